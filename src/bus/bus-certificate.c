@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "bus/bus-internal.h"
+#include "crypto/export.h"
+#include "util/text.h"
+
+char *certificate_path(const Certificate *c)
+{
+    char *path;
+
+    if (certificate_is_root(c))
+        return strdup(BUS_PATH_ROOT);
+    return sd_bus_path_encode(BUS_PATH_CERTIFICATES, certificate_name(c), &path) < 0 ? NULL : path;
+}
+
+/* sd_bus_path_decode() allocates, which is a good part of a lookup's time when ten thousand are listed. */
+static bool decode_name(const char *path, char *ret, size_t size)
+{
+    size_t n = 0;
+
+    for (; *path && n + 1 < size; path++) {
+        unsigned byte;
+
+        if (*path == '/')
+            return false;
+        if (*path != '_')
+            ret[n++] = *path;
+        else if (sscanf(path + 1, "%2x", &byte) == 1 && byte > 0) {
+            ret[n++] = (char)byte;
+            path += 2;
+        } else
+            return false;
+    }
+    ret[n] = 0;
+    return !*path;
+}
+
+int find_certificate(sd_bus *bus _unused_, const char *path, const char *interface _unused_, void *userdata, void **ret,
+                     sd_bus_error *error)
+{
+    const char *id = path + strlen(BUS_PATH_CERTIFICATES);
+    char name[1024];
+    Bus *b = userdata;
+
+    if (*id != '/' || !decode_name(id + 1, name, sizeof(name)))
+        return 0;
+    *ret = manager_find(b->manager, name);
+    if (!*ret)
+        return sd_bus_error_setf(error, ERROR_PREFIX "NoSuchCertificate",
+                                 "There is no certificate at %s; GetCertificate finds the object of a name.", path);
+    return 1;
+}
+
+static int add_path(Certificate *c, void *userdata)
+{
+    char ***at = userdata;
+
+    **at = certificate_path(c);
+    if (!**at)
+        return -ENOMEM;
+    (*at)++;
+    return 0;
+}
+
+int enumerate_certificates(sd_bus *bus _unused_, const char *prefix _unused_, void *userdata, char ***ret,
+                           sd_bus_error *error _unused_)
+{
+    Bus *b = userdata;
+    char **paths = calloc(manager_n_certificates(b->manager) + 1, sizeof(char *)), **at = paths;
+
+    if (!paths)
+        return -ENOMEM;
+    if (manager_foreach(b->manager, add_path, &at) < 0) {
+        strv_free(paths);
+        return -ENOMEM;
+    }
+    *ret = paths;
+    return 0;
+}
+
+/* Properties. Each getter appends what the record has at hand. */
+
+/* A text of the served leaf, "" while there is none. */
+#define LEAF_TEXT_GETTER(name, member)                                                                      \
+    GETTER(name)                                                                                            \
+    {                                                                                                       \
+        const Chain *chain = certificate_chain(userdata);                                                   \
+                                                                                                            \
+        return sd_bus_message_append_basic(reply, 's', chain ? chain_leaf(chain)->member : "");             \
+    }                                                                                                       \
+    struct _require_semicolon_
+
+#define LEAF_TIME_GETTER(name, member)                                                                      \
+    GETTER(name)                                                                                            \
+    {                                                                                                       \
+        const Chain *chain = certificate_chain(userdata);                                                   \
+                                                                                                            \
+        return sd_bus_message_append_basic(reply, 'x', chain ? &chain_leaf(chain)->member : &never);        \
+    }                                                                                                       \
+    struct _require_semicolon_
+
+static const int64_t never = 0;
+
+LEAF_TEXT_GETTER(property_get_serial, serial);
+LEAF_TEXT_GETTER(property_get_issuer, issuer);
+LEAF_TEXT_GETTER(property_get_subject, subject);
+LEAF_TEXT_GETTER(property_get_fingerprint, fingerprint);
+LEAF_TIME_GETTER(property_get_not_before, not_before);
+LEAF_TIME_GETTER(property_get_not_after, not_after);
+
+GETTER(property_get_name)
+{
+    return sd_bus_message_append_basic(reply, 's', certificate_name(userdata));
+}
+
+GETTER(property_get_names)
+{
+    const Certificate *c = userdata;
+
+    return sd_bus_message_append_strv(reply, c->names);
+}
+
+GETTER(property_get_role)
+{
+    return sd_bus_message_append_basic(reply, 's', certificate_is_root(userdata) ? "root" : "leaf");
+}
+
+GETTER(property_get_source)
+{
+    const Certificate *c = userdata;
+
+    return sd_bus_message_append_basic(reply, 's', source_to_string(c->record->served));
+}
+
+static const char *root_reason(const Certificate *c)
+{
+    return certificate_chain(c) ? "The machine made this root by itself." : "There is no root yet; it is being made.";
+}
+
+GETTER(property_get_reason)
+{
+    const Certificate *c = userdata;
+    Choice choice = certificate_choose(c, time(NULL));
+
+    return sd_bus_message_append_basic(reply, 's',
+                                       certificate_is_root(c) ? root_reason(c) : choice_explain(&choice, false));
+}
+
+GETTER(property_get_state)
+{
+    return sd_bus_message_append_basic(reply, 's', certificate_state_to_string(certificate_state(userdata, time(NULL))));
+}
+
+GETTER(property_get_key_type)
+{
+    const Chain *chain = certificate_chain(userdata);
+
+    return sd_bus_message_append_basic(reply, 's', chain ? key_type_to_string(chain->key_type) : "");
+}
+
+GETTER(property_get_chain)
+{
+    const Chain *chain = certificate_chain(userdata);
+    int r;
+
+    r = sd_bus_message_open_container(reply, 'a', "(sssxxs)");
+    for (unsigned i = 0; chain && i < chain->n_entries && r >= 0; i++) {
+        const ChainEntry *e = chain->entries + i;
+
+        r = sd_bus_message_append(reply, "(sssxxs)", e->subject, e->issuer, e->serial, e->not_before, e->not_after,
+                                  e->fingerprint);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+GETTER(property_get_candidates)
+{
+    const Certificate *c = userdata;
+    Choice choice = certificate_choose(c, time(NULL));
+    int r;
+
+    r = sd_bus_message_open_container(reply, 'a', "(sbsx)");
+    for (Source s = 0; s < _SOURCE_MAX && r >= 0; s++) {
+        const Chain *chain = c->record->slots[s].chain;
+
+        r = sd_bus_message_append(reply, "(sbsx)", source_to_string(s), choice.verdicts[s] == VERDICT_USABLE,
+                                  verdict_to_string(choice.verdicts[s]), chain ? chain_leaf(chain)->not_after : never);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+GETTER(property_get_modules)
+{
+    const Certificate *c = userdata;
+    _cleanup_strv_ char **modules = NULL;
+    int r;
+
+    if (c->record->n_registrations == 0)
+        return sd_bus_message_append_strv(reply, c->wish.modules);
+    r = certificate_modules(c, &modules);
+    return r < 0 ? r : sd_bus_message_append_strv(reply, modules);
+}
+
+/* No chain comes from an authority before there is one. */
+GETTER(property_get_authority)
+{
+    (void)userdata;
+    return sd_bus_message_append_basic(reply, 's', "");
+}
+
+GETTER(property_get_next_renewal)
+{
+    int64_t next = certificate_next_renewal(userdata);
+
+    return sd_bus_message_append_basic(reply, 'x', &next);
+}
+
+GETTER(property_get_last_error)
+{
+    const Certificate *c = userdata;
+    const Failure *f = &c->record->failure;
+
+    return sd_bus_message_append(reply, "(ssxu)", problem_code_to_string(f->problem.code), strempty(f->problem.text),
+                                 f->when, f->attempts);
+}
+
+GETTER(property_get_deployments)
+{
+    int r;
+
+    (void)userdata;
+    r = sd_bus_message_open_container(reply, 'a', "(sssx)");
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+GETTER(property_get_job)
+{
+    const Certificate *c = userdata;
+    _cleanup_free_ char *job = c->job ? job_path(c->job) : strdup("/");
+
+    return job ? sd_bus_message_append_basic(reply, 'o', job) : -ENOMEM;
+}
+
+/* Methods. */
+
+static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    static const OptionRow rows[] = { {} };
+    _cleanup_free_ char *path = NULL;
+    _cleanup_call_ Call *call = NULL;
+    Certificate *c = userdata;
+    Job *job;
+    int r;
+
+    r = read_options(m, rows, error);
+    if (r >= 0)
+        r = call_begin(m, certificate_name(c), NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    if (manager_reissue(call->bus->manager, c, &job, &call->problem) < 0)
+        return 1;
+    path = job_path(job);
+    return path ? call_answer(call, "o", path) : -ENOMEM;
+}
+
+static void on_uploaded(Certificate *const *served _unused_, size_t n _unused_, const Problem *problem, void *userdata)
+{
+    _cleanup_call_ Call *call = userdata;
+
+    if (problem->code == PROBLEM_NONE)
+        (void)call_answer(call, NULL);
+    else
+        (void)problem_copy(problem, &call->problem);
+}
+
+static int method_upload(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    static const OptionRow rows[] = { {} };
+    _cleanup_call_ Call *call = NULL;
+    Certificate *c = userdata;
+    const char *pem;
+    int r;
+
+    r = sd_bus_message_read_basic(m, 's', &pem);
+    if (r >= 0)
+        r = read_options(m, rows, error);
+    if (r >= 0)
+        r = call_begin(m, certificate_name(c), NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    if (certificate_is_root(c)) {
+        (void)problem_set(&call->problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
+                          "The root cannot be replaced by an upload in this version; Reissue makes a new one.");
+        return 1;
+    }
+    if (manager_upload(call->bus->manager, c, pem, on_uploaded, call, &call->problem) >= 0)
+        TAKE_PTR(call);
+    return 1;
+}
+
+static int check_format(const char *text, bool pkcs7, sd_bus_error *error, ExportFormat *ret)
+{
+    ExportFormat format = export_format_from_string(text);
+
+    if (format < 0 || (format == EXPORT_PKCS7 && !pkcs7))
+        return sd_bus_error_setf(error, ERROR_PREFIX "InvalidArgument", "The option \"format\" is one of %s, not \"%.16s\".",
+                                 pkcs7 ? "pem, der and pkcs7" : "pem and der", text);
+    *ret = format;
+    return 0;
+}
+
+static int answer_certificates(Call *call, const char *pem, ExportFormat format)
+{
+    _cleanup_free_ void *data = NULL;
+    size_t size;
+
+    if (export_certificates(pem, format, &data, &size) < 0) {
+        (void)problem_set(&call->problem, PROBLEM_INTERNAL, "The certificate could not be encoded.");
+        return 1;
+    }
+    return call_answer_bytes(call, data, size);
+}
+
+static int method_export_root(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    const char *text = "pem";
+    const OptionRow rows[] = { { "format", 's', &text }, {} };
+    _cleanup_free_ char *pem = NULL;
+    _cleanup_call_ Call *call = NULL;
+    Certificate *c = userdata;
+    ExportFormat format;
+    int r;
+
+    r = read_options(m, rows, error);
+    if (r >= 0)
+        r = check_format(text, false, error, &format);
+    if (r >= 0)
+        r = call_begin(m, certificate_name(c), NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    if (manager_read_root(call->bus->manager, c, &pem, &call->problem) < 0)
+        return 1;
+    return answer_certificates(call, pem, format);
+}
+
+static int method_export(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    const char *text = "pem";
+    const OptionRow rows[] = { { "format", 's', &text }, {} };
+    _cleanup_bundle_ Bundle *bundle = NULL;
+    _cleanup_free_ char *pem = NULL;
+    _cleanup_call_ Call *call = NULL;
+    Certificate *c = userdata;
+    ExportFormat format;
+    int r;
+
+    r = read_options(m, rows, error);
+    if (r >= 0)
+        r = check_format(text, true, error, &format);
+    if (r >= 0)
+        r = call_begin(m, certificate_name(c), NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    if (manager_read_chain(call->bus->manager, c, &bundle, &call->problem) < 0)
+        return 1;
+    if (asprintf(&pem, "%s%s", bundle->leaf, certificate_is_root(c) ? "" : bundle->issuers) < 0)
+        return -ENOMEM;
+    return answer_certificates(call, pem, format);
+}
+
+#define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+#define CONST   SD_BUS_VTABLE_PROPERTY_CONST
+
+const sd_bus_vtable certificate_vtable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_PROPERTY("Name", "s", property_get_name, 0, CONST),
+    SD_BUS_PROPERTY("Names", "as", property_get_names, 0, CHANGES),
+    SD_BUS_PROPERTY("Role", "s", property_get_role, 0, CONST),
+    SD_BUS_PROPERTY("Source", "s", property_get_source, 0, CHANGES),
+    SD_BUS_PROPERTY("Reason", "s", property_get_reason, 0, CHANGES),
+    SD_BUS_PROPERTY("State", "s", property_get_state, 0, CHANGES),
+    SD_BUS_PROPERTY("Serial", "s", property_get_serial, 0, CHANGES),
+    SD_BUS_PROPERTY("NotBefore", "x", property_get_not_before, 0, CHANGES),
+    SD_BUS_PROPERTY("NotAfter", "x", property_get_not_after, 0, CHANGES),
+    SD_BUS_PROPERTY("Issuer", "s", property_get_issuer, 0, CHANGES),
+    SD_BUS_PROPERTY("Subject", "s", property_get_subject, 0, CHANGES),
+    SD_BUS_PROPERTY("Fingerprint", "s", property_get_fingerprint, 0, CHANGES),
+    SD_BUS_PROPERTY("KeyType", "s", property_get_key_type, 0, CHANGES),
+    SD_BUS_PROPERTY("Chain", "a(sssxxs)", property_get_chain, 0, CHANGES),
+    SD_BUS_PROPERTY("Candidates", "a(sbsx)", property_get_candidates, 0, CHANGES),
+    SD_BUS_PROPERTY("Modules", "as", property_get_modules, 0, CHANGES),
+    SD_BUS_PROPERTY("Authority", "s", property_get_authority, 0, CHANGES),
+    SD_BUS_PROPERTY("NextRenewal", "x", property_get_next_renewal, 0, CHANGES),
+    SD_BUS_PROPERTY("LastError", "(ssxu)", property_get_last_error, 0, CHANGES),
+    SD_BUS_PROPERTY("Deployments", "a(sssx)", property_get_deployments, 0, CHANGES),
+    SD_BUS_PROPERTY("Job", "o", property_get_job, 0, CHANGES),
+    SD_BUS_METHOD_WITH_ARGS("Reissue", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job), method_reissue,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Upload", SD_BUS_ARGS("s", pem, "a{sv}", options), SD_BUS_NO_RESULT, method_upload,
+                            SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_SENSITIVE),
+    SD_BUS_METHOD_WITH_ARGS("ExportRoot", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("ay", data), method_export_root,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Export", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("ay", data), method_export,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_SIGNAL_WITH_ARGS("ChainChanged",
+                            SD_BUS_ARGS("s", source, "s", fingerprint, "s", previous, "s", reason), 0),
+    SD_BUS_VTABLE_END,
+};

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "bus/bus-internal.h"
+#include "util/log.h"
+
+/* What happened is told in signals from a deferred event source: however often a certificate changed in one turn of
+ * the event loop, it is told of once; and after a burst the telling is spread over many turns, with calls answered
+ * between. */
+
+#define TOLD_PER_TURN 64
+
+struct Change {
+    Certificate *certificate;
+    unsigned what;
+    bool added;             /* the object is new */
+    bool chain_changed;
+    char previous[65];
+    UT_hash_handle hh;
+};
+
+static const char *const chain_properties[] = {
+    "Source",      "Reason",  "State", "Serial",     "NotBefore", "NotAfter",    "Issuer",      "Subject",
+    "Fingerprint", "KeyType", "Chain", "Candidates", "Authority", "NextRenewal", "Deployments",
+};
+
+#define PROPERTIES_MAX (ELEMENTSOF(chain_properties) + 8)
+
+static void list_properties(unsigned what, const char *names[static PROPERTIES_MAX])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; (what & CHANGED_CHAIN) && i < ELEMENTSOF(chain_properties); i++)
+        names[n++] = chain_properties[i];
+    if (what & CHANGED_NAMES)
+        names[n++] = "Names";
+    if (what & CHANGED_MODULES)
+        names[n++] = "Modules";
+    if (what & CHANGED_JOB)
+        names[n++] = "Job";
+    if (what & CHANGED_FAILURE)
+        names[n++] = "LastError";
+    names[n] = NULL;
+}
+
+static int tell_chain(Bus *b, const Change *change, const char *path)
+{
+    const Certificate *c = change->certificate;
+    const char *source = source_to_string(c->record->served), *fingerprint;
+    Choice choice = certificate_choose(c, time(NULL));
+    int r;
+
+    if (!certificate_chain(c))
+        return 0;
+    fingerprint = chain_leaf(certificate_chain(c))->fingerprint;
+    r = sd_bus_emit_signal(b->bus, path, INTERFACE_CERTIFICATE, "ChainChanged", "ssss", source, fingerprint,
+                           change->previous,
+                           certificate_is_root(c) ? "The machine made a new root." : choice_explain(&choice, false));
+    if (r < 0)
+        return r;
+    return sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "ChainChanged", "osss", path, certificate_name(c),
+                              source, fingerprint);
+}
+
+static void tell(Bus *b, Change *change)
+{
+    _cleanup_free_ char *path = certificate_path(change->certificate);
+    const char *names[PROPERTIES_MAX];
+    int r = -ENOMEM;
+
+    if (path && change->added)
+        r = sd_bus_emit_object_added(b->bus, path);
+    else if (path) {
+        list_properties(change->what, names);
+        r = sd_bus_emit_properties_changed_strv(b->bus, path, INTERFACE_CERTIFICATE, (char **)(uintptr_t)names);
+    }
+    if (r >= 0 && change->chain_changed)
+        r = tell_chain(b, change, path);
+    if (r < 0)
+        (void)log_warning_errno(r, "Signals for %s could not be sent", certificate_name(change->certificate));
+    HASH_DEL(b->changes, change);
+    free(change);
+}
+
+static void tell_counts(Bus *b)
+{
+    b->counts_changed = false;
+    (void)sd_bus_emit_properties_changed(b->bus, BUS_PATH, INTERFACE_MANAGER, "Certificates", "JobsRunning",
+                                         "RootFingerprint", "NextWake", NULL);
+}
+
+static int on_changes(sd_event_source *s, void *userdata)
+{
+    Bus *b = userdata;
+    Change *change, *next;
+    int n = 0;
+
+    HASH_ITER (hh, b->changes, change, next) {
+        if (n++ >= TOLD_PER_TURN)
+            return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+        tell(b, change);
+    }
+    if (b->counts_changed)
+        tell_counts(b);
+    return 0;
+}
+
+static void wake(Bus *b)
+{
+    (void)sd_event_source_set_enabled(b->changes_source, SD_EVENT_ONESHOT);
+}
+
+static Change *get_change(Bus *b, Certificate *c)
+{
+    Change *change;
+
+    HASH_FIND_PTR(b->changes, &c, change);
+    if (!change) {
+        change = calloc(1, sizeof(Change));
+        if (!change) {
+            (void)log_oom();
+            return NULL;
+        }
+        change->certificate = c;
+        HASH_ADD_PTR(b->changes, certificate, change);
+    }
+    wake(b);
+    return change;
+}
+
+void bus_flush_certificate(Bus *b, Certificate *c)
+{
+    Change *change;
+
+    HASH_FIND_PTR(b->changes, &c, change);
+    if (change)
+        tell(b, change);
+}
+
+bool bus_has_changes(const Bus *b)
+{
+    return b->changes || b->counts_changed;
+}
+
+static void on_certificate_added(Certificate *c, void *userdata)
+{
+    Change *change = get_change(userdata, c);
+
+    if (change)
+        change->added = true;
+}
+
+/* At once: the object's properties are looked up while the signal is made. */
+static void on_certificate_removed(Certificate *c, void *userdata)
+{
+    _cleanup_free_ char *path = certificate_path(c);
+    Bus *b = userdata;
+    Change *change;
+    bool unknown = false;
+
+    HASH_FIND_PTR(b->changes, &c, change);
+    if (change) {
+        unknown = change->added;
+        HASH_DEL(b->changes, change);
+        free(change);
+    }
+    if (path && !unknown)
+        (void)sd_bus_emit_object_removed(b->bus, path);
+}
+
+static void on_certificate_changed(Certificate *c, unsigned what, void *userdata)
+{
+    Change *change = get_change(userdata, c);
+
+    if (change)
+        change->what |= what;
+}
+
+static void on_chain_changed(Certificate *c, const char *previous, void *userdata)
+{
+    Change *change = get_change(userdata, c);
+
+    if (!change || change->chain_changed)
+        return;
+    change->chain_changed = true;
+    strncpy(change->previous, previous, sizeof(change->previous) - 1);
+}
+
+static void on_counts_changed(void *userdata)
+{
+    Bus *b = userdata;
+
+    b->counts_changed = true;
+    wake(b);
+}
+
+static void on_job_added(Job *j, void *userdata)
+{
+    _cleanup_free_ char *path = job_path(j);
+    Bus *b = userdata;
+
+    if (!path)
+        return;
+    (void)sd_bus_emit_object_added(b->bus, path);
+    (void)sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "JobNew", "o", path);
+}
+
+static void on_job_changed(Job *j, void *userdata)
+{
+    _cleanup_free_ char *path = job_path(j);
+    Bus *b = userdata;
+
+    if (path)
+        (void)sd_bus_emit_properties_changed(b->bus, path, INTERFACE_JOB, "State", "Progress", "Step", NULL);
+}
+
+/* Whoever waits for the job finds what came of it already told. The object has left the manager's table, so that
+ * sd-bus cannot list its interfaces any more. */
+static void on_job_removed(Job *j, void *userdata)
+{
+    _cleanup_free_ char *path = job_path(j);
+    Bus *b = userdata;
+
+    if (!path)
+        return;
+    bus_flush_certificate(b, j->certificate);
+    (void)sd_bus_emit_interfaces_removed(b->bus, path, INTERFACE_JOB, NULL);
+    (void)sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "JobRemoved", "os", path, job_state_to_string(j->state));
+}
+
+const ManagerObserver bus_observer = {
+    .certificate_added = on_certificate_added,
+    .certificate_removed = on_certificate_removed,
+    .certificate_changed = on_certificate_changed,
+    .chain_changed = on_chain_changed,
+    .job_added = on_job_added,
+    .job_changed = on_job_changed,
+    .job_removed = on_job_removed,
+    .counts_changed = on_counts_changed,
+};
+
+int bus_changes_init(Bus *b)
+{
+    int r;
+
+    r = sd_event_add_defer(b->event, &b->changes_source, on_changes, b);
+    if (r >= 0)
+        r = sd_event_source_set_priority(b->changes_source, SD_EVENT_PRIORITY_NORMAL + 10);
+    return r < 0 ? r : sd_event_source_set_enabled(b->changes_source, SD_EVENT_OFF);
+}
+
+void bus_changes_done(Bus *b)
+{
+    Change *change, *next;
+
+    HASH_ITER (hh, b->changes, change, next) {
+        HASH_DEL(b->changes, change);
+        free(change);
+    }
+    sd_event_source_disable_unref(b->changes_source);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <systemd/sd-bus.h>
+#include <uthash.h>
+
+#include "bus/bus.h"
+#include "policy/authorize.h"
+
+/* Shared by the files of this folder alone. */
+
+#define BUS_NAME              "org.certwright1"
+#define BUS_PATH              "/org/certwright1"
+#define BUS_PATH_ROOT         BUS_PATH "/root"
+#define BUS_PATH_CERTIFICATES BUS_PATH "/certificate"
+#define BUS_PATH_JOBS         BUS_PATH "/job"
+#define INTERFACE_MANAGER     "org.certwright1.Manager"
+#define INTERFACE_CERTIFICATE "org.certwright1.Certificate"
+#define INTERFACE_JOB         "org.certwright1.Job"
+#define ERROR_PREFIX          "org.certwright1.Error."
+
+typedef struct Change Change;
+
+struct Bus {
+    sd_event *event;
+    sd_bus *bus;
+    Manager *manager;
+    Authorizer *authorizer;
+    sd_bus_slot *slots[16];
+    size_t n_slots;
+
+    Change *changes;              /* to be told of, by certificate */
+    bool counts_changed;
+    sd_event_source *changes_source;
+
+    size_t n_calls;               /* that are not answered yet */
+    bool idle_exit, releasing;
+    uint64_t last_activity;       /* CLOCK_MONOTONIC */
+    sd_event_source *idle_timer;
+    sd_bus_slot *release;
+};
+
+extern const sd_bus_vtable manager_vtable[], certificate_vtable[], job_vtable[];
+extern const ManagerObserver bus_observer;
+
+/* Head of a property's getter: appends the property of userdata to reply. */
+#define GETTER(name)                                                                                        \
+    static int name(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,        \
+                    const char *property _unused_, sd_bus_message *reply, void *userdata,                   \
+                    sd_bus_error *error _unused_)
+
+/* Object paths, newly allocated. */
+char *certificate_path(const Certificate *c);
+char *job_path(const Job *j);
+/* sd_bus_object_find_t and sd_bus_node_enumerator_t; userdata is the Bus. */
+int find_certificate(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error);
+int find_job(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error);
+int enumerate_certificates(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error);
+int enumerate_jobs(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error);
+
+/* Tells now what is waiting to be told of one certificate. */
+void bus_flush_certificate(Bus *b, Certificate *c);
+bool bus_has_changes(const Bus *b);
+void bus_changes_done(Bus *b);
+int bus_changes_init(Bus *b);
+void bus_reset_idle(Bus *b);
+
+/* A method call that is allowed, until its answer. Freeing it answers with its problem, if nothing else was answered. */
+typedef struct Call {
+    Bus *bus;
+    sd_bus_message *message;
+    uid_t uid;
+    char *name, *module;
+    Problem problem;
+    bool answered;
+} Call;
+
+/* The Bus of the object that the current method was called on. */
+Bus *bus_of_message(sd_bus_message *m);
+/* The first thing a handler does after reading its arguments. 1: go on with the call; what is to be returned
+ * otherwise is 0 (parked) or negative (error set). */
+int call_begin(sd_bus_message *m, const char *name, const char *module, sd_bus_error *error, Call **ret);
+Call *call_free(Call *c);
+DEFINE_CLEANUP(Call *, call_free);
+#define _cleanup_call_ _cleanup_(call_freep)
+/* Answers with values in sd_bus_message_append()'s way; NULL for none. */
+int call_answer(Call *c, const char *types, ...);
+/* Sends a reply made elsewhere. */
+int call_answer_message(Call *c, sd_bus_message *reply);
+int call_answer_bytes(Call *c, const void *data, size_t size);
+int error_set_problem(sd_bus_error *error, const Problem *problem);
+
+/* Options, a{sv}. */
+typedef struct OptionRow {
+    const char *key;
+    char type;     /* 's', 'b', or 'a' for as */
+    void *target;  /* const char **, int *, char *** (owned by the caller) */
+} OptionRow;
+/* Reads the dictionary; rows end with a NULL key. -EINVAL with error set for an unknown key or a wrong type. */
+int read_options(sd_bus_message *m, const OptionRow *rows, sd_bus_error *error);

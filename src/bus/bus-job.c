@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "bus/bus-internal.h"
+#include "util/text.h"
+
+char *job_path(const Job *j)
+{
+    char *path;
+
+    return asprintf(&path, BUS_PATH_JOBS "/%" PRIu64, j->id) < 0 ? NULL : path;
+}
+
+int find_job(sd_bus *bus _unused_, const char *path, const char *interface _unused_, void *userdata, void **ret,
+             sd_bus_error *error)
+{
+    const char *id = path + strlen(BUS_PATH_JOBS);
+    Bus *b = userdata;
+    uint64_t number;
+
+    if (*id != '/' || parse_uint64(id + 1, &number) < 0)
+        return 0;
+    *ret = manager_find_job(b->manager, number);
+    if (!*ret)
+        return sd_bus_error_setf(error, ERROR_PREFIX "NoSuchJob", "There is no job %" PRIu64 ", or no more: it is over.",
+                                 number);
+    return 1;
+}
+
+static int add_path(Job *j, void *userdata)
+{
+    char ***at = userdata;
+
+    **at = job_path(j);
+    if (!**at)
+        return -ENOMEM;
+    (*at)++;
+    return 0;
+}
+
+int enumerate_jobs(sd_bus *bus _unused_, const char *prefix _unused_, void *userdata, char ***ret,
+                   sd_bus_error *error _unused_)
+{
+    Bus *b = userdata;
+    char **paths = calloc(manager_n_jobs(b->manager) + 1, sizeof(char *)), **at = paths;
+
+    if (!paths)
+        return -ENOMEM;
+    if (manager_foreach_job(b->manager, add_path, &at) < 0) {
+        strv_free(paths);
+        return -ENOMEM;
+    }
+    *ret = paths;
+    return 0;
+}
+
+GETTER(property_get_kind)
+{
+    const Job *j = userdata;
+
+    return sd_bus_message_append_basic(reply, 's', job_kind_to_string(j->kind));
+}
+
+GETTER(property_get_certificate)
+{
+    const Job *j = userdata;
+    _cleanup_free_ char *certificate = certificate_path(j->certificate);
+
+    return certificate ? sd_bus_message_append_basic(reply, 'o', certificate) : -ENOMEM;
+}
+
+GETTER(property_get_state)
+{
+    const Job *j = userdata;
+
+    return sd_bus_message_append_basic(reply, 's', job_state_to_string(j->state));
+}
+
+GETTER(property_get_error)
+{
+    const Job *j = userdata;
+
+    return sd_bus_message_append(reply, "(ss)", problem_code_to_string(j->problem.code), strempty(j->problem.text));
+}
+
+static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    _cleanup_call_ Call *call = NULL;
+    Job *j = userdata;
+    int r;
+
+    r = call_begin(m, certificate_name(j->certificate), NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    if (manager_cancel_job(call->bus->manager, j, &call->problem) < 0)
+        return 1;
+    return call_answer(call, NULL);
+}
+
+const sd_bus_vtable job_vtable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_PROPERTY("Id", "t", NULL, offsetof(Job, id), SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Kind", "s", property_get_kind, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Certificate", "o", property_get_certificate, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("State", "s", property_get_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("Progress", "d", NULL, offsetof(Job, progress), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("Step", "s", NULL, offsetof(Job, step), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("Started", "x", NULL, offsetof(Job, started), SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Error", "(ss)", property_get_error, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_METHOD_WITH_ARGS("Cancel", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_cancel, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_VTABLE_END,
+};

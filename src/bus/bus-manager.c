@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+
+#include "bus/bus-internal.h"
+#include "crypto/export.h"
+#include "util/text.h"
+
+#define ANY_NAME "*" /* the detail "name" of what is for no certificate in particular */
+
+GETTER(property_get_version)
+{
+    (void)userdata;
+    return sd_bus_message_append_basic(reply, 's', CERTWRIGHT_VERSION);
+}
+
+GETTER(property_get_certificates)
+{
+    const Bus *b = userdata;
+    uint32_t n = (uint32_t)manager_n_certificates(b->manager);
+
+    return sd_bus_message_append_basic(reply, 'u', &n);
+}
+
+GETTER(property_get_jobs_running)
+{
+    const Bus *b = userdata;
+    uint32_t n = (uint32_t)manager_n_jobs(b->manager);
+
+    return sd_bus_message_append_basic(reply, 'u', &n);
+}
+
+GETTER(property_get_root_fingerprint)
+{
+    const Bus *b = userdata;
+    const Chain *chain = certificate_chain(manager_root(b->manager));
+
+    return sd_bus_message_append_basic(reply, 's', chain ? chain_leaf(chain)->fingerprint : "");
+}
+
+/* There is no ACME client in this version, so nothing is ever ordered. */
+GETTER(property_get_acme_enabled)
+{
+    int enabled = false;
+
+    (void)userdata;
+    return sd_bus_message_append_basic(reply, 'b', &enabled);
+}
+
+GETTER(property_get_authorities)
+{
+    (void)userdata;
+    return sd_bus_message_append_strv(reply, NULL);
+}
+
+GETTER(property_get_next_wake)
+{
+    const Bus *b = userdata;
+    int64_t wake = manager_next_wake(b->manager);
+
+    return sd_bus_message_append_basic(reply, 'x', &wake);
+}
+
+static void on_registered(Certificate *c, const Problem *problem, void *userdata)
+{
+    _cleanup_call_ Call *call = userdata;
+    _cleanup_free_ char *path = NULL;
+
+    if (problem->code != PROBLEM_NONE) {
+        (void)problem_copy(problem, &call->problem);
+        return;
+    }
+    path = certificate_path(c);
+    if (path)
+        (void)call_answer(call, "o", path);
+}
+
+static int read_key_type(const char *text, sd_bus_error *error, KeyType *ret)
+{
+    KeyType type = text ? key_type_from_string(text) : _KEY_TYPE_INVALID;
+
+    if (text && !key_type_suits_leaf(type))
+        return sd_bus_error_setf(error, ERROR_PREFIX "InvalidArgument",
+                                 "The option \"key-type\" is one of ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 "
+                                 "and ed25519, not \"%.32s\".",
+                                 text);
+    *ret = type;
+    return 0;
+}
+
+static int method_register(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    const char *module, *name, *type_text = NULL;
+    _cleanup_strv_ char **names = NULL;
+    const OptionRow rows[] = { { "names", 'a', &names }, { "key-type", 's', &type_text }, {} };
+    _cleanup_call_ Call *call = NULL;
+    KeyType type;
+    int r;
+
+    r = sd_bus_message_read(m, "ss", &module, &name);
+    if (r >= 0)
+        r = read_options(m, rows, error);
+    if (r >= 0)
+        r = read_key_type(type_text, error, &type);
+    if (r >= 0)
+        r = call_begin(m, name, module, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    if (manager_register(call->bus->manager, module, name, names, type, on_registered, call, &call->problem) >= 0)
+        TAKE_PTR(call);
+    return 1;
+}
+
+static void on_unregistered(Certificate *c _unused_, const Problem *problem, void *userdata)
+{
+    _cleanup_call_ Call *call = userdata;
+
+    if (problem->code != PROBLEM_NONE)
+        (void)problem_copy(problem, &call->problem);
+    else
+        (void)call_answer(call, NULL);
+}
+
+static int method_unregister(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    _cleanup_call_ Call *call = NULL;
+    const char *module, *name;
+    int r;
+
+    r = sd_bus_message_read(m, "ss", &module, &name);
+    if (r >= 0)
+        r = call_begin(m, name, module, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    if (manager_unregister(call->bus->manager, module, name, on_unregistered, call, &call->problem) >= 0)
+        TAKE_PTR(call);
+    return 1;
+}
+
+static int method_get_certificate(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    _cleanup_free_ char *path = NULL;
+    _cleanup_call_ Call *call = NULL;
+    const char *name;
+    Certificate *c;
+    int r;
+
+    r = sd_bus_message_read_basic(m, 's', &name);
+    if (r >= 0)
+        r = call_begin(m, name, NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    if (manager_get(call->bus->manager, name, &c, &call->problem) < 0)
+        return 1;
+    path = certificate_path(c);
+    return path ? call_answer(call, "o", path) : -ENOMEM;
+}
+
+static int reply_with_paths(Call *call, Certificate *const *list, size_t n)
+{
+    sd_bus_message *reply = NULL;
+    int r;
+
+    r = sd_bus_message_new_method_return(call->message, &reply);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "o");
+    for (size_t i = 0; i < n && r >= 0; i++) {
+        _cleanup_free_ char *path = certificate_path(list[i]);
+
+        r = path ? sd_bus_message_append_basic(reply, 'o', path) : -ENOMEM;
+    }
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    if (r >= 0)
+        r = call_answer_message(call, reply);
+    sd_bus_message_unref(reply);
+    return r;
+}
+
+static void on_uploaded(Certificate *const *served, size_t n, const Problem *problem, void *userdata)
+{
+    _cleanup_call_ Call *call = userdata;
+
+    if (problem->code != PROBLEM_NONE)
+        (void)problem_copy(problem, &call->problem);
+    else
+        (void)reply_with_paths(call, served, n);
+}
+
+static int method_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    static const OptionRow rows[] = { {} };
+    _cleanup_call_ Call *call = NULL;
+    const char *pem;
+    int r;
+
+    r = sd_bus_message_read_basic(m, 's', &pem);
+    if (r >= 0)
+        r = read_options(m, rows, error);
+    if (r >= 0)
+        r = call_begin(m, ANY_NAME, NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    if (manager_upload(call->bus->manager, NULL, pem, on_uploaded, call, &call->problem) >= 0)
+        TAKE_PTR(call);
+    return 1;
+}
+
+static char *join_names(const Chain *chain)
+{
+    char *joined = strdup("");
+
+    for (unsigned i = 0; i < chain->n_names && joined; i++) {
+        char *longer;
+
+        if (asprintf(&longer, "%s%s%s", joined, i > 0 ? " " : "", chain->names[i]) < 0)
+            longer = NULL;
+        free(joined);
+        joined = longer;
+    }
+    return joined;
+}
+
+static int append_upload(Certificate *upload, void *userdata)
+{
+    const Chain *chain = certificate_chain(upload);
+    const ChainEntry *leaf = chain_leaf(chain);
+    _cleanup_free_ char *names = join_names(chain);
+
+    if (!names)
+        return -ENOMEM;
+    return sd_bus_message_append(userdata, "(ssssx)", leaf->fingerprint, leaf->subject, leaf->issuer, names,
+                                 leaf->not_after);
+}
+
+static int method_list_uploads(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    _cleanup_call_ Call *call = NULL;
+    sd_bus_message *reply = NULL;
+    int r;
+
+    r = call_begin(m, ANY_NAME, NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "(ssssx)");
+    if (r >= 0)
+        r = manager_foreach_upload(call->bus->manager, append_upload, reply);
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    if (r >= 0)
+        r = call_answer_message(call, reply);
+    sd_bus_message_unref(reply);
+    return r < 0 ? r : 1;
+}
+
+static void on_upload_removed(Certificate *const *served _unused_, size_t n _unused_, const Problem *problem, void *userdata)
+{
+    on_unregistered(NULL, problem, userdata);
+}
+
+static int method_remove_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    _cleanup_call_ Call *call = NULL;
+    const char *fingerprint;
+    int r;
+
+    r = sd_bus_message_read_basic(m, 's', &fingerprint);
+    if (r >= 0)
+        r = call_begin(m, ANY_NAME, NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    if (manager_remove_upload(call->bus->manager, fingerprint, on_upload_removed, call, &call->problem) >= 0)
+        TAKE_PTR(call);
+    return 1;
+}
+
+static int method_export_root(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    const char *text = "pem";
+    const OptionRow rows[] = { { "format", 's', &text }, {} };
+    _cleanup_free_ char *pem = NULL;
+    _cleanup_free_ void *data = NULL;
+    _cleanup_call_ Call *call = NULL;
+    ExportFormat format;
+    size_t size;
+    int r;
+
+    r = read_options(m, rows, error);
+    if (r < 0)
+        return r;
+    format = export_format_from_string(text);
+    if (format != EXPORT_PEM && format != EXPORT_DER)
+        return sd_bus_error_setf(error, ERROR_PREFIX "InvalidArgument",
+                                 "The option \"format\" is one of pem and der, not \"%.16s\".", text);
+    r = call_begin(m, "root", NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    if (manager_read_root(call->bus->manager, manager_root(call->bus->manager), &pem, &call->problem) < 0)
+        return 1;
+    r = export_certificates(pem, format, &data, &size);
+    return r < 0 ? 1 : call_answer_bytes(call, data, size);
+}
+
+typedef struct ReissueAll {
+    Manager *manager;
+    sd_bus_message *reply;
+} ReissueAll;
+
+static int reissue_one(Certificate *c, void *userdata)
+{
+    ReissueAll *all = userdata;
+    _cleanup_problem_ Problem problem = {};
+    _cleanup_free_ char *path = NULL;
+    Job *job;
+
+    if (c->job || manager_reissue(all->manager, c, &job, &problem) < 0)
+        return 0;
+    path = job_path(job);
+    return path ? sd_bus_message_append_basic(all->reply, 'o', path) : -ENOMEM;
+}
+
+static int method_reissue_all(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    static const OptionRow rows[] = { {} };
+    _cleanup_call_ Call *call = NULL;
+    ReissueAll all = {};
+    int r;
+
+    r = read_options(m, rows, error);
+    if (r >= 0)
+        r = call_begin(m, ANY_NAME, NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    all.manager = call->bus->manager;
+    r = sd_bus_message_new_method_return(m, &all.reply);
+    if (r >= 0)
+        r = sd_bus_message_open_container(all.reply, 'a', "o");
+    if (r >= 0)
+        r = manager_foreach(all.manager, reissue_one, &all);
+    if (r >= 0)
+        r = sd_bus_message_close_container(all.reply);
+    if (r >= 0)
+        r = call_answer_message(call, all.reply);
+    sd_bus_message_unref(all.reply);
+    return r < 0 ? r : 1;
+}
+
+static int method_renew_due(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    _cleanup_call_ Call *call = NULL;
+    int r;
+
+    r = call_begin(m, ANY_NAME, NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    return call_answer(call, "u", manager_renew_due(call->bus->manager));
+}
+
+static int method_reload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    _cleanup_call_ Call *call = NULL;
+    int r;
+
+    r = call_begin(m, ANY_NAME, NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    manager_reload(call->bus->manager);
+    return call_answer(call, NULL);
+}
+
+#define CHANGES     SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+#define METHOD_OPEN SD_BUS_VTABLE_UNPRIVILEGED
+
+const sd_bus_vtable manager_vtable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_PROPERTY("Version", "s", property_get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Certificates", "u", property_get_certificates, 0, CHANGES),
+    SD_BUS_PROPERTY("JobsRunning", "u", property_get_jobs_running, 0, CHANGES),
+    SD_BUS_PROPERTY("RootFingerprint", "s", property_get_root_fingerprint, 0, CHANGES),
+    SD_BUS_PROPERTY("AcmeEnabled", "b", property_get_acme_enabled, 0, CHANGES),
+    SD_BUS_PROPERTY("Authorities", "as", property_get_authorities, 0, CHANGES),
+    SD_BUS_PROPERTY("NextWake", "x", property_get_next_wake, 0, CHANGES),
+    SD_BUS_METHOD_WITH_ARGS("Register", SD_BUS_ARGS("s", module, "s", name, "a{sv}", options),
+                            SD_BUS_RESULT("o", certificate), method_register, METHOD_OPEN),
+    SD_BUS_METHOD_WITH_ARGS("Unregister", SD_BUS_ARGS("s", module, "s", name), SD_BUS_NO_RESULT, method_unregister,
+                            METHOD_OPEN),
+    SD_BUS_METHOD_WITH_ARGS("GetCertificate", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", certificate),
+                            method_get_certificate, METHOD_OPEN),
+    SD_BUS_METHOD_WITH_ARGS("Upload", SD_BUS_ARGS("s", pem, "a{sv}", options), SD_BUS_RESULT("ao", certificates),
+                            method_upload, METHOD_OPEN | SD_BUS_VTABLE_SENSITIVE),
+    SD_BUS_METHOD_WITH_ARGS("ListUploads", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssssx)", uploads), method_list_uploads,
+                            METHOD_OPEN),
+    SD_BUS_METHOD_WITH_ARGS("RemoveUpload", SD_BUS_ARGS("s", fingerprint), SD_BUS_NO_RESULT, method_remove_upload,
+                            METHOD_OPEN),
+    SD_BUS_METHOD_WITH_ARGS("ExportRoot", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("ay", data), method_export_root,
+                            METHOD_OPEN),
+    SD_BUS_METHOD_WITH_ARGS("ReissueAll", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("ao", jobs), method_reissue_all,
+                            METHOD_OPEN),
+    SD_BUS_METHOD_WITH_ARGS("RenewDue", SD_BUS_NO_ARGS, SD_BUS_RESULT("u", started), method_renew_due, METHOD_OPEN),
+    SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload, METHOD_OPEN),
+    SD_BUS_SIGNAL_WITH_ARGS("ChainChanged",
+                            SD_BUS_ARGS("o", certificate, "s", name, "s", source, "s", fingerprint), 0),
+    SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("o", job), 0),
+    SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("o", job, "s", result), 0),
+    SD_BUS_VTABLE_END,
+};

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "bus/bus-internal.h"
+#include "core/limits.h"
+#include "util/log.h"
+#include "util/text.h"
+
+#define OPTIONS_MAX 16
+
+int error_set_problem(sd_bus_error *error, const Problem *problem)
+{
+    char name[96];
+
+    snprintf(name, sizeof(name), ERROR_PREFIX "%s",
+             problem->code == PROBLEM_NONE ? "Internal" : problem_code_to_string(problem->code));
+    return sd_bus_error_set(error, name, strempty(problem->text));
+}
+
+Bus *bus_of_message(sd_bus_message *m)
+{
+    return sd_bus_slot_get_userdata(sd_bus_get_current_slot(sd_bus_message_get_bus(m)));
+}
+
+/* Who asked for what, and what came of it. */
+static void log_call(const Call *c)
+{
+    const char *member = sd_bus_message_get_member(c->message), *result = problem_code_to_string(c->problem.code);
+    char uid[16];
+
+    if (c->uid == (uid_t)-1 && c->problem.code == PROBLEM_NONE)
+        return;
+    snprintf(uid, sizeof(uid), "%u", (unsigned)c->uid);
+    log_fields(c->problem.code == PROBLEM_NONE ? LOG_INFO : LOG_NOTICE, MESSAGE_REQUEST,
+               (const LogField[]){ { "UID", c->uid == (uid_t)-1 ? "" : uid },
+                                   { "METHOD", member },
+                                   { "NAME", c->name },
+                                   { "MODULE", c->module },
+                                   { "SENDER", sd_bus_message_get_sender(c->message) },
+                                   { "RESULT", *result ? result : "done" },
+                                   {} },
+               "User %s asked for %s of %s: %s%s%s", c->uid == (uid_t)-1 ? "?" : uid, member, strempty(c->name),
+               *result ? result : "done", *result ? ". " : "", strempty(c->problem.text));
+}
+
+static int call_new(Bus *b, sd_bus_message *m, const char *name, const char *module, Call **ret)
+{
+    _cleanup_call_ Call *c = calloc(1, sizeof(Call));
+
+    if (!c)
+        return -ENOMEM;
+    c->bus = b;
+    b->n_calls++;
+    c->message = sd_bus_message_ref(m);
+    c->uid = (uid_t)-1;
+    c->answered = true; /* until it is sure that the handler does not answer by itself */
+    c->name = name ? strdup(name) : NULL;
+    c->module = module ? strdup(module) : NULL;
+    if ((name && !c->name) || (module && !c->module))
+        return -ENOMEM;
+    *ret = TAKE_PTR(c);
+    return 0;
+}
+
+int call_begin(sd_bus_message *m, const char *name, const char *module, sd_bus_error *error, Call **ret)
+{
+    AuthorizeDetails details = { name, module };
+    _cleanup_problem_ Problem problem = {};
+    Bus *b = bus_of_message(m);
+    Call *c = NULL;
+    uid_t uid = (uid_t)-1;
+    int r, checked;
+
+    checked = authorizer_check(b->authorizer, m, &details, &uid, &problem);
+    if (checked == 0)
+        return 0;
+    r = call_new(b, m, name, module, &c);
+    if (r < 0)
+        return r;
+    c->uid = uid;
+    if (checked < 0) {
+        problem_move(&problem, &c->problem);
+        log_call(c);
+        (void)error_set_problem(error, &c->problem);
+        call_free(c);
+        return checked;
+    }
+    c->answered = false;
+    *ret = c;
+    return 1;
+}
+
+Call *call_free(Call *c)
+{
+    if (!c)
+        return NULL;
+    if (!c->answered) {
+        sd_bus_error error = SD_BUS_ERROR_NULL;
+
+        log_call(c);
+        (void)error_set_problem(&error, &c->problem);
+        (void)sd_bus_reply_method_error(c->message, &error);
+        sd_bus_error_free(&error);
+    }
+    bus_reset_idle(c->bus);
+    c->bus->n_calls--;
+    sd_bus_message_unref(c->message);
+    problem_clear(&c->problem);
+    free(c->name);
+    free(c->module);
+    free(c);
+    return NULL;
+}
+
+int call_answer_message(Call *c, sd_bus_message *reply)
+{
+    c->answered = true;
+    log_call(c);
+    return sd_bus_send(NULL, reply, NULL);
+}
+
+int call_answer(Call *c, const char *types, ...)
+{
+    sd_bus_message *reply = NULL;
+    va_list ap;
+    int r;
+
+    r = sd_bus_message_new_method_return(c->message, &reply);
+    if (r >= 0 && types) {
+        va_start(ap, types);
+        r = sd_bus_message_appendv(reply, types, ap);
+        va_end(ap);
+    }
+    if (r >= 0)
+        r = call_answer_message(c, reply);
+    sd_bus_message_unref(reply);
+    return r;
+}
+
+int call_answer_bytes(Call *c, const void *data, size_t size)
+{
+    sd_bus_message *reply = NULL;
+    int r;
+
+    r = sd_bus_message_new_method_return(c->message, &reply);
+    if (r >= 0)
+        r = sd_bus_message_append_array(reply, 'y', data, size);
+    if (r >= 0)
+        r = call_answer_message(c, reply);
+    sd_bus_message_unref(reply);
+    return r;
+}
+
+static const OptionRow *find_row(const OptionRow *rows, const char *key)
+{
+    for (; rows->key; rows++)
+        if (streq(rows->key, key))
+            return rows;
+    return NULL;
+}
+
+static int complain(sd_bus_error *error, const char *key, const char *what)
+{
+    return sd_bus_error_setf(error, ERROR_PREFIX "InvalidArgument", "The option \"%.64s\" %s.", key, what);
+}
+
+static int read_names(sd_bus_message *m, char ***target)
+{
+    const char *s;
+    int r;
+
+    r = sd_bus_message_enter_container(m, 'a', "s");
+    while (r >= 0 && (r = sd_bus_message_read_basic(m, 's', &s)) > 0) {
+        if (strv_length(*target) >= LIMIT_NAMES)
+            return -E2BIG;
+        r = strv_extend(target, s);
+    }
+    return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int read_value(sd_bus_message *m, const OptionRow *row, sd_bus_error *error)
+{
+    const char signature[] = { row->type, row->type == 'a' ? 's' : 0, 0 };
+    const char *contents;
+    int r;
+
+    r = sd_bus_message_peek_type(m, NULL, &contents);
+    if (r < 0)
+        return r;
+    if (!streq(contents, signature)) {
+        char what[64];
+
+        snprintf(what, sizeof(what), "is of type %.16s and has to be of type %s", contents, signature);
+        return complain(error, row->key, what);
+    }
+    r = sd_bus_message_enter_container(m, 'v', signature);
+    if (r >= 0)
+        r = row->type == 'a' ? read_names(m, row->target) : sd_bus_message_read_basic(m, row->type, row->target);
+    if (r == -E2BIG)
+        return sd_bus_error_setf(error, ERROR_PREFIX "LimitsExceeded", "A certificate has at most %d names.", LIMIT_NAMES);
+    return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+int read_options(sd_bus_message *m, const OptionRow *rows, sd_bus_error *error)
+{
+    const OptionRow *row;
+    const char *key;
+    int r;
+
+    r = sd_bus_message_enter_container(m, 'a', "{sv}");
+    if (r < 0)
+        return r;
+    for (int n = 0; (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0; n++) {
+        r = sd_bus_message_read_basic(m, 's', &key);
+        if (r < 0)
+            return r;
+        row = find_row(rows, key);
+        if (!row || n >= OPTIONS_MAX)
+            return complain(error, key, "is not known to this method; its documentation tells which are");
+        r = read_value(m, row, error);
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+        if (r < 0)
+            return r;
+    }
+    return r < 0 ? r : sd_bus_message_exit_container(m);
+}

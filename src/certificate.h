@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <sys/queue.h>
+#include <uthash.h>
+
+#include "config/config.h"
+#include "core/record.h"
+#include "job.h"
+
+/* A certificate in the running service: its record, who wants it, and what is being done with it. The local root
+ * and uploads are of the same make, told apart by the record's kind. */
+
+/* What the configuration wants of a certificate. */
+typedef struct Wish {
+    char **modules;
+    char **names;      /* beside the primary one */
+    KeyType key_type;  /* _KEY_TYPE_INVALID: the default */
+    unsigned purposes;
+} Wish;
+
+/* What to do with a certificate as soon as nothing else is being done with it. */
+typedef enum RequestKind {
+    REQUEST_REGISTER,
+    REQUEST_UNREGISTER,
+    REQUEST_SETTLE,    /* bring it to where it should be; done when it is there */
+    REQUEST_REISSUE,
+    REQUEST_RENEW,
+    REQUEST_REMOVE,
+} RequestKind;
+
+typedef struct Certificate Certificate;
+/* problem->code is PROBLEM_NONE when it is done and durable. c is gone after a removal. */
+typedef void (*RequestDone)(Certificate *c, const Problem *problem, void *userdata);
+
+typedef struct Request {
+    STAILQ_ENTRY(Request) entry;
+    RequestKind kind;
+    char *module;
+    char **names;
+    KeyType key_type;
+    RequestDone done;  /* may be NULL */
+    void *userdata;
+} Request;
+
+STAILQ_HEAD(RequestQueue, Request);
+
+Request *request_free(Request *q);
+DEFINE_CLEANUP(Request *, request_free);
+
+struct Certificate {
+    char *name;        /* the record's, which may be replaced at any time */
+    Record *record;
+    char **names;      /* all that are asked for, the primary one first */
+    Wish wish;
+    Wish next_wish;    /* while a configuration is being applied */
+    Job *job;
+    struct RequestQueue requests;
+    bool published;    /* it is an object on the bus */
+    bool stored;       /* the store has something of it */
+    bool busy;         /* a change is under way; the record stays as it is until it is applied */
+    bool again;        /* something changed meanwhile */
+    bool waits_for_root;
+    bool counts_for_root_job;
+    UT_hash_handle hh; /* by name */
+};
+
+typedef enum CertificateState {
+    CERTIFICATE_PENDING,
+    CERTIFICATE_VALID,
+    CERTIFICATE_EXPIRING,
+    CERTIFICATE_EXPIRED,
+    _CERTIFICATE_STATE_MAX,
+} CertificateState;
+
+const char *certificate_state_to_string(CertificateState s);
+
+/* Takes the record, also when it fails. */
+Certificate *certificate_new(Record *record);
+Certificate *certificate_free(Certificate *c);
+DEFINE_CLEANUP(Certificate *, certificate_free);
+
+static inline const char *certificate_name(const Certificate *c)
+{
+    return c->name;
+}
+static inline bool certificate_is_root(const Certificate *c)
+{
+    return c->record->kind == RECORD_ROOT;
+}
+/* The served chain; NULL: none yet. */
+const Chain *certificate_chain(const Certificate *c);
+CertificateState certificate_state(const Certificate *c, int64_t now);
+/* 0: never. */
+int64_t certificate_next_renewal(const Certificate *c);
+Choice certificate_choose(const Certificate *c, int64_t now);
+/* Whether a module file or a registration asks for it. */
+bool certificate_is_wanted(const Certificate *c);
+KeyType certificate_key_type(const Certificate *c, KeyType otherwise);
+/* Who uses it; newly allocated. */
+int certificate_modules(const Certificate *c, char ***ret);
+/* Works names out anew from record, wishes and registrations of rec (mostly c->record); *ret_changed tells
+ * whether they differ. -E2BIG above LIMIT_NAMES, where the first ones are taken. */
+int certificate_update_names(Certificate *c, const Record *rec, bool *ret_changed);
+
+void wish_clear(Wish *w);
+int wish_add(Wish *w, const char *module, const Claim *claim);
+bool wish_equal(const Wish *a, const Wish *b);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#define START_TIMEOUT_MSEC 10000
+
+static void agent_exec(pid_t parent, int notify_fd) __attribute__((noreturn));
+
+static void agent_exec(pid_t parent, int notify_fd)
+{
+    char process[32], notify[32];
+
+    snprintf(process, sizeof process, "%ld", (long)parent);
+    snprintf(notify, sizeof notify, "%d", notify_fd);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() == parent && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 && fcntl(notify_fd, F_SETFD, 0) >= 0)
+        execlp("pkttyagent", "pkttyagent", "--process", process, "--notify-fd", notify, "--fallback", NULL);
+    _exit(127);
+}
+
+/* The agent closes its end once it is registered, or by ending. */
+static void agent_wait(int fd)
+{
+    struct pollfd p = { .fd = fd };
+
+    while (poll(&p, 1, START_TIMEOUT_MSEC) < 0 && errno == EINTR)
+        ;
+}
+
+pid_t agent_start(void)
+{
+    int fds[2];
+    pid_t parent = getpid(), pid;
+
+    if (pipe2(fds, O_CLOEXEC) < 0)
+        return 0;
+    pid = fork();
+    if (pid == 0)
+        agent_exec(parent, fds[1]);
+    close(fds[1]);
+    if (pid > 0)
+        agent_wait(fds[0]);
+    close(fds[0]);
+    return MAX(pid, 0);
+}
+
+void agent_stop(pid_t pid)
+{
+    if (pid <= 0)
+        return;
+    kill(pid, SIGTERM);
+    kill(pid, SIGCONT);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}

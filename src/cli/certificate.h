@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "cli/session.h"
+
+/* A certificate as org.certwright1.Certificate shows it. All text belongs to the message that it was read
+ * from, all times are seconds since 1970 with 0 for none. */
+
+typedef struct TextList {
+    const char **items;
+    size_t n;
+} TextList;
+
+typedef struct ChainLink {
+    const char *subject, *issuer, *serial, *fingerprint;
+    int64_t not_before, not_after;
+} ChainLink;
+
+typedef struct Candidate {
+    const char *source, *reason;
+    bool usable;
+    int64_t not_after;
+} Candidate;
+
+typedef struct Deployment {
+    const char *module, *state, *detail;
+    int64_t time;
+} Deployment;
+
+typedef struct Certificate {
+    const char *path;
+    const char *name, *role, *source, *reason, *state, *serial, *issuer, *subject, *fingerprint, *key_type;
+    const char *authority, *job;
+    TextList names, modules;
+    int64_t not_before, not_after, next_renewal;
+    ChainLink *chain;
+    size_t n_chain;
+    Candidate *candidates;
+    size_t n_candidates;
+    Deployment *deployments;
+    size_t n_deployments;
+    const char *error_code, *error_text; /* "" without a failure */
+    int64_t error_time;
+    uint32_t error_attempts;
+} Certificate;
+
+typedef struct CertificateList {
+    sd_bus_message *reply; /* keeps the text */
+    Certificate *items;    /* leaves, sorted by name */
+    size_t n;
+    Certificate *root; /* NULL if the service has none */
+} CertificateList;
+
+void certificate_list_done(CertificateList *l);
+#define _cleanup_certificates_ _cleanup_(certificate_list_done)
+
+Exit certificates_load(Session *s, CertificateList *l);
+
+/* A list of one, leaf or root. */
+Exit certificate_load(Session *s, const char *path, CertificateList *l);
+
+/* The value of the common name in an RFC 4514 name, or the whole when there is none; allocated. */
+char *distinguished_name_short(const char *dn);
+
+/* Name that an object's path stands for; allocated, NULL if out of memory. */
+char *certificate_path_name(const char *path);

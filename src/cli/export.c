@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "cli/verbs.h"
+
+static Exit export_check_format(const char *format, bool pkcs7)
+{
+    if (!format || streq(format, "pem") || streq(format, "der") || (pkcs7 && streq(format, "pkcs7")))
+        return EXIT_DONE;
+    return fail(EXIT_USAGE,
+                pkcs7 ? _("Unknown format \"%s\": it is one of pem, der and pkcs7.")
+                      : _("Unknown format \"%s\": it is pem or der."),
+                format);
+}
+
+static Exit export_write(const void *data, size_t size, const char *file)
+{
+    _cleanup_close_ int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+    const char *p = data;
+    int r = 0;
+
+    if (fd < 0)
+        return fail(EXIT_FAILED, _("Cannot write %s: %s"), file, strerror(errno));
+    while (size > 0 && r == 0) {
+        ssize_t n = write(fd, p, size);
+
+        if (n < 0 && errno != EINTR)
+            r = -errno;
+        p += MAX(n, 0);
+        size -= (size_t)MAX(n, 0);
+    }
+    if (close(TAKE_FD(fd)) < 0 && r == 0)
+        r = -errno;
+    return r < 0 ? fail(EXIT_FAILED, _("Cannot write %s: %s"), file, strerror(-r)) : EXIT_DONE;
+}
+
+/* PEM is printable text, and a terminal gets nothing else. */
+static Exit export_print(const char *data, size_t size)
+{
+    for (size_t i = 0; isatty(STDOUT_FILENO) && i < size; i++)
+        if (data[i] != '\n' && (data[i] < ' ' || data[i] > '~'))
+            return fail(EXIT_FAILED,
+                        _("This is not text and not written to the terminal: add --output=FILE."));
+    fwrite(data, 1, size, stdout);
+    return EXIT_DONE;
+}
+
+static Exit export_call(Session *s, const char *path, const char *interface, const char *member,
+                        const char *format, sd_bus_message **ret_reply)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+    Exit e = session_new_call(s, path, interface, member, &call);
+    int r;
+
+    if (e != EXIT_DONE)
+        return e;
+    r = sd_bus_message_append(call, "a{sv}", 1, "format", "s", format);
+    if (r < 0)
+        return session_fail(r, NULL, _("Cannot make a message for the bus"));
+    return session_send(s, call, _("Cannot export"), ret_reply);
+}
+
+static Exit export_run(Session *s, const Options *o, const char *path, const char *interface,
+                       const char *member)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const char *format = o->format ? o->format : "pem";
+    const void *data;
+    size_t size;
+    Exit e;
+    int r;
+
+    e = export_call(s, path, interface, member, format, &reply);
+    if (e != EXIT_DONE)
+        return e;
+    r = sd_bus_message_read_array(reply, 'y', &data, &size);
+    if (r < 0)
+        return session_fail_reply(r);
+    if (o->output && !streq(o->output, "-"))
+        return export_write(data, size, o->output);
+    return export_print(data, size);
+}
+
+Exit verb_export(Session *s, const Options *o, char **arguments, int n)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *found = NULL;
+    const char *path;
+    Exit e = export_check_format(o->format, true);
+
+    if (e == EXIT_DONE)
+        e = session_find_target(s, o->given & OPTION_ROOT, n > 0 ? arguments[0] : NULL, &path, &found);
+    return e == EXIT_DONE ? export_run(s, o, path, CERTIFICATE_INTERFACE, "Export") : e;
+}
+
+Exit verb_export_root(Session *s, const Options *o, char **arguments, int n)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *found = NULL;
+    const char *path = MANAGER_PATH;
+    Exit e = export_check_format(o->format, false);
+
+    if (e == EXIT_DONE && n > 0)
+        e = session_find_certificate(s, arguments[0], &path, &found);
+    if (e != EXIT_DONE)
+        return e;
+    return export_run(s, o, path, n > 0 ? CERTIFICATE_INTERFACE : MANAGER_INTERFACE, "ExportRoot");
+}

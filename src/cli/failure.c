@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "cli/session.h"
+
+typedef struct Failure {
+    const char *name; /* of the bus error; with "*" at its end, of all that begin so */
+    Exit exit;
+    const char *advice; /* NULL where the message says it all */
+} Failure;
+
+#define ADVICE_AUTHORIZE \
+    N_("Run it as root, or on a terminal without --no-ask-password to be asked for a password.")
+#define ADVICE_INSTALL \
+    N_("Is Certwright installed? If it was installed just now: systemctl reload dbus. " \
+       "Without systemd, start certwrightd first.")
+#define ADVICE_START N_("The journal says why: journalctl -u certwrightd.service")
+#define ADVICE_AGAIN N_("Try again; if that does not help, see: journalctl -u certwrightd.service")
+#define ADVICE_VERSION \
+    N_("The command and the service may be of different versions: compare \"certwright --version\" with " \
+       "\"certwrightd --version\".")
+#define ADVICE_BUNDLE \
+    N_("The file must hold the certificate, its intermediates and its unencrypted private key as PEM " \
+       "text.")
+
+static const Failure failures[] = {
+    { SERVICE ".Error.NoSuchCertificate", EXIT_NOT_FOUND, NULL },
+    { SERVICE ".Error.NoSuchJob", EXIT_NOT_FOUND, NULL },
+    { SERVICE ".Error.NotAuthorized", EXIT_NOT_AUTHORIZED, ADVICE_AUTHORIZE },
+    { SERVICE ".Error.InvalidBundle", EXIT_FAILED, ADVICE_BUNDLE },
+    { SERVICE ".Error.PassphraseRequired", EXIT_FAILED, ADVICE_BUNDLE },
+    { SERVICE ".Error.StorageFailed", EXIT_FAILED, ADVICE_START },
+    { SD_BUS_ERROR_ACCESS_DENIED, EXIT_NOT_AUTHORIZED, ADVICE_AUTHORIZE },
+    { SD_BUS_ERROR_AUTH_FAILED, EXIT_NOT_AUTHORIZED, ADVICE_AUTHORIZE },
+    { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, EXIT_NOT_AUTHORIZED, ADVICE_AUTHORIZE },
+    { SD_BUS_ERROR_UNKNOWN_OBJECT, EXIT_NOT_FOUND, NULL },
+    { SD_BUS_ERROR_UNKNOWN_METHOD, EXIT_FAILED, ADVICE_VERSION },
+    { SD_BUS_ERROR_UNKNOWN_INTERFACE, EXIT_FAILED, ADVICE_VERSION },
+    { SD_BUS_ERROR_SERVICE_UNKNOWN, EXIT_NO_SERVICE, ADVICE_INSTALL },
+    { SD_BUS_ERROR_NAME_HAS_NO_OWNER, EXIT_NO_SERVICE, ADVICE_INSTALL },
+    { "org.freedesktop.DBus.Error.Spawn.*", EXIT_NO_SERVICE, ADVICE_START },
+    { "org.freedesktop.systemd1.*", EXIT_NO_SERVICE, ADVICE_START },
+    { SD_BUS_ERROR_NO_REPLY, EXIT_NO_SERVICE, ADVICE_AGAIN },
+    { SD_BUS_ERROR_TIMEOUT, EXIT_NO_SERVICE, ADVICE_AGAIN },
+    { "org.freedesktop.DBus.Error.TimedOut", EXIT_NO_SERVICE, ADVICE_AGAIN },
+    { SD_BUS_ERROR_DISCONNECTED, EXIT_NO_SERVICE, ADVICE_AGAIN },
+    { "System.Error.ETIMEDOUT", EXIT_NO_SERVICE, ADVICE_AGAIN },
+    { "System.Error.ECONNRESET", EXIT_NO_SERVICE, ADVICE_AGAIN },
+    { "System.Error.EPIPE", EXIT_NO_SERVICE, ADVICE_AGAIN },
+    { "System.Error.ENOTCONN", EXIT_NO_SERVICE, ADVICE_AGAIN },
+};
+
+static bool failure_matches(const Failure *f, const char *name)
+{
+    size_t n = strlen(f->name);
+
+    return f->name[n - 1] == '*' ? strncmp(f->name, name, n - 1) == 0 : streq(f->name, name);
+}
+
+static const Failure *failure_find(const char *name)
+{
+    static const Failure other = { "", EXIT_FAILED, NULL };
+
+    for (size_t i = 0; i < ELEMENTSOF(failures); i++)
+        if (failure_matches(&failures[i], name))
+            return &failures[i];
+    return &other;
+}
+
+/* The last part of an error's name is what scripts and people search for. */
+static const char *failure_code(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+
+    return dot ? dot + 1 : name;
+}
+
+Exit session_fail(int error, const sd_bus_error *e, const char *purpose)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error made = SD_BUS_ERROR_NULL;
+    const Failure *f;
+
+    if (!e || !sd_bus_error_is_set(e)) {
+        sd_bus_error_set_errno(&made, error);
+        e = &made;
+    }
+    f = failure_find(e->name);
+    fail(f->exit, "%s: %s (%s)", purpose, isempty(e->message) ? strerror(-error) : e->message,
+         failure_code(e->name));
+    if (f->advice)
+        hint("%s", _(f->advice));
+    return f->exit;
+}
+
+Exit session_fail_reply(int error)
+{
+    if (error == -ENOMEM)
+        return session_fail(error, NULL, _("Cannot read the service's answer"));
+    fail(EXIT_FAILED, _("The service's answer has an unexpected form."));
+    hint("%s", _(ADVICE_VERSION));
+    return EXIT_FAILED;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/job.h"
+
+#include <errno.h>
+
+void job_watch_done(JobWatch *w)
+{
+    for (size_t i = 0; i < w->n_jobs; i++)
+        free(w->jobs[i].path);
+    free(w->jobs);
+    free(w->owner);
+    free(w->step);
+    free(w->error_code);
+    free(w->error_text);
+    *w = (JobWatch){ 0 };
+}
+
+static int job_compare(const void *a, const void *b)
+{
+    return strcmp(((const Job *)a)->path, ((const Job *)b)->path);
+}
+
+static int job_compare_path(const void *path, const void *job)
+{
+    return strcmp(path, ((const Job *)job)->path);
+}
+
+static Job *job_watch_find(JobWatch *w, const char *path)
+{
+    return w->n_jobs == 0 ? NULL : bsearch(path, w->jobs, w->n_jobs, sizeof *w->jobs, job_compare_path);
+}
+
+static void job_watch_end(JobWatch *w, Job *j, JobResult result)
+{
+    if (j->result != JOB_RUNNING)
+        return;
+    j->result = result;
+    w->n_running--;
+}
+
+static bool job_watch_trusts(const JobWatch *w, sd_bus_message *m)
+{
+    const char *sender = sd_bus_message_get_sender(m);
+
+    return sender && w->owner && streq(sender, w->owner);
+}
+
+static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
+{
+    JobWatch *w = userdata;
+    const char *path, *result;
+    Job *j;
+
+    if (!job_watch_trusts(w, m) || sd_bus_message_read(m, "os", &path, &result) < 0)
+        return 0;
+    j = job_watch_find(w, path);
+    if (j)
+        job_watch_end(w, j,
+                      streq(result, "done")        ? JOB_DONE
+                      : streq(result, "cancelled") ? JOB_CANCELLED
+                                                   : JOB_FAILED);
+    return 0;
+}
+
+static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
+{
+    JobWatch *w = userdata;
+    const char *name, *before, *after, *sender = sd_bus_message_get_sender(m);
+
+    if (sender && streq(sender, "org.freedesktop.DBus") &&
+        sd_bus_message_read(m, "sss", &name, &before, &after) >= 0 && w->owner && streq(before, w->owner))
+        w->gone = true;
+    return 0;
+}
+
+static void job_watch_show_step(JobWatch *w, const char *step)
+{
+    if (isempty(step) || !w->progress || (w->step && streq(w->step, step)))
+        return;
+    free(w->step);
+    w->step = strdup(step);
+    hint("%s", step);
+}
+
+static void job_watch_take_error(JobWatch *w, const char *code, const char *text)
+{
+    if (isempty(code))
+        return;
+    free(w->error_code);
+    free(w->error_text);
+    w->error_code = strdup(code);
+    w->error_text = strdup(text);
+}
+
+/* Reads a{sv} of a job for its Step and Error. */
+static int job_watch_read_properties(JobWatch *w, sd_bus_message *m)
+{
+    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+    if (r < 0)
+        return r;
+    while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        const char *name, *code, *text;
+
+        r = sd_bus_message_read(m, "s", &name);
+        if (r < 0)
+            return r;
+        if (streq(name, "Step") && (r = sd_bus_message_read(m, "v", "s", &text)) >= 0)
+            job_watch_show_step(w, text);
+        else if (streq(name, "Error") && (r = sd_bus_message_read(m, "v", "(ss)", &code, &text)) >= 0)
+            job_watch_take_error(w, code, text);
+        else if (r >= 0)
+            r = sd_bus_message_skip(m, "v");
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+        if (r < 0)
+            return r;
+    }
+    return r;
+}
+
+static int on_job_changed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
+{
+    JobWatch *w = userdata;
+    const char *interface, *path = sd_bus_message_get_path(m);
+
+    if (w->n_jobs == 1 && job_watch_trusts(w, m) && path && streq(path, w->jobs[0].path) &&
+        sd_bus_message_read(m, "s", &interface) >= 0 && streq(interface, JOB_INTERFACE))
+        job_watch_read_properties(w, m);
+    return 0;
+}
+
+Exit job_watch_begin(JobWatch *w, Session *s)
+{
+    int r;
+
+    w->session = s;
+    w->progress = !s->json && isatty(STDERR_FILENO);
+    r = sd_bus_match_signal(s->bus, NULL, SERVICE, MANAGER_PATH, MANAGER_INTERFACE, "JobRemoved",
+                            on_job_removed, w);
+    if (r >= 0)
+        r = sd_bus_add_match(s->bus, NULL,
+                             "type='signal',sender='" SERVICE "',interface='" PROPERTIES_INTERFACE "',"
+                             "member='PropertiesChanged',path_namespace='" JOB_PREFIX "',"
+                             "arg0='" JOB_INTERFACE "'",
+                             on_job_changed, w);
+    if (r >= 0)
+        r = sd_bus_add_match(s->bus, NULL,
+                             "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+                             "member='NameOwnerChanged',arg0='" SERVICE "'",
+                             on_owner_changed, w);
+    return r < 0 ? session_fail(r, NULL, _("Cannot listen for the end of the job")) : EXIT_DONE;
+}
+
+Exit job_watch_add(JobWatch *w, const char *path)
+{
+    char *copy = strdup(path);
+    Job *jobs = reallocarray(w->jobs, w->n_jobs + 1, sizeof *jobs);
+
+    if (jobs)
+        w->jobs = jobs;
+    if (!jobs || !copy) {
+        free(copy);
+        return session_fail(-ENOMEM, NULL, _("Cannot wait for the job"));
+    }
+    w->jobs[w->n_jobs++] = (Job){ .path = copy };
+    w->n_running++;
+    return EXIT_DONE;
+}
+
+static Exit job_watch_process(JobWatch *w, bool *ret_idle)
+{
+    int r = sd_bus_process(w->session->bus, NULL);
+
+    if (r < 0)
+        return session_fail(r, NULL, _("Cannot wait for the job"));
+    *ret_idle = r == 0;
+    return EXIT_DONE;
+}
+
+/* Without this, a job that was over before we listened would be waited for until the end of days: whatever
+ * the service sent about it has arrived before the answer that there is no such object. */
+static Exit job_watch_check_only(JobWatch *w)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    Job *j = w->jobs;
+    bool idle = false;
+    int r = sd_bus_call_method(w->session->bus, SERVICE, j->path, PROPERTIES_INTERFACE, "GetAll", &error,
+                               &reply, "s", JOB_INTERFACE);
+
+    if (r >= 0) {
+        job_watch_read_properties(w, reply);
+        return EXIT_DONE;
+    }
+    if (!sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT))
+        return EXIT_DONE;
+    while (!idle) {
+        Exit e = job_watch_process(w, &idle);
+
+        if (e != EXIT_DONE)
+            return e;
+    }
+    if (!w->gone)
+        job_watch_end(w, j, JOB_UNKNOWN);
+    return EXIT_DONE;
+}
+
+static Exit job_watch_fail_gone(void)
+{
+    fail(EXIT_NO_SERVICE, _("The service ended before the job did."));
+    hint(_("The journal says why: journalctl -u certwrightd.service"));
+    return EXIT_NO_SERVICE;
+}
+
+Exit job_watch_wait(JobWatch *w, sd_bus_message *reply)
+{
+    const char *owner = sd_bus_message_get_sender(reply);
+    Exit e = EXIT_DONE;
+
+    if (!owner || !(w->owner = strdup(owner)))
+        return session_fail(-ENOMEM, NULL, _("Cannot wait for the job"));
+    if (w->n_jobs > 1)
+        qsort(w->jobs, w->n_jobs, sizeof *w->jobs, job_compare);
+    if (w->n_jobs == 1)
+        e = job_watch_check_only(w);
+    while (e == EXIT_DONE && w->n_running > 0) {
+        bool idle;
+
+        e = job_watch_process(w, &idle);
+        if (e != EXIT_DONE || !idle)
+            continue;
+        if (w->gone)
+            return job_watch_fail_gone();
+        if (sd_bus_wait(w->session->bus, UINT64_MAX) == -ENOMEM)
+            return session_fail(-ENOMEM, NULL, _("Cannot wait for the job"));
+    }
+    return e;
+}
+
+size_t job_watch_count(const JobWatch *w, JobResult result)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < w->n_jobs; i++)
+        n += w->jobs[i].result == result;
+    return n;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <json-c/json.h>
+
+#include "cli/certificate.h"
+
+/* --json: the keys are documented in certwright(1) and stay as they are. All functions that make a value
+ * return a reference of the caller's. */
+
+typedef struct json_object Json;
+
+#define _cleanup_json_ _cleanup_(json_putp)
+void json_putp(Json **j);
+
+Json *json_text(const char *text);
+Json *json_texts(const char *const *texts, size_t n);
+Json *json_time(int64_t t); /* null for none */
+Json *json_certificate(const Certificate *c);
+void json_set(Json *object, const char *key, Json *value); /* takes the value */
+
+/* Prints one value to stdout, over several lines or on one; what a terminal might obey is \u-escaped. */
+Exit json_print(Json *j);
+Exit json_print_line(Json *j);

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "cli/certificate.h"
+#include "cli/json.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+#include "cli/words.h"
+
+/* Allocated; the items with a separator between. */
+static char *text_list_join(const TextList *l, const char *separator)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *file = open_memstream(&text, &length);
+
+    if (!file)
+        return NULL;
+    for (size_t i = 0; i < l->n; i++)
+        fprintf(file, "%s%s", i > 0 ? separator : "", l->items[i]);
+    if (fclose(file) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static void list_add_headings(Table *t)
+{
+    table_add(t, _("NAME"));
+    table_add(t, _("SOURCE"));
+    table_add(t, _("STATE"));
+    table_add(t, _("NOT AFTER"));
+    table_add(t, _("ISSUER"));
+    table_add(t, _("MODULES"));
+}
+
+static void list_add_certificate(Table *t, const Certificate *c)
+{
+    _cleanup_free_ char *issuer = distinguished_name_short(c->issuer), *modules = NULL;
+
+    modules = text_list_join(&c->modules, " ");
+    table_add(t, c->name);
+    table_add(t, source_to_text(c->source));
+    table_add(t, state_to_text(c->state));
+    table_add_date(t, c->not_after);
+    table_add(t, issuer);
+    table_add(t, modules);
+}
+
+static void list_print_legend(const CertificateList *l)
+{
+    if (l->n == 0) {
+        print_line(stdout, _("There are no certificates yet. Ask for one with \"certwright register MODULE "
+                             "NAME\", or in a file of /etc/certwright/modules.d."));
+        return;
+    }
+    printf("\n");
+    print_line(stdout, ngettext("%zu certificate.", "%zu certificates.", l->n), l->n);
+    if (l->root && l->root->not_after != 0) {
+        _cleanup_free_ char *subject = distinguished_name_short(l->root->subject);
+        _cleanup_free_ char *date = time_format_date(l->root->not_after);
+
+        print_line(stdout, _("Local root: %s, valid until %s."), strempty(subject), strempty(date));
+    }
+}
+
+static Exit list_print_json(const CertificateList *l)
+{
+    _cleanup_json_ Json *array = json_object_new_array();
+
+    for (size_t i = 0; i < l->n; i++)
+        json_object_array_add(array, json_certificate(&l->items[i]));
+    return json_print(array);
+}
+
+Exit verb_list(Session *s, const Options *o _unused_, char **arguments _unused_, int n _unused_)
+{
+    _cleanup_certificates_ CertificateList list = {};
+    _cleanup_table_ Table table = { .n_columns = 6 };
+    Exit e = certificates_load(s, &list);
+
+    if (e != EXIT_DONE)
+        return e;
+    if (s->json)
+        return list_print_json(&list);
+    list_add_headings(&table);
+    for (size_t i = 0; i < list.n; i++)
+        list_add_certificate(&table, &list.items[i]);
+    if (list.n > 0)
+        e = table_print(&table, s->legend, 0);
+    if (s->legend)
+        list_print_legend(&list);
+    return e;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "cli/output.h"
+
+/* What a verb takes besides the options that all take; bits of Verb.options and Options.given. */
+typedef enum OptionFlag {
+    OPTION_ALL = 1 << 0,
+    OPTION_ROOT = 1 << 1,
+    OPTION_NO_WAIT = 1 << 2,
+    OPTION_FORMAT = 1 << 3,
+    OPTION_OUTPUT = 1 << 4,
+    OPTION_NAME = 1 << 5,
+    OPTION_KEY_TYPE = 1 << 6,
+} OptionFlag;
+
+typedef struct Options {
+    unsigned given;
+    bool json, no_legend, no_ask_password;
+    bool help, version;
+    const char *format, *output, *key_type; /* NULL where not given */
+    const char **names;                     /* --name=, n_names of them */
+    size_t n_names;
+    char **arguments; /* verb first */
+    int n_arguments;
+} Options;
+
+void options_done(Options *o);
+#define _cleanup_options_ _cleanup_(options_done)
+
+Exit options_parse(Options *o, int argc, char **argv);
+
+/* Fails with the name of an option that was given and is not among those that the verb allows. */
+Exit options_check(const Options *o, const char *verb, unsigned allowed);

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/output.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <time.h>
+#include <wchar.h>
+
+static bool output_utf8;
+
+void output_init(void)
+{
+    setlocale(LC_ALL, "");
+    output_utf8 = streq(nl_langinfo(CODESET), "UTF-8");
+    if (!output_utf8)
+        return;
+    bindtextdomain("certwright", LOCALEDIR);
+    textdomain("certwright");
+}
+
+/* Decodes one UTF-8 character and returns its length, or 0 where there is none. */
+static size_t utf8_decode(const char *text, uint32_t *ret_character)
+{
+    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    const unsigned char *t = (const unsigned char *)text;
+    size_t n = t[0] < 0x80 ? 1 : t[0] >= 0xf0 ? 4 : t[0] >= 0xe0 ? 3 : t[0] >= 0xc0 ? 2 : 0;
+    uint32_t c = n == 1 ? t[0] : t[0] & (0x7f >> n);
+
+    if (n == 0 || t[0] >= 0xf8)
+        return 0;
+    for (size_t i = 1; i < n; i++) {
+        if ((t[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (t[i] & 0x3f);
+    }
+    if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+        return 0;
+    *ret_character = c;
+    return n;
+}
+
+/* Characters that move the cursor, start a control sequence or turn the direction of writing. */
+static bool character_is_unsafe(uint32_t c)
+{
+    static const struct {
+        uint32_t first, last;
+    } unsafe[] = {
+        { 0x00, 0x1f },     { 0x7f, 0x9f },     { 0xad, 0xad },       { 0x61c, 0x61c },
+        { 0x180e, 0x180e }, { 0x200b, 0x200f }, { 0x2028, 0x202e },   { 0x2060, 0x206f },
+        { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb }, { 0xe0000, 0xe0fff },
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(unsafe); i++)
+        if (c >= unsafe[i].first && c <= unsafe[i].last)
+            return true;
+    return !output_utf8 && c >= 0x80;
+}
+
+/* JSON has four digits only: what is above U+FFFF takes two surrogates, RFC 8259 section 7. */
+static void character_write_json(uint32_t c)
+{
+    if (c > 0xffff)
+        printf("\\u%04" PRIx32 "\\u%04" PRIx32, 0xd800 + ((c - 0x10000) >> 10), 0xdc00 + (c & 0x3ff));
+    else
+        printf("\\u%04" PRIx32, c);
+}
+
+void output_write_json(const char *text)
+{
+    while (*text) {
+        uint32_t c = 0xfffd;
+        size_t n = utf8_decode(text, &c);
+
+        if (n > 0 && (c == '\n' || !character_is_unsafe(c)))
+            fwrite(text, 1, n, stdout);
+        else
+            character_write_json(c);
+        text += MAX(n, 1u);
+    }
+}
+
+static void character_write(FILE *file, const char *text, size_t n, uint32_t c)
+{
+    if (n == 0)
+        fprintf(file, "\\x%02x", (unsigned char)*text);
+    else if (!character_is_unsafe(c))
+        fwrite(text, 1, n, file);
+    else if (c == '\n')
+        fputs("\\n", file);
+    else if (c == '\t')
+        fputs("\\t", file);
+    else if (c < 0x80)
+        fprintf(file, "\\x%02" PRIx32, c);
+    else
+        fprintf(file, c > 0xffff ? "\\U%08" PRIx32 : "\\u%04" PRIx32, c);
+}
+
+char *output_escape(const char *text)
+{
+    char *escaped = NULL;
+    size_t length = 0;
+    FILE *file = open_memstream(&escaped, &length);
+
+    if (!file)
+        return NULL;
+    while (*text) {
+        uint32_t c = 0;
+        size_t n = utf8_decode(text, &c);
+
+        character_write(file, text, n, c);
+        text += MAX(n, 1u);
+    }
+    if (fclose(file) == 0)
+        return escaped;
+    free(escaped);
+    return NULL;
+}
+
+size_t output_width(const char *text)
+{
+    size_t width = 0;
+
+    while (*text) {
+        uint32_t c = 0;
+        size_t n = utf8_decode(text, &c);
+        int columns = n > 0 ? wcwidth((wchar_t)c) : 1;
+
+        width += columns < 0 ? 1 : (size_t)columns;
+        text += MAX(n, 1u);
+    }
+    return width;
+}
+
+static void print_line_prefixed(FILE *file, const char *prefix, const char *format, va_list ap)
+    __attribute__((format(printf, 3, 0)));
+
+static void print_line_prefixed(FILE *file, const char *prefix, const char *format, va_list ap)
+{
+    _cleanup_free_ char *line = NULL, *escaped = NULL;
+
+    if (vasprintf(&line, format, ap) < 0)
+        line = NULL;
+    if (line)
+        escaped = output_escape(line);
+    fprintf(file, "%s%s\n", prefix, escaped ? escaped : strerror(ENOMEM));
+}
+
+void print_line(FILE *file, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    print_line_prefixed(file, "", format, ap);
+    va_end(ap);
+}
+
+Exit fail(Exit code, const char *format, ...)
+{
+    va_list ap;
+
+    fflush(stdout);
+    va_start(ap, format);
+    print_line_prefixed(stderr, "certwright: ", format, ap);
+    va_end(ap);
+    return code;
+}
+
+void hint(const char *format, ...)
+{
+    va_list ap;
+
+    fflush(stdout);
+    va_start(ap, format);
+    print_line_prefixed(stderr, "", format, ap);
+    va_end(ap);
+}
+
+static char *time_format_parts(int64_t t, bool date_only)
+{
+    char text[64];
+    time_t seconds = (time_t)t;
+    struct tm tm;
+
+    if (t == 0)
+        return strdup("");
+    if (!localtime_r(&seconds, &tm) ||
+        strftime(text, sizeof text, date_only ? "%Y-%m-%d" : "%Y-%m-%d %H:%M:%S %Z", &tm) == 0)
+        return strdup("?");
+    return strdup(text);
+}
+
+char *time_format(int64_t t)
+{
+    return time_format_parts(t, false);
+}
+
+char *time_format_date(int64_t t)
+{
+    return time_format_parts(t, true);
+}
+
+/* Whole units, rounded down: 36 hours are one day. */
+static char *duration_format_left(uint64_t seconds)
+{
+    char *text = NULL;
+    unsigned long n = seconds / (24 * 3600), hours = seconds / 3600, minutes = seconds / 60;
+    int r = n > 0       ? asprintf(&text, ngettext("%lu day left", "%lu days left", n), n)
+            : hours > 0 ? asprintf(&text, ngettext("%lu hour left", "%lu hours left", hours), hours)
+                        : asprintf(&text, ngettext("%lu minute left", "%lu minutes left", minutes), minutes);
+
+    return r < 0 ? NULL : text;
+}
+
+static char *duration_format_past(uint64_t seconds)
+{
+    char *text = NULL;
+    unsigned long n = seconds / (24 * 3600), hours = seconds / 3600;
+    int r = n > 0 ? asprintf(&text, ngettext("ran out %lu day ago", "ran out %lu days ago", n), n)
+            : hours > 0
+                ? asprintf(&text, ngettext("ran out %lu hour ago", "ran out %lu hours ago", hours), hours)
+                : asprintf(&text, "%s", _("ran out within the last hour"));
+
+    return r < 0 ? NULL : text;
+}
+
+char *time_format_remaining(int64_t t)
+{
+    int64_t now = time(NULL);
+
+    if (t == 0)
+        return strdup("");
+    return t > now ? duration_format_left((uint64_t)t - (uint64_t)now)
+                   : duration_format_past((uint64_t)now - (uint64_t)t);
+}
+
+Exit output_finish(Exit code)
+{
+    bool failed = ferror(stdout);
+
+    if (fflush(stdout) == 0 && !failed)
+        return code;
+    return fail(code == EXIT_DONE ? EXIT_FAILED : code, _("Cannot write the output: %s"), strerror(errno));
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/session.h"
+
+#include <errno.h>
+
+#include "cli/agent.h"
+#include "cli/suggestion.h"
+
+#define CALL_TIMEOUT_USEC        (90 * 1000000ULL)  /* the service may have to be started first */
+#define CALL_TIMEOUT_ASKING_USEC (300 * 1000000ULL) /* somebody may have to type a password */
+
+static Exit session_fail_open(int error)
+{
+    const char *address = getenv("DBUS_SYSTEM_BUS_ADDRESS");
+
+    fail(EXIT_NO_SERVICE, _("Cannot connect to the system bus at %s: %s"),
+         isempty(address) ? "/run/dbus/system_bus_socket" : address, strerror(-error));
+    if (isempty(address))
+        hint(_("Is it running? Where systemd runs: systemctl status dbus.socket"));
+    else
+        hint(_("The address is from DBUS_SYSTEM_BUS_ADDRESS in the environment."));
+    return EXIT_NO_SERVICE;
+}
+
+Exit session_open(Session *s)
+{
+    int r = sd_bus_open_system_with_description(&s->bus, "certwright");
+
+    if (r < 0)
+        return session_fail_open(r);
+    r = sd_bus_set_method_call_timeout(s->bus, CALL_TIMEOUT_USEC);
+    return r < 0 ? session_fail(r, NULL, _("Cannot set up the connection to the bus")) : EXIT_DONE;
+}
+
+void session_close(Session *s)
+{
+    s->bus = sd_bus_flush_close_unref(s->bus);
+    agent_stop(s->agent);
+    s->agent = 0;
+}
+
+/* polkit never needs to ask the superuser. */
+static bool session_needs_agent(const Session *s)
+{
+    return s->agent == 0 && s->ask_password && geteuid() != 0 &&
+           isatty(s->input_taken ? STDERR_FILENO : STDIN_FILENO);
+}
+
+Exit session_new_call(Session *s, const char *path, const char *interface, const char *member,
+                      sd_bus_message **ret)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+    int r = sd_bus_message_new_method_call(s->bus, &m, SERVICE, path, interface, member);
+
+    if (r >= 0)
+        r = sd_bus_message_set_allow_interactive_authorization(m, s->ask_password);
+    if (r < 0)
+        return session_fail(r, NULL, _("Cannot make a message for the bus"));
+    if (session_needs_agent(s))
+        s->agent = agent_start();
+    *ret = TAKE_PTR(m);
+    return EXIT_DONE;
+}
+
+Exit message_append_text(sd_bus_message *m, const char *text)
+{
+    int r = sd_bus_message_append(m, "s", text);
+
+    if (r == -EINVAL)
+        return fail(EXIT_USAGE, _("Not valid UTF-8, which the bus requires: \"%s\""), text);
+    return r < 0 ? session_fail(r, NULL, _("Cannot make a message for the bus")) : EXIT_DONE;
+}
+
+Exit message_append_no_options(sd_bus_message *m)
+{
+    int r = sd_bus_message_append(m, "a{sv}", 0);
+
+    return r < 0 ? session_fail(r, NULL, _("Cannot make a message for the bus")) : EXIT_DONE;
+}
+
+Exit session_send(Session *s, sd_bus_message *call, const char *purpose, sd_bus_message **ret_reply)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    int r = sd_bus_call(s->bus, call, CALL_TIMEOUT_ASKING_USEC, &error, ret_reply);
+
+    return r < 0 ? session_fail(r, &error, purpose) : EXIT_DONE;
+}
+
+Exit session_get_all(Session *s, const char *path, const char *interface, sd_bus_message **ret_reply)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    int r = sd_bus_call_method(s->bus, SERVICE, path, PROPERTIES_INTERFACE, "GetAll", &error, ret_reply, "s",
+                               interface);
+
+    return r < 0 ? session_fail(r, &error, _("Cannot read the properties")) : EXIT_DONE;
+}
+
+Exit session_get_objects(Session *s, sd_bus_message **ret_reply)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    int r = sd_bus_call_method(s->bus, SERVICE, MANAGER_PATH, "org.freedesktop.DBus.ObjectManager",
+                               "GetManagedObjects", &error, ret_reply, NULL);
+
+    return r < 0 ? session_fail(r, &error, _("Cannot list the certificates")) : EXIT_DONE;
+}
+
+static Exit session_fail_not_found(Session *s, const char *name)
+{
+    fail(EXIT_NOT_FOUND, _("There is no certificate for \"%s\"."), name);
+    suggestion_print(s, name);
+    return EXIT_NOT_FOUND;
+}
+
+Exit session_find_certificate(Session *s, const char *name, const char **ret_path,
+                              sd_bus_message **ret_reply)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+    int r = sd_bus_message_new_method_call(s->bus, &call, SERVICE, MANAGER_PATH, MANAGER_INTERFACE,
+                                           "GetCertificate");
+    Exit e;
+
+    if (r < 0)
+        return session_fail(r, NULL, _("Cannot make a message for the bus"));
+    e = message_append_text(call, name);
+    if (e != EXIT_DONE)
+        return e;
+    r = sd_bus_call(s->bus, call, 0, &error, &reply);
+    if (sd_bus_error_has_name(&error, SERVICE ".Error.NoSuchCertificate"))
+        return session_fail_not_found(s, name);
+    if (r < 0)
+        return session_fail(r, &error, _("Cannot find the certificate"));
+    r = sd_bus_message_read(reply, "o", ret_path);
+    if (r < 0)
+        return session_fail_reply(r);
+    *ret_reply = TAKE_PTR(reply);
+    return EXIT_DONE;
+}
+
+Exit session_find_target(Session *s, bool root, const char *name, const char **ret_path,
+                         sd_bus_message **ret_reply)
+{
+    if (root == (name != NULL))
+        return fail(EXIT_USAGE, _("Give either a NAME or --root."));
+    if (!root)
+        return session_find_certificate(s, name, ret_path, ret_reply);
+    *ret_path = ROOT_PATH;
+    return EXIT_DONE;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "cli/output.h"
+
+/* Text in columns, aligned when all rows are known. */
+typedef struct Table {
+    char **cells; /* escaped; row by row; NULL where memory ran out */
+    size_t n_cells, n_columns;
+} Table;
+
+void table_done(Table *t);
+#define _cleanup_table_ _cleanup_(table_done)
+
+/* Adds the next cell, to the right of the last one or first in a new row. */
+void table_add(Table *t, const char *text);
+void table_add_date(Table *t, int64_t time); /* date and what is left, "-" for 0 */
+
+/* Prints all rows, each behind `indent` blanks; the first one are the headings and can be left out. */
+Exit table_print(const Table *t, bool headings, int indent);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "cli/options.h"
+#include "cli/session.h"
+
+/* The commands. Arguments are those behind the verb, as many as the table of verbs allows. */
+
+Exit verb_list(Session *s, const Options *o, char **arguments, int n);
+Exit verb_show(Session *s, const Options *o, char **arguments, int n);
+Exit verb_reissue(Session *s, const Options *o, char **arguments, int n);
+Exit verb_upload(Session *s, const Options *o, char **arguments, int n);
+Exit verb_uploads(Session *s, const Options *o, char **arguments, int n);
+Exit verb_remove_upload(Session *s, const Options *o, char **arguments, int n);
+Exit verb_export(Session *s, const Options *o, char **arguments, int n);
+Exit verb_export_root(Session *s, const Options *o, char **arguments, int n);
+Exit verb_monitor(Session *s, const Options *o, char **arguments, int n);
+Exit verb_register(Session *s, const Options *o, char **arguments, int n);
+Exit verb_unregister(Session *s, const Options *o, char **arguments, int n);
+Exit verb_reload(Session *s, const Options *o, char **arguments, int n);
+Exit verb_renew_due(Session *s, const Options *o, char **arguments, int n);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/words.h"
+
+typedef struct Word {
+    const char *word, *text;
+} Word;
+
+static const char *word_to_text(const Word *words, size_t n, const char *word)
+{
+    for (size_t i = 0; i < n; i++)
+        if (streq(words[i].word, word))
+            return _(words[i].text);
+    return word;
+}
+
+const char *state_to_text(const char *state)
+{
+    static const Word words[] = {
+        { "pending", N_("pending") },
+        { "valid", N_("valid") },
+        { "expiring", N_("expiring") },
+        { "expired", N_("expired") },
+    };
+
+    return word_to_text(words, ELEMENTSOF(words), state);
+}
+
+const char *source_to_text(const char *source)
+{
+    static const Word words[] = {
+        { "uploaded", N_("uploaded") },
+        { "acme", N_("ACME") },
+        { "local", N_("local") },
+    };
+
+    return word_to_text(words, ELEMENTSOF(words), source);
+}
+
+const char *kind_to_text(const char *kind)
+{
+    static const Word words[] = {
+        { "reissue", N_("reissue") },
+        { "renew", N_("renewal") },
+        { "root", N_("new local root") },
+    };
+
+    return word_to_text(words, ELEMENTSOF(words), kind);
+}
+
+const char *result_to_text(const char *result)
+{
+    static const Word words[] = {
+        { "done", N_("done") },
+        { "failed", N_("failed") },
+        { "cancelled", N_("cancelled") },
+    };
+
+    return word_to_text(words, ELEMENTSOF(words), result);
+}
+
+/* The sentences of core/choose.c and of the root in bus/bus-certificate.c. */
+const char *reason_to_text(const char *reason)
+{
+    static const char *const sentences[] = {
+        N_("there is none"),
+        N_("its files cannot be read"),
+        N_("its key does not belong to its certificate"),
+        N_("it does not cover every name"),
+        N_("it is not valid yet"),
+        N_("it has expired"),
+        N_("it is about to expire"),
+        N_("it is revoked"),
+        N_("it was withdrawn by a reissue"),
+        N_("An uploaded chain covers every name."),
+        N_("No uploaded chain fits, and an ACME authority has issued this one."),
+        N_("The uploaded chain cannot be served, and an ACME authority has issued this one."),
+        N_("The uploaded chain cannot be served, so the local root signed this one."),
+        N_("No uploaded chain fits and there is none from ACME yet, so the local root signed this one."),
+        N_("No uploaded chain fits and ACME is not enabled, so the local root signed this one."),
+        N_("There is no chain that can be served; one is being made."),
+        N_("There is no root yet; it is being made."),
+        N_("The machine made this root by itself."),
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(sentences); i++)
+        if (streq(sentences[i], reason))
+            return _(sentences[i]);
+    return reason;
+}

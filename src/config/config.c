@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <uthash.h>
+
+#include "config/files.h"
+#include "config/keys.h"
+#include "core/limits.h"
+#include "core/name.h"
+#include "util/fs.h"
+#include "util/text.h"
+
+#define MODULES_FOLDER "modules.d"
+
+static void claim_done(Claim *claim)
+{
+    free(claim->name);
+    strv_free(claim->names);
+}
+
+static void module_done(Module *m)
+{
+    for (size_t i = 0; i < m->n_claims; i++)
+        claim_done(m->claims + i);
+    free(m->claims);
+    free(m->name);
+    free(m->description);
+    *m = (Module){};
+}
+
+Config *config_free(Config *c)
+{
+    if (!c)
+        return NULL;
+    for (size_t i = 0; i < c->n_modules; i++)
+        module_done(c->modules + i);
+    free(c->modules);
+    free(c->settings.organization);
+    strv_free(c->settings.constraints);
+    free(c);
+    return NULL;
+}
+
+static int claim_copy(const Claim *from, Claim *to)
+{
+    *to = (Claim){ .name = strdup(from->name), .key_type = from->key_type, .purposes = from->purposes };
+    return to->name ? strv_copy(from->names, &to->names) : -ENOMEM;
+}
+
+static int module_copy(const Module *from, Module *to)
+{
+    int r = 0;
+
+    to->description = from->description ? strdup(from->description) : NULL;
+    to->claims = calloc(from->n_claims + 1, sizeof(Claim));
+    if (!to->claims)
+        return -ENOMEM;
+    while (to->n_claims < from->n_claims && r >= 0) {
+        r = claim_copy(from->claims + to->n_claims, to->claims + to->n_claims);
+        to->n_claims++;
+    }
+    return r;
+}
+
+static const Module *find_module(const Config *c, const char *name)
+{
+    for (size_t i = 0; c && i < c->n_modules; i++)
+        if (streq(c->modules[i].name, name))
+            return c->modules + i;
+    return NULL;
+}
+
+/* 0 when all could be read, -EUNATCH when a file could not. */
+static int read_files(char *const *files, IniVisit visit, ConfigComplain complain, void *userdata, ParseContext *context)
+{
+    int r, result = 0;
+
+    for (size_t i = 0; files && files[i]; i++) {
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
+
+        r = fs_read_at(AT_FDCWD, files[i], LIMIT_CONFIG_FILE, &text, &size);
+        if (r == -EINVAL) /* a link to /dev/null masks the file */
+            continue;
+        if (r >= 0 && strlen(text) != size)
+            r = -EBADMSG;
+        if (r >= 0) {
+            context_begin_file(context);
+            r = ini_parse_text(files[i], text, visit, context_complain, context);
+        }
+        if (r == -ENOMEM)
+            return r;
+        if (r < 0) {
+            complain(files[i], 0, NULL, r == -E2BIG ? "the file is too large" : strerror(-r), userdata);
+            result = -EUNATCH;
+        }
+    }
+    return result;
+}
+
+static int load_module(char *const *directories, const char *name, const Config *former, ParseContext *context, Module *m)
+{
+    const Module *before = find_module(former, name);
+    _cleanup_strv_ char **files = NULL;
+    _cleanup_free_ char *path = NULL;
+    int r;
+
+    m->name = strdup(name);
+    if (!m->name || asprintf(&path, MODULES_FOLDER "/%s", name) < 0)
+        return -ENOMEM;
+    r = config_files_of(directories, path, &files);
+    if (r < 0)
+        return r;
+    context->module = m;
+    r = read_files(files, on_module_entry, context->complain, context->userdata, context);
+    if (r != -EUNATCH)
+        return r;
+    if (before && m->n_claims == 0)
+        return module_copy(before, m);
+    return 0;
+}
+
+static int load_modules(char *const *directories, const Config *former, ParseContext *context, Config *c)
+{
+    _cleanup_strv_ char **names = NULL;
+    size_t n;
+    int r;
+
+    r = config_file_names(directories, MODULES_FOLDER, &names);
+    if (r < 0)
+        return r;
+    n = strv_length(names);
+    c->modules = calloc(n + 1, sizeof(Module));
+    if (!c->modules)
+        return -ENOMEM;
+    for (size_t i = 0; i < n && r >= 0; i++) {
+        if (!module_name_is_valid(names[i]) || c->n_modules >= LIMIT_MODULES) {
+            context->complain(names[i], 0, NULL,
+                              c->n_modules >= LIMIT_MODULES
+                                  ? "there are more than 1000 modules; this one is passed over"
+                                  : "a module's name consists of letters, digits, \"-\", \"_\" and \".\", 64 at most; "
+                                    "the file is passed over",
+                              context->userdata);
+            continue;
+        }
+        r = load_module(directories, names[i], former, context, c->modules + c->n_modules++);
+    }
+    return r;
+}
+
+int config_load(char *const *directories, const Config *former, ConfigComplain complain, void *userdata, Config **ret)
+{
+    _cleanup_config_ Config *c = calloc(1, sizeof(Config));
+    _cleanup_strv_ char **files = NULL;
+    ParseContext context = { .complain = complain, .userdata = userdata };
+    int r;
+
+    if (!c)
+        return -ENOMEM;
+    settings_init(&c->settings);
+    context.settings = &c->settings;
+    r = config_files_of(directories, "certwright", &files);
+    if (r >= 0)
+        r = read_files(files, on_settings_entry, complain, userdata, &context);
+    if (r >= 0 || r == -EUNATCH)
+        r = load_modules(directories, former, &context, c);
+    context_done(&context);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(c);
+    return 0;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config/ini.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+
+/* inih cuts lines after 200 bytes and section names after 50. So the reader below, which inih calls for each
+ * line, keeps section names to itself, and hands a long value over as a line and its continuation lines, which
+ * inih knows by the white space in front. */
+typedef struct Reader {
+    const char *file;
+    const char *at;        /* the rest of the text */
+    char *line;            /* the logical line being handed over; its rest begins at rest */
+    char *rest;
+    unsigned next_line;    /* number of the line that at begins */
+    unsigned line_number;  /* of the logical line */
+    bool continues;        /* what was handed over last is not the first piece of its line */
+
+    char *section;         /* NULL: none yet, or a broken one whose keys are passed over */
+    unsigned section_line;
+    bool section_new;
+    bool section_broken;
+
+    char *key, *value;     /* collected so far */
+    unsigned key_line;
+
+    IniVisit visit;
+    ConfigComplain complain;
+    void *userdata;
+    int result;
+} Reader;
+
+static void complain(Reader *r, const char *key, const char *text)
+{
+    r->complain(r->file, r->line_number, key, text, r->userdata);
+}
+
+static void report(Reader *r, const char *key, const char *value, unsigned line)
+{
+    IniEntry entry = { r->file, r->section, r->section_line, key, value, line };
+
+    if (r->result >= 0)
+        r->result = r->visit(&entry, r->userdata);
+}
+
+static void flush_key(Reader *r)
+{
+    if (r->key && r->section)
+        report(r, r->key, r->value, r->key_line);
+    free(r->key);
+    free(r->value);
+    r->key = r->value = NULL;
+}
+
+/* The next physical lines up to one that does not end with a backslash, without white space at both ends. */
+static char *take_logical_line(Reader *r)
+{
+    char *line = NULL;
+    size_t length = 0;
+    bool more = true;
+
+    r->line_number = r->next_line;
+    while (more && *r->at) {
+        size_t n = strcspn(r->at, "\n"), kept = n;
+        char *grown;
+
+        while (kept > 0 && isspace((unsigned char)r->at[kept - 1]))
+            kept--;
+        more = kept > 0 && r->at[kept - 1] == '\\' && r->at[0] != '#' && r->at[0] != ';';
+        grown = realloc(line, length + kept + 2);
+        if (!grown) {
+            free(line);
+            r->result = -ENOMEM;
+            return NULL;
+        }
+        line = grown;
+        memcpy(line + length, r->at, kept);
+        length += kept;
+        if (more)
+            line[length - 1] = ' ';
+        line[length] = 0;
+        r->at += n + (r->at[n] == '\n');
+        r->next_line++;
+    }
+    return line;
+}
+
+static void begin_section(Reader *r, char *text)
+{
+    size_t length = strlen(text);
+
+    flush_key(r);
+    free(r->section);
+    r->section = NULL;
+    r->section_broken = text[length - 1] != ']';
+    if (r->section_broken) {
+        complain(r, NULL, "a section begins with \"[\" but does not end with \"]\"; its keys are passed over");
+        return;
+    }
+    r->section = strndup(text + 1, length - 2);
+    r->section_line = r->line_number;
+    if (!r->section)
+        r->result = -ENOMEM;
+    else
+        report(r, NULL, NULL, r->line_number);
+}
+
+/* Whether inih shall see the line. */
+static bool examine_line(Reader *r, char *text)
+{
+    if (!*text || *text == '#' || *text == ';')
+        return false;
+    if (*text == '[') {
+        begin_section(r, text);
+        return false;
+    }
+    if (*text == '=' || !strchr(text, '=')) {
+        complain(r, NULL, "this is neither a [Section] nor a Key=Value");
+        return false;
+    }
+    if (!r->section && !r->section_broken)
+        complain(r, NULL, "a Key=Value stands in front of the first [Section] and is passed over");
+    return r->section;
+}
+
+static char *hand_over(Reader *r, char *buffer, size_t size)
+{
+    size_t room = size - 3, n = strlen(r->rest);
+
+    if (n > room) {
+        n = room;
+        while (n > 0 && !isspace((unsigned char)r->rest[n - 1]))
+            n--;
+        if (n == 0) {
+            complain(r, NULL, "a word is too long; the rest of the line is passed over");
+            r->rest = NULL;
+            return strcpy(buffer, "\n");
+        }
+    }
+    snprintf(buffer, size, "%s%.*s\n", r->continues ? " " : "", (int)n, r->rest);
+    r->rest += n;
+    r->rest += strspn(r->rest, " \t");
+    if (!*r->rest)
+        r->rest = NULL;
+    return buffer;
+}
+
+static char *on_read(char *buffer, int size, void *stream)
+{
+    Reader *r = stream;
+    char *text;
+
+    r->continues = r->rest;
+    while (!r->rest) {
+        free(r->line);
+        r->line = NULL;
+        if (!*r->at || r->result < 0 || !(r->line = take_logical_line(r)))
+            return NULL;
+        text = r->line + strspn(r->line, " \t\r\f\v");
+        if (examine_line(r, text))
+            r->rest = text;
+    }
+    return hand_over(r, buffer, (size_t)size);
+}
+
+static int on_value(void *userdata, const char *section _unused_, const char *name, const char *value)
+{
+    Reader *r = userdata;
+    char *joined;
+
+    if (r->continues && r->key) {
+        if (asprintf(&joined, "%s %s", r->value, value) < 0)
+            return r->result = -ENOMEM, 0;
+        free(r->value);
+        r->value = joined;
+        return 1;
+    }
+    flush_key(r);
+    r->key = strdup(name);
+    r->value = strdup(value);
+    r->key_line = r->line_number;
+    if (!r->key || !r->value)
+        r->result = -ENOMEM;
+    return 1;
+}
+
+int ini_parse_text(const char *file, const char *text, IniVisit visit, ConfigComplain complain_func, void *userdata)
+{
+    Reader r = { .file = file, .at = text, .next_line = 1, .visit = visit, .complain = complain_func,
+                 .userdata = userdata };
+
+    if (strncmp(text, "\xef\xbb\xbf", 3) == 0)
+        r.at += 3;
+    (void)ini_parse_stream(on_read, &r, on_value, &r);
+    flush_key(&r);
+    free(r.section);
+    free(r.line);
+    return r.result;
+}

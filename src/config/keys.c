@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config/keys.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <uthash.h>
+
+#include "core/limits.h"
+#include "core/name.h"
+#include "crypto/authority.h"
+#include "util/text.h"
+
+#define DAY                86400
+#define LIFETIME_MIN       3600
+#define LEAF_LIFETIME_MAX  (825LL * DAY)
+#define ROOT_LIFETIME_MIN  (7LL * DAY)
+#define ROOT_LIFETIME_MAX  (40LL * 365 * DAY)
+#define ORGANIZATION_MAX   64
+#define CERTIFICATE_PREFIX "Certificate "
+
+struct SectionIndex {
+    char *name;
+    size_t claim;
+    UT_hash_handle hh;
+};
+
+void settings_init(Settings *s)
+{
+    *s = (Settings){
+        .key_type = KEY_TYPE_ECDSA_P256,
+        .root_key_type = KEY_TYPE_ECDSA_P256,
+        .leaf_lifetime = 90LL * DAY,
+        .root_lifetime = 3650LL * DAY,
+        .idle_exit = 60,
+    };
+}
+
+static void index_clear(ParseContext *context)
+{
+    SectionIndex *item, *next;
+
+    HASH_ITER (hh, context->index, item, next) {
+        HASH_DEL(context->index, item);
+        free(item->name);
+        free(item);
+    }
+}
+
+void context_begin_file(ParseContext *context)
+{
+    context->claim = NULL;
+    context->n_complaints = 0;
+    if (context->index_module != context->module)
+        index_clear(context);
+    context->index_module = context->module;
+}
+
+void context_done(ParseContext *context)
+{
+    index_clear(context);
+    free(context->host);
+    context->host = NULL;
+}
+
+void context_complain(const char *file, unsigned line, const char *key, const char *text, void *userdata)
+{
+    ParseContext *context = userdata;
+
+    context->n_complaints++;
+    if (context->n_complaints <= LIMIT_CONFIG_ERRORS)
+        context->complain(file, line, key, text, context->userdata);
+    else if (context->n_complaints == LIMIT_CONFIG_ERRORS + 1)
+        context->complain(file, line, NULL, "there is more wrong with this file, which is not listed", context->userdata);
+}
+
+static void complain(ParseContext *context, const IniEntry *e, const char *format, ...) _printf_(3, 4);
+static void complain(ParseContext *context, const IniEntry *e, const char *format, ...)
+{
+    char text[1024];
+    va_list ap;
+
+    va_start(ap, format);
+    vsnprintf(text, sizeof(text), format, ap);
+    va_end(ap);
+    context_complain(e->file, e->line, e->key, text, context);
+}
+
+/* Parsers: 0; -EINVAL after a complaint; -ENOMEM. */
+typedef int (*ParseKey)(ParseContext *context, const IniEntry *e, void *target);
+
+static int parse_leaf_key_type(ParseContext *context, const IniEntry *e, void *target)
+{
+    KeyType type = key_type_from_string(e->value);
+
+    if (!key_type_suits_leaf(type)) {
+        complain(context, e,
+                 "\"%s\" is no key type for a leaf; ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 and ed25519 are",
+                 e->value);
+        return -EINVAL;
+    }
+    *(KeyType *)target = type;
+    return 0;
+}
+
+static int parse_root_key_type(ParseContext *context, const IniEntry *e, void *target)
+{
+    KeyType type = key_type_from_string(e->value);
+
+    if (!key_type_suits_root(type)) {
+        complain(context, e, "\"%s\" is no key type for a root; ecdsa-p256, ecdsa-p384, rsa-3072 and rsa-4096 are",
+                 e->value);
+        return -EINVAL;
+    }
+    *(KeyType *)target = type;
+    return 0;
+}
+
+static int parse_span(ParseContext *context, const IniEntry *e, int64_t min, int64_t max, int64_t *target)
+{
+    int64_t seconds;
+
+    if (parse_seconds(e->value, &seconds) < 0 || seconds < min || seconds > max) {
+        complain(context, e, "\"%s\" is no time span between %lld and %lld seconds; write it as in 90d or 12h", e->value,
+                 (long long)min, (long long)max);
+        return -EINVAL;
+    }
+    *target = seconds;
+    return 0;
+}
+
+static int parse_leaf_lifetime(ParseContext *context, const IniEntry *e, void *target)
+{
+    return parse_span(context, e, LIFETIME_MIN, LEAF_LIFETIME_MAX, target);
+}
+
+static int parse_root_lifetime(ParseContext *context, const IniEntry *e, void *target)
+{
+    return parse_span(context, e, ROOT_LIFETIME_MIN, ROOT_LIFETIME_MAX, target);
+}
+
+static int parse_idle_exit(ParseContext *context, const IniEntry *e, void *target)
+{
+    return parse_span(context, e, 0, DAY, target);
+}
+
+static int parse_organization(ParseContext *context, const IniEntry *e, void *target)
+{
+    char *copy;
+
+    if (strlen(e->value) > ORGANIZATION_MAX || !text_is_utf8(e->value)) {
+        complain(context, e, "the name of an organization is UTF-8 of at most %d bytes", ORGANIZATION_MAX);
+        return -EINVAL;
+    }
+    copy = *e->value ? strdup(e->value) : NULL;
+    if (*e->value && !copy)
+        return -ENOMEM;
+    free(*(char **)target);
+    *(char **)target = copy;
+    return 0;
+}
+
+static int parse_constraints(ParseContext *context, const IniEntry *e, void *target)
+{
+    _cleanup_strv_ char **words = NULL;
+    char ***list = target;
+    int r;
+
+    r = strv_split(e->value, &words);
+    if (r < 0)
+        return r;
+    if (!words)
+        *list = strv_free(*list);
+    for (size_t i = 0; words && words[i] && r >= 0; i++) {
+        r = constraint_check(words[i]);
+        if (r >= 0)
+            r = strv_extend(list, words[i]);
+        else if (r != -ENOMEM)
+            complain(context, e, "\"%s\" is neither a domain nor a network like 10.0.0.0/8", words[i]);
+    }
+    return r;
+}
+
+static int parse_text(ParseContext *context _unused_, const IniEntry *e, void *target)
+{
+    char *copy = strdup(e->value);
+
+    if (!copy)
+        return -ENOMEM;
+    free(*(char **)target);
+    *(char **)target = copy;
+    return 0;
+}
+
+/* %H in a name is the name of the host, %% a percent sign. */
+static int expand(ParseContext *context, const IniEntry *e, const char *text, char **ret)
+{
+    char host[HOST_NAME_MAX + 1] = "", expanded[LIMIT_NAME_INPUT + 1];
+    size_t n = 0;
+
+    if (strchr(text, '%') && gethostname(host, sizeof(host) - 1) < 0)
+        return -errno;
+    for (; *text && n < sizeof(expanded) - sizeof(host); text++) {
+        if (*text != '%')
+            expanded[n++] = *text;
+        else if (*++text == 'H')
+            n += (size_t)(stpcpy(expanded + n, host) - (expanded + n));
+        else if (*text == '%')
+            expanded[n++] = '%';
+        else {
+            complain(context, e, "there is no specifier %%%c; %%H is the name of the host, and %%%% a percent sign",
+                     *text ? *text : ' ');
+            return -EINVAL;
+        }
+    }
+    if (*text) {
+        complain(context, e, "the name is too long");
+        return -EINVAL;
+    }
+    expanded[n] = 0;
+    *ret = strdup(expanded);
+    return *ret ? 0 : -ENOMEM;
+}
+
+static int canonical_name(ParseContext *context, const IniEntry *e, const char *text, char **ret)
+{
+    _cleanup_problem_ Problem problem = {};
+    _cleanup_free_ char *expanded = NULL;
+    int r;
+
+    r = expand(context, e, text, &expanded);
+    if (r < 0)
+        return r;
+    r = name_canonicalize(expanded, ret, &problem);
+    if (r < 0 && r != -ENOMEM)
+        complain(context, e, "%s", problem.text);
+    return r;
+}
+
+static int parse_names(ParseContext *context, const IniEntry *e, void *target)
+{
+    _cleanup_strv_ char **words = NULL;
+    char ***list = target;
+    int r;
+
+    r = strv_split(e->value, &words);
+    if (r < 0)
+        return r;
+    if (!words)
+        *list = strv_free(*list);
+    for (size_t i = 0; words && words[i]; i++) {
+        _cleanup_free_ char *name = NULL;
+
+        r = canonical_name(context, e, words[i], &name);
+        if (r >= 0 && strv_length(*list) + 1 >= LIMIT_NAMES) {
+            complain(context, e, "a certificate has at most %d names; %s and what follows is left out", LIMIT_NAMES,
+                     words[i]);
+            return -EINVAL;
+        }
+        if (r >= 0 && !strv_contains(*list, name))
+            r = strv_extend(list, name);
+        if (r == -ENOMEM)
+            return r;
+    }
+    return 0;
+}
+
+static int parse_purposes(ParseContext *context, const IniEntry *e, void *target)
+{
+    static const struct {
+        const char *name;
+        unsigned purpose;
+    } map[] = { { "serverAuth", 0 }, { "clientAuth", PURPOSE_CLIENT_AUTH }, { "ipsecIKE", PURPOSE_IPSEC_IKE } };
+    _cleanup_strv_ char **words = NULL;
+    unsigned purposes = 0;
+    int r;
+
+    r = strv_split(e->value, &words);
+    if (r < 0)
+        return r;
+    for (size_t i = 0, k; words && words[i]; i++) {
+        for (k = 0; k < ELEMENTSOF(map) && !streq(map[k].name, words[i]); k++)
+            ;
+        if (k == ELEMENTSOF(map)) {
+            complain(context, e, "\"%s\" is no usage known here; serverAuth (always there), clientAuth and ipsecIKE are",
+                     words[i]);
+            return -EINVAL;
+        }
+        purposes |= map[k].purpose;
+    }
+    *(unsigned *)target = purposes;
+    return 0;
+}
+
+typedef struct KeyRow {
+    const char *section;
+    const char *key;
+    ParseKey parse;
+    size_t offset;
+} KeyRow;
+
+static const KeyRow settings_keys[] = {
+    { "Local", "KeyType", parse_leaf_key_type, offsetof(Settings, key_type) },
+    { "Local", "RootKeyType", parse_root_key_type, offsetof(Settings, root_key_type) },
+    { "Local", "LeafLifetime", parse_leaf_lifetime, offsetof(Settings, leaf_lifetime) },
+    { "Local", "RootLifetime", parse_root_lifetime, offsetof(Settings, root_lifetime) },
+    { "Local", "Organization", parse_organization, offsetof(Settings, organization) },
+    { "Local", "NameConstraints", parse_constraints, offsetof(Settings, constraints) },
+    { "Renewal", "IdleExit", parse_idle_exit, offsetof(Settings, idle_exit) },
+};
+
+static const KeyRow module_keys[] = {
+    { "Module", "Description", parse_text, offsetof(Module, description) },
+};
+
+static const KeyRow claim_keys[] = {
+    { "Certificate", "AlternativeNames", parse_names, offsetof(Claim, names) },
+    { "Certificate", "KeyType", parse_leaf_key_type, offsetof(Claim, key_type) },
+    { "Certificate", "ExtendedKeyUsage", parse_purposes, offsetof(Claim, purposes) },
+};
+
+static bool section_is_known(const KeyRow *rows, size_t n, const char *section)
+{
+    for (size_t i = 0; i < n; i++)
+        if (streq(rows[i].section, section))
+            return true;
+    return false;
+}
+
+static int apply(ParseContext *context, const IniEntry *e, const KeyRow *rows, size_t n, const char *section, void *object)
+{
+    int r;
+
+    for (size_t i = 0; i < n; i++)
+        if (streq(rows[i].section, section) && streq(rows[i].key, e->key)) {
+            r = rows[i].parse(context, e, (char *)object + rows[i].offset);
+            return r == -ENOMEM ? r : 0;
+        }
+    complain(context, e, "there is no such key in [%s]; the line is passed over", e->section);
+    return 0;
+}
+
+int on_settings_entry(const IniEntry *e, void *userdata)
+{
+    ParseContext *context = userdata;
+    bool known = section_is_known(settings_keys, ELEMENTSOF(settings_keys), e->section);
+
+    if (e->key)
+        return known ? apply(context, e, settings_keys, ELEMENTSOF(settings_keys), e->section, context->settings) : 0;
+    if (!known)
+        complain(context, e, "[%s] is no section that this version knows; it is passed over", e->section);
+    return 0;
+}
+
+static int get_claim(ParseContext *context, const char *name, Claim **ret)
+{
+    Module *m = context->module;
+    SectionIndex *item;
+    Claim *grown;
+
+    HASH_FIND_STR(context->index, name, item);
+    if (item) {
+        *ret = m->claims + item->claim;
+        return 0;
+    }
+    grown = reallocarray(m->claims, m->n_claims + 1, sizeof(Claim));
+    item = calloc(1, sizeof(SectionIndex));
+    if (grown)
+        m->claims = grown;
+    if (!grown || !item || !(item->name = strdup(name))) {
+        free(item);
+        return -ENOMEM;
+    }
+    item->claim = m->n_claims;
+    HASH_ADD_KEYPTR(hh, context->index, item->name, strlen(item->name), item);
+    m->claims[m->n_claims] = (Claim){ .name = strdup(name), .key_type = _KEY_TYPE_INVALID };
+    *ret = m->claims + m->n_claims;
+    return m->claims[m->n_claims++].name ? 0 : -ENOMEM;
+}
+
+static int begin_claim(ParseContext *context, const IniEntry *e)
+{
+    const char *text = e->section + strlen(CERTIFICATE_PREFIX);
+    _cleanup_free_ char *name = NULL;
+    int r;
+
+    text += strspn(text, " \t");
+    r = canonical_name(context, e, text, &name);
+    if (r >= 0 && context->module->n_claims >= LIMIT_CERTIFICATES) {
+        complain(context, e, "there are more than %d certificates; this one is passed over", LIMIT_CERTIFICATES);
+        return 0;
+    }
+    if (r < 0)
+        return r == -ENOMEM ? r : 0;
+    return get_claim(context, name, &context->claim);
+}
+
+int on_module_entry(const IniEntry *e, void *userdata)
+{
+    ParseContext *context = userdata;
+    bool certificate = strncmp(e->section, CERTIFICATE_PREFIX, strlen(CERTIFICATE_PREFIX)) == 0;
+    bool module = streq(e->section, "Module");
+
+    if (e->key) {
+        if (module)
+            return apply(context, e, module_keys, ELEMENTSOF(module_keys), "Module", context->module);
+        return certificate && context->claim
+                   ? apply(context, e, claim_keys, ELEMENTSOF(claim_keys), "Certificate", context->claim)
+                   : 0;
+    }
+    context->claim = NULL;
+    if (certificate)
+        return begin_claim(context, e);
+    if (!module)
+        complain(context, e, "[%s] is no section that this version knows; it is passed over", e->section);
+    return 0;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config/watch.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+
+#define SETTLE_USEC (300 * 1000ULL)
+#define WATCH_MASK                                                                                          \
+    (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
+
+struct ConfigWatch {
+    sd_event *event;
+    char *const *directories;
+    sd_event_source **sources;
+    size_t n_sources;
+    sd_event_source *timer;
+    ConfigWatchChanged changed;
+    void *userdata;
+};
+
+static int on_settled(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+{
+    ConfigWatch *w = userdata;
+
+    w->changed(w->userdata);
+    return 0;
+}
+
+static int on_inotify(sd_event_source *s _unused_, const struct inotify_event *e _unused_, void *userdata)
+{
+    ConfigWatch *w = userdata;
+    uint64_t now;
+    int r;
+
+    r = sd_event_now(w->event, CLOCK_MONOTONIC, &now);
+    if (r >= 0)
+        r = sd_event_source_set_time(w->timer, now + SETTLE_USEC);
+    return r < 0 ? r : sd_event_source_set_enabled(w->timer, SD_EVENT_ONESHOT);
+}
+
+static void drop_sources(ConfigWatch *w)
+{
+    while (w->n_sources > 0)
+        sd_event_source_disable_unref(w->sources[--w->n_sources]);
+    free(w->sources);
+    w->sources = NULL;
+}
+
+static int add_folder(ConfigWatch *w, const char *path)
+{
+    sd_event_source **grown = reallocarray(w->sources, w->n_sources + 1, sizeof(sd_event_source *));
+    int r;
+
+    if (!grown)
+        return -ENOMEM;
+    w->sources = grown;
+    r = sd_event_add_inotify(w->event, w->sources + w->n_sources, path, WATCH_MASK, on_inotify, w);
+    if (r < 0)
+        return r == -ENOENT || r == -ENOTDIR || r == -EACCES ? 0 : r;
+    w->n_sources++;
+    return 0;
+}
+
+static int add_matching(ConfigWatch *w, const char *directory, const char *pattern)
+{
+    char *path;
+    glob_t found;
+    int r = 0;
+
+    if (asprintf(&path, "%s%s", directory, pattern) < 0)
+        return -ENOMEM;
+    if (glob(path, GLOB_ONLYDIR, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc && r >= 0; i++)
+            r = add_folder(w, found.gl_pathv[i]);
+        globfree(&found);
+    }
+    free(path);
+    return r;
+}
+
+int config_watch_refresh(ConfigWatch *w)
+{
+    static const char *const patterns[] = { "", "/certwright.conf.d", "/modules.d", "/modules.d/*.conf.d" };
+    int r = 0;
+
+    drop_sources(w);
+    for (size_t i = 0; w->directories[i]; i++)
+        for (size_t k = 0; k < ELEMENTSOF(patterns) && r >= 0; k++)
+            r = add_matching(w, w->directories[i], patterns[k]);
+    return r;
+}
+
+int config_watch_new(sd_event *event, char *const *directories, ConfigWatchChanged changed, void *userdata,
+                     ConfigWatch **ret)
+{
+    _cleanup_(config_watch_freep) ConfigWatch *w = calloc(1, sizeof(ConfigWatch));
+    int r;
+
+    if (!w)
+        return -ENOMEM;
+    *w = (ConfigWatch){ .event = sd_event_ref(event), .directories = directories, .changed = changed,
+                        .userdata = userdata };
+    r = sd_event_add_time(event, &w->timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_settled, w);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(w->timer, SD_EVENT_OFF);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(w);
+    return 0;
+}
+
+ConfigWatch *config_watch_free(ConfigWatch *w)
+{
+    drop_sources(w);
+    sd_event_source_disable_unref(w->timer);
+    sd_event_unref(w->event);
+    free(w);
+    return NULL;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "util/macro.h"
+
+/* What is worth knowing of a certificate chain: immutable, shared by reference, one allocation. */
+
+typedef enum KeyType {
+    KEY_TYPE_ECDSA_P256,
+    KEY_TYPE_ECDSA_P384,
+    KEY_TYPE_ECDSA_P521,
+    KEY_TYPE_RSA_2048,
+    KEY_TYPE_RSA_3072,
+    KEY_TYPE_RSA_4096,
+    KEY_TYPE_RSA_OTHER, /* uploaded, of another length within the limits */
+    KEY_TYPE_ED25519,
+    _KEY_TYPE_MAX,
+    _KEY_TYPE_INVALID = -22,
+} KeyType;
+
+const char *key_type_to_string(KeyType t);
+KeyType key_type_from_string(const char *s);
+/* Whether leaves, and whether roots, can be made with it here. */
+bool key_type_suits_leaf(KeyType t);
+bool key_type_suits_root(KeyType t);
+
+typedef struct ChainEntry {
+    const char *subject;     /* RFC 4514 */
+    const char *issuer;      /* RFC 4514 */
+    const char *serial;      /* upper-case hexadecimal */
+    const char *fingerprint; /* SHA-256 of the DER, lower-case hexadecimal */
+    int64_t not_before;      /* seconds since 1970-01-01 UTC */
+    int64_t not_after;
+} ChainEntry;
+
+typedef struct Chain {
+    unsigned n_refs;
+    KeyType key_type;      /* of the leaf */
+    bool is_authority;     /* the first entry has CA:TRUE */
+    unsigned n_entries;    /* leaf first; at least one */
+    unsigned n_names;
+    const char **names;    /* that the leaf is for, canonical: subject alternative names, or its common name if none */
+    ChainEntry entries[];
+} Chain;
+
+/* Copies everything. NULL when memory is short. */
+Chain *chain_new(const ChainEntry *entries, size_t n_entries, const char *const *names, size_t n_names,
+                 KeyType key_type, bool is_authority);
+Chain *chain_ref(Chain *c);
+Chain *chain_unref(Chain *c);
+DEFINE_CLEANUP(Chain *, chain_unref);
+#define _cleanup_chain_ _cleanup_(chain_unrefp)
+
+static inline const ChainEntry *chain_leaf(const Chain *c)
+{
+    return &c->entries[0];
+}
+/* Whether every one of the canonical names is served. If not, *ret_missing is the first that is not. */
+bool chain_covers(const Chain *c, char *const *names, const char **ret_missing);
+/* The earliest end of validity among its certificates: a chain is as good as its weakest part. */
+int64_t chain_not_after(const Chain *c);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/choose.h"
+
+#include "util/text.h"
+
+#define MARGIN_MIN   3600 /* an uploaded or ACME chain yields to a local one this long before it expires, */
+#define MARGIN_SHARE 50   /* or this share of its lifetime before, if that is longer */
+
+static const char *const sources[_SOURCE_MAX] = {
+    [SOURCE_UPLOADED] = "uploaded",
+    [SOURCE_ACME] = "acme",
+    [SOURCE_LOCAL] = "local",
+};
+
+static const char *const verdicts[_VERDICT_MAX] = {
+    [VERDICT_USABLE] = "",
+    [VERDICT_ABSENT] = "there is none",
+    [VERDICT_BROKEN] = "its files cannot be read",
+    [VERDICT_KEY_MISMATCH] = "its key does not belong to its certificate",
+    [VERDICT_NAME_MISMATCH] = "it does not cover every name",
+    [VERDICT_NOT_YET_VALID] = "it is not valid yet",
+    [VERDICT_EXPIRED] = "it has expired",
+    [VERDICT_EXPIRING] = "it is about to expire",
+    [VERDICT_REVOKED] = "it is revoked",
+    [VERDICT_WITHDRAWN] = "it was withdrawn by a reissue",
+};
+
+const char *source_to_string(Source s)
+{
+    return s >= 0 ? sources[s] : "";
+}
+
+Source source_from_string(const char *s)
+{
+    return (Source)TABLE_FROM_STRING(sources, s);
+}
+
+const char *verdict_to_string(Verdict v)
+{
+    return verdicts[v];
+}
+
+/* What bridges to a former local root is a courtesy and does not end the chain's life. */
+static int64_t life_ends(const Chain *c, Source source)
+{
+    return source == SOURCE_LOCAL ? chain_leaf(c)->not_after : chain_not_after(c);
+}
+
+static int64_t margin_begins(const Chain *c, Source source)
+{
+    int64_t end = life_ends(c, source), margin;
+
+    if (source == SOURCE_LOCAL)
+        return end;
+    margin = MAX((int64_t)MARGIN_MIN, (end - chain_leaf(c)->not_before) / MARGIN_SHARE);
+    return end - margin;
+}
+
+static Verdict judge_time(const Chain *c, Source source, int64_t now)
+{
+    for (unsigned i = 0; i < c->n_entries; i++)
+        if (now < c->entries[i].not_before)
+            return VERDICT_NOT_YET_VALID;
+    if (now > life_ends(c, source))
+        return VERDICT_EXPIRED;
+    return now > margin_begins(c, source) ? VERDICT_EXPIRING : VERDICT_USABLE;
+}
+
+Verdict candidate_judge(const Candidate *candidate, Source source, char *const *names, int64_t now)
+{
+    if (candidate->broken)
+        return VERDICT_BROKEN;
+    if (!candidate->chain)
+        return VERDICT_ABSENT;
+    if (candidate->key_mismatch)
+        return VERDICT_KEY_MISMATCH;
+    if (candidate->revoked)
+        return VERDICT_REVOKED;
+    if (candidate->withdrawn)
+        return VERDICT_WITHDRAWN;
+    if (!chain_covers(candidate->chain, names, NULL))
+        return VERDICT_NAME_MISMATCH;
+    return judge_time(candidate->chain, source, now);
+}
+
+Choice choose(const Candidate candidates[static _SOURCE_MAX], char *const *names, int64_t now)
+{
+    Choice choice = { .source = _SOURCE_INVALID };
+
+    for (Source s = 0; s < _SOURCE_MAX; s++) {
+        choice.verdicts[s] = candidate_judge(candidates + s, s, names, now);
+        if (choice.source < 0 && choice.verdicts[s] == VERDICT_USABLE)
+            choice.source = s;
+    }
+    for (Source s = 0; s < _SOURCE_MAX && choice.source < 0; s++)
+        if (choice.verdicts[s] == VERDICT_EXPIRING)
+            choice.source = s;
+    return choice;
+}
+
+int64_t choose_next_change(const Candidate candidates[static _SOURCE_MAX], int64_t now)
+{
+    int64_t next = INT64_MAX;
+
+    for (Source s = 0; s < _SOURCE_MAX; s++) {
+        const Chain *c = candidates[s].chain;
+
+        if (!c)
+            continue;
+        for (unsigned i = 0; i < c->n_entries; i++)
+            if (c->entries[i].not_before > now)
+                next = MIN(next, c->entries[i].not_before);
+        if (margin_begins(c, s) >= now)
+            next = MIN(next, margin_begins(c, s) + 1);
+        if (life_ends(c, s) >= now)
+            next = MIN(next, life_ends(c, s) + 1);
+    }
+    return next;
+}
+
+const char *choice_explain(const Choice *choice, bool acme_enabled)
+{
+    Verdict uploaded = choice->verdicts[SOURCE_UPLOADED];
+
+    switch (choice->source) {
+    case SOURCE_UPLOADED:
+        return "An uploaded chain covers every name.";
+    case SOURCE_ACME:
+        return uploaded == VERDICT_ABSENT ? "No uploaded chain fits, and an ACME authority has issued this one."
+                                          : "The uploaded chain cannot be served, and an ACME authority has issued this one.";
+    case SOURCE_LOCAL:
+        if (uploaded != VERDICT_ABSENT)
+            return "The uploaded chain cannot be served, so the local root signed this one.";
+        return acme_enabled ? "No uploaded chain fits and there is none from ACME yet, so the local root signed this one."
+                            : "No uploaded chain fits and ACME is not enabled, so the local root signed this one.";
+    default:
+        return "There is no chain that can be served; one is being made.";
+    }
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/name.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <idn2.h>
+#include <stdio.h>
+
+#include "core/limits.h"
+
+static bool is_ascii(const char *s)
+{
+    for (; *s; s++)
+        if ((unsigned char)*s >= 0x80)
+            return false;
+    return true;
+}
+
+static int label_check(const char *label, size_t length, Problem *problem)
+{
+    const char *why = NULL;
+
+    if (length == 0)
+        why = "it has an empty label (two dots in a row, or a dot in front)";
+    else if (length > LIMIT_LABEL)
+        why = "it has a label of more than 63 bytes";
+    else if (label[0] == '-' || label[length - 1] == '-')
+        why = "it has a label that begins or ends with a hyphen";
+    else if (memchr(label, '*', length))
+        why = "a wildcard may only stand as the whole first label, as in *.example.com";
+    else if (memchr(label, '_', length))
+        why = "an underscore cannot be part of a host name";
+    else
+        for (size_t i = 0; i < length; i++)
+            if (!isalnum((unsigned char)label[i]) && label[i] != '-')
+                why = "only letters, digits, hyphens and dots can be part of a host name";
+    return why ? problem_set(problem, PROBLEM_INVALID_NAME, "%s", why) : 0;
+}
+
+/* An A-label has to be what its U-label is encoded as, or two spellings would be two names. */
+static int alabels_check(const char *name, Problem *problem)
+{
+    _cleanup_free_ char *unicode = NULL, *again = NULL;
+    int r;
+
+    if (strncmp(name, "xn--", 4) != 0 && !strstr(name, ".xn--"))
+        return 0;
+    r = idn2_to_unicode_8z8z(name, &unicode, 0);
+    if (r == IDN2_OK)
+        r = idn2_to_ascii_8z(unicode, &again, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL | IDN2_USE_STD3_ASCII_RULES);
+    if (r == IDN2_MALLOC)
+        return -ENOMEM;
+    if (r != IDN2_OK)
+        return problem_set(problem, PROBLEM_INVALID_NAME, "it has an xn-- label that is no international name (%s)",
+                           idn2_strerror(r));
+    if (!streq(name, again))
+        return problem_set(problem, PROBLEM_INVALID_NAME, "it has an xn-- label that is properly written as %s", again);
+    return 0;
+}
+
+static int labels_check(const char *name, bool wildcard, Problem *problem)
+{
+    const char *label = name, *last = name;
+    size_t length;
+    int r;
+
+    if (strlen(name) + (wildcard ? 2 : 0) > LIMIT_NAME)
+        return problem_set(problem, PROBLEM_INVALID_NAME, "it is longer than %d bytes", LIMIT_NAME);
+    for (;; label += length + 1) {
+        length = strcspn(label, ".");
+        r = label_check(label, length, problem);
+        if (r < 0)
+            return r;
+        last = label;
+        if (!label[length])
+            break;
+    }
+    /* What ends in a number is an address to a resolver or a browser, in a form that we do not know. */
+    if (last[strspn(last, "0123456789")] == 0 ||
+        (last[0] == '0' && last[1] == 'x' && last[2 + strspn(last + 2, "0123456789abcdef")] == 0))
+        return problem_set(problem, PROBLEM_INVALID_NAME,
+                           "its last label is a number, and it is no IPv4 address like 192.0.2.1 either");
+    return 0;
+}
+
+static bool address_canonicalize(const char *text, char ret[static INET6_ADDRSTRLEN])
+{
+    uint8_t address[sizeof(struct in6_addr)];
+
+    for (int i = 0; i < 2; i++) {
+        int family = i == 0 ? AF_INET : AF_INET6;
+
+        if (inet_pton(family, text, address) == 1)
+            return inet_ntop(family, address, ret, INET6_ADDRSTRLEN);
+    }
+    return false;
+}
+
+static int to_ascii(const char *text, char **ret, Problem *problem)
+{
+    _cleanup_free_ char *ascii = NULL;
+    int r;
+
+    if (is_ascii(text))
+        ascii = strdup(text);
+    else {
+        r = idn2_to_ascii_8z(text, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL | IDN2_USE_STD3_ASCII_RULES);
+        if (r != IDN2_OK && r != IDN2_MALLOC)
+            return problem_set(problem, PROBLEM_INVALID_NAME, "it is no valid international name (%s)",
+                               idn2_strerror(r));
+    }
+    if (!ascii)
+        return -ENOMEM;
+    for (char *p = ascii; *p; p++)
+        *p = (char)tolower((unsigned char)*p);
+    *ret = TAKE_PTR(ascii);
+    return 0;
+}
+
+static int dns_canonicalize(const char *text, char **ret, Problem *problem)
+{
+    _cleanup_free_ char *ascii = NULL, *name = NULL;
+    bool wildcard = strncmp(text, "*.", 2) == 0;
+    size_t length;
+    int r;
+
+    r = to_ascii(text + (wildcard ? 2 : 0), &ascii, problem);
+    if (r < 0)
+        return r;
+    length = strlen(ascii);
+    if (length > 1 && ascii[length - 1] == '.')
+        ascii[length - 1] = 0;
+    r = labels_check(ascii, wildcard, problem);
+    if (r < 0)
+        return r;
+    r = alabels_check(ascii, problem);
+    if (r < 0)
+        return r;
+    if (asprintf(&name, "%s%s", wildcard ? "*." : "", ascii) < 0)
+        return -ENOMEM;
+    *ret = TAKE_PTR(name);
+    return 0;
+}
+
+/* What may be shown of a text that is no name: the printable ASCII of its beginning. */
+static void quote(const char *text, char ret[static 68])
+{
+    size_t n = 0;
+
+    for (; *text && n < 64; text++)
+        ret[n++] = *text > 0x20 && *text < 0x7f && *text != '"' ? *text : '?';
+    strcpy(ret + n, *text ? "..." : "");
+}
+
+int name_canonicalize(const char *text, char **ret, Problem *problem)
+{
+    _cleanup_problem_ Problem why = {};
+    char address[INET6_ADDRSTRLEN], quoted[68];
+    char *name = NULL;
+    int r;
+
+    if (!*text)
+        return problem_set(problem, PROBLEM_INVALID_NAME, "The name is empty; give a host name or an IP address.");
+    if (strlen(text) > LIMIT_NAME_INPUT)
+        return problem_set(problem, PROBLEM_INVALID_NAME, "The name is longer than %d bytes.", LIMIT_NAME_INPUT);
+    if (address_canonicalize(text, address)) {
+        name = strdup(address);
+        r = name ? 0 : -ENOMEM;
+    } else if (strchr(text, ':'))
+        r = problem_set(&why, PROBLEM_INVALID_NAME,
+                        "it has a colon but is no IPv6 address (no brackets, port, scheme or zone belongs to it)");
+    else
+        r = dns_canonicalize(text, &name, &why);
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0) {
+        quote(text, quoted);
+        return problem_set(problem, PROBLEM_INVALID_NAME, "\"%s\" is not a valid name: %s.", quoted, why.text);
+    }
+    *ret = name;
+    return 0;
+}
+
+bool name_is_address(const char *name)
+{
+    uint8_t address[sizeof(struct in6_addr)];
+
+    return strchr(name, ':') || inet_pton(AF_INET, name, address) == 1;
+}
+
+bool name_is_wildcard(const char *name)
+{
+    return name[0] == '*';
+}
+
+bool name_covers(const char *pattern, const char *name)
+{
+    const char *dot;
+
+    if (streq(pattern, name))
+        return true;
+    if (!name_is_wildcard(pattern) || name_is_wildcard(name) || name_is_address(name))
+        return false;
+    dot = strchr(name, '.');
+    return dot && streq(pattern + 1, dot);
+}
+
+char *name_to_directory(const char *name)
+{
+    char *directory = strdup(name);
+
+    if (directory && directory[0] == '*')
+        directory[0] = '_';
+    return directory;
+}
+
+char *name_from_directory(const char *directory)
+{
+    _cleanup_free_ char *name = strdup(directory), *canonical = NULL;
+    int r;
+
+    if (!name)
+        return NULL;
+    if (name[0] == '_')
+        name[0] = '*';
+    r = name_canonicalize(name, &canonical, NULL);
+    if (r < 0 || !streq(name, canonical)) {
+        errno = r == -ENOMEM ? ENOMEM : EINVAL;
+        return NULL;
+    }
+    return TAKE_PTR(name);
+}
+
+bool module_name_is_valid(const char *s)
+{
+    size_t length = strlen(s);
+
+    if (length == 0 || length > LIMIT_MODULE_NAME || !isalnum((unsigned char)s[0]) || !is_ascii(s))
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (!isalnum((unsigned char)s[i]) && !strchr("-_.", s[i]))
+            return false;
+    return true;
+}

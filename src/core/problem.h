@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "util/macro.h"
+
+/* What a person must read when something fails: a code, which is the last part of the bus error's name, and
+ * a sentence that says what was wrong, in which input, and what to do. */
+typedef enum ProblemCode {
+    PROBLEM_NONE,
+    PROBLEM_NO_SUCH_CERTIFICATE,
+    PROBLEM_NO_SUCH_JOB,
+    PROBLEM_INVALID_NAME,
+    PROBLEM_INVALID_ARGUMENT,
+    PROBLEM_INVALID_BUNDLE,
+    PROBLEM_NAME_MISMATCH,
+    PROBLEM_KEY_MISMATCH,
+    PROBLEM_CHAIN_INCOMPLETE,
+    PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
+    PROBLEM_EXPIRED,
+    PROBLEM_WEAK_KEY,
+    PROBLEM_PASSPHRASE_REQUIRED,
+    PROBLEM_NOT_AUTHORIZED,
+    PROBLEM_LIMITS_EXCEEDED,
+    PROBLEM_BUSY,
+    PROBLEM_STORAGE_FAILED,
+    PROBLEM_CANCELLED,
+    PROBLEM_INTERNAL,
+    _PROBLEM_MAX,
+} ProblemCode;
+
+typedef struct Problem {
+    ProblemCode code;
+    char *text;
+} Problem;
+
+/* Sets the problem, unless there is one already, and returns a negative errno that suits the code. */
+int problem_set(Problem *p, ProblemCode code, const char *format, ...) _printf_(3, 4);
+/* Sets the code that suits a negative errno if there is no problem yet; returns r. */
+int problem_set_errno(Problem *p, int r, const char *doing);
+void problem_clear(Problem *p);
+void problem_move(Problem *from, Problem *to);
+int problem_copy(const Problem *from, Problem *to);
+const char *problem_code_to_string(ProblemCode code);
+ProblemCode problem_code_from_string(const char *s);
+
+#define _cleanup_problem_ _cleanup_(problem_clear)

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/record.h"
+
+#include <errno.h>
+
+#include "util/text.h"
+
+static const char *const kinds[_RECORD_KIND_MAX] = {
+    [RECORD_CERTIFICATE] = "certificate",
+    [RECORD_ROOT] = "root",
+    [RECORD_UPLOAD] = "upload",
+};
+
+const char *record_kind_to_string(RecordKind k)
+{
+    return kinds[k];
+}
+
+RecordKind record_kind_from_string(const char *s)
+{
+    return (RecordKind)TABLE_FROM_STRING(kinds, s);
+}
+
+Record *record_new(RecordKind kind, const char *name)
+{
+    _cleanup_record_ Record *rec = calloc(1, sizeof(Record));
+
+    if (!rec)
+        return NULL;
+    rec->kind = kind;
+    rec->served = _SOURCE_INVALID;
+    rec->name = strdup(name);
+    return rec->name ? TAKE_PTR(rec) : NULL;
+}
+
+static void registration_done(Registration *reg)
+{
+    free(reg->module);
+    strv_free(reg->names);
+}
+
+Record *record_free(Record *rec)
+{
+    if (!rec)
+        return NULL;
+    for (Source s = 0; s < _SOURCE_MAX; s++)
+        chain_unref(rec->slots[s].chain);
+    for (size_t i = 0; i < rec->n_registrations; i++)
+        registration_done(rec->registrations + i);
+    free(rec->registrations);
+    problem_clear(&rec->failure.problem);
+    free(rec->name);
+    free(rec);
+    return NULL;
+}
+
+Record *record_copy(const Record *rec)
+{
+    _cleanup_record_ Record *copy = record_new(rec->kind, rec->name);
+
+    if (!copy)
+        return NULL;
+    copy->last_generation = rec->last_generation;
+    copy->served = rec->served;
+    copy->former = rec->former;
+    copy->abandoned = rec->abandoned;
+    for (Source s = 0; s < _SOURCE_MAX; s++) {
+        copy->slots[s] = rec->slots[s];
+        chain_ref(copy->slots[s].chain);
+    }
+    for (size_t i = 0; i < rec->n_registrations; i++) {
+        const Registration *reg = rec->registrations + i;
+
+        if (record_register(copy, reg->module, reg->names, reg->key_type) < 0)
+            return NULL;
+    }
+    copy->failure = (Failure){ .when = rec->failure.when, .attempts = rec->failure.attempts };
+    return problem_copy(&rec->failure.problem, &copy->failure.problem) < 0 ? NULL : TAKE_PTR(copy);
+}
+
+bool record_keeps(const Record *rec, uint64_t generation)
+{
+    for (Source s = 0; s < _SOURCE_MAX; s++)
+        if (rec->slots[s].generation == generation)
+            return true;
+    return rec->former == generation;
+}
+
+void record_candidates(const Record *rec, Candidate ret[static _SOURCE_MAX])
+{
+    for (Source s = 0; s < _SOURCE_MAX; s++)
+        ret[s] = (Candidate){
+            .chain = rec->slots[s].chain,
+            .broken = rec->slots[s].broken,
+            .withdrawn = rec->slots[s].withdrawn,
+        };
+}
+
+Registration *record_find_registration(const Record *rec, const char *module)
+{
+    for (size_t i = 0; i < rec->n_registrations; i++)
+        if (streq(rec->registrations[i].module, module))
+            return rec->registrations + i;
+    return NULL;
+}
+
+int record_register(Record *rec, const char *module, char *const *names, KeyType key_type)
+{
+    Registration *reg = record_find_registration(rec, module), *grown;
+    _cleanup_strv_ char **names_copy = NULL;
+    _cleanup_free_ char *module_copy = NULL;
+
+    if (strv_copy(names, &names_copy) < 0)
+        return -ENOMEM;
+    if (!reg) {
+        module_copy = strdup(module);
+        if (!module_copy)
+            return -ENOMEM;
+        grown = reallocarray(rec->registrations, rec->n_registrations + 1, sizeof(Registration));
+        if (!grown)
+            return -ENOMEM;
+        rec->registrations = grown;
+        reg = grown + rec->n_registrations++;
+        *reg = (Registration){ .module = TAKE_PTR(module_copy) };
+    }
+    strv_free(reg->names);
+    reg->names = TAKE_PTR(names_copy);
+    reg->key_type = key_type;
+    return 0;
+}
+
+bool record_unregister(Record *rec, const char *module)
+{
+    Registration *reg = record_find_registration(rec, module);
+
+    if (!reg)
+        return false;
+    registration_done(reg);
+    *reg = rec->registrations[--rec->n_registrations];
+    return true;
+}
+
+void record_set_failure(Record *rec, const Problem *problem, int64_t when)
+{
+    problem_clear(&rec->failure.problem);
+    (void)problem_copy(problem, &rec->failure.problem);
+    rec->failure.when = when;
+    if (rec->failure.attempts < UINT32_MAX)
+        rec->failure.attempts++;
+}
+
+void record_clear_failure(Record *rec)
+{
+    problem_clear(&rec->failure.problem);
+    rec->failure = (Failure){};
+}
+
+void record_set_slot(Record *rec, Source source, uint64_t generation, Chain *chain, uint64_t root, unsigned purposes)
+{
+    Chain *kept = chain_ref(chain);
+
+    record_clear_slot(rec, source);
+    rec->slots[source] = (Slot){ .generation = generation, .chain = kept, .root = root, .purposes = purposes };
+}
+
+void record_clear_slot(Record *rec, Source source)
+{
+    chain_unref(rec->slots[source].chain);
+    rec->slots[source] = (Slot){};
+}
+
+bool record_serve(Record *rec, Source source, uint64_t previous)
+{
+    rec->served = source;
+    if (record_current(rec) == previous)
+        return false;
+    rec->former = previous;
+    return true;
+}

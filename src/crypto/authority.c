@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "crypto/authority.h"
+
+#include <errno.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+
+#include "core/limits.h"
+#include "crypto/extension.h"
+#include "crypto/inspect.h"
+#include "util/text.h"
+
+#define SKEW_SEC        3600 /* clients whose clock is behind: notBefore lies this far back */
+#define COMMON_NAME_MAX 64   /* ub-common-name, RFC 5280 appendix A.1 */
+#define ORGANIZATION_MAX 64  /* ub-organization-name */
+
+struct Authority {
+    unsigned n_refs;
+    uint64_t generation;
+    EVP_PKEY *key;
+    X509 *certificate;
+    char *issuer;              /* its subject as text */
+    STACK_OF(X509) *bridges;   /* cross-certificates, newest first */
+    char *bridges_pem;
+    Chain *bridges_chain;      /* NULL: there are none */
+    NAME_CONSTRAINTS *constraints;
+};
+
+static const EVP_MD *digest_for(EVP_PKEY *key)
+{
+    switch (key_type_of(key)) {
+    case KEY_TYPE_ED25519:
+        return NULL;
+    case KEY_TYPE_ECDSA_P384:
+        return EVP_sha384();
+    default:
+        return EVP_sha256();
+    }
+}
+
+static int sign(X509 *x, EVP_PKEY *key)
+{
+    return X509_sign(x, key, digest_for(key)) > 0 ? 0 : -EIO;
+}
+
+static int add_name_entry(X509_NAME *name, int nid, const char *value)
+{
+    return X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8, (const unsigned char *)value, -1, -1, 0) > 0 ? 0 : -EIO;
+}
+
+static X509 *certificate_new(void)
+{
+    X509 *x = X509_new();
+
+    if (x && X509_set_version(x, X509_VERSION_3) <= 0) {
+        X509_free(x);
+        return NULL;
+    }
+    return x;
+}
+
+static bool same_organization(const X509_NAME *name, const char *organization)
+{
+    char present[ORGANIZATION_MAX * 4 + 1] = "";
+
+    X509_NAME_get_text_by_NID((X509_NAME *)(uintptr_t)name, NID_organizationName, present, sizeof(present));
+    return streq(present, strempty(organization));
+}
+
+/* The same name as the predecessor's makes the cross-certificate self-issued. */
+static int set_root_subject(X509 *x, const RootTemplate *t, const Authority *predecessor)
+{
+    X509_NAME *name = X509_get_subject_name(x);
+    char common_name[COMMON_NAME_MAX + 1];
+    int r = 0;
+
+    if (predecessor && same_organization(X509_get_subject_name(predecessor->certificate), t->organization))
+        return X509_set_subject_name(x, X509_get_subject_name(predecessor->certificate)) > 0 ? 0 : -EIO;
+    snprintf(common_name, sizeof(common_name), "Certwright root of %s", t->host);
+    if (t->organization)
+        r = add_name_entry(name, NID_organizationName, t->organization);
+    return r < 0 ? r : add_name_entry(name, NID_commonName, common_name);
+}
+
+static int add_root_extensions(X509 *x, char *const *constraints)
+{
+    int r;
+
+    if ((r = x509_add_basic_constraints(x, true, 0)) < 0 ||
+        (r = x509_add_key_usage(x, KU_KEY_CERT_SIGN | KU_CRL_SIGN)) < 0 || (r = x509_add_subject_key_id(x)) < 0)
+        return r;
+    return x509_add_constraints(x, constraints);
+}
+
+/* Of a certificate that is not signed yet, which X509_get0_subject_key_id() would take for a broken one. */
+static int add_own_key_id(X509 *x)
+{
+    ASN1_OCTET_STRING *id = X509_get_ext_d2i(x, NID_subject_key_identifier, NULL, NULL);
+    int r = id ? x509_add_authority_key_id(x, id) : -EIO;
+
+    ASN1_OCTET_STRING_free(id);
+    return r;
+}
+
+static int make_root(const RootTemplate *t, EVP_PKEY *key, const Authority *predecessor, X509 **ret)
+{
+    _cleanup_x509_ X509 *x = certificate_new();
+    int r;
+
+    if (!x)
+        return -ENOMEM;
+    if ((r = set_root_subject(x, t, predecessor)) < 0 || (r = key_set_public(x, key)) < 0 ||
+        (r = x509_set_random_serial(x)) < 0 ||
+        (r = x509_set_validity(x, t->now - SKEW_SEC, t->now + t->lifetime)) < 0 ||
+        (r = add_root_extensions(x, t->constraints)) < 0 ||
+        (r = add_own_key_id(x)) < 0)
+        return r;
+    if (X509_set_issuer_name(x, X509_get_subject_name(x)) <= 0)
+        return -EIO;
+    r = sign(x, key);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(x);
+    return 0;
+}
+
+/* The new root's subject and key, signed by the former one. */
+static int make_bridge(X509 *root, EVP_PKEY *key, const RootTemplate *t, const Authority *predecessor, X509 **ret)
+{
+    int64_t end = MIN(authority_not_after(predecessor), asn1_time_to_seconds(X509_get0_notAfter(root)));
+    _cleanup_x509_ X509 *x = certificate_new();
+    int r;
+
+    if (!x)
+        return -ENOMEM;
+    if (X509_set_subject_name(x, X509_get_subject_name(root)) <= 0 ||
+        X509_set_issuer_name(x, X509_get_subject_name(predecessor->certificate)) <= 0)
+        return -EIO;
+    if ((r = key_set_public(x, key)) < 0 || (r = x509_set_random_serial(x)) < 0 ||
+        (r = x509_set_validity(x, t->now - SKEW_SEC, end)) < 0 || (r = add_root_extensions(x, t->constraints)) < 0 ||
+        (r = x509_add_authority_key_id(x, X509_get0_subject_key_id(predecessor->certificate))) < 0 ||
+        (r = sign(x, predecessor->key)) < 0)
+        return r;
+    *ret = TAKE_PTR(x);
+    return 0;
+}
+
+static int append_pem(char **text, X509 *x)
+{
+    _cleanup_free_ char *pem = NULL;
+    char *joined;
+    int r;
+
+    r = x509_to_pem(x, &pem);
+    if (r < 0)
+        return r;
+    if (asprintf(&joined, "%s%s", strempty(*text), pem) < 0)
+        return -ENOMEM;
+    free(*text);
+    *text = joined;
+    return 0;
+}
+
+static int bridges_to_pem(X509 *root, EVP_PKEY *key, const RootTemplate *t, const Authority *predecessor, char **ret)
+{
+    _cleanup_free_ char *text = strdup("");
+    _cleanup_x509_ X509 *bridge = NULL;
+    int r;
+
+    if (!text)
+        return -ENOMEM;
+    if (predecessor && authority_not_after(predecessor) > t->now) {
+        r = make_bridge(root, key, t, predecessor, &bridge);
+        if (r >= 0)
+            r = append_pem(&text, bridge);
+        for (int i = 0; r >= 0 && i < MIN(sk_X509_num(predecessor->bridges), LIMIT_BRIDGES - 1); i++)
+            if (asn1_time_to_seconds(X509_get0_notAfter(sk_X509_value(predecessor->bridges, i))) > t->now)
+                r = append_pem(&text, sk_X509_value(predecessor->bridges, i));
+        if (r < 0)
+            return r;
+    }
+    *ret = TAKE_PTR(text);
+    return 0;
+}
+
+int authority_make_root(const RootTemplate *t, const Authority *predecessor, Bundle **ret, Problem *problem)
+{
+    _cleanup_bundle_ Bundle *b = calloc(1, sizeof(Bundle));
+    _cleanup_pkey_ EVP_PKEY *key = NULL;
+    _cleanup_x509_ X509 *x = NULL;
+    int r;
+
+    if (!b)
+        return -ENOMEM;
+    if ((r = key_generate(t->key_type, &key)) < 0 || (r = make_root(t, key, predecessor, &x)) < 0 ||
+        (r = key_to_pem(key, &b->key)) < 0 || (r = x509_to_pem(x, &b->leaf)) < 0 ||
+        (r = bridges_to_pem(x, key, t, predecessor, &b->issuers)) < 0 || (r = chain_from_pem(b->leaf, &b->chain)) < 0) {
+        problem_set(problem, PROBLEM_INTERNAL, "The local root could not be made: %s.", openssl_error());
+        return r;
+    }
+    *ret = TAKE_PTR(b);
+    return 0;
+}
+
+static int load_bridges(Authority *a, const char *bridges, int64_t now)
+{
+    int r;
+
+    a->bridges_pem = strdup("");
+    if (!a->bridges_pem)
+        return -ENOMEM;
+    if (isempty(bridges))
+        return 0;
+    r = x509_list_from_pem(bridges, &a->bridges);
+    for (int i = r < 0 ? 0 : sk_X509_num(a->bridges); i > 0; i--)
+        if (asn1_time_to_seconds(X509_get0_notAfter(sk_X509_value(a->bridges, i - 1))) <= now)
+            X509_free(sk_X509_delete(a->bridges, i - 1));
+    for (int i = 0; r >= 0 && i < sk_X509_num(a->bridges); i++)
+        r = append_pem(&a->bridges_pem, sk_X509_value(a->bridges, i));
+    if (r < 0 || sk_X509_num(a->bridges) == 0)
+        return r;
+    return chain_from_x509(a->bridges, &a->bridges_chain);
+}
+
+static int load(Authority *a, const Bundle *root, int64_t now)
+{
+    _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
+    int r;
+
+    if ((r = key_from_pem(root->key, &a->key)) < 0 || (r = x509_list_from_pem(root->leaf, &l)) < 0)
+        return r;
+    a->certificate = sk_X509_shift(l);
+    if (X509_check_private_key(a->certificate, a->key) <= 0 || X509_check_ca(a->certificate) != 1)
+        return -EBADMSG;
+    r = x509_name_to_text(X509_get_subject_name(a->certificate), &a->issuer);
+    if (r < 0)
+        return r;
+    a->constraints = X509_get_ext_d2i(a->certificate, NID_name_constraints, NULL, NULL);
+    return load_bridges(a, root->issuers, now);
+}
+
+int authority_new(const Bundle *root, uint64_t generation, int64_t now, Authority **ret, Problem *problem)
+{
+    _cleanup_authority_ Authority *a = calloc(1, sizeof(Authority));
+    int r;
+
+    if (!a)
+        return -ENOMEM;
+    a->n_refs = 1;
+    a->generation = generation;
+    r = load(a, root, now);
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0) {
+        problem_set(problem, PROBLEM_STORAGE_FAILED, "The stored local root is damaged: %s.",
+                    r == -EBADMSG ? "key and certificate do not belong together" : openssl_error());
+        return -EBADMSG;
+    }
+    *ret = TAKE_PTR(a);
+    return 0;
+}
+
+Authority *authority_ref(Authority *a)
+{
+    __atomic_add_fetch(&a->n_refs, 1, __ATOMIC_RELAXED);
+    return a;
+}
+
+Authority *authority_unref(Authority *a)
+{
+    if (!a || __atomic_sub_fetch(&a->n_refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return NULL;
+    EVP_PKEY_free(a->key);
+    X509_free(a->certificate);
+    sk_X509_pop_free(a->bridges, X509_free);
+    chain_unref(a->bridges_chain);
+    NAME_CONSTRAINTS_free(a->constraints);
+    free(a->bridges_pem);
+    free(a->issuer);
+    free(a);
+    return NULL;
+}
+
+uint64_t authority_generation(const Authority *a)
+{
+    return a->generation;
+}
+
+int64_t authority_not_after(const Authority *a)
+{
+    return asn1_time_to_seconds(X509_get0_notAfter(a->certificate));
+}
+
+/* A common name is limited to 64 characters; a name that is longer stands in the alternative names alone,
+ * which then are critical (RFC 5280 section 4.2.1.6). */
+static int set_leaf_subject(X509 *x, char *const *names)
+{
+    bool fits = strlen(names[0]) <= COMMON_NAME_MAX;
+    int r = 0;
+
+    if (fits)
+        r = add_name_entry(X509_get_subject_name(x), NID_commonName, names[0]);
+    return r < 0 ? r : x509_add_alternative_names(x, names, !fits);
+}
+
+static int leaf_key_usage(KeyType type)
+{
+    bool rsa = type == KEY_TYPE_RSA_2048 || type == KEY_TYPE_RSA_3072 || type == KEY_TYPE_RSA_4096;
+
+    return rsa ? KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT : KU_DIGITAL_SIGNATURE;
+}
+
+static int make_leaf(Authority *a, const LeafTemplate *t, EVP_PKEY *key, X509 **ret)
+{
+    int64_t end = MIN(t->now + t->lifetime, authority_not_after(a));
+    _cleanup_x509_ X509 *x = certificate_new();
+    int r;
+
+    if (!x)
+        return -ENOMEM;
+    if (X509_set_issuer_name(x, X509_get_subject_name(a->certificate)) <= 0)
+        return -EIO;
+    if ((r = key_set_public(x, key)) < 0 || (r = x509_set_random_serial(x)) < 0 ||
+        (r = x509_set_validity(x, t->now - SKEW_SEC, end)) < 0 || (r = x509_add_basic_constraints(x, false, 0)) < 0 ||
+        (r = x509_add_key_usage(x, (unsigned)leaf_key_usage(t->key_type))) < 0 ||
+        (r = x509_add_extended_key_usage(x, t->purposes)) < 0 || (r = x509_add_subject_key_id(x)) < 0 ||
+        (r = x509_add_authority_key_id(x, X509_get0_subject_key_id(a->certificate))) < 0 ||
+        (r = set_leaf_subject(x, t->names)) < 0 || (r = sign(x, a->key)) < 0)
+        return r;
+    *ret = TAKE_PTR(x);
+    return 0;
+}
+
+static int check_constraints(Authority *a, X509 *x, const char *name, Problem *problem)
+{
+    if (!a->constraints || NAME_CONSTRAINTS_check(x, a->constraints) == X509_V_OK)
+        return 0;
+    problem_set(problem, PROBLEM_NAME_MISMATCH,
+                "The name constraints of the local root do not permit the names of %s; change NameConstraints= and "
+                "reissue the root, or leave the name out.",
+                name);
+    return -ERANGE;
+}
+
+/* The chain of a leaf made here is known without parsing it again, which would cost more than making it. */
+static int describe_leaf(Authority *a, const LeafTemplate *t, X509 *x, Chain **ret)
+{
+    ChainEntry entries[1 + LIMIT_BRIDGES];
+    _cleanup_free_ char *subject = NULL, *serial = NULL;
+    size_t n = 0;
+    char fingerprint[65];
+    int r;
+
+    if ((r = x509_name_to_text(X509_get_subject_name(x), &subject)) < 0 ||
+        (r = x509_serial_to_text(X509_get0_serialNumber(x), &serial)) < 0 || (r = x509_fingerprint(x, fingerprint)) < 0)
+        return r;
+    entries[n++] = (ChainEntry){ subject,
+                                 a->issuer,
+                                 serial,
+                                 fingerprint,
+                                 asn1_time_to_seconds(X509_get0_notBefore(x)),
+                                 asn1_time_to_seconds(X509_get0_notAfter(x)) };
+    for (unsigned i = 0; a->bridges_chain && i < MIN(a->bridges_chain->n_entries, (unsigned)LIMIT_BRIDGES); i++)
+        entries[n++] = a->bridges_chain->entries[i];
+    *ret = chain_new(entries, n, (const char *const *)t->names, strv_length(t->names), t->key_type, false);
+    return *ret ? 0 : -ENOMEM;
+}
+
+int authority_issue(Authority *a, const LeafTemplate *t, Bundle **ret, Problem *problem)
+{
+    _cleanup_bundle_ Bundle *b = calloc(1, sizeof(Bundle));
+    _cleanup_pkey_ EVP_PKEY *key = NULL;
+    _cleanup_x509_ X509 *x = NULL;
+    int r;
+
+    if (!b)
+        return -ENOMEM;
+    if ((r = key_generate(t->key_type, &key)) < 0 || (r = make_leaf(a, t, key, &x)) < 0) {
+        problem_set(problem, PROBLEM_INTERNAL, "The local root could not sign for %s: %s.", t->names[0], openssl_error());
+        return r;
+    }
+    r = check_constraints(a, x, t->names[0], problem);
+    if (r < 0)
+        return r;
+    b->issuers = strdup(a->bridges_pem);
+    if (!b->issuers)
+        return -ENOMEM;
+    if ((r = key_to_pem(key, &b->key)) < 0 || (r = x509_to_pem(x, &b->leaf)) < 0 ||
+        (r = describe_leaf(a, t, x, &b->chain)) < 0)
+        return r;
+    b->root = a->generation;
+    b->purposes = t->purposes;
+    *ret = TAKE_PTR(b);
+    return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+
+#include "core/chain.h"
+#include "core/problem.h"
+
+/* Keys and what OpenSSL's objects need for cleanup. Functions return a negative errno; -EIO is OpenSSL's refusal. */
+
+DEFINE_CLEANUP(EVP_PKEY *, EVP_PKEY_free);
+DEFINE_CLEANUP(EVP_MD *, EVP_MD_free);
+DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free);
+DEFINE_CLEANUP(X509 *, X509_free);
+DEFINE_CLEANUP(BIO *, BIO_free_all);
+
+#define _cleanup_pkey_ _cleanup_(EVP_PKEY_freep)
+#define _cleanup_x509_ _cleanup_(X509_freep)
+#define _cleanup_bio_  _cleanup_(BIO_free_allp)
+
+/* What OpenSSL says went wrong first, for a log; empties its queue. A static string of the thread. */
+const char *openssl_error(void);
+
+/* May take seconds for RSA. */
+int key_generate(KeyType type, EVP_PKEY **ret);
+/* _KEY_TYPE_INVALID for what is not allowed here. */
+KeyType key_type_of(EVP_PKEY *key);
+/* Puts the public half into a certificate that is being made. */
+int key_set_public(X509 *x, EVP_PKEY *key);
+/* PKCS#8 (RFC 5958), PEM, not encrypted: a secret. */
+int key_to_pem(EVP_PKEY *key, char **ret);
+int key_from_pem(const char *pem, EVP_PKEY **ret);
+/* What a memory BIO holds, as text. */
+int bio_to_text(BIO *bio, char **ret);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <uthash.h>
+
+#include "core/problem.h"
+
+/* Work that somebody asked for, while it is being done. What is true of a certificate does not depend on it. */
+
+typedef enum JobKind {
+    JOB_REISSUE,
+    JOB_RENEW,
+    JOB_ROOT,
+    _JOB_KIND_MAX,
+} JobKind;
+
+typedef enum JobState {
+    JOB_QUEUED,
+    JOB_RUNNING,
+    JOB_DONE,
+    JOB_FAILED,
+    JOB_CANCELLED,
+    _JOB_STATE_MAX,
+} JobState;
+
+const char *job_kind_to_string(JobKind k);
+const char *job_state_to_string(JobState s);
+
+typedef struct Job {
+    uint64_t id;
+    JobKind kind;
+    JobState state;
+    struct Certificate *certificate;
+    double progress;
+    const char *step;   /* static text */
+    int64_t started;    /* seconds since 1970-01-01 UTC */
+    Problem problem;
+    UT_hash_handle hh;  /* in the manager's table, by id */
+} Job;
+
+Job *job_free(Job *j);

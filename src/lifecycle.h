@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "certificate.h"
+#include "store/store.h"
+
+/* THE STORY of a chain: obtain -> verify -> store -> deploy -> notify.
+ *
+ * For each certificate there is what is wanted (names, key type, an upload that fits, a root that signed it) and
+ * what there is (its record). lifecycle_settle() compares the two and starts whatever leads from one to the other;
+ * everything that happens to a certificate changes one of them and settles it again. Requests are wishes for
+ * something beyond: they wait in the certificate until nothing else is being done with it, are then carried
+ * out together, and are answered when that is durable.
+ *
+ * One change of a certificate is an attempt:
+ *
+ *     settle -> [worker: obtain a chain, choose, stage it] -> group -> [disk: commit the group] -> apply, tell
+ *
+ * Attempts whose staging is done are gathered: as soon as none is being staged any more, or there are many, or
+ * the first has waited long enough, they are committed as one group. So a burst costs a few flushes, and a
+ * single change does not wait. */
+typedef struct Lifecycle Lifecycle;
+
+/* What changed, for observers. */
+typedef enum Changed {
+    CHANGED_CHAIN = 1 << 0,
+    CHANGED_NAMES = 1 << 1,
+    CHANGED_MODULES = 1 << 2,
+    CHANGED_JOB = 1 << 3,
+    CHANGED_FAILURE = 1 << 4,
+} Changed;
+
+/* Told and asked from the event loop. */
+typedef struct LifecycleObserver {
+    /* The upload that fits best, NULL: none. */
+    Certificate *(*find_upload)(const Certificate *c, void *userdata);
+    /* A change is durable. previous is the fingerprint served before ("" for none). */
+    void (*applied)(Certificate *c, unsigned changed, const char *previous, void *userdata);
+    /* The object's files are gone; it is to be freed. */
+    void (*removed)(Certificate *c, void *userdata);
+    void (*failed)(Certificate *c, const Problem *problem, void *userdata);
+    /* How far what was requested is. step is static. */
+    void (*progress)(Certificate *c, double progress, const char *step, void *userdata);
+    /* The authority is another one, or there is one at last: all certificates want to be settled. */
+    void (*root_changed)(void *userdata);
+    /* There is no root to sign with: whoever waits for one should be told. */
+    void (*root_failed)(const Problem *problem, void *userdata);
+} LifecycleObserver;
+
+/* settings is borrowed, and may be changed in place between calls. */
+int lifecycle_new(sd_event *event, Store *store, const Settings *settings, const LifecycleObserver *observer,
+                  void *userdata, Lifecycle **ret);
+/* Waits for what is being written; gives up the rest. */
+Lifecycle *lifecycle_free(Lifecycle *l);
+DEFINE_CLEANUP(Lifecycle *, lifecycle_free);
+
+/* The root's certificate object, borrowed. */
+void lifecycle_set_root(Lifecycle *l, Certificate *root);
+/* Compares what is with what is wanted, and starts what leads there. */
+void lifecycle_settle(Lifecycle *l, Certificate *c);
+/* Adds a request and settles. module, names and key_type are for REQUEST_REGISTER and REQUEST_UNREGISTER. */
+int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind, const char *module, char *const *names,
+                      KeyType key_type, RequestDone done, void *userdata);
+/* Answers the requests that wait for a root. */
+void lifecycle_fail_waiting(Lifecycle *l, Certificate *c, const Problem *problem);
+/* Takes a request back that nothing was done for yet. */
+bool lifecycle_cancel(Lifecycle *l, Certificate *c, RequestDone done, void *userdata);
+/* Stores a chain from elsewhere in a new upload's object. Takes the bundle. */
+int lifecycle_add_upload(Lifecycle *l, Certificate *upload, Bundle *bundle, RequestDone done, void *userdata);
+/* Changes under way. */
+size_t lifecycle_busy(const Lifecycle *l);
+/* Runs a task in the workers, or in the thread that owns the disk; see util/workers.h. The userdata of done is
+ * that given to lifecycle_new(). */
+int lifecycle_run(Lifecycle *l, bool disk, void (*run)(void *), void (*done)(void *, void *), void *data);

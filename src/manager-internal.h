@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "config/watch.h"
+#include "manager.h"
+#include "store/store.h"
+
+/* Shared by the manager's files alone. */
+
+struct Manager {
+    sd_event *event;
+    char *const *directories;
+    Config *config;
+    ConfigWatch *watch;
+    Store *store;
+    Lifecycle *lifecycle;
+    const ManagerObserver *observer;
+    void *observer_userdata;
+
+    Certificate *root;
+    Certificate *certificates;    /* all, also those that are abandoned */
+    Certificate *uploads;         /* by the fingerprint of their leaf */
+    size_t n_published;
+    Job *jobs;
+    uint64_t last_job;
+
+    sd_event_source *index_timer; /* runs out a while after the last change */
+    sd_event_source *wake_timer;  /* when something is due */
+    bool index_being_written;
+    bool loading;
+};
+
+/* A new leaf, hidden as yet. */
+int manager_add(Manager *m, const char *name, Certificate **ret);
+/* Shows or hides a leaf on the bus as it is wanted; frees what nothing is left of. */
+void manager_review(Manager *m, Certificate *c);
+void manager_settle_all(Manager *m);
+void manager_apply_config(Manager *m);
+/* The best upload for a certificate; LifecycleObserver. */
+Certificate *manager_find_upload(const Certificate *c, void *userdata);
+int manager_start_job(Manager *m, Certificate *c, JobKind kind, Job **ret);
+void manager_job_progress(Manager *m, Job *j, double progress, const char *step);
+void manager_note_change(Manager *m);
+
+#define TELL(m, member, ...)                                                                                \
+    do {                                                                                                    \
+        if ((m)->observer)                                                                                  \
+            (m)->observer->member(__VA_ARGS__ __VA_OPT__(, )(m)->observer_userdata);                        \
+    } while (0)

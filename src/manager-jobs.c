@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <time.h>
+
+#include "core/limits.h"
+#include "manager-internal.h"
+#include "util/log.h"
+
+/* Jobs: what somebody asked for, from the asking to the end. */
+
+Job *manager_find_job(Manager *m, uint64_t id)
+{
+    Job *j;
+
+    HASH_FIND(hh, m->jobs, &id, sizeof(id), j);
+    return j;
+}
+
+int manager_foreach_job(Manager *m, int (*visit)(Job *j, void *userdata), void *userdata)
+{
+    Job *j, *next;
+    int r = 0;
+
+    HASH_ITER (hh, m->jobs, j, next)
+        if (r >= 0)
+            r = visit(j, userdata);
+    return r;
+}
+
+size_t manager_n_jobs(const Manager *m)
+{
+    return HASH_COUNT(m->jobs);
+}
+
+static void job_set_state(Job *j, JobState state)
+{
+    log_debug("Job %llu (%s): %s -> %s", (unsigned long long)j->id, job_kind_to_string(j->kind),
+              job_state_to_string(j->state), job_state_to_string(state));
+    j->state = state;
+}
+
+static void job_end(Manager *m, Job *j, JobState state)
+{
+    Certificate *c = j->certificate;
+
+    job_set_state(j, state);
+    HASH_DEL(m->jobs, j);
+    c->job = NULL;
+    TELL(m, certificate_changed, c, CHANGED_JOB);
+    TELL(m, job_removed, j);
+    TELL(m, counts_changed);
+    job_free(j);
+}
+
+static void on_job_done(Certificate *c _unused_, const Problem *problem, void *userdata)
+{
+    Manager *m = userdata;
+    Job *j = c->job;
+
+    if (!j)
+        return;
+    if (problem->code == PROBLEM_NONE)
+        j->progress = 1;
+    else
+        (void)problem_copy(problem, &j->problem);
+    job_end(m, j,
+            problem->code == PROBLEM_NONE        ? JOB_DONE
+            : problem->code == PROBLEM_CANCELLED ? JOB_CANCELLED
+                                                 : JOB_FAILED);
+}
+
+void manager_job_progress(Manager *m, Job *j, double progress, const char *step)
+{
+    if (j->state != JOB_RUNNING)
+        job_set_state(j, JOB_RUNNING);
+    j->progress = progress;
+    j->step = step;
+    TELL(m, job_changed, j);
+}
+
+int manager_start_job(Manager *m, Certificate *c, JobKind kind, Job **ret)
+{
+    Job *j;
+    int r;
+
+    if (HASH_COUNT(m->jobs) >= LIMIT_JOBS)
+        return -E2BIG;
+    j = calloc(1, sizeof(Job));
+    if (!j)
+        return -ENOMEM;
+    *j = (Job){ .id = ++m->last_job, .kind = kind, .certificate = c, .step = "waiting", .started = time(NULL) };
+    HASH_ADD(hh, m->jobs, id, sizeof(j->id), j);
+    c->job = j;
+    TELL(m, job_added, j);
+    TELL(m, certificate_changed, c, CHANGED_JOB);
+    TELL(m, counts_changed);
+    r = lifecycle_request(m->lifecycle, c, kind == JOB_RENEW ? REQUEST_RENEW : REQUEST_REISSUE, NULL, NULL,
+                          _KEY_TYPE_INVALID, on_job_done, m);
+    if (r < 0) {
+        job_end(m, j, JOB_FAILED);
+        return r;
+    }
+    *ret = j;
+    return 0;
+}
+
+int manager_reissue(Manager *m, Certificate *c, Job **ret, Problem *problem)
+{
+    int r;
+
+    if (c->job)
+        return problem_set(problem, PROBLEM_BUSY, "%s is being renewed already, by job %llu; wait until it is over.",
+                           certificate_name(c), (unsigned long long)c->job->id);
+    r = manager_start_job(m, c, certificate_is_root(c) ? JOB_ROOT : JOB_REISSUE, ret);
+    if (r == -E2BIG)
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "There are %d jobs already; wait until some are over.", LIMIT_JOBS);
+    return r;
+}
+
+int manager_cancel_job(Manager *m, Job *j, Problem *problem)
+{
+    if (!lifecycle_cancel(m->lifecycle, j->certificate, on_job_done, m))
+        return problem_set(problem, PROBLEM_BUSY, "The job has begun to write and will be over in a moment; wait for it.");
+    job_end(m, j, JOB_CANCELLED);
+    return 0;
+}

@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "manager.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "core/limits.h"
+#include "core/name.h"
+#include "manager-internal.h"
+#include "util/log.h"
+#include "util/text.h"
+
+#define INDEX_WAIT_USEC (2 * 1000000ULL)
+#define WAKE_MAX_SEC    3600
+#define ABANDONED_SEC   (30 * 86400LL) /* files of a name that nobody wants any more are kept this long */
+
+static int64_t now_seconds(void)
+{
+    return (int64_t)time(NULL);
+}
+
+Certificate *manager_root(Manager *m)
+{
+    return m->root;
+}
+
+Certificate *manager_find(Manager *m, const char *name)
+{
+    Certificate *c;
+
+    HASH_FIND_STR(m->certificates, name, c);
+    return c && c->published ? c : NULL;
+}
+
+int manager_foreach(Manager *m, int (*visit)(Certificate *c, void *userdata), void *userdata)
+{
+    Certificate *c, *next;
+    int r = 0;
+
+    HASH_ITER (hh, m->certificates, c, next)
+        if (r >= 0 && c->published)
+            r = visit(c, userdata);
+    return r;
+}
+
+int manager_foreach_upload(Manager *m, int (*visit)(Certificate *upload, void *userdata), void *userdata)
+{
+    Certificate *c, *next;
+    int r = 0;
+
+    HASH_ITER (hh, m->uploads, c, next)
+        if (r >= 0 && certificate_chain(c))
+            r = visit(c, userdata);
+    return r;
+}
+
+static Certificate *find_covering(Manager *m, const char *name)
+{
+    Certificate *c, *next, *covering = NULL;
+
+    HASH_ITER (hh, m->certificates, c, next) {
+        for (size_t i = 0; c->published && c->names[i]; i++) {
+            if (streq(c->names[i], name))
+                return c;
+            if (!covering && name_covers(c->names[i], name))
+                covering = c;
+        }
+    }
+    return covering;
+}
+
+int manager_get(Manager *m, const char *name, Certificate **ret, Problem *problem)
+{
+    _cleanup_free_ char *canonical = NULL;
+    Certificate *c;
+    int r;
+
+    r = name_canonicalize(name, &canonical, problem);
+    if (r < 0)
+        return r;
+    c = manager_find(m, canonical);
+    if (!c)
+        c = find_covering(m, canonical);
+    if (!c)
+        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
+                           "No certificate has or covers the name %s; a module file or Register asks for one.", canonical);
+    *ret = c;
+    return 0;
+}
+
+size_t manager_n_certificates(const Manager *m)
+{
+    return m->n_published;
+}
+
+const Settings *manager_settings(const Manager *m)
+{
+    return &m->config->settings;
+}
+
+int64_t manager_next_wake(Manager *m)
+{
+    Certificate *c, *next;
+    int64_t wake = certificate_next_renewal(m->root);
+
+    HASH_ITER (hh, m->certificates, c, next) {
+        int64_t renewal = c->published ? certificate_next_renewal(c) : 0;
+
+        if (renewal > 0 && (wake == 0 || renewal < wake))
+            wake = renewal;
+    }
+    return wake;
+}
+
+int manager_add(Manager *m, const char *name, Certificate **ret)
+{
+    Certificate *c = certificate_new(record_new(RECORD_CERTIFICATE, name));
+
+    if (!c)
+        return -ENOMEM;
+    HASH_ADD_KEYPTR(hh, m->certificates, c->name, strlen(c->name), c);
+    *ret = c;
+    return 0;
+}
+
+void manager_review(Manager *m, Certificate *c)
+{
+    bool wanted = certificate_is_wanted(c) || !STAILQ_EMPTY(&c->requests) || c->busy;
+    bool gone = certificate_is_wanted(c) ? false : c->record->abandoned > 0 || !wanted;
+
+    if (!c->published && certificate_is_wanted(c)) {
+        c->published = true;
+        m->n_published++;
+        TELL(m, certificate_added, c);
+        TELL(m, counts_changed);
+    } else if (c->published && gone) {
+        TELL(m, certificate_removed, c);
+        c->published = false;
+        m->n_published--;
+        TELL(m, counts_changed);
+    }
+    if (!wanted && !c->stored) {
+        HASH_DEL(m->certificates, c);
+        certificate_free(c);
+    }
+}
+
+void manager_settle_all(Manager *m)
+{
+    Certificate *c, *next;
+
+    HASH_ITER (hh, m->certificates, c, next)
+        lifecycle_settle(m->lifecycle, c);
+}
+
+/* The index is written when things have calmed down: for a burst once. */
+
+typedef struct IndexWriting {
+    Manager *manager;
+    StoreSnapshot *snapshot;
+    int result;
+} IndexWriting;
+
+static void index_write(void *data)
+{
+    IndexWriting *w = data;
+
+    w->result = store_write_index(w->manager->store, w->snapshot);
+}
+
+static void on_index_written(void *data, void *userdata _unused_)
+{
+    IndexWriting *w = data;
+
+    w->manager->index_being_written = false;
+    if (w->result < 0 && w->result != -ECANCELED)
+        (void)log_warning_errno(w->result, "The index could not be written; the next start reads every record");
+    store_snapshot_free(w->snapshot);
+    free(w);
+    malloc_trim(0);
+}
+
+static int collect_records(Manager *m, const Record ***ret, size_t *ret_n)
+{
+    size_t n = 1 + HASH_COUNT(m->certificates) + HASH_COUNT(m->uploads), at = 0;
+    const Record **l = calloc(n, sizeof(Record *));
+    Certificate *c, *next;
+
+    if (!l)
+        return -ENOMEM;
+    if (m->root->stored)
+        l[at++] = m->root->record;
+    HASH_ITER (hh, m->uploads, c, next)
+        if (c->stored)
+            l[at++] = c->record;
+    HASH_ITER (hh, m->certificates, c, next)
+        if (c->stored)
+            l[at++] = c->record;
+    *ret = l;
+    *ret_n = at;
+    return 0;
+}
+
+static int take_snapshot(Manager *m, StoreSnapshot **ret)
+{
+    const Record **records;
+    size_t n;
+    int r;
+
+    r = collect_records(m, &records, &n);
+    if (r < 0)
+        return r;
+    r = store_snapshot(m->store, records, n, ret);
+    free(records);
+    return r;
+}
+
+static int write_index(Manager *m)
+{
+    IndexWriting *w = calloc(1, sizeof(IndexWriting));
+    int r;
+
+    if (!w)
+        return log_oom();
+    w->manager = m;
+    w->result = -ECANCELED;
+    r = take_snapshot(m, &w->snapshot);
+    if (r >= 0)
+        r = lifecycle_run(m->lifecycle, true, index_write, on_index_written, w);
+    if (r < 0) {
+        store_snapshot_free(w->snapshot);
+        free(w);
+        return log_warning_errno(r, "The index could not be prepared");
+    }
+    m->index_being_written = true;
+    return 0;
+}
+
+static int on_index_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+{
+    Manager *m = userdata;
+
+    if (!m->index_being_written && store_index_is_stale(m->store))
+        (void)write_index(m);
+    return 0;
+}
+
+static int arm(Manager *m, sd_event_source *timer, uint64_t in_usec)
+{
+    uint64_t now;
+    int r;
+
+    r = sd_event_now(m->event, CLOCK_MONOTONIC, &now);
+    if (r >= 0)
+        r = sd_event_source_set_time(timer, now + in_usec);
+    return r < 0 ? r : sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
+void manager_note_change(Manager *m)
+{
+    (void)arm(m, m->index_timer, INDEX_WAIT_USEC);
+}
+
+bool manager_is_idle(Manager *m)
+{
+    if (lifecycle_busy(m->lifecycle) > 0 || m->jobs || m->index_being_written)
+        return false;
+    if (store_index_is_stale(m->store) && write_index(m) >= 0)
+        return false;
+    return true;
+}
+
+/* What the passing of time brings. */
+
+static int64_t next_change(Manager *m, int64_t now)
+{
+    int64_t next = manager_next_wake(m);
+    Certificate *c, *following;
+
+    if (next <= now)
+        next = now + WAKE_MAX_SEC;
+    HASH_ITER (hh, m->certificates, c, following) {
+        Candidate candidates[_SOURCE_MAX];
+
+        if (!c->published)
+            continue;
+        record_candidates(c->record, candidates);
+        next = MIN(next, choose_next_change(candidates, now));
+    }
+    return MAX(now + 1, MIN(next, now + WAKE_MAX_SEC));
+}
+
+static void arm_wake(Manager *m)
+{
+    int64_t now = now_seconds();
+
+    (void)arm(m, m->wake_timer, (uint64_t)(next_change(m, now) - now) * 1000000ULL);
+}
+
+static int on_wake(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+{
+    Manager *m = userdata;
+
+    (void)manager_renew_due(m);
+    manager_settle_all(m);
+    arm_wake(m);
+    return 0;
+}
+
+unsigned manager_renew_due(Manager *m)
+{
+    int64_t now = now_seconds(), renewal = certificate_next_renewal(m->root);
+    Certificate *c, *next;
+    unsigned started = 0;
+    Job *job;
+
+    if (renewal > 0 && renewal <= now && !m->root->job)
+        started += manager_start_job(m, m->root, JOB_ROOT, &job) >= 0;
+    HASH_ITER (hh, m->certificates, c, next) {
+        renewal = certificate_next_renewal(c);
+        if (c->published && renewal > 0 && renewal <= now && !c->job)
+            started += manager_start_job(m, c, JOB_RENEW, &job) >= 0;
+        else if (c->record->abandoned > 0 && c->record->abandoned + ABANDONED_SEC < now && !c->busy && !c->published)
+            (void)lifecycle_request(m->lifecycle, c, REQUEST_REMOVE, NULL, NULL, _KEY_TYPE_INVALID, NULL, NULL);
+    }
+    return started;
+}
+
+/* What the lifecycle tells. */
+
+static void log_chain(const Certificate *c, const char *previous)
+{
+    const Chain *chain = certificate_chain(c);
+    Choice choice = certificate_choose(c, now_seconds());
+    const char *reason = choice_explain(&choice, false);
+
+    log_fields(LOG_INFO, MESSAGE_CHAIN_CHANGED,
+               (const LogField[]){ { "NAME", certificate_name(c) },
+                                   { "SOURCE", source_to_string(c->record->served) },
+                                   { "FINGERPRINT", chain_leaf(chain)->fingerprint },
+                                   { "PREVIOUS", previous },
+                                   { "REASON", reason },
+                                   {} },
+               "%s: serving a chain from source \"%s\", serial %s. %s", certificate_name(c),
+               source_to_string(c->record->served), chain_leaf(chain)->serial, reason);
+}
+
+static void on_applied(Certificate *c, unsigned changed, const char *previous, void *userdata)
+{
+    Manager *m = userdata;
+    const Chain *chain = certificate_chain(c);
+    bool chain_changed = (changed & CHANGED_CHAIN) && chain && !streq(chain_leaf(chain)->fingerprint, previous);
+
+    manager_note_change(m);
+    if (c->record->kind == RECORD_UPLOAD)
+        return;
+    if (!certificate_is_root(c))
+        manager_review(m, c);
+    if (!certificate_is_root(c) && !c->published)
+        return;
+    TELL(m, certificate_changed, c, changed);
+    if (certificate_is_root(c))
+        TELL(m, counts_changed);
+    if (chain_changed) {
+        if (!certificate_is_root(c))
+            log_chain(c, previous);
+        TELL(m, chain_changed, c, previous);
+    }
+}
+
+static void on_removed(Certificate *c, void *userdata)
+{
+    Manager *m = userdata;
+
+    manager_note_change(m);
+    if (c->record->kind == RECORD_CERTIFICATE)
+        HASH_DEL(m->certificates, c);
+    certificate_free(c);
+}
+
+static void on_failed(Certificate *c, const Problem *problem, void *userdata)
+{
+    Manager *m = userdata;
+
+    if (problem->code == PROBLEM_CANCELLED)
+        return;
+    if (problem->code == PROBLEM_STORAGE_FAILED)
+        log_fields(LOG_ERR, MESSAGE_STORAGE_FAILED, (const LogField[]){ { "NAME", certificate_name(c) }, {} }, "%s: %s",
+                   certificate_name(c), problem->text);
+    else
+        log_error("%s: %s", certificate_name(c), problem->text);
+    if (c->record->kind != RECORD_UPLOAD)
+        TELL(m, certificate_changed, c, CHANGED_FAILURE | CHANGED_CHAIN);
+}
+
+static void on_progress(Certificate *c, double progress, const char *step, void *userdata)
+{
+    if (c->job)
+        manager_job_progress(userdata, c->job, progress, step);
+}
+
+static void on_root_changed(void *userdata)
+{
+    manager_settle_all(userdata);
+}
+
+static void on_root_failed(const Problem *problem, void *userdata)
+{
+    Manager *m = userdata;
+    Certificate *c, *next;
+
+    HASH_ITER (hh, m->certificates, c, next)
+        lifecycle_fail_waiting(m->lifecycle, c, problem);
+}
+
+static const LifecycleObserver lifecycle_observer = {
+    .find_upload = manager_find_upload,
+    .applied = on_applied,
+    .removed = on_removed,
+    .failed = on_failed,
+    .progress = on_progress,
+    .root_changed = on_root_changed,
+    .root_failed = on_root_failed,
+};
+
+/* Starting. */
+
+static int on_record(Record *rec, void *userdata)
+{
+    RecordKind kind = rec->kind;
+    Manager *m = userdata;
+    Certificate *c = certificate_new(rec);
+
+    if (!c)
+        return -ENOMEM;
+    c->stored = true;
+    if (kind == RECORD_ROOT) {
+        certificate_free(m->root);
+        m->root = c;
+    } else if (kind == RECORD_UPLOAD)
+        HASH_ADD_KEYPTR(hh, m->uploads, c->name, strlen(c->name), c);
+    else
+        HASH_ADD_KEYPTR(hh, m->certificates, c->name, strlen(c->name), c);
+    return 0;
+}
+
+static int add_timer(Manager *m, sd_event_source **timer, sd_event_time_handler_t handler)
+{
+    int r = sd_event_add_time(m->event, timer, CLOCK_MONOTONIC, UINT64_MAX, 0, handler, m);
+
+    return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_OFF);
+}
+
+static void on_config_file_changed(void *userdata)
+{
+    log_info("The configuration changed on disk.");
+    manager_reload(userdata);
+}
+
+static int manager_start(Manager *m, const ManagerOptions *options, Problem *problem)
+{
+    int r;
+
+    if ((r = add_timer(m, &m->index_timer, on_index_timer)) < 0 || (r = add_timer(m, &m->wake_timer, on_wake)) < 0)
+        return r;
+    r = store_open(options->state, &m->store, problem);
+    if (r >= 0)
+        r = store_load(m->store, on_record, m);
+    if (r < 0)
+        return problem_set_errno(problem, r, "Reading the store");
+    if (!m->root && !(m->root = certificate_new(record_new(RECORD_ROOT, "root"))))
+        return -ENOMEM;
+    m->root->published = true;
+    m->config = calloc(1, sizeof(Config));
+    if (!m->config)
+        return -ENOMEM;
+    r = lifecycle_new(m->event, m->store, &m->config->settings, &lifecycle_observer, m, &m->lifecycle);
+    if (r >= 0)
+        r = config_watch_new(m->event, m->directories, on_config_file_changed, m, &m->watch);
+    if (r < 0)
+        return r;
+    lifecycle_set_root(m->lifecycle, m->root);
+    manager_reload(m);
+    lifecycle_settle(m->lifecycle, m->root);
+    arm_wake(m);
+    if (store_index_is_stale(m->store))
+        manager_note_change(m);
+    return 0;
+}
+
+int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret, Problem *problem)
+{
+    _cleanup_(manager_freep) Manager *m = calloc(1, sizeof(Manager));
+    int r;
+
+    if (!m)
+        return -ENOMEM;
+    m->event = sd_event_ref(event);
+    m->directories = options->config;
+    r = manager_start(m, options, problem);
+    if (r < 0)
+        return problem_set_errno(problem, r, "Starting");
+    *ret = TAKE_PTR(m);
+    return 0;
+}
+
+void manager_observe(Manager *m, const ManagerObserver *observer, void *userdata)
+{
+    m->observer = observer;
+    m->observer_userdata = userdata;
+}
+
+static void write_last_index(Manager *m)
+{
+    StoreSnapshot *snapshot;
+
+    if (!store_index_is_stale(m->store) || take_snapshot(m, &snapshot) < 0)
+        return;
+    (void)store_write_index(m->store, snapshot);
+    store_snapshot_free(snapshot);
+}
+
+static void free_all(Certificate **table)
+{
+    Certificate *c, *next;
+
+    HASH_ITER (hh, *table, c, next) {
+        HASH_DEL(*table, c);
+        certificate_free(c);
+    }
+}
+
+Manager *manager_free(Manager *m)
+{
+    Job *j, *next;
+
+    m->observer = NULL;
+    if (m->watch)
+        config_watch_free(m->watch);
+    if (m->lifecycle) {
+        lifecycle_free(m->lifecycle);
+        write_last_index(m);
+    }
+    HASH_ITER (hh, m->jobs, j, next) {
+        HASH_DEL(m->jobs, j);
+        job_free(j);
+    }
+    free_all(&m->certificates);
+    free_all(&m->uploads);
+    certificate_free(m->root);
+    config_free(m->config);
+    store_close(m->store);
+    sd_event_source_disable_unref(m->index_timer);
+    sd_event_source_disable_unref(m->wake_timer);
+    sd_event_unref(m->event);
+    free(m);
+    return NULL;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "certificate.h"
+#include "core/bundle.h"
+#include "lifecycle.h"
+
+/* The service without its bus: owns store, configuration, certificates, uploads and jobs. All of it lives in the
+ * event loop's thread. */
+typedef struct Manager Manager;
+
+typedef struct ManagerOptions {
+    const char *state;             /* the store's folder */
+    char *const *config;           /* directories, the most important last; borrowed while the manager lives */
+} ManagerOptions;
+
+/* Reports upward. what is a set of Changed. Everything is durable when it is told. */
+typedef struct ManagerObserver {
+    void (*certificate_added)(Certificate *c, void *userdata);
+    void (*certificate_removed)(Certificate *c, void *userdata);
+    void (*certificate_changed)(Certificate *c, unsigned what, void *userdata);
+    void (*chain_changed)(Certificate *c, const char *previous, void *userdata);
+    void (*job_added)(Job *j, void *userdata);
+    void (*job_changed)(Job *j, void *userdata);
+    void (*job_removed)(Job *j, void *userdata);
+    void (*counts_changed)(void *userdata);
+} ManagerObserver;
+
+/* Loads the store and the configuration, and starts to make what is missing. */
+int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret, Problem *problem);
+Manager *manager_free(Manager *m);
+DEFINE_CLEANUP(Manager *, manager_free);
+/* Both are borrowed. */
+void manager_observe(Manager *m, const ManagerObserver *observer, void *userdata);
+
+/* Looking up. */
+Certificate *manager_root(Manager *m);
+/* By primary name, as it is, without making it canonical; NULL. */
+Certificate *manager_find(Manager *m, const char *name);
+/* Calls visit for each published leaf; ends at a negative value and returns it. */
+int manager_foreach(Manager *m, int (*visit)(Certificate *c, void *userdata), void *userdata);
+int manager_foreach_job(Manager *m, int (*visit)(Job *j, void *userdata), void *userdata);
+int manager_foreach_upload(Manager *m, int (*visit)(Certificate *upload, void *userdata), void *userdata);
+/* Any spelling; the certificate of this name, or else one that has it or covers it. */
+int manager_get(Manager *m, const char *name, Certificate **ret, Problem *problem);
+Job *manager_find_job(Manager *m, uint64_t id);
+size_t manager_n_certificates(const Manager *m);
+size_t manager_n_jobs(const Manager *m);
+/* When the next renewal is due; 0: never. */
+int64_t manager_next_wake(Manager *m);
+
+/* Changing. What comes later is told by done, exactly once; a negative value means that it will not be called. */
+int manager_register(Manager *m, const char *module, const char *name, char *const *names, KeyType key_type,
+                     RequestDone done, void *userdata, Problem *problem);
+int manager_unregister(Manager *m, const char *module, const char *name, RequestDone done, void *userdata, Problem *problem);
+int manager_reissue(Manager *m, Certificate *c, Job **ret, Problem *problem);
+int manager_cancel_job(Manager *m, Job *j, Problem *problem);
+/* Starts every renewal that is due; how many. Also removes what was abandoned long ago. */
+unsigned manager_renew_due(Manager *m);
+void manager_reload(Manager *m);
+
+/* served: the certificates that serve the upload now, when there is no problem; borrowed during the call. */
+typedef void (*UploadDone)(Certificate *const *served, size_t n, const Problem *problem, void *userdata);
+/* Takes a copy of pem. target NULL: for whatever it fits. */
+int manager_upload(Manager *m, Certificate *target, const char *pem, UploadDone done, void *userdata, Problem *problem);
+int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, void *userdata, Problem *problem);
+/* The served chain and, in its issuers, what leads up from there. */
+int manager_read_chain(Manager *m, Certificate *c, Bundle **ret, Problem *problem);
+/* The root that the served chain ends in, PEM. */
+int manager_read_root(Manager *m, Certificate *c, char **ret, Problem *problem);
+
+/* Idle. */
+const Settings *manager_settings(const Manager *m);
+/* Whether nothing is being done and everything is on disk; if only the index is not, it is written. */
+bool manager_is_idle(Manager *m);

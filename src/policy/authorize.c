@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "policy/authorize.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/queue.h>
+
+#include "core/limits.h"
+#include "policy/policy.h"
+#include "util/log.h"
+
+#define POLKIT_NAME          "org.freedesktop.PolicyKit1"
+#define POLKIT_PATH          "/org/freedesktop/PolicyKit1/Authority"
+#define POLKIT_INTERFACE     "org.freedesktop.PolicyKit1.Authority"
+#define FLAG_INTERACTION     1U                  /* AllowUserInteraction */
+#define ANSWER_USEC          (20 * 1000000ULL)
+#define INTERACTION_USEC     (180 * 1000000ULL)  /* a person types a password */
+#define UID_USEC             (10 * 1000000ULL)
+
+typedef enum CheckState {
+    CHECK_ASKING_UID,
+    CHECK_ASKING_POLKIT,
+    CHECK_DECIDED,
+} CheckState;
+
+/* One call that waits for its answer. */
+typedef struct Check {
+    LIST_ENTRY(Check) entry;
+    Authorizer *authorizer;
+    sd_bus_message *message;
+    const PolicyRow *row;
+    char *name, *module;
+    CheckState state;
+    uint64_t id;
+    uid_t uid;
+    Problem problem;      /* of a decided one; none: allowed */
+    sd_bus_slot *call;    /* to the bus or to polkit */
+    sd_bus_track *sender;
+} Check;
+
+struct Authorizer {
+    sd_bus *bus;
+    LIST_HEAD(, Check) checks;
+    size_t n_checks;
+    uint64_t last_id;
+    sd_event_source *purge;
+};
+
+static Check *check_free(Check *c)
+{
+    if (!c)
+        return NULL;
+    LIST_REMOVE(c, entry);
+    c->authorizer->n_checks--;
+    sd_bus_slot_unref(c->call);
+    sd_bus_track_unref(c->sender);
+    sd_bus_message_unref(c->message);
+    problem_clear(&c->problem);
+    free(c->name);
+    free(c->module);
+    free(c);
+    return NULL;
+}
+
+/* When the bus has nothing left to dispatch, a decision that was not picked up belongs to an object that has gone. */
+static int on_purge(sd_event_source *s _unused_, void *userdata)
+{
+    Authorizer *a = userdata;
+    Check *c, *next;
+
+    for (c = LIST_FIRST(&a->checks); c; c = next) {
+        next = LIST_NEXT(c, entry);
+        if (c->state == CHECK_DECIDED)
+            check_free(c);
+    }
+    return 0;
+}
+
+/* Runs the handler again, which then finds the decision. */
+static void check_decide(Check *c)
+{
+    int r;
+
+    c->state = CHECK_DECIDED;
+    (void)sd_event_source_set_enabled(c->authorizer->purge, SD_EVENT_ONESHOT);
+    c->call = sd_bus_slot_unref(c->call);
+    r = sd_bus_message_rewind(c->message, true);
+    if (r >= 0)
+        r = sd_bus_enqueue_for_read(c->authorizer->bus, c->message);
+    if (r < 0) {
+        (void)log_error_errno(r, "A call could not be taken up again");
+        sd_bus_reply_method_errno(c->message, r, NULL);
+        check_free(c);
+    }
+}
+
+static void check_deny(Check *c, const char *why)
+{
+    problem_set(&c->problem, PROBLEM_NOT_AUTHORIZED, "%s is not allowed: %s.", c->row->member, why);
+    check_decide(c);
+}
+
+static void cancel_id(const Check *c, char ret[static 48])
+{
+    snprintf(ret, 48, "certwright-%llu", (unsigned long long)c->id);
+}
+
+/* Takes the dialog from the screen. */
+static void cancel_polkit(Check *c)
+{
+    char id[48];
+
+    if (c->state != CHECK_ASKING_POLKIT)
+        return;
+    cancel_id(c, id);
+    (void)sd_bus_call_method_async(c->authorizer->bus, NULL, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE,
+                                   "CancelCheckAuthorization", NULL, NULL, "s", id);
+}
+
+static int on_sender_gone(sd_bus_track *track _unused_, void *userdata)
+{
+    Check *c = userdata;
+
+    if (c->state == CHECK_DECIDED) /* the handler will run, and must find that it may not */
+        problem_set(&c->problem, PROBLEM_NOT_AUTHORIZED, "The caller has gone.");
+    else {
+        cancel_polkit(c);
+        check_free(c);
+    }
+    return 0;
+}
+
+static int on_polkit_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_)
+{
+    Check *c = userdata;
+    int authorized, challenge, r;
+    char why[256];
+
+    if (sd_bus_message_is_method_error(reply, NULL)) {
+        snprintf(why, sizeof(why), "polkit could not be asked (%s)", sd_bus_message_get_error(reply)->name);
+        cancel_polkit(c);
+        check_deny(c, why);
+        return 0;
+    }
+    r = sd_bus_message_enter_container(reply, 'r', "bba{ss}");
+    if (r > 0)
+        r = sd_bus_message_read(reply, "bb", &authorized, &challenge);
+    if (r <= 0)
+        check_deny(c, "polkit's answer cannot be understood");
+    else if (authorized)
+        check_decide(c);
+    else if (challenge)
+        check_deny(c, "it takes the password of an administrator; allow interactive authorization (busctl and gdbus "
+                      "have an option for that), use the certwright command on a terminal, or call as root");
+    else
+        check_deny(c, "polkit says no");
+    return 0;
+}
+
+static int append_details(sd_bus_message *ask, const Check *c)
+{
+    int r = sd_bus_message_open_container(ask, 'a', "{ss}");
+
+    if (r >= 0 && c->name)
+        r = sd_bus_message_append(ask, "{ss}", "name", c->name);
+    if (r >= 0 && c->module)
+        r = sd_bus_message_append(ask, "{ss}", "module", c->module);
+    return r < 0 ? r : sd_bus_message_close_container(ask);
+}
+
+static int ask_polkit(Check *c)
+{
+    bool interactive = sd_bus_message_get_allow_interactive_authorization(c->message) > 0;
+    sd_bus_message *ask = NULL;
+    char action[64], id[48];
+    int r;
+
+    snprintf(action, sizeof(action), POLICY_PREFIX "%s", c->row->action);
+    cancel_id(c, id);
+    r = sd_bus_message_new_method_call(c->authorizer->bus, &ask, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE,
+                                       "CheckAuthorization");
+    if (r >= 0)
+        r = sd_bus_message_append(ask, "(sa{sv})s", "system-bus-name", 1, "name", "s",
+                                  sd_bus_message_get_sender(c->message), action);
+    if (r >= 0)
+        r = append_details(ask, c);
+    if (r >= 0)
+        r = sd_bus_message_append(ask, "us", interactive ? FLAG_INTERACTION : 0, id);
+    c->call = sd_bus_slot_unref(c->call);
+    if (r >= 0)
+        r = sd_bus_call_async(c->authorizer->bus, &c->call, ask, on_polkit_answer, c,
+                              interactive ? INTERACTION_USEC : ANSWER_USEC);
+    sd_bus_message_unref(ask);
+    c->state = CHECK_ASKING_POLKIT;
+    return r;
+}
+
+static size_t pending_of(const Authorizer *a, uid_t uid)
+{
+    size_t n = 0;
+    Check *c;
+
+    LIST_FOREACH (c, &a->checks, entry)
+        n += c->state != CHECK_ASKING_UID && c->uid == uid;
+    return n;
+}
+
+static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_)
+{
+    Check *c = userdata;
+    uint32_t uid;
+
+    if (sd_bus_message_is_method_error(reply, NULL) || sd_bus_message_read(reply, "u", &uid) <= 0) {
+        check_deny(c, "the bus does not tell who asks");
+        return 0;
+    }
+    if (pending_of(c->authorizer, uid) >= LIMIT_CHECKS_PER_USER) {
+        problem_set(&c->problem, PROBLEM_LIMITS_EXCEEDED,
+                    "User %u has %d calls that wait for authorization already; wait until some are answered.", uid,
+                    LIMIT_CHECKS_PER_USER);
+        check_decide(c);
+        return 0;
+    }
+    c->uid = uid;
+    if (ask_polkit(c) < 0)
+        check_deny(c, "polkit could not be asked");
+    return 0;
+}
+
+static int track_sender(Check *c)
+{
+    int r = sd_bus_track_new(c->authorizer->bus, &c->sender, on_sender_gone, c);
+
+    return r < 0 ? r : sd_bus_track_add_sender(c->sender, c->message);
+}
+
+static int check_start(Authorizer *a, sd_bus_message *m, const PolicyRow *row, const AuthorizeDetails *details,
+                       Problem *problem)
+{
+    Check *c;
+    int r;
+
+    if (a->n_checks >= LIMIT_CHECKS)
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
+                           "%d calls wait for authorization already; try again in a moment.", LIMIT_CHECKS);
+    c = calloc(1, sizeof(Check));
+    if (!c)
+        return -ENOMEM;
+    *c = (Check){ .authorizer = a, .message = sd_bus_message_ref(m), .row = row, .id = ++a->last_id };
+    LIST_INSERT_HEAD(&a->checks, c, entry);
+    a->n_checks++;
+    c->name = details->name ? strdup(details->name) : NULL;
+    c->module = details->module ? strdup(details->module) : NULL;
+    r = (details->name && !c->name) || (details->module && !c->module) ? -ENOMEM : track_sender(c);
+    if (r >= 0)
+        r = sd_bus_call_method_async(a->bus, &c->call, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                     "org.freedesktop.DBus", "GetConnectionUnixUser", on_uid, c, "s",
+                                     sd_bus_message_get_sender(m));
+    if (r < 0)
+        check_free(c);
+    return r;
+}
+
+static Check *find_check(Authorizer *a, sd_bus_message *m)
+{
+    Check *c;
+
+    LIST_FOREACH (c, &a->checks, entry)
+        if (c->message == m && c->state == CHECK_DECIDED)
+            return c;
+    return NULL;
+}
+
+int authorizer_check(Authorizer *a, sd_bus_message *m, const AuthorizeDetails *details, uid_t *ret_uid, Problem *problem)
+{
+    const PolicyRow *row = policy_find(sd_bus_message_get_interface(m), sd_bus_message_get_member(m));
+    Check *c = find_check(a, m);
+    int r = 1;
+
+    if (!row)
+        return problem_set(problem, PROBLEM_NOT_AUTHORIZED, "There is no rule that allows %s.", sd_bus_message_get_member(m));
+    if (!row->action) {
+        *ret_uid = (uid_t)-1;
+        return 1;
+    }
+    if (!c) {
+        r = check_start(a, m, row, details, problem);
+        return r < 0 ? problem_set_errno(problem, r, "Asking for authorization") : 0;
+    }
+    *ret_uid = c->uid;
+    if (c->problem.code != PROBLEM_NONE) {
+        problem_move(&c->problem, problem);
+        r = -EACCES;
+    }
+    check_free(c);
+    return r;
+}
+
+size_t authorizer_pending(const Authorizer *a)
+{
+    return a->n_checks;
+}
+
+int authorizer_new(sd_bus *bus, Authorizer **ret)
+{
+    _cleanup_(authorizer_freep) Authorizer *a = calloc(1, sizeof(Authorizer));
+    int r;
+
+    if (!a)
+        return -ENOMEM;
+    a->bus = sd_bus_ref(bus);
+    LIST_INIT(&a->checks);
+    r = sd_event_add_defer(sd_bus_get_event(bus), &a->purge, on_purge, a);
+    if (r >= 0)
+        r = sd_event_source_set_priority(a->purge, SD_EVENT_PRIORITY_IDLE);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(a->purge, SD_EVENT_OFF);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(a);
+    return 0;
+}
+
+Authorizer *authorizer_free(Authorizer *a)
+{
+    Check *c;
+
+    while ((c = LIST_FIRST(&a->checks)))
+        check_free(c);
+    sd_event_source_disable_unref(a->purge);
+    sd_bus_unref(a->bus);
+    free(a);
+    return NULL;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "util/log.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <systemd/sd-journal.h>
+
+#define FIELDS_MAX 16
+#define PREFIX     "CERTWRIGHT_"
+
+static bool journal;
+static int max_level = LOG_INFO;
+
+/* systemd.exec(5): $JOURNAL_STREAM is the device and inode of the journal's end of stderr. */
+void log_open(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    uintmax_t device, inode;
+    struct stat st;
+
+    journal = stream && sscanf(stream, "%" SCNuMAX ":%" SCNuMAX, &device, &inode) == 2 &&
+              fstat(STDERR_FILENO, &st) >= 0 && st.st_dev == device && st.st_ino == inode;
+}
+
+void log_set_max_level(int priority)
+{
+    max_level = priority;
+}
+
+static void add_field(struct iovec *v, size_t *n, const char *prefix, const char *name, const char *value)
+{
+    char *text;
+    int length;
+
+    length = asprintf(&text, "%s%s=%s", prefix, name, value);
+    if (length >= 0)
+        v[(*n)++] = (struct iovec){ text, (size_t)length };
+}
+
+static void send_to_journal(int priority, const char *message_id, const LogField *fields, const char *message)
+{
+    struct iovec v[FIELDS_MAX];
+    char digit[] = { (char)('0' + priority), 0 };
+    size_t n = 0;
+
+    add_field(v, &n, "", "MESSAGE", message);
+    add_field(v, &n, "", "PRIORITY", digit);
+    add_field(v, &n, "", "SYSLOG_IDENTIFIER", "certwrightd");
+    if (message_id)
+        add_field(v, &n, "", "MESSAGE_ID", message_id);
+    for (; fields && fields->name && n < FIELDS_MAX; fields++)
+        add_field(v, &n, PREFIX, fields->name, strempty(fields->value));
+    (void)sd_journal_sendv(v, (int)n);
+    for (size_t i = 0; i < n; i++)
+        free(v[i].iov_base);
+}
+
+void log_fields(int priority, const char *message_id, const LogField *fields, const char *format, ...)
+{
+    _cleanup_free_ char *message = NULL;
+    va_list ap;
+    int r;
+
+    if (priority > max_level)
+        return;
+    va_start(ap, format);
+    r = vasprintf(&message, format, ap);
+    va_end(ap);
+    if (r < 0) {
+        message = NULL;
+        return;
+    }
+    if (journal)
+        send_to_journal(priority, message_id, fields, message);
+    else
+        fprintf(stderr, "%s\n", message);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <syslog.h>
+
+#include "util/macro.h"
+
+/* To the journal with its fields when stderr is the journal, else to stderr as text. Thread-safe. */
+
+/* Message ids, explained in data/certwright.catalog. */
+#define MESSAGE_CHAIN_CHANGED  "2d6857b3075244d1978bc750a880fcbe"
+#define MESSAGE_REQUEST        "c718f9c132cc4ed69f3c2d6a1cfd5877"
+#define MESSAGE_ROOT_MADE      "a62cbe8bcc224dc181842305e986f70f"
+#define MESSAGE_CONFIG_ERROR   "f20dad6e31324078bc223d01d6fdbd9b"
+#define MESSAGE_STORAGE_FAILED "7c4e27d1465f4634a318ef7d3b5a6f14"
+#define MESSAGE_STARTED        "7cabef0879414f99a33f823988c8159e"
+
+typedef struct LogField {
+    const char *name;  /* without the prefix CERTWRIGHT_ */
+    const char *value; /* NULL is "" */
+} LogField;
+
+void log_open(void);
+/* Nothing below (numerically above) this priority is written. LOG_INFO at first. */
+void log_set_max_level(int priority);
+/* fields ends with a NULL name; fields and message_id may be NULL. */
+void log_fields(int priority, const char *message_id, const LogField *fields, const char *format, ...) _printf_(4, 5);
+
+#define log_full(priority, ...) log_fields(priority, NULL, NULL, __VA_ARGS__)
+#define log_debug(...) log_full(LOG_DEBUG, __VA_ARGS__)
+#define log_info(...) log_full(LOG_INFO, __VA_ARGS__)
+#define log_notice(...) log_full(LOG_NOTICE, __VA_ARGS__)
+#define log_warning(...) log_full(LOG_WARNING, __VA_ARGS__)
+#define log_error(...) log_full(LOG_ERR, __VA_ARGS__)
+/* "...: text of the error"; r, a negative errno, is the value of the expression. */
+#define log_errno(priority, r, format, ...)                                                                 \
+    ({                                                                                                      \
+        int _r_ = (r);                                                                                      \
+        log_full(priority, format ": %s", ##__VA_ARGS__, strerror(-_r_));                                   \
+        _r_;                                                                                                \
+    })
+#define log_error_errno(r, ...) log_errno(LOG_ERR, r, __VA_ARGS__)
+#define log_warning_errno(r, ...) log_errno(LOG_WARNING, r, __VA_ARGS__)
+#define log_oom() log_error_errno(-ENOMEM, "Out of memory")

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "util/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <strings.h>
+
+#define WHITESPACE " \t\r\n"
+
+size_t strv_length(char *const *l)
+{
+    size_t n = 0;
+
+    while (l && l[n])
+        n++;
+    return n;
+}
+
+char **strv_free(char **l)
+{
+    for (size_t i = 0; l && l[i]; i++)
+        free(l[i]);
+    free(l);
+    return NULL;
+}
+
+bool strv_contains(char *const *l, const char *s)
+{
+    for (size_t i = 0; l && l[i]; i++)
+        if (streq(l[i], s))
+            return true;
+    return false;
+}
+
+bool strv_equal(char *const *a, char *const *b)
+{
+    size_t n = strv_length(a);
+
+    if (n != strv_length(b))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (!streq(a[i], b[i]))
+            return false;
+    return true;
+}
+
+int strv_copy(char *const *l, char ***ret)
+{
+    _cleanup_strv_ char **copy = NULL;
+    size_t n = strv_length(l);
+
+    if (n > 0) {
+        copy = calloc(n + 1, sizeof(char *));
+        if (!copy)
+            return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+            if (!(copy[i] = strdup(l[i])))
+                return -ENOMEM;
+    }
+    *ret = TAKE_PTR(copy);
+    return 0;
+}
+
+int strv_extend(char ***l, const char *s)
+{
+    size_t n = strv_length(*l);
+    char **grown;
+    char *copy;
+
+    copy = strdup(s);
+    if (!copy)
+        return -ENOMEM;
+    grown = reallocarray(*l, n + 2, sizeof(char *));
+    if (!grown) {
+        free(copy);
+        return -ENOMEM;
+    }
+    grown[n] = copy;
+    grown[n + 1] = NULL;
+    *l = grown;
+    return 0;
+}
+
+int strv_split(const char *s, char ***ret)
+{
+    _cleanup_strv_ char **l = NULL;
+    _cleanup_free_ char *copy = strdup(s);
+    char *state, *word;
+    int r;
+
+    if (!copy)
+        return -ENOMEM;
+    for (word = strtok_r(copy, WHITESPACE, &state); word; word = strtok_r(NULL, WHITESPACE, &state)) {
+        r = strv_extend(&l, word);
+        if (r < 0)
+            return r;
+    }
+    *ret = TAKE_PTR(l);
+    return 0;
+}
+
+char *strv_join(char *const *l, const char *separator)
+{
+    size_t size = 1, at = 0;
+    char *joined;
+
+    for (size_t i = 0; l && l[i]; i++)
+        size += strlen(l[i]) + strlen(separator);
+    joined = malloc(size);
+    if (!joined)
+        return NULL;
+    for (size_t i = 0; l && l[i]; i++)
+        at = (size_t)(stpcpy(stpcpy(joined + at, i > 0 ? separator : ""), l[i]) - joined);
+    joined[at] = 0;
+    return joined;
+}
+
+void hex_encode(const uint8_t *data, size_t size, bool upper, char *ret)
+{
+    const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
+
+    for (size_t i = 0; i < size; i++) {
+        ret[2 * i] = digits[data[i] >> 4];
+        ret[2 * i + 1] = digits[data[i] & 15];
+    }
+    ret[2 * size] = 0;
+}
+
+bool text_is_hex(const char *s, size_t length)
+{
+    return strlen(s) == length && strspn(s, "0123456789abcdefABCDEF") == length;
+}
+
+static size_t utf8_sequence(const unsigned char *s)
+{
+    uint32_t c, least;
+    size_t n;
+
+    if (s[0] < 0x80)
+        return 1;
+    n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    if (s[0] < 0xc2 || s[0] > 0xf4)
+        return 0;
+    c = s[0] & (0xffU >> (n + 1));
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+        c = c << 6 | (s[i] & 0x3f);
+    }
+    least = n == 2 ? 0x80 : n == 3 ? 0x800 : 0x10000;
+    return c < least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : n;
+}
+
+bool text_is_utf8(const char *s)
+{
+    size_t n;
+
+    for (; *s; s += n) {
+        n = utf8_sequence((const unsigned char *)s);
+        if (n == 0)
+            return false;
+    }
+    return true;
+}
+
+int table_from_string(const char *const *table, size_t n, const char *s)
+{
+    for (size_t i = 0; i < n; i++)
+        if (table[i] && streq(table[i], s))
+            return (int)i;
+    return -EINVAL;
+}
+
+int parse_uint64(const char *s, uint64_t *ret)
+{
+    unsigned long long value;
+    char *end;
+
+    if (!isdigit((unsigned char)*s))
+        return -EINVAL;
+    errno = 0;
+    value = strtoull(s, &end, 10);
+    if (errno > 0)
+        return -errno;
+    if (*end)
+        return -EINVAL;
+    *ret = value;
+    return 0;
+}
+
+int parse_boolean(const char *s, bool *ret)
+{
+    static const char *const yes[] = { "yes", "true", "on", "1" }, *const no[] = { "no", "false", "off", "0" };
+
+    for (size_t i = 0; i < ELEMENTSOF(yes); i++) {
+        if (strcasecmp(s, yes[i]) == 0)
+            return *ret = true, 0;
+        if (strcasecmp(s, no[i]) == 0)
+            return *ret = false, 0;
+    }
+    return -EINVAL;
+}
+
+static int unit_seconds(const char *unit, size_t length, int64_t *ret)
+{
+    static const struct {
+        const char *unit;
+        int64_t seconds;
+    } units[] = {
+        { "", 1 }, { "s", 1 }, { "min", 60 }, { "h", 3600 }, { "d", 86400 }, { "w", 604800 }, { "y", 31536000 },
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(units); i++)
+        if (strlen(units[i].unit) == length && strncmp(units[i].unit, unit, length) == 0)
+            return *ret = units[i].seconds, 0;
+    return -EINVAL;
+}
+
+int parse_seconds(const char *s, int64_t *ret)
+{
+    int64_t sum = 0, unit;
+    int r;
+
+    s += strspn(s, WHITESPACE);
+    if (!*s)
+        return -EINVAL;
+    while (*s) {
+        unsigned long long count;
+        size_t length;
+        char *end;
+
+        if (!isdigit((unsigned char)*s))
+            return -EINVAL;
+        errno = 0;
+        count = strtoull(s, &end, 10);
+        if (errno > 0 || count > INT32_MAX)
+            return -ERANGE;
+        length = strspn(end, "abcdefghijklmnopqrstuvwxyz");
+        r = unit_seconds(end, length, &unit);
+        if (r < 0)
+            return r;
+        if (__builtin_add_overflow(sum, (int64_t)count * unit, &sum))
+            return -ERANGE;
+        s = end + length;
+        s += strspn(s, WHITESPACE);
+    }
+    *ret = sum;
+    return 0;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "util/macro.h"
+
+/* String lists: NULL-terminated arrays that own their strings; NULL is the empty list. */
+size_t strv_length(char *const *l);
+char **strv_free(char **l);
+DEFINE_CLEANUP(char **, strv_free);
+#define _cleanup_strv_ _cleanup_(strv_freep)
+bool strv_contains(char *const *l, const char *s);
+bool strv_equal(char *const *a, char *const *b);
+int strv_copy(char *const *l, char ***ret);
+int strv_extend(char ***l, const char *s);
+/* Splits at white space; *ret is NULL when there is no word. */
+int strv_split(const char *s, char ***ret);
+/* The words with a separator between, newly allocated; NULL when memory is short. */
+char *strv_join(char *const *l, const char *separator);
+
+/* Writes 2 * size digits and a NUL. */
+void hex_encode(const uint8_t *data, size_t size, bool upper, char *ret);
+bool text_is_hex(const char *s, size_t length);
+/* RFC 3629: what a D-Bus string may hold. */
+bool text_is_utf8(const char *s);
+
+/* Whether s is in the table, and where: one string table serves bus, files and logs. -EINVAL if not. */
+int table_from_string(const char *const *table, size_t n, const char *s);
+#define TABLE_FROM_STRING(table, s) table_from_string(table, ELEMENTSOF(table), s)
+
+/* Decimal, no sign, no white space, all of it. -EINVAL, -ERANGE. */
+int parse_uint64(const char *s, uint64_t *ret);
+/* yes/no, true/false, on/off, 1/0. -EINVAL. */
+int parse_boolean(const char *s, bool *ret);
+/* A count with a unit: s, min, h, d, w, y (365 days); several are added ("1d 12h"). -EINVAL, -ERANGE. */
+int parse_seconds(const char *s, int64_t *ret);

@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* org.certwright1 with canned data: what the command is tested against. Each certificate's first label says
+ * what is odd about it. What methods are given is printed, a line each. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+
+#include "util/macro.h"
+
+#define SERVICE     "org.certwright1"
+#define MANAGER     "/org/certwright1"
+#define CERTIFICATE SERVICE ".Certificate"
+#define DAY         (24 * 3600)
+#define FINGERPRINT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+typedef struct Entry {
+    const char *name, *second, *source, *state, *reason, *issuer;
+    int days;
+    const char *modules[3];
+} Entry;
+
+static Entry entries[] = {
+    { "pending.example.com", NULL, "", "pending", "", "", 0, { "webui" } },
+    { "mail.example.com",
+      "imap.example.com",
+      "local",
+      "valid",
+      "no other source has a chain",
+      "CN=Certwright Root\\, test,O=Example",
+      89,
+      { "postfix", "dovecot" } },
+    { "wide.example.com", NULL, "uploaded", "expiring", "uploaded", "CN=Центр", 1, { "webui" } },
+    { "evil.example.com",
+      NULL,
+      "local",
+      "valid",
+      "red \x1b[31m\nnext \xe2\x80\xae \xc2\x9b \x7f end",
+      "CN=\x1b]0;title\x07",
+      89,
+      { "webui" } },
+    { "fail.example.com", NULL, "acme", "expired", "late", "CN=X", -3, { "webui" } },
+    { "late.example.com", NULL, "local", "valid", "late", "CN=X", 89, { "webui" } },
+    { "early.example.com", NULL, "local", "valid", "early", "CN=X", 89, { "webui" } },
+    { "gone.example.com", NULL, "local", "valid", "gone", "CN=X", 89, { "webui" } },
+    { "silent.example.com", NULL, "local", "valid", "silent", "CN=X", 89, { "webui" } },
+    { "forged.example.com", NULL, "local", "valid", "forged", "CN=X", 89, { "webui" } },
+    { "cancelled.example.com", NULL, "local", "valid", "cancelled", "CN=X", 89, { "webui" } },
+    { "denied.example.com", NULL, "local", "valid", "denied", "CN=X", 89, { "webui" } },
+    { "ask.example.com", NULL, "local", "valid", "ask", "CN=X", 89, { "webui" } },
+};
+static Entry root = { "Certwright Root", NULL, "local", "valid", "root", "CN=Certwright Root", 3650, {} };
+
+typedef struct Job {
+    sd_bus *bus;
+    sd_bus_slot *slot;
+    const Entry *entry;
+    char path[64], certificate[128];
+} Job;
+
+static Job jobs[64];
+static size_t n_jobs;
+static time_t begun;
+static bool failed;
+static const char *key_type = "ecdsa-p256";
+
+static char *entry_path(const Entry *e)
+{
+    char *path = NULL;
+
+    if (e == &root)
+        return strdup(MANAGER "/root");
+    return sd_bus_path_encode(MANAGER "/certificate", e->name, &path) < 0 ? NULL : path;
+}
+
+static Entry *entry_find(const char *name)
+{
+    for (size_t i = 0; i < ELEMENTSOF(entries); i++)
+        if (streq(entries[i].name, name) || (entries[i].second && streq(entries[i].second, name)))
+            return &entries[i];
+    return NULL;
+}
+
+static int entry_find_object(sd_bus *bus _unused_, const char *path, const char *interface _unused_,
+                             void *userdata _unused_, void **found, sd_bus_error *error _unused_)
+{
+    _cleanup_free_ char *name = NULL;
+
+    if (sd_bus_path_decode(path, MANAGER "/certificate", &name) > 0)
+        *found = entry_find(name);
+    return *found != NULL;
+}
+
+static int64_t entry_not_after(const Entry *e)
+{
+    return e->days == 0 ? 0 : begun + (int64_t)e->days * DAY + DAY / 2;
+}
+
+static int get_text(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
+                    const char *property, sd_bus_message *reply, void *userdata,
+                    sd_bus_error *error _unused_)
+{
+    const Entry *e = userdata;
+    const struct {
+        const char *property, *value;
+    } values[] = {
+        { "Name", e->name },     { "Role", e == &root ? "root" : "leaf" },
+        { "Source", e->source }, { "Reason", e->reason },
+        { "State", e->state },   { "Issuer", e->issuer },
+        { "Serial", "0A1B" },    { "Subject", "CN=subject" },
+        { "KeyType", key_type }, { "Fingerprint", FINGERPRINT },
+        { "Authority", "" },
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(values); i++)
+        if (streq(property, values[i].property))
+            return sd_bus_message_append(reply, "s", values[i].value);
+    return -ENOENT;
+}
+
+static int get_time(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
+                    const char *property, sd_bus_message *reply, void *userdata,
+                    sd_bus_error *error _unused_)
+{
+    const Entry *e = userdata;
+    int64_t t = e->days == 0 ? 0 : begun;
+
+    if (streq(property, "NotAfter"))
+        t = entry_not_after(e);
+    return sd_bus_message_append(reply, "x", t);
+}
+
+static int get_list(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
+                    const char *property, sd_bus_message *reply, void *userdata,
+                    sd_bus_error *error _unused_)
+{
+    const Entry *e = userdata;
+    const char *names[] = { e->name, e->second, NULL };
+    const char *const *list = streq(property, "Names") ? names : e->modules;
+    int r = sd_bus_message_open_container(reply, 'a', "s");
+
+    for (size_t i = 0; r >= 0 && list[i]; i++)
+        r = sd_bus_message_append(reply, "s", list[i]);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int get_other(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
+                     const char *property, sd_bus_message *reply, void *userdata,
+                     sd_bus_error *error _unused_)
+{
+    const Entry *e = userdata;
+    bool late = failed && streq(e->name, "late.example.com");
+
+    if (streq(property, "Job"))
+        return sd_bus_message_append(reply, "o", "/");
+    if (streq(property, "LastError"))
+        return sd_bus_message_append(reply, "(ssxu)", late ? "StorageFailed" : "",
+                                     late ? "disk full \x1b[0m" : "", late ? (int64_t)time(NULL) : 0,
+                                     late ? 2 : 0);
+    if (streq(property, "Deployments"))
+        return sd_bus_message_append(reply, "a(sssx)", 0);
+    if (e->days == 0)
+        return sd_bus_message_append(reply, streq(property, "Chain") ? "a(sssxxs)" : "a(sbsx)", 0);
+    if (streq(property, "Chain"))
+        return sd_bus_message_append(reply, "a(sssxxs)", 2, "CN=leaf", e->issuer, "0A1B", (int64_t)begun,
+                                     entry_not_after(e), FINGERPRINT, e->issuer, e->issuer, "01",
+                                     (int64_t)begun, entry_not_after(&root), FINGERPRINT);
+    return sd_bus_message_append(reply, "a(sbsx)", 2, "uploaded", false, "no upload fits", (int64_t)0,
+                                 "local", true, "", entry_not_after(e));
+}
+
+/* ---- jobs */
+
+static int get_job(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
+                   const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_)
+{
+    const Job *j = userdata;
+
+    if (streq(property, "Certificate"))
+        return sd_bus_message_append(reply, "o", j->certificate);
+    if (streq(property, "Kind"))
+        return sd_bus_message_append(reply, "s", j->entry == &root ? "root" : "reissue");
+    if (streq(property, "Error") && streq(j->entry->name, "fail.example.com"))
+        return sd_bus_message_append(reply, "(ss)", "WeakKey", "no \x1b[1mentropy");
+    if (streq(property, "Error"))
+        return sd_bus_message_append(reply, "(ss)", "", "");
+    return sd_bus_message_append(reply, "s", "signing");
+}
+
+static const sd_bus_vtable job_vtable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_PROPERTY("Kind", "s", get_job, 0, 0),
+    SD_BUS_PROPERTY("Certificate", "o", get_job, 0, 0),
+    SD_BUS_PROPERTY("Step", "s", get_job, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_PROPERTY("Error", "(ss)", get_job, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_VTABLE_END,
+};
+
+static int job_finish(Job *j)
+{
+    const char *name = j->entry->name;
+    const char *result = streq(name, "cancelled.example.com") ? "cancelled"
+                         : streq(name, "fail.example.com") || streq(name, "late.example.com") ||
+                                 streq(name, "forged.example.com")
+                             ? "failed"
+                             : "done";
+
+    failed = failed || streq(result, "failed");
+    if (streq(name, "fail.example.com"))
+        sd_bus_emit_properties_changed(j->bus, j->path, SERVICE ".Job", "Error", NULL);
+    if (streq(result, "done"))
+        sd_bus_emit_signal(j->bus, MANAGER, SERVICE ".Manager", "ChainChanged", "osss", j->certificate, name,
+                           "local", FINGERPRINT);
+    j->slot = sd_bus_slot_unref(j->slot);
+    return sd_bus_emit_signal(j->bus, MANAGER, SERVICE ".Manager", "JobRemoved", "os", j->path, result);
+}
+
+static int on_job_due(sd_event_source *source, uint64_t usec _unused_, void *userdata)
+{
+    Job *j = userdata;
+
+    if (streq(j->entry->name, "gone.example.com"))
+        return sd_event_exit(sd_event_source_get_event(source), 0);
+    return job_finish(j);
+}
+
+/* Somebody else claims that the job is done: to the caller alone, for the subscription names the service. */
+static int job_forge(Job *j, const char *receiver)
+{
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *other = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+    int r = sd_bus_open_system(&other);
+
+    if (r >= 0)
+        r = sd_bus_message_new_signal(other, &m, MANAGER, SERVICE ".Manager", "JobRemoved");
+    if (r >= 0)
+        r = sd_bus_message_append(m, "os", j->path, "done");
+    return r < 0 ? r : sd_bus_send_to(other, m, receiver, NULL);
+}
+
+static int job_start(sd_bus *bus, const Entry *e, const char *receiver, Job **ret)
+{
+    _cleanup_free_ char *certificate = entry_path(e);
+    Job *j = &jobs[n_jobs++ % ELEMENTSOF(jobs)];
+    int r;
+
+    *j = (Job){ .bus = bus, .entry = e };
+    snprintf(j->path, sizeof j->path, MANAGER "/job/%zu", n_jobs);
+    snprintf(j->certificate, sizeof j->certificate, "%s", strempty(certificate));
+    *ret = j;
+    if (streq(e->name, "silent.example.com"))
+        return 0;
+    r = sd_bus_add_object_vtable(bus, &j->slot, j->path, SERVICE ".Job", job_vtable, j);
+    if (r >= 0)
+        r = sd_bus_emit_signal(bus, MANAGER, SERVICE ".Manager", "JobNew", "o", j->path);
+    if (r >= 0 && streq(e->name, "forged.example.com"))
+        r = job_forge(j, receiver);
+    if (r < 0 || streq(e->name, "early.example.com"))
+        return r < 0 ? r : job_finish(j);
+    return sd_event_add_time_relative(sd_bus_get_event(bus), NULL, CLOCK_MONOTONIC, 100000, 0, on_job_due,
+                                      j);
+}
+
+static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    const Entry *e = userdata;
+    Job *j;
+    int r;
+
+    if (streq(e->name, "denied.example.com"))
+        return sd_bus_error_set(error, SERVICE ".Error.NotAuthorized", "You may not \x1b[2Jreissue this.");
+    if (streq(e->name, "ask.example.com") && sd_bus_message_get_allow_interactive_authorization(m) <= 0)
+        return sd_bus_error_set(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, "polkit would ask.");
+    r = job_start(sd_bus_message_get_bus(m), e, sd_bus_message_get_sender(m), &j);
+    return r < 0 ? r : sd_bus_reply_method_return(m, "o", j->path);
+}
+
+/* mail and late only, so that one is done and one fails. */
+static int method_reissue_all(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
+{
+    sd_bus *bus = sd_bus_message_get_bus(m);
+    Job *first, *second;
+    int r = job_start(bus, entry_find("mail.example.com"), NULL, &first);
+
+    if (r >= 0)
+        r = job_start(bus, entry_find("late.example.com"), NULL, &second);
+    return r < 0 ? r : sd_bus_reply_method_return(m, "ao", 2, first->path, second->path);
+}
+
+/* ---- what else can be asked for */
+
+static int upload_check(sd_bus_message *m, const char **ret_text, sd_bus_error *error)
+{
+    int r = sd_bus_message_read(m, "s", ret_text);
+
+    if (r < 0)
+        return r;
+    printf("upload of %zu bytes\n", strlen(*ret_text));
+    if (strstr(*ret_text, "MISMATCH"))
+        return sd_bus_error_set(error, SERVICE ".Error.KeyMismatch", "The key is another certificate's.");
+    return 0;
+}
+
+static int method_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    const char *text;
+    int r = upload_check(m, &text, error);
+
+    return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
+}
+
+static int method_upload_any(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    _cleanup_free_ char *path = entry_path(&entries[1]);
+    const char *text;
+    int r = upload_check(m, &text, error);
+
+    if (r < 0)
+        return r;
+    return strstr(text, "NOTHING") ? sd_bus_reply_method_return(m, "ao", 0)
+                                   : sd_bus_reply_method_return(m, "ao", 1, path);
+}
+
+static int method_export(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const Entry *e = userdata;
+    const char *format = "pem", *data = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+    if (r >= 0 && sd_bus_message_enter_container(m, 'e', "sv") > 0) {
+        r = sd_bus_message_skip(m, "s");
+        if (r >= 0)
+            r = sd_bus_message_read(m, "v", "s", &format);
+    }
+    printf("%s with format %s\n", sd_bus_message_get_member(m), format);
+    if (!streq(format, "pem"))
+        data = "\x30\x03\x02\x01\x1b";
+    else if (e && streq(e->name, "evil.example.com"))
+        data = "-----BEGIN \x1b[31m";
+    if (r >= 0)
+        r = sd_bus_message_new_method_return(m, &reply);
+    if (r >= 0)
+        r = sd_bus_message_append_array(reply, 'y', data, strlen(data));
+    return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static int method_get_certificate(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    _cleanup_free_ char *path = NULL;
+    const Entry *e;
+    const char *name;
+    int r = sd_bus_message_read(m, "s", &name);
+
+    if (r < 0)
+        return r;
+    if (streq(name, "timeout"))
+        return sd_bus_error_set(error, SD_BUS_ERROR_TIMEOUT, "Timed out.");
+    if (strchr(name, '/'))
+        return sd_bus_error_setf(error, SERVICE ".Error.InvalidName", "%s: a slash is no part of a name.",
+                                 name);
+    e = entry_find(name);
+    if (!e)
+        return sd_bus_error_set(error, SERVICE ".Error.NoSuchCertificate", "No certificate covers it.");
+    path = entry_path(e);
+    return sd_bus_reply_method_return(m, "o", path);
+}
+
+static int options_print(sd_bus_message *m)
+{
+    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        const char *key, *type, *text;
+
+        r = sd_bus_message_read(m, "s", &key);
+        if (r >= 0)
+            r = sd_bus_message_peek_type(m, NULL, &type);
+        printf(" %s=", key);
+        if (r >= 0)
+            r = sd_bus_message_enter_container(m, 'v', type);
+        if (r >= 0 && streq(type, "as"))
+            r = sd_bus_message_enter_container(m, 'a', "s");
+        while (r >= 0 && sd_bus_message_read(m, "s", &text) > 0)
+            printf("%s%s", text, streq(type, "as") ? "," : "");
+        if (r >= 0 && streq(type, "as"))
+            r = sd_bus_message_exit_container(m);
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+    }
+    printf("\n");
+    return r;
+}
+
+static int method_register(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
+{
+    _cleanup_free_ char *path = entry_path(&entries[1]);
+    const char *module, *name;
+    int r = sd_bus_message_read(m, "ss", &module, &name);
+
+    if (r < 0)
+        return r;
+    printf("register %s %s", module, name);
+    r = options_print(m);
+    return r < 0 ? r : sd_bus_reply_method_return(m, "o", path);
+}
+
+static int method_unregister(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
+{
+    const char *module, *name;
+    int r = sd_bus_message_read(m, "ss", &module, &name);
+
+    if (r < 0)
+        return r;
+    printf("unregister %s %s\n", module, name);
+    return sd_bus_reply_method_return(m, NULL);
+}
+
+static int method_list_uploads(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
+{
+    return sd_bus_reply_method_return(m, "a(ssssx)", 1, FINGERPRINT, "CN=up", "CN=Some \x1b[7mCA",
+                                      "mail.example.com imap.example.com", entry_not_after(&entries[1]));
+}
+
+static int method_remove_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    const char *fingerprint;
+    int r = sd_bus_message_read(m, "s", &fingerprint);
+
+    if (r < 0)
+        return r;
+    if (!streq(fingerprint, FINGERPRINT))
+        return sd_bus_error_set(error, SERVICE ".Error.NoSuchCertificate", "Nothing with it is uploaded.");
+    return sd_bus_reply_method_return(m, NULL);
+}
+
+static int method_renew_due(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
+{
+    return sd_bus_reply_method_return(m, "u", 3);
+}
+
+static int method_reload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
+{
+    return sd_bus_reply_method_return(m, NULL);
+}
+
+static const sd_bus_vtable certificate_vtable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_PROPERTY("Name", "s", get_text, 0, 0),
+    SD_BUS_PROPERTY("Names", "as", get_list, 0, 0),
+    SD_BUS_PROPERTY("Role", "s", get_text, 0, 0),
+    SD_BUS_PROPERTY("Source", "s", get_text, 0, 0),
+    SD_BUS_PROPERTY("Reason", "s", get_text, 0, 0),
+    SD_BUS_PROPERTY("State", "s", get_text, 0, 0),
+    SD_BUS_PROPERTY("Serial", "s", get_text, 0, 0),
+    SD_BUS_PROPERTY("NotBefore", "x", get_time, 0, 0),
+    SD_BUS_PROPERTY("NotAfter", "x", get_time, 0, 0),
+    SD_BUS_PROPERTY("Issuer", "s", get_text, 0, 0),
+    SD_BUS_PROPERTY("Subject", "s", get_text, 0, 0),
+    SD_BUS_PROPERTY("Fingerprint", "s", get_text, 0, 0),
+    SD_BUS_PROPERTY("KeyType", "s", get_text, 0, 0),
+    SD_BUS_PROPERTY("Chain", "a(sssxxs)", get_other, 0, 0),
+    SD_BUS_PROPERTY("Candidates", "a(sbsx)", get_other, 0, 0),
+    SD_BUS_PROPERTY("Modules", "as", get_list, 0, 0),
+    SD_BUS_PROPERTY("Authority", "s", get_text, 0, 0),
+    SD_BUS_PROPERTY("NextRenewal", "x", get_time, 0, 0),
+    SD_BUS_PROPERTY("LastError", "(ssxu)", get_other, 0, 0),
+    SD_BUS_PROPERTY("Deployments", "a(sssx)", get_other, 0, 0),
+    SD_BUS_PROPERTY("Job", "o", get_other, 0, 0),
+    SD_BUS_METHOD("Reissue", "a{sv}", "o", method_reissue, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Upload", "sa{sv}", "", method_upload, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Export", "a{sv}", "ay", method_export, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("ExportRoot", "a{sv}", "ay", method_export, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_VTABLE_END,
+};
+
+static const sd_bus_vtable manager_vtable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_METHOD("Register", "ssa{sv}", "o", method_register, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Unregister", "ss", "", method_unregister, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("GetCertificate", "s", "o", method_get_certificate, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Upload", "sa{sv}", "ao", method_upload_any, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("ListUploads", "", "a(ssssx)", method_list_uploads, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("RemoveUpload", "s", "", method_remove_upload, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("ExportRoot", "a{sv}", "ay", method_export, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("ReissueAll", "a{sv}", "ao", method_reissue_all, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("RenewDue", "", "u", method_renew_due, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Reload", "", "", method_reload, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_VTABLE_END,
+};
+
+static int entry_enumerate(sd_bus *bus _unused_, const char *prefix _unused_, void *userdata _unused_,
+                           char ***ret, sd_bus_error *error _unused_)
+{
+    char **paths = calloc(ELEMENTSOF(entries) + 1, sizeof *paths);
+
+    if (!paths)
+        return -ENOMEM;
+    for (size_t i = 0; i < ELEMENTSOF(entries); i++)
+        paths[i] = entry_path(&entries[i]);
+    *ret = paths;
+    return 0;
+}
+
+static int mock_add_objects(sd_bus *bus)
+{
+    int r = sd_bus_add_object_vtable(bus, NULL, MANAGER, SERVICE ".Manager", manager_vtable, NULL);
+
+    if (r >= 0)
+        r = sd_bus_add_object_vtable(bus, NULL, MANAGER "/root", CERTIFICATE, certificate_vtable, &root);
+    if (r >= 0)
+        r = sd_bus_add_fallback_vtable(bus, NULL, MANAGER "/certificate", CERTIFICATE, certificate_vtable,
+                                       entry_find_object, NULL);
+    if (r >= 0)
+        r = sd_bus_add_node_enumerator(bus, NULL, MANAGER "/certificate", entry_enumerate, NULL);
+    return r < 0 ? r : sd_bus_add_object_manager(bus, NULL, MANAGER);
+}
+
+int main(void)
+{
+    _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    int r = sd_event_default(&event);
+
+    setlinebuf(stdout);
+    begun = time(NULL);
+    if (r >= 0)
+        r = sd_bus_open_system(&bus);
+    if (r >= 0)
+        r = sd_bus_attach_event(bus, event, 0);
+    if (r >= 0)
+        r = mock_add_objects(bus);
+    if (r >= 0)
+        r = sd_bus_request_name(bus, SERVICE, 0);
+    if (r >= 0)
+        r = sd_event_loop(event);
+    if (r < 0)
+        fprintf(stderr, "mock-service: %s\n", strerror(-r));
+    return r < 0;
+}

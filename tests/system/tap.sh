@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# What every test here has: TAP, and the service as a caller sees it. Sourced.
+set -euo pipefail
+
+bus=org.certwright1
+count=0
+failures=0
+
+# check WHAT COMMAND...: one test, passed if COMMAND succeeds. What it printed is shown if it does not.
+check() {
+    local what=$1 output
+    shift
+    count=$((count + 1))
+    if output=$("$@" 2>&1); then
+        echo "ok $count - $what"
+    else
+        echo "not ok $count - $what"
+        failures=$((failures + 1))
+        printf '%s\n' "command: $*" "$output" | sed 's/^/# /'
+    fi
+}
+
+# the last line of a test
+finish() {
+    echo "1..$count"
+    [ $failures = 0 ] || journalctl --no-pager --quiet --unit=certwrightd.service --lines=100 >&2
+    [ $failures = 0 ]
+    exit
+}
+
+fails() {
+    ! "$@"
+}
+
+equal() {
+    [ "$1" = "$2" ] || { printf "'%s' is not '%s'\n" "$1" "$2"; return 1; }
+}
+
+matches() {                                      # TEXT REGEX
+    [[ $1 =~ $2 ]] || { printf "'%s' does not match '%s'\n" "$1" "$2"; return 1; }
+}
+
+# until COMMAND...: tries again, for 20 seconds at most
+until_true() {
+    for _ in {1..200}; do
+        ! "$@" >/dev/null 2>&1 || return 0
+        sleep 0.1
+    done
+    echo "still not so after 20 seconds:"
+    "$@"
+}
+
+# ---- the service
+
+call_manager() {                                 # METHOD [SIGNATURE ARGUMENT...]
+    busctl --timeout=60 call $bus /org/certwright1 $bus.Manager "$@"
+}
+
+object_of() {                                    # NAME: its object
+    local reply
+    reply=$(call_manager GetCertificate s "$1") || return
+    reply=${reply#o \"}
+    echo "${reply%\"}"
+}
+
+property_of() {                                  # NAME PROPERTY: as text, strings without their quotes
+    local object reply
+    object=$(object_of "$1") || return
+    reply=$(busctl get-property $bus "$object" $bus.Certificate "$2") || return
+    reply=${reply#* }
+    reply=${reply#\"}
+    echo "${reply%\"}"
+}
+
+has_state() {                                    # NAME STATE
+    equal "$(property_of "$1" State)" "$2"
+}
+
+has_certificate() {
+    object_of "$1" >/dev/null
+}
+
+state_of_unit() {
+    systemctl show --property=ActiveState --value certwrightd.service
+}
+
+main_pid() {
+    systemctl show --property=MainPID --value certwrightd.service
+}
+
+is_running() {
+    equal "$(state_of_unit)" active
+}
+
+is_stopped() {
+    equal "$(state_of_unit)" inactive
+}
+
+as_user() {                                      # COMMAND...: as somebody without any right
+    setpriv --reuid=alice --regid=alice --clear-groups env HOME=/ "$@"
+}
+
+make_user() {
+    systemd-sysusers - <<<'u alice -'
+}
+
+# ---- configuration and journal
+
+write_module() {                                 # FILE NAME...: a module file that asks for certificates
+    local file=/etc/certwright/modules.d/$1.conf
+    shift
+    mkdir -p "${file%/*}"
+    {
+        printf '[Module]\nDescription=A test\n'
+        printf '[Certificate %s]\n' "$@"
+    } >"$file.new"
+    mv "$file.new" "$file"
+}
+
+write_settings() {                               # LINE...
+    mkdir -p /etc/certwright
+    printf '%s\n' "$@" >/etc/certwright/certwright.conf.new
+    mv /etc/certwright/certwright.conf.new /etc/certwright/certwright.conf
+}
+
+journal_has() {                                  # JQ-FILTER: a message of the service for which it is true
+    journalctl --sync
+    journalctl --output=json --all --unit=certwrightd.service | jq --slurp --exit-status "any(.[]; $1)" >/dev/null ||
+        { echo "no message for which $1"; return 1; }
+}
