@@ -13,7 +13,7 @@
 #include "util/workers.h"
 
 #define GROUP_MAX       1024
-#define GROUP_WAIT_USEC (250 * 1000ULL)
+#define GROUP_WAIT_USEC (100 * 1000ULL)
 #define RETRY_USEC      (30 * 1000000ULL) /* after a failure, while a certificate has no chain */
 #define WORKERS_MIN     2
 #define WORKERS_MAX     8
@@ -822,8 +822,8 @@ int lifecycle_new(sd_event *event, Store *store, const Settings *settings, const
     l->event = sd_event_ref(event);
     STAILQ_INIT(&l->staged);
     STAILQ_INIT(&l->root_requests);
-    if ((r = workers_new(event, count_workers(), userdata, &l->workers)) < 0 ||
-        (r = workers_new(event, 1, userdata, &l->disk)) < 0 || (r = add_timer(l, &l->group_timer, on_group_timer)) < 0 ||
+    if ((r = workers_new(event, "work", count_workers(), userdata, &l->workers)) < 0 ||
+        (r = workers_new(event, "disk", 1, userdata, &l->disk)) < 0 || (r = add_timer(l, &l->group_timer, on_group_timer)) < 0 ||
         (r = add_timer(l, &l->retry_timer, on_retry)) < 0)
         return r;
     *ret = TAKE_PTR(l);

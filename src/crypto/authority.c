@@ -7,8 +7,10 @@
 #include <stdio.h>
 
 #include "core/limits.h"
+#include "crypto/digest.h"
 #include "crypto/extension.h"
 #include "crypto/inspect.h"
+#include "crypto/pem.h"
 #include "util/text.h"
 
 #define SKEW_SEC        3600 /* clients whose clock is behind: notBefore lies this far back */
@@ -20,7 +22,10 @@ struct Authority {
     uint64_t generation;
     EVP_PKEY *key;
     X509 *certificate;
+    EVP_MD_CTX *signer;        /* ready to sign with the key, to be copied */
     char *issuer;              /* its subject as text */
+    int64_t not_after;
+    const ASN1_OCTET_STRING *key_id; /* in the certificate */
     STACK_OF(X509) *bridges;   /* cross-certificates, newest first */
     char *bridges_pem;
     Chain *bridges_chain;      /* NULL: there are none */
@@ -29,7 +34,7 @@ struct Authority {
 
 static const EVP_MD *digest_for(EVP_PKEY *key)
 {
-    switch (key_type_of(key)) {
+    switch (pkey_type(key)) {
     case KEY_TYPE_ED25519:
         return NULL;
     case KEY_TYPE_ECDSA_P384:
@@ -103,22 +108,23 @@ static int add_own_key_id(X509 *x)
     return r;
 }
 
-static int make_root(const RootTemplate *t, EVP_PKEY *key, const Authority *predecessor, X509 **ret)
+static int make_root(const RootTemplate *t, const Key *key, EVP_PKEY *pkey, const Authority *predecessor, X509 **ret)
 {
     _cleanup_x509_ X509 *x = certificate_new();
+    char serial[33];
     int r;
 
     if (!x)
         return -ENOMEM;
     if ((r = set_root_subject(x, t, predecessor)) < 0 || (r = key_set_public(x, key)) < 0 ||
-        (r = x509_set_random_serial(x)) < 0 ||
+        (r = x509_set_random_serial(x, serial)) < 0 ||
         (r = x509_set_validity(x, t->now - SKEW_SEC, t->now + t->lifetime)) < 0 ||
         (r = add_root_extensions(x, t->constraints)) < 0 ||
         (r = add_own_key_id(x)) < 0)
         return r;
     if (X509_set_issuer_name(x, X509_get_subject_name(x)) <= 0)
         return -EIO;
-    r = sign(x, key);
+    r = sign(x, pkey);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(x);
@@ -126,10 +132,11 @@ static int make_root(const RootTemplate *t, EVP_PKEY *key, const Authority *pred
 }
 
 /* The new root's subject and key, signed by the former one. */
-static int make_bridge(X509 *root, EVP_PKEY *key, const RootTemplate *t, const Authority *predecessor, X509 **ret)
+static int make_bridge(X509 *root, const Key *key, const RootTemplate *t, const Authority *predecessor, X509 **ret)
 {
-    int64_t end = MIN(authority_not_after(predecessor), asn1_time_to_seconds(X509_get0_notAfter(root)));
+    int64_t end = MIN(predecessor->not_after, asn1_time_to_seconds(X509_get0_notAfter(root)));
     _cleanup_x509_ X509 *x = certificate_new();
+    char serial[33];
     int r;
 
     if (!x)
@@ -137,9 +144,9 @@ static int make_bridge(X509 *root, EVP_PKEY *key, const RootTemplate *t, const A
     if (X509_set_subject_name(x, X509_get_subject_name(root)) <= 0 ||
         X509_set_issuer_name(x, X509_get_subject_name(predecessor->certificate)) <= 0)
         return -EIO;
-    if ((r = key_set_public(x, key)) < 0 || (r = x509_set_random_serial(x)) < 0 ||
+    if ((r = key_set_public(x, key)) < 0 || (r = x509_set_random_serial(x, serial)) < 0 ||
         (r = x509_set_validity(x, t->now - SKEW_SEC, end)) < 0 || (r = add_root_extensions(x, t->constraints)) < 0 ||
-        (r = x509_add_authority_key_id(x, X509_get0_subject_key_id(predecessor->certificate))) < 0 ||
+        (r = x509_add_authority_key_id(x, predecessor->key_id)) < 0 ||
         (r = sign(x, predecessor->key)) < 0)
         return r;
     *ret = TAKE_PTR(x);
@@ -162,7 +169,7 @@ static int append_pem(char **text, X509 *x)
     return 0;
 }
 
-static int bridges_to_pem(X509 *root, EVP_PKEY *key, const RootTemplate *t, const Authority *predecessor, char **ret)
+static int bridges_to_pem(X509 *root, const Key *key, const RootTemplate *t, const Authority *predecessor, char **ret)
 {
     _cleanup_free_ char *text = strdup("");
     _cleanup_x509_ X509 *bridge = NULL;
@@ -170,7 +177,7 @@ static int bridges_to_pem(X509 *root, EVP_PKEY *key, const RootTemplate *t, cons
 
     if (!text)
         return -ENOMEM;
-    if (predecessor && authority_not_after(predecessor) > t->now) {
+    if (predecessor && predecessor->not_after > t->now) {
         r = make_bridge(root, key, t, predecessor, &bridge);
         if (r >= 0)
             r = append_pem(&text, bridge);
@@ -187,15 +194,17 @@ static int bridges_to_pem(X509 *root, EVP_PKEY *key, const RootTemplate *t, cons
 int authority_make_root(const RootTemplate *t, const Authority *predecessor, Bundle **ret, Problem *problem)
 {
     _cleanup_bundle_ Bundle *b = calloc(1, sizeof(Bundle));
-    _cleanup_pkey_ EVP_PKEY *key = NULL;
+    _cleanup_pkey_ EVP_PKEY *pkey = NULL;
+    _cleanup_key_ Key *key = NULL;
     _cleanup_x509_ X509 *x = NULL;
     int r;
 
     if (!b)
         return -ENOMEM;
-    if ((r = key_generate(t->key_type, &key)) < 0 || (r = make_root(t, key, predecessor, &x)) < 0 ||
-        (r = key_to_pem(key, &b->key)) < 0 || (r = x509_to_pem(x, &b->leaf)) < 0 ||
-        (r = bridges_to_pem(x, key, t, predecessor, &b->issuers)) < 0 || (r = chain_from_pem(b->leaf, &b->chain)) < 0) {
+    if ((r = key_generate(t->key_type, &key)) < 0 || (r = key_to_pem(key, &b->key)) < 0 ||
+        (r = pkey_from_pem(b->key, &pkey)) < 0 || (r = make_root(t, key, pkey, predecessor, &x)) < 0 ||
+        (r = x509_to_pem(x, &b->leaf)) < 0 || (r = bridges_to_pem(x, key, t, predecessor, &b->issuers)) < 0 ||
+        (r = chain_from_pem(b->leaf, &b->chain)) < 0) {
         problem_set(problem, PROBLEM_INTERNAL, "The local root could not be made: %s.", openssl_error());
         return r;
     }
@@ -228,7 +237,7 @@ static int load(Authority *a, const Bundle *root, int64_t now)
     _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
     int r;
 
-    if ((r = key_from_pem(root->key, &a->key)) < 0 || (r = x509_list_from_pem(root->leaf, &l)) < 0)
+    if ((r = pkey_from_pem(root->key, &a->key)) < 0 || (r = x509_list_from_pem(root->leaf, &l)) < 0)
         return r;
     a->certificate = sk_X509_shift(l);
     if (X509_check_private_key(a->certificate, a->key) <= 0 || X509_check_ca(a->certificate) != 1)
@@ -236,7 +245,12 @@ static int load(Authority *a, const Bundle *root, int64_t now)
     r = x509_name_to_text(X509_get_subject_name(a->certificate), &a->issuer);
     if (r < 0)
         return r;
+    a->not_after = asn1_time_to_seconds(X509_get0_notAfter(a->certificate));
+    a->key_id = X509_get0_subject_key_id(a->certificate);
     a->constraints = X509_get_ext_d2i(a->certificate, NID_name_constraints, NULL, NULL);
+    a->signer = EVP_MD_CTX_new();
+    if (!a->signer || !a->key_id || EVP_DigestSignInit(a->signer, NULL, digest_for(a->key), NULL, a->key) <= 0)
+        return -EIO;
     return load_bridges(a, root->issuers, now);
 }
 
@@ -271,6 +285,7 @@ Authority *authority_unref(Authority *a)
 {
     if (!a || __atomic_sub_fetch(&a->n_refs, 1, __ATOMIC_ACQ_REL) > 0)
         return NULL;
+    EVP_MD_CTX_free(a->signer);
     EVP_PKEY_free(a->key);
     X509_free(a->certificate);
     sk_X509_pop_free(a->bridges, X509_free);
@@ -289,44 +304,57 @@ uint64_t authority_generation(const Authority *a)
 
 int64_t authority_not_after(const Authority *a)
 {
-    return asn1_time_to_seconds(X509_get0_notAfter(a->certificate));
+    return a->not_after;
 }
 
 /* A common name is limited to 64 characters; a name that is longer stands in the alternative names alone,
  * which then are critical (RFC 5280 section 4.2.1.6). */
-static int set_leaf_subject(X509 *x, char *const *names)
+static bool has_common_name(const LeafTemplate *t)
 {
-    bool fits = strlen(names[0]) <= COMMON_NAME_MAX;
-    int r = 0;
-
-    if (fits)
-        r = add_name_entry(X509_get_subject_name(x), NID_commonName, names[0]);
-    return r < 0 ? r : x509_add_alternative_names(x, names, !fits);
+    return strlen(t->names[0]) <= COMMON_NAME_MAX;
 }
 
-static int leaf_key_usage(KeyType type)
+static int set_leaf_subject(X509 *x, const LeafTemplate *t)
 {
-    bool rsa = type == KEY_TYPE_RSA_2048 || type == KEY_TYPE_RSA_3072 || type == KEY_TYPE_RSA_4096;
+    int r = has_common_name(t) ? add_name_entry(X509_get_subject_name(x), NID_commonName, t->names[0]) : 0;
+
+    return r < 0 ? r : x509_add_alternative_names(x, t->names, !has_common_name(t));
+}
+
+static unsigned leaf_key_usage(KeyType type)
+{
+    bool rsa = type >= KEY_TYPE_RSA_2048 && type <= KEY_TYPE_RSA_4096;
 
     return rsa ? KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT : KU_DIGITAL_SIGNATURE;
 }
 
-static int make_leaf(Authority *a, const LeafTemplate *t, EVP_PKEY *key, X509 **ret)
+static int sign_leaf(Authority *a, X509 *x)
 {
-    int64_t end = MIN(t->now + t->lifetime, authority_not_after(a));
+    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *signing = EVP_MD_CTX_new();
+
+    if (!signing)
+        return -ENOMEM;
+    return EVP_MD_CTX_copy_ex(signing, a->signer) > 0 && X509_sign_ctx(x, signing) > 0 ? 0 : -EIO;
+}
+
+static int make_leaf(Authority *a, const LeafTemplate *t, const Key *key, ChainEntry *e, char serial[static 33], X509 **ret)
+{
     _cleanup_x509_ X509 *x = certificate_new();
     int r;
 
     if (!x)
         return -ENOMEM;
+    e->not_before = t->now - SKEW_SEC;
+    e->not_after = MIN(t->now + t->lifetime, a->not_after);
     if (X509_set_issuer_name(x, X509_get_subject_name(a->certificate)) <= 0)
         return -EIO;
-    if ((r = key_set_public(x, key)) < 0 || (r = x509_set_random_serial(x)) < 0 ||
-        (r = x509_set_validity(x, t->now - SKEW_SEC, end)) < 0 || (r = x509_add_basic_constraints(x, false, 0)) < 0 ||
-        (r = x509_add_key_usage(x, (unsigned)leaf_key_usage(t->key_type))) < 0 ||
+    if ((r = key_set_public(x, key)) < 0 || (r = x509_set_random_serial(x, serial)) < 0 ||
+        (r = x509_set_validity(x, e->not_before, e->not_after)) < 0 ||
+        (r = x509_add_basic_constraints(x, false, 0)) < 0 ||
+        (r = x509_add_key_usage(x, leaf_key_usage(t->key_type))) < 0 ||
         (r = x509_add_extended_key_usage(x, t->purposes)) < 0 || (r = x509_add_subject_key_id(x)) < 0 ||
-        (r = x509_add_authority_key_id(x, X509_get0_subject_key_id(a->certificate))) < 0 ||
-        (r = set_leaf_subject(x, t->names)) < 0 || (r = sign(x, a->key)) < 0)
+        (r = x509_add_authority_key_id(x, a->key_id)) < 0 || (r = set_leaf_subject(x, t)) < 0 ||
+        (r = sign_leaf(a, x)) < 0)
         return r;
     *ret = TAKE_PTR(x);
     return 0;
@@ -343,24 +371,32 @@ static int check_constraints(Authority *a, X509 *x, const char *name, Problem *p
     return -ERANGE;
 }
 
+static int encode_leaf(X509 *x, Bundle *b, char fingerprint[static 65])
+{
+    uint8_t *der = NULL, digest[DIGEST_SIZE];
+    int size = i2d_X509(x, &der), r = -EIO;
+
+    if (size > 0) {
+        r = digest_sha256(der, (size_t)size, digest);
+        hex_encode(digest, sizeof(digest), false, fingerprint);
+        b->leaf = pem_encode("CERTIFICATE", der, (size_t)size);
+    }
+    OPENSSL_free(der);
+    return r < 0 ? r : b->leaf ? 0 : -ENOMEM;
+}
+
 /* The chain of a leaf made here is known without parsing it again, which would cost more than making it. */
-static int describe_leaf(Authority *a, const LeafTemplate *t, X509 *x, Chain **ret)
+static int describe_leaf(Authority *a, const LeafTemplate *t, ChainEntry *leaf, Chain **ret)
 {
     ChainEntry entries[1 + LIMIT_BRIDGES];
-    _cleanup_free_ char *subject = NULL, *serial = NULL;
+    char subject[3 + COMMON_NAME_MAX + 1] = "";
     size_t n = 0;
-    char fingerprint[65];
-    int r;
 
-    if ((r = x509_name_to_text(X509_get_subject_name(x), &subject)) < 0 ||
-        (r = x509_serial_to_text(X509_get0_serialNumber(x), &serial)) < 0 || (r = x509_fingerprint(x, fingerprint)) < 0)
-        return r;
-    entries[n++] = (ChainEntry){ subject,
-                                 a->issuer,
-                                 serial,
-                                 fingerprint,
-                                 asn1_time_to_seconds(X509_get0_notBefore(x)),
-                                 asn1_time_to_seconds(X509_get0_notAfter(x)) };
+    if (has_common_name(t)) /* a canonical name has nothing that RFC 4514 escapes */
+        snprintf(subject, sizeof(subject), "CN=%s", t->names[0]);
+    leaf->subject = subject;
+    leaf->issuer = a->issuer;
+    entries[n++] = *leaf;
     for (unsigned i = 0; a->bridges_chain && i < MIN(a->bridges_chain->n_entries, (unsigned)LIMIT_BRIDGES); i++)
         entries[n++] = a->bridges_chain->entries[i];
     *ret = chain_new(entries, n, (const char *const *)t->names, strv_length(t->names), t->key_type, false);
@@ -370,24 +406,20 @@ static int describe_leaf(Authority *a, const LeafTemplate *t, X509 *x, Chain **r
 int authority_issue(Authority *a, const LeafTemplate *t, Bundle **ret, Problem *problem)
 {
     _cleanup_bundle_ Bundle *b = calloc(1, sizeof(Bundle));
-    _cleanup_pkey_ EVP_PKEY *key = NULL;
+    char serial[33], fingerprint[65];
+    ChainEntry leaf = { .serial = serial, .fingerprint = fingerprint };
+    _cleanup_key_ Key *key = NULL;
     _cleanup_x509_ X509 *x = NULL;
     int r;
 
-    if (!b)
+    if (!b || !(b->issuers = strdup(a->bridges_pem)))
         return -ENOMEM;
-    if ((r = key_generate(t->key_type, &key)) < 0 || (r = make_leaf(a, t, key, &x)) < 0) {
+    if ((r = key_generate(t->key_type, &key)) < 0 || (r = make_leaf(a, t, key, &leaf, serial, &x)) < 0) {
         problem_set(problem, PROBLEM_INTERNAL, "The local root could not sign for %s: %s.", t->names[0], openssl_error());
         return r;
     }
-    r = check_constraints(a, x, t->names[0], problem);
-    if (r < 0)
-        return r;
-    b->issuers = strdup(a->bridges_pem);
-    if (!b->issuers)
-        return -ENOMEM;
-    if ((r = key_to_pem(key, &b->key)) < 0 || (r = x509_to_pem(x, &b->leaf)) < 0 ||
-        (r = describe_leaf(a, t, x, &b->chain)) < 0)
+    if ((r = check_constraints(a, x, t->names[0], problem)) < 0 || (r = key_to_pem(key, &b->key)) < 0 ||
+        (r = encode_leaf(x, b, fingerprint)) < 0 || (r = describe_leaf(a, t, &leaf, &b->chain)) < 0)
         return r;
     b->root = a->generation;
     b->purposes = t->purposes;

@@ -7,6 +7,7 @@
 
 #include "core/name.h"
 #include "crypto/authority.h"
+#include "crypto/digest.h"
 #include "crypto/key.h"
 #include "util/text.h"
 
@@ -250,17 +251,17 @@ int x509_add_constraints(X509 *x, char *const *constraints)
     return add(x, NID_name_constraints, nc, true);
 }
 
-int x509_set_random_serial(X509 *x)
+int x509_set_random_serial(X509 *x, char ret[static 33])
 {
-    BIGNUM *number = BN_new();
-    int r = -ENOMEM;
+    uint8_t random[SERIAL_BITS / 8] = {};
 
-    if (number)
-        r = BN_rand(number, SERIAL_BITS, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY) > 0 ? 0 : -EIO;
-    if (r == 0 && !BN_to_ASN1_INTEGER(number, X509_get_serialNumber(x)))
-        r = -ENOMEM;
-    BN_free(number);
-    return r;
+    while (random[0] == 0) /* DER has no leading zero */
+        if (random_bytes(random, sizeof(random)) < 0)
+            return -EIO;
+    if (ASN1_STRING_set(X509_get_serialNumber(x), random, sizeof(random)) <= 0)
+        return -ENOMEM;
+    hex_encode(random, sizeof(random), true, ret);
+    return 0;
 }
 
 int x509_set_validity(X509 *x, int64_t not_before, int64_t not_after)

@@ -16,6 +16,6 @@ int x509_add_subject_key_id(X509 *x);
 int x509_add_authority_key_id(X509 *x, const ASN1_OCTET_STRING *key_id);
 int x509_add_alternative_names(X509 *x, char *const *names, bool critical);
 int x509_add_constraints(X509 *x, char *const *constraints);
-/* 128 random bits. */
-int x509_set_random_serial(X509 *x);
+/* 128 random bits; as text, upper-case hexadecimal. */
+int x509_set_random_serial(X509 *x, char ret[static 33]);
 int x509_set_validity(X509 *x, int64_t not_before, int64_t not_after);

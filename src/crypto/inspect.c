@@ -197,7 +197,7 @@ static int entries_to_chain(STACK_OF(X509) *l, char *const *names, const ChainEn
 
     if (!key)
         return -EBADMSG;
-    *ret = chain_new(entries, (size_t)sk_X509_num(l), (const char *const *)names, strv_length(names), key_type_of(key),
+    *ret = chain_new(entries, (size_t)sk_X509_num(l), (const char *const *)names, strv_length(names), pkey_type(key),
                      X509_check_ca(leaf) == 1);
     return *ret ? 0 : -ENOMEM;
 }

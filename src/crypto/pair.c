@@ -19,7 +19,7 @@ int bundle_from_pem(const char *leaf, const char *issuers, const char *key, Bund
     r = x509_list_from_pem(all, &l);
     if (r < 0)
         return r;
-    r = key_from_pem(key, &pkey);
+    r = pkey_from_pem(key, &pkey);
     if (r < 0 || X509_check_private_key(sk_X509_value(l, 0), pkey) <= 0)
         return r == -ENOMEM ? r : -EBADMSG;
     r = chain_from_x509(l, &b->chain);

@@ -66,7 +66,7 @@ static int decode_key(const char *label, const uint8_t *der, long size, EVP_PKEY
         return r;
     if (!*ret)
         return problem_set(problem, PROBLEM_INVALID_BUNDLE, "The private key is damaged: %s.", openssl_error());
-    if (key_type_of(*ret) < 0)
+    if (pkey_type(*ret) < 0)
         return problem_set(problem, PROBLEM_WEAK_KEY,
                            "The private key has %d bits or a curve that is not accepted; RSA of 2048 to 4096 bits and "
                            "ECDSA on P-256, P-384 or P-521 are.",
@@ -229,7 +229,7 @@ static int check_one(X509 *x, int at, int64_t now, Problem *problem)
     EVP_PKEY *key = X509_get0_pubkey(x);
     int digest = NID_undef;
 
-    if (!key || key_type_of(key) < 0)
+    if (!key || pkey_type(key) < 0)
         return problem_set(problem, PROBLEM_WEAK_KEY, "Certificate %d of the chain has a key of a type or length that is not accepted.", at + 1);
     OBJ_find_sigid_algs(X509_get_signature_nid(x), &digest, NULL);
     if (digest == NID_sha1 || digest == NID_md5 || digest == NID_md4 || digest == NID_md2)
@@ -274,7 +274,7 @@ static int encode(STACK_OF(X509) *chain, EVP_PKEY *key, Bundle **ret)
 
     if (!b)
         return -ENOMEM;
-    if ((r = key_to_pem(key, &b->key)) < 0 || (r = x509_to_pem(sk_X509_value(chain, 0), &b->leaf)) < 0)
+    if ((r = pkey_to_pem(key, &b->key)) < 0 || (r = x509_to_pem(sk_X509_value(chain, 0), &b->leaf)) < 0)
         return r;
     b->issuers = strdup("");
     for (int i = 1; i < sk_X509_num(chain) && b->issuers; i++) {

@@ -84,11 +84,14 @@ static int write_generation(int fd, const StoreChange *c, const char *name)
     size_t n;
     int r;
 
-    r = fs_remove_tree_at(fd, name); /* what a crash left */
+    r = mkdirat(fd, name, 0700) < 0 ? -errno : 0;
+    if (r == -EEXIST) { /* what a crash left */
+        r = fs_remove_tree_at(fd, name);
+        if (r >= 0 && mkdirat(fd, name, 0700) < 0)
+            r = -errno;
+    }
     if (r < 0)
         return r;
-    if (mkdirat(fd, name, 0700) < 0)
-        return -errno;
     r = fs_open_directory_at(fd, name, &generation_fd);
     files = generation_files(c->record->kind, &n);
     for (size_t i = 0; i < n && r >= 0; i++) {
@@ -116,9 +119,10 @@ static int write_record(int fd, const StoreChange *c)
     r = record_to_json(c->record, former, time(NULL), &text);
     if (r < 0)
         return r;
-    if (unlinkat(fd, record_file(c), 0) < 0 && errno != ENOENT)
-        return -errno;
-    return fs_create_at(fd, record_file(c), text, strlen(text), false);
+    r = fs_create_at(fd, record_file(c), text, strlen(text), false);
+    if (r == -EEXIST && unlinkat(fd, record_file(c), 0) >= 0)
+        r = fs_create_at(fd, record_file(c), text, strlen(text), false);
+    return r;
 }
 
 static int stage(Store *s, StoreChange *c)

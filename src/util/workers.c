@@ -94,7 +94,7 @@ static int on_finished(sd_event_source *s _unused_, int fd, uint32_t revents _un
 }
 
 /* Signals are for the main thread, where sd-event takes them from a descriptor. */
-static int start_threads(Workers *w, unsigned n_threads)
+static int start_threads(Workers *w, const char *name, unsigned n_threads)
 {
     sigset_t all, before;
     int r = 0;
@@ -104,13 +104,13 @@ static int start_threads(Workers *w, unsigned n_threads)
     while (w->n_threads < n_threads && r == 0) {
         r = pthread_create(w->threads + w->n_threads, NULL, thread_main, w);
         if (r == 0)
-            w->n_threads++;
+            (void)pthread_setname_np(w->threads[w->n_threads++], name);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return -r;
 }
 
-int workers_new(sd_event *event, unsigned n_threads, void *userdata, Workers **ret)
+int workers_new(sd_event *event, const char *name, unsigned n_threads, void *userdata, Workers **ret)
 {
     _cleanup_(workers_freep) Workers *w = calloc(1, sizeof(Workers));
     int r;
@@ -131,7 +131,7 @@ int workers_new(sd_event *event, unsigned n_threads, void *userdata, Workers **r
     r = sd_event_add_io(event, &w->source, w->wake_fd, EPOLLIN, on_finished, w);
     if (r < 0)
         return r;
-    r = start_threads(w, n_threads);
+    r = start_threads(w, name, n_threads);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(w);

@@ -14,7 +14,8 @@ typedef struct Workers Workers;
 typedef void (*WorkerRun)(void *data);
 typedef void (*WorkerDone)(void *data, void *userdata);
 
-int workers_new(sd_event *event, unsigned n_threads, void *userdata, Workers **ret);
+/* name: of the threads, 15 bytes at most. */
+int workers_new(sd_event *event, const char *name, unsigned n_threads, void *userdata, Workers **ret);
 /* Runs what was added and is not yet begun no more, waits for what is being run, and calls done for all. */
 Workers *workers_free(Workers *w);
 DEFINE_CLEANUP(Workers *, workers_free);

@@ -25,9 +25,9 @@ check() {
 # the last line of a test
 finish() {
     echo "1..$count"
-    [ $failures = 0 ] || journalctl --no-pager --quiet --unit=certwrightd.service --lines=100 >&2
-    [ $failures = 0 ]
-    exit
+    [ $failures -gt 0 ] || exit 0
+    journalctl --no-pager --quiet --unit=certwrightd.service --lines=100 >&2
+    exit 1
 }
 
 fails() {
@@ -65,13 +65,15 @@ object_of() {                                    # NAME: its object
     echo "${reply%\"}"
 }
 
-property_of() {                                  # NAME PROPERTY: as text, strings without their quotes
+property_of() {                                  # NAME PROPERTY: as text, that of a string without its quotes
     local object reply
     object=$(object_of "$1") || return
     reply=$(busctl get-property $bus "$object" $bus.Certificate "$2") || return
-    reply=${reply#* }
-    reply=${reply#\"}
-    echo "${reply%\"}"
+    case $reply in
+        's "'*) reply=${reply#s \"} reply=${reply%\"} ;;
+        *) reply=${reply#* } ;;
+    esac
+    echo "$reply"
 }
 
 has_state() {                                    # NAME STATE
@@ -100,6 +102,14 @@ is_stopped() {
 
 as_user() {                                      # COMMAND...: as somebody without any right
     setpriv --reuid=alice --regid=alice --clear-groups env HOME=/ "$@"
+}
+
+# gdbus shows the error's name, busctl only its text.
+is_refused() {                                   # OBJECT METHOD ARGUMENT...: to a user, for want of authorization
+    local object=$1 method=$2 output
+    shift 2
+    ! output=$(as_user gdbus call --system --timeout 60 --dest $bus --object-path "$object" --method "$method" "$@" 2>&1) &&
+        matches "$output" 'org\.certwright1\.Error\.NotAuthorized|org\.freedesktop\.DBus\.Error\.AccessDenied'
 }
 
 make_user() {
