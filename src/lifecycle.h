@@ -41,6 +41,8 @@ typedef struct LifecycleObserver {
     /* The object's files are gone; it is to be freed. */
     void (*removed)(Certificate *c, void *userdata);
     void (*failed)(Certificate *c, const Problem *problem, void *userdata);
+    /* An attempt is over and answered; nothing here holds on to the certificate but what it is busy with. */
+    void (*settled)(Certificate *c, void *userdata);
     /* How far what was requested is. step is static. */
     void (*progress)(Certificate *c, double progress, const char *step, void *userdata);
     /* The authority is another one, or there is one at last: all certificates want to be settled. */
@@ -52,7 +54,10 @@ typedef struct LifecycleObserver {
 /* settings is borrowed, and may be changed in place between calls. */
 int lifecycle_new(sd_event *event, Store *store, const Settings *settings, const LifecycleObserver *observer,
                   void *userdata, Lifecycle **ret);
-/* Waits for what is being written; gives up the rest. */
+/* Waits for what is being written, and begins nothing any more. */
+void lifecycle_stop(Lifecycle *l);
+/* After a stop: answers the requests that wait in a certificate. */
+void lifecycle_give_up(Lifecycle *l, Certificate *c);
 Lifecycle *lifecycle_free(Lifecycle *l);
 DEFINE_CLEANUP(Lifecycle *, lifecycle_free);
 

@@ -201,6 +201,8 @@ static int start(Daemon *d, const Arguments *args)
 
 static void stop(Daemon *d)
 {
+    if (d->manager)
+        manager_stop(d->manager); /* answers on the bus */
     if (d->bus)
         bus_free(d->bus);
     if (d->manager)

@@ -162,8 +162,8 @@ int manager_register(Manager *m, const char *module, const char *name, char *con
         return r;
     HASH_FIND_STR(m->certificates, canonical, c);
     r = check_register(m, module, key_type, strv_length(l), !c, problem);
-    if (r >= 0 && c && !record_find_registration(c->record, module) && c->record->n_registrations >= LIMIT_MODULES)
-        r = problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "%d modules have registered %s already.", LIMIT_MODULES, canonical);
+    if (r >= 0 && c && !record_find_registration(c->record, module) && c->record->n_registrations >= LIMIT_REGISTRATIONS)
+        r = problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "%d modules have registered %s already.", LIMIT_REGISTRATIONS, canonical);
     if (r >= 0 && c)
         r = check_union(c, l, problem);
     if (r >= 0 && !c)

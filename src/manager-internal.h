@@ -38,7 +38,7 @@ void manager_settle_all(Manager *m);
 void manager_apply_config(Manager *m);
 /* The best upload for a certificate; LifecycleObserver. */
 Certificate *manager_find_upload(const Certificate *c, void *userdata);
-int manager_start_job(Manager *m, Certificate *c, JobKind kind, Job **ret);
+int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id);
 void manager_job_progress(Manager *m, Job *j, double progress, const char *step);
 void manager_note_change(Manager *m);
 

@@ -78,8 +78,10 @@ void manager_job_progress(Manager *m, Job *j, double progress, const char *step)
     TELL(m, job_changed, j);
 }
 
-int manager_start_job(Manager *m, Certificate *c, JobKind kind, Job **ret)
+/* The job may be over when this returns, as when there is nothing to do: so its number is all that is given. */
+int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id)
 {
+    uint64_t id = m->last_job + 1;
     Job *j;
     int r;
 
@@ -88,7 +90,7 @@ int manager_start_job(Manager *m, Certificate *c, JobKind kind, Job **ret)
     j = calloc(1, sizeof(Job));
     if (!j)
         return -ENOMEM;
-    *j = (Job){ .id = ++m->last_job, .kind = kind, .certificate = c, .step = "waiting", .started = time(NULL) };
+    *j = (Job){ .id = m->last_job = id, .kind = kind, .certificate = c, .step = "waiting", .started = time(NULL) };
     HASH_ADD(hh, m->jobs, id, sizeof(j->id), j);
     c->job = j;
     TELL(m, job_added, j);
@@ -100,18 +102,18 @@ int manager_start_job(Manager *m, Certificate *c, JobKind kind, Job **ret)
         job_end(m, j, JOB_FAILED);
         return r;
     }
-    *ret = j;
+    *ret_id = id;
     return 0;
 }
 
-int manager_reissue(Manager *m, Certificate *c, Job **ret, Problem *problem)
+int manager_reissue(Manager *m, Certificate *c, uint64_t *ret_id, Problem *problem)
 {
     int r;
 
     if (c->job)
         return problem_set(problem, PROBLEM_BUSY, "%s is being renewed already, by job %llu; wait until it is over.",
                            certificate_name(c), (unsigned long long)c->job->id);
-    r = manager_start_job(m, c, certificate_is_root(c) ? JOB_ROOT : JOB_REISSUE, ret);
+    r = manager_start_job(m, c, certificate_is_root(c) ? JOB_ROOT : JOB_REISSUE, ret_id);
     if (r == -E2BIG)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "There are %d jobs already; wait until some are over.", LIMIT_JOBS);
     return r;

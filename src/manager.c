@@ -315,7 +315,7 @@ unsigned manager_renew_due(Manager *m)
     int64_t now = now_seconds(), renewal = certificate_next_renewal(m->root);
     Certificate *c, *next;
     unsigned started = 0;
-    Job *job;
+    uint64_t job;
 
     if (renewal > 0 && renewal <= now && !m->root->job)
         started += manager_start_job(m, m->root, JOB_ROOT, &job) >= 0;
@@ -396,6 +396,17 @@ static void on_failed(Certificate *c, const Problem *problem, void *userdata)
         TELL(m, certificate_changed, c, CHANGED_FAILURE | CHANGED_CHAIN);
 }
 
+/* The lifecycle is through with a change. */
+static void on_settled(Certificate *c, void *userdata)
+{
+    Manager *m = userdata;
+
+    if (c->record->kind == RECORD_CERTIFICATE)
+        manager_review(m, c);
+    else if (c->record->kind == RECORD_UPLOAD && !c->stored && !c->busy)
+        certificate_free(c); /* it could not be stored, and has left the pool */
+}
+
 static void on_progress(Certificate *c, double progress, const char *step, void *userdata)
 {
     if (c->job)
@@ -421,6 +432,7 @@ static const LifecycleObserver lifecycle_observer = {
     .applied = on_applied,
     .removed = on_removed,
     .failed = on_failed,
+    .settled = on_settled,
     .progress = on_progress,
     .root_changed = on_root_changed,
     .root_failed = on_root_failed,
@@ -533,17 +545,30 @@ static void free_all(Certificate **table)
     }
 }
 
+void manager_stop(Manager *m)
+{
+    Certificate *c, *next;
+
+    if (m->watch)
+        config_watch_free(TAKE_PTR(m->watch));
+    if (!m->lifecycle)
+        return;
+    lifecycle_stop(m->lifecycle);
+    lifecycle_give_up(m->lifecycle, m->root);
+    HASH_ITER (hh, m->uploads, c, next)
+        lifecycle_give_up(m->lifecycle, c);
+    HASH_ITER (hh, m->certificates, c, next)
+        lifecycle_give_up(m->lifecycle, c);
+    lifecycle_free(TAKE_PTR(m->lifecycle));
+    write_last_index(m);
+}
+
 Manager *manager_free(Manager *m)
 {
     Job *j, *next;
 
     m->observer = NULL;
-    if (m->watch)
-        config_watch_free(m->watch);
-    if (m->lifecycle) {
-        lifecycle_free(m->lifecycle);
-        write_last_index(m);
-    }
+    manager_stop(m);
     HASH_ITER (hh, m->jobs, j, next) {
         HASH_DEL(m->jobs, j);
         job_free(j);

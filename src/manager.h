@@ -32,6 +32,9 @@ typedef struct ManagerObserver {
 int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret, Problem *problem);
 Manager *manager_free(Manager *m);
 DEFINE_CLEANUP(Manager *, manager_free);
+/* Ends the work: waits for what is being written, answers what waits, writes the index. Nothing can be asked for
+ * afterwards. */
+void manager_stop(Manager *m);
 /* Both are borrowed. */
 void manager_observe(Manager *m, const ManagerObserver *observer, void *userdata);
 
@@ -55,7 +58,8 @@ int64_t manager_next_wake(Manager *m);
 int manager_register(Manager *m, const char *module, const char *name, char *const *names, KeyType key_type,
                      RequestDone done, void *userdata, Problem *problem);
 int manager_unregister(Manager *m, const char *module, const char *name, RequestDone done, void *userdata, Problem *problem);
-int manager_reissue(Manager *m, Certificate *c, Job **ret, Problem *problem);
+/* The job may be over already when it returns. */
+int manager_reissue(Manager *m, Certificate *c, uint64_t *ret_id, Problem *problem);
 int manager_cancel_job(Manager *m, Job *j, Problem *problem);
 /* Starts every renewal that is due; how many. Also removes what was abandoned long ago. */
 unsigned manager_renew_due(Manager *m);

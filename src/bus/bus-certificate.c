@@ -239,7 +239,7 @@ GETTER(property_get_deployments)
 GETTER(property_get_job)
 {
     const Certificate *c = userdata;
-    _cleanup_free_ char *job = c->job ? job_path(c->job) : strdup("/");
+    _cleanup_free_ char *job = c->job ? job_path(c->job->id) : strdup("/");
 
     return job ? sd_bus_message_append_basic(reply, 'o', job) : -ENOMEM;
 }
@@ -252,7 +252,7 @@ static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error
     _cleanup_free_ char *path = NULL;
     _cleanup_call_ Call *call = NULL;
     Certificate *c = userdata;
-    Job *job;
+    uint64_t job;
     int r;
 
     r = read_options(m, rows, error);

@@ -198,7 +198,7 @@ static void on_counts_changed(void *userdata)
 
 static void on_job_added(Job *j, void *userdata)
 {
-    _cleanup_free_ char *path = job_path(j);
+    _cleanup_free_ char *path = job_path(j->id);
     Bus *b = userdata;
 
     if (!path)
@@ -209,7 +209,7 @@ static void on_job_added(Job *j, void *userdata)
 
 static void on_job_changed(Job *j, void *userdata)
 {
-    _cleanup_free_ char *path = job_path(j);
+    _cleanup_free_ char *path = job_path(j->id);
     Bus *b = userdata;
 
     if (path)
@@ -220,7 +220,7 @@ static void on_job_changed(Job *j, void *userdata)
  * sd-bus cannot list its interfaces any more. */
 static void on_job_removed(Job *j, void *userdata)
 {
-    _cleanup_free_ char *path = job_path(j);
+    _cleanup_free_ char *path = job_path(j->id);
     Bus *b = userdata;
 
     if (!path)

@@ -51,7 +51,7 @@ extern const ManagerObserver bus_observer;
 
 /* Object paths, newly allocated. */
 char *certificate_path(const Certificate *c);
-char *job_path(const Job *j);
+char *job_path(uint64_t id);
 /* sd_bus_object_find_t and sd_bus_node_enumerator_t; userdata is the Bus. */
 int find_certificate(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error);
 int find_job(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error);

@@ -6,11 +6,11 @@
 #include "bus/bus-internal.h"
 #include "util/text.h"
 
-char *job_path(const Job *j)
+char *job_path(uint64_t id)
 {
     char *path;
 
-    return asprintf(&path, BUS_PATH_JOBS "/%" PRIu64, j->id) < 0 ? NULL : path;
+    return asprintf(&path, BUS_PATH_JOBS "/%" PRIu64, id) < 0 ? NULL : path;
 }
 
 int find_job(sd_bus *bus _unused_, const char *path, const char *interface _unused_, void *userdata, void **ret,
@@ -33,7 +33,7 @@ static int add_path(Job *j, void *userdata)
 {
     char ***at = userdata;
 
-    **at = job_path(j);
+    **at = job_path(j->id);
     if (!**at)
         return -ENOMEM;
     (*at)++;

@@ -313,7 +313,7 @@ static int reissue_one(Certificate *c, void *userdata)
     ReissueAll *all = userdata;
     _cleanup_problem_ Problem problem = {};
     _cleanup_free_ char *path = NULL;
-    Job *job;
+    uint64_t job;
 
     if (c->job || manager_reissue(all->manager, c, &job, &problem) < 0)
         return 0;

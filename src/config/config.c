@@ -54,15 +54,32 @@ static int module_copy(const Module *from, Module *to)
 {
     int r = 0;
 
+    to->name = strdup(from->name);
     to->description = from->description ? strdup(from->description) : NULL;
     to->claims = calloc(from->n_claims + 1, sizeof(Claim));
-    if (!to->claims)
+    if (!to->claims || !to->name)
         return -ENOMEM;
     while (to->n_claims < from->n_claims && r >= 0) {
         r = claim_copy(from->claims + to->n_claims, to->claims + to->n_claims);
         to->n_claims++;
     }
     return r;
+}
+
+static int settings_copy(const Settings *from, Settings *to)
+{
+    char *organization = from->organization ? strdup(from->organization) : NULL, **constraints;
+
+    if ((from->organization && !organization) || strv_copy(from->constraints, &constraints) < 0) {
+        free(organization);
+        return -ENOMEM;
+    }
+    free(to->organization);
+    strv_free(to->constraints);
+    *to = *from;
+    to->organization = organization;
+    to->constraints = constraints;
+    return 0;
 }
 
 static const Module *find_module(const Config *c, const char *name)
@@ -116,11 +133,10 @@ static int load_module(char *const *directories, const char *name, const Config 
         return r;
     context->module = m;
     r = read_files(files, on_module_entry, context->complain, context->userdata, context);
-    if (r != -EUNATCH)
-        return r;
-    if (before && m->n_claims == 0)
-        return module_copy(before, m);
-    return 0;
+    if (r != -EUNATCH || !before)
+        return r == -EUNATCH ? 0 : r;
+    module_done(m);
+    return module_copy(before, m);
 }
 
 static int load_modules(char *const *directories, const Config *former, ParseContext *context, Config *c)
@@ -165,6 +181,8 @@ int config_load(char *const *directories, const Config *former, ConfigComplain c
     r = config_files_of(directories, "certwright", &files);
     if (r >= 0)
         r = read_files(files, on_settings_entry, complain, userdata, &context);
+    if (r == -EUNATCH && former)
+        r = settings_copy(&former->settings, &c->settings);
     if (r >= 0 || r == -EUNATCH)
         r = load_modules(directories, former, &context, c);
     context_done(&context);

@@ -9,6 +9,9 @@
 /* inih cuts lines after 200 bytes and section names after 50. So the reader below, which inih calls for each
  * line, keeps section names to itself, and hands a long value over as a line and its continuation lines, which
  * inih knows by the white space in front. */
+#define HIDDEN_SEMICOLON '\001'
+#define HIDDEN_HASH      '\002'
+
 typedef struct Reader {
     const char *file;
     const char *at;        /* the rest of the text */
@@ -17,6 +20,8 @@ typedef struct Reader {
     unsigned next_line;    /* number of the line that at begins */
     unsigned line_number;  /* of the logical line */
     bool continues;        /* what was handed over last is not the first piece of its line */
+    bool cut_in_word;      /* and ended in the middle of a word */
+    bool glued;            /* and began there */
 
     char *section;         /* NULL: none yet, or a broken one whose keys are passed over */
     unsigned section_line;
@@ -45,8 +50,12 @@ static void report(Reader *r, const char *key, const char *value, unsigned line)
         r->result = r->visit(&entry, r->userdata);
 }
 
+static void unhide(char *text);
+
 static void flush_key(Reader *r)
 {
+    if (r->value)
+        unhide(r->value);
     if (r->key && r->section)
         report(r, r->key, r->value, r->key_line);
     free(r->key);
@@ -54,7 +63,21 @@ static void flush_key(Reader *r)
     r->key = r->value = NULL;
 }
 
-/* The next physical lines up to one that does not end with a backslash, without white space at both ends. */
+static int append_piece(char **line, size_t *length, const char *piece, size_t size)
+{
+    char *grown = realloc(*line, *length + size + 2);
+
+    if (!grown)
+        return -ENOMEM;
+    memcpy(grown + *length, piece, size);
+    *length += size;
+    grown[*length] = 0;
+    *line = grown;
+    return 0;
+}
+
+/* The next physical lines up to one that does not end with a backslash, without white space at both ends; comments
+ * between them are passed over. */
 static char *take_logical_line(Reader *r)
 {
     char *line = NULL;
@@ -63,24 +86,20 @@ static char *take_logical_line(Reader *r)
 
     r->line_number = r->next_line;
     while (more && *r->at) {
-        size_t n = strcspn(r->at, "\n"), kept = n;
-        char *grown;
+        size_t n = strcspn(r->at, "\n"), from = strspn(r->at, " \t\r\f\v"), kept = n;
+        bool comment = r->at[from] == '#' || r->at[from] == ';';
 
-        while (kept > 0 && isspace((unsigned char)r->at[kept - 1]))
+        from = MIN(from, n);
+        while (kept > from && isspace((unsigned char)r->at[kept - 1]))
             kept--;
-        more = kept > 0 && r->at[kept - 1] == '\\' && r->at[0] != '#' && r->at[0] != ';';
-        grown = realloc(line, length + kept + 2);
-        if (!grown) {
+        more = comment ? line != NULL : kept > from && r->at[kept - 1] == '\\';
+        if ((!comment || !line) && append_piece(&line, &length, r->at + from, kept - from) < 0) {
             free(line);
             r->result = -ENOMEM;
             return NULL;
         }
-        line = grown;
-        memcpy(line + length, r->at, kept);
-        length += kept;
-        if (more)
+        if (more && !comment)
             line[length - 1] = ' ';
-        line[length] = 0;
         r->at += n + (r->at[n] == '\n');
         r->next_line++;
     }
@@ -125,24 +144,38 @@ static bool examine_line(Reader *r, char *text)
     return r->section;
 }
 
+/* inih takes what follows a semicolon for a comment, which systemd's files do not have behind a value. */
+static void hide(char *text)
+{
+    for (; *text; text++)
+        *text = *text == ';' ? HIDDEN_SEMICOLON : *text == '#' ? HIDDEN_HASH : *text;
+}
+
+static void unhide(char *text)
+{
+    for (; *text; text++)
+        *text = *text == HIDDEN_SEMICOLON ? ';' : *text == HIDDEN_HASH ? '#' : *text;
+}
+
+/* A long line is cut at white space where it can be, and a longer word anywhere: then its pieces are glued. */
 static char *hand_over(Reader *r, char *buffer, size_t size)
 {
-    size_t room = size - 3, n = strlen(r->rest);
+    size_t room = size - 3, n = strlen(r->rest), rest = n;
 
+    r->glued = r->cut_in_word;
+    r->cut_in_word = false;
     if (n > room) {
         n = room;
         while (n > 0 && !isspace((unsigned char)r->rest[n - 1]))
             n--;
-        if (n == 0) {
-            complain(r, NULL, "a word is too long; the rest of the line is passed over");
-            r->rest = NULL;
-            return strcpy(buffer, "\n");
-        }
+        r->cut_in_word = n == 0;
+        if (n == 0)
+            n = room;
     }
     snprintf(buffer, size, "%s%.*s\n", r->continues ? " " : "", (int)n, r->rest);
     r->rest += n;
     r->rest += strspn(r->rest, " \t");
-    if (!*r->rest)
+    if (n >= rest || !*r->rest)
         r->rest = NULL;
     return buffer;
 }
@@ -159,8 +192,10 @@ static char *on_read(char *buffer, int size, void *stream)
         if (!*r->at || r->result < 0 || !(r->line = take_logical_line(r)))
             return NULL;
         text = r->line + strspn(r->line, " \t\r\f\v");
-        if (examine_line(r, text))
+        if (examine_line(r, text)) {
+            hide(text);
             r->rest = text;
+        }
     }
     return hand_over(r, buffer, (size_t)size);
 }
@@ -171,7 +206,7 @@ static int on_value(void *userdata, const char *section _unused_, const char *na
     char *joined;
 
     if (r->continues && r->key) {
-        if (asprintf(&joined, "%s %s", r->value, value) < 0)
+        if (asprintf(&joined, "%s%s%s", r->value, r->glued ? "" : " ", value) < 0)
             return r->result = -ENOMEM, 0;
         free(r->value);
         r->value = joined;

@@ -4,8 +4,8 @@
 #include "util/macro.h"
 
 /* One INI file of systemd's kind (systemd.syntax(7)): [Section] lines, Key=Value lines, comments with # or ; and
- * lines that go on after a backslash. Parsed by inih, to which lines are fed in the sizes that it takes: lines
- * and section names may be as long as they like here, words in values 190 bytes. */
+ * lines that go on after a backslash. Parsed by inih, to which lines are fed in the sizes that it takes: lines, words
+ * and section names may be as long as they like here. */
 
 typedef struct IniEntry {
     const char *file;

@@ -200,8 +200,11 @@ static int expand(ParseContext *context, const IniEntry *e, const char *text, ch
     char host[HOST_NAME_MAX + 1] = "", expanded[LIMIT_NAME_INPUT + 1];
     size_t n = 0;
 
-    if (strchr(text, '%') && gethostname(host, sizeof(host) - 1) < 0)
-        return -errno;
+    if (strchr(text, '%') && gethostname(host, sizeof(host)) < 0) {
+        complain(context, e, "the name of the host cannot be had: %s", strerror(errno));
+        return -EINVAL;
+    }
+    host[sizeof(host) - 1] = 0;
     for (; *text && n < sizeof(expanded) - sizeof(host); text++) {
         if (*text != '%')
             expanded[n++] = *text;

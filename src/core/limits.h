@@ -20,7 +20,9 @@
 #define LIMIT_CHECKS          256
 #define LIMIT_CONFIG_FILE     (16 * 1024 * 1024)
 #define LIMIT_CONFIG_ERRORS   20                 /* complaints about one file that are told in full */
-#define LIMIT_STORED_FILE     (256 * 1024)       /* a record or a PEM file of the store */
+#define LIMIT_REGISTRATIONS   64                 /* modules that have registered one certificate */
+#define LIMIT_RECORD          (4 * 1024 * 1024)  /* a record.json */
+#define LIMIT_STORED_FILE     (256 * 1024)       /* a PEM file of the store */
 #define LIMIT_INDEX           (256 * 1024 * 1024)
 #define LIMIT_JOURNAL         (8 * 1024 * 1024)  /* then a new one is begun */
 #define LIMIT_HISTORY         16                 /* former chains that a record remembers */

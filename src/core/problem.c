@@ -72,6 +72,9 @@ int problem_set_errno(Problem *p, int r, const char *doing)
         code = PROBLEM_STORAGE_FAILED;
         advice = "; see the journal";
         break;
+    case E2BIG:
+        code = PROBLEM_LIMITS_EXCEEDED;
+        break;
     case ECANCELED:
         code = PROBLEM_CANCELLED;
         break;

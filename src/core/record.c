@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "core/name.h"
 #include "util/text.h"
 
 static const char *const kinds[_RECORD_KIND_MAX] = {
@@ -19,6 +20,22 @@ const char *record_kind_to_string(RecordKind k)
 RecordKind record_kind_from_string(const char *s)
 {
     return (RecordKind)TABLE_FROM_STRING(kinds, s);
+}
+
+bool record_name_is_valid(RecordKind kind, const char *name)
+{
+    _cleanup_free_ char *canonical = NULL;
+
+    switch (kind) {
+    case RECORD_ROOT:
+        return streq(name, "root");
+    case RECORD_UPLOAD:
+        return text_is_hex(name, 64);
+    case RECORD_CERTIFICATE:
+        return name_canonicalize(name, &canonical, NULL) >= 0 && streq(name, canonical);
+    default:
+        return false;
+    }
 }
 
 Record *record_new(RecordKind kind, const char *name)

@@ -17,6 +17,9 @@ typedef enum RecordKind {
 const char *record_kind_to_string(RecordKind k);
 RecordKind record_kind_from_string(const char *s);
 
+/* Whether an object of this kind can have the name; what comes from files becomes part of paths. */
+bool record_name_is_valid(RecordKind kind, const char *name);
+
 /* What a leaf may be used for beside serverAuth (RFC 5280 section 4.2.1.12, RFC 4945 section 5.1.3.12). */
 typedef enum Purpose {
     PURPOSE_CLIENT_AUTH = 1 << 0,

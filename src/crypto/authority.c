@@ -15,7 +15,6 @@
 
 #define SKEW_SEC        3600 /* clients whose clock is behind: notBefore lies this far back */
 #define COMMON_NAME_MAX 64   /* ub-common-name, RFC 5280 appendix A.1 */
-#define ORGANIZATION_MAX 64  /* ub-organization-name */
 
 struct Authority {
     unsigned n_refs;
@@ -65,22 +64,14 @@ static X509 *certificate_new(void)
     return x;
 }
 
-static bool same_organization(const X509_NAME *name, const char *organization)
-{
-    char present[ORGANIZATION_MAX * 4 + 1] = "";
-
-    X509_NAME_get_text_by_NID((X509_NAME *)(uintptr_t)name, NID_organizationName, present, sizeof(present));
-    return streq(present, strempty(organization));
-}
-
-/* The same name as the predecessor's makes the cross-certificate self-issued. */
+/* The predecessor's name is kept, whatever is configured now: it makes the cross-certificate self-issued. */
 static int set_root_subject(X509 *x, const RootTemplate *t, const Authority *predecessor)
 {
     X509_NAME *name = X509_get_subject_name(x);
     char common_name[COMMON_NAME_MAX + 1];
     int r = 0;
 
-    if (predecessor && same_organization(X509_get_subject_name(predecessor->certificate), t->organization))
+    if (predecessor)
         return X509_set_subject_name(x, X509_get_subject_name(predecessor->certificate)) > 0 ? 0 : -EIO;
     snprintf(common_name, sizeof(common_name), "Certwright root of %s", t->host);
     if (t->organization)

@@ -30,7 +30,7 @@ typedef struct LeafTemplate {
 /* Checks one name constraint as configured. -EINVAL. */
 int constraint_check(const char *text);
 
-/* Makes a root. With a predecessor its subject stays the same unless the organization changed, and issuers in
+/* Makes a root. With a predecessor its subject stays the same, whatever host and organization are, and issuers in
  * the bundle are the cross-certificates that lead from the new key to former roots (RFC 4210 section 4.4): the
  * new one signed by the predecessor, and those of the predecessor that are valid still. They are self-issued,
  * so that they do not count against the roots' path length of 0. */

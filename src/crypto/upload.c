@@ -12,7 +12,8 @@
 #include "crypto/inspect.h"
 #include "util/text.h"
 
-#define KEY_SIZE_MAX 4096 /* the DER of an RSA key of 4096 bits has 2,400 bytes */
+#define SIGNATURE_BITS_MIN 80
+#define KEY_SIZE_MAX       4096 /* the DER of an RSA key of 4096 bits has 2,400 bytes */
 
 /* What was found in the text. */
 typedef struct Parts {
@@ -227,14 +228,14 @@ static int check_leftovers(Parts *p, STACK_OF(X509) *chain, Problem *problem)
 static int check_one(X509 *x, int at, int64_t now, Problem *problem)
 {
     EVP_PKEY *key = X509_get0_pubkey(x);
-    int digest = NID_undef;
+    int digest = NID_undef, bits = 0;
 
     if (!key || pkey_type(key) < 0)
         return problem_set(problem, PROBLEM_WEAK_KEY, "Certificate %d of the chain has a key of a type or length that is not accepted.", at + 1);
-    OBJ_find_sigid_algs(X509_get_signature_nid(x), &digest, NULL);
-    if (digest == NID_sha1 || digest == NID_md5 || digest == NID_md4 || digest == NID_md2)
-        return problem_set(problem, PROBLEM_WEAK_KEY, "Certificate %d of the chain is signed with %s, which is broken.", at + 1,
-                           OBJ_nid2sn(digest));
+    /* The security bits are those of the digest: SHA-1 and below have less than 80. */
+    if (X509_get_signature_info(x, &digest, NULL, &bits, NULL) <= 0 || bits < SIGNATURE_BITS_MIN)
+        return problem_set(problem, PROBLEM_WEAK_KEY, "Certificate %d of the chain is signed with %s, which is broken or unknown.",
+                           at + 1, OBJ_nid2sn(digest));
     if (asn1_time_to_seconds(X509_get0_notAfter(x)) < now)
         return problem_set(problem, PROBLEM_EXPIRED, "Certificate %d of the chain has expired.", at + 1);
     if (at > 0 && X509_check_ca(x) != 1)

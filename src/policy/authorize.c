@@ -150,8 +150,11 @@ static int on_polkit_answer(sd_bus_message *reply, void *userdata, sd_bus_error 
     else if (authorized)
         check_decide(c);
     else if (challenge)
-        check_deny(c, "it takes the password of an administrator; allow interactive authorization (busctl and gdbus "
-                      "have an option for that), use the certwright command on a terminal, or call as root");
+        check_deny(c, sd_bus_message_get_allow_interactive_authorization(c->message) > 0
+                          ? "it takes the password of an administrator, and there is no agent that could ask for it; "
+                            "use the certwright command on a terminal, or call as root"
+                          : "it takes the password of an administrator; allow interactive authorization (busctl and gdbus "
+                            "have an option for that), use the certwright command on a terminal, or call as root");
     else
         check_deny(c, "polkit says no");
     return 0;
@@ -195,14 +198,38 @@ static int ask_polkit(Check *c)
     return r;
 }
 
-static size_t pending_of(const Authorizer *a, uid_t uid)
+/* Those of one user, or of all for (uid_t)-1, that polkit works on. */
+static size_t asking_polkit(const Authorizer *a, uid_t uid)
 {
     size_t n = 0;
     Check *c;
 
     LIST_FOREACH (c, &a->checks, entry)
-        n += c->state != CHECK_ASKING_UID && c->uid == uid;
+        n += c->state == CHECK_ASKING_POLKIT && (uid == (uid_t)-1 || c->uid == uid);
     return n;
+}
+
+/* Before it is known who asks, each connection is on its own. */
+static size_t pending_of_sender(const Authorizer *a, const char *sender)
+{
+    size_t n = 0;
+    Check *c;
+
+    LIST_FOREACH (c, &a->checks, entry)
+        n += streq(sd_bus_message_get_sender(c->message), sender);
+    return n;
+}
+
+static int check_limits(const Authorizer *a, uid_t uid, Problem *problem)
+{
+    if (asking_polkit(a, uid) >= LIMIT_CHECKS_PER_USER)
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
+                           "User %u has %d calls that wait for authorization already; wait until some are answered.", uid,
+                           LIMIT_CHECKS_PER_USER);
+    if (asking_polkit(a, (uid_t)-1) >= LIMIT_CHECKS)
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
+                           "%d calls wait for authorization already; try again in a moment.", LIMIT_CHECKS);
+    return 0;
 }
 
 static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_)
@@ -214,14 +241,11 @@ static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *error _un
         check_deny(c, "the bus does not tell who asks");
         return 0;
     }
-    if (pending_of(c->authorizer, uid) >= LIMIT_CHECKS_PER_USER) {
-        problem_set(&c->problem, PROBLEM_LIMITS_EXCEEDED,
-                    "User %u has %d calls that wait for authorization already; wait until some are answered.", uid,
-                    LIMIT_CHECKS_PER_USER);
+    c->uid = uid;
+    if (check_limits(c->authorizer, uid, &c->problem) < 0) {
         check_decide(c);
         return 0;
     }
-    c->uid = uid;
     if (ask_polkit(c) < 0)
         check_deny(c, "polkit could not be asked");
     return 0;
@@ -240,9 +264,10 @@ static int check_start(Authorizer *a, sd_bus_message *m, const PolicyRow *row, c
     Check *c;
     int r;
 
-    if (a->n_checks >= LIMIT_CHECKS)
+    if (pending_of_sender(a, sd_bus_message_get_sender(m)) >= LIMIT_CHECKS_PER_USER)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                           "%d calls wait for authorization already; try again in a moment.", LIMIT_CHECKS);
+                           "%d calls of yours wait for authorization already; wait until some are answered.",
+                           LIMIT_CHECKS_PER_USER);
     c = calloc(1, sizeof(Check));
     if (!c)
         return -ENOMEM;

@@ -115,8 +115,10 @@ static int write_record(int fd, const StoreChange *c)
     int r;
 
     if (!c->fresh)
-        (void)fs_read_at(fd, RECORD_FILE, LIMIT_STORED_FILE, &former, NULL);
+        (void)fs_read_at(fd, RECORD_FILE, LIMIT_RECORD, &former, NULL);
     r = record_to_json(c->record, former, time(NULL), &text);
+    if (r >= 0 && strlen(text) > LIMIT_RECORD)
+        r = -E2BIG;
     if (r < 0)
         return r;
     r = fs_create_at(fd, record_file(c), text, strlen(text), false);

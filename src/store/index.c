@@ -75,6 +75,7 @@ static void pack_slot(Packer *p, const Slot *slot)
     pack_int(p, slot->purposes);
     pack(p, slot->digest, sizeof(slot->digest));
     pack_int(p, slot->withdrawn);
+    pack_int(p, slot->broken);
     pack_chain(p, slot->chain);
 }
 
@@ -233,6 +234,7 @@ static void unpack_slot(Unpacker *u, Slot *slot)
     if (digest)
         memcpy(slot->digest, digest, sizeof(slot->digest));
     slot->withdrawn = unpack_int(u) > 0;
+    slot->broken = unpack_int(u) > 0;
     slot->chain = unpack_chain(u);
 }
 
@@ -256,7 +258,7 @@ static void unpack_members(Unpacker *u, Record *rec)
     rec->abandoned = unpack_int(u);
     for (Source s = 0; s < _SOURCE_MAX; s++)
         unpack_slot(u, rec->slots + s);
-    n = unpack_count(u, LIMIT_MODULES);
+    n = unpack_count(u, LIMIT_REGISTRATIONS);
     for (size_t i = 0; i < n; i++)
         unpack_registration(u, rec);
     rec->failure.problem.code = (ProblemCode)unpack_count(u, _PROBLEM_MAX - 1);

@@ -114,13 +114,12 @@ int journal_open(int dir_fd, Journal **ret)
 {
     int r = open_present(dir_fd, ret);
 
-    if (r == -EBADMSG && renameat(dir_fd, JOURNAL_FILE, dir_fd, JOURNAL_FILE ".damaged") < 0)
-        return -errno;
-    if (r == -EBADMSG || r == -ENOENT) {
+    if (r >= 0 || r == -ENOMEM || r == -EACCES || r == -EIO)
+        return r;
+    r = fs_put_aside_at(dir_fd, JOURNAL_FILE);
+    if (r >= 0)
         r = create(dir_fd);
-        return r < 0 ? r : open_present(dir_fd, ret);
-    }
-    return r;
+    return r < 0 ? r : open_present(dir_fd, ret);
 }
 
 Journal *journal_close(Journal *j)

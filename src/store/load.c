@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <uthash.h>
 
 #include "core/limits.h"
@@ -107,7 +108,7 @@ static int read_record(int fd, RecordKind kind, const char *name, Record **ret)
     _cleanup_free_ char *text = NULL;
     int r;
 
-    r = fs_read_at(fd, RECORD_FILE, LIMIT_STORED_FILE, &text, NULL);
+    r = fs_read_at(fd, RECORD_FILE, LIMIT_RECORD, &text, NULL);
     if (r >= 0)
         r = record_from_json(text, &rec);
     if (r >= 0 && (rec->kind != kind || !streq(rec->name, name)))
@@ -168,6 +169,15 @@ static int repair(Store *s, int fd, Record *rec)
     return 0;
 }
 
+/* -ENOENT: now there is nothing. */
+static int put_object_aside(Store *s, RecordKind kind, const char *name)
+{
+    _cleanup_free_ char *path = object_path(kind, name);
+    int r = path ? fs_put_aside_at(s->fd, path) : -ENOMEM;
+
+    return r < 0 ? r : -ENOENT;
+}
+
 int store_reload(Store *s, RecordKind kind, const char *name, Record **ret)
 {
     _cleanup_record_ Record *rec = NULL;
@@ -176,8 +186,10 @@ int store_reload(Store *s, RecordKind kind, const char *name, Record **ret)
 
     r = store_open_object(s, kind, name, &fd);
     if (r == -ENOTDIR || r == -ELOOP)
-        r = -ENOENT;
+        return put_object_aside(s, kind, name);
     if (r < 0)
+        return r;
+    if ((r = put_aside_unless(fd, RECORD_FILE, S_IFREG)) < 0 || (r = put_aside_unless(fd, CURRENT_LINK, S_IFLNK)) < 0)
         return r;
     r = read_record(fd, kind, name, &rec);
     if (r == -ENOMEM)
@@ -305,6 +317,13 @@ static char *name_from_entry(RecordKind kind, const char *entry)
     return name_from_directory(entry);
 }
 
+static bool has_suffix(const char *s, const char *suffix)
+{
+    size_t n = strlen(s), k = strlen(suffix);
+
+    return n > k && streq(s + n - k, suffix);
+}
+
 static int scan(Loading *l, RecordKind kind)
 {
     _cleanup_(closedirp) DIR *d = open_directory_stream(l->store->fd, object_parent(kind));
@@ -318,7 +337,7 @@ static int scan(Loading *l, RecordKind kind)
 
         if (strncmp(entry->d_name, TRASH_PREFIX, strlen(TRASH_PREFIX)) == 0)
             (void)fs_remove_tree_at(dirfd(d), entry->d_name);
-        if (entry->d_name[0] == '.')
+        if (entry->d_name[0] == '.' || has_suffix(entry->d_name, ".damaged"))
             continue;
         name = name_from_entry(kind, entry->d_name);
         if (!name)

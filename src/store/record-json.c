@@ -128,10 +128,10 @@ static int put_failure(json_object *o, const Failure *f)
 
 static json_object *parse(const char *text, size_t size)
 {
-    json_tokener *tokener = json_tokener_new_ex(DEPTH);
+    json_tokener *tokener = size <= LIMIT_RECORD ? json_tokener_new_ex(DEPTH) : NULL;
     json_object *o;
 
-    if (!tokener || size > LIMIT_STORED_FILE)
+    if (!tokener)
         return NULL;
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     o = json_tokener_parse_ex(tokener, text, (int)size);
@@ -237,6 +237,8 @@ static int get_names(json_object *o, const char *key, const char *names[static L
         if (!json_object_is_type(item, json_type_string))
             return -EBADMSG;
         names[i] = json_object_get_string(item);
+        if (strlen(names[i]) != (size_t)json_object_get_string_len(item))
+            return -EBADMSG;
     }
     *ret_n = n;
     return 0;
@@ -381,7 +383,8 @@ int record_from_json(const char *text, Record **ret)
     int r;
 
     if (!o || get_int(o, "format", &format) < 0 || format != FORMAT || get_text(o, "kind", &kind) < 0 ||
-        get_text(o, "name", &name) < 0 || record_kind_from_string(kind) < 0)
+        get_text(o, "name", &name) < 0 || record_kind_from_string(kind) < 0 ||
+        !record_name_is_valid(record_kind_from_string(kind), name))
         return -EBADMSG;
     rec = record_new(record_kind_from_string(kind), name);
     if (!rec)
@@ -420,7 +423,8 @@ int journal_line_parse(const char *line, size_t size, RecordKind *ret_kind, char
     _cleanup_json_ json_object *o = parse(line, size);
     const char *kind, *name;
 
-    if (!o || get_text(o, "kind", &kind) < 0 || get_text(o, "name", &name) < 0 || record_kind_from_string(kind) < 0)
+    if (!o || get_text(o, "kind", &kind) < 0 || get_text(o, "name", &name) < 0 || record_kind_from_string(kind) < 0 ||
+        !record_name_is_valid(record_kind_from_string(kind), name))
         return -EBADMSG;
     *ret_kind = record_kind_from_string(kind);
     *ret_name = strdup(name);

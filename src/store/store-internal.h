@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <sys/types.h>
+
 #include "store/journal.h"
 #include "store/paths.h"
 #include "store/store.h"
@@ -19,6 +21,8 @@ struct Store {
     JournalPosition indexed;   /* what the index on disk holds; owner's thread */
 };
 
+/* Where there is something of another type (S_IFREG, ...) it is renamed to NAME.damaged. */
+int put_aside_unless(int dir_fd, const char *path, mode_t type);
 int store_open_object(Store *s, RecordKind kind, const char *name, int *ret_fd);
 /* SHA-256 of a generation's files as they are on disk, for comparison with a slot's digest. */
 int generation_read_digest(int dir_fd, RecordKind kind, uint64_t generation, uint8_t ret[static 32]);

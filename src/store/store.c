@@ -13,7 +13,9 @@
 #include "util/fs.h"
 #include "util/text.h"
 
-#define STORE_VERSION 1
+#define STORE_VERSION  1
+#define LOCK_WAIT_USEC (50 * 1000)
+#define LOCK_TRIES     100
 
 /* Oldest first. There is one format so far. */
 static const StoreUpgrade *const upgrades = NULL;
@@ -66,7 +68,20 @@ int store_upgrade(int dir_fd, uint64_t wanted, const StoreUpgrade *steps, size_t
     return version == wanted ? 0 : -EPROTONOSUPPORT;
 }
 
-/* Two daemons at one store would each undo what the other does. */
+/* Two daemons at one store would each undo what the other does. One that is about to end is waited for: a call that came
+ * while it gave its name back has started this one. */
+static int lock_folder(int fd)
+{
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) >= 0)
+            return 0;
+        if (errno != EWOULDBLOCK)
+            return -errno;
+        (void)usleep(LOCK_WAIT_USEC);
+    }
+    return -EWOULDBLOCK;
+}
+
 static int open_folder(const char *path, int *ret)
 {
     _cleanup_close_ int fd = -EBADF;
@@ -77,10 +92,27 @@ static int open_folder(const char *path, int *ret)
     r = fs_open_directory_at(AT_FDCWD, path, &fd);
     if (r < 0)
         return r;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        return -errno;
+    r = lock_folder(fd);
+    if (r < 0)
+        return r;
     *ret = TAKE_FD(fd);
     return 0;
+}
+
+int put_aside_unless(int dir_fd, const char *path, mode_t type)
+{
+    struct stat st;
+
+    if (fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    return (st.st_mode & S_IFMT) == type ? 0 : fs_put_aside_at(dir_fd, path);
+}
+
+static int make_usable_directory(int dir_fd, const char *path)
+{
+    int r = put_aside_unless(dir_fd, path, S_IFDIR);
+
+    return r < 0 ? r : fs_make_directory_at(dir_fd, path);
 }
 
 static int prepare_folder(int fd)
@@ -91,10 +123,13 @@ static int prepare_folder(int fd)
     if (r < 0)
         return r;
     for (RecordKind kind = 0; kind < _RECORD_KIND_MAX; kind++) {
-        r = kind == RECORD_ROOT ? 0 : fs_make_directory_at(fd, object_parent(kind));
+        r = kind == RECORD_ROOT ? 0 : make_usable_directory(fd, object_parent(kind));
         if (r < 0)
             return r;
     }
+    r = put_aside_unless(fd, INDEX_FILE, S_IFREG);
+    if (r < 0)
+        return r;
     return fsync(fd) < 0 ? -errno : 0;
 }
 

@@ -166,6 +166,19 @@ int fs_switch_link_at(int dir_fd, const char *path, const char *target)
     return renameat(dir_fd, aside, dir_fd, path) < 0 ? -errno : 0;
 }
 
+int fs_put_aside_at(int dir_fd, const char *path)
+{
+    _cleanup_free_ char *aside = NULL;
+    int r;
+
+    if (asprintf(&aside, "%s.damaged", path) < 0)
+        return -ENOMEM;
+    r = fs_remove_tree_at(dir_fd, aside);
+    if (r < 0)
+        return r;
+    return renameat(dir_fd, path, dir_fd, aside) < 0 && errno != ENOENT ? -errno : 0;
+}
+
 static int remove_children(DIR *d)
 {
     struct dirent *entry;

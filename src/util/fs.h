@@ -21,5 +21,8 @@ int fs_fsync_directory_at(int dir_fd, const char *path);
 int fs_read_link_at(int dir_fd, const char *path, char **ret);
 /* Replaces or makes a symbolic link in one step: made aside, then renamed. Not flushed. */
 int fs_switch_link_at(int dir_fd, const char *path, const char *target);
+/* Renames what stands at a place where it cannot be used to NAME.damaged, over what was put aside before. 0 also when
+ * there is nothing. */
+int fs_put_aside_at(int dir_fd, const char *path);
 /* Removes a folder with all it holds; nothing outside: links are not followed. 0 when there is none. */
 int fs_remove_tree_at(int dir_fd, const char *path);

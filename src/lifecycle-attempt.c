@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <time.h>
+
+#include "lifecycle-internal.h"
+#include "util/log.h"
+#include "util/text.h"
+
+/* How an attempt is carried out: in a worker, in a group, and in the end in memory. */
+
+#define GROUP_MAX       1024
+#define GROUP_WAIT_USEC (100 * 1000ULL)
+
+int64_t seconds_now(void)
+{
+    return (int64_t)time(NULL);
+}
+
+void requests_answer(Certificate *c, struct RequestQueue *requests, const Problem *problem)
+{
+    Request *q;
+
+    while ((q = STAILQ_FIRST(requests))) {
+        STAILQ_REMOVE_HEAD(requests, entry);
+        if (q->done)
+            q->done(c, problem, q->userdata);
+        request_free(q);
+    }
+}
+
+Attempt *attempt_free(Attempt *a)
+{
+    if (!a)
+        return NULL;
+    a->lifecycle->n_attempts--;
+    record_free(a->after);
+    bundle_free(a->bundle);
+    record_free(a->upload);
+    strv_free(a->names);
+    authority_unref(a->authority);
+    authority_unref(a->made);
+    store_change_free(a->change);
+    problem_clear(&a->problem);
+    free(a);
+    return NULL;
+}
+
+Attempt *attempt_new(Lifecycle *l, Certificate *c, const char *event)
+{
+    Attempt *a = calloc(1, sizeof(Attempt));
+
+    if (!a)
+        return NULL;
+    *a = (Attempt){ .lifecycle = l, .certificate = c, .event = event, .source = _SOURCE_INVALID,
+                    .result = -ECANCELED };
+    STAILQ_INIT(&a->requests);
+    l->n_attempts++;
+    a->after = record_copy(c->record);
+    return a->after ? a : attempt_free(a);
+}
+
+/* In a worker: obtain, choose, stage. */
+
+static int obtain(Attempt *a, Bundle **ret)
+{
+    int r = 0;
+
+    if (a->makes_root) {
+        r = authority_make_root(&a->root, a->authority, ret, &a->problem);
+        if (r >= 0)
+            r = authority_new(*ret, a->after->last_generation + 1, a->root.now, &a->made, &a->problem);
+    } else if (a->bundle)
+        *ret = TAKE_PTR(a->bundle);
+    else if (a->source >= 0)
+        r = source_ops(a->source)->obtain(&a->request, ret, &a->problem);
+    return r;
+}
+
+static void choose_served(Record *rec, const Record *before, char *const *names, int64_t now)
+{
+    Candidate candidates[_SOURCE_MAX];
+    Choice choice;
+
+    record_candidates(rec, candidates);
+    choice = choose(candidates, rec->kind == RECORD_CERTIFICATE ? names : NULL, now);
+    /* An upload that cannot be served yet, or no more, is kept all the same; what has no successor goes on. */
+    if (choice.source < 0)
+        choice.source = rec->kind == RECORD_UPLOAD ? SOURCE_UPLOADED : rec->served;
+    if (choice.source >= 0 && !rec->slots[choice.source].chain)
+        choice.source = _SOURCE_INVALID;
+    record_serve(rec, choice.source, record_current(before));
+}
+
+static void attempt_run(void *data)
+{
+    Attempt *a = data;
+    Lifecycle *l = a->lifecycle;
+    const Record *before = a->certificate->record;
+    Bundle *b = NULL;
+
+    a->result = obtain(a, &b);
+    if (a->result < 0) {
+        bundle_free(b);
+        problem_set_errno(&a->problem, a->result, "Obtaining a chain");
+        return;
+    }
+    a->result = store_change_new(a->certificate->stored ? before : NULL, a->removes ? NULL : TAKE_PTR(a->after),
+                                 a->source, b, a->event, &a->change);
+    if (a->result >= 0 && !a->removes) {
+        choose_served(a->change->record, before, a->names, a->request.now);
+        record_clear_failure(a->change->record);
+        store_change_finish(a->change, a->certificate->stored ? before : NULL);
+    }
+    if (a->result >= 0)
+        a->result = store_stage(l->store, a->change);
+    problem_set_errno(&a->problem, a->result, "Writing to the store");
+}
+
+/* In the event loop: gather, commit, apply. */
+
+static void note_root_progress(Lifecycle *l)
+{
+    const Problem none = {};
+
+    if (l->root_left > 0) {
+        l->observer->progress(l->root, (double)(l->root_total - l->root_left + 1) / (double)(l->root_total + 1),
+                              "signing every local chain again", l->userdata);
+        return;
+    }
+    requests_answer(l->root, &l->root_requests, &none);
+}
+
+void lifecycle_count_for_root(Lifecycle *l, Certificate *c)
+{
+    if (l->counting_for_root && !c->counts_for_root_job) {
+        c->counts_for_root_job = true;
+        l->root_left++;
+    }
+}
+
+static void count_for_root(Lifecycle *l, Certificate *c, bool failed)
+{
+    const Slot *slot = record_served(c->record);
+
+    if (!c->counts_for_root_job)
+        return;
+    if (!failed && slot && c->record->served == SOURCE_LOCAL && slot->root != record_current(l->root->record))
+        return;
+    c->counts_for_root_job = false;
+    l->root_left--;
+    note_root_progress(l);
+}
+
+static void adopt_root(Lifecycle *l, Attempt *a)
+{
+    const ChainEntry *root = chain_leaf(certificate_chain(l->root));
+
+    authority_unref(l->authority);
+    l->authority = TAKE_PTR(a->made);
+    STAILQ_CONCAT(&l->root_requests, &a->requests);
+    log_fields(LOG_NOTICE, MESSAGE_ROOT_MADE, (const LogField[]){ { "FINGERPRINT", root->fingerprint }, {} },
+               "Made a new local root, \"%s\", SHA-256 %s.", root->subject, root->fingerprint);
+    l->counting_for_root = true;
+    l->observer->root_changed(l->userdata);
+    l->counting_for_root = false;
+    l->root_total = l->root_left;
+    note_root_progress(l);
+}
+
+static void attempt_apply(Lifecycle *l, Attempt *a)
+{
+    Certificate *c = a->certificate;
+    const Problem none = {};
+    char previous[65] = "";
+    unsigned changed = CHANGED_MODULES | CHANGED_NAMES | CHANGED_FAILURE;
+
+    c->busy = false;
+    if (a->removes) {
+        c->stored = false;
+        requests_answer(c, &a->requests, &none);
+        l->observer->removed(c, l->userdata);
+        return;
+    }
+    if (certificate_chain(c))
+        strcpy(previous, chain_leaf(certificate_chain(c))->fingerprint);
+    if (a->change->switches || a->change->bundle)
+        changed |= CHANGED_CHAIN;
+    record_free(c->record);
+    c->record = TAKE_PTR(a->change->record);
+    c->stored = true;
+    l->observer->applied(c, changed, previous, l->userdata);
+    if (a->makes_root)
+        adopt_root(l, a);
+    requests_answer(c, &a->requests, &none);
+    count_for_root(l, c, false);
+}
+
+void attempt_fail(Attempt *a)
+{
+    Lifecycle *l = a->lifecycle;
+    Certificate *c = a->certificate;
+    Record *fresh = NULL;
+
+    c->busy = false;
+    /* After the switch had begun, the files alone know how far it came. */
+    if (a->committed && c->stored && store_reload(l->store, c->record->kind, certificate_name(c), &fresh) >= 0) {
+        record_free(c->record);
+        c->record = fresh;
+    }
+    record_set_failure(c->record, &a->problem, seconds_now());
+    l->observer->failed(c, &a->problem, l->userdata);
+    requests_answer(c, &a->requests, &a->problem);
+    count_for_root(l, c, true);
+    if (certificate_is_root(c))
+        l->observer->root_failed(&a->problem, l->userdata);
+    if (a->problem.code == PROBLEM_STORAGE_FAILED || a->problem.code == PROBLEM_INTERNAL)
+        lifecycle_arm_retry(l);
+}
+
+static void attempt_end(Lifecycle *l, Attempt *a)
+{
+    Certificate *c = a->certificate;
+    bool removed = a->removes && a->result >= 0, again;
+
+    if (a->result >= 0)
+        attempt_apply(l, a);
+    else
+        attempt_fail(a);
+    attempt_free(a);
+    if (removed)
+        return;
+    again = c->again;
+    c->again = false;
+    if (again || !STAILQ_EMPTY(&c->requests))
+        lifecycle_settle(l, c);
+    l->observer->settled(c, l->userdata);
+}
+
+static void group_commit(void *data)
+{
+    Lifecycle *l = data;
+    StoreChange **changes = calloc(l->n_group, sizeof(StoreChange *));
+
+    for (size_t i = 0; changes && i < l->n_group; i++) {
+        changes[i] = l->group[i]->change;
+        l->group[i]->committed = true;
+    }
+    if (changes)
+        (void)store_commit(l->store, changes, l->n_group);
+    free(changes);
+}
+
+static void on_group_committed(void *data, void *userdata _unused_)
+{
+    Lifecycle *l = data;
+    Attempt **group = TAKE_PTR(l->group);
+    size_t n = l->n_group;
+
+    l->n_group = 0;
+    for (size_t i = 0; i < n; i++) {
+        group[i]->result = group[i]->committed ? group[i]->change->result : -ECANCELED;
+        if (!group[i]->committed)
+            store_discard(l->store, group[i]->change);
+        problem_set_errno(&group[i]->problem, group[i]->result, "Writing to the store");
+        attempt_end(l, group[i]);
+    }
+    store_applied(l->store);
+    free(group);
+    lifecycle_maybe_commit(l);
+}
+
+uint64_t lifecycle_monotonic(Lifecycle *l)
+{
+    uint64_t t = 0;
+
+    (void)sd_event_now(l->event, CLOCK_MONOTONIC, &t);
+    return t;
+}
+
+static void start_group(Lifecycle *l)
+{
+    Attempt *a;
+
+    l->group = calloc(MIN(l->n_staged, (size_t)GROUP_MAX), sizeof(Attempt *));
+    if (!l->group) {
+        (void)log_oom();
+        return;
+    }
+    while (l->n_group < GROUP_MAX && (a = STAILQ_FIRST(&l->staged))) {
+        STAILQ_REMOVE_HEAD(&l->staged, entry);
+        l->group[l->n_group++] = a;
+        l->n_staged--;
+    }
+    l->staged_since = lifecycle_monotonic(l);
+    if (workers_add(l->disk, group_commit, on_group_committed, l) < 0)
+        (void)log_oom();
+}
+
+void lifecycle_maybe_commit(Lifecycle *l)
+{
+    uint64_t due = l->staged_since + GROUP_WAIT_USEC;
+
+    if (l->group || l->n_staged == 0 || l->stopping)
+        return;
+    if (l->n_staging == 0 || l->n_staged >= GROUP_MAX || lifecycle_monotonic(l) >= due) {
+        start_group(l);
+        return;
+    }
+    (void)sd_event_source_set_time(l->group_timer, due);
+    (void)sd_event_source_set_enabled(l->group_timer, SD_EVENT_ONESHOT);
+}
+
+static void attempt_staged(void *data, void *userdata _unused_)
+{
+    Attempt *a = data;
+    Lifecycle *l = a->lifecycle;
+
+    l->n_staging--;
+    problem_set_errno(&a->problem, a->result, "Making the change");
+    if (a->result < 0)
+        attempt_end(l, a);
+    else {
+        if (l->n_staged++ == 0)
+            l->staged_since = lifecycle_monotonic(l);
+        STAILQ_INSERT_TAIL(&l->staged, a, entry);
+    }
+    lifecycle_maybe_commit(l);
+}
+
+void attempt_start(Attempt *a)
+{
+    Lifecycle *l = a->lifecycle;
+    Certificate *c = a->certificate;
+    int r;
+
+    c->busy = true;
+    if (c->job)
+        l->observer->progress(c, 0.1, a->source >= 0 && !a->makes_root ? source_ops(a->source)->doing : "working",
+                              l->userdata);
+    l->n_staging++;
+    r = workers_add(l->workers, attempt_run, attempt_staged, a);
+    if (r < 0) {
+        a->result = problem_set_errno(&a->problem, r, "Starting the work");
+        attempt_staged(a, NULL);
+    }
+}
+

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <limits.h>
+
+#include "lifecycle.h"
+#include "sources/source.h"
+#include "util/workers.h"
+
+/* Shared by the lifecycle's files alone. */
+
+/* One change of one certificate on its way. While it is under way the certificate's record stays as it is. */
+typedef struct Attempt {
+    STAILQ_ENTRY(Attempt) entry;
+    Lifecycle *lifecycle;
+    Certificate *certificate;
+    struct RequestQueue requests; /* that it answers */
+
+    /* the plan */
+    const char *event;
+    Record *after;            /* as it shall be, but for the chain */
+    Source source;            /* where to get a chain; _SOURCE_INVALID: none is needed */
+    Bundle *bundle;           /* the chain, when it is there already */
+    bool makes_root;
+    bool removes;
+    SourceRequest request;    /* what it points to is held by the members below */
+    char **names;
+    Record *upload;
+    Authority *authority;     /* that signs, or is the predecessor of the root to be made */
+    RootTemplate root;
+    char host[HOST_NAME_MAX + 1];
+
+    /* the result */
+    StoreChange *change;
+    Authority *made;
+    bool committed;           /* or tried to be */
+    Problem problem;
+    int result;
+} Attempt;
+
+STAILQ_HEAD(AttemptQueue, Attempt);
+
+struct Lifecycle {
+    Store *store;
+    const Settings *settings;
+    const LifecycleObserver *observer;
+    void *userdata;
+    sd_event *event;
+    Workers *workers, *disk;
+    sd_event_source *group_timer, *retry_timer;
+
+    Certificate *root;
+    Authority *authority;
+    bool loading_root;
+    struct RequestQueue root_requests; /* answered when every chain is signed again */
+    size_t root_total, root_left;
+    bool counting_for_root;
+    bool stopping;
+
+    size_t n_staging, n_staged, n_attempts;
+    struct AttemptQueue staged;
+    uint64_t staged_since;             /* CLOCK_MONOTONIC, when the first of them came */
+    Attempt **group;                   /* being committed */
+    size_t n_group;
+};
+
+/* Planning (lifecycle-plan.c). 1: the attempt has something to do; 0: all is as it should be; negative errno. */
+int attempt_plan(Attempt *a);
+/* What a source is asked, from the attempt's parts. */
+void attempt_fill_request(Attempt *a, int64_t now);
+
+/* Carrying out (lifecycle-attempt.c). */
+Attempt *attempt_new(Lifecycle *l, Certificate *c, const char *event);
+Attempt *attempt_free(Attempt *a);
+DEFINE_CLEANUP(Attempt *, attempt_free);
+void attempt_start(Attempt *a);
+/* Ends an attempt that was not started, with its result. */
+void attempt_fail(Attempt *a);
+/* Answers and frees requests. */
+void requests_answer(Certificate *c, struct RequestQueue *requests, const Problem *problem);
+/* Counts the certificates that are to be signed again, while a new root is taken up. */
+void lifecycle_count_for_root(Lifecycle *l, Certificate *c);
+/* Commits a group of what is staged, if it is time. */
+void lifecycle_maybe_commit(Lifecycle *l);
+uint64_t lifecycle_monotonic(Lifecycle *l);
+void lifecycle_arm_retry(Lifecycle *l);
+int64_t seconds_now(void);

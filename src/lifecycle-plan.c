@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "lifecycle-internal.h"
+#include "util/text.h"
+
+/* Planning: what leads from what is to what is wanted. */
+
+static bool has_request(const struct RequestQueue *requests, RequestKind kind)
+{
+    Request *q;
+
+    STAILQ_FOREACH (q, requests, entry)
+        if (q->kind == kind)
+            return true;
+    return false;
+}
+
+/* -errno, or whether the record changes. */
+static int plan_registrations(Attempt *a)
+{
+    Request *q;
+    int dirty = 0, r;
+
+    STAILQ_FOREACH (q, &a->requests, entry)
+        if (q->kind == REQUEST_REGISTER) {
+            r = record_register(a->after, q->module, q->names, q->key_type);
+            if (r < 0)
+                return r;
+            dirty = 1;
+        } else if (q->kind == REQUEST_UNREGISTER)
+            dirty |= record_unregister(a->after, q->module);
+    return dirty;
+}
+
+/* Whether the chain in the local slot is what the authority would sign now, but for serial and dates. */
+static bool local_is_current(Lifecycle *l, const Attempt *a)
+{
+    const Certificate *c = a->certificate;
+    const Slot *slot = &a->after->slots[SOURCE_LOCAL];
+
+    if (!slot->chain || slot->broken || slot->chain->n_names != strv_length(a->names))
+        return false;
+    for (unsigned i = 0; i < slot->chain->n_names; i++)
+        if (!streq(slot->chain->names[i], a->names[i]))
+            return false;
+    return slot->chain->key_type == certificate_key_type(c, l->settings->key_type) &&
+           slot->purposes == c->wish.purposes && slot->root == l->root->record->slots[l->root->record->served].generation;
+}
+
+static int plan_upload(Lifecycle *l, Attempt *a)
+{
+    Certificate *best = l->observer->find_upload(a->certificate, l->userdata);
+    const Chain *had = a->after->slots[SOURCE_UPLOADED].chain;
+
+    if (!best) {
+        if (had)
+            record_clear_slot(a->after, SOURCE_UPLOADED);
+        return had != NULL;
+    }
+    if (had && !a->after->slots[SOURCE_UPLOADED].broken && streq(chain_leaf(had)->fingerprint, certificate_name(best)))
+        return 0;
+    a->upload = record_copy(best->record);
+    if (!a->upload)
+        return -ENOMEM;
+    a->source = SOURCE_UPLOADED;
+    return 1;
+}
+
+/* Whether the local root has to sign: nothing above it can be served, and what it signed is not there, not up to
+ * date, asked to be replaced, or due. */
+static int plan_local(Lifecycle *l, Attempt *a, int64_t now)
+{
+    bool reissue = has_request(&a->requests, REQUEST_REISSUE), renew = has_request(&a->requests, REQUEST_RENEW);
+    Candidate candidates[_SOURCE_MAX];
+    Choice choice;
+
+    if (reissue && a->after->slots[SOURCE_ACME].chain)
+        a->after->slots[SOURCE_ACME].withdrawn = true;
+    record_candidates(a->after, candidates);
+    choice = choose(candidates, a->names, now);
+    if (choice.source >= 0 && choice.source != SOURCE_LOCAL && choice.verdicts[choice.source] == VERDICT_USABLE)
+        return choice.source != a->after->served;
+    if (choice.source == SOURCE_LOCAL && !reissue && !renew && l->root->record->served >= 0 && local_is_current(l, a))
+        return choice.source != a->after->served;
+    a->source = SOURCE_LOCAL;
+    return 1;
+}
+
+void attempt_fill_request(Attempt *a, int64_t now)
+{
+    const Lifecycle *l = a->lifecycle;
+
+    a->request = (SourceRequest){
+        .names = a->names,
+        .key_type = certificate_key_type(a->certificate, l->settings->key_type),
+        .purposes = a->certificate->wish.purposes,
+        .lifetime = l->settings->leaf_lifetime,
+        .now = now,
+        .authority = a->authority,
+        .store = l->store,
+        .upload = a->upload,
+    };
+}
+
+static int plan_leaf(Lifecycle *l, Attempt *a, int64_t now)
+{
+    Certificate *c = a->certificate;
+    bool changed;
+    int r, dirty;
+
+    dirty = plan_registrations(a);
+    if (dirty < 0)
+        return dirty;
+    if (!c->wish.modules && a->after->n_registrations == 0) {
+        if (a->after->abandoned > 0 || !c->stored)
+            return dirty && c->stored;
+        a->after->abandoned = now;
+        return 1;
+    }
+    dirty |= a->after->abandoned > 0;
+    a->after->abandoned = 0;
+    r = certificate_update_names(c, a->after, &changed);
+    if (r < 0 && r != -E2BIG)
+        return r;
+    r = strv_copy(c->names, &a->names);
+    if (r >= 0)
+        r = plan_upload(l, a);
+    if (r >= 0 && a->source < 0) {
+        dirty |= r;
+        r = plan_local(l, a, now);
+    }
+    return r < 0 ? r : dirty | r;
+}
+
+static int plan_root(Lifecycle *l, Attempt *a, int64_t now)
+{
+    const Settings *s = l->settings;
+    bool wanted = has_request(&a->requests, REQUEST_REISSUE) || has_request(&a->requests, REQUEST_RENEW);
+
+    if (!wanted && certificate_choose(a->certificate, now).source >= 0)
+        return 0;
+    if (gethostname(a->host, sizeof(a->host)) < 0)
+        return -errno;
+    a->host[sizeof(a->host) - 1] = 0;
+    record_clear_slot(a->after, SOURCE_UPLOADED);
+    a->makes_root = true;
+    a->source = SOURCE_LOCAL;
+    a->authority = l->authority ? authority_ref(l->authority) : NULL;
+    a->root = (RootTemplate){
+        .key_type = s->root_key_type,
+        .lifetime = s->root_lifetime,
+        .host = a->host,
+        .organization = s->organization,
+        .constraints = s->constraints,
+        .now = now,
+    };
+    return 1;
+}
+
+int attempt_plan(Attempt *a)
+{
+    Lifecycle *l = a->lifecycle;
+    int64_t now = seconds_now();
+    int r = 0;
+
+    if (has_request(&a->requests, REQUEST_REMOVE)) {
+        a->removes = true;
+        return 1;
+    }
+    if (certificate_is_root(a->certificate))
+        r = plan_root(l, a, now);
+    else if (a->certificate->record->kind == RECORD_CERTIFICATE)
+        r = plan_leaf(l, a, now);
+    if (r >= 0 && a->source == SOURCE_LOCAL && !a->makes_root && l->authority)
+        a->authority = authority_ref(l->authority);
+    attempt_fill_request(a, now);
+    return r;
+}
+

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fixture.h"
+
+/* The service of fixture.h. */
+
+static void on_added(Certificate *c _unused_, void *userdata)
+{
+    Service *s = userdata;
+
+    s->n_added++;
+}
+
+static void on_removed(Certificate *c _unused_, void *userdata)
+{
+    Service *s = userdata;
+
+    s->n_removed++;
+}
+
+static void on_changed(Certificate *c _unused_, unsigned what, void *userdata)
+{
+    Service *s = userdata;
+
+    s->n_failures += (what & CHANGED_FAILURE) && c->record->failure.problem.code != PROBLEM_NONE;
+}
+
+static void on_chain_changed(Certificate *c, const char *previous, void *userdata)
+{
+    Service *s = userdata;
+
+    s->n_chain_changed++;
+    g_hash_table_insert(s->previous, g_strdup(certificate_name(c)), g_strdup(previous));
+}
+
+static void on_job(Job *j _unused_, void *userdata _unused_)
+{
+}
+
+static void on_job_removed(Job *j, void *userdata)
+{
+    Service *s = userdata;
+
+    s->n_job_removed++;
+    s->last_job_state = j->state;
+    g_free(s->last_job_problem);
+    s->last_job_problem = g_strdup(j->problem.text);
+}
+
+static void on_counts(void *userdata _unused_)
+{
+}
+
+static const ManagerObserver observer = {
+    .certificate_added = on_added,
+    .certificate_removed = on_removed,
+    .certificate_changed = on_changed,
+    .chain_changed = on_chain_changed,
+    .job_added = on_job,
+    .job_changed = on_job,
+    .job_removed = on_job_removed,
+    .counts_changed = on_counts,
+};
+
+void service_init(Service *s)
+{
+    *s = (Service){ .state = folder_new(), .config = folder_new() };
+    s->directories[0] = s->config.path;
+    s->previous = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_assert_cmpint(sd_event_new(&s->event), ==, 0);
+}
+
+void service_done(Service *s)
+{
+    service_stop(s);
+    sd_event_unref(s->event);
+    g_hash_table_unref(s->previous);
+    g_free(s->last_job_problem);
+    folder_done(&s->state);
+    folder_done(&s->config);
+}
+
+void service_start(Service *s)
+{
+    ManagerOptions options = { s->state.path, s->directories };
+    _cleanup_problem_ Problem problem = {};
+    int r = manager_new(s->event, &options, &s->manager, &problem);
+
+    if (r < 0)
+        g_error("the service does not start: %s", problem.text);
+    manager_observe(s->manager, &observer, s);
+}
+
+void service_stop(Service *s)
+{
+    if (s->manager)
+        s->manager = manager_free(s->manager);
+}
+
+static bool is_idle(void *userdata)
+{
+    Service *s = userdata;
+
+    return manager_is_idle(s->manager);
+}
+
+void service_settle(Service *s)
+{
+    loop_until(s->event, is_idle, s);
+}
+
+void service_settle_to(Service *s, size_t n_certificates)
+{
+    service_settle(s);
+    g_assert_cmpuint(manager_n_certificates(s->manager), ==, n_certificates);
+}
+
+Certificate *service_find(Service *s, const char *name)
+{
+    Certificate *c = manager_find(s->manager, name);
+
+    if (!c)
+        g_error("there is no certificate %s", name);
+    return c;
+}
+
+const char *service_fingerprint(Service *s, const char *name)
+{
+    const Chain *chain = certificate_chain(service_find(s, name));
+
+    return chain ? chain_leaf(chain)->fingerprint : NULL;
+}
+
+/* Calls that are waited for. */
+
+typedef struct Waited {
+    unsigned n;
+    size_t n_served;
+    ProblemCode code;
+} Waited;
+
+static void on_done(Certificate *c _unused_, const Problem *problem, void *userdata)
+{
+    Waited *w = userdata;
+
+    w->n++;
+    w->code = problem->code;
+}
+
+static void on_upload_done(Certificate *const *served _unused_, size_t n, const Problem *problem, void *userdata)
+{
+    Waited *w = userdata;
+
+    w->n++;
+    w->n_served = n;
+    w->code = problem->code;
+    if (problem->code != PROBLEM_NONE)
+        g_test_message("%s", problem->text);
+}
+
+static bool is_done(void *userdata)
+{
+    return ((Waited *)userdata)->n > 0;
+}
+
+static ProblemCode finish(Service *s, Waited *w, int r, Problem *problem)
+{
+    if (r < 0) {
+        w->code = problem->code;
+        g_assert_cmpint(w->code, !=, PROBLEM_NONE);
+        problem_clear(problem);
+        return w->code;
+    }
+    loop_until(s->event, is_done, w);
+    g_assert_cmpuint(w->n, ==, 1);
+    return w->code;
+}
+
+ProblemCode service_register(Service *s, const char *module, const char *name, char *const *names, KeyType type)
+{
+    Problem problem = {};
+    Waited w = {};
+
+    return finish(s, &w, manager_register(s->manager, module, name, names, type, on_done, &w, &problem), &problem);
+}
+
+ProblemCode service_unregister(Service *s, const char *module, const char *name)
+{
+    Problem problem = {};
+    Waited w = {};
+
+    return finish(s, &w, manager_unregister(s->manager, module, name, on_done, &w, &problem), &problem);
+}
+
+static bool has_no_job(void *userdata)
+{
+    return !((Certificate *)userdata)->job;
+}
+
+JobState service_reissue(Service *s, Certificate *c)
+{
+    _cleanup_problem_ Problem problem = {};
+    Job *job;
+
+    g_assert_cmpint(manager_reissue(s->manager, c, &job, &problem), ==, 0);
+    loop_until(s->event, has_no_job, c);
+    return s->last_job_state;
+}
+
+ProblemCode service_upload(Service *s, const char *target, const char *pem, size_t *ret_served)
+{
+    Certificate *c = target ? service_find(s, target) : NULL;
+    Problem problem = {};
+    Waited w = {};
+    ProblemCode code = finish(s, &w, manager_upload(s->manager, c, pem, on_upload_done, &w, &problem), &problem);
+
+    if (ret_served)
+        *ret_served = w.n_served;
+    return code;
+}
+
+ProblemCode service_remove_upload(Service *s, const char *fingerprint)
+{
+    Problem problem = {};
+    Waited w = {};
+
+    return finish(s, &w, manager_remove_upload(s->manager, fingerprint, on_upload_done, &w, &problem), &problem);
+}
