@@ -6,6 +6,7 @@
 
 #include "lifecycle-internal.h"
 #include "util/log.h"
+#include "util/text.h"
 
 #define RETRY_USEC  (30 * 1000000ULL) /* after a failure, while a certificate has no chain */
 #define WORKERS_MIN 2

@@ -205,57 +205,68 @@ int bio_to_text(BIO *bio, char **ret)
 }
 
 /* DER is written from its end, where every length is known when its head is due. */
-static uint8_t *put_before(uint8_t *at, const void *data, size_t size)
+typedef struct DerWriter {
+    uint8_t data[2 * POINT_MAX + 64];
+    size_t at; /* what is written begins here */
+} DerWriter;
+
+static void put(DerWriter *w, const void *data, size_t size)
 {
-    return memcpy(at - size, data, size);
+    w->at -= size;
+    memcpy(w->data + w->at, data, size);
 }
 
-static uint8_t *put_head(uint8_t *at, uint8_t tag, size_t size)
+static size_t written(const DerWriter *w)
 {
-    uint8_t head[] = { tag, 0x81, (uint8_t)size };
+    return sizeof(w->data) - w->at;
+}
+
+static void put_head(DerWriter *w, uint8_t tag, size_t size)
+{
+    const uint8_t small[] = { tag, (uint8_t)size }, large[] = { tag, 0x81, (uint8_t)size };
 
     if (size > 127)
-        return put_before(at, head, 3);
-    head[1] = (uint8_t)size;
-    return put_before(at, head, 2);
+        put(w, large, sizeof(large));
+    else
+        put(w, small, sizeof(small));
 }
 
 /* PrivateKeyInfo (RFC 5958) with an ECPrivateKey (RFC 5915) that has no parameters but has the point. */
-static size_t put_private_key_info(const Key *k, uint8_t *end)
+static void put_private_key_info(DerWriter *w, const Key *k)
 {
     static const uint8_t p256[] = { 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
                                     0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 };
     static const uint8_t p384[] = { 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
                                     0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22 };
+    static const uint8_t version_0[] = { 0x02, 0x01, 0x00 }, version_1[] = { 0x02, 0x01, 0x01 }, no_unused_bits[] = { 0 };
     size_t n = k->curve->scalar_size, m = 1 + 2 * n;
-    bool is_p256 = k->curve->type == KEY_TYPE_ECDSA_P256;
-    uint8_t *at = end;
 
-    at = put_before(at, k->point, m);
-    at = put_before(at, "", 1); /* no unused bits */
-    at = put_head(at, 0x03, m + 1);
-    at = put_head(at, 0xa1, (size_t)(end - at));
-    at = put_before(at, k->scalar, n);
-    at = put_head(at, 0x04, n);
-    at = put_before(at, "\x02\x01\x01", 3);
-    at = put_head(at, 0x30, (size_t)(end - at));
-    at = put_head(at, 0x04, (size_t)(end - at));
-    at = is_p256 ? put_before(at, p256, sizeof(p256)) : put_before(at, p384, sizeof(p384));
-    at = put_before(at, "\x02\x01", 3); /* version 0; the literal's own NUL is its value */
-    at = put_head(at, 0x30, (size_t)(end - at));
-    return (size_t)(end - at);
+    put(w, k->point, m);
+    put(w, no_unused_bits, 1);
+    put_head(w, 0x03, m + 1);
+    put_head(w, 0xa1, written(w));
+    put(w, k->scalar, n);
+    put_head(w, 0x04, n);
+    put(w, version_1, sizeof(version_1));
+    put_head(w, 0x30, written(w));
+    put_head(w, 0x04, written(w));
+    if (k->curve->type == KEY_TYPE_ECDSA_P256)
+        put(w, p256, sizeof(p256));
+    else
+        put(w, p384, sizeof(p384));
+    put(w, version_0, sizeof(version_0));
+    put_head(w, 0x30, written(w));
 }
 
 int key_to_pem(const Key *k, char **ret)
 {
-    uint8_t der[2 * POINT_MAX + 64];
-    size_t size;
+    DerWriter w = { .at = sizeof(w.data) };
 
     if (!k->curve)
         return pkey_to_pem(k->pkey, ret);
-    size = put_private_key_info(k, der + sizeof(der));
-    *ret = pem_encode("PRIVATE KEY", der + sizeof(der) - size, size);
-    explicit_bzero(der, sizeof(der));
+    put_private_key_info(&w, k);
+    *ret = pem_encode("PRIVATE KEY", w.data + w.at, written(&w));
+    explicit_bzero(&w, sizeof(w));
     return *ret ? 0 : -ENOMEM;
 }
 

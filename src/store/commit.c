@@ -104,11 +104,6 @@ static int write_generation(int fd, const StoreChange *c, const char *name)
     return r;
 }
 
-static const char *record_file(const StoreChange *c)
-{
-    return c->fresh ? RECORD_FILE : RECORD_FILE_NEW;
-}
-
 static int write_record(int fd, const StoreChange *c)
 {
     _cleanup_free_ char *former = NULL, *text = NULL;
@@ -121,9 +116,9 @@ static int write_record(int fd, const StoreChange *c)
         r = -E2BIG;
     if (r < 0)
         return r;
-    r = fs_create_at(fd, record_file(c), text, strlen(text), false);
-    if (r == -EEXIST && unlinkat(fd, record_file(c), 0) >= 0)
-        r = fs_create_at(fd, record_file(c), text, strlen(text), false);
+    r = fs_create_at(fd, RECORD_FILE_NEW, text, strlen(text), false);
+    if (r == -EEXIST && unlinkat(fd, RECORD_FILE_NEW, 0) >= 0)
+        r = fs_create_at(fd, RECORD_FILE_NEW, text, strlen(text), false);
     return r;
 }
 
@@ -220,7 +215,7 @@ static int sync_staged(Store *s, const StoreChange *c)
     if (r >= 0 && c->bundle)
         r = sync_generation(fd, c->record->kind, c->record->slots[c->source].generation);
     if (r >= 0)
-        r = sync_file_at(fd, record_file(c));
+        r = sync_file_at(fd, RECORD_FILE_NEW);
     if (r >= 0 && fsync(fd) < 0)
         r = -errno;
     return r < 0 || !c->fresh ? r : fs_fsync_directory_at(s->fd, object_parent(c->record->kind));
@@ -309,7 +304,7 @@ static int switch_one(Store *s, const StoreChange *c)
     r = store_open_object(s, c->record->kind, c->record->name, &fd);
     if (r < 0)
         return r;
-    if (!c->fresh && renameat(fd, RECORD_FILE_NEW, fd, RECORD_FILE) < 0)
+    if (renameat(fd, RECORD_FILE_NEW, fd, RECORD_FILE) < 0)
         return -errno;
     return c->switches ? switch_link(fd, c) : 0;
 }

@@ -397,6 +397,9 @@ int store_load(Store *s, StoreVisit visit, void *userdata)
             log_notice("%s: the index cannot be used (%s) and is made again from the files.", s->path, strerror(-r));
         r = load_slowly(&l);
     }
+    /* A switch that a crash of this program left behind may not be on disk yet; what is shown from now on has to be. */
+    if (r >= 0 && l.n_reloaded > 0 && syncfs(s->fd) < 0)
+        r = -errno;
     if (r >= 0)
         r = begin_journal_anew(s);
     for (size_t i = 0; i < ELEMENTSOF(order) && r >= 0; i++)

@@ -355,9 +355,7 @@ void fixture_start_daemon(Fixture *f, unsigned flags)
                     *preload = g_strdup_printf("LD_PRELOAD=%s/hold-disk.so", f->directory), *asan = NULL;
     const char *const argv[] = { program, state, config, flags & FIXTURE_IDLE_EXIT ? NULL : "--no-idle-exit", NULL };
     const char *env[] = { address, NULL, NULL, NULL, NULL }, *options = g_getenv("ASAN_OPTIONS");
-    int was = f->daemon_log ? 0 : 0;
 
-    (void)was;
     asan = g_strdup_printf("ASAN_OPTIONS=verify_asan_link_order=0:%s", options ? options : "");
     if (flags & FIXTURE_HOLD_DISK) {
         env[1] = hold;

@@ -7,9 +7,6 @@
 /* Preloaded into the daemon: a flush to disk does not return while the file $HOLD_DISK exists. So a test has work
  * under way for as long as it needs, whatever the machine's speed. */
 
-int fsync(int fd);
-int fdatasync(int fd);
-int syncfs(int fd);
 
 static int flush(long call, int fd)
 {

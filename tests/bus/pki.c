@@ -2,7 +2,9 @@
 #include "pki.h"
 
 #include <gio/gio.h>
+#include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "files.h"
 #include "process.h"

@@ -97,6 +97,8 @@ class Seen:
     def lost(self, fingerprints, where):
         wrong = []
         for key in self.last:
+            if where == "bus" and key[0] == "upload":
+                continue
             if key not in fingerprints:
                 wrong.append(f"{where}: {key} has no chain any more")
             elif fingerprints[key] in self.older.get(key, ()):
@@ -175,9 +177,9 @@ def register(operation, service, seen, view):
 
 
 def unregister(operation, service, seen, view):
+    seen.last.pop(("certificate", REGISTERED), None)  # from now on it may be gone
     service.call(PATH, MANAGER, "Unregister", "ss", "caller", REGISTERED)
     seen.modules[REGISTERED] = False
-    seen.last.pop(("certificate", REGISTERED), None)
 
 
 def upload(operation, service, seen, view):
@@ -257,6 +259,15 @@ class Workshop:
     def start(self, path, operation, first_order="pass"):
         return Service(self.bus, self.programs, path, self.config(operation), first_order)
 
+    def local_chains(self, state):
+        return [(key, generation) for key, generation in state.served.items()
+                if key[0] == "certificate" and generation.fingerprint not in self.chains.fingerprints]
+
+    def find_strangers(self, state):
+        """Chains that the root did not sign."""
+        return [key for key, generation in self.local_chains(state)
+                if ROOT not in state.served or not leads_to(generation, state.served[ROOT].leaf)]
+
     def recover(self, operation, path, seen, old_root=None):
         """Starts the service again on what an interruption left. Returns (wrong, seconds until all is well)."""
         begin = time.monotonic()
@@ -267,12 +278,12 @@ class Workshop:
             view = View(service)
             wrong += seen.lost_on_bus(service, view)
             names = operation.names + [n for n, registered in seen.modules.items() if registered]
-            while not view.is_settled(names):
+            while not view.is_settled(names) or self.find_strangers(State(path)):
                 if time.monotonic() - begin > PATIENCE:
                     wrong.append("it does not heal: " + repr(
                         {n: (str(p["State"]), str(p["Issuer"])) for n, p in view.certificates.items()}))
                     break
-                time.sleep(0.005)
+                time.sleep(0.01)
                 view = View(service)
             seconds = time.monotonic() - begin
             wrong += seen.lost_on_bus(service, view)
@@ -285,14 +296,10 @@ class Workshop:
             wrong.append(f"the service after it: {service.ending()}")
         after = State(path)
         wrong += [f"after healing: {w}" for w in after.wrong] + seen.lost(after.fingerprints(), "after healing")
-        if ROOT not in after.served:
-            wrong.append("after healing: there is no root")
-        for key, generation in after.served.items() if not wrong else ():
-            local = key[0] == "certificate" and generation.fingerprint not in self.chains.fingerprints
-            if local and not leads_to(generation, after.served[ROOT].leaf):
-                wrong.append(f"after healing: {key} is not signed by the root")
-            if local and key[1] in operation.names and old_root and not leads_to(generation, old_root):
-                wrong.append(f"after healing: {key} is not accepted by those who trust the former root alone")
+        wrong += [f"after healing: {key} is not signed by the root" for key in self.find_strangers(after)]
+        if old_root:
+            wrong += [f"after healing: {key} is not accepted by those who trust the former root alone"
+                      for key, generation in self.local_chains(after) if not leads_to(generation, old_root)]
         if wrong:
             wrong.append("messages: " + service.messages().replace("\n", " | "))
         return wrong, seconds, after

@@ -213,7 +213,7 @@ bool pair_is_whole(const Folder *f, const char *path, RecordKind kind)
     g_autofree char *leaf = folder_read(f, leaf_path), *key = folder_read(f, key_path);
     STACK_OF(X509) *l = NULL;
     EVP_PKEY *pkey = NULL;
-    bool whole = leaf && key && x509_list_from_pem(leaf, &l) >= 0 && key_from_pem(key, &pkey) >= 0 &&
+    bool whole = leaf && key && x509_list_from_pem(leaf, &l) >= 0 && pkey_from_pem(key, &pkey) >= 0 &&
                  X509_check_private_key(sk_X509_value(l, 0), pkey) == 1;
 
     (void)openssl_error();

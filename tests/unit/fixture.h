@@ -2,6 +2,10 @@
 #pragma once
 
 #include <glib.h>
+/* GLib has its own; ours are wanted, so this file stands first in each test. */
+#undef MIN
+#undef MAX
+
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <systemd/sd-event.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "core/choose.h"
-
 #include "fixture.h"
+
+#include "core/choose.h"
 
 /* Every combination of sources and reasons, against an oracle that is written down as DESIGN says it: the first usable
  * source in order of precedence; failing that, the first that is only about to expire. */
