@@ -161,10 +161,6 @@ void store_discard(Store *s, StoreChange *c)
 
     if (c->removes || !path)
         return;
-    if (c->fresh) {
-        (void)fs_remove_tree_at(s->fd, path);
-        return;
-    }
     if (fs_open_directory_at(s->fd, path, &fd) < 0)
         return;
     (void)unlinkat(fd, RECORD_FILE_NEW, 0);
@@ -172,6 +168,8 @@ void store_discard(Store *s, StoreChange *c)
         generation_name(c->record->slots[c->source].generation, name);
         (void)fs_remove_tree_at(fd, name);
     }
+    if (c->fresh)
+        (void)unlinkat(s->fd, path, AT_REMOVEDIR); /* if nothing else is in it */
 }
 
 /* Flushing. A group of few is flushed file by file, so that it does not wait for what others wrote to the file

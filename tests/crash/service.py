@@ -78,8 +78,9 @@ class Bus:
         with open(config, "w") as f:
             f.write(BUS_CONFIG.format(path=socket))
         self.address = "unix:path=" + socket
-        self.daemon = subprocess.Popen(["dbus-daemon", "--config-file=" + config, "--nofork", "--nopidfile",
-                                        "--print-address"], stdout=subprocess.PIPE)
+        with open(os.path.join(folder, "bus.log"), "wb") as log:
+            self.daemon = subprocess.Popen(["dbus-daemon", "--config-file=" + config, "--nofork", "--nopidfile",
+                                            "--print-address"], stdout=subprocess.PIPE, stderr=log)
         self.daemon.stdout.readline()
         self.polkit = subprocess.Popen([sys.executable, "-B", __file__, self.address], stdout=subprocess.PIPE)
         if not self.polkit.stdout.readline():

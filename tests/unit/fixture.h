@@ -25,6 +25,13 @@
 /* Starts the test framework and keeps the log quiet. */
 void fixture_init(int *argc, char ***argv);
 
+/* Notes a failure and goes on, for tables. */
+#define note_failure(...)                                                                                   \
+    do {                                                                                                    \
+        g_test_message(__VA_ARGS__);                                                                        \
+        g_test_fail();                                                                                      \
+    } while (0)
+
 /* Folders and files. */
 typedef struct Folder {
     char *path;

@@ -231,12 +231,9 @@ static void test_next_change(void)
             g_assert_cmpint(next, >, at);
             for (int64_t t = at + 1; t < MIN(next, end); t++)
                 g_assert_true(same_choice(c, at, t));
-            if (next < end) {
-                changes++;
-                /* the margin of a chain that is shorter than it begins before the chain does, and changes nothing */
-                if (!same_choice(c, at, next))
-                    changes++;
-            }
+            /* the margin of a chain that is shorter than it begins before the chain does, which changes nothing */
+            if (next < end)
+                changes += !same_choice(c, next - 1, next);
             at = next;
         }
         for (Source s = 0; s < _SOURCE_MAX; s++)
