@@ -109,13 +109,13 @@ bool certificate_is_wanted(const Certificate *c)
     return c->wish.modules || c->record->n_registrations > 0;
 }
 
-KeyType certificate_key_type(const Certificate *c, KeyType otherwise)
+KeyType certificate_key_type(const Certificate *c, const Record *rec, KeyType otherwise)
 {
     if (c->wish.key_type >= 0)
         return c->wish.key_type;
-    for (size_t i = 0; i < c->record->n_registrations; i++)
-        if (c->record->registrations[i].key_type >= 0)
-            return c->record->registrations[i].key_type;
+    for (size_t i = 0; i < rec->n_registrations; i++)
+        if (rec->registrations[i].key_type >= 0)
+            return rec->registrations[i].key_type;
     return otherwise;
 }
 

@@ -96,7 +96,8 @@ int64_t certificate_next_renewal(const Certificate *c);
 Choice certificate_choose(const Certificate *c, int64_t now);
 /* Whether a module file or a registration asks for it. */
 bool certificate_is_wanted(const Certificate *c);
-KeyType certificate_key_type(const Certificate *c, KeyType otherwise);
+/* rec is its record as it is, or as it shall be. */
+KeyType certificate_key_type(const Certificate *c, const Record *rec, KeyType otherwise);
 /* Who uses it; newly allocated. */
 int certificate_modules(const Certificate *c, char ***ret);
 /* Works names out anew from record, wishes and registrations of rec (mostly c->record); *ret_changed tells

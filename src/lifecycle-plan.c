@@ -44,7 +44,7 @@ static bool local_is_current(Lifecycle *l, const Attempt *a)
     for (unsigned i = 0; i < slot->chain->n_names; i++)
         if (!streq(slot->chain->names[i], a->names[i]))
             return false;
-    return slot->chain->key_type == certificate_key_type(c, l->settings->key_type) &&
+    return slot->chain->key_type == certificate_key_type(c, a->after, l->settings->key_type) &&
            slot->purposes == c->wish.purposes && slot->root == l->root->record->slots[l->root->record->served].generation;
 }
 
@@ -93,7 +93,7 @@ void attempt_fill_request(Attempt *a, int64_t now)
 
     a->request = (SourceRequest){
         .names = a->names,
-        .key_type = certificate_key_type(a->certificate, l->settings->key_type),
+        .key_type = certificate_key_type(a->certificate, a->after, l->settings->key_type),
         .purposes = a->certificate->wish.purposes,
         .lifetime = l->settings->leaf_lifetime,
         .now = now,

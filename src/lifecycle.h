@@ -74,6 +74,9 @@ void lifecycle_fail_waiting(Lifecycle *l, Certificate *c, const Problem *problem
 bool lifecycle_cancel(Lifecycle *l, Certificate *c, RequestDone done, void *userdata);
 /* Stores a chain from elsewhere in a new upload's object. Takes the bundle. */
 int lifecycle_add_upload(Lifecycle *l, Certificate *upload, Bundle *bundle, RequestDone done, void *userdata);
+/* Compares what is served with its files, in the background; what is damaged is put right. For many certificates in one
+ * go: those that something is being done with are passed over. The array is borrowed until it returns. */
+int lifecycle_check(Lifecycle *l, Certificate *const *certificates, size_t n);
 /* Changes under way. */
 size_t lifecycle_busy(const Lifecycle *l);
 /* Runs a task in the workers, or in the thread that owns the disk; see util/workers.h. The userdata of done is

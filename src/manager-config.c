@@ -116,13 +116,22 @@ static int canonical_names(char *const *names, char ***ret, Problem *problem)
     return 0;
 }
 
+int manager_check_module(const char *module, Problem *problem)
+{
+    if (module_name_is_valid(module))
+        return 0;
+    return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
+                       "The module's name is not valid; it consists of letters, digits, \"-\", \"_\" and \".\", begins "
+                       "with a letter or digit, and has at most %d bytes.",
+                       LIMIT_MODULE_NAME);
+}
+
 static int check_register(Manager *m, const char *module, KeyType key_type, size_t n_names, bool fresh, Problem *problem)
 {
-    if (!module_name_is_valid(module))
-        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
-                           "The module's name is not valid; it consists of letters, digits, \"-\", \"_\" and \".\", begins "
-                           "with a letter or digit, and has at most %d bytes.",
-                           LIMIT_MODULE_NAME);
+    int r = manager_check_module(module, problem);
+
+    if (r < 0)
+        return r;
     if (key_type != _KEY_TYPE_INVALID && !key_type_suits_leaf(key_type))
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "No leaf is made with a key of this type.");
     if (n_names >= LIMIT_NAMES)

@@ -25,6 +25,8 @@ struct Manager {
     uint64_t last_job;
 
     sd_event_source *index_timer; /* runs out a while after the last change */
+    sd_event_source *check_timer; /* for the look at the files after the start */
+    char *checked;                /* name of the certificate that was looked at last */
     sd_event_source *wake_timer;  /* when something is due */
     bool index_being_written;
     bool loading;

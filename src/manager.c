@@ -15,6 +15,9 @@
 
 #define INDEX_WAIT_USEC (2 * 1000000ULL)
 #define WAKE_MAX_SEC    3600
+#define CHECK_WAIT_USEC  (5 * 1000000ULL)
+#define CHECK_PAUSE_USEC (20 * 1000ULL)
+#define CHECKED_AT_ONCE  32
 #define ABANDONED_SEC   (30 * 86400LL) /* files of a name that nobody wants any more are kept this long */
 
 static int64_t now_seconds(void)
@@ -273,6 +276,27 @@ bool manager_is_idle(Manager *m)
     return true;
 }
 
+/* After the start every certificate's files are looked at once, a few at a time. */
+
+static int on_check(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+{
+    Certificate *some[CHECKED_AT_ONCE], *c;
+    Manager *m = userdata;
+    size_t n = 0;
+
+    if (m->checked)
+        HASH_FIND_STR(m->certificates, m->checked, c);
+    else
+        c = NULL;
+    for (c = c ? c->hh.next : m->certificates; c && n < CHECKED_AT_ONCE; c = c->hh.next)
+        some[n++] = c;
+    free(m->checked);
+    m->checked = n > 0 ? strdup(certificate_name(some[n - 1])) : NULL;
+    if (!m->checked || lifecycle_check(m->lifecycle, some, n) < 0)
+        return 0;
+    return arm(m, m->check_timer, CHECK_PAUSE_USEC);
+}
+
 /* What the passing of time brings. */
 
 static int64_t next_change(Manager *m, int64_t now)
@@ -476,7 +500,8 @@ static int manager_start(Manager *m, const ManagerOptions *options, Problem *pro
 {
     int r;
 
-    if ((r = add_timer(m, &m->index_timer, on_index_timer)) < 0 || (r = add_timer(m, &m->wake_timer, on_wake)) < 0)
+    if ((r = add_timer(m, &m->index_timer, on_index_timer)) < 0 || (r = add_timer(m, &m->wake_timer, on_wake)) < 0 ||
+        (r = add_timer(m, &m->check_timer, on_check)) < 0)
         return r;
     r = store_open(options->state, &m->store, problem);
     if (r >= 0)
@@ -498,6 +523,7 @@ static int manager_start(Manager *m, const ManagerOptions *options, Problem *pro
     manager_reload(m);
     lifecycle_settle(m->lifecycle, m->root);
     arm_wake(m);
+    (void)arm(m, m->check_timer, CHECK_WAIT_USEC);
     if (store_index_is_stale(m->store))
         manager_note_change(m);
     return 0;
@@ -580,6 +606,8 @@ Manager *manager_free(Manager *m)
     store_close(m->store);
     sd_event_source_disable_unref(m->index_timer);
     sd_event_source_disable_unref(m->wake_timer);
+    sd_event_source_disable_unref(m->check_timer);
+    free(m->checked);
     sd_event_unref(m->event);
     free(m);
     return NULL;

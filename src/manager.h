@@ -54,6 +54,9 @@ size_t manager_n_jobs(const Manager *m);
 /* When the next renewal is due; 0: never. */
 int64_t manager_next_wake(Manager *m);
 
+/* Whether a module can have this name; -EINVAL. */
+int manager_check_module(const char *module, Problem *problem);
+
 /* Changing. What comes later is told by done, exactly once; a negative value means that it will not be called. */
 int manager_register(Manager *m, const char *module, const char *name, char *const *names, KeyType key_type,
                      RequestDone done, void *userdata, Problem *problem);

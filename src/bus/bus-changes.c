@@ -91,6 +91,18 @@ static void tell_counts(Bus *b)
                                          "RootFingerprint", "NextWake", NULL);
 }
 
+static void tell_job(Bus *b, const char *path, const char *result)
+{
+    (void)sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "JobRemoved", "os", path, result);
+}
+
+static void tell_root_job(Bus *b)
+{
+    _cleanup_free_ char *path = TAKE_PTR(b->root_job);
+
+    tell_job(b, path, b->root_job_result);
+}
+
 static int on_changes(sd_event_source *s, void *userdata)
 {
     Bus *b = userdata;
@@ -104,6 +116,8 @@ static int on_changes(sd_event_source *s, void *userdata)
     }
     if (b->counts_changed)
         tell_counts(b);
+    if (b->root_job)
+        tell_root_job(b);
     return 0;
 }
 
@@ -141,7 +155,7 @@ void bus_flush_certificate(Bus *b, Certificate *c)
 
 bool bus_has_changes(const Bus *b)
 {
-    return b->changes || b->counts_changed;
+    return b->changes || b->counts_changed || b->root_job;
 }
 
 static void on_certificate_added(Certificate *c, void *userdata)
@@ -216,7 +230,8 @@ static void on_job_changed(Job *j, void *userdata)
         (void)sd_bus_emit_properties_changed(b->bus, path, INTERFACE_JOB, "State", "Progress", "Step", NULL);
 }
 
-/* Whoever waits for the job finds what came of it already told. The object has left the manager's table, so that
+/* Whoever waits for the job finds what came of it already told; what a new root brings is told of many certificates.
+ * The object has left the manager's table, so that
  * sd-bus cannot list its interfaces any more. */
 static void on_job_removed(Job *j, void *userdata)
 {
@@ -225,9 +240,17 @@ static void on_job_removed(Job *j, void *userdata)
 
     if (!path)
         return;
+    (void)sd_bus_emit_interfaces_removed(b->bus, path, "org.freedesktop.DBus.Peer", "org.freedesktop.DBus.Introspectable",
+                                         "org.freedesktop.DBus.Properties", INTERFACE_JOB, NULL);
+    if (j->kind == JOB_ROOT) {
+        free(b->root_job);
+        b->root_job = TAKE_PTR(path);
+        b->root_job_result = job_state_to_string(j->state);
+        wake(b);
+        return;
+    }
     bus_flush_certificate(b, j->certificate);
-    (void)sd_bus_emit_interfaces_removed(b->bus, path, INTERFACE_JOB, NULL);
-    (void)sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "JobRemoved", "os", path, job_state_to_string(j->state));
+    tell_job(b, path, job_state_to_string(j->state));
 }
 
 const ManagerObserver bus_observer = {
@@ -259,5 +282,6 @@ void bus_changes_done(Bus *b)
         HASH_DEL(b->changes, change);
         free(change);
     }
+    free(b->root_job);
     sd_event_source_disable_unref(b->changes_source);
 }

@@ -31,6 +31,8 @@ struct Bus {
 
     Change *changes;              /* to be told of, by certificate */
     bool counts_changed;
+    char *root_job;               /* path of the root's job, whose end is told when all changes are */
+    const char *root_job_result;
     sd_event_source *changes_source;
 
     size_t n_calls;               /* that are not answered yet */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "bus/bus-internal.h"
+#include "core/name.h"
 #include "crypto/export.h"
 #include "util/text.h"
 
@@ -88,16 +89,34 @@ static int read_key_type(const char *text, sd_bus_error *error, KeyType *ret)
     return 0;
 }
 
+/* In canonical form before anybody is asked: a rule of polkit's that names a name must not be passed by with another
+ * spelling of it. */
+static int read_module_and_name(sd_bus_message *m, const char **ret_module, char **ret_name, sd_bus_error *error)
+{
+    _cleanup_problem_ Problem problem = {};
+    const char *name;
+    int r;
+
+    r = sd_bus_message_read(m, "ss", ret_module, &name);
+    if (r < 0)
+        return r;
+    r = manager_check_module(*ret_module, &problem);
+    if (r >= 0)
+        r = name_canonicalize(name, ret_name, &problem);
+    return r < 0 ? error_set_problem(error, &problem) : 0;
+}
+
 static int method_register(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
-    const char *module, *name, *type_text = NULL;
+    const char *module, *type_text = NULL;
+    _cleanup_free_ char *name = NULL;
     _cleanup_strv_ char **names = NULL;
     const OptionRow rows[] = { { "names", 'a', &names }, { "key-type", 's', &type_text }, {} };
     _cleanup_call_ Call *call = NULL;
     KeyType type;
     int r;
 
-    r = sd_bus_message_read(m, "ss", &module, &name);
+    r = read_module_and_name(m, &module, &name, error);
     if (r >= 0)
         r = read_options(m, rows, error);
     if (r >= 0)
@@ -123,11 +142,12 @@ static void on_unregistered(Certificate *c _unused_, const Problem *problem, voi
 
 static int method_unregister(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
+    _cleanup_free_ char *name = NULL;
     _cleanup_call_ Call *call = NULL;
-    const char *module, *name;
+    const char *module;
     int r;
 
-    r = sd_bus_message_read(m, "ss", &module, &name);
+    r = read_module_and_name(m, &module, &name, error);
     if (r >= 0)
         r = call_begin(m, name, module, error, &call);
     if (r <= 0)

@@ -130,7 +130,8 @@ static int on_job_changed(sd_bus_message *m, void *userdata, sd_bus_error *error
     return 0;
 }
 
-Exit job_watch_begin(JobWatch *w, Session *s)
+/* The steps of many jobs would be too much to tell. */
+Exit job_watch_begin(JobWatch *w, Session *s, bool many)
 {
     int r;
 
@@ -138,7 +139,7 @@ Exit job_watch_begin(JobWatch *w, Session *s)
     w->progress = !s->json && isatty(STDERR_FILENO);
     r = sd_bus_match_signal(s->bus, NULL, SERVICE, MANAGER_PATH, MANAGER_INTERFACE, "JobRemoved",
                             on_job_removed, w);
-    if (r >= 0)
+    if (r >= 0 && !many)
         r = sd_bus_add_match(s->bus, NULL,
                              "type='signal',sender='" SERVICE "',interface='" PROPERTIES_INTERFACE "',"
                              "member='PropertiesChanged',path_namespace='" JOB_PREFIX "',"

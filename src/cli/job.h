@@ -26,7 +26,7 @@ typedef struct JobWatch {
     Job *jobs;   /* sorted by path once wait begins */
     size_t n_jobs, n_running;
     bool gone;                     /* the service left the bus */
-    bool progress;                 /* show the steps of the only job */
+    bool progress;                 /* show the steps of the only job on the terminal */
     char *step;                    /* shown last */
     char *error_code, *error_text; /* of the only job, if it said so itself */
 } JobWatch;
@@ -34,7 +34,7 @@ typedef struct JobWatch {
 void job_watch_done(JobWatch *w);
 #define _cleanup_jobs_ _cleanup_(job_watch_done)
 
-Exit job_watch_begin(JobWatch *w, Session *s);
+Exit job_watch_begin(JobWatch *w, Session *s, bool many);
 Exit job_watch_add(JobWatch *w, const char *path);
 Exit job_watch_wait(JobWatch *w, sd_bus_message *reply);
 

@@ -21,7 +21,7 @@ static const Verb verbs[] = {
       N_("Write the chain that is served, without its key") },
     { "export-root", 0, 1, OPTION_FORMAT | OPTION_OUTPUT, verb_export_root,
       "[NAME] [--format=pem|der] [--output=FILE]", N_("Write the root that clients have to trust") },
-    { "upload", 1, 2, OPTION_ROOT, verb_upload, "[NAME | --root] FILE",
+    { "upload", 1, 2, 0, verb_upload, "[NAME] FILE",
       N_("Give a chain and its key (PEM text; - is standard input)") },
     { "uploads", 0, 0, 0, verb_uploads, "", N_("List the uploaded chains") },
     { "remove-upload", 1, 1, 0, verb_remove_upload, "FINGERPRINT", N_("Forget an uploaded chain") },

@@ -47,7 +47,7 @@ static Exit reissue_call(Session *s, Reissue *r, sd_bus_message **ret_reply)
     if (e == EXIT_DONE)
         e = message_append_no_options(call);
     if (e == EXIT_DONE && r->wait)
-        e = job_watch_begin(&r->jobs, s);
+        e = job_watch_begin(&r->jobs, s, r->all);
     if (e == EXIT_DONE)
         e = session_send(s, call, _("Cannot reissue"), &reply);
     if (e == EXIT_DONE)

@@ -20,10 +20,13 @@ static Exit renew_due_print(Session *s, uint32_t started)
     _cleanup_json_ Json *j = NULL;
 
     if (!s->json) {
-        print_line(
-            stdout,
-            ngettext("%u renewal was due and is started.", "%u renewals were due and are started.", started),
-            started);
+        if (started == 0)
+            print_line(stdout, _("No renewal is due."));
+        else
+            print_line(stdout,
+                       ngettext("%u renewal was due and is started.",
+                                "%u renewals were due and are started.", started),
+                       started);
         return EXIT_DONE;
     }
     j = json_object_new_object();

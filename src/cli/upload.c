@@ -92,20 +92,18 @@ static Exit upload_call(Session *s, const char *path, const char *interface, con
     return e == EXIT_DONE ? session_send(s, call, _("Cannot upload"), ret_reply) : e;
 }
 
-Exit verb_upload(Session *s, const Options *o, char **arguments, int n)
+Exit verb_upload(Session *s, const Options *o _unused_, char **arguments, int n)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *found = NULL, *reply = NULL;
     _cleanup_(bundle_freep) Bundle *b = NULL;
-    bool root = o->given & OPTION_ROOT, one = root || n == 2;
     const char *file = arguments[n - 1], *path = MANAGER_PATH;
-    Exit e = EXIT_DONE;
+    bool one = n == 2;
+    Exit e;
 
-    if (root && n == 2)
-        return fail(EXIT_USAGE, _("Give either a NAME or --root."));
     s->input_taken = streq(file, "-");
     e = bundle_read(file, &b);
     if (e == EXIT_DONE && one)
-        e = session_find_target(s, root, n == 2 ? arguments[0] : NULL, &path, &found);
+        e = session_find_certificate(s, arguments[0], &path, &found);
     if (e == EXIT_DONE)
         e = upload_call(s, path, one ? CERTIFICATE_INTERFACE : MANAGER_INTERFACE, b, &reply);
     if (e != EXIT_DONE)

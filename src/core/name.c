@@ -48,7 +48,7 @@ static int alabels_check(const char *name, Problem *problem)
         return 0;
     r = idn2_to_unicode_8z8z(name, &unicode, 0);
     if (r == IDN2_OK)
-        r = idn2_to_ascii_8z(unicode, &again, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL | IDN2_USE_STD3_ASCII_RULES);
+        r = idn2_to_ascii_8z(unicode, &again, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
     if (r == IDN2_MALLOC)
         return -ENOMEM;
     if (r != IDN2_OK)
@@ -105,7 +105,7 @@ static int to_ascii(const char *text, char **ret, Problem *problem)
     if (is_ascii(text))
         ascii = strdup(text);
     else {
-        r = idn2_to_ascii_8z(text, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL | IDN2_USE_STD3_ASCII_RULES);
+        r = idn2_to_ascii_8z(text, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
         if (r != IDN2_OK && r != IDN2_MALLOC)
             return problem_set(problem, PROBLEM_INVALID_NAME, "it is no valid international name (%s)",
                                idn2_strerror(r));
@@ -222,8 +222,7 @@ char *name_from_directory(const char *directory)
 
     if (!name)
         return NULL;
-    if (name[0] == '_')
-        name[0] = '*';
+    name[0] = (char)(name[0] == '_' ? '*' : name[0] == '*' ? '_' : name[0]);
     r = name_canonicalize(name, &canonical, NULL);
     if (r < 0 || !streq(name, canonical)) {
         errno = r == -ENOMEM ? ENOMEM : EINVAL;

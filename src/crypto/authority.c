@@ -353,7 +353,10 @@ static int make_leaf(Authority *a, const LeafTemplate *t, const Key *key, ChainE
 
 static int check_constraints(Authority *a, X509 *x, const char *name, Problem *problem)
 {
-    if (!a->constraints || NAME_CONSTRAINTS_check(x, a->constraints) == X509_V_OK)
+    if (!a->constraints)
+        return 0;
+    (void)X509_check_purpose(x, -1, 0); /* fills in what the check below looks at */
+    if (NAME_CONSTRAINTS_check(x, a->constraints) == X509_V_OK)
         return 0;
     problem_set(problem, PROBLEM_NAME_MISMATCH,
                 "The name constraints of the local root do not permit the names of %s; change NameConstraints= and "

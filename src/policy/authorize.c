@@ -136,6 +136,11 @@ static int on_polkit_answer(sd_bus_message *reply, void *userdata, sd_bus_error 
     int authorized, challenge, r;
     char why[256];
 
+    if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_LIMITS_EXCEEDED)) { /* of the bus: it passes on so many at once */
+        problem_set(&c->problem, PROBLEM_LIMITS_EXCEEDED, "Too many calls wait for authorization; try again in a moment.");
+        check_decide(c);
+        return 0;
+    }
     if (sd_bus_message_is_method_error(reply, NULL)) {
         snprintf(why, sizeof(why), "polkit could not be asked (%s)", sd_bus_message_get_error(reply)->name);
         cancel_polkit(c);

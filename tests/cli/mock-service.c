@@ -441,7 +441,11 @@ static int method_remove_upload(sd_bus_message *m, void *userdata _unused_, sd_b
 
 static int method_renew_due(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
 {
-    return sd_bus_reply_method_return(m, "u", 3);
+    static uint32_t due = 3;
+    uint32_t started = due;
+
+    due = 0;
+    return sd_bus_reply_method_return(m, "u", started);
 }
 
 static int method_reload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)

@@ -18,7 +18,8 @@
  *     unflushed          calls that flush do nothing
  *     unflushed N        the Nth of them does nothing
  *     terminate          SIGTERM; does not begin to count anew
- *     reap               kill the program as it is now
+ *     reap               SIGKILL, now
+ *     cut                the same as power, now
  *
  * LOG gets a line for each call, and one that says how the program ended.
  */
@@ -134,7 +135,6 @@ typedef struct Gate {
     unsigned long at; /* the call that is meant; 0: each */
     int error;
     unsigned long n;  /* calls so far that count */
-    bool reaped;
 } Gate;
 
 static void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
@@ -436,7 +436,10 @@ static void obey(Gate *g, const char *order)
         kill(g->child, SIGTERM);
     else if (strcmp(verb, "reap") == 0)
         kill(g->child, SIGKILL);
-    else
+    else if (strcmp(verb, "cut") == 0) {
+        shut_down(g);
+        kill(g->child, SIGKILL);
+    } else
         for (Verb v = 0; v < _VERB_MAX; v++)
             if (strcmp(verb, verbs[v]) == 0) {
                 g->verb = v;

@@ -139,13 +139,15 @@ class Operation:
         self.what, self.template, self.names, self.run = what, template, names, run
         self.chains = chains
 
-    def perform(self, service, seen):
+    def perform(self, service, seen, end="terminate"):
+        """From the start of the service to its end, which is an order for the gate, or before."""
         try:
             service.wait_for_name()
             view = View(service)
             seen.note(view.fingerprints())
             self.run(self, service, seen, view)
-            service.terminate()
+            service.order(end)
+            service.wait()
         except Gone:
             service.wait()
 

@@ -148,10 +148,6 @@ class Service:
         self.order("terminate")
         self.wait()
 
-    def kill(self):
-        self.order("reap")
-        self.wait()
-
     def wait(self):
         try:
             self.gate.wait(PATIENCE)

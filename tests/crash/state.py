@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What is in the service's folder, read without the service, and whether it is whole."""
+import functools
 import os
 import re
 import stat
@@ -30,24 +31,18 @@ class Generation:
             try:
                 with open(os.path.join(path, name)) as f:
                     self.texts[name] = f.read()
+                    mode = stat.S_IMODE(os.fstat(f.fileno()).st_mode)
             except (OSError, UnicodeDecodeError) as e:
                 raise Broken(f"{path}/{name} cannot be read: {e}") from None
-            if stat.S_IMODE(os.stat(os.path.join(path, name)).st_mode) != 0o600:
+            if mode != 0o600:
                 raise Broken(f"{path}/{name} is not of mode 0600")
         parts = {part: self.texts[name] for name, part in files.items() if len(part) == 1}
         for name, order in files.items():
             if self.texts[name] != "".join(parts[part] for part in order):
                 raise Broken(f"{path}/{name} is not put together from the other files")
-        try:
-            self.leaf = x509.load_pem_x509_certificate(parts["l"].encode())
-            self.issuers = [x509.load_pem_x509_certificate(pem.encode()) for pem in BLOCK.findall(parts["i"])]
-            key = serialization.load_pem_private_key(parts["k"].encode(), None)
-        except ValueError as e:
-            raise Broken(f"{path} holds a file that cannot be parsed: {e}") from None
-        if "".join(BLOCK.findall(parts["i"])) != parts["i"]:
-            raise Broken(f"{path} has more than certificates among the issuers")
-        if encoded(key.public_key()) != encoded(self.leaf.public_key()):
-            raise Broken(f"{path}: the key is not the certificate's")
+        self.leaf, self.issuers, wrong = parse(parts["l"], parts["i"], parts["k"])
+        if wrong:
+            raise Broken(f"{path}: {wrong}")
         self.fingerprint = self.leaf.fingerprint(hashes.SHA256()).hex()
 
     def names(self):
@@ -55,10 +50,28 @@ class Generation:
         return names.get_values_for_type(x509.DNSName)
 
 
+@functools.lru_cache(10000)
+def parse(leaf, issuers, key):
+    """(leaf, issuers, what is wrong)"""
+    blocks = BLOCK.findall(issuers)
+    if "".join(blocks) != issuers:
+        return None, None, "there is more than certificates among the issuers"
+    try:
+        certificate = x509.load_pem_x509_certificate(leaf.encode())
+        above = [x509.load_pem_x509_certificate(pem.encode()) for pem in blocks]
+        private = serialization.load_pem_private_key(key.encode(), None)
+    except ValueError as e:
+        return None, None, f"it cannot be parsed: {e}"
+    if encoded(private.public_key()) != encoded(certificate.public_key()):
+        return None, None, "the key is not the certificate's"
+    return certificate, above, None
+
+
 def encoded(public_key):
     return public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
+@functools.lru_cache(10000)
 def is_signed_by(certificate, issuer):
     key = issuer.public_key()
     try:

@@ -22,6 +22,9 @@
 #define DAY  (24 * HOUR)
 #define YEAR (365 * DAY)
 
+/* A string that nobody will write to, for the lists that are not const. */
+#define S(s) ((char *)(uintptr_t)(s))
+
 /* Starts the test framework and keeps the log quiet. */
 void fixture_init(int *argc, char ***argv);
 

@@ -8,8 +8,8 @@
 
 #define NOW 1800000000LL
 
-static char *asked[] = { (char[]){ "www.example.com" }, (char[]){ "mail.example.com" }, NULL };
-static char *fewer[] = { (char[]){ "www.example.com" }, NULL };
+static char *asked[] = { S("www.example.com"), S("mail.example.com"), NULL };
+static char *fewer[] = { S("www.example.com"), NULL };
 
 /* What a candidate looks like for each verdict. */
 static Candidate make(Verdict v, Source source)
