@@ -82,7 +82,8 @@ CertificateState certificate_state(const Certificate *c, int64_t now)
     if (now > chain_leaf(chain)->not_after)
         return CERTIFICATE_EXPIRED;
     renewal = certificate_next_renewal(c);
-    if (renewal == 0) /* only an administrator can replace it: at the last third of its life he should know */
+    if (renewal ==
+        0) /* only an administrator can replace it: at the last third of its life he should know */
         renewal = schedule_leaf_renewal(chain, SOURCE_LOCAL);
     return now >= renewal ? CERTIFICATE_EXPIRING : CERTIFICATE_VALID;
 }
@@ -93,7 +94,8 @@ int64_t certificate_next_renewal(const Certificate *c)
 
     if (!chain)
         return 0;
-    return certificate_is_root(c) ? schedule_root_renewal(chain) : schedule_leaf_renewal(chain, c->record->served);
+    return certificate_is_root(c) ? schedule_root_renewal(chain)
+                                  : schedule_leaf_renewal(chain, c->record->served);
 }
 
 Choice certificate_choose(const Certificate *c, int64_t now)
@@ -189,6 +191,6 @@ int wish_add(Wish *w, const char *module, const Claim *claim)
 
 bool wish_equal(const Wish *a, const Wish *b)
 {
-    return strv_equal(a->modules, b->modules) && strv_equal(a->names, b->names) && a->key_type == b->key_type &&
-           a->purposes == b->purposes;
+    return strv_equal(a->modules, b->modules) && strv_equal(a->names, b->names) &&
+           a->key_type == b->key_type && a->purposes == b->purposes;
 }

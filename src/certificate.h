@@ -14,8 +14,8 @@
 /* What the configuration wants of a certificate. */
 typedef struct Wish {
     char **modules;
-    char **names;      /* beside the primary one */
-    KeyType key_type;  /* _KEY_TYPE_INVALID: the default */
+    char **names;     /* beside the primary one */
+    KeyType key_type; /* _KEY_TYPE_INVALID: the default */
     unsigned purposes;
 } Wish;
 
@@ -23,7 +23,7 @@ typedef struct Wish {
 typedef enum RequestKind {
     REQUEST_REGISTER,
     REQUEST_UNREGISTER,
-    REQUEST_SETTLE,    /* bring it to where it should be; done when it is there */
+    REQUEST_SETTLE, /* bring it to where it should be; done when it is there */
     REQUEST_REISSUE,
     REQUEST_RENEW,
     REQUEST_REMOVE,
@@ -39,7 +39,7 @@ typedef struct Request {
     char *module;
     char **names;
     KeyType key_type;
-    RequestDone done;  /* may be NULL */
+    RequestDone done; /* may be NULL */
     void *userdata;
 } Request;
 
@@ -49,17 +49,17 @@ Request *request_free(Request *q);
 DEFINE_CLEANUP(Request *, request_free);
 
 struct Certificate {
-    char *name;        /* the record's, which may be replaced at any time */
+    char *name; /* the record's, which may be replaced at any time */
     Record *record;
-    char **names;      /* all that are asked for, the primary one first */
+    char **names; /* all that are asked for, the primary one first */
     Wish wish;
-    Wish next_wish;    /* while a configuration is being applied */
+    Wish next_wish; /* while a configuration is being applied */
     Job *job;
     struct RequestQueue requests;
-    bool published;    /* it is an object on the bus */
-    bool stored;       /* the store has something of it */
-    bool busy;         /* a change is under way; the record stays as it is until it is applied */
-    bool again;        /* something changed meanwhile */
+    bool published; /* it is an object on the bus */
+    bool stored;    /* the store has something of it */
+    bool busy;      /* a change is under way; the record stays as it is until it is applied */
+    bool again;     /* something changed meanwhile */
     bool waits_for_root;
     bool counts_for_root_job;
     UT_hash_handle hh; /* by name */

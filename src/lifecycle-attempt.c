@@ -51,8 +51,9 @@ Attempt *attempt_new(Lifecycle *l, Certificate *c, const char *event)
 
     if (!a)
         return NULL;
-    *a = (Attempt){ .lifecycle = l, .certificate = c, .event = event, .source = _SOURCE_INVALID,
-                    .result = -ECANCELED };
+    *a = (Attempt){
+        .lifecycle = l, .certificate = c, .event = event, .source = _SOURCE_INVALID, .result = -ECANCELED
+    };
     STAILQ_INIT(&a->requests);
     l->n_attempts++;
     a->after = record_copy(c->record);
@@ -104,8 +105,8 @@ static void attempt_run(void *data)
         problem_set_errno(&a->problem, a->result, "Obtaining a chain");
         return;
     }
-    a->result = store_change_new(a->certificate->stored ? before : NULL, a->removes ? NULL : TAKE_PTR(a->after),
-                                 a->source, b, a->event, &a->change);
+    a->result = store_change_new(a->certificate->stored ? before : NULL,
+                                 a->removes ? NULL : TAKE_PTR(a->after), a->source, b, a->event, &a->change);
     if (a->result >= 0 && !a->removes) {
         choose_served(a->change->record, before, a->names, a->request.now);
         record_clear_failure(a->change->record);
@@ -123,7 +124,8 @@ static void note_root_progress(Lifecycle *l)
     const Problem none = {};
 
     if (l->root_left > 0) {
-        l->observer->progress(l->root, (double)(l->root_total - l->root_left + 1) / (double)(l->root_total + 1),
+        l->observer->progress(l->root,
+                              (double)(l->root_total - l->root_left + 1) / (double)(l->root_total + 1),
                               "signing every local chain again", l->userdata);
         return;
     }
@@ -144,7 +146,8 @@ static void count_for_root(Lifecycle *l, Certificate *c, bool failed)
 
     if (!c->counts_for_root_job)
         return;
-    if (!failed && slot && c->record->served == SOURCE_LOCAL && slot->root != record_current(l->root->record))
+    if (!failed && slot && c->record->served == SOURCE_LOCAL &&
+        slot->root != record_current(l->root->record))
         return;
     c->counts_for_root_job = false;
     l->root_left--;
@@ -203,7 +206,8 @@ void attempt_fail(Attempt *a)
 
     c->busy = false;
     /* After the switch had begun, the files alone know how far it came. */
-    if (a->committed && c->stored && store_reload(l->store, c->record->kind, certificate_name(c), &fresh) >= 0) {
+    if (a->committed && c->stored &&
+        store_reload(l->store, c->record->kind, certificate_name(c), &fresh) >= 0) {
         record_free(c->record);
         c->record = fresh;
     }
@@ -335,7 +339,8 @@ void attempt_start(Attempt *a)
 
     c->busy = true;
     if (c->job)
-        l->observer->progress(c, 0.1, a->source >= 0 && !a->makes_root ? source_ops(a->source)->doing : "working",
+        l->observer->progress(c, 0.1,
+                              a->source >= 0 && !a->makes_root ? source_ops(a->source)->doing : "working",
                               l->userdata);
     l->n_staging++;
     r = workers_add(l->workers, attempt_run, attempt_staged, a);
@@ -344,4 +349,3 @@ void attempt_start(Attempt *a)
         attempt_staged(a, NULL);
     }
 }
-

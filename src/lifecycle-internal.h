@@ -18,22 +18,22 @@ typedef struct Attempt {
 
     /* the plan */
     const char *event;
-    Record *after;            /* as it shall be, but for the chain */
-    Source source;            /* where to get a chain; _SOURCE_INVALID: none is needed */
-    Bundle *bundle;           /* the chain, when it is there already */
+    Record *after;  /* as it shall be, but for the chain */
+    Source source;  /* where to get a chain; _SOURCE_INVALID: none is needed */
+    Bundle *bundle; /* the chain, when it is there already */
     bool makes_root;
     bool removes;
-    SourceRequest request;    /* what it points to is held by the members below */
+    SourceRequest request; /* what it points to is held by the members below */
     char **names;
     Record *upload;
-    Authority *authority;     /* that signs, or is the predecessor of the root to be made */
+    Authority *authority; /* that signs, or is the predecessor of the root to be made */
     RootTemplate root;
     char host[HOST_NAME_MAX + 1];
 
     /* the result */
     StoreChange *change;
     Authority *made;
-    bool committed;           /* or tried to be */
+    bool committed; /* or tried to be */
     Problem problem;
     int result;
 } Attempt;
@@ -59,8 +59,8 @@ struct Lifecycle {
 
     size_t n_staging, n_staged, n_attempts;
     struct AttemptQueue staged;
-    uint64_t staged_since;             /* CLOCK_MONOTONIC, when the first of them came */
-    Attempt **group;                   /* being committed */
+    uint64_t staged_since; /* CLOCK_MONOTONIC, when the first of them came */
+    Attempt **group;       /* being committed */
     size_t n_group;
 };
 

@@ -10,9 +10,9 @@ static bool has_request(const struct RequestQueue *requests, RequestKind kind)
 {
     Request *q;
 
-    STAILQ_FOREACH (q, requests, entry)
-        if (q->kind == kind)
-            return true;
+    STAILQ_FOREACH(q, requests, entry)
+    if (q->kind == kind)
+        return true;
     return false;
 }
 
@@ -22,14 +22,14 @@ static int plan_registrations(Attempt *a)
     Request *q;
     int dirty = 0, r;
 
-    STAILQ_FOREACH (q, &a->requests, entry)
-        if (q->kind == REQUEST_REGISTER) {
-            r = record_register(a->after, q->module, q->names, q->key_type);
-            if (r < 0)
-                return r;
-            dirty = 1;
-        } else if (q->kind == REQUEST_UNREGISTER)
-            dirty |= record_unregister(a->after, q->module);
+    STAILQ_FOREACH(q, &a->requests, entry)
+    if (q->kind == REQUEST_REGISTER) {
+        r = record_register(a->after, q->module, q->names, q->key_type);
+        if (r < 0)
+            return r;
+        dirty = 1;
+    } else if (q->kind == REQUEST_UNREGISTER)
+        dirty |= record_unregister(a->after, q->module);
     return dirty;
 }
 
@@ -45,7 +45,8 @@ static bool local_is_current(Lifecycle *l, const Attempt *a)
         if (!streq(slot->chain->names[i], a->names[i]))
             return false;
     return slot->chain->key_type == certificate_key_type(c, a->after, l->settings->key_type) &&
-           slot->purposes == c->wish.purposes && slot->root == l->root->record->slots[l->root->record->served].generation;
+           slot->purposes == c->wish.purposes &&
+           slot->root == l->root->record->slots[l->root->record->served].generation;
 }
 
 static int plan_upload(Lifecycle *l, Attempt *a)
@@ -58,7 +59,8 @@ static int plan_upload(Lifecycle *l, Attempt *a)
             record_clear_slot(a->after, SOURCE_UPLOADED);
         return had != NULL;
     }
-    if (had && !a->after->slots[SOURCE_UPLOADED].broken && streq(chain_leaf(had)->fingerprint, certificate_name(best)))
+    if (had && !a->after->slots[SOURCE_UPLOADED].broken &&
+        streq(chain_leaf(had)->fingerprint, certificate_name(best)))
         return 0;
     a->upload = record_copy(best->record);
     if (!a->upload)
@@ -71,7 +73,8 @@ static int plan_upload(Lifecycle *l, Attempt *a)
  * date, asked to be replaced, or due. */
 static int plan_local(Lifecycle *l, Attempt *a, int64_t now)
 {
-    bool reissue = has_request(&a->requests, REQUEST_REISSUE), renew = has_request(&a->requests, REQUEST_RENEW);
+    bool reissue = has_request(&a->requests, REQUEST_REISSUE),
+         renew = has_request(&a->requests, REQUEST_RENEW);
     Candidate candidates[_SOURCE_MAX];
     Choice choice;
 
@@ -79,9 +82,11 @@ static int plan_local(Lifecycle *l, Attempt *a, int64_t now)
         a->after->slots[SOURCE_ACME].withdrawn = true;
     record_candidates(a->after, candidates);
     choice = choose(candidates, a->names, now);
-    if (choice.source >= 0 && choice.source != SOURCE_LOCAL && choice.verdicts[choice.source] == VERDICT_USABLE)
+    if (choice.source >= 0 && choice.source != SOURCE_LOCAL &&
+        choice.verdicts[choice.source] == VERDICT_USABLE)
         return choice.source != a->after->served;
-    if (choice.source == SOURCE_LOCAL && !reissue && !renew && l->root->record->served >= 0 && local_is_current(l, a))
+    if (choice.source == SOURCE_LOCAL && !reissue && !renew && l->root->record->served >= 0 &&
+        local_is_current(l, a))
         return choice.source != a->after->served;
     a->source = SOURCE_LOCAL;
     return 1;
@@ -177,4 +182,3 @@ int attempt_plan(Attempt *a)
     attempt_fill_request(a, now);
     return r;
 }
-

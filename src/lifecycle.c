@@ -30,7 +30,8 @@ static void root_load(void *data)
 
     loading->result = store_read(l->store, rec, rec->served, &b);
     if (loading->result >= 0)
-        loading->result = authority_new(b, record_current(rec), seconds_now(), &loading->authority, &loading->problem);
+        loading->result =
+            authority_new(b, record_current(rec), seconds_now(), &loading->authority, &loading->problem);
     problem_set_errno(&loading->problem, loading->result, "Reading the local root");
 }
 
@@ -82,7 +83,8 @@ static bool root_is_stored(const Lifecycle *l)
 /* Whether the attempt has to wait until there is an authority; then that is seen to. */
 static bool wait_for_root(Lifecycle *l, const Attempt *a)
 {
-    bool needed = a->makes_root ? root_is_stored(l) && !l->authority : a->source == SOURCE_LOCAL && !l->authority;
+    bool needed =
+        a->makes_root ? root_is_stored(l) && !l->authority : a->source == SOURCE_LOCAL && !l->authority;
 
     if (!needed)
         return false;
@@ -161,12 +163,12 @@ bool lifecycle_cancel(Lifecycle *l _unused_, Certificate *c, RequestDone done, v
 {
     Request *q;
 
-    STAILQ_FOREACH (q, &c->requests, entry)
-        if (q->done == done && q->userdata == userdata) {
-            STAILQ_REMOVE(&c->requests, q, Request, entry);
-            request_free(q);
-            return true;
-        }
+    STAILQ_FOREACH(q, &c->requests, entry)
+    if (q->done == done && q->userdata == userdata) {
+        STAILQ_REMOVE(&c->requests, q, Request, entry);
+        request_free(q);
+        return true;
+    }
     return false;
 }
 
@@ -192,7 +194,8 @@ int lifecycle_add_upload(Lifecycle *l, Certificate *upload, Bundle *bundle, Requ
 
 size_t lifecycle_busy(const Lifecycle *l)
 {
-    return l->n_attempts + (l->loading_root ? 1 : 0) + workers_pending(l->disk) + workers_pending(l->workers);
+    return l->n_attempts + (l->loading_root ? 1 : 0) + workers_pending(l->disk) +
+           workers_pending(l->workers);
 }
 
 int lifecycle_run(Lifecycle *l, bool disk, void (*run)(void *), void (*done)(void *, void *), void *data)
@@ -256,7 +259,8 @@ int lifecycle_new(sd_event *event, Store *store, const Settings *settings, const
     STAILQ_INIT(&l->staged);
     STAILQ_INIT(&l->root_requests);
     if ((r = workers_new(event, "work", count_workers(), userdata, &l->workers)) < 0 ||
-        (r = workers_new(event, "disk", 1, userdata, &l->disk)) < 0 || (r = add_timer(l, &l->group_timer, on_group_timer)) < 0 ||
+        (r = workers_new(event, "disk", 1, userdata, &l->disk)) < 0 ||
+        (r = add_timer(l, &l->group_timer, on_group_timer)) < 0 ||
         (r = add_timer(l, &l->retry_timer, on_retry)) < 0)
         return r;
     *ret = TAKE_PTR(l);

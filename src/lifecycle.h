@@ -73,7 +73,8 @@ void lifecycle_fail_waiting(Lifecycle *l, Certificate *c, const Problem *problem
 /* Takes a request back that nothing was done for yet. */
 bool lifecycle_cancel(Lifecycle *l, Certificate *c, RequestDone done, void *userdata);
 /* Stores a chain from elsewhere in a new upload's object. Takes the bundle. */
-int lifecycle_add_upload(Lifecycle *l, Certificate *upload, Bundle *bundle, RequestDone done, void *userdata);
+int lifecycle_add_upload(Lifecycle *l, Certificate *upload, Bundle *bundle, RequestDone done,
+                         void *userdata);
 /* Compares what is served with its files, in the background; what is damaged is put right. For many certificates in one
  * go: those that something is being done with are passed over. The array is borrowed until it returns. */
 int lifecycle_check(Lifecycle *l, Certificate *const *certificates, size_t n);

@@ -48,7 +48,8 @@ static int split_config(const char *text, char ***ret)
     char *state, *word;
     int r = copy ? 0 : -ENOMEM;
 
-    for (word = copy ? strtok_r(copy, ":", &state) : NULL; word && r >= 0; word = strtok_r(NULL, ":", &state))
+    for (word = copy ? strtok_r(copy, ":", &state) : NULL; word && r >= 0;
+         word = strtok_r(NULL, ":", &state))
         r = strv_extend(ret, word);
     return r;
 }
@@ -122,7 +123,8 @@ typedef struct Daemon {
     Bus *bus;
 } Daemon;
 
-static int on_reload_signal(sd_event_source *s _unused_, const struct signalfd_siginfo *si _unused_, void *userdata)
+static int on_reload_signal(sd_event_source *s _unused_, const struct signalfd_siginfo *si _unused_,
+                            void *userdata)
 {
     Daemon *d = userdata;
     struct timespec t;
@@ -135,7 +137,8 @@ static int on_reload_signal(sd_event_source *s _unused_, const struct signalfd_s
     return 0;
 }
 
-static int on_stop_signal(sd_event_source *s, const struct signalfd_siginfo *si _unused_, void *userdata _unused_)
+static int on_stop_signal(sd_event_source *s, const struct signalfd_siginfo *si _unused_,
+                          void *userdata _unused_)
 {
     (void)sd_notify(false, "STOPPING=1");
     return sd_event_exit(sd_event_source_get_event(s), 0);
@@ -168,7 +171,8 @@ static void log_started(const Daemon *d)
     char n[24];
 
     snprintf(n, sizeof(n), "%zu", manager_n_certificates(d->manager));
-    log_fields(LOG_INFO, MESSAGE_STARTED, (const LogField[]){ { "CERTIFICATES", n }, { "VERSION", CERTWRIGHT_VERSION }, {} },
+    log_fields(LOG_INFO, MESSAGE_STARTED,
+               (const LogField[]){ { "CERTIFICATES", n }, { "VERSION", CERTWRIGHT_VERSION }, {} },
                "certwrightd %s: %s certificates.", CERTWRIGHT_VERSION, n);
 }
 
@@ -224,8 +228,10 @@ int main(int argc, char *argv[])
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     }
     if (geteuid() == 0 && !args.allow_root) {
-        fprintf(stderr, "certwrightd does not run as root. Its unit runs it as user certwright: \"busctl status "
-                        "org.certwright1\" starts it; where there is no systemd, --allow-root lets it run all the same.\n");
+        fprintf(
+            stderr,
+            "certwrightd does not run as root. Its unit runs it as user certwright: \"busctl status "
+            "org.certwright1\" starts it; where there is no systemd, --allow-root lets it run all the same.\n");
         strv_free(args.config);
         return EXIT_FAILURE;
     }

@@ -10,14 +10,15 @@
 
 /* From the configuration, and from registrations, to what is wanted of each certificate. */
 
-static void on_complaint(const char *file, unsigned line, const char *key, const char *text, void *userdata _unused_)
+static void on_complaint(const char *file, unsigned line, const char *key, const char *text,
+                         void *userdata _unused_)
 {
     char number[16];
 
     snprintf(number, sizeof(number), "%u", line);
     log_fields(LOG_WARNING, MESSAGE_CONFIG_ERROR,
-               (const LogField[]){ { "FILE", file }, { "LINE", number }, { "KEY", key }, {} }, "%s:%u: %s%s%s", file, line,
-               strempty(key), key ? "=: " : "", text);
+               (const LogField[]){ { "FILE", file }, { "LINE", number }, { "KEY", key }, {} },
+               "%s:%u: %s%s%s", file, line, strempty(key), key ? "=: " : "", text);
 }
 
 static int note_claim(Manager *m, const Module *module, const Claim *claim)
@@ -28,8 +29,8 @@ static int note_claim(Manager *m, const Module *module, const Claim *claim)
     HASH_FIND_STR(m->certificates, claim->name, c);
     if (!c) {
         if (HASH_COUNT(m->certificates) >= LIMIT_CERTIFICATES) {
-            log_warning("Module %s: there are %d certificates already; %s is left out.", module->name, LIMIT_CERTIFICATES,
-                        claim->name);
+            log_warning("Module %s: there are %d certificates already; %s is left out.", module->name,
+                        LIMIT_CERTIFICATES, claim->name);
             return 0;
         }
         r = manager_add(m, claim->name, &c);
@@ -52,8 +53,8 @@ static void adopt_wish(Manager *m, Certificate *c)
     } else
         wish_clear(&c->next_wish);
     if (certificate_update_names(c, c->record, &changed) == -E2BIG)
-        log_warning("%s: its modules ask for more than %d names together; the others are left out.", certificate_name(c),
-                    LIMIT_NAMES);
+        log_warning("%s: its modules ask for more than %d names together; the others are left out.",
+                    certificate_name(c), LIMIT_NAMES);
     if (changed)
         what |= CHANGED_NAMES | CHANGED_CHAIN;
     if (what && c->published)
@@ -120,13 +121,15 @@ int manager_check_module(const char *module, Problem *problem)
 {
     if (module_name_is_valid(module))
         return 0;
-    return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
-                       "The module's name is not valid; it consists of letters, digits, \"-\", \"_\" and \".\", begins "
-                       "with a letter or digit, and has at most %d bytes.",
-                       LIMIT_MODULE_NAME);
+    return problem_set(
+        problem, PROBLEM_INVALID_ARGUMENT,
+        "The module's name is not valid; it consists of letters, digits, \"-\", \"_\" and \".\", begins "
+        "with a letter or digit, and has at most %d bytes.",
+        LIMIT_MODULE_NAME);
 }
 
-static int check_register(Manager *m, const char *module, KeyType key_type, size_t n_names, bool fresh, Problem *problem)
+static int check_register(Manager *m, const char *module, KeyType key_type, size_t n_names, bool fresh,
+                          Problem *problem)
 {
     int r = manager_check_module(module, problem);
 
@@ -135,10 +138,11 @@ static int check_register(Manager *m, const char *module, KeyType key_type, size
     if (key_type != _KEY_TYPE_INVALID && !key_type_suits_leaf(key_type))
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "No leaf is made with a key of this type.");
     if (n_names >= LIMIT_NAMES)
-        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "A certificate has at most %d names.", LIMIT_NAMES);
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "A certificate has at most %d names.",
+                           LIMIT_NAMES);
     if (fresh && HASH_COUNT(m->certificates) >= LIMIT_CERTIFICATES)
-        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "There are %d certificates already, and no more are made.",
-                           LIMIT_CERTIFICATES);
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
+                           "There are %d certificates already, and no more are made.", LIMIT_CERTIFICATES);
     return 0;
 }
 
@@ -171,16 +175,20 @@ int manager_register(Manager *m, const char *module, const char *name, char *con
         return r;
     HASH_FIND_STR(m->certificates, canonical, c);
     r = check_register(m, module, key_type, strv_length(l), !c, problem);
-    if (r >= 0 && c && !record_find_registration(c->record, module) && c->record->n_registrations >= LIMIT_REGISTRATIONS)
-        r = problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "%d modules have registered %s already.", LIMIT_REGISTRATIONS, canonical);
+    if (r >= 0 && c && !record_find_registration(c->record, module) &&
+        c->record->n_registrations >= LIMIT_REGISTRATIONS)
+        r = problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "%d modules have registered %s already.",
+                        LIMIT_REGISTRATIONS, canonical);
     if (r >= 0 && c)
         r = check_union(c, l, problem);
     if (r >= 0 && !c)
         r = manager_add(m, canonical, &c);
-    return r < 0 ? r : lifecycle_request(m->lifecycle, c, REQUEST_REGISTER, module, l, key_type, done, userdata);
+    return r < 0 ? r
+                 : lifecycle_request(m->lifecycle, c, REQUEST_REGISTER, module, l, key_type, done, userdata);
 }
 
-int manager_unregister(Manager *m, const char *module, const char *name, RequestDone done, void *userdata, Problem *problem)
+int manager_unregister(Manager *m, const char *module, const char *name, RequestDone done, void *userdata,
+                       Problem *problem)
 {
     _cleanup_free_ char *canonical = NULL;
     Certificate *c;
@@ -191,9 +199,11 @@ int manager_unregister(Manager *m, const char *module, const char *name, Request
         return r;
     HASH_FIND_STR(m->certificates, canonical, c);
     if (!c || !record_find_registration(c->record, module))
-        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE, "The module has not registered %s; %s", canonical,
+        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE, "The module has not registered %s; %s",
+                           canonical,
                            c && strv_contains(c->wish.modules, module)
                                ? "its module file asks for it: take it out there."
                                : "the property Modules of a certificate tells who did.");
-    return lifecycle_request(m->lifecycle, c, REQUEST_UNREGISTER, module, NULL, _KEY_TYPE_INVALID, done, userdata);
+    return lifecycle_request(m->lifecycle, c, REQUEST_UNREGISTER, module, NULL, _KEY_TYPE_INVALID, done,
+                             userdata);
 }

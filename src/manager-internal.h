@@ -18,8 +18,8 @@ struct Manager {
     void *observer_userdata;
 
     Certificate *root;
-    Certificate *certificates;    /* all, also those that are abandoned */
-    Certificate *uploads;         /* by the fingerprint of their leaf */
+    Certificate *certificates; /* all, also those that are abandoned */
+    Certificate *uploads;      /* by the fingerprint of their leaf */
     size_t n_published;
     Job *jobs;
     uint64_t last_job;
@@ -44,8 +44,8 @@ int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id
 void manager_job_progress(Manager *m, Job *j, double progress, const char *step);
 void manager_note_change(Manager *m);
 
-#define TELL(m, member, ...)                                                                                \
-    do {                                                                                                    \
-        if ((m)->observer)                                                                                  \
-            (m)->observer->member(__VA_ARGS__ __VA_OPT__(, )(m)->observer_userdata);                        \
+#define TELL(m, member, ...) \
+    do { \
+        if ((m)->observer) \
+            (m)->observer->member(__VA_ARGS__ __VA_OPT__(, )(m)->observer_userdata); \
     } while (0)

@@ -44,10 +44,10 @@ static void job_end(Manager *m, Job *j, JobState state)
     Certificate *c = j->certificate;
 
     job_set_state(j, state);
-    HASH_DEL(m->jobs, j);
     c->job = NULL;
     TELL(m, certificate_changed, c, CHANGED_JOB);
     TELL(m, job_removed, j);
+    HASH_DEL(m->jobs, j);
     TELL(m, counts_changed);
     job_free(j);
 }
@@ -90,7 +90,9 @@ int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id
     j = calloc(1, sizeof(Job));
     if (!j)
         return -ENOMEM;
-    *j = (Job){ .id = m->last_job = id, .kind = kind, .certificate = c, .step = "waiting", .started = time(NULL) };
+    *j = (Job){
+        .id = m->last_job = id, .kind = kind, .certificate = c, .step = "waiting", .started = time(NULL)
+    };
     HASH_ADD(hh, m->jobs, id, sizeof(j->id), j);
     c->job = j;
     TELL(m, job_added, j);
@@ -111,18 +113,21 @@ int manager_reissue(Manager *m, Certificate *c, uint64_t *ret_id, Problem *probl
     int r;
 
     if (c->job)
-        return problem_set(problem, PROBLEM_BUSY, "%s is being renewed already, by job %llu; wait until it is over.",
+        return problem_set(problem, PROBLEM_BUSY,
+                           "%s is being renewed already, by job %llu; wait until it is over.",
                            certificate_name(c), (unsigned long long)c->job->id);
     r = manager_start_job(m, c, certificate_is_root(c) ? JOB_ROOT : JOB_REISSUE, ret_id);
     if (r == -E2BIG)
-        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "There are %d jobs already; wait until some are over.", LIMIT_JOBS);
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
+                           "There are %d jobs already; wait until some are over.", LIMIT_JOBS);
     return r;
 }
 
 int manager_cancel_job(Manager *m, Job *j, Problem *problem)
 {
     if (!lifecycle_cancel(m->lifecycle, j->certificate, on_job_done, m))
-        return problem_set(problem, PROBLEM_BUSY, "The job has begun to write and will be over in a moment; wait for it.");
+        return problem_set(problem, PROBLEM_BUSY,
+                           "The job has begun to write and will be over in a moment; wait for it.");
     job_end(m, j, JOB_CANCELLED);
     return 0;
 }

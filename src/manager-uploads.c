@@ -34,7 +34,8 @@ Certificate *manager_find_upload(const Certificate *c, void *userdata)
             continue;
         begun = chain_leaf(chain)->not_before <= now;
         best_begun = best && chain_leaf(best_chain)->not_before <= now;
-        if (!best || begun > best_begun || (begun == best_begun && chain_not_after(chain) > chain_not_after(best_chain)))
+        if (!best || begun > best_begun ||
+            (begun == best_begun && chain_not_after(chain) > chain_not_after(best_chain)))
             best = upload;
     }
     return best;
@@ -43,7 +44,7 @@ Certificate *manager_find_upload(const Certificate *c, void *userdata)
 /* One call of Upload or RemoveUpload: parse, store, then settle all that are concerned, then answer. */
 typedef struct UploadCall {
     Manager *manager;
-    char *target;             /* name of the certificate that it is for; NULL: for any */
+    char *target; /* name of the certificate that it is for; NULL: for any */
     char *pem;
     UploadDone done;
     void *userdata;
@@ -112,7 +113,8 @@ static void settle_concerned(UploadCall *call, const Certificate *upload)
         if (!call->served || !is_concerned(c, upload, call->fingerprint))
             continue;
         call->n_waiting++;
-        if (lifecycle_request(m->lifecycle, c, REQUEST_SETTLE, NULL, NULL, _KEY_TYPE_INVALID, on_settled, call) < 0)
+        if (lifecycle_request(m->lifecycle, c, REQUEST_SETTLE, NULL, NULL, _KEY_TYPE_INVALID, on_settled,
+                              call) < 0)
             call->n_waiting--;
     }
     if (--call->n_waiting == 0)
@@ -143,7 +145,8 @@ static int check_target(UploadCall *call)
     if (!call->target)
         return 0;
     if (!target)
-        return problem_set(&call->problem, PROBLEM_NO_SUCH_CERTIFICATE, "The certificate %s is gone.", call->target);
+        return problem_set(&call->problem, PROBLEM_NO_SUCH_CERTIFICATE, "The certificate %s is gone.",
+                           call->target);
     if (chain_covers(chain, target->names, &missing))
         return 0;
     for (unsigned i = 0; i < chain->n_names; i++) {
@@ -154,8 +157,8 @@ static int check_target(UploadCall *call)
         free(names);
         names = joined;
     }
-    return problem_set(&call->problem, PROBLEM_NAME_MISMATCH, "The uploaded leaf is not for %s; it has the names %s.", missing,
-                       strempty(names));
+    return problem_set(&call->problem, PROBLEM_NAME_MISMATCH,
+                       "The uploaded leaf is not for %s; it has the names %s.", missing, strempty(names));
 }
 
 static int store_upload(UploadCall *call)
@@ -172,14 +175,15 @@ static int store_upload(UploadCall *call)
         return -ENOMEM;
     HASH_FIND_STR(m->uploads, call->fingerprint, upload);
     if (upload && upload->busy)
-        return problem_set(&call->problem, PROBLEM_BUSY, "The same chain is being uploaded just now; try again in a moment.");
+        return problem_set(&call->problem, PROBLEM_BUSY,
+                           "The same chain is being uploaded just now; try again in a moment.");
     if (upload) { /* it is there already */
         settle_concerned(call, upload);
         return 0;
     }
     if (HASH_COUNT(m->uploads) >= LIMIT_UPLOADS)
-        return problem_set(&call->problem, PROBLEM_LIMITS_EXCEEDED, "There are %d uploads already; remove some first.",
-                           LIMIT_UPLOADS);
+        return problem_set(&call->problem, PROBLEM_LIMITS_EXCEEDED,
+                           "There are %d uploads already; remove some first.", LIMIT_UPLOADS);
     upload = certificate_new(record_new(RECORD_UPLOAD, call->fingerprint));
     if (!upload)
         return -ENOMEM;
@@ -196,17 +200,19 @@ static void parse(void *data)
 {
     UploadCall *call = data;
 
-    call->result = upload_parse(call->pem, strlen(call->pem), (int64_t)time(NULL), &call->bundle, &call->problem);
+    call->result =
+        upload_parse(call->pem, strlen(call->pem), (int64_t)time(NULL), &call->bundle, &call->problem);
 }
 
 static void on_parsed(void *data, void *userdata _unused_)
 {
     UploadCall *call = data;
+    int r = call->result;
 
-    if (call->result >= 0)
-        call->result = store_upload(call);
-    if (call->result < 0) {
-        problem_set_errno(&call->problem, call->result, "Taking the upload");
+    if (r >= 0)
+        r = store_upload(call); /* which may have answered, and freed the call */
+    if (r < 0) {
+        problem_set_errno(&call->problem, r, "Taking the upload");
         upload_call_answer(call);
     }
 }
@@ -220,13 +226,15 @@ static UploadCall *upload_call_new(Manager *m, UploadDone done, void *userdata)
     return call;
 }
 
-int manager_upload(Manager *m, Certificate *target, const char *pem, UploadDone done, void *userdata, Problem *problem)
+int manager_upload(Manager *m, Certificate *target, const char *pem, UploadDone done, void *userdata,
+                   Problem *problem)
 {
     _cleanup_(upload_call_freep) UploadCall *call = NULL;
     int r;
 
     if (strlen(pem) > LIMIT_BUNDLE)
-        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "The upload has more than %d bytes.", LIMIT_BUNDLE);
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "The upload has more than %d bytes.",
+                           LIMIT_BUNDLE);
     call = upload_call_new(m, done, userdata);
     if (!call || !(call->pem = strdup(pem)))
         return -ENOMEM;
@@ -252,7 +260,8 @@ static void on_upload_removed(Certificate *upload, const Problem *problem, void 
     settle_concerned(call, NULL);
 }
 
-int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, void *userdata, Problem *problem)
+int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, void *userdata,
+                          Problem *problem)
 {
     _cleanup_(upload_call_freep) UploadCall *call = NULL;
     Certificate *upload = NULL;
@@ -268,10 +277,13 @@ int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, 
         *p = (char)(*p >= 'A' && *p <= 'F' ? *p - 'A' + 'a' : *p);
     HASH_FIND_STR(m->uploads, call->fingerprint, upload);
     if (!upload)
-        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE, "There is no upload with this fingerprint; ListUploads gives those there are.");
+        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
+                           "There is no upload with this fingerprint; ListUploads gives those there are.");
     if (upload->busy)
-        return problem_set(problem, PROBLEM_BUSY, "The upload is being written just now; try again in a moment.");
-    r = lifecycle_request(m->lifecycle, upload, REQUEST_REMOVE, NULL, NULL, _KEY_TYPE_INVALID, on_upload_removed, call);
+        return problem_set(problem, PROBLEM_BUSY,
+                           "The upload is being written just now; try again in a moment.");
+    r = lifecycle_request(m->lifecycle, upload, REQUEST_REMOVE, NULL, NULL, _KEY_TYPE_INVALID,
+                          on_upload_removed, call);
     if (r >= 0)
         TAKE_PTR(call);
     return r;
@@ -282,8 +294,8 @@ int manager_read_chain(Manager *m, Certificate *c, Bundle **ret, Problem *proble
     int r;
 
     if (!certificate_chain(c))
-        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE, "There is no chain for %s yet; try again in a moment.",
-                           certificate_name(c));
+        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
+                           "There is no chain for %s yet; try again in a moment.", certificate_name(c));
     r = store_read(m->store, c->record, c->record->served, ret);
     return problem_set_errno(problem, r, "Reading the chain from the store");
 }
@@ -294,9 +306,10 @@ int manager_read_root(Manager *m, Certificate *c, char **ret, Problem *problem)
     int r;
 
     if (!certificate_is_root(c) && c->record->served != SOURCE_LOCAL && certificate_chain(c))
-        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
-                           "The chain of %s is not signed by the local root, and the root that it ends in is not known here.",
-                           certificate_name(c));
+        return problem_set(
+            problem, PROBLEM_NO_SUCH_CERTIFICATE,
+            "The chain of %s is not signed by the local root, and the root that it ends in is not known here.",
+            certificate_name(c));
     r = manager_read_chain(m, m->root, &b, problem);
     if (r < 0)
         return r;

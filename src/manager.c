@@ -13,12 +13,12 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define INDEX_WAIT_USEC (2 * 1000000ULL)
-#define WAKE_MAX_SEC    3600
+#define INDEX_WAIT_USEC  (2 * 1000000ULL)
+#define WAKE_MAX_SEC     3600
 #define CHECK_WAIT_USEC  (5 * 1000000ULL)
 #define CHECK_PAUSE_USEC (20 * 1000ULL)
 #define CHECKED_AT_ONCE  32
-#define ABANDONED_SEC   (30 * 86400LL) /* files of a name that nobody wants any more are kept this long */
+#define ABANDONED_SEC    (30 * 86400LL) /* files of a name that nobody wants any more are kept this long */
 
 static int64_t now_seconds(void)
 {
@@ -88,8 +88,9 @@ int manager_get(Manager *m, const char *name, Certificate **ret, Problem *proble
     if (!c)
         c = find_covering(m, canonical);
     if (!c)
-        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
-                           "No certificate has or covers the name %s; a module file or Register asks for one.", canonical);
+        return problem_set(
+            problem, PROBLEM_NO_SUCH_CERTIFICATE,
+            "No certificate has or covers the name %s; a module file or Register asks for one.", canonical);
     *ret = c;
     return 0;
 }
@@ -180,7 +181,8 @@ static void on_index_written(void *data, void *userdata _unused_)
 
     w->manager->index_being_written = false;
     if (w->result < 0 && w->result != -ECANCELED)
-        (void)log_warning_errno(w->result, "The index could not be written; the next start reads every record");
+        (void)log_warning_errno(w->result,
+                                "The index could not be written; the next start reads every record");
     store_snapshot_free(w->snapshot);
     free(w);
     malloc_trim(0);
@@ -347,8 +349,10 @@ unsigned manager_renew_due(Manager *m)
         renewal = certificate_next_renewal(c);
         if (c->published && renewal > 0 && renewal <= now && !c->job)
             started += manager_start_job(m, c, JOB_RENEW, &job) >= 0;
-        else if (c->record->abandoned > 0 && c->record->abandoned + ABANDONED_SEC < now && !c->busy && !c->published)
-            (void)lifecycle_request(m->lifecycle, c, REQUEST_REMOVE, NULL, NULL, _KEY_TYPE_INVALID, NULL, NULL);
+        else if (c->record->abandoned > 0 && c->record->abandoned + ABANDONED_SEC < now && !c->busy &&
+                 !c->published)
+            (void)lifecycle_request(m->lifecycle, c, REQUEST_REMOVE, NULL, NULL, _KEY_TYPE_INVALID, NULL,
+                                    NULL);
     }
     return started;
 }
@@ -376,7 +380,8 @@ static void on_applied(Certificate *c, unsigned changed, const char *previous, v
 {
     Manager *m = userdata;
     const Chain *chain = certificate_chain(c);
-    bool chain_changed = (changed & CHANGED_CHAIN) && chain && !streq(chain_leaf(chain)->fingerprint, previous);
+    bool chain_changed =
+        (changed & CHANGED_CHAIN) && chain && !streq(chain_leaf(chain)->fingerprint, previous);
 
     manager_note_change(m);
     if (c->record->kind == RECORD_UPLOAD)
@@ -412,8 +417,9 @@ static void on_failed(Certificate *c, const Problem *problem, void *userdata)
     if (problem->code == PROBLEM_CANCELLED)
         return;
     if (problem->code == PROBLEM_STORAGE_FAILED)
-        log_fields(LOG_ERR, MESSAGE_STORAGE_FAILED, (const LogField[]){ { "NAME", certificate_name(c) }, {} }, "%s: %s",
-                   certificate_name(c), problem->text);
+        log_fields(LOG_ERR, MESSAGE_STORAGE_FAILED,
+                   (const LogField[]){ { "NAME", certificate_name(c) }, {} }, "%s: %s", certificate_name(c),
+                   problem->text);
     else
         log_error("%s: %s", certificate_name(c), problem->text);
     if (c->record->kind != RECORD_UPLOAD)
@@ -500,8 +506,8 @@ static int manager_start(Manager *m, const ManagerOptions *options, Problem *pro
 {
     int r;
 
-    if ((r = add_timer(m, &m->index_timer, on_index_timer)) < 0 || (r = add_timer(m, &m->wake_timer, on_wake)) < 0 ||
-        (r = add_timer(m, &m->check_timer, on_check)) < 0)
+    if ((r = add_timer(m, &m->index_timer, on_index_timer)) < 0 ||
+        (r = add_timer(m, &m->wake_timer, on_wake)) < 0 || (r = add_timer(m, &m->check_timer, on_check)) < 0)
         return r;
     r = store_open(options->state, &m->store, problem);
     if (r >= 0)

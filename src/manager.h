@@ -12,8 +12,8 @@
 typedef struct Manager Manager;
 
 typedef struct ManagerOptions {
-    const char *state;             /* the store's folder */
-    char *const *config;           /* directories, the most important last; borrowed while the manager lives */
+    const char *state;   /* the store's folder */
+    char *const *config; /* directories, the most important last; borrowed while the manager lives */
 } ManagerOptions;
 
 /* Reports upward. what is a set of Changed. Everything is durable when it is told. */
@@ -60,7 +60,8 @@ int manager_check_module(const char *module, Problem *problem);
 /* Changing. What comes later is told by done, exactly once; a negative value means that it will not be called. */
 int manager_register(Manager *m, const char *module, const char *name, char *const *names, KeyType key_type,
                      RequestDone done, void *userdata, Problem *problem);
-int manager_unregister(Manager *m, const char *module, const char *name, RequestDone done, void *userdata, Problem *problem);
+int manager_unregister(Manager *m, const char *module, const char *name, RequestDone done, void *userdata,
+                       Problem *problem);
 /* The job may be over already when it returns. */
 int manager_reissue(Manager *m, Certificate *c, uint64_t *ret_id, Problem *problem);
 int manager_cancel_job(Manager *m, Job *j, Problem *problem);
@@ -71,8 +72,10 @@ void manager_reload(Manager *m);
 /* served: the certificates that serve the upload now, when there is no problem; borrowed during the call. */
 typedef void (*UploadDone)(Certificate *const *served, size_t n, const Problem *problem, void *userdata);
 /* Takes a copy of pem. target NULL: for whatever it fits. */
-int manager_upload(Manager *m, Certificate *target, const char *pem, UploadDone done, void *userdata, Problem *problem);
-int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, void *userdata, Problem *problem);
+int manager_upload(Manager *m, Certificate *target, const char *pem, UploadDone done, void *userdata,
+                   Problem *problem);
+int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, void *userdata,
+                          Problem *problem);
 /* The served chain and, in its issuers, what leads up from there. */
 int manager_read_chain(Manager *m, Certificate *c, Bundle **ret, Problem *problem);
 /* The root that the served chain ends in, PEM. */

@@ -38,8 +38,8 @@ static bool decode_name(const char *path, char *ret, size_t size)
     return !*path;
 }
 
-int find_certificate(sd_bus *bus _unused_, const char *path, const char *interface _unused_, void *userdata, void **ret,
-                     sd_bus_error *error)
+int find_certificate(sd_bus *bus _unused_, const char *path, const char *interface _unused_, void *userdata,
+                     void **ret, sd_bus_error *error)
 {
     const char *id = path + strlen(BUS_PATH_CERTIFICATES);
     char name[1024];
@@ -50,7 +50,8 @@ int find_certificate(sd_bus *bus _unused_, const char *path, const char *interfa
     *ret = manager_find(b->manager, name);
     if (!*ret)
         return sd_bus_error_setf(error, ERROR_PREFIX "NoSuchCertificate",
-                                 "There is no certificate at %s; GetCertificate finds the object of a name.", path);
+                                 "There is no certificate at %s; GetCertificate finds the object of a name.",
+                                 path);
     return 1;
 }
 
@@ -84,22 +85,22 @@ int enumerate_certificates(sd_bus *bus _unused_, const char *prefix _unused_, vo
 /* Properties. Each getter appends what the record has at hand. */
 
 /* A text of the served leaf, "" while there is none. */
-#define LEAF_TEXT_GETTER(name, member)                                                                      \
-    GETTER(name)                                                                                            \
-    {                                                                                                       \
-        const Chain *chain = certificate_chain(userdata);                                                   \
-                                                                                                            \
-        return sd_bus_message_append_basic(reply, 's', chain ? chain_leaf(chain)->member : "");             \
-    }                                                                                                       \
+#define LEAF_TEXT_GETTER(name, member) \
+    GETTER(name) \
+    { \
+        const Chain *chain = certificate_chain(userdata); \
+\
+        return sd_bus_message_append_basic(reply, 's', chain ? chain_leaf(chain)->member : ""); \
+    } \
     struct _require_semicolon_
 
-#define LEAF_TIME_GETTER(name, member)                                                                      \
-    GETTER(name)                                                                                            \
-    {                                                                                                       \
-        const Chain *chain = certificate_chain(userdata);                                                   \
-                                                                                                            \
-        return sd_bus_message_append_basic(reply, 'x', chain ? &chain_leaf(chain)->member : &never);        \
-    }                                                                                                       \
+#define LEAF_TIME_GETTER(name, member) \
+    GETTER(name) \
+    { \
+        const Chain *chain = certificate_chain(userdata); \
+\
+        return sd_bus_message_append_basic(reply, 'x', chain ? &chain_leaf(chain)->member : &never); \
+    } \
     struct _require_semicolon_
 
 static const int64_t never = 0;
@@ -137,7 +138,8 @@ GETTER(property_get_source)
 
 static const char *root_reason(const Certificate *c)
 {
-    return certificate_chain(c) ? "The machine made this root by itself." : "There is no root yet; it is being made.";
+    return certificate_chain(c) ? "The machine made this root by itself."
+                                : "There is no root yet; it is being made.";
 }
 
 GETTER(property_get_reason)
@@ -145,13 +147,14 @@ GETTER(property_get_reason)
     const Certificate *c = userdata;
     Choice choice = certificate_choose(c, time(NULL));
 
-    return sd_bus_message_append_basic(reply, 's',
-                                       certificate_is_root(c) ? root_reason(c) : choice_explain(&choice, false));
+    return sd_bus_message_append_basic(
+        reply, 's', certificate_is_root(c) ? root_reason(c) : choice_explain(&choice, false));
 }
 
 GETTER(property_get_state)
 {
-    return sd_bus_message_append_basic(reply, 's', certificate_state_to_string(certificate_state(userdata, time(NULL))));
+    return sd_bus_message_append_basic(reply, 's',
+                                       certificate_state_to_string(certificate_state(userdata, time(NULL))));
 }
 
 GETTER(property_get_key_type)
@@ -170,8 +173,8 @@ GETTER(property_get_chain)
     for (unsigned i = 0; chain && i < chain->n_entries && r >= 0; i++) {
         const ChainEntry *e = chain->entries + i;
 
-        r = sd_bus_message_append(reply, "(sssxxs)", e->subject, e->issuer, e->serial, e->not_before, e->not_after,
-                                  e->fingerprint);
+        r = sd_bus_message_append(reply, "(sssxxs)", e->subject, e->issuer, e->serial, e->not_before,
+                                  e->not_after, e->fingerprint);
     }
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
@@ -187,7 +190,8 @@ GETTER(property_get_candidates)
         const Chain *chain = c->record->slots[s].chain;
 
         r = sd_bus_message_append(reply, "(sbsx)", source_to_string(s), choice.verdicts[s] == VERDICT_USABLE,
-                                  verdict_to_string(choice.verdicts[s]), chain ? chain_leaf(chain)->not_after : never);
+                                  verdict_to_string(choice.verdicts[s]),
+                                  chain ? chain_leaf(chain)->not_after : never);
     }
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
@@ -223,8 +227,8 @@ GETTER(property_get_last_error)
     const Certificate *c = userdata;
     const Failure *f = &c->record->failure;
 
-    return sd_bus_message_append(reply, "(ssxu)", problem_code_to_string(f->problem.code), strempty(f->problem.text),
-                                 f->when, f->attempts);
+    return sd_bus_message_append(reply, "(ssxu)", problem_code_to_string(f->problem.code),
+                                 strempty(f->problem.text), f->when, f->attempts);
 }
 
 GETTER(property_get_deployments)
@@ -266,7 +270,8 @@ static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error
     return path ? call_answer(call, "o", path) : -ENOMEM;
 }
 
-static void on_uploaded(Certificate *const *served _unused_, size_t n _unused_, const Problem *problem, void *userdata)
+static void on_uploaded(Certificate *const *served _unused_, size_t n _unused_, const Problem *problem,
+                        void *userdata)
 {
     _cleanup_call_ Call *call = userdata;
 
@@ -292,8 +297,9 @@ static int method_upload(sd_bus_message *m, void *userdata, sd_bus_error *error)
     if (r <= 0)
         return r < 0 ? r : 1;
     if (certificate_is_root(c)) {
-        (void)problem_set(&call->problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
-                          "The root cannot be replaced by an upload in this version; Reissue makes a new one.");
+        (void)problem_set(
+            &call->problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
+            "The root cannot be replaced by an upload in this version; Reissue makes a new one.");
         return 1;
     }
     if (manager_upload(call->bus->manager, c, pem, on_uploaded, call, &call->problem) >= 0)
@@ -306,7 +312,8 @@ static int check_format(const char *text, bool pkcs7, sd_bus_error *error, Expor
     ExportFormat format = export_format_from_string(text);
 
     if (format < 0 || (format == EXPORT_PKCS7 && !pkcs7))
-        return sd_bus_error_setf(error, ERROR_PREFIX "InvalidArgument", "The option \"format\" is one of %s, not \"%.16s\".",
+        return sd_bus_error_setf(error, ERROR_PREFIX "InvalidArgument",
+                                 "The option \"format\" is one of %s, not \"%.16s\".",
                                  pkcs7 ? "pem, der and pkcs7" : "pem and der", text);
     *ret = format;
     return 0;
@@ -397,14 +404,14 @@ const sd_bus_vtable certificate_vtable[] = {
     SD_BUS_PROPERTY("LastError", "(ssxu)", property_get_last_error, 0, CHANGES),
     SD_BUS_PROPERTY("Deployments", "a(sssx)", property_get_deployments, 0, CHANGES),
     SD_BUS_PROPERTY("Job", "o", property_get_job, 0, CHANGES),
-    SD_BUS_METHOD_WITH_ARGS("Reissue", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job), method_reissue,
-                            SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD_WITH_ARGS("Upload", SD_BUS_ARGS("s", pem, "a{sv}", options), SD_BUS_NO_RESULT, method_upload,
-                            SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_SENSITIVE),
-    SD_BUS_METHOD_WITH_ARGS("ExportRoot", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("ay", data), method_export_root,
-                            SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD_WITH_ARGS("Export", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("ay", data), method_export,
-                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Reissue", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job),
+                            method_reissue, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Upload", SD_BUS_ARGS("s", pem, "a{sv}", options), SD_BUS_NO_RESULT,
+                            method_upload, SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_SENSITIVE),
+    SD_BUS_METHOD_WITH_ARGS("ExportRoot", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("ay", data),
+                            method_export_root, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Export", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("ay", data),
+                            method_export, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_SIGNAL_WITH_ARGS("ChainChanged",
                             SD_BUS_ARGS("s", source, "s", fingerprint, "s", previous, "s", reason), 0),
     SD_BUS_VTABLE_END,

@@ -15,7 +15,7 @@
 struct Change {
     Certificate *certificate;
     unsigned what;
-    bool added;             /* the object is new */
+    bool added; /* the object is new */
     bool chain_changed;
     char previous[65];
     UT_hash_handle hh;
@@ -24,6 +24,11 @@ struct Change {
 static const char *const chain_properties[] = {
     "Source",      "Reason",  "State", "Serial",     "NotBefore", "NotAfter",    "Issuer",      "Subject",
     "Fingerprint", "KeyType", "Chain", "Candidates", "Authority", "NextRenewal", "Deployments",
+};
+
+struct JobChange {
+    uint64_t id;
+    UT_hash_handle hh;
 };
 
 #define PROPERTIES_MAX (ELEMENTSOF(chain_properties) + 8)
@@ -55,13 +60,13 @@ static int tell_chain(Bus *b, const Change *change, const char *path)
     if (!certificate_chain(c))
         return 0;
     fingerprint = chain_leaf(certificate_chain(c))->fingerprint;
-    r = sd_bus_emit_signal(b->bus, path, INTERFACE_CERTIFICATE, "ChainChanged", "ssss", source, fingerprint,
-                           change->previous,
-                           certificate_is_root(c) ? "The machine made a new root." : choice_explain(&choice, false));
+    r = sd_bus_emit_signal(
+        b->bus, path, INTERFACE_CERTIFICATE, "ChainChanged", "ssss", source, fingerprint, change->previous,
+        certificate_is_root(c) ? "The machine made a new root." : choice_explain(&choice, false));
     if (r < 0)
         return r;
-    return sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "ChainChanged", "osss", path, certificate_name(c),
-                              source, fingerprint);
+    return sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "ChainChanged", "osss", path,
+                              certificate_name(c), source, fingerprint);
 }
 
 static void tell(Bus *b, Change *change)
@@ -74,12 +79,14 @@ static void tell(Bus *b, Change *change)
         r = sd_bus_emit_object_added(b->bus, path);
     else if (path) {
         list_properties(change->what, names);
-        r = sd_bus_emit_properties_changed_strv(b->bus, path, INTERFACE_CERTIFICATE, (char **)(uintptr_t)names);
+        r = sd_bus_emit_properties_changed_strv(b->bus, path, INTERFACE_CERTIFICATE,
+                                                (char **)(uintptr_t)names);
     }
     if (r >= 0 && change->chain_changed)
         r = tell_chain(b, change, path);
     if (r < 0)
-        (void)log_warning_errno(r, "Signals for %s could not be sent", certificate_name(change->certificate));
+        (void)log_warning_errno(r, "Signals for %s could not be sent",
+                                certificate_name(change->certificate));
     HASH_DEL(b->changes, change);
     free(change);
 }
@@ -91,7 +98,31 @@ static void tell_counts(Bus *b)
                                          "RootFingerprint", "NextWake", NULL);
 }
 
-static void tell_job(Bus *b, const char *path, const char *result)
+static void emit_job(Bus *b, const char *path)
+{
+    (void)sd_bus_emit_properties_changed(b->bus, path, INTERFACE_JOB, "State", "Progress", "Step", "Error", NULL);
+}
+
+static void forget_job(Bus *b, JobChange *change)
+{
+    HASH_DEL(b->job_changes, change);
+    free(change);
+}
+
+static void tell_jobs(Bus *b)
+{
+    JobChange *change, *next;
+
+    HASH_ITER (hh, b->job_changes, change, next) {
+        _cleanup_free_ char *path = job_path(change->id);
+
+        if (path)
+            emit_job(b, path);
+        forget_job(b, change);
+    }
+}
+
+static void tell_job_removed(Bus *b, const char *path, const char *result)
 {
     (void)sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "JobRemoved", "os", path, result);
 }
@@ -100,7 +131,7 @@ static void tell_root_job(Bus *b)
 {
     _cleanup_free_ char *path = TAKE_PTR(b->root_job);
 
-    tell_job(b, path, b->root_job_result);
+    tell_job_removed(b, path, b->root_job_result);
 }
 
 static int on_changes(sd_event_source *s, void *userdata)
@@ -109,6 +140,7 @@ static int on_changes(sd_event_source *s, void *userdata)
     Change *change, *next;
     int n = 0;
 
+    tell_jobs(b);
     HASH_ITER (hh, b->changes, change, next) {
         if (n++ >= TOLD_PER_TURN)
             return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
@@ -155,7 +187,7 @@ void bus_flush_certificate(Bus *b, Certificate *c)
 
 bool bus_has_changes(const Bus *b)
 {
-    return b->changes || b->counts_changed || b->root_job;
+    return b->changes || b->job_changes || b->counts_changed || b->root_job;
 }
 
 static void on_certificate_added(Certificate *c, void *userdata)
@@ -223,25 +255,38 @@ static void on_job_added(Job *j, void *userdata)
 
 static void on_job_changed(Job *j, void *userdata)
 {
-    _cleanup_free_ char *path = job_path(j->id);
     Bus *b = userdata;
+    JobChange *change;
 
-    if (path)
-        (void)sd_bus_emit_properties_changed(b->bus, path, INTERFACE_JOB, "State", "Progress", "Step", NULL);
+    HASH_FIND(hh, b->job_changes, &j->id, sizeof(j->id), change);
+    if (change)
+        return;
+    change = calloc(1, sizeof(JobChange));
+    if (!change) {
+        (void)log_oom();
+        return;
+    }
+    change->id = j->id;
+    HASH_ADD(hh, b->job_changes, id, sizeof(change->id), change);
+    wake(b);
 }
 
-/* Whoever waits for the job finds what came of it already told; what a new root brings is told of many certificates.
- * The object has left the manager's table, so that
- * sd-bus cannot list its interfaces any more. */
+/* Whoever waits for the job finds what came of it already told; what a new root brings is told of many certificates,
+ * and of the job when all of them have been. */
 static void on_job_removed(Job *j, void *userdata)
 {
     _cleanup_free_ char *path = job_path(j->id);
     Bus *b = userdata;
+    JobChange *change;
 
+    HASH_FIND(hh, b->job_changes, &j->id, sizeof(j->id), change);
+    if (change)
+        forget_job(b, change);
     if (!path)
         return;
-    (void)sd_bus_emit_interfaces_removed(b->bus, path, "org.freedesktop.DBus.Peer", "org.freedesktop.DBus.Introspectable",
-                                         "org.freedesktop.DBus.Properties", INTERFACE_JOB, NULL);
+    if (j->state == JOB_FAILED)
+        emit_job(b, path);
+    (void)sd_bus_emit_object_removed(b->bus, path);
     if (j->kind == JOB_ROOT) {
         free(b->root_job);
         b->root_job = TAKE_PTR(path);
@@ -250,7 +295,7 @@ static void on_job_removed(Job *j, void *userdata)
         return;
     }
     bus_flush_certificate(b, j->certificate);
-    tell_job(b, path, job_state_to_string(j->state));
+    tell_job_removed(b, path, job_state_to_string(j->state));
 }
 
 const ManagerObserver bus_observer = {
@@ -282,6 +327,8 @@ void bus_changes_done(Bus *b)
         HASH_DEL(b->changes, change);
         free(change);
     }
+    while (b->job_changes)
+        forget_job(b, b->job_changes);
     free(b->root_job);
     sd_event_source_disable_unref(b->changes_source);
 }

@@ -20,6 +20,7 @@
 #define ERROR_PREFIX          "org.certwright1.Error."
 
 typedef struct Change Change;
+typedef struct JobChange JobChange;
 
 struct Bus {
     sd_event *event;
@@ -29,15 +30,16 @@ struct Bus {
     sd_bus_slot *slots[16];
     size_t n_slots;
 
-    Change *changes;              /* to be told of, by certificate */
+    Change *changes; /* to be told of, by certificate */
+    JobChange *job_changes;       /* by job */
     bool counts_changed;
-    char *root_job;               /* path of the root's job, whose end is told when all changes are */
+    char *root_job; /* path of the root's job, whose end is told when all changes are */
     const char *root_job_result;
     sd_event_source *changes_source;
 
-    size_t n_calls;               /* that are not answered yet */
+    size_t n_calls; /* that are not answered yet */
     bool idle_exit, releasing;
-    uint64_t last_activity;       /* CLOCK_MONOTONIC */
+    uint64_t last_activity; /* CLOCK_MONOTONIC */
     sd_event_source *idle_timer;
     sd_bus_slot *release;
 };
@@ -46,18 +48,21 @@ extern const sd_bus_vtable manager_vtable[], certificate_vtable[], job_vtable[];
 extern const ManagerObserver bus_observer;
 
 /* Head of a property's getter: appends the property of userdata to reply. */
-#define GETTER(name)                                                                                        \
-    static int name(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,        \
-                    const char *property _unused_, sd_bus_message *reply, void *userdata,                   \
+#define GETTER(name) \
+    static int name(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_, \
+                    const char *property _unused_, sd_bus_message *reply, void *userdata, \
                     sd_bus_error *error _unused_)
 
 /* Object paths, newly allocated. */
 char *certificate_path(const Certificate *c);
 char *job_path(uint64_t id);
 /* sd_bus_object_find_t and sd_bus_node_enumerator_t; userdata is the Bus. */
-int find_certificate(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error);
-int find_job(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret, sd_bus_error *error);
-int enumerate_certificates(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error);
+int find_certificate(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
+                     sd_bus_error *error);
+int find_job(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
+             sd_bus_error *error);
+int enumerate_certificates(sd_bus *bus, const char *prefix, void *userdata, char ***ret,
+                           sd_bus_error *error);
 int enumerate_jobs(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error);
 
 /* Tells now what is waiting to be told of one certificate. */
@@ -95,8 +100,8 @@ int error_set_problem(sd_bus_error *error, const Problem *problem);
 /* Options, a{sv}. */
 typedef struct OptionRow {
     const char *key;
-    char type;     /* 's', 'b', or 'a' for as */
-    void *target;  /* const char **, int *, char *** (owned by the caller) */
+    char type;    /* 's', 'b', or 'a' for as */
+    void *target; /* const char **, int *, char *** (owned by the caller) */
 } OptionRow;
 /* Reads the dictionary; rows end with a NULL key. -EINVAL with error set for an unknown key or a wrong type. */
 int read_options(sd_bus_message *m, const OptionRow *rows, sd_bus_error *error);

@@ -13,8 +13,8 @@ char *job_path(uint64_t id)
     return asprintf(&path, BUS_PATH_JOBS "/%" PRIu64, id) < 0 ? NULL : path;
 }
 
-int find_job(sd_bus *bus _unused_, const char *path, const char *interface _unused_, void *userdata, void **ret,
-             sd_bus_error *error)
+int find_job(sd_bus *bus _unused_, const char *path, const char *interface _unused_, void *userdata,
+             void **ret, sd_bus_error *error)
 {
     const char *id = path + strlen(BUS_PATH_JOBS);
     Bus *b = userdata;
@@ -24,8 +24,8 @@ int find_job(sd_bus *bus _unused_, const char *path, const char *interface _unus
         return 0;
     *ret = manager_find_job(b->manager, number);
     if (!*ret)
-        return sd_bus_error_setf(error, ERROR_PREFIX "NoSuchJob", "There is no job %" PRIu64 ", or no more: it is over.",
-                                 number);
+        return sd_bus_error_setf(error, ERROR_PREFIX "NoSuchJob",
+                                 "There is no job %" PRIu64 ", or no more: it is over.", number);
     return 1;
 }
 
@@ -82,7 +82,8 @@ GETTER(property_get_error)
 {
     const Job *j = userdata;
 
-    return sd_bus_message_append(reply, "(ss)", problem_code_to_string(j->problem.code), strempty(j->problem.text));
+    return sd_bus_message_append(reply, "(ss)", problem_code_to_string(j->problem.code),
+                                 strempty(j->problem.text));
 }
 
 static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -109,6 +110,7 @@ const sd_bus_vtable job_vtable[] = {
     SD_BUS_PROPERTY("Step", "s", NULL, offsetof(Job, step), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("Started", "x", NULL, offsetof(Job, started), SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Error", "(ss)", property_get_error, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-    SD_BUS_METHOD_WITH_ARGS("Cancel", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_cancel, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("Cancel", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_cancel,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_VTABLE_END,
 };

@@ -81,17 +81,19 @@ static int read_key_type(const char *text, sd_bus_error *error, KeyType *ret)
     KeyType type = text ? key_type_from_string(text) : _KEY_TYPE_INVALID;
 
     if (text && !key_type_suits_leaf(type))
-        return sd_bus_error_setf(error, ERROR_PREFIX "InvalidArgument",
-                                 "The option \"key-type\" is one of ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 "
-                                 "and ed25519, not \"%.32s\".",
-                                 text);
+        return sd_bus_error_setf(
+            error, ERROR_PREFIX "InvalidArgument",
+            "The option \"key-type\" is one of ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 "
+            "and ed25519, not \"%.32s\".",
+            text);
     *ret = type;
     return 0;
 }
 
 /* In canonical form before anybody is asked: a rule of polkit's that names a name must not be passed by with another
  * spelling of it. */
-static int read_module_and_name(sd_bus_message *m, const char **ret_module, char **ret_name, sd_bus_error *error)
+static int read_module_and_name(sd_bus_message *m, const char **ret_module, char **ret_name,
+                                sd_bus_error *error)
 {
     _cleanup_problem_ Problem problem = {};
     const char *name;
@@ -125,7 +127,8 @@ static int method_register(sd_bus_message *m, void *userdata _unused_, sd_bus_er
         r = call_begin(m, name, module, error, &call);
     if (r <= 0)
         return r < 0 ? r : 1;
-    if (manager_register(call->bus->manager, module, name, names, type, on_registered, call, &call->problem) >= 0)
+    if (manager_register(call->bus->manager, module, name, names, type, on_registered, call,
+                         &call->problem) >= 0)
         TAKE_PTR(call);
     return 1;
 }
@@ -275,7 +278,8 @@ static int method_list_uploads(sd_bus_message *m, void *userdata _unused_, sd_bu
     return r < 0 ? r : 1;
 }
 
-static void on_upload_removed(Certificate *const *served _unused_, size_t n _unused_, const Problem *problem, void *userdata)
+static void on_upload_removed(Certificate *const *served _unused_, size_t n _unused_, const Problem *problem,
+                              void *userdata)
 {
     on_unregistered(NULL, problem, userdata);
 }
@@ -404,21 +408,23 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_PROPERTY("NextWake", "x", property_get_next_wake, 0, CHANGES),
     SD_BUS_METHOD_WITH_ARGS("Register", SD_BUS_ARGS("s", module, "s", name, "a{sv}", options),
                             SD_BUS_RESULT("o", certificate), method_register, METHOD_OPEN),
-    SD_BUS_METHOD_WITH_ARGS("Unregister", SD_BUS_ARGS("s", module, "s", name), SD_BUS_NO_RESULT, method_unregister,
-                            METHOD_OPEN),
+    SD_BUS_METHOD_WITH_ARGS("Unregister", SD_BUS_ARGS("s", module, "s", name), SD_BUS_NO_RESULT,
+                            method_unregister, METHOD_OPEN),
     SD_BUS_METHOD_WITH_ARGS("GetCertificate", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", certificate),
                             method_get_certificate, METHOD_OPEN),
-    SD_BUS_METHOD_WITH_ARGS("Upload", SD_BUS_ARGS("s", pem, "a{sv}", options), SD_BUS_RESULT("ao", certificates),
-                            method_upload, METHOD_OPEN | SD_BUS_VTABLE_SENSITIVE),
-    SD_BUS_METHOD_WITH_ARGS("ListUploads", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssssx)", uploads), method_list_uploads,
+    SD_BUS_METHOD_WITH_ARGS("Upload", SD_BUS_ARGS("s", pem, "a{sv}", options),
+                            SD_BUS_RESULT("ao", certificates), method_upload,
+                            METHOD_OPEN | SD_BUS_VTABLE_SENSITIVE),
+    SD_BUS_METHOD_WITH_ARGS("ListUploads", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssssx)", uploads),
+                            method_list_uploads, METHOD_OPEN),
+    SD_BUS_METHOD_WITH_ARGS("RemoveUpload", SD_BUS_ARGS("s", fingerprint), SD_BUS_NO_RESULT,
+                            method_remove_upload, METHOD_OPEN),
+    SD_BUS_METHOD_WITH_ARGS("ExportRoot", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("ay", data),
+                            method_export_root, METHOD_OPEN),
+    SD_BUS_METHOD_WITH_ARGS("ReissueAll", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("ao", jobs),
+                            method_reissue_all, METHOD_OPEN),
+    SD_BUS_METHOD_WITH_ARGS("RenewDue", SD_BUS_NO_ARGS, SD_BUS_RESULT("u", started), method_renew_due,
                             METHOD_OPEN),
-    SD_BUS_METHOD_WITH_ARGS("RemoveUpload", SD_BUS_ARGS("s", fingerprint), SD_BUS_NO_RESULT, method_remove_upload,
-                            METHOD_OPEN),
-    SD_BUS_METHOD_WITH_ARGS("ExportRoot", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("ay", data), method_export_root,
-                            METHOD_OPEN),
-    SD_BUS_METHOD_WITH_ARGS("ReissueAll", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("ao", jobs), method_reissue_all,
-                            METHOD_OPEN),
-    SD_BUS_METHOD_WITH_ARGS("RenewDue", SD_BUS_NO_ARGS, SD_BUS_RESULT("u", started), method_renew_due, METHOD_OPEN),
     SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload, METHOD_OPEN),
     SD_BUS_SIGNAL_WITH_ARGS("ChainChanged",
                             SD_BUS_ARGS("o", certificate, "s", name, "s", source, "s", fingerprint), 0),

@@ -8,8 +8,8 @@
 #include "policy/policy.h"
 #include "util/log.h"
 
-#define USEC_PER_SEC     1000000ULL
-#define LOOK_AGAIN_USEC  (1 * USEC_PER_SEC)
+#define USEC_PER_SEC    1000000ULL
+#define LOOK_AGAIN_USEC (1 * USEC_PER_SEC)
 
 /* A member without a row in the policy's table is a mistake of ours that must not reach anybody. */
 static int check_policy(const char *interface, const sd_bus_vtable *vtable)
@@ -22,11 +22,14 @@ static int check_policy(const char *interface, const sd_bus_vtable *vtable)
     return 0;
 }
 
-static int add_object(Bus *b, const char *path, const char *interface, const sd_bus_vtable *vtable, void *object)
+static int add_object(Bus *b, const char *path, const char *interface, const sd_bus_vtable *vtable,
+                      void *object)
 {
     int r = check_policy(interface, vtable);
 
-    return r < 0 ? r : sd_bus_add_object_vtable(b->bus, b->slots + b->n_slots++, path, interface, vtable, object);
+    return r < 0
+               ? r
+               : sd_bus_add_object_vtable(b->bus, b->slots + b->n_slots++, path, interface, vtable, object);
 }
 
 static int add_objects(Bus *b, const char *prefix, const char *interface, const sd_bus_vtable *vtable,
@@ -40,8 +43,8 @@ static int add_objects(Bus *b, const char *prefix, const char *interface, const 
 }
 
 /* The root is one object, but its handlers want to find the Bus in their slot as those of all others do. */
-static int find_root(sd_bus *bus _unused_, const char *path, const char *interface _unused_, void *userdata, void **ret,
-                     sd_bus_error *error _unused_)
+static int find_root(sd_bus *bus _unused_, const char *path, const char *interface _unused_, void *userdata,
+                     void **ret, sd_bus_error *error _unused_)
 {
     Bus *b = userdata;
 
@@ -51,8 +54,8 @@ static int find_root(sd_bus *bus _unused_, const char *path, const char *interfa
     return 1;
 }
 
-static int enumerate_root(sd_bus *bus _unused_, const char *prefix _unused_, void *userdata _unused_, char ***ret,
-                          sd_bus_error *error _unused_)
+static int enumerate_root(sd_bus *bus _unused_, const char *prefix _unused_, void *userdata _unused_,
+                          char ***ret, sd_bus_error *error _unused_)
 {
     char **paths = calloc(2, sizeof(char *));
 
@@ -72,10 +75,11 @@ static int add_all(Bus *b)
     if (r >= 0)
         r = add_object(b, BUS_PATH, INTERFACE_MANAGER, manager_vtable, b);
     if (r >= 0)
-        r = add_objects(b, BUS_PATH_ROOT, INTERFACE_CERTIFICATE, certificate_vtable, find_root, enumerate_root);
+        r = add_objects(b, BUS_PATH_ROOT, INTERFACE_CERTIFICATE, certificate_vtable, find_root,
+                        enumerate_root);
     if (r >= 0)
-        r = add_objects(b, BUS_PATH_CERTIFICATES, INTERFACE_CERTIFICATE, certificate_vtable, find_certificate,
-                        enumerate_certificates);
+        r = add_objects(b, BUS_PATH_CERTIFICATES, INTERFACE_CERTIFICATE, certificate_vtable,
+                        find_certificate, enumerate_certificates);
     if (r >= 0)
         r = add_objects(b, BUS_PATH_JOBS, INTERFACE_JOB, job_vtable, find_job, enumerate_jobs);
     return r;
@@ -92,7 +96,12 @@ void bus_reset_idle(Bus *b)
 
 static bool is_idle(Bus *b)
 {
-    return b->n_calls == 0 && authorizer_pending(b->authorizer) == 0 && !bus_has_changes(b) && manager_is_idle(b->manager);
+    uint64_t unsent = 0;
+
+    if (sd_bus_get_n_queued_write(b->bus, &unsent) < 0 || unsent > 0)
+        return false;
+    return b->n_calls == 0 && authorizer_pending(b->authorizer) == 0 && !bus_has_changes(b) &&
+           manager_is_idle(b->manager);
 }
 
 static uint64_t idle_since(Bus *b)
@@ -164,7 +173,8 @@ static int init_idle(Bus *b)
     r = sd_event_add_time(b->event, &b->idle_timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_idle_timer, b);
     if (r < 0)
         return r;
-    return b->idle_exit ? arm_idle(b, idle_since(b)) : sd_event_source_set_enabled(b->idle_timer, SD_EVENT_OFF);
+    return b->idle_exit ? arm_idle(b, idle_since(b))
+                        : sd_event_source_set_enabled(b->idle_timer, SD_EVENT_OFF);
 }
 
 static int connect_bus(Bus *b)
@@ -193,15 +203,16 @@ int bus_new(sd_event *event, Manager *m, const BusOptions *options, Bus **ret)
     b->event = sd_event_ref(event);
     b->manager = m;
     b->idle_exit = options->idle_exit;
-    if ((r = connect_bus(b)) < 0 || (r = authorizer_new(b->bus, &b->authorizer)) < 0 || (r = bus_changes_init(b)) < 0 ||
-        (r = init_idle(b)) < 0 || (r = add_all(b)) < 0)
+    if ((r = connect_bus(b)) < 0 || (r = authorizer_new(b->bus, &b->authorizer)) < 0 ||
+        (r = bus_changes_init(b)) < 0 || (r = init_idle(b)) < 0 || (r = add_all(b)) < 0)
         return r;
     manager_observe(m, &bus_observer, b);
     r = sd_bus_request_name(b->bus, BUS_NAME, 0);
     if (r == -EEXIST)
         log_error("The name %s is taken: the service runs already.", BUS_NAME);
     else if (r < 0)
-        (void)log_error_errno(r, "The name %s cannot be had; does the bus policy allow this user to own it?", BUS_NAME);
+        (void)log_error_errno(r, "The name %s cannot be had; does the bus policy allow this user to own it?",
+                              BUS_NAME);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(b);

@@ -7,7 +7,8 @@
 typedef struct Bus Bus;
 
 typedef struct BusOptions {
-    bool idle_exit; /* leave the event loop when nothing was asked for a while (certwright.conf(5), IdleExit=) */
+    bool
+        idle_exit; /* leave the event loop when nothing was asked for a while (certwright.conf(5), IdleExit=) */
 } BusOptions;
 
 /* Connects to the system bus, registers all objects and takes the name. The manager is borrowed. */

@@ -27,7 +27,8 @@ Bus *bus_of_message(sd_bus_message *m)
 /* Who asked for what, and what came of it. */
 static void log_call(const Call *c)
 {
-    const char *member = sd_bus_message_get_member(c->message), *result = problem_code_to_string(c->problem.code);
+    const char *member = sd_bus_message_get_member(c->message),
+               *result = problem_code_to_string(c->problem.code);
     char uid[16];
 
     if (c->uid == (uid_t)-1 && c->problem.code == PROBLEM_NONE)
@@ -41,8 +42,8 @@ static void log_call(const Call *c)
                                    { "SENDER", sd_bus_message_get_sender(c->message) },
                                    { "RESULT", *result ? result : "done" },
                                    {} },
-               "User %s asked for %s of %s: %s%s%s", c->uid == (uid_t)-1 ? "?" : uid, member, strempty(c->name),
-               *result ? result : "done", *result ? ". " : "", strempty(c->problem.text));
+               "User %s asked for %s of %s: %s%s%s", c->uid == (uid_t)-1 ? "?" : uid, member,
+               strempty(c->name), *result ? result : "done", *result ? ". " : "", strempty(c->problem.text));
 }
 
 static int call_new(Bus *b, sd_bus_message *m, const char *name, const char *module, Call **ret)
@@ -197,9 +198,11 @@ static int read_value(sd_bus_message *m, const OptionRow *row, sd_bus_error *err
     }
     r = sd_bus_message_enter_container(m, 'v', signature);
     if (r >= 0)
-        r = row->type == 'a' ? read_names(m, row->target) : sd_bus_message_read_basic(m, row->type, row->target);
+        r = row->type == 'a' ? read_names(m, row->target)
+                             : sd_bus_message_read_basic(m, row->type, row->target);
     if (r == -E2BIG)
-        return sd_bus_error_setf(error, ERROR_PREFIX "LimitsExceeded", "A certificate has at most %d names.", LIMIT_NAMES);
+        return sd_bus_error_setf(error, ERROR_PREFIX "LimitsExceeded", "A certificate has at most %d names.",
+                                 LIMIT_NAMES);
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 

@@ -91,7 +91,8 @@ static const Module *find_module(const Config *c, const char *name)
 }
 
 /* 0 when all could be read, -EUNATCH when a file could not. */
-static int read_files(char *const *files, IniVisit visit, ConfigComplain complain, void *userdata, ParseContext *context)
+static int read_files(char *const *files, IniVisit visit, ConfigComplain complain, void *userdata,
+                      ParseContext *context)
 {
     int r, result = 0;
 
@@ -118,7 +119,8 @@ static int read_files(char *const *files, IniVisit visit, ConfigComplain complai
     return result;
 }
 
-static int load_module(char *const *directories, const char *name, const Config *former, ParseContext *context, Module *m)
+static int load_module(char *const *directories, const char *name, const Config *former,
+                       ParseContext *context, Module *m)
 {
     const Module *before = find_module(former, name);
     _cleanup_strv_ char **files = NULL;
@@ -154,12 +156,13 @@ static int load_modules(char *const *directories, const Config *former, ParseCon
         return -ENOMEM;
     for (size_t i = 0; i < n && r >= 0; i++) {
         if (!module_name_is_valid(names[i]) || c->n_modules >= LIMIT_MODULES) {
-            context->complain(names[i], 0, NULL,
-                              c->n_modules >= LIMIT_MODULES
-                                  ? "there are more than 1000 modules; this one is passed over"
-                                  : "a module's name consists of letters, digits, \"-\", \"_\" and \".\", 64 at most; "
-                                    "the file is passed over",
-                              context->userdata);
+            context->complain(
+                names[i], 0, NULL,
+                c->n_modules >= LIMIT_MODULES
+                    ? "there are more than 1000 modules; this one is passed over"
+                    : "a module's name consists of letters, digits, \"-\", \"_\" and \".\", 64 at most; "
+                      "the file is passed over",
+                context->userdata);
             continue;
         }
         r = load_module(directories, names[i], former, context, c->modules + c->n_modules++);
@@ -167,7 +170,8 @@ static int load_modules(char *const *directories, const Config *former, ParseCon
     return r;
 }
 
-int config_load(char *const *directories, const Config *former, ConfigComplain complain, void *userdata, Config **ret)
+int config_load(char *const *directories, const Config *former, ConfigComplain complain, void *userdata,
+                Config **ret)
 {
     _cleanup_config_ Config *c = calloc(1, sizeof(Config));
     _cleanup_strv_ char **files = NULL;

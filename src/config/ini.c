@@ -14,21 +14,21 @@
 
 typedef struct Reader {
     const char *file;
-    const char *at;        /* the rest of the text */
-    char *line;            /* the logical line being handed over; its rest begins at rest */
+    const char *at; /* the rest of the text */
+    char *line;     /* the logical line being handed over; its rest begins at rest */
     char *rest;
-    unsigned next_line;    /* number of the line that at begins */
-    unsigned line_number;  /* of the logical line */
-    bool continues;        /* what was handed over last is not the first piece of its line */
-    bool cut_in_word;      /* and ended in the middle of a word */
-    bool glued;            /* and began there */
+    unsigned next_line;   /* number of the line that at begins */
+    unsigned line_number; /* of the logical line */
+    bool continues;       /* what was handed over last is not the first piece of its line */
+    bool cut_in_word;     /* and ended in the middle of a word */
+    bool glued;           /* and began there */
 
-    char *section;         /* NULL: none yet, or a broken one whose keys are passed over */
+    char *section; /* NULL: none yet, or a broken one whose keys are passed over */
     unsigned section_line;
     bool section_new;
     bool section_broken;
 
-    char *key, *value;     /* collected so far */
+    char *key, *value; /* collected so far */
     unsigned key_line;
 
     IniVisit visit;
@@ -115,7 +115,8 @@ static void begin_section(Reader *r, char *text)
     r->section = NULL;
     r->section_broken = text[length - 1] != ']';
     if (r->section_broken) {
-        complain(r, NULL, "a section begins with \"[\" but does not end with \"]\"; its keys are passed over");
+        complain(r, NULL,
+                 "a section begins with \"[\" but does not end with \"]\"; its keys are passed over");
         return;
     }
     r->section = strndup(text + 1, length - 2);
@@ -221,9 +222,14 @@ static int on_value(void *userdata, const char *section _unused_, const char *na
     return 1;
 }
 
-int ini_parse_text(const char *file, const char *text, IniVisit visit, ConfigComplain complain_func, void *userdata)
+int ini_parse_text(const char *file, const char *text, IniVisit visit, ConfigComplain complain_func,
+                   void *userdata)
 {
-    Reader r = { .file = file, .at = text, .next_line = 1, .visit = visit, .complain = complain_func,
+    Reader r = { .file = file,
+                 .at = text,
+                 .next_line = 1,
+                 .visit = visit,
+                 .complain = complain_func,
                  .userdata = userdata };
 
     if (strncmp(text, "\xef\xbb\xbf", 3) == 0)

@@ -11,7 +11,7 @@ typedef struct IniEntry {
     const char *file;
     const char *section; /* text between the brackets */
     unsigned section_line;
-    const char *key;     /* NULL: the section begins */
+    const char *key; /* NULL: the section begins */
     const char *value;
     unsigned line;
 } IniEntry;
@@ -19,6 +19,8 @@ typedef struct IniEntry {
 /* Negative values end the parsing and are returned. */
 typedef int (*IniVisit)(const IniEntry *entry, void *userdata);
 /* What is wrong with a line; the parsing goes on. key may be NULL. */
-typedef void (*ConfigComplain)(const char *file, unsigned line, const char *key, const char *text, void *userdata);
+typedef void (*ConfigComplain)(const char *file, unsigned line, const char *key, const char *text,
+                               void *userdata);
 
-int ini_parse_text(const char *file, const char *text, IniVisit visit, ConfigComplain complain, void *userdata);
+int ini_parse_text(const char *file, const char *text, IniVisit visit, ConfigComplain complain,
+                   void *userdata);

@@ -73,7 +73,8 @@ void context_complain(const char *file, unsigned line, const char *key, const ch
     if (context->n_complaints <= LIMIT_CONFIG_ERRORS)
         context->complain(file, line, key, text, context->userdata);
     else if (context->n_complaints == LIMIT_CONFIG_ERRORS + 1)
-        context->complain(file, line, NULL, "there is more wrong with this file, which is not listed", context->userdata);
+        context->complain(file, line, NULL, "there is more wrong with this file, which is not listed",
+                          context->userdata);
 }
 
 static void complain(ParseContext *context, const IniEntry *e, const char *format, ...) _printf_(3, 4);
@@ -96,9 +97,10 @@ static int parse_leaf_key_type(ParseContext *context, const IniEntry *e, void *t
     KeyType type = key_type_from_string(e->value);
 
     if (!key_type_suits_leaf(type)) {
-        complain(context, e,
-                 "\"%s\" is no key type for a leaf; ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 and ed25519 are",
-                 e->value);
+        complain(
+            context, e,
+            "\"%s\" is no key type for a leaf; ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 and ed25519 are",
+            e->value);
         return -EINVAL;
     }
     *(KeyType *)target = type;
@@ -110,7 +112,8 @@ static int parse_root_key_type(ParseContext *context, const IniEntry *e, void *t
     KeyType type = key_type_from_string(e->value);
 
     if (!key_type_suits_root(type)) {
-        complain(context, e, "\"%s\" is no key type for a root; ecdsa-p256, ecdsa-p384, rsa-3072 and rsa-4096 are",
+        complain(context, e,
+                 "\"%s\" is no key type for a root; ecdsa-p256, ecdsa-p384, rsa-3072 and rsa-4096 are",
                  e->value);
         return -EINVAL;
     }
@@ -123,7 +126,8 @@ static int parse_span(ParseContext *context, const IniEntry *e, int64_t min, int
     int64_t seconds;
 
     if (parse_seconds(e->value, &seconds) < 0 || seconds < min || seconds > max) {
-        complain(context, e, "\"%s\" is no time span between %lld and %lld seconds; write it as in 90d or 12h", e->value,
+        complain(context, e,
+                 "\"%s\" is no time span between %lld and %lld seconds; write it as in 90d or 12h", e->value,
                  (long long)min, (long long)max);
         return -EINVAL;
     }
@@ -213,7 +217,8 @@ static int expand(ParseContext *context, const IniEntry *e, const char *text, ch
         else if (*text == '%')
             expanded[n++] = '%';
         else {
-            complain(context, e, "there is no specifier %%%c; %%H is the name of the host, and %%%% a percent sign",
+            complain(context, e,
+                     "there is no specifier %%%c; %%H is the name of the host, and %%%% a percent sign",
                      *text ? *text : ' ');
             return -EINVAL;
         }
@@ -258,8 +263,8 @@ static int parse_names(ParseContext *context, const IniEntry *e, void *target)
 
         r = canonical_name(context, e, words[i], &name);
         if (r >= 0 && strv_length(*list) + 1 >= LIMIT_NAMES) {
-            complain(context, e, "a certificate has at most %d names; %s and what follows is left out", LIMIT_NAMES,
-                     words[i]);
+            complain(context, e, "a certificate has at most %d names; %s and what follows is left out",
+                     LIMIT_NAMES, words[i]);
             return -EINVAL;
         }
         if (r >= 0 && !strv_contains(*list, name))
@@ -275,7 +280,9 @@ static int parse_purposes(ParseContext *context, const IniEntry *e, void *target
     static const struct {
         const char *name;
         unsigned purpose;
-    } map[] = { { "serverAuth", 0 }, { "clientAuth", PURPOSE_CLIENT_AUTH }, { "ipsecIKE", PURPOSE_IPSEC_IKE } };
+    } map[] = { { "serverAuth", 0 },
+                { "clientAuth", PURPOSE_CLIENT_AUTH },
+                { "ipsecIKE", PURPOSE_IPSEC_IKE } };
     _cleanup_strv_ char **words = NULL;
     unsigned purposes = 0;
     int r;
@@ -287,7 +294,8 @@ static int parse_purposes(ParseContext *context, const IniEntry *e, void *target
         for (k = 0; k < ELEMENTSOF(map) && !streq(map[k].name, words[i]); k++)
             ;
         if (k == ELEMENTSOF(map)) {
-            complain(context, e, "\"%s\" is no usage known here; serverAuth (always there), clientAuth and ipsecIKE are",
+            complain(context, e,
+                     "\"%s\" is no usage known here; serverAuth (always there), clientAuth and ipsecIKE are",
                      words[i]);
             return -EINVAL;
         }
@@ -332,7 +340,8 @@ static bool section_is_known(const KeyRow *rows, size_t n, const char *section)
     return false;
 }
 
-static int apply(ParseContext *context, const IniEntry *e, const KeyRow *rows, size_t n, const char *section, void *object)
+static int apply(ParseContext *context, const IniEntry *e, const KeyRow *rows, size_t n, const char *section,
+                 void *object)
 {
     int r;
 
@@ -351,7 +360,9 @@ int on_settings_entry(const IniEntry *e, void *userdata)
     bool known = section_is_known(settings_keys, ELEMENTSOF(settings_keys), e->section);
 
     if (e->key)
-        return known ? apply(context, e, settings_keys, ELEMENTSOF(settings_keys), e->section, context->settings) : 0;
+        return known ? apply(context, e, settings_keys, ELEMENTSOF(settings_keys), e->section,
+                             context->settings)
+                     : 0;
     if (!known)
         complain(context, e, "[%s] is no section that this version knows; it is passed over", e->section);
     return 0;
@@ -392,7 +403,8 @@ static int begin_claim(ParseContext *context, const IniEntry *e)
     text += strspn(text, " \t");
     r = canonical_name(context, e, text, &name);
     if (r >= 0 && context->module->n_claims >= LIMIT_CERTIFICATES) {
-        complain(context, e, "there are more than %d certificates; this one is passed over", LIMIT_CERTIFICATES);
+        complain(context, e, "there are more than %d certificates; this one is passed over",
+                 LIMIT_CERTIFICATES);
         return 0;
     }
     if (r < 0)

@@ -11,11 +11,11 @@ typedef struct SectionIndex SectionIndex;
 typedef struct ParseContext {
     Settings *settings;
     Module *module;
-    Claim *claim;               /* of the section that is being read; NULL: it is passed over */
-    SectionIndex *index;        /* the module's claims by name */
+    Claim *claim;        /* of the section that is being read; NULL: it is passed over */
+    SectionIndex *index; /* the module's claims by name */
     const Module *index_module;
-    char *host;                 /* %H, when it was asked for */
-    unsigned n_complaints;      /* about this file */
+    char *host;            /* %H, when it was asked for */
+    unsigned n_complaints; /* about this file */
     ConfigComplain complain;
     void *userdata;
 } ParseContext;

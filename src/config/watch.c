@@ -7,8 +7,9 @@
 #include <sys/inotify.h>
 
 #define SETTLE_USEC (300 * 1000ULL)
-#define WATCH_MASK                                                                                          \
-    (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF)
+#define WATCH_MASK \
+    (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | \
+     IN_MOVE_SELF)
 
 struct ConfigWatch {
     sd_event *event;
@@ -100,8 +101,9 @@ int config_watch_new(sd_event *event, char *const *directories, ConfigWatchChang
 
     if (!w)
         return -ENOMEM;
-    *w = (ConfigWatch){ .event = sd_event_ref(event), .directories = directories, .changed = changed,
-                        .userdata = userdata };
+    *w = (ConfigWatch){
+        .event = sd_event_ref(event), .directories = directories, .changed = changed, .userdata = userdata
+    };
     r = sd_event_add_time(event, &w->timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_settled, w);
     if (r >= 0)
         r = sd_event_source_set_enabled(w->timer, SD_EVENT_OFF);

@@ -7,10 +7,10 @@
  * the text that somebody uploaded. */
 typedef struct Bundle {
     Chain *chain;
-    char *key;     /* PKCS#8; a secret, erased when freed */
-    char *leaf;    /* the first certificate */
-    char *issuers; /* the others in order, "" when there are none */
-    uint64_t root; /* generation of the local root that signed it, 0: another did */
+    char *key;         /* PKCS#8; a secret, erased when freed */
+    char *leaf;        /* the first certificate */
+    char *issuers;     /* the others in order, "" when there are none */
+    uint64_t root;     /* generation of the local root that signed it, 0: another did */
     unsigned purposes; /* Purpose bits that it was asked to have */
 } Bundle;
 

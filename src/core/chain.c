@@ -5,8 +5,9 @@
 #include "util/text.h"
 
 static const char *const key_types[_KEY_TYPE_MAX] = {
-    [KEY_TYPE_ECDSA_P256] = "ecdsa-p256", [KEY_TYPE_ECDSA_P384] = "ecdsa-p384", [KEY_TYPE_ECDSA_P521] = "ecdsa-p521",
-    [KEY_TYPE_RSA_2048] = "rsa-2048",     [KEY_TYPE_RSA_3072] = "rsa-3072",     [KEY_TYPE_RSA_4096] = "rsa-4096",
+    [KEY_TYPE_ECDSA_P256] = "ecdsa-p256", [KEY_TYPE_ECDSA_P384] = "ecdsa-p384",
+    [KEY_TYPE_ECDSA_P521] = "ecdsa-p521", [KEY_TYPE_RSA_2048] = "rsa-2048",
+    [KEY_TYPE_RSA_3072] = "rsa-3072",     [KEY_TYPE_RSA_4096] = "rsa-4096",
     [KEY_TYPE_RSA_OTHER] = "rsa-other",   [KEY_TYPE_ED25519] = "ed25519",
 };
 
@@ -27,7 +28,8 @@ bool key_type_suits_leaf(KeyType t)
 
 bool key_type_suits_root(KeyType t)
 {
-    return t == KEY_TYPE_ECDSA_P256 || t == KEY_TYPE_ECDSA_P384 || t == KEY_TYPE_RSA_3072 || t == KEY_TYPE_RSA_4096;
+    return t == KEY_TYPE_ECDSA_P256 || t == KEY_TYPE_ECDSA_P384 || t == KEY_TYPE_RSA_3072 ||
+           t == KEY_TYPE_RSA_4096;
 }
 
 static const char *put(char **at, const char *s)
@@ -53,7 +55,10 @@ Chain *chain_new(const ChainEntry *entries, size_t n_entries, const char *const 
     c = malloc(head + text);
     if (!c)
         return NULL;
-    *c = (Chain){ .n_refs = 1, .key_type = key_type, .is_authority = is_authority, .n_entries = (unsigned)n_entries,
+    *c = (Chain){ .n_refs = 1,
+                  .key_type = key_type,
+                  .is_authority = is_authority,
+                  .n_entries = (unsigned)n_entries,
                   .n_names = (unsigned)n_names };
     c->names = (const char **)(void *)(c->entries + n_entries);
     at = (char *)c + head;

@@ -35,11 +35,12 @@ typedef struct ChainEntry {
 
 typedef struct Chain {
     unsigned n_refs;
-    KeyType key_type;      /* of the leaf */
-    bool is_authority;     /* the first entry has CA:TRUE */
-    unsigned n_entries;    /* leaf first; at least one */
+    KeyType key_type;   /* of the leaf */
+    bool is_authority;  /* the first entry has CA:TRUE */
+    unsigned n_entries; /* leaf first; at least one */
     unsigned n_names;
-    const char **names;    /* that the leaf is for, canonical: subject alternative names, or its common name if none */
+    const char *
+        *names; /* that the leaf is for, canonical: subject alternative names, or its common name if none */
     ChainEntry entries[];
 } Chain;
 

@@ -126,13 +126,15 @@ const char *choice_explain(const Choice *choice, bool acme_enabled)
     case SOURCE_UPLOADED:
         return "An uploaded chain covers every name.";
     case SOURCE_ACME:
-        return uploaded == VERDICT_ABSENT ? "No uploaded chain fits, and an ACME authority has issued this one."
-                                          : "The uploaded chain cannot be served, and an ACME authority has issued this one.";
+        return uploaded == VERDICT_ABSENT
+                   ? "No uploaded chain fits, and an ACME authority has issued this one."
+                   : "The uploaded chain cannot be served, and an ACME authority has issued this one.";
     case SOURCE_LOCAL:
         if (uploaded != VERDICT_ABSENT)
             return "The uploaded chain cannot be served, so the local root signed this one.";
-        return acme_enabled ? "No uploaded chain fits and there is none from ACME yet, so the local root signed this one."
-                            : "No uploaded chain fits and ACME is not enabled, so the local root signed this one.";
+        return acme_enabled
+                   ? "No uploaded chain fits and there is none from ACME yet, so the local root signed this one."
+                   : "No uploaded chain fits and ACME is not enabled, so the local root signed this one.";
     default:
         return "There is no chain that can be served; one is being made.";
     }

@@ -19,14 +19,14 @@ Source source_from_string(const char *s);
 typedef enum Verdict {
     VERDICT_USABLE,
     VERDICT_ABSENT,
-    VERDICT_BROKEN,        /* does not parse */
+    VERDICT_BROKEN, /* does not parse */
     VERDICT_KEY_MISMATCH,
     VERDICT_NAME_MISMATCH,
     VERDICT_NOT_YET_VALID,
     VERDICT_EXPIRED,
-    VERDICT_EXPIRING,      /* so near its end that a source below is preferred */
+    VERDICT_EXPIRING, /* so near its end that a source below is preferred */
     VERDICT_REVOKED,
-    VERDICT_WITHDRAWN,     /* by a reissue */
+    VERDICT_WITHDRAWN, /* by a reissue */
     _VERDICT_MAX,
 } Verdict;
 
@@ -42,7 +42,7 @@ typedef struct Candidate {
 } Candidate;
 
 typedef struct Choice {
-    Source source;                 /* _SOURCE_INVALID: nothing can be served */
+    Source source; /* _SOURCE_INVALID: nothing can be served */
     Verdict verdicts[_SOURCE_MAX];
 } Choice;
 

@@ -52,10 +52,11 @@ static int alabels_check(const char *name, Problem *problem)
     if (r == IDN2_MALLOC)
         return -ENOMEM;
     if (r != IDN2_OK)
-        return problem_set(problem, PROBLEM_INVALID_NAME, "it has an xn-- label that is no international name (%s)",
-                           idn2_strerror(r));
+        return problem_set(problem, PROBLEM_INVALID_NAME,
+                           "it has an xn-- label that is no international name (%s)", idn2_strerror(r));
     if (!streq(name, again))
-        return problem_set(problem, PROBLEM_INVALID_NAME, "it has an xn-- label that is properly written as %s", again);
+        return problem_set(problem, PROBLEM_INVALID_NAME,
+                           "it has an xn-- label that is properly written as %s", again);
     return 0;
 }
 
@@ -161,22 +162,26 @@ int name_canonicalize(const char *text, char **ret, Problem *problem)
     int r;
 
     if (!*text)
-        return problem_set(problem, PROBLEM_INVALID_NAME, "The name is empty; give a host name or an IP address.");
+        return problem_set(problem, PROBLEM_INVALID_NAME,
+                           "The name is empty; give a host name or an IP address.");
     if (strlen(text) > LIMIT_NAME_INPUT)
-        return problem_set(problem, PROBLEM_INVALID_NAME, "The name is longer than %d bytes.", LIMIT_NAME_INPUT);
+        return problem_set(problem, PROBLEM_INVALID_NAME, "The name is longer than %d bytes.",
+                           LIMIT_NAME_INPUT);
     if (address_canonicalize(text, address)) {
         name = strdup(address);
         r = name ? 0 : -ENOMEM;
     } else if (strchr(text, ':'))
-        r = problem_set(&why, PROBLEM_INVALID_NAME,
-                        "it has a colon but is no IPv6 address (no brackets, port, scheme or zone belongs to it)");
+        r = problem_set(
+            &why, PROBLEM_INVALID_NAME,
+            "it has a colon but is no IPv6 address (no brackets, port, scheme or zone belongs to it)");
     else
         r = dns_canonicalize(text, &name, &why);
     if (r == -ENOMEM)
         return r;
     if (r < 0) {
         quote(text, quoted);
-        return problem_set(problem, PROBLEM_INVALID_NAME, "\"%s\" is not a valid name: %s.", quoted, why.text);
+        return problem_set(problem, PROBLEM_INVALID_NAME, "\"%s\" is not a valid name: %s.", quoted,
+                           why.text);
     }
     *ret = name;
     return 0;

@@ -49,6 +49,8 @@ int problem_set_errno(Problem *p, int r, const char *doing)
     ProblemCode code = PROBLEM_INTERNAL;
     const char *advice = "";
 
+    if (r >= 0)
+        return r;
     switch (-r) {
     case ENOSPC:
     case EDQUOT:

@@ -172,12 +172,14 @@ void record_clear_failure(Record *rec)
     rec->failure = (Failure){};
 }
 
-void record_set_slot(Record *rec, Source source, uint64_t generation, Chain *chain, uint64_t root, unsigned purposes)
+void record_set_slot(Record *rec, Source source, uint64_t generation, Chain *chain, uint64_t root,
+                     unsigned purposes)
 {
     Chain *kept = chain_ref(chain);
 
     record_clear_slot(rec, source);
-    rec->slots[source] = (Slot){ .generation = generation, .chain = kept, .root = root, .purposes = purposes };
+    rec->slots[source] =
+        (Slot){ .generation = generation, .chain = kept, .root = root, .purposes = purposes };
 }
 
 void record_clear_slot(Record *rec, Source source)

@@ -34,7 +34,7 @@ typedef struct Slot {
     unsigned purposes;  /* local only: Purpose bits of the leaf */
     uint8_t digest[32]; /* SHA-256 of the generation's files: they are whole when it is this */
     bool withdrawn;
-    bool broken;        /* they are not */
+    bool broken; /* they are not */
 } Slot;
 
 /* A certificate asked for over the bus: kept until it is taken back. */
@@ -53,14 +53,14 @@ typedef struct Failure {
 
 typedef struct Record {
     RecordKind kind;
-    char *name;                  /* canonical name; "root"; an upload's fingerprint */
-    uint64_t last_generation;    /* the highest number given to a generation so far */
+    char *name;               /* canonical name; "root"; an upload's fingerprint */
+    uint64_t last_generation; /* the highest number given to a generation so far */
     Slot slots[_SOURCE_MAX];
-    Source served;               /* its generation is what "current" names */
-    uint64_t former;             /* the generation served before, which is kept; 0: none */
+    Source served;   /* its generation is what "current" names */
+    uint64_t former; /* the generation served before, which is kept; 0: none */
     Registration *registrations;
     size_t n_registrations;
-    int64_t abandoned;           /* since when nobody wants it, 0: somebody does */
+    int64_t abandoned; /* since when nobody wants it, 0: somebody does */
     Failure failure;
 } Record;
 
@@ -89,7 +89,8 @@ bool record_unregister(Record *rec, const char *module);
 void record_set_failure(Record *rec, const Problem *problem, int64_t when);
 void record_clear_failure(Record *rec);
 /* Puts a new chain into a slot. */
-void record_set_slot(Record *rec, Source source, uint64_t generation, Chain *chain, uint64_t root, unsigned purposes);
+void record_set_slot(Record *rec, Source source, uint64_t generation, Chain *chain, uint64_t root,
+                     unsigned purposes);
 void record_clear_slot(Record *rec, Source source);
 /* Serves another source, or none, from now on. Returns whether the served generation changed. */
 bool record_serve(Record *rec, Source source, uint64_t previous);

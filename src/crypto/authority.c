@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "core/limits.h"
+#include "core/name.h"
 #include "crypto/digest.h"
 #include "crypto/extension.h"
 #include "crypto/inspect.h"
@@ -21,13 +22,13 @@ struct Authority {
     uint64_t generation;
     EVP_PKEY *key;
     X509 *certificate;
-    EVP_MD_CTX *signer;        /* ready to sign with the key, to be copied */
-    char *issuer;              /* its subject as text */
+    EVP_MD_CTX *signer; /* ready to sign with the key, to be copied */
+    char *issuer;       /* its subject as text */
     int64_t not_after;
     const ASN1_OCTET_STRING *key_id; /* in the certificate */
-    STACK_OF(X509) *bridges;   /* cross-certificates, newest first */
+    STACK_OF(X509) * bridges;        /* cross-certificates, newest first */
     char *bridges_pem;
-    Chain *bridges_chain;      /* NULL: there are none */
+    Chain *bridges_chain; /* NULL: there are none */
     NAME_CONSTRAINTS *constraints;
 };
 
@@ -50,7 +51,9 @@ static int sign(X509 *x, EVP_PKEY *key)
 
 static int add_name_entry(X509_NAME *name, int nid, const char *value)
 {
-    return X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8, (const unsigned char *)value, -1, -1, 0) > 0 ? 0 : -EIO;
+    return X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8, (const unsigned char *)value, -1, -1, 0) > 0
+               ? 0
+               : -EIO;
 }
 
 static X509 *certificate_new(void)
@@ -84,7 +87,8 @@ static int add_root_extensions(X509 *x, char *const *constraints)
     int r;
 
     if ((r = x509_add_basic_constraints(x, true, 0)) < 0 ||
-        (r = x509_add_key_usage(x, KU_KEY_CERT_SIGN | KU_CRL_SIGN)) < 0 || (r = x509_add_subject_key_id(x)) < 0)
+        (r = x509_add_key_usage(x, KU_KEY_CERT_SIGN | KU_CRL_SIGN)) < 0 ||
+        (r = x509_add_subject_key_id(x)) < 0)
         return r;
     return x509_add_constraints(x, constraints);
 }
@@ -99,7 +103,8 @@ static int add_own_key_id(X509 *x)
     return r;
 }
 
-static int make_root(const RootTemplate *t, const Key *key, EVP_PKEY *pkey, const Authority *predecessor, X509 **ret)
+static int make_root(const RootTemplate *t, const Key *key, EVP_PKEY *pkey, const Authority *predecessor,
+                     X509 **ret)
 {
     _cleanup_x509_ X509 *x = certificate_new();
     char serial[33];
@@ -110,8 +115,7 @@ static int make_root(const RootTemplate *t, const Key *key, EVP_PKEY *pkey, cons
     if ((r = set_root_subject(x, t, predecessor)) < 0 || (r = key_set_public(x, key)) < 0 ||
         (r = x509_set_random_serial(x, serial)) < 0 ||
         (r = x509_set_validity(x, t->now - SKEW_SEC, t->now + t->lifetime)) < 0 ||
-        (r = add_root_extensions(x, t->constraints)) < 0 ||
-        (r = add_own_key_id(x)) < 0)
+        (r = add_root_extensions(x, t->constraints)) < 0 || (r = add_own_key_id(x)) < 0)
         return r;
     if (X509_set_issuer_name(x, X509_get_subject_name(x)) <= 0)
         return -EIO;
@@ -123,7 +127,8 @@ static int make_root(const RootTemplate *t, const Key *key, EVP_PKEY *pkey, cons
 }
 
 /* The new root's subject and key, signed by the former one. */
-static int make_bridge(X509 *root, const Key *key, const RootTemplate *t, const Authority *predecessor, X509 **ret)
+static int make_bridge(X509 *root, const Key *key, const RootTemplate *t, const Authority *predecessor,
+                       X509 **ret)
 {
     int64_t end = MIN(predecessor->not_after, asn1_time_to_seconds(X509_get0_notAfter(root)));
     _cleanup_x509_ X509 *x = certificate_new();
@@ -136,9 +141,9 @@ static int make_bridge(X509 *root, const Key *key, const RootTemplate *t, const 
         X509_set_issuer_name(x, X509_get_subject_name(predecessor->certificate)) <= 0)
         return -EIO;
     if ((r = key_set_public(x, key)) < 0 || (r = x509_set_random_serial(x, serial)) < 0 ||
-        (r = x509_set_validity(x, t->now - SKEW_SEC, end)) < 0 || (r = add_root_extensions(x, t->constraints)) < 0 ||
-        (r = x509_add_authority_key_id(x, predecessor->key_id)) < 0 ||
-        (r = sign(x, predecessor->key)) < 0)
+        (r = x509_set_validity(x, t->now - SKEW_SEC, end)) < 0 ||
+        (r = add_root_extensions(x, t->constraints)) < 0 ||
+        (r = x509_add_authority_key_id(x, predecessor->key_id)) < 0 || (r = sign(x, predecessor->key)) < 0)
         return r;
     *ret = TAKE_PTR(x);
     return 0;
@@ -160,7 +165,8 @@ static int append_pem(char **text, X509 *x)
     return 0;
 }
 
-static int bridges_to_pem(X509 *root, const Key *key, const RootTemplate *t, const Authority *predecessor, char **ret)
+static int bridges_to_pem(X509 *root, const Key *key, const RootTemplate *t, const Authority *predecessor,
+                          char **ret)
 {
     _cleanup_free_ char *text = strdup("");
     _cleanup_x509_ X509 *bridge = NULL;
@@ -194,7 +200,8 @@ int authority_make_root(const RootTemplate *t, const Authority *predecessor, Bun
         return -ENOMEM;
     if ((r = key_generate(t->key_type, &key)) < 0 || (r = key_to_pem(key, &b->key)) < 0 ||
         (r = pkey_from_pem(b->key, &pkey)) < 0 || (r = make_root(t, key, pkey, predecessor, &x)) < 0 ||
-        (r = x509_to_pem(x, &b->leaf)) < 0 || (r = bridges_to_pem(x, key, t, predecessor, &b->issuers)) < 0 ||
+        (r = x509_to_pem(x, &b->leaf)) < 0 ||
+        (r = bridges_to_pem(x, key, t, predecessor, &b->issuers)) < 0 ||
         (r = chain_from_pem(b->leaf, &b->chain)) < 0) {
         problem_set(problem, PROBLEM_INTERNAL, "The local root could not be made: %s.", openssl_error());
         return r;
@@ -240,7 +247,8 @@ static int load(Authority *a, const Bundle *root, int64_t now)
     a->key_id = X509_get0_subject_key_id(a->certificate);
     a->constraints = X509_get_ext_d2i(a->certificate, NID_name_constraints, NULL, NULL);
     a->signer = EVP_MD_CTX_new();
-    if (!a->signer || !a->key_id || EVP_DigestSignInit(a->signer, NULL, digest_for(a->key), NULL, a->key) <= 0)
+    if (!a->signer || !a->key_id ||
+        EVP_DigestSignInit(a->signer, NULL, digest_for(a->key), NULL, a->key) <= 0)
         return -EIO;
     return load_bridges(a, root->issuers, now);
 }
@@ -300,16 +308,19 @@ int64_t authority_not_after(const Authority *a)
 
 /* A common name is limited to 64 characters; a name that is longer stands in the alternative names alone,
  * which then are critical (RFC 5280 section 4.2.1.6). */
-static bool has_common_name(const LeafTemplate *t)
+static bool has_common_name(const Authority *a, const LeafTemplate *t)
 {
+    /* Constraints on DNS names are applied to a common name without DNS alternative names, address or not. */
+    if (a->constraints && name_is_address(t->names[0]))
+        return false;
     return strlen(t->names[0]) <= COMMON_NAME_MAX;
 }
 
-static int set_leaf_subject(X509 *x, const LeafTemplate *t)
+static int set_leaf_subject(const Authority *a, X509 *x, const LeafTemplate *t)
 {
-    int r = has_common_name(t) ? add_name_entry(X509_get_subject_name(x), NID_commonName, t->names[0]) : 0;
+    int r = has_common_name(a, t) ? add_name_entry(X509_get_subject_name(x), NID_commonName, t->names[0]) : 0;
 
-    return r < 0 ? r : x509_add_alternative_names(x, t->names, !has_common_name(t));
+    return r < 0 ? r : x509_add_alternative_names(x, t->names, !has_common_name(a, t));
 }
 
 static unsigned leaf_key_usage(KeyType type)
@@ -328,7 +339,8 @@ static int sign_leaf(Authority *a, X509 *x)
     return EVP_MD_CTX_copy_ex(signing, a->signer) > 0 && X509_sign_ctx(x, signing) > 0 ? 0 : -EIO;
 }
 
-static int make_leaf(Authority *a, const LeafTemplate *t, const Key *key, ChainEntry *e, char serial[static 33], X509 **ret)
+static int make_leaf(Authority *a, const LeafTemplate *t, const Key *key, ChainEntry *e,
+                     char serial[static 33], X509 **ret)
 {
     _cleanup_x509_ X509 *x = certificate_new();
     int r;
@@ -344,7 +356,7 @@ static int make_leaf(Authority *a, const LeafTemplate *t, const Key *key, ChainE
         (r = x509_add_basic_constraints(x, false, 0)) < 0 ||
         (r = x509_add_key_usage(x, leaf_key_usage(t->key_type))) < 0 ||
         (r = x509_add_extended_key_usage(x, t->purposes)) < 0 || (r = x509_add_subject_key_id(x)) < 0 ||
-        (r = x509_add_authority_key_id(x, a->key_id)) < 0 || (r = set_leaf_subject(x, t)) < 0 ||
+        (r = x509_add_authority_key_id(x, a->key_id)) < 0 || (r = set_leaf_subject(a, x, t)) < 0 ||
         (r = sign_leaf(a, x)) < 0)
         return r;
     *ret = TAKE_PTR(x);
@@ -358,10 +370,11 @@ static int check_constraints(Authority *a, X509 *x, const char *name, Problem *p
     (void)X509_check_purpose(x, -1, 0); /* fills in what the check below looks at */
     if (NAME_CONSTRAINTS_check(x, a->constraints) == X509_V_OK)
         return 0;
-    problem_set(problem, PROBLEM_NAME_MISMATCH,
-                "The name constraints of the local root do not permit the names of %s; change NameConstraints= and "
-                "reissue the root, or leave the name out.",
-                name);
+    problem_set(
+        problem, PROBLEM_NAME_MISMATCH,
+        "The name constraints of the local root do not permit the names of %s; change NameConstraints= and "
+        "reissue the root, or leave the name out.",
+        name);
     return -ERANGE;
 }
 
@@ -386,12 +399,13 @@ static int describe_leaf(Authority *a, const LeafTemplate *t, ChainEntry *leaf, 
     char subject[3 + COMMON_NAME_MAX + 1] = "";
     size_t n = 0;
 
-    if (has_common_name(t)) /* a canonical name has nothing that RFC 4514 escapes */
+    if (has_common_name(a, t)) /* a canonical name has nothing that RFC 4514 escapes */
         snprintf(subject, sizeof(subject), "CN=%s", t->names[0]);
     leaf->subject = subject;
     leaf->issuer = a->issuer;
     entries[n++] = *leaf;
-    for (unsigned i = 0; a->bridges_chain && i < MIN(a->bridges_chain->n_entries, (unsigned)LIMIT_BRIDGES); i++)
+    for (unsigned i = 0; a->bridges_chain && i < MIN(a->bridges_chain->n_entries, (unsigned)LIMIT_BRIDGES);
+         i++)
         entries[n++] = a->bridges_chain->entries[i];
     *ret = chain_new(entries, n, (const char *const *)t->names, strv_length(t->names), t->key_type, false);
     return *ret ? 0 : -ENOMEM;
@@ -409,7 +423,8 @@ int authority_issue(Authority *a, const LeafTemplate *t, Bundle **ret, Problem *
     if (!b || !(b->issuers = strdup(a->bridges_pem)))
         return -ENOMEM;
     if ((r = key_generate(t->key_type, &key)) < 0 || (r = make_leaf(a, t, key, &leaf, serial, &x)) < 0) {
-        problem_set(problem, PROBLEM_INTERNAL, "The local root could not sign for %s: %s.", t->names[0], openssl_error());
+        problem_set(problem, PROBLEM_INTERNAL, "The local root could not sign for %s: %s.", t->names[0],
+                    openssl_error());
         return r;
     }
     if ((r = check_constraints(a, x, t->names[0], problem)) < 0 || (r = key_to_pem(key, &b->key)) < 0 ||

@@ -14,7 +14,8 @@ typedef struct RootTemplate {
     int64_t lifetime;         /* seconds */
     const char *host;         /* goes into the common name */
     const char *organization; /* NULL: none */
-    char *const *constraints; /* RFC 5280 section 4.2.1.10: DNS suffixes and networks that are permitted, with
+    char *const
+        *constraints; /* RFC 5280 section 4.2.1.10: DNS suffixes and networks that are permitted, with
                                  "!" in front excluded; NULL: none */
     int64_t now;
 } RootTemplate;
@@ -22,8 +23,8 @@ typedef struct RootTemplate {
 typedef struct LeafTemplate {
     char *const *names; /* canonical, the primary one first */
     KeyType key_type;
-    unsigned purposes;  /* Purpose, beside serverAuth */
-    int64_t lifetime;   /* seconds; cut at the root's end */
+    unsigned purposes; /* Purpose, beside serverAuth */
+    int64_t lifetime;  /* seconds; cut at the root's end */
     int64_t now;
 } LeafTemplate;
 

@@ -35,7 +35,7 @@ static int hand_over(uint8_t *der, int size, void **ret, size_t *ret_size)
     return copy ? 0 : -ENOMEM;
 }
 
-static int to_pkcs7(STACK_OF(X509) *l, uint8_t **ret)
+static int to_pkcs7(STACK_OF(X509) * l, uint8_t **ret)
 {
     PKCS7 *p7 = PKCS7_new();
     int size = -1;

@@ -213,7 +213,7 @@ int constraint_check(const char *text)
     return general ? general_name_from_constraint(general, text + (text[0] == '!')) : -ENOMEM;
 }
 
-static int push_constraint(STACK_OF(GENERAL_SUBTREE) **l, const char *text)
+static int push_constraint(STACK_OF(GENERAL_SUBTREE) * *l, const char *text)
 {
     _cleanup_(GENERAL_SUBTREE_freep) GENERAL_SUBTREE *subtree = GENERAL_SUBTREE_new();
     int r;
@@ -244,7 +244,8 @@ int x509_add_constraints(X509 *x, char *const *constraints)
     for (size_t i = 0; constraints[i]; i++) {
         bool excluded = constraints[i][0] == '!';
 
-        r = push_constraint(excluded ? &nc->excludedSubtrees : &nc->permittedSubtrees, constraints[i] + excluded);
+        r = push_constraint(excluded ? &nc->excludedSubtrees : &nc->permittedSubtrees,
+                            constraints[i] + excluded);
         if (r < 0)
             return r;
     }
@@ -266,6 +267,8 @@ int x509_set_random_serial(X509 *x, char ret[static 33])
 
 int x509_set_validity(X509 *x, int64_t not_before, int64_t not_after)
 {
-    return ASN1_TIME_set(X509_getm_notBefore(x), not_before) && ASN1_TIME_set(X509_getm_notAfter(x), not_after) ? 0
-                                                                                                               : -EIO;
+    return ASN1_TIME_set(X509_getm_notBefore(x), not_before) &&
+                   ASN1_TIME_set(X509_getm_notAfter(x), not_after)
+               ? 0
+               : -EIO;
 }

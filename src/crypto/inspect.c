@@ -72,7 +72,7 @@ int x509_to_pem(X509 *x, char **ret)
     return PEM_write_bio_X509(bio, x) > 0 ? bio_to_text(bio, ret) : -EIO;
 }
 
-int x509_list_from_pem(const char *pem, STACK_OF(X509) **ret)
+int x509_list_from_pem(const char *pem, STACK_OF(X509) * *ret)
 {
     _cleanup_x509_stack_ STACK_OF(X509) *l = sk_X509_new_null();
     _cleanup_bio_ BIO *bio = BIO_new_mem_buf(pem, -1);
@@ -190,19 +190,19 @@ static int entry_from_x509(X509 *x, EntryText *text, ChainEntry *ret)
     return 0;
 }
 
-static int entries_to_chain(STACK_OF(X509) *l, char *const *names, const ChainEntry *entries, Chain **ret)
+static int entries_to_chain(STACK_OF(X509) * l, char *const *names, const ChainEntry *entries, Chain **ret)
 {
     X509 *leaf = sk_X509_value(l, 0);
     EVP_PKEY *key = X509_get0_pubkey(leaf);
 
     if (!key)
         return -EBADMSG;
-    *ret = chain_new(entries, (size_t)sk_X509_num(l), (const char *const *)names, strv_length(names), pkey_type(key),
-                     X509_check_ca(leaf) == 1);
+    *ret = chain_new(entries, (size_t)sk_X509_num(l), (const char *const *)names, strv_length(names),
+                     pkey_type(key), X509_check_ca(leaf) == 1);
     return *ret ? 0 : -ENOMEM;
 }
 
-int chain_from_x509(STACK_OF(X509) *l, Chain **ret)
+int chain_from_x509(STACK_OF(X509) * l, Chain **ret)
 {
     _cleanup_strv_ char **names = NULL;
     ChainEntry entries[LIMIT_CHAIN];

@@ -8,7 +8,7 @@
 
 /* From OpenSSL's certificates to what is worth knowing of them, and to text. */
 
-static inline void x509_stack_freep(STACK_OF(X509) **l)
+static inline void x509_stack_freep(STACK_OF(X509) * *l)
 {
     sk_X509_pop_free(*l, X509_free);
 }
@@ -22,10 +22,10 @@ int x509_fingerprint(X509 *x, char ret[static 65]);
 int64_t asn1_time_to_seconds(const ASN1_TIME *t);
 int x509_to_pem(X509 *x, char **ret);
 /* All certificates in PEM text, in its order; -EBADMSG when there is none or something else. */
-int x509_list_from_pem(const char *pem, STACK_OF(X509) **ret);
+int x509_list_from_pem(const char *pem, STACK_OF(X509) * *ret);
 /* The names that a server certificate is for: its DNS and IP subject alternative names, or its common name
  * when it has no DNS one (RFC 6125 section 6.4.4). What is no valid name is left out. */
 int x509_names(X509 *x, char ***ret);
 /* Leaf first. */
-int chain_from_x509(STACK_OF(X509) *l, Chain **ret);
+int chain_from_x509(STACK_OF(X509) * l, Chain **ret);
 int chain_from_pem(const char *pem, Chain **ret);

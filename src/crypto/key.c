@@ -28,7 +28,7 @@ typedef struct Curve {
 } Curve;
 
 struct Key {
-    EVP_PKEY *pkey;        /* NULL for a curve below */
+    EVP_PKEY *pkey; /* NULL for a curve below */
     const Curve *curve;
     uint8_t scalar[SCALAR_MAX];
     uint8_t point[POINT_MAX]; /* uncompressed, SEC 1 section 2.3.3 */
@@ -91,8 +91,10 @@ static int generate_on_curve(Key *k)
 
     if (point && numbers && scalar) {
         BN_set_flags(scalar, BN_FLG_CONSTTIME);
-        if (make_scalar(k->curve, scalar, numbers) >= 0 && EC_POINT_mul(group, point, scalar, NULL, NULL, numbers) > 0 &&
-            EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, k->point, 1 + 2 * n, numbers) == 1 + 2 * n &&
+        if (make_scalar(k->curve, scalar, numbers) >= 0 &&
+            EC_POINT_mul(group, point, scalar, NULL, NULL, numbers) > 0 &&
+            EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, k->point, 1 + 2 * n, numbers) ==
+                1 + 2 * n &&
             BN_bn2binpad(scalar, k->scalar, (int)n) == (int)n)
             r = 0;
     }
@@ -148,7 +150,8 @@ static KeyType rsa_type(int bits)
     case 4096:
         return KEY_TYPE_RSA_4096;
     default:
-        return bits >= LIMIT_RSA_BITS_MIN && bits <= LIMIT_RSA_BITS_MAX ? KEY_TYPE_RSA_OTHER : _KEY_TYPE_INVALID;
+        return bits >= LIMIT_RSA_BITS_MIN && bits <= LIMIT_RSA_BITS_MAX ? KEY_TYPE_RSA_OTHER
+                                                                        : _KEY_TYPE_INVALID;
     }
 }
 
@@ -236,9 +239,10 @@ static void put_private_key_info(DerWriter *w, const Key *k)
 {
     static const uint8_t p256[] = { 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
                                     0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 };
-    static const uint8_t p384[] = { 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
-                                    0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22 };
-    static const uint8_t version_0[] = { 0x02, 0x01, 0x00 }, version_1[] = { 0x02, 0x01, 0x01 }, no_unused_bits[] = { 0 };
+    static const uint8_t p384[] = { 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d,
+                                    0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22 };
+    static const uint8_t version_0[] = { 0x02, 0x01, 0x00 }, version_1[] = { 0x02, 0x01, 0x01 },
+                         no_unused_bits[] = { 0 };
     size_t n = k->curve->scalar_size, m = 1 + 2 * n;
 
     put(w, k->point, m);
@@ -281,7 +285,8 @@ int pkey_to_pem(EVP_PKEY *key, char **ret)
     return bio_to_text(bio, ret);
 }
 
-static int no_passphrase(char *buffer _unused_, int size _unused_, int writing _unused_, void *userdata _unused_)
+static int no_passphrase(char *buffer _unused_, int size _unused_, int writing _unused_,
+                         void *userdata _unused_)
 {
     return -1;
 }

@@ -17,7 +17,7 @@
 
 /* What was found in the text. */
 typedef struct Parts {
-    STACK_OF(X509) *certificates;
+    STACK_OF(X509) * certificates;
     EVP_PKEY *key;
 } Parts;
 
@@ -37,7 +37,8 @@ static int decode_pkcs8(const uint8_t *der, long size, EVP_PKEY **ret, Problem *
 
     if (!p8 || PKCS8_pkey_get0(&algorithm, NULL, NULL, NULL, p8) <= 0) {
         PKCS8_PRIV_KEY_INFO_free(p8);
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "The private key is damaged: its PKCS#8 frame cannot be read.");
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                           "The private key is damaged: its PKCS#8 frame cannot be read.");
     }
     nid = OBJ_obj2nid(algorithm);
     OBJ_obj2txt(name, sizeof(name), algorithm, 0);
@@ -45,10 +46,11 @@ static int decode_pkcs8(const uint8_t *der, long size, EVP_PKEY **ret, Problem *
         *ret = EVP_PKCS82PKEY(p8);
     PKCS8_PRIV_KEY_INFO_free(p8);
     if (nid != NID_rsaEncryption && nid != NID_X9_62_id_ecPublicKey)
-        return problem_set(problem, PROBLEM_WEAK_KEY,
-                           "The private key is of the type %s; RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or "
-                           "P-521 are accepted.",
-                           name);
+        return problem_set(
+            problem, PROBLEM_WEAK_KEY,
+            "The private key is of the type %s; RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or "
+            "P-521 are accepted.",
+            name);
     return 0;
 }
 
@@ -57,7 +59,8 @@ static int decode_key(const char *label, const uint8_t *der, long size, EVP_PKEY
     int r = 0;
 
     if (size > KEY_SIZE_MAX)
-        return problem_set(problem, PROBLEM_WEAK_KEY, "The private key is larger than any that is accepted (RSA of %d bits).",
+        return problem_set(problem, PROBLEM_WEAK_KEY,
+                           "The private key is larger than any that is accepted (RSA of %d bits).",
                            LIMIT_RSA_BITS_MAX);
     if (streq(label, PEM_STRING_PKCS8INF))
         r = decode_pkcs8(der, size, ret, problem);
@@ -66,12 +69,14 @@ static int decode_key(const char *label, const uint8_t *der, long size, EVP_PKEY
     if (r < 0)
         return r;
     if (!*ret)
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "The private key is damaged: %s.", openssl_error());
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "The private key is damaged: %s.",
+                           openssl_error());
     if (pkey_type(*ret) < 0)
-        return problem_set(problem, PROBLEM_WEAK_KEY,
-                           "The private key has %d bits or a curve that is not accepted; RSA of 2048 to 4096 bits and "
-                           "ECDSA on P-256, P-384 or P-521 are.",
-                           EVP_PKEY_get_bits(*ret));
+        return problem_set(
+            problem, PROBLEM_WEAK_KEY,
+            "The private key has %d bits or a curve that is not accepted; RSA of 2048 to 4096 bits and "
+            "ECDSA on P-256, P-384 or P-521 are.",
+            EVP_PKEY_get_bits(*ret));
     return 0;
 }
 
@@ -81,7 +86,8 @@ static int add_certificate(Parts *p, const uint8_t *der, long size, Problem *pro
     X509 *x;
 
     if (sk_X509_num(p->certificates) >= LIMIT_CHAIN)
-        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "There are more than %d certificates in the upload.", LIMIT_CHAIN);
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
+                           "There are more than %d certificates in the upload.", LIMIT_CHAIN);
     x = d2i_X509(NULL, &at, size);
     if (!x || at != der + size || sk_X509_push(p->certificates, x) <= 0) {
         X509_free(x);
@@ -93,10 +99,12 @@ static int add_certificate(Parts *p, const uint8_t *der, long size, Problem *pro
 
 static bool is_key_label(const char *label)
 {
-    return streq(label, PEM_STRING_PKCS8INF) || streq(label, PEM_STRING_RSA) || streq(label, PEM_STRING_ECPRIVATEKEY);
+    return streq(label, PEM_STRING_PKCS8INF) || streq(label, PEM_STRING_RSA) ||
+           streq(label, PEM_STRING_ECPRIVATEKEY);
 }
 
-static int take_block(Parts *p, const char *label, const char *header, const uint8_t *der, long size, Problem *problem)
+static int take_block(Parts *p, const char *label, const char *header, const uint8_t *der, long size,
+                      Problem *problem)
 {
     EVP_PKEY *key = NULL;
     int r;
@@ -104,19 +112,22 @@ static int take_block(Parts *p, const char *label, const char *header, const uin
     if (streq(label, PEM_STRING_X509) || streq(label, PEM_STRING_X509_OLD))
         return add_certificate(p, der, size, problem);
     if (streq(label, PEM_STRING_X509_TRUSTED))
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                           "A block is a TRUSTED CERTIFICATE, which only OpenSSL knows; convert it with openssl x509.");
+        return problem_set(
+            problem, PROBLEM_INVALID_BUNDLE,
+            "A block is a TRUSTED CERTIFICATE, which only OpenSSL knows; convert it with openssl x509.");
     if (streq(label, PEM_STRING_PKCS8) || strstr(header, "ENCRYPTED"))
         return problem_set(problem, PROBLEM_PASSPHRASE_REQUIRED,
                            "The private key is encrypted; decrypt it first, as with openssl pkey.");
     if (!is_key_label(label)) {
         if (strstr(label, "PRIVATE KEY"))
-            return problem_set(problem, PROBLEM_WEAK_KEY, "A block is a \"%.40s\", a type of key that is not accepted.", label);
+            return problem_set(problem, PROBLEM_WEAK_KEY,
+                               "A block is a \"%.40s\", a type of key that is not accepted.", label);
         return 0;
     }
     r = decode_key(label, der, size, &key, problem);
     if (r >= 0 && p->key)
-        r = problem_set(problem, PROBLEM_INVALID_BUNDLE, "There is more than one private key in the upload.");
+        r = problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                        "There is more than one private key in the upload.");
     if (r >= 0)
         p->key = TAKE_PTR(key);
     EVP_PKEY_free(key);
@@ -142,14 +153,17 @@ static int read_blocks(Parts *p, const char *pem, size_t size, Problem *problem)
     if (r < 0)
         return r;
     if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "A PEM block of the upload is damaged: %s.", openssl_error());
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "A PEM block of the upload is damaged: %s.",
+                           openssl_error());
     ERR_clear_error();
     if (sk_X509_num(p->certificates) == 0)
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                           "There is no certificate in the upload; it takes PEM text with -----BEGIN CERTIFICATE-----.");
+        return problem_set(
+            problem, PROBLEM_INVALID_BUNDLE,
+            "There is no certificate in the upload; it takes PEM text with -----BEGIN CERTIFICATE-----.");
     if (!p->key)
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                           "There is no private key in the upload; put it into the same text as the certificates.");
+        return problem_set(
+            problem, PROBLEM_INVALID_BUNDLE,
+            "There is no private key in the upload; put it into the same text as the certificates.");
     return 0;
 }
 
@@ -178,7 +192,7 @@ static bool is_self_signed(X509 *x)
 }
 
 /* Moves the certificates that lead from the leaf upwards into the chain, in order; duplicates and the root stay. */
-static int build_chain(Parts *p, STACK_OF(X509) *chain)
+static int build_chain(Parts *p, STACK_OF(X509) * chain)
 {
     X509 *last = sk_X509_value(chain, 0), *next;
 
@@ -199,7 +213,7 @@ static int build_chain(Parts *p, STACK_OF(X509) *chain)
     return 0;
 }
 
-static bool is_duplicate(STACK_OF(X509) *chain, X509 *x)
+static bool is_duplicate(STACK_OF(X509) * chain, X509 *x)
 {
     for (int i = 0; i < sk_X509_num(chain); i++)
         if (X509_cmp(sk_X509_value(chain, i), x) == 0)
@@ -207,7 +221,7 @@ static bool is_duplicate(STACK_OF(X509) *chain, X509 *x)
     return false;
 }
 
-static int check_leftovers(Parts *p, STACK_OF(X509) *chain, Problem *problem)
+static int check_leftovers(Parts *p, STACK_OF(X509) * chain, Problem *problem)
 {
     for (int i = 0; i < sk_X509_num(p->certificates); i++) {
         X509 *x = sk_X509_value(p->certificates, i);
@@ -217,10 +231,11 @@ static int check_leftovers(Parts *p, STACK_OF(X509) *chain, Problem *problem)
             continue;
         if (x509_name_to_text(X509_get_subject_name(x), &subject) < 0)
             return -ENOMEM;
-        return problem_set(problem, PROBLEM_CHAIN_INCOMPLETE,
-                           "The certificate \"%.200s\" does not belong to the chain of the leaf: the one that it signed "
-                           "is missing, or it is from elsewhere. Add what is missing, or leave it out.",
-                           subject);
+        return problem_set(
+            problem, PROBLEM_CHAIN_INCOMPLETE,
+            "The certificate \"%.200s\" does not belong to the chain of the leaf: the one that it signed "
+            "is missing, or it is from elsewhere. Add what is missing, or leave it out.",
+            subject);
     }
     return 0;
 }
@@ -231,20 +246,24 @@ static int check_one(X509 *x, int at, int64_t now, Problem *problem)
     int digest = NID_undef, bits = 0;
 
     if (!key || pkey_type(key) < 0)
-        return problem_set(problem, PROBLEM_WEAK_KEY, "Certificate %d of the chain has a key of a type or length that is not accepted.", at + 1);
+        return problem_set(problem, PROBLEM_WEAK_KEY,
+                           "Certificate %d of the chain has a key of a type or length that is not accepted.",
+                           at + 1);
     /* The security bits are those of the digest: SHA-1 and below have less than 80. */
     if (X509_get_signature_info(x, &digest, NULL, &bits, NULL) <= 0 || bits < SIGNATURE_BITS_MIN)
-        return problem_set(problem, PROBLEM_WEAK_KEY, "Certificate %d of the chain is signed with %s, which is broken or unknown.",
+        return problem_set(problem, PROBLEM_WEAK_KEY,
+                           "Certificate %d of the chain is signed with %s, which is broken or unknown.",
                            at + 1, OBJ_nid2sn(digest));
     if (asn1_time_to_seconds(X509_get0_notAfter(x)) < now)
         return problem_set(problem, PROBLEM_EXPIRED, "Certificate %d of the chain has expired.", at + 1);
     if (at > 0 && X509_check_ca(x) != 1)
-        return problem_set(problem, PROBLEM_CHAIN_INCOMPLETE,
-                           "Certificate %d of the chain signs the one before but is no certificate authority.", at + 1);
+        return problem_set(
+            problem, PROBLEM_CHAIN_INCOMPLETE,
+            "Certificate %d of the chain signs the one before but is no certificate authority.", at + 1);
     return 0;
 }
 
-static int check_chain(STACK_OF(X509) *chain, int64_t now, Problem *problem)
+static int check_chain(STACK_OF(X509) * chain, int64_t now, Problem *problem)
 {
     X509 *leaf = sk_X509_value(chain, 0);
     _cleanup_strv_ char **names = NULL;
@@ -262,13 +281,15 @@ static int check_chain(STACK_OF(X509) *chain, int64_t now, Problem *problem)
                            "The leaf may not be used by a server: its extended key usage lacks serverAuth.");
     r = x509_names(leaf, &names);
     if (r >= 0 && !names)
-        return problem_set(problem, PROBLEM_NAME_MISMATCH, "The leaf has no host name and no address in it.");
+        return problem_set(problem, PROBLEM_NAME_MISMATCH,
+                           "The leaf has no host name and no address in it.");
     if (r >= 0 && strv_length(names) > LIMIT_NAMES)
-        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "The leaf has more than %d names.", LIMIT_NAMES);
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "The leaf has more than %d names.",
+                           LIMIT_NAMES);
     return r;
 }
 
-static int encode(STACK_OF(X509) *chain, EVP_PKEY *key, Bundle **ret)
+static int encode(STACK_OF(X509) * chain, EVP_PKEY *key, Bundle **ret)
 {
     _cleanup_bundle_ Bundle *b = calloc(1, sizeof(Bundle));
     int r;
@@ -308,7 +329,8 @@ int upload_parse(const char *pem, size_t size, int64_t now, Bundle **ret, Proble
     if (!chain)
         return -ENOMEM;
     if (size > LIMIT_BUNDLE)
-        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "The upload has more than %d bytes.", LIMIT_BUNDLE);
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "The upload has more than %d bytes.",
+                           LIMIT_BUNDLE);
     r = read_blocks(&p, pem, size, problem);
     if (r < 0)
         return r;

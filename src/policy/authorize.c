@@ -9,13 +9,13 @@
 #include "policy/policy.h"
 #include "util/log.h"
 
-#define POLKIT_NAME          "org.freedesktop.PolicyKit1"
-#define POLKIT_PATH          "/org/freedesktop/PolicyKit1/Authority"
-#define POLKIT_INTERFACE     "org.freedesktop.PolicyKit1.Authority"
-#define FLAG_INTERACTION     1U                  /* AllowUserInteraction */
-#define ANSWER_USEC          (20 * 1000000ULL)
-#define INTERACTION_USEC     (180 * 1000000ULL)  /* a person types a password */
-#define UID_USEC             (10 * 1000000ULL)
+#define POLKIT_NAME      "org.freedesktop.PolicyKit1"
+#define POLKIT_PATH      "/org/freedesktop/PolicyKit1/Authority"
+#define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
+#define FLAG_INTERACTION 1U /* AllowUserInteraction */
+#define ANSWER_USEC      (20 * 1000000ULL)
+#define INTERACTION_USEC (180 * 1000000ULL) /* a person types a password */
+#define UID_USEC         (10 * 1000000ULL)
 
 typedef enum CheckState {
     CHECK_ASKING_UID,
@@ -33,8 +33,8 @@ typedef struct Check {
     CheckState state;
     uint64_t id;
     uid_t uid;
-    Problem problem;      /* of a decided one; none: allowed */
-    sd_bus_slot *call;    /* to the bus or to polkit */
+    Problem problem;   /* of a decided one; none: allowed */
+    sd_bus_slot *call; /* to the bus or to polkit */
     sd_bus_track *sender;
 } Check;
 
@@ -136,8 +136,10 @@ static int on_polkit_answer(sd_bus_message *reply, void *userdata, sd_bus_error 
     int authorized, challenge, r;
     char why[256];
 
-    if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_LIMITS_EXCEEDED)) { /* of the bus: it passes on so many at once */
-        problem_set(&c->problem, PROBLEM_LIMITS_EXCEEDED, "Too many calls wait for authorization; try again in a moment.");
+    if (sd_bus_message_is_method_error(
+            reply, SD_BUS_ERROR_LIMITS_EXCEEDED)) { /* of the bus: it passes on so many at once */
+        problem_set(&c->problem, PROBLEM_LIMITS_EXCEEDED,
+                    "Too many calls wait for authorization; try again in a moment.");
         check_decide(c);
         return 0;
     }
@@ -155,11 +157,13 @@ static int on_polkit_answer(sd_bus_message *reply, void *userdata, sd_bus_error 
     else if (authorized)
         check_decide(c);
     else if (challenge)
-        check_deny(c, sd_bus_message_get_allow_interactive_authorization(c->message) > 0
-                          ? "it takes the password of an administrator, and there is no agent that could ask for it; "
-                            "use the certwright command on a terminal, or call as root"
-                          : "it takes the password of an administrator; allow interactive authorization (busctl and gdbus "
-                            "have an option for that), use the certwright command on a terminal, or call as root");
+        check_deny(
+            c,
+            sd_bus_message_get_allow_interactive_authorization(c->message) > 0
+                ? "it takes the password of an administrator, and there is no agent that could ask for it; "
+                  "use the certwright command on a terminal, or call as root"
+                : "it takes the password of an administrator; allow interactive authorization (busctl and gdbus "
+                  "have an option for that), use the certwright command on a terminal, or call as root");
     else
         check_deny(c, "polkit says no");
     return 0;
@@ -228,9 +232,10 @@ static size_t pending_of_sender(const Authorizer *a, const char *sender)
 static int check_limits(const Authorizer *a, uid_t uid, Problem *problem)
 {
     if (asking_polkit(a, uid) >= LIMIT_CHECKS_PER_USER)
-        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                           "User %u has %d calls that wait for authorization already; wait until some are answered.", uid,
-                           LIMIT_CHECKS_PER_USER);
+        return problem_set(
+            problem, PROBLEM_LIMITS_EXCEEDED,
+            "User %u has %d calls that wait for authorization already; wait until some are answered.", uid,
+            LIMIT_CHECKS_PER_USER);
     if (asking_polkit(a, (uid_t)-1) >= LIMIT_CHECKS)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
                            "%d calls wait for authorization already; try again in a moment.", LIMIT_CHECKS);
@@ -263,8 +268,8 @@ static int track_sender(Check *c)
     return r < 0 ? r : sd_bus_track_add_sender(c->sender, c->message);
 }
 
-static int check_start(Authorizer *a, sd_bus_message *m, const PolicyRow *row, const AuthorizeDetails *details,
-                       Problem *problem)
+static int check_start(Authorizer *a, sd_bus_message *m, const PolicyRow *row,
+                       const AuthorizeDetails *details, Problem *problem)
 {
     Check *c;
     int r;
@@ -301,14 +306,16 @@ static Check *find_check(Authorizer *a, sd_bus_message *m)
     return NULL;
 }
 
-int authorizer_check(Authorizer *a, sd_bus_message *m, const AuthorizeDetails *details, uid_t *ret_uid, Problem *problem)
+int authorizer_check(Authorizer *a, sd_bus_message *m, const AuthorizeDetails *details, uid_t *ret_uid,
+                     Problem *problem)
 {
     const PolicyRow *row = policy_find(sd_bus_message_get_interface(m), sd_bus_message_get_member(m));
     Check *c = find_check(a, m);
     int r = 1;
 
     if (!row)
-        return problem_set(problem, PROBLEM_NOT_AUTHORIZED, "There is no rule that allows %s.", sd_bus_message_get_member(m));
+        return problem_set(problem, PROBLEM_NOT_AUTHORIZED, "There is no rule that allows %s.",
+                           sd_bus_message_get_member(m));
     if (!row->action) {
         *ret_uid = (uid_t)-1;
         return 1;

@@ -24,6 +24,7 @@ typedef struct AuthorizeDetails {
 
 /* 1: allowed, *ret_uid is the caller's. 0: the answer will come, return from the handler. Negative: denied, see
  * problem. */
-int authorizer_check(Authorizer *a, sd_bus_message *m, const AuthorizeDetails *details, uid_t *ret_uid, Problem *problem);
+int authorizer_check(Authorizer *a, sd_bus_message *m, const AuthorizeDetails *details, uid_t *ret_uid,
+                     Problem *problem);
 /* Checks whose answer is awaited. */
 size_t authorizer_pending(const Authorizer *a);

@@ -11,7 +11,7 @@
 typedef struct PolicyRow {
     const char *interface; /* behind POLICY_PREFIX */
     const char *member;
-    const char *action;    /* polkit action behind POLICY_PREFIX; NULL: everybody may */
+    const char *action; /* polkit action behind POLICY_PREFIX; NULL: everybody may */
 } PolicyRow;
 
 /* NULL: denied. interface is the full name. */

@@ -43,7 +43,11 @@ int store_change_new(const Record *before, Record *after, Source source, Bundle 
         bundle_free(bundle);
         return -ENOMEM;
     }
-    *c = (StoreChange){ .record = after, .bundle = bundle, .source = source, .event = event, .fresh = !before,
+    *c = (StoreChange){ .record = after,
+                        .bundle = bundle,
+                        .source = source,
+                        .event = event,
+                        .fresh = !before,
                         .removes = !after };
     if (c->removes)
         c->record = record_copy(before);
@@ -232,7 +236,8 @@ static int sync_switched(Store *s, const StoreChange *c)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-static int sync_group(Store *s, StoreChange *const *changes, size_t n, int (*sync_one)(Store *, const StoreChange *))
+static int sync_group(Store *s, StoreChange *const *changes, size_t n,
+                      int (*sync_one)(Store *, const StoreChange *))
 {
     if (n > SYNC_EACH_MAX)
         return syncfs(s->fd) < 0 ? -errno : 0;
@@ -261,7 +266,9 @@ static int write_journal(Store *s, StoreChange *const *changes, size_t n)
 
         if (changes[i]->result < 0)
             continue;
-        r = journal_line_from_change(changes[i]->record, changes[i]->event, changes[i]->bundle ? changes[i]->source : changes[i]->record->served, now, &line);
+        r = journal_line_from_change(changes[i]->record, changes[i]->event,
+                                     changes[i]->bundle ? changes[i]->source : changes[i]->record->served,
+                                     now, &line);
         if (r >= 0)
             fputs(line, f);
     }
@@ -286,7 +293,8 @@ static int move_to_trash(Store *s, const StoreChange *c)
 {
     _cleanup_free_ char *path = object_path(c->record->kind, c->record->name), *trash = NULL;
 
-    if (!path || asprintf(&trash, "%s/" TRASH_PREFIX "%s", object_parent(c->record->kind), strrchr(path, '/') + 1) < 0)
+    if (!path || asprintf(&trash, "%s/" TRASH_PREFIX "%s", object_parent(c->record->kind),
+                          strrchr(path, '/') + 1) < 0)
         return -ENOMEM;
     (void)fs_remove_tree_at(s->fd, trash);
     return renameat(s->fd, path, s->fd, trash) < 0 && errno != ENOENT ? -errno : 0;
@@ -325,7 +333,8 @@ static void remove_obsolete(Store *s, const StoreChange *c)
     char name[24];
 
     if (c->removes) {
-        if (path && asprintf(&trash, "%s/" TRASH_PREFIX "%s", object_parent(c->record->kind), strrchr(path, '/') + 1) >= 0)
+        if (path && asprintf(&trash, "%s/" TRASH_PREFIX "%s", object_parent(c->record->kind),
+                             strrchr(path, '/') + 1) >= 0)
             (void)fs_remove_tree_at(s->fd, trash);
         return;
     }

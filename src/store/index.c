@@ -107,7 +107,8 @@ static void pack_record(Packer *p, const Record *rec)
     pack_int(p, rec->failure.attempts);
 }
 
-int index_encode(const JournalPosition *position, const Record *const *records, size_t n, void **ret, size_t *ret_size)
+int index_encode(const JournalPosition *position, const Record *const *records, size_t n, void **ret,
+                 size_t *ret_size)
 {
     uint8_t digest[DIGEST_SIZE];
     Packer p = {};
@@ -262,7 +263,8 @@ static void unpack_members(Unpacker *u, Record *rec)
     for (size_t i = 0; i < n; i++)
         unpack_registration(u, rec);
     rec->failure.problem.code = (ProblemCode)unpack_count(u, _PROBLEM_MAX - 1);
-    rec->failure.problem.text = rec->failure.problem.code != PROBLEM_NONE ? strdup(unpack_text(u)) : (unpack_text(u), NULL);
+    rec->failure.problem.text =
+        rec->failure.problem.code != PROBLEM_NONE ? strdup(unpack_text(u)) : (unpack_text(u), NULL);
     rec->failure.when = unpack_int(u);
     rec->failure.attempts = (unsigned)unpack_int(u);
     if (rec->served >= _SOURCE_MAX || (rec->served >= 0 && !rec->slots[rec->served].chain))
@@ -289,7 +291,8 @@ static bool is_intact(const uint8_t *data, size_t size)
            memcmp(digest, data + size - DIGEST_SIZE, DIGEST_SIZE) == 0;
 }
 
-int index_decode(const void *data, size_t size, JournalPosition *ret_position, IndexVisit visit, void *userdata)
+int index_decode(const void *data, size_t size, JournalPosition *ret_position, IndexVisit visit,
+                 void *userdata)
 {
     const uint8_t *begin = data;
     JournalPosition position = {};

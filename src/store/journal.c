@@ -36,8 +36,8 @@ static int read_header(Journal *j)
     header[HEADER_SIZE] = 0;
     memcpy(j->id, header + strlen(HEADER_PREFIX), JOURNAL_ID_SIZE - 1);
     j->id[JOURNAL_ID_SIZE - 1] = 0;
-    if (strncmp(header, HEADER_PREFIX, strlen(HEADER_PREFIX)) != 0 || !text_is_hex(j->id, JOURNAL_ID_SIZE - 1) ||
-        !streq(header + HEADER_SIZE - 3, "\"}\n"))
+    if (strncmp(header, HEADER_PREFIX, strlen(HEADER_PREFIX)) != 0 ||
+        !text_is_hex(j->id, JOURNAL_ID_SIZE - 1) || !streq(header + HEADER_SIZE - 3, "\"}\n"))
         return -EBADMSG;
     return 0;
 }
@@ -177,7 +177,8 @@ static int replay_text(char *text, size_t size, JournalVisit visit, void *userda
     RecordKind kind;
     int r = 0;
 
-    for (char *line = text, *end; r >= 0 && (end = memchr(line, '\n', size - (size_t)(line - text))); line = end + 1) {
+    for (char *line = text, *end; r >= 0 && (end = memchr(line, '\n', size - (size_t)(line - text)));
+         line = end + 1) {
         _cleanup_free_ char *name = NULL;
 
         *end = 0;

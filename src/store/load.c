@@ -75,7 +75,9 @@ static int salvage(int fd, RecordKind kind, const char *name, Record **ret)
     _cleanup_erase_ char *key = NULL;
     _cleanup_bundle_ Bundle *b = NULL;
     _cleanup_close_ int generation_fd = -EBADF;
-    Source source = kind == RECORD_ROOT ? SOURCE_LOCAL : kind == RECORD_UPLOAD ? SOURCE_UPLOADED : SOURCE_ACME;
+    Source source = kind == RECORD_ROOT     ? SOURCE_LOCAL
+                    : kind == RECORD_UPLOAD ? SOURCE_UPLOADED
+                                            : SOURCE_ACME;
     bool root = kind == RECORD_ROOT;
     uint64_t generation;
     int r;
@@ -155,8 +157,8 @@ static int repair(Store *s, int fd, Record *rec)
             return r;
         slot->broken = r < 0;
         if (slot->broken && in_use)
-            log_warning("%s/%s: generation %llu is damaged and will be replaced.", s->path, rec->name,
-                        (unsigned long long)slot->generation);
+            log_warning("%s: generation %llu of %s \"%s\" is damaged and will be replaced.", s->path,
+                        (unsigned long long)slot->generation, record_kind_to_string(rec->kind), rec->name);
         if (slot->broken && !in_use) {
             record_clear_slot(rec, source);
             if (rec->served == source)
@@ -189,7 +191,8 @@ int store_reload(Store *s, RecordKind kind, const char *name, Record **ret)
         return put_object_aside(s, kind, name);
     if (r < 0)
         return r;
-    if ((r = put_aside_unless(fd, RECORD_FILE, S_IFREG)) < 0 || (r = put_aside_unless(fd, CURRENT_LINK, S_IFLNK)) < 0)
+    if ((r = put_aside_unless(fd, RECORD_FILE, S_IFREG)) < 0 ||
+        (r = put_aside_unless(fd, CURRENT_LINK, S_IFLNK)) < 0)
         return r;
     r = read_record(fd, kind, name, &rec);
     if (r == -ENOMEM)
@@ -199,8 +202,8 @@ int store_reload(Store *s, RecordKind kind, const char *name, Record **ret)
 
         r = salvage(fd, kind, name, &rec);
         if (in_use || r >= 0)
-            log_warning("%s: the record of %s \"%s\" is damaged%s", s->path, record_kind_to_string(kind), name,
-                        r >= 0 ? "; what it serves was found again from its files." : ".");
+            log_warning("%s: the record of %s \"%s\" is damaged%s", s->path, record_kind_to_string(kind),
+                        name, r >= 0 ? "; what it serves was found again from its files." : ".");
         if (r < 0)
             return r;
     }
@@ -341,8 +344,8 @@ static int scan(Loading *l, RecordKind kind)
             continue;
         name = name_from_entry(kind, entry->d_name);
         if (!name)
-            log_warning("%s/%s/%s does not belong here and is left alone.", l->store->path, object_parent(kind),
-                        entry->d_name);
+            log_warning("%s/%s/%s does not belong here and is left alone.", l->store->path,
+                        object_parent(kind), entry->d_name);
         else
             r = on_object(kind, name, l);
     }
@@ -394,7 +397,8 @@ int store_load(Store *s, StoreVisit visit, void *userdata)
     r = load_quickly(&l);
     if (r < 0 && r != -ENOMEM) {
         if (r != -ENOENT)
-            log_notice("%s: the index cannot be used (%s) and is made again from the files.", s->path, strerror(-r));
+            log_notice("%s: the index cannot be used (%s) and is made again from the files.", s->path,
+                       strerror(-r));
         r = load_slowly(&l);
     }
     /* A switch that a crash of this program left behind may not be on disk yet; what is shown from now on has to be. */

@@ -9,7 +9,7 @@
 #include "crypto/digest.h"
 
 static const GenerationFile leaf_files[] = {
-    { "fullchain.pem", "li" }, { "chain.pem", "i" },       { "certificate.pem", "l" },
+    { "fullchain.pem", "li" }, { "chain.pem", "i" },      { "certificate.pem", "l" },
     { "privkey.pem", "k" },    { "combined.pem", "lik" },
 };
 

@@ -6,10 +6,10 @@
 
 /* Where an object's files are, and what a generation consists of. */
 
-#define RECORD_FILE     "record.json"
-#define RECORD_FILE_NEW "record.json.new"
-#define CURRENT_LINK    "current"
-#define TRASH_PREFIX    ".removed-"
+#define RECORD_FILE          "record.json"
+#define RECORD_FILE_NEW      "record.json.new"
+#define CURRENT_LINK         "current"
+#define TRASH_PREFIX         ".removed-"
 #define GENERATION_FILES_MAX 5
 
 typedef struct GenerationFile {

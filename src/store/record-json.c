@@ -120,7 +120,8 @@ static int put_failure(json_object *o, const Failure *f)
     if (f->problem.code == PROBLEM_NONE)
         return 0;
     failure = json_object_new_object();
-    if (put(o, "failure", failure) < 0 || put_text(failure, "code", problem_code_to_string(f->problem.code)) < 0 ||
+    if (put(o, "failure", failure) < 0 ||
+        put_text(failure, "code", problem_code_to_string(f->problem.code)) < 0 ||
         put_text(failure, "text", strempty(f->problem.text)) < 0 || put_int(failure, "when", f->when) < 0)
         return -ENOMEM;
     return put_int(failure, "attempts", f->attempts);
@@ -175,13 +176,16 @@ int record_to_json(const Record *rec, const char *former, int64_t now, char **re
 {
     _cleanup_json_ json_object *o = json_object_new_object();
 
-    if (!o || put_int(o, "format", FORMAT) < 0 || put_text(o, "kind", record_kind_to_string(rec->kind)) < 0 ||
-        put_text(o, "name", rec->name) < 0 || put_int(o, "last-generation", (int64_t)rec->last_generation) < 0 ||
-        put_text(o, "served", source_to_string(rec->served)) < 0 || put_int(o, "former", (int64_t)rec->former) < 0 ||
-        put_int(o, "abandoned", rec->abandoned) < 0 || put_sources(o, rec) < 0 || put_registrations(o, rec) < 0 ||
-        put_failure(o, &rec->failure) < 0 || put_history(o, rec, former, now) < 0)
+    if (!o || put_int(o, "format", FORMAT) < 0 ||
+        put_text(o, "kind", record_kind_to_string(rec->kind)) < 0 || put_text(o, "name", rec->name) < 0 ||
+        put_int(o, "last-generation", (int64_t)rec->last_generation) < 0 ||
+        put_text(o, "served", source_to_string(rec->served)) < 0 ||
+        put_int(o, "former", (int64_t)rec->former) < 0 || put_int(o, "abandoned", rec->abandoned) < 0 ||
+        put_sources(o, rec) < 0 || put_registrations(o, rec) < 0 || put_failure(o, &rec->failure) < 0 ||
+        put_history(o, rec, former, now) < 0)
         return -ENOMEM;
-    *ret = strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+    *ret =
+        strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
     return *ret ? 0 : -ENOMEM;
 }
 
@@ -275,7 +279,8 @@ static int get_chain(json_object *o, Chain **ret)
     for (size_t i = 0; i < n; i++)
         if (entry_from_json(json_object_array_get_idx(l, i), entries + i) < 0)
             return -EBADMSG;
-    *ret = chain_new(entries, n, names, n_names, type, json_object_object_get_ex(o, "authority", &authority));
+    *ret =
+        chain_new(entries, n, names, n_names, type, json_object_object_get_ex(o, "authority", &authority));
     return *ret ? 0 : -ENOMEM;
 }
 
@@ -300,8 +305,9 @@ static int get_slot(json_object *sources, Source s, Slot *ret)
     if (!json_object_object_get_ex(sources, source_to_string(s), &o))
         return 0;
     if (get_count(o, "generation", &slot.generation) < 0 || slot.generation == 0 ||
-        get_count(o, "root", &slot.root) < 0 || get_count(o, "purposes", &purposes) < 0 || get_text(o, "digest", &digest) < 0 ||
-        digest_from_text(digest, slot.digest) < 0 || get(o, "withdrawn", json_type_boolean, &withdrawn) < 0)
+        get_count(o, "root", &slot.root) < 0 || get_count(o, "purposes", &purposes) < 0 ||
+        get_text(o, "digest", &digest) < 0 || digest_from_text(digest, slot.digest) < 0 ||
+        get(o, "withdrawn", json_type_boolean, &withdrawn) < 0)
         return -EBADMSG;
     slot.purposes = (unsigned)purposes;
     slot.withdrawn = json_object_get_boolean(withdrawn);
@@ -357,9 +363,9 @@ static int get_members(json_object *o, Record *rec)
     const char *served;
     int r;
 
-    if (get_count(o, "last-generation", &rec->last_generation) < 0 || get_count(o, "former", &rec->former) < 0 ||
-        get_int(o, "abandoned", &rec->abandoned) < 0 || get_text(o, "served", &served) < 0 ||
-        get(o, "sources", json_type_object, &sources) < 0)
+    if (get_count(o, "last-generation", &rec->last_generation) < 0 ||
+        get_count(o, "former", &rec->former) < 0 || get_int(o, "abandoned", &rec->abandoned) < 0 ||
+        get_text(o, "served", &served) < 0 || get(o, "sources", json_type_object, &sources) < 0)
         return -EBADMSG;
     for (Source s = 0; s < _SOURCE_MAX; s++) {
         r = get_slot(sources, s, rec->slots + s);
@@ -407,7 +413,8 @@ int journal_line_from_change(const Record *rec, const char *event, Source source
         put_text(o, "kind", record_kind_to_string(rec->kind)) < 0 || put_text(o, "name", rec->name) < 0)
         return -ENOMEM;
     if (slot && slot->chain &&
-        (put_text(o, "source", source_to_string(source)) < 0 || put_int(o, "generation", (int64_t)slot->generation) < 0 ||
+        (put_text(o, "source", source_to_string(source)) < 0 ||
+         put_int(o, "generation", (int64_t)slot->generation) < 0 ||
          put_text(o, "serial", chain_leaf(slot->chain)->serial) < 0 ||
          put_text(o, "fingerprint", chain_leaf(slot->chain)->fingerprint) < 0))
         return -ENOMEM;
@@ -423,8 +430,8 @@ int journal_line_parse(const char *line, size_t size, RecordKind *ret_kind, char
     _cleanup_json_ json_object *o = parse(line, size);
     const char *kind, *name;
 
-    if (!o || get_text(o, "kind", &kind) < 0 || get_text(o, "name", &name) < 0 || record_kind_from_string(kind) < 0 ||
-        !record_name_is_valid(record_kind_from_string(kind), name))
+    if (!o || get_text(o, "kind", &kind) < 0 || get_text(o, "name", &name) < 0 ||
+        record_kind_from_string(kind) < 0 || !record_name_is_valid(record_kind_from_string(kind), name))
         return -EBADMSG;
     *ret_kind = record_kind_from_string(kind);
     *ret_name = strdup(name);

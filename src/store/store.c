@@ -149,10 +149,13 @@ int store_open(const char *path, Store **ret, Problem *problem)
         if (r == -EWOULDBLOCK)
             problem_set(problem, PROBLEM_STORAGE_FAILED, "The store %s is in use by another process.", path);
         else if (r == -EPROTONOSUPPORT)
-            problem_set(problem, PROBLEM_STORAGE_FAILED,
-                        "The store %s is of a version that this program does not know; install the newer program.", path);
+            problem_set(
+                problem, PROBLEM_STORAGE_FAILED,
+                "The store %s is of a version that this program does not know; install the newer program.",
+                path);
         else
-            problem_set(problem, PROBLEM_STORAGE_FAILED, "The store %s cannot be used: %s.", path, strerror(-r));
+            problem_set(problem, PROBLEM_STORAGE_FAILED, "The store %s cannot be used: %s.", path,
+                        strerror(-r));
         return r;
     }
     s->committed = s->applied = journal_end(s->journal);
@@ -258,7 +261,8 @@ int store_read(Store *s, const Record *rec, Source source, Bundle **ret)
         return -ENOMEM;
     generation_name(slot->generation, name);
     if ((r = store_open_object(s, rec->kind, rec->name, &object)) < 0 ||
-        (r = fs_open_directory_at(object, name, &fd)) < 0 || (r = read_part(fd, "certificate.pem", &b->leaf)) < 0 ||
+        (r = fs_open_directory_at(object, name, &fd)) < 0 ||
+        (r = read_part(fd, "certificate.pem", &b->leaf)) < 0 ||
         (r = read_part(fd, root ? "key.pem" : "privkey.pem", &b->key)) < 0 ||
         (r = read_part(fd, root ? "cross.pem" : "chain.pem", &b->issuers)) < 0 ||
         (r = generation_digest(rec->kind, b, digest)) < 0)

@@ -35,16 +35,16 @@ int store_load(Store *s, StoreVisit visit, void *userdata);
 
 /* One object's change. Made by _new, owned by the caller; fields are for reading, except result. */
 typedef struct StoreChange {
-    Record *record;        /* as it shall be; owned */
-    Bundle *bundle;        /* goes into a new generation; NULL: only the record changes; owned */
-    Source source;         /* whose generation that is */
+    Record *record; /* as it shall be; owned */
+    Bundle *bundle; /* goes into a new generation; NULL: only the record changes; owned */
+    Source source;  /* whose generation that is */
     uint64_t obsolete[_SOURCE_MAX + 1]; /* generations to remove afterwards */
     size_t n_obsolete;
-    bool fresh;            /* there is nothing of this object yet */
-    bool switches;         /* "current" changes */
-    bool removes;          /* the object goes */
-    const char *event;     /* a word for the journal; static */
-    int result;            /* of staging or commit: 0 or negative errno */
+    bool fresh;        /* there is nothing of this object yet */
+    bool switches;     /* "current" changes */
+    bool removes;      /* the object goes */
+    const char *event; /* a word for the journal; static */
+    int result;        /* of staging or commit: 0 or negative errno */
 } StoreChange;
 
 /* before is the record that is there (NULL: none), after the one that shall be. With a bundle its slot gets the

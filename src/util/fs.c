@@ -87,7 +87,8 @@ int fs_write_all(int fd, const void *data, size_t size)
 
 int fs_create_at(int dir_fd, const char *path, const void *data, size_t size, bool sync)
 {
-    _cleanup_close_ int fd = openat(dir_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    _cleanup_close_ int fd =
+        openat(dir_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     int r;
 
     if (fd < 0)

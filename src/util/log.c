@@ -40,7 +40,8 @@ static void add_field(struct iovec *v, size_t *n, const char *prefix, const char
         v[(*n)++] = (struct iovec){ text, (size_t)length };
 }
 
-static void send_to_journal(int priority, const char *message_id, const LogField *fields, const char *message)
+static void send_to_journal(int priority, const char *message_id, const LogField *fields,
+                            const char *message)
 {
     struct iovec v[FIELDS_MAX];
     char digit[] = { (char)('0' + priority), 0 };

@@ -24,21 +24,22 @@ void log_open(void);
 /* Nothing below (numerically above) this priority is written. LOG_INFO at first. */
 void log_set_max_level(int priority);
 /* fields ends with a NULL name; fields and message_id may be NULL. */
-void log_fields(int priority, const char *message_id, const LogField *fields, const char *format, ...) _printf_(4, 5);
+void log_fields(int priority, const char *message_id, const LogField *fields, const char *format, ...)
+    _printf_(4, 5);
 
 #define log_full(priority, ...) log_fields(priority, NULL, NULL, __VA_ARGS__)
-#define log_debug(...) log_full(LOG_DEBUG, __VA_ARGS__)
-#define log_info(...) log_full(LOG_INFO, __VA_ARGS__)
-#define log_notice(...) log_full(LOG_NOTICE, __VA_ARGS__)
-#define log_warning(...) log_full(LOG_WARNING, __VA_ARGS__)
-#define log_error(...) log_full(LOG_ERR, __VA_ARGS__)
+#define log_debug(...)          log_full(LOG_DEBUG, __VA_ARGS__)
+#define log_info(...)           log_full(LOG_INFO, __VA_ARGS__)
+#define log_notice(...)         log_full(LOG_NOTICE, __VA_ARGS__)
+#define log_warning(...)        log_full(LOG_WARNING, __VA_ARGS__)
+#define log_error(...)          log_full(LOG_ERR, __VA_ARGS__)
 /* "...: text of the error"; r, a negative errno, is the value of the expression. */
-#define log_errno(priority, r, format, ...)                                                                 \
-    ({                                                                                                      \
-        int _r_ = (r);                                                                                      \
-        log_full(priority, format ": %s", ##__VA_ARGS__, strerror(-_r_));                                   \
-        _r_;                                                                                                \
+#define log_errno(priority, r, format, ...) \
+    ({ \
+        int _r_ = (r); \
+        log_full(priority, format ": %s", ##__VA_ARGS__, strerror(-_r_)); \
+        _r_; \
     })
-#define log_error_errno(r, ...) log_errno(LOG_ERR, r, __VA_ARGS__)
+#define log_error_errno(r, ...)   log_errno(LOG_ERR, r, __VA_ARGS__)
 #define log_warning_errno(r, ...) log_errno(LOG_WARNING, r, __VA_ARGS__)
-#define log_oom() log_error_errno(-ENOMEM, "Out of memory")
+#define log_oom()                 log_error_errno(-ENOMEM, "Out of memory")

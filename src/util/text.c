@@ -191,7 +191,8 @@ int parse_uint64(const char *s, uint64_t *ret)
 
 int parse_boolean(const char *s, bool *ret)
 {
-    static const char *const yes[] = { "yes", "true", "on", "1" }, *const no[] = { "no", "false", "off", "0" };
+    static const char *const yes[] = { "yes", "true", "on", "1" }, *const no[] = { "no", "false", "off",
+                                                                                   "0" };
 
     for (size_t i = 0; i < ELEMENTSOF(yes); i++) {
         if (strcasecmp(s, yes[i]) == 0)
@@ -208,7 +209,8 @@ static int unit_seconds(const char *unit, size_t length, int64_t *ret)
         const char *unit;
         int64_t seconds;
     } units[] = {
-        { "", 1 }, { "s", 1 }, { "min", 60 }, { "h", 3600 }, { "d", 86400 }, { "w", 604800 }, { "y", 31536000 },
+        { "", 1 },      { "s", 1 },      { "min", 60 },     { "h", 3600 },
+        { "d", 86400 }, { "w", 604800 }, { "y", 31536000 },
     };
 
     for (size_t i = 0; i < ELEMENTSOF(units); i++)

@@ -123,7 +123,7 @@ void signals_settle(SignalLog *l)
     for (int i = 0; i < 3; i++) {
         g_autoptr(GVariant) reply = client_call(l->connection, PATH, "org.freedesktop.DBus.Peer", "Ping", NULL, NULL);
 
-        wait_milliseconds(30);
+        wait_milliseconds(15);
     }
 }
 

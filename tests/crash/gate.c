@@ -511,6 +511,7 @@ int main(int argc, char *argv[])
     g.log = fopen(argv[2], "ae");
     if (!g.log)
         die("%s", argv[2]);
+    setvbuf(g.log, NULL, _IOLBF, 0);
     if (!take_order(&g))
         return EXIT_FAILURE;
     start_program(&g, argv + 3);

@@ -203,12 +203,17 @@ static int openssl_verify(const Place *p, const char *root, const char *untruste
     return status;
 }
 
-static void assert_verifies(const Place *p, const char *root, const char *untrusted, const char *name)
+static void assert_openssl_verifies(const Place *p, const char *root, const char *untrusted, const char *name)
 {
     g_autofree char *output = NULL;
 
     if (openssl_verify(p, root, untrusted, name, &output) != 0)
         g_error("openssl verify: %s", output);
+}
+
+static void assert_verifies(const Place *p, const char *root, const char *untrusted, const char *name)
+{
+    assert_openssl_verifies(p, root, untrusted, name);
     if (!program_exists("certtool"))
         return;
     g_autofree char *ca = folder_path(&p->folder, root), *chain = folder_path(&p->folder, "fullchain.pem"), *said = NULL;
@@ -581,8 +586,11 @@ static void test_constraints(void)
             g_assert_nonnull(strstr(problem.text, constrained[i].name));
             continue;
         }
+        g_autofree char *said = NULL;
+
         write_leaf(&p, b);
-        assert_verifies(&p, "root.pem", NULL, constrained[i].name[0] == '*' ? "x.example.com" : constrained[i].name);
+        if (openssl_verify(&p, "root.pem", NULL, constrained[i].name[0] == '*' ? "x.example.com" : constrained[i].name, &said) != 0)
+            note_failure("%s: %s", constrained[i].name, said);
     }
 }
 
@@ -630,7 +638,12 @@ static void check_bridging(const RootChange *changes, size_t n)
         for (size_t k = i > LIMIT_BRIDGES ? i - LIMIT_BRIDGES : 0; k <= i; k++) {
             g_autofree char *old = g_strdup_printf("root%zu.pem", k);
 
-            assert_verifies(&p, old, i > 0 ? "issuers.pem" : NULL, "www.example.com");
+            /* GnuTLS counts self-issued certificates against the path length, against RFC 5280 section 6.1.4 (l), and
+             * so does not follow bridges */
+            if (k < i)
+                assert_openssl_verifies(&p, old, "issuers.pem", "www.example.com");
+            else
+                assert_verifies(&p, old, i > 0 ? "issuers.pem" : NULL, "www.example.com");
             if (k < i)
                 g_assert_cmpint(openssl_verify(&p, old, NULL, NULL, NULL), !=, 0);
         }

@@ -451,7 +451,8 @@ static void test_staged_and_lost(void)
     c = new_leaf(get(&s, "a.example"), "a.example");
     g_assert_cmpint(store_stage(s.store, c), ==, 0);
     store_change_free(c);
-    reopen_and_compare(&s);
+    reopen(&s);
+    g_assert_cmpuint(record_current(get(&s, "a.example")), ==, 1);
     g_assert_false(folder_has(&s.folder, "certificates/a.example/2"));
     g_assert_false(folder_has(&s.folder, "certificates/a.example/record.json.new"));
     assert_all_whole(&s);
@@ -965,6 +966,25 @@ static unsigned whole_pairs(const Folder *f, bool whole[static ELEMENTSOF(sample
     return n + whole[ELEMENTSOF(sample_names)];
 }
 
+/* A change that fails makes the service look at the files; then it must succeed. */
+static int issue_again(Shelf *s, const char *name)
+{
+    Record *rec = NULL;
+    int r = commit_one(s, new_leaf(find(s, RECORD_CERTIFICATE, name), name));
+
+    if (r >= 0)
+        return r;
+    r = store_reload(s->store, RECORD_CERTIFICATE, name, &rec);
+    if (r >= 0)
+        g_hash_table_insert(s->records, key_of(RECORD_CERTIFICATE, name), rec);
+    else {
+        g_autofree char *key = key_of(RECORD_CERTIFICATE, name);
+
+        g_hash_table_remove(s->records, key);
+    }
+    return commit_one(s, new_leaf(find(s, RECORD_CERTIFICATE, name), name));
+}
+
 /* Starts, deletes no whole pair, and works: everything can be issued again. */
 static void check_mutated(Shelf *s, const char *what)
 {
@@ -984,7 +1004,7 @@ static void check_mutated(Shelf *s, const char *what)
         if (before[i] && !after[i])
             note_failure("%s: the pair of %s is gone", what, i < ELEMENTSOF(sample_names) ? sample_names[i] : "root");
     for (size_t i = 0; r >= 0 && i < ELEMENTSOF(sample_names); i++) {
-        int k = commit_one(s, new_leaf(find(s, RECORD_CERTIFICATE, sample_names[i]), sample_names[i]));
+        int k = issue_again(s, sample_names[i]);
 
         if (k < 0)
             note_failure("%s: %s cannot be issued: %s", what, sample_names[i], strerror(-k));
