@@ -226,7 +226,7 @@ Exit job_watch_wait(JobWatch *w, sd_bus_message *reply)
     if (w->n_jobs == 1)
         e = job_watch_check_only(w);
     while (e == EXIT_DONE && w->n_running > 0) {
-        bool idle;
+        bool idle = false;
 
         e = job_watch_process(w, &idle);
         if (e != EXIT_DONE || !idle)

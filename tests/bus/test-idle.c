@@ -109,8 +109,8 @@ static void test_resident(void)
     fixture_write_settings(f, SETTINGS);
     g_free(client_find(f->root, names[0]));
     wait_milliseconds(3000);
-    g_assert_true(is_running(f->root));
     fixture_check_daemon(f);
+    g_assert_true(is_running(f->root));
 }
 
 typedef struct Tally {

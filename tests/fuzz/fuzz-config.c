@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* certwright.conf and a module's file: settings stay within their bounds, names are canonical. */
+#include "config/keys.h"
+#include "core/limits.h"
+#include "core/name.h"
+#include "target.h"
+#include "util/text.h"
+
+static void on_complaint(const char *file, unsigned line, const char *key, const char *text, void *userdata)
+{
+    require(file && text && *text);
+    (*(unsigned *)userdata)++;
+    (void)line;
+    (void)key;
+}
+
+static void check_settings(const Settings *s)
+{
+    require(key_type_suits_leaf(s->key_type) && key_type_suits_root(s->root_key_type));
+    require(s->leaf_lifetime > 0 && s->root_lifetime > 0 && s->idle_exit >= 0);
+    require(!s->organization || text_is_utf8(s->organization));
+}
+
+static void check_name(const char *name)
+{
+    _cleanup_free_ char *canonical = NULL;
+
+    require(name_canonicalize(name, &canonical, NULL) >= 0 && streq(name, canonical));
+}
+
+static void check_module(const Module *m)
+{
+    require(m->n_claims <= LIMIT_CERTIFICATES);
+    for (size_t i = 0; i < m->n_claims; i++) {
+        check_name(m->claims[i].name);
+        require(m->claims[i].key_type == _KEY_TYPE_INVALID || key_type_suits_leaf(m->claims[i].key_type));
+        for (size_t k = 0; m->claims[i].names && m->claims[i].names[k]; k++)
+            check_name(m->claims[i].names[k]);
+    }
+}
+
+static Config *config_new(void)
+{
+    Config *c = calloc(1, sizeof(Config));
+
+    require(c);
+    settings_init(&c->settings);
+    c->modules = calloc(1, sizeof(Module));
+    require(c->modules);
+    c->n_modules = 1;
+    return c;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    _cleanup_free_ char *text = text_from_input(data, size);
+    _cleanup_config_ Config *c = config_new();
+    unsigned n_complaints = 0;
+    ParseContext context = { .settings = &c->settings, .complain = on_complaint, .userdata = &n_complaints };
+
+    context_begin_file(&context);
+    require(ini_parse_text("certwright.conf", text, on_settings_entry, context_complain, &context) >= 0);
+    check_settings(&c->settings);
+    context.module = c->modules;
+    context_begin_file(&context);
+    require(ini_parse_text("module.conf", text, on_module_entry, context_complain, &context) >= 0);
+    check_module(c->modules);
+    require(n_complaints <= 2 * (LIMIT_CONFIG_ERRORS + 1));
+    context_done(&context);
+    return 0;
+}
