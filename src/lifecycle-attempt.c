@@ -198,6 +198,13 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
     count_for_root(l, c, false);
 }
 
+/* After the switch had begun, the files alone know how far it came; and a look at them puts aside what is in the way. */
+static bool files_may_differ(const Attempt *a)
+{
+    return a->change && (a->committed || a->result == -EISDIR || a->result == -ENOTDIR ||
+                         a->result == -ELOOP || a->result == -EEXIST || a->result == -ENOENT);
+}
+
 void attempt_fail(Attempt *a)
 {
     Lifecycle *l = a->lifecycle;
@@ -205,12 +212,12 @@ void attempt_fail(Attempt *a)
     Record *fresh = NULL;
 
     c->busy = false;
-    /* After the switch had begun, the files alone know how far it came. */
-    if (a->committed && c->stored &&
-        store_reload(l->store, c->record->kind, certificate_name(c), &fresh) >= 0) {
+    if (files_may_differ(a) && store_reload(l->store, c->record->kind, certificate_name(c), &fresh) >= 0 &&
+        c->stored) {
         record_free(c->record);
-        c->record = fresh;
+        c->record = TAKE_PTR(fresh);
     }
+    record_free(fresh);
     record_set_failure(c->record, &a->problem, seconds_now());
     l->observer->failed(c, &a->problem, l->userdata);
     requests_answer(c, &a->requests, &a->problem);

@@ -422,7 +422,7 @@ static void on_failed(Certificate *c, const Problem *problem, void *userdata)
                    problem->text);
     else
         log_error("%s: %s", certificate_name(c), problem->text);
-    if (c->record->kind != RECORD_UPLOAD)
+    if (c->published)
         TELL(m, certificate_changed, c, CHANGED_FAILURE | CHANGED_CHAIN);
 }
 

@@ -69,6 +69,7 @@ int problem_set_errno(Problem *p, int r, const char *doing)
     case EEXIST:
     case ENOENT:
     case ENOTDIR:
+    case EISDIR:
     case ELOOP:
     case EBADMSG:
         code = PROBLEM_STORAGE_FAILED;

@@ -54,6 +54,14 @@ static void clean_object(int fd, const Record *rec)
     }
 }
 
+void store_tidy(Store *s, const Record *rec)
+{
+    _cleanup_close_ int fd = -EBADF;
+
+    if (store_open_object(s, rec->kind, rec->name, &fd) >= 0)
+        clean_object(fd, rec);
+}
+
 static uint64_t highest_generation(int fd)
 {
     _cleanup_(closedirp) DIR *d = open_directory_stream(fd, ".");
@@ -327,6 +335,18 @@ static bool has_suffix(const char *s, const char *suffix)
     return n > k && streq(s + n - k, suffix);
 }
 
+/* A folder that was staged and never committed has neither record nor link. */
+static bool is_leftover(int dir_fd, const char *name)
+{
+    _cleanup_close_ int fd = -EBADF;
+    struct stat st;
+
+    if (fs_open_directory_at(dir_fd, name, &fd) < 0)
+        return false;
+    return fstatat(fd, RECORD_FILE, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT &&
+           fstatat(fd, CURRENT_LINK, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT;
+}
+
 static int scan(Loading *l, RecordKind kind)
 {
     _cleanup_(closedirp) DIR *d = open_directory_stream(l->store->fd, object_parent(kind));
@@ -338,8 +358,6 @@ static int scan(Loading *l, RecordKind kind)
     while (r >= 0 && (errno = 0, entry = readdir(d))) {
         _cleanup_free_ char *name = NULL;
 
-        if (strncmp(entry->d_name, TRASH_PREFIX, strlen(TRASH_PREFIX)) == 0)
-            (void)fs_remove_tree_at(dirfd(d), entry->d_name);
         if (entry->d_name[0] == '.' || has_suffix(entry->d_name, ".damaged"))
             continue;
         name = name_from_entry(kind, entry->d_name);
@@ -378,6 +396,22 @@ static int hand_over(Loading *l, RecordKind kind, StoreVisit visit, void *userda
     return 0;
 }
 
+/* What was removed, and uploads that were never answered for: nobody knows of them any more. */
+static void sweep(Store *s, RecordKind kind)
+{
+    _cleanup_(closedirp) DIR *d = open_directory_stream(s->fd, object_parent(kind));
+    struct dirent *entry;
+
+    while (d && (entry = readdir(d))) {
+        bool trash = strncmp(entry->d_name, TRASH_PREFIX, strlen(TRASH_PREFIX)) == 0;
+
+        if (kind == RECORD_UPLOAD && text_is_hex(entry->d_name, 64))
+            trash = is_leftover(dirfd(d), entry->d_name);
+        if (trash)
+            (void)fs_remove_tree_at(dirfd(d), entry->d_name);
+    }
+}
+
 /* Nothing is being changed yet, so a long journal can be put away; the next index refers to the new one. */
 static int begin_journal_anew(Store *s)
 {
@@ -404,6 +438,8 @@ int store_load(Store *s, StoreVisit visit, void *userdata)
     /* A switch that a crash of this program left behind may not be on disk yet; what is shown from now on has to be. */
     if (r >= 0 && l.n_reloaded > 0 && syncfs(s->fd) < 0)
         r = -errno;
+    sweep(s, RECORD_UPLOAD);
+    sweep(s, RECORD_CERTIFICATE);
     if (r >= 0)
         r = begin_journal_anew(s);
     for (size_t i = 0; i < ELEMENTSOF(order) && r >= 0; i++)

@@ -70,6 +70,9 @@ void store_applied(Store *s);
 int store_reload(Store *s, RecordKind kind, const char *name, Record **ret);
 /* A generation's chain and key; its files are compared with the slot's digest. Any thread. -EBADMSG. */
 int store_read(Store *s, const Record *rec, Source source, Bundle **ret);
+/* Removes what a crash left in the object's folder: generations and files that the record does not know. Any thread,
+ * while nothing is staged for the object. */
+void store_tidy(Store *s, const Record *rec);
 /* Whether files and links are what the record says. Any thread. */
 int store_verify(Store *s, const Record *rec, Source source);
 

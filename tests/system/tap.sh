@@ -42,9 +42,9 @@ matches() {                                      # TEXT REGEX
     [[ $1 =~ $2 ]] || { printf "'%s' does not match '%s'\n" "$1" "$2"; return 1; }
 }
 
-# until COMMAND...: tries again, for 20 seconds at most
-until_true() {
-    for _ in {1..200}; do
+until_true() {                                   # COMMAND...: tries again, for 20 seconds at most
+    local end=$((SECONDS + 20))
+    while [ $SECONDS -lt $end ]; do
         ! "$@" >/dev/null 2>&1 || return 0
         sleep 0.1
     done
