@@ -140,8 +140,8 @@ int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind, const char
 {
     _cleanup_(request_freep) Request *q = calloc(1, sizeof(Request));
 
-    if (!q)
-        return -ENOMEM;
+    if (!q || l->stopping)
+        return q ? -ECANCELED : -ENOMEM;
     *q = (Request){ .kind = kind, .key_type = key_type, .done = done, .userdata = userdata };
     if (module && !(q->module = strdup(module)))
         return -ENOMEM;
@@ -177,11 +177,11 @@ int lifecycle_add_upload(Lifecycle *l, Certificate *upload, Bundle *bundle, Requ
     Attempt *a = attempt_new(l, upload, "uploaded");
     Request *q = calloc(1, sizeof(Request));
 
-    if (!a || !q) {
+    if (!a || !q || l->stopping) {
         attempt_free(a);
         free(q);
         bundle_free(bundle);
-        return -ENOMEM;
+        return l->stopping ? -ECANCELED : -ENOMEM;
     }
     *q = (Request){ .kind = REQUEST_SETTLE, .done = done, .userdata = userdata };
     STAILQ_INSERT_TAIL(&a->requests, q, entry);
@@ -200,6 +200,8 @@ size_t lifecycle_busy(const Lifecycle *l)
 
 int lifecycle_run(Lifecycle *l, bool disk, void (*run)(void *), void (*done)(void *, void *), void *data)
 {
+    if (l->stopping)
+        return -ECANCELED;
     return workers_add(disk ? l->disk : l->workers, run, done, data);
 }
 

@@ -43,6 +43,13 @@ Certificate *manager_find_upload(const Certificate *c, void *userdata);
 int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id);
 void manager_job_progress(Manager *m, Job *j, double progress, const char *step);
 void manager_note_change(Manager *m);
+/* Sets a timer to run out once, so many microseconds from now. */
+int manager_arm(Manager *m, sd_event_source *timer, uint64_t in_usec);
+/* The index and the check of the files (manager-index.c). */
+int manager_on_index_timer(sd_event_source *s, uint64_t usec, void *userdata);
+int manager_on_check_timer(sd_event_source *s, uint64_t usec, void *userdata);
+void manager_begin_check(Manager *m);
+void manager_write_last_index(Manager *m);
 
 #define TELL(m, member, ...) \
     do { \

@@ -45,7 +45,8 @@ static void job_end(Manager *m, Job *j, JobState state)
 
     job_set_state(j, state);
     c->job = NULL;
-    TELL(m, certificate_changed, c, CHANGED_JOB);
+    if (c->published)
+        TELL(m, certificate_changed, c, CHANGED_JOB);
     TELL(m, job_removed, j);
     HASH_DEL(m->jobs, j);
     TELL(m, counts_changed);
@@ -96,7 +97,8 @@ int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id
     HASH_ADD(hh, m->jobs, id, sizeof(j->id), j);
     c->job = j;
     TELL(m, job_added, j);
-    TELL(m, certificate_changed, c, CHANGED_JOB);
+    if (c->published)
+        TELL(m, certificate_changed, c, CHANGED_JOB);
     TELL(m, counts_changed);
     r = lifecycle_request(m->lifecycle, c, kind == JOB_RENEW ? REQUEST_RENEW : REQUEST_REISSUE, NULL, NULL,
                           _KEY_TYPE_INVALID, on_job_done, m);

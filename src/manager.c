@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -13,12 +12,8 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define INDEX_WAIT_USEC  (2 * 1000000ULL)
-#define WAKE_MAX_SEC     3600
-#define CHECK_WAIT_USEC  (5 * 1000000ULL)
-#define CHECK_PAUSE_USEC (20 * 1000ULL)
-#define CHECKED_AT_ONCE  32
-#define ABANDONED_SEC    (30 * 86400LL) /* files of a name that nobody wants any more are kept this long */
+#define WAKE_MAX_SEC  3600
+#define ABANDONED_SEC (30 * 86400LL) /* files of a name that nobody wants any more are kept this long */
 
 static int64_t now_seconds(void)
 {
@@ -160,145 +155,6 @@ void manager_settle_all(Manager *m)
         lifecycle_settle(m->lifecycle, c);
 }
 
-/* The index is written when things have calmed down: for a burst once. */
-
-typedef struct IndexWriting {
-    Manager *manager;
-    StoreSnapshot *snapshot;
-    int result;
-} IndexWriting;
-
-static void index_write(void *data)
-{
-    IndexWriting *w = data;
-
-    w->result = store_write_index(w->manager->store, w->snapshot);
-}
-
-static void on_index_written(void *data, void *userdata _unused_)
-{
-    IndexWriting *w = data;
-
-    w->manager->index_being_written = false;
-    if (w->result < 0 && w->result != -ECANCELED)
-        (void)log_warning_errno(w->result,
-                                "The index could not be written; the next start reads every record");
-    store_snapshot_free(w->snapshot);
-    free(w);
-    malloc_trim(0);
-}
-
-static int collect_records(Manager *m, const Record ***ret, size_t *ret_n)
-{
-    size_t n = 1 + HASH_COUNT(m->certificates) + HASH_COUNT(m->uploads), at = 0;
-    const Record **l = calloc(n, sizeof(Record *));
-    Certificate *c, *next;
-
-    if (!l)
-        return -ENOMEM;
-    if (m->root->stored)
-        l[at++] = m->root->record;
-    HASH_ITER (hh, m->uploads, c, next)
-        if (c->stored)
-            l[at++] = c->record;
-    HASH_ITER (hh, m->certificates, c, next)
-        if (c->stored)
-            l[at++] = c->record;
-    *ret = l;
-    *ret_n = at;
-    return 0;
-}
-
-static int take_snapshot(Manager *m, StoreSnapshot **ret)
-{
-    const Record **records;
-    size_t n;
-    int r;
-
-    r = collect_records(m, &records, &n);
-    if (r < 0)
-        return r;
-    r = store_snapshot(m->store, records, n, ret);
-    free(records);
-    return r;
-}
-
-static int write_index(Manager *m)
-{
-    IndexWriting *w = calloc(1, sizeof(IndexWriting));
-    int r;
-
-    if (!w)
-        return log_oom();
-    w->manager = m;
-    w->result = -ECANCELED;
-    r = take_snapshot(m, &w->snapshot);
-    if (r >= 0)
-        r = lifecycle_run(m->lifecycle, true, index_write, on_index_written, w);
-    if (r < 0) {
-        store_snapshot_free(w->snapshot);
-        free(w);
-        return log_warning_errno(r, "The index could not be prepared");
-    }
-    m->index_being_written = true;
-    return 0;
-}
-
-static int on_index_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
-{
-    Manager *m = userdata;
-
-    if (!m->index_being_written && store_index_is_stale(m->store))
-        (void)write_index(m);
-    return 0;
-}
-
-static int arm(Manager *m, sd_event_source *timer, uint64_t in_usec)
-{
-    uint64_t now;
-    int r;
-
-    r = sd_event_now(m->event, CLOCK_MONOTONIC, &now);
-    if (r >= 0)
-        r = sd_event_source_set_time(timer, now + in_usec);
-    return r < 0 ? r : sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-}
-
-void manager_note_change(Manager *m)
-{
-    (void)arm(m, m->index_timer, INDEX_WAIT_USEC);
-}
-
-bool manager_is_idle(Manager *m)
-{
-    if (lifecycle_busy(m->lifecycle) > 0 || m->jobs || m->index_being_written)
-        return false;
-    if (store_index_is_stale(m->store) && write_index(m) >= 0)
-        return false;
-    return true;
-}
-
-/* After the start every certificate's files are looked at once, a few at a time. */
-
-static int on_check(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
-{
-    Certificate *some[CHECKED_AT_ONCE], *c;
-    Manager *m = userdata;
-    size_t n = 0;
-
-    if (m->checked)
-        HASH_FIND_STR(m->certificates, m->checked, c);
-    else
-        c = NULL;
-    for (c = c ? c->hh.next : m->certificates; c && n < CHECKED_AT_ONCE; c = c->hh.next)
-        some[n++] = c;
-    free(m->checked);
-    m->checked = n > 0 ? strdup(certificate_name(some[n - 1])) : NULL;
-    if (!m->checked || lifecycle_check(m->lifecycle, some, n) < 0)
-        return 0;
-    return arm(m, m->check_timer, CHECK_PAUSE_USEC);
-}
-
 /* What the passing of time brings. */
 
 static int64_t next_change(Manager *m, int64_t now)
@@ -323,7 +179,7 @@ static void arm_wake(Manager *m)
 {
     int64_t now = now_seconds();
 
-    (void)arm(m, m->wake_timer, (uint64_t)(next_change(m, now) - now) * 1000000ULL);
+    (void)manager_arm(m, m->wake_timer, (uint64_t)(next_change(m, now) - now) * 1000000ULL);
 }
 
 static int on_wake(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
@@ -506,8 +362,9 @@ static int manager_start(Manager *m, const ManagerOptions *options, Problem *pro
 {
     int r;
 
-    if ((r = add_timer(m, &m->index_timer, on_index_timer)) < 0 ||
-        (r = add_timer(m, &m->wake_timer, on_wake)) < 0 || (r = add_timer(m, &m->check_timer, on_check)) < 0)
+    if ((r = add_timer(m, &m->index_timer, manager_on_index_timer)) < 0 ||
+        (r = add_timer(m, &m->wake_timer, on_wake)) < 0 ||
+        (r = add_timer(m, &m->check_timer, manager_on_check_timer)) < 0)
         return r;
     r = store_open(options->state, &m->store, problem);
     if (r >= 0)
@@ -529,7 +386,7 @@ static int manager_start(Manager *m, const ManagerOptions *options, Problem *pro
     manager_reload(m);
     lifecycle_settle(m->lifecycle, m->root);
     arm_wake(m);
-    (void)arm(m, m->check_timer, CHECK_WAIT_USEC);
+    manager_begin_check(m);
     if (store_index_is_stale(m->store))
         manager_note_change(m);
     return 0;
@@ -557,16 +414,6 @@ void manager_observe(Manager *m, const ManagerObserver *observer, void *userdata
     m->observer_userdata = userdata;
 }
 
-static void write_last_index(Manager *m)
-{
-    StoreSnapshot *snapshot;
-
-    if (!store_index_is_stale(m->store) || take_snapshot(m, &snapshot) < 0)
-        return;
-    (void)store_write_index(m->store, snapshot);
-    store_snapshot_free(snapshot);
-}
-
 static void free_all(Certificate **table)
 {
     Certificate *c, *next;
@@ -592,7 +439,7 @@ void manager_stop(Manager *m)
     HASH_ITER (hh, m->certificates, c, next)
         lifecycle_give_up(m->lifecycle, c);
     lifecycle_free(TAKE_PTR(m->lifecycle));
-    write_last_index(m);
+    manager_write_last_index(m);
 }
 
 Manager *manager_free(Manager *m)

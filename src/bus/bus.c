@@ -150,10 +150,22 @@ static int on_idle_timer(sd_event_source *s _unused_, uint64_t usec _unused_, vo
     return sd_bus_release_name_async(b->bus, &b->release, BUS_NAME, on_name_released, b);
 }
 
+/* A call that only reads, and whose reply nobody waits for, is not worth the work; the bus bounds the number of calls
+ * that do expect one, but not of these. */
+static bool is_pointless(sd_bus_message *m)
+{
+    const PolicyRow *row = policy_find(sd_bus_message_get_interface(m), sd_bus_message_get_member(m));
+
+    return sd_bus_message_get_expect_reply(m) <= 0 && (!row || !row->action || row->reads);
+}
+
 static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
 {
-    if (sd_bus_message_is_method_call(m, NULL, NULL))
-        bus_reset_idle(userdata);
+    if (!sd_bus_message_is_method_call(m, NULL, NULL))
+        return 0;
+    if (is_pointless(m))
+        return 1;
+    bus_reset_idle(userdata);
     return 0;
 }
 

@@ -207,7 +207,7 @@ static int on_value(void *userdata, const char *section _unused_, const char *na
     char *joined;
 
     if (r->continues && r->key) {
-        if (asprintf(&joined, "%s%s%s", r->value, r->glued ? "" : " ", value) < 0)
+        if (asprintf(&joined, "%s%s%s", r->value, r->glued || !*r->value ? "" : " ", value) < 0)
             return r->result = -ENOMEM, 0;
         free(r->value);
         r->value = joined;

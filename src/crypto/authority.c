@@ -238,7 +238,7 @@ static int load(Authority *a, const Bundle *root, int64_t now)
     if ((r = pkey_from_pem(root->key, &a->key)) < 0 || (r = x509_list_from_pem(root->leaf, &l)) < 0)
         return r;
     a->certificate = sk_X509_shift(l);
-    if (X509_check_private_key(a->certificate, a->key) <= 0 || X509_check_ca(a->certificate) != 1)
+    if (!pkey_belongs_to(a->key, a->certificate) || X509_check_ca(a->certificate) != 1)
         return -EBADMSG;
     r = x509_name_to_text(X509_get_subject_name(a->certificate), &a->issuer);
     if (r < 0)
@@ -318,7 +318,8 @@ static bool has_common_name(const Authority *a, const LeafTemplate *t)
 
 static int set_leaf_subject(const Authority *a, X509 *x, const LeafTemplate *t)
 {
-    int r = has_common_name(a, t) ? add_name_entry(X509_get_subject_name(x), NID_commonName, t->names[0]) : 0;
+    int r =
+        has_common_name(a, t) ? add_name_entry(X509_get_subject_name(x), NID_commonName, t->names[0]) : 0;
 
     return r < 0 ? r : x509_add_alternative_names(x, t->names, !has_common_name(a, t));
 }

@@ -5,7 +5,8 @@
 
 #include "core/record.h"
 
-/* Puts extensions (RFC 5280 section 4.2) and the other parts into a certificate that is being made. Negative errno; -EIO when OpenSSL refuses. */
+/* Puts extensions (RFC 5280 section 4.2) and the other parts into a certificate that is being made. Negative errno;
+ * -EIO when OpenSSL refuses. */
 
 int x509_add_basic_constraints(X509 *x, bool ca, int path_length);
 int x509_add_key_usage(X509 *x, unsigned bits); /* KU_* of OpenSSL; critical */

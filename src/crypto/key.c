@@ -285,6 +285,30 @@ int pkey_to_pem(EVP_PKEY *key, char **ret)
     return bio_to_text(bio, ret);
 }
 
+static bool try_out(EVP_PKEY *key, EVP_PKEY *public_key)
+{
+    static const uint8_t text[32] = "a text to be signed and verified";
+    _cleanup_(EVP_MD_CTX_freep) EVP_MD_CTX *signing = EVP_MD_CTX_new(), *verifying = EVP_MD_CTX_new();
+    const EVP_MD *digest = EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256();
+    uint8_t signature[LIMIT_RSA_BITS_MAX / 8];
+    size_t size = sizeof(signature);
+
+    return signing && verifying && EVP_DigestSignInit(signing, NULL, digest, NULL, key) > 0 &&
+           EVP_DigestSign(signing, signature, &size, text, sizeof(text)) > 0 &&
+           EVP_DigestVerifyInit(verifying, NULL, digest, NULL, public_key) > 0 &&
+           EVP_DigestVerify(verifying, signature, size, text, sizeof(text)) > 0;
+}
+
+bool pkey_belongs_to(EVP_PKEY *key, X509 *x)
+{
+    EVP_PKEY *public_key = X509_get0_pubkey(x);
+    bool yes =
+        public_key && pkey_type(key) >= 0 && X509_check_private_key(x, key) > 0 && try_out(key, public_key);
+
+    ERR_clear_error();
+    return yes;
+}
+
 static int no_passphrase(char *buffer _unused_, int size _unused_, int writing _unused_,
                          void *userdata _unused_)
 {

@@ -35,6 +35,9 @@ int key_set_public(X509 *x, const Key *k);
 /* PKCS#8 (RFC 5958), PEM, not encrypted: a secret. */
 int key_to_pem(const Key *k, char **ret);
 
+/* Whether the private key is that of the certificate: tried out by a signature, as X509_check_private_key() compares
+ * only what the key file says of its public half. */
+bool pkey_belongs_to(EVP_PKEY *key, X509 *x);
 /* _KEY_TYPE_INVALID for what is not allowed here. */
 KeyType pkey_type(EVP_PKEY *key);
 int pkey_to_pem(EVP_PKEY *key, char **ret);

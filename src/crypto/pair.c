@@ -20,7 +20,7 @@ int bundle_from_pem(const char *leaf, const char *issuers, const char *key, Bund
     if (r < 0)
         return r;
     r = pkey_from_pem(key, &pkey);
-    if (r < 0 || X509_check_private_key(sk_X509_value(l, 0), pkey) <= 0)
+    if (r < 0 || !pkey_belongs_to(pkey, sk_X509_value(l, 0)))
         return r == -ENOMEM ? r : -EBADMSG;
     r = chain_from_x509(l, &b->chain);
     if (r < 0)

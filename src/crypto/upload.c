@@ -170,7 +170,7 @@ static int read_blocks(Parts *p, const char *pem, size_t size, Problem *problem)
 static X509 *find_leaf(Parts *p)
 {
     for (int i = 0; i < sk_X509_num(p->certificates); i++)
-        if (X509_check_private_key(sk_X509_value(p->certificates, i), p->key) > 0)
+        if (pkey_belongs_to(p->key, sk_X509_value(p->certificates, i)))
             return sk_X509_delete(p->certificates, i);
     ERR_clear_error();
     return NULL;

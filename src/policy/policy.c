@@ -2,21 +2,21 @@
 #include "policy/policy.h"
 
 static const PolicyRow rows[] = {
-    { "Certificate", "Reissue", "reissue" },
-    { "Certificate", "Upload", "upload" },
-    { "Certificate", "ExportRoot", "export-root" },
-    { "Certificate", "Export", "export" },
-    { "Manager", "Register", "register" },
-    { "Manager", "Unregister", "register" },
-    { "Manager", "GetCertificate", NULL },
-    { "Manager", "Upload", "upload" },
-    { "Manager", "ListUploads", "upload" },
-    { "Manager", "RemoveUpload", "upload" },
-    { "Manager", "ExportRoot", "export-root" },
-    { "Manager", "ReissueAll", "reissue" },
-    { "Manager", "RenewDue", "renew" },
-    { "Manager", "Reload", "reload" },
-    { "Job", "Cancel", "reissue" },
+    { "Certificate", "Reissue", "reissue", false },
+    { "Certificate", "Upload", "upload", false },
+    { "Certificate", "ExportRoot", "export-root", true },
+    { "Certificate", "Export", "export", true },
+    { "Manager", "Register", "register", false },
+    { "Manager", "Unregister", "register", false },
+    { "Manager", "GetCertificate", NULL, true },
+    { "Manager", "Upload", "upload", false },
+    { "Manager", "ListUploads", "upload", true },
+    { "Manager", "RemoveUpload", "upload", false },
+    { "Manager", "ExportRoot", "export-root", true },
+    { "Manager", "ReissueAll", "reissue", false },
+    { "Manager", "RenewDue", "renew", false },
+    { "Manager", "Reload", "reload", false },
+    { "Job", "Cancel", "reissue", false },
 };
 
 const PolicyRow *policy_find(const char *interface, const char *member)

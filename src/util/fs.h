@@ -9,7 +9,7 @@
 int fs_read_at(int dir_fd, const char *path, size_t limit, char **ret, size_t *ret_size);
 int fs_read_fd(int fd, size_t limit, char **ret, size_t *ret_size);
 int fs_write_all(int fd, const void *data, size_t size);
-/* A new file (O_EXCL, mode 0600 whatever the umask). With sync it is flushed before the return. */
+/* A new file (O_EXCL, mode 0600, or what the umask leaves of it). With sync it is flushed before the return. */
 int fs_create_at(int dir_fd, const char *path, const void *data, size_t size, bool sync);
 /* Whether the file holds just this. */
 int fs_compare_at(int dir_fd, const char *path, const void *data, size_t size, bool *ret_same);

@@ -14,30 +14,33 @@ GDBusConnection *client_connect(const Fixture *f, uid_t uid)
 
     /* The bus takes the user from the socket, as it was when it was connected. */
     g_assert_cmpint(seteuid(uid), ==, 0);
-    c = g_dbus_connection_new_for_address_sync(
-        f->address, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION, NULL, NULL,
-        &error);
+    c = g_dbus_connection_new_for_address_sync(f->address,
+                                               G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+                                                   G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+                                               NULL, NULL, &error);
     g_assert_cmpint(seteuid(0), ==, 0);
     if (!c)
         g_error("the bus cannot be reached as user %u: %s", (unsigned)uid, error->message);
     return c;
 }
 
-GVariant *client_call(GDBusConnection *c, const char *path, const char *interface, const char *member, GVariant *arguments,
-                      GError **error)
-{
-    return g_dbus_connection_call_sync(c, SERVICE, path, interface, member, arguments, NULL, G_DBUS_CALL_FLAGS_NONE,
-                                       TIMEOUT_MSEC, NULL, error);
-}
-
-GVariant *client_call_interactive(GDBusConnection *c, const char *path, const char *interface, const char *member,
-                                  GVariant *arguments, GError **error)
+GVariant *client_call(GDBusConnection *c, const char *path, const char *interface, const char *member,
+                      GVariant *arguments, GError **error)
 {
     return g_dbus_connection_call_sync(c, SERVICE, path, interface, member, arguments, NULL,
-                                       G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, TIMEOUT_MSEC, NULL, error);
+                                       G_DBUS_CALL_FLAGS_NONE, TIMEOUT_MSEC, NULL, error);
 }
 
-GVariant *client_expect(GDBusConnection *c, const char *path, const char *interface, const char *member, GVariant *arguments)
+GVariant *client_call_interactive(GDBusConnection *c, const char *path, const char *interface,
+                                  const char *member, GVariant *arguments, GError **error)
+{
+    return g_dbus_connection_call_sync(c, SERVICE, path, interface, member, arguments, NULL,
+                                       G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, TIMEOUT_MSEC, NULL,
+                                       error);
+}
+
+GVariant *client_expect(GDBusConnection *c, const char *path, const char *interface, const char *member,
+                        GVariant *arguments)
 {
     g_autoptr(GError) error = NULL;
     GVariant *reply = client_call(c, path, interface, member, arguments, &error);
@@ -60,7 +63,7 @@ void client_expect_error(GDBusConnection *c, const char *path, const char *inter
                          GVariant *arguments, const char *name, const char *says)
 {
     g_autoptr(GError) error = NULL;
-    g_autoptr(GVariant) reply = client_call(c, path, interface, member, arguments, &error);
+    g_autoptr(GVariant) reply G_GNUC_UNUSED = client_call(c, path, interface, member, arguments, &error);
     g_autofree char *is = client_error_name(error);
 
     g_assert_cmpstr(is, ==, name);
@@ -88,7 +91,8 @@ char *client_get_string(GDBusConnection *c, const char *path, const char *proper
 
 char *client_find(GDBusConnection *c, const char *name)
 {
-    g_autoptr(GVariant) reply = client_expect(c, PATH, MANAGER, "GetCertificate", g_variant_new("(s)", name));
+    g_autoptr(GVariant) reply =
+        client_expect(c, PATH, MANAGER, "GetCertificate", g_variant_new("(s)", name));
     char *path;
 
     g_variant_get(reply, "(o)", &path);
@@ -97,7 +101,8 @@ char *client_find(GDBusConnection *c, const char *name)
 
 gboolean client_knows(GDBusConnection *c, const char *name)
 {
-    g_autoptr(GVariant) reply = client_call(c, PATH, MANAGER, "GetCertificate", g_variant_new("(s)", name), NULL);
+    g_autoptr(GVariant) reply =
+        client_call(c, PATH, MANAGER, "GetCertificate", g_variant_new("(s)", name), NULL);
 
     return reply != NULL;
 }
@@ -146,8 +151,9 @@ void client_wait_state(GDBusConnection *c, const char *path, const char *state)
 
 char *client_register(GDBusConnection *c, const char *module, const char *name, GVariant *options)
 {
-    g_autoptr(GVariant) reply = client_expect(
-        c, PATH, MANAGER, "Register", g_variant_new("(ss@a{sv})", module, name, options ? options : NO_OPTIONS));
+    g_autoptr(GVariant) reply =
+        client_expect(c, PATH, MANAGER, "Register",
+                      g_variant_new("(ss@a{sv})", module, name, options ? options : NO_OPTIONS));
     char *path;
 
     g_variant_get(reply, "(o)", &path);

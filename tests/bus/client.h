@@ -16,11 +16,11 @@
 /* A connection of its own, made as that user. */
 GDBusConnection *client_connect(const Fixture *f, uid_t uid);
 /* Waits for the answer; NULL when it is an error. */
-GVariant *client_call(GDBusConnection *c, const char *path, const char *interface, const char *member, GVariant *arguments,
-                      GError **error);
+GVariant *client_call(GDBusConnection *c, const char *path, const char *interface, const char *member,
+                      GVariant *arguments, GError **error);
 /* The same with "interactive authorization is allowed" in the message. */
-GVariant *client_call_interactive(GDBusConnection *c, const char *path, const char *interface, const char *member,
-                                  GVariant *arguments, GError **error);
+GVariant *client_call_interactive(GDBusConnection *c, const char *path, const char *interface,
+                                  const char *member, GVariant *arguments, GError **error);
 /* These fail the test if the answer is another. */
 GVariant *client_expect(GDBusConnection *c, const char *path, const char *interface, const char *member,
                         GVariant *arguments);

@@ -99,8 +99,8 @@ static void describe(GString *text, const char *path)
         return;
     if (S_ISREG(st.st_mode) && g_file_get_contents(path, &data, &size, NULL))
         digest = g_compute_checksum_for_data(G_CHECKSUM_SHA256, (const guchar *)data, size);
-    g_string_append_printf(text, "%s %o %zu %s %s\n", path, (unsigned)st.st_mode, (size_t)size, digest ? digest : "-",
-                           target ? target : "-");
+    g_string_append_printf(text, "%s %o %zu %s %s\n", path, (unsigned)st.st_mode, (size_t)size,
+                           digest ? digest : "-", target ? target : "-");
 }
 
 char *directory_digest(const char *path)

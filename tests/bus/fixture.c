@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,8 +75,9 @@ static const char *find_obstacle(void)
         return "only root can be several users; run it as root";
     for (size_t i = 0; i < G_N_ELEMENTS(programs); i++)
         if (access(programs[i], X_OK) < 0)
-            return i == 0 ? "there is no dbus-daemon (package dbus-daemon)"
-                          : i == 1 ? "there is no polkitd (package polkitd)" : "there is no setpriv (package util-linux)";
+            return i == 0   ? "there is no dbus-daemon (package dbus-daemon)"
+                   : i == 1 ? "there is no polkitd (package polkitd)"
+                            : "there is no setpriv (package util-linux)";
     if (access(SYSTEM_BUS, R_OK) < 0)
         return "there is no " SYSTEM_BUS " (package dbus-system-bus-common)";
     if (!may_mount())
@@ -140,19 +143,23 @@ static char *replace(char *text, const char *pattern, const char *by)
     return result;
 }
 
-/* Debian's configuration but for what ties it to the machine: its socket, user, log, services and local files. */
+/* Debian's configuration but for what ties it to the machine: its socket, user, log, services and local
+ * files. */
 static char *bus_configuration(const char *directory, unsigned flags)
 {
     g_autofree char *listen = g_strdup_printf("<listen>unix:path=%s/bus</listen>", directory),
-                    *policies = g_strdup_printf("<includedir>%s/system.d</includedir>%s", directory,
-                                                flags & FIXTURE_MANY_REPLIES
-                                                    ? "<limit name=\"max_replies_per_connection\">100000</limit>"
-                                                    : ""),
+                    *policies =
+                        g_strdup_printf("<includedir>%s/system.d</includedir>%s", directory,
+                                        flags & FIXTURE_MANY_REPLIES
+                                            ? "<limit name=\"max_replies_per_connection\">100000</limit>"
+                                            : ""),
                     *services = g_strdup_printf("<servicedir>%s/services</servicedir>", directory);
     char *text = file_read(SYSTEM_BUS);
 
     text = replace(text, "<!--.*?-->", "");
-    text = replace(text, "<user>.*?</user>|<fork/>|<pidfile>.*?</pidfile>|<syslog/>|<servicehelper>.*?</servicehelper>", "");
+    text = replace(
+        text, "<user>.*?</user>|<fork/>|<pidfile>.*?</pidfile>|<syslog/>|<servicehelper>.*?</servicehelper>",
+        "");
     text = replace(text, "<include [^>]*>.*?</include>|<includedir>/etc.*?</includedir>", "");
     text = replace(text, "<listen>.*?</listen>", listen);
     text = replace(text, "<standard_system_servicedirs/>", services);
@@ -161,7 +168,8 @@ static char *bus_configuration(const char *directory, unsigned flags)
 
 static void write_bus(const Fixture *f, unsigned flags)
 {
-    g_autofree char *path = g_build_filename(f->directory, "bus.conf", NULL), *text = bus_configuration(f->directory, flags),
+    g_autofree char *path = g_build_filename(f->directory, "bus.conf", NULL),
+                    *text = bus_configuration(f->directory, flags),
                     *shipped = source_path("data/org.certwright1.conf"),
                     *policies = g_build_filename(f->directory, "system.d", NULL),
                     *ours = g_build_filename(policies, "org.certwright1.conf", NULL),
@@ -174,29 +182,44 @@ static void write_bus(const Fixture *f, unsigned flags)
     file_copy(shipped, ours, 0644);
     file_copy("/usr/share/dbus-1/system.d/org.freedesktop.PolicyKit1.conf", polkit, 0644);
     if (flags & FIXTURE_NO_POLKIT)
-        file_write(mock, "<busconfig><policy user=\"root\"><allow own=\"org.freedesktop.PolicyKit1\"/></policy></busconfig>");
+        file_write(mock, "<busconfig><policy user=\"root\">"
+                         "<allow own=\"org.freedesktop.PolicyKit1\"/></policy></busconfig>");
     file_write(path, text);
+}
+
+/* The socket is there a moment before somebody listens. */
+static gboolean can_connect(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+
+    g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
+    r = connect(fd, (const struct sockaddr *)&address, sizeof(address));
+    close(fd);
+    return r == 0;
 }
 
 static void start_bus(Fixture *f)
 {
     g_autofree char *option = g_strdup_printf("--config-file=%s/bus.conf", f->directory),
                     *log = g_build_filename(f->directory, "bus.log", NULL),
-                    *socket = g_build_filename(f->directory, "bus", NULL),
+                    *socket_path = g_build_filename(f->directory, "bus", NULL),
                     *address = g_strdup_printf("DBUS_SYSTEM_BUS_ADDRESS=%s", f->address);
-    const char *const argv[] = { BUS_DAEMON, option, "--nofork", "--nopidfile", NULL }, *const env[] = { address, NULL };
+    const char *const argv[] = { BUS_DAEMON, option, "--nofork", "--nopidfile", NULL }, *const env[] = {
+        address, NULL
+    };
 
     f->bus = process_start(argv, env, log, NULL, NULL);
-    for (int i = 0; i < 1000 && access(socket, F_OK) < 0; i++)
+    for (int i = 0; i < 3000 && !can_connect(socket_path); i++)
         g_usleep(10000);
     f->root = client_connect(f, 0);
 }
 
 static gboolean name_is_owned(const Fixture *f, const char *name)
 {
-    g_autoptr(GVariant) reply =
-        g_dbus_connection_call_sync(f->root, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                    "NameHasOwner", g_variant_new("(s)", name), NULL, 0, -1, NULL, NULL);
+    g_autoptr(GVariant) reply = g_dbus_connection_call_sync(
+        f->root, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner",
+        g_variant_new("(s)", name), NULL, 0, -1, NULL, NULL);
     gboolean owned = FALSE;
 
     if (reply)
@@ -261,7 +284,8 @@ static void write_polkit(const Fixture *f)
 {
     g_autofree char *action = g_build_filename(f->directory, "actions", "org.certwright1.policy", NULL),
                     *rules = source_path("polkit/org.certwright1.rules"),
-                    *shipped = g_build_filename(f->directory, "shipped-rules", "org.certwright1.rules", NULL),
+                    *shipped =
+                        g_build_filename(f->directory, "shipped-rules", "org.certwright1.rules", NULL),
                     *actions = g_path_get_dirname(action), *shipped_rules = g_path_get_dirname(shipped);
 
     directory_make(actions, 0755);
@@ -273,7 +297,8 @@ static void write_polkit(const Fixture *f)
 
 static void on_polkit_changed(GDBusConnection *c G_GNUC_UNUSED, const char *sender G_GNUC_UNUSED,
                               const char *path G_GNUC_UNUSED, const char *interface G_GNUC_UNUSED,
-                              const char *member G_GNUC_UNUSED, GVariant *parameters G_GNUC_UNUSED, gpointer userdata)
+                              const char *member G_GNUC_UNUSED, GVariant *parameters G_GNUC_UNUSED,
+                              gpointer userdata)
 {
     *(gboolean *)userdata = TRUE;
 }
@@ -289,8 +314,9 @@ void fixture_set_rules(Fixture *f, const char *rules)
     gboolean changed = FALSE;
     guint id;
 
-    id = g_dbus_connection_signal_subscribe(f->root, "org.freedesktop.PolicyKit1", "org.freedesktop.PolicyKit1.Authority",
-                                            "Changed", NULL, NULL, 0, on_polkit_changed, &changed, NULL);
+    id = g_dbus_connection_signal_subscribe(f->root, "org.freedesktop.PolicyKit1",
+                                            "org.freedesktop.PolicyKit1.Authority", "Changed", NULL, NULL, 0,
+                                            on_polkit_changed, &changed, NULL);
     file_replace(path, rules);
     wait_until(is_set, &changed, "polkitd to read its rules again");
     g_dbus_connection_signal_unsubscribe(f->root, id);
@@ -336,24 +362,28 @@ static void write_daemon(Fixture *f, unsigned flags, const char *module)
 
 static void write_service(const Fixture *f, unsigned flags)
 {
-    g_autofree char *path = g_build_filename(f->directory, "services", "org.certwright1.service", NULL), *text = NULL;
+    g_autofree char *path = g_build_filename(f->directory, "services", "org.certwright1.service", NULL),
+                    *text = NULL;
 
     text = g_strdup_printf("[D-BUS Service]\nName=org.certwright1\nExec=/bin/sh -c 'exec " SETPRIV
-                           " --reuid=" OWNER " --regid=" OWNER " --clear-groups %s/certwrightd --state=%s --config=%s%s "
+                           " --reuid=" OWNER " --regid=" OWNER
+                           " --clear-groups %s/certwrightd --state=%s --config=%s%s "
                            ">>%s 2>&1'\n",
-                           f->directory, f->state, f->config, flags & FIXTURE_IDLE_EXIT ? "" : " --no-idle-exit",
-                           f->daemon_log);
+                           f->directory, f->state, f->config,
+                           flags & FIXTURE_IDLE_EXIT ? "" : " --no-idle-exit", f->daemon_log);
     file_write(path, text);
 }
 
 void fixture_start_daemon(Fixture *f, unsigned flags)
 {
     g_autofree char *program = g_build_filename(f->directory, "certwrightd", NULL),
-                    *state = g_strdup_printf("--state=%s", f->state), *config = g_strdup_printf("--config=%s", f->config),
+                    *state = g_strdup_printf("--state=%s", f->state),
+                    *config = g_strdup_printf("--config=%s", f->config),
                     *address = g_strdup_printf("DBUS_SYSTEM_BUS_ADDRESS=%s", f->address),
                     *hold = g_strdup_printf("HOLD_DISK=%s", f->hold),
                     *preload = g_strdup_printf("LD_PRELOAD=%s/hold-disk.so", f->directory), *asan = NULL;
-    const char *const argv[] = { program, state, config, flags & FIXTURE_IDLE_EXIT ? NULL : "--no-idle-exit", NULL };
+    const char *const argv[] = { program, state, config, flags & FIXTURE_IDLE_EXIT ? NULL : "--no-idle-exit",
+                                 NULL };
     const char *env[] = { address, NULL, NULL, NULL, NULL }, *options = g_getenv("ASAN_OPTIONS");
 
     asan = g_strdup_printf("ASAN_OPTIONS=verify_asan_link_order=0:%s", options ? options : "");
@@ -390,7 +420,8 @@ void fixture_check_daemon(const Fixture *f)
 
 void fixture_write_module(Fixture *f, const char *module, const char *text)
 {
-    g_autofree char *name = g_strdup_printf("%s.conf", module), *path = g_build_filename(f->config, "modules.d", name, NULL);
+    g_autofree char *name = g_strdup_printf("%s.conf", module),
+                    *path = g_build_filename(f->config, "modules.d", name, NULL);
 
     if (text)
         file_replace(path, text);

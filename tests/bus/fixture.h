@@ -4,8 +4,9 @@
 #include <gio/gio.h>
 #include <sys/types.h>
 
-/* A system-type message bus of the test's own, set up as Debian sets up the system's, with the bus policy that is
- * shipped; the real polkitd on it with the actions and rules that are shipped; and the daemon as its own user. */
+/* A system-type message bus of the test's own, set up as Debian sets up the system's, with the bus policy
+ * that is shipped; the real polkitd on it with the actions and rules that are shipped; and the daemon as
+ * its own user. */
 typedef struct Fixture {
     char *directory;
     char *address;        /* of the bus */
@@ -26,8 +27,8 @@ typedef enum FixtureFlags {
     FIXTURE_MANY_REPLIES = 1 << 5, /* a connection may wait for any number of replies */
 } FixtureFlags;
 
-/* main() of every test program: prepares a directory, runs the tests that add() adds, and clears up after them,
- * however they end. Without root, dbus-daemon or polkitd the program is skipped and says so. */
+/* main() of every test program: prepares a directory, runs the tests that add() adds, and clears up after
+ * them, however they end. Without root, dbus-daemon or polkitd the program is skipped and says so. */
 int fixture_main(int argc, char *argv[], void (*add)(void));
 
 /* config is the text of modules.d/test.conf, NULL: none. */

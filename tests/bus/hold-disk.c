@@ -4,9 +4,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Preloaded into the daemon: a flush to disk does not return while the file $HOLD_DISK exists. So a test has work
- * under way for as long as it needs, whatever the machine's speed. */
-
+/* Preloaded into the daemon: a flush to disk does not return while the file $HOLD_DISK exists. So a test
+ * has work under way for as long as it needs, whatever the machine's speed. */
 
 static int flush(long call, int fd)
 {

@@ -31,8 +31,8 @@ static MockQuestion *question_new(GDBusMessage *message)
     g_autoptr(GVariant) subject = NULL;
 
     q->message = message;
-    g_variant_get(g_dbus_message_get_body(message), "((s@a{sv})s@a{ss}us)", &q->kind, &subject, &q->action, &q->details,
-                  &q->flags, &q->cancellation);
+    g_variant_get(g_dbus_message_get_body(message), "((s@a{sv})s@a{ss}us)", &q->kind, &subject, &q->action,
+                  &q->details, &q->flags, &q->cancellation);
     g_variant_lookup(subject, "name", "s", &q->caller);
     return q;
 }
@@ -45,7 +45,8 @@ static void reply_nothing(GDBusConnection *c, GDBusMessage *message)
 }
 
 /* In GDBus's own thread. */
-static GDBusMessage *on_message(GDBusConnection *c, GDBusMessage *message, gboolean incoming, gpointer userdata)
+static GDBusMessage *on_message(GDBusConnection *c, GDBusMessage *message, gboolean incoming,
+                                gpointer userdata)
 {
     const char *member = g_dbus_message_get_member(message);
     MockPolkit *p = userdata;
@@ -75,8 +76,8 @@ MockPolkit *mock_polkit_new(const Fixture *f)
     p->connection = client_connect(f, 0);
     p->filter = g_dbus_connection_add_filter(p->connection, on_message, p, NULL);
     reply = g_dbus_connection_call_sync(p->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                        "org.freedesktop.DBus", "RequestName", g_variant_new("(su)", NAME, 0U), NULL, 0, -1,
-                                        NULL, &error);
+                                        "org.freedesktop.DBus", "RequestName",
+                                        g_variant_new("(su)", NAME, 0U), NULL, 0, -1, NULL, &error);
     g_assert_no_error(error);
     return p;
 }
@@ -122,7 +123,8 @@ void mock_polkit_answer(MockPolkit *p, const MockQuestion *q, GVariant *body)
 
 static GVariant *verdict(gboolean authorized, gboolean challenge)
 {
-    return g_variant_new("((bb@a{ss}))", authorized, challenge, g_variant_new_array(G_VARIANT_TYPE("{ss}"), NULL, 0));
+    return g_variant_new("((bb@a{ss}))", authorized, challenge,
+                         g_variant_new_array(G_VARIANT_TYPE("{ss}"), NULL, 0));
 }
 
 void mock_polkit_answer_yes(MockPolkit *p, const MockQuestion *q)
@@ -137,8 +139,8 @@ void mock_polkit_answer_no(MockPolkit *p, const MockQuestion *q)
 
 void mock_polkit_answer_error(MockPolkit *p, const MockQuestion *q)
 {
-    g_autoptr(GDBusMessage) reply =
-        g_dbus_message_new_method_error_literal(q->message, "org.freedesktop.PolicyKit1.Error.Failed", "It failed.");
+    g_autoptr(GDBusMessage) reply = g_dbus_message_new_method_error_literal(
+        q->message, "org.freedesktop.PolicyKit1.Error.Failed", "It failed.");
 
     g_dbus_connection_send_message(p->connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL, NULL);
 }
@@ -147,8 +149,8 @@ void mock_polkit_wait_gone(MockPolkit *p, const char *unique_name)
 {
     for (int i = 0; i < 60000; i++) {
         g_autoptr(GVariant) reply = g_dbus_connection_call_sync(
-            p->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner",
-            g_variant_new("(s)", unique_name), NULL, 0, -1, NULL, NULL);
+            p->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+            "NameHasOwner", g_variant_new("(s)", unique_name), NULL, 0, -1, NULL, NULL);
         gboolean owned = TRUE;
 
         g_assert_nonnull(reply);

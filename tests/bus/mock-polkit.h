@@ -9,8 +9,8 @@ typedef struct MockPolkit MockPolkit;
 /* One call of CheckAuthorization. */
 typedef struct MockQuestion {
     GDBusMessage *message;
-    char *caller;  /* unique name on the bus of the one it is about */
-    char *kind;    /* of subject */
+    char *caller; /* unique name on the bus of the one it is about */
+    char *kind;   /* of subject */
     char *action;
     char *cancellation;
     GVariant *details;
@@ -38,5 +38,6 @@ void mock_polkit_answer(MockPolkit *p, const MockQuestion *q, GVariant *body);
 void mock_polkit_answer_yes(MockPolkit *p, const MockQuestion *q);
 void mock_polkit_answer_no(MockPolkit *p, const MockQuestion *q);
 void mock_polkit_answer_error(MockPolkit *p, const MockQuestion *q);
-/* The bus has forgotten that connection; so whoever it tells things to in order knows before what comes next. */
+/* The bus has forgotten that connection; so whoever it tells things to in order knows before what comes
+ * next. */
 void mock_polkit_wait_gone(MockPolkit *p, const char *unique_name);

@@ -29,13 +29,21 @@ static char *path(const Pki *p, const char *name, const char *suffix)
 
 static void make_key(const char *to, const char *algorithm)
 {
-    const char *const ec[] = { "openssl", "genpkey", "-quiet", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256",
-                               "-out", to, NULL };
-    const char *const rsa[] = { "openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048",
-                                "-out", to, NULL };
-    const char *const weak[] = { "openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024",
-                                 "-out", to, NULL };
-    const char *const other[] = { "openssl", "genpkey", "-quiet", "-algorithm", algorithm, "-out", to, NULL };
+    const char *const ec[] = {
+        "openssl", "genpkey", "-quiet", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256",
+        "-out",    to,        NULL
+    };
+    const char *const rsa[] = {
+        "openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048",
+        "-out",    to,        NULL
+    };
+    const char *const weak[] = {
+        "openssl", "genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024",
+        "-out",    to,        NULL
+    };
+    const char *const other[] = {
+        "openssl", "genpkey", "-quiet", "-algorithm", algorithm, "-out", to, NULL
+    };
 
     run(strcmp(algorithm, "EC") == 0         ? ec
         : strcmp(algorithm, "RSA") == 0      ? rsa
@@ -44,17 +52,23 @@ static void make_key(const char *to, const char *algorithm)
 }
 
 /* parent NULL: signs itself. */
-static void make_certificate(const Pki *p, const char *name, const char *parent, const char *extensions, int days)
+static void make_certificate(const Pki *p, const char *name, const char *parent, const char *extensions,
+                             int days)
 {
-    g_autofree char *key = path(p, name, "key"), *certificate = path(p, name, "pem"), *request = path(p, name, "csr"),
-                    *config = path(p, name, "cnf"), *subject = g_strdup_printf("/CN=%s", name),
-                    *issuer = path(p, parent ? parent : name, "pem"), *issuer_key = path(p, parent ? parent : name, "key"),
+    g_autofree char *key = path(p, name, "key"), *certificate = path(p, name, "pem"),
+                    *request = path(p, name, "csr"), *config = path(p, name, "cnf"),
+                    *subject = g_strdup_printf("/CN=%s", name),
+                    *issuer = path(p, parent ? parent : name, "pem"),
+                    *issuer_key = path(p, parent ? parent : name, "key"),
                     *lifetime = g_strdup_printf("%d", days);
-    const char *const ask[] = { "openssl", "req", "-new", "-key", key, "-subj", subject, "-out", request, NULL };
-    const char *const sign[] = { "openssl", "x509", "-req", "-in", request, "-CA", issuer, "-CAkey", issuer_key, "-CAcreateserial",
-                                 "-days", lifetime, "-extfile", config, "-out", certificate, NULL };
-    const char *const self[] = { "openssl", "x509", "-req", "-in", request, "-signkey", key, "-days", lifetime, "-extfile",
-                                 config, "-out", certificate, NULL };
+    const char *const ask[] = { "openssl", "req",   "-new", "-key",  key,
+                                "-subj",   subject, "-out", request, NULL };
+    const char *const sign[] = { "openssl",   "x509",   "-req",     "-in",      request,
+                                 "-CA",       issuer,   "-CAkey",   issuer_key, "-CAcreateserial",
+                                 "-days",     lifetime, "-extfile", config,     "-out",
+                                 certificate, NULL };
+    const char *const self[] = { "openssl", "x509",   "-req",     "-in",  request, "-signkey",  key,
+                                 "-days",   lifetime, "-extfile", config, "-out",  certificate, NULL };
 
     file_write(config, extensions);
     run(ask);
@@ -63,8 +77,9 @@ static void make_certificate(const Pki *p, const char *name, const char *parent,
 
 Pki *pki_new(const char *parent)
 {
-    static const char authority[] = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n"
-                                    "subjectKeyIdentifier=hash\n";
+    static const char authority[] =
+        "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n"
+        "subjectKeyIdentifier=hash\n";
     Pki *p = g_new0(Pki, 1);
     g_autofree char *root = NULL, *intermediate = NULL;
 
@@ -98,11 +113,13 @@ static char *fingerprint_of(const char *pem)
 
 PkiLeaf *pki_issue(Pki *p, const char *name, const char *san, const char *key, int days)
 {
-    g_autofree char *key_path = path(p, name, "key"), *certificate = path(p, name, "pem"), *extensions = NULL,
-                    *intermediate = path(p, "intermediate", "pem"), *root = path(p, "root", "pem");
+    g_autofree char *key_path = path(p, name, "key"), *certificate = path(p, name, "pem"),
+                    *extensions = NULL, *intermediate = path(p, "intermediate", "pem"),
+                    *root = path(p, "root", "pem");
     PkiLeaf *l = g_new0(PkiLeaf, 1);
 
-    extensions = g_strdup_printf("basicConstraints=critical,CA:FALSE\nsubjectAltName=%s\nextendedKeyUsage=serverAuth\n", san);
+    extensions = g_strdup_printf(
+        "basicConstraints=critical,CA:FALSE\nsubjectAltName=%s\nextendedKeyUsage=serverAuth\n", san);
     make_key(key_path, key);
     make_certificate(p, name, "intermediate", extensions, days);
     l->certificate = file_read(certificate);
@@ -142,7 +159,8 @@ char *openssl_ask(const char *pem, const char *const *arguments)
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
     const char *equals;
 
-    for (const char *const *a = (const char *const[]){ "openssl", "x509", "-noout", "-in", file, NULL }; *a; a++)
+    for (const char *const *a = (const char *const[]){ "openssl", "x509", "-noout", "-in", file, NULL }; *a;
+         a++)
         g_ptr_array_add(argv, (void *)(uintptr_t)*a);
     for (; *arguments; arguments++)
         g_ptr_array_add(argv, (void *)(uintptr_t)*arguments);
@@ -159,8 +177,10 @@ char *openssl_ask(const char *pem, const char *const *arguments)
 gboolean openssl_verify(const char *root, const char *chain)
 {
     g_autofree char *root_file = temporary(root), *chain_file = temporary(chain), *output = NULL;
-    const char *const argv[] = { "openssl",      "verify",  "-x509_strict", "-purpose",  "sslserver", "-CAfile", root_file,
-                                 "-no-CApath",   "-no-CAstore", "-untrusted", chain_file, chain_file, NULL };
+    const char *const argv[] = { "openssl",     "verify",     "-x509_strict", "-purpose",
+                                 "sslserver",   "-CAfile",    root_file,      "-no-CApath",
+                                 "-no-CAstore", "-untrusted", chain_file,     chain_file,
+                                 NULL };
 
     output = process_run(argv, NULL, NULL);
     (void)unlink(root_file);
@@ -172,9 +192,13 @@ gboolean openssl_parses(const void *data, gsize size, const char *const *argv)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(GSubprocess) process =
-        g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_SILENCE, &error);
+        g_subprocess_newv(argv,
+                          G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_SILENCE |
+                              G_SUBPROCESS_FLAGS_STDERR_SILENCE,
+                          &error);
     g_autoptr(GBytes) bytes = g_bytes_new(data, size);
 
     g_assert_no_error(error);
-    return g_subprocess_communicate(process, bytes, NULL, NULL, NULL, &error) && g_subprocess_get_successful(process);
+    return g_subprocess_communicate(process, bytes, NULL, NULL, NULL, &error) &&
+           g_subprocess_get_successful(process);
 }

@@ -19,7 +19,8 @@ typedef struct PkiLeaf {
     char *fingerprint;                             /* SHA-256 of the leaf, lower-case hexadecimal */
 } PkiLeaf;
 
-/* key is an argument of "openssl genpkey" behind -algorithm, as "EC", "RSA", "DSA" or "ED25519"; days may be negative. */
+/* key is an argument of "openssl genpkey" behind -algorithm, as "EC", "RSA", "DSA" or "ED25519"; days may
+ * be negative. */
 PkiLeaf *pki_issue(Pki *p, const char *name, const char *san, const char *key, int days);
 void pki_leaf_free(PkiLeaf *l);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PkiLeaf, pki_leaf_free)

@@ -26,9 +26,11 @@ static char **make_environment(const char *const *env)
 
 static void redirect(const char *log)
 {
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC), fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC),
+        fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 
-    if (null < 0 || fd < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
+    if (null < 0 || fd < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0 ||
+        dup2(fd, STDERR_FILENO) < 0)
         _exit(125);
 }
 
@@ -96,8 +98,8 @@ char *process_run(const char *const *argv, const char *const *env, char **ret_er
     g_autoptr(GError) error = NULL;
     int status;
 
-    if (!g_spawn_sync(NULL, (char **)(uintptr_t)argv, environment, G_SPAWN_SEARCH_PATH, NULL, NULL, &output, &errors,
-                      &status, &error))
+    if (!g_spawn_sync(NULL, (char **)(uintptr_t)argv, environment, G_SPAWN_SEARCH_PATH, NULL, NULL, &output,
+                      &errors, &status, &error))
         g_error("%s: %s", argv[0], error->message);
     if (ret_errors)
         *ret_errors = g_strdup(errors);

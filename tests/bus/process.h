@@ -17,8 +17,8 @@ int process_stop(pid_t pid);
 /* Waits for its end; false if it goes on for longer than that. */
 gboolean process_wait(pid_t pid, unsigned milliseconds, int *ret_status);
 gboolean process_is_running(pid_t pid);
-/* Runs a command to its end; its standard output, or NULL when it failed (then *ret_errors, if given, is what it
- * said). */
+/* Runs a command to its end; its standard output, or NULL when it failed (then *ret_errors, if given, is
+ * what it said). */
 char *process_run(const char *const *argv, const char *const *env, char **ret_errors);
 /* Becomes a user with the user's main group and no others; for ProcessSetup. */
 void process_become(uid_t uid, gid_t gid);

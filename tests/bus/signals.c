@@ -54,7 +54,8 @@ SignalLog *signals_new(GDBusConnection *c)
 
     l->connection = g_object_ref(c);
     l->signals = g_ptr_array_new_with_free_func(signal_free);
-    l->subscription = g_dbus_connection_signal_subscribe(c, SERVICE, NULL, NULL, NULL, NULL, 0, on_signal, l, NULL);
+    l->subscription =
+        g_dbus_connection_signal_subscribe(c, SERVICE, NULL, NULL, NULL, NULL, 0, on_signal, l, NULL);
     signals_settle(l);
     signals_clear(l);
     return l;
@@ -117,11 +118,13 @@ void signals_wait(SignalLog *l, const char *path, const char *member, const char
     wait_until(has_come, &w, member ? member : "a signal");
 }
 
-/* What the daemon sent before it answered comes before the answer; what it was about to send comes right after. */
+/* What the daemon sent before it answered comes before the answer; what it was about to send comes right
+ * after. */
 void signals_settle(SignalLog *l)
 {
     for (int i = 0; i < 3; i++) {
-        g_autoptr(GVariant) reply = client_call(l->connection, PATH, "org.freedesktop.DBus.Peer", "Ping", NULL, NULL);
+        g_autoptr(GVariant) reply G_GNUC_UNUSED =
+            client_call(l->connection, PATH, "org.freedesktop.DBus.Peer", "Ping", NULL, NULL);
 
         wait_milliseconds(15);
     }
@@ -156,7 +159,8 @@ static gboolean is_secret(GDBusMessage *message)
 }
 
 /* In GDBus's own thread. */
-static GDBusMessage *on_message(GDBusConnection *c, GDBusMessage *message, gboolean incoming, gpointer userdata)
+static GDBusMessage *on_message(GDBusConnection *c, GDBusMessage *message, gboolean incoming,
+                                gpointer userdata)
 {
     g_autofree guchar *blob = NULL;
     Monitor *m = userdata;
@@ -187,9 +191,9 @@ Monitor *monitor_new(const Fixture *f)
     m->data = g_byte_array_new();
     m->connection = client_connect(f, 0);
     m->filter = g_dbus_connection_add_filter(m->connection, on_message, m, NULL);
-    reply = g_dbus_connection_call_sync(m->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                        "org.freedesktop.DBus.Monitoring", "BecomeMonitor",
-                                        g_variant_new("(@asu)", g_variant_new_strv(NULL, 0), 0), NULL, 0, -1, NULL, &error);
+    reply = g_dbus_connection_call_sync(
+        m->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.Monitoring",
+        "BecomeMonitor", g_variant_new("(@asu)", g_variant_new_strv(NULL, 0), 0), NULL, 0, -1, NULL, &error);
     g_assert_no_error(error);
     return m;
 }

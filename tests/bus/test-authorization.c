@@ -12,12 +12,14 @@
 #define NAME    "a.example.com"
 #define UPLOADS "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
 
-static const char rules_no[] = "polkit.addRule(function(action, subject) {\n"
-                               "    if (action.id.indexOf('org.certwright1.') == 0) return polkit.Result.NO;\n"
-                               "});\n";
-static const char rules_yes[] = "polkit.addRule(function(action, subject) {\n"
-                                "    if (action.id.indexOf('org.certwright1.') == 0) return polkit.Result.YES;\n"
-                                "});\n";
+static const char rules_no[] =
+    "polkit.addRule(function(action, subject) {\n"
+    "    if (action.id.indexOf('org.certwright1.') == 0) return polkit.Result.NO;\n"
+    "});\n";
+static const char rules_yes[] =
+    "polkit.addRule(function(action, subject) {\n"
+    "    if (action.id.indexOf('org.certwright1.') == 0) return polkit.Result.YES;\n"
+    "});\n";
 
 /* What polkit is like when the call is made. */
 typedef enum Polkit {
@@ -41,19 +43,32 @@ typedef enum Caller {
 
 static const char *const users[] = { "root", "certwright", "nobody", "daemon" };
 
-/* One row for each method: what it is called with, and who may. In each column there is one letter for each of root,
- * certwright, nobody and another user: y(es) or n(o). What is allowed may still fail, with the error named. */
+/* One row for each method: what it is called with, and who may. In each column there is one letter for
+ * each of root, certwright, nobody and another user: y(es) or n(o). What is allowed may still fail, with
+ * the error named. */
 typedef struct Row {
     const char *path, *interface, *member, *arguments; /* arguments as text of a GVariant */
     const char *may[POLKIT_MAX];
-    const char *error;                                 /* of one who may; NULL: it succeeds */
+    const char *error; /* of one who may; NULL: it succeeds */
 } Row;
 
-#define GATED          { "ynnn", "ynnn", "ynnn", "yyyy", "nnnn" }
-#define RENEW          { "yynn", "yynn", "ynnn", "yyyy", "nnnn" }
-#define OPEN_BY_POLKIT { "yyyy", "yyyy", "ynnn", "yyyy", "nnnn" }
-#define OPEN           { "yyyy", "yyyy", "yyyy", "yyyy", "yyyy" }
-#define CERTIFICATE_A  PATH "/certificate/a_2eexample_2ecom"
+#define GATED \
+    { \
+        "ynnn", "ynnn", "ynnn", "yyyy", "nnnn" \
+    }
+#define RENEW \
+    { \
+        "yynn", "yynn", "ynnn", "yyyy", "nnnn" \
+    }
+#define OPEN_BY_POLKIT \
+    { \
+        "yyyy", "yyyy", "ynnn", "yyyy", "nnnn" \
+    }
+#define OPEN \
+    { \
+        "yyyy", "yyyy", "yyyy", "yyyy", "yyyy" \
+    }
+#define CERTIFICATE_A PATH "/certificate/a_2eexample_2ecom"
 
 static const Row rows[] = {
     { CERTIFICATE_A, CERTIFICATE, "Reissue", "(@a{sv} {},)", GATED, NULL },
@@ -99,7 +114,8 @@ static Fixture *start(unsigned flags)
 /* The table has a row for every method there is. */
 static void check_complete(Fixture *f, const char *path, const char *interface)
 {
-    g_autoptr(GVariant) reply = client_expect(f->root, path, "org.freedesktop.DBus.Introspectable", "Introspect", NULL);
+    g_autoptr(GVariant) reply =
+        client_expect(f->root, path, "org.freedesktop.DBus.Introspectable", "Introspect", NULL);
     g_autoptr(GDBusNodeInfo) node = NULL;
     const char *xml;
 
@@ -130,17 +146,18 @@ static char *make_call(GDBusConnection *c, const Row *row, Polkit polkit, char *
     g_autoptr(GError) error = NULL;
     GVariant *arguments = g_variant_new_parsed(row->arguments);
 
-    reply = (polkit == POLKIT_INTERACTIVE ? client_call_interactive : client_call)(c, row->path, row->interface, row->member,
-                                                                                arguments, &error);
+    reply = (polkit == POLKIT_INTERACTIVE ? client_call_interactive : client_call)(
+        c, row->path, row->interface, row->member, arguments, &error);
     *ret_message = g_strdup(error ? error->message : "");
     return client_error_name(error);
 }
 
-static void check_denied(const Row *row, const char *user, Polkit polkit, const char *error, const char *message)
+static void check_denied(const Row *row, const char *user, Polkit polkit, const char *error,
+                         const char *message)
 {
     if (strcmp(error, "NotAuthorized") != 0)
-        g_error("%s.%s, %s, polkit %s: should be denied, but came to \"%s\" (%s)", row->interface, row->member, user,
-                polkits[polkit], error, message);
+        g_error("%s.%s, %s, polkit %s: should be denied, but came to \"%s\" (%s)", row->interface,
+                row->member, user, polkits[polkit], error, message);
     g_assert_nonnull(strstr(message, row->member));
     if (polkit == POLKIT_STOPPED)
         g_assert_nonnull(strstr(message, "could not be asked"));
@@ -150,17 +167,19 @@ static void check_denied(const Row *row, const char *user, Polkit polkit, const 
         g_assert_nonnull(strstr(message, "administrator"));
 }
 
-static void check_allowed(const Row *row, const char *user, Polkit polkit, const char *error, const char *message)
+static void check_allowed(const Row *row, const char *user, Polkit polkit, const char *error,
+                          const char *message)
 {
     if (strcmp(error, row->error ? row->error : "") != 0)
-        g_error("%s.%s, %s, polkit %s: should be allowed, but came to \"%s\" (%s)", row->interface, row->member, user,
-                polkits[polkit], error, message);
+        g_error("%s.%s, %s, polkit %s: should be allowed, but came to \"%s\" (%s)", row->interface,
+                row->member, user, polkits[polkit], error, message);
 }
 
 static void check_row(Fixture *f, GDBusConnection *c, Caller caller, const Row *row, Polkit polkit)
 {
     gboolean may = row->may[polkit][caller] == 'y';
-    g_autofree char *before = may ? NULL : directory_digest(f->state), *message = NULL, *after = NULL, *error = NULL;
+    g_autofree char *before = may ? NULL : directory_digest(f->state), *message = NULL, *after = NULL,
+                    *error = NULL;
     g_autoptr(SignalLog) log = may ? NULL : signals_new(f->root);
 
     error = make_call(c, row, polkit, &message);
@@ -208,7 +227,8 @@ static void test_cancel(gconstpointer userdata)
     Row of_job = row;
 
     fixture_hold_disk(f);
-    reply = client_expect(f->root, CERTIFICATE_A, CERTIFICATE, "Reissue", g_variant_new("(@a{sv})", NO_OPTIONS));
+    reply =
+        client_expect(f->root, CERTIFICATE_A, CERTIFICATE, "Reissue", g_variant_new("(@a{sv})", NO_OPTIONS));
     g_variant_get(reply, "(&o)", &of_job.path);
     wait_milliseconds(300);
     prepare(f, polkit);
@@ -216,7 +236,8 @@ static void test_cancel(gconstpointer userdata)
         g_autoptr(GDBusConnection) c = client_connect(f, fixture_uid(users[caller]));
         g_autofree char *message = NULL, *error = make_call(c, &of_job, polkit, &message);
 
-        (row.may[polkit][caller] == 'y' ? check_allowed : check_denied)(&of_job, users[caller], polkit, error, message);
+        (row.may[polkit][caller] == 'y' ? check_allowed : check_denied)(&of_job, users[caller], polkit,
+                                                                        error, message);
     }
     fixture_release_disk(f);
     wait_until(is_quiet, f->root, "the job to end");
@@ -229,22 +250,28 @@ static void test_details(void)
     g_autoptr(GDBusConnection) nobody = client_connect(f, fixture_uid("nobody"));
     g_autoptr(GVariant) registered = NULL, reissued = NULL;
 
-    fixture_set_rules(f, "polkit.addRule(function(action, subject) {\n"
-                         "    if (action.id == 'org.certwright1.register' && action.lookup('name') == 'c.example.com' &&\n"
-                         "        action.lookup('module') == 'mail' && subject.user == 'nobody') return polkit.Result.YES;\n"
-                         "    if (action.id == 'org.certwright1.reissue' && action.lookup('name') == 'a.example.com' &&\n"
-                         "        !action.lookup('module')) return polkit.Result.YES;\n"
-                         "});\n");
+    fixture_set_rules(
+        f,
+        "polkit.addRule(function(action, subject) {\n"
+        "    if (action.id == 'org.certwright1.register' && action.lookup('name') == 'c.example.com' &&\n"
+        "        action.lookup('module') == 'mail' && subject.user == 'nobody') return polkit.Result.YES;\n"
+        "    if (action.id == 'org.certwright1.reissue' && action.lookup('name') == 'a.example.com' &&\n"
+        "        !action.lookup('module')) return polkit.Result.YES;\n"
+        "});\n");
     registered = client_expect(nobody, PATH, MANAGER, "Register",
                                g_variant_new("(ss@a{sv})", "mail", "c.example.com", NO_OPTIONS));
-    client_expect_error(nobody, PATH, MANAGER, "Register", g_variant_new("(ss@a{sv})", "web", "c.example.com", NO_OPTIONS),
-                        "NotAuthorized", NULL);
-    client_expect_error(nobody, PATH, MANAGER, "Register", g_variant_new("(ss@a{sv})", "mail", "d.example.com", NO_OPTIONS),
-                        "NotAuthorized", NULL);
-    reissued = client_expect(nobody, CERTIFICATE_A, CERTIFICATE, "Reissue", g_variant_new("(@a{sv})", NO_OPTIONS));
+    client_expect_error(nobody, PATH, MANAGER, "Register",
+                        g_variant_new("(ss@a{sv})", "web", "c.example.com", NO_OPTIONS), "NotAuthorized",
+                        NULL);
+    client_expect_error(nobody, PATH, MANAGER, "Register",
+                        g_variant_new("(ss@a{sv})", "mail", "d.example.com", NO_OPTIONS), "NotAuthorized",
+                        NULL);
+    reissued =
+        client_expect(nobody, CERTIFICATE_A, CERTIFICATE, "Reissue", g_variant_new("(@a{sv})", NO_OPTIONS));
     client_expect_error(nobody, PATH "/certificate/b_2eexample_2ecom", CERTIFICATE, "Reissue",
                         g_variant_new("(@a{sv})", NO_OPTIONS), "NotAuthorized", NULL);
-    client_expect_error(nobody, PATH, MANAGER, "ReissueAll", g_variant_new("(@a{sv})", NO_OPTIONS), "NotAuthorized", NULL);
+    client_expect_error(nobody, PATH, MANAGER, "ReissueAll", g_variant_new("(@a{sv})", NO_OPTIONS),
+                        "NotAuthorized", NULL);
     wait_until(is_quiet, f->root, "the job to end");
 }
 
@@ -259,9 +286,11 @@ static void test_details_are_canonical(void)
                          "    if (action.id == 'org.certwright1.register') return polkit.Result.YES;\n"
                          "});\n");
     client_expect_error(nobody, PATH, MANAGER, "Register",
-                        g_variant_new("(ss@a{sv})", "m", "secret.example.com", NO_OPTIONS), "NotAuthorized", NULL);
+                        g_variant_new("(ss@a{sv})", "m", "secret.example.com", NO_OPTIONS), "NotAuthorized",
+                        NULL);
     client_expect_error(nobody, PATH, MANAGER, "Register",
-                        g_variant_new("(ss@a{sv})", "m", "SECRET.example.com.", NO_OPTIONS), "NotAuthorized", NULL);
+                        g_variant_new("(ss@a{sv})", "m", "SECRET.example.com.", NO_OPTIONS), "NotAuthorized",
+                        NULL);
 }
 
 /* polkit comes back: nothing stays denied. */
@@ -284,8 +313,9 @@ static void test_name(void)
     g_autoptr(GVariant) reply = NULL;
     g_autoptr(GError) error = NULL;
 
-    reply = g_dbus_connection_call_sync(nobody, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                        "RequestName", g_variant_new("(su)", SERVICE, 4U), NULL, 0, -1, NULL, &error);
+    reply = g_dbus_connection_call_sync(nobody, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                        "org.freedesktop.DBus", "RequestName",
+                                        g_variant_new("(su)", SERVICE, 4U), NULL, 0, -1, NULL, &error);
     g_assert_error(error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED);
 }
 

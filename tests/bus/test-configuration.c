@@ -39,7 +39,7 @@ static void notice_by_itself(Fixture *f G_GNUC_UNUSED)
 
 static void notice_by_reload(Fixture *f)
 {
-    g_autoptr(GVariant) reply = client_expect(f->root, PATH, MANAGER, "Reload", NULL);
+    g_autoptr(GVariant) reply G_GNUC_UNUSED = client_expect(f->root, PATH, MANAGER, "Reload", NULL);
 }
 
 static void notice_by_signal(Fixture *f)
@@ -90,7 +90,8 @@ static void test_shared(void)
     g_autofree char *path = client_find(f->root, "one.example.com"), *text = NULL;
     g_autoptr(GVariant) modules = NULL, reply = NULL;
 
-    fixture_write_module(f, "also", "[Module]\n[Certificate ONE.example.com.]\nAlternativeNames=more.example.com\n");
+    fixture_write_module(f, "also",
+                         "[Module]\n[Certificate ONE.example.com.]\nAlternativeNames=more.example.com\n");
     g_free(client_register(f->root, "dynamic", "one.example.com", NULL));
     wait_known(f, "more.example.com", TRUE);
     modules = client_get(f->root, path, CERTIFICATE, "Modules");
@@ -100,7 +101,8 @@ static void test_shared(void)
     fixture_write_module(f, "also", NULL);
     wait_known(f, "more.example.com", FALSE);
     g_assert_true(client_knows(f->root, "one.example.com")); /* it is registered still */
-    reply = client_expect(f->root, PATH, MANAGER, "Unregister", g_variant_new("(ss)", "dynamic", "one.example.com"));
+    reply = client_expect(f->root, PATH, MANAGER, "Unregister",
+                          g_variant_new("(ss)", "dynamic", "one.example.com"));
     g_assert_false(client_knows(f->root, "one.example.com"));
 }
 
@@ -130,7 +132,9 @@ static void test_broken(void)
     g_autoptr(Fixture) f = fixture_new(0, ONE);
     g_autofree char *said = NULL;
 
-    fixture_write_module(f, "broken", "[Module]\n[Certificate a..b]\n[Certificate good.example.com]\nNoSuchKey=1\nnonsense\n");
+    fixture_write_module(
+        f, "broken",
+        "[Module]\n[Certificate a..b]\n[Certificate good.example.com]\nNoSuchKey=1\nnonsense\n");
     fixture_write_module(f, "two", TWO);
     wait_known(f, "two.example.com", TRUE);
     g_assert_true(client_knows(f->root, "one.example.com"));
@@ -181,7 +185,8 @@ static void test_burst(void)
 
 static void add(void)
 {
-    static const Notice by_itself = notice_by_itself, by_reload = notice_by_reload, by_signal = notice_by_signal;
+    static const Notice by_itself = notice_by_itself, by_reload = notice_by_reload,
+                        by_signal = notice_by_signal;
 
     g_test_add_data_func("/bus/configuration/by-itself", &by_itself, test_come_and_go);
     g_test_add_data_func("/bus/configuration/by-reload", &by_reload, test_come_and_go);

@@ -5,7 +5,8 @@
 #include "files.h"
 #include "signals.h"
 
-/* The service ends when there is nothing to do, the next call starts it again, and no call is lost between. */
+/* The service ends when there is nothing to do, the next call starts it again, and no call is lost
+ * between. */
 
 #define MODULE   "[Module]\n[Certificate a.example.com]\n[Certificate b.example.com]\n"
 #define SETTINGS "[Renewal]\nIdleExit=1s\n"
@@ -17,9 +18,9 @@ static const char *const names[] = { "a.example.com", "b.example.com" };
 /* Asked of the bus, which does not start it. */
 static gboolean is_running(GDBusConnection *c)
 {
-    g_autoptr(GVariant) reply =
-        g_dbus_connection_call_sync(c, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                    "NameHasOwner", g_variant_new("(s)", SERVICE), NULL, 0, -1, NULL, NULL);
+    g_autoptr(GVariant) reply = g_dbus_connection_call_sync(
+        c, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner",
+        g_variant_new("(s)", SERVICE), NULL, 0, -1, NULL, NULL);
     gboolean owned;
 
     g_variant_get(reply, "(b)", &owned);
@@ -62,7 +63,7 @@ static char *fingerprint_of(Fixture *f, const char *name)
 static void test_activation(void)
 {
     Fixture *f = start();
-    g_autofree char *first[G_N_ELEMENTS(names)] = { NULL, NULL };
+    char *first[G_N_ELEMENTS(names)];
 
     g_assert_false(is_running(f->root));
     for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
@@ -75,8 +76,9 @@ static void test_activation(void)
             g_assert_cmpstr(again, ==, first[i]);
         }
     }
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
+        g_free(first[i]);
     stop(f);
-    g_free(first[1]);
 }
 
 /* Whoever only listens does not keep it. Calls do. */
@@ -84,14 +86,15 @@ static void test_calls_keep_it(void)
 {
     Fixture *f = start();
     g_autoptr(SignalLog) log = signals_new(f->root);
-    g_autoptr(GVariant) before = NULL, after = NULL;
+    g_autoptr(GVariant) before = NULL;
 
     for (int i = 0; i < 25; i++) {
         g_autoptr(GVariant) owner = NULL;
 
         g_free(client_find(f->root, names[0]));
-        owner = g_dbus_connection_call_sync(f->root, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                            "GetNameOwner", g_variant_new("(s)", SERVICE), NULL, 0, -1, NULL, NULL);
+        owner = g_dbus_connection_call_sync(f->root, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                            "org.freedesktop.DBus", "GetNameOwner",
+                                            g_variant_new("(s)", SERVICE), NULL, 0, -1, NULL, NULL);
         g_assert_nonnull(owner);
         if (!before)
             before = g_variant_ref(owner);
@@ -146,7 +149,9 @@ static gboolean is_counted(gpointer userdata)
 
 static void call_any(Fixture *f, GRand *random, Tally *t)
 {
-    static const char *const members[][2] = { { MANAGER, "GetCertificate" }, { MANAGER, "ExportRoot" }, { MANAGER, "Reload" } };
+    static const char *const members[][2] = { { MANAGER, "GetCertificate" },
+                                              { MANAGER, "ExportRoot" },
+                                              { MANAGER, "Reload" } };
     int n = g_rand_int_range(random, 0, G_N_ELEMENTS(members));
 
     g_dbus_connection_call(f->root, SERVICE, PATH, members[n][0], members[n][1],

@@ -46,7 +46,8 @@ static void print_arguments(GString *text, const char *direction, GDBusArgInfo *
 
 static const char *emits(const GDBusPropertyInfo *p)
 {
-    const char *value = g_dbus_annotation_info_lookup(p->annotations, "org.freedesktop.DBus.Property.EmitsChangedSignal");
+    const char *value =
+        g_dbus_annotation_info_lookup(p->annotations, "org.freedesktop.DBus.Property.EmitsChangedSignal");
 
     return value ? value : "true";
 }
@@ -76,9 +77,10 @@ static char *print_interface(const GDBusInterfaceInfo *i)
         g_ptr_array_add(lines, g_string_free(text, FALSE));
     }
     for (GDBusPropertyInfo *const *p = i->properties; p && *p; p++)
-        g_ptr_array_add(lines, g_strdup_printf("property %s: %s, %s, %s", (*p)->name, (*p)->signature,
-                                               (*p)->flags & G_DBUS_PROPERTY_INFO_FLAGS_WRITABLE ? "readwrite" : "read",
-                                               emits(*p)));
+        g_ptr_array_add(
+            lines, g_strdup_printf("property %s: %s, %s, %s", (*p)->name, (*p)->signature,
+                                   (*p)->flags & G_DBUS_PROPERTY_INFO_FLAGS_WRITABLE ? "readwrite" : "read",
+                                   emits(*p)));
     qsort(lines->pdata, lines->len, sizeof(void *), compare_lines);
     g_ptr_array_add(lines, NULL);
     return g_strjoinv("\n", (char **)lines->pdata);
@@ -151,7 +153,8 @@ static gboolean has_node(const GDBusNodeInfo *node, const char *name)
 static void test_tree(void)
 {
     g_autoptr(Fixture) f = fixture_new(0, MODULE);
-    g_autoptr(GDBusNodeInfo) top = introspect(f->root, PATH), list = introspect(f->root, PATH "/certificate");
+    g_autoptr(GDBusNodeInfo) top = introspect(f->root, PATH),
+                             list = introspect(f->root, PATH "/certificate");
 
     g_assert_true(has_node(top, "root"));
     g_assert_true(has_node(top, "certificate"));
@@ -188,8 +191,8 @@ static void test_object_manager(void)
 {
     g_autoptr(Fixture) f = fixture_new(FIXTURE_HOLD_DISK, MODULE);
     g_autoptr(GDBusConnection) nobody = client_connect(f, fixture_uid("nobody"));
-    g_autofree char *one = client_find(f->root, "one.example.com"), *two = client_find(f->root, "*.two.example.com"),
-                    *job = NULL;
+    g_autofree char *one = client_find(f->root, "one.example.com"),
+                    *two = client_find(f->root, "*.two.example.com"), *job = NULL;
     g_autoptr(GVariant) reply = NULL, objects = NULL;
 
     client_wait_state(f->root, one, "valid");
@@ -209,7 +212,9 @@ static void test_object_manager(void)
 /* Every object and property, by somebody without any right. */
 static void test_readable(void)
 {
-    static const char *const interfaces[][2] = { { PATH, MANAGER }, { PATH_ROOT, CERTIFICATE }, { NULL, CERTIFICATE } };
+    static const char *const interfaces[][2] = { { PATH, MANAGER },
+                                                 { PATH_ROOT, CERTIFICATE },
+                                                 { NULL, CERTIFICATE } };
     g_autoptr(Fixture) f = fixture_new(0, MODULE);
     g_autoptr(GDBusConnection) nobody = client_connect(f, fixture_uid("nobody"));
     g_autofree char *one = client_find(nobody, "one.example.com");
@@ -229,7 +234,9 @@ static void test_readable(void)
 
 static void test_read_only(void)
 {
-    static const char *const interfaces[][2] = { { PATH, MANAGER }, { PATH_ROOT, CERTIFICATE }, { NULL, CERTIFICATE } };
+    static const char *const interfaces[][2] = { { PATH, MANAGER },
+                                                 { PATH_ROOT, CERTIFICATE },
+                                                 { NULL, CERTIFICATE } };
     g_autoptr(Fixture) f = fixture_new(0, MODULE);
     g_autofree char *one = client_find(f->root, "one.example.com");
 

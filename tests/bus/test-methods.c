@@ -8,12 +8,12 @@
 
 /* The methods that find, make and give away certificates. */
 
-#define MODULE                                                                                              \
-    "[Module]\nDescription=Test\n"                                                                          \
-    "[Certificate mail.example.com]\nAlternativeNames=imap.example.com smtp.example.com\n"                  \
-    "[Certificate *.apps.example.com]\n"                                                                    \
-    "[Certificate one.apps.example.com]\n"                                                                  \
-    "[Certificate 192.0.2.7]\n[Certificate 2001:db8::1]\n"                                                  \
+#define MODULE \
+    "[Module]\nDescription=Test\n" \
+    "[Certificate mail.example.com]\nAlternativeNames=imap.example.com smtp.example.com\n" \
+    "[Certificate *.apps.example.com]\n" \
+    "[Certificate one.apps.example.com]\n" \
+    "[Certificate 192.0.2.7]\n[Certificate 2001:db8::1]\n" \
     "[Certificate xn--bcher-kva.example]\n"
 
 #define UNKNOWN_METHOD "org.freedesktop.DBus.Error.UnknownMethod"
@@ -24,10 +24,11 @@ static GVariant *register_arguments(const char *module, const char *name, GVaria
     return g_variant_new("(ss@a{sv})", module, name, options ? options : NO_OPTIONS);
 }
 
-static void expect_register_error(Fixture *f, const char *module, const char *name, GVariant *options, const char *error,
-                                  const char *says)
+static void expect_register_error(Fixture *f, const char *module, const char *name, GVariant *options,
+                                  const char *error, const char *says)
 {
-    client_expect_error(f->root, PATH, MANAGER, "Register", register_arguments(module, name, options), error, says);
+    client_expect_error(f->root, PATH, MANAGER, "Register", register_arguments(module, name, options), error,
+                        says);
 }
 
 static void check_found(Fixture *f, const char *spelling, const char *path)
@@ -40,8 +41,10 @@ static void check_found(Fixture *f, const char *spelling, const char *path)
 static void test_get_certificate(void)
 {
     g_autoptr(Fixture) f = fixture_new(0, MODULE);
-    g_autofree char *mail = client_find(f->root, "mail.example.com"), *apps = client_find(f->root, "*.apps.example.com"),
-                    *one = client_find(f->root, "one.apps.example.com"), *v6 = client_find(f->root, "2001:db8::1"),
+    g_autofree char *mail = client_find(f->root, "mail.example.com"),
+                    *apps = client_find(f->root, "*.apps.example.com"),
+                    *one = client_find(f->root, "one.apps.example.com"),
+                    *v6 = client_find(f->root, "2001:db8::1"),
                     *books = client_find(f->root, "xn--bcher-kva.example");
 
     g_assert_cmpstr(mail, ==, PATH "/certificate/mail_2eexample_2ecom");
@@ -59,19 +62,24 @@ static void test_get_certificate(void)
 
 static void test_get_certificate_errors(void)
 {
-    static const char *const invalid[] = { "",        "..",         "a..b",       "-a.example", "*",       "a.*.example",
-                                           "../../x", "a_b.example", "example.123", "[::1]",      "a b.com", "\001.example" };
+    static const char *const invalid[] = { "",           "..",          "a..b",
+                                           "-a.example", "*",           "a.*.example",
+                                           "../../x",    "a_b.example", "example.123",
+                                           "[::1]",      "a b.com",     "\001.example" };
     g_autoptr(Fixture) f = fixture_new(0, MODULE);
-    g_autofree char *label = g_strnfill(64, 'a'), *name = g_strnfill(300, 'a'), *huge = g_strnfill(100000, 'a');
+    g_autofree char *label = g_strnfill(64, 'a'), *name = g_strnfill(300, 'a'),
+                    *huge = g_strnfill(100000, 'a');
     const char *const long_ones[] = { label, name, huge };
 
-    client_expect_error(f->root, PATH, MANAGER, "GetCertificate", g_variant_new("(s)", "unknown.example.net"),
-                        "NoSuchCertificate", "unknown.example.net");
+    client_expect_error(f->root, PATH, MANAGER, "GetCertificate",
+                        g_variant_new("(s)", "unknown.example.net"), "NoSuchCertificate",
+                        "unknown.example.net");
     for (size_t i = 0; i < G_N_ELEMENTS(invalid); i++)
-        client_expect_error(f->root, PATH, MANAGER, "GetCertificate", g_variant_new("(s)", invalid[i]), "InvalidName", "name");
+        client_expect_error(f->root, PATH, MANAGER, "GetCertificate", g_variant_new("(s)", invalid[i]),
+                            "InvalidName", "name");
     for (size_t i = 0; i < G_N_ELEMENTS(long_ones); i++)
-        client_expect_error(f->root, PATH, MANAGER, "GetCertificate", g_variant_new("(s)", long_ones[i]), "InvalidName",
-                            "name");
+        client_expect_error(f->root, PATH, MANAGER, "GetCertificate", g_variant_new("(s)", long_ones[i]),
+                            "InvalidName", "name");
 }
 
 static void test_register(void)
@@ -79,7 +87,8 @@ static void test_register(void)
     g_autoptr(Fixture) f = fixture_new(0, NULL);
     g_autoptr(SignalLog) log = signals_new(f->root);
     g_autofree char *path = client_register(f->root, "mail", "New.Example.COM.", NULL),
-                    *state = client_get_string(f->root, path, "State"), *again = NULL, *first = NULL, *second = NULL;
+                    *state = client_get_string(f->root, path, "State"), *again = NULL, *first = NULL,
+                    *second = NULL;
     g_autoptr(GVariant) modules = client_get(f->root, path, CERTIFICATE, "Modules"),
                         n = client_get(f->root, PATH, MANAGER, "Certificates");
     g_autofree const char **list = g_variant_get_strv(modules, NULL);
@@ -117,15 +126,16 @@ static void test_register_options(void)
     static const char *const key_types[] = { "ecdsa-p256", "ecdsa-p384", "rsa-2048", "ed25519" };
     static const char *const names[] = { "B.example.com.", "a.example.com", "b.example.com", NULL };
     g_autoptr(Fixture) f = fixture_new(0, NULL);
-    g_autofree char *path =
-        client_register(f->root, "m", "a.example.com", client_option("names", g_variant_new_strv(names, -1)));
+    g_autofree char *path = client_register(f->root, "m", "a.example.com",
+                                            client_option("names", g_variant_new_strv(names, -1)));
     g_autoptr(GVariant) all = client_get(f->root, path, CERTIFICATE, "Names");
     g_autofree char *text = g_variant_print(all, FALSE), *pem = NULL, *full = NULL, *most = NULL;
 
     g_assert_cmpstr(text, ==, "['a.example.com', 'b.example.com']");
     for (size_t i = 0; i < G_N_ELEMENTS(key_types); i++) {
         g_autofree char *name = g_strdup_printf("%s.example.com", key_types[i]),
-                        *at = client_register(f->root, "m", name, client_option("key-type", g_variant_new_string(key_types[i]))),
+                        *at = client_register(f->root, "m", name,
+                                              client_option("key-type", g_variant_new_string(key_types[i]))),
                         *type = client_get_string(f->root, at, "KeyType");
 
         g_assert_cmpstr(type, ==, key_types[i]);
@@ -155,15 +165,15 @@ static void test_register_errors(void)
     expect_register_error(f, "m", "a.example.com", names_option(5000), "LimitsExceeded", "100");
     expect_register_error(f, "m", "a.example.com", client_option("key-type", g_variant_new_string("dsa")),
                           "InvalidArgument", "key-type");
-    expect_register_error(f, "m", "a.example.com", client_option("key-type", g_variant_new_int32(1)), "InvalidArgument",
-                          "key-type");
-    expect_register_error(f, "m", "a.example.com", client_option("names", g_variant_new_string("x")), "InvalidArgument",
-                          "names");
-    expect_register_error(f, "m", "a.example.com", client_option("colour", g_variant_new_string("x")), "InvalidArgument",
-                          "colour");
+    expect_register_error(f, "m", "a.example.com", client_option("key-type", g_variant_new_int32(1)),
+                          "InvalidArgument", "key-type");
+    expect_register_error(f, "m", "a.example.com", client_option("names", g_variant_new_string("x")),
+                          "InvalidArgument", "names");
+    expect_register_error(f, "m", "a.example.com", client_option("colour", g_variant_new_string("x")),
+                          "InvalidArgument", "colour");
     expect_register_error(f, "m", "a.example.com",
-                          client_option("names", g_variant_new_strv((const char *const[]){ "x..y" }, 1)), "InvalidName",
-                          "x..y");
+                          client_option("names", g_variant_new_strv((const char *const[]){ "x..y" }, 1)),
+                          "InvalidName", "x..y");
     client_expect_error(f->root, PATH, MANAGER, "Register", g_variant_new("(s)", "m"),
                         "org.freedesktop.DBus.Error.InvalidArgs", NULL);
     after = directory_digest(f->state);
@@ -173,14 +183,15 @@ static void test_register_errors(void)
 
 static void unregister(Fixture *f, const char *module, const char *name)
 {
-    g_autoptr(GVariant) reply =
+    g_autoptr(GVariant) reply G_GNUC_UNUSED =
         client_expect(f->root, PATH, MANAGER, "Unregister", g_variant_new("(ss)", module, name));
 }
 
 static void test_unregister(void)
 {
     g_autoptr(Fixture) f = fixture_new(0, "[Certificate file.example.com]\n");
-    g_autofree char *path = client_register(f->root, "one", "a.example.com", NULL), *kept = NULL, *text = NULL;
+    g_autofree char *path = client_register(f->root, "one", "a.example.com", NULL), *kept = NULL,
+                    *text = NULL;
     g_autoptr(SignalLog) log = signals_new(f->root);
     g_autoptr(GVariant) modules = NULL;
 
@@ -197,23 +208,26 @@ static void test_unregister(void)
     signals_wait(log, PATH, "InterfacesRemoved", path, 1);
     signals_settle(log);
     g_assert_cmpuint(signals_count(log, PATH, "InterfacesRemoved", path), ==, 1);
-    client_expect_error(f->root, path, "org.freedesktop.DBus.Properties", "Get", g_variant_new("(ss)", CERTIFICATE, "Name"),
-                        "NoSuchCertificate", path);
+    client_expect_error(f->root, path, "org.freedesktop.DBus.Properties", "Get",
+                        g_variant_new("(ss)", CERTIFICATE, "Name"), "NoSuchCertificate", path);
     kept = g_build_filename(f->state, "certificates/a.example.com/current/privkey.pem", NULL);
     g_assert_true(g_file_test(kept, G_FILE_TEST_EXISTS));
-    client_expect_error(f->root, PATH, MANAGER, "Unregister", g_variant_new("(ss)", "test", "file.example.com"),
-                        "NoSuchCertificate", "module file");
-    client_expect_error(f->root, PATH, MANAGER, "Unregister", g_variant_new("(ss)", "one", "never.example.com"),
-                        "NoSuchCertificate", "never.example.com");
-    client_expect_error(f->root, PATH, MANAGER, "Unregister", g_variant_new("(ss)", "one", "a..b"), "InvalidName", NULL);
+    client_expect_error(f->root, PATH, MANAGER, "Unregister",
+                        g_variant_new("(ss)", "test", "file.example.com"), "NoSuchCertificate",
+                        "module file");
+    client_expect_error(f->root, PATH, MANAGER, "Unregister",
+                        g_variant_new("(ss)", "one", "never.example.com"), "NoSuchCertificate",
+                        "never.example.com");
+    client_expect_error(f->root, PATH, MANAGER, "Unregister", g_variant_new("(ss)", "one", "a..b"),
+                        "InvalidName", NULL);
 }
 
 /* What is registered is so again after a restart, and what was taken back comes back with the same chain. */
 static void test_registrations_last(void)
 {
     g_autoptr(Fixture) f = fixture_new(0, NULL);
-    g_autofree char *path = client_register(f->root, "one", "a.example.com", NULL), *before = NULL, *after = NULL,
-                    *back = NULL;
+    g_autofree char *path = client_register(f->root, "one", "a.example.com", NULL), *before = NULL,
+                    *after = NULL, *back = NULL;
 
     before = client_get_string(f->root, path, "Fingerprint");
     fixture_stop_daemon(f);
@@ -229,10 +243,12 @@ static void test_registrations_last(void)
     g_assert_cmpstr(back, ==, before);
 }
 
-static char *export(Fixture *f, const char *path, const char *interface, const char *member, const char *format, gsize *size)
+static char *export(Fixture *f, const char *path, const char *interface, const char *member,
+                    const char *format, gsize *size)
 {
     GVariant *options = format ? client_option("format", g_variant_new_string(format)) : NO_OPTIONS;
-    g_autoptr(GVariant) reply = client_expect(f->root, path, interface, member, g_variant_new("(@a{sv})", options));
+    g_autoptr(GVariant) reply =
+        client_expect(f->root, path, interface, member, g_variant_new("(@a{sv})", options));
 
     return client_bytes(reply, size);
 }
@@ -251,11 +267,14 @@ static guint count_certificates(const char *pem)
 static void test_export(void)
 {
     static const char *const der[] = { "openssl", "x509", "-inform", "DER", "-noout", NULL };
-    static const char *const pkcs7[] = { "openssl", "pkcs7", "-inform", "DER", "-noout", "-print_certs", NULL };
+    static const char *const pkcs7[] = {
+        "openssl", "pkcs7", "-inform", "DER", "-noout", "-print_certs", NULL
+    };
     static const char *const fingerprint[] = { "-fingerprint", "-sha256", NULL };
     g_autoptr(Fixture) f = fixture_new(0, NULL);
-    g_autofree char *path = client_register(f->root, "m", "a.example.com", NULL), *chain = NULL, *leaf = NULL, *bag = NULL,
-                    *root = NULL, *same = NULL, *root_der = NULL, *own = NULL, *digest = NULL, *asked = NULL;
+    g_autofree char *path = client_register(f->root, "m", "a.example.com", NULL), *chain = NULL,
+                    *leaf = NULL, *bag = NULL, *root = NULL, *same = NULL, *root_der = NULL, *own = NULL,
+                    *digest = NULL, *asked = NULL;
     g_autoptr(GVariant) expected = client_get(f->root, PATH, MANAGER, "RootFingerprint");
     gsize size;
 
@@ -298,9 +317,10 @@ static void test_export_errors(void)
         client_expect_error(f->root, places[i][0], places[i][1], places[i][2],
                             g_variant_new("(@a{sv})", client_option("format", g_variant_new_boolean(TRUE))),
                             "InvalidArgument", "format");
-        client_expect_error(f->root, places[i][0], places[i][1], places[i][2],
-                            g_variant_new("(@a{sv})", client_option("passphrase", g_variant_new_string("x"))),
-                            "InvalidArgument", "passphrase");
+        client_expect_error(
+            f->root, places[i][0], places[i][1], places[i][2],
+            g_variant_new("(@a{sv})", client_option("passphrase", g_variant_new_string("x"))),
+            "InvalidArgument", "passphrase");
     }
     client_expect_error(f->root, PATH, MANAGER, "ExportRoot",
                         g_variant_new("(@a{sv})", client_option("format", g_variant_new_string("pkcs7"))),
@@ -309,9 +329,17 @@ static void test_export_errors(void)
 
 static void test_unknown_objects(void)
 {
-    static const char *const paths[] = { PATH "/certificate/none_2eexample", PATH "/certificate/none_2eexample/below",
-                                         PATH "/certificate/_zz", PATH "/certificate", PATH "/job", PATH "/job/99",
-                                         PATH "/job/x", PATH "/root/below", "/", "/org", PATH "/job/18446744073709551616" };
+    static const char *const paths[] = { PATH "/certificate/none_2eexample",
+                                         PATH "/certificate/none_2eexample/below",
+                                         PATH "/certificate/_zz",
+                                         PATH "/certificate",
+                                         PATH "/job",
+                                         PATH "/job/99",
+                                         PATH "/job/x",
+                                         PATH "/root/below",
+                                         "/",
+                                         "/org",
+                                         PATH "/job/18446744073709551616" };
     g_autoptr(Fixture) f = fixture_new(0, NULL);
 
     for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
@@ -320,9 +348,9 @@ static void test_unknown_objects(void)
         g_autoptr(GError) error = NULL;
         g_autofree char *name = NULL;
 
-        reply = strstr(paths[i], "/job")
-                    ? client_call(f->root, paths[i], interface, "Cancel", NULL, &error)
-                    : client_call(f->root, paths[i], interface, "Reissue", g_variant_new("(@a{sv})", NO_OPTIONS), &error);
+        reply = strstr(paths[i], "/job") ? client_call(f->root, paths[i], interface, "Cancel", NULL, &error)
+                                         : client_call(f->root, paths[i], interface, "Reissue",
+                                                       g_variant_new("(@a{sv})", NO_OPTIONS), &error);
         name = client_error_name(error);
         g_assert_true(strcmp(name, "NoSuchCertificate") == 0 || strcmp(name, "NoSuchJob") == 0 ||
                       strcmp(name, UNKNOWN_METHOD) == 0 || strcmp(name, UNKNOWN_OBJECT) == 0);

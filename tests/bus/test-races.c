@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <pwd.h>
 #include <string.h>
 
 #include "client.h"
-#include "files.h"
+#include "guard.h"
 #include "mock-polkit.h"
+#include "pending.h"
 #include "signals.h"
 
 /* A polkit that is late, silent, wrong or gone, and callers who are gone, get nothing done. */
@@ -13,65 +13,15 @@
 #define CERTIFICATE_A PATH "/certificate/a_2eexample_2ecom"
 #define SEED          20240229
 #define INTERLEAVINGS 1000
-#define PER_USER      16
-#define IN_ALL        256
-
-/* A call on its way. */
-typedef struct Pending {
-    gboolean answered;
-    char *error; /* "" for success */
-} Pending;
-
-static void on_answer(GObject *source, GAsyncResult *result, gpointer userdata)
-{
-    g_autoptr(GError) error = NULL;
-    g_autoptr(GVariant) reply = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
-    Pending *p = userdata;
-
-    p->error = client_error_name(error);
-    p->answered = TRUE;
-}
-
-static Pending *call_async(GDBusConnection *c, const char *path, const char *interface, const char *member,
-                           GVariant *arguments)
-{
-    Pending *p = g_new0(Pending, 1);
-
-    g_dbus_connection_call(c, SERVICE, path, interface, member, arguments, NULL, 0, 100000, NULL, on_answer, p);
-    return p;
-}
-
-static gboolean is_answered(gpointer userdata)
-{
-    return ((const Pending *)userdata)->answered;
-}
-
-/* Waits for the answer and frees. */
-static char *finish(Pending *p)
-{
-    char *error;
-
-    wait_until(is_answered, p, "the answer of a call");
-    error = p->error;
-    g_free(p);
-    return error;
-}
-
-static void expect(Pending *p, const char *error)
-{
-    g_autofree char *is = finish(p);
-
-    g_assert_cmpstr(is, ==, error);
-}
 
 static Pending *reissue(GDBusConnection *c)
 {
-    return call_async(c, CERTIFICATE_A, CERTIFICATE, "Reissue", g_variant_new("(@a{sv})", NO_OPTIONS));
+    return pending_new(c, CERTIFICATE_A, CERTIFICATE, "Reissue", g_variant_new("(@a{sv})", NO_OPTIONS));
 }
 
 static Pending *reload(GDBusConnection *c)
 {
-    return call_async(c, PATH, MANAGER, "Reload", NULL);
+    return pending_new(c, PATH, MANAGER, "Reload", NULL);
 }
 
 static Fixture *start(unsigned flags)
@@ -83,31 +33,6 @@ static Fixture *start(unsigned flags)
     return f;
 }
 
-/* What must not have happened, and that the daemon goes on working. */
-typedef struct Guard {
-    Fixture *fixture;
-    SignalLog *log;
-    char *digest;
-} Guard;
-
-static Guard guard_begin(Fixture *f)
-{
-    return (Guard){ f, signals_new(f->root), directory_digest(f->state) };
-}
-
-static void guard_end(Guard *g)
-{
-    g_autofree char *digest = NULL;
-
-    signals_settle(g->log);
-    g_assert_cmpuint(signals_count(g->log, NULL, NULL, NULL), ==, 0);
-    digest = directory_digest(g->fixture->state);
-    g_assert_cmpstr(digest, ==, g->digest);
-    fixture_check_daemon(g->fixture);
-    signals_free(g->log);
-    g_free(g->digest);
-}
-
 static void check_works(Fixture *f, MockPolkit *p)
 {
     g_autoptr(SignalLog) log = signals_new(f->root);
@@ -115,7 +40,7 @@ static void check_works(Fixture *f, MockPolkit *p)
     g_autoptr(MockQuestion) q = mock_polkit_wait(p);
 
     mock_polkit_answer_yes(p, q);
-    expect(call, "");
+    pending_expect(call, "");
     signals_wait(log, PATH, "JobRemoved", "'done'", 1);
     g_assert_cmpuint(signals_count(log, CERTIFICATE_A, "ChainChanged", NULL), ==, 1);
 }
@@ -137,7 +62,7 @@ static void test_question(void)
     g_assert_cmpuint(q->flags, ==, 0);
     g_assert_cmpint(strlen(q->cancellation), >, 0);
     mock_polkit_answer_no(p, q);
-    expect(call, "NotAuthorized");
+    pending_expect(call, "NotAuthorized");
     g_dbus_connection_call(c, SERVICE, PATH, MANAGER, "Reload", NULL, NULL,
                            G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, -1, NULL, NULL, NULL);
     mock_question_free(q);
@@ -156,11 +81,13 @@ static GVariant *strange_body(guint n)
     case 2:
         return g_variant_new("(bb)", TRUE, FALSE);
     case 3:
-        return g_variant_new("(bb@a{ss})", TRUE, FALSE, g_variant_new_array(G_VARIANT_TYPE("{ss}"), NULL, 0));
+        return g_variant_new("(bb@a{ss})", TRUE, FALSE,
+                             g_variant_new_array(G_VARIANT_TYPE("{ss}"), NULL, 0));
     case 4:
         return g_variant_new("((uu@a{ss}))", 1U, 0U, g_variant_new_array(G_VARIANT_TYPE("{ss}"), NULL, 0));
     case 5:
-        return g_variant_new("((bb@a{sv}))", TRUE, FALSE, g_variant_new_array(G_VARIANT_TYPE("{sv}"), NULL, 0));
+        return g_variant_new("((bb@a{sv}))", TRUE, FALSE,
+                             g_variant_new_array(G_VARIANT_TYPE("{sv}"), NULL, 0));
     case 6:
         return g_variant_new("((bb))", TRUE, FALSE);
     case 7:
@@ -170,7 +97,8 @@ static GVariant *strange_body(guint n)
     case 9:
         return g_variant_new("(ab)", NULL);
     default:
-        return g_variant_new("((bbb@a{ss}))", TRUE, TRUE, TRUE, g_variant_new_array(G_VARIANT_TYPE("{ss}"), NULL, 0));
+        return g_variant_new("((bbb@a{ss}))", TRUE, TRUE, TRUE,
+                             g_variant_new_array(G_VARIANT_TYPE("{ss}"), NULL, 0));
     }
 }
 
@@ -187,7 +115,7 @@ static void test_strange_answers(void)
         g_autoptr(MockQuestion) q = mock_polkit_wait(p);
 
         mock_polkit_answer(p, q, strange_body(i));
-        expect(call, "NotAuthorized");
+        pending_expect(call, "NotAuthorized");
     }
     guard_end(&guard);
     check_works(f, p);
@@ -202,7 +130,7 @@ static void test_error(void)
     g_autoptr(MockQuestion) q = mock_polkit_wait(p);
 
     mock_polkit_answer_error(p, q);
-    expect(call, "NotAuthorized");
+    pending_expect(call, "NotAuthorized");
     guard_end(&guard);
     check_works(f, p);
 }
@@ -220,7 +148,7 @@ static void test_twice(void)
 
         mock_polkit_answer_no(p, q);
         mock_polkit_answer_yes(p, q);
-        expect(call, "NotAuthorized");
+        pending_expect(call, "NotAuthorized");
     }
     guard_end(&guard);
     check_works(f, p);
@@ -235,7 +163,7 @@ static void test_never_and_late(void)
     Pending *call = reissue(f->root);
     g_autoptr(MockQuestion) q = mock_polkit_wait(p);
 
-    expect(call, "NotAuthorized");
+    pending_expect(call, "NotAuthorized");
     mock_polkit_answer_yes(p, q);
     guard_end(&guard);
     g_assert_cmpuint(mock_polkit_cancelled(p), >=, 1);
@@ -252,10 +180,10 @@ static void test_late_but_in_time(void)
     quick = reload(f->root);
     other = mock_polkit_wait(p);
     mock_polkit_answer_yes(p, other);
-    expect(quick, "");
+    pending_expect(quick, "");
     g_assert_false(slow->answered);
     mock_polkit_answer_yes(p, q);
-    expect(slow, "");
+    pending_expect(slow, "");
 }
 
 static void test_vanishes(void)
@@ -271,7 +199,7 @@ static void test_vanishes(void)
         mock_question_free(mock_polkit_wait(p));
     mock_polkit_free(p);
     for (size_t i = 0; i < G_N_ELEMENTS(calls); i++)
-        expect(calls[i], "NotAuthorized");
+        pending_expect(calls[i], "NotAuthorized");
     guard_end(&guard);
     p = mock_polkit_new(f);
     check_works(f, p);
@@ -290,7 +218,7 @@ static void test_caller_gone(void)
         g_autoptr(MockQuestion) q = mock_polkit_wait(p);
 
         g_dbus_connection_close_sync(c, NULL, NULL);
-        g_free(finish(call));
+        g_free(pending_finish(call));
         mock_polkit_wait_gone(p, q->caller);
         mock_polkit_answer_yes(p, q);
     }
@@ -302,12 +230,12 @@ static void test_caller_gone(void)
 /* Root's own calls in between need polkit's yes too. */
 static void call_as_root(Fixture *f, MockPolkit *p, const char *member, GVariant *arguments)
 {
-    Pending *call = call_async(f->root, PATH, MANAGER, member, arguments);
+    Pending *call = pending_new(f->root, PATH, MANAGER, member, arguments);
     g_autoptr(MockQuestion) q = mock_polkit_wait(p);
 
     g_assert_cmpstr(q->caller, ==, g_dbus_connection_get_unique_name(f->root));
     mock_polkit_answer_yes(p, q);
-    expect(call, "");
+    pending_expect(call, "");
 }
 
 static void test_object_gone(void)
@@ -325,11 +253,11 @@ static void test_object_gone(void)
         Pending *call;
 
         call_as_root(f, p, "Register", g_variant_new("(ss@a{sv})", "m", "gone.example.com", NO_OPTIONS));
-        call = call_async(c, PATH "/certificate/gone_2eexample_2ecom", CERTIFICATE, members[i], arguments);
+        call = pending_new(c, PATH "/certificate/gone_2eexample_2ecom", CERTIFICATE, members[i], arguments);
         q = mock_polkit_wait(p);
         call_as_root(f, p, "Unregister", g_variant_new("(ss)", "m", "gone.example.com"));
         mock_polkit_answer_yes(p, q);
-        expect(call, "NoSuchCertificate");
+        pending_expect(call, "NoSuchCertificate");
     }
     signals_settle(log);
     g_assert_cmpuint(signals_count(log, PATH, "JobNew", NULL), ==, 0);
@@ -355,7 +283,7 @@ static void test_forged(void)
     wait_milliseconds(200);
     g_assert_false(call->answered);
     mock_polkit_answer_no(p, q);
-    expect(call, "NotAuthorized");
+    pending_expect(call, "NotAuthorized");
     guard_end(&guard);
 }
 
@@ -396,7 +324,7 @@ static const struct {
 
 static void slot_clear(Slot *s)
 {
-    g_free(finish(s->call));
+    g_free(pending_finish(s->call));
     if (s->question)
         mock_question_free(s->question);
     g_clear_object(&s->connection);
@@ -411,8 +339,8 @@ static void slot_start(Play *play, Slot *s)
 
     s->connection = client_connect(play->fixture, fixture_uid(users[g_rand_int_range(play->random, 0, 4)]));
     s->name = g_strdup(g_dbus_connection_get_unique_name(s->connection));
-    s->call = call_async(s->connection, plays[n].path, plays[n].interface, plays[n].member,
-                         g_variant_new_parsed(plays[n].arguments));
+    s->call = pending_new(s->connection, plays[n].path, plays[n].interface, plays[n].member,
+                          g_variant_new_parsed(plays[n].arguments));
     play->started++;
 }
 
@@ -426,7 +354,8 @@ static void slot_leave(Play *play, Slot *s)
     play->gone++;
 }
 
-/* Questions that have come go to their slots; about one who has left long ago polkit may say what it wants. */
+/* Questions that have come go to their slots; about one who has left long ago polkit may say what it
+ * wants. */
 static void distribute(Play *play)
 {
     MockQuestion *q;
@@ -448,7 +377,7 @@ static void distribute(Play *play)
 
 static void slot_expect_denied(Play *play, Slot *s)
 {
-    wait_until(is_answered, s->call, "the answer of a call");
+    wait_until(pending_is_answered, s->call, "the answer of a call");
     if (!s->gone)
         g_assert_cmpstr(s->call->error, ==, "NotAuthorized");
     play->denied++;
@@ -538,114 +467,6 @@ static void test_interleavings(void)
     g_rand_free(play.random);
 }
 
-/* Quota. */
-
-static void answer_all(MockPolkit *p, GPtrArray *questions)
-{
-    for (guint i = 0; i < questions->len; i++)
-        mock_polkit_answer_no(p, g_ptr_array_index(questions, i));
-}
-
-static void test_quota_of_user(void)
-{
-    g_autoptr(Fixture) f = start(0);
-    g_autoptr(MockPolkit) p = mock_polkit_new(f);
-    g_autoptr(GDBusConnection) one = client_connect(f, fixture_uid("nobody")), two = client_connect(f, fixture_uid("nobody")),
-                               other = client_connect(f, fixture_uid("daemon"));
-    g_autoptr(GPtrArray) questions = g_ptr_array_new_with_free_func((GDestroyNotify)mock_question_free);
-    Pending *calls[PER_USER], *more, *of_other;
-    MockQuestion *q;
-
-    for (guint i = 0; i < PER_USER; i++) {
-        calls[i] = reissue(i % 2 ? one : two);
-        g_ptr_array_add(questions, mock_polkit_wait(p));
-    }
-    expect(reissue(one), "LimitsExceeded");
-    expect(reload(two), "LimitsExceeded");
-    of_other = reissue(other);
-    q = mock_polkit_wait(p);
-    mock_polkit_answer_no(p, q);
-    mock_question_free(q);
-    expect(of_other, "NotAuthorized");
-    answer_all(p, questions);
-    for (guint i = 0; i < PER_USER; i++)
-        expect(calls[i], "NotAuthorized");
-    more = reissue(one);
-    q = mock_polkit_wait(p);
-    mock_polkit_answer_no(p, q);
-    mock_question_free(q);
-    expect(more, "NotAuthorized");
-}
-
-/* Up to n different users of this machine. */
-static GArray *list_users(guint n)
-{
-    GArray *l = g_array_new(FALSE, FALSE, sizeof(uid_t));
-    const struct passwd *pw;
-
-    setpwent();
-    while (l->len < n && (pw = getpwent()))
-        g_array_append_val(l, pw->pw_uid);
-    endpwent();
-    return l;
-}
-
-static void test_quota_in_all(void)
-{
-    g_autoptr(GArray) users = list_users(IN_ALL / PER_USER + 1);
-    g_autoptr(Fixture) f = NULL;
-    g_autoptr(MockPolkit) p = NULL;
-    g_autoptr(GPtrArray) questions = g_ptr_array_new_with_free_func((GDestroyNotify)mock_question_free),
-                         connections = g_ptr_array_new_with_free_func(g_object_unref), calls = g_ptr_array_new();
-
-    if (users->len < IN_ALL / PER_USER + 1) {
-        g_test_skip("this machine has too few users");
-        return;
-    }
-    f = start(FIXTURE_MANY_REPLIES);
-    p = mock_polkit_new(f);
-    for (guint i = 0; i < users->len; i++)
-        g_ptr_array_add(connections, client_connect(f, g_array_index(users, uid_t, i)));
-    for (guint i = 0; i < IN_ALL; i++) {
-        g_ptr_array_add(calls, reissue(g_ptr_array_index(connections, i / PER_USER)));
-        g_ptr_array_add(questions, mock_polkit_wait(p));
-    }
-    expect(reissue(g_ptr_array_index(connections, IN_ALL / PER_USER)), "LimitsExceeded");
-    answer_all(p, questions);
-    for (guint i = 0; i < IN_ALL; i++)
-        expect(g_ptr_array_index(calls, i), "NotAuthorized");
-    check_works(f, p);
-}
-
-/* With Debian's limits of the bus itself, which may be reached first: denied, and nothing worse. */
-static void test_quota_of_bus(void)
-{
-    g_autoptr(GArray) users = list_users(IN_ALL / PER_USER);
-    g_autoptr(Fixture) f = start(0);
-    g_autoptr(MockPolkit) p = mock_polkit_new(f);
-    g_autoptr(GPtrArray) connections = g_ptr_array_new_with_free_func(g_object_unref), calls = g_ptr_array_new();
-    Guard guard = guard_begin(f);
-    MockQuestion *q;
-
-    for (guint i = 0; i < users->len; i++)
-        g_ptr_array_add(connections, client_connect(f, g_array_index(users, uid_t, i)));
-    for (guint i = 0; i < users->len * PER_USER; i++)
-        g_ptr_array_add(calls, reissue(g_ptr_array_index(connections, i / PER_USER)));
-    wait_milliseconds(500);
-    while ((q = mock_polkit_take(p))) {
-        mock_polkit_answer_no(p, q);
-        mock_question_free(q);
-        wait_milliseconds(1);
-    }
-    for (guint i = 0; i < calls->len; i++) {
-        g_autofree char *error = finish(g_ptr_array_index(calls, i));
-
-        g_assert_true(strcmp(error, "NotAuthorized") == 0 || strcmp(error, "LimitsExceeded") == 0);
-    }
-    guard_end(&guard);
-    check_works(f, p);
-}
-
 static void add(void)
 {
     g_test_add_func("/bus/races/question", test_question);
@@ -658,9 +479,6 @@ static void add(void)
     g_test_add_func("/bus/races/object-gone", test_object_gone);
     g_test_add_func("/bus/races/forged", test_forged);
     g_test_add_func("/bus/races/interleavings", test_interleavings);
-    g_test_add_func("/bus/races/quota-of-user", test_quota_of_user);
-    g_test_add_func("/bus/races/quota-in-all", test_quota_in_all);
-    g_test_add_func("/bus/races/quota-of-bus", test_quota_of_bus);
     g_test_add_func("/bus/races/never-and-late", test_never_and_late);
 }
 

@@ -7,8 +7,8 @@
 #include "process.h"
 #include "signals.h"
 
-/* Everything that goes over the bus is recorded while every kind of work is done: no private key is in it, nor in
- * what the daemon writes to its log. */
+/* Everything that goes over the bus is recorded while every kind of work is done: no private key is in it,
+ * nor in what the daemon writes to its log. */
 
 #define MODULE "[Module]\n[Certificate a.example.com]\n[Certificate b.example.com]\n"
 
@@ -31,17 +31,20 @@ static void keys_add(Keys *k, const char *text)
 
 static void keys_collect(Keys *k, const Fixture *f)
 {
-    g_autofree char *leaves = directory_collect(f->state, "privkey.pem"), *root = directory_collect(f->state, "key.pem");
+    g_autofree char *leaves = directory_collect(f->state, "privkey.pem"),
+                    *root = directory_collect(f->state, "key.pem");
 
     keys_add(k, leaves);
     keys_add(k, root);
 }
 
-/* The number itself, as it stands in the DER: openssl prints it as lines of hexadecimal bytes behind "priv:". */
+/* The number itself, as it stands in the DER: openssl prints it as lines of hexadecimal bytes behind
+ * "priv:". */
 static GByteArray *raw_scalar(const char *pem)
 {
-    g_autoptr(GSubprocess) process = g_subprocess_new(G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE, NULL,
-                                                      "openssl", "pkey", "-noout", "-text", NULL);
+    g_autoptr(GSubprocess) process =
+        g_subprocess_new(G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE, NULL, "openssl",
+                         "pkey", "-noout", "-text", NULL);
     g_autofree char *text = NULL;
     GByteArray *scalar = g_byte_array_new();
     const char *at;
@@ -70,8 +73,9 @@ static GByteArray *raw_scalar(const char *pem)
 /* The public half of a key. */
 static GBytes *public_key(const char *pem)
 {
-    g_autoptr(GSubprocess) process = g_subprocess_new(G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE, NULL,
-                                                      "openssl", "pkey", "-pubout", "-outform", "DER", NULL);
+    g_autoptr(GSubprocess) process =
+        g_subprocess_new(G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE, NULL, "openssl",
+                         "pkey", "-pubout", "-outform", "DER", NULL);
     g_autoptr(GBytes) in = g_bytes_new_static(pem, strlen(pem));
     GBytes *out = NULL;
 
@@ -79,7 +83,7 @@ static GBytes *public_key(const char *pem)
     return out;
 }
 
-/* A line of a key's PEM, unless there is nothing but the public half in it, which the certificate has too. */
+/* A line of a key's PEM, unless there is nothing in it but the public half, which a certificate has too. */
 static void check_line(Monitor *m, const char *log, const char *line, GBytes *public)
 {
     g_autofree guchar *data = NULL;
@@ -116,13 +120,15 @@ static void check_key(Monitor *m, const char *log, const char *pem)
 /* Root's mistakes with an upload: what is in the message must not come back in an error or the log. */
 static void make_mistakes(Fixture *f, const char *path, const PkiLeaf *leaf)
 {
-    g_autofree char *alone = g_strdup(leaf->key), *doubled = g_strconcat(leaf->certificate, leaf->key, leaf->key, NULL),
+    g_autofree char *alone = g_strdup(leaf->key),
+                    *doubled = g_strconcat(leaf->certificate, leaf->key, leaf->key, NULL),
                     *cut = g_strndup(leaf->key, strlen(leaf->key) - 60),
                     *damaged = g_strconcat(leaf->certificate, cut, NULL);
     const char *const pems[] = { alone, doubled, damaged };
 
     for (size_t i = 0; i < G_N_ELEMENTS(pems); i++) {
-        client_call(f->root, path, CERTIFICATE, "Upload", g_variant_new("(s@a{sv})", pems[i], NO_OPTIONS), NULL);
+        client_call(f->root, path, CERTIFICATE, "Upload", g_variant_new("(s@a{sv})", pems[i], NO_OPTIONS),
+                    NULL);
         client_call(f->root, PATH, MANAGER, "Upload", g_variant_new("(s@a{sv})", pems[i], NO_OPTIONS), NULL);
     }
 }
@@ -130,13 +136,15 @@ static void make_mistakes(Fixture *f, const char *path, const PkiLeaf *leaf)
 static void read_everything(GDBusConnection *c, const char *path)
 {
     static const char *const members[] = { "Export", "ExportRoot" };
-    g_autoptr(GVariant) objects = client_expect(c, PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL);
-    g_autoptr(GVariant) all =
-        client_expect(c, path, "org.freedesktop.DBus.Properties", "GetAll", g_variant_new("(s)", CERTIFICATE));
+    g_autoptr(GVariant) objects G_GNUC_UNUSED =
+        client_expect(c, PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL);
+    g_autoptr(GVariant) all G_GNUC_UNUSED = client_expect(c, path, "org.freedesktop.DBus.Properties",
+                                                          "GetAll", g_variant_new("(s)", CERTIFICATE));
 
     for (size_t i = 0; i < G_N_ELEMENTS(members); i++)
-        for (const char *const *format = (const char *const[]){ "pem", "der", "pkcs7", NULL }; *format; format++) {
-            g_autoptr(GVariant) reply = client_call(
+        for (const char *const *format = (const char *const[]){ "pem", "der", "pkcs7", NULL }; *format;
+             format++) {
+            g_autoptr(GVariant) reply G_GNUC_UNUSED = client_call(
                 c, path, CERTIFICATE, members[i],
                 g_variant_new("(@a{sv})", client_option("format", g_variant_new_string(*format))), NULL);
         }
@@ -170,8 +178,10 @@ static void work(Fixture *f, Keys *keys)
     keys_collect(keys, f);
     make_mistakes(f, a, leaf);
     one = client_expect(f->root, a, CERTIFICATE, "Upload", g_variant_new("(s@a{sv})", bundle, NO_OPTIONS));
-    two = client_expect(f->root, PATH, MANAGER, "Upload", g_variant_new("(s@a{sv})", rsa_bundle, NO_OPTIONS));
-    g_free(client_register(f->root, "m", "c.example.com", client_option("key-type", g_variant_new_string("rsa-2048"))));
+    two =
+        client_expect(f->root, PATH, MANAGER, "Upload", g_variant_new("(s@a{sv})", rsa_bundle, NO_OPTIONS));
+    g_free(client_register(f->root, "m", "c.example.com",
+                           client_option("key-type", g_variant_new_string("rsa-2048"))));
     keys_collect(keys, f);
     read_everything(f->root, a);
     read_everything(f->root, b);
@@ -211,7 +221,9 @@ static void test_files(void)
 {
     g_autoptr(Fixture) f = fixture_new(0, MODULE);
     g_autofree char *a = client_find(f->root, "a.example.com"), *key = NULL;
-    const char *const read_key[] = { "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "cat", NULL, NULL };
+    const char *const read_key[] = {
+        "setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "cat", NULL, NULL
+    };
     const char *argv[G_N_ELEMENTS(read_key)];
 
     client_wait_state(f->root, a, "valid");

@@ -8,7 +8,8 @@
 
 /* Chains from elsewhere: taken, served, kept, taken out again, refused. */
 
-#define MODULE "[Module]\n[Certificate a.example.com]\n[Certificate b.example.com]\n[Certificate c.example.net]\n"
+#define MODULE \
+    "[Module]\n[Certificate a.example.com]\n[Certificate b.example.com]\n[Certificate c.example.net]\n"
 
 static Fixture *start(unsigned flags)
 {
@@ -25,14 +26,15 @@ static Fixture *start(unsigned flags)
 
 static void upload(Fixture *f, const char *path, const char *pem)
 {
-    g_autoptr(GVariant) reply =
+    g_autoptr(GVariant) reply G_GNUC_UNUSED =
         client_expect(f->root, path, CERTIFICATE, "Upload", g_variant_new("(s@a{sv})", pem, NO_OPTIONS));
 }
 
 /* Paths of the certificates that serve it, as text. */
 static char *upload_for_all(Fixture *f, const char *pem)
 {
-    g_autoptr(GVariant) reply = client_expect(f->root, PATH, MANAGER, "Upload", g_variant_new("(s@a{sv})", pem, NO_OPTIONS));
+    g_autoptr(GVariant) reply =
+        client_expect(f->root, PATH, MANAGER, "Upload", g_variant_new("(s@a{sv})", pem, NO_OPTIONS));
 
     return g_variant_print(reply, FALSE);
 }
@@ -57,7 +59,8 @@ static void check_served(Fixture *f, const char *path, const char *source, const
 
 static void check_file(Fixture *f, const char *name, const char *file, const char *contains)
 {
-    g_autofree char *path = g_build_filename(f->state, "certificates", name, "current", file, NULL), *text = file_read(path);
+    g_autofree char *path = g_build_filename(f->state, "certificates", name, "current", file, NULL),
+                    *text = file_read(path);
 
     g_assert_nonnull(text);
     g_assert_nonnull(strstr(text, contains));
@@ -68,8 +71,9 @@ static void test_upload(void)
     g_autoptr(Fixture) f = start(0);
     g_autoptr(Pki) pki = pki_new(f->directory);
     g_autoptr(PkiLeaf) leaf = pki_issue(pki, "leaf-a", "DNS:a.example.com", "EC", 30);
-    g_autofree char *path = client_find(f->root, "a.example.com"), *other = client_find(f->root, "b.example.com"),
-                    *bundle = pki_bundle(leaf), *chain = NULL, *root = NULL;
+    g_autofree char *path = client_find(f->root, "a.example.com"),
+                    *other = client_find(f->root, "b.example.com"), *bundle = pki_bundle(leaf),
+                    *chain = NULL;
     g_autoptr(SignalLog) log = signals_new(f->root);
     g_autoptr(GVariant) reply = NULL;
 
@@ -81,8 +85,8 @@ static void test_upload(void)
     reply = client_expect(f->root, path, CERTIFICATE, "Export", g_variant_new("(@a{sv})", NO_OPTIONS));
     chain = client_bytes(reply, NULL);
     g_assert_true(openssl_verify(leaf->root, chain));
-    client_expect_error(f->root, path, CERTIFICATE, "ExportRoot", g_variant_new("(@a{sv})", NO_OPTIONS), "NoSuchCertificate",
-                        "a.example.com");
+    client_expect_error(f->root, path, CERTIFICATE, "ExportRoot", g_variant_new("(@a{sv})", NO_OPTIONS),
+                        "NoSuchCertificate", "a.example.com");
     signals_settle(log);
     g_assert_cmpuint(signals_count(log, path, "ChainChanged", leaf->fingerprint), ==, 1);
     g_assert_cmpuint(signals_count(log, PATH, "ChainChanged", NULL), ==, 1);
@@ -128,7 +132,8 @@ static void test_reissue_keeps_it(void)
     g_assert_cmpuint(signals_count(log, PATH, "JobRemoved", "'done'"), ==, 20);
     g_assert_cmpuint(signals_count(log, path, "ChainChanged", NULL), ==, 0);
     check_served(f, path, "uploaded", leaf->fingerprint);
-    client_expect(f->root, PATH, MANAGER, "ReissueAll", g_variant_new("(@a{sv})", NO_OPTIONS));
+    g_variant_unref(
+        client_expect(f->root, PATH, MANAGER, "ReissueAll", g_variant_new("(@a{sv})", NO_OPTIONS)));
     signals_wait(log, PATH, "JobRemoved", "'done'", 23);
     check_served(f, path, "uploaded", leaf->fingerprint);
 }
@@ -138,23 +143,24 @@ static void test_remove(void)
     g_autoptr(Fixture) f = start(0);
     g_autoptr(Pki) pki = pki_new(f->directory);
     g_autoptr(PkiLeaf) leaf = pki_issue(pki, "leaf-a", "DNS:a.example.com", "EC", 30);
-    g_autofree char *path = client_find(f->root, "a.example.com"), *bundle = pki_bundle(leaf), *unknown = g_strnfill(64, 'a'),
-                    *left = NULL, *kept = g_build_filename(f->state, "uploads", leaf->fingerprint, NULL);
+    g_autofree char *path = client_find(f->root, "a.example.com"), *bundle = pki_bundle(leaf),
+                    *unknown = g_strnfill(64, 'a'),
+                    *kept = g_build_filename(f->state, "uploads", leaf->fingerprint, NULL);
     g_autoptr(GVariant) removed = NULL;
 
     upload(f, path, bundle);
     g_assert_true(g_file_test(kept, G_FILE_TEST_IS_DIR));
-    client_expect_error(f->root, PATH, MANAGER, "RemoveUpload", g_variant_new("(s)", "xyz"), "InvalidArgument", "64");
-    client_expect_error(f->root, PATH, MANAGER, "RemoveUpload", g_variant_new("(s)", "../../certificates"), "InvalidArgument",
-                        NULL);
-    client_expect_error(f->root, PATH, MANAGER, "RemoveUpload", g_variant_new("(s)", unknown), "NoSuchCertificate",
-                        "ListUploads");
+    client_expect_error(f->root, PATH, MANAGER, "RemoveUpload", g_variant_new("(s)", "xyz"),
+                        "InvalidArgument", "64");
+    client_expect_error(f->root, PATH, MANAGER, "RemoveUpload", g_variant_new("(s)", "../../certificates"),
+                        "InvalidArgument", NULL);
+    client_expect_error(f->root, PATH, MANAGER, "RemoveUpload", g_variant_new("(s)", unknown),
+                        "NoSuchCertificate", "ListUploads");
     removed = client_expect(f->root, PATH, MANAGER, "RemoveUpload", g_variant_new("(s)", leaf->fingerprint));
     check_served(f, path, "local", NULL);
     g_assert_false(g_file_test(kept, G_FILE_TEST_EXISTS));
-    left = directory_collect(f->state, "privkey.pem");
-    client_expect_error(f->root, PATH, MANAGER, "RemoveUpload", g_variant_new("(s)", leaf->fingerprint), "NoSuchCertificate",
-                        NULL);
+    client_expect_error(f->root, PATH, MANAGER, "RemoveUpload", g_variant_new("(s)", leaf->fingerprint),
+                        "NoSuchCertificate", NULL);
     fixture_stop_daemon(f);
     fixture_start_daemon(f, 0);
     check_served(f, path, "local", NULL);
@@ -166,7 +172,8 @@ static void test_for_all(void)
     g_autoptr(Pki) pki = pki_new(f->directory);
     g_autoptr(PkiLeaf) wild = pki_issue(pki, "wild", "DNS:*.example.com,DNS:later.example.org", "EC", 30);
     g_autofree char *a = client_find(f->root, "a.example.com"), *b = client_find(f->root, "b.example.com"),
-                    *c = client_find(f->root, "c.example.net"), *bundle = pki_bundle(wild), *served = NULL, *later = NULL;
+                    *c = client_find(f->root, "c.example.net"), *bundle = pki_bundle(wild), *served = NULL,
+                    *later = NULL;
 
     served = upload_for_all(f, bundle);
     g_assert_nonnull(strstr(served, a));
@@ -208,13 +215,15 @@ static void test_best_of_two(void)
     g_autoptr(Pki) pki = pki_new(f->directory);
     g_autoptr(PkiLeaf) longer = pki_issue(pki, "longer", "DNS:a.example.com", "EC", 60);
     g_autoptr(PkiLeaf) shorter = pki_issue(pki, "shorter", "DNS:a.example.com", "EC", 30);
-    g_autofree char *path = client_find(f->root, "a.example.com"), *first = pki_bundle(longer), *second = pki_bundle(shorter);
+    g_autofree char *path = client_find(f->root, "a.example.com"), *first = pki_bundle(longer),
+                    *second = pki_bundle(shorter);
     g_autoptr(GVariant) removed = NULL;
 
     upload(f, path, first);
     upload(f, path, second);
     check_served(f, path, "uploaded", longer->fingerprint);
-    removed = client_expect(f->root, PATH, MANAGER, "RemoveUpload", g_variant_new("(s)", longer->fingerprint));
+    removed =
+        client_expect(f->root, PATH, MANAGER, "RemoveUpload", g_variant_new("(s)", longer->fingerprint));
     check_served(f, path, "uploaded", shorter->fingerprint);
 }
 
@@ -223,11 +232,13 @@ static void test_refused(void)
     g_autoptr(Fixture) f = start(0);
     g_autoptr(Pki) pki = pki_new(f->directory);
     g_autoptr(PkiLeaf) a = pki_issue(pki, "leaf-a", "DNS:a.example.com", "EC", 30);
-    g_autoptr(PkiLeaf) other = pki_issue(pki, "other", "DNS:wrong.example.org,DNS:wrong.example.net", "EC", 30);
+    g_autoptr(PkiLeaf) other =
+        pki_issue(pki, "other", "DNS:wrong.example.org,DNS:wrong.example.net", "EC", 30);
     g_autoptr(PkiLeaf) old = pki_issue(pki, "old", "DNS:a.example.com", "EC", -1);
     g_autoptr(PkiLeaf) weak = pki_issue(pki, "weak", "DNS:a.example.com", "RSA-1024", 30);
-    g_autofree char *path = client_find(f->root, "a.example.com"), *before = directory_digest(f->state), *after = NULL,
-                    *wrong_name = pki_bundle(other), *expired = pki_bundle(old), *short_key = pki_bundle(weak),
+    g_autofree char *path = client_find(f->root, "a.example.com"), *before = directory_digest(f->state),
+                    *after = NULL, *wrong_name = pki_bundle(other), *expired = pki_bundle(old),
+                    *short_key = pki_bundle(weak),
                     *wrong_key = g_strconcat(a->certificate, a->intermediate, other->key, NULL),
                     *no_key = g_strconcat(a->certificate, a->intermediate, NULL),
                     *cut = g_strndup(a->certificate, strlen(a->certificate) / 2),
@@ -253,9 +264,10 @@ static void test_refused(void)
     refuse(f, PATH, large, "LimitsExceeded", "65536");
     refuse(f, PATH, wrong_key, "KeyMismatch", NULL);
     refuse(f, PATH_ROOT, no_key, "NotACertificateAuthority", "Reissue");
-    client_expect_error(f->root, path, CERTIFICATE, "Upload",
-                        g_variant_new("(s@a{sv})", no_key, client_option("passphrase", g_variant_new_string("x"))),
-                        "InvalidArgument", "passphrase");
+    client_expect_error(
+        f->root, path, CERTIFICATE, "Upload",
+        g_variant_new("(s@a{sv})", no_key, client_option("passphrase", g_variant_new_string("x"))),
+        "InvalidArgument", "passphrase");
     after = directory_digest(f->state);
     g_assert_cmpstr(after, ==, before);
     check_served(f, path, "local", NULL);
@@ -263,11 +275,13 @@ static void test_refused(void)
 
 static void test_encrypted(void)
 {
-    static const char encrypted[] = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    static const char encrypted[] =
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n";
     g_autoptr(Fixture) f = start(0);
     g_autoptr(Pki) pki = pki_new(f->directory);
     g_autoptr(PkiLeaf) a = pki_issue(pki, "leaf-a", "DNS:a.example.com", "EC", 30);
-    g_autofree char *path = client_find(f->root, "a.example.com"), *bundle = g_strconcat(a->certificate, encrypted, NULL);
+    g_autofree char *path = client_find(f->root, "a.example.com"),
+                    *bundle = g_strconcat(a->certificate, encrypted, NULL);
 
     refuse(f, path, bundle, "PassphraseRequired", "decrypt");
 }
@@ -283,9 +297,11 @@ static void test_names_change(void)
     g_autoptr(GVariant) unregistered = NULL;
 
     upload(f, path, bundle);
-    g_free(client_register(f->root, "m", "a.example.com", client_option("names", g_variant_new_strv(more, -1))));
+    g_free(client_register(f->root, "m", "a.example.com",
+                           client_option("names", g_variant_new_strv(more, -1))));
     check_served(f, path, "local", NULL);
-    unregistered = client_expect(f->root, PATH, MANAGER, "Unregister", g_variant_new("(ss)", "m", "a.example.com"));
+    unregistered =
+        client_expect(f->root, PATH, MANAGER, "Unregister", g_variant_new("(ss)", "m", "a.example.com"));
     check_served(f, path, "uploaded", leaf->fingerprint);
 }
 

@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fixture.h"
+
+#include "config/config.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "config/files.h"
+#include "core/limits.h"
+#include "util/text.h"
+
+/* Three directories, the last one the most important, and what was complained about. */
+typedef struct Place {
+    Folder folder;
+    char *directories[4];
+    Config *config;
+    GString *complaints; /* "file:line:key\n", the file without its folder */
+    GString *texts;
+} Place;
+
+static void place_init(Place *p)
+{
+    *p = (Place){ .folder = folder_new(), .complaints = g_string_new(NULL), .texts = g_string_new(NULL) };
+    p->directories[0] = folder_path(&p->folder, "usr");
+    p->directories[1] = folder_path(&p->folder, "run");
+    p->directories[2] = folder_path(&p->folder, "etc");
+}
+
+static void place_done(Place *p)
+{
+    if (p->config)
+        config_free(p->config);
+    for (size_t i = 0; i < 3; i++)
+        g_free(p->directories[i]);
+    g_string_free(p->complaints, TRUE);
+    g_string_free(p->texts, TRUE);
+    folder_done(&p->folder);
+}
+#define _cleanup_place_ _cleanup_(place_done)
+
+static void on_complaint(const char *file, unsigned line, const char *key, const char *text, void *userdata)
+{
+    Place *p = userdata;
+    const char *shown = g_str_has_prefix(file, p->folder.path) ? file + strlen(p->folder.path) + 1 : file;
+
+    g_assert_cmpuint(strlen(text), >, 10);
+    g_string_append_printf(p->complaints, "%s:%u:%s\n", shown, line, strempty(key));
+    g_string_append_printf(p->texts, "%s\n", text);
+}
+
+static void load(Place *p)
+{
+    Config *former = p->config, *fresh = NULL;
+
+    g_string_set_size(p->complaints, 0);
+    g_string_set_size(p->texts, 0);
+    g_assert_cmpint(config_load(p->directories, former, on_complaint, p, &fresh), ==, 0);
+    if (former)
+        config_free(former);
+    p->config = fresh;
+}
+
+static const Module *module(const Place *p, const char *name)
+{
+    for (size_t i = 0; i < p->config->n_modules; i++)
+        if (streq(p->config->modules[i].name, name))
+            return p->config->modules + i;
+    return NULL;
+}
+
+static const Claim *claim(const Place *p, const char *module_name, const char *name)
+{
+    const Module *m = module(p, module_name);
+
+    for (size_t i = 0; m && i < m->n_claims; i++)
+        if (streq(m->claims[i].name, name))
+            return m->claims + i;
+    return NULL;
+}
+
+static void write_and_load(Place *p, const char *path, const char *text)
+{
+    folder_write(&p->folder, path, text);
+    load(p);
+}
+
+#define assert_complaints(p, expected) g_assert_cmpstr((p)->complaints->str, ==, expected)
+
+static void test_defaults(void)
+{
+    _cleanup_place_ Place p = {};
+
+    place_init(&p);
+    load(&p);
+    g_assert_cmpint(p.config->settings.key_type, ==, KEY_TYPE_ECDSA_P256);
+    g_assert_cmpint(p.config->settings.root_key_type, ==, KEY_TYPE_ECDSA_P256);
+    g_assert_cmpint(p.config->settings.leaf_lifetime, ==, 90 * DAY);
+    g_assert_cmpint(p.config->settings.root_lifetime, ==, 10 * YEAR);
+    g_assert_cmpint(p.config->settings.idle_exit, ==, 60);
+    g_assert_null(p.config->settings.organization);
+    g_assert_null(p.config->settings.constraints);
+    g_assert_cmpuint(p.config->n_modules, ==, 0);
+    assert_complaints(&p, "");
+}
+
+static void test_settings(void)
+{
+    _cleanup_place_ Place p = {};
+    const Settings *s;
+
+    place_init(&p);
+    write_and_load(&p, "etc/certwright.conf",
+                   "[Local]\nKeyType=rsa-3072\nRootKeyType=rsa-4096\nLeafLifetime=1w 12h\nRootLifetime=20y\n"
+                   "Organization=B\303\274cher & S\303\266hne\nNameConstraints=example.com 10.0.0.0/8\nNameConstraints=!x.example.com\n"
+                   "[Renewal]\nIdleExit=0\n");
+    s = &p.config->settings;
+    assert_complaints(&p, "");
+    g_assert_cmpint(s->key_type, ==, KEY_TYPE_RSA_3072);
+    g_assert_cmpint(s->root_key_type, ==, KEY_TYPE_RSA_4096);
+    g_assert_cmpint(s->leaf_lifetime, ==, 7 * DAY + 12 * HOUR);
+    g_assert_cmpint(s->root_lifetime, ==, 20 * YEAR);
+    g_assert_cmpstr(s->organization, ==, "B\303\274cher & S\303\266hne");
+    g_assert_cmpuint(strv_length(s->constraints), ==, 3);
+    g_assert_cmpint(s->idle_exit, ==, 0);
+    /* an empty value takes back what stands before it */
+    write_and_load(&p, "etc/certwright.conf.d/a.conf", "[Local]\nOrganization=\nNameConstraints=\nNameConstraints=example.org\n");
+    g_assert_null(p.config->settings.organization);
+    g_assert_cmpuint(strv_length(p.config->settings.constraints), ==, 1);
+}
+
+/* Each is refused with its file, line and key, and leaves the default. */
+static void test_settings_refused(void)
+{
+    static const char *const lines[] = { "KeyType=rsa-1024",     "KeyType=ecdsa-p521", "KeyType=",          "RootKeyType=ed25519", "RootKeyType=rsa-2048",
+                                         "LeafLifetime=0",       "LeafLifetime=59min", "LeafLifetime=10y",  "LeafLifetime=x",      "LeafLifetime=-1d",
+                                         "LeafLifetime=99999999999999999999d", "RootLifetime=1d", "RootLifetime=41y", "RootLifetime=", "NameConstraints=*.example.com",
+                                         "NameConstraints=10.0.0.0/33", "Organization=a\xff" };
+
+    for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
+        _cleanup_place_ Place p = {};
+        g_autofree char *text = g_strdup_printf("\n[Local]\n\n%s\n", lines[i]);
+        g_autofree char *expected = g_strdup_printf("etc/certwright.conf:4:%.*s\n", (int)strcspn(lines[i], "="), lines[i]);
+
+        place_init(&p);
+        write_and_load(&p, "etc/certwright.conf", text);
+        if (!g_str_equal(p.complaints->str, expected))
+            note_failure("%s: %s", lines[i], p.complaints->str);
+        g_assert_cmpint(p.config->settings.leaf_lifetime, ==, 90 * DAY);
+        g_assert_cmpint(p.config->settings.root_lifetime, ==, 10 * YEAR);
+        g_assert_cmpint(p.config->settings.key_type, ==, KEY_TYPE_ECDSA_P256);
+        g_assert_null(p.config->settings.organization);
+    }
+}
+
+/* At the limits of each span, and one second beyond. */
+static void test_span_limits(void)
+{
+    static const struct {
+        const char *key;
+        int64_t min, max;
+    } spans[] = { { "[Local]\nLeafLifetime", HOUR, 825 * DAY }, { "[Local]\nRootLifetime", 7 * DAY, 40 * YEAR }, { "[Renewal]\nIdleExit", 0, DAY } };
+
+    for (size_t i = 0; i < ELEMENTSOF(spans); i++)
+        for (int above = -1; above <= 1; above++) {
+            _cleanup_place_ Place p = {};
+            g_autofree char *text = g_strdup_printf("%s=%" G_GINT64_FORMAT "\n", spans[i].key, above < 0 ? spans[i].min : spans[i].max + above);
+
+            place_init(&p);
+            write_and_load(&p, "etc/certwright.conf", text);
+            g_assert_cmpint(p.complaints->len > 0, ==, above > 0);
+        }
+}
+
+static void test_unknown(void)
+{
+    _cleanup_place_ Place p = {};
+
+    place_init(&p);
+    folder_write(&p.folder, "etc/certwright.conf", "[Local]\nKeytype=rsa-2048\n[Nothing]\nKey=value\nOther=value\n[Local]\nKeyType=rsa-2048\n");
+    write_and_load(&p, "etc/modules.d/m.conf", "[Modul]\nA=b\n[Certificate a.example]\nName=x\n[Module]\nX=y\nDescription=d\n[certificate b.example]\n");
+    assert_complaints(&p, "etc/certwright.conf:2:Keytype\netc/certwright.conf:3:\n"
+                          "etc/modules.d/m.conf:1:\netc/modules.d/m.conf:4:Name\netc/modules.d/m.conf:6:X\netc/modules.d/m.conf:8:\n");
+    g_assert_cmpint(p.config->settings.key_type, ==, KEY_TYPE_RSA_2048);
+    g_assert_cmpuint(module(&p, "m")->n_claims, ==, 1);
+    g_assert_cmpstr(module(&p, "m")->description, ==, "d");
+}
+
+static void test_module(void)
+{
+    _cleanup_place_ Place p = {};
+    const Claim *c;
+
+    place_init(&p);
+    write_and_load(&p, "usr/modules.d/mail.conf",
+                   "[Module]\nDescription=Mail server\n[Certificate Mail.Example.com.]\nAlternativeNames=IMAP.example.com smtp.example.com imap.example.com\n"
+                   "AlternativeNames=192.0.2.1 B\303\274cher.example\nKeyType=rsa-2048\nExtendedKeyUsage=serverAuth clientAuth ipsecIKE\n"
+                   "[Certificate *.example.org]\n[Certificate 2001:DB8:0::1]\n");
+    assert_complaints(&p, "");
+    g_assert_cmpuint(p.config->n_modules, ==, 1);
+    g_assert_cmpuint(module(&p, "mail")->n_claims, ==, 3);
+    c = claim(&p, "mail", "mail.example.com");
+    g_assert_nonnull(c);
+    g_assert_cmpuint(strv_length(c->names), ==, 4);
+    g_assert_cmpstr(c->names[0], ==, "imap.example.com");
+    g_assert_cmpstr(c->names[3], ==, "xn--bcher-kva.example");
+    g_assert_cmpint(c->key_type, ==, KEY_TYPE_RSA_2048);
+    g_assert_cmpuint(c->purposes, ==, PURPOSE_CLIENT_AUTH | PURPOSE_IPSEC_IKE);
+    g_assert_nonnull(claim(&p, "mail", "*.example.org"));
+    g_assert_nonnull(claim(&p, "mail", "2001:db8::1"));
+    g_assert_cmpint(claim(&p, "mail", "*.example.org")->key_type, ==, _KEY_TYPE_INVALID);
+}
+
+/* Later directories win per file name; drop-ins of all come on top, by name, each from the most important directory. */
+static void test_precedence(void)
+{
+    _cleanup_place_ Place p = {};
+    const Claim *c;
+
+    place_init(&p);
+    folder_write(&p.folder, "usr/modules.d/m.conf", "[Module]\nDescription=usr\n[Certificate usr.example]\n");
+    folder_write(&p.folder, "usr/modules.d/only.conf", "[Certificate only.example]\n");
+    folder_write(&p.folder, "etc/modules.d/m.conf", "[Module]\nDescription=etc\n[Certificate etc.example]\nKeyType=rsa-2048\n");
+    folder_write(&p.folder, "run/modules.d/m.conf", "[Module]\nDescription=run\n[Certificate run.example]\n");
+    folder_write(&p.folder, "usr/modules.d/m.conf.d/20.conf", "[Certificate etc.example]\nAlternativeNames=b.example\nKeyType=rsa-3072\n");
+    folder_write(&p.folder, "run/modules.d/m.conf.d/10.conf", "[Certificate etc.example]\nAlternativeNames=a.example\nKeyType=rsa-4096\n");
+    folder_write(&p.folder, "usr/modules.d/m.conf.d/30.conf", "[Certificate etc.example]\nAlternativeNames=never.example\n");
+    folder_write(&p.folder, "etc/modules.d/m.conf.d/30.conf", "[Certificate etc.example]\nAlternativeNames=c.example\n");
+    load(&p);
+    assert_complaints(&p, "");
+    g_assert_cmpuint(p.config->n_modules, ==, 2);
+    g_assert_cmpstr(module(&p, "m")->description, ==, "etc");
+    g_assert_cmpuint(module(&p, "m")->n_claims, ==, 1);
+    c = claim(&p, "m", "etc.example");
+    g_assert_cmpuint(strv_length(c->names), ==, 3);
+    g_assert_cmpstr(c->names[0], ==, "a.example");
+    g_assert_cmpstr(c->names[1], ==, "b.example");
+    g_assert_cmpstr(c->names[2], ==, "c.example");
+    g_assert_cmpint(c->key_type, ==, KEY_TYPE_RSA_3072);
+    g_assert_nonnull(claim(&p, "only", "only.example"));
+    /* a drop-in takes back and begins anew */
+    write_and_load(&p, "etc/modules.d/m.conf.d/25.conf", "[Certificate etc.example]\nAlternativeNames=\nAlternativeNames=z.example\n");
+    g_assert_cmpuint(strv_length(claim(&p, "m", "etc.example")->names), ==, 2);
+}
+
+static void test_masks(void)
+{
+    _cleanup_place_ Place p = {};
+
+    place_init(&p);
+    folder_write(&p.folder, "usr/modules.d/m.conf", "[Certificate a.example]\n");
+    folder_write(&p.folder, "usr/modules.d/n.conf", "[Certificate b.example]\n");
+    folder_write(&p.folder, "usr/modules.d/o.conf", "[Certificate c.example]\n");
+    folder_write(&p.folder, "usr/modules.d/o.conf.d/x.conf", "[Certificate d.example]\n");
+    folder_write(&p.folder, "etc/modules.d/n.conf", "");
+    g_assert_cmpint(symlinkat("/dev/null", p.folder.fd, "etc/modules.d/m.conf"), ==, 0);
+    g_assert_cmpint(mkdirat(p.folder.fd, "etc/modules.d/o.conf.d", 0700), ==, 0);
+    g_assert_cmpint(symlinkat("/dev/null", p.folder.fd, "etc/modules.d/o.conf.d/x.conf"), ==, 0);
+    load(&p);
+    assert_complaints(&p, "");
+    g_assert_null(claim(&p, "m", "a.example"));
+    g_assert_null(claim(&p, "n", "b.example"));
+    g_assert_nonnull(claim(&p, "o", "c.example"));
+    g_assert_null(claim(&p, "o", "d.example"));
+}
+
+/* Hidden files, other suffixes, names that are no module's. */
+static void test_file_names(void)
+{
+    static const char *const passed_over[] = { "etc/modules.d/.hidden.conf", "etc/modules.d/m.conf~", "etc/modules.d/m.conf.dpkg-old", "etc/modules.d/README",
+                                               "etc/modules.d/.conf", "etc/modules.d/sub/m.conf", "etc/other.conf" };
+    _cleanup_place_ Place p = {};
+
+    place_init(&p);
+    for (size_t i = 0; i < ELEMENTSOF(passed_over); i++)
+        folder_write(&p.folder, passed_over[i], "[Certificate a.example]\n");
+    load(&p);
+    assert_complaints(&p, "");
+    g_assert_cmpuint(p.config->n_modules, ==, 0);
+    write_and_load(&p, "etc/modules.d/a b.conf", "[Certificate a.example]\n");
+    g_assert_cmpuint(p.config->n_modules, ==, 0);
+    g_assert_cmpuint(p.complaints->len, >, 0);
+}
+
+/* One broken file is told of, and takes nothing else down. */
+static void test_broken_file(void)
+{
+    _cleanup_place_ Place p = {};
+
+    place_init(&p);
+    folder_write(&p.folder, "etc/modules.d/bad.conf", "garbage\n[Certificate ..]\n[Certificate\n[Certificate good.example]\nAlternativeNames=ok.example b@d 1.2.3\n"
+                                                      "KeyType=x\nExtendedKeyUsage=codeSigning\n[Certificate %x]\n");
+    write_and_load(&p, "etc/modules.d/other.conf", "[Certificate other.example]\n");
+    assert_complaints(&p, "etc/modules.d/bad.conf:1:\netc/modules.d/bad.conf:2:\netc/modules.d/bad.conf:3:\netc/modules.d/bad.conf:5:AlternativeNames\n"
+                          "etc/modules.d/bad.conf:5:AlternativeNames\netc/modules.d/bad.conf:6:KeyType\netc/modules.d/bad.conf:7:ExtendedKeyUsage\n"
+                          "etc/modules.d/bad.conf:8:\n");
+    g_assert_nonnull(claim(&p, "other", "other.example"));
+    g_assert_nonnull(claim(&p, "bad", "good.example"));
+    g_assert_cmpuint(strv_length(claim(&p, "bad", "good.example")->names), ==, 1);
+    g_assert_cmpuint(claim(&p, "bad", "good.example")->purposes, ==, 0);
+}
+
+/* What cannot be read at all leaves what was read before. Root reads everything, so the file becomes a folder. */
+static void test_unreadable(void)
+{
+    _cleanup_place_ Place p = {};
+
+    place_init(&p);
+    folder_write(&p.folder, "etc/certwright.conf", "[Local]\nKeyType=rsa-2048\nOrganization=Org\n");
+    folder_write(&p.folder, "etc/modules.d/m.conf", "[Module]\nDescription=D\n[Certificate a.example]\nAlternativeNames=b.example\nKeyType=rsa-3072\n");
+    folder_write(&p.folder, "etc/modules.d/n.conf", "[Certificate n.example]\n");
+    load(&p);
+    assert_complaints(&p, "");
+    for (int i = 0; i < 2; i++) {
+        if (i == 1) { /* a drop-in that can be read changes nothing of that */
+            folder_write(&p.folder, "etc/modules.d/m.conf.d/x.conf", "[Certificate c.example]\n");
+            folder_write(&p.folder, "etc/modules.d/n.conf", "[Certificate changed.example]\n");
+        } else {
+            folder_remove(&p.folder, "etc/modules.d/m.conf");
+            folder_remove(&p.folder, "etc/certwright.conf");
+            g_assert_cmpint(mkdirat(p.folder.fd, "etc/modules.d/m.conf", 0700), ==, 0);
+            g_assert_cmpint(mkdirat(p.folder.fd, "etc/certwright.conf", 0700), ==, 0);
+        }
+        load(&p);
+        g_assert_nonnull(strstr(p.complaints->str, "etc/certwright.conf:"));
+        g_assert_nonnull(strstr(p.complaints->str, "etc/modules.d/m.conf:"));
+        if (!claim(&p, "m", "a.example") || strv_length(claim(&p, "m", "a.example")->names) != 1)
+            note_failure("round %d: the module's certificate is lost", i);
+        if (p.config->settings.key_type != KEY_TYPE_RSA_2048 || !p.config->settings.organization)
+            note_failure("round %d: the settings are lost", i);
+        g_assert_nonnull(claim(&p, "n", i ? "changed.example" : "n.example"));
+    }
+}
+
+static void test_nul(void)
+{
+    _cleanup_place_ Place p = {};
+
+    place_init(&p);
+    folder_write_bytes(&p.folder, "etc/modules.d/m.conf", "[Certificate a.example]\n\0[Certificate b.example]\n", 49);
+    load(&p);
+    g_assert_nonnull(strstr(p.complaints->str, "etc/modules.d/m.conf:"));
+    g_assert_null(claim(&p, "m", "b.example"));
+}
+
+/* 253 bytes as a section's name, and among the alternative names. */
+static void test_long_names(void)
+{
+    g_autofree char *label = g_strnfill(63, 'a'), *name = g_strdup_printf("%s.%s.%s.%.61s", label, label, label, label);
+    g_autofree char *text = g_strdup_printf("[Certificate %s]\n[Certificate b.example]\nAlternativeNames=c.example %s d.example\n", name, name);
+    _cleanup_place_ Place p = {};
+
+    g_assert_cmpuint(strlen(name), ==, LIMIT_NAME);
+    place_init(&p);
+    write_and_load(&p, "etc/modules.d/m.conf", text);
+    g_assert_nonnull(claim(&p, "m", name));
+    assert_complaints(&p, "");
+    g_assert_cmpuint(strv_length(claim(&p, "m", "b.example")->names), ==, 3);
+}
+
+/* LIMIT_NAMES: 99 alternative names on one line and on many; the next is left out with a complaint. */
+static void test_many_names(void)
+{
+    for (int n = LIMIT_NAMES - 1; n <= LIMIT_NAMES; n++)
+        for (int how = 0; how < 3; how++) {
+            g_autoptr(GString) text = g_string_new("[Certificate a.example]\nAlternativeNames=");
+            _cleanup_place_ Place p = {};
+
+            for (int i = 0; i < n; i++)
+                g_string_append_printf(text, "%sn%d.a-rather-long-name.example", i == 0 ? "" : how == 0 ? " " : how == 1 ? " \\\n   " : "\nAlternativeNames=", i);
+            g_string_append(text, "\nKeyType=rsa-2048\n");
+            place_init(&p);
+            write_and_load(&p, "etc/modules.d/m.conf", text->str);
+            g_assert_cmpint(p.complaints->len > 0, ==, n == LIMIT_NAMES);
+            g_assert_cmpuint(strv_length(claim(&p, "m", "a.example")->names), ==, LIMIT_NAMES - 1);
+            g_assert_cmpint(claim(&p, "m", "a.example")->key_type, ==, KEY_TYPE_RSA_2048);
+        }
+}
+
+/* LIMIT_CONFIG_ERRORS of one file in full, then one word that there are more. */
+static void test_many_errors(void)
+{
+    g_autoptr(GString) text = g_string_new("[Certificate a.example]\n");
+    _cleanup_place_ Place p = {};
+    g_auto(GStrv) lines = NULL;
+
+    for (int i = 0; i < 1000; i++)
+        g_string_append(text, "Nonsense=1\n");
+    place_init(&p);
+    write_and_load(&p, "etc/modules.d/m.conf", text->str);
+    lines = g_strsplit(p.complaints->str, "\n", -1);
+    g_assert_cmpuint(g_strv_length(lines) - 1, ==, LIMIT_CONFIG_ERRORS + 1);
+}
+
+/* LIMIT_MODULES. */
+static void test_many_modules(void)
+{
+    _cleanup_place_ Place p = {};
+
+    place_init(&p);
+    for (int i = 0; i < LIMIT_MODULES; i++) {
+        g_autofree char *path = g_strdup_printf("etc/modules.d/m%04d.conf", i), *text = g_strdup_printf("[Certificate n%d.example]\n", i);
+
+        folder_write(&p.folder, path, text);
+    }
+    load(&p);
+    assert_complaints(&p, "");
+    g_assert_cmpuint(p.config->n_modules, ==, LIMIT_MODULES);
+    write_and_load(&p, "etc/modules.d/z.conf", "[Certificate z.example]\n");
+    g_assert_cmpuint(p.config->n_modules, ==, LIMIT_MODULES);
+    g_assert_nonnull(strstr(p.complaints->str, "z"));
+    g_assert_null(module(&p, "z"));
+}
+
+/* LIMIT_CERTIFICATES in one module. */
+static void test_many_claims(void)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    _cleanup_place_ Place p = {};
+
+    for (int i = 0; i <= LIMIT_CERTIFICATES; i++)
+        g_string_append_printf(text, "[Certificate n%d.example]\n", i);
+    place_init(&p);
+    write_and_load(&p, "etc/modules.d/m.conf", text->str);
+    g_assert_cmpuint(module(&p, "m")->n_claims, ==, LIMIT_CERTIFICATES);
+    assert_complaints(&p, "etc/modules.d/m.conf:20001:\n");
+}
+
+/* LIMIT_CONFIG_FILE. */
+static void test_large_file(void)
+{
+    g_autofree char *large = g_malloc(LIMIT_CONFIG_FILE + 2);
+    _cleanup_place_ Place p = {};
+
+    memset(large, '\n', LIMIT_CONFIG_FILE + 1);
+    memcpy(large, "[Certificate a.example]", 23);
+    large[LIMIT_CONFIG_FILE + 1] = 0;
+    place_init(&p);
+    folder_write_bytes(&p.folder, "etc/modules.d/m.conf", large, LIMIT_CONFIG_FILE);
+    load(&p);
+    assert_complaints(&p, "");
+    g_assert_nonnull(claim(&p, "m", "a.example"));
+    folder_write_bytes(&p.folder, "etc/modules.d/n.conf", large, LIMIT_CONFIG_FILE + 1);
+    load(&p);
+    g_assert_nonnull(strstr(p.complaints->str, "etc/modules.d/n.conf:"));
+    g_assert_null(claim(&p, "n", "a.example"));
+}
+
+static void test_specifiers(void)
+{
+    _cleanup_place_ Place p = {};
+    g_autofree char *host = g_ascii_strdown(g_get_host_name(), -1);
+
+    place_init(&p);
+    write_and_load(&p, "etc/modules.d/m.conf", "[Certificate %H]\nAlternativeNames=www.%H\n[Certificate a.%%.example]\n[Certificate %]\n[Certificate %h]\n");
+    assert_complaints(&p, "etc/modules.d/m.conf:3:\netc/modules.d/m.conf:4:\netc/modules.d/m.conf:5:\n");
+    g_assert_nonnull(claim(&p, "m", host));
+    g_assert_cmpuint(strv_length(claim(&p, "m", host)->names), ==, 1);
+    g_assert_true(g_str_has_prefix(claim(&p, "m", host)->names[0], "www."));
+}
+
+/* A host's name of HOST_NAME_MAX bytes, in a name space of its own: 0 good, 1 bad, 77 cannot be tried. */
+static int child_with_long_host_name(void)
+{
+    g_autofree char *host = g_strdup_printf("%.*s.%.*s", 32, "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh", 31, "oooooooooooooooooooooooooooooooooooooooo");
+    _cleanup_place_ Place p = {};
+
+    if (unshare(CLONE_NEWUTS) < 0 || sethostname(host, strlen(host)) < 0)
+        return 77;
+    place_init(&p);
+    write_and_load(&p, "etc/modules.d/m.conf", "[Certificate %H]\n");
+    return strlen(host) == 64 && claim(&p, "m", host) && p.complaints->len == 0 ? 0 : 1;
+}
+
+static void test_long_host_name(void)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(child_with_long_host_name());
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    g_assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77)
+        g_test_skip("only root can give itself another host name");
+    else
+        g_assert_cmpint(WEXITSTATUS(status), ==, 0);
+}
+
+/* Which files, in which order. */
+static void test_files(void)
+{
+    _cleanup_place_ Place p = {};
+    _cleanup_strv_ char **files = NULL, **names = NULL, **none = NULL;
+
+    place_init(&p);
+    folder_write(&p.folder, "usr/a.conf", "");
+    folder_write(&p.folder, "run/a.conf", "");
+    folder_write(&p.folder, "usr/a.conf.d/2.conf", "");
+    folder_write(&p.folder, "etc/a.conf.d/1.conf", "");
+    folder_write(&p.folder, "usr/a.conf.d/1.conf", "");
+    g_assert_cmpint(config_files_of(p.directories, "a", &files), ==, 0);
+    g_assert_cmpuint(strv_length(files), ==, 3);
+    g_assert_true(g_str_has_suffix(files[0], "/run/a.conf"));
+    g_assert_true(g_str_has_suffix(files[1], "/etc/a.conf.d/1.conf"));
+    g_assert_true(g_str_has_suffix(files[2], "/usr/a.conf.d/2.conf"));
+    g_assert_cmpint(config_file_names(p.directories, "a.conf.d", &names), ==, 0);
+    g_assert_cmpuint(strv_length(names), ==, 2);
+    g_assert_cmpstr(names[0], ==, "1");
+    g_assert_cmpint(config_file_names(p.directories, "nothing", &none), ==, 0);
+    g_assert_null(none);
+}
+
+int main(int argc, char *argv[])
+{
+    fixture_init(&argc, &argv);
+    g_test_add_func("/config/defaults", test_defaults);
+    g_test_add_func("/config/settings", test_settings);
+    g_test_add_func("/config/settings-refused", test_settings_refused);
+    g_test_add_func("/config/span-limits", test_span_limits);
+    g_test_add_func("/config/unknown", test_unknown);
+    g_test_add_func("/config/module", test_module);
+    g_test_add_func("/config/precedence", test_precedence);
+    g_test_add_func("/config/masks", test_masks);
+    g_test_add_func("/config/file-names", test_file_names);
+    g_test_add_func("/config/broken-file", test_broken_file);
+    g_test_add_func("/config/unreadable", test_unreadable);
+    g_test_add_func("/config/nul", test_nul);
+    g_test_add_func("/config/long-names", test_long_names);
+    g_test_add_func("/config/many-names", test_many_names);
+    g_test_add_func("/config/many-errors", test_many_errors);
+    g_test_add_func("/config/many-modules", test_many_modules);
+    g_test_add_func("/config/many-claims", test_many_claims);
+    g_test_add_func("/config/large-file", test_large_file);
+    g_test_add_func("/config/specifiers", test_specifiers);
+    g_test_add_func("/config/long-host-name", test_long_host_name);
+    g_test_add_func("/config/files", test_files);
+    return g_test_run();
+}
