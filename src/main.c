@@ -110,6 +110,7 @@ static void settle_process(void)
 {
     static const struct rlimit none = { 0, 0 };
 
+    (void)signal(SIGPIPE, SIG_IGN); /* whoever reads stderr may go */
     (void)setrlimit(RLIMIT_CORE, &none);
     (void)prctl(PR_SET_DUMPABLE, 0);
     (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);

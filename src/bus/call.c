@@ -31,19 +31,19 @@ static void log_call(const Call *c)
                *result = problem_code_to_string(c->problem.code);
     char uid[16];
 
-    if (c->uid == (uid_t)-1 && c->problem.code == PROBLEM_NONE)
+    if (c->uid == (uid_t)-1) /* what everybody may, or not even who asks was found out */
         return;
     snprintf(uid, sizeof(uid), "%u", (unsigned)c->uid);
     log_fields(c->problem.code == PROBLEM_NONE ? LOG_INFO : LOG_NOTICE, MESSAGE_REQUEST,
-               (const LogField[]){ { "UID", c->uid == (uid_t)-1 ? "" : uid },
+               (const LogField[]){ { "UID", uid },
                                    { "METHOD", member },
                                    { "NAME", c->name },
                                    { "MODULE", c->module },
                                    { "SENDER", sd_bus_message_get_sender(c->message) },
                                    { "RESULT", *result ? result : "done" },
                                    {} },
-               "User %s asked for %s of %s: %s%s%s", c->uid == (uid_t)-1 ? "?" : uid, member,
-               strempty(c->name), *result ? result : "done", *result ? ". " : "", strempty(c->problem.text));
+               "User %s asked for %s of %s: %s%s%s", uid, member, strempty(c->name),
+               *result ? result : "done", *result ? ". " : "", strempty(c->problem.text));
 }
 
 static int call_new(Bus *b, sd_bus_message *m, const char *name, const char *module, Call **ret)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A private system bus with the service on it, behind the gate (gate.c)."""
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -161,13 +162,12 @@ class Service:
         self.wait()
 
     def wait(self):
-        try:
-            self.gate.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.gate.stdin.close()
-            self.gate.wait(PATIENCE)
-            raise RuntimeError("the service did not end by itself") from None
-        self.gate.stdin.close()
+        # the end of its output is seen at once; to wait with a time-out would mean to look now and then
+        ended = select.select([self.gate.stdout], [], [], PATIENCE)[0]
+        self.gate.stdin.close()  # if it still runs, it ends the service now
+        self.gate.wait(PATIENCE)
+        if not ended:
+            raise RuntimeError("the service did not end by itself")
         self.gate.stdout.close()
         # the bus learns of the end a moment later
         end = time.monotonic() + PATIENCE
