@@ -276,11 +276,14 @@ static void give_up_staged(Lifecycle *l)
 
     problem_set(&cancelled, PROBLEM_CANCELLED, "The service stops.");
     while ((a = STAILQ_FIRST(&l->staged))) {
+        Certificate *c = a->certificate;
+
         STAILQ_REMOVE_HEAD(&l->staged, entry);
-        a->certificate->busy = false;
+        c->busy = false;
         store_discard(l->store, a->change);
-        requests_answer(a->certificate, &a->requests, &cancelled);
+        requests_answer(c, &a->requests, &cancelled);
         attempt_free(a);
+        l->observer->settled(c, l->userdata);
     }
     requests_answer(l->root, &l->root_requests, &cancelled);
     problem_clear(&cancelled);

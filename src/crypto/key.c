@@ -203,7 +203,7 @@ int bio_to_text(BIO *bio, char **ret)
 
     if (size < 0)
         return -EIO;
-    *ret = strndup(data, (size_t)size);
+    *ret = size > 0 ? strndup(data, (size_t)size) : strdup("");
     return *ret ? 0 : -ENOMEM;
 }
 
