@@ -141,6 +141,7 @@ static int on_reload_signal(sd_event_source *s _unused_, const struct signalfd_s
 static int on_stop_signal(sd_event_source *s, const struct signalfd_siginfo *si _unused_,
                           void *userdata _unused_)
 {
+    log_info("Asked to stop.");
     (void)sd_notify(false, "STOPPING=1");
     return sd_event_exit(sd_event_source_get_event(s), 0);
 }
@@ -238,8 +239,11 @@ int main(int argc, char *argv[])
     }
     settle_process();
     r = start(&d, &args);
-    if (r >= 0)
+    if (r >= 0) {
         r = sd_event_loop(d.event);
+        if (r < 0)
+            (void)log_error_errno(r, "The event loop failed");
+    }
     stop(&d);
     strv_free(args.config);
     return r < 0 ? EXIT_FAILURE : r;

@@ -132,7 +132,9 @@ Bundle *bundle_make(const char *name, uint64_t root)
 {
     static Authority *authority;
     char *names[] = { (char *)(uintptr_t)name, NULL };
-    LeafTemplate t = { .names = names, .key_type = KEY_TYPE_ECDSA_P256, .lifetime = 90 * DAY, .now = now_seconds() };
+    LeafTemplate t = {
+        .names = names, .key_type = KEY_TYPE_ECDSA_P256, .lifetime = 90 * DAY, .now = now_seconds()
+    };
     Bundle *b = NULL;
 
     if (!authority)
@@ -144,8 +146,9 @@ Bundle *bundle_make(const char *name, uint64_t root)
 
 Chain *chain_make(char *const *names, int64_t not_before, int64_t not_after)
 {
-    ChainEntry e = { "CN=subject", "CN=issuer", "0A", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
-                     not_before, not_after };
+    ChainEntry e = { "CN=subject", "CN=issuer",
+                     "0A",         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+                     not_before,   not_after };
     Chain *c = chain_new(&e, 1, (const char *const *)names, strv_length(names), KEY_TYPE_ECDSA_P256, false);
 
     g_assert_nonnull(c);
@@ -239,7 +242,9 @@ static void sign_with(X509 *x, const CertificateSpec *spec, EVP_PKEY *key)
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     EVP_PKEY_CTX *key_context;
 
-    g_assert_cmpint(EVP_DigestSignInit(context, &key_context, EVP_PKEY_is_a(key, "ED25519") ? NULL : digest, NULL, key), ==, 1);
+    g_assert_cmpint(
+        EVP_DigestSignInit(context, &key_context, EVP_PKEY_is_a(key, "ED25519") ? NULL : digest, NULL, key),
+        ==, 1);
     if (spec->pss)
         g_assert_cmpint(EVP_PKEY_CTX_set_rsa_padding(key_context, RSA_PKCS1_PSS_PADDING), ==, 1);
     g_assert_cmpint(X509_sign_ctx(x, context), >, 0);
@@ -255,13 +260,15 @@ Issued issue(const CertificateSpec *spec, const Issued *issuer, EVP_PKEY *key)
 
     X509_set_version(x, X509_VERSION_3);
     ASN1_INTEGER_set(X509_get_serialNumber(x), serial++);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_UTF8, (const unsigned char *)spec->subject, -1, -1, 0);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_UTF8,
+                               (const unsigned char *)spec->subject, -1, -1, 0);
     X509_set_issuer_name(x, X509_get_subject_name(by));
     X509_time_adj_ex(X509_getm_notBefore(x), 0, (long)spec->not_before, NULL);
     X509_time_adj_ex(X509_getm_notAfter(x), 0, (long)(spec->not_after ? spec->not_after : 90 * DAY), NULL);
     g_assert_cmpint(X509_set_pubkey(x, i.key), ==, 1);
     X509V3_set_ctx(&context, by, x, NULL, NULL, 0);
-    add_extension(x, &context, NID_basic_constraints, spec->authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
+    add_extension(x, &context, NID_basic_constraints,
+                  spec->authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
     add_extension(x, &context, NID_subject_key_identifier, "hash");
     if (spec->names)
         add_extension(x, &context, NID_subject_alt_name, spec->names);

@@ -29,10 +29,10 @@
 void fixture_init(int *argc, char ***argv);
 
 /* Notes a failure and goes on, for tables. */
-#define note_failure(...)                                                                                   \
-    do {                                                                                                    \
-        g_test_message(__VA_ARGS__);                                                                        \
-        g_test_fail();                                                                                      \
+#define note_failure(...) \
+    do { \
+        g_test_message(__VA_ARGS__); \
+        g_test_fail(); \
     } while (0)
 
 /* Folders and files. */
@@ -73,14 +73,14 @@ bool pair_is_whole(const Folder *f, const char *path, RecordKind kind);
 
 /* Certificates of any kind, made by OpenSSL alone. */
 typedef struct CertificateSpec {
-    const char *subject;       /* common name */
-    const char *names;         /* of the extension: "DNS:a,IP:192.0.2.1"; NULL: none */
-    const char *usage;         /* extended key usage; NULL: none */
+    const char *subject; /* common name */
+    const char *names;   /* of the extension: "DNS:a,IP:192.0.2.1"; NULL: none */
+    const char *usage;   /* extended key usage; NULL: none */
     bool authority;
-    bool pss;                  /* signed by RSASSA-PSS */
-    const EVP_MD *digest;      /* NULL: SHA-256 */
-    int64_t not_before;        /* relative to now */
-    int64_t not_after;         /* relative to now; 0: in 90 days */
+    bool pss;             /* signed by RSASSA-PSS */
+    const EVP_MD *digest; /* NULL: SHA-256 */
+    int64_t not_before;   /* relative to now */
+    int64_t not_after;    /* relative to now; 0: in 90 days */
 } CertificateSpec;
 
 /* One that was made, with its key. */
@@ -128,7 +128,8 @@ void service_settle_to(Service *s, size_t n_certificates);
 Certificate *service_find(Service *s, const char *name);
 const char *service_fingerprint(Service *s, const char *name);
 /* Requests that are waited for; the problem's code. */
-ProblemCode service_register(Service *s, const char *module, const char *name, char *const *names, KeyType type);
+ProblemCode service_register(Service *s, const char *module, const char *name, char *const *names,
+                             KeyType type);
 ProblemCode service_unregister(Service *s, const char *module, const char *name);
 JobState service_reissue(Service *s, Certificate *c);
 ProblemCode service_upload(Service *s, const char *target, const char *pem, size_t *ret_served);

@@ -146,7 +146,8 @@ static void on_done(Certificate *c _unused_, const Problem *problem, void *userd
     w->code = problem->code;
 }
 
-static void on_upload_done(Certificate *const *served _unused_, size_t n, const Problem *problem, void *userdata)
+static void on_upload_done(Certificate *const *served _unused_, size_t n, const Problem *problem,
+                           void *userdata)
 {
     Waited *w = userdata;
 
@@ -175,12 +176,14 @@ static ProblemCode finish(Service *s, Waited *w, int r, Problem *problem)
     return w->code;
 }
 
-ProblemCode service_register(Service *s, const char *module, const char *name, char *const *names, KeyType type)
+ProblemCode service_register(Service *s, const char *module, const char *name, char *const *names,
+                             KeyType type)
 {
     Problem problem = {};
     Waited w = {};
 
-    return finish(s, &w, manager_register(s->manager, module, name, names, type, on_done, &w, &problem), &problem);
+    return finish(s, &w, manager_register(s->manager, module, name, names, type, on_done, &w, &problem),
+                  &problem);
 }
 
 ProblemCode service_unregister(Service *s, const char *module, const char *name)
@@ -211,7 +214,8 @@ ProblemCode service_upload(Service *s, const char *target, const char *pem, size
     Certificate *c = target ? service_find(s, target) : NULL;
     Problem problem = {};
     Waited w = {};
-    ProblemCode code = finish(s, &w, manager_upload(s->manager, c, pem, on_upload_done, &w, &problem), &problem);
+    ProblemCode code =
+        finish(s, &w, manager_upload(s->manager, c, pem, on_upload_done, &w, &problem), &problem);
 
     if (ret_served)
         *ret_served = w.n_served;
@@ -223,5 +227,6 @@ ProblemCode service_remove_upload(Service *s, const char *fingerprint)
     Problem problem = {};
     Waited w = {};
 
-    return finish(s, &w, manager_remove_upload(s->manager, fingerprint, on_upload_done, &w, &problem), &problem);
+    return finish(s, &w, manager_remove_upload(s->manager, fingerprint, on_upload_done, &w, &problem),
+                  &problem);
 }

@@ -17,7 +17,8 @@
 
 #define LONG_NAME "a-name-of-more-than-sixty-four-bytes.that-has-no-place-in-a-common-name.example.com"
 
-static const KeyType root_types[] = { KEY_TYPE_ECDSA_P256, KEY_TYPE_ECDSA_P384, KEY_TYPE_RSA_3072, KEY_TYPE_RSA_4096 };
+static const KeyType root_types[] = { KEY_TYPE_ECDSA_P256, KEY_TYPE_ECDSA_P384, KEY_TYPE_RSA_3072,
+                                      KEY_TYPE_RSA_4096 };
 static const KeyType leaf_types[] = { KEY_TYPE_ECDSA_P256, KEY_TYPE_ECDSA_P384, KEY_TYPE_RSA_2048,
                                       KEY_TYPE_RSA_3072,   KEY_TYPE_RSA_4096,   KEY_TYPE_ED25519 };
 
@@ -46,7 +47,10 @@ static Place place_new(KeyType type)
 {
     Place p = { .folder = folder_new(), .now = now_seconds() };
 
-    adopt(&p, &(RootTemplate){ .key_type = type, .lifetime = 10 * YEAR, .host = "host.example.com", .now = p.now }, NULL, 1);
+    adopt(
+        &p,
+        &(RootTemplate){ .key_type = type, .lifetime = 10 * YEAR, .host = "host.example.com", .now = p.now },
+        NULL, 1);
     folder_write(&p.folder, "root.pem", p.root->leaf);
     return p;
 }
@@ -172,9 +176,11 @@ static void assert_root(X509 *x, const Place *p)
 
 /* Programs that judge: OpenSSL, GnuTLS. */
 
-static int openssl_verify(const Place *p, const char *root, const char *untrusted, const char *name, char **ret_output)
+static int openssl_verify(const Place *p, const char *root, const char *untrusted, const char *name,
+                          char **ret_output)
 {
-    g_autofree char *ca = folder_path(&p->folder, root), *leaf = folder_path(&p->folder, "leaf.pem"), *other = NULL;
+    g_autofree char *ca = folder_path(&p->folder, root), *leaf = folder_path(&p->folder, "leaf.pem"),
+                    *other = NULL;
     GPtrArray *argv = g_ptr_array_new();
     int status;
 
@@ -203,7 +209,8 @@ static int openssl_verify(const Place *p, const char *root, const char *untruste
     return status;
 }
 
-static void assert_openssl_verifies(const Place *p, const char *root, const char *untrusted, const char *name)
+static void assert_openssl_verifies(const Place *p, const char *root, const char *untrusted,
+                                    const char *name)
 {
     g_autofree char *output = NULL;
 
@@ -216,9 +223,11 @@ static void assert_verifies(const Place *p, const char *root, const char *untrus
     assert_openssl_verifies(p, root, untrusted, name);
     if (!program_exists("certtool"))
         return;
-    g_autofree char *ca = folder_path(&p->folder, root), *chain = folder_path(&p->folder, "fullchain.pem"), *said = NULL;
-    char *argv[] = { S("certtool"), S("--verify"), S("--load-ca-certificate"), ca, S("--infile"), chain,
-                     NULL };
+    g_autofree char *ca = folder_path(&p->folder, root), *chain = folder_path(&p->folder, "fullchain.pem"),
+                    *said = NULL;
+    char *argv[] = {
+        S("certtool"), S("--verify"), S("--load-ca-certificate"), ca, S("--infile"), chain, NULL
+    };
 
     if (run_program(argv, &said) != 0 || !strstr(said, "Verified."))
         g_error("certtool --verify: %s", said);
@@ -234,7 +243,8 @@ static void write_leaf(const Place *p, const Bundle *b)
     folder_write(&p->folder, "key.pem", b->key);
 }
 
-/* The frames around EC keys are made by hand: OpenSSL must find nothing wrong with them, and write them the same. */
+/* The frames around EC keys are made by hand: OpenSSL must find nothing wrong with them, and write them
+ * the same. */
 static void assert_key_file(const Place *p, const Bundle *b)
 {
     g_autofree char *path = folder_path(&p->folder, "key.pem"), *output = NULL, *again = NULL;
@@ -274,13 +284,15 @@ static void assert_leaf(X509 *x, const Place *p, KeyType type, const char *commo
 {
     _cleanup_x509_ X509 *root = parse_certificate(p->root->leaf);
     g_autofree char *expected = digest_of_bits(x), *skid = hex_of(X509_get0_subject_key_id(x));
-    g_autofree char *akid = hex_of(X509_get0_authority_key_id(x)), *root_id = hex_of(X509_get0_subject_key_id(root));
+    g_autofree char *akid = hex_of(X509_get0_authority_key_id(x)),
+                    *root_id = hex_of(X509_get0_subject_key_id(root));
     bool rsa = type == KEY_TYPE_RSA_2048 || type == KEY_TYPE_RSA_3072 || type == KEY_TYPE_RSA_4096;
     char cn[256] = "";
 
     g_assert_cmpint(X509_get_version(x), ==, X509_VERSION_3);
     g_assert_cmpint(X509_check_ca(x), ==, 0);
-    g_assert_cmpuint(X509_get_key_usage(x), ==, rsa ? KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT : KU_DIGITAL_SIGNATURE);
+    g_assert_cmpuint(X509_get_key_usage(x), ==,
+                     rsa ? KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT : KU_DIGITAL_SIGNATURE);
     g_assert_cmpuint(X509_get_extended_key_usage(x), ==, XKU_SSL_SERVER);
     assert_extension(x, NID_basic_constraints, true);
     assert_extension(x, NID_key_usage, true);
@@ -312,7 +324,8 @@ static void assert_names(X509 *x, const Bundle *b, char *const *names)
         if (name_is_address(names[i]))
             g_assert_cmpint(X509_check_ip_asc(x, names[i], 0), ==, 1);
         else
-            g_assert_cmpint(X509_check_host(x, names[i], 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL), ==, 1);
+            g_assert_cmpint(X509_check_host(x, names[i], 0, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL), ==,
+                            1);
     }
 }
 
@@ -390,9 +403,10 @@ static void test_types(void)
 /* 64 bytes fit into a common name; one more does not. */
 static void test_long_name(void)
 {
-    g_autofree char *fits = g_strconcat("a", LONG_NAME + strlen(LONG_NAME) - 63, NULL);
+    g_autofree char *fits = g_strconcat("a", &LONG_NAME[strlen(LONG_NAME) - 63], NULL);
     g_autofree char *above = g_strconcat("b", fits, NULL);
-    char *one[] = { fits, NULL }, *two[] = { above, NULL }, *three[] = { S(LONG_NAME), S("short.example.com"), NULL };
+    char *one[] = { fits, NULL }, *two[] = { above, NULL },
+         *three[] = { S(LONG_NAME), S("short.example.com"), NULL };
     char *const *all[] = { one, two, three };
     _cleanup_place_ Place p = place_new(KEY_TYPE_ECDSA_P256);
 
@@ -517,7 +531,11 @@ static void test_subject(void)
 {
     g_autofree char *host = g_strnfill(64, 'h'), *organization = g_strnfill(64, 'o');
     int64_t now = now_seconds();
-    RootTemplate t = { .key_type = KEY_TYPE_ECDSA_P256, .lifetime = YEAR, .host = host, .organization = organization, .now = now };
+    RootTemplate t = { .key_type = KEY_TYPE_ECDSA_P256,
+                       .lifetime = YEAR,
+                       .host = host,
+                       .organization = organization,
+                       .now = now };
     _cleanup_bundle_ Bundle *b = NULL, *c = NULL;
 
     g_assert_cmpint(authority_make_root(&t, NULL, &b, NULL), ==, 0);
@@ -533,10 +551,25 @@ static void test_subject(void)
 
 static void test_constraint_check(void)
 {
-    static const char *const good[] = { "example.com", ".example.com", "!example.com", "10.0.0.0/8", "!10.0.0.0/8", "192.0.2.1",
-                                        "2001:db8::/32", "::1", "!::/0", "0.0.0.0/0", "b\303\274cher.example", "local" };
-    static const char *const bad[] = { "", "!", ".", "*.example.com", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0/8", "2001:db8::/129",
-                                       "example..com", "a_b.example", "!!example.com", "10.0.0.0/8/8", "/8", "example.com/8", "..example.com" };
+    static const char *const good[] = { "example.com", ".example.com", "!example.com",          "10.0.0.0/8",
+                                        "!10.0.0.0/8", "192.0.2.1",    "2001:db8::/32",         "::1",
+                                        "!::/0",       "0.0.0.0/0",    "b\303\274cher.example", "local" };
+    static const char *const bad[] = { "",
+                                       "!",
+                                       ".",
+                                       "*.example.com",
+                                       "10.0.0.0/33",
+                                       "10.0.0.0/",
+                                       "10.0.0.0/-1",
+                                       "10.0.0/8",
+                                       "2001:db8::/129",
+                                       "example..com",
+                                       "a_b.example",
+                                       "!!example.com",
+                                       "10.0.0.0/8/8",
+                                       "/8",
+                                       "example.com/8",
+                                       "..example.com" };
 
     for (size_t i = 0; i < ELEMENTSOF(good); i++)
         if (constraint_check(good[i]) < 0)
@@ -550,18 +583,34 @@ static const struct {
     const char *name;
     bool permitted;
 } constrained[] = {
-    { "example.com", true },           { "www.example.com", true },  { "*.example.com", true },    { "secret.example.com", false },
-    { "a.secret.example.com", false }, { "example.org", false },     { "notexample.com", false },  { "com", false },
-    { "10.0.0.0", true },              { "10.255.255.255", true },   { "10.1.2.3", true },         { "11.0.0.1", false },
-    { "10.66.0.1", false },            { "2001:db8::1", true },      { "2001:db9::1", false },     { "192.0.2.1", false },
+    { "example.com", true },
+    { "www.example.com", true },
+    { "*.example.com", true },
+    { "secret.example.com", false },
+    { "a.secret.example.com", false },
+    { "example.org", false },
+    { "notexample.com", false },
+    { "com", false },
+    { "10.0.0.0", true },
+    { "10.255.255.255", true },
+    { "10.1.2.3", true },
+    { "11.0.0.1", false },
+    { "10.66.0.1", false },
+    { "2001:db8::1", true },
+    { "2001:db9::1", false },
+    { "192.0.2.1", false },
 };
 
 static void test_constraints(void)
 {
-    static char *constraints[] = { S("example.com"), S("!secret.example.com"), S("10.0.0.0/8"),
-                                   S("!10.66.0.0/16"), S("2001:db8::/32"), NULL };
+    static char *constraints[] = { S("example.com"),   S("!secret.example.com"), S("10.0.0.0/8"),
+                                   S("!10.66.0.0/16"), S("2001:db8::/32"),       NULL };
     _cleanup_place_ Place p = place_new(KEY_TYPE_ECDSA_P256);
-    RootTemplate t = { .key_type = KEY_TYPE_ECDSA_P256, .lifetime = YEAR, .host = "h", .constraints = constraints, .now = p.now };
+    RootTemplate t = { .key_type = KEY_TYPE_ECDSA_P256,
+                       .lifetime = YEAR,
+                       .host = "h",
+                       .constraints = constraints,
+                       .now = p.now };
     X509 *root;
 
     adopt(&p, &t, NULL, 2);
@@ -589,7 +638,9 @@ static void test_constraints(void)
         g_autofree char *said = NULL;
 
         write_leaf(&p, b);
-        if (openssl_verify(&p, "root.pem", NULL, constrained[i].name[0] == '*' ? "x.example.com" : constrained[i].name, &said) != 0)
+        if (openssl_verify(&p, "root.pem", NULL,
+                           constrained[i].name[0] == '*' ? "x.example.com" : constrained[i].name,
+                           &said) != 0)
             note_failure("%s: %s", constrained[i].name, said);
     }
 }
@@ -603,7 +654,12 @@ static void test_constraints_of_any_name(void)
     LeafTemplate leaf = leaf_template(&p, names, KEY_TYPE_ECDSA_P256);
     Bundle *b = NULL;
 
-    adopt(&p, &(RootTemplate){ .key_type = KEY_TYPE_ECDSA_P256, .lifetime = YEAR, .host = "h", .constraints = constraints, .now = p.now },
+    adopt(&p,
+          &(RootTemplate){ .key_type = KEY_TYPE_ECDSA_P256,
+                           .lifetime = YEAR,
+                           .host = "h",
+                           .constraints = constraints,
+                           .now = p.now },
           NULL, 2);
     g_assert_cmpint(authority_issue(p.authority, &leaf, &b, NULL), ==, -ERANGE);
     g_assert_null(b);
@@ -623,8 +679,11 @@ static void check_bridging(const RootChange *changes, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         g_autofree char *file = g_strdup_printf("root%zu.pem", i);
-        RootTemplate t = { .key_type = changes[i].type, .lifetime = 10 * YEAR, .host = changes[i].host,
-                           .organization = changes[i].organization, .now = p.now };
+        RootTemplate t = { .key_type = changes[i].type,
+                           .lifetime = 10 * YEAR,
+                           .host = changes[i].host,
+                           .organization = changes[i].organization,
+                           .now = p.now };
         Authority *before = i > 0 ? authority_ref(p.authority) : NULL;
 
         adopt(&p, &t, before, i + 1);
@@ -638,8 +697,8 @@ static void check_bridging(const RootChange *changes, size_t n)
         for (size_t k = i > LIMIT_BRIDGES ? i - LIMIT_BRIDGES : 0; k <= i; k++) {
             g_autofree char *old = g_strdup_printf("root%zu.pem", k);
 
-            /* GnuTLS counts self-issued certificates against the path length, against RFC 5280 section 6.1.4 (l), and
-             * so does not follow bridges */
+            /* GnuTLS counts self-issued certificates against the path length, against RFC 5280 section
+             * 6.1.4 (l), and so does not follow bridges */
             if (k < i)
                 assert_openssl_verifies(&p, old, "issuers.pem", "www.example.com");
             else
@@ -652,9 +711,11 @@ static void check_bridging(const RootChange *changes, size_t n)
 
 static void test_bridging(void)
 {
-    static const RootChange changes[] = { { "h", NULL, KEY_TYPE_ECDSA_P256 }, { "h", NULL, KEY_TYPE_ECDSA_P256 },
-                                      { "h", NULL, KEY_TYPE_ECDSA_P256 }, { "h", NULL, KEY_TYPE_ECDSA_P256 },
-                                      { "h", NULL, KEY_TYPE_ECDSA_P256 } };
+    static const RootChange changes[] = { { "h", NULL, KEY_TYPE_ECDSA_P256 },
+                                          { "h", NULL, KEY_TYPE_ECDSA_P256 },
+                                          { "h", NULL, KEY_TYPE_ECDSA_P256 },
+                                          { "h", NULL, KEY_TYPE_ECDSA_P256 },
+                                          { "h", NULL, KEY_TYPE_ECDSA_P256 } };
 
     check_bridging(changes, ELEMENTSOF(changes));
 }
@@ -662,16 +723,20 @@ static void test_bridging(void)
 /* To another type of key, another host name. */
 static void test_bridging_differently(void)
 {
-    static const RootChange changes[] = { { "one", "Org", KEY_TYPE_ECDSA_P256 }, { "two", "Org", KEY_TYPE_ECDSA_P384 },
-                                      { "three", "Org", KEY_TYPE_RSA_3072 }, { "four", "Org", KEY_TYPE_ECDSA_P256 } };
+    static const RootChange changes[] = { { "one", "Org", KEY_TYPE_ECDSA_P256 },
+                                          { "two", "Org", KEY_TYPE_ECDSA_P384 },
+                                          { "three", "Org", KEY_TYPE_RSA_3072 },
+                                          { "four", "Org", KEY_TYPE_ECDSA_P256 } };
 
     check_bridging(changes, ELEMENTSOF(changes));
 }
 
 static void test_bridging_organization(void)
 {
-    static const RootChange changes[] = { { "h", NULL, KEY_TYPE_ECDSA_P256 }, { "h", "Org", KEY_TYPE_ECDSA_P256 },
-                                      { "h", "Other", KEY_TYPE_ECDSA_P256 }, { "h", NULL, KEY_TYPE_ECDSA_P256 } };
+    static const RootChange changes[] = { { "h", NULL, KEY_TYPE_ECDSA_P256 },
+                                          { "h", "Org", KEY_TYPE_ECDSA_P256 },
+                                          { "h", "Other", KEY_TYPE_ECDSA_P256 },
+                                          { "h", NULL, KEY_TYPE_ECDSA_P256 } };
 
     check_bridging(changes, ELEMENTSOF(changes));
 }
@@ -716,7 +781,8 @@ static void test_damaged(void)
                      { .leaf = S(""), .key = p.root->key, .issuers = S("") },
                      { .leaf = p.root->leaf, .key = S(""), .issuers = S("") },
                      { .leaf = p.root->leaf, .key = p.root->leaf, .issuers = S("") },
-                     { .leaf = S("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), .key = p.root->key,
+                     { .leaf = S("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+                       .key = p.root->key,
                        .issuers = S("") },
                      { .leaf = p.root->leaf, .key = p.root->key, .issuers = S("garbage") } };
 
@@ -763,7 +829,9 @@ static void test_by_turns(void)
     for (int i = 0; i < 20; i++) {
         const Place *one = i % 2 ? &p : &q;
         char *const *names = i % 3 ? short_names : more_names;
-        KeyType type = i % 5 == 0 ? KEY_TYPE_ED25519 : i % 5 == 1 ? KEY_TYPE_ECDSA_P384 : KEY_TYPE_ECDSA_P256;
+        KeyType type = i % 5 == 0   ? KEY_TYPE_ED25519
+                       : i % 5 == 1 ? KEY_TYPE_ECDSA_P384
+                                    : KEY_TYPE_ECDSA_P256;
         LeafTemplate t = leaf_template(one, names, type);
         _cleanup_bundle_ Bundle *b = NULL;
         _cleanup_x509_ X509 *x = NULL;
@@ -797,28 +865,48 @@ static int free_port(void)
 
 static GPid start_server(const Place *p, int port)
 {
-    g_autofree char *chain = folder_path(&p->folder, "fullchain.pem"), *key = folder_path(&p->folder, "key.pem");
+    g_autofree char *chain = folder_path(&p->folder, "fullchain.pem"),
+                    *key = folder_path(&p->folder, "key.pem");
     g_autofree char *where = g_strdup_printf("127.0.0.1:%d", port);
-    char *argv[] = { S("openssl"), S("s_server"), S("-accept"), where, S("-cert"), chain,
-                     S("-cert_chain"), chain, S("-key"), key, S("-www"), S("-quiet"), NULL };
+    char *argv[] = { S("openssl"), S("s_server"),    S("-accept"), where,     S("-cert"),
+                     chain,        S("-cert_chain"), chain,        S("-key"), key,
+                     S("-www"),    S("-quiet"),      NULL };
     g_autoptr(GError) error = NULL;
     GPid pid;
 
     g_spawn_async(NULL, argv, NULL,
-                  G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL,
-                  &pid, &error);
+                  G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL |
+                      G_SPAWN_STDERR_TO_DEV_NULL,
+                  NULL, NULL, &pid, &error);
     g_assert_no_error(error);
     return pid;
 }
 
 static int ask_with_curl(const Place *p, const char *root, int port, char **ret_output)
 {
-    g_autofree char *ca = folder_path(&p->folder, root), *url = g_strdup_printf("https://www.example.com:%d/", port);
+    g_autofree char *ca = folder_path(&p->folder, root),
+                    *url = g_strdup_printf("https://www.example.com:%d/", port);
     g_autofree char *resolve = g_strdup_printf("www.example.com:%d:127.0.0.1", port);
-    char *argv[] = { S("curl"), S("--silent"), S("--show-error"), S("--noproxy"), S("*"),
-                     S("--retry"), S("20"), S("--retry-delay"), S("1"), S("--retry-connrefused"),
-                     S("--max-time"), S("30"), S("--resolve"), resolve, S("--cacert"), ca, S("--output"),
-                     S("/dev/null"), url, NULL };
+    char *argv[] = { S("curl"),
+                     S("--silent"),
+                     S("--show-error"),
+                     S("--noproxy"),
+                     S("*"),
+                     S("--retry"),
+                     S("20"),
+                     S("--retry-delay"),
+                     S("1"),
+                     S("--retry-connrefused"),
+                     S("--max-time"),
+                     S("30"),
+                     S("--resolve"),
+                     resolve,
+                     S("--cacert"),
+                     ca,
+                     S("--output"),
+                     S("/dev/null"),
+                     url,
+                     NULL };
 
     return run_program(argv, ret_output);
 }

@@ -47,7 +47,9 @@ static void test_states(void)
 static void test_names(void)
 {
     Certificate *c = with_chain(SOURCE_LOCAL, NOW, NOW + DAY);
-    Claim claim = { .name = S("a.example"), .names = (char *[]){ S("b.example"), S("a.example"), NULL }, .key_type = _KEY_TYPE_INVALID };
+    Claim claim = { .name = S("a.example"),
+                    .names = (char *[]){ S("b.example"), S("a.example"), NULL },
+                    .key_type = _KEY_TYPE_INVALID };
     char *registered[] = { S("c.example"), S("b.example"), NULL };
     bool changed;
 
@@ -89,7 +91,10 @@ static void test_limit_names(void)
 
 static void test_wishes(void)
 {
-    Claim one = { .name = S("a.example"), .names = names, .key_type = KEY_TYPE_RSA_2048, .purposes = PURPOSE_CLIENT_AUTH };
+    Claim one = { .name = S("a.example"),
+                  .names = names,
+                  .key_type = KEY_TYPE_RSA_2048,
+                  .purposes = PURPOSE_CLIENT_AUTH };
     Claim two = { .name = S("a.example"), .key_type = KEY_TYPE_ED25519, .purposes = PURPOSE_IPSEC_IKE };
     Wish a = { .key_type = _KEY_TYPE_INVALID }, b = { .key_type = _KEY_TYPE_INVALID };
 

@@ -3,8 +3,8 @@
 
 #include "core/choose.h"
 
-/* Every combination of sources and reasons, against an oracle that is written down as DESIGN says it: the first usable
- * source in order of precedence; failing that, the first that is only about to expire. */
+/* Every combination of sources and reasons, against an oracle that is written down as DESIGN says it: the
+ * first usable source in order of precedence; failing that, the first that is only about to expire. */
 
 #define NOW 1800000000LL
 
@@ -73,7 +73,8 @@ static void test_every_combination(void)
     g_assert_cmpint(_SOURCE_MAX, ==, 3);
     g_assert_cmpint(_VERDICT_MAX, ==, 10);
     for (int i = 0; i < 1000; i++) {
-        Verdict v[] = { (Verdict)(i / 100), (Verdict)(i / 10 % 10), possible((Verdict)(i % 10), SOURCE_LOCAL) };
+        Verdict v[] = { (Verdict)(i / 100), (Verdict)(i / 10 % 10),
+                        possible((Verdict)(i % 10), SOURCE_LOCAL) };
         Candidate c[_SOURCE_MAX];
         Choice choice;
 
@@ -94,8 +95,9 @@ static void test_every_combination(void)
             done(c + s);
     }
     g_assert_cmpuint(n, ==, 1000);
-    /* counted by hand: 100 usable uploads; 900 others of which ACME is usable in 90; of the other 810 the local
-     * one is usable in 162; of the other 648, with no usable one, 72 have an expiring upload and 64 expiring ACME */
+    /* counted by hand: 100 usable uploads; 900 others of which ACME is usable in 90; of the other 810 the
+     * local one is usable in 162; of the other 648, with no usable one, 72 have an expiring upload and 64
+     * expiring ACME */
     g_assert_cmpuint(served[SOURCE_UPLOADED], ==, 100 + 72);
     g_assert_cmpuint(served[SOURCE_ACME], ==, 90 + 64);
     g_assert_cmpuint(served[SOURCE_LOCAL], ==, 162);
@@ -106,7 +108,9 @@ static void test_every_combination(void)
 static void test_precedence_of_reasons(void)
 {
     Chain *chain = chain_make(fewer, NOW - 90 * DAY, NOW - 1);
-    Candidate c = { .chain = chain, .broken = true, .key_mismatch = true, .revoked = true, .withdrawn = true };
+    Candidate c = {
+        .chain = chain, .broken = true, .key_mismatch = true, .revoked = true, .withdrawn = true
+    };
 
     g_assert_cmpint(candidate_judge(&c, SOURCE_ACME, asked, NOW), ==, VERDICT_BROKEN);
     c.broken = false;
@@ -133,14 +137,15 @@ static Verdict judge_at(int64_t life, Source source, int64_t at)
     return v;
 }
 
-/* max(1 hour, 1/50 of the lifetime) before the end an uploaded or ACME chain yields; both ends belong to the validity. */
+/* max(1 hour, 1/50 of the lifetime) before the end an uploaded or ACME chain yields; both ends belong to
+ * the validity. */
 static void test_margin(void)
 {
     static const struct {
         int64_t life, margin;
     } rows[] = {
-        { 6 * DAY, 10368 }, { 45 * DAY, 77760 }, { 90 * DAY, 155520 }, { 398 * DAY, 687744 }, { 50 * HOUR, HOUR },
-        { 10 * HOUR, HOUR }, { 50 * HOUR + 50, HOUR + 1 },
+        { 6 * DAY, 10368 },  { 45 * DAY, 77760 }, { 90 * DAY, 155520 },         { 398 * DAY, 687744 },
+        { 50 * HOUR, HOUR }, { 10 * HOUR, HOUR }, { 50 * HOUR + 50, HOUR + 1 },
     };
 
     for (size_t i = 0; i < ELEMENTSOF(rows); i++)
@@ -209,7 +214,8 @@ static bool same_choice(const Candidate c[static _SOURCE_MAX], int64_t a, int64_
     return x.source == y.source && memcmp(x.verdicts, y.verdicts, sizeof(x.verdicts)) == 0;
 }
 
-/* Against a walk second by second: nothing changes before the moment that it tells, and something does then. */
+/* Against a walk second by second: nothing changes before the moment that it tells, and something does
+ * then. */
 static void test_next_change(void)
 {
     g_autoptr(GRand) random = g_rand_new_with_seed(4711);
@@ -231,7 +237,8 @@ static void test_next_change(void)
             g_assert_cmpint(next, >, at);
             for (int64_t t = at + 1; t < MIN(next, end); t++)
                 g_assert_true(same_choice(c, at, t));
-            /* the margin of a chain that is shorter than it begins before the chain does, which changes nothing */
+            /* the margin of a chain that is shorter than it begins before the chain does, which changes
+             * nothing */
             if (next < end)
                 changes += !same_choice(c, next - 1, next);
             at = next;
@@ -301,7 +308,8 @@ static void test_explain(void)
 {
     for (int i = 0; i < 2000; i++) {
         bool acme = i >= 1000;
-        Choice choice = { .verdicts = { (Verdict)(i / 100 % 10), (Verdict)(i / 10 % 10), possible((Verdict)(i % 10), SOURCE_LOCAL) } };
+        Choice choice = { .verdicts = { (Verdict)(i / 100 % 10), (Verdict)(i / 10 % 10),
+                                        possible((Verdict)(i % 10), SOURCE_LOCAL) } };
         const char *text;
 
         choice.source = oracle(choice.verdicts);

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "config/files.h"
 #include "core/limits.h"
 #include "util/text.h"
 
@@ -114,7 +113,8 @@ static void test_settings(void)
     place_init(&p);
     write_and_load(&p, "etc/certwright.conf",
                    "[Local]\nKeyType=rsa-3072\nRootKeyType=rsa-4096\nLeafLifetime=1w 12h\nRootLifetime=20y\n"
-                   "Organization=B\303\274cher & S\303\266hne\nNameConstraints=example.com 10.0.0.0/8\nNameConstraints=!x.example.com\n"
+                   "Organization=B\303\274cher & S\303\266hne\nNameConstraints=example.com 10.0.0.0/8\n"
+                   "NameConstraints=!x.example.com\n"
                    "[Renewal]\nIdleExit=0\n");
     s = &p.config->settings;
     assert_complaints(&p, "");
@@ -126,7 +126,8 @@ static void test_settings(void)
     g_assert_cmpuint(strv_length(s->constraints), ==, 3);
     g_assert_cmpint(s->idle_exit, ==, 0);
     /* an empty value takes back what stands before it */
-    write_and_load(&p, "etc/certwright.conf.d/a.conf", "[Local]\nOrganization=\nNameConstraints=\nNameConstraints=example.org\n");
+    write_and_load(&p, "etc/certwright.conf.d/a.conf",
+                   "[Local]\nOrganization=\nNameConstraints=\nNameConstraints=example.org\n");
     g_assert_null(p.config->settings.organization);
     g_assert_cmpuint(strv_length(p.config->settings.constraints), ==, 1);
 }
@@ -134,15 +135,29 @@ static void test_settings(void)
 /* Each is refused with its file, line and key, and leaves the default. */
 static void test_settings_refused(void)
 {
-    static const char *const lines[] = { "KeyType=rsa-1024",     "KeyType=ecdsa-p521", "KeyType=",          "RootKeyType=ed25519", "RootKeyType=rsa-2048",
-                                         "LeafLifetime=0",       "LeafLifetime=59min", "LeafLifetime=10y",  "LeafLifetime=x",      "LeafLifetime=-1d",
-                                         "LeafLifetime=99999999999999999999d", "RootLifetime=1d", "RootLifetime=41y", "RootLifetime=", "NameConstraints=*.example.com",
-                                         "NameConstraints=10.0.0.0/33", "Organization=a\xff" };
+    static const char *const lines[] = { "KeyType=rsa-1024",
+                                         "KeyType=ecdsa-p521",
+                                         "KeyType=",
+                                         "RootKeyType=ed25519",
+                                         "RootKeyType=rsa-2048",
+                                         "LeafLifetime=0",
+                                         "LeafLifetime=59min",
+                                         "LeafLifetime=10y",
+                                         "LeafLifetime=x",
+                                         "LeafLifetime=-1d",
+                                         "LeafLifetime=99999999999999999999d",
+                                         "RootLifetime=1d",
+                                         "RootLifetime=41y",
+                                         "RootLifetime=",
+                                         "NameConstraints=*.example.com",
+                                         "NameConstraints=10.0.0.0/33",
+                                         "Organization=a\xff" };
 
     for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
         _cleanup_place_ Place p = {};
         g_autofree char *text = g_strdup_printf("\n[Local]\n\n%s\n", lines[i]);
-        g_autofree char *expected = g_strdup_printf("etc/certwright.conf:4:%.*s\n", (int)strcspn(lines[i], "="), lines[i]);
+        g_autofree char *expected =
+            g_strdup_printf("etc/certwright.conf:4:%.*s\n", (int)strcspn(lines[i], "="), lines[i]);
 
         place_init(&p);
         write_and_load(&p, "etc/certwright.conf", text);
@@ -161,12 +176,15 @@ static void test_span_limits(void)
     static const struct {
         const char *key;
         int64_t min, max;
-    } spans[] = { { "[Local]\nLeafLifetime", HOUR, 825 * DAY }, { "[Local]\nRootLifetime", 7 * DAY, 40 * YEAR }, { "[Renewal]\nIdleExit", 0, DAY } };
+    } spans[] = { { "[Local]\nLeafLifetime", HOUR, 825 * DAY },
+                  { "[Local]\nRootLifetime", 7 * DAY, 40 * YEAR },
+                  { "[Renewal]\nIdleExit", 0, DAY } };
 
     for (size_t i = 0; i < ELEMENTSOF(spans); i++)
         for (int above = -1; above <= 1; above++) {
             _cleanup_place_ Place p = {};
-            g_autofree char *text = g_strdup_printf("%s=%" G_GINT64_FORMAT "\n", spans[i].key, above < 0 ? spans[i].min : spans[i].max + above);
+            g_autofree char *text = g_strdup_printf("%s=%" G_GINT64_FORMAT "\n", spans[i].key,
+                                                    above < 0 ? spans[i].min : spans[i].max + above);
 
             place_init(&p);
             write_and_load(&p, "etc/certwright.conf", text);
@@ -179,10 +197,15 @@ static void test_unknown(void)
     _cleanup_place_ Place p = {};
 
     place_init(&p);
-    folder_write(&p.folder, "etc/certwright.conf", "[Local]\nKeytype=rsa-2048\n[Nothing]\nKey=value\nOther=value\n[Local]\nKeyType=rsa-2048\n");
-    write_and_load(&p, "etc/modules.d/m.conf", "[Modul]\nA=b\n[Certificate a.example]\nName=x\n[Module]\nX=y\nDescription=d\n[certificate b.example]\n");
+    folder_write(
+        &p.folder, "etc/certwright.conf",
+        "[Local]\nKeytype=rsa-2048\n[Nothing]\nKey=value\nOther=value\n[Local]\nKeyType=rsa-2048\n");
+    write_and_load(&p, "etc/modules.d/m.conf",
+                   "[Odule]\nA=b\n[Certificate a.example]\nName=x\n[Module]\nX=y\nDescription=d\n"
+                   "[certificate b.example]\n");
     assert_complaints(&p, "etc/certwright.conf:2:Keytype\netc/certwright.conf:3:\n"
-                          "etc/modules.d/m.conf:1:\netc/modules.d/m.conf:4:Name\netc/modules.d/m.conf:6:X\netc/modules.d/m.conf:8:\n");
+                          "etc/modules.d/m.conf:1:\netc/modules.d/m.conf:4:Name\netc/modules.d/m.conf:6:X\n"
+                          "etc/modules.d/m.conf:8:\n");
     g_assert_cmpint(p.config->settings.key_type, ==, KEY_TYPE_RSA_2048);
     g_assert_cmpuint(module(&p, "m")->n_claims, ==, 1);
     g_assert_cmpstr(module(&p, "m")->description, ==, "d");
@@ -195,8 +218,10 @@ static void test_module(void)
 
     place_init(&p);
     write_and_load(&p, "usr/modules.d/mail.conf",
-                   "[Module]\nDescription=Mail server\n[Certificate Mail.Example.com.]\nAlternativeNames=IMAP.example.com smtp.example.com imap.example.com\n"
-                   "AlternativeNames=192.0.2.1 B\303\274cher.example\nKeyType=rsa-2048\nExtendedKeyUsage=serverAuth clientAuth ipsecIKE\n"
+                   "[Module]\nDescription=Mail server\n[Certificate Mail.Example.com.]\n"
+                   "AlternativeNames=IMAP.example.com smtp.example.com imap.example.com\n"
+                   "AlternativeNames=192.0.2.1 B\303\274cher.example\nKeyType=rsa-2048\n"
+                   "ExtendedKeyUsage=serverAuth clientAuth ipsecIKE\n"
                    "[Certificate *.example.org]\n[Certificate 2001:DB8:0::1]\n");
     assert_complaints(&p, "");
     g_assert_cmpuint(p.config->n_modules, ==, 1);
@@ -213,21 +238,29 @@ static void test_module(void)
     g_assert_cmpint(claim(&p, "mail", "*.example.org")->key_type, ==, _KEY_TYPE_INVALID);
 }
 
-/* Later directories win per file name; drop-ins of all come on top, by name, each from the most important directory. */
+/* Later directories win per file name; drop-ins of all come on top, by name, each from the most important
+ * directory. */
 static void test_precedence(void)
 {
     _cleanup_place_ Place p = {};
     const Claim *c;
 
     place_init(&p);
-    folder_write(&p.folder, "usr/modules.d/m.conf", "[Module]\nDescription=usr\n[Certificate usr.example]\n");
+    folder_write(&p.folder, "usr/modules.d/m.conf",
+                 "[Module]\nDescription=usr\n[Certificate usr.example]\n");
     folder_write(&p.folder, "usr/modules.d/only.conf", "[Certificate only.example]\n");
-    folder_write(&p.folder, "etc/modules.d/m.conf", "[Module]\nDescription=etc\n[Certificate etc.example]\nKeyType=rsa-2048\n");
-    folder_write(&p.folder, "run/modules.d/m.conf", "[Module]\nDescription=run\n[Certificate run.example]\n");
-    folder_write(&p.folder, "usr/modules.d/m.conf.d/20.conf", "[Certificate etc.example]\nAlternativeNames=b.example\nKeyType=rsa-3072\n");
-    folder_write(&p.folder, "run/modules.d/m.conf.d/10.conf", "[Certificate etc.example]\nAlternativeNames=a.example\nKeyType=rsa-4096\n");
-    folder_write(&p.folder, "usr/modules.d/m.conf.d/30.conf", "[Certificate etc.example]\nAlternativeNames=never.example\n");
-    folder_write(&p.folder, "etc/modules.d/m.conf.d/30.conf", "[Certificate etc.example]\nAlternativeNames=c.example\n");
+    folder_write(&p.folder, "etc/modules.d/m.conf",
+                 "[Module]\nDescription=etc\n[Certificate etc.example]\nKeyType=rsa-2048\n");
+    folder_write(&p.folder, "run/modules.d/m.conf",
+                 "[Module]\nDescription=run\n[Certificate run.example]\n");
+    folder_write(&p.folder, "usr/modules.d/m.conf.d/20.conf",
+                 "[Certificate etc.example]\nAlternativeNames=b.example\nKeyType=rsa-3072\n");
+    folder_write(&p.folder, "run/modules.d/m.conf.d/10.conf",
+                 "[Certificate etc.example]\nAlternativeNames=a.example\nKeyType=rsa-4096\n");
+    folder_write(&p.folder, "usr/modules.d/m.conf.d/30.conf",
+                 "[Certificate etc.example]\nAlternativeNames=never.example\n");
+    folder_write(&p.folder, "etc/modules.d/m.conf.d/30.conf",
+                 "[Certificate etc.example]\nAlternativeNames=c.example\n");
     load(&p);
     assert_complaints(&p, "");
     g_assert_cmpuint(p.config->n_modules, ==, 2);
@@ -241,7 +274,8 @@ static void test_precedence(void)
     g_assert_cmpint(c->key_type, ==, KEY_TYPE_RSA_3072);
     g_assert_nonnull(claim(&p, "only", "only.example"));
     /* a drop-in takes back and begins anew */
-    write_and_load(&p, "etc/modules.d/m.conf.d/25.conf", "[Certificate etc.example]\nAlternativeNames=\nAlternativeNames=z.example\n");
+    write_and_load(&p, "etc/modules.d/m.conf.d/25.conf",
+                   "[Certificate etc.example]\nAlternativeNames=\nAlternativeNames=z.example\n");
     g_assert_cmpuint(strv_length(claim(&p, "m", "etc.example")->names), ==, 2);
 }
 
@@ -269,8 +303,13 @@ static void test_masks(void)
 /* Hidden files, other suffixes, names that are no module's. */
 static void test_file_names(void)
 {
-    static const char *const passed_over[] = { "etc/modules.d/.hidden.conf", "etc/modules.d/m.conf~", "etc/modules.d/m.conf.dpkg-old", "etc/modules.d/README",
-                                               "etc/modules.d/.conf", "etc/modules.d/sub/m.conf", "etc/other.conf" };
+    static const char *const passed_over[] = { "etc/modules.d/.hidden.conf",
+                                               "etc/modules.d/m.conf~",
+                                               "etc/modules.d/m.conf.dpkg-old",
+                                               "etc/modules.d/README",
+                                               "etc/modules.d/.conf",
+                                               "etc/modules.d/sub/m.conf",
+                                               "etc/other.conf" };
     _cleanup_place_ Place p = {};
 
     place_init(&p);
@@ -290,11 +329,15 @@ static void test_broken_file(void)
     _cleanup_place_ Place p = {};
 
     place_init(&p);
-    folder_write(&p.folder, "etc/modules.d/bad.conf", "garbage\n[Certificate ..]\n[Certificate\n[Certificate good.example]\nAlternativeNames=ok.example b@d 1.2.3\n"
-                                                      "KeyType=x\nExtendedKeyUsage=codeSigning\n[Certificate %x]\n");
+    folder_write(&p.folder, "etc/modules.d/bad.conf",
+                 "garbage\n[Certificate ..]\n[Certificate\n[Certificate good.example]\n"
+                 "AlternativeNames=ok.example b@d 1.2.3\n"
+                 "KeyType=x\nExtendedKeyUsage=codeSigning\n[Certificate %x]\n");
     write_and_load(&p, "etc/modules.d/other.conf", "[Certificate other.example]\n");
-    assert_complaints(&p, "etc/modules.d/bad.conf:1:\netc/modules.d/bad.conf:2:\netc/modules.d/bad.conf:3:\netc/modules.d/bad.conf:5:AlternativeNames\n"
-                          "etc/modules.d/bad.conf:5:AlternativeNames\netc/modules.d/bad.conf:6:KeyType\netc/modules.d/bad.conf:7:ExtendedKeyUsage\n"
+    assert_complaints(&p, "etc/modules.d/bad.conf:1:\netc/modules.d/bad.conf:2:\netc/modules.d/bad.conf:3:\n"
+                          "etc/modules.d/bad.conf:5:AlternativeNames\n"
+                          "etc/modules.d/bad.conf:5:AlternativeNames\netc/modules.d/bad.conf:6:KeyType\n"
+                          "etc/modules.d/bad.conf:7:ExtendedKeyUsage\n"
                           "etc/modules.d/bad.conf:8:\n");
     g_assert_nonnull(claim(&p, "other", "other.example"));
     g_assert_nonnull(claim(&p, "bad", "good.example"));
@@ -302,14 +345,17 @@ static void test_broken_file(void)
     g_assert_cmpuint(claim(&p, "bad", "good.example")->purposes, ==, 0);
 }
 
-/* What cannot be read at all leaves what was read before. Root reads everything, so the file becomes a folder. */
+/* What cannot be read at all leaves what was read before. Root reads everything, so the file becomes a
+ * folder. */
 static void test_unreadable(void)
 {
     _cleanup_place_ Place p = {};
 
     place_init(&p);
     folder_write(&p.folder, "etc/certwright.conf", "[Local]\nKeyType=rsa-2048\nOrganization=Org\n");
-    folder_write(&p.folder, "etc/modules.d/m.conf", "[Module]\nDescription=D\n[Certificate a.example]\nAlternativeNames=b.example\nKeyType=rsa-3072\n");
+    folder_write(
+        &p.folder, "etc/modules.d/m.conf",
+        "[Module]\nDescription=D\n[Certificate a.example]\nAlternativeNames=b.example\nKeyType=rsa-3072\n");
     folder_write(&p.folder, "etc/modules.d/n.conf", "[Certificate n.example]\n");
     load(&p);
     assert_complaints(&p, "");
@@ -339,7 +385,8 @@ static void test_nul(void)
     _cleanup_place_ Place p = {};
 
     place_init(&p);
-    folder_write_bytes(&p.folder, "etc/modules.d/m.conf", "[Certificate a.example]\n\0[Certificate b.example]\n", 49);
+    folder_write_bytes(&p.folder, "etc/modules.d/m.conf",
+                       "[Certificate a.example]\n\0[Certificate b.example]\n", 49);
     load(&p);
     g_assert_nonnull(strstr(p.complaints->str, "etc/modules.d/m.conf:"));
     g_assert_null(claim(&p, "m", "b.example"));
@@ -348,8 +395,10 @@ static void test_nul(void)
 /* 253 bytes as a section's name, and among the alternative names. */
 static void test_long_names(void)
 {
-    g_autofree char *label = g_strnfill(63, 'a'), *name = g_strdup_printf("%s.%s.%s.%.61s", label, label, label, label);
-    g_autofree char *text = g_strdup_printf("[Certificate %s]\n[Certificate b.example]\nAlternativeNames=c.example %s d.example\n", name, name);
+    g_autofree char *label = g_strnfill(63, 'a'),
+                    *name = g_strdup_printf("%s.%s.%s.%.61s", label, label, label, label);
+    g_autofree char *text = g_strdup_printf(
+        "[Certificate %s]\n[Certificate b.example]\nAlternativeNames=c.example %s d.example\n", name, name);
     _cleanup_place_ Place p = {};
 
     g_assert_cmpuint(strlen(name), ==, LIMIT_NAME);
@@ -369,7 +418,12 @@ static void test_many_names(void)
             _cleanup_place_ Place p = {};
 
             for (int i = 0; i < n; i++)
-                g_string_append_printf(text, "%sn%d.a-rather-long-name.example", i == 0 ? "" : how == 0 ? " " : how == 1 ? " \\\n   " : "\nAlternativeNames=", i);
+                g_string_append_printf(text, "%sn%d.a-rather-long-name.example",
+                                       i == 0     ? ""
+                                       : how == 0 ? " "
+                                       : how == 1 ? " \\\n   "
+                                                  : "\nAlternativeNames=",
+                                       i);
             g_string_append(text, "\nKeyType=rsa-2048\n");
             place_init(&p);
             write_and_load(&p, "etc/modules.d/m.conf", text->str);
@@ -401,7 +455,8 @@ static void test_many_modules(void)
 
     place_init(&p);
     for (int i = 0; i < LIMIT_MODULES; i++) {
-        g_autofree char *path = g_strdup_printf("etc/modules.d/m%04d.conf", i), *text = g_strdup_printf("[Certificate n%d.example]\n", i);
+        g_autofree char *path = g_strdup_printf("etc/modules.d/m%04d.conf", i),
+                        *text = g_strdup_printf("[Certificate n%d.example]\n", i);
 
         folder_write(&p.folder, path, text);
     }
@@ -454,7 +509,9 @@ static void test_specifiers(void)
     g_autofree char *host = g_ascii_strdown(g_get_host_name(), -1);
 
     place_init(&p);
-    write_and_load(&p, "etc/modules.d/m.conf", "[Certificate %H]\nAlternativeNames=www.%H\n[Certificate a.%%.example]\n[Certificate %]\n[Certificate %h]\n");
+    write_and_load(&p, "etc/modules.d/m.conf",
+                   "[Certificate %H]\nAlternativeNames=www.%H\n[Certificate a.%%.example]\n"
+                   "[Certificate %]\n[Certificate %h]\n");
     assert_complaints(&p, "etc/modules.d/m.conf:3:\netc/modules.d/m.conf:4:\netc/modules.d/m.conf:5:\n");
     g_assert_nonnull(claim(&p, "m", host));
     g_assert_cmpuint(strv_length(claim(&p, "m", host)->names), ==, 1);
@@ -464,7 +521,8 @@ static void test_specifiers(void)
 /* A host's name of HOST_NAME_MAX bytes, in a name space of its own: 0 good, 1 bad, 77 cannot be tried. */
 static int child_with_long_host_name(void)
 {
-    g_autofree char *host = g_strdup_printf("%.*s.%.*s", 32, "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh", 31, "oooooooooooooooooooooooooooooooooooooooo");
+    g_autofree char *host = g_strdup_printf("%.*s.%.*s", 32, "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh", 31,
+                                            "oooooooooooooooooooooooooooooooooooooooo");
     _cleanup_place_ Place p = {};
 
     if (unshare(CLONE_NEWUTS) < 0 || sethostname(host, strlen(host)) < 0)
@@ -487,30 +545,6 @@ static void test_long_host_name(void)
         g_test_skip("only root can give itself another host name");
     else
         g_assert_cmpint(WEXITSTATUS(status), ==, 0);
-}
-
-/* Which files, in which order. */
-static void test_files(void)
-{
-    _cleanup_place_ Place p = {};
-    _cleanup_strv_ char **files = NULL, **names = NULL, **none = NULL;
-
-    place_init(&p);
-    folder_write(&p.folder, "usr/a.conf", "");
-    folder_write(&p.folder, "run/a.conf", "");
-    folder_write(&p.folder, "usr/a.conf.d/2.conf", "");
-    folder_write(&p.folder, "etc/a.conf.d/1.conf", "");
-    folder_write(&p.folder, "usr/a.conf.d/1.conf", "");
-    g_assert_cmpint(config_files_of(p.directories, "a", &files), ==, 0);
-    g_assert_cmpuint(strv_length(files), ==, 3);
-    g_assert_true(g_str_has_suffix(files[0], "/run/a.conf"));
-    g_assert_true(g_str_has_suffix(files[1], "/etc/a.conf.d/1.conf"));
-    g_assert_true(g_str_has_suffix(files[2], "/usr/a.conf.d/2.conf"));
-    g_assert_cmpint(config_file_names(p.directories, "a.conf.d", &names), ==, 0);
-    g_assert_cmpuint(strv_length(names), ==, 2);
-    g_assert_cmpstr(names[0], ==, "1");
-    g_assert_cmpint(config_file_names(p.directories, "nothing", &none), ==, 0);
-    g_assert_null(none);
 }
 
 int main(int argc, char *argv[])
@@ -536,6 +570,5 @@ int main(int argc, char *argv[])
     g_test_add_func("/config/large-file", test_large_file);
     g_test_add_func("/config/specifiers", test_specifiers);
     g_test_add_func("/config/long-host-name", test_long_host_name);
-    g_test_add_func("/config/files", test_files);
     return g_test_run();
 }

@@ -71,7 +71,8 @@ static void test_pkcs7(void)
         PKCS7_free(p7);
         folder_write_bytes(&f, "chain.p7b", out, size);
         path = folder_path(&f, "chain.p7b");
-        char *argv[] = { S("openssl"), S("pkcs7"), S("-inform"), S("DER"), S("-in"), path, S("-print_certs"), NULL };
+        char *argv[] = { S("openssl"), S("pkcs7"), S("-inform"),      S("DER"),
+                         S("-in"),     path,       S("-print_certs"), NULL };
 
         g_assert_cmpint(run_program(argv, &listed), ==, 0);
         parts = g_strsplit(listed, "BEGIN CERTIFICATE", -1);
@@ -81,7 +82,8 @@ static void test_pkcs7(void)
 
 static void test_refused(void)
 {
-    static const char *const texts[] = { "", "x", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" };
+    static const char *const texts[] = { "", "x",
+                                         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" };
     g_autofree char *many = chain_pem(LIMIT_CHAIN + 1);
     size_t size;
 

@@ -76,7 +76,9 @@ static void test_round_trip(void)
 
         for (size_t i = 0; i < counts[k]; i++)
             g_ptr_array_add(records, sample((unsigned)i));
-        g_assert_cmpint(index_encode(&position, (const Record *const *)records->pdata, records->len, &data, &size), ==, 0);
+        g_assert_cmpint(
+            index_encode(&position, (const Record *const *)records->pdata, records->len, &data, &size), ==,
+            0);
         again = decode(data, size, 0);
         g_assert_cmpuint(again->len, ==, counts[k]);
         for (size_t i = 0; i < counts[k]; i++)
@@ -142,7 +144,8 @@ static void test_nonsense_with_checksum(void)
         JournalPosition p;
 
         for (int k = g_rand_int_range(random, 0, 4); k > 0; k--)
-            copy[g_rand_int_range(random, 16, (gint32)(n - DIGEST_SIZE))] = (uint8_t)g_rand_int_range(random, 0, 256);
+            copy[g_rand_int_range(random, 16, (gint32)(n - DIGEST_SIZE))] =
+                (uint8_t)g_rand_int_range(random, 0, 256);
         g_assert_cmpint(digest_sha256(copy, n - DIGEST_SIZE, copy + n - DIGEST_SIZE), ==, 0);
         (void)index_decode(copy, n, &p, on_record, l);
     }

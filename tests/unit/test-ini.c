@@ -16,7 +16,8 @@ static int on_entry(const IniEntry *e, void *userdata)
     return 0;
 }
 
-static void on_complaint(const char *file, unsigned line, const char *key _unused_, const char *text, void *userdata)
+static void on_complaint(const char *file, unsigned line, const char *key _unused_, const char *text,
+                         void *userdata)
 {
     g_assert_cmpstr(file, ==, "FILE");
     g_assert_cmpuint(strlen(text), >, 10);
@@ -121,7 +122,8 @@ static void test_long_word(void)
         for (size_t before = 0; before < 40; before += 13) {
             g_autofree char *word = g_strnfill(n, 'w'), *lead = g_strnfill(before, 'l');
             g_autofree char *text = g_strdup_printf("[A]\nK=%s %s tail\nL=x\n", lead, word);
-            g_autofree char *expected = g_strdup_printf("1[A]\n2 K=%s%s%s tail\n3 L=x\n", lead, before ? " " : "", word);
+            g_autofree char *expected =
+                g_strdup_printf("1[A]\n2 K=%s%s%s tail\n3 L=x\n", lead, before ? " " : "", word);
             g_autofree char *seen = parsed(text);
 
             if (!g_str_equal(seen, expected)) {
@@ -139,8 +141,10 @@ static void test_pieces(void)
     for (size_t i = 0; i < ELEMENTSOF(marks); i++)
         for (size_t at = 150; at < 230; at++) {
             g_autofree char *filler = g_strnfill(at, 'w');
-            g_autofree char *text = g_strdup_printf("[A]\nK=%.*s %s %s %s\n", 100, filler, filler + 100, marks[i], "tail");
-            g_autofree char *expected = g_strdup_printf("1[A]\n2 K=%.*s %s %s tail\n", 100, filler, filler + 100, marks[i]);
+            g_autofree char *text =
+                g_strdup_printf("[A]\nK=%.*s %s %s %s\n", 100, filler, filler + 100, marks[i], "tail");
+            g_autofree char *expected =
+                g_strdup_printf("1[A]\n2 K=%.*s %s %s tail\n", 100, filler, filler + 100, marks[i]);
             g_autofree char *seen = parsed(text);
 
             if (!g_str_equal(seen, expected)) {
@@ -156,7 +160,8 @@ static int refuse(const IniEntry *e _unused_, void *userdata)
     return -EXDEV;
 }
 
-static void no_complaint(const char *file _unused_, unsigned line _unused_, const char *key _unused_, const char *text _unused_, void *userdata _unused_)
+static void no_complaint(const char *file _unused_, unsigned line _unused_, const char *key _unused_,
+                         const char *text _unused_, void *userdata _unused_)
 {
 }
 

@@ -31,9 +31,17 @@ static Issued with_names(const char *subject, const void *const *names, const si
 /* A name with a NUL in it is nobody's; what is no name is left out, and the others count. */
 static void test_hostile_names(void)
 {
-    static const char *const names[] = { "www.example.com\0.evil.example", "good.example", "..", "a/b", "", "GOOD.example.", "*.*.example", "*.wild.example" };
+    static const char *const names[] = { "www.example.com\0.evil.example",
+                                         "good.example",
+                                         "..",
+                                         "a/b",
+                                         "",
+                                         "GOOD.example.",
+                                         "*.*.example",
+                                         "*.wild.example" };
     static const size_t sizes[] = { 29, 12, 2, 3, 0, 13, 11, 14 };
-    _cleanup_issued_ Issued i = with_names("www.example.com", (const void *const *)names, sizes, ELEMENTSOF(sizes));
+    _cleanup_issued_ Issued i =
+        with_names("www.example.com", (const void *const *)names, sizes, ELEMENTSOF(sizes));
     _cleanup_strv_ char **found = NULL;
 
     g_assert_cmpint(x509_names(i.certificate, &found), ==, 0);
@@ -49,7 +57,8 @@ static void test_common_name(void)
     static const size_t size = 2;
     _cleanup_issued_ Issued with = with_names("www.example.com", (const void *const *)useless, &size, 1);
     _cleanup_issued_ Issued without = issue(&(CertificateSpec){ .subject = "WWW.example.com" }, NULL, NULL);
-    _cleanup_issued_ Issued address = issue(&(CertificateSpec){ .subject = "www.example.com", .names = "IP:192.0.2.1" }, NULL, NULL);
+    _cleanup_issued_ Issued address =
+        issue(&(CertificateSpec){ .subject = "www.example.com", .names = "IP:192.0.2.1" }, NULL, NULL);
     _cleanup_strv_ char **a = NULL, **b = NULL, **c = NULL;
 
     g_assert_cmpint(x509_names(with.certificate, &a), ==, 0);
@@ -64,7 +73,8 @@ static void test_common_name(void)
 /* Subjects come out as UTF-8 that a bus takes, whatever stands in them. */
 static void test_subjects(void)
 {
-    static const char *const subjects[] = { "plain", "B\303\274cher", "a,b+c=\"d\"\\<>;", " leading", "#hash", "\001\002\177", "\360\237\230\200" };
+    static const char *const subjects[] = { "plain", "B\303\274cher", "a,b+c=\"d\"\\<>;", " leading",
+                                            "#hash", "\001\002\177",  "\360\237\230\200" };
 
     for (size_t k = 0; k < ELEMENTSOF(subjects); k++) {
         _cleanup_issued_ Issued i = issue(&(CertificateSpec){ .subject = subjects[k] }, NULL, NULL);
@@ -117,12 +127,17 @@ static void test_times(void)
     static const struct {
         const char *text;
         int64_t seconds;
-    } rows[] = { { "19700101000000Z", 0 }, { "20380119031408Z", 2147483648 }, { "99991231235959Z", 253402300799 }, { "19500101000000Z", -631152000 } };
+    } rows[] = { { "19700101000000Z", 0 },
+                 { "20380119031408Z", 2147483648 },
+                 { "99991231235959Z", 253402300799 },
+                 { "19500101000000Z", -631152000 } };
 
     for (size_t k = 0; k < ELEMENTSOF(rows); k++) {
         ASN1_TIME *t = ASN1_TIME_new();
 
-        g_assert_cmpint(ASN1_TIME_set_string_X509(t, rows[k].text) == 1 || ASN1_TIME_set_string(t, rows[k].text) == 1, ==, 1);
+        g_assert_cmpint(ASN1_TIME_set_string_X509(t, rows[k].text) == 1 ||
+                            ASN1_TIME_set_string(t, rows[k].text) == 1,
+                        ==, 1);
         g_assert_cmpint(asn1_time_to_seconds(t), ==, rows[k].seconds);
         ASN1_TIME_free(t);
     }

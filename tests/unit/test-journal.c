@@ -63,7 +63,8 @@ static void test_replay(void)
 /* A last line without its end was never there, and what is written next stands alone. */
 static void test_torn(void)
 {
-    static const char *const torn[] = { "{", LINE("z.example"), "\377\376", "{\"kind\":\"certificate\",\"name\":\"z.example\"}" };
+    static const char *const torn[] = { "{", LINE("z.example"), "\377\376",
+                                        "{\"kind\":\"certificate\",\"name\":\"z.example\"}" };
 
     for (size_t i = 0; i < ELEMENTSOF(torn); i++) {
         _cleanup_folder_ Folder f = folder_new();
@@ -75,7 +76,8 @@ static void test_torn(void)
         end = journal_end(j);
         journal_close(j);
         text = folder_read(&f, "journal");
-        longer = g_strdup_printf("%s%.*s", text, (int)strlen(torn[i]) - (torn[i][strlen(torn[i]) - 1] == '\n'), torn[i]);
+        longer = g_strdup_printf("%s%.*s", text,
+                                 (int)strlen(torn[i]) - (torn[i][strlen(torn[i]) - 1] == '\n'), torn[i]);
         folder_write(&f, "journal", longer);
         j = open_journal(&f);
         g_assert_cmpuint(journal_end(j).offset, ==, end.offset);
@@ -132,8 +134,13 @@ static void test_stale(void)
 
 static void test_damaged(void)
 {
-    static const char *const texts[] = { "", "x", "{\"journal\":\"", "{\"journal\":\"0123456789abcdef0123456789abcdeg\"}\n",
-                                         "{\"journal\":\"0123456789abcdef0123456789abcdef\"} \n" LINE("a.example"), "\n\n\n\n" };
+    static const char *const texts[] = { "",
+                                         "x",
+                                         "{\"journal\":\"",
+                                         "{\"journal\":\"0123456789abcdef0123456789abcdeg\"}\n",
+                                         "{\"journal\":\"0123456789abcdef0123456789abcdef\"} \n" LINE(
+                                             "a.example"),
+                                         "\n\n\n\n" };
 
     for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
         _cleanup_folder_ Folder f = folder_new();

@@ -121,7 +121,8 @@ static void test_register(void)
 
     service_init(&s);
     service_start(&s);
-    g_assert_cmpint(service_register(&s, "mail", "Mail.Example.com", names, KEY_TYPE_RSA_2048), ==, PROBLEM_NONE);
+    g_assert_cmpint(service_register(&s, "mail", "Mail.Example.com", names, KEY_TYPE_RSA_2048), ==,
+                    PROBLEM_NONE);
     assert_served(&s, "mail.example.com", SOURCE_LOCAL);
     c = service_find(&s, "mail.example.com");
     g_assert_cmpuint(certificate_chain(c)->n_names, ==, 3);
@@ -129,13 +130,16 @@ static void test_register(void)
     g_assert_cmpstr(certificate_chain(c)->names[2], ==, "2001:db8::1");
     before = fingerprint(&s, "mail.example.com");
     /* the same once more changes no chain */
-    g_assert_cmpint(service_register(&s, "mail", "mail.example.com", names, KEY_TYPE_RSA_2048), ==, PROBLEM_NONE);
+    g_assert_cmpint(service_register(&s, "mail", "mail.example.com", names, KEY_TYPE_RSA_2048), ==,
+                    PROBLEM_NONE);
     g_assert_cmpstr(service_fingerprint(&s, "mail.example.com"), ==, before);
     restart(&s);
     g_assert_cmpstr(service_fingerprint(&s, "mail.example.com"), ==, before);
     g_assert_cmpuint(service_find(&s, "mail.example.com")->record->n_registrations, ==, 1);
     /* a second module shares it, with the names of both */
-    g_assert_cmpint(service_register(&s, "web", "mail.example.com", (char *[]){ S("www.example.com"), NULL }, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
+    g_assert_cmpint(service_register(&s, "web", "mail.example.com", (char *[]){ S("www.example.com"), NULL },
+                                     _KEY_TYPE_INVALID),
+                    ==, PROBLEM_NONE);
     g_assert_cmpuint(certificate_chain(service_find(&s, "mail.example.com"))->n_names, ==, 4);
     g_assert_cmpint(service_unregister(&s, "mail", "mail.example.com"), ==, PROBLEM_NONE);
     g_assert_cmpuint(certificate_chain(service_find(&s, "mail.example.com"))->n_names, ==, 2);
@@ -156,19 +160,29 @@ static void test_register_refused(void)
     for (int i = 0; i < LIMIT_NAMES; i++)
         many[i] = g_strdup_printf("n%d.example", i);
     g_assert_cmpint(service_register(&s, "m", "../..", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_INVALID_NAME);
-    g_assert_cmpint(service_register(&s, "m", "a.example", (char *[]){ S("b..example"), NULL }, _KEY_TYPE_INVALID), ==, PROBLEM_INVALID_NAME);
-    g_assert_cmpint(service_register(&s, "../m", "a.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_INVALID_ARGUMENT);
-    g_assert_cmpint(service_register(&s, module, "a.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_INVALID_ARGUMENT);
-    g_assert_cmpint(service_register(&s, "m", "a.example", NULL, KEY_TYPE_ECDSA_P521), ==, PROBLEM_INVALID_ARGUMENT);
-    g_assert_cmpint(service_register(&s, "m", "a.example", many, _KEY_TYPE_INVALID), ==, PROBLEM_LIMITS_EXCEEDED);
+    g_assert_cmpint(
+        service_register(&s, "m", "a.example", (char *[]){ S("b..example"), NULL }, _KEY_TYPE_INVALID), ==,
+        PROBLEM_INVALID_NAME);
+    g_assert_cmpint(service_register(&s, "../m", "a.example", NULL, _KEY_TYPE_INVALID), ==,
+                    PROBLEM_INVALID_ARGUMENT);
+    g_assert_cmpint(service_register(&s, module, "a.example", NULL, _KEY_TYPE_INVALID), ==,
+                    PROBLEM_INVALID_ARGUMENT);
+    g_assert_cmpint(service_register(&s, "m", "a.example", NULL, KEY_TYPE_ECDSA_P521), ==,
+                    PROBLEM_INVALID_ARGUMENT);
+    g_assert_cmpint(service_register(&s, "m", "a.example", many, _KEY_TYPE_INVALID), ==,
+                    PROBLEM_LIMITS_EXCEEDED);
     g_assert_cmpuint(manager_n_certificates(s.manager), ==, 0);
     g_assert_false(folder_has(&s.state, "certificates/a.example"));
     /* LIMIT_NAMES with the primary one, and one more by another module */
     g_free(TAKE_PTR(many[LIMIT_NAMES - 1]));
     g_assert_cmpint(service_register(&s, "m", "a.example", many, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
     g_assert_cmpuint(certificate_chain(service_find(&s, "a.example"))->n_names, ==, LIMIT_NAMES);
-    g_assert_cmpint(service_register(&s, "n", "a.example", (char *[]){ S("one-more.example"), NULL }, _KEY_TYPE_INVALID), ==, PROBLEM_LIMITS_EXCEEDED);
-    g_assert_cmpint(service_register(&s, "n", "a.example", (char *[]){ S("n7.example"), NULL }, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
+    g_assert_cmpint(
+        service_register(&s, "n", "a.example", (char *[]){ S("one-more.example"), NULL }, _KEY_TYPE_INVALID),
+        ==, PROBLEM_LIMITS_EXCEEDED);
+    g_assert_cmpint(
+        service_register(&s, "n", "a.example", (char *[]){ S("n7.example"), NULL }, _KEY_TYPE_INVALID), ==,
+        PROBLEM_NONE);
     for (int i = 0; i < LIMIT_NAMES; i++)
         g_free(many[i]);
 }
@@ -218,7 +232,8 @@ static void test_one_job_at_a_time(void)
     g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"), &id, &problem), ==, 0);
     job = manager_find_job(s.manager, id);
     g_assert_nonnull(job);
-    g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"), &other, &problem), ==, -EBUSY);
+    g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"), &other, &problem), ==,
+                    -EBUSY);
     g_assert_cmpint(problem.code, ==, PROBLEM_BUSY);
     g_assert_cmpint(manager_cancel_job(s.manager, job, NULL), <, 0); /* it has begun */
     service_settle(&s);
@@ -250,7 +265,8 @@ static void test_root_reissue(void)
         assert_served(&s, names[i], SOURCE_LOCAL);
         g_assert_cmpuint(chain->n_entries, ==, 2);
         g_assert_cmpstr(chain->entries[0].issuer, ==, chain_leaf(certificate_chain(c))->subject);
-        g_assert_cmpuint(service_find(&s, names[i])->record->slots[SOURCE_LOCAL].root, ==, record_current(c->record));
+        g_assert_cmpuint(service_find(&s, names[i])->record->slots[SOURCE_LOCAL].root, ==,
+                         record_current(c->record));
     }
     restart(&s);
     g_assert_cmpuint(certificate_chain(service_find(&s, "www.example.com"))->n_entries, ==, 2);
@@ -261,7 +277,8 @@ static void test_root_reissue(void)
 
 static char *bundle_for(const char *name, const char *names, Issued *ret_leaf)
 {
-    Issued leaf = issue(&(CertificateSpec){ .subject = name, .names = names, .usage = "serverAuth" }, NULL, NULL);
+    Issued leaf =
+        issue(&(CertificateSpec){ .subject = name, .names = names, .usage = "serverAuth" }, NULL, NULL);
     _cleanup_free_ char *pem = pem_of(&leaf), *key = key_pem_of(&leaf);
     char *all = text_join(pem, key, NULL);
 
@@ -273,7 +290,9 @@ static void test_upload(void)
 {
     _cleanup_service_ Service s = {};
     _cleanup_issued_ Issued leaf = {};
-    g_autofree char *local = NULL, *pem = bundle_for("www.example.com", "DNS:www.example.com,DNS:example.com", &leaf), *uploaded = NULL;
+    g_autofree char *local = NULL,
+                    *pem = bundle_for("www.example.com", "DNS:www.example.com,DNS:example.com", &leaf),
+                    *uploaded = NULL;
     size_t served;
 
     start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n");
@@ -331,7 +350,9 @@ static void test_upload_outgrown(void)
     start_with(&s, MODULE_WWW);
     g_assert_cmpint(service_upload(&s, NULL, pem, NULL), ==, PROBLEM_NONE);
     assert_served(&s, "www.example.com", SOURCE_UPLOADED);
-    g_assert_cmpint(service_register(&s, "m", "www.example.com", (char *[]){ S("new.example.com"), NULL }, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
+    g_assert_cmpint(service_register(&s, "m", "www.example.com", (char *[]){ S("new.example.com"), NULL },
+                                     _KEY_TYPE_INVALID),
+                    ==, PROBLEM_NONE);
     assert_served(&s, "www.example.com", SOURCE_LOCAL);
     g_assert_cmpuint(certificate_chain(service_find(&s, "www.example.com"))->n_names, ==, 3);
     g_assert_cmpint(service_unregister(&s, "m", "www.example.com"), ==, PROBLEM_NONE);
@@ -382,11 +403,14 @@ static void test_reload(void)
     before = fingerprint(&s, "www.example.com");
     reload(&s);
     g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), ==, before);
-    write_module(&s, "mail", "[Certificate mail.example.com]\nKeyType=ecdsa-p384\nExtendedKeyUsage=clientAuth\n");
+    write_module(&s, "mail",
+                 "[Certificate mail.example.com]\nKeyType=ecdsa-p384\nExtendedKeyUsage=clientAuth\n");
     reload(&s);
     g_assert_cmpuint(manager_n_certificates(s.manager), ==, 2);
-    g_assert_cmpint(certificate_chain(service_find(&s, "mail.example.com"))->key_type, ==, KEY_TYPE_ECDSA_P384);
-    g_assert_cmpuint(service_find(&s, "mail.example.com")->record->slots[SOURCE_LOCAL].purposes, ==, PURPOSE_CLIENT_AUTH);
+    g_assert_cmpint(certificate_chain(service_find(&s, "mail.example.com"))->key_type, ==,
+                    KEY_TYPE_ECDSA_P384);
+    g_assert_cmpuint(service_find(&s, "mail.example.com")->record->slots[SOURCE_LOCAL].purposes, ==,
+                     PURPOSE_CLIENT_AUTH);
     g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), ==, before);
     /* another key type makes another chain */
     write_module(&s, "mail", "[Certificate mail.example.com]\nKeyType=ed25519\n");
@@ -409,7 +433,8 @@ static bool has_mail(void *userdata)
 {
     Service *s = userdata;
 
-    return manager_find(s->manager, "mail.example.com") && certificate_chain(manager_find(s->manager, "mail.example.com"));
+    return manager_find(s->manager, "mail.example.com") &&
+           certificate_chain(manager_find(s->manager, "mail.example.com"));
 }
 
 /* Without being told: the folder is watched. */
@@ -422,7 +447,8 @@ static void test_watched(void)
     loop_until(s.event, has_mail, &s);
 }
 
-/* Nobody wants it: the object goes, the files stay for 30 days, and serve again when it is wanted before that. */
+/* Nobody wants it: the object goes, the files stay for 30 days, and serve again when it is wanted before
+ * that. */
 static void test_abandoned(void)
 {
     _cleanup_service_ Service s = {};
@@ -502,9 +528,12 @@ static void test_constraints(void)
     service_settle(&s);
     assert_served(&s, "www.example.com", SOURCE_LOCAL);
     g_assert_null(service_fingerprint(&s, "www.example.org"));
-    g_assert_cmpint(service_find(&s, "www.example.org")->record->failure.problem.code, ==, PROBLEM_NAME_MISMATCH);
-    g_assert_cmpint(certificate_state(service_find(&s, "www.example.org"), now_seconds()), ==, CERTIFICATE_PENDING);
-    g_assert_cmpint(service_register(&s, "m", "a.example.org", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NAME_MISMATCH);
+    g_assert_cmpint(service_find(&s, "www.example.org")->record->failure.problem.code, ==,
+                    PROBLEM_NAME_MISMATCH);
+    g_assert_cmpint(certificate_state(service_find(&s, "www.example.org"), now_seconds()), ==,
+                    CERTIFICATE_PENDING);
+    g_assert_cmpint(service_register(&s, "m", "a.example.org", NULL, _KEY_TYPE_INVALID), ==,
+                    PROBLEM_NAME_MISMATCH);
 }
 
 static void test_settings(void)
@@ -514,7 +543,8 @@ static void test_settings(void)
 
     service_init(&s);
     folder_write(&s.config, "certwright.conf",
-                 "[Local]\nKeyType=ecdsa-p384\nRootKeyType=ecdsa-p384\nLeafLifetime=10d\nRootLifetime=2y\nOrganization=Org\n");
+                 "[Local]\nKeyType=ecdsa-p384\nRootKeyType=ecdsa-p384\nLeafLifetime=10d\n"
+                 "RootLifetime=2y\nOrganization=Org\n");
     write_module(&s, "web", MODULE_WWW);
     service_start(&s);
     service_settle(&s);
@@ -621,7 +651,8 @@ static void count_done(Certificate *c _unused_, const Problem *problem _unused_,
     ++*(unsigned *)userdata;
 }
 
-static void count_uploads(Certificate *const *served _unused_, size_t n _unused_, const Problem *problem _unused_, void *userdata)
+static void count_uploads(Certificate *const *served _unused_, size_t n _unused_,
+                          const Problem *problem _unused_, void *userdata)
 {
     ++*(unsigned *)userdata;
 }
@@ -645,8 +676,10 @@ static void test_stop_at_any_moment(void)
         }
         service_start(&s);
         for (int i = 0; i < 3; i++) {
-            n_asked += manager_register(s.manager, "m", "www.example.com", NULL, _KEY_TYPE_INVALID, count_done, &n_answered, NULL) >= 0;
-            n_asked += manager_register(s.manager, "m", "other.example.com", NULL, _KEY_TYPE_INVALID, count_done, &n_answered, NULL) >= 0;
+            n_asked += manager_register(s.manager, "m", "www.example.com", NULL, _KEY_TYPE_INVALID,
+                                        count_done, &n_answered, NULL) >= 0;
+            n_asked += manager_register(s.manager, "m", "other.example.com", NULL, _KEY_TYPE_INVALID,
+                                        count_done, &n_answered, NULL) >= 0;
         }
         n_asked += manager_upload(s.manager, NULL, pem, count_uploads, &n_answered, NULL) >= 0;
         n_asked += manager_upload(s.manager, NULL, pem, count_uploads, &n_answered, NULL) >= 0;
@@ -670,7 +703,8 @@ static void test_second_service(void)
     Manager *second = NULL;
 
     start_with(&s, MODULE_WWW);
-    g_assert_cmpint(manager_new(s.event, &(ManagerOptions){ s.state.path, s.directories }, &second, &problem), <, 0);
+    g_assert_cmpint(
+        manager_new(s.event, &(ManagerOptions){ s.state.path, s.directories }, &second, &problem), <, 0);
     g_assert_cmpint(problem.code, ==, PROBLEM_STORAGE_FAILED);
     g_assert_null(second);
 }

@@ -74,9 +74,12 @@ static const struct {
     { "CAF\303\211.fr", "xn--caf-dma.fr" },
     { "stra\303\237e.example", "xn--strae-oqa.example" },
     { "\340\244\255\340\244\276\340\244\260\340\244\244.example", "xn--h2brj9c.example" },
-    /* compatibility forms: full width letters, digits and dots, other dots, letters that are written alike */
-    { "\357\275\205\357\275\230\357\275\201\357\275\215\357\275\220\357\275\214\357\275\205.com", "example.com" },
-    { "\357\274\245\357\274\270\357\274\241\357\274\255\357\274\260\357\274\254\357\274\245.com", "example.com" },
+    /* compatibility forms: full width letters, digits and dots, other dots, letters that are written
+     * alike */
+    { "\357\275\205\357\275\230\357\275\201\357\275\215\357\275\220\357\275\214\357\275\205.com",
+      "example.com" },
+    { "\357\274\245\357\274\270\357\274\241\357\274\255\357\274\260\357\274\254\357\274\245.com",
+      "example.com" },
     { "example\357\274\216com", "example.com" },
     { "example\343\200\202com", "example.com" },
     { "example\357\275\241com", "example.com" },
@@ -301,7 +304,8 @@ static void test_invalid(void)
         g_assert_cmpint(problem.code, ==, PROBLEM_INVALID_NAME);
         g_assert_true(name == untouched);
         if (!strstr(problem.text, invalid[i].why))
-            note_failure("\"%s\": the reason is not \"%s\" but: %s", invalid[i].text, invalid[i].why, problem.text);
+            note_failure("\"%s\": the reason is not \"%s\" but: %s", invalid[i].text, invalid[i].why,
+                         problem.text);
         g_assert_true(is_printable(problem.text));
         g_assert_cmpint(name_canonicalize(invalid[i].text, &name, NULL), ==, -EINVAL);
     }
@@ -356,9 +360,26 @@ static void test_directory(void)
 
 static void test_foreign_directories(void)
 {
-    static const char *const foreign[] = { "", ".", "..", "lost+found", "EXAMPLE.com", "example.com.", "_example.com", "__.a",
-                                           "_.*", "*.example.com", ".removed-example.com", "a b", "_", "_.", "example.com.bak~",
-                                           "2001:DB8::1", "010.0.0.1", "xn--a", "b\303\274cher.example", "_._.example" };
+    static const char *const foreign[] = { "",
+                                           ".",
+                                           "..",
+                                           "lost+found",
+                                           "EXAMPLE.com",
+                                           "example.com.",
+                                           "_example.com",
+                                           "__.a",
+                                           "_.*",
+                                           "*.example.com",
+                                           ".removed-example.com",
+                                           "a b",
+                                           "_",
+                                           "_.",
+                                           "example.com.bak~",
+                                           "2001:DB8::1",
+                                           "010.0.0.1",
+                                           "xn--a",
+                                           "b\303\274cher.example",
+                                           "_._.example" };
 
     for (size_t i = 0; i < ELEMENTSOF(foreign); i++) {
         char *name;
@@ -374,7 +395,8 @@ static void test_foreign_directories(void)
     }
 }
 
-/* A directory and the directory of the name it stands for are the same, or two of them would be one certificate. */
+/* A directory and the directory of the name it stands for are the same, or two of them would be one
+ * certificate. */
 static void test_directory_injective(void)
 {
     _cleanup_free_ char *name = name_from_directory("*.example.com");
@@ -383,7 +405,8 @@ static void test_directory_injective(void)
         note_failure("the directory *.example.com is taken for that of %s", name);
 }
 
-/* Two names of different certificates never become one: the vectors' canonical forms differ just when they should. */
+/* Two names of different certificates never become one: the vectors' canonical forms differ just when
+ * they should. */
 static void test_injective(void)
 {
     for (size_t i = 0; i < ELEMENTSOF(valid); i++)
@@ -425,7 +448,8 @@ static void test_random_bytes(void)
 /* LIMIT_NAME, LIMIT_LABEL and LIMIT_NAME_INPUT: at the limit and one above. */
 static void test_limits(void)
 {
-    g_autofree char *long_input = g_strnfill(LIMIT_NAME_INPUT, 'a'), *longer = g_strnfill(LIMIT_NAME_INPUT + 1, 'a');
+    g_autofree char *long_input = g_strnfill(LIMIT_NAME_INPUT, 'a'),
+                    *longer = g_strnfill(LIMIT_NAME_INPUT + 1, 'a');
     g_autofree char *label = g_strnfill(LIMIT_LABEL, 'a'), *label_above = g_strnfill(LIMIT_LABEL + 1, 'a');
     _cleanup_free_ char *name = canonical(D253), *of_label = canonical(label), *wild = NULL;
     _cleanup_problem_ Problem at = {}, above = {};
@@ -434,7 +458,8 @@ static void test_limits(void)
     g_assert_cmpuint(strlen(name), ==, LIMIT_NAME);
     g_assert_cmpuint(strlen(of_label), ==, LIMIT_LABEL);
     g_assert_cmpint(name_canonicalize(label_above, &out, NULL), ==, -EINVAL);
-    wild = canonical("*." L63 "." L63 "." L63 "." "aaaaaaaaa" L10 L10 L10 L10 L10);
+    wild = canonical("*." L63 "." L63 "." L63 "."
+                     "aaaaaaaaa" L10 L10 L10 L10 L10);
     g_assert_cmpuint(strlen(wild), ==, LIMIT_NAME);
     g_assert_cmpint(name_canonicalize("*." L63 "." L63 "." L63 "." L60, &out, NULL), ==, -EINVAL);
     g_assert_cmpint(name_canonicalize(long_input, &out, &at), ==, -EINVAL);
@@ -456,8 +481,10 @@ static void test_limits(void)
 
 static void test_address(void)
 {
-    static const char *const addresses[] = { "192.0.2.1", "0.0.0.0", "::", "::1", "2001:db8::1", "::ffff:192.0.2.1" };
-    static const char *const names[] = { "example.com", "a", "*.example.com", "1.example", "xn--bcher-kva.example" };
+    static const char *const addresses[] = { "192.0.2.1", "0.0.0.0",     "::",
+                                             "::1",       "2001:db8::1", "::ffff:192.0.2.1" };
+    static const char *const names[] = { "example.com", "a", "*.example.com", "1.example",
+                                         "xn--bcher-kva.example" };
 
     for (size_t i = 0; i < ELEMENTSOF(addresses); i++) {
         g_assert_true(name_is_address(addresses[i]));
@@ -503,8 +530,10 @@ static void test_covers(void)
 static void test_module_name(void)
 {
     static const char *const good[] = { "webui", "a", "0", "Mail-Server_2.backup", "x.y" };
-    static const char *const bad[] = { "", ".", "..", ".hidden", "-a", "_a", "a/b", "a b", "a\n", "b\303\274", "a:b", "a@b" };
-    g_autofree char *at = g_strnfill(LIMIT_MODULE_NAME, 'm'), *above = g_strnfill(LIMIT_MODULE_NAME + 1, 'm');
+    static const char *const bad[] = { "",    ".",   "..",  ".hidden",   "-a",  "_a",
+                                       "a/b", "a b", "a\n", "b\303\274", "a:b", "a@b" };
+    g_autofree char *at = g_strnfill(LIMIT_MODULE_NAME, 'm'),
+                    *above = g_strnfill(LIMIT_MODULE_NAME + 1, 'm');
 
     for (size_t i = 0; i < ELEMENTSOF(good); i++)
         g_assert_true(module_name_is_valid(good[i]));

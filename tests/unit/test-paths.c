@@ -10,8 +10,10 @@ static void test_paths(void)
     static const struct {
         RecordKind kind;
         const char *name, *path;
-    } rows[] = { { RECORD_CERTIFICATE, "a.example", "certificates/a.example" }, { RECORD_CERTIFICATE, "*.a.example", "certificates/_.a.example" },
-                 { RECORD_CERTIFICATE, "::1", "certificates/::1" },             { RECORD_ROOT, "root", "./root" },
+    } rows[] = { { RECORD_CERTIFICATE, "a.example", "certificates/a.example" },
+                 { RECORD_CERTIFICATE, "*.a.example", "certificates/_.a.example" },
+                 { RECORD_CERTIFICATE, "::1", "certificates/::1" },
+                 { RECORD_ROOT, "root", "./root" },
                  { RECORD_UPLOAD, "00ff", "uploads/00ff" } };
     char number[24];
 
@@ -28,7 +30,8 @@ static void test_paths(void)
 static void test_digest(void)
 {
     Bundle b = { .leaf = S("leaf"), .issuers = S("issuers"), .key = S("key") };
-    static const char all[] = "leafissuers\0issuers\0leaf\0key\0leafissuerskey", root[] = "leaf\0key\0issuers";
+    static const char all[] = "leafissuers\0issuers\0leaf\0key\0leafissuerskey",
+                      root[] = "leaf\0key\0issuers";
     uint8_t expected[DIGEST_SIZE], got[DIGEST_SIZE];
 
     g_assert_cmpint(digest_sha256(all, sizeof(all), expected), ==, 0);

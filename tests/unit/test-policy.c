@@ -3,11 +3,13 @@
 
 #include "policy/policy.h"
 
-/* The table against the documented interface and the shipped actions. DBUS and POLKIT are folders of the source. */
+/* The table against the documented interface and the shipped actions. DBUS and POLKIT are folders of the
+ * source. */
 
 static GHashTable *members(void)
 {
-    g_autoptr(GRegex) interface = g_regex_new("<interface name=\"([^\"]+)\"", 0, 0, NULL), method = g_regex_new("<method name=\"([^\"]+)\"", 0, 0, NULL);
+    g_autoptr(GRegex) interface = g_regex_new("<interface name=\"([^\"]+)\"", 0, 0, NULL),
+                      method = g_regex_new("<method name=\"([^\"]+)\"", 0, 0, NULL);
     GHashTable *found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GDir) d = g_dir_open(DBUS, 0, NULL);
     const char *name;
@@ -50,7 +52,8 @@ static void test_every_member_has_a_row(void)
 
 static void test_every_row_has_a_member(void)
 {
-    g_autoptr(GHashTable) found = members(), seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GHashTable) found = members(),
+                          seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     const PolicyRow *rows;
     size_t n;
 

@@ -25,8 +25,9 @@ static void test_codes(void)
 
         g_assert_cmpint(problem_set(&p, c, "x"), <, 0);
         g_assert_cmpint(p.code, ==, c);
-        g_assert_cmpuint(strspn(problem_code_to_string(c), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"), ==,
-                         strlen(problem_code_to_string(c)));
+        g_assert_cmpuint(
+            strspn(problem_code_to_string(c), "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"), ==,
+            strlen(problem_code_to_string(c)));
         g_assert_cmpint(problem_code_from_string(problem_code_to_string(c)), ==, c);
         for (ProblemCode d = PROBLEM_NONE; d < c; d++)
             g_assert_cmpstr(problem_code_to_string(c), !=, problem_code_to_string(d));
@@ -39,8 +40,10 @@ static void test_errno(void)
     static const struct {
         int error;
         ProblemCode code;
-    } rows[] = { { ENOSPC, PROBLEM_STORAGE_FAILED }, { EDQUOT, PROBLEM_STORAGE_FAILED }, { EROFS, PROBLEM_STORAGE_FAILED }, { EACCES, PROBLEM_STORAGE_FAILED },
-                 { EIO, PROBLEM_STORAGE_FAILED },    { EMFILE, PROBLEM_STORAGE_FAILED }, { EISDIR, PROBLEM_STORAGE_FAILED }, { ECANCELED, PROBLEM_CANCELLED },
+    } rows[] = { { ENOSPC, PROBLEM_STORAGE_FAILED }, { EDQUOT, PROBLEM_STORAGE_FAILED },
+                 { EROFS, PROBLEM_STORAGE_FAILED },  { EACCES, PROBLEM_STORAGE_FAILED },
+                 { EIO, PROBLEM_STORAGE_FAILED },    { EMFILE, PROBLEM_STORAGE_FAILED },
+                 { EISDIR, PROBLEM_STORAGE_FAILED }, { ECANCELED, PROBLEM_CANCELLED },
                  { EPROTO, PROBLEM_INTERNAL } };
 
     for (size_t i = 0; i < ELEMENTSOF(rows); i++) {

@@ -12,15 +12,18 @@
 
 static Record *sample(void)
 {
-    char *names[] = { S("www.example.com"), S("192.0.2.1"), NULL }, *more[] = { S("imap.example.com"), NULL };
-    ChainEntry e[] = { { "CN=www.example.com", "CN=B\303\274 \"quoted\" \\, Inc.", "00FF", FINGERPRINT, -1, 4102444800 },
+    char *names[] = { S("www.example.com"), S("192.0.2.1"), NULL },
+         *more[] = { S("imap.example.com"), NULL };
+    ChainEntry e[] = { { "CN=www.example.com", "CN=B\303\274 \"quoted\" \\, Inc.", "00FF", FINGERPRINT, -1,
+                         4102444800 },
                        { "CN=issuer", "CN=root", "01", FINGERPRINT, 0, INT64_MAX } };
     Problem problem = { PROBLEM_WEAK_KEY, S("a\ttext / with \"everything\"\n") };
     Record *rec = record_new(RECORD_CERTIFICATE, "www.example.com");
     Chain *chain = chain_new(e, 2, (const char *const *)names, 2, KEY_TYPE_RSA_OTHER, true);
 
     for (Source s = 0; s < _SOURCE_MAX; s++) {
-        record_set_slot(rec, s, 5 + (uint64_t)s, chain, s == SOURCE_LOCAL ? 3 : 0, s == SOURCE_LOCAL ? 3 : 0);
+        record_set_slot(rec, s, 5 + (uint64_t)s, chain, s == SOURCE_LOCAL ? 3 : 0,
+                        s == SOURCE_LOCAL ? 3 : 0);
         memset(rec->slots[s].digest, 0xa0 + (int)s, sizeof(rec->slots[s].digest));
     }
     chain_unref(chain);
@@ -142,8 +145,23 @@ static void test_refused(void)
 
 static void test_not_json(void)
 {
-    static const char *const texts[] = { "", " ", "null", "7", "\"x\"", "[]", "{}", "{\"format\":1", "{} {}", "{\"a\":1,}", "{'a':1}",
-                                         "\303\050", "{\"a\":\"\377\"}", "[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]", "/* */ {}", "NaN", "{\"format\":1e0}" };
+    static const char *const texts[] = { "",
+                                         " ",
+                                         "null",
+                                         "7",
+                                         "\"x\"",
+                                         "[]",
+                                         "{}",
+                                         "{\"format\":1",
+                                         "{} {}",
+                                         "{\"a\":1,}",
+                                         "{'a':1}",
+                                         "\303\050",
+                                         "{\"a\":\"\377\"}",
+                                         "[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]",
+                                         "/* */ {}",
+                                         "NaN",
+                                         "{\"format\":1e0}" };
 
     for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
         Record *out = NULL;
@@ -182,7 +200,8 @@ static void test_limits(void)
         for (size_t i = 0; i < ELEMENTSOF(e); i++)
             e[i] = (ChainEntry){ "", "", "", FINGERPRINT, 0, 0 };
         for (int which = 0; which < 2; which++) {
-            Chain *c = chain_new(e, n_entries + (which ? extra : 0), names, n_names + (which ? 0 : extra), KEY_TYPE_ECDSA_P256, false);
+            Chain *c = chain_new(e, n_entries + (which ? extra : 0), names, n_names + (which ? 0 : extra),
+                                 KEY_TYPE_ECDSA_P256, false);
             _cleanup_free_ char *text = NULL;
 
             record_set_slot(rec, SOURCE_LOCAL, 1, c, 0, 0);
@@ -199,7 +218,9 @@ static void test_limits(void)
 /* The history carries on what was served, LIMIT_HISTORY of them, and survives nonsense. */
 static void test_history(void)
 {
-    static const char *const nonsense[] = { "", "x", "{}", "{\"history\":7}", "{\"history\":[7,null,[],{}]}", "{\"history\":{}}" };
+    static const char *const nonsense[] = {
+        "", "x", "{}", "{\"history\":7}", "{\"history\":[7,null,[],{}]}", "{\"history\":{}}"
+    };
     _cleanup_record_ Record *rec = sample();
     _cleanup_free_ char *former = json_of(rec, NULL, 0);
 

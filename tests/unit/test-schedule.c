@@ -8,7 +8,8 @@ static char *names[] = { S("a.example"), NULL };
 /* Lifetimes of every kind: a leaf at 2/3, a root at 4/5, an upload never. */
 static void test_shares(void)
 {
-    static const int64_t lives[] = { 6 * DAY, 45 * DAY, 64 * DAY, 90 * DAY, 398 * DAY, 10 * YEAR, 40 * YEAR, HOUR, 1, 0 };
+    static const int64_t lives[] = { 6 * DAY,   45 * DAY,  64 * DAY, 90 * DAY, 398 * DAY,
+                                     10 * YEAR, 40 * YEAR, HOUR,     1,        0 };
 
     for (size_t i = 0; i < ELEMENTSOF(lives); i++) {
         _cleanup_chain_ Chain *c = chain_make(names, 1000000, 1000000 + lives[i]);

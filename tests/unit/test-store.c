@@ -100,8 +100,10 @@ static Record *get(const Shelf *s, const char *name)
     return rec;
 }
 
-/* A change as the service makes it: a new local chain, served from then on. bundle NULL: the record changes alone. */
-static StoreChange *change_of(const Record *before, RecordKind kind, const char *name, Bundle *bundle, Source source)
+/* A change as the service makes it: a new local chain, served from then on. bundle NULL: the record
+ * changes alone. */
+static StoreChange *change_of(const Record *before, RecordKind kind, const char *name, Bundle *bundle,
+                              Source source)
 {
     Record *after = before ? record_copy(before) : record_new(kind, name);
     StoreChange *c = NULL;
@@ -166,8 +168,10 @@ static void write_index(Shelf *s)
 /* Records on disk, by link and by what was told, are the same and whole. */
 static void assert_whole(const Shelf *s, const Record *rec)
 {
-    g_autofree char *directory = object_path(rec->kind, rec->name), *link = g_strconcat(directory, "/current", NULL);
-    g_autofree char *target = folder_link(&s->folder, link), *number = g_strdup_printf("%" G_GUINT64_FORMAT, record_current(rec));
+    g_autofree char *directory = object_path(rec->kind, rec->name),
+                    *link = g_strconcat(directory, "/current", NULL);
+    g_autofree char *target = folder_link(&s->folder, link),
+                    *number = g_strdup_printf("%" G_GUINT64_FORMAT, record_current(rec));
     Bundle *b = NULL;
 
     g_assert_cmpstr(target, ==, number);
@@ -232,13 +236,15 @@ static void test_new(void)
 /* All files of a generation, for nobody else to read, each with its parts. */
 static void test_files(void)
 {
-    static const char *const files[] = { "fullchain.pem", "chain.pem", "certificate.pem", "privkey.pem", "combined.pem" };
+    static const char *const files[] = { "fullchain.pem", "chain.pem", "certificate.pem", "privkey.pem",
+                                         "combined.pem" };
     _cleanup_shelf_ Shelf s = shelf_new();
     Bundle *b = bundle_make("www.example.com", 1);
     g_autofree char *leaf = g_strdup(b->leaf), *key = g_strdup(b->key), *both = g_strconcat(leaf, key, NULL);
     const char *const texts[] = { leaf, "", leaf, key, both };
 
-    g_assert_cmpint(commit_one(&s, change_of(NULL, RECORD_CERTIFICATE, "www.example.com", b, SOURCE_LOCAL)), ==, 0);
+    g_assert_cmpint(commit_one(&s, change_of(NULL, RECORD_CERTIFICATE, "www.example.com", b, SOURCE_LOCAL)),
+                    ==, 0);
     for (size_t i = 0; i < ELEMENTSOF(files); i++) {
         g_autofree char *path = g_strconcat("certificates/www.example.com/1/", files[i], NULL);
         g_autofree char *text = folder_read(&s.folder, path);
@@ -255,7 +261,8 @@ static void test_files(void)
 
 static void test_round_trip(void)
 {
-    static const char *const names[] = { "www.example.com", "*.example.com", "192.0.2.1", "2001:db8::1", "a" };
+    static const char *const names[] = { "www.example.com", "*.example.com", "192.0.2.1", "2001:db8::1",
+                                         "a" };
     _cleanup_shelf_ Shelf s = shelf_new();
 
     for (size_t i = 0; i < ELEMENTSOF(names); i++)
@@ -272,13 +279,16 @@ static void test_round_trip(void)
 
 static void test_root_and_uploads(void)
 {
-    static const char *const fingerprint = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    static const char *const fingerprint =
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     _cleanup_shelf_ Shelf s = shelf_new();
     Bundle *root = NULL;
 
     authority_unref(authority_make(KEY_TYPE_ECDSA_P256, now_seconds(), &root));
     g_assert_cmpint(commit_one(&s, change_of(NULL, RECORD_ROOT, "root", root, SOURCE_LOCAL)), ==, 0);
-    g_assert_cmpint(commit_one(&s, change_of(NULL, RECORD_UPLOAD, fingerprint, bundle_make("up.example.com", 0), SOURCE_UPLOADED)), ==, 0);
+    g_assert_cmpint(commit_one(&s, change_of(NULL, RECORD_UPLOAD, fingerprint,
+                                             bundle_make("up.example.com", 0), SOURCE_UPLOADED)),
+                    ==, 0);
     put(&s, "www.example.com");
     g_assert_true(folder_has(&s.folder, "root/current/key.pem"));
     g_assert_true(folder_has(&s.folder, "root/current/cross.pem"));
@@ -429,7 +439,8 @@ static void test_removal(void)
     put(&s, "gone.example");
     put(&s, "stays.example");
     write_index(&s);
-    g_assert_cmpint(store_change_new(get(&s, "gone.example"), NULL, _SOURCE_INVALID, NULL, "removed", &c), ==, 0);
+    g_assert_cmpint(store_change_new(get(&s, "gone.example"), NULL, _SOURCE_INVALID, NULL, "removed", &c),
+                    ==, 0);
     g_assert_true(c->removes);
     g_assert_cmpint(commit_one(&s, c), ==, 0);
     g_assert_false(folder_has(&s.folder, "certificates/gone.example"));
@@ -473,7 +484,8 @@ static void test_index_and_tail(void)
     write_index(&s);
     put(&s, "b.example");
     put(&s, "d.example");
-    g_assert_cmpint(store_change_new(get(&s, "c.example"), NULL, _SOURCE_INVALID, NULL, "removed", &c), ==, 0);
+    g_assert_cmpint(store_change_new(get(&s, "c.example"), NULL, _SOURCE_INVALID, NULL, "removed", &c), ==,
+                    0);
     g_assert_cmpint(commit_one(&s, c), ==, 0);
     g_assert_true(store_index_is_stale(s.store));
     reopen_and_compare(&s);
@@ -557,12 +569,18 @@ static void test_journal_torn(void)
 static void test_journal_names(void)
 {
     static const char *const lines[] = {
-        "{\"kind\":\"certificate\",\"name\":\"../../outside\"}\n", "{\"kind\":\"certificate\",\"name\":\"../outside\"}\n",
-        "{\"kind\":\"upload\",\"name\":\"../outside\"}\n",         "{\"kind\":\"root\",\"name\":\"outside\"}\n",
-        "{\"kind\":\"root\",\"name\":\"../outside\"}\n",           "{\"kind\":\"certificate\",\"name\":\"/etc\"}\n",
-        "{\"kind\":\"certificate\",\"name\":\"\"}\n",              "{\"kind\":\"certificate\",\"name\":\".\"}\n",
-        "garbage\n",                                               "{\"kind\":\"nothing\",\"name\":\"a\"}\n",
-        "{}\n",                                                    "{\"kind\":\"certificate\",\"name\":7}\n",
+        "{\"kind\":\"certificate\",\"name\":\"../../outside\"}\n",
+        "{\"kind\":\"certificate\",\"name\":\"../outside\"}\n",
+        "{\"kind\":\"upload\",\"name\":\"../outside\"}\n",
+        "{\"kind\":\"root\",\"name\":\"outside\"}\n",
+        "{\"kind\":\"root\",\"name\":\"../outside\"}\n",
+        "{\"kind\":\"certificate\",\"name\":\"/etc\"}\n",
+        "{\"kind\":\"certificate\",\"name\":\"\"}\n",
+        "{\"kind\":\"certificate\",\"name\":\".\"}\n",
+        "garbage\n",
+        "{\"kind\":\"nothing\",\"name\":\"a\"}\n",
+        "{}\n",
+        "{\"kind\":\"certificate\",\"name\":7}\n",
     };
 
     for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
@@ -598,7 +616,8 @@ static void test_record_damaged(void)
     _cleanup_shelf_ Shelf s = shelf_new();
 
     for (size_t i = 0; i < ELEMENTSOF(damaged); i++) {
-        g_autofree char *name = g_strdup_printf("n%zu.example", i), *path = g_strdup_printf("certificates/%s/record.json", name);
+        g_autofree char *name = g_strdup_printf("n%zu.example", i),
+                        *path = g_strdup_printf("certificates/%s/record.json", name);
         g_autofree char *fingerprint = NULL;
 
         put(&s, name);
@@ -665,7 +684,8 @@ static void test_link(void)
 /* Files that are damaged are told as broken, and what is asked to serve them says so. */
 static void test_generation_damaged(void)
 {
-    static const char *const files[] = { "fullchain.pem", "chain.pem", "certificate.pem", "privkey.pem", "combined.pem" };
+    static const char *const files[] = { "fullchain.pem", "chain.pem", "certificate.pem", "privkey.pem",
+                                         "combined.pem" };
 
     for (size_t i = 0; i < ELEMENTSOF(files); i++) {
         _cleanup_shelf_ Shelf s = shelf_new();
@@ -710,9 +730,18 @@ static void test_orphans(void)
 static void test_foreign_files(void)
 {
     static const char *const foreign[] = {
-        "README",        "certificates/README",      "certificates/NOT-canonical/1/privkey.pem", "certificates/_underscore.example/x",
-        "uploads/notes", "uploads/0123abcd/1/x",     "certificates/a.example/notes.txt",         "certificates/a.example/backup/privkey.pem",
-        "root/notes",    "certificates/.hidden/1/x", "lost+found/1",                             "certificates/a.example/1/notes",
+        "README",
+        "certificates/README",
+        "certificates/NOT-canonical/1/privkey.pem",
+        "certificates/_underscore.example/x",
+        "uploads/notes",
+        "uploads/0123abcd/1/x",
+        "certificates/a.example/notes.txt",
+        "certificates/a.example/backup/privkey.pem",
+        "root/notes",
+        "certificates/.hidden/1/x",
+        "lost+found/1",
+        "certificates/a.example/1/notes",
         "certificates/*.example.com/1/privkey.pem",
     };
     _cleanup_shelf_ Shelf s = shelf_new();
@@ -862,7 +891,8 @@ static void test_no_space(void)
     int r = mount("certwright-test", f.path, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=0700");
 
     if (r < 0) {
-        g_test_skip(geteuid() > 0 ? "only root can mount a small tmpfs" : "a small tmpfs cannot be mounted here");
+        g_test_skip(geteuid() > 0 ? "only root can mount a small tmpfs"
+                                  : "a small tmpfs cannot be mounted here");
         return;
     }
     use_full_file_system(f.path);
@@ -870,7 +900,6 @@ static void test_no_space(void)
 }
 
 /* Damage of every kind, at random but always the same. */
-
 
 static void collect(GPtrArray *paths, const char *directory)
 {
@@ -926,14 +955,17 @@ static const char *const sample_names[] = { "a.example", "*.b.example", "192.0.2
 
 static void make_sample(const char *path)
 {
-    static const char *const fingerprint = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    static const char *const fingerprint =
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     Shelf s = { .folder = { .path = g_strdup(path), .fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) } };
     Bundle *root = NULL;
 
     shelf_open(&s);
     authority_unref(authority_make(KEY_TYPE_ECDSA_P256, now_seconds(), &root));
     g_assert_cmpint(commit_one(&s, change_of(NULL, RECORD_ROOT, "root", root, SOURCE_LOCAL)), ==, 0);
-    g_assert_cmpint(commit_one(&s, change_of(NULL, RECORD_UPLOAD, fingerprint, bundle_make("up.example.com", 0), SOURCE_UPLOADED)), ==, 0);
+    g_assert_cmpint(commit_one(&s, change_of(NULL, RECORD_UPLOAD, fingerprint,
+                                             bundle_make("up.example.com", 0), SOURCE_UPLOADED)),
+                    ==, 0);
     for (size_t i = 0; i < ELEMENTSOF(sample_names); i++)
         put(&s, sample_names[i]);
     put(&s, "a.example");
@@ -946,7 +978,10 @@ static void make_sample(const char *path)
 
 static void copy_sample(const char *from, const char *to)
 {
-    char *argv[] = { S("cp"), S("--archive"), S("--no-target-directory"), (char *)(uintptr_t)from, (char *)(uintptr_t)to, NULL };
+    char *argv[] = {
+        S("cp"), S("--archive"), S("--no-target-directory"), (char *)(uintptr_t)from, (char *)(uintptr_t)to,
+        NULL
+    };
 
     g_assert_cmpint(run_program(argv, NULL), ==, 0);
 }
@@ -957,7 +992,8 @@ static unsigned whole_pairs(const Folder *f, bool whole[static ELEMENTSOF(sample
     unsigned n = 0;
 
     for (size_t i = 0; i < ELEMENTSOF(sample_names); i++) {
-        g_autofree char *directory = object_path(RECORD_CERTIFICATE, sample_names[i]), *path = g_strconcat(directory, "/current", NULL);
+        g_autofree char *directory = object_path(RECORD_CERTIFICATE, sample_names[i]),
+                        *path = g_strconcat(directory, "/current", NULL);
 
         whole[i] = pair_is_whole(f, path, RECORD_CERTIFICATE);
         n += whole[i];
@@ -1002,7 +1038,8 @@ static void check_mutated(Shelf *s, const char *what)
     whole_pairs(&s->folder, after);
     for (size_t i = 0; i < ELEMENTSOF(before); i++)
         if (before[i] && !after[i])
-            note_failure("%s: the pair of %s is gone", what, i < ELEMENTSOF(sample_names) ? sample_names[i] : "root");
+            note_failure("%s: the pair of %s is gone", what,
+                         i < ELEMENTSOF(sample_names) ? sample_names[i] : "root");
     for (size_t i = 0; r >= 0 && i < ELEMENTSOF(sample_names); i++) {
         int k = issue_again(s, sample_names[i]);
 
@@ -1059,7 +1096,8 @@ static void test_long_journal(void)
     text = folder_read(&s.folder, "journal");
     journal = g_string_new(text);
     while (journal->len < LIMIT_JOURNAL)
-        g_string_append(journal, "{\"time\":1,\"event\":\"issued\",\"kind\":\"certificate\",\"name\":\"a.example\"}\n");
+        g_string_append(
+            journal, "{\"time\":1,\"event\":\"issued\",\"kind\":\"certificate\",\"name\":\"a.example\"}\n");
     folder_write(&s.folder, "journal", journal->str);
     reopen_and_compare(&s);
     g_assert_true(folder_has(&s.folder, "journal.1"));

@@ -53,7 +53,9 @@ static void test_hex(void)
 /* GLib's validator is the oracle. */
 static void test_utf8(void)
 {
-    static const unsigned char bytes[] = { 'a', 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff };
+    static const unsigned char bytes[] = { 'a',  0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf,
+                                           0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xec, 0xed,
+                                           0xee, 0xef, 0xf0, 0xf1, 0xf4, 0xf5, 0xff };
     char text[5] = {};
 
     for (size_t i = 0; i < ELEMENTSOF(bytes); i++)
@@ -70,7 +72,10 @@ static void test_utf8(void)
 
 static void test_uint64(void)
 {
-    static const char *const bad[] = { "", " 1", "1 ", "+1", "-1", "0x1", "1a", "18446744073709551616", "99999999999999999999999", "1.0", "\n" };
+    static const char *const bad[] = {
+        "",    " 1", "1 ", "+1", "-1", "0x1", "1a", "18446744073709551616", "99999999999999999999999",
+        "1.0", "\n"
+    };
     uint64_t value = 42;
 
     for (size_t i = 0; i < ELEMENTSOF(bad); i++)
@@ -85,7 +90,9 @@ static void test_uint64(void)
 
 static void test_boolean(void)
 {
-    static const char *const yes[] = { "yes", "true", "on", "1", "YES", "True" }, *const no[] = { "no", "false", "off", "0", "No" };
+    static const char *const yes[] = { "yes", "true", "on", "1", "YES", "True" }, *const no[] = {
+        "no", "false", "off", "0", "No"
+    };
     static const char *const bad[] = { "", "y", "2", " yes", "yes ", "enable" };
     bool value;
 
@@ -106,10 +113,22 @@ static void test_seconds(void)
     static const struct {
         const char *text;
         int64_t seconds;
-    } good[] = { { "0", 0 },          { "1", 1 },          { "90s", 90 },         { "2min", 120 },   { "3h", 10800 },          { "90d", 90 * DAY },
-                 { "2w", 14 * DAY },  { "10y", 10 * YEAR }, { "1d 12h", 36 * HOUR }, { "1d12h", 36 * HOUR }, { " 1h  30min ", 5400 }, { "1y 1y", 2 * YEAR },
+    } good[] = { { "0", 0 },
+                 { "1", 1 },
+                 { "90s", 90 },
+                 { "2min", 120 },
+                 { "3h", 10800 },
+                 { "90d", 90 * DAY },
+                 { "2w", 14 * DAY },
+                 { "10y", 10 * YEAR },
+                 { "1d 12h", 36 * HOUR },
+                 { "1d12h", 36 * HOUR },
+                 { " 1h  30min ", 5400 },
+                 { "1y 1y", 2 * YEAR },
                  { "2147483647", 2147483647 } };
-    static const char *const bad[] = { "", " ", "x", "d", "-1d", "+1d", "1m", "1D", "1.5h", "1d,1h", "2147483648", "99999999999999999999", "1 d x", "1hh" };
+    static const char *const bad[] = { "",      " ",  "x",    "d",     "-1d",        "+1d",
+                                       "1m",    "1D", "1.5h", "1d,1h", "2147483648", "99999999999999999999",
+                                       "1 d x", "1hh" };
     int64_t value = 42;
 
     for (size_t i = 0; i < ELEMENTSOF(good); i++) {

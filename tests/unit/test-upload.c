@@ -18,14 +18,18 @@ static struct {
     char *root_pem, *middle_pem, *lower_pem, *leaf_pem, *key_pem;
 } pki;
 
-static const CertificateSpec leaf_spec = { .subject = "www.example.com", .names = "DNS:www.example.com,DNS:example.com,IP:192.0.2.1",
+static const CertificateSpec leaf_spec = { .subject = "www.example.com",
+                                           .names = "DNS:www.example.com,DNS:example.com,IP:192.0.2.1",
                                            .usage = "serverAuth" };
 
 static void pki_make(void)
 {
-    pki.root = issue(&(CertificateSpec){ .subject = "Root", .authority = true, .not_after = 10 * YEAR }, NULL, NULL);
-    pki.middle = issue(&(CertificateSpec){ .subject = "Middle", .authority = true, .not_after = 5 * YEAR }, &pki.root, NULL);
-    pki.lower = issue(&(CertificateSpec){ .subject = "Lower", .authority = true, .not_after = 5 * YEAR }, &pki.middle, NULL);
+    pki.root = issue(&(CertificateSpec){ .subject = "Root", .authority = true, .not_after = 10 * YEAR },
+                     NULL, NULL);
+    pki.middle = issue(&(CertificateSpec){ .subject = "Middle", .authority = true, .not_after = 5 * YEAR },
+                       &pki.root, NULL);
+    pki.lower = issue(&(CertificateSpec){ .subject = "Lower", .authority = true, .not_after = 5 * YEAR },
+                      &pki.middle, NULL);
     pki.leaf = issue(&leaf_spec, &pki.lower, NULL);
     pki.root_pem = pem_of(&pki.root);
     pki.middle_pem = pem_of(&pki.middle);
@@ -131,8 +135,10 @@ static void test_without_root(void)
 
 static void test_text_between(void)
 {
-    g_autofree char *pem = text_join("Bag Attributes\n    friendlyName: x\nsubject=/CN=www\n", pki.leaf_pem, "\n\n  0 s:CN = Lower\n", pki.lower_pem,
-                                     "# comment \303\274\n-- \n", pki.middle_pem, "Key:\n", pki.key_pem, "trailing text without end", NULL);
+    g_autofree char *pem =
+        text_join("Bag Attributes\n    friendlyName: x\nsubject=/CN=www\n", pki.leaf_pem,
+                  "\n\n  0 s:CN = Lower\n", pki.lower_pem, "# comment \303\274\n-- \n", pki.middle_pem,
+                  "Key:\n", pki.key_pem, "trailing text without end", NULL);
 
     assert_taken(pem);
 }
@@ -153,7 +159,8 @@ static void test_line_ends(void)
 
 static void test_duplicates(void)
 {
-    g_autofree char *pem = text_join(pki.leaf_pem, pki.leaf_pem, pki.lower_pem, pki.root_pem, pki.middle_pem, pki.lower_pem, pki.root_pem, pki.key_pem, NULL);
+    g_autofree char *pem = text_join(pki.leaf_pem, pki.leaf_pem, pki.lower_pem, pki.root_pem, pki.middle_pem,
+                                     pki.lower_pem, pki.root_pem, pki.key_pem, NULL);
 
     assert_taken(pem);
 }
@@ -162,10 +169,12 @@ static void test_labels(void)
 {
     g_autofree char *traditional = traditional_key_pem_of(&pki.leaf);
     g_autofree char *sec1 = text_join(pki.leaf_pem, pki.lower_pem, pki.middle_pem, traditional, NULL);
-    g_autofree char *with_parameters = text_join("-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n", traditional,
-                                                 pki.leaf_pem, pki.lower_pem, pki.middle_pem, NULL);
+    g_autofree char *with_parameters =
+        text_join("-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n",
+                  traditional, pki.leaf_pem, pki.lower_pem, pki.middle_pem, NULL);
     g_auto(GStrv) split = g_strsplit(pki.leaf_pem, "CERTIFICATE", -1);
-    g_autofree char *old = g_strjoinv("X509 CERTIFICATE", split), *old_label = text_join(old, pki.lower_pem, pki.middle_pem, pki.key_pem, NULL);
+    g_autofree char *old = g_strjoinv("X509 CERTIFICATE", split),
+                    *old_label = text_join(old, pki.lower_pem, pki.middle_pem, pki.key_pem, NULL);
 
     g_assert_nonnull(strstr(traditional, "BEGIN EC PRIVATE KEY"));
     assert_taken(sec1);
@@ -185,7 +194,8 @@ static EVP_PKEY *rsa(unsigned bits)
 static char *bundle_of(const CertificateSpec *spec, EVP_PKEY *key, bool traditional)
 {
     _cleanup_issued_ Issued leaf = issue(spec, &pki.lower, key);
-    _cleanup_free_ char *pem = pem_of(&leaf), *key_pem = traditional ? traditional_key_pem_of(&leaf) : key_pem_of(&leaf);
+    _cleanup_free_ char *pem = pem_of(&leaf),
+                        *key_pem = traditional ? traditional_key_pem_of(&leaf) : key_pem_of(&leaf);
 
     return text_join(pem, pki.lower_pem, pki.middle_pem, key_pem, NULL);
 }
@@ -255,7 +265,10 @@ static void test_large_key(void)
     g_autofree char *base64 = NULL, *pem = NULL, *key = NULL;
     g_autoptr(GString) lines = g_string_new(NULL);
 
-    memcpy(der, "\x30\x82\x12\x58\x02\x01\x00\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00\x04\x82\x12\x42", 26);
+    memcpy(der,
+           "\x30\x82\x12\x58\x02\x01\x00\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"
+           "\x05\x00\x04\x82\x12\x42",
+           26);
     base64 = g_base64_encode(der, 4700);
     for (size_t i = 0; i < strlen(base64); i += 64)
         g_string_append_printf(lines, "%.64s\n", base64 + i);
@@ -267,7 +280,8 @@ static void test_large_key(void)
 static void test_weak_digest(void)
 {
     CertificateSpec spec = leaf_spec;
-    _cleanup_issued_ Issued rsa_root = issue(&(CertificateSpec){ .subject = "RSA root", .authority = true }, NULL, rsa(2048));
+    _cleanup_issued_ Issued rsa_root =
+        issue(&(CertificateSpec){ .subject = "RSA root", .authority = true }, NULL, rsa(2048));
     const EVP_MD *const digests[] = { EVP_sha1(), EVP_md5() };
 
     for (int pss = 0; pss < 2; pss++)
@@ -296,9 +310,13 @@ static char *encrypted(const EVP_CIPHER *cipher, bool traditional)
     char *text = NULL;
 
     if (traditional)
-        g_assert_cmpint(PEM_write_bio_PrivateKey_traditional(bio, pki.leaf.key, cipher, passphrase, 6, NULL, NULL), ==, 1);
+        g_assert_cmpint(
+            PEM_write_bio_PrivateKey_traditional(bio, pki.leaf.key, cipher, passphrase, 6, NULL, NULL), ==,
+            1);
     else
-        g_assert_cmpint(PEM_write_bio_PKCS8PrivateKey(bio, pki.leaf.key, cipher, (char *)passphrase, 6, NULL, NULL), ==, 1);
+        g_assert_cmpint(
+            PEM_write_bio_PKCS8PrivateKey(bio, pki.leaf.key, cipher, (char *)passphrase, 6, NULL, NULL), ==,
+            1);
     g_assert_cmpint(bio_to_text(bio, &text), ==, 0);
     BIO_free(bio);
     return text;
@@ -327,13 +345,20 @@ static void test_key_mismatch(void)
 
 static void test_nothing_in_it(void)
 {
-    g_autofree char *no_key = text_join(pki.leaf_pem, pki.lower_pem, NULL), *twice = text_join(pki.leaf_pem, pki.key_pem, pki.key_pem, NULL);
-    g_autofree char *damaged = text_join(pki.leaf_pem, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", pki.key_pem, NULL);
-    g_autofree char *no_base64 = text_join(pki.leaf_pem, "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n", pki.key_pem, NULL);
-    g_autofree char *other_end = text_join(pki.key_pem, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END X-----\n", NULL);
-    g_autofree char *cut = g_strndup(pki.leaf_pem, strlen(pki.leaf_pem) / 2), *cut_off = text_join(pki.key_pem, cut, NULL);
-    g_autofree char *bad_key = text_join(pki.leaf_pem, "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n", NULL);
-    g_autofree char *bad_sec1 = text_join(pki.leaf_pem, "-----BEGIN EC PRIVATE KEY-----\nMAA=\n-----END EC PRIVATE KEY-----\n", NULL);
+    g_autofree char *no_key = text_join(pki.leaf_pem, pki.lower_pem, NULL),
+                    *twice = text_join(pki.leaf_pem, pki.key_pem, pki.key_pem, NULL);
+    g_autofree char *damaged = text_join(
+        pki.leaf_pem, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", pki.key_pem, NULL);
+    g_autofree char *no_base64 = text_join(
+        pki.leaf_pem, "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n", pki.key_pem, NULL);
+    g_autofree char *other_end =
+        text_join(pki.key_pem, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END X-----\n", NULL);
+    g_autofree char *cut = g_strndup(pki.leaf_pem, strlen(pki.leaf_pem) / 2),
+                    *cut_off = text_join(pki.key_pem, cut, NULL);
+    g_autofree char *bad_key =
+        text_join(pki.leaf_pem, "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n", NULL);
+    g_autofree char *bad_sec1 = text_join(
+        pki.leaf_pem, "-----BEGIN EC PRIVATE KEY-----\nMAA=\n-----END EC PRIVATE KEY-----\n", NULL);
 
     assert_refused("", PROBLEM_INVALID_BUNDLE);
     assert_refused("hello", PROBLEM_INVALID_BUNDLE);
@@ -367,7 +392,8 @@ static void test_missing_in_the_middle(void)
     g_autofree char *pem = text_join(pki.leaf_pem, pki.middle_pem, pki.key_pem, NULL), *text = NULL;
     _cleanup_issued_ Issued stranger = issue(&(CertificateSpec){ .subject = "Stranger" }, &pki.middle, NULL);
     _cleanup_free_ char *stranger_pem = pem_of(&stranger);
-    g_autofree char *foreign = text_join(pki.leaf_pem, pki.lower_pem, pki.middle_pem, stranger_pem, pki.key_pem, NULL);
+    g_autofree char *foreign =
+        text_join(pki.leaf_pem, pki.lower_pem, pki.middle_pem, stranger_pem, pki.key_pem, NULL);
 
     g_assert_cmpint(parse(pem, NULL, &text), ==, PROBLEM_CHAIN_INCOMPLETE);
     g_assert_nonnull(strstr(text, "Middle"));
@@ -377,7 +403,8 @@ static void test_missing_in_the_middle(void)
 /* An issuer of the right name that did not sign. */
 static void test_issuer_of_the_same_name(void)
 {
-    _cleanup_issued_ Issued twin = issue(&(CertificateSpec){ .subject = "Lower", .authority = true }, &pki.middle, NULL);
+    _cleanup_issued_ Issued twin =
+        issue(&(CertificateSpec){ .subject = "Lower", .authority = true }, &pki.middle, NULL);
     _cleanup_free_ char *twin_pem = pem_of(&twin);
     g_autofree char *pem = text_join(pki.leaf_pem, twin_pem, pki.middle_pem, pki.key_pem, NULL);
 
@@ -393,18 +420,28 @@ static void assert_leaf_refused(const CertificateSpec *spec, ProblemCode code)
 
 static void test_leaf(void)
 {
-    assert_leaf_refused(&(CertificateSpec){ .subject = "www.example.com", .names = "DNS:www.example.com", .not_before = -2 * DAY, .not_after = -60 },
+    assert_leaf_refused(&(CertificateSpec){ .subject = "www.example.com",
+                                            .names = "DNS:www.example.com",
+                                            .not_before = -2 * DAY,
+                                            .not_after = -60 },
                         PROBLEM_EXPIRED);
-    assert_leaf_refused(&(CertificateSpec){ .subject = "CA", .names = "DNS:www.example.com", .authority = true }, PROBLEM_INVALID_BUNDLE);
-    assert_leaf_refused(&(CertificateSpec){ .subject = "www.example.com", .names = "DNS:www.example.com", .usage = "clientAuth" },
+    assert_leaf_refused(
+        &(CertificateSpec){ .subject = "CA", .names = "DNS:www.example.com", .authority = true },
+        PROBLEM_INVALID_BUNDLE);
+    assert_leaf_refused(&(CertificateSpec){ .subject = "www.example.com",
+                                            .names = "DNS:www.example.com",
+                                            .usage = "clientAuth" },
                         PROBLEM_INVALID_BUNDLE);
-    assert_leaf_refused(&(CertificateSpec){ .subject = "A Person", .names = "email:a@example.com" }, PROBLEM_NAME_MISMATCH);
+    assert_leaf_refused(&(CertificateSpec){ .subject = "A Person", .names = "email:a@example.com" },
+                        PROBLEM_NAME_MISMATCH);
     assert_leaf_refused(&(CertificateSpec){ .subject = "A Person" }, PROBLEM_NAME_MISMATCH);
 }
 
 static void test_expired_issuer(void)
 {
-    _cleanup_issued_ Issued old = issue(&(CertificateSpec){ .subject = "Old", .authority = true, .not_before = -2 * DAY, .not_after = -60 }, &pki.root, NULL);
+    _cleanup_issued_ Issued old = issue(
+        &(CertificateSpec){ .subject = "Old", .authority = true, .not_before = -2 * DAY, .not_after = -60 },
+        &pki.root, NULL);
     _cleanup_issued_ Issued leaf = issue(&leaf_spec, &old, NULL);
     _cleanup_free_ char *old_pem = pem_of(&old), *leaf_pem = pem_of(&leaf), *key = key_pem_of(&leaf);
     g_autofree char *pem = text_join(leaf_pem, old_pem, key, NULL);
@@ -414,7 +451,8 @@ static void test_expired_issuer(void)
 
 static void test_issuer_is_no_authority(void)
 {
-    _cleanup_issued_ Issued fake = issue(&(CertificateSpec){ .subject = "Fake" }, &pki.root, NULL), leaf = issue(&leaf_spec, &fake, NULL);
+    _cleanup_issued_ Issued fake = issue(&(CertificateSpec){ .subject = "Fake" }, &pki.root, NULL),
+                            leaf = issue(&leaf_spec, &fake, NULL);
     _cleanup_free_ char *fake_pem = pem_of(&fake), *leaf_pem = pem_of(&leaf), *key = key_pem_of(&leaf);
     g_autofree char *pem = text_join(leaf_pem, fake_pem, key, NULL);
 
@@ -486,7 +524,8 @@ static void test_limit_chain(void)
     }
     _cleanup_issued_ Issued leaf = issue(&leaf_spec, &above, NULL);
     _cleanup_free_ char *leaf_pem = pem_of(&leaf), *key = key_pem_of(&leaf);
-    g_autofree char *all = text_join(pem->str + strlen(pki.key_pem), leaf_pem, key, NULL), *more = text_join(all, pki.root_pem, NULL);
+    g_autofree char *all = text_join(pem->str + strlen(pki.key_pem), leaf_pem, key, NULL),
+                    *more = text_join(all, pki.root_pem, NULL);
 
     g_assert_cmpint(parse(all, &b, NULL), ==, PROBLEM_NONE);
     g_assert_cmpuint(b->chain->n_entries, ==, LIMIT_CHAIN);

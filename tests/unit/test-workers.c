@@ -117,7 +117,8 @@ static void test_turns(void)
     g_assert_cmpuint(turns, >=, N / 256);
 }
 
-/* Freed while some run and some wait: those that run come to their end, those that wait are not begun, all are told. */
+/* Freed while some run and some wait: those that run come to their end, those that wait are not begun,
+ * all are told. */
 static void test_free_while_running(void)
 {
     g_autofree Work *work = g_new0(Work, 100);

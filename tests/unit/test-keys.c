@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fixture.h"
+
+#include "config/keys.h"
+
+#include "core/limits.h"
+
+/* What one entry means; whole files are the matter of test-config.c. */
+
+static void count(const char *file _unused_, unsigned line _unused_, const char *key _unused_,
+                  const char *text _unused_, void *userdata)
+{
+    ++*(unsigned *)userdata;
+}
+
+static void test_claims_are_shared(void)
+{
+    unsigned n_complaints = 0;
+    Module m = {};
+    ParseContext context = { .module = &m, .complain = count, .userdata = &n_complaints };
+    const IniEntry entries[] = { { "f", "Certificate A.example", 1, NULL, NULL, 1 },
+                                 { "f", "Certificate A.example", 1, "AlternativeNames", "b.example", 2 },
+                                 { "f", "Certificate a.example.", 3, NULL, NULL, 3 },
+                                 { "f", "Certificate a.example.", 3, "AlternativeNames",
+                                   "c.example B.example", 4 },
+                                 { "f", "Certificate ..", 5, NULL, NULL, 5 },
+                                 { "f", "Certificate ..", 5, "AlternativeNames", "lost.example", 6 } };
+
+    context_begin_file(&context);
+    for (size_t i = 0; i < ELEMENTSOF(entries); i++)
+        g_assert_cmpint(on_module_entry(entries + i, &context), ==, 0);
+    context_done(&context);
+    g_assert_cmpuint(m.n_claims, ==, 1);
+    g_assert_cmpstr(m.claims[0].name, ==, "a.example");
+    g_assert_cmpstr(m.claims[0].names[0], ==, "b.example");
+    g_assert_cmpstr(m.claims[0].names[1], ==, "c.example");
+    g_assert_null(m.claims[0].names[2]);
+    g_assert_cmpuint(n_complaints, ==, 1);
+    for (size_t i = 0; i < 2; i++)
+        free(m.claims[0].names[i]);
+    free(m.claims[0].names);
+    free(m.claims[0].name);
+    free(m.claims);
+}
+
+/* Complaints are counted for each file anew. */
+static void test_complaints(void)
+{
+    unsigned n = 0;
+    ParseContext context = { .complain = count, .userdata = &n };
+
+    for (unsigned file = 1; file <= 3; file++) {
+        context_begin_file(&context);
+        for (int i = 0; i < LIMIT_CONFIG_ERRORS * 3; i++)
+            context_complain("f", 1, NULL, "text", &context);
+        g_assert_cmpuint(n, ==, file * (LIMIT_CONFIG_ERRORS + 1));
+    }
+    context_done(&context);
+}
+
+int main(int argc, char *argv[])
+{
+    fixture_init(&argc, &argv);
+    g_test_add_func("/keys/claims-are-shared", test_claims_are_shared);
+    g_test_add_func("/keys/complaints", test_complaints);
+    return g_test_run();
+}
