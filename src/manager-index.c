@@ -142,6 +142,8 @@ int manager_on_check_timer(sd_event_source *s _unused_, uint64_t usec _unused_, 
         HASH_FIND_STR(m->certificates, m->checked, c);
     else
         c = NULL;
+    if (!m->checked)
+        some[n++] = m->root;
     for (c = c ? c->hh.next : m->certificates; c && n < CHECKED_AT_ONCE; c = c->hh.next)
         some[n++] = c;
     free(m->checked);

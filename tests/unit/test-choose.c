@@ -3,7 +3,7 @@
 
 #include "core/choose.h"
 
-/* Every combination of sources and reasons, against an oracle that is written down as DESIGN says it: the
+/* Every combination of sources and reasons, against an oracle that is written down in words: the
  * first usable source in order of precedence; failing that, the first that is only about to expire. */
 
 #define NOW 1800000000LL
