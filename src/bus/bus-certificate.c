@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include "bus/bus-internal.h"
-#include "crypto/export.h"
 #include "util/text.h"
 
 char *certificate_path(const Certificate *c)
@@ -307,56 +306,13 @@ static int method_upload(sd_bus_message *m, void *userdata, sd_bus_error *error)
     return 1;
 }
 
-static int check_format(const char *text, bool pkcs7, sd_bus_error *error, ExportFormat *ret)
-{
-    ExportFormat format = export_format_from_string(text);
-
-    if (format < 0 || (format == EXPORT_PKCS7 && !pkcs7))
-        return sd_bus_error_setf(error, ERROR_PREFIX "InvalidArgument",
-                                 "The option \"format\" is one of %s, not \"%.16s\".",
-                                 pkcs7 ? "pem, der and pkcs7" : "pem and der", text);
-    *ret = format;
-    return 0;
-}
-
-static int answer_certificates(Call *call, const char *pem, ExportFormat format)
-{
-    _cleanup_free_ void *data = NULL;
-    size_t size;
-
-    if (export_certificates(pem, format, &data, &size) < 0) {
-        (void)problem_set(&call->problem, PROBLEM_INTERNAL, "The certificate could not be encoded.");
-        return 1;
-    }
-    return call_answer_bytes(call, data, size);
-}
-
 static int method_export_root(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-    const char *text = "pem";
-    const OptionRow rows[] = { { "format", 's', &text }, {} };
-    _cleanup_free_ char *pem = NULL;
-    _cleanup_call_ Call *call = NULL;
-    Certificate *c = userdata;
-    ExportFormat format;
-    int r;
-
-    r = read_options(m, rows, error);
-    if (r >= 0)
-        r = check_format(text, false, error, &format);
-    if (r >= 0)
-        r = call_begin(m, certificate_name(c), NULL, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
-    if (manager_read_root(call->bus->manager, c, &pem, &call->problem) < 0)
-        return 1;
-    return answer_certificates(call, pem, format);
+    return export_root(m, userdata, error);
 }
 
 static int method_export(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-    const char *text = "pem";
-    const OptionRow rows[] = { { "format", 's', &text }, {} };
     _cleanup_bundle_ Bundle *bundle = NULL;
     _cleanup_free_ char *pem = NULL;
     _cleanup_call_ Call *call = NULL;
@@ -364,18 +320,14 @@ static int method_export(sd_bus_message *m, void *userdata, sd_bus_error *error)
     ExportFormat format;
     int r;
 
-    r = read_options(m, rows, error);
-    if (r >= 0)
-        r = check_format(text, true, error, &format);
-    if (r >= 0)
-        r = call_begin(m, certificate_name(c), NULL, error, &call);
+    r = export_begin(m, certificate_name(c), true, error, &call, &format);
     if (r <= 0)
         return r < 0 ? r : 1;
     if (manager_read_chain(call->bus->manager, c, &bundle, &call->problem) < 0)
         return 1;
     if (asprintf(&pem, "%s%s", bundle->leaf, certificate_is_root(c) ? "" : bundle->issuers) < 0)
         return -ENOMEM;
-    return answer_certificates(call, pem, format);
+    return export_answer(call, pem, format);
 }
 
 #define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE

@@ -5,6 +5,7 @@
 #include <uthash.h>
 
 #include "bus/bus.h"
+#include "crypto/export.h"
 #include "policy/authorize.h"
 
 /* Shared by the files of this folder alone. */
@@ -30,8 +31,8 @@ struct Bus {
     sd_bus_slot *slots[16];
     size_t n_slots;
 
-    Change *changes; /* to be told of, by certificate */
-    JobChange *job_changes;       /* by job */
+    Change *changes;        /* to be told of, by certificate */
+    JobChange *job_changes; /* by job */
     bool counts_changed;
     char *root_job; /* path of the root's job, whose end is told when all changes are */
     const char *root_job_result;
@@ -96,6 +97,13 @@ int call_answer(Call *c, const char *types, ...);
 int call_answer_message(Call *c, sd_bus_message *reply);
 int call_answer_bytes(Call *c, const void *data, size_t size);
 int error_set_problem(sd_bus_error *error, const Problem *problem);
+
+/* ExportRoot and Export (bus-export.c): reads the option format and authorizes as call_begin() does; answers with
+ * certificates; and all of it for the root that a certificate's chain ends in. */
+int export_begin(sd_bus_message *m, const char *name, bool pkcs7, sd_bus_error *error, Call **ret,
+                 ExportFormat *ret_format);
+int export_answer(Call *call, const char *pem, ExportFormat format);
+int export_root(sd_bus_message *m, Certificate *c, sd_bus_error *error);
 
 /* Options, a{sv}. */
 typedef struct OptionRow {

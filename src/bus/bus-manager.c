@@ -4,7 +4,6 @@
 
 #include "bus/bus-internal.h"
 #include "core/name.h"
-#include "crypto/export.h"
 #include "util/text.h"
 
 #define ANY_NAME "*" /* the detail "name" of what is for no certificate in particular */
@@ -300,31 +299,11 @@ static int method_remove_upload(sd_bus_message *m, void *userdata _unused_, sd_b
     return 1;
 }
 
-static int method_export_root(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+static int method_export_root(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-    const char *text = "pem";
-    const OptionRow rows[] = { { "format", 's', &text }, {} };
-    _cleanup_free_ char *pem = NULL;
-    _cleanup_free_ void *data = NULL;
-    _cleanup_call_ Call *call = NULL;
-    ExportFormat format;
-    size_t size;
-    int r;
+    const Bus *b = userdata;
 
-    r = read_options(m, rows, error);
-    if (r < 0)
-        return r;
-    format = export_format_from_string(text);
-    if (format != EXPORT_PEM && format != EXPORT_DER)
-        return sd_bus_error_setf(error, ERROR_PREFIX "InvalidArgument",
-                                 "The option \"format\" is one of pem and der, not \"%.16s\".", text);
-    r = call_begin(m, "root", NULL, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
-    if (manager_read_root(call->bus->manager, manager_root(call->bus->manager), &pem, &call->problem) < 0)
-        return 1;
-    r = export_certificates(pem, format, &data, &size);
-    return r < 0 ? 1 : call_answer_bytes(call, data, size);
+    return export_root(m, manager_root(b->manager), error);
 }
 
 typedef struct ReissueAll {
