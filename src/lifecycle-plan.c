@@ -10,9 +10,9 @@ static bool has_request(const struct RequestQueue *requests, RequestKind kind)
 {
     Request *q;
 
-    STAILQ_FOREACH(q, requests, entry)
-    if (q->kind == kind)
-        return true;
+    STAILQ_FOREACH (q, requests, entry)
+        if (q->kind == kind)
+            return true;
     return false;
 }
 
@@ -22,14 +22,14 @@ static int plan_registrations(Attempt *a)
     Request *q;
     int dirty = 0, r;
 
-    STAILQ_FOREACH(q, &a->requests, entry)
-    if (q->kind == REQUEST_REGISTER) {
-        r = record_register(a->after, q->module, q->names, q->key_type);
-        if (r < 0)
-            return r;
-        dirty = 1;
-    } else if (q->kind == REQUEST_UNREGISTER)
-        dirty |= record_unregister(a->after, q->module);
+    STAILQ_FOREACH (q, &a->requests, entry)
+        if (q->kind == REQUEST_REGISTER) {
+            r = record_register(a->after, q->module, q->names, q->key_type);
+            if (r < 0)
+                return r;
+            dirty = 1;
+        } else if (q->kind == REQUEST_UNREGISTER)
+            dirty |= record_unregister(a->after, q->module);
     return dirty;
 }
 

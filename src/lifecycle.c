@@ -163,12 +163,12 @@ bool lifecycle_cancel(Lifecycle *l _unused_, Certificate *c, RequestDone done, v
 {
     Request *q;
 
-    STAILQ_FOREACH(q, &c->requests, entry)
-    if (q->done == done && q->userdata == userdata) {
-        STAILQ_REMOVE(&c->requests, q, Request, entry);
-        request_free(q);
-        return true;
-    }
+    STAILQ_FOREACH (q, &c->requests, entry)
+        if (q->done == done && q->userdata == userdata) {
+            STAILQ_REMOVE(&c->requests, q, Request, entry);
+            request_free(q);
+            return true;
+        }
     return false;
 }
 

@@ -79,14 +79,11 @@ static uint64_t highest_generation(int fd)
 static int salvage(int fd, RecordKind kind, const char *name, Record **ret)
 {
     _cleanup_record_ Record *rec = record_new(kind, name);
-    _cleanup_free_ char *current = NULL, *leaf = NULL, *issuers = NULL;
-    _cleanup_erase_ char *key = NULL;
-    _cleanup_bundle_ Bundle *b = NULL;
-    _cleanup_close_ int generation_fd = -EBADF;
+    _cleanup_bundle_ Bundle *found = NULL, *b = NULL;
+    _cleanup_free_ char *current = NULL;
     Source source = kind == RECORD_ROOT     ? SOURCE_LOCAL
                     : kind == RECORD_UPLOAD ? SOURCE_UPLOADED
                                             : SOURCE_ACME;
-    bool root = kind == RECORD_ROOT;
     uint64_t generation;
     int r;
 
@@ -94,12 +91,9 @@ static int salvage(int fd, RecordKind kind, const char *name, Record **ret)
         return -ENOMEM;
     if (fs_read_link_at(fd, CURRENT_LINK, &current) < 0 || parse_uint64(current, &generation) < 0)
         return -ENOENT;
-    if (fs_open_directory_at(fd, current, &generation_fd) < 0 ||
-        fs_read_at(generation_fd, "certificate.pem", LIMIT_STORED_FILE, &leaf, NULL) < 0 ||
-        fs_read_at(generation_fd, root ? "cross.pem" : "chain.pem", LIMIT_STORED_FILE, &issuers, NULL) < 0 ||
-        fs_read_at(generation_fd, root ? "key.pem" : "privkey.pem", LIMIT_STORED_FILE, &key, NULL) < 0)
+    if (generation_read(fd, kind, generation, &found) < 0)
         return -ENOENT;
-    r = bundle_from_pem(leaf, root ? "" : issuers, key, &b);
+    r = bundle_from_pem(found->leaf, kind == RECORD_ROOT ? "" : found->issuers, found->key, &b);
     if (r < 0)
         return r == -ENOMEM ? r : -ENOENT;
     record_set_slot(rec, source, generation, b->chain, 0, 0);

@@ -26,6 +26,8 @@ int put_aside_unless(int dir_fd, const char *path, mode_t type);
 int store_open_object(Store *s, RecordKind kind, const char *name, int *ret_fd);
 /* SHA-256 of a generation's files as they are on disk, for comparison with a slot's digest. */
 int generation_read_digest(int dir_fd, RecordKind kind, uint64_t generation, uint8_t ret[static 32]);
+/* Key and certificates of a generation as they are on disk, without a chain. */
+int generation_read(int dir_fd, RecordKind kind, uint64_t generation, Bundle **ret);
 /* 0 when the generation's files are what the slot says, -EBADMSG when not. */
 int generation_verify(int dir_fd, RecordKind kind, const Slot *slot);
 

@@ -247,24 +247,36 @@ static int read_part(int fd, const char *path, char **ret)
     return fs_read_at(fd, path, LIMIT_STORED_FILE, ret, NULL);
 }
 
-int store_read(Store *s, const Record *rec, Source source, Bundle **ret)
+int generation_read(int dir_fd, RecordKind kind, uint64_t generation, Bundle **ret)
 {
     _cleanup_bundle_ Bundle *b = calloc(1, sizeof(Bundle));
-    const Slot *slot = rec->slots + source;
-    _cleanup_close_ int object = -EBADF, fd = -EBADF;
-    uint8_t digest[DIGEST_SIZE];
-    bool root = rec->kind == RECORD_ROOT;
+    _cleanup_close_ int fd = -EBADF;
+    bool root = kind == RECORD_ROOT;
     char name[24];
     int r;
 
     if (!b)
         return -ENOMEM;
-    generation_name(slot->generation, name);
-    if ((r = store_open_object(s, rec->kind, rec->name, &object)) < 0 ||
-        (r = fs_open_directory_at(object, name, &fd)) < 0 ||
+    generation_name(generation, name);
+    if ((r = fs_open_directory_at(dir_fd, name, &fd)) < 0 ||
         (r = read_part(fd, "certificate.pem", &b->leaf)) < 0 ||
         (r = read_part(fd, root ? "key.pem" : "privkey.pem", &b->key)) < 0 ||
-        (r = read_part(fd, root ? "cross.pem" : "chain.pem", &b->issuers)) < 0 ||
+        (r = read_part(fd, root ? "cross.pem" : "chain.pem", &b->issuers)) < 0)
+        return r;
+    *ret = TAKE_PTR(b);
+    return 0;
+}
+
+int store_read(Store *s, const Record *rec, Source source, Bundle **ret)
+{
+    _cleanup_bundle_ Bundle *b = NULL;
+    const Slot *slot = rec->slots + source;
+    _cleanup_close_ int object = -EBADF;
+    uint8_t digest[DIGEST_SIZE];
+    int r;
+
+    if ((r = store_open_object(s, rec->kind, rec->name, &object)) < 0 ||
+        (r = generation_read(object, rec->kind, slot->generation, &b)) < 0 ||
         (r = generation_digest(rec->kind, b, digest)) < 0)
         return r;
     if (memcmp(digest, slot->digest, sizeof(digest)) != 0)
