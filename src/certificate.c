@@ -24,6 +24,7 @@ Request *request_free(Request *q)
     if (q) {
         free(q->module);
         strv_free(q->names);
+        bundle_free(q->bundle);
     }
     free(q);
     return NULL;
@@ -82,9 +83,8 @@ CertificateState certificate_state(const Certificate *c, int64_t now)
     if (now > chain_leaf(chain)->not_after)
         return CERTIFICATE_EXPIRED;
     renewal = certificate_next_renewal(c);
-    if (renewal ==
-        0) /* only an administrator can replace it: at the last third of its life he should know */
-        renewal = schedule_leaf_renewal(chain, SOURCE_LOCAL);
+    if (renewal == 0) /* only an administrator can replace it */
+        renewal = schedule_first_warning(chain);
     return now >= renewal ? CERTIFICATE_EXPIRING : CERTIFICATE_VALID;
 }
 
@@ -92,10 +92,25 @@ int64_t certificate_next_renewal(const Certificate *c)
 {
     const Chain *chain = certificate_chain(c);
 
-    if (!chain)
+    if (!chain || c->record->served == SOURCE_UPLOADED)
         return 0;
     return certificate_is_root(c) ? schedule_root_renewal(chain)
                                   : schedule_leaf_renewal(chain, c->record->served);
+}
+
+int64_t certificate_warning_due(const Certificate *c, int64_t now)
+{
+    const Chain *chain = certificate_chain(c);
+    int64_t due = chain && c->record->served == SOURCE_UPLOADED ? schedule_last_warning(chain, now) : 0;
+
+    return due > c->record->warned ? due : 0;
+}
+
+int64_t certificate_next_warning(const Certificate *c, int64_t now)
+{
+    const Chain *chain = certificate_chain(c);
+
+    return chain && c->record->served == SOURCE_UPLOADED ? schedule_next_warning(chain, now) : INT64_MAX;
 }
 
 Choice certificate_choose(const Certificate *c, int64_t now)

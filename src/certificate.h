@@ -5,6 +5,7 @@
 #include <uthash.h>
 
 #include "config/config.h"
+#include "core/bundle.h"
 #include "core/record.h"
 #include "job.h"
 
@@ -26,6 +27,7 @@ typedef enum RequestKind {
     REQUEST_SETTLE, /* bring it to where it should be; done when it is there */
     REQUEST_REISSUE,
     REQUEST_RENEW,
+    REQUEST_REPLACE, /* the root by a bundle */
     REQUEST_REMOVE,
 } RequestKind;
 
@@ -39,6 +41,7 @@ typedef struct Request {
     char *module;
     char **names;
     KeyType key_type;
+    Bundle *bundle;   /* of REQUEST_REPLACE */
     RequestDone done; /* may be NULL */
     void *userdata;
 } Request;
@@ -93,6 +96,10 @@ const Chain *certificate_chain(const Certificate *c);
 CertificateState certificate_state(const Certificate *c, int64_t now);
 /* 0: never. */
 int64_t certificate_next_renewal(const Certificate *c);
+/* The moment of a warning that its uploaded chain comes to its end, which is due and was not given; 0: none is. */
+int64_t certificate_warning_due(const Certificate *c, int64_t now);
+/* When the next one is due; INT64_MAX: never. */
+int64_t certificate_next_warning(const Certificate *c, int64_t now);
 Choice certificate_choose(const Certificate *c, int64_t now);
 /* Whether a module file or a registration asks for it. */
 bool certificate_is_wanted(const Certificate *c);

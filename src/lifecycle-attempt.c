@@ -67,7 +67,11 @@ static int obtain(Attempt *a, Bundle **ret)
     int r = 0;
 
     if (a->makes_root) {
-        r = authority_make_root(&a->root, a->authority, ret, &a->problem);
+        if (a->replacement) {
+            *ret = TAKE_PTR(a->replacement->bundle);
+            r = authority_bridge(*ret, a->authority, a->root.now, &a->problem);
+        } else
+            r = authority_make_root(&a->root, a->authority, a->keeps_name, ret, &a->problem);
         if (r >= 0)
             r = authority_new(*ret, a->after->last_generation + 1, a->root.now, &a->made, &a->problem);
     } else if (a->bundle)
@@ -154,20 +158,54 @@ static void count_for_root(Lifecycle *l, Certificate *c, bool failed)
     note_root_progress(l);
 }
 
-static void adopt_root(Lifecycle *l, Attempt *a)
+static void log_root(const Lifecycle *l, const char *what)
 {
     const ChainEntry *root = chain_leaf(certificate_chain(l->root));
 
+    log_fields(LOG_NOTICE, MESSAGE_ROOT_MADE,
+               (const LogField[]){ { "FINGERPRINT", root->fingerprint },
+                                   { "SOURCE", source_to_string(l->root->record->served) },
+                                   {} },
+               "%s, \"%s\", SHA-256 %s.", what, root->subject, root->fingerprint);
+}
+
+/* Those who asked for a new root wait until all is signed again; who brought one does not. */
+static void keep_waiting(Lifecycle *l, Attempt *a)
+{
+    struct RequestQueue others = STAILQ_HEAD_INITIALIZER(others);
+    Request *q;
+
+    while ((q = STAILQ_FIRST(&a->requests))) {
+        STAILQ_REMOVE_HEAD(&a->requests, entry);
+        if (q->kind == REQUEST_REISSUE || q->kind == REQUEST_RENEW)
+            STAILQ_INSERT_TAIL(&l->root_requests, q, entry);
+        else
+            STAILQ_INSERT_TAIL(&others, q, entry);
+    }
+    STAILQ_CONCAT(&a->requests, &others);
+}
+
+static void adopt_root(Lifecycle *l, Attempt *a)
+{
+    if (authority_generation(a->made) != record_current(l->root->record))
+        return; /* uploaded, and not valid yet */
     authority_unref(l->authority);
     l->authority = TAKE_PTR(a->made);
-    STAILQ_CONCAT(&l->root_requests, &a->requests);
-    log_fields(LOG_NOTICE, MESSAGE_ROOT_MADE, (const LogField[]){ { "FINGERPRINT", root->fingerprint }, {} },
-               "Made a new local root, \"%s\", SHA-256 %s.", root->subject, root->fingerprint);
+    keep_waiting(l, a);
+    log_root(l, a->replacement ? "There is a new local root, which was uploaded" : "Made a new local root");
     l->counting_for_root = true;
     l->observer->root_changed(l->userdata);
     l->counting_for_root = false;
     l->root_total = l->root_left;
     note_root_progress(l);
+}
+
+/* By time alone: an uploaded root has come to its end, or to its beginning. */
+static void switch_root(Lifecycle *l)
+{
+    log_root(l, "There is another local root now");
+    l->authority = authority_unref(l->authority);
+    lifecycle_load_root(l);
 }
 
 static void attempt_apply(Lifecycle *l, Attempt *a)
@@ -192,8 +230,12 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
     c->record = TAKE_PTR(a->change->record);
     c->stored = true;
     l->observer->applied(c, changed, previous, l->userdata);
+    if (a->warns)
+        l->observer->warned(c, l->userdata);
     if (a->makes_root)
         adopt_root(l, a);
+    else if (certificate_is_root(c) && (changed & CHANGED_CHAIN))
+        switch_root(l);
     requests_answer(c, &a->requests, &none);
     count_for_root(l, c, false);
 }
@@ -231,16 +273,16 @@ void attempt_fail(Attempt *a)
 static void attempt_end(Lifecycle *l, Attempt *a)
 {
     Certificate *c = a->certificate;
-    bool removed = a->removes && a->result >= 0, again;
+    bool succeeded = a->result >= 0, removed = a->removes && succeeded, again;
 
-    if (a->result >= 0)
+    if (succeeded)
         attempt_apply(l, a);
     else
         attempt_fail(a);
     attempt_free(a);
     if (removed)
         return;
-    again = c->again;
+    again = c->again || (succeeded && certificate_warning_due(c, seconds_now()) > 0);
     c->again = false;
     if (again || !STAILQ_EMPTY(&c->requests))
         lifecycle_settle(l, c);

@@ -22,6 +22,9 @@ typedef struct Attempt {
     Source source;  /* where to get a chain; _SOURCE_INVALID: none is needed */
     Bundle *bundle; /* the chain, when it is there already */
     bool makes_root;
+    Request *replacement; /* the request whose bundle becomes the root; NULL: it is made here */
+    bool keeps_name;      /* the new root is called as the former one is */
+    bool warns;           /* that the end of the uploaded chain comes near */
     bool removes;
     SourceRequest request; /* what it points to is held by the members below */
     char **names;
@@ -78,6 +81,8 @@ void attempt_start(Attempt *a);
 void attempt_fail(Attempt *a);
 /* Answers and frees requests. */
 void requests_answer(Certificate *c, struct RequestQueue *requests, const Problem *problem);
+/* Reads the root that is served, which becomes the authority. */
+void lifecycle_load_root(Lifecycle *l);
 /* Counts the certificates that are to be signed again, while a new root is taken up. */
 void lifecycle_count_for_root(Lifecycle *l, Certificate *c);
 /* Commits a group of what is staged, if it is time. */

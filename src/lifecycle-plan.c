@@ -108,6 +108,18 @@ void attempt_fill_request(Attempt *a, int64_t now)
     };
 }
 
+/* The end of an uploaded chain is warned of in a change of its own: durable, so that it is told once. */
+static int plan_warning(Attempt *a, int64_t now)
+{
+    int64_t due = certificate_warning_due(a->certificate, now);
+
+    if (due == 0 || a->after->slots[SOURCE_UPLOADED].generation != record_current(a->certificate->record))
+        return 0;
+    a->after->warned = due;
+    a->warns = true;
+    return 1;
+}
+
 static int plan_leaf(Lifecycle *l, Attempt *a, int64_t now)
 {
     Certificate *c = a->certificate;
@@ -135,23 +147,33 @@ static int plan_leaf(Lifecycle *l, Attempt *a, int64_t now)
         dirty |= r;
         r = plan_local(l, a, now);
     }
+    if (r >= 0 && a->source < 0)
+        dirty |= plan_warning(a, now);
     return r < 0 ? r : dirty | r;
 }
 
-static int plan_root(Lifecycle *l, Attempt *a, int64_t now)
+static Request *last_root_request(const struct RequestQueue *requests)
+{
+    Request *q, *last = NULL;
+
+    STAILQ_FOREACH (q, requests, entry)
+        if (q->kind == REQUEST_REISSUE || q->kind == REQUEST_RENEW || q->kind == REQUEST_REPLACE)
+            last = q;
+    return last;
+}
+
+/* A root that the machine makes follows the one before under the same name; one that takes the place of an uploaded one
+ * has its own. */
+static int plan_new_root(Lifecycle *l, Attempt *a, int64_t now)
 {
     const Settings *s = l->settings;
-    bool wanted = has_request(&a->requests, REQUEST_REISSUE) || has_request(&a->requests, REQUEST_RENEW);
 
-    if (!wanted && certificate_choose(a->certificate, now).source >= 0)
-        return 0;
     if (gethostname(a->host, sizeof(a->host)) < 0)
         return -errno;
     a->host[sizeof(a->host) - 1] = 0;
     record_clear_slot(a->after, SOURCE_UPLOADED);
-    a->makes_root = true;
     a->source = SOURCE_LOCAL;
-    a->authority = l->authority ? authority_ref(l->authority) : NULL;
+    a->keeps_name = a->certificate->record->served == SOURCE_LOCAL;
     a->root = (RootTemplate){
         .key_type = s->root_key_type,
         .lifetime = s->root_lifetime,
@@ -161,6 +183,25 @@ static int plan_root(Lifecycle *l, Attempt *a, int64_t now)
         .now = now,
     };
     return 1;
+}
+
+static int plan_root(Lifecycle *l, Attempt *a, int64_t now)
+{
+    Request *q = last_root_request(&a->requests);
+    Choice choice = certificate_choose(a->certificate, now);
+    int r = 1;
+
+    if (!q && choice.source >= 0 && choice.verdicts[choice.source] == VERDICT_USABLE)
+        return choice.source != a->after->served || plan_warning(a, now);
+    a->makes_root = true;
+    a->authority = l->authority ? authority_ref(l->authority) : NULL;
+    if (q && q->kind == REQUEST_REPLACE) {
+        a->replacement = q;
+        a->source = SOURCE_UPLOADED;
+        a->root.now = now;
+    } else
+        r = plan_new_root(l, a, now);
+    return r;
 }
 
 int attempt_plan(Attempt *a)

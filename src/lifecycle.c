@@ -56,7 +56,7 @@ static void on_root_loaded(void *data, void *userdata _unused_)
     lifecycle_settle(l, l->root);
 }
 
-static void load_root(Lifecycle *l)
+void lifecycle_load_root(Lifecycle *l)
 {
     RootLoading *loading = calloc(1, sizeof(RootLoading));
 
@@ -89,7 +89,7 @@ static bool wait_for_root(Lifecycle *l, const Attempt *a)
     if (!needed)
         return false;
     if (root_is_stored(l) && !l->root->busy)
-        load_root(l);
+        lifecycle_load_root(l);
     else if (!a->makes_root)
         lifecycle_settle(l, l->root);
     return true;
@@ -189,6 +189,21 @@ int lifecycle_add_upload(Lifecycle *l, Certificate *upload, Bundle *bundle, Requ
     a->bundle = bundle;
     attempt_fill_request(a, seconds_now());
     attempt_start(a);
+    return 0;
+}
+
+int lifecycle_replace_root(Lifecycle *l, Bundle *bundle, RequestDone done, void *userdata)
+{
+    Request *q = calloc(1, sizeof(Request));
+
+    if (!q || l->stopping) {
+        free(q);
+        bundle_free(bundle);
+        return l->stopping ? -ECANCELED : -ENOMEM;
+    }
+    *q = (Request){ .kind = REQUEST_REPLACE, .bundle = bundle, .done = done, .userdata = userdata };
+    STAILQ_INSERT_TAIL(&l->root->requests, q, entry);
+    lifecycle_settle(l, l->root);
     return 0;
 }
 

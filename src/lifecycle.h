@@ -40,6 +40,8 @@ typedef struct LifecycleObserver {
     void (*applied)(Certificate *c, unsigned changed, const char *previous, void *userdata);
     /* The object's files are gone; it is to be freed. */
     void (*removed)(Certificate *c, void *userdata);
+    /* The end of its uploaded chain comes near, which is told once for each moment of core/schedule.h. */
+    void (*warned)(Certificate *c, void *userdata);
     void (*failed)(Certificate *c, const Problem *problem, void *userdata);
     /* An attempt is over and answered; nothing here holds on to the certificate but what it is busy with. */
     void (*settled)(Certificate *c, void *userdata);
@@ -75,6 +77,9 @@ bool lifecycle_cancel(Lifecycle *l, Certificate *c, RequestDone done, void *user
 /* Stores a chain from elsewhere in a new upload's object. Takes the bundle. */
 int lifecycle_add_upload(Lifecycle *l, Certificate *upload, Bundle *bundle, RequestDone done,
                          void *userdata);
+/* Makes an authority from elsewhere the local root; done is called when it is durable, and every local chain is signed
+ * again after that. Takes the bundle. */
+int lifecycle_replace_root(Lifecycle *l, Bundle *bundle, RequestDone done, void *userdata);
 /* Compares what is served with its files, in the background; what is damaged is put right. For many certificates in one
  * go: those that something is being done with are passed over. The array is borrowed until it returns. */
 int lifecycle_check(Lifecycle *l, Certificate *const *certificates, size_t n);

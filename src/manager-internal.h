@@ -2,8 +2,11 @@
 #pragma once
 
 #include "config/watch.h"
+#include "crypto/upload.h"
+#include "import/import.h"
 #include "manager.h"
 #include "store/store.h"
+#include "util/http.h"
 
 /* Shared by the manager's files alone. */
 
@@ -14,6 +17,8 @@ struct Manager {
     ConfigWatch *watch;
     Store *store;
     Lifecycle *lifecycle;
+    Importer *importer;
+    Http *http; /* made when it is needed */
     const ManagerObserver *observer;
     void *observer_userdata;
 
@@ -40,6 +45,12 @@ void manager_settle_all(Manager *m);
 void manager_apply_config(Manager *m);
 /* The best upload for a certificate; LifecycleObserver. */
 Certificate *manager_find_upload(const Certificate *c, void *userdata);
+/* What is to be thought of an upload, for a certificate, the root, or any (manager-examine.c). result is the callee's to
+ * take from; when problem is set, the upload could not be looked at. Called exactly once, unless a negative value is
+ * returned. */
+typedef void (*ManagerExamined)(UploadResult *result, const Problem *problem, void *userdata);
+int manager_examine(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
+                    ManagerExamined done, void *userdata, Problem *problem);
 int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id);
 void manager_job_progress(Manager *m, Job *j, double progress, const char *step);
 void manager_note_change(Manager *m);

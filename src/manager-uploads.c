@@ -4,7 +4,6 @@
 #include <time.h>
 
 #include "core/limits.h"
-#include "crypto/upload.h"
 #include "manager-internal.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -20,38 +19,35 @@ static bool fits(const Certificate *upload, const Certificate *c, int64_t now)
 }
 
 /* Of several the one that is valid longest; one that is valid already before one that is not yet. */
+static bool upload_is_better(const Chain *chain, const Chain *than, int64_t now)
+{
+    bool begun = chain_leaf(chain)->not_before <= now, other_begun = chain_leaf(than)->not_before <= now;
+
+    return begun != other_begun ? begun : chain_not_after(chain) > chain_not_after(than);
+}
+
 Certificate *manager_find_upload(const Certificate *c, void *userdata)
 {
     Manager *m = userdata;
     int64_t now = (int64_t)time(NULL);
     Certificate *best = NULL, *upload, *next;
 
-    HASH_ITER (hh, m->uploads, upload, next) {
-        const Chain *chain = certificate_chain(upload), *best_chain = best ? certificate_chain(best) : NULL;
-        bool begun, best_begun;
-
-        if (!fits(upload, c, now))
-            continue;
-        begun = chain_leaf(chain)->not_before <= now;
-        best_begun = best && chain_leaf(best_chain)->not_before <= now;
-        if (!best || begun > best_begun ||
-            (begun == best_begun && chain_not_after(chain) > chain_not_after(best_chain)))
+    HASH_ITER (hh, m->uploads, upload, next)
+        if (fits(upload, c, now) &&
+            (!best || upload_is_better(certificate_chain(upload), certificate_chain(best), now)))
             best = upload;
-    }
     return best;
 }
 
-/* One call of Upload or RemoveUpload: parse, store, then settle all that are concerned, then answer. */
+/* One call of Upload or RemoveUpload: examine, store, then settle all that are concerned, then answer. */
 typedef struct UploadCall {
     Manager *manager;
     char *target; /* name of the certificate that it is for; NULL: for any */
-    char *pem;
     UploadDone done;
     void *userdata;
 
     Bundle *bundle;
     Problem problem;
-    int result;
 
     char *fingerprint;
     size_t n_waiting;
@@ -64,7 +60,6 @@ static UploadCall *upload_call_free(UploadCall *call)
     if (!call)
         return NULL;
     free(call->target);
-    erase_and_free(call->pem);
     bundle_free(call->bundle);
     problem_clear(&call->problem);
     free(call->fingerprint);
@@ -135,30 +130,20 @@ static void on_stored(Certificate *upload, const Problem *problem, void *userdat
     settle_concerned(call, upload);
 }
 
+/* Its names may have changed since it was looked at. */
 static int check_target(UploadCall *call)
 {
     Certificate *target = call->target ? manager_find(call->manager, call->target) : NULL;
-    _cleanup_free_ char *names = NULL;
     const char *missing;
-    const Chain *chain = call->bundle->chain;
 
     if (!call->target)
         return 0;
     if (!target)
         return problem_set(&call->problem, PROBLEM_NO_SUCH_CERTIFICATE, "The certificate %s is gone.",
                            call->target);
-    if (chain_covers(chain, target->names, &missing))
+    if (chain_covers(call->bundle->chain, target->names, &missing))
         return 0;
-    for (unsigned i = 0; i < chain->n_names; i++) {
-        char *joined;
-
-        if (asprintf(&joined, "%s%s%s", strempty(names), names ? ", " : "", chain->names[i]) < 0)
-            return -ENOMEM;
-        free(names);
-        names = joined;
-    }
-    return problem_set(&call->problem, PROBLEM_NAME_MISMATCH,
-                       "The uploaded leaf is not for %s; it has the names %s.", missing, strempty(names));
+    return problem_set(&call->problem, PROBLEM_NAME_MISMATCH, "The uploaded leaf is not for %s.", missing);
 }
 
 static int store_upload(UploadCall *call)
@@ -196,20 +181,38 @@ static int store_upload(UploadCall *call)
     return r;
 }
 
-static void parse(void *data)
+static void on_root_replaced(Certificate *root, const Problem *problem, void *userdata)
 {
-    UploadCall *call = data;
+    UploadCall *call = userdata;
 
-    call->result =
-        upload_parse(call->pem, strlen(call->pem), (int64_t)time(NULL), &call->bundle, &call->problem);
+    if (problem->code != PROBLEM_NONE)
+        (void)problem_copy(problem, &call->problem);
+    else if ((call->served = calloc(1, sizeof(Certificate *))))
+        call->served[call->n_served++] = root;
+    upload_call_answer(call);
 }
 
-static void on_parsed(void *data, void *userdata _unused_)
+static bool is_for_root(const UploadCall *call)
 {
-    UploadCall *call = data;
-    int r = call->result;
+    return call->target && streq(call->target, certificate_name(call->manager->root));
+}
 
-    if (r >= 0)
+/* What is wrong is told as the first check that is not passed has it. */
+static void on_examined(UploadResult *result, const Problem *problem, void *userdata)
+{
+    UploadCall *call = userdata;
+    const Problem *first = problem->code != PROBLEM_NONE ? problem : report_first_problem(&result->report);
+    int r;
+
+    if (first) {
+        (void)problem_copy(first, &call->problem);
+        upload_call_answer(call);
+        return;
+    }
+    call->bundle = TAKE_PTR(result->bundle);
+    if (is_for_root(call))
+        r = lifecycle_replace_root(call->manager->lifecycle, TAKE_PTR(call->bundle), on_root_replaced, call);
+    else
         r = store_upload(call); /* which may have answered, and freed the call */
     if (r < 0) {
         problem_set_errno(&call->problem, r, "Taking the upload");
@@ -222,25 +225,115 @@ static UploadCall *upload_call_new(Manager *m, UploadDone done, void *userdata)
     UploadCall *call = calloc(1, sizeof(UploadCall));
 
     if (call)
-        *call = (UploadCall){ .manager = m, .done = done, .userdata = userdata, .result = -ECANCELED };
+        *call = (UploadCall){ .manager = m, .done = done, .userdata = userdata };
     return call;
 }
 
-int manager_upload(Manager *m, Certificate *target, const char *pem, UploadDone done, void *userdata,
-                   Problem *problem)
+int manager_upload(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
+                   UploadDone done, void *userdata, Problem *problem)
 {
-    _cleanup_(upload_call_freep) UploadCall *call = NULL;
+    _cleanup_(upload_call_freep) UploadCall *call = upload_call_new(m, done, userdata);
     int r;
 
-    if (strlen(pem) > LIMIT_BUNDLE)
-        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "The upload has more than %d bytes.",
-                           LIMIT_BUNDLE);
-    call = upload_call_new(m, done, userdata);
-    if (!call || !(call->pem = strdup(pem)))
+    if (!call || (target && !(call->target = strdup(certificate_name(target)))))
         return -ENOMEM;
+    r = manager_examine(m, target, bundle_fd, options, on_examined, call, problem);
+    if (r >= 0)
+        TAKE_PTR(call);
+    return r;
+}
+
+/* A dry run. */
+typedef struct CheckCall {
+    Manager *manager;
+    char *target;
+    UploadChecked done;
+    void *userdata;
+} CheckCall;
+
+static CheckCall *check_call_free(CheckCall *call)
+{
+    if (call)
+        free(call->target);
+    free(call);
+    return NULL;
+}
+DEFINE_CLEANUP(CheckCall *, check_call_free);
+
+static void predict_root(CheckCall *call, UploadReport *report)
+{
+    Certificate *c, *next;
+    unsigned n = 0;
+
+    HASH_ITER (hh, call->manager->certificates, c, next)
+        n += c->published && c->record->served == SOURCE_LOCAL;
+    report_pass(report, CHECK_OUTCOME,
+                "It would become the local root, and %u chain%s would be signed again.", n, n == 1 ? "" : "s");
+}
+
+/* Whether a chain would be preferred to the upload that a certificate has. */
+static bool would_be_served(Manager *m, const Certificate *c, const Chain *chain, int64_t now)
+{
+    Certificate *best = manager_find_upload(c, m);
+
+    if (!chain_covers(chain, c->names, NULL) || chain_not_after(chain) < now)
+        return false;
+    return !best || streq(certificate_name(best), chain_leaf(chain)->fingerprint) ||
+           upload_is_better(chain, certificate_chain(best), now);
+}
+
+static void predict_leaf(CheckCall *call, const Chain *chain, UploadReport *report)
+{
+    _cleanup_free_ char *names = NULL;
+    _cleanup_strv_ char **l = NULL;
+    Manager *m = call->manager;
+    Certificate *c, *next;
+    int64_t now = time(NULL);
+
+    HASH_ITER (hh, m->certificates, c, next)
+        if (c->published && would_be_served(m, c, chain, now) && strv_length(l) < LIMIT_NAMES)
+            (void)strv_extend(&l, certificate_name(c));
+    names = strv_join(l, ", ");
+    if (!l)
+        report_pass(report, CHECK_OUTCOME,
+                    "It would be kept; nothing would serve it now, for want of a name that it fits or because another "
+                    "upload is valid longer.");
+    else if (chain_leaf(chain)->not_before > now)
+        report_pass(report, CHECK_OUTCOME, "It would be served, from its first moment on, for %.1000s.",
+                    strempty(names));
+    else
+        report_pass(report, CHECK_OUTCOME, "It would be served for %.1000s.", strempty(names));
+}
+
+static void on_checked(UploadResult *result, const Problem *problem, void *userdata)
+{
+    _cleanup_(check_call_freep) CheckCall *call = userdata;
+    UploadReport *report = &result->report;
+
+    if (problem->code == PROBLEM_NONE) {
+        if (report_first_problem(report))
+            (void)problem_set(&report->findings[CHECK_OUTCOME].problem, report_first_problem(report)->code,
+                              "It would be refused, and nothing would change.");
+        else if (call->target && streq(call->target, certificate_name(call->manager->root)))
+            predict_root(call, report);
+        else
+            predict_leaf(call, result->chain, report);
+    }
+    call->done(report, problem, call->userdata);
+}
+
+int manager_check_upload(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
+                         UploadChecked done, void *userdata, Problem *problem)
+{
+    _cleanup_(check_call_freep) CheckCall *call = calloc(1, sizeof(CheckCall));
+    int r;
+
+    if (!call)
+        return -ENOMEM;
+    *call = (CheckCall){ .manager = m, .done = done, .userdata = userdata };
     if (target && !(call->target = strdup(certificate_name(target))))
         return -ENOMEM;
-    r = lifecycle_run(m->lifecycle, false, parse, on_parsed, call);
+    r = manager_examine(m, target, bundle_fd, options, on_checked, call, problem);
     if (r >= 0)
         TAKE_PTR(call);
     return r;
@@ -287,32 +380,4 @@ int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, 
     if (r >= 0)
         TAKE_PTR(call);
     return r;
-}
-
-int manager_read_chain(Manager *m, Certificate *c, Bundle **ret, Problem *problem)
-{
-    int r;
-
-    if (!certificate_chain(c))
-        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
-                           "There is no chain for %s yet; try again in a moment.", certificate_name(c));
-    r = store_read(m->store, c->record, c->record->served, ret);
-    return problem_set_errno(problem, r, "Reading the chain from the store");
-}
-
-int manager_read_root(Manager *m, Certificate *c, char **ret, Problem *problem)
-{
-    _cleanup_bundle_ Bundle *b = NULL;
-    int r;
-
-    if (!certificate_is_root(c) && c->record->served != SOURCE_LOCAL && certificate_chain(c))
-        return problem_set(
-            problem, PROBLEM_NO_SUCH_CERTIFICATE,
-            "The chain of %s is not signed by the local root, and the root that it ends in is not known here.",
-            certificate_name(c));
-    r = manager_read_chain(m, m->root, &b, problem);
-    if (r < 0)
-        return r;
-    *ret = TAKE_PTR(b->leaf);
-    return 0;
 }

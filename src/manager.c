@@ -157,6 +157,14 @@ void manager_settle_all(Manager *m)
 
 /* What the passing of time brings. */
 
+static int64_t next_change_of(const Certificate *c, int64_t now)
+{
+    Candidate candidates[_SOURCE_MAX];
+
+    record_candidates(c->record, candidates);
+    return MIN(choose_next_change(candidates, now), certificate_next_warning(c, now));
+}
+
 static int64_t next_change(Manager *m, int64_t now)
 {
     int64_t next = manager_next_wake(m);
@@ -165,13 +173,11 @@ static int64_t next_change(Manager *m, int64_t now)
     if (next <= now)
         next = now + WAKE_MAX_SEC;
     HASH_ITER (hh, m->certificates, c, following) {
-        Candidate candidates[_SOURCE_MAX];
-
         if (!c->published)
             continue;
-        record_candidates(c->record, candidates);
-        next = MIN(next, choose_next_change(candidates, now));
+        next = MIN(next, next_change_of(c, now));
     }
+    next = MIN(next, next_change_of(m->root, now));
     return MAX(now + 1, MIN(next, now + WAKE_MAX_SEC));
 }
 
@@ -187,9 +193,19 @@ static int on_wake(sd_event_source *s _unused_, uint64_t usec _unused_, void *us
     Manager *m = userdata;
 
     (void)manager_renew_due(m);
+    lifecycle_settle(m->lifecycle, m->root);
     manager_settle_all(m);
     arm_wake(m);
     return 0;
+}
+
+/* Whether time has changed nothing: the chain that is served is the one to be served, and no warning is due. */
+static bool has_right_chain(const Certificate *c, int64_t now)
+{
+    Choice choice = certificate_choose(c, now);
+
+    return choice.source == c->record->served && choice.source >= 0 &&
+           choice.verdicts[choice.source] == VERDICT_USABLE && certificate_warning_due(c, now) == 0;
 }
 
 unsigned manager_renew_due(Manager *m)
@@ -201,6 +217,8 @@ unsigned manager_renew_due(Manager *m)
 
     if (renewal > 0 && renewal <= now && !m->root->job)
         started += manager_start_job(m, m->root, JOB_ROOT, &job) >= 0;
+    else
+        lifecycle_settle(m->lifecycle, m->root);
     HASH_ITER (hh, m->certificates, c, next) {
         renewal = certificate_next_renewal(c);
         if (c->published && renewal > 0 && renewal <= now && !c->job)
@@ -209,6 +227,8 @@ unsigned manager_renew_due(Manager *m)
                  !c->published)
             (void)lifecycle_request(m->lifecycle, c, REQUEST_REMOVE, NULL, NULL, _KEY_TYPE_INVALID, NULL,
                                     NULL);
+        else if (c->published && !has_right_chain(c, now))
+            lifecycle_settle(m->lifecycle, c);
     }
     return started;
 }
@@ -266,6 +286,40 @@ static void on_removed(Certificate *c, void *userdata)
     certificate_free(c);
 }
 
+static char *explain_warning(const Certificate *c, int64_t left)
+{
+    long long days = left / 86400, hours = left / 3600;
+    char *text;
+
+    if (asprintf(&text, "The uploaded %s ends in %lld %s; upload its successor, or %s.",
+                 certificate_is_root(c) ? "root" : "chain", days > 1 ? days : hours, days > 1 ? "days" : "hours",
+                 certificate_is_root(c) ? "the machine's own root takes its place, which clients may not trust"
+                                        : "the next best source takes its place") < 0)
+        return NULL;
+    return text;
+}
+
+static void on_warned(Certificate *c, void *userdata)
+{
+    int64_t not_after = chain_not_after(certificate_chain(c));
+    _cleanup_free_ char *text = explain_warning(c, not_after - now_seconds());
+    Manager *m = userdata;
+    char number[24];
+
+    if (!text || !c->published)
+        return;
+    snprintf(number, sizeof(number), "%" PRIi64, not_after);
+    log_fields(LOG_WARNING, MESSAGE_EXPIRY_WARNING,
+               (const LogField[]){ { "NAME", certificate_name(c) },
+                                   { "FINGERPRINT", chain_leaf(certificate_chain(c))->fingerprint },
+                                   { "NOT_AFTER", number },
+                                   { "REASON", text },
+                                   {} },
+               "%s: %s", certificate_name(c), text);
+    TELL(m, certificate_changed, c, CHANGED_CHAIN);
+    TELL(m, expiry_warning, c, not_after, text);
+}
+
 static void on_failed(Certificate *c, const Problem *problem, void *userdata)
 {
     Manager *m = userdata;
@@ -317,6 +371,7 @@ static const LifecycleObserver lifecycle_observer = {
     .find_upload = manager_find_upload,
     .applied = on_applied,
     .removed = on_removed,
+    .warned = on_warned,
     .failed = on_failed,
     .settled = on_settled,
     .progress = on_progress,
@@ -382,6 +437,9 @@ static int manager_start(Manager *m, const ManagerOptions *options, Problem *pro
         r = config_watch_new(m->event, m->directories, on_config_file_changed, m, &m->watch);
     if (r < 0)
         return r;
+    r = importer_new(m->event, options->importer, &m->importer);
+    if (r < 0)
+        return r;
     lifecycle_set_root(m->lifecycle, m->root);
     manager_reload(m);
     lifecycle_settle(m->lifecycle, m->root);
@@ -433,6 +491,10 @@ void manager_stop(Manager *m)
     if (!m->lifecycle)
         return;
     lifecycle_stop(m->lifecycle);
+    if (m->importer)
+        importer_free(TAKE_PTR(m->importer));
+    if (m->http)
+        http_free(TAKE_PTR(m->http));
     lifecycle_give_up(m->lifecycle, m->root);
     HASH_ITER (hh, m->uploads, c, next)
         lifecycle_give_up(m->lifecycle, c);

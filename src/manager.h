@@ -5,6 +5,8 @@
 
 #include "certificate.h"
 #include "core/bundle.h"
+#include "core/report.h"
+#include "crypto/export.h"
 #include "lifecycle.h"
 
 /* The service without its bus: owns store, configuration, certificates, uploads and jobs. All of it lives in the
@@ -13,6 +15,7 @@ typedef struct Manager Manager;
 
 typedef struct ManagerOptions {
     const char *state;   /* the store's folder */
+    const char *importer; /* path of certwright-import; NULL: where it is built or installed */
     char *const *config; /* directories, the most important last; borrowed while the manager lives */
 } ManagerOptions;
 
@@ -22,6 +25,8 @@ typedef struct ManagerObserver {
     void (*certificate_removed)(Certificate *c, void *userdata);
     void (*certificate_changed)(Certificate *c, unsigned what, void *userdata);
     void (*chain_changed)(Certificate *c, const char *previous, void *userdata);
+    /* The end of its uploaded chain comes near; reason is a sentence, borrowed. */
+    void (*expiry_warning)(Certificate *c, int64_t not_after, const char *reason, void *userdata);
     void (*job_added)(Job *j, void *userdata);
     void (*job_changed)(Job *j, void *userdata);
     void (*job_removed)(Job *j, void *userdata);
@@ -69,17 +74,34 @@ int manager_cancel_job(Manager *m, Job *j, Problem *problem);
 unsigned manager_renew_due(Manager *m);
 void manager_reload(Manager *m);
 
+/* Uploads. Descriptors and texts are taken over by copies. */
+typedef struct UploadOptions {
+    int key_fd;             /* the private key in a file of its own; negative: none */
+    const char *passphrase; /* NULL: none was given */
+    bool fetch_issuers;     /* look for missing certificates on the network */
+} UploadOptions;
+
 /* served: the certificates that serve the upload now, when there is no problem; borrowed during the call. */
 typedef void (*UploadDone)(Certificate *const *served, size_t n, const Problem *problem, void *userdata);
-/* Takes a copy of pem. target NULL: for whatever it fits. */
-int manager_upload(Manager *m, Certificate *target, const char *pem, UploadDone done, void *userdata,
-                   Problem *problem);
+/* target NULL: for whatever it fits; the root: to become it. */
+int manager_upload(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
+                   UploadDone done, void *userdata, Problem *problem);
+/* Just looks: report is what the same upload would come to; borrowed during the call. When problem is set (not
+ * PROBLEM_NONE), it could not even be tried. */
+typedef void (*UploadChecked)(const UploadReport *report, const Problem *problem, void *userdata);
+int manager_check_upload(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
+                         UploadChecked done, void *userdata, Problem *problem);
 int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, void *userdata,
                           Problem *problem);
 /* The served chain and, in its issuers, what leads up from there. */
 int manager_read_chain(Manager *m, Certificate *c, Bundle **ret, Problem *problem);
-/* The root that the served chain ends in, PEM. */
+/* The self-signed certificate that the served chain ends in, PEM. */
 int manager_read_root(Manager *m, Certificate *c, char **ret, Problem *problem);
+
+/* fd is borrowed: a sealed memfd with the private key and the served chain; negative with a problem. */
+typedef void (*KeyOpened)(int fd, const Problem *problem, void *userdata);
+int manager_open_key(Manager *m, Certificate *c, KeyFormat format, const char *passphrase, KeyOpened done,
+                     void *userdata, Problem *problem);
 
 /* Idle. */
 const Settings *manager_settings(const Manager *m);

@@ -135,10 +135,15 @@ GETTER(property_get_source)
     return sd_bus_message_append_basic(reply, 's', source_to_string(c->record->served));
 }
 
-static const char *root_reason(const Certificate *c)
+const char *root_reason(const Certificate *c)
 {
-    return certificate_chain(c) ? "The machine made this root by itself."
-                                : "There is no root yet; it is being made.";
+    if (!certificate_chain(c))
+        return "There is no root yet; it is being made.";
+    if (c->record->served == SOURCE_UPLOADED)
+        return "An administrator uploaded this root.";
+    return c->record->slots[SOURCE_UPLOADED].chain
+               ? "The uploaded root cannot be used, so the machine's own root is."
+               : "The machine made this root by itself.";
 }
 
 GETTER(property_get_reason)
@@ -282,28 +287,17 @@ static void on_uploaded(Certificate *const *served _unused_, size_t n _unused_, 
 
 static int method_upload(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-    static const OptionRow rows[] = { {} };
-    _cleanup_call_ Call *call = NULL;
-    Certificate *c = userdata;
-    const char *pem;
-    int r;
+    return upload_text(m, userdata, certificate_name(userdata), on_uploaded, error);
+}
 
-    r = sd_bus_message_read_basic(m, 's', &pem);
-    if (r >= 0)
-        r = read_options(m, rows, error);
-    if (r >= 0)
-        r = call_begin(m, certificate_name(c), NULL, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
-    if (certificate_is_root(c)) {
-        (void)problem_set(
-            &call->problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
-            "The root cannot be replaced by an upload in this version; Reissue makes a new one.");
-        return 1;
-    }
-    if (manager_upload(call->bus->manager, c, pem, on_uploaded, call, &call->problem) >= 0)
-        TAKE_PTR(call);
-    return 1;
+static int method_upload_fd(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    return upload_descriptor(m, userdata, certificate_name(userdata), on_uploaded, error);
+}
+
+static int method_open_key(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    return open_key(m, userdata, error);
 }
 
 static int method_export_root(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -320,12 +314,12 @@ static int method_export(sd_bus_message *m, void *userdata, sd_bus_error *error)
     ExportFormat format;
     int r;
 
-    r = export_begin(m, certificate_name(c), true, error, &call, &format);
+    r = export_begin(m, certificate_name(c), false, error, &call, &format);
     if (r <= 0)
         return r < 0 ? r : 1;
     if (manager_read_chain(call->bus->manager, c, &bundle, &call->problem) < 0)
         return 1;
-    if (asprintf(&pem, "%s%s", bundle->leaf, certificate_is_root(c) ? "" : bundle->issuers) < 0)
+    if (asprintf(&pem, "%s%s", bundle->leaf, bundle->issuers) < 0)
         return -ENOMEM;
     return export_answer(call, pem, format);
 }
@@ -360,10 +354,14 @@ const sd_bus_vtable certificate_vtable[] = {
                             method_reissue, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("Upload", SD_BUS_ARGS("s", pem, "a{sv}", options), SD_BUS_NO_RESULT,
                             method_upload, SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_SENSITIVE),
+    SD_BUS_METHOD_WITH_ARGS("UploadFd", SD_BUS_ARGS("h", bundle, "a{sv}", options), SD_BUS_NO_RESULT,
+                            method_upload_fd, SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_SENSITIVE),
     SD_BUS_METHOD_WITH_ARGS("ExportRoot", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("ay", data),
                             method_export_root, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("Export", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("ay", data),
                             method_export, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD_WITH_ARGS("OpenKey", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("h", key),
+                            method_open_key, SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_SENSITIVE),
     SD_BUS_SIGNAL_WITH_ARGS("ChainChanged",
                             SD_BUS_ARGS("s", source, "s", fingerprint, "s", previous, "s", reason), 0),
     SD_BUS_VTABLE_END,

@@ -18,6 +18,8 @@ struct Change {
     bool added; /* the object is new */
     bool chain_changed;
     char previous[65];
+    char *warning; /* that the end of its chain comes near */
+    int64_t not_after;
     UT_hash_handle hh;
 };
 
@@ -62,11 +64,18 @@ static int tell_chain(Bus *b, const Change *change, const char *path)
     fingerprint = chain_leaf(certificate_chain(c))->fingerprint;
     r = sd_bus_emit_signal(
         b->bus, path, INTERFACE_CERTIFICATE, "ChainChanged", "ssss", source, fingerprint, change->previous,
-        certificate_is_root(c) ? "The machine made a new root." : choice_explain(&choice, false));
+        certificate_is_root(c) ? root_reason(c) : choice_explain(&choice, false));
     if (r < 0)
         return r;
     return sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "ChainChanged", "osss", path,
                               certificate_name(c), source, fingerprint);
+}
+
+static void forget_change(Bus *b, Change *change)
+{
+    HASH_DEL(b->changes, change);
+    free(change->warning);
+    free(change);
 }
 
 static void tell(Bus *b, Change *change)
@@ -84,11 +93,13 @@ static void tell(Bus *b, Change *change)
     }
     if (r >= 0 && change->chain_changed)
         r = tell_chain(b, change, path);
+    if (r >= 0 && change->warning)
+        r = sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "ExpiryWarning", "osxs", path,
+                               certificate_name(change->certificate), change->not_after, change->warning);
     if (r < 0)
         (void)log_warning_errno(r, "Signals for %s could not be sent",
                                 certificate_name(change->certificate));
-    HASH_DEL(b->changes, change);
-    free(change);
+    forget_change(b, change);
 }
 
 static void tell_counts(Bus *b)
@@ -209,8 +220,7 @@ static void on_certificate_removed(Certificate *c, void *userdata)
     HASH_FIND_PTR(b->changes, &c, change);
     if (change) {
         unknown = change->added;
-        HASH_DEL(b->changes, change);
-        free(change);
+        forget_change(b, change);
     }
     if (path && !unknown)
         (void)sd_bus_emit_object_removed(b->bus, path);
@@ -232,6 +242,17 @@ static void on_chain_changed(Certificate *c, const char *previous, void *userdat
         return;
     change->chain_changed = true;
     strncpy(change->previous, previous, sizeof(change->previous) - 1);
+}
+
+static void on_expiry_warning(Certificate *c, int64_t not_after, const char *reason, void *userdata)
+{
+    Change *change = get_change(userdata, c);
+
+    if (!change)
+        return;
+    free(change->warning);
+    change->warning = strdup(reason);
+    change->not_after = not_after;
 }
 
 static void on_counts_changed(void *userdata)
@@ -303,6 +324,7 @@ const ManagerObserver bus_observer = {
     .certificate_removed = on_certificate_removed,
     .certificate_changed = on_certificate_changed,
     .chain_changed = on_chain_changed,
+    .expiry_warning = on_expiry_warning,
     .job_added = on_job_added,
     .job_changed = on_job_changed,
     .job_removed = on_job_removed,
@@ -323,10 +345,8 @@ void bus_changes_done(Bus *b)
 {
     Change *change, *next;
 
-    HASH_ITER (hh, b->changes, change, next) {
-        HASH_DEL(b->changes, change);
-        free(change);
-    }
+    HASH_ITER (hh, b->changes, change, next)
+        forget_change(b, change);
     while (b->job_changes)
         forget_job(b, b->job_changes);
     free(b->root_job);

@@ -3,19 +3,19 @@
 
 /* What the methods that hand certificates out have in common. */
 
-static int check_format(const char *text, bool pkcs7, sd_bus_error *error, ExportFormat *ret)
+static int check_format(const char *text, bool fingerprint, sd_bus_error *error, ExportFormat *ret)
 {
     ExportFormat format = export_format_from_string(text);
 
-    if (format < 0 || (format == EXPORT_PKCS7 && !pkcs7))
+    if (format < 0 || (format == EXPORT_FINGERPRINT && !fingerprint))
         return sd_bus_error_setf(error, ERROR_PREFIX "InvalidArgument",
                                  "The option \"format\" is one of %s, not \"%.16s\".",
-                                 pkcs7 ? "pem, der and pkcs7" : "pem and der", text);
+                                 fingerprint ? "pem, der, pkcs7 and fingerprint" : "pem, der and pkcs7", text);
     *ret = format;
     return 0;
 }
 
-int export_begin(sd_bus_message *m, const char *name, bool pkcs7, sd_bus_error *error, Call **ret,
+int export_begin(sd_bus_message *m, const char *name, bool fingerprint, sd_bus_error *error, Call **ret,
                  ExportFormat *ret_format)
 {
     const char *text = "pem";
@@ -24,7 +24,7 @@ int export_begin(sd_bus_message *m, const char *name, bool pkcs7, sd_bus_error *
 
     r = read_options(m, rows, error);
     if (r >= 0)
-        r = check_format(text, pkcs7, error, ret_format);
+        r = check_format(text, fingerprint, error, ret_format);
     return r < 0 ? r : call_begin(m, name, NULL, error, ret);
 }
 
@@ -47,7 +47,7 @@ int export_root(sd_bus_message *m, Certificate *c, sd_bus_error *error)
     ExportFormat format;
     int r;
 
-    r = export_begin(m, certificate_name(c), false, error, &call, &format);
+    r = export_begin(m, certificate_name(c), true, error, &call, &format);
     if (r <= 0)
         return r < 0 ? r : 1;
     if (manager_read_root(call->bus->manager, c, &pem, &call->problem) < 0)

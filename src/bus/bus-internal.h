@@ -66,6 +66,8 @@ int enumerate_certificates(sd_bus *bus, const char *prefix, void *userdata, char
                            sd_bus_error *error);
 int enumerate_jobs(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error);
 
+/* Why the root is what it is, as one sentence. */
+const char *root_reason(const Certificate *c);
 /* Tells now what is waiting to be told of one certificate. */
 void bus_flush_certificate(Bus *b, Certificate *c);
 bool bus_has_changes(const Bus *b);
@@ -98,9 +100,19 @@ int call_answer_message(Call *c, sd_bus_message *reply);
 int call_answer_bytes(Call *c, const void *data, size_t size);
 int error_set_problem(sd_bus_error *error, const Problem *problem);
 
+/* Upload, UploadFd and CheckUpload (bus-upload.c), of a certificate, or of the manager when target is NULL. */
+int upload_text(sd_bus_message *m, Certificate *target, const char *name, UploadDone done, sd_bus_error *error);
+int upload_descriptor(sd_bus_message *m, Certificate *target, const char *name, UploadDone done,
+                      sd_bus_error *error);
+int upload_check(sd_bus_message *m, Bus *b, sd_bus_error *error);
+/* OpenKey (bus-key.c). */
+int open_key(sd_bus_message *m, Certificate *c, sd_bus_error *error);
+
+#define ANY_NAME "*" /* the detail "name" of what is for no certificate in particular */
+
 /* ExportRoot and Export (bus-export.c): reads the option format and authorizes as call_begin() does; answers with
  * certificates; and all of it for the root that a certificate's chain ends in. */
-int export_begin(sd_bus_message *m, const char *name, bool pkcs7, sd_bus_error *error, Call **ret,
+int export_begin(sd_bus_message *m, const char *name, bool fingerprint, sd_bus_error *error, Call **ret,
                  ExportFormat *ret_format);
 int export_answer(Call *call, const char *pem, ExportFormat format);
 int export_root(sd_bus_message *m, Certificate *c, sd_bus_error *error);
@@ -108,8 +120,8 @@ int export_root(sd_bus_message *m, Certificate *c, sd_bus_error *error);
 /* Options, a{sv}. */
 typedef struct OptionRow {
     const char *key;
-    char type;    /* 's', 'b', or 'a' for as */
-    void *target; /* const char **, int *, char *** (owned by the caller) */
+    char type;    /* 's', 'b', 'h', or 'a' for as */
+    void *target; /* const char **, int *, int * (borrowed from the message), char *** (owned by the caller) */
 } OptionRow;
 /* Reads the dictionary; rows end with a NULL key. -EINVAL with error set for an unknown key or a wrong type. */
 int read_options(sd_bus_message *m, const OptionRow *rows, sd_bus_error *error);

@@ -6,8 +6,6 @@
 #include "core/name.h"
 #include "util/text.h"
 
-#define ANY_NAME "*" /* the detail "name" of what is for no certificate in particular */
-
 GETTER(property_get_version)
 {
     (void)userdata;
@@ -211,43 +209,24 @@ static void on_uploaded(Certificate *const *served, size_t n, const Problem *pro
 
 static int method_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
-    static const OptionRow rows[] = { {} };
-    _cleanup_call_ Call *call = NULL;
-    const char *pem;
-    int r;
-
-    r = sd_bus_message_read_basic(m, 's', &pem);
-    if (r >= 0)
-        r = read_options(m, rows, error);
-    if (r >= 0)
-        r = call_begin(m, ANY_NAME, NULL, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
-    if (manager_upload(call->bus->manager, NULL, pem, on_uploaded, call, &call->problem) >= 0)
-        TAKE_PTR(call);
-    return 1;
+    return upload_text(m, NULL, ANY_NAME, on_uploaded, error);
 }
 
-static char *join_names(const Chain *chain)
+static int method_upload_fd(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
-    char *joined = strdup("");
+    return upload_descriptor(m, NULL, ANY_NAME, on_uploaded, error);
+}
 
-    for (unsigned i = 0; i < chain->n_names && joined; i++) {
-        char *longer;
-
-        if (asprintf(&longer, "%s%s%s", joined, i > 0 ? " " : "", chain->names[i]) < 0)
-            longer = NULL;
-        free(joined);
-        joined = longer;
-    }
-    return joined;
+static int method_check_upload(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    return upload_check(m, userdata, error);
 }
 
 static int append_upload(Certificate *upload, void *userdata)
 {
     const Chain *chain = certificate_chain(upload);
     const ChainEntry *leaf = chain_leaf(chain);
-    _cleanup_free_ char *names = join_names(chain);
+    _cleanup_free_ char *names = chain_join_names(chain, " ");
 
     if (!names)
         return -ENOMEM;
@@ -394,6 +373,12 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD_WITH_ARGS("Upload", SD_BUS_ARGS("s", pem, "a{sv}", options),
                             SD_BUS_RESULT("ao", certificates), method_upload,
                             METHOD_OPEN | SD_BUS_VTABLE_SENSITIVE),
+    SD_BUS_METHOD_WITH_ARGS("UploadFd", SD_BUS_ARGS("h", bundle, "a{sv}", options),
+                            SD_BUS_RESULT("ao", certificates), method_upload_fd,
+                            METHOD_OPEN | SD_BUS_VTABLE_SENSITIVE),
+    SD_BUS_METHOD_WITH_ARGS("CheckUpload", SD_BUS_ARGS("h", bundle, "a{sv}", options),
+                            SD_BUS_RESULT("a(sbs)", checks), method_check_upload,
+                            METHOD_OPEN | SD_BUS_VTABLE_SENSITIVE),
     SD_BUS_METHOD_WITH_ARGS("ListUploads", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssssx)", uploads),
                             method_list_uploads, METHOD_OPEN),
     SD_BUS_METHOD_WITH_ARGS("RemoveUpload", SD_BUS_ARGS("s", fingerprint), SD_BUS_NO_RESULT,
@@ -407,6 +392,8 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload, METHOD_OPEN),
     SD_BUS_SIGNAL_WITH_ARGS("ChainChanged",
                             SD_BUS_ARGS("o", certificate, "s", name, "s", source, "s", fingerprint), 0),
+    SD_BUS_SIGNAL_WITH_ARGS("ExpiryWarning",
+                            SD_BUS_ARGS("o", certificate, "s", name, "x", not_after, "s", reason), 0),
     SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("o", job), 0),
     SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("o", job, "s", result), 0),
     SD_BUS_VTABLE_END,

@@ -3,64 +3,89 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
-Bundle *bundle_free(Bundle *b)
+#include "core/limits.h"
+#include "util/memfd.h"
+
+/* What was read and may be a private key: erased when it is freed. */
+typedef struct Content {
+    char data[LIMIT_BUNDLE + 1]; /* one byte more than is allowed */
+    size_t size;
+} Content;
+
+static Content *content_free(Content *c)
 {
-    if (b)
-        explicit_bzero(b, sizeof *b);
-    free(b);
+    if (c)
+        explicit_bzero(c, sizeof *c);
+    free(c);
     return NULL;
 }
+DEFINE_CLEANUP(Content *, content_free);
 
-static int bundle_read_from(Bundle *b, int fd)
+static int content_read(Content *c, int fd)
 {
-    while (b->length <= LIMIT_BUNDLE) {
-        ssize_t n = read(fd, b->text + b->length, LIMIT_BUNDLE + 1 - b->length);
+    while (c->size < sizeof c->data) {
+        ssize_t n = read(fd, c->data + c->size, sizeof c->data - c->size);
 
         if (n == 0)
             break;
         if (n < 0 && errno != EINTR)
             return -errno;
-        b->length += (size_t)MAX(n, 0);
+        c->size += (size_t)MAX(n, 0);
     }
-    b->text[b->length] = '\0';
     return 0;
 }
 
-static Exit bundle_check(const Bundle *b, const char *file)
+static Exit bundle_check_size(const char *file, size_t size)
 {
-    if (b->length > LIMIT_BUNDLE)
+    if (size > LIMIT_BUNDLE)
         return fail(EXIT_FAILED, _("%s: longer than %d KiB, which is the most an upload may have."), file,
                     LIMIT_BUNDLE / 1024);
-    if (strlen(b->text) == b->length && strstr(b->text, "-----BEGIN "))
-        return EXIT_DONE;
-    fail(EXIT_FAILED, _("%s: not PEM text (there is no \"-----BEGIN\" in it, or there are zero bytes)."),
-         file);
-    hint(_("DER and PKCS#12 files can be converted: openssl x509 -inform DER, openssl pkcs12 -nodes"));
-    return EXIT_FAILED;
+    return size == 0 ? fail(EXIT_FAILED, _("%s: there is nothing in it."), file) : EXIT_DONE;
 }
 
-Exit bundle_read(const char *file, Bundle **ret)
+static Exit bundle_copy(const char *file, int fd, int *ret_fd)
 {
-    _cleanup_(bundle_freep) Bundle *b = calloc(1, sizeof *b);
-    _cleanup_close_ int opened = -EBADF;
-    bool from_stdin = streq(file, "-");
-    int r;
+    _cleanup_(content_freep) Content *c = calloc(1, sizeof *c);
+    int r = c ? content_read(c, fd) : -ENOMEM;
     Exit e;
 
-    if (!b)
-        return fail(EXIT_FAILED, "%s", strerror(ENOMEM));
-    if (!from_stdin) {
-        opened = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        if (opened < 0)
-            return fail(EXIT_FAILED, _("Cannot open %s: %s"), file, strerror(errno));
-    } else if (isatty(STDIN_FILENO))
-        hint(_("Reading PEM text from the terminal; end it with Ctrl+D."));
-    r = bundle_read_from(b, from_stdin ? STDIN_FILENO : opened);
     if (r < 0)
         return fail(EXIT_FAILED, _("Cannot read %s: %s"), file, strerror(-r));
-    e = bundle_check(b, from_stdin ? _("standard input") : file);
+    e = bundle_check_size(file, c->size);
+    if (e != EXIT_DONE)
+        return e;
+    r = memfd_new("certwright-upload", c->data, c->size);
+    if (r < 0)
+        return fail(EXIT_FAILED, _("Cannot make a file in memory: %s"), strerror(-r));
+    *ret_fd = r;
+    return EXIT_DONE;
+}
+
+static Exit bundle_copy_stdin(int *ret_fd)
+{
+    if (isatty(STDIN_FILENO))
+        hint(_("Reading PEM text from the terminal; end it with Ctrl+D."));
+    return bundle_copy(_("standard input"), STDIN_FILENO, ret_fd);
+}
+
+Exit bundle_open(const char *file, int *ret_fd)
+{
+    _cleanup_close_ int fd = -EBADF;
+    struct stat st;
+    Exit e;
+
+    if (streq(file, "-"))
+        return bundle_copy_stdin(ret_fd);
+    fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return fail(EXIT_FAILED, _("Cannot open %s: %s"), file, strerror(errno));
+    /* files of proc(5) and sysfs(5) do not know their size */
+    if (!S_ISREG(st.st_mode) || st.st_size == 0)
+        return bundle_copy(file, fd, ret_fd);
+    e = bundle_check_size(file, (size_t)st.st_size);
     if (e == EXIT_DONE)
-        *ret = TAKE_PTR(b);
+        *ret_fd = TAKE_FD(fd);
     return e;
 }

@@ -2,16 +2,7 @@
 #pragma once
 
 #include "cli/output.h"
-#include "core/limits.h"
 
-/* A file to upload. It holds a private key, so it is erased when it is freed. */
-typedef struct Bundle {
-    char text[LIMIT_BUNDLE + 2]; /* one byte more than is allowed, and the end */
-    size_t length;
-} Bundle;
-
-Bundle *bundle_free(Bundle *b);
-DEFINE_CLEANUP(Bundle *, bundle_free);
-
-/* Reads at most LIMIT_BUNDLE bytes of PEM text; "-" is stdin. */
-Exit bundle_read(const char *file, Bundle **ret);
+/* Opens a file to upload, of any form, for a message: a regular file as it is; "-", which is stdin, and everything else
+ * that can be read becomes a memfd. At most LIMIT_BUNDLE bytes, and at least one. */
+Exit bundle_open(const char *file, int *ret_fd);

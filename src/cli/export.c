@@ -3,39 +3,35 @@
 #include <fcntl.h>
 
 #include "cli/verbs.h"
+#include "util/fs.h"
 
-static Exit export_check_format(const char *format, bool pkcs7)
+static Exit export_check_format(const char *format)
 {
-    if (!format || streq(format, "pem") || streq(format, "der") || (pkcs7 && streq(format, "pkcs7")))
+    if (!format || streq(format, "pem") || streq(format, "der") || streq(format, "pkcs7"))
         return EXIT_DONE;
-    return fail(EXIT_USAGE,
-                pkcs7 ? _("Unknown format \"%s\": it is one of pem, der and pkcs7.")
-                      : _("Unknown format \"%s\": it is pem or der."),
+    return fail(EXIT_USAGE, _("Unknown format \"%s\": it is one of pem, der and pkcs7."), format);
+}
+
+static Exit export_check_root_format(const char *format)
+{
+    if (!format || streq(format, "pem") || streq(format, "der") || streq(format, "pkcs7") ||
+        streq(format, "fingerprint"))
+        return EXIT_DONE;
+    return fail(EXIT_USAGE, _("Unknown format \"%s\": it is one of pem, der, pkcs7 and fingerprint."),
                 format);
 }
 
 static Exit export_write(const void *data, size_t size, const char *file)
 {
     _cleanup_close_ int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
-    const char *p = data;
-    int r = 0;
+    int r = fd < 0 ? -errno : fs_write_all(fd, data, size);
 
-    if (fd < 0)
-        return fail(EXIT_FAILED, _("Cannot write %s: %s"), file, strerror(errno));
-    while (size > 0 && r == 0) {
-        ssize_t n = write(fd, p, size);
-
-        if (n < 0 && errno != EINTR)
-            r = -errno;
-        p += MAX(n, 0);
-        size -= (size_t)MAX(n, 0);
-    }
-    if (close(TAKE_FD(fd)) < 0 && r == 0)
+    if (r >= 0 && close(TAKE_FD(fd)) < 0)
         r = -errno;
     return r < 0 ? fail(EXIT_FAILED, _("Cannot write %s: %s"), file, strerror(-r)) : EXIT_DONE;
 }
 
-/* PEM is printable text, and a terminal gets nothing else. */
+/* PEM and fingerprints are printable text, and a terminal gets nothing else. */
 static Exit export_print(const char *data, size_t size)
 {
     for (size_t i = 0; isatty(STDOUT_FILENO) && i < size; i++)
@@ -43,6 +39,8 @@ static Exit export_print(const char *data, size_t size)
             return fail(EXIT_FAILED,
                         _("This is not text and not written to the terminal: add --output=FILE."));
     fwrite(data, 1, size, stdout);
+    if (isatty(STDOUT_FILENO) && size > 0 && data[size - 1] != '\n') /* a fingerprint */
+        putchar('\n');
     return EXIT_DONE;
 }
 
@@ -86,7 +84,7 @@ Exit verb_export(Session *s, const Options *o, char **arguments, int n)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *found = NULL;
     const char *path;
-    Exit e = export_check_format(o->format, true);
+    Exit e = export_check_format(o->format);
 
     if (e == EXIT_DONE)
         e = session_find_target(s, o->given & OPTION_ROOT, n > 0 ? arguments[0] : NULL, &path, &found);
@@ -97,7 +95,7 @@ Exit verb_export_root(Session *s, const Options *o, char **arguments, int n)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *found = NULL;
     const char *path = MANAGER_PATH;
-    Exit e = export_check_format(o->format, false);
+    Exit e = export_check_root_format(o->format);
 
     if (e == EXIT_DONE && n > 0)
         e = session_find_certificate(s, arguments[0], &path, &found);

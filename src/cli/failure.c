@@ -19,16 +19,20 @@ typedef struct Failure {
 #define ADVICE_VERSION \
     N_("The command and the service may be of different versions: compare \"certwright --version\" with " \
        "\"certwrightd --version\".")
-#define ADVICE_BUNDLE \
-    N_("The file must hold the certificate, its intermediates and its unencrypted private key as PEM " \
-       "text.")
+#define ADVICE_BUNDLE N_("\"certwright check\" looks at a file and tells all that is wrong with it.")
+#define ADVICE_PASSPHRASE \
+    N_("Run it on a terminal without --no-ask-password to be asked for the passphrase, or put it into a file " \
+       "and add --passphrase-file=FILE.")
+#define ADVICE_FETCH \
+    N_("Without --fetch-issuers the network is not used: put the missing certificates into the file instead.")
 
 static const Failure failures[] = {
     { SERVICE ".Error.NoSuchCertificate", EXIT_NOT_FOUND, NULL },
     { SERVICE ".Error.NoSuchJob", EXIT_NOT_FOUND, NULL },
     { SERVICE ".Error.NotAuthorized", EXIT_NOT_AUTHORIZED, ADVICE_AUTHORIZE },
     { SERVICE ".Error.InvalidBundle", EXIT_FAILED, ADVICE_BUNDLE },
-    { SERVICE ".Error.PassphraseRequired", EXIT_FAILED, ADVICE_BUNDLE },
+    { SERVICE ".Error.PassphraseRequired", EXIT_FAILED, ADVICE_PASSPHRASE },
+    { SERVICE ".Error.NetworkFailed", EXIT_FAILED, ADVICE_FETCH },
     { SERVICE ".Error.StorageFailed", EXIT_FAILED, ADVICE_START },
     { SD_BUS_ERROR_ACCESS_DENIED, EXIT_NOT_AUTHORIZED, ADVICE_AUTHORIZE },
     { SD_BUS_ERROR_AUTH_FAILED, EXIT_NOT_AUTHORIZED, ADVICE_AUTHORIZE },

@@ -10,6 +10,9 @@ typedef struct Verb {
     const char *usage, *help;
 } Verb;
 
+#define OPTIONS_SUBMISSION (OPTION_ROOT | OPTION_KEY | OPTION_PASSPHRASE_FILE | OPTION_FETCH_ISSUERS)
+#define OPTIONS_KEY        (OPTION_ROOT | OPTION_FORMAT | OPTION_OUTPUT | OPTION_PASSPHRASE_FILE | OPTION_FORCE)
+
 static const Verb verbs[] = {
     { "list", 0, 0, 0, verb_list, "", N_("List the certificates") },
     { "show", 0, 1, OPTION_ROOT, verb_show, "NAME | --root",
@@ -20,9 +23,17 @@ static const Verb verbs[] = {
       "NAME | --root [--format=pem|der|pkcs7] [--output=FILE]",
       N_("Write the chain that is served, without its key") },
     { "export-root", 0, 1, OPTION_FORMAT | OPTION_OUTPUT, verb_export_root,
-      "[NAME] [--format=pem|der] [--output=FILE]", N_("Write the root that clients have to trust") },
-    { "upload", 1, 2, 0, verb_upload, "[NAME] FILE",
-      N_("Give a chain and its key (PEM text; - is standard input)") },
+      "[NAME] [--format=pem|der|pkcs7|fingerprint] [--output=FILE]",
+      N_("Write the root that clients have to trust") },
+    { "export-key", 0, 1, OPTIONS_KEY, verb_export_key,
+      "NAME | --root --output=FILE [--format=pem|pkcs12] [--passphrase-file=FILE] [--force]",
+      N_("Write a private key and its chain to a file") },
+    { "upload", 1, 2, OPTIONS_SUBMISSION, verb_upload,
+      "[NAME | --root] FILE [--key=FILE] [--passphrase-file=FILE] [--fetch-issuers]",
+      N_("Give a chain and its key, in any form (- is standard input)") },
+    { "check", 1, 2, OPTIONS_SUBMISSION, verb_check,
+      "[NAME | --root] FILE [--key=FILE] [--passphrase-file=FILE] [--fetch-issuers]",
+      N_("Tell what an upload would come to") },
     { "uploads", 0, 0, 0, verb_uploads, "", N_("List the uploaded chains") },
     { "remove-upload", 1, 1, 0, verb_remove_upload, "FINGERPRINT", N_("Forget an uploaded chain") },
     { "register", 2, 2, OPTION_NAME | OPTION_KEY_TYPE, verb_register,
@@ -38,7 +49,7 @@ static void help_print_options(void)
     printf("%s", _("Options:\n"
                    "  --json             print JSON\n"
                    "  --no-legend        print neither headings nor remarks\n"
-                   "  --no-ask-password  do not ask for a password\n"
+                   "  --no-ask-password  do not ask for a password or passphrase\n"
                    "  -h, --help         print this text\n"
                    "  --version          print the version\n"));
 }

@@ -73,6 +73,30 @@ static int on_chain_changed(sd_bus_message *message, void *userdata, sd_bus_erro
     return 0;
 }
 
+static int on_expiry_warning(sd_bus_message *message, void *userdata, sd_bus_error *error _unused_)
+{
+    Monitor *m = userdata;
+    _cleanup_json_ Json *event = event_new("expiry-warning");
+    _cleanup_free_ char *line = NULL, *date = NULL, *left = NULL;
+    const char *path, *name, *reason;
+    int64_t not_after;
+
+    if (!monitor_trusts(m, message) ||
+        sd_bus_message_read(message, "osxs", &path, &name, &not_after, &reason) < 0)
+        return 0;
+    json_set(event, "name", json_text(name));
+    json_set(event, "not_after", json_time(not_after));
+    json_set(event, "reason", json_text(reason));
+    json_set(event, "object", json_text(path));
+    date = time_format_date(not_after);
+    left = time_format_remaining(not_after);
+    if (asprintf(&line, _("%s: warning: valid until %s (%s): %s"), name, strempty(date), strempty(left),
+                 reason_to_text(reason)) < 0)
+        line = NULL;
+    monitor_print(m, event, line);
+    return 0;
+}
+
 static int job_read_property(sd_bus_message *reply, const char **kind, const char **certificate)
 {
     const char *name;
@@ -174,6 +198,7 @@ static int monitor_subscribe(Monitor *m)
         sd_bus_message_handler_t handler;
     } signals[] = {
         { "ChainChanged", on_chain_changed },
+        { "ExpiryWarning", on_expiry_warning },
         { "JobNew", on_job_new },
         { "JobRemoved", on_job_removed },
     };

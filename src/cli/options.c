@@ -11,34 +11,49 @@ enum {
     ARG_JSON,
     ARG_NO_LEGEND,
     ARG_NO_ASK_PASSWORD,
-    ARG_ALL,
-    ARG_ROOT,
-    ARG_NO_WAIT,
-    ARG_FORMAT,
-    ARG_NAME,
-    ARG_KEY_TYPE,
+    ARG_VERB, /* + index in verb_options */
 };
 
-static const struct option options[] = {
+static const struct option common_options[] = {
     { "help", no_argument, NULL, ARG_HELP },
     { "version", no_argument, NULL, ARG_VERSION },
     { "json", no_argument, NULL, ARG_JSON },
     { "no-legend", no_argument, NULL, ARG_NO_LEGEND },
     { "no-ask-password", no_argument, NULL, ARG_NO_ASK_PASSWORD },
-    { "all", no_argument, NULL, ARG_ALL },
-    { "root", no_argument, NULL, ARG_ROOT },
-    { "no-wait", no_argument, NULL, ARG_NO_WAIT },
-    { "format", required_argument, NULL, ARG_FORMAT },
-    { "output", required_argument, NULL, ARG_OUTPUT },
-    { "name", required_argument, NULL, ARG_NAME },
-    { "key-type", required_argument, NULL, ARG_KEY_TYPE },
-    {},
+};
+
+/* Those of single verbs. */
+static const struct {
+    const char *name;
+    OptionFlag flag;
+    size_t value; /* offset of its text in Options; 0: it has none */
+} verb_options[] = {
+    { "all", OPTION_ALL, 0 },
+    { "root", OPTION_ROOT, 0 },
+    { "no-wait", OPTION_NO_WAIT, 0 },
+    { "format", OPTION_FORMAT, offsetof(Options, format) },
+    { "output", OPTION_OUTPUT, offsetof(Options, output) },
+    { "name", OPTION_NAME, offsetof(Options, names) },
+    { "key-type", OPTION_KEY_TYPE, offsetof(Options, key_type) },
+    { "key", OPTION_KEY, offsetof(Options, key) },
+    { "passphrase-file", OPTION_PASSPHRASE_FILE, offsetof(Options, passphrase_file) },
+    { "fetch-issuers", OPTION_FETCH_ISSUERS, 0 },
+    { "force", OPTION_FORCE, 0 },
 };
 
 void options_done(Options *o)
 {
     free(o->names);
     *o = (Options){ 0 };
+}
+
+static void options_take_verb(Options *o, size_t i, const char *value)
+{
+    o->given |= verb_options[i].flag;
+    if (verb_options[i].flag == OPTION_NAME)
+        o->names[o->n_names++] = value;
+    else if (verb_options[i].value > 0)
+        *(const char **)(void *)((char *)o + verb_options[i].value) = value;
 }
 
 static Exit options_take(Options *o, int option)
@@ -59,32 +74,16 @@ static Exit options_take(Options *o, int option)
     case ARG_NO_ASK_PASSWORD:
         o->no_ask_password = true;
         return EXIT_DONE;
-    case ARG_ALL:
-        o->given |= OPTION_ALL;
-        return EXIT_DONE;
-    case ARG_ROOT:
-        o->given |= OPTION_ROOT;
-        return EXIT_DONE;
-    case ARG_NO_WAIT:
-        o->given |= OPTION_NO_WAIT;
-        return EXIT_DONE;
-    case ARG_FORMAT:
-        o->given |= OPTION_FORMAT;
-        o->format = optarg;
-        return EXIT_DONE;
     case ARG_OUTPUT:
         o->given |= OPTION_OUTPUT;
         o->output = optarg;
         return EXIT_DONE;
-    case ARG_NAME:
-        o->given |= OPTION_NAME;
-        o->names[o->n_names++] = optarg;
-        return EXIT_DONE;
-    case ARG_KEY_TYPE:
-        o->given |= OPTION_KEY_TYPE;
-        o->key_type = optarg;
-        return EXIT_DONE;
-    default: /* getopt_long() has said which one */
+    default:
+        if (option >= ARG_VERB) {
+            options_take_verb(o, (size_t)(option - ARG_VERB), optarg);
+            return EXIT_DONE;
+        }
+        /* getopt_long() has said which one */
         hint(_("\"certwright --help\" lists the commands and their options."));
         return EXIT_USAGE;
     }
@@ -92,8 +91,15 @@ static Exit options_take(Options *o, int option)
 
 Exit options_parse(Options *o, int argc, char **argv)
 {
+    struct option options[ELEMENTSOF(common_options) + ELEMENTSOF(verb_options) + 1] = {};
     int option;
 
+    memcpy(options, common_options, sizeof common_options);
+    for (size_t i = 0; i < ELEMENTSOF(verb_options); i++)
+        options[ELEMENTSOF(common_options) + i] =
+            (struct option){ verb_options[i].name,
+                             verb_options[i].value > 0 ? required_argument : no_argument, NULL,
+                             ARG_VERB + (int)i };
     o->names = calloc((size_t)argc + 1, sizeof *o->names);
     if (!o->names)
         return fail(EXIT_FAILED, "%s", strerror(ENOMEM));
@@ -110,19 +116,10 @@ Exit options_parse(Options *o, int argc, char **argv)
 
 Exit options_check(const Options *o, const char *verb, unsigned allowed)
 {
-    static const struct {
-        OptionFlag flag;
-        const char *name;
-    } names[] = {
-        { OPTION_ALL, "--all" },           { OPTION_ROOT, "--root" },     { OPTION_NO_WAIT, "--no-wait" },
-        { OPTION_FORMAT, "--format" },     { OPTION_OUTPUT, "--output" }, { OPTION_NAME, "--name" },
-        { OPTION_KEY_TYPE, "--key-type" },
-    };
-
-    for (size_t i = 0; i < ELEMENTSOF(names); i++)
-        if (o->given & ~allowed & names[i].flag)
+    for (size_t i = 0; i < ELEMENTSOF(verb_options); i++)
+        if (o->given & ~allowed & verb_options[i].flag)
             return fail(EXIT_USAGE,
-                        _("The command \"%s\" has no option %s; \"certwright --help\" lists them."), verb,
-                        names[i].name);
+                        _("The command \"%s\" has no option --%s; \"certwright --help\" lists them."), verb,
+                        verb_options[i].name);
     return EXIT_DONE;
 }

@@ -12,14 +12,18 @@ typedef enum OptionFlag {
     OPTION_OUTPUT = 1 << 4,
     OPTION_NAME = 1 << 5,
     OPTION_KEY_TYPE = 1 << 6,
+    OPTION_KEY = 1 << 7,
+    OPTION_PASSPHRASE_FILE = 1 << 8,
+    OPTION_FETCH_ISSUERS = 1 << 9,
+    OPTION_FORCE = 1 << 10,
 } OptionFlag;
 
 typedef struct Options {
     unsigned given;
     bool json, no_legend, no_ask_password;
     bool help, version;
-    const char *format, *output, *key_type; /* NULL where not given */
-    const char **names;                     /* --name=, n_names of them */
+    const char *format, *output, *key_type, *key, *passphrase_file; /* NULL where not given */
+    const char **names;                                             /* --name=, n_names of them */
     size_t n_names;
     char **arguments; /* verb first */
     int n_arguments;

@@ -78,10 +78,15 @@ Exit message_append_no_options(sd_bus_message *m)
     return r < 0 ? session_fail(r, NULL, _("Cannot make a message for the bus")) : EXIT_DONE;
 }
 
+int session_call(Session *s, sd_bus_message *call, sd_bus_error *ret_error, sd_bus_message **ret_reply)
+{
+    return sd_bus_call(s->bus, call, CALL_TIMEOUT_ASKING_USEC, ret_error, ret_reply);
+}
+
 Exit session_send(Session *s, sd_bus_message *call, const char *purpose, sd_bus_message **ret_reply)
 {
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-    int r = sd_bus_call(s->bus, call, CALL_TIMEOUT_ASKING_USEC, &error, ret_reply);
+    int r = session_call(s, call, &error, ret_reply);
 
     return r < 0 ? session_fail(r, &error, purpose) : EXIT_DONE;
 }

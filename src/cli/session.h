@@ -33,7 +33,10 @@ Exit session_new_call(Session *s, const char *path, const char *interface, const
 Exit message_append_text(sd_bus_message *m, const char *text);
 Exit message_append_no_options(sd_bus_message *m);
 
-/* `purpose` is a whole sentence, "Cannot ...", that the reason is put behind. */
+/* Waits as long as somebody may need to type a password. */
+int session_call(Session *s, sd_bus_message *call, sd_bus_error *ret_error, sd_bus_message **ret_reply);
+
+/* The same, and tells what it failed for. `purpose` is a whole sentence, "Cannot ...", that the reason is put behind. */
 Exit session_send(Session *s, sd_bus_message *call, const char *purpose, sd_bus_message **ret_reply);
 
 /* Calls without arguments, that need no authorization. */

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <ctype.h>
-#include <errno.h>
-
-#include "cli/bundle.h"
 #include "cli/certificate.h"
 #include "cli/json.h"
-#include "cli/table.h"
+#include "cli/submission.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
 
@@ -30,7 +26,7 @@ static Exit upload_print_names(Session *s, char *const *names, size_t n)
     return EXIT_DONE;
 }
 
-/* Manager.Upload tells the objects; their names are in their paths. */
+/* Manager.UploadFd tells the objects; their names are in their paths. */
 static Exit upload_print_paths(Session *s, sd_bus_message *reply)
 {
     char **paths = NULL;
@@ -55,6 +51,18 @@ static Exit upload_print_paths(Session *s, sd_bus_message *reply)
     return e;
 }
 
+static void upload_print_root(const Certificate *c)
+{
+    _cleanup_free_ char *subject = distinguished_name_short(c->subject);
+    _cleanup_free_ char *date = time_format_date(c->not_after);
+
+    print_line(stdout, _("The uploaded root is stored; local root now: %s, valid until %s."),
+               strempty(subject), strempty(date));
+    hint(_(
+        "Every local chain is signed again, in the background. Clients that trust the former root alone go on "
+        "accepting these chains; new ones need this root: certwright export-root"));
+}
+
 /* The service may prefer another chain still, so it is asked. */
 static Exit upload_print_certificate(Session *s, const char *path)
 {
@@ -66,160 +74,28 @@ static Exit upload_print_certificate(Session *s, const char *path)
         return e;
     if (s->json)
         return upload_print_json(&c->name, 1);
-    print_line(stdout, _("%s: the chain is stored; served now: %s"), c->name, reason_to_text(c->reason));
+    if (list.root)
+        upload_print_root(c);
+    else
+        print_line(stdout, _("%s: the chain is stored; served now: %s"), c->name, reason_to_text(c->reason));
     return EXIT_DONE;
 }
 
-static Exit upload_call(Session *s, const char *path, const char *interface, const Bundle *b,
-                        sd_bus_message **ret_reply)
+Exit verb_upload(Session *s, const Options *o, char **arguments, int n)
 {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-    Exit e = session_new_call(s, path, interface, "Upload", &call);
-    int r;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    _cleanup_submission_ Submission u;
+    Exit e = submission_init(&u, s, o, arguments, n);
+    SubmissionCall call = {
+        .path = u.path ? u.path : MANAGER_PATH,
+        .interface = u.path ? CERTIFICATE_INTERFACE : MANAGER_INTERFACE,
+        .member = "UploadFd",
+        .purpose = _("Cannot upload"),
+    };
 
+    if (e == EXIT_DONE)
+        e = submission_send(&u, s, &call, &reply);
     if (e != EXIT_DONE)
         return e;
-    r = sd_bus_message_sensitive(call);
-    if (r >= 0)
-        r = sd_bus_message_append(call, "s", b->text);
-    if (r == -EINVAL)
-        return fail(EXIT_FAILED,
-                    _("The file has characters that are not UTF-8, which the bus requires: take away "
-                      "the text around the PEM blocks."));
-    if (r < 0)
-        return session_fail(r, NULL, _("Cannot put the file into a message for the bus"));
-    e = message_append_no_options(call);
-    return e == EXIT_DONE ? session_send(s, call, _("Cannot upload"), ret_reply) : e;
-}
-
-Exit verb_upload(Session *s, const Options *o _unused_, char **arguments, int n)
-{
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *found = NULL, *reply = NULL;
-    _cleanup_(bundle_freep) Bundle *b = NULL;
-    const char *file = arguments[n - 1], *path = MANAGER_PATH;
-    bool one = n == 2;
-    Exit e;
-
-    s->input_taken = streq(file, "-");
-    e = bundle_read(file, &b);
-    if (e == EXIT_DONE && one)
-        e = session_find_certificate(s, arguments[0], &path, &found);
-    if (e == EXIT_DONE)
-        e = upload_call(s, path, one ? CERTIFICATE_INTERFACE : MANAGER_INTERFACE, b, &reply);
-    if (e != EXIT_DONE)
-        return e;
-    return one ? upload_print_certificate(s, path) : upload_print_paths(s, reply);
-}
-
-typedef struct Upload {
-    const char *fingerprint, *subject, *issuer, *names;
-    int64_t not_after;
-} Upload;
-
-static void uploads_add_row(Table *t, const Upload *u)
-{
-    _cleanup_free_ char *issuer = distinguished_name_short(u->issuer);
-
-    table_add(t, u->names);
-    table_add_date(t, u->not_after);
-    table_add(t, issuer);
-    table_add(t, u->fingerprint);
-}
-
-static Json *upload_json(const Upload *u)
-{
-    Json *j = json_object_new_object(), *names = json_object_new_array();
-    _cleanup_free_ char *copy = strdup(u->names);
-    char *state = NULL;
-
-    for (char *name = strtok_r(copy, " ", &state); copy && name; name = strtok_r(NULL, " ", &state))
-        json_object_array_add(names, json_text(name));
-    json_set(j, "fingerprint", json_text(u->fingerprint));
-    json_set(j, "subject", json_text(u->subject));
-    json_set(j, "issuer", json_text(u->issuer));
-    json_set(j, "names", names);
-    json_set(j, "not_after", json_time(u->not_after));
-    return j;
-}
-
-/* Puts all into the table and into the array. */
-static int uploads_read(sd_bus_message *reply, Table *t, Json *array)
-{
-    Upload u;
-    int r = sd_bus_message_enter_container(reply, 'a', "(ssssx)");
-
-    while (r >= 0 && (r = sd_bus_message_read(reply, "(ssssx)", &u.fingerprint, &u.subject, &u.issuer,
-                                              &u.names, &u.not_after)) > 0) {
-        uploads_add_row(t, &u);
-        json_object_array_add(array, upload_json(&u));
-    }
-    return r;
-}
-
-Exit verb_uploads(Session *s, const Options *o _unused_, char **arguments _unused_, int n _unused_)
-{
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
-    _cleanup_table_ Table t = { .n_columns = 4 };
-    _cleanup_json_ Json *array = json_object_new_array();
-    Exit e = session_new_call(s, MANAGER_PATH, MANAGER_INTERFACE, "ListUploads", &call);
-    int r;
-
-    if (e == EXIT_DONE)
-        e = session_send(s, call, _("Cannot list the uploads"), &reply);
-    if (e != EXIT_DONE)
-        return e;
-    table_add(&t, _("NAMES"));
-    table_add(&t, _("NOT AFTER"));
-    table_add(&t, _("ISSUER"));
-    table_add(&t, _("FINGERPRINT"));
-    r = uploads_read(reply, &t, array);
-    if (r < 0)
-        return session_fail_reply(r);
-    if (s->json)
-        return json_print(array);
-    if (t.n_cells > t.n_columns)
-        return table_print(&t, s->legend, 0);
-    if (s->legend)
-        print_line(stdout, _("Nothing is uploaded."));
-    return EXIT_DONE;
-}
-
-/* Other programs write fingerprints with colons and in capitals. Returns NULL for what is none. */
-static char *fingerprint_normalize(const char *text)
-{
-    char *fingerprint = calloc(1, 65);
-    size_t n = 0;
-
-    for (; fingerprint && *text; text++) {
-        if (*text == ':')
-            continue;
-        if (n >= 64 || !isxdigit((unsigned char)*text))
-            break;
-        fingerprint[n++] = (char)tolower((unsigned char)*text);
-    }
-    if (n == 64 && *text == '\0')
-        return fingerprint;
-    free(fingerprint);
-    return NULL;
-}
-
-Exit verb_remove_upload(Session *s, const Options *o _unused_, char **arguments, int n _unused_)
-{
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
-    _cleanup_free_ char *fingerprint = fingerprint_normalize(arguments[0]);
-    Exit e;
-
-    if (!fingerprint) {
-        fail(EXIT_USAGE, _("\"%s\" is no fingerprint: that is 64 hexadecimal digits."), arguments[0]);
-        hint(_("\"certwright uploads\" shows them."));
-        return EXIT_USAGE;
-    }
-    e = session_new_call(s, MANAGER_PATH, MANAGER_INTERFACE, "RemoveUpload", &call);
-    if (e == EXIT_DONE)
-        e = message_append_text(call, fingerprint);
-    if (e == EXIT_DONE)
-        e = session_send(s, call, _("Cannot remove the upload"), &reply);
-    if (e == EXIT_DONE && !s->json)
-        print_line(stdout, _("The upload is removed."));
-    return e;
+    return u.path ? upload_print_certificate(s, u.path) : upload_print_paths(s, reply);
 }

@@ -58,6 +58,18 @@ const char *result_to_text(const char *result)
     return word_to_text(words, ELEMENTSOF(words), result);
 }
 
+const char *check_to_text(const char *check)
+{
+    static const Word words[] = {
+        { "format", N_("format") },       { "key", N_("key") },     { "leaf", N_("leaf") },
+        { "key-match", N_("key-match") }, { "chain", N_("chain") }, { "signatures", N_("signatures") },
+        { "validity", N_("validity") },   { "names", N_("names") }, { "purpose", N_("purpose") },
+        { "outcome", N_("outcome") },
+    };
+
+    return word_to_text(words, ELEMENTSOF(words), check);
+}
+
 /* The sentences of core/choose.c and of the root in bus/bus-certificate.c. */
 const char *reason_to_text(const char *reason)
 {
@@ -80,6 +92,8 @@ const char *reason_to_text(const char *reason)
         N_("There is no chain that can be served; one is being made."),
         N_("There is no root yet; it is being made."),
         N_("The machine made this root by itself."),
+        N_("An administrator uploaded this root."),
+        N_("The uploaded root cannot be used, so the machine's own root is."),
     };
 
     for (size_t i = 0; i < ELEMENTSOF(sentences); i++)

@@ -10,4 +10,5 @@ const char *state_to_text(const char *state);
 const char *source_to_text(const char *source);
 const char *kind_to_text(const char *kind);
 const char *result_to_text(const char *result);
+const char *check_to_text(const char *check);
 const char *reason_to_text(const char *reason);

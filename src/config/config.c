@@ -31,6 +31,13 @@ static void module_done(Module *m)
     *m = (Module){};
 }
 
+static void settings_done(Settings *s)
+{
+    free(s->organization);
+    free(s->authority_directory);
+    strv_free(s->constraints);
+}
+
 Config *config_free(Config *c)
 {
     if (!c)
@@ -38,8 +45,7 @@ Config *config_free(Config *c)
     for (size_t i = 0; i < c->n_modules; i++)
         module_done(c->modules + i);
     free(c->modules);
-    free(c->settings.organization);
-    strv_free(c->settings.constraints);
+    settings_done(&c->settings);
     free(c);
     return NULL;
 }
@@ -66,19 +72,26 @@ static int module_copy(const Module *from, Module *to)
     return r;
 }
 
+static int text_copy(const char *from, char **ret)
+{
+    *ret = from ? strdup(from) : NULL;
+    return from && !*ret ? -ENOMEM : 0;
+}
+
 static int settings_copy(const Settings *from, Settings *to)
 {
-    char *organization = from->organization ? strdup(from->organization) : NULL, **constraints;
+    Settings copy = *from;
 
-    if ((from->organization && !organization) || strv_copy(from->constraints, &constraints) < 0) {
-        free(organization);
+    copy.organization = copy.authority_directory = NULL;
+    copy.constraints = NULL;
+    if (text_copy(from->organization, &copy.organization) < 0 ||
+        text_copy(from->authority_directory, &copy.authority_directory) < 0 ||
+        strv_copy(from->constraints, &copy.constraints) < 0) {
+        settings_done(&copy);
         return -ENOMEM;
     }
-    free(to->organization);
-    strv_free(to->constraints);
-    *to = *from;
-    to->organization = organization;
-    to->constraints = constraints;
+    settings_done(to);
+    *to = copy;
     return 0;
 }
 

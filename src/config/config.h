@@ -14,6 +14,7 @@ typedef struct Settings {
     int64_t root_lifetime; /* RootLifetime=, seconds */
     char *organization;    /* Organization=; NULL: none */
     char **constraints;    /* NameConstraints= */
+    char *authority_directory; /* [Uploads] AuthorityDirectory=; NULL: none */
     int64_t idle_exit;     /* [Renewal] IdleExit=, seconds; 0: never */
 } Settings;
 

@@ -20,6 +20,7 @@
 #define ROOT_LIFETIME_MAX  (40LL * 365 * DAY)
 #define ORGANIZATION_MAX   64
 #define CERTIFICATE_PREFIX "Certificate "
+#define AUTHORITY_DIRECTORY "/etc/ssl/certs"
 
 struct SectionIndex {
     char *name;
@@ -34,6 +35,7 @@ void settings_init(Settings *s)
         .root_key_type = KEY_TYPE_ECDSA_P256,
         .leaf_lifetime = 90LL * DAY,
         .root_lifetime = 3650LL * DAY,
+        .authority_directory = strdup(AUTHORITY_DIRECTORY),
         .idle_exit = 60,
     };
 }
@@ -156,6 +158,22 @@ static int parse_organization(ParseContext *context, const IniEntry *e, void *ta
 
     if (strlen(e->value) > ORGANIZATION_MAX || !text_is_utf8(e->value)) {
         complain(context, e, "the name of an organization is UTF-8 of at most %d bytes", ORGANIZATION_MAX);
+        return -EINVAL;
+    }
+    copy = *e->value ? strdup(e->value) : NULL;
+    if (*e->value && !copy)
+        return -ENOMEM;
+    free(*(char **)target);
+    *(char **)target = copy;
+    return 0;
+}
+
+static int parse_directory(ParseContext *context, const IniEntry *e, void *target)
+{
+    char *copy;
+
+    if ((*e->value && *e->value != '/') || strchr(e->value, ':')) {
+        complain(context, e, "\"%s\" is no directory's path from the root (\"/\") on, without colons", e->value);
         return -EINVAL;
     }
     copy = *e->value ? strdup(e->value) : NULL;
@@ -319,6 +337,7 @@ static const KeyRow settings_keys[] = {
     { "Local", "RootLifetime", parse_root_lifetime, offsetof(Settings, root_lifetime) },
     { "Local", "Organization", parse_organization, offsetof(Settings, organization) },
     { "Local", "NameConstraints", parse_constraints, offsetof(Settings, constraints) },
+    { "Uploads", "AuthorityDirectory", parse_directory, offsetof(Settings, authority_directory) },
     { "Renewal", "IdleExit", parse_idle_exit, offsetof(Settings, idle_exit) },
 };
 

@@ -106,6 +106,22 @@ bool chain_covers(const Chain *c, char *const *names, const char **ret_missing)
     return true;
 }
 
+char *chain_join_names(const Chain *c, const char *separator)
+{
+    size_t size = 1;
+    char *joined, *at;
+
+    for (unsigned i = 0; i < c->n_names; i++)
+        size += strlen(c->names[i]) + strlen(separator);
+    joined = at = malloc(size);
+    if (!joined)
+        return NULL;
+    *at = 0;
+    for (unsigned i = 0; i < c->n_names; i++)
+        at = stpcpy(stpcpy(at, i > 0 ? separator : ""), c->names[i]);
+    return joined;
+}
+
 int64_t chain_not_after(const Chain *c)
 {
     int64_t earliest = c->entries[0].not_after;

@@ -58,5 +58,7 @@ static inline const ChainEntry *chain_leaf(const Chain *c)
 }
 /* Whether every one of the canonical names is served. If not, *ret_missing is the first that is not. */
 bool chain_covers(const Chain *c, char *const *names, const char **ret_missing);
+/* All names with a separator between, newly allocated; NULL when memory is short. */
+char *chain_join_names(const Chain *c, const char *separator);
 /* The earliest end of validity among its certificates: a chain is as good as its weakest part. */
 int64_t chain_not_after(const Chain *c);

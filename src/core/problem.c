@@ -26,6 +26,7 @@ static const struct {
     [PROBLEM_LIMITS_EXCEEDED] = { "LimitsExceeded", E2BIG },
     [PROBLEM_BUSY] = { "Busy", EBUSY },
     [PROBLEM_STORAGE_FAILED] = { "StorageFailed", EIO },
+    [PROBLEM_NETWORK_FAILED] = { "NetworkFailed", ENETUNREACH },
     [PROBLEM_CANCELLED] = { "Cancelled", ECANCELED },
     [PROBLEM_INTERNAL] = { "Internal", ENOTRECOVERABLE },
 };

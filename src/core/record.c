@@ -81,6 +81,7 @@ Record *record_copy(const Record *rec)
     copy->served = rec->served;
     copy->former = rec->former;
     copy->abandoned = rec->abandoned;
+    copy->warned = rec->warned;
     for (Source s = 0; s < _SOURCE_MAX; s++) {
         copy->slots[s] = rec->slots[s];
         chain_ref(copy->slots[s].chain);
@@ -186,6 +187,8 @@ void record_clear_slot(Record *rec, Source source)
 {
     chain_unref(rec->slots[source].chain);
     rec->slots[source] = (Slot){};
+    if (source == SOURCE_UPLOADED)
+        rec->warned = 0;
 }
 
 bool record_serve(Record *rec, Source source, uint64_t previous)

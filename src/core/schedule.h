@@ -7,5 +7,11 @@
 
 /* At 2/3 of the life of what was issued; 0 (never) for what only an administrator can replace. */
 int64_t schedule_leaf_renewal(const Chain *chain, Source source);
+/* For chains that only an administrator can replace: when he is to be told that the end of the weakest part comes near.
+ * That is 30, 14, 7, 3 and 1 days before; each at a third of the lifetime where that is shorter. The last such moment up to
+ * now (0: there was none), the first after it (INT64_MAX: there is none), and the first of all. */
+int64_t schedule_last_warning(const Chain *chain, int64_t now);
+int64_t schedule_next_warning(const Chain *chain, int64_t now);
+int64_t schedule_first_warning(const Chain *chain);
 /* At 4/5 of the root's life. */
 int64_t schedule_root_renewal(const Chain *chain);

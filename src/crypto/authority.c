@@ -1,36 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "crypto/authority.h"
-
 #include <errno.h>
+#include <limits.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
-#include "core/limits.h"
 #include "core/name.h"
+#include "crypto/authority-internal.h"
 #include "crypto/digest.h"
 #include "crypto/extension.h"
-#include "crypto/inspect.h"
 #include "crypto/pem.h"
 #include "util/text.h"
 
-#define SKEW_SEC        3600 /* clients whose clock is behind: notBefore lies this far back */
 #define COMMON_NAME_MAX 64   /* ub-common-name, RFC 5280 appendix A.1 */
-
-struct Authority {
-    unsigned n_refs;
-    uint64_t generation;
-    EVP_PKEY *key;
-    X509 *certificate;
-    EVP_MD_CTX *signer; /* ready to sign with the key, to be copied */
-    char *issuer;       /* its subject as text */
-    int64_t not_after;
-    const ASN1_OCTET_STRING *key_id; /* in the certificate */
-    STACK_OF(X509) * bridges;        /* cross-certificates, newest first */
-    char *bridges_pem;
-    Chain *bridges_chain; /* NULL: there are none */
-    NAME_CONSTRAINTS *constraints;
-};
 
 static const EVP_MD *digest_for(EVP_PKEY *key)
 {
@@ -39,24 +21,26 @@ static const EVP_MD *digest_for(EVP_PKEY *key)
         return NULL;
     case KEY_TYPE_ECDSA_P384:
         return EVP_sha384();
+    case KEY_TYPE_ECDSA_P521:
+        return EVP_sha512();
     default:
         return EVP_sha256();
     }
 }
 
-static int sign(X509 *x, EVP_PKEY *key)
+int x509_sign_with(X509 *x, EVP_PKEY *key)
 {
     return X509_sign(x, key, digest_for(key)) > 0 ? 0 : -EIO;
 }
 
-static int add_name_entry(X509_NAME *name, int nid, const char *value)
+int x509_add_name_entry(X509_NAME *name, int nid, const char *value)
 {
     return X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8, (const unsigned char *)value, -1, -1, 0) > 0
                ? 0
                : -EIO;
 }
 
-static X509 *certificate_new(void)
+X509 *x509_new_v3(void)
 {
     X509 *x = X509_new();
 
@@ -67,167 +51,78 @@ static X509 *certificate_new(void)
     return x;
 }
 
-/* The predecessor's name is kept, whatever is configured now: it makes the cross-certificate self-issued. */
-static int set_root_subject(X509 *x, const RootTemplate *t, const Authority *predecessor)
+/* What is known of the certificates above it, one by one: the first is that of the authority itself. */
+static void look_upward(Authority *a, X509 *x, long distance)
 {
-    X509_NAME *name = X509_get_subject_name(x);
-    char common_name[COMMON_NAME_MAX + 1];
+    long limit = X509_get_pathlen(x);
+    NAME_CONSTRAINTS *constraints = X509_get_ext_d2i(x, NID_name_constraints, NULL, NULL);
+
+    a->not_after = MIN(a->not_after, asn1_time_to_seconds(X509_get0_notAfter(x)));
+    if (limit >= 0)
+        a->room = MIN(a->room, limit - distance);
+    if (constraints)
+        a->constraints[a->n_constraints++] = constraints;
+}
+
+static int push(STACK_OF(X509) * *l, X509 *x)
+{
+    if (!*l && !(*l = sk_X509_new_null()))
+        return -ENOMEM;
+    if (X509_up_ref(x) <= 0 || sk_X509_push(*l, x) <= 0)
+        return -ENOMEM;
+    return 0;
+}
+
+/* The chain above an intermediate authority goes into every chain that it signs; the root that it ends in does not. */
+static int load_upper(Authority *a, const Bundle *root)
+{
+    _cleanup_x509_stack_ STACK_OF(X509) *issuers = NULL, *anchor = NULL;
     int r = 0;
 
-    if (predecessor)
-        return X509_set_subject_name(x, X509_get_subject_name(predecessor->certificate)) > 0 ? 0 : -EIO;
-    snprintf(common_name, sizeof(common_name), "Certwright root of %s", t->host);
-    if (t->organization)
-        r = add_name_entry(name, NID_organizationName, t->organization);
-    return r < 0 ? r : add_name_entry(name, NID_commonName, common_name);
-}
-
-static int add_root_extensions(X509 *x, char *const *constraints)
-{
-    int r;
-
-    if ((r = x509_add_basic_constraints(x, true, 0)) < 0 ||
-        (r = x509_add_key_usage(x, KU_KEY_CERT_SIGN | KU_CRL_SIGN)) < 0 ||
-        (r = x509_add_subject_key_id(x)) < 0)
+    a->not_after = INT64_MAX;
+    a->room = LONG_MAX;
+    look_upward(a, a->certificate, 0);
+    if (!isempty(root->issuers))
+        r = x509_list_from_pem(root->issuers, &issuers);
+    if (r >= 0 && !isempty(root->anchor))
+        r = x509_list_from_pem(root->anchor, &anchor);
+    if (r < 0 || !anchor)
         return r;
-    return x509_add_constraints(x, constraints);
-}
-
-/* Of a certificate that is not signed yet, which X509_get0_subject_key_id() would take for a broken one. */
-static int add_own_key_id(X509 *x)
-{
-    ASN1_OCTET_STRING *id = X509_get_ext_d2i(x, NID_subject_key_identifier, NULL, NULL);
-    int r = id ? x509_add_authority_key_id(x, id) : -EIO;
-
-    ASN1_OCTET_STRING_free(id);
+    r = push(&a->upper, a->certificate);
+    for (int i = 0; i < sk_X509_num(issuers) && r >= 0; i++) {
+        look_upward(a, sk_X509_value(issuers, i), i + 1);
+        r = push(&a->upper, sk_X509_value(issuers, i));
+    }
+    if (r >= 0)
+        look_upward(a, sk_X509_value(anchor, 0), sk_X509_num(issuers) + 1);
     return r;
-}
-
-static int make_root(const RootTemplate *t, const Key *key, EVP_PKEY *pkey, const Authority *predecessor,
-                     X509 **ret)
-{
-    _cleanup_x509_ X509 *x = certificate_new();
-    char serial[33];
-    int r;
-
-    if (!x)
-        return -ENOMEM;
-    if ((r = set_root_subject(x, t, predecessor)) < 0 || (r = key_set_public(x, key)) < 0 ||
-        (r = x509_set_random_serial(x, serial)) < 0 ||
-        (r = x509_set_validity(x, t->now - SKEW_SEC, t->now + t->lifetime)) < 0 ||
-        (r = add_root_extensions(x, t->constraints)) < 0 || (r = add_own_key_id(x)) < 0)
-        return r;
-    if (X509_set_issuer_name(x, X509_get_subject_name(x)) <= 0)
-        return -EIO;
-    r = sign(x, pkey);
-    if (r < 0)
-        return r;
-    *ret = TAKE_PTR(x);
-    return 0;
-}
-
-/* The new root's subject and key, signed by the former one. */
-static int make_bridge(X509 *root, const Key *key, const RootTemplate *t, const Authority *predecessor,
-                       X509 **ret)
-{
-    int64_t end = MIN(predecessor->not_after, asn1_time_to_seconds(X509_get0_notAfter(root)));
-    _cleanup_x509_ X509 *x = certificate_new();
-    char serial[33];
-    int r;
-
-    if (!x)
-        return -ENOMEM;
-    if (X509_set_subject_name(x, X509_get_subject_name(root)) <= 0 ||
-        X509_set_issuer_name(x, X509_get_subject_name(predecessor->certificate)) <= 0)
-        return -EIO;
-    if ((r = key_set_public(x, key)) < 0 || (r = x509_set_random_serial(x, serial)) < 0 ||
-        (r = x509_set_validity(x, t->now - SKEW_SEC, end)) < 0 ||
-        (r = add_root_extensions(x, t->constraints)) < 0 ||
-        (r = x509_add_authority_key_id(x, predecessor->key_id)) < 0 || (r = sign(x, predecessor->key)) < 0)
-        return r;
-    *ret = TAKE_PTR(x);
-    return 0;
-}
-
-static int append_pem(char **text, X509 *x)
-{
-    _cleanup_free_ char *pem = NULL;
-    char *joined;
-    int r;
-
-    r = x509_to_pem(x, &pem);
-    if (r < 0)
-        return r;
-    if (asprintf(&joined, "%s%s", strempty(*text), pem) < 0)
-        return -ENOMEM;
-    free(*text);
-    *text = joined;
-    return 0;
-}
-
-static int bridges_to_pem(X509 *root, const Key *key, const RootTemplate *t, const Authority *predecessor,
-                          char **ret)
-{
-    _cleanup_free_ char *text = strdup("");
-    _cleanup_x509_ X509 *bridge = NULL;
-    int r;
-
-    if (!text)
-        return -ENOMEM;
-    if (predecessor && predecessor->not_after > t->now) {
-        r = make_bridge(root, key, t, predecessor, &bridge);
-        if (r >= 0)
-            r = append_pem(&text, bridge);
-        for (int i = 0; r >= 0 && i < MIN(sk_X509_num(predecessor->bridges), LIMIT_BRIDGES - 1); i++)
-            if (asn1_time_to_seconds(X509_get0_notAfter(sk_X509_value(predecessor->bridges, i))) > t->now)
-                r = append_pem(&text, sk_X509_value(predecessor->bridges, i));
-        if (r < 0)
-            return r;
-    }
-    *ret = TAKE_PTR(text);
-    return 0;
-}
-
-int authority_make_root(const RootTemplate *t, const Authority *predecessor, Bundle **ret, Problem *problem)
-{
-    _cleanup_bundle_ Bundle *b = calloc(1, sizeof(Bundle));
-    _cleanup_pkey_ EVP_PKEY *pkey = NULL;
-    _cleanup_key_ Key *key = NULL;
-    _cleanup_x509_ X509 *x = NULL;
-    int r;
-
-    if (!b)
-        return -ENOMEM;
-    if ((r = key_generate(t->key_type, &key)) < 0 || (r = key_to_pem(key, &b->key)) < 0 ||
-        (r = pkey_from_pem(b->key, &pkey)) < 0 || (r = make_root(t, key, pkey, predecessor, &x)) < 0 ||
-        (r = x509_to_pem(x, &b->leaf)) < 0 ||
-        (r = bridges_to_pem(x, key, t, predecessor, &b->issuers)) < 0 ||
-        (r = chain_from_pem(b->leaf, &b->chain)) < 0) {
-        problem_set(problem, PROBLEM_INTERNAL, "The local root could not be made: %s.", openssl_error());
-        return r;
-    }
-    *ret = TAKE_PTR(b);
-    return 0;
 }
 
 static int load_bridges(Authority *a, const char *bridges, int64_t now)
 {
-    int r;
+    int r, room = LIMIT_CHAIN - 1 - MAX(0, sk_X509_num(a->upper));
 
-    a->bridges_pem = strdup("");
-    if (!a->bridges_pem)
-        return -ENOMEM;
     if (isempty(bridges))
         return 0;
     r = x509_list_from_pem(bridges, &a->bridges);
     for (int i = r < 0 ? 0 : sk_X509_num(a->bridges); i > 0; i--)
-        if (asn1_time_to_seconds(X509_get0_notAfter(sk_X509_value(a->bridges, i - 1))) <= now)
+        if (i > room || asn1_time_to_seconds(X509_get0_notAfter(sk_X509_value(a->bridges, i - 1))) <= now)
             X509_free(sk_X509_delete(a->bridges, i - 1));
-    for (int i = 0; r >= 0 && i < sk_X509_num(a->bridges); i++)
-        r = append_pem(&a->bridges_pem, sk_X509_value(a->bridges, i));
-    if (r < 0 || sk_X509_num(a->bridges) == 0)
-        return r;
-    return chain_from_x509(a->bridges, &a->bridges_chain);
+    return r;
+}
+
+static int join_issuers(Authority *a)
+{
+    STACK_OF(X509) *const parts[] = { a->upper, a->bridges };
+    int r = 0;
+
+    a->issuers_pem = strdup("");
+    if (!a->issuers_pem)
+        return -ENOMEM;
+    for (size_t part = 0; part < ELEMENTSOF(parts); part++)
+        for (int i = 0; i < sk_X509_num(parts[part]) && r >= 0; i++)
+            r = x509_append_pem(&a->issuers_pem, sk_X509_value(parts[part], i));
+    return r < 0 || !*a->issuers_pem ? r : chain_from_pem(a->issuers_pem, &a->issuers_chain);
 }
 
 static int load(Authority *a, const Bundle *root, int64_t now)
@@ -243,14 +138,13 @@ static int load(Authority *a, const Bundle *root, int64_t now)
     r = x509_name_to_text(X509_get_subject_name(a->certificate), &a->issuer);
     if (r < 0)
         return r;
-    a->not_after = asn1_time_to_seconds(X509_get0_notAfter(a->certificate));
     a->key_id = X509_get0_subject_key_id(a->certificate);
-    a->constraints = X509_get_ext_d2i(a->certificate, NID_name_constraints, NULL, NULL);
     a->signer = EVP_MD_CTX_new();
-    if (!a->signer || !a->key_id ||
-        EVP_DigestSignInit(a->signer, NULL, digest_for(a->key), NULL, a->key) <= 0)
+    if (!a->signer || EVP_DigestSignInit(a->signer, NULL, digest_for(a->key), NULL, a->key) <= 0)
         return -EIO;
-    return load_bridges(a, root->issuers, now);
+    if ((r = load_upper(a, root)) < 0 || (r = load_bridges(a, root->bridges, now)) < 0)
+        return r;
+    return join_issuers(a);
 }
 
 int authority_new(const Bundle *root, uint64_t generation, int64_t now, Authority **ret, Problem *problem)
@@ -287,10 +181,12 @@ Authority *authority_unref(Authority *a)
     EVP_MD_CTX_free(a->signer);
     EVP_PKEY_free(a->key);
     X509_free(a->certificate);
+    sk_X509_pop_free(a->upper, X509_free);
     sk_X509_pop_free(a->bridges, X509_free);
-    chain_unref(a->bridges_chain);
-    NAME_CONSTRAINTS_free(a->constraints);
-    free(a->bridges_pem);
+    chain_unref(a->issuers_chain);
+    for (unsigned i = 0; i < a->n_constraints; i++)
+        NAME_CONSTRAINTS_free(a->constraints[i]);
+    free(a->issuers_pem);
     free(a->issuer);
     free(a);
     return NULL;
@@ -311,7 +207,7 @@ int64_t authority_not_after(const Authority *a)
 static bool has_common_name(const Authority *a, const LeafTemplate *t)
 {
     /* Constraints on DNS names are applied to a common name without DNS alternative names, address or not. */
-    if (a->constraints && name_is_address(t->names[0]))
+    if (a->n_constraints > 0 && name_is_address(t->names[0]))
         return false;
     return strlen(t->names[0]) <= COMMON_NAME_MAX;
 }
@@ -319,7 +215,7 @@ static bool has_common_name(const Authority *a, const LeafTemplate *t)
 static int set_leaf_subject(const Authority *a, X509 *x, const LeafTemplate *t)
 {
     int r =
-        has_common_name(a, t) ? add_name_entry(X509_get_subject_name(x), NID_commonName, t->names[0]) : 0;
+        has_common_name(a, t) ? x509_add_name_entry(X509_get_subject_name(x), NID_commonName, t->names[0]) : 0;
 
     return r < 0 ? r : x509_add_alternative_names(x, t->names, !has_common_name(a, t));
 }
@@ -343,7 +239,7 @@ static int sign_leaf(Authority *a, X509 *x)
 static int make_leaf(Authority *a, const LeafTemplate *t, const Key *key, ChainEntry *e,
                      char serial[static 33], X509 **ret)
 {
-    _cleanup_x509_ X509 *x = certificate_new();
+    _cleanup_x509_ X509 *x = x509_new_v3();
     int r;
 
     if (!x)
@@ -357,7 +253,7 @@ static int make_leaf(Authority *a, const LeafTemplate *t, const Key *key, ChainE
         (r = x509_add_basic_constraints(x, false, 0)) < 0 ||
         (r = x509_add_key_usage(x, leaf_key_usage(t->key_type))) < 0 ||
         (r = x509_add_extended_key_usage(x, t->purposes)) < 0 || (r = x509_add_subject_key_id(x)) < 0 ||
-        (r = x509_add_authority_key_id(x, a->key_id)) < 0 || (r = set_leaf_subject(a, x, t)) < 0 ||
+        (a->key_id && (r = x509_add_authority_key_id(x, a->key_id)) < 0) || (r = set_leaf_subject(a, x, t)) < 0 ||
         (r = sign_leaf(a, x)) < 0)
         return r;
     *ret = TAKE_PTR(x);
@@ -366,10 +262,13 @@ static int make_leaf(Authority *a, const LeafTemplate *t, const Key *key, ChainE
 
 static int check_constraints(Authority *a, X509 *x, const char *name, Problem *problem)
 {
-    if (!a->constraints)
-        return 0;
-    (void)X509_check_purpose(x, -1, 0); /* fills in what the check below looks at */
-    if (NAME_CONSTRAINTS_check(x, a->constraints) == X509_V_OK)
+    bool permitted = true;
+
+    if (a->n_constraints > 0)
+        (void)X509_check_purpose(x, -1, 0); /* fills in what the check below looks at */
+    for (unsigned i = 0; i < a->n_constraints && permitted; i++)
+        permitted = NAME_CONSTRAINTS_check(x, a->constraints[i]) == X509_V_OK;
+    if (permitted)
         return 0;
     problem_set(
         problem, PROBLEM_NAME_MISMATCH,
@@ -396,7 +295,7 @@ static int encode_leaf(X509 *x, Bundle *b, char fingerprint[static 65])
 /* The chain of a leaf made here is known without parsing it again, which would cost more than making it. */
 static int describe_leaf(Authority *a, const LeafTemplate *t, ChainEntry *leaf, Chain **ret)
 {
-    ChainEntry entries[1 + LIMIT_BRIDGES];
+    ChainEntry entries[LIMIT_CHAIN];
     char subject[3 + COMMON_NAME_MAX + 1] = "";
     size_t n = 0;
 
@@ -405,9 +304,8 @@ static int describe_leaf(Authority *a, const LeafTemplate *t, ChainEntry *leaf, 
     leaf->subject = subject;
     leaf->issuer = a->issuer;
     entries[n++] = *leaf;
-    for (unsigned i = 0; a->bridges_chain && i < MIN(a->bridges_chain->n_entries, (unsigned)LIMIT_BRIDGES);
-         i++)
-        entries[n++] = a->bridges_chain->entries[i];
+    for (unsigned i = 0; a->issuers_chain && i < a->issuers_chain->n_entries && n < LIMIT_CHAIN; i++)
+        entries[n++] = a->issuers_chain->entries[i];
     *ret = chain_new(entries, n, (const char *const *)t->names, strv_length(t->names), t->key_type, false);
     return *ret ? 0 : -ENOMEM;
 }
@@ -421,7 +319,7 @@ int authority_issue(Authority *a, const LeafTemplate *t, Bundle **ret, Problem *
     _cleanup_x509_ X509 *x = NULL;
     int r;
 
-    if (!b || !(b->issuers = strdup(a->bridges_pem)))
+    if (!b || !(b->issuers = strdup(a->issuers_pem)))
         return -ENOMEM;
     if ((r = key_generate(t->key_type, &key)) < 0 || (r = make_leaf(a, t, key, &leaf, serial, &x)) < 0) {
         problem_set(problem, PROBLEM_INTERNAL, "The local root could not sign for %s: %s.", t->names[0],

@@ -31,13 +31,19 @@ typedef struct LeafTemplate {
 /* Checks one name constraint as configured. -EINVAL. */
 int constraint_check(const char *text);
 
-/* Makes a root. With a predecessor its subject stays the same, whatever host and organization are, and issuers in
- * the bundle are the cross-certificates that lead from the new key to former roots (RFC 4210 section 4.4): the
- * new one signed by the predecessor, and those of the predecessor that are valid still. They are self-issued,
- * so that they do not count against the roots' path length of 0. */
-int authority_make_root(const RootTemplate *t, const Authority *predecessor, Bundle **ret, Problem *problem);
-/* Takes what authority_make_root() made. Bridges that have expired at now are left out of the chains; generation
- * is passed on to the bundles. -EBADMSG: the parts are no root that belongs together. */
+/* Makes a root, with bridges to its predecessor (NULL: there is none) as authority_bridge() makes them. keeps_name: it is
+ * called as the predecessor is, whatever host and organization are; so it is also when the predecessor permits no other
+ * authority below it, since a certificate for an authority of the same name does not count (RFC 5280 section
+ * 4.2.1.9, self-issued). */
+int authority_make_root(const RootTemplate *t, const Authority *predecessor, bool keeps_name, Bundle **ret,
+                        Problem *problem);
+/* Puts bridges into the bundle of an authority that is about to take the place of predecessor: certificates that lead from
+ * the new key to former roots, for clients that trust those alone (RFC 4210 section 4.4): the new key signed by
+ * the predecessor, what leads up from there, and the bridges of the predecessor that are valid still. */
+int authority_bridge(Bundle *root, const Authority *predecessor, int64_t now, Problem *problem);
+/* Takes a root that was made, or was uploaded (its issuers and anchor being the chain above an intermediate authority).
+ * Bridges that have expired at now are left out of the chains; generation is passed on to the bundles. -EBADMSG: the
+ * parts are no authority that belongs together. */
 int authority_new(const Bundle *root, uint64_t generation, int64_t now, Authority **ret, Problem *problem);
 Authority *authority_ref(Authority *a);
 Authority *authority_unref(Authority *a);

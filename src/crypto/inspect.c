@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "core/limits.h"
@@ -70,6 +71,22 @@ int x509_to_pem(X509 *x, char **ret)
     if (!bio)
         return -ENOMEM;
     return PEM_write_bio_X509(bio, x) > 0 ? bio_to_text(bio, ret) : -EIO;
+}
+
+int x509_append_pem(char **text, X509 *x)
+{
+    _cleanup_free_ char *pem = NULL;
+    char *joined;
+    int r;
+
+    r = x509_to_pem(x, &pem);
+    if (r < 0)
+        return r;
+    if (asprintf(&joined, "%s%s", strempty(*text), pem) < 0)
+        return -ENOMEM;
+    free(*text);
+    *text = joined;
+    return 0;
 }
 
 int x509_list_from_pem(const char *pem, STACK_OF(X509) * *ret)
@@ -151,6 +168,27 @@ static int add_common_name(X509 *x, char ***names)
     return r;
 }
 
+/* RFC 9525 section 6.3 leaves it to clients which wildcards they accept; OpenSSL does not match "*.com". */
+static bool wildcard_matches(X509 *x, const char *name)
+{
+    _cleanup_free_ char *probe = NULL;
+
+    return asprintf(&probe, "x%s", name + 1) >= 0 && X509_check_host(x, probe, 0, 0, NULL) == 1;
+}
+
+static void drop_dead_wildcards(X509 *x, char **names)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; names && names[i]; i++)
+        if (name_is_wildcard(names[i]) && !wildcard_matches(x, names[i]))
+            free(names[i]);
+        else
+            names[n++] = names[i];
+    if (names)
+        names[n] = NULL;
+}
+
 int x509_names(X509 *x, char ***ret)
 {
     _cleanup_strv_ char **names = NULL;
@@ -162,7 +200,9 @@ int x509_names(X509 *x, char ***ret)
         r = add_common_name(x, &names);
     if (r < 0)
         return r;
-    *ret = TAKE_PTR(names);
+    drop_dead_wildcards(x, names);
+    if (strv_length(names) > 0)
+        *ret = TAKE_PTR(names);
     return 0;
 }
 

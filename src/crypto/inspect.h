@@ -21,6 +21,8 @@ int x509_serial_to_text(const ASN1_INTEGER *serial, char **ret);
 int x509_fingerprint(X509 *x, char ret[static 65]);
 int64_t asn1_time_to_seconds(const ASN1_TIME *t);
 int x509_to_pem(X509 *x, char **ret);
+/* Behind what is in *text, which may be NULL. */
+int x509_append_pem(char **text, X509 *x);
 /* All certificates in PEM text, in its order; -EBADMSG when there is none or something else. */
 int x509_list_from_pem(const char *pem, STACK_OF(X509) * *ret);
 /* The names that a server certificate is for: its DNS and IP subject alternative names, or its common name

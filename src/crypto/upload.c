@@ -2,348 +2,576 @@
 #include "crypto/upload.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
+#include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
 #include "core/limits.h"
-#include "crypto/inspect.h"
+#include "core/name.h"
+#include "crypto/algorithm.h"
+#include "crypto/path.h"
+#include "crypto/pem.h"
 #include "util/text.h"
 
 #define SIGNATURE_BITS_MIN 80
-#define KEY_SIZE_MAX       4096 /* the DER of an RSA key of 4096 bits has 2,400 bytes */
 
-/* What was found in the text. */
-typedef struct Parts {
-    STACK_OF(X509) * certificates;
+/* One examination. */
+typedef struct Examination {
+    const Imported *imported;
+    const UploadContext *context;
+    UploadResult *result;
+    STACK_OF(X509) * certificates; /* of the upload */
+    STACK_OF(X509) * known;
     EVP_PKEY *key;
-} Parts;
+    X509 *leaf; /* one of the certificates; for a root the authority */
+    Path path;
+} Examination;
 
-static void parts_done(Parts *p)
+static void examination_done(Examination *e)
 {
-    sk_X509_pop_free(p->certificates, X509_free);
-    EVP_PKEY_free(p->key);
+    sk_X509_pop_free(e->certificates, X509_free);
+    sk_X509_pop_free(e->known, X509_free);
+    EVP_PKEY_free(e->key);
+    path_done(&e->path);
 }
 
-/* The algorithm is looked at before the key is: decoding a key of a type that nobody wants may take seconds. */
-static int decode_pkcs8(const uint8_t *der, long size, EVP_PKEY **ret, Problem *problem)
+void upload_result_done(UploadResult *result)
 {
-    PKCS8_PRIV_KEY_INFO *p8 = d2i_PKCS8_PRIV_KEY_INFO(NULL, &der, size);
-    const ASN1_OBJECT *algorithm;
-    char name[80] = "unknown";
-    int nid = NID_undef;
-
-    if (!p8 || PKCS8_pkey_get0(&algorithm, NULL, NULL, NULL, p8) <= 0) {
-        PKCS8_PRIV_KEY_INFO_free(p8);
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                           "The private key is damaged: its PKCS#8 frame cannot be read.");
-    }
-    nid = OBJ_obj2nid(algorithm);
-    OBJ_obj2txt(name, sizeof(name), algorithm, 0);
-    if (nid == NID_rsaEncryption || nid == NID_X9_62_id_ecPublicKey)
-        *ret = EVP_PKCS82PKEY(p8);
-    PKCS8_PRIV_KEY_INFO_free(p8);
-    if (nid != NID_rsaEncryption && nid != NID_X9_62_id_ecPublicKey)
-        return problem_set(
-            problem, PROBLEM_WEAK_KEY,
-            "The private key is of the type %s; RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or "
-            "P-521 are accepted.",
-            name);
-    return 0;
+    report_done(&result->report);
+    bundle_free(result->bundle);
+    chain_unref(result->chain);
+    free(result->missing_issuer);
+    strv_free(result->issuer_urls);
+    *result = (UploadResult){};
 }
 
-static int decode_key(const char *label, const uint8_t *der, long size, EVP_PKEY **ret, Problem *problem)
+static Problem *problem_of(Examination *e, Check c)
 {
-    int r = 0;
-
-    if (size > KEY_SIZE_MAX)
-        return problem_set(problem, PROBLEM_WEAK_KEY,
-                           "The private key is larger than any that is accepted (RSA of %d bits).",
-                           LIMIT_RSA_BITS_MAX);
-    if (streq(label, PEM_STRING_PKCS8INF))
-        r = decode_pkcs8(der, size, ret, problem);
-    else
-        *ret = d2i_PrivateKey(streq(label, PEM_STRING_RSA) ? EVP_PKEY_RSA : EVP_PKEY_EC, NULL, &der, size);
-    if (r < 0)
-        return r;
-    if (!*ret)
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "The private key is damaged: %s.",
-                           openssl_error());
-    if (pkey_type(*ret) < 0)
-        return problem_set(
-            problem, PROBLEM_WEAK_KEY,
-            "The private key has %d bits or a curve that is not accepted; RSA of 2048 to 4096 bits and "
-            "ECDSA on P-256, P-384 or P-521 are.",
-            EVP_PKEY_get_bits(*ret));
-    return 0;
+    return &e->result->report.findings[c].problem;
 }
 
-static int add_certificate(Parts *p, const uint8_t *der, long size, Problem *problem)
+/* The subject as people read it; for messages. */
+static const char *subject_of(X509 *x, char buffer[static 256])
 {
-    const uint8_t *at = der;
-    X509 *x;
+    _cleanup_free_ char *text = NULL;
 
-    if (sk_X509_num(p->certificates) >= LIMIT_CHAIN)
-        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                           "There are more than %d certificates in the upload.", LIMIT_CHAIN);
-    x = d2i_X509(NULL, &at, size);
-    if (!x || at != der + size || sk_X509_push(p->certificates, x) <= 0) {
-        X509_free(x);
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "Certificate %d of the upload is damaged: %s.",
-                           sk_X509_num(p->certificates) + 1, openssl_error());
-    }
-    return 0;
+    if (x509_name_to_text(X509_get_subject_name(x), &text) < 0 || snprintf(buffer, 256, "%s", text) >= 256)
+        snprintf(buffer, 256, "with serial number %ld", ASN1_INTEGER_get(X509_get0_serialNumber(x)));
+    return buffer;
 }
 
-static bool is_key_label(const char *label)
+/* They come from a process that may have been taken over by what it read, so they are looked at as if they were new. */
+static int decode_certificates(Examination *e)
 {
-    return streq(label, PEM_STRING_PKCS8INF) || streq(label, PEM_STRING_RSA) ||
-           streq(label, PEM_STRING_ECPRIVATEKEY);
-}
+    const Imported *i = e->imported;
 
-static int take_block(Parts *p, const char *label, const char *header, const uint8_t *der, long size,
-                      Problem *problem)
-{
-    EVP_PKEY *key = NULL;
-    int r;
-
-    if (streq(label, PEM_STRING_X509) || streq(label, PEM_STRING_X509_OLD))
-        return add_certificate(p, der, size, problem);
-    if (streq(label, PEM_STRING_X509_TRUSTED))
-        return problem_set(
-            problem, PROBLEM_INVALID_BUNDLE,
-            "A block is a TRUSTED CERTIFICATE, which only OpenSSL knows; convert it with openssl x509.");
-    if (streq(label, PEM_STRING_PKCS8) || strstr(header, "ENCRYPTED"))
-        return problem_set(problem, PROBLEM_PASSPHRASE_REQUIRED,
-                           "The private key is encrypted; decrypt it first, as with openssl pkey.");
-    if (!is_key_label(label)) {
-        if (strstr(label, "PRIVATE KEY"))
-            return problem_set(problem, PROBLEM_WEAK_KEY,
-                               "A block is a \"%.40s\", a type of key that is not accepted.", label);
-        return 0;
-    }
-    r = decode_key(label, der, size, &key, problem);
-    if (r >= 0 && p->key)
-        r = problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                        "There is more than one private key in the upload.");
-    if (r >= 0)
-        p->key = TAKE_PTR(key);
-    EVP_PKEY_free(key);
-    return r;
-}
-
-static int read_blocks(Parts *p, const char *pem, size_t size, Problem *problem)
-{
-    _cleanup_bio_ BIO *bio = BIO_new_mem_buf(pem, (int)size);
-    char *label, *header;
-    uint8_t *der;
-    long der_size;
-    int r = 0;
-
-    if (!bio || !(p->certificates = sk_X509_new_null()))
+    e->certificates = sk_X509_new_null();
+    if (!e->certificates)
         return -ENOMEM;
-    while (r >= 0 && PEM_read_bio(bio, &label, &header, &der, &der_size) > 0) {
-        r = take_block(p, label, header, der, der_size, problem);
-        OPENSSL_free(label);
-        OPENSSL_free(header);
-        OPENSSL_clear_free(der, (size_t)der_size);
-    }
-    if (r < 0)
-        return r;
-    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "A PEM block of the upload is damaged: %s.",
-                           openssl_error());
-    ERR_clear_error();
-    if (sk_X509_num(p->certificates) == 0)
-        return problem_set(
-            problem, PROBLEM_INVALID_BUNDLE,
-            "There is no certificate in the upload; it takes PEM text with -----BEGIN CERTIFICATE-----.");
-    if (!p->key)
-        return problem_set(
-            problem, PROBLEM_INVALID_BUNDLE,
-            "There is no private key in the upload; put it into the same text as the certificates.");
-    return 0;
-}
+    for (size_t n = 0; n < i->n_certificates; n++) {
+        char whose[64];
+        size_t used;
+        X509 *x = NULL;
+        int r;
 
-static X509 *find_leaf(Parts *p)
-{
-    for (int i = 0; i < sk_X509_num(p->certificates); i++)
-        if (pkey_belongs_to(p->key, sk_X509_value(p->certificates, i)))
-            return sk_X509_delete(p->certificates, i);
-    ERR_clear_error();
-    return NULL;
-}
-
-/* The signature decides, not the name: several certificates of one authority may have the same name. */
-static bool issued(X509 *issuer, X509 *x)
-{
-    EVP_PKEY *key = X509_get0_pubkey(issuer);
-    bool yes = X509_check_issued(issuer, x) == X509_V_OK && key && X509_verify(x, key) > 0;
-
-    ERR_clear_error();
-    return yes;
-}
-
-static bool is_self_signed(X509 *x)
-{
-    return X509_self_signed(x, 1) > 0;
-}
-
-/* Moves the certificates that lead from the leaf upwards into the chain, in order; duplicates and the root stay. */
-static int build_chain(Parts *p, STACK_OF(X509) * chain)
-{
-    X509 *last = sk_X509_value(chain, 0), *next;
-
-    do {
-        next = NULL;
-        for (int i = 0; i < sk_X509_num(p->certificates) && !next && !is_self_signed(last); i++) {
-            X509 *x = sk_X509_value(p->certificates, i);
-
-            if (!is_self_signed(x) && issued(x, last))
-                next = sk_X509_delete(p->certificates, i);
-        }
-        if (next && sk_X509_push(chain, next) <= 0) {
-            X509_free(next);
+        snprintf(whose, sizeof(whose), "Certificate %zu of the upload", n + 1);
+        r = x509_from_der(i->certificates[n].data, i->certificates[n].size, whose, &x, &used,
+                          problem_of(e, CHECK_KEY));
+        if (r < 0)
+            return r;
+        if (sk_X509_push(e->certificates, x) <= 0) {
+            X509_free(x);
             return -ENOMEM;
         }
-        last = next;
-    } while (next);
+        snprintf(whose, sizeof(whose), "The key of certificate %zu", n + 1);
+        if (!X509_get0_pubkey(x))
+            return problem_set(problem_of(e, CHECK_KEY), PROBLEM_INVALID_BUNDLE, "%s is damaged: %s.", whose,
+                               openssl_error());
+        r = pkey_check(X509_get0_pubkey(x), whose, problem_of(e, CHECK_KEY));
+        if (r < 0)
+            return r;
+    }
     return 0;
 }
 
-static bool is_duplicate(STACK_OF(X509) * chain, X509 *x)
+static void decode_key(Examination *e)
 {
-    for (int i = 0; i < sk_X509_num(chain); i++)
-        if (X509_cmp(sk_X509_value(chain, i), x) == 0)
+    const Imported *i = e->imported;
+
+    if (i->key.data)
+        (void)pkey_from_pkcs8(i->key.data, i->key.size, &e->key, problem_of(e, CHECK_KEY));
+    else if (i->key_problem.code != PROBLEM_NONE)
+        (void)problem_copy(&i->key_problem, problem_of(e, CHECK_KEY));
+    else
+        e->result->lacks_key = true;
+}
+
+/* The certificate that a key belongs to; *ret_n of them. */
+static X509 *find_owner(Examination *e, EVP_PKEY *key, int *ret_n)
+{
+    X509 *owner = NULL;
+
+    *ret_n = 0;
+    for (int i = 0; i < sk_X509_num(e->certificates); i++) {
+        X509 *x = sk_X509_value(e->certificates, i);
+
+        if (!pkey_belongs_to(key, x))
+            continue;
+        owner = owner ? owner : x;
+        (*ret_n)++;
+    }
+    return owner;
+}
+
+/* Without a key: what is no authority, or, where an authority is wanted, what signed none of the others. */
+static X509 *find_end(Examination *e, int *ret_n)
+{
+    X509 *end = NULL;
+
+    *ret_n = 0;
+    for (int i = 0; i < sk_X509_num(e->certificates); i++) {
+        X509 *x = sk_X509_value(e->certificates, i);
+        bool is_end = X509_check_ca(x) != 1;
+
+        if (e->context->authority) {
+            is_end = true;
+            for (int j = 0; j < sk_X509_num(e->certificates) && is_end; j++)
+                is_end = j == i || !x509_issued(x, sk_X509_value(e->certificates, j));
+        }
+        if (!is_end)
+            continue;
+        end = end ? end : x;
+        (*ret_n)++;
+    }
+    if (!end && sk_X509_num(e->certificates) == 1) {
+        *ret_n = 1;
+        end = sk_X509_value(e->certificates, 0);
+    }
+    return end;
+}
+
+static void find_leaf(Examination *e)
+{
+    Problem *problem = problem_of(e, CHECK_LEAF);
+    const char *what = e->context->authority ? "authority" : "leaf";
+    char subject[256];
+    int n = 0;
+
+    if (e->key) {
+        e->leaf = find_owner(e, e->key, &n);
+        if (!e->leaf)
+            (void)problem_set(problem_of(e, CHECK_KEY_MATCH), PROBLEM_KEY_MISMATCH,
+                              "The private key belongs to none of the certificates in the upload.");
+        else
+            report_pass(&e->result->report, CHECK_KEY_MATCH, "The private key is that of the certificate.");
+    }
+    if (!e->leaf)
+        e->leaf = find_end(e, &n);
+    if (n > 1)
+        (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                          "There are %d certificates in the upload that could be the %s; leave one of them in it, with "
+                          "those that lead up from it.",
+                          n, what);
+    else if (n == 0)
+        (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                          "None of the certificates in the upload is a %s: all are authorities.", what);
+    if (n != 1)
+        e->leaf = NULL;
+    else
+        report_pass(&e->result->report, CHECK_LEAF, "\"%s\".", subject_of(e->leaf, subject));
+}
+
+/* Keys that are here already, for a chain that came without one. */
+static int try_keys(Examination *e)
+{
+    char *const *keys = e->context->keys;
+
+    for (size_t i = 0; keys && keys[i] && !e->key; i++) {
+        EVP_PKEY *key = NULL;
+        int r = pkey_from_pem(keys[i], &key);
+
+        if (r == -ENOMEM)
+            return r;
+        if (r >= 0 && pkey_belongs_to(key, e->leaf))
+            e->key = key;
+        else
+            EVP_PKEY_free(key);
+    }
+    ERR_clear_error();
+    if (!e->key)
+        (void)problem_set(problem_of(e, CHECK_KEY), PROBLEM_INVALID_BUNDLE,
+                          "There is no private key in the upload, and none of the chains that are here has one that "
+                          "fits; add the key.");
+    else
+        report_pass(&e->result->report, CHECK_KEY_MATCH,
+                    "There is no private key in the upload; one that is here already fits.");
+    return 0;
+}
+
+static void report_key(Examination *e)
+{
+    if (e->key)
+        report_pass(&e->result->report, CHECK_KEY, "%s.", key_type_to_string(pkey_type(e->key)));
+}
+
+static int decode_known(Examination *e)
+{
+    char *const *chains = e->context->chains;
+
+    e->known = sk_X509_new_null();
+    if (!e->known)
+        return -ENOMEM;
+    for (size_t i = 0; chains && chains[i]; i++) {
+        _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
+        X509 *x;
+
+        if (x509_list_from_pem(chains[i], &l) < 0)
+            continue;
+        while ((x = sk_X509_shift(l)))
+            if (sk_X509_push(e->known, x) <= 0) {
+                X509_free(x);
+                return -ENOMEM;
+            }
+    }
+    return 0;
+}
+
+/* Another certificate of an authority in the chain is of no use here, and does no harm. */
+static bool is_alternative(const Path *p, X509 *x)
+{
+    for (int i = 0; i < sk_X509_num(p->served); i++)
+        if (x509_issued(x, sk_X509_value(p->served, i)))
             return true;
     return false;
 }
 
-static int check_leftovers(Parts *p, STACK_OF(X509) * chain, Problem *problem)
+static void check_leftovers(Examination *e)
 {
-    for (int i = 0; i < sk_X509_num(p->certificates); i++) {
-        X509 *x = sk_X509_value(p->certificates, i);
-        _cleanup_free_ char *subject = NULL;
+    char subject[256];
 
-        if (is_duplicate(chain, x) || is_self_signed(x))
+    for (int i = 0; i < sk_X509_num(e->certificates); i++) {
+        X509 *x = sk_X509_value(e->certificates, i);
+
+        if (x509_list_contains(e->path.served, x) || x509_is_self_signed(x) || is_alternative(&e->path, x))
             continue;
-        if (x509_name_to_text(X509_get_subject_name(x), &subject) < 0)
-            return -ENOMEM;
-        return problem_set(
-            problem, PROBLEM_CHAIN_INCOMPLETE,
-            "The certificate \"%.200s\" does not belong to the chain of the leaf: the one that it signed "
+        (void)problem_set(
+            problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
+            "The certificate \"%s\" does not belong to the chain of the leaf: the one that it signed "
             "is missing, or it is from elsewhere. Add what is missing, or leave it out.",
-            subject);
+            subject_of(x, subject));
+        return;
     }
-    return 0;
 }
 
-static int check_one(X509 *x, int at, int64_t now, Problem *problem)
+/* Roots need not be sent, so a chain may end below one that is not known; a leaf by itself may not, for no authority whose
+ * root clients have signs with it. */
+static int check_end(Examination *e)
 {
-    EVP_PKEY *key = X509_get0_pubkey(x);
-    int digest = NID_undef, bits = 0;
+    X509 *last = sk_X509_value(e->path.served, sk_X509_num(e->path.served) - 1);
+    char subject[256];
+    int r;
 
-    if (!key || pkey_type(key) < 0)
-        return problem_set(problem, PROBLEM_WEAK_KEY,
-                           "Certificate %d of the chain has a key of a type or length that is not accepted.",
-                           at + 1);
-    /* The security bits are those of the digest: SHA-1 and below have less than 80. */
-    if (X509_get_signature_info(x, &digest, NULL, &bits, NULL) <= 0 || bits < SIGNATURE_BITS_MIN)
-        return problem_set(problem, PROBLEM_WEAK_KEY,
-                           "Certificate %d of the chain is signed with %s, which is broken or unknown.",
-                           at + 1, OBJ_nid2sn(digest));
-    if (asn1_time_to_seconds(X509_get0_notAfter(x)) < now)
-        return problem_set(problem, PROBLEM_EXPIRED, "Certificate %d of the chain has expired.", at + 1);
-    if (at > 0 && X509_check_ca(x) != 1)
-        return problem_set(
-            problem, PROBLEM_CHAIN_INCOMPLETE,
-            "Certificate %d of the chain signs the one before but is no certificate authority.", at + 1);
-    return 0;
-}
-
-static int check_chain(STACK_OF(X509) * chain, int64_t now, Problem *problem)
-{
-    X509 *leaf = sk_X509_value(chain, 0);
-    _cleanup_strv_ char **names = NULL;
-    int r = 0;
-
-    for (int i = 0; i < sk_X509_num(chain) && r >= 0; i++)
-        r = check_one(sk_X509_value(chain, i), i, now, problem);
+    if (e->path.anchor)
+        return 0;
+    r = x509_name_to_text(X509_get_issuer_name(last), &e->result->missing_issuer);
+    if (r >= 0)
+        r = x509_issuer_urls(last, &e->result->issuer_urls);
     if (r < 0)
         return r;
-    if (X509_check_ca(leaf) == 1 && !is_self_signed(leaf))
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                           "The private key belongs to a certificate authority and not to a leaf.");
-    if (X509_check_purpose(leaf, X509_PURPOSE_SSL_SERVER, 0) != 1)
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                           "The leaf may not be used by a server: its extended key usage lacks serverAuth.");
-    r = x509_names(leaf, &names);
-    if (r >= 0 && !names)
-        return problem_set(problem, PROBLEM_NAME_MISMATCH,
-                           "The leaf has no host name and no address in it.");
-    if (r >= 0 && strv_length(names) > LIMIT_NAMES)
-        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "The leaf has more than %d names.",
-                           LIMIT_NAMES);
-    return r;
+    if (sk_X509_num(e->path.served) == 1 || e->context->authority)
+        (void)problem_set(problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
+                          "The certificate of \"%.200s\", which signed \"%s\", is missing; add it to the upload%s.",
+                          e->result->missing_issuer, subject_of(last, subject),
+                          e->context->authority ? ", and so on up to the root" : "");
+    return 0;
 }
 
-static int encode(STACK_OF(X509) * chain, EVP_PKEY *key, Bundle **ret)
+static void report_chain(Examination *e)
+{
+    int n = sk_X509_num(e->path.served);
+    char subject[256];
+
+    if (!e->path.anchor)
+        report_pass(&e->result->report, CHECK_CHAIN,
+                    "%d certificates%s; \"%.200s\", who signed the last one, is not known here.", n,
+                    e->path.completed ? ", completed by what is here" : "", e->result->missing_issuer);
+    else if (e->path.anchor == e->leaf)
+        report_pass(&e->result->report, CHECK_CHAIN, "It is signed by itself.");
+    else
+        report_pass(&e->result->report, CHECK_CHAIN, "%d certificate%s%s, up to the root \"%s\".", n,
+                    n == 1 ? "" : "s", e->path.completed ? ", completed by what is here" : "",
+                    subject_of(e->path.anchor, subject));
+}
+
+static int check_path(Examination *e)
+{
+    PathSources sources = { e->certificates, NULL, e->context->directory };
+    int r;
+
+    r = decode_known(e);
+    sources.known = e->known;
+    if (r >= 0)
+        r = path_build(e->leaf, &sources, &e->path);
+    if (r == -E2BIG)
+        return problem_set(problem_of(e, CHECK_CHAIN), PROBLEM_LIMITS_EXCEEDED,
+                           "The chain has more than %d certificates.", LIMIT_CHAIN);
+    if (r < 0)
+        return r;
+    check_leftovers(e);
+    return check_end(e);
+}
+
+static void check_signatures(Examination *e)
+{
+    char subject[256];
+
+    for (int i = 0; i < sk_X509_num(e->path.served); i++) {
+        X509 *x = sk_X509_value(e->path.served, i);
+        int digest = NID_undef, bits = 0;
+
+        /* The security bits are those of the digest: SHA-1 and below have less than 80. */
+        if (X509_get_signature_info(x, &digest, NULL, &bits, NULL) > 0 && bits >= SIGNATURE_BITS_MIN)
+            continue;
+        (void)problem_set(problem_of(e, CHECK_SIGNATURES), PROBLEM_WEAK_KEY,
+                          "The certificate \"%s\" is signed with %s, which is broken or unknown.",
+                          subject_of(x, subject), digest == NID_undef ? "an algorithm" : OBJ_nid2sn(digest));
+    }
+    ERR_clear_error();
+}
+
+static void format_day(int64_t seconds, char ret[static 32])
+{
+    time_t t = (time_t)seconds;
+    struct tm tm;
+
+    if (!gmtime_r(&t, &tm) || strftime(ret, 32, "%Y-%m-%d %H:%M UTC", &tm) == 0)
+        strcpy(ret, "?");
+}
+
+static void check_validity_of(Examination *e, X509 *x, int64_t *begin, int64_t *end)
+{
+    int64_t not_after = asn1_time_to_seconds(X509_get0_notAfter(x));
+    char subject[256], day[32];
+
+    *begin = MAX(*begin, asn1_time_to_seconds(X509_get0_notBefore(x)));
+    *end = MIN(*end, not_after);
+    format_day(not_after, day);
+    if (not_after < e->context->now)
+        (void)problem_set(problem_of(e, CHECK_VALIDITY), PROBLEM_EXPIRED,
+                          "The certificate \"%s\" has expired, at %s.", subject_of(x, subject), day);
+}
+
+static void check_validity(Examination *e)
+{
+    int64_t begin = INT64_MIN, end = INT64_MAX;
+    char from[32], to[32];
+
+    for (int i = 0; i < sk_X509_num(e->path.served); i++)
+        check_validity_of(e, sk_X509_value(e->path.served, i), &begin, &end);
+    if (e->path.anchor && e->path.anchor != e->leaf)
+        check_validity_of(e, e->path.anchor, &begin, &end);
+    format_day(begin, from);
+    format_day(end, to);
+    if (begin > e->context->now)
+        report_pass(&e->result->report, CHECK_VALIDITY,
+                    "It is not valid yet: it is held back until %s, and valid until %s.", from, to);
+    else
+        report_pass(&e->result->report, CHECK_VALIDITY, "Until %s.", to);
+}
+
+static void check_names(Examination *e)
+{
+    const Chain *chain = e->result->chain;
+    const char *missing;
+    _cleanup_free_ char *names = chain_join_names(chain, ", ");
+
+    if (e->context->authority)
+        return;
+    if (chain->n_names == 0)
+        (void)problem_set(problem_of(e, CHECK_NAMES), PROBLEM_NAME_MISMATCH,
+                          "The leaf has no host name and no address in it.");
+    else if (!chain_covers(chain, e->context->names, &missing))
+        (void)problem_set(problem_of(e, CHECK_NAMES), PROBLEM_NAME_MISMATCH,
+                          "The uploaded leaf is not for %s; it has the names %.1000s.", missing, strempty(names));
+    else
+        report_pass(&e->result->report, CHECK_NAMES, "%.1000s.", strempty(names));
+}
+
+static void check_leaf_purpose(Examination *e)
+{
+    Problem *problem = problem_of(e, CHECK_PURPOSE);
+
+    if (X509_check_ca(e->leaf) == 1)
+        (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                          "The certificate is that of an authority (CA:TRUE) and not of a server.");
+    else if (X509_check_purpose(e->leaf, X509_PURPOSE_SSL_SERVER, 0) != 1)
+        (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                          "The leaf may not be used by a server: its extended key usage lacks serverAuth, or its key "
+                          "usage forbids it.");
+    else
+        report_pass(&e->result->report, CHECK_PURPOSE, "It may be used by a server.");
+}
+
+static void check_authority_purpose(Examination *e)
+{
+    Problem *problem = problem_of(e, CHECK_PURPOSE);
+
+    if (X509_check_ca(e->leaf) != 1)
+        (void)problem_set(problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
+                          "The certificate is not that of an authority: its basic constraints lack CA:TRUE.");
+    else if (!(X509_get_key_usage(e->leaf) & KU_KEY_CERT_SIGN))
+        (void)problem_set(problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
+                          "The certificate is that of an authority which may not sign certificates: its key usage lacks "
+                          "keyCertSign.");
+    else if (X509_check_purpose(e->leaf, X509_PURPOSE_SSL_SERVER, 1) <= 0)
+        (void)problem_set(problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
+                          "The authority may not sign for servers: its extended key usage lacks serverAuth.");
+    else
+        report_pass(&e->result->report, CHECK_PURPOSE, "It may sign certificates for servers.");
+}
+
+/* Authorities above it may limit how many follow them (RFC 5280 section 4.2.1.9); the leaves do not count. */
+static void check_path_lengths(Examination *e)
+{
+    int n = sk_X509_num(e->path.served), below = 0;
+    char subject[256];
+
+    for (int i = 0; i <= n; i++) {
+        X509 *x = i < n ? sk_X509_value(e->path.served, i) : e->path.anchor;
+        long limit = x && (i < n || x != e->leaf) ? X509_get_pathlen(x) : -1;
+
+        if (limit >= 0 && below > limit)
+            (void)problem_set(problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
+                              "The authority \"%s\" does not permit so many authorities below it.",
+                              subject_of(x, subject));
+        if (x && !(X509_get_extension_flags(x) & EXFLAG_SI))
+            below++;
+    }
+}
+
+static ProblemCode code_of_verification(int error)
+{
+    switch (error) {
+    case X509_V_ERR_INVALID_CA:
+    case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
+    case X509_V_ERR_PATH_LENGTH_EXCEEDED:
+    case X509_V_ERR_PERMITTED_VIOLATION:
+    case X509_V_ERR_EXCLUDED_VIOLATION:
+    case X509_V_ERR_SUBTREE_MINMAX:
+    case X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE:
+    case X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX:
+    case X509_V_ERR_UNSUPPORTED_NAME_SYNTAX:
+        return PROBLEM_CHAIN_INCOMPLETE;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return PROBLEM_EXPIRED;
+    case X509_V_ERR_CA_MD_TOO_WEAK:
+    case X509_V_ERR_CA_KEY_TOO_SMALL:
+    case X509_V_ERR_EE_KEY_TOO_SMALL:
+        return PROBLEM_WEAK_KEY;
+    default:
+        return PROBLEM_INVALID_BUNDLE;
+    }
+}
+
+/* What no check of ours looks for: the verdict of the library that most clients have. */
+static void verify(Examination *e)
+{
+    int purpose = e->context->authority ? X509_PURPOSE_ANY : X509_PURPOSE_SSL_SERVER, depth;
+    int error = path_verify(&e->path, purpose, e->context->now, &depth);
+    X509 *x = depth < sk_X509_num(e->path.served) ? sk_X509_value(e->path.served, depth) : e->path.anchor;
+    Check check = CHECK_CHAIN;
+    char subject[256];
+
+    if (error == X509_V_OK)
+        return;
+    if (error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID)
+        check = CHECK_VALIDITY;
+    else if (error == X509_V_ERR_CERT_SIGNATURE_FAILURE || error == X509_V_ERR_CA_MD_TOO_WEAK)
+        check = CHECK_SIGNATURES;
+    else if (error == X509_V_ERR_INVALID_PURPOSE)
+        check = CHECK_PURPOSE;
+    (void)problem_set(problem_of(e, check), code_of_verification(error),
+                      "Clients will not accept the chain; at the certificate \"%s\": %s.",
+                      x ? subject_of(x, subject) : "?", X509_verify_cert_error_string(error));
+}
+
+static int describe(Examination *e)
+{
+    return chain_from_x509(e->path.served, &e->result->chain);
+}
+
+static int make_bundle(Examination *e)
 {
     _cleanup_bundle_ Bundle *b = calloc(1, sizeof(Bundle));
     int r;
 
-    if (!b)
+    if (!b || !(b->issuers = strdup("")))
         return -ENOMEM;
-    if ((r = pkey_to_pem(key, &b->key)) < 0 || (r = x509_to_pem(sk_X509_value(chain, 0), &b->leaf)) < 0)
+    if ((r = pkey_to_pem(e->key, &b->key)) < 0 || (r = x509_to_pem(e->leaf, &b->leaf)) < 0)
         return r;
-    b->issuers = strdup("");
-    for (int i = 1; i < sk_X509_num(chain) && b->issuers; i++) {
-        _cleanup_free_ char *pem = NULL;
-        char *joined = NULL;
-
-        r = x509_to_pem(sk_X509_value(chain, i), &pem);
-        if (r < 0)
-            return r;
-        if (asprintf(&joined, "%s%s", b->issuers, pem) < 0)
-            joined = NULL;
-        free(b->issuers);
-        b->issuers = joined;
-    }
-    if (!b->issuers)
-        return -ENOMEM;
-    r = chain_from_x509(chain, &b->chain);
-    if (r >= 0)
-        *ret = TAKE_PTR(b);
-    return r;
-}
-
-int upload_parse(const char *pem, size_t size, int64_t now, Bundle **ret, Problem *problem)
-{
-    _cleanup_x509_stack_ STACK_OF(X509) *chain = sk_X509_new_null();
-    _cleanup_(parts_done) Parts p = {};
-    X509 *leaf;
-    int r;
-
-    if (!chain)
-        return -ENOMEM;
-    if (size > LIMIT_BUNDLE)
-        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "The upload has more than %d bytes.",
-                           LIMIT_BUNDLE);
-    r = read_blocks(&p, pem, size, problem);
+    for (int i = 1; i < sk_X509_num(e->path.served) && r >= 0; i++)
+        r = x509_append_pem(&b->issuers, sk_X509_value(e->path.served, i));
+    if (r >= 0 && e->path.anchor && e->path.anchor != e->leaf)
+        r = x509_append_pem(&b->anchor, e->path.anchor);
     if (r < 0)
         return r;
-    leaf = find_leaf(&p);
-    if (!leaf)
-        return problem_set(problem, PROBLEM_KEY_MISMATCH,
-                           "The private key belongs to none of the certificates in the upload.");
-    if (sk_X509_push(chain, leaf) <= 0) {
-        X509_free(leaf);
-        return -ENOMEM;
-    }
-    if ((r = build_chain(&p, chain)) < 0 || (r = check_leftovers(&p, chain, problem)) < 0 ||
-        (r = check_chain(chain, now, problem)) < 0)
+    b->chain = chain_ref(e->result->chain);
+    e->result->bundle = TAKE_PTR(b);
+    return 0;
+}
+
+static int examine_leaf(Examination *e)
+{
+    int r = 0;
+
+    if (e->result->lacks_key)
+        r = try_keys(e);
+    report_key(e);
+    if (r >= 0)
+        r = check_path(e);
+    if (r >= 0)
+        r = describe(e);
+    if (r < 0)
         return r;
-    return encode(chain, p.key, ret);
+    check_signatures(e);
+    check_validity(e);
+    check_names(e);
+    if (e->context->authority)
+        check_authority_purpose(e);
+    else
+        check_leaf_purpose(e);
+    if (e->context->authority)
+        check_path_lengths(e);
+    if (!report_first_problem(&e->result->report))
+        verify(e);
+    report_chain(e);
+    report_pass(&e->result->report, CHECK_SIGNATURES, "All are good.");
+    return report_first_problem(&e->result->report) ? 0 : make_bundle(e);
+}
+
+int upload_examine(const Imported *imported, const UploadContext *context, UploadResult *ret)
+{
+    _cleanup_(examination_done) Examination e = { .imported = imported, .context = context };
+    _cleanup_upload_result_ UploadResult result = {};
+    int r;
+
+    e.result = &result;
+    report_pass(&result.report, CHECK_FORMAT, "%s, %zu certificate%s%s.", imported->format,
+                imported->n_certificates, imported->n_certificates == 1 ? "" : "s",
+                imported->key.data ? " and a private key" : "");
+    r = decode_certificates(&e);
+    if (r >= 0) {
+        decode_key(&e);
+        find_leaf(&e);
+        if (e.leaf)
+            r = examine_leaf(&e);
+        else
+            report_key(&e);
+    }
+    if (r < 0 && !report_first_problem(&result.report))
+        return r;
+    *ret = result;
+    result = (UploadResult){};
+    return 0;
 }

@@ -101,6 +101,8 @@ static int write_generation(int fd, const StoreChange *c, const char *name)
     for (size_t i = 0; i < n && r >= 0; i++) {
         _cleanup_erase_ char *text = NULL;
 
+        if (!generation_file_exists(files + i, c->bundle))
+            continue;
         r = generation_file_text(files + i, c->bundle, &text);
         if (r >= 0)
             r = fs_create_at(generation_fd, files[i].name, text, strlen(text), false);
@@ -188,7 +190,7 @@ static int sync_file_at(int dir_fd, const char *path)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-static int sync_generation(int fd, RecordKind kind, uint64_t generation)
+static int sync_generation(int fd, RecordKind kind, const Bundle *b, uint64_t generation)
 {
     _cleanup_close_ int generation_fd = -EBADF;
     const GenerationFile *files;
@@ -200,7 +202,7 @@ static int sync_generation(int fd, RecordKind kind, uint64_t generation)
     r = fs_open_directory_at(fd, name, &generation_fd);
     files = generation_files(kind, &n);
     for (size_t i = 0; i < n && r >= 0; i++)
-        r = sync_file_at(generation_fd, files[i].name);
+        r = generation_file_exists(files + i, b) ? sync_file_at(generation_fd, files[i].name) : 0;
     if (r < 0)
         return r;
     return fsync(generation_fd) < 0 ? -errno : 0;
@@ -215,7 +217,7 @@ static int sync_staged(Store *s, const StoreChange *c)
         return 0;
     r = store_open_object(s, c->record->kind, c->record->name, &fd);
     if (r >= 0 && c->bundle)
-        r = sync_generation(fd, c->record->kind, c->record->slots[c->source].generation);
+        r = sync_generation(fd, c->record->kind, c->bundle, c->record->slots[c->source].generation);
     if (r >= 0)
         r = sync_file_at(fd, RECORD_FILE_NEW);
     if (r >= 0 && fsync(fd) < 0)

@@ -7,7 +7,7 @@
 #include "crypto/digest.h"
 #include "util/text.h"
 
-static const char magic[16] = "certwright-ix-1\n";
+static const char magic[16] = "certwright-ix-2\n";
 
 typedef struct Packer {
     uint8_t *data;
@@ -96,6 +96,7 @@ static void pack_record(Packer *p, const Record *rec)
     pack_int(p, rec->served);
     pack_int(p, (int64_t)rec->former);
     pack_int(p, rec->abandoned);
+    pack_int(p, rec->warned);
     for (Source s = 0; s < _SOURCE_MAX; s++)
         pack_slot(p, rec->slots + s);
     pack_int(p, (int64_t)rec->n_registrations);
@@ -257,6 +258,7 @@ static void unpack_members(Unpacker *u, Record *rec)
     rec->served = (Source)unpack_int(u);
     rec->former = (uint64_t)unpack_int(u);
     rec->abandoned = unpack_int(u);
+    rec->warned = unpack_int(u);
     for (Source s = 0; s < _SOURCE_MAX; s++)
         unpack_slot(u, rec->slots + s);
     n = unpack_count(u, LIMIT_REGISTRATIONS);

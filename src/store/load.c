@@ -93,7 +93,9 @@ static int salvage(int fd, RecordKind kind, const char *name, Record **ret)
         return -ENOENT;
     if (generation_read(fd, kind, generation, &found) < 0)
         return -ENOENT;
-    r = bundle_from_pem(found->leaf, kind == RECORD_ROOT ? "" : found->issuers, found->key, &b);
+    if (kind == RECORD_ROOT && found->anchor)
+        source = SOURCE_UPLOADED; /* what the machine made has nothing above it */
+    r = bundle_from_pem(found->leaf, found->issuers, found->key, &b);
     if (r < 0)
         return r == -ENOMEM ? r : -ENOENT;
     record_set_slot(rec, source, generation, b->chain, 0, 0);

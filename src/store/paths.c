@@ -9,14 +9,14 @@
 #include "crypto/digest.h"
 
 static const GenerationFile leaf_files[] = {
-    { "fullchain.pem", "li" }, { "chain.pem", "i" },      { "certificate.pem", "l" },
-    { "privkey.pem", "k" },    { "combined.pem", "lik" },
+    { "fullchain.pem", "li", false },  { "chain.pem", "i", false },
+    { "certificate.pem", "l", false }, { "privkey.pem", "k", false },
+    { "combined.pem", "lik", false },  { "root.pem", "a", true },
 };
 
 static const GenerationFile root_files[] = {
-    { "certificate.pem", "l" },
-    { "key.pem", "k" },
-    { "cross.pem", "i" },
+    { "certificate.pem", "l", false }, { "key.pem", "k", false }, { "cross.pem", "b", false },
+    { "chain.pem", "i", true },        { "root.pem", "a", true },
 };
 
 const GenerationFile *generation_files(RecordKind kind, size_t *ret_n)
@@ -27,7 +27,18 @@ const GenerationFile *generation_files(RecordKind kind, size_t *ret_n)
 
 static const char *part(const Bundle *b, char which)
 {
-    return which == 'l' ? b->leaf : which == 'i' ? b->issuers : b->key;
+    switch (which) {
+    case 'l':
+        return b->leaf;
+    case 'i':
+        return strempty(b->issuers);
+    case 'a':
+        return strempty(b->anchor);
+    case 'b':
+        return strempty(b->bridges);
+    default:
+        return b->key;
+    }
 }
 
 static size_t text_size(const GenerationFile *f, const Bundle *b)
@@ -47,6 +58,11 @@ static size_t put_text(const GenerationFile *f, const Bundle *b, char *out)
     for (const char *p = f->parts; *p; p++)
         at = stpcpy(at, part(b, *p));
     return (size_t)(at - out) + 1;
+}
+
+bool generation_file_exists(const GenerationFile *f, const Bundle *b)
+{
+    return !f->optional || text_size(f, b) > 1;
 }
 
 int generation_file_text(const GenerationFile *f, const Bundle *b, char **ret)
@@ -70,12 +86,12 @@ int generation_digest(RecordKind kind, const Bundle *b, uint8_t ret[static 32])
 
     files = generation_files(kind, &n);
     for (size_t i = 0; i < n; i++)
-        size += text_size(files + i, b);
+        size += generation_file_exists(files + i, b) ? text_size(files + i, b) : 0;
     all = malloc(size);
     if (!all)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++)
-        at += put_text(files + i, b, all + at);
+        at += generation_file_exists(files + i, b) ? put_text(files + i, b, all + at) : 0;
     r = digest_sha256(all, size, ret);
     explicit_bzero(all, size);
     free(all);

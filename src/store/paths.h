@@ -10,18 +10,21 @@
 #define RECORD_FILE_NEW      "record.json.new"
 #define CURRENT_LINK         "current"
 #define TRASH_PREFIX         ".removed-"
-#define GENERATION_FILES_MAX 5
+#define GENERATION_FILES_MAX 6
 
 typedef struct GenerationFile {
     const char *name;
-    const char *parts; /* l leaf, i issuers, k key, in the order of the file */
+    const char *parts; /* l leaf, i issuers, k key, a anchor, b bridges, in the order of the file */
+    bool optional;     /* it is not there when it would be empty */
 } GenerationFile;
 
 /* The files of a generation of this kind; *ret_n of them. Static. */
 const GenerationFile *generation_files(RecordKind kind, size_t *ret_n);
+/* Whether the file is there. */
+bool generation_file_exists(const GenerationFile *f, const Bundle *b);
 /* Text of one file: a secret when it has a key. */
 int generation_file_text(const GenerationFile *f, const Bundle *b, char **ret);
-/* SHA-256 of all the files' texts, each with its NUL, in their order. */
+/* SHA-256 of the texts of all files that are there, each with its NUL, in their order. */
 int generation_digest(RecordKind kind, const Bundle *b, uint8_t ret[static 32]);
 void generation_name(uint64_t generation, char ret[static 24]);
 

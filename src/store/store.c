@@ -194,11 +194,16 @@ int generation_read_digest(int dir_fd, RecordKind kind, uint64_t generation, uin
     r = fs_open_directory_at(dir_fd, name, &fd);
     for (size_t i = 0; i < n && r >= 0; i++) {
         r = fs_read_at(fd, files[i].name, LIMIT_STORED_FILE, texts + i, sizes + i);
-        size += sizes[i] + 1;
+        if (r == -ENOENT && files[i].optional)
+            r = 0;
+        else
+            size += sizes[i] + 1;
     }
     if (r >= 0)
         all = malloc(size);
     for (size_t i = 0; i < n && all; i++) {
+        if (!texts[i])
+            continue;
         memcpy(all + at, texts[i], sizes[i] + 1);
         at += sizes[i] + 1;
     }
@@ -247,6 +252,13 @@ static int read_part(int fd, const char *path, char **ret)
     return fs_read_at(fd, path, LIMIT_STORED_FILE, ret, NULL);
 }
 
+static int read_optional_part(int fd, const char *path, char **ret)
+{
+    int r = read_part(fd, path, ret);
+
+    return r == -ENOENT ? 0 : r;
+}
+
 int generation_read(int dir_fd, RecordKind kind, uint64_t generation, Bundle **ret)
 {
     _cleanup_bundle_ Bundle *b = calloc(1, sizeof(Bundle));
@@ -261,8 +273,13 @@ int generation_read(int dir_fd, RecordKind kind, uint64_t generation, Bundle **r
     if ((r = fs_open_directory_at(dir_fd, name, &fd)) < 0 ||
         (r = read_part(fd, "certificate.pem", &b->leaf)) < 0 ||
         (r = read_part(fd, root ? "key.pem" : "privkey.pem", &b->key)) < 0 ||
-        (r = read_part(fd, root ? "cross.pem" : "chain.pem", &b->issuers)) < 0)
+        (r = read_optional_part(fd, "root.pem", &b->anchor)) < 0 ||
+        (r = root ? read_part(fd, "cross.pem", &b->bridges) : 0) < 0 ||
+        (r = root ? read_optional_part(fd, "chain.pem", &b->issuers)
+                  : read_part(fd, "chain.pem", &b->issuers)) < 0)
         return r;
+    if (!b->issuers && !(b->issuers = strdup("")))
+        return -ENOMEM;
     *ret = TAKE_PTR(b);
     return 0;
 }

@@ -4,12 +4,14 @@
  * what is odd about it. What methods are given is printed, a line each. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 #include <time.h>
 
-#include "util/macro.h"
+#include "core/limits.h"
+#include "util/memfd.h"
 
 #define SERVICE     "org.certwright1"
 #define MANAGER     "/org/certwright1"
@@ -292,57 +294,204 @@ static int method_reissue_all(sd_bus_message *m, void *userdata _unused_, sd_bus
 
 /* ---- what else can be asked for */
 
-static int upload_check(sd_bus_message *m, const char **ret_text, sd_bus_error *error)
-{
-    int r = sd_bus_message_read(m, "s", ret_text);
+/* What a method was given besides its first argument. */
+typedef struct Given {
+    const char *format, *name, *passphrase; /* NULL where not given */
+    int key_fd;
+    int fetch_issuers;
+} Given;
 
+static int given_read_value(sd_bus_message *m, Given *g, const char *key)
+{
+    if (streq(key, "format"))
+        return sd_bus_message_read(m, "v", "s", &g->format);
+    if (streq(key, "name"))
+        return sd_bus_message_read(m, "v", "s", &g->name);
+    if (streq(key, "passphrase"))
+        return sd_bus_message_read(m, "v", "s", &g->passphrase);
+    if (streq(key, "key"))
+        return sd_bus_message_read(m, "v", "h", &g->key_fd);
+    if (streq(key, "fetch-issuers"))
+        return sd_bus_message_read(m, "v", "b", &g->fetch_issuers);
+    return -EINVAL;
+}
+
+static int given_read(sd_bus_message *m, Given *g)
+{
+    const char *key;
+    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+    *g = (Given){ .key_fd = -EBADF };
+    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        r = sd_bus_message_read(m, "s", &key);
+        if (r >= 0)
+            r = given_read_value(m, g, key);
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+    }
+    return r;
+}
+
+/* A regular file (on tmpfs it has one seal, that against seals), or memory that nobody can change any more. */
+static const char *fd_kind(int fd)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+
+    return seals < 0 || seals == F_SEAL_SEAL ? "file" : seals & F_SEAL_WRITE ? "memory" : "unsealed";
+}
+
+static int fd_print(int fd, char **ret)
+{
+    size_t size;
+    int r = memfd_read(fd, LIMIT_BUNDLE, ret, &size);
+
+    if (r >= 0)
+        printf(" of %zu bytes from %s", size, fd_kind(fd));
+    return r;
+}
+
+static int given_print(const Given *g)
+{
+    _cleanup_free_ char *key = NULL;
+    int r = 0;
+
+    if (g->key_fd >= 0) {
+        printf(", key");
+        r = fd_print(g->key_fd, &key);
+    }
+    if (g->name)
+        printf(", name %s", g->name);
+    if (g->passphrase)
+        printf(", passphrase '%s'", g->passphrase);
+    if (g->fetch_issuers)
+        printf(", fetch-issuers");
+    printf("\n");
+    return r;
+}
+
+/* Prints what was given; *ret is the text of the bundle. */
+static int upload_read(sd_bus_message *m, char **ret, Given *g, sd_bus_error *error)
+{
+    int fd, r = sd_bus_message_read(m, "h", &fd);
+
+    if (r >= 0)
+        r = given_read(m, g);
     if (r < 0)
         return r;
-    printf("upload of %zu bytes\n", strlen(*ret_text));
-    if (strstr(*ret_text, "MISMATCH"))
+    printf("%s", sd_bus_message_get_member(m));
+    r = fd_print(fd, ret);
+    if (r >= 0)
+        r = given_print(g);
+    if (r >= 0 && strstr(*ret, "SLOW"))
+        sleep(1);
+    if (r < 0 || !strstr(*ret, "ENCRYPTED") || (g->passphrase && streq(g->passphrase, "secret")))
+        return r;
+    return sd_bus_error_setf(error, SERVICE ".Error.PassphraseRequired", "The key is encrypted, and %s.",
+                             g->passphrase ? "the passphrase is wrong \x1b[1m" : "no passphrase was given");
+}
+
+static int upload_refuse(const char *text, sd_bus_error *error)
+{
+    if (strstr(text, "MISMATCH"))
         return sd_bus_error_set(error, SERVICE ".Error.KeyMismatch", "The key is another certificate's.");
+    if (strstr(text, "NETWORK"))
+        return sd_bus_error_set(error, SERVICE ".Error.NetworkFailed", "http://ca.example does not answer.");
+    if (strstr(text, "GARBAGE"))
+        return sd_bus_error_set(error, SERVICE ".Error.InvalidBundle", "There is no certificate in it.");
     return 0;
 }
 
-static int method_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+static int method_upload(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-    const char *text;
-    int r = upload_check(m, &text, error);
+    _cleanup_free_ char *text = NULL;
+    Given g;
+    int r = upload_read(m, &text, &g, error);
 
+    if (userdata == &root)
+        printf("for the root\n");
+    if (r >= 0)
+        r = upload_refuse(text, error);
     return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
 
 static int method_upload_any(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
-    _cleanup_free_ char *path = entry_path(&entries[1]);
-    const char *text;
-    int r = upload_check(m, &text, error);
+    _cleanup_free_ char *path = entry_path(&entries[1]), *text = NULL;
+    Given g;
+    int r = upload_read(m, &text, &g, error);
 
+    if (r >= 0)
+        r = upload_refuse(text, error);
     if (r < 0)
         return r;
     return strstr(text, "NOTHING") ? sd_bus_reply_method_return(m, "ao", 0)
                                    : sd_bus_reply_method_return(m, "ao", 1, path);
 }
 
+static int method_check_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    _cleanup_free_ char *text = NULL;
+    Given g;
+    int r = upload_read(m, &text, &g, error);
+
+    if (r < 0)
+        return r;
+    if (strstr(text, "NOTHING"))
+        return sd_bus_reply_method_return(m, "a(sbs)", 0);
+    if (strstr(text, "NEWER"))
+        return sd_bus_reply_method_return(m, "a(sbs)", 2, "format", true, "PEM", "quantum", true, "safe");
+    if (strstr(text, "MISMATCH"))
+        return sd_bus_reply_method_return(m, "a(sbs)", 4, "format", true, "PEM", "leaf", true, "CN=leaf",
+                                          "key-match", false, "The key is \x1b[31manother's.", "validity",
+                                          false, "It has expired.");
+    return sd_bus_reply_method_return(m, "a(sbs)", 10, "format", true, "PKCS#12", "key", true, "ecdsa-p256",
+                                      "leaf", true, "CN=leaf", "key-match", true, "It is its key.", "chain",
+                                      true, "complete", "signatures", true, "all verify", "validity", true,
+                                      "until next year", "names", true, "mail.example.com", "purpose", true,
+                                      "serverAuth", "outcome", true, "It would be served.");
+}
+
+/* The key of the certificate that is pending is an empty file, which no key is. */
+static int method_open_key(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    _cleanup_close_ int fd = -EBADF;
+    _cleanup_free_ char *text = NULL;
+    const Entry *e = userdata;
+    Given g;
+    int r = given_read(m, &g);
+
+    if (r < 0)
+        return r;
+    printf("OpenKey of %s with format %s", e->name, strempty(g.format));
+    r = given_print(&g);
+    if (streq(e->name, "denied.example.com"))
+        return sd_bus_error_set(error, SERVICE ".Error.NotAuthorized", "You may not read this key.");
+    if (streq(strempty(g.format), "pkcs12") && isempty(g.passphrase))
+        return sd_bus_error_set(error, SERVICE ".Error.PassphraseRequired", "PKCS#12 needs a passphrase.");
+    if (r < 0 || asprintf(&text, "KEY OF %s\n", e->name) < 0)
+        return -ENOMEM;
+    fd = memfd_new("key", text, e->days == 0 ? 0 : strlen(text));
+    return fd < 0 ? fd : sd_bus_reply_method_return(m, "h", fd);
+}
+
 static int method_export(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     const Entry *e = userdata;
-    const char *format = "pem", *data = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+    const char *data = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    Given g;
+    int r = given_read(m, &g);
 
-    if (r >= 0 && sd_bus_message_enter_container(m, 'e', "sv") > 0) {
-        r = sd_bus_message_skip(m, "s");
-        if (r >= 0)
-            r = sd_bus_message_read(m, "v", "s", &format);
-    }
-    printf("%s with format %s\n", sd_bus_message_get_member(m), format);
-    if (!streq(format, "pem"))
+    if (r < 0)
+        return r;
+    printf("%s with format %s\n", sd_bus_message_get_member(m), strempty(g.format));
+    if (streq(strempty(g.format), "fingerprint"))
+        data = FINGERPRINT;
+    else if (!streq(strempty(g.format), "pem"))
         data = "\x30\x03\x02\x01\x1b";
     else if (e && streq(e->name, "evil.example.com"))
         data = "-----BEGIN \x1b[31m";
-    if (r >= 0)
-        r = sd_bus_message_new_method_return(m, &reply);
+    r = sd_bus_message_new_method_return(m, &reply);
     if (r >= 0)
         r = sd_bus_message_append_array(reply, 'y', data, strlen(data));
     return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
@@ -448,9 +597,15 @@ static int method_renew_due(sd_bus_message *m, void *userdata _unused_, sd_bus_e
     return sd_bus_reply_method_return(m, "u", started);
 }
 
+/* Warns besides, for want of time that passes. */
 static int method_reload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
 {
-    return sd_bus_reply_method_return(m, NULL);
+    _cleanup_free_ char *path = entry_path(&entries[2]);
+    int r = sd_bus_emit_signal(sd_bus_message_get_bus(m), MANAGER, SERVICE ".Manager", "ExpiryWarning",
+                               "osxs", path, entries[2].name, entry_not_after(&entries[2]),
+                               "Upload \x1b[5manother one.");
+
+    return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
 
 static const sd_bus_vtable certificate_vtable[] = {
@@ -477,9 +632,10 @@ static const sd_bus_vtable certificate_vtable[] = {
     SD_BUS_PROPERTY("Deployments", "a(sssx)", get_other, 0, 0),
     SD_BUS_PROPERTY("Job", "o", get_other, 0, 0),
     SD_BUS_METHOD("Reissue", "a{sv}", "o", method_reissue, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD("Upload", "sa{sv}", "", method_upload, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("UploadFd", "ha{sv}", "", method_upload, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Export", "a{sv}", "ay", method_export, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("ExportRoot", "a{sv}", "ay", method_export, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("OpenKey", "a{sv}", "h", method_open_key, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_VTABLE_END,
 };
 
@@ -488,7 +644,8 @@ static const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD("Register", "ssa{sv}", "o", method_register, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Unregister", "ss", "", method_unregister, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("GetCertificate", "s", "o", method_get_certificate, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD("Upload", "sa{sv}", "ao", method_upload_any, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("UploadFd", "ha{sv}", "ao", method_upload_any, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("CheckUpload", "ha{sv}", "a(sbs)", method_check_upload, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("ListUploads", "", "a(ssssx)", method_list_uploads, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("RemoveUpload", "s", "", method_remove_upload, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("ExportRoot", "a{sv}", "ay", method_export, SD_BUS_VTABLE_UNPRIVILEGED),

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What an administrator uploads: refused with a reason, or a pair that fits, within the limits. */
+/* What an administrator uploads, in any form: refused with a reason, or a pair that fits, within the limits. */
 #include "core/limits.h"
 #include "core/name.h"
+#include "crypto/container.h"
 #include "crypto/pair.h"
 #include "crypto/upload.h"
+#include "import/message.h"
 #include "target.h"
 #include "util/text.h"
 
@@ -29,15 +31,47 @@ static void check_bundle(const Bundle *b)
                 text_is_hex(c->entries[i].fingerprint, 64));
 }
 
+/* The message between the two processes brings all of it over, and nothing but it. */
+static void check_message(const Imported *i)
+{
+    _cleanup_imported_ Imported *same = NULL;
+    _cleanup_problem_ Problem problem = {};
+    uint8_t *message;
+    size_t size;
+
+    require(message_encode(i, &problem, &message, &size) >= 0);
+    require(message_decode(message, size, &same, &problem) >= 0 && same);
+    require(same->n_certificates == i->n_certificates && same->key.size == i->key.size);
+    require(message_decode(message, size - 1, &same, &problem) < 0);
+    free(message);
+}
+
+static void examine(const Imported *i)
+{
+    for (int authority = 0; authority < 2; authority++) {
+        const UploadContext context = { .authority = authority, .now = NOW };
+        _cleanup_upload_result_ UploadResult result = {};
+
+        require(upload_examine(i, &context, &result) >= 0);
+        require(!result.bundle == (report_first_problem(&result.report) != NULL));
+        for (Check c = 0; c < _CHECK_MAX; c++)
+            require(text_is_utf8(finding_text(result.report.findings + c)));
+        if (result.bundle)
+            check_bundle(result.bundle);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    _cleanup_free_ char *text = text_from_input(data, size);
+    const ContainerInput input = { data, size };
+    _cleanup_imported_ Imported *imported = NULL;
     _cleanup_problem_ Problem problem = {};
-    _cleanup_bundle_ Bundle *b = NULL;
 
-    if (upload_parse(text, size, NOW, &b, &problem) < 0)
-        require(!b && problem.code != PROBLEM_NONE && problem.text && text_is_utf8(problem.text));
-    else
-        check_bundle(b);
+    if (container_read(&input, NULL, "secret", &imported, &problem) < 0) {
+        require(!imported && problem.code != PROBLEM_NONE && problem.text && text_is_utf8(problem.text));
+        return 0;
+    }
+    check_message(imported);
+    examine(imported);
     return 0;
 }

@@ -119,7 +119,7 @@ Authority *authority_make(KeyType type, int64_t now, Bundle **ret_root)
     Authority *a = NULL;
     Bundle *b = NULL;
 
-    g_assert_cmpint(authority_make_root(&t, NULL, &b, NULL), ==, 0);
+    g_assert_cmpint(authority_make_root(&t, NULL, true, &b, NULL), ==, 0);
     g_assert_cmpint(authority_new(b, 1, now, &a, NULL), ==, 0);
     if (ret_root)
         *ret_root = b;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
 
+#include "util/memfd.h"
+
 /* The service of fixture.h. */
 
 static void on_added(Certificate *c _unused_, void *userdata)
@@ -81,7 +83,7 @@ void service_done(Service *s)
 
 void service_start(Service *s)
 {
-    ManagerOptions options = { s->state.path, s->directories };
+    ManagerOptions options = { .state = s->state.path, .importer = IMPORTER, .config = s->directories };
     _cleanup_problem_ Problem problem = {};
     int r = manager_new(s->event, &options, &s->manager, &problem);
 
@@ -212,11 +214,14 @@ JobState service_reissue(Service *s, Certificate *c)
 ProblemCode service_upload(Service *s, const char *target, const char *pem, size_t *ret_served)
 {
     Certificate *c = target ? service_find(s, target) : NULL;
+    UploadOptions options = { .key_fd = -EBADF };
     Problem problem = {};
     Waited w = {};
-    ProblemCode code =
-        finish(s, &w, manager_upload(s->manager, c, pem, on_upload_done, &w, &problem), &problem);
+    int fd = memfd_new("upload", pem, strlen(pem));
+    ProblemCode code = finish(
+        s, &w, manager_upload(s->manager, c, fd, &options, on_upload_done, &w, &problem), &problem);
 
+    close(fd);
     if (ret_served)
         *ret_served = w.n_served;
     return code;

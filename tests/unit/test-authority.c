@@ -35,7 +35,7 @@ static void adopt(Place *p, const RootTemplate *t, const Authority *predecessor,
     Authority *a = NULL;
     Bundle *b = NULL;
 
-    g_assert_cmpint(authority_make_root(t, predecessor, &b, NULL), ==, 0);
+    g_assert_cmpint(authority_make_root(t, predecessor, true, &b, NULL), ==, 0);
     g_assert_cmpint(authority_new(b, generation, t->now, &a, NULL), ==, 0);
     bundle_free(p->root);
     authority_unref(p->authority);
@@ -156,7 +156,7 @@ static void assert_root(X509 *x, const Place *p)
 
     g_assert_cmpint(X509_get_version(x), ==, X509_VERSION_3);
     g_assert_cmpint(X509_check_ca(x), ==, 1);
-    g_assert_cmpint(X509_get_pathlen(x), ==, 0);
+    g_assert_cmpint(X509_get_pathlen(x), ==, LIMIT_BRIDGES);
     g_assert_cmpuint(X509_get_key_usage(x), ==, KU_KEY_CERT_SIGN | KU_CRL_SIGN);
     assert_extension(x, NID_basic_constraints, true);
     assert_extension(x, NID_key_usage, true);
@@ -271,7 +271,7 @@ static void test_root(gconstpointer data)
     assert_root(x, &p);
     assert_key_matches(p.root, type);
     assert_key_file(&p, p.root);
-    g_assert_cmpstr(p.root->issuers, ==, "");
+    g_assert_cmpstr(p.root->bridges, ==, "");
     g_assert_true(p.root->chain->is_authority);
     g_assert_cmpstr(chain_leaf(p.root->chain)->subject, ==, "CN=Certwright root of host.example.com");
     g_assert_cmpint(chain_from_pem(p.root->leaf, &chain), ==, 0);
@@ -538,12 +538,12 @@ static void test_subject(void)
                        .now = now };
     _cleanup_bundle_ Bundle *b = NULL, *c = NULL;
 
-    g_assert_cmpint(authority_make_root(&t, NULL, &b, NULL), ==, 0);
+    g_assert_cmpint(authority_make_root(&t, NULL, true, &b, NULL), ==, 0);
     g_assert_nonnull(strstr(chain_leaf(b->chain)->subject, organization));
     g_assert_nonnull(strstr(chain_leaf(b->chain)->subject, "CN=Certwright root of hhh"));
     t.organization = "B\303\274cher \"& S\303\266hne\", Inc.";
     t.host = "x";
-    g_assert_cmpint(authority_make_root(&t, NULL, &c, NULL), ==, 0);
+    g_assert_cmpint(authority_make_root(&t, NULL, true, &c, NULL), ==, 0);
     g_assert_nonnull(strstr(chain_leaf(c->chain)->subject, "B\303\274cher"));
 }
 
@@ -764,8 +764,8 @@ static void test_bridge_expires(void)
     g_assert_cmpuint(without->chain->n_entries, ==, 1);
     g_assert_cmpstr(without->issuers, ==, "");
     t.now = p.now + 31 * DAY;
-    g_assert_cmpint(authority_make_root(&t, old, &third, NULL), ==, 0);
-    g_assert_cmpstr(third->issuers, ==, "");
+    g_assert_cmpint(authority_make_root(&t, old, true, &third, NULL), ==, 0);
+    g_assert_cmpstr(third->bridges, ==, "");
     authority_unref(later);
     authority_unref(old);
 }

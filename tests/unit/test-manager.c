@@ -6,6 +6,7 @@
 
 #include "core/limits.h"
 #include "manager-internal.h"
+#include "util/memfd.h"
 #include "util/text.h"
 
 /* The service without its bus, from files to files. */
@@ -664,6 +665,8 @@ static void test_stop_at_any_moment(void)
 
     for (unsigned turns = 0; turns < 25; turns++) {
         _cleanup_service_ Service s = {};
+        int fd = memfd_new("upload", pem, strlen(pem));
+        UploadOptions options = { .key_fd = -EBADF };
         unsigned n_asked = 0, n_answered = 0;
         uint64_t id;
 
@@ -681,8 +684,9 @@ static void test_stop_at_any_moment(void)
             n_asked += manager_register(s.manager, "m", "other.example.com", NULL, _KEY_TYPE_INVALID,
                                         count_done, &n_answered, NULL) >= 0;
         }
-        n_asked += manager_upload(s.manager, NULL, pem, count_uploads, &n_answered, NULL) >= 0;
-        n_asked += manager_upload(s.manager, NULL, pem, count_uploads, &n_answered, NULL) >= 0;
+        n_asked += manager_upload(s.manager, NULL, fd, &options, count_uploads, &n_answered, NULL) >= 0;
+        n_asked += manager_upload(s.manager, NULL, fd, &options, count_uploads, &n_answered, NULL) >= 0;
+        close(fd);
         (void)manager_reissue(s.manager, manager_root(s.manager), &id, NULL);
         (void)manager_reissue(s.manager, service_find(&s, "www.example.com"), &id, NULL);
         for (unsigned t = 0; t < turns; t++)
@@ -704,7 +708,7 @@ static void test_second_service(void)
 
     start_with(&s, MODULE_WWW);
     g_assert_cmpint(
-        manager_new(s.event, &(ManagerOptions){ s.state.path, s.directories }, &second, &problem), <, 0);
+        manager_new(s.event, &(ManagerOptions){ .state = s.state.path, .config = s.directories }, &second, &problem), <, 0);
     g_assert_cmpint(problem.code, ==, PROBLEM_STORAGE_FAILED);
     g_assert_null(second);
 }
@@ -715,7 +719,7 @@ static void test_read(void)
     _cleanup_issued_ Issued leaf = {};
     g_autofree char *pem = bundle_for("x", "DNS:www.example.com,DNS:example.com", &leaf);
     _cleanup_bundle_ Bundle *b = NULL;
-    _cleanup_free_ char *root = NULL, *none = NULL;
+    _cleanup_free_ char *root = NULL, *own = NULL, *leaf_pem = pem_of(&leaf);
     Certificate *c;
 
     start_with(&s, MODULE_WWW);
@@ -726,7 +730,8 @@ static void test_read(void)
     g_assert_true(g_str_has_prefix(root, "-----BEGIN CERTIFICATE-----"));
     g_assert_null(strstr(root, "PRIVATE"));
     g_assert_cmpint(service_upload(&s, NULL, pem, NULL), ==, PROBLEM_NONE);
-    g_assert_cmpint(manager_read_root(s.manager, c, &none, NULL), <, 0);
+    g_assert_cmpint(manager_read_root(s.manager, c, &own, NULL), ==, 0);
+    g_assert_cmpstr(own, ==, leaf_pem); /* it is signed by itself */
 }
 
 int main(int argc, char *argv[])

@@ -29,9 +29,9 @@ static void test_paths(void)
 /* The digest is that of the files' texts, each with its NUL: moving text from one to the next changes it. */
 static void test_digest(void)
 {
-    Bundle b = { .leaf = S("leaf"), .issuers = S("issuers"), .key = S("key") };
+    Bundle b = { .leaf = S("leaf"), .issuers = S("issuers"), .key = S("key"), .bridges = S("bridges") };
     static const char all[] = "leafissuers\0issuers\0leaf\0key\0leafissuerskey",
-                      root[] = "leaf\0key\0issuers";
+                      root[] = "leaf\0key\0bridges\0issuers", with_anchor[] = "leaf\0key\0bridges\0issuers\0anchor";
     uint8_t expected[DIGEST_SIZE], got[DIGEST_SIZE];
 
     g_assert_cmpint(digest_sha256(all, sizeof(all), expected), ==, 0);
@@ -40,6 +40,10 @@ static void test_digest(void)
     g_assert_cmpint(generation_digest(RECORD_UPLOAD, &b, got), ==, 0);
     g_assert_cmpmem(got, sizeof(got), expected, sizeof(expected));
     g_assert_cmpint(digest_sha256(root, sizeof(root), expected), ==, 0);
+    g_assert_cmpint(generation_digest(RECORD_ROOT, &b, got), ==, 0);
+    g_assert_cmpmem(got, sizeof(got), expected, sizeof(expected));
+    b.anchor = S("anchor");
+    g_assert_cmpint(digest_sha256(with_anchor, sizeof(with_anchor), expected), ==, 0);
     g_assert_cmpint(generation_digest(RECORD_ROOT, &b, got), ==, 0);
     g_assert_cmpmem(got, sizeof(got), expected, sizeof(expected));
 }

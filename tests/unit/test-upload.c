@@ -3,11 +3,13 @@
 
 #include "crypto/upload.h"
 
+#include <errno.h>
 #include <openssl/dsa.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
 #include "core/limits.h"
+#include "crypto/container.h"
 #include "crypto/inspect.h"
 #include "crypto/key.h"
 #include "util/text.h"
@@ -51,11 +53,35 @@ static void pki_done(void)
     free(pki.key_pem);
 }
 
+/* Both steps in one process: what the import process does, and what is thought of it. */
+static int understand(const char *pem, size_t size, Bundle **ret, Problem *problem)
+{
+    const UploadContext context = { .now = now_seconds() };
+    const ContainerInput input = { pem, size };
+    _cleanup_upload_result_ UploadResult result = {};
+    _cleanup_imported_ Imported *imported = NULL;
+    int r;
+
+    r = container_read(&input, NULL, NULL, &imported, problem);
+    if (r < 0)
+        return r;
+    r = upload_examine(imported, &context, &result);
+    if (r < 0)
+        return r;
+    if (report_first_problem(&result.report)) {
+        g_assert_null(result.bundle);
+        g_assert_cmpint(problem_copy(report_first_problem(&result.report), problem), ==, 0);
+        return -EBADMSG;
+    }
+    *ret = TAKE_PTR(result.bundle);
+    return 0;
+}
+
 static ProblemCode parse(const char *pem, Bundle **ret, char **ret_text)
 {
     _cleanup_problem_ Problem problem = {};
     Bundle *b = NULL;
-    int r = upload_parse(pem, strlen(pem), now_seconds(), &b, &problem);
+    int r = understand(pem, strlen(pem), &b, &problem);
 
     if (r < 0) {
         g_assert_null(b);
@@ -289,16 +315,16 @@ static void test_weak_digest(void)
             spec.digest = digests[i];
             spec.pss = pss;
             _cleanup_issued_ Issued leaf = issue(&spec, &rsa_root, NULL);
-            _cleanup_free_ char *pem = pem_of(&leaf), *key = key_pem_of(&leaf);
-            g_autofree char *all = text_join(pem, key, NULL);
+            _cleanup_free_ char *pem = pem_of(&leaf), *key = key_pem_of(&leaf), *root = pem_of(&rsa_root);
+            g_autofree char *all = text_join(pem, key, root, NULL);
 
             assert_refused(all, PROBLEM_WEAK_KEY);
         }
     spec.digest = EVP_sha384();
     spec.pss = true;
     _cleanup_issued_ Issued good = issue(&spec, &rsa_root, NULL);
-    _cleanup_free_ char *good_pem = pem_of(&good), *good_key = key_pem_of(&good);
-    g_autofree char *all = text_join(good_pem, good_key, NULL);
+    _cleanup_free_ char *good_pem = pem_of(&good), *good_key = key_pem_of(&good), *root = pem_of(&rsa_root);
+    g_autofree char *all = text_join(good_pem, good_key, root, NULL);
 
     g_assert_cmpint(parse(all, NULL, NULL), ==, PROBLEM_NONE);
 }
@@ -560,7 +586,7 @@ static void test_mutated(void)
 
         for (int k = g_rand_int_range(random, 1, 4); k > 0; k--)
             copy[g_rand_int_range(random, 0, (gint32)n)] = (char)g_rand_int_range(random, 1, 256);
-        if (upload_parse(copy, n, now_seconds(), &b, &problem) < 0)
+        if (understand(copy, n, &b, &problem) < 0)
             g_assert_nonnull(problem.text);
         else if (!streq(b->key, pki.key_pem))
             note_failure("round %d: a damaged key is taken", i);

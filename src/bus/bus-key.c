@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "bus/bus-internal.h"
+#include "core/limits.h"
+#include "util/memfd.h"
+#include "util/text.h"
+
+/* OpenKey: the one way by which a private key leaves the service, and never in a message. */
+
+typedef struct KeyArguments {
+    KeyFormat format;
+    const char *passphrase; /* the message's */
+} KeyArguments;
+
+static int complain(sd_bus_error *error, const char *code, const char *text)
+{
+    char name[64] = ERROR_PREFIX;
+
+    strncat(name, code, sizeof(name) - sizeof(ERROR_PREFIX));
+    return sd_bus_error_set(error, name, text);
+}
+
+static int read_arguments(sd_bus_message *m, KeyArguments *a, sd_bus_error *error)
+{
+    const char *format = "pem";
+    const OptionRow rows[] = { { "format", 's', &format }, { "passphrase", 's', &a->passphrase }, {} };
+    int r;
+
+    r = read_options(m, rows, error);
+    if (r < 0)
+        return r;
+    a->format = key_format_from_string(format);
+    if (a->format < 0)
+        return sd_bus_error_setf(error, ERROR_PREFIX "InvalidArgument",
+                                 "The option \"format\" is one of pem and pkcs12, not \"%.16s\".", format);
+    if (a->passphrase && strlen(a->passphrase) > LIMIT_PASSPHRASE)
+        return complain(error, "LimitsExceeded", "The passphrase is longer than 1024 bytes.");
+    if (a->format == KEY_FORMAT_PKCS12 && isempty(a->passphrase))
+        return complain(error, "PassphraseRequired",
+                        "A PKCS#12 file is protected by a passphrase; give one in the option \"passphrase\".");
+    if (isempty(a->passphrase))
+        a->passphrase = NULL;
+    return 0;
+}
+
+static void on_opened(int fd, const Problem *problem, void *userdata)
+{
+    _cleanup_call_ Call *call = userdata;
+
+    if (problem->code != PROBLEM_NONE)
+        (void)problem_copy(problem, &call->problem);
+    else
+        (void)call_answer(call, "h", fd);
+}
+
+int open_key(sd_bus_message *m, Certificate *c, sd_bus_error *error)
+{
+    _cleanup_call_ Call *call = NULL;
+    KeyArguments a = {};
+    int r;
+
+    r = read_arguments(m, &a, error);
+    if (r >= 0)
+        r = call_begin(m, certificate_name(c), NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    if (manager_open_key(call->bus->manager, c, a.format, a.passphrase, on_opened, call, &call->problem) >= 0)
+        TAKE_PTR(call);
+    return 1;
+}

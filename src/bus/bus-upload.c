@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "bus/bus-internal.h"
+#include "core/limits.h"
+#include "util/memfd.h"
+#include "util/text.h"
+
+/* What the methods that take uploads have in common. Texts and descriptors belong to the message, which the call holds. */
+
+typedef struct Arguments {
+    int bundle_fd;
+    UploadOptions options;
+    int key_memfd; /* of a key that came as text; owned */
+} Arguments;
+
+static void arguments_done(Arguments *a)
+{
+    if (a->bundle_fd >= 0)
+        close(a->bundle_fd);
+    if (a->key_memfd >= 0)
+        close(a->key_memfd);
+}
+
+static int complain_of_size(sd_bus_error *error, const char *what)
+{
+    return sd_bus_error_setf(error, ERROR_PREFIX "LimitsExceeded", "The %s has more than %d bytes.", what,
+                             LIMIT_BUNDLE);
+}
+
+static int text_to_memfd(const char *text, const char *what, sd_bus_error *error, int *ret)
+{
+    size_t size = strlen(text);
+
+    if (size > LIMIT_BUNDLE)
+        return complain_of_size(error, what);
+    *ret = memfd_new("upload", text, size);
+    return *ret;
+}
+
+static int read_text_arguments(sd_bus_message *m, Arguments *a, sd_bus_error *error)
+{
+    const char *pem, *key = NULL;
+    int fetch = false, r;
+    const OptionRow rows[] = { { "key", 's', &key },
+                               { "passphrase", 's', &a->options.passphrase },
+                               { "fetch-issuers", 'b', &fetch },
+                               {} };
+
+    r = sd_bus_message_read_basic(m, 's', &pem);
+    if (r >= 0)
+        r = read_options(m, rows, error);
+    if (r >= 0)
+        r = text_to_memfd(pem, "upload", error, &a->bundle_fd);
+    if (r >= 0 && key) {
+        r = text_to_memfd(key, "key", error, &a->key_memfd);
+        a->options.key_fd = a->key_memfd;
+    }
+    a->options.fetch_issuers = fetch;
+    return r;
+}
+
+static int read_descriptor_arguments(sd_bus_message *m, Arguments *a, const char **name, sd_bus_error *error)
+{
+    int bundle = -EBADF, fetch = false, r;
+    const OptionRow rows[] = { { "key", 'h', &a->options.key_fd },
+                               { "passphrase", 's', &a->options.passphrase },
+                               { "fetch-issuers", 'b', &fetch },
+                               { name ? "name" : NULL, 's', name },
+                               {} };
+
+    r = sd_bus_message_read_basic(m, 'h', &bundle);
+    if (r >= 0)
+        r = read_options(m, rows, error);
+    if (r < 0)
+        return r;
+    a->bundle_fd = fcntl(bundle, F_DUPFD_CLOEXEC, 3);
+    a->options.fetch_issuers = fetch;
+    return a->bundle_fd < 0 ? -errno : 0;
+}
+
+static void arguments_init(Arguments *a)
+{
+    *a = (Arguments){ .bundle_fd = -EBADF, .key_memfd = -EBADF, .options.key_fd = -EBADF };
+}
+
+static int upload(sd_bus_message *m, Certificate *target, const char *name, const Arguments *a, UploadDone done,
+                  sd_bus_error *error)
+{
+    _cleanup_call_ Call *call = NULL;
+    int r;
+
+    r = call_begin(m, name, NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    r = manager_upload(call->bus->manager, target, a->bundle_fd, &a->options, done, call, &call->problem);
+    if (r >= 0)
+        TAKE_PTR(call);
+    return 1;
+}
+
+int upload_text(sd_bus_message *m, Certificate *target, const char *name, UploadDone done, sd_bus_error *error)
+{
+    _cleanup_(arguments_done) Arguments a;
+    int r;
+
+    arguments_init(&a);
+    r = read_text_arguments(m, &a, error);
+    return r < 0 ? r : upload(m, target, name, &a, done, error);
+}
+
+int upload_descriptor(sd_bus_message *m, Certificate *target, const char *name, UploadDone done,
+                      sd_bus_error *error)
+{
+    _cleanup_(arguments_done) Arguments a;
+    int r;
+
+    arguments_init(&a);
+    r = read_descriptor_arguments(m, &a, NULL, error);
+    return r < 0 ? r : upload(m, target, name, &a, done, error);
+}
+
+static int append_findings(sd_bus_message *reply, const UploadReport *report)
+{
+    int r = sd_bus_message_open_container(reply, 'a', "(sbs)");
+
+    for (Check c = 0; c < _CHECK_MAX && r >= 0; c++) {
+        const Finding *f = report->findings + c;
+
+        if (finding_was_made(f))
+            r = sd_bus_message_append(reply, "(sbs)", check_to_string(c), (int)finding_passed(f), finding_text(f));
+    }
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+/* Without the passphrase nothing can be looked at: who can ask for it shall know. */
+static const Problem *passphrase_problem(const UploadReport *report)
+{
+    const Problem *first = report_first_problem(report);
+
+    return first && first->code == PROBLEM_PASSPHRASE_REQUIRED ? first : NULL;
+}
+
+static void on_checked(const UploadReport *report, const Problem *problem, void *userdata)
+{
+    _cleanup_call_ Call *call = userdata;
+    sd_bus_message *reply = NULL;
+    int r;
+
+    if (problem->code == PROBLEM_NONE && passphrase_problem(report))
+        problem = passphrase_problem(report);
+    if (problem->code != PROBLEM_NONE) {
+        (void)problem_copy(problem, &call->problem);
+        return;
+    }
+    r = sd_bus_message_new_method_return(call->message, &reply);
+    if (r >= 0)
+        r = append_findings(reply, report);
+    if (r >= 0)
+        r = call_answer_message(call, reply);
+    if (r < 0)
+        problem_set_errno(&call->problem, r, "Answering");
+    sd_bus_message_unref(reply);
+}
+
+int upload_check(sd_bus_message *m, Bus *b, sd_bus_error *error)
+{
+    _cleanup_(arguments_done) Arguments a;
+    _cleanup_call_ Call *call = NULL;
+    Certificate *target = NULL;
+    const char *name = NULL;
+    int r;
+
+    arguments_init(&a);
+    r = read_descriptor_arguments(m, &a, &name, error);
+    if (r >= 0)
+        r = call_begin(m, name ? name : ANY_NAME, NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    if (name && streq(name, certificate_name(manager_root(b->manager))))
+        target = manager_root(b->manager);
+    else if (name && manager_get(b->manager, name, &target, &call->problem) < 0)
+        return 1;
+    r = manager_check_upload(b->manager, target, a.bundle_fd, &a.options, on_checked, call, &call->problem);
+    if (r >= 0)
+        TAKE_PTR(call);
+    return 1;
+}

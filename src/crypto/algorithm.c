@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "crypto/algorithm.h"
+
+#include <errno.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/rsa.h>
+#include <stdio.h>
+
+#include "core/limits.h"
+#include "crypto/key.h"
+
+#define ACCEPTED "RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or P-521 are accepted"
+#define TYPE_NAME_MAX 80
+
+static inline void sequence_freep(ASN1_SEQUENCE_ANY **s)
+{
+    sk_ASN1_TYPE_pop_free(*s, ASN1_TYPE_free);
+}
+#define _cleanup_sequence_ _cleanup_(sequence_freep)
+DEFINE_CLEANUP(X509_ALGOR *, X509_ALGOR_free);
+DEFINE_CLEANUP(PKCS8_PRIV_KEY_INFO *, PKCS8_PRIV_KEY_INFO_free);
+
+static bool curve_is_accepted(int nid)
+{
+    return nid == NID_X9_62_prime256v1 || nid == NID_secp384r1 || nid == NID_secp521r1;
+}
+
+/* Which of the three, by what stands beside the algorithm. */
+static bool curve_check(int type, const void *value, char name[static TYPE_NAME_MAX])
+{
+    char curve[48];
+
+    if (type != V_ASN1_OBJECT) {
+        snprintf(name, TYPE_NAME_MAX, "EC with a curve of its own");
+        return false;
+    }
+    if (curve_is_accepted(OBJ_obj2nid(value)))
+        return true;
+    OBJ_obj2txt(curve, sizeof(curve), value, 0);
+    snprintf(name, TYPE_NAME_MAX, "EC on %s", curve);
+    return false;
+}
+
+int algorithm_check(const X509_ALGOR *algorithm, const char *whose, Problem *problem)
+{
+    char name[TYPE_NAME_MAX] = "unknown";
+    const ASN1_OBJECT *object;
+    const void *value;
+    int type;
+
+    X509_ALGOR_get0(&object, &type, &value, algorithm);
+    switch (OBJ_obj2nid(object)) {
+    case NID_rsaEncryption:
+        return 0;
+    case NID_X9_62_id_ecPublicKey:
+        if (curve_check(type, value, name))
+            return 0;
+        break;
+    default:
+        OBJ_obj2txt(name, sizeof(name), object, 0);
+    }
+    return problem_set(problem, PROBLEM_WEAK_KEY, "%s is of the type %s; " ACCEPTED ".", whose, name);
+}
+
+/* With an even exponent or 1, anybody can sign. */
+static bool exponent_is_sound(EVP_PKEY *key)
+{
+    BIGNUM *e = NULL;
+    bool sound = EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) > 0 && BN_is_odd(e) && !BN_is_one(e);
+
+    BN_free(e);
+    return sound;
+}
+
+int pkey_check(EVP_PKEY *key, const char *whose, Problem *problem)
+{
+    if (pkey_type(key) < 0 || EVP_PKEY_is_a(key, "ED25519"))
+        return problem_set(problem, PROBLEM_WEAK_KEY, "%s has %d bits or a curve that is not accepted; " ACCEPTED ".",
+                           whose, EVP_PKEY_get_bits(key));
+    if (EVP_PKEY_is_a(key, "RSA") && !exponent_is_sound(key))
+        return problem_set(problem, PROBLEM_WEAK_KEY,
+                           "%s is an RSA key with an exponent that protects nothing.", whose);
+    return 0;
+}
+
+static int key_is_damaged(Problem *problem)
+{
+    return problem_set(problem, PROBLEM_INVALID_BUNDLE, "The private key is damaged: %s.", openssl_error());
+}
+
+static int check_size(size_t size, Problem *problem)
+{
+    return size <= LIMIT_KEY ? 0
+                             : problem_set(problem, PROBLEM_WEAK_KEY,
+                                           "The private key has more than %d bytes, larger than any that is accepted; " ACCEPTED
+                                           ".",
+                                           LIMIT_KEY);
+}
+
+static int sequence_read(const uint8_t *der, size_t size, ASN1_SEQUENCE_ANY **ret)
+{
+    ASN1_SEQUENCE_ANY *s = d2i_ASN1_SEQUENCE_ANY(NULL, &der, (long)size);
+
+    if (!s) {
+        ERR_clear_error();
+        return -EBADMSG;
+    }
+    *ret = s;
+    return 0;
+}
+
+/* An ECPrivateKey may name its curve by itself; then it is that which is decoded. */
+static int check_inner_curve(const uint8_t *der, size_t size, Problem *problem)
+{
+    _cleanup_sequence_ ASN1_SEQUENCE_ANY *s = NULL;
+    char name[TYPE_NAME_MAX];
+
+    if (sequence_read(der, size, &s) < 0)
+        return key_is_damaged(problem);
+    for (int i = 0; i < sk_ASN1_TYPE_num(s); i++) {
+        const ASN1_TYPE *t = sk_ASN1_TYPE_value(s, i);
+        const uint8_t *at, *inside;
+        ASN1_OBJECT *curve;
+        long length;
+        bool accepted;
+        int tag, class;
+
+        if (t->type != V_ASN1_OTHER)
+            continue;
+        at = inside = t->value.asn1_string->data;
+        if (ASN1_get_object(&inside, &length, &tag, &class, t->value.asn1_string->length) & 0x80)
+            return key_is_damaged(problem);
+        if (class != V_ASN1_CONTEXT_SPECIFIC || tag != 0)
+            continue;
+        curve = d2i_ASN1_OBJECT(NULL, &inside, t->value.asn1_string->length - (long)(inside - at));
+        ERR_clear_error();
+        accepted = curve_check(curve ? V_ASN1_OBJECT : V_ASN1_SEQUENCE, curve, name);
+        ASN1_OBJECT_free(curve);
+        if (!accepted)
+            return problem_set(problem, PROBLEM_WEAK_KEY, "The private key is of the type %s; " ACCEPTED ".", name);
+    }
+    return 0;
+}
+
+static int finish_key(EVP_PKEY *key, EVP_PKEY **ret, Problem *problem)
+{
+    int r;
+
+    if (!key)
+        return key_is_damaged(problem);
+    r = pkey_check(key, "The private key", problem);
+    if (r < 0)
+        EVP_PKEY_free(key);
+    else
+        *ret = key;
+    return r;
+}
+
+int pkey_from_pkcs8(const uint8_t *der, size_t size, EVP_PKEY **ret, Problem *problem)
+{
+    _cleanup_(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *p8 = NULL;
+    const uint8_t *at = der, *inner;
+    const X509_ALGOR *algorithm;
+    int r, inner_size;
+
+    p8 = d2i_PKCS8_PRIV_KEY_INFO(NULL, &at, (long)size);
+    if (!p8 || at != der + size || PKCS8_pkey_get0(NULL, &inner, &inner_size, &algorithm, p8) <= 0)
+        return key_is_damaged(problem);
+    r = algorithm_check(algorithm, "The private key", problem);
+    if (r >= 0)
+        r = check_size(size, problem);
+    if (r >= 0 && OBJ_obj2nid(algorithm->algorithm) == NID_X9_62_id_ecPublicKey)
+        r = check_inner_curve(inner, (size_t)inner_size, problem);
+    return r < 0 ? r : finish_key(EVP_PKCS82PKEY(p8), ret, problem);
+}
+
+int pkey_from_sec1(const uint8_t *der, size_t size, EVP_PKEY **ret, Problem *problem)
+{
+    int r;
+
+    if ((r = check_size(size, problem)) < 0 || (r = check_inner_curve(der, size, problem)) < 0)
+        return r;
+    return finish_key(d2i_PrivateKey(EVP_PKEY_EC, NULL, &der, (long)size), ret, problem);
+}
+
+int pkey_from_pkcs1(const uint8_t *der, size_t size, EVP_PKEY **ret, Problem *problem)
+{
+    int r = check_size(size, problem);
+
+    return r < 0 ? r : finish_key(d2i_PrivateKey(EVP_PKEY_RSA, NULL, &der, (long)size), ret, problem);
+}
+
+int pkey_to_pkcs8(EVP_PKEY *key, uint8_t **ret, size_t *ret_size)
+{
+    _cleanup_(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *p8 = EVP_PKEY2PKCS8(key);
+    uint8_t *der = NULL, *copy;
+    int size = p8 ? i2d_PKCS8_PRIV_KEY_INFO(p8, &der) : -1;
+
+    if (size <= 0)
+        return -EIO;
+    copy = malloc((size_t)size);
+    if (copy) {
+        memcpy(copy, der, (size_t)size);
+        *ret = copy;
+        *ret_size = (size_t)size;
+    }
+    OPENSSL_clear_free(der, (size_t)size);
+    return copy ? 0 : -ENOMEM;
+}
+
+/* The DER of one element, when it is a sequence. */
+static int element(const ASN1_SEQUENCE_ANY *s, int n, ASN1_SEQUENCE_ANY **ret)
+{
+    const ASN1_TYPE *t = n < sk_ASN1_TYPE_num(s) ? sk_ASN1_TYPE_value(s, n) : NULL;
+
+    if (!t || t->type != V_ASN1_SEQUENCE)
+        return -EBADMSG;
+    return sequence_read(t->value.sequence->data, (size_t)t->value.sequence->length, ret);
+}
+
+/* RFC 5280 section 4.1: Certificate, TBSCertificate, SubjectPublicKeyInfo, each taken apart for itself. */
+static int find_algorithm(const uint8_t *der, size_t size, X509_ALGOR **ret)
+{
+    _cleanup_sequence_ ASN1_SEQUENCE_ANY *certificate = NULL, *tbs = NULL, *key_info = NULL;
+    const ASN1_TYPE *t;
+    const uint8_t *at;
+    int first;
+
+    if (sequence_read(der, size, &certificate) < 0 || element(certificate, 0, &tbs) < 0 ||
+        sk_ASN1_TYPE_num(tbs) < 1)
+        return -EBADMSG;
+    first = sk_ASN1_TYPE_value(tbs, 0)->type == V_ASN1_OTHER ? 1 : 0; /* the version */
+    if (element(tbs, first + 5, &key_info) < 0 || sk_ASN1_TYPE_num(key_info) < 1)
+        return -EBADMSG;
+    t = sk_ASN1_TYPE_value(key_info, 0);
+    if (t->type != V_ASN1_SEQUENCE)
+        return -EBADMSG;
+    at = t->value.sequence->data;
+    *ret = d2i_X509_ALGOR(NULL, &at, t->value.sequence->length);
+    return *ret ? 0 : -EBADMSG;
+}
+
+int x509_from_der(const uint8_t *der, size_t size, const char *whose, X509 **ret, size_t *ret_used,
+                  Problem *problem)
+{
+    _cleanup_(X509_ALGOR_freep) X509_ALGOR *algorithm = NULL;
+    const uint8_t *at = der;
+    char key[TYPE_NAME_MAX];
+    X509 *x;
+    int r;
+
+    if (find_algorithm(der, size, &algorithm) < 0)
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "%s is damaged: %s.", whose, openssl_error());
+    snprintf(key, sizeof(key), "The key of %c%s", whose[0] | 0x20, whose + 1);
+    r = algorithm_check(algorithm, key, problem);
+    if (r < 0)
+        return r;
+    x = d2i_X509(NULL, &at, (long)size);
+    if (!x)
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "%s is damaged: %s.", whose, openssl_error());
+    *ret = x;
+    *ret_used = (size_t)(at - der);
+    return 0;
+}

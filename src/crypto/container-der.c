@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pkcs12.h>
+#include <openssl/pkcs7.h>
+#include <openssl/x509.h>
+
+#include "crypto/algorithm.h"
+#include "crypto/container-internal.h"
+#include "crypto/key.h"
+
+/* DER (X.690) without a label: what it is shows in the types of the elements of its outermost sequence. */
+
+typedef enum Shape {
+    SHAPE_UNKNOWN,
+    SHAPE_CERTIFICATE, /* or request, or revocation list: all are signed in the same way */
+    SHAPE_PKCS12,
+    SHAPE_PKCS7,
+    SHAPE_PKCS8,
+    SHAPE_ENCRYPTED_PKCS8,
+    SHAPE_SEC1,
+    SHAPE_PKCS1,
+    SHAPE_DSA,
+    SHAPE_PUBLIC_KEY,
+} Shape;
+
+static const struct {
+    Shape shape;
+    int first, second, third; /* types; 0: any, also none */
+    int n_min, n_max;
+} shapes[] = {
+    { SHAPE_CERTIFICATE, V_ASN1_SEQUENCE, V_ASN1_SEQUENCE, V_ASN1_BIT_STRING, 3, 3 },
+    { SHAPE_PKCS7, V_ASN1_OBJECT, V_ASN1_OTHER, 0, 2, 2 },
+    { SHAPE_ENCRYPTED_PKCS8, V_ASN1_SEQUENCE, V_ASN1_OCTET_STRING, 0, 2, 2 },
+    { SHAPE_PUBLIC_KEY, V_ASN1_SEQUENCE, V_ASN1_BIT_STRING, 0, 2, 2 },
+    { SHAPE_PKCS8, V_ASN1_INTEGER, V_ASN1_SEQUENCE, V_ASN1_OCTET_STRING, 3, 5 },
+    { SHAPE_PKCS12, V_ASN1_INTEGER, V_ASN1_SEQUENCE, 0, 2, 3 },
+    { SHAPE_SEC1, V_ASN1_INTEGER, V_ASN1_OCTET_STRING, 0, 2, 4 },
+    { SHAPE_DSA, V_ASN1_INTEGER, V_ASN1_INTEGER, V_ASN1_INTEGER, 6, 6 },
+    { SHAPE_PKCS1, V_ASN1_INTEGER, V_ASN1_INTEGER, V_ASN1_INTEGER, 9, 10 },
+};
+
+static bool type_is(const ASN1_SEQUENCE_ANY *s, int n, int type)
+{
+    return type == 0 || (n < sk_ASN1_TYPE_num(s) && sk_ASN1_TYPE_value(s, n)->type == type);
+}
+
+static Shape shape_of(const uint8_t *der, size_t size)
+{
+    ASN1_SEQUENCE_ANY *s = d2i_ASN1_SEQUENCE_ANY(NULL, &der, (long)size);
+    Shape shape = SHAPE_UNKNOWN;
+    int n = sk_ASN1_TYPE_num(s);
+
+    for (size_t i = 0; i < ELEMENTSOF(shapes) && shape == SHAPE_UNKNOWN; i++)
+        if (n >= shapes[i].n_min && n <= shapes[i].n_max && type_is(s, 0, shapes[i].first) &&
+            type_is(s, 1, shapes[i].second) && type_is(s, 2, shapes[i].third))
+            shape = shapes[i].shape;
+    sk_ASN1_TYPE_pop_free(s, ASN1_TYPE_free);
+    ERR_clear_error();
+    return shape;
+}
+
+static int refuse(Collector *c, const char *what)
+{
+    return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The %s is %s and no %s.",
+                       c->key_only ? "key file" : "upload", what,
+                       c->key_only ? "private key" : "certificate");
+}
+
+/* What has a certificate's shape and is none. */
+static int refuse_lookalike(Collector *c, const uint8_t *der, size_t size, bool *ret_refused)
+{
+    const uint8_t *at = der;
+    X509_CRL *list = d2i_X509_CRL(NULL, &at, (long)size);
+    X509_REQ *request = NULL;
+
+    *ret_refused = true;
+    if (!list) {
+        at = der;
+        request = d2i_X509_REQ(NULL, &at, (long)size);
+    }
+    X509_CRL_free(list);
+    X509_REQ_free(request);
+    ERR_clear_error();
+    if (list)
+        return refuse(c, "a certificate revocation list");
+    if (request)
+        return refuse(c, "a certificate request");
+    *ret_refused = false;
+    return 0;
+}
+
+/* One after the other, as some authorities send a chain. */
+static int read_certificates(Collector *c, const uint8_t *der, size_t size)
+{
+    size_t used;
+    bool refused;
+    int r = refuse_lookalike(c, der, size, &refused);
+
+    while (!refused && r >= 0 && size > 0) {
+        if (shape_of(der, size) != SHAPE_CERTIFICATE)
+            return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
+                               "Behind certificate %zu of the upload there are %zu bytes that are no certificate.",
+                               c->n_seen, size);
+        r = collect_certificate(c, der, size, &used);
+        if (r >= 0) {
+            der += used;
+            size -= used;
+        }
+    }
+    return r;
+}
+
+static int read_key(Collector *c, Shape shape, const uint8_t *der, size_t size)
+{
+    _cleanup_problem_ Problem problem = {};
+    EVP_PKEY *key = NULL;
+    int r;
+
+    if (shape == SHAPE_PKCS8)
+        r = pkey_from_pkcs8(der, size, &key, &problem);
+    else if (shape == SHAPE_SEC1)
+        r = pkey_from_sec1(der, size, &key, &problem);
+    else if (shape == SHAPE_PKCS1)
+        r = pkey_from_pkcs1(der, size, &key, &problem);
+    else
+        r = problem_set(&problem, PROBLEM_WEAK_KEY,
+                        "The private key is of the type DSA; RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or "
+                        "P-521 are accepted.");
+    return collect_key(c, key, r, &problem);
+}
+
+int read_encrypted_pkcs8(Collector *c, const uint8_t *der, size_t size)
+{
+    X509_SIG *sealed = d2i_X509_SIG(NULL, &der, (long)size);
+    _cleanup_problem_ Problem problem = {};
+    PKCS8_PRIV_KEY_INFO *p8 = NULL;
+    const X509_ALGOR *algorithm;
+    EVP_PKEY *key = NULL;
+    uint8_t *plain = NULL;
+    int plain_size = 0, r;
+
+    if (!sealed)
+        r = problem_set(&problem, PROBLEM_INVALID_BUNDLE, "The encrypted private key is damaged: %s.",
+                        openssl_error());
+    else {
+        X509_SIG_get0(sealed, &algorithm, NULL);
+        r = encryption_check(algorithm, &problem);
+        if (r >= 0 && !c->passphrase)
+            r = passphrase_problem(c, "The private key", &problem);
+    }
+    if (r >= 0) {
+        p8 = PKCS8_decrypt(sealed, c->passphrase, (int)strlen(c->passphrase));
+        plain_size = p8 ? i2d_PKCS8_PRIV_KEY_INFO(p8, &plain) : -1;
+        r = plain_size > 0 ? pkey_from_pkcs8(plain, (size_t)plain_size, &key, &problem)
+                           : passphrase_problem(c, "The private key", &problem);
+        OPENSSL_clear_free(plain, plain_size > 0 ? (size_t)plain_size : 0);
+    }
+    PKCS8_PRIV_KEY_INFO_free(p8);
+    X509_SIG_free(sealed);
+    return collect_key(c, key, r, &problem);
+}
+
+/* A signature over nothing that carries certificates (RFC 2315 section 9.1), or any other signed data. */
+int read_pkcs7(Collector *c, const uint8_t *der, size_t size)
+{
+    PKCS7 *p7 = d2i_PKCS7(NULL, &der, (long)size);
+    STACK_OF(X509) *l = NULL;
+    int r = 0;
+
+    if (c->key_only) {
+        PKCS7_free(p7);
+        return 0;
+    }
+    if (p7 && PKCS7_type_is_signed(p7))
+        l = p7->d.sign->cert;
+    else if (p7 && PKCS7_type_is_signedAndEnveloped(p7))
+        l = p7->d.signed_and_enveloped->cert;
+    if (!p7)
+        r = problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The PKCS#7 container is damaged: %s.", openssl_error());
+    else if (sk_X509_num(l) <= 0)
+        r = problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The PKCS#7 container has no certificates.");
+    for (int i = 0; i < sk_X509_num(l) && r >= 0; i++)
+        r = collect_x509(c, sk_X509_value(l, i));
+    PKCS7_free(p7);
+    return r;
+}
+
+static bool has_nothing_behind(const uint8_t *der, size_t size)
+{
+    const uint8_t *at = der;
+    long length;
+    int tag, class, r = ASN1_get_object(&at, &length, &tag, &class, (long)size);
+
+    ERR_clear_error();
+    if (r & 0x80)
+        return false;
+    return (r & 1) || (size_t)(at - der) + (size_t)length == size; /* an indefinite length tells nothing here */
+}
+
+int read_der(Collector *c, const uint8_t *der, size_t size, const char **ret_format)
+{
+    Shape shape = shape_of(der, size);
+
+    if (shape != SHAPE_CERTIFICATE && shape != SHAPE_UNKNOWN && !has_nothing_behind(der, size))
+        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "There are bytes behind what the %s holds.",
+                           c->key_only ? "key file" : "upload");
+    *ret_format = "DER";
+    switch (shape) {
+    case SHAPE_CERTIFICATE:
+        return read_certificates(c, der, size);
+    case SHAPE_PKCS12:
+        *ret_format = "PKCS#12";
+        return read_pkcs12(c, der, size);
+    case SHAPE_PKCS7:
+        *ret_format = "PKCS#7";
+        return read_pkcs7(c, der, size);
+    case SHAPE_ENCRYPTED_PKCS8:
+        return read_encrypted_pkcs8(c, der, size);
+    case SHAPE_PUBLIC_KEY:
+        return refuse(c, "a public key");
+    case SHAPE_UNKNOWN:
+        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
+                           "The %s is damaged, or of a kind that is not known: it begins as DER does, but holds no "
+                           "certificate, key, PKCS#12 or PKCS#7.",
+                           c->key_only ? "key file" : "upload");
+    default:
+        return read_key(c, shape, der, size);
+    }
+}

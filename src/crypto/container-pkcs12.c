@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/pkcs12.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+
+#include "crypto/algorithm.h"
+#include "crypto/container-internal.h"
+#include "crypto/key.h"
+
+/* PKCS#12 (RFC 7292): bags of certificates and keys, in parts that are each encrypted by a passphrase or not, and a MAC
+ * over all. How often a passphrase is to be hashed is the file's to say, so that is looked at before it is done. */
+
+#define DEPTH_MAX 3 /* bags in bags */
+
+typedef struct Reader {
+    Collector *collector;
+    const char *passphrase; /* the one that opens it; may be NULL, which is not the same as "" */
+    bool proven;            /* the MAC says that it is the right one */
+    size_t n_bags;
+} Reader;
+
+DEFINE_CLEANUP(PKCS12 *, PKCS12_free);
+DEFINE_CLEANUP(PBEPARAM *, PBEPARAM_free);
+DEFINE_CLEANUP(PBE2PARAM *, PBE2PARAM_free);
+DEFINE_CLEANUP(PBKDF2PARAM *, PBKDF2PARAM_free);
+
+static int check_iterations(const ASN1_INTEGER *iterations, Problem *problem)
+{
+    int64_t n;
+
+    if (!iterations)
+        return 0;
+    if (ASN1_INTEGER_get_int64(&n, iterations) <= 0 || n > LIMIT_ITERATIONS) {
+        ERR_clear_error();
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
+                           "The file wants its passphrase to be hashed more than %d times, which takes too long; "
+                           "export it anew with fewer iterations.",
+                           LIMIT_ITERATIONS);
+    }
+    return n > 0 ? 0
+                 : problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                               "The encryption of the file is damaged: its number of iterations is not above 0.");
+}
+
+static void *parameter(const ASN1_ITEM *item, const X509_ALGOR *algorithm)
+{
+    void *p = algorithm ? ASN1_TYPE_unpack_sequence(item, algorithm->parameter) : NULL;
+
+    ERR_clear_error();
+    return p;
+}
+
+/* Whether OpenSSL here can do it: RC2 and RC4 are in its legacy provider. */
+static int check_available(const ASN1_OBJECT *algorithm, Problem *problem)
+{
+    char name[80];
+    int cipher;
+
+    if (EVP_PBE_find(EVP_PBE_TYPE_OUTER, OBJ_obj2nid(algorithm), &cipher, NULL, NULL) > 0) {
+        EVP_CIPHER *c = cipher < 0 ? NULL : EVP_CIPHER_fetch(NULL, OBJ_nid2sn(cipher), NULL);
+
+        EVP_CIPHER_free(c);
+        ERR_clear_error();
+        if (c || cipher < 0)
+            return 0;
+    }
+    ERR_clear_error();
+    OBJ_obj2txt(name, sizeof(name), algorithm, 0);
+    return problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                       "It is encrypted by %s, which cannot be undone here; export it anew with AES-256.", name);
+}
+
+static int check_pbes2(const X509_ALGOR *algorithm, Problem *problem)
+{
+    _cleanup_(PBE2PARAM_freep) PBE2PARAM *pbes2 = parameter(ASN1_ITEM_rptr(PBE2PARAM), algorithm);
+    _cleanup_(PBKDF2PARAM_freep) PBKDF2PARAM *pbkdf2 = NULL;
+
+    if (!pbes2)
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "The encryption of the file is damaged.");
+    if (OBJ_obj2nid(pbes2->keyfunc->algorithm) != NID_id_pbkdf2) /* scrypt bounds itself */
+        return 0;
+    pbkdf2 = parameter(ASN1_ITEM_rptr(PBKDF2PARAM), pbes2->keyfunc);
+    if (!pbkdf2)
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "The encryption of the file is damaged.");
+    return check_iterations(pbkdf2->iter, problem);
+}
+
+int encryption_check(const X509_ALGOR *algorithm, Problem *problem)
+{
+    _cleanup_(PBEPARAM_freep) PBEPARAM *pbe = NULL;
+    int r;
+
+    if (OBJ_obj2nid(algorithm->algorithm) == NID_pbes2)
+        return check_pbes2(algorithm, problem);
+    r = check_available(algorithm->algorithm, problem);
+    if (r < 0)
+        return r;
+    pbe = parameter(ASN1_ITEM_rptr(PBEPARAM), algorithm);
+    if (!pbe)
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "The encryption of the file is damaged.");
+    return check_iterations(pbe->iter, problem);
+}
+
+static int size_of(const char *passphrase)
+{
+    return passphrase ? (int)strlen(passphrase) : 0;
+}
+
+/* A passphrase that was not given may be none, or the empty one: different things in PKCS#12, and both are written by
+ * programs in use. */
+static int find_passphrase(Reader *reader, PKCS12 *p12)
+{
+    const char *given = reader->collector->passphrase, *tries[] = { given, given ? NULL : "" };
+    Problem *problem = reader->collector->problem;
+    const ASN1_INTEGER *iterations = NULL;
+    int r;
+
+    reader->passphrase = given;
+    if (!PKCS12_mac_present(p12))
+        return 0;
+    PKCS12_get0_mac(NULL, NULL, NULL, &iterations, p12);
+    r = check_iterations(iterations, problem);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < (given ? 1 : ELEMENTSOF(tries)) && !reader->proven; i++)
+        if (PKCS12_verify_mac(p12, tries[i], size_of(tries[i])) > 0) {
+            reader->passphrase = tries[i];
+            reader->proven = true;
+        }
+    /* Nothing in it is secret to who gives a passphrase in vain. */
+    if (!reader->proven && given && (PKCS12_verify_mac(p12, NULL, 0) > 0 || PKCS12_verify_mac(p12, "", 0) > 0)) {
+        reader->passphrase = PKCS12_verify_mac(p12, NULL, 0) > 0 ? NULL : "";
+        reader->proven = true;
+    }
+    ERR_clear_error();
+    return reader->proven ? 0 : passphrase_problem(reader->collector, "The PKCS#12 file", problem);
+}
+
+static int cannot_decrypt(Reader *reader, const char *what, Problem *problem)
+{
+    if (!reader->proven) {
+        ERR_clear_error();
+        return passphrase_problem(reader->collector, what, problem);
+    }
+    return problem_set(problem, PROBLEM_INVALID_BUNDLE, "%s cannot be decrypted, though the passphrase is right: %s.",
+                       what, openssl_error());
+}
+
+static int take_key(Reader *reader, const PKCS8_PRIV_KEY_INFO *p8, int r, Problem *problem)
+{
+    EVP_PKEY *key = NULL;
+    uint8_t *der = NULL;
+    int size = p8 ? i2d_PKCS8_PRIV_KEY_INFO(p8, &der) : 0;
+
+    if (r >= 0)
+        r = pkey_from_pkcs8(der, size > 0 ? (size_t)size : 0, &key, problem);
+    OPENSSL_clear_free(der, size > 0 ? (size_t)size : 0);
+    return collect_key(reader->collector, key, r, problem);
+}
+
+static int take_shrouded_key(Reader *reader, const PKCS12_SAFEBAG *bag)
+{
+    const X509_SIG *sealed = PKCS12_SAFEBAG_get0_pkcs8(bag);
+    _cleanup_problem_ Problem problem = {};
+    PKCS8_PRIV_KEY_INFO *p8 = NULL;
+    const X509_ALGOR *algorithm;
+    int r;
+
+    X509_SIG_get0(sealed, &algorithm, NULL);
+    r = encryption_check(algorithm, &problem);
+    if (r >= 0) {
+        p8 = PKCS12_decrypt_skey(bag, reader->passphrase, size_of(reader->passphrase));
+        if (!p8)
+            r = cannot_decrypt(reader, "The private key", &problem);
+    }
+    r = take_key(reader, p8, r, &problem);
+    PKCS8_PRIV_KEY_INFO_free(p8);
+    return r;
+}
+
+static int take_bags(Reader *reader, const STACK_OF(PKCS12_SAFEBAG) * bags, int depth);
+
+static int take_bag(Reader *reader, const PKCS12_SAFEBAG *bag, int depth)
+{
+    _cleanup_problem_ Problem problem = {};
+    X509 *x;
+    int r;
+
+    if (++reader->n_bags > LIMIT_BAGS)
+        return problem_set(reader->collector->problem, PROBLEM_LIMITS_EXCEEDED,
+                           "There are more than %d bags in the PKCS#12 file; export one chain with its key.",
+                           LIMIT_BAGS);
+    switch (PKCS12_SAFEBAG_get_nid(bag)) {
+    case NID_keyBag:
+        return take_key(reader, PKCS12_SAFEBAG_get0_p8inf(bag), 0, &problem);
+    case NID_pkcs8ShroudedKeyBag:
+        return take_shrouded_key(reader, bag);
+    case NID_certBag:
+        if (PKCS12_SAFEBAG_get_bag_nid(bag) != NID_x509Certificate || reader->collector->key_only)
+            return 0;
+        x = PKCS12_SAFEBAG_get1_cert(bag);
+        if (!x)
+            return problem_set(reader->collector->problem, PROBLEM_INVALID_BUNDLE,
+                               "A certificate in the PKCS#12 file is damaged: %s.", openssl_error());
+        r = collect_x509(reader->collector, x);
+        X509_free(x);
+        return r;
+    case NID_safeContentsBag:
+        if (depth >= DEPTH_MAX)
+            return problem_set(reader->collector->problem, PROBLEM_LIMITS_EXCEEDED,
+                               "The PKCS#12 file has bags within bags, more than %d deep.", DEPTH_MAX);
+        return take_bags(reader, PKCS12_SAFEBAG_get0_safes(bag), depth + 1);
+    default:
+        return 0;
+    }
+}
+
+static int take_bags(Reader *reader, const STACK_OF(PKCS12_SAFEBAG) * bags, int depth)
+{
+    int r = 0;
+
+    for (int i = 0; i < sk_PKCS12_SAFEBAG_num(bags) && r >= 0; i++)
+        r = take_bag(reader, sk_PKCS12_SAFEBAG_value(bags, i), depth);
+    return r;
+}
+
+/* One part of the file: *ret is NULL for what has no bags that could be read. */
+static int open_part(Reader *reader, PKCS7 *part, STACK_OF(PKCS12_SAFEBAG) * *ret)
+{
+    Problem *problem = reader->collector->problem;
+    int r;
+
+    if (OBJ_obj2nid(part->type) == NID_pkcs7_data) {
+        *ret = PKCS12_unpack_p7data(part);
+        return *ret ? 0
+                    : problem_set(problem, PROBLEM_INVALID_BUNDLE, "The PKCS#12 file is damaged: %s.",
+                                  openssl_error());
+    }
+    if (OBJ_obj2nid(part->type) != NID_pkcs7_encrypted || !part->d.encrypted)
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                           "A part of the PKCS#12 file is encrypted for a public key, which is not supported.");
+    r = encryption_check(part->d.encrypted->enc_data->algorithm, problem);
+    if (r < 0)
+        return r;
+    *ret = PKCS12_unpack_p7encdata(part, reader->passphrase, size_of(reader->passphrase));
+    return *ret ? 0 : cannot_decrypt(reader, "The PKCS#12 file", problem);
+}
+
+int read_pkcs12(Collector *c, const uint8_t *der, size_t size)
+{
+    _cleanup_(PKCS12_freep) PKCS12 *p12 = d2i_PKCS12(NULL, &der, (long)size);
+    Reader reader = { .collector = c };
+    STACK_OF(PKCS7) *parts = NULL;
+    int r;
+
+    if (!p12)
+        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The PKCS#12 file is damaged: %s.",
+                           openssl_error());
+    r = find_passphrase(&reader, p12);
+    if (r >= 0) {
+        parts = PKCS12_unpack_authsafes(p12);
+        if (!parts)
+            r = problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The PKCS#12 file is damaged: %s.",
+                            openssl_error());
+    }
+    for (int i = 0; i < sk_PKCS7_num(parts) && r >= 0; i++) {
+        STACK_OF(PKCS12_SAFEBAG) *bags = NULL;
+
+        r = open_part(&reader, sk_PKCS7_value(parts, i), &bags);
+        if (r >= 0)
+            r = take_bags(&reader, bags, 0);
+        sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
+    }
+    sk_PKCS7_pop_free(parts, PKCS7_free);
+    return r;
+}

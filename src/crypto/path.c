@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "crypto/path.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+
+#include "core/limits.h"
+#include "crypto/algorithm.h"
+#include "util/text.h"
+
+DEFINE_CLEANUP(X509_STORE *, X509_STORE_free);
+DEFINE_CLEANUP(X509_STORE_CTX *, X509_STORE_CTX_free);
+#define _cleanup_store_   _cleanup_(X509_STORE_freep)
+#define _cleanup_context_ _cleanup_(X509_STORE_CTX_freep)
+
+#define AUTH_LEVEL 1 /* SSL_CTX_set_security_level(3): 80 bits, so no SHA-1 */
+
+bool x509_issued(X509 *issuer, X509 *x)
+{
+    bool yes = false;
+    EVP_PKEY *key;
+
+    if (X509_check_issued(issuer, x) == X509_V_OK || X509_check_issued(issuer, x) == X509_V_ERR_KEYUSAGE_NO_CERTSIGN) {
+        key = X509_get0_pubkey(issuer);
+        yes = key && pkey_check(key, "", NULL) >= 0 && X509_verify(x, key) > 0;
+    }
+    ERR_clear_error();
+    return yes;
+}
+
+bool x509_is_self_signed(X509 *x)
+{
+    bool yes = X509_self_signed(x, 1) > 0;
+
+    ERR_clear_error();
+    return yes;
+}
+
+bool x509_list_contains(STACK_OF(X509) * l, X509 *x)
+{
+    for (int i = 0; i < sk_X509_num(l); i++)
+        if (X509_cmp(sk_X509_value(l, i), x) == 0)
+            return true;
+    return false;
+}
+
+/* Of those that signed x, one that has an issuer above it before one that is a root: it may be what older clients need. */
+static X509 *find_issuer(STACK_OF(X509) * l, X509 *x, const Path *p)
+{
+    X509 *root = NULL;
+
+    for (int i = 0; i < sk_X509_num(l); i++) {
+        X509 *candidate = sk_X509_value(l, i);
+
+        if (x509_list_contains(p->served, candidate) || !x509_issued(candidate, x))
+            continue;
+        if (!x509_is_self_signed(candidate))
+            return candidate;
+        if (!root)
+            root = candidate;
+    }
+    return root;
+}
+
+/* The directory is searched by the hash of the subject, so only a few of its files are ever read. */
+static int load_directory(const char *directory, const X509_NAME *subject, STACK_OF(X509) * *ret)
+{
+    _cleanup_context_ X509_STORE_CTX *context = X509_STORE_CTX_new();
+    _cleanup_store_ X509_STORE *store = X509_STORE_new();
+    X509_LOOKUP *lookup = store ? X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir()) : NULL;
+
+    if (!context || !lookup)
+        return -ENOMEM;
+    if (X509_LOOKUP_add_dir(lookup, directory, X509_FILETYPE_PEM) > 0 &&
+        X509_STORE_CTX_init(context, store, NULL, NULL) > 0)
+        *ret = X509_STORE_CTX_get1_certs(context, (X509_NAME *)(uintptr_t)subject);
+    ERR_clear_error();
+    return 0;
+}
+
+static int find_in_directory(const PathSources *sources, X509 *x, const Path *p, X509 **ret)
+{
+    _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
+    X509 *found;
+    int r;
+
+    if (isempty(sources->directory))
+        return 0;
+    r = load_directory(sources->directory, X509_get_issuer_name(x), &l);
+    found = find_issuer(l, x, p);
+    if (found && X509_up_ref(found) > 0)
+        *ret = found;
+    return r;
+}
+
+static int find_next(X509 *x, const PathSources *sources, Path *p, X509 **ret)
+{
+    X509 *found = find_issuer(sources->uploaded, x, p);
+
+    if (!found) {
+        found = find_issuer(sources->known, x, p);
+        if (!found) {
+            int r = find_in_directory(sources, x, p, ret);
+
+            p->completed |= *ret != NULL;
+            return r;
+        }
+        p->completed = true;
+    }
+    if (X509_up_ref(found) <= 0)
+        return -ENOMEM;
+    *ret = found;
+    return 0;
+}
+
+static bool is_same_authority(X509 *a, X509 *b)
+{
+    return X509_NAME_cmp(X509_get_subject_name(a), X509_get_subject_name(b)) == 0 &&
+           X509_PUBKEY_eq(X509_get_X509_PUBKEY(a), X509_get_X509_PUBKEY(b)) == 1;
+}
+
+/* When what is above the last one is not known, it may be the cross-certificate of an authority that has a self-signed one
+ * as well. */
+static X509 *find_twin(STACK_OF(X509) * l, X509 *x)
+{
+    for (int i = 0; i < sk_X509_num(l); i++) {
+        X509 *candidate = sk_X509_value(l, i);
+
+        if (is_same_authority(candidate, x) && x509_is_self_signed(candidate) && X509_up_ref(candidate) > 0)
+            return candidate;
+    }
+    return NULL;
+}
+
+static int find_anchor_of_twin(Path *p, X509 *last, const PathSources *sources)
+{
+    _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
+    int r = 0;
+
+    p->anchor = find_twin(sources->uploaded, last);
+    if (!p->anchor)
+        p->anchor = find_twin(sources->known, last);
+    if (!p->anchor && !isempty(sources->directory)) {
+        r = load_directory(sources->directory, X509_get_subject_name(last), &l);
+        p->anchor = find_twin(l, last);
+    }
+    return r;
+}
+
+static int push(Path *p, X509 *x)
+{
+    if (sk_X509_num(p->served) >= LIMIT_CHAIN) {
+        X509_free(x);
+        return -E2BIG;
+    }
+    if (sk_X509_push(p->served, x) <= 0) {
+        X509_free(x);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static int climb(Path *p, X509 *x, const PathSources *sources)
+{
+    int r;
+
+    for (;;) {
+        X509 *next = NULL;
+
+        r = push(p, x);
+        if (r < 0)
+            return r;
+        if (x509_is_self_signed(x))
+            return X509_up_ref(p->anchor = x) > 0 ? 0 : -ENOMEM;
+        r = find_next(x, sources, p, &next);
+        if (r < 0)
+            return r;
+        if (!next)
+            return find_anchor_of_twin(p, x, sources);
+        if (x509_is_self_signed(next)) {
+            p->anchor = next;
+            return 0;
+        }
+        x = next;
+    }
+}
+
+int path_build(X509 *x, const PathSources *sources, Path *ret)
+{
+    _cleanup_path_ Path p = { .served = sk_X509_new_null() };
+    int r;
+
+    if (!p.served || X509_up_ref(x) <= 0)
+        return -ENOMEM;
+    r = climb(&p, x, sources);
+    if (r < 0)
+        return r;
+    *ret = p;
+    p = (Path){};
+    return 0;
+}
+
+void path_done(Path *p)
+{
+    sk_X509_pop_free(p->served, X509_free);
+    X509_free(p->anchor);
+    *p = (Path){};
+}
+
+/* For what is not valid yet, the moment when all of it is. */
+static int64_t moment_of_validity(const Path *p, int64_t now)
+{
+    for (int i = 0; i < sk_X509_num(p->served); i++)
+        now = MAX(now, asn1_time_to_seconds(X509_get0_notBefore(sk_X509_value(p->served, i))));
+    return p->anchor ? MAX(now, asn1_time_to_seconds(X509_get0_notBefore(p->anchor))) : now;
+}
+
+int path_verify(const Path *p, int purpose, int64_t now, int *ret_depth)
+{
+    _cleanup_context_ X509_STORE_CTX *context = X509_STORE_CTX_new();
+    X509 *leaf = sk_X509_value(p->served, 0);
+    X509 *trusted = p->anchor ? p->anchor : sk_X509_value(p->served, sk_X509_num(p->served) - 1);
+    STACK_OF(X509) *anchors = sk_X509_new_null();
+    _cleanup_store_ X509_STORE *store = X509_STORE_new();
+    X509_VERIFY_PARAM *parameters;
+    int error = X509_V_ERR_UNSPECIFIED;
+
+    *ret_depth = 0;
+    if (context && store && anchors && sk_X509_push(anchors, trusted) > 0 &&
+        X509_STORE_CTX_init(context, store, leaf, p->served) > 0) {
+        X509_STORE_CTX_set0_trusted_stack(context, anchors);
+        parameters = X509_STORE_CTX_get0_param(context);
+        X509_VERIFY_PARAM_set_time(parameters, (time_t)moment_of_validity(p, now));
+        X509_VERIFY_PARAM_set_purpose(parameters, purpose);
+        X509_VERIFY_PARAM_set_auth_level(parameters, AUTH_LEVEL);
+        if (!p->anchor)
+            X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN);
+        error = X509_verify_cert(context) > 0 ? X509_V_OK : X509_STORE_CTX_get_error(context);
+        *ret_depth = X509_STORE_CTX_get_error_depth(context);
+        if (error == X509_V_OK && X509_STORE_CTX_get0_chain(context) == NULL)
+            error = X509_V_ERR_UNSPECIFIED;
+    }
+    sk_X509_free(anchors);
+    ERR_clear_error();
+    return error;
+}
+
+int x509_issuer_urls(X509 *x, char ***ret)
+{
+    AUTHORITY_INFO_ACCESS *l = X509_get_ext_d2i(x, NID_info_access, NULL, NULL);
+    int r = 0;
+
+    for (int i = 0; i < sk_ACCESS_DESCRIPTION_num(l) && r >= 0; i++) {
+        const ACCESS_DESCRIPTION *d = sk_ACCESS_DESCRIPTION_value(l, i);
+        _cleanup_free_ char *url = NULL;
+
+        if (OBJ_obj2nid(d->method) != NID_ad_ca_issuers || d->location->type != GEN_URI)
+            continue;
+        url = strndup((const char *)d->location->d.uniformResourceIdentifier->data,
+                      (size_t)d->location->d.uniformResourceIdentifier->length);
+        if (!url)
+            r = -ENOMEM;
+        else if (strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0)
+            r = strv_extend(ret, url);
+    }
+    AUTHORITY_INFO_ACCESS_free(l);
+    ERR_clear_error();
+    return r;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "crypto/inspect.h"
+
+/* The way from a certificate up to its root (RFC 5280 section 6, RFC 4158). */
+typedef struct Path {
+    STACK_OF(X509) * served; /* the certificate first; without a self-signed root, unless that is the certificate */
+    X509 *anchor;            /* the self-signed root, which may be the certificate itself; NULL: it is not known */
+    bool completed;          /* some are from elsewhere than the upload */
+} Path;
+
+typedef struct PathSources {
+    STACK_OF(X509) * uploaded; /* looked at first */
+    STACK_OF(X509) * known;
+    const char *directory; /* certificates named by the hash of their subject (openssl-rehash(1)); NULL: none */
+} PathSources;
+
+/* Goes as far as there are issuers. -ENOMEM; -E2BIG above LIMIT_CHAIN. */
+int path_build(X509 *x, const PathSources *sources, Path *ret);
+void path_done(Path *p);
+#define _cleanup_path_ _cleanup_(path_done)
+/* What X509_verify_cert() says when the anchor, or without one the last certificate, is what a client trusts: X509_V_OK
+ * or X509_V_ERR_*, and at which certificate. purpose: X509_PURPOSE_*. */
+int path_verify(const Path *p, int purpose, int64_t now, int *ret_depth);
+/* Whether issuer signed x: the signature decides, as several certificates of one authority may have the same name. */
+bool x509_issued(X509 *issuer, X509 *x);
+bool x509_is_self_signed(X509 *x);
+bool x509_list_contains(STACK_OF(X509) * l, X509 *x);
+/* The addresses where x says its issuer can be had (RFC 5280 section 4.2.2.1); http and https. */
+int x509_issuer_urls(X509 *x, char ***ret);

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+
+#include "crypto/authority-internal.h"
+#include "crypto/extension.h"
+#include "util/text.h"
+
+/* How a local root comes to be, and how clients of the former one are led to it. */
+
+#define COMMON_NAME_MAX 64 /* ub-common-name, RFC 5280 appendix A.1 */
+
+/* Roots that follow stand below this one in the eyes of its clients, each behind a bridge; those that are not called as it
+ * is count, and some libraries count all. */
+#define ROOT_PATH_LENGTH LIMIT_BRIDGES
+
+static int set_root_subject(X509 *x, const RootTemplate *t, const Authority *predecessor, bool keeps_name)
+{
+    X509_NAME *name = X509_get_subject_name(x);
+    char common_name[COMMON_NAME_MAX + 1];
+    int r = 0;
+
+    if (predecessor && (keeps_name || predecessor->room < 1))
+        return X509_set_subject_name(x, X509_get_subject_name(predecessor->certificate)) > 0 ? 0 : -EIO;
+    snprintf(common_name, sizeof(common_name), "Certwright root of %s", t->host);
+    if (t->organization)
+        r = x509_add_name_entry(name, NID_organizationName, t->organization);
+    return r < 0 ? r : x509_add_name_entry(name, NID_commonName, common_name);
+}
+
+static int add_authority_extensions(X509 *x)
+{
+    int r = x509_add_basic_constraints(x, true, ROOT_PATH_LENGTH);
+
+    return r < 0 ? r : x509_add_key_usage(x, KU_KEY_CERT_SIGN | KU_CRL_SIGN);
+}
+
+/* Of a certificate that is not signed yet, which X509_get0_subject_key_id() would take for a broken one. */
+static int add_own_key_id(X509 *x)
+{
+    ASN1_OCTET_STRING *id = X509_get_ext_d2i(x, NID_subject_key_identifier, NULL, NULL);
+    int r = id ? x509_add_authority_key_id(x, id) : -EIO;
+
+    ASN1_OCTET_STRING_free(id);
+    return r;
+}
+
+static int make_root(const RootTemplate *t, const Key *key, EVP_PKEY *pkey, const Authority *predecessor,
+                     bool keeps_name, X509 **ret)
+{
+    _cleanup_x509_ X509 *x = x509_new_v3();
+    char serial[33];
+    int r;
+
+    if (!x)
+        return -ENOMEM;
+    if ((r = set_root_subject(x, t, predecessor, keeps_name)) < 0 || (r = key_set_public(x, key)) < 0 ||
+        (r = x509_set_random_serial(x, serial)) < 0 ||
+        (r = x509_set_validity(x, t->now - SKEW_SEC, t->now + t->lifetime)) < 0 ||
+        (r = add_authority_extensions(x)) < 0 || (r = x509_add_subject_key_id(x)) < 0 ||
+        (r = x509_add_constraints(x, t->constraints)) < 0 || (r = add_own_key_id(x)) < 0)
+        return r;
+    if (X509_set_issuer_name(x, X509_get_subject_name(x)) <= 0)
+        return -EIO;
+    r = x509_sign_with(x, pkey);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(x);
+    return 0;
+}
+
+/* What leaves refer to, and what limits them, is the same in the bridge as in the authority's own certificate. */
+static int copy_extension(X509 *from, X509 *to, int nid)
+{
+    int at = X509_get_ext_by_NID(from, nid, -1);
+
+    if (at < 0)
+        return 0;
+    return X509_add_ext(to, X509_get_ext(from, at), -1) > 0 ? 0 : -EIO;
+}
+
+/* The new authority's subject and key, signed by the former one. */
+static int make_bridge(X509 *authority, const Authority *predecessor, int64_t now, X509 **ret)
+{
+    int64_t end = MIN(predecessor->not_after, asn1_time_to_seconds(X509_get0_notAfter(authority)));
+    _cleanup_x509_ X509 *x = x509_new_v3();
+    char serial[33];
+    int r;
+
+    if (!x)
+        return -ENOMEM;
+    if (X509_set_subject_name(x, X509_get_subject_name(authority)) <= 0 ||
+        X509_set_issuer_name(x, X509_get_subject_name(predecessor->certificate)) <= 0 ||
+        X509_set_pubkey(x, X509_get0_pubkey(authority)) <= 0)
+        return -EIO;
+    if ((r = x509_set_random_serial(x, serial)) < 0 || (r = x509_set_validity(x, now - SKEW_SEC, end)) < 0 ||
+        (r = add_authority_extensions(x)) < 0 ||
+        (r = copy_extension(authority, x, NID_subject_key_identifier)) < 0 ||
+        (r = copy_extension(authority, x, NID_name_constraints)) < 0 ||
+        (predecessor->key_id && (r = x509_add_authority_key_id(x, predecessor->key_id)) < 0) ||
+        (r = x509_sign_with(x, predecessor->key)) < 0)
+        return r;
+    *ret = TAKE_PTR(x);
+    return 0;
+}
+
+static int append_list(char **text, STACK_OF(X509) * l, int max, int64_t now)
+{
+    int r = 0;
+
+    for (int i = 0; i < MIN(sk_X509_num(l), max) && r >= 0; i++)
+        if (asn1_time_to_seconds(X509_get0_notAfter(sk_X509_value(l, i))) > now)
+            r = x509_append_pem(text, sk_X509_value(l, i));
+    return r;
+}
+
+/* Whoever trusts the one accepts what the other signs. */
+static bool is_same_authority(X509 *a, X509 *b)
+{
+    return X509_NAME_cmp(X509_get_subject_name(a), X509_get_subject_name(b)) == 0 &&
+           X509_PUBKEY_eq(X509_get_X509_PUBKEY(a), X509_get_X509_PUBKEY(b)) == 1;
+}
+
+static int bridges_to_pem(X509 *authority, const Authority *predecessor, int64_t now, char **ret)
+{
+    _cleanup_free_ char *text = strdup("");
+    _cleanup_x509_ X509 *bridge = NULL;
+    int r;
+
+    if (!text)
+        return -ENOMEM;
+    if (predecessor && predecessor->not_after > now) {
+        if ((r = make_bridge(authority, predecessor, now, &bridge)) < 0 ||
+            (r = is_same_authority(authority, predecessor->certificate) ? 0
+                                                                        : x509_append_pem(&text, bridge)) < 0 ||
+            (r = append_list(&text, predecessor->upper, LIMIT_CHAIN, now)) < 0 ||
+            (r = append_list(&text, predecessor->bridges, LIMIT_BRIDGES - 1, now)) < 0)
+            return r;
+    }
+    *ret = TAKE_PTR(text);
+    return 0;
+}
+
+int authority_bridge(Bundle *root, const Authority *predecessor, int64_t now, Problem *problem)
+{
+    _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
+    char *bridges = NULL;
+    int r;
+
+    r = x509_list_from_pem(root->leaf, &l);
+    if (r >= 0)
+        r = bridges_to_pem(sk_X509_value(l, 0), predecessor, now, &bridges);
+    if (r < 0) {
+        problem_set(problem, PROBLEM_INTERNAL, "The certificate that leads from the new root to the former one could not "
+                                               "be made: %s.",
+                    openssl_error());
+        return r;
+    }
+    free(root->bridges);
+    root->bridges = bridges;
+    return 0;
+}
+
+int authority_make_root(const RootTemplate *t, const Authority *predecessor, bool keeps_name, Bundle **ret,
+                        Problem *problem)
+{
+    _cleanup_bundle_ Bundle *b = calloc(1, sizeof(Bundle));
+    _cleanup_pkey_ EVP_PKEY *pkey = NULL;
+    _cleanup_key_ Key *key = NULL;
+    _cleanup_x509_ X509 *x = NULL;
+    int r;
+
+    if (!b || !(b->issuers = strdup("")))
+        return -ENOMEM;
+    if ((r = key_generate(t->key_type, &key)) < 0 || (r = key_to_pem(key, &b->key)) < 0 ||
+        (r = pkey_from_pem(b->key, &pkey)) < 0 ||
+        (r = make_root(t, key, pkey, predecessor, keeps_name, &x)) < 0 ||
+        (r = x509_to_pem(x, &b->leaf)) < 0 || (r = chain_from_pem(b->leaf, &b->chain)) < 0) {
+        problem_set(problem, PROBLEM_INTERNAL, "The local root could not be made: %s.", openssl_error());
+        return r;
+    }
+    r = authority_bridge(b, predecessor, t->now, problem);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(b);
+    return 0;
+}

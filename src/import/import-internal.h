@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the service and certwright-import agree on. Descriptor 1 is a memfd for the message. */
+
+#define IMPORT_PROGRAM       "certwright-import"
+#define IMPORT_FD_BUNDLE     0
+#define IMPORT_FD_KEY        3
+#define IMPORT_FD_PASSPHRASE 4
+
+/* That there is such a descriptor. */
+#define IMPORT_OPTION_KEY        "--key"
+#define IMPORT_OPTION_PASSPHRASE "--passphrase"

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "import/import.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/pidfd.h>
+#include <sys/queue.h>
+#include <sys/wait.h>
+
+#include "import/import-internal.h"
+#include "import/message.h"
+#include "util/log.h"
+#include "util/memfd.h"
+
+#define FD_MIN 10 /* above all that the process is given by number */
+
+/* One upload that is to be read. It goes from waiting to running to answered; one that does not end although it was killed
+ * (its input is on a file system that hangs) is answered and kept until it does. */
+typedef struct Import {
+    STAILQ_ENTRY(Import) entry;
+    Importer *importer;
+    int bundle_fd, key_fd, passphrase_fd;
+    ImportDone done; /* NULL: answered */
+    void *userdata;
+
+    int reply_fd, pidfd;
+    sd_event_source *exit_source, *timer;
+} Import;
+
+STAILQ_HEAD(ImportQueue, Import);
+
+struct Importer {
+    sd_event *event;
+    char *program;
+    struct ImportQueue waiting, started;
+    size_t n_waiting, n_running; /* of what was started, those that are not answered */
+};
+
+static void close_if_open(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+static Import *import_free(Import *i)
+{
+    if (!i)
+        return NULL;
+    sd_event_source_disable_unref(i->exit_source);
+    sd_event_source_disable_unref(i->timer);
+    close_if_open(i->bundle_fd);
+    close_if_open(i->key_fd);
+    close_if_open(i->passphrase_fd);
+    close_if_open(i->reply_fd);
+    close_if_open(i->pidfd);
+    free(i);
+    return NULL;
+}
+DEFINE_CLEANUP(Import *, import_free);
+
+static void start_waiting(Importer *importer);
+
+static void answer(Import *i, Imported *imported, const Problem *problem)
+{
+    ImportDone done = i->done;
+
+    i->done = NULL;
+    i->importer->n_running--;
+    done(imported, problem, i->userdata);
+}
+
+/* Why there is no message. */
+static void explain_end(const siginfo_t *si, Problem *problem)
+{
+    if (si->si_code == CLD_EXITED)
+        (void)problem_set(problem, PROBLEM_INTERNAL,
+                          IMPORT_PROGRAM " ended with status %d and no answer; the upload was not looked at.",
+                          si->si_status);
+    else if (si->si_status == SIGXCPU || si->si_status == SIGKILL)
+        (void)problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
+                          "The upload takes more than %d seconds of computing to read, which no proper one does.",
+                          LIMIT_IMPORT_CPU);
+    else
+        (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                          "The upload makes the program that reads it fail (signal %d), so it is refused.",
+                          si->si_status);
+}
+
+static int read_reply(const Import *i, const siginfo_t *si, Imported **ret, Problem *problem)
+{
+    char *data = NULL;
+    size_t size = 0;
+    int r;
+
+    if (si->si_code != CLD_EXITED || si->si_status != EXIT_SUCCESS) {
+        explain_end(si, problem);
+        return -EBADMSG;
+    }
+    r = memfd_read(i->reply_fd, LIMIT_IMPORT_REPLY, &data, &size);
+    if (r >= 0)
+        r = message_decode((const uint8_t *)data, size, ret, problem);
+    if (data)
+        explicit_bzero(data, size);
+    free(data);
+    if (r < 0)
+        (void)problem_set(problem, PROBLEM_INTERNAL, IMPORT_PROGRAM " gave an answer that is none: %s.",
+                          strerror(-r));
+    return r;
+}
+
+static int on_exit_of_process(sd_event_source *s _unused_, int fd _unused_, uint32_t revents _unused_, void *userdata)
+{
+    _cleanup_(import_freep) Import *i = userdata;
+    Importer *importer = i->importer;
+    _cleanup_problem_ Problem problem = {};
+    Imported *imported = NULL;
+    siginfo_t si = {};
+
+    if (waitid(P_PIDFD, (id_t)i->pidfd, &si, WEXITED | WNOHANG) < 0)
+        si.si_code = 0;
+    else if (si.si_pid == 0) {
+        TAKE_PTR(i);
+        return 0;
+    }
+    STAILQ_REMOVE(&importer->started, i, Import, entry);
+    if (i->done) {
+        (void)read_reply(i, &si, &imported, &problem);
+        answer(i, imported, &problem);
+    }
+    start_waiting(importer);
+    return 0;
+}
+
+static int on_timeout(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+{
+    _cleanup_problem_ Problem problem = {};
+    Import *i = userdata;
+
+    (void)pidfd_send_signal(i->pidfd, SIGKILL, NULL, 0);
+    (void)problem_set(&problem, PROBLEM_LIMITS_EXCEEDED,
+                      "The upload could not be read within %d seconds; is its file on a file system that does not answer?",
+                      LIMIT_IMPORT_TIME);
+    answer(i, NULL, &problem);
+    start_waiting(i->importer);
+    return 0;
+}
+
+static int spawn_actions(const Import *i, posix_spawn_file_actions_t *actions)
+{
+    int r;
+
+    if ((r = posix_spawn_file_actions_adddup2(actions, i->bundle_fd, IMPORT_FD_BUNDLE)) != 0 ||
+        (r = posix_spawn_file_actions_adddup2(actions, i->reply_fd, STDOUT_FILENO)) != 0 ||
+        (r = posix_spawn_file_actions_addopen(actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)) != 0 ||
+        (i->key_fd >= 0 && (r = posix_spawn_file_actions_adddup2(actions, i->key_fd, IMPORT_FD_KEY)) != 0) ||
+        (i->passphrase_fd >= 0 &&
+         (r = posix_spawn_file_actions_adddup2(actions, i->passphrase_fd, IMPORT_FD_PASSPHRASE)) != 0) ||
+        (r = posix_spawn_file_actions_addclosefrom_np(actions, FD_MIN)) != 0)
+        return -r;
+    return 0;
+}
+
+static int spawn(const Import *i, const posix_spawnattr_t *attributes, pid_t *ret)
+{
+    const char *arguments[4] = { IMPORT_PROGRAM };
+    char *const environment[] = { NULL };
+    posix_spawn_file_actions_t actions;
+    size_t n = 1;
+    int r;
+
+    if (i->key_fd >= 0)
+        arguments[n++] = IMPORT_OPTION_KEY;
+    if (i->passphrase_fd >= 0)
+        arguments[n++] = IMPORT_OPTION_PASSPHRASE;
+    r = -posix_spawn_file_actions_init(&actions);
+    if (r < 0)
+        return r;
+    r = spawn_actions(i, &actions);
+    if (r >= 0)
+        r = -posix_spawn(ret, i->importer->program, &actions, attributes, (char *const *)(uintptr_t)arguments,
+                         environment);
+    posix_spawn_file_actions_destroy(&actions);
+    return r;
+}
+
+/* Signals as every program expects them: the service blocks and ignores some. */
+static int start_process(Import *i)
+{
+    posix_spawnattr_t attributes;
+    sigset_t none, all;
+    pid_t pid;
+    int r;
+
+    sigemptyset(&none);
+    sigfillset(&all);
+    r = -posix_spawnattr_init(&attributes);
+    if (r < 0)
+        return r;
+    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    (void)posix_spawnattr_setsigmask(&attributes, &none);
+    (void)posix_spawnattr_setsigdefault(&attributes, &all);
+    r = spawn(i, &attributes, &pid);
+    posix_spawnattr_destroy(&attributes);
+    if (r < 0)
+        return r;
+    i->pidfd = pidfd_open(pid, 0);
+    if (i->pidfd < 0) {
+        r = -errno;
+        (void)kill(pid, SIGKILL);
+        (void)waitpid(pid, NULL, 0);
+    }
+    return r;
+}
+
+static int import_start(Import *i)
+{
+    sd_event *event = i->importer->event;
+    int r;
+
+    i->reply_fd = memfd_new_writable("import");
+    if (i->reply_fd < 0)
+        return i->reply_fd;
+    r = start_process(i);
+    if (r >= 0)
+        r = sd_event_add_io(event, &i->exit_source, i->pidfd, EPOLLIN, on_exit_of_process, i);
+    if (r >= 0)
+        r = sd_event_add_time_relative(event, &i->timer, CLOCK_MONOTONIC, LIMIT_IMPORT_TIME * 1000000ULL, 0,
+                                       on_timeout, i);
+    if (r < 0 && i->pidfd >= 0) {
+        (void)pidfd_send_signal(i->pidfd, SIGKILL, NULL, 0);
+        (void)waitid(P_PIDFD, (id_t)i->pidfd, NULL, WEXITED);
+    }
+    return r;
+}
+
+static void start_waiting(Importer *importer)
+{
+    while (importer->n_running < LIMIT_IMPORTS && importer->n_waiting > 0) {
+        Import *i = STAILQ_FIRST(&importer->waiting);
+        _cleanup_problem_ Problem problem = {};
+        int r;
+
+        STAILQ_REMOVE_HEAD(&importer->waiting, entry);
+        importer->n_waiting--;
+        importer->n_running++;
+        r = import_start(i);
+        if (r >= 0) {
+            STAILQ_INSERT_TAIL(&importer->started, i, entry);
+            continue;
+        }
+        log_error("%s cannot be started: %s", importer->program, strerror(-r));
+        (void)problem_set(&problem, PROBLEM_INTERNAL,
+                          IMPORT_PROGRAM " cannot be started (%s), so uploads cannot be read; is Certwright installed as a whole?",
+                          strerror(-r));
+        answer(i, NULL, &problem);
+        import_free(i);
+    }
+}
+
+/* Above the numbers that the process is given, so that none is overwritten before it is taken. */
+static int duplicate(int fd, int *ret)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, FD_MIN);
+
+    if (copy < 0)
+        return -errno;
+    *ret = copy;
+    return 0;
+}
+
+static int import_take_input(Import *i, const ImportInput *input)
+{
+    _cleanup_close_ int passphrase = -EBADF;
+    int r;
+
+    r = duplicate(input->bundle_fd, &i->bundle_fd);
+    if (r >= 0 && input->key_fd >= 0)
+        r = duplicate(input->key_fd, &i->key_fd);
+    if (r < 0 || !input->passphrase)
+        return r;
+    passphrase = memfd_new("passphrase", input->passphrase, strlen(input->passphrase));
+    return passphrase < 0 ? passphrase : duplicate(passphrase, &i->passphrase_fd);
+}
+
+int importer_start(Importer *importer, const ImportInput *input, ImportDone done, void *userdata,
+                   Problem *problem)
+{
+    _cleanup_(import_freep) Import *i = calloc(1, sizeof(Import));
+    int r;
+
+    if (!i)
+        return -ENOMEM;
+    *i = (Import){ .importer = importer, .bundle_fd = -EBADF, .key_fd = -EBADF, .passphrase_fd = -EBADF,
+                   .reply_fd = -EBADF, .pidfd = -EBADF, .done = done, .userdata = userdata };
+    if (importer->n_waiting >= LIMIT_IMPORTS_WAITING)
+        return problem_set(problem, PROBLEM_BUSY, "Many uploads are being read just now; try again in a moment.");
+    if (input->passphrase && strlen(input->passphrase) > LIMIT_PASSPHRASE)
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "The passphrase has more than %d bytes.",
+                           LIMIT_PASSPHRASE);
+    r = import_take_input(i, input);
+    if (r < 0)
+        return problem_set(problem, r == -EBADF ? PROBLEM_INVALID_ARGUMENT : PROBLEM_INTERNAL,
+                           "The descriptor of the upload cannot be used: %s.", strerror(-r));
+    STAILQ_INSERT_TAIL(&importer->waiting, i, entry);
+    importer->n_waiting++;
+    TAKE_PTR(i);
+    start_waiting(importer);
+    return 0;
+}
+
+/* Beside the running program, as it is built and as it is installed. */
+static int find_program(char **ret)
+{
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    char *slash;
+
+    path[MAX(n, (ssize_t)0)] = 0;
+    slash = strrchr(path, '/');
+    if (slash) {
+        *slash = 0;
+        if (asprintf(ret, "%s/" IMPORT_PROGRAM, path) < 0)
+            return -ENOMEM;
+        if (access(*ret, X_OK) == 0)
+            return 0;
+        free(*ret);
+    }
+    *ret = strdup(LIBEXECDIR "/" IMPORT_PROGRAM);
+    return *ret ? 0 : -ENOMEM;
+}
+
+int importer_new(sd_event *event, const char *program, Importer **ret)
+{
+    _cleanup_(importer_freep) Importer *importer = calloc(1, sizeof(Importer));
+    int r = 0;
+
+    if (!importer)
+        return -ENOMEM;
+    STAILQ_INIT(&importer->waiting);
+    STAILQ_INIT(&importer->started);
+    importer->event = sd_event_ref(event);
+    if (!program)
+        r = find_program(&importer->program);
+    else if (!(importer->program = strdup(program)))
+        r = -ENOMEM;
+    if (r >= 0)
+        *ret = TAKE_PTR(importer);
+    return r;
+}
+
+static void give_up(Import *i)
+{
+    _cleanup_problem_ Problem problem = {};
+
+    if (i->pidfd >= 0) {
+        siginfo_t si;
+
+        (void)pidfd_send_signal(i->pidfd, SIGKILL, NULL, 0);
+        (void)waitid(P_PIDFD, (id_t)i->pidfd, &si, WEXITED | WNOHANG); /* else init does */
+    }
+    (void)problem_set(&problem, PROBLEM_CANCELLED, "The service stops.");
+    if (i->done) {
+        i->importer->n_running++; /* also for those that never ran */
+        answer(i, NULL, &problem);
+    }
+    import_free(i);
+}
+
+Importer *importer_free(Importer *importer)
+{
+    Import *i;
+
+    if (!importer)
+        return NULL;
+    while ((i = STAILQ_FIRST(&importer->waiting))) {
+        STAILQ_REMOVE_HEAD(&importer->waiting, entry);
+        give_up(i);
+    }
+    while ((i = STAILQ_FIRST(&importer->started))) {
+        STAILQ_REMOVE_HEAD(&importer->started, entry);
+        give_up(i);
+    }
+    sd_event_unref(importer->event);
+    free(importer->program);
+    free(importer);
+    return NULL;
+}
+
+size_t importer_pending(const Importer *importer)
+{
+    return importer->n_waiting + importer->n_running;
+}
