@@ -93,9 +93,11 @@ static int load_upper(Authority *a, const Bundle *root)
         look_upward(a, sk_X509_value(issuers, i), i + 1);
         r = push(&a->upper, sk_X509_value(issuers, i));
     }
-    if (r >= 0)
-        look_upward(a, sk_X509_value(anchor, 0), sk_X509_num(issuers) + 1);
-    return r;
+    if (r < 0)
+        return r;
+    a->anchor = sk_X509_shift(anchor);
+    look_upward(a, a->anchor, sk_X509_num(issuers) + 1);
+    return 0;
 }
 
 static int load_bridges(Authority *a, const char *bridges, int64_t now)
@@ -181,6 +183,7 @@ Authority *authority_unref(Authority *a)
     EVP_MD_CTX_free(a->signer);
     EVP_PKEY_free(a->key);
     X509_free(a->certificate);
+    X509_free(a->anchor);
     sk_X509_pop_free(a->upper, X509_free);
     sk_X509_pop_free(a->bridges, X509_free);
     chain_unref(a->issuers_chain);

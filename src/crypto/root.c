@@ -10,9 +10,9 @@
 
 #define COMMON_NAME_MAX 64 /* ub-common-name, RFC 5280 appendix A.1 */
 
-/* Roots that follow stand below this one in the eyes of its clients, each behind a bridge; those that are not called as it
- * is count, and some libraries count all. */
-#define ROOT_PATH_LENGTH LIMIT_BRIDGES
+/* Roots that follow stand below this one in the eyes of its clients, each behind a bridge, and with all that is above an
+ * uploaded one. */
+#define NO_PATH_LENGTH (-1)
 
 static int set_root_subject(X509 *x, const RootTemplate *t, const Authority *predecessor, bool keeps_name)
 {
@@ -30,7 +30,7 @@ static int set_root_subject(X509 *x, const RootTemplate *t, const Authority *pre
 
 static int add_authority_extensions(X509 *x)
 {
-    int r = x509_add_basic_constraints(x, true, ROOT_PATH_LENGTH);
+    int r = x509_add_basic_constraints(x, true, NO_PATH_LENGTH);
 
     return r < 0 ? r : x509_add_key_usage(x, KU_KEY_CERT_SIGN | KU_CRL_SIGN);
 }
@@ -79,7 +79,9 @@ static int copy_extension(X509 *from, X509 *to, int nid)
     return X509_add_ext(to, X509_get_ext(from, at), -1) > 0 ? 0 : -EIO;
 }
 
-/* The new authority's subject and key, signed by the former one. */
+/* The subject and key of what the new chains end in, signed by the former authority. Of an intermediate authority it is the
+ * root above it that is signed: OpenSSL takes the first certificate that could have signed another and does not come back to
+ * a second one, so that each of them may be in a chain but once. */
 static int make_bridge(X509 *authority, const Authority *predecessor, int64_t now, X509 **ret)
 {
     int64_t end = MIN(predecessor->not_after, asn1_time_to_seconds(X509_get0_notAfter(authority)));
@@ -121,6 +123,11 @@ static bool is_same_authority(X509 *a, X509 *b)
            X509_PUBKEY_eq(X509_get_X509_PUBKEY(a), X509_get_X509_PUBKEY(b)) == 1;
 }
 
+static X509 *predecessor_end(const Authority *predecessor)
+{
+    return predecessor->anchor ? predecessor->anchor : predecessor->certificate;
+}
+
 static int bridges_to_pem(X509 *authority, const Authority *predecessor, int64_t now, char **ret)
 {
     _cleanup_free_ char *text = strdup("");
@@ -131,8 +138,9 @@ static int bridges_to_pem(X509 *authority, const Authority *predecessor, int64_t
         return -ENOMEM;
     if (predecessor && predecessor->not_after > now) {
         if ((r = make_bridge(authority, predecessor, now, &bridge)) < 0 ||
-            (r = is_same_authority(authority, predecessor->certificate) ? 0
-                                                                        : x509_append_pem(&text, bridge)) < 0 ||
+            (r = is_same_authority(authority, predecessor_end(predecessor))
+                      ? 0
+                      : x509_append_pem(&text, bridge)) < 0 ||
             (r = append_list(&text, predecessor->upper, LIMIT_CHAIN, now)) < 0 ||
             (r = append_list(&text, predecessor->bridges, LIMIT_BRIDGES - 1, now)) < 0)
             return r;
@@ -147,7 +155,7 @@ int authority_bridge(Bundle *root, const Authority *predecessor, int64_t now, Pr
     char *bridges = NULL;
     int r;
 
-    r = x509_list_from_pem(root->leaf, &l);
+    r = x509_list_from_pem(isempty(root->anchor) ? root->leaf : root->anchor, &l);
     if (r >= 0)
         r = bridges_to_pem(sk_X509_value(l, 0), predecessor, now, &bridges);
     if (r < 0) {

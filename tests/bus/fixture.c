@@ -347,6 +347,7 @@ static void write_daemon(Fixture *f, unsigned flags, const char *module)
 {
     g_autofree char *modules = g_build_filename(f->config, "modules.d", NULL),
                     *program = g_build_filename(f->directory, "certwrightd", NULL),
+                    *importer = g_build_filename(f->directory, "certwright-import", NULL),
                     *preload = g_build_filename(f->directory, "hold-disk.so", NULL);
     const struct passwd *p = getpwnam(OWNER);
 
@@ -354,6 +355,7 @@ static void write_daemon(Fixture *f, unsigned flags, const char *module)
     directory_make(f->state, 0700);
     g_assert_cmpint(chown(f->state, p->pw_uid, p->pw_gid), ==, 0);
     file_copy(environment("CERTWRIGHTD"), program, 0755);
+    file_copy(environment("CERTWRIGHT_IMPORT"), importer, 0755);
     if (flags & FIXTURE_HOLD_DISK)
         file_copy(environment("CERTWRIGHT_HOLD_DISK"), preload, 0755);
     if (module)

@@ -371,8 +371,10 @@ static void test_key_mismatch(void)
 
 static void test_nothing_in_it(void)
 {
+    _cleanup_issued_ Issued other = issue(&leaf_spec, &pki.lower, NULL);
+    _cleanup_free_ char *other_key = key_pem_of(&other);
     g_autofree char *no_key = text_join(pki.leaf_pem, pki.lower_pem, NULL),
-                    *twice = text_join(pki.leaf_pem, pki.key_pem, pki.key_pem, NULL);
+                    *twice = text_join(pki.leaf_pem, pki.lower_pem, pki.key_pem, other_key, NULL);
     g_autofree char *damaged = text_join(
         pki.leaf_pem, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", pki.key_pem, NULL);
     g_autofree char *no_base64 = text_join(

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/passphrase.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+
+#include "cli/terminal.h"
+
+#define TRIES 3
+
+Passphrase *passphrase_free(Passphrase *p)
+{
+    if (p)
+        explicit_bzero(p, sizeof *p);
+    free(p);
+    return NULL;
+}
+
+/* A core file would have it. */
+static Passphrase *passphrase_new(void)
+{
+    Passphrase *p = calloc(1, sizeof *p);
+
+    setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+    if (!p)
+        fail(EXIT_FAILED, "%s", strerror(ENOMEM));
+    return p;
+}
+
+static Exit passphrase_fail_long(const char *where)
+{
+    return fail(EXIT_FAILED, _("%s: longer than %d bytes, which is the most a passphrase may have."), where,
+                LIMIT_PASSPHRASE);
+}
+
+static int passphrase_read_from(Passphrase *p, int fd)
+{
+    while (p->length < sizeof p->text - 1) {
+        ssize_t n = read(fd, p->text + p->length, sizeof p->text - 1 - p->length);
+
+        if (n == 0)
+            break;
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        p->length += (size_t)MAX(n, 0);
+    }
+    if (p->length > 0 && p->text[p->length - 1] == '\n')
+        p->length--;
+    p->text[p->length] = '\0';
+    return 0;
+}
+
+static Exit passphrase_read_file(const char *file, Passphrase **ret)
+{
+    _cleanup_(passphrase_freep) Passphrase *p = passphrase_new();
+    bool from_stdin = streq(file, "-");
+    _cleanup_close_ int opened = from_stdin ? -EBADF : open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int r;
+
+    if (!p)
+        return EXIT_FAILED;
+    if (!from_stdin && opened < 0)
+        return fail(EXIT_FAILED, _("Cannot open %s: %s"), file, strerror(errno));
+    r = passphrase_read_from(p, from_stdin ? STDIN_FILENO : opened);
+    if (from_stdin)
+        file = _("standard input");
+    if (r < 0)
+        return fail(EXIT_FAILED, _("Cannot read %s: %s"), file, strerror(-r));
+    if (p->length > LIMIT_PASSPHRASE)
+        return passphrase_fail_long(file);
+    if (strlen(p->text) != p->length)
+        return fail(EXIT_FAILED, _("%s: there are zero bytes in it, which no passphrase has."), file);
+    *ret = TAKE_PTR(p);
+    return EXIT_DONE;
+}
+
+Exit passphrase_read(const char *file, Passphrase **ret)
+{
+    if (streq(file, "-") && isatty(STDIN_FILENO))
+        return passphrase_ask(ret);
+    return passphrase_read_file(file, ret);
+}
+
+bool passphrase_can_ask(void)
+{
+    return terminal_exists();
+}
+
+static Exit passphrase_ask_for(const char *prompt, Passphrase **ret)
+{
+    _cleanup_(passphrase_freep) Passphrase *p = passphrase_new();
+    int r;
+
+    if (!p)
+        return EXIT_FAILED;
+    fflush(stdout);
+    r = terminal_ask(prompt, p->text, sizeof p->text, &p->length);
+    if (r == -ECANCELED)
+        return fail(EXIT_FAILED, _("No passphrase was given."));
+    if (r == -EMSGSIZE || (r == 0 && p->length > LIMIT_PASSPHRASE))
+        return passphrase_fail_long(_("the terminal"));
+    if (r < 0)
+        return fail(EXIT_FAILED, _("Cannot ask for the passphrase: %s"), strerror(-r));
+    p->text[p->length] = '\0';
+    *ret = TAKE_PTR(p);
+    return EXIT_DONE;
+}
+
+Exit passphrase_ask(Passphrase **ret)
+{
+    return passphrase_ask_for(_("Passphrase: "), ret);
+}
+
+Exit passphrase_ask_new(Passphrase **ret)
+{
+    for (int i = 0; i < TRIES; i++) {
+        _cleanup_(passphrase_freep) Passphrase *p = NULL, *again = NULL;
+        Exit e = passphrase_ask_for(_("New passphrase: "), &p);
+
+        if (e == EXIT_DONE && p->length == 0) {
+            hint(_("The passphrase must not be empty."));
+            continue;
+        }
+        if (e == EXIT_DONE)
+            e = passphrase_ask_for(_("Once more: "), &again);
+        if (e != EXIT_DONE)
+            return e;
+        if (streq(p->text, again->text)) {
+            *ret = TAKE_PTR(p);
+            return EXIT_DONE;
+        }
+        hint(_("The two differ."));
+    }
+    return fail(EXIT_FAILED, _("No passphrase was given."));
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <curl/curl.h>
+#include <sys/queue.h>
+
+#include "util/address.h"
+#include "util/http.h"
+
+/* A request that was accepted, until its owner is told. */
+typedef struct Transfer {
+    TAILQ_ENTRY(Transfer) entry;
+    Http *http; /* once it is begun */
+    HttpDone done;
+    void *userdata;
+    CURL *easy;
+    sd_event_source *deadline;
+    char *host; /* with its port, for messages */
+    unsigned time_max;
+    bool public_only;
+    unsigned status;
+    uint8_t *body;
+    size_t size, allocated, body_max;
+    size_t header_size;
+    char refused[ADDRESS_TEXT_SIZE]; /* the last one that was */
+    char error[CURL_ERROR_SIZE];     /* libcurl's words */
+    Problem problem;
+} Transfer;
+
+/* Everything is set for libcurl, nothing is begun. */
+int transfer_new(const HttpRequest *request, Transfer **ret, Problem *problem);
+Transfer *transfer_free(Transfer *t);
+DEFINE_CLEANUP(Transfer *, transfer_free);
+/* Sets its problem from what libcurl says, unless it was good or there is a problem already. */
+void transfer_describe(Transfer *t, CURLcode result);
+void transfer_describe_deadline(Transfer *t);
+void transfer_describe_cancelled(Transfer *t);

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fixture.h"
+
+#include "import/sandbox.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "core/limits.h"
+
+/* Each in a child that has closed the sandbox behind itself: what it must not be able to do ends it, what it needs works. */
+
+#define FINISHED 17 /* the child came to its end */
+
+static void *page;
+static int program_fd;
+
+/* The status of a child that does it; out (may be negative) is its descriptor 1. */
+static int run(void (*action)(void), int out)
+{
+    int status;
+    pid_t pid = fork();
+
+    g_assert_cmpint(pid, >=, 0);
+    if (pid == 0) {
+        if ((out >= 0 && dup2(out, STDOUT_FILENO) < 0) || sandbox_set_limits() < 0 || sandbox_enter() < 0)
+            _exit(EXIT_FAILURE);
+        action();
+        _exit(FINISHED);
+    }
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    return status;
+}
+
+/* The numbers themselves: what the C library makes of a function is its own affair. */
+static void do_open(void)
+{
+    syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY);
+}
+
+static void do_open_old(void)
+{
+#ifdef SYS_open
+    syscall(SYS_open, "/etc/passwd", O_RDONLY);
+#else
+    do_open();
+#endif
+}
+
+static void do_create(void)
+{
+    syscall(SYS_openat, AT_FDCWD, "/tmp", O_TMPFILE | O_RDWR, 0600);
+}
+
+static void do_read(void)
+{
+    char byte;
+
+    syscall(SYS_read, STDIN_FILENO, &byte, 1);
+}
+
+static void do_write_elsewhere(void)
+{
+    syscall(SYS_write, STDERR_FILENO, "", 0);
+}
+
+static void do_socket(void)
+{
+    syscall(SYS_socket, AF_INET, SOCK_STREAM, 0);
+}
+
+static void do_socket_unix(void)
+{
+    syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0);
+}
+
+static void do_connect(void)
+{
+    syscall(SYS_connect, 0, NULL, 0);
+}
+
+static void do_send(void)
+{
+    syscall(SYS_sendmsg, 0, NULL, 0);
+}
+
+static void do_execute(void)
+{
+    static const char *const argv[] = { "/bin/true", NULL };
+
+    syscall(SYS_execve, argv[0], argv, argv + 1);
+}
+
+static void do_execute_fd(void)
+{
+    static const char *const argv[] = { "/bin/true", NULL };
+
+    syscall(SYS_execveat, AT_FDCWD, argv[0], argv, argv + 1, 0);
+}
+
+static void do_fork(void)
+{
+    if (syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL) == 0)
+        _exit(0);
+}
+
+static void do_fork_new(void)
+{
+    syscall(SYS_clone3, NULL, 0);
+}
+
+static void do_kill_parent(void)
+{
+    syscall(SYS_kill, 1, 0);
+}
+
+static void do_signal_thread(void)
+{
+    syscall(SYS_tgkill, getpid(), getpid(), 0);
+}
+
+static void do_trace(void)
+{
+    syscall(SYS_ptrace, PTRACE_TRACEME, 0, NULL, NULL);
+}
+
+static void do_read_memory(void)
+{
+    syscall(SYS_process_vm_readv, 1, NULL, 0, NULL, 0, 0);
+}
+
+static void do_raise_limit(void)
+{
+    syscall(SYS_prlimit64, 0, RLIMIT_CPU, NULL, NULL);
+}
+
+static void do_prctl(void)
+{
+    syscall(SYS_prctl, 4 /* PR_SET_DUMPABLE */, 1, 0, 0, 0);
+}
+
+static void do_duplicate(void)
+{
+    syscall(SYS_dup2, STDOUT_FILENO, STDERR_FILENO);
+}
+
+static void do_memfd(void)
+{
+    syscall(SYS_memfd_create, "x", 0);
+}
+
+static void do_ring(void)
+{
+    syscall(SYS_io_uring_setup, 1, NULL);
+}
+
+static void do_unlink(void)
+{
+    syscall(SYS_unlinkat, AT_FDCWD, "/nonexistent/file", 0);
+}
+
+static void do_map_code(void)
+{
+    mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void do_map_file(void)
+{
+    mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, program_fd, 0);
+}
+
+static void do_make_code(void)
+{
+    mprotect(page, 4096, PROT_READ | PROT_EXEC);
+}
+
+static void do_unknown(void)
+{
+    syscall(1000000);
+}
+
+static const struct {
+    const char *name;
+    void (*action)(void);
+} refused[] = {
+    { "open", do_open },
+    { "open-old", do_open_old },
+    { "create", do_create },
+    { "read", do_read },
+    { "write-elsewhere", do_write_elsewhere },
+    { "socket", do_socket },
+    { "socket-unix", do_socket_unix },
+    { "connect", do_connect },
+    { "send", do_send },
+    { "execute", do_execute },
+    { "execute-fd", do_execute_fd },
+    { "fork", do_fork },
+    { "fork-new", do_fork_new },
+    { "kill-parent", do_kill_parent },
+    { "signal-thread", do_signal_thread },
+    { "trace", do_trace },
+    { "read-memory", do_read_memory },
+    { "raise-limit", do_raise_limit },
+    { "prctl", do_prctl },
+    { "duplicate", do_duplicate },
+    { "memfd", do_memfd },
+    { "ring", do_ring },
+    { "unlink", do_unlink },
+    { "map-code", do_map_code },
+    { "map-file", do_map_file },
+    { "make-code", do_make_code },
+    { "unknown", do_unknown },
+};
+
+static void test_refused(void)
+{
+    for (size_t i = 0; i < ELEMENTSOF(refused); i++) {
+        int status = run(refused[i].action, -1);
+
+        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+            note_failure("%s: it is not ended for this (status 0x%x)", refused[i].name, (unsigned)status);
+    }
+}
+
+static void do_nothing(void)
+{
+}
+
+static void do_work(void)
+{
+    for (size_t size = 1; size < 64 * 1024 * 1024; size *= 2) {
+        char *data = malloc(size);
+
+        if (!data)
+            _exit(EXIT_FAILURE);
+        memset(data, 'x', size);
+        free(data);
+    }
+}
+
+static void do_write(void)
+{
+    if (write(STDOUT_FILENO, "hello", 5) != 5)
+        _exit(EXIT_FAILURE);
+}
+
+static void test_allowed(void)
+{
+    _cleanup_close_ int out = memfd_create("out", MFD_CLOEXEC);
+    char text[6] = "";
+
+    g_assert_cmpint(WEXITSTATUS(run(do_nothing, -1)), ==, FINISHED);
+    g_assert_cmpint(WEXITSTATUS(run(do_work, -1)), ==, FINISHED);
+    g_assert_cmpint(WEXITSTATUS(run(do_write, out)), ==, FINISHED);
+    g_assert_cmpint(pread(out, text, sizeof(text), 0), ==, 5);
+    g_assert_cmpstr(text, ==, "hello");
+}
+
+static void do_fill(void)
+{
+    static char data[64 * 1024];
+
+    while (write(STDOUT_FILENO, data, sizeof(data)) > 0)
+        ;
+}
+
+/* What it writes is bounded. */
+static void test_size_of_answer(void)
+{
+    _cleanup_close_ int out = memfd_create("out", MFD_CLOEXEC);
+    int status = run(do_fill, out);
+
+    g_assert_true(WIFSIGNALED(status));
+    g_assert_cmpint(WTERMSIG(status), ==, SIGXFSZ);
+    g_assert_cmpint(lseek(out, 0, SEEK_END), <=, LIMIT_IMPORT_REPLY);
+}
+
+static bool limit_is(__rlimit_resource_t resource, rlim_t soft, rlim_t hard)
+{
+    struct rlimit limit;
+
+    return getrlimit(resource, &limit) == 0 && limit.rlim_cur == soft && limit.rlim_max == hard;
+}
+
+static void do_exit_by_limits(void)
+{
+    bool right =
+        sandbox_set_limits() >= 0 && limit_is(RLIMIT_CPU, LIMIT_IMPORT_CPU, LIMIT_IMPORT_CPU + 1) &&
+        limit_is(RLIMIT_FSIZE, LIMIT_IMPORT_REPLY, LIMIT_IMPORT_REPLY) && limit_is(RLIMIT_CORE, 0, 0) &&
+        (!ADDRESS_SPACE_IS_LIMITED || limit_is(RLIMIT_AS, LIMIT_IMPORT_MEMORY, LIMIT_IMPORT_MEMORY));
+
+    _exit(right ? FINISHED : EXIT_FAILURE);
+}
+
+static void test_limits(void)
+{
+    int status;
+    pid_t pid = fork();
+
+    g_assert_cmpint(pid, >=, 0);
+    if (pid == 0)
+        do_exit_by_limits();
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    g_assert_cmpint(WEXITSTATUS(status), ==, FINISHED);
+    if (!ADDRESS_SPACE_IS_LIMITED)
+        g_test_message("the address space is not limited in this build, for the sanitizers' sake");
+}
+
+static void do_leave_orphan(int ready)
+{
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        if (sandbox_set_limits() >= 0 && write(ready, "r", 1) == 1)
+            pause();
+        _exit(EXIT_FAILURE);
+    }
+    pause();
+}
+
+/* A pipe tells when the last that holds it is gone. */
+static void test_ends_with_parent(void)
+{
+    int ready[2], status;
+    char byte;
+    pid_t pid;
+
+    g_assert_cmpint(pipe2(ready, O_CLOEXEC), ==, 0);
+    pid = fork();
+    g_assert_cmpint(pid, >=, 0);
+    if (pid == 0) {
+        close(ready[0]);
+        do_leave_orphan(ready[1]);
+    }
+    close(ready[1]);
+    g_assert_cmpint(read(ready[0], &byte, 1), ==, 1);
+    g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    g_assert_cmpint(read(ready[0], &byte, 1), ==, 0);
+    close(ready[0]);
+}
+
+int main(int argc, char *argv[])
+{
+    fixture_init(&argc, &argv);
+    page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    g_assert_true(page != MAP_FAILED);
+    program_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    g_assert_cmpint(program_fd, >=, 0);
+    g_test_add_func("/sandbox/refused", test_refused);
+    g_test_add_func("/sandbox/allowed", test_allowed);
+    g_test_add_func("/sandbox/size-of-answer", test_size_of_answer);
+    g_test_add_func("/sandbox/limits", test_limits);
+    g_test_add_func("/sandbox/ends-with-parent", test_ends_with_parent);
+    return g_test_run();
+}
