@@ -184,7 +184,8 @@ static bool shares_a_name(const Chain *chain, const Chain *other)
 {
     for (unsigned i = 0; other && i < other->n_names; i++)
         for (unsigned j = 0; j < chain->n_names; j++)
-            if (name_covers(chain->names[j], other->names[i]) || name_covers(other->names[i], chain->names[j]))
+            if (name_covers(chain->names[j], other->names[i]) ||
+                name_covers(other->names[i], chain->names[j]))
                 return true;
     return false;
 }
@@ -273,11 +274,9 @@ static void try_next_url(Examination *e)
 {
     size_t n = strv_length(e->urls);
     _cleanup_free_ char *url = n > 0 && e->n_fetched < LIMIT_ISSUERS_FETCHED ? e->urls[n - 1] : NULL;
-    HttpRequest request = { .url = url,
-                            .body_max = LIMIT_BUNDLE,
-                            .time_max = LIMIT_HTTP_TIME,
-                            .plain = true,
-                            .public_only = true };
+    HttpRequest request = {
+        .url = url, .body_max = LIMIT_BUNDLE, .time_max = LIMIT_HTTP_TIME, .plain = true, .public_only = true
+    };
 
     if (!url) {
         finish(e);

@@ -32,19 +32,22 @@ int manager_read_root(Manager *m, Certificate *c, char **ret, Problem *problem)
     chain = b->chain;
     if (b->anchor)
         *ret = TAKE_PTR(b->anchor);
-    else if (local || (chain->n_entries == 1 && streq(chain_leaf(chain)->subject, chain_leaf(chain)->issuer)))
+    else if (local ||
+             (chain->n_entries == 1 && streq(chain_leaf(chain)->subject, chain_leaf(chain)->issuer)))
         *ret = TAKE_PTR(b->leaf);
     else
-        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
-                           "The root that the chain of %s ends in is not known here; upload the chain once more with its "
-                           "root, or ask who signed it.",
-                           certificate_name(c));
+        return problem_set(
+            problem, PROBLEM_NO_SUCH_CERTIFICATE,
+            "The root that the chain of %s ends in is not known here; upload the chain once more with its "
+            "root, or ask who signed it.",
+            certificate_name(c));
     return 0;
 }
 
 typedef struct KeyCall {
     Manager *manager;
     Record *record;
+    Record *root; /* that signed it; NULL: another did */
     KeyFormat format;
     char *passphrase;
     KeyOpened done;
@@ -59,6 +62,7 @@ static KeyCall *key_call_free(KeyCall *call)
     if (!call)
         return NULL;
     record_free(call->record);
+    record_free(call->root);
     erase_and_free(call->passphrase);
     if (call->fd >= 0)
         close(call->fd);
@@ -66,6 +70,20 @@ static KeyCall *key_call_free(KeyCall *call)
     return NULL;
 }
 DEFINE_CLEANUP(KeyCall *, key_call_free);
+
+/* What the chain of a local leaf ends in. */
+static int add_root(const KeyCall *call, Bundle *b)
+{
+    _cleanup_bundle_ Bundle *root = NULL;
+    int r;
+
+    if (!call->root || b->anchor)
+        return 0;
+    r = store_read(call->manager->store, call->root, call->root->served, &root);
+    if (r >= 0)
+        b->anchor = root->anchor ? TAKE_PTR(root->anchor) : TAKE_PTR(root->leaf);
+    return r;
+}
 
 static void read_key(void *data)
 {
@@ -75,6 +93,8 @@ static void read_key(void *data)
     size_t size = 0;
 
     call->result = store_read(call->manager->store, call->record, call->record->served, &b);
+    if (call->result >= 0)
+        call->result = add_root(call, b);
     if (call->result >= 0)
         call->result = export_key(b, call->record->name, call->format, call->passphrase, &file, &size);
     if (call->result >= 0)
@@ -101,13 +121,20 @@ int manager_open_key(Manager *m, Certificate *c, KeyFormat format, const char *p
 
     if (!call)
         return -ENOMEM;
-    *call = (KeyCall){
-        .manager = m, .format = format, .done = done, .userdata = userdata, .fd = -EBADF, .result = -ECANCELED
-    };
+    *call = (KeyCall){ .manager = m,
+                       .format = format,
+                       .done = done,
+                       .userdata = userdata,
+                       .fd = -EBADF,
+                       .result = -ECANCELED };
     if (!certificate_chain(c))
         return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
                            "There is no chain for %s yet; try again in a moment.", certificate_name(c));
     call->record = record_copy(c->record);
+    if (c->record->kind == RECORD_CERTIFICATE && c->record->served == SOURCE_LOCAL &&
+        record_served(c->record)->root == record_current(m->root->record) &&
+        !(call->root = record_copy(m->root->record)))
+        return -ENOMEM;
     call->passphrase = passphrase ? strdup(passphrase) : NULL;
     if (!call->record || (passphrase && !call->passphrase))
         return -ENOMEM;

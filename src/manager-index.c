@@ -123,7 +123,8 @@ void manager_note_change(Manager *m)
 
 bool manager_is_idle(Manager *m)
 {
-    if (lifecycle_busy(m->lifecycle) > 0 || importer_pending(m->importer) > 0 || m->jobs || m->index_being_written)
+    if (lifecycle_busy(m->lifecycle) > 0 || importer_pending(m->importer) > 0 || m->jobs ||
+        m->index_being_written)
         return false;
     if (store_index_is_stale(m->store) && write_index(m) >= 0)
         return false;

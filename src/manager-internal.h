@@ -46,8 +46,8 @@ void manager_apply_config(Manager *m);
 /* The best upload for a certificate; LifecycleObserver. */
 Certificate *manager_find_upload(const Certificate *c, void *userdata);
 /* What is to be thought of an upload, for a certificate, the root, or any (manager-examine.c). result is the callee's to
- * take from; when problem is set, the upload could not be looked at. Called exactly once, unless a negative value is
- * returned. */
+ * take from; when problem is set, the upload could not be looked at. Called exactly once, perhaps before this returns,
+ * unless a negative value is returned. */
 typedef void (*ManagerExamined)(UploadResult *result, const Problem *problem, void *userdata);
 int manager_examine(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
                     ManagerExamined done, void *userdata, Problem *problem);

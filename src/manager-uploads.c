@@ -268,7 +268,8 @@ static void predict_root(CheckCall *call, UploadReport *report)
     HASH_ITER (hh, call->manager->certificates, c, next)
         n += c->published && c->record->served == SOURCE_LOCAL;
     report_pass(report, CHECK_OUTCOME,
-                "It would become the local root, and %u chain%s would be signed again.", n, n == 1 ? "" : "s");
+                "It would become the local root, and %u chain%s would be signed again.", n,
+                n == 1 ? "" : "s");
 }
 
 /* Whether a chain would be preferred to the upload that a certificate has. */
@@ -295,9 +296,10 @@ static void predict_leaf(CheckCall *call, const Chain *chain, UploadReport *repo
             (void)strv_extend(&l, certificate_name(c));
     names = strv_join(l, ", ");
     if (!l)
-        report_pass(report, CHECK_OUTCOME,
-                    "It would be kept; nothing would serve it now, for want of a name that it fits or because another "
-                    "upload is valid longer.");
+        report_pass(
+            report, CHECK_OUTCOME,
+            "It would be kept; nothing would serve it now, for want of a name that it fits or because another "
+            "upload is valid longer.");
     else if (chain_leaf(chain)->not_before > now)
         report_pass(report, CHECK_OUTCOME, "It would be served, from its first moment on, for %.1000s.",
                     strempty(names));

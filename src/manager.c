@@ -291,10 +291,11 @@ static char *explain_warning(const Certificate *c, int64_t left)
     long long days = left / 86400, hours = left / 3600;
     char *text;
 
-    if (asprintf(&text, "The uploaded %s ends in %lld %s; upload its successor, or %s.",
-                 certificate_is_root(c) ? "root" : "chain", days > 1 ? days : hours, days > 1 ? "days" : "hours",
-                 certificate_is_root(c) ? "the machine's own root takes its place, which clients may not trust"
-                                        : "the next best source takes its place") < 0)
+    if (asprintf(
+            &text, "The uploaded %s ends in %lld %s; upload its successor, or %s.",
+            certificate_is_root(c) ? "root" : "chain", days > 1 ? days : hours, days > 1 ? "days" : "hours",
+            certificate_is_root(c) ? "the machine's own root takes its place, which clients may not trust"
+                                   : "the next best source takes its place") < 0)
         return NULL;
     return text;
 }

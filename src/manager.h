@@ -14,9 +14,9 @@
 typedef struct Manager Manager;
 
 typedef struct ManagerOptions {
-    const char *state;   /* the store's folder */
+    const char *state;    /* the store's folder */
     const char *importer; /* path of certwright-import; NULL: where it is built or installed */
-    char *const *config; /* directories, the most important last; borrowed while the manager lives */
+    char *const *config;  /* directories, the most important last; borrowed while the manager lives */
 } ManagerOptions;
 
 /* Reports upward. what is a set of Changed. Everything is durable when it is told. */

@@ -62,9 +62,9 @@ static int tell_chain(Bus *b, const Change *change, const char *path)
     if (!certificate_chain(c))
         return 0;
     fingerprint = chain_leaf(certificate_chain(c))->fingerprint;
-    r = sd_bus_emit_signal(
-        b->bus, path, INTERFACE_CERTIFICATE, "ChainChanged", "ssss", source, fingerprint, change->previous,
-        certificate_is_root(c) ? root_reason(c) : choice_explain(&choice, false));
+    r = sd_bus_emit_signal(b->bus, path, INTERFACE_CERTIFICATE, "ChainChanged", "ssss", source, fingerprint,
+                           change->previous,
+                           certificate_is_root(c) ? root_reason(c) : choice_explain(&choice, false));
     if (r < 0)
         return r;
     return sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "ChainChanged", "osss", path,
@@ -111,7 +111,8 @@ static void tell_counts(Bus *b)
 
 static void emit_job(Bus *b, const char *path)
 {
-    (void)sd_bus_emit_properties_changed(b->bus, path, INTERFACE_JOB, "State", "Progress", "Step", "Error", NULL);
+    (void)sd_bus_emit_properties_changed(b->bus, path, INTERFACE_JOB, "State", "Progress", "Step", "Error",
+                                         NULL);
 }
 
 static void forget_job(Bus *b, JobChange *change)

@@ -37,10 +37,12 @@ static int read_arguments(sd_bus_message *m, KeyArguments *a, sd_bus_error *erro
     if (a->passphrase && strlen(a->passphrase) > LIMIT_PASSPHRASE)
         return complain(error, "LimitsExceeded", "The passphrase is longer than 1024 bytes.");
     if (a->format == KEY_FORMAT_PKCS12 && isempty(a->passphrase))
-        return complain(error, "PassphraseRequired",
-                        "A PKCS#12 file is protected by a passphrase; give one in the option \"passphrase\".");
-    if (isempty(a->passphrase))
-        a->passphrase = NULL;
+        return complain(
+            error, "PassphraseRequired",
+            "A PKCS#12 file is protected by a passphrase; give one in the option \"passphrase\".");
+    if (a->passphrase && !*a->passphrase)
+        return complain(error, "InvalidArgument",
+                        "The passphrase is empty; leave the option out, or give one.");
     return 0;
 }
 
@@ -65,7 +67,8 @@ int open_key(sd_bus_message *m, Certificate *c, sd_bus_error *error)
         r = call_begin(m, certificate_name(c), NULL, error, &call);
     if (r <= 0)
         return r < 0 ? r : 1;
-    if (manager_open_key(call->bus->manager, c, a.format, a.passphrase, on_opened, call, &call->problem) >= 0)
+    if (manager_open_key(call->bus->manager, c, a.format, a.passphrase, on_opened, call, &call->problem) >=
+        0)
         TAKE_PTR(call);
     return 1;
 }

@@ -85,8 +85,8 @@ static void arguments_init(Arguments *a)
     *a = (Arguments){ .bundle_fd = -EBADF, .key_memfd = -EBADF, .options.key_fd = -EBADF };
 }
 
-static int upload(sd_bus_message *m, Certificate *target, const char *name, const Arguments *a, UploadDone done,
-                  sd_bus_error *error)
+static int upload(sd_bus_message *m, Certificate *target, const char *name, const Arguments *a,
+                  UploadDone done, sd_bus_error *error)
 {
     _cleanup_call_ Call *call = NULL;
     int r;
@@ -100,7 +100,8 @@ static int upload(sd_bus_message *m, Certificate *target, const char *name, cons
     return 1;
 }
 
-int upload_text(sd_bus_message *m, Certificate *target, const char *name, UploadDone done, sd_bus_error *error)
+int upload_text(sd_bus_message *m, Certificate *target, const char *name, UploadDone done,
+                sd_bus_error *error)
 {
     _cleanup_(arguments_done) Arguments a;
     int r;
@@ -129,7 +130,8 @@ static int append_findings(sd_bus_message *reply, const UploadReport *report)
         const Finding *f = report->findings + c;
 
         if (finding_was_made(f))
-            r = sd_bus_message_append(reply, "(sbs)", check_to_string(c), (int)finding_passed(f), finding_text(f));
+            r = sd_bus_message_append(reply, "(sbs)", check_to_string(c), (int)finding_passed(f),
+                                      finding_text(f));
     }
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }

@@ -8,14 +8,14 @@
  * directories of which the later wins per file name (certwright.conf(5)). */
 
 typedef struct Settings {
-    KeyType key_type;      /* [Local] KeyType= */
-    KeyType root_key_type; /* RootKeyType= */
-    int64_t leaf_lifetime; /* LeafLifetime=, seconds */
-    int64_t root_lifetime; /* RootLifetime=, seconds */
-    char *organization;    /* Organization=; NULL: none */
-    char **constraints;    /* NameConstraints= */
+    KeyType key_type;          /* [Local] KeyType= */
+    KeyType root_key_type;     /* RootKeyType= */
+    int64_t leaf_lifetime;     /* LeafLifetime=, seconds */
+    int64_t root_lifetime;     /* RootLifetime=, seconds */
+    char *organization;        /* Organization=; NULL: none */
+    char **constraints;        /* NameConstraints= */
     char *authority_directory; /* [Uploads] AuthorityDirectory=; NULL: none */
-    int64_t idle_exit;     /* [Renewal] IdleExit=, seconds; 0: never */
+    int64_t idle_exit;         /* [Renewal] IdleExit=, seconds; 0: never */
 } Settings;
 
 /* One module's wish for one certificate. */

@@ -13,13 +13,13 @@
 #include "crypto/authority.h"
 #include "util/text.h"
 
-#define DAY                86400
-#define LIFETIME_MIN       3600
-#define LEAF_LIFETIME_MAX  (825LL * DAY)
-#define ROOT_LIFETIME_MIN  (7LL * DAY)
-#define ROOT_LIFETIME_MAX  (40LL * 365 * DAY)
-#define ORGANIZATION_MAX   64
-#define CERTIFICATE_PREFIX "Certificate "
+#define DAY                 86400
+#define LIFETIME_MIN        3600
+#define LEAF_LIFETIME_MAX   (825LL * DAY)
+#define ROOT_LIFETIME_MIN   (7LL * DAY)
+#define ROOT_LIFETIME_MAX   (40LL * 365 * DAY)
+#define ORGANIZATION_MAX    64
+#define CERTIFICATE_PREFIX  "Certificate "
 #define AUTHORITY_DIRECTORY "/etc/ssl/certs"
 
 struct SectionIndex {
@@ -173,7 +173,8 @@ static int parse_directory(ParseContext *context, const IniEntry *e, void *targe
     char *copy;
 
     if ((*e->value && *e->value != '/') || strchr(e->value, ':')) {
-        complain(context, e, "\"%s\" is no directory's path from the root (\"/\") on, without colons", e->value);
+        complain(context, e, "\"%s\" is no directory's path from the root (\"/\") on, without colons",
+                 e->value);
         return -EINVAL;
     }
     copy = *e->value ? strdup(e->value) : NULL;

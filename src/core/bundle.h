@@ -7,10 +7,11 @@
  * the text that somebody uploaded. */
 typedef struct Bundle {
     Chain *chain;
-    char *key;         /* PKCS#8; a secret, erased when freed */
-    char *leaf;        /* the first certificate */
-    char *issuers;     /* the others in order, "" when there are none */
-    char *anchor;      /* the self-signed certificate at its end, when it is known and none of the others; may be NULL */
+    char *key;     /* PKCS#8; a secret, erased when freed */
+    char *leaf;    /* the first certificate */
+    char *issuers; /* the others in order, "" when there are none */
+    char *
+        anchor; /* the self-signed certificate at its end, when it is known and none of the others; may be NULL */
     char *bridges;     /* of a local root: cross-certificates that lead to former ones; may be NULL */
     uint64_t root;     /* generation of the local root that signed it, 0: another did */
     unsigned purposes; /* Purpose bits that it was asked to have */

@@ -5,8 +5,8 @@
 
 #define LIMIT_BUNDLE          (64 * 1024) /* an upload: certificates and key; or a key in a file of its own */
 #define LIMIT_PASSPHRASE      1024
-#define LIMIT_SUBJECT         4096 /* a subject or issuer, DER */
-#define LIMIT_SERIAL          64   /* a serial number, bytes; RFC 5280 section 4.1.2.2 has 20 */
+#define LIMIT_SUBJECT         4096   /* a subject or issuer, DER */
+#define LIMIT_SERIAL          64     /* a serial number, bytes; RFC 5280 section 4.1.2.2 has 20 */
 #define LIMIT_KEY             4096   /* a private key, DER: one of RSA with 4096 bits has 2,400 bytes */
 #define LIMIT_ITERATIONS      600000 /* of a key derivation in an upload, RFC 8018 section 4.2 */
 #define LIMIT_BAGS            64     /* PKCS#12 bags, RFC 7292 section 4.2 */
@@ -17,9 +17,9 @@
 #define LIMIT_IMPORT_TIME     20                  /* seconds by the clock, for who waits for its input */
 #define LIMIT_IMPORT_REPLY    (512 * 1024)        /* what it may return */
 #define LIMIT_PROBLEM_TEXT    2048                /* of what it says is wrong */
-#define LIMIT_ISSUERS_FETCHED 4                   /* certificates that are looked for on the network for one upload */
-#define LIMIT_HTTP_TIME       15                  /* seconds for one of them */
-#define LIMIT_HTTP_HEADERS    (64 * 1024)         /* of a reply */
+#define LIMIT_ISSUERS_FETCHED 4  /* certificates that are looked for on the network for one upload */
+#define LIMIT_HTTP_TIME       15 /* seconds for one of them */
+#define LIMIT_HTTP_HEADERS    (64 * 1024) /* of a reply */
 #define LIMIT_CHAIN           16          /* certificates in a chain */
 #define LIMIT_NAMES           100         /* names in a certificate */
 #define LIMIT_NAME            253         /* a name, RFC 1035 section 2.3.4 as text without the last dot */

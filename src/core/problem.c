@@ -5,6 +5,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/limits.h"
+#include "util/text.h"
+
 static const struct {
     const char *name;
     int error;
@@ -39,6 +42,8 @@ int problem_set(Problem *p, ProblemCode code, const char *format, ...)
         va_start(ap, format);
         if (vasprintf(&p->text, format, ap) < 0)
             p->text = NULL;
+        else
+            text_make_plain(p->text, LIMIT_PROBLEM_TEXT);
         va_end(ap);
         p->code = code;
     }

@@ -34,7 +34,8 @@ typedef struct Problem {
     char *text;
 } Problem;
 
-/* Sets the problem, unless there is one already, and returns a negative errno that suits the code. */
+/* Sets the problem, unless there is one already, and returns a negative errno that suits the code. What is not plain text
+ * (text_is_plain()) becomes "?", and it is cut at LIMIT_PROBLEM_TEXT. */
 int problem_set(Problem *p, ProblemCode code, const char *format, ...) _printf_(3, 4);
 /* Sets the code that suits a negative errno if there is no problem yet; returns r. */
 int problem_set_errno(Problem *p, int r, const char *doing);

@@ -60,7 +60,7 @@ typedef struct Record {
     uint64_t former; /* the generation served before, which is kept; 0: none */
     Registration *registrations;
     size_t n_registrations;
-    int64_t warned;    /* the latest moment at which the end of the uploaded chain was warned of; 0: none yet */
+    int64_t warned; /* the latest moment at which the end of the uploaded chain was warned of; 0: none yet */
     int64_t abandoned; /* since when nobody wants it, 0: somebody does */
     Failure failure;
 } Record;

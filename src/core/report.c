@@ -4,12 +4,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/limits.h"
+#include "util/text.h"
+
 static const char *const checks[_CHECK_MAX] = {
-    [CHECK_FORMAT] = "format",       [CHECK_KEY] = "key",
-    [CHECK_LEAF] = "leaf",           [CHECK_KEY_MATCH] = "key-match",
-    [CHECK_CHAIN] = "chain",         [CHECK_SIGNATURES] = "signatures",
-    [CHECK_VALIDITY] = "validity",   [CHECK_NAMES] = "names",
-    [CHECK_PURPOSE] = "purpose",     [CHECK_OUTCOME] = "outcome",
+    [CHECK_FORMAT] = "format",       [CHECK_KEY] = "key",     [CHECK_LEAF] = "leaf",
+    [CHECK_KEY_MATCH] = "key-match", [CHECK_CHAIN] = "chain", [CHECK_SIGNATURES] = "signatures",
+    [CHECK_VALIDITY] = "validity",   [CHECK_NAMES] = "names", [CHECK_PURPOSE] = "purpose",
+    [CHECK_OUTCOME] = "outcome",
 };
 
 const char *check_to_string(Check c)
@@ -59,5 +61,7 @@ void report_pass(UploadReport *report, Check c, const char *format, ...)
     va_start(ap, format);
     if (vasprintf(&f->text, format, ap) < 0)
         f->text = NULL;
+    else
+        text_make_plain(f->text, LIMIT_PROBLEM_TEXT);
     va_end(ap);
 }

@@ -11,7 +11,7 @@
 #include "core/limits.h"
 #include "crypto/key.h"
 
-#define ACCEPTED "RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or P-521 are accepted"
+#define ACCEPTED      "RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or P-521 are accepted"
 #define TYPE_NAME_MAX 80
 
 static inline void sequence_freep(ASN1_SEQUENCE_ANY **s)
@@ -77,8 +77,9 @@ static bool exponent_is_sound(EVP_PKEY *key)
 int pkey_check(EVP_PKEY *key, const char *whose, Problem *problem)
 {
     if (pkey_type(key) < 0 || EVP_PKEY_is_a(key, "ED25519"))
-        return problem_set(problem, PROBLEM_WEAK_KEY, "%s has %d bits or a curve that is not accepted; " ACCEPTED ".",
-                           whose, EVP_PKEY_get_bits(key));
+        return problem_set(problem, PROBLEM_WEAK_KEY,
+                           "%s has %d bits or a curve that is not accepted; " ACCEPTED ".", whose,
+                           EVP_PKEY_get_bits(key));
     if (EVP_PKEY_is_a(key, "RSA") && !exponent_is_sound(key))
         return problem_set(problem, PROBLEM_WEAK_KEY,
                            "%s is an RSA key with an exponent that protects nothing.", whose);
@@ -92,11 +93,13 @@ static int key_is_damaged(Problem *problem)
 
 static int check_size(size_t size, Problem *problem)
 {
-    return size <= LIMIT_KEY ? 0
-                             : problem_set(problem, PROBLEM_WEAK_KEY,
-                                           "The private key has more than %d bytes, larger than any that is accepted; " ACCEPTED
-                                           ".",
-                                           LIMIT_KEY);
+    return size <= LIMIT_KEY
+               ? 0
+               : problem_set(
+                     problem, PROBLEM_WEAK_KEY,
+                     "The private key has more than %d bytes, larger than any that is accepted; " ACCEPTED
+                     ".",
+                     LIMIT_KEY);
 }
 
 static int sequence_read(const uint8_t *der, size_t size, ASN1_SEQUENCE_ANY **ret)
@@ -139,7 +142,8 @@ static int check_inner_curve(const uint8_t *der, size_t size, Problem *problem)
         accepted = curve_check(curve ? V_ASN1_OBJECT : V_ASN1_SEQUENCE, curve, name);
         ASN1_OBJECT_free(curve);
         if (!accepted)
-            return problem_set(problem, PROBLEM_WEAK_KEY, "The private key is of the type %s; " ACCEPTED ".", name);
+            return problem_set(problem, PROBLEM_WEAK_KEY, "The private key is of the type %s; " ACCEPTED ".",
+                               name);
     }
     return 0;
 }

@@ -12,7 +12,7 @@
 #include "crypto/pem.h"
 #include "util/text.h"
 
-#define COMMON_NAME_MAX 64   /* ub-common-name, RFC 5280 appendix A.1 */
+#define COMMON_NAME_MAX 64 /* ub-common-name, RFC 5280 appendix A.1 */
 
 static const EVP_MD *digest_for(EVP_PKEY *key)
 {
@@ -217,8 +217,9 @@ static bool has_common_name(const Authority *a, const LeafTemplate *t)
 
 static int set_leaf_subject(const Authority *a, X509 *x, const LeafTemplate *t)
 {
-    int r =
-        has_common_name(a, t) ? x509_add_name_entry(X509_get_subject_name(x), NID_commonName, t->names[0]) : 0;
+    int r = has_common_name(a, t)
+                ? x509_add_name_entry(X509_get_subject_name(x), NID_commonName, t->names[0])
+                : 0;
 
     return r < 0 ? r : x509_add_alternative_names(x, t->names, !has_common_name(a, t));
 }
@@ -256,8 +257,8 @@ static int make_leaf(Authority *a, const LeafTemplate *t, const Key *key, ChainE
         (r = x509_add_basic_constraints(x, false, 0)) < 0 ||
         (r = x509_add_key_usage(x, leaf_key_usage(t->key_type))) < 0 ||
         (r = x509_add_extended_key_usage(x, t->purposes)) < 0 || (r = x509_add_subject_key_id(x)) < 0 ||
-        (a->key_id && (r = x509_add_authority_key_id(x, a->key_id)) < 0) || (r = set_leaf_subject(a, x, t)) < 0 ||
-        (r = sign_leaf(a, x)) < 0)
+        (a->key_id && (r = x509_add_authority_key_id(x, a->key_id)) < 0) ||
+        (r = set_leaf_subject(a, x, t)) < 0 || (r = sign_leaf(a, x)) < 0)
         return r;
     *ret = TAKE_PTR(x);
     return 0;

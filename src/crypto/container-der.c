@@ -99,9 +99,10 @@ static int read_certificates(Collector *c, const uint8_t *der, size_t size)
 
     while (!refused && r >= 0 && size > 0) {
         if (shape_of(der, size) != SHAPE_CERTIFICATE)
-            return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
-                               "Behind certificate %zu of the upload there are %zu bytes that are no certificate.",
-                               c->n_seen, size);
+            return problem_set(
+                c->problem, PROBLEM_INVALID_BUNDLE,
+                "Behind certificate %zu of the upload there are %zu bytes that are no certificate.",
+                c->n_seen, size);
         r = collect_certificate(c, der, size, &used);
         if (r >= 0) {
             der += used;
@@ -124,9 +125,10 @@ static int read_key(Collector *c, Shape shape, const uint8_t *der, size_t size)
     else if (shape == SHAPE_PKCS1)
         r = pkey_from_pkcs1(der, size, &key, &problem);
     else
-        r = problem_set(&problem, PROBLEM_WEAK_KEY,
-                        "The private key is of the type DSA; RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or "
-                        "P-521 are accepted.");
+        r = problem_set(
+            &problem, PROBLEM_WEAK_KEY,
+            "The private key is of the type DSA; RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or "
+            "P-521 are accepted.");
     return collect_key(c, key, r, &problem);
 }
 
@@ -177,7 +179,8 @@ int read_pkcs7(Collector *c, const uint8_t *der, size_t size)
     else if (p7 && PKCS7_type_is_signedAndEnveloped(p7))
         l = p7->d.signed_and_enveloped->cert;
     if (!p7)
-        r = problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The PKCS#7 container is damaged: %s.", openssl_error());
+        r = problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The PKCS#7 container is damaged: %s.",
+                        openssl_error());
     else if (sk_X509_num(l) <= 0)
         r = problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The PKCS#7 container has no certificates.");
     for (int i = 0; i < sk_X509_num(l) && r >= 0; i++)
@@ -195,7 +198,8 @@ static bool has_nothing_behind(const uint8_t *der, size_t size)
     ERR_clear_error();
     if (r & 0x80)
         return false;
-    return (r & 1) || (size_t)(at - der) + (size_t)length == size; /* an indefinite length tells nothing here */
+    return (r & 1) ||
+           (size_t)(at - der) + (size_t)length == size; /* an indefinite length tells nothing here */
 }
 
 int read_der(Collector *c, const uint8_t *der, size_t size, const char **ret_format)
@@ -220,10 +224,11 @@ int read_der(Collector *c, const uint8_t *der, size_t size, const char **ret_for
     case SHAPE_PUBLIC_KEY:
         return refuse(c, "a public key");
     case SHAPE_UNKNOWN:
-        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
-                           "The %s is damaged, or of a kind that is not known: it begins as DER does, but holds no "
-                           "certificate, key, PKCS#12 or PKCS#7.",
-                           c->key_only ? "key file" : "upload");
+        return problem_set(
+            c->problem, PROBLEM_INVALID_BUNDLE,
+            "The %s is damaged, or of a kind that is not known: it begins as DER does, but holds no "
+            "certificate, key, PKCS#12 or PKCS#7.",
+            c->key_only ? "key file" : "upload");
     default:
         return read_key(c, shape, der, size);
     }

@@ -12,8 +12,8 @@
 typedef struct Collector {
     Imported *imported;
     const char *passphrase; /* NULL: none was given */
-    bool key_only;          /* the file that is being read is for the key: certificates in it are passed over */
-    size_t n_seen;          /* certificates so far, for counting in messages */
+    bool key_only; /* the file that is being read is for the key: certificates in it are passed over */
+    size_t n_seen; /* certificates so far, for counting in messages */
     Problem *problem;
 } Collector;
 

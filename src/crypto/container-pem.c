@@ -34,14 +34,16 @@ static int decrypt_block(Collector *c, Block *b, Problem *problem)
 
     if (PEM_get_EVP_CIPHER_INFO((char *)(uintptr_t)b->header, &cipher) <= 0)
         return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                           "The private key is encrypted in a way that is not known here: %s.", openssl_error());
+                           "The private key is encrypted in a way that is not known here: %s.",
+                           openssl_error());
     if (!cipher.cipher)
         return 0;
     if (!c->passphrase)
         return passphrase_problem(c, "The private key", problem);
     if (PEM_do_header(&cipher, b->der, &b->size, give_passphrase, (void *)(uintptr_t)c->passphrase) > 0)
         return 0;
-    if (ERR_GET_REASON(ERR_peek_last_error()) == EVP_R_UNSUPPORTED_ALGORITHM || ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_EVP)
+    if (ERR_GET_REASON(ERR_peek_last_error()) == EVP_R_UNSUPPORTED_ALGORITHM ||
+        ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_EVP)
         return ERR_GET_REASON(ERR_peek_error()) == EVP_R_BAD_DECRYPT
                    ? passphrase_problem(c, "The private key", problem)
                    : problem_set(problem, PROBLEM_INVALID_BUNDLE,
@@ -60,10 +62,11 @@ static int decode_key(const Block *b, EVP_PKEY **ret, Problem *problem)
         return pkey_from_pkcs1(b->der, size, ret, problem);
     if (strcmp(b->label, PEM_STRING_ECPRIVATEKEY) == 0)
         return pkey_from_sec1(b->der, size, ret, problem);
-    return problem_set(problem, PROBLEM_WEAK_KEY,
-                       "The private key is of the type \"%.40s\"; RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or "
-                       "P-521 are accepted.",
-                       b->label);
+    return problem_set(
+        problem, PROBLEM_WEAK_KEY,
+        "The private key is of the type \"%.40s\"; RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or "
+        "P-521 are accepted.",
+        b->label);
 }
 
 static int take_key(Collector *c, Block *b)
@@ -124,9 +127,10 @@ static int describe_what_is_there(Collector *c, bool requests, bool public_keys,
         c->imported->key_problem.code != PROBLEM_NONE)
         return 0;
     if (requests)
-        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
-                           "There is a certificate request in the upload and no certificate; upload what the "
-                           "authority sent back for it.");
+        return problem_set(
+            c->problem, PROBLEM_INVALID_BUNDLE,
+            "There is a certificate request in the upload and no certificate; upload what the "
+            "authority sent back for it.");
     if (public_keys || lists)
         return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
                            "There is a %s in the upload and no certificate.",

@@ -34,14 +34,16 @@ static int check_iterations(const ASN1_INTEGER *iterations, Problem *problem)
         return 0;
     if (ASN1_INTEGER_get_int64(&n, iterations) <= 0 || n > LIMIT_ITERATIONS) {
         ERR_clear_error();
-        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                           "The file wants its passphrase to be hashed more than %d times, which takes too long; "
-                           "export it anew with fewer iterations.",
-                           LIMIT_ITERATIONS);
+        return problem_set(
+            problem, PROBLEM_LIMITS_EXCEEDED,
+            "The file wants its passphrase to be hashed more than %d times, which takes too long; "
+            "export it anew with fewer iterations.",
+            LIMIT_ITERATIONS);
     }
     return n > 0 ? 0
-                 : problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                               "The encryption of the file is damaged: its number of iterations is not above 0.");
+                 : problem_set(
+                       problem, PROBLEM_INVALID_BUNDLE,
+                       "The encryption of the file is damaged: its number of iterations is not above 0.");
 }
 
 static void *parameter(const ASN1_ITEM *item, const X509_ALGOR *algorithm)
@@ -69,7 +71,8 @@ static int check_available(const ASN1_OBJECT *algorithm, Problem *problem)
     ERR_clear_error();
     OBJ_obj2txt(name, sizeof(name), algorithm, 0);
     return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                       "It is encrypted by %s, which cannot be undone here; export it anew with AES-256.", name);
+                       "It is encrypted by %s, which cannot be undone here; export it anew with AES-256.",
+                       name);
 }
 
 static int check_pbes2(const X509_ALGOR *algorithm, Problem *problem)
@@ -130,7 +133,8 @@ static int find_passphrase(Reader *reader, PKCS12 *p12)
             reader->proven = true;
         }
     /* Nothing in it is secret to who gives a passphrase in vain. */
-    if (!reader->proven && given && (PKCS12_verify_mac(p12, NULL, 0) > 0 || PKCS12_verify_mac(p12, "", 0) > 0)) {
+    if (!reader->proven && given &&
+        (PKCS12_verify_mac(p12, NULL, 0) > 0 || PKCS12_verify_mac(p12, "", 0) > 0)) {
         reader->passphrase = PKCS12_verify_mac(p12, NULL, 0) > 0 ? NULL : "";
         reader->proven = true;
     }
@@ -144,8 +148,8 @@ static int cannot_decrypt(Reader *reader, const char *what, Problem *problem)
         ERR_clear_error();
         return passphrase_problem(reader->collector, what, problem);
     }
-    return problem_set(problem, PROBLEM_INVALID_BUNDLE, "%s cannot be decrypted, though the passphrase is right: %s.",
-                       what, openssl_error());
+    return problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                       "%s cannot be decrypted, though the passphrase is right: %s.", what, openssl_error());
 }
 
 static int take_key(Reader *reader, const PKCS8_PRIV_KEY_INFO *p8, int r, Problem *problem)
@@ -239,8 +243,9 @@ static int open_part(Reader *reader, PKCS7 *part, STACK_OF(PKCS12_SAFEBAG) * *re
                                   openssl_error());
     }
     if (OBJ_obj2nid(part->type) != NID_pkcs7_encrypted || !part->d.encrypted)
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                           "A part of the PKCS#12 file is encrypted for a public key, which is not supported.");
+        return problem_set(
+            problem, PROBLEM_INVALID_BUNDLE,
+            "A part of the PKCS#12 file is encrypted for a public key, which is not supported.");
     r = encryption_check(part->d.encrypted->enc_data->algorithm, problem);
     if (r < 0)
         return r;

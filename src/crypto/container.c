@@ -5,6 +5,7 @@
 #include <openssl/provider.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "crypto/algorithm.h"
 #include "crypto/container-internal.h"
@@ -45,9 +46,10 @@ static int add_certificate(Collector *c, const uint8_t *der, size_t size)
         if (blob_equal(i->certificates + n, der, size))
             return 0;
     if (i->n_certificates >= LIMIT_CHAIN)
-        return problem_set(c->problem, PROBLEM_LIMITS_EXCEEDED,
-                           "There are more than %d certificates in the upload; leave in it the chain of one leaf.",
-                           LIMIT_CHAIN);
+        return problem_set(
+            c->problem, PROBLEM_LIMITS_EXCEEDED,
+            "There are more than %d certificates in the upload; leave in it the chain of one leaf.",
+            LIMIT_CHAIN);
     r = blob_set(i->certificates + i->n_certificates, der, size);
     i->n_certificates += r >= 0;
     return r;
@@ -67,6 +69,17 @@ static int check_names(Collector *c, X509 *x)
                        LIMIT_NAMES);
 }
 
+static int check_dates(Collector *c, X509 *x)
+{
+    struct tm tm;
+
+    if (ASN1_TIME_to_tm(X509_get0_notBefore(x), &tm) > 0 && ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) > 0)
+        return 0;
+    ERR_clear_error();
+    return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
+                       "Certificate %zu of the upload has a date that is none.", c->n_seen);
+}
+
 /* What is shown to people has bounds of its own. */
 static int check_sizes(Collector *c, X509 *x)
 {
@@ -74,13 +87,14 @@ static int check_sizes(Collector *c, X509 *x)
 
     for (size_t i = 0; i < ELEMENTSOF(names); i++)
         if (i2d_X509_NAME(names[i], NULL) > LIMIT_SUBJECT)
-            return problem_set(c->problem, PROBLEM_LIMITS_EXCEEDED,
-                               "Certificate %zu of the upload has a subject or issuer of more than %d bytes.",
-                               c->n_seen, LIMIT_SUBJECT);
+            return problem_set(
+                c->problem, PROBLEM_LIMITS_EXCEEDED,
+                "Certificate %zu of the upload has a subject or issuer of more than %d bytes.", c->n_seen,
+                LIMIT_SUBJECT);
     if (X509_get0_serialNumber(x)->length > LIMIT_SERIAL)
         return problem_set(c->problem, PROBLEM_LIMITS_EXCEEDED,
-                           "Certificate %zu of the upload has a serial number of more than %d bytes.", c->n_seen,
-                           LIMIT_SERIAL);
+                           "Certificate %zu of the upload has a serial number of more than %d bytes.",
+                           c->n_seen, LIMIT_SERIAL);
     return 0;
 }
 
@@ -91,13 +105,15 @@ static int take_certificate(Collector *c, X509 *x)
 
     r = check_sizes(c, x);
     if (r >= 0)
+        r = check_dates(c, x);
+    if (r >= 0)
         r = check_names(c, x);
     if (r < 0)
         return r;
     size = i2d_X509(x, &der);
     if (size <= 0)
-        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "Certificate %zu of the upload is damaged: %s.",
-                           c->n_seen, openssl_error());
+        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
+                           "Certificate %zu of the upload is damaged: %s.", c->n_seen, openssl_error());
     r = add_certificate(c, der, (size_t)size);
     OPENSSL_free(der);
     return r;
@@ -134,11 +150,22 @@ int collect_certificate(Collector *c, const uint8_t *der, size_t size, size_t *r
     if (r < 0)
         return r;
     if (!ret_used && used != size)
-        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "%s is damaged: there are %zu bytes behind it.",
-                           whose, size - used);
+        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
+                           "%s is damaged: there are %zu bytes behind it.", whose, size - used);
     if (ret_used)
         *ret_used = used;
     return take_certificate(c, x);
+}
+
+/* Whether its numbers belong together. OpenSSL heals a wrong remainder when it signs; others do not, and give the key away
+ * by the first wrong signature. */
+static bool key_is_sound(EVP_PKEY *key)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
+    bool sound = context && EVP_PKEY_pairwise_check(context) > 0;
+
+    EVP_PKEY_CTX_free(context);
+    return sound;
 }
 
 static int add_key(Collector *c, EVP_PKEY *key, Problem *problem)
@@ -148,11 +175,15 @@ static int add_key(Collector *c, EVP_PKEY *key, Problem *problem)
     size_t size;
     int r;
 
+    if (!key_is_sound(key))
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                           "The private key is damaged: its numbers do not belong together (%s).",
+                           openssl_error());
     r = pkey_to_pkcs8(key, &der, &size);
     if (r < 0)
         return r == -ENOMEM ? r
-                            : problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                                          "The private key is damaged: %s.", openssl_error());
+                            : problem_set(problem, PROBLEM_INVALID_BUNDLE, "The private key is damaged: %s.",
+                                          openssl_error());
     if (size > LIMIT_KEY)
         r = problem_set(problem, PROBLEM_WEAK_KEY, "The private key has more than %d bytes.", LIMIT_KEY);
     else if (!i->key.data)
@@ -340,9 +371,10 @@ int container_read(const ContainerInput *bundle, const ContainerInput *key, cons
     if (r < 0)
         return r;
     if (i->n_certificates == 0)
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                           "There is no certificate in the upload%s; add that of the leaf and those that lead up from it.",
-                           i->key.data || i->key_problem.code != PROBLEM_NONE ? ", only a private key" : "");
+        return problem_set(
+            problem, PROBLEM_INVALID_BUNDLE,
+            "There is no certificate in the upload%s; add that of the leaf and those that lead up from it.",
+            i->key.data || i->key_problem.code != PROBLEM_NONE ? ", only a private key" : "");
     forget_key(i);
     i->format = strdup(format);
     if (!i->format)

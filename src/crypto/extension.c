@@ -32,7 +32,7 @@ int x509_add_basic_constraints(X509 *x, bool ca, int path_length)
     if (!bc)
         return -ENOMEM;
     bc->ca = ca ? 0xff : 0;
-    if (ca) {
+    if (ca && path_length >= 0) {
         bc->pathlen = ASN1_INTEGER_new();
         if (!bc->pathlen || ASN1_INTEGER_set(bc->pathlen, path_length) <= 0) {
             BASIC_CONSTRAINTS_free(bc);

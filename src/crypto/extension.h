@@ -8,6 +8,7 @@
 /* Puts extensions (RFC 5280 section 4.2) and the other parts into a certificate that is being made. Negative errno;
  * -EIO when OpenSSL refuses. */
 
+/* path_length: of an authority; negative: without limit. */
 int x509_add_basic_constraints(X509 *x, bool ca, int path_length);
 int x509_add_key_usage(X509 *x, unsigned bits); /* KU_* of OpenSSL; critical */
 int x509_add_extended_key_usage(X509 *x, unsigned purposes);

@@ -22,12 +22,12 @@ static int name_print(const X509_NAME *name, unsigned long flags, char **ret)
     return X509_NAME_print_ex(bio, name, 0, flags) < 0 ? -EIO : bio_to_text(bio, ret);
 }
 
-/* In letters of every script where they are well-formed, else with all but ASCII escaped. */
+/* In letters of every script where they are well-formed and stay in their place, else with all but ASCII escaped. */
 int x509_name_to_text(const X509_NAME *name, char **ret)
 {
     _cleanup_free_ char *text = NULL;
 
-    if (name_print(name, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB, &text) < 0 || !text_is_utf8(text))
+    if (name_print(name, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB, &text) < 0 || !text_is_plain(text))
         return name_print(name, XN_FLAG_RFC2253, ret);
     *ret = TAKE_PTR(text);
     return 0;
@@ -168,20 +168,25 @@ static int add_common_name(X509 *x, char ***names)
     return r;
 }
 
-/* RFC 9525 section 6.3 leaves it to clients which wildcards they accept; OpenSSL does not match "*.com". */
-static bool wildcard_matches(X509 *x, const char *name)
+/* Clients decide what a name in a certificate is worth (RFC 9525 section 6). One that is spelled otherwise than a client
+ * looks for it, as with letters beyond ASCII, a final dot, or an address as text, serves nobody; nor does "*.com". */
+static bool name_matches(X509 *x, const char *name)
 {
     _cleanup_free_ char *probe = NULL;
 
+    if (name_is_address(name))
+        return X509_check_ip_asc(x, name, 0) == 1;
+    if (!name_is_wildcard(name))
+        return X509_check_host(x, name, 0, 0, NULL) == 1;
     return asprintf(&probe, "x%s", name + 1) >= 0 && X509_check_host(x, probe, 0, 0, NULL) == 1;
 }
 
-static void drop_dead_wildcards(X509 *x, char **names)
+static void drop_unmatched(X509 *x, char **names)
 {
     size_t n = 0;
 
     for (size_t i = 0; names && names[i]; i++)
-        if (name_is_wildcard(names[i]) && !wildcard_matches(x, names[i]))
+        if (!name_matches(x, names[i]))
             free(names[i]);
         else
             names[n++] = names[i];
@@ -200,7 +205,7 @@ int x509_names(X509 *x, char ***ret)
         r = add_common_name(x, &names);
     if (r < 0)
         return r;
-    drop_dead_wildcards(x, names);
+    drop_unmatched(x, names);
     if (strv_length(names) > 0)
         *ret = TAKE_PTR(names);
     return 0;

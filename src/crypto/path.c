@@ -22,7 +22,8 @@ bool x509_issued(X509 *issuer, X509 *x)
     bool yes = false;
     EVP_PKEY *key;
 
-    if (X509_check_issued(issuer, x) == X509_V_OK || X509_check_issued(issuer, x) == X509_V_ERR_KEYUSAGE_NO_CERTSIGN) {
+    if (X509_check_issued(issuer, x) == X509_V_OK ||
+        X509_check_issued(issuer, x) == X509_V_ERR_KEYUSAGE_NO_CERTSIGN) {
         key = X509_get0_pubkey(issuer);
         yes = key && pkey_check(key, "", NULL) >= 0 && X509_verify(x, key) > 0;
     }

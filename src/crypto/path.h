@@ -5,15 +5,17 @@
 
 /* The way from a certificate up to its root (RFC 5280 section 6, RFC 4158). */
 typedef struct Path {
-    STACK_OF(X509) * served; /* the certificate first; without a self-signed root, unless that is the certificate */
-    X509 *anchor;            /* the self-signed root, which may be the certificate itself; NULL: it is not known */
-    bool completed;          /* some are from elsewhere than the upload */
+    STACK_OF(X509) *
+        served;     /* the certificate first; without a self-signed root, unless that is the certificate */
+    X509 *anchor;   /* the self-signed root, which may be the certificate itself; NULL: it is not known */
+    bool completed; /* some are from elsewhere than the upload */
 } Path;
 
 typedef struct PathSources {
     STACK_OF(X509) * uploaded; /* looked at first */
     STACK_OF(X509) * known;
-    const char *directory; /* certificates named by the hash of their subject (openssl-rehash(1)); NULL: none */
+    const char
+        *directory; /* certificates named by the hash of their subject (openssl-rehash(1)); NULL: none */
 } PathSources;
 
 /* Goes as far as there are issuers. -ENOMEM; -E2BIG above LIMIT_CHAIN. */

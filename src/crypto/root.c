@@ -139,8 +139,8 @@ static int bridges_to_pem(X509 *authority, const Authority *predecessor, int64_t
     if (predecessor && predecessor->not_after > now) {
         if ((r = make_bridge(authority, predecessor, now, &bridge)) < 0 ||
             (r = is_same_authority(authority, predecessor_end(predecessor))
-                      ? 0
-                      : x509_append_pem(&text, bridge)) < 0 ||
+                     ? 0
+                     : x509_append_pem(&text, bridge)) < 0 ||
             (r = append_list(&text, predecessor->upper, LIMIT_CHAIN, now)) < 0 ||
             (r = append_list(&text, predecessor->bridges, LIMIT_BRIDGES - 1, now)) < 0)
             return r;
@@ -159,8 +159,9 @@ int authority_bridge(Bundle *root, const Authority *predecessor, int64_t now, Pr
     if (r >= 0)
         r = bridges_to_pem(sk_X509_value(l, 0), predecessor, now, &bridges);
     if (r < 0) {
-        problem_set(problem, PROBLEM_INTERNAL, "The certificate that leads from the new root to the former one could not "
-                                               "be made: %s.",
+        problem_set(problem, PROBLEM_INTERNAL,
+                    "The certificate that leads from the new root to the former one could not "
+                    "be made: %s.",
                     openssl_error());
         return r;
     }

@@ -56,8 +56,12 @@ static const char *subject_of(X509 *x, char buffer[static 256])
 {
     _cleanup_free_ char *text = NULL;
 
-    if (x509_name_to_text(X509_get_subject_name(x), &text) < 0 || snprintf(buffer, 256, "%s", text) >= 256)
-        snprintf(buffer, 256, "with serial number %ld", ASN1_INTEGER_get(X509_get0_serialNumber(x)));
+    if (x509_name_to_text(X509_get_subject_name(x), &text) >= 0 && snprintf(buffer, 256, "%s", text) < 256)
+        return buffer;
+    free(TAKE_PTR(text));
+    if (x509_serial_to_text(X509_get0_serialNumber(x), &text) < 0 ||
+        snprintf(buffer, 256, "with serial number %s", text) < 0)
+        strcpy(buffer, "?");
     return buffer;
 }
 
@@ -169,10 +173,11 @@ static void find_leaf(Examination *e)
     if (!e->leaf)
         e->leaf = find_end(e, &n);
     if (n > 1)
-        (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                          "There are %d certificates in the upload that could be the %s; leave one of them in it, with "
-                          "those that lead up from it.",
-                          n, what);
+        (void)problem_set(
+            problem, PROBLEM_INVALID_BUNDLE,
+            "There are %d certificates in the upload that could be the %s; leave one of them in it, with "
+            "those that lead up from it.",
+            n, what);
     else if (n == 0)
         (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,
                           "None of the certificates in the upload is a %s: all are authorities.", what);
@@ -200,9 +205,10 @@ static int try_keys(Examination *e)
     }
     ERR_clear_error();
     if (!e->key)
-        (void)problem_set(problem_of(e, CHECK_KEY), PROBLEM_INVALID_BUNDLE,
-                          "There is no private key in the upload, and none of the chains that are here has one that "
-                          "fits; add the key.");
+        (void)problem_set(
+            problem_of(e, CHECK_KEY), PROBLEM_INVALID_BUNDLE,
+            "There is no private key in the upload, and none of the chains that are here has one that "
+            "fits; add the key.");
     else
         report_pass(&e->result->report, CHECK_KEY_MATCH,
                     "There is no private key in the upload; one that is here already fits.");
@@ -280,10 +286,11 @@ static int check_end(Examination *e)
     if (r < 0)
         return r;
     if (sk_X509_num(e->path.served) == 1 || e->context->authority)
-        (void)problem_set(problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
-                          "The certificate of \"%.200s\", which signed \"%s\", is missing; add it to the upload%s.",
-                          e->result->missing_issuer, subject_of(last, subject),
-                          e->context->authority ? ", and so on up to the root" : "");
+        (void)problem_set(
+            problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
+            "The certificate of \"%.200s\", which signed \"%s\", is missing; add it to the upload%s.",
+            e->result->missing_issuer, subject_of(last, subject),
+            e->context->authority ? ", and so on up to the root" : "");
     return 0;
 }
 
@@ -393,7 +400,8 @@ static void check_names(Examination *e)
                           "The leaf has no host name and no address in it.");
     else if (!chain_covers(chain, e->context->names, &missing))
         (void)problem_set(problem_of(e, CHECK_NAMES), PROBLEM_NAME_MISMATCH,
-                          "The uploaded leaf is not for %s; it has the names %.1000s.", missing, strempty(names));
+                          "The uploaded leaf is not for %s; it has the names %.1000s.", missing,
+                          strempty(names));
     else
         report_pass(&e->result->report, CHECK_NAMES, "%.1000s.", strempty(names));
 }
@@ -406,9 +414,10 @@ static void check_leaf_purpose(Examination *e)
         (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,
                           "The certificate is that of an authority (CA:TRUE) and not of a server.");
     else if (X509_check_purpose(e->leaf, X509_PURPOSE_SSL_SERVER, 0) != 1)
-        (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                          "The leaf may not be used by a server: its extended key usage lacks serverAuth, or its key "
-                          "usage forbids it.");
+        (void)problem_set(
+            problem, PROBLEM_INVALID_BUNDLE,
+            "The leaf may not be used by a server: its extended key usage lacks serverAuth, or its key "
+            "usage forbids it.");
     else
         report_pass(&e->result->report, CHECK_PURPOSE, "It may be used by a server.");
 }
@@ -418,15 +427,18 @@ static void check_authority_purpose(Examination *e)
     Problem *problem = problem_of(e, CHECK_PURPOSE);
 
     if (X509_check_ca(e->leaf) != 1)
-        (void)problem_set(problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
-                          "The certificate is not that of an authority: its basic constraints lack CA:TRUE.");
+        (void)problem_set(
+            problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
+            "The certificate is not that of an authority: its basic constraints lack CA:TRUE.");
     else if (!(X509_get_key_usage(e->leaf) & KU_KEY_CERT_SIGN))
-        (void)problem_set(problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
-                          "The certificate is that of an authority which may not sign certificates: its key usage lacks "
-                          "keyCertSign.");
+        (void)problem_set(
+            problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
+            "The certificate is that of an authority which may not sign certificates: its key usage lacks "
+            "keyCertSign.");
     else if (X509_check_purpose(e->leaf, X509_PURPOSE_SSL_SERVER, 1) <= 0)
-        (void)problem_set(problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
-                          "The authority may not sign for servers: its extended key usage lacks serverAuth.");
+        (void)problem_set(
+            problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
+            "The authority may not sign for servers: its extended key usage lacks serverAuth.");
     else
         report_pass(&e->result->report, CHECK_PURPOSE, "It may sign certificates for servers.");
 }
@@ -546,7 +558,8 @@ static int examine_leaf(Examination *e)
     if (!report_first_problem(&e->result->report))
         verify(e);
     report_chain(e);
-    report_pass(&e->result->report, CHECK_SIGNATURES, "All are good.");
+    if (problem_of(e, CHECK_CHAIN)->code == PROBLEM_NONE)
+        report_pass(&e->result->report, CHECK_SIGNATURES, "All are good.");
     return report_first_problem(&e->result->report) ? 0 : make_bundle(e);
 }
 

@@ -77,12 +77,14 @@ static void explain_end(const siginfo_t *si, Problem *problem)
 {
     if (si->si_code == CLD_EXITED)
         (void)problem_set(problem, PROBLEM_INTERNAL,
-                          IMPORT_PROGRAM " ended with status %d and no answer; the upload was not looked at.",
+                          IMPORT_PROGRAM
+                          " ended with status %d and no answer; the upload was not looked at.",
                           si->si_status);
     else if (si->si_status == SIGXCPU || si->si_status == SIGKILL)
-        (void)problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                          "The upload takes more than %d seconds of computing to read, which no proper one does.",
-                          LIMIT_IMPORT_CPU);
+        (void)problem_set(
+            problem, PROBLEM_LIMITS_EXCEEDED,
+            "The upload takes more than %d seconds of computing to read, which no proper one does.",
+            LIMIT_IMPORT_CPU);
     else
         (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,
                           "The upload makes the program that reads it fail (signal %d), so it is refused.",
@@ -111,7 +113,8 @@ static int read_reply(const Import *i, const siginfo_t *si, Imported **ret, Prob
     return r;
 }
 
-static int on_exit_of_process(sd_event_source *s _unused_, int fd _unused_, uint32_t revents _unused_, void *userdata)
+static int on_exit_of_process(sd_event_source *s _unused_, int fd _unused_, uint32_t revents _unused_,
+                              void *userdata)
 {
     _cleanup_(import_freep) Import *i = userdata;
     Importer *importer = i->importer;
@@ -140,9 +143,10 @@ static int on_timeout(sd_event_source *s _unused_, uint64_t usec _unused_, void 
     Import *i = userdata;
 
     (void)pidfd_send_signal(i->pidfd, SIGKILL, NULL, 0);
-    (void)problem_set(&problem, PROBLEM_LIMITS_EXCEEDED,
-                      "The upload could not be read within %d seconds; is its file on a file system that does not answer?",
-                      LIMIT_IMPORT_TIME);
+    (void)problem_set(
+        &problem, PROBLEM_LIMITS_EXCEEDED,
+        "The upload could not be read within %d seconds; is its file on a file system that does not answer?",
+        LIMIT_IMPORT_TIME);
     answer(i, NULL, &problem);
     start_waiting(i->importer);
     return 0;
@@ -180,8 +184,8 @@ static int spawn(const Import *i, const posix_spawnattr_t *attributes, pid_t *re
         return r;
     r = spawn_actions(i, &actions);
     if (r >= 0)
-        r = -posix_spawn(ret, i->importer->program, &actions, attributes, (char *const *)(uintptr_t)arguments,
-                         environment);
+        r = -posix_spawn(ret, i->importer->program, &actions, attributes,
+                         (char *const *)(uintptr_t)arguments, environment);
     posix_spawn_file_actions_destroy(&actions);
     return r;
 }
@@ -252,9 +256,11 @@ static void start_waiting(Importer *importer)
             continue;
         }
         log_error("%s cannot be started: %s", importer->program, strerror(-r));
-        (void)problem_set(&problem, PROBLEM_INTERNAL,
-                          IMPORT_PROGRAM " cannot be started (%s), so uploads cannot be read; is Certwright installed as a whole?",
-                          strerror(-r));
+        (void)problem_set(
+            &problem, PROBLEM_INTERNAL,
+            IMPORT_PROGRAM
+            " cannot be started (%s), so uploads cannot be read; is Certwright installed as a whole?",
+            strerror(-r));
         answer(i, NULL, &problem);
         import_free(i);
     }
@@ -293,10 +299,17 @@ int importer_start(Importer *importer, const ImportInput *input, ImportDone done
 
     if (!i)
         return -ENOMEM;
-    *i = (Import){ .importer = importer, .bundle_fd = -EBADF, .key_fd = -EBADF, .passphrase_fd = -EBADF,
-                   .reply_fd = -EBADF, .pidfd = -EBADF, .done = done, .userdata = userdata };
+    *i = (Import){ .importer = importer,
+                   .bundle_fd = -EBADF,
+                   .key_fd = -EBADF,
+                   .passphrase_fd = -EBADF,
+                   .reply_fd = -EBADF,
+                   .pidfd = -EBADF,
+                   .done = done,
+                   .userdata = userdata };
     if (importer->n_waiting >= LIMIT_IMPORTS_WAITING)
-        return problem_set(problem, PROBLEM_BUSY, "Many uploads are being read just now; try again in a moment.");
+        return problem_set(problem, PROBLEM_BUSY,
+                           "Many uploads are being read just now; try again in a moment.");
     if (input->passphrase && strlen(input->passphrase) > LIMIT_PASSPHRASE)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "The passphrase has more than %d bytes.",
                            LIMIT_PASSPHRASE);

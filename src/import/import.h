@@ -25,6 +25,7 @@ int importer_new(sd_event *event, const char *program, Importer **ret);
 Importer *importer_free(Importer *i);
 DEFINE_CLEANUP(Importer *, importer_free);
 /* Descriptors are duplicated, nothing of input is needed afterwards. At most LIMIT_IMPORTS processes run at once, the
- * others wait their turn. done is called exactly once, from the event loop, unless a negative value is returned. */
+ * others wait their turn. done is called exactly once, from the event loop or before this returns, unless a negative value
+ * is returned. */
 int importer_start(Importer *i, const ImportInput *input, ImportDone done, void *userdata, Problem *problem);
 size_t importer_pending(const Importer *i);

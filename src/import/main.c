@@ -21,12 +21,13 @@ typedef struct Input {
 
 static void help(void)
 {
-    puts("certwright-import\n\n"
-         "Reads one uploaded file for certwrightd, which starts it and gives it what it needs by descriptors.\n"
-         "It is of no use by itself: \"certwright check FILE\" tells what an upload would come to.\n\n"
-         "  --version  show the version\n"
-         "  --help     show this\n\n"
-         "See certwrightd(8).");
+    puts(
+        "certwright-import\n\n"
+        "Reads one uploaded file for certwrightd, which starts it and gives it what it needs by descriptors.\n"
+        "It is of no use by itself: \"certwright check FILE\" tells what an upload would come to.\n\n"
+        "  --version  show the version\n"
+        "  --help     show this\n\n"
+        "See certwrightd(8).");
 }
 
 /* Says what the descriptor is instead of a file. */
@@ -54,8 +55,8 @@ static int input_read(int fd, size_t max, const char *what, Input *ret, Problem 
     int r;
 
     if (fstat(fd, &st) < 0)
-        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "The descriptor of the %s cannot be used: %s.", what,
-                           strerror(errno));
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "The descriptor of the %s cannot be used: %s.",
+                           what, strerror(errno));
     if (!S_ISREG(st.st_mode))
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
                            "The descriptor of the %s is %s; it has to be a regular file or a memfd.", what,
@@ -67,8 +68,8 @@ static int input_read(int fd, size_t max, const char *what, Input *ret, Problem 
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
                            "The descriptor of the %s was not opened for reading.", what);
     return r == -ENOMEM || r >= 0 ? r
-                                  : problem_set(problem, PROBLEM_INVALID_ARGUMENT, "The %s cannot be read: %s.",
-                                                what, strerror(-r));
+                                  : problem_set(problem, PROBLEM_INVALID_ARGUMENT,
+                                                "The %s cannot be read: %s.", what, strerror(-r));
 }
 
 typedef struct Inputs {
@@ -94,10 +95,11 @@ static int answer(const Imported *imported, Problem *problem, int r)
     size_t size;
 
     if (!imported && problem->code == PROBLEM_NONE)
-        (void)(r == -ENOMEM
-                   ? problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                                 "The upload takes more than %d MiB of memory to read.", LIMIT_IMPORT_MEMORY >> 20)
-                   : problem_set(problem, PROBLEM_INVALID_BUNDLE, "The upload cannot be read: %s.", strerror(-r)));
+        (void)(r == -ENOMEM ? problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
+                                          "The upload takes more than %d MiB of memory to read.",
+                                          LIMIT_IMPORT_MEMORY >> 20)
+                            : problem_set(problem, PROBLEM_INVALID_BUNDLE, "The upload cannot be read: %s.",
+                                          strerror(-r)));
     r = message_encode(imported, problem, &data, &size);
     return r < 0 ? r : fs_write_all(STDOUT_FILENO, data, size);
 }
@@ -114,7 +116,8 @@ static int run(Inputs *in)
     if (sandboxed < 0)
         return sandboxed;
     if (r >= 0) {
-        const ContainerInput bundle = { in->bundle.data, in->bundle.size }, key = { in->key.data, in->key.size };
+        const ContainerInput bundle = { in->bundle.data, in->bundle.size },
+                             key = { in->key.data, in->key.size };
 
         r = container_read(&bundle, in->has_key ? &key : NULL, in->passphrase.data, &imported, &problem);
     }

@@ -21,13 +21,10 @@ static int set_limit(__rlimit_resource_t resource, rlim_t soft, rlim_t hard)
 
 int sandbox_set_limits(void)
 {
-    pid_t parent = getppid();
     int r;
 
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
         return -errno;
-    if (getppid() != parent || parent == 1)
-        return -ESRCH;
     if ((r = set_limit(RLIMIT_CPU, LIMIT_IMPORT_CPU, LIMIT_IMPORT_CPU + 1)) < 0 ||
         (r = set_limit(RLIMIT_FSIZE, LIMIT_IMPORT_REPLY, LIMIT_IMPORT_REPLY)) < 0 ||
         (r = set_limit(RLIMIT_CORE, 0, 0)) < 0)
@@ -39,18 +36,19 @@ int sandbox_set_limits(void)
 static int allow(scmp_filter_ctx filter)
 {
     static const int calls[] = {
-        SCMP_SYS(brk),           SCMP_SYS(clock_gettime), SCMP_SYS(exit),         SCMP_SYS(exit_group),
-        SCMP_SYS(futex),         SCMP_SYS(getpid),        SCMP_SYS(getrandom),    SCMP_SYS(gettid),
-        SCMP_SYS(gettimeofday),  SCMP_SYS(madvise),       SCMP_SYS(mremap),       SCMP_SYS(munmap),
-        SCMP_SYS(rt_sigreturn),  SCMP_SYS(rt_sigprocmask), SCMP_SYS(sched_yield), SCMP_SYS(restart_syscall),
-        SCMP_SYS(sigaltstack),   SCMP_SYS(time),
+        SCMP_SYS(brk),          SCMP_SYS(clock_gettime),  SCMP_SYS(exit),        SCMP_SYS(exit_group),
+        SCMP_SYS(futex),        SCMP_SYS(getpid),         SCMP_SYS(getrandom),   SCMP_SYS(gettid),
+        SCMP_SYS(gettimeofday), SCMP_SYS(madvise),        SCMP_SYS(mremap),      SCMP_SYS(munmap),
+        SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(sched_yield), SCMP_SYS(restart_syscall),
+        SCMP_SYS(sigaltstack),  SCMP_SYS(time),
     };
     int r = 0;
 
     for (size_t i = 0; i < ELEMENTSOF(calls) && r >= 0; i++)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
     if (r >= 0)
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1, SCMP_A0(SCMP_CMP_EQ, STDOUT_FILENO));
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
+                             SCMP_A0(SCMP_CMP_EQ, STDOUT_FILENO));
     /* how much memory there is, asked for by qsort(3), which does without an answer */
     if (r >= 0)
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(sysinfo), 0);

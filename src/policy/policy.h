@@ -12,7 +12,7 @@ typedef struct PolicyRow {
     const char *interface; /* behind POLICY_PREFIX */
     const char *member;
     const char *action; /* polkit action behind POLICY_PREFIX; NULL: everybody may */
-    bool reads;            /* it changes nothing: nobody is served by it without a reply */
+    bool reads;         /* it changes nothing: nobody is served by it without a reply */
 } PolicyRow;
 
 /* NULL: denied. interface is the full name. */

@@ -9,9 +9,8 @@
 #include "crypto/digest.h"
 
 static const GenerationFile leaf_files[] = {
-    { "fullchain.pem", "li", false },  { "chain.pem", "i", false },
-    { "certificate.pem", "l", false }, { "privkey.pem", "k", false },
-    { "combined.pem", "lik", false },  { "root.pem", "a", true },
+    { "fullchain.pem", "li", false }, { "chain.pem", "i", false },      { "certificate.pem", "l", false },
+    { "privkey.pem", "k", false },    { "combined.pem", "lik", false }, { "root.pem", "a", true },
 };
 
 static const GenerationFile root_files[] = {

@@ -181,8 +181,8 @@ int record_to_json(const Record *rec, const char *former, int64_t now, char **re
         put_int(o, "last-generation", (int64_t)rec->last_generation) < 0 ||
         put_text(o, "served", source_to_string(rec->served)) < 0 ||
         put_int(o, "former", (int64_t)rec->former) < 0 || put_int(o, "abandoned", rec->abandoned) < 0 ||
-        (rec->warned != 0 && put_int(o, "warned", rec->warned) < 0) ||
-        put_sources(o, rec) < 0 || put_registrations(o, rec) < 0 || put_failure(o, &rec->failure) < 0 ||
+        (rec->warned != 0 && put_int(o, "warned", rec->warned) < 0) || put_sources(o, rec) < 0 ||
+        put_registrations(o, rec) < 0 || put_failure(o, &rec->failure) < 0 ||
         put_history(o, rec, former, now) < 0)
         return -ENOMEM;
     *ret =
@@ -371,8 +371,8 @@ static int get_members(json_object *o, Record *rec)
 
     if (get_count(o, "last-generation", &rec->last_generation) < 0 ||
         get_count(o, "former", &rec->former) < 0 || get_int(o, "abandoned", &rec->abandoned) < 0 ||
-        get_optional_int(o, "warned", &rec->warned) < 0 ||
-        get_text(o, "served", &served) < 0 || get(o, "sources", json_type_object, &sources) < 0)
+        get_optional_int(o, "warned", &rec->warned) < 0 || get_text(o, "served", &served) < 0 ||
+        get(o, "sources", json_type_object, &sources) < 0)
         return -EBADMSG;
     for (Source s = 0; s < _SOURCE_MAX; s++) {
         r = get_slot(sources, s, rec->slots + s);

@@ -132,11 +132,12 @@ bool text_is_hex(const char *s, size_t length)
     return strlen(s) == length && strspn(s, "0123456789abcdefABCDEF") == length;
 }
 
-static size_t utf8_sequence(const unsigned char *s)
+static size_t utf8_sequence(const unsigned char *s, uint32_t *ret_letter)
 {
     uint32_t c, least;
     size_t n;
 
+    *ret_letter = s[0];
     if (s[0] < 0x80)
         return 1;
     n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
@@ -148,20 +149,66 @@ static size_t utf8_sequence(const unsigned char *s)
             return 0;
         c = c << 6 | (s[i] & 0x3f);
     }
+    *ret_letter = c;
     least = n == 2 ? 0x80 : n == 3 ? 0x800 : 0x10000;
     return c < least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) ? 0 : n;
 }
 
 bool text_is_utf8(const char *s)
 {
+    uint32_t letter;
     size_t n;
 
     for (; *s; s += n) {
-        n = utf8_sequence((const unsigned char *)s);
+        n = utf8_sequence((const unsigned char *)s, &letter);
         if (n == 0)
             return false;
     }
     return true;
+}
+
+static bool letter_is_plain(uint32_t c)
+{
+    static const uint32_t turns[][2] = {
+        { 0x61c, 0x61c }, { 0x200e, 0x200f }, { 0x2028, 0x202e }, { 0x2066, 0x2069 }
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(turns); i++)
+        if (c >= turns[i][0] && c <= turns[i][1])
+            return false;
+    return c >= 0x20 && (c < 0x7f || c > 0x9f);
+}
+
+bool text_is_plain(const char *s)
+{
+    uint32_t letter;
+    size_t n;
+
+    for (; *s; s += n) {
+        n = utf8_sequence((const unsigned char *)s, &letter);
+        if (n == 0 || !letter_is_plain(letter))
+            return false;
+    }
+    return true;
+}
+
+void text_make_plain(char *s, size_t max)
+{
+    size_t from = 0, to = 0, n;
+    uint32_t letter;
+
+    while (s[from] && to < max) {
+        n = utf8_sequence((const unsigned char *)s + from, &letter);
+        if (n > 0 && letter_is_plain(letter)) {
+            if (to + n > max)
+                break;
+            memmove(s + to, s + from, n);
+            to += n;
+        } else
+            s[to++] = '?';
+        from += MAX(n, (size_t)1);
+    }
+    s[to] = 0;
 }
 
 int table_from_string(const char *const *table, size_t n, const char *s)

@@ -22,6 +22,11 @@ void hex_encode(const uint8_t *data, size_t size, bool upper, char *ret);
 bool text_is_hex(const char *s, size_t length);
 /* RFC 3629: what a D-Bus string may hold. */
 bool text_is_utf8(const char *s);
+/* UTF-8 without control characters and what turns the direction of writing (Unicode standard, section 23.2), which would
+ * make it look like something else. */
+bool text_is_plain(const char *s);
+/* Makes it plain, with "?" for what is not, and cuts it at a letter to at most max bytes. */
+void text_make_plain(char *s, size_t max);
 
 /* Whether s is in the table, and where: one string table serves bus, files and logs. -EINVAL if not. */
 int table_from_string(const char *const *table, size_t n, const char *s);

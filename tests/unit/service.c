@@ -218,8 +218,8 @@ ProblemCode service_upload(Service *s, const char *target, const char *pem, size
     Problem problem = {};
     Waited w = {};
     int fd = memfd_new("upload", pem, strlen(pem));
-    ProblemCode code = finish(
-        s, &w, manager_upload(s->manager, c, fd, &options, on_upload_done, &w, &problem), &problem);
+    ProblemCode code =
+        finish(s, &w, manager_upload(s->manager, c, fd, &options, on_upload_done, &w, &problem), &problem);
 
     close(fd);
     if (ret_served)

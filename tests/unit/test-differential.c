@@ -69,7 +69,8 @@ static int openssl_verify(const Served *s, char *const paths[static 3], char **r
 {
     g_autofree char *moment = g_strdup_printf("%lld", (long long)s->moment);
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
-    const char *const all[] = { "openssl", "verify", "-purpose", "sslserver", "-auth_level", "1", "-untrusted" };
+    const char *const all[] = { "openssl",     "verify", "-purpose",  "sslserver",
+                                "-auth_level", "1",      "-untrusted" };
 
     for (size_t i = 0; i < ELEMENTSOF(all); i++)
         g_ptr_array_add(argv, S(all[i]));
@@ -149,7 +150,7 @@ static void submit(Served *s)
 /* What is thought of an upload here. */
 
 typedef struct Tally {
-    unsigned n_accepted, n_refused, n_of_code[_PROBLEM_CODE_MAX];
+    unsigned n_accepted, n_refused, n_of_code[_PROBLEM_MAX];
 } Tally;
 
 static void tally_refusal(Tally *t, const Problem *problem)
@@ -164,11 +165,12 @@ static void tally_tell(const Tally *t)
 {
     g_autoptr(GString) codes = g_string_new(NULL);
 
-    for (ProblemCode c = 0; c < _PROBLEM_CODE_MAX; c++)
+    for (ProblemCode c = 0; c < _PROBLEM_MAX; c++)
         if (t->n_of_code[c] > 0)
             g_string_append_printf(codes, ", %s %u", problem_code_to_string(c), t->n_of_code[c]);
-    g_test_message("%u accepted, %u of them different, which openssl verify judged: %u rejected; %u refused%s", t->n_accepted,
-                   court.n_judged, court.n_rejected, t->n_refused, codes->str);
+    g_test_message(
+        "%u accepted, %u of them different, which openssl verify judged: %u rejected; %u refused%s",
+        t->n_accepted, court.n_judged, court.n_rejected, t->n_refused, codes->str);
     g_assert_cmpuint(court.n_judged, >, MEMBERS_MIN);
     g_assert_cmpuint(t->n_refused, >, MEMBERS_MIN);
     g_assert_cmpuint(court.n_rejected, ==, 0);
@@ -258,7 +260,8 @@ static void try_root(unsigned number, const char *pem, Tally *t)
     moment = moment_of(b);
     template.now = moment ? moment : now_seconds();
     if (authority_new(b, 1, template.now, &authority, NULL) < 0) {
-        note_failure("upload %u is accepted as the root, and cannot be one:\n%s%s", number, b->leaf, b->issuers);
+        note_failure("upload %u is accepted as the root, and cannot be one:\n%s%s", number, b->leaf,
+                     b->issuers);
         return;
     }
     r = authority_issue(authority, &template, &leaf, NULL);
@@ -284,7 +287,8 @@ static Line good_line(GRand *random, unsigned n)
 
 /* Half of the uploads are good lines with some bits changed, half are made anew with something wrong in them. Every
  * eighth of each is as good as it was. */
-static char *make_upload(GRand *random, unsigned number, unsigned first, const Line *good, const Line *foreign)
+static char *make_upload(GRand *random, unsigned number, unsigned first, const Line *good,
+                         const Line *foreign)
 {
     unsigned n = good->n, n_changes = number % 8 == 0 ? 0 : number % 8 == 7 ? 3 : 1;
     PartSpec specs[LINE_MAX_PARTS];

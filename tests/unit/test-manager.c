@@ -707,8 +707,9 @@ static void test_second_service(void)
     Manager *second = NULL;
 
     start_with(&s, MODULE_WWW);
-    g_assert_cmpint(
-        manager_new(s.event, &(ManagerOptions){ .state = s.state.path, .config = s.directories }, &second, &problem), <, 0);
+    g_assert_cmpint(manager_new(s.event, &(ManagerOptions){ .state = s.state.path, .config = s.directories },
+                                &second, &problem),
+                    <, 0);
     g_assert_cmpint(problem.code, ==, PROBLEM_STORAGE_FAILED);
     g_assert_null(second);
 }

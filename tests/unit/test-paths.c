@@ -31,7 +31,8 @@ static void test_digest(void)
 {
     Bundle b = { .leaf = S("leaf"), .issuers = S("issuers"), .key = S("key"), .bridges = S("bridges") };
     static const char all[] = "leafissuers\0issuers\0leaf\0key\0leafissuerskey",
-                      root[] = "leaf\0key\0bridges\0issuers", with_anchor[] = "leaf\0key\0bridges\0issuers\0anchor";
+                      root[] = "leaf\0key\0bridges\0issuers",
+                      with_anchor[] = "leaf\0key\0bridges\0issuers\0anchor";
     uint8_t expected[DIGEST_SIZE], got[DIGEST_SIZE];
 
     g_assert_cmpint(digest_sha256(all, sizeof(all), expected), ==, 0);
