@@ -9,8 +9,9 @@
 #define LIMIT_SERIAL          64     /* a serial number, bytes; RFC 5280 section 4.1.2.2 has 20 */
 #define LIMIT_KEY             4096   /* a private key, DER: one of RSA with 4096 bits has 2,400 bytes */
 #define LIMIT_ITERATIONS      600000 /* of a key derivation in an upload, RFC 8018 section 4.2 */
-#define LIMIT_BAGS            64     /* PKCS#12 bags, RFC 7292 section 4.2 */
-#define LIMIT_IMPORTS         4      /* import processes at once; what comes then waits */
+#define LIMIT_SCRYPT_MEMORY   (33 * 1024 * 1024) /* RFC 7914; OpenSSL's own limit is a little lower */
+#define LIMIT_BAGS            64                 /* PKCS#12 bags, RFC 7292 section 4.2 */
+#define LIMIT_IMPORTS         4                  /* import processes at once; what comes then waits */
 #define LIMIT_IMPORTS_WAITING 64
 #define LIMIT_IMPORT_CPU      2                   /* seconds */
 #define LIMIT_IMPORT_MEMORY   (256 * 1024 * 1024) /* address space */
@@ -42,4 +43,4 @@
 #define LIMIT_INDEX           (256 * 1024 * 1024)
 #define LIMIT_JOURNAL         (8 * 1024 * 1024) /* then a new one is begun */
 #define LIMIT_HISTORY         16                /* former chains that a record remembers */
-#define LIMIT_BRIDGES         3                 /* cross-certificates of former roots in a chain */
+#define LIMIT_BRIDGES         6                 /* certificates in a chain that lead to former roots */

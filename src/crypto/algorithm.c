@@ -256,7 +256,8 @@ int x509_from_der(const uint8_t *der, size_t size, const char *whose, X509 **ret
     int r;
 
     if (find_algorithm(der, size, &algorithm) < 0)
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "%s is damaged: %s.", whose, openssl_error());
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                           "%s is damaged: it is not built as a certificate is.", whose);
     snprintf(key, sizeof(key), "The key of %c%s", whose[0] | 0x20, whose + 1);
     r = algorithm_check(algorithm, key, problem);
     if (r < 0)

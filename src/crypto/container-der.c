@@ -60,6 +60,11 @@ static Shape shape_of(const uint8_t *der, size_t size)
     return shape;
 }
 
+bool der_is_pkcs7(const uint8_t *der, size_t size)
+{
+    return shape_of(der, size) == SHAPE_PKCS7;
+}
+
 static int refuse(Collector *c, const char *what)
 {
     return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The %s is %s and no %s.",

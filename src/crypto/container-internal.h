@@ -28,6 +28,7 @@ int collect_key(Collector *c, EVP_PKEY *key, int r, Problem *problem);
 /* One file, by what it looks like. *ret_format: static text. Each is -EBADMSG or another negative errno with a problem. */
 int read_pem(Collector *c, const char *text, size_t size, const char **ret_format);
 int read_der(Collector *c, const uint8_t *der, size_t size, const char **ret_format);
+bool der_is_pkcs7(const uint8_t *der, size_t size);
 int read_pkcs12(Collector *c, const uint8_t *der, size_t size);
 int read_pkcs7(Collector *c, const uint8_t *der, size_t size);
 int read_encrypted_pkcs8(Collector *c, const uint8_t *der, size_t size);

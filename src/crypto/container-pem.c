@@ -104,6 +104,9 @@ static int take_block(Collector *c, Block *b)
 {
     size_t size = (size_t)b->size;
 
+    /* some authorities call everything a certificate */
+    if (is_pkcs7(b->label) || (streq(b->label, PEM_STRING_X509) && der_is_pkcs7(b->der, size)))
+        return read_pkcs7(c, b->der, size);
     if (streq(b->label, PEM_STRING_X509) || streq(b->label, PEM_STRING_X509_OLD))
         return collect_certificate(c, b->der, size, NULL);
     if (streq(b->label, PEM_STRING_X509_TRUSTED))
@@ -112,8 +115,6 @@ static int take_block(Collector *c, Block *b)
             "A block is a TRUSTED CERTIFICATE, which only OpenSSL knows; convert it with openssl x509.");
     if (streq(b->label, PEM_STRING_PKCS8))
         return read_encrypted_pkcs8(c, b->der, size);
-    if (is_pkcs7(b->label))
-        return read_pkcs7(c, b->der, size);
     if (streq(b->label, "PKCS12"))
         return read_pkcs12(c, b->der, size);
     if (ends_with(b->label, "PRIVATE KEY"))

@@ -75,6 +75,25 @@ static int check_available(const ASN1_OBJECT *algorithm, Problem *problem)
                        name);
 }
 
+/* RFC 7914: it takes 128 * N * r bytes; OpenSSL refuses more than these by itself. */
+static int check_scrypt(const X509_ALGOR *algorithm, Problem *problem)
+{
+    SCRYPT_PARAMS *scrypt = parameter(ASN1_ITEM_rptr(SCRYPT_PARAMS), algorithm);
+    int64_t n = 0, r = 0;
+    bool read = scrypt && ASN1_INTEGER_get_int64(&n, scrypt->costParameter) > 0 &&
+                ASN1_INTEGER_get_int64(&r, scrypt->blockSize) > 0 && n > 0 && r > 0;
+
+    SCRYPT_PARAMS_free(scrypt);
+    ERR_clear_error();
+    if (!read || n > LIMIT_SCRYPT_MEMORY || r > LIMIT_SCRYPT_MEMORY || 128 * n * r > LIMIT_SCRYPT_MEMORY)
+        return problem_set(
+            problem, PROBLEM_LIMITS_EXCEEDED,
+            "The file wants more than %d MiB of memory for its passphrase (scrypt); encrypt it anew with "
+            "less, or with PBKDF2.",
+            LIMIT_SCRYPT_MEMORY >> 20);
+    return 0;
+}
+
 static int check_pbes2(const X509_ALGOR *algorithm, Problem *problem)
 {
     _cleanup_(PBE2PARAM_freep) PBE2PARAM *pbes2 = parameter(ASN1_ITEM_rptr(PBE2PARAM), algorithm);
@@ -82,7 +101,9 @@ static int check_pbes2(const X509_ALGOR *algorithm, Problem *problem)
 
     if (!pbes2)
         return problem_set(problem, PROBLEM_INVALID_BUNDLE, "The encryption of the file is damaged.");
-    if (OBJ_obj2nid(pbes2->keyfunc->algorithm) != NID_id_pbkdf2) /* scrypt bounds itself */
+    if (OBJ_obj2nid(pbes2->keyfunc->algorithm) == NID_id_scrypt)
+        return check_scrypt(pbes2->keyfunc, problem);
+    if (OBJ_obj2nid(pbes2->keyfunc->algorithm) != NID_id_pbkdf2)
         return 0;
     pbkdf2 = parameter(ASN1_ITEM_rptr(PBKDF2PARAM), pbes2->keyfunc);
     if (!pbkdf2)

@@ -289,6 +289,22 @@ static int not_understood(Collector *c, const uint8_t *data, size_t size)
                        c->key_only ? "key file" : "upload", what);
 }
 
+/* Lines that end as they did on old Macintoshes. */
+static int read_pem_of_returns(Collector *c, const uint8_t *data, size_t size, const char **ret_format)
+{
+    char *text = malloc(size);
+    int r;
+
+    if (!text)
+        return -ENOMEM;
+    for (size_t i = 0; i < size; i++)
+        text[i] = data[i] == '\r' ? '\n' : (char)data[i];
+    r = read_pem(c, text, size, ret_format);
+    explicit_bzero(text, size);
+    free(text);
+    return r;
+}
+
 static int read_text(Collector *c, const uint8_t *data, size_t size, const char **ret_format)
 {
     uint8_t *der = NULL;
@@ -296,7 +312,8 @@ static int read_text(Collector *c, const uint8_t *data, size_t size, const char 
     int r;
 
     if (holds(data, size, "-----BEGIN "))
-        return read_pem(c, (const char *)data, size, ret_format);
+        return memchr(data, '\n', size) ? read_pem(c, (const char *)data, size, ret_format)
+                                        : read_pem_of_returns(c, data, size, ret_format);
     if (decode_base64(data, size, &der, &der_size) < 0)
         return not_understood(c, data, size);
     r = read_der(c, der, der_size, ret_format);

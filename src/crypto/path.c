@@ -163,7 +163,39 @@ static int push(Path *p, X509 *x)
     return 0;
 }
 
-static int climb(Path *p, X509 *x, const PathSources *sources)
+/* One of the upload that by its name and key id should have signed x, and has not. */
+static X509 *find_pretender(STACK_OF(X509) * l, X509 *x)
+{
+    X509 *found = NULL;
+
+    for (int i = 0; i < sk_X509_num(l) && !found; i++) {
+        X509 *candidate = sk_X509_value(l, i);
+
+        if (candidate != x && X509_check_issued(candidate, x) == X509_V_OK && X509_up_ref(candidate) > 0)
+            found = candidate;
+    }
+    ERR_clear_error();
+    return found;
+}
+
+static void end_at_root(Path *p, X509 *root, int64_t now)
+{
+    if (asn1_time_to_seconds(X509_get0_notAfter(root)) >= now)
+        p->anchor = root;
+    else
+        p->expired_root = root;
+}
+
+static int end_below(Path *p, X509 *last, const PathSources *sources)
+{
+    int r = find_anchor_of_twin(p, last, sources);
+
+    if (!p->anchor)
+        p->pretender = find_pretender(sources->uploaded, last);
+    return r;
+}
+
+static int climb(Path *p, X509 *x, const PathSources *sources, int64_t now)
 {
     int r;
 
@@ -179,23 +211,23 @@ static int climb(Path *p, X509 *x, const PathSources *sources)
         if (r < 0)
             return r;
         if (!next)
-            return find_anchor_of_twin(p, x, sources);
+            return end_below(p, x, sources);
         if (x509_is_self_signed(next)) {
-            p->anchor = next;
+            end_at_root(p, next, now);
             return 0;
         }
         x = next;
     }
 }
 
-int path_build(X509 *x, const PathSources *sources, Path *ret)
+int path_build(X509 *x, const PathSources *sources, int64_t now, Path *ret)
 {
     _cleanup_path_ Path p = { .served = sk_X509_new_null() };
     int r;
 
     if (!p.served || X509_up_ref(x) <= 0)
         return -ENOMEM;
-    r = climb(&p, x, sources);
+    r = climb(&p, x, sources, now);
     if (r < 0)
         return r;
     *ret = p;
@@ -207,6 +239,8 @@ void path_done(Path *p)
 {
     sk_X509_pop_free(p->served, X509_free);
     X509_free(p->anchor);
+    X509_free(p->expired_root);
+    X509_free(p->pretender);
     *p = (Path){};
 }
 

@@ -5,21 +5,25 @@
 
 /* The way from a certificate up to its root (RFC 5280 section 6, RFC 4158). */
 typedef struct Path {
-    STACK_OF(X509) *
-        served;     /* the certificate first; without a self-signed root, unless that is the certificate */
-    X509 *anchor;   /* the self-signed root, which may be the certificate itself; NULL: it is not known */
+    /* The certificate first; without a self-signed root, unless that is the certificate. */
+    STACK_OF(X509) * served;
+    X509 *anchor; /* the self-signed root, which may be the certificate itself; NULL: it is not known */
+    X509 *expired_root; /* what would be the anchor, had it not expired: clients may know another way */
+    X509
+        *pretender; /* when the issuer of the last is not known: who is called as that and did not sign it */
     bool completed; /* some are from elsewhere than the upload */
 } Path;
 
+/* Where to look. */
 typedef struct PathSources {
     STACK_OF(X509) * uploaded; /* looked at first */
     STACK_OF(X509) * known;
-    const char
-        *directory; /* certificates named by the hash of their subject (openssl-rehash(1)); NULL: none */
+    /* Certificates named by the hash of their subject (openssl-rehash(1)); NULL: none. */
+    const char *directory;
 } PathSources;
 
 /* Goes as far as there are issuers. -ENOMEM; -E2BIG above LIMIT_CHAIN. */
-int path_build(X509 *x, const PathSources *sources, Path *ret);
+int path_build(X509 *x, const PathSources *sources, int64_t now, Path *ret);
 void path_done(Path *p);
 #define _cleanup_path_ _cleanup_(path_done)
 /* What X509_verify_cert() says when the anchor, or without one the last certificate, is what a client trusts: X509_V_OK

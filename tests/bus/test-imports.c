@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gio/gunixfdlist.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -652,10 +653,11 @@ static void test_service_ends(void)
 
 /* Another program in its place. */
 
+#define IMPORTER "certwright-import"
+
 static void replace_importer(Scene *s, const char *script)
 {
-    g_autofree char *path = scene_file(s, "certwright-import"),
-                    *aside = scene_file(s, "certwright-import.new");
+    g_autofree char *path = scene_file(s, IMPORTER), *aside = scene_file(s, "certwright-import.new");
 
     if (script)
         file_write(aside, script);
@@ -668,34 +670,34 @@ static void replace_importer(Scene *s, const char *script)
 static void test_replaced(void)
 {
     static const struct {
-        const char *script, *error, *says;
+        const char *name, *script, *error, *says;
     } programs[] = {
-        { "#!/bin/sh\nexit 0\n", "Internal", "certwright-import" },
-        { "#!/bin/sh\nexit 1\n", "Internal", "certwright-import" },
-        { "#!/bin/sh\necho hello\n", "Internal", "certwright-import" },
-        { "#!/bin/sh\nprintf 'cwimport'\n", "Internal", "certwright-import" },
-        { "#!/bin/sh\nhead -c 5000000 /dev/zero\n", "Internal", "certwright-import" },
-        { "#!/nonexistent/interpreter\n", "Internal", "certwright-import" },
-        { "no program\n", "Internal", "certwright-import" },
-        { "", "Internal", "certwright-import" },
-        { "#!/bin/sh\nexec sleep 1000\n", "LimitsExceeded", "seconds" },
+        { "one that ends well", "#!/bin/sh\nexit 0\n", "Internal", IMPORTER },
+        { "one that fails", "#!/bin/sh\nexit 1\n", "Internal", IMPORTER },
+        { "one that talks", "#!/bin/sh\necho hello\n", "Internal", IMPORTER },
+        { "one that begins an answer", "#!/bin/sh\nprintf 'cwimport'\n", "Internal", IMPORTER },
+        { "one that does not stop", "#!/bin/sh\nhead -c 5000000 /dev/zero\n", "Internal", IMPORTER },
+        { "one without interpreter", "#!/nonexistent/interpreter\n", "Internal", IMPORTER },
+        { "text", "no program\n", "Internal", IMPORTER },
+        { "nothing", "", "Internal", IMPORTER },
+        { "one that sleeps", "#!/bin/sh\nexec sleep 1000\n", "LimitsExceeded", "seconds" },
+        { "a file that is not there", NULL, "Internal", IMPORTER },
     };
     g_autoptr(Scene) s = scene_new();
-    g_autofree char *path = scene_file(s, "certwright-import"),
-                    *before = directory_digest(s->fixture->state), *after = NULL;
+    g_autofree char *path = scene_file(s, IMPORTER), *before = directory_digest(s->fixture->state),
+                    *after = NULL;
     Input in = { good_fd(s), -1, NULL };
 
-    for (gsize i = 0; i <= G_N_ELEMENTS(programs); i++) {
-        gboolean there = i < G_N_ELEMENTS(programs);
+    for (gsize i = 0; i < G_N_ELEMENTS(programs); i++) {
         g_autoptr(Ask) a = NULL;
 
-        if (there)
+        if (programs[i].script)
             replace_importer(s, programs[i].script);
         else
             g_assert_cmpint(unlink(path), ==, 0);
-        a = ask(s->fixture->root, s->other, "UploadFd", &in, there ? programs[i].script : "no program");
-        g_assert_cmpstr(a->error, ==, there ? programs[i].error : "Internal");
-        g_assert_nonnull(strstr(a->message, there ? programs[i].says : "certwright-import"));
+        a = ask(s->fixture->root, s->other, "UploadFd", &in, programs[i].name);
+        g_assert_cmpstr(a->error, ==, programs[i].error);
+        g_assert_nonnull(strstr(a->message, programs[i].says));
     }
     after = directory_digest(s->fixture->state);
     g_assert_cmpstr(after, ==, before);

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+
+#include "core/limits.h"
+#include "crypto/upload-internal.h"
+#include "util/text.h"
+
+#define SIGNATURE_BITS_MIN 80
+
+/* The subject as people read it; for messages. */
+const char *subject_of(X509 *x, char buffer[static 256])
+{
+    _cleanup_free_ char *text = NULL;
+
+    if (x509_name_to_text(X509_get_subject_name(x), &text) >= 0 && snprintf(buffer, 256, "%s", text) < 256)
+        return buffer;
+    free(TAKE_PTR(text));
+    if (x509_serial_to_text(X509_get0_serialNumber(x), &text) < 0 ||
+        snprintf(buffer, 256, "with serial number %s", text) < 0)
+        strcpy(buffer, "?");
+    return buffer;
+}
+
+static int decode_known(Examination *e)
+{
+    char *const *chains = e->context->chains;
+
+    e->known = sk_X509_new_null();
+    if (!e->known)
+        return -ENOMEM;
+    for (size_t i = 0; chains && chains[i]; i++) {
+        _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
+        X509 *x;
+
+        if (x509_list_from_pem(chains[i], &l) < 0)
+            continue;
+        while ((x = sk_X509_shift(l)))
+            if (sk_X509_push(e->known, x) <= 0) {
+                X509_free(x);
+                return -ENOMEM;
+            }
+    }
+    return 0;
+}
+
+/* Another certificate of an authority in the chain is of no use here, and does no harm. */
+static bool is_alternative(const Path *p, X509 *x)
+{
+    for (int i = 0; i < sk_X509_num(p->served); i++)
+        if (x509_issued(x, sk_X509_value(p->served, i)))
+            return true;
+    return false;
+}
+
+static bool is_root_of(const Path *p, X509 *x)
+{
+    return (p->anchor && X509_cmp(p->anchor, x) == 0) ||
+           (p->expired_root && X509_cmp(p->expired_root, x) == 0);
+}
+
+static void check_leftovers(Examination *e)
+{
+    char subject[256];
+
+    for (int i = 0; i < sk_X509_num(e->certificates); i++) {
+        X509 *x = sk_X509_value(e->certificates, i);
+
+        if (x509_list_contains(e->path.served, x) || is_root_of(&e->path, x) || is_alternative(&e->path, x))
+            continue;
+        (void)problem_set(
+            problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
+            "The certificate \"%s\" does not belong to the chain of the leaf: the one that it signed "
+            "is missing, or it is from elsewhere. Add what is missing, or leave it out.",
+            subject_of(x, subject));
+        return;
+    }
+}
+
+/* Roots need not be sent, so a chain may end below one that is not known; a leaf by itself may not, for no authority whose
+ * root clients have signs with it. */
+static int check_end(Examination *e)
+{
+    X509 *last = sk_X509_value(e->path.served, sk_X509_num(e->path.served) - 1);
+    char subject[256], issuer[256];
+    int r;
+
+    if (e->path.anchor)
+        return 0;
+    if (e->path.pretender) {
+        (void)problem_set(
+            problem_of(e, CHECK_SIGNATURES), PROBLEM_INVALID_BUNDLE,
+            "The certificate \"%s\" names \"%s\" as its issuer, and that has not signed it: one of the two "
+            "is damaged, or from another time.",
+            subject_of(last, subject), subject_of(e->path.pretender, issuer));
+        return 0;
+    }
+    if (e->path.expired_root && (sk_X509_num(e->path.served) == 1 || e->context->authority))
+        (void)problem_set(problem_of(e, CHECK_VALIDITY), PROBLEM_EXPIRED,
+                          "The root \"%s\", which signed \"%s\", has expired.",
+                          subject_of(e->path.expired_root, issuer), subject_of(last, subject));
+    if (e->path.expired_root)
+        return 0;
+    r = x509_name_to_text(X509_get_issuer_name(last), &e->result->missing_issuer);
+    if (r >= 0)
+        r = x509_issuer_urls(last, &e->result->issuer_urls);
+    if (r < 0)
+        return r;
+    if (sk_X509_num(e->path.served) == 1 || e->context->authority)
+        (void)problem_set(
+            problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
+            "The certificate of \"%.200s\", which signed \"%s\", is missing; add it to the upload%s.",
+            e->result->missing_issuer, subject_of(last, subject),
+            e->context->authority ? ", and so on up to the root" : "");
+    return 0;
+}
+
+static void report_chain(Examination *e)
+{
+    int n = sk_X509_num(e->path.served);
+    char subject[256];
+
+    if (e->path.expired_root)
+        report_pass(&e->result->report, CHECK_CHAIN,
+                    "%d certificates; the root \"%s\", which signed the last one, has expired.", n,
+                    subject_of(e->path.expired_root, subject));
+    else if (!e->path.anchor)
+        report_pass(&e->result->report, CHECK_CHAIN,
+                    "%d certificates%s; \"%.200s\", who signed the last one, is not known here.", n,
+                    e->path.completed ? ", completed by what is here" : "",
+                    strempty(e->result->missing_issuer));
+    else if (e->path.anchor == e->leaf)
+        report_pass(&e->result->report, CHECK_CHAIN, "It is signed by itself.");
+    else
+        report_pass(&e->result->report, CHECK_CHAIN, "%d certificate%s%s, up to the root \"%s\".", n,
+                    n == 1 ? "" : "s", e->path.completed ? ", completed by what is here" : "",
+                    subject_of(e->path.anchor, subject));
+}
+
+static void check_authorities(Examination *e)
+{
+    char subject[256];
+
+    for (int i = 1; i < sk_X509_num(e->path.served); i++) {
+        X509 *x = sk_X509_value(e->path.served, i);
+
+        if (X509_check_ca(x) != 1)
+            (void)problem_set(
+                problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
+                "The certificate \"%s\" signed the one before it, but is not that of an authority.",
+                subject_of(x, subject));
+    }
+}
+
+int upload_check_path(Examination *e)
+{
+    PathSources sources = { e->certificates, NULL, e->context->directory };
+    int r;
+
+    r = decode_known(e);
+    sources.known = e->known;
+    if (r >= 0)
+        r = path_build(e->leaf, &sources, e->context->now, &e->path);
+    if (r == -E2BIG)
+        return problem_set(problem_of(e, CHECK_CHAIN), PROBLEM_LIMITS_EXCEEDED,
+                           "The chain has more than %d certificates.", LIMIT_CHAIN);
+    if (r < 0)
+        return r;
+    r = check_end(e);
+    if (problem_of(e, CHECK_SIGNATURES)->code == PROBLEM_NONE) {
+        check_leftovers(e);
+        check_authorities(e);
+    }
+    return r;
+}
+
+static void check_signatures(Examination *e)
+{
+    char subject[256];
+
+    for (int i = 0; i < sk_X509_num(e->path.served); i++) {
+        X509 *x = sk_X509_value(e->path.served, i);
+        int digest = NID_undef, bits = 0;
+
+        /* The security bits are those of the digest: SHA-1 and below have less than 80. */
+        if (X509_get_signature_info(x, &digest, NULL, &bits, NULL) > 0 && bits >= SIGNATURE_BITS_MIN)
+            continue;
+        (void)problem_set(problem_of(e, CHECK_SIGNATURES), PROBLEM_WEAK_KEY,
+                          "The certificate \"%s\" is signed with %s, which is broken or unknown.",
+                          subject_of(x, subject), digest == NID_undef ? "an algorithm" : OBJ_nid2sn(digest));
+    }
+    ERR_clear_error();
+}
+
+static void format_day(int64_t seconds, char ret[static 32])
+{
+    time_t t = (time_t)seconds;
+    struct tm tm;
+
+    if (!gmtime_r(&t, &tm) || strftime(ret, 32, "%Y-%m-%d %H:%M UTC", &tm) == 0)
+        strcpy(ret, "?");
+}
+
+static void check_validity_of(Examination *e, X509 *x, int64_t *begin, int64_t *end)
+{
+    int64_t not_after = asn1_time_to_seconds(X509_get0_notAfter(x));
+    char subject[256], day[32];
+
+    *begin = MAX(*begin, asn1_time_to_seconds(X509_get0_notBefore(x)));
+    *end = MIN(*end, not_after);
+    format_day(not_after, day);
+    if (not_after < e->context->now)
+        (void)problem_set(problem_of(e, CHECK_VALIDITY), PROBLEM_EXPIRED,
+                          "The certificate \"%s\" has expired, at %s.", subject_of(x, subject), day);
+}
+
+static void check_validity(Examination *e)
+{
+    int64_t begin = INT64_MIN, end = INT64_MAX;
+    char from[32], to[32];
+
+    for (int i = 0; i < sk_X509_num(e->path.served); i++)
+        check_validity_of(e, sk_X509_value(e->path.served, i), &begin, &end);
+    if (e->path.anchor && e->path.anchor != e->leaf)
+        check_validity_of(e, e->path.anchor, &begin, &end);
+    format_day(begin, from);
+    format_day(end, to);
+    if (begin > e->context->now)
+        report_pass(&e->result->report, CHECK_VALIDITY,
+                    "It is not valid yet: it is held back until %s, and valid until %s.", from, to);
+    else
+        report_pass(&e->result->report, CHECK_VALIDITY, "Until %s.", to);
+}
+
+static void check_names(Examination *e)
+{
+    const Chain *chain = e->result->chain;
+    const char *missing;
+    _cleanup_free_ char *names = chain_join_names(chain, ", ");
+
+    if (e->context->authority)
+        return;
+    if (chain->n_names == 0)
+        (void)problem_set(problem_of(e, CHECK_NAMES), PROBLEM_NAME_MISMATCH,
+                          "The leaf has no host name and no address in it.");
+    else if (!chain_covers(chain, e->context->names, &missing))
+        (void)problem_set(problem_of(e, CHECK_NAMES), PROBLEM_NAME_MISMATCH,
+                          "The uploaded leaf is not for %s; it has the names %.1000s.", missing,
+                          strempty(names));
+    else
+        report_pass(&e->result->report, CHECK_NAMES, "%.1000s.", strempty(names));
+}
+
+static void check_leaf_purpose(Examination *e)
+{
+    Problem *problem = problem_of(e, CHECK_PURPOSE);
+
+    if (X509_check_purpose(e->leaf, X509_PURPOSE_SSL_SERVER, 0) != 1)
+        (void)problem_set(
+            problem, PROBLEM_INVALID_BUNDLE,
+            "The leaf may not be used by a server: its extended key usage lacks serverAuth, or its key "
+            "usage forbids it.");
+    else
+        report_pass(&e->result->report, CHECK_PURPOSE, "It may be used by a server.");
+}
+
+static void check_authority_purpose(Examination *e)
+{
+    Problem *problem = problem_of(e, CHECK_PURPOSE);
+
+    if (X509_check_purpose(e->leaf, X509_PURPOSE_SSL_SERVER, 1) <= 0)
+        (void)problem_set(
+            problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
+            "The authority may not sign for servers: its extended key usage lacks serverAuth.");
+    else
+        report_pass(&e->result->report, CHECK_PURPOSE, "It may sign certificates for servers.");
+}
+
+/* Authorities above it may limit how many follow them (RFC 5280 section 4.2.1.9); the leaves do not count. */
+static void check_path_lengths(Examination *e)
+{
+    int n = sk_X509_num(e->path.served), below = 0;
+    char subject[256];
+
+    for (int i = 0; i <= n; i++) {
+        X509 *x = i < n ? sk_X509_value(e->path.served, i) : e->path.anchor;
+        long limit = x && (i < n || x != e->leaf) ? X509_get_pathlen(x) : -1;
+
+        if (limit >= 0 && below > limit)
+            (void)problem_set(problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
+                              "The authority \"%s\" does not permit so many authorities below it.",
+                              subject_of(x, subject));
+        if (x && !(X509_get_extension_flags(x) & EXFLAG_SI))
+            below++;
+    }
+}
+
+static ProblemCode code_of_verification(int error)
+{
+    switch (error) {
+    case X509_V_ERR_INVALID_CA:
+    case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
+    case X509_V_ERR_PATH_LENGTH_EXCEEDED:
+    case X509_V_ERR_PERMITTED_VIOLATION:
+    case X509_V_ERR_EXCLUDED_VIOLATION:
+    case X509_V_ERR_SUBTREE_MINMAX:
+    case X509_V_ERR_UNSUPPORTED_CONSTRAINT_TYPE:
+    case X509_V_ERR_UNSUPPORTED_CONSTRAINT_SYNTAX:
+    case X509_V_ERR_UNSUPPORTED_NAME_SYNTAX:
+        return PROBLEM_CHAIN_INCOMPLETE;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return PROBLEM_EXPIRED;
+    case X509_V_ERR_CA_MD_TOO_WEAK:
+    case X509_V_ERR_CA_KEY_TOO_SMALL:
+    case X509_V_ERR_EE_KEY_TOO_SMALL:
+        return PROBLEM_WEAK_KEY;
+    default:
+        return PROBLEM_INVALID_BUNDLE;
+    }
+}
+
+/* What no check of ours looks for: the verdict of the library that most clients have. */
+static void verify(Examination *e)
+{
+    int purpose = e->context->authority ? X509_PURPOSE_ANY : X509_PURPOSE_SSL_SERVER, depth;
+    int error = path_verify(&e->path, purpose, e->context->now, &depth);
+    X509 *x = depth < sk_X509_num(e->path.served) ? sk_X509_value(e->path.served, depth) : e->path.anchor;
+    Check check = CHECK_CHAIN;
+    char subject[256];
+
+    if (error == X509_V_OK)
+        return;
+    if (error == X509_V_ERR_CERT_HAS_EXPIRED || error == X509_V_ERR_CERT_NOT_YET_VALID)
+        check = CHECK_VALIDITY;
+    else if (error == X509_V_ERR_CERT_SIGNATURE_FAILURE || error == X509_V_ERR_CA_MD_TOO_WEAK)
+        check = CHECK_SIGNATURES;
+    else if (error == X509_V_ERR_INVALID_PURPOSE)
+        check = CHECK_PURPOSE;
+    (void)problem_set(problem_of(e, check), code_of_verification(error),
+                      "Clients will not accept the chain; at the certificate \"%s\": %s.",
+                      x ? subject_of(x, subject) : "?", X509_verify_cert_error_string(error));
+}
+
+void upload_check_all(Examination *e)
+{
+    check_signatures(e);
+    check_validity(e);
+    check_names(e);
+    if (e->context->authority) {
+        check_authority_purpose(e);
+        check_path_lengths(e);
+    } else
+        check_leaf_purpose(e);
+    if (!report_first_problem(&e->result->report))
+        verify(e);
+    report_chain(e);
+    if (problem_of(e, CHECK_CHAIN)->code == PROBLEM_NONE)
+        report_pass(&e->result->report, CHECK_SIGNATURES, "All are good.");
+}
