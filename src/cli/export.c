@@ -32,14 +32,14 @@ static Exit export_write(const void *data, size_t size, const char *file)
 }
 
 /* PEM and fingerprints are printable text, and a terminal gets nothing else. */
-static Exit export_print(const char *data, size_t size)
+static Exit export_print(const char *data, size_t size, bool fingerprint)
 {
     for (size_t i = 0; isatty(STDOUT_FILENO) && i < size; i++)
         if (data[i] != '\n' && (data[i] < ' ' || data[i] > '~'))
             return fail(EXIT_FAILED,
                         _("This is not text and not written to the terminal: add --output=FILE."));
     fwrite(data, 1, size, stdout);
-    if (isatty(STDOUT_FILENO) && size > 0 && data[size - 1] != '\n') /* a fingerprint */
+    if (fingerprint)
         putchar('\n');
     return EXIT_DONE;
 }
@@ -77,7 +77,7 @@ static Exit export_run(Session *s, const Options *o, const char *path, const cha
         return session_fail_reply(r);
     if (o->output && !streq(o->output, "-"))
         return export_write(data, size, o->output);
-    return export_print(data, size);
+    return export_print(data, size, streq(format, "fingerprint"));
 }
 
 Exit verb_export(Session *s, const Options *o, char **arguments, int n)

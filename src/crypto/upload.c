@@ -266,6 +266,9 @@ int upload_examine(const Imported *imported, const UploadContext *context, Uploa
         find_leaf(&e);
         if (e.leaf)
             r = examine_leaf(&e);
+        else if (result.lacks_key)
+            (void)problem_set(problem_of(&e, CHECK_KEY), PROBLEM_INVALID_BUNDLE,
+                              "There is no private key in the upload.");
         else
             report_key(&e);
     }

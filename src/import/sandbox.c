@@ -69,7 +69,7 @@ int sandbox_enter(void)
     int r;
 
     if (!filter)
-        return -ENOMEM;
+        return -EOPNOTSUPP;
     r = allow(filter);
     return r < 0 ? r : seccomp_load(filter); /* which also sets no_new_privs */
 }

@@ -436,7 +436,7 @@ static void test_issuer_of_the_same_name(void)
     _cleanup_free_ char *twin_pem = pem_of(&twin);
     g_autofree char *pem = text_join(pki.leaf_pem, twin_pem, pki.middle_pem, pki.key_pem, NULL);
 
-    assert_refused(pem, PROBLEM_CHAIN_INCOMPLETE);
+    assert_refused(pem, PROBLEM_INVALID_BUNDLE);
 }
 
 static void assert_leaf_refused(const CertificateSpec *spec, ProblemCode code)

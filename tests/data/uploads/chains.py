@@ -43,7 +43,7 @@ def add_leaves(w, t, a):
     authority = [CA, SIGN, SERVER]
     t.refused("two-leaves-one-key", a.plain.pem + second.pem + upper + key, "leaf=InvalidBundle",
               "two certificates of the same key")
-    t.refused("two-leaves-no-key", a.plain.pem + a.other.pem + upper, "key=InvalidBundle,leaf=InvalidBundle",
+    t.refused("two-leaves-no-key", a.plain.pem + a.other.pem + upper, "leaf=InvalidBundle",
               "two leaves and no key")
     t.refused("renewed-no-key", a.leaf(a.leaf_key, a.upper).pem + upper, "key=InvalidBundle",
               "signed anew for the same key, which is not sent again")
@@ -128,8 +128,10 @@ def add_validity(w, t, a):
     new = a.authority("New Upper", a.upper_key, a.root, **later)
     t.refused("expired-leaf", a.leaf(a.leaf_key, a.upper, **expired).pem + upper + key, "validity=Expired", "the leaf")
     t.refused("expired-intermediate", a.leaf(a.leaf_key, old).pem + old.pem + key, "validity=Expired", "the intermediate")
-    t.taken("expired-root", a.leaf(a.leaf_key, below_old).pem + below_old.pem + old_root.pem + key, 2, True,
-            "the root, which is not served")
+    t.taken("expired-root", a.leaf(a.leaf_key, below_old).pem + below_old.pem + old_root.pem + key, 2, False,
+            "the root, which is not served, and not what a client has to trust")
+    t.refused("expired-root-of-leaf", a.leaf(a.leaf_key, old_root).pem + old_root.pem + key, "validity=Expired",
+              "the root, directly above the leaf")
     t.refused("expired-self-signed", a.leaf(a.leaf_key, None, **expired).pem + key, "validity=Expired", "signed by itself")
     t.taken("later-leaf", a.leaf(a.leaf_key, a.upper, **later).pem + upper + key, 2, False, "the leaf is not valid yet")
     t.taken("later-root", a.leaf(a.leaf_key, a.upper, **later).pem + upper + root + key, 2, True, "the same with the root")
@@ -185,6 +187,7 @@ def add_signatures(w, t, a):
 
 
 def add_key_types(w, t, a):
+    large = ("rsa-1024", "rsa-1536", "rsa-6144", "rsa-8192")  # of a right type, which is seen first
     refused = [("rsa-1024", "RSA 1024"), ("rsa-1536", "RSA 1536"), ("rsa-6144", "RSA of modp_4096 modp_2048"),
                ("rsa-8192", "RSA of modp_4096 ffdhe4096"), ("dsa", "DSA"), ("ed25519", "ED25519"), ("ed448", "ED448"),
                ("x25519", "X25519"), ("secp256k1", "secp256k1"), ("secp224r1", "secp224r1"),
@@ -194,12 +197,13 @@ def add_key_types(w, t, a):
         key = w.key(name, kind)
         leaf = w.certificate("www.example.com", key, a.upper, names="DNS:www.example.com",
                              foreign=kind in ("X25519", "DH", "SM2"))
-        t.refused(f"type-{name}", leaf.pem + a.upper.pem + key.pem, "key=WeakKey", f"key and certificate: {kind}")
+        weak = "key=WeakKey" if name in large else "format=WeakKey"
+        t.refused(f"type-{name}", leaf.pem + a.upper.pem + key.pem, weak, f"key and certificate: {kind}")
         if name in ("rsa-8192", "dsa", "explicit", "secp256k1"):
-            t.refused(f"type-{name}-old", leaf.pem + a.upper.pem + w.traditional_pem(key), "key=WeakKey",
+            t.refused(f"type-{name}-old", leaf.pem + a.upper.pem + w.traditional_pem(key), weak,
                       f"{kind} in its old form")
         if name in ("ed25519", "dsa", "rsa-8192"):
-            t.refused(f"type-{name}-der", leaf.pem + a.upper.pem, "key=WeakKey", f"{kind} in a DER key file", key=key.der)
+            t.refused(f"type-{name}-der", leaf.pem + a.upper.pem, weak, f"{kind} in a DER key file", key=key.der)
     ed25519 = w.loaded(w.key("ed25519"))
     t.refused("type-openssh", a.plain.pem + a.upper.pem + ed25519.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()), "key=WeakKey",
@@ -214,15 +218,16 @@ def add_key_types(w, t, a):
         issuer = a.authority(f"Authority {name}", w.key(name), a.root)
         digest = "default" if name == "ed25519" else "sha256"
         leaf = a.leaf(a.leaf_key, issuer, digest=digest)
-        t.refused(f"issuer-{name}", leaf.pem + issuer.pem + a.leaf_key.pem, "signatures=WeakKey", f"issuer's key: {kind}")
+        weak = "key=WeakKey" if name in large else "format=WeakKey"
+        t.refused(f"issuer-{name}", leaf.pem + issuer.pem + a.leaf_key.pem, weak, f"issuer's key: {kind}")
 
 
 def add_purposes(w, t, a):
     upper, key, bad = a.upper.pem, a.leaf_key.pem, "purpose=InvalidBundle"
     for name, usage, ok in [("client", "extendedKeyUsage=clientAuth", False), ("server", "extendedKeyUsage=serverAuth", True),
-                            ("any", "extendedKeyUsage=anyExtendedKeyUsage", True), ("none", None, True),
+                            ("any", "extendedKeyUsage=anyExtendedKeyUsage", False), ("none", None, True),
                             ("mail", "extendedKeyUsage=critical,emailProtection,codeSigning", False),
-                            ("client-any", "extendedKeyUsage=clientAuth,anyExtendedKeyUsage", True)]:
+                            ("client-any", "extendedKeyUsage=clientAuth,anyExtendedKeyUsage", False)]:
         pem = a.leaf(a.leaf_key, a.upper, purpose=usage).pem + upper + key
         if ok:
             t.taken(f"purpose-{name}", pem, 2, False, usage or "no extended key usage")

@@ -69,9 +69,9 @@ def add_encrypted_pem(w, t, a):
     t.taken("dek-python", chains["rsa"] + python, 2, False, "DEK-Info of python3-cryptography", passphrase=SECRET)
     t.taken("dek-key-file-crlf", chains["rsa"], 2, False, "DEK-Info, in a key file with CRLF",
             key=python.replace(b"\n", b"\r\n"), passphrase=SECRET)
-    t.refused("dek-wrong", chains["rsa"] + python, "format=PassphraseRequired", "DEK-Info, wrong passphrase",
+    t.refused("dek-wrong", chains["rsa"] + python, "key=PassphraseRequired", "DEK-Info, wrong passphrase",
               passphrase="wrong horse")
-    t.refused("dek-missing", chains["rsa"] + python, "format=PassphraseRequired", "DEK-Info, no passphrase")
+    t.refused("dek-missing", chains["rsa"] + python, "key=PassphraseRequired", "DEK-Info, no passphrase")
 
 
 def encrypt_pkcs8(w, key, *options, secret=SECRET, form="PEM"):
@@ -99,9 +99,9 @@ def add_encrypted_pkcs8(w, t, a):
     python = w.loaded(a.leaf_key).private_bytes(Encoding.PEM, PrivateFormat.PKCS8,
                                                 BestAvailableEncryption(SECRET.encode()))
     t.taken("pkcs8-python", chain + python, 2, False, "python3-cryptography", passphrase=SECRET)
-    t.refused("pkcs8-wrong", chain + python, "format=PassphraseRequired", "wrong passphrase", passphrase="wrong")
-    t.refused("pkcs8-missing", chain + python, "format=PassphraseRequired", "no passphrase")
-    t.refused("pkcs8-empty-given", chain + python, "format=PassphraseRequired", "the empty one is not it", passphrase="")
+    t.refused("pkcs8-wrong", chain + python, "key=PassphraseRequired", "wrong passphrase", passphrase="wrong")
+    t.refused("pkcs8-missing", chain + python, "key=PassphraseRequired", "no passphrase")
+    t.refused("pkcs8-empty-given", chain + python, "key=PassphraseRequired", "the empty one is not it", passphrase="")
 
 
 def pbes2(derivation, parameters):
@@ -118,10 +118,10 @@ def add_costs(w, t, a):
             "as many iterations as may be", passphrase=SECRET)
     for count in [600001, 10000000, 2**40]:
         t.refused(f"pkcs8-iterations-{count}", chain + pbes2(PBKDF2, [der(4, bytes(8)), der_integer(count), sha256]),
-                  "format=LimitsExceeded", "more iterations than may be", passphrase=SECRET)
+                  "key=LimitsExceeded", "more iterations than may be", passphrase=SECRET)
     t.refused("pkcs8-scrypt-memory", chain + pbes2(SCRYPT, [der(4, bytes(8)), der_integer(2**20), der_integer(8),
                                                             der_integer(1)]),
-              "format=LimitsExceeded", "scrypt that wants 1 GiB", passphrase=SECRET)
+              "key=LimitsExceeded", "scrypt that wants 1 GiB", passphrase=SECRET)
 
 
 def add_key_files(w, t, a):
@@ -138,15 +138,15 @@ def add_key_files(w, t, a):
             key=encrypt_pkcs8(w, key, form="DER"), passphrase=SECRET)
     t.taken("key-file-encrypted-gnutls-der", a.g_leaf.pem + a.g_middle.pem, 2, False, "encrypted PKCS#8 of certtool, DER",
             key=encrypt_gnutls(w, a.g_key, "aes-256", "--outder"), passphrase=SECRET)
-    t.refused("key-file-encrypted-missing", both, "format=PassphraseRequired", "and no passphrase", key=encrypted)
-    t.refused("key-file-encrypted-der-wrong", both, "format=PassphraseRequired", "and a wrong passphrase",
+    t.refused("key-file-encrypted-missing", both, "key=PassphraseRequired", "and no passphrase", key=encrypted)
+    t.refused("key-file-encrypted-der-wrong", both, "key=PassphraseRequired", "and a wrong passphrase",
               key=encrypt_pkcs8(w, key, form="DER"), passphrase="wrong")
     t.taken("key-file-same", both + key.pem, 2, False, "the same key in both files", key=w.traditional_pem(key))
     t.refused("key-file-another", both + key.pem, "key=InvalidBundle", "another key in each file", key=a.other_key.pem)
     t.refused("key-file-foreign", both, "key-match=KeyMismatch", "the key of another certificate", key=a.other_key.pem)
     t.refused("key-file-certificate", both, "key=InvalidBundle", "a certificate where the key should be", key=a.plain.pem)
-    t.refused("key-file-empty", both, "format=InvalidBundle", "nothing where the key should be", key=b"")
-    t.refused("key-file-public", both, "format=InvalidBundle", "the public key only", key=w.public_pem(key))
+    t.refused("key-file-empty", both, "key=InvalidBundle", "nothing where the key should be", key=b"")
+    t.refused("key-file-public", both, "key=InvalidBundle", "the public key only", key=w.public_pem(key))
     t.refused("key-file-too-large", both, "format=LimitsExceeded", "65,537 bytes", key=key.pem.rjust(65537, b"\n"))
     t.taken("key-file-limit", both, 2, False, "65,536 bytes", key=key.pem.rjust(65536, b"\n"))
 

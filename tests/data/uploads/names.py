@@ -78,10 +78,10 @@ def add_many(t, a):
         if count == 100:
             t.taken("names-100", pem, 2, False, "as many names as may be", target="host99.example.com")
         else:
-            t.refused("names-101", pem, "names=LimitsExceeded", "one name more than may be")
+            t.refused("names-101", pem, "format=LimitsExceeded", "one name more than may be")
     twice = ",".join(["DNS:www.example.com"] * 150)
     pem = a.leaf(a.leaf_key, a.upper, "www.example.com", twice).pem + a.upper.pem + a.leaf_key.pem
-    t.refused("names-150-same", pem, "names=LimitsExceeded", "the same name 150 times")
+    t.refused("names-150-same", pem, "format=LimitsExceeded", "the same name 150 times")
 
 
 def dns(name):

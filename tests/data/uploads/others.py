@@ -5,7 +5,7 @@ import base64
 from uploads.text import crl
 from uploads.workshop import pem_block
 
-BAD = "format=InvalidBundle"
+BAD, BAD_KEY = "format=InvalidBundle", "key=InvalidBundle"
 
 
 def add_cases(w, t, a):
@@ -25,9 +25,9 @@ def add_damaged(w, t, a):
     t.refused("cut-pem", key + upper + leaf[:len(leaf) // 2], BAD, "the last block is cut off")
     t.refused("cut-pem-first-line", key + upper + lines[0] + b"\n", BAD, "only the first line of a block")
     t.refused("cut-der", a.alone.der[:-20], BAD, "DER that is cut off", key=key)
-    t.refused("cut-der-key", leaf + upper, BAD, "DER of a key that is cut off", key=a.leaf_key.der[:-10])
+    t.refused("cut-der-key", leaf + upper, BAD_KEY, "DER of a key that is cut off", key=a.leaf_key.der[:-10])
     t.refused("der-garbage", a.alone.der + b"garbage", BAD, "something follows the DER", key=key)
-    t.refused("der-key-garbage", leaf + upper, BAD, "something follows the DER of the key", key=a.leaf_key.der + b"\0\0")
+    t.refused("der-key-garbage", leaf + upper, BAD_KEY, "something follows the DER of the key", key=a.leaf_key.der + b"\0\0")
     t.refused("pem-garbage-in-block", pem_block("CERTIFICATE", a.plain.der + b"\0") + upper + key, BAD,
               "something follows the DER in a block")
     t.refused("pem-cut-in-block", pem_block("CERTIFICATE", a.plain.der[:-1]) + upper + key, BAD, "DER cut off in a block")
@@ -37,11 +37,11 @@ def add_damaged(w, t, a):
               "a block ends with another label")
     t.refused("pem-key-as-certificate", pem_block("CERTIFICATE", a.leaf_key.der) + upper + key, BAD,
               "a key under the label of a certificate")
-    t.refused("pem-certificate-as-key", leaf + upper + pem_block("PRIVATE KEY", a.plain.der), BAD,
+    t.refused("pem-certificate-as-key", leaf + upper + pem_block("PRIVATE KEY", a.plain.der), BAD_KEY,
               "a certificate under the label of a key")
     t.refused("pem-empty-block", b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n" + leaf + upper + key, BAD,
               "a block with nothing in it")
-    t.refused("pem-key-damaged", leaf + upper + pem_block("PRIVATE KEY", a.leaf_key.der[:60]), BAD, "half a key")
+    t.refused("pem-key-damaged", leaf + upper + pem_block("PRIVATE KEY", a.leaf_key.der[:60]), BAD_KEY, "half a key")
 
 
 def add_other_things(w, t, a):
@@ -70,9 +70,9 @@ def add_other_things(w, t, a):
     t.refused("zip", b"PK\x03\x04" + bytes(300), BAD, "the archive that authorities send")
     t.refused("pgp", b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQGNBGAAAAABDAC7\n=abcd\n-----END PGP PUBLIC KEY BLOCK-----\n",
               BAD, "a key of OpenPGP")
-    t.refused("key-alone", a.leaf_key.pem, "leaf=InvalidBundle", "a key and no certificate")
-    t.refused("key-alone-der", a.leaf_key.der, "leaf=InvalidBundle", "a key and no certificate, DER")
-    t.refused("key-alone-root", a.root_key.pem, "leaf=InvalidBundle", "for the root", target="root")
+    t.refused("key-alone", a.leaf_key.pem, BAD, "a key and no certificate")
+    t.refused("key-alone-der", a.leaf_key.der, BAD, "a key and no certificate, DER")
+    t.refused("key-alone-root", a.root_key.pem, BAD, "for the root", target="root")
     t.refused("certificates-alone", a.plain.pem + a.upper.pem, "key=InvalidBundle", "no key, and none here that fits")
     t.refused("intermediate-alone", a.upper.pem, "key=InvalidBundle,leaf=InvalidBundle", "no key and no leaf")
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What is uploaded to become the local root."""
 from uploads.containers import SECRET, export, gnutls_export
-from uploads.workshop import AUTHORITY, LEAF
+from uploads.workshop import AUTHORITY
 
 CA = "basicConstraints=critical,CA:TRUE"
 SIGN = "keyUsage=critical,keyCertSign,cRLSign"
@@ -28,6 +28,8 @@ def add_self_signed(w, t, a):
     taken("der", a.root.der, "DER, key in a second file", key=a.root_key.der)
     for name, extensions in [("path-length-0", [CA + ",pathlen:0", SIGN]), ("path-length-1", [CA + ",pathlen:1", SIGN])]:
         taken(name, a.authority("Root Of Length", a.root_key, None, extensions).pem + key, "enough for leaves")
+    taken("no-key-usage", a.authority("No Usage", a.root_key, None, [CA]).pem + key,
+          "CA:TRUE without key usage, as openssl req -x509 makes it: any use")
     taken("twice", a.root.pem + key + a.root.pem, "the same certificate twice")
 
 
@@ -67,7 +69,6 @@ def add_refused(w, t, a):
     refused("leaf-self-signed", a.alone.pem + a.leaf_key.pem, no, "a leaf signed by itself")
     refused("no-sign", a.authority("No Sign", a.root_key, None, [CA, "keyUsage=critical,cRLSign"]).pem + key, no,
             "CA:TRUE without keyCertSign")
-    refused("no-key-usage", a.authority("No Usage", a.root_key, None, [CA]).pem + key, no, "CA:TRUE without key usage")
     refused("version-1", a.authority("Version 1", a.root_key, None, []).pem + key, no, "without any extension")
     refused("no-key", a.root.pem, "key=InvalidBundle", "without its key")
     refused("other-key", a.root.pem + a.other_key.pem, "key-match=KeyMismatch", "with the key of another")
@@ -79,13 +80,14 @@ def add_refused(w, t, a):
     for name, kind in [("rsa-1024", "RSA of 1024 bits"), ("ed25519", "Ed25519"), ("secp256k1", "secp256k1")]:
         weak = w.key(name)
         digest = "default" if name == "ed25519" else "sha256"
-        refused(name, a.authority(f"Root {name}", weak, None, digest=digest).pem + weak.pem, "key=WeakKey", kind)
+        check = "key" if name == "rsa-1024" else "format"
+        refused(name, a.authority(f"Root {name}", weak, None, digest=digest).pem + weak.pem, f"{check}=WeakKey", kind)
     refused("empty", b"", "format=InvalidBundle", "nothing")
     refused("wrong-passphrase", export(w, key=a.root_key, chain=[a.root]), "format=PassphraseRequired", "PKCS#12",
             passphrase="wrong")
     second = a.authority("Same Key", a.root_key, None)
     refused("two", a.root.pem + second.pem + key, "leaf=InvalidBundle", "two authorities of one key")
     refused("client", a.authority("Client Root", a.root_key, None, [*AUTHORITY, "extendedKeyUsage=clientAuth"]).pem + key,
-            "purpose=InvalidBundle", "for clients only")
+            "purpose=NotACertificateAuthority", "for clients only")
     refused("sha1-intermediate", a.authority("Weak Signature", a.upper_key, a.root, digest="sha1").pem + a.root.pem +
             a.upper_key.pem, "signatures=WeakKey", "an intermediate that is signed with SHA-1")

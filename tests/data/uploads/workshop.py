@@ -26,8 +26,8 @@ unique_subject = no
 rand_serial = yes
 policy = any
 [any]
-commonName = optional
 organizationName = optional
+commonName = optional
 [req]
 distinguished_name = dn
 prompt = no
