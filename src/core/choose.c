@@ -3,8 +3,9 @@
 
 #include "util/text.h"
 
-#define MARGIN_MIN   3600 /* an uploaded or ACME chain yields to a local one this long before it expires, */
-#define MARGIN_SHARE 50   /* or this share of its lifetime before, if that is longer */
+#define MARGIN_MIN       3600 /* an uploaded or ACME chain yields to a local one this long before it expires, */
+#define MARGIN_AUTHORITY 7200 /* two turns of the timer that wakes the service */
+#define MARGIN_SHARE     50   /* or this share of its lifetime before, if that is longer */
 
 static const char *const sources[_SOURCE_MAX] = {
     [SOURCE_UPLOADED] = "uploaded",
@@ -46,14 +47,15 @@ static int64_t life_ends(const Chain *c, Source source)
     return source == SOURCE_LOCAL ? chain_leaf(c)->not_after : chain_not_after(c);
 }
 
+/* An authority is left at the last moment that lets everything be signed again before its end: who trusts it alone has
+ * nothing else. */
 static int64_t margin_begins(const Chain *c, Source source)
 {
-    int64_t end = life_ends(c, source), margin;
+    int64_t end = life_ends(c, source), share = (end - chain_leaf(c)->not_before) / MARGIN_SHARE;
 
     if (source == SOURCE_LOCAL)
         return end;
-    margin = MAX((int64_t)MARGIN_MIN, (end - chain_leaf(c)->not_before) / MARGIN_SHARE);
-    return end - margin;
+    return end - (c->is_authority ? MIN((int64_t)MARGIN_AUTHORITY, share) : MAX((int64_t)MARGIN_MIN, share));
 }
 
 static Verdict judge_time(const Chain *c, Source source, int64_t now)

@@ -132,19 +132,19 @@ static int bridges_to_pem(X509 *authority, const Authority *predecessor, int64_t
 {
     _cleanup_free_ char *text = strdup("");
     _cleanup_x509_ X509 *bridge = NULL;
-    int r;
+    int r = 0;
 
     if (!text)
         return -ENOMEM;
-    if (predecessor && predecessor->not_after > now) {
-        if ((r = make_bridge(authority, predecessor, now, &bridge)) < 0 ||
-            (r = is_same_authority(authority, predecessor_end(predecessor))
-                     ? 0
-                     : x509_append_pem(&text, bridge)) < 0 ||
-            (r = append_list(&text, predecessor->upper, LIMIT_CHAIN, now)) < 0 ||
-            (r = append_list(&text, predecessor->bridges, LIMIT_BRIDGES - 1, now)) < 0)
-            return r;
-    }
+    if (predecessor && is_same_authority(authority, predecessor_end(predecessor)))
+        r = append_list(&text, predecessor->bridges, LIMIT_BRIDGES, now);
+    else if (predecessor && predecessor->not_after > now &&
+             (r = make_bridge(authority, predecessor, now, &bridge)) >= 0 &&
+             (r = x509_append_pem(&text, bridge)) >= 0 &&
+             (r = append_list(&text, predecessor->upper, LIMIT_CHAIN, now)) >= 0)
+        r = append_list(&text, predecessor->bridges, LIMIT_BRIDGES - 1, now);
+    if (r < 0)
+        return r;
     *ret = TAKE_PTR(text);
     return 0;
 }

@@ -267,16 +267,22 @@ static void check_leaf_purpose(Examination *e)
         report_pass(&e->result->report, CHECK_PURPOSE, "It may be used by a server.");
 }
 
+/* Whoever verifies a leaf asks this of every authority above it. */
 static void check_authority_purpose(Examination *e)
 {
-    Problem *problem = problem_of(e, CHECK_PURPOSE);
+    int n = sk_X509_num(e->path.served);
+    char subject[256];
 
-    if (X509_check_purpose(e->leaf, X509_PURPOSE_SSL_SERVER, 1) <= 0)
-        (void)problem_set(
-            problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
-            "The authority may not sign for servers: its extended key usage lacks serverAuth.");
-    else
-        report_pass(&e->result->report, CHECK_PURPOSE, "It may sign certificates for servers.");
+    for (int i = 0; i <= n; i++) {
+        X509 *x = i < n ? sk_X509_value(e->path.served, i) : e->path.anchor;
+
+        if (x && X509_check_purpose(x, X509_PURPOSE_SSL_SERVER, 1) <= 0)
+            (void)problem_set(problem_of(e, CHECK_PURPOSE), PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
+                              "The authority \"%s\" may not sign for servers: its extended key usage lacks "
+                              "serverAuth.",
+                              subject_of(x, subject));
+    }
+    report_pass(&e->result->report, CHECK_PURPOSE, "It may sign certificates for servers.");
 }
 
 /* Authorities above it may limit how many follow them (RFC 5280 section 4.2.1.9); the leaves do not count. */

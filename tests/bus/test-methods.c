@@ -322,9 +322,10 @@ static void test_export_errors(void)
             g_variant_new("(@a{sv})", client_option("passphrase", g_variant_new_string("x"))),
             "InvalidArgument", "passphrase");
     }
-    client_expect_error(f->root, PATH, MANAGER, "ExportRoot",
-                        g_variant_new("(@a{sv})", client_option("format", g_variant_new_string("pkcs7"))),
-                        "InvalidArgument", "format");
+    client_expect_error(
+        f->root, path, CERTIFICATE, "Export",
+        g_variant_new("(@a{sv})", client_option("format", g_variant_new_string("fingerprint"))),
+        "InvalidArgument", "format");
 }
 
 static void test_unknown_objects(void)

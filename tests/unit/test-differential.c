@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "mutation.h"
 
-#include <sys/wait.h>
+#include <errno.h>
+#include <unistd.h>
 
 #include "crypto/container.h"
 #include "crypto/inspect.h"
@@ -13,9 +14,10 @@
  * openssl(1) with the anchor that is known. */
 
 #define UPLOADS     1000
-#define ROOTS       400
+#define ROOTS       2000
 #define SEED        20240229
 #define MEMBERS_MIN 300 /* of each verdict: otherwise the test says nothing */
+#define QUEUE_MAX   100
 #define THREADS     2
 #define FOREIGN     4
 #define COMPLAINTS  8 /* that are told in full */
@@ -23,26 +25,30 @@
 /* One chain as clients see it. */
 typedef struct Served {
     unsigned number;
-    char *leaf, *issuers; /* PEM */
-    char *anchor;         /* NULL: the last of the issuers is trusted */
-    int64_t moment;       /* 0: now */
+    const char *leaf, *issuers; /* PEM */
+    const char *anchor;         /* NULL: the last of the issuers is trusted */
+    int64_t moment;             /* 0: now */
 } Served;
+
+/* How often what was decided. */
+typedef struct Tally {
+    unsigned n_accepted, n_refused, n_of_code[_PROBLEM_MAX];
+    unsigned n_judged, n_rejected; /* by openssl, of those that were accepted and differ */
+} Tally;
+
+typedef struct Upload {
+    unsigned number;
+    char *pem;
+} Upload;
 
 static struct {
     Folder folder;
     GThreadPool *pool;
+    void (*try)(const Upload *u);
+    GMutex lock;       /* for what follows */
     GHashTable *known; /* chains that are judged already */
-    GMutex lock;
-    unsigned n_rejected, n_judged;
+    Tally tally;
 } court;
-
-static void served_free(Served *s)
-{
-    free(s->leaf);
-    free(s->issuers);
-    free(s->anchor);
-    g_free(s);
-}
 
 static char *write_part(const Served *s, const char *what, const char *text)
 {
@@ -95,39 +101,68 @@ static int openssl_verify(const Served *s, char *const paths[static 3], char **r
     return run_program((char **)argv->pdata, ret_said);
 }
 
-static void judge(gpointer data, gpointer userdata _unused_)
+static void judge(const Served *s)
 {
-    Served *s = data;
     g_autofree char *anchor = s->anchor ? g_strdup(s->anchor) : last_certificate(s), *said = NULL;
-    char *paths[3] = { write_part(s, "leaf", s->leaf), write_part(s, "issuers", s->issuers),
-                       write_part(s, "anchor", anchor) };
+    char *const paths[3] = { write_part(s, "leaf", s->leaf), write_part(s, "issuers", s->issuers),
+                             write_part(s, "anchor", anchor) };
     bool rejected = openssl_verify(s, paths, &said) != 0;
 
     g_mutex_lock(&court.lock);
-    court.n_judged++;
-    court.n_rejected += rejected;
-    if (rejected && court.n_rejected <= COMPLAINTS) {
-        g_test_message("upload %u is accepted here, and rejected by openssl verify (at %lld):\n%s\n"
-                       "leaf\n%sissuers\n%s%s\n%s",
-                       s->number, (long long)s->moment, said, s->leaf, s->issuers,
-                       s->anchor ? "anchor" : "no anchor, the last one is trusted", strempty(s->anchor));
-        g_test_fail();
-    }
+    court.tally.n_judged++;
+    court.tally.n_rejected += rejected;
+    if (rejected && court.tally.n_rejected <= COMPLAINTS)
+        note_failure("upload %u is accepted here, and rejected by openssl verify (at %lld):\n%s\n"
+                     "leaf\n%sissuers\n%s%s\n%s",
+                     s->number, (long long)s->moment, said, s->leaf, s->issuers,
+                     s->anchor ? "anchor" : "no anchor, the last one is trusted", strempty(s->anchor));
     g_mutex_unlock(&court.lock);
     for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
         (void)unlink(paths[i]);
         g_free(paths[i]);
     }
-    served_free(s);
 }
 
-static void court_begin(void)
+/* Chains that are the same byte for byte need one verdict. */
+static void submit(const Served *s)
+{
+    char *all = g_strconcat(s->leaf, s->issuers, "anchor", strempty(s->anchor), NULL);
+    bool is_new;
+
+    g_mutex_lock(&court.lock);
+    is_new = g_hash_table_add(court.known, all);
+    g_mutex_unlock(&court.lock);
+    if (is_new)
+        judge(s);
+}
+
+static void on_upload(gpointer data, gpointer userdata _unused_)
+{
+    Upload *u = data;
+
+    court.try(u);
+    g_free(u->pem);
+    g_free(u);
+}
+
+static void court_begin(void (*try)(const Upload *u))
 {
     court.folder = folder_new();
+    court.try = try;
     court.known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    court.pool = g_thread_pool_new(judge, NULL, THREADS, TRUE, NULL);
-    court.n_judged = court.n_rejected = 0;
+    court.tally = (Tally){};
+    court.pool = g_thread_pool_new(on_upload, NULL, THREADS, TRUE, NULL);
     key_ring_make();
+}
+
+static void court_give(unsigned number, char *pem)
+{
+    Upload *u = g_new(Upload, 1);
+
+    *u = (Upload){ number, pem };
+    while (g_thread_pool_unprocessed(court.pool) > QUEUE_MAX)
+        g_usleep(1000);
+    g_thread_pool_push(court.pool, u, NULL);
 }
 
 static void court_end(void)
@@ -136,31 +171,6 @@ static void court_end(void)
     g_hash_table_unref(court.known);
     folder_done(&court.folder);
     key_ring_done();
-}
-
-/* Chains that are the same byte for byte need one verdict. Takes s. */
-static void submit(Served *s)
-{
-    char *all = g_strconcat(s->leaf, s->issuers, "anchor", strempty(s->anchor), NULL);
-
-    if (g_hash_table_add(court.known, all))
-        g_thread_pool_push(court.pool, s, NULL);
-    else
-        served_free(s);
-}
-
-/* What is thought of an upload here. */
-
-typedef struct Tally {
-    unsigned n_accepted, n_refused, n_of_code[_PROBLEM_MAX];
-} Tally;
-
-static void tally_refusal(Tally *t, const Problem *problem)
-{
-    g_assert_cmpint(problem->code, !=, PROBLEM_NONE);
-    g_assert_nonnull(problem->text);
-    t->n_refused++;
-    t->n_of_code[problem->code]++;
 }
 
 static void tally_tell(const Tally *t)
@@ -172,10 +182,27 @@ static void tally_tell(const Tally *t)
             g_string_append_printf(codes, ", %s %u", problem_code_to_string(c), t->n_of_code[c]);
     g_test_message(
         "%u accepted, %u of them different, which openssl verify judged: %u rejected; %u refused%s",
-        t->n_accepted, court.n_judged, court.n_rejected, t->n_refused, codes->str);
-    g_assert_cmpuint(court.n_judged, >, MEMBERS_MIN);
+        t->n_accepted, t->n_judged, t->n_rejected, t->n_refused, codes->str);
+    g_assert_cmpuint(t->n_judged, >, MEMBERS_MIN);
     g_assert_cmpuint(t->n_refused, >, MEMBERS_MIN);
-    g_assert_cmpuint(court.n_rejected, ==, 0);
+    g_assert_cmpuint(t->n_rejected, ==, 0);
+}
+
+/* What is thought of an upload here. */
+
+/* problem NULL: it is accepted. */
+static void note_decision(const Problem *problem)
+{
+    g_mutex_lock(&court.lock);
+    if (!problem)
+        court.tally.n_accepted++;
+    else {
+        g_assert_cmpint(problem->code, !=, PROBLEM_NONE);
+        g_assert_nonnull(problem->text);
+        court.tally.n_refused++;
+        court.tally.n_of_code[problem->code]++;
+    }
+    g_mutex_unlock(&court.lock);
 }
 
 static int64_t later_begin(int64_t begin, const char *pem)
@@ -201,7 +228,7 @@ static int64_t moment_of(const Bundle *b)
 }
 
 /* Both steps in one process. NULL: refused. */
-static Bundle *understand(const char *pem, bool authority, Tally *t)
+static Bundle *understand(const char *pem, bool authority)
 {
     const UploadContext context = { .authority = authority, .now = now_seconds() };
     const ContainerInput input = { pem, strlen(pem) };
@@ -210,15 +237,12 @@ static Bundle *understand(const char *pem, bool authority, Tally *t)
     _cleanup_problem_ Problem problem = {};
 
     if (container_read(&input, NULL, NULL, &imported, &problem) < 0) {
-        tally_refusal(t, &problem);
+        note_decision(&problem);
         return NULL;
     }
     g_assert_cmpint(upload_examine(imported, &context, &result), ==, 0);
     g_assert_true(!result.bundle == (report_first_problem(&result.report) != NULL));
-    if (result.bundle)
-        t->n_accepted++;
-    else
-        tally_refusal(t, report_first_problem(&result.report));
+    note_decision(report_first_problem(&result.report));
     return TAKE_PTR(result.bundle);
 }
 
@@ -232,29 +256,25 @@ static char *anchor_of_leaf(const Bundle *b)
     return b->chain->n_entries == 1 && streq(leaf->subject, leaf->issuer) ? strdup(b->leaf) : NULL;
 }
 
-static void try_leaf(unsigned number, const char *pem, Tally *t)
+static void try_leaf(const Upload *u)
 {
-    _cleanup_bundle_ Bundle *b = understand(pem, false, t);
-    Served *s;
+    _cleanup_bundle_ Bundle *b = understand(u->pem, false);
+    g_autofree char *anchor = NULL;
 
     if (!b)
         return;
-    s = g_new(Served, 1);
-    *s = (Served){ .number = number, .moment = moment_of(b), .anchor = anchor_of_leaf(b) };
-    s->leaf = TAKE_PTR(b->leaf);
-    s->issuers = TAKE_PTR(b->issuers);
-    submit(s);
+    anchor = anchor_of_leaf(b);
+    submit(&(Served){ u->number, b->leaf, b->issuers, anchor, moment_of(b) });
 }
 
 /* As the local root it signs a leaf, which clients of the anchor have to accept. */
-static void try_root(unsigned number, const char *pem, Tally *t)
+static void try_root(const Upload *u)
 {
     static char *names[] = { S("www.example.com"), NULL };
-    _cleanup_bundle_ Bundle *b = understand(pem, true, t), *leaf = NULL;
+    _cleanup_bundle_ Bundle *b = understand(u->pem, true), *leaf = NULL;
     _cleanup_authority_ Authority *authority = NULL;
     LeafTemplate template = { .names = names, .key_type = KEY_TYPE_ECDSA_P256, .lifetime = 90 * DAY };
     int64_t moment;
-    Served *s;
     int r;
 
     if (!b)
@@ -262,7 +282,7 @@ static void try_root(unsigned number, const char *pem, Tally *t)
     moment = moment_of(b);
     template.now = moment ? moment : now_seconds();
     if (authority_new(b, 1, template.now, &authority, NULL) < 0) {
-        note_failure("upload %u is accepted as the root, and cannot be one:\n%s%s", number, b->leaf,
+        note_failure("upload %u is accepted as the root, and cannot be one:\n%s%s", u->number, b->leaf,
                      b->issuers);
         return;
     }
@@ -270,11 +290,7 @@ static void try_root(unsigned number, const char *pem, Tally *t)
     if (r == -ERANGE)
         return; /* its name constraints forbid it */
     g_assert_cmpint(r, ==, 0);
-    s = g_new(Served, 1);
-    *s = (Served){ .number = number, .moment = moment, .anchor = strdup(b->anchor ? b->anchor : b->leaf) };
-    s->leaf = TAKE_PTR(leaf->leaf);
-    s->issuers = TAKE_PTR(leaf->issuers);
-    submit(s);
+    submit(&(Served){ u->number, leaf->leaf, leaf->issuers, b->anchor ? b->anchor : b->leaf, moment });
 }
 
 /* Making them. */
@@ -311,30 +327,26 @@ static char *make_upload(GRand *random, unsigned number, unsigned first, const L
 
 /* first: which certificate of the lines is uploaded with its key. */
 static void try_many(unsigned n, unsigned first, unsigned length_min, unsigned length_max,
-                     void (*try)(unsigned number, const char *pem, Tally *t))
+                     void (*try)(const Upload *u))
 {
     g_autoptr(GRand) random = g_rand_new_with_seed(SEED);
     _cleanup_line_ Line good = {};
     Line foreign[FOREIGN];
-    Tally t = {};
 
-    court_begin();
+    court_begin(try);
     for (unsigned i = 0; i < FOREIGN; i++)
         foreign[i] = good_line(random, 4);
     for (unsigned i = 0; i < n; i++) {
-        g_autofree char *pem = NULL;
-
         if (i % 40 == 0) {
             line_done(&good);
             good = good_line(random, length_min + (i / 40) % (length_max - length_min + 1));
         }
-        pem = make_upload(random, i, first, &good, foreign + i % FOREIGN);
-        try(i, pem, &t);
+        court_give(i, make_upload(random, i, first, &good, foreign + i % FOREIGN));
     }
     for (unsigned i = 0; i < FOREIGN; i++)
         line_done(foreign + i);
     court_end();
-    tally_tell(&t);
+    tally_tell(&court.tally);
 }
 
 static void test_leaves(void)

@@ -43,7 +43,7 @@ def add_leaves(w, t, a):
     authority = [CA, SIGN, SERVER]
     t.refused("two-leaves-one-key", a.plain.pem + second.pem + upper + key, "leaf=InvalidBundle",
               "two certificates of the same key")
-    t.refused("two-leaves-no-key", a.plain.pem + a.other.pem + upper, "leaf=InvalidBundle",
+    t.refused("two-leaves-no-key", a.plain.pem + a.other.pem + upper, "key=InvalidBundle,leaf=InvalidBundle",
               "two leaves and no key")
     t.refused("renewed-no-key", a.leaf(a.leaf_key, a.upper).pem + upper, "key=InvalidBundle",
               "signed anew for the same key, which is not sent again")
