@@ -163,15 +163,16 @@ static int push(Path *p, X509 *x)
     return 0;
 }
 
-/* One of the upload that by its name and key id should have signed x, and has not. */
-static X509 *find_pretender(STACK_OF(X509) * l, X509 *x)
+/* One of the upload that by its name and key id should have signed x, and has not. A leaf may be that by itself. */
+static X509 *find_pretender(STACK_OF(X509) * l, X509 *x, bool is_leaf)
 {
     X509 *found = NULL;
 
     for (int i = 0; i < sk_X509_num(l) && !found; i++) {
         X509 *candidate = sk_X509_value(l, i);
 
-        if (candidate != x && X509_check_issued(candidate, x) == X509_V_OK && X509_up_ref(candidate) > 0)
+        if ((is_leaf || candidate != x) && X509_check_issued(candidate, x) == X509_V_OK &&
+            X509_up_ref(candidate) > 0)
             found = candidate;
     }
     ERR_clear_error();
@@ -191,7 +192,7 @@ static int end_below(Path *p, X509 *last, const PathSources *sources)
     int r = find_anchor_of_twin(p, last, sources);
 
     if (!p->anchor)
-        p->pretender = find_pretender(sources->uploaded, last);
+        p->pretender = find_pretender(sources->uploaded, last, sk_X509_num(p->served) == 1);
     return r;
 }
 

@@ -83,7 +83,8 @@ static void explain_end(const siginfo_t *si, Problem *problem)
     else if (si->si_status == SIGXCPU || si->si_status == SIGKILL)
         (void)problem_set(
             problem, PROBLEM_LIMITS_EXCEEDED,
-            "The upload takes more than %d seconds of computing to read, which no proper one does.",
+            "The upload takes more than %d seconds of computing to read; a PKCS#12 file may want its passphrase to be hashed too "
+            "often: export it anew with fewer iterations.",
             LIMIT_IMPORT_CPU);
     else
         (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,

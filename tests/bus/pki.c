@@ -51,18 +51,25 @@ static void make_key(const char *to, const char *algorithm)
                                              : other);
 }
 
+static void make_request(const Pki *p, const char *name)
+{
+    g_autofree char *key = path(p, name, "key"), *request = path(p, name, "csr"),
+                    *subject = g_strdup_printf("/CN=%s", name);
+    const char *const argv[] = { "openssl", "req",   "-new", "-key",  key,
+                                 "-subj",   subject, "-out", request, NULL };
+
+    run(argv);
+}
+
 /* parent NULL: signs itself. */
 static void make_certificate(const Pki *p, const char *name, const char *parent, const char *extensions,
                              int days)
 {
     g_autofree char *key = path(p, name, "key"), *certificate = path(p, name, "pem"),
                     *request = path(p, name, "csr"), *config = path(p, name, "cnf"),
-                    *subject = g_strdup_printf("/CN=%s", name),
                     *issuer = path(p, parent ? parent : name, "pem"),
                     *issuer_key = path(p, parent ? parent : name, "key"),
                     *lifetime = g_strdup_printf("%d", days);
-    const char *const ask[] = { "openssl", "req",   "-new", "-key",  key,
-                                "-subj",   subject, "-out", request, NULL };
     const char *const sign[] = { "openssl",   "x509",   "-req",     "-in",      request,
                                  "-CA",       issuer,   "-CAkey",   issuer_key, "-CAcreateserial",
                                  "-days",     lifetime, "-extfile", config,     "-out",
@@ -71,15 +78,15 @@ static void make_certificate(const Pki *p, const char *name, const char *parent,
                                  "-days",   lifetime, "-extfile", config, "-out",  certificate, NULL };
 
     file_write(config, extensions);
-    run(ask);
+    make_request(p, name);
     run(parent ? sign : self);
 }
 
+static const char authority[] = "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n"
+                                "subjectKeyIdentifier=hash\n";
+
 Pki *pki_new(const char *parent)
 {
-    static const char authority[] =
-        "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n"
-        "subjectKeyIdentifier=hash\n";
     Pki *p = g_new0(Pki, 1);
     g_autofree char *root = NULL, *intermediate = NULL;
 
@@ -111,22 +118,98 @@ static char *fingerprint_of(const char *pem)
     return g_ascii_strdown(joined, -1);
 }
 
-PkiLeaf *pki_issue(Pki *p, const char *name, const char *san, const char *key, int days)
+static char *read_part(const Pki *p, const char *name, const char *suffix)
 {
-    g_autofree char *key_path = path(p, name, "key"), *certificate = path(p, name, "pem"),
-                    *extensions = NULL, *intermediate = path(p, "intermediate", "pem"),
-                    *root = path(p, "root", "pem");
+    g_autofree char *file = path(p, name, suffix);
+
+    return file_read(file);
+}
+
+static PkiLeaf *leaf_new(const Pki *p, const char *name)
+{
     PkiLeaf *l = g_new0(PkiLeaf, 1);
 
-    extensions = g_strdup_printf(
+    l->certificate = read_part(p, name, "pem");
+    l->key = read_part(p, name, "key");
+    l->intermediate = read_part(p, "intermediate", "pem");
+    l->root = read_part(p, "root", "pem");
+    l->fingerprint = fingerprint_of(l->certificate);
+    return l;
+}
+
+static char *leaf_extensions(const char *san)
+{
+    return g_strdup_printf(
         "basicConstraints=critical,CA:FALSE\nsubjectAltName=%s\nextendedKeyUsage=serverAuth\n", san);
+}
+
+PkiLeaf *pki_issue(Pki *p, const char *name, const char *san, const char *key, int days)
+{
+    g_autofree char *key_path = path(p, name, "key"), *extensions = leaf_extensions(san);
+
     make_key(key_path, key);
     make_certificate(p, name, "intermediate", extensions, days);
-    l->certificate = file_read(certificate);
-    l->key = file_read(key_path);
-    l->intermediate = file_read(intermediate);
-    l->root = file_read(root);
-    l->fingerprint = fingerprint_of(l->certificate);
+    return leaf_new(p, name);
+}
+
+static char *format_moment(gint64 seconds)
+{
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(seconds);
+
+    return g_date_time_format(time, "%Y%m%d%H%M%SZ");
+}
+
+/* "openssl x509" of OpenSSL 3.0 knows days alone; "openssl ca" wants a database, and adds each moment. */
+static void sign_between(const Pki *p, const char *name, gint64 from, gint64 until)
+{
+    g_autofree char *settings = path(p, "ca", "cnf"), *index = path(p, "ca", "index"), *text = NULL,
+                    *issuer = path(p, "intermediate", "pem"), *issuer_key = path(p, "intermediate", "key"),
+                    *request = path(p, name, "csr"), *config = path(p, name, "cnf"),
+                    *certificate = path(p, name, "pem"), *begin = format_moment(from),
+                    *end = format_moment(until);
+    const char *const argv[] = { "openssl",  "ca",     "-batch",     "-notext", "-rand_serial",
+                                 "-config",  settings, "-cert",      issuer,    "-keyfile",
+                                 issuer_key, "-in",    request,      "-out",    certificate,
+                                 "-extfile", config,   "-startdate", begin,     "-enddate",
+                                 end,        NULL };
+
+    text = g_strdup_printf("[ca]\ndefault_ca=here\n[here]\ndatabase=%s\nnew_certs_dir=%s\n"
+                           "default_md=sha256\npolicy=any\nunique_subject=no\n"
+                           "[any]\ncommonName=supplied\n",
+                           index, p->directory);
+    file_write(settings, text);
+    file_write(index, "");
+    run(argv);
+}
+
+PkiLeaf *pki_issue_between(Pki *p, const char *name, const char *san, gint64 from, gint64 until)
+{
+    g_autofree char *key_path = path(p, name, "key"), *config = path(p, name, "cnf"),
+                    *extensions = leaf_extensions(san);
+
+    make_key(key_path, "EC");
+    file_write(config, extensions);
+    make_request(p, name);
+    sign_between(p, name, from, until);
+    return leaf_new(p, name);
+}
+
+PkiLeaf *pki_make_authority(Pki *p, const char *name, const char *parent, const char *extensions)
+{
+    g_autofree char *key_path = path(p, name, "key");
+    PkiLeaf *l;
+
+    make_key(key_path, "EC");
+    make_certificate(p, name, parent, extensions ? extensions : authority, 3650);
+    l = leaf_new(p, name);
+    if (!parent || strcmp(parent, "root") == 0) {
+        g_free(l->intermediate);
+        l->intermediate = g_strdup("");
+    }
+    if (!parent) {
+        g_free(l->root);
+        l->root = g_strdup(l->certificate);
+    }
     return l;
 }
 
@@ -143,6 +226,22 @@ void pki_leaf_free(PkiLeaf *l)
 char *pki_bundle(const PkiLeaf *l)
 {
     return g_strconcat(l->certificate, l->intermediate, l->key, NULL);
+}
+
+char *pki_pkcs12(const PkiLeaf *l, const char *passphrase, gsize *ret_size)
+{
+    g_autofree char *bundle = pki_bundle(l), *password = g_strdup_printf("pass:%s", passphrase);
+    const char *const argv[] = { "openssl", "pkcs12", "-export", "-passout", password, NULL };
+
+    return openssl_filter(argv, bundle, strlen(bundle), ret_size);
+}
+
+char *pki_encrypt_key(const char *key, const char *passphrase)
+{
+    g_autofree char *password = g_strdup_printf("pass:%s", passphrase);
+    const char *const argv[] = { "openssl", "pkcs8", "-topk8", "-passout", password, NULL };
+
+    return openssl_filter(argv, key, strlen(key), NULL);
 }
 
 static char *temporary(const char *text)
@@ -186,6 +285,28 @@ gboolean openssl_verify(const char *root, const char *chain)
     (void)unlink(root_file);
     (void)unlink(chain_file);
     return output != NULL;
+}
+
+char *openssl_filter(const char *const *argv, const void *data, gsize size, gsize *ret_size)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GSubprocess) process =
+        g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE, &error);
+    g_autoptr(GBytes) in = g_bytes_new(data, size), out = NULL;
+    char *text;
+
+    g_assert_no_error(error);
+    if (!g_subprocess_communicate(process, in, NULL, &out, NULL, &error) ||
+        !g_subprocess_get_successful(process)) {
+        g_autofree char *command = g_strjoinv(" ", (char **)(uintptr_t)argv);
+
+        g_error("%s: %s", command, error ? error->message : "it failed");
+    }
+    text = g_malloc0(g_bytes_get_size(out) + 1);
+    memcpy(text, g_bytes_get_data(out, NULL), g_bytes_get_size(out));
+    if (ret_size)
+        *ret_size = g_bytes_get_size(out);
+    return text;
 }
 
 gboolean openssl_parses(const void *data, gsize size, const char *const *argv)

@@ -24,12 +24,23 @@ typedef struct PkiLeaf {
 PkiLeaf *pki_issue(Pki *p, const char *name, const char *san, const char *key, int days);
 void pki_leaf_free(PkiLeaf *l);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PkiLeaf, pki_leaf_free)
+/* With an EC key, and valid from and until a moment: seconds since 1970-01-01 UTC. */
+PkiLeaf *pki_issue_between(Pki *p, const char *name, const char *san, gint64 from, gint64 until);
+/* An authority below another (NULL: signs itself); extensions as of x509v3_config(5), NULL: the usual ones.
+ * intermediate is "" when its issuer signed itself. */
+PkiLeaf *pki_make_authority(Pki *p, const char *name, const char *parent, const char *extensions);
 /* Leaf, intermediate and key. */
 char *pki_bundle(const PkiLeaf *l);
+/* The same as PKCS#12. */
+char *pki_pkcs12(const PkiLeaf *l, const char *passphrase, gsize *ret_size);
+/* PKCS#8, PEM. */
+char *pki_encrypt_key(const char *key, const char *passphrase);
 
 /* A line of what openssl says of some PEM, without what stands before "=". arguments as in "-serial". */
 char *openssl_ask(const char *pem, const char *const *arguments);
 /* The served chain against a root, as "openssl verify -CAfile root -untrusted chain leaf". */
 gboolean openssl_verify(const char *root, const char *chain);
+/* Standard output of a command that reads these bytes; with a NUL behind. Fails the test if it fails. */
+char *openssl_filter(const char *const *argv, const void *data, gsize size, gsize *ret_size);
 /* What a subcommand reads from standard input in that form. */
 gboolean openssl_parses(const void *data, gsize size, const char *const *argv);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include <unistd.h>
+
 #include "client.h"
+#include "descriptors.h"
 #include "files.h"
 #include "pki.h"
 #include "signals.h"
@@ -45,7 +48,7 @@ static const char *const users[] = { "root", "certwright", "nobody", "daemon" };
 
 /* One row for each method: what it is called with, and who may. In each column there is one letter for
  * each of root, certwright, nobody and another user: y(es) or n(o). What is allowed may still fail, with
- * the error named. */
+ * the error named. Handle 0 is a file with the word "nothing" in it. */
 typedef struct Row {
     const char *path, *interface, *member, *arguments; /* arguments as text of a GVariant */
     const char *may[POLKIT_MAX];
@@ -73,16 +76,22 @@ typedef struct Row {
 static const Row rows[] = {
     { CERTIFICATE_A, CERTIFICATE, "Reissue", "(@a{sv} {},)", GATED, NULL },
     { CERTIFICATE_A, CERTIFICATE, "Upload", "('nothing', @a{sv} {})", GATED, "InvalidBundle" },
+    { CERTIFICATE_A, CERTIFICATE, "UploadFd", "(handle 0, @a{sv} {})", GATED, "InvalidBundle" },
+    { CERTIFICATE_A, CERTIFICATE, "OpenKey", "(@a{sv} {},)", GATED, NULL },
     { CERTIFICATE_A, CERTIFICATE, "ExportRoot", "(@a{sv} {},)", OPEN_BY_POLKIT, NULL },
     { CERTIFICATE_A, CERTIFICATE, "Export", "(@a{sv} {},)", OPEN_BY_POLKIT, NULL },
     { PATH_ROOT, CERTIFICATE, "Reissue", "(@a{sv} {},)", GATED, NULL },
-    { PATH_ROOT, CERTIFICATE, "Upload", "('nothing', @a{sv} {})", GATED, "NotACertificateAuthority" },
+    { PATH_ROOT, CERTIFICATE, "Upload", "('nothing', @a{sv} {})", GATED, "InvalidBundle" },
+    { PATH_ROOT, CERTIFICATE, "UploadFd", "(handle 0, @a{sv} {})", GATED, "InvalidBundle" },
+    { PATH_ROOT, CERTIFICATE, "OpenKey", "(@a{sv} {},)", GATED, NULL },
     { PATH_ROOT, CERTIFICATE, "ExportRoot", "(@a{sv} {},)", OPEN_BY_POLKIT, NULL },
     { PATH_ROOT, CERTIFICATE, "Export", "(@a{sv} {},)", OPEN_BY_POLKIT, NULL },
     { PATH, MANAGER, "Register", "('module', 'c.example.com', @a{sv} {})", GATED, NULL },
     { PATH, MANAGER, "Unregister", "('other', 'a.example.com')", GATED, "NoSuchCertificate" },
     { PATH, MANAGER, "GetCertificate", "('a.example.com',)", OPEN, NULL },
     { PATH, MANAGER, "Upload", "('nothing', @a{sv} {})", GATED, "InvalidBundle" },
+    { PATH, MANAGER, "UploadFd", "(handle 0, @a{sv} {})", GATED, "InvalidBundle" },
+    { PATH, MANAGER, "CheckUpload", "(handle 0, @a{sv} {})", GATED, NULL },
     { PATH, MANAGER, "ListUploads", "()", GATED, NULL },
     { PATH, MANAGER, "RemoveUpload", "('" UPLOADS "',)", GATED, "NoSuchCertificate" },
     { PATH, MANAGER, "ExportRoot", "(@a{sv} {},)", OPEN_BY_POLKIT, NULL },
@@ -142,12 +151,19 @@ static void test_complete(void)
 
 static char *make_call(GDBusConnection *c, const Row *row, Polkit polkit, char **ret_message)
 {
+    GDBusCallFlags flags =
+        polkit == POLKIT_INTERACTIVE ? G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION : 0;
+    g_autoptr(GUnixFDList) fds = g_unix_fd_list_new(), returned = NULL;
+    int fd = descriptor_new_text("nothing");
     g_autoptr(GVariant) reply = NULL;
     g_autoptr(GError) error = NULL;
-    GVariant *arguments = g_variant_new_parsed(row->arguments);
 
-    reply = (polkit == POLKIT_INTERACTIVE ? client_call_interactive : client_call)(
-        c, row->path, row->interface, row->member, arguments, &error);
+    if (strstr(row->arguments, "handle"))
+        g_assert_cmpint(g_unix_fd_list_append(fds, fd, NULL), ==, 0);
+    close(fd);
+    reply = descriptor_call(c, row->path, row->interface, row->member, g_variant_new_parsed(row->arguments),
+                            fds, flags, &returned, &error);
+    g_assert_true(returned == NULL || (reply && strcmp(row->member, "OpenKey") == 0));
     *ret_message = g_strdup(error ? error->message : "");
     return client_error_name(error);
 }
@@ -214,6 +230,33 @@ static void test_table(gconstpointer userdata)
 
         for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
             check_row(f, c, caller, rows + i, polkit);
+    }
+}
+
+/* Keys have an action of their own: it opens nothing else, and what opens all else does not open them. */
+static void test_key_action(void)
+{
+    static const char only[] = "polkit.addRule(function(action, subject) {\n"
+                               "    if (action.id == 'org.certwright1.read-key') return polkit.Result.YES;\n"
+                               "});\n",
+                      all_else[] =
+                          "polkit.addRule(function(action, subject) {\n"
+                          "    if (action.id.indexOf('org.certwright1.') == 0 &&\n"
+                          "        action.id != 'org.certwright1.read-key') return polkit.Result.YES;\n"
+                          "});\n";
+    g_autoptr(Fixture) f = start(0);
+    g_autoptr(GDBusConnection) nobody = client_connect(f, fixture_uid("nobody"));
+
+    for (int opens = 0; opens < 2; opens++) {
+        fixture_set_rules(f, opens ? only : all_else);
+        for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+            gboolean is_key = strcmp(rows[i].member, "OpenKey") == 0,
+                     may = is_key ? opens : !opens || rows[i].may[POLKIT_DEFAULT][CALLER_NOBODY] == 'y';
+            g_autofree char *message = NULL, *error = make_call(nobody, rows + i, POLKIT_DEFAULT, &message);
+
+            (may ? check_allowed : check_denied)(rows + i, "nobody", POLKIT_DEFAULT, error, message);
+        }
+        wait_until(is_quiet, f->root, "jobs to end");
     }
 }
 
@@ -329,6 +372,7 @@ static void add(void)
         g_test_add_data_func(table, GINT_TO_POINTER(p), test_table);
         g_test_add_data_func(cancel, GINT_TO_POINTER(p), test_cancel);
     }
+    g_test_add_func("/bus/authorization/key-action", test_key_action);
     g_test_add_func("/bus/authorization/details", test_details);
     g_test_add_func("/bus/authorization/polkit-returns", test_polkit_returns);
     g_test_add_func("/bus/authorization/name", test_name);

@@ -24,10 +24,15 @@ static Fixture *start(unsigned flags)
     return f;
 }
 
-static void upload(Fixture *f, const char *path, const char *pem)
+static void upload_with(Fixture *f, const char *path, const char *pem, GVariant *options)
 {
     g_autoptr(GVariant) reply G_GNUC_UNUSED =
-        client_expect(f->root, path, CERTIFICATE, "Upload", g_variant_new("(s@a{sv})", pem, NO_OPTIONS));
+        client_expect(f->root, path, CERTIFICATE, "Upload", g_variant_new("(s@a{sv})", pem, options));
+}
+
+static void upload(Fixture *f, const char *path, const char *pem)
+{
+    upload_with(f, path, pem, NO_OPTIONS);
 }
 
 /* Paths of the certificates that serve it, as text. */
@@ -39,10 +44,21 @@ static char *upload_for_all(Fixture *f, const char *pem)
     return g_variant_print(reply, FALSE);
 }
 
-static void refuse(Fixture *f, const char *path, const char *pem, const char *error, const char *says)
+static GVariant *passphrase_option(const char *passphrase)
+{
+    return client_option("passphrase", g_variant_new_string(passphrase));
+}
+
+static void refuse_with(Fixture *f, const char *path, const char *pem, GVariant *options, const char *error,
+                        const char *says)
 {
     client_expect_error(f->root, path, strcmp(path, PATH) == 0 ? MANAGER : CERTIFICATE, "Upload",
-                        g_variant_new("(s@a{sv})", pem, NO_OPTIONS), error, says);
+                        g_variant_new("(s@a{sv})", pem, options), error, says);
+}
+
+static void refuse(Fixture *f, const char *path, const char *pem, const char *error, const char *says)
+{
+    refuse_with(f, path, pem, NO_OPTIONS, error, says);
 }
 
 static void check_served(Fixture *f, const char *path, const char *source, const char *fingerprint)
@@ -245,29 +261,33 @@ static void test_refused(void)
                     *damaged = g_strconcat(a->key, cut, "\n-----END CERTIFICATE-----\n", NULL),
                     *at_limit = g_strnfill(64 * 1024, 'x'), *large = g_strnfill(64 * 1024 + 1, 'x'),
                     *twice = g_strconcat(a->certificate, a->key, other->key, NULL),
-                    *strange = g_strconcat(a->certificate, a->key, other->certificate, NULL);
+                    *strange =
+                        g_strconcat(a->certificate, a->intermediate, a->key, other->certificate, NULL),
+                    *alone = g_strconcat(a->certificate, a->key, NULL);
 
     refuse(f, path, wrong_name, "NameMismatch", "wrong.example.org");
     refuse(f, path, wrong_name, "NameMismatch", "a.example.com");
     refuse(f, path, wrong_key, "KeyMismatch", "key");
-    refuse(f, path, "", "InvalidBundle", "BEGIN CERTIFICATE");
-    refuse(f, path, "hello, world", "InvalidBundle", "BEGIN CERTIFICATE");
+    refuse(f, path, "", "InvalidBundle", "empty");
+    refuse(f, path, "hello, world", "InvalidBundle", "PEM");
     refuse(f, path, a->key, "InvalidBundle", "certificate");
     refuse(f, path, no_key, "InvalidBundle", "private key");
     refuse(f, path, damaged, "InvalidBundle", "damaged");
     refuse(f, path, twice, "InvalidBundle", "more than one");
     refuse(f, path, strange, "ChainIncomplete", "other");
+    refuse(f, path, alone, "ChainIncomplete", "CN=intermediate");
     refuse(f, path, expired, "Expired", "expired");
     refuse(f, path, short_key, "WeakKey", "2048");
     refuse(f, path, at_limit, "InvalidBundle", NULL);
     refuse(f, path, large, "LimitsExceeded", "65536");
     refuse(f, PATH, large, "LimitsExceeded", "65536");
     refuse(f, PATH, wrong_key, "KeyMismatch", NULL);
-    refuse(f, PATH_ROOT, no_key, "NotACertificateAuthority", "Reissue");
+    refuse(f, PATH_ROOT, wrong_name, "NotACertificateAuthority", "CA:TRUE");
+    refuse(f, PATH_ROOT, no_key, "InvalidBundle", "private key");
     client_expect_error(
         f->root, path, CERTIFICATE, "Upload",
-        g_variant_new("(s@a{sv})", no_key, client_option("passphrase", g_variant_new_string("x"))),
-        "InvalidArgument", "passphrase");
+        g_variant_new("(s@a{sv})", no_key, client_option("colour", g_variant_new_string("x"))),
+        "InvalidArgument", "colour");
     after = directory_digest(f->state);
     g_assert_cmpstr(after, ==, before);
     check_served(f, path, "local", NULL);
@@ -275,15 +295,56 @@ static void test_refused(void)
 
 static void test_encrypted(void)
 {
-    static const char encrypted[] =
+    static const char damaged_key[] =
         "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n";
     g_autoptr(Fixture) f = start(0);
     g_autoptr(Pki) pki = pki_new(f->directory);
     g_autoptr(PkiLeaf) a = pki_issue(pki, "leaf-a", "DNS:a.example.com", "EC", 30);
     g_autofree char *path = client_find(f->root, "a.example.com"),
-                    *bundle = g_strconcat(a->certificate, encrypted, NULL);
+                    *encrypted = pki_encrypt_key(a->key, "correct horse"),
+                    *chain = g_strconcat(a->certificate, a->intermediate, NULL),
+                    *bundle = g_strconcat(chain, encrypted, NULL),
+                    *damaged = g_strconcat(a->certificate, damaged_key, NULL);
 
-    refuse(f, path, bundle, "PassphraseRequired", "decrypt");
+    refuse(f, path, damaged, "InvalidBundle", "damaged");
+    refuse(f, path, bundle, "PassphraseRequired", "passphrase");
+    refuse_with(f, path, bundle, passphrase_option("wrong horse"), "PassphraseRequired", "passphrase");
+    refuse_with(f, path, bundle, passphrase_option(""), "PassphraseRequired", "passphrase");
+    check_served(f, path, "local", NULL);
+    upload_with(f, path, bundle, passphrase_option("correct horse"));
+    check_served(f, path, "uploaded", a->fingerprint);
+}
+
+/* The key in a text of its own, as it is and encrypted. */
+static void test_key_apart(void)
+{
+    g_autoptr(Fixture) f = start(0);
+    g_autoptr(Pki) pki = pki_new(f->directory);
+    g_autoptr(PkiLeaf) a = pki_issue(pki, "leaf-a", "DNS:a.example.com", "EC", 30);
+    g_autoptr(PkiLeaf) b = pki_issue(pki, "leaf-b", "DNS:b.example.com", "RSA", 30);
+    g_autofree char *path_a = client_find(f->root, "a.example.com"),
+                    *path_b = client_find(f->root, "b.example.com"),
+                    *chain_a = g_strconcat(a->certificate, a->intermediate, NULL),
+                    *chain_b = g_strconcat(b->intermediate, b->certificate, NULL),
+                    *encrypted = pki_encrypt_key(b->key, "correct horse"),
+                    *large = g_strnfill(64 * 1024 + 1, 'x');
+    GVariantBuilder options;
+
+    refuse_with(f, path_a, chain_a, client_option("key", g_variant_new_string(b->key)), "KeyMismatch",
+                "key");
+    refuse_with(f, path_a, chain_a, client_option("key", g_variant_new_string(large)), "LimitsExceeded",
+                "65536");
+    refuse_with(f, path_a, chain_a, client_option("key", g_variant_new_int32(0)), "InvalidArgument", "key");
+    refuse_with(f, path_b, chain_b, client_option("key", g_variant_new_string(encrypted)),
+                "PassphraseRequired", "passphrase");
+    upload_with(f, path_a, chain_a, client_option("key", g_variant_new_string(a->key)));
+    check_served(f, path_a, "uploaded", a->fingerprint);
+    g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&options, "{sv}", "key", g_variant_new_string(encrypted));
+    g_variant_builder_add(&options, "{sv}", "passphrase", g_variant_new_string("correct horse"));
+    upload_with(f, path_b, chain_b, g_variant_builder_end(&options));
+    check_served(f, path_b, "uploaded", b->fingerprint);
+    check_file(f, "b.example.com", "chain.pem", b->intermediate);
 }
 
 /* Whoever has a certificate's names widened loses an upload that no longer covers them all. */
@@ -315,6 +376,7 @@ static void add(void)
     g_test_add_func("/bus/uploads/best-of-two", test_best_of_two);
     g_test_add_func("/bus/uploads/refused", test_refused);
     g_test_add_func("/bus/uploads/encrypted", test_encrypted);
+    g_test_add_func("/bus/uploads/key-apart", test_key_apart);
     g_test_add_func("/bus/uploads/names-change", test_names_change);
     g_test_add_func("/bus/uploads/reissue-keeps-it", test_reissue_keeps_it);
 }

@@ -41,9 +41,12 @@ class Chains:
             if i > 0:
                 builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(NAMES[0])]), False)
             certificate = builder.sign(keys[0], hashes.SHA256())
-            if i > 0:
+            if i == 0:
+                authority = certificate
+            else:
                 self.fingerprints.append(certificate.fingerprint(hashes.SHA256()).hex())
-                self.pems.append((certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
+                parts = [c.public_bytes(serialization.Encoding.PEM) for c in (certificate, authority)]
+                self.pems.append((b"".join(parts) + key.private_bytes(
                     serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                     serialization.NoEncryption())).decode())
 
