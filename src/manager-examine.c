@@ -264,7 +264,7 @@ static void on_fetched(const HttpReply *reply, const Problem *problem, void *use
         import_fetched(e, reply);
     else {
         log_info("An issuer could not be fetched: %s",
-                 problem->code != PROBLEM_NONE ? strempty(problem->text) : "the server has no such file");
+                 reply ? "the server has no such file" : strempty(problem->text));
         try_next_url(e);
     }
 }

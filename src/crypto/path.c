@@ -170,9 +170,10 @@ static X509 *find_pretender(STACK_OF(X509) * l, X509 *x, bool is_leaf)
 
     for (int i = 0; i < sk_X509_num(l) && !found; i++) {
         X509 *candidate = sk_X509_value(l, i);
+        int check = X509_check_issued(candidate, x);
 
-        if ((is_leaf || candidate != x) && X509_check_issued(candidate, x) == X509_V_OK &&
-            X509_up_ref(candidate) > 0)
+        if ((is_leaf || candidate != x) &&
+            (check == X509_V_OK || check == X509_V_ERR_KEYUSAGE_NO_CERTSIGN) && X509_up_ref(candidate) > 0)
             found = candidate;
     }
     ERR_clear_error();

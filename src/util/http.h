@@ -27,8 +27,9 @@ typedef struct HttpReply {
     size_t size;
 } HttpReply;
 
-/* reply is borrowed during the call, NULL when problem is set (PROBLEM_NETWORK_FAILED, PROBLEM_LIMITS_EXCEEDED,
- * PROBLEM_CANCELLED when the owner frees the Http). It may call http_get and http_free. */
+/* reply is borrowed during the call. One of the two is NULL: problem when there is a reply, reply when there is a problem
+ * (PROBLEM_NETWORK_FAILED, PROBLEM_LIMITS_EXCEEDED, PROBLEM_CANCELLED when the owner frees the Http). It may call
+ * http_get and http_free. */
 typedef void (*HttpDone)(const HttpReply *reply, const Problem *problem, void *userdata);
 
 int http_new(sd_event *event, Http **ret);

@@ -303,7 +303,8 @@ char *openssl_filter(const char *const *argv, const void *data, gsize size, gsiz
         g_error("%s: %s", command, error ? error->message : "it failed");
     }
     text = g_malloc0(g_bytes_get_size(out) + 1);
-    memcpy(text, g_bytes_get_data(out, NULL), g_bytes_get_size(out));
+    if (g_bytes_get_size(out) > 0)
+        memcpy(text, g_bytes_get_data(out, NULL), g_bytes_get_size(out));
     if (ret_size)
         *ret_size = g_bytes_get_size(out);
     return text;

@@ -13,8 +13,8 @@
  * uploads are made of good chains by spoiling them; what is served of each that is accepted is given to the program
  * openssl(1) with the anchor that is known. */
 
-#define UPLOADS 10000
-#define ROOTS       2000
+#define UPLOADS     10000
+#define ROOTS       1600
 #define SEED        20240229
 #define MEMBERS_MIN 300 /* of each verdict: otherwise the test says nothing */
 #define QUEUE_MAX   100

@@ -4,6 +4,7 @@
 #include "import/sandbox.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
@@ -318,7 +319,7 @@ static void do_leave_orphan(int ready)
 
     if (pid == 0) {
         if (sandbox_set_limits() >= 0 && write(ready, "r", 1) == 1)
-            pause();
+            sleep(60);
         _exit(EXIT_FAILURE);
     }
     pause();
@@ -327,6 +328,7 @@ static void do_leave_orphan(int ready)
 /* A pipe tells when the last that holds it is gone. */
 static void test_ends_with_parent(void)
 {
+    struct pollfd end;
     int ready[2], status;
     char byte;
     pid_t pid;
@@ -339,9 +341,11 @@ static void test_ends_with_parent(void)
         do_leave_orphan(ready[1]);
     }
     close(ready[1]);
+    end = (struct pollfd){ .fd = ready[0], .events = POLLIN };
     g_assert_cmpint(read(ready[0], &byte, 1), ==, 1);
     g_assert_cmpint(kill(pid, SIGKILL), ==, 0);
     g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    g_assert_cmpint(poll(&end, 1, 30000), ==, 1);
     g_assert_cmpint(read(ready[0], &byte, 1), ==, 0);
     close(ready[0]);
 }
