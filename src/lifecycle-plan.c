@@ -164,14 +164,15 @@ static Request *last_root_request(const struct RequestQueue *requests)
 
 /* A root that the machine makes follows the one before under the same name; one that takes the place of an uploaded one
  * has its own. */
-static int plan_new_root(Lifecycle *l, Attempt *a, int64_t now)
+static int plan_new_root(Lifecycle *l, Attempt *a, Verdict uploaded, int64_t now)
 {
     const Settings *s = l->settings;
 
     if (gethostname(a->host, sizeof(a->host)) < 0)
         return -errno;
     a->host[sizeof(a->host) - 1] = 0;
-    record_clear_slot(a->after, SOURCE_UPLOADED);
+    if (has_request(&a->requests, REQUEST_REISSUE) || uploaded != VERDICT_NOT_YET_VALID)
+        record_clear_slot(a->after, SOURCE_UPLOADED);
     a->source = SOURCE_LOCAL;
     a->keeps_name = a->certificate->record->served == SOURCE_LOCAL;
     a->root = (RootTemplate){
@@ -200,7 +201,7 @@ static int plan_root(Lifecycle *l, Attempt *a, int64_t now)
         a->source = SOURCE_UPLOADED;
         a->root.now = now;
     } else
-        r = plan_new_root(l, a, now);
+        r = plan_new_root(l, a, choice.verdicts[SOURCE_UPLOADED], now);
     return r;
 }
 

@@ -33,6 +33,7 @@ struct Manager {
     sd_event_source *check_timer; /* for the look at the files after the start */
     char *checked;                /* name of the certificate that was looked at last */
     sd_event_source *wake_timer;  /* when something is due */
+    int64_t wake_at;              /* that moment, seconds; 0: not armed yet */
     bool index_being_written;
     bool loading;
 };

@@ -181,11 +181,26 @@ static int64_t next_change(Manager *m, int64_t now)
     return MAX(now + 1, MIN(next, now + WAKE_MAX_SEC));
 }
 
+static void arm_wake_at(Manager *m, int64_t when, int64_t now)
+{
+    m->wake_at = when;
+    (void)manager_arm(m, m->wake_timer, (uint64_t)(when - now) * 1000000ULL);
+}
+
 static void arm_wake(Manager *m)
 {
     int64_t now = now_seconds();
 
-    (void)manager_arm(m, m->wake_timer, (uint64_t)(next_change(m, now) - now) * 1000000ULL);
+    arm_wake_at(m, next_change(m, now), now);
+}
+
+/* What has just changed may want to be looked at sooner than all the rest. */
+static void note_next_change(Manager *m, const Certificate *c)
+{
+    int64_t now = now_seconds(), when = MAX(now + 1, next_change_of(c, now));
+
+    if (when < m->wake_at)
+        arm_wake_at(m, when, now);
 }
 
 static int on_wake(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
@@ -262,6 +277,7 @@ static void on_applied(Certificate *c, unsigned changed, const char *previous, v
     manager_note_change(m);
     if (c->record->kind == RECORD_UPLOAD)
         return;
+    note_next_change(m, c);
     if (!certificate_is_root(c))
         manager_review(m, c);
     if (!certificate_is_root(c) && !c->published)

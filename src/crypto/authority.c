@@ -212,6 +212,9 @@ static bool has_common_name(const Authority *a, const LeafTemplate *t)
     /* Constraints on DNS names are applied to a common name without DNS alternative names, address or not. */
     if (a->n_constraints > 0 && name_is_address(t->names[0]))
         return false;
+    /* An authority called as the leaf would be: clients without key ids to go by take the leaf for signed by itself. */
+    if (strncmp(a->issuer, "CN=", 3) == 0 && streq(a->issuer + 3, t->names[0]))
+        return false;
     return strlen(t->names[0]) <= COMMON_NAME_MAX;
 }
 

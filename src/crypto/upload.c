@@ -119,7 +119,7 @@ static X509 *find_end(Examination *e, int *ret_n)
 /* A server's certificate, or for the root an authority's. */
 static void check_kind(Examination *e, Problem *problem)
 {
-    bool is_authority = X509_check_ca(e->leaf) == 1;
+    bool is_authority = X509_get_extension_flags(e->leaf) & EXFLAG_CA;
     char subject[256];
 
     subject_of(e->leaf, subject);
@@ -208,9 +208,17 @@ static void report_key(Examination *e)
         report_pass(&e->result->report, CHECK_KEY, "%s.", key_type_to_string(pkey_type(e->key)));
 }
 
+/* An authority is worth nothing any more when the root above it has ended, so that belongs to what is known of it. */
 static int describe(Examination *e)
 {
-    return chain_from_x509(e->path.served, &e->result->chain);
+    STACK_OF(X509) *l = sk_X509_dup(e->path.served);
+    X509 *top = e->context->authority && e->path.anchor != e->leaf ? e->path.anchor : NULL;
+    int r = -ENOMEM;
+
+    if (l && (!top || sk_X509_push(l, top) > 0))
+        r = chain_from_x509(l, &e->result->chain);
+    sk_X509_free(l);
+    return r;
 }
 
 static int make_bundle(Examination *e)

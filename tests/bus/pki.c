@@ -228,14 +228,6 @@ char *pki_bundle(const PkiLeaf *l)
     return g_strconcat(l->certificate, l->intermediate, l->key, NULL);
 }
 
-char *pki_pkcs12(const PkiLeaf *l, const char *passphrase, gsize *ret_size)
-{
-    g_autofree char *bundle = pki_bundle(l), *password = g_strdup_printf("pass:%s", passphrase);
-    const char *const argv[] = { "openssl", "pkcs12", "-export", "-passout", password, NULL };
-
-    return openssl_filter(argv, bundle, strlen(bundle), ret_size);
-}
-
 char *pki_encrypt_key(const char *key, const char *passphrase)
 {
     g_autofree char *password = g_strdup_printf("pass:%s", passphrase);
@@ -250,6 +242,18 @@ static char *temporary(const char *text)
 
     file_write(name, text);
     return name;
+}
+
+/* The command reads its input twice. */
+char *pki_pkcs12(const PkiLeaf *l, const char *passphrase, gsize *ret_size)
+{
+    g_autofree char *bundle = pki_bundle(l), *password = g_strdup_printf("pass:%s", passphrase),
+                    *file = temporary(bundle);
+    const char *const argv[] = { "openssl", "pkcs12", "-export", "-in", file, "-passout", password, NULL };
+    char *data = openssl_filter(argv, "", 0, ret_size);
+
+    (void)unlink(file);
+    return data;
 }
 
 char *openssl_ask(const char *pem, const char *const *arguments)

@@ -111,7 +111,7 @@ typedef struct Service {
     char *directories[3];
     sd_event *event;
     Manager *manager;
-    unsigned n_chain_changed, n_added, n_removed, n_job_removed, n_failures;
+    unsigned n_chain_changed, n_added, n_removed, n_job_removed, n_failures, n_warnings;
     GHashTable *previous; /* name -> fingerprint that was replaced last */
     JobState last_job_state;
     char *last_job_problem;

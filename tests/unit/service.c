@@ -52,6 +52,15 @@ static void on_counts(void *userdata _unused_)
 {
 }
 
+static void on_expiry_warning(Certificate *c _unused_, int64_t not_after _unused_, const char *reason,
+                              void *userdata)
+{
+    Service *s = userdata;
+
+    g_assert_nonnull(strstr(reason, "upload its successor"));
+    s->n_warnings++;
+}
+
 static const ManagerObserver observer = {
     .certificate_added = on_added,
     .certificate_removed = on_removed,
@@ -59,6 +68,7 @@ static const ManagerObserver observer = {
     .chain_changed = on_chain_changed,
     .job_added = on_job,
     .job_changed = on_job,
+    .expiry_warning = on_expiry_warning,
     .job_removed = on_job_removed,
     .counts_changed = on_counts,
 };
