@@ -497,7 +497,6 @@ int main(int argc, char *argv[])
     int r;
 
     fixture_init(&argc, &argv);
-    container_init();
     key_ring_make();
     g_test_add_func("/root/own", test_own);
     g_test_add_func("/root/uploaded-after-own", test_uploaded_after_own);
