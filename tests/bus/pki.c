@@ -167,14 +167,13 @@ static void sign_between(const Pki *p, const char *name, gint64 from, gint64 unt
                     *request = path(p, name, "csr"), *config = path(p, name, "cnf"),
                     *certificate = path(p, name, "pem"), *begin = format_moment(from),
                     *end = format_moment(until);
-    const char *const argv[] = { "openssl",  "ca",     "-batch",     "-notext", "-rand_serial",
-                                 "-config",  settings, "-cert",      issuer,    "-keyfile",
-                                 issuer_key, "-in",    request,      "-out",    certificate,
-                                 "-extfile", config,   "-startdate", begin,     "-enddate",
-                                 end,        NULL };
+    const char *const argv[] = { "openssl",  "ca",        "-batch",   "-notext",  "-config",    settings,
+                                 "-cert",    issuer,      "-keyfile", issuer_key, "-in",        request,
+                                 "-out",     certificate, "-extfile", config,     "-startdate", begin,
+                                 "-enddate", end,         NULL };
 
     text = g_strdup_printf("[ca]\ndefault_ca=here\n[here]\ndatabase=%s\nnew_certs_dir=%s\n"
-                           "default_md=sha256\npolicy=any\nunique_subject=no\n"
+                           "default_md=sha256\npolicy=any\nrand_serial=yes\nunique_subject=no\n"
                            "[any]\ncommonName=supplied\n",
                            index, p->directory);
     file_write(settings, text);

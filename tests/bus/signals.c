@@ -154,8 +154,12 @@ struct Monitor {
 
 static gboolean is_secret(GDBusMessage *message)
 {
+    static const char *const members[] = { "Upload", "UploadFd", "CheckUpload", "OpenKey", NULL };
+
     return g_dbus_message_get_message_type(message) == G_DBUS_MESSAGE_TYPE_METHOD_CALL &&
-           g_strcmp0(g_dbus_message_get_member(message), "Upload") == 0;
+           g_strcmp0(g_dbus_message_get_destination(message), SERVICE) == 0 &&
+           g_dbus_message_get_member(message) &&
+           g_strv_contains(members, g_dbus_message_get_member(message));
 }
 
 /* In GDBus's own thread. */

@@ -37,6 +37,8 @@ static Scene *scene_new(void)
 {
     static const char *const names[] = { "a.example.com", "b.example.com" };
     Scene *s = g_new0(Scene, 1);
+    static const char self_signed[] = "basicConstraints=critical,CA:FALSE\n"
+                                      "subjectAltName=DNS:there.example.org\nextendedKeyUsage=serverAuth\n";
     g_autoptr(PkiLeaf) there = NULL;
     g_autofree char *bundle = NULL;
 
@@ -48,7 +50,7 @@ static Scene *scene_new(void)
 
         client_wait_state(s->fixture->root, path, "valid");
     }
-    there = pki_issue(s->pki, "there", "DNS:there.example.org", "EC", 40);
+    there = pki_make_authority(s->pki, "there", NULL, self_signed);
     bundle = pki_bundle(there);
     g_variant_unref(client_expect(s->fixture->root, PATH, MANAGER, "Upload",
                                   g_variant_new("(s@a{sv})", bundle, NO_OPTIONS)));

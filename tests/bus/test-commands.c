@@ -215,11 +215,36 @@ static char *complete(char **lines, const char *bundle)
     return g_strdup(command->str);
 }
 
+/* The file that the commands take their third descriptor from: PKCS#12, of the passphrase that they give. */
+static char *make_pkcs12(Session *s, const char *bundle)
+{
+    g_autofree char *pem = g_build_filename(s->fixture->directory, "bundle.pem", NULL),
+                    *path = g_build_filename(s->fixture->directory, "bundle.pfx", NULL),
+                    *command = g_strdup_printf("openssl pkcs12 -export -in %s -passout pass:secret -out %s",
+                                               pem, path);
+
+    file_write(pem, bundle);
+    g_free(run(s, command));
+    return g_steal_pointer(&path);
+}
+
+/* A command that ends in "3<bundle.pfx" is one for a shell. */
+static char *open_descriptor(const char *command, const char *path)
+{
+    g_autoptr(GString) line = g_string_new(command);
+    g_autofree char *opened = g_strdup_printf("3<%s", path), *quoted = NULL;
+
+    if (g_string_replace(line, "3<bundle.pfx", opened, 0) == 0)
+        return g_strdup(command);
+    quoted = g_shell_quote(line->str);
+    return g_strdup_printf("bash -c %s", quoted);
+}
+
 /* Every line of README.md's first session that takes busctl or gdbus, but those that go on for ever. */
 static void test_readme(void)
 {
     g_autofree char *path = g_build_filename(g_getenv("CERTWRIGHT_SOURCE"), "README.md", NULL),
-                    *text = file_read(path), *bundle = NULL;
+                    *text = file_read(path), *bundle = NULL, *pkcs12 = NULL;
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     Session s = session_begin();
     g_autoptr(Pki) pki = pki_new(s.fixture->directory);
@@ -227,9 +252,11 @@ static void test_readme(void)
     guint n = 0;
 
     bundle = pki_bundle(leaf);
+    pkcs12 = make_pkcs12(&s, bundle);
     for (char **line = lines; *line; line++)
         if (is_shown(*line) && !strstr(*line, " monitor ")) {
-            g_autofree char *command = complete(line, bundle);
+            g_autofree char *completed = complete(line, bundle),
+                            *command = open_descriptor(completed, pkcs12);
 
             g_test_message("%.100s", command);
             g_free(run(&s, command));

@@ -123,7 +123,7 @@ static void test_comes(void)
 
     check_not_warned(f, log, "a.example.com");
     signals_wait(log, PATH, "ExpiryWarning", NULL, 1);
-    check_warned(f, log, "a.example.com", a, "2 days");
+    check_warned(f, log, "a.example.com", a, "upload its successor");
 }
 
 static void add(void)

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "client.h"
+#include "descriptors.h"
 #include "files.h"
 #include "pki.h"
 #include "process.h"
 #include "signals.h"
 
-/* Everything that goes over the bus is recorded while every kind of work is done: no private key is in it,
- * nor in what the daemon writes to its log. */
+/* Everything that goes over the bus is recorded while every kind of work is done: no private key and no passphrase is
+ * in it but in the message that brings it, nor in what the daemon writes to its log, nor where other users can look at
+ * processes. */
 
 #define MODULE "[Module]\n[Certificate a.example.com]\n[Certificate b.example.com]\n"
 
@@ -216,6 +221,244 @@ static void test_bus(void)
     g_hash_table_unref(keys.pems);
 }
 
+/* Passphrases, each in its own place. */
+typedef enum Word {
+    WORD_TEXT,
+    WORD_KEY_FILE,
+    WORD_PKCS12,
+    WORD_WRONG,
+    WORD_CHECK,
+    WORD_OPEN_PEM,
+    WORD_OPEN_PKCS12,
+    WORD_DENIED,
+    WORD_REFUSED,
+    WORD_MAX,
+} Word;
+
+typedef struct Words {
+    Fixture *fixture;
+    Pki *pki;
+    Keys keys;
+    char *words[WORD_MAX];
+    guint imports_seen;
+} Words;
+
+static gboolean contains_word(const Words *w, const char *data, gsize size)
+{
+    for (Word i = 0; i < WORD_MAX; i++)
+        if (memmem(data, size, w->words[i], strlen(w->words[i])))
+            return TRUE;
+    return FALSE;
+}
+
+/* Of every process there is: arguments and environment. */
+static void look_at_processes(Words *w)
+{
+    static const char *const files[] = { "cmdline", "environ" };
+    g_autoptr(GDir) dir = g_dir_open("/proc", 0, NULL);
+    const char *name;
+
+    while ((name = g_dir_read_name(dir)))
+        for (size_t i = 0; g_ascii_isdigit(*name) && i < G_N_ELEMENTS(files); i++) {
+            g_autofree char *path = g_build_filename("/proc", name, files[i], NULL), *data = NULL;
+            gsize size;
+
+            if (!g_file_get_contents(path, &data, &size, NULL))
+                continue;
+            g_assert_false(contains_word(w, data, size));
+            w->imports_seen += i == 0 && size > 0 && strstr(data, "certwright-import") != NULL;
+        }
+}
+
+static void on_answer(GObject *source, GAsyncResult *result, gpointer userdata)
+{
+    char **error = userdata;
+    g_autoptr(GError) e = NULL;
+    g_autoptr(GVariant) reply G_GNUC_UNUSED =
+        g_dbus_connection_call_with_unix_fd_list_finish(G_DBUS_CONNECTION(source), NULL, result, &e);
+
+    *error = client_error_name(e);
+}
+
+/* Looks at the processes all the time until it is answered. */
+static void send(Words *w, const char *member, int bundle, int key, Word word, const char *expected)
+{
+    g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
+    g_autofree char *error = NULL;
+    GVariantBuilder options;
+    int handle = g_unix_fd_list_append(fds, bundle, NULL);
+
+    g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&options, "{sv}", "passphrase", g_variant_new_string(w->words[word]));
+    if (key >= 0)
+        g_variant_builder_add(&options, "{sv}", "key",
+                              g_variant_new_handle(g_unix_fd_list_append(fds, key, NULL)));
+    g_dbus_connection_call_with_unix_fd_list(w->fixture->root, SERVICE, PATH, MANAGER, member,
+                                             g_variant_new("(ha{sv})", handle, &options), NULL, 0, 120000,
+                                             fds, NULL, on_answer, &error);
+    while (!error) {
+        look_at_processes(w);
+        while (g_main_context_iteration(NULL, FALSE))
+            ;
+    }
+    g_assert_cmpstr(error, ==, expected);
+    close(bundle);
+    if (key >= 0)
+        close(key);
+}
+
+/* Takes a while to open. */
+static int slow_pkcs12(Words *w, const PkiLeaf *leaf, Word word)
+{
+    g_autofree char *bundle = pki_bundle(leaf), *file = g_build_filename(w->pki->directory, "in.pem", NULL),
+                    *password = g_strdup_printf("pass:%s", w->words[word]), *data = NULL;
+    const char *const argv[] = { "openssl", "pkcs12", "-export",  "-iter",  "200000",
+                                 "-in",     file,     "-passout", password, NULL };
+    gsize size;
+
+    file_write(file, bundle);
+    data = openssl_filter(argv, "", 0, &size);
+    return descriptor_new(data, size);
+}
+
+static void send_text(Words *w, const PkiLeaf *leaf)
+{
+    g_autofree char *path = client_find(w->fixture->root, "a.example.com"),
+                    *chain = g_strconcat(leaf->certificate, leaf->intermediate, NULL),
+                    *key = pki_encrypt_key(leaf->key, w->words[WORD_TEXT]);
+    g_autoptr(GVariant) reply = NULL;
+    GVariantBuilder options;
+
+    g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&options, "{sv}", "key", g_variant_new_string(key));
+    g_variant_builder_add(&options, "{sv}", "passphrase", g_variant_new_string(w->words[WORD_TEXT]));
+    reply = client_expect(w->fixture->root, path, CERTIFICATE, "Upload",
+                          g_variant_new("(sa{sv})", chain, &options));
+    keys_add(&w->keys, leaf->key);
+}
+
+static void open_key(GDBusConnection *c, const char *path, const char *format, const char *passphrase)
+{
+    GVariantBuilder options;
+    int fd;
+
+    g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&options, "{sv}", "format", g_variant_new_string(format));
+    if (passphrase)
+        g_variant_builder_add(&options, "{sv}", "passphrase", g_variant_new_string(passphrase));
+    fd = descriptor_open_key(c, path, g_variant_builder_end(&options), NULL);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void use_words(Words *w)
+{
+    g_autoptr(PkiLeaf) a = pki_issue(w->pki, "leaf-a", "DNS:a.example.com", "EC", 30);
+    g_autoptr(PkiLeaf) b = pki_issue(w->pki, "leaf-b", "DNS:b.example.com", "RSA", 30);
+    g_autoptr(PkiLeaf) c = pki_issue(w->pki, "leaf-c", "DNS:c.example.com", "EC", 30);
+    g_autoptr(GDBusConnection) nobody = client_connect(w->fixture, fixture_uid("nobody"));
+    g_autofree char *path = client_find(w->fixture->root, "a.example.com"),
+                    *chain = g_strconcat(c->certificate, c->intermediate, NULL),
+                    *key = pki_encrypt_key(c->key, w->words[WORD_KEY_FILE]);
+
+    send_text(w, a);
+    send(w, "CheckUpload", slow_pkcs12(w, b, WORD_CHECK), -1, WORD_CHECK, "");
+    send(w, "UploadFd", slow_pkcs12(w, b, WORD_PKCS12), -1, WORD_WRONG, "PassphraseRequired");
+    send(w, "UploadFd", slow_pkcs12(w, b, WORD_PKCS12), -1, WORD_PKCS12, "");
+    send(w, "UploadFd", descriptor_new_text(chain), descriptor_new_text(key), WORD_KEY_FILE, "");
+    keys_add(&w->keys, b->key);
+    keys_add(&w->keys, c->key);
+    open_key(w->fixture->root, path, "pem", NULL);
+    open_key(w->fixture->root, PATH_ROOT, "pem", NULL);
+    open_key(w->fixture->root, path, "pem", w->words[WORD_OPEN_PEM]);
+    open_key(w->fixture->root, path, "pkcs12", w->words[WORD_OPEN_PKCS12]);
+    open_key(w->fixture->root, path, "jks", w->words[WORD_REFUSED]);
+    open_key(nobody, path, "pkcs12", w->words[WORD_DENIED]);
+    keys_collect(&w->keys, w->fixture);
+}
+
+static void check_words(Words *w, Monitor *monitor)
+{
+    g_autofree char *log = file_read(w->fixture->daemon_log);
+    GHashTableIter it;
+    gpointer pem;
+
+    for (Word i = 0; i < WORD_MAX; i++) {
+        g_autofree char *base64 = g_base64_encode((const guchar *)w->words[i], strlen(w->words[i]));
+
+        g_assert_false(monitor_contains(monitor, w->words[i], strlen(w->words[i])));
+        g_assert_false(monitor_contains(monitor, base64, strlen(base64) - 4));
+        g_assert_null(strstr(log, w->words[i]));
+    }
+    g_assert_cmpuint(g_hash_table_size(w->keys.pems), >=, 6);
+    g_hash_table_iter_init(&it, w->keys.pems);
+    while (g_hash_table_iter_next(&it, &pem, NULL))
+        check_key(monitor, log, pem);
+}
+
+static gboolean has_no_import(gpointer userdata)
+{
+    Words *w = userdata;
+    guint before = w->imports_seen;
+
+    look_at_processes(w);
+    return w->imports_seen == before;
+}
+
+/* How often the bytes are in what a process can write to. */
+static guint find_in_memory(pid_t pid, const char *what)
+{
+    g_autofree char *maps = g_strdup_printf("/proc/%d/maps", (int)pid),
+                    *memory = g_strdup_printf("/proc/%d/mem", (int)pid), *text = file_read(maps);
+    g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+    int fd = open(memory, O_RDONLY | O_CLOEXEC);
+    guint n = 0;
+
+    g_assert_cmpint(fd, >=, 0);
+    for (char **line = lines; *line; line++) {
+        unsigned long begin, end;
+        g_autofree char *data = NULL;
+        const char *at;
+        gssize size;
+
+        if (sscanf(*line, "%lx-%lx rw", &begin, &end) != 2 || !strstr(*line, " rw") ||
+            end - begin > 1UL << 30)
+            continue;
+        data = g_malloc(end - begin);
+        size = pread(fd, data, end - begin, (off_t)begin);
+        for (at = data; size > 0 && (at = memmem(at, (gsize)(data + size - at), what, strlen(what))); at++)
+            n++;
+    }
+    close(fd);
+    return n;
+}
+
+static void test_passphrases(void)
+{
+    Words w = { .fixture = fixture_new(FIXTURE_NO_DAEMON, MODULE),
+                .keys = { g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL) } };
+    g_autoptr(Monitor) monitor = monitor_new(w.fixture);
+
+    w.pki = pki_new(w.fixture->directory);
+    for (Word i = 0; i < WORD_MAX; i++)
+        w.words[i] = g_strdup_printf("word-%u-%08x%08x", i, g_random_int(), g_random_int());
+    g_unsetenv("MALLOC_PERTURB_"); /* what is freed shall be gone by the daemon's own care */
+    fixture_start_daemon(w.fixture, 0);
+    use_words(&w);
+    wait_milliseconds(200);
+    g_assert_cmpuint(w.imports_seen, >, 0);
+    wait_until(has_no_import, &w, "the import processes to end");
+    check_words(&w, monitor);
+    g_assert_cmpuint(find_in_memory(w.fixture->daemon, "a.example.com"), >, 0); /* it does find */
+    for (Word i = 0; i < WORD_MAX; i++)
+        g_assert_cmpuint(find_in_memory(w.fixture->daemon, w.words[i]), ==, 0);
+    for (Word i = 0; i < WORD_MAX; i++)
+        g_free(w.words[i]);
+    g_hash_table_unref(w.keys.pems);
+    pki_free(w.pki);
+    fixture_free(w.fixture);
+}
+
 /* And its files are closed to everybody else. */
 static void test_files(void)
 {
@@ -237,6 +480,7 @@ static void test_files(void)
 static void add(void)
 {
     g_test_add_func("/bus/secrets/bus", test_bus);
+    g_test_add_func("/bus/secrets/passphrases", test_passphrases);
     g_test_add_func("/bus/secrets/files", test_files);
 }
 

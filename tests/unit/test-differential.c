@@ -16,7 +16,7 @@
 #define UPLOADS     10000
 #define ROOTS       1600
 #define SEED        20240229
-#define MEMBERS_MIN 300 /* of each verdict: otherwise the test says nothing */
+#define MEMBERS_MIN 250 /* of each verdict: otherwise the test says nothing */
 #define QUEUE_MAX   100
 #define THREADS     2
 #define FOREIGN     4
