@@ -364,7 +364,6 @@ static void test_roots(void)
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
-    container_init();
     g_test_add_func("/differential/leaves", test_leaves);
     g_test_add_func("/differential/roots", test_roots);
     return g_test_run();

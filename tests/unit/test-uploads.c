@@ -333,9 +333,17 @@ static void upload_case(Service *s, const Case *c, Certificate *target)
 static void test_case(const void *data)
 {
     const Case *c = data;
-    Service *s = service_get();
-    Certificate *target = make_target(s, c);
-    g_autofree char *root = g_strdup(chain_leaf(certificate_chain(manager_root(s->manager)))->fingerprint);
+    Service *s;
+    Certificate *target;
+    g_autofree char *root = NULL;
+
+    if (!ADDRESS_SPACE_IS_LIMITED && g_str_has_prefix(c->id, "p12-gnutls-")) {
+        g_test_skip("with the sanitizers, certtool's 600,000 iterations take longer than an import may");
+        return;
+    }
+    s = service_get();
+    target = make_target(s, c);
+    root = g_strdup(chain_leaf(certificate_chain(manager_root(s->manager)))->fingerprint);
 
     g_test_message("%s", c->remark);
     check_case(s, c, target);
