@@ -146,13 +146,20 @@ static void on_upload(gpointer data, gpointer userdata _unused_)
     g_free(u);
 }
 
+/* OpenSSL keeps errors for each thread, and GLib ends its threads when it likes. */
+static void judge_upload(gpointer data, gpointer userdata)
+{
+    on_upload(data, userdata);
+    OPENSSL_thread_stop();
+}
+
 static void court_begin(void (*try)(const Upload *u))
 {
     court.folder = folder_new();
     court.try = try;
     court.known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     court.tally = (Tally){};
-    court.pool = g_thread_pool_new(on_upload, NULL, THREADS, TRUE, NULL);
+    court.pool = g_thread_pool_new(judge_upload, NULL, THREADS, TRUE, NULL);
     key_ring_make();
 }
 

@@ -337,7 +337,7 @@ static void test_case(const void *data)
     Certificate *target;
     g_autofree char *root = NULL;
 
-    if (!ADDRESS_SPACE_IS_LIMITED && g_str_has_prefix(c->id, "p12-gnutls-")) {
+    if (!ADDRESS_SPACE_IS_LIMITED && g_str_has_prefix(c->id, "p12-") && strstr(c->id, "gnutls")) {
         g_test_skip("with the sanitizers, certtool's 600,000 iterations take longer than an import may");
         return;
     }
