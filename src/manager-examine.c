@@ -286,7 +286,7 @@ static void try_next_url(Examination *e)
     e->n_fetched++;
     if (!e->manager->http && http_new(e->manager->event, &e->manager->http) < 0)
         finish(e);
-    else if (http_get(e->manager->http, &request, on_fetched, e, NULL) < 0)
+    else if (http_send(e->manager->http, &request, on_fetched, e, NULL) < 0)
         try_next_url(e);
 }
 

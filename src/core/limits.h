@@ -18,6 +18,7 @@
 #define LIMIT_IMPORT_TIME     20                  /* seconds by the clock, for who waits for its input */
 #define LIMIT_IMPORT_REPLY    (512 * 1024)        /* what it may return */
 #define LIMIT_PROBLEM_TEXT    2048                /* of what it says is wrong */
+#define LIMIT_PROBLEM_TYPE    256
 #define LIMIT_ISSUERS_FETCHED 4  /* certificates that are looked for on the network for one upload */
 #define LIMIT_HTTP_TIME       15 /* seconds for one of them */
 #define LIMIT_HTTP_HEADERS    (64 * 1024) /* of a reply */
@@ -44,3 +45,42 @@
 #define LIMIT_JOURNAL         (8 * 1024 * 1024) /* then a new one is begun */
 #define LIMIT_HISTORY         16                /* former chains that a record remembers */
 #define LIMIT_BRIDGES         6                 /* certificates in a chain that lead to former roots */
+
+/* What an ACME authority sends (RFC 8555). */
+#define LIMIT_ACME_JSON         (256 * 1024)
+#define LIMIT_ACME_DEPTH        16 /* of nested JSON */
+#define LIMIT_ACME_CHAIN        (256 * 1024)
+#define LIMIT_ACME_TIME         60   /* seconds for one exchange */
+#define LIMIT_ORDER_TIME        1800 /* seconds for one order */
+#define LIMIT_ORDERS            16   /* at once; what comes then waits */
+#define LIMIT_NONCE             512  /* bytes */
+#define LIMIT_NONCES            64   /* kept of one authority */
+#define LIMIT_NONCE_TRIES       5    /* of one request that is refused as badNonce */
+#define LIMIT_RETRY_MIN         1    /* seconds, whatever Retry-After says */
+#define LIMIT_RETRY_MAX         86400
+#define LIMIT_TOKEN_MIN         22 /* RFC 8555 section 8: 128 bits of entropy */
+#define LIMIT_TOKEN_MAX         128
+#define LIMIT_URL               2048
+#define LIMIT_SUBPROBLEMS       100
+#define LIMIT_CHALLENGES        32 /* in an authorization */
+#define LIMIT_PROFILES          32
+#define LIMIT_ALGORITHMS        32  /* that an authority offers instead */
+#define LIMIT_CONTACTS          32  /* of an account */
+#define LIMIT_ACME_LABEL        256 /* a profile's name, or what names a certificate (RFC 9773 section 4.1) */
+#define LIMIT_ALTERNATES        8   /* chains of one certificate that are looked at */
+#define LIMIT_ORDER_LIST        1000 /* orders of an account that are looked through */
+#define LIMIT_AUTHORITIES       16
+#define LIMIT_LISTEN_ADDRESSES  16
+#define LIMIT_ORIGINS           16 /* of an authority, beside that of its directory */
+#define LIMIT_RESOLVERS         16
+#define LIMIT_CONNECTIONS       64         /* at the listener of challenges */
+#define LIMIT_CONNECTION_TIME   2          /* seconds for one of them */
+#define LIMIT_CONNECTION_MEMORY (8 * 1024) /* for the head of its request and that of the reply */
+#define LIMIT_CHECK_TIME        10         /* seconds for one request of a self-check */
+#define LIMIT_CHECK_BODY        (64 * 1024)
+#define LIMIT_CHECK_ADDRESSES   8   /* of a name that are asked */
+#define LIMIT_DNS_TIME          10  /* seconds for one query */
+#define LIMIT_DNS_ALIASES       8   /* CNAMEs that are followed */
+#define LIMIT_DNS_HOOK_TIME     120 /* seconds for a hook or an update */
+#define LIMIT_DNS_PROPAGATION   600 /* seconds until every server of a zone has the record */
+#define LIMIT_KEY_FILE          4096

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <strings.h>
 
@@ -187,6 +188,10 @@ static size_t on_header(char *line, size_t size, size_t n, void *userdata)
             t->host);
         return CURL_WRITEFUNC_ERROR;
     }
+    if (headers_add(&t->headers, line, n) < 0) {
+        (void)problem_set_errno(&t->problem, -ENOMEM, "Reading a reply");
+        return CURL_WRITEFUNC_ERROR;
+    }
     t->header_size += n;
     return n;
 }
@@ -313,6 +318,35 @@ static int url_check(const HttpRequest *request, char **ret_host, Problem *probl
     return url_read_host(u, ret_host, problem);
 }
 
+/* Messages name both. */
+static int address_check(const char *address, char **host, Problem *problem)
+{
+    struct in6_addr binary;
+    char *text;
+
+    if (inet_pton(AF_INET, address, &binary) != 1 && inet_pton(AF_INET6, address, &binary) != 1)
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
+                           "\"%s\" is no address; give one of IPv4 or IPv6", address);
+    if (asprintf(&text, "%s (at %s)", *host, address) < 0)
+        return -ENOMEM;
+    free(*host);
+    *host = text;
+    return 0;
+}
+
+static bool field_is_valid(const char *s)
+{
+    for (; s && *s; s++)
+        if (*s < ' ' || *s > '~')
+            return false;
+    return true;
+}
+
+static bool fields_are_valid(const HttpRequest *request)
+{
+    return field_is_valid(request->accept) && field_is_valid(request->content_type);
+}
+
 /* What is the same for all. QUICK_EXIT: a request that ends does not wait for the thread that still resolves its name. */
 static const struct {
     CURLoption option;
@@ -320,10 +354,10 @@ static const struct {
 } numbers[] = {
     { CURLOPT_NOSIGNAL, 1 },
     { CURLOPT_QUICK_EXIT, 1 },
-    { CURLOPT_HTTPGET, 1 },
     { CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS },
     { CURLOPT_HTTP09_ALLOWED, 0 },
     { CURLOPT_FOLLOWLOCATION, 0 },
+    { CURLOPT_TCP_NODELAY, 1 },
     { CURLOPT_HTTP_CONTENT_DECODING, 0 },
     { CURLOPT_DISALLOW_USERNAME_IN_URL, 1 },
     { CURLOPT_NETRC, CURL_NETRC_IGNORED },
@@ -380,6 +414,73 @@ static CURLcode set_callbacks(CURL *easy, Transfer *t)
     return c ? c : curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
 }
 
+static CURLcode append(struct curl_slist **list, const char *text)
+{
+    struct curl_slist *longer = curl_slist_append(*list, text);
+
+    if (!longer)
+        return CURLE_OUT_OF_MEMORY;
+    *list = longer;
+    return CURLE_OK;
+}
+
+static CURLcode append_field(Transfer *t, const char *name, const char *value)
+{
+    _cleanup_free_ char *field = NULL;
+
+    if (asprintf(&field, "%s: %s", name, value) < 0) {
+        field = NULL;
+        return CURLE_OUT_OF_MEMORY;
+    }
+    return append(&t->fields, field);
+}
+
+/* libcurl adds fields of its own unless they are there or are named with nothing behind the colon: a body is sent at
+ * once, without asking first whether it is welcome (Expect). */
+static CURLcode set_fields(Transfer *t, const HttpRequest *request)
+{
+    CURLcode c = append(&t->fields, "Expect:");
+
+    if (request->accept)
+        c = c ? c : append_field(t, "Accept", request->accept);
+    if (request->method == HTTP_POST)
+        c = c                       ? c
+            : request->content_type ? append_field(t, "Content-Type", request->content_type)
+                                    : append(&t->fields, "Content-Type:");
+    return c ? c : curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->fields);
+}
+
+static CURLcode set_method(CURL *easy, const HttpRequest *request)
+{
+    CURLcode c;
+
+    switch (request->method) {
+    case HTTP_HEAD:
+        return curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    case HTTP_POST:
+        c = curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        c = c ? c : curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->size);
+        return c ? c
+                 : curl_easy_setopt(easy, CURLOPT_COPYPOSTFIELDS, request->size > 0 ? request->body : "");
+    case HTTP_GET:
+    default:
+        return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    }
+}
+
+/* Any host and any port go to this address and their own port. */
+static CURLcode set_address(Transfer *t, const char *address)
+{
+    char text[sizeof("::[]:") + ADDRESS_TEXT_SIZE];
+    CURLcode c;
+
+    if (!address)
+        return CURLE_OK;
+    (void)snprintf(text, sizeof(text), strchr(address, ':') ? "::[%s]:" : "::%s:", address);
+    c = append(&t->address, text);
+    return c ? c : curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, t->address);
+}
+
 /* PIPEWAIT: rather than open a second connection, wait whether the first can be shared (RFC 9113). That is known after
  * the handshake of TLS; without TLS the wait would be for the end of the first request. */
 static CURLcode set_request(CURL *easy, const HttpRequest *request)
@@ -392,7 +493,8 @@ static CURLcode set_request(CURL *easy, const HttpRequest *request)
     c = c ? c : curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols);
     c = c ? c
           : curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strncasecmp(request->url, "https:", 6) == 0 ? 1L : 0L);
-    c = c ? c : curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, body_max);
+    if (request->method != HTTP_HEAD)
+        c = c ? c : curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, body_max);
     return c ? c : curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_msec);
 }
 
@@ -407,6 +509,9 @@ static int transfer_open(Transfer *t, const HttpRequest *request)
     c = c ? c : set_trust(t->easy, request->authorities);
     c = c ? c : set_callbacks(t->easy, t);
     c = c ? c : set_request(t->easy, request);
+    c = c ? c : set_method(t->easy, request);
+    c = c ? c : set_fields(t, request);
+    c = c ? c : set_address(t, request->address);
     return c == CURLE_OK ? 0 : c == CURLE_OUT_OF_MEMORY ? -ENOMEM : -EOPNOTSUPP;
 }
 
@@ -414,6 +519,9 @@ Transfer *transfer_free(Transfer *t)
 {
     if (t->easy)
         curl_easy_cleanup(t->easy);
+    curl_slist_free_all(t->fields);
+    curl_slist_free_all(t->address);
+    headers_clear(&t->headers);
     sd_event_source_disable_unref(t->deadline);
     problem_clear(&t->problem);
     free(t->host);
@@ -434,7 +542,11 @@ int transfer_new(const HttpRequest *request, Transfer **ret, Problem *problem)
         .public_only = request->public_only,
         .body_max = request->body_max,
     };
+    if (!fields_are_valid(request))
+        return -EINVAL;
     r = url_check(request, &t->host, problem);
+    if (r >= 0 && request->address)
+        r = address_check(request->address, &t->host, problem);
     if (r < 0)
         return r;
     r = transfer_open(t, request);

@@ -5,8 +5,19 @@
 #include "util/http-internal.h"
 
 #define USEC_PER_SEC    1000000ULL
-#define CONNECTIONS_MAX 64L /* at once; what comes then waits */
-#define IDLE_MAX        8L  /* connections that are kept */
+#define CONNECTIONS_MAX 64L /* of one pool at once; what comes then waits */
+#define IDLE_MAX        32L /* connections that one pool keeps */
+
+/* The connections to all those whom the same authorities vouch for. libcurl keeps what it has read of one file of
+ * authorities for each of its multi handles, and forgets it for the next file: with one handle for all, a
+ * machine that uses two files would read them again for each connection, which takes longer than all the rest of it. */
+typedef struct Pool {
+    SLIST_ENTRY(Pool) entry;
+    Http *http;
+    char *authorities; /* NULL: those of the system */
+    CURLM *multi;
+    sd_event_source *timer; /* libcurl's */
+} Pool;
 
 /* A transfer is in one of two queues. It is active while libcurl works on it. When libcurl, its deadline or http_free is
  * done with it, it loses its handle and waits in finished until its owner is told, which happens outside of libcurl's
@@ -15,10 +26,10 @@ TAILQ_HEAD(TransferQueue, Transfer);
 
 struct Http {
     sd_event *event;
-    sd_event_source *timer; /* libcurl's */
-    CURLM *multi;
+    SLIST_HEAD(, Pool) pools;
     struct TransferQueue active, finished;
     size_t n_pending;
+    uint64_t n_connections;
     bool answering; /* owners are being told, one of whom may free the Http: it goes afterwards then */
     bool closing;
 };
@@ -34,12 +45,14 @@ static void global_init(void)
 static void transfer_finish(Transfer *t, CURLcode result)
 {
     Http *h = t->http;
-    long status = 0;
+    long status = 0, connections = 0;
 
     transfer_describe(t, result);
     (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    (void)curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connections);
+    h->n_connections += (uint64_t)connections;
     t->status = (unsigned)status;
-    (void)curl_multi_remove_handle(h->multi, t->easy);
+    (void)curl_multi_remove_handle(t->pool->multi, t->easy);
     curl_easy_cleanup(TAKE_PTR(t->easy));
     t->deadline = sd_event_source_disable_unref(t->deadline);
     TAILQ_REMOVE(&h->active, t, entry);
@@ -50,7 +63,8 @@ static void transfer_answer(Transfer *t)
 {
     HttpReply reply = { .status = t->status,
                         .body = t->size > 0 ? t->body : (const void *)"",
-                        .size = t->size };
+                        .size = t->size,
+                        .headers = &t->headers };
     bool failed = t->problem.code != PROBLEM_NONE;
 
     TAILQ_REMOVE(&t->http->finished, t, entry);
@@ -59,11 +73,25 @@ static void transfer_answer(Transfer *t)
     transfer_free(t);
 }
 
+static Pool *pool_free(Pool *p)
+{
+    if (p->multi)
+        (void)curl_multi_cleanup(p->multi);
+    sd_event_source_disable_unref(p->timer);
+    free(p->authorities);
+    free(p);
+    return NULL;
+}
+DEFINE_CLEANUP(Pool *, pool_free);
+
 static void http_destroy(Http *h)
 {
-    if (h->multi)
-        (void)curl_multi_cleanup(h->multi);
-    sd_event_source_disable_unref(h->timer);
+    Pool *p;
+
+    while ((p = SLIST_FIRST(&h->pools))) {
+        SLIST_REMOVE_HEAD(&h->pools, entry);
+        pool_free(p);
+    }
     sd_event_unref(h->event);
     free(h);
 }
@@ -80,13 +108,14 @@ static void http_answer(Http *h)
 
 /* ---- the event loop */
 
-static void http_drive(Http *h, curl_socket_t fd, int events)
+static void pool_drive(Pool *p, curl_socket_t fd, int events)
 {
+    Http *h = p->http;
     int n;
     CURLMsg *message;
 
-    (void)curl_multi_socket_action(h->multi, fd, events, &n);
-    while ((message = curl_multi_info_read(h->multi, &n))) {
+    (void)curl_multi_socket_action(p->multi, fd, events, &n);
+    while ((message = curl_multi_info_read(p->multi, &n))) {
         Transfer *t = NULL;
 
         (void)curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
@@ -106,13 +135,13 @@ static int on_socket(sd_event_source *s _unused_, int fd, uint32_t revents, void
         events |= CURL_CSELECT_OUT;
     if (revents & (EPOLLERR | EPOLLHUP))
         events |= CURL_CSELECT_ERR;
-    http_drive(userdata, fd, events);
+    pool_drive(userdata, fd, events);
     return 0;
 }
 
 static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
 {
-    http_drive(userdata, CURL_SOCKET_TIMEOUT, 0);
+    pool_drive(userdata, CURL_SOCKET_TIMEOUT, 0);
     return 0;
 }
 
@@ -136,7 +165,7 @@ static int on_interest(CURL *easy _unused_, curl_socket_t fd, int what, void *us
         [CURL_POLL_INOUT] = EPOLLIN | EPOLLOUT,
     };
     sd_event_source *source = socket_data;
-    Http *h = userdata;
+    Pool *p = userdata;
 
     if (what == CURL_POLL_REMOVE) {
         sd_event_source_disable_unref(source);
@@ -144,23 +173,23 @@ static int on_interest(CURL *easy _unused_, curl_socket_t fd, int what, void *us
     }
     if (source)
         return sd_event_source_set_io_events(source, events[what]) < 0 ? -1 : 0;
-    if (sd_event_add_io(h->event, &source, fd, events[what], on_socket, h) < 0)
+    if (sd_event_add_io(p->http->event, &source, fd, events[what], on_socket, p) < 0)
         return -1;
     (void)sd_event_source_set_description(source, "http-socket");
-    return curl_multi_assign(h->multi, fd, source) == CURLM_OK ? 0 : -1;
+    return curl_multi_assign(p->multi, fd, source) == CURLM_OK ? 0 : -1;
 }
 
 static int on_timeout(CURLM *multi _unused_, long msec, void *userdata)
 {
-    Http *h = userdata;
+    Pool *p = userdata;
     uint64_t now;
 
     if (msec < 0)
-        return sd_event_source_set_enabled(h->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
-    if (sd_event_now(h->event, CLOCK_MONOTONIC, &now) < 0 ||
-        sd_event_source_set_time(h->timer, now + (uint64_t)msec * 1000) < 0)
+        return sd_event_source_set_enabled(p->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
+    if (sd_event_now(p->http->event, CLOCK_MONOTONIC, &now) < 0 ||
+        sd_event_source_set_time(p->timer, now + (uint64_t)msec * 1000) < 0)
         return -1;
-    return sd_event_source_set_enabled(h->timer, SD_EVENT_ONESHOT) < 0 ? -1 : 0;
+    return sd_event_source_set_enabled(p->timer, SD_EVENT_ONESHOT) < 0 ? -1 : 0;
 }
 
 /* libcurl's own limit does not count while a request waits for the connection of another. */
@@ -180,14 +209,66 @@ static int transfer_start_deadline(Transfer *t, sd_event *event)
     return 0;
 }
 
-static int http_start(Http *h, Transfer *t)
+static int pool_set_options(Pool *p)
 {
+    CURLMcode c = curl_multi_setopt(p->multi, CURLMOPT_SOCKETFUNCTION, on_interest);
+
+    c = c ? c : curl_multi_setopt(p->multi, CURLMOPT_SOCKETDATA, p);
+    c = c ? c : curl_multi_setopt(p->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
+    c = c ? c : curl_multi_setopt(p->multi, CURLMOPT_TIMERDATA, p);
+    c = c ? c : curl_multi_setopt(p->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+    c = c ? c : curl_multi_setopt(p->multi, CURLMOPT_MAXCONNECTS, IDLE_MAX);
+    c = c ? c : curl_multi_setopt(p->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS_MAX);
+    return c == CURLM_OK ? 0 : -EOPNOTSUPP;
+}
+
+static int pool_new(Http *h, const char *authorities, Pool **ret)
+{
+    _cleanup_(pool_freep) Pool *p = calloc(1, sizeof(Pool));
     int r;
 
+    if (!p)
+        return -ENOMEM;
+    p->http = h;
+    p->authorities = authorities ? strdup(authorities) : NULL;
+    p->multi = curl_multi_init();
+    if (!p->multi || (authorities && !p->authorities))
+        return -ENOMEM;
+    r = sd_event_add_time(h->event, &p->timer, CLOCK_MONOTONIC, UINT64_MAX, 1, on_timer, p);
+    if (r < 0)
+        return r;
+    (void)sd_event_source_set_description(p->timer, "http-timer");
+    r = pool_set_options(p);
+    if (r < 0)
+        return r;
+    SLIST_INSERT_HEAD(&h->pools, p, entry);
+    *ret = TAKE_PTR(p);
+    return 0;
+}
+
+/* There are as many as files that an administrator names. */
+static int http_find_pool(Http *h, const char *authorities, Pool **ret)
+{
+    Pool *p;
+
+    SLIST_FOREACH(p, &h->pools, entry)
+    if (streq(strempty(p->authorities), strempty(authorities))) {
+        *ret = p;
+        return 0;
+    }
+    return pool_new(h, authorities, ret);
+}
+
+static int http_start(Http *h, Transfer *t, const char *authorities)
+{
+    int r = http_find_pool(h, authorities, &t->pool);
+
+    if (r < 0)
+        return r;
     r = transfer_start_deadline(t, h->event);
     if (r < 0)
         return r;
-    if (curl_multi_add_handle(h->multi, t->easy) != CURLM_OK)
+    if (curl_multi_add_handle(t->pool->multi, t->easy) != CURLM_OK)
         return -ENOMEM;
     t->http = h;
     TAILQ_INSERT_TAIL(&h->active, t, entry);
@@ -195,7 +276,7 @@ static int http_start(Http *h, Transfer *t)
     return 0;
 }
 
-int http_get(Http *h, const HttpRequest *request, HttpDone done, void *userdata, Problem *problem)
+int http_send(Http *h, const HttpRequest *request, HttpDone done, void *userdata, Problem *problem)
 {
     _cleanup_(transfer_freep) Transfer *t = NULL;
     int r = -ECANCELED;
@@ -205,7 +286,7 @@ int http_get(Http *h, const HttpRequest *request, HttpDone done, void *userdata,
     if (r >= 0) {
         t->done = done;
         t->userdata = userdata;
-        r = http_start(h, t);
+        r = http_start(h, t, request->authorities);
     }
     if (r < 0)
         return problem_set_errno(problem, r, "Asking a server");
@@ -218,24 +299,16 @@ size_t http_pending(const Http *h)
     return h->n_pending;
 }
 
-/* ---- all requests */
-
-static int http_set_options(Http *h)
+uint64_t http_connections(const Http *h)
 {
-    CURLMcode c = curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_interest);
-
-    c = c ? c : curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
-    c = c ? c : curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
-    c = c ? c : curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
-    c = c ? c : curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
-    c = c ? c : curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, IDLE_MAX);
-    c = c ? c : curl_multi_setopt(h->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, CONNECTIONS_MAX);
-    return c == CURLM_OK ? 0 : -EOPNOTSUPP;
+    return h->n_connections;
 }
+
+/* ---- all requests */
 
 int http_new(sd_event *event, Http **ret)
 {
-    _cleanup_(http_freep) Http *h = NULL;
+    Http *h;
     int r;
 
     r = pthread_once(&global_once, global_init);
@@ -245,19 +318,10 @@ int http_new(sd_event *event, Http **ret)
     if (!h)
         return -ENOMEM;
     h->event = sd_event_ref(event);
+    SLIST_INIT(&h->pools);
     TAILQ_INIT(&h->active);
     TAILQ_INIT(&h->finished);
-    r = sd_event_add_time(event, &h->timer, CLOCK_MONOTONIC, UINT64_MAX, 1, on_timer, h);
-    if (r < 0)
-        return r;
-    (void)sd_event_source_set_description(h->timer, "http-timer");
-    h->multi = curl_multi_init();
-    if (!h->multi)
-        return -ENOMEM;
-    r = http_set_options(h);
-    if (r < 0)
-        return r;
-    *ret = TAKE_PTR(h);
+    *ret = h;
     return 0;
 }
 

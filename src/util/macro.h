@@ -33,6 +33,8 @@
         typeof(b) y = (b); \
         x op y ? x : y; \
     })
+#undef MIN
+#undef MAX
 #define MIN(a, b) PICK_(PASTE(_a_, __COUNTER__), PASTE(_b_, __COUNTER__), a, b, <)
 #define MAX(a, b) PICK_(PASTE(_a_, __COUNTER__), PASTE(_b_, __COUNTER__), a, b, >)
 

@@ -1,243 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fixture.h"
+#include "http-fixture.h"
 
-#include <arpa/inet.h>
 #include <dlfcn.h>
 #include <ifaddrs.h>
 #include <netdb.h>
-#include <openssl/ssl.h>
 #include <semaphore.h>
 #include <signal.h>
 
 #include "core/limits.h"
 #include "util/address.h"
-#include "util/http.h"
-
-#define BODY_MAX 1000
-#define TIME_MAX 60
-#define PARALLEL 200
-
-/* ---- a server, a thread for each connection */
-
-typedef struct Server {
-    int fd;
-    uint16_t port;
-    SSL_CTX *tls;
-    bool deaf; /* accepts and never answers */
-    GThread *thread;
-    GPtrArray *peers;
-    int n_connections, n_requests, n_open, n_open_max;
-} Server;
-
-typedef struct Peer {
-    Server *server;
-    GThread *thread;
-    int fd;
-    SSL *ssl;
-} Peer;
-
-static bool peer_write(Peer *p, const void *data, size_t size)
-{
-    for (const char *d = data; size > 0;) {
-        ssize_t n = p->ssl ? SSL_write(p->ssl, d, (int)size) : send(p->fd, d, size, MSG_NOSIGNAL);
-
-        if (n <= 0)
-            return false;
-        d += n;
-        size -= (size_t)n;
-    }
-    return true;
-}
-
-static bool peer_print(Peer *p, const char *text)
-{
-    return peer_write(p, text, strlen(text));
-}
-
-static bool peer_fill(Peer *p, size_t size)
-{
-    g_autofree char *data = g_malloc(size);
-
-    memset(data, 'x', size);
-    return peer_write(p, data, size);
-}
-
-/* Until the other side has had enough. */
-static void peer_repeat(Peer *p, const char *text)
-{
-    while (peer_print(p, text))
-        ;
-}
-
-static void peer_drip(Peer *p)
-{
-    if (peer_print(p, "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"))
-        while (peer_print(p, "x"))
-            g_usleep(50000);
-}
-
-static void peer_write_long_body(Peer *p, const char *header)
-{
-    g_autofree char *head = g_strdup_printf("HTTP/1.1 200 OK\r\n%s: %d\r\n\r\n", header, BODY_MAX + 1);
-
-    if (peer_print(p, head))
-        (void)peer_fill(p, BODY_MAX + 1);
-}
-
-/* What is sent as it stands. The compressed bodies are "hello" as gzip writes it. */
-#define GZIP    "\x1f\x8b\x08\0\0\0\0\0\0\x03\xcb\x48\xcd\xc9\xc9\x07\0\x86\xa6\x10\x36\x05\0\0\0"
-#define TEXT(s) s, sizeof(s) - 1
-static const struct {
-    const char *path, *reply;
-    size_t size;
-    bool close;
-} replies[] = {
-    { "/ok", TEXT("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"), false },
-    { "/ok?secret=1", TEXT("HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n"), true },
-    { "/bytes", TEXT("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n\0\xff\0"), false },
-    { "/empty", TEXT("HTTP/1.1 204 No Content\r\n\r\n"), false },
-    { "/missing", TEXT("HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone"), false },
-    { "/chunked",
-      TEXT("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"), false },
-    { "/close", TEXT("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello"), true },
-    { "/redirect", TEXT("HTTP/1.1 302 Found\r\nLocation: /ok\r\nContent-Length: 0\r\n\r\n"), false },
-    { "/gzip", TEXT("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 25\r\n\r\n" GZIP), false },
-    { "/transfer-gzip", TEXT("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nConnection: close\r\n\r\n" GZIP),
-      true },
-    { "/broken", TEXT("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello"), true },
-    { "/no-http", TEXT("220 mail.test ESMTP \x1b[31m\xff\r\n"), true },
-    { "/nothing", TEXT(""), true },
-};
-
-/* Whether the connection goes on. */
-static bool peer_answer(Peer *p, const char *path)
-{
-    for (size_t i = 0; i < ELEMENTSOF(replies); i++)
-        if (streq(path, replies[i].path))
-            return peer_write(p, replies[i].reply, replies[i].size) && !replies[i].close;
-    if (streq(path, "/large"))
-        peer_write_long_body(p, "Content-Length");
-    else if (streq(path, "/large-unsaid"))
-        peer_write_long_body(p, "X-Not-Length");
-    else if (streq(path, "/full"))
-        return peer_print(p, "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n") && peer_fill(p, BODY_MAX);
-    else if (streq(path, "/endless") && peer_print(p, "HTTP/1.1 200 OK\r\n\r\n"))
-        peer_repeat(p, "more and more and more and ");
-    else if (streq(path, "/endless-chunks") &&
-             peer_print(p, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"))
-        peer_repeat(p, "1\r\nx\r\n");
-    else if (streq(path, "/headers") && peer_print(p, "HTTP/1.1 200 OK\r\n"))
-        peer_repeat(p, "X-More: and more and more and more\r\n");
-    else if (streq(path, "/interim"))
-        peer_repeat(p, "HTTP/1.1 100 Continue\r\n\r\n");
-    else if (streq(path, "/header-line") && peer_print(p, "HTTP/1.1 200 OK\r\nX-More: "))
-        peer_repeat(p, "and more ");
-    else if (streq(path, "/slow"))
-        peer_drip(p);
-    return false;
-}
-
-/* The path of the next request and whether it carries what it should. */
-static bool peer_read(Peer *p, char ret_path[static 256])
-{
-    char text[4096] = {};
-    size_t size = 0;
-
-    while (!strstr(text, "\r\n\r\n")) {
-        size_t room = sizeof(text) - 1 - size;
-        ssize_t n = p->ssl ? SSL_read(p->ssl, text + size, (int)room) : recv(p->fd, text + size, room, 0);
-
-        if (n <= 0)
-            return false;
-        size += (size_t)n;
-        g_assert_cmpuint(size, <, sizeof(text) - 1);
-    }
-    g_assert_nonnull(strstr(text, "\r\nUser-Agent: Certwright/" CERTWRIGHT_VERSION "\r\n"));
-    g_assert_null(strstr(text, "Accept-Encoding"));
-    g_assert_null(strstr(text, "Authorization"));
-    return sscanf(text, "GET %255s HTTP/1.1", ret_path) == 1;
-}
-
-static void *peer_main(void *userdata)
-{
-    Peer *p = userdata;
-    Server *s = p->server;
-    char path[256];
-    int n = g_atomic_int_add(&s->n_open, 1) + 1;
-
-    for (int max = g_atomic_int_get(&s->n_open_max);
-         n > max && !g_atomic_int_compare_and_exchange(&s->n_open_max, max, n);)
-        max = g_atomic_int_get(&s->n_open_max);
-    if (s->deaf)
-        return NULL;
-    if (!p->ssl || SSL_accept(p->ssl) == 1)
-        do {
-            if (!peer_read(p, path))
-                break;
-            g_atomic_int_inc(&s->n_requests);
-        } while (peer_answer(p, path));
-    g_atomic_int_add(&s->n_open, -1);
-    shutdown(p->fd, SHUT_RDWR);
-    return NULL;
-}
-
-static void *server_main(void *userdata)
-{
-    Server *s = userdata;
-    int fd;
-
-    while ((fd = accept(s->fd, NULL, NULL)) >= 0) {
-        Peer *p = g_new0(Peer, 1);
-
-        *p = (Peer){ .server = s, .fd = fd };
-        if (s->tls) {
-            p->ssl = SSL_new(s->tls);
-            SSL_set_fd(p->ssl, fd);
-        }
-        g_atomic_int_inc(&s->n_connections);
-        g_ptr_array_add(s->peers, p);
-        p->thread = g_thread_new("peer", peer_main, p);
-    }
-    return NULL;
-}
-
-static void server_start_at(Server *s, in_addr_t address)
-{
-    struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(address) };
-    socklen_t size = sizeof(in);
-
-    s->peers = g_ptr_array_new();
-    s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    g_assert_cmpint(bind(s->fd, (struct sockaddr *)&in, sizeof(in)), ==, 0);
-    g_assert_cmpint(listen(s->fd, 2 * PARALLEL), ==, 0);
-    g_assert_cmpint(getsockname(s->fd, (struct sockaddr *)&in, &size), ==, 0);
-    s->port = ntohs(in.sin_port);
-    s->thread = g_thread_new("server", server_main, s);
-}
-
-static void server_start(Server *s)
-{
-    server_start_at(s, INADDR_LOOPBACK);
-}
-
-static void server_stop(Server *s)
-{
-    shutdown(s->fd, SHUT_RDWR);
-    g_thread_join(s->thread);
-    for (guint i = 0; i < s->peers->len; i++) {
-        Peer *p = s->peers->pdata[i];
-
-        shutdown(p->fd, SHUT_RDWR);
-        g_thread_join(p->thread);
-        SSL_free(p->ssl);
-        close(p->fd);
-        g_free(p);
-    }
-    g_ptr_array_free(s->peers, TRUE);
-    close(s->fd);
-    SSL_CTX_free(s->tls);
-}
-#define _cleanup_server_ _cleanup_(server_stop)
 
 /* ---- names: this program's own resolver, of which libcurl asks in a thread */
 
@@ -274,136 +45,6 @@ static void let_resolver_go_on(void)
         g_usleep(1000);
 }
 
-/* ---- requests */
-
-typedef struct Client {
-    sd_event *event;
-    Http *http;
-} Client;
-
-/* What became of a request. */
-typedef struct Answer {
-    unsigned n_done, status;
-    GString *body;
-    Problem problem;
-    Client *client;
-    const char *next; /* is asked for then */
-    bool free;        /* the Http is freed then */
-    int next_result;
-    struct Answer *next_answer;
-} Answer;
-
-static void client_init(Client *c)
-{
-    *c = (Client){};
-    g_assert_cmpint(sd_event_new(&c->event), ==, 0);
-    g_assert_cmpint(http_new(c->event, &c->http), ==, 0);
-}
-
-static void client_done(Client *c)
-{
-    c->http = http_free(c->http);
-    c->event = sd_event_unref(c->event);
-}
-#define _cleanup_client_ _cleanup_(client_done)
-
-static void answer_done(Answer *a)
-{
-    problem_clear(&a->problem);
-    if (a->body)
-        g_string_free(a->body, TRUE);
-    a->body = NULL;
-}
-#define _cleanup_answer_ _cleanup_(answer_done)
-
-static void on_done(const HttpReply *reply, const Problem *problem, void *userdata)
-{
-    Answer *a = userdata;
-
-    g_assert_true(!reply != !problem);
-    a->n_done++;
-    if (reply) {
-        a->status = reply->status;
-        g_assert_nonnull(reply->body);
-        a->body = g_string_new_len(reply->body, (gssize)reply->size);
-    } else {
-        g_assert_cmpint(problem_copy(problem, &a->problem), ==, 0);
-        g_assert_nonnull(problem->text);
-        if (g_test_verbose())
-            g_test_message("%s: %s", problem_code_to_string(problem->code), problem->text);
-    }
-    if (a->next) {
-        HttpRequest request = { .url = a->next, .body_max = BODY_MAX, .time_max = TIME_MAX, .plain = true };
-
-        a->next_result = http_get(a->client->http, &request, on_done, a->next_answer, NULL);
-    }
-    if (a->free)
-        a->client->http = http_free(a->client->http);
-}
-
-static bool is_answered(void *userdata)
-{
-    return ((Answer *)userdata)->n_done > 0;
-}
-
-static bool is_idle(void *userdata)
-{
-    return http_pending(((Client *)userdata)->http) == 0;
-}
-
-static char *url_of(const Server *s, const char *path)
-{
-    return g_strdup_printf("http%s://127.0.0.1:%u%s", s->tls ? "s" : "", s->port, path);
-}
-
-static void client_start(Client *c, const HttpRequest *request, Answer *answer)
-{
-    _cleanup_problem_ Problem problem = {};
-
-    if (http_get(c->http, request, on_done, answer, &problem) < 0)
-        g_error("%s: %s", request->url, problem.text);
-    g_assert_cmpuint(answer->n_done, ==, 0);
-}
-
-static void client_start_path(Client *c, const Server *s, const char *path, Answer *answer)
-{
-    g_autofree char *url = url_of(s, path);
-
-    client_start(c, &(HttpRequest){ .url = url, .body_max = BODY_MAX, .time_max = TIME_MAX, .plain = true },
-                 answer);
-}
-
-static void client_ask(Client *c, const HttpRequest *request, Answer *answer)
-{
-    client_start(c, request, answer);
-    loop_until(c->event, is_answered, answer);
-    g_assert_cmpuint(answer->n_done, ==, 1);
-}
-
-static void client_ask_path(Client *c, const Server *s, const char *path, Answer *answer)
-{
-    client_start_path(c, s, path, answer);
-    loop_until(c->event, is_answered, answer);
-    g_assert_cmpuint(answer->n_done, ==, 1);
-}
-
-static void assert_problem(const Answer *a, ProblemCode code, const char *part)
-{
-    g_assert_cmpuint(a->n_done, ==, 1);
-    g_assert_cmpstr(problem_code_to_string(a->problem.code), ==, problem_code_to_string(code));
-    if (!strstr(a->problem.text, part))
-        g_error("\"%s\" does not say \"%s\"", a->problem.text, part);
-}
-
-static void assert_reply(const Answer *a, unsigned status, const char *body, size_t size)
-{
-    if (a->problem.code != PROBLEM_NONE)
-        g_error("%s", a->problem.text);
-    g_assert_cmpuint(a->n_done, ==, 1);
-    g_assert_cmpuint(a->status, ==, status);
-    g_assert_cmpmem(a->body->str, a->body->len, body, size);
-}
-
 static void test_replies(void)
 {
     static const struct {
@@ -430,6 +71,236 @@ static void test_replies(void)
     }
     /* nobody went where the redirect points to */
     g_assert_cmpint(g_atomic_int_get(&s.n_requests), ==, ELEMENTSOF(cases));
+}
+
+static void test_fields(void)
+{
+    static const struct {
+        const char *name, *values;
+    } cases[] = {
+        { "Replay-Nonce", "[one two][three]" },
+        { "rEPLAY-nONCE", "[one two][three]" },
+        { "Replay-Nonce-More", "[4]" },
+        { "Replay", "" },
+        { "X-Folded", "[a, b]" },
+        { "X-Empty", "[]" },
+        { "X-Spaced", "" },
+        { "X-Spaced ", "" },
+        { "X-Control", "" },
+        { "X-Unprintable", "" },
+        { "X-Fold-Control", "" },
+        { "X-Early", "" },
+        { "X-Late", "" },
+        { "HTTP/1.1 200 OK", "" },
+        { "", "" },
+    };
+    _cleanup_server_ Server s = {};
+    _cleanup_client_ Client c = {};
+
+    server_start(&s);
+    client_init(&c);
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        _cleanup_answer_ Answer a = { .field = cases[i].name };
+
+        client_ask_path(&c, &s, "/fields", &a);
+        assert_reply(&a, 200, TEXT("hello"));
+        g_assert_cmpstr(a.values->str, ==, cases[i].values);
+    }
+}
+
+/* The fields of a head are those of its own reply. */
+static void test_no_fields(void)
+{
+    _cleanup_server_ Server s = {};
+    _cleanup_client_ Client c = {};
+    _cleanup_answer_ Answer a = { .field = "Replay-Nonce" };
+
+    server_start(&s);
+    client_init(&c);
+    client_ask_path(&c, &s, "/empty", &a);
+    g_assert_cmpstr(a.values->str, ==, "");
+}
+
+static void test_head(void)
+{
+    _cleanup_server_ Server s = {};
+    _cleanup_client_ Client c = {};
+    g_autofree char *url = NULL;
+
+    server_start(&s);
+    client_init(&c);
+    url = url_of(&s, "/head");
+    for (int i = 0; i < 3; i++) {
+        _cleanup_answer_ Answer a = { .field = "replay-nonce" };
+
+        client_ask(
+            &c,
+            &(HttpRequest){
+                .method = HTTP_HEAD, .url = url, .body_max = 10, .time_max = TIME_MAX, .plain = true },
+            &a);
+        assert_reply(&a, 200, TEXT(""));
+        g_assert_cmpstr(a.values->str, ==, "[n]");
+    }
+    g_assert_cmpint(g_atomic_int_get(&s.n_requests), ==, 3);
+    g_assert_cmpint(g_atomic_int_get(&s.n_connections), ==, 1);
+}
+
+/* What the server got, with a head in lower case. */
+static char *post(Client *c, const Server *s, HttpRequest request)
+{
+    g_autofree char *url = url_of(s, "/echo");
+    _cleanup_answer_ Answer a = {};
+    char *end;
+
+    request.url = url;
+    request.body_max = request.size + BODY_MAX;
+    request.time_max = TIME_MAX;
+    request.plain = true;
+    client_ask(c, &request, &a);
+    g_assert_cmpuint(a.status, ==, 200);
+    end = strstr(a.body->str, "\r\n\r\n");
+    g_assert_cmpmem(end + 4, (size_t)(a.body->str + a.body->len - end - 4), request.body, request.size);
+    *end = 0;
+    return g_ascii_strdown(a.body->str, -1);
+}
+
+static void test_post(void)
+{
+    static const size_t sizes[] = { 1, 1025, 70000,
+                                    3000000 }; /* some of which libcurl would ask about first */
+    _cleanup_server_ Server s = {};
+    _cleanup_client_ Client c = {};
+    g_autofree char *empty = NULL, *plain = NULL;
+
+    server_start(&s);
+    client_init(&c);
+    for (size_t i = 0; i < ELEMENTSOF(sizes); i++) {
+        g_autofree char *body = g_malloc(sizes[i]), *head = NULL;
+
+        for (size_t j = 0; j < sizes[i]; j++)
+            body[j] = (char)(j % 251);
+        head = post(&c, &s,
+                    (HttpRequest){ .method = HTTP_POST,
+                                   .content_type = "application/jose+json",
+                                   .accept = "application/pem-certificate-chain",
+                                   .body = body,
+                                   .size = sizes[i] });
+        g_assert_true(g_str_has_prefix(head, "post /echo http/1.1\r\n"));
+        g_assert_nonnull(strstr(head, "\r\ncontent-type: application/jose+json"));
+        g_assert_nonnull(strstr(head, "\r\naccept: application/pem-certificate-chain"));
+        g_assert_null(strstr(head, "x-www-form-urlencoded"));
+        g_assert_null(strstr(head, "*/*"));
+    }
+    empty = post(&c, &s, (HttpRequest){ .method = HTTP_POST, .content_type = "text/plain" });
+    g_assert_nonnull(strstr(empty, "\r\ncontent-length: 0"));
+    plain = post(&c, &s, (HttpRequest){ .method = HTTP_POST, .body = "x", .size = 1 });
+    g_assert_null(strstr(plain, "content-type"));
+    g_assert_cmpint(g_atomic_int_get(&s.n_connections), ==, 1);
+    g_assert_cmpuint(http_connections(c.http), ==, 1);
+}
+
+/* The request may be gone as soon as it was sent. */
+static void test_post_is_copied(void)
+{
+    g_autofree char *url = NULL, *body = g_strdup("first");
+    _cleanup_server_ Server s = {};
+    _cleanup_client_ Client c = {};
+    _cleanup_answer_ Answer a = {};
+
+    server_start(&s);
+    client_init(&c);
+    url = url_of(&s, "/echo");
+    client_start(&c,
+                 &(HttpRequest){ .method = HTTP_POST,
+                                 .url = url,
+                                 .body = body,
+                                 .size = 5,
+                                 .body_max = BODY_MAX,
+                                 .time_max = TIME_MAX,
+                                 .plain = true },
+                 &a);
+    memcpy(body, "other", 5);
+    memset(url, 'x', strlen(url));
+    loop_until(c.event, is_answered, &a);
+    g_assert_true(g_str_has_suffix(a.body->str, "\r\n\r\nfirst"));
+}
+
+static void test_invalid_fields(void)
+{
+    static const char *const values[] = { "text/plain\r\nX-More: 1", "text/\x01", "caf\xc3\xa9", "a\tb" };
+    _cleanup_client_ Client c = {};
+    _cleanup_answer_ Answer a = {};
+
+    client_init(&c);
+    for (size_t i = 0; i < ELEMENTSOF(values); i++) {
+        HttpRequest request = {
+            .url = "https://localhost/", .accept = values[i], .body_max = 1, .time_max = TIME_MAX
+        };
+
+        g_assert_cmpint(http_send(c.http, &request, on_done, &a, NULL), ==, -EINVAL);
+        request.accept = NULL;
+        request.content_type = values[i];
+        g_assert_cmpint(http_send(c.http, &request, on_done, &a, NULL), ==, -EINVAL);
+    }
+    g_assert_cmpuint(http_pending(c.http), ==, 0);
+}
+
+static void ask_at(Client *c, const char *url, const char *address, bool public_only, Answer *a)
+{
+    client_ask(c,
+               &(HttpRequest){ .url = url,
+                               .body_max = BODY_MAX,
+                               .time_max = TIME_MAX,
+                               .plain = true,
+                               .address = address,
+                               .public_only = public_only },
+               a);
+}
+
+static void test_address(void)
+{
+    g_autofree char *url = NULL, *host = NULL;
+    _cleanup_server_ Server s = {};
+    _cleanup_client_ Client c = {};
+    _cleanup_answer_ Answer there = {}, nowhere = {}, refused = {}, six = {};
+    int n = g_atomic_int_get(&n_asked);
+
+    server_start(&s);
+    client_init(&c);
+    url = g_strdup_printf("http://nowhere.test:%u/echo", s.port);
+    host = g_strdup_printf("\r\nHost: nowhere.test:%u\r\n", s.port);
+    ask_at(&c, url, "127.0.0.1", false, &there);
+    g_assert_cmpuint(there.status, ==, 200);
+    g_assert_nonnull(strstr(there.body->str, host));
+    ask_at(&c, url, "127.0.0.1", true, &refused);
+    assert_problem(&refused, PROBLEM_NETWORK_FAILED, "was not asked: its address 127.0.0.1");
+    ask_at(&c, url, "::1", false, &six);
+    assert_problem(&six, PROBLEM_NETWORK_FAILED, "(at ::1)");
+    g_assert_cmpint(g_atomic_int_get(&n_asked), ==, n);
+    /* nobody else is taken there */
+    ask_at(&c, url, NULL, false, &nowhere);
+    assert_problem(&nowhere, PROBLEM_NETWORK_FAILED, "does not resolve");
+    g_assert_cmpint(g_atomic_int_get(&s.n_connections), ==, 1);
+}
+
+static void test_invalid_address(void)
+{
+    static const char *const addresses[] = { "",      "localhost", "127.1", "127.0.0.1:80",
+                                             "[::1]", "::1%lo",    "::g" };
+    _cleanup_client_ Client c = {};
+    _cleanup_answer_ Answer a = {};
+
+    client_init(&c);
+    for (size_t i = 0; i < ELEMENTSOF(addresses); i++) {
+        HttpRequest request = {
+            .url = "https://localhost/", .address = addresses[i], .body_max = 1, .time_max = TIME_MAX
+        };
+        _cleanup_problem_ Problem problem = {};
+
+        if (http_send(c.http, &request, on_done, &a, &problem) != -EINVAL)
+            g_error("%s is taken", addresses[i]);
+        g_assert_nonnull(strstr(problem.text, "is no address"));
+    }
 }
 
 static void test_body_just_fits(void)
@@ -545,7 +416,7 @@ static void assert_refused(Client *c, const char *url, bool plain, const char *p
     _cleanup_problem_ Problem problem = {};
     _cleanup_answer_ Answer a = {};
 
-    if (http_get(c->http, &request, on_done, &a, &problem) != -EINVAL)
+    if (http_send(c->http, &request, on_done, &a, &problem) != -EINVAL)
         g_error("%s is not refused", url);
     g_assert_cmpstr(problem_code_to_string(problem.code), ==, "InvalidArgument");
     if (!strstr(problem.text, part))
@@ -706,28 +577,7 @@ static void test_reuse(void)
     }
     g_assert_cmpint(g_atomic_int_get(&s.n_requests), ==, 10);
     g_assert_cmpint(g_atomic_int_get(&s.n_connections), ==, 1);
-}
-
-/* A reply that takes its time keeps no other from the same server. */
-static void check_slow_neighbour(Server *s, const char *authorities)
-{
-    g_autofree char *slow_url = url_of(s, "/slow"), *url = url_of(s, "/ok");
-    HttpRequest request = { .url = slow_url,
-                            .body_max = BODY_MAX,
-                            .time_max = TIME_MAX,
-                            .plain = true,
-                            .authorities = authorities };
-    _cleanup_client_ Client c = {};
-    _cleanup_answer_ Answer slow = {}, quick = {};
-
-    client_init(&c);
-    client_start(&c, &request, &slow);
-    request.url = url;
-    client_ask(&c, &request, &quick);
-    assert_reply(&quick, 200, TEXT("hello"));
-    g_assert_cmpuint(slow.n_done, ==, 0);
-    c.http = http_free(c.http);
-    assert_problem(&slow, PROBLEM_CANCELLED, "127.0.0.1");
+    g_assert_cmpuint(http_connections(c.http), ==, 1);
 }
 
 static void test_slow_neighbour(void)
@@ -758,7 +608,8 @@ static void test_parallel(void)
         answer_done(answers + i);
     }
     g_assert_cmpint(g_atomic_int_get(&s.n_requests), ==, PARALLEL);
-    g_assert_cmpint(g_atomic_int_get(&s.n_open_max), <=, 64 + 8);
+    g_assert_cmpint(g_atomic_int_get(&s.n_open_max), <=, 64 + 32);
+    g_assert_cmpint(g_atomic_int_get(&s.n_connections), ==, (int)http_connections(c.http));
 }
 
 /* More than connections are allowed, and none comes to anything: those that only wait are told as well. */
@@ -913,142 +764,6 @@ static void test_environment(void)
     assert_reply(&a, 200, TEXT("hello"));
 }
 
-/* ---- TLS */
-
-/* names: of the certificate. */
-static void server_start_tls(Server *s, const char *names)
-{
-    _cleanup_issued_ Issued i = issue(&(CertificateSpec){ .subject = "server", .names = names }, NULL, NULL);
-
-    s->tls = SSL_CTX_new(TLS_server_method());
-    g_assert_cmpint(SSL_CTX_use_certificate(s->tls, i.certificate), ==, 1);
-    g_assert_cmpint(SSL_CTX_use_PrivateKey(s->tls, i.key), ==, 1);
-    server_start(s);
-}
-
-static char *write_authorities(const Server *s, const Folder *f)
-{
-    Issued i = { .certificate = SSL_CTX_get0_certificate(s->tls) };
-    g_autofree char *pem = pem_of(&i);
-
-    folder_write(f, "authorities.pem", pem);
-    return folder_path(f, "authorities.pem");
-}
-
-static void ask_tls(Client *c, const char *url, const char *authorities, Answer *a)
-{
-    client_ask(
-        c,
-        &(HttpRequest){ .url = url, .body_max = BODY_MAX, .time_max = TIME_MAX, .authorities = authorities },
-        a);
-}
-
-static void test_tls(void)
-{
-    _cleanup_answer_ Answer trusted = {}, untrusted = {}, other_name = {}, no_file = {};
-    _cleanup_folder_ Folder f = folder_new();
-    _cleanup_server_ Server s = {};
-    _cleanup_client_ Client c = {};
-    g_autofree char *url = NULL, *other = NULL, *authorities = NULL,
-                    *missing = folder_path(&f, "missing.pem");
-
-    server_start_tls(&s, "IP:127.0.0.1");
-    client_init(&c);
-    url = url_of(&s, "/ok");
-    other = g_strdup_printf("https://local.test:%u/ok", s.port);
-    authorities = write_authorities(&s, &f);
-    ask_tls(&c, url, authorities, &trusted);
-    assert_reply(&trusted, 200, TEXT("hello"));
-    /* and then not over the connection of who trusts more */
-    ask_tls(&c, url, NULL, &untrusted);
-    assert_problem(&untrusted, PROBLEM_NETWORK_FAILED, "not trusted");
-    ask_tls(&c, other, authorities, &other_name);
-    assert_problem(&other_name, PROBLEM_NETWORK_FAILED, "local.test");
-    assert_problem(&other_name, PROBLEM_NETWORK_FAILED, "not trusted");
-    ask_tls(&c, url, missing, &no_file);
-    assert_problem(&no_file, PROBLEM_NETWORK_FAILED, "cannot be read");
-    g_assert_cmpint(g_atomic_int_get(&s.n_requests), ==, 1);
-}
-
-/* The file of the authorities is read for the first connection alone. */
-static void test_tls_trust_is_kept(void)
-{
-    _cleanup_folder_ Folder f = folder_new();
-    _cleanup_server_ Server s = {};
-    _cleanup_client_ Client c = {};
-    g_autofree char *url = NULL, *authorities = NULL;
-
-    server_start_tls(&s, "IP:127.0.0.1");
-    client_init(&c);
-    url = url_of(&s, "/close");
-    authorities = write_authorities(&s, &f);
-    for (int i = 0; i < 3; i++) {
-        _cleanup_answer_ Answer a = {};
-
-        ask_tls(&c, url, authorities, &a);
-        assert_reply(&a, 200, TEXT("hello"));
-        if (i == 0)
-            folder_remove(&f, "authorities.pem");
-    }
-    g_assert_cmpint(g_atomic_int_get(&s.n_connections), ==, 3);
-}
-
-static void test_tls_slow_neighbour(void)
-{
-    _cleanup_folder_ Folder f = folder_new();
-    _cleanup_server_ Server s = {};
-    g_autofree char *authorities = NULL;
-
-    server_start_tls(&s, "IP:127.0.0.1");
-    authorities = write_authorities(&s, &f);
-    check_slow_neighbour(&s, authorities);
-}
-
-/* Requests that wait for the first to find out whether its connection can be shared. */
-static void test_tls_deaf(void)
-{
-    _cleanup_server_ Server s = { .deaf = true };
-    _cleanup_client_ Client c = {};
-    g_autofree char *url = NULL;
-    Answer answers[5] = {};
-
-    server_start(&s);
-    client_init(&c);
-    url = g_strdup_printf("https://127.0.0.1:%u/", s.port);
-    for (size_t i = 0; i < ELEMENTSOF(answers); i++)
-        client_start(&c, &(HttpRequest){ .url = url, .body_max = BODY_MAX, .time_max = 1 }, answers + i);
-    loop_until(c.event, is_idle, &c);
-    for (size_t i = 0; i < ELEMENTSOF(answers); i++) {
-        assert_problem(answers + i, PROBLEM_NETWORK_FAILED, "127.0.0.1");
-        answer_done(answers + i);
-    }
-}
-
-static void test_tls_parallel(void)
-{
-    _cleanup_folder_ Folder f = folder_new();
-    _cleanup_server_ Server s = {};
-    _cleanup_client_ Client c = {};
-    g_autofree char *url = NULL, *authorities = NULL;
-    Answer answers[20] = {};
-
-    server_start_tls(&s, "IP:127.0.0.1");
-    client_init(&c);
-    url = url_of(&s, "/ok");
-    authorities = write_authorities(&s, &f);
-    for (size_t i = 0; i < ELEMENTSOF(answers); i++)
-        client_start(
-            &c,
-            &(HttpRequest){
-                .url = url, .body_max = BODY_MAX, .time_max = TIME_MAX, .authorities = authorities },
-            answers + i);
-    loop_until(c.event, is_idle, &c);
-    for (size_t i = 0; i < ELEMENTSOF(answers); i++) {
-        assert_reply(answers + i, 200, TEXT("hello"));
-        answer_done(answers + i);
-    }
-}
-
 int main(int argc, char **argv)
 {
     set_proxies();
@@ -1057,6 +772,14 @@ int main(int argc, char **argv)
     sem_init(&resolver_goes_on, 0, 0);
     g_test_add_func("/http/urls", test_urls);
     g_test_add_func("/http/replies", test_replies);
+    g_test_add_func("/http/fields", test_fields);
+    g_test_add_func("/http/no-fields", test_no_fields);
+    g_test_add_func("/http/head", test_head);
+    g_test_add_func("/http/post", test_post);
+    g_test_add_func("/http/post-is-copied", test_post_is_copied);
+    g_test_add_func("/http/invalid-fields", test_invalid_fields);
+    g_test_add_func("/http/address", test_address);
+    g_test_add_func("/http/invalid-address", test_invalid_address);
     g_test_add_func("/http/body-just-fits", test_body_just_fits);
     g_test_add_func("/http/failures", test_failures);
     g_test_add_func("/http/slow", test_slow);
@@ -1075,10 +798,5 @@ int main(int argc, char **argv)
     g_test_add_func("/http/free", test_free);
     g_test_add_func("/http/free-at-once", test_free_at_once);
     g_test_add_func("/http/environment", test_environment);
-    g_test_add_func("/http/tls", test_tls);
-    g_test_add_func("/http/tls-trust-is-kept", test_tls_trust_is_kept);
-    g_test_add_func("/http/tls-slow-neighbour", test_tls_slow_neighbour);
-    g_test_add_func("/http/tls-deaf", test_tls_deaf);
-    g_test_add_func("/http/tls-parallel", test_tls_parallel);
     return g_test_run();
 }
