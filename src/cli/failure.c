@@ -23,8 +23,11 @@ typedef struct Failure {
 #define ADVICE_PASSPHRASE \
     N_("Run it on a terminal without --no-ask-password to be asked for the passphrase, or put it into a file " \
        "and add --passphrase-file=FILE.")
+#define ADVICE_TERMS \
+    N_("Agree to the authorities' terms with TermsOfServiceAgreed=yes below [ACME] in " \
+       "/etc/certwright/certwright.conf; certwright.conf(5) has more.")
 #define ADVICE_FETCH \
-    N_("Without --fetch-issuers the network is not used: put the missing certificates into the file instead.")
+    N_("Try again later. An upload needs no network without --fetch-issuers, if the file has all certificates.")
 
 static const Failure failures[] = {
     { SERVICE ".Error.NoSuchCertificate", EXIT_NOT_FOUND, NULL },
@@ -33,6 +36,7 @@ static const Failure failures[] = {
     { SERVICE ".Error.InvalidBundle", EXIT_FAILED, ADVICE_BUNDLE },
     { SERVICE ".Error.PassphraseRequired", EXIT_FAILED, ADVICE_PASSPHRASE },
     { SERVICE ".Error.NetworkFailed", EXIT_FAILED, ADVICE_FETCH },
+    { SERVICE ".Error.AcmeDisabled", EXIT_FAILED, ADVICE_TERMS },
     { SERVICE ".Error.StorageFailed", EXIT_FAILED, ADVICE_START },
     { SD_BUS_ERROR_ACCESS_DENIED, EXIT_NOT_AUTHORIZED, ADVICE_AUTHORIZE },
     { SD_BUS_ERROR_AUTH_FAILED, EXIT_NOT_AUTHORIZED, ADVICE_AUTHORIZE },

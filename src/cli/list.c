@@ -24,10 +24,15 @@ static char *text_list_join(const TextList *l, const char *separator)
     return NULL;
 }
 
+/* The column of authorities is there when there is anything in it: one more than the others. */
+#define COLUMNS 6
+
 static void list_add_headings(Table *t)
 {
     table_add(t, _("NAME"));
     table_add(t, _("SOURCE"));
+    if (t->n_columns > COLUMNS)
+        table_add(t, _("AUTHORITY"));
     table_add(t, _("STATE"));
     table_add(t, _("NOT AFTER"));
     table_add(t, _("ISSUER"));
@@ -41,14 +46,35 @@ static void list_add_certificate(Table *t, const Certificate *c)
     modules = text_list_join(&c->modules, " ");
     table_add(t, c->name);
     table_add(t, source_to_text(c->source));
+    if (t->n_columns > COLUMNS)
+        table_add(t, c->authority);
     table_add(t, state_to_text(c->state));
     table_add_date(t, c->not_after);
     table_add(t, issuer);
     table_add(t, modules);
 }
 
+static bool list_has_authority(const CertificateList *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (!isempty(l->items[i].authority))
+            return true;
+    return false;
+}
+
+static size_t list_count_failures(const CertificateList *l)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < l->n; i++)
+        n += !isempty(l->items[i].error_code);
+    return n;
+}
+
 static void list_print_legend(const CertificateList *l)
 {
+    size_t failures = list_count_failures(l);
+
     if (l->n == 0) {
         print_line(stdout, _("There are no certificates yet. Ask for one with \"certwright register MODULE "
                              "NAME\", or in a file of /etc/certwright/modules.d."));
@@ -62,6 +88,12 @@ static void list_print_legend(const CertificateList *l)
 
         print_line(stdout, _("Local root: %s, valid until %s."), strempty(subject), strempty(date));
     }
+    if (failures > 0)
+        print_line(stdout,
+                   ngettext("The last attempt for %zu of them failed: \"certwright status\" says why.",
+                            "The last attempts for %zu of them failed: \"certwright status\" says why.",
+                            failures),
+                   failures);
 }
 
 static Exit list_print_json(const CertificateList *l)
@@ -76,13 +108,14 @@ static Exit list_print_json(const CertificateList *l)
 Exit verb_list(Session *s, const Options *o _unused_, char **arguments _unused_, int n _unused_)
 {
     _cleanup_certificates_ CertificateList list = {};
-    _cleanup_table_ Table table = { .n_columns = 6 };
+    _cleanup_table_ Table table = { .n_columns = COLUMNS };
     Exit e = certificates_load(s, &list);
 
     if (e != EXIT_DONE)
         return e;
     if (s->json)
         return list_print_json(&list);
+    table.n_columns += list_has_authority(&list);
     list_add_headings(&table);
     for (size_t i = 0; i < list.n; i++)
         list_add_certificate(&table, &list.items[i]);

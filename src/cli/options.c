@@ -39,6 +39,10 @@ static const struct {
     { "passphrase-file", OPTION_PASSPHRASE_FILE, offsetof(Options, passphrase_file) },
     { "fetch-issuers", OPTION_FETCH_ISSUERS, 0 },
     { "force", OPTION_FORCE, 0 },
+    { "keep-current", OPTION_KEEP_CURRENT, 0 },
+    { "reason", OPTION_REASON, offsetof(Options, reason) },
+    { "acme", OPTION_ACME, offsetof(Options, acme) },
+    { "authority", OPTION_AUTHORITY, offsetof(Options, authority) },
 };
 
 void options_done(Options *o)

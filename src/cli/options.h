@@ -16,14 +16,19 @@ typedef enum OptionFlag {
     OPTION_PASSPHRASE_FILE = 1 << 8,
     OPTION_FETCH_ISSUERS = 1 << 9,
     OPTION_FORCE = 1 << 10,
+    OPTION_KEEP_CURRENT = 1 << 11,
+    OPTION_REASON = 1 << 12,
+    OPTION_ACME = 1 << 13,
+    OPTION_AUTHORITY = 1 << 14,
 } OptionFlag;
 
 typedef struct Options {
     unsigned given;
     bool json, no_legend, no_ask_password;
     bool help, version;
-    const char *format, *output, *key_type, *key, *passphrase_file; /* NULL where not given */
-    const char **names;                                             /* --name=, n_names of them */
+    /* NULL where not given */
+    const char *format, *output, *key_type, *key, *passphrase_file, *reason, *acme, *authority;
+    const char **names; /* --name=, n_names of them */
     size_t n_names;
     char **arguments; /* verb first */
     int n_arguments;

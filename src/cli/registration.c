@@ -28,12 +28,21 @@ static int registration_append_names(sd_bus_message *call, const Options *o)
 
 static Exit registration_append_options(sd_bus_message *call, const Options *o)
 {
-    int r = sd_bus_message_open_container(call, 'a', "{sv}");
+    bool acme = o->acme && streq(o->acme, "yes");
+    int r;
+
+    if (o->acme && !acme && !streq(o->acme, "no"))
+        return fail(EXIT_USAGE, _("--acme= is yes or no."));
+    r = sd_bus_message_open_container(call, 'a', "{sv}");
 
     if (r >= 0)
         r = registration_append_names(call, o);
     if (r >= 0 && o->key_type)
         r = sd_bus_message_append(call, "{sv}", "key-type", "s", o->key_type);
+    if (r >= 0 && o->acme)
+        r = sd_bus_message_append(call, "{sv}", "acme", "b", acme);
+    if (r >= 0 && o->authority)
+        r = sd_bus_message_append(call, "{sv}", "authority", "s", o->authority);
     if (r >= 0)
         r = sd_bus_message_close_container(call);
     if (r == -EINVAL)

@@ -9,7 +9,8 @@
 #include "cli/words.h"
 
 typedef struct Reissue {
-    bool all, root, wait;
+    bool all, root, wait, keep_current;
+    const char *reason;      /* it is a revocation, for this reason; NULL: a reissue */
     const char *name, *path; /* of the only certificate */
     time_t begun;
     JobWatch jobs;
@@ -38,18 +39,31 @@ static Exit reissue_read_jobs(Reissue *r, sd_bus_message *reply)
     return n < 0 ? session_fail_reply(n) : e;
 }
 
+static Exit reissue_append_arguments(const Reissue *r, sd_bus_message *call)
+{
+    int n;
+
+    if (r->reason)
+        return message_append_text(call, r->reason);
+    if (!r->keep_current)
+        return message_append_no_options(call);
+    n = sd_bus_message_append(call, "a{sv}", 1, "keep-current", "b", true);
+    return n < 0 ? session_fail(n, NULL, _("Cannot make a message for the bus")) : EXIT_DONE;
+}
+
 static Exit reissue_call(Session *s, Reissue *r, sd_bus_message **ret_reply)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
     Exit e = r->all ? session_new_call(s, MANAGER_PATH, MANAGER_INTERFACE, "ReissueAll", &call)
-                    : session_new_call(s, r->path, CERTIFICATE_INTERFACE, "Reissue", &call);
+                    : session_new_call(s, r->path, CERTIFICATE_INTERFACE, r->reason ? "Revoke" : "Reissue",
+                                       &call);
 
     if (e == EXIT_DONE)
-        e = message_append_no_options(call);
+        e = reissue_append_arguments(r, call);
     if (e == EXIT_DONE && r->wait)
         e = job_watch_begin(&r->jobs, s, r->all);
     if (e == EXIT_DONE)
-        e = session_send(s, call, _("Cannot reissue"), &reply);
+        e = session_send(s, call, r->reason ? _("Cannot revoke") : _("Cannot reissue"), &reply);
     if (e == EXIT_DONE)
         e = reissue_read_jobs(r, reply);
     *ret_reply = TAKE_PTR(reply);
@@ -120,13 +134,18 @@ static void reissue_print_started(const Reissue *r)
         print_line(stdout, _("The job %s is started."), r->jobs.jobs[i].path);
 }
 
-static void reissue_print_success(const Certificate *c, bool root)
+static void reissue_print_success(const Reissue *r, const Certificate *c)
 {
     _cleanup_free_ char *date = time_format_date(c->not_after), *left = time_format_remaining(c->not_after);
 
-    print_line(stdout, _("%s: a new chain, source: %s, valid until %s (%s)."), c->name,
-               source_to_text(c->source), strempty(date), strempty(left));
-    if (root)
+    if (r->reason && c->not_after == 0)
+        print_line(stdout, _("%s: the chain is revoked, and nothing is served now."), c->name);
+    else
+        print_line(stdout,
+                   r->reason ? _("%s: the chain is revoked; served now: source: %s, valid until %s (%s).")
+                             : _("%s: a new chain, source: %s, valid until %s (%s)."),
+                   c->name, source_to_text(c->source), strempty(date), strempty(left));
+    if (r->root)
         hint(_("Clients that trusted the old root need the new one: certwright export-root"));
 }
 
@@ -136,10 +155,12 @@ static Exit reissue_report_one(const Reissue *r)
 
     switch (r->jobs.jobs[0].result) {
     case JOB_DONE:
-        reissue_print_success(c, r->root);
+        reissue_print_success(r, c);
         return EXIT_DONE;
     case JOB_CANCELLED:
-        return fail(EXIT_JOB_FAILED, _("%s: the job was cancelled; the old chain is still served."),
+        return fail(EXIT_JOB_FAILED,
+                    r->reason ? _("%s: the job was cancelled.")
+                              : _("%s: the job was cancelled; the old chain is still served."),
                     c->name);
     case JOB_UNKNOWN:
         return fail(EXIT_JOB_FAILED, _("%s: the job is over, but the service did not tell how it ended."),
@@ -216,11 +237,27 @@ Exit verb_reissue(Session *s, const Options *o, char **arguments, int n)
         .all = o->given & OPTION_ALL,
         .root = o->given & OPTION_ROOT,
         .wait = !(o->given & OPTION_NO_WAIT),
+        .keep_current = o->given & OPTION_KEEP_CURRENT,
         .name = n > 0 ? arguments[0] : NULL,
         .begun = time(NULL),
     };
 
     if (r.all + r.root + n != 1)
         return fail(EXIT_USAGE, _("Give one of NAME, --all and --root."));
+    if (r.root && r.keep_current)
+        return fail(EXIT_USAGE,
+                    _("--keep-current is about chains of ACME authorities; the local root has none."));
+    return reissue_run(s, &r);
+}
+
+Exit verb_revoke(Session *s, const Options *o, char **arguments, int n _unused_)
+{
+    _cleanup_(reissue_done) Reissue r = {
+        .wait = !(o->given & OPTION_NO_WAIT),
+        .name = arguments[0],
+        .reason = o->reason ? o->reason : "unspecified",
+        .begun = time(NULL),
+    };
+
     return reissue_run(s, &r);
 }

@@ -9,6 +9,9 @@
 Exit verb_list(Session *s, const Options *o, char **arguments, int n);
 Exit verb_show(Session *s, const Options *o, char **arguments, int n);
 Exit verb_reissue(Session *s, const Options *o, char **arguments, int n);
+Exit verb_revoke(Session *s, const Options *o, char **arguments, int n);
+Exit verb_status(Session *s, const Options *o, char **arguments, int n);
+Exit verb_account(Session *s, const Options *o, char **arguments, int n);
 Exit verb_upload(Session *s, const Options *o, char **arguments, int n);
 Exit verb_check(Session *s, const Options *o, char **arguments, int n);
 Exit verb_uploads(Session *s, const Options *o, char **arguments, int n);

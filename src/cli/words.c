@@ -39,9 +39,8 @@ const char *source_to_text(const char *source)
 const char *kind_to_text(const char *kind)
 {
     static const Word words[] = {
-        { "reissue", N_("reissue") },
-        { "renew", N_("renewal") },
-        { "root", N_("new local root") },
+        { "reissue", N_("reissue") }, { "renew", N_("renewal") },     { "root", N_("new local root") },
+        { "order", N_("order") },     { "revoke", N_("revocation") },
     };
 
     return word_to_text(words, ELEMENTSOF(words), kind);
@@ -89,6 +88,10 @@ const char *reason_to_text(const char *reason)
         N_("The uploaded chain cannot be served, so the local root signed this one."),
         N_("No uploaded chain fits and there is none from ACME yet, so the local root signed this one."),
         N_("No uploaded chain fits and ACME is not enabled, so the local root signed this one."),
+        N_("No uploaded chain fits and this certificate is not to come from ACME, so the local root signed it."),
+        N_("No uploaded chain fits and no configured ACME authority issues for these names, so the local root "
+           "signed this one."),
+        N_("No uploaded chain fits and the last order from ACME failed, so the local root signed this one."),
         N_("There is no chain that can be served; one is being made."),
         N_("There is no root yet; it is being made."),
         N_("The machine made this root by itself."),

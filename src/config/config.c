@@ -8,6 +8,7 @@
 
 #include "config/files.h"
 #include "config/keys.h"
+#include "config/settings.h"
 #include "core/limits.h"
 #include "core/name.h"
 #include "util/fs.h"
@@ -19,6 +20,7 @@ static void claim_done(Claim *claim)
 {
     free(claim->name);
     strv_free(claim->names);
+    free(claim->authority);
 }
 
 static void module_done(Module *m)
@@ -29,13 +31,6 @@ static void module_done(Module *m)
     free(m->name);
     free(m->description);
     *m = (Module){};
-}
-
-static void settings_done(Settings *s)
-{
-    free(s->organization);
-    free(s->authority_directory);
-    strv_free(s->constraints);
 }
 
 Config *config_free(Config *c)
@@ -52,8 +47,14 @@ Config *config_free(Config *c)
 
 static int claim_copy(const Claim *from, Claim *to)
 {
-    *to = (Claim){ .name = strdup(from->name), .key_type = from->key_type, .purposes = from->purposes };
-    return to->name ? strv_copy(from->names, &to->names) : -ENOMEM;
+    *to = (Claim){ .name = strdup(from->name),
+                   .key_type = from->key_type,
+                   .purposes = from->purposes,
+                   .acme = from->acme,
+                   .authority = from->authority ? strdup(from->authority) : NULL };
+    if (!to->name || (from->authority && !to->authority))
+        return -ENOMEM;
+    return strv_copy(from->names, &to->names);
 }
 
 static int module_copy(const Module *from, Module *to)
@@ -70,29 +71,6 @@ static int module_copy(const Module *from, Module *to)
         to->n_claims++;
     }
     return r;
-}
-
-static int text_copy(const char *from, char **ret)
-{
-    *ret = from ? strdup(from) : NULL;
-    return from && !*ret ? -ENOMEM : 0;
-}
-
-static int settings_copy(const Settings *from, Settings *to)
-{
-    Settings copy = *from;
-
-    copy.organization = copy.authority_directory = NULL;
-    copy.constraints = NULL;
-    if (text_copy(from->organization, &copy.organization) < 0 ||
-        text_copy(from->authority_directory, &copy.authority_directory) < 0 ||
-        strv_copy(from->constraints, &copy.constraints) < 0) {
-        settings_done(&copy);
-        return -ENOMEM;
-    }
-    settings_done(to);
-    *to = copy;
-    return 0;
 }
 
 static const Module *find_module(const Config *c, const char *name)
@@ -193,11 +171,13 @@ int config_load(char *const *directories, const Config *former, ConfigComplain c
 
     if (!c)
         return -ENOMEM;
-    settings_init(&c->settings);
+    r = settings_init(&c->settings);
     context.settings = &c->settings;
-    r = config_files_of(directories, "certwright", &files);
+    if (r >= 0)
+        r = config_files_of(directories, "certwright", &files);
     if (r >= 0)
         r = read_files(files, on_settings_entry, complain, userdata, &context);
+    acme_settle(&context);
     if (r == -EUNATCH && former)
         r = settings_copy(&former->settings, &c->settings);
     if (r >= 0 || r == -EUNATCH)

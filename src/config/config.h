@@ -7,6 +7,56 @@
 /* What the administrator wrote: certwright.conf and modules.d, each a main file and drop-ins, from several
  * directories of which the later wins per file name (certwright.conf(5)). */
 
+/* Ways to prove a name (RFC 8555 section 8, RFC 8737). */
+typedef enum ChallengeType {
+    CHALLENGE_HTTP_01,
+    CHALLENGE_TLS_ALPN_01,
+    CHALLENGE_DNS_01,
+    _CHALLENGE_TYPE_MAX,
+    _CHALLENGE_TYPE_INVALID = -22,
+} ChallengeType;
+
+const char *challenge_type_to_string(ChallengeType t);
+ChallengeType challenge_type_from_string(const char *s);
+
+/* [ACME] */
+typedef struct AcmeSettings {
+    bool enabled;                                  /* Enabled= */
+    bool terms_agreed;                             /* TermsOfServiceAgreed= */
+    ChallengeType challenges[_CHALLENGE_TYPE_MAX]; /* Challenges=, in the order in which they are tried */
+    size_t n_challenges;
+    char **http_listen;       /* HTTPListen=, ADDRESS:PORT or :PORT; NULL: there is no listener */
+    char *web_root;           /* WebRoot=; NULL: none */
+    uint16_t http_check_port; /* HTTPCheckPort=, where the self-check of http-01 asks; 0: 80 */
+    char **tls_listen;        /* TLSListen=; NULL: there is no listener */
+    uint16_t tls_check_port;  /* TLSCheckPort=, where the self-check of tls-alpn-01 asks; 0: 443 */
+    char *dns_server;         /* DNSServer=, of RFC 2136, ADDRESS[:PORT]; NULL: none */
+    char *dns_key_file;       /* DNSKeyFile=, TSIG (RFC 8945); NULL: none */
+    char *dns_hook;           /* DNSHook=, a name in the directory of hooks; NULL: none */
+    char **dns_resolvers;     /* DNSResolvers=, ADDRESS[:PORT]; NULL: those of the system */
+    bool self_check;          /* SelfCheck= */
+    bool reuse_key;           /* ReuseKey=: a renewed certificate keeps its key */
+} AcmeSettings;
+
+/* [Authority NAME], in the order in which they are asked */
+typedef struct AuthoritySettings {
+    char *name;       /* letters, digits, "-", "_", ".": becomes part of a path */
+    bool enabled;     /* Enabled= */
+    char *directory;  /* Directory=, an https URL */
+    char *trust_file; /* CAFile=, PEM; NULL: the authorities of the system */
+    char *
+        *origins; /* Origins=, https://HOST[:PORT] that its URLs may lead to beside that of the directory */
+    char **contact;        /* Contact=, mailto: URLs */
+    bool is_public;        /* Public=: it is not asked for what no public authority issues */
+    char *profile;         /* Profile=; NULL: the authority's default */
+    bool needs_profile;    /* RequireProfile=: rather no certificate than one of another profile */
+    char *preferred_chain; /* PreferredChain=, common name of the issuer; NULL: the authority's default */
+    KeyType key_type;      /* KeyType= of the account */
+    char *eab_key_id;      /* EABKeyId=; NULL: none */
+    char *eab_key_file;    /* EABKeyFile= */
+    int eab_algorithm;     /* EABAlgorithm=, MacAlgorithm of crypto/account-key.h */
+} AuthoritySettings;
+
 typedef struct Settings {
     KeyType key_type;          /* [Local] KeyType= */
     KeyType root_key_type;     /* RootKeyType= */
@@ -16,6 +66,9 @@ typedef struct Settings {
     char **constraints;        /* NameConstraints= */
     char *authority_directory; /* [Uploads] AuthorityDirectory=; NULL: none */
     int64_t idle_exit;         /* [Renewal] IdleExit=, seconds; 0: never */
+    AcmeSettings acme;
+    AuthoritySettings *authorities;
+    size_t n_authorities;
 } Settings;
 
 /* One module's wish for one certificate. */
@@ -24,6 +77,8 @@ typedef struct Claim {
     char **names;      /* canonical, beside the primary one */
     KeyType key_type;  /* _KEY_TYPE_INVALID: the default */
     unsigned purposes; /* Purpose */
+    int acme;          /* ACME=: 1 yes, 0 no, -1 not said */
+    char *authority;   /* Authority=, the only one to be asked; NULL: whichever can issue */
 } Claim;
 
 typedef struct Module {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "config/keys.h"
+#include "config/values.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <uthash.h>
 
@@ -13,32 +12,18 @@
 #include "crypto/authority.h"
 #include "util/text.h"
 
-#define DAY                 86400
-#define LIFETIME_MIN        3600
-#define LEAF_LIFETIME_MAX   (825LL * DAY)
-#define ROOT_LIFETIME_MIN   (7LL * DAY)
-#define ROOT_LIFETIME_MAX   (40LL * 365 * DAY)
-#define ORGANIZATION_MAX    64
-#define CERTIFICATE_PREFIX  "Certificate "
-#define AUTHORITY_DIRECTORY "/etc/ssl/certs"
+#define DAY                86400
+#define LIFETIME_MIN       3600
+#define LEAF_LIFETIME_MAX  (825LL * DAY)
+#define ROOT_LIFETIME_MIN  (7LL * DAY)
+#define ROOT_LIFETIME_MAX  (40LL * 365 * DAY)
+#define CERTIFICATE_PREFIX "Certificate "
 
 struct SectionIndex {
     char *name;
     size_t claim;
     UT_hash_handle hh;
 };
-
-void settings_init(Settings *s)
-{
-    *s = (Settings){
-        .key_type = KEY_TYPE_ECDSA_P256,
-        .root_key_type = KEY_TYPE_ECDSA_P256,
-        .leaf_lifetime = 90LL * DAY,
-        .root_lifetime = 3650LL * DAY,
-        .authority_directory = strdup(AUTHORITY_DIRECTORY),
-        .idle_exit = 60,
-    };
-}
 
 static void index_clear(ParseContext *context)
 {
@@ -54,6 +39,7 @@ static void index_clear(ParseContext *context)
 void context_begin_file(ParseContext *context)
 {
     context->claim = NULL;
+    context->authority = -1;
     context->n_complaints = 0;
     if (context->index_module != context->module)
         index_clear(context);
@@ -63,8 +49,10 @@ void context_begin_file(ParseContext *context)
 void context_done(ParseContext *context)
 {
     index_clear(context);
-    free(context->host);
-    context->host = NULL;
+    for (size_t i = 0; i < LIMIT_AUTHORITIES; i++) {
+        free(context->drafts[i].file);
+        context->drafts[i].file = NULL;
+    }
 }
 
 void context_complain(const char *file, unsigned line, const char *key, const char *text, void *userdata)
@@ -79,27 +67,12 @@ void context_complain(const char *file, unsigned line, const char *key, const ch
                           context->userdata);
 }
 
-static void complain(ParseContext *context, const IniEntry *e, const char *format, ...) _printf_(3, 4);
-static void complain(ParseContext *context, const IniEntry *e, const char *format, ...)
-{
-    char text[1024];
-    va_list ap;
-
-    va_start(ap, format);
-    vsnprintf(text, sizeof(text), format, ap);
-    va_end(ap);
-    context_complain(e->file, e->line, e->key, text, context);
-}
-
-/* Parsers: 0; -EINVAL after a complaint; -ENOMEM. */
-typedef int (*ParseKey)(ParseContext *context, const IniEntry *e, void *target);
-
 static int parse_leaf_key_type(ParseContext *context, const IniEntry *e, void *target)
 {
     KeyType type = key_type_from_string(e->value);
 
     if (!key_type_suits_leaf(type)) {
-        complain(
+        entry_complain(
             context, e,
             "\"%s\" is no key type for a leaf; ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 and ed25519 are",
             e->value);
@@ -114,9 +87,9 @@ static int parse_root_key_type(ParseContext *context, const IniEntry *e, void *t
     KeyType type = key_type_from_string(e->value);
 
     if (!key_type_suits_root(type)) {
-        complain(context, e,
-                 "\"%s\" is no key type for a root; ecdsa-p256, ecdsa-p384, rsa-3072 and rsa-4096 are",
-                 e->value);
+        entry_complain(context, e,
+                       "\"%s\" is no key type for a root; ecdsa-p256, ecdsa-p384, rsa-3072 and rsa-4096 are",
+                       e->value);
         return -EINVAL;
     }
     *(KeyType *)target = type;
@@ -128,9 +101,9 @@ static int parse_span(ParseContext *context, const IniEntry *e, int64_t min, int
     int64_t seconds;
 
     if (parse_seconds(e->value, &seconds) < 0 || seconds < min || seconds > max) {
-        complain(context, e,
-                 "\"%s\" is no time span between %lld and %lld seconds; write it as in 90d or 12h", e->value,
-                 (long long)min, (long long)max);
+        entry_complain(context, e,
+                       "\"%s\" is no time span between %lld and %lld seconds; write it as in 90d or 12h",
+                       e->value, (long long)min, (long long)max);
         return -EINVAL;
     }
     *target = seconds;
@@ -152,39 +125,6 @@ static int parse_idle_exit(ParseContext *context, const IniEntry *e, void *targe
     return parse_span(context, e, 0, DAY, target);
 }
 
-static int parse_organization(ParseContext *context, const IniEntry *e, void *target)
-{
-    char *copy;
-
-    if (strlen(e->value) > ORGANIZATION_MAX || !text_is_utf8(e->value)) {
-        complain(context, e, "the name of an organization is UTF-8 of at most %d bytes", ORGANIZATION_MAX);
-        return -EINVAL;
-    }
-    copy = *e->value ? strdup(e->value) : NULL;
-    if (*e->value && !copy)
-        return -ENOMEM;
-    free(*(char **)target);
-    *(char **)target = copy;
-    return 0;
-}
-
-static int parse_directory(ParseContext *context, const IniEntry *e, void *target)
-{
-    char *copy;
-
-    if ((*e->value && *e->value != '/') || strchr(e->value, ':')) {
-        complain(context, e, "\"%s\" is no directory's path from the root (\"/\") on, without colons",
-                 e->value);
-        return -EINVAL;
-    }
-    copy = *e->value ? strdup(e->value) : NULL;
-    if (*e->value && !copy)
-        return -ENOMEM;
-    free(*(char **)target);
-    *(char **)target = copy;
-    return 0;
-}
-
 static int parse_constraints(ParseContext *context, const IniEntry *e, void *target)
 {
     _cleanup_strv_ char **words = NULL;
@@ -201,20 +141,9 @@ static int parse_constraints(ParseContext *context, const IniEntry *e, void *tar
         if (r >= 0)
             r = strv_extend(list, words[i]);
         else if (r != -ENOMEM)
-            complain(context, e, "\"%s\" is neither a domain nor a network like 10.0.0.0/8", words[i]);
+            entry_complain(context, e, "\"%s\" is neither a domain nor a network like 10.0.0.0/8", words[i]);
     }
     return r;
-}
-
-static int parse_text(ParseContext *context _unused_, const IniEntry *e, void *target)
-{
-    char *copy = strdup(e->value);
-
-    if (!copy)
-        return -ENOMEM;
-    free(*(char **)target);
-    *(char **)target = copy;
-    return 0;
 }
 
 /* %H in a name is the name of the host, %% a percent sign. */
@@ -224,7 +153,7 @@ static int expand(ParseContext *context, const IniEntry *e, const char *text, ch
     size_t n = 0;
 
     if (strchr(text, '%') && gethostname(host, sizeof(host)) < 0) {
-        complain(context, e, "the name of the host cannot be had: %s", strerror(errno));
+        entry_complain(context, e, "the name of the host cannot be had: %s", strerror(errno));
         return -EINVAL;
     }
     host[sizeof(host) - 1] = 0;
@@ -236,14 +165,15 @@ static int expand(ParseContext *context, const IniEntry *e, const char *text, ch
         else if (*text == '%')
             expanded[n++] = '%';
         else {
-            complain(context, e,
-                     "there is no specifier %%%c; %%H is the name of the host, and %%%% a percent sign",
-                     *text ? *text : ' ');
+            entry_complain(
+                context, e,
+                "there is no specifier %%%c; %%H is the name of the host, and %%%% a percent sign",
+                *text ? *text : ' ');
             return -EINVAL;
         }
     }
     if (*text) {
-        complain(context, e, "the name is too long");
+        entry_complain(context, e, "the name is too long");
         return -EINVAL;
     }
     expanded[n] = 0;
@@ -262,7 +192,7 @@ static int canonical_name(ParseContext *context, const IniEntry *e, const char *
         return r;
     r = name_canonicalize(expanded, ret, &problem);
     if (r < 0 && r != -ENOMEM)
-        complain(context, e, "%s", problem.text);
+        entry_complain(context, e, "%s", problem.text);
     return r;
 }
 
@@ -282,8 +212,8 @@ static int parse_names(ParseContext *context, const IniEntry *e, void *target)
 
         r = canonical_name(context, e, words[i], &name);
         if (r >= 0 && strv_length(*list) + 1 >= LIMIT_NAMES) {
-            complain(context, e, "a certificate has at most %d names; %s and what follows is left out",
-                     LIMIT_NAMES, words[i]);
+            entry_complain(context, e, "a certificate has at most %d names; %s and what follows is left out",
+                           LIMIT_NAMES, words[i]);
             return -EINVAL;
         }
         if (r >= 0 && !strv_contains(*list, name))
@@ -313,9 +243,10 @@ static int parse_purposes(ParseContext *context, const IniEntry *e, void *target
         for (k = 0; k < ELEMENTSOF(map) && !streq(map[k].name, words[i]); k++)
             ;
         if (k == ELEMENTSOF(map)) {
-            complain(context, e,
-                     "\"%s\" is no usage known here; serverAuth (always there), clientAuth and ipsecIKE are",
-                     words[i]);
+            entry_complain(
+                context, e,
+                "\"%s\" is no usage known here; serverAuth (always there), clientAuth and ipsecIKE are",
+                words[i]);
             return -EINVAL;
         }
         purposes |= map[k].purpose;
@@ -324,35 +255,46 @@ static int parse_purposes(ParseContext *context, const IniEntry *e, void *target
     return 0;
 }
 
-typedef struct KeyRow {
-    const char *section;
-    const char *key;
-    ParseKey parse;
-    size_t offset;
-} KeyRow;
+static int parse_authority_name(ParseContext *context, const IniEntry *e, void *target)
+{
+    const Settings *s = context->settings;
+    bool found = !*e->value;
+
+    for (size_t i = 0; s && i < s->n_authorities; i++)
+        found |= s->authorities[i].enabled && streq(s->authorities[i].name, e->value);
+    if (s && !found)
+        entry_complain(
+            context, e,
+            "there is no [Authority %s] in certwright.conf that can be asked; until there is one, the "
+            "certificate is signed by this machine",
+            e->value);
+    return parse_file_name(context, e, target);
+}
 
 static const KeyRow settings_keys[] = {
-    { "Local", "KeyType", parse_leaf_key_type, offsetof(Settings, key_type) },
-    { "Local", "RootKeyType", parse_root_key_type, offsetof(Settings, root_key_type) },
-    { "Local", "LeafLifetime", parse_leaf_lifetime, offsetof(Settings, leaf_lifetime) },
-    { "Local", "RootLifetime", parse_root_lifetime, offsetof(Settings, root_lifetime) },
-    { "Local", "Organization", parse_organization, offsetof(Settings, organization) },
-    { "Local", "NameConstraints", parse_constraints, offsetof(Settings, constraints) },
-    { "Uploads", "AuthorityDirectory", parse_directory, offsetof(Settings, authority_directory) },
-    { "Renewal", "IdleExit", parse_idle_exit, offsetof(Settings, idle_exit) },
+    { "Local", "KeyType", parse_leaf_key_type, offsetof(Settings, key_type), false },
+    { "Local", "RootKeyType", parse_root_key_type, offsetof(Settings, root_key_type), false },
+    { "Local", "LeafLifetime", parse_leaf_lifetime, offsetof(Settings, leaf_lifetime), false },
+    { "Local", "RootLifetime", parse_root_lifetime, offsetof(Settings, root_lifetime), false },
+    { "Local", "Organization", parse_organization, offsetof(Settings, organization), false },
+    { "Local", "NameConstraints", parse_constraints, offsetof(Settings, constraints), false },
+    { "Uploads", "AuthorityDirectory", parse_directory, offsetof(Settings, authority_directory), false },
+    { "Renewal", "IdleExit", parse_idle_exit, offsetof(Settings, idle_exit), false },
 };
 
 static const KeyRow module_keys[] = {
-    { "Module", "Description", parse_text, offsetof(Module, description) },
+    { "Module", "Description", parse_text, offsetof(Module, description), false },
 };
 
 static const KeyRow claim_keys[] = {
-    { "Certificate", "AlternativeNames", parse_names, offsetof(Claim, names) },
-    { "Certificate", "KeyType", parse_leaf_key_type, offsetof(Claim, key_type) },
-    { "Certificate", "ExtendedKeyUsage", parse_purposes, offsetof(Claim, purposes) },
+    { "Certificate", "AlternativeNames", parse_names, offsetof(Claim, names), false },
+    { "Certificate", "KeyType", parse_leaf_key_type, offsetof(Claim, key_type), false },
+    { "Certificate", "ExtendedKeyUsage", parse_purposes, offsetof(Claim, purposes), false },
+    { "Certificate", "ACME", parse_choice, offsetof(Claim, acme), false },
+    { "Certificate", "Authority", parse_authority_name, offsetof(Claim, authority), false },
 };
 
-static bool section_is_known(const KeyRow *rows, size_t n, const char *section)
+bool section_is_known(const KeyRow *rows, size_t n, const char *section)
 {
     for (size_t i = 0; i < n; i++)
         if (streq(rows[i].section, section))
@@ -360,18 +302,22 @@ static bool section_is_known(const KeyRow *rows, size_t n, const char *section)
     return false;
 }
 
-static int apply(ParseContext *context, const IniEntry *e, const KeyRow *rows, size_t n, const char *section,
-                 void *object)
+const KeyRow *key_find(ParseContext *context, const IniEntry *e, const KeyRow *rows, size_t n,
+                       const char *section)
 {
-    int r;
-
     for (size_t i = 0; i < n; i++)
-        if (streq(rows[i].section, section) && streq(rows[i].key, e->key)) {
-            r = rows[i].parse(context, e, (char *)object + rows[i].offset);
-            return r == -ENOMEM ? r : 0;
-        }
-    complain(context, e, "there is no such key in [%s]; the line is passed over", e->section);
-    return 0;
+        if (streq(rows[i].section, section) && streq(rows[i].key, e->key))
+            return rows + i;
+    entry_complain(context, e, "there is no such key in [%s]; the line is passed over", e->section);
+    return NULL;
+}
+
+int key_apply(ParseContext *context, const IniEntry *e, const KeyRow *rows, size_t n, const char *section,
+              void *object)
+{
+    const KeyRow *row = key_find(context, e, rows, n, section);
+
+    return row && row->parse(context, e, (char *)object + row->offset) == -ENOMEM ? -ENOMEM : 0;
 }
 
 int on_settings_entry(const IniEntry *e, void *userdata)
@@ -379,12 +325,15 @@ int on_settings_entry(const IniEntry *e, void *userdata)
     ParseContext *context = userdata;
     bool known = section_is_known(settings_keys, ELEMENTSOF(settings_keys), e->section);
 
+    if (acme_section_is_known(e->section))
+        return on_acme_entry(context, e);
     if (e->key)
-        return known ? apply(context, e, settings_keys, ELEMENTSOF(settings_keys), e->section,
-                             context->settings)
+        return known ? key_apply(context, e, settings_keys, ELEMENTSOF(settings_keys), e->section,
+                                 context->settings)
                      : 0;
     if (!known)
-        complain(context, e, "[%s] is no section that this version knows; it is passed over", e->section);
+        entry_complain(context, e, "[%s] is no section that this version knows; it is passed over",
+                       e->section);
     return 0;
 }
 
@@ -409,7 +358,7 @@ static int get_claim(ParseContext *context, const char *name, Claim **ret)
     }
     item->claim = m->n_claims;
     HASH_ADD_KEYPTR(hh, context->index, item->name, strlen(item->name), item);
-    m->claims[m->n_claims] = (Claim){ .name = strdup(name), .key_type = _KEY_TYPE_INVALID };
+    m->claims[m->n_claims] = (Claim){ .name = strdup(name), .key_type = _KEY_TYPE_INVALID, .acme = -1 };
     *ret = m->claims + m->n_claims;
     return m->claims[m->n_claims++].name ? 0 : -ENOMEM;
 }
@@ -423,8 +372,8 @@ static int begin_claim(ParseContext *context, const IniEntry *e)
     text += strspn(text, " \t");
     r = canonical_name(context, e, text, &name);
     if (r >= 0 && context->module->n_claims >= LIMIT_CERTIFICATES) {
-        complain(context, e, "there are more than %d certificates; this one is passed over",
-                 LIMIT_CERTIFICATES);
+        entry_complain(context, e, "there are more than %d certificates; this one is passed over",
+                       LIMIT_CERTIFICATES);
         return 0;
     }
     if (r < 0)
@@ -440,15 +389,16 @@ int on_module_entry(const IniEntry *e, void *userdata)
 
     if (e->key) {
         if (module)
-            return apply(context, e, module_keys, ELEMENTSOF(module_keys), "Module", context->module);
+            return key_apply(context, e, module_keys, ELEMENTSOF(module_keys), "Module", context->module);
         return certificate && context->claim
-                   ? apply(context, e, claim_keys, ELEMENTSOF(claim_keys), "Certificate", context->claim)
+                   ? key_apply(context, e, claim_keys, ELEMENTSOF(claim_keys), "Certificate", context->claim)
                    : 0;
     }
     context->claim = NULL;
     if (certificate)
         return begin_claim(context, e);
     if (!module)
-        complain(context, e, "[%s] is no section that this version knows; it is passed over", e->section);
+        entry_complain(context, e, "[%s] is no section that this version knows; it is passed over",
+                       e->section);
     return 0;
 }

@@ -120,7 +120,24 @@ int64_t choose_next_change(const Candidate candidates[static _SOURCE_MAX], int64
     return next;
 }
 
-const char *choice_explain(const Choice *choice, bool acme_enabled)
+static const char *explain_local(AcmeStance stance)
+{
+    switch (stance) {
+    case ACME_STANCE_OFF:
+        return "No uploaded chain fits and ACME is not enabled, so the local root signed this one.";
+    case ACME_STANCE_UNWANTED:
+        return "No uploaded chain fits and this certificate is not to come from ACME, so the local root signed it.";
+    case ACME_STANCE_UNSUITED:
+        return "No uploaded chain fits and no configured ACME authority issues for these names, so the local root "
+               "signed this one.";
+    case ACME_STANCE_FAILED:
+        return "No uploaded chain fits and the last order from ACME failed, so the local root signed this one.";
+    default:
+        return "No uploaded chain fits and there is none from ACME yet, so the local root signed this one.";
+    }
+}
+
+const char *choice_explain(const Choice *choice, AcmeStance stance)
 {
     Verdict uploaded = choice->verdicts[SOURCE_UPLOADED];
 
@@ -134,9 +151,7 @@ const char *choice_explain(const Choice *choice, bool acme_enabled)
     case SOURCE_LOCAL:
         if (uploaded != VERDICT_ABSENT)
             return "The uploaded chain cannot be served, so the local root signed this one.";
-        return acme_enabled
-                   ? "No uploaded chain fits and there is none from ACME yet, so the local root signed this one."
-                   : "No uploaded chain fits and ACME is not enabled, so the local root signed this one.";
+        return explain_local(stance);
     default:
         return "There is no chain that can be served; one is being made.";
     }

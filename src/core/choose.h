@@ -53,5 +53,14 @@ Choice choose(const Candidate candidates[static _SOURCE_MAX], char *const *names
 /* When the answer of choose() changes by time alone: the next moment after now at which a candidate begins
  * or ceases to be usable, INT64_MAX for never. */
 int64_t choose_next_change(const Candidate candidates[static _SOURCE_MAX], int64_t now);
+/* Why there is, or is not, a chain from ACME. */
+typedef enum AcmeStance {
+    ACME_STANCE_OFF,      /* it is not enabled */
+    ACME_STANCE_UNWANTED, /* the certificate shall have none */
+    ACME_STANCE_UNSUITED, /* no authority that is configured issues for its names */
+    ACME_STANCE_FAILED,   /* the last order failed */
+    ACME_STANCE_ASKED,
+} AcmeStance;
+
 /* Why, as one sentence; a static string. */
-const char *choice_explain(const Choice *choice, bool acme_enabled);
+const char *choice_explain(const Choice *choice, AcmeStance stance);

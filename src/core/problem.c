@@ -30,6 +30,10 @@ static const struct {
     [PROBLEM_BUSY] = { "Busy", EBUSY },
     [PROBLEM_STORAGE_FAILED] = { "StorageFailed", EIO },
     [PROBLEM_NETWORK_FAILED] = { "NetworkFailed", ENETUNREACH },
+    [PROBLEM_ACME_DISABLED] = { "AcmeDisabled", EOPNOTSUPP },
+    [PROBLEM_AUTHORITY_REFUSED] = { "AuthorityRefused", EREMOTEIO },
+    [PROBLEM_AUTHORITY_FAILED] = { "AuthorityFailed", EPROTO },
+    [PROBLEM_CHALLENGE_FAILED] = { "ChallengeFailed", EHOSTUNREACH },
     [PROBLEM_CANCELLED] = { "Cancelled", ECANCELED },
     [PROBLEM_INTERNAL] = { "Internal", ENOTRECOVERABLE },
 };
@@ -48,6 +52,21 @@ int problem_set(Problem *p, ProblemCode code, const char *format, ...)
         p->code = code;
     }
     return -codes[code].error;
+}
+
+int problem_set_type(Problem *p, ProblemCode code, const char *type, const char *text)
+{
+    if (p && p->code == PROBLEM_NONE) {
+        p->type = strdup(type);
+        if (p->type)
+            text_make_plain(p->type, LIMIT_PROBLEM_TYPE);
+    }
+    return problem_set(p, code, "%s", text);
+}
+
+const char *problem_name(const Problem *p)
+{
+    return isempty(p->type) ? codes[p->code].name : p->type;
 }
 
 int problem_set_errno(Problem *p, int r, const char *doing)
@@ -97,6 +116,7 @@ int problem_set_errno(Problem *p, int r, const char *doing)
 void problem_clear(Problem *p)
 {
     free(p->text);
+    free(p->type);
     *p = (Problem){};
 }
 
@@ -111,12 +131,15 @@ void problem_move(Problem *from, Problem *to)
 
 int problem_copy(const Problem *from, Problem *to)
 {
-    char *text = from->text ? strdup(from->text) : NULL;
+    char *text = from->text ? strdup(from->text) : NULL, *type = from->type ? strdup(from->type) : NULL;
 
-    if (from->text && !text)
+    if ((from->text && !text) || (from->type && !type)) {
+        free(text);
+        free(type);
         return -ENOMEM;
+    }
     problem_clear(to);
-    *to = (Problem){ from->code, text };
+    *to = (Problem){ .code = from->code, .text = text, .type = type };
     return 0;
 }
 

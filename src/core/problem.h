@@ -24,6 +24,10 @@ typedef enum ProblemCode {
     PROBLEM_BUSY,
     PROBLEM_STORAGE_FAILED,
     PROBLEM_NETWORK_FAILED,
+    PROBLEM_ACME_DISABLED,
+    PROBLEM_AUTHORITY_REFUSED,
+    PROBLEM_AUTHORITY_FAILED, /* it does not keep to the protocol, or says that it is out of order */
+    PROBLEM_CHALLENGE_FAILED, /* a name could not be proved, as was seen here */
     PROBLEM_CANCELLED,
     PROBLEM_INTERNAL,
     _PROBLEM_MAX,
@@ -32,6 +36,8 @@ typedef enum ProblemCode {
 typedef struct Problem {
     ProblemCode code;
     char *text;
+    char *
+        type; /* of PROBLEM_AUTHORITY_REFUSED, as RFC 8555 section 6.7 names it ("rateLimited"); else NULL */
 } Problem;
 
 /* Sets the problem, unless there is one already, and returns a negative errno that suits the code. What is not plain text
@@ -39,6 +45,10 @@ typedef struct Problem {
 int problem_set(Problem *p, ProblemCode code, const char *format, ...) _printf_(3, 4);
 /* Sets the code that suits a negative errno if there is no problem yet; returns r. */
 int problem_set_errno(Problem *p, int r, const char *doing);
+/* The same for what an authority says, with its type, made plain. */
+int problem_set_type(Problem *p, ProblemCode code, const char *type, const char *text);
+/* Its type if it has one, else the code's name. */
+const char *problem_name(const Problem *p);
 void problem_clear(Problem *p);
 void problem_move(Problem *from, Problem *to);
 int problem_copy(const Problem *from, Problem *to);

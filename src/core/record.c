@@ -66,6 +66,8 @@ Record *record_free(Record *rec)
         registration_done(rec->registrations + i);
     free(rec->registrations);
     problem_clear(&rec->failure.problem);
+    free(rec->authority);
+    free(rec->solver);
     free(rec->name);
     free(rec);
     return NULL;
@@ -82,6 +84,10 @@ Record *record_copy(const Record *rec)
     copy->former = rec->former;
     copy->abandoned = rec->abandoned;
     copy->warned = rec->warned;
+    copy->order_after = rec->order_after;
+    copy->order_failed = rec->order_failed;
+    if (record_set_authority(copy, rec->authority, rec->solver) < 0)
+        return NULL;
     for (Source s = 0; s < _SOURCE_MAX; s++) {
         copy->slots[s] = rec->slots[s];
         chain_ref(copy->slots[s].chain);
@@ -111,6 +117,7 @@ void record_candidates(const Record *rec, Candidate ret[static _SOURCE_MAX])
             .chain = rec->slots[s].chain,
             .broken = rec->slots[s].broken,
             .withdrawn = rec->slots[s].withdrawn,
+            .revoked = rec->slots[s].revoked,
         };
 }
 
@@ -171,6 +178,24 @@ void record_clear_failure(Record *rec)
 {
     problem_clear(&rec->failure.problem);
     rec->failure = (Failure){};
+    rec->order_failed = false;
+    rec->order_after = 0;
+}
+
+int record_set_authority(Record *rec, const char *authority, const char *solver)
+{
+    char *a = authority ? strdup(authority) : NULL, *s = solver ? strdup(solver) : NULL;
+
+    if ((authority && !a) || (solver && !s)) {
+        free(a);
+        free(s);
+        return -ENOMEM;
+    }
+    free(rec->authority);
+    free(rec->solver);
+    rec->authority = a;
+    rec->solver = s;
+    return 0;
 }
 
 void record_set_slot(Record *rec, Source source, uint64_t generation, Chain *chain, uint64_t root,

@@ -34,7 +34,8 @@ typedef struct Slot {
     unsigned purposes;  /* local only: Purpose bits of the leaf */
     uint8_t digest[32]; /* SHA-256 of the generation's files: they are whole when it is this */
     bool withdrawn;
-    bool broken; /* they are not */
+    bool revoked; /* by its authority, as it was asked to */
+    bool broken;  /* they are not */
 } Slot;
 
 /* A certificate asked for over the bus: kept until it is taken back. */
@@ -61,7 +62,11 @@ typedef struct Record {
     Registration *registrations;
     size_t n_registrations;
     int64_t warned; /* the latest moment at which the end of the uploaded chain was warned of; 0: none yet */
-    int64_t abandoned; /* since when nobody wants it, 0: somebody does */
+    /* Of orders: who issued the chain of SOURCE_ACME, and by which type of challenge; NULL: there is none. */
+    char *authority, *solver;
+    int64_t order_after; /* none is made before this moment */
+    bool order_failed;   /* failure is that of an order, which a chain from elsewhere does not end */
+    int64_t abandoned;   /* since when nobody wants it, 0: somebody does */
     Failure failure;
 } Record;
 
@@ -89,6 +94,8 @@ int record_register(Record *rec, const char *module, char *const *names, KeyType
 bool record_unregister(Record *rec, const char *module);
 void record_set_failure(Record *rec, const Problem *problem, int64_t when);
 void record_clear_failure(Record *rec);
+/* Notes who issued the chain of SOURCE_ACME. */
+int record_set_authority(Record *rec, const char *authority, const char *solver);
 /* Puts a new chain into a slot. */
 void record_set_slot(Record *rec, Source source, uint64_t generation, Chain *chain, uint64_t root,
                      unsigned purposes);

@@ -47,6 +47,14 @@ int64_t schedule_first_warning(const Chain *chain)
     return warning(chain, 0);
 }
 
+int64_t schedule_retry(unsigned failures, uint32_t chance)
+{
+    static const int64_t delays[] = { 60, 600, 6000, DAY };
+    int64_t delay = delays[MIN((size_t)(failures > 0 ? failures - 1 : 0), ELEMENTSOF(delays) - 1)];
+
+    return delay - delay / 5 + (int64_t)((double)(2 * delay / 5) * chance / UINT32_MAX);
+}
+
 int64_t schedule_root_renewal(const Chain *chain)
 {
     return share_of_life(chain, 4, 5);

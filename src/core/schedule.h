@@ -13,5 +13,8 @@ int64_t schedule_leaf_renewal(const Chain *chain, Source source);
 int64_t schedule_last_warning(const Chain *chain, int64_t now);
 int64_t schedule_next_warning(const Chain *chain, int64_t now);
 int64_t schedule_first_warning(const Chain *chain);
+/* How many seconds after so many failures in a row the next attempt is made: 1, 10, 100 minutes, then once a day, with 20 %
+ * of it added or taken away by chance (0 to UINT32_MAX). */
+int64_t schedule_retry(unsigned failures, uint32_t chance);
 /* At 4/5 of the root's life. */
 int64_t schedule_root_renewal(const Chain *chain);

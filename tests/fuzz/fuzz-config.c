@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* certwright.conf and a module's file: settings stay within their bounds, names are canonical. */
 #include "config/keys.h"
+#include "config/settings.h"
 #include "core/limits.h"
 #include "core/name.h"
 #include "target.h"
@@ -19,6 +20,26 @@ static void check_settings(const Settings *s)
     require(key_type_suits_leaf(s->key_type) && key_type_suits_root(s->root_key_type));
     require(s->leaf_lifetime > 0 && s->root_lifetime > 0 && s->idle_exit >= 0);
     require(!s->organization || text_is_utf8(s->organization));
+    require(s->acme.n_challenges >= 1 && s->acme.n_challenges <= _CHALLENGE_TYPE_MAX);
+    require(s->acme.http_check_port && s->acme.tls_check_port);
+    require(strv_length(s->acme.http_listen) <= LIMIT_LISTEN_ADDRESSES);
+    require(!s->acme.dns_hook || module_name_is_valid(s->acme.dns_hook));
+    require(!s->acme.web_root || s->acme.web_root[0] == '/');
+}
+
+static void check_authorities(const Settings *s)
+{
+    require(s->n_authorities <= LIMIT_AUTHORITIES);
+    for (size_t i = 0; i < s->n_authorities; i++) {
+        const AuthoritySettings *a = s->authorities + i;
+
+        require(module_name_is_valid(a->name));
+        require(strncmp(a->directory, "https://", 8) == 0 && strlen(a->directory) <= LIMIT_URL + LIMIT_NAME);
+        require(!strchr(a->directory, '@') || strchr(a->directory + 8, '/') < strchr(a->directory, '@') ||
+                strchr(a->directory, '?'));
+        require(!a->eab_key_id == !a->eab_key_file);
+        require(!a->trust_file || a->trust_file[0] == '/');
+    }
 }
 
 static void check_name(const char *name)
@@ -33,6 +54,7 @@ static void check_module(const Module *m)
     require(m->n_claims <= LIMIT_CERTIFICATES);
     for (size_t i = 0; i < m->n_claims; i++) {
         check_name(m->claims[i].name);
+        require(!m->claims[i].authority || module_name_is_valid(m->claims[i].authority));
         require(m->claims[i].key_type == _KEY_TYPE_INVALID || key_type_suits_leaf(m->claims[i].key_type));
         for (size_t k = 0; m->claims[i].names && m->claims[i].names[k]; k++)
             check_name(m->claims[i].names[k]);
@@ -44,7 +66,7 @@ static Config *config_new(void)
     Config *c = calloc(1, sizeof(Config));
 
     require(c);
-    settings_init(&c->settings);
+    require(settings_init(&c->settings) >= 0);
     c->modules = calloc(1, sizeof(Module));
     require(c->modules);
     c->n_modules = 1;
@@ -60,12 +82,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     context_begin_file(&context);
     require(ini_parse_text("certwright.conf", text, on_settings_entry, context_complain, &context) >= 0);
+    acme_settle(&context);
     check_settings(&c->settings);
+    check_authorities(&c->settings);
     context.module = c->modules;
     context_begin_file(&context);
     require(ini_parse_text("module.conf", text, on_module_entry, context_complain, &context) >= 0);
     check_module(c->modules);
-    require(n_complaints <= 2 * (LIMIT_CONFIG_ERRORS + 1));
+    require(n_complaints <= 2 * (LIMIT_CONFIG_ERRORS + 1) + LIMIT_AUTHORITIES);
     context_done(&context);
     return 0;
 }

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config/keys.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "config/settings.h"
+#include "config/values.h"
+#include "core/name.h"
+#include "crypto/account-key.h"
+#include "util/text.h"
+
+#define AUTHORITY_PREFIX "Authority "
+
+static int parse_challenges(ParseContext *context, const IniEntry *e, void *target)
+{
+    _cleanup_strv_ char **words = NULL;
+    AcmeSettings *acme = target;
+    ChallengeType types[_CHALLENGE_TYPE_MAX];
+    size_t n = 0, at;
+    int r;
+
+    r = strv_split(e->value, &words);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; words && words[i]; i++) {
+        ChallengeType type = challenge_type_from_string(words[i]);
+
+        if (type < 0)
+            return entry_refuse(context, e,
+                                "\"%s\" is no challenge known here; http-01, tls-alpn-01 and dns-01 are",
+                                words[i]);
+        for (at = 0; at < n && types[at] != type; at++)
+            ;
+        if (at == n)
+            types[n++] = type;
+    }
+    if (n == 0)
+        return entry_refuse(context, e, "give one challenge at least; Enabled=no is what switches ACME off");
+    memcpy(acme->challenges, types, n * sizeof(types[0]));
+    acme->n_challenges = n;
+    return 0;
+}
+
+static int parse_account_key_type(ParseContext *context, const IniEntry *e, void *target)
+{
+    KeyType type = key_type_from_string(e->value);
+
+    if (!key_type_suits_leaf(type) || type == KEY_TYPE_ED25519)
+        return entry_refuse(
+            context, e,
+            "\"%s\" is no key type for an account; ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 and "
+            "rsa-4096 are",
+            e->value);
+    *(KeyType *)target = type;
+    return 0;
+}
+
+static int parse_mac_algorithm(ParseContext *context, const IniEntry *e, void *target)
+{
+    MacAlgorithm algorithm = mac_algorithm_from_string(e->value);
+
+    if (algorithm < 0)
+        return entry_refuse(context, e, "\"%s\" is no algorithm known here; HS256, HS384 and HS512 are",
+                            e->value);
+    *(int *)target = algorithm;
+    return 0;
+}
+
+static const KeyRow acme_keys[] = {
+    { "ACME", "Enabled", parse_flag, offsetof(AcmeSettings, enabled), false },
+    { "ACME", "TermsOfServiceAgreed", parse_flag, offsetof(AcmeSettings, terms_agreed), false },
+    { "ACME", "Challenges", parse_challenges, 0, false },
+    { "ACME", "HTTPListen", parse_listen, offsetof(AcmeSettings, http_listen), false },
+    { "ACME", "HTTPCheckPort", parse_port, offsetof(AcmeSettings, http_check_port), false },
+    { "ACME", "WebRoot", parse_path, offsetof(AcmeSettings, web_root), false },
+    { "ACME", "TLSListen", parse_listen, offsetof(AcmeSettings, tls_listen), false },
+    { "ACME", "TLSCheckPort", parse_port, offsetof(AcmeSettings, tls_check_port), false },
+    { "ACME", "DNSServer", parse_server, offsetof(AcmeSettings, dns_server), false },
+    { "ACME", "DNSKeyFile", parse_path, offsetof(AcmeSettings, dns_key_file), false },
+    { "ACME", "DNSHook", parse_file_name, offsetof(AcmeSettings, dns_hook), false },
+    { "ACME", "DNSResolvers", parse_servers, offsetof(AcmeSettings, dns_resolvers), false },
+    { "ACME", "SelfCheck", parse_flag, offsetof(AcmeSettings, self_check), false },
+    { "ACME", "ReuseKey", parse_flag, offsetof(AcmeSettings, reuse_key), false },
+};
+
+static const KeyRow authority_keys[] = {
+    { "Authority", "Enabled", parse_flag, offsetof(AuthoritySettings, enabled), true },
+    { "Authority", "Directory", parse_url, offsetof(AuthoritySettings, directory), true },
+    { "Authority", "CAFile", parse_path, offsetof(AuthoritySettings, trust_file), true },
+    { "Authority", "Origins", parse_origins, offsetof(AuthoritySettings, origins), false },
+    { "Authority", "Contact", parse_contact, offsetof(AuthoritySettings, contact), false },
+    { "Authority", "Public", parse_flag, offsetof(AuthoritySettings, is_public), false },
+    { "Authority", "Profile", parse_word, offsetof(AuthoritySettings, profile), false },
+    { "Authority", "RequireProfile", parse_flag, offsetof(AuthoritySettings, needs_profile), false },
+    { "Authority", "PreferredChain", parse_label, offsetof(AuthoritySettings, preferred_chain), false },
+    { "Authority", "KeyType", parse_account_key_type, offsetof(AuthoritySettings, key_type), false },
+    { "Authority", "EABKeyId", parse_word, offsetof(AuthoritySettings, eab_key_id), true },
+    { "Authority", "EABKeyFile", parse_path, offsetof(AuthoritySettings, eab_key_file), true },
+    { "Authority", "EABAlgorithm", parse_mac_algorithm, offsetof(AuthoritySettings, eab_algorithm), true },
+};
+
+_Static_assert(ELEMENTSOF(authority_keys) <= 64, "each key has its bit in AuthorityDraft");
+
+static bool is_authority(const char *section)
+{
+    return strncmp(section, AUTHORITY_PREFIX, strlen(AUTHORITY_PREFIX)) == 0 || streq(section, "Authority");
+}
+
+bool acme_section_is_known(const char *section)
+{
+    return streq(section, "ACME") || is_authority(section);
+}
+
+static int add_authority(ParseContext *context, const IniEntry *e, const char *name)
+{
+    Settings *s = context->settings;
+    AuthorityDraft *draft = context->drafts + s->n_authorities;
+    int r;
+
+    if (s->n_authorities >= LIMIT_AUTHORITIES) {
+        entry_complain(context, e, "there are more than %d authorities; this one is passed over",
+                       LIMIT_AUTHORITIES);
+        return 0;
+    }
+    *draft = (AuthorityDraft){ .file = strdup(e->file), .line = e->line };
+    if (!draft->file)
+        return -ENOMEM;
+    r = settings_add_authority(s, name);
+    if (r >= 0)
+        context->authority = (ssize_t)s->n_authorities - 1;
+    return r;
+}
+
+static int begin_authority(ParseContext *context, const IniEntry *e)
+{
+    const Settings *s = context->settings;
+    const char *name = e->section + strlen("Authority");
+
+    context->authority = -1;
+    name += strspn(name, " \t");
+    if (!module_name_is_valid(name)) {
+        entry_complain(
+            context, e,
+            "an authority's name consists of letters, digits, \"-\", \"_\" and \".\", begins with a letter "
+            "or digit and has at most %d, as in [Authority example]; the section is passed over",
+            LIMIT_MODULE_NAME);
+        return 0;
+    }
+    for (size_t i = 0; i < s->n_authorities; i++)
+        if (streq(s->authorities[i].name, name)) {
+            context->authority = (ssize_t)i;
+            return 0;
+        }
+    return add_authority(context, e, name);
+}
+
+static int on_authority_key(ParseContext *context, const IniEntry *e)
+{
+    const KeyRow *row = key_find(context, e, authority_keys, ELEMENTSOF(authority_keys), "Authority");
+    uint64_t bit;
+    int r;
+
+    if (!row)
+        return 0;
+    r = row->parse(context, e, (char *)(context->settings->authorities + context->authority) + row->offset);
+    bit = 1ULL << (row - authority_keys);
+    if (r < 0)
+        context->drafts[context->authority].wrong |= bit;
+    else
+        context->drafts[context->authority].wrong &= ~bit;
+    return r == -ENOMEM ? r : 0;
+}
+
+int on_acme_entry(ParseContext *context, const IniEntry *e)
+{
+    if (!is_authority(e->section))
+        return e->key ? key_apply(context, e, acme_keys, ELEMENTSOF(acme_keys), "ACME",
+                                  &context->settings->acme)
+                      : 0;
+    if (!e->key)
+        return begin_authority(context, e);
+    return context->authority >= 0 ? on_authority_key(context, e) : 0;
+}
+
+/* Why it cannot be asked: a half sentence; NULL when it can. */
+static const char *find_flaw(const AuthoritySettings *a, const AuthorityDraft *draft, char text[static 128])
+{
+    for (size_t i = 0; i < ELEMENTSOF(authority_keys); i++)
+        if (authority_keys[i].vital && (draft->wrong & (1ULL << i))) {
+            snprintf(text, 128, "its %s= is wrong", authority_keys[i].key);
+            return text;
+        }
+    if (!a->directory)
+        return "it has no Directory=, the URL at which it is asked";
+    if (a->eab_key_id && !a->eab_key_file)
+        return "EABKeyId= needs EABKeyFile= beside it";
+    if (a->eab_key_file && !a->eab_key_id)
+        return "EABKeyFile= needs EABKeyId= beside it";
+    if (a->needs_profile && !a->profile)
+        return "RequireProfile= needs Profile= beside it";
+    return NULL;
+}
+
+/* An authority of which only a part is understood is not asked at all: it could be another one than was meant. */
+void acme_settle(ParseContext *context)
+{
+    Settings *s = context->settings;
+    size_t kept = 0;
+
+    for (size_t i = 0; i < s->n_authorities; i++) {
+        AuthoritySettings *a = s->authorities + i;
+        char why[128], text[512];
+        const char *flaw = find_flaw(a, context->drafts + i, why);
+
+        if (!flaw) {
+            s->authorities[kept++] = *a;
+            continue;
+        }
+        snprintf(text, sizeof(text), "[Authority %s] is left out: %s", a->name, flaw);
+        if (a->enabled)
+            context->complain(context->drafts[i].file, context->drafts[i].line, NULL, text,
+                              context->userdata);
+        authority_settings_done(a);
+    }
+    s->n_authorities = kept;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config/settings.h"
+
+#include <errno.h>
+
+#include "crypto/account-key.h"
+#include "util/text.h"
+
+#define DAY                 86400
+#define AUTHORITY_DIRECTORY "/etc/ssl/certs"
+
+static const char *const challenge_type_table[_CHALLENGE_TYPE_MAX] = {
+    [CHALLENGE_HTTP_01] = "http-01",
+    [CHALLENGE_TLS_ALPN_01] = "tls-alpn-01",
+    [CHALLENGE_DNS_01] = "dns-01",
+};
+
+const char *challenge_type_to_string(ChallengeType t)
+{
+    return t >= 0 && t < _CHALLENGE_TYPE_MAX ? challenge_type_table[t] : NULL;
+}
+
+ChallengeType challenge_type_from_string(const char *s)
+{
+    return (ChallengeType)TABLE_FROM_STRING(challenge_type_table, s);
+}
+
+int settings_init(Settings *s)
+{
+    *s = (Settings){
+        .key_type = KEY_TYPE_ECDSA_P256,
+        .root_key_type = KEY_TYPE_ECDSA_P256,
+        .leaf_lifetime = 90LL * DAY,
+        .root_lifetime = 3650LL * DAY,
+        .authority_directory = strdup(AUTHORITY_DIRECTORY),
+        .idle_exit = 60,
+        .acme = { .enabled = true,
+                  .challenges = { CHALLENGE_HTTP_01, CHALLENGE_TLS_ALPN_01, CHALLENGE_DNS_01 },
+                  .n_challenges = _CHALLENGE_TYPE_MAX,
+                  .http_check_port = 80,
+                  .tls_check_port = 443,
+                  .self_check = true },
+    };
+    return s->authority_directory ? strv_extend(&s->acme.http_listen, ":80") : -ENOMEM;
+}
+
+static void acme_settings_done(AcmeSettings *acme)
+{
+    strv_free(acme->http_listen);
+    free(acme->web_root);
+    strv_free(acme->tls_listen);
+    free(acme->dns_server);
+    free(acme->dns_key_file);
+    free(acme->dns_hook);
+    strv_free(acme->dns_resolvers);
+}
+
+void authority_settings_done(AuthoritySettings *a)
+{
+    free(a->name);
+    free(a->directory);
+    free(a->trust_file);
+    strv_free(a->origins);
+    strv_free(a->contact);
+    free(a->profile);
+    free(a->preferred_chain);
+    free(a->eab_key_id);
+    free(a->eab_key_file);
+    *a = (AuthoritySettings){};
+}
+
+void settings_done(Settings *s)
+{
+    free(s->organization);
+    free(s->authority_directory);
+    strv_free(s->constraints);
+    acme_settings_done(&s->acme);
+    for (size_t i = 0; i < s->n_authorities; i++)
+        authority_settings_done(s->authorities + i);
+    free(s->authorities);
+    *s = (Settings){};
+}
+
+static int text_copy(const char *from, char **ret)
+{
+    *ret = from ? strdup(from) : NULL;
+    return from && !*ret ? -ENOMEM : 0;
+}
+
+static int acme_settings_copy(const AcmeSettings *from, AcmeSettings *to)
+{
+    *to = *from;
+    to->http_listen = to->tls_listen = to->dns_resolvers = NULL;
+    to->web_root = to->dns_server = to->dns_key_file = to->dns_hook = NULL;
+    if (strv_copy(from->http_listen, &to->http_listen) < 0 || text_copy(from->web_root, &to->web_root) < 0 ||
+        strv_copy(from->tls_listen, &to->tls_listen) < 0 ||
+        text_copy(from->dns_server, &to->dns_server) < 0 ||
+        text_copy(from->dns_key_file, &to->dns_key_file) < 0 ||
+        text_copy(from->dns_hook, &to->dns_hook) < 0 ||
+        strv_copy(from->dns_resolvers, &to->dns_resolvers) < 0)
+        return -ENOMEM;
+    return 0;
+}
+
+int authority_settings_copy(const AuthoritySettings *from, AuthoritySettings *to)
+{
+    *to = *from;
+    to->name = to->directory = to->trust_file = to->profile = NULL;
+    to->preferred_chain = to->eab_key_id = to->eab_key_file = NULL;
+    to->origins = to->contact = NULL;
+    if (text_copy(from->name, &to->name) < 0 || text_copy(from->directory, &to->directory) < 0 ||
+        text_copy(from->trust_file, &to->trust_file) < 0 || strv_copy(from->origins, &to->origins) < 0 ||
+        strv_copy(from->contact, &to->contact) < 0 || text_copy(from->profile, &to->profile) < 0 ||
+        text_copy(from->preferred_chain, &to->preferred_chain) < 0 ||
+        text_copy(from->eab_key_id, &to->eab_key_id) < 0 ||
+        text_copy(from->eab_key_file, &to->eab_key_file) < 0)
+        return -ENOMEM;
+    return 0;
+}
+
+static int authorities_copy(const Settings *from, Settings *to)
+{
+    int r = 0;
+
+    to->authorities = calloc(from->n_authorities + 1, sizeof(AuthoritySettings));
+    if (!to->authorities)
+        return -ENOMEM;
+    while (to->n_authorities < from->n_authorities && r >= 0) {
+        r = authority_settings_copy(from->authorities + to->n_authorities,
+                                    to->authorities + to->n_authorities);
+        to->n_authorities++;
+    }
+    return r;
+}
+
+int settings_copy(const Settings *from, Settings *to)
+{
+    Settings copy = *from;
+
+    copy.organization = copy.authority_directory = NULL;
+    copy.constraints = NULL;
+    copy.authorities = NULL;
+    copy.n_authorities = 0;
+    if (acme_settings_copy(&from->acme, &copy.acme) < 0 || authorities_copy(from, &copy) < 0 ||
+        text_copy(from->organization, &copy.organization) < 0 ||
+        text_copy(from->authority_directory, &copy.authority_directory) < 0 ||
+        strv_copy(from->constraints, &copy.constraints) < 0) {
+        settings_done(&copy);
+        return -ENOMEM;
+    }
+    settings_done(to);
+    *to = copy;
+    return 0;
+}
+
+int settings_add_authority(Settings *s, const char *name)
+{
+    AuthoritySettings *grown = reallocarray(s->authorities, s->n_authorities + 1, sizeof(AuthoritySettings));
+
+    if (!grown)
+        return -ENOMEM;
+    s->authorities = grown;
+    grown[s->n_authorities] = (AuthoritySettings){ .name = strdup(name),
+                                                   .enabled = true,
+                                                   .is_public = true,
+                                                   .key_type = KEY_TYPE_ECDSA_P256,
+                                                   .eab_algorithm = MAC_HS256 };
+    return grown[s->n_authorities++].name ? 0 : -ENOMEM;
+}

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config/values.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "core/limits.h"
+#include "core/name.h"
+#include "util/address.h"
+#include "util/dns.h"
+#include "util/text.h"
+
+#define ORGANIZATION_MAX 64
+#define LABEL_MAX        256
+#define WORD_MAX         1024
+#define HTTPS            "https://"
+#define MAILTO           "mailto:"
+
+static _printf_(3, 0) void complain(ParseContext *context, const IniEntry *e, const char *format, va_list ap)
+{
+    char text[1024];
+
+    vsnprintf(text, sizeof(text), format, ap);
+    context_complain(e->file, e->line, e->key, text, context);
+}
+
+void entry_complain(ParseContext *context, const IniEntry *e, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    complain(context, e, format, ap);
+    va_end(ap);
+}
+
+int entry_refuse(ParseContext *context, const IniEntry *e, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    complain(context, e, format, ap);
+    va_end(ap);
+    return -EINVAL;
+}
+
+/* ---- texts */
+
+static int set_text(void *target, const char *value)
+{
+    char *copy = *value ? strdup(value) : NULL;
+
+    if (*value && !copy)
+        return -ENOMEM;
+    free(*(char **)target);
+    *(char **)target = copy;
+    return 0;
+}
+
+int parse_text(ParseContext *context _unused_, const IniEntry *e, void *target)
+{
+    return set_text(target, e->value);
+}
+
+int parse_organization(ParseContext *context, const IniEntry *e, void *target)
+{
+    if (strlen(e->value) > ORGANIZATION_MAX || !text_is_utf8(e->value))
+        return entry_refuse(context, e, "the name of an organization is UTF-8 of at most %d bytes",
+                            ORGANIZATION_MAX);
+    return set_text(target, e->value);
+}
+
+int parse_label(ParseContext *context, const IniEntry *e, void *target)
+{
+    if (strlen(e->value) > LABEL_MAX || !text_is_plain(e->value))
+        return entry_refuse(context, e, "give a plain text of at most %d bytes", LABEL_MAX);
+    return set_text(target, e->value);
+}
+
+static bool is_graphic(const char *s)
+{
+    for (; *s; s++)
+        if (*s <= 0x20 || *s >= 0x7f)
+            return false;
+    return true;
+}
+
+int parse_word(ParseContext *context, const IniEntry *e, void *target)
+{
+    if (strlen(e->value) > WORD_MAX || !is_graphic(e->value))
+        return entry_refuse(context, e, "give one word of printable ASCII, without white space");
+    return set_text(target, e->value);
+}
+
+int parse_directory(ParseContext *context, const IniEntry *e, void *target)
+{
+    if ((*e->value && *e->value != '/') || strchr(e->value, ':'))
+        return entry_refuse(
+            context, e, "\"%s\" is no directory's path from the root (\"/\") on, without colons", e->value);
+    return set_text(target, e->value);
+}
+
+static bool has_dots(const char *path)
+{
+    for (size_t n; *path; path += n) {
+        path += strspn(path, "/");
+        n = strcspn(path, "/");
+        if ((n == 1 && path[0] == '.') || (n == 2 && path[0] == '.' && path[1] == '.'))
+            return true;
+    }
+    return false;
+}
+
+int parse_path(ParseContext *context, const IniEntry *e, void *target)
+{
+    if ((*e->value && *e->value != '/') || has_dots(e->value) || !text_is_plain(e->value) ||
+        strlen(e->value) >= PATH_MAX)
+        return entry_refuse(
+            context, e, "\"%s\" is no path from the root (\"/\") on, without \".\" and \"..\"", e->value);
+    return set_text(target, e->value);
+}
+
+int parse_file_name(ParseContext *context, const IniEntry *e, void *target)
+{
+    if (*e->value && !module_name_is_valid(e->value))
+        return entry_refuse(
+            context, e,
+            "\"%s\" is no name of a file: give letters, digits, \"-\", \"_\" and \".\", a letter or "
+            "digit first, %d at most, and no folder",
+            e->value, LIMIT_MODULE_NAME);
+    return set_text(target, e->value);
+}
+
+/* ---- switches and numbers */
+
+int parse_flag(ParseContext *context, const IniEntry *e, void *target)
+{
+    bool flag;
+
+    if (parse_boolean(e->value, &flag) < 0)
+        return entry_refuse(context, e, "\"%s\" is neither yes nor no", e->value);
+    *(bool *)target = flag;
+    return 0;
+}
+
+int parse_choice(ParseContext *context, const IniEntry *e, void *target)
+{
+    bool flag;
+    int r = parse_flag(context, e, &flag);
+
+    if (r >= 0)
+        *(int *)target = flag;
+    return r;
+}
+
+int parse_port(ParseContext *context, const IniEntry *e, void *target)
+{
+    uint64_t port;
+
+    if (parse_uint64(e->value, &port) < 0 || port < 1 || port > UINT16_MAX)
+        return entry_refuse(context, e, "\"%s\" is no port; give a number from 1 to 65535", e->value);
+    *(uint16_t *)target = (uint16_t)port;
+    return 0;
+}
+
+/* ---- lists: each line replaces what stands before it, all of it or nothing */
+
+/* What a word becomes, NULL after a complaint or (errno ENOMEM) when memory is short. */
+typedef char *(*ReadWord)(ParseContext *context, const IniEntry *e, const char *word);
+
+static int parse_list(ParseContext *context, const IniEntry *e, size_t max, ReadWord read, void *target)
+{
+    _cleanup_strv_ char **words = NULL, **list = NULL;
+    char ***field = target;
+    int r;
+
+    r = strv_split(e->value, &words);
+    if (r >= 0 && strv_length(words) > max)
+        return entry_refuse(context, e, "there are more than %zu; the line is passed over", max);
+    for (size_t i = 0; words && words[i] && r >= 0; i++) {
+        _cleanup_free_ char *word = NULL;
+
+        errno = 0;
+        word = read(context, e, words[i]);
+        if (!word)
+            return errno == ENOMEM ? -ENOMEM : -EINVAL;
+        if (!strv_contains(list, word))
+            r = strv_extend(&list, word);
+    }
+    if (r < 0)
+        return r;
+    strv_free(*field);
+    *field = TAKE_PTR(list);
+    return 0;
+}
+
+static bool is_server(const char *word, uint16_t *ret_port)
+{
+    char address[ADDRESS_TEXT_SIZE];
+
+    return dns_server_parse(word, address, ret_port) >= 0;
+}
+
+static char *read_server(ParseContext *context, const IniEntry *e, const char *word)
+{
+    uint16_t port;
+
+    if (is_server(word, &port))
+        return strdup(word);
+    entry_complain(context, e,
+                   "\"%s\" is no address of a server; write it as in 192.0.2.53, 192.0.2.53:5353 or "
+                   "[2001:db8::53]:5353",
+                   word);
+    return NULL;
+}
+
+static char *read_listen(ParseContext *context, const IniEntry *e, const char *word)
+{
+    uint64_t number;
+    uint16_t port = 0;
+
+    if (*word == ':' ? parse_uint64(word + 1, &number) >= 0 && number >= 1 && number <= UINT16_MAX
+                     : is_server(word, &port) && port > 0)
+        return strdup(word);
+    entry_complain(
+        context, e,
+        "\"%s\" is nothing to listen at; write :80 for port 80 of all addresses, or an address and port "
+        "as in 127.0.0.1:8080 or [::1]:8080",
+        word);
+    return NULL;
+}
+
+/* One address, no header fields: RFC 8555 section 7.3. */
+static char *read_contact(ParseContext *context, const IniEntry *e, const char *word)
+{
+    const char *address = word + strlen(MAILTO), *at;
+
+    if (strncasecmp(word, MAILTO, strlen(MAILTO)) != 0) {
+        entry_complain(context, e, "\"%s\" is no mailto: address; write it as in mailto:admin@example.com",
+                       word);
+        return NULL;
+    }
+    at = strchr(address, '@');
+    if (at && at > address && at[1] && !strchr(at + 1, '@') && !strpbrk(address, ",?<>\"") &&
+        is_graphic(word) && strlen(word) <= LABEL_MAX)
+        return strdup(word);
+    entry_complain(context, e,
+                   "\"%s\" is not one mail address; write one mailto: for each, without \"?\" and \",\"",
+                   word);
+    return NULL;
+}
+
+int parse_server(ParseContext *context, const IniEntry *e, void *target)
+{
+    uint16_t port;
+
+    if (!*e->value || is_server(e->value, &port))
+        return set_text(target, e->value);
+    free(read_server(context, e, e->value)); /* complains */
+    return -EINVAL;
+}
+
+int parse_servers(ParseContext *context, const IniEntry *e, void *target)
+{
+    return parse_list(context, e, LIMIT_RESOLVERS, read_server, target);
+}
+
+int parse_listen(ParseContext *context, const IniEntry *e, void *target)
+{
+    return parse_list(context, e, LIMIT_LISTEN_ADDRESSES, read_listen, target);
+}
+
+int parse_contact(ParseContext *context, const IniEntry *e, void *target)
+{
+    return parse_list(context, e, LIMIT_CONTACTS, read_contact, target);
+}
+
+/* ---- URLs (RFC 3986) */
+
+/* What is wrong with the port of HOST:PORT, the text behind its colon. */
+static const char *read_port(const char *text, unsigned *ret)
+{
+    uint64_t port;
+
+    if (parse_uint64(text, &port) < 0 || port < 1 || port > UINT16_MAX)
+        return "its port is no number from 1 to 65535";
+    *ret = (unsigned)port;
+    return NULL;
+}
+
+/* HOST[:PORT], where HOST is a name, an IPv4 address, or an IPv6 address in brackets. Returns what is wrong. */
+static const char *read_host(char *text, char **ret_host, unsigned *ret_port)
+{
+    char *end = *text == '[' ? strchr(text, ']') : text + strcspn(text, ":");
+    bool six = *text == '[';
+    const char *why = NULL;
+    char tail;
+
+    if (!end || (six && end[1] && end[1] != ':'))
+        return "its host is no address in brackets";
+    tail = six ? end[1] : *end;
+    if (tail)
+        why = read_port(end + (six ? 2 : 1), ret_port);
+    *end = 0;
+    if (!why && (name_canonicalize(text + six, ret_host, NULL) < 0 || name_is_wildcard(*ret_host)))
+        why = "its host is neither a name nor an address";
+    return why ? why : six != !!strchr(*ret_host, ':') ? "its host is no address in brackets" : NULL;
+}
+
+/* Returns what is wrong with it. */
+static const char *read_url(const char *text, bool origin, char **ret)
+{
+    _cleanup_free_ char *authority = NULL, *host = NULL;
+    char port_text[8] = "";
+    unsigned port = 443;
+    const char *rest, *why;
+    bool six;
+
+    if (strncasecmp(text, HTTPS, strlen(HTTPS)) != 0)
+        return "it does not begin with https:// (http:// is not safe, and is not spoken)";
+    if (strlen(text) > LIMIT_URL || !is_graphic(text) || strchr(text, '#') || strpbrk(text, "\"<>\\^`{|}"))
+        return "it is too long, or has characters that no such URL has";
+    text += strlen(HTTPS);
+    rest = text + strcspn(text, "/?");
+    authority = strndup(text, (size_t)(rest - text));
+    if (!authority)
+        return errno = ENOMEM, NULL;
+    if (strchr(authority, '@'))
+        return "it has a user name or password in it";
+    why = read_host(authority, &host, &port);
+    if (why)
+        return why;
+    if (origin && *rest)
+        return "it goes on behind its host";
+    six = strchr(host, ':');
+    if (port != 443)
+        snprintf(port_text, sizeof(port_text), ":%u", port);
+    if (asprintf(ret, HTTPS "%s%s%s%s%s", six ? "[" : "", host, six ? "]" : "", port_text, rest) < 0)
+        *ret = NULL;
+    return NULL;
+}
+
+/* A password in it is not for the journal. */
+static const char *shown(const char *url)
+{
+    return strchr(url, '@') ? "the URL" : url;
+}
+
+int parse_url(ParseContext *context, const IniEntry *e, void *target)
+{
+    _cleanup_free_ char *url = NULL;
+    const char *why = *e->value ? read_url(e->value, false, &url) : NULL;
+
+    if (why)
+        return entry_refuse(context, e,
+                            "%s cannot be used: %s; write it as in https://ca.example.com/directory",
+                            shown(e->value), why);
+    return *e->value && !url ? -ENOMEM : set_text(target, strempty(url));
+}
+
+static char *read_origin(ParseContext *context, const IniEntry *e, const char *word)
+{
+    char *url = NULL;
+    const char *why = read_url(word, true, &url);
+
+    if (why)
+        entry_complain(context, e, "%s cannot be used: %s; write it as in https://ca.example.com",
+                       shown(word), why);
+    else if (!url)
+        errno = ENOMEM;
+    return url;
+}
+
+int parse_origins(ParseContext *context, const IniEntry *e, void *target)
+{
+    return parse_list(context, e, LIMIT_ORIGINS, read_origin, target);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "config/keys.h"
+
+/* What stands behind "Key=", read into the field of a structure: 0; -EINVAL after a complaint, with the field untouched;
+ * -ENOMEM. */
+
+void entry_complain(ParseContext *context, const IniEntry *e, const char *format, ...) _printf_(3, 4);
+int entry_refuse(ParseContext *context, const IniEntry *e, const char *format, ...)
+    _printf_(3, 4); /* -EINVAL */
+
+/* These are ParseKey. An empty text is none: NULL. */
+int parse_text(ParseContext *context, const IniEntry *e, void *target);
+int parse_organization(ParseContext *context, const IniEntry *e, void *target);
+int parse_label(ParseContext *context, const IniEntry *e,
+                void *target); /* a plain text in which people name something */
+int parse_word(ParseContext *context, const IniEntry *e, void *target); /* of printable ASCII */
+int parse_directory(ParseContext *context, const IniEntry *e, void *target);
+int parse_path(ParseContext *context, const IniEntry *e,
+               void *target); /* from the root on, without "." and ".." */
+int parse_file_name(ParseContext *context, const IniEntry *e, void *target);
+int parse_flag(ParseContext *context, const IniEntry *e, void *target);
+int parse_choice(ParseContext *context, const IniEntry *e, void *target); /* int: 1 yes, 0 no */
+int parse_port(ParseContext *context, const IniEntry *e, void *target);
+int parse_server(ParseContext *context, const IniEntry *e, void *target);
+int parse_servers(ParseContext *context, const IniEntry *e, void *target);
+int parse_listen(ParseContext *context, const IniEntry *e, void *target);
+int parse_contact(ParseContext *context, const IniEntry *e, void *target);
+/* An https URL; its host is made canonical, and a port that says nothing is left out. */
+int parse_url(ParseContext *context, const IniEntry *e, void *target);
+int parse_origins(ParseContext *context, const IniEntry *e, void *target);
