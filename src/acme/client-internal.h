@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <sys/queue.h>
+
+#include "acme/client.h"
+#include "core/limits.h"
+
+/* Shared by client.c, which sends requests, and account.c, which sees to the account. */
+
+struct AcmeCall {
+    TAILQ_ENTRY(AcmeCall) entry;
+    AcmeClient *client; /* NULL: it is gone */
+    AcmeResource resource;
+    char *url, *payload, *type;
+    const AccountKey *key;
+    bool bare;    /* needs no account: signed with the public key in it */
+    bool plain;   /* a GET that is not signed */
+    bool sending; /* http has it */
+    unsigned tries;
+    AcmeDone done; /* NULL: cancelled */
+    void *userdata;
+};
+
+TAILQ_HEAD(AcmeCallQueue, AcmeCall);
+
+typedef enum AccountState {
+    ACCOUNT_UNKNOWN,
+    ACCOUNT_BUSY, /* being read, made or stored */
+    ACCOUNT_READY,
+} AccountState;
+
+struct AcmeClient {
+    AcmeContext context;
+    AuthoritySettings settings;
+    bool terms_agreed;
+
+    AcmeDirectory *directory;
+    uint64_t directory_until; /* CLOCK_BOOTTIME, usec */
+    bool fetching_directory;
+
+    char *nonces[LIMIT_NONCES];
+    size_t n_nonces, n_nonces_asked;
+
+    AccountState account_state;
+    AccountRecord *account;
+    AccountKey *key, *next_key;
+    bool account_checked; /* it is known to exist in this life of the client */
+    AcmeAccountDone changed;
+    void *changed_userdata;
+
+    struct AcmeCallQueue waiting, sent;
+    unsigned n_outside; /* replies and tasks that will still come; the client outlives them */
+    bool freed;
+};
+
+/* Goes on with whatever can go on. */
+void client_drive(AcmeClient *c);
+/* Answers what waits for the account (all: also the others) with a failure. */
+void client_fail_waiting(AcmeClient *c, bool all, const AcmeFailure *failure);
+int client_call(AcmeClient *c, const char *url, const char *payload, bool bare, const AccountKey *key,
+                AcmeDone done, AcmeCall **ret);
+void client_unref(AcmeClient *c);
+bool client_url_is_own(const AcmeClient *c, const char *url);
+
+/* account.c */
+void client_ensure_account(AcmeClient *c);
+/* The authority does not know it any more (RFC 8555 section 6.7, accountDoesNotExist). */
+void client_forget_account(AcmeClient *c);

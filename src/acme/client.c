@@ -1,0 +1,699 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "acme/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <strings.h>
+#include <time.h>
+
+#include "acme/client-internal.h"
+#include "acme/header.h"
+#include "acme/jws.h"
+#include "config/settings.h"
+#include "core/limits.h"
+#include "util/log.h"
+#include "util/text.h"
+
+#define DIRECTORY_AGE_MAX (86400 * 1000000ULL)
+#define TYPE_JSON         "application/json"
+#define TYPE_PROBLEM      "application/problem+json"
+#define TYPE_JOSE         "application/jose+json"
+
+static const char *name_of(const AcmeClient *c)
+{
+    return c->settings.name;
+}
+
+static AcmeCall *call_free(AcmeCall *call)
+{
+    free(call->url);
+    free(call->payload);
+    free(call->type);
+    free(call);
+    return NULL;
+}
+
+/* ---- URLs */
+
+static size_t origin_length(const char *url)
+{
+    return strlen("https://") + strcspn(url + strlen("https://"), "/?#");
+}
+
+static bool has_origin(const char *url, const char *origin)
+{
+    static const char port[] = ":443";
+    size_t n = origin_length(url), m = origin_length(origin);
+
+    if (n > strlen(port) && strncmp(url + n - strlen(port), port, strlen(port)) == 0 &&
+        m + strlen(port) == n)
+        n -= strlen(port);
+    return n == m && strncasecmp(url, origin, n) == 0;
+}
+
+bool client_url_is_own(const AcmeClient *c, const char *url)
+{
+    if (strncasecmp(url, "https://", strlen("https://")) != 0 || strlen(url) > LIMIT_URL)
+        return false;
+    for (const char *p = url; *p; p++)
+        if (*p <= ' ' || *p > '~')
+            return false;
+    if (has_origin(url, c->settings.directory))
+        return true;
+    for (size_t i = 0; c->settings.origins && c->settings.origins[i]; i++)
+        if (has_origin(url, c->settings.origins[i]))
+            return true;
+    return false;
+}
+
+/* ---- answers */
+
+static bool blames_authority(const Problem *p)
+{
+    return p->code == PROBLEM_NETWORK_FAILED || p->code == PROBLEM_AUTHORITY_FAILED ||
+           p->code == PROBLEM_LIMITS_EXCEEDED ||
+           (p->type && (streq(p->type, "serverInternal") || streq(p->type, "rateLimited") ||
+                        streq(p->type, "badNonce")));
+}
+
+static void answer(AcmeCall *call, const AcmeReply *reply, const Problem *problem, int64_t retry_after)
+{
+    AcmeFailure failure = {
+        .problem = problem,
+        .retry_after = retry_after,
+        .at_authority = problem && blames_authority(problem),
+    };
+
+    if (call->done)
+        call->done(reply, problem ? &failure : NULL, call->userdata);
+    call_free(call);
+}
+
+void client_fail_waiting(AcmeClient *c, bool all, const AcmeFailure *failure)
+{
+    struct AcmeCallQueue failed = TAILQ_HEAD_INITIALIZER(failed);
+    AcmeCall *call, *next;
+
+    for (call = TAILQ_FIRST(&c->waiting); call; call = next) {
+        next = TAILQ_NEXT(call, entry);
+        if (!all && (call->bare || call->plain))
+            continue;
+        TAILQ_REMOVE(&c->waiting, call, entry);
+        TAILQ_INSERT_TAIL(&failed, call, entry);
+    }
+    while ((call = TAILQ_FIRST(&failed))) {
+        TAILQ_REMOVE(&failed, call, entry);
+        if (call->done)
+            call->done(NULL, failure, call->userdata);
+        call_free(call);
+    }
+}
+
+static void fail_all(AcmeClient *c, const Problem *problem, int64_t retry_after)
+{
+    AcmeFailure failure = { problem, retry_after, blames_authority(problem) };
+
+    client_fail_waiting(c, true, &failure);
+}
+
+void client_unref(AcmeClient *c)
+{
+    c->n_outside--;
+    if (c->freed && c->n_outside == 0) {
+        account_key_free(c->key);
+        account_key_free(c->next_key);
+        account_record_free(c->account);
+        acme_directory_free(c->directory);
+        authority_settings_done(&c->settings);
+        for (size_t i = 0; i < c->n_nonces; i++)
+            free(c->nonces[i]);
+        free(c);
+    }
+}
+
+/* ---- nonces */
+
+static void keep_nonce(AcmeClient *c, const HttpReply *reply)
+{
+    const char *nonce = http_reply_header(reply, "Replay-Nonce", 0);
+    char *copy;
+
+    if (!nonce || http_reply_header(reply, "Replay-Nonce", 1) || !header_is_nonce(nonce) ||
+        c->n_nonces >= LIMIT_NONCES || !(copy = strdup(nonce)))
+        return;
+    c->nonces[c->n_nonces++] = copy;
+}
+
+static void describe_status(const AcmeClient *c, const HttpReply *reply, const char *what, Problem *problem)
+{
+    problem_set(
+        problem, PROBLEM_AUTHORITY_FAILED,
+        "The authority %s answered %s with status %u and without a problem document; try again later, and "
+        "check Directory= of [Authority %s].",
+        name_of(c), what, reply->status, name_of(c));
+}
+
+static int64_t retry_after_of(const HttpReply *reply)
+{
+    const char *value = http_reply_header(reply, "Retry-After", 0);
+    int64_t delay;
+
+    return value && header_parse_retry_after(value, (int64_t)time(NULL), &delay) >= 0 ? delay : 0;
+}
+
+/* What went wrong, as a problem; retry: whether the nonce alone was refused. */
+static void describe_refusal(const AcmeClient *c, const HttpReply *reply, const char *what, Problem *problem)
+{
+    const char *type = http_reply_header(reply, "Content-Type", 0);
+    _cleanup_(acme_problem_freep) AcmeProblem *p = NULL;
+
+    if (type && header_is_type(type, TYPE_PROBLEM) &&
+        acme_problem_parse(name_of(c), reply->body, reply->size, &p, NULL) >= 0)
+        (void)acme_problem_describe(p, name_of(c), problem);
+    else
+        describe_status(c, reply, what, problem);
+}
+
+static void on_nonce(const HttpReply *reply, const Problem *problem, void *userdata)
+{
+    AcmeClient *c = userdata;
+    _cleanup_problem_ Problem wrong = {};
+    size_t before = c->n_nonces;
+
+    c->n_nonces_asked--;
+    if (!c->freed) {
+        if (reply)
+            keep_nonce(c, reply);
+        if (reply && c->n_nonces == before && reply->status >= 400)
+            describe_refusal(c, reply, "the request for a nonce", &wrong);
+        else if (reply && c->n_nonces == before)
+            problem_set(&wrong, PROBLEM_AUTHORITY_FAILED,
+                        "The authority %s gave no usable nonce (RFC 8555 section 7.2); try again later.",
+                        name_of(c));
+        if (problem || wrong.code)
+            fail_all(c, problem ? problem : &wrong, reply ? retry_after_of(reply) : 0);
+        client_drive(c);
+    }
+    client_unref(c);
+}
+
+static HttpRequest request_to(const AcmeClient *c, HttpMethod method, const char *url)
+{
+    return (HttpRequest){
+        .method = method,
+        .url = url,
+        .body_max = LIMIT_ACME_JSON,
+        .time_max = LIMIT_ACME_TIME,
+        .authorities = c->settings.trust_file,
+    };
+}
+
+static void ask_nonce(AcmeClient *c)
+{
+    HttpRequest request = request_to(c, HTTP_HEAD, c->directory->new_nonce);
+    _cleanup_problem_ Problem problem = {};
+
+    c->n_outside++;
+    c->n_nonces_asked++;
+    if (http_send(c->context.http, &request, on_nonce, c, &problem) < 0) {
+        c->n_nonces_asked--;
+        c->n_outside--;
+        fail_all(c, &problem, 0);
+    }
+}
+
+/* ---- the directory */
+
+static uint64_t boottime(const AcmeClient *c)
+{
+    uint64_t t = 0;
+
+    (void)sd_event_now(c->context.event, CLOCK_BOOTTIME, &t);
+    return t;
+}
+
+static int check_directory(const AcmeClient *c, const AcmeDirectory *d, Problem *problem)
+{
+    const char *const urls[] = { d->new_nonce,   d->new_account, d->new_order,
+                                 d->revoke_cert, d->key_change,  d->renewal_info };
+
+    for (size_t i = 0; i < ELEMENTSOF(urls); i++)
+        if (urls[i] && !client_url_is_own(c, urls[i]))
+            return problem_set(
+                problem, PROBLEM_AUTHORITY_FAILED,
+                "The directory of the authority %s leads to another server, %s; check Directory=, or "
+                "allow that server in Origins= of [Authority %s].",
+                name_of(c), urls[i], name_of(c));
+    return 0;
+}
+
+static int take_directory(AcmeClient *c, const HttpReply *reply, Problem *problem)
+{
+    const char *type = http_reply_header(reply, "Content-Type", 0);
+    AcmeDirectory *d;
+    int r;
+
+    if (reply->status != 200) {
+        describe_refusal(c, reply, "the request for its directory", problem);
+        return -EPROTO;
+    }
+    if (!type || !header_is_type(type, TYPE_JSON))
+        return problem_set(
+            problem, PROBLEM_AUTHORITY_FAILED,
+            "What %s returned is no directory: its type is not application/json; check Directory= of "
+            "[Authority %s].",
+            c->settings.directory, name_of(c));
+    r = acme_directory_parse(name_of(c), reply->body, reply->size, &d, problem);
+    if (r < 0)
+        return r;
+    r = check_directory(c, d, problem);
+    if (r < 0) {
+        acme_directory_free(d);
+        return r;
+    }
+    acme_directory_free(c->directory);
+    c->directory = d;
+    c->directory_until = boottime(c) + DIRECTORY_AGE_MAX;
+    keep_nonce(c, reply);
+    return 0;
+}
+
+static void on_directory(const HttpReply *reply, const Problem *problem, void *userdata)
+{
+    AcmeClient *c = userdata;
+    _cleanup_problem_ Problem wrong = {};
+
+    c->fetching_directory = false;
+    if (!c->freed) {
+        if (reply && take_directory(c, reply, &wrong) < 0) {
+            problem_set_errno(&wrong, -ENOMEM, "Reading the authority's directory");
+            problem = &wrong;
+        }
+        if (problem)
+            fail_all(c, problem, reply ? retry_after_of(reply) : 0);
+        client_drive(c);
+    }
+    client_unref(c);
+}
+
+static void fetch_directory(AcmeClient *c)
+{
+    HttpRequest request = request_to(c, HTTP_GET, c->settings.directory);
+    _cleanup_problem_ Problem problem = {};
+
+    request.accept = TYPE_JSON;
+    c->fetching_directory = true;
+    c->n_outside++;
+    if (http_send(c->context.http, &request, on_directory, c, &problem) < 0) {
+        c->fetching_directory = false;
+        c->n_outside--;
+        fail_all(c, &problem, 0);
+    }
+}
+
+/* ---- calls */
+
+static const char *url_of(const AcmeClient *c, const AcmeCall *call)
+{
+    switch (call->resource) {
+    case ACME_NEW_ORDER:
+        return c->directory->new_order;
+    case ACME_REVOKE_CERT:
+        return c->directory->revoke_cert;
+    case ACME_ACCOUNT:
+        return c->account->url;
+    default:
+        return call->url;
+    }
+}
+
+static bool needs_account(const AcmeCall *call)
+{
+    return !call->bare && !call->plain && !call->key;
+}
+
+/* 0 when the reply is one that was asked for. */
+static int check_reply(AcmeCall *call, const HttpReply *reply, AcmeReply *ret, Problem *problem)
+{
+    const AcmeClient *c = call->client;
+    const char *type = http_reply_header(reply, "Content-Type", 0),
+               *location = http_reply_header(reply, "Location", 0);
+
+    if (reply->status < 200 || reply->status > 299) {
+        describe_refusal(c, reply, call->url ? call->url : "a request", problem);
+        return -EREMOTEIO;
+    }
+    if (call->type &&
+        (!type || http_reply_header(reply, "Content-Type", 1) || !header_is_type(type, call->type)))
+        return problem_set(
+            problem, PROBLEM_AUTHORITY_FAILED,
+            "The authority %s answered with something else than %s; its administrator has to correct "
+            "that.",
+            name_of(c), call->type);
+    if (location && (http_reply_header(reply, "Location", 1) || !client_url_is_own(c, location)))
+        return problem_set(
+            problem, PROBLEM_AUTHORITY_FAILED,
+            "The authority %s leads to another server; allow that in Origins= of [Authority %s] if it "
+            "belongs to the authority.",
+            name_of(c), name_of(c));
+    *ret = (AcmeReply){
+        .status = reply->status,
+        .body = reply->body,
+        .size = reply->size,
+        .location = location,
+        .retry_after = retry_after_of(reply),
+        .http = reply,
+    };
+    return 0;
+}
+
+static void requeue(AcmeClient *c, AcmeCall *call)
+{
+    call->sending = false;
+    TAILQ_INSERT_HEAD(&c->waiting, call, entry);
+}
+
+static void on_reply(const HttpReply *reply, const Problem *problem, void *userdata)
+{
+    _cleanup_problem_ Problem wrong = {};
+    AcmeCall *call = userdata;
+    AcmeClient *c = call->client;
+    AcmeReply good = {};
+
+    TAILQ_REMOVE(&c->sent, call, entry);
+    if (c->freed) {
+        call_free(call);
+        client_unref(c);
+        return;
+    }
+    if (reply)
+        keep_nonce(c, reply);
+    if (reply && check_reply(call, reply, &good, &wrong) < 0)
+        problem = &wrong;
+    if (problem && problem->type && streq(problem->type, "badNonce") && ++call->tries < LIMIT_NONCE_TRIES)
+        requeue(c, call);
+    else if (problem && problem->type && streq(problem->type, "accountDoesNotExist") &&
+             needs_account(call) && ++call->tries < LIMIT_NONCE_TRIES && c->account_state == ACCOUNT_READY) {
+        client_forget_account(c);
+        requeue(c, call);
+    } else
+        answer(call, problem ? NULL : &good, problem, reply ? retry_after_of(reply) : 0);
+    if (!c->freed)
+        client_drive(c);
+    client_unref(c);
+}
+
+static int sign_call(AcmeClient *c, AcmeCall *call, const char *url, char **ret)
+{
+    _cleanup_free_ char *nonce = c->nonces[--c->n_nonces];
+    JwsHeader header = {
+        .url = url,
+        .nonce = nonce,
+        .account = needs_account(call) ? c->account->url : NULL,
+    };
+
+    return jws_sign(call->key ? call->key : c->key, &header, call->payload, ret);
+}
+
+static void fail_call(AcmeCall *call, int r, Problem *problem)
+{
+    problem_set_errno(problem, r, "Asking the authority");
+    answer(call, NULL, problem, 0);
+}
+
+static void send_call(AcmeClient *c, AcmeCall *call)
+{
+    const char *url = url_of(c, call);
+    HttpRequest request = request_to(c, call->plain ? HTTP_GET : HTTP_POST, url);
+    _cleanup_problem_ Problem problem = {};
+    _cleanup_free_ char *body = NULL;
+    int r = 0;
+
+    TAILQ_REMOVE(&c->waiting, call, entry);
+    if (!url)
+        r = problem_set(&problem, PROBLEM_AUTHORITY_FAILED, "The authority %s does not offer this.",
+                        name_of(c));
+    else if (!client_url_is_own(c, url))
+        r = problem_set(
+            &problem, PROBLEM_AUTHORITY_FAILED,
+            "The authority %s leads to another server, %s; allow that in Origins= of [Authority %s] if it "
+            "belongs to the authority.",
+            name_of(c), url, name_of(c));
+    else if (!call->plain)
+        r = sign_call(c, call, url, &body);
+    if (r < 0) {
+        fail_call(call, r, &problem);
+        return;
+    }
+    request.accept = call->type;
+    if (!call->plain) {
+        request.content_type = TYPE_JOSE;
+        request.body = body;
+        request.size = strlen(body);
+    }
+    c->n_outside++;
+    r = http_send(c->context.http, &request, on_reply, call, &problem);
+    if (r < 0) {
+        c->n_outside--;
+        fail_call(call, r, &problem);
+        return;
+    }
+    call->sending = true;
+    TAILQ_INSERT_TAIL(&c->sent, call, entry);
+}
+
+static AcmeCall *find_sendable(AcmeClient *c)
+{
+    AcmeCall *call;
+
+    TAILQ_FOREACH(call, &c->waiting, entry)
+    if (call->plain || (c->n_nonces > 0 && (!needs_account(call) || c->account_state == ACCOUNT_READY)))
+        return call;
+    return NULL;
+}
+
+/* Who waits for a nonce, an account, the directory: each is seen to once. */
+void client_drive(AcmeClient *c)
+{
+    bool wants_account = false;
+    size_t wants_nonce = 0;
+    AcmeCall *call;
+
+    if (c->freed || TAILQ_EMPTY(&c->waiting))
+        return;
+    if (!c->directory || boottime(c) >= c->directory_until) {
+        if (!c->fetching_directory)
+            fetch_directory(c);
+        return;
+    }
+    c->n_outside++;
+    while (!c->freed && (call = find_sendable(c)))
+        send_call(c, call);
+    TAILQ_FOREACH(call, &c->waiting, entry)
+    if (needs_account(call) && c->account_state != ACCOUNT_READY)
+        wants_account = true;
+    else
+        wants_nonce++;
+    while (!c->freed && c->n_nonces_asked < wants_nonce && c->n_nonces_asked < LIMIT_NONCES &&
+           !TAILQ_EMPTY(&c->waiting))
+        ask_nonce(c);
+    if (!c->freed && wants_account)
+        client_ensure_account(c);
+    client_unref(c);
+}
+
+static int on_deferred(sd_event_source *s, void *userdata)
+{
+    AcmeClient *c = userdata;
+
+    sd_event_source_disable_unref(s);
+    client_drive(c);
+    client_unref(c);
+    return 0;
+}
+
+/* Answers never come from within a call of ours: the first step is taken by the event loop. */
+static int drive_later(AcmeClient *c)
+{
+    sd_event_source *s;
+    int r = sd_event_add_defer(c->context.event, &s, on_deferred, c);
+
+    if (r >= 0)
+        c->n_outside++;
+    return r;
+}
+
+static int call_new(AcmeClient *c, const AcmeRequest *request, AcmeDone done, void *userdata, AcmeCall **ret)
+{
+    AcmeCall *call = calloc(1, sizeof(AcmeCall));
+
+    if (!call)
+        return -ENOMEM;
+    *call = (AcmeCall){ .client = c,
+                        .resource = request->resource,
+                        .url = request->url ? strdup(request->url) : NULL,
+                        .payload = request->payload ? strdup(request->payload) : NULL,
+                        .type = request->type ? strdup(request->type) : NULL,
+                        .key = request->key,
+                        .done = done,
+                        .userdata = userdata };
+    if ((request->url && !call->url) || (request->payload && !call->payload) ||
+        (request->type && !call->type)) {
+        call_free(call);
+        return -ENOMEM;
+    }
+    *ret = call;
+    return 0;
+}
+
+static int call_start(AcmeClient *c, AcmeCall *call)
+{
+    int r = drive_later(c);
+
+    if (r < 0) {
+        call_free(call);
+        return r;
+    }
+    TAILQ_INSERT_TAIL(&c->waiting, call, entry);
+    return 0;
+}
+
+int acme_client_send(AcmeClient *c, const AcmeRequest *request, AcmeDone done, void *userdata,
+                     AcmeCall **ret)
+{
+    AcmeCall *call;
+    int r = call_new(c, request, done, userdata, &call);
+
+    if (r >= 0)
+        r = call_start(c, call);
+    if (r >= 0)
+        *ret = call;
+    return r;
+}
+
+int client_call(AcmeClient *c, const char *url, const char *payload, bool bare, const AccountKey *key,
+                AcmeDone done, AcmeCall **ret)
+{
+    AcmeRequest request = { .url = url, .payload = payload, .key = key };
+    AcmeCall *call;
+    int r = call_new(c, &request, done, c, &call);
+
+    if (r < 0)
+        return r;
+    call->bare = bare;
+    *ret = call;
+    return call_start(c, call);
+}
+
+int acme_client_get_renewal_info(AcmeClient *c, const char *identifier, AcmeDone done, void *userdata,
+                                 AcmeCall **ret)
+{
+    _cleanup_free_ char *url = NULL;
+    AcmeRequest request = { .type = TYPE_JSON };
+    AcmeCall *call;
+    int r;
+
+    if (!c->directory || !c->directory->renewal_info)
+        return -EOPNOTSUPP;
+    if (asprintf(&url, "%s/%s", c->directory->renewal_info, identifier) < 0)
+        return -ENOMEM;
+    request.url = url;
+    r = call_new(c, &request, done, userdata, &call);
+    if (r < 0)
+        return r;
+    call->plain = true;
+    r = call_start(c, call);
+    if (r >= 0)
+        *ret = call;
+    return r;
+}
+
+AcmeCall *acme_call_cancel(AcmeCall *call)
+{
+    if (!call)
+        return NULL;
+    call->done = NULL;
+    if (!call->sending) {
+        TAILQ_REMOVE(&call->client->waiting, call, entry);
+        call_free(call);
+    }
+    return NULL;
+}
+
+int acme_reply_links(AcmeClient *c, const AcmeReply *reply, const char *relation, char ***ret)
+{
+    _cleanup_strv_ char **targets = NULL, **own = NULL;
+    const char *value;
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && (value = http_reply_header(reply->http, "Link", i)); i++)
+        if (header_parse_link(value, relation, &targets) == -ENOMEM)
+            return -ENOMEM;
+    for (size_t i = 0; targets && targets[i] && r >= 0; i++)
+        if (client_url_is_own(c, targets[i]))
+            r = strv_extend(&own, targets[i]);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(own);
+    return 0;
+}
+
+/* ---- the client */
+
+const AuthoritySettings *acme_client_settings(const AcmeClient *c)
+{
+    return &c->settings;
+}
+
+const AcmeDirectory *acme_client_directory(const AcmeClient *c)
+{
+    return c->directory;
+}
+
+const AccountKey *acme_client_key(const AcmeClient *c)
+{
+    return c->key;
+}
+
+const char *acme_client_orders_url(const AcmeClient *c)
+{
+    return c->account ? c->account->orders : NULL;
+}
+
+int acme_client_new(const AcmeContext *context, const AuthoritySettings *settings, bool terms_agreed,
+                    AcmeClient **ret)
+{
+    AcmeClient *c = calloc(1, sizeof(AcmeClient));
+
+    if (!c)
+        return -ENOMEM;
+    c->context = *context;
+    c->terms_agreed = terms_agreed;
+    TAILQ_INIT(&c->waiting);
+    TAILQ_INIT(&c->sent);
+    if (authority_settings_copy(settings, &c->settings) < 0) {
+        authority_settings_done(&c->settings);
+        free(c);
+        return -ENOMEM;
+    }
+    *ret = c;
+    return 0;
+}
+
+AcmeClient *acme_client_free(AcmeClient *c)
+{
+    AcmeCall *call;
+
+    if (!c)
+        return NULL;
+    c->freed = true;
+    TAILQ_FOREACH(call, &c->sent, entry)
+    call->done = NULL;
+    while ((call = TAILQ_FIRST(&c->waiting))) {
+        TAILQ_REMOVE(&c->waiting, call, entry);
+        call_free(call);
+    }
+    c->n_outside++;
+    client_unref(c);
+    return NULL;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "acme/header.h"
+
+#include <errno.h>
+#include <strings.h>
+#include <time.h>
+
+#include "core/limits.h"
+#include "util/text.h"
+
+#define ALNUM "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+#define TOKEN ALNUM "!#$%&'*+-.^_`|~" /* RFC 9110 section 5.6.2 */
+#define SPACE " \t"
+
+static bool skip(const char **s, const char *text)
+{
+    size_t n = strlen(text);
+
+    if (strncmp(*s, text, n) != 0)
+        return false;
+    *s += n;
+    return true;
+}
+
+/* ---- Retry-After */
+
+/* Digits of exactly this length, or one blank for the first (asctime() has that). */
+static bool take_number(const char **s, size_t length, bool blank, int *ret)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < length; i++, (*s)++)
+        if (blank && i == 0 && **s == ' ')
+            continue;
+        else if (**s >= '0' && **s <= '9')
+            n = n * 10 + (**s - '0');
+        else
+            return false;
+    *ret = n;
+    return true;
+}
+
+static bool take_month(const char **s, int *ret)
+{
+    static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+
+    for (int i = 0; i < 12; i++)
+        if (skip(s, months[i])) {
+            *ret = i;
+            return true;
+        }
+    return false;
+}
+
+static bool take_clock(const char **s, struct tm *tm)
+{
+    return take_number(s, 2, false, &tm->tm_hour) && skip(s, ":") && take_number(s, 2, false, &tm->tm_min) &&
+           skip(s, ":") && take_number(s, 2, false, &tm->tm_sec);
+}
+
+/* "06 Nov 1994 08:49:37 GMT" */
+static bool take_fixdate(const char *s, struct tm *tm)
+{
+    bool good = take_number(&s, 2, false, &tm->tm_mday) && skip(&s, " ") && take_month(&s, &tm->tm_mon) &&
+                skip(&s, " ") && take_number(&s, 4, false, &tm->tm_year) && skip(&s, " ") &&
+                take_clock(&s, tm) && skip(&s, " GMT") && !*s;
+
+    tm->tm_year -= 1900;
+    return good;
+}
+
+/* "06-Nov-94 08:49:37 GMT"; what seems to be more than 50 years ahead is past. */
+static bool take_rfc850(const char *s, int64_t now, struct tm *tm)
+{
+    bool good = take_number(&s, 2, false, &tm->tm_mday) && skip(&s, "-") && take_month(&s, &tm->tm_mon) &&
+                skip(&s, "-") && take_number(&s, 2, false, &tm->tm_year) && skip(&s, " ") &&
+                take_clock(&s, tm) && skip(&s, " GMT") && !*s;
+    struct tm today;
+    time_t t = (time_t)now;
+
+    if (!good || !gmtime_r(&t, &today))
+        return false;
+    tm->tm_year += today.tm_year / 100 * 100;
+    if (tm->tm_year > today.tm_year + 50)
+        tm->tm_year -= 100;
+    return true;
+}
+
+/* "Nov  6 08:49:37 1994" */
+static bool take_asctime(const char *s, struct tm *tm)
+{
+    bool good = take_month(&s, &tm->tm_mon) && skip(&s, " ") && take_number(&s, 2, true, &tm->tm_mday) &&
+                skip(&s, " ") && take_clock(&s, tm) && skip(&s, " ") &&
+                take_number(&s, 4, false, &tm->tm_year) && !*s;
+
+    tm->tm_year -= 1900;
+    return good;
+}
+
+static bool moment_is_valid(const struct tm *tm)
+{
+    struct tm same = *tm;
+
+    same.tm_hour = same.tm_min = same.tm_sec = 0;
+    (void)timegm(&same);
+    return tm->tm_mday >= 1 && same.tm_mday == tm->tm_mday && tm->tm_hour <= 23 && tm->tm_min <= 59 &&
+           tm->tm_sec <= 60;
+}
+
+/* HTTP-date in its three forms (RFC 9110 section 5.6.7). */
+static int parse_moment(const char *s, int64_t now, int64_t *ret)
+{
+    static const char *const days[] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
+    static const char *const rest[] = {
+        "day, ", "day, ", "sday, ", "nesday, ", "rsday, ", "day, ", "urday, "
+    };
+    struct tm tm = {};
+    bool good;
+    size_t i = 0;
+
+    while (i < ELEMENTSOF(days) && !skip(&s, days[i]))
+        i++;
+    if (i == ELEMENTSOF(days))
+        return -EINVAL;
+    if (skip(&s, ", "))
+        good = take_fixdate(s, &tm);
+    else if (skip(&s, " "))
+        good = take_asctime(s, &tm);
+    else
+        good = skip(&s, rest[i]) && take_rfc850(s, now, &tm);
+    if (!good || !moment_is_valid(&tm))
+        return -EINVAL;
+    *ret = timegm(&tm);
+    return 0;
+}
+
+int header_parse_retry_after(const char *value, int64_t now, int64_t *ret_delay)
+{
+    size_t digits = strspn(value, "0123456789");
+    int64_t delay = 0, moment;
+
+    if (digits > 0 && !value[digits])
+        for (; *value && delay <= LIMIT_RETRY_MAX; value++)
+            delay = delay * 10 + (*value - '0');
+    else if (parse_moment(value, now, &moment) >= 0)
+        delay = moment <= now ? 0 : now < moment - LIMIT_RETRY_MAX ? LIMIT_RETRY_MAX : moment - now;
+    else
+        return -EINVAL;
+    *ret_delay = MIN(MAX(delay, (int64_t)LIMIT_RETRY_MIN), (int64_t)LIMIT_RETRY_MAX);
+    return 0;
+}
+
+/* ---- Link */
+
+typedef struct Link {
+    const char *target;
+    size_t target_size;
+    bool wanted;   /* its relations hold the one that is looked for */
+    bool related;  /* it has said its relations; those of a second time do not count */
+    bool anchored; /* it is about something else than what was asked for */
+} Link;
+
+static void skip_space(const char **s)
+{
+    *s += strspn(*s, SPACE);
+}
+
+/* A token or a quoted string without its quotes and backslashes (RFC 9110 section 5.6.4). */
+static int take_value(const char **s, char **ret)
+{
+    char *value = malloc(strlen(*s) + 1), *end = value;
+
+    if (!value)
+        return -ENOMEM;
+    if (skip(s, "\"")) {
+        while (**s && **s != '"') {
+            if (**s == '\\')
+                (*s)++;
+            if (**s)
+                *end++ = *(*s)++;
+        }
+        *end = 0;
+        *ret = value;
+        return skip(s, "\"") ? 0 : -EINVAL;
+    }
+    while (**s && strchr(TOKEN, **s))
+        *end++ = *(*s)++;
+    *end = 0;
+    *ret = value;
+    return end > value ? 0 : -EINVAL;
+}
+
+static bool relations_have(const char *relations, const char *relation)
+{
+    size_t n;
+
+    for (; *relations; relations += n) {
+        relations += strspn(relations, SPACE);
+        n = strcspn(relations, SPACE);
+        if (n == strlen(relation) && strncasecmp(relations, relation, n) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int take_parameter(const char **s, const char *relation, Link *link)
+{
+    _cleanup_free_ char *value = NULL;
+    const char *name = *s;
+    size_t n = strspn(*s, TOKEN);
+    int r;
+
+    if (n == 0)
+        return 0; /* nothing between two semicolons */
+    *s += n;
+    skip_space(s);
+    if (!skip(s, "="))
+        return 0;
+    skip_space(s);
+    r = take_value(s, &value);
+    if (r < 0)
+        return r;
+    if (n == 6 && strncasecmp(name, "anchor", n) == 0)
+        link->anchored = true;
+    if (n == 3 && strncasecmp(name, "rel", n) == 0 && !link->related) {
+        link->related = true;
+        link->wanted = relations_have(value, relation);
+    }
+    return 0;
+}
+
+static bool take_target(const char **s, Link *link)
+{
+    if (!skip(s, "<"))
+        return false;
+    link->target = *s;
+    while (**s > ' ' && **s <= '~' && !strchr("<>\"", **s))
+        (*s)++;
+    link->target_size = (size_t)(*s - link->target);
+    return link->target_size <= LIMIT_URL && skip(s, ">");
+}
+
+static int take_link(const char **s, const char *relation, Link *link)
+{
+    int r;
+
+    if (!take_target(s, link))
+        return -EINVAL;
+    for (;;) {
+        skip_space(s);
+        if (!skip(s, ";"))
+            return 0;
+        skip_space(s);
+        r = take_parameter(s, relation, link);
+        if (r < 0)
+            return r;
+    }
+}
+
+static int collect(const Link *link, char ***targets)
+{
+    _cleanup_free_ char *target = NULL;
+
+    if (!link->wanted || link->anchored)
+        return 0;
+    target = strndup(link->target, link->target_size);
+    return target ? strv_extend(targets, target) : -ENOMEM;
+}
+
+/* links = [ link ] *( OWS "," OWS [ link ] ) */
+static int collect_links(const char *s, const char *relation, char ***targets)
+{
+    int r;
+
+    for (;;) {
+        Link link = {};
+
+        skip_space(&s);
+        if (*s && *s != ',') {
+            r = take_link(&s, relation, &link);
+            r = r < 0 ? r : collect(&link, targets);
+            if (r < 0)
+                return r;
+        }
+        if (!*s)
+            return 0;
+        if (!skip(&s, ","))
+            return -EINVAL;
+    }
+}
+
+int header_parse_link(const char *value, const char *relation, char ***targets)
+{
+    _cleanup_strv_ char **found = NULL;
+    int r = collect_links(value, relation, &found);
+
+    for (char **l = found; r >= 0 && l && *l; l++)
+        r = strv_extend(targets, *l);
+    return r < 0 ? r : 0;
+}
+
+/* ---- others */
+
+bool header_is_type(const char *value, const char *type)
+{
+    size_t n;
+
+    if (!value)
+        return false;
+    value += strspn(value, SPACE);
+    n = strcspn(value, ";" SPACE);
+    if (n != strlen(type) || strncasecmp(value, type, n) != 0)
+        return false;
+    value += n;
+    value += strspn(value, SPACE);
+    return !*value || *value == ';';
+}
+
+bool header_is_nonce(const char *value)
+{
+    size_t n;
+
+    if (!value)
+        return false;
+    n = strspn(value, ALNUM "-_");
+    return n > 0 && !value[n] && n <= LIMIT_NONCE;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "acme/objects.h"
+#include "acme/reader.h"
+
+/* A problem document within another object, or alone. -ENOMEM is all that can happen. */
+int problem_document_read(const Reader *r, AcmeProblem **ret);
+/* Returns c, with a problem for what has none yet. */
+int object_finish(int c, Problem *problem);

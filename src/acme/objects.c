@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "acme/objects.h"
+
+#include <errno.h>
+
+#include "acme/objects-internal.h"
+#include "core/limits.h"
+#include "core/name.h"
+#include "util/text.h"
+
+static const char *const statuses[_ACME_STATUS_MAX] = {
+    [ACME_PENDING] = "pending", [ACME_PROCESSING] = "processing", [ACME_READY] = "ready",
+    [ACME_VALID] = "valid",     [ACME_INVALID] = "invalid",       [ACME_DEACTIVATED] = "deactivated",
+    [ACME_EXPIRED] = "expired", [ACME_REVOKED] = "revoked",
+};
+
+const char *acme_status_to_string(AcmeStatus s)
+{
+    return s >= 0 && s < _ACME_STATUS_MAX ? statuses[s] : NULL;
+}
+
+int object_finish(int c, Problem *problem)
+{
+    return c < 0 ? problem_set_errno(problem, c, "Reading what an authority sent") : c;
+}
+
+/* ---- what several have */
+
+#define BIT(status) (1U << (status))
+
+/* RFC 8555 section 7.1.6. */
+#define OF_ACCOUNT (BIT(ACME_VALID) | BIT(ACME_DEACTIVATED) | BIT(ACME_REVOKED))
+#define OF_ORDER \
+    (BIT(ACME_PENDING) | BIT(ACME_READY) | BIT(ACME_PROCESSING) | BIT(ACME_VALID) | BIT(ACME_INVALID))
+#define OF_CHALLENGE (BIT(ACME_PENDING) | BIT(ACME_PROCESSING) | BIT(ACME_VALID) | BIT(ACME_INVALID))
+#define OF_AUTHORIZATION \
+    (BIT(ACME_PENDING) | BIT(ACME_VALID) | BIT(ACME_INVALID) | BIT(ACME_DEACTIVATED) | BIT(ACME_EXPIRED) | \
+     BIT(ACME_REVOKED))
+
+static bool text_is_status(const char *s)
+{
+    return TABLE_FROM_STRING(statuses, s) >= 0;
+}
+
+static int read_status(const Reader *r, unsigned allowed, AcmeStatus *ret)
+{
+    _cleanup_free_ char *text = NULL;
+    int c = reader_read_text(r, "status", text_is_status, &text), status;
+
+    if (c < 0)
+        return c;
+    status = TABLE_FROM_STRING(statuses, text);
+    if (!(BIT(status) & allowed))
+        return reader_refuse(r, "status", "is not one of this kind of object");
+    *ret = (AcmeStatus)status;
+    return 0;
+}
+
+/* RFC 8555 section 9.7.7, RFC 8738: what there is beside "dns" and "ip" is never asked for. */
+static int read_name(const Reader *r, char **ret)
+{
+    _cleanup_free_ char *name = NULL;
+    const char *type = reader_peek(r, "type"), *value = reader_peek(r, "value");
+    int c;
+
+    if (!type || !value || strlen(value) > LIMIT_NAME_INPUT)
+        return reader_refuse(r, "value", "is not a name");
+    c = name_canonicalize(value, &name, NULL);
+    if (c < 0)
+        return c == -ENOMEM ? c : reader_refuse(r, "value", "is not a name");
+    if (!streq(type, name_is_address(name) ? "ip" : "dns"))
+        return reader_refuse(r, "type", "does not suit its value");
+    *ret = TAKE_PTR(name);
+    return 0;
+}
+
+static int read_names(const Reader *r, char ***ret)
+{
+    _cleanup_strv_ char **names = NULL;
+    Reader identifier;
+    size_t n;
+    int c = reader_count(r, "identifiers", LIMIT_NAMES, &n);
+
+    if (c < 0)
+        return c;
+    if (n == 0)
+        return reader_refuse(r, "identifiers", "is missing");
+    names = calloc(n + 1, sizeof(char *));
+    if (!names)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        c = reader_enter_item(r, "identifiers", i, "an identifier", &identifier);
+        c = c < 0 ? c : read_name(&identifier, names + i);
+        if (c < 0)
+            return c;
+    }
+    *ret = TAKE_PTR(names);
+    return 0;
+}
+
+static int read_problem(const Reader *r, AcmeProblem **ret)
+{
+    Reader document;
+    int c = reader_enter_optional(r, "error", "a problem document", &document);
+
+    return c < 0 || !document.object ? c : problem_document_read(&document, ret);
+}
+
+/* For people, who do without it when it is none. */
+static int read_page(const Reader *r, const char *key, char **ret)
+{
+    const char *url = reader_peek(r, key);
+
+    if (!url || !text_is_url(url))
+        return 0;
+    *ret = strdup(url);
+    return *ret ? 0 : -ENOMEM;
+}
+
+static bool text_is_label(const char *s)
+{
+    return *s && strlen(s) <= LIMIT_ACME_LABEL && text_is_plain(s);
+}
+
+/* ---- directory: RFC 8555 section 7.1.1 */
+
+static int read_profiles(const Reader *meta, AcmeDirectory *d)
+{
+    _cleanup_strv_ char **names = NULL, **texts = NULL;
+    int c = reader_read_pairs(meta, "profiles", text_is_label, LIMIT_PROFILES, &names, &texts);
+    size_t n = strv_length(names);
+
+    if (c < 0 || n == 0)
+        return c;
+    d->profiles = calloc(n, sizeof(AcmeProfile));
+    if (!d->profiles)
+        return -ENOMEM;
+    for (; d->n_profiles < n; d->n_profiles++)
+        d->profiles[d->n_profiles] =
+            (AcmeProfile){ .name = TAKE_PTR(names[d->n_profiles]), .text = TAKE_PTR(texts[d->n_profiles]) };
+    return 0;
+}
+
+static int read_meta(const Reader *r, AcmeDirectory *d)
+{
+    Reader meta;
+    int c = reader_enter_optional(r, "meta", "the \"meta\" of a directory", &meta);
+
+    if (c < 0 || !meta.object)
+        return c;
+    c = reader_read_optional_text(&meta, "termsOfService", text_is_reference, &d->terms);
+    c = c < 0 ? c : read_page(&meta, "website", &d->website);
+    c = c < 0 ? c : reader_read_boolean(&meta, "externalAccountRequired", &d->needs_external_account);
+    return c < 0 ? c : read_profiles(&meta, d);
+}
+
+static int read_directory(const Reader *r, AcmeDirectory *d)
+{
+    int c = reader_read_text(r, "newNonce", text_is_url, &d->new_nonce);
+
+    c = c < 0 ? c : reader_read_text(r, "newAccount", text_is_url, &d->new_account);
+    c = c < 0 ? c : reader_read_text(r, "newOrder", text_is_url, &d->new_order);
+    c = c < 0 ? c : reader_read_optional_text(r, "revokeCert", text_is_url, &d->revoke_cert);
+    c = c < 0 ? c : reader_read_optional_text(r, "keyChange", text_is_url, &d->key_change);
+    c = c < 0 ? c : reader_read_optional_text(r, "renewalInfo", text_is_url, &d->renewal_info);
+    return c < 0 ? c : read_meta(r, d);
+}
+
+AcmeDirectory *acme_directory_free(AcmeDirectory *d)
+{
+    if (!d)
+        return NULL;
+    for (size_t i = 0; i < d->n_profiles; i++) {
+        free(d->profiles[i].name);
+        free(d->profiles[i].text);
+    }
+    free(d->profiles);
+    free(d->new_nonce);
+    free(d->new_account);
+    free(d->new_order);
+    free(d->revoke_cert);
+    free(d->key_change);
+    free(d->renewal_info);
+    free(d->terms);
+    free(d->website);
+    free(d);
+    return NULL;
+}
+
+/* ---- account: section 7.1.2 */
+
+static int read_account(const Reader *r, AcmeAccount *a)
+{
+    int c = read_status(r, OF_ACCOUNT, &a->status);
+
+    c = c < 0 ? c : reader_read_texts(r, "contact", text_is_reference, LIMIT_CONTACTS, &a->contact);
+    return c < 0 ? c : reader_read_optional_text(r, "orders", text_is_url, &a->orders);
+}
+
+AcmeAccount *acme_account_free(AcmeAccount *a)
+{
+    if (!a)
+        return NULL;
+    strv_free(a->contact);
+    free(a->orders);
+    free(a);
+    return NULL;
+}
+
+/* ---- order: section 7.1.3, RFC 9773 section 5 */
+
+static int read_order(const Reader *r, AcmeOrder *o)
+{
+    int c = read_status(r, OF_ORDER, &o->status);
+
+    c = c < 0 ? c : reader_read_optional_time(r, "expires", &o->expires);
+    c = c < 0 ? c : read_names(r, &o->names);
+    c = c < 0 ? c : reader_read_texts(r, "authorizations", text_is_url, LIMIT_NAMES, &o->authorizations);
+    c = c < 0 ? c : reader_read_text(r, "finalize", text_is_url, &o->finalize);
+    c = c < 0 ? c : reader_read_optional_text(r, "certificate", text_is_url, &o->certificate);
+    c = c < 0 ? c : reader_read_optional_text(r, "profile", text_is_label, &o->profile);
+    c = c < 0 ? c : reader_read_optional_text(r, "replaces", text_is_label, &o->replaces);
+    return c < 0 ? c : read_problem(r, &o->problem);
+}
+
+AcmeOrder *acme_order_free(AcmeOrder *o)
+{
+    if (!o)
+        return NULL;
+    strv_free(o->names);
+    strv_free(o->authorizations);
+    free(o->finalize);
+    free(o->certificate);
+    free(o->profile);
+    free(o->replaces);
+    acme_problem_free(o->problem);
+    free(o);
+    return NULL;
+}
+
+/* ---- challenge: sections 7.1.5 and 8 */
+
+static bool text_is_challenge_type(const char *s)
+{
+    size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
+
+    return n > 0 && !s[n] && n <= LIMIT_LABEL;
+}
+
+/* One of a type that is not used here may have a token of another form, which nobody is to see then. */
+static int read_token(const Reader *r, AcmeChallenge *c)
+{
+    static const char *const types[] = { "http-01", "dns-01", "tls-alpn-01" };
+    const char *token = reader_peek(r, "token");
+
+    if (TABLE_FROM_STRING(types, c->type) >= 0)
+        return reader_read_text(r, "token", text_is_token, &c->token);
+    if (!token || !text_is_token(token))
+        return 0;
+    c->token = strdup(token);
+    return c->token ? 0 : -ENOMEM;
+}
+
+static int read_challenge(const Reader *r, AcmeChallenge *challenge)
+{
+    int c = reader_read_text(r, "type", text_is_challenge_type, &challenge->type);
+
+    c = c < 0 ? c : reader_read_text(r, "url", text_is_url, &challenge->url);
+    c = c < 0 ? c : read_status(r, OF_CHALLENGE, &challenge->status);
+    c = c < 0 ? c : read_token(r, challenge);
+    return c < 0 ? c : read_problem(r, &challenge->problem);
+}
+
+static void challenge_clear(AcmeChallenge *c)
+{
+    free(c->type);
+    free(c->url);
+    free(c->token);
+    acme_problem_free(c->problem);
+}
+
+AcmeChallenge *acme_challenge_free(AcmeChallenge *c)
+{
+    if (!c)
+        return NULL;
+    challenge_clear(c);
+    free(c);
+    return NULL;
+}
+
+/* ---- authorization: section 7.1.4 */
+
+static int read_challenges(const Reader *r, AcmeAuthorization *a)
+{
+    Reader item;
+    size_t n;
+    int c = reader_count(r, "challenges", LIMIT_CHALLENGES, &n);
+
+    if (c < 0 || n == 0)
+        return c;
+    a->challenges = calloc(n, sizeof(AcmeChallenge));
+    if (!a->challenges)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        c = reader_enter_item(r, "challenges", i, "a challenge", &item);
+        if (c < 0)
+            return c;
+        a->n_challenges++;
+        c = read_challenge(&item, a->challenges + i);
+        if (c < 0)
+            return c;
+    }
+    return 0;
+}
+
+static int read_authorization(const Reader *r, AcmeAuthorization *a)
+{
+    Reader identifier;
+    int c = reader_enter(r, "identifier", "an identifier", &identifier);
+
+    c = c < 0 ? c : read_name(&identifier, &a->name);
+    if (c >= 0 && name_is_wildcard(a->name))
+        return reader_refuse(&identifier, "value", "is a wildcard");
+    c = c < 0 ? c : reader_read_boolean(r, "wildcard", &a->wildcard);
+    c = c < 0 ? c : read_status(r, OF_AUTHORIZATION, &a->status);
+    c = c < 0 ? c : reader_read_optional_time(r, "expires", &a->expires);
+    return c < 0 ? c : read_challenges(r, a);
+}
+
+AcmeAuthorization *acme_authorization_free(AcmeAuthorization *a)
+{
+    if (!a)
+        return NULL;
+    for (size_t i = 0; i < a->n_challenges; i++)
+        challenge_clear(a->challenges + i);
+    free(a->challenges);
+    free(a->name);
+    free(a);
+    return NULL;
+}
+
+/* ---- list of orders: section 7.1.2.1 */
+
+static int read_order_list(const Reader *r, AcmeOrderList *l)
+{
+    return reader_read_texts(r, "orders", text_is_url, LIMIT_ORDER_LIST, &l->orders);
+}
+
+AcmeOrderList *acme_order_list_free(AcmeOrderList *l)
+{
+    if (!l)
+        return NULL;
+    strv_free(l->orders);
+    free(l);
+    return NULL;
+}
+
+/* ---- renewal information: RFC 9773 section 4.2 */
+
+static int read_renewal_info(const Reader *r, AcmeRenewalInfo *i)
+{
+    Reader window;
+    int c = reader_enter(r, "suggestedWindow", "a window of renewal", &window);
+
+    c = c < 0 ? c : reader_read_time(&window, "start", &i->start);
+    c = c < 0 ? c : reader_read_time(&window, "end", &i->end);
+    if (c >= 0 && i->start >= i->end)
+        return reader_refuse(&window, "end", "is not behind its start");
+    return c < 0 ? c : read_page(r, "explanationURL", &i->explanation);
+}
+
+AcmeRenewalInfo *acme_renewal_info_free(AcmeRenewalInfo *i)
+{
+    if (!i)
+        return NULL;
+    free(i->explanation);
+    free(i);
+    return NULL;
+}
+
+/* ---- all of them: read into a new one, which is given away when all was good */
+
+#define DEFINE_PARSE(Type, noun, what) \
+    int acme_##noun##_parse(const char *whose, const void *data, size_t size, Type **ret, Problem *problem) \
+    { \
+        _cleanup_(acme_##noun##_freep) Type *object = calloc(1, sizeof(Type)); \
+        _cleanup_(reader_close) Reader r = {}; \
+        int c = object ? reader_open(&r, whose, what, data, size, problem) : -ENOMEM; \
+\
+        c = c < 0 ? c : read_##noun(&r, object); \
+        if (c < 0) \
+            return object_finish(c, problem); \
+        *ret = TAKE_PTR(object); \
+        return 0; \
+    }
+
+DEFINE_PARSE(AcmeDirectory, directory, "a directory")
+DEFINE_PARSE(AcmeAccount, account, "an account")
+DEFINE_PARSE(AcmeOrder, order, "an order")
+DEFINE_PARSE(AcmeAuthorization, authorization, "an authorization")
+DEFINE_PARSE(AcmeChallenge, challenge, "a challenge")
+DEFINE_PARSE(AcmeOrderList, order_list, "a list of orders")
+DEFINE_PARSE(AcmeRenewalInfo, renewal_info, "renewal information")

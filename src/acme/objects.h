@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/problem.h"
+
+/* The JSON objects of RFC 8555 section 7.1 and RFC 9773, as an authority sends them: parsed strictly (RFC 8259; no
+ * duplicate keys, no NUL, nothing behind the end, bounded depth), every text checked to be what the protocol says before
+ * anybody sees it. What is optional and missing is NULL. Each _parse returns -EBADMSG with a problem that
+ * names the member that is wrong; whose is the authority's name, which begins the sentence. */
+
+typedef enum AcmeStatus {
+    ACME_PENDING,
+    ACME_PROCESSING,
+    ACME_READY,
+    ACME_VALID,
+    ACME_INVALID,
+    ACME_DEACTIVATED,
+    ACME_EXPIRED,
+    ACME_REVOKED,
+    _ACME_STATUS_MAX,
+    _ACME_STATUS_INVALID = -22,
+} AcmeStatus;
+
+const char *acme_status_to_string(AcmeStatus s);
+
+/* RFC 7807 and RFC 8555 section 6.7. Texts are plain (text_is_plain()), bounded by LIMIT_PROBLEM_TEXT. */
+typedef struct AcmeProblem {
+    char *
+        type; /* without urn:ietf:params:acme:error: when it begins so, else as it is; "" when there is none */
+    char *detail;      /* "" when there is none */
+    char *instance;    /* URL for people: what to do or to agree to (RFC 8555 section 7.3.3); NULL */
+    char *identifier;  /* of a subproblem: the name it is about; NULL */
+    char **algorithms; /* of badSignatureAlgorithm */
+    struct AcmeProblem *subproblems;
+    size_t n_subproblems;
+} AcmeProblem;
+
+typedef struct AcmeProfile {
+    char *name;
+    char *text; /* for people */
+} AcmeProfile;
+
+typedef struct AcmeDirectory {
+    char *new_nonce, *new_account, *new_order;
+    char *revoke_cert, *key_change; /* optional: there are authorities without */
+    char *renewal_info;             /* RFC 9773; NULL: it has none */
+    char *terms;                    /* URL of any scheme, for people alone; Pebble has one with data: */
+    char *website;
+    bool needs_external_account;
+    AcmeProfile *profiles; /* draft-aaron-acme-profiles */
+    size_t n_profiles;
+} AcmeDirectory;
+
+typedef struct AcmeAccount {
+    AcmeStatus status;
+    char **contact; /* URLs */
+    char *orders;   /* URL of the list of orders (RFC 8555 section 7.1.2.1) */
+} AcmeAccount;
+
+typedef struct AcmeOrder {
+    AcmeStatus status;
+    int64_t expires;       /* seconds since 1970-01-01 UTC; 0: not said */
+    char **names;          /* canonical (core/name.h), as the authority has them; what is none is an error */
+    char **authorizations; /* URLs */
+    char *finalize;
+    char *certificate; /* URL */
+    char *profile;
+    char *replaces;
+    AcmeProblem *problem;
+} AcmeOrder;
+
+typedef struct AcmeChallenge {
+    char *type;
+    char *url;
+    char *token; /* [A-Za-z0-9_-]{22,128}; NULL for a type of challenge that has none */
+    AcmeStatus status;
+    AcmeProblem *problem;
+} AcmeChallenge;
+
+typedef struct AcmeAuthorization {
+    AcmeStatus status;
+    char *name; /* canonical, without "*." */
+    bool wildcard;
+    int64_t expires;
+    AcmeChallenge *challenges; /* of types that are not known here too */
+    size_t n_challenges;
+} AcmeAuthorization;
+
+typedef struct AcmeOrderList {
+    char **orders; /* URLs */
+} AcmeOrderList;
+
+typedef struct AcmeRenewalInfo {
+    int64_t start, end; /* seconds since 1970-01-01 UTC; start < end */
+    char *explanation;  /* URL */
+} AcmeRenewalInfo;
+
+int acme_problem_parse(const char *whose, const void *data, size_t size, AcmeProblem **ret,
+                       Problem *problem);
+AcmeProblem *acme_problem_free(AcmeProblem *p);
+/* What a person reads of it: type, detail, each subproblem with its name, and the URL that says what to do. Sets
+ * PROBLEM_AUTHORITY_REFUSED with p->type as the problem's type. */
+int acme_problem_describe(const AcmeProblem *p, const char *whose, Problem *problem);
+
+int acme_directory_parse(const char *whose, const void *data, size_t size, AcmeDirectory **ret,
+                         Problem *problem);
+AcmeDirectory *acme_directory_free(AcmeDirectory *d);
+int acme_account_parse(const char *whose, const void *data, size_t size, AcmeAccount **ret,
+                       Problem *problem);
+AcmeAccount *acme_account_free(AcmeAccount *a);
+int acme_order_parse(const char *whose, const void *data, size_t size, AcmeOrder **ret, Problem *problem);
+AcmeOrder *acme_order_free(AcmeOrder *o);
+int acme_authorization_parse(const char *whose, const void *data, size_t size, AcmeAuthorization **ret,
+                             Problem *problem);
+AcmeAuthorization *acme_authorization_free(AcmeAuthorization *a);
+int acme_challenge_parse(const char *whose, const void *data, size_t size, AcmeChallenge **ret,
+                         Problem *problem);
+AcmeChallenge *acme_challenge_free(AcmeChallenge *c);
+int acme_order_list_parse(const char *whose, const void *data, size_t size, AcmeOrderList **ret,
+                          Problem *problem);
+AcmeOrderList *acme_order_list_free(AcmeOrderList *l);
+int acme_renewal_info_parse(const char *whose, const void *data, size_t size, AcmeRenewalInfo **ret,
+                            Problem *problem);
+AcmeRenewalInfo *acme_renewal_info_free(AcmeRenewalInfo *i);
+
+DEFINE_CLEANUP(AcmeProblem *, acme_problem_free);
+DEFINE_CLEANUP(AcmeDirectory *, acme_directory_free);
+DEFINE_CLEANUP(AcmeAccount *, acme_account_free);
+DEFINE_CLEANUP(AcmeOrder *, acme_order_free);
+DEFINE_CLEANUP(AcmeAuthorization *, acme_authorization_free);
+DEFINE_CLEANUP(AcmeChallenge *, acme_challenge_free);
+DEFINE_CLEANUP(AcmeOrderList *, acme_order_list_free);
+DEFINE_CLEANUP(AcmeRenewalInfo *, acme_renewal_info_free);
+
+/* Payloads that are sent, newly allocated; NULL when memory is short. */
+char *acme_account_payload(bool only_existing, bool terms_agreed, char *const *contact, const char *binding);
+char *acme_contact_payload(char *const *contact);
+char *acme_deactivation_payload(void);
+/* names are canonical; addresses become identifiers of type ip (RFC 8738). profile and replaces may be NULL. */
+char *acme_order_payload(char *const *names, const char *profile, const char *replaces);
+char *acme_finalize_payload(const char *request);
+/* reason: RFC 5280 section 5.3.1; negative: none. */
+char *acme_revocation_payload(const char *certificate, int reason);
+char *acme_key_change_payload(const char *account, const char *jwk);

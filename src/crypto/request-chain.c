@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+
+#include "core/limits.h"
+#include "crypto/account-key.h"
+#include "crypto/algorithm.h"
+#include "crypto/inspect.h"
+#include "crypto/path.h"
+#include "crypto/pem-reader.h"
+#include "crypto/request-internal.h"
+
+#define EARLY_MAX 3600 /* seconds: clocks differ */
+
+/* What sentences about a chain end with: nothing here can mend it. */
+#define BLAME "; tell who runs that authority"
+
+DEFINE_CLEANUP(AUTHORITY_KEYID *, AUTHORITY_KEYID_free);
+
+typedef struct Acceptance {
+    const char *whose;
+    char *const *names;
+    int64_t now;
+    EVP_PKEY *key;
+    Path path;
+    Bundle *bundle;
+    Problem *problem;
+} Acceptance;
+
+static void acceptance_done(Acceptance *a)
+{
+    EVP_PKEY_free(a->key);
+    path_done(&a->path);
+    bundle_free(a->bundle);
+    ERR_clear_error();
+}
+
+static X509 *leaf_of(const Acceptance *a)
+{
+    return sk_X509_value(a->path.served, 0);
+}
+
+static int take_certificate(Acceptance *a, const PemBlock *block)
+{
+    int n = sk_X509_num(a->path.served) + 1, r;
+    char which[128];
+    X509 *x = NULL;
+    size_t used;
+
+    if (n > LIMIT_CHAIN)
+        return problem_set(a->problem, PROBLEM_LIMITS_EXCEEDED,
+                           "%s returned a chain of more than %d certificates" BLAME ".", a->whose,
+                           LIMIT_CHAIN);
+    snprintf(which, sizeof(which), "Certificate %d of the chain from %.64s", n, a->whose);
+    r = x509_from_der(block->data, block->size, which, &x, &used, a->problem);
+    if (r < 0)
+        return r;
+    if (sk_X509_push(a->path.served, x) <= 0) {
+        X509_free(x);
+        return -ENOMEM;
+    }
+    if (used != block->size || !X509_get0_pubkey(x))
+        return problem_set(a->problem, PROBLEM_INVALID_BUNDLE, "%s is damaged: %s" BLAME ".", which,
+                           used != block->size ? "there is something behind it" : "its key cannot be read");
+    snprintf(which, sizeof(which), "The key of certificate %d of the chain from %.64s", n, a->whose);
+    return pkey_check(X509_get0_pubkey(x), which, a->problem);
+}
+
+static int take_text(Acceptance *a, const char *pem)
+{
+    PemReader reader = { .at = pem };
+    int r;
+
+    if (strnlen(pem, LIMIT_ACME_CHAIN + 1) > LIMIT_ACME_CHAIN)
+        return problem_set(a->problem, PROBLEM_LIMITS_EXCEEDED,
+                           "%s returned a chain of more than %d bytes" BLAME ".", a->whose,
+                           LIMIT_ACME_CHAIN);
+    for (;;) {
+        _cleanup_pem_block_ PemBlock block = {};
+
+        r = pem_read_block(&reader, "CERTIFICATE", &block);
+        if (r == -EBADMSG)
+            return problem_set(a->problem, PROBLEM_INVALID_BUNDLE,
+                               "%s returned a chain that is not one of certificates in strict PEM (RFC 8555 "
+                               "section 9.1): line %u is wrong" BLAME ".",
+                               a->whose, reader.n_line);
+        if (r > 0)
+            r = take_certificate(a, &block);
+        if (r < 0)
+            return r;
+        if (!block.data)
+            break;
+    }
+    if (sk_X509_num(a->path.served) == 0)
+        return problem_set(a->problem, PROBLEM_INVALID_BUNDLE,
+                           "%s returned a chain without a certificate" BLAME ".", a->whose);
+    return 0;
+}
+
+static int check_order(Acceptance *a)
+{
+    int n = sk_X509_num(a->path.served);
+
+    for (int i = 0; i < n; i++) {
+        X509 *x = sk_X509_value(a->path.served, i);
+
+        if (i + 1 < n && !x509_issued(sk_X509_value(a->path.served, i + 1), x))
+            return problem_set(
+                a->problem, PROBLEM_CHAIN_INCOMPLETE,
+                "%s returned a chain whose certificate %d was not signed by the next one" BLAME ".",
+                a->whose, i + 1);
+        if (x509_is_self_signed(x) && (i == 0 || i + 1 < n))
+            return problem_set(
+                a->problem, PROBLEM_INVALID_BUNDLE,
+                "%s returned a chain whose certificate %d is signed by itself, which only the "
+                "root at its end may be" BLAME ".",
+                a->whose, i + 1);
+    }
+    if (n > 1 && x509_is_self_signed(sk_X509_value(a->path.served, n - 1)))
+        a->path.anchor = sk_X509_pop(a->path.served);
+    return 0;
+}
+
+static int check_leaf(Acceptance *a)
+{
+    X509 *leaf = leaf_of(a);
+
+    if (!pkey_belongs_to(a->key, leaf))
+        return problem_set(a->problem, PROBLEM_KEY_MISMATCH,
+                           "%s returned a certificate for another key than it was asked for" BLAME ".",
+                           a->whose);
+    if (X509_get_extension_flags(leaf) & EXFLAG_CA)
+        return problem_set(
+            a->problem, PROBLEM_INVALID_BUNDLE,
+            "%s returned the certificate of an authority (CA:TRUE) and not of a server" BLAME ".", a->whose);
+    if (!(X509_get_extended_key_usage(leaf) & XKU_SSL_SERVER))
+        return problem_set(
+            a->problem, PROBLEM_INVALID_BUNDLE,
+            "%s returned a certificate that may not be used by a server: its extended key usage "
+            "lacks serverAuth; ask for another profile (Profile=), or tell who runs it.",
+            a->whose);
+    return 0;
+}
+
+static int check_validity_of(Acceptance *a, X509 *x, int n)
+{
+    if (asn1_time_to_seconds(X509_get0_notAfter(x)) <= a->now)
+        return problem_set(
+            a->problem, PROBLEM_EXPIRED,
+            "%s returned a chain whose certificate %d has expired; see that the clock of this "
+            "machine is right, or tell who runs that authority.",
+            a->whose, n);
+    if (asn1_time_to_seconds(X509_get0_notBefore(x)) > a->now + EARLY_MAX)
+        return problem_set(
+            a->problem, PROBLEM_INVALID_BUNDLE,
+            "%s returned a chain whose certificate %d is not valid yet; see that the clock of "
+            "this machine is right, or tell who runs that authority.",
+            a->whose, n);
+    return 0;
+}
+
+static int check_validity(Acceptance *a)
+{
+    int n = sk_X509_num(a->path.served), r = 0;
+
+    for (int i = 0; i < n && r >= 0; i++)
+        r = check_validity_of(a, sk_X509_value(a->path.served, i), i + 1);
+    return r >= 0 && a->path.anchor ? check_validity_of(a, a->path.anchor, n + 1) : r;
+}
+
+static int check_names(Acceptance *a)
+{
+    const char *missing;
+
+    if (chain_covers(a->bundle->chain, a->names, &missing))
+        return 0;
+    return problem_set(a->problem, PROBLEM_NAME_MISMATCH,
+                       "%s returned a certificate that is not for %s" BLAME ".", a->whose, missing);
+}
+
+/* What has no sentence of its own: key usage, path lengths, name constraints, digests that are broken. */
+static int check_path(Acceptance *a)
+{
+    int depth, error = path_verify(&a->path, X509_PURPOSE_SSL_SERVER, a->now, &depth);
+
+    if (error == X509_V_OK)
+        return 0;
+    return problem_set(a->problem,
+                       error == X509_V_ERR_CERT_HAS_EXPIRED ? PROBLEM_EXPIRED : PROBLEM_INVALID_BUNDLE,
+                       "%s returned a chain that clients refuse: certificate %d: %s" BLAME ".", a->whose,
+                       depth + 1, X509_verify_cert_error_string(error));
+}
+
+static int make_bundle(Acceptance *a, const char *key)
+{
+    Bundle *b = a->bundle = calloc(1, sizeof(Bundle));
+    int r;
+
+    if (!b || !(b->issuers = strdup("")) || !(b->key = strdup(key)))
+        return -ENOMEM;
+    r = x509_to_pem(leaf_of(a), &b->leaf);
+    for (int i = 1; i < sk_X509_num(a->path.served) && r >= 0; i++)
+        r = x509_append_pem(&b->issuers, sk_X509_value(a->path.served, i));
+    if (r >= 0 && a->path.anchor)
+        r = x509_to_pem(a->path.anchor, &b->anchor);
+    return r < 0 ? r : chain_from_x509(a->path.served, &b->chain);
+}
+
+int request_accept(const char *whose, const char *pem, const char *key, char *const *names, int64_t now,
+                   Bundle **ret, Problem *problem)
+{
+    _cleanup_(acceptance_done)
+        Acceptance a = { .whose = whose, .names = names, .now = now, .problem = problem };
+    int r;
+
+    a.path.served = sk_X509_new_null();
+    if (!a.path.served)
+        return -ENOMEM;
+    r = request_decode_key(key, &a.key);
+    if (r < 0)
+        return r == -ENOMEM
+                   ? r
+                   : problem_set(problem, PROBLEM_STORAGE_FAILED,
+                                 "The private key of the order at %s is damaged; reissue the certificate.",
+                                 whose);
+    if ((r = take_text(&a, pem)) < 0 || (r = check_order(&a)) < 0 || (r = check_leaf(&a)) < 0 ||
+        (r = check_validity(&a)) < 0 || (r = make_bundle(&a, key)) < 0 || (r = check_names(&a)) < 0 ||
+        (r = check_path(&a)) < 0)
+        return r;
+    *ret = TAKE_PTR(a.bundle);
+    return 0;
+}
+
+/* ---- what is to be known of a chain that is here */
+
+static bool has_common_name(const X509_NAME *name, const char *common_name)
+{
+    bool found = false;
+
+    for (int at = -1; !found && (at = X509_NAME_get_index_by_NID(name, NID_commonName, at)) >= 0;) {
+        uint8_t *text = NULL;
+        int size = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+
+        found = size == (int)strlen(common_name) && memcmp(text, common_name, (size_t)size) == 0;
+        OPENSSL_free(text);
+    }
+    ERR_clear_error();
+    return found;
+}
+
+int bundle_has_issuer(const Bundle *b, const char *common_name, bool *ret)
+{
+    _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
+    bool alone = isempty(b->issuers);
+    X509 *last;
+    int r = x509_list_from_pem(alone ? b->leaf : b->issuers, &l);
+
+    if (r < 0)
+        return r;
+    last = sk_X509_value(l, sk_X509_num(l) - 1);
+    *ret = has_common_name(X509_get_issuer_name(last), common_name) ||
+           (!alone && has_common_name(X509_get_subject_name(last), common_name));
+    return 0;
+}
+
+/* The first certificate. */
+static int certificate_from_pem(const char *pem, X509 **ret)
+{
+    _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
+    int r = x509_list_from_pem(pem, &l);
+
+    if (r < 0) {
+        ERR_clear_error();
+        return r;
+    }
+    *ret = sk_X509_shift(l);
+    return 0;
+}
+
+/* The bytes of the number as they stand in DER, with the zero that keeps it positive. */
+static int encode_serial(const X509 *x, char **ret)
+{
+    uint8_t *der = NULL;
+    const uint8_t *at;
+    long length;
+    int tag, class, size = i2d_ASN1_INTEGER(X509_get0_serialNumber(x), &der);
+
+    if (size <= 0)
+        return -EIO;
+    at = der;
+    *ret = ASN1_get_object(&at, &length, &tag, &class, size) & 0x80 ? NULL
+                                                                    : base64url_encode(at, (size_t)length);
+    OPENSSL_free(der);
+    return *ret ? 0 : -ENOMEM;
+}
+
+int certificate_identifier(const char *pem, char **ret)
+{
+    _cleanup_(AUTHORITY_KEYID_freep) AUTHORITY_KEYID *id = NULL;
+    _cleanup_free_ char *key_id = NULL, *serial = NULL;
+    _cleanup_x509_ X509 *x = NULL;
+    char *text;
+    int r = certificate_from_pem(pem, &x);
+
+    if (r < 0)
+        return r;
+    id = X509_get_ext_d2i(x, NID_authority_key_identifier, NULL, NULL);
+    ERR_clear_error();
+    if (!id || !id->keyid || id->keyid->length == 0)
+        return -ENODATA;
+    r = encode_serial(x, &serial);
+    if (r < 0)
+        return r;
+    key_id = base64url_encode(id->keyid->data, (size_t)id->keyid->length);
+    if (!key_id || asprintf(&text, "%s.%s", key_id, serial) < 0)
+        return -ENOMEM;
+    *ret = text;
+    return 0;
+}
+
+int certificate_to_base64url(const char *pem, char **ret)
+{
+    _cleanup_x509_ X509 *x = NULL;
+    uint8_t *der = NULL;
+    int size, r = certificate_from_pem(pem, &x);
+
+    if (r < 0)
+        return r;
+    size = i2d_X509(x, &der);
+    return request_encode(size, der, ret);
+}

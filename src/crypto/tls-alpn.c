@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "crypto/tls-alpn.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <uthash.h>
+
+#include "core/limits.h"
+#include "core/name.h"
+#include "crypto/authority-internal.h"
+#include "crypto/digest.h"
+#include "crypto/extension.h"
+#include "crypto/inspect.h"
+#include "util/text.h"
+
+#define PROTOCOL        "\012acme-tls/1"     /* as ALPN has it (RFC 7301 section 3.1): length and name */
+#define ACME_IDENTIFIER "1.3.6.1.5.5.7.1.31" /* id-pe-acmeIdentifier, RFC 8737 section 6.1 */
+#define REVERSE_MAX     80
+#define SNI_MAX         (LIMIT_NAME + 1)
+#define LIFETIME        86400 /* seconds; nobody looks */
+
+DEFINE_CLEANUP(SSL_CTX *, SSL_CTX_free);
+DEFINE_CLEANUP(ASN1_OBJECT *, ASN1_OBJECT_free);
+DEFINE_CLEANUP(ASN1_OCTET_STRING *, ASN1_OCTET_STRING_free);
+DEFINE_CLEANUP(X509_EXTENSION *, X509_EXTENSION_free);
+
+typedef struct AlpnProof {
+    char *sni;
+    X509 *certificate;
+    UT_hash_handle hh;
+} AlpnProof;
+
+struct AlpnServer {
+    SSL_CTX *tls;
+    EVP_PKEY *key; /* of all certificates */
+    AlpnProof *proofs;
+};
+
+struct AlpnConnection {
+    SSL *tls;
+    int fd;
+    char *name; /* of a client */
+    uint8_t digest[DIGEST_SIZE];
+    bool expected;
+};
+
+/* ---- the proof */
+
+/* RFC 8738 section 6: an address is asked for by its name in in-addr.arpa or ip6.arpa. */
+static void name_to_sni(const char *name, char ret[static SNI_MAX])
+{
+    uint8_t a[16];
+    char *at = ret;
+
+    if (inet_pton(AF_INET, name, a) == 1)
+        snprintf(ret, SNI_MAX, "%u.%u.%u.%u.in-addr.arpa", a[3], a[2], a[1], a[0]);
+    else if (inet_pton(AF_INET6, name, a) == 1) {
+        for (int i = 15; i >= 0; i--)
+            at += sprintf(at, "%x.%x.", a[i] & 15U, a[i] >> 4);
+        strcpy(at, "ip6.arpa");
+    } else
+        snprintf(ret, SNI_MAX, "%s", name);
+}
+
+/* Its value is the digest as an OCTET STRING, and it is critical (RFC 8737 section 3). */
+static int add_identifier(X509 *x, const uint8_t digest[static DIGEST_SIZE])
+{
+    _cleanup_(ASN1_OCTET_STRING_freep) ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+    _cleanup_(X509_EXTENSION_freep) X509_EXTENSION *extension = NULL;
+    _cleanup_(ASN1_OBJECT_freep) ASN1_OBJECT *object = OBJ_txt2obj(ACME_IDENTIFIER, 1);
+    uint8_t der[2 + DIGEST_SIZE] = { V_ASN1_OCTET_STRING, DIGEST_SIZE };
+
+    memcpy(der + 2, digest, DIGEST_SIZE);
+    if (!object || !value || ASN1_OCTET_STRING_set(value, der, sizeof(der)) <= 0)
+        return -ENOMEM;
+    extension = X509_EXTENSION_create_by_OBJ(NULL, object, 1, value);
+    return extension && X509_add_ext(x, extension, -1) > 0 ? 0 : -ENOMEM;
+}
+
+static int make_certificate(EVP_PKEY *key, const char *name, const char *key_authorization, X509 **ret)
+{
+    char *const names[] = { (char *)(uintptr_t)name, NULL };
+    uint8_t digest[DIGEST_SIZE];
+    _cleanup_x509_ X509 *x = x509_new_v3();
+    int64_t now = time(NULL);
+    char serial[33];
+    int r;
+
+    if (!x)
+        return -ENOMEM;
+    r = digest_sha256(key_authorization, strlen(key_authorization), digest);
+    if (r < 0)
+        return r;
+    if ((r = x509_add_name_entry(X509_get_subject_name(x), NID_commonName, "ACME challenge")) < 0 ||
+        (r = x509_set_random_serial(x, serial)) < 0 ||
+        (r = x509_set_validity(x, now - SKEW_SEC, now + LIFETIME)) < 0 ||
+        (r = x509_add_alternative_names(x, names, false)) < 0 || (r = add_identifier(x, digest)) < 0)
+        return r;
+    if (X509_set_issuer_name(x, X509_get_subject_name(x)) <= 0 || X509_set_pubkey(x, key) <= 0)
+        return -EIO;
+    r = x509_sign_with(x, key);
+    if (r >= 0)
+        *ret = TAKE_PTR(x);
+    return r;
+}
+
+/* ---- the server */
+
+/* Before anything else is looked at: who does not ask as RFC 8737 section 4 has it is told so and no more. */
+static int on_hello(SSL *tls, int *alert, void *userdata _unused_)
+{
+    static const uint8_t wanted[] = "\0\013" PROTOCOL;
+    const uint8_t *data;
+    size_t size;
+
+    if (SSL_client_hello_get0_ext(tls, TLSEXT_TYPE_application_layer_protocol_negotiation, &data, &size) >
+            0 &&
+        size == sizeof(wanted) - 1 && memcmp(data, wanted, size) == 0)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    *alert = SSL_AD_NO_APPLICATION_PROTOCOL;
+    return SSL_CLIENT_HELLO_ERROR;
+}
+
+static int on_name(SSL *tls, int *alert, void *userdata)
+{
+    const char *name = SSL_get_servername(tls, TLSEXT_NAMETYPE_host_name);
+    AlpnConnection *c = SSL_get_app_data(tls);
+    char lower[SNI_MAX] = "";
+    AlpnServer *s = userdata;
+    AlpnProof *proof = NULL;
+
+    if (name && strlen(name) < sizeof(lower)) {
+        for (size_t i = 0; name[i]; i++)
+            lower[i] = (char)tolower((unsigned char)name[i]);
+        HASH_FIND_STR(s->proofs, lower, proof);
+    }
+    if (!proof) {
+        *alert = SSL_AD_UNRECOGNIZED_NAME;
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
+    if (SSL_use_certificate(tls, proof->certificate) <= 0 || SSL_use_PrivateKey(tls, s->key) <= 0) {
+        *alert = SSL_AD_INTERNAL_ERROR;
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
+    c->expected = true;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static int on_protocol(SSL *tls _unused_, const unsigned char **ret, unsigned char *ret_size,
+                       const unsigned char *offered _unused_, unsigned size _unused_,
+                       void *userdata _unused_)
+{
+    *ret = (const uint8_t *)PROTOCOL + 1; /* on_hello() saw that it is the only one */
+    *ret_size = strlen(PROTOCOL) - 1;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+int alpn_server_new(AlpnServer **ret)
+{
+    _cleanup_(alpn_server_freep) AlpnServer *s = calloc(1, sizeof(AlpnServer));
+
+    if (!s)
+        return -ENOMEM;
+    s->key = EVP_EC_gen("P-256");
+    s->tls = SSL_CTX_new(TLS_server_method());
+    if (!s->key || !s->tls || SSL_CTX_set_min_proto_version(s->tls, TLS1_2_VERSION) <= 0 ||
+        SSL_CTX_set_num_tickets(s->tls, 0) <= 0)
+        return -EIO;
+    (void)SSL_CTX_set_options(s->tls, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                          SSL_OP_CIPHER_SERVER_PREFERENCE);
+    (void)SSL_CTX_set_session_cache_mode(s->tls, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_client_hello_cb(s->tls, on_hello, NULL);
+    SSL_CTX_set_tlsext_servername_callback(s->tls, on_name);
+    SSL_CTX_set_tlsext_servername_arg(s->tls, s);
+    SSL_CTX_set_alpn_select_cb(s->tls, on_protocol, NULL);
+    *ret = TAKE_PTR(s);
+    return 0;
+}
+
+static void proof_free(AlpnServer *s, AlpnProof *p)
+{
+    HASH_DEL(s->proofs, p);
+    X509_free(p->certificate);
+    free(p->sni);
+    free(p);
+}
+
+AlpnServer *alpn_server_free(AlpnServer *s)
+{
+    if (!s)
+        return NULL;
+    while (s->proofs)
+        proof_free(s, s->proofs);
+    SSL_CTX_free(s->tls);
+    EVP_PKEY_free(s->key);
+    free(s);
+    return NULL;
+}
+
+int alpn_server_add(AlpnServer *s, const char *name, const char *key_authorization)
+{
+    _cleanup_x509_ X509 *x = NULL;
+    char sni[SNI_MAX];
+    AlpnProof *p;
+    int r;
+
+    r = make_certificate(s->key, name, key_authorization, &x);
+    ERR_clear_error();
+    if (r < 0)
+        return r;
+    name_to_sni(name, sni);
+    p = calloc(1, sizeof(AlpnProof));
+    if (!p || !(p->sni = strdup(sni))) {
+        free(p);
+        return -ENOMEM;
+    }
+    alpn_server_remove(s, name);
+    p->certificate = TAKE_PTR(x);
+    HASH_ADD_KEYPTR(hh, s->proofs, p->sni, strlen(p->sni), p);
+    return 0;
+}
+
+void alpn_server_remove(AlpnServer *s, const char *name)
+{
+    AlpnProof *p = NULL;
+    char sni[SNI_MAX];
+
+    name_to_sni(name, sni);
+    HASH_FIND_STR(s->proofs, sni, p);
+    if (p)
+        proof_free(s, p);
+}
+
+/* ---- connections */
+
+static int connection_new(SSL_CTX *context, int fd, AlpnConnection **ret)
+{
+    _cleanup_(alpn_connection_freep) AlpnConnection *c = calloc(1, sizeof(AlpnConnection));
+
+    if (!c) {
+        close(fd);
+        return -ENOMEM;
+    }
+    c->fd = fd;
+    c->tls = SSL_new(context);
+    if (!c->tls || SSL_set_fd(c->tls, fd) <= 0) {
+        ERR_clear_error();
+        return -ENOMEM;
+    }
+    (void)SSL_set_app_data(c->tls, c);
+    *ret = TAKE_PTR(c);
+    return 0;
+}
+
+int alpn_accept(AlpnServer *s, int fd, AlpnConnection **ret)
+{
+    int r = connection_new(s->tls, fd, ret);
+
+    if (r >= 0)
+        SSL_set_accept_state((*ret)->tls);
+    return r;
+}
+
+int alpn_connect(int fd, const char *name, const char *key_authorization, AlpnConnection **ret)
+{
+    _cleanup_(SSL_CTX_freep) SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    _cleanup_(alpn_connection_freep) AlpnConnection *c = NULL;
+    char sni[SNI_MAX];
+    int r;
+
+    if (!context || SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) <= 0 ||
+        SSL_CTX_set_alpn_protos(context, (const uint8_t *)PROTOCOL, strlen(PROTOCOL)) != 0) {
+        close(fd);
+        ERR_clear_error();
+        return -EIO;
+    }
+    SSL_CTX_set_verify(context, SSL_VERIFY_NONE,
+                       NULL); /* it is the proof that counts, and is looked at below */
+    r = connection_new(context, fd, &c);
+    if (r >= 0)
+        r = digest_sha256(key_authorization, strlen(key_authorization), c->digest);
+    if (r < 0)
+        return r;
+    name_to_sni(name, sni);
+    c->name = strdup(name);
+    if (!c->name || SSL_set_tlsext_host_name(c->tls, sni) <= 0) {
+        ERR_clear_error();
+        return -ENOMEM;
+    }
+    SSL_set_connect_state(c->tls);
+    *ret = TAKE_PTR(c);
+    return 0;
+}
+
+AlpnConnection *alpn_connection_free(AlpnConnection *c)
+{
+    if (!c)
+        return NULL;
+    SSL_free(c->tls);
+    close(c->fd);
+    free(c->name);
+    free(c);
+    return NULL;
+}
+
+int alpn_connection_fd(const AlpnConnection *c)
+{
+    return c->fd;
+}
+
+bool alpn_connection_is_expected(const AlpnConnection *c)
+{
+    return c->expected;
+}
+
+/* ---- what the other side shows */
+
+static int check_identifier(const AlpnConnection *c, X509 *x)
+{
+    _cleanup_(ASN1_OBJECT_freep) ASN1_OBJECT *object = OBJ_txt2obj(ACME_IDENTIFIER, 1);
+    int at = object ? X509_get_ext_by_OBJ(x, object, -1) : -1;
+    X509_EXTENSION *extension = at >= 0 ? X509_get_ext(x, at) : NULL;
+    const ASN1_OCTET_STRING *value = extension ? X509_EXTENSION_get_data(extension) : NULL;
+
+    if (!value)
+        return -ENODATA;
+    return X509_EXTENSION_get_critical(extension) && value->length == 2 + DIGEST_SIZE &&
+                   value->data[0] == V_ASN1_OCTET_STRING && value->data[1] == DIGEST_SIZE &&
+                   memcmp(value->data + 2, c->digest, DIGEST_SIZE) == 0
+               ? 0
+               : -EBADMSG;
+}
+
+static int check_proof(const AlpnConnection *c, Problem *problem)
+{
+    _cleanup_x509_ X509 *x = SSL_get1_peer_certificate(c->tls);
+    _cleanup_strv_ char **names = NULL;
+    const uint8_t *protocol;
+    unsigned size;
+    int r;
+
+    SSL_get0_alpn_selected(c->tls, &protocol, &size);
+    if (size != strlen(PROTOCOL) - 1 || memcmp(protocol, &PROTOCOL[1], size) != 0)
+        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
+                           "another TLS server answers, which does not know the protocol acme-tls/1 (ALPN)");
+    r = x ? check_identifier(c, x) : -ENODATA;
+    if (r == -ENODATA)
+        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
+                           "who answers shows a certificate without the proof (acmeIdentifier, RFC 8737)");
+    if (r < 0)
+        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
+                           "who answers shows the proof of another challenge or account");
+    r = x509_names(x, &names);
+    if (r < 0)
+        return r;
+    if (strv_length(names) != 1 || !streq(names[0], c->name))
+        return problem_set(problem, PROBLEM_CHALLENGE_FAILED, "who answers shows the proof of another name");
+    return 0;
+}
+
+/* An errno of the connection: nobody can be reached, or who was reached hangs up. */
+static int describe_errno(int error, Problem *problem)
+{
+    if (error == 0 || error == ECONNRESET || error == EPIPE)
+        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
+                           "the connection is closed before a proof is shown");
+    (void)problem_set(problem, PROBLEM_NETWORK_FAILED, "no connection can be made (%s)", strerror(error));
+    return -error;
+}
+
+static int describe_failure(int why, int error, Problem *problem)
+{
+    unsigned long code = ERR_peek_error();
+    int reason = ERR_GET_REASON(code);
+
+    if (why == SSL_ERROR_SYSCALL || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+        return describe_errno(why == SSL_ERROR_SYSCALL ? error : 0, problem);
+    if (reason == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL)
+        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
+                           "another TLS server answers, which does not know the protocol acme-tls/1 (ALPN)");
+    if (reason == SSL_R_TLSV1_UNRECOGNIZED_NAME)
+        return problem_set(problem, PROBLEM_CHALLENGE_FAILED, "who answers does not know the name");
+    return problem_set(problem, PROBLEM_CHALLENGE_FAILED, "the TLS handshake fails (%s)", openssl_error());
+}
+
+int alpn_connection_handshake(AlpnConnection *c, Problem *problem)
+{
+    int r, why, error;
+
+    ERR_clear_error();
+    errno = 0;
+    r = SSL_do_handshake(c->tls);
+    error = errno;
+    if (r > 0) {
+        r = c->name ? check_proof(c, problem) : 0;
+        (void)SSL_shutdown(c->tls);
+        ERR_clear_error();
+        return r;
+    }
+    why = SSL_get_error(c->tls, r);
+    if (why == SSL_ERROR_WANT_READ)
+        return EPOLLIN;
+    if (why == SSL_ERROR_WANT_WRITE)
+        return EPOLLOUT;
+    if (c->name)
+        (void)describe_failure(why, error, problem);
+    ERR_clear_error();
+    return -EPROTO;
+}
