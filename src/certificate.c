@@ -121,6 +121,14 @@ Choice certificate_choose(const Certificate *c, int64_t now)
     return choose(candidates, certificate_is_root(c) ? NULL : c->names, now);
 }
 
+const char *certificate_explain(const Certificate *c, int64_t now)
+{
+    Choice choice = certificate_choose(c, now);
+    bool failed = c->stance == ACME_STANCE_ASKED && c->record->order_failed;
+
+    return choice_explain(&choice, failed ? ACME_STANCE_FAILED : c->stance);
+}
+
 bool certificate_is_wanted(const Certificate *c)
 {
     return c->wish.modules || c->record->n_registrations > 0;
@@ -187,6 +195,7 @@ void wish_clear(Wish *w)
 {
     strv_free(w->modules);
     strv_free(w->names);
+    free(w->authority);
     *w = (Wish){ .key_type = _KEY_TYPE_INVALID };
 }
 
@@ -201,11 +210,15 @@ int wish_add(Wish *w, const char *module, const Claim *claim)
     if (w->key_type < 0)
         w->key_type = claim->key_type;
     w->purposes |= claim->purposes;
+    w->no_acme = w->no_acme || claim->acme == 0;
+    if (!w->authority && claim->authority && !(w->authority = strdup(claim->authority)))
+        return -ENOMEM;
     return r;
 }
 
 bool wish_equal(const Wish *a, const Wish *b)
 {
     return strv_equal(a->modules, b->modules) && strv_equal(a->names, b->names) &&
-           a->key_type == b->key_type && a->purposes == b->purposes;
+           a->key_type == b->key_type && a->purposes == b->purposes && a->no_acme == b->no_acme &&
+           streq(strempty(a->authority), strempty(b->authority));
 }

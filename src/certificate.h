@@ -18,6 +18,8 @@ typedef struct Wish {
     char **names;     /* beside the primary one */
     KeyType key_type; /* _KEY_TYPE_INVALID: the default */
     unsigned purposes;
+    bool no_acme;    /* somebody who uses it does not want it ordered */
+    char *authority; /* the only one to be asked; NULL: any */
 } Wish;
 
 /* What to do with a certificate as soon as nothing else is being done with it. */
@@ -27,6 +29,8 @@ typedef enum RequestKind {
     REQUEST_SETTLE, /* bring it to where it should be; done when it is there */
     REQUEST_REISSUE,
     REQUEST_RENEW,
+    REQUEST_ORDER,   /* from an ACME authority */
+    REQUEST_REVOKED, /* the chain of SOURCE_ACME is not to be served any more */
     REQUEST_REPLACE, /* the root by a bundle */
     REQUEST_REMOVE,
 } RequestKind;
@@ -41,8 +45,9 @@ typedef struct Request {
     char *module;
     char **names;
     KeyType key_type;
-    Bundle *bundle;   /* of REQUEST_REPLACE */
-    RequestDone done; /* may be NULL */
+    Bundle *bundle;    /* of REQUEST_REPLACE */
+    bool keep_current; /* of REQUEST_REISSUE: a valid ACME chain is kept when no other can be had */
+    RequestDone done;  /* may be NULL */
     void *userdata;
 } Request;
 
@@ -59,10 +64,12 @@ struct Certificate {
     Wish next_wish; /* while a configuration is being applied */
     Job *job;
     struct RequestQueue requests;
-    bool published; /* it is an object on the bus */
-    bool stored;    /* the store has something of it */
-    bool busy;      /* a change is under way; the record stays as it is until it is applied */
-    bool again;     /* something changed meanwhile */
+    struct Ordered *ordered; /* its order and what came of it (lifecycle-order.c); NULL: nothing */
+    AcmeStance stance;       /* as of the last settling, but for ACME_STANCE_FAILED */
+    bool published;          /* it is an object on the bus */
+    bool stored;             /* the store has something of it */
+    bool busy;               /* a change is under way; the record stays as it is until it is applied */
+    bool again;              /* something changed meanwhile */
     bool waits_for_root;
     bool counts_for_root_job;
     UT_hash_handle hh; /* by name */
@@ -101,6 +108,8 @@ int64_t certificate_warning_due(const Certificate *c, int64_t now);
 /* When the next one is due; INT64_MAX: never. */
 int64_t certificate_next_warning(const Certificate *c, int64_t now);
 Choice certificate_choose(const Certificate *c, int64_t now);
+/* Why it serves what it serves, as one sentence; static. */
+const char *certificate_explain(const Certificate *c, int64_t now);
 /* Whether a module file or a registration asks for it. */
 bool certificate_is_wanted(const Certificate *c);
 /* rec is its record as it is, or as it shall be. */

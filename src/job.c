@@ -7,6 +7,8 @@ const char *job_kind_to_string(JobKind k)
         [JOB_REISSUE] = "reissue",
         [JOB_RENEW] = "renew",
         [JOB_ROOT] = "root",
+        [JOB_ORDER] = "order",
+        [JOB_REVOKE] = "revoke",
     };
 
     return kinds[k];

@@ -11,6 +11,8 @@ typedef enum JobKind {
     JOB_REISSUE,
     JOB_RENEW,
     JOB_ROOT,
+    JOB_ORDER, /* that the service began by itself */
+    JOB_REVOKE,
     _JOB_KIND_MAX,
 } JobKind;
 

@@ -41,6 +41,7 @@ Attempt *attempt_free(Attempt *a)
     authority_unref(a->made);
     store_change_free(a->change);
     problem_clear(&a->problem);
+    problem_clear(&a->order_problem);
     free(a);
     return NULL;
 }
@@ -113,7 +114,8 @@ static void attempt_run(void *data)
                                  a->removes ? NULL : TAKE_PTR(a->after), a->source, b, a->event, &a->change);
     if (a->result >= 0 && !a->removes) {
         choose_served(a->change->record, before, a->names, a->request.now);
-        record_clear_failure(a->change->record);
+        if (!a->change->record->order_failed || (a->source >= 0 && a->source != SOURCE_LOCAL))
+            record_clear_failure(a->change->record);
         store_change_finish(a->change, a->certificate->stored ? before : NULL);
     }
     if (a->result >= 0)
@@ -236,6 +238,7 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
         adopt_root(l, a);
     else if (certificate_is_root(c) && (changed & CHANGED_CHAIN))
         switch_root(l);
+    attempt_answer_orders(a);
     requests_answer(c, &a->requests, &none);
     count_for_root(l, c, false);
 }
@@ -286,6 +289,8 @@ static void attempt_end(Lifecycle *l, Attempt *a)
     c->again = false;
     if (again || !STAILQ_EMPTY(&c->requests))
         lifecycle_settle(l, c);
+    else if (succeeded)
+        lifecycle_maybe_order(l, c);
     l->observer->settled(c, l->userdata);
 }
 
@@ -380,6 +385,13 @@ static void attempt_staged(void *data, void *userdata _unused_)
     lifecycle_maybe_commit(l);
 }
 
+static const char *describe(const Attempt *a)
+{
+    if (a->bundle)
+        return "storing the chain";
+    return a->source >= 0 && !a->makes_root ? source_ops(a->source)->doing : "working";
+}
+
 void attempt_start(Attempt *a)
 {
     Lifecycle *l = a->lifecycle;
@@ -388,9 +400,7 @@ void attempt_start(Attempt *a)
 
     c->busy = true;
     if (c->job)
-        l->observer->progress(c, 0.1,
-                              a->source >= 0 && !a->makes_root ? source_ops(a->source)->doing : "working",
-                              l->userdata);
+        l->observer->progress(c, a->bundle ? 0.95 : 0.1, describe(a), l->userdata);
     l->n_staging++;
     r = workers_add(l->workers, attempt_run, attempt_staged, a);
     if (r < 0) {

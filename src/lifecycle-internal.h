@@ -4,6 +4,7 @@
 #include <limits.h>
 
 #include "lifecycle.h"
+#include "sources/source-acme.h"
 #include "sources/source.h"
 #include "util/workers.h"
 
@@ -36,7 +37,8 @@ typedef struct Attempt {
     /* the result */
     StoreChange *change;
     Authority *made;
-    bool committed; /* or tried to be */
+    Problem order_problem; /* why an order failed that it puts on record */
+    bool committed;        /* or tried to be */
     Problem problem;
     int result;
 } Attempt;
@@ -54,6 +56,7 @@ struct Lifecycle {
 
     Certificate *root;
     Authority *authority;
+    AcmeSource *acme;
     bool loading_root;
     struct RequestQueue root_requests; /* answered when every chain is signed again */
     size_t root_total, root_left;
@@ -79,6 +82,15 @@ DEFINE_CLEANUP(Attempt *, attempt_free);
 void attempt_start(Attempt *a);
 /* Ends an attempt that was not started, with its result. */
 void attempt_fail(Attempt *a);
+/* Orders (lifecycle-order.c). Moves the requests that an order may fulfil to one. */
+void lifecycle_divert_to_order(Lifecycle *l, Certificate *c);
+/* Says that an order is due, if it is. */
+void lifecycle_maybe_order(Lifecycle *l, Certificate *c);
+/* Takes what came of an order into the plan; as attempt_plan(). */
+int attempt_plan_ordered(Attempt *a, int64_t now);
+void attempt_answer_orders(Attempt *a);
+bool lifecycle_cancel_order(Certificate *c, RequestDone done, void *userdata);
+void lifecycle_give_up_order(Certificate *c, const Problem *problem);
 /* Answers and frees requests. */
 void requests_answer(Certificate *c, struct RequestQueue *requests, const Problem *problem);
 /* Reads the root that is served, which becomes the authority. */

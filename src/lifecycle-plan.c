@@ -69,6 +69,16 @@ static int plan_upload(Lifecycle *l, Attempt *a)
     return 1;
 }
 
+static bool keeps_current(const struct RequestQueue *requests)
+{
+    Request *q;
+
+    STAILQ_FOREACH (q, requests, entry)
+        if (q->kind == REQUEST_REISSUE && !q->keep_current)
+            return false;
+    return true;
+}
+
 /* Whether the local root has to sign: nothing above it can be served, and what it signed is not there, not up to
  * date, asked to be replaced, or due. */
 static int plan_local(Lifecycle *l, Attempt *a, int64_t now)
@@ -78,7 +88,9 @@ static int plan_local(Lifecycle *l, Attempt *a, int64_t now)
     Candidate candidates[_SOURCE_MAX];
     Choice choice;
 
-    if (reissue && a->after->slots[SOURCE_ACME].chain)
+    if (has_request(&a->requests, REQUEST_REVOKED))
+        a->after->slots[SOURCE_ACME].revoked = true;
+    if (reissue && a->after->slots[SOURCE_ACME].chain && !keeps_current(&a->requests))
         a->after->slots[SOURCE_ACME].withdrawn = true;
     record_candidates(a->after, candidates);
     choice = choose(candidates, a->names, now);
@@ -145,6 +157,10 @@ static int plan_leaf(Lifecycle *l, Attempt *a, int64_t now)
         r = plan_upload(l, a);
     if (r >= 0 && a->source < 0) {
         dirty |= r;
+        r = attempt_plan_ordered(a, now);
+    }
+    if (r >= 0 && a->source < 0) {
+        dirty |= r | has_request(&a->requests, REQUEST_REVOKED);
         r = plan_local(l, a, now);
     }
     if (r >= 0 && a->source < 0)

@@ -108,6 +108,8 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
         c->again = true;
         return;
     }
+    if (c->record->kind == RECORD_CERTIFICATE)
+        lifecycle_divert_to_order(l, c);
     a = attempt_new(l, c, certificate_is_root(c) ? "root" : "change");
     if (!a) {
         (void)log_oom();
@@ -133,6 +135,8 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
     } else
         requests_answer(c, &a->requests, &none);
     attempt_free(a);
+    if (r == 0)
+        lifecycle_maybe_order(l, c);
 }
 
 int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind, const char *module, char *const *names,
@@ -169,7 +173,7 @@ bool lifecycle_cancel(Lifecycle *l _unused_, Certificate *c, RequestDone done, v
             request_free(q);
             return true;
         }
-    return false;
+    return lifecycle_cancel_order(c, done, userdata);
 }
 
 int lifecycle_add_upload(Lifecycle *l, Certificate *upload, Bundle *bundle, RequestDone done, void *userdata)
@@ -209,8 +213,8 @@ int lifecycle_replace_root(Lifecycle *l, Bundle *bundle, RequestDone done, void 
 
 size_t lifecycle_busy(const Lifecycle *l)
 {
-    return l->n_attempts + (l->loading_root ? 1 : 0) + workers_pending(l->disk) +
-           workers_pending(l->workers);
+    return l->n_attempts + (l->acme ? acme_source_busy(l->acme) : 0) + (l->loading_root ? 1 : 0) +
+           workers_pending(l->disk) + workers_pending(l->workers);
 }
 
 int lifecycle_run(Lifecycle *l, bool disk, void (*run)(void *), void (*done)(void *, void *), void *data)
@@ -276,6 +280,7 @@ int lifecycle_new(sd_event *event, Store *store, const Settings *settings, const
     STAILQ_INIT(&l->staged);
     STAILQ_INIT(&l->root_requests);
     if ((r = workers_new(event, "work", count_workers(), userdata, &l->workers)) < 0 ||
+        (r = acme_source_new(event, store, settings, &l->acme)) < 0 ||
         (r = workers_new(event, "disk", 1, userdata, &l->disk)) < 0 ||
         (r = add_timer(l, &l->group_timer, on_group_timer)) < 0 ||
         (r = add_timer(l, &l->retry_timer, on_retry)) < 0)
@@ -307,6 +312,7 @@ static void give_up_staged(Lifecycle *l)
 void lifecycle_stop(Lifecycle *l)
 {
     l->stopping = true;
+    l->acme = acme_source_free(l->acme);
     if (l->workers)
         workers_free(TAKE_PTR(l->workers));
     if (l->disk)
@@ -320,6 +326,7 @@ void lifecycle_give_up(Lifecycle *l _unused_, Certificate *c)
     Problem cancelled = {};
 
     problem_set(&cancelled, PROBLEM_CANCELLED, "The service stops.");
+    lifecycle_give_up_order(c, &cancelled);
     requests_answer(c, &c->requests, &cancelled);
     problem_clear(&cancelled);
 }
@@ -335,6 +342,16 @@ Lifecycle *lifecycle_free(Lifecycle *l)
     sd_event_unref(l->event);
     free(l);
     return NULL;
+}
+
+void lifecycle_configure(Lifecycle *l)
+{
+    acme_source_configure(l->acme);
+}
+
+AcmeSource *lifecycle_acme(Lifecycle *l)
+{
+    return l->acme;
 }
 
 void lifecycle_set_root(Lifecycle *l, Certificate *root)

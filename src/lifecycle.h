@@ -45,6 +45,8 @@ typedef struct LifecycleObserver {
     void (*failed)(Certificate *c, const Problem *problem, void *userdata);
     /* An attempt is over and answered; nothing here holds on to the certificate but what it is busy with. */
     void (*settled)(Certificate *c, void *userdata);
+    /* An order is to be made: whoever is told requests REQUEST_ORDER. */
+    void (*order_due)(Certificate *c, void *userdata);
     /* How far what was requested is. step is static. */
     void (*progress)(Certificate *c, double progress, const char *step, void *userdata);
     /* The authority is another one, or there is one at last: all certificates want to be settled. */
@@ -83,6 +85,12 @@ int lifecycle_replace_root(Lifecycle *l, Bundle *bundle, RequestDone done, void 
 /* Compares what is served with its files, in the background; what is damaged is put right. For many certificates in one
  * go: those that something is being done with are passed over. The array is borrowed until it returns. */
 int lifecycle_check(Lifecycle *l, Certificate *const *certificates, size_t n);
+/* When the next order is due; INT64_MAX: none is. */
+int64_t lifecycle_next_order(const Lifecycle *l, const Certificate *c);
+/* To be called when the settings have changed. */
+void lifecycle_configure(Lifecycle *l);
+/* Who revokes, and whose accounts there are. */
+struct AcmeSource *lifecycle_acme(Lifecycle *l);
 /* Changes under way. */
 size_t lifecycle_busy(const Lifecycle *l);
 /* Runs a task in the workers, or in the thread that owns the disk; see util/workers.h. The userdata of done is

@@ -96,6 +96,7 @@ void manager_reload(Manager *m)
     *m->config = *fresh;
     *fresh = former;
     config_free(fresh);
+    lifecycle_configure(m->lifecycle);
     manager_apply_config(m);
 }
 

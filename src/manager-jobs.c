@@ -79,6 +79,18 @@ void manager_job_progress(Manager *m, Job *j, double progress, const char *step)
     TELL(m, job_changed, j);
 }
 
+static RequestKind request_of(JobKind kind)
+{
+    switch (kind) {
+    case JOB_RENEW:
+        return REQUEST_RENEW;
+    case JOB_ORDER:
+        return REQUEST_ORDER;
+    default:
+        return REQUEST_REISSUE;
+    }
+}
+
 /* The job may be over when this returns, as when there is nothing to do: so its number is all that is given. */
 int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id)
 {
@@ -100,8 +112,7 @@ int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id
     if (c->published)
         TELL(m, certificate_changed, c, CHANGED_JOB);
     TELL(m, counts_changed);
-    r = lifecycle_request(m->lifecycle, c, kind == JOB_RENEW ? REQUEST_RENEW : REQUEST_REISSUE, NULL, NULL,
-                          _KEY_TYPE_INVALID, on_job_done, m);
+    r = lifecycle_request(m->lifecycle, c, request_of(kind), NULL, NULL, _KEY_TYPE_INVALID, on_job_done, m);
     if (r < 0) {
         job_end(m, j, JOB_FAILED);
         return r;
@@ -127,9 +138,13 @@ int manager_reissue(Manager *m, Certificate *c, uint64_t *ret_id, Problem *probl
 
 int manager_cancel_job(Manager *m, Job *j, Problem *problem)
 {
+    Certificate *c;
+
     if (!lifecycle_cancel(m->lifecycle, j->certificate, on_job_done, m))
         return problem_set(problem, PROBLEM_BUSY,
                            "The job has begun to write and will be over in a moment; wait for it.");
+    c = j->certificate;
     job_end(m, j, JOB_CANCELLED);
+    lifecycle_settle(m->lifecycle, c);
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "core/limits.h"
 #include "core/name.h"
 #include "manager-internal.h"
+#include "sources/source-acme.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -114,6 +115,11 @@ int64_t manager_next_wake(Manager *m)
     return wake;
 }
 
+bool manager_acme_is_on(const Manager *m)
+{
+    return acme_settings_are_on(&m->config->settings);
+}
+
 int manager_add(Manager *m, const char *name, Certificate **ret)
 {
     Certificate *c = certificate_new(record_new(RECORD_CERTIFICATE, name));
@@ -157,12 +163,14 @@ void manager_settle_all(Manager *m)
 
 /* What the passing of time brings. */
 
-static int64_t next_change_of(const Certificate *c, int64_t now)
+static int64_t next_change_of(Manager *m, const Certificate *c, int64_t now)
 {
+    int64_t order = lifecycle_next_order(m->lifecycle, c);
     Candidate candidates[_SOURCE_MAX];
 
     record_candidates(c->record, candidates);
-    return MIN(choose_next_change(candidates, now), certificate_next_warning(c, now));
+    return MIN(MIN(choose_next_change(candidates, now), certificate_next_warning(c, now)),
+               order > now ? order : INT64_MAX);
 }
 
 static int64_t next_change(Manager *m, int64_t now)
@@ -175,9 +183,9 @@ static int64_t next_change(Manager *m, int64_t now)
     HASH_ITER (hh, m->certificates, c, following) {
         if (!c->published)
             continue;
-        next = MIN(next, next_change_of(c, now));
+        next = MIN(next, next_change_of(m, c, now));
     }
-    next = MIN(next, next_change_of(m->root, now));
+    next = MIN(next, next_change_of(m, m->root, now));
     return MAX(now + 1, MIN(next, now + WAKE_MAX_SEC));
 }
 
@@ -197,7 +205,7 @@ static void arm_wake(Manager *m)
 /* What has just changed may want to be looked at sooner than all the rest. */
 static void note_next_change(Manager *m, const Certificate *c)
 {
-    int64_t now = now_seconds(), when = MAX(now + 1, next_change_of(c, now));
+    int64_t now = now_seconds(), when = MAX(now + 1, next_change_of(m, c, now));
 
     if (when < m->wake_at)
         arm_wake_at(m, when, now);
@@ -236,7 +244,11 @@ unsigned manager_renew_due(Manager *m)
         lifecycle_settle(m->lifecycle, m->root);
     HASH_ITER (hh, m->certificates, c, next) {
         renewal = certificate_next_renewal(c);
-        if (c->published && renewal > 0 && renewal <= now && !c->job)
+        if (c->published && lifecycle_next_order(m->lifecycle, c) <= now && !c->job) {
+            lifecycle_settle(m->lifecycle, c);
+            started += c->job != NULL;
+        } else if (c->published && renewal > 0 && renewal <= now && !c->job &&
+                   c->record->served == SOURCE_LOCAL)
             started += manager_start_job(m, c, JOB_RENEW, &job) >= 0;
         else if (c->record->abandoned > 0 && c->record->abandoned + ABANDONED_SEC < now && !c->busy &&
                  !c->published)
@@ -253,8 +265,7 @@ unsigned manager_renew_due(Manager *m)
 static void log_chain(const Certificate *c, const char *previous)
 {
     const Chain *chain = certificate_chain(c);
-    Choice choice = certificate_choose(c, now_seconds());
-    const char *reason = choice_explain(&choice, false);
+    const char *reason = certificate_explain(c, now_seconds());
 
     log_fields(LOG_INFO, MESSAGE_CHAIN_CHANGED,
                (const LogField[]){ { "NAME", certificate_name(c) },
@@ -370,6 +381,15 @@ static void on_progress(Certificate *c, double progress, const char *step, void 
         manager_job_progress(userdata, c->job, progress, step);
 }
 
+static void on_order_due(Certificate *c, void *userdata)
+{
+    Manager *m = userdata;
+    uint64_t job;
+
+    if (manager_start_job(m, c, JOB_ORDER, &job) < 0)
+        log_warning("%s: the order cannot be begun now.", certificate_name(c));
+}
+
 static void on_root_changed(void *userdata)
 {
     manager_settle_all(userdata);
@@ -391,6 +411,7 @@ static const LifecycleObserver lifecycle_observer = {
     .warned = on_warned,
     .failed = on_failed,
     .settled = on_settled,
+    .order_due = on_order_due,
     .progress = on_progress,
     .root_changed = on_root_changed,
     .root_failed = on_root_failed,

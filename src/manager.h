@@ -104,6 +104,8 @@ int manager_open_key(Manager *m, Certificate *c, KeyFormat format, const char *p
                      void *userdata, Problem *problem);
 
 /* Idle. */
+/* Whether orders are made from ACME authorities. */
+bool manager_acme_is_on(const Manager *m);
 const Settings *manager_settings(const Manager *m);
 /* Whether nothing is being done and everything is on disk; if only the index is not, it is written. */
 bool manager_is_idle(Manager *m);

@@ -149,10 +149,9 @@ const char *root_reason(const Certificate *c)
 GETTER(property_get_reason)
 {
     const Certificate *c = userdata;
-    Choice choice = certificate_choose(c, time(NULL));
 
     return sd_bus_message_append_basic(
-        reply, 's', certificate_is_root(c) ? root_reason(c) : choice_explain(&choice, false));
+        reply, 's', certificate_is_root(c) ? root_reason(c) : certificate_explain(c, time(NULL)));
 }
 
 GETTER(property_get_state)
@@ -212,11 +211,12 @@ GETTER(property_get_modules)
     return r < 0 ? r : sd_bus_message_append_strv(reply, modules);
 }
 
-/* No chain comes from an authority before there is one. */
 GETTER(property_get_authority)
 {
-    (void)userdata;
-    return sd_bus_message_append_basic(reply, 's', "");
+    const Certificate *c = userdata;
+
+    return sd_bus_message_append_basic(
+        reply, 's', c->record->served == SOURCE_ACME ? strempty(c->record->authority) : "");
 }
 
 GETTER(property_get_next_renewal)
@@ -231,8 +231,8 @@ GETTER(property_get_last_error)
     const Certificate *c = userdata;
     const Failure *f = &c->record->failure;
 
-    return sd_bus_message_append(reply, "(ssxu)", problem_code_to_string(f->problem.code),
-                                 strempty(f->problem.text), f->when, f->attempts);
+    return sd_bus_message_append(reply, "(ssxu)", problem_name(&f->problem), strempty(f->problem.text),
+                                 f->when, f->attempts);
 }
 
 GETTER(property_get_deployments)

@@ -56,7 +56,6 @@ static int tell_chain(Bus *b, const Change *change, const char *path)
 {
     const Certificate *c = change->certificate;
     const char *source = source_to_string(c->record->served), *fingerprint;
-    Choice choice = certificate_choose(c, time(NULL));
     int r;
 
     if (!certificate_chain(c))
@@ -64,7 +63,7 @@ static int tell_chain(Bus *b, const Change *change, const char *path)
     fingerprint = chain_leaf(certificate_chain(c))->fingerprint;
     r = sd_bus_emit_signal(b->bus, path, INTERFACE_CERTIFICATE, "ChainChanged", "ssss", source, fingerprint,
                            change->previous,
-                           certificate_is_root(c) ? root_reason(c) : choice_explain(&choice, false));
+                           certificate_is_root(c) ? root_reason(c) : certificate_explain(c, time(NULL)));
     if (r < 0)
         return r;
     return sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "ChainChanged", "osss", path,

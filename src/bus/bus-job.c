@@ -82,7 +82,7 @@ GETTER(property_get_error)
 {
     const Job *j = userdata;
 
-    return sd_bus_message_append(reply, "(ss)", problem_code_to_string(j->problem.code),
+    return sd_bus_message_append(reply, "(ss)", problem_name(&j->problem),
                                  strempty(j->problem.text));
 }
 

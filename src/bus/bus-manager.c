@@ -36,19 +36,25 @@ GETTER(property_get_root_fingerprint)
     return sd_bus_message_append_basic(reply, 's', chain ? chain_leaf(chain)->fingerprint : "");
 }
 
-/* There is no ACME client in this version, so nothing is ever ordered. */
 GETTER(property_get_acme_enabled)
 {
-    int enabled = false;
+    const Bus *b = userdata;
+    int enabled = manager_acme_is_on(b->manager);
 
-    (void)userdata;
     return sd_bus_message_append_basic(reply, 'b', &enabled);
 }
 
 GETTER(property_get_authorities)
 {
-    (void)userdata;
-    return sd_bus_message_append_strv(reply, NULL);
+    const Bus *b = userdata;
+    const Settings *s = manager_settings(b->manager);
+    int r;
+
+    r = sd_bus_message_open_container(reply, 'a', "s");
+    for (size_t i = 0; i < s->n_authorities && r >= 0; i++)
+        if (s->authorities[i].enabled)
+            r = sd_bus_message_append_basic(reply, 's', s->authorities[i].name);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 GETTER(property_get_next_wake)

@@ -7,7 +7,7 @@
 #include "crypto/digest.h"
 #include "util/text.h"
 
-static const char magic[16] = "certwright-ix-2\n";
+static const char magic[16] = "certwright-ix-3\n";
 
 typedef struct Packer {
     uint8_t *data;
@@ -75,6 +75,7 @@ static void pack_slot(Packer *p, const Slot *slot)
     pack_int(p, slot->purposes);
     pack(p, slot->digest, sizeof(slot->digest));
     pack_int(p, slot->withdrawn);
+    pack_int(p, slot->revoked);
     pack_int(p, slot->broken);
     pack_chain(p, slot->chain);
 }
@@ -106,6 +107,11 @@ static void pack_record(Packer *p, const Record *rec)
     pack_text(p, strempty(rec->failure.problem.text));
     pack_int(p, rec->failure.when);
     pack_int(p, rec->failure.attempts);
+    pack_text(p, strempty(rec->failure.problem.type));
+    pack_text(p, strempty(rec->authority));
+    pack_text(p, strempty(rec->solver));
+    pack_int(p, rec->order_after);
+    pack_int(p, rec->order_failed);
 }
 
 int index_encode(const JournalPosition *position, const Record *const *records, size_t n, void **ret,
@@ -223,6 +229,14 @@ static Chain *unpack_chain(Unpacker *u)
     return c;
 }
 
+/* NULL for an empty one. */
+static char *unpack_optional(Unpacker *u)
+{
+    const char *text = unpack_text(u);
+
+    return isempty(text) ? NULL : strdup(text);
+}
+
 static void unpack_slot(Unpacker *u, Slot *slot)
 {
     const void *digest;
@@ -236,6 +250,7 @@ static void unpack_slot(Unpacker *u, Slot *slot)
     if (digest)
         memcpy(slot->digest, digest, sizeof(slot->digest));
     slot->withdrawn = unpack_int(u) > 0;
+    slot->revoked = unpack_int(u) > 0;
     slot->broken = unpack_int(u) > 0;
     slot->chain = unpack_chain(u);
 }
@@ -269,6 +284,11 @@ static void unpack_members(Unpacker *u, Record *rec)
         rec->failure.problem.code != PROBLEM_NONE ? strdup(unpack_text(u)) : (unpack_text(u), NULL);
     rec->failure.when = unpack_int(u);
     rec->failure.attempts = (unsigned)unpack_int(u);
+    rec->failure.problem.type = unpack_optional(u);
+    rec->authority = unpack_optional(u);
+    rec->solver = unpack_optional(u);
+    rec->order_after = unpack_int(u);
+    rec->order_failed = unpack_int(u) > 0;
     if (rec->served >= _SOURCE_MAX || (rec->served >= 0 && !rec->slots[rec->served].chain))
         u->failed = true;
 }

@@ -79,7 +79,8 @@ static int put_slot(json_object *sources, Source s, const Slot *slot)
     hex_encode(slot->digest, sizeof(slot->digest), false, digest);
     if (put_int(o, "generation", (int64_t)slot->generation) < 0 || put_text(o, "digest", digest) < 0 ||
         put_int(o, "root", (int64_t)slot->root) < 0 || put_int(o, "purposes", slot->purposes) < 0 ||
-        put(o, "withdrawn", json_object_new_boolean(slot->withdrawn)) < 0)
+        put(o, "withdrawn", json_object_new_boolean(slot->withdrawn)) < 0 ||
+        (slot->revoked && put(o, "revoked", json_object_new_boolean(true)) < 0))
         return -ENOMEM;
     return put_chain(o, slot->chain);
 }
@@ -123,6 +124,8 @@ static int put_failure(json_object *o, const Failure *f)
     if (put(o, "failure", failure) < 0 ||
         put_text(failure, "code", problem_code_to_string(f->problem.code)) < 0 ||
         put_text(failure, "text", strempty(f->problem.text)) < 0 || put_int(failure, "when", f->when) < 0)
+        return -ENOMEM;
+    if (f->problem.type && put_text(failure, "type", f->problem.type) < 0)
         return -ENOMEM;
     return put_int(failure, "attempts", f->attempts);
 }
@@ -172,6 +175,16 @@ static int put_history(json_object *o, const Record *rec, const char *former, in
     return put_int(item, "generation", (int64_t)served->generation);
 }
 
+static int put_order(json_object *o, const Record *rec)
+{
+    if ((rec->authority && put_text(o, "authority", rec->authority) < 0) ||
+        (rec->solver && put_text(o, "challenge", rec->solver) < 0) ||
+        (rec->order_after != 0 && put_int(o, "order-after", rec->order_after) < 0) ||
+        (rec->order_failed && put(o, "order-failed", json_object_new_boolean(true)) < 0))
+        return -ENOMEM;
+    return 0;
+}
+
 int record_to_json(const Record *rec, const char *former, int64_t now, char **ret)
 {
     _cleanup_json_ json_object *o = json_object_new_object();
@@ -182,7 +195,7 @@ int record_to_json(const Record *rec, const char *former, int64_t now, char **re
         put_text(o, "served", source_to_string(rec->served)) < 0 ||
         put_int(o, "former", (int64_t)rec->former) < 0 || put_int(o, "abandoned", rec->abandoned) < 0 ||
         (rec->warned != 0 && put_int(o, "warned", rec->warned) < 0) || put_sources(o, rec) < 0 ||
-        put_registrations(o, rec) < 0 || put_failure(o, &rec->failure) < 0 ||
+        put_registrations(o, rec) < 0 || put_failure(o, &rec->failure) < 0 || put_order(o, rec) < 0 ||
         put_history(o, rec, former, now) < 0)
         return -ENOMEM;
     *ret =
@@ -317,6 +330,7 @@ static int get_slot(json_object *sources, Source s, Slot *ret)
         return -EBADMSG;
     slot.purposes = (unsigned)purposes;
     slot.withdrawn = json_object_get_boolean(withdrawn);
+    slot.revoked = json_object_object_get_ex(o, "revoked", NULL);
     r = get_chain(o, &slot.chain);
     if (r >= 0)
         *ret = slot;
@@ -350,7 +364,7 @@ static int get_registrations(json_object *o, Record *rec)
 static int get_failure(json_object *o, Record *rec)
 {
     json_object *failure;
-    const char *code, *text;
+    const char *code, *text, *type = NULL;
     uint64_t attempts;
 
     if (!json_object_object_get_ex(o, "failure", &failure))
@@ -359,8 +373,24 @@ static int get_failure(json_object *o, Record *rec)
         get_int(failure, "when", &rec->failure.when) < 0 || get_count(failure, "attempts", &attempts) < 0)
         return -EBADMSG;
     rec->failure.attempts = (unsigned)MIN(attempts, (uint64_t)UINT32_MAX);
-    rec->failure.problem = (Problem){ problem_code_from_string(code), strdup(text) };
-    return rec->failure.problem.text ? 0 : -ENOMEM;
+    if (json_object_object_get_ex(failure, "type", NULL) && get_text(failure, "type", &type) < 0)
+        return -EBADMSG;
+    rec->failure.problem = (Problem){ .code = problem_code_from_string(code),
+                                      .text = strdup(text),
+                                      .type = type ? strdup(type) : NULL };
+    return rec->failure.problem.text && (!type || rec->failure.problem.type) ? 0 : -ENOMEM;
+}
+
+static int get_order(json_object *o, Record *rec)
+{
+    const char *authority = NULL, *solver = NULL;
+
+    if ((json_object_object_get_ex(o, "authority", NULL) && get_text(o, "authority", &authority) < 0) ||
+        (json_object_object_get_ex(o, "challenge", NULL) && get_text(o, "challenge", &solver) < 0) ||
+        get_optional_int(o, "order-after", &rec->order_after) < 0)
+        return -EBADMSG;
+    rec->order_failed = json_object_object_get_ex(o, "order-failed", NULL);
+    return record_set_authority(rec, authority, solver);
 }
 
 static int get_members(json_object *o, Record *rec)
@@ -384,7 +414,9 @@ static int get_members(json_object *o, Record *rec)
     if (rec->served >= 0 && !rec->slots[rec->served].chain)
         return -EBADMSG;
     r = get_registrations(o, rec);
-    return r < 0 ? r : get_failure(o, rec);
+    if (r >= 0)
+        r = get_failure(o, rec);
+    return r < 0 ? r : get_order(o, rec);
 }
 
 int record_from_json(const char *text, Record **ret)

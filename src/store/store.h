@@ -3,6 +3,7 @@
 
 #include "core/bundle.h"
 #include "core/record.h"
+#include "store/accounts.h"
 
 /* Where certificates, the local root and uploads are kept: the only way to them. Behind it are plain files:
  *
@@ -83,3 +84,15 @@ int store_write_index(Store *s, StoreSnapshot *snapshot);
 StoreSnapshot *store_snapshot_free(StoreSnapshot *snapshot);
 /* Whether anything was committed since the last index. */
 bool store_index_is_stale(const Store *s);
+
+/* Accounts and orders (store/accounts.h), below acme/. Any thread, each object by one at a time. -ENOENT: there is none. */
+int store_read_account(Store *s, const char *authority, AccountRecord **ret);
+/* On disk when it returns. With next_key set, that is there beside key; without, it is removed. */
+int store_write_account(Store *s, const char *authority, const AccountRecord *account);
+int store_remove_account(Store *s, const char *authority);
+/* Whole, old or new, after a crash; after the loss of power perhaps missing. */
+int store_write_order(Store *s, const OrderRecord *order);
+int store_read_order(Store *s, const char *name, OrderRecord **ret);
+int store_remove_order(Store *s, const char *name);
+/* Names of the certificates that orders are under way for; a list (util/text.h). */
+int store_list_orders(Store *s, char ***ret);

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "core/schedule.h"
+#include "crypto/digest.h"
+#include "lifecycle-internal.h"
+#include "util/log.h"
+#include "util/text.h"
+
+/* Orders from ACME authorities. An order runs beside everything else that happens to its certificate: a name has its local
+ * chain at once, and is busy with nothing while the authority takes its time. Requests that an order may fulfil
+ * wait with it. When it is over, its result is something that is wanted like all else: the certificate is settled, and
+ * planning takes it from here. */
+
+struct Ordered {
+    Lifecycle *lifecycle;
+    Certificate *certificate;
+    Ordering *running; /* NULL: it is over */
+    char **names;
+    struct RequestQueue requests;
+    Bundle *bundle; /* NULL: it failed */
+    char *authority, *solver;
+    Problem problem;
+    int64_t retry_after;
+};
+
+static void ordered_free(struct Ordered *o, bool forget)
+{
+    if (o->running && o->lifecycle->acme)
+        ordering_cancel(o->running, forget);
+    o->certificate->ordered = NULL;
+    strv_free(o->names);
+    bundle_free(o->bundle);
+    free(o->authority);
+    free(o->solver);
+    problem_clear(&o->problem);
+    free(o);
+}
+
+static AcmeStance stance_of(const Lifecycle *l, const Certificate *c)
+{
+    if (!acme_settings_are_on(l->settings))
+        return ACME_STANCE_OFF;
+    if (c->wish.no_acme)
+        return ACME_STANCE_UNWANTED;
+    if (!acme_settings_suit(l->settings, c->names, c->wish.authority, NULL))
+        return ACME_STANCE_UNSUITED;
+    return ACME_STANCE_ASKED;
+}
+
+static bool can_order(const Lifecycle *l, const Certificate *c)
+{
+    return c->record->kind == RECORD_CERTIFICATE && certificate_is_wanted(c) &&
+           stance_of(l, c) == ACME_STANCE_ASKED && !l->observer->find_upload(c, l->userdata);
+}
+
+/* When the next order is due for it, as things are now; INT64_MAX: none. */
+int64_t lifecycle_next_order(const Lifecycle *l, const Certificate *c)
+{
+    Candidate candidates[_SOURCE_MAX];
+    int64_t due = 0;
+
+    if (!c->stored || c->ordered || !can_order(l, c))
+        return INT64_MAX;
+    if (acme_source_has_order(l->acme, certificate_name(c)))
+        return 0;
+    record_candidates(c->record, candidates);
+    if (candidate_judge(candidates + SOURCE_ACME, SOURCE_ACME, c->names, seconds_now()) == VERDICT_USABLE)
+        due = schedule_leaf_renewal(candidates[SOURCE_ACME].chain, SOURCE_ACME);
+    return MAX(due, c->record->order_after);
+}
+
+static void on_progress(double progress, const char *step, void *userdata)
+{
+    struct Ordered *o = userdata;
+
+    o->lifecycle->observer->progress(o->certificate, progress, step, o->lifecycle->userdata);
+}
+
+static void on_ordered(const OrderResult *result, void *userdata)
+{
+    struct Ordered *o = userdata;
+
+    o->running = NULL;
+    o->bundle = result->bundle;
+    o->authority = strdup(result->authority);
+    o->solver = result->solver ? strdup(result->solver) : NULL;
+    o->retry_after = result->retry_after;
+    if (!result->bundle)
+        (void)problem_copy(result->problem, &o->problem);
+    lifecycle_settle(o->lifecycle, o->certificate);
+}
+
+static int order_begin(Lifecycle *l, Certificate *c)
+{
+    OrderWish wish = {
+        .name = certificate_name(c),
+        .names = c->names,
+        .key_type = certificate_key_type(c, c->record, l->settings->key_type),
+        .authority = c->wish.authority,
+        .solver = c->record->solver,
+    };
+    struct Ordered *o = calloc(1, sizeof(struct Ordered));
+    int r;
+
+    if (!o)
+        return -ENOMEM;
+    *o = (struct Ordered){ .lifecycle = l, .certificate = c };
+    STAILQ_INIT(&o->requests);
+    r = strv_copy(c->names, &o->names);
+    c->ordered = o;
+    if (r >= 0)
+        r = acme_source_order(l->acme, &wish, on_progress, on_ordered, o, &o->running);
+    if (r < 0)
+        ordered_free(o, false);
+    return r;
+}
+
+static void divert(Lifecycle *l, Certificate *c)
+{
+    struct RequestQueue stay = STAILQ_HEAD_INITIALIZER(stay);
+    Request *q;
+
+    while ((q = STAILQ_FIRST(&c->requests))) {
+        bool orders = q->kind == REQUEST_ORDER || q->kind == REQUEST_REISSUE ||
+                      (q->kind == REQUEST_RENEW && c->record->served == SOURCE_ACME);
+
+        STAILQ_REMOVE_HEAD(&c->requests, entry);
+        if (orders && (c->ordered || order_begin(l, c) >= 0))
+            STAILQ_INSERT_TAIL(&c->ordered->requests, q, entry);
+        else
+            STAILQ_INSERT_TAIL(&stay, q, entry);
+    }
+    STAILQ_CONCAT(&c->requests, &stay);
+}
+
+/* What waits with an order goes back to be looked at anew. */
+static void take_back(Certificate *c)
+{
+    STAILQ_CONCAT(&c->requests, &c->ordered->requests);
+    ordered_free(c->ordered, true);
+}
+
+void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)
+{
+    c->stance = stance_of(l, c);
+    if (c->ordered && c->ordered->running &&
+        (!strv_equal(c->ordered->names, c->names) || !certificate_is_wanted(c)))
+        take_back(c);
+    if (c->stored && can_order(l, c))
+        divert(l, c);
+}
+
+void lifecycle_maybe_order(Lifecycle *l, Certificate *c)
+{
+    if (!l->stopping && !c->job && !c->busy && lifecycle_next_order(l, c) <= seconds_now())
+        l->observer->order_due(c, l->userdata);
+}
+
+static int plan_failure(Attempt *a, const struct Ordered *o, int64_t now)
+{
+    uint32_t chance = 0;
+    int64_t delay;
+
+    (void)random_bytes(&chance, sizeof(chance));
+    record_set_failure(a->after, &o->problem, now);
+    a->after->order_failed = true;
+    delay = MAX(schedule_retry(a->after->failure.attempts, chance), o->retry_after);
+    a->after->order_after = now + delay;
+    (void)problem_copy(&o->problem, &a->order_problem);
+    log_warning("%s: %s The order is tried again in %lld seconds.", certificate_name(a->certificate),
+                strempty(o->problem.text), (long long)delay);
+    return 1;
+}
+
+int attempt_plan_ordered(Attempt *a, int64_t now)
+{
+    struct Ordered *o = a->certificate->ordered;
+    int r = 1;
+
+    if (!o || o->running)
+        return 0;
+    STAILQ_CONCAT(&a->requests, &o->requests);
+    if (!o->bundle)
+        r = plan_failure(a, o, now);
+    else if (chain_covers(o->bundle->chain, a->names, NULL)) {
+        a->source = SOURCE_ACME;
+        a->bundle = TAKE_PTR(o->bundle);
+        r = record_set_authority(a->after, o->authority, o->solver);
+    }
+    ordered_free(o, false);
+    return r < 0 ? r : 1;
+}
+
+/* An order that failed is no success for who asked for just that; a reissue has made another chain instead. */
+void attempt_answer_orders(Attempt *a)
+{
+    struct RequestQueue failed = STAILQ_HEAD_INITIALIZER(failed), others = STAILQ_HEAD_INITIALIZER(others);
+    Request *q;
+
+    if (a->order_problem.code == PROBLEM_NONE)
+        return;
+    while ((q = STAILQ_FIRST(&a->requests))) {
+        STAILQ_REMOVE_HEAD(&a->requests, entry);
+        if (q->kind == REQUEST_ORDER || q->kind == REQUEST_RENEW)
+            STAILQ_INSERT_TAIL(&failed, q, entry);
+        else
+            STAILQ_INSERT_TAIL(&others, q, entry);
+    }
+    STAILQ_CONCAT(&a->requests, &others);
+    requests_answer(a->certificate, &failed, &a->order_problem);
+}
+
+bool lifecycle_cancel_order(Certificate *c, RequestDone done, void *userdata)
+{
+    Request *q;
+
+    if (!c->ordered)
+        return false;
+    STAILQ_FOREACH (q, &c->ordered->requests, entry)
+        if (q->done == done && q->userdata == userdata) {
+            struct Ordered *o = c->ordered;
+
+            STAILQ_REMOVE(&o->requests, q, Request, entry);
+            request_free(q);
+            if (o->running && STAILQ_EMPTY(&o->requests)) {
+                ordering_cancel(TAKE_PTR(o->running), true);
+                problem_set(&o->problem, PROBLEM_CANCELLED, "The order was cancelled.");
+            }
+            return true;
+        }
+    return false;
+}
+
+void lifecycle_give_up_order(Certificate *c, const Problem *problem)
+{
+    if (!c->ordered)
+        return;
+    requests_answer(c, &c->ordered->requests, problem);
+    ordered_free(c->ordered, false);
+}

@@ -1,0 +1,875 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sources/source-acme.h"
+
+#include <errno.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include "acme/order.h"
+#include "core/limits.h"
+#include "core/reach.h"
+#include "crypto/request.h"
+#include "util/log.h"
+#include "util/text.h"
+
+#define FAILURES_MAX    2 /* in a row that point at an authority; then the next one is asked */
+#define WORKERS         1 /* what is written about one order is written in turn */
+#define REVOKED_FOR_KEY 1 /* keyCompromise, RFC 5280 section 5.3.1 */
+
+/* An authority as it is used: made when it is asked for the first time. */
+typedef struct Peer {
+    TAILQ_ENTRY(Peer) entry;
+    AcmeClient *client;
+    unsigned failures; /* in a row, that point at it */
+} Peer;
+
+typedef enum OrderingState {
+    ORDERING_WAITING,
+    ORDERING_PREPARING, /* a worker reads or makes the record */
+    ORDERING_RUNNING,
+    ORDERING_ENDED,
+} OrderingState;
+
+struct Ordering {
+    TAILQ_ENTRY(Ordering) entry;
+    AcmeSource *source;
+    OrderingState state;
+    char *name, **names, *authority, *solver;
+    KeyType key_type;
+    OrderProgress progress;
+    OrderDone done; /* NULL: cancelled */
+    void *userdata;
+    bool forgets;
+    bool outside; /* a worker has it */
+
+    const char *asked[LIMIT_AUTHORITIES]; /* settings' names of those asked so far */
+    size_t n_asked;
+    Peer *peer;
+    OrderRecord *record;
+    int record_result;
+    char *peer_name, *peer_directory, *profile; /* for the worker */
+    Order *order;
+    unsigned failed_solvers;
+
+    Bundle *bundle;
+    char *worked;
+    Problem problem;
+    int64_t retry_after;
+    bool at_authority;
+    unsigned refused;
+    sd_event_source *ending;
+};
+
+TAILQ_HEAD(OrderingQueue, Ordering);
+
+struct AcmeSource {
+    sd_event *event;
+    Store *store;
+    const Settings *settings;
+    Workers *workers;
+    Http *http;
+    Dns *dns;
+    Solver *solvers[_CHALLENGE_TYPE_MAX]; /* by ChallengeType */
+    Solver *ordered[_CHALLENGE_TYPE_MAX]; /* as configured */
+    size_t n_ordered;
+    TAILQ_HEAD(, Peer) peers;
+    struct OrderingQueue orderings;
+    size_t n_running;
+    char **left; /* names of the certificates whose orders were under way at the last stop */
+};
+
+static void source_drive(AcmeSource *s);
+
+/* ---- who is asked */
+
+bool acme_settings_are_on(const Settings *settings)
+{
+    if (!settings->acme.enabled || !settings->acme.terms_agreed)
+        return false;
+    for (size_t i = 0; i < settings->n_authorities; i++)
+        if (settings->authorities[i].enabled)
+            return true;
+    return false;
+}
+
+static const char *private_name(char *const *names, const char **ret_reason)
+{
+    for (size_t i = 0; names[i]; i++) {
+        *ret_reason = name_private_reason(names[i]);
+        if (*ret_reason)
+            return names[i];
+    }
+    return NULL;
+}
+
+static bool authority_suits(const AuthoritySettings *a, char *const *names, const char *authority)
+{
+    const char *reason;
+
+    return a->enabled && (!authority || streq(a->name, authority)) &&
+           (!a->is_public || !private_name(names, &reason));
+}
+
+bool acme_settings_suit(const Settings *settings, char *const *names, const char *authority, Problem *why)
+{
+    const char *reason = NULL, *name;
+
+    if (!settings->acme.enabled)
+        problem_set(why, PROBLEM_ACME_DISABLED,
+                    "ACME is switched off; Enabled=yes in [ACME] switches it on.");
+    else if (!settings->acme.terms_agreed)
+        problem_set(why, PROBLEM_ACME_DISABLED,
+                    "Nothing is ordered before you agree to the authority's terms of service: "
+                    "TermsOfServiceAgreed=yes in [ACME].");
+    else if (!acme_settings_are_on(settings))
+        problem_set(why, PROBLEM_ACME_DISABLED,
+                    "No ACME authority is configured; see [Authority] in "
+                    "certwright.conf(5).");
+    else {
+        for (size_t i = 0; i < settings->n_authorities; i++)
+            if (authority_suits(settings->authorities + i, names, authority))
+                return true;
+        name = private_name(names, &reason);
+        if (name)
+            problem_set(
+                why, PROBLEM_ACME_DISABLED,
+                "No public authority issues for %s: it is %s; an internal one can be set up with Public=no.",
+                name, reason);
+        else
+            problem_set(
+                why, PROBLEM_ACME_DISABLED,
+                "There is no [Authority %s] that is enabled; correct Authority= of this certificate.",
+                strempty(authority));
+    }
+    return false;
+}
+
+static Peer *peer_free(AcmeSource *s, Peer *p)
+{
+    TAILQ_REMOVE(&s->peers, p, entry);
+    acme_client_free(p->client);
+    free(p);
+    return NULL;
+}
+
+static Peer *find_peer(AcmeSource *s, const char *name)
+{
+    Peer *p;
+
+    TAILQ_FOREACH(p, &s->peers, entry)
+    if (streq(acme_client_settings(p->client)->name, name))
+        return p;
+    return NULL;
+}
+
+static int get_peer(AcmeSource *s, const AuthoritySettings *settings, Peer **ret)
+{
+    AcmeContext context = { s->event, s->http, s->store, s->workers };
+    Peer *p = find_peer(s, settings->name);
+    int r;
+
+    if (!p) {
+        p = calloc(1, sizeof(Peer));
+        if (!p)
+            return -ENOMEM;
+        r = acme_client_new(&context, settings, s->settings->acme.terms_agreed, &p->client);
+        if (r < 0) {
+            free(p);
+            return r;
+        }
+        TAILQ_INSERT_TAIL(&s->peers, p, entry);
+    }
+    *ret = p;
+    return 0;
+}
+
+static unsigned failures_of(AcmeSource *s, const AuthoritySettings *a)
+{
+    const Peer *p = find_peer(s, a->name);
+
+    return p ? p->failures : 0;
+}
+
+static bool was_asked(const Ordering *o, const char *name)
+{
+    for (size_t i = 0; i < o->n_asked; i++)
+        if (streq(o->asked[i], name))
+            return true;
+    return false;
+}
+
+/* The first that suits and did not fail too often; when all did, the first of them. */
+static const AuthoritySettings *choose_authority(const Ordering *o)
+{
+    const AuthoritySettings *fallback = NULL;
+    AcmeSource *s = o->source;
+
+    for (size_t i = 0; i < s->settings->n_authorities; i++) {
+        const AuthoritySettings *a = s->settings->authorities + i;
+
+        if (!authority_suits(a, o->names, o->authority) || was_asked(o, a->name))
+            continue;
+        if (failures_of(s, a) < FAILURES_MAX)
+            return a;
+        if (!fallback)
+            fallback = a;
+    }
+    return fallback;
+}
+
+/* ---- an ordering */
+
+static void ordering_free(Ordering *o)
+{
+    TAILQ_REMOVE(&o->source->orderings, o, entry);
+    order_free(o->order);
+    order_record_free(o->record);
+    bundle_free(o->bundle);
+    problem_clear(&o->problem);
+    sd_event_source_disable_unref(o->ending);
+    strv_free(o->names);
+    free(o->worked);
+    free(o->name);
+    free(o->authority);
+    free(o->solver);
+    free(o->peer_name);
+    free(o->peer_directory);
+    free(o->profile);
+    free(o);
+}
+
+typedef struct RecordTask {
+    Store *store;
+    OrderRecord *record; /* to be written, without key when it has to be made */
+    KeyType key_type;
+    char *name; /* to be removed */
+    int result;
+    Ordering *ordering; /* that waits for it; NULL */
+} RecordTask;
+
+static void record_task_done(void *data, void *userdata _unused_);
+
+static void run_remove(void *data)
+{
+    RecordTask *t = data;
+
+    t->result = store_remove_order(t->store, t->name);
+}
+
+static void forget_order(AcmeSource *s, const char *name)
+{
+    RecordTask *t = calloc(1, sizeof(RecordTask));
+
+    if (!t || !(t->name = strdup(name))) {
+        free(t);
+        return;
+    }
+    t->store = s->store;
+    if (workers_add(s->workers, run_remove, record_task_done, t) < 0)
+        record_task_done(t, NULL);
+}
+
+static void ordering_end(Ordering *o)
+{
+    OrderResult result = {
+        .bundle = TAKE_PTR(o->bundle),
+        .authority = strempty(o->peer_name),
+        .solver = o->worked,
+        .problem = &o->problem,
+        .retry_after = o->retry_after,
+    };
+    AcmeSource *s = o->source;
+
+    if (o->peer && result.bundle)
+        o->peer->failures = 0;
+    forget_order(s, o->name);
+    if (o->done)
+        o->done(&result, o->userdata);
+    else
+        bundle_free(result.bundle);
+    ordering_free(o);
+    source_drive(s);
+}
+
+/* Whether the order is made once more: at another authority when this one is in trouble, with another proof when this one was
+ * refused. */
+static bool try_again(Ordering *o)
+{
+    unsigned all = (1U << o->source->n_ordered) - 1;
+
+    if (o->bundle || !o->done)
+        return false;
+    if (o->at_authority) {
+        o->peer->failures++;
+        return o->peer->failures >= FAILURES_MAX && choose_authority(o) != NULL;
+    }
+    o->peer->failures = 0;
+    if (o->refused == 0 || o->retry_after > 0 || (o->failed_solvers | o->refused) == all)
+        return false;
+    if (o->n_asked > 0) /* the same authority once more */
+        o->n_asked--;
+    o->failed_solvers |= o->refused;
+    return true;
+}
+
+static int on_ending(sd_event_source *source _unused_, void *userdata)
+{
+    Ordering *o = userdata;
+    AcmeSource *s = o->source;
+
+    o->ending = sd_event_source_disable_unref(o->ending);
+    o->order = order_free(o->order);
+    if (o->state == ORDERING_RUNNING || o->state == ORDERING_PREPARING)
+        s->n_running--;
+    if (o->peer && try_again(o)) {
+        log_notice("%s: %s Trying another way.", o->name, strempty(o->problem.text));
+        problem_clear(&o->problem);
+        o->record = order_record_free(o->record);
+        o->state = ORDERING_WAITING;
+        o->refused = 0;
+        o->retry_after = 0;
+        forget_order(s, o->name);
+        source_drive(s);
+    } else {
+        o->state = ORDERING_ENDED;
+        ordering_end(o);
+    }
+    return 0;
+}
+
+static void end_later(Ordering *o)
+{
+    if (!o->ending && sd_event_add_defer(o->source->event, &o->ending, on_ending, o) < 0)
+        (void)log_oom();
+}
+
+static void ordering_fail(Ordering *o, int r, const char *doing)
+{
+    problem_set_errno(&o->problem, r, doing);
+    end_later(o);
+}
+
+/* ---- the record */
+
+static void run_write(void *data)
+{
+    RecordTask *t = data;
+
+    if (!t->record->key)
+        t->result = request_make_key(t->key_type, &t->record->key);
+    if (t->result >= 0)
+        t->result = store_write_order(t->store, t->record);
+}
+
+static void ordering_run(Ordering *o);
+
+static void record_task_done(void *data, void *userdata _unused_)
+{
+    RecordTask *t = data;
+    Ordering *o = t->ordering;
+
+    if (o) {
+        o->outside = false;
+        o->record = TAKE_PTR(t->record);
+        if (!o->done) { /* cancelled meanwhile */
+            AcmeSource *s = o->source;
+
+            s->n_running--;
+            if (o->forgets)
+                forget_order(s, o->name);
+            ordering_free(o);
+        } else if (t->result < 0)
+            ordering_fail(o, t->result, "Writing the order to the store");
+        else
+            ordering_run(o);
+    } else if (t->result < 0)
+        log_warning("The record of an order cannot be written: %s", strerror(-t->result));
+    order_record_free(t->record);
+    free(t->name);
+    free(t);
+}
+
+static OrderRecord *record_for(const Ordering *o, const AuthoritySettings *a)
+{
+    _cleanup_(order_record_freep) OrderRecord *rec = calloc(1, sizeof(OrderRecord));
+
+    if (!rec)
+        return NULL;
+    rec->name = strdup(o->name);
+    rec->authority = strdup(a->name);
+    rec->directory = strdup(a->directory);
+    rec->created = (int64_t)time(NULL);
+    if (!rec->name || !rec->authority || !rec->directory || strv_copy(o->names, &rec->names) < 0 ||
+        (a->profile && !(rec->profile = strdup(a->profile))))
+        return NULL;
+    return TAKE_PTR(rec);
+}
+
+static OrderRecord *record_copy_of(const OrderRecord *from)
+{
+    _cleanup_(order_record_freep) OrderRecord *rec = calloc(1, sizeof(OrderRecord));
+    const char *const texts[] = { from->name, from->authority, from->directory, from->key,
+                                  from->url,  from->profile,   from->replaces };
+    char **copies[] = { &rec->name, &rec->authority, &rec->directory, &rec->key,
+                        &rec->url,  &rec->profile,   &rec->replaces };
+
+    if (!rec)
+        return NULL;
+    rec->created = from->created;
+    for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+        if (texts[i] && !(*copies[i] = strdup(texts[i])))
+            return NULL;
+    return strv_copy(from->names, &rec->names) < 0 ? NULL : TAKE_PTR(rec);
+}
+
+static int write_record(Ordering *o, OrderRecord *record, bool waits)
+{
+    RecordTask *t = calloc(1, sizeof(RecordTask));
+    int r;
+
+    if (!t || !record) {
+        free(t);
+        order_record_free(record);
+        return -ENOMEM;
+    }
+    *t = (RecordTask){
+        .store = o->source->store, .record = record, .key_type = o->key_type, .ordering = waits ? o : NULL
+    };
+    r = workers_add(o->source->workers, run_write, record_task_done, t);
+    if (r < 0) {
+        order_record_free(record);
+        free(t);
+        return r;
+    }
+    o->outside = o->outside || waits;
+    return 0;
+}
+
+/* ---- the order */
+
+static void on_progress(double progress, const char *step, void *userdata)
+{
+    Ordering *o = userdata;
+
+    if (o->done && o->progress)
+        o->progress(progress, step, o->userdata);
+}
+
+static void on_placed(void *userdata)
+{
+    Ordering *o = userdata;
+
+    if (write_record(o, record_copy_of(o->record), false) < 0)
+        (void)log_oom();
+}
+
+static void on_order_done(Bundle *bundle, const char *solver, const AcmeFailure *failure, unsigned refused,
+                          void *userdata)
+{
+    Ordering *o = userdata;
+
+    o->bundle = bundle;
+    free(o->worked);
+    o->worked = solver ? strdup(solver) : NULL;
+    if (failure) {
+        (void)problem_copy(failure->problem, &o->problem);
+        o->retry_after = failure->retry_after;
+        o->at_authority = failure->at_authority;
+    }
+    o->refused = refused;
+    end_later(o);
+}
+
+static const OrderObserver order_observer = { on_progress, on_placed, on_order_done };
+
+static void ordering_run(Ordering *o)
+{
+    AcmeSource *s = o->source;
+    OrderContext context = {
+        .event = s->event,
+        .client = o->peer->client,
+        .workers = s->workers,
+        .solvers = s->ordered,
+        .n_solvers = s->n_ordered,
+        .solver = o->solver,
+        .failed_solvers = o->failed_solvers,
+    };
+    int r;
+
+    o->state = ORDERING_RUNNING;
+    r = order_start(&context, o->record, &order_observer, o, &o->order);
+    if (r < 0)
+        ordering_fail(o, r, "Placing an order");
+}
+
+static const AuthoritySettings *find_authority(const AcmeSource *s, const char *name, const char *directory)
+{
+    for (size_t i = 0; i < s->settings->n_authorities; i++)
+        if (streq(s->settings->authorities[i].name, name) &&
+            streq(s->settings->authorities[i].directory, directory))
+            return s->settings->authorities + i;
+    return NULL;
+}
+
+/* What was under way at the last stop, if it still is what is wanted. */
+static const AuthoritySettings *take_up(Ordering *o, OrderRecord **ret)
+{
+    _cleanup_(order_record_freep) OrderRecord *rec = NULL;
+    const AuthoritySettings *a;
+    AcmeSource *s = o->source;
+
+    if (!acme_source_has_order(s, o->name) || store_read_order(s->store, o->name, &rec) < 0)
+        return NULL;
+    a = find_authority(s, rec->authority, rec->directory);
+    if (!a || !authority_suits(a, o->names, o->authority) || !strv_equal(rec->names, o->names))
+        return NULL;
+    *ret = TAKE_PTR(rec);
+    return a;
+}
+
+static void strv_take(char **l, const char *s)
+{
+    size_t n = strv_length(l);
+
+    for (size_t i = 0; i < n; i++)
+        if (streq(l[i], s)) {
+            free(l[i]);
+            memmove(l + i, l + i + 1, (n - i) * sizeof(char *));
+            return;
+        }
+}
+
+static int name_peer(Ordering *o, const AuthoritySettings *a)
+{
+    free(o->peer_name);
+    o->peer_name = strdup(a->name);
+    if (!o->peer_name)
+        return -ENOMEM;
+    if (o->n_asked < LIMIT_AUTHORITIES)
+        o->asked[o->n_asked++] = a->name;
+    return get_peer(o->source, a, &o->peer);
+}
+
+static void ordering_begin(Ordering *o)
+{
+    OrderRecord *record = NULL;
+    const AuthoritySettings *a = take_up(o, &record);
+    int r;
+
+    o->state = ORDERING_PREPARING;
+    o->source->n_running++;
+    if (o->source->left)
+        strv_take(o->source->left, o->name);
+    if (!a)
+        a = choose_authority(o);
+    if (!a) {
+        (void)acme_settings_suit(o->source->settings, o->names, o->authority, &o->problem);
+        ordering_fail(o, -EOPNOTSUPP, "Choosing an authority");
+        return;
+    }
+    on_progress(0.05, record ? "going on with an order" : "preparing an order", o);
+    r = name_peer(o, a);
+    if (r >= 0 && record && record->url) {
+        o->record = TAKE_PTR(record);
+        ordering_run(o);
+        return;
+    }
+    if (r >= 0)
+        r = write_record(o, record ? TAKE_PTR(record) : record_for(o, a), true);
+    order_record_free(record);
+    if (r < 0)
+        ordering_fail(o, r, "Preparing an order");
+}
+
+static void source_drive(AcmeSource *s)
+{
+    Ordering *o;
+
+    TAILQ_FOREACH(o, &s->orderings, entry)
+    {
+        if (s->n_running >= LIMIT_ORDERS)
+            break;
+        if (o->state == ORDERING_WAITING && o->done)
+            ordering_begin(o);
+    }
+}
+
+static int source_open(AcmeSource *s)
+{
+    SolverContext context = { .event = s->event, .settings = &s->settings->acme };
+    int r = 0;
+
+    if (s->http)
+        return 0;
+    if ((r = workers_new(s->event, "acme", WORKERS, s, &s->workers)) < 0 ||
+        (r = http_new(s->event, &s->http)) < 0 ||
+        (r = dns_new(s->event, s->settings->acme.dns_resolvers, &s->dns)) < 0)
+        return r;
+    context.http = s->http;
+    context.dns = s->dns;
+    if ((r = solver_http_new(&context, &s->solvers[CHALLENGE_HTTP_01])) < 0 ||
+        (r = solver_tls_new(&context, &s->solvers[CHALLENGE_TLS_ALPN_01])) < 0)
+        return r;
+    acme_source_configure(s);
+    return 0;
+}
+
+int acme_source_order(AcmeSource *s, const OrderWish *wish, OrderProgress progress, OrderDone done,
+                      void *userdata, Ordering **ret)
+{
+    Ordering *o;
+    int r = source_open(s);
+
+    if (r < 0)
+        return r;
+    o = calloc(1, sizeof(Ordering));
+    if (!o)
+        return -ENOMEM;
+    *o = (Ordering){
+        .source = s, .key_type = wish->key_type, .progress = progress, .done = done, .userdata = userdata
+    };
+    TAILQ_INSERT_TAIL(&s->orderings, o, entry);
+    o->name = strdup(wish->name);
+    o->authority = wish->authority ? strdup(wish->authority) : NULL;
+    o->solver = wish->solver ? strdup(wish->solver) : NULL;
+    if (!o->name || (wish->authority && !o->authority) || strv_copy(wish->names, &o->names) < 0) {
+        ordering_free(o);
+        return -ENOMEM;
+    }
+    *ret = o;
+    source_drive(s);
+    return 0;
+}
+
+Ordering *ordering_cancel(Ordering *o, bool forget)
+{
+    AcmeSource *s = o->source;
+
+    o->done = NULL;
+    o->forgets = forget;
+    if (o->outside)
+        return NULL;
+    if (o->state == ORDERING_RUNNING || o->state == ORDERING_PREPARING)
+        s->n_running--;
+    if (forget)
+        forget_order(s, o->name);
+    ordering_free(o);
+    source_drive(s);
+    return NULL;
+}
+
+bool acme_source_has_order(const AcmeSource *s, const char *name)
+{
+    return strv_contains(s->left, name);
+}
+
+size_t acme_source_busy(const AcmeSource *s)
+{
+    size_t n = s->workers ? workers_pending(s->workers) : 0;
+    const Ordering *o;
+
+    TAILQ_FOREACH(o, &s->orderings, entry)
+    n++;
+    return n;
+}
+
+/* ---- revocation and accounts */
+
+typedef struct Revocation {
+    AcmeSource *source;
+    AcmeClient *client;
+    AccountKey *key;
+    char *payload;
+    bool by_key, tried_other;
+    RevokeDone done;
+    void *userdata;
+} Revocation;
+
+static void revocation_free(Revocation *r)
+{
+    account_key_free(r->key);
+    free(r->payload);
+    free(r);
+}
+
+static void on_revoked(const AcmeReply *reply, const AcmeFailure *failure, void *userdata);
+
+static int revocation_send(Revocation *v)
+{
+    AcmeRequest request = { .resource = ACME_REVOKE_CERT,
+                            .payload = v->payload,
+                            .key = v->by_key ? v->key : NULL };
+    AcmeCall *call;
+
+    return acme_client_send(v->client, &request, on_revoked, v, &call);
+}
+
+static void on_revoked(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
+{
+    const char *type = failure ? strempty(failure->problem->type) : "";
+    const Problem none = {};
+    Revocation *v = userdata;
+
+    if (failure && !v->tried_other && !failure->at_authority && !streq(type, "alreadyRevoked")) {
+        v->tried_other = true;
+        v->by_key = !v->by_key;
+        if (revocation_send(v) >= 0)
+            return;
+    }
+    v->done(failure && !streq(type, "alreadyRevoked") ? failure->problem : &none, v->userdata);
+    revocation_free(v);
+}
+
+static const AuthoritySettings *find_by_name(const AcmeSource *s, const char *name)
+{
+    for (size_t i = 0; i < s->settings->n_authorities; i++)
+        if (streq(s->settings->authorities[i].name, name))
+            return s->settings->authorities + i;
+    return NULL;
+}
+
+static int open_peer(AcmeSource *s, const char *authority, Peer **ret, Problem *problem)
+{
+    const AuthoritySettings *a = find_by_name(s, authority);
+    int r;
+
+    if (!a)
+        return problem_set(
+            problem, PROBLEM_INVALID_ARGUMENT,
+            "There is no [Authority %s] in the configuration; property Authorities lists them.", authority);
+    r = source_open(s);
+    return r < 0 ? r : get_peer(s, a, ret);
+}
+
+int acme_source_revoke(AcmeSource *s, const char *authority, const Bundle *bundle, int reason,
+                       RevokeDone done, void *userdata, Problem *problem)
+{
+    _cleanup_free_ char *certificate = NULL;
+    Revocation *v;
+    Peer *peer;
+    int r = open_peer(s, authority, &peer, problem);
+
+    if (r < 0)
+        return r;
+    r = certificate_to_base64url(bundle->leaf, &certificate);
+    v = r >= 0 ? calloc(1, sizeof(Revocation)) : NULL;
+    if (!v)
+        return r < 0 ? r : -ENOMEM;
+    *v = (Revocation){ .source = s,
+                       .client = peer->client,
+                       .payload = acme_revocation_payload(certificate, reason),
+                       .by_key = reason == REVOKED_FOR_KEY,
+                       .done = done,
+                       .userdata = userdata };
+    r = v->payload ? account_key_from_pem(bundle->key, &v->key) : -ENOMEM;
+    if (r >= 0)
+        r = revocation_send(v);
+    if (r < 0)
+        revocation_free(v);
+    return r;
+}
+
+int acme_source_change_account(AcmeSource *s, const char *authority, bool deactivate, RevokeDone done,
+                               void *userdata, Problem *problem)
+{
+    Peer *peer;
+    int r = open_peer(s, authority, &peer, problem);
+
+    if (r < 0)
+        return r;
+    return deactivate ? acme_client_deactivate(peer->client, done, userdata)
+                      : acme_client_change_key(peer->client, done, userdata);
+}
+
+/* ---- the source */
+
+static bool is_current(const AcmeSource *s, const AcmeClient *client)
+{
+    const AuthoritySettings *was = acme_client_settings(client), *is = find_by_name(s, was->name);
+
+    return is && streq(is->directory, was->directory) &&
+           streq(strempty(is->trust_file), strempty(was->trust_file)) &&
+           strv_equal(is->origins, was->origins) && strv_equal(is->contact, was->contact) &&
+           streq(strempty(is->preferred_chain), strempty(was->preferred_chain)) &&
+           streq(strempty(is->eab_key_id), strempty(was->eab_key_id)) &&
+           streq(strempty(is->eab_key_file), strempty(was->eab_key_file)) && is->key_type == was->key_type;
+}
+
+static bool is_used(const AcmeSource *s, const Peer *p)
+{
+    const Ordering *o;
+
+    TAILQ_FOREACH(o, &s->orderings, entry)
+    if (o->peer == p)
+        return true;
+    return false;
+}
+
+void acme_source_configure(AcmeSource *s)
+{
+    const AcmeSettings *acme = &s->settings->acme;
+    Ordering *o;
+    Peer *p, *next;
+
+    if (!s->http)
+        return;
+    (void)dns_set_servers(s->dns, acme->dns_resolvers);
+    s->n_ordered = 0;
+    for (size_t i = 0; i < acme->n_challenges; i++)
+        if (s->solvers[acme->challenges[i]])
+            s->ordered[s->n_ordered++] = s->solvers[acme->challenges[i]];
+    TAILQ_FOREACH(o, &s->orderings, entry)
+    o->n_asked = 0; /* the names were those of the former settings */
+    for (p = TAILQ_FIRST(&s->peers); p; p = next) {
+        next = TAILQ_NEXT(p, entry);
+        if (!is_used(s, p) && !is_current(s, p->client))
+            peer_free(s, p);
+    }
+}
+
+int acme_source_new(sd_event *event, Store *store, const Settings *settings, AcmeSource **ret)
+{
+    _cleanup_(acme_source_freep) AcmeSource *s = calloc(1, sizeof(AcmeSource));
+    int r;
+
+    if (!s)
+        return -ENOMEM;
+    s->event = sd_event_ref(event);
+    s->store = store;
+    s->settings = settings;
+    TAILQ_INIT(&s->peers);
+    TAILQ_INIT(&s->orderings);
+    r = store_list_orders(store, &s->left);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(s);
+    return 0;
+}
+
+AcmeSource *acme_source_free(AcmeSource *s)
+{
+    Ordering *o, *next;
+
+    if (!s)
+        return NULL;
+    TAILQ_FOREACH(o, &s->orderings, entry)
+    o->done = NULL;
+    if (s->workers)
+        workers_free(TAKE_PTR(s->workers));
+    for (o = TAILQ_FIRST(&s->orderings); o; o = next) {
+        next = TAILQ_NEXT(o, entry);
+        ordering_free(o);
+    }
+    while (!TAILQ_EMPTY(&s->peers))
+        peer_free(s, TAILQ_FIRST(&s->peers));
+    for (size_t i = 0; i < ELEMENTSOF(s->solvers); i++)
+        if (s->solvers[i])
+            solver_free(s->solvers[i]);
+    if (s->http)
+        http_free(s->http);
+    dns_free(s->dns);
+    strv_free(s->left);
+    sd_event_unref(s->event);
+    free(s);
+    return NULL;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "config/config.h"
+#include "core/bundle.h"
+#include "store/store.h"
+
+/* Chains from ACME authorities: which authority is asked for what, how many orders run at a time, and what is tried when one
+ * fails. An order runs in the event loop, beside everything else. */
+typedef struct AcmeSource AcmeSource;
+/* A certificate that is being ordered, from the choice of the authority to the chain. */
+typedef struct Ordering Ordering;
+
+typedef struct OrderWish {
+    const char *name;   /* of the certificate */
+    char *const *names; /* canonical, the primary one first */
+    KeyType key_type;
+    const char *authority; /* the only one to be asked; NULL: whichever can issue */
+    const char *solver;    /* the type of challenge that worked last; NULL */
+} OrderWish;
+
+typedef struct OrderResult {
+    Bundle *bundle; /* the callee's; NULL: it failed */
+    const char *authority;
+    const char *solver;     /* type of the challenge that worked */
+    const Problem *problem; /* when it failed */
+    int64_t retry_after;    /* seconds that the authority wants to be left alone for; 0: not said */
+} OrderResult;
+
+typedef void (*OrderProgress)(double progress, const char *step, void *userdata);
+/* Called once, from the event loop, never from within acme_source_order. */
+typedef void (*OrderDone)(const OrderResult *result, void *userdata);
+
+/* settings is borrowed, and may be changed in place; then acme_source_configure() has to be called. */
+int acme_source_new(sd_event *event, Store *store, const Settings *settings, AcmeSource **ret);
+/* Nothing is told any more. Orders stay as they are at the authority, and in the store. */
+AcmeSource *acme_source_free(AcmeSource *s);
+DEFINE_CLEANUP(AcmeSource *, acme_source_free);
+void acme_source_configure(AcmeSource *s);
+/* Whether orders are made at all. */
+bool acme_settings_are_on(const Settings *settings);
+/* Whether an authority can be asked for these names; if not, why says what is in the way. authority as in OrderWish. */
+bool acme_settings_suit(const Settings *settings, char *const *names, const char *authority, Problem *why);
+int acme_source_order(AcmeSource *s, const OrderWish *wish, OrderProgress progress, OrderDone done,
+                      void *userdata, Ordering **ret);
+/* It is not told any more. forget: the order is not gone on with after the next start either. */
+Ordering *ordering_cancel(Ordering *o, bool forget);
+/* Whether an order for this certificate was under way when the service stopped last. */
+bool acme_source_has_order(const AcmeSource *s, const char *name);
+size_t acme_source_busy(const AcmeSource *s);
+
+/* Revokes a chain (RFC 8555 section 7.6) by the account; if that may not, or for keyCompromise, by its own key. */
+typedef void (*RevokeDone)(const Problem *problem, void *userdata);
+int acme_source_revoke(AcmeSource *s, const char *authority, const Bundle *bundle, int reason,
+                       RevokeDone done, void *userdata, Problem *problem);
+/* Another key for the account there, or its end. */
+int acme_source_change_account(AcmeSource *s, const char *authority, bool deactivate, RevokeDone done,
+                               void *userdata, Problem *problem);
