@@ -5,12 +5,13 @@
  *
  *   get-managed REPEAT                            GetManagedObjects; counts certificates and the valid ones
  *   get-property PATH INTERFACE PROPERTY REPEAT   Properties.Get
- *   first-answer [START]                          until Peer.Ping is answered, by activation or after a
- * start wait-issued N SECONDS NAME                    until N certificates, the last one NAME, have a chain
+ *   first-answer [START]                          until Peer.Ping is answered
+ *   wait-issued N SECONDS NAME                    until N certificates, the last one NAME, have a chain
+ *   wait-acme N SECONDS                           until N certificates are served from an ACME authority
  *   reissue-all SECONDS                           ReissueAll; asks for a property each millisecond meanwhile
  *
  * START is when the service was started, as $EPOCHREALTIME of bash gives it; without it, now. wait-issued
- * prints "ready" as soon as it listens and then reads START from its standard input.
+ * and wait-acme print "ready" as soon as they listen and then read START from their standard input.
  */
 #define _GNU_SOURCE 1
 
@@ -352,6 +353,35 @@ static void command_wait_issued(Client *c, char **arguments)
            c->changed >= n ? "signals" : "asking");
 }
 
+static int on_acme_chain(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
+{
+    const char *path, *name, *source;
+
+    if (sd_bus_message_read(m, "oss", &path, &name, &source) > 0)
+        ((Client *)userdata)->changed += is_certificate(path) && strcmp(source, "acme") == 0;
+    return 0;
+}
+
+/* An order takes longer than the service needs to get its connection: no signal is missed. */
+static void command_wait_acme(Client *c, char **arguments)
+{
+    long n = parse_number(arguments[0], SAMPLES_MAX);
+    double duration = (double)parse_number(arguments[1], 36000) * 1e3, start;
+
+    client_watch_owner(c);
+    check(sd_bus_add_match(c->bus, NULL,
+                           "type='signal',interface='" MANAGER_INTERFACE "',member='ChainChanged'",
+                           on_acme_chain, c),
+          "Watching for changed chains");
+    start = read_start();
+    while (c->changed < n) {
+        client_process(c, QUIET_USEC);
+        if (now_ms() > start + duration)
+            fatal("%ld of %ld certificates came from the authority in %s s.", c->changed, n, arguments[1]);
+    }
+    printf("issued_ms=%.3f\n", now_ms() - start);
+}
+
 static int on_reissued(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
 {
     Client *c = (Client *)userdata;
@@ -412,7 +442,7 @@ typedef struct Command {
 static const Command commands[] = {
     { "get-managed", 1, 1, command_get_managed },   { "get-property", 4, 4, command_get_property },
     { "first-answer", 0, 1, command_first_answer }, { "wait-issued", 3, 3, command_wait_issued },
-    { "reissue-all", 1, 1, command_reissue_all },
+    { "wait-acme", 2, 2, command_wait_acme },       { "reissue-all", 1, 1, command_reissue_all },
 };
 
 int main(int argc, char *argv[])
@@ -426,7 +456,7 @@ int main(int argc, char *argv[])
     if (!command || argc - 3 < command->min || argc - 3 > command->max)
         fatal(
             "Usage: bus-client BUSNAME get-managed REPEAT | get-property PATH INTERFACE PROPERTY REPEAT |\n"
-            "first-answer [START] | wait-issued N SECONDS NAME | reissue-all SECONDS");
+            "first-answer [START] | wait-issued N SECONDS NAME | wait-acme N SECONDS | reissue-all SECONDS");
 
     client.service = argv[1];
     client.samples = (double *)calloc((size_t)SAMPLES_MAX, sizeof(double));

@@ -109,12 +109,17 @@ static int get_text(sd_bus *bus _unused_, const char *path _unused_, const char 
     const struct {
         const char *property, *value;
     } values[] = {
-        { "Name", e->name },     { "Role", e == &root ? "root" : "leaf" },
-        { "Source", e->source }, { "Reason", e->reason },
-        { "State", e->state },   { "Issuer", e->issuer },
-        { "Serial", "0A1B" },    { "Subject", "CN=subject" },
-        { "KeyType", key_type }, { "Fingerprint", FINGERPRINT },
-        { "Authority", "" },
+        { "Name", e->name },
+        { "Role", e == &root ? "root" : "leaf" },
+        { "Source", e->source },
+        { "Reason", e->reason },
+        { "State", e->state },
+        { "Issuer", e->issuer },
+        { "Serial", "0A1B" },
+        { "Subject", "CN=subject" },
+        { "KeyType", key_type },
+        { "Fingerprint", FINGERPRINT },
+        { "Authority", streq(e->source, "acme") ? "inter\x1b[1mnal" : "" },
     };
 
     for (size_t i = 0; i < ELEMENTSOF(values); i++)
@@ -160,8 +165,8 @@ static int get_other(sd_bus *bus _unused_, const char *path _unused_, const char
         return sd_bus_message_append(reply, "o", "/");
     if (streq(property, "LastError"))
         return sd_bus_message_append(reply, "(ssxu)", late ? "StorageFailed" : "",
-                                     late ? "disk full \x1b[0m" : "", late ? (int64_t)time(NULL) : 0,
-                                     late ? 2 : 0);
+                                     late ? "disk full \x1b[0m; see https://ca.example/why" : "",
+                                     late ? (int64_t)time(NULL) : 0, late ? 2 : 0);
     if (streq(property, "Deployments"))
         return sd_bus_message_append(reply, "a(sssx)", 0);
     if (e->days == 0)
@@ -266,6 +271,37 @@ static int job_start(sd_bus *bus, const Entry *e, const char *receiver, Job **re
                                       j);
 }
 
+static int options_print(sd_bus_message *m)
+{
+    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+
+    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+        const char *key, *type, *text;
+        int flag;
+
+        r = sd_bus_message_read(m, "s", &key);
+        if (r >= 0)
+            r = sd_bus_message_peek_type(m, NULL, &type);
+        printf(" %s=", key);
+        if (r >= 0)
+            r = sd_bus_message_enter_container(m, 'v', type);
+        if (r >= 0 && streq(type, "as"))
+            r = sd_bus_message_enter_container(m, 'a', "s");
+        if (r >= 0 && streq(type, "b") && (r = sd_bus_message_read(m, "b", &flag)) >= 0)
+            printf("%s", flag ? "yes" : "no");
+        while (r >= 0 && !streq(type, "b") && sd_bus_message_read(m, "s", &text) > 0)
+            printf("%s%s", text, streq(type, "as") ? "," : "");
+        if (r >= 0 && streq(type, "as"))
+            r = sd_bus_message_exit_container(m);
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+        if (r >= 0)
+            r = sd_bus_message_exit_container(m);
+    }
+    printf("\n");
+    return r;
+}
+
 static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     const Entry *e = userdata;
@@ -276,6 +312,25 @@ static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error
         return sd_bus_error_set(error, SERVICE ".Error.NotAuthorized", "You may not \x1b[2Jreissue this.");
     if (streq(e->name, "ask.example.com") && sd_bus_message_get_allow_interactive_authorization(m) <= 0)
         return sd_bus_error_set(error, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, "polkit would ask.");
+    printf("reissue %s", e->name);
+    r = options_print(m);
+    if (r >= 0)
+        r = job_start(sd_bus_message_get_bus(m), e, sd_bus_message_get_sender(m), &j);
+    return r < 0 ? r : sd_bus_reply_method_return(m, "o", j->path);
+}
+
+static int method_revoke(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    const Entry *e = userdata;
+    const char *reason;
+    Job *j;
+    int r = sd_bus_message_read(m, "s", &reason);
+
+    if (r < 0)
+        return r;
+    printf("revoke %s for %s\n", e->name, reason);
+    if (streq(reason, "boredom"))
+        return sd_bus_error_set(error, SERVICE ".Error.InvalidArgument", "\"boredom\" is no \x1b[1mreason.");
     r = job_start(sd_bus_message_get_bus(m), e, sd_bus_message_get_sender(m), &j);
     return r < 0 ? r : sd_bus_reply_method_return(m, "o", j->path);
 }
@@ -285,7 +340,12 @@ static int method_reissue_all(sd_bus_message *m, void *userdata _unused_, sd_bus
 {
     sd_bus *bus = sd_bus_message_get_bus(m);
     Job *first, *second;
-    int r = job_start(bus, entry_find("mail.example.com"), NULL, &first);
+    int r;
+
+    printf("reissue all");
+    r = options_print(m);
+    if (r >= 0)
+        r = job_start(bus, entry_find("mail.example.com"), NULL, &first);
 
     if (r >= 0)
         r = job_start(bus, entry_find("late.example.com"), NULL, &second);
@@ -518,34 +578,6 @@ static int method_get_certificate(sd_bus_message *m, void *userdata _unused_, sd
     return sd_bus_reply_method_return(m, "o", path);
 }
 
-static int options_print(sd_bus_message *m)
-{
-    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
-
-    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-        const char *key, *type, *text;
-
-        r = sd_bus_message_read(m, "s", &key);
-        if (r >= 0)
-            r = sd_bus_message_peek_type(m, NULL, &type);
-        printf(" %s=", key);
-        if (r >= 0)
-            r = sd_bus_message_enter_container(m, 'v', type);
-        if (r >= 0 && streq(type, "as"))
-            r = sd_bus_message_enter_container(m, 'a', "s");
-        while (r >= 0 && sd_bus_message_read(m, "s", &text) > 0)
-            printf("%s%s", text, streq(type, "as") ? "," : "");
-        if (r >= 0 && streq(type, "as"))
-            r = sd_bus_message_exit_container(m);
-        if (r >= 0)
-            r = sd_bus_message_exit_container(m);
-        if (r >= 0)
-            r = sd_bus_message_exit_container(m);
-    }
-    printf("\n");
-    return r;
-}
-
 static int method_register(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
 {
     _cleanup_free_ char *path = entry_path(&entries[1]);
@@ -588,12 +620,59 @@ static int method_remove_upload(sd_bus_message *m, void *userdata _unused_, sd_b
     return sd_bus_reply_method_return(m, NULL);
 }
 
+static int method_account(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    const char *authority;
+    int r = sd_bus_message_read(m, "s", &authority);
+
+    if (r < 0)
+        return r;
+    printf("%s %s\n", sd_bus_message_get_member(m), authority);
+    if (streq(authority, "off"))
+        return sd_bus_error_set(error, SERVICE ".Error.AcmeDisabled", "ACME is not enabled.");
+    if (streq(authority, "unreachable"))
+        return sd_bus_error_set(error, SERVICE ".Error.NetworkFailed", "It does not answer.");
+    if (!streq(authority, "internal"))
+        return sd_bus_error_set(error, SERVICE ".Error.InvalidArgument", "There is no such authority.");
+    return sd_bus_reply_method_return(m, NULL);
+}
+
+static bool acme_enabled = true;
+
+static int get_status(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
+                      const char *property, sd_bus_message *reply, void *userdata _unused_,
+                      sd_bus_error *error _unused_)
+{
+    if (streq(property, "Version"))
+        return sd_bus_message_append(reply, "s", "7.5");
+    if (streq(property, "RootFingerprint"))
+        return sd_bus_message_append(reply, "s", FINGERPRINT);
+    if (streq(property, "Certificates"))
+        return sd_bus_message_append(reply, "u", (uint32_t)ELEMENTSOF(entries));
+    if (streq(property, "JobsRunning"))
+        return sd_bus_message_append(reply, "u", (uint32_t)4);
+    if (streq(property, "AcmeEnabled"))
+        return sd_bus_message_append(reply, "b", acme_enabled);
+    if (streq(property, "Authorities"))
+        return acme_enabled ? sd_bus_message_append(reply, "as", 2, "internal", "red\x1b[31m")
+                            : sd_bus_message_append(reply, "as", 0);
+    return sd_bus_message_append(reply, "x", (int64_t)begun);
+}
+
+static int get_newer(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
+                     const char *property _unused_, sd_bus_message *reply, void *userdata _unused_,
+                     sd_bus_error *error _unused_)
+{
+    return sd_bus_message_append(reply, "(sv)", "what no version of the command knows", "s", "yet");
+}
+
 static int method_renew_due(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
 {
     static uint32_t due = 3;
     uint32_t started = due;
 
     due = 0;
+    acme_enabled = false; /* for want of another way to ask for that */
     return sd_bus_reply_method_return(m, "u", started);
 }
 
@@ -632,6 +711,7 @@ static const sd_bus_vtable certificate_vtable[] = {
     SD_BUS_PROPERTY("Deployments", "a(sssx)", get_other, 0, 0),
     SD_BUS_PROPERTY("Job", "o", get_other, 0, 0),
     SD_BUS_METHOD("Reissue", "a{sv}", "o", method_reissue, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Revoke", "s", "o", method_revoke, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("UploadFd", "ha{sv}", "", method_upload, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Export", "a{sv}", "ay", method_export, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("ExportRoot", "a{sv}", "ay", method_export, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -641,6 +721,16 @@ static const sd_bus_vtable certificate_vtable[] = {
 
 static const sd_bus_vtable manager_vtable[] = {
     SD_BUS_VTABLE_START(0),
+    SD_BUS_PROPERTY("Version", "s", get_status, 0, 0),
+    SD_BUS_PROPERTY("Certificates", "u", get_status, 0, 0),
+    SD_BUS_PROPERTY("JobsRunning", "u", get_status, 0, 0),
+    SD_BUS_PROPERTY("RootFingerprint", "s", get_status, 0, 0),
+    SD_BUS_PROPERTY("AcmeEnabled", "b", get_status, 0, 0),
+    SD_BUS_PROPERTY("Authorities", "as", get_status, 0, 0),
+    SD_BUS_PROPERTY("NextWake", "x", get_status, 0, 0),
+    SD_BUS_PROPERTY("NewerThanThis", "(sv)", get_newer, 0, 0),
+    SD_BUS_METHOD("RolloverAccountKey", "s", "", method_account, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("DeactivateAccount", "s", "", method_account, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Register", "ssa{sv}", "o", method_register, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Unregister", "ss", "", method_unregister, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("GetCertificate", "s", "o", method_get_certificate, SD_BUS_VTABLE_UNPRIVILEGED),
