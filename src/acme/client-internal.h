@@ -63,6 +63,21 @@ int client_call(AcmeClient *c, const char *url, const char *payload, bool bare, 
 void client_unref(AcmeClient *c);
 bool client_url_is_own(const AcmeClient *c, const char *url);
 
+void client_fail_all(AcmeClient *c, const Problem *problem, int64_t retry_after);
+const char *client_name(const AcmeClient *c);
+
+/* directory.c */
+void client_keep_nonce(AcmeClient *c, const HttpReply *reply);
+void client_ask_nonce(AcmeClient *c);
+bool client_directory_is_fresh(const AcmeClient *c);
+void client_fetch_directory(AcmeClient *c);
+/* Seconds; 0: not said. */
+int64_t client_retry_after(const HttpReply *reply);
+/* what: that was asked for. */
+void client_describe_refusal(const AcmeClient *c, const HttpReply *reply, const char *what,
+                             Problem *problem);
+HttpRequest client_request_to(const AcmeClient *c, HttpMethod method, const char *url);
+
 /* account.c */
 void client_ensure_account(AcmeClient *c);
 /* The authority does not know it any more (RFC 8555 section 6.7, accountDoesNotExist). */

@@ -14,12 +14,10 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define DIRECTORY_AGE_MAX (86400 * 1000000ULL)
-#define TYPE_JSON         "application/json"
-#define TYPE_PROBLEM      "application/problem+json"
-#define TYPE_JOSE         "application/jose+json"
+#define TYPE_JSON "application/json"
+#define TYPE_JOSE "application/jose+json"
 
-static const char *name_of(const AcmeClient *c)
+const char *client_name(const AcmeClient *c)
 {
     return c->settings.name;
 }
@@ -109,7 +107,7 @@ void client_fail_waiting(AcmeClient *c, bool all, const AcmeFailure *failure)
     }
 }
 
-static void fail_all(AcmeClient *c, const Problem *problem, int64_t retry_after)
+void client_fail_all(AcmeClient *c, const Problem *problem, int64_t retry_after)
 {
     AcmeFailure failure = { problem, retry_after, blames_authority(problem) };
 
@@ -128,186 +126,6 @@ void client_unref(AcmeClient *c)
         for (size_t i = 0; i < c->n_nonces; i++)
             free(c->nonces[i]);
         free(c);
-    }
-}
-
-/* ---- nonces */
-
-static void keep_nonce(AcmeClient *c, const HttpReply *reply)
-{
-    const char *nonce = http_reply_header(reply, "Replay-Nonce", 0);
-    char *copy;
-
-    if (!nonce || http_reply_header(reply, "Replay-Nonce", 1) || !header_is_nonce(nonce) ||
-        c->n_nonces >= LIMIT_NONCES || !(copy = strdup(nonce)))
-        return;
-    c->nonces[c->n_nonces++] = copy;
-}
-
-static void describe_status(const AcmeClient *c, const HttpReply *reply, const char *what, Problem *problem)
-{
-    problem_set(
-        problem, PROBLEM_AUTHORITY_FAILED,
-        "The authority %s answered %s with status %u and without a problem document; try again later, and "
-        "check Directory= of [Authority %s].",
-        name_of(c), what, reply->status, name_of(c));
-}
-
-static int64_t retry_after_of(const HttpReply *reply)
-{
-    const char *value = http_reply_header(reply, "Retry-After", 0);
-    int64_t delay;
-
-    return value && header_parse_retry_after(value, (int64_t)time(NULL), &delay) >= 0 ? delay : 0;
-}
-
-/* What went wrong, as a problem; retry: whether the nonce alone was refused. */
-static void describe_refusal(const AcmeClient *c, const HttpReply *reply, const char *what, Problem *problem)
-{
-    const char *type = http_reply_header(reply, "Content-Type", 0);
-    _cleanup_(acme_problem_freep) AcmeProblem *p = NULL;
-
-    if (type && header_is_type(type, TYPE_PROBLEM) &&
-        acme_problem_parse(name_of(c), reply->body, reply->size, &p, NULL) >= 0)
-        (void)acme_problem_describe(p, name_of(c), problem);
-    else
-        describe_status(c, reply, what, problem);
-}
-
-static void on_nonce(const HttpReply *reply, const Problem *problem, void *userdata)
-{
-    AcmeClient *c = userdata;
-    _cleanup_problem_ Problem wrong = {};
-    size_t before = c->n_nonces;
-
-    c->n_nonces_asked--;
-    if (!c->freed) {
-        if (reply)
-            keep_nonce(c, reply);
-        if (reply && c->n_nonces == before && reply->status >= 400)
-            describe_refusal(c, reply, "the request for a nonce", &wrong);
-        else if (reply && c->n_nonces == before)
-            problem_set(&wrong, PROBLEM_AUTHORITY_FAILED,
-                        "The authority %s gave no usable nonce (RFC 8555 section 7.2); try again later.",
-                        name_of(c));
-        if (problem || wrong.code)
-            fail_all(c, problem ? problem : &wrong, reply ? retry_after_of(reply) : 0);
-        client_drive(c);
-    }
-    client_unref(c);
-}
-
-static HttpRequest request_to(const AcmeClient *c, HttpMethod method, const char *url)
-{
-    return (HttpRequest){
-        .method = method,
-        .url = url,
-        .body_max = LIMIT_ACME_JSON,
-        .time_max = LIMIT_ACME_TIME,
-        .authorities = c->settings.trust_file,
-    };
-}
-
-static void ask_nonce(AcmeClient *c)
-{
-    HttpRequest request = request_to(c, HTTP_HEAD, c->directory->new_nonce);
-    _cleanup_problem_ Problem problem = {};
-
-    c->n_outside++;
-    c->n_nonces_asked++;
-    if (http_send(c->context.http, &request, on_nonce, c, &problem) < 0) {
-        c->n_nonces_asked--;
-        c->n_outside--;
-        fail_all(c, &problem, 0);
-    }
-}
-
-/* ---- the directory */
-
-static uint64_t boottime(const AcmeClient *c)
-{
-    uint64_t t = 0;
-
-    (void)sd_event_now(c->context.event, CLOCK_BOOTTIME, &t);
-    return t;
-}
-
-static int check_directory(const AcmeClient *c, const AcmeDirectory *d, Problem *problem)
-{
-    const char *const urls[] = { d->new_nonce,   d->new_account, d->new_order,
-                                 d->revoke_cert, d->key_change,  d->renewal_info };
-
-    for (size_t i = 0; i < ELEMENTSOF(urls); i++)
-        if (urls[i] && !client_url_is_own(c, urls[i]))
-            return problem_set(
-                problem, PROBLEM_AUTHORITY_FAILED,
-                "The directory of the authority %s leads to another server, %s; check Directory=, or "
-                "allow that server in Origins= of [Authority %s].",
-                name_of(c), urls[i], name_of(c));
-    return 0;
-}
-
-static int take_directory(AcmeClient *c, const HttpReply *reply, Problem *problem)
-{
-    const char *type = http_reply_header(reply, "Content-Type", 0);
-    AcmeDirectory *d;
-    int r;
-
-    if (reply->status != 200) {
-        describe_refusal(c, reply, "the request for its directory", problem);
-        return -EPROTO;
-    }
-    if (!type || !header_is_type(type, TYPE_JSON))
-        return problem_set(
-            problem, PROBLEM_AUTHORITY_FAILED,
-            "What %s returned is no directory: its type is not application/json; check Directory= of "
-            "[Authority %s].",
-            c->settings.directory, name_of(c));
-    r = acme_directory_parse(name_of(c), reply->body, reply->size, &d, problem);
-    if (r < 0)
-        return r;
-    r = check_directory(c, d, problem);
-    if (r < 0) {
-        acme_directory_free(d);
-        return r;
-    }
-    acme_directory_free(c->directory);
-    c->directory = d;
-    c->directory_until = boottime(c) + DIRECTORY_AGE_MAX;
-    keep_nonce(c, reply);
-    return 0;
-}
-
-static void on_directory(const HttpReply *reply, const Problem *problem, void *userdata)
-{
-    AcmeClient *c = userdata;
-    _cleanup_problem_ Problem wrong = {};
-
-    c->fetching_directory = false;
-    if (!c->freed) {
-        if (reply && take_directory(c, reply, &wrong) < 0) {
-            problem_set_errno(&wrong, -ENOMEM, "Reading the authority's directory");
-            problem = &wrong;
-        }
-        if (problem)
-            fail_all(c, problem, reply ? retry_after_of(reply) : 0);
-        client_drive(c);
-    }
-    client_unref(c);
-}
-
-static void fetch_directory(AcmeClient *c)
-{
-    HttpRequest request = request_to(c, HTTP_GET, c->settings.directory);
-    _cleanup_problem_ Problem problem = {};
-
-    request.accept = TYPE_JSON;
-    c->fetching_directory = true;
-    c->n_outside++;
-    if (http_send(c->context.http, &request, on_directory, c, &problem) < 0) {
-        c->fetching_directory = false;
-        c->n_outside--;
-        fail_all(c, &problem, 0);
     }
 }
 
@@ -340,7 +158,7 @@ static int check_reply(AcmeCall *call, const HttpReply *reply, AcmeReply *ret, P
                *location = http_reply_header(reply, "Location", 0);
 
     if (reply->status < 200 || reply->status > 299) {
-        describe_refusal(c, reply, call->url ? call->url : "a request", problem);
+        client_describe_refusal(c, reply, call->url ? call->url : "a request", problem);
         return -EREMOTEIO;
     }
     if (call->type &&
@@ -349,19 +167,19 @@ static int check_reply(AcmeCall *call, const HttpReply *reply, AcmeReply *ret, P
             problem, PROBLEM_AUTHORITY_FAILED,
             "The authority %s answered with something else than %s; its administrator has to correct "
             "that.",
-            name_of(c), call->type);
+            client_name(c), call->type);
     if (location && (http_reply_header(reply, "Location", 1) || !client_url_is_own(c, location)))
         return problem_set(
             problem, PROBLEM_AUTHORITY_FAILED,
             "The authority %s leads to another server; allow that in Origins= of [Authority %s] if it "
             "belongs to the authority.",
-            name_of(c), name_of(c));
+            client_name(c), client_name(c));
     *ret = (AcmeReply){
         .status = reply->status,
         .body = reply->body,
         .size = reply->size,
         .location = location,
-        .retry_after = retry_after_of(reply),
+        .retry_after = client_retry_after(reply),
         .http = reply,
     };
     return 0;
@@ -387,7 +205,7 @@ static void on_reply(const HttpReply *reply, const Problem *problem, void *userd
         return;
     }
     if (reply)
-        keep_nonce(c, reply);
+        client_keep_nonce(c, reply);
     if (reply && check_reply(call, reply, &good, &wrong) < 0)
         problem = &wrong;
     if (problem && problem->type && streq(problem->type, "badNonce") && ++call->tries < LIMIT_NONCE_TRIES)
@@ -397,7 +215,7 @@ static void on_reply(const HttpReply *reply, const Problem *problem, void *userd
         client_forget_account(c);
         requeue(c, call);
     } else
-        answer(call, problem ? NULL : &good, problem, reply ? retry_after_of(reply) : 0);
+        answer(call, problem ? NULL : &good, problem, reply ? client_retry_after(reply) : 0);
     if (!c->freed)
         client_drive(c);
     client_unref(c);
@@ -424,7 +242,7 @@ static void fail_call(AcmeCall *call, int r, Problem *problem)
 static void send_call(AcmeClient *c, AcmeCall *call)
 {
     const char *url = url_of(c, call);
-    HttpRequest request = request_to(c, call->plain ? HTTP_GET : HTTP_POST, url);
+    HttpRequest request = client_request_to(c, call->plain ? HTTP_GET : HTTP_POST, url);
     _cleanup_problem_ Problem problem = {};
     _cleanup_free_ char *body = NULL;
     int r = 0;
@@ -432,13 +250,13 @@ static void send_call(AcmeClient *c, AcmeCall *call)
     TAILQ_REMOVE(&c->waiting, call, entry);
     if (!url)
         r = problem_set(&problem, PROBLEM_AUTHORITY_FAILED, "The authority %s does not offer this.",
-                        name_of(c));
+                        client_name(c));
     else if (!client_url_is_own(c, url))
         r = problem_set(
             &problem, PROBLEM_AUTHORITY_FAILED,
             "The authority %s leads to another server, %s; allow that in Origins= of [Authority %s] if it "
             "belongs to the authority.",
-            name_of(c), url, name_of(c));
+            client_name(c), url, client_name(c));
     else if (!call->plain)
         r = sign_call(c, call, url, &body);
     if (r < 0) {
@@ -481,9 +299,9 @@ void client_drive(AcmeClient *c)
 
     if (c->freed || TAILQ_EMPTY(&c->waiting))
         return;
-    if (!c->directory || boottime(c) >= c->directory_until) {
+    if (!client_directory_is_fresh(c)) {
         if (!c->fetching_directory)
-            fetch_directory(c);
+            client_fetch_directory(c);
         return;
     }
     c->n_outside++;
@@ -496,7 +314,7 @@ void client_drive(AcmeClient *c)
         wants_nonce++;
     while (!c->freed && c->n_nonces_asked < wants_nonce && c->n_nonces_asked < LIMIT_NONCES &&
            !TAILQ_EMPTY(&c->waiting))
-        ask_nonce(c);
+        client_ask_nonce(c);
     if (!c->freed && wants_account)
         client_ensure_account(c);
     client_unref(c);

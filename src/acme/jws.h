@@ -15,5 +15,5 @@ typedef struct JwsHeader {
 int jws_sign(const AccountKey *key, const JwsHeader *header, const char *payload, char **ret);
 /* The binding to an account that exists elsewhere (section 7.3.4): id and secret are the authority's, the secret
  * decoded. */
-int jws_bind(const AccountKey *key, const char *url, const char *id, MacAlgorithm algorithm, const void *secret,
-             size_t secret_size, char **ret);
+int jws_bind(const AccountKey *key, const char *url, const char *id, MacAlgorithm algorithm,
+             const void *secret, size_t secret_size, char **ret);

@@ -31,7 +31,8 @@ typedef struct SolverOps {
     const char *type; /* RFC 8555 section 9.7.8 */
     /* Whether it is set up and can prove the name; if not, why is set to say what is missing. */
     bool (*suits)(Solver *s, const char *name, bool wildcard, Problem *why);
-    int (*start)(Solver *s, const Proof *proof, SolverReady ready, void *userdata, SolverTask **ret, Problem *problem);
+    int (*start)(Solver *s, const Proof *proof, SolverReady ready, void *userdata, SolverTask **ret,
+                 Problem *problem);
     /* Takes the proof away, in the background if it takes long; ready is not called any more. */
     SolverTask *(*end)(SolverTask *t);
     Solver *(*free)(Solver *s);

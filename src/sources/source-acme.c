@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "sources/source-acme.h"
+#include "sources/source-acme-internal.h"
 
 #include <errno.h>
 #include <sys/queue.h>
@@ -12,210 +12,9 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define FAILURES_MAX    2 /* in a row that point at an authority; then the next one is asked */
-#define WORKERS         1 /* what is written about one order is written in turn */
-#define REVOKED_FOR_KEY 1 /* keyCompromise, RFC 5280 section 5.3.1 */
-
-/* An authority as it is used: made when it is asked for the first time. */
-typedef struct Peer {
-    TAILQ_ENTRY(Peer) entry;
-    AcmeClient *client;
-    unsigned failures; /* in a row, that point at it */
-} Peer;
-
-typedef enum OrderingState {
-    ORDERING_WAITING,
-    ORDERING_PREPARING, /* a worker reads or makes the record */
-    ORDERING_RUNNING,
-    ORDERING_ENDED,
-} OrderingState;
-
-struct Ordering {
-    TAILQ_ENTRY(Ordering) entry;
-    AcmeSource *source;
-    OrderingState state;
-    char *name, **names, *authority, *solver;
-    KeyType key_type;
-    OrderProgress progress;
-    OrderDone done; /* NULL: cancelled */
-    void *userdata;
-    bool forgets;
-    bool outside; /* a worker has it */
-
-    const char *asked[LIMIT_AUTHORITIES]; /* settings' names of those asked so far */
-    size_t n_asked;
-    Peer *peer;
-    OrderRecord *record;
-    int record_result;
-    char *peer_name, *peer_directory, *profile; /* for the worker */
-    Order *order;
-    unsigned failed_solvers;
-
-    Bundle *bundle;
-    char *worked;
-    Problem problem;
-    int64_t retry_after;
-    bool at_authority;
-    unsigned refused;
-    sd_event_source *ending;
-};
-
-TAILQ_HEAD(OrderingQueue, Ordering);
-
-struct AcmeSource {
-    sd_event *event;
-    Store *store;
-    const Settings *settings;
-    Workers *workers;
-    Http *http;
-    Dns *dns;
-    Solver *solvers[_CHALLENGE_TYPE_MAX]; /* by ChallengeType */
-    Solver *ordered[_CHALLENGE_TYPE_MAX]; /* as configured */
-    size_t n_ordered;
-    TAILQ_HEAD(, Peer) peers;
-    struct OrderingQueue orderings;
-    size_t n_running;
-    char **left; /* names of the certificates whose orders were under way at the last stop */
-};
+#define WORKERS 1 /* what is written about one order is written in turn */
 
 static void source_drive(AcmeSource *s);
-
-/* ---- who is asked */
-
-bool acme_settings_are_on(const Settings *settings)
-{
-    if (!settings->acme.enabled || !settings->acme.terms_agreed)
-        return false;
-    for (size_t i = 0; i < settings->n_authorities; i++)
-        if (settings->authorities[i].enabled)
-            return true;
-    return false;
-}
-
-static const char *private_name(char *const *names, const char **ret_reason)
-{
-    for (size_t i = 0; names[i]; i++) {
-        *ret_reason = name_private_reason(names[i]);
-        if (*ret_reason)
-            return names[i];
-    }
-    return NULL;
-}
-
-static bool authority_suits(const AuthoritySettings *a, char *const *names, const char *authority)
-{
-    const char *reason;
-
-    return a->enabled && (!authority || streq(a->name, authority)) &&
-           (!a->is_public || !private_name(names, &reason));
-}
-
-bool acme_settings_suit(const Settings *settings, char *const *names, const char *authority, Problem *why)
-{
-    const char *reason = NULL, *name;
-
-    if (!settings->acme.enabled)
-        problem_set(why, PROBLEM_ACME_DISABLED,
-                    "ACME is switched off; Enabled=yes in [ACME] switches it on.");
-    else if (!settings->acme.terms_agreed)
-        problem_set(why, PROBLEM_ACME_DISABLED,
-                    "Nothing is ordered before you agree to the authority's terms of service: "
-                    "TermsOfServiceAgreed=yes in [ACME].");
-    else if (!acme_settings_are_on(settings))
-        problem_set(why, PROBLEM_ACME_DISABLED,
-                    "No ACME authority is configured; see [Authority] in "
-                    "certwright.conf(5).");
-    else {
-        for (size_t i = 0; i < settings->n_authorities; i++)
-            if (authority_suits(settings->authorities + i, names, authority))
-                return true;
-        name = private_name(names, &reason);
-        if (name)
-            problem_set(
-                why, PROBLEM_ACME_DISABLED,
-                "No public authority issues for %s: it is %s; an internal one can be set up with Public=no.",
-                name, reason);
-        else
-            problem_set(
-                why, PROBLEM_ACME_DISABLED,
-                "There is no [Authority %s] that is enabled; correct Authority= of this certificate.",
-                strempty(authority));
-    }
-    return false;
-}
-
-static Peer *peer_free(AcmeSource *s, Peer *p)
-{
-    TAILQ_REMOVE(&s->peers, p, entry);
-    acme_client_free(p->client);
-    free(p);
-    return NULL;
-}
-
-static Peer *find_peer(AcmeSource *s, const char *name)
-{
-    Peer *p;
-
-    TAILQ_FOREACH(p, &s->peers, entry)
-    if (streq(acme_client_settings(p->client)->name, name))
-        return p;
-    return NULL;
-}
-
-static int get_peer(AcmeSource *s, const AuthoritySettings *settings, Peer **ret)
-{
-    AcmeContext context = { s->event, s->http, s->store, s->workers };
-    Peer *p = find_peer(s, settings->name);
-    int r;
-
-    if (!p) {
-        p = calloc(1, sizeof(Peer));
-        if (!p)
-            return -ENOMEM;
-        r = acme_client_new(&context, settings, s->settings->acme.terms_agreed, &p->client);
-        if (r < 0) {
-            free(p);
-            return r;
-        }
-        TAILQ_INSERT_TAIL(&s->peers, p, entry);
-    }
-    *ret = p;
-    return 0;
-}
-
-static unsigned failures_of(AcmeSource *s, const AuthoritySettings *a)
-{
-    const Peer *p = find_peer(s, a->name);
-
-    return p ? p->failures : 0;
-}
-
-static bool was_asked(const Ordering *o, const char *name)
-{
-    for (size_t i = 0; i < o->n_asked; i++)
-        if (streq(o->asked[i], name))
-            return true;
-    return false;
-}
-
-/* The first that suits and did not fail too often; when all did, the first of them. */
-static const AuthoritySettings *choose_authority(const Ordering *o)
-{
-    const AuthoritySettings *fallback = NULL;
-    AcmeSource *s = o->source;
-
-    for (size_t i = 0; i < s->settings->n_authorities; i++) {
-        const AuthoritySettings *a = s->settings->authorities + i;
-
-        if (!authority_suits(a, o->names, o->authority) || was_asked(o, a->name))
-            continue;
-        if (failures_of(s, a) < FAILURES_MAX)
-            return a;
-        if (!fallback)
-            fallback = a;
-    }
-    return fallback;
-}
 
 /* ---- an ordering */
 
@@ -301,7 +100,7 @@ static bool try_again(Ordering *o)
         return false;
     if (o->at_authority) {
         o->peer->failures++;
-        return o->peer->failures >= FAILURES_MAX && choose_authority(o) != NULL;
+        return o->peer->failures >= FAILURES_MAX && ordering_choose_authority(o) != NULL;
     }
     o->peer->failures = 0;
     if (o->refused == 0 || o->retry_after > 0 || (o->failed_solvers | o->refused) == all)
@@ -547,7 +346,7 @@ static int name_peer(Ordering *o, const AuthoritySettings *a)
         return -ENOMEM;
     if (o->n_asked < LIMIT_AUTHORITIES)
         o->asked[o->n_asked++] = a->name;
-    return get_peer(o->source, a, &o->peer);
+    return peer_get(o->source, a, &o->peer);
 }
 
 static void ordering_begin(Ordering *o)
@@ -561,7 +360,7 @@ static void ordering_begin(Ordering *o)
     if (o->source->left)
         strv_take(o->source->left, o->name);
     if (!a)
-        a = choose_authority(o);
+        a = ordering_choose_authority(o);
     if (!a) {
         (void)acme_settings_suit(o->source->settings, o->names, o->authority, &o->problem);
         ordering_fail(o, -EOPNOTSUPP, "Choosing an authority");
@@ -594,7 +393,7 @@ static void source_drive(AcmeSource *s)
     }
 }
 
-static int source_open(AcmeSource *s)
+int source_open(AcmeSource *s)
 {
     SolverContext context = { .event = s->event, .settings = &s->settings->acme };
     int r = 0;
@@ -673,119 +472,11 @@ size_t acme_source_busy(const AcmeSource *s)
     return n;
 }
 
-/* ---- revocation and accounts */
-
-typedef struct Revocation {
-    AcmeSource *source;
-    AcmeClient *client;
-    AccountKey *key;
-    char *payload;
-    bool by_key, tried_other;
-    RevokeDone done;
-    void *userdata;
-} Revocation;
-
-static void revocation_free(Revocation *r)
-{
-    account_key_free(r->key);
-    free(r->payload);
-    free(r);
-}
-
-static void on_revoked(const AcmeReply *reply, const AcmeFailure *failure, void *userdata);
-
-static int revocation_send(Revocation *v)
-{
-    AcmeRequest request = { .resource = ACME_REVOKE_CERT,
-                            .payload = v->payload,
-                            .key = v->by_key ? v->key : NULL };
-    AcmeCall *call;
-
-    return acme_client_send(v->client, &request, on_revoked, v, &call);
-}
-
-static void on_revoked(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
-{
-    const char *type = failure ? strempty(failure->problem->type) : "";
-    const Problem none = {};
-    Revocation *v = userdata;
-
-    if (failure && !v->tried_other && !failure->at_authority && !streq(type, "alreadyRevoked")) {
-        v->tried_other = true;
-        v->by_key = !v->by_key;
-        if (revocation_send(v) >= 0)
-            return;
-    }
-    v->done(failure && !streq(type, "alreadyRevoked") ? failure->problem : &none, v->userdata);
-    revocation_free(v);
-}
-
-static const AuthoritySettings *find_by_name(const AcmeSource *s, const char *name)
-{
-    for (size_t i = 0; i < s->settings->n_authorities; i++)
-        if (streq(s->settings->authorities[i].name, name))
-            return s->settings->authorities + i;
-    return NULL;
-}
-
-static int open_peer(AcmeSource *s, const char *authority, Peer **ret, Problem *problem)
-{
-    const AuthoritySettings *a = find_by_name(s, authority);
-    int r;
-
-    if (!a)
-        return problem_set(
-            problem, PROBLEM_INVALID_ARGUMENT,
-            "There is no [Authority %s] in the configuration; property Authorities lists them.", authority);
-    r = source_open(s);
-    return r < 0 ? r : get_peer(s, a, ret);
-}
-
-int acme_source_revoke(AcmeSource *s, const char *authority, const Bundle *bundle, int reason,
-                       RevokeDone done, void *userdata, Problem *problem)
-{
-    _cleanup_free_ char *certificate = NULL;
-    Revocation *v;
-    Peer *peer;
-    int r = open_peer(s, authority, &peer, problem);
-
-    if (r < 0)
-        return r;
-    r = certificate_to_base64url(bundle->leaf, &certificate);
-    v = r >= 0 ? calloc(1, sizeof(Revocation)) : NULL;
-    if (!v)
-        return r < 0 ? r : -ENOMEM;
-    *v = (Revocation){ .source = s,
-                       .client = peer->client,
-                       .payload = acme_revocation_payload(certificate, reason),
-                       .by_key = reason == REVOKED_FOR_KEY,
-                       .done = done,
-                       .userdata = userdata };
-    r = v->payload ? account_key_from_pem(bundle->key, &v->key) : -ENOMEM;
-    if (r >= 0)
-        r = revocation_send(v);
-    if (r < 0)
-        revocation_free(v);
-    return r;
-}
-
-int acme_source_change_account(AcmeSource *s, const char *authority, bool deactivate, RevokeDone done,
-                               void *userdata, Problem *problem)
-{
-    Peer *peer;
-    int r = open_peer(s, authority, &peer, problem);
-
-    if (r < 0)
-        return r;
-    return deactivate ? acme_client_deactivate(peer->client, done, userdata)
-                      : acme_client_change_key(peer->client, done, userdata);
-}
-
 /* ---- the source */
 
 static bool is_current(const AcmeSource *s, const AcmeClient *client)
 {
-    const AuthoritySettings *was = acme_client_settings(client), *is = find_by_name(s, was->name);
+    const AuthoritySettings *was = acme_client_settings(client), *is = source_find_authority(s, was->name);
 
     return is && streq(is->directory, was->directory) &&
            streq(strempty(is->trust_file), strempty(was->trust_file)) &&

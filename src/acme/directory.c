@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <time.h>
+
+#include "acme/client-internal.h"
+#include "acme/header.h"
+
+#define DIRECTORY_AGE_MAX (86400 * 1000000ULL)
+#define TYPE_JSON         "application/json"
+#define TYPE_PROBLEM      "application/problem+json"
+
+/* What a signed request needs of its authority before it can go out: the directory, read once a day, and nonces. */
+
+/* ---- nonces */
+
+void client_keep_nonce(AcmeClient *c, const HttpReply *reply)
+{
+    const char *nonce = http_reply_header(reply, "Replay-Nonce", 0);
+    char *copy;
+
+    if (!nonce || http_reply_header(reply, "Replay-Nonce", 1) || !header_is_nonce(nonce) ||
+        c->n_nonces >= LIMIT_NONCES || !(copy = strdup(nonce)))
+        return;
+    c->nonces[c->n_nonces++] = copy;
+}
+
+static void describe_status(const AcmeClient *c, const HttpReply *reply, const char *what, Problem *problem)
+{
+    problem_set(
+        problem, PROBLEM_AUTHORITY_FAILED,
+        "The authority %s answered %s with status %u and without a problem document; try again later, and "
+        "check Directory= of [Authority %s].",
+        client_name(c), what, reply->status, client_name(c));
+}
+
+int64_t client_retry_after(const HttpReply *reply)
+{
+    const char *value = http_reply_header(reply, "Retry-After", 0);
+    int64_t delay;
+
+    return value && header_parse_retry_after(value, (int64_t)time(NULL), &delay) >= 0 ? delay : 0;
+}
+
+/* What went wrong, as a problem; retry: whether the nonce alone was refused. */
+void client_describe_refusal(const AcmeClient *c, const HttpReply *reply, const char *what, Problem *problem)
+{
+    const char *type = http_reply_header(reply, "Content-Type", 0);
+    _cleanup_(acme_problem_freep) AcmeProblem *p = NULL;
+
+    if (type && header_is_type(type, TYPE_PROBLEM) &&
+        acme_problem_parse(client_name(c), reply->body, reply->size, &p, NULL) >= 0)
+        (void)acme_problem_describe(p, client_name(c), problem);
+    else
+        describe_status(c, reply, what, problem);
+}
+
+static void on_nonce(const HttpReply *reply, const Problem *problem, void *userdata)
+{
+    AcmeClient *c = userdata;
+    _cleanup_problem_ Problem wrong = {};
+    size_t before = c->n_nonces;
+
+    c->n_nonces_asked--;
+    if (!c->freed) {
+        if (reply)
+            client_keep_nonce(c, reply);
+        if (reply && c->n_nonces == before && reply->status >= 400)
+            client_describe_refusal(c, reply, "the request for a nonce", &wrong);
+        else if (reply && c->n_nonces == before)
+            problem_set(&wrong, PROBLEM_AUTHORITY_FAILED,
+                        "The authority %s gave no usable nonce (RFC 8555 section 7.2); try again later.",
+                        client_name(c));
+        if (problem || wrong.code)
+            client_fail_all(c, problem ? problem : &wrong, reply ? client_retry_after(reply) : 0);
+        client_drive(c);
+    }
+    client_unref(c);
+}
+
+HttpRequest client_request_to(const AcmeClient *c, HttpMethod method, const char *url)
+{
+    return (HttpRequest){
+        .method = method,
+        .url = url,
+        .body_max = LIMIT_ACME_JSON,
+        .time_max = LIMIT_ACME_TIME,
+        .authorities = c->settings.trust_file,
+    };
+}
+
+void client_ask_nonce(AcmeClient *c)
+{
+    HttpRequest request = client_request_to(c, HTTP_HEAD, c->directory->new_nonce);
+    _cleanup_problem_ Problem problem = {};
+
+    c->n_outside++;
+    c->n_nonces_asked++;
+    if (http_send(c->context.http, &request, on_nonce, c, &problem) < 0) {
+        c->n_nonces_asked--;
+        c->n_outside--;
+        client_fail_all(c, &problem, 0);
+    }
+}
+
+/* ---- the directory */
+
+static uint64_t boottime(const AcmeClient *c)
+{
+    uint64_t t = 0;
+
+    (void)sd_event_now(c->context.event, CLOCK_BOOTTIME, &t);
+    return t;
+}
+
+bool client_directory_is_fresh(const AcmeClient *c)
+{
+    return c->directory && boottime(c) < c->directory_until;
+}
+
+static int check_directory(const AcmeClient *c, const AcmeDirectory *d, Problem *problem)
+{
+    const char *const urls[] = { d->new_nonce,   d->new_account, d->new_order,
+                                 d->revoke_cert, d->key_change,  d->renewal_info };
+
+    for (size_t i = 0; i < ELEMENTSOF(urls); i++)
+        if (urls[i] && !client_url_is_own(c, urls[i]))
+            return problem_set(
+                problem, PROBLEM_AUTHORITY_FAILED,
+                "The directory of the authority %s leads to another server, %s; check Directory=, or "
+                "allow that server in Origins= of [Authority %s].",
+                client_name(c), urls[i], client_name(c));
+    return 0;
+}
+
+static int take_directory(AcmeClient *c, const HttpReply *reply, Problem *problem)
+{
+    const char *type = http_reply_header(reply, "Content-Type", 0);
+    AcmeDirectory *d;
+    int r;
+
+    if (reply->status != 200) {
+        client_describe_refusal(c, reply, "the request for its directory", problem);
+        return -EPROTO;
+    }
+    if (!type || !header_is_type(type, TYPE_JSON))
+        return problem_set(
+            problem, PROBLEM_AUTHORITY_FAILED,
+            "What %s returned is no directory: its type is not application/json; check Directory= of "
+            "[Authority %s].",
+            c->settings.directory, client_name(c));
+    r = acme_directory_parse(client_name(c), reply->body, reply->size, &d, problem);
+    if (r < 0)
+        return r;
+    r = check_directory(c, d, problem);
+    if (r < 0) {
+        acme_directory_free(d);
+        return r;
+    }
+    acme_directory_free(c->directory);
+    c->directory = d;
+    c->directory_until = boottime(c) + DIRECTORY_AGE_MAX;
+    client_keep_nonce(c, reply);
+    return 0;
+}
+
+static void on_directory(const HttpReply *reply, const Problem *problem, void *userdata)
+{
+    AcmeClient *c = userdata;
+    _cleanup_problem_ Problem wrong = {};
+
+    c->fetching_directory = false;
+    if (!c->freed) {
+        if (reply && take_directory(c, reply, &wrong) < 0) {
+            problem_set_errno(&wrong, -ENOMEM, "Reading the authority's directory");
+            problem = &wrong;
+        }
+        if (problem)
+            client_fail_all(c, problem, reply ? client_retry_after(reply) : 0);
+        client_drive(c);
+    }
+    client_unref(c);
+}
+
+void client_fetch_directory(AcmeClient *c)
+{
+    HttpRequest request = client_request_to(c, HTTP_GET, c->settings.directory);
+    _cleanup_problem_ Problem problem = {};
+
+    request.accept = TYPE_JSON;
+    c->fetching_directory = true;
+    c->n_outside++;
+    if (http_send(c->context.http, &request, on_directory, c, &problem) < 0) {
+        c->fetching_directory = false;
+        c->n_outside--;
+        client_fail_all(c, &problem, 0);
+    }
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <sys/queue.h>
+
+#include "acme/order.h"
+#include "core/limits.h"
+#include "sources/source-acme.h"
+
+/* Shared by source-acme.c, which runs orders, and source-authority.c, which knows the authorities. */
+
+#define FAILURES_MAX 2 /* in a row that point at an authority; then the next one is asked */
+
+/* An authority as it is used: made when it is asked for the first time. */
+typedef struct Peer {
+    TAILQ_ENTRY(Peer) entry;
+    AcmeClient *client;
+    unsigned failures; /* in a row, that point at it */
+} Peer;
+
+typedef enum OrderingState {
+    ORDERING_WAITING,
+    ORDERING_PREPARING, /* a worker reads or makes the record */
+    ORDERING_RUNNING,
+    ORDERING_ENDED,
+} OrderingState;
+
+struct Ordering {
+    TAILQ_ENTRY(Ordering) entry;
+    AcmeSource *source;
+    OrderingState state;
+    char *name, **names, *authority, *solver;
+    KeyType key_type;
+    OrderProgress progress;
+    OrderDone done; /* NULL: cancelled */
+    void *userdata;
+    bool forgets;
+    bool outside; /* a worker has it */
+
+    const char *asked[LIMIT_AUTHORITIES]; /* settings' names of those asked so far */
+    size_t n_asked;
+    Peer *peer;
+    OrderRecord *record;
+    int record_result;
+    char *peer_name, *peer_directory, *profile; /* for the worker */
+    Order *order;
+    unsigned failed_solvers;
+
+    Bundle *bundle;
+    char *worked;
+    Problem problem;
+    int64_t retry_after;
+    bool at_authority;
+    unsigned refused;
+    sd_event_source *ending;
+};
+
+TAILQ_HEAD(OrderingQueue, Ordering);
+
+struct AcmeSource {
+    sd_event *event;
+    Store *store;
+    const Settings *settings;
+    Workers *workers;
+    Http *http;
+    Dns *dns;
+    Solver *solvers[_CHALLENGE_TYPE_MAX]; /* by ChallengeType */
+    Solver *ordered[_CHALLENGE_TYPE_MAX]; /* as configured */
+    size_t n_ordered;
+    TAILQ_HEAD(, Peer) peers;
+    struct OrderingQueue orderings;
+    size_t n_running;
+    char **left; /* names of the certificates whose orders were under way at the last stop */
+};
+
+/* What orders work with, made when the first is. */
+int source_open(AcmeSource *s);
+
+/* source-authority.c */
+bool authority_suits(const AuthoritySettings *a, char *const *names, const char *authority);
+Peer *peer_free(AcmeSource *s, Peer *p);
+int peer_get(AcmeSource *s, const AuthoritySettings *settings, Peer **ret);
+/* NULL: there is none left. */
+const AuthoritySettings *ordering_choose_authority(const Ordering *o);
+const AuthoritySettings *source_find_authority(const AcmeSource *s, const char *name);
