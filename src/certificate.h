@@ -45,9 +45,8 @@ typedef struct Request {
     char *module;
     char **names;
     KeyType key_type;
-    Bundle *bundle;    /* of REQUEST_REPLACE */
-    bool keep_current; /* of REQUEST_REISSUE: a valid ACME chain is kept when no other can be had */
-    RequestDone done;  /* may be NULL */
+    Bundle *bundle;   /* of REQUEST_REPLACE */
+    RequestDone done; /* may be NULL */
     void *userdata;
 } Request;
 
@@ -66,6 +65,7 @@ struct Certificate {
     struct RequestQueue requests;
     struct Ordered *ordered; /* its order and what came of it (lifecycle-order.c); NULL: nothing */
     AcmeStance stance;       /* as of the last settling, but for ACME_STANCE_FAILED */
+    bool keeps_current;      /* a reissue keeps a valid ACME chain when no other can be had */
     bool published;          /* it is an object on the bus */
     bool stored;             /* the store has something of it */
     bool busy;               /* a change is under way; the record stays as it is until it is applied */

@@ -4,11 +4,8 @@
 const char *job_kind_to_string(JobKind k)
 {
     static const char *const kinds[_JOB_KIND_MAX] = {
-        [JOB_REISSUE] = "reissue",
-        [JOB_RENEW] = "renew",
-        [JOB_ROOT] = "root",
-        [JOB_ORDER] = "order",
-        [JOB_REVOKE] = "revoke",
+        [JOB_REISSUE] = "reissue", [JOB_RENEW] = "renew",   [JOB_ROOT] = "root",
+        [JOB_ORDER] = "order",     [JOB_REVOKE] = "revoke",
     };
 
     return kinds[k];

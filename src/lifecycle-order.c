@@ -39,13 +39,9 @@ static void ordered_free(struct Ordered *o, bool forget)
 
 static AcmeStance stance_of(const Lifecycle *l, const Certificate *c)
 {
-    if (!acme_settings_are_on(l->settings))
-        return ACME_STANCE_OFF;
     if (c->wish.no_acme)
         return ACME_STANCE_UNWANTED;
-    if (!acme_settings_suit(l->settings, c->names, c->wish.authority, NULL))
-        return ACME_STANCE_UNSUITED;
-    return ACME_STANCE_ASKED;
+    return acme_settings_judge(l->settings, c->names, c->wish.authority);
 }
 
 static bool can_order(const Lifecycle *l, const Certificate *c)

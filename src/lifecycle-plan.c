@@ -69,16 +69,6 @@ static int plan_upload(Lifecycle *l, Attempt *a)
     return 1;
 }
 
-static bool keeps_current(const struct RequestQueue *requests)
-{
-    Request *q;
-
-    STAILQ_FOREACH (q, requests, entry)
-        if (q->kind == REQUEST_REISSUE && !q->keep_current)
-            return false;
-    return true;
-}
-
 /* Whether the local root has to sign: nothing above it can be served, and what it signed is not there, not up to
  * date, asked to be replaced, or due. */
 static int plan_local(Lifecycle *l, Attempt *a, int64_t now)
@@ -90,7 +80,7 @@ static int plan_local(Lifecycle *l, Attempt *a, int64_t now)
 
     if (has_request(&a->requests, REQUEST_REVOKED))
         a->after->slots[SOURCE_ACME].revoked = true;
-    if (reissue && a->after->slots[SOURCE_ACME].chain && !keeps_current(&a->requests))
+    if (reissue && a->after->slots[SOURCE_ACME].chain && !a->certificate->keeps_current)
         a->after->slots[SOURCE_ACME].withdrawn = true;
     record_candidates(a->after, candidates);
     choice = choose(candidates, a->names, now);

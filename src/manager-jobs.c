@@ -4,7 +4,9 @@
 
 #include "core/limits.h"
 #include "manager-internal.h"
+#include "sources/source-acme.h"
 #include "util/log.h"
+#include "util/text.h"
 
 /* Jobs: what somebody asked for, from the asking to the end. */
 
@@ -91,12 +93,10 @@ static RequestKind request_of(JobKind kind)
     }
 }
 
-/* The job may be over when this returns, as when there is nothing to do: so its number is all that is given. */
-int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id)
+static int job_new(Manager *m, Certificate *c, JobKind kind, Job **ret)
 {
     uint64_t id = m->last_job + 1;
     Job *j;
-    int r;
 
     if (HASH_COUNT(m->jobs) >= LIMIT_JOBS)
         return -E2BIG;
@@ -112,6 +112,20 @@ int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id
     if (c->published)
         TELL(m, certificate_changed, c, CHANGED_JOB);
     TELL(m, counts_changed);
+    *ret = j;
+    return 0;
+}
+
+/* The job may be over when this returns, as when there is nothing to do: so its number is all that is given. */
+int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id)
+{
+    Job *j;
+    uint64_t id;
+    int r = job_new(m, c, kind, &j);
+
+    if (r < 0)
+        return r;
+    id = j->id;
     r = lifecycle_request(m->lifecycle, c, request_of(kind), NULL, NULL, _KEY_TYPE_INVALID, on_job_done, m);
     if (r < 0) {
         job_end(m, j, JOB_FAILED);
@@ -121,19 +135,106 @@ int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id
     return 0;
 }
 
-int manager_reissue(Manager *m, Certificate *c, uint64_t *ret_id, Problem *problem)
+static int complain_busy(const Certificate *c, Problem *problem)
+{
+    return problem_set(problem, PROBLEM_BUSY,
+                       "%s is being renewed already, by job %llu; wait until it is over.",
+                       certificate_name(c), (unsigned long long)c->job->id);
+}
+
+/* An order that runs by itself is what a reissue would begin: it takes the order's job over. */
+static int join_order(Manager *m, Certificate *c, uint64_t *ret_id)
+{
+    *ret_id = c->job->id;
+    return lifecycle_request(m->lifecycle, c, REQUEST_REISSUE, NULL, NULL, _KEY_TYPE_INVALID, NULL, NULL);
+}
+
+int manager_reissue(Manager *m, Certificate *c, bool keep_current, uint64_t *ret_id, Problem *problem)
 {
     int r;
 
+    c->keeps_current = keep_current;
+    if (c->job && c->job->kind == JOB_ORDER)
+        return join_order(m, c, ret_id);
     if (c->job)
-        return problem_set(problem, PROBLEM_BUSY,
-                           "%s is being renewed already, by job %llu; wait until it is over.",
-                           certificate_name(c), (unsigned long long)c->job->id);
+        return complain_busy(c, problem);
     r = manager_start_job(m, c, certificate_is_root(c) ? JOB_ROOT : JOB_REISSUE, ret_id);
     if (r == -E2BIG)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
                            "There are %d jobs already; wait until some are over.", LIMIT_JOBS);
     return r;
+}
+
+/* Revoking: the authority is asked; what it says ends the job, or has another chain served. */
+
+typedef struct Revoking {
+    Manager *manager;
+    uint64_t job;
+} Revoking;
+
+static void on_revoked(const Problem *problem, void *userdata)
+{
+    Revoking *v = userdata;
+    Manager *m = v->manager;
+    Job *j = manager_find_job(m, v->job);
+
+    free(v);
+    if (!j)
+        return;
+    if (problem->code != PROBLEM_NONE)
+        on_job_done(j->certificate, problem, m);
+    else if (lifecycle_request(m->lifecycle, j->certificate, REQUEST_REVOKED, NULL, NULL, _KEY_TYPE_INVALID,
+                               on_job_done, m) < 0)
+        job_end(m, j, JOB_FAILED);
+}
+
+static int start_revoking(Manager *m, Certificate *c, const Bundle *bundle, int reason, uint64_t *ret_id,
+                          Problem *problem)
+{
+    Revoking *v = calloc(1, sizeof(Revoking));
+    Job *j = NULL;
+    int r = v ? job_new(m, c, JOB_REVOKE, &j) : -ENOMEM;
+
+    if (r < 0) {
+        free(v);
+        return r;
+    }
+    *v = (Revoking){ m, j->id };
+    *ret_id = j->id;
+    manager_job_progress(m, j, 0.5, "asking the authority to revoke");
+    r = acme_source_revoke(lifecycle_acme(m->lifecycle), c->record->authority, bundle, reason, on_revoked, v,
+                           problem);
+    if (r < 0) {
+        job_end(m, j, JOB_FAILED);
+        free(v);
+    }
+    return r;
+}
+
+int manager_revoke(Manager *m, Certificate *c, const char *reason, uint64_t *ret_id, Problem *problem)
+{
+    static const char *const reasons[] = { "unspecified",        "keyCompromise", "",
+                                           "affiliationChanged", "superseded",    "cessationOfOperation" };
+    int code = isempty(reason) ? 0 : TABLE_FROM_STRING(reasons, reason), r;
+    _cleanup_bundle_ Bundle *bundle = NULL;
+
+    if (code < 0)
+        return problem_set(
+            problem, PROBLEM_INVALID_ARGUMENT,
+            "The reason is one of unspecified, keyCompromise, affiliationChanged, superseded and "
+            "cessationOfOperation.");
+    if (c->record->served != SOURCE_ACME || !c->record->authority)
+        return problem_set(
+            problem, PROBLEM_INVALID_ARGUMENT,
+            "The chain of %s is not from an ACME authority: who issued it has to revoke it; Reissue "
+            "replaces what the local root signed.",
+            certificate_name(c));
+    if (c->job)
+        return complain_busy(c, problem);
+    r = store_read(m->store, c->record, SOURCE_ACME, &bundle);
+    if (r >= 0)
+        r = start_revoking(m, c, bundle, code, ret_id, problem);
+    return problem_set_errno(problem, r, "Revoking");
 }
 
 int manager_cancel_job(Manager *m, Job *j, Problem *problem)

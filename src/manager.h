@@ -68,7 +68,9 @@ int manager_register(Manager *m, const char *module, const char *name, char *con
 int manager_unregister(Manager *m, const char *module, const char *name, RequestDone done, void *userdata,
                        Problem *problem);
 /* The job may be over already when it returns. */
-int manager_reissue(Manager *m, Certificate *c, uint64_t *ret_id, Problem *problem);
+int manager_reissue(Manager *m, Certificate *c, bool keep_current, uint64_t *ret_id, Problem *problem);
+/* Has the authority revoke the served chain. reason: a word of RFC 5280 section 5.3.1. */
+int manager_revoke(Manager *m, Certificate *c, const char *reason, uint64_t *ret_id, Problem *problem);
 int manager_cancel_job(Manager *m, Job *j, Problem *problem);
 /* Starts every renewal that is due; how many. Also removes what was abandoned long ago. */
 unsigned manager_renew_due(Manager *m);

@@ -256,7 +256,8 @@ GETTER(property_get_job)
 
 static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-    static const OptionRow rows[] = { {} };
+    int keep_current = false;
+    const OptionRow rows[] = { { "keep-current", 'b', &keep_current }, {} };
     _cleanup_free_ char *path = NULL;
     _cleanup_call_ Call *call = NULL;
     Certificate *c = userdata;
@@ -268,7 +269,27 @@ static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error
         r = call_begin(m, certificate_name(c), NULL, error, &call);
     if (r <= 0)
         return r < 0 ? r : 1;
-    if (manager_reissue(call->bus->manager, c, &job, &call->problem) < 0)
+    if (manager_reissue(call->bus->manager, c, keep_current, &job, &call->problem) < 0)
+        return 1;
+    path = job_path(job);
+    return path ? call_answer(call, "o", path) : -ENOMEM;
+}
+
+static int method_revoke(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    _cleanup_free_ char *path = NULL;
+    _cleanup_call_ Call *call = NULL;
+    Certificate *c = userdata;
+    const char *reason;
+    uint64_t job;
+    int r;
+
+    r = sd_bus_message_read(m, "s", &reason);
+    if (r >= 0)
+        r = call_begin(m, certificate_name(c), NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    if (manager_revoke(call->bus->manager, c, reason, &job, &call->problem) < 0)
         return 1;
     path = job_path(job);
     return path ? call_answer(call, "o", path) : -ENOMEM;
@@ -362,6 +383,8 @@ const sd_bus_vtable certificate_vtable[] = {
                             method_export, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_ARGS("OpenKey", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("h", key),
                             method_open_key, SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_SENSITIVE),
+    SD_BUS_METHOD_WITH_ARGS("Revoke", SD_BUS_ARGS("s", reason), SD_BUS_RESULT("o", job), method_revoke,
+                            SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_SIGNAL_WITH_ARGS("ChainChanged",
                             SD_BUS_ARGS("s", source, "s", fingerprint, "s", previous, "s", reason), 0),
     SD_BUS_VTABLE_END,

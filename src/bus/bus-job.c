@@ -82,8 +82,7 @@ GETTER(property_get_error)
 {
     const Job *j = userdata;
 
-    return sd_bus_message_append(reply, "(ss)", problem_name(&j->problem),
-                                 strempty(j->problem.text));
+    return sd_bus_message_append(reply, "(ss)", problem_name(&j->problem), strempty(j->problem.text));
 }
 
 static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error)

@@ -87,6 +87,8 @@ const char *reason_to_text(const char *reason)
         N_("The uploaded chain cannot be served, and an ACME authority has issued this one."),
         N_("The uploaded chain cannot be served, so the local root signed this one."),
         N_("No uploaded chain fits and there is none from ACME yet, so the local root signed this one."),
+        N_("No uploaded chain fits and nothing is ordered before TermsOfServiceAgreed=yes, so the local root signed this one."),
+        N_("No uploaded chain fits and no public authority issues for such names, so the local root signed this one."),
         N_("No uploaded chain fits and ACME is not enabled, so the local root signed this one."),
         N_("No uploaded chain fits and this certificate is not to come from ACME, so the local root signed it."),
         N_("No uploaded chain fits and no configured ACME authority issues for these names, so the local root "

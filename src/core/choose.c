@@ -125,6 +125,11 @@ static const char *explain_local(AcmeStance stance)
     switch (stance) {
     case ACME_STANCE_OFF:
         return "No uploaded chain fits and ACME is not enabled, so the local root signed this one.";
+    case ACME_STANCE_TERMS:
+        return "No uploaded chain fits and nothing is ordered before TermsOfServiceAgreed=yes, so "
+               "the local root signed this one.";
+    case ACME_STANCE_PRIVATE:
+        return "No uploaded chain fits and no public authority issues for such names, so the local root signed this one.";
     case ACME_STANCE_UNWANTED:
         return "No uploaded chain fits and this certificate is not to come from ACME, so the local root signed it.";
     case ACME_STANCE_UNSUITED:

@@ -56,6 +56,8 @@ int64_t choose_next_change(const Candidate candidates[static _SOURCE_MAX], int64
 /* Why there is, or is not, a chain from ACME. */
 typedef enum AcmeStance {
     ACME_STANCE_OFF,      /* it is not enabled */
+    ACME_STANCE_TERMS,    /* the terms of service are not agreed to */
+    ACME_STANCE_PRIVATE,  /* no public authority issues for its names, and there is no other */
     ACME_STANCE_UNWANTED, /* the certificate shall have none */
     ACME_STANCE_UNSUITED, /* no authority that is configured issues for its names */
     ACME_STANCE_FAILED,   /* the last order failed */

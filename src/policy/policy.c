@@ -8,6 +8,7 @@ static const PolicyRow rows[] = {
     { "Certificate", "ExportRoot", "export-root", true },
     { "Certificate", "Export", "export", true },
     { "Certificate", "OpenKey", "read-key", true },
+    { "Certificate", "Revoke", "revoke", false },
     { "Manager", "Register", "register", false },
     { "Manager", "Unregister", "register", false },
     { "Manager", "GetCertificate", NULL, true },

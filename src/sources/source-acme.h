@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "core/bundle.h"
+#include "core/choose.h"
 #include "store/store.h"
 
 /* Chains from ACME authorities: which authority is asked for what, how many orders run at a time, and what is tried when one
@@ -42,6 +43,7 @@ void acme_source_configure(AcmeSource *s);
 /* Whether orders are made at all. */
 bool acme_settings_are_on(const Settings *settings);
 /* Whether an authority can be asked for these names; if not, why says what is in the way. authority as in OrderWish. */
+AcmeStance acme_settings_judge(const Settings *settings, char *const *names, const char *authority);
 bool acme_settings_suit(const Settings *settings, char *const *names, const char *authority, Problem *why);
 int acme_source_order(AcmeSource *s, const OrderWish *wish, OrderProgress progress, OrderDone done,
                       void *userdata, Ordering **ret);

@@ -38,6 +38,19 @@ bool authority_suits(const AuthoritySettings *a, char *const *names, const char 
            (!a->is_public || !private_name(names, &reason));
 }
 
+AcmeStance acme_settings_judge(const Settings *settings, char *const *names, const char *authority)
+{
+    const char *reason;
+
+    if (!settings->acme.terms_agreed && settings->acme.enabled && settings->n_authorities > 0)
+        return ACME_STANCE_TERMS;
+    if (!acme_settings_are_on(settings))
+        return ACME_STANCE_OFF;
+    if (acme_settings_suit(settings, names, authority, NULL))
+        return ACME_STANCE_ASKED;
+    return private_name(names, &reason) ? ACME_STANCE_PRIVATE : ACME_STANCE_UNSUITED;
+}
+
 bool acme_settings_suit(const Settings *settings, char *const *names, const char *authority, Problem *why)
 {
     const char *reason = NULL, *name;

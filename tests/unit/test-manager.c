@@ -230,11 +230,12 @@ static void test_one_job_at_a_time(void)
     Job *job;
 
     start_with(&s, MODULE_WWW);
-    g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"), &id, &problem), ==, 0);
+    g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"), false, &id, &problem),
+                    ==, 0);
     job = manager_find_job(s.manager, id);
     g_assert_nonnull(job);
-    g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"), &other, &problem), ==,
-                    -EBUSY);
+    g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"), false, &other, &problem),
+                    ==, -EBUSY);
     g_assert_cmpint(problem.code, ==, PROBLEM_BUSY);
     g_assert_cmpint(manager_cancel_job(s.manager, job, NULL), <, 0); /* it has begun */
     service_settle(&s);
@@ -687,8 +688,8 @@ static void test_stop_at_any_moment(void)
         n_asked += manager_upload(s.manager, NULL, fd, &options, count_uploads, &n_answered, NULL) >= 0;
         n_asked += manager_upload(s.manager, NULL, fd, &options, count_uploads, &n_answered, NULL) >= 0;
         close(fd);
-        (void)manager_reissue(s.manager, manager_root(s.manager), &id, NULL);
-        (void)manager_reissue(s.manager, service_find(&s, "www.example.com"), &id, NULL);
+        (void)manager_reissue(s.manager, manager_root(s.manager), false, &id, NULL);
+        (void)manager_reissue(s.manager, service_find(&s, "www.example.com"), false, &id, NULL);
         for (unsigned t = 0; t < turns; t++)
             g_assert_cmpint(sd_event_run(s.event, 1000), >=, 0);
         service_stop(&s);

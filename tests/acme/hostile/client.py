@@ -3,7 +3,9 @@
 import hashlib
 import http.client
 import json
+import socket
 import ssl
+import threading
 import time
 from urllib.parse import urlsplit
 
@@ -55,8 +57,14 @@ class Client:
         if body is not None:
             headers["Content-Type"] = content_type
         end = time.monotonic() + self.patience
-        connection.request(method, parts.path, body, headers)
-        reply = connection.getresponse()
+        connection.connect() if connection.sock is None else None
+        cutter = threading.Timer(2 * self.patience, self.cut, [connection.sock])
+        cutter.start()
+        try:
+            connection.request(method, parts.path, body, headers)
+            reply = connection.getresponse()
+        finally:
+            cutter.cancel()
         text = b""
         while len(text) < 20 * 1024 * 1024 and time.monotonic() < end:
             chunk = reply.read1(65536)
@@ -70,6 +78,14 @@ class Client:
         self.nonce = self.headers.get("replay-nonce", self.nonce)
         self.connections[parts.netloc] = connection
         return reply.status, text
+
+    @staticmethod
+    def cut(connected):
+        """A head that does not end is waited for, however slow it is: its socket has a limit for each part alone."""
+        try:
+            connected.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
 
     def sign(self, key, protected, payload):
         first = encode(json.dumps(protected).encode())

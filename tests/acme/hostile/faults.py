@@ -236,10 +236,10 @@ async def silent(reply, writer):
 
 
 def after_part(of):
-    """Closed after a part of the reply: of(bytes) is how many."""
+    """Closed after a part of the reply: of(how many bytes there are)."""
     def how(reply, situation):
         whole = reply.head() + reply.body
-        raw(whole[:of(whole)])(reply, situation)
+        raw(whole[:of(len(whole))])(reply, situation)
     return how
 
 
@@ -273,6 +273,7 @@ def repeated(begin, piece, interval=0.0, maximum=STREAM_MAX):
 def interim(piece, n):
     """Replies of the 100s in front of the right one."""
     def how(reply, situation):
+        reply.set("Connection", "close")
         raw(piece * n + reply.head() + reply.body)(reply, situation)
     return how
 
@@ -280,6 +281,7 @@ def interim(piece, n):
 def head_with(line):
     """The right reply with a further line, as it is, at the end of its head."""
     def how(reply, situation):
+        reply.set("Connection", "close")
         head = reply.head()[:-2]
         raw(head + line + b"\r\n" + reply.body)(reply, situation)
     return how

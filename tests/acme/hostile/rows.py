@@ -438,8 +438,8 @@ CERTIFICATES = [
              config=["PreferredChain=Somebody else"]),
     succeeds("alternate-not-there", "certificate", field("Link", lambda s: f'<{s.authority.url("x")}>;rel="alternate"'),
              config=["PreferredChain=Somebody else"]),
-    succeeds("1000-alternates", "certificate", field("Link", *[
-        lambda s, i=i: f'<{s.authority.url("certificate", 0)}>;rel="alternate"' for i in range(500)]),
+    succeeds("500-alternates", "certificate", field("Link", *[
+        lambda s: f'<{s.authority.url("certificate", 0)}>;rel="alternate"'] * 500),
         config=["PreferredChain=Somebody else"]),
     succeeds("alternate-malformed", "certificate", field("Link", '<unclosed;rel="alternate"', "<>;rel", ',,,"'),
              config=["PreferredChain=Somebody else"]),
