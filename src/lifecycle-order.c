@@ -198,7 +198,9 @@ void attempt_answer_orders(Attempt *a)
         return;
     while ((q = STAILQ_FIRST(&a->requests))) {
         STAILQ_REMOVE_HEAD(&a->requests, entry);
-        if (q->kind == REQUEST_ORDER || q->kind == REQUEST_RENEW)
+        if (q->kind == REQUEST_ORDER || q->kind == REQUEST_RENEW ||
+            (q->kind == REQUEST_REISSUE && a->certificate->keeps_current &&
+             a->certificate->record->served == SOURCE_ACME))
             STAILQ_INSERT_TAIL(&failed, q, entry);
         else
             STAILQ_INSERT_TAIL(&others, q, entry);

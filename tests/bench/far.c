@@ -169,15 +169,16 @@ static bool way_write(Way *w)
     return true;
 }
 
-static int way_left(const Way *w, int timeout)
+/* What is left of the timeout of poll; what is not taken is not waited for. */
+static int way_left(const Way *w, bool taken, int timeout)
 {
     double left;
 
-    if (!w->first)
+    if (!w->first || !taken)
         return timeout;
     left = w->first->due - now_ms();
     if (left <= 0)
-        return timeout;
+        return 0;
     return timeout < 0 || left < timeout ? (int)left + 1 : timeout;
 }
 
@@ -216,7 +217,7 @@ static void far_run(Far *f)
             for (size_t k = 1; k <= 2; k++)
                 if (!polls[k + 2 * i].events)
                     polls[k + 2 * i].fd = -1;
-            timeout = way_left(down, way_left(up, timeout));
+            timeout = way_left(down, down_taken, way_left(up, up_taken, timeout));
         }
         n = f->n_pairs;
         if (poll(polls, 1 + 2 * n, timeout) < 0 && errno != EINTR)
