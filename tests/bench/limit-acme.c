@@ -322,7 +322,7 @@ static void order_send(Order *o, const char *directory)
     curl_easy_setopt(o->curl, CURLOPT_CAINFO, c->authority_file);
     curl_easy_setopt(o->curl, CURLOPT_PIPEWAIT, 1L);
     curl_easy_setopt(o->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(o->curl, CURLOPT_TIMEOUT, 60L);
+    curl_easy_setopt(o->curl, CURLOPT_TIMEOUT, 20L);
     curl_easy_setopt(o->curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(o->curl, CURLOPT_WRITEDATA, o);
     if (o->step == STEP_DIRECTORY)
@@ -463,8 +463,8 @@ static void order_finish(Order *o, CURLcode result)
     c->connections += connections;
     curl_multi_remove_handle(c->multi, o->curl);
     if (result != CURLE_OK || status / 100 != 2)
-        fatal("A request failed: %s, HTTP status %ld: %s", curl_easy_strerror(result), status,
-              o->size > 0 ? o->body : "");
+        fatal("Step %d of the order for %s failed: %s, HTTP status %ld: %s", (int)o->step,
+              o->name ? o->name : "nothing", curl_easy_strerror(result), status, o->size > 0 ? o->body : "");
     nonce = order_get_header(o, "Replay-Nonce");
     if (nonce && c->n_nonces < NONCES_MAX)
         c->nonces[c->n_nonces++] = strdup(nonce);
