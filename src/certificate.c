@@ -22,8 +22,7 @@ const char *certificate_state_to_string(CertificateState s)
 Request *request_free(Request *q)
 {
     if (q) {
-        free(q->module);
-        strv_free(q->names);
+        registration_done(&q->registration);
         bundle_free(q->bundle);
     }
     free(q);
@@ -142,6 +141,22 @@ KeyType certificate_key_type(const Certificate *c, const Record *rec, KeyType ot
         if (rec->registrations[i].key_type >= 0)
             return rec->registrations[i].key_type;
     return otherwise;
+}
+
+bool certificate_refuses_acme(const Certificate *c)
+{
+    for (size_t i = 0; i < c->record->n_registrations; i++)
+        if (c->record->registrations[i].acme == 0)
+            return true;
+    return c->wish.no_acme;
+}
+
+const char *certificate_authority(const Certificate *c)
+{
+    for (size_t i = 0; i < c->record->n_registrations && !c->wish.authority; i++)
+        if (c->record->registrations[i].authority)
+            return c->record->registrations[i].authority;
+    return c->wish.authority;
 }
 
 int certificate_modules(const Certificate *c, char ***ret)

@@ -42,11 +42,9 @@ typedef void (*RequestDone)(Certificate *c, const Problem *problem, void *userda
 typedef struct Request {
     STAILQ_ENTRY(Request) entry;
     RequestKind kind;
-    char *module;
-    char **names;
-    KeyType key_type;
-    Bundle *bundle;   /* of REQUEST_REPLACE */
-    RequestDone done; /* may be NULL */
+    Registration registration; /* of REQUEST_REGISTER; its module alone of REQUEST_UNREGISTER */
+    Bundle *bundle;            /* of REQUEST_REPLACE */
+    RequestDone done;          /* may be NULL */
     void *userdata;
 } Request;
 
@@ -113,6 +111,10 @@ const char *certificate_explain(const Certificate *c, int64_t now);
 /* Whether a module file or a registration asks for it. */
 bool certificate_is_wanted(const Certificate *c);
 /* rec is its record as it is, or as it shall be. */
+/* Whether somebody who uses it does not want it ordered. */
+bool certificate_refuses_acme(const Certificate *c);
+/* The only authority to be asked for it, borrowed; NULL: whichever can issue. */
+const char *certificate_authority(const Certificate *c);
 KeyType certificate_key_type(const Certificate *c, const Record *rec, KeyType otherwise);
 /* Who uses it; newly allocated. */
 int certificate_modules(const Certificate *c, char ***ret);

@@ -39,9 +39,9 @@ static void ordered_free(struct Ordered *o, bool forget)
 
 static AcmeStance stance_of(const Lifecycle *l, const Certificate *c)
 {
-    if (c->wish.no_acme)
+    if (certificate_refuses_acme(c))
         return ACME_STANCE_UNWANTED;
-    return acme_settings_judge(l->settings, c->names, c->wish.authority);
+    return acme_settings_judge(l->settings, c->names, certificate_authority(c));
 }
 
 static bool can_order(const Lifecycle *l, const Certificate *c)
@@ -93,7 +93,7 @@ static int order_begin(Lifecycle *l, Certificate *c)
         .name = certificate_name(c),
         .names = c->names,
         .key_type = certificate_key_type(c, c->record, l->settings->key_type),
-        .authority = c->wish.authority,
+        .authority = certificate_authority(c),
         .solver = c->record->solver,
     };
     struct Ordered *o = calloc(1, sizeof(struct Ordered));

@@ -24,12 +24,14 @@ static int plan_registrations(Attempt *a)
 
     STAILQ_FOREACH (q, &a->requests, entry)
         if (q->kind == REQUEST_REGISTER) {
-            r = record_register(a->after, q->module, q->names, q->key_type);
+            RegistrationWish wish = registration_wish(&q->registration);
+
+            r = record_register(a->after, &wish);
             if (r < 0)
                 return r;
             dirty = 1;
         } else if (q->kind == REQUEST_UNREGISTER)
-            dirty |= record_unregister(a->after, q->module);
+            dirty |= record_unregister(a->after, q->registration.module);
     return dirty;
 }
 

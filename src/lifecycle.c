@@ -139,17 +139,15 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
         lifecycle_maybe_order(l, c);
 }
 
-int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind, const char *module, char *const *names,
-                      KeyType key_type, RequestDone done, void *userdata)
+int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind, const RegistrationWish *registration,
+                      RequestDone done, void *userdata)
 {
     _cleanup_(request_freep) Request *q = calloc(1, sizeof(Request));
 
     if (!q || l->stopping)
         return q ? -ECANCELED : -ENOMEM;
-    *q = (Request){ .kind = kind, .key_type = key_type, .done = done, .userdata = userdata };
-    if (module && !(q->module = strdup(module)))
-        return -ENOMEM;
-    if (strv_copy(names, &q->names) < 0)
+    *q = (Request){ .kind = kind, .done = done, .userdata = userdata };
+    if (registration && registration_set(&q->registration, registration) < 0)
         return -ENOMEM;
     STAILQ_INSERT_TAIL(&c->requests, q, entry);
     TAKE_PTR(q);

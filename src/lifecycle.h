@@ -69,9 +69,9 @@ DEFINE_CLEANUP(Lifecycle *, lifecycle_free);
 void lifecycle_set_root(Lifecycle *l, Certificate *root);
 /* Compares what is with what is wanted, and starts what leads there. */
 void lifecycle_settle(Lifecycle *l, Certificate *c);
-/* Adds a request and settles. module, names and key_type are for REQUEST_REGISTER and REQUEST_UNREGISTER. */
-int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind, const char *module, char *const *names,
-                      KeyType key_type, RequestDone done, void *userdata);
+/* Adds a request and settles. registration: of REQUEST_REGISTER, and its module of REQUEST_UNREGISTER; NULL. */
+int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind, const RegistrationWish *registration,
+                      RequestDone done, void *userdata);
 /* Answers the requests that wait for a root. */
 void lifecycle_fail_waiting(Lifecycle *l, Certificate *c, const Problem *problem);
 /* Takes a request back that nothing was done for yet. */

@@ -129,14 +129,35 @@ int manager_check_module(const char *module, Problem *problem)
         LIMIT_MODULE_NAME);
 }
 
-static int check_register(Manager *m, const char *module, KeyType key_type, size_t n_names, bool fresh,
+static int check_authority(const Settings *s, const RegistrationWish *wish, Problem *problem)
+{
+    if (!wish->authority)
+        return 0;
+    if (wish->acme == 0)
+        return problem_set(
+            problem, PROBLEM_INVALID_ARGUMENT,
+            "The options \"acme\" (no) and \"authority\" contradict each other; leave one out.");
+    for (size_t i = 0; i < s->n_authorities; i++)
+        if (streq(s->authorities[i].name, wish->authority))
+            return 0;
+    return problem_set(
+        problem, PROBLEM_INVALID_ARGUMENT,
+        "There is no authority called \"%s\"; the property Authorities lists those that there are, and "
+        "certwright.conf(5) tells how one is added.",
+        wish->authority);
+}
+
+static int check_register(Manager *m, const RegistrationWish *wish, size_t n_names, bool fresh,
                           Problem *problem)
 {
-    int r = manager_check_module(module, problem);
+    int r = manager_check_module(wish->module, problem);
 
     if (r < 0)
         return r;
-    if (key_type != _KEY_TYPE_INVALID && !key_type_suits_leaf(key_type))
+    r = check_authority(&m->config->settings, wish, problem);
+    if (r < 0)
+        return r;
+    if (wish->key_type != _KEY_TYPE_INVALID && !key_type_suits_leaf(wish->key_type))
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "No leaf is made with a key of this type.");
     if (n_names >= LIMIT_NAMES)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "A certificate has at most %d names.",
@@ -161,22 +182,23 @@ static int check_union(const Certificate *c, char *const *names, Problem *proble
     return 0;
 }
 
-int manager_register(Manager *m, const char *module, const char *name, char *const *names, KeyType key_type,
-                     RequestDone done, void *userdata, Problem *problem)
+int manager_register(Manager *m, const char *name, const RegistrationWish *wish, RequestDone done,
+                     void *userdata, Problem *problem)
 {
     _cleanup_free_ char *canonical = NULL;
     _cleanup_strv_ char **l = NULL;
+    RegistrationWish checked = *wish;
     Certificate *c;
     int r;
 
     r = name_canonicalize(name, &canonical, problem);
     if (r >= 0)
-        r = canonical_names(names, &l, problem);
+        r = canonical_names(wish->names, &l, problem);
     if (r < 0)
         return r;
     HASH_FIND_STR(m->certificates, canonical, c);
-    r = check_register(m, module, key_type, strv_length(l), !c, problem);
-    if (r >= 0 && c && !record_find_registration(c->record, module) &&
+    r = check_register(m, wish, strv_length(l), !c, problem);
+    if (r >= 0 && c && !record_find_registration(c->record, wish->module) &&
         c->record->n_registrations >= LIMIT_REGISTRATIONS)
         r = problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "%d modules have registered %s already.",
                         LIMIT_REGISTRATIONS, canonical);
@@ -184,13 +206,14 @@ int manager_register(Manager *m, const char *module, const char *name, char *con
         r = check_union(c, l, problem);
     if (r >= 0 && !c)
         r = manager_add(m, canonical, &c);
-    return r < 0 ? r
-                 : lifecycle_request(m->lifecycle, c, REQUEST_REGISTER, module, l, key_type, done, userdata);
+    checked.names = l;
+    return r < 0 ? r : lifecycle_request(m->lifecycle, c, REQUEST_REGISTER, &checked, done, userdata);
 }
 
 int manager_unregister(Manager *m, const char *module, const char *name, RequestDone done, void *userdata,
                        Problem *problem)
 {
+    const RegistrationWish wish = { .module = module, .key_type = _KEY_TYPE_INVALID, .acme = -1 };
     _cleanup_free_ char *canonical = NULL;
     Certificate *c;
     int r;
@@ -205,6 +228,5 @@ int manager_unregister(Manager *m, const char *module, const char *name, Request
                            c && strv_contains(c->wish.modules, module)
                                ? "its module file asks for it: take it out there."
                                : "the property Modules of a certificate tells who did.");
-    return lifecycle_request(m->lifecycle, c, REQUEST_UNREGISTER, module, NULL, _KEY_TYPE_INVALID, done,
-                             userdata);
+    return lifecycle_request(m->lifecycle, c, REQUEST_UNREGISTER, &wish, done, userdata);
 }

@@ -126,7 +126,7 @@ int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id
     if (r < 0)
         return r;
     id = j->id;
-    r = lifecycle_request(m->lifecycle, c, request_of(kind), NULL, NULL, _KEY_TYPE_INVALID, on_job_done, m);
+    r = lifecycle_request(m->lifecycle, c, request_of(kind), NULL, on_job_done, m);
     if (r < 0) {
         job_end(m, j, JOB_FAILED);
         return r;
@@ -146,7 +146,7 @@ static int complain_busy(const Certificate *c, Problem *problem)
 static int join_order(Manager *m, Certificate *c, uint64_t *ret_id)
 {
     *ret_id = c->job->id;
-    return lifecycle_request(m->lifecycle, c, REQUEST_REISSUE, NULL, NULL, _KEY_TYPE_INVALID, NULL, NULL);
+    return lifecycle_request(m->lifecycle, c, REQUEST_REISSUE, NULL, NULL, NULL);
 }
 
 int manager_reissue(Manager *m, Certificate *c, bool keep_current, uint64_t *ret_id, Problem *problem)
@@ -183,8 +183,7 @@ static void on_revoked(const Problem *problem, void *userdata)
         return;
     if (problem->code != PROBLEM_NONE)
         on_job_done(j->certificate, problem, m);
-    else if (lifecycle_request(m->lifecycle, j->certificate, REQUEST_REVOKED, NULL, NULL, _KEY_TYPE_INVALID,
-                               on_job_done, m) < 0)
+    else if (lifecycle_request(m->lifecycle, j->certificate, REQUEST_REVOKED, NULL, on_job_done, m) < 0)
         job_end(m, j, JOB_FAILED);
 }
 
@@ -235,6 +234,15 @@ int manager_revoke(Manager *m, Certificate *c, const char *reason, uint64_t *ret
     if (r >= 0)
         r = start_revoking(m, c, bundle, code, ret_id, problem);
     return problem_set_errno(problem, r, "Revoking");
+}
+
+int manager_change_account(Manager *m, const char *authority, bool deactivate, AccountChanged done,
+                           void *userdata, Problem *problem)
+{
+    int r = acme_source_change_account(lifecycle_acme(m->lifecycle), authority, deactivate, done, userdata,
+                                       problem);
+
+    return problem_set_errno(problem, r, "Changing the account");
 }
 
 int manager_cancel_job(Manager *m, Job *j, Problem *problem)

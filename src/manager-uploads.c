@@ -108,8 +108,7 @@ static void settle_concerned(UploadCall *call, const Certificate *upload)
         if (!call->served || !is_concerned(c, upload, call->fingerprint))
             continue;
         call->n_waiting++;
-        if (lifecycle_request(m->lifecycle, c, REQUEST_SETTLE, NULL, NULL, _KEY_TYPE_INVALID, on_settled,
-                              call) < 0)
+        if (lifecycle_request(m->lifecycle, c, REQUEST_SETTLE, NULL, on_settled, call) < 0)
             call->n_waiting--;
     }
     if (--call->n_waiting == 0)
@@ -377,8 +376,7 @@ int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, 
     if (upload->busy)
         return problem_set(problem, PROBLEM_BUSY,
                            "The upload is being written just now; try again in a moment.");
-    r = lifecycle_request(m->lifecycle, upload, REQUEST_REMOVE, NULL, NULL, _KEY_TYPE_INVALID,
-                          on_upload_removed, call);
+    r = lifecycle_request(m->lifecycle, upload, REQUEST_REMOVE, NULL, on_upload_removed, call);
     if (r >= 0)
         TAKE_PTR(call);
     return r;

@@ -252,8 +252,7 @@ unsigned manager_renew_due(Manager *m)
             started += manager_start_job(m, c, JOB_RENEW, &job) >= 0;
         else if (c->record->abandoned > 0 && c->record->abandoned + ABANDONED_SEC < now && !c->busy &&
                  !c->published)
-            (void)lifecycle_request(m->lifecycle, c, REQUEST_REMOVE, NULL, NULL, _KEY_TYPE_INVALID, NULL,
-                                    NULL);
+            (void)lifecycle_request(m->lifecycle, c, REQUEST_REMOVE, NULL, NULL, NULL);
         else if (c->published && !has_right_chain(c, now))
             lifecycle_settle(m->lifecycle, c);
     }

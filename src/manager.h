@@ -63,8 +63,8 @@ int64_t manager_next_wake(Manager *m);
 int manager_check_module(const char *module, Problem *problem);
 
 /* Changing. What comes later is told by done, exactly once; a negative value means that it will not be called. */
-int manager_register(Manager *m, const char *module, const char *name, char *const *names, KeyType key_type,
-                     RequestDone done, void *userdata, Problem *problem);
+int manager_register(Manager *m, const char *name, const RegistrationWish *wish, RequestDone done,
+                     void *userdata, Problem *problem);
 int manager_unregister(Manager *m, const char *module, const char *name, RequestDone done, void *userdata,
                        Problem *problem);
 /* The job may be over already when it returns. */
@@ -75,6 +75,12 @@ int manager_cancel_job(Manager *m, Job *j, Problem *problem);
 /* Starts every renewal that is due; how many. Also removes what was abandoned long ago. */
 unsigned manager_renew_due(Manager *m);
 void manager_reload(Manager *m);
+
+/* Another key for the account at an authority (RFC 8555 section 7.3.5), or its end (section 7.3.6). The authority has
+ * answered when done is called; problem->code is PROBLEM_NONE when it agreed. */
+typedef void (*AccountChanged)(const Problem *problem, void *userdata);
+int manager_change_account(Manager *m, const char *authority, bool deactivate, AccountChanged done,
+                           void *userdata, Problem *problem);
 
 /* Uploads. Descriptors and texts are taken over by copies. */
 typedef struct UploadOptions {

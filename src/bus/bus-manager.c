@@ -113,25 +113,29 @@ static int read_module_and_name(sd_bus_message *m, const char **ret_module, char
 
 static int method_register(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
-    const char *module, *type_text = NULL;
+    RegistrationWish wish = { .key_type = _KEY_TYPE_INVALID, .acme = -1 };
+    const char *type_text = NULL;
     _cleanup_free_ char *name = NULL;
     _cleanup_strv_ char **names = NULL;
-    const OptionRow rows[] = { { "names", 'a', &names }, { "key-type", 's', &type_text }, {} };
+    const OptionRow rows[] = { { "names", 'a', &names },
+                               { "key-type", 's', &type_text },
+                               { "acme", 'b', &wish.acme },
+                               { "authority", 's', &wish.authority },
+                               {} };
     _cleanup_call_ Call *call = NULL;
-    KeyType type;
     int r;
 
-    r = read_module_and_name(m, &module, &name, error);
+    r = read_module_and_name(m, &wish.module, &name, error);
     if (r >= 0)
         r = read_options(m, rows, error);
     if (r >= 0)
-        r = read_key_type(type_text, error, &type);
+        r = read_key_type(type_text, error, &wish.key_type);
     if (r >= 0)
-        r = call_begin(m, name, module, error, &call);
+        r = call_begin(m, name, wish.module, error, &call);
     if (r <= 0)
         return r < 0 ? r : 1;
-    if (manager_register(call->bus->manager, module, name, names, type, on_registered, call,
-                         &call->problem) >= 0)
+    wish.names = names;
+    if (manager_register(call->bus->manager, name, &wish, on_registered, call, &call->problem) >= 0)
         TAKE_PTR(call);
     return 1;
 }
@@ -346,6 +350,38 @@ static int method_renew_due(sd_bus_message *m, void *userdata _unused_, sd_bus_e
     return call_answer(call, "u", manager_renew_due(call->bus->manager));
 }
 
+static void on_account_changed(const Problem *problem, void *userdata)
+{
+    on_unregistered(NULL, problem, userdata);
+}
+
+static int change_account(sd_bus_message *m, bool deactivate, sd_bus_error *error)
+{
+    _cleanup_call_ Call *call = NULL;
+    const char *authority;
+    int r;
+
+    r = sd_bus_message_read_basic(m, 's', &authority);
+    if (r >= 0)
+        r = call_begin(m, ANY_NAME, NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    if (manager_change_account(call->bus->manager, authority, deactivate, on_account_changed, call,
+                               &call->problem) >= 0)
+        TAKE_PTR(call);
+    return 1;
+}
+
+static int method_rollover_account_key(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    return change_account(m, false, error);
+}
+
+static int method_deactivate_account(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    return change_account(m, true, error);
+}
+
 static int method_reload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
     _cleanup_call_ Call *call = NULL;
@@ -395,6 +431,10 @@ const sd_bus_vtable manager_vtable[] = {
                             method_reissue_all, METHOD_OPEN),
     SD_BUS_METHOD_WITH_ARGS("RenewDue", SD_BUS_NO_ARGS, SD_BUS_RESULT("u", started), method_renew_due,
                             METHOD_OPEN),
+    SD_BUS_METHOD_WITH_ARGS("RolloverAccountKey", SD_BUS_ARGS("s", authority), SD_BUS_NO_RESULT,
+                            method_rollover_account_key, METHOD_OPEN),
+    SD_BUS_METHOD_WITH_ARGS("DeactivateAccount", SD_BUS_ARGS("s", authority), SD_BUS_NO_RESULT,
+                            method_deactivate_account, METHOD_OPEN),
     SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload, METHOD_OPEN),
     SD_BUS_SIGNAL_WITH_ARGS("ChainChanged",
                             SD_BUS_ARGS("o", certificate, "s", name, "s", source, "s", fingerprint), 0),

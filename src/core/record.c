@@ -50,10 +50,31 @@ Record *record_new(RecordKind kind, const char *name)
     return rec->name ? TAKE_PTR(rec) : NULL;
 }
 
-static void registration_done(Registration *reg)
+void registration_done(Registration *reg)
 {
     free(reg->module);
     strv_free(reg->names);
+    free(reg->authority);
+    *reg = (Registration){ .key_type = _KEY_TYPE_INVALID, .acme = -1 };
+}
+
+int registration_set(Registration *reg, const RegistrationWish *wish)
+{
+    Registration set = { .key_type = wish->key_type, .acme = wish->acme };
+
+    if (!(set.module = strdup(wish->module)) || strv_copy(wish->names, &set.names) < 0 ||
+        (wish->authority && !(set.authority = strdup(wish->authority)))) {
+        registration_done(&set);
+        return -ENOMEM;
+    }
+    registration_done(reg);
+    *reg = set;
+    return 0;
+}
+
+RegistrationWish registration_wish(const Registration *reg)
+{
+    return (RegistrationWish){ reg->module, reg->names, reg->key_type, reg->acme, reg->authority };
 }
 
 Record *record_free(Record *rec)
@@ -93,9 +114,9 @@ Record *record_copy(const Record *rec)
         chain_ref(copy->slots[s].chain);
     }
     for (size_t i = 0; i < rec->n_registrations; i++) {
-        const Registration *reg = rec->registrations + i;
+        RegistrationWish wish = registration_wish(rec->registrations + i);
 
-        if (record_register(copy, reg->module, reg->names, reg->key_type) < 0)
+        if (record_register(copy, &wish) < 0)
             return NULL;
     }
     copy->failure = (Failure){ .when = rec->failure.when, .attempts = rec->failure.attempts };
@@ -129,29 +150,21 @@ Registration *record_find_registration(const Record *rec, const char *module)
     return NULL;
 }
 
-int record_register(Record *rec, const char *module, char *const *names, KeyType key_type)
+int record_register(Record *rec, const RegistrationWish *wish)
 {
-    Registration *reg = record_find_registration(rec, module), *grown;
-    _cleanup_strv_ char **names_copy = NULL;
-    _cleanup_free_ char *module_copy = NULL;
+    Registration *reg = record_find_registration(rec, wish->module), *grown, added = {};
+    int r;
 
-    if (strv_copy(names, &names_copy) < 0)
+    if (reg)
+        return registration_set(reg, wish);
+    grown = reallocarray(rec->registrations, rec->n_registrations + 1, sizeof(Registration));
+    if (!grown)
         return -ENOMEM;
-    if (!reg) {
-        module_copy = strdup(module);
-        if (!module_copy)
-            return -ENOMEM;
-        grown = reallocarray(rec->registrations, rec->n_registrations + 1, sizeof(Registration));
-        if (!grown)
-            return -ENOMEM;
-        rec->registrations = grown;
-        reg = grown + rec->n_registrations++;
-        *reg = (Registration){ .module = TAKE_PTR(module_copy) };
-    }
-    strv_free(reg->names);
-    reg->names = TAKE_PTR(names_copy);
-    reg->key_type = key_type;
-    return 0;
+    rec->registrations = grown;
+    r = registration_set(&added, wish);
+    if (r >= 0)
+        grown[rec->n_registrations++] = added;
+    return r;
 }
 
 bool record_unregister(Record *rec, const char *module)

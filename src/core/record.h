@@ -43,7 +43,22 @@ typedef struct Registration {
     char *module;
     char **names;     /* beside the primary one */
     KeyType key_type; /* _KEY_TYPE_INVALID: as configured */
+    int acme;         /* whether it is ordered: 1 yes, 0 no, -1 not said */
+    char *authority;  /* the only one to be asked; NULL: whichever can issue */
 } Registration;
+
+/* The same before it is kept; all is borrowed. */
+typedef struct RegistrationWish {
+    const char *module;
+    char *const *names;
+    KeyType key_type;
+    int acme;
+    const char *authority;
+} RegistrationWish;
+
+int registration_set(Registration *reg, const RegistrationWish *wish);
+RegistrationWish registration_wish(const Registration *reg);
+void registration_done(Registration *reg);
 
 /* What failed last, since the last success. */
 typedef struct Failure {
@@ -90,7 +105,8 @@ static inline uint64_t record_current(const Record *rec)
 bool record_keeps(const Record *rec, uint64_t generation);
 void record_candidates(const Record *rec, Candidate ret[static _SOURCE_MAX]);
 Registration *record_find_registration(const Record *rec, const char *module);
-int record_register(Record *rec, const char *module, char *const *names, KeyType key_type);
+/* Replaces what the module asked for before. */
+int record_register(Record *rec, const RegistrationWish *wish);
 bool record_unregister(Record *rec, const char *module);
 void record_set_failure(Record *rec, const Problem *problem, int64_t when);
 void record_clear_failure(Record *rec);

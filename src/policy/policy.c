@@ -20,6 +20,8 @@ static const PolicyRow rows[] = {
     { "Manager", "ExportRoot", "export-root", true },
     { "Manager", "ReissueAll", "reissue", false },
     { "Manager", "RenewDue", "renew", false },
+    { "Manager", "RolloverAccountKey", "manage-accounts", false },
+    { "Manager", "DeactivateAccount", "manage-accounts", false },
     { "Manager", "Reload", "reload", false },
     { "Job", "Cancel", "reissue", false },
 };

@@ -7,7 +7,7 @@
 #include "crypto/digest.h"
 #include "util/text.h"
 
-static const char magic[16] = "certwright-ix-3\n";
+static const char magic[16] = "certwright-ix-4\n";
 
 typedef struct Packer {
     uint8_t *data;
@@ -84,6 +84,8 @@ static void pack_registration(Packer *p, const Registration *reg)
 {
     pack_text(p, reg->module);
     pack_int(p, reg->key_type);
+    pack_int(p, reg->acme);
+    pack_text(p, strempty(reg->authority));
     pack_int(p, (int64_t)strv_length(reg->names));
     for (size_t i = 0; reg->names && reg->names[i]; i++)
         pack_text(p, reg->names[i]);
@@ -257,11 +259,15 @@ static void unpack_slot(Unpacker *u, Slot *slot)
 
 static void unpack_registration(Unpacker *u, Record *rec)
 {
-    const char *names[LIMIT_NAMES + 1], *module = unpack_text(u);
-    KeyType type = (KeyType)unpack_int(u);
+    const char *names[LIMIT_NAMES + 1], *authority;
+    RegistrationWish wish = { .module = unpack_text(u), .names = (char *const *)(uintptr_t)names };
 
+    wish.key_type = (KeyType)unpack_int(u);
+    wish.acme = (int)unpack_int(u);
+    authority = unpack_text(u);
+    wish.authority = isempty(authority) ? NULL : authority;
     unpack_names(u, names);
-    if (!u->failed && record_register(rec, module, (char *const *)(uintptr_t)names, type) < 0)
+    if (!u->failed && record_register(rec, &wish) < 0)
         u->failed = true;
 }
 

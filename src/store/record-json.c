@@ -110,6 +110,10 @@ static int put_registrations(json_object *o, const Record *rec)
             return -ENOMEM;
         if (reg->key_type >= 0)
             r = put_text(item, "key-type", key_type_to_string(reg->key_type));
+        if (r >= 0 && reg->acme >= 0)
+            r = put(item, "acme", json_object_new_boolean(reg->acme));
+        if (r >= 0 && reg->authority)
+            r = put_text(item, "authority", reg->authority);
     }
     return r;
 }
@@ -339,8 +343,8 @@ static int get_slot(json_object *sources, Source s, Slot *ret)
 
 static int get_registrations(json_object *o, Record *rec)
 {
-    const char *names[LIMIT_NAMES + 1], *module, *key_type;
-    json_object *l;
+    const char *names[LIMIT_NAMES + 1], *key_type;
+    json_object *l, *acme;
     size_t n;
     int r = 0;
 
@@ -348,15 +352,19 @@ static int get_registrations(json_object *o, Record *rec)
         return -EBADMSG;
     for (size_t i = 0; i < json_object_array_length(l) && r >= 0; i++) {
         json_object *item = json_object_array_get_idx(l, i);
-        KeyType type = _KEY_TYPE_INVALID;
+        RegistrationWish wish = { .key_type = _KEY_TYPE_INVALID, .acme = -1 };
 
-        if (get_text(item, "module", &module) < 0 || !module_name_is_valid(module) ||
+        if (get_text(item, "module", &wish.module) < 0 || !module_name_is_valid(wish.module) ||
             get_names(item, "names", names, &n) < 0)
             return -EBADMSG;
         if (get_text(item, "key-type", &key_type) >= 0)
-            type = key_type_from_string(key_type);
+            wish.key_type = key_type_from_string(key_type);
+        if (get(item, "acme", json_type_boolean, &acme) >= 0)
+            wish.acme = json_object_get_boolean(acme);
+        (void)get_text(item, "authority", &wish.authority);
         names[n] = NULL;
-        r = record_register(rec, module, (char *const *)(uintptr_t)names, type);
+        wish.names = (char *const *)(uintptr_t)names;
+        r = record_register(rec, &wish);
     }
     return r;
 }

@@ -202,6 +202,8 @@ void assert_record_equal(const Record *a, const Record *b)
         g_assert_cmpstr(a->registrations[i].module, ==, b->registrations[i].module);
         g_assert_cmpint(a->registrations[i].key_type, ==, b->registrations[i].key_type);
         g_assert_true(strv_equal(a->registrations[i].names, b->registrations[i].names));
+        g_assert_cmpint(a->registrations[i].acme, ==, b->registrations[i].acme);
+        g_assert_cmpstr(a->registrations[i].authority, ==, b->registrations[i].authority);
     }
     g_assert_cmpint(a->failure.problem.code, ==, b->failure.problem.code);
     g_assert_cmpstr(strempty(a->failure.problem.text), ==, strempty(b->failure.problem.text));

@@ -194,7 +194,9 @@ ProblemCode service_register(Service *s, const char *module, const char *name, c
     Problem problem = {};
     Waited w = {};
 
-    return finish(s, &w, manager_register(s->manager, module, name, names, type, on_done, &w, &problem),
+    return finish(s, &w,
+                  manager_register(s->manager, name, &(RegistrationWish){ module, names, type, -1, NULL },
+                                   on_done, &w, &problem),
                   &problem);
 }
 

@@ -58,8 +58,11 @@ static Record *sample(unsigned i)
     rec->former = i;
     rec->abandoned = i % 2 ? INT64_MAX : 0;
     if (i % 3) {
-        g_assert_cmpint(record_register(rec, "one", more, KEY_TYPE_ED25519), ==, 0);
-        g_assert_cmpint(record_register(rec, "two", NULL, _KEY_TYPE_INVALID), ==, 0);
+        g_assert_cmpint(
+            record_register(rec, &(RegistrationWish){ "one", more, KEY_TYPE_ED25519, 1, "internal" }), ==,
+            0);
+        g_assert_cmpint(record_register(rec, &(RegistrationWish){ "two", NULL, _KEY_TYPE_INVALID, 0, NULL }),
+                        ==, 0);
         record_set_failure(rec, &problem, 77);
     }
     return rec;

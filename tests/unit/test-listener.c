@@ -617,7 +617,7 @@ typedef struct Abuse {
 /* Hundreds that say nothing, or little by little, and come again as soon as they are sent away. */
 static void *abuse_main(void *userdata)
 {
-    static const char *const beginnings[] = { "", "G", "GET / HTTP/1.1\r\nHost: a\r\n", "GET " PLACE };
+    static const char *const beginnings[] = { "", "G", "GET / HTTP/1.1\r\nHost: a\r\n", ("GET " PLACE) };
     Abuse *a = userdata;
     int fds[N_STALLED];
 

@@ -680,10 +680,12 @@ static void test_stop_at_any_moment(void)
         }
         service_start(&s);
         for (int i = 0; i < 3; i++) {
-            n_asked += manager_register(s.manager, "m", "www.example.com", NULL, _KEY_TYPE_INVALID,
-                                        count_done, &n_answered, NULL) >= 0;
-            n_asked += manager_register(s.manager, "m", "other.example.com", NULL, _KEY_TYPE_INVALID,
-                                        count_done, &n_answered, NULL) >= 0;
+            const RegistrationWish wish = { .module = "m", .key_type = _KEY_TYPE_INVALID, .acme = -1 };
+
+            n_asked +=
+                manager_register(s.manager, "www.example.com", &wish, count_done, &n_answered, NULL) >= 0;
+            n_asked +=
+                manager_register(s.manager, "other.example.com", &wish, count_done, &n_answered, NULL) >= 0;
         }
         n_asked += manager_upload(s.manager, NULL, fd, &options, count_uploads, &n_answered, NULL) >= 0;
         n_asked += manager_upload(s.manager, NULL, fd, &options, count_uploads, &n_answered, NULL) >= 0;

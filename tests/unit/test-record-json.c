@@ -32,8 +32,10 @@ static Record *sample(void)
     rec->last_generation = 9;
     rec->former = 4;
     rec->abandoned = 1700000000;
-    g_assert_cmpint(record_register(rec, "mail", more, KEY_TYPE_ED25519), ==, 0);
-    g_assert_cmpint(record_register(rec, "vpn-2.x", NULL, _KEY_TYPE_INVALID), ==, 0);
+    g_assert_cmpint(
+        record_register(rec, &(RegistrationWish){ "mail", more, KEY_TYPE_ED25519, 1, "internal" }), ==, 0);
+    g_assert_cmpint(record_register(rec, &(RegistrationWish){ "vpn-2.x", NULL, _KEY_TYPE_INVALID, 0, NULL }),
+                    ==, 0);
     record_set_failure(rec, &problem, 1700000001);
     return rec;
 }

@@ -20,7 +20,8 @@ static void test_copy(void)
     rec->former = 5;
     rec->last_generation = 9;
     rec->abandoned = 11;
-    g_assert_cmpint(record_register(rec, "m", names, KEY_TYPE_RSA_2048), ==, 0);
+    g_assert_cmpint(record_register(rec, &(RegistrationWish){ "m", names, KEY_TYPE_RSA_2048, -1, NULL }), ==,
+                    0);
     record_set_failure(rec, &problem, 13);
     copy = record_copy(rec);
     assert_record_equal(rec, copy);
@@ -35,11 +36,15 @@ static void test_registrations(void)
     _cleanup_record_ Record *rec = record_new(RECORD_CERTIFICATE, "a.example");
     char *fewer[] = { S("c.example"), NULL };
 
-    g_assert_cmpint(record_register(rec, "m", names, KEY_TYPE_RSA_2048), ==, 0);
-    g_assert_cmpint(record_register(rec, "n", NULL, _KEY_TYPE_INVALID), ==, 0);
-    g_assert_cmpint(record_register(rec, "o", fewer, _KEY_TYPE_INVALID), ==, 0);
+    g_assert_cmpint(record_register(rec, &(RegistrationWish){ "m", names, KEY_TYPE_RSA_2048, -1, NULL }), ==,
+                    0);
+    g_assert_cmpint(record_register(rec, &(RegistrationWish){ "n", NULL, _KEY_TYPE_INVALID, -1, NULL }), ==,
+                    0);
+    g_assert_cmpint(record_register(rec, &(RegistrationWish){ "o", fewer, _KEY_TYPE_INVALID, -1, NULL }), ==,
+                    0);
     /* once more replaces what was registered */
-    g_assert_cmpint(record_register(rec, "m", fewer, _KEY_TYPE_INVALID), ==, 0);
+    g_assert_cmpint(record_register(rec, &(RegistrationWish){ "m", fewer, _KEY_TYPE_INVALID, -1, NULL }), ==,
+                    0);
     g_assert_cmpuint(rec->n_registrations, ==, 3);
     g_assert_true(strv_equal(record_find_registration(rec, "m")->names, fewer));
     g_assert_cmpint(record_find_registration(rec, "m")->key_type, ==, _KEY_TYPE_INVALID);

@@ -245,7 +245,7 @@ static bool see_through(Bed *b, SSL_CTX *context, int *abusers)
     SSL *tls = SSL_new(context);
 
     SSL_set_fd(tls, fd);
-    SSL_set_tlsext_host_name(tls, NAME);
+    SSL_ctrl(tls, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)NAME);
     SSL_set_connect_state(tls);
     for (unsigned i = 0; i < 100 && r <= 0 && (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE);
          i++) {

@@ -308,8 +308,12 @@ static void test_record_members(void)
 
     put(&s, "mail.example.com");
     c = change_of(get(&s, "mail.example.com"), RECORD_CERTIFICATE, "mail.example.com", NULL, SOURCE_LOCAL);
-    g_assert_cmpint(record_register(c->record, "mail", names, KEY_TYPE_RSA_3072), ==, 0);
-    g_assert_cmpint(record_register(c->record, "other", NULL, _KEY_TYPE_INVALID), ==, 0);
+    g_assert_cmpint(
+        record_register(c->record, &(RegistrationWish){ "mail", names, KEY_TYPE_RSA_3072, -1, NULL }), ==,
+        0);
+    g_assert_cmpint(
+        record_register(c->record, &(RegistrationWish){ "other", NULL, _KEY_TYPE_INVALID, -1, NULL }), ==,
+        0);
     record_set_failure(c->record, &problem, 1234567890);
     c->record->abandoned = 1234567891;
     c->record->slots[SOURCE_LOCAL].withdrawn = true;
@@ -1124,7 +1128,9 @@ static void test_largest_record(void)
     for (int i = 0; i < LIMIT_REGISTRATIONS; i++) {
         g_autofree char *module = g_strdup_printf("module%d", i);
 
-        g_assert_cmpint(record_register(c->record, module, names, _KEY_TYPE_INVALID), ==, 0);
+        g_assert_cmpint(
+            record_register(c->record, &(RegistrationWish){ module, names, _KEY_TYPE_INVALID, -1, NULL }),
+            ==, 0);
     }
     g_assert_cmpint(commit_one(&s, c), ==, 0);
     reopen_and_compare(&s);

@@ -56,7 +56,7 @@ static SSL *client_new(const Question *q, int fd)
     tls = SSL_new(context);
     SSL_CTX_free(context);
     if (q->sni)
-        SSL_set_tlsext_host_name(tls, q->sni);
+        SSL_ctrl(tls, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)q->sni);
     if (q->alpn)
         SSL_set_alpn_protos(tls, (const uint8_t *)q->alpn, (unsigned)strlen(q->alpn));
     SSL_set_fd(tls, fd);
