@@ -37,14 +37,20 @@ static AccountTask *task_free(AccountTask *t)
     return NULL;
 }
 
+void client_end_change(AcmeClient *c, const Problem *problem)
+{
+    AcmeAccountDone done = TAKE_PTR(c->change.done);
+
+    if (done)
+        done(problem, c->change.userdata);
+}
+
 static void account_fail(AcmeClient *c, const Problem *problem, int64_t retry_after, bool at_authority)
 {
     AcmeFailure failure = { problem, retry_after, at_authority };
-    AcmeAccountDone changed = TAKE_PTR(c->changed);
 
     c->account_state = ACCOUNT_UNKNOWN;
-    if (changed)
-        changed(problem, c->changed_userdata);
+    client_end_change(c, problem);
     client_fail_waiting(c, false, &failure);
 }
 
@@ -153,12 +159,11 @@ static void run_write(void *data)
 
 static void account_ready(AcmeClient *c)
 {
-    AcmeAccountDone changed = TAKE_PTR(c->changed);
     const Problem none = {};
 
     c->account_state = c->account ? ACCOUNT_READY : ACCOUNT_UNKNOWN;
-    if (changed)
-        changed(&none, c->changed_userdata);
+    if (c->change.asked)
+        client_end_change(c, &none);
     client_drive(c);
 }
 
@@ -458,21 +463,6 @@ void client_forget_account(AcmeClient *c)
         start_task(c, t, run_binding, after_forget);
 }
 
-static int begin_change(AcmeClient *c, AcmeAccountDone done, void *userdata)
-{
-    if (c->changed)
-        return -EBUSY;
-    c->changed = done;
-    c->changed_userdata = userdata;
-    return 0;
-}
-
-/* The account has to be there first: asking for it as an order would is what sees to that. */
-typedef struct Preparation {
-    AcmeClient *client;
-    bool deactivates;
-} Preparation;
-
 static void on_deactivated(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
 {
     AcmeClient *c = userdata;
@@ -487,56 +477,64 @@ static void on_deactivated(const AcmeReply *reply _unused_, const AcmeFailure *f
     write_account(c);
 }
 
-static void on_prepared(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
+static int ask_for_deactivation(AcmeClient *c)
 {
-    Preparation *p = userdata;
-    AcmeClient *c = p->client;
-    _cleanup_free_ char *payload = NULL;
-    Problem problem = { .code = PROBLEM_INTERNAL };
+    _cleanup_free_ char *payload = acme_deactivation_payload();
     AcmeCall *call;
-    AccountTask *t;
 
-    if (failure)
-        on_call_failed(c, failure);
-    else if (p->deactivates) {
-        payload = acme_deactivation_payload();
-        if (!payload || client_call(c, c->account->url, payload, false, NULL, on_deactivated, &call) < 0)
-            account_fail(c, &problem, 0, false);
-    } else if (!c->directory->key_change) {
-        problem_set_errno(&problem, -EOPNOTSUPP, "Changing the key at this authority");
-        account_fail(c, &problem, 0, false);
-    } else if ((t = task_new(c)))
-        start_task(c, t, run_next_key, after_next_key);
-    free(p);
+    return payload ? client_call(c, c->account->url, payload, false, NULL, on_deactivated, &call) : -ENOMEM;
 }
 
-/* POST-as-GET of the account tells that it is there. */
-static int prepare(AcmeClient *c, bool deactivates)
+static int ask_for_new_key(AcmeClient *c, Problem *problem)
 {
-    Preparation *p = calloc(1, sizeof(Preparation));
+    AccountTask *t;
+
+    if (!c->directory->key_change)
+        return problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
+                           "%s does not offer to change the key of an account.", c->settings.name);
+    t = task_new(c);
+    if (!t)
+        return -ENOMEM;
+    start_task(c, t, run_next_key, after_next_key);
+    return 0;
+}
+
+static void on_prepared(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
+{
+    _cleanup_problem_ Problem problem = {};
+    AcmeClient *c = userdata;
+    int r;
+
+    if (failure) {
+        on_call_failed(c, failure);
+        return;
+    }
+    c->change.asked = true;
+    r = c->change.deactivates ? ask_for_deactivation(c) : ask_for_new_key(c, &problem);
+    if (r < 0) {
+        problem_set_errno(&problem, r, "Changing the account");
+        client_end_change(c, &problem);
+    }
+}
+
+/* The account has to be there first: asking for it as an order would is what sees to that. */
+int acme_client_change_account(AcmeClient *c, bool deactivate, AcmeAccountDone done, void *userdata,
+                               Problem *problem)
+{
     AcmeRequest request = { .resource = ACME_ACCOUNT };
     AcmeCall *call;
     int r;
 
-    if (!p)
-        return -ENOMEM;
-    *p = (Preparation){ c, deactivates };
-    r = acme_client_send(c, &request, on_prepared, p, &call);
+    if (c->change.done)
+        return problem_set(problem, PROBLEM_BUSY,
+                           "The account at %s is being changed already; wait until that is over.",
+                           c->settings.name);
+    r = acme_client_send(c, &request, on_prepared, c, &call);
     if (r < 0)
-        free(p);
-    return r;
-}
-
-int acme_client_change_key(AcmeClient *c, AcmeAccountDone done, void *userdata)
-{
-    int r = begin_change(c, done, userdata);
-
-    return r < 0 ? r : prepare(c, false);
-}
-
-int acme_client_deactivate(AcmeClient *c, AcmeAccountDone done, void *userdata)
-{
-    int r = begin_change(c, done, userdata);
-
-    return r < 0 ? r : prepare(c, true);
+        return r;
+    c->change.done = done;
+    c->change.userdata = userdata;
+    c->change.deactivates = deactivate;
+    c->change.asked = false;
+    return 0;
 }

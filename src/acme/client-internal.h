@@ -46,8 +46,12 @@ struct AcmeClient {
     AccountRecord *account;
     AccountKey *key, *next_key;
     bool account_checked; /* it is known to exist in this life of the client */
-    AcmeAccountDone changed;
-    void *changed_userdata;
+    struct {
+        AcmeAccountDone done; /* NULL: none is being made */
+        void *userdata;
+        bool deactivates;
+        bool asked; /* the account is known to exist, and its change has been asked for */
+    } change;
 
     struct AcmeCallQueue waiting, sent;
     unsigned n_outside; /* replies and tasks that will still come; the client outlives them */
@@ -56,6 +60,8 @@ struct AcmeClient {
 
 /* Goes on with whatever can go on. */
 void client_drive(AcmeClient *c);
+/* Answers whoever asked for a change of the account, if somebody did. */
+void client_end_change(AcmeClient *c, const Problem *problem);
 /* Answers what waits for the account (all: also the others) with a failure. */
 void client_fail_waiting(AcmeClient *c, bool all, const AcmeFailure *failure);
 int client_call(AcmeClient *c, const char *url, const char *payload, bool bare, const AccountKey *key,

@@ -500,10 +500,13 @@ int acme_client_new(const AcmeContext *context, const AuthoritySettings *setting
 
 AcmeClient *acme_client_free(AcmeClient *c)
 {
+    _cleanup_problem_ Problem stopped = {};
     AcmeCall *call;
 
     if (!c)
         return NULL;
+    problem_set(&stopped, PROBLEM_CANCELLED, "The service stops.");
+    client_end_change(c, &stopped);
     c->freed = true;
     TAILQ_FOREACH(call, &c->sent, entry)
     call->done = NULL;

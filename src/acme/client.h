@@ -83,7 +83,8 @@ int acme_reply_links(AcmeClient *c, const AcmeReply *reply, const char *relation
 int acme_client_get_renewal_info(AcmeClient *c, const char *identifier, AcmeDone done, void *userdata,
                                  AcmeCall **ret);
 
-/* Another key for the account (section 7.3.5), or its end (section 7.3.6). */
+/* Another key for the account (section 7.3.5), or its end (section 7.3.6). done is told PROBLEM_CANCELLED when the
+ * client is freed before. */
 typedef void (*AcmeAccountDone)(const Problem *problem, void *userdata);
-int acme_client_change_key(AcmeClient *c, AcmeAccountDone done, void *userdata);
-int acme_client_deactivate(AcmeClient *c, AcmeAccountDone done, void *userdata);
+int acme_client_change_account(AcmeClient *c, bool deactivate, AcmeAccountDone done, void *userdata,
+                               Problem *problem);

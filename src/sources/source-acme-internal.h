@@ -18,6 +18,8 @@ typedef struct Peer {
     unsigned failures; /* in a row, that point at it */
 } Peer;
 
+typedef struct Revocation Revocation;
+
 typedef enum OrderingState {
     ORDERING_WAITING,
     ORDERING_PREPARING, /* a worker reads or makes the record */
@@ -70,6 +72,7 @@ struct AcmeSource {
     TAILQ_HEAD(, Peer) peers;
     struct OrderingQueue orderings;
     size_t n_running;
+    TAILQ_HEAD(, Revocation) revocations;
     char **left; /* names of the certificates whose orders were under way at the last stop */
 };
 
@@ -78,6 +81,8 @@ int source_open(AcmeSource *s);
 
 /* source-authority.c */
 bool authority_suits(const AuthoritySettings *a, char *const *names, const char *authority);
+/* Answers them as failed; after that no client may call back. */
+void source_give_up_revocations(AcmeSource *s);
 Peer *peer_free(AcmeSource *s, Peer *p);
 int peer_get(AcmeSource *s, const AuthoritySettings *settings, Peer **ret);
 /* NULL: there is none left. */

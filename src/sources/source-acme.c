@@ -530,6 +530,7 @@ int acme_source_new(sd_event *event, Store *store, const Settings *settings, Acm
     s->settings = settings;
     TAILQ_INIT(&s->peers);
     TAILQ_INIT(&s->orderings);
+    TAILQ_INIT(&s->revocations);
     r = store_list_orders(store, &s->left);
     if (r < 0)
         return r;
@@ -553,6 +554,7 @@ AcmeSource *acme_source_free(AcmeSource *s)
     }
     while (!TAILQ_EMPTY(&s->peers))
         peer_free(s, TAILQ_FIRST(&s->peers));
+    source_give_up_revocations(s);
     for (size_t i = 0; i < ELEMENTSOF(s->solvers); i++)
         if (s->solvers[i])
             solver_free(s->solvers[i]);

@@ -160,7 +160,8 @@ const AuthoritySettings *ordering_choose_authority(const Ordering *o)
 
 /* ---- revocation and accounts */
 
-typedef struct Revocation {
+struct Revocation {
+    TAILQ_ENTRY(Revocation) entry;
     AcmeSource *source;
     AcmeClient *client;
     AccountKey *key;
@@ -168,13 +169,26 @@ typedef struct Revocation {
     bool by_key, tried_other;
     RevokeDone done;
     void *userdata;
-} Revocation;
+};
 
-static void revocation_free(Revocation *r)
+static void revocation_free(Revocation *v)
 {
-    account_key_free(r->key);
-    free(r->payload);
-    free(r);
+    TAILQ_REMOVE(&v->source->revocations, v, entry);
+    account_key_free(v->key);
+    free(v->payload);
+    free(v);
+}
+
+void source_give_up_revocations(AcmeSource *s)
+{
+    _cleanup_problem_ Problem stopped = {};
+    Revocation *v;
+
+    problem_set(&stopped, PROBLEM_CANCELLED, "The service stops.");
+    while ((v = TAILQ_FIRST(&s->revocations))) {
+        v->done(&stopped, v->userdata);
+        revocation_free(v);
+    }
 }
 
 static void on_revoked(const AcmeReply *reply, const AcmeFailure *failure, void *userdata);
@@ -246,6 +260,7 @@ int acme_source_revoke(AcmeSource *s, const char *authority, const Bundle *bundl
                        .by_key = reason == REVOKED_FOR_KEY,
                        .done = done,
                        .userdata = userdata };
+    TAILQ_INSERT_TAIL(&s->revocations, v, entry);
     r = v->payload ? account_key_from_pem(bundle->key, &v->key) : -ENOMEM;
     if (r >= 0)
         r = revocation_send(v);
@@ -262,6 +277,5 @@ int acme_source_change_account(AcmeSource *s, const char *authority, bool deacti
 
     if (r < 0)
         return r;
-    return deactivate ? acme_client_deactivate(peer->client, done, userdata)
-                      : acme_client_change_key(peer->client, done, userdata);
+    return acme_client_change_account(peer->client, deactivate, done, userdata, problem);
 }
