@@ -281,7 +281,8 @@ class Authority:
             raise Refusal(403, "unauthorized", "that is another account's")
 
     def nothing(self, situation, _):
-        raise Refusal(404, "malformed", f"there is nothing at {situation.request.target[:100]}")
+        known = situation.request.target.endswith("/missing")
+        raise Refusal(404, "malformed", f"there is nothing at {situation.request.target[:100]}", wrong=not known)
 
     def directory(self, situation, _):
         if situation.request.method != "GET":

@@ -121,7 +121,7 @@ class Server:
         self.misnamed = await self.bind(self.serve, self.context("misnamed", self.authority, "else.example"))
         self.outdated = await self.bind(self.serve, self.context("outdated", self.authority, begin=-9 * DAY, end=-DAY))
         self.old = await self.bind(self.serve, old)
-        self.plain = await self.bind(self.serve, None)
+        self.plain = await self.bind(self.serve_plainly, None)
         self.shut = await self.bind(self.shut_door, None)
         self.mute = await self.bind(self.say_nothing, None)
         self.abroad = await self.bind(self.note_stray, None)
@@ -158,6 +158,15 @@ class Server:
 
     async def shut_door(self, reader, writer):
         writer.transport.abort()
+
+    async def serve_plainly(self, reader, writer):
+        """As a server without TLS does when a client begins with TLS; nobody should come with HTTP."""
+        begin = await reader.read(200)
+        if begin[:1].isalpha():
+            self.strays.append(begin)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
 
     async def say_nothing(self, reader, writer):
         await reader.read()
