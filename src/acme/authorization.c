@@ -94,17 +94,6 @@ static unsigned rank(const Order *o, size_t i)
     return o->context.solver && streq(o->context.solver, o->context.solvers[i]->ops->type) ? 0 : 1;
 }
 
-static int add_reason(char **reasons, const char *type, const char *reason)
-{
-    _cleanup_free_ char *before = *reasons;
-
-    if (asprintf(reasons, "%s%s%s: %s", strempty(before), before ? " " : "", type, reason) < 0) {
-        *reasons = NULL;
-        return -ENOMEM;
-    }
-    return 0;
-}
-
 /* The next way to prove the name; n_solvers when there is none, with the reasons. */
 static size_t choose_solver(Authorization *a, char **reasons)
 {
@@ -118,10 +107,12 @@ static size_t choose_solver(Authorization *a, char **reasons)
         if (a->tried & (1U << i))
             continue;
         if (!s->ops->suits(s, a->object->name, a->object->wildcard, &why))
-            (void)add_reason(reasons, s->ops->type, strempty(why.text));
-        else if (!find_challenge(a->object, s->ops->type))
-            (void)add_reason(reasons, s->ops->type, "the authority does not offer it.");
-        else if (best == x->n_solvers || rank(a->order, i) < rank(a->order, best))
+            (void)solver_add_reason(reasons, strempty(why.text));
+        else if (!find_challenge(a->object, s->ops->type)) {
+            problem_set(&why, PROBLEM_CHALLENGE_FAILED, "The authority %s does not offer %s for it",
+                        order_whose(a->order), s->ops->type);
+            (void)solver_add_reason(reasons, strempty(why.text));
+        } else if (best == x->n_solvers || rank(a->order, i) < rank(a->order, best))
             best = i;
     }
     return best;

@@ -57,6 +57,11 @@ typedef struct SolverContext {
 int solver_http_new(const SolverContext *context, Solver **ret);
 int solver_tls_new(const SolverContext *context, Solver **ret);
 
+/* Whether one of them can prove the name, which may begin with "*."; if not, why says what is missing for each. */
+bool solvers_suit(Solver *const *solvers, size_t n_solvers, const char *name, Problem *why);
+/* One more sentence of such a text, which gets its full stop; *reasons is newly allocated, NULL when memory is short. */
+int solver_add_reason(char **reasons, const char *reason);
+
 static inline Solver *solver_free(Solver *s)
 {
     return s ? s->ops->free(s) : NULL;

@@ -81,6 +81,8 @@ int source_open(AcmeSource *s);
 
 /* source-authority.c */
 bool authority_suits(const AuthoritySettings *a, char *const *names, const char *authority);
+/* Whether there is a way to prove each name; nothing is asked of an authority before. */
+bool source_can_prove(const AcmeSource *s, char *const *names, Problem *why);
 /* Answers them as failed; after that no client may call back. */
 void source_give_up_revocations(AcmeSource *s);
 Peer *peer_free(AcmeSource *s, Peer *p);

@@ -361,9 +361,12 @@ static void ordering_begin(Ordering *o)
         strv_take(o->source->left, o->name);
     if (!a)
         a = ordering_choose_authority(o);
-    if (!a) {
+    if (!a)
         (void)acme_settings_suit(o->source->settings, o->names, o->authority, &o->problem);
-        ordering_fail(o, -EOPNOTSUPP, "Choosing an authority");
+    else if (!record)
+        (void)source_can_prove(o->source, o->names, &o->problem);
+    if (!a || o->problem.code != PROBLEM_NONE) {
+        ordering_fail(o, -EOPNOTSUPP, "Placing an order");
         return;
     }
     on_progress(0.05, record ? "going on with an order" : "preparing an order", o);

@@ -85,6 +85,14 @@ bool acme_settings_suit(const Settings *settings, char *const *names, const char
     return false;
 }
 
+bool source_can_prove(const AcmeSource *s, char *const *names, Problem *why)
+{
+    for (size_t i = 0; names[i]; i++)
+        if (!solvers_suit(s->ordered, s->n_ordered, names[i], why))
+            return false;
+    return true;
+}
+
 Peer *peer_free(AcmeSource *s, Peer *p)
 {
     TAILQ_REMOVE(&s->peers, p, entry);
