@@ -33,6 +33,7 @@ struct Order {
     Authorization *authorizations;
     size_t n_authorizations;
     bool proving, explaining, finalized;
+    bool noted, held; /* finalized when noted */
     sd_event_source *timer, *deadline;
     uint64_t pause; /* until the next look, usec */
     size_t solver;  /* that proved a name last */

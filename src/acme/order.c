@@ -287,7 +287,9 @@ static void order_advance(Order *o)
         order_ask_authorizations(o);
         break;
     case ACME_READY:
-        finalize(o);
+        o->held = !o->noted;
+        if (o->noted)
+            finalize(o);
         break;
     case ACME_PROCESSING:
         order_look_later(o, 0);
@@ -302,6 +304,14 @@ static void order_advance(Order *o)
         else
             order_explain(o);
     }
+}
+
+void order_noted(Order *o)
+{
+    o->noted = true;
+    if (o->held && !o->ended)
+        finalize(o);
+    o->held = false;
 }
 
 /* ---- beginning */
@@ -319,7 +329,7 @@ static void on_placed(const AcmeReply *reply, const AcmeFailure *failure, void *
     }
     if (!reply->location)
         r = problem_set(&problem, PROBLEM_AUTHORITY_FAILED,
-                        "The authority %s did not order_tell where the order is (RFC 8555 section 7.4).",
+                        "The authority %s did not tell where the order is (RFC 8555 section 7.4).",
                         order_whose(o));
     else
         r = (o->record->url = strdup(reply->location)) ? 0 : -ENOMEM;
@@ -374,6 +384,7 @@ int order_start(const OrderContext *context, OrderRecord *record, const OrderObs
         return -ENOMEM;
     *o = (Order){ .context = *context,
                   .record = record,
+                  .noted = record->url != NULL,
                   .observer = *observer,
                   .userdata = userdata,
                   .pause = POLL_FIRST_USEC,

@@ -30,7 +30,8 @@ typedef struct OrderContext {
 typedef struct OrderObserver {
     /* step is static. */
     void (*progress)(double progress, const char *step, void *userdata);
-    /* The record has an URL now. */
+    /* The record has an URL now. The order is not finalized before order_noted() was called, so that one whose place is not known
+     * has not come to a certificate. */
     void (*placed)(void *userdata);
     /* The end, once: bundle is the callee's; else a failure, and which solvers' proofs the authority refused. */
     void (*done)(Bundle *bundle, const char *solver, const AcmeFailure *failure, unsigned refused,
@@ -40,6 +41,7 @@ typedef struct OrderObserver {
 /* record is borrowed until the end; its url is set by the order. Everything is told from the event loop later. */
 int order_start(const OrderContext *context, OrderRecord *record, const OrderObserver *observer,
                 void *userdata, Order **ret);
+void order_noted(Order *o);
 /* Nothing is told any more; proofs are taken away. */
 Order *order_free(Order *o);
 DEFINE_CLEANUP(Order *, order_free);

@@ -69,6 +69,7 @@
 #define LIMIT_ACME_LABEL        256 /* a profile's name, or what names a certificate (RFC 9773 section 4.1) */
 #define LIMIT_ALTERNATES        8   /* chains of one certificate that are looked at */
 #define LIMIT_ORDER_LIST        1000 /* orders of an account that are looked through */
+#define LIMIT_ORDER_PAGES       100  /* of that list */
 #define LIMIT_AUTHORITIES       16
 #define LIMIT_LISTEN_ADDRESSES  16
 #define LIMIT_ORIGINS           16 /* of an authority, beside that of its directory */

@@ -3,11 +3,13 @@
 
 #include <sys/queue.h>
 
+#include "acme/order-search.h"
 #include "acme/order.h"
 #include "core/limits.h"
 #include "sources/source-acme.h"
 
-/* Shared by source-acme.c, which runs orders, and source-authority.c, which knows the authorities. */
+/* Shared by source-acme.c, which runs orders, source-acme-record.c, which keeps them in the store, and source-authority.c, which
+ * knows the authorities. */
 
 #define FAILURES_MAX 2 /* in a row that point at an authority; then the next one is asked */
 
@@ -15,7 +17,8 @@
 typedef struct Peer {
     TAILQ_ENTRY(Peer) entry;
     AcmeClient *client;
-    unsigned failures; /* in a row, that point at it */
+    unsigned failures;   /* in a row, that point at it */
+    OrderSearch *search; /* for orders of before a crash; NULL: none was needed */
 } Peer;
 
 typedef struct Revocation Revocation;
@@ -38,13 +41,14 @@ struct Ordering {
     void *userdata;
     bool forgets;
     bool outside; /* a worker has it */
+    bool ends;    /* once that is back */
 
     const char *asked[LIMIT_AUTHORITIES]; /* settings' names of those asked so far */
     size_t n_asked;
     Peer *peer;
     OrderRecord *record;
-    int record_result;
-    char *peer_name, *peer_directory, *profile; /* for the worker */
+    char *peer_name;
+    OrderSeeker *seeker;
     Order *order;
     unsigned failed_solvers;
 
@@ -78,6 +82,24 @@ struct AcmeSource {
 
 /* What orders work with, made when the first is. */
 int source_open(AcmeSource *s);
+
+void acme_source_drive(AcmeSource *s);
+void ordering_run(Ordering *o);
+void ordering_fail(Ordering *o, int r, const char *doing);
+void ordering_end_later(Ordering *o);
+void ordering_free(Ordering *o);
+
+/* source-acme-record.c */
+OrderRecord *ordering_make_record(const Ordering *o, const AuthoritySettings *a);
+/* A worker makes the key that is missing and writes the record, which is the callee's in any case; then the order runs. */
+int ordering_write(Ordering *o, OrderRecord *record);
+/* Writes where the order is; then it may be finalized. */
+int ordering_note(Ordering *o);
+/* What was under way at the last stop, and its authority, if it still is what is wanted; NULL. */
+const AuthoritySettings *ordering_take_up(Ordering *o, OrderRecord **ret);
+void source_forget_order(AcmeSource *s, const char *name);
+/* URLs of the orders that were under way then and were not gone on with yet. */
+int source_left_urls(AcmeSource *s, char ***ret);
 
 /* source-authority.c */
 bool authority_suits(const AuthoritySettings *a, char *const *names, const char *authority);

@@ -14,13 +14,12 @@
 
 #define WORKERS 1 /* what is written about one order is written in turn */
 
-static void source_drive(AcmeSource *s);
-
 /* ---- an ordering */
 
-static void ordering_free(Ordering *o)
+void ordering_free(Ordering *o)
 {
     TAILQ_REMOVE(&o->source->orderings, o, entry);
+    order_seeker_cancel(o->seeker);
     order_free(o->order);
     order_record_free(o->record);
     bundle_free(o->bundle);
@@ -32,40 +31,7 @@ static void ordering_free(Ordering *o)
     free(o->authority);
     free(o->solver);
     free(o->peer_name);
-    free(o->peer_directory);
-    free(o->profile);
     free(o);
-}
-
-typedef struct RecordTask {
-    Store *store;
-    OrderRecord *record; /* to be written, without key when it has to be made */
-    KeyType key_type;
-    char *name; /* to be removed */
-    int result;
-    Ordering *ordering; /* that waits for it; NULL */
-} RecordTask;
-
-static void record_task_done(void *data, void *userdata _unused_);
-
-static void run_remove(void *data)
-{
-    RecordTask *t = data;
-
-    t->result = store_remove_order(t->store, t->name);
-}
-
-static void forget_order(AcmeSource *s, const char *name)
-{
-    RecordTask *t = calloc(1, sizeof(RecordTask));
-
-    if (!t || !(t->name = strdup(name))) {
-        free(t);
-        return;
-    }
-    t->store = s->store;
-    if (workers_add(s->workers, run_remove, record_task_done, t) < 0)
-        record_task_done(t, NULL);
 }
 
 static void ordering_end(Ordering *o)
@@ -81,13 +47,13 @@ static void ordering_end(Ordering *o)
 
     if (o->peer && result.bundle)
         o->peer->failures = 0;
-    forget_order(s, o->name);
+    source_forget_order(s, o->name);
     if (o->done)
         o->done(&result, o->userdata);
     else
         bundle_free(result.bundle);
     ordering_free(o);
-    source_drive(s);
+    acme_source_drive(s);
 }
 
 /* Whether the order is made once more: at another authority when this one is in trouble, with another proof when this one was
@@ -118,6 +84,9 @@ static int on_ending(sd_event_source *source _unused_, void *userdata)
 
     o->ending = sd_event_source_disable_unref(o->ending);
     o->order = order_free(o->order);
+    o->ends = o->outside;
+    if (o->ends)
+        return 0;
     if (o->state == ORDERING_RUNNING || o->state == ORDERING_PREPARING)
         s->n_running--;
     if (o->peer && try_again(o)) {
@@ -127,8 +96,8 @@ static int on_ending(sd_event_source *source _unused_, void *userdata)
         o->state = ORDERING_WAITING;
         o->refused = 0;
         o->retry_after = 0;
-        forget_order(s, o->name);
-        source_drive(s);
+        source_forget_order(s, o->name);
+        acme_source_drive(s);
     } else {
         o->state = ORDERING_ENDED;
         ordering_end(o);
@@ -136,112 +105,16 @@ static int on_ending(sd_event_source *source _unused_, void *userdata)
     return 0;
 }
 
-static void end_later(Ordering *o)
+void ordering_end_later(Ordering *o)
 {
     if (!o->ending && sd_event_add_defer(o->source->event, &o->ending, on_ending, o) < 0)
         (void)log_oom();
 }
 
-static void ordering_fail(Ordering *o, int r, const char *doing)
+void ordering_fail(Ordering *o, int r, const char *doing)
 {
     problem_set_errno(&o->problem, r, doing);
-    end_later(o);
-}
-
-/* ---- the record */
-
-static void run_write(void *data)
-{
-    RecordTask *t = data;
-
-    if (!t->record->key)
-        t->result = request_make_key(t->key_type, &t->record->key);
-    if (t->result >= 0)
-        t->result = store_write_order(t->store, t->record);
-}
-
-static void ordering_run(Ordering *o);
-
-static void record_task_done(void *data, void *userdata _unused_)
-{
-    RecordTask *t = data;
-    Ordering *o = t->ordering;
-
-    if (o) {
-        o->outside = false;
-        o->record = TAKE_PTR(t->record);
-        if (!o->done) { /* cancelled meanwhile */
-            AcmeSource *s = o->source;
-
-            s->n_running--;
-            if (o->forgets)
-                forget_order(s, o->name);
-            ordering_free(o);
-        } else if (t->result < 0)
-            ordering_fail(o, t->result, "Writing the order to the store");
-        else
-            ordering_run(o);
-    } else if (t->result < 0)
-        log_warning("The record of an order cannot be written: %s", strerror(-t->result));
-    order_record_free(t->record);
-    free(t->name);
-    free(t);
-}
-
-static OrderRecord *record_for(const Ordering *o, const AuthoritySettings *a)
-{
-    _cleanup_(order_record_freep) OrderRecord *rec = calloc(1, sizeof(OrderRecord));
-
-    if (!rec)
-        return NULL;
-    rec->name = strdup(o->name);
-    rec->authority = strdup(a->name);
-    rec->directory = strdup(a->directory);
-    rec->created = (int64_t)time(NULL);
-    if (!rec->name || !rec->authority || !rec->directory || strv_copy(o->names, &rec->names) < 0 ||
-        (a->profile && !(rec->profile = strdup(a->profile))))
-        return NULL;
-    return TAKE_PTR(rec);
-}
-
-static OrderRecord *record_copy_of(const OrderRecord *from)
-{
-    _cleanup_(order_record_freep) OrderRecord *rec = calloc(1, sizeof(OrderRecord));
-    const char *const texts[] = { from->name, from->authority, from->directory, from->key,
-                                  from->url,  from->profile,   from->replaces };
-    char **copies[] = { &rec->name, &rec->authority, &rec->directory, &rec->key,
-                        &rec->url,  &rec->profile,   &rec->replaces };
-
-    if (!rec)
-        return NULL;
-    rec->created = from->created;
-    for (size_t i = 0; i < ELEMENTSOF(texts); i++)
-        if (texts[i] && !(*copies[i] = strdup(texts[i])))
-            return NULL;
-    return strv_copy(from->names, &rec->names) < 0 ? NULL : TAKE_PTR(rec);
-}
-
-static int write_record(Ordering *o, OrderRecord *record, bool waits)
-{
-    RecordTask *t = calloc(1, sizeof(RecordTask));
-    int r;
-
-    if (!t || !record) {
-        free(t);
-        order_record_free(record);
-        return -ENOMEM;
-    }
-    *t = (RecordTask){
-        .store = o->source->store, .record = record, .key_type = o->key_type, .ordering = waits ? o : NULL
-    };
-    r = workers_add(o->source->workers, run_write, record_task_done, t);
-    if (r < 0) {
-        order_record_free(record);
-        free(t);
-        return r;
-    }
-    o->outside = o->outside || waits;
-    return 0;
+    ordering_end_later(o);
 }
 
 /* ---- the order */
@@ -258,8 +131,10 @@ static void on_placed(void *userdata)
 {
     Ordering *o = userdata;
 
-    if (write_record(o, record_copy_of(o->record), false) < 0)
+    if (ordering_note(o) < 0) {
         (void)log_oom();
+        order_noted(o->order);
+    }
 }
 
 static void on_order_done(Bundle *bundle, const char *solver, const AcmeFailure *failure, unsigned refused,
@@ -276,12 +151,12 @@ static void on_order_done(Bundle *bundle, const char *solver, const AcmeFailure 
         o->at_authority = failure->at_authority;
     }
     o->refused = refused;
-    end_later(o);
+    ordering_end_later(o);
 }
 
 static const OrderObserver order_observer = { on_progress, on_placed, on_order_done };
 
-static void ordering_run(Ordering *o)
+void ordering_run(Ordering *o)
 {
     AcmeSource *s = o->source;
     OrderContext context = {
@@ -299,31 +174,6 @@ static void ordering_run(Ordering *o)
     r = order_start(&context, o->record, &order_observer, o, &o->order);
     if (r < 0)
         ordering_fail(o, r, "Placing an order");
-}
-
-static const AuthoritySettings *find_authority(const AcmeSource *s, const char *name, const char *directory)
-{
-    for (size_t i = 0; i < s->settings->n_authorities; i++)
-        if (streq(s->settings->authorities[i].name, name) &&
-            streq(s->settings->authorities[i].directory, directory))
-            return s->settings->authorities + i;
-    return NULL;
-}
-
-/* What was under way at the last stop, if it still is what is wanted. */
-static const AuthoritySettings *take_up(Ordering *o, OrderRecord **ret)
-{
-    _cleanup_(order_record_freep) OrderRecord *rec = NULL;
-    const AuthoritySettings *a;
-    AcmeSource *s = o->source;
-
-    if (!acme_source_has_order(s, o->name) || store_read_order(s->store, o->name, &rec) < 0)
-        return NULL;
-    a = find_authority(s, rec->authority, rec->directory);
-    if (!a || !authority_suits(a, o->names, o->authority) || !strv_equal(rec->names, o->names))
-        return NULL;
-    *ret = TAKE_PTR(rec);
-    return a;
 }
 
 static void strv_take(char **l, const char *s)
@@ -349,10 +199,48 @@ static int name_peer(Ordering *o, const AuthoritySettings *a)
     return peer_get(o->source, a, &o->peer);
 }
 
+static void on_found(const char *url, void *userdata)
+{
+    Ordering *o = userdata;
+    int r;
+
+    o->seeker = NULL;
+    if (url && !(o->record->url = strdup(url)))
+        r = -ENOMEM;
+    else
+        r = ordering_write(o, TAKE_PTR(o->record));
+    if (r < 0)
+        ordering_fail(o, r, "Preparing an order");
+}
+
+static int peer_get_search(AcmeSource *s, Peer *p)
+{
+    _cleanup_strv_ char **known = NULL;
+    int r;
+
+    if (p->search)
+        return 0;
+    r = source_left_urls(s, &known);
+    return r < 0 ? r : order_search_new(s->event, p->client, known, &p->search);
+}
+
+/* Goes on with what the record tells. Without an URL the order may have been made all the same, just before a crash. */
+static int take_up(Ordering *o)
+{
+    int r;
+
+    if (o->record->url) {
+        ordering_run(o);
+        return 0;
+    }
+    r = peer_get_search(o->source, o->peer);
+    return r < 0 ? r : order_search_add(o->peer->search, o->record->names, on_found, o, &o->seeker);
+}
+
 static void ordering_begin(Ordering *o)
 {
     OrderRecord *record = NULL;
-    const AuthoritySettings *a = take_up(o, &record);
+    const AuthoritySettings *a = ordering_take_up(o, &record);
     int r;
 
     o->state = ORDERING_PREPARING;
@@ -371,19 +259,17 @@ static void ordering_begin(Ordering *o)
     }
     on_progress(0.05, record ? "going on with an order" : "preparing an order", o);
     r = name_peer(o, a);
-    if (r >= 0 && record && record->url) {
+    if (r >= 0 && record) {
         o->record = TAKE_PTR(record);
-        ordering_run(o);
-        return;
-    }
-    if (r >= 0)
-        r = write_record(o, record ? TAKE_PTR(record) : record_for(o, a), true);
+        r = take_up(o);
+    } else if (r >= 0)
+        r = ordering_write(o, ordering_make_record(o, a));
     order_record_free(record);
     if (r < 0)
         ordering_fail(o, r, "Preparing an order");
 }
 
-static void source_drive(AcmeSource *s)
+void acme_source_drive(AcmeSource *s)
 {
     Ordering *o;
 
@@ -439,7 +325,7 @@ int acme_source_order(AcmeSource *s, const OrderWish *wish, OrderProgress progre
         return -ENOMEM;
     }
     *ret = o;
-    source_drive(s);
+    acme_source_drive(s);
     return 0;
 }
 
@@ -449,14 +335,16 @@ Ordering *ordering_cancel(Ordering *o, bool forget)
 
     o->done = NULL;
     o->forgets = forget;
+    o->order = order_free(o->order);
+    o->ending = sd_event_source_disable_unref(o->ending);
     if (o->outside)
         return NULL;
     if (o->state == ORDERING_RUNNING || o->state == ORDERING_PREPARING)
         s->n_running--;
     if (forget)
-        forget_order(s, o->name);
+        source_forget_order(s, o->name);
     ordering_free(o);
-    source_drive(s);
+    acme_source_drive(s);
     return NULL;
 }
 

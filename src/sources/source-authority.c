@@ -96,6 +96,7 @@ bool source_can_prove(const AcmeSource *s, char *const *names, Problem *why)
 Peer *peer_free(AcmeSource *s, Peer *p)
 {
     TAILQ_REMOVE(&s->peers, p, entry);
+    order_search_free(p->search);
     acme_client_free(p->client);
     free(p);
     return NULL;
