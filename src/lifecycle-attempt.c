@@ -218,6 +218,8 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
     unsigned changed = CHANGED_MODULES | CHANGED_NAMES | CHANGED_FAILURE;
 
     c->busy = false;
+    if (a->ordered || a->removes)
+        acme_source_forget(l->acme, certificate_name(c));
     if (a->removes) {
         c->stored = false;
         requests_answer(c, &a->requests, &none);

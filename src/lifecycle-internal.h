@@ -25,6 +25,7 @@ typedef struct Attempt {
     bool makes_root;
     Request *replacement; /* the request whose bundle becomes the root; NULL: it is made here */
     bool keeps_name;      /* the new root is called as the former one is */
+    bool ordered;         /* the bundle, whose order can be forgotten once it is stored */
     bool warns;           /* that the end of the uploaded chain comes near */
     bool removes;
     SourceRequest request; /* what it points to is held by the members below */

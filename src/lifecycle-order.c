@@ -181,9 +181,11 @@ int attempt_plan_ordered(Attempt *a, int64_t now)
         r = plan_failure(a, o, now);
     else if (chain_covers(o->bundle->chain, a->names, NULL)) {
         a->source = SOURCE_ACME;
+        a->ordered = true;
         a->bundle = TAKE_PTR(o->bundle);
         r = record_set_authority(a->after, o->authority, o->solver);
-    }
+    } else
+        acme_source_forget(a->lifecycle->acme, certificate_name(a->certificate));
     ordered_free(o, false);
     return r < 0 ? r : 1;
 }

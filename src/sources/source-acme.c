@@ -47,7 +47,8 @@ static void ordering_end(Ordering *o)
 
     if (o->peer && result.bundle)
         o->peer->failures = 0;
-    source_forget_order(s, o->name);
+    if (!result.bundle)
+        source_forget_order(s, o->name);
     if (o->done)
         o->done(&result, o->userdata);
     else
@@ -346,6 +347,12 @@ Ordering *ordering_cancel(Ordering *o, bool forget)
     ordering_free(o);
     acme_source_drive(s);
     return NULL;
+}
+
+void acme_source_forget(AcmeSource *s, const char *name)
+{
+    if (s->workers)
+        source_forget_order(s, name);
 }
 
 bool acme_source_has_order(const AcmeSource *s, const char *name)

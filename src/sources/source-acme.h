@@ -49,6 +49,8 @@ int acme_source_order(AcmeSource *s, const OrderWish *wish, OrderProgress progre
                       void *userdata, Ordering **ret);
 /* It is not told any more. forget: the order is not gone on with after the next start either. */
 Ordering *ordering_cancel(Ordering *o, bool forget);
+/* The chain of an order is stored, or of no use: until then its record stays, so that a crash does not lose it. */
+void acme_source_forget(AcmeSource *s, const char *name);
 /* Whether an order for this certificate was under way when the service stopped last. */
 bool acme_source_has_order(const AcmeSource *s, const char *name);
 size_t acme_source_busy(const AcmeSource *s);
