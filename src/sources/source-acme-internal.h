@@ -40,6 +40,7 @@ struct Ordering {
     OrderDone done; /* NULL: cancelled */
     void *userdata;
     bool forgets;
+    bool resumed; /* it was under way at the last stop */
     bool outside; /* a worker has it */
     bool ends;    /* once that is back */
 

@@ -57,14 +57,18 @@ static void ordering_end(Ordering *o)
     acme_source_drive(s);
 }
 
-/* Whether the order is made once more: at another authority when this one is in trouble, with another proof when this one was
- * refused. */
+/* Whether the order is made once more: anew when it was one of before the last stop, at another authority when this one is in
+ * trouble, with another proof when this one was refused. */
 static bool try_again(Ordering *o)
 {
     unsigned all = (1U << o->source->n_ordered) - 1;
 
     if (o->bundle || !o->done)
         return false;
+    if (o->resumed && !o->at_authority) { /* that it was interrupted may be what was wrong with it */
+        o->n_asked = 0;
+        return true;
+    }
     if (o->at_authority) {
         o->peer->failures++;
         return o->peer->failures >= FAILURES_MAX && ordering_choose_authority(o) != NULL;
@@ -97,6 +101,7 @@ static int on_ending(sd_event_source *source _unused_, void *userdata)
         o->state = ORDERING_WAITING;
         o->refused = 0;
         o->retry_after = 0;
+        o->resumed = false;
         source_forget_order(s, o->name);
         acme_source_drive(s);
     } else {
@@ -262,6 +267,7 @@ static void ordering_begin(Ordering *o)
     r = name_peer(o, a);
     if (r >= 0 && record) {
         o->record = TAKE_PTR(record);
+        o->resumed = true;
         r = take_up(o);
     } else if (r >= 0)
         r = ordering_write(o, ordering_make_record(o, a));
