@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/limits.h"
+#include "core/name.h"
 #include "crypto/account-key.h"
 #include "crypto/algorithm.h"
 #include "crypto/inspect.h"
@@ -123,10 +124,43 @@ static int check_order(Acceptance *a)
     return 0;
 }
 
+static bool are_addresses(char *const *names)
+{
+    for (size_t i = 0; names[i]; i++)
+        if (!name_is_address(names[i]))
+            return false;
+    return true;
+}
+
+/* A common name alone serves nobody (RFC 9525 section 2); and what follows takes a while for each name. */
+static int check_alternative_names(Acceptance *a)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(leaf_of(a), NID_subject_alt_name, NULL, NULL);
+    int n = names ? sk_GENERAL_NAME_num(names) : 0, n_dns = 0;
+
+    for (int i = 0; i < n; i++)
+        n_dns += sk_GENERAL_NAME_value(names, i)->type == GEN_DNS;
+    GENERAL_NAMES_free(names);
+    if (n > LIMIT_NAMES)
+        return problem_set(a->problem, PROBLEM_LIMITS_EXCEEDED,
+                           "%s returned a certificate for more than %d names" BLAME ".", a->whose,
+                           LIMIT_NAMES);
+    if (n_dns == 0 && !are_addresses(a->names))
+        return problem_set(
+            a->problem, PROBLEM_NAME_MISMATCH,
+            "%s returned a certificate that has no domain name among its subject alternative names" BLAME
+            ".",
+            a->whose);
+    return 0;
+}
+
 static int check_leaf(Acceptance *a)
 {
     X509 *leaf = leaf_of(a);
+    int r = check_alternative_names(a);
 
+    if (r < 0)
+        return r;
     if (!pkey_belongs_to(a->key, leaf))
         return problem_set(a->problem, PROBLEM_KEY_MISMATCH,
                            "%s returned a certificate for another key than it was asked for" BLAME ".",
