@@ -259,15 +259,13 @@ int path_verify(const Path *p, int purpose, int64_t now, int *ret_depth)
     _cleanup_context_ X509_STORE_CTX *context = X509_STORE_CTX_new();
     X509 *leaf = sk_X509_value(p->served, 0);
     X509 *trusted = p->anchor ? p->anchor : sk_X509_value(p->served, sk_X509_num(p->served) - 1);
-    STACK_OF(X509) *anchors = sk_X509_new_null();
     _cleanup_store_ X509_STORE *store = X509_STORE_new();
     X509_VERIFY_PARAM *parameters;
     int error = X509_V_ERR_UNSPECIFIED;
 
     *ret_depth = 0;
-    if (context && store && anchors && sk_X509_push(anchors, trusted) > 0 &&
+    if (context && store && X509_STORE_add_cert(store, trusted) > 0 &&
         X509_STORE_CTX_init(context, store, leaf, p->served) > 0) {
-        X509_STORE_CTX_set0_trusted_stack(context, anchors);
         parameters = X509_STORE_CTX_get0_param(context);
         X509_VERIFY_PARAM_set_time(parameters, (time_t)moment_of_validity(p, now));
         X509_VERIFY_PARAM_set_purpose(parameters, purpose);
@@ -279,7 +277,6 @@ int path_verify(const Path *p, int purpose, int64_t now, int *ret_depth)
         if (error == X509_V_OK && X509_STORE_CTX_get0_chain(context) == NULL)
             error = X509_V_ERR_UNSPECIFIED;
     }
-    sk_X509_free(anchors);
     ERR_clear_error();
     return error;
 }
