@@ -350,6 +350,37 @@ static void verify(Examination *e)
                       x ? subject_of(x, subject) : "?", X509_verify_cert_error_string(error));
 }
 
+/* Clients look for an issuer by its name and key identifier, and stop at the first that fits (RFC 5280 section 4.2.1.2). */
+static bool can_be_mistaken(X509 *x, X509 *other)
+{
+    const ASN1_OCTET_STRING *a = X509_get0_subject_key_id(x), *b = X509_get0_subject_key_id(other);
+
+    return X509_NAME_cmp(X509_get_subject_name(x), X509_get_subject_name(other)) == 0 &&
+           EVP_PKEY_eq(X509_get0_pubkey(x), X509_get0_pubkey(other)) != 1 &&
+           (!a || !b || ASN1_OCTET_STRING_cmp(a, b) == 0);
+}
+
+/* What an authority signs, clients have to find it for, and nobody above it. */
+static void check_is_distinct(Examination *e)
+{
+    int n = sk_X509_num(e->path.served);
+    char subject[256];
+
+    for (int i = 1; i <= n; i++) {
+        X509 *x = i < n ? sk_X509_value(e->path.served, i) : e->path.anchor;
+
+        if (x && can_be_mistaken(e->leaf, x)) {
+            (void)problem_set(
+                problem_of(e, CHECK_CHAIN), PROBLEM_INVALID_BUNDLE,
+                "The authority and another one above it are both called \"%s\", with different keys "
+                "and without key identifiers that tell them apart, so clients would not find "
+                "who signed; make the authority again with a subject key identifier.",
+                subject_of(e->leaf, subject));
+            return;
+        }
+    }
+}
+
 void upload_check_all(Examination *e)
 {
     check_signatures(e);
@@ -358,6 +389,7 @@ void upload_check_all(Examination *e)
     if (e->context->authority) {
         check_authority_purpose(e);
         check_path_lengths(e);
+        check_is_distinct(e);
     } else
         check_leaf_purpose(e);
     if (!report_first_problem(&e->result->report))
