@@ -168,22 +168,24 @@ static void authorization_start(Authorization *a)
 
 /* ---- authorizations */
 
+static void explain(const Authorization *a, Problem *problem)
+{
+    for (size_t i = 0; a->object && i < a->object->n_challenges; i++)
+        if (a->object->challenges[i].problem) {
+            _cleanup_problem_ Problem one = {};
+
+            (void)acme_problem_describe(a->object->challenges[i].problem, order_whose(a->order), &one);
+            problem_set_type(problem, one.code, strempty(one.type), strempty(one.text));
+        }
+}
+
 /* What the authority found wrong with each name. */
 void order_explain(Order *o)
 {
     _cleanup_problem_ Problem problem = {};
 
-    for (size_t i = 0; i < o->n_authorizations && problem.code == PROBLEM_NONE; i++) {
-        const Authorization *a = o->authorizations + i;
-
-        for (size_t k = 0; a->object && k < a->object->n_challenges; k++)
-            if (a->object->challenges[k].problem) {
-                _cleanup_problem_ Problem one = {};
-
-                (void)acme_problem_describe(a->object->challenges[k].problem, order_whose(o), &one);
-                problem_set_type(&problem, one.code, strempty(one.type), strempty(one.text));
-            }
-    }
+    for (size_t i = 0; i < o->n_authorizations && problem.code == PROBLEM_NONE; i++)
+        explain(o->authorizations + i, &problem);
     if (problem.code == PROBLEM_NONE && o->object->problem)
         (void)acme_problem_describe(o->object->problem, order_whose(o), &problem);
     problem_set(&problem, PROBLEM_AUTHORITY_REFUSED, "The authority %s ended the order without saying why.",

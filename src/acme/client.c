@@ -49,13 +49,20 @@ static bool has_origin(const char *url, const char *origin)
     return n == m && strncasecmp(url, origin, n) == 0;
 }
 
-bool client_url_is_own(const AcmeClient *c, const char *url)
+static bool is_https_url(const char *url)
 {
     if (strncasecmp(url, "https://", strlen("https://")) != 0 || strlen(url) > LIMIT_URL)
         return false;
     for (const char *p = url; *p; p++)
         if (*p <= ' ' || *p > '~')
             return false;
+    return true;
+}
+
+bool client_url_is_own(const AcmeClient *c, const char *url)
+{
+    if (!is_https_url(url))
+        return false;
     if (has_origin(url, c->settings.directory))
         return true;
     for (size_t i = 0; c->settings.origins && c->settings.origins[i]; i++)
@@ -150,6 +157,30 @@ static bool needs_account(const AcmeCall *call)
     return !call->bare && !call->plain && !call->key;
 }
 
+static int check_location(const AcmeClient *c, const HttpReply *reply, const char *location,
+                          Problem *problem)
+{
+    const char *name = client_name(c);
+
+    if (http_reply_header(reply, "Location", 1))
+        return problem_set(
+            problem, PROBLEM_AUTHORITY_FAILED,
+            "The authority %s gave more than one Location; its administrator has to correct that.", name);
+    if (location && !is_https_url(location))
+        return problem_set(
+            problem, PROBLEM_AUTHORITY_FAILED,
+            "The authority %s gave a Location that is no https URL of at most %d characters; its administrator "
+            "has to correct that.",
+            name, LIMIT_URL);
+    if (location && !client_url_is_own(c, location))
+        return problem_set(
+            problem, PROBLEM_AUTHORITY_FAILED,
+            "The authority %s leads to another server; allow that in Origins= of [Authority %s] if it "
+            "belongs to the authority.",
+            name, name);
+    return 0;
+}
+
 /* 0 when the reply is one that was asked for. */
 static int check_reply(AcmeCall *call, const HttpReply *reply, AcmeReply *ret, Problem *problem)
 {
@@ -168,12 +199,8 @@ static int check_reply(AcmeCall *call, const HttpReply *reply, AcmeReply *ret, P
             "The authority %s answered with something else than %s; its administrator has to correct "
             "that.",
             client_name(c), call->type);
-    if (location && (http_reply_header(reply, "Location", 1) || !client_url_is_own(c, location)))
-        return problem_set(
-            problem, PROBLEM_AUTHORITY_FAILED,
-            "The authority %s leads to another server; allow that in Origins= of [Authority %s] if it "
-            "belongs to the authority.",
-            client_name(c), client_name(c));
+    if (check_location(c, reply, location, problem) < 0)
+        return -EPROTO;
     *ret = (AcmeReply){
         .status = reply->status,
         .body = reply->body,

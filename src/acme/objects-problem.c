@@ -198,6 +198,8 @@ static void print_problem(FILE *f, const AcmeProblem *p, const char *whose)
         fprintf(f, "; %s: ", p->subproblems[i].identifier ? p->subproblems[i].identifier : "also");
         print_words(f, p->subproblems + i);
     }
+    for (size_t i = 0; p->algorithms && p->algorithms[i]; i++)
+        fprintf(f, "%s%s", i == 0 ? "; it takes " : ", ", p->algorithms[i]);
     if (p->instance)
         fprintf(f, "; see %s", p->instance);
     if (advice)

@@ -222,9 +222,11 @@ NONCES = [
 
 ACCOUNTS = [
     fails("account-without-location", ACCOUNT, field("Location"), PROTOCOL, "where the account is"),
-    fails("account-two-locations", ACCOUNT, field("Location", same("account/0"), same("account/1")), PROTOCOL),
+    fails("account-two-locations", ACCOUNT, field("Location", same("account/0"), same("account/1")), PROTOCOL,
+          "more than one Location"),
     fails("account-foreign-location", ACCOUNT, field("Location", abroad("account")), PROTOCOL),
-    fails("account-http-location", ACCOUNT, field("Location", at_home("account/0", "http")), PROTOCOL),
+    fails("account-http-location", ACCOUNT, field("Location", at_home("account/0", "http")), PROTOCOL,
+          "no https URL"),
     fails("account-location-of-3000", ACCOUNT, field("Location", longest(3000)), PROTOCOL),
     fails("account-location-with-quotes", ACCOUNT, field("Location", same('account/","x":"')), "accountDoesNotExist"),
     fails("account-deactivated", ACCOUNT, member("status", "deactivated"), None, "deactivated"),
@@ -246,7 +248,7 @@ ACCOUNTS = [
     fails("account-unsupported-contact", ACCOUNT, problem(400, "unsupportedContact", "No such scheme"),
           "unsupportedContact", "No such scheme"),
     fails("account-bad-algorithm", ACCOUNT, problem(400, "badSignatureAlgorithm", algorithms=["ES512"]),
-          "badSignatureAlgorithm"),
+          "badSignatureAlgorithm", "it takes ES512"),
     fails("account-bad-key", ACCOUNT, problem(400, "badPublicKey"), "badPublicKey"),
     fails("account-html", ACCOUNT, body("<html></html>", "text/html")),
     succeeds("account-orders-abroad", ACCOUNT, member("orders", abroad("orders"))),
