@@ -80,12 +80,14 @@ static const Row rows[] = {
     { CERTIFICATE_A, CERTIFICATE, "OpenKey", "(@a{sv} {},)", GATED, NULL },
     { CERTIFICATE_A, CERTIFICATE, "ExportRoot", "(@a{sv} {},)", OPEN_BY_POLKIT, NULL },
     { CERTIFICATE_A, CERTIFICATE, "Export", "(@a{sv} {},)", OPEN_BY_POLKIT, NULL },
+    { CERTIFICATE_A, CERTIFICATE, "Revoke", "('unspecified',)", GATED, "InvalidArgument" },
     { PATH_ROOT, CERTIFICATE, "Reissue", "(@a{sv} {},)", GATED, NULL },
     { PATH_ROOT, CERTIFICATE, "Upload", "('nothing', @a{sv} {})", GATED, "InvalidBundle" },
     { PATH_ROOT, CERTIFICATE, "UploadFd", "(handle 0, @a{sv} {})", GATED, "InvalidBundle" },
     { PATH_ROOT, CERTIFICATE, "OpenKey", "(@a{sv} {},)", GATED, NULL },
     { PATH_ROOT, CERTIFICATE, "ExportRoot", "(@a{sv} {},)", OPEN_BY_POLKIT, NULL },
     { PATH_ROOT, CERTIFICATE, "Export", "(@a{sv} {},)", OPEN_BY_POLKIT, NULL },
+    { PATH_ROOT, CERTIFICATE, "Revoke", "('unspecified',)", GATED, "InvalidArgument" },
     { PATH, MANAGER, "Register", "('module', 'c.example.com', @a{sv} {})", GATED, NULL },
     { PATH, MANAGER, "Unregister", "('other', 'a.example.com')", GATED, "NoSuchCertificate" },
     { PATH, MANAGER, "GetCertificate", "('a.example.com',)", OPEN, NULL },
@@ -98,6 +100,8 @@ static const Row rows[] = {
     { PATH, MANAGER, "ReissueAll", "(@a{sv} {},)", GATED, NULL },
     { PATH, MANAGER, "RenewDue", "()", RENEW, NULL },
     { PATH, MANAGER, "Reload", "()", GATED, NULL },
+    { PATH, MANAGER, "RolloverAccountKey", "('letsencrypt',)", GATED, "InvalidArgument" },
+    { PATH, MANAGER, "DeactivateAccount", "('letsencrypt',)", GATED, "InvalidArgument" },
 };
 
 static gboolean is_quiet(gpointer userdata)
