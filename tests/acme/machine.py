@@ -35,6 +35,9 @@ def _mount(kind, target, options=None):
     _succeed(libc.mount(kind, target.encode(), kind, 0, options and options.encode()), f"mount {target}")
 
 
+TRUST_FOLDER = "/usr/local/share/ca-certificates"
+
+
 def own_etc(folder):
     """An /etc of this process and its children, in which they may write."""
     layer = folder.of("etc")
@@ -43,6 +46,8 @@ def own_etc(folder):
     for name in "upper", "work":
         os.mkdir(os.path.join(layer, name))
     _mount(b"overlay", "/etc", f"lowerdir=/etc,upperdir={layer}/upper,workdir={layer}/work")
+    if os.path.isdir(TRUST_FOLDER):  # where Caddy puts its root, whatever it is told
+        _mount(b"tmpfs", TRUST_FOLDER, "mode=0755")
 
 
 def _enter():
