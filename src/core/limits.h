@@ -79,9 +79,17 @@
 #define LIMIT_CONNECTION_MEMORY (8 * 1024) /* for the head of its request and that of the reply */
 #define LIMIT_CHECK_TIME        10         /* seconds for one request of a self-check */
 #define LIMIT_CHECK_BODY        (64 * 1024)
-#define LIMIT_CHECK_ADDRESSES   8   /* of a name that are asked */
-#define LIMIT_DNS_TIME          10  /* seconds for one query */
-#define LIMIT_DNS_ALIASES       8   /* CNAMEs that are followed */
-#define LIMIT_DNS_HOOK_TIME     120 /* seconds for a hook or an update */
+#define LIMIT_CHECK_ADDRESSES   8    /* of a name that are asked */
+#define LIMIT_DNS_TIME          10   /* seconds for one query */
+#define LIMIT_DNS_ALIASES       8    /* CNAMEs that are followed */
+#define LIMIT_DNS_HOOK_TIME     120  /* seconds for a hook or an update */
+#define LIMIT_DNS_UPDATE_TIME   30   /* seconds for the exchange with the server of an update */
+#define LIMIT_DNS_GRACE         5    /* seconds between SIGTERM and SIGKILL for them */
+#define LIMIT_DNS_JOBS          8    /* changes of the DNS at once; what comes then waits */
+#define LIMIT_DNS_REQUEST       6144 /* bytes, to the program that makes them */
+#define LIMIT_DNS_REQUEST_TIME  10   /* seconds for it to come */
+#define LIMIT_DNS_REPLY         4096
+#define LIMIT_DNS_OUTPUT        1536 /* of what a hook or an update wrote, the end of which is reported */
+#define LIMIT_TSIG_FILE         4096
 #define LIMIT_DNS_PROPAGATION   600 /* seconds until every server of a zone has the record */
 #define LIMIT_KEY_FILE          4096

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <sys/types.h>
+
+#include "dns/request.h"
+
+/* A change by a program of the administrator, certwright-dns-hook(5). */
+
+#define HOOK_FOLDER SYSCONFDIR "/certwright/dns-hooks"
+
+/* Folder and hook have to be owner's, and nobody else's to change. PROBLEM_CHALLENGE_FAILED when the change was not made. */
+int hook_run(const char *folder, uid_t owner, unsigned seconds, const DnsRequest *q, Problem *problem);
