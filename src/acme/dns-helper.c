@@ -513,12 +513,26 @@ static void free_all(struct DnsJobQueue *queue)
     }
 }
 
+/* What can be begun at once is: a record that was to be removed should not stay because the service stops. */
+static void begin_all(DnsHelper *h)
+{
+    DnsJob *j;
+
+    (void)on_pump(NULL, h);
+    STAILQ_FOREACH (j, &h->running, entry)
+        if (j->io && j->sent < j->size && job_send(j) < 0)
+            log_warning("%s may not have been begun.", j->what);
+    STAILQ_FOREACH (j, &h->waiting, entry)
+        log_warning("%s was not begun, as the service stops.", j->what);
+}
+
 /* A request that was written is in the socket and is read although this end is closed; the processes go on, and are init's when
  * the service has ended. */
 DnsHelper *dns_helper_free(DnsHelper *h)
 {
     if (!h)
         return NULL;
+    begin_all(h);
     free_all(&h->waiting);
     free_all(&h->running);
     while (!LIST_EMPTY(&h->children))

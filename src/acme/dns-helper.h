@@ -27,7 +27,7 @@ typedef struct DnsChange {
 typedef void (*DnsJobDone)(const Problem *problem, void *userdata);
 
 int dns_helper_new(sd_event *event, DnsHelper **ret);
-/* What is under way goes on in its own process; nobody is told. */
+/* What waits is begun, as far as LIMIT_DNS_JOBS go, and what is under way goes on, in processes of their own; nobody is told. */
 DnsHelper *dns_helper_free(DnsHelper *h);
 DEFINE_CLEANUP(DnsHelper *, dns_helper_free);
 /* At most LIMIT_DNS_JOBS at once, more wait for their turn. ret may be NULL: done is called all the same. */

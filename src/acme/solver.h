@@ -35,6 +35,8 @@ typedef struct SolverOps {
                  Problem *problem);
     /* Takes the proof away, in the background if it takes long; ready is not called any more. */
     SolverTask *(*end)(SolverTask *t);
+    /* Whether something of a task that has ended is still to be done; NULL: never. */
+    bool (*is_busy)(const Solver *s);
     Solver *(*free)(Solver *s);
 } SolverOps;
 
@@ -56,6 +58,7 @@ typedef struct SolverContext {
 
 int solver_http_new(const SolverContext *context, Solver **ret);
 int solver_tls_new(const SolverContext *context, Solver **ret);
+int solver_dns_new(const SolverContext *context, Solver **ret);
 
 /* Whether one of them can prove the name, which may begin with "*."; if not, why says what is missing for each. */
 bool solvers_suit(Solver *const *solvers, size_t n_solvers, const char *name, Problem *why);
@@ -67,6 +70,10 @@ static inline Solver *solver_free(Solver *s)
     return s ? s->ops->free(s) : NULL;
 }
 DEFINE_CLEANUP(Solver *, solver_free);
+static inline bool solver_is_busy(const Solver *s)
+{
+    return s && s->ops->is_busy && s->ops->is_busy(s);
+}
 static inline SolverTask *solver_task_end(SolverTask *t)
 {
     return t ? t->solver->ops->end(t) : NULL;

@@ -303,7 +303,8 @@ int source_open(AcmeSource *s)
     context.http = s->http;
     context.dns = s->dns;
     if ((r = solver_http_new(&context, &s->solvers[CHALLENGE_HTTP_01])) < 0 ||
-        (r = solver_tls_new(&context, &s->solvers[CHALLENGE_TLS_ALPN_01])) < 0)
+        (r = solver_tls_new(&context, &s->solvers[CHALLENGE_TLS_ALPN_01])) < 0 ||
+        (r = solver_dns_new(&context, &s->solvers[CHALLENGE_DNS_01])) < 0)
         return r;
     acme_source_configure(s);
     return 0;
@@ -373,6 +374,8 @@ size_t acme_source_busy(const AcmeSource *s)
 
     TAILQ_FOREACH(o, &s->orderings, entry)
     n++;
+    for (size_t i = 0; i < ELEMENTSOF(s->solvers); i++)
+        n += solver_is_busy(s->solvers[i]);
     return n;
 }
 
@@ -411,8 +414,7 @@ void acme_source_configure(AcmeSource *s)
     (void)dns_set_servers(s->dns, acme->dns_resolvers);
     s->n_ordered = 0;
     for (size_t i = 0; i < acme->n_challenges; i++)
-        if (s->solvers[acme->challenges[i]])
-            s->ordered[s->n_ordered++] = s->solvers[acme->challenges[i]];
+        s->ordered[s->n_ordered++] = s->solvers[acme->challenges[i]];
     TAILQ_FOREACH(o, &s->orderings, entry)
     o->n_asked = 0; /* the names were those of the former settings */
     for (p = TAILQ_FIRST(&s->peers); p; p = next) {

@@ -166,6 +166,14 @@ static void query_describe(DnsQuery *q, const char *what)
                       q->name, q->server ? q->server : "the resolver", what);
 }
 
+/* With several servers, what the last one said is lost to c-ares when it was no answer. */
+static const char *status_to_string(int status)
+{
+    if (status == ARES_ECONNREFUSED)
+        return "no name server could be reached, or none had an answer (such as SERVFAIL or REFUSED)";
+    return ares_strerror(status);
+}
+
 static void on_answer(void *arg, int status, int timeouts _unused_, unsigned char *data, int size)
 {
     Part *part = arg;
@@ -181,7 +189,7 @@ static void on_answer(void *arg, int status, int timeouts _unused_, unsigned cha
         if (r < 0)
             query_describe(q, r == -ENOMEM ? strerror(ENOMEM) : "the answer is malformed");
     } else
-        query_describe(q, ares_strerror(status));
+        query_describe(q, status_to_string(status));
     if (--q->n_pending == 0)
         query_finish(q);
 }
@@ -341,8 +349,9 @@ static int query_add_sources(DnsQuery *q, sd_event *event)
 
 static int query_open_channel(DnsQuery *q)
 {
+    /* of one server alone it is to be told what it says, for whatever reason it does not answer */
     struct ares_options options = { .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
-                                             (q->server ? ARES_FLAG_NORECURSE : 0),
+                                             (q->server ? ARES_FLAG_NORECURSE | ARES_FLAG_NOCHECKRESP : 0),
                                     .timeout = FIRST_WAIT_MSEC,
                                     .tries = TRIES,
                                     .sock_state_cb = on_interest,
