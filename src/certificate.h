@@ -63,6 +63,7 @@ struct Certificate {
     struct RequestQueue requests;
     struct Ordered *ordered; /* its order and what came of it (lifecycle-order.c); NULL: nothing */
     AcmeStance stance;       /* as of the last settling, but for ACME_STANCE_FAILED */
+    bool orders_anew;        /* the settings have changed since its last order: the next one need not wait */
     bool keeps_current;      /* a reissue keeps a valid ACME chain when no other can be had */
     bool published;          /* it is an object on the bus */
     bool stored;             /* the store has something of it */

@@ -63,7 +63,7 @@ int64_t lifecycle_next_order(const Lifecycle *l, const Certificate *c)
     record_candidates(c->record, candidates);
     if (candidate_judge(candidates + SOURCE_ACME, SOURCE_ACME, c->names, seconds_now()) == VERDICT_USABLE)
         due = schedule_leaf_renewal(candidates[SOURCE_ACME].chain, SOURCE_ACME);
-    return MAX(due, c->record->order_after);
+    return c->orders_anew ? due : MAX(due, c->record->order_after);
 }
 
 static void on_progress(double progress, const char *step, void *userdata)
@@ -102,6 +102,7 @@ static int order_begin(Lifecycle *l, Certificate *c)
     if (!o)
         return -ENOMEM;
     *o = (struct Ordered){ .lifecycle = l, .certificate = c };
+    c->orders_anew = false;
     STAILQ_INIT(&o->requests);
     r = strv_copy(c->names, &o->names);
     c->ordered = o;

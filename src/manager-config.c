@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "config/settings.h"
 #include "core/limits.h"
 #include "core/name.h"
 #include "manager-internal.h"
@@ -78,9 +79,19 @@ void manager_apply_config(Manager *m)
     }
 }
 
+/* What was wrong may have been corrected: an order that failed is not put off any longer. */
+static void order_anew(Manager *m)
+{
+    Certificate *c, *next;
+
+    HASH_ITER (hh, m->certificates, c, next)
+        c->orders_anew = true;
+}
+
 void manager_reload(Manager *m)
 {
     Config *fresh;
+    bool alike;
     int r;
 
     r = config_watch_refresh(m->watch);
@@ -95,8 +106,11 @@ void manager_reload(Manager *m)
     Config former = *m->config;
     *m->config = *fresh;
     *fresh = former;
+    alike = settings_order_alike(&fresh->settings, &m->config->settings);
     config_free(fresh);
     lifecycle_configure(m->lifecycle);
+    if (!alike)
+        order_anew(m);
     manager_apply_config(m);
 }
 

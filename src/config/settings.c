@@ -167,3 +167,45 @@ int settings_add_authority(Settings *s, const char *name)
                                                    .eab_algorithm = MAC_HS256 };
     return grown[s->n_authorities++].name ? 0 : -ENOMEM;
 }
+
+static bool text_equal(const char *a, const char *b)
+{
+    return a && b ? streq(a, b) : a == b;
+}
+
+bool authority_settings_equal(const AuthoritySettings *a, const AuthoritySettings *b)
+{
+    return streq(a->name, b->name) && a->enabled == b->enabled && text_equal(a->directory, b->directory) &&
+           text_equal(a->trust_file, b->trust_file) && strv_equal(a->origins, b->origins) &&
+           strv_equal(a->contact, b->contact) && a->is_public == b->is_public &&
+           text_equal(a->profile, b->profile) && a->needs_profile == b->needs_profile &&
+           text_equal(a->preferred_chain, b->preferred_chain) && a->key_type == b->key_type &&
+           text_equal(a->eab_key_id, b->eab_key_id) && text_equal(a->eab_key_file, b->eab_key_file) &&
+           a->eab_algorithm == b->eab_algorithm;
+}
+
+static bool acme_settings_equal(const AcmeSettings *a, const AcmeSettings *b)
+{
+    if (a->n_challenges != b->n_challenges)
+        return false;
+    for (size_t i = 0; i < a->n_challenges; i++)
+        if (a->challenges[i] != b->challenges[i])
+            return false;
+    return a->enabled == b->enabled && a->terms_agreed == b->terms_agreed &&
+           strv_equal(a->http_listen, b->http_listen) && text_equal(a->web_root, b->web_root) &&
+           a->http_check_port == b->http_check_port && strv_equal(a->tls_listen, b->tls_listen) &&
+           a->tls_check_port == b->tls_check_port && text_equal(a->dns_server, b->dns_server) &&
+           text_equal(a->dns_key_file, b->dns_key_file) && text_equal(a->dns_hook, b->dns_hook) &&
+           strv_equal(a->dns_resolvers, b->dns_resolvers) && a->self_check == b->self_check &&
+           a->reuse_key == b->reuse_key;
+}
+
+bool settings_order_alike(const Settings *a, const Settings *b)
+{
+    if (!acme_settings_equal(&a->acme, &b->acme) || a->n_authorities != b->n_authorities)
+        return false;
+    for (size_t i = 0; i < a->n_authorities; i++)
+        if (!authority_settings_equal(a->authorities + i, b->authorities + i))
+            return false;
+    return true;
+}

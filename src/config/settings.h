@@ -15,3 +15,6 @@ int settings_add_authority(Settings *s, const char *name);
 /* to: uninitialized; to be ended in any case. */
 int authority_settings_copy(const AuthoritySettings *from, AuthoritySettings *to);
 void authority_settings_done(AuthoritySettings *a);
+bool authority_settings_equal(const AuthoritySettings *a, const AuthoritySettings *b);
+/* Whether orders are made in the same way: [ACME] and all [Authority]. */
+bool settings_order_alike(const Settings *a, const Settings *b);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "acme/order.h"
+#include "config/settings.h"
 #include "core/limits.h"
 #include "core/reach.h"
 #include "crypto/request.h"
@@ -385,12 +386,7 @@ static bool is_current(const AcmeSource *s, const AcmeClient *client)
 {
     const AuthoritySettings *was = acme_client_settings(client), *is = source_find_authority(s, was->name);
 
-    return is && streq(is->directory, was->directory) &&
-           streq(strempty(is->trust_file), strempty(was->trust_file)) &&
-           strv_equal(is->origins, was->origins) && strv_equal(is->contact, was->contact) &&
-           streq(strempty(is->preferred_chain), strempty(was->preferred_chain)) &&
-           streq(strempty(is->eab_key_id), strempty(was->eab_key_id)) &&
-           streq(strempty(is->eab_key_file), strempty(was->eab_key_file)) && is->key_type == was->key_type;
+    return is && authority_settings_equal(is, was);
 }
 
 static bool is_used(const AcmeSource *s, const Peer *p)

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 
 from authority import Pebble, verify_chain
 from daemon import Bus, Daemon, Refused, why_no_daemon
-from machine import Broken, Folder, own_etc, why_not
+from machine import PATIENCE, Broken, Folder, own_etc, why_not
 from nameserver import Challtestsrv
 from pki import Pki
 
@@ -92,11 +92,11 @@ class World:
         self.tap.check(what, wrong)
         return not wrong
 
-    def issue(self, pebble, name, root=0, **options):
+    def issue(self, pebble, name, root=0, patience=PATIENCE, **options):
         """A new certificate from it; what is wrong with it. It is gone afterwards."""
         path = self.daemon.register(name, **options)
         try:
-            self.daemon.wait_for_source(path, "acme")
+            self.daemon.wait_for_source(path, "acme", patience)
             self.daemon.wait_for_rest()
             return self.wrong_with(path, pebble, pebble.root(root), [name, *options.get("names", [])])
         finally:
