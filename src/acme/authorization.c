@@ -12,6 +12,14 @@
 
 static void authorization_start(Authorization *a);
 
+static bool all_seen(const Order *o)
+{
+    for (size_t i = 0; i < o->n_authorizations; i++)
+        if (o->authorizations[i].told && !o->authorizations[i].seen)
+            return false;
+    return true;
+}
+
 /* All that can be told is told: from now on the order says when it is ready. */
 static void maybe_look(Order *o)
 {
@@ -31,7 +39,22 @@ static void maybe_look(Order *o)
         order_tell(o, 0.6, "waiting for the authority to look");
         o->pause = POLL_FIRST_USEC;
         order_look_later(o, 0);
+        if (all_seen(o))
+            order_look_now(o);
     }
+}
+
+/* The self-check looks as well, but before the authority is told. Once all proofs were seen it is likely to be satisfied. */
+static void on_seen(void *userdata)
+{
+    Authorization *a = userdata;
+    Order *o = a->order;
+
+    if (a->seen || (!a->told && !a->call))
+        return;
+    a->seen = true;
+    if (all_seen(o) && !o->call && o->proving)
+        order_look_now(o);
 }
 
 static void authorization_fail(Authorization *a, int r, Problem *problem)
@@ -124,6 +147,7 @@ static int solve(Authorization *a, Problem *problem)
     const AccountKey *key = acme_client_key(o->context.client);
     Solver *s = o->context.solvers[a->solver];
     Proof proof;
+    int r;
 
     a->challenge = find_challenge(a->object, s->ops->type);
     free(a->key_authorization);
@@ -139,7 +163,10 @@ static int solve(Authorization *a, Problem *problem)
         .thumbprint = account_key_thumbprint(key),
     };
     o->solver = a->solver;
-    return s->ops->start(s, &proof, on_ready, a, &a->task, problem);
+    r = s->ops->start(s, &proof, on_ready, a, &a->task, problem);
+    if (r >= 0)
+        a->task->seen = on_seen;
+    return r;
 }
 
 static void authorization_start(Authorization *a)

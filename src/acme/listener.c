@@ -52,6 +52,8 @@ struct ListenerProof {
 
 struct Listener {
     sd_event *event;
+    ListenerSeen seen;
+    void *userdata;
     Endpoints endpoints;
     Port ports[ENDPOINTS_MAX];
     struct MHD_Daemon *server; /* NULL: it does not listen */
@@ -107,6 +109,8 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *c, cons
     if (strncmp(url, place, strlen(place)) == 0)
         HASH_FIND_STR(l->proofs, url + strlen(place), proof);
     log_debug("http-01: asked for %s.", proof ? "a proof that waits" : "something else");
+    if (proof && l->seen && streq(method, MHD_HTTP_METHOD_GET))
+        l->seen(proof, l->userdata);
     return queue_reply(c, proof ? MHD_HTTP_OK : MHD_HTTP_NOT_FOUND, proof);
 }
 
@@ -423,7 +427,7 @@ bool listener_is_passed(const Listener *l)
     return l->endpoints.passed;
 }
 
-int listener_new(sd_event *event, Listener **ret)
+int listener_new(sd_event *event, ListenerSeen seen, void *userdata, Listener **ret)
 {
     _cleanup_(listener_freep) Listener *l = calloc(1, sizeof(Listener));
     int r;
@@ -431,6 +435,8 @@ int listener_new(sd_event *event, Listener **ret)
     if (!l)
         return -ENOMEM;
     l->event = sd_event_ref(event);
+    l->seen = seen;
+    l->userdata = userdata;
     TAILQ_INIT(&l->connections);
     r = endpoints_find_passed(&endpoint_use, &l->endpoints);
     if (r >= 0 && l->endpoints.n > 0)

@@ -11,7 +11,11 @@
 typedef struct Listener Listener;
 typedef struct ListenerProof ListenerProof;
 
-int listener_new(sd_event *event, Listener **ret);
+/* A proof was asked for, and is about to be sent. From within, none may be added or removed. */
+typedef void (*ListenerSeen)(const ListenerProof *proof, void *userdata);
+
+/* seen may be NULL. */
+int listener_new(sd_event *event, ListenerSeen seen, void *userdata, Listener **ret);
 /* No proof may be left. */
 Listener *listener_free(Listener *l);
 DEFINE_CLEANUP(Listener *, listener_free);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "acme/order-work.h"
 #include "acme/order.h"
 
 /* Shared by order.c and authorization.c. */
 
 #define POLL_FIRST_USEC (10 * 1000ULL)
+#define POLL_SEEN_USEC  1000ULL /* after the authority may have seen all proofs */
 
 /* A name that is being proved. */
 typedef struct Authorization {
@@ -19,6 +21,7 @@ typedef struct Authorization {
     const AcmeChallenge *challenge;
     char *key_authorization;
     bool told; /* the authority may look */
+    bool seen; /* and may have done so */
     bool done; /* nothing is to be done for it any more */
     Problem problem;
 } Authorization;
@@ -33,12 +36,16 @@ struct Order {
     Authorization *authorizations;
     size_t n_authorizations;
     bool proving, explaining, finalized;
-    bool noted, held; /* finalized when noted */
+    bool noted;
+    bool held;         /* it may be finalized when it is noted and the request is made */
+    OrderWork *making; /* the request */
+    OrderWork *accepting;
+    OrderResults own; /* the request that was made, and the chain that is taken if no other is preferred */
     sd_event_source *timer, *deadline;
     uint64_t pause; /* until the next look, usec */
+    bool patient;   /* the authority said when to look */
     size_t solver;  /* that proved a name last */
     unsigned refused;
-    char *chain; /* the one to take if no other is preferred */
     char **alternates;
     size_t next_alternate;
     bool ended;
@@ -50,6 +57,8 @@ void order_end(Order *o, Bundle *bundle, const AcmeFailure *failure);
 void order_fail(Order *o, const Problem *problem, bool at_authority);
 void order_fail_errno(Order *o, int r, Problem *problem);
 void order_look_later(Order *o, int64_t retry_after);
+/* At once, if it is to be looked at later, and the authority did not say when. */
+void order_look_now(Order *o);
 
 /* Asks for all; what is pending is proved. When the order is explaining itself, only what went wrong is looked at. */
 void order_ask_authorizations(Order *o);

@@ -3,11 +3,9 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "core/limits.h"
 #include "core/name.h"
-#include "crypto/request.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -64,88 +62,90 @@ static int ask(Order *o, const char *url, const char *payload, const char *type,
 
 /* ---- the chain */
 
-static void accept_chain(Order *o, const char *pem)
+static void take_chain(Order *o)
 {
-    _cleanup_problem_ Problem problem = {};
-    Bundle *bundle = NULL;
-    int r;
-
-    r = request_accept(order_whose(o), pem, o->record->key, o->record->names, (int64_t)time(NULL), &bundle,
-                       &problem);
-    if (r < 0)
-        order_fail_errno(o, r, &problem);
+    if (o->own.bundle)
+        order_end(o, TAKE_PTR(o->own.bundle), NULL);
     else
-        order_end(o, bundle, NULL);
-}
-
-static bool is_preferred(Order *o, const char *pem)
-{
-    const char *preferred = acme_client_settings(o->context.client)->preferred_chain;
-    _cleanup_bundle_ Bundle *bundle = NULL;
-    _cleanup_problem_ Problem problem = {};
-    bool yes = false;
-
-    if (!preferred)
-        return true;
-    return request_accept(order_whose(o), pem, o->record->key, o->record->names, (int64_t)time(NULL),
-                          &bundle, &problem) >= 0 &&
-           bundle_has_issuer(bundle, preferred, &yes) >= 0 && yes;
+        order_fail_errno(o, o->own.result, &o->own.problem);
 }
 
 static void next_alternate(Order *o);
 
-static char *body_text(const AcmeReply *reply)
+/* The first chain is kept until a better one is found: with its bundle, or with what is wrong with it. */
+static void on_accepted(OrderResults *results, void *userdata)
 {
-    if (memchr(reply->body, 0, reply->size))
-        return strdup(""); /* which is no chain */
-    return reply->size > 0 ? strndup(reply->body, reply->size) : strdup("");
+    Order *o = userdata;
+
+    o->accepting = NULL;
+    if (results->result >= 0 && results->preferred)
+        order_end(o, TAKE_PTR(results->bundle), NULL);
+    else {
+        if (o->next_alternate == 0) {
+            o->own.bundle = TAKE_PTR(results->bundle);
+            o->own.result = results->result;
+            problem_move(&results->problem, &o->own.problem);
+        }
+        next_alternate(o);
+    }
+}
+
+static int accept_chain(Order *o, const AcmeReply *reply)
+{
+    _cleanup_free_ char *pem = reply->size == 0 || memchr(reply->body, 0, reply->size)
+                                   ? strdup("")
+                                   : strndup(reply->body, reply->size);
+
+    if (!pem)
+        return -ENOMEM;
+    return order_work_accept(o->context.crypto, o->record, order_whose(o), pem,
+                             acme_client_settings(o->context.client)->preferred_chain, on_accepted, o,
+                             &o->accepting);
 }
 
 static void on_alternate(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
 {
     Order *o = userdata;
-    _cleanup_free_ char *pem = reply ? body_text(reply) : NULL;
 
     o->call = NULL;
-    if (!failure && pem && is_preferred(o, pem))
-        accept_chain(o, pem);
-    else
+    if (failure || accept_chain(o, reply) < 0)
         next_alternate(o);
 }
 
 static void next_alternate(Order *o)
 {
-    const AuthoritySettings *s = acme_client_settings(o->context.client);
-    const char *url =
-        o->next_alternate < LIMIT_ALTERNATES && o->alternates ? o->alternates[o->next_alternate] : NULL;
+    const char *preferred = acme_client_settings(o->context.client)->preferred_chain,
+               *url = o->next_alternate < LIMIT_ALTERNATES && o->alternates
+                          ? o->alternates[o->next_alternate]
+                          : NULL;
 
-    if (url) {
+    if (preferred && url) {
         o->next_alternate++;
         if (ask(o, url, NULL, TYPE_CHAIN, on_alternate) >= 0)
             return;
     }
-    log_notice("%s: %s has no chain that ends in \"%s\"; its default one is taken.", o->record->name,
-               s->name, strempty(s->preferred_chain));
-    accept_chain(o, o->chain);
+    if (preferred)
+        log_notice("%s: %s has no chain that ends in \"%s\"; its default one is taken.", o->record->name,
+                   order_whose(o), preferred);
+    take_chain(o);
 }
 
 static void on_chain(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
 {
     _cleanup_problem_ Problem problem = {};
     Order *o = userdata;
+    int r;
 
     o->call = NULL;
     if (failure) {
         order_end(o, NULL, failure);
         return;
     }
-    o->chain = body_text(reply);
-    if (!o->chain || acme_reply_links(o->context.client, reply, "alternate", &o->alternates) < 0)
-        order_fail_errno(o, -ENOMEM, &problem);
-    else if (is_preferred(o, o->chain))
-        accept_chain(o, o->chain);
-    else
-        next_alternate(o);
+    r = acme_reply_links(o->context.client, reply, "alternate", &o->alternates);
+    if (r >= 0)
+        r = accept_chain(o, reply);
+    if (r < 0)
+        order_fail_errno(o, r, &problem);
 }
 
 static void download(Order *o)
@@ -256,26 +256,50 @@ void order_look_later(Order *o, int64_t retry_after)
     uint64_t pause = o->pause;
 
     o->pause = MIN(o->pause * 2, POLL_MAX_USEC);
+    o->patient = retry_after > 0;
     arm(o->timer, retry_after > 0 ? MAX((uint64_t)retry_after * USEC_PER_SEC, pause) : pause);
+}
+
+void order_look_now(Order *o)
+{
+    int enabled = SD_EVENT_OFF;
+
+    if (sd_event_source_get_enabled(o->timer, &enabled) > 0 && !o->patient && !o->finalized)
+        arm(o->timer, POLL_SEEN_USEC);
 }
 
 /* ---- finalizing */
 
 static void finalize(Order *o)
 {
-    _cleanup_free_ char *request = NULL, *payload = NULL;
+    _cleanup_free_ char *payload = o->own.request ? acme_finalize_payload(o->own.request) : NULL;
     _cleanup_problem_ Problem problem = {};
-    int r;
+    int r = o->own.result;
 
     order_tell(o, 0.8, "asking for the certificate");
     o->finalized = true;
-    r = request_make(o->record->names, o->record->key, &request);
-    if (r >= 0)
-        payload = acme_finalize_payload(request);
     if (r >= 0)
         r = payload ? ask(o, o->object->finalize, payload, TYPE_JSON, on_order) : -ENOMEM;
     if (r < 0)
         order_fail_errno(o, r, &problem);
+}
+
+static void maybe_finalize(Order *o)
+{
+    if (!o->held || !o->noted || o->making || o->ended)
+        return;
+    o->held = false;
+    finalize(o);
+}
+
+static void on_request(OrderResults *results, void *userdata)
+{
+    Order *o = userdata;
+
+    o->making = NULL;
+    o->own.result = results->result;
+    o->own.request = TAKE_PTR(results->request);
+    maybe_finalize(o);
 }
 
 static void order_advance(Order *o)
@@ -287,9 +311,8 @@ static void order_advance(Order *o)
         order_ask_authorizations(o);
         break;
     case ACME_READY:
-        o->held = !o->noted;
-        if (o->noted)
-            finalize(o);
+        o->held = true;
+        maybe_finalize(o);
         break;
     case ACME_PROCESSING:
         order_look_later(o, 0);
@@ -309,9 +332,7 @@ static void order_advance(Order *o)
 void order_noted(Order *o)
 {
     o->noted = true;
-    if (o->held && !o->ended)
-        finalize(o);
-    o->held = false;
+    maybe_finalize(o);
 }
 
 /* ---- beginning */
@@ -392,6 +413,9 @@ int order_start(const OrderContext *context, OrderRecord *record, const OrderObs
     if ((r = add_timer(o, &o->timer, on_timer)) < 0 || (r = add_timer(o, &o->deadline, on_deadline)) < 0)
         return r;
     arm(o->deadline, LIMIT_ORDER_TIME * USEC_PER_SEC);
+    r = order_work_request(context->crypto, record, on_request, o, &o->making);
+    if (r < 0)
+        return r;
     r = record->url ? ask(o, record->url, NULL, TYPE_JSON, on_order) : place(o);
     if (r < 0)
         return r;
@@ -408,7 +432,11 @@ Order *order_free(Order *o)
     acme_order_free(o->object);
     sd_event_source_disable_unref(o->timer);
     sd_event_source_disable_unref(o->deadline);
-    free(o->chain);
+    order_work_forget(o->making);
+    order_work_forget(o->accepting);
+    free(o->own.request);
+    bundle_free(o->own.bundle);
+    problem_clear(&o->own.problem);
     strv_free(o->alternates);
     free(o);
     return NULL;

@@ -20,7 +20,7 @@ typedef struct Order Order;
 typedef struct OrderContext {
     sd_event *event;
     AcmeClient *client;
-    Workers *workers;
+    Workers *crypto; /* for what takes long to compute */
     Solver *const *solvers; /* in the order in which they are tried */
     size_t n_solvers;
     const char *solver;      /* the type that worked last; tried first; NULL */

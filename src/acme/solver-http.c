@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/queue.h>
 
 #include "acme/listener.h"
 #include "acme/web-root.h"
@@ -22,11 +23,13 @@ typedef struct HttpSolver {
     SolverContext context;
     Listener *listener;
     WebRoot *root; /* the last that was used */
+    LIST_HEAD(, HttpTask) tasks;
 } HttpSolver;
 
 /* The first thing is done from the event loop, so that ready is never called from within _start. */
 typedef struct HttpTask {
     SolverTask task;
+    LIST_ENTRY(HttpTask) entry;
     SolverReady ready;
     void *userdata;
     char *name, *url, *text;
@@ -283,6 +286,7 @@ static SolverTask *http_task_end(SolverTask *task)
 {
     HttpTask *t = (HttpTask *)task;
 
+    LIST_REMOVE(t, entry);
     sd_event_source_disable_unref(t->begin);
     dns_cancel(t->query);
     if (t->check)
@@ -324,6 +328,7 @@ static int task_new(HttpSolver *s, const Proof *proof, HttpTask **ret)
     if (!t)
         return -ENOMEM;
     t->task.solver = &s->solver;
+    LIST_INSERT_HEAD(&s->tasks, t, entry);
     t->name = strdup(proof->name);
     t->text = strdup(proof->key_authorization);
     t->url = proof_url(proof, settings->http_check_port);
@@ -419,6 +424,16 @@ static Solver *http_solver_free(Solver *solver)
     return NULL;
 }
 
+static void on_seen(const ListenerProof *proof, void *userdata)
+{
+    HttpSolver *s = userdata;
+    HttpTask *t;
+
+    LIST_FOREACH (t, &s->tasks, entry)
+        if (t->proof == proof && t->task.seen)
+            t->task.seen(t->userdata);
+}
+
 int solver_http_new(const SolverContext *context, Solver **ret)
 {
     static const SolverOps ops = {
@@ -434,7 +449,7 @@ int solver_http_new(const SolverContext *context, Solver **ret)
     if (!s)
         return -ENOMEM;
     *s = (HttpSolver){ .solver.ops = &ops, .context = *context };
-    r = listener_new(context->event, &s->listener);
+    r = listener_new(context->event, on_seen, s, &s->listener);
     if (r < 0) {
         free(s);
         return r;

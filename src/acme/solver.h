@@ -23,6 +23,8 @@ typedef struct Proof {
 
 /* problem->code is PROBLEM_NONE when the authority may look. Called at most once, never from within _start. */
 typedef void (*SolverReady)(const Problem *problem, void *userdata);
+/* Somebody has looked at the proof, perhaps the authority. From within, nothing may be asked of the solver. */
+typedef void (*SolverSeen)(void *userdata);
 
 typedef struct Solver Solver;
 typedef struct SolverTask SolverTask;
@@ -46,6 +48,7 @@ struct Solver {
 };
 struct SolverTask {
     Solver *solver;
+    SolverSeen seen; /* set by whoever started it, for the same userdata; NULL. Not every solver can tell. */
 };
 
 /* What solvers work with; borrowed. The settings may change in place between calls: whoever needs them later copies. */

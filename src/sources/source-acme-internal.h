@@ -68,7 +68,8 @@ struct AcmeSource {
     sd_event *event;
     Store *store;
     const Settings *settings;
-    Workers *workers;
+    Workers *workers; /* for the disk */
+    Workers *crypto;
     Http *http;
     Dns *dns;
     Solver *solvers[_CHALLENGE_TYPE_MAX]; /* by ChallengeType */

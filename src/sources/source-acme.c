@@ -13,7 +13,8 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define WORKERS 1 /* what is written about one order is written in turn */
+#define DISK_WORKERS   1 /* what is written about one order is written in turn */
+#define CRYPTO_WORKERS 2
 
 /* ---- an ordering */
 
@@ -169,7 +170,7 @@ void ordering_run(Ordering *o)
     OrderContext context = {
         .event = s->event,
         .client = o->peer->client,
-        .workers = s->workers,
+        .crypto = s->crypto,
         .solvers = s->ordered,
         .n_solvers = s->n_ordered,
         .solver = o->solver,
@@ -297,7 +298,8 @@ int source_open(AcmeSource *s)
 
     if (s->http)
         return 0;
-    if ((r = workers_new(s->event, "acme", WORKERS, s, &s->workers)) < 0 ||
+    if ((r = workers_new(s->event, "acme", DISK_WORKERS, s, &s->workers)) < 0 ||
+        (r = workers_new(s->event, "acme-crypto", CRYPTO_WORKERS, s, &s->crypto)) < 0 ||
         (r = http_new(s->event, &s->http)) < 0 ||
         (r = dns_new(s->event, s->settings->acme.dns_resolvers, &s->dns)) < 0)
         return r;
@@ -454,6 +456,8 @@ AcmeSource *acme_source_free(AcmeSource *s)
         next = TAILQ_NEXT(o, entry);
         ordering_free(o);
     }
+    if (s->crypto)
+        workers_free(TAKE_PTR(s->crypto));
     while (!TAILQ_EMPTY(&s->peers))
         peer_free(s, TAILQ_FIRST(&s->peers));
     source_give_up_revocations(s);

@@ -32,7 +32,17 @@ typedef struct Server {
     uint16_t port;
     char *addresses[2];
     ListenerProof *proof;
+    const ListenerProof *seen; /* last */
+    unsigned n_seen;
 } Server;
+
+static void on_seen(const ListenerProof *proof, void *userdata)
+{
+    Server *s = userdata;
+
+    s->seen = proof;
+    s->n_seen++;
+}
 
 static uint16_t free_port(void)
 {
@@ -58,7 +68,7 @@ static void server_init(Server *s, const char *host)
     *s = (Server){ .port = free_port() };
     s->addresses[0] = g_strdup_printf("%s:%u", host, s->port);
     g_assert_cmpint(sd_event_new(&s->event), ==, 0);
-    g_assert_cmpint(listener_new(s->event, &s->listener), ==, 0);
+    g_assert_cmpint(listener_new(s->event, on_seen, s, &s->listener), ==, 0);
 }
 
 static ListenerProof *server_add(Server *s, const char *token, const char *text)
@@ -218,6 +228,8 @@ static void test_serves(void)
 
         g_assert_cmpuint(status_of(reply), ==, 200);
         g_assert_cmpstr(body_of(reply), ==, PROOF);
+        g_assert_cmpuint(s.n_seen, ==, i + 1);
+        g_assert_true(s.seen == s.proof);
         g_assert_true(has_field(reply, "\r\nContent-Type: application/octet-stream\r\n"));
         g_assert_true(has_field(reply, "\r\nCache-Control: no-store\r\n"));
         g_assert_true(has_field(reply, "\r\nConnection: close\r\n"));
@@ -232,6 +244,7 @@ static void test_head(void)
 
     server_start(&s);
     reply = ask(&s, "HEAD " PLACE TOKEN " HTTP/1.1\r\nHost: a\r\n\r\n");
+    g_assert_cmpuint(s.n_seen, ==, 0);
     g_assert_cmpuint(status_of(reply), ==, 200);
     g_assert_cmpstr(body_of(reply), ==, "");
     g_assert_true(has_field(reply, length));
@@ -779,7 +792,7 @@ static void use_passed_sockets(void)
     g_setenv("LISTEN_FDS", "3", true);
     g_setenv("LISTEN_FDNAMES", "http-01:other:http-01", true);
     g_assert_cmpint(sd_event_new(&s.event), ==, 0);
-    g_assert_cmpint(listener_new(s.event, &s.listener), ==, 0);
+    g_assert_cmpint(listener_new(s.event, NULL, NULL, &s.listener), ==, 0);
     g_assert_true(listener_is_passed(s.listener));
     for (unsigned i = 0; i < 2; i++) {
         assert_passed_status(&s, &address, 404);
@@ -791,7 +804,7 @@ static void use_passed_sockets(void)
     s.listener = listener_free(s.listener);
     for (int i = 0; i < 3; i++)
         g_assert_cmpint(fcntl(SD_LISTEN_FDS_START + i, F_GETFD), >=, 0);
-    g_assert_cmpint(listener_new(s.event, &s.listener), ==, 0);
+    g_assert_cmpint(listener_new(s.event, NULL, NULL, &s.listener), ==, 0);
     assert_passed_status(&s, &address, 404);
     server_done(&s);
 }

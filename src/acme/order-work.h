@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/bundle.h"
+#include "core/problem.h"
+#include "store/accounts.h"
+#include "util/workers.h"
+
+/* What takes an order more time than the event loop should lose: done by a worker, with copies of all that it needs. */
+typedef struct OrderWork OrderWork;
+
+typedef struct OrderResults {
+    int result; /* negative errno, perhaps with a problem */
+    Problem problem;
+    char *request;  /* base64url of the certificate signing request */
+    Bundle *bundle; /* the chain, with its key */
+    bool preferred; /* its issuer is the preferred one, or none is preferred */
+} OrderResults;
+
+/* Called once from the event loop; what the callee wants of the results it takes. */
+typedef void (*OrderWorkDone)(OrderResults *results, void *userdata);
+
+/* request_make() for the order. */
+int order_work_request(Workers *workers, const OrderRecord *record, OrderWorkDone done, void *userdata,
+                       OrderWork **ret);
+/* request_accept() for a chain that came from the authority, whose name is whose. preferred: common name of an issuer, or NULL. */
+int order_work_accept(Workers *workers, const OrderRecord *record, const char *whose, const char *pem,
+                      const char *preferred, OrderWorkDone done, void *userdata, OrderWork **ret);
+/* Before it is done: done is not called any more. */
+OrderWork *order_work_forget(OrderWork *w);
