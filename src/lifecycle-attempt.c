@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "core/schedule.h"
 #include "lifecycle-internal.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -116,6 +117,9 @@ static void attempt_run(void *data)
         choose_served(a->change->record, before, a->names, a->request.now);
         if (!a->change->record->order_failed || (a->source >= 0 && a->source != SOURCE_LOCAL))
             record_clear_failure(a->change->record);
+        if (a->ordered)
+            a->change->record->order_after =
+                schedule_first_order(a->change->record->slots[SOURCE_ACME].chain, a->request.now);
         store_change_finish(a->change, a->certificate->stored ? before : NULL);
     }
     if (a->result >= 0)

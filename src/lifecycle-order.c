@@ -55,15 +55,20 @@ int64_t lifecycle_next_order(const Lifecycle *l, const Certificate *c)
 {
     Candidate candidates[_SOURCE_MAX];
     int64_t due = 0;
+    bool usable;
 
     if (!c->stored || c->ordered || !can_order(l, c))
         return INT64_MAX;
     if (acme_source_has_order(l->acme, certificate_name(c)))
         return 0;
     record_candidates(c->record, candidates);
-    if (candidate_judge(candidates + SOURCE_ACME, SOURCE_ACME, c->names, seconds_now()) == VERDICT_USABLE)
+    usable =
+        candidate_judge(candidates + SOURCE_ACME, SOURCE_ACME, c->names, seconds_now()) == VERDICT_USABLE;
+    if (usable)
         due = schedule_leaf_renewal(candidates[SOURCE_ACME].chain, SOURCE_ACME);
-    return c->orders_anew ? due : MAX(due, c->record->order_after);
+    if (c->record->order_failed ? !c->orders_anew : usable)
+        due = MAX(due, c->record->order_after);
+    return due;
 }
 
 static void on_progress(double progress, const char *step, void *userdata)
@@ -87,7 +92,16 @@ static void on_ordered(const OrderResult *result, void *userdata)
     lifecycle_settle(o->lifecycle, o->certificate);
 }
 
-static int order_begin(Lifecycle *l, Certificate *c)
+/* A reissue is for a key that is not to be used any more. */
+static bool keeps_key(const Lifecycle *l, const Certificate *c, KeyType type)
+{
+    const Slot *slot = &c->record->slots[SOURCE_ACME];
+
+    return l->settings->acme.reuse_key && slot->chain && !slot->broken && !slot->revoked &&
+           !slot->withdrawn && slot->chain->key_type == type;
+}
+
+static int order_begin(Lifecycle *l, Certificate *c, bool new_key)
 {
     OrderWish wish = {
         .name = certificate_name(c),
@@ -101,6 +115,7 @@ static int order_begin(Lifecycle *l, Certificate *c)
 
     if (!o)
         return -ENOMEM;
+    wish.reuse = !new_key && keeps_key(l, c, wish.key_type) ? c->record : NULL;
     *o = (struct Ordered){ .lifecycle = l, .certificate = c };
     c->orders_anew = false;
     STAILQ_INIT(&o->requests);
@@ -123,7 +138,7 @@ static void divert(Lifecycle *l, Certificate *c)
                       (q->kind == REQUEST_RENEW && c->record->served == SOURCE_ACME);
 
         STAILQ_REMOVE_HEAD(&c->requests, entry);
-        if (orders && (c->ordered || order_begin(l, c) >= 0))
+        if (orders && (c->ordered || order_begin(l, c, q->kind == REQUEST_REISSUE) >= 0))
             STAILQ_INSERT_TAIL(&c->ordered->requests, q, entry);
         else
             STAILQ_INSERT_TAIL(&stay, q, entry);
@@ -170,6 +185,21 @@ static int plan_failure(Attempt *a, const struct Ordered *o, int64_t now)
     return 1;
 }
 
+/* A chain that has come and is of no use is a failure like others: else the next order would follow at once. */
+static bool is_usable(struct Ordered *o, char *const *names, int64_t now)
+{
+    const Candidate candidate = { .chain = o->bundle->chain };
+    Verdict verdict = candidate_judge(&candidate, SOURCE_ACME, names, now);
+
+    if (verdict == VERDICT_USABLE)
+        return true;
+    (void)problem_set(
+        &o->problem, PROBLEM_AUTHORITY_FAILED,
+        "The authority %s issued a chain that is not served: %s. Are its lifetime and this machine's clock right?",
+        strempty(o->authority), verdict_to_string(verdict));
+    return false;
+}
+
 int attempt_plan_ordered(Attempt *a, int64_t now)
 {
     struct Ordered *o = a->certificate->ordered;
@@ -180,13 +210,17 @@ int attempt_plan_ordered(Attempt *a, int64_t now)
     STAILQ_CONCAT(&a->requests, &o->requests);
     if (!o->bundle)
         r = plan_failure(a, o, now);
-    else if (chain_covers(o->bundle->chain, a->names, NULL)) {
+    else if (!chain_covers(o->bundle->chain, a->names, NULL))
+        acme_source_forget(a->lifecycle->acme, certificate_name(a->certificate));
+    else if (!is_usable(o, a->names, now)) {
+        acme_source_forget(a->lifecycle->acme, certificate_name(a->certificate));
+        r = plan_failure(a, o, now);
+    } else {
         a->source = SOURCE_ACME;
         a->ordered = true;
         a->bundle = TAKE_PTR(o->bundle);
         r = record_set_authority(a->after, o->authority, o->solver);
-    } else
-        acme_source_forget(a->lifecycle->acme, certificate_name(a->certificate));
+    }
     ordered_free(o, false);
     return r < 0 ? r : 1;
 }

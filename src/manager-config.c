@@ -109,8 +109,10 @@ void manager_reload(Manager *m)
     alike = settings_order_alike(&fresh->settings, &m->config->settings);
     config_free(fresh);
     lifecycle_configure(m->lifecycle);
-    if (!alike)
+    if (!alike) {
         order_anew(m);
+        TELL(m, authorities_changed);
+    }
     manager_apply_config(m);
 }
 

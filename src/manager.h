@@ -31,6 +31,8 @@ typedef struct ManagerObserver {
     void (*job_changed)(Job *j, void *userdata);
     void (*job_removed)(Job *j, void *userdata);
     void (*counts_changed)(void *userdata);
+    /* Whether ACME is used, or by which authorities. */
+    void (*authorities_changed)(void *userdata);
 } ManagerObserver;
 
 /* Loads the store and the configuration, and starts to make what is missing. */

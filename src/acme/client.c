@@ -272,9 +272,14 @@ static void send_call(AcmeClient *c, AcmeCall *call)
     HttpRequest request = client_request_to(c, call->plain ? HTTP_GET : HTTP_POST, url);
     _cleanup_problem_ Problem problem = {};
     _cleanup_free_ char *body = NULL;
+    const AcmeReply nothing = {};
     int r = 0;
 
     TAILQ_REMOVE(&c->waiting, call, entry);
+    if (call->resource == ACME_DIRECTORY) {
+        answer(call, &nothing, NULL, 0);
+        return;
+    }
     if (!url)
         r = problem_set(&problem, PROBLEM_AUTHORITY_FAILED, "The authority %s does not offer this.",
                         client_name(c));
@@ -380,6 +385,7 @@ static int call_new(AcmeClient *c, const AcmeRequest *request, AcmeDone done, vo
                         .payload = request->payload ? strdup(request->payload) : NULL,
                         .type = request->type ? strdup(request->type) : NULL,
                         .key = request->key,
+                        .plain = request->resource == ACME_DIRECTORY,
                         .done = done,
                         .userdata = userdata };
     if ((request->url && !call->url) || (request->payload && !call->payload) ||

@@ -31,6 +31,7 @@ typedef enum AcmeResource {
     ACME_NEW_ORDER,
     ACME_REVOKE_CERT,
     ACME_ACCOUNT,
+    ACME_DIRECTORY, /* is only waited for: the reply is empty, acme_client_directory() has it */
 } AcmeResource;
 
 typedef struct AcmeRequest {

@@ -41,7 +41,9 @@ struct Order {
     OrderWork *making; /* the request */
     OrderWork *accepting;
     OrderResults own; /* the request that was made, and the chain that is taken if no other is preferred */
-    sd_event_source *timer, *deadline;
+    sd_event_source *begin, *timer, *deadline;
+    const char *profile; /* that was asked for last; NULL */
+    bool no_profile;     /* the authority does not know it */
     uint64_t pause; /* until the next look, usec */
     bool patient;   /* the authority said when to look */
     size_t solver;  /* that proved a name last */

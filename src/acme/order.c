@@ -337,7 +337,134 @@ void order_noted(Order *o)
 
 /* ---- beginning */
 
+static int place(Order *o, Problem *problem);
+
+static bool streq_any(const char *s, const char *const *l)
+{
+    for (; *l; l++)
+        if (streq(s, *l))
+            return true;
+    return false;
+}
+
+/* Whether the order is placed once more, with less in it: who refuses to have a certificate replaced, or does not know the
+ * profile, may issue all the same. */
+static bool ask_for_less(Order *o, const AcmeFailure *failure)
+{
+    static const char *const replacing[] = { "alreadyReplaced", "malformed", "unauthorized", NULL };
+    const AuthoritySettings *s = acme_client_settings(o->context.client);
+    const char *type = strempty(failure->problem->type);
+
+    if (o->record->replaces && streq_any(type, replacing)) {
+        log_notice("%s: %s The order is placed without saying what it replaces.", o->record->name,
+                   failure->problem->text);
+        free(o->record->replaces);
+        o->record->replaces = NULL;
+        return true;
+    }
+    if (o->profile && !s->needs_profile && streq(type, "invalidProfile")) {
+        log_notice("%s: %s The order is placed without a profile.", o->record->name, failure->problem->text);
+        o->no_profile = true;
+        return true;
+    }
+    return false;
+}
+
+static int take_new_order(Order *o, const AcmeReply *reply, Problem *problem)
+{
+    int r;
+
+    if (!reply->location)
+        return problem_set(problem, PROBLEM_AUTHORITY_FAILED,
+                           "The authority %s did not tell where the order is (RFC 8555 section 7.4).",
+                           order_whose(o));
+    o->record->url = strdup(reply->location);
+    if (!o->record->url)
+        return -ENOMEM;
+    r = take_order(o, reply, problem);
+    if (r >= 0 && o->profile && acme_client_settings(o->context.client)->needs_profile &&
+        !streq(strempty(o->object->profile), o->profile))
+        return problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
+                           "The authority %s made an order of %s%s%s instead of the profile \"%s\", which "
+                           "RequireProfile=yes insists on.",
+                           order_whose(o), o->object->profile ? "the profile \"" : "no profile",
+                           strempty(o->object->profile), o->object->profile ? "\"" : "", o->profile);
+    return r;
+}
+
 static void on_placed(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
+{
+    _cleanup_problem_ Problem problem = {};
+    Order *o = userdata;
+    int r;
+
+    o->call = NULL;
+    if (failure && !ask_for_less(o, failure)) {
+        order_end(o, NULL, failure);
+        return;
+    }
+    r = failure ? place(o, &problem) : take_new_order(o, reply, &problem);
+    if (r < 0)
+        order_fail_errno(o, r, &problem);
+    else if (!failure) {
+        o->observer.placed(o->userdata);
+        order_advance(o);
+    }
+}
+
+/* What the authority has, for people. NULL when memory is short. */
+static char *list_profiles(const AcmeDirectory *d)
+{
+    _cleanup_strv_ char **names = NULL;
+
+    for (size_t i = 0; i < d->n_profiles; i++)
+        if (strv_extend(&names, d->profiles[i].name) < 0)
+            return NULL;
+    return names ? strv_join(names, ", ") : strdup("none");
+}
+
+static int choose_profile(Order *o, Problem *problem)
+{
+    const AcmeDirectory *d = acme_client_directory(o->context.client);
+    _cleanup_free_ char *known = NULL;
+
+    o->profile = o->no_profile ? NULL : o->record->profile;
+    if (!o->profile)
+        return 0;
+    for (size_t i = 0; i < d->n_profiles; i++)
+        if (streq(d->profiles[i].name, o->profile))
+            return 0;
+    known = list_profiles(d);
+    if (acme_client_settings(o->context.client)->needs_profile)
+        return problem_set(
+            problem, PROBLEM_AUTHORITY_REFUSED,
+            "The authority %s has no profile \"%s\" (those it has: %s); correct Profile= of [Authority %s], or "
+            "set RequireProfile=no to do without.",
+            order_whose(o), o->profile, strempty(known), order_whose(o));
+    log_notice(
+        "%s: The authority %s has no profile \"%s\" (those it has: %s); the order is placed without one.",
+        o->record->name, order_whose(o), o->profile, strempty(known));
+    o->profile = NULL;
+    return 0;
+}
+
+static int place(Order *o, Problem *problem)
+{
+    AcmeRequest request = { .resource = ACME_NEW_ORDER, .type = TYPE_JSON };
+    _cleanup_free_ char *payload = NULL;
+    int r;
+
+    r = choose_profile(o, problem);
+    if (r < 0)
+        return r;
+    request.payload = payload = acme_order_payload(o->record->names, o->profile, o->record->replaces);
+    if (!payload)
+        return -ENOMEM;
+    order_tell(o, 0.1, "placing the order");
+    return acme_client_send(o->context.client, &request, on_placed, o, &o->call);
+}
+
+static void on_directory(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
 {
     _cleanup_problem_ Problem problem = {};
     Order *o = userdata;
@@ -348,32 +475,33 @@ static void on_placed(const AcmeReply *reply, const AcmeFailure *failure, void *
         order_end(o, NULL, failure);
         return;
     }
-    if (!reply->location)
-        r = problem_set(&problem, PROBLEM_AUTHORITY_FAILED,
-                        "The authority %s did not tell where the order is (RFC 8555 section 7.4).",
-                        order_whose(o));
-    else
-        r = (o->record->url = strdup(reply->location)) ? 0 : -ENOMEM;
-    if (r >= 0)
-        r = take_order(o, reply, &problem);
-    if (r < 0) {
+    r = place(o, &problem);
+    if (r < 0)
         order_fail_errno(o, r, &problem);
-        return;
-    }
-    o->observer.placed(o->userdata);
-    order_advance(o);
 }
 
-static int place(Order *o)
+/* Which profiles there are is in the directory. */
+static int place_with_profile(Order *o)
 {
-    _cleanup_free_ char *payload =
-        acme_order_payload(o->record->names, o->record->profile, o->record->replaces);
-    AcmeRequest request = { .resource = ACME_NEW_ORDER, .payload = payload, .type = TYPE_JSON };
+    AcmeRequest request = { .resource = ACME_DIRECTORY };
 
-    if (!payload)
-        return -ENOMEM;
-    order_tell(o, 0.1, "placing the order");
-    return acme_client_send(o->context.client, &request, on_placed, o, &o->call);
+    return acme_client_send(o->context.client, &request, on_directory, o, &o->call);
+}
+
+static int on_begin(sd_event_source *s _unused_, void *userdata)
+{
+    _cleanup_problem_ Problem problem = {};
+    Order *o = userdata;
+    int r;
+
+    o->begin = sd_event_source_disable_unref(o->begin);
+    if (o->record->url)
+        r = ask(o, o->record->url, NULL, TYPE_JSON, on_order);
+    else
+        r = o->record->profile ? place_with_profile(o) : place(o, &problem);
+    if (r < 0)
+        order_fail_errno(o, r, &problem);
+    return 0;
 }
 
 static int on_deadline(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
@@ -416,7 +544,7 @@ int order_start(const OrderContext *context, OrderRecord *record, const OrderObs
     r = order_work_request(context->crypto, record, on_request, o, &o->making);
     if (r < 0)
         return r;
-    r = record->url ? ask(o, record->url, NULL, TYPE_JSON, on_order) : place(o);
+    r = sd_event_add_defer(context->event, &o->begin, on_begin, o);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(o);
@@ -430,6 +558,7 @@ Order *order_free(Order *o)
     acme_call_cancel(o->call);
     order_free_authorizations(o);
     acme_order_free(o->object);
+    sd_event_source_disable_unref(o->begin);
     sd_event_source_disable_unref(o->timer);
     sd_event_source_disable_unref(o->deadline);
     order_work_forget(o->making);

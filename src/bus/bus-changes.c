@@ -8,9 +8,12 @@
 
 /* What happened is told in signals from a deferred event source: however often a certificate changed in one turn of
  * the event loop, it is told of once; and after a burst the telling is spread over many turns, with calls answered
- * between. */
+ * between. How far jobs are, and how many there are, changes all the time while there are many: then that is told as it is at
+ * the end of a while. */
 
 #define TOLD_PER_TURN 64
+#define WHILE_USEC    (100 * 1000ULL)
+#define MANY_JOBS     4
 
 struct Change {
     Certificate *certificate;
@@ -145,23 +148,49 @@ static void tell_root_job(Bus *b)
     tell_job_removed(b, path, b->root_job_result);
 }
 
+/* Whether how far jobs are may be told now; if not, it is later. */
+static bool progress_is_due(Bus *b)
+{
+    uint64_t now = 0;
+
+    if (!b->job_changes && !b->counts_changed)
+        return false;
+    (void)sd_event_now(b->event, CLOCK_MONOTONIC, &now);
+    if (manager_n_jobs(b->manager) < MANY_JOBS || now >= b->progress_told + WHILE_USEC) {
+        b->progress_told = now;
+        return true;
+    }
+    (void)sd_event_source_set_time(b->progress_timer, b->progress_told + WHILE_USEC);
+    (void)sd_event_source_set_enabled(b->progress_timer, SD_EVENT_ONESHOT);
+    return false;
+}
+
 static int on_changes(sd_event_source *s, void *userdata)
 {
     Bus *b = userdata;
+    bool progress = progress_is_due(b);
     Change *change, *next;
     int n = 0;
 
-    tell_jobs(b);
+    if (progress)
+        tell_jobs(b);
     HASH_ITER (hh, b->changes, change, next) {
         if (n++ >= TOLD_PER_TURN)
             return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
         tell(b, change);
     }
-    if (b->counts_changed)
+    if (progress && b->counts_changed)
         tell_counts(b);
     if (b->root_job)
         tell_root_job(b);
     return 0;
+}
+
+static int on_progress_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+{
+    Bus *b = userdata;
+
+    return sd_event_source_set_enabled(b->changes_source, SD_EVENT_ONESHOT);
 }
 
 static void wake(Bus *b)
@@ -263,6 +292,14 @@ static void on_counts_changed(void *userdata)
     wake(b);
 }
 
+static void on_authorities_changed(void *userdata)
+{
+    Bus *b = userdata;
+
+    (void)sd_bus_emit_properties_changed(b->bus, BUS_PATH, INTERFACE_MANAGER, "AcmeEnabled", "Authorities",
+                                         NULL);
+}
+
 static void on_job_added(Job *j, void *userdata)
 {
     _cleanup_free_ char *path = job_path(j->id);
@@ -329,6 +366,7 @@ const ManagerObserver bus_observer = {
     .job_changed = on_job_changed,
     .job_removed = on_job_removed,
     .counts_changed = on_counts_changed,
+    .authorities_changed = on_authorities_changed,
 };
 
 int bus_changes_init(Bus *b)
@@ -338,7 +376,12 @@ int bus_changes_init(Bus *b)
     r = sd_event_add_defer(b->event, &b->changes_source, on_changes, b);
     if (r >= 0)
         r = sd_event_source_set_priority(b->changes_source, SD_EVENT_PRIORITY_NORMAL + 10);
-    return r < 0 ? r : sd_event_source_set_enabled(b->changes_source, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(b->changes_source, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_add_time(b->event, &b->progress_timer, CLOCK_MONOTONIC, UINT64_MAX, 1,
+                              on_progress_timer, b);
+    return r < 0 ? r : sd_event_source_set_enabled(b->progress_timer, SD_EVENT_OFF);
 }
 
 void bus_changes_done(Bus *b)
@@ -351,4 +394,5 @@ void bus_changes_done(Bus *b)
         forget_job(b, b->job_changes);
     free(b->root_job);
     sd_event_source_disable_unref(b->changes_source);
+    sd_event_source_disable_unref(b->progress_timer);
 }

@@ -37,6 +37,8 @@ struct Bus {
     char *root_job; /* path of the root's job, whose end is told when all changes are */
     const char *root_job_result;
     sd_event_source *changes_source;
+    sd_event_source *progress_timer; /* for what is not told yet since progress was told a moment ago */
+    uint64_t progress_told;          /* CLOCK_MONOTONIC, usec */
 
     size_t n_calls; /* that are not answered yet */
     bool idle_exit, releasing;

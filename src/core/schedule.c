@@ -15,6 +15,11 @@ int64_t schedule_leaf_renewal(const Chain *chain, Source source)
     return source == SOURCE_UPLOADED ? 0 : share_of_life(chain, 2, 3);
 }
 
+int64_t schedule_first_order(const Chain *chain, int64_t now)
+{
+    return now + MAX(chain_not_after(chain) - now, INT64_C(0)) / 3;
+}
+
 static const int64_t warning_days[] = { 30, 14, 7, 3, 1 };
 
 static int64_t warning(const Chain *chain, size_t n)

@@ -7,6 +7,9 @@
 
 /* At 2/3 of the life of what was issued; 0 (never) for what only an administrator can replace. */
 int64_t schedule_leaf_renewal(const Chain *chain, Source source);
+/* The first moment at which a chain that has been issued now may be ordered again: when a third of what is left of its life
+ * is over. That is before its renewal, unless it was old already when it was issued. */
+int64_t schedule_first_order(const Chain *chain, int64_t now);
 /* For chains that only an administrator can replace: when he is to be told that the end of the weakest part comes near.
  * That is 30, 14, 7, 3 and 1 days before; each at a third of the lifetime where that is shorter. The last such moment up to
  * now (0: there was none), the first after it (INT64_MAX: there is none), and the first of all. */

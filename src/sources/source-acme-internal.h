@@ -36,6 +36,7 @@ struct Ordering {
     OrderingState state;
     char *name, **names, *authority, *solver;
     KeyType key_type;
+    Record *reuse; /* whose key is kept; NULL */
     OrderProgress progress;
     OrderDone done; /* NULL: cancelled */
     void *userdata;
@@ -110,6 +111,8 @@ bool source_can_prove(const AcmeSource *s, char *const *names, Problem *why);
 /* Answers them as failed; after that no client may call back. */
 void source_give_up_revocations(AcmeSource *s);
 Peer *peer_free(AcmeSource *s, Peer *p);
+/* Those that nobody uses and that are not as they are configured, or not at all any more. */
+void source_clean_peers(AcmeSource *s);
 int peer_get(AcmeSource *s, const AuthoritySettings *settings, Peer **ret);
 /* NULL: there is none left. */
 const AuthoritySettings *ordering_choose_authority(const Ordering *o);

@@ -14,7 +14,8 @@ typedef struct RecordTask {
     Store *store;
     OrderRecord *record; /* to be written, without key when it has to be made */
     KeyType key_type;
-    char *name; /* to be removed */
+    const Record *reuse; /* the ordering's */
+    char *name;          /* to be removed */
     int result;
     Ordering *ordering; /* that waits for it; NULL */
     bool placed;        /* the order is under way, with a record of its own */
@@ -42,10 +43,20 @@ void source_forget_order(AcmeSource *s, const char *name)
         record_task_done(t, NULL);
 }
 
+/* What cannot be read is not kept. */
+static char *read_former_key(Store *s, const Record *rec)
+{
+    _cleanup_bundle_ Bundle *b = NULL;
+
+    return store_read(s, rec, SOURCE_ACME, &b) < 0 ? NULL : TAKE_PTR(b->key);
+}
+
 static void run_write(void *data)
 {
     RecordTask *t = data;
 
+    if (!t->record->key && t->reuse)
+        t->record->key = read_former_key(t->store, t->reuse);
     if (!t->record->key)
         t->result = request_make_key(t->key_type, &t->record->key);
     if (t->result >= 0)
@@ -135,7 +146,12 @@ static int write_record(Ordering *o, OrderRecord *record, bool placed)
         return -ENOMEM;
     }
     *t = (RecordTask){
-        .store = o->source->store, .record = record, .key_type = o->key_type, .ordering = o, .placed = placed
+        .store = o->source->store,
+        .record = record,
+        .key_type = o->key_type,
+        .reuse = o->reuse,
+        .ordering = o,
+        .placed = placed,
     };
     r = workers_add(o->source->workers, run_write, record_task_done, t);
     if (r < 0) {

@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include "acme/order.h"
-#include "config/settings.h"
 #include "core/limits.h"
 #include "core/reach.h"
 #include "crypto/request.h"
@@ -28,6 +27,7 @@ void ordering_free(Ordering *o)
     problem_clear(&o->problem);
     sd_event_source_disable_unref(o->ending);
     strv_free(o->names);
+    record_free(o->reuse);
     free(o->worked);
     free(o->name);
     free(o->authority);
@@ -56,6 +56,7 @@ static void ordering_end(Ordering *o)
     else
         bundle_free(result.bundle);
     ordering_free(o);
+    source_clean_peers(s);
     acme_source_drive(s);
 }
 
@@ -331,7 +332,9 @@ int acme_source_order(AcmeSource *s, const OrderWish *wish, OrderProgress progre
     o->name = strdup(wish->name);
     o->authority = wish->authority ? strdup(wish->authority) : NULL;
     o->solver = wish->solver ? strdup(wish->solver) : NULL;
-    if (!o->name || (wish->authority && !o->authority) || strv_copy(wish->names, &o->names) < 0) {
+    o->reuse = wish->reuse ? record_copy(wish->reuse) : NULL;
+    if (!o->name || (wish->authority && !o->authority) || (wish->reuse && !o->reuse) ||
+        strv_copy(wish->names, &o->names) < 0) {
         ordering_free(o);
         return -ENOMEM;
     }
@@ -384,28 +387,10 @@ size_t acme_source_busy(const AcmeSource *s)
 
 /* ---- the source */
 
-static bool is_current(const AcmeSource *s, const AcmeClient *client)
-{
-    const AuthoritySettings *was = acme_client_settings(client), *is = source_find_authority(s, was->name);
-
-    return is && authority_settings_equal(is, was);
-}
-
-static bool is_used(const AcmeSource *s, const Peer *p)
-{
-    const Ordering *o;
-
-    TAILQ_FOREACH(o, &s->orderings, entry)
-    if (o->peer == p)
-        return true;
-    return false;
-}
-
 void acme_source_configure(AcmeSource *s)
 {
     const AcmeSettings *acme = &s->settings->acme;
     Ordering *o;
-    Peer *p, *next;
 
     if (!s->http)
         return;
@@ -415,11 +400,7 @@ void acme_source_configure(AcmeSource *s)
         s->ordered[s->n_ordered++] = s->solvers[acme->challenges[i]];
     TAILQ_FOREACH(o, &s->orderings, entry)
     o->n_asked = 0; /* the names were those of the former settings */
-    for (p = TAILQ_FIRST(&s->peers); p; p = next) {
-        next = TAILQ_NEXT(p, entry);
-        if (!is_used(s, p) && !is_current(s, p->client))
-            peer_free(s, p);
-    }
+    source_clean_peers(s);
 }
 
 int acme_source_new(sd_event *event, Store *store, const Settings *settings, AcmeSource **ret)

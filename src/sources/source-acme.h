@@ -20,6 +20,7 @@ typedef struct OrderWish {
     KeyType key_type;
     const char *authority; /* the only one to be asked; NULL: whichever can issue */
     const char *solver;    /* the type of challenge that worked last; NULL */
+    const Record *reuse;   /* the key of its chain from ACME is kept; NULL: there is a new one */
 } OrderWish;
 
 typedef struct OrderResult {

@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
+#include "config/settings.h"
 #include "core/reach.h"
 #include "crypto/request.h"
 #include "sources/source-acme-internal.h"
 #include "util/text.h"
 
 #define REVOKED_FOR_KEY 1 /* keyCompromise, RFC 5280 section 5.3.1 */
+
+struct Revocation {
+    TAILQ_ENTRY(Revocation) entry;
+    AcmeSource *source;
+    AcmeClient *client;
+    AccountKey *key;
+    char *payload;
+    bool by_key, tried_other;
+    RevokeDone done;
+    void *userdata;
+};
 
 /* ---- who is asked */
 
@@ -102,12 +114,47 @@ Peer *peer_free(AcmeSource *s, Peer *p)
     return NULL;
 }
 
+/* Whether the configuration still has it just so. */
+static bool is_current(const AcmeSource *s, const Peer *p)
+{
+    const AuthoritySettings *was = acme_client_settings(p->client),
+                            *is = source_find_authority(s, was->name);
+
+    return is && authority_settings_equal(is, was);
+}
+
+static bool is_used(const AcmeSource *s, const Peer *p)
+{
+    const Revocation *v;
+    const Ordering *o;
+
+    TAILQ_FOREACH(o, &s->orderings, entry)
+    if (o->peer == p)
+        return true;
+    TAILQ_FOREACH(v, &s->revocations, entry)
+    if (v->client == p->client)
+        return true;
+    return false;
+}
+
+/* Orders end where they were made. */
+void source_clean_peers(AcmeSource *s)
+{
+    Peer *p, *next;
+
+    for (p = TAILQ_FIRST(&s->peers); p; p = next) {
+        next = TAILQ_NEXT(p, entry);
+        if (!is_used(s, p) && !is_current(s, p))
+            peer_free(s, p);
+    }
+}
+
 static Peer *find_peer(AcmeSource *s, const char *name)
 {
     Peer *p;
 
     TAILQ_FOREACH(p, &s->peers, entry)
-    if (streq(acme_client_settings(p->client)->name, name))
+    if (streq(acme_client_settings(p->client)->name, name) && is_current(s, p))
         return p;
     return NULL;
 }
@@ -168,17 +215,6 @@ const AuthoritySettings *ordering_choose_authority(const Ordering *o)
 }
 
 /* ---- revocation and accounts */
-
-struct Revocation {
-    TAILQ_ENTRY(Revocation) entry;
-    AcmeSource *source;
-    AcmeClient *client;
-    AccountKey *key;
-    char *payload;
-    bool by_key, tried_other;
-    RevokeDone done;
-    void *userdata;
-};
 
 static void revocation_free(Revocation *v)
 {

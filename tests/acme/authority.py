@@ -26,7 +26,8 @@ class Pebble:
 
     PORT, MANAGEMENT = 14000, 15000
 
-    def __init__(self, folder, pki, resolver, eab=None, blocked=(), port=PORT, **options):
+    def __init__(self, folder, pki, resolver, eab=None, blocked=(), port=PORT, validity=0, **options):
+        """validity: of what it issues, seconds; 0: its own."""
         self.folder, self.resolver, self.port = folder, resolver, port
         chain, key = pki.issue("localhost", "127.0.0.1")
         self.trust = folder.write("pebble/trust.pem", pki.pem)
@@ -36,6 +37,8 @@ class Pebble:
             "privateKey": folder.write("pebble/key.pem", key, 0o600),
             "httpPort": 80, "tlsPort": 443, "externalAccountBindingRequired": bool(eab),
             "externalAccountMACKeys": eab or {}, "domainBlocklist": list(blocked)}
+        if validity:
+            settings["certificateValidityPeriod"] = validity
         self.config = folder.write(f"pebble/config-{port}.json", json.dumps({"pebble": settings}))
         self.log = folder.of(f"pebble/log-{port}")
         self.options = {"WFE_NONCEREJECT": "0", "AUTHZREUSE": "0", "VA_NOSLEEP": "1"}

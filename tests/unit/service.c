@@ -71,6 +71,7 @@ static const ManagerObserver observer = {
     .expiry_warning = on_expiry_warning,
     .job_removed = on_job_removed,
     .counts_changed = on_counts,
+    .authorities_changed = on_counts,
 };
 
 void service_init(Service *s)

@@ -174,6 +174,31 @@ static void test_copy(void)
     }
 }
 
+/* Each key counts. */
+static void test_alike(void)
+{
+    g_auto(GStrv) lines = g_strsplit(FULL_ACME FULL_AUTHORITY, "\n", 0);
+    _cleanup_place_ Place p = {}, other = {};
+
+    place_init(&p);
+    place_init(&other);
+    write_and_load(&p, FULL_ACME FULL_AUTHORITY);
+    write_and_load(&other, FULL_ACME FULL_AUTHORITY);
+    g_assert_true(settings_order_alike(&p.config->settings, &other.config->settings));
+    for (size_t i = 0; lines[i] && lines[i][0]; i++) {
+        g_autofree char *line = lines[i], *text = NULL;
+
+        lines[i] = S("# left out");
+        text = g_strjoinv("\n", lines);
+        lines[i] = TAKE_PTR(line);
+        write_and_load(&other, text);
+        if (settings_order_alike(&p.config->settings, &other.config->settings))
+            note_failure("without %s they are alike", lines[i]);
+    }
+    write_and_load(&other, FULL_ACME FULL_AUTHORITY "[Authority more]\nDirectory=https://ca.example.net/\n");
+    g_assert_false(settings_order_alike(&p.config->settings, &other.config->settings));
+}
+
 /* What is empty takes the default or former value away. */
 static void test_empty(void)
 {
@@ -609,6 +634,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/keys-acme/defaults", test_defaults);
     g_test_add_func("/keys-acme/all-keys", test_all_keys);
     g_test_add_func("/keys-acme/copy", test_copy);
+    g_test_add_func("/keys-acme/alike", test_alike);
     g_test_add_func("/keys-acme/empty", test_empty);
     g_test_add_func("/keys-acme/acme-refused", test_acme_refused);
     g_test_add_func("/keys-acme/authority-refused", test_authority_refused);

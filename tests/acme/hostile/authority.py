@@ -124,6 +124,7 @@ class Order:
     def __init__(self, number, identifiers, account):
         self.number, self.identifiers, self.account = number, identifiers, account
         self.authorizations, self.request, self.pem, self.error, self.done_at = [], None, None, None, 0
+        self.profile = None
         account.orders.append(self)
 
     def names(self):
@@ -156,11 +157,12 @@ class Situation:
 
 
 class Authority:
-    """One, with all its URLs below base. http_port: where names are proved, None: they are taken as proved."""
+    """One, with all its URLs below base. http_port: where names are proved, None: they are taken as proved.
+    profiles: those it has (draft-ietf-acme-profiles), None: it knows of none and takes no notice of the member."""
 
-    def __init__(self, name, pki, base, fault=None, http_port=None, binding=None):
+    def __init__(self, name, pki, base, fault=None, http_port=None, binding=None, profiles=None):
         self.name, self.pki, self.base, self.fault = name, pki, base, fault
-        self.http_port, self.binding = http_port, binding
+        self.http_port, self.binding, self.profiles = http_port, binding, profiles
         self.nonces, self.used_nonces = set(), set()
         self.accounts, self.orders, self.authorizations = {}, [], []
         self.revoked = []
@@ -290,6 +292,8 @@ class Authority:
         meta = {"termsOfService": "https://authority.example/terms", "website": "https://authority.example/"}
         if self.binding:
             meta["externalAccountRequired"] = True
+        if self.profiles is not None:
+            meta["profiles"] = {name: f"The profile {name}" for name in self.profiles}
         return json_reply({"newNonce": self.url("nonce"), "newAccount": self.url("new-account"),
                            "newOrder": self.url("new-order"), "revokeCert": self.url("revoke"),
                            "keyChange": self.url("key-change"), "meta": meta})
@@ -370,6 +374,8 @@ class Authority:
         body = {"status": order.status(), "expires": "2099-01-01T00:00:00Z", "identifiers": order.identifiers,
                 "authorizations": [self.url("authorization", a.number) for a in order.authorizations],
                 "finalize": self.url("finalize", order.number)}
+        if order.profile:
+            body["profile"] = order.profile
         if body["status"] == "valid":
             body["certificate"] = self.url("certificate", order.number)
         if order.status() == "invalid":
@@ -389,6 +395,11 @@ class Authority:
         if not identifiers or any(set(i) != {"type", "value"} or i["type"] not in ("dns", "ip") for i in identifiers):
             raise Refusal(400, "malformed", f"an order for {identifiers}")
         order = Order(len(self.orders), identifiers, account)
+        profile = jws.payload.get("profile")
+        if self.profiles is not None and profile is not None:
+            if profile not in self.profiles:
+                raise Refusal(400, "invalidProfile", f"there is no profile {profile}")
+            order.profile = profile
         self.orders.append(order)
         for identifier in identifiers:
             authorization = Authorization(len(self.authorizations), order, identifier)

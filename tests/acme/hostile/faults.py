@@ -25,16 +25,17 @@ class Fault:
     port     of the server, by name
     config   further lines of the section [Authority]
     slow     it lasts until a time limit of the client
+    profiles that the authority has
     """
 
     def __init__(self, name, where, how, outcome, code=None, texts=(), times=None, after=0, early=False,
-                 port="port", config=(), slow=False, names=None, binding=None):
+                 port="port", config=(), slow=False, names=None, binding=None, profiles=None):
         self.name, self.outcome, self.code = name, outcome, code
         self.where = (where,) if isinstance(where, str) else where or ()
         self.how = how if isinstance(how, (list, tuple)) else [how]
         self.texts = (texts,) if isinstance(texts, str) else texts
         self.times, self.after, self.early, self.port, self.config = times, after, early, port, config
-        self.slow, self.names, self.binding = slow, names, binding
+        self.slow, self.names, self.binding, self.profiles = slow, names, binding, profiles
 
     def concerns(self, situation):
         posts = situation.request.method == "POST" and "any request" in self.where

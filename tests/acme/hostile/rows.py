@@ -490,4 +490,26 @@ PROBLEMS = [
         "caa", "\x1b]0;title\x07\u202ex"))], "caa"),
 ]
 
-ROWS = BODIES + TRANSPORT + NONCES + ACCOUNTS + ORDERS + NAMES + CERTIFICATES + PROBLEMS + SLOW
+# ---- profiles: those of the authority are not that of Profile=, or it does not keep to what it says
+
+PREFERRED, REQUIRED = ["Profile=short"], ["Profile=short", "RequireProfile=yes"]
+REFUSED = "AuthorityRefused"
+PROFILES = [
+    succeeds("profile", None, [], config=REQUIRED, profiles=["classic", "short"]),
+    succeeds("profile-preferred-and-unknown", None, [], config=PREFERRED, profiles=["classic"]),
+    succeeds("profile-preferred-and-no-profiles", None, [], config=PREFERRED),
+    succeeds("profile-preferred-and-refused", NEW, problem(400, "invalidProfile", "Not today."), times=1, early=True,
+             config=PREFERRED, profiles=["short"]),
+    succeeds("profile-preferred-and-not-told", NEW, without("profile"), config=PREFERRED, profiles=["short"]),
+    fails("profile-required-and-unknown", None, [], REFUSED, 'no profile "short"', "classic, long", "RequireProfile=no",
+          config=REQUIRED, profiles=["classic", "long"]),
+    fails("profile-required-and-no-profiles", None, [], REFUSED, "none", config=REQUIRED),
+    fails("profile-required-and-refused", NEW, problem(400, "invalidProfile", "Not today."), "invalidProfile", "Not today",
+          early=True, config=REQUIRED, profiles=["short"]),
+    fails("profile-required-and-not-told", NEW, without("profile"), REFUSED, "no profile", config=REQUIRED,
+          profiles=["short"]),
+    fails("profile-required-and-another", NEW, member("profile", "classic"), REFUSED, '"classic"', config=REQUIRED,
+          profiles=["short"]),
+]
+
+ROWS = PROFILES + BODIES + TRANSPORT + NONCES + ACCOUNTS + ORDERS + NAMES + CERTIFICATES + PROBLEMS + SLOW
