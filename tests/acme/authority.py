@@ -59,6 +59,8 @@ class Pebble:
             os.unlink(self.log)
         self.options.update({name: str(value) for name, value in options.items()})
         environment = {f"PEBBLE_{name}": value for name, value in self.options.items()}
+        # two threads that make orders of one account at the same time lock each other out for good (Pebble 2.4)
+        environment["GOMAXPROCS"] = "1"
         self.process = Process(["pebble", "-config", self.config, "-strict", "-dnsserver", self.resolver], self.log,
                                environment)
         self.process.wait_for_port("127.0.0.1", self.management)
