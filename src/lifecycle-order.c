@@ -159,8 +159,12 @@ void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)
     if (c->ordered && c->ordered->running &&
         (!strv_equal(c->ordered->names, c->names) || !certificate_is_wanted(c)))
         take_back(c);
-    if (c->stored && can_order(l, c))
+    if (!can_order(l, c))
+        return;
+    if (c->stored)
         divert(l, c);
+    else if (c->record->order_after == 0)
+        acme_source_expect(l->acme, c->names, certificate_authority(c));
 }
 
 void lifecycle_maybe_order(Lifecycle *l, Certificate *c)

@@ -19,6 +19,7 @@ typedef struct Peer {
     AcmeClient *client;
     unsigned failures;   /* in a row, that point at it */
     OrderSearch *search; /* for orders of before a crash; NULL: none was needed */
+    bool expecting;      /* its directory was asked for ahead of the first order */
 } Peer;
 
 typedef struct Revocation Revocation;

@@ -46,6 +46,8 @@ bool acme_settings_are_on(const Settings *settings);
 /* Whether an authority can be asked for these names; if not, why says what is in the way. authority as in OrderWish. */
 AcmeStance acme_settings_judge(const Settings *settings, char *const *names, const char *authority);
 bool acme_settings_suit(const Settings *settings, char *const *names, const char *authority, Problem *why);
+/* An order for these names is going to be made: the connection to the authority is opened meanwhile. */
+void acme_source_expect(AcmeSource *s, char *const *names, const char *authority);
 int acme_source_order(AcmeSource *s, const OrderWish *wish, OrderProgress progress, OrderDone done,
                       void *userdata, Ordering **ret);
 /* It is not told any more. forget: the order is not gone on with after the next start either. */

@@ -5,6 +5,7 @@
 #include "core/reach.h"
 #include "crypto/request.h"
 #include "sources/source-acme-internal.h"
+#include "util/log.h"
 #include "util/text.h"
 
 #define REVOKED_FOR_KEY 1 /* keyCompromise, RFC 5280 section 5.3.1 */
@@ -212,6 +213,25 @@ const AuthoritySettings *ordering_choose_authority(const Ordering *o)
             fallback = a;
     }
     return fallback;
+}
+
+void acme_source_expect(AcmeSource *s, char *const *names, const char *authority)
+{
+    const AcmeRequest request = { .resource = ACME_DIRECTORY };
+    AcmeCall *call;
+    Peer *p;
+
+    for (size_t i = 0; i < s->settings->n_authorities; i++) {
+        const AuthoritySettings *a = s->settings->authorities + i;
+
+        if (!authority_suits(a, names, authority))
+            continue;
+        if (source_open(s) < 0 || peer_get(s, a, &p) < 0)
+            (void)log_oom();
+        else if (!p->expecting)
+            p->expecting = acme_client_send(p->client, &request, NULL, NULL, &call) >= 0;
+        return;
+    }
 }
 
 /* ---- revocation and accounts */
