@@ -184,8 +184,8 @@ static int plan_failure(Attempt *a, const struct Ordered *o, int64_t now)
     delay = MAX(schedule_retry(a->after->failure.attempts, chance), o->retry_after);
     a->after->order_after = now + delay;
     (void)problem_copy(&o->problem, &a->order_problem);
-    log_warning("%s: %s The order is tried again in %lld seconds.", certificate_name(a->certificate),
-                strempty(o->problem.text), (long long)delay);
+    log_warning("%s: %s%s The order is tried again in %lld seconds.", certificate_name(a->certificate),
+                strempty(o->problem.text), text_full_stop(strempty(o->problem.text)), (long long)delay);
     return 1;
 }
 

@@ -3,7 +3,7 @@
 
 #include "core/bundle.h"
 #include "core/problem.h"
-#include "store/accounts.h"
+#include "store/store.h"
 #include "util/workers.h"
 
 /* What takes an order more time than the event loop should lose: done by a worker, with copies of all that it needs. */
@@ -23,7 +23,7 @@ typedef void (*OrderWorkDone)(OrderResults *results, void *userdata);
 /* request_make() for the order. */
 int order_work_request(Workers *workers, const OrderRecord *record, OrderWorkDone done, void *userdata,
                        OrderWork **ret);
-/* request_accept() for a chain that came from the authority, whose name is whose. preferred: common name of an issuer, or NULL. */
+/* request_accept() for a chain that came from the authority called whose. preferred: common name of an issuer, or NULL. */
 int order_work_accept(Workers *workers, const OrderRecord *record, const char *whose, const char *pem,
                       const char *preferred, OrderWorkDone done, void *userdata, OrderWork **ret);
 /* Before it is done: done is not called any more. */

@@ -353,17 +353,18 @@ static bool ask_for_less(Order *o, const AcmeFailure *failure)
 {
     static const char *const replacing[] = { "alreadyReplaced", "malformed", "unauthorized", NULL };
     const AuthoritySettings *s = acme_client_settings(o->context.client);
-    const char *type = strempty(failure->problem->type);
+    const char *type = strempty(failure->problem->type), *text = strempty(failure->problem->text);
 
     if (o->record->replaces && streq_any(type, replacing)) {
-        log_notice("%s: %s The order is placed without saying what it replaces.", o->record->name,
-                   failure->problem->text);
+        log_notice("%s: %s%s The order is placed without saying what it replaces.", o->record->name, text,
+                   text_full_stop(text));
         free(o->record->replaces);
         o->record->replaces = NULL;
         return true;
     }
     if (o->profile && !s->needs_profile && streq(type, "invalidProfile")) {
-        log_notice("%s: %s The order is placed without a profile.", o->record->name, failure->problem->text);
+        log_notice("%s: %s%s The order is placed without a profile.", o->record->name, text,
+                   text_full_stop(text));
         o->no_profile = true;
         return true;
     }

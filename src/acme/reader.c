@@ -165,6 +165,7 @@ static int get_optional(const Reader *r, const char *key, json_type type, json_o
     };
     json_object *o = NULL;
 
+    *ret = NULL;
     if (json_object_object_get_ex(r->object, key, &o) && o && !json_object_is_type(o, type))
         return reader_refuse(r, key, why[type]);
     *ret = o;

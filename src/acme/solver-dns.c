@@ -10,6 +10,7 @@
 #include "crypto/account-key.h"
 #include "crypto/digest.h"
 #include "util/log.h"
+#include "util/text.h"
 
 /* dns-01 (RFC 8555 section 8.4). A task finds the place of its record, then uses a record there. Tasks whose record is the
  * same (two orders that share an authorization) use one; it is made for the first of them and removed, in the background,
@@ -192,8 +193,8 @@ static void on_removed(const Problem *problem, void *userdata)
     rec->job = NULL;
     rec->there = false;
     if (problem->code != PROBLEM_NONE)
-        log_warning("%s Remove the record %s. TXT \"%s\" by hand.", strempty(problem->text), rec->owner,
-                    rec->value);
+        log_warning("%s%s Remove the record %s. TXT \"%s\" by hand.", strempty(problem->text),
+                    text_full_stop(strempty(problem->text)), rec->owner, rec->value);
     txt_drive(rec);
 }
 

@@ -98,7 +98,8 @@ static int on_ending(sd_event_source *source _unused_, void *userdata)
     if (o->state == ORDERING_RUNNING || o->state == ORDERING_PREPARING)
         s->n_running--;
     if (o->peer && try_again(o)) {
-        log_notice("%s: %s Trying another way.", o->name, strempty(o->problem.text));
+        log_notice("%s: %s%s Trying another way.", o->name, strempty(o->problem.text),
+                   text_full_stop(strempty(o->problem.text)));
         problem_clear(&o->problem);
         o->record = order_record_free(o->record);
         o->state = ORDERING_WAITING;

@@ -211,6 +211,13 @@ void text_make_plain(char *s, size_t max)
     s[to] = 0;
 }
 
+const char *text_full_stop(const char *s)
+{
+    size_t n = strlen(s);
+
+    return n == 0 || strchr(".!?", s[n - 1]) ? "" : ".";
+}
+
 int table_from_string(const char *const *table, size_t n, const char *s)
 {
     for (size_t i = 0; i < n; i++)

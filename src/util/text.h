@@ -27,6 +27,8 @@ bool text_is_utf8(const char *s);
 bool text_is_plain(const char *s);
 /* Makes it plain, with "?" for what is not, and cuts it at a letter to at most max bytes. */
 void text_make_plain(char *s, size_t max);
+/* What is missing at its end to be followed by another sentence: "." or "". */
+const char *text_full_stop(const char *s);
 
 /* Whether s is in the table, and where: one string table serves bus, files and logs. -EINVAL if not. */
 int table_from_string(const char *const *table, size_t n, const char *s);

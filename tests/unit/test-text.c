@@ -151,6 +151,14 @@ static void test_table(void)
     g_assert_cmpint(TABLE_FROM_STRING(table, ""), ==, -EINVAL);
 }
 
+static void test_full_stop(void)
+{
+    g_assert_cmpstr(text_full_stop(""), ==, "");
+    g_assert_cmpstr(text_full_stop("it failed"), ==, ".");
+    g_assert_cmpstr(text_full_stop("It failed."), ==, "");
+    g_assert_cmpstr(text_full_stop("Did it fail?"), ==, "");
+}
+
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
@@ -161,5 +169,6 @@ int main(int argc, char *argv[])
     g_test_add_func("/text/boolean", test_boolean);
     g_test_add_func("/text/seconds", test_seconds);
     g_test_add_func("/text/table", test_table);
+    g_test_add_func("/text/full-stop", test_full_stop);
     return g_test_run();
 }
