@@ -195,7 +195,15 @@ static int skip_questions(Reader *r, int n)
     return k;
 }
 
-int dns_answer_read(const uint8_t *data, size_t size, const char *name, int record, char ***values)
+static void drop_values(char **values, size_t n)
+{
+    for (size_t i = n; values && values[i]; i++) {
+        free(values[i]);
+        values[i] = NULL;
+    }
+}
+
+static int read_message(const uint8_t *data, size_t size, const char *name, int record, char ***values)
 {
     Reader r = { .data = data, .size = size };
     int n_questions, n_answers, n_authorities, k;
@@ -211,4 +219,18 @@ int dns_answer_read(const uint8_t *data, size_t size, const char *name, int reco
     if (k >= 0 && record == ns_t_soa)
         k = read_section(&r, n_authorities, name, record, false, values);
     return k;
+}
+
+/* All of it or nothing. */
+int dns_answer_read(const uint8_t *data, size_t size, const char *name, int record, char ***values)
+{
+    size_t before = strv_length(*values);
+    int r = read_message(data, size, name, record, values);
+
+    if (r < 0) {
+        drop_values(*values, before);
+        if (before == 0)
+            *values = strv_free(*values);
+    }
+    return r;
 }
