@@ -248,6 +248,7 @@ typedef struct Answer {
     DnsResult result;
     char *values; /* with blanks between */
     Problem problem;
+    DnsQuery **cancel; /* from within; NULL: nothing */
 } Answer;
 
 static void answer_done(Answer *a)
@@ -262,6 +263,8 @@ static void on_done(DnsResult result, char *const *values, const Problem *proble
     Answer *a = userdata;
 
     a->n++;
+    if (a->cancel)
+        *a->cancel = dns_cancel(*a->cancel);
     a->result = result;
     g_assert_true((result == DNS_FOUND) == (values != NULL));
     g_assert_true((result == DNS_FAILED) == (problem != NULL));
@@ -411,6 +414,18 @@ static void test_malformed(void)
     assert_none(&b, "a.example", DNS_CNAME, NULL, DNS_FAILED, "malformed");
 }
 
+/* Of two answers the good one is taken, and nothing of the other. */
+static void test_half(void)
+{
+    _cleanup_bed_ Bed b;
+
+    bed_init(&b);
+    SCRIPT(&b.server, { TYPE_A, RECORDS({ 0, TYPE_A, "a.example", "\xc0\0\2\1", 4 }) },
+           { TYPE_AAAA, RECORDS({ 0, TYPE_AAAA, "a.example", "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1", 16 },
+                                { 0, TYPE_AAAA, "a.example", "\x20", 1 }) });
+    assert_answer(&b, "a.example", DNS_ADDRESS, "192.0.2.1");
+}
+
 static void test_truncated(void)
 {
     _cleanup_bed_ Bed b;
@@ -446,7 +461,7 @@ static void test_silent(void)
 
 static void test_cancel(void)
 {
-    _cleanup_answer_ Answer one = {}, two = {}, three = {};
+    _cleanup_answer_ Answer one = {}, two = {}, three = {}, four = {};
     DnsQuery *q;
     _cleanup_bed_ Bed b;
 
@@ -460,6 +475,10 @@ static void test_cancel(void)
     ask(&b, "a.example", DNS_NS, NULL, &three); /* is freed with all */
     g_assert_cmpuint(one.n + two.n + three.n, ==, 0);
     dns_cancel(NULL);
+    q = ask(&b, "a.example", DNS_TXT, NULL, &four); /* as one that is told may do */
+    four.cancel = &q;
+    loop_until(b.event, is_answered, &four);
+    g_assert_cmpstr(four.values, ==, "hello");
 }
 
 static void test_refused(void)
@@ -534,6 +553,7 @@ int main(int argc, char **argv)
     g_test_add_func("/dns/nothing", test_nothing);
     g_test_add_func("/dns/failures", test_failures);
     g_test_add_func("/dns/malformed", test_malformed);
+    g_test_add_func("/dns/half", test_half);
     g_test_add_func("/dns/truncated", test_truncated);
     g_test_add_func("/dns/next-server", test_next_server);
     g_test_add_func("/dns/silent", test_silent);

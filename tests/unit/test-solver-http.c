@@ -508,7 +508,7 @@ static void test_web_root(void)
 
 static void test_web_root_refused(void)
 {
-    g_autofree char *missing = NULL, *link = NULL, *place = NULL;
+    g_autofree char *missing = NULL, *link = NULL, *place = NULL, *left = NULL;
     _cleanup_said_ Said said = {};
     _cleanup_bed_ Bed b;
 
@@ -529,6 +529,12 @@ static void test_web_root_refused(void)
     assert_refused(&b, "it is not the service's");
     g_assert_true(folder_has(&b.folder, PLACE "/" TOKEN));
     folder_write(&b.folder, PLACE "/" TOKEN, TOKEN ".9jg4"); /* a crash has left it */
+    left = folder_path(&b.folder, PLACE "/" TOKEN);
+    if (geteuid() == 0) {
+        g_assert_cmpint(chown(left, 65534, 65534), ==, 0);
+        assert_refused(&b, "it is not the service's");
+        g_assert_cmpint(chown(left, 0, 0), ==, 0);
+    }
     b.settings.self_check = false;
     solver_task_end(start(&b, NAME, TOKEN, &said));
     g_assert_false(folder_has(&b.folder, PLACE "/" TOKEN));
