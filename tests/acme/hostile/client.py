@@ -136,10 +136,10 @@ class Client:
             time.sleep(0.01)
         raise TimeoutError(f"{url} does not change any more")
 
-    def order(self, names, key, answer=lambda token, text: None):
+    def order(self, names, key, answer=lambda token, text: None, profile=None):
         """The chain, PEM. answer is told each token and what is to be found there."""
-        identifiers = [{"type": "dns", "value": n} for n in names]
-        order = json.loads(self.post(self.directory["newOrder"], {"identifiers": identifiers}))
+        wanted = {"identifiers": [{"type": "dns", "value": n} for n in names]}
+        order = json.loads(self.post(self.directory["newOrder"], dict(wanted, profile=profile) if profile else wanted))
         url = self.headers["location"]
         for authorization in order["authorizations"] if order["status"] == "pending" else []:
             challenge = next(c for c in json.loads(self.post(authorization))["challenges"] if c["type"] == "http-01")
