@@ -145,6 +145,8 @@ static void reissue_print_success(const Reissue *r, const Certificate *c)
                    r->reason ? _("%s: the chain is revoked; served now: source: %s, valid until %s (%s).")
                              : _("%s: a new chain, source: %s, valid until %s (%s)."),
                    c->name, source_to_text(c->source), strempty(date), strempty(left));
+    if (!r->reason && reissue_concerns(r, c))
+        hint(_("Something better was tried first, and failed: %s: %s"), c->error_code, c->error_text);
     if (r->root)
         hint(_("Clients that trusted the old root need the new one: certwright export-root"));
 }
