@@ -447,7 +447,8 @@ class Authority:
         if not right:
             detail = f"what was found is {got[:200]!r}"
             authorization.error = {"type": ERROR + "unauthorized", "detail": detail, "status": 403}
-            self.wrong.append(f"challenge: {detail}")
+            if not self.fired:  # an order that failed for the fault is over, and its proof gone
+                self.wrong.append(f"challenge: {detail}")
         authorization.challenge_status = authorization.status = "valid" if right else "invalid"
 
     async def fetch(self, authorization):
