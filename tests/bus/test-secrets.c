@@ -348,8 +348,7 @@ static void send(Words *w, const char *member, int bundle, int key, Word word, c
         close(key);
 }
 
-/* Takes a while to open. */
-/* It takes a while, and not longer than an import may. */
+/* Takes a while to open, and not longer than an import may. */
 #define ITERATIONS (ADDRESS_SPACE_IS_LIMITED ? "200000" : "60000")
 
 static int slow_pkcs12(Words *w, const PkiLeaf *leaf, Word word)
