@@ -749,7 +749,7 @@ static void check_file(pid_t pid, const char *name, const char *key)
         check_no_secret(text, size, PASSPHRASE, key, path);
 }
 
-/* False as long as it has what its parent had open, which is closed when the program is executed. */
+/* False until the program is executed, which closes what its parent had open: before, all else is the parent's too. */
 static gboolean has_few_descriptors(gpointer pid)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/fd", (int)*(const pid_t *)pid);
@@ -769,14 +769,13 @@ static gboolean has_few_descriptors(gpointer pid)
 static void check_descriptors(Scene *s, pid_t pid)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/fd", (int)pid);
-    g_autoptr(GDir) dir = NULL;
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
     const char *name;
 
-    wait_until(has_few_descriptors, &pid, "the import process without its parent's descriptors");
-    dir = g_dir_open(path, 0, NULL);
     while (dir && (name = g_dir_read_name(dir))) {
         g_autofree char *link = g_build_filename(path, name, NULL), *target = g_file_read_link(link, NULL);
 
+        g_assert_cmpint(atoi(name), <, 5);
         if (target && g_str_has_prefix(target, s->fixture->state))
             g_error("the import process has %s open", target);
     }
@@ -790,6 +789,7 @@ static void test_process(void)
     g_autoptr(Ask) a = ask_start(s->fixture->root, PATH, "UploadFd", &in);
     pid_t child = wait_child(s);
 
+    wait_until(has_few_descriptors, &child, "the program of the import process");
     check_file(child, "cmdline", s->leaf->key);
     check_file(child, "environ", s->leaf->key);
     check_file(child, "comm", s->leaf->key);

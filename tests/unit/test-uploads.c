@@ -330,6 +330,18 @@ static void upload_case(Service *s, const Case *c, Certificate *target)
         g_assert_cmpstr(chain_leaf(certificate_chain(target))->fingerprint, ==, before);
 }
 
+/* Rows whose passphrase certtool, or the limit itself, has hashed 600,000 times. */
+static bool hashes_long(const char *id)
+{
+    static const char *const patterns[] = { "p12-*gnutls*",    "pkcs8-gnutls-*",  "key-file-encrypted-gnutls-der",
+                                            "root-p12-gnutls", "*-letters-gnutls", "*-iterations-limit" };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(patterns); i++)
+        if (g_pattern_match_simple(patterns[i], id))
+            return true;
+    return false;
+}
+
 static void test_case(const void *data)
 {
     const Case *c = data;
@@ -337,7 +349,7 @@ static void test_case(const void *data)
     Certificate *target;
     g_autofree char *root = NULL;
 
-    if (!ADDRESS_SPACE_IS_LIMITED && (strstr(c->id, "gnutls") || strstr(c->id, "iterations-limit"))) {
+    if (!ADDRESS_SPACE_IS_LIMITED && hashes_long(c->id)) {
         g_test_skip("with the sanitizers, 600,000 iterations take longer than an import may");
         return;
     }
