@@ -11,6 +11,7 @@
 
 #define GROUP_MAX       1024
 #define GROUP_WAIT_USEC (20 * 1000ULL) /* a slow disk gathers more by itself: one group at a time */
+#define ORDERS_FEW      2              /* while more of them run, what they bring is gathered, too */
 
 int64_t seconds_now(void)
 {
@@ -366,7 +367,8 @@ void lifecycle_maybe_commit(Lifecycle *l)
 
     if (l->group || l->n_staged == 0 || l->stopping)
         return;
-    if (l->n_staging == 0 || l->n_staged >= GROUP_MAX || lifecycle_monotonic(l) >= due) {
+    if ((l->n_staging == 0 && acme_source_running(l->acme) <= ORDERS_FEW) || l->n_staged >= GROUP_MAX ||
+        lifecycle_monotonic(l) >= due) {
         start_group(l);
         return;
     }

@@ -374,6 +374,11 @@ bool acme_source_has_order(const AcmeSource *s, const char *name)
     return strv_contains(s->left, name);
 }
 
+size_t acme_source_running(const AcmeSource *s)
+{
+    return s->n_running;
+}
+
 size_t acme_source_busy(const AcmeSource *s)
 {
     size_t n = s->workers ? workers_pending(s->workers) : 0;

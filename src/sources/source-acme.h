@@ -57,6 +57,8 @@ void acme_source_forget(AcmeSource *s, const char *name);
 /* Whether an order for this certificate was under way when the service stopped last. */
 bool acme_source_has_order(const AcmeSource *s, const char *name);
 size_t acme_source_busy(const AcmeSource *s);
+/* Orders that are being made now. */
+size_t acme_source_running(const AcmeSource *s);
 
 /* Revokes a chain (RFC 8555 section 7.6) by the account; if that may not, or for keyCompromise, by its own key. */
 typedef void (*RevokeDone)(const Problem *problem, void *userdata);

@@ -12,7 +12,7 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define SYNC_EACH_MAX 8 /* changes in a group up to which files are flushed one by one */
+#define SYNC_EACH_MAX 4 /* changes in a group up to which files are flushed one by one */
 
 static void note_obsolete(StoreChange *c, const Record *before, uint64_t generation)
 {

@@ -16,7 +16,10 @@ typedef struct Pool {
     Http *http;
     char *authorities; /* NULL: those of the system */
     CURLM *multi;
-    sd_event_source *timer; /* libcurl's */
+    /* libcurl's timer, which it sets anew for almost each packet. So as not to tell the kernel each time, it is left as it is when
+     * what is wanted now is later, and looked at when it has run out; and what is wanted at once needs none. */
+    sd_event_source *timer, *soon;
+    uint64_t due; /* CLOCK_MONOTONIC, usec; UINT64_MAX: never */
 } Pool;
 
 /* A transfer is in one of two queues. It is active while libcurl works on it. When libcurl, its deadline or http_free is
@@ -78,6 +81,7 @@ static Pool *pool_free(Pool *p)
     if (p->multi)
         (void)curl_multi_cleanup(p->multi);
     sd_event_source_disable_unref(p->timer);
+    sd_event_source_disable_unref(p->soon);
     free(p->authorities);
     free(p);
     return NULL;
@@ -139,7 +143,37 @@ static int on_socket(sd_event_source *s _unused_, int fd, uint32_t revents, void
     return 0;
 }
 
+static int pool_arm(Pool *p)
+{
+    int enabled = SD_EVENT_OFF, r;
+    uint64_t armed;
+
+    if (p->due == UINT64_MAX)
+        return 0;
+    r = sd_event_source_get_enabled(p->timer, &enabled);
+    if (r >= 0)
+        r = sd_event_source_get_time(p->timer, &armed);
+    if (r >= 0 && enabled != SD_EVENT_OFF && armed <= p->due)
+        return 0;
+    if (r >= 0)
+        r = sd_event_source_set_time(p->timer, p->due);
+    return r < 0 ? r : sd_event_source_set_enabled(p->timer, SD_EVENT_ONESHOT);
+}
+
 static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+{
+    uint64_t now = UINT64_MAX;
+    Pool *p = userdata;
+
+    (void)sd_event_now(p->http->event, CLOCK_MONOTONIC, &now);
+    if (now < p->due)
+        return pool_arm(p);
+    p->due = UINT64_MAX;
+    pool_drive(p, CURL_SOCKET_TIMEOUT, 0);
+    return 0;
+}
+
+static int on_soon(sd_event_source *s _unused_, void *userdata)
 {
     pool_drive(userdata, CURL_SOCKET_TIMEOUT, 0);
     return 0;
@@ -184,12 +218,15 @@ static int on_timeout(CURLM *multi _unused_, long msec, void *userdata)
     Pool *p = userdata;
     uint64_t now;
 
+    p->due = UINT64_MAX;
     if (msec < 0)
-        return sd_event_source_set_enabled(p->timer, SD_EVENT_OFF) < 0 ? -1 : 0;
-    if (sd_event_now(p->http->event, CLOCK_MONOTONIC, &now) < 0 ||
-        sd_event_source_set_time(p->timer, now + (uint64_t)msec * 1000) < 0)
+        return 0;
+    if (msec == 0)
+        return sd_event_source_set_enabled(p->soon, SD_EVENT_ONESHOT) < 0 ? -1 : 0;
+    if (sd_event_now(p->http->event, CLOCK_MONOTONIC, &now) < 0)
         return -1;
-    return sd_event_source_set_enabled(p->timer, SD_EVENT_ONESHOT) < 0 ? -1 : 0;
+    p->due = now + (uint64_t)msec * 1000;
+    return pool_arm(p) < 0 ? -1 : 0;
 }
 
 /* libcurl's own limit does not count while a request waits for the connection of another. */
@@ -234,7 +271,14 @@ static int pool_new(Http *h, const char *authorities, Pool **ret)
     p->multi = curl_multi_init();
     if (!p->multi || (authorities && !p->authorities))
         return -ENOMEM;
+    p->due = UINT64_MAX;
     r = sd_event_add_time(h->event, &p->timer, CLOCK_MONOTONIC, UINT64_MAX, 1, on_timer, p);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(p->timer, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_add_defer(h->event, &p->soon, on_soon, p);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(p->soon, SD_EVENT_OFF);
     if (r < 0)
         return r;
     (void)sd_event_source_set_description(p->timer, "http-timer");
