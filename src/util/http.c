@@ -240,6 +240,8 @@ static int transfer_start_deadline(Transfer *t, sd_event *event)
         return r;
     r = sd_event_add_time(event, &t->deadline, CLOCK_MONOTONIC, now + t->time_max * USEC_PER_SEC, 0,
                           on_deadline, t);
+    if (r >= 0) /* what ends at the same time ends before another begins in its place */
+        r = sd_event_source_set_priority(t->deadline, SD_EVENT_PRIORITY_NORMAL - 1);
     if (r < 0)
         return r;
     (void)sd_event_source_set_description(t->deadline, "http-deadline");
