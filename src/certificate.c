@@ -83,7 +83,7 @@ CertificateState certificate_state(const Certificate *c, int64_t now)
         return CERTIFICATE_EXPIRED;
     renewal = certificate_next_renewal(c);
     if (renewal == 0) /* only an administrator can replace it */
-        renewal = schedule_first_warning(chain);
+        renewal = schedule_first_warning(chain, c->record->served);
     return now >= renewal ? CERTIFICATE_EXPIRING : CERTIFICATE_VALID;
 }
 
@@ -100,7 +100,7 @@ int64_t certificate_next_renewal(const Certificate *c)
 int64_t certificate_warning_due(const Certificate *c, int64_t now)
 {
     const Chain *chain = certificate_chain(c);
-    int64_t due = chain && c->record->served == SOURCE_UPLOADED ? schedule_last_warning(chain, now) : 0;
+    int64_t due = chain && c->record->served == SOURCE_UPLOADED ? schedule_last_warning(chain, SOURCE_UPLOADED, now) : 0;
 
     return due > c->record->warned ? due : 0;
 }
@@ -109,7 +109,7 @@ int64_t certificate_next_warning(const Certificate *c, int64_t now)
 {
     const Chain *chain = certificate_chain(c);
 
-    return chain && c->record->served == SOURCE_UPLOADED ? schedule_next_warning(chain, now) : INT64_MAX;
+    return chain && c->record->served == SOURCE_UPLOADED ? schedule_next_warning(chain, SOURCE_UPLOADED, now) : INT64_MAX;
 }
 
 Choice certificate_choose(const Certificate *c, int64_t now)

@@ -1,18 +1,64 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/schedule.h"
 
-#define DAY 86400LL
+#include "util/text.h"
+
+#define HOUR       3600LL
+#define DAY        86400LL
+#define SHORT_LIFE (10 * DAY)
+#define CHECK_MIN  60LL
+#define CHECK_MAX  (10 * HOUR)
+#define CHECK      (6 * HOUR) /* RFC 9773 section 4.3.2 */
+
+static int64_t life_of(const Chain *chain)
+{
+    return chain_leaf(chain)->not_after - chain_leaf(chain)->not_before;
+}
 
 static int64_t share_of_life(const Chain *chain, int64_t numerator, int64_t denominator)
 {
-    int64_t begin = chain_leaf(chain)->not_before, life = chain_leaf(chain)->not_after - begin;
+    return chain_leaf(chain)->not_before + life_of(chain) / denominator * numerator;
+}
 
-    return begin + life / denominator * numerator;
+/* A part of span that is the certificate's own: its fingerprint is as good as chance. which: the first or second time. */
+static int64_t own_part(const Chain *chain, unsigned which, int64_t span)
+{
+    const char *fingerprint = chain_leaf(chain)->fingerprint;
+    uint32_t chance = 0;
+
+    for (size_t i = 8UL * which; i < 8UL * (which + 1) && strlen(fingerprint) > i; i++) {
+        char digit = fingerprint[i];
+
+        chance = chance << 4 | (uint32_t)(digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10);
+    }
+    return (int64_t)((double)span * chance / UINT32_MAX);
 }
 
 int64_t schedule_leaf_renewal(const Chain *chain, Source source)
 {
-    return source == SOURCE_UPLOADED ? 0 : share_of_life(chain, 2, 3);
+    if (source == SOURCE_UPLOADED)
+        return 0;
+    if (source == SOURCE_LOCAL)
+        return share_of_life(chain, 2, 3);
+    return (life_of(chain) < SHORT_LIFE ? share_of_life(chain, 1, 2) : share_of_life(chain, 2, 3)) -
+           own_part(chain, 0, life_of(chain) / 24);
+}
+
+int64_t schedule_window_moment(const Chain *chain, const RenewalWindow *window)
+{
+    if (window->start >= window->end || window->end <= chain_leaf(chain)->not_before)
+        return INT64_MAX;
+    return window->start + own_part(chain, 1, window->end - window->start);
+}
+
+int64_t schedule_window_pause(const Chain *chain)
+{
+    return MIN(DAY, life_of(chain) / 6);
+}
+
+int64_t schedule_window_check(int64_t retry_after)
+{
+    return retry_after == 0 ? CHECK : MAX(CHECK_MIN, MIN(retry_after, CHECK_MAX));
 }
 
 int64_t schedule_first_order(const Chain *chain, int64_t now)
@@ -20,36 +66,48 @@ int64_t schedule_first_order(const Chain *chain, int64_t now)
     return now + MAX(chain_not_after(chain) - now, INT64_C(0)) / 3;
 }
 
+int64_t schedule_order(const OrderState *s)
+{
+    int64_t due = 0, wanted;
+
+    if (s->chain) {
+        wanted = MAX(schedule_window_moment(s->chain, &s->window), s->window_after);
+        due = schedule_leaf_renewal(s->chain, SOURCE_ACME);
+        due = MIN(s->failed ? due : MAX(due, s->after), wanted);
+    }
+    return s->failed && !s->anew ? MAX(due, s->after) : due;
+}
+
 static const int64_t warning_days[] = { 30, 14, 7, 3, 1 };
 
-static int64_t warning(const Chain *chain, size_t n)
+static int64_t warning(const Chain *chain, Source source, size_t n)
 {
     int64_t end = chain_not_after(chain), life = end - chain_leaf(chain)->not_before;
 
-    return end - MIN(warning_days[n] * DAY, life / 3);
+    return end - MIN(warning_days[n] * DAY, life / (source == SOURCE_UPLOADED ? 3 : 4));
 }
 
-int64_t schedule_last_warning(const Chain *chain, int64_t now)
+int64_t schedule_last_warning(const Chain *chain, Source source, int64_t now)
 {
     int64_t last = 0;
 
     for (size_t i = 0; i < ELEMENTSOF(warning_days); i++)
-        if (warning(chain, i) <= now)
-            last = warning(chain, i);
+        if (warning(chain, source, i) <= now)
+            last = warning(chain, source, i);
     return last;
 }
 
-int64_t schedule_next_warning(const Chain *chain, int64_t now)
+int64_t schedule_next_warning(const Chain *chain, Source source, int64_t now)
 {
     for (size_t i = 0; i < ELEMENTSOF(warning_days); i++)
-        if (warning(chain, i) > now)
-            return warning(chain, i);
+        if (warning(chain, source, i) > now)
+            return warning(chain, source, i);
     return INT64_MAX;
 }
 
-int64_t schedule_first_warning(const Chain *chain)
+int64_t schedule_first_warning(const Chain *chain, Source source)
 {
-    return warning(chain, 0);
+    return warning(chain, source, 0);
 }
 
 int64_t schedule_retry(unsigned failures, uint32_t chance)
@@ -58,6 +116,18 @@ int64_t schedule_retry(unsigned failures, uint32_t chance)
     int64_t delay = delays[MIN((size_t)(failures > 0 ? failures - 1 : 0), ELEMENTSOF(delays) - 1)];
 
     return delay - delay / 5 + (int64_t)((double)(2 * delay / 5) * chance / UINT32_MAX);
+}
+
+uint32_t schedule_chance(const char *name, unsigned failures)
+{
+    char text[16];
+    uint32_t chance;
+
+    hex_encode((const uint8_t[]){ (uint8_t)(failures >> 25), (uint8_t)(failures >> 17),
+                                  (uint8_t)(failures >> 9), (uint8_t)(failures >> 1) },
+               4, false, text);
+    chance = (uint32_t)text_hash(text, text_hash(name, 0));
+    return failures % 2 == 0 ? chance : UINT32_MAX - chance;
 }
 
 int64_t schedule_root_renewal(const Chain *chain)

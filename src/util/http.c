@@ -16,8 +16,8 @@ typedef struct Pool {
     Http *http;
     char *authorities; /* NULL: those of the system */
     CURLM *multi;
-    /* libcurl's timer, which it sets anew for almost each packet. So as not to tell the kernel each time, it is left as it is when
-     * what is wanted now is later, and looked at when it has run out; and what is wanted at once needs none. */
+    /* libcurl's timer, which it sets anew for almost each packet. So as not to tell the kernel each time, it is left as it
+     * is when what is wanted now is later, and looked at when it has run out; and what is wanted at once needs none. */
     sd_event_source *timer, *soon;
     uint64_t due; /* CLOCK_MONOTONIC, usec; UINT64_MAX: never */
 } Pool;

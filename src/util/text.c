@@ -226,6 +226,18 @@ int table_from_string(const char *const *table, size_t n, const char *s)
     return -EINVAL;
 }
 
+uint64_t text_hash(const char *s, uint64_t seed)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325) ^ seed;
+
+    for (; *s; s++)
+        h = (h ^ (uint8_t)*s) * UINT64_C(0x100000001b3);
+    h ^= h >> 33;
+    h *= UINT64_C(0xff51afd7ed558ccd);
+    h ^= h >> 33;
+    return h;
+}
+
 int parse_uint64(const char *s, uint64_t *ret)
 {
     unsigned long long value;

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <uthash.h>
+
+#include "core/ledger.h"
+
+/* Shared by ledger.c, which knows what is counted and decided, and ledger-text.c, which knows how it is written. */
+
+#define LEDGER_FINGERPRINT 16 /* letters of it, which are enough to tell two leaves of one name apart */
+
+/* A KEY is a letter for what is counted, and what it is counted for. */
+#define LEDGER_LETTERS "odsfx"
+#define ORDERS_KEY     "o"
+#define EXEMPT_KEY \
+    "x" /* orders that the authority does not count: just how many there are a minute matters */
+
+typedef struct Counter {
+    char *key;
+    int64_t *times; /* sorted */
+    size_t n;
+    UT_hash_handle hh;
+} Counter;
+
+/* Of a certificate. */
+typedef struct Entry {
+    char *name;
+    unsigned attempts;
+    int64_t after, ordered, early;
+    char fingerprint[LEDGER_FINGERPRINT + 1]; /* of the window; "": there is none */
+    int64_t check;
+    RenewalWindow window;
+    char *page;
+    UT_hash_handle hh;
+} Entry;
+
+typedef struct Breaker {
+    unsigned failures, openings;
+    int64_t until, probe;
+    bool unreached; /* at the last probe */
+} Breaker;
+
+struct Ledger {
+    char *directory;
+    Counter *counters;
+    Entry *entries;
+    Breaker breaker;
+    size_t n_times;
+    char *fresh; /* lines that were not taken yet */
+    size_t n_fresh;
+    bool reading;
+};
+
+void counter_free(Ledger *l, Counter *c);
+/* -ENOMEM. */
+int counter_add(Ledger *l, const char *key, int64_t when);
+int counter_remove(Ledger *l, const char *key, int64_t when);
+/* NULL: memory is short. */
+Entry *ledger_get_entry(Ledger *l, const char *name);
+void entry_free(Ledger *l, Entry *e);
+
+/* Each writes one line; -ENOMEM. */
+int ledger_write_count(Ledger *l, bool add, int64_t when, const char *key);
+int ledger_write_attempt(Ledger *l, const Entry *e);
+int ledger_write_early(Ledger *l, const Entry *e);
+int ledger_write_window(Ledger *l, const Entry *e);
+int ledger_write_breaker(Ledger *l);

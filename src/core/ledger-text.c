@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "core/ledger-internal.h"
+#include "core/limits.h"
+#include "util/text.h"
+
+/* Lines, each of which says how something is now, whatever was said of it before:
+ *
+ *     ledger 1 DIRECTORY                             the first one
+ *     count TIME KEY                                 something that is counted happened
+ *     uncount TIME KEY                               and does not count after all
+ *     attempt CERTIFICATE ATTEMPTS AFTER ORDERED     ORDERED: when its last order was placed
+ *     early CERTIFICATE TIME
+ *     window CERTIFICATE FINGERPRINT CHECK START END PAGE
+ *     breaker FAILURES OPENINGS UNTIL PROBE UNREACHED
+ *
+ * A word that says nothing is "-". */
+
+#define FORMAT     "ledger 1 "
+#define DAY        86400LL
+#define ENTRY_KEEP (400 * DAY) /* of a certificate that nothing was heard of for that long */
+#define WASTE_MIN  (64 * 1024)
+
+/* ---- lines */
+
+static int append_text(char **text, size_t *size, const char *line, size_t n)
+{
+    char *grown = realloc(*text, *size + n + 1);
+
+    if (!grown)
+        return -ENOMEM;
+    memcpy(grown + *size, line, n + 1);
+    *text = grown;
+    *size += n;
+    return 0;
+}
+
+static int write_line(Ledger *l, const char *format, ...) _printf_(2, 3);
+
+static int write_line(Ledger *l, const char *format, ...)
+{
+    _cleanup_free_ char *line = NULL;
+    va_list ap;
+    int n;
+
+    if (l->reading)
+        return 0;
+    va_start(ap, format);
+    n = vasprintf(&line, format, ap);
+    va_end(ap);
+    return n < 0 ? -ENOMEM : append_text(&l->fresh, &l->n_fresh, line, (size_t)n);
+}
+
+int ledger_write_attempt(Ledger *l, const Entry *e)
+{
+    return write_line(l, "attempt %s %u %" PRIi64 " %" PRIi64 "\n", e->name, e->attempts, e->after,
+                      e->ordered);
+}
+
+int ledger_write_window(Ledger *l, const Entry *e)
+{
+    return write_line(l, "window %s %s %" PRIi64 " %" PRIi64 " %" PRIi64 " %s\n", e->name, e->fingerprint,
+                      e->check, e->window.start, e->window.end, e->page ? e->page : "-");
+}
+
+int ledger_write_breaker(Ledger *l)
+{
+    const Breaker *b = &l->breaker;
+
+    return write_line(l, "breaker %u %u %" PRIi64 " %" PRIi64 " %d\n", b->failures, b->openings, b->until,
+                      b->probe, b->unreached);
+}
+
+char *ledger_take(Ledger *l)
+{
+    l->n_fresh = 0;
+    return TAKE_PTR(l->fresh);
+}
+
+int ledger_write_count(Ledger *l, bool add, int64_t when, const char *key)
+{
+    return write_line(l, "%s %" PRIi64 " %s\n", add ? "count" : "uncount", when, key);
+}
+
+int ledger_write_early(Ledger *l, const Entry *e)
+{
+    return write_line(l, "early %s %" PRIi64 "\n", e->name, e->early);
+}
+
+static bool entry_is_kept(const Entry *e, int64_t now)
+{
+    return MAX(MAX(e->after, e->ordered), MAX(e->early, e->check)) > now - ENTRY_KEEP;
+}
+
+static void prune(Ledger *l, int64_t now)
+{
+    Counter *c, *next_counter;
+    Entry *e, *next_entry;
+
+    HASH_ITER (hh, l->counters, c, next_counter) {
+        size_t old = 0;
+
+        while (old < c->n && c->times[old] <= now - LEDGER_SPAN_MAX)
+            old++;
+        memmove(c->times, c->times + old, (c->n - old) * sizeof(c->times[0]));
+        c->n -= old;
+        l->n_times -= old;
+        if (c->n == 0)
+            counter_free(l, c);
+    }
+    HASH_ITER (hh, l->entries, e, next_entry)
+        if (!entry_is_kept(e, now))
+            entry_free(l, e);
+}
+
+bool ledger_is_wasteful(const Ledger *l, size_t written)
+{
+    size_t useful = l->n_times * 40 + HASH_COUNT(l->entries) * 160;
+
+    return written > WASTE_MIN && written > 4 * useful;
+}
+
+static int write_all(Ledger *l)
+{
+    Counter *c, *next_counter;
+    Entry *e, *next_entry;
+    int r = write_line(l, FORMAT "%s\n", l->directory);
+
+    HASH_ITER (hh, l->counters, c, next_counter)
+        for (size_t i = 0; i < c->n && r >= 0; i++)
+            r = ledger_write_count(l, true, c->times[i], c->key);
+    HASH_ITER (hh, l->entries, e, next_entry) {
+        if (r >= 0 && (e->attempts > 0 || e->ordered > 0))
+            r = ledger_write_attempt(l, e);
+        if (r >= 0 && e->early > 0)
+            r = ledger_write_early(l, e);
+        if (r >= 0 && *e->fingerprint)
+            r = ledger_write_window(l, e);
+    }
+    return r >= 0 && l->breaker.failures > 0 ? ledger_write_breaker(l) : r;
+}
+
+char *ledger_text(Ledger *l, int64_t now)
+{
+    char *fresh = TAKE_PTR(l->fresh), *text;
+    size_t n = l->n_fresh;
+
+    l->n_fresh = 0;
+    prune(l, now);
+    if (write_all(l) >= 0) { /* what was to be appended is in it */
+        free(fresh);
+        return ledger_take(l);
+    }
+    text = l->fresh;
+    l->fresh = fresh;
+    l->n_fresh = n;
+    free(text);
+    return NULL;
+}
+
+/* ---- reading */
+
+#define WORDS_MAX 7
+
+/* A moment, or a count up to max. */
+static bool read_number(const char *word, uint64_t max, int64_t *ret)
+{
+    uint64_t n;
+
+    if (parse_uint64(word, &n) < 0 || n > max)
+        return false;
+    *ret = (int64_t)n;
+    return true;
+}
+
+/* The last moment of the year 9999, which is as far as a certificate can last. */
+#define MOMENT_MAX UINT64_C(253402300799)
+
+static bool read_moment(const char *word, int64_t *ret)
+{
+    return read_number(word, MOMENT_MAX, ret);
+}
+
+static int read_count(Ledger *l, char *const *words, size_t n _unused_)
+{
+    bool add = streq(words[0], "count");
+    int64_t when;
+
+    if (!read_moment(words[1], &when) || !strchr(LEDGER_LETTERS, *words[2]))
+        return 0;
+    return add ? counter_add(l, words[2], when) : counter_remove(l, words[2], when);
+}
+
+static int read_attempt(Ledger *l, char *const *words, size_t n _unused_)
+{
+    int64_t attempts, after, ordered;
+    Entry *e;
+
+    if (!read_number(words[2], UINT32_MAX, &attempts) || !read_moment(words[3], &after) ||
+        !read_moment(words[4], &ordered))
+        return 0;
+    e = ledger_get_entry(l, words[1]);
+    if (!e)
+        return -ENOMEM;
+    e->attempts = (unsigned)attempts;
+    e->after = after;
+    e->ordered = ordered;
+    return 0;
+}
+
+static int read_early(Ledger *l, char *const *words, size_t n _unused_)
+{
+    int64_t when;
+
+    return read_moment(words[2], &when) ? ledger_note_early(l, words[1], when) : 0;
+}
+
+static int read_window(Ledger *l, char *const *words, size_t n _unused_)
+{
+    LedgerWindow w = { .page = streq(words[6], "-") ? NULL : words[6] };
+
+    if (!text_is_hex(words[2], LEDGER_FINGERPRINT) || !read_moment(words[3], &w.check) ||
+        !read_moment(words[4], &w.window.start) || !read_moment(words[5], &w.window.end) ||
+        strlen(words[6]) > LIMIT_URL)
+        return 0;
+    return ledger_note_window(l, words[1], words[2], &w);
+}
+
+static int read_breaker(Ledger *l, char *const *words, size_t n _unused_)
+{
+    int64_t failures, openings, until, probe, unreached;
+
+    if (read_number(words[1], UINT32_MAX, &failures) && read_number(words[2], UINT32_MAX, &openings) &&
+        read_moment(words[3], &until) && read_moment(words[4], &probe) &&
+        read_number(words[5], 1, &unreached))
+        l->breaker = (Breaker){ (unsigned)failures, (unsigned)openings, until, probe, unreached != 0 };
+    return 0;
+}
+
+static int read_line(Ledger *l, char *line)
+{
+    static const struct {
+        const char *word;
+        size_t n_words;
+        int (*read)(Ledger *l, char *const *words, size_t n);
+    } kinds[] = {
+        { "count", 3, read_count }, { "uncount", 3, read_count }, { "attempt", 5, read_attempt },
+        { "early", 3, read_early }, { "window", 7, read_window }, { "breaker", 6, read_breaker },
+    };
+    char *words[WORDS_MAX + 1] = {}, *state;
+    size_t n = 0;
+
+    for (char *word = strtok_r(line, " ", &state); word; word = strtok_r(NULL, " ", &state)) {
+        if (n == WORDS_MAX || strlen(word) > LIMIT_URL)
+            return 0;
+        words[n++] = word;
+    }
+    for (size_t i = 0; n > 0 && i < ELEMENTSOF(kinds); i++)
+        if (n == kinds[i].n_words && streq(words[0], kinds[i].word))
+            return kinds[i].read(l, words, n);
+    return 0;
+}
+
+/* What has no end was being written when the machine stopped. */
+static int read_lines(Ledger *l, char *text)
+{
+    char *line = text, *end = strchr(line, '\n');
+    int r = 0;
+
+    if (!end || strncmp(line, FORMAT, strlen(FORMAT)) != 0)
+        return -ESTALE;
+    *end = 0;
+    if (!streq(line + strlen(FORMAT), l->directory))
+        return -ESTALE;
+    for (line = end + 1; (end = strchr(line, '\n')) && r >= 0; line = end + 1) {
+        *end = 0;
+        r = read_line(l, line);
+    }
+    return r;
+}
+
+int ledger_read(Ledger *l, const char *text, size_t size, int64_t now)
+{
+    _cleanup_free_ char *copy = strndup(text, size);
+    int r;
+
+    if (!copy)
+        return -ENOMEM;
+    l->reading = true;
+    r = read_lines(l, copy);
+    l->reading = false;
+    prune(l, now);
+    return r;
+}

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "core/domain.h"
+#include "core/ledger-internal.h"
+#include "util/text.h"
+
+#define HOUR             3600LL
+#define FUTURE_MAX       HOUR /* what is said to have happened later than that was written with a wrong clock */
+#define BREAKER_FAILURES 2
+
+static const char limit_letters[_LEDGER_LIMIT_MAX] = {
+    [LEDGER_ORDERS] = 'o',
+    [LEDGER_DOMAIN] = 'd',
+    [LEDGER_SET] = 's',
+    [LEDGER_FAILURES] = 'f',
+};
+
+/* ---- memory */
+
+void counter_free(Ledger *l, Counter *c)
+{
+    HASH_DEL(l->counters, c);
+    l->n_times -= c->n;
+    free(c->key);
+    free(c->times);
+    free(c);
+}
+
+void entry_free(Ledger *l, Entry *e)
+{
+    HASH_DEL(l->entries, e);
+    free(e->name);
+    free(e->page);
+    free(e);
+}
+
+Ledger *ledger_new(const char *directory)
+{
+    _cleanup_(ledger_freep) Ledger *l = calloc(1, sizeof(Ledger));
+
+    if (!l || !(l->directory = strdup(directory)))
+        return NULL;
+    return TAKE_PTR(l);
+}
+
+static void ledger_clear(Ledger *l)
+{
+    Counter *c, *next_counter;
+    Entry *e, *next_entry;
+
+    HASH_ITER (hh, l->counters, c, next_counter)
+        counter_free(l, c);
+    HASH_ITER (hh, l->entries, e, next_entry)
+        entry_free(l, e);
+    l->breaker = (Breaker){};
+}
+
+Ledger *ledger_free(Ledger *l)
+{
+    if (!l)
+        return NULL;
+    ledger_clear(l);
+    free(l->directory);
+    free(l->fresh);
+    free(l);
+    return NULL;
+}
+
+static Entry *find_entry(const Ledger *l, const char *name)
+{
+    Entry *e;
+
+    HASH_FIND_STR(l->entries, name, e);
+    return e;
+}
+
+Entry *ledger_get_entry(Ledger *l, const char *name)
+{
+    Entry *e = find_entry(l, name);
+
+    if (e)
+        return e;
+    e = calloc(1, sizeof(Entry));
+    if (!e || !(e->name = strdup(name))) {
+        free(e);
+        return NULL;
+    }
+    HASH_ADD_KEYPTR(hh, l->entries, e->name, strlen(e->name), e);
+    return e;
+}
+
+/* ---- counting */
+
+static size_t place_of(const Counter *c, int64_t when)
+{
+    size_t low = 0, high = c->n;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (c->times[middle] < when)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+int counter_add(Ledger *l, const char *key, int64_t when)
+{
+    Counter *c;
+    int64_t *grown;
+    size_t at;
+
+    HASH_FIND_STR(l->counters, key, c);
+    if (!c) {
+        c = calloc(1, sizeof(Counter));
+        if (!c || !(c->key = strdup(key))) {
+            free(c);
+            return -ENOMEM;
+        }
+        HASH_ADD_KEYPTR(hh, l->counters, c->key, strlen(c->key), c);
+    }
+    grown = reallocarray(c->times, c->n + 1, sizeof(c->times[0]));
+    if (!grown)
+        return -ENOMEM;
+    c->times = grown;
+    at = place_of(c, when);
+    memmove(c->times + at + 1, c->times + at, (c->n - at) * sizeof(c->times[0]));
+    c->times[at] = when;
+    c->n++;
+    l->n_times++;
+    return ledger_write_count(l, true, when, key);
+}
+
+int counter_remove(Ledger *l, const char *key, int64_t when)
+{
+    Counter *c;
+    size_t at;
+
+    HASH_FIND_STR(l->counters, key, c);
+    at = c ? place_of(c, when) : 0;
+    if (!c || at == c->n || c->times[at] != when)
+        return 0;
+    memmove(c->times + at, c->times + at + 1, (c->n - at - 1) * sizeof(c->times[0]));
+    c->n--;
+    l->n_times--;
+    return ledger_write_count(l, false, when, key);
+}
+
+static char *key_of(LedgerLimit limit, const char *what)
+{
+    char *key;
+
+    return asprintf(&key, "%c%s", limit_letters[limit], what) < 0 ? NULL : key;
+}
+
+/* The names in whichever order. */
+static char *set_key(char *const *names)
+{
+    uint64_t sum = 0;
+    char text[24];
+
+    for (size_t i = 0; names[i]; i++)
+        sum += text_hash(names[i], 0);
+    snprintf(text, sizeof(text), "%016" PRIx64, sum);
+    return key_of(LEDGER_SET, text);
+}
+
+static int registered_domains(char *const *names, char ***ret)
+{
+    _cleanup_strv_ char **domains = NULL;
+    int r = 0;
+
+    for (size_t i = 0; names[i] && r >= 0; i++) {
+        _cleanup_free_ char *domain = domain_registered(names[i]);
+
+        r = !domain ? -ENOMEM : strv_contains(domains, domain) ? 0 : strv_extend(&domains, domain);
+    }
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(domains);
+    return 0;
+}
+
+/* When one more is within the limit. */
+static int64_t free_at(const Counter *c, const RateLimit *limit, int64_t now)
+{
+    size_t begin = place_of(c, now - limit->span + 1), end = place_of(c, now + FUTURE_MAX + 1);
+
+    return end - begin < limit->count ? now : c->times[end - limit->count] + limit->span;
+}
+
+static void wait_for(const Ledger *l, const RateLimit limits[static _LEDGER_LIMIT_MAX], LedgerLimit limit,
+                     const char *what, int64_t now, LedgerWait *wait)
+{
+    _cleanup_free_ char *key = limits[limit].count > 0 ? key_of(limit, what) : NULL;
+    int64_t until;
+    Counter *c;
+
+    if (!key)
+        return;
+    HASH_FIND_STR(l->counters, key, c);
+    until = c ? free_at(c, limits + limit, now) : now;
+    if (until <= wait->until)
+        return;
+    free(wait->subject);
+    *wait = (LedgerWait){ .until = until, .limit = limit };
+    if (limit == LEDGER_DOMAIN || limit == LEDGER_FAILURES)
+        wait->subject = strdup(what);
+}
+
+LedgerWait ledger_wait(const Ledger *l, const RateLimit limits[static _LEDGER_LIMIT_MAX], char *const *names,
+                       bool exempt, int64_t now)
+{
+    _cleanup_strv_ char **domains = NULL;
+    _cleanup_free_ char *set = NULL;
+    LedgerWait wait = { .until = now };
+
+    for (size_t i = 0; names[i]; i++)
+        wait_for(l, limits, LEDGER_FAILURES, names[i], now, &wait);
+    if (exempt)
+        return wait;
+    wait_for(l, limits, LEDGER_ORDERS, "", now, &wait);
+    set = set_key(names);
+    if (set)
+        wait_for(l, limits, LEDGER_SET, set + 1, now, &wait);
+    if (limits[LEDGER_DOMAIN].count > 0 && registered_domains(names, &domains) >= 0)
+        for (size_t i = 0; domains && domains[i]; i++)
+            wait_for(l, limits, LEDGER_DOMAIN, domains[i], now, &wait);
+    return wait;
+}
+
+void ledger_wait_done(LedgerWait *wait)
+{
+    free(wait->subject);
+    *wait = (LedgerWait){};
+}
+
+static unsigned recent(const Ledger *l, const char *key, int64_t span, int64_t now)
+{
+    Counter *c;
+
+    HASH_FIND_STR(l->counters, key, c);
+    return c ? (unsigned)(place_of(c, now + FUTURE_MAX + 1) - place_of(c, now - span + 1)) : 0;
+}
+
+unsigned ledger_recent_orders(const Ledger *l, int64_t span, int64_t now)
+{
+    return recent(l, ORDERS_KEY, span, now) + recent(l, EXEMPT_KEY, span, now);
+}
+
+/* ---- orders */
+
+int64_t ledger_note_attempt(Ledger *l, const char *certificate, int64_t now)
+{
+    Entry *e = ledger_get_entry(l, certificate);
+
+    if (!e)
+        return -ENOMEM;
+    if (e->attempts < UINT32_MAX)
+        e->attempts++;
+    e->after = now + schedule_retry(e->attempts, schedule_chance(certificate, e->attempts));
+    return ledger_write_attempt(l, e) < 0 ? -ENOMEM : e->after;
+}
+
+/* Certificates are counted when they are ordered, so that what is under way is within the limits, too. */
+static int count_certificate(Ledger *l, char *const *names, int64_t when, bool add)
+{
+    int (*change)(Ledger *, const char *, int64_t) = add ? counter_add : counter_remove;
+    _cleanup_free_ char *set = set_key(names);
+    _cleanup_strv_ char **domains = NULL;
+    int r = set ? registered_domains(names, &domains) : -ENOMEM;
+
+    if (r >= 0)
+        r = change(l, set, when);
+    for (size_t i = 0; domains && domains[i] && r >= 0; i++) {
+        _cleanup_free_ char *key = key_of(LEDGER_DOMAIN, domains[i]);
+
+        r = key ? change(l, key, when) : -ENOMEM;
+    }
+    return r;
+}
+
+int ledger_note_order(Ledger *l, const char *certificate, char *const *names, bool exempt, int64_t now)
+{
+    Entry *e = ledger_get_entry(l, certificate);
+    int r = 0;
+
+    if (!e)
+        return -ENOMEM;
+    e->ordered = now;
+    if (!exempt)
+        r = count_certificate(l, names, now, true);
+    if (r >= 0)
+        r = counter_add(l, exempt ? EXEMPT_KEY : ORDERS_KEY, now);
+    return r < 0 ? r : ledger_write_attempt(l, e);
+}
+
+int ledger_note_issued(Ledger *l, const char *certificate)
+{
+    Entry *e = find_entry(l, certificate);
+
+    if (!e || (e->attempts == 0 && e->ordered == 0))
+        return 0;
+    e->attempts = 0;
+    e->after = e->ordered = 0;
+    return ledger_write_attempt(l, e);
+}
+
+int ledger_note_failed(Ledger *l, const char *certificate, char *const *names, bool refused, int64_t now)
+{
+    Entry *e = find_entry(l, certificate);
+    int r = 0;
+
+    if (e && e->ordered > 0) {
+        r = count_certificate(l, names, e->ordered, false);
+        e->ordered = 0;
+        if (r >= 0)
+            r = ledger_write_attempt(l, e);
+    }
+    for (size_t i = 0; refused && names[i] && r >= 0; i++) {
+        _cleanup_free_ char *key = key_of(LEDGER_FAILURES, names[i]);
+
+        r = key ? counter_add(l, key, now) : -ENOMEM;
+    }
+    return r;
+}
+
+unsigned ledger_attempts(const Ledger *l, const char *certificate)
+{
+    const Entry *e = find_entry(l, certificate);
+
+    return e ? e->attempts : 0;
+}
+
+int64_t ledger_after(const Ledger *l, const char *certificate)
+{
+    const Entry *e = find_entry(l, certificate);
+
+    return e && e->attempts > 0 ? e->after : 0;
+}
+
+/* ---- the circuit breaker */
+
+LedgerState ledger_state(const Ledger *l, int64_t now)
+{
+    if (l->breaker.failures < BREAKER_FAILURES)
+        return LEDGER_CLOSED;
+    return now < l->breaker.until ? LEDGER_OPEN : LEDGER_HALF_OPEN;
+}
+
+int64_t ledger_open_until(const Ledger *l)
+{
+    return l->breaker.failures < BREAKER_FAILURES ? 0 : l->breaker.until;
+}
+
+int64_t ledger_probe_due(const Ledger *l)
+{
+    return l->breaker.failures < BREAKER_FAILURES ? INT64_MAX : l->breaker.probe;
+}
+
+int ledger_note_trouble(Ledger *l, int64_t now)
+{
+    Breaker *b = &l->breaker;
+
+    if (b->failures < UINT32_MAX)
+        b->failures++;
+    if (b->failures < BREAKER_FAILURES || now < b->until)
+        return ledger_write_breaker(l);
+    if (b->openings < UINT32_MAX)
+        b->openings++;
+    b->until = now + schedule_retry(b->openings, schedule_chance(l->directory, b->openings));
+    b->probe = now + HOUR;
+    return ledger_write_breaker(l);
+}
+
+int ledger_note_works(Ledger *l)
+{
+    if (l->breaker.failures == 0)
+        return 0;
+    l->breaker = (Breaker){};
+    return ledger_write_breaker(l);
+}
+
+int ledger_note_probe(Ledger *l, bool reached, int64_t now)
+{
+    Breaker *b = &l->breaker;
+    bool back = reached && b->unreached;
+
+    if (b->failures < BREAKER_FAILURES)
+        return 0;
+    b->unreached = !reached;
+    b->probe = now + HOUR;
+    if (back) {
+        b->openings = 0;
+        b->until = now;
+    }
+    return ledger_write_breaker(l) < 0 ? -ENOMEM : back;
+}
+
+/* ---- windows */
+
+LedgerWindow ledger_window(const Ledger *l, const char *certificate, const char *fingerprint)
+{
+    const Entry *e = find_entry(l, certificate);
+
+    if (!e || !*e->fingerprint || strncmp(e->fingerprint, fingerprint, LEDGER_FINGERPRINT) != 0)
+        return (LedgerWindow){};
+    return (LedgerWindow){ .window = e->window, .check = e->check, .page = e->page };
+}
+
+int ledger_note_window(Ledger *l, const char *certificate, const char *fingerprint,
+                       const LedgerWindow *window)
+{
+    char *page = window->page ? strdup(window->page) : NULL;
+    Entry *e = ledger_get_entry(l, certificate);
+
+    if (!e || (window->page && !page)) {
+        free(page);
+        return -ENOMEM;
+    }
+    snprintf(e->fingerprint, sizeof(e->fingerprint), "%.*s", LEDGER_FINGERPRINT, fingerprint);
+    e->window = window->window;
+    e->check = window->check;
+    free(e->page);
+    e->page = page;
+    return ledger_write_window(l, e);
+}
+
+int64_t ledger_early(const Ledger *l, const char *certificate)
+{
+    const Entry *e = find_entry(l, certificate);
+
+    return e ? e->early : 0;
+}
+
+int ledger_note_early(Ledger *l, const char *certificate, int64_t now)
+{
+    Entry *e = ledger_get_entry(l, certificate);
+
+    if (!e)
+        return -ENOMEM;
+    e->early = now;
+    return ledger_write_early(l, e);
+}
