@@ -57,6 +57,7 @@ Certificate *certificate_free(Certificate *c)
         request_free(q);
     }
     free(c->name);
+    free(c->window_page);
     record_free(c->record);
     strv_free(c->names);
     wish_clear(&c->wish);
@@ -90,17 +91,22 @@ CertificateState certificate_state(const Certificate *c, int64_t now)
 int64_t certificate_next_renewal(const Certificate *c)
 {
     const Chain *chain = certificate_chain(c);
+    int64_t renewal;
 
     if (!chain || c->record->served == SOURCE_UPLOADED)
         return 0;
-    return certificate_is_root(c) ? schedule_root_renewal(chain)
-                                  : schedule_leaf_renewal(chain, c->record->served);
+    if (certificate_is_root(c))
+        return schedule_root_renewal(chain);
+    renewal = schedule_leaf_renewal(chain, c->record->served);
+    if (c->record->served != SOURCE_ACME)
+        return renewal;
+    return MIN(renewal, MAX(schedule_window_moment(chain, &c->window), c->window_after));
 }
 
 int64_t certificate_warning_due(const Certificate *c, int64_t now)
 {
     const Chain *chain = certificate_chain(c);
-    int64_t due = chain && c->record->served == SOURCE_UPLOADED ? schedule_last_warning(chain, SOURCE_UPLOADED, now) : 0;
+    int64_t due = chain ? schedule_last_warning(chain, c->record->served, now) : 0;
 
     return due > c->record->warned ? due : 0;
 }
@@ -109,7 +115,7 @@ int64_t certificate_next_warning(const Certificate *c, int64_t now)
 {
     const Chain *chain = certificate_chain(c);
 
-    return chain && c->record->served == SOURCE_UPLOADED ? schedule_next_warning(chain, SOURCE_UPLOADED, now) : INT64_MAX;
+    return chain ? schedule_next_warning(chain, c->record->served, now) : INT64_MAX;
 }
 
 Choice certificate_choose(const Certificate *c, int64_t now)

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "core/bundle.h"
 #include "core/record.h"
+#include "core/schedule.h"
 #include "job.h"
 
 /* A certificate in the running service: its record, who wants it, and what is being done with it. The local root
@@ -63,7 +64,12 @@ struct Certificate {
     struct RequestQueue requests;
     struct Ordered *ordered; /* its order and what came of it (lifecycle-order.c); NULL: nothing */
     AcmeStance stance;       /* as of the last settling, but for ACME_STANCE_FAILED */
-    bool orders_anew;        /* the settings have changed since its last order: the next one need not wait */
+    bool orders_anew;        /* what made its last order fail has changed: the next one need not wait */
+    bool unhurried;          /* it is reissued together with many others */
+    bool checks_window;      /* its authority is being asked for the window */
+    RenewalWindow window;    /* that its authority suggests for the chain of SOURCE_ACME */
+    int64_t window_after;    /* no renewal for the sake of that before */
+    char *window_page;       /* a URL that says why; NULL: none */
     bool keeps_current;      /* a reissue keeps a valid ACME chain when no other can be had */
     bool published;          /* it is an object on the bus */
     bool stored;             /* the store has something of it */
@@ -100,9 +106,9 @@ static inline bool certificate_is_root(const Certificate *c)
 /* The served chain; NULL: none yet. */
 const Chain *certificate_chain(const Certificate *c);
 CertificateState certificate_state(const Certificate *c, int64_t now);
-/* 0: never. */
+/* When the served chain itself is due to be renewed, whatever was tried already; 0: never. */
 int64_t certificate_next_renewal(const Certificate *c);
-/* The moment of a warning that its uploaded chain comes to its end, which is due and was not given; 0: none is. */
+/* The moment of a warning that its chain comes to its end, which is due and was not given; 0: none is. */
 int64_t certificate_warning_due(const Certificate *c, int64_t now);
 /* When the next one is due; INT64_MAX: never. */
 int64_t certificate_next_warning(const Certificate *c, int64_t now);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <time.h>
 
 #include "core/schedule.h"
 #include "lifecycle-internal.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -12,11 +12,6 @@
 #define GROUP_MAX       1024
 #define GROUP_WAIT_USEC (20 * 1000ULL) /* a slow disk gathers more by itself: one group at a time */
 #define ORDERS_FEW      2              /* while more of them run, what they bring is gathered, too */
-
-int64_t seconds_now(void)
-{
-    return (int64_t)time(NULL);
-}
 
 void requests_answer(Certificate *c, struct RequestQueue *requests, const Problem *problem)
 {
@@ -270,7 +265,7 @@ void attempt_fail(Attempt *a)
         c->record = TAKE_PTR(fresh);
     }
     record_free(fresh);
-    record_set_failure(c->record, &a->problem, seconds_now());
+    record_set_failure(c->record, &a->problem, clock_now());
     l->observer->failed(c, &a->problem, l->userdata);
     requests_answer(c, &a->requests, &a->problem);
     count_for_root(l, c, true);
@@ -292,7 +287,7 @@ static void attempt_end(Lifecycle *l, Attempt *a)
     attempt_free(a);
     if (removed)
         return;
-    again = c->again || (succeeded && certificate_warning_due(c, seconds_now()) > 0);
+    again = c->again || (succeeded && clock_is_trusted() && certificate_warning_due(c, clock_now()) > 0);
     c->again = false;
     if (again || !STAILQ_EMPTY(&c->requests))
         lifecycle_settle(l, c);

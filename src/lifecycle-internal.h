@@ -102,4 +102,3 @@ void lifecycle_count_for_root(Lifecycle *l, Certificate *c);
 void lifecycle_maybe_commit(Lifecycle *l);
 uint64_t lifecycle_monotonic(Lifecycle *l);
 void lifecycle_arm_retry(Lifecycle *l);
-int64_t seconds_now(void);

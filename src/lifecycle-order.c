@@ -2,8 +2,8 @@
 #include <errno.h>
 
 #include "core/schedule.h"
-#include "crypto/digest.h"
 #include "lifecycle-internal.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -21,7 +21,8 @@ struct Ordered {
     Bundle *bundle; /* NULL: it failed */
     char *authority, *solver;
     Problem problem;
-    int64_t retry_after;
+    int64_t until; /* when it may be tried again; 0: not known */
+    bool waited;   /* no attempt was made */
 };
 
 static void ordered_free(struct Ordered *o, bool forget)
@@ -50,26 +51,82 @@ static bool can_order(const Lifecycle *l, const Certificate *c)
            stance_of(l, c) == ACME_STANCE_ASKED && !l->observer->find_upload(c, l->userdata);
 }
 
-/* When the next order is due for it, as things are now; INT64_MAX: none. */
+/* Everything that the next order's moment depends on. */
+static OrderState order_state(const Lifecycle *l, const Certificate *c)
+{
+    const Record *rec = c->record;
+    int64_t attempted = acme_source_after(l->acme, c->names, certificate_authority(c), certificate_name(c));
+    OrderState state = { .failed = rec->order_failed || attempted > 0, .anew = c->orders_anew };
+    Candidate candidates[_SOURCE_MAX];
+
+    record_candidates(rec, candidates);
+    if (candidate_judge(candidates + SOURCE_ACME, SOURCE_ACME, c->names, clock_now()) == VERDICT_USABLE) {
+        state.chain = candidates[SOURCE_ACME].chain;
+        state.window = acme_source_window(l->acme, rec).window;
+        state.window_after = acme_source_early(l->acme, rec) + schedule_window_pause(state.chain);
+    }
+    /* an attempt that came to no end, as the service was stopped in it, has no more than its place in the ledger */
+    state.after = rec->order_failed ? MAX(rec->order_after, attempted)
+                  : attempted > 0   ? attempted
+                                    : rec->order_after;
+    return state;
+}
+
 int64_t lifecycle_next_order(const Lifecycle *l, const Certificate *c)
 {
-    Candidate candidates[_SOURCE_MAX];
-    int64_t due = 0;
-    bool usable;
+    OrderState state;
 
-    if (!c->stored || c->ordered || !can_order(l, c))
+    if (!c->stored || c->ordered || !can_order(l, c) || !clock_is_trusted())
         return INT64_MAX;
     if (acme_source_has_order(l->acme, certificate_name(c)))
         return 0;
-    record_candidates(c->record, candidates);
-    usable =
-        candidate_judge(candidates + SOURCE_ACME, SOURCE_ACME, c->names, seconds_now()) == VERDICT_USABLE;
-    if (usable)
-        due = schedule_leaf_renewal(candidates[SOURCE_ACME].chain, SOURCE_ACME);
-    if (c->record->order_failed ? !c->orders_anew : usable)
-        due = MAX(due, c->record->order_after);
-    return due;
+    state = order_state(l, c);
+    return schedule_order(&state);
 }
+
+/* ---- windows of renewal */
+
+int64_t lifecycle_next_check(const Lifecycle *l, const Certificate *c)
+{
+    Candidate candidates[_SOURCE_MAX];
+
+    if (!c->stored || c->checks_window || !c->record->authority || !c->record->slots[SOURCE_ACME].chain ||
+        !can_order(l, c) || !clock_is_trusted())
+        return INT64_MAX;
+    record_candidates(c->record, candidates);
+    if (candidate_judge(candidates + SOURCE_ACME, SOURCE_ACME, c->names, clock_now()) != VERDICT_USABLE)
+        return INT64_MAX;
+    return acme_source_window(l->acme, c->record).check;
+}
+
+void lifecycle_check_window(Lifecycle *l, Certificate *c)
+{
+    if (l->stopping || c->checks_window)
+        return;
+    if (acme_source_check_window(l->acme, c->record, l->observer->window_checked, l->userdata) < 0)
+        (void)log_oom();
+    else
+        c->checks_window = true;
+}
+
+bool lifecycle_refresh_window(const Lifecycle *l, Certificate *c)
+{
+    const Chain *chain = c->record->slots[SOURCE_ACME].chain;
+    LedgerWindow known = chain && l->acme ? acme_source_window(l->acme, c->record) : (LedgerWindow){};
+    bool differs = known.window.start != c->window.start || known.window.end != c->window.end ||
+                   !streq(strempty(known.page), strempty(c->window_page));
+
+    c->window = known.window;
+    c->window_after =
+        chain && l->acme ? acme_source_early(l->acme, c->record) + schedule_window_pause(chain) : 0;
+    if (differs) {
+        free(c->window_page);
+        c->window_page = known.page ? strdup(known.page) : NULL;
+    }
+    return differs;
+}
+
+/* ---- from the order to its result */
 
 static void on_progress(double progress, const char *step, void *userdata)
 {
@@ -86,7 +143,8 @@ static void on_ordered(const OrderResult *result, void *userdata)
     o->bundle = result->bundle;
     o->authority = strdup(result->authority);
     o->solver = result->solver ? strdup(result->solver) : NULL;
-    o->retry_after = result->retry_after;
+    o->until = result->until;
+    o->waited = result->waited;
     if (!result->bundle)
         (void)problem_copy(result->problem, &o->problem);
     lifecycle_settle(o->lifecycle, o->certificate);
@@ -101,7 +159,17 @@ static bool keeps_key(const Lifecycle *l, const Certificate *c, KeyType type)
            !slot->withdrawn && slot->chain->key_type == type;
 }
 
-static int order_begin(Lifecycle *l, Certificate *c, bool new_key)
+/* Whether it is renewed now because the authority wants it, and not because of its age. */
+static bool is_early(const Lifecycle *l, const Certificate *c)
+{
+    OrderState state = order_state(l, c);
+    int64_t now = clock_now();
+
+    return state.chain && schedule_leaf_renewal(state.chain, SOURCE_ACME) > now &&
+           MAX(schedule_window_moment(state.chain, &state.window), state.window_after) <= now;
+}
+
+static int order_begin(Lifecycle *l, Certificate *c, bool reissue)
 {
     OrderWish wish = {
         .name = certificate_name(c),
@@ -109,13 +177,19 @@ static int order_begin(Lifecycle *l, Certificate *c, bool new_key)
         .key_type = certificate_key_type(c, c->record, l->settings->key_type),
         .authority = certificate_authority(c),
         .solver = c->record->solver,
+        .manual = reissue && !c->unhurried,
+        .anew = c->orders_anew,
+        .early = !reissue && is_early(l, c),
+        .not_after = certificate_chain(c) ? chain_not_after(certificate_chain(c)) : 0,
     };
     struct Ordered *o = calloc(1, sizeof(struct Ordered));
     int r;
 
     if (!o)
         return -ENOMEM;
-    wish.reuse = !new_key && keeps_key(l, c, wish.key_type) ? c->record : NULL;
+    wish.former =
+        c->record->slots[SOURCE_ACME].chain && !c->record->slots[SOURCE_ACME].broken ? c->record : NULL;
+    wish.keeps_key = !reissue && keeps_key(l, c, wish.key_type);
     *o = (struct Ordered){ .lifecycle = l, .certificate = c };
     c->orders_anew = false;
     STAILQ_INIT(&o->requests);
@@ -156,6 +230,7 @@ static void take_back(Certificate *c)
 void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)
 {
     c->stance = stance_of(l, c);
+    (void)lifecycle_refresh_window(l, c);
     if (c->ordered && c->ordered->running &&
         (!strv_equal(c->ordered->names, c->names) || !certificate_is_wanted(c)))
         take_back(c);
@@ -169,19 +244,23 @@ void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)
 
 void lifecycle_maybe_order(Lifecycle *l, Certificate *c)
 {
-    if (!l->stopping && !c->job && !c->busy && lifecycle_next_order(l, c) <= seconds_now())
+    if (!l->stopping && !c->job && !c->busy && lifecycle_next_order(l, c) <= clock_now())
         l->observer->order_due(c, l->userdata);
 }
 
 static int plan_failure(Attempt *a, const struct Ordered *o, int64_t now)
 {
-    uint32_t chance = 0;
+    unsigned attempts = a->after->failure.attempts;
     int64_t delay;
 
-    (void)random_bytes(&chance, sizeof(chance));
     record_set_failure(a->after, &o->problem, now);
+    if (o->waited)
+        a->after->failure.attempts = attempts;
     a->after->order_failed = true;
-    delay = MAX(schedule_retry(a->after->failure.attempts, chance), o->retry_after);
+    attempts = a->after->failure.attempts;
+    delay = o->until > 0
+                ? MAX(o->until - now, INT64_C(1))
+                : schedule_retry(attempts, schedule_chance(certificate_name(a->certificate), attempts));
     a->after->order_after = now + delay;
     (void)problem_copy(&o->problem, &a->order_problem);
     log_warning("%s: %s%s The order is tried again in %lld seconds.", certificate_name(a->certificate),

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "lifecycle-internal.h"
+#include "util/clock.h"
 #include "util/text.h"
 
 /* Planning: what leads from what is to what is wanted. */
@@ -112,12 +113,13 @@ void attempt_fill_request(Attempt *a, int64_t now)
     };
 }
 
-/* The end of an uploaded chain is warned of in a change of its own: durable, so that it is told once. */
+/* The end of a chain is warned of in a change of its own: durable, so that it is told once. */
 static int plan_warning(Attempt *a, int64_t now)
 {
     int64_t due = certificate_warning_due(a->certificate, now);
 
-    if (due == 0 || a->after->slots[SOURCE_UPLOADED].generation != record_current(a->certificate->record))
+    if (due == 0 || a->after->served < 0 || !clock_is_trusted() ||
+        a->after->slots[a->after->served].generation != record_current(a->certificate->record))
         return 0;
     a->after->warned = due;
     a->warns = true;
@@ -216,7 +218,7 @@ static int plan_root(Lifecycle *l, Attempt *a, int64_t now)
 int attempt_plan(Attempt *a)
 {
     Lifecycle *l = a->lifecycle;
-    int64_t now = seconds_now();
+    int64_t now = clock_now();
     int r = 0;
 
     if (has_request(&a->requests, REQUEST_REMOVE)) {

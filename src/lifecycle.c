@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include "lifecycle-internal.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -31,7 +32,7 @@ static void root_load(void *data)
     loading->result = store_read(l->store, rec, rec->served, &b);
     if (loading->result >= 0)
         loading->result =
-            authority_new(b, record_current(rec), seconds_now(), &loading->authority, &loading->problem);
+            authority_new(b, record_current(rec), clock_now(), &loading->authority, &loading->problem);
     problem_set_errno(&loading->problem, loading->result, "Reading the local root");
 }
 
@@ -189,7 +190,7 @@ int lifecycle_add_upload(Lifecycle *l, Certificate *upload, Bundle *bundle, Requ
     STAILQ_INSERT_TAIL(&a->requests, q, entry);
     a->source = SOURCE_UPLOADED;
     a->bundle = bundle;
-    attempt_fill_request(a, seconds_now());
+    attempt_fill_request(a, clock_now());
     attempt_start(a);
     return 0;
 }
@@ -258,6 +259,14 @@ static unsigned count_workers(void)
     return (unsigned)MAX(WORKERS_MIN, MIN(n, WORKERS_MAX));
 }
 
+static void on_back(bool network, void *userdata)
+{
+    Lifecycle *l = userdata;
+
+    if (!l->stopping)
+        l->observer->orders_back(network, l->userdata);
+}
+
 static int add_timer(Lifecycle *l, sd_event_source **source, sd_event_time_handler_t handler)
 {
     int r = sd_event_add_time(l->event, source, CLOCK_MONOTONIC, UINT64_MAX, 1, handler, l);
@@ -278,7 +287,7 @@ int lifecycle_new(sd_event *event, Store *store, const Settings *settings, const
     STAILQ_INIT(&l->staged);
     STAILQ_INIT(&l->root_requests);
     if ((r = workers_new(event, "work", count_workers(), userdata, &l->workers)) < 0 ||
-        (r = acme_source_new(event, store, settings, &l->acme)) < 0 ||
+        (r = acme_source_new(event, store, settings, on_back, l, &l->acme)) < 0 ||
         (r = workers_new(event, "disk", 1, userdata, &l->disk)) < 0 ||
         (r = add_timer(l, &l->group_timer, on_group_timer)) < 0 ||
         (r = add_timer(l, &l->retry_timer, on_retry)) < 0)

@@ -30,6 +30,7 @@ typedef enum Changed {
     CHANGED_MODULES = 1 << 2,
     CHANGED_JOB = 1 << 3,
     CHANGED_FAILURE = 1 << 4,
+    CHANGED_WINDOW = 1 << 5, /* when its authority wants it to be renewed */
 } Changed;
 
 /* Told and asked from the event loop. */
@@ -40,13 +41,17 @@ typedef struct LifecycleObserver {
     void (*applied)(Certificate *c, unsigned changed, const char *previous, void *userdata);
     /* The object's files are gone; it is to be freed. */
     void (*removed)(Certificate *c, void *userdata);
-    /* The end of its uploaded chain comes near, which is told once for each moment of core/schedule.h. */
+    /* The end of its chain comes near, which is told once for each moment of core/schedule.h. */
     void (*warned)(Certificate *c, void *userdata);
     void (*failed)(Certificate *c, const Problem *problem, void *userdata);
     /* An attempt is over and answered; nothing here holds on to the certificate but what it is busy with. */
     void (*settled)(Certificate *c, void *userdata);
     /* An order is to be made: whoever is told requests REQUEST_ORDER. */
     void (*order_due)(Certificate *c, void *userdata);
+    /* What made orders fail is over, for which network or authorities were to blame. */
+    void (*orders_back)(bool network, void *userdata);
+    /* When the authority wants the certificate of this name to be renewed is known, or cannot be known. */
+    void (*window_checked)(const char *name, void *userdata);
     /* How far what was requested is. step is static. */
     void (*progress)(Certificate *c, double progress, const char *step, void *userdata);
     /* The authority is another one, or there is one at last: all certificates want to be settled. */
@@ -87,6 +92,11 @@ int lifecycle_replace_root(Lifecycle *l, Bundle *bundle, RequestDone done, void 
 int lifecycle_check(Lifecycle *l, Certificate *const *certificates, size_t n);
 /* When the next order is due; INT64_MAX: none is. */
 int64_t lifecycle_next_order(const Lifecycle *l, const Certificate *c);
+/* When its authority is to be asked for a window of renewal; INT64_MAX: never. */
+int64_t lifecycle_next_check(const Lifecycle *l, const Certificate *c);
+void lifecycle_check_window(Lifecycle *l, Certificate *c);
+/* Takes up what the authority has suggested. Returns whether that is something else than before. */
+bool lifecycle_refresh_window(const Lifecycle *l, Certificate *c);
 /* To be called when the settings have changed. */
 void lifecycle_configure(Lifecycle *l);
 /* Who revokes, and whose accounts there are. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <time.h>
 
 #include "core/limits.h"
 #include "core/name.h"
 #include "crypto/pem.h"
 #include "manager-internal.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/memfd.h"
 #include "util/text.h"
@@ -110,7 +110,7 @@ static void examine(void *data)
         .authority = e->target && streq(e->target, "root"),
         .names = e->names,
         .directory = e->directory,
-        .now = time(NULL),
+        .now = clock_now(),
     };
 
     e->r = 0;

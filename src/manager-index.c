@@ -3,12 +3,14 @@
 #include <malloc.h>
 
 #include "manager-internal.h"
+#include "util/clock.h"
 #include "util/log.h"
 
 #define INDEX_WAIT_USEC  (2 * 1000000ULL)
 #define CHECK_WAIT_USEC  (5 * 1000000ULL)
 #define CHECK_PAUSE_USEC (20 * 1000ULL)
 #define CHECKED_AT_ONCE  32
+#define SOON_SEC         (15 * 60)
 
 /* The index of the store, and the look at the files that it stands for. */
 
@@ -121,6 +123,16 @@ void manager_note_change(Manager *m)
     (void)manager_arm(m, m->index_timer, INDEX_WAIT_USEC);
 }
 
+/* It is not worth to go, and who watches sees it happen. The timer of the service comes once an hour. */
+static bool is_due_soon(Manager *m)
+{
+    int64_t now = clock_now(), next = manager_next_wake(m);
+    int armed = SD_EVENT_OFF;
+
+    (void)sd_event_source_get_enabled(m->back_timer, &armed);
+    return armed != SD_EVENT_OFF || (next > now && next - now <= SOON_SEC);
+}
+
 bool manager_is_idle(Manager *m)
 {
     if (lifecycle_busy(m->lifecycle) > 0 || importer_pending(m->importer) > 0 || m->jobs ||
@@ -128,7 +140,7 @@ bool manager_is_idle(Manager *m)
         return false;
     if (store_index_is_stale(m->store) && write_index(m) >= 0)
         return false;
-    return true;
+    return !m->doubts_clock && !manager_waits_for_network(m) && !is_due_soon(m);
 }
 
 /* After the start every certificate's files are looked at once, a few at a time. */

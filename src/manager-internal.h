@@ -5,8 +5,10 @@
 #include "crypto/upload.h"
 #include "import/import.h"
 #include "manager.h"
+#include "sources/source-acme.h"
 #include "store/store.h"
 #include "util/http.h"
+#include "util/network.h"
 
 /* Shared by the manager's files alone. */
 
@@ -34,6 +36,13 @@ struct Manager {
     char *checked;                /* name of the certificate that was looked at last */
     sd_event_source *wake_timer;  /* when something is due */
     int64_t wake_at;              /* that moment, seconds; 0: not armed yet */
+    int64_t next_wake;            /* what NextWake says; 0: nothing is due at all */
+    bool wake_is_stale;
+    sd_event_source *clock_timer; /* the clock is looked at, or noted */
+    sd_event_source *clock_set;   /* it was set */
+    sd_event_source *back_timer;  /* the network came back a moment ago */
+    bool doubts_clock;
+    Network *network; /* NULL: it cannot be watched */
     bool index_being_written;
     bool loading;
 };
@@ -57,6 +66,17 @@ void manager_job_progress(Manager *m, Job *j, double progress, const char *step)
 void manager_note_change(Manager *m);
 /* Sets a timer to run out once, so many microseconds from now. */
 int manager_arm(Manager *m, sd_event_source *timer, uint64_t in_usec);
+/* Works out anew when something is due next. */
+void manager_arm_wake(Manager *m);
+/* The clock, and the network (manager-clock.c). */
+int manager_clock_init(Manager *m);
+void manager_clock_done(Manager *m);
+/* Notes what it shows, at the end. */
+void manager_record_last_clock(Manager *m);
+/* LifecycleObserver. */
+void manager_orders_back(bool network, void *userdata);
+/* Whether something is to be tried as soon as there is a network again. */
+bool manager_waits_for_network(const Manager *m);
 /* The index and the check of the files (manager-index.c). */
 int manager_on_index_timer(sd_event_source *s, uint64_t usec, void *userdata);
 int manager_on_check_timer(sd_event_source *s, uint64_t usec, void *userdata);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <time.h>
 
 #include "core/limits.h"
 #include "manager-internal.h"
 #include "sources/source-acme.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -104,7 +104,7 @@ static int job_new(Manager *m, Certificate *c, JobKind kind, Job **ret)
     if (!j)
         return -ENOMEM;
     *j = (Job){
-        .id = m->last_job = id, .kind = kind, .certificate = c, .step = "waiting", .started = time(NULL)
+        .id = m->last_job = id, .kind = kind, .certificate = c, .step = "waiting", .started = clock_now()
     };
     HASH_ADD(hh, m->jobs, id, sizeof(j->id), j);
     c->job = j;
@@ -149,11 +149,13 @@ static int join_order(Manager *m, Certificate *c, uint64_t *ret_id)
     return lifecycle_request(m->lifecycle, c, REQUEST_REISSUE, NULL, NULL, NULL);
 }
 
-int manager_reissue(Manager *m, Certificate *c, bool keep_current, uint64_t *ret_id, Problem *problem)
+int manager_reissue(Manager *m, Certificate *c, bool keep_current, bool hurry, uint64_t *ret_id,
+                    Problem *problem)
 {
     int r;
 
     c->keeps_current = keep_current;
+    c->unhurried = !hurry;
     if (c->job && c->job->kind == JOB_ORDER)
         return join_order(m, c, ret_id);
     if (c->job)

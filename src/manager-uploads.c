@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "core/limits.h"
 #include "manager-internal.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -29,7 +29,7 @@ static bool upload_is_better(const Chain *chain, const Chain *than, int64_t now)
 Certificate *manager_find_upload(const Certificate *c, void *userdata)
 {
     Manager *m = userdata;
-    int64_t now = (int64_t)time(NULL);
+    int64_t now = clock_now();
     Certificate *best = NULL, *upload, *next;
 
     HASH_ITER (hh, m->uploads, upload, next)
@@ -288,7 +288,7 @@ static void predict_leaf(CheckCall *call, const Chain *chain, UploadReport *repo
     _cleanup_strv_ char **l = NULL;
     Manager *m = call->manager;
     Certificate *c, *next;
-    int64_t now = time(NULL);
+    int64_t now = clock_now();
 
     HASH_ITER (hh, m->certificates, c, next)
         if (c->published && would_be_served(m, c, chain, now) && strv_length(l) < LIMIT_NAMES)

@@ -4,22 +4,18 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "core/limits.h"
 #include "core/name.h"
 #include "manager-internal.h"
 #include "sources/source-acme.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
 
-#define WAKE_MAX_SEC  3600
-#define ABANDONED_SEC (30 * 86400LL) /* files of a name that nobody wants any more are kept this long */
-
-static int64_t now_seconds(void)
-{
-    return (int64_t)time(NULL);
-}
+#define WAKE_MAX_SEC   3600
+#define CHECK_WAIT_SEC 60
+#define ABANDONED_SEC  (30 * 86400LL) /* files of a name that nobody wants any more are kept this long */
 
 Certificate *manager_root(Manager *m)
 {
@@ -101,18 +97,38 @@ const Settings *manager_settings(const Manager *m)
     return &m->config->settings;
 }
 
-int64_t manager_next_wake(Manager *m)
+int64_t manager_next_renewal(const Manager *m, const Certificate *c)
+{
+    int64_t own = certificate_next_renewal(c), order = INT64_MAX;
+
+    if (!certificate_is_root(c))
+        order = lifecycle_next_order(m->lifecycle, c);
+    if (order == INT64_MAX)
+        return own;
+    order = MAX(order, clock_now());
+    return c->record->served == SOURCE_LOCAL ? MIN(order, own) : order;
+}
+
+static int64_t find_next_wake(const Manager *m)
 {
     Certificate *c, *next;
     int64_t wake = certificate_next_renewal(m->root);
 
     HASH_ITER (hh, m->certificates, c, next) {
-        int64_t renewal = c->published ? certificate_next_renewal(c) : 0;
+        int64_t renewal = c->published ? manager_next_renewal(m, c) : 0;
 
         if (renewal > 0 && (wake == 0 || renewal < wake))
             wake = renewal;
     }
     return wake;
+}
+
+int64_t manager_next_wake(Manager *m)
+{
+    if (m->wake_is_stale)
+        m->next_wake = find_next_wake(m);
+    m->wake_is_stale = false;
+    return m->next_wake;
 }
 
 bool manager_acme_is_on(const Manager *m)
@@ -163,30 +179,41 @@ void manager_settle_all(Manager *m)
 
 /* What the passing of time brings. */
 
+/* The moments of checks are not kept to the second: many certificates are not to wake the service all the time. */
+static int64_t next_check_of(Manager *m, const Certificate *c, int64_t now)
+{
+    int64_t check = lifecycle_next_check(m->lifecycle, c);
+
+    return check == INT64_MAX ? check : MAX(check, now + CHECK_WAIT_SEC);
+}
+
 static int64_t next_change_of(Manager *m, const Certificate *c, int64_t now)
 {
-    int64_t order = lifecycle_next_order(m->lifecycle, c);
+    int64_t order = INT64_MAX, check = INT64_MAX;
     Candidate candidates[_SOURCE_MAX];
 
+    if (!certificate_is_root(c)) {
+        order = lifecycle_next_order(m->lifecycle, c);
+        check = next_check_of(m, c, now);
+    }
     record_candidates(c->record, candidates);
     return MIN(MIN(choose_next_change(candidates, now), certificate_next_warning(c, now)),
-               order > now ? order : INT64_MAX);
+               MIN(order > now ? order : INT64_MAX, check));
 }
 
 static int64_t next_change(Manager *m, int64_t now)
 {
-    int64_t next = manager_next_wake(m);
+    int64_t next = MIN(now + WAKE_MAX_SEC, acme_source_next_look(lifecycle_acme(m->lifecycle)));
     Certificate *c, *following;
 
-    if (next <= now)
-        next = now + WAKE_MAX_SEC;
-    HASH_ITER (hh, m->certificates, c, following) {
-        if (!c->published)
-            continue;
-        next = MIN(next, next_change_of(m, c, now));
-    }
+    m->wake_is_stale = true;
+    if (manager_next_wake(m) > now)
+        next = MIN(next, m->next_wake);
+    HASH_ITER (hh, m->certificates, c, following)
+        if (c->published)
+            next = MIN(next, next_change_of(m, c, now));
     next = MIN(next, next_change_of(m, m->root, now));
-    return MAX(now + 1, MIN(next, now + WAKE_MAX_SEC));
+    return MAX(now + 1, next);
 }
 
 static void arm_wake_at(Manager *m, int64_t when, int64_t now)
@@ -195,9 +222,9 @@ static void arm_wake_at(Manager *m, int64_t when, int64_t now)
     (void)manager_arm(m, m->wake_timer, (uint64_t)(when - now) * 1000000ULL);
 }
 
-static void arm_wake(Manager *m)
+void manager_arm_wake(Manager *m)
 {
-    int64_t now = now_seconds();
+    int64_t now = clock_now();
 
     arm_wake_at(m, next_change(m, now), now);
 }
@@ -205,8 +232,9 @@ static void arm_wake(Manager *m)
 /* What has just changed may want to be looked at sooner than all the rest. */
 static void note_next_change(Manager *m, const Certificate *c)
 {
-    int64_t now = now_seconds(), when = MAX(now + 1, next_change_of(m, c, now));
+    int64_t now = clock_now(), when = MAX(now + 1, next_change_of(m, c, now));
 
+    m->wake_is_stale = true;
     if (when < m->wake_at)
         arm_wake_at(m, when, now);
 }
@@ -216,9 +244,7 @@ static int on_wake(sd_event_source *s _unused_, uint64_t usec _unused_, void *us
     Manager *m = userdata;
 
     (void)manager_renew_due(m);
-    lifecycle_settle(m->lifecycle, m->root);
-    manager_settle_all(m);
-    arm_wake(m);
+    manager_arm_wake(m);
     return 0;
 }
 
@@ -231,31 +257,51 @@ static bool has_right_chain(const Certificate *c, int64_t now)
            choice.verdicts[choice.source] == VERDICT_USABLE && certificate_warning_due(c, now) == 0;
 }
 
-unsigned manager_renew_due(Manager *m)
+static unsigned renew_root(Manager *m, int64_t now)
 {
-    int64_t now = now_seconds(), renewal = certificate_next_renewal(m->root);
-    Certificate *c, *next;
-    unsigned started = 0;
+    int64_t renewal = certificate_next_renewal(m->root);
     uint64_t job;
 
     if (renewal > 0 && renewal <= now && !m->root->job)
-        started += manager_start_job(m, m->root, JOB_ROOT, &job) >= 0;
-    else
-        lifecycle_settle(m->lifecycle, m->root);
-    HASH_ITER (hh, m->certificates, c, next) {
-        renewal = certificate_next_renewal(c);
-        if (c->published && lifecycle_next_order(m->lifecycle, c) <= now && !c->job) {
-            lifecycle_settle(m->lifecycle, c);
-            started += c->job != NULL;
-        } else if (c->published && renewal > 0 && renewal <= now && !c->job &&
-                   c->record->served == SOURCE_LOCAL)
-            started += manager_start_job(m, c, JOB_RENEW, &job) >= 0;
-        else if (c->record->abandoned > 0 && c->record->abandoned + ABANDONED_SEC < now && !c->busy &&
-                 !c->published)
-            (void)lifecycle_request(m->lifecycle, c, REQUEST_REMOVE, NULL, NULL, NULL);
-        else if (c->published && !has_right_chain(c, now))
-            lifecycle_settle(m->lifecycle, c);
+        return manager_start_job(m, m->root, JOB_ROOT, &job) >= 0;
+    lifecycle_settle(m->lifecycle, m->root);
+    return 0;
+}
+
+static unsigned renew_leaf(Manager *m, Certificate *c, int64_t now)
+{
+    int64_t renewal = certificate_next_renewal(c);
+    uint64_t job;
+
+    if (lifecycle_next_check(m->lifecycle, c) <= now)
+        lifecycle_check_window(m->lifecycle, c);
+    if (lifecycle_next_order(m->lifecycle, c) <= now && !c->job) {
+        lifecycle_settle(m->lifecycle, c);
+        return c->job != NULL;
     }
+    if (renewal > 0 && renewal <= now && !c->job && c->record->served == SOURCE_LOCAL)
+        return manager_start_job(m, c, JOB_RENEW, &job) >= 0;
+    if (!has_right_chain(c, now))
+        lifecycle_settle(m->lifecycle, c);
+    return 0;
+}
+
+unsigned manager_renew_due(Manager *m)
+{
+    int64_t now = clock_now();
+    Certificate *c, *next;
+    unsigned started = 0;
+
+    manager_look_at_clock(m);
+    if (m->doubts_clock)
+        return 0;
+    started += renew_root(m, now);
+    HASH_ITER (hh, m->certificates, c, next)
+        if (c->published)
+            started += renew_leaf(m, c, now);
+        else if (c->record->abandoned > 0 && c->record->abandoned + ABANDONED_SEC < now && !c->busy)
+            (void)lifecycle_request(m->lifecycle, c, REQUEST_REMOVE, NULL, NULL, NULL);
+    acme_source_look(lifecycle_acme(m->lifecycle));
     return started;
 }
 
@@ -264,7 +310,7 @@ unsigned manager_renew_due(Manager *m)
 static void log_chain(const Certificate *c, const char *previous)
 {
     const Chain *chain = certificate_chain(c);
-    const char *reason = certificate_explain(c, now_seconds());
+    const char *reason = certificate_explain(c, clock_now());
 
     log_fields(LOG_INFO, MESSAGE_CHAIN_CHANGED,
                (const LogField[]){ { "NAME", certificate_name(c) },
@@ -314,14 +360,23 @@ static void on_removed(Certificate *c, void *userdata)
 
 static char *explain_warning(const Certificate *c, int64_t left)
 {
+    static const char *const advice[_SOURCE_MAX] = {
+        [SOURCE_UPLOADED] = "upload its successor, or the next best source takes its place",
+        [SOURCE_ACME] = "it could not be renewed so far, which Explain tells more about",
+        [SOURCE_LOCAL] = "it could not be made anew so far, which Explain tells more about",
+    };
     long long days = left / 86400, hours = left / 3600;
     char *text;
 
     if (asprintf(
-            &text, "The uploaded %s ends in %lld %s; upload its successor, or %s.",
-            certificate_is_root(c) ? "root" : "chain", days > 1 ? days : hours, days > 1 ? "days" : "hours",
-            certificate_is_root(c) ? "the machine's own root takes its place, which clients may not trust"
-                                   : "the next best source takes its place") < 0)
+            &text, "The %s ends in %lld %s; %s.",
+            certificate_is_root(c)                 ? "local root"
+            : c->record->served == SOURCE_UPLOADED ? "uploaded chain"
+                                                   : "served chain",
+            days > 1 ? days : hours, days > 1 ? "days" : "hours",
+            certificate_is_root(c) && c->record->served == SOURCE_UPLOADED
+                ? "upload its successor, or the machine's own root takes its place, which clients may not trust"
+                : advice[c->record->served]) < 0)
         return NULL;
     return text;
 }
@@ -329,7 +384,7 @@ static char *explain_warning(const Certificate *c, int64_t left)
 static void on_warned(Certificate *c, void *userdata)
 {
     int64_t not_after = chain_not_after(certificate_chain(c));
-    _cleanup_free_ char *text = explain_warning(c, not_after - now_seconds());
+    _cleanup_free_ char *text = explain_warning(c, not_after - clock_now());
     Manager *m = userdata;
     char number[24];
 
@@ -380,6 +435,22 @@ static void on_progress(Certificate *c, double progress, const char *step, void 
         manager_job_progress(userdata, c->job, progress, step);
 }
 
+static void on_window_checked(const char *name, void *userdata)
+{
+    Manager *m = userdata;
+    Certificate *c;
+
+    HASH_FIND_STR(m->certificates, name, c);
+    if (!c)
+        return;
+    c->checks_window = false;
+    if (lifecycle_refresh_window(m->lifecycle, c) && c->published)
+        TELL(m, certificate_changed, c, CHANGED_WINDOW);
+    note_next_change(m, c);
+    if (lifecycle_next_order(m->lifecycle, c) <= clock_now())
+        lifecycle_settle(m->lifecycle, c);
+}
+
 static void on_order_due(Certificate *c, void *userdata)
 {
     Manager *m = userdata;
@@ -411,6 +482,8 @@ static const LifecycleObserver lifecycle_observer = {
     .failed = on_failed,
     .settled = on_settled,
     .order_due = on_order_due,
+    .orders_back = manager_orders_back,
+    .window_checked = on_window_checked,
     .progress = on_progress,
     .root_changed = on_root_changed,
     .root_failed = on_root_failed,
@@ -461,6 +534,8 @@ static int manager_start(Manager *m, const ManagerOptions *options, Problem *pro
     r = store_open(options->state, &m->store, problem);
     if (r >= 0)
         r = store_load(m->store, on_record, m);
+    if (r >= 0)
+        r = manager_clock_init(m);
     if (r < 0)
         return problem_set_errno(problem, r, "Reading the store");
     if (!m->root && !(m->root = certificate_new(record_new(RECORD_ROOT, "root"))))
@@ -480,7 +555,8 @@ static int manager_start(Manager *m, const ManagerOptions *options, Problem *pro
     lifecycle_set_root(m->lifecycle, m->root);
     manager_reload(m);
     lifecycle_settle(m->lifecycle, m->root);
-    arm_wake(m);
+    manager_look_at_clock(m);
+    manager_arm_wake(m);
     manager_begin_check(m);
     if (store_index_is_stale(m->store))
         manager_note_change(m);
@@ -539,6 +615,7 @@ void manager_stop(Manager *m)
         lifecycle_give_up(m->lifecycle, c);
     lifecycle_free(TAKE_PTR(m->lifecycle));
     manager_write_last_index(m);
+    manager_record_last_clock(m);
 }
 
 Manager *manager_free(Manager *m)
@@ -554,6 +631,7 @@ Manager *manager_free(Manager *m)
     free_all(&m->certificates);
     free_all(&m->uploads);
     certificate_free(m->root);
+    manager_clock_done(m);
     config_free(m->config);
     store_close(m->store);
     sd_event_source_disable_unref(m->index_timer);

@@ -25,7 +25,7 @@ typedef struct ManagerObserver {
     void (*certificate_removed)(Certificate *c, void *userdata);
     void (*certificate_changed)(Certificate *c, unsigned what, void *userdata);
     void (*chain_changed)(Certificate *c, const char *previous, void *userdata);
-    /* The end of its uploaded chain comes near; reason is a sentence, borrowed. */
+    /* The end of its chain comes near; reason is a sentence, borrowed. */
     void (*expiry_warning)(Certificate *c, int64_t not_after, const char *reason, void *userdata);
     void (*job_added)(Job *j, void *userdata);
     void (*job_changed)(Job *j, void *userdata);
@@ -33,6 +33,9 @@ typedef struct ManagerObserver {
     void (*counts_changed)(void *userdata);
     /* Whether ACME is used, or by which authorities. */
     void (*authorities_changed)(void *userdata);
+    /* The clock is not believed (core/clock.h). Who can find out whether something keeps it in step tells
+     * clock_set_synchronized(), and has it looked at. */
+    void (*clock_doubted)(void *userdata);
 } ManagerObserver;
 
 /* Loads the store and the configuration, and starts to make what is missing. */
@@ -60,6 +63,13 @@ size_t manager_n_certificates(const Manager *m);
 size_t manager_n_jobs(const Manager *m);
 /* When the next renewal is due; 0: never. */
 int64_t manager_next_wake(Manager *m);
+/* When the next attempt for a certificate, or the root, is due, seconds since 1970-01-01 UTC; 0: never. */
+int64_t manager_next_renewal(const Manager *m, const Certificate *c);
+/* What is served and why, what was tried, what failed, and what comes next, in sentences of one line each. Newly allocated;
+ * NULL when memory is short. */
+char *manager_explain(const Manager *m, const Certificate *c);
+void manager_look_at_clock(Manager *m);
+bool manager_clock_is_doubted(const Manager *m);
 
 /* Whether a module can have this name; -EINVAL. */
 int manager_check_module(const char *module, Problem *problem);
@@ -70,7 +80,9 @@ int manager_register(Manager *m, const char *name, const RegistrationWish *wish,
 int manager_unregister(Manager *m, const char *module, const char *name, RequestDone done, void *userdata,
                        Problem *problem);
 /* The job may be over already when it returns. */
-int manager_reissue(Manager *m, Certificate *c, bool keep_current, uint64_t *ret_id, Problem *problem);
+/* hurry: it is ordered at once, whatever else waits for its turn. */
+int manager_reissue(Manager *m, Certificate *c, bool keep_current, bool hurry, uint64_t *ret_id,
+                    Problem *problem);
 /* Has the authority revoke the served chain. reason: a word of RFC 5280 section 5.3.1. */
 int manager_revoke(Manager *m, Certificate *c, const char *reason, uint64_t *ret_id, Problem *problem);
 int manager_cancel_job(Manager *m, Job *j, Problem *problem);

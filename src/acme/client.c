@@ -73,20 +73,12 @@ bool client_url_is_own(const AcmeClient *c, const char *url)
 
 /* ---- answers */
 
-static bool blames_authority(const Problem *p)
-{
-    return p->code == PROBLEM_NETWORK_FAILED || p->code == PROBLEM_AUTHORITY_FAILED ||
-           p->code == PROBLEM_LIMITS_EXCEEDED ||
-           (p->type && (streq(p->type, "serverInternal") || streq(p->type, "rateLimited") ||
-                        streq(p->type, "badNonce")));
-}
-
 static void answer(AcmeCall *call, const AcmeReply *reply, const Problem *problem, int64_t retry_after)
 {
     AcmeFailure failure = {
         .problem = problem,
         .retry_after = retry_after,
-        .at_authority = problem && blames_authority(problem),
+        .at_authority = problem && problem_blames_authority(problem),
     };
 
     if (call->done)
@@ -116,7 +108,7 @@ void client_fail_waiting(AcmeClient *c, bool all, const AcmeFailure *failure)
 
 void client_fail_all(AcmeClient *c, const Problem *problem, int64_t retry_after)
 {
-    AcmeFailure failure = { problem, retry_after, blames_authority(problem) };
+    AcmeFailure failure = { problem, retry_after, problem_blames_authority(problem) };
 
     client_fail_waiting(c, true, &failure);
 }

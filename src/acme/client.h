@@ -76,6 +76,8 @@ const char *acme_client_orders_url(const AcmeClient *c);
 
 int acme_client_send(AcmeClient *c, const AcmeRequest *request, AcmeDone done, void *userdata,
                      AcmeCall **ret);
+/* The directory is read anew before the next request goes out. */
+void acme_client_doubt_directory(AcmeClient *c);
 /* It is not answered any more. */
 AcmeCall *acme_call_cancel(AcmeCall *call);
 /* URLs of the reply's links with this relation, those of the authority alone. */

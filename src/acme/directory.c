@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <time.h>
 
 #include "acme/client-internal.h"
 #include "acme/header.h"
+#include "util/clock.h"
 
 #define DIRECTORY_AGE_MAX (86400 * 1000000ULL)
 #define TYPE_JSON         "application/json"
@@ -38,7 +38,7 @@ int64_t client_retry_after(const HttpReply *reply)
     const char *value = http_reply_header(reply, "Retry-After", 0);
     int64_t delay;
 
-    return value && header_parse_retry_after(value, (int64_t)time(NULL), &delay) >= 0 ? delay : 0;
+    return value && header_parse_retry_after(value, clock_now(), &delay) >= 0 ? delay : 0;
 }
 
 /* What went wrong, as a problem; retry: whether the nonce alone was refused. */
@@ -115,6 +115,11 @@ static uint64_t boottime(const AcmeClient *c)
 bool client_directory_is_fresh(const AcmeClient *c)
 {
     return c->directory && boottime(c) < c->directory_until;
+}
+
+void acme_client_doubt_directory(AcmeClient *c)
+{
+    c->directory_until = 0;
 }
 
 static int check_directory(const AcmeClient *c, const AcmeDirectory *d, Problem *problem)

@@ -2,9 +2,9 @@
 #include "acme/order-work.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "crypto/request.h"
+#include "util/clock.h"
 #include "util/text.h"
 
 struct OrderWork {
@@ -55,7 +55,7 @@ static void run_accept(void *data)
 
     s->preferred = !w->preferred;
     s->result =
-        request_accept(w->whose, w->pem, w->key, w->names, (int64_t)time(NULL), &s->bundle, &s->problem);
+        request_accept(w->whose, w->pem, w->key, w->names, clock_now(), &s->bundle, &s->problem);
     if (s->result >= 0 && w->preferred)
         s->result = bundle_has_issuer(s->bundle, w->preferred, &s->preferred);
 }

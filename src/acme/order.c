@@ -458,6 +458,10 @@ static int place(Order *o, Problem *problem)
     r = choose_profile(o, problem);
     if (r < 0)
         return r;
+    if (!acme_client_directory(o->context.client)->renewal_info) { /* which is how it says that it knows "replaces" */
+        free(o->record->replaces);
+        o->record->replaces = NULL;
+    }
     request.payload = payload = acme_order_payload(o->record->names, o->profile, o->record->replaces);
     if (!payload)
         return -ENOMEM;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "bus/bus-internal.h"
+#include "util/clock.h"
 #include "util/text.h"
 
 char *certificate_path(const Certificate *c)
@@ -151,13 +151,13 @@ GETTER(property_get_reason)
     const Certificate *c = userdata;
 
     return sd_bus_message_append_basic(
-        reply, 's', certificate_is_root(c) ? root_reason(c) : certificate_explain(c, time(NULL)));
+        reply, 's', certificate_is_root(c) ? root_reason(c) : certificate_explain(c, clock_now()));
 }
 
 GETTER(property_get_state)
 {
-    return sd_bus_message_append_basic(reply, 's',
-                                       certificate_state_to_string(certificate_state(userdata, time(NULL))));
+    return sd_bus_message_append_basic(
+        reply, 's', certificate_state_to_string(certificate_state(userdata, clock_now())));
 }
 
 GETTER(property_get_key_type)
@@ -185,7 +185,7 @@ GETTER(property_get_chain)
 GETTER(property_get_candidates)
 {
     const Certificate *c = userdata;
-    Choice choice = certificate_choose(c, time(NULL));
+    Choice choice = certificate_choose(c, clock_now());
     int r;
 
     r = sd_bus_message_open_container(reply, 'a', "(sbsx)");
@@ -219,11 +219,24 @@ GETTER(property_get_authority)
         reply, 's', c->record->served == SOURCE_ACME ? strempty(c->record->authority) : "");
 }
 
-GETTER(property_get_next_renewal)
+static int property_get_next_renewal(sd_bus *bus, const char *path _unused_, const char *interface _unused_,
+                                     const char *property _unused_, sd_bus_message *reply, void *userdata,
+                                     sd_bus_error *error _unused_)
 {
-    int64_t next = certificate_next_renewal(userdata);
+    const Bus *b = sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus));
+    int64_t next = manager_next_renewal(b->manager, userdata);
 
     return sd_bus_message_append_basic(reply, 'x', &next);
+}
+
+GETTER(property_get_renewal_window)
+{
+    const Certificate *c = userdata;
+    bool suggested = c->record->served == SOURCE_ACME && c->window.start < c->window.end;
+
+    return sd_bus_message_append(reply, "(xxs)", suggested ? c->window.start : INT64_C(0),
+                                 suggested ? c->window.end : INT64_C(0),
+                                 suggested ? strempty(c->window_page) : "");
 }
 
 GETTER(property_get_last_error)
@@ -269,7 +282,7 @@ static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error
         r = call_begin(m, certificate_name(c), NULL, error, &call);
     if (r <= 0)
         return r < 0 ? r : 1;
-    if (manager_reissue(call->bus->manager, c, keep_current, &job, &call->problem) < 0)
+    if (manager_reissue(call->bus->manager, c, keep_current, true, &job, &call->problem) < 0)
         return 1;
     path = job_path(job);
     return path ? call_answer(call, "o", path) : -ENOMEM;
@@ -368,6 +381,7 @@ const sd_bus_vtable certificate_vtable[] = {
     SD_BUS_PROPERTY("Modules", "as", property_get_modules, 0, CHANGES),
     SD_BUS_PROPERTY("Authority", "s", property_get_authority, 0, CHANGES),
     SD_BUS_PROPERTY("NextRenewal", "x", property_get_next_renewal, 0, CHANGES),
+    SD_BUS_PROPERTY("RenewalWindow", "(xxs)", property_get_renewal_window, 0, CHANGES),
     SD_BUS_PROPERTY("LastError", "(ssxu)", property_get_last_error, 0, CHANGES),
     SD_BUS_PROPERTY("Deployments", "a(sssx)", property_get_deployments, 0, CHANGES),
     SD_BUS_PROPERTY("Job", "o", property_get_job, 0, CHANGES),

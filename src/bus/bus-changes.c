@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "bus/bus-internal.h"
+#include "util/clock.h"
 #include "util/log.h"
 
 /* What happened is told in signals from a deferred event source: however often a certificate changed in one turn of
@@ -27,8 +27,9 @@ struct Change {
 };
 
 static const char *const chain_properties[] = {
-    "Source",      "Reason",  "State", "Serial",     "NotBefore", "NotAfter",    "Issuer",      "Subject",
-    "Fingerprint", "KeyType", "Chain", "Candidates", "Authority", "NextRenewal", "Deployments",
+    "Source",    "Reason",      "State",         "Serial",      "NotBefore", "NotAfter",
+    "Issuer",    "Subject",     "Fingerprint",   "KeyType",     "Chain",     "Candidates",
+    "Authority", "NextRenewal", "RenewalWindow", "Deployments",
 };
 
 struct JobChange {
@@ -52,6 +53,10 @@ static void list_properties(unsigned what, const char *names[static PROPERTIES_M
         names[n++] = "Job";
     if (what & CHANGED_FAILURE)
         names[n++] = "LastError";
+    if ((what & (CHANGED_WINDOW | CHANGED_FAILURE | CHANGED_JOB)) && !(what & CHANGED_CHAIN))
+        names[n++] = "NextRenewal";
+    if ((what & CHANGED_WINDOW) && !(what & CHANGED_CHAIN))
+        names[n++] = "RenewalWindow";
     names[n] = NULL;
 }
 
@@ -66,7 +71,7 @@ static int tell_chain(Bus *b, const Change *change, const char *path)
     fingerprint = chain_leaf(certificate_chain(c))->fingerprint;
     r = sd_bus_emit_signal(b->bus, path, INTERFACE_CERTIFICATE, "ChainChanged", "ssss", source, fingerprint,
                            change->previous,
-                           certificate_is_root(c) ? root_reason(c) : certificate_explain(c, time(NULL)));
+                           certificate_is_root(c) ? root_reason(c) : certificate_explain(c, clock_now()));
     if (r < 0)
         return r;
     return sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "ChainChanged", "osss", path,
@@ -95,9 +100,11 @@ static void tell(Bus *b, Change *change)
     }
     if (r >= 0 && change->chain_changed)
         r = tell_chain(b, change, path);
-    if (r >= 0 && change->warning)
+    if (r >= 0 && change->warning) {
         r = sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "ExpiryWarning", "osxs", path,
                                certificate_name(change->certificate), change->not_after, change->warning);
+        bus_start_warning_unit(b, certificate_name(change->certificate));
+    }
     if (r < 0)
         (void)log_warning_errno(r, "Signals for %s could not be sent",
                                 certificate_name(change->certificate));
@@ -300,6 +307,11 @@ static void on_authorities_changed(void *userdata)
                                          NULL);
 }
 
+static void on_clock_doubted(void *userdata)
+{
+    bus_ask_clock(userdata);
+}
+
 static void on_job_added(Job *j, void *userdata)
 {
     _cleanup_free_ char *path = job_path(j->id);
@@ -367,6 +379,7 @@ const ManagerObserver bus_observer = {
     .job_removed = on_job_removed,
     .counts_changed = on_counts_changed,
     .authorities_changed = on_authorities_changed,
+    .clock_doubted = on_clock_doubted,
 };
 
 int bus_changes_init(Bus *b)

@@ -40,7 +40,9 @@ struct Bus {
     sd_event_source *progress_timer; /* for what is not told yet since progress was told a moment ago */
     uint64_t progress_told;          /* CLOCK_MONOTONIC, usec */
 
-    size_t n_calls; /* that are not answered yet */
+    size_t n_calls;    /* that are not answered yet */
+    size_t n_starting; /* units that systemd was asked to start */
+    bool asking_clock;
     bool idle_exit, releasing;
     uint64_t last_activity; /* CLOCK_MONOTONIC */
     sd_event_source *idle_timer;
@@ -76,6 +78,13 @@ bool bus_has_changes(const Bus *b);
 void bus_changes_done(Bus *b);
 int bus_changes_init(Bus *b);
 void bus_reset_idle(Bus *b);
+
+/* Asks what keeps the clock in step; the manager looks at it when there is something. */
+void bus_ask_clock(Bus *b);
+/* Starts the unit of OnWarning= for this certificate, if there is one. */
+void bus_start_warning_unit(Bus *b, const char *name);
+/* Its name, with the certificate's as instance if it is a template. -ENAMETOOLONG. */
+int unit_name_for(const char *unit, const char *name, char *ret, size_t size);
 
 /* A method call that is allowed, until its answer. Freeing it answers with its problem, if nothing else was answered. */
 typedef struct Call {

@@ -186,6 +186,29 @@ static int method_get_certificate(sd_bus_message *m, void *userdata _unused_, sd
     return path ? call_answer(call, "o", path) : -ENOMEM;
 }
 
+static int method_explain(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    _cleanup_free_ char *text = NULL;
+    _cleanup_call_ Call *call = NULL;
+    const char *name;
+    Certificate *c;
+    int r;
+
+    r = sd_bus_message_read_basic(m, 's', &name);
+    if (r >= 0)
+        r = call_begin(m, name, NULL, error, &call);
+    if (r <= 0)
+        return r < 0 ? r : 1;
+    if (manager_get(call->bus->manager, name, &c, &call->problem) < 0) {
+        if (!streq(name, "root"))
+            return 1;
+        problem_clear(&call->problem);
+        c = manager_root(call->bus->manager);
+    }
+    text = manager_explain(call->bus->manager, c);
+    return text ? call_answer(call, "s", text) : -ENOMEM;
+}
+
 static int reply_with_paths(Call *call, Certificate *const *list, size_t n)
 {
     sd_bus_message *reply = NULL;
@@ -307,7 +330,7 @@ static int reissue_one(Certificate *c, void *userdata)
     _cleanup_free_ char *path = NULL;
     uint64_t job;
 
-    if (c->job || manager_reissue(all->manager, c, false, &job, &problem) < 0)
+    if (c->job || manager_reissue(all->manager, c, false, false, &job, &problem) < 0)
         return 0;
     path = job_path(job);
     return path ? sd_bus_message_append_basic(all->reply, 'o', path) : -ENOMEM;
@@ -412,6 +435,8 @@ const sd_bus_vtable manager_vtable[] = {
                             method_unregister, METHOD_OPEN),
     SD_BUS_METHOD_WITH_ARGS("GetCertificate", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", certificate),
                             method_get_certificate, METHOD_OPEN),
+    SD_BUS_METHOD_WITH_ARGS("Explain", SD_BUS_ARGS("s", name), SD_BUS_RESULT("s", text), method_explain,
+                            METHOD_OPEN),
     SD_BUS_METHOD_WITH_ARGS("Upload", SD_BUS_ARGS("s", pem, "a{sv}", options),
                             SD_BUS_RESULT("ao", certificates), method_upload,
                             METHOD_OPEN | SD_BUS_VTABLE_SENSITIVE),

@@ -100,8 +100,8 @@ static bool is_idle(Bus *b)
 
     if (sd_bus_get_n_queued_write(b->bus, &unsent) < 0 || unsent > 0)
         return false;
-    return b->n_calls == 0 && authorizer_pending(b->authorizer) == 0 && !bus_has_changes(b) &&
-           manager_is_idle(b->manager);
+    return b->n_calls == 0 && b->n_starting == 0 && authorizer_pending(b->authorizer) == 0 &&
+           !bus_has_changes(b) && manager_is_idle(b->manager);
 }
 
 static uint64_t idle_since(Bus *b)
@@ -227,6 +227,8 @@ int bus_new(sd_event *event, Manager *m, const BusOptions *options, Bus **ret)
                               BUS_NAME);
     if (r < 0)
         return r;
+    if (manager_clock_is_doubted(m))
+        bus_ask_clock(b);
     *ret = TAKE_PTR(b);
     return 0;
 }

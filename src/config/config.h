@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/ini.h"
+#include "core/ledger.h"
 #include "core/record.h"
 
 /* What the administrator wrote: certwright.conf and modules.d, each a main file and drop-ins, from several
@@ -55,17 +56,21 @@ typedef struct AuthoritySettings {
     char *eab_key_id;      /* EABKeyId=; NULL: none */
     char *eab_key_file;    /* EABKeyFile= */
     int eab_algorithm;     /* EABAlgorithm=, MacAlgorithm of crypto/account-key.h */
+    /* OrdersPerAccount=, CertificatesPerDomain=, CertificatesPerSet=, FailuresPerName= */
+    RateLimit limits[_LEDGER_LIMIT_MAX];
 } AuthoritySettings;
 
 typedef struct Settings {
-    KeyType key_type;          /* [Local] KeyType= */
-    KeyType root_key_type;     /* RootKeyType= */
-    int64_t leaf_lifetime;     /* LeafLifetime=, seconds */
-    int64_t root_lifetime;     /* RootLifetime=, seconds */
-    char *organization;        /* Organization=; NULL: none */
-    char **constraints;        /* NameConstraints= */
-    char *authority_directory; /* [Uploads] AuthorityDirectory=; NULL: none */
-    int64_t idle_exit;         /* [Renewal] IdleExit=, seconds; 0: never */
+    KeyType key_type;           /* [Local] KeyType= */
+    KeyType root_key_type;      /* RootKeyType= */
+    int64_t leaf_lifetime;      /* LeafLifetime=, seconds */
+    int64_t root_lifetime;      /* RootLifetime=, seconds */
+    char *organization;         /* Organization=; NULL: none */
+    char **constraints;         /* NameConstraints= */
+    char *authority_directory;  /* [Uploads] AuthorityDirectory=; NULL: none */
+    int64_t idle_exit;          /* [Renewal] IdleExit=, seconds; 0: never */
+    unsigned orders_per_minute; /* OrdersPerMinute=, new ones; 0: as many as there are */
+    char *on_warning;           /* OnWarning=, a unit, perhaps a template; NULL: none */
     AcmeSettings acme;
     AuthoritySettings *authorities;
     size_t n_authorities;

@@ -11,6 +11,7 @@
 #include "util/text.h"
 
 #define AUTHORITY_PREFIX "Authority "
+#define RATE_COUNT_MAX   1000000
 
 static int parse_challenges(ParseContext *context, const IniEntry *e, void *target)
 {
@@ -67,6 +68,33 @@ static int parse_mac_algorithm(ParseContext *context, const IniEntry *e, void *t
     return 0;
 }
 
+/* So many in such a time, "300/3h"; nothing for no limit. */
+static int parse_rate(ParseContext *context, const IniEntry *e, void *target)
+{
+    const char *slash = strchr(e->value, '/');
+    _cleanup_free_ char *count_text = NULL;
+    RateLimit *limit = target;
+    uint64_t count = 0;
+    int64_t span = 0;
+
+    if (!*e->value) {
+        *limit = (RateLimit){};
+        return 0;
+    }
+    count_text = slash ? strndup(e->value, (size_t)(slash - e->value)) : NULL;
+    if (slash && !count_text)
+        return -ENOMEM;
+    if (!slash || parse_uint64(count_text, &count) < 0 || parse_seconds(slash + 1, &span) < 0 || count < 1 ||
+        count > RATE_COUNT_MAX || span < 1 || span > LEDGER_SPAN_MAX)
+        return entry_refuse(
+            context, e,
+            "\"%s\" is no limit; write a count from 1 to %d and a time up to 31 days as in 300/3h, or "
+            "nothing for no limit",
+            e->value, RATE_COUNT_MAX);
+    *limit = (RateLimit){ .count = (unsigned)count, .span = span };
+    return 0;
+}
+
 static const KeyRow acme_keys[] = {
     { "ACME", "Enabled", parse_flag, offsetof(AcmeSettings, enabled), false },
     { "ACME", "TermsOfServiceAgreed", parse_flag, offsetof(AcmeSettings, terms_agreed), false },
@@ -98,6 +126,14 @@ static const KeyRow authority_keys[] = {
     { "Authority", "EABKeyId", parse_word, offsetof(AuthoritySettings, eab_key_id), true },
     { "Authority", "EABKeyFile", parse_path, offsetof(AuthoritySettings, eab_key_file), true },
     { "Authority", "EABAlgorithm", parse_mac_algorithm, offsetof(AuthoritySettings, eab_algorithm), true },
+    { "Authority", "OrdersPerAccount", parse_rate, offsetof(AuthoritySettings, limits[LEDGER_ORDERS]),
+      false },
+    { "Authority", "CertificatesPerDomain", parse_rate, offsetof(AuthoritySettings, limits[LEDGER_DOMAIN]),
+      false },
+    { "Authority", "CertificatesPerSet", parse_rate, offsetof(AuthoritySettings, limits[LEDGER_SET]),
+      false },
+    { "Authority", "FailuresPerName", parse_rate, offsetof(AuthoritySettings, limits[LEDGER_FAILURES]),
+      false },
 };
 
 _Static_assert(ELEMENTSOF(authority_keys) <= 64, "each key has its bit in AuthorityDraft");

@@ -18,6 +18,9 @@
 #define ROOT_LIFETIME_MIN  (7LL * DAY)
 #define ROOT_LIFETIME_MAX  (40LL * 365 * DAY)
 #define CERTIFICATE_PREFIX "Certificate "
+#define PACE_MAX           100000
+#define UNIT_NAME_MAX      200
+#define UNIT_LETTERS       "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz:-_.\\@"
 
 struct SectionIndex {
     char *name;
@@ -123,6 +126,36 @@ static int parse_root_lifetime(ParseContext *context, const IniEntry *e, void *t
 static int parse_idle_exit(ParseContext *context, const IniEntry *e, void *target)
 {
     return parse_span(context, e, 0, DAY, target);
+}
+
+static int parse_pace(ParseContext *context, const IniEntry *e, void *target)
+{
+    uint64_t n;
+
+    if (parse_uint64(e->value, &n) < 0 || n > PACE_MAX)
+        return entry_refuse(context, e, "\"%s\" is no number from 1 to %d, nor 0 for no limit", e->value,
+                            PACE_MAX);
+    *(unsigned *)target = (unsigned)n;
+    return 0;
+}
+
+/* The name of a service unit, which may be a template (systemd.unit(5)). */
+static int parse_unit(ParseContext *context, const IniEntry *e, void *target)
+{
+    static const char suffix[] = ".service";
+    size_t n = strlen(e->value);
+    const char *at = strchr(e->value, '@');
+
+    if (n == 0)
+        return parse_text(context, e, target);
+    if (n <= strlen(suffix) || n > UNIT_NAME_MAX || !streq(e->value + n - strlen(suffix), suffix) ||
+        strspn(e->value, UNIT_LETTERS) != n || at == e->value || (at && !streq(at + 1, suffix)))
+        return entry_refuse(
+            context, e,
+            "\"%s\" is no service that can be started; write NAME.service, or NAME@.service for one that "
+            "is told which certificate it is about",
+            e->value);
+    return parse_text(context, e, target);
 }
 
 static int parse_constraints(ParseContext *context, const IniEntry *e, void *target)
@@ -280,6 +313,8 @@ static const KeyRow settings_keys[] = {
     { "Local", "NameConstraints", parse_constraints, offsetof(Settings, constraints), false },
     { "Uploads", "AuthorityDirectory", parse_directory, offsetof(Settings, authority_directory), false },
     { "Renewal", "IdleExit", parse_idle_exit, offsetof(Settings, idle_exit), false },
+    { "Renewal", "OrdersPerMinute", parse_pace, offsetof(Settings, orders_per_minute), false },
+    { "Renewal", "OnWarning", parse_unit, offsetof(Settings, on_warning), false },
 };
 
 static const KeyRow module_keys[] = {

@@ -34,6 +34,7 @@ int settings_init(Settings *s)
         .root_lifetime = 3650LL * DAY,
         .authority_directory = strdup(AUTHORITY_DIRECTORY),
         .idle_exit = 60,
+        .orders_per_minute = 10,
         .acme = { .enabled = true,
                   .challenges = { CHALLENGE_HTTP_01, CHALLENGE_TLS_ALPN_01, CHALLENGE_DNS_01 },
                   .n_challenges = _CHALLENGE_TYPE_MAX,
@@ -73,6 +74,7 @@ void settings_done(Settings *s)
 {
     free(s->organization);
     free(s->authority_directory);
+    free(s->on_warning);
     strv_free(s->constraints);
     acme_settings_done(&s->acme);
     for (size_t i = 0; i < s->n_authorities; i++)
@@ -137,13 +139,14 @@ int settings_copy(const Settings *from, Settings *to)
 {
     Settings copy = *from;
 
-    copy.organization = copy.authority_directory = NULL;
+    copy.organization = copy.authority_directory = copy.on_warning = NULL;
     copy.constraints = NULL;
     copy.authorities = NULL;
     copy.n_authorities = 0;
     if (acme_settings_copy(&from->acme, &copy.acme) < 0 || authorities_copy(from, &copy) < 0 ||
         text_copy(from->organization, &copy.organization) < 0 ||
         text_copy(from->authority_directory, &copy.authority_directory) < 0 ||
+        text_copy(from->on_warning, &copy.on_warning) < 0 ||
         strv_copy(from->constraints, &copy.constraints) < 0) {
         settings_done(&copy);
         return -ENOMEM;
@@ -173,6 +176,14 @@ static bool text_equal(const char *a, const char *b)
     return a && b ? streq(a, b) : a == b;
 }
 
+static bool limits_equal(const AuthoritySettings *a, const AuthoritySettings *b)
+{
+    for (size_t i = 0; i < _LEDGER_LIMIT_MAX; i++)
+        if (a->limits[i].count != b->limits[i].count || a->limits[i].span != b->limits[i].span)
+            return false;
+    return true;
+}
+
 bool authority_settings_equal(const AuthoritySettings *a, const AuthoritySettings *b)
 {
     return streq(a->name, b->name) && a->enabled == b->enabled && text_equal(a->directory, b->directory) &&
@@ -181,7 +192,7 @@ bool authority_settings_equal(const AuthoritySettings *a, const AuthoritySetting
            text_equal(a->profile, b->profile) && a->needs_profile == b->needs_profile &&
            text_equal(a->preferred_chain, b->preferred_chain) && a->key_type == b->key_type &&
            text_equal(a->eab_key_id, b->eab_key_id) && text_equal(a->eab_key_file, b->eab_key_file) &&
-           a->eab_algorithm == b->eab_algorithm;
+           a->eab_algorithm == b->eab_algorithm && limits_equal(a, b);
 }
 
 static bool acme_settings_equal(const AcmeSettings *a, const AcmeSettings *b)

@@ -386,20 +386,29 @@ int ledger_note_works(Ledger *l)
     return ledger_write_breaker(l);
 }
 
+int ledger_note_back(Ledger *l, int64_t now)
+{
+    Breaker *b = &l->breaker;
+
+    if (b->failures < BREAKER_FAILURES)
+        return 0;
+    b->openings = 0;
+    b->until = now;
+    return ledger_write_breaker(l);
+}
+
 int ledger_note_probe(Ledger *l, bool reached, int64_t now)
 {
     Breaker *b = &l->breaker;
     bool back = reached && b->unreached;
+    int r;
 
     if (b->failures < BREAKER_FAILURES)
         return 0;
     b->unreached = !reached;
     b->probe = now + HOUR;
-    if (back) {
-        b->openings = 0;
-        b->until = now;
-    }
-    return ledger_write_breaker(l) < 0 ? -ENOMEM : back;
+    r = back ? ledger_note_back(l, now) : ledger_write_breaker(l);
+    return r < 0 ? r : back;
 }
 
 /* ---- windows */

@@ -83,6 +83,8 @@ int ledger_note_trouble(Ledger *l, int64_t now);
 int ledger_note_works(Ledger *l);
 /* Its directory could be read, or not. Returns 1 when it has come back, so that what waits for it may be tried; -ENOMEM. */
 int ledger_note_probe(Ledger *l, bool reached, int64_t now);
+/* What kept it from being reached is over: it may be tried at once. */
+int ledger_note_back(Ledger *l, int64_t now);
 
 /* The window of renewal that it suggests for a certificate with this leaf. */
 typedef struct LedgerWindow {

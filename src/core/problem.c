@@ -113,6 +113,14 @@ int problem_set_errno(Problem *p, int r, const char *doing)
     return r;
 }
 
+bool problem_blames_authority(const Problem *p)
+{
+    return p->code == PROBLEM_NETWORK_FAILED || p->code == PROBLEM_AUTHORITY_FAILED ||
+           p->code == PROBLEM_LIMITS_EXCEEDED ||
+           (p->type && (streq(p->type, "serverInternal") || streq(p->type, "rateLimited") ||
+                        streq(p->type, "badNonce")));
+}
+
 void problem_clear(Problem *p)
 {
     free(p->text);

@@ -49,6 +49,8 @@ int problem_set_errno(Problem *p, int r, const char *doing);
 int problem_set_type(Problem *p, ProblemCode code, const char *type, const char *text);
 /* Its type if it has one, else the code's name. */
 const char *problem_name(const Problem *p);
+/* Whether it is the fault of an authority, or of the way to it, and not of what it was asked for. */
+bool problem_blames_authority(const Problem *p);
 void problem_clear(Problem *p);
 void problem_move(Problem *from, Problem *to);
 int problem_copy(const Problem *from, Problem *to);

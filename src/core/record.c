@@ -225,8 +225,6 @@ void record_clear_slot(Record *rec, Source source)
 {
     chain_unref(rec->slots[source].chain);
     rec->slots[source] = (Slot){};
-    if (source == SOURCE_UPLOADED)
-        rec->warned = 0;
 }
 
 bool record_serve(Record *rec, Source source, uint64_t previous)
@@ -234,6 +232,7 @@ bool record_serve(Record *rec, Source source, uint64_t previous)
     rec->served = source;
     if (record_current(rec) == previous)
         return false;
+    rec->warned = 0;
     rec->former = previous;
     return true;
 }

@@ -76,7 +76,7 @@ typedef struct Record {
     uint64_t former; /* the generation served before, which is kept; 0: none */
     Registration *registrations;
     size_t n_registrations;
-    int64_t warned; /* the latest moment at which the end of the uploaded chain was warned of; 0: none yet */
+    int64_t warned; /* the latest moment at which the end of the served chain was warned of; 0: none yet */
     /* Of orders: who issued the chain of SOURCE_ACME, and by which type of challenge; NULL: there is none. */
     char *authority, *solver;
     int64_t order_after; /* a failed one, or that of a chain that is usable, is not made before this moment */

@@ -9,7 +9,6 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <uthash.h>
 
 #include "core/limits.h"
@@ -18,6 +17,7 @@
 #include "crypto/digest.h"
 #include "crypto/extension.h"
 #include "crypto/inspect.h"
+#include "util/clock.h"
 #include "util/text.h"
 
 #define PROTOCOL        "\012acme-tls/1"     /* as ALPN has it (RFC 7301 section 3.1): length and name */
@@ -89,7 +89,7 @@ static int make_certificate(EVP_PKEY *key, const char *name, const char *key_aut
     char *const names[] = { (char *)(uintptr_t)name, NULL };
     uint8_t digest[DIGEST_SIZE];
     _cleanup_x509_ X509 *x = x509_new_v3();
-    int64_t now = time(NULL);
+    int64_t now = clock_now();
     char serial[33];
     int r;
 

@@ -12,6 +12,7 @@ static const PolicyRow rows[] = {
     { "Manager", "Register", "register", false },
     { "Manager", "Unregister", "register", false },
     { "Manager", "GetCertificate", NULL, true },
+    { "Manager", "Explain", NULL, true },
     { "Manager", "Upload", "upload", false },
     { "Manager", "UploadFd", "upload", false },
     { "Manager", "CheckUpload", "upload", true },

@@ -5,24 +5,40 @@
 
 #include "acme/order-search.h"
 #include "acme/order.h"
+#include "core/ledger.h"
 #include "core/limits.h"
 #include "sources/source-acme.h"
 
-/* Shared by source-acme.c, which runs orders, source-acme-record.c, which keeps them in the store, and source-authority.c, which
- * knows the authorities. */
+/* Shared by source-acme.c, which runs orders, source-acme-record.c, which keeps them in the store, source-authority.c, which
+ * knows the authorities, source-ledger.c, which keeps to their limits, and source-window.c, which asks them for windows of
+ * renewal. */
 
-#define FAILURES_MAX 2 /* in a row that point at an authority; then the next one is asked */
+/* The ledger of an authority, in memory and on disk. It outlives the settings of that name: what was asked stays asked. */
+typedef struct Book {
+    TAILQ_ENTRY(Book) entry;
+    AcmeSource *source;
+    char *authority, *directory;
+    Ledger *ledger;
+    size_t written; /* bytes of the file */
+    bool rewrites;  /* the file is made anew with the next writing */
+    bool writing;
+    uint64_t noted, kept;     /* counts of changes: so many were made, and so many of them are on disk */
+    struct Ordering *probing; /* the one order that is tried while the others wait; NULL */
+    AcmeCall *looking;        /* whether it can be reached; NULL */
+    AcmeClient *looked_with;
+} Book;
 
 /* An authority as it is used: made when it is asked for the first time. */
 typedef struct Peer {
     TAILQ_ENTRY(Peer) entry;
     AcmeClient *client;
-    unsigned failures;   /* in a row, that point at it */
+    Book *book;
     OrderSearch *search; /* for orders of before a crash; NULL: none was needed */
     bool expecting;      /* its directory was asked for ahead of the first order */
 } Peer;
 
 typedef struct Revocation Revocation;
+typedef struct WindowCheck WindowCheck;
 
 typedef enum OrderingState {
     ORDERING_WAITING,
@@ -37,7 +53,12 @@ struct Ordering {
     OrderingState state;
     char *name, **names, *authority, *solver;
     KeyType key_type;
-    Record *reuse; /* whose key is kept; NULL */
+    Record *former;    /* with the chain from ACME that it renews; NULL */
+    bool keeps_key;    /* of that one */
+    bool manual;       /* somebody asked for it: it waits for nothing but limits */
+    bool anew;         /* what made the last one fail has changed */
+    bool early;        /* for the sake of the authority's window */
+    int64_t not_after; /* of what is served; the earliest is the most urgent */
     OrderProgress progress;
     OrderDone done; /* NULL: cancelled */
     void *userdata;
@@ -48,6 +69,10 @@ struct Ordering {
 
     const char *asked[LIMIT_AUTHORITIES]; /* settings' names of those asked so far */
     size_t n_asked;
+    Book *tried;        /* in which its attempt is noted; NULL: none is yet */
+    bool exempt;        /* the authority does not count it */
+    bool held;          /* another one is tried first */
+    uint64_t waits_for; /* what of the book has to be on disk before it runs */
     Peer *peer;
     OrderRecord *record;
     char *peer_name;
@@ -59,6 +84,9 @@ struct Ordering {
     char *worked;
     Problem problem;
     int64_t retry_after;
+    int64_t until; /* when it may be tried again; 0: not known */
+    bool waited;   /* no attempt was made */
+    bool answered; /* the authority has said why it failed */
     bool at_authority;
     unsigned refused;
     sd_event_source *ending;
@@ -78,8 +106,15 @@ struct AcmeSource {
     Solver *ordered[_CHALLENGE_TYPE_MAX]; /* as configured */
     size_t n_ordered;
     TAILQ_HEAD(, Peer) peers;
+    TAILQ_HEAD(, Book) books;
+    TAILQ_HEAD(WindowQueue, WindowCheck) checks; /* those that are under way first */
+    size_t n_checks;                             /* that are */
+    sd_event_source *pace_timer;
+    AcmeBack back;
+    void *back_userdata;
     struct OrderingQueue orderings;
     size_t n_running;
+    bool closing;
     TAILQ_HEAD(, Revocation) revocations;
     char **left; /* names of the certificates whose orders were under way at the last stop */
 };
@@ -87,7 +122,8 @@ struct AcmeSource {
 /* What orders work with, made when the first is. */
 int source_open(AcmeSource *s);
 
-void acme_source_drive(AcmeSource *s);
+/* The order is begun: who is asked, then the record. */
+void ordering_begin(Ordering *o);
 void ordering_run(Ordering *o);
 void ordering_fail(Ordering *o, int r, const char *doing);
 void ordering_end_later(Ordering *o);
@@ -98,12 +134,39 @@ OrderRecord *ordering_make_record(const Ordering *o, const AuthoritySettings *a)
 /* A worker makes the key that is missing and writes the record, which is the callee's in any case; then the order runs. */
 int ordering_write(Ordering *o, OrderRecord *record);
 /* Writes where the order is; then it may be finalized. */
-int ordering_note(Ordering *o);
+int ordering_write_place(Ordering *o);
+/* Its record is written, and what was noted of it, too: it runs. */
+void ordering_maybe_run(Ordering *o);
 /* What was under way at the last stop, and its authority, if it still is what is wanted; NULL. */
 const AuthoritySettings *ordering_take_up(Ordering *o, OrderRecord **ret);
 void source_forget_order(AcmeSource *s, const char *name);
 /* URLs of the orders that were under way then and were not gone on with yet. */
 int source_left_urls(AcmeSource *s, char ***ret);
+
+/* source-ledger.c */
+/* NULL when memory is short. */
+Book *book_get(AcmeSource *s, const AuthoritySettings *a);
+/* With what is not on disk yet; nothing is being written any more. */
+Book *book_close(Book *b);
+/* What was noted in its ledger goes to disk. */
+void book_changed(Book *b);
+/* How the order is counted, before anything is asked. */
+int ordering_note(Ordering *o);
+/* And what came of it. */
+void ordering_note_end(Ordering *o);
+/* The order was placed as another one than was thought. */
+void ordering_note_counted(Ordering *o);
+/* Why a is not asked now, and until when. */
+void ordering_explain_wait(Ordering *o, const AuthoritySettings *a, const LedgerWait *wait);
+
+/* source-pace.c */
+int source_pace_init(AcmeSource *s);
+/* Begins what may begin. */
+void acme_source_drive(AcmeSource *s);
+
+/* source-window.c */
+void source_give_up_checks(AcmeSource *s);
+bool source_checks_with(const AcmeSource *s, const Peer *p);
 
 /* source-authority.c */
 bool authority_suits(const AuthoritySettings *a, char *const *names, const char *authority);
@@ -115,6 +178,9 @@ Peer *peer_free(AcmeSource *s, Peer *p);
 /* Those that nobody uses and that are not as they are configured, or not at all any more. */
 void source_clean_peers(AcmeSource *s);
 int peer_get(AcmeSource *s, const AuthoritySettings *settings, Peer **ret);
-/* NULL: there is none left. */
-const AuthoritySettings *ordering_choose_authority(const Ordering *o);
+/* The first that may be asked now. NULL: there is none left, or all are to be waited for, which the ordering then says: held,
+ * or until and problem. */
+const AuthoritySettings *ordering_choose_authority(Ordering *o);
+/* Whether there is one that was not asked yet. */
+bool ordering_has_other(const Ordering *o);
 const AuthoritySettings *source_find_authority(const AcmeSource *s, const char *name);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <time.h>
 
 #include "crypto/request.h"
 #include "sources/source-acme-internal.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -14,8 +14,9 @@ typedef struct RecordTask {
     Store *store;
     OrderRecord *record; /* to be written, without key when it has to be made */
     KeyType key_type;
-    const Record *reuse; /* the ordering's */
-    char *name;          /* to be removed */
+    const Record *former; /* the ordering's */
+    bool keeps_key;
+    char *name; /* to be removed */
     int result;
     Ordering *ordering; /* that waits for it; NULL */
     bool placed;        /* the order is under way, with a record of its own */
@@ -43,20 +44,27 @@ void source_forget_order(AcmeSource *s, const char *name)
         record_task_done(t, NULL);
 }
 
-/* What cannot be read is not kept. */
-static char *read_former_key(Store *s, const Record *rec)
+/* What the order takes over from the chain that it renews, if that can be read: its key, and what it is called at the
+ * authority that has issued it (RFC 9773 section 5). */
+static void take_over(RecordTask *t)
 {
+    bool replaces = t->former->authority && streq(t->former->authority, t->record->authority);
     _cleanup_bundle_ Bundle *b = NULL;
 
-    return store_read(s, rec, SOURCE_ACME, &b) < 0 ? NULL : TAKE_PTR(b->key);
+    if ((!replaces && !t->keeps_key) || store_read(t->store, t->former, SOURCE_ACME, &b) < 0)
+        return;
+    if (replaces)
+        (void)certificate_identifier(b->leaf, &t->record->replaces);
+    if (t->keeps_key)
+        t->record->key = TAKE_PTR(b->key);
 }
 
 static void run_write(void *data)
 {
     RecordTask *t = data;
 
-    if (!t->record->key && t->reuse)
-        t->record->key = read_former_key(t->store, t->reuse);
+    if (!t->record->key && t->former)
+        take_over(t);
     if (!t->record->key)
         t->result = request_make_key(t->key_type, &t->record->key);
     if (t->result >= 0)
@@ -69,6 +77,8 @@ static void on_written(Ordering *o, RecordTask *t)
         o->record = TAKE_PTR(t->record);
     if (!o->done) { /* cancelled meanwhile */
         o->source->n_running--;
+        if (o->tried && !o->source->closing)
+            ordering_note_end(o);
         if (o->forgets)
             source_forget_order(o->source, o->name);
         ordering_free(o);
@@ -83,7 +93,7 @@ static void on_written(Ordering *o, RecordTask *t)
     } else if (t->result < 0)
         ordering_fail(o, t->result, "Writing the order to the store");
     else
-        ordering_run(o);
+        ordering_maybe_run(o);
 }
 
 static void record_task_done(void *data, void *userdata _unused_)
@@ -111,7 +121,7 @@ OrderRecord *ordering_make_record(const Ordering *o, const AuthoritySettings *a)
     rec->name = strdup(o->name);
     rec->authority = strdup(a->name);
     rec->directory = strdup(a->directory);
-    rec->created = (int64_t)time(NULL);
+    rec->created = clock_now();
     if (!rec->name || !rec->authority || !rec->directory || strv_copy(o->names, &rec->names) < 0 ||
         (a->profile && !(rec->profile = strdup(a->profile))))
         return NULL;
@@ -149,7 +159,8 @@ static int write_record(Ordering *o, OrderRecord *record, bool placed)
         .store = o->source->store,
         .record = record,
         .key_type = o->key_type,
-        .reuse = o->reuse,
+        .former = o->former && o->former->slots[SOURCE_ACME].chain ? o->former : NULL,
+        .keeps_key = o->keeps_key,
         .ordering = o,
         .placed = placed,
     };
@@ -168,7 +179,7 @@ int ordering_write(Ordering *o, OrderRecord *record)
     return write_record(o, record, false);
 }
 
-int ordering_note(Ordering *o)
+int ordering_write_place(Ordering *o)
 {
     return write_record(o, record_copy_of(o->record), true);
 }

@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <sys/queue.h>
-#include <time.h>
 
 #include "acme/order.h"
 #include "core/limits.h"
 #include "core/reach.h"
 #include "crypto/request.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -27,7 +27,7 @@ void ordering_free(Ordering *o)
     problem_clear(&o->problem);
     sd_event_source_disable_unref(o->ending);
     strv_free(o->names);
-    record_free(o->reuse);
+    record_free(o->former);
     free(o->worked);
     free(o->name);
     free(o->authority);
@@ -43,13 +43,14 @@ static void ordering_end(Ordering *o)
         .authority = strempty(o->peer_name),
         .solver = o->worked,
         .problem = &o->problem,
-        .retry_after = o->retry_after,
+        .until = o->until,
+        .waited = o->waited,
     };
     AcmeSource *s = o->source;
 
-    if (o->peer && result.bundle)
-        o->peer->failures = 0;
-    if (!result.bundle)
+    if (!result.bundle && o->retry_after > 0)
+        result.until = MAX(o->until, clock_now() + o->retry_after);
+    if (!result.bundle && !o->waited)
         source_forget_order(s, o->name);
     if (o->done)
         o->done(&result, o->userdata);
@@ -66,17 +67,14 @@ static bool try_again(Ordering *o)
 {
     unsigned all = (1U << o->source->n_ordered) - 1;
 
-    if (o->bundle || !o->done)
+    if (o->bundle || !o->done || o->waited)
         return false;
     if (o->resumed && !o->at_authority) { /* that it was interrupted may be what was wrong with it */
         o->n_asked = 0;
         return true;
     }
-    if (o->at_authority) {
-        o->peer->failures++;
-        return o->peer->failures >= FAILURES_MAX && ordering_choose_authority(o) != NULL;
-    }
-    o->peer->failures = 0;
+    if (o->at_authority)
+        return ledger_state(o->peer->book->ledger, clock_now()) != LEDGER_CLOSED && ordering_has_other(o);
     if (o->refused == 0 || o->retry_after > 0 || (o->failed_solvers | o->refused) == all)
         return false;
     if (o->n_asked > 0) /* the same authority once more */
@@ -97,6 +95,8 @@ static int on_ending(sd_event_source *source _unused_, void *userdata)
         return 0;
     if (o->state == ORDERING_RUNNING || o->state == ORDERING_PREPARING)
         s->n_running--;
+    if (o->peer && !o->waited)
+        ordering_note_end(o);
     if (o->peer && try_again(o)) {
         log_notice("%s: %s%s Trying another way.", o->name, strempty(o->problem.text),
                    text_full_stop(strempty(o->problem.text)));
@@ -105,7 +105,7 @@ static int on_ending(sd_event_source *source _unused_, void *userdata)
         o->state = ORDERING_WAITING;
         o->refused = 0;
         o->retry_after = 0;
-        o->resumed = false;
+        o->resumed = o->answered = o->at_authority = false;
         source_forget_order(s, o->name);
         acme_source_drive(s);
     } else {
@@ -141,7 +141,8 @@ static void on_placed(void *userdata)
 {
     Ordering *o = userdata;
 
-    if (ordering_note(o) < 0) {
+    ordering_note_counted(o);
+    if (ordering_write_place(o) < 0) {
         (void)log_oom();
         order_noted(o->order);
     }
@@ -159,6 +160,7 @@ static void on_order_done(Bundle *bundle, const char *solver, const AcmeFailure 
         (void)problem_copy(failure->problem, &o->problem);
         o->retry_after = failure->retry_after;
         o->at_authority = failure->at_authority;
+        o->answered = !failure->at_authority && failure->problem->code == PROBLEM_AUTHORITY_REFUSED;
     }
     o->refused = refused;
     ordering_end_later(o);
@@ -209,15 +211,40 @@ static int name_peer(Ordering *o, const AuthoritySettings *a)
     return peer_get(o->source, a, &o->peer);
 }
 
+/* An authority that keeps no list of orders cannot tell whether it has made one just before the service was stopped. If each
+ * start made another one, a service that is started again and again would use up what the authority allows. */
+static bool must_wait_for_lost(Ordering *o)
+{
+    const char *name = acme_client_settings(o->peer->client)->name;
+    int64_t after = ledger_after(o->peer->book->ledger, o->name);
+
+    if (o->manual || acme_client_orders_url(o->peer->client) || after <= clock_now())
+        return false;
+    o->until = after;
+    o->waited = true;
+    problem_set(
+        &o->problem, PROBLEM_AUTHORITY_FAILED,
+        "The service was stopped while an order was being placed, and the authority %s cannot tell whether it has "
+        "it; it is placed anew later.",
+        name);
+    return true;
+}
+
 static void on_found(const char *url, void *userdata)
 {
     Ordering *o = userdata;
     int r;
 
     o->seeker = NULL;
+    if (!url && must_wait_for_lost(o)) {
+        ordering_end_later(o);
+        return;
+    }
     if (url && !(o->record->url = strdup(url)))
         r = -ENOMEM;
     else
+        r = url ? 0 : ordering_note(o);
+    if (r >= 0)
         r = ordering_write(o, TAKE_PTR(o->record));
     if (r < 0)
         ordering_fail(o, r, "Preparing an order");
@@ -247,7 +274,41 @@ static int take_up(Ordering *o)
     return r < 0 ? r : order_search_add(o->peer->search, o->record->names, on_found, o, &o->seeker);
 }
 
-static void ordering_begin(Ordering *o)
+void ordering_maybe_run(Ordering *o)
+{
+    if (o->record && !o->outside && !o->order && o->waits_for <= o->peer->book->kept &&
+        o->state == ORDERING_PREPARING && !o->seeker)
+        ordering_run(o);
+}
+
+static void stop_preparing(Ordering *o, OrderingState state)
+{
+    o->state = state;
+    o->source->n_running--;
+}
+
+/* Nobody can be asked now. */
+static void ordering_give_up(Ordering *o)
+{
+    if (o->held) {
+        stop_preparing(o, ORDERING_WAITING);
+        return;
+    }
+    o->waited = o->until > 0 && !o->tried;
+    if (o->until == 0 && o->n_asked == 0)
+        (void)acme_settings_suit(o->source->settings, o->names, o->authority, &o->problem);
+    ordering_fail(o, -EOPNOTSUPP, "Placing an order");
+}
+
+static int begin_new(Ordering *o, const AuthoritySettings *a)
+{
+    int r;
+
+    r = ordering_note(o);
+    return r < 0 ? r : ordering_write(o, ordering_make_record(o, a));
+}
+
+void ordering_begin(Ordering *o)
 {
     OrderRecord *record = NULL;
     const AuthoritySettings *a = ordering_take_up(o, &record);
@@ -259,11 +320,11 @@ static void ordering_begin(Ordering *o)
         strv_take(o->source->left, o->name);
     if (!a)
         a = ordering_choose_authority(o);
-    if (!a)
-        (void)acme_settings_suit(o->source->settings, o->names, o->authority, &o->problem);
-    else if (!record)
-        (void)source_can_prove(o->source, o->names, &o->problem);
-    if (!a || o->problem.code != PROBLEM_NONE) {
+    if (!a) {
+        ordering_give_up(o);
+        return;
+    }
+    if (!record && !source_can_prove(o->source, o->names, &o->problem)) {
         ordering_fail(o, -EOPNOTSUPP, "Placing an order");
         return;
     }
@@ -274,23 +335,10 @@ static void ordering_begin(Ordering *o)
         o->resumed = true;
         r = take_up(o);
     } else if (r >= 0)
-        r = ordering_write(o, ordering_make_record(o, a));
+        r = begin_new(o, a);
     order_record_free(record);
     if (r < 0)
         ordering_fail(o, r, "Preparing an order");
-}
-
-void acme_source_drive(AcmeSource *s)
-{
-    Ordering *o;
-
-    TAILQ_FOREACH(o, &s->orderings, entry)
-    {
-        if (s->n_running >= LIMIT_ORDERS)
-            break;
-        if (o->state == ORDERING_WAITING && o->done)
-            ordering_begin(o);
-    }
 }
 
 int source_open(AcmeSource *s)
@@ -304,6 +352,9 @@ int source_open(AcmeSource *s)
         (r = workers_new(s->event, "acme-crypto", CRYPTO_WORKERS, s, &s->crypto)) < 0 ||
         (r = http_new(s->event, &s->http)) < 0 ||
         (r = dns_new(s->event, s->settings->acme.dns_resolvers, &s->dns)) < 0)
+        return r;
+    r = source_pace_init(s);
+    if (r < 0)
         return r;
     context.http = s->http;
     context.dns = s->dns;
@@ -327,14 +378,23 @@ int acme_source_order(AcmeSource *s, const OrderWish *wish, OrderProgress progre
     if (!o)
         return -ENOMEM;
     *o = (Ordering){
-        .source = s, .key_type = wish->key_type, .progress = progress, .done = done, .userdata = userdata
+        .source = s,
+        .key_type = wish->key_type,
+        .keeps_key = wish->keeps_key,
+        .manual = wish->manual,
+        .anew = wish->anew,
+        .early = wish->early,
+        .not_after = wish->not_after,
+        .progress = progress,
+        .done = done,
+        .userdata = userdata,
     };
     TAILQ_INSERT_TAIL(&s->orderings, o, entry);
     o->name = strdup(wish->name);
     o->authority = wish->authority ? strdup(wish->authority) : NULL;
     o->solver = wish->solver ? strdup(wish->solver) : NULL;
-    o->reuse = wish->reuse ? record_copy(wish->reuse) : NULL;
-    if (!o->name || (wish->authority && !o->authority) || (wish->reuse && !o->reuse) ||
+    o->former = wish->former ? record_copy(wish->former) : NULL;
+    if (!o->name || (wish->authority && !o->authority) || (wish->former && !o->former) ||
         strv_copy(wish->names, &o->names) < 0) {
         ordering_free(o);
         return -ENOMEM;
@@ -356,6 +416,8 @@ Ordering *ordering_cancel(Ordering *o, bool forget)
         return NULL;
     if (o->state == ORDERING_RUNNING || o->state == ORDERING_PREPARING)
         s->n_running--;
+    if (o->peer && o->tried)
+        ordering_note_end(o);
     if (forget)
         source_forget_order(s, o->name);
     ordering_free(o);
@@ -383,12 +445,15 @@ size_t acme_source_busy(const AcmeSource *s)
 {
     size_t n = s->workers ? workers_pending(s->workers) : 0;
     const Ordering *o;
+    const Book *b;
 
     TAILQ_FOREACH(o, &s->orderings, entry)
     n++;
     for (size_t i = 0; i < ELEMENTSOF(s->solvers); i++)
         n += solver_is_busy(s->solvers[i]);
-    return n;
+    TAILQ_FOREACH(b, &s->books, entry)
+    n += b->looking != NULL;
+    return n + s->n_checks;
 }
 
 /* ---- the source */
@@ -405,11 +470,15 @@ void acme_source_configure(AcmeSource *s)
     for (size_t i = 0; i < acme->n_challenges; i++)
         s->ordered[s->n_ordered++] = s->solvers[acme->challenges[i]];
     TAILQ_FOREACH(o, &s->orderings, entry)
-    o->n_asked = 0; /* the names were those of the former settings */
+    {
+        o->n_asked = 0; /* the names were those of the former settings */
+        o->held = false;
+    }
     source_clean_peers(s);
 }
 
-int acme_source_new(sd_event *event, Store *store, const Settings *settings, AcmeSource **ret)
+int acme_source_new(sd_event *event, Store *store, const Settings *settings, AcmeBack back, void *userdata,
+                    AcmeSource **ret)
 {
     _cleanup_(acme_source_freep) AcmeSource *s = calloc(1, sizeof(AcmeSource));
     int r;
@@ -419,7 +488,11 @@ int acme_source_new(sd_event *event, Store *store, const Settings *settings, Acm
     s->event = sd_event_ref(event);
     s->store = store;
     s->settings = settings;
+    s->back = back;
+    s->back_userdata = userdata;
     TAILQ_INIT(&s->peers);
+    TAILQ_INIT(&s->books);
+    TAILQ_INIT(&s->checks);
     TAILQ_INIT(&s->orderings);
     TAILQ_INIT(&s->revocations);
     r = store_list_orders(store, &s->left);
@@ -432,9 +505,12 @@ int acme_source_new(sd_event *event, Store *store, const Settings *settings, Acm
 AcmeSource *acme_source_free(AcmeSource *s)
 {
     Ordering *o, *next;
+    Book *b;
 
     if (!s)
         return NULL;
+    s->closing = true;
+    s->back = NULL;
     TAILQ_FOREACH(o, &s->orderings, entry)
     o->done = NULL;
     if (s->workers)
@@ -445,6 +521,7 @@ AcmeSource *acme_source_free(AcmeSource *s)
     }
     if (s->crypto)
         workers_free(TAKE_PTR(s->crypto));
+    source_give_up_checks(s);
     while (!TAILQ_EMPTY(&s->peers))
         peer_free(s, TAILQ_FIRST(&s->peers));
     source_give_up_revocations(s);
@@ -454,6 +531,11 @@ AcmeSource *acme_source_free(AcmeSource *s)
     if (s->http)
         http_free(s->http);
     dns_free(s->dns);
+    while ((b = TAILQ_FIRST(&s->books))) {
+        TAILQ_REMOVE(&s->books, b, entry);
+        book_close(b);
+    }
+    sd_event_source_disable_unref(s->pace_timer);
     strv_free(s->left);
     sd_event_unref(s->event);
     free(s);

@@ -20,7 +20,13 @@ typedef struct OrderWish {
     KeyType key_type;
     const char *authority; /* the only one to be asked; NULL: whichever can issue */
     const char *solver;    /* the type of challenge that worked last; NULL */
-    const Record *reuse;   /* the key of its chain from ACME is kept; NULL: there is a new one */
+    const Record *former;  /* the one with the chain from ACME that is renewed; NULL: there is none */
+    bool keeps_key;        /* with the same key */
+    bool manual; /* somebody waits for it: it is tried at once, within the limits of the authority */
+    bool anew;   /* what made the last one fail has changed: it need not wait any more */
+    bool early;  /* for the sake of the authority's window */
+    int64_t
+        not_after; /* of the chain that is served, by which the most urgent comes first; 0: there is none */
 } OrderWish;
 
 typedef struct OrderResult {
@@ -28,15 +34,21 @@ typedef struct OrderResult {
     const char *authority;
     const char *solver;     /* type of the challenge that worked */
     const Problem *problem; /* when it failed */
-    int64_t retry_after;    /* seconds that the authority wants to be left alone for; 0: not said */
+    int64_t until;          /* when it may be tried again, seconds since 1970-01-01 UTC; 0: not known */
+    bool waited;            /* no attempt was made: limits, or the authority's troubles, are waited for */
 } OrderResult;
 
 typedef void (*OrderProgress)(double progress, const char *step, void *userdata);
 /* Called once, from the event loop, never from within acme_source_order. */
 typedef void (*OrderDone)(const OrderResult *result, void *userdata);
 
+/* What kept orders from being made is over: those that failed for it may be made anew. network: it was the network's
+ * fault, else that of an authority. */
+typedef void (*AcmeBack)(bool network, void *userdata);
+
 /* settings is borrowed, and may be changed in place; then acme_source_configure() has to be called. */
-int acme_source_new(sd_event *event, Store *store, const Settings *settings, AcmeSource **ret);
+int acme_source_new(sd_event *event, Store *store, const Settings *settings, AcmeBack back, void *userdata,
+                    AcmeSource **ret);
 /* Nothing is told any more. Orders stay as they are at the authority, and in the store. */
 AcmeSource *acme_source_free(AcmeSource *s);
 DEFINE_CLEANUP(AcmeSource *, acme_source_free);
@@ -59,6 +71,24 @@ bool acme_source_has_order(const AcmeSource *s, const char *name);
 size_t acme_source_busy(const AcmeSource *s);
 /* Orders that are being made now. */
 size_t acme_source_running(const AcmeSource *s);
+
+/* When an order for it may be made after the attempts so far, whether or not they came to an end; 0: whenever. */
+int64_t acme_source_after(AcmeSource *s, char *const *names, const char *authority, const char *name);
+/* The network is there again. */
+void acme_source_network_back(AcmeSource *s);
+/* Looks whether authorities in trouble can be reached again, those whose turn it is; and when the next turn is (INT64_MAX:
+ * none is). */
+void acme_source_look(AcmeSource *s);
+int64_t acme_source_next_look(AcmeSource *s);
+
+/* Windows of renewal (RFC 9773). record: of the certificate, whose chain from ACME is asked about; its authority is the one
+ * to be asked. What is known; all zero when there is nothing. */
+LedgerWindow acme_source_window(AcmeSource *s, const Record *record);
+/* When the certificate was renewed for the sake of one last. */
+int64_t acme_source_early(AcmeSource *s, const Record *record);
+/* Asks for it. done is called from the event loop when it is known, or cannot be; not after acme_source_free(). */
+typedef void (*WindowDone)(const char *name, void *userdata);
+int acme_source_check_window(AcmeSource *s, const Record *record, WindowDone done, void *userdata);
 
 /* Revokes a chain (RFC 8555 section 7.6) by the account; if that may not, or for keyCompromise, by its own key. */
 typedef void (*RevokeDone)(const Problem *problem, void *userdata);

@@ -5,6 +5,7 @@
 #include "core/reach.h"
 #include "crypto/request.h"
 #include "sources/source-acme-internal.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -135,7 +136,7 @@ static bool is_used(const AcmeSource *s, const Peer *p)
     TAILQ_FOREACH(v, &s->revocations, entry)
     if (v->client == p->client)
         return true;
-    return false;
+    return (p->book->looking && p->book->looked_with == p->client) || source_checks_with(s, p);
 }
 
 /* Orders end where they were made. */
@@ -170,7 +171,9 @@ int peer_get(AcmeSource *s, const AuthoritySettings *settings, Peer **ret)
         p = calloc(1, sizeof(Peer));
         if (!p)
             return -ENOMEM;
-        r = acme_client_new(&context, settings, s->settings->acme.terms_agreed, &p->client);
+        p->book = book_get(s, settings);
+        r = p->book ? acme_client_new(&context, settings, s->settings->acme.terms_agreed, &p->client)
+                    : -ENOMEM;
         if (r < 0) {
             free(p);
             return r;
@@ -181,13 +184,6 @@ int peer_get(AcmeSource *s, const AuthoritySettings *settings, Peer **ret)
     return 0;
 }
 
-static unsigned failures_of(AcmeSource *s, const AuthoritySettings *a)
-{
-    const Peer *p = find_peer(s, a->name);
-
-    return p ? p->failures : 0;
-}
-
 static bool was_asked(const Ordering *o, const char *name)
 {
     for (size_t i = 0; i < o->n_asked; i++)
@@ -196,23 +192,83 @@ static bool was_asked(const Ordering *o, const char *name)
     return false;
 }
 
-/* The first that suits and did not fail too often; when all did, the first of them. */
-const AuthoritySettings *ordering_choose_authority(const Ordering *o)
+bool ordering_has_other(const Ordering *o)
 {
-    const AuthoritySettings *fallback = NULL;
+    const AcmeSource *s = o->source;
+
+    for (size_t i = 0; i < s->settings->n_authorities; i++)
+        if (authority_suits(s->settings->authorities + i, o->names, o->authority) &&
+            !was_asked(o, s->settings->authorities[i].name))
+            return true;
+    return false;
+}
+
+/* Whether what was issued by it is renewed without being counted. */
+static bool is_exempt(const Ordering *o, const AuthoritySettings *a)
+{
+    LedgerWindow known;
+
+    if (!o->former || !o->former->authority || !streq(o->former->authority, a->name))
+        return false;
+    known = acme_source_window(o->source, o->former);
+    return known.window.start < known.window.end;
+}
+
+#define WAIT_TROUBLE _LEDGER_LIMIT_MAX /* no limit is what is waited for */
+
+/* What it has to wait for there; until 0: another order, that is tried first. */
+static LedgerWait wait_for(const Ordering *o, const AuthoritySettings *a, const Book *b, bool exempt,
+                           int64_t now)
+{
+    LedgerWait wait = ledger_wait(b->ledger, a->limits, o->names, exempt, now);
+    LedgerState state = ledger_state(b->ledger, now);
+    int64_t after = ledger_after(b->ledger, o->name);
+
+    if (wait.until > now || o->manual)
+        return wait;
+    if (state == LEDGER_OPEN)
+        wait = (LedgerWait){ .until = ledger_open_until(b->ledger), .limit = WAIT_TROUBLE };
+    else if (state == LEDGER_HALF_OPEN && b->probing)
+        wait = (LedgerWait){ .limit = WAIT_TROUBLE };
+    else if (!o->anew && after > now && b != o->tried)
+        wait = (LedgerWait){ .until = after, .limit = WAIT_TROUBLE };
+    return wait;
+}
+
+const AuthoritySettings *ordering_choose_authority(Ordering *o)
+{
+    int64_t now = clock_now(), until = INT64_MAX;
     AcmeSource *s = o->source;
+    bool held = false;
 
     for (size_t i = 0; i < s->settings->n_authorities; i++) {
         const AuthoritySettings *a = s->settings->authorities + i;
+        LedgerWait wait = {};
+        bool exempt;
+        Book *b;
 
-        if (!authority_suits(a, o->names, o->authority) || was_asked(o, a->name))
+        if (!authority_suits(a, o->names, o->authority) || was_asked(o, a->name) || !(b = book_get(s, a)))
             continue;
-        if (failures_of(s, a) < FAILURES_MAX)
+        exempt = is_exempt(o, a);
+        wait = wait_for(o, a, b, exempt, now);
+        if (wait.until == now) {
+            o->exempt = exempt;
+            ledger_wait_done(&wait);
             return a;
-        if (!fallback)
-            fallback = a;
+        }
+        held |= wait.until == 0;
+        if (wait.until > 0 && wait.until < until) {
+            until = wait.until;
+            ordering_explain_wait(o, a, &wait);
+        }
+        ledger_wait_done(&wait);
     }
-    return fallback;
+    o->held = held;
+    if (until < INT64_MAX)
+        o->until = o->tried && o->until > 0 ? MIN(o->until, until) : until;
+    if (held)
+        problem_clear(&o->problem);
+    return NULL;
 }
 
 void acme_source_expect(AcmeSource *s, char *const *names, const char *authority)

@@ -16,6 +16,7 @@
 #define ACCOUNT_FILE  "account.json"
 #define KEY_FILE      "account.key"
 #define NEXT_KEY_FILE "account.key.next"
+#define LEDGER_FILE   "ledger"
 #define ORDER_SUFFIX  ".json"
 #define NEW_SUFFIX    ".new"
 
@@ -159,6 +160,40 @@ int store_remove_account(Store *s, const char *authority)
         r = remove_file(fd, NEXT_KEY_FILE);
     if (r >= 0)
         r = remove_file(fd, KEY_FILE);
+    if (r < 0)
+        return r;
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+int store_read_ledger(Store *s, const char *authority, char **ret, size_t *ret_size)
+{
+    _cleanup_close_ int fd = -EBADF;
+    int r = open_account(s, authority, false, &fd);
+
+    return r < 0 ? r : fs_read_at(fd, LEDGER_FILE, LIMIT_LEDGER, ret, ret_size);
+}
+
+int store_append_ledger(Store *s, const char *authority, const char *lines)
+{
+    _cleanup_close_ int fd = -EBADF, file = -EBADF;
+    int r = open_account(s, authority, false, &fd);
+
+    if (r < 0)
+        return r;
+    file = openat(fd, LEDGER_FILE, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    if (file < 0)
+        return -errno;
+    r = fs_write_all(file, lines, strlen(lines));
+    return r < 0 ? r : fdatasync(file) < 0 ? -errno : 0;
+}
+
+int store_write_ledger(Store *s, const char *authority, const char *text)
+{
+    _cleanup_close_ int fd = -EBADF;
+    int r = open_account(s, authority, true, &fd);
+
+    if (r >= 0)
+        r = replace_file(fd, LEDGER_FILE, text, true);
     if (r < 0)
         return r;
     return fsync(fd) < 0 ? -errno : 0;

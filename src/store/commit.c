@@ -3,11 +3,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "core/limits.h"
 #include "store/record-json.h"
 #include "store/store-internal.h"
+#include "util/clock.h"
 #include "util/fs.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -117,7 +117,7 @@ static int write_record(int fd, const StoreChange *c)
 
     if (!c->fresh)
         (void)fs_read_at(fd, RECORD_FILE, LIMIT_RECORD, &former, NULL);
-    r = record_to_json(c->record, former, time(NULL), &text);
+    r = record_to_json(c->record, former, clock_now(), &text);
     if (r >= 0 && strlen(text) > LIMIT_RECORD)
         r = -E2BIG;
     if (r < 0)
@@ -256,7 +256,7 @@ static int sync_group(Store *s, StoreChange *const *changes, size_t n,
 static int write_journal(Store *s, StoreChange *const *changes, size_t n)
 {
     _cleanup_free_ char *lines = NULL;
-    int64_t now = time(NULL);
+    int64_t now = clock_now();
     size_t size = 0;
     FILE *f = open_memstream(&lines, &size);
     int r = 0;

@@ -96,3 +96,14 @@ int store_read_order(Store *s, const char *name, OrderRecord **ret);
 int store_remove_order(Store *s, const char *name);
 /* Names of the certificates that orders are under way for; a list (util/text.h). */
 int store_list_orders(Store *s, char ***ret);
+
+/* acme/AUTHORITY/ledger (core/ledger.h): lines that are appended, or the whole instead of all that is there; on disk when it
+ * returns. -ENOENT. */
+int store_read_ledger(Store *s, const char *authority, char **ret, size_t *ret_size);
+int store_append_ledger(Store *s, const char *authority, const char *lines);
+int store_write_ledger(Store *s, const char *authority, const char *text);
+
+/* clock: the latest moment at which the clock was believed, seconds since 1970-01-01 UTC. 0 and success when there is none,
+ * or none that can be read. */
+int store_read_clock(Store *s, int64_t *ret);
+int store_write_clock(Store *s, int64_t now);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "util/text.h"
+#include <time.h>
 
 #include <ctype.h>
 #include <errno.h>
@@ -224,6 +225,16 @@ int table_from_string(const char *const *table, size_t n, const char *s)
         if (table[i] && streq(table[i], s))
             return (int)i;
     return -EINVAL;
+}
+
+const char *moment_to_text(int64_t when, char ret[static MOMENT_SIZE])
+{
+    time_t t = (time_t)when;
+    struct tm tm;
+
+    if (!gmtime_r(&t, &tm) || strftime(ret, MOMENT_SIZE, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
+        strcpy(ret, "an unknown time");
+    return ret;
 }
 
 uint64_t text_hash(const char *s, uint64_t seed)

@@ -27,6 +27,9 @@ bool text_is_utf8(const char *s);
 bool text_is_plain(const char *s);
 /* Makes it plain, with "?" for what is not, and cuts it at a letter to at most max bytes. */
 void text_make_plain(char *s, size_t max);
+/* A moment in seconds since 1970-01-01 UTC as people read it: "2026-11-28 08:27:48 UTC". */
+#define MOMENT_SIZE 32
+const char *moment_to_text(int64_t when, char ret[static MOMENT_SIZE]);
 /* What is missing at its end to be followed by another sentence: "." or "". */
 const char *text_full_stop(const char *s);
 

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+
+#include "bus/bus-internal.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+/* What others on the bus are asked: systemd-timedated, whether something keeps the clock in step; systemd, to start the unit
+ * that is to be told of a chain that ends. Neither has to be there. */
+
+#define TIMEDATED      "org.freedesktop.timedate1"
+#define TIMEDATED_PATH "/org/freedesktop/timedate1"
+#define SYSTEMD        "org.freedesktop.systemd1"
+#define SYSTEMD_PATH   "/org/freedesktop/systemd1"
+#define UNIT_NAME_MAX  255 /* systemd.unit(5) */
+
+static int on_synchronized(sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_)
+{
+    Bus *b = userdata;
+    int yes = 0;
+
+    b->asking_clock = false;
+    if (sd_bus_message_is_method_error(reply, NULL) || sd_bus_message_enter_container(reply, 'v', "b") < 0 ||
+        sd_bus_message_read_basic(reply, 'b', &yes) < 0 || !yes)
+        return 0;
+    clock_set_synchronized(true); /* just now; what is set later has to be asked about anew */
+    manager_look_at_clock(b->manager);
+    clock_set_synchronized(false);
+    return 0;
+}
+
+void bus_ask_clock(Bus *b)
+{
+    int r;
+
+    if (b->asking_clock)
+        return;
+    r = sd_bus_call_method_async(b->bus, NULL, TIMEDATED, TIMEDATED_PATH, "org.freedesktop.DBus.Properties",
+                                 "Get", on_synchronized, b, "ss", TIMEDATED, "NTPSynchronized");
+    b->asking_clock = r >= 0;
+}
+
+/* ---- a unit to be started */
+
+/* As systemd-escape(1) does. -ENAMETOOLONG. */
+static int escape(const char *name, char *ret, size_t size)
+{
+    static const char plain[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz:_.";
+    size_t n = 0;
+
+    for (const char *p = name; *p; p++) {
+        bool keep = strchr(plain, *p) && (*p != '.' || p > name);
+
+        if (n + 5 > size)
+            return -ENAMETOOLONG;
+        n += (size_t)(keep ? snprintf(ret + n, size - n, "%c", *p)
+                           : snprintf(ret + n, size - n, "\\x%02x", (unsigned char)*p));
+    }
+    ret[n] = 0;
+    return 0;
+}
+
+int unit_name_for(const char *unit, const char *name, char *ret, size_t size)
+{
+    const char *at = strchr(unit, '@');
+    char instance[UNIT_NAME_MAX + 1];
+    int r = at ? escape(name, instance, sizeof(instance)) : 0, n;
+
+    if (r < 0)
+        return r;
+    n = at ? snprintf(ret, size, "%.*s%s%s", (int)(at + 1 - unit), unit, instance, at + 1)
+           : snprintf(ret, size, "%s", unit);
+    return n < 0 || (size_t)n >= size || n > UNIT_NAME_MAX ? -ENAMETOOLONG : 0;
+}
+
+static int on_started(sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_)
+{
+    const sd_bus_error *e = sd_bus_message_get_error(reply);
+    Bus *b = userdata;
+
+    b->n_starting--;
+    bus_reset_idle(b);
+    if (e)
+        log_warning("The unit of OnWarning= could not be started: %s", strempty(e->message));
+    return 0;
+}
+
+void bus_start_warning_unit(Bus *b, const char *name)
+{
+    const char *unit = manager_settings(b->manager)->on_warning;
+    char text[UNIT_NAME_MAX + 2];
+    int r;
+
+    if (!unit)
+        return;
+    r = unit_name_for(unit, name, text, sizeof(text));
+    if (r >= 0)
+        r = sd_bus_call_method_async(b->bus, NULL, SYSTEMD, SYSTEMD_PATH, SYSTEMD ".Manager", "StartUnit",
+                                     on_started, b, "ss", text, "replace");
+    if (r < 0)
+        (void)log_warning_errno(r, "The unit of OnWarning= could not be started for %s", name);
+    else
+        b->n_starting++;
+}

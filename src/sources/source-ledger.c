@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+
+#include "sources/source-acme-internal.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "util/text.h"
+
+/* Ledgers: read when they are needed first; each change is on disk before what it is about is done. While one change is
+ * being written others gather, and go together. */
+
+typedef struct BookTask {
+    Book *book;
+    Store *store;
+    char *text;
+    bool whole;
+    uint64_t noted; /* on disk with it */
+    int result;
+} BookTask;
+
+static void run_keep(void *data)
+{
+    BookTask *t = data;
+
+    t->result = t->whole ? store_write_ledger(t->store, t->book->authority, t->text)
+                         : store_append_ledger(t->store, t->book->authority, t->text);
+}
+
+static void book_write(Book *b);
+
+static void on_kept(void *data, void *userdata _unused_)
+{
+    BookTask *t = data;
+    Book *b = t->book;
+    Ordering *o, *next;
+
+    b->writing = false;
+    if (b->source->closing) { /* which then writes what is left */
+        b->kept = t->result < 0 ? b->kept : t->noted;
+        b->rewrites |= t->result < 0;
+        free(t->text);
+        free(t);
+        return;
+    }
+    if (t->result < 0) {
+        log_warning("What was asked of the authority %s cannot be noted: %s", b->authority,
+                    strerror(-t->result));
+        b->rewrites = true;
+    } else
+        b->written = (t->whole ? 0 : b->written) + strlen(t->text);
+    b->kept = t->noted;
+    for (o = TAILQ_FIRST(&b->source->orderings); o; o = next) {
+        next = TAILQ_NEXT(o, entry);
+        if (o->state != ORDERING_PREPARING || !o->peer || o->peer->book != b || o->waits_for > b->kept)
+            continue;
+        if (t->result < 0 && o->waits_for > 0 && o->done)
+            ordering_fail(o, t->result, "Writing to the ledger of the authority");
+        else
+            ordering_maybe_run(o);
+    }
+    book_write(b);
+    free(t->text);
+    free(t);
+}
+
+static BookTask *book_task(Book *b)
+{
+    bool whole = b->rewrites || ledger_is_wasteful(b->ledger, b->written);
+    BookTask *t = calloc(1, sizeof(BookTask));
+
+    if (t)
+        *t = (BookTask){
+            .book = b, .store = b->source->store, .whole = whole, .noted = b->noted, .result = -ECANCELED
+        };
+    if (t)
+        t->text = whole ? ledger_text(b->ledger, clock_now()) : ledger_take(b->ledger);
+    if (!t || !t->text) {
+        free(t);
+        return NULL;
+    }
+    b->rewrites = false;
+    return t;
+}
+
+static void book_write(Book *b)
+{
+    BookTask *t;
+
+    if (b->writing || b->noted == b->kept)
+        return;
+    t = book_task(b);
+    if (!t || workers_add(b->source->workers, run_keep, on_kept, t) < 0) {
+        (void)log_oom();
+        b->rewrites = true;
+        if (t)
+            free(t->text);
+        free(t);
+        return;
+    }
+    b->writing = true;
+}
+
+void book_changed(Book *b)
+{
+    b->noted++;
+    book_write(b);
+}
+
+static int book_read(Book *b)
+{
+    _cleanup_free_ char *text = NULL;
+    size_t size = 0;
+    int r = store_read_ledger(b->source->store, b->authority, &text, &size);
+
+    b->rewrites = r < 0;
+    if (r < 0 && r != -ENOENT)
+        log_warning("What was asked of the authority %s before cannot be read, and is begun anew: %s",
+                    b->authority, strerror(-r));
+    if (r < 0)
+        return 0;
+    r = ledger_read(b->ledger, text, size, clock_now());
+    b->written = size;
+    b->rewrites = r < 0 || size == 0 || text[size - 1] != '\n';
+    return r == -ENOMEM ? r : 0;
+}
+
+static Book *book_free(Book *b)
+{
+    ledger_free(b->ledger);
+    free(b->authority);
+    free(b->directory);
+    free(b);
+    return NULL;
+}
+
+Book *book_get(AcmeSource *s, const AuthoritySettings *a)
+{
+    Book *b;
+
+    TAILQ_FOREACH(b, &s->books, entry)
+    if (streq(b->authority, a->name) && streq(b->directory, a->directory))
+        return b;
+    b = calloc(1, sizeof(Book));
+    if (!b)
+        return NULL;
+    b->source = s;
+    b->authority = strdup(a->name);
+    b->directory = strdup(a->directory);
+    b->ledger = ledger_new(a->directory);
+    if (!b->authority || !b->directory || !b->ledger || book_read(b) < 0)
+        return book_free(b);
+    TAILQ_INSERT_TAIL(&s->books, b, entry);
+    return b;
+}
+
+Book *book_close(Book *b)
+{
+    _cleanup_free_ char *text = b->noted != b->kept ? ledger_text(b->ledger, clock_now()) : NULL;
+    int r = text ? store_write_ledger(b->source->store, b->authority, text) : 0;
+
+    if (r < 0)
+        log_warning("What was asked of the authority %s cannot be noted: %s", b->authority, strerror(-r));
+    return book_free(b);
+}
+
+/* ---- orders */
+
+int ordering_note(Ordering *o)
+{
+    int64_t now = clock_now(), after = 0;
+    Book *b = o->peer->book;
+    int r = 0;
+
+    if (o->tried != b) {
+        after = ledger_note_attempt(b->ledger, o->name, now);
+        r = o->early && after >= 0 ? ledger_note_early(b->ledger, o->name, now) : 0;
+    }
+    if (after >= 0 && r >= 0)
+        r = ledger_note_order(b->ledger, o->name, o->names, o->exempt, now);
+    if (after < 0 || r < 0)
+        return -ENOMEM;
+    o->tried = b;
+    if (ledger_state(b->ledger, now) == LEDGER_HALF_OPEN && !b->probing)
+        b->probing = o;
+    book_changed(b);
+    o->waits_for = b->noted;
+    return 0;
+}
+
+void ordering_note_counted(Ordering *o)
+{
+    Book *b = o->peer->book;
+
+    if (!o->exempt || o->record->replaces)
+        return;
+    o->exempt = false;
+    if (ledger_note_order(b->ledger, o->name, o->names, false, clock_now()) < 0)
+        (void)log_oom();
+    book_changed(b);
+}
+
+static void release(AcmeSource *s, Book *b)
+{
+    Ordering *o;
+
+    if (b->probing)
+        return;
+    TAILQ_FOREACH(o, &s->orderings, entry)
+    o->held = false;
+}
+
+void ordering_note_end(Ordering *o)
+{
+    int64_t now = clock_now();
+    Book *b = o->peer->book;
+    Ledger *l = b->ledger;
+    bool was_open = ledger_state(l, now) != LEDGER_CLOSED;
+    int r = 0;
+
+    if (o->bundle)
+        r = ledger_note_issued(l, o->name);
+    else if (o->tried == b || o->resumed)
+        r = ledger_note_failed(l, o->name, o->names, o->refused != 0, now);
+    if (r >= 0 && (o->bundle || (o->answered && !o->at_authority)))
+        r = ledger_note_works(l);
+    else if (r >= 0 && o->at_authority)
+        r = ledger_note_trouble(l, now);
+    if (r < 0)
+        (void)log_oom();
+    if (!o->bundle && (o->tried == b || o->resumed))
+        o->until = o->until > 0 ? MIN(o->until, ledger_after(l, o->name)) : ledger_after(l, o->name);
+    if (b->probing == o)
+        b->probing = NULL;
+    release(o->source, b);
+    book_changed(b);
+    if (was_open && ledger_state(l, now) == LEDGER_CLOSED) {
+        log_info("The authority %s works again.", b->authority);
+        if (o->source->back)
+            o->source->back(false, o->source->back_userdata);
+    }
+}
+
+static void explain_limit(Ordering *o, const AuthoritySettings *a, const LedgerWait *wait)
+{
+    static const char *const what[_LEDGER_LIMIT_MAX] = {
+        [LEDGER_ORDERS] = "orders of one account",
+        [LEDGER_DOMAIN] = "certificates for the domain ",
+        [LEDGER_SET] = "certificates for exactly the same names",
+        [LEDGER_FAILURES] = "failed validations of ",
+    };
+    const RateLimit *limit = a->limits + wait->limit;
+    char text[512], when[MOMENT_SIZE];
+
+    snprintf(text, sizeof(text),
+             "The authority %s allows %u %s%.260s in %lld %s, which are used up; the order is placed at %s.",
+             a->name, limit->count, what[wait->limit], strempty(wait->subject),
+             (long long)(limit->span >= 7200 ? limit->span / 3600 : limit->span / 60),
+             limit->span >= 7200 ? "hours" : "minutes", moment_to_text(wait->until, when));
+    (void)problem_set_type(&o->problem, PROBLEM_LIMITS_EXCEEDED, "rateLimited", text);
+}
+
+void ordering_explain_wait(Ordering *o, const AuthoritySettings *a, const LedgerWait *wait)
+{
+    char when[MOMENT_SIZE];
+
+    problem_clear(&o->problem);
+    if (wait->limit < _LEDGER_LIMIT_MAX)
+        explain_limit(o, a, wait);
+    else
+        problem_set(
+            &o->problem, PROBLEM_AUTHORITY_FAILED,
+            "The authority %s was in trouble when it was asked last, and is left alone until %s; Reissue asks it "
+            "at once.",
+            a->name, moment_to_text(wait->until, when));
+}
+
+int64_t acme_source_after(AcmeSource *s, char *const *names, const char *authority, const char *name)
+{
+    int64_t after = INT64_MAX;
+
+    for (size_t i = 0; i < s->settings->n_authorities; i++) {
+        const AuthoritySettings *a = s->settings->authorities + i;
+        Book *b = authority_suits(a, names, authority) ? book_get(s, a) : NULL;
+
+        if (b)
+            after = MIN(after, ledger_after(b->ledger, name));
+    }
+    return after == INT64_MAX ? 0 : after;
+}
+
+/* ---- authorities that are in trouble */
+
+void acme_source_network_back(AcmeSource *s)
+{
+    Book *b;
+
+    TAILQ_FOREACH(b, &s->books, entry)
+    if (ledger_state(b->ledger, clock_now()) == LEDGER_OPEN) {
+        (void)ledger_note_back(b->ledger, clock_now());
+        book_changed(b);
+    }
+    if (s->back)
+        s->back(true, s->back_userdata);
+    acme_source_drive(s);
+}
+
+static void on_looked(const AcmeReply *reply, const AcmeFailure *failure _unused_, void *userdata)
+{
+    Book *b = userdata;
+    AcmeSource *s = b->source;
+    int r;
+
+    b->looking = NULL;
+    r = ledger_note_probe(b->ledger, reply != NULL, clock_now());
+    book_changed(b);
+    if (r <= 0)
+        return;
+    log_info("The authority %s can be reached again.", b->authority);
+    if (s->back)
+        s->back(false, s->back_userdata);
+}
+
+void acme_source_look(AcmeSource *s)
+{
+    const AcmeRequest request = { .resource = ACME_DIRECTORY };
+    int64_t now = clock_now();
+    Peer *p;
+
+    for (size_t i = 0; i < s->settings->n_authorities; i++) {
+        const AuthoritySettings *a = s->settings->authorities + i;
+        Book *b = a->enabled ? book_get(s, a) : NULL;
+
+        if (!b || b->looking || b->probing || ledger_probe_due(b->ledger) > now)
+            continue;
+        if (source_open(s) < 0 || peer_get(s, a, &p) < 0)
+            continue;
+        acme_client_doubt_directory(p->client);
+        if (acme_client_send(p->client, &request, on_looked, b, &b->looking) >= 0)
+            b->looked_with = p->client;
+    }
+}
+
+int64_t acme_source_next_look(AcmeSource *s)
+{
+    int64_t next = INT64_MAX;
+
+    for (size_t i = 0; i < s->settings->n_authorities; i++) {
+        Book *b = s->settings->authorities[i].enabled ? book_get(s, s->settings->authorities + i) : NULL;
+
+        if (b)
+            next = MIN(next, ledger_probe_due(b->ledger));
+    }
+    return next;
+}

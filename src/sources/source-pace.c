@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "sources/source-acme-internal.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+/* In which order, and how fast, what waits is begun. */
+
+#define MINUTE 60
+
+/* Who somebody waits for, and what was under way already, comes first and does not wait for OrdersPerMinute=; then that whose
+ * chain ends first. */
+static bool is_pressing(const Ordering *o)
+{
+    return o->manual || acme_source_has_order(o->source, o->name);
+}
+
+static bool comes_before(const Ordering *a, const Ordering *b)
+{
+    bool pressing = is_pressing(a);
+
+    if (pressing != is_pressing(b))
+        return pressing;
+    return a->not_after < b->not_after;
+}
+
+static Ordering *choose_waiting(AcmeSource *s)
+{
+    Ordering *o, *best = NULL;
+
+    TAILQ_FOREACH(o, &s->orderings, entry)
+    if (o->state == ORDERING_WAITING && o->done && !o->held && !o->ending &&
+        (!best || comes_before(o, best)))
+        best = o;
+    return best;
+}
+
+static int on_pace_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+    acme_source_drive(userdata);
+    return 0;
+}
+
+/* A second is what the ledger's moments tell apart. */
+static void wait_for_pace(AcmeSource *s)
+{
+    uint64_t now;
+
+    if (sd_event_now(s->event, CLOCK_MONOTONIC, &now) < 0 ||
+        sd_event_source_set_time(s->pace_timer, now + 1000000ULL) < 0 ||
+        sd_event_source_set_enabled(s->pace_timer, SD_EVENT_ONESHOT) < 0)
+        (void)log_oom();
+}
+
+int source_pace_init(AcmeSource *s)
+{
+    int r = sd_event_add_time(s->event, &s->pace_timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_pace_timer, s);
+
+    return r < 0 ? r : sd_event_source_set_enabled(s->pace_timer, SD_EVENT_OFF);
+}
+
+/* Whether one more new order is within OrdersPerMinute=. */
+static bool is_in_pace(const AcmeSource *s)
+{
+    unsigned allowed = s->settings->orders_per_minute, recent = 0;
+    int64_t now = clock_now();
+    const Book *b;
+
+    TAILQ_FOREACH(b, &s->books, entry)
+    recent += ledger_recent_orders(b->ledger, MINUTE + 1, now);
+    return allowed == 0 || recent < allowed;
+}
+
+void acme_source_drive(AcmeSource *s)
+{
+    Ordering *o;
+
+    while (s->n_running < LIMIT_ORDERS && (o = choose_waiting(s))) {
+        if (!is_pressing(o) && !is_in_pace(s)) {
+            wait_for_pace(s);
+            break;
+        }
+        ordering_begin(o);
+    }
+}
