@@ -103,10 +103,20 @@ int64_t certificate_next_renewal(const Certificate *c)
     return MIN(renewal, MAX(schedule_window_moment(chain, &c->window), c->window_after));
 }
 
+/* What the local root signs is made anew in time; only when that fails is there something to be told. That it ends with the root
+ * is told of the root. */
+static bool is_warned_of(const Certificate *c)
+{
+    const Record *rec = c->record;
+
+    return certificate_chain(c) && (certificate_is_root(c) || rec->served != SOURCE_LOCAL ||
+                                    (rec->failure.problem.code != PROBLEM_NONE && !rec->order_failed));
+}
+
 int64_t certificate_warning_due(const Certificate *c, int64_t now)
 {
     const Chain *chain = certificate_chain(c);
-    int64_t due = chain ? schedule_last_warning(chain, c->record->served, now) : 0;
+    int64_t due = is_warned_of(c) ? schedule_last_warning(chain, c->record->served, now) : 0;
 
     return due > c->record->warned ? due : 0;
 }
@@ -115,7 +125,7 @@ int64_t certificate_next_warning(const Certificate *c, int64_t now)
 {
     const Chain *chain = certificate_chain(c);
 
-    return chain ? schedule_next_warning(chain, c->record->served, now) : INT64_MAX;
+    return is_warned_of(c) ? schedule_next_warning(chain, c->record->served, now) : INT64_MAX;
 }
 
 Choice certificate_choose(const Certificate *c, int64_t now)

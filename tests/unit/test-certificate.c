@@ -32,13 +32,16 @@ static void test_states(void)
     g_assert_null(certificate_chain(c));
     certificate_free(c);
     for (Source s = 0; s < _SOURCE_MAX; s++) {
+        int64_t due;
+
         c = with_chain(s, NOW, NOW + 90 * DAY);
+        due = s == SOURCE_ACME ? schedule_leaf_renewal(certificate_chain(c), s) : NOW + 60 * DAY;
         g_assert_cmpint(certificate_state(c, NOW), ==, CERTIFICATE_VALID);
-        g_assert_cmpint(certificate_state(c, NOW + 60 * DAY - 1), ==, CERTIFICATE_VALID);
-        g_assert_cmpint(certificate_state(c, NOW + 60 * DAY), ==, CERTIFICATE_EXPIRING);
+        g_assert_cmpint(certificate_state(c, due - 1), ==, CERTIFICATE_VALID);
+        g_assert_cmpint(certificate_state(c, due), ==, CERTIFICATE_EXPIRING);
         g_assert_cmpint(certificate_state(c, NOW + 90 * DAY), ==, CERTIFICATE_EXPIRING);
         g_assert_cmpint(certificate_state(c, NOW + 90 * DAY + 1), ==, CERTIFICATE_EXPIRED);
-        g_assert_cmpint(certificate_next_renewal(c), ==, s == SOURCE_UPLOADED ? 0 : NOW + 60 * DAY);
+        g_assert_cmpint(certificate_next_renewal(c), ==, s == SOURCE_UPLOADED ? 0 : due);
         certificate_free(c);
     }
 }
