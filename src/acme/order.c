@@ -458,7 +458,8 @@ static int place(Order *o, Problem *problem)
     r = choose_profile(o, problem);
     if (r < 0)
         return r;
-    if (!acme_client_directory(o->context.client)->renewal_info) { /* which is how it says that it knows "replaces" */
+    if (o->record->replaces && !acme_client_directory(o->context.client)->renewal_info) {
+        /* with which it would have said that it knows "replaces" */
         free(o->record->replaces);
         o->record->replaces = NULL;
     }
@@ -485,8 +486,8 @@ static void on_directory(const AcmeReply *reply _unused_, const AcmeFailure *fai
         order_fail_errno(o, r, &problem);
 }
 
-/* Which profiles there are is in the directory. */
-static int place_with_profile(Order *o)
+/* Which profiles there are, and whether it knows windows of renewal, is in the directory. */
+static int place_by_directory(Order *o)
 {
     AcmeRequest request = { .resource = ACME_DIRECTORY };
 
@@ -503,7 +504,7 @@ static int on_begin(sd_event_source *s _unused_, void *userdata)
     if (o->record->url)
         r = ask(o, o->record->url, NULL, TYPE_JSON, on_order);
     else
-        r = o->record->profile ? place_with_profile(o) : place(o, &problem);
+        r = o->record->profile || o->record->replaces ? place_by_directory(o) : place(o, &problem);
     if (r < 0)
         order_fail_errno(o, r, &problem);
     return 0;

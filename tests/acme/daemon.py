@@ -143,9 +143,9 @@ class Daemon:
         self.process = None
         self.signals = Signals(bus)
 
-    def configure(self, acme="", authorities=(), more=""):
-        """Writes certwright.conf. acme: lines of [ACME]; authorities: (NAME, lines)."""
-        text = f"[ACME]\nTermsOfServiceAgreed=yes\nDNSResolvers=127.0.0.1\n{acme}\n"
+    def configure(self, acme="", authorities=(), more="", pace=0):
+        """Writes certwright.conf. acme: lines of [ACME]; authorities: (NAME, lines); pace: OrdersPerMinute=."""
+        text = f"[Renewal]\nOrdersPerMinute={pace}\n[ACME]\nTermsOfServiceAgreed=yes\nDNSResolvers=127.0.0.1\n{acme}\n"
         text += "".join(f"[Authority {name}]\n{lines}\n" for name, lines in authorities)
         self.folder.write("config/certwright.conf", text + more)
         if self.is_running():
