@@ -66,8 +66,11 @@ void manager_job_progress(Manager *m, Job *j, double progress, const char *step)
 void manager_note_change(Manager *m);
 /* Sets a timer to run out once, so many microseconds from now. */
 int manager_arm(Manager *m, sd_event_source *timer, uint64_t in_usec);
-/* Works out anew when something is due next. */
+/* Works out anew when something is due next (manager-renewal.c). */
 void manager_arm_wake(Manager *m);
+/* The same when only this one has changed. */
+void manager_note_next_change(Manager *m, const Certificate *c);
+int manager_on_wake(sd_event_source *s, uint64_t usec, void *userdata);
 /* The clock, and the network (manager-clock.c). */
 int manager_clock_init(Manager *m);
 void manager_clock_done(Manager *m);

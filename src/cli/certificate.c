@@ -109,6 +109,11 @@ static int read_error(sd_bus_message *m, Certificate *c, const Property *p _unus
                                &c->error_attempts);
 }
 
+static int read_window(sd_bus_message *m, Certificate *c, const Property *p _unused_)
+{
+    return sd_bus_message_read(m, "(xxs)", &c->window_start, &c->window_end, &c->window_page);
+}
+
 #define PROPERTY(name, type, read, field) \
     { \
         name, type, read, offsetof(Certificate, field) \
@@ -133,6 +138,7 @@ static const Property properties[] = {
     PROPERTY("Modules", "as", read_text_list, modules),
     PROPERTY("Authority", "s", read_text, authority),
     PROPERTY("NextRenewal", "x", read_time, next_renewal),
+    PROPERTY("RenewalWindow", "(xxs)", read_window, window_start),
     PROPERTY("LastError", "(ssxu)", read_error, error_code),
     PROPERTY("Deployments", "a(sssx)", read_deployments, deployments),
     PROPERTY("Job", "o", read_text, job),
@@ -170,7 +176,7 @@ static int certificate_read(Certificate *c, sd_bus_message *m)
     int r = sd_bus_message_enter_container(m, 'a', "{sv}");
 
     c->name = c->role = c->source = c->reason = c->state = c->serial = c->issuer = c->subject = "";
-    c->fingerprint = c->key_type = c->authority = c->error_code = c->error_text = "";
+    c->fingerprint = c->key_type = c->authority = c->error_code = c->error_text = c->window_page = "";
     c->job = "/";
     if (r < 0)
         return r;

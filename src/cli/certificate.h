@@ -39,6 +39,8 @@ typedef struct Certificate {
     size_t n_candidates;
     Deployment *deployments;
     size_t n_deployments;
+    int64_t window_start, window_end; /* that the authority suggests for its renewal */
+    const char *window_page;
     const char *error_code, *error_text; /* "" without a failure */
     int64_t error_time;
     uint32_t error_attempts;

@@ -99,6 +99,19 @@ static Json *json_last_error(const Certificate *c)
     return j;
 }
 
+static Json *json_window(const Certificate *c)
+{
+    Json *j;
+
+    if (c->window_start == 0 && c->window_end == 0)
+        return NULL;
+    j = json_object_new_object();
+    json_set(j, "start", json_time(c->window_start));
+    json_set(j, "end", json_time(c->window_end));
+    json_set(j, "explanation", isempty(c->window_page) ? NULL : json_text(c->window_page));
+    return j;
+}
+
 Json *json_certificate(const Certificate *c)
 {
     Json *j = json_object_new_object();
@@ -121,6 +134,7 @@ Json *json_certificate(const Certificate *c)
     json_set(j, "modules", json_texts(c->modules.items, c->modules.n));
     json_set(j, "authority", json_text(c->authority));
     json_set(j, "next_renewal", json_time(c->next_renewal));
+    json_set(j, "renewal_window", json_window(c));
     json_set(j, "last_error", json_last_error(c));
     json_set(j, "deployments", json_deployments(c));
     json_set(j, "job", streq(c->job, "/") ? NULL : json_text(c->job));

@@ -17,6 +17,8 @@ static const Verb verbs[] = {
     { "list", 0, 0, 0, verb_list, "", N_("List the certificates") },
     { "show", 0, 1, OPTION_ROOT, verb_show, "NAME | --root",
       N_("Show a certificate, its chain and its candidates") },
+    { "explain", 0, 1, OPTION_ROOT, verb_explain, "NAME | --root",
+      N_("Tell why its chain is served, what failed, and what comes next") },
     { "status", 0, 0, 0, verb_status, "", N_("Show the service, its ACME authorities, and what failed") },
     { "reissue", 0, 1, OPTION_ALL | OPTION_ROOT | OPTION_KEEP_CURRENT | OPTION_NO_WAIT, verb_reissue,
       "NAME | --all | --root [--keep-current] [--no-wait]",

@@ -46,6 +46,19 @@ static void show_add_error(Table *t, const Certificate *c)
     show_add(t, _("Last error:"), text);
 }
 
+static void show_add_window(Table *t, const Certificate *c)
+{
+    _cleanup_free_ char *start = time_format(c->window_start), *end = time_format(c->window_end), *text = NULL;
+
+    if (c->window_start == 0 && c->window_end == 0)
+        return;
+    if ((isempty(c->window_page)
+             ? asprintf(&text, _("%s to %s"), strempty(start), strempty(end))
+             : asprintf(&text, _("%s to %s; see %s"), strempty(start), strempty(end), c->window_page)) < 0)
+        text = NULL;
+    show_add(t, _("Renewal window:"), text);
+}
+
 static Exit show_properties(const Certificate *c)
 {
     _cleanup_table_ Table t = { .n_columns = 2 };
@@ -67,6 +80,7 @@ static Exit show_properties(const Certificate *c)
     show_add(&t, _("Key type:"), c->key_type);
     show_add_list(&t, _("Modules:"), &c->modules);
     show_add_time(&t, _("Next renewal:"), c->next_renewal, NULL);
+    show_add_window(&t, c);
     show_add_error(&t, c);
     show_add(&t, _("Job:"), streq(c->job, "/") ? "" : c->job);
     show_add(&t, _("Object:"), c->path);

@@ -8,6 +8,7 @@
 
 Exit verb_list(Session *s, const Options *o, char **arguments, int n);
 Exit verb_show(Session *s, const Options *o, char **arguments, int n);
+Exit verb_explain(Session *s, const Options *o, char **arguments, int n);
 Exit verb_reissue(Session *s, const Options *o, char **arguments, int n);
 Exit verb_revoke(Session *s, const Options *o, char **arguments, int n);
 Exit verb_status(Session *s, const Options *o, char **arguments, int n);

@@ -167,6 +167,12 @@ static int get_other(sd_bus *bus _unused_, const char *path _unused_, const char
         return sd_bus_message_append(reply, "(ssxu)", late ? "StorageFailed" : "",
                                      late ? "disk full \x1b[0m; see https://ca.example/why" : "",
                                      late ? (int64_t)time(NULL) : 0, late ? 2 : 0);
+    if (streq(property, "RenewalWindow")) {
+        bool wanted = streq(e->name, "early.example.com");
+
+        return sd_bus_message_append(reply, "(xxs)", wanted ? (int64_t)begun : 0,
+                                     wanted ? (int64_t)begun + 86400 : 0, wanted ? "https://ca.example/why" : "");
+    }
     if (streq(property, "Deployments"))
         return sd_bus_message_append(reply, "a(sssx)", 0);
     if (e->days == 0)
@@ -557,6 +563,19 @@ static int method_export(sd_bus_message *m, void *userdata, sd_bus_error *error 
     return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
+static int method_explain(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
+{
+    _cleanup_free_ char *text = NULL;
+    const char *name;
+    int r = sd_bus_message_read(m, "s", &name);
+
+    if (r < 0)
+        return r;
+    if (asprintf(&text, "%s serves a chain.\nIt is \x1b[1mfine.\n", name) < 0)
+        return -ENOMEM;
+    return sd_bus_reply_method_return(m, "s", text);
+}
+
 static int method_get_certificate(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
     _cleanup_free_ char *path = NULL;
@@ -707,6 +726,7 @@ static const sd_bus_vtable certificate_vtable[] = {
     SD_BUS_PROPERTY("Modules", "as", get_list, 0, 0),
     SD_BUS_PROPERTY("Authority", "s", get_text, 0, 0),
     SD_BUS_PROPERTY("NextRenewal", "x", get_time, 0, 0),
+    SD_BUS_PROPERTY("RenewalWindow", "(xxs)", get_other, 0, 0),
     SD_BUS_PROPERTY("LastError", "(ssxu)", get_other, 0, 0),
     SD_BUS_PROPERTY("Deployments", "a(sssx)", get_other, 0, 0),
     SD_BUS_PROPERTY("Job", "o", get_other, 0, 0),
@@ -734,6 +754,7 @@ static const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD("Register", "ssa{sv}", "o", method_register, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Unregister", "ss", "", method_unregister, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("GetCertificate", "s", "o", method_get_certificate, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Explain", "s", "s", method_explain, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("UploadFd", "ha{sv}", "ao", method_upload_any, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("CheckUpload", "ha{sv}", "a(sbs)", method_check_upload, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("ListUploads", "", "a(ssssx)", method_list_uploads, SD_BUS_VTABLE_UNPRIVILEGED),
