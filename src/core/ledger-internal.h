@@ -26,7 +26,8 @@ typedef struct Counter {
 typedef struct Entry {
     char *name;
     unsigned attempts;
-    int64_t after, ordered, early;
+    int64_t after, early;
+    int64_t ordered; /* when its order was placed that counts a certificate; 0: there is none */
     char fingerprint[LEDGER_FINGERPRINT + 1]; /* of the window; "": there is none */
     int64_t check;
     RenewalWindow window;

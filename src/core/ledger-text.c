@@ -13,7 +13,7 @@
  *     ledger 1 DIRECTORY                             the first one
  *     count TIME KEY                                 something that is counted happened
  *     uncount TIME KEY                               and does not count after all
- *     attempt CERTIFICATE ATTEMPTS AFTER ORDERED     ORDERED: when its last order was placed
+ *     attempt CERTIFICATE ATTEMPTS AFTER ORDERED     ORDERED: when its order was placed that counts a certificate
  *     early CERTIFICATE TIME
  *     window CERTIFICATE FINGERPRINT CHECK START END PAGE
  *     breaker FAILURES OPENINGS UNTIL PROBE UNREACHED

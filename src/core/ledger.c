@@ -5,6 +5,7 @@
 
 #include "core/domain.h"
 #include "core/ledger-internal.h"
+#include "core/name.h"
 #include "util/text.h"
 
 #define HOUR             3600LL
@@ -158,6 +159,12 @@ static char *key_of(LedgerLimit limit, const char *what)
     return asprintf(&key, "%c%s", limit_letters[limit], what) < 0 ? NULL : key;
 }
 
+/* What is to be proved for a name: of a wildcard the name below it (RFC 8555 section 7.1.4). */
+static const char *proved_name(const char *name)
+{
+    return name_is_wildcard(name) ? name + strlen("*.") : name;
+}
+
 /* The names in whichever order. */
 static char *set_key(char *const *names)
 {
@@ -221,7 +228,7 @@ LedgerWait ledger_wait(const Ledger *l, const RateLimit limits[static _LEDGER_LI
     LedgerWait wait = { .until = now };
 
     for (size_t i = 0; names[i]; i++)
-        wait_for(l, limits, LEDGER_FAILURES, names[i], now, &wait);
+        wait_for(l, limits, LEDGER_FAILURES, proved_name(names[i]), now, &wait);
     if (exempt)
         return wait;
     wait_for(l, limits, LEDGER_ORDERS, "", now, &wait);
@@ -292,7 +299,7 @@ int ledger_note_order(Ledger *l, const char *certificate, char *const *names, bo
 
     if (!e)
         return -ENOMEM;
-    e->ordered = now;
+    e->ordered = exempt ? 0 : now; /* nothing is counted that would have to be taken back */
     if (!exempt)
         r = count_certificate(l, names, now, true);
     if (r >= 0)
@@ -323,7 +330,7 @@ int ledger_note_failed(Ledger *l, const char *certificate, char *const *names, b
             r = ledger_write_attempt(l, e);
     }
     for (size_t i = 0; refused && names[i] && r >= 0; i++) {
-        _cleanup_free_ char *key = key_of(LEDGER_FAILURES, names[i]);
+        _cleanup_free_ char *key = key_of(LEDGER_FAILURES, proved_name(names[i]));
 
         r = key ? counter_add(l, key, now) : -ENOMEM;
     }
