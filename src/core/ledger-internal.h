@@ -46,7 +46,6 @@ struct Ledger {
     Counter *counters;
     Entry *entries;
     Breaker breaker;
-    size_t n_times;
     char *fresh; /* lines that were not taken yet */
     size_t n_fresh;
     bool reading;

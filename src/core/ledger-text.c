@@ -23,7 +23,10 @@
 #define FORMAT     "ledger 1 "
 #define DAY        86400LL
 #define ENTRY_KEEP (400 * DAY) /* of a certificate that nothing was heard of for that long */
+#define AHEAD_MAX  (3 * DAY)   /* nothing is put off for longer but by a wrong clock */
 #define WASTE_MIN  (64 * 1024)
+/* Follows a line without an end: with these words it has too many, whatever it was to be. */
+#define BREAK " . . . . . . .\n"
 
 /* ---- lines */
 
@@ -96,6 +99,13 @@ static bool entry_is_kept(const Entry *e, int64_t now)
     return MAX(MAX(e->after, e->ordered), MAX(e->early, e->check)) > now - ENTRY_KEEP;
 }
 
+/* What a wrong clock put off is due. */
+static void mend(int64_t *when, int64_t now)
+{
+    if (*when > now + AHEAD_MAX)
+        *when = now;
+}
+
 static void prune(Ledger *l, int64_t now)
 {
     Counter *c, *next_counter;
@@ -108,20 +118,37 @@ static void prune(Ledger *l, int64_t now)
             old++;
         memmove(c->times, c->times + old, (c->n - old) * sizeof(c->times[0]));
         c->n -= old;
-        l->n_times -= old;
         if (c->n == 0)
             counter_free(l, c);
     }
-    HASH_ITER (hh, l->entries, e, next_entry)
+    HASH_ITER (hh, l->entries, e, next_entry) {
+        mend(&e->after, now);
+        mend(&e->early, now);
+        mend(&e->check, now);
         if (!entry_is_kept(e, now))
             entry_free(l, e);
+    }
+    mend(&l->breaker.until, now);
+    mend(&l->breaker.probe, now);
+}
+
+/* About as long as the whole would be. */
+static size_t useful_size(const Ledger *l)
+{
+    Counter *c, *next_counter;
+    Entry *e, *next_entry;
+    size_t size = 0;
+
+    HASH_ITER (hh, l->counters, c, next_counter)
+        size += c->n * (strlen(c->key) + 20);
+    HASH_ITER (hh, l->entries, e, next_entry)
+        size += 2 * strlen(e->name) + strlen(strempty(e->page)) + 100;
+    return size;
 }
 
 bool ledger_is_wasteful(const Ledger *l, size_t written)
 {
-    size_t useful = l->n_times * 40 + HASH_COUNT(l->entries) * 160;
-
-    return written > WASTE_MIN && written > 4 * useful;
+    return written > WASTE_MIN && written > 4 * useful_size(l);
 }
 
 static int write_all(Ledger *l)
@@ -207,7 +234,7 @@ static int read_attempt(Ledger *l, char *const *words, size_t n _unused_)
     if (!e)
         return -ENOMEM;
     e->attempts = (unsigned)attempts;
-    e->after = after;
+    e->after = attempts > 0 ? after : 0;
     e->ordered = ordered;
     return 0;
 }
@@ -285,14 +312,20 @@ static int read_lines(Ledger *l, char *text)
 
 int ledger_read(Ledger *l, const char *text, size_t size, int64_t now)
 {
-    _cleanup_free_ char *copy = strndup(text, size);
+    _cleanup_free_ char *copy = malloc(size + 1);
     int r;
 
     if (!copy)
         return -ENOMEM;
+    /* a disk that lost its power may have NULs where something was being written */
+    for (size_t i = 0; i < size; i++)
+        copy[i] = text[i] ? text[i] : '?';
+    copy[size] = 0;
     l->reading = true;
     r = read_lines(l, copy);
     l->reading = false;
+    if (r >= 0 && text[size - 1] != '\n')
+        r = append_text(&l->fresh, &l->n_fresh, BREAK, strlen(BREAK));
     prune(l, now);
     return r;
 }

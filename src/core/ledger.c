@@ -24,7 +24,6 @@ static const char limit_letters[_LEDGER_LIMIT_MAX] = {
 void counter_free(Ledger *l, Counter *c)
 {
     HASH_DEL(l->counters, c);
-    l->n_times -= c->n;
     free(c->key);
     free(c->times);
     free(c);
@@ -133,7 +132,6 @@ int counter_add(Ledger *l, const char *key, int64_t when)
     memmove(c->times + at + 1, c->times + at, (c->n - at) * sizeof(c->times[0]));
     c->times[at] = when;
     c->n++;
-    l->n_times++;
     return ledger_write_count(l, true, when, key);
 }
 
@@ -148,7 +146,6 @@ int counter_remove(Ledger *l, const char *key, int64_t when)
         return 0;
     memmove(c->times + at, c->times + at + 1, (c->n - at - 1) * sizeof(c->times[0]));
     c->n--;
-    l->n_times--;
     return ledger_write_count(l, false, when, key);
 }
 

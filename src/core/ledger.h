@@ -36,7 +36,8 @@ Ledger *ledger_free(Ledger *l);
 DEFINE_CLEANUP(Ledger *, ledger_free);
 
 /* Takes what was written before; lines that cannot be understood are passed over, and so is what is not worth keeping any
- * more. -ESTALE when it is about another authority, or is no ledger; -ENOMEM. */
+ * more. What was put off by days was so by a wrong clock, and is due, here and by ledger_text(). When the last line has no
+ * end, the next that is taken begins with what ends it. -ESTALE when it is about another authority, or is no ledger; -ENOMEM. */
 int ledger_read(Ledger *l, const char *text, size_t size, int64_t now);
 /* Lines to be appended to what is there already; NULL when there is none. The caller's. */
 char *ledger_take(Ledger *l);
