@@ -78,12 +78,13 @@ void manager_look_at_clock(Manager *m)
             "ordered, renewed, removed or taken for expired.");
     else if (!doubted && m->doubts_clock)
         log_info("The clock is right again.");
+    if (!doubted && (m->doubts_clock || !m->recorded_clock))
+        record_clock(m);
+    m->recorded_clock = m->recorded_clock || !doubted;
     if (doubted != m->doubts_clock) {
         m->doubts_clock = doubted;
-        if (!doubted) {
-            record_clock(m);
+        if (!doubted)
             look_at_all(m);
-        }
     }
     (void)manager_arm(m, m->clock_timer, doubted ? LOOK_AGAIN_USEC : RECORD_USEC);
 }
@@ -178,6 +179,7 @@ static int on_clock_set(sd_event_source *s _unused_, int fd, uint32_t revents _u
     (void)arm_set(fd);
     log_info("The clock was set, or the machine woke up.");
     manager_look_at_clock(m);
+    acme_source_clock_set(lifecycle_acme(m->lifecycle));
     if (!m->doubts_clock)
         look_at_all(m);
     on_network_changed(m);

@@ -41,7 +41,7 @@ struct Manager {
     sd_event_source *clock_timer; /* the clock is looked at, or noted */
     sd_event_source *clock_set;   /* it was set */
     sd_event_source *back_timer;  /* the network came back a moment ago */
-    bool doubts_clock;
+    bool doubts_clock, recorded_clock;
     Network *network; /* NULL: it cannot be watched */
     bool index_being_written;
     bool loading;

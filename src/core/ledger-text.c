@@ -116,6 +116,8 @@ static void prune(Ledger *l, int64_t now)
 
         while (old < c->n && c->times[old] <= now - LEDGER_SPAN_MAX)
             old++;
+        for (size_t i = c->n; i > old && c->times[i - 1] > now; i--)
+            c->times[i - 1] = now; /* it did happen, though not when a wrong clock said */
         memmove(c->times, c->times + old, (c->n - old) * sizeof(c->times[0]));
         c->n -= old;
         if (c->n == 0)

@@ -411,7 +411,11 @@ int ledger_note_probe(Ledger *l, bool reached, int64_t now)
         return 0;
     b->unreached = !reached;
     b->probe = now + HOUR;
-    r = back ? ledger_note_back(l, now) : ledger_write_breaker(l);
+    if (back) {
+        b->openings /= 2; /* one that comes and goes is not asked as often as one that has come */
+        b->until = now;
+    }
+    r = ledger_write_breaker(l);
     return r < 0 ? r : back;
 }
 

@@ -181,6 +181,8 @@ int peer_get(AcmeSource *s, const AuthoritySettings *settings, Peer **ret);
 /* The first that may be asked now. NULL: there is none left, or all are to be waited for, which the ordering then says: held,
  * or until and problem. */
 const AuthoritySettings *ordering_choose_authority(Ordering *o);
+/* Whether it has to wait for a limit of the authority that it is at, and then until when and why. */
+bool ordering_must_wait(Ordering *o);
 /* Whether there is one that was not asked yet. */
 bool ordering_has_other(const Ordering *o);
 const AuthoritySettings *source_find_authority(const AcmeSource *s, const char *name);

@@ -221,7 +221,6 @@ static bool must_wait_for_lost(Ordering *o)
     if (o->manual || acme_client_orders_url(o->peer->client) || after <= clock_now())
         return false;
     o->until = after;
-    o->waited = true;
     problem_set(
         &o->problem, PROBLEM_AUTHORITY_FAILED,
         "The service was stopped while an order was being placed, and the authority %s cannot tell whether it has "
@@ -236,7 +235,8 @@ static void on_found(const char *url, void *userdata)
     int r;
 
     o->seeker = NULL;
-    if (!url && must_wait_for_lost(o)) {
+    if (!url && (must_wait_for_lost(o) || ordering_must_wait(o))) {
+        o->waited = true;
         ordering_end_later(o);
         return;
     }

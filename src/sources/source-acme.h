@@ -74,6 +74,8 @@ size_t acme_source_running(const AcmeSource *s);
 
 /* When an order for it may be made after the attempts so far, whether or not they came to an end; 0: whenever. */
 int64_t acme_source_after(AcmeSource *s, char *const *names, const char *authority, const char *name);
+/* What is noted is compared with another present. */
+void acme_source_clock_set(AcmeSource *s);
 /* The network is there again. */
 void acme_source_network_back(AcmeSource *s);
 /* Looks whether authorities in trouble can be reached again, those whose turn it is; and when the next turn is (INT64_MAX:

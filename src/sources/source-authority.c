@@ -214,13 +214,27 @@ static bool is_exempt(const Ordering *o, const AuthoritySettings *a)
     return known.window.start < known.window.end;
 }
 
-#define WAIT_TROUBLE _LEDGER_LIMIT_MAX /* no limit is what is waited for */
+/* It is no limit what is waited for. */
+#define WAIT_TROUBLE _LEDGER_LIMIT_MAX
+#define WAIT_AFTER   (_LEDGER_LIMIT_MAX + 1)
+
+/* The authority counts a certificate when it is issued, here it is counted when it is ordered: so as much longer. */
+static LedgerWait wait_for_limits(const Ordering *o, const AuthoritySettings *a, const Book *b, bool exempt,
+                                  int64_t now)
+{
+    RateLimit limits[_LEDGER_LIMIT_MAX];
+
+    memcpy(limits, a->limits, sizeof(limits));
+    limits[LEDGER_DOMAIN].span += LIMIT_ORDER_TIME;
+    limits[LEDGER_SET].span += LIMIT_ORDER_TIME;
+    return ledger_wait(b->ledger, limits, o->names, exempt, now);
+}
 
 /* What it has to wait for there; until 0: another order, that is tried first. */
 static LedgerWait wait_for(const Ordering *o, const AuthoritySettings *a, const Book *b, bool exempt,
                            int64_t now)
 {
-    LedgerWait wait = ledger_wait(b->ledger, a->limits, o->names, exempt, now);
+    LedgerWait wait = wait_for_limits(o, a, b, exempt, now);
     LedgerState state = ledger_state(b->ledger, now);
     int64_t after = ledger_after(b->ledger, o->name);
 
@@ -231,8 +245,26 @@ static LedgerWait wait_for(const Ordering *o, const AuthoritySettings *a, const 
     else if (state == LEDGER_HALF_OPEN && b->probing)
         wait = (LedgerWait){ .limit = WAIT_TROUBLE };
     else if (!o->anew && after > now && b != o->tried)
-        wait = (LedgerWait){ .until = after, .limit = WAIT_TROUBLE };
+        wait = (LedgerWait){ .until = after, .limit = WAIT_AFTER };
     return wait;
+}
+
+bool ordering_must_wait(Ordering *o)
+{
+    const AuthoritySettings *a = source_find_authority(o->source, o->peer_name);
+    int64_t now = clock_now();
+    LedgerWait wait;
+
+    if (!a)
+        return false;
+    o->exempt = is_exempt(o, a);
+    wait = wait_for_limits(o, a, o->peer->book, o->exempt, now);
+    if (wait.until > now) {
+        o->until = wait.until;
+        ordering_explain_wait(o, a, &wait);
+    }
+    ledger_wait_done(&wait);
+    return o->until > now;
 }
 
 const AuthoritySettings *ordering_choose_authority(Ordering *o)

@@ -220,8 +220,9 @@ void ordering_note_end(Ordering *o)
 
     if (o->bundle)
         r = ledger_note_issued(l, o->name);
-    else if (o->tried == b || o->resumed)
-        r = ledger_note_failed(l, o->name, o->names, o->refused != 0, now);
+    else if ((o->tried == b || o->resumed) && (o->answered || o->problem.code == PROBLEM_CHALLENGE_FAILED))
+        r = ledger_note_failed(l, o->name, o->names, o->refused != 0,
+                               now); /* else it may have come to a certificate */
     if (r >= 0 && (o->bundle || (o->answered && !o->at_authority)))
         r = ledger_note_works(l);
     else if (r >= 0 && o->at_authority)
@@ -267,6 +268,11 @@ void ordering_explain_wait(Ordering *o, const AuthoritySettings *a, const Ledger
     problem_clear(&o->problem);
     if (wait->limit < _LEDGER_LIMIT_MAX)
         explain_limit(o, a, wait);
+    else if (wait->limit > _LEDGER_LIMIT_MAX)
+        problem_set(
+            &o->problem, PROBLEM_AUTHORITY_FAILED,
+            "The last attempts at the authority %s came to nothing; the next one is made at %s, or at once by Reissue.",
+            a->name, moment_to_text(wait->until, when));
     else
         problem_set(
             &o->problem, PROBLEM_AUTHORITY_FAILED,
@@ -287,6 +293,17 @@ int64_t acme_source_after(AcmeSource *s, char *const *names, const char *authori
             after = MIN(after, ledger_after(b->ledger, name));
     }
     return after == INT64_MAX ? 0 : after;
+}
+
+void acme_source_clock_set(AcmeSource *s)
+{
+    Book *b;
+
+    TAILQ_FOREACH(b, &s->books, entry)
+    if (b->noted > 0) {
+        b->rewrites = true;
+        book_changed(b);
+    }
 }
 
 /* ---- authorities that are in trouble */

@@ -451,7 +451,7 @@ static void test_pruned_later(void)
     g_assert_cmpstr(year, ==, HEAD);
 }
 
-/* What was written with a clock that was wrong holds nothing up for long. */
+/* What was written with a clock that was wrong is taken for what happens now, and holds nothing up for longer than that. */
 static void test_ahead(void)
 {
     static const char *const moments[] = { "1800604800", "1831536000", "2147483647", "253402300799" };
@@ -466,8 +466,9 @@ static void test_ahead(void)
         _cleanup_free_ char *anew = ledger_text(l, NOW);
 
         for (LedgerLimit limit = 0; limit < _LEDGER_LIMIT_MAX; limit++)
-            g_assert_cmpint(until(l, limit, both), ==, NOW);
-        g_assert_cmpuint(ledger_recent_orders(l, DAY, NOW), ==, 0);
+            g_assert_cmpint(until(l, limit, both), <=, NOW + WEEK);
+        g_assert_cmpuint(ledger_recent_orders(l, DAY, NOW), ==, 1);
+        g_assert_cmpuint(ledger_recent_orders(l, DAY, NOW + DAY), ==, 0);
         g_assert_cmpint(ledger_after(l, "a.one.example"), <=, NOW + 3 * DAY);
         g_assert_cmpint(ledger_early(l, "a.one.example"), <=, NOW + 3 * DAY);
         g_assert_cmpint(ledger_window(l, "a.one.example", LEAF_A).check, <=, NOW + 3 * DAY);
