@@ -68,6 +68,11 @@ static void look_at_all(Manager *m)
     TELL(m, counts_changed);
 }
 
+static void arm_clock(Manager *m)
+{
+    (void)manager_arm(m, m->clock_timer, m->doubts_clock ? LOOK_AGAIN_USEC : RECORD_USEC);
+}
+
 void manager_look_at_clock(Manager *m)
 {
     bool doubted = !clock_is_trusted();
@@ -83,10 +88,10 @@ void manager_look_at_clock(Manager *m)
     m->recorded_clock = m->recorded_clock || !doubted;
     if (doubted != m->doubts_clock) {
         m->doubts_clock = doubted;
+        arm_clock(m);
         if (!doubted)
             look_at_all(m);
     }
-    (void)manager_arm(m, m->clock_timer, doubted ? LOOK_AGAIN_USEC : RECORD_USEC);
 }
 
 static int on_clock_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
@@ -99,6 +104,7 @@ static int on_clock_timer(sd_event_source *s _unused_, uint64_t usec _unused_, v
         TELL(m, clock_doubted);
     else if (!doubted)
         record_clock(m);
+    arm_clock(m);
     return 0;
 }
 
@@ -216,6 +222,7 @@ int manager_clock_init(Manager *m)
             0 ||
         (r = sd_event_source_set_enabled(m->back_timer, SD_EVENT_OFF)) < 0 || (r = watch_clock(m)) < 0)
         return r;
+    arm_clock(m);
     r = network_new(m->event, on_network_changed, m, &m->network);
     if (r < 0)
         (void)log_warning_errno(

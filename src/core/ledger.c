@@ -334,6 +334,16 @@ int ledger_note_failed(Ledger *l, const char *certificate, char *const *names, b
     return r;
 }
 
+int ledger_note_withdrawn(Ledger *l, const char *certificate)
+{
+    Entry *e = find_entry(l, certificate);
+
+    if (!e || e->after == 0)
+        return 0;
+    e->after = 0;
+    return ledger_write_attempt(l, e);
+}
+
 unsigned ledger_attempts(const Ledger *l, const char *certificate)
 {
     const Entry *e = find_entry(l, certificate);

@@ -61,6 +61,8 @@ int ledger_note_order(Ledger *l, const char *certificate, char *const *names, bo
 int ledger_note_issued(Ledger *l, const char *certificate);
 /* It did not: no certificate is counted. refused: the authority did not accept the proofs of its names. */
 int ledger_note_failed(Ledger *l, const char *certificate, char *const *names, bool refused, int64_t now);
+/* It was given up here, so that another one need not wait; what was placed stays counted. */
+int ledger_note_withdrawn(Ledger *l, const char *certificate);
 /* Attempts since the last that came to a chain, and when the next may be made; 0: whenever. */
 unsigned ledger_attempts(const Ledger *l, const char *certificate);
 int64_t ledger_after(const Ledger *l, const char *certificate);

@@ -89,7 +89,7 @@ static void book_write(Book *b)
 
     if (b->writing || b->noted == b->kept)
         return;
-    t = book_task(b);
+    t = source_open(b->source) >= 0 ? book_task(b) : NULL;
     if (!t || workers_add(b->source->workers, run_keep, on_kept, t) < 0) {
         (void)log_oom();
         b->rewrites = true;
@@ -220,6 +220,8 @@ void ordering_note_end(Ordering *o)
 
     if (o->bundle)
         r = ledger_note_issued(l, o->name);
+    else if (!o->done)
+        r = ledger_note_withdrawn(l, o->name);
     else if ((o->tried == b || o->resumed) && (o->answered || o->problem.code == PROBLEM_CHALLENGE_FAILED))
         r = ledger_note_failed(l, o->name, o->names, o->refused != 0,
                                now); /* else it may have come to a certificate */
