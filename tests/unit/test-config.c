@@ -115,7 +115,7 @@ static void test_settings(void)
                    "[Local]\nKeyType=rsa-3072\nRootKeyType=rsa-4096\nLeafLifetime=1w 12h\nRootLifetime=20y\n"
                    "Organization=B\303\274cher & S\303\266hne\nNameConstraints=example.com 10.0.0.0/8\n"
                    "NameConstraints=!x.example.com\n"
-                   "[Renewal]\nIdleExit=0\n");
+                   "[Renewal]\nIdleExit=0\nOrdersPerMinute=100000\nOnWarning=certwright-warning@.service\n");
     s = &p.config->settings;
     assert_complaints(&p, "");
     g_assert_cmpint(s->key_type, ==, KEY_TYPE_RSA_3072);
@@ -125,9 +125,14 @@ static void test_settings(void)
     g_assert_cmpstr(s->organization, ==, "B\303\274cher & S\303\266hne");
     g_assert_cmpuint(strv_length(s->constraints), ==, 3);
     g_assert_cmpint(s->idle_exit, ==, 0);
+    g_assert_cmpuint(s->orders_per_minute, ==, 100000);
+    g_assert_cmpstr(s->on_warning, ==, "certwright-warning@.service");
     /* an empty value takes back what stands before it */
     write_and_load(&p, "etc/certwright.conf.d/a.conf",
-                   "[Local]\nOrganization=\nNameConstraints=\nNameConstraints=example.org\n");
+                   "[Local]\nOrganization=\nNameConstraints=\nNameConstraints=example.org\n"
+                   "[Renewal]\nOnWarning=\nOrdersPerMinute=0\n");
+    g_assert_null(p.config->settings.on_warning);
+    g_assert_cmpuint(p.config->settings.orders_per_minute, ==, 0);
     g_assert_null(p.config->settings.organization);
     g_assert_cmpuint(strv_length(p.config->settings.constraints), ==, 1);
 }
@@ -167,6 +172,31 @@ static void test_settings_refused(void)
         g_assert_cmpint(p.config->settings.root_lifetime, ==, 10 * YEAR);
         g_assert_cmpint(p.config->settings.key_type, ==, KEY_TYPE_ECDSA_P256);
         g_assert_null(p.config->settings.organization);
+    }
+}
+
+static void test_renewal_refused(void)
+{
+    static const char *const lines[] = {
+        "OrdersPerMinute=100001",       "OrdersPerMinute=-1",        "OrdersPerMinute=",
+        "OrdersPerMinute=many",         "OrdersPerMinute=10/1min",   "OnWarning=warn",
+        "OnWarning=.service",           "OnWarning=@.service",       "OnWarning=warn.timer",
+        "OnWarning=warn@mail.service",  "OnWarning=../warn.service", "OnWarning=warn me.service",
+        "OnWarning=w\303\244rn.service"
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
+        _cleanup_place_ Place p = {};
+        g_autofree char *text = g_strdup_printf("[Renewal]\n%s\n", lines[i]);
+        g_autofree char *expected =
+            g_strdup_printf("etc/certwright.conf:2:%.*s\n", (int)strcspn(lines[i], "="), lines[i]);
+
+        place_init(&p);
+        write_and_load(&p, "etc/certwright.conf", text);
+        if (!g_str_equal(p.complaints->str, expected))
+            note_failure("%s: %s", lines[i], p.complaints->str);
+        g_assert_cmpuint(p.config->settings.orders_per_minute, ==, 10);
+        g_assert_null(p.config->settings.on_warning);
     }
 }
 
@@ -553,6 +583,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/config/defaults", test_defaults);
     g_test_add_func("/config/settings", test_settings);
     g_test_add_func("/config/settings-refused", test_settings_refused);
+    g_test_add_func("/config/renewal-refused", test_renewal_refused);
     g_test_add_func("/config/span-limits", test_span_limits);
     g_test_add_func("/config/unknown", test_unknown);
     g_test_add_func("/config/module", test_module);

@@ -108,7 +108,14 @@ static void test_defaults(void)
     "Origins=https://Cdn.example.com https://[2001:DB8:0::1]:8443\n" \
     "Contact=mailto:admin@example.com mailto:ops@example.com\nPublic=no\nProfile=shortlived\nRequireProfile=yes\n" \
     "PreferredChain=ISRG Root X1\nKeyType=rsa-3072\nEABKeyId=kid-1\nEABKeyFile=/etc/certwright/eab\n" \
-    "EABAlgorithm=HS512\n"
+    "EABAlgorithm=HS512\nOrdersPerAccount=300/3h\nCertificatesPerDomain=50/7d\nCertificatesPerSet=1/1s\n" \
+    "FailuresPerName=1000000/31d\n"
+
+static void assert_limit(const AuthoritySettings *a, LedgerLimit limit, unsigned count, int64_t span)
+{
+    g_assert_cmpuint(a->limits[limit].count, ==, count);
+    g_assert_cmpint(a->limits[limit].span, ==, span);
+}
 
 static void check_full(const Settings *s)
 {
@@ -146,6 +153,10 @@ static void check_full(const Settings *s)
     g_assert_cmpstr(authority->eab_key_id, ==, "kid-1");
     g_assert_cmpstr(authority->eab_key_file, ==, "/etc/certwright/eab");
     g_assert_cmpint(authority->eab_algorithm, ==, MAC_HS512);
+    assert_limit(authority, LEDGER_ORDERS, 300, 3 * HOUR);
+    assert_limit(authority, LEDGER_DOMAIN, 50, 7 * DAY);
+    assert_limit(authority, LEDGER_SET, 1, 1);
+    assert_limit(authority, LEDGER_FAILURES, 1000000, 31 * DAY);
 }
 
 static void test_all_keys(void)
@@ -349,6 +360,17 @@ static void test_authority_refused(void)
         { "PreferredChain=a\x07", false },
         { "KeyType=ed25519", false },
         { "KeyType=rsa-1024", false },
+        { "OrdersPerAccount=300", false },
+        { "OrdersPerAccount=/3h", false },
+        { "OrdersPerAccount=300/", false },
+        { "OrdersPerAccount=0/3h", false },
+        { "CertificatesPerDomain=-1/3h", false },
+        { "CertificatesPerDomain=1000001/3h", false },
+        { "CertificatesPerDomain=50/0", false },
+        { "CertificatesPerSet=5/32d", false },
+        { "CertificatesPerSet=5/7x", false },
+        { "FailuresPerName=many", false },
+        { "FailuresPerName=5/1h/1h", false },
         { "Nonsense=x", false },
     };
 
