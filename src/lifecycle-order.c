@@ -45,10 +45,20 @@ static AcmeStance stance_of(const Lifecycle *l, const Certificate *c)
     return acme_settings_judge(l->settings, c->names, certificate_authority(c));
 }
 
+/* An upload that is usable makes orders needless; one that is near its end, or not valid yet, does not. */
+static bool is_served_by(const Chain *upload, const Certificate *c)
+{
+    const Candidate candidate = { .chain = upload };
+
+    return upload && candidate_judge(&candidate, SOURCE_UPLOADED, c->names, clock_now()) == VERDICT_USABLE;
+}
+
 static bool can_order(const Lifecycle *l, const Certificate *c)
 {
+    const Slot *uploaded = &c->record->slots[SOURCE_UPLOADED];
+
     return c->record->kind == RECORD_CERTIFICATE && certificate_is_wanted(c) &&
-           stance_of(l, c) == ACME_STANCE_ASKED && !l->observer->find_upload(c, l->userdata);
+           stance_of(l, c) == ACME_STANCE_ASKED && (uploaded->broken || !is_served_by(uploaded->chain, c));
 }
 
 /* Everything that the next order's moment depends on. */
@@ -229,12 +239,17 @@ static void take_back(Certificate *c)
 
 void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)
 {
+    const Certificate *upload; /* that may not be in its slot yet */
+
     c->stance = stance_of(l, c);
     (void)lifecycle_refresh_window(l, c);
     if (c->ordered && c->ordered->running &&
         (!strv_equal(c->ordered->names, c->names) || !certificate_is_wanted(c)))
         take_back(c);
     if (!can_order(l, c))
+        return;
+    upload = l->observer->find_upload(c, l->userdata);
+    if (upload && is_served_by(certificate_chain(upload), c))
         return;
     if (c->stored)
         divert(l, c);
