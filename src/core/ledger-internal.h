@@ -48,6 +48,7 @@ struct Ledger {
     Breaker breaker;
     char *fresh; /* lines that were not taken yet */
     size_t n_fresh;
+    size_t n_whole; /* how long the whole was when it was read or written last */
     bool reading;
 };
 

@@ -20,11 +20,12 @@
  *
  * A word that says nothing is "-". */
 
-#define FORMAT     "ledger 1 "
-#define DAY        86400LL
-#define ENTRY_KEEP (400 * DAY) /* of a certificate that nothing was heard of for that long */
-#define AHEAD_MAX  (3 * DAY)   /* nothing is put off for longer but by a wrong clock */
-#define WASTE_MIN  (64 * 1024)
+#define FORMAT      "ledger 1 "
+#define DAY         86400LL
+#define ENTRY_KEEP  (400 * DAY) /* of a certificate that nothing was heard of for that long */
+#define AHEAD_MAX   (3 * DAY)   /* nothing is put off for longer but by a wrong clock */
+#define EXEMPT_KEEP 3600LL      /* of orders that the authority does not count */
+#define WASTE_MIN   (64 * 1024)
 /* Follows a line without an end: with these words it has too many, whatever it was to be. */
 #define BREAK " . . . . . . .\n"
 
@@ -112,9 +113,10 @@ static void prune(Ledger *l, int64_t now)
     Entry *e, *next_entry;
 
     HASH_ITER (hh, l->counters, c, next_counter) {
+        int64_t keep = streq(c->key, EXEMPT_KEY) ? EXEMPT_KEEP : LEDGER_SPAN_MAX;
         size_t old = 0;
 
-        while (old < c->n && c->times[old] <= now - LEDGER_SPAN_MAX)
+        while (old < c->n && c->times[old] <= now - keep)
             old++;
         for (size_t i = c->n; i > old && c->times[i - 1] > now; i--)
             c->times[i - 1] = now; /* it did happen, though not when a wrong clock said */
@@ -150,7 +152,7 @@ static size_t useful_size(const Ledger *l)
 
 bool ledger_is_wasteful(const Ledger *l, size_t written)
 {
-    return written > WASTE_MIN && written > 4 * useful_size(l);
+    return written > WASTE_MIN && (written - WASTE_MIN) / 2 > l->n_whole;
 }
 
 static int write_all(Ledger *l)
@@ -182,6 +184,7 @@ char *ledger_text(Ledger *l, int64_t now)
     prune(l, now);
     if (write_all(l) >= 0) { /* what was to be appended is in it */
         free(fresh);
+        l->n_whole = l->n_fresh;
         return ledger_take(l);
     }
     text = l->fresh;
@@ -329,5 +332,6 @@ int ledger_read(Ledger *l, const char *text, size_t size, int64_t now)
     if (r >= 0 && text[size - 1] != '\n')
         r = append_text(&l->fresh, &l->n_fresh, BREAK, strlen(BREAK));
     prune(l, now);
+    l->n_whole = useful_size(l);
     return r;
 }

@@ -451,6 +451,17 @@ static void test_pruned_later(void)
     g_assert_cmpstr(year, ==, HEAD);
 }
 
+/* Orders that the authority does not count matter for a minute. */
+static void test_pruned_exempt(void)
+{
+    _cleanup_ledger_ Ledger *l =
+        ledger_of(HEAD "count 1799996400 x\ncount 1799996401 x\ncount 1800000000 x\n");
+    _cleanup_free_ char *text = ledger_text(l, NOW), *later = ledger_text(l, NOW + HOUR);
+
+    g_assert_cmpstr(text, ==, HEAD "count 1799996401 x\ncount 1800000000 x\n");
+    g_assert_cmpstr(later, ==, HEAD);
+}
+
 /* What was written with a clock that was wrong is taken for what happens now, and holds nothing up for longer than that. */
 static void test_ahead(void)
 {
@@ -547,7 +558,7 @@ static void test_useful(void)
     g_autofree char *page = text_join("https://ca.example/", path, NULL);
 
     for (unsigned pages = 0; pages < 2; pages++) {
-        _cleanup_ledger_ Ledger *l = ledger_make();
+        _cleanup_ledger_ Ledger *l = ledger_make(), *again = NULL;
         LedgerWindow w = { { NOW, NOW + DAY }, NOW, page };
         _cleanup_free_ char *anew = NULL;
 
@@ -562,8 +573,11 @@ static void test_useful(void)
         }
         anew = ledger_text(l, NOW);
         g_assert_cmpuint(strlen(anew), >, 128 * 1024);
-        g_assert_false(ledger_is_wasteful(l, strlen(anew)));
-        g_assert_true(ledger_is_wasteful(l, 5 * strlen(anew)));
+        again = ledger_of(anew); /* and when it is read */
+        for (unsigned i = 0; i < 2; i++) {
+            g_assert_false(ledger_is_wasteful(i == 0 ? l : again, strlen(anew)));
+            g_assert_true(ledger_is_wasteful(i == 0 ? l : again, 5 * strlen(anew)));
+        }
     }
 }
 
@@ -579,6 +593,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/ledger-text/other", test_other);
     g_test_add_func("/ledger-text/pruned", test_pruned);
     g_test_add_func("/ledger-text/pruned-later", test_pruned_later);
+    g_test_add_func("/ledger-text/pruned-exempt", test_pruned_exempt);
     g_test_add_func("/ledger-text/ahead", test_ahead);
     g_test_add_func("/ledger-text/soon", test_soon);
     g_test_add_func("/ledger-text/most", test_most);
