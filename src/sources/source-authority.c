@@ -218,13 +218,15 @@ static bool is_exempt(const Ordering *o, const AuthoritySettings *a)
 #define WAIT_TROUBLE _LEDGER_LIMIT_MAX
 #define WAIT_AFTER   (_LEDGER_LIMIT_MAX + 1)
 
-/* The authority counts a certificate when it is issued, here it is counted when it is ordered: so as much longer. */
+/* The authority counts a certificate when it is issued, here it is counted when it is ordered: so as much longer. And it counts
+ * an order when the request has come to it. */
 static LedgerWait wait_for_limits(const Ordering *o, const AuthoritySettings *a, const Book *b, bool exempt,
                                   int64_t now)
 {
     RateLimit limits[_LEDGER_LIMIT_MAX];
 
     memcpy(limits, a->limits, sizeof(limits));
+    limits[LEDGER_ORDERS].span += LIMIT_ACME_TIME;
     limits[LEDGER_DOMAIN].span += LIMIT_ORDER_TIME;
     limits[LEDGER_SET].span += LIMIT_ORDER_TIME;
     return ledger_wait(b->ledger, limits, o->names, exempt, now);
