@@ -11,6 +11,7 @@
 #define HOUR             3600LL
 #define FUTURE_MAX       HOUR /* what is said to have happened later than that was written with a wrong clock */
 #define BREAKER_FAILURES 2
+#define BREAKER_MAX      (6 * HOUR) /* what has to be renewed within days cannot wait for one of them */
 
 static const char limit_letters[_LEDGER_LIMIT_MAX] = {
     [LEDGER_ORDERS] = 'o',
@@ -387,7 +388,7 @@ int ledger_note_trouble(Ledger *l, int64_t now)
         return ledger_write_breaker(l);
     if (b->openings < UINT32_MAX)
         b->openings++;
-    b->until = now + schedule_retry(b->openings, schedule_chance(l->directory, b->openings));
+    b->until = now + MIN(schedule_retry(b->openings, schedule_chance(l->directory, b->openings)), BREAKER_MAX);
     b->probe = now + HOUR;
     return ledger_write_breaker(l);
 }

@@ -70,8 +70,9 @@ int64_t ledger_after(const Ledger *l, const char *certificate);
 unsigned ledger_recent_orders(const Ledger *l, int64_t span, int64_t now);
 
 /* The circuit breaker. An authority that has failed twice in a row, for whichever certificate, is left alone for as long as a
- * certificate would be (schedule_retry()); then one order is tried. What has never come to an order, as the authority could
- * not be reached at all, is looked for once an hour besides, so that nothing waits for a day when it comes back. */
+ * certificate would be (schedule_retry()), but for six hours at most; then one order is tried. What has never come to an
+ * order, as the authority could not be reached at all, is looked for once an hour besides, so that nothing waits for hours when
+ * it comes back. */
 typedef enum LedgerState {
     LEDGER_CLOSED,    /* it works as far as is known */
     LEDGER_OPEN,      /* it is left alone */
