@@ -14,7 +14,7 @@ typedef struct BookTask {
     Book *book;
     Store *store;
     char *text;
-    bool whole;
+    bool whole, sync;
     uint64_t noted; /* on disk with it */
     int result;
 } BookTask;
@@ -24,7 +24,7 @@ static void run_keep(void *data)
     BookTask *t = data;
 
     t->result = t->whole ? store_write_ledger(t->store, t->book->authority, t->text)
-                         : store_append_ledger(t->store, t->book->authority, t->text);
+                         : store_append_ledger(t->store, t->book->authority, t->text, t->sync);
 }
 
 static void book_write(Book *b);
@@ -64,15 +64,29 @@ static void on_kept(void *data, void *userdata _unused_)
     free(t);
 }
 
+/* What has come to an end is not worth waiting for the disk; what is about to be tried is. */
+static bool is_waited_for(const Book *b)
+{
+    const Ordering *o;
+
+    TAILQ_FOREACH(o, &b->source->orderings, entry)
+    if (o->peer && o->peer->book == b && o->waits_for > b->kept)
+        return true;
+    return false;
+}
+
 static BookTask *book_task(Book *b)
 {
     bool whole = b->rewrites || ledger_is_wasteful(b->ledger, b->written);
     BookTask *t = calloc(1, sizeof(BookTask));
 
     if (t)
-        *t = (BookTask){
-            .book = b, .store = b->source->store, .whole = whole, .noted = b->noted, .result = -ECANCELED
-        };
+        *t = (BookTask){ .book = b,
+                         .store = b->source->store,
+                         .whole = whole,
+                         .sync = is_waited_for(b),
+                         .noted = b->noted,
+                         .result = -ECANCELED };
     if (t)
         t->text = whole ? ledger_text(b->ledger, clock_now()) : ledger_take(b->ledger);
     if (!t || !t->text) {
@@ -183,8 +197,8 @@ int ordering_note(Ordering *o)
     o->tried = b;
     if (ledger_state(b->ledger, now) == LEDGER_HALF_OPEN && !b->probing)
         b->probing = o;
+    o->waits_for = b->noted + 1;
     book_changed(b);
-    o->waits_for = b->noted;
     return 0;
 }
 

@@ -173,7 +173,7 @@ int store_read_ledger(Store *s, const char *authority, char **ret, size_t *ret_s
     return r < 0 ? r : fs_read_at(fd, LEDGER_FILE, LIMIT_LEDGER, ret, ret_size);
 }
 
-int store_append_ledger(Store *s, const char *authority, const char *lines)
+int store_append_ledger(Store *s, const char *authority, const char *lines, bool sync)
 {
     _cleanup_close_ int fd = -EBADF, file = -EBADF;
     int r = open_account(s, authority, false, &fd);
@@ -184,7 +184,7 @@ int store_append_ledger(Store *s, const char *authority, const char *lines)
     if (file < 0)
         return -errno;
     r = fs_write_all(file, lines, strlen(lines));
-    return r < 0 ? r : fdatasync(file) < 0 ? -errno : 0;
+    return r < 0 ? r : sync && fdatasync(file) < 0 ? -errno : 0;
 }
 
 int store_write_ledger(Store *s, const char *authority, const char *text)

@@ -98,9 +98,9 @@ int store_remove_order(Store *s, const char *name);
 int store_list_orders(Store *s, char ***ret);
 
 /* acme/AUTHORITY/ledger (core/ledger.h): lines that are appended, or the whole instead of all that is there; on disk when it
- * returns. -ENOENT. */
+ * returns, if that matters (sync). -ENOENT. */
 int store_read_ledger(Store *s, const char *authority, char **ret, size_t *ret_size);
-int store_append_ledger(Store *s, const char *authority, const char *lines);
+int store_append_ledger(Store *s, const char *authority, const char *lines, bool sync);
 int store_write_ledger(Store *s, const char *authority, const char *text);
 
 /* clock: the latest moment at which the clock was believed, seconds since 1970-01-01 UTC. 0 and success when there is none,

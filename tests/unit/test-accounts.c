@@ -42,11 +42,11 @@ static void test_ledger(void)
 
     shelf_open(&s);
     g_assert_cmpint(store_read_ledger(s.store, "ca", &none, NULL), ==, -ENOENT);
-    g_assert_cmpint(store_append_ledger(s.store, "ca", "a\n"), ==, -ENOENT);
+    g_assert_cmpint(store_append_ledger(s.store, "ca", "a\n", true), ==, -ENOENT);
     g_assert_cmpint(store_write_ledger(s.store, "ca", "a\n"), ==, 0);
     assert_ledger(&s, "a\n");
-    g_assert_cmpint(store_append_ledger(s.store, "ca", "b\nc\n"), ==, 0);
-    g_assert_cmpint(store_append_ledger(s.store, "ca", "d\n"), ==, 0);
+    g_assert_cmpint(store_append_ledger(s.store, "ca", "b\nc\n", true), ==, 0);
+    g_assert_cmpint(store_append_ledger(s.store, "ca", "d\n", true), ==, 0);
     assert_ledger(&s, "a\nb\nc\nd\n");
     g_assert_cmpint(store_write_ledger(s.store, "ca", "e\n"), ==, 0);
     assert_ledger(&s, "e\n");
