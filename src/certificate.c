@@ -91,16 +91,13 @@ CertificateState certificate_state(const Certificate *c, int64_t now)
 int64_t certificate_next_renewal(const Certificate *c)
 {
     const Chain *chain = certificate_chain(c);
-    int64_t renewal;
 
     if (!chain || c->record->served == SOURCE_UPLOADED)
         return 0;
     if (certificate_is_root(c))
         return schedule_root_renewal(chain);
-    renewal = schedule_leaf_renewal(chain, c->record->served);
-    if (c->record->served != SOURCE_ACME)
-        return renewal;
-    return MIN(renewal, MAX(schedule_window_moment(chain, &c->window), c->window_after));
+    return c->record->served == SOURCE_ACME ? schedule_renewal(chain, &c->window, c->window_after)
+                                            : schedule_leaf_renewal(chain, c->record->served);
 }
 
 /* What the local root signs is made anew in time; only when that fails is there something to be told. That it ends with the root

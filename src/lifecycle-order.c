@@ -179,6 +179,17 @@ static bool is_early(const Lifecycle *l, const Certificate *c)
            MAX(schedule_window_moment(state.chain, &state.window), state.window_after) <= now;
 }
 
+/* When the chain from an authority ends, if there is one that can be served; one that is to come is wanted within a day. */
+static int64_t urgency_of(const Certificate *c)
+{
+    Candidate candidates[_SOURCE_MAX];
+
+    record_candidates(c->record, candidates);
+    return candidate_judge(candidates + SOURCE_ACME, SOURCE_ACME, c->names, clock_now()) == VERDICT_USABLE
+               ? chain_not_after(candidates[SOURCE_ACME].chain)
+               : clock_now() + 86400;
+}
+
 static int order_begin(Lifecycle *l, Certificate *c, bool reissue)
 {
     OrderWish wish = {
@@ -190,7 +201,7 @@ static int order_begin(Lifecycle *l, Certificate *c, bool reissue)
         .manual = reissue && !c->unhurried,
         .anew = c->orders_anew,
         .early = !reissue && is_early(l, c),
-        .not_after = certificate_chain(c) ? chain_not_after(certificate_chain(c)) : 0,
+        .not_after = urgency_of(c),
     };
     struct Ordered *o = calloc(1, sizeof(struct Ordered));
     int r;

@@ -139,14 +139,22 @@ static void on_network_changed(void *userdata)
         }
 }
 
+/* Not what was refused before that, or else each outage would make one attempt more of what always fails. */
+static bool may_be_tried_anew(const Manager *m, const Certificate *c)
+{
+    return c->published && c->record->order_failed &&
+           problem_blames_authority(&c->record->failure.problem) &&
+           !acme_source_was_refused(lifecycle_acme(m->lifecycle), c->names, certificate_authority(c),
+                                    certificate_name(c));
+}
+
 void manager_orders_back(bool network _unused_, void *userdata)
 {
     Manager *m = userdata;
     Certificate *c, *next;
 
     HASH_ITER (hh, m->certificates, c, next)
-        if (c->published && c->record->order_failed &&
-            problem_blames_authority(&c->record->failure.problem)) {
+        if (may_be_tried_anew(m, c)) {
             c->orders_anew = true;
             lifecycle_settle(m->lifecycle, c);
         }

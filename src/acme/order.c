@@ -270,6 +270,11 @@ void order_look_now(Order *o)
 
 /* ---- finalizing */
 
+bool order_was_finalized(const Order *o)
+{
+    return o->finalized;
+}
+
 static void finalize(Order *o)
 {
     _cleanup_free_ char *payload = o->own.request ? acme_finalize_payload(o->own.request) : NULL;

@@ -42,6 +42,8 @@ typedef struct OrderObserver {
 int order_start(const OrderContext *context, OrderRecord *record, const OrderObserver *observer,
                 void *userdata, Order **ret);
 void order_noted(Order *o);
+/* Whether it was asked for a certificate, which there may be then. */
+bool order_was_finalized(const Order *o);
 /* Nothing is told any more; proofs are taken away. */
 Order *order_free(Order *o);
 DEFINE_CLEANUP(Order *, order_free);

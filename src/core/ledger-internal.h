@@ -28,6 +28,8 @@ typedef struct Entry {
     unsigned attempts;
     int64_t after, early;
     int64_t ordered; /* when its order was placed that counts a certificate; 0: there is none */
+    bool again;      /* that counts for the same names alone */
+    bool refused;
     char fingerprint[LEDGER_FINGERPRINT + 1]; /* of the window; "": there is none */
     int64_t check;
     RenewalWindow window;
@@ -47,7 +49,7 @@ struct Ledger {
     Entry *entries;
     Breaker breaker;
     char *fresh; /* lines that were not taken yet */
-    size_t n_fresh;
+    size_t n_fresh, room;
     size_t n_whole; /* how long the whole was when it was read or written last */
     bool reading;
 };
@@ -63,6 +65,7 @@ void entry_free(Ledger *l, Entry *e);
 /* Each writes one line; -ENOMEM. */
 int ledger_write_count(Ledger *l, bool add, int64_t when, const char *key);
 int ledger_write_attempt(Ledger *l, const Entry *e);
+int ledger_write_refused(Ledger *l, const Entry *e);
 int ledger_write_early(Ledger *l, const Entry *e);
 int ledger_write_window(Ledger *l, const Entry *e);
 int ledger_write_breaker(Ledger *l);

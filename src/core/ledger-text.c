@@ -14,6 +14,8 @@
  *     count TIME KEY                                 something that is counted happened
  *     uncount TIME KEY                               and does not count after all
  *     attempt CERTIFICATE ATTEMPTS AFTER ORDERED     ORDERED: when its order was placed that counts a certificate
+ *     again CERTIFICATE                              that order counts for the same names alone
+ *     refused CERTIFICATE                            proofs of its names were, in one of these attempts
  *     early CERTIFICATE TIME
  *     window CERTIFICATE FINGERPRINT CHECK START END PAGE
  *     breaker FAILURES OPENINGS UNTIL PROBE UNREACHED
@@ -31,15 +33,21 @@
 
 /* ---- lines */
 
-static int append_text(char **text, size_t *size, const char *line, size_t n)
+static int append_text(Ledger *l, const char *line, size_t n)
 {
-    char *grown = realloc(*text, *size + n + 1);
+    size_t room = MAX(l->room, (size_t)256);
+    char *grown = l->fresh;
 
+    while (room <= l->n_fresh + n)
+        room *= 2;
+    if (!l->fresh || room > l->room)
+        grown = realloc(l->fresh, room);
     if (!grown)
         return -ENOMEM;
-    memcpy(grown + *size, line, n + 1);
-    *text = grown;
-    *size += n;
+    l->fresh = grown;
+    l->room = room;
+    memcpy(grown + l->n_fresh, line, n + 1);
+    l->n_fresh += n;
     return 0;
 }
 
@@ -56,13 +64,20 @@ static int write_line(Ledger *l, const char *format, ...)
     va_start(ap, format);
     n = vasprintf(&line, format, ap);
     va_end(ap);
-    return n < 0 ? -ENOMEM : append_text(&l->fresh, &l->n_fresh, line, (size_t)n);
+    return n < 0 ? -ENOMEM : append_text(l, line, (size_t)n);
 }
 
 int ledger_write_attempt(Ledger *l, const Entry *e)
 {
-    return write_line(l, "attempt %s %u %" PRIi64 " %" PRIi64 "\n", e->name, e->attempts, e->after,
-                      e->ordered);
+    int r =
+        write_line(l, "attempt %s %u %" PRIi64 " %" PRIi64 "\n", e->name, e->attempts, e->after, e->ordered);
+
+    return r >= 0 && e->again ? write_line(l, "again %s\n", e->name) : r;
+}
+
+int ledger_write_refused(Ledger *l, const Entry *e)
+{
+    return write_line(l, "refused %s\n", e->name);
 }
 
 int ledger_write_window(Ledger *l, const Entry *e)
@@ -81,7 +96,7 @@ int ledger_write_breaker(Ledger *l)
 
 char *ledger_take(Ledger *l)
 {
-    l->n_fresh = 0;
+    l->n_fresh = l->room = 0;
     return TAKE_PTR(l->fresh);
 }
 
@@ -167,6 +182,8 @@ static int write_all(Ledger *l)
     HASH_ITER (hh, l->entries, e, next_entry) {
         if (r >= 0 && (e->attempts > 0 || e->ordered > 0))
             r = ledger_write_attempt(l, e);
+        if (r >= 0 && e->refused)
+            r = ledger_write_refused(l, e);
         if (r >= 0 && e->early > 0)
             r = ledger_write_early(l, e);
         if (r >= 0 && *e->fingerprint)
@@ -178,9 +195,9 @@ static int write_all(Ledger *l)
 char *ledger_text(Ledger *l, int64_t now)
 {
     char *fresh = TAKE_PTR(l->fresh), *text;
-    size_t n = l->n_fresh;
+    size_t n = l->n_fresh, room = l->room;
 
-    l->n_fresh = 0;
+    l->n_fresh = l->room = 0;
     prune(l, now);
     if (write_all(l) >= 0) { /* what was to be appended is in it */
         free(fresh);
@@ -190,6 +207,7 @@ char *ledger_text(Ledger *l, int64_t now)
     text = l->fresh;
     l->fresh = fresh;
     l->n_fresh = n;
+    l->room = room;
     free(text);
     return NULL;
 }
@@ -241,7 +259,27 @@ static int read_attempt(Ledger *l, char *const *words, size_t n _unused_)
     e->attempts = (unsigned)attempts;
     e->after = attempts > 0 ? after : 0;
     e->ordered = ordered;
+    e->again = false;
+    e->refused = e->refused && attempts > 0;
     return 0;
+}
+
+static int read_again(Ledger *l, char *const *words, size_t n _unused_)
+{
+    Entry *e = ledger_get_entry(l, words[1]);
+
+    if (e)
+        e->again = e->ordered > 0;
+    return e ? 0 : -ENOMEM;
+}
+
+static int read_refused(Ledger *l, char *const *words, size_t n _unused_)
+{
+    Entry *e = ledger_get_entry(l, words[1]);
+
+    if (e)
+        e->refused = true;
+    return e ? 0 : -ENOMEM;
 }
 
 static int read_early(Ledger *l, char *const *words, size_t n _unused_)
@@ -280,8 +318,9 @@ static int read_line(Ledger *l, char *line)
         size_t n_words;
         int (*read)(Ledger *l, char *const *words, size_t n);
     } kinds[] = {
-        { "count", 3, read_count }, { "uncount", 3, read_count }, { "attempt", 5, read_attempt },
-        { "early", 3, read_early }, { "window", 7, read_window }, { "breaker", 6, read_breaker },
+        { "count", 3, read_count }, { "uncount", 3, read_count },   { "attempt", 5, read_attempt },
+        { "early", 3, read_early }, { "window", 7, read_window },   { "breaker", 6, read_breaker },
+        { "again", 2, read_again }, { "refused", 2, read_refused },
     };
     char *words[WORDS_MAX + 1] = {}, *state;
     size_t n = 0;
@@ -330,7 +369,7 @@ int ledger_read(Ledger *l, const char *text, size_t size, int64_t now)
     r = read_lines(l, copy);
     l->reading = false;
     if (r >= 0 && text[size - 1] != '\n')
-        r = append_text(&l->fresh, &l->n_fresh, BREAK, strlen(BREAK));
+        r = append_text(l, BREAK, strlen(BREAK));
     prune(l, now);
     l->n_whole = useful_size(l);
     return r;

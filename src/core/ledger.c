@@ -219,7 +219,7 @@ static void wait_for(const Ledger *l, const RateLimit limits[static _LEDGER_LIMI
 }
 
 LedgerWait ledger_wait(const Ledger *l, const RateLimit limits[static _LEDGER_LIMIT_MAX], char *const *names,
-                       bool exempt, int64_t now)
+                       LedgerOrder kind, int64_t now)
 {
     _cleanup_strv_ char **domains = NULL;
     _cleanup_free_ char *set = NULL;
@@ -227,12 +227,14 @@ LedgerWait ledger_wait(const Ledger *l, const RateLimit limits[static _LEDGER_LI
 
     for (size_t i = 0; names[i]; i++)
         wait_for(l, limits, LEDGER_FAILURES, proved_name(names[i]), now, &wait);
-    if (exempt)
+    if (kind == LEDGER_IN_WINDOW)
         return wait;
-    wait_for(l, limits, LEDGER_ORDERS, "", now, &wait);
     set = set_key(names);
     if (set)
         wait_for(l, limits, LEDGER_SET, set + 1, now, &wait);
+    if (kind == LEDGER_AGAIN)
+        return wait;
+    wait_for(l, limits, LEDGER_ORDERS, "", now, &wait);
     if (limits[LEDGER_DOMAIN].count > 0 && registered_domains(names, &domains) >= 0)
         for (size_t i = 0; domains && domains[i]; i++)
             wait_for(l, limits, LEDGER_DOMAIN, domains[i], now, &wait);
@@ -272,16 +274,17 @@ int64_t ledger_note_attempt(Ledger *l, const char *certificate, int64_t now)
     return ledger_write_attempt(l, e) < 0 ? -ENOMEM : e->after;
 }
 
-/* Certificates are counted when they are ordered, so that what is under way is within the limits, too. */
-static int count_certificate(Ledger *l, char *const *names, int64_t when, bool add)
+/* Certificates are counted when they are ordered, so that what is under way is within the limits, too. again: for the same
+ * names alone. */
+static int count_certificate(Ledger *l, char *const *names, bool again, int64_t when, bool add)
 {
     int (*change)(Ledger *, const char *, int64_t) = add ? counter_add : counter_remove;
     _cleanup_free_ char *set = set_key(names);
     _cleanup_strv_ char **domains = NULL;
-    int r = set ? registered_domains(names, &domains) : -ENOMEM;
+    int r = set ? change(l, set, when) : -ENOMEM;
 
-    if (r >= 0)
-        r = change(l, set, when);
+    if (r >= 0 && !again)
+        r = registered_domains(names, &domains);
     for (size_t i = 0; domains && domains[i] && r >= 0; i++) {
         _cleanup_free_ char *key = key_of(LEDGER_DOMAIN, domains[i]);
 
@@ -290,18 +293,20 @@ static int count_certificate(Ledger *l, char *const *names, int64_t when, bool a
     return r;
 }
 
-int ledger_note_order(Ledger *l, const char *certificate, char *const *names, bool exempt, int64_t now)
+int ledger_note_order(Ledger *l, const char *certificate, char *const *names, LedgerOrder kind, int64_t now)
 {
     Entry *e = ledger_get_entry(l, certificate);
     int r = 0;
 
     if (!e)
         return -ENOMEM;
-    e->ordered = exempt ? 0 : now; /* nothing is counted that would have to be taken back */
-    if (!exempt)
-        r = count_certificate(l, names, now, true);
+    e->ordered =
+        kind == LEDGER_IN_WINDOW ? 0 : now; /* nothing is counted that would have to be taken back */
+    e->again = kind == LEDGER_AGAIN;
+    if (kind != LEDGER_IN_WINDOW)
+        r = count_certificate(l, names, e->again, now, true);
     if (r >= 0)
-        r = counter_add(l, exempt ? EXEMPT_KEY : ORDERS_KEY, now);
+        r = counter_add(l, kind == LEDGER_NEW ? ORDERS_KEY : EXEMPT_KEY, now);
     return r < 0 ? r : ledger_write_attempt(l, e);
 }
 
@@ -313,7 +318,20 @@ int ledger_note_issued(Ledger *l, const char *certificate)
         return 0;
     e->attempts = 0;
     e->after = e->ordered = 0;
+    e->again = e->refused = false;
     return ledger_write_attempt(l, e);
+}
+
+static int count_failures(Ledger *l, char *const *names, int64_t now)
+{
+    int r = 0;
+
+    for (size_t i = 0; names[i] && r >= 0; i++) {
+        _cleanup_free_ char *key = key_of(LEDGER_FAILURES, proved_name(names[i]));
+
+        r = key ? counter_add(l, key, now) : -ENOMEM;
+    }
+    return r;
 }
 
 int ledger_note_failed(Ledger *l, const char *certificate, char *const *names, bool refused, int64_t now)
@@ -322,17 +340,24 @@ int ledger_note_failed(Ledger *l, const char *certificate, char *const *names, b
     int r = 0;
 
     if (e && e->ordered > 0) {
-        r = count_certificate(l, names, e->ordered, false);
+        r = count_certificate(l, names, e->again, e->ordered, false);
         e->ordered = 0;
+        e->again = false;
         if (r >= 0)
             r = ledger_write_attempt(l, e);
     }
-    for (size_t i = 0; refused && names[i] && r >= 0; i++) {
-        _cleanup_free_ char *key = key_of(LEDGER_FAILURES, proved_name(names[i]));
-
-        r = key ? counter_add(l, key, now) : -ENOMEM;
+    if (r >= 0 && refused && e && !e->refused) {
+        e->refused = true;
+        r = ledger_write_refused(l, e);
     }
-    return r;
+    return r >= 0 && refused ? count_failures(l, names, now) : r;
+}
+
+bool ledger_was_refused(const Ledger *l, const char *certificate)
+{
+    const Entry *e = find_entry(l, certificate);
+
+    return e && e->refused;
 }
 
 int ledger_note_withdrawn(Ledger *l, const char *certificate)
@@ -388,7 +413,8 @@ int ledger_note_trouble(Ledger *l, int64_t now)
         return ledger_write_breaker(l);
     if (b->openings < UINT32_MAX)
         b->openings++;
-    b->until = now + MIN(schedule_retry(b->openings, schedule_chance(l->directory, b->openings)), BREAKER_MAX);
+    b->until =
+        now + MIN(schedule_retry(b->openings, schedule_chance(l->directory, b->openings)), BREAKER_MAX);
     b->probe = now + HOUR;
     return ledger_write_breaker(l);
 }

@@ -46,17 +46,22 @@ bool ledger_is_wasteful(const Ledger *l, size_t written);
 /* The whole of it, instead of all that is there; NULL when memory is short. */
 char *ledger_text(Ledger *l, int64_t now);
 
-/* Before an order for these names is made. exempt: the authority has said that the order replaces a certificate of its own
- * in its window, which it does not count (RFC 9773 section 5); failed validations are counted all the same. The wait is to be
- * ended by ledger_wait_done(). */
+/* How an authority looks at an order (letsencrypt.org/docs/rate-limits). Failed validations are counted whatever it is. */
+typedef enum LedgerOrder {
+    LEDGER_NEW,       /* for names that it has not seen together: every limit counts */
+    LEDGER_IN_WINDOW, /* it replaces a certificate of its own in its window (RFC 9773 section 5): no limit does */
+    LEDGER_AGAIN, /* it is for just the names of a certificate of its own: that for certificates of the same names does */
+} LedgerOrder;
+
+/* Before an order for these names is made. The wait is to be ended by ledger_wait_done(). */
 LedgerWait ledger_wait(const Ledger *l, const RateLimit limits[static _LEDGER_LIMIT_MAX], char *const *names,
-                       bool exempt, int64_t now);
+                       LedgerOrder kind, int64_t now);
 void ledger_wait_done(LedgerWait *wait);
 /* An attempt for the certificate is about to be made: the next one that it makes by itself is this much later, unless it
  * comes to something. Returns that moment, or negative when memory is short. */
 int64_t ledger_note_attempt(Ledger *l, const char *certificate, int64_t now);
 /* And in it an order is placed. -ENOMEM. */
-int ledger_note_order(Ledger *l, const char *certificate, char *const *names, bool exempt, int64_t now);
+int ledger_note_order(Ledger *l, const char *certificate, char *const *names, LedgerOrder kind, int64_t now);
 /* It came to a chain. */
 int ledger_note_issued(Ledger *l, const char *certificate);
 /* It did not: no certificate is counted. refused: the authority did not accept the proofs of its names. */
@@ -66,6 +71,8 @@ int ledger_note_withdrawn(Ledger *l, const char *certificate);
 /* Attempts since the last that came to a chain, and when the next may be made; 0: whenever. */
 unsigned ledger_attempts(const Ledger *l, const char *certificate);
 int64_t ledger_after(const Ledger *l, const char *certificate);
+/* Whether proofs of its names were refused since the last attempt that came to a chain. */
+bool ledger_was_refused(const Ledger *l, const char *certificate);
 /* New orders within the last so many seconds. */
 unsigned ledger_recent_orders(const Ledger *l, int64_t span, int64_t now);
 

@@ -93,7 +93,7 @@
 #define LIMIT_DNS_REPLY         4096
 #define LIMIT_DNS_OUTPUT        1536 /* of what a hook or an update wrote, the end of which is reported */
 #define LIMIT_TSIG_FILE         4096
-#define LIMIT_DNS_SERVERS       16   /* of a zone, that are asked */
-#define LIMIT_DNS_SILENCE       15   /* seconds until a server that does not answer is left out */
+#define LIMIT_DNS_SERVERS       16  /* of a zone, that are asked */
+#define LIMIT_DNS_SILENCE       15  /* seconds until a server that does not answer is left out */
 #define LIMIT_DNS_PROPAGATION   600 /* seconds until every server of a zone has the record */
 #define LIMIT_KEY_FILE          4096

@@ -79,9 +79,10 @@ typedef struct Record {
     int64_t warned; /* the latest moment at which the end of the served chain was warned of; 0: none yet */
     /* Of orders: who issued the chain of SOURCE_ACME, and by which type of challenge; NULL: there is none. */
     char *authority, *solver;
-    int64_t order_after; /* a failed one, or that of a chain that is usable, is not made before this moment */
-    bool order_failed;   /* failure is that of an order, which a chain from elsewhere does not end */
-    int64_t abandoned;   /* since when nobody wants it, 0: somebody does */
+    int64_t
+        order_after;   /* a failed one, or that of a chain that is usable, is not made before this moment */
+    bool order_failed; /* failure is that of an order, which a chain from elsewhere does not end */
+    int64_t abandoned; /* since when nobody wants it, 0: somebody does */
     Failure failure;
 } Record;
 

@@ -34,14 +34,18 @@ static int64_t own_part(const Chain *chain, unsigned which, int64_t span)
     return (int64_t)((double)span * chance / UINT32_MAX);
 }
 
+static int64_t latest_renewal(const Chain *chain)
+{
+    return life_of(chain) < SHORT_LIFE ? share_of_life(chain, 1, 2) : share_of_life(chain, 2, 3);
+}
+
 int64_t schedule_leaf_renewal(const Chain *chain, Source source)
 {
     if (source == SOURCE_UPLOADED)
         return 0;
     if (source == SOURCE_LOCAL)
         return share_of_life(chain, 2, 3);
-    return (life_of(chain) < SHORT_LIFE ? share_of_life(chain, 1, 2) : share_of_life(chain, 2, 3)) -
-           own_part(chain, 0, life_of(chain) / 24);
+    return latest_renewal(chain) - own_part(chain, 0, life_of(chain) / 24);
 }
 
 int64_t schedule_window_moment(const Chain *chain, const RenewalWindow *window)
@@ -49,6 +53,22 @@ int64_t schedule_window_moment(const Chain *chain, const RenewalWindow *window)
     if (window->start >= window->end || window->end <= chain_leaf(chain)->not_before)
         return INT64_MAX;
     return window->start + own_part(chain, 1, window->end - window->start);
+}
+
+/* no_sooner: than that it is not renewed for its age. */
+static int64_t renewal(const Chain *chain, const RenewalWindow *window, int64_t window_after,
+                       int64_t no_sooner)
+{
+    int64_t wanted = schedule_window_moment(chain, window);
+
+    if (wanted == INT64_MAX)
+        return MAX(schedule_leaf_renewal(chain, SOURCE_ACME), no_sooner);
+    return MIN(MAX(wanted, window_after), MAX(latest_renewal(chain), no_sooner));
+}
+
+int64_t schedule_renewal(const Chain *chain, const RenewalWindow *window, int64_t window_after)
+{
+    return renewal(chain, window, window_after, 0);
 }
 
 int64_t schedule_window_pause(const Chain *chain)
@@ -68,13 +88,8 @@ int64_t schedule_first_order(const Chain *chain, int64_t now)
 
 int64_t schedule_order(const OrderState *s)
 {
-    int64_t due = 0, wanted;
+    int64_t due = s->chain ? renewal(s->chain, &s->window, s->window_after, s->failed ? 0 : s->after) : 0;
 
-    if (s->chain) {
-        wanted = MAX(schedule_window_moment(s->chain, &s->window), s->window_after);
-        due = schedule_leaf_renewal(s->chain, SOURCE_ACME);
-        due = MIN(s->failed ? due : MAX(due, s->after), wanted);
-    }
     return s->failed && !s->anew ? MAX(due, s->after) : due;
 }
 

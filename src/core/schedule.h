@@ -22,6 +22,10 @@ int64_t schedule_window_moment(const Chain *chain, const RenewalWindow *window);
 /* How long after a renewal for the sake of a window the next such one may be: a day, or 1/6 of the life if that is shorter. An
  * authority whose windows are always over would have everything renewed without end. */
 int64_t schedule_window_pause(const Chain *chain);
+/* When a chain from an authority is renewed, with its window. That can only make it earlier (RFC 9773 section 4.3.3) than its
+ * life tells, but for the part that is taken off by chance: windows have their own. window_after: no renewal for the sake of the
+ * window before. */
+int64_t schedule_renewal(const Chain *chain, const RenewalWindow *window, int64_t window_after);
 /* How many seconds after an answer the window is asked for again. retry_after: what the answer said, 0 for nothing, as when
  * there was none. So that it is asked for twice a day whatever wakes the service late, it is 10 hours at most. */
 int64_t schedule_window_check(int64_t retry_after);
@@ -38,7 +42,7 @@ typedef struct OrderState {
     bool failed;   /* the last order did */
     bool anew;     /* what made it fail has changed: it need not wait */
 } OrderState;
-/* When the next order is due. A window can only make it earlier (RFC 9773 section 4.3.3). */
+/* When the next order is due. */
 int64_t schedule_order(const OrderState *s);
 
 /* When an administrator is told that the end of the chain's weakest part comes near: 30, 14, 7, 3 and 1 days before; each at

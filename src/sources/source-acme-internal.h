@@ -70,7 +70,8 @@ struct Ordering {
     const char *asked[LIMIT_AUTHORITIES]; /* settings' names of those asked so far */
     size_t n_asked;
     Book *tried;        /* in which its attempt is noted; NULL: none is yet */
-    bool exempt;        /* the authority does not count it */
+    LedgerOrder kind;   /* as the authority will count it */
+    bool finalized;     /* from then on it may come to a certificate */
     bool held;          /* another one is tried first */
     uint64_t waits_for; /* what of the book has to be on disk before it runs */
     Peer *peer;
@@ -117,6 +118,7 @@ struct AcmeSource {
     bool closing;
     TAILQ_HEAD(, Revocation) revocations;
     char **left; /* names of the certificates whose orders were under way at the last stop */
+    char **kept; /* of those that ended without an answer after they were finalized: they are gone on with next time */
 };
 
 /* What orders work with, made when the first is. */
@@ -156,6 +158,8 @@ int ordering_note(Ordering *o);
 void ordering_note_end(Ordering *o);
 /* The order was placed as another one than was thought. */
 void ordering_note_counted(Ordering *o);
+/* Those that wait for another one are looked at again. */
+void source_release(AcmeSource *s);
 /* Why a is not asked now, and until when. */
 void ordering_explain_wait(Ordering *o, const AuthoritySettings *a, const LedgerWait *wait);
 

@@ -20,6 +20,7 @@
 void ordering_free(Ordering *o)
 {
     TAILQ_REMOVE(&o->source->orderings, o, entry);
+    source_release(o->source);
     order_seeker_cancel(o->seeker);
     order_free(o->order);
     order_record_free(o->record);
@@ -50,7 +51,9 @@ static void ordering_end(Ordering *o)
 
     if (!result.bundle && o->retry_after > 0)
         result.until = MAX(o->until, clock_now() + o->retry_after);
-    if (!result.bundle && !o->waited)
+    if (!result.bundle && (o->finalized || o->resumed) && o->at_authority)
+        (void)strv_extend(&s->kept, o->name);
+    else if (!result.bundle && !o->waited)
         source_forget_order(s, o->name);
     if (o->done)
         o->done(&result, o->userdata);
@@ -105,7 +108,7 @@ static int on_ending(sd_event_source *source _unused_, void *userdata)
         o->state = ORDERING_WAITING;
         o->refused = 0;
         o->retry_after = 0;
-        o->resumed = o->answered = o->at_authority = false;
+        o->resumed = o->answered = o->at_authority = o->finalized = false;
         source_forget_order(s, o->name);
         acme_source_drive(s);
     } else {
@@ -154,6 +157,7 @@ static void on_order_done(Bundle *bundle, const char *solver, const AcmeFailure 
     Ordering *o = userdata;
 
     o->bundle = bundle;
+    o->finalized = order_was_finalized(o->order);
     free(o->worked);
     o->worked = solver ? strdup(solver) : NULL;
     if (failure) {
@@ -304,8 +308,9 @@ static int begin_new(Ordering *o, const AuthoritySettings *a)
 {
     int r;
 
-    r = ordering_note(o);
-    return r < 0 ? r : ordering_write(o, ordering_make_record(o, a));
+    /* In this order: after a crash the record is what goes on, and what is noted without one has to wait. */
+    r = ordering_write(o, ordering_make_record(o, a));
+    return r < 0 ? r : ordering_note(o);
 }
 
 void ordering_begin(Ordering *o)
@@ -318,6 +323,8 @@ void ordering_begin(Ordering *o)
     o->source->n_running++;
     if (o->source->left)
         strv_take(o->source->left, o->name);
+    if (o->source->kept)
+        strv_take(o->source->kept, o->name);
     if (!a)
         a = ordering_choose_authority(o);
     if (!a) {
@@ -537,6 +544,7 @@ AcmeSource *acme_source_free(AcmeSource *s)
     }
     sd_event_source_disable_unref(s->pace_timer);
     strv_free(s->left);
+    strv_free(s->kept);
     sd_event_unref(s->event);
     free(s);
     return NULL;

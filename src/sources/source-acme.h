@@ -26,7 +26,7 @@ typedef struct OrderWish {
     bool anew;   /* what made the last one fail has changed: it need not wait any more */
     bool early;  /* for the sake of the authority's window */
     int64_t
-        not_after; /* of the chain that is served, by which the most urgent comes first; 0: there is none */
+        not_after; /* of the chain that it is to replace, or by when it is wanted: the earliest comes first */
 } OrderWish;
 
 typedef struct OrderResult {
@@ -74,6 +74,8 @@ size_t acme_source_running(const AcmeSource *s);
 
 /* When an order for it may be made after the attempts so far, whether or not they came to an end; 0: whenever. */
 int64_t acme_source_after(AcmeSource *s, char *const *names, const char *authority, const char *name);
+/* Whether proofs of its names were refused since it had its last chain. */
+bool acme_source_was_refused(AcmeSource *s, char *const *names, const char *authority, const char *name);
 /* What is noted is compared with another present. */
 void acme_source_clock_set(AcmeSource *s);
 /* The network is there again. */

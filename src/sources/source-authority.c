@@ -203,15 +203,29 @@ bool ordering_has_other(const Ordering *o)
     return false;
 }
 
-/* Whether what was issued by it is renewed without being counted. */
-static bool is_exempt(const Ordering *o, const AuthoritySettings *a)
+/* Whether the certificate that is renewed has just these names, in whichever order. */
+static bool has_same_names(const Chain *chain, char *const *names)
 {
+    size_t n = strv_length(names);
+
+    for (size_t i = 0; i < chain->n_names; i++)
+        if (!strv_contains(names, chain->names[i]))
+            return false;
+    return n == chain->n_names;
+}
+
+/* How the authority will count it. */
+static LedgerOrder judge_order(const Ordering *o, const AuthoritySettings *a, int64_t now)
+{
+    const Chain *chain = o->former ? o->former->slots[SOURCE_ACME].chain : NULL;
     LedgerWindow known;
 
-    if (!o->former || !o->former->authority || !streq(o->former->authority, a->name))
-        return false;
+    if (!chain || !o->former->authority || !streq(o->former->authority, a->name))
+        return LEDGER_NEW;
     known = acme_source_window(o->source, o->former);
-    return known.window.start < known.window.end;
+    if (known.window.start <= now && now < known.window.end)
+        return LEDGER_IN_WINDOW;
+    return has_same_names(chain, o->names) ? LEDGER_AGAIN : LEDGER_NEW;
 }
 
 /* It is no limit what is waited for. */
@@ -220,8 +234,8 @@ static bool is_exempt(const Ordering *o, const AuthoritySettings *a)
 
 /* The authority counts a certificate when it is issued, here it is counted when it is ordered: so as much longer. And it counts
  * an order when the request has come to it. */
-static LedgerWait wait_for_limits(const Ordering *o, const AuthoritySettings *a, const Book *b, bool exempt,
-                                  int64_t now)
+static LedgerWait wait_for_limits(const Ordering *o, const AuthoritySettings *a, const Book *b,
+                                  LedgerOrder kind, int64_t now)
 {
     RateLimit limits[_LEDGER_LIMIT_MAX];
 
@@ -229,14 +243,14 @@ static LedgerWait wait_for_limits(const Ordering *o, const AuthoritySettings *a,
     limits[LEDGER_ORDERS].span += LIMIT_ACME_TIME;
     limits[LEDGER_DOMAIN].span += LIMIT_ORDER_TIME;
     limits[LEDGER_SET].span += LIMIT_ORDER_TIME;
-    return ledger_wait(b->ledger, limits, o->names, exempt, now);
+    return ledger_wait(b->ledger, limits, o->names, kind, now);
 }
 
 /* What it has to wait for there; until 0: another order, that is tried first. */
-static LedgerWait wait_for(const Ordering *o, const AuthoritySettings *a, const Book *b, bool exempt,
+static LedgerWait wait_for(const Ordering *o, const AuthoritySettings *a, const Book *b, LedgerOrder kind,
                            int64_t now)
 {
-    LedgerWait wait = wait_for_limits(o, a, b, exempt, now);
+    LedgerWait wait = wait_for_limits(o, a, b, kind, now);
     LedgerState state = ledger_state(b->ledger, now);
     int64_t after = ledger_after(b->ledger, o->name);
 
@@ -259,8 +273,8 @@ bool ordering_must_wait(Ordering *o)
 
     if (!a)
         return false;
-    o->exempt = is_exempt(o, a);
-    wait = wait_for_limits(o, a, o->peer->book, o->exempt, now);
+    o->kind = judge_order(o, a, now);
+    wait = wait_for_limits(o, a, o->peer->book, o->kind, now);
     if (wait.until > now) {
         o->until = wait.until;
         ordering_explain_wait(o, a, &wait);
@@ -269,24 +283,44 @@ bool ordering_must_wait(Ordering *o)
     return o->until > now;
 }
 
+/* That a name's proof is refused is known when its order has ended: more at once could be more than the authority allows. */
+static bool shares_name(const Ordering *o)
+{
+    const Ordering *other;
+
+    TAILQ_FOREACH(other, &o->source->orderings, entry)
+    {
+        if (other == o || !other->tried || other->state == ORDERING_WAITING ||
+            other->state == ORDERING_ENDED)
+            continue;
+        for (size_t i = 0; o->names[i]; i++)
+            if (strv_contains(other->names, o->names[i]))
+                return true;
+    }
+    return false;
+}
+
 const AuthoritySettings *ordering_choose_authority(Ordering *o)
 {
     int64_t now = clock_now(), until = INT64_MAX;
     AcmeSource *s = o->source;
     bool held = false;
 
+    o->held = shares_name(o);
+    if (o->held)
+        return NULL;
     for (size_t i = 0; i < s->settings->n_authorities; i++) {
         const AuthoritySettings *a = s->settings->authorities + i;
         LedgerWait wait = {};
-        bool exempt;
+        LedgerOrder kind;
         Book *b;
 
         if (!authority_suits(a, o->names, o->authority) || was_asked(o, a->name) || !(b = book_get(s, a)))
             continue;
-        exempt = is_exempt(o, a);
-        wait = wait_for(o, a, b, exempt, now);
+        kind = judge_order(o, a, now);
+        wait = wait_for(o, a, b, kind, now);
         if (wait.until == now) {
-            o->exempt = exempt;
+            o->kind = kind;
             ledger_wait_done(&wait);
             return a;
         }

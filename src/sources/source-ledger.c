@@ -191,7 +191,7 @@ int ordering_note(Ordering *o)
         r = o->early && after >= 0 ? ledger_note_early(b->ledger, o->name, now) : 0;
     }
     if (after >= 0 && r >= 0)
-        r = ledger_note_order(b->ledger, o->name, o->names, o->exempt, now);
+        r = ledger_note_order(b->ledger, o->name, o->names, o->kind, now);
     if (after < 0 || r < 0)
         return -ENOMEM;
     o->tried = b;
@@ -206,20 +206,18 @@ void ordering_note_counted(Ordering *o)
 {
     Book *b = o->peer->book;
 
-    if (!o->exempt || o->record->replaces)
+    if (o->kind != LEDGER_IN_WINDOW || o->record->replaces)
         return;
-    o->exempt = false;
-    if (ledger_note_order(b->ledger, o->name, o->names, false, clock_now()) < 0)
+    o->kind = LEDGER_NEW;
+    if (ledger_note_order(b->ledger, o->name, o->names, o->kind, clock_now()) < 0)
         (void)log_oom();
     book_changed(b);
 }
 
-static void release(AcmeSource *s, Book *b)
+void source_release(AcmeSource *s)
 {
     Ordering *o;
 
-    if (b->probing)
-        return;
     TAILQ_FOREACH(o, &s->orderings, entry)
     o->held = false;
 }
@@ -249,7 +247,7 @@ void ordering_note_end(Ordering *o)
         o->until = o->until > 0 ? MIN(o->until, ledger_after(l, o->name)) : ledger_after(l, o->name);
     if (b->probing == o)
         b->probing = NULL;
-    release(o->source, b);
+    source_release(o->source);
     book_changed(b);
     if (was_open && ledger_state(l, now) == LEDGER_CLOSED) {
         log_info("The authority %s works again.", b->authority);
@@ -309,6 +307,19 @@ int64_t acme_source_after(AcmeSource *s, char *const *names, const char *authori
             after = MIN(after, ledger_after(b->ledger, name));
     }
     return after == INT64_MAX ? 0 : after;
+}
+
+bool acme_source_was_refused(AcmeSource *s, char *const *names, const char *authority, const char *name)
+{
+    bool refused = false;
+
+    for (size_t i = 0; i < s->settings->n_authorities; i++) {
+        const AuthoritySettings *a = s->settings->authorities + i;
+        Book *b = authority_suits(a, names, authority) ? book_get(s, a) : NULL;
+
+        refused |= b && ledger_was_refused(b->ledger, name);
+    }
+    return refused;
 }
 
 void acme_source_clock_set(AcmeSource *s)

@@ -93,8 +93,8 @@ static void print_table(const Simulation *s, const Results *r, double took)
 {
     static const char *const names[_LEDGER_LIMIT_MAX] = { "orders", "domain", "set", "failures" };
 
-    printf("# seed %" PRIu64 ", %u years, %zu certificates, %zu domains%s, broken: %s\n", s->seed, s->years,
-           s->n, s->n_domains, s->strict ? ", strict" : "", breaks[s->broken]);
+    printf("# seed %" PRIu64 ", %u years, %zu certificates, %zu domains, broken: %s\n", s->seed, s->years,
+           s->n, s->n_domains, breaks[s->broken]);
     printf("# %-5s %6s %8s %8s | %-26s | %-18s | %9s | %-15s\n", "", "", "", "", "failed orders by",
            "longest wait, days", "least left", "expired");
     printf("# %-5s %6s %8s %8s | %8s %9s %7s | %8s %9s | %9s  | %7s %7s\n", "life", "certs", "issued",

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * simulate [--seed=N] [--years=N] [--certificates=N] [--strict] [--break=NAME]: ten years of 10,000
+ * simulate [--seed=N] [--years=N] [--certificates=N] [--break=NAME]: ten years of 10,000
  * certificates at one authority, in half a minute. Prints a table, and whether what is promised was kept.
  *
  * core/schedule.h and core/ledger.h decide as they do in the service, of which there is no more here than
  * a queue (see urgency()). The authority has records of its own of what it was asked, and published limits.
  * Time goes by in milliseconds, and what is asked takes a moment to arrive.
  *
- * --strict: only within the window that was suggested for it is a renewal free of all limits; else it is of
- * those of orders and domains. --break: something is left out, so that a test fails; see breaks[].
+ * Only within the window that was suggested for it is a renewal free of all limits; else it is of those of
+ * orders and domains. --break: something is left out, so that a test fails; see breaks[].
  */
 #include <getopt.h>
 #include <inttypes.h>
@@ -134,21 +134,21 @@ static int64_t urgency(const Simulation *s, const Certificate *c)
     return has_valid_chain(s, c) ? chain_not_after(c->chain) * SECOND : c->joined + DAY * SECOND;
 }
 
-static bool is_exempt(const Simulation *s, const Certificate *c)
+static LedgerOrder kind_of(const Simulation *s, const Certificate *c)
 {
     RenewalWindow w;
 
-    if (!has_valid_chain(s, c))
-        return false;
+    if (!c->chain)
+        return LEDGER_NEW;
     w = ledger_window(s->ledger, c->name, chain_leaf(c->chain)->fingerprint).window;
-    return !s->strict || (w.start <= seconds(s) && seconds(s) < w.end);
+    return w.start <= seconds(s) && seconds(s) < w.end ? LEDGER_IN_WINDOW : LEDGER_AGAIN;
 }
 
 static void queue(Simulation *s, Certificate *c)
 {
     if (c->joined == 0)
         c->joined = s->now;
-    heap_push(is_exempt(s, c) ? &s->free : &s->counted,
+    heap_push(kind_of(s, c) == LEDGER_NEW ? &s->counted : &s->free,
               (Item){ .key = urgency(s, c), .which = (uint32_t)(c - s->certificates) });
     c->state = STATE_QUEUED;
 }
@@ -209,7 +209,25 @@ static Fault draw_outcome(Simulation *s, const Certificate *c, int64_t to)
         return FAULT_NETWORK;
     if (is_down(&s->authority, s->now, to) || chance(s) % LONE_ERRORS == 0)
         return FAULT_AUTHORITY;
-    return c->refused_from <= s->now ? FAULT_NAME : FAULT_NONE;
+    return c->refused_from <= s->now && !c->kept ? FAULT_NAME : FAULT_NONE;
+}
+
+/* Whether it is renewed for the sake of its window, and not for its age. */
+static bool is_early(const Simulation *s, const Certificate *c)
+{
+    return has_valid_chain(s, c) && schedule_leaf_renewal(c->chain, SOURCE_ACME) > seconds(s);
+}
+
+static void place_order(Simulation *s, Certificate *c)
+{
+    check(ledger_note_order(s->ledger, c->name, c->names, c->kind, seconds(s)));
+    s->n_orders++;
+    s->n_exempt += c->kind != LEDGER_NEW;
+    if (times_add(&s->minute, s->now, 60 * SECOND) > RATE)
+        s->n_over_minute++;
+    s->most_minute = MAX(s->most_minute, s->minute.n);
+    if (directory_answers(s) && c->kind == LEDGER_NEW)
+        add_event(s, KIND_ASKED, NULL, s->now + between(s, 0, LATENCY_MAX));
 }
 
 static void begin_order(Simulation *s, Certificate *c)
@@ -217,9 +235,8 @@ static void begin_order(Simulation *s, Certificate *c)
     int64_t now = seconds(s), to = s->now + between(s, 5 * SECOND, 60 * SECOND);
     Outage *down = outage_after(&s->down, s->now);
 
-    c->exempt = is_exempt(s, c);
-    c->same_names = c->chain != NULL;
-    c->early = has_valid_chain(s, c) && schedule_leaf_renewal(c->chain, SOURCE_ACME) > now;
+    c->kind = kind_of(s, c);
+    c->early = is_early(s, c);
     c->anew = false;
     c->joined = 0;
     c->n_attempts++;
@@ -228,19 +245,13 @@ static void begin_order(Simulation *s, Certificate *c)
         check(ledger_note_early(s->ledger, c->name, now));
     if (!s->probing && ledger_state(s->ledger, now) == LEDGER_HALF_OPEN)
         s->probing = c;
-    check(ledger_note_order(s->ledger, c->name, c->names, c->exempt, now));
+    if (!c->kept)
+        place_order(s, c);
     c->outcome = draw_outcome(s, c, to);
     c->state = STATE_RUNNING;
     s->running[s->n_running++] = c;
-    s->n_orders++;
-    s->n_exempt += c->exempt;
-    if (times_add(&s->minute, s->now, 60 * SECOND) > RATE)
-        s->n_over_minute++;
-    s->most_minute = MAX(s->most_minute, s->minute.n);
     if (down && down->from <= s->now)
         down->n_orders++;
-    if (directory_answers(s) && !c->exempt && !(s->strict && c->same_names))
-        add_event(s, KIND_ASKED, NULL, s->now + between(s, 0, LATENCY_MAX));
     add_event(s, KIND_END, c, to);
 }
 
@@ -259,11 +270,11 @@ static void drive(Simulation *s)
             s->held[s->n_held++] = c;
             continue;
         }
-        wait = ledger_wait(s->ledger, s->longer, c->names, is_exempt(s, c), seconds(s));
+        wait = ledger_wait(s->ledger, s->longer, c->names, kind_of(s, c), seconds(s));
         until = wait.until;
         limit = wait.limit;
         ledger_wait_done(&wait);
-        if (until <= seconds(s) || s->broken == BREAK_LIMITS) {
+        if (until <= seconds(s) || c->kept || s->broken == BREAK_LIMITS) {
             begin_order(s, c);
         } else if (limit == LEDGER_ORDERS && heap == &s->counted) {
             s->counted_until = until;
@@ -337,6 +348,15 @@ static void try_anew(Simulation *s)
     }
 }
 
+static void authority_issue(Simulation *s, const Certificate *c)
+{
+    if (c->kind == LEDGER_IN_WINDOW)
+        return;
+    authority_count(s, LEDGER_SET, s->sets + c->set);
+    if (c->kind == LEDGER_NEW)
+        authority_count(s, LEDGER_DOMAIN, &s->domains[c->domain].issued);
+}
+
 static void note_outcome(Simulation *s, Certificate *c)
 {
     bool refused = c->outcome == FAULT_NAME, closed = ledger_state(s->ledger, seconds(s)) == LEDGER_CLOSED;
@@ -344,17 +364,19 @@ static void note_outcome(Simulation *s, Certificate *c)
     c->fault = c->outcome;
     c->refused = c->outcome == FAULT_NAME || (c->refused && c->outcome != FAULT_NONE);
     if (c->outcome == FAULT_NONE) {
-        if (!c->exempt) {
-            authority_count(s, LEDGER_SET, s->sets + c->set);
-            if (!(s->strict && c->same_names))
-                authority_count(s, LEDGER_DOMAIN, &s->domains[c->domain].issued);
-        }
+        if (!c->kept)
+            authority_issue(s, c);
+        c->kept = false;
         check(ledger_note_issued(s->ledger, c->name));
         issue(s, c);
     } else {
         c->life->n_failed[c->outcome]++;
-        if (refused) { /* else it may have come to a certificate */
-            check(ledger_note_failed(s->ledger, c->name, c->names, true, seconds(s)));
+        if (c->outcome > FAULT_NAME && c->refused_from > s->now && !c->kept && chance(s) % FINALIZED == 0) {
+            authority_issue(s, c); /* but nobody was told: it stays counted */
+            c->kept = true;
+        } else if (!c->kept)
+            check(ledger_note_failed(s->ledger, c->name, c->names, refused, seconds(s)));
+        if (refused) {
             authority_count(s, LEDGER_FAILURES, &c->failures);
             if (c->names[1])
                 authority_count(s, LEDGER_FAILURES, &s->domains[c->domain].failures);
@@ -420,7 +442,8 @@ static int64_t next_check(Simulation *s, bool answered)
     return schedule_window_check(after) * SECOND;
 }
 
-/* Only what comes of a check is an event. It falls anywhere between two. */
+/* Only what comes of a check is an event. It falls anywhere between two. Of those that have the same names no more are revoked than
+ * the authority would issue anew in a week. */
 static void on_revocation(Simulation *s)
 {
     s->revocation = s->now;
@@ -428,7 +451,7 @@ static void on_revocation(Simulation *s)
     for (size_t i = 0; i < s->n; i++) {
         Certificate *c = s->certificates + i;
 
-        if (!has_valid_chain(s, c) || c->refused_from != NEVER)
+        if (!has_valid_chain(s, c) || c->refused_from != NEVER || c->crowded)
             continue;
         c->revoked = true;
         s->n_revoked++;
@@ -527,6 +550,7 @@ static void lay_out(Simulation *s, size_t n)
             add_certificate(s, d);
             s->certificates[s->n - 1].names[0] = d->name;
             s->certificates[s->n - 1].set -= (uint32_t)k;
+            s->certificates[s->n - 1].crowded = k >= limits[LEDGER_SET].count;
         }
     }
     for (size_t i = 0; i < (n + 799) / 800; i++) {
@@ -625,21 +649,19 @@ static void finish(Simulation *s)
 static void read_options(Simulation *s, int argc, char *argv[], size_t *ret_n)
 {
     static const struct option options[] = {
-        { "seed", required_argument, NULL, 's' },  { "years", required_argument, NULL, 'y' },
-        { "break", required_argument, NULL, 'b' }, { "certificates", required_argument, NULL, 'c' },
-        { "strict", no_argument, NULL, 'x' },      {},
+        { "seed", required_argument, NULL, 's' },
+        { "years", required_argument, NULL, 'y' },
+        { "break", required_argument, NULL, 'b' },
+        { "certificates", required_argument, NULL, 'c' },
+        {},
     };
     uint64_t n = 0;
     int o, r = 0;
 
     while ((o = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-        r = o == 'b'   ? TABLE_FROM_STRING(breaks, optarg)
-            : o == 'x' ? 0
-            : o == '?' ? -1
-                       : parse_uint64(optarg, &n);
+        r = o == 'b' ? TABLE_FROM_STRING(breaks, optarg) : o == '?' ? -1 : parse_uint64(optarg, &n);
         if (r < 0 || (o == 'y' && n > 100) || (o == 'c' && (n < 100 || n > 1000000)))
             break;
-        s->strict |= o == 'x';
         if (o == 's')
             s->seed = n;
         else if (o == 'y')

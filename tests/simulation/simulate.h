@@ -14,6 +14,7 @@
 #define RATE           10                 /* orders in any minute */
 #define LATE           (45 * 60 * SECOND) /* that a timer of the service may be */
 #define LATENCY_MAX    (3 * SECOND)
+#define FINALIZED      10   /* one order in so many that nobody answered for has come to a certificate */
 #define LONE_ERRORS    1000 /* one order in so many comes to nothing, with no outage */
 #define NAMES_MAX      2
 #define FIRST_WAIT_MAX (21 * DAY) /* for the first chain: three times the longest limit */
@@ -117,7 +118,11 @@ typedef struct Certificate {
     int64_t joined;       /* when it came to the queue; 0: not since its last order */
     Fault fault;          /* of the last order */
     Fault outcome;        /* of the one that runs */
-    bool anew, exempt, same_names, early, revoked;
+    LedgerOrder kind;     /* of its order that is running */
+    bool
+        kept; /* an order that nobody answered for, which has come to a certificate: it is fetched by the next attempt */
+    bool crowded; /* as many others as the authority allows have the same names */
+    bool anew, early, revoked;
     bool refused; /* since its last chain */
     unsigned n_attempts;
     Times failures;
@@ -132,7 +137,6 @@ typedef struct Simulation {
     uint64_t random, seed;
     int64_t now, end;
     unsigned years;
-    bool strict;
     Break broken;
     Heap events, free, counted; /* queues: what the authority does not count, and what it does */
     int64_t counted_until;      /* the account's limit of orders is used up until then */

@@ -88,17 +88,17 @@ static void note_attempt(Ledger *l)
 
 static void note_order(Ledger *l)
 {
-    g_assert_cmpint(ledger_note_order(l, "a.one.example", both, false, NOW - 100), ==, 0);
+    g_assert_cmpint(ledger_note_order(l, "a.one.example", both, LEDGER_NEW, NOW - 100), ==, 0);
 }
 
 static void note_other_order(Ledger *l)
 {
-    g_assert_cmpint(ledger_note_order(l, "192.0.2.1", other, false, NOW - 90), ==, 0);
+    g_assert_cmpint(ledger_note_order(l, "192.0.2.1", other, LEDGER_NEW, NOW - 90), ==, 0);
 }
 
 static void note_exempt_order(Ledger *l)
 {
-    g_assert_cmpint(ledger_note_order(l, "two.example", other, true, NOW - 80), ==, 0);
+    g_assert_cmpint(ledger_note_order(l, "two.example", other, LEDGER_IN_WINDOW, NOW - 80), ==, 0);
 }
 
 static void note_failed(Ledger *l)
@@ -171,7 +171,7 @@ static int64_t until(const Ledger *l, LedgerLimit limit, char *const *names)
     int64_t when;
 
     limits[limit] = (RateLimit){ 1, WEEK };
-    w = ledger_wait(l, limits, names, false, NOW);
+    w = ledger_wait(l, limits, names, LEDGER_NEW, NOW);
     when = w.until;
     ledger_wait_done(&w);
     return when;

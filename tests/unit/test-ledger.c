@@ -37,7 +37,7 @@ static int64_t until(const Ledger *l, LedgerLimit limit, unsigned count, int64_t
     int64_t when;
 
     limits[limit] = (RateLimit){ count, span };
-    w = ledger_wait(l, limits, names, false, now);
+    w = ledger_wait(l, limits, names, LEDGER_NEW, now);
     when = w.until;
     g_assert_cmpint(when, >=, now);
     if (when > now) {
@@ -51,7 +51,7 @@ static int64_t until(const Ledger *l, LedgerLimit limit, unsigned count, int64_t
 
 static void order(Ledger *l, const char *certificate, char *const *names, int64_t now)
 {
-    g_assert_cmpint(ledger_note_order(l, certificate, names, false, now), ==, 0);
+    g_assert_cmpint(ledger_note_order(l, certificate, names, LEDGER_NEW, now), ==, 0);
 }
 
 static void refuse(Ledger *l, const char *certificate, char *const *names, int64_t now)
@@ -117,7 +117,7 @@ static void test_subjects(void)
 
         limits[kinds[k].limit] = (RateLimit){ 1, HOUR };
         kinds[k].note(l, "a", kinds[k].counted, NOW);
-        w = ledger_wait(l, limits, kinds[k].asked, false, NOW + 1);
+        w = ledger_wait(l, limits, kinds[k].asked, LEDGER_NEW, NOW + 1);
         g_assert_cmpint(w.until, ==, NOW + HOUR);
         g_assert_cmpint(w.limit, ==, kinds[k].limit);
         g_assert_cmpstr(w.subject, ==, kinds[k].subject);
@@ -140,7 +140,7 @@ static void test_longest(void)
 
         for (size_t i = 0; i < _LEDGER_LIMIT_MAX; i++)
             limits[i] = (RateLimit){ 1, i == k ? DAY : HOUR };
-        w = ledger_wait(l, limits, mixed, false, NOW + 30);
+        w = ledger_wait(l, limits, mixed, LEDGER_NEW, NOW + 30);
         /* the names never failed, and this set is what "b" ordered */
         g_assert_cmpint(w.until, ==, k == LEDGER_FAILURES ? NOW + 10 + HOUR : NOW + 10 + DAY);
         if (k != LEDGER_FAILURES)
@@ -191,22 +191,70 @@ static void test_exempt(void)
     _cleanup_ledger_ Ledger *l = ledger_make();
     LedgerWait w;
 
-    g_assert_cmpint(ledger_note_order(l, "a", both, true, NOW), ==, 0);
-    w = ledger_wait(l, limits, both, false, NOW);
+    g_assert_cmpint(ledger_note_order(l, "a", both, LEDGER_IN_WINDOW, NOW), ==, 0);
+    w = ledger_wait(l, limits, both, LEDGER_NEW, NOW);
     g_assert_cmpint(w.until, ==, NOW);
     ledger_wait_done(&w);
     order(l, "a", both, NOW);
-    w = ledger_wait(l, limits, both, false, NOW);
+    w = ledger_wait(l, limits, both, LEDGER_NEW, NOW);
     g_assert_cmpint(w.until, ==, NOW + HOUR);
     ledger_wait_done(&w);
-    w = ledger_wait(l, limits, both, true, NOW);
+    w = ledger_wait(l, limits, both, LEDGER_IN_WINDOW, NOW);
     g_assert_cmpint(w.until, ==, NOW);
     ledger_wait_done(&w);
     refuse(l, "a", both, NOW + 5);
-    w = ledger_wait(l, limits, both, true, NOW + 5);
+    w = ledger_wait(l, limits, both, LEDGER_IN_WINDOW, NOW + 5);
     g_assert_cmpint(w.until, ==, NOW + 5 + HOUR);
     g_assert_cmpint(w.limit, ==, LEDGER_FAILURES);
     ledger_wait_done(&w);
+}
+
+/* What is ordered again for the same names counts for these alone; and is taken back where it was counted. */
+static void test_again(void)
+{
+    static const RateLimit limits[_LEDGER_LIMIT_MAX] = {
+        { 1, HOUR }, { 1, HOUR }, { 2, HOUR }, { 1, HOUR }
+    };
+    _cleanup_ledger_ Ledger *l = ledger_make();
+    LedgerWait w;
+
+    order(l, "a", both, NOW);
+    w = ledger_wait(l, limits, both, LEDGER_AGAIN, NOW + 1);
+    g_assert_cmpint(w.until, ==, NOW + 1);
+    ledger_wait_done(&w);
+    g_assert_cmpint(ledger_note_order(l, "b", both, LEDGER_AGAIN, NOW + 1), ==, 0);
+    w = ledger_wait(l, limits, both, LEDGER_AGAIN, NOW + 2);
+    g_assert_cmpint(w.until, ==, NOW + HOUR);
+    g_assert_cmpint(w.limit, ==, LEDGER_SET);
+    ledger_wait_done(&w);
+    w = ledger_wait(l, limits, both, LEDGER_IN_WINDOW, NOW + 2);
+    g_assert_cmpint(w.until, ==, NOW + 2);
+    ledger_wait_done(&w);
+    g_assert_cmpint(ledger_note_failed(l, "b", both, false, NOW + 3), ==, 0);
+    w = ledger_wait(l, limits, both, LEDGER_AGAIN, NOW + 4);
+    g_assert_cmpint(w.until, ==, NOW + 4);
+    ledger_wait_done(&w);
+    w = ledger_wait(l, limits, both, LEDGER_NEW, NOW + 4);
+    g_assert_cmpint(w.until, ==, NOW + HOUR); /* that of the first order stays */
+    ledger_wait_done(&w);
+    g_assert_cmpuint(ledger_recent_orders(l, HOUR, NOW + 4), ==, 2);
+}
+
+static void test_refused(void)
+{
+    _cleanup_ledger_ Ledger *l = ledger_make();
+
+    g_assert_false(ledger_was_refused(l, "a"));
+    g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, 0);
+    g_assert_cmpint(ledger_note_failed(l, "a", both, false, NOW), ==, 0);
+    g_assert_false(ledger_was_refused(l, "a"));
+    g_assert_cmpint(ledger_note_failed(l, "a", both, true, NOW), ==, 0);
+    g_assert_true(ledger_was_refused(l, "a"));
+    g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, 0);
+    g_assert_cmpint(ledger_note_failed(l, "a", both, false, NOW), ==, 0);
+    g_assert_true(ledger_was_refused(l, "a")); /* what fails for another reason later does not matter */
+    g_assert_cmpint(ledger_note_issued(l, "a"), ==, 0);
+    g_assert_false(ledger_was_refused(l, "a"));
 }
 
 static void test_recent(void)
@@ -282,13 +330,13 @@ static void test_failed_exempt(void)
     _cleanup_ledger_ Ledger *l = ledger_make();
 
     order(l, "a", both, NOW);
-    g_assert_cmpint(ledger_note_order(l, "b", turned, true, NOW), ==, 0);
+    g_assert_cmpint(ledger_note_order(l, "b", turned, LEDGER_IN_WINDOW, NOW), ==, 0);
     refuse(l, "b", turned, NOW + 9);
     g_assert_cmpint(until(l, LEDGER_SET, 1, WEEK, both, NOW + 9), ==, NOW + WEEK);
     g_assert_cmpint(until(l, LEDGER_DOMAIN, 1, WEEK, both, NOW + 9), ==, NOW + WEEK);
     g_assert_cmpint(until(l, LEDGER_FAILURES, 1, WEEK, both, NOW + 9), ==, NOW + 9 + WEEK);
     /* nor from one before it of the same certificate, of which nobody knows what came */
-    g_assert_cmpint(ledger_note_order(l, "a", both, true, NOW + 10), ==, 0);
+    g_assert_cmpint(ledger_note_order(l, "a", both, LEDGER_IN_WINDOW, NOW + 10), ==, 0);
     g_assert_cmpint(ledger_note_failed(l, "a", both, false, NOW + 20), ==, 0);
     g_assert_cmpint(until(l, LEDGER_SET, 1, WEEK, both, NOW + 20), ==, NOW + WEEK);
 }
@@ -799,6 +847,8 @@ int main(int argc, char *argv[])
     g_test_add_func("/ledger/domains", test_domains);
     g_test_add_func("/ledger/wildcard-failures", test_wildcard_failures);
     g_test_add_func("/ledger/exempt", test_exempt);
+    g_test_add_func("/ledger/again", test_again);
+    g_test_add_func("/ledger/refused", test_refused);
     g_test_add_func("/ledger/recent", test_recent);
     g_test_add_func("/ledger/ahead", test_ahead);
     g_test_add_func("/ledger/failed", test_failed);

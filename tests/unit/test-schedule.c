@@ -288,8 +288,8 @@ static void test_orders(void)
     }
 }
 
-/* Whatever an authority suggests, nothing is ordered later for it, nor what failed before it may be, nor
- * twice within the pause. */
+/* Whatever an authority suggests, nothing is ordered later than its life tells for it, nor what failed before it may be,
+ * nor twice within the pause. */
 static void test_earlier(void)
 {
     static const int64_t moments[] = { 0,     BEGIN,    BEGIN + DAY, BEGIN + 40 * DAY, BEGIN + 89 * DAY,
@@ -312,7 +312,8 @@ static void test_earlier(void)
 
         without.window = (RenewalWindow){ 0 };
         otherwise = schedule_order(&without);
-        g_assert_cmpint(due, <=, otherwise);
+        if (otherwise < Y9999) /* it is by chance up to that much earlier */
+            g_assert_cmpint(due, <=, otherwise + (life + 23) / 24 + 3);
         if (due < otherwise) {
             g_assert_cmpint(due, >=, with.window_after);
             g_assert_cmpint(due, >=, with.window.start);
