@@ -115,7 +115,8 @@ int64_t certificate_warning_due(const Certificate *c, int64_t now)
     const Chain *chain = certificate_chain(c);
     int64_t due = is_warned_of(c) ? schedule_last_warning(chain, c->record->served, now) : 0;
 
-    return due > c->record->warned ? due : 0;
+    /* what was told in the future was told with a wrong clock */
+    return due > c->record->warned || c->record->warned > now ? due : 0;
 }
 
 int64_t certificate_next_warning(const Certificate *c, int64_t now)

@@ -65,6 +65,7 @@ struct Certificate {
     struct Ordered *ordered; /* its order and what came of it (lifecycle-order.c); NULL: nothing */
     AcmeStance stance;       /* as of the last settling, but for ACME_STANCE_FAILED */
     bool orders_anew;        /* what made its last order fail has changed: the next one need not wait */
+    int64_t waits_until;     /* its order has to wait until then, as was found without an attempt; 0: it need not */
     bool unhurried;          /* it is reissued together with many others */
     bool checks_window;      /* its authority is being asked for the window */
     RenewalWindow window;    /* that its authority suggests for the chain of SOURCE_ACME */

@@ -218,7 +218,7 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
     unsigned changed = CHANGED_MODULES | CHANGED_NAMES | CHANGED_FAILURE;
 
     c->busy = false;
-    if (a->ordered || a->removes)
+    if (l->acme && (a->ordered || a->removes))
         acme_source_forget(l->acme, certificate_name(c));
     if (a->removes) {
         c->stored = false;
@@ -233,8 +233,9 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
     record_free(c->record);
     c->record = TAKE_PTR(a->change->record);
     c->stored = true;
+    (void)lifecycle_refresh_window(l, c);
     l->observer->applied(c, changed, previous, l->userdata);
-    if (a->warns)
+    if (a->warns && c->record->warned > 0) /* it may have been left for another chain at the same time */
         l->observer->warned(c, l->userdata);
     if (a->makes_root)
         adopt_root(l, a);

@@ -7,6 +7,8 @@
 #include "util/log.h"
 #include "util/text.h"
 
+#define DAY INT64_C(86400)
+
 /* Orders from ACME authorities. An order runs beside everything else that happens to its certificate: a name has its local
  * chain at once, and is busy with nothing while the authority takes its time. Requests that an order may fulfil
  * wait with it. When it is over, its result is something that is wanted like all else: the certificate is settled, and
@@ -73,12 +75,17 @@ static OrderState order_state(const Lifecycle *l, const Certificate *c)
     if (candidate_judge(candidates + SOURCE_ACME, SOURCE_ACME, c->names, clock_now()) == VERDICT_USABLE) {
         state.chain = candidates[SOURCE_ACME].chain;
         state.window = acme_source_window(l->acme, rec).window;
-        state.window_after = acme_source_early(l->acme, rec) + schedule_window_pause(state.chain);
+        if (!state.failed) /* else it is the back-off that it waits for */
+            state.window_after = acme_source_early(l->acme, rec) + schedule_window_pause(state.chain);
     }
-    /* an attempt that came to no end, as the service was stopped in it, has no more than its place in the ledger */
+    /* An attempt that came to no end, as the service was stopped in it, has no more than its place in the ledger. */
     state.after = rec->order_failed ? MAX(rec->order_after, attempted)
                   : attempted > 0   ? attempted
                                     : rec->order_after;
+    if (state.failed && state.after > clock_now() + LEDGER_SPAN_MAX + DAY)
+        state.after = 0; /* no limit lasts as long: it was written with a wrong clock */
+    if (state.failed && c->waits_until <= clock_now() + LEDGER_SPAN_MAX + DAY)
+        state.after = MAX(state.after, c->waits_until);
     return state;
 }
 
@@ -86,7 +93,7 @@ int64_t lifecycle_next_order(const Lifecycle *l, const Certificate *c)
 {
     OrderState state;
 
-    if (!c->stored || c->ordered || !can_order(l, c) || !clock_is_trusted())
+    if (l->stopping || !c->stored || c->ordered || !can_order(l, c) || !clock_is_trusted())
         return INT64_MAX;
     if (acme_source_has_order(l->acme, certificate_name(c)))
         return 0;
@@ -100,8 +107,8 @@ int64_t lifecycle_next_check(const Lifecycle *l, const Certificate *c)
 {
     Candidate candidates[_SOURCE_MAX];
 
-    if (!c->stored || c->checks_window || !c->record->authority || !c->record->slots[SOURCE_ACME].chain ||
-        !can_order(l, c) || !clock_is_trusted())
+    if (l->stopping || !c->stored || c->checks_window || !c->record->authority ||
+        !c->record->slots[SOURCE_ACME].chain || !can_order(l, c) || !clock_is_trusted())
         return INT64_MAX;
     record_candidates(c->record, candidates);
     if (candidate_judge(candidates + SOURCE_ACME, SOURCE_ACME, c->names, clock_now()) != VERDICT_USABLE)
@@ -187,7 +194,7 @@ static int64_t urgency_of(const Certificate *c)
     record_candidates(c->record, candidates);
     return candidate_judge(candidates + SOURCE_ACME, SOURCE_ACME, c->names, clock_now()) == VERDICT_USABLE
                ? chain_not_after(candidates[SOURCE_ACME].chain)
-               : clock_now() + 86400;
+               : clock_now() + DAY;
 }
 
 static int order_begin(Lifecycle *l, Certificate *c, bool reissue)
@@ -213,6 +220,7 @@ static int order_begin(Lifecycle *l, Certificate *c, bool reissue)
     wish.keeps_key = !reissue && keeps_key(l, c, wish.key_type);
     *o = (struct Ordered){ .lifecycle = l, .certificate = c };
     c->orders_anew = false;
+    c->waits_until = 0;
     STAILQ_INIT(&o->requests);
     r = strv_copy(c->names, &o->names);
     c->ordered = o;
@@ -233,6 +241,8 @@ static void divert(Lifecycle *l, Certificate *c)
                       (q->kind == REQUEST_RENEW && c->record->served == SOURCE_ACME);
 
         STAILQ_REMOVE_HEAD(&c->requests, entry);
+        if (orders && c->ordered && c->ordered->running && q->kind == REQUEST_REISSUE && !c->unhurried)
+            ordering_hurry(c->ordered->running);
         if (orders && (c->ordered || order_begin(l, c, q->kind == REQUEST_REISSUE) >= 0))
             STAILQ_INSERT_TAIL(&c->ordered->requests, q, entry);
         else
@@ -274,10 +284,23 @@ void lifecycle_maybe_order(Lifecycle *l, Certificate *c)
         l->observer->order_due(c, l->userdata);
 }
 
+/* Whether it only waits for an authority that is in trouble, as it has failed before: that need not be written down, for many
+ * certificates and each time. */
+static bool just_waits(const Attempt *a, const struct Ordered *o)
+{
+    return o->waited && o->until > 0 && a->after->order_failed && problem_name(&o->problem) &&
+           !streq(problem_name(&o->problem), "rateLimited");
+}
+
 static int plan_failure(Attempt *a, const struct Ordered *o, int64_t now)
 {
     unsigned attempts = a->after->failure.attempts;
     int64_t delay;
+
+    a->certificate->waits_until = o->waited ? o->until : 0;
+    (void)problem_copy(&o->problem, &a->order_problem);
+    if (just_waits(a, o))
+        return 0;
 
     record_set_failure(a->after, &o->problem, now);
     if (o->waited)
@@ -288,7 +311,6 @@ static int plan_failure(Attempt *a, const struct Ordered *o, int64_t now)
                 ? MAX(o->until - now, INT64_C(1))
                 : schedule_retry(attempts, schedule_chance(certificate_name(a->certificate), attempts));
     a->after->order_after = now + delay;
-    (void)problem_copy(&o->problem, &a->order_problem);
     log_warning("%s: %s%s The order is tried again in %lld seconds.", certificate_name(a->certificate),
                 strempty(o->problem.text), text_full_stop(strempty(o->problem.text)), (long long)delay);
     return 1;
@@ -328,10 +350,10 @@ int attempt_plan_ordered(Attempt *a, int64_t now)
         a->source = SOURCE_ACME;
         a->ordered = true;
         a->bundle = TAKE_PTR(o->bundle);
-        r = record_set_authority(a->after, o->authority, o->solver);
+        r = record_set_authority(a->after, o->authority, o->solver) < 0 ? -ENOMEM : 1;
     }
     ordered_free(o, false);
-    return r < 0 ? r : 1;
+    return r;
 }
 
 /* An order that failed is no success for who asked for just that; a reissue has made another chain instead. */

@@ -99,6 +99,7 @@ static bool wait_for_root(Lifecycle *l, const Attempt *a)
 void lifecycle_settle(Lifecycle *l, Certificate *c)
 {
     const Problem none = {};
+    bool waits = false;
     Attempt *a;
     int r;
 
@@ -133,10 +134,15 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
     if (r < 0) {
         a->result = problem_set_errno(&a->problem, r, "Planning the change");
         attempt_fail(a);
-    } else
+    } else {
+        waits = a->order_problem.code != PROBLEM_NONE;
+        attempt_answer_orders(a);
         requests_answer(c, &a->requests, &none);
+    }
     attempt_free(a);
-    if (r == 0)
+    if (waits)
+        l->observer->settled(c, l->userdata);
+    else if (r == 0)
         lifecycle_maybe_order(l, c);
 }
 
@@ -259,12 +265,12 @@ static unsigned count_workers(void)
     return (unsigned)MAX(WORKERS_MIN, MIN(n, WORKERS_MAX));
 }
 
-static void on_back(bool network, void *userdata)
+static void on_back(const char *authority, void *userdata)
 {
     Lifecycle *l = userdata;
 
     if (!l->stopping)
-        l->observer->orders_back(network, l->userdata);
+        l->observer->orders_back(authority, l->userdata);
 }
 
 static int add_timer(Lifecycle *l, sd_event_source **source, sd_event_time_handler_t handler)

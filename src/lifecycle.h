@@ -48,8 +48,8 @@ typedef struct LifecycleObserver {
     void (*settled)(Certificate *c, void *userdata);
     /* An order is to be made: whoever is told requests REQUEST_ORDER. */
     void (*order_due)(Certificate *c, void *userdata);
-    /* What made orders fail is over, for which network or authorities were to blame. */
-    void (*orders_back)(bool network, void *userdata);
+    /* What made orders fail is over: the trouble of this authority; NULL: the want of a network. */
+    void (*orders_back)(const char *authority, void *userdata);
     /* When the authority wants the certificate of this name to be renewed is known, or cannot be known. */
     void (*window_checked)(const char *name, void *userdata);
     /* How far what was requested is. step is static. */

@@ -133,31 +133,29 @@ static void on_network_changed(void *userdata)
     Certificate *c, *next;
 
     HASH_ITER (hh, m->certificates, c, next)
-        if (c->record->order_failed && problem_blames_authority(&c->record->failure.problem)) {
+        if (c->record->order_failed && c->record->failure.problem.code == PROBLEM_NETWORK_FAILED) {
             arm_back(m);
             return;
         }
 }
 
-/* Not what was refused before that, or else each outage would make one attempt more of what always fails. */
-static bool may_be_tried_anew(const Manager *m, const Certificate *c)
-{
-    return c->published && c->record->order_failed &&
-           problem_blames_authority(&c->record->failure.problem) &&
-           !acme_source_was_refused(lifecycle_acme(m->lifecycle), c->names, certificate_authority(c),
-                                    certificate_name(c));
-}
-
-void manager_orders_back(bool network _unused_, void *userdata)
+void manager_orders_back(const char *authority, void *userdata)
 {
     Manager *m = userdata;
     Certificate *c, *next;
 
-    HASH_ITER (hh, m->certificates, c, next)
-        if (may_be_tried_anew(m, c)) {
-            c->orders_anew = true;
-            lifecycle_settle(m->lifecycle, c);
-        }
+    HASH_ITER (hh, m->certificates, c, next) {
+        const Problem *p = &c->record->failure.problem;
+
+        if (!c->published || !c->record->order_failed ||
+            (authority ? !problem_blames_authority(p) : p->code != PROBLEM_NETWORK_FAILED))
+            continue;
+        if (c->record->failure.attempts > 0 &&
+            !acme_source_release(lifecycle_acme(m->lifecycle), authority, certificate_name(c)))
+            continue;
+        c->orders_anew = true;
+        lifecycle_settle(m->lifecycle, c);
+    }
 }
 
 bool manager_waits_for_network(const Manager *m)

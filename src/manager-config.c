@@ -109,10 +109,12 @@ void manager_reload(Manager *m)
     alike = settings_order_alike(&fresh->settings, &m->config->settings);
     config_free(fresh);
     lifecycle_configure(m->lifecycle);
-    if (!alike) {
+    if (!alike && m->configured)
         order_anew(m);
+    if (!alike) {
         TELL(m, authorities_changed);
     }
+    m->configured = true;
     manager_apply_config(m);
 }
 

@@ -44,7 +44,7 @@ struct Manager {
     bool doubts_clock, recorded_clock;
     Network *network; /* NULL: it cannot be watched */
     bool index_being_written;
-    bool loading;
+    bool configured; /* at least once */
 };
 
 /* A new leaf, hidden as yet. */
@@ -77,7 +77,7 @@ void manager_clock_done(Manager *m);
 /* Notes what it shows, at the end. */
 void manager_record_last_clock(Manager *m);
 /* LifecycleObserver. */
-void manager_orders_back(bool network, void *userdata);
+void manager_orders_back(const char *authority, void *userdata);
 /* Whether something is to be tried as soon as there is a network again. */
 bool manager_waits_for_network(const Manager *m);
 /* The index and the check of the files (manager-index.c). */

@@ -257,9 +257,10 @@ static void on_settled(Certificate *c, void *userdata)
 {
     Manager *m = userdata;
 
-    if (c->record->kind == RECORD_CERTIFICATE)
+    if (c->record->kind == RECORD_CERTIFICATE) {
+        manager_note_next_change(m, c);
         manager_review(m, c);
-    else if (c->record->kind == RECORD_UPLOAD && !c->stored && !c->busy)
+    } else if (c->record->kind == RECORD_UPLOAD && !c->stored && !c->busy)
         certificate_free(c); /* it could not be stored, and has left the pool */
 }
 

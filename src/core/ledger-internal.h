@@ -30,6 +30,7 @@ typedef struct Entry {
     int64_t ordered; /* when its order was placed that counts a certificate; 0: there is none */
     bool again;      /* that counts for the same names alone */
     bool refused;
+    unsigned released;
     char fingerprint[LEDGER_FINGERPRINT + 1]; /* of the window; "": there is none */
     int64_t check;
     RenewalWindow window;
@@ -66,6 +67,7 @@ void entry_free(Ledger *l, Entry *e);
 int ledger_write_count(Ledger *l, bool add, int64_t when, const char *key);
 int ledger_write_attempt(Ledger *l, const Entry *e);
 int ledger_write_refused(Ledger *l, const Entry *e);
+int ledger_write_released(Ledger *l, const Entry *e);
 int ledger_write_early(Ledger *l, const Entry *e);
 int ledger_write_window(Ledger *l, const Entry *e);
 int ledger_write_breaker(Ledger *l);

@@ -16,6 +16,7 @@
  *     attempt CERTIFICATE ATTEMPTS AFTER ORDERED     ORDERED: when its order was placed that counts a certificate
  *     again CERTIFICATE                              that order counts for the same names alone
  *     refused CERTIFICATE                            proofs of its names were, in one of these attempts
+ *     released CERTIFICATE TIMES                     from waiting, as what kept it was over
  *     early CERTIFICATE TIME
  *     window CERTIFICATE FINGERPRINT CHECK START END PAGE
  *     breaker FAILURES OPENINGS UNTIL PROBE UNREACHED
@@ -110,6 +111,11 @@ int ledger_write_early(Ledger *l, const Entry *e)
     return write_line(l, "early %s %" PRIi64 "\n", e->name, e->early);
 }
 
+int ledger_write_released(Ledger *l, const Entry *e)
+{
+    return write_line(l, "released %s %u\n", e->name, e->released);
+}
+
 static bool entry_is_kept(const Entry *e, int64_t now)
 {
     return MAX(MAX(e->after, e->ordered), MAX(e->early, e->check)) > now - ENTRY_KEEP;
@@ -167,7 +173,7 @@ static size_t useful_size(const Ledger *l)
 
 bool ledger_is_wasteful(const Ledger *l, size_t written)
 {
-    return written > WASTE_MIN && (written - WASTE_MIN) / 2 > l->n_whole;
+    return written > WASTE_MIN && ((written - WASTE_MIN) / 2 > l->n_whole || written > LIMIT_LEDGER / 2);
 }
 
 static int write_all(Ledger *l)
@@ -184,6 +190,8 @@ static int write_all(Ledger *l)
             r = ledger_write_attempt(l, e);
         if (r >= 0 && e->refused)
             r = ledger_write_refused(l, e);
+        if (r >= 0 && e->released > 0)
+            r = ledger_write_released(l, e);
         if (r >= 0 && e->early > 0)
             r = ledger_write_early(l, e);
         if (r >= 0 && *e->fingerprint)
@@ -261,6 +269,7 @@ static int read_attempt(Ledger *l, char *const *words, size_t n _unused_)
     e->ordered = ordered;
     e->again = false;
     e->refused = e->refused && attempts > 0;
+    e->released = attempts > 0 ? e->released : 0;
     return 0;
 }
 
@@ -282,6 +291,19 @@ static int read_refused(Ledger *l, char *const *words, size_t n _unused_)
     return e ? 0 : -ENOMEM;
 }
 
+static int read_released(Ledger *l, char *const *words, size_t n _unused_)
+{
+    int64_t released;
+    Entry *e;
+
+    if (!read_number(words[2], UINT32_MAX, &released))
+        return 0;
+    e = ledger_get_entry(l, words[1]);
+    if (e)
+        e->released = (unsigned)released;
+    return e ? 0 : -ENOMEM;
+}
+
 static int read_early(Ledger *l, char *const *words, size_t n _unused_)
 {
     int64_t when;
@@ -291,7 +313,7 @@ static int read_early(Ledger *l, char *const *words, size_t n _unused_)
 
 static int read_window(Ledger *l, char *const *words, size_t n _unused_)
 {
-    LedgerWindow w = { .page = streq(words[6], "-") ? NULL : words[6] };
+    LedgerWindow w = { .page = streq(words[6], "-") || !text_is_plain(words[6]) ? NULL : words[6] };
 
     if (!text_is_hex(words[2], LEDGER_FINGERPRINT) || !read_moment(words[3], &w.check) ||
         !read_moment(words[4], &w.window.start) || !read_moment(words[5], &w.window.end) ||
@@ -320,7 +342,7 @@ static int read_line(Ledger *l, char *line)
     } kinds[] = {
         { "count", 3, read_count }, { "uncount", 3, read_count },   { "attempt", 5, read_attempt },
         { "early", 3, read_early }, { "window", 7, read_window },   { "breaker", 6, read_breaker },
-        { "again", 2, read_again }, { "refused", 2, read_refused },
+        { "again", 2, read_again }, { "refused", 2, read_refused }, { "released", 3, read_released },
     };
     char *words[WORDS_MAX + 1] = {}, *state;
     size_t n = 0;

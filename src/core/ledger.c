@@ -10,7 +10,8 @@
 
 #define HOUR             3600LL
 #define FUTURE_MAX       HOUR /* what is said to have happened later than that was written with a wrong clock */
-#define BREAKER_FAILURES 2
+#define BREAKER_FAILURES 2U
+#define RELEASES_MAX     8          /* of what fails all the same */
 #define BREAKER_MAX      (6 * HOUR) /* what has to be renewed within days cannot wait for one of them */
 
 static const char limit_letters[_LEDGER_LIMIT_MAX] = {
@@ -319,6 +320,7 @@ int ledger_note_issued(Ledger *l, const char *certificate)
     e->attempts = 0;
     e->after = e->ordered = 0;
     e->again = e->refused = false;
+    e->released = 0;
     return ledger_write_attempt(l, e);
 }
 
@@ -353,11 +355,19 @@ int ledger_note_failed(Ledger *l, const char *certificate, char *const *names, b
     return r >= 0 && refused ? count_failures(l, names, now) : r;
 }
 
-bool ledger_was_refused(const Ledger *l, const char *certificate)
+int ledger_note_released(Ledger *l, const char *certificate)
 {
-    const Entry *e = find_entry(l, certificate);
+    Entry *e = find_entry(l, certificate);
+    int r;
 
-    return e && e->refused;
+    if (!e || e->refused || e->released >= RELEASES_MAX)
+        return 0;
+    e->released++;
+    e->after = 0;
+    r = ledger_write_released(l, e);
+    if (r >= 0)
+        r = ledger_write_attempt(l, e);
+    return r < 0 ? r : 1;
 }
 
 int ledger_note_withdrawn(Ledger *l, const char *certificate)
@@ -403,19 +413,23 @@ int64_t ledger_probe_due(const Ledger *l)
     return l->breaker.failures < BREAKER_FAILURES ? INT64_MAX : l->breaker.probe;
 }
 
-int ledger_note_trouble(Ledger *l, int64_t now)
+int ledger_note_trouble(Ledger *l, int64_t retry_after, int64_t now)
 {
     Breaker *b = &l->breaker;
 
     if (b->failures < UINT32_MAX)
         b->failures++;
-    if (b->failures < BREAKER_FAILURES || now < b->until)
-        return ledger_write_breaker(l);
-    if (b->openings < UINT32_MAX)
-        b->openings++;
-    b->until =
-        now + MIN(schedule_retry(b->openings, schedule_chance(l->directory, b->openings)), BREAKER_MAX);
-    b->probe = now + HOUR;
+    if (retry_after > 0) /* it says so itself */
+        b->failures = MAX(b->failures, BREAKER_FAILURES);
+    if (b->failures >= BREAKER_FAILURES && now >= b->until) {
+        if (b->openings < UINT32_MAX)
+            b->openings++;
+        b->until =
+            now + MIN(schedule_retry(b->openings, schedule_chance(l->directory, b->openings)), BREAKER_MAX);
+        b->probe = now + HOUR;
+    }
+    b->until = MAX(b->until, retry_after > 0 ? now + retry_after : 0);
+    b->probe = MAX(b->probe, retry_after > 0 ? now + retry_after : 0);
     return ledger_write_breaker(l);
 }
 

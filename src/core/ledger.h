@@ -71,8 +71,9 @@ int ledger_note_withdrawn(Ledger *l, const char *certificate);
 /* Attempts since the last that came to a chain, and when the next may be made; 0: whenever. */
 unsigned ledger_attempts(const Ledger *l, const char *certificate);
 int64_t ledger_after(const Ledger *l, const char *certificate);
-/* Whether proofs of its names were refused since the last attempt that came to a chain. */
-bool ledger_was_refused(const Ledger *l, const char *certificate);
+/* What kept it from coming to a chain is over: it need not wait, unless proofs of its names were refused meanwhile, or it was
+ * released for that as often as it may be until it comes to a chain. Whether it is released; -ENOMEM. */
+int ledger_note_released(Ledger *l, const char *certificate);
 /* New orders within the last so many seconds. */
 unsigned ledger_recent_orders(const Ledger *l, int64_t span, int64_t now);
 
@@ -90,7 +91,8 @@ LedgerState ledger_state(const Ledger *l, int64_t now);
 int64_t ledger_open_until(const Ledger *l);
 /* When it is due to be looked for; INT64_MAX: it need not be. */
 int64_t ledger_probe_due(const Ledger *l);
-int ledger_note_trouble(Ledger *l, int64_t now);
+/* retry_after: seconds that it wants to be left alone for; 0: not said. */
+int ledger_note_trouble(Ledger *l, int64_t retry_after, int64_t now);
 int ledger_note_works(Ledger *l);
 /* Its directory could be read, or not. Returns 1 when it has come back, so that what waits for it may be tried; -ENOMEM. */
 int ledger_note_probe(Ledger *l, bool reached, int64_t now);

@@ -71,7 +71,7 @@
 #define LIMIT_ORDER_LIST        1000 /* orders of an account that are looked through */
 #define LIMIT_ORDER_PAGES       100  /* of that list */
 #define LIMIT_AUTHORITIES       16
-#define LIMIT_LEDGER            (16 * 1024 * 1024) /* a ledger that is read */
+#define LIMIT_LEDGER            (64 * 1024 * 1024) /* a ledger that is read */
 #define LIMIT_RENEWAL_CHECKS    16                 /* certificates whose renewalInfo is asked for at once */
 #define LIMIT_LISTEN_ADDRESSES  16
 #define LIMIT_ORIGINS           16 /* of an authority, beside that of its directory */

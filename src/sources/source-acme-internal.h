@@ -22,8 +22,10 @@ typedef struct Book {
     size_t written; /* bytes of the file */
     bool rewrites;  /* the file is made anew with the next writing */
     bool writing;
+    bool retired;             /* another directory has this name now */
     uint64_t noted, kept;     /* counts of changes: so many were made, and so many of them are on disk */
     struct Ordering *probing; /* the one order that is tried while the others wait; NULL */
+    bool is_back;             /* which is to be told */
     AcmeCall *looking;        /* whether it can be reached; NULL */
     AcmeClient *looked_with;
 } Book;
@@ -113,12 +115,17 @@ struct AcmeSource {
     sd_event_source *pace_timer;
     AcmeBack back;
     void *back_userdata;
+    sd_event_source *back_source, *drive_source; /* what is to be done when nothing else is being done */
+    bool network_is_back;                        /* is to be told */
     struct OrderingQueue orderings;
     size_t n_running;
     bool closing;
+    int64_t
+        unreadable_until; /* CLOCK_BOOTTIME, seconds: a ledger could not be read, and is not tried again before */
     TAILQ_HEAD(, Revocation) revocations;
     char **left; /* names of the certificates whose orders were under way at the last stop */
-    char **kept; /* of those that ended without an answer after they were finalized: they are gone on with next time */
+    char **
+        kept; /* of those that ended without an answer after they were finalized: they are gone on with next time */
 };
 
 /* What orders work with, made when the first is. */
@@ -156,8 +163,13 @@ void book_changed(Book *b);
 int ordering_note(Ordering *o);
 /* And what came of it. */
 void ordering_note_end(Ordering *o);
+/* It was too much for the authority, which works, and may have room for others. */
+bool ordering_is_limited(const Ordering *o);
 /* The order was placed as another one than was thought. */
 void ordering_note_counted(Ordering *o);
+/* Tells, when nothing else is being done, that those may be tried again that failed for want of the network, or of one authority. */
+void source_tell_back(AcmeSource *s, Book *b);
+int source_on_back(sd_event_source *source, void *userdata);
 /* Those that wait for another one are looked at again. */
 void source_release(AcmeSource *s);
 /* Why a is not asked now, and until when. */
@@ -165,7 +177,7 @@ void ordering_explain_wait(Ordering *o, const AuthoritySettings *a, const Ledger
 
 /* source-pace.c */
 int source_pace_init(AcmeSource *s);
-/* Begins what may begin. */
+/* Begins what may begin, when nothing else is being done. */
 void acme_source_drive(AcmeSource *s);
 
 /* source-window.c */

@@ -33,7 +33,7 @@ static void run_remove(void *data)
 
 void source_forget_order(AcmeSource *s, const char *name)
 {
-    RecordTask *t = calloc(1, sizeof(RecordTask));
+    RecordTask *t = s->workers ? calloc(1, sizeof(RecordTask)) : NULL;
 
     if (!t || !(t->name = strdup(name))) {
         free(t);
@@ -90,7 +90,9 @@ static void on_written(Ordering *o, RecordTask *t)
             ordering_end_later(o);
         else if (o->order)
             order_noted(o->order);
-    } else if (t->result < 0)
+    } else if (o->ends)
+        ordering_end_later(o);
+    else if (t->result < 0)
         ordering_fail(o, t->result, "Writing the order to the store");
     else
         ordering_maybe_run(o);

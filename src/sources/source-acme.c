@@ -77,7 +77,9 @@ static bool try_again(Ordering *o)
         return true;
     }
     if (o->at_authority)
-        return ledger_state(o->peer->book->ledger, clock_now()) != LEDGER_CLOSED && ordering_has_other(o);
+        return (ordering_is_limited(o) ||
+                ledger_state(o->peer->book->ledger, clock_now()) != LEDGER_CLOSED) &&
+               ordering_has_other(o);
     if (o->refused == 0 || o->retry_after > 0 || (o->failed_solvers | o->refused) == all)
         return false;
     if (o->n_asked > 0) /* the same authority once more */
@@ -106,11 +108,12 @@ static int on_ending(sd_event_source *source _unused_, void *userdata)
         problem_clear(&o->problem);
         o->record = order_record_free(o->record);
         o->state = ORDERING_WAITING;
+        TAILQ_REMOVE(&s->orderings, o, entry);
+        TAILQ_INSERT_TAIL(&s->orderings, o, entry);
         o->refused = 0;
         o->retry_after = 0;
         o->resumed = o->answered = o->at_authority = o->finalized = false;
-        source_forget_order(s, o->name);
-        acme_source_drive(s);
+        acme_source_drive(s); /* its record stays until the next one takes its place */
     } else {
         o->state = ORDERING_ENDED;
         ordering_end(o);
@@ -280,8 +283,8 @@ static int take_up(Ordering *o)
 
 void ordering_maybe_run(Ordering *o)
 {
-    if (o->record && !o->outside && !o->order && o->waits_for <= o->peer->book->kept &&
-        o->state == ORDERING_PREPARING && !o->seeker)
+    if (o->record && !o->outside && !o->order && !o->ending && !o->ends &&
+        o->waits_for <= o->peer->book->kept && o->state == ORDERING_PREPARING && !o->seeker)
         ordering_run(o);
 }
 
@@ -340,6 +343,9 @@ void ordering_begin(Ordering *o)
     if (r >= 0 && record) {
         o->record = TAKE_PTR(record);
         o->resumed = true;
+        if (ledger_attempts(o->peer->book->ledger, o->name) >
+            0) /* it is still the attempt that was noted then */
+            o->tried = o->peer->book;
         r = take_up(o);
     } else if (r >= 0)
         r = begin_new(o, a);
@@ -543,6 +549,8 @@ AcmeSource *acme_source_free(AcmeSource *s)
         book_close(b);
     }
     sd_event_source_disable_unref(s->pace_timer);
+    sd_event_source_disable_unref(s->drive_source);
+    sd_event_source_disable_unref(s->back_source);
     strv_free(s->left);
     strv_free(s->kept);
     sd_event_unref(s->event);

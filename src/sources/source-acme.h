@@ -42,9 +42,9 @@ typedef void (*OrderProgress)(double progress, const char *step, void *userdata)
 /* Called once, from the event loop, never from within acme_source_order. */
 typedef void (*OrderDone)(const OrderResult *result, void *userdata);
 
-/* What kept orders from being made is over: those that failed for it may be made anew. network: it was the network's
- * fault, else that of an authority. */
-typedef void (*AcmeBack)(bool network, void *userdata);
+/* What kept orders from being made is over: those that failed for it may be made anew. authority: whose fault it was; NULL: the
+ * network's. Told when nothing else is being done. */
+typedef void (*AcmeBack)(const char *authority, void *userdata);
 
 /* settings is borrowed, and may be changed in place; then acme_source_configure() has to be called. */
 int acme_source_new(sd_event *event, Store *store, const Settings *settings, AcmeBack back, void *userdata,
@@ -62,6 +62,8 @@ bool acme_settings_suit(const Settings *settings, char *const *names, const char
 void acme_source_expect(AcmeSource *s, char *const *names, const char *authority);
 int acme_source_order(AcmeSource *s, const OrderWish *wish, OrderProgress progress, OrderDone done,
                       void *userdata, Ordering **ret);
+/* Somebody waits for it now: it does not wait for its turn. */
+void ordering_hurry(Ordering *o);
 /* It is not told any more. forget: the order is not gone on with after the next start either. */
 Ordering *ordering_cancel(Ordering *o, bool forget);
 /* The chain of an order is stored, or of no use: until then its record stays, so that a crash does not lose it. */
@@ -74,8 +76,9 @@ size_t acme_source_running(const AcmeSource *s);
 
 /* When an order for it may be made after the attempts so far, whether or not they came to an end; 0: whenever. */
 int64_t acme_source_after(AcmeSource *s, char *const *names, const char *authority, const char *name);
-/* Whether proofs of its names were refused since it had its last chain. */
-bool acme_source_was_refused(AcmeSource *s, char *const *names, const char *authority, const char *name);
+/* Whether an order that failed at this authority (NULL: at any) may be made anew now, as it has come back; not what was refused before
+ * that, and not too often, or else what always fails would be tried at each outage's end. */
+bool acme_source_release(AcmeSource *s, const char *authority, const char *name);
 /* What is noted is compared with another present. */
 void acme_source_clock_set(AcmeSource *s);
 /* The network is there again. */

@@ -146,7 +146,7 @@ void source_clean_peers(AcmeSource *s)
 
     for (p = TAILQ_FIRST(&s->peers); p; p = next) {
         next = TAILQ_NEXT(p, entry);
-        if (!is_used(s, p) && !is_current(s, p))
+        if (!is_current(s, p) && !is_used(s, p))
             peer_free(s, p);
     }
 }
@@ -290,10 +290,11 @@ static bool shares_name(const Ordering *o)
 
     TAILQ_FOREACH(other, &o->source->orderings, entry)
     {
-        if (other == o || !other->tried || other->state == ORDERING_WAITING ||
-            other->state == ORDERING_ENDED)
+        if (other == o)
             continue;
-        for (size_t i = 0; o->names[i]; i++)
+        if (other->state == ORDERING_WAITING) /* those that have begun stand first */
+            break;
+        for (size_t i = 0; other->tried && o->names[i]; i++)
             if (strv_contains(other->names, o->names[i]))
                 return true;
     }

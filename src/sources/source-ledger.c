@@ -7,6 +7,8 @@
 #include "util/log.h"
 #include "util/text.h"
 
+#define READ_AGAIN 60 /* seconds until what could not be read is tried again */
+
 /* Ledgers: read when they are needed first; each change is on disk before what it is about is done. While one change is
  * being written others gather, and go together. */
 
@@ -33,6 +35,7 @@ static void on_kept(void *data, void *userdata _unused_)
 {
     BookTask *t = data;
     Book *b = t->book;
+    uint64_t former;
     Ordering *o, *next;
 
     b->writing = false;
@@ -43,6 +46,7 @@ static void on_kept(void *data, void *userdata _unused_)
         free(t);
         return;
     }
+    former = b->kept;
     if (t->result < 0) {
         log_warning("What was asked of the authority %s cannot be noted: %s", b->authority,
                     strerror(-t->result));
@@ -54,7 +58,7 @@ static void on_kept(void *data, void *userdata _unused_)
         next = TAILQ_NEXT(o, entry);
         if (o->state != ORDERING_PREPARING || !o->peer || o->peer->book != b || o->waits_for > b->kept)
             continue;
-        if (t->result < 0 && o->waits_for > 0 && o->done)
+        if (t->result < 0 && o->waits_for > former && o->done)
             ordering_fail(o, t->result, "Writing to the ledger of the authority");
         else
             ordering_maybe_run(o);
@@ -75,44 +79,51 @@ static bool is_waited_for(const Book *b)
     return false;
 }
 
-static BookTask *book_task(Book *b)
+/* NULL when there is nothing to write. */
+static int book_task(Book *b, BookTask **ret)
 {
     bool whole = b->rewrites || ledger_is_wasteful(b->ledger, b->written);
-    BookTask *t = calloc(1, sizeof(BookTask));
+    char *text = whole ? ledger_text(b->ledger, clock_now()) : ledger_take(b->ledger);
+    BookTask *t = text ? calloc(1, sizeof(BookTask)) : NULL;
 
-    if (t)
-        *t = (BookTask){ .book = b,
-                         .store = b->source->store,
-                         .whole = whole,
-                         .sync = is_waited_for(b),
-                         .noted = b->noted,
-                         .result = -ECANCELED };
-    if (t)
-        t->text = whole ? ledger_text(b->ledger, clock_now()) : ledger_take(b->ledger);
-    if (!t || !t->text) {
-        free(t);
-        return NULL;
+    if (!t) {
+        free(text);
+        return whole || text ? -ENOMEM : 0;
     }
+    *t = (BookTask){ .book = b,
+                     .store = b->source->store,
+                     .text = text,
+                     .whole = whole,
+                     .sync = is_waited_for(b),
+                     .noted = b->noted,
+                     .result = -ECANCELED };
     b->rewrites = false;
-    return t;
+    *ret = t;
+    return 0;
 }
 
 static void book_write(Book *b)
 {
-    BookTask *t;
+    BookTask *t = NULL;
+    int r;
 
     if (b->writing || b->noted == b->kept)
         return;
-    t = source_open(b->source) >= 0 ? book_task(b) : NULL;
-    if (!t || workers_add(b->source->workers, run_keep, on_kept, t) < 0) {
+    r = b->retired ? 0 : source_open(b->source);
+    if (r >= 0 && !b->retired)
+        r = book_task(b, &t);
+    if (r >= 0 && t)
+        r = workers_add(b->source->workers, run_keep, on_kept, t);
+    if (r < 0) {
         (void)log_oom();
         b->rewrites = true;
         if (t)
             free(t->text);
         free(t);
-        return;
-    }
-    b->writing = true;
+    } else if (t)
+        b->writing = true;
+    else
+        b->kept = b->noted; /* nothing was different after all */
 }
 
 void book_changed(Book *b)
@@ -121,22 +132,25 @@ void book_changed(Book *b)
     book_write(b);
 }
 
+/* What there was before is begun anew only when there is nothing that could be read: without it the limits of the authority
+ * would be exceeded. */
 static int book_read(Book *b)
 {
     _cleanup_free_ char *text = NULL;
     size_t size = 0;
     int r = store_read_ledger(b->source->store, b->authority, &text, &size);
 
-    b->rewrites = r < 0;
-    if (r < 0 && r != -ENOENT)
-        log_warning("What was asked of the authority %s before cannot be read, and is begun anew: %s",
-                    b->authority, strerror(-r));
-    if (r < 0)
+    b->rewrites = true;
+    if (r == -ENOENT)
         return 0;
+    if (r == -E2BIG)
+        log_warning("The ledger of the authority %s is too large, and is begun anew.", b->authority);
+    if (r < 0)
+        return r == -E2BIG ? 0 : r;
     r = ledger_read(b->ledger, text, size, clock_now());
     b->written = size;
     b->rewrites = r < 0 || size == 0 || text[size - 1] != '\n';
-    return r == -ENOMEM ? r : 0;
+    return r == -ESTALE ? 0 : r;
 }
 
 static Book *book_free(Book *b)
@@ -148,29 +162,57 @@ static Book *book_free(Book *b)
     return NULL;
 }
 
-Book *book_get(AcmeSource *s, const AuthoritySettings *a)
+static void retire_former(AcmeSource *s, const char *authority)
 {
     Book *b;
 
     TAILQ_FOREACH(b, &s->books, entry)
-    if (streq(b->authority, a->name) && streq(b->directory, a->directory))
-        return b;
-    b = calloc(1, sizeof(Book));
+    if (streq(b->authority, authority))
+        b->retired = true; /* the file belongs to the one that comes */
+}
+
+static Book *book_new(AcmeSource *s, const AuthoritySettings *a)
+{
+    Book *b = calloc(1, sizeof(Book));
+
     if (!b)
         return NULL;
     b->source = s;
     b->authority = strdup(a->name);
     b->directory = strdup(a->directory);
     b->ledger = ledger_new(a->directory);
-    if (!b->authority || !b->directory || !b->ledger || book_read(b) < 0)
-        return book_free(b);
+    return b->authority && b->directory && b->ledger ? b : book_free(b);
+}
+
+Book *book_get(AcmeSource *s, const AuthoritySettings *a)
+{
+    int64_t now = clock_boot();
+    Book *b;
+    int r;
+
+    TAILQ_FOREACH(b, &s->books, entry)
+    if (!b->retired && streq(b->authority, a->name) && streq(b->directory, a->directory))
+        return b;
+    if (s->unreadable_until > now)
+        return NULL;
+    b = book_new(s, a);
+    r = b ? book_read(b) : -ENOMEM;
+    if (r < 0) {
+        log_error(
+            "What was asked of the authority %s before cannot be read, so nothing is asked of it now: %s",
+            a->name, strerror(-r));
+        s->unreadable_until = now + READ_AGAIN;
+        return b ? book_free(b) : NULL;
+    }
+    retire_former(s, a->name);
     TAILQ_INSERT_TAIL(&s->books, b, entry);
     return b;
 }
 
 Book *book_close(Book *b)
 {
-    _cleanup_free_ char *text = b->noted != b->kept ? ledger_text(b->ledger, clock_now()) : NULL;
+    bool write = !b->retired && (b->noted != b->kept || (b->rewrites && b->noted > 0));
+    _cleanup_free_ char *text = write ? ledger_text(b->ledger, clock_now()) : NULL;
     int r = text ? store_write_ledger(b->source->store, b->authority, text) : 0;
 
     if (r < 0)
@@ -214,12 +256,54 @@ void ordering_note_counted(Ordering *o)
     book_changed(b);
 }
 
+void source_tell_back(AcmeSource *s, Book *b)
+{
+    if (b)
+        b->is_back = true;
+    if (s->back_source)
+        (void)sd_event_source_set_enabled(s->back_source, SD_EVENT_ONESHOT);
+}
+
+int source_on_back(sd_event_source *source _unused_, void *userdata)
+{
+    AcmeSource *s = userdata;
+    bool network = s->network_is_back;
+    Book *b;
+
+    s->network_is_back = false;
+    if (network)
+        s->back(NULL, s->back_userdata);
+    TAILQ_FOREACH(b, &s->books, entry)
+    if (b->is_back) {
+        b->is_back = false;
+        s->back(b->authority, s->back_userdata);
+    }
+    return 0;
+}
+
 void source_release(AcmeSource *s)
 {
     Ordering *o;
 
     TAILQ_FOREACH(o, &s->orderings, entry)
     o->held = false;
+}
+
+bool ordering_is_limited(const Ordering *o)
+{
+    return o->problem.type && streq(o->problem.type, "rateLimited");
+}
+
+static int note_trouble(Book *b, int64_t retry_after, int64_t now)
+{
+    LedgerState before = ledger_state(b->ledger, now);
+    char when[MOMENT_SIZE];
+    int r = ledger_note_trouble(b->ledger, retry_after, now);
+
+    if (before != LEDGER_OPEN && ledger_state(b->ledger, now) == LEDGER_OPEN)
+        log_warning("The authority %s is in trouble and is left alone until %s.", b->authority,
+                    moment_to_text(ledger_open_until(b->ledger), when));
+    return r;
 }
 
 void ordering_note_end(Ordering *o)
@@ -234,13 +318,12 @@ void ordering_note_end(Ordering *o)
         r = ledger_note_issued(l, o->name);
     else if (!o->done)
         r = ledger_note_withdrawn(l, o->name);
-    else if ((o->tried == b || o->resumed) && (o->answered || o->problem.code == PROBLEM_CHALLENGE_FAILED))
-        r = ledger_note_failed(l, o->name, o->names, o->refused != 0,
-                               now); /* else it may have come to a certificate */
-    if (r >= 0 && (o->bundle || (o->answered && !o->at_authority)))
+    else if (o->answered || (o->tried == b && !o->finalized && !o->resumed)) /* else there may be a certificate */
+        r = ledger_note_failed(l, o->name, o->names, o->refused != 0, now);
+    if (r >= 0 && (o->bundle || o->answered))
         r = ledger_note_works(l);
-    else if (r >= 0 && o->at_authority)
-        r = ledger_note_trouble(l, now);
+    else if (r >= 0 && o->at_authority && !ordering_is_limited(o))
+        r = note_trouble(b, o->retry_after, now);
     if (r < 0)
         (void)log_oom();
     if (!o->bundle && (o->tried == b || o->resumed))
@@ -251,8 +334,7 @@ void ordering_note_end(Ordering *o)
     book_changed(b);
     if (was_open && ledger_state(l, now) == LEDGER_CLOSED) {
         log_info("The authority %s works again.", b->authority);
-        if (o->source->back)
-            o->source->back(false, o->source->back_userdata);
+        source_tell_back(o->source, b);
     }
 }
 
@@ -309,17 +391,18 @@ int64_t acme_source_after(AcmeSource *s, char *const *names, const char *authori
     return after == INT64_MAX ? 0 : after;
 }
 
-bool acme_source_was_refused(AcmeSource *s, char *const *names, const char *authority, const char *name)
+bool acme_source_release(AcmeSource *s, const char *authority, const char *name)
 {
-    bool refused = false;
+    bool released = false;
+    Book *b;
 
-    for (size_t i = 0; i < s->settings->n_authorities; i++) {
-        const AuthoritySettings *a = s->settings->authorities + i;
-        Book *b = authority_suits(a, names, authority) ? book_get(s, a) : NULL;
-
-        refused |= b && ledger_was_refused(b->ledger, name);
+    TAILQ_FOREACH(b, &s->books, entry)
+    if (!b->retired && (!authority || streq(b->authority, authority)) &&
+        ledger_note_released(b->ledger, name) > 0) {
+        released = true;
+        book_changed(b);
     }
-    return refused;
+    return released;
 }
 
 void acme_source_clock_set(AcmeSource *s)
@@ -327,7 +410,7 @@ void acme_source_clock_set(AcmeSource *s)
     Book *b;
 
     TAILQ_FOREACH(b, &s->books, entry)
-    if (b->noted > 0) {
+    if (b->noted > 0 || b->written > 0) {
         b->rewrites = true;
         book_changed(b);
     }
@@ -344,8 +427,8 @@ void acme_source_network_back(AcmeSource *s)
         (void)ledger_note_back(b->ledger, clock_now());
         book_changed(b);
     }
-    if (s->back)
-        s->back(true, s->back_userdata);
+    s->network_is_back = true;
+    source_tell_back(s, NULL);
     acme_source_drive(s);
 }
 
@@ -361,8 +444,7 @@ static void on_looked(const AcmeReply *reply, const AcmeFailure *failure _unused
     if (r <= 0)
         return;
     log_info("The authority %s can be reached again.", b->authority);
-    if (s->back)
-        s->back(false, s->back_userdata);
+    source_tell_back(s, b);
 }
 
 void acme_source_look(AcmeSource *s)
@@ -371,6 +453,8 @@ void acme_source_look(AcmeSource *s)
     int64_t now = clock_now();
     Peer *p;
 
+    if (!acme_settings_are_on(s->settings))
+        return;
     for (size_t i = 0; i < s->settings->n_authorities; i++) {
         const AuthoritySettings *a = s->settings->authorities + i;
         Book *b = a->enabled ? book_get(s, a) : NULL;
@@ -389,10 +473,12 @@ int64_t acme_source_next_look(AcmeSource *s)
 {
     int64_t next = INT64_MAX;
 
+    if (!acme_settings_are_on(s->settings) || !clock_is_trusted())
+        return next;
     for (size_t i = 0; i < s->settings->n_authorities; i++) {
         Book *b = s->settings->authorities[i].enabled ? book_get(s, s->settings->authorities + i) : NULL;
 
-        if (b)
+        if (b && !b->looking && !b->probing)
             next = MIN(next, ledger_probe_due(b->ledger));
     }
     return next;

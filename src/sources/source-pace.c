@@ -53,11 +53,21 @@ static void wait_for_pace(AcmeSource *s)
         (void)log_oom();
 }
 
+static int on_drive(sd_event_source *source, void *userdata);
+
 int source_pace_init(AcmeSource *s)
 {
     int r = sd_event_add_time(s->event, &s->pace_timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_pace_timer, s);
 
-    return r < 0 ? r : sd_event_source_set_enabled(s->pace_timer, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(s->pace_timer, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_add_defer(s->event, &s->drive_source, on_drive, s);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(s->drive_source, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_add_defer(s->event, &s->back_source, source_on_back, s);
+    return r < 0 ? r : sd_event_source_set_enabled(s->back_source, SD_EVENT_OFF);
 }
 
 /* Whether one more new order is within OrdersPerMinute=. */
@@ -72,8 +82,9 @@ static bool is_in_pace(const AcmeSource *s)
     return allowed == 0 || recent < allowed;
 }
 
-void acme_source_drive(AcmeSource *s)
+static int on_drive(sd_event_source *source _unused_, void *userdata)
 {
+    AcmeSource *s = userdata;
     Ordering *o;
 
     while (s->n_running < LIMIT_ORDERS && (o = choose_waiting(s))) {
@@ -81,6 +92,27 @@ void acme_source_drive(AcmeSource *s)
             wait_for_pace(s);
             break;
         }
+        /* Those that have begun stand first: they are few. */
+        TAILQ_REMOVE(&s->orderings, o, entry);
+        TAILQ_INSERT_HEAD(&s->orderings, o, entry);
         ordering_begin(o);
+        if (o->state == ORDERING_WAITING) {
+            TAILQ_REMOVE(&s->orderings, o, entry);
+            TAILQ_INSERT_TAIL(&s->orderings, o, entry);
+        }
     }
+    return 0;
+}
+
+void acme_source_drive(AcmeSource *s)
+{
+    if (s->drive_source)
+        (void)sd_event_source_set_enabled(s->drive_source, SD_EVENT_ONESHOT);
+}
+
+void ordering_hurry(Ordering *o)
+{
+    o->manual = true;
+    o->held = false;
+    acme_source_drive(o->source);
 }

@@ -112,12 +112,15 @@ static void on_window(const AcmeReply *reply, const AcmeFailure *failure, void *
                                                       : FAIL_AGAIN);
 }
 
-static void on_directory(const AcmeReply *reply, const AcmeFailure *failure _unused_, void *userdata)
+static void on_directory(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
 {
     WindowCheck *w = userdata;
     int r = -ENETUNREACH;
 
     w->call = NULL;
+    if (failure && failure->at_authority &&
+        ledger_note_trouble(w->peer->book->ledger, failure->retry_after, clock_now()) >= 0)
+        book_changed(w->peer->book);
     if (reply)
         r = acme_client_get_renewal_info(w->peer->client, w->identifier, on_window, w, &w->call);
     if (r < 0)
@@ -147,6 +150,10 @@ static void on_identified(void *data, void *userdata _unused_)
     }
     if (r >= 0)
         r = a ? peer_get(w->source, a, &w->peer) : -ENOENT;
+    if (r >= 0 && ledger_state(w->peer->book->ledger, clock_now()) != LEDGER_CLOSED) {
+        check_fail(w, FAIL_AGAIN); /* it is in trouble */
+        return;
+    }
     if (r >= 0)
         r = acme_client_send(w->peer->client, &request, on_directory, w, &w->call);
     if (r < 0)

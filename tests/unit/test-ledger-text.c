@@ -73,7 +73,7 @@ static void assert_reads_as(const char *text, const char *as)
 
 static void note_trouble(Ledger *l)
 {
-    g_assert_cmpint(ledger_note_trouble(l, NOW - 50), ==, 0);
+    g_assert_cmpint(ledger_note_trouble(l, 0, NOW - 50), ==, 0);
 }
 
 static void note_probe(Ledger *l)
@@ -99,6 +99,19 @@ static void note_other_order(Ledger *l)
 static void note_exempt_order(Ledger *l)
 {
     g_assert_cmpint(ledger_note_order(l, "two.example", other, LEDGER_IN_WINDOW, NOW - 80), ==, 0);
+}
+
+static void note_again(Ledger *l)
+{
+    char *names[] = { S("four.example"), NULL };
+
+    g_assert_cmpint(ledger_note_order(l, "four.example", names, LEDGER_AGAIN, NOW - 75), ==, 0);
+}
+
+static void note_released(Ledger *l)
+{
+    g_assert_cmpint(ledger_note_attempt(l, "five.example", NOW - 74), >, 0);
+    g_assert_cmpint(ledger_note_released(l, "five.example"), ==, 1);
 }
 
 static void note_failed(Ledger *l)
@@ -137,10 +150,10 @@ static void note_works(Ledger *l)
 
 /* In an order in which each changes something. */
 static void (*const notes[])(Ledger *l) = {
-    note_attempt, note_order,   note_other_order, note_exempt_order, note_failed,
-    note_attempt, note_issued,  note_window,      note_early,        note_no_window,
-    note_trouble, note_trouble, note_probe,       note_order,        note_works,
-    note_trouble, note_trouble, note_trouble,     note_probe,        note_no_window,
+    note_attempt, note_order,   note_other_order, note_exempt_order, note_again, note_released,
+    note_failed,  note_attempt, note_issued,      note_window,       note_early, note_no_window,
+    note_trouble, note_trouble, note_probe,       note_order,        note_works, note_trouble,
+    note_trouble, note_trouble, note_probe,       note_no_window,
 };
 
 /* All of it, as it was appended; the ledger that wrote it is returned, too. */
@@ -186,7 +199,7 @@ static void assert_answers(const Ledger *l)
     g_assert_cmpint(until(l, LEDGER_SET, other), ==, NOW - 90 + WEEK);
     g_assert_cmpint(until(l, LEDGER_FAILURES, both), ==, NOW - 70 + WEEK);
     g_assert_cmpint(until(l, LEDGER_FAILURES, other), ==, NOW);
-    g_assert_cmpuint(ledger_recent_orders(l, DAY, NOW), ==, 4);
+    g_assert_cmpuint(ledger_recent_orders(l, DAY, NOW), ==, 5);
     g_assert_cmpuint(ledger_attempts(l, "a.one.example"), ==, 2);
     g_assert_cmpint(ledger_after(l, "a.one.example"), >, NOW);
     g_assert_cmpuint(ledger_attempts(l, "192.0.2.1"), ==, 0);
@@ -512,7 +525,7 @@ static void test_most(void)
     g_assert_cmpuint(ledger_attempts(l, "a"), ==, UINT32_MAX);
     note_trouble(l);
     g_assert_cmpint(ledger_state(l, NOW), ==, LEDGER_HALF_OPEN); /* that was before */
-    g_assert_cmpint(ledger_note_trouble(l, NOW), ==, 0);
+    g_assert_cmpint(ledger_note_trouble(l, 0, NOW), ==, 0);
     g_assert_cmpint(ledger_open_until(l), ==, NOW + 6 * HOUR);
 }
 

@@ -240,21 +240,47 @@ static void test_again(void)
     g_assert_cmpuint(ledger_recent_orders(l, HOUR, NOW + 4), ==, 2);
 }
 
-static void test_refused(void)
+/* What failed is released when what it failed for is over: not after a refusal, and not for ever. */
+static void test_released(void)
 {
     _cleanup_ledger_ Ledger *l = ledger_make();
 
-    g_assert_false(ledger_was_refused(l, "a"));
-    g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, 0);
+    g_assert_cmpint(ledger_note_released(l, "a"), ==, 0); /* nothing holds it */
+    g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, NOW);
     g_assert_cmpint(ledger_note_failed(l, "a", both, false, NOW), ==, 0);
-    g_assert_false(ledger_was_refused(l, "a"));
-    g_assert_cmpint(ledger_note_failed(l, "a", both, true, NOW), ==, 0);
-    g_assert_true(ledger_was_refused(l, "a"));
-    g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, 0);
-    g_assert_cmpint(ledger_note_failed(l, "a", both, false, NOW), ==, 0);
-    g_assert_true(ledger_was_refused(l, "a")); /* what fails for another reason later does not matter */
+    g_assert_cmpint(ledger_note_released(l, "a"), ==, 1);
+    g_assert_cmpint(ledger_after(l, "a"), ==, 0);
+    for (unsigned i = 1; i < 8; i++) {
+        g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, NOW);
+        g_assert_cmpint(ledger_note_released(l, "a"), ==, 1);
+    }
+    g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, NOW);
+    g_assert_cmpint(ledger_note_released(l, "a"), ==, 0);
+    g_assert_cmpint(ledger_after(l, "a"), >, NOW);
     g_assert_cmpint(ledger_note_issued(l, "a"), ==, 0);
-    g_assert_false(ledger_was_refused(l, "a"));
+    g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, NOW);
+    g_assert_cmpint(ledger_note_failed(l, "a", both, true, NOW), ==, 0);
+    g_assert_cmpint(ledger_note_released(l, "a"), ==, 0);
+    g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, NOW);
+    g_assert_cmpint(ledger_note_failed(l, "a", both, false, NOW), ==, 0);
+    g_assert_cmpint(ledger_note_released(l, "a"), ==, 0); /* what it fails for later does not matter */
+    g_assert_cmpint(ledger_note_issued(l, "a"), ==, 0);
+    g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, NOW);
+    g_assert_cmpint(ledger_note_released(l, "a"), ==, 1);
+}
+
+/* An authority that says how long it wants to be left alone is. */
+static void test_retry_after(void)
+{
+    _cleanup_ledger_ Ledger *l = ledger_make();
+
+    g_assert_cmpint(ledger_note_trouble(l, 7200, NOW), ==, 0);
+    g_assert_cmpint(ledger_state(l, NOW), ==, LEDGER_OPEN);
+    g_assert_cmpint(ledger_open_until(l), ==, NOW + 7200);
+    g_assert_cmpint(ledger_probe_due(l), >=, NOW + 7200);
+    g_assert_cmpint(ledger_note_trouble(l, 60, NOW + 1), ==, 0);
+    g_assert_cmpint(ledger_open_until(l), ==, NOW + 7200);
+    g_assert_cmpint(ledger_state(l, NOW + 7200), ==, LEDGER_HALF_OPEN);
 }
 
 static void test_recent(void)
@@ -406,7 +432,7 @@ static void test_ten_years(void)
 
 static void trouble(Ledger *l, int64_t now)
 {
-    g_assert_cmpint(ledger_note_trouble(l, now), ==, 0);
+    g_assert_cmpint(ledger_note_trouble(l, 0, now), ==, 0);
 }
 
 static void test_breaker(void)
@@ -848,7 +874,8 @@ int main(int argc, char *argv[])
     g_test_add_func("/ledger/wildcard-failures", test_wildcard_failures);
     g_test_add_func("/ledger/exempt", test_exempt);
     g_test_add_func("/ledger/again", test_again);
-    g_test_add_func("/ledger/refused", test_refused);
+    g_test_add_func("/ledger/released", test_released);
+    g_test_add_func("/ledger/retry-after", test_retry_after);
     g_test_add_func("/ledger/recent", test_recent);
     g_test_add_func("/ledger/ahead", test_ahead);
     g_test_add_func("/ledger/failed", test_failed);
