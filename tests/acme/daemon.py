@@ -142,6 +142,7 @@ class Daemon:
         os.chown(self.state, owner.pw_uid, owner.pw_gid)
         self.process = None
         self.signals = Signals(bus)
+        self.registered = set()
 
     def configure(self, acme="", authorities=(), more="", pace=0):
         """Writes certwright.conf. acme: lines of [ACME]; authorities: (NAME, lines); pace: OrdersPerMinute=."""
@@ -153,6 +154,7 @@ class Daemon:
 
     def start(self):
         """With what the shipped unit gives it: its user, and ports below 1024."""
+        self.signals.clear()  # jobs are numbered anew
         bind = "=-all,+net_bind_service"
         argv = ["setpriv", f"--reuid={OWNER}", f"--regid={OWNER}", "--clear-groups", "--inh-caps" + bind,
                 "--ambient-caps" + bind, "--bounding-set" + bind, "--no-new-privs", "--pdeathsig=KILL",
@@ -192,10 +194,22 @@ class Daemon:
         """Returns the path of the certificate; names= further names, acme=, authority=."""
         kinds = {"names": "as", "acme": "b", "authority": "s", "key_type": "s"}
         values = {k.replace("_", "-"): GLib.Variant(kinds[k], v) for k, v in options.items()}
+        self.registered.add((name, module))
         return self.manage("Register", GLib.Variant("(ssa{sv})", (module, name, values)))[0]
 
+    def has(self, name):
+        try:
+            return self.property(self.path_of(name), "Name") == name
+        except Refused:
+            return False
+
     def unregister(self, name, module="test"):
+        self.registered.discard((name, module))
         self.manage("Unregister", GLib.Variant("(ss)", (module, name)))
+
+    def unregister_all(self):
+        for name, module in list(self.registered):
+            self.unregister(name, module)
 
     @staticmethod
     def path_of(name):

@@ -54,27 +54,39 @@ class Proxy:
     async def _serve(self, reader, writer):
         self.connections += 1
         try:
-            up_reader, up_writer = await asyncio.open_connection("localhost", self.upstream_port,
-                                                                 ssl=self.client_context)
+            upstream = await asyncio.open_connection("localhost", self.upstream_port, ssl=self.client_context)
         except OSError:
             writer.close()
             return
-        while True:
-            first, request = await self._message(reader)
-            if not first:
-                break
-            method, path, _ = first.split(" ", 2)
-            self.requests.append((method, path))
-            up_writer.write(request)
-            if method == "HEAD":
-                reply = await up_reader.readuntil(b"\r\n\r\n")
-            else:
-                _, reply = await self._message(up_reader)
-            if not reply:
-                break
-            writer.write(reply)
-        for w in writer, up_writer:
+        try:
+            while await self._serve_one(reader, writer, upstream):
+                pass
+        except (asyncio.IncompleteReadError, OSError):
+            pass  # one of them is gone
+        for w in writer, upstream[1]:
             w.close()
+
+    async def _serve_one(self, reader, writer, upstream):
+        """Whether it was one more request that could be answered."""
+        first, request = await self._message(reader)
+        if not first:
+            return False
+        method, path, _ = first.split(" ", 2)
+        self.requests.append((method, path))
+        reply = await self.answer(method, path, request, lambda: self._pass_on(method, request, *upstream))
+        if reply:
+            writer.write(reply)
+        return bool(reply)
+
+    async def _pass_on(self, method, request, up_reader, up_writer):
+        up_writer.write(request)
+        if method == "HEAD":
+            return await up_reader.readuntil(b"\r\n\r\n")
+        return (await self._message(up_reader))[1]
+
+    async def answer(self, _method, _path, _request, pass_on):
+        """The reply to a request, as it stands; None: the connection is closed. pass_on() asks the authority."""
+        return await pass_on()
 
     def count(self):
         """Requests by their kind: method and first part of the path."""

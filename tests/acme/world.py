@@ -24,6 +24,10 @@ def certificates_of(pem):
     return [x509.load_pem_x509_certificate(part + MANAGEMENT_END) for part in pem.split(MANAGEMENT_END) if part.strip()]
 
 
+def expect(what, found, expected):
+    return [] if found == expected else [f"{what}: {found!r} instead of {expected!r}"]
+
+
 def common_name(pem):
     return certificates_of(pem)[0].subject.rfc4514_string().removeprefix("CN=")
 
