@@ -176,7 +176,7 @@ bool manager_waits_for_network(const Manager *m)
 static int arm_set(int fd)
 {
     const struct itimerspec never = { .it_value.tv_sec =
-                                          sizeof(time_t) > 4 ? INT64_MAX / 4000000000LL : INT_MAX };
+                                          sizeof(time_t) > 4 ? INT64_MAX / 1000000000LL : INT_MAX };
 
     return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) < 0 ? -errno : 0;
 }
