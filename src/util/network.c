@@ -53,7 +53,8 @@ static void ask_soon(Network *n)
 {
     uint64_t now;
 
-    if (sd_event_now(n->event, CLOCK_MONOTONIC, &now) >= 0) {
+    if (sd_event_source_get_enabled(n->timer, NULL) == 0 &&
+        sd_event_now(n->event, CLOCK_MONOTONIC, &now) >= 0) {
         (void)sd_event_source_set_time(n->timer, now + WAIT_USEC);
         (void)sd_event_source_set_enabled(n->timer, SD_EVENT_ONESHOT);
     }
