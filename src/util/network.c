@@ -6,8 +6,9 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
-/* The kernel tells of each route that comes and goes, and drops what it cannot deliver: so a message only says that something
- * changed, and then all routes are asked for. A sum of what makes out a default route tells whether it is another one. */
+/* The kernel tells of each route that comes and goes, but for those of IPv4 that go with their device or address, and drops
+ * what it cannot deliver: so a message only says that something changed, and then all routes are asked for. A sum of what
+ * makes out a default route tells whether it is another one. */
 
 #define BUFFER_SIZE 32768
 #define WAIT_USEC   (300 * 1000ULL) /* routes come one after the other; what has come then is asked for */
@@ -122,7 +123,7 @@ static void take_message(Network *n, struct nlmsghdr *h)
     else if (dumped && is_default_route(h)) {
         n->dumped_way = true;
         n->dumped_sum += sum_of(h);
-    } else if (!dumped && (h->nlmsg_type == RTM_NEWROUTE || h->nlmsg_type == RTM_DELROUTE))
+    } else if (!dumped && h->nlmsg_type >= RTM_BASE)
         ask_soon(n);
 }
 
@@ -149,7 +150,8 @@ static int on_io(sd_event_source *s _unused_, int fd, uint32_t revents _unused_,
 static int open_socket(Network *n)
 {
     const struct sockaddr_nl address = { .nl_family = AF_NETLINK,
-                                         .nl_groups = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE };
+                                         .nl_groups = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_LINK |
+                                                      RTMGRP_IPV4_IFADDR };
     struct sockaddr_nl own = {};
     socklen_t own_size = sizeof(own);
 
