@@ -137,12 +137,17 @@ class Daemon:
             shutil.copy(program, folder.of("programs"))
         self.state, self.config = folder.of("state"), folder.of("config")
         os.makedirs(os.path.join(self.config, "modules.d"))
+        self.make_state()
+        self.process = None
+        self.options, self.environment = ["--no-idle-exit"], {"DBUS_SYSTEM_BUS_ADDRESS": bus.address}
+        self.signals = Signals(bus)
+        self.registered = set()
+
+    def make_state(self):
+        """As it is before the first start."""
         os.mkdir(self.state, 0o700)
         owner = pwd.getpwnam(OWNER)
         os.chown(self.state, owner.pw_uid, owner.pw_gid)
-        self.process = None
-        self.signals = Signals(bus)
-        self.registered = set()
 
     def configure(self, acme="", authorities=(), more="", pace=0):
         """Writes certwright.conf. acme: lines of [ACME]; authorities: (NAME, lines); pace: OrdersPerMinute=."""
@@ -158,8 +163,8 @@ class Daemon:
         bind = "=-all,+net_bind_service"
         argv = ["setpriv", f"--reuid={OWNER}", f"--regid={OWNER}", "--clear-groups", "--inh-caps" + bind,
                 "--ambient-caps" + bind, "--bounding-set" + bind, "--no-new-privs", "--pdeathsig=KILL",
-                self.program, "--no-idle-exit", "--state=" + self.state, "--config=" + self.config]
-        self.process = Process(argv, self.folder.of("daemon.log"), {"DBUS_SYSTEM_BUS_ADDRESS": self.bus.address})
+                self.program, *self.options, "--state=" + self.state, "--config=" + self.config]
+        self.process = Process(argv, self.folder.of("daemon.log"), self.environment)
         self.process.wait_for("its name", lambda: self.bus.has_owner(NAME))
 
     def is_running(self):
