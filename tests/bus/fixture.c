@@ -175,6 +175,7 @@ static void write_bus(const Fixture *f, unsigned flags)
                     *ours = g_build_filename(policies, "org.certwright1.conf", NULL),
                     *polkit = g_build_filename(policies, "org.freedesktop.PolicyKit1.conf", NULL),
                     *mock = g_build_filename(policies, "mock.conf", NULL),
+                    *systemd = g_build_filename(policies, "org.freedesktop.systemd1.conf", NULL),
                     *services = g_build_filename(f->directory, "services", NULL);
 
     directory_make(policies, 0755);
@@ -184,6 +185,8 @@ static void write_bus(const Fixture *f, unsigned flags)
     if (flags & FIXTURE_NO_POLKIT)
         file_write(mock, "<busconfig><policy user=\"root\">"
                          "<allow own=\"org.freedesktop.PolicyKit1\"/></policy></busconfig>");
+    if (flags & FIXTURE_SYSTEMD)
+        file_copy("/usr/share/dbus-1/system.d/org.freedesktop.systemd1.conf", systemd, 0644);
     file_write(path, text);
 }
 

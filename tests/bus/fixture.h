@@ -25,6 +25,7 @@ typedef enum FixtureFlags {
     FIXTURE_HOLD_DISK = 1 << 3,    /* the daemon minds the file hold */
     FIXTURE_IDLE_EXIT = 1 << 4,    /* without --no-idle-exit */
     FIXTURE_MANY_REPLIES = 1 << 5, /* a connection may wait for any number of replies */
+    FIXTURE_SYSTEMD = 1 << 6,      /* the test may play the part of systemd, with the bus policy of systemd */
 } FixtureFlags;
 
 /* main() of every test program: prepares a directory, runs the tests that add() adds, and clears up after
