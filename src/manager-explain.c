@@ -104,14 +104,15 @@ static void say_passed_over(Account *a)
 static void say_failure(Account *a)
 {
     const Failure *f = &a->c->record->failure;
+    const char *text = strempty(f->problem.text), *stop = *text && text[strlen(text) - 1] == '.' ? "" : ".";
 
     if (f->problem.code == PROBLEM_NONE)
         return;
     if (f->attempts > 0)
-        say(a, "The last attempt failed at %s (attempts since the last success: %u): %s",
-            moment(f->when).text, f->attempts, strempty(f->problem.text));
+        say(a, "The last attempt failed at %s (attempts since the last success: %u): %s%s",
+            moment(f->when).text, f->attempts, text, stop);
     else
-        say(a, "%s", strempty(f->problem.text));
+        say(a, "%s%s", text, stop);
 }
 
 static void say_window(Account *a)
