@@ -143,6 +143,37 @@ static void test_gdbus(void)
     session_end(&s);
 }
 
+/* The sentences as they stand there; and what somebody reads who has mistyped the name. */
+static void test_explain(void)
+{
+    static const char gdbus[] = "gdbus call --system --dest org.certwright1 --object-path /org/certwright1 "
+                                "--method org.certwright1.Manager.Explain ";
+    static const char busctl[] = "busctl call org.certwright1 /org/certwright1 org.certwright1.Manager "
+                                 "Explain s ";
+    Session s = session_begin();
+    g_autofree char *known = g_strconcat(busctl, "mail.example.com", NULL),
+                    *root = g_strconcat(gdbus, "root", NULL), *unknown = NULL, *errors = NULL;
+    g_auto(GStrv) argv = NULL;
+
+    run_and_expect(&s, known, "s \"mail.example.com serves a chain from this machine\\'s own root, serial ");
+    run_and_expect(&s, known, ".\\nIt is used by test.\\n\"");
+    run_and_expect(&s, root, "The local root is \"CN=Certwright root of ");
+    run_and_expect(&s,
+                   "busctl get-property org.certwright1 /org/certwright1/certificate/mail_2eexample_2ecom "
+                   "org.certwright1.Certificate RenewalWindow",
+                   "(xxs) 0 0 \"\"\n");
+    for (size_t i = 0; i < 2; i++) {
+        g_clear_pointer(&argv, g_strfreev);
+        g_clear_pointer(&unknown, g_free);
+        g_clear_pointer(&errors, g_free);
+        unknown = g_strconcat(i == 0 ? gdbus : busctl, "mali.example.com", NULL);
+        g_assert_true(g_shell_parse_argv(unknown, NULL, &argv, NULL));
+        g_assert_null(process_run((const char *const *)argv, (const char *const *)s.environment, &errors));
+        g_assert_nonnull(strstr(errors, "No certificate has or covers the name mali.example.com"));
+    }
+    session_end(&s);
+}
+
 typedef struct LogWait {
     const char *path, *says;
 } LogWait;
@@ -294,6 +325,7 @@ static void add(void)
     g_test_add_func("/bus/commands/busctl", test_busctl);
     g_test_add_func("/bus/commands/busctl-upload", test_busctl_upload);
     g_test_add_func("/bus/commands/gdbus", test_gdbus);
+    g_test_add_func("/bus/commands/explain", test_explain);
     g_test_add_func("/bus/commands/monitors", test_monitors);
     g_test_add_func("/bus/commands/readme", test_readme);
     g_test_add_func("/bus/commands/denied", test_denied);
