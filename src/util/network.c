@@ -111,7 +111,7 @@ static bool is_default_route(struct nlmsghdr *h)
 
     return h->nlmsg_type == RTM_NEWROUTE && h->nlmsg_len >= NLMSG_LENGTH(sizeof(struct rtmsg)) &&
            (route->rtm_family == AF_INET || route->rtm_family == AF_INET6) && route->rtm_dst_len == 0 &&
-           route->rtm_type == RTN_UNICAST;
+           route->rtm_type == RTN_UNICAST && !(route->rtm_flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN));
 }
 
 static void take_message(Network *n, struct nlmsghdr *h)

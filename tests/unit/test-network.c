@@ -14,6 +14,7 @@
 
 #define QUIET  (900 * 1000ULL) /* some times the pause before the routes are asked for */
 #define DEVICE "test0"
+#define PEER   "veth0" /* what the other end is called by the kernel */
 
 /* A message to the kernel, which grows. */
 typedef struct Message {
@@ -99,7 +100,7 @@ static int set_up(int device, bool up)
 /* Why there is none; NULL: there is. */
 static const char *network_enter(void)
 {
-    static const char *const kinds[] = { "dummy", "veth", "bridge", "ifb" };
+    static const char *const kinds[] = { "veth", "dummy", "ifb" };
 
     if (geteuid() != 0)
         return "only root can have a network of its own";
@@ -107,7 +108,7 @@ static const char *network_enter(void)
         return "there can be no network of its own here";
     for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
         if (add_device(kinds[i]) == 0)
-            return NULL;
+            return i > 0 || set_up((int)if_nametoindex(PEER), true) == 0 ? NULL : "its device stays down";
     return "no device can be made in a network of its own";
 }
 
@@ -345,6 +346,27 @@ static void test_device_down(void)
     check(&w, true, 1);
 }
 
+/* As when a cable is pulled out: the route stays. */
+static void test_carrier_lost(void)
+{
+    _cleanup_watcher_ Watcher w = {};
+    int peer;
+    ENTER_OR_SKIP()
+
+    peer = (int)if_nametoindex(PEER);
+    if (peer == 0) {
+        g_test_skip("there is no device with two ends here");
+        return;
+    }
+    route_add(&way);
+    watcher_init(&w);
+    check(&w, true, 0);
+    g_assert_cmpint(set_up(peer, false), ==, 0);
+    check(&w, false, 0);
+    g_assert_cmpint(set_up(peer, true), ==, 0);
+    check(&w, true, 1);
+}
+
 /* Those of a moment are told of together. */
 static void test_flaps(void)
 {
@@ -473,6 +495,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/network/ipv6", test_ipv6);
     g_test_add_func("/network/other-gateway", test_other_gateway);
     g_test_add_func("/network/device-down", test_device_down);
+    g_test_add_func("/network/carrier-lost", test_carrier_lost);
     g_test_add_func("/network/flaps", test_flaps);
     g_test_add_func("/network/busy", test_busy);
     g_test_add_func("/network/many", test_many);
