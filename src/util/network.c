@@ -114,16 +114,29 @@ static bool is_default_route(struct nlmsghdr *h)
            route->rtm_type == RTN_UNICAST && !(route->rtm_flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN));
 }
 
+/* A full table of routes changes all the time. */
+static bool may_matter(struct nlmsghdr *h)
+{
+    const struct rtmsg *route = NLMSG_DATA(h);
+    bool is_route = h->nlmsg_type == RTM_NEWROUTE || h->nlmsg_type == RTM_DELROUTE;
+
+    return h->nlmsg_type >= RTM_BASE &&
+           (!is_route || h->nlmsg_len < NLMSG_LENGTH(sizeof(struct rtmsg)) || route->rtm_dst_len == 0);
+}
+
 static void take_message(Network *n, struct nlmsghdr *h)
 {
     bool dumped = n->dumping && h->nlmsg_seq == n->sequence && h->nlmsg_pid == n->port;
 
-    if (dumped && (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR))
+    if (dumped && h->nlmsg_type == NLMSG_DONE)
         take_dump(n);
-    else if (dumped && is_default_route(h)) {
+    else if (dumped && h->nlmsg_type == NLMSG_ERROR) {
+        n->dumping = false;
+        ask_soon(n);
+    } else if (dumped && is_default_route(h)) {
         n->dumped_way = true;
         n->dumped_sum += sum_of(h);
-    } else if (!dumped && h->nlmsg_type >= RTM_BASE)
+    } else if (!dumped && may_matter(h))
         ask_soon(n);
 }
 
