@@ -167,7 +167,8 @@ void ordering_note_end(Ordering *o);
 bool ordering_is_limited(const Ordering *o);
 /* The order was placed as another one than was thought. */
 void ordering_note_counted(Ordering *o);
-/* Tells, when nothing else is being done, that those may be tried again that failed for want of the network, or of one authority. */
+/* Tells, when nothing else is being done, that those may be tried again that failed for want of the network, or of one
+ * authority. */
 void source_tell_back(AcmeSource *s, Book *b);
 int source_on_back(sd_event_source *source, void *userdata);
 /* Those that wait for another one are looked at again. */

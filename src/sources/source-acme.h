@@ -76,8 +76,8 @@ size_t acme_source_running(const AcmeSource *s);
 
 /* When an order for it may be made after the attempts so far, whether or not they came to an end; 0: whenever. */
 int64_t acme_source_after(AcmeSource *s, char *const *names, const char *authority, const char *name);
-/* Whether an order that failed at this authority (NULL: at any) may be made anew now, as it has come back; not what was refused before
- * that, and not too often, or else what always fails would be tried at each outage's end. */
+/* Whether an order that failed at this authority (NULL: at any) may be made anew now, as it has come back; not what was
+ * refused before that, and not too often, or else what always fails would be tried at each outage's end. */
 bool acme_source_release(AcmeSource *s, const char *authority, const char *name);
 /* What is noted is compared with another present. */
 void acme_source_clock_set(AcmeSource *s);
