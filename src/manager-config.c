@@ -79,13 +79,13 @@ void manager_apply_config(Manager *m)
     }
 }
 
-/* What was wrong may have been corrected: an order that failed is not put off any longer. */
-static void order_anew(Manager *m)
+/* What was wrong may have been corrected: an order that failed before that is not put off any longer. */
+static void order_anew(Manager *m, int64_t changed)
 {
     Certificate *c, *next;
 
     HASH_ITER (hh, m->certificates, c, next)
-        c->orders_anew = true;
+        c->orders_anew = c->orders_anew || c->record->failure.when < changed;
 }
 
 void manager_reload(Manager *m)
@@ -109,8 +109,8 @@ void manager_reload(Manager *m)
     alike = settings_order_alike(&fresh->settings, &m->config->settings);
     config_free(fresh);
     lifecycle_configure(m->lifecycle);
-    if (!alike && m->configured)
-        order_anew(m);
+    if (!alike)
+        order_anew(m, m->configured ? INT64_MAX : m->config->changed);
     if (!alike) {
         TELL(m, authorities_changed);
     }

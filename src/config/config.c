@@ -175,6 +175,7 @@ int config_load(char *const *directories, const Config *former, ConfigComplain c
     context.settings = &c->settings;
     if (r >= 0)
         r = config_files_of(directories, "certwright", &files);
+    c->changed = config_files_changed(directories, "certwright", files);
     if (r >= 0)
         r = read_files(files, on_settings_entry, complain, userdata, &context);
     acme_settle(&context);

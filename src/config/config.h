@@ -95,6 +95,8 @@ typedef struct Module {
 
 typedef struct Config {
     Settings settings;
+    int64_t
+        changed; /* when the files of the settings were changed last, seconds since 1970-01-01 UTC; 0: there is none */
     Module *modules;
     size_t n_modules;
 } Config;

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "util/text.h"
 
@@ -89,6 +90,29 @@ int config_files_of(char *const *directories, const char *path, char ***ret)
         return r;
     *ret = TAKE_PTR(files);
     return 0;
+}
+
+static int64_t changed_of(const char *path)
+{
+    struct stat st;
+
+    return path && stat(path, &st) >= 0 ? (int64_t)st.st_ctim.tv_sec : 0;
+}
+
+int64_t config_files_changed(char *const *directories, const char *path, char *const *files)
+{
+    int64_t changed = 0;
+
+    for (size_t i = 0; files && files[i]; i++)
+        changed = MAX(changed, changed_of(files[i]));
+    for (size_t i = 0; directories[i]; i++) {
+        _cleanup_free_ char *folder = NULL;
+
+        if (asprintf(&folder, "%s/%s" SUFFIX ".d", directories[i], path) < 0)
+            folder = NULL;
+        changed = MAX(changed, MAX(changed_of(directories[i]), changed_of(folder)));
+    }
+    return changed;
 }
 
 int config_file_names(char *const *directories, const char *folder, char ***ret)

@@ -126,6 +126,7 @@ static void test_settings(void)
     g_assert_cmpuint(strv_length(s->constraints), ==, 3);
     g_assert_cmpint(s->idle_exit, ==, 0);
     g_assert_cmpuint(s->orders_per_minute, ==, 100000);
+    g_assert_cmpint(p.config->changed, >, 0);
     g_assert_cmpstr(s->on_warning, ==, "certwright-warning@.service");
     /* an empty value takes back what stands before it */
     write_and_load(&p, "etc/certwright.conf.d/a.conf",
