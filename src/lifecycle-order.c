@@ -205,6 +205,7 @@ static int order_begin(Lifecycle *l, Certificate *c, bool reissue)
         .key_type = certificate_key_type(c, c->record, l->settings->key_type),
         .authority = certificate_authority(c),
         .solver = c->record->solver,
+        .reissue = reissue,
         .manual = reissue && !c->unhurried,
         .anew = c->orders_anew,
         .early = !reissue && is_early(l, c),

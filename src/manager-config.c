@@ -6,6 +6,7 @@
 #include "core/limits.h"
 #include "core/name.h"
 #include "manager-internal.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -85,7 +86,8 @@ static void order_anew(Manager *m, int64_t changed)
     Certificate *c, *next;
 
     HASH_ITER (hh, m->certificates, c, next)
-        c->orders_anew = c->orders_anew || c->record->failure.when < changed;
+        c->orders_anew =
+            c->orders_anew || (c->record->failure.when > 0 && c->record->failure.when < changed);
 }
 
 void manager_reload(Manager *m)
@@ -110,7 +112,9 @@ void manager_reload(Manager *m)
     config_free(fresh);
     lifecycle_configure(m->lifecycle);
     if (!alike)
-        order_anew(m, m->configured ? INT64_MAX : m->config->changed);
+        order_anew(m, m->configured                      ? INT64_MAX
+                      : m->config->changed > clock_now() ? 0 /* by a clock that was wrong */
+                                                         : m->config->changed);
     if (!alike) {
         TELL(m, authorities_changed);
     }

@@ -355,28 +355,28 @@ int ledger_note_failed(Ledger *l, const char *certificate, char *const *names, b
     return r >= 0 && refused ? count_failures(l, names, now) : r;
 }
 
-int ledger_note_released(Ledger *l, const char *certificate)
+int ledger_note_released(Ledger *l, const char *certificate, int64_t now)
 {
     Entry *e = find_entry(l, certificate);
     int r;
 
-    if (!e || e->refused || e->released >= RELEASES_MAX)
+    if (!e || e->attempts == 0 || e->refused || e->released >= RELEASES_MAX)
         return 0;
     e->released++;
-    e->after = 0;
+    e->after = MIN(e->after, now);
     r = ledger_write_released(l, e);
     if (r >= 0)
         r = ledger_write_attempt(l, e);
     return r < 0 ? r : 1;
 }
 
-int ledger_note_withdrawn(Ledger *l, const char *certificate)
+int ledger_note_withdrawn(Ledger *l, const char *certificate, int64_t now)
 {
     Entry *e = find_entry(l, certificate);
 
-    if (!e || e->after == 0)
+    if (!e || e->after <= now)
         return 0;
-    e->after = 0;
+    e->after = now;
     return ledger_write_attempt(l, e);
 }
 

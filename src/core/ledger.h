@@ -67,13 +67,13 @@ int ledger_note_issued(Ledger *l, const char *certificate);
 /* It did not: no certificate is counted. refused: the authority did not accept the proofs of its names. */
 int ledger_note_failed(Ledger *l, const char *certificate, char *const *names, bool refused, int64_t now);
 /* It was given up here, so that another one need not wait; what was placed stays counted. */
-int ledger_note_withdrawn(Ledger *l, const char *certificate);
+int ledger_note_withdrawn(Ledger *l, const char *certificate, int64_t now);
 /* Attempts since the last that came to a chain, and when the next may be made; 0: whenever. */
 unsigned ledger_attempts(const Ledger *l, const char *certificate);
 int64_t ledger_after(const Ledger *l, const char *certificate);
 /* What kept it from coming to a chain is over: it need not wait, unless proofs of its names were refused meanwhile, or it was
  * released for that as often as it may be until it comes to a chain. Whether it is released; -ENOMEM. */
-int ledger_note_released(Ledger *l, const char *certificate);
+int ledger_note_released(Ledger *l, const char *certificate, int64_t now);
 /* New orders within the last so many seconds. */
 unsigned ledger_recent_orders(const Ledger *l, int64_t span, int64_t now);
 

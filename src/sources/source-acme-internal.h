@@ -22,7 +22,9 @@ typedef struct Book {
     size_t written; /* bytes of the file */
     bool rewrites;  /* the file is made anew with the next writing */
     bool writing;
-    bool retired;             /* another directory has this name now */
+    bool retired; /* another directory has this name now */
+    int64_t
+        unreadable_until; /* CLOCK_BOOTTIME, seconds: it could not be read, and is not tried again before; 0: it was */
     uint64_t noted, kept;     /* counts of changes: so many were made, and so many of them are on disk */
     struct Ordering *probing; /* the one order that is tried while the others wait; NULL */
     bool is_back;             /* which is to be told */
@@ -38,6 +40,12 @@ typedef struct Peer {
     OrderSearch *search; /* for orders of before a crash; NULL: none was needed */
     bool expecting;      /* its directory was asked for ahead of the first order */
 } Peer;
+
+/* What is waited for, when it is no limit (LedgerWait.limit). */
+#define WAIT_TROUBLE _LEDGER_LIMIT_MAX       /* the authority's trouble */
+#define WAIT_AFTER   (_LEDGER_LIMIT_MAX + 1) /* the certificate's back-off */
+#define WAIT_READ    (_LEDGER_LIMIT_MAX + 2) /* its ledger cannot be read */
+#define READ_AGAIN   60                      /* seconds until that is tried again */
 
 typedef struct Revocation Revocation;
 typedef struct WindowCheck WindowCheck;
@@ -55,8 +63,10 @@ struct Ordering {
     OrderingState state;
     char *name, **names, *authority, *solver;
     KeyType key_type;
-    Record *former;    /* with the chain from ACME that it renews; NULL */
-    bool keeps_key;    /* of that one */
+    Record *former; /* with the chain from ACME that it renews; NULL */
+    bool keeps_key; /* of that one */
+    bool reissue;
+    bool keeps_record; /* for the next time */
     bool manual;       /* somebody asked for it: it waits for nothing but limits */
     bool anew;         /* what made the last one fail has changed */
     bool early;        /* for the sake of the authority's window */
@@ -120,8 +130,6 @@ struct AcmeSource {
     struct OrderingQueue orderings;
     size_t n_running;
     bool closing;
-    int64_t
-        unreadable_until; /* CLOCK_BOOTTIME, seconds: a ledger could not be read, and is not tried again before */
     TAILQ_HEAD(, Revocation) revocations;
     char **left; /* names of the certificates whose orders were under way at the last stop */
     char **
@@ -161,6 +169,12 @@ Book *book_close(Book *b);
 void book_changed(Book *b);
 /* How the order is counted, before anything is asked. */
 int ordering_note(Ordering *o);
+/* The same for one that is gone on with: mostly it is still the attempt that was noted then. */
+int ordering_note_resumed(Ordering *o);
+/* Whether one that could be gone on with has to stay as it is, as the authority is in trouble, or its ledger cannot be read. */
+bool ordering_must_stay(Ordering *o, const AuthoritySettings *a);
+/* It answers as it should. */
+void book_note_works(Book *b);
 /* And what came of it. */
 void ordering_note_end(Ordering *o);
 /* It was too much for the authority, which works, and may have room for others. */

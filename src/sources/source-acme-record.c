@@ -201,7 +201,7 @@ const AuthoritySettings *ordering_take_up(Ordering *o, OrderRecord **ret)
     const AuthoritySettings *a;
     AcmeSource *s = o->source;
 
-    if ((!acme_source_has_order(s, o->name) && !strv_contains(s->kept, o->name)) ||
+    if ((!acme_source_has_order(s, o->name) && (o->reissue || !strv_contains(s->kept, o->name))) ||
         store_read_order(s->store, o->name, &rec) < 0)
         return NULL;
     a = find_authority(s, rec->authority, rec->directory);

@@ -51,7 +51,7 @@ static void ordering_end(Ordering *o)
 
     if (!result.bundle && o->retry_after > 0)
         result.until = MAX(o->until, clock_now() + o->retry_after);
-    if (!result.bundle && (o->finalized || o->resumed) && o->at_authority)
+    if (!result.bundle && (o->keeps_record || ((o->finalized || o->resumed) && o->at_authority)))
         (void)strv_extend(&s->kept, o->name);
     else if (!result.bundle && !o->waited)
         source_forget_order(s, o->name);
@@ -77,7 +77,8 @@ static bool try_again(Ordering *o)
         return true;
     }
     if (o->at_authority)
-        return (ordering_is_limited(o) ||
+        return !o->finalized && !o->resumed && /* else there may be a certificate, which is fetched later */
+               (ordering_is_limited(o) ||
                 ledger_state(o->peer->book->ledger, clock_now()) != LEDGER_CLOSED) &&
                ordering_has_other(o);
     if (o->refused == 0 || o->retry_after > 0 || (o->failed_solvers | o->refused) == all)
@@ -338,15 +339,19 @@ void ordering_begin(Ordering *o)
         ordering_fail(o, -EOPNOTSUPP, "Placing an order");
         return;
     }
+    if (record && ordering_must_stay(o, a)) {
+        order_record_free(record);
+        ordering_end_later(o);
+        return;
+    }
     on_progress(0.05, record ? "going on with an order" : "preparing an order", o);
     r = name_peer(o, a);
     if (r >= 0 && record) {
         o->record = TAKE_PTR(record);
         o->resumed = true;
-        if (ledger_attempts(o->peer->book->ledger, o->name) >
-            0) /* it is still the attempt that was noted then */
-            o->tried = o->peer->book;
-        r = take_up(o);
+        r = ordering_note_resumed(o);
+        if (r >= 0)
+            r = take_up(o);
     } else if (r >= 0)
         r = begin_new(o, a);
     order_record_free(record);
@@ -365,9 +370,6 @@ int source_open(AcmeSource *s)
         (r = workers_new(s->event, "acme-crypto", CRYPTO_WORKERS, s, &s->crypto)) < 0 ||
         (r = http_new(s->event, &s->http)) < 0 ||
         (r = dns_new(s->event, s->settings->acme.dns_resolvers, &s->dns)) < 0)
-        return r;
-    r = source_pace_init(s);
-    if (r < 0)
         return r;
     context.http = s->http;
     context.dns = s->dns;
@@ -395,6 +397,7 @@ int acme_source_order(AcmeSource *s, const OrderWish *wish, OrderProgress progre
         .key_type = wish->key_type,
         .keeps_key = wish->keeps_key,
         .manual = wish->manual,
+        .reissue = wish->reissue,
         .anew = wish->anew,
         .early = wish->early,
         .not_after = wish->not_after,
@@ -509,6 +512,8 @@ int acme_source_new(sd_event *event, Store *store, const Settings *settings, Acm
     TAILQ_INIT(&s->orderings);
     TAILQ_INIT(&s->revocations);
     r = store_list_orders(store, &s->left);
+    if (r >= 0)
+        r = source_pace_init(s);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(s);

@@ -22,6 +22,7 @@ typedef struct OrderWish {
     const char *solver;    /* the type of challenge that worked last; NULL */
     const Record *former;  /* the one with the chain from ACME that is renewed; NULL: there is none */
     bool keeps_key;        /* with the same key */
+    bool reissue;          /* for a key that is not to be used any more: no former order is gone on with */
     bool manual; /* somebody waits for it: it is tried at once, within the limits of the authority */
     bool anew;   /* what made the last one fail has changed: it need not wait any more */
     bool early;  /* for the sake of the authority's window */

@@ -228,10 +228,6 @@ static LedgerOrder judge_order(const Ordering *o, const AuthoritySettings *a, in
     return has_same_names(chain, o->names) ? LEDGER_AGAIN : LEDGER_NEW;
 }
 
-/* It is no limit what is waited for. */
-#define WAIT_TROUBLE _LEDGER_LIMIT_MAX
-#define WAIT_AFTER   (_LEDGER_LIMIT_MAX + 1)
-
 /* The authority counts a certificate when it is issued, here it is counted when it is ordered: so as much longer. And it counts
  * an order when the request has come to it. */
 static LedgerWait wait_for_limits(const Ordering *o, const AuthoritySettings *a, const Book *b,
@@ -316,10 +312,12 @@ const AuthoritySettings *ordering_choose_authority(Ordering *o)
         LedgerOrder kind;
         Book *b;
 
-        if (!authority_suits(a, o->names, o->authority) || was_asked(o, a->name) || !(b = book_get(s, a)))
+        if (!authority_suits(a, o->names, o->authority) || was_asked(o, a->name))
             continue;
+        b = book_get(s, a);
         kind = judge_order(o, a, now);
-        wait = wait_for(o, a, b, kind, now);
+        wait =
+            b ? wait_for(o, a, b, kind, now) : (LedgerWait){ .until = now + READ_AGAIN, .limit = WAIT_READ };
         if (wait.until == now) {
             o->kind = kind;
             ledger_wait_done(&wait);
@@ -333,7 +331,7 @@ const AuthoritySettings *ordering_choose_authority(Ordering *o)
         ledger_wait_done(&wait);
     }
     o->held = held;
-    if (until < INT64_MAX)
+    if (until < INT64_MAX && !held)
         o->until = o->tried && o->until > 0 ? MIN(o->until, until) : until;
     if (held)
         problem_clear(&o->problem);

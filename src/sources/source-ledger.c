@@ -7,8 +7,6 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define READ_AGAIN 60 /* seconds until what could not be read is tried again */
-
 /* Ledgers: read when they are needed first; each change is on disk before what it is about is done. While one change is
  * being written others gather, and go together. */
 
@@ -184,29 +182,38 @@ static Book *book_new(AcmeSource *s, const AuthoritySettings *a)
     return b->authority && b->directory && b->ledger ? b : book_free(b);
 }
 
-Book *book_get(AcmeSource *s, const AuthoritySettings *a)
+static Book *find_book(const AcmeSource *s, const AuthoritySettings *a)
 {
-    int64_t now = clock_boot();
     Book *b;
-    int r;
 
     TAILQ_FOREACH(b, &s->books, entry)
     if (!b->retired && streq(b->authority, a->name) && streq(b->directory, a->directory))
         return b;
-    if (s->unreadable_until > now)
+    return NULL;
+}
+
+Book *book_get(AcmeSource *s, const AuthoritySettings *a)
+{
+    Book *b = find_book(s, a);
+    int r;
+
+    if (b && b->unreadable_until == 0)
+        return b;
+    if (b && b->unreadable_until > clock_boot())
         return NULL;
-    b = book_new(s, a);
-    r = b ? book_read(b) : -ENOMEM;
-    if (r < 0) {
+    if (!b && !(b = book_new(s, a)))
+        return NULL;
+    if (!find_book(s, a)) {
+        retire_former(s, a->name);
+        TAILQ_INSERT_TAIL(&s->books, b, entry);
+    }
+    r = book_read(b);
+    b->unreadable_until = r < 0 ? clock_boot() + READ_AGAIN : 0;
+    if (r < 0)
         log_error(
             "What was asked of the authority %s before cannot be read, so nothing is asked of it now: %s",
             a->name, strerror(-r));
-        s->unreadable_until = now + READ_AGAIN;
-        return b ? book_free(b) : NULL;
-    }
-    retire_former(s, a->name);
-    TAILQ_INSERT_TAIL(&s->books, b, entry);
-    return b;
+    return r < 0 ? NULL : b;
 }
 
 Book *book_close(Book *b)
@@ -281,6 +288,48 @@ int source_on_back(sd_event_source *source _unused_, void *userdata)
     return 0;
 }
 
+int ordering_note_resumed(Ordering *o)
+{
+    Book *b = o->peer->book;
+    int64_t now = clock_now();
+
+    o->tried = b;
+    if (ledger_after(b->ledger, o->name) > now)
+        return 0;
+    if (ledger_note_attempt(b->ledger, o->name, now) < 0)
+        return -ENOMEM;
+    book_changed(b);
+    return 0;
+}
+
+bool ordering_must_stay(Ordering *o, const AuthoritySettings *a)
+{
+    const Book *b = book_get(o->source, a);
+    int64_t now = clock_now();
+    LedgerWait wait = { .until = b ? ledger_open_until(b->ledger) : now + READ_AGAIN,
+                        .limit = b ? WAIT_TROUBLE : WAIT_READ };
+
+    if (b && (o->manual || ledger_state(b->ledger, now) != LEDGER_OPEN))
+        return false;
+    o->until = wait.until;
+    o->waited = o->keeps_record = true;
+    ordering_explain_wait(o, a, &wait);
+    return true;
+}
+
+void book_note_works(Book *b)
+{
+    bool was_open = ledger_state(b->ledger, clock_now()) != LEDGER_CLOSED;
+
+    if (ledger_note_works(b->ledger) < 0)
+        (void)log_oom();
+    book_changed(b);
+    if (!was_open)
+        return;
+    log_info("The authority %s works again.", b->authority);
+    source_tell_back(b->source, b);
+}
+
 void source_release(AcmeSource *s)
 {
     Ordering *o;
@@ -311,18 +360,16 @@ void ordering_note_end(Ordering *o)
     int64_t now = clock_now();
     Book *b = o->peer->book;
     Ledger *l = b->ledger;
-    bool was_open = ledger_state(l, now) != LEDGER_CLOSED;
     int r = 0;
 
     if (o->bundle)
         r = ledger_note_issued(l, o->name);
     else if (!o->done)
-        r = ledger_note_withdrawn(l, o->name);
-    else if (o->answered || (o->tried == b && !o->finalized && !o->resumed)) /* else there may be a certificate */
+        r = ledger_note_withdrawn(l, o->name, now);
+    else if (o->answered ||
+             (o->tried == b && !o->finalized && !o->resumed)) /* else there may be a certificate */
         r = ledger_note_failed(l, o->name, o->names, o->refused != 0, now);
-    if (r >= 0 && (o->bundle || o->answered))
-        r = ledger_note_works(l);
-    else if (r >= 0 && o->at_authority && !ordering_is_limited(o))
+    if (r >= 0 && o->at_authority && !o->bundle && !ordering_is_limited(o))
         r = note_trouble(b, o->retry_after, now);
     if (r < 0)
         (void)log_oom();
@@ -331,11 +378,10 @@ void ordering_note_end(Ordering *o)
     if (b->probing == o)
         b->probing = NULL;
     source_release(o->source);
-    book_changed(b);
-    if (was_open && ledger_state(l, now) == LEDGER_CLOSED) {
-        log_info("The authority %s works again.", b->authority);
-        source_tell_back(o->source, b);
-    }
+    if (o->bundle || o->answered)
+        book_note_works(b);
+    else
+        book_changed(b);
 }
 
 static void explain_limit(Ordering *o, const AuthoritySettings *a, const LedgerWait *wait)
@@ -364,7 +410,13 @@ void ordering_explain_wait(Ordering *o, const AuthoritySettings *a, const Ledger
     problem_clear(&o->problem);
     if (wait->limit < _LEDGER_LIMIT_MAX)
         explain_limit(o, a, wait);
-    else if (wait->limit > _LEDGER_LIMIT_MAX)
+    else if (wait->limit == WAIT_READ)
+        problem_set(
+            &o->problem, PROBLEM_STORAGE_FAILED,
+            "What was asked of the authority %s before cannot be read, so nothing is asked of it now; see the journal, "
+            "and acme/%s/ledger below the state directory.",
+            a->name, a->name);
+    else if (wait->limit == WAIT_AFTER)
         problem_set(
             &o->problem, PROBLEM_AUTHORITY_FAILED,
             "The last attempts at the authority %s came to nothing; the next one is made at %s, or at once by Reissue.",
@@ -398,7 +450,7 @@ bool acme_source_release(AcmeSource *s, const char *authority, const char *name)
 
     TAILQ_FOREACH(b, &s->books, entry)
     if (!b->retired && (!authority || streq(b->authority, authority)) &&
-        ledger_note_released(b->ledger, name) > 0) {
+        ledger_note_released(b->ledger, name, clock_now()) > 0) {
         released = true;
         book_changed(b);
     }

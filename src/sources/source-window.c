@@ -122,6 +122,8 @@ static void on_directory(const AcmeReply *reply, const AcmeFailure *failure, voi
         ledger_note_trouble(w->peer->book->ledger, failure->retry_after, clock_now()) >= 0)
         book_changed(w->peer->book);
     if (reply)
+        book_note_works(w->peer->book);
+    if (reply)
         r = acme_client_get_renewal_info(w->peer->client, w->identifier, on_window, w, &w->call);
     if (r < 0)
         check_fail(w, r == -EOPNOTSUPP ? NONE_AGAIN : FAIL_AGAIN);
@@ -150,7 +152,7 @@ static void on_identified(void *data, void *userdata _unused_)
     }
     if (r >= 0)
         r = a ? peer_get(w->source, a, &w->peer) : -ENOENT;
-    if (r >= 0 && ledger_state(w->peer->book->ledger, clock_now()) != LEDGER_CLOSED) {
+    if (r >= 0 && ledger_state(w->peer->book->ledger, clock_now()) == LEDGER_OPEN) {
         check_fail(w, FAIL_AGAIN); /* it is in trouble */
         return;
     }

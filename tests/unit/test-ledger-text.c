@@ -111,7 +111,7 @@ static void note_again(Ledger *l)
 static void note_released(Ledger *l)
 {
     g_assert_cmpint(ledger_note_attempt(l, "five.example", NOW - 74), >, 0);
-    g_assert_cmpint(ledger_note_released(l, "five.example"), ==, 1);
+    g_assert_cmpint(ledger_note_released(l, "five.example", NOW), ==, 1);
 }
 
 static void note_failed(Ledger *l)

@@ -245,28 +245,28 @@ static void test_released(void)
 {
     _cleanup_ledger_ Ledger *l = ledger_make();
 
-    g_assert_cmpint(ledger_note_released(l, "a"), ==, 0); /* nothing holds it */
+    g_assert_cmpint(ledger_note_released(l, "a", NOW), ==, 0); /* nothing holds it */
     g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, NOW);
     g_assert_cmpint(ledger_note_failed(l, "a", both, false, NOW), ==, 0);
-    g_assert_cmpint(ledger_note_released(l, "a"), ==, 1);
-    g_assert_cmpint(ledger_after(l, "a"), ==, 0);
+    g_assert_cmpint(ledger_note_released(l, "a", NOW), ==, 1);
+    g_assert_cmpint(ledger_after(l, "a"), ==, NOW);
     for (unsigned i = 1; i < 8; i++) {
         g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, NOW);
-        g_assert_cmpint(ledger_note_released(l, "a"), ==, 1);
+        g_assert_cmpint(ledger_note_released(l, "a", NOW), ==, 1);
     }
     g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, NOW);
-    g_assert_cmpint(ledger_note_released(l, "a"), ==, 0);
+    g_assert_cmpint(ledger_note_released(l, "a", NOW), ==, 0);
     g_assert_cmpint(ledger_after(l, "a"), >, NOW);
     g_assert_cmpint(ledger_note_issued(l, "a"), ==, 0);
     g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, NOW);
     g_assert_cmpint(ledger_note_failed(l, "a", both, true, NOW), ==, 0);
-    g_assert_cmpint(ledger_note_released(l, "a"), ==, 0);
+    g_assert_cmpint(ledger_note_released(l, "a", NOW), ==, 0);
     g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, NOW);
     g_assert_cmpint(ledger_note_failed(l, "a", both, false, NOW), ==, 0);
-    g_assert_cmpint(ledger_note_released(l, "a"), ==, 0); /* what it fails for later does not matter */
+    g_assert_cmpint(ledger_note_released(l, "a", NOW), ==, 0); /* what it fails for later does not matter */
     g_assert_cmpint(ledger_note_issued(l, "a"), ==, 0);
     g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, NOW);
-    g_assert_cmpint(ledger_note_released(l, "a"), ==, 1);
+    g_assert_cmpint(ledger_note_released(l, "a", NOW), ==, 1);
 }
 
 /* An authority that says how long it wants to be left alone is. */
