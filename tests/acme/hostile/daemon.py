@@ -15,8 +15,8 @@ PROPERTIES = "org.freedesktop.DBus.Properties"
 JOB = NAME + ".Job"
 OBJECT = r"(record\.json|current|\d+(/(fullchain|chain|certificate|privkey|combined|key|cross|root)\.pem)?)"
 ALLOWED = re.compile(
-    rf"(version|lock|index|journal(\.1)?|root(/{OBJECT})?|certificates(/[a-z0-9_.-]+(/{OBJECT})?)?|uploads"
-    r"|acme(/[a-z0-9.-]+(/account\.(json|key))?)?|acme/orders(/[a-z0-9_.-]+\.json)?)\Z")
+    rf"(version|lock|clock|index|journal(\.1)?|root(/{OBJECT})?|certificates(/[a-z0-9_.-]+(/{OBJECT})?)?|uploads"
+    r"|acme(/[a-z0-9.-]+(/(account\.(json|key)|ledger))?)?|acme/orders(/[a-z0-9_.-]+\.json)?)\Z")
 DIRECTION = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
 
 
