@@ -104,7 +104,7 @@ class Windows(Proxy):
     swallows  not even that
     shut      connections are closed, and no more than counted
     lists     accounts have a list of their orders
-    delay     seconds that every reply to a signed request takes
+    delay     seconds that a reply to a signed request takes, a function
     """
 
     def __init__(self, folder, pki, port, pebble, name):
@@ -113,7 +113,7 @@ class Windows(Proxy):
         self.answers, self.usual = {}, later
         self.on_order = None
         self.holds = self.swallows = self.shut = False
-        self.lists, self.delay = True, 0
+        self.lists, self.delay = True, None
         self.placed, self.asked = [], []  # Placed; (when, identifier)
         self.finalized, self.issued = Counter(), {}  # by name: requests; serial -> certificate
         self.name_of = {}  # of orders by their number, of certificates by their identifier
@@ -162,7 +162,7 @@ class Windows(Proxy):
         if not result or method == "HEAD":
             return result
         if self.delay and method == "POST":
-            await asyncio.sleep(self.delay)
+            await asyncio.sleep(self.delay())
         return self._changed(kind, result)
 
     def _window(self, identifier):
