@@ -114,5 +114,7 @@ void ordering_hurry(Ordering *o)
 {
     o->manual = true;
     o->held = false;
+    if (o->state == ORDERING_WAITING) /* a reissue is for another key */
+        o->keeps_key = o->early = false;
     acme_source_drive(o->source);
 }
