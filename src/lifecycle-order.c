@@ -63,20 +63,38 @@ static bool can_order(const Lifecycle *l, const Certificate *c)
            stance_of(l, c) == ACME_STANCE_ASKED && (uploaded->broken || !is_served_by(uploaded->chain, c));
 }
 
+/* The chain from an authority, if it can be served; NULL. */
+static const Chain *usable_chain(const Certificate *c)
+{
+    Candidate candidates[_SOURCE_MAX];
+    Verdict verdict;
+
+    record_candidates(c->record, candidates);
+    verdict = candidate_judge(candidates + SOURCE_ACME, SOURCE_ACME, c->names, clock_now());
+    return verdict == VERDICT_USABLE ? candidates[SOURCE_ACME].chain : NULL;
+}
+
+static int64_t window_after(const Lifecycle *l, const Certificate *c)
+{
+    return acme_source_early(l->acme, c->record) +
+           schedule_window_pause(c->record->slots[SOURCE_ACME].chain);
+}
+
 /* Everything that the next order's moment depends on. */
 static OrderState order_state(const Lifecycle *l, const Certificate *c)
 {
     const Record *rec = c->record;
     int64_t attempted = acme_source_after(l->acme, c->names, certificate_authority(c), certificate_name(c));
-    OrderState state = { .failed = rec->order_failed || attempted > 0, .anew = c->orders_anew };
-    Candidate candidates[_SOURCE_MAX];
+    OrderState state = {
+        .chain = usable_chain(c),
+        .failed = rec->order_failed || attempted > 0,
+        .anew = c->orders_anew,
+    };
 
-    record_candidates(rec, candidates);
-    if (candidate_judge(candidates + SOURCE_ACME, SOURCE_ACME, c->names, clock_now()) == VERDICT_USABLE) {
-        state.chain = candidates[SOURCE_ACME].chain;
+    if (state.chain) {
         state.window = acme_source_window(l->acme, rec).window;
         if (!state.failed) /* else it is the back-off that it waits for */
-            state.window_after = acme_source_early(l->acme, rec) + schedule_window_pause(state.chain);
+            state.window_after = window_after(l, c);
     }
     /* An attempt that came to no end, as the service was stopped in it, has no more than its place in the ledger. */
     state.after = rec->order_failed ? MAX(rec->order_after, attempted)
@@ -105,13 +123,8 @@ int64_t lifecycle_next_order(const Lifecycle *l, const Certificate *c)
 
 int64_t lifecycle_next_check(const Lifecycle *l, const Certificate *c)
 {
-    Candidate candidates[_SOURCE_MAX];
-
     if (l->stopping || !c->stored || c->checks_window || !c->record->authority ||
-        !c->record->slots[SOURCE_ACME].chain || !can_order(l, c) || !clock_is_trusted())
-        return INT64_MAX;
-    record_candidates(c->record, candidates);
-    if (candidate_judge(candidates + SOURCE_ACME, SOURCE_ACME, c->names, clock_now()) != VERDICT_USABLE)
+        !c->record->slots[SOURCE_ACME].chain || !can_order(l, c) || !clock_is_trusted() || !usable_chain(c))
         return INT64_MAX;
     return acme_source_window(l->acme, c->record).check;
 }
@@ -134,8 +147,7 @@ bool lifecycle_refresh_window(const Lifecycle *l, Certificate *c)
                    !streq(strempty(known.page), strempty(c->window_page));
 
     c->window = known.window;
-    c->window_after =
-        chain && l->acme ? acme_source_early(l->acme, c->record) + schedule_window_pause(chain) : 0;
+    c->window_after = chain && l->acme ? window_after(l, c) : 0;
     if (differs) {
         free(c->window_page);
         c->window_page = known.page ? strdup(known.page) : NULL;
@@ -189,12 +201,9 @@ static bool is_early(const Lifecycle *l, const Certificate *c)
 /* When the chain from an authority ends, if there is one that can be served; one that is to come is wanted within a day. */
 static int64_t urgency_of(const Certificate *c)
 {
-    Candidate candidates[_SOURCE_MAX];
+    const Chain *chain = usable_chain(c);
 
-    record_candidates(c->record, candidates);
-    return candidate_judge(candidates + SOURCE_ACME, SOURCE_ACME, c->names, clock_now()) == VERDICT_USABLE
-               ? chain_not_after(candidates[SOURCE_ACME].chain)
-               : clock_now() + DAY;
+    return chain ? chain_not_after(chain) : clock_now() + DAY;
 }
 
 static int order_begin(Lifecycle *l, Certificate *c, bool reissue)
@@ -289,8 +298,7 @@ void lifecycle_maybe_order(Lifecycle *l, Certificate *c)
  * certificates and each time. */
 static bool just_waits(const Attempt *a, const struct Ordered *o)
 {
-    return o->waited && o->until > 0 && a->after->order_failed && problem_name(&o->problem) &&
-           !streq(problem_name(&o->problem), "rateLimited");
+    return o->waited && o->until > 0 && a->after->order_failed && !problem_is_rate_limited(&o->problem);
 }
 
 static int plan_failure(Attempt *a, const struct Ordered *o, int64_t now)

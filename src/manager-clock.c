@@ -147,8 +147,7 @@ void manager_orders_back(const char *authority, void *userdata)
     HASH_ITER (hh, m->certificates, c, next) {
         const Problem *p = &c->record->failure.problem;
 
-        if (!c->published || c->ordered || !c->record->order_failed ||
-            streq(problem_name(p), "rateLimited") ||
+        if (!c->published || c->ordered || !c->record->order_failed || problem_is_rate_limited(p) ||
             (authority ? !problem_blames_authority(p) : p->code != PROBLEM_NETWORK_FAILED))
             continue;
         if (c->record->failure.attempts > 0 &&

@@ -167,6 +167,14 @@ static int method_unregister(sd_bus_message *m, void *userdata _unused_, sd_bus_
     return 1;
 }
 
+/* For a method whose argument is a name alone; as call_begin(). */
+static int begin_with_name(sd_bus_message *m, const char **ret_name, sd_bus_error *error, Call **ret)
+{
+    int r = sd_bus_message_read_basic(m, 's', ret_name);
+
+    return r < 0 ? r : call_begin(m, *ret_name, NULL, error, ret);
+}
+
 static int method_get_certificate(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
     _cleanup_free_ char *path = NULL;
@@ -175,9 +183,7 @@ static int method_get_certificate(sd_bus_message *m, void *userdata _unused_, sd
     Certificate *c;
     int r;
 
-    r = sd_bus_message_read_basic(m, 's', &name);
-    if (r >= 0)
-        r = call_begin(m, name, NULL, error, &call);
+    r = begin_with_name(m, &name, error, &call);
     if (r <= 0)
         return r < 0 ? r : 1;
     if (manager_get(call->bus->manager, name, &c, &call->problem) < 0)
@@ -194,9 +200,7 @@ static int method_explain(sd_bus_message *m, void *userdata _unused_, sd_bus_err
     Certificate *c;
     int r;
 
-    r = sd_bus_message_read_basic(m, 's', &name);
-    if (r >= 0)
-        r = call_begin(m, name, NULL, error, &call);
+    r = begin_with_name(m, &name, error, &call);
     if (r <= 0)
         return r < 0 ? r : 1;
     if (manager_get(call->bus->manager, name, &c, &call->problem) < 0) {

@@ -113,12 +113,16 @@ int problem_set_errno(Problem *p, int r, const char *doing)
     return r;
 }
 
+bool problem_is_rate_limited(const Problem *p)
+{
+    return p->type && streq(p->type, "rateLimited");
+}
+
 bool problem_blames_authority(const Problem *p)
 {
     return p->code == PROBLEM_NETWORK_FAILED || p->code == PROBLEM_AUTHORITY_FAILED ||
-           p->code == PROBLEM_LIMITS_EXCEEDED ||
-           (p->type && (streq(p->type, "serverInternal") || streq(p->type, "rateLimited") ||
-                        streq(p->type, "badNonce")));
+           p->code == PROBLEM_LIMITS_EXCEEDED || problem_is_rate_limited(p) ||
+           (p->type && (streq(p->type, "serverInternal") || streq(p->type, "badNonce")));
 }
 
 void problem_clear(Problem *p)

@@ -51,6 +51,8 @@ int problem_set_type(Problem *p, ProblemCode code, const char *type, const char 
 const char *problem_name(const Problem *p);
 /* Whether it is the fault of an authority, or of the way to it, and not of what it was asked for. */
 bool problem_blames_authority(const Problem *p);
+/* Whether a limit of an authority was reached, as it says itself or as its ledger does. */
+bool problem_is_rate_limited(const Problem *p);
 void problem_clear(Problem *p);
 void problem_move(Problem *from, Problem *to);
 int problem_copy(const Problem *from, Problem *to);

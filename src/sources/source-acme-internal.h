@@ -10,8 +10,8 @@
 #include "sources/source-acme.h"
 
 /* Shared by source-acme.c, which runs orders, source-acme-record.c, which keeps them in the store, source-authority.c, which
- * knows the authorities, source-ledger.c, which keeps to their limits, and source-window.c, which asks them for windows of
- * renewal. */
+ * knows the authorities, source-ledger.c, which keeps to their limits, source-pace.c, which begins what waits, and
+ * source-window.c, which asks for windows of renewal. */
 
 /* The ledger of an authority, in memory and on disk. It outlives the settings of that name: what was asked stays asked. */
 typedef struct Book {
@@ -24,8 +24,8 @@ typedef struct Book {
     bool writing;
     bool retired; /* another directory has this name now */
     int64_t
-        unreadable_until; /* CLOCK_BOOTTIME, seconds: it could not be read, and is not tried again before; 0: it was */
-    uint64_t noted, kept;     /* counts of changes: so many were made, and so many of them are on disk */
+        unreadable_until; /* CLOCK_BOOTTIME, seconds: it is not tried to read it before; 0: it was read */
+    uint64_t noted, kept; /* counts of changes: so many were made, and so many of them are on disk */
     struct Ordering *probing; /* the one order that is tried while the others wait; NULL */
     bool is_back;             /* which is to be told */
     AcmeCall *looking;        /* whether it can be reached; NULL */
@@ -70,7 +70,7 @@ struct Ordering {
     bool manual;       /* somebody asked for it: it waits for nothing but limits */
     bool anew;         /* what made the last one fail has changed */
     bool early;        /* for the sake of the authority's window */
-    int64_t not_after; /* of what is served; the earliest is the most urgent */
+    int64_t not_after; /* by when it is wanted */
     OrderProgress progress;
     OrderDone done; /* NULL: cancelled */
     void *userdata;
@@ -132,8 +132,7 @@ struct AcmeSource {
     bool closing;
     TAILQ_HEAD(, Revocation) revocations;
     char **left; /* names of the certificates whose orders were under way at the last stop */
-    char **
-        kept; /* of those that ended without an answer after they were finalized: they are gone on with next time */
+    char **kept; /* of those that got no answer after they were finalized: they are gone on with next time */
 };
 
 /* What orders work with, made when the first is. */
@@ -175,10 +174,10 @@ int ordering_note_resumed(Ordering *o);
 bool ordering_must_stay(Ordering *o, const AuthoritySettings *a);
 /* It answers as it should. */
 void book_note_works(Book *b);
+/* It does not; and wants to be left alone for so many seconds, 0: it did not say so. */
+void book_note_trouble(Book *b, int64_t retry_after);
 /* And what came of it. */
 void ordering_note_end(Ordering *o);
-/* It was too much for the authority, which works, and may have room for others. */
-bool ordering_is_limited(const Ordering *o);
 /* The order was placed as another one than was thought. */
 void ordering_note_counted(Ordering *o);
 /* Tells, when nothing else is being done, that those may be tried again that failed for want of the network, or of one

@@ -78,7 +78,7 @@ static bool try_again(Ordering *o)
     }
     if (o->at_authority)
         return !o->finalized && !o->resumed && /* else there may be a certificate, which is fetched later */
-               (ordering_is_limited(o) ||
+               (problem_is_rate_limited(&o->problem) ||
                 ledger_state(o->peer->book->ledger, clock_now()) != LEDGER_CLOSED) &&
                ordering_has_other(o);
     if (o->refused == 0 || o->retry_after > 0 || (o->failed_solvers | o->refused) == all)
@@ -289,17 +289,12 @@ void ordering_maybe_run(Ordering *o)
         ordering_run(o);
 }
 
-static void stop_preparing(Ordering *o, OrderingState state)
-{
-    o->state = state;
-    o->source->n_running--;
-}
-
 /* Nobody can be asked now. */
 static void ordering_give_up(Ordering *o)
 {
     if (o->held) {
-        stop_preparing(o, ORDERING_WAITING);
+        o->state = ORDERING_WAITING;
+        o->source->n_running--;
         return;
     }
     o->waited = o->until > 0 && !o->tried;

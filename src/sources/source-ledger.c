@@ -201,9 +201,10 @@ Book *book_get(AcmeSource *s, const AuthoritySettings *a)
         return b;
     if (b && b->unreadable_until > clock_boot())
         return NULL;
-    if (!b && !(b = book_new(s, a)))
-        return NULL;
-    if (!find_book(s, a)) {
+    if (!b) {
+        b = book_new(s, a);
+        if (!b)
+            return NULL;
         retire_former(s, a->name);
         TAILQ_INSERT_TAIL(&s->books, b, entry);
     }
@@ -338,21 +339,18 @@ void source_release(AcmeSource *s)
     o->held = false;
 }
 
-bool ordering_is_limited(const Ordering *o)
+void book_note_trouble(Book *b, int64_t retry_after)
 {
-    return o->problem.type && streq(o->problem.type, "rateLimited");
-}
-
-static int note_trouble(Book *b, int64_t retry_after, int64_t now)
-{
+    int64_t now = clock_now();
     LedgerState before = ledger_state(b->ledger, now);
     char when[MOMENT_SIZE];
-    int r = ledger_note_trouble(b->ledger, retry_after, now);
 
+    if (ledger_note_trouble(b->ledger, retry_after, now) < 0)
+        (void)log_oom();
+    book_changed(b);
     if (before != LEDGER_OPEN && ledger_state(b->ledger, now) == LEDGER_OPEN)
         log_warning("The authority %s is in trouble and is left alone until %s.", b->authority,
                     moment_to_text(ledger_open_until(b->ledger), when));
-    return r;
 }
 
 void ordering_note_end(Ordering *o)
@@ -369,8 +367,6 @@ void ordering_note_end(Ordering *o)
     else if (o->answered ||
              (o->tried == b && !o->finalized && !o->resumed)) /* else there may be a certificate */
         r = ledger_note_failed(l, o->name, o->names, o->refused != 0, now);
-    if (r >= 0 && o->at_authority && !o->bundle && !ordering_is_limited(o))
-        r = note_trouble(b, o->retry_after, now);
     if (r < 0)
         (void)log_oom();
     if (!o->bundle && (o->tried == b || o->resumed))
@@ -380,6 +376,8 @@ void ordering_note_end(Ordering *o)
     source_release(o->source);
     if (o->bundle || o->answered)
         book_note_works(b);
+    else if (o->at_authority && !problem_is_rate_limited(&o->problem))
+        book_note_trouble(b, o->retry_after);
     else
         book_changed(b);
 }

@@ -118,9 +118,8 @@ static void on_directory(const AcmeReply *reply, const AcmeFailure *failure, voi
     int r = -ENETUNREACH;
 
     w->call = NULL;
-    if (failure && failure->at_authority &&
-        ledger_note_trouble(w->peer->book->ledger, failure->retry_after, clock_now()) >= 0)
-        book_changed(w->peer->book);
+    if (failure && failure->at_authority)
+        book_note_trouble(w->peer->book, failure->retry_after);
     if (reply)
         book_note_works(w->peer->book);
     if (reply)

@@ -6,6 +6,8 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include "util/text.h"
+
 /* The kernel tells of each route that comes and goes, but for those of IPv4 that go with their device or address, and drops
  * what it cannot deliver: so a message only says that something changed, and then all routes are asked for. A sum of what
  * makes out a default route tells whether it is another one. */
@@ -91,17 +93,12 @@ static uint64_t sum_of(struct nlmsghdr *h)
 {
     struct rtmsg *route = NLMSG_DATA(h);
     struct rtattr *a = RTM_RTA(route);
-    uint64_t sum = UINT64_C(0xcbf29ce484222325) ^ route->rtm_family;
+    uint64_t sum = route->rtm_family;
     unsigned left = (unsigned)RTM_PAYLOAD(h);
 
-    for (; RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-        const uint8_t *data = RTA_DATA(a);
-
-        if (a->rta_type != RTA_GATEWAY && a->rta_type != RTA_OIF && a->rta_type != RTA_VIA)
-            continue;
-        for (size_t i = 0; i < RTA_PAYLOAD(a); i++)
-            sum = (sum ^ data[i]) * UINT64_C(0x100000001b3);
-    }
+    for (; RTA_OK(a, left); a = RTA_NEXT(a, left))
+        if (a->rta_type == RTA_GATEWAY || a->rta_type == RTA_OIF || a->rta_type == RTA_VIA)
+            sum = bytes_hash(RTA_DATA(a), RTA_PAYLOAD(a), sum);
     return sum;
 }
 

@@ -237,16 +237,22 @@ const char *moment_to_text(int64_t when, char ret[static MOMENT_SIZE])
     return ret;
 }
 
-uint64_t text_hash(const char *s, uint64_t seed)
+uint64_t bytes_hash(const void *data, size_t size, uint64_t seed)
 {
     uint64_t h = UINT64_C(0xcbf29ce484222325) ^ seed;
+    const uint8_t *p = data;
 
-    for (; *s; s++)
-        h = (h ^ (uint8_t)*s) * UINT64_C(0x100000001b3);
+    for (size_t i = 0; i < size; i++)
+        h = (h ^ p[i]) * UINT64_C(0x100000001b3);
     h ^= h >> 33;
     h *= UINT64_C(0xff51afd7ed558ccd);
     h ^= h >> 33;
     return h;
+}
+
+uint64_t text_hash(const char *s, uint64_t seed)
+{
+    return bytes_hash(s, strlen(s), seed);
 }
 
 int parse_uint64(const char *s, uint64_t *ret)

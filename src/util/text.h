@@ -39,6 +39,7 @@ int table_from_string(const char *const *table, size_t n, const char *s);
 
 /* A number that looks like chance and is the same for the same text and seed everywhere; not for secrets, nor for tables that
  * others fill: FNV-1a (draft-eastlake-fnv), mixed once more. */
+uint64_t bytes_hash(const void *data, size_t size, uint64_t seed);
 uint64_t text_hash(const char *s, uint64_t seed);
 /* Decimal, no sign, no white space, all of it. -EINVAL, -ERANGE. */
 int parse_uint64(const char *s, uint64_t *ret);

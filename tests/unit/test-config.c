@@ -138,6 +138,19 @@ static void test_settings(void)
     g_assert_cmpuint(strv_length(p.config->settings.constraints), ==, 1);
 }
 
+/* The line is complained about, and nothing else. */
+static void check_refused(Place *p, const char *section, const char *line)
+{
+    g_autofree char *text = g_strdup_printf("\n[%s]\n\n%s\n", section, line);
+    g_autofree char *expected =
+        g_strdup_printf("etc/certwright.conf:4:%.*s\n", (int)strcspn(line, "="), line);
+
+    place_init(p);
+    write_and_load(p, "etc/certwright.conf", text);
+    if (!g_str_equal(p->complaints->str, expected))
+        note_failure("%s: %s", line, p->complaints->str);
+}
+
 /* Each is refused with its file, line and key, and leaves the default. */
 static void test_settings_refused(void)
 {
@@ -161,14 +174,8 @@ static void test_settings_refused(void)
 
     for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
         _cleanup_place_ Place p = {};
-        g_autofree char *text = g_strdup_printf("\n[Local]\n\n%s\n", lines[i]);
-        g_autofree char *expected =
-            g_strdup_printf("etc/certwright.conf:4:%.*s\n", (int)strcspn(lines[i], "="), lines[i]);
 
-        place_init(&p);
-        write_and_load(&p, "etc/certwright.conf", text);
-        if (!g_str_equal(p.complaints->str, expected))
-            note_failure("%s: %s", lines[i], p.complaints->str);
+        check_refused(&p, "Local", lines[i]);
         g_assert_cmpint(p.config->settings.leaf_lifetime, ==, 90 * DAY);
         g_assert_cmpint(p.config->settings.root_lifetime, ==, 10 * YEAR);
         g_assert_cmpint(p.config->settings.key_type, ==, KEY_TYPE_ECDSA_P256);
@@ -188,14 +195,8 @@ static void test_renewal_refused(void)
 
     for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
         _cleanup_place_ Place p = {};
-        g_autofree char *text = g_strdup_printf("[Renewal]\n%s\n", lines[i]);
-        g_autofree char *expected =
-            g_strdup_printf("etc/certwright.conf:2:%.*s\n", (int)strcspn(lines[i], "="), lines[i]);
 
-        place_init(&p);
-        write_and_load(&p, "etc/certwright.conf", text);
-        if (!g_str_equal(p.complaints->str, expected))
-            note_failure("%s: %s", lines[i], p.complaints->str);
+        check_refused(&p, "Renewal", lines[i]);
         g_assert_cmpuint(p.config->settings.orders_per_minute, ==, 10);
         g_assert_null(p.config->settings.on_warning);
     }
