@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
+#include "config/settings.h"
 #include "core/schedule.h"
 #include "lifecycle-internal.h"
 #include "util/clock.h"
@@ -36,6 +37,7 @@ Attempt *attempt_free(Attempt *a)
     strv_free(a->names);
     authority_unref(a->authority);
     authority_unref(a->made);
+    settings_unref(a->settings);
     store_change_free(a->change);
     problem_clear(&a->problem);
     problem_clear(&a->order_problem);
@@ -50,7 +52,12 @@ Attempt *attempt_new(Lifecycle *l, Certificate *c, const char *event)
     if (!a)
         return NULL;
     *a = (Attempt){
-        .lifecycle = l, .certificate = c, .event = event, .source = _SOURCE_INVALID, .result = -ECANCELED
+        .lifecycle = l,
+        .certificate = c,
+        .settings = settings_ref(l->settings),
+        .event = event,
+        .source = _SOURCE_INVALID,
+        .result = -ECANCELED,
     };
     STAILQ_INIT(&a->requests);
     l->n_attempts++;
@@ -146,18 +153,23 @@ void lifecycle_count_for_root(Lifecycle *l, Certificate *c)
     }
 }
 
-static void count_for_root(Lifecycle *l, Certificate *c, bool failed)
+void lifecycle_uncount_for_root(Lifecycle *l, Certificate *c)
 {
-    const Slot *slot = record_served(c->record);
-
     if (!c->counts_for_root_job)
-        return;
-    if (!failed && slot && c->record->served == SOURCE_LOCAL &&
-        slot->root != record_current(l->root->record))
         return;
     c->counts_for_root_job = false;
     l->root_left--;
     note_root_progress(l);
+}
+
+/* One that has to be signed again still is counted on. */
+static void uncount_signed(Lifecycle *l, Certificate *c)
+{
+    const Slot *slot = record_served(c->record);
+
+    if (!certificate_is_wanted(c) || !slot || c->record->served != SOURCE_LOCAL ||
+        slot->root == record_current(l->root->record))
+        lifecycle_uncount_for_root(l, c);
 }
 
 static void log_root(const Lifecycle *l, const char *what)
@@ -222,6 +234,7 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
         acme_source_forget(l->acme, certificate_name(c));
     if (a->removes) {
         c->stored = false;
+        lifecycle_uncount_for_root(l, c);
         requests_answer(c, &a->requests, &none);
         l->observer->removed(c, l->userdata);
         return;
@@ -243,7 +256,7 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
         switch_root(l);
     attempt_answer_orders(a);
     requests_answer(c, &a->requests, &none);
-    count_for_root(l, c, false);
+    uncount_signed(l, c);
 }
 
 /* After the switch had begun, the files alone know how far it came; and a look at them puts aside what is in the way. */
@@ -269,7 +282,7 @@ void attempt_fail(Attempt *a)
     record_set_failure(c->record, &a->problem, clock_now());
     l->observer->failed(c, &a->problem, l->userdata);
     requests_answer(c, &a->requests, &a->problem);
-    count_for_root(l, c, true);
+    lifecycle_uncount_for_root(l, c);
     if (certificate_is_root(c))
         l->observer->root_failed(&a->problem, l->userdata);
     if (a->problem.code == PROBLEM_STORAGE_FAILED || a->problem.code == PROBLEM_INTERNAL)

@@ -28,7 +28,8 @@ typedef struct Attempt {
     bool ordered;         /* the bundle, whose order can be forgotten once it is stored */
     bool warns;           /* that the end of the uploaded chain comes near */
     bool removes;
-    SourceRequest request; /* what it points to is held by the members below */
+    Settings *settings; /* that it was planned with; the members below may point into them */
+    SourceRequest request;
     char **names;
     Record *upload;
     Authority *authority; /* that signs, or is the predecessor of the root to be made */
@@ -48,7 +49,7 @@ STAILQ_HEAD(AttemptQueue, Attempt);
 
 struct Lifecycle {
     Store *store;
-    const Settings *settings;
+    Settings *settings;
     const LifecycleObserver *observer;
     void *userdata;
     sd_event *event;
@@ -98,6 +99,8 @@ void requests_answer(Certificate *c, struct RequestQueue *requests, const Proble
 void lifecycle_load_root(Lifecycle *l);
 /* Counts the certificates that are to be signed again, while a new root is taken up. */
 void lifecycle_count_for_root(Lifecycle *l, Certificate *c);
+/* Nothing is left to be signed of it. */
+void lifecycle_uncount_for_root(Lifecycle *l, Certificate *c);
 /* Commits a group of what is staged, if it is time. */
 void lifecycle_maybe_commit(Lifecycle *l);
 uint64_t lifecycle_monotonic(Lifecycle *l);

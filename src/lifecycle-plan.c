@@ -47,7 +47,7 @@ static bool local_is_current(Lifecycle *l, const Attempt *a)
     for (unsigned i = 0; i < slot->chain->n_names; i++)
         if (!streq(slot->chain->names[i], a->names[i]))
             return false;
-    return slot->chain->key_type == certificate_key_type(c, a->after, l->settings->key_type) &&
+    return slot->chain->key_type == certificate_key_type(c, a->after, a->settings->key_type) &&
            slot->purposes == c->wish.purposes &&
            slot->root == l->root->record->slots[l->root->record->served].generation;
 }
@@ -103,9 +103,9 @@ void attempt_fill_request(Attempt *a, int64_t now)
 
     a->request = (SourceRequest){
         .names = a->names,
-        .key_type = certificate_key_type(a->certificate, a->after, l->settings->key_type),
+        .key_type = certificate_key_type(a->certificate, a->after, a->settings->key_type),
         .purposes = a->certificate->wish.purposes,
-        .lifetime = l->settings->leaf_lifetime,
+        .lifetime = a->settings->leaf_lifetime,
         .now = now,
         .authority = a->authority,
         .store = l->store,
@@ -176,7 +176,7 @@ static Request *last_root_request(const struct RequestQueue *requests)
  * has its own. */
 static int plan_new_root(Lifecycle *l, Attempt *a, Verdict uploaded, int64_t now)
 {
-    const Settings *s = l->settings;
+    const Settings *s = a->settings;
 
     if (gethostname(a->host, sizeof(a->host)) < 0)
         return -errno;

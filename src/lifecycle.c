@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sched.h>
 
+#include "config/settings.h"
 #include "lifecycle-internal.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -140,6 +141,7 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
         requests_answer(c, &a->requests, &none);
     }
     attempt_free(a);
+    lifecycle_uncount_for_root(l, c);
     if (waits)
         l->observer->settled(c, l->userdata);
     else if (r == 0)
@@ -280,20 +282,20 @@ static int add_timer(Lifecycle *l, sd_event_source **source, sd_event_time_handl
     return r < 0 ? r : sd_event_source_set_enabled(*source, SD_EVENT_OFF);
 }
 
-int lifecycle_new(sd_event *event, Store *store, const Settings *settings, const LifecycleObserver *observer,
-                  void *userdata, Lifecycle **ret)
+int lifecycle_new(sd_event *event, Store *store, const LifecycleObserver *observer, void *userdata,
+                  Lifecycle **ret)
 {
     _cleanup_(lifecycle_freep) Lifecycle *l = calloc(1, sizeof(Lifecycle));
     int r;
 
     if (!l)
         return -ENOMEM;
-    *l = (Lifecycle){ .store = store, .settings = settings, .observer = observer, .userdata = userdata };
+    *l = (Lifecycle){ .store = store, .observer = observer, .userdata = userdata };
     l->event = sd_event_ref(event);
     STAILQ_INIT(&l->staged);
     STAILQ_INIT(&l->root_requests);
     if ((r = workers_new(event, "work", count_workers(), userdata, &l->workers)) < 0 ||
-        (r = acme_source_new(event, store, settings, on_back, l, &l->acme)) < 0 ||
+        (r = acme_source_new(event, store, on_back, l, &l->acme)) < 0 ||
         (r = workers_new(event, "disk", 1, userdata, &l->disk)) < 0 ||
         (r = add_timer(l, &l->group_timer, on_group_timer)) < 0 ||
         (r = add_timer(l, &l->retry_timer, on_retry)) < 0)
@@ -352,14 +354,18 @@ Lifecycle *lifecycle_free(Lifecycle *l)
     sd_event_source_disable_unref(l->group_timer);
     sd_event_source_disable_unref(l->retry_timer);
     authority_unref(l->authority);
+    settings_unref(l->settings);
     sd_event_unref(l->event);
     free(l);
     return NULL;
 }
 
-void lifecycle_configure(Lifecycle *l)
+void lifecycle_configure(Lifecycle *l, Settings *settings)
 {
-    acme_source_configure(l->acme);
+    settings_ref(settings);
+    settings_unref(l->settings);
+    l->settings = settings;
+    acme_source_configure(l->acme, settings);
 }
 
 AcmeSource *lifecycle_acme(Lifecycle *l)

@@ -60,9 +60,9 @@ typedef struct LifecycleObserver {
     void (*root_failed)(const Problem *problem, void *userdata);
 } LifecycleObserver;
 
-/* settings is borrowed, and may be changed in place between calls. */
-int lifecycle_new(sd_event *event, Store *store, const Settings *settings, const LifecycleObserver *observer,
-                  void *userdata, Lifecycle **ret);
+/* lifecycle_configure() comes before anything is settled. */
+int lifecycle_new(sd_event *event, Store *store, const LifecycleObserver *observer, void *userdata,
+                  Lifecycle **ret);
 /* Waits for what is being written, and begins nothing any more. */
 void lifecycle_stop(Lifecycle *l);
 /* After a stop: answers the requests that wait in a certificate. */
@@ -97,8 +97,8 @@ int64_t lifecycle_next_check(const Lifecycle *l, const Certificate *c);
 void lifecycle_check_window(Lifecycle *l, Certificate *c);
 /* Takes up what the authority has suggested. Returns whether that is something else than before. */
 bool lifecycle_refresh_window(const Lifecycle *l, Certificate *c);
-/* To be called when the settings have changed. */
-void lifecycle_configure(Lifecycle *l);
+/* Adopts other settings, of which a reference is taken. What is under way goes on with those that it began with. */
+void lifecycle_configure(Lifecycle *l, Settings *settings);
 /* Who revokes, and whose accounts there are. */
 struct AcmeSource *lifecycle_acme(Lifecycle *l);
 /* Changes under way. */

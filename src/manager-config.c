@@ -92,6 +92,7 @@ static void order_anew(Manager *m, int64_t changed)
 
 void manager_reload(Manager *m)
 {
+    _cleanup_config_ Config *former = NULL;
     Config *fresh;
     bool alike;
     int r;
@@ -104,21 +105,16 @@ void manager_reload(Manager *m)
         (void)log_error_errno(r, "The configuration could not be read; the former one stays in force");
         return;
     }
-    /* The settings' place stays the same: others hold on to it. */
-    Config former = *m->config;
-    *m->config = *fresh;
-    *fresh = former;
-    alike = settings_order_alike(&fresh->settings, &m->config->settings);
-    config_free(fresh);
-    lifecycle_configure(m->lifecycle);
+    former = m->config;
+    m->config = fresh;
+    alike = former && settings_order_alike(former->settings, fresh->settings);
+    lifecycle_configure(m->lifecycle, fresh->settings);
     if (!alike)
-        order_anew(m, m->configured                      ? INT64_MAX
-                      : m->config->changed > clock_now() ? 0 /* by a clock that was wrong */
-                                                         : m->config->changed);
-    if (!alike) {
+        order_anew(m, former                         ? INT64_MAX
+                      : fresh->changed > clock_now() ? 0 /* by a clock that was wrong */
+                                                     : fresh->changed);
+    if (!alike)
         TELL(m, authorities_changed);
-    }
-    m->configured = true;
     manager_apply_config(m);
 }
 
@@ -176,7 +172,7 @@ static int check_register(Manager *m, const RegistrationWish *wish, size_t n_nam
 
     if (r < 0)
         return r;
-    r = check_authority(&m->config->settings, wish, problem);
+    r = check_authority(m->config->settings, wish, problem);
     if (r < 0)
         return r;
     if (wish->key_type != _KEY_TYPE_INVALID && !key_type_suits_leaf(wish->key_type))

@@ -333,7 +333,7 @@ static void on_imported(Imported *imported, const Problem *problem, void *userda
 
 static int examination_new(Manager *m, Certificate *target, const UploadOptions *options, Examination **ret)
 {
-    const char *directory = m->config->settings.authority_directory;
+    const char *directory = m->config->settings->authority_directory;
     _cleanup_(examination_freep) Examination *e = calloc(1, sizeof(Examination));
 
     if (!e)

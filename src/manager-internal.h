@@ -15,7 +15,7 @@
 struct Manager {
     sd_event *event;
     char *const *directories;
-    Config *config;
+    Config *config; /* NULL: not read yet */
     ConfigWatch *watch;
     Store *store;
     Lifecycle *lifecycle;
@@ -44,7 +44,6 @@ struct Manager {
     bool doubts_clock, recorded_clock;
     Network *network; /* NULL: it cannot be watched */
     bool index_being_written;
-    bool configured; /* at least once */
 };
 
 /* A new leaf, hidden as yet. */

@@ -90,12 +90,12 @@ size_t manager_n_certificates(const Manager *m)
 
 const Settings *manager_settings(const Manager *m)
 {
-    return &m->config->settings;
+    return m->config->settings;
 }
 
 bool manager_acme_is_on(const Manager *m)
 {
-    return acme_settings_are_on(&m->config->settings);
+    return acme_settings_are_on(m->config->settings);
 }
 
 int manager_add(Manager *m, const char *name, Certificate **ret)
@@ -376,10 +376,7 @@ static int manager_start(Manager *m, const ManagerOptions *options, Problem *pro
     if (!m->root && !(m->root = certificate_new(record_new(RECORD_ROOT, "root"))))
         return -ENOMEM;
     m->root->published = true;
-    m->config = calloc(1, sizeof(Config));
-    if (!m->config)
-        return -ENOMEM;
-    r = lifecycle_new(m->event, m->store, &m->config->settings, &lifecycle_observer, m, &m->lifecycle);
+    r = lifecycle_new(m->event, m->store, &lifecycle_observer, m, &m->lifecycle);
     if (r >= 0)
         r = config_watch_new(m->event, m->directories, on_config_file_changed, m, &m->watch);
     if (r < 0)
@@ -389,6 +386,8 @@ static int manager_start(Manager *m, const ManagerOptions *options, Problem *pro
         return r;
     lifecycle_set_root(m->lifecycle, m->root);
     manager_reload(m);
+    if (!m->config)
+        return -ENOMEM;
     lifecycle_settle(m->lifecycle, m->root);
     manager_look_at_clock(m);
     manager_arm_wake(m);

@@ -51,7 +51,6 @@ typedef struct DnsTask {
 
 typedef struct DnsSolver {
     Solver solver;
-    SolverContext context;
     DnsHelper *helper;
     TAILQ_HEAD(, DnsTask) tasks;
     TAILQ_HEAD(, TxtRecord) records;
@@ -61,7 +60,7 @@ static void txt_drive(TxtRecord *rec);
 
 static bool solver_suits(Solver *base, const char *name, bool wildcard, Problem *why)
 {
-    const AcmeSettings *settings = ((DnsSolver *)base)->context.settings;
+    const AcmeSettings *settings = base->context.settings;
 
     if (name_is_address(name))
         (void)problem_set(why, PROBLEM_CHALLENGE_FAILED,
@@ -123,7 +122,7 @@ static void task_look(DnsTask *t)
         return;
     }
     t->state = TASK_WAITING;
-    r = dns_propagation_start(s->context.event, s->context.dns, &wish, on_propagated, t, &t->propagation,
+    r = dns_propagation_start(s->solver.context.event, s->solver.context.dns, &wish, on_propagated, t, &t->propagation,
                               &t->problem);
     if (r < 0)
         task_fail(t, r);
@@ -244,7 +243,7 @@ static void txt_drive(TxtRecord *rec)
 
 static int txt_set_way(TxtRecord *rec, Problem *problem)
 {
-    const AcmeSettings *settings = rec->solver->context.settings;
+    const AcmeSettings *settings = rec->solver->solver.context.settings;
     int r = 0;
 
     if (settings->dns_server && rec->zone)
@@ -358,10 +357,10 @@ static int task_new(DnsSolver *s, const Proof *proof, DnsTask **ret)
         return -ENOMEM;
     TAILQ_INSERT_TAIL(&s->tasks, t, entry);
     t->task.solver = &s->solver;
-    t->checks = s->context.settings->self_check;
+    t->checks = s->solver.context.settings->self_check;
     r = proof_digest(proof, &t->value);
     if (r >= 0)
-        r = sd_event_add_defer(s->context.event, &t->deferred, on_deferred, t);
+        r = sd_event_add_defer(s->solver.context.event, &t->deferred, on_deferred, t);
     if (r >= 0)
         r = sd_event_source_set_enabled(t->deferred, SD_EVENT_OFF);
     if (r < 0)
@@ -376,7 +375,7 @@ static int solver_start(Solver *base, const Proof *proof, SolverReady ready, voi
                         SolverTask **ret, Problem *problem)
 {
     DnsSolver *s = (DnsSolver *)base;
-    const AcmeSettings *settings = s->context.settings;
+    const AcmeSettings *settings = s->solver.context.settings;
     const DnsPlaceWish wish = {
         .name = proof->name,
         .zone = settings->self_check || settings->dns_server,
@@ -392,7 +391,7 @@ static int solver_start(Solver *base, const Proof *proof, SolverReady ready, voi
         return problem_set_errno(problem, r, "Proving a name by dns-01");
     t->ready = ready;
     t->userdata = userdata;
-    r = dns_place_find(s->context.dns, &wish, on_place, t, &t->place, problem);
+    r = dns_place_find(s->solver.context.dns, &wish, on_place, t, &t->place, problem);
     if (r < 0) {
         solver_end(&t->task);
         return r;
@@ -417,7 +416,7 @@ static Solver *solver_dns_free(Solver *base)
     while (!TAILQ_EMPTY(&s->records))
         txt_free(TAILQ_FIRST(&s->records));
     dns_helper_free(s->helper);
-    sd_event_unref(s->context.event);
+    sd_event_unref(s->solver.context.event);
     free(s);
     return NULL;
 }
@@ -439,8 +438,8 @@ int solver_dns_new(const SolverContext *context, Solver **ret)
     if (!s)
         return -ENOMEM;
     s->solver.ops = &solver_dns_ops;
-    s->context = *context;
-    sd_event_ref(s->context.event);
+    s->solver.context = *context;
+    sd_event_ref(s->solver.context.event);
     TAILQ_INIT(&s->tasks);
     TAILQ_INIT(&s->records);
     r = dns_helper_new(context->event, &s->helper);

@@ -25,7 +25,6 @@ typedef struct TlsTask {
 
 typedef struct TlsSolver {
     Solver solver;
-    SolverContext context;
     TlsListener *listener;
     TAILQ_HEAD(TlsTasks, TlsTask) tasks;
 } TlsSolver;
@@ -50,7 +49,7 @@ static bool solver_suits(Solver *base, const char *name, bool wildcard, Problem 
             "tls-alpn-01 cannot prove the wildcard *.%s; only dns-01 can: set DNSServer= or DNSHook=.",
             name);
     else if (!tls_listener_is_passed(s->listener) &&
-             (!s->context.settings->tls_listen || !s->context.settings->tls_listen[0]))
+             (!s->solver.context.settings->tls_listen || !s->solver.context.settings->tls_listen[0]))
         (void)problem_set(
             why, PROBLEM_CHALLENGE_FAILED,
             "tls-alpn-01 has no address to answer at: set TLSListen= in [ACME], as in \":443\".");
@@ -84,7 +83,7 @@ static void on_checked(const Problem *problem, void *userdata)
 static int task_show(TlsTask *t, Problem *problem)
 {
     TlsSolver *s = (TlsSolver *)t->task.solver;
-    const AcmeSettings *settings = s->context.settings;
+    const AcmeSettings *settings = s->solver.context.settings;
     int r = 0;
 
     if (!find_shown(s, t->name))
@@ -96,7 +95,7 @@ static int task_show(TlsTask *t, Problem *problem)
         task_tell(t);
         return 0;
     }
-    return tls_check_start(s->context.event, s->context.dns, t->name, t->key_authorization,
+    return tls_check_start(s->solver.context.event, s->solver.context.dns, t->name, t->key_authorization,
                            settings->tls_check_port ? settings->tls_check_port : PORT, on_checked, t,
                            &t->check, problem);
 }
@@ -158,7 +157,7 @@ static int task_new(TlsSolver *s, const Proof *proof, TlsTask **ret)
     t->name = strdup(proof->name);
     t->key_authorization = strdup(proof->key_authorization);
     if (t->name && t->key_authorization)
-        r = sd_event_add_defer(s->context.event, &t->deferred, on_deferred, t);
+        r = sd_event_add_defer(s->solver.context.event, &t->deferred, on_deferred, t);
     if (r < 0) {
         free(t->name);
         free(t->key_authorization);
@@ -205,7 +204,7 @@ static Solver *solver_tls_free(Solver *base)
     while (!TAILQ_EMPTY(&s->tasks))
         solver_end(&TAILQ_LAST(&s->tasks, TlsTasks)->task);
     tls_listener_free(s->listener);
-    sd_event_unref(s->context.event);
+    sd_event_unref(s->solver.context.event);
     free(s);
     return NULL;
 }
@@ -226,8 +225,8 @@ int solver_tls_new(const SolverContext *context, Solver **ret)
     if (!s)
         return -ENOMEM;
     s->solver.ops = &solver_tls_ops;
-    s->context = *context;
-    sd_event_ref(s->context.event);
+    s->solver.context = *context;
+    sd_event_ref(s->solver.context.event);
     TAILQ_INIT(&s->tasks);
     r = tls_listener_new(context->event, &s->listener);
     if (r < 0) {

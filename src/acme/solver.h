@@ -42,22 +42,24 @@ typedef struct SolverOps {
     Solver *(*free)(Solver *s);
 } SolverOps;
 
-/* Each solver's and each task's struct begins with these. */
-struct Solver {
-    const SolverOps *ops;
-};
-struct SolverTask {
-    Solver *solver;
-    SolverSeen seen; /* set by whoever started it, for the same userdata; NULL. Not every solver can tell. */
-};
-
-/* What solvers work with; borrowed. The settings may change in place between calls: whoever needs them later copies. */
+/* What solvers work with; borrowed. Whoever replaces the settings keeps the former ones until all solvers have the new: who
+ * needs something of them later copies it. */
 typedef struct SolverContext {
     sd_event *event;
     Http *http;
     Dns *dns;
     const AcmeSettings *settings;
 } SolverContext;
+
+/* Each solver's and each task's struct begins with these. */
+struct Solver {
+    const SolverOps *ops;
+    SolverContext context;
+};
+struct SolverTask {
+    Solver *solver;
+    SolverSeen seen; /* set by whoever started it, for the same userdata; NULL. Not every solver can tell. */
+};
 
 int solver_http_new(const SolverContext *context, Solver **ret);
 int solver_tls_new(const SolverContext *context, Solver **ret);

@@ -40,7 +40,7 @@ Config *config_free(Config *c)
     for (size_t i = 0; i < c->n_modules; i++)
         module_done(c->modules + i);
     free(c->modules);
-    settings_done(&c->settings);
+    settings_unref(c->settings);
     free(c);
     return NULL;
 }
@@ -171,16 +171,19 @@ int config_load(char *const *directories, const Config *former, ConfigComplain c
 
     if (!c)
         return -ENOMEM;
-    r = settings_init(&c->settings);
-    context.settings = &c->settings;
-    if (r >= 0)
-        r = config_files_of(directories, "certwright", &files);
+    r = settings_new(&c->settings);
+    if (r < 0)
+        return r;
+    context.settings = c->settings;
+    r = config_files_of(directories, "certwright", &files);
     c->changed = config_files_changed(directories, "certwright", files);
     if (r >= 0)
         r = read_files(files, on_settings_entry, complain, userdata, &context);
     acme_settle(&context);
-    if (r == -EUNATCH && former)
-        r = settings_copy(&former->settings, &c->settings);
+    if (r == -EUNATCH && former) {
+        settings_unref(c->settings);
+        context.settings = c->settings = settings_ref(former->settings);
+    }
     if (r >= 0 || r == -EUNATCH)
         r = load_modules(directories, former, &context, c);
     context_done(&context);

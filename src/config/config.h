@@ -60,7 +60,10 @@ typedef struct AuthoritySettings {
     RateLimit limits[_LEDGER_LIMIT_MAX];
 } AuthoritySettings;
 
+/* certwright.conf as it was read: never changed in place. Whoever keeps a pointer to it, or into it, holds a reference
+ * (settings_ref() in config/settings.h), worker threads included. */
 typedef struct Settings {
+    unsigned n_refs;
     KeyType key_type;           /* [Local] KeyType= */
     KeyType root_key_type;      /* RootKeyType= */
     int64_t leaf_lifetime;      /* LeafLifetime=, seconds */
@@ -94,7 +97,7 @@ typedef struct Module {
 } Module;
 
 typedef struct Config {
-    Settings settings;
+    Settings *settings;
     int64_t
         changed; /* when the files of the settings were changed last, seconds since 1970-01-01 UTC; 0: there is none */
     Module *modules;

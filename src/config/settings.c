@@ -25,9 +25,14 @@ ChallengeType challenge_type_from_string(const char *s)
     return (ChallengeType)TABLE_FROM_STRING(challenge_type_table, s);
 }
 
-int settings_init(Settings *s)
+int settings_new(Settings **ret)
 {
+    _cleanup_(settings_unrefp) Settings *s = malloc(sizeof(Settings));
+
+    if (!s)
+        return -ENOMEM;
     *s = (Settings){
+        .n_refs = 1,
         .key_type = KEY_TYPE_ECDSA_P256,
         .root_key_type = KEY_TYPE_ECDSA_P256,
         .leaf_lifetime = 90LL * DAY,
@@ -42,7 +47,10 @@ int settings_init(Settings *s)
                   .tls_check_port = 443,
                   .self_check = true },
     };
-    return s->authority_directory ? strv_extend(&s->acme.http_listen, ":80") : -ENOMEM;
+    if (!s->authority_directory || strv_extend(&s->acme.http_listen, ":80") < 0)
+        return -ENOMEM;
+    *ret = TAKE_PTR(s);
+    return 0;
 }
 
 static void acme_settings_done(AcmeSettings *acme)
@@ -70,8 +78,17 @@ void authority_settings_done(AuthoritySettings *a)
     *a = (AuthoritySettings){};
 }
 
-void settings_done(Settings *s)
+Settings *settings_ref(Settings *s)
 {
+    if (s)
+        __atomic_add_fetch(&s->n_refs, 1, __ATOMIC_RELAXED);
+    return s;
+}
+
+Settings *settings_unref(Settings *s)
+{
+    if (!s || __atomic_sub_fetch(&s->n_refs, 1, __ATOMIC_ACQ_REL) > 0)
+        return NULL;
     free(s->organization);
     free(s->authority_directory);
     free(s->on_warning);
@@ -80,28 +97,14 @@ void settings_done(Settings *s)
     for (size_t i = 0; i < s->n_authorities; i++)
         authority_settings_done(s->authorities + i);
     free(s->authorities);
-    *s = (Settings){};
+    free(s);
+    return NULL;
 }
 
 static int text_copy(const char *from, char **ret)
 {
     *ret = from ? strdup(from) : NULL;
     return from && !*ret ? -ENOMEM : 0;
-}
-
-static int acme_settings_copy(const AcmeSettings *from, AcmeSettings *to)
-{
-    *to = *from;
-    to->http_listen = to->tls_listen = to->dns_resolvers = NULL;
-    to->web_root = to->dns_server = to->dns_key_file = to->dns_hook = NULL;
-    if (strv_copy(from->http_listen, &to->http_listen) < 0 || text_copy(from->web_root, &to->web_root) < 0 ||
-        strv_copy(from->tls_listen, &to->tls_listen) < 0 ||
-        text_copy(from->dns_server, &to->dns_server) < 0 ||
-        text_copy(from->dns_key_file, &to->dns_key_file) < 0 ||
-        text_copy(from->dns_hook, &to->dns_hook) < 0 ||
-        strv_copy(from->dns_resolvers, &to->dns_resolvers) < 0)
-        return -ENOMEM;
-    return 0;
 }
 
 int authority_settings_copy(const AuthoritySettings *from, AuthoritySettings *to)
@@ -117,42 +120,6 @@ int authority_settings_copy(const AuthoritySettings *from, AuthoritySettings *to
         text_copy(from->eab_key_id, &to->eab_key_id) < 0 ||
         text_copy(from->eab_key_file, &to->eab_key_file) < 0)
         return -ENOMEM;
-    return 0;
-}
-
-static int authorities_copy(const Settings *from, Settings *to)
-{
-    int r = 0;
-
-    to->authorities = calloc(from->n_authorities + 1, sizeof(AuthoritySettings));
-    if (!to->authorities)
-        return -ENOMEM;
-    while (to->n_authorities < from->n_authorities && r >= 0) {
-        r = authority_settings_copy(from->authorities + to->n_authorities,
-                                    to->authorities + to->n_authorities);
-        to->n_authorities++;
-    }
-    return r;
-}
-
-int settings_copy(const Settings *from, Settings *to)
-{
-    Settings copy = *from;
-
-    copy.organization = copy.authority_directory = copy.on_warning = NULL;
-    copy.constraints = NULL;
-    copy.authorities = NULL;
-    copy.n_authorities = 0;
-    if (acme_settings_copy(&from->acme, &copy.acme) < 0 || authorities_copy(from, &copy) < 0 ||
-        text_copy(from->organization, &copy.organization) < 0 ||
-        text_copy(from->authority_directory, &copy.authority_directory) < 0 ||
-        text_copy(from->on_warning, &copy.on_warning) < 0 ||
-        strv_copy(from->constraints, &copy.constraints) < 0) {
-        settings_done(&copy);
-        return -ENOMEM;
-    }
-    settings_done(to);
-    *to = copy;
     return 0;
 }
 

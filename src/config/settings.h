@@ -3,13 +3,12 @@
 
 #include "config/config.h"
 
-/* Settings as a value: the defaults, a copy, the end. */
+/* Settings as a snapshot: the defaults, which the parser fills in, then references, which may be dropped in any thread. */
 
-/* -ENOMEM; to be ended in any case. */
-int settings_init(Settings *s);
-void settings_done(Settings *s);
-/* to: has been initialized, and is replaced. */
-int settings_copy(const Settings *from, Settings *to);
+int settings_new(Settings **ret);
+Settings *settings_ref(Settings *s);
+Settings *settings_unref(Settings *s);
+DEFINE_CLEANUP(Settings *, settings_unref);
 /* With the defaults. */
 int settings_add_authority(Settings *s, const char *name);
 /* to: uninitialized; to be ended in any case. */

@@ -110,7 +110,7 @@ TAILQ_HEAD(OrderingQueue, Ordering);
 struct AcmeSource {
     sd_event *event;
     Store *store;
-    const Settings *settings;
+    Settings *settings;
     Workers *workers; /* for the disk */
     Workers *crypto;
     Http *http;

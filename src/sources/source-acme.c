@@ -5,6 +5,7 @@
 #include <sys/queue.h>
 
 #include "acme/order.h"
+#include "config/settings.h"
 #include "core/limits.h"
 #include "core/reach.h"
 #include "crypto/request.h"
@@ -354,6 +355,19 @@ void ordering_begin(Ordering *o)
         ordering_fail(o, r, "Preparing an order");
 }
 
+/* Hands the settings on to what works with them. */
+static void source_configure_parts(AcmeSource *s)
+{
+    const AcmeSettings *acme = &s->settings->acme;
+
+    (void)dns_set_servers(s->dns, acme->dns_resolvers);
+    for (size_t i = 0; i < ELEMENTSOF(s->solvers); i++)
+        s->solvers[i]->context.settings = acme;
+    s->n_ordered = 0;
+    for (size_t i = 0; i < acme->n_challenges; i++)
+        s->ordered[s->n_ordered++] = s->solvers[acme->challenges[i]];
+}
+
 int source_open(AcmeSource *s)
 {
     SolverContext context = { .event = s->event, .settings = &s->settings->acme };
@@ -372,7 +386,7 @@ int source_open(AcmeSource *s)
         (r = solver_tls_new(&context, &s->solvers[CHALLENGE_TLS_ALPN_01])) < 0 ||
         (r = solver_dns_new(&context, &s->solvers[CHALLENGE_DNS_01])) < 0)
         return r;
-    acme_source_configure(s);
+    source_configure_parts(s);
     return 0;
 }
 
@@ -469,27 +483,25 @@ size_t acme_source_busy(const AcmeSource *s)
 
 /* ---- the source */
 
-void acme_source_configure(AcmeSource *s)
+void acme_source_configure(AcmeSource *s, Settings *settings)
 {
-    const AcmeSettings *acme = &s->settings->acme;
+    Settings *former = s->settings;
     Ordering *o;
 
-    if (!s->http)
-        return;
-    (void)dns_set_servers(s->dns, acme->dns_resolvers);
-    s->n_ordered = 0;
-    for (size_t i = 0; i < acme->n_challenges; i++)
-        s->ordered[s->n_ordered++] = s->solvers[acme->challenges[i]];
-    TAILQ_FOREACH(o, &s->orderings, entry)
-    {
-        o->n_asked = 0; /* the names were those of the former settings */
-        o->held = false;
+    s->settings = settings_ref(settings);
+    if (s->http) {
+        source_configure_parts(s);
+        TAILQ_FOREACH(o, &s->orderings, entry)
+        {
+            o->n_asked = 0; /* the names were those of the former settings */
+            o->held = false;
+        }
+        source_clean_peers(s);
     }
-    source_clean_peers(s);
+    settings_unref(former);
 }
 
-int acme_source_new(sd_event *event, Store *store, const Settings *settings, AcmeBack back, void *userdata,
-                    AcmeSource **ret)
+int acme_source_new(sd_event *event, Store *store, AcmeBack back, void *userdata, AcmeSource **ret)
 {
     _cleanup_(acme_source_freep) AcmeSource *s = calloc(1, sizeof(AcmeSource));
     int r;
@@ -498,7 +510,6 @@ int acme_source_new(sd_event *event, Store *store, const Settings *settings, Acm
         return -ENOMEM;
     s->event = sd_event_ref(event);
     s->store = store;
-    s->settings = settings;
     s->back = back;
     s->back_userdata = userdata;
     TAILQ_INIT(&s->peers);
@@ -553,6 +564,7 @@ AcmeSource *acme_source_free(AcmeSource *s)
     sd_event_source_disable_unref(s->back_source);
     strv_free(s->left);
     strv_free(s->kept);
+    settings_unref(s->settings);
     sd_event_unref(s->event);
     free(s);
     return NULL;

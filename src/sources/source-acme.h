@@ -47,13 +47,13 @@ typedef void (*OrderDone)(const OrderResult *result, void *userdata);
  * network's. Told when nothing else is being done. */
 typedef void (*AcmeBack)(const char *authority, void *userdata);
 
-/* settings is borrowed, and may be changed in place; then acme_source_configure() has to be called. */
-int acme_source_new(sd_event *event, Store *store, const Settings *settings, AcmeBack back, void *userdata,
-                    AcmeSource **ret);
+/* acme_source_configure() comes before all else. */
+int acme_source_new(sd_event *event, Store *store, AcmeBack back, void *userdata, AcmeSource **ret);
 /* Nothing is told any more. Orders stay as they are at the authority, and in the store. */
 AcmeSource *acme_source_free(AcmeSource *s);
 DEFINE_CLEANUP(AcmeSource *, acme_source_free);
-void acme_source_configure(AcmeSource *s);
+/* Adopts other settings, of which a reference is taken. */
+void acme_source_configure(AcmeSource *s, Settings *settings);
 /* Whether orders are made at all. */
 bool acme_settings_are_on(const Settings *settings);
 /* Whether an authority can be asked for these names; if not, why says what is in the way. authority as in OrderWish. */

@@ -66,7 +66,7 @@ static Config *config_new(void)
     Config *c = calloc(1, sizeof(Config));
 
     require(c);
-    require(settings_init(&c->settings) >= 0);
+    require(settings_new(&c->settings) >= 0);
     c->modules = calloc(1, sizeof(Module));
     require(c->modules);
     c->n_modules = 1;
@@ -78,13 +78,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     _cleanup_free_ char *text = text_from_input(data, size);
     _cleanup_config_ Config *c = config_new();
     unsigned n_complaints = 0;
-    ParseContext context = { .settings = &c->settings, .complain = on_complaint, .userdata = &n_complaints };
+    ParseContext context = { .settings = c->settings, .complain = on_complaint, .userdata = &n_complaints };
 
     context_begin_file(&context);
     require(ini_parse_text("certwright.conf", text, on_settings_entry, context_complain, &context) >= 0);
     acme_settle(&context);
-    check_settings(&c->settings);
-    check_authorities(&c->settings);
+    check_settings(c->settings);
+    check_authorities(c->settings);
     context.module = c->modules;
     context_begin_file(&context);
     require(ini_parse_text("module.conf", text, on_module_entry, context_complain, &context) >= 0);

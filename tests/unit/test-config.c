@@ -94,13 +94,13 @@ static void test_defaults(void)
 
     place_init(&p);
     load(&p);
-    g_assert_cmpint(p.config->settings.key_type, ==, KEY_TYPE_ECDSA_P256);
-    g_assert_cmpint(p.config->settings.root_key_type, ==, KEY_TYPE_ECDSA_P256);
-    g_assert_cmpint(p.config->settings.leaf_lifetime, ==, 90 * DAY);
-    g_assert_cmpint(p.config->settings.root_lifetime, ==, 10 * YEAR);
-    g_assert_cmpint(p.config->settings.idle_exit, ==, 60);
-    g_assert_null(p.config->settings.organization);
-    g_assert_null(p.config->settings.constraints);
+    g_assert_cmpint(p.config->settings->key_type, ==, KEY_TYPE_ECDSA_P256);
+    g_assert_cmpint(p.config->settings->root_key_type, ==, KEY_TYPE_ECDSA_P256);
+    g_assert_cmpint(p.config->settings->leaf_lifetime, ==, 90 * DAY);
+    g_assert_cmpint(p.config->settings->root_lifetime, ==, 10 * YEAR);
+    g_assert_cmpint(p.config->settings->idle_exit, ==, 60);
+    g_assert_null(p.config->settings->organization);
+    g_assert_null(p.config->settings->constraints);
     g_assert_cmpuint(p.config->n_modules, ==, 0);
     assert_complaints(&p, "");
 }
@@ -116,7 +116,7 @@ static void test_settings(void)
                    "Organization=B\303\274cher & S\303\266hne\nNameConstraints=example.com 10.0.0.0/8\n"
                    "NameConstraints=!x.example.com\n"
                    "[Renewal]\nIdleExit=0\nOrdersPerMinute=100000\nOnWarning=certwright-warning@.service\n");
-    s = &p.config->settings;
+    s = p.config->settings;
     assert_complaints(&p, "");
     g_assert_cmpint(s->key_type, ==, KEY_TYPE_RSA_3072);
     g_assert_cmpint(s->root_key_type, ==, KEY_TYPE_RSA_4096);
@@ -132,10 +132,10 @@ static void test_settings(void)
     write_and_load(&p, "etc/certwright.conf.d/a.conf",
                    "[Local]\nOrganization=\nNameConstraints=\nNameConstraints=example.org\n"
                    "[Renewal]\nOnWarning=\nOrdersPerMinute=0\n");
-    g_assert_null(p.config->settings.on_warning);
-    g_assert_cmpuint(p.config->settings.orders_per_minute, ==, 0);
-    g_assert_null(p.config->settings.organization);
-    g_assert_cmpuint(strv_length(p.config->settings.constraints), ==, 1);
+    g_assert_null(p.config->settings->on_warning);
+    g_assert_cmpuint(p.config->settings->orders_per_minute, ==, 0);
+    g_assert_null(p.config->settings->organization);
+    g_assert_cmpuint(strv_length(p.config->settings->constraints), ==, 1);
 }
 
 /* The line is complained about, and nothing else. */
@@ -176,10 +176,10 @@ static void test_settings_refused(void)
         _cleanup_place_ Place p = {};
 
         check_refused(&p, "Local", lines[i]);
-        g_assert_cmpint(p.config->settings.leaf_lifetime, ==, 90 * DAY);
-        g_assert_cmpint(p.config->settings.root_lifetime, ==, 10 * YEAR);
-        g_assert_cmpint(p.config->settings.key_type, ==, KEY_TYPE_ECDSA_P256);
-        g_assert_null(p.config->settings.organization);
+        g_assert_cmpint(p.config->settings->leaf_lifetime, ==, 90 * DAY);
+        g_assert_cmpint(p.config->settings->root_lifetime, ==, 10 * YEAR);
+        g_assert_cmpint(p.config->settings->key_type, ==, KEY_TYPE_ECDSA_P256);
+        g_assert_null(p.config->settings->organization);
     }
 }
 
@@ -197,8 +197,8 @@ static void test_renewal_refused(void)
         _cleanup_place_ Place p = {};
 
         check_refused(&p, "Renewal", lines[i]);
-        g_assert_cmpuint(p.config->settings.orders_per_minute, ==, 10);
-        g_assert_null(p.config->settings.on_warning);
+        g_assert_cmpuint(p.config->settings->orders_per_minute, ==, 10);
+        g_assert_null(p.config->settings->on_warning);
     }
 }
 
@@ -238,7 +238,7 @@ static void test_unknown(void)
     assert_complaints(&p, "etc/certwright.conf:2:Keytype\netc/certwright.conf:3:\n"
                           "etc/modules.d/m.conf:1:\netc/modules.d/m.conf:4:Name\netc/modules.d/m.conf:6:X\n"
                           "etc/modules.d/m.conf:8:\n");
-    g_assert_cmpint(p.config->settings.key_type, ==, KEY_TYPE_RSA_2048);
+    g_assert_cmpint(p.config->settings->key_type, ==, KEY_TYPE_RSA_2048);
     g_assert_cmpuint(module(&p, "m")->n_claims, ==, 1);
     g_assert_cmpstr(module(&p, "m")->description, ==, "d");
 }
@@ -406,7 +406,7 @@ static void test_unreadable(void)
         g_assert_nonnull(strstr(p.complaints->str, "etc/modules.d/m.conf:"));
         if (!claim(&p, "m", "a.example") || strv_length(claim(&p, "m", "a.example")->names) != 1)
             note_failure("round %d: the module's certificate is lost", i);
-        if (p.config->settings.key_type != KEY_TYPE_RSA_2048 || !p.config->settings.organization)
+        if (p.config->settings->key_type != KEY_TYPE_RSA_2048 || !p.config->settings->organization)
             note_failure("round %d: the settings are lost", i);
         g_assert_nonnull(claim(&p, "n", i ? "changed.example" : "n.example"));
     }

@@ -58,7 +58,7 @@ static const Settings *write_and_load(Place *p, const char *text)
 {
     folder_write(&p->folder, "etc/certwright.conf", text);
     load(p);
-    return &p->config->settings;
+    return p->config->settings;
 }
 
 #define assert_quiet(p) g_assert_cmpstr((p)->complaints->str, ==, "")
@@ -95,7 +95,7 @@ static void test_defaults(void)
     g_assert_null(a->dns_resolvers);
     g_assert_true(a->self_check);
     g_assert_false(a->reuse_key);
-    g_assert_cmpuint(p.config->settings.n_authorities, ==, 0);
+    g_assert_cmpuint(p.config->settings->n_authorities, ==, 0);
 }
 
 #define FULL_ACME \
@@ -166,7 +166,7 @@ static void test_all_keys(void)
     place_init(&p);
     write_and_load(&p, FULL_ACME FULL_AUTHORITY);
     assert_quiet(&p);
-    check_full(&p.config->settings);
+    check_full(p.config->settings);
 }
 
 /* All of it survives a file that cannot be read any more. */
@@ -181,7 +181,7 @@ static void test_copy(void)
     for (int i = 0; i < 2; i++) {
         load(&p);
         g_assert_cmpuint(p.complaints->len, >, 0);
-        check_full(&p.config->settings);
+        check_full(p.config->settings);
     }
 }
 
@@ -195,7 +195,7 @@ static void test_alike(void)
     place_init(&other);
     write_and_load(&p, FULL_ACME FULL_AUTHORITY);
     write_and_load(&other, FULL_ACME FULL_AUTHORITY);
-    g_assert_true(settings_order_alike(&p.config->settings, &other.config->settings));
+    g_assert_true(settings_order_alike(p.config->settings, other.config->settings));
     for (size_t i = 0; lines[i] && lines[i][0]; i++) {
         g_autofree char *line = lines[i], *text = NULL;
 
@@ -203,11 +203,11 @@ static void test_alike(void)
         text = g_strjoinv("\n", lines);
         lines[i] = TAKE_PTR(line);
         write_and_load(&other, text);
-        if (settings_order_alike(&p.config->settings, &other.config->settings))
+        if (settings_order_alike(p.config->settings, other.config->settings))
             note_failure("without %s they are alike", lines[i]);
     }
     write_and_load(&other, FULL_ACME FULL_AUTHORITY "[Authority more]\nDirectory=https://ca.example.net/\n");
-    g_assert_false(settings_order_alike(&p.config->settings, &other.config->settings));
+    g_assert_false(settings_order_alike(p.config->settings, other.config->settings));
 }
 
 /* What is empty takes the default or former value away. */
@@ -447,7 +447,7 @@ static void test_drop_ins(void)
     load(&p);
     g_assert_true(g_str_has_prefix(p.complaints->str, "certwright.conf:2:Directory "));
     g_assert_null(strstr(p.complaints->str, "left out"));
-    s = &p.config->settings;
+    s = p.config->settings;
     g_assert_cmpuint(s->n_authorities, ==, 3);
     g_assert_cmpstr(s->authorities[0].name, ==, "b");
     g_assert_cmpstr(s->authorities[0].directory, ==, "https://b.example/d");
@@ -458,7 +458,7 @@ static void test_drop_ins(void)
     /* a later value that is wrong does not let the former one stand */
     folder_write(&p.folder, "etc/certwright.conf.d/30.conf", "[Authority c]\nDirectory=c.internal\n");
     load(&p);
-    g_assert_cmpuint(p.config->settings.n_authorities, ==, 2);
+    g_assert_cmpuint(p.config->settings->n_authorities, ==, 2);
     g_assert_nonnull(strstr(p.complaints->str, "certwright.conf.d/10.conf:1: [Authority c] is left out"));
 }
 
@@ -496,7 +496,7 @@ static void test_many(void)
         place_init(&p);
         g_assert_cmpuint(write_and_load(&p, text->str)->n_authorities, ==, LIMIT_AUTHORITIES);
         g_assert_cmpint(p.complaints->len > 0, ==, n > LIMIT_AUTHORITIES);
-        g_assert_cmpstr(p.config->settings.authorities[LIMIT_AUTHORITIES - 1].name, ==, "a15");
+        g_assert_cmpstr(p.config->settings->authorities[LIMIT_AUTHORITIES - 1].name, ==, "a15");
     }
 }
 
@@ -637,7 +637,7 @@ static void test_example(void)
     g_assert_cmpint(memcmp(a->challenges, b->challenges, sizeof(a->challenges)), ==, 0);
     g_assert_true(strv_equal(a->http_listen, b->http_listen) && strv_equal(a->tls_listen, b->tls_listen));
     g_assert_null(b->dns_server);
-    g_assert_cmpint(q.config->settings.leaf_lifetime, ==, p.config->settings.leaf_lifetime);
+    g_assert_cmpint(q.config->settings->leaf_lifetime, ==, p.config->settings->leaf_lifetime);
     g_assert_nonnull(strstr(text, "\nTermsOfServiceAgreed=no\n"));
 }
 
