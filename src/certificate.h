@@ -36,13 +36,28 @@ typedef enum RequestKind {
     REQUEST_REMOVE,
 } RequestKind;
 
+/* How a request ended. */
+typedef enum RequestResult {
+    RESULT_DONE,
+    RESULT_FALLBACK, /* what was asked for could not be had, a lesser chain took its place; the problem says why */
+    RESULT_FAILED, /* and nothing was changed for its sake */
+} RequestResult;
+
+/* Of REQUEST_REISSUE. */
+typedef struct RequestOptions {
+    bool keep_current; /* a usable chain from ACME is kept when no new one can be had */
+    bool hurry;        /* its order goes before others */
+} RequestOptions;
+
 typedef struct Certificate Certificate;
-/* problem->code is PROBLEM_NONE when it is done and durable. c is gone after a removal. */
-typedef void (*RequestDone)(Certificate *c, const Problem *problem, void *userdata);
+/* The change is durable. problem->code is PROBLEM_NONE for RESULT_DONE. c is gone after a removal. */
+typedef void (*RequestDone)(Certificate *c, RequestResult result, const Problem *problem, void *userdata);
 
 typedef struct Request {
     STAILQ_ENTRY(Request) entry;
     RequestKind kind;
+    RequestOptions options;
+    bool falls_back;           /* its order failed: what is made instead is RESULT_FALLBACK */
     Registration registration; /* of REQUEST_REGISTER; its module alone of REQUEST_UNREGISTER */
     Bundle *bundle;            /* of REQUEST_REPLACE */
     RequestDone done;          /* may be NULL */
@@ -65,17 +80,16 @@ struct Certificate {
     struct Ordered *ordered; /* its order and what came of it (lifecycle-order.c); NULL: nothing */
     AcmeStance stance;       /* as of the last settling, but for ACME_STANCE_FAILED */
     bool orders_anew;        /* what made its last order fail has changed: the next one need not wait */
-    int64_t waits_until;     /* its order has to wait until then, as was found without an attempt; 0: it need not */
-    bool unhurried;          /* it is reissued together with many others */
-    bool checks_window;      /* its authority is being asked for the window */
-    RenewalWindow window;    /* that its authority suggests for the chain of SOURCE_ACME */
-    int64_t window_after;    /* no renewal for the sake of that before */
-    char *window_page;       /* a URL that says why; NULL: none */
-    bool keeps_current;      /* a reissue keeps a valid ACME chain when no other can be had */
-    bool published;          /* it is an object on the bus */
-    bool stored;             /* the store has something of it */
-    bool busy;               /* a change is under way; the record stays as it is until it is applied */
-    bool again;              /* something changed meanwhile */
+    int64_t
+        waits_until; /* its order has to wait until then, as was found without an attempt; 0: it need not */
+    bool checks_window;   /* its authority is being asked for the window */
+    RenewalWindow window; /* that its authority suggests for the chain of SOURCE_ACME */
+    int64_t window_after; /* no renewal for the sake of that before */
+    char *window_page;    /* a URL that says why; NULL: none */
+    bool published;       /* it is an object on the bus */
+    bool stored;          /* the store has something of it */
+    bool busy;            /* a change is under way; the record stays as it is until it is applied */
+    bool again;           /* something changed meanwhile */
     bool waits_for_root;
     bool counts_for_root_job;
     UT_hash_handle hh; /* by name */

@@ -14,8 +14,8 @@ const char *job_kind_to_string(JobKind k)
 const char *job_state_to_string(JobState s)
 {
     static const char *const states[_JOB_STATE_MAX] = {
-        [JOB_QUEUED] = "queued", [JOB_RUNNING] = "running",     [JOB_DONE] = "done",
-        [JOB_FAILED] = "failed", [JOB_CANCELLED] = "cancelled",
+        [JOB_QUEUED] = "queued",     [JOB_RUNNING] = "running", [JOB_DONE] = "done",
+        [JOB_FALLBACK] = "fallback", [JOB_FAILED] = "failed",   [JOB_CANCELLED] = "cancelled",
     };
 
     return states[s];

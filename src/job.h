@@ -20,6 +20,7 @@ typedef enum JobState {
     JOB_QUEUED,
     JOB_RUNNING,
     JOB_DONE,
+    JOB_FALLBACK, /* with a lesser chain than was asked for; its problem says why */
     JOB_FAILED,
     JOB_CANCELLED,
     _JOB_STATE_MAX,

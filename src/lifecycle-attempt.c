@@ -14,15 +14,47 @@
 #define GROUP_WAIT_USEC (20 * 1000ULL) /* a slow disk gathers more by itself: one group at a time */
 #define ORDERS_FEW      2              /* while more of them run, what they bring is gathered, too */
 
+void request_answer(Certificate *c, Request *q, RequestResult result, const Problem *problem)
+{
+    if (q->done)
+        q->done(c, result, problem, q->userdata);
+    request_free(q);
+}
+
 void requests_answer(Certificate *c, struct RequestQueue *requests, const Problem *problem)
 {
+    RequestResult result = problem->code == PROBLEM_NONE ? RESULT_DONE : RESULT_FAILED;
     Request *q;
 
     while ((q = STAILQ_FIRST(requests))) {
         STAILQ_REMOVE_HEAD(requests, entry);
-        if (q->done)
-            q->done(c, problem, q->userdata);
-        request_free(q);
+        request_answer(c, q, result, problem);
+    }
+}
+
+bool requests_have(const struct RequestQueue *requests, RequestKind kind)
+{
+    Request *q;
+
+    STAILQ_FOREACH (q, requests, entry)
+        if (q->kind == kind)
+            return true;
+    return false;
+}
+
+/* The change is durable. A reissue whose order failed has a chain all the same, but not the one that was asked for. */
+static void attempt_answer(Attempt *a)
+{
+    Certificate *c = a->certificate;
+    const Problem none = {};
+    Request *q;
+
+    requests_answer(c, &a->refused, &a->order_problem);
+    while ((q = STAILQ_FIRST(&a->requests))) {
+        bool fallback = q->falls_back && c->record->served == SOURCE_LOCAL;
+
+        STAILQ_REMOVE_HEAD(&a->requests, entry);
+        request_answer(c, q, fallback ? RESULT_FALLBACK : RESULT_DONE, fallback ? &a->order_problem : &none);
     }
 }
 
@@ -60,6 +92,7 @@ Attempt *attempt_new(Lifecycle *l, Certificate *c, const char *event)
         .result = -ECANCELED,
     };
     STAILQ_INIT(&a->requests);
+    STAILQ_INIT(&a->refused);
     l->n_attempts++;
     a->after = record_copy(c->record);
     return a->after ? a : attempt_free(a);
@@ -254,8 +287,7 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
         adopt_root(l, a);
     else if (certificate_is_root(c) && (changed & CHANGED_CHAIN))
         switch_root(l);
-    attempt_answer_orders(a);
-    requests_answer(c, &a->requests, &none);
+    attempt_answer(a);
     uncount_signed(l, c);
 }
 
@@ -281,6 +313,7 @@ void attempt_fail(Attempt *a)
     record_free(fresh);
     record_set_failure(c->record, &a->problem, clock_now());
     l->observer->failed(c, &a->problem, l->userdata);
+    requests_answer(c, &a->refused, &a->order_problem);
     requests_answer(c, &a->requests, &a->problem);
     lifecycle_uncount_for_root(l, c);
     if (certificate_is_root(c))

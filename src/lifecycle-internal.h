@@ -16,6 +16,7 @@ typedef struct Attempt {
     Lifecycle *lifecycle;
     Certificate *certificate;
     struct RequestQueue requests; /* that it answers */
+    struct RequestQueue refused;  /* whose order failed, or could not be placed */
 
     /* the plan */
     const char *event;
@@ -26,6 +27,7 @@ typedef struct Attempt {
     Request *replacement; /* the request whose bundle becomes the root; NULL: it is made here */
     bool keeps_name;      /* the new root is called as the former one is */
     bool ordered;         /* the bundle, whose order can be forgotten once it is stored */
+    bool withdraws;       /* the chain from ACME, as there was a real attempt to replace it */
     bool warns;           /* that the end of the uploaded chain comes near */
     bool removes;
     Settings *settings; /* that it was planned with; the members below may point into them */
@@ -39,7 +41,7 @@ typedef struct Attempt {
     /* the result */
     StoreChange *change;
     Authority *made;
-    Problem order_problem; /* why an order failed that it puts on record */
+    Problem order_problem; /* why an order failed */
     bool committed;        /* or tried to be */
     Problem problem;
     int result;
@@ -59,6 +61,7 @@ struct Lifecycle {
     Certificate *root;
     Authority *authority;
     AcmeSource *acme;
+    const Network *network;
     bool loading_root;
     struct RequestQueue root_requests; /* answered when every chain is signed again */
     size_t root_total, root_left;
@@ -90,11 +93,12 @@ void lifecycle_divert_to_order(Lifecycle *l, Certificate *c);
 void lifecycle_maybe_order(Lifecycle *l, Certificate *c);
 /* Takes what came of an order into the plan; as attempt_plan(). */
 int attempt_plan_ordered(Attempt *a, int64_t now);
-void attempt_answer_orders(Attempt *a);
 bool lifecycle_cancel_order(Certificate *c, RequestDone done, void *userdata);
 void lifecycle_give_up_order(Certificate *c, const Problem *problem);
-/* Answers and frees requests. */
+/* Answers and frees requests, with RESULT_DONE when there is no problem. */
 void requests_answer(Certificate *c, struct RequestQueue *requests, const Problem *problem);
+void request_answer(Certificate *c, Request *q, RequestResult result, const Problem *problem);
+bool requests_have(const struct RequestQueue *requests, RequestKind kind);
 /* Reads the root that is served, which becomes the authority. */
 void lifecycle_load_root(Lifecycle *l);
 /* Counts the certificates that are to be signed again, while a new root is taken up. */

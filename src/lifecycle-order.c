@@ -23,8 +23,10 @@ struct Ordered {
     Bundle *bundle; /* NULL: it failed */
     char *authority, *solver;
     Problem problem;
-    int64_t until; /* when it may be tried again; 0: not known */
-    bool waited;   /* no attempt was made */
+    int64_t until;  /* when it may be tried again; 0: not known */
+    bool waited;    /* no attempt was made */
+    bool attempted; /* the authority was asked, of this very order */
+    bool automatic; /* the service began it by itself: its failure counts for the back-off */
 };
 
 static void ordered_free(struct Ordered *o, bool forget)
@@ -174,6 +176,7 @@ static void on_ordered(const OrderResult *result, void *userdata)
     o->solver = result->solver ? strdup(result->solver) : NULL;
     o->until = result->until;
     o->waited = result->waited;
+    o->attempted = result->attempted;
     if (!result->bundle)
         (void)problem_copy(result->problem, &o->problem);
     lifecycle_settle(o->lifecycle, o->certificate);
@@ -206,8 +209,9 @@ static int64_t urgency_of(const Certificate *c)
     return chain ? chain_not_after(chain) : clock_now() + DAY;
 }
 
-static int order_begin(Lifecycle *l, Certificate *c, bool reissue)
+static int order_begin(Lifecycle *l, Certificate *c, const Request *q)
 {
+    bool reissue = q->kind == REQUEST_REISSUE;
     OrderWish wish = {
         .name = certificate_name(c),
         .names = c->names,
@@ -215,7 +219,7 @@ static int order_begin(Lifecycle *l, Certificate *c, bool reissue)
         .authority = certificate_authority(c),
         .solver = c->record->solver,
         .reissue = reissue,
-        .manual = reissue && !c->unhurried,
+        .manual = reissue && q->options.hurry,
         .anew = c->orders_anew,
         .early = !reissue && is_early(l, c),
         .not_after = urgency_of(c),
@@ -228,9 +232,11 @@ static int order_begin(Lifecycle *l, Certificate *c, bool reissue)
     wish.former =
         c->record->slots[SOURCE_ACME].chain && !c->record->slots[SOURCE_ACME].broken ? c->record : NULL;
     wish.keeps_key = !reissue && keeps_key(l, c, wish.key_type);
-    *o = (struct Ordered){ .lifecycle = l, .certificate = c };
-    c->orders_anew = false;
-    c->waits_until = 0;
+    *o = (struct Ordered){ .lifecycle = l, .certificate = c, .automatic = !reissue };
+    if (!reissue) {
+        c->orders_anew = false;
+        c->waits_until = 0;
+    }
     STAILQ_INIT(&o->requests);
     r = strv_copy(c->names, &o->names);
     c->ordered = o;
@@ -241,24 +247,86 @@ static int order_begin(Lifecycle *l, Certificate *c, bool reissue)
     return r;
 }
 
+/* Whether an order may be made for a reissue; if not, and a chain that clients trust would be given up for nothing, why says
+ * what is in the way. */
+static bool may_reissue(const Lifecycle *l, const Certificate *c, const Request *q, Problem *why)
+{
+    _cleanup_problem_ Problem reason = {};
+
+    if (c->stance == ACME_STANCE_ASKED) {
+        if (!clock_is_trusted())
+            problem_set(
+                why, PROBLEM_ACME_DISABLED,
+                "The clock of this machine is not believed, so nothing is ordered and nothing was changed; "
+                "set it, or wait until a time service has.");
+        return clock_is_trusted();
+    }
+    if (!usable_chain(c) || (c->stance == ACME_STANCE_UNWANTED && !q->options.keep_current))
+        return false;
+    if (c->stance == ACME_STANCE_UNWANTED)
+        problem_set(&reason, PROBLEM_ACME_DISABLED, "A module that uses it says ACME=no.");
+    else
+        (void)acme_settings_suit(l->settings, c->names, certificate_authority(c), &reason);
+    problem_set(why, PROBLEM_ACME_DISABLED, "No order is placed for %s, so its present chain is kept. %s",
+                certificate_name(c), strempty(reason.text));
+    return false;
+}
+
+static bool wants_order(const Certificate *c, const Request *q)
+{
+    return q->kind == REQUEST_ORDER || q->kind == REQUEST_REISSUE ||
+           (q->kind == REQUEST_RENEW && c->record->served == SOURCE_ACME);
+}
+
+/* Whether the request waits with an order from now on. */
+static bool join_order(Lifecycle *l, Certificate *c, Request *q, Problem *why)
+{
+    if (q->kind == REQUEST_REISSUE ? !may_reissue(l, c, q, why) : c->stance != ACME_STANCE_ASKED)
+        return false;
+    if (c->ordered && c->ordered->running && q->kind == REQUEST_REISSUE && q->options.hurry)
+        ordering_hurry(c->ordered->running);
+    if (!c->ordered && order_begin(l, c, q) < 0)
+        return false;
+    STAILQ_INSERT_TAIL(&c->ordered->requests, q, entry);
+    return true;
+}
+
 static void divert(Lifecycle *l, Certificate *c)
 {
-    struct RequestQueue stay = STAILQ_HEAD_INITIALIZER(stay);
+    struct RequestQueue stay = STAILQ_HEAD_INITIALIZER(stay), refused = STAILQ_HEAD_INITIALIZER(refused);
+    _cleanup_problem_ Problem why = {};
     Request *q;
 
     while ((q = STAILQ_FIRST(&c->requests))) {
-        bool orders = q->kind == REQUEST_ORDER || q->kind == REQUEST_REISSUE ||
-                      (q->kind == REQUEST_RENEW && c->record->served == SOURCE_ACME);
-
         STAILQ_REMOVE_HEAD(&c->requests, entry);
-        if (orders && c->ordered && c->ordered->running && q->kind == REQUEST_REISSUE && !c->unhurried)
-            ordering_hurry(c->ordered->running);
-        if (orders && (c->ordered || order_begin(l, c, q->kind == REQUEST_REISSUE) >= 0))
-            STAILQ_INSERT_TAIL(&c->ordered->requests, q, entry);
+        if (wants_order(c, q) && join_order(l, c, q, &why))
+            continue;
+        if (why.code != PROBLEM_NONE && q->kind == REQUEST_REISSUE)
+            STAILQ_INSERT_TAIL(&refused, q, entry);
         else
             STAILQ_INSERT_TAIL(&stay, q, entry);
     }
     STAILQ_CONCAT(&c->requests, &stay);
+    requests_answer(c, &refused, &why);
+}
+
+bool lifecycle_adopt_order(Lifecycle *l _unused_, Certificate *c, const RequestOptions *options)
+{
+    struct RequestQueue *const queues[] = { &c->requests, c->ordered ? &c->ordered->requests : NULL };
+    Request *q;
+
+    if (c->ordered && !c->ordered->running)
+        return false;
+    for (size_t i = 0; i < ELEMENTSOF(queues) && queues[i]; i++)
+        STAILQ_FOREACH (q, queues[i], entry)
+            if (q->kind == REQUEST_ORDER) {
+                q->kind = REQUEST_REISSUE;
+                q->options = *options;
+                if (c->ordered && options->hurry)
+                    ordering_hurry(c->ordered->running);
+                return true;
+            }
+    return false;
 }
 
 /* What waits with an order goes back to be looked at anew. */
@@ -268,23 +336,29 @@ static void take_back(Certificate *c)
     ordered_free(c->ordered, true);
 }
 
+/* An upload that is usable makes orders needless, though it may not be in its slot yet. */
+static bool has_use_for_order(const Lifecycle *l, const Certificate *c)
+{
+    const Slot *uploaded = &c->record->slots[SOURCE_UPLOADED];
+    const Certificate *upload;
+
+    if (!certificate_is_wanted(c) || (!uploaded->broken && is_served_by(uploaded->chain, c)))
+        return false;
+    upload = l->observer->find_upload(c, l->userdata);
+    return !upload || !is_served_by(certificate_chain(upload), c);
+}
+
 void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)
 {
-    const Certificate *upload; /* that may not be in its slot yet */
-
     c->stance = stance_of(l, c);
     (void)lifecycle_refresh_window(l, c);
     if (c->ordered && c->ordered->running &&
         (!strv_equal(c->ordered->names, c->names) || !certificate_is_wanted(c)))
         take_back(c);
-    if (!can_order(l, c))
-        return;
-    upload = l->observer->find_upload(c, l->userdata);
-    if (upload && is_served_by(certificate_chain(upload), c))
-        return;
-    if (c->stored)
+    if (c->stored && !STAILQ_EMPTY(&c->requests) && has_use_for_order(l, c))
         divert(l, c);
-    else if (c->record->order_after == 0)
+    else if (!c->stored && c->record->order_after == 0 && c->stance == ACME_STANCE_ASKED &&
+             has_use_for_order(l, c))
         acme_source_expect(l->acme, c->names, certificate_authority(c));
 }
 
@@ -301,28 +375,101 @@ static bool just_waits(const Attempt *a, const struct Ordered *o)
     return o->waited && o->until > 0 && a->after->order_failed && !problem_is_rate_limited(&o->problem);
 }
 
-static int plan_failure(Attempt *a, const struct Ordered *o, int64_t now)
+/* Whether it failed since this machine is not connected. One without a default route may have authorities of its own. */
+static bool lacks_network(const Lifecycle *l, const Problem *p)
+{
+    return p->code == PROBLEM_NETWORK_FAILED && p->unreachable && l->network && !network_has_way(l->network);
+}
+
+/* Whether the authority was really asked, and its answer, or that it gave none, is why there is no chain. */
+static bool was_tried(const Lifecycle *l, const struct Ordered *o)
+{
+    const Problem *p = &o->problem;
+
+    return o->attempted && !o->waited && !problem_is_rate_limited(p) && !lacks_network(l, p) &&
+           (p->code == PROBLEM_CHALLENGE_FAILED || p->code == PROBLEM_AUTHORITY_REFUSED ||
+            problem_blames_authority(p));
+}
+
+static void explain_failure(Attempt *a, const struct Ordered *o)
+{
+    if (lacks_network(a->lifecycle, &o->problem))
+        problem_set(&a->order_problem, PROBLEM_NETWORK_FAILED,
+                    "This machine has no default route, so the authority cannot be reached. %s",
+                    strempty(o->problem.text));
+    else
+        (void)problem_copy(&o->problem, &a->order_problem);
+}
+
+/* A reissue whose order was really tried falls back to the local root; all else that waited for the order has failed. */
+static void sort_requests(Attempt *a, const struct Ordered *o)
+{
+    bool tried = was_tried(a->lifecycle, o), usable = usable_chain(a->certificate) != NULL;
+    struct RequestQueue stay = STAILQ_HEAD_INITIALIZER(stay);
+    Request *q;
+
+    while ((q = STAILQ_FIRST(&a->requests))) {
+        bool keeps = q->options.keep_current && usable;
+
+        STAILQ_REMOVE_HEAD(&a->requests, entry);
+        if (q->kind == REQUEST_ORDER || q->kind == REQUEST_RENEW ||
+            (q->kind == REQUEST_REISSUE && (!tried || keeps))) {
+            STAILQ_INSERT_TAIL(&a->refused, q, entry);
+            continue;
+        }
+        q->falls_back = q->kind == REQUEST_REISSUE;
+        a->withdraws |= q->falls_back;
+        STAILQ_INSERT_TAIL(&stay, q, entry);
+    }
+    STAILQ_CONCAT(&a->requests, &stay);
+}
+
+static int64_t retry_delay(const Attempt *a, unsigned failures)
+{
+    return schedule_retry(failures, schedule_chance(certificate_name(a->certificate), failures));
+}
+
+/* What somebody asked for is no failure of the schedule: the next attempt of the service itself is made when it would have been
+ * made, or with the first back-off from now where none was due. */
+static int plan_manual_failure(Attempt *a, const struct Ordered *o, int64_t now)
+{
+    unsigned attempts = a->after->failure.attempts;
+    int64_t due = a->after->order_failed ? a->after->order_after : 0;
+
+    if (!was_tried(a->lifecycle, o))
+        return 0;
+    a->certificate->orders_anew = false;
+    record_set_failure(a->after, &a->order_problem, now);
+    a->after->failure.attempts = attempts;
+    a->after->order_failed = true;
+    a->after->order_after = due > now ? due : now + retry_delay(a, 1);
+    return 1;
+}
+
+static int plan_automatic_failure(Attempt *a, const struct Ordered *o, int64_t now)
 {
     unsigned attempts = a->after->failure.attempts;
     int64_t delay;
 
-    a->certificate->waits_until = o->waited ? o->until : 0;
-    (void)problem_copy(&o->problem, &a->order_problem);
-    if (just_waits(a, o))
-        return 0;
-
-    record_set_failure(a->after, &o->problem, now);
+    record_set_failure(a->after, &a->order_problem, now);
     if (o->waited)
         a->after->failure.attempts = attempts;
     a->after->order_failed = true;
-    attempts = a->after->failure.attempts;
-    delay = o->until > 0
-                ? MAX(o->until - now, INT64_C(1))
-                : schedule_retry(attempts, schedule_chance(certificate_name(a->certificate), attempts));
+    delay = o->until > 0 ? MAX(o->until - now, INT64_C(1)) : retry_delay(a, a->after->failure.attempts);
     a->after->order_after = now + delay;
     log_warning("%s: %s%s The order is tried again in %lld seconds.", certificate_name(a->certificate),
                 strempty(o->problem.text), text_full_stop(strempty(o->problem.text)), (long long)delay);
     return 1;
+}
+
+static int plan_failure(Attempt *a, const struct Ordered *o, int64_t now)
+{
+    explain_failure(a, o);
+    sort_requests(a, o);
+    if (!o->automatic)
+        return plan_manual_failure(a, o, now);
+    a->certificate->waits_until = o->waited ? o->until : 0;
+    return just_waits(a, o) ? 0 : plan_automatic_failure(a, o, now);
 }
 
 /* A chain that has come and is of no use is a failure like others: else the next order would follow at once. */
@@ -347,15 +494,22 @@ int attempt_plan_ordered(Attempt *a, int64_t now)
 
     if (!o || o->running)
         return 0;
+    if (o->bundle && !chain_covers(o->bundle->chain, a->names, NULL)) {
+        /* it was for other names: whoever waited for it waits for the next */
+        acme_source_forget(a->lifecycle->acme, certificate_name(a->certificate));
+        STAILQ_CONCAT(&a->certificate->requests, &o->requests);
+        ordered_free(o, false);
+        return 1;
+    }
     STAILQ_CONCAT(&a->requests, &o->requests);
     if (!o->bundle)
         r = plan_failure(a, o, now);
-    else if (!chain_covers(o->bundle->chain, a->names, NULL))
-        acme_source_forget(a->lifecycle->acme, certificate_name(a->certificate));
     else if (!is_usable(o, a->names, now)) {
         acme_source_forget(a->lifecycle->acme, certificate_name(a->certificate));
         r = plan_failure(a, o, now);
     } else {
+        a->certificate->orders_anew = false;
+        a->certificate->waits_until = 0;
         a->source = SOURCE_ACME;
         a->ordered = true;
         a->bundle = TAKE_PTR(o->bundle);
@@ -363,27 +517,6 @@ int attempt_plan_ordered(Attempt *a, int64_t now)
     }
     ordered_free(o, false);
     return r;
-}
-
-/* An order that failed is no success for who asked for just that; a reissue has made another chain instead. */
-void attempt_answer_orders(Attempt *a)
-{
-    struct RequestQueue failed = STAILQ_HEAD_INITIALIZER(failed), others = STAILQ_HEAD_INITIALIZER(others);
-    Request *q;
-
-    if (a->order_problem.code == PROBLEM_NONE)
-        return;
-    while ((q = STAILQ_FIRST(&a->requests))) {
-        STAILQ_REMOVE_HEAD(&a->requests, entry);
-        if (q->kind == REQUEST_ORDER || q->kind == REQUEST_RENEW ||
-            (q->kind == REQUEST_REISSUE && a->certificate->keeps_current &&
-             a->certificate->record->served == SOURCE_ACME))
-            STAILQ_INSERT_TAIL(&failed, q, entry);
-        else
-            STAILQ_INSERT_TAIL(&others, q, entry);
-    }
-    STAILQ_CONCAT(&a->requests, &others);
-    requests_answer(a->certificate, &failed, &a->order_problem);
 }
 
 bool lifecycle_cancel_order(Certificate *c, RequestDone done, void *userdata)

@@ -7,16 +7,6 @@
 
 /* Planning: what leads from what is to what is wanted. */
 
-static bool has_request(const struct RequestQueue *requests, RequestKind kind)
-{
-    Request *q;
-
-    STAILQ_FOREACH (q, requests, entry)
-        if (q->kind == kind)
-            return true;
-    return false;
-}
-
 /* -errno, or whether the record changes. */
 static int plan_registrations(Attempt *a)
 {
@@ -72,18 +62,31 @@ static int plan_upload(Lifecycle *l, Attempt *a)
     return 1;
 }
 
+/* Whether a reissue is to end what comes from ACME, as those who use the certificate do not want that. */
+static bool is_unwanted(const Attempt *a)
+{
+    Request *q;
+
+    STAILQ_FOREACH (q, &a->requests, entry)
+        if (q->kind == REQUEST_REISSUE && !q->options.keep_current)
+            return a->certificate->stance == ACME_STANCE_UNWANTED;
+    return false;
+}
+
 /* Whether the local root has to sign: nothing above it can be served, and what it signed is not there, not up to
  * date, asked to be replaced, or due. */
 static int plan_local(Lifecycle *l, Attempt *a, int64_t now)
 {
-    bool reissue = has_request(&a->requests, REQUEST_REISSUE),
-         renew = has_request(&a->requests, REQUEST_RENEW);
+    bool reissue = requests_have(&a->requests, REQUEST_REISSUE),
+         renew = requests_have(&a->requests, REQUEST_RENEW);
     Candidate candidates[_SOURCE_MAX];
     Choice choice;
 
-    if (has_request(&a->requests, REQUEST_REVOKED))
+    if (requests_have(&a->requests, REQUEST_REVOKED))
         a->after->slots[SOURCE_ACME].revoked = true;
-    if (reissue && a->after->slots[SOURCE_ACME].chain && !a->certificate->keeps_current)
+    if (reissue && is_unwanted(a))
+        a->withdraws = true;
+    if (a->withdraws && a->after->slots[SOURCE_ACME].chain)
         a->after->slots[SOURCE_ACME].withdrawn = true;
     record_candidates(a->after, candidates);
     choice = choose(candidates, a->names, now);
@@ -154,7 +157,7 @@ static int plan_leaf(Lifecycle *l, Attempt *a, int64_t now)
         r = attempt_plan_ordered(a, now);
     }
     if (r >= 0 && a->source < 0) {
-        dirty |= r | has_request(&a->requests, REQUEST_REVOKED);
+        dirty |= r | requests_have(&a->requests, REQUEST_REVOKED);
         r = plan_local(l, a, now);
     }
     if (r >= 0 && a->source < 0)
@@ -181,7 +184,7 @@ static int plan_new_root(Lifecycle *l, Attempt *a, Verdict uploaded, int64_t now
     if (gethostname(a->host, sizeof(a->host)) < 0)
         return -errno;
     a->host[sizeof(a->host) - 1] = 0;
-    if (has_request(&a->requests, REQUEST_REISSUE) || uploaded != VERDICT_NOT_YET_VALID)
+    if (requests_have(&a->requests, REQUEST_REISSUE) || uploaded != VERDICT_NOT_YET_VALID)
         record_clear_slot(a->after, SOURCE_UPLOADED);
     a->source = SOURCE_LOCAL;
     a->keeps_name = a->certificate->record->served == SOURCE_LOCAL;
@@ -221,7 +224,7 @@ int attempt_plan(Attempt *a)
     int64_t now = clock_now();
     int r = 0;
 
-    if (has_request(&a->requests, REQUEST_REMOVE)) {
+    if (requests_have(&a->requests, REQUEST_REMOVE)) {
         a->removes = true;
         return 1;
     }

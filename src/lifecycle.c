@@ -100,7 +100,7 @@ static bool wait_for_root(Lifecycle *l, const Attempt *a)
 void lifecycle_settle(Lifecycle *l, Certificate *c)
 {
     const Problem none = {};
-    bool waits = false;
+    bool order_failed = false;
     Attempt *a;
     int r;
 
@@ -136,13 +136,13 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
         a->result = problem_set_errno(&a->problem, r, "Planning the change");
         attempt_fail(a);
     } else {
-        waits = a->order_problem.code != PROBLEM_NONE;
-        attempt_answer_orders(a);
+        order_failed = a->order_problem.code != PROBLEM_NONE;
+        requests_answer(c, &a->refused, &a->order_problem);
         requests_answer(c, &a->requests, &none);
     }
     attempt_free(a);
     lifecycle_uncount_for_root(l, c);
-    if (waits)
+    if (order_failed)
         l->observer->settled(c, l->userdata);
     else if (r == 0)
         lifecycle_maybe_order(l, c);
@@ -160,6 +160,19 @@ int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind, const Regi
         return -ENOMEM;
     STAILQ_INSERT_TAIL(&c->requests, q, entry);
     TAKE_PTR(q);
+    lifecycle_settle(l, c);
+    return 0;
+}
+
+int lifecycle_reissue(Lifecycle *l, Certificate *c, const RequestOptions *options, RequestDone done,
+                      void *userdata)
+{
+    Request *q = l->stopping ? NULL : calloc(1, sizeof(Request));
+
+    if (!q)
+        return l->stopping ? -ECANCELED : -ENOMEM;
+    *q = (Request){ .kind = REQUEST_REISSUE, .options = *options, .done = done, .userdata = userdata };
+    STAILQ_INSERT_TAIL(&c->requests, q, entry);
     lifecycle_settle(l, c);
     return 0;
 }
@@ -316,6 +329,7 @@ static void give_up_staged(Lifecycle *l)
         STAILQ_REMOVE_HEAD(&l->staged, entry);
         c->busy = false;
         store_discard(l->store, a->change);
+        requests_answer(c, &a->refused, &a->order_problem);
         requests_answer(c, &a->requests, &cancelled);
         attempt_free(a);
         l->observer->settled(c, l->userdata);
@@ -371,6 +385,11 @@ void lifecycle_configure(Lifecycle *l, Settings *settings)
 AcmeSource *lifecycle_acme(Lifecycle *l)
 {
     return l->acme;
+}
+
+void lifecycle_set_network(Lifecycle *l, const Network *network)
+{
+    l->network = network;
 }
 
 void lifecycle_set_root(Lifecycle *l, Certificate *root)

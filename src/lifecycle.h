@@ -5,6 +5,7 @@
 
 #include "certificate.h"
 #include "store/store.h"
+#include "util/network.h"
 
 /* THE STORY of a chain: obtain -> verify -> store -> deploy -> notify.
  *
@@ -77,6 +78,16 @@ void lifecycle_settle(Lifecycle *l, Certificate *c);
 /* Adds a request and settles. registration: of REQUEST_REGISTER, and its module of REQUEST_UNREGISTER; NULL. */
 int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind, const RegistrationWish *registration,
                       RequestDone done, void *userdata);
+/* The same for REQUEST_REISSUE.
+ *
+ * A chain that clients trust is given up for one of the local root only after an order that was really tried: a reissue whose
+ * order cannot be placed (limits, the clock, no network, the configuration) ends in RESULT_FAILED and changes nothing. */
+int lifecycle_reissue(Lifecycle *l, Certificate *c, const RequestOptions *options, RequestDone done,
+                      void *userdata);
+/* Makes a reissue of the order that runs by itself: whoever waits for that waits for the reissue. False when there is none. */
+bool lifecycle_adopt_order(Lifecycle *l, Certificate *c, const RequestOptions *options);
+/* Borrowed; NULL: the routes are not known. */
+void lifecycle_set_network(Lifecycle *l, const Network *network);
 /* Answers the requests that wait for a root. */
 void lifecycle_fail_waiting(Lifecycle *l, Certificate *c, const Problem *problem);
 /* Takes a request back that nothing was done for yet. */

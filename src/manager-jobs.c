@@ -55,21 +55,28 @@ static void job_end(Manager *m, Job *j, JobState state)
     job_free(j);
 }
 
-static void on_job_done(Certificate *c _unused_, const Problem *problem, void *userdata)
+static JobState state_of(RequestResult result, const Problem *problem)
+{
+    static const JobState states[] = {
+        [RESULT_DONE] = JOB_DONE,
+        [RESULT_FALLBACK] = JOB_FALLBACK,
+        [RESULT_FAILED] = JOB_FAILED,
+    };
+
+    return problem->code == PROBLEM_CANCELLED ? JOB_CANCELLED : states[result];
+}
+
+static void on_job_done(Certificate *c, RequestResult result, const Problem *problem, void *userdata)
 {
     Manager *m = userdata;
     Job *j = c->job;
 
     if (!j)
         return;
-    if (problem->code == PROBLEM_NONE)
+    if (result != RESULT_FAILED)
         j->progress = 1;
-    else
-        (void)problem_copy(problem, &j->problem);
-    job_end(m, j,
-            problem->code == PROBLEM_NONE        ? JOB_DONE
-            : problem->code == PROBLEM_CANCELLED ? JOB_CANCELLED
-                                                 : JOB_FAILED);
+    (void)problem_copy(problem, &j->problem);
+    job_end(m, j, state_of(result, problem));
 }
 
 void manager_job_progress(Manager *m, Job *j, double progress, const char *step)
@@ -81,6 +88,13 @@ void manager_job_progress(Manager *m, Job *j, double progress, const char *step)
     TELL(m, job_changed, j);
 }
 
+static int job_fail(Manager *m, Job *j, int r)
+{
+    problem_set_errno(&j->problem, r, "Starting the job");
+    job_end(m, j, JOB_FAILED);
+    return r;
+}
+
 static RequestKind request_of(JobKind kind)
 {
     switch (kind) {
@@ -89,7 +103,7 @@ static RequestKind request_of(JobKind kind)
     case JOB_ORDER:
         return REQUEST_ORDER;
     default:
-        return REQUEST_REISSUE;
+        return REQUEST_REISSUE; /* JOB_ROOT, which is due */
     }
 }
 
@@ -116,8 +130,10 @@ static int job_new(Manager *m, Certificate *c, JobKind kind, Job **ret)
     return 0;
 }
 
-/* The job may be over when this returns, as when there is nothing to do: so its number is all that is given. */
-int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id)
+/* The job may be over when this returns, as when there is nothing to do: so its number is all that is given. options: of a
+ * reissue; NULL. */
+static int start_job(Manager *m, Certificate *c, JobKind kind, const RequestOptions *options,
+                     uint64_t *ret_id)
 {
     Job *j;
     uint64_t id;
@@ -126,13 +142,19 @@ int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id
     if (r < 0)
         return r;
     id = j->id;
-    r = lifecycle_request(m->lifecycle, c, request_of(kind), NULL, on_job_done, m);
-    if (r < 0) {
-        job_end(m, j, JOB_FAILED);
-        return r;
-    }
+    if (options)
+        r = lifecycle_reissue(m->lifecycle, c, options, on_job_done, m);
+    else
+        r = lifecycle_request(m->lifecycle, c, request_of(kind), NULL, on_job_done, m);
+    if (r < 0)
+        return job_fail(m, j, r);
     *ret_id = id;
     return 0;
+}
+
+int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id)
+{
+    return start_job(m, c, kind, NULL, ret_id);
 }
 
 static int complain_busy(const Certificate *c, Problem *problem)
@@ -142,25 +164,20 @@ static int complain_busy(const Certificate *c, Problem *problem)
                        certificate_name(c), (unsigned long long)c->job->id);
 }
 
-/* An order that runs by itself is what a reissue would begin: it takes the order's job over. */
-static int join_order(Manager *m, Certificate *c, uint64_t *ret_id)
-{
-    *ret_id = c->job->id;
-    return lifecycle_request(m->lifecycle, c, REQUEST_REISSUE, NULL, NULL, NULL);
-}
-
-int manager_reissue(Manager *m, Certificate *c, bool keep_current, bool hurry, uint64_t *ret_id,
+int manager_reissue(Manager *m, Certificate *c, const RequestOptions *options, uint64_t *ret_id,
                     Problem *problem)
 {
+    JobKind kind = certificate_is_root(c) ? JOB_ROOT : JOB_REISSUE;
     int r;
 
-    c->keeps_current = keep_current;
-    c->unhurried = !hurry;
-    if (c->job && c->job->kind == JOB_ORDER)
-        return join_order(m, c, ret_id);
+    /* an order that runs by itself is what a reissue would begin */
+    if (c->job && c->job->kind == JOB_ORDER && lifecycle_adopt_order(m->lifecycle, c, options)) {
+        *ret_id = c->job->id;
+        return 0;
+    }
     if (c->job)
         return complain_busy(c, problem);
-    r = manager_start_job(m, c, certificate_is_root(c) ? JOB_ROOT : JOB_REISSUE, ret_id);
+    r = start_job(m, c, kind, options, ret_id);
     if (r == -E2BIG)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
                            "There are %d jobs already; wait until some are over.", LIMIT_JOBS);
@@ -184,9 +201,13 @@ static void on_revoked(const Problem *problem, void *userdata)
     if (!j)
         return;
     if (problem->code != PROBLEM_NONE)
-        on_job_done(j->certificate, problem, m);
-    else if (lifecycle_request(m->lifecycle, j->certificate, REQUEST_REVOKED, NULL, on_job_done, m) < 0)
-        job_end(m, j, JOB_FAILED);
+        on_job_done(j->certificate, RESULT_FAILED, problem, m);
+    else {
+        int r = lifecycle_request(m->lifecycle, j->certificate, REQUEST_REVOKED, NULL, on_job_done, m);
+
+        if (r < 0)
+            (void)job_fail(m, j, r);
+    }
 }
 
 static int start_revoking(Manager *m, Certificate *c, const Bundle *bundle, int reason, uint64_t *ret_id,
@@ -206,8 +227,10 @@ static int start_revoking(Manager *m, Certificate *c, const Bundle *bundle, int 
     r = acme_source_revoke(lifecycle_acme(m->lifecycle), c->record->authority, bundle, reason, on_revoked, v,
                            problem);
     if (r < 0) {
-        job_end(m, j, JOB_FAILED);
         free(v);
+        if (problem)
+            (void)problem_copy(problem, &j->problem);
+        (void)job_fail(m, j, r);
     }
     return r;
 }

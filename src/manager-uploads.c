@@ -75,7 +75,7 @@ static void upload_call_answer(UploadCall *call)
     upload_call_free(call);
 }
 
-static void on_settled(Certificate *c, const Problem *problem, void *userdata)
+static void on_settled(Certificate *c, RequestResult result _unused_, const Problem *problem, void *userdata)
 {
     UploadCall *call = userdata;
     const Chain *chain = certificate_chain(c);
@@ -115,7 +115,8 @@ static void settle_concerned(UploadCall *call, const Certificate *upload)
         upload_call_answer(call);
 }
 
-static void on_stored(Certificate *upload, const Problem *problem, void *userdata)
+static void on_stored(Certificate *upload, RequestResult result _unused_, const Problem *problem,
+                      void *userdata)
 {
     UploadCall *call = userdata;
     Manager *m = call->manager;
@@ -180,7 +181,8 @@ static int store_upload(UploadCall *call)
     return r;
 }
 
-static void on_root_replaced(Certificate *root, const Problem *problem, void *userdata)
+static void on_root_replaced(Certificate *root, RequestResult result _unused_, const Problem *problem,
+                             void *userdata)
 {
     UploadCall *call = userdata;
 
@@ -341,7 +343,8 @@ int manager_check_upload(Manager *m, Certificate *target, int bundle_fd, const U
 }
 
 /* The upload leaves the pool at once, so that nothing takes it up again, and is freed after this. */
-static void on_upload_removed(Certificate *upload, const Problem *problem, void *userdata)
+static void on_upload_removed(Certificate *upload, RequestResult result _unused_, const Problem *problem,
+                              void *userdata)
 {
     UploadCall *call = userdata;
 

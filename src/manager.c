@@ -385,6 +385,7 @@ static int manager_start(Manager *m, const ManagerOptions *options, Problem *pro
     if (r < 0)
         return r;
     lifecycle_set_root(m->lifecycle, m->root);
+    lifecycle_set_network(m->lifecycle, m->network);
     manager_reload(m);
     if (!m->config)
         return -ENOMEM;

@@ -79,9 +79,8 @@ int manager_register(Manager *m, const char *name, const RegistrationWish *wish,
                      void *userdata, Problem *problem);
 int manager_unregister(Manager *m, const char *module, const char *name, RequestDone done, void *userdata,
                        Problem *problem);
-/* The job may be over already when it returns. */
-/* hurry: it is ordered at once, whatever else waits for its turn. */
-int manager_reissue(Manager *m, Certificate *c, bool keep_current, bool hurry, uint64_t *ret_id,
+/* The job may be over already when it returns. A call that is refused changes nothing. */
+int manager_reissue(Manager *m, Certificate *c, const RequestOptions *options, uint64_t *ret_id,
                     Problem *problem);
 /* Has the authority revoke the served chain. reason: a word of RFC 5280 section 5.3.1. */
 int manager_revoke(Manager *m, Certificate *c, const char *reason, uint64_t *ret_id, Problem *problem);

@@ -274,6 +274,7 @@ static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error
     _cleanup_free_ char *path = NULL;
     _cleanup_call_ Call *call = NULL;
     Certificate *c = userdata;
+    RequestOptions options = { .hurry = true };
     uint64_t job;
     int r;
 
@@ -282,7 +283,8 @@ static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error
         r = call_begin(m, certificate_name(c), NULL, error, &call);
     if (r <= 0)
         return r < 0 ? r : 1;
-    if (manager_reissue(call->bus->manager, c, keep_current, true, &job, &call->problem) < 0)
+    options.keep_current = keep_current;
+    if (manager_reissue(call->bus->manager, c, &options, &job, &call->problem) < 0)
         return 1;
     path = job_path(job);
     return path ? call_answer(call, "o", path) : -ENOMEM;

@@ -143,16 +143,69 @@ static void tell_jobs(Bus *b)
     }
 }
 
-static void tell_job_removed(Bus *b, const char *path, const char *result)
+/* What is told of a job that is over, when it is gone already. */
+struct EndedJob {
+    STAILQ_ENTRY(EndedJob) entry;
+    char *path, *certificate, *name;
+    JobKind kind;
+    JobState result;
+    Problem problem;
+};
+
+static EndedJob *ended_job_free(EndedJob *e)
 {
-    (void)sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "JobRemoved", "os", path, result);
+    free(e->path);
+    free(e->certificate);
+    free(e->name);
+    problem_clear(&e->problem);
+    free(e);
+    return NULL;
 }
 
-static void tell_root_job(Bus *b)
+static EndedJob *ended_job_new(const Job *j)
 {
-    _cleanup_free_ char *path = TAKE_PTR(b->root_job);
+    EndedJob *e = calloc(1, sizeof(EndedJob));
 
-    tell_job_removed(b, path, b->root_job_result);
+    if (!e)
+        return NULL;
+    e->path = job_path(j->id);
+    e->certificate = certificate_path(j->certificate);
+    e->name = strdup(certificate_name(j->certificate));
+    e->kind = j->kind;
+    e->result = j->state;
+    if (!e->path || !e->certificate || !e->name || problem_copy(&j->problem, &e->problem) < 0)
+        return ended_job_free(e);
+    return e;
+}
+
+/* The interfaces are named, as there is no object any more that sd-bus could ask for them. */
+static void tell_ended_job(Bus *b, EndedJob *e)
+{
+    const char *result = job_state_to_string(e->result);
+    int r;
+
+    r = sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "JobFinished", "ososs(ss)", e->path,
+                           job_kind_to_string(e->kind), e->certificate, e->name, result,
+                           problem_name(&e->problem), strempty(e->problem.text));
+    if (r >= 0)
+        r = sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "JobRemoved", "os", e->path, result);
+    if (r >= 0)
+        r = sd_bus_emit_interfaces_removed(b->bus, e->path, INTERFACE_JOB, "org.freedesktop.DBus.Peer",
+                                           "org.freedesktop.DBus.Introspectable",
+                                           "org.freedesktop.DBus.Properties", NULL);
+    if (r < 0)
+        (void)log_warning_errno(r, "The end of the job %s could not be told", e->path);
+    ended_job_free(e);
+}
+
+static void tell_root_jobs(Bus *b)
+{
+    EndedJob *e;
+
+    while ((e = STAILQ_FIRST(&b->root_jobs))) {
+        STAILQ_REMOVE_HEAD(&b->root_jobs, entry);
+        tell_ended_job(b, e);
+    }
 }
 
 /* Whether how far jobs are may be told now; if not, it is later. */
@@ -188,8 +241,7 @@ static int on_changes(sd_event_source *s, void *userdata)
     }
     if (progress && b->counts_changed)
         tell_counts(b);
-    if (b->root_job)
-        tell_root_job(b);
+    tell_root_jobs(b);
     return 0;
 }
 
@@ -234,7 +286,7 @@ void bus_flush_certificate(Bus *b, Certificate *c)
 
 bool bus_has_changes(const Bus *b)
 {
-    return b->changes || b->job_changes || b->counts_changed || b->root_job;
+    return b->changes || b->job_changes || b->counts_changed || !STAILQ_EMPTY(&b->root_jobs);
 }
 
 static void on_certificate_added(Certificate *c, void *userdata)
@@ -314,13 +366,15 @@ static void on_clock_doubted(void *userdata)
 
 static void on_job_added(Job *j, void *userdata)
 {
-    _cleanup_free_ char *path = job_path(j->id);
+    _cleanup_free_ char *path = job_path(j->id), *certificate = certificate_path(j->certificate);
     Bus *b = userdata;
 
-    if (!path)
+    if (!path || !certificate)
         return;
     (void)sd_bus_emit_object_added(b->bus, path);
     (void)sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "JobNew", "o", path);
+    (void)sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "JobStarted", "osos", path,
+                             job_kind_to_string(j->kind), certificate, certificate_name(j->certificate));
 }
 
 static void on_job_changed(Job *j, void *userdata)
@@ -341,31 +395,29 @@ static void on_job_changed(Job *j, void *userdata)
     wake(b);
 }
 
-/* Whoever waits for the job finds what came of it already told; what a new root brings is told of many certificates,
- * and of the job when all of them have been. */
+/* Whoever waits for the job finds what came of it already told: first the job to its end, then the certificate, then that the
+ * job is over. What a new root brings is told of many certificates, and of the job when all of them have been. */
 static void on_job_removed(Job *j, void *userdata)
 {
-    _cleanup_free_ char *path = job_path(j->id);
+    EndedJob *ended = ended_job_new(j);
     Bus *b = userdata;
     JobChange *change;
 
     HASH_FIND(hh, b->job_changes, &j->id, sizeof(j->id), change);
     if (change)
         forget_job(b, change);
-    if (!path)
+    if (!ended) {
+        (void)log_oom();
         return;
-    if (j->state == JOB_FAILED)
-        emit_job(b, path);
-    (void)sd_bus_emit_object_removed(b->bus, path);
+    }
+    emit_job(b, ended->path);
     if (j->kind == JOB_ROOT) {
-        free(b->root_job);
-        b->root_job = TAKE_PTR(path);
-        b->root_job_result = job_state_to_string(j->state);
+        STAILQ_INSERT_TAIL(&b->root_jobs, ended, entry);
         wake(b);
         return;
     }
     bus_flush_certificate(b, j->certificate);
-    tell_job_removed(b, path, job_state_to_string(j->state));
+    tell_ended_job(b, ended);
 }
 
 const ManagerObserver bus_observer = {
@@ -386,6 +438,7 @@ int bus_changes_init(Bus *b)
 {
     int r;
 
+    STAILQ_INIT(&b->root_jobs);
     r = sd_event_add_defer(b->event, &b->changes_source, on_changes, b);
     if (r >= 0)
         r = sd_event_source_set_priority(b->changes_source, SD_EVENT_PRIORITY_NORMAL + 10);
@@ -400,12 +453,16 @@ int bus_changes_init(Bus *b)
 void bus_changes_done(Bus *b)
 {
     Change *change, *next;
+    EndedJob *e;
 
     HASH_ITER (hh, b->changes, change, next)
         forget_change(b, change);
     while (b->job_changes)
         forget_job(b, b->job_changes);
-    free(b->root_job);
+    while ((e = STAILQ_FIRST(&b->root_jobs))) {
+        STAILQ_REMOVE_HEAD(&b->root_jobs, entry);
+        ended_job_free(e);
+    }
     sd_event_source_disable_unref(b->changes_source);
     sd_event_source_disable_unref(b->progress_timer);
 }

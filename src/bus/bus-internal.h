@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <sys/queue.h>
 #include <systemd/sd-bus.h>
 #include <uthash.h>
 
@@ -22,6 +23,7 @@
 
 typedef struct Change Change;
 typedef struct JobChange JobChange;
+typedef struct EndedJob EndedJob;
 
 struct Bus {
     sd_event *event;
@@ -34,8 +36,7 @@ struct Bus {
     Change *changes;        /* to be told of, by certificate */
     JobChange *job_changes; /* by job */
     bool counts_changed;
-    char *root_job; /* path of the root's job, whose end is told when all changes are */
-    const char *root_job_result;
+    STAILQ_HEAD(, EndedJob) root_jobs; /* whose end is told when all changes are */
     sd_event_source *changes_source;
     sd_event_source *progress_timer; /* for what is not told yet since progress was told a moment ago */
     uint64_t progress_told;          /* CLOCK_MONOTONIC, usec */

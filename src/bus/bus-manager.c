@@ -65,7 +65,8 @@ GETTER(property_get_next_wake)
     return sd_bus_message_append_basic(reply, 'x', &wake);
 }
 
-static void on_registered(Certificate *c, const Problem *problem, void *userdata)
+static void on_registered(Certificate *c, RequestResult result _unused_, const Problem *problem,
+                          void *userdata)
 {
     _cleanup_call_ Call *call = userdata;
     _cleanup_free_ char *path = NULL;
@@ -140,7 +141,7 @@ static int method_register(sd_bus_message *m, void *userdata _unused_, sd_bus_er
     return 1;
 }
 
-static void on_unregistered(Certificate *c _unused_, const Problem *problem, void *userdata)
+static void answer_nothing(const Problem *problem, void *userdata)
 {
     _cleanup_call_ Call *call = userdata;
 
@@ -148,6 +149,12 @@ static void on_unregistered(Certificate *c _unused_, const Problem *problem, voi
         (void)problem_copy(problem, &call->problem);
     else
         (void)call_answer(call, NULL);
+}
+
+static void on_unregistered(Certificate *c _unused_, RequestResult result _unused_, const Problem *problem,
+                            void *userdata)
+{
+    answer_nothing(problem, userdata);
 }
 
 static int method_unregister(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
@@ -296,7 +303,7 @@ static int method_list_uploads(sd_bus_message *m, void *userdata _unused_, sd_bu
 static void on_upload_removed(Certificate *const *served _unused_, size_t n _unused_, const Problem *problem,
                               void *userdata)
 {
-    on_unregistered(NULL, problem, userdata);
+    answer_nothing(problem, userdata);
 }
 
 static int method_remove_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
@@ -324,6 +331,7 @@ static int method_export_root(sd_bus_message *m, void *userdata, sd_bus_error *e
 
 typedef struct ReissueAll {
     Manager *manager;
+    RequestOptions options;
     sd_bus_message *reply;
 } ReissueAll;
 
@@ -334,7 +342,7 @@ static int reissue_one(Certificate *c, void *userdata)
     _cleanup_free_ char *path = NULL;
     uint64_t job;
 
-    if (c->job || manager_reissue(all->manager, c, false, false, &job, &problem) < 0)
+    if (c->job || manager_reissue(all->manager, c, &all->options, &job, &problem) < 0)
         return 0;
     path = job_path(job);
     return path ? sd_bus_message_append_basic(all->reply, 'o', path) : -ENOMEM;
@@ -342,17 +350,17 @@ static int reissue_one(Certificate *c, void *userdata)
 
 static int method_reissue_all(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
-    static const OptionRow rows[] = { {} };
+    int keep_current = true, r;
+    const OptionRow rows[] = { { "keep-current", 'b', &keep_current }, {} };
     _cleanup_call_ Call *call = NULL;
     ReissueAll all = {};
-    int r;
 
     r = read_options(m, rows, error);
     if (r >= 0)
         r = call_begin(m, ANY_NAME, NULL, error, &call);
     if (r <= 0)
         return r < 0 ? r : 1;
-    all.manager = call->bus->manager;
+    all = (ReissueAll){ .manager = call->bus->manager, .options.keep_current = keep_current };
     r = sd_bus_message_new_method_return(m, &all.reply);
     if (r >= 0)
         r = sd_bus_message_open_container(all.reply, 'a', "o");
@@ -379,7 +387,7 @@ static int method_renew_due(sd_bus_message *m, void *userdata _unused_, sd_bus_e
 
 static void on_account_changed(const Problem *problem, void *userdata)
 {
-    on_unregistered(NULL, problem, userdata);
+    answer_nothing(problem, userdata);
 }
 
 static int change_account(sd_bus_message *m, bool deactivate, sd_bus_error *error)
@@ -471,5 +479,9 @@ const sd_bus_vtable manager_vtable[] = {
                             SD_BUS_ARGS("o", certificate, "s", name, "x", not_after, "s", reason), 0),
     SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("o", job), 0),
     SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("o", job, "s", result), 0),
+    SD_BUS_SIGNAL_WITH_ARGS("JobStarted", SD_BUS_ARGS("o", job, "s", kind, "o", certificate, "s", name), 0),
+    SD_BUS_SIGNAL_WITH_ARGS(
+        "JobFinished",
+        SD_BUS_ARGS("o", job, "s", kind, "o", certificate, "s", name, "s", result, "(ss)", error), 0),
     SD_BUS_VTABLE_END,
 };

@@ -263,16 +263,26 @@ unsigned ledger_recent_orders(const Ledger *l, int64_t span, int64_t now)
 
 /* ---- orders */
 
-int64_t ledger_note_attempt(Ledger *l, const char *certificate, int64_t now)
+static int64_t note_attempt(Ledger *l, const char *certificate, bool another, int64_t now)
 {
     Entry *e = ledger_get_entry(l, certificate);
 
     if (!e)
         return -ENOMEM;
-    if (e->attempts < UINT32_MAX)
+    if (e->attempts < UINT32_MAX && (another || e->attempts == 0))
         e->attempts++;
     e->after = now + schedule_retry(e->attempts, schedule_chance(certificate, e->attempts));
     return ledger_write_attempt(l, e) < 0 ? -ENOMEM : e->after;
+}
+
+int64_t ledger_note_attempt(Ledger *l, const char *certificate, int64_t now)
+{
+    return note_attempt(l, certificate, true, now);
+}
+
+int64_t ledger_note_resumed(Ledger *l, const char *certificate, int64_t now)
+{
+    return note_attempt(l, certificate, false, now);
 }
 
 /* Certificates are counted when they are ordered, so that what is under way is within the limits, too. again: for the same

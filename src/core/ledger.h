@@ -60,6 +60,8 @@ void ledger_wait_done(LedgerWait *wait);
 /* An attempt for the certificate is about to be made: the next one that it makes by itself is this much later, unless it
  * comes to something. Returns that moment, or negative when memory is short. */
 int64_t ledger_note_attempt(Ledger *l, const char *certificate, int64_t now);
+/* The same for one that was interrupted by a stop of the service, and goes on: it is no other attempt. */
+int64_t ledger_note_resumed(Ledger *l, const char *certificate, int64_t now);
 /* And in it an order is placed. -ENOMEM. */
 int ledger_note_order(Ledger *l, const char *certificate, char *const *names, LedgerOrder kind, int64_t now);
 /* It came to a chain. */

@@ -151,7 +151,7 @@ int problem_copy(const Problem *from, Problem *to)
         return -ENOMEM;
     }
     problem_clear(to);
-    *to = (Problem){ .code = from->code, .text = text, .type = type };
+    *to = (Problem){ .code = from->code, .text = text, .type = type, .unreachable = from->unreachable };
     return 0;
 }
 

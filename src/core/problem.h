@@ -38,6 +38,7 @@ typedef struct Problem {
     char *text;
     char *
         type; /* of PROBLEM_AUTHORITY_REFUSED, as RFC 8555 section 6.7 names it ("rateLimited"); else NULL */
+    bool unreachable; /* of PROBLEM_NETWORK_FAILED: nothing was sent, as there was no route, or no name server answered */
 } Problem;
 
 /* Sets the problem, unless there is one already, and returns a negative errno that suits the code. What is not plain text

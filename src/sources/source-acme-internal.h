@@ -27,8 +27,9 @@ typedef struct Book {
         unreadable_until; /* CLOCK_BOOTTIME, seconds: it is not tried to read it before; 0: it was read */
     uint64_t noted, kept; /* counts of changes: so many were made, and so many of them are on disk */
     struct Ordering *probing; /* the one order that is tried while the others wait; NULL */
-    bool is_back;             /* which is to be told */
-    AcmeCall *looking;        /* whether it can be reached; NULL */
+    uint64_t troubled; /* CLOCK_MONOTONIC, usec, when trouble was noted last; 0: not since the start */
+    bool is_back;      /* which is to be told */
+    AcmeCall *looking; /* whether it can be reached; NULL */
     AcmeClient *looked_with;
 } Book;
 
@@ -45,7 +46,9 @@ typedef struct Peer {
 #define WAIT_TROUBLE _LEDGER_LIMIT_MAX       /* the authority's trouble */
 #define WAIT_AFTER   (_LEDGER_LIMIT_MAX + 1) /* the certificate's back-off */
 #define WAIT_READ    (_LEDGER_LIMIT_MAX + 2) /* its ledger cannot be read */
-#define READ_AGAIN   60                      /* seconds until that is tried again */
+#define WAIT_TRIED \
+    (_LEDGER_LIMIT_MAX + 3) /* the authority's trouble, which another order has just met with */
+#define READ_AGAIN 60       /* seconds until that is tried again */
 
 typedef struct Revocation Revocation;
 typedef struct WindowCheck WindowCheck;
@@ -97,9 +100,11 @@ struct Ordering {
     char *worked;
     Problem problem;
     int64_t retry_after;
-    int64_t until; /* when it may be tried again; 0: not known */
-    bool waited;   /* no attempt was made */
-    bool answered; /* the authority has said why it failed */
+    int64_t until;  /* when it may be tried again; 0: not known */
+    bool waited;    /* no attempt was made */
+    bool attempted; /* an authority was asked for it */
+    uint64_t begun; /* CLOCK_MONOTONIC, usec: when it was asked for here */
+    bool answered;  /* the authority has said why it failed */
     bool at_authority;
     unsigned refused;
     sd_event_source *ending;
@@ -193,6 +198,7 @@ void ordering_explain_wait(Ordering *o, const AuthoritySettings *a, const Ledger
 int source_pace_init(AcmeSource *s);
 /* Begins what may begin, when nothing else is being done. */
 void acme_source_drive(AcmeSource *s);
+uint64_t source_monotonic(const AcmeSource *s);
 
 /* source-window.c */
 void source_give_up_checks(AcmeSource *s);

@@ -47,6 +47,7 @@ static void ordering_end(Ordering *o)
         .problem = &o->problem,
         .until = o->until,
         .waited = o->waited,
+        .attempted = o->attempted,
     };
     AcmeSource *s = o->source;
 
@@ -192,6 +193,7 @@ void ordering_run(Ordering *o)
     int r;
 
     o->state = ORDERING_RUNNING;
+    o->attempted = true;
     r = order_start(&context, o->record, &order_observer, o, &o->order);
     if (r < 0)
         ordering_fail(o, r, "Placing an order");
@@ -227,7 +229,7 @@ static bool must_wait_for_lost(Ordering *o)
     const char *name = acme_client_settings(o->peer->client)->name;
     int64_t after = ledger_after(o->peer->book->ledger, o->name);
 
-    if (o->manual || acme_client_orders_url(o->peer->client) || after <= clock_now())
+    if (o->reissue || o->manual || acme_client_orders_url(o->peer->client) || after <= clock_now())
         return false;
     o->until = after;
     problem_set(
@@ -410,6 +412,7 @@ int acme_source_order(AcmeSource *s, const OrderWish *wish, OrderProgress progre
         .anew = wish->anew,
         .early = wish->early,
         .not_after = wish->not_after,
+        .begun = source_monotonic(s),
         .progress = progress,
         .done = done,
         .userdata = userdata,

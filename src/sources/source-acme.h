@@ -22,8 +22,10 @@ typedef struct OrderWish {
     const char *solver;    /* the type of challenge that worked last; NULL */
     const Record *former;  /* the one with the chain from ACME that is renewed; NULL: there is none */
     bool keeps_key;        /* with the same key */
-    bool reissue;          /* for a key that is not to be used any more: no former order is gone on with */
-    bool manual; /* somebody waits for it: it is tried at once, within the limits of the authority */
+    bool
+        reissue; /* somebody asked for it: for another key, so that no former order is gone on with; back-off and breaker do
+                     not answer for the authority; and it does not count as an attempt of the service's own */
+    bool manual; /* and waits for it: it is tried at once, within the limits of the authority */
     bool anew;   /* what made the last one fail has changed: it need not wait any more */
     bool early;  /* for the sake of the authority's window */
     int64_t
@@ -37,6 +39,7 @@ typedef struct OrderResult {
     const Problem *problem; /* when it failed */
     int64_t until;          /* when it may be tried again, seconds since 1970-01-01 UTC; 0: not known */
     bool waited;            /* no attempt was made: limits, or the authority's troubles, are waited for */
+    bool attempted;         /* an authority was asked for the certificate */
 } OrderResult;
 
 typedef void (*OrderProgress)(double progress, const char *step, void *userdata);

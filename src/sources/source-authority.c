@@ -242,6 +242,16 @@ static LedgerWait wait_for_limits(const Ordering *o, const AuthoritySettings *a,
     return ledger_wait(b->ledger, limits, o->names, kind, now);
 }
 
+/* One of many that somebody asked for, at an authority in trouble: one is tried, and answers for the others. */
+static LedgerWait wait_as_reissue(const Ordering *o, const Book *b, LedgerWait wait)
+{
+    if (b->probing && b->probing != o)
+        return (LedgerWait){ .limit = WAIT_TROUBLE };
+    if (b->troubled >= o->begun)
+        return (LedgerWait){ .until = ledger_open_until(b->ledger), .limit = WAIT_TRIED };
+    return wait;
+}
+
 /* What it has to wait for there; until 0: another order, that is tried first. */
 static LedgerWait wait_for(const Ordering *o, const AuthoritySettings *a, const Book *b, LedgerOrder kind,
                            int64_t now)
@@ -250,8 +260,10 @@ static LedgerWait wait_for(const Ordering *o, const AuthoritySettings *a, const 
     LedgerState state = ledger_state(b->ledger, now);
     int64_t after = ledger_after(b->ledger, o->name);
 
-    if (wait.until > now || o->manual)
+    if (wait.until > now || o->manual || (o->reissue && state == LEDGER_CLOSED))
         return wait;
+    if (o->reissue)
+        return wait_as_reissue(o, b, wait);
     if (state == LEDGER_OPEN)
         wait = (LedgerWait){ .until = ledger_open_until(b->ledger), .limit = WAIT_TROUBLE };
     else if (state == LEDGER_HALF_OPEN && b->probing)

@@ -236,7 +236,7 @@ int ordering_note(Ordering *o)
     Book *b = o->peer->book;
     int r = 0;
 
-    if (o->tried != b) {
+    if (o->tried != b && !o->reissue) {
         after = ledger_note_attempt(b->ledger, o->name, now);
         r = o->early && after >= 0 ? ledger_note_early(b->ledger, o->name, now) : 0;
     }
@@ -245,7 +245,7 @@ int ordering_note(Ordering *o)
     if (after < 0 || r < 0)
         return -ENOMEM;
     o->tried = b;
-    if (ledger_state(b->ledger, now) == LEDGER_HALF_OPEN && !b->probing)
+    if (ledger_state(b->ledger, now) != LEDGER_CLOSED && !b->probing)
         b->probing = o;
     o->waits_for = b->noted + 1;
     book_changed(b);
@@ -295,9 +295,9 @@ int ordering_note_resumed(Ordering *o)
     int64_t now = clock_now();
 
     o->tried = b;
-    if (ledger_after(b->ledger, o->name) > now)
+    if (o->reissue || ledger_after(b->ledger, o->name) > now)
         return 0;
-    if (ledger_note_attempt(b->ledger, o->name, now) < 0)
+    if (ledger_note_resumed(b->ledger, o->name, now) < 0)
         return -ENOMEM;
     book_changed(b);
     return 0;
@@ -310,7 +310,7 @@ bool ordering_must_stay(Ordering *o, const AuthoritySettings *a)
     LedgerWait wait = { .until = b ? ledger_open_until(b->ledger) : now + READ_AGAIN,
                         .limit = b ? WAIT_TROUBLE : WAIT_READ };
 
-    if (b && (o->manual || ledger_state(b->ledger, now) != LEDGER_OPEN))
+    if (b && (o->reissue || o->manual || ledger_state(b->ledger, now) != LEDGER_OPEN))
         return false;
     o->until = wait.until;
     o->waited = o->keeps_record = true;
@@ -345,6 +345,7 @@ void book_note_trouble(Book *b, int64_t retry_after)
     LedgerState before = ledger_state(b->ledger, now);
     char when[MOMENT_SIZE];
 
+    b->troubled = source_monotonic(b->source);
     if (ledger_note_trouble(b->ledger, retry_after, now) < 0)
         (void)log_oom();
     book_changed(b);
@@ -418,6 +419,12 @@ void ordering_explain_wait(Ordering *o, const AuthoritySettings *a, const Ledger
         problem_set(
             &o->problem, PROBLEM_AUTHORITY_FAILED,
             "The last attempts at the authority %s came to nothing; the next one is made at %s, or at once by Reissue.",
+            a->name, moment_to_text(wait->until, when));
+    else if (wait->limit == WAIT_TRIED)
+        problem_set(
+            &o->problem, PROBLEM_AUTHORITY_FAILED,
+            "The authority %s could not serve other orders just now, so this one was not placed; the next attempt "
+            "can be made at %s.",
             a->name, moment_to_text(wait->until, when));
     else
         problem_set(

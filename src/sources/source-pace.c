@@ -42,6 +42,14 @@ static int on_pace_timer(sd_event_source *source _unused_, uint64_t usec _unused
     return 0;
 }
 
+uint64_t source_monotonic(const AcmeSource *s)
+{
+    uint64_t now = 0;
+
+    (void)sd_event_now(s->event, CLOCK_MONOTONIC, &now);
+    return now;
+}
+
 /* A second is what the ledger's moments tell apart. */
 static void wait_for_pace(AcmeSource *s)
 {

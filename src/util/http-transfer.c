@@ -5,6 +5,7 @@
 
 #include "core/limits.h"
 #include "util/http-internal.h"
+#include "util/text.h"
 
 #define MSEC_PER_SEC  1000UL
 #define TRUST_AGE_MAX 3600L /* seconds, then the authorities are read again */
@@ -46,8 +47,22 @@ static void text_make_printable(char *s)
             *s = '?';
 }
 
+/* Whether there was no way to the host at all. */
+static bool was_unreachable(const Transfer *t, CURLcode result)
+{
+    const char *address = NULL;
+    long error = 0;
+
+    if (result == CURLE_COULDNT_CONNECT && curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &error) == CURLE_OK)
+        return error == ENETUNREACH || error == EHOSTUNREACH || error == ENETDOWN || error == EADDRNOTAVAIL;
+    if (result != CURLE_OPERATION_TIMEDOUT)
+        return result == CURLE_COULDNT_RESOLVE_HOST;
+    return curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &address) != CURLE_OK || isempty(address);
+}
+
 void transfer_describe_deadline(Transfer *t)
 {
+    t->problem.unreachable = was_unreachable(t, CURLE_OPERATION_TIMEDOUT);
     problem_set(
         &t->problem, PROBLEM_NETWORK_FAILED,
         "%s did not answer in full within %u seconds; check that it can be reached, or try again later",
@@ -70,6 +85,7 @@ static void transfer_describe_failure(Transfer *t, CURLcode result)
     if (result == CURLE_COULDNT_CONNECT &&
         curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &error) == CURLE_OK && error)
         detail = strerror((int)error);
+    t->problem.unreachable = was_unreachable(t, result);
     problem_set(&t->problem, PROBLEM_NETWORK_FAILED, "Nothing was fetched from %s: %s%s%s%s; %s", t->host,
                 failures[i].what, *detail ? " (" : "", detail, *detail ? ")" : "", failures[i].advice);
 }

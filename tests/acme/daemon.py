@@ -234,6 +234,19 @@ class Daemon:
         values = {k.replace("_", "-"): GLib.Variant("b", v) for k, v in options.items()}
         return self.call(path, CERTIFICATE, "Reissue", GLib.Variant("(a{sv})", (values,)))[0]
 
+    def reissue_all(self, **options):
+        values = {k.replace("_", "-"): GLib.Variant("b", v) for k, v in options.items()}
+        return self.manage("ReissueAll", GLib.Variant("(a{sv})", (values,)))[0]
+
+    def finish(self, path):
+        """Its result, and the code and text of its error, when it is over: from JobFinished."""
+        result = self.wait_for_job(path)
+        told = [arguments for p, _, member, arguments in self.signals.collect()
+                if p == PATH and member == "JobFinished" and arguments[0] == path]
+        if [arguments[4] for arguments in told] != [result]:
+            raise Broken(f"{path}: JobRemoved says {result}, JobFinished {told}")
+        return (result, *told[0][5])
+
     def upload(self, path, pem):
         self.call(path, CERTIFICATE, "Upload", GLib.Variant("(sa{sv})", (pem.decode(), {})))
 

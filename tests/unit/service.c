@@ -151,7 +151,7 @@ typedef struct Waited {
     ProblemCode code;
 } Waited;
 
-static void on_done(Certificate *c _unused_, const Problem *problem, void *userdata)
+static void on_done(Certificate *c _unused_, RequestResult result _unused_, const Problem *problem, void *userdata)
 {
     Waited *w = userdata;
 
@@ -219,7 +219,7 @@ JobState service_reissue(Service *s, Certificate *c)
     _cleanup_problem_ Problem problem = {};
     uint64_t id;
 
-    g_assert_cmpint(manager_reissue(s->manager, c, false, true, &id, &problem), ==, 0);
+    g_assert_cmpint(manager_reissue(s->manager, c, &(RequestOptions){ .hurry = true }, &id, &problem), ==, 0);
     loop_until(s->event, has_no_job, c);
     return s->last_job_state;
 }

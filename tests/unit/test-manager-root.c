@@ -254,7 +254,7 @@ static JobState reissue_root(Machine *m)
 {
     uint64_t id;
 
-    g_assert_cmpint(manager_reissue(m->service.manager, root_of(m), false, true, &id, NULL), ==, 0);
+    g_assert_cmpint(manager_reissue(m->service.manager, root_of(m), &(RequestOptions){ .hurry = true }, &id, NULL), ==, 0);
     settle(m);
     return m->service.last_job_state;
 }

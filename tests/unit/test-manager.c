@@ -230,11 +230,11 @@ static void test_one_job_at_a_time(void)
     Job *job;
 
     start_with(&s, MODULE_WWW);
-    g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"), false, true, &id, &problem),
+    g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"), &(RequestOptions){ .hurry = true }, &id, &problem),
                     ==, 0);
     job = manager_find_job(s.manager, id);
     g_assert_nonnull(job);
-    g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"), false, true, &other, &problem),
+    g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"), &(RequestOptions){ .hurry = true }, &other, &problem),
                     ==, -EBUSY);
     g_assert_cmpint(problem.code, ==, PROBLEM_BUSY);
     g_assert_cmpint(manager_cancel_job(s.manager, job, NULL), <, 0); /* it has begun */
@@ -648,7 +648,7 @@ static void test_many(void)
 
 /* The end at any moment: every request is answered once, and nothing is left behind. */
 
-static void count_done(Certificate *c _unused_, const Problem *problem _unused_, void *userdata)
+static void count_done(Certificate *c _unused_, RequestResult result _unused_, const Problem *problem _unused_, void *userdata)
 {
     ++*(unsigned *)userdata;
 }
@@ -690,8 +690,8 @@ static void test_stop_at_any_moment(void)
         n_asked += manager_upload(s.manager, NULL, fd, &options, count_uploads, &n_answered, NULL) >= 0;
         n_asked += manager_upload(s.manager, NULL, fd, &options, count_uploads, &n_answered, NULL) >= 0;
         close(fd);
-        (void)manager_reissue(s.manager, manager_root(s.manager), false, true, &id, NULL);
-        (void)manager_reissue(s.manager, service_find(&s, "www.example.com"), false, true, &id, NULL);
+        (void)manager_reissue(s.manager, manager_root(s.manager), &(RequestOptions){ .hurry = true }, &id, NULL);
+        (void)manager_reissue(s.manager, service_find(&s, "www.example.com"), &(RequestOptions){ .hurry = true }, &id, NULL);
         for (unsigned t = 0; t < turns; t++)
             g_assert_cmpint(sd_event_run(s.event, 1000), >=, 0);
         service_stop(&s);
