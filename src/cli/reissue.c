@@ -69,13 +69,13 @@ static void reissue_warn_one(const Reissue *r, const Certificate *c)
 
     if (r->reason)
         hint(
-            _("The chain of %s is valid until %s (%s). Clients that ask the authority will reject it, which cannot be "
-              "undone, and without an uploaded chain they get one of the local root, which they may not trust."),
+            _("The chain of %s is valid until %s (%s). A revocation cannot be undone; without an uploaded chain, "
+              "clients get one of the local root next, which they may not trust."),
             c->name, strempty(date), strempty(left));
     else
         hint(
-            _("%s has a chain of an ACME authority, valid until %s (%s). If the order of a new one fails, clients get "
-              "a chain of the local root, which they may not trust; --keep-current keeps the present one then."),
+            _("%s has a chain of an ACME authority, valid until %s (%s). If the order for a new one fails, it is "
+              "replaced by a chain of the local root, which clients may not trust; --keep-current keeps it."),
             c->name, strempty(date), strempty(left));
 }
 
@@ -83,12 +83,12 @@ static void reissue_warn_all(size_t n)
 {
     hint(
         ngettext(
-            "%zu certificate has a valid chain of an ACME authority. If the order of a new one fails, clients "
-            "get a chain of the local root, which they may not trust; without --no-keep-current the present "
-            "one is kept then.",
-            "%zu certificates have valid chains of ACME authorities. Where the order of a new one fails, "
-            "clients get a chain of the local root, which they may not trust; without --no-keep-current the "
-            "present ones are kept then.",
+            "%zu certificate has a valid chain of an ACME authority. If the order for a new one fails, it is "
+            "replaced by a chain of the local root, which clients may not trust; without --no-keep-current it "
+            "is kept.",
+            "%zu certificates have valid chains of ACME authorities. Where the order for a new one fails, the "
+            "chain is replaced by one of the local root, which clients may not trust; without "
+            "--no-keep-current it is kept.",
             n),
         n);
 }
