@@ -174,7 +174,8 @@ static void reissue_print_summary(const Reissue *r)
 
 static void reissue_report_all(Reissue *r)
 {
-    qsort(r->jobs.jobs, r->jobs.n_jobs, sizeof *r->jobs.jobs, job_compare_name);
+    if (r->jobs.n_jobs > 0)
+        qsort(r->jobs.jobs, r->jobs.n_jobs, sizeof *r->jobs.jobs, job_compare_name);
     reissue_print_summary(r);
     for (size_t i = 0; i < r->jobs.n_jobs; i++)
         if (r->jobs.jobs[i].result != JOB_DONE)
