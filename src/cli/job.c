@@ -3,15 +3,40 @@
 
 #include <errno.h>
 
+static const char *const job_results[] = {
+    [JOB_RUNNING] = "running", [JOB_DONE] = "done",           [JOB_FALLBACK] = "fallback",
+    [JOB_FAILED] = "failed",   [JOB_CANCELLED] = "cancelled", [JOB_UNKNOWN] = "unknown",
+};
+
+const char *job_result_to_string(JobResult result)
+{
+    return job_results[result];
+}
+
+/* What a newer service may have besides is no success. */
+static JobResult job_result_from_string(const char *text)
+{
+    for (JobResult r = JOB_DONE; r < JOB_RESULT_MAX; r++)
+        if (streq(job_results[r], text))
+            return r;
+    return JOB_FAILED;
+}
+
+static void job_done(Job *j)
+{
+    free(j->path);
+    free(j->name);
+    free(j->error_code);
+    free(j->error_text);
+}
+
 void job_watch_done(JobWatch *w)
 {
     for (size_t i = 0; i < w->n_jobs; i++)
-        free(w->jobs[i].path);
+        job_done(&w->jobs[i]);
     free(w->jobs);
     free(w->owner);
     free(w->step);
-    free(w->error_code);
-    free(w->error_text);
     *w = (JobWatch){ 0 };
 }
 
@@ -45,6 +70,26 @@ static bool job_watch_trusts(const JobWatch *w, sd_bus_message *m)
     return sender && w->owner && streq(sender, w->owner);
 }
 
+static int on_job_finished(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
+{
+    JobWatch *w = userdata;
+    const char *path, *kind, *certificate, *name, *result, *code, *text;
+    Job *j;
+
+    if (!job_watch_trusts(w, m) ||
+        sd_bus_message_read(m, "ososs(ss)", &path, &kind, &certificate, &name, &result, &code, &text) < 0)
+        return 0;
+    j = job_watch_find(w, path);
+    if (!j || j->result != JOB_RUNNING)
+        return 0;
+    j->name = strdup(name);
+    j->error_code = isempty(code) ? NULL : strdup(code);
+    j->error_text = isempty(code) ? NULL : strdup(text);
+    job_watch_end(w, j, job_result_from_string(result));
+    return 0;
+}
+
+/* Comes right behind JobFinished. A service that was started before an upgrade has this alone. */
 static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
 {
     JobWatch *w = userdata;
@@ -55,10 +100,7 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
         return 0;
     j = job_watch_find(w, path);
     if (j)
-        job_watch_end(w, j,
-                      streq(result, "done")        ? JOB_DONE
-                      : streq(result, "cancelled") ? JOB_CANCELLED
-                                                   : JOB_FAILED);
+        job_watch_end(w, j, job_result_from_string(result));
     return 0;
 }
 
@@ -82,17 +124,7 @@ static void job_watch_show_step(JobWatch *w, const char *step)
     hint("%s", step);
 }
 
-static void job_watch_take_error(JobWatch *w, const char *code, const char *text)
-{
-    if (isempty(code))
-        return;
-    free(w->error_code);
-    free(w->error_text);
-    w->error_code = strdup(code);
-    w->error_text = strdup(text);
-}
-
-/* Reads a{sv} of a job for its Step and Error. */
+/* Reads a{sv} of a job for its Step. */
 static int job_watch_read_properties(JobWatch *w, sd_bus_message *m)
 {
     int r = sd_bus_message_enter_container(m, 'a', "{sv}");
@@ -100,15 +132,13 @@ static int job_watch_read_properties(JobWatch *w, sd_bus_message *m)
     if (r < 0)
         return r;
     while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-        const char *name, *code, *text;
+        const char *name, *text;
 
         r = sd_bus_message_read(m, "s", &name);
         if (r < 0)
             return r;
         if (streq(name, "Step") && (r = sd_bus_message_read(m, "v", "s", &text)) >= 0)
             job_watch_show_step(w, text);
-        else if (streq(name, "Error") && (r = sd_bus_message_read(m, "v", "(ss)", &code, &text)) >= 0)
-            job_watch_take_error(w, code, text);
         else if (r >= 0)
             r = sd_bus_message_skip(m, "v");
         if (r >= 0)
@@ -137,8 +167,11 @@ Exit job_watch_begin(JobWatch *w, Session *s, bool many)
 
     w->session = s;
     w->progress = !s->json && isatty(STDERR_FILENO);
-    r = sd_bus_match_signal(s->bus, NULL, SERVICE, MANAGER_PATH, MANAGER_INTERFACE, "JobRemoved",
-                            on_job_removed, w);
+    r = sd_bus_match_signal(s->bus, NULL, SERVICE, MANAGER_PATH, MANAGER_INTERFACE, "JobFinished",
+                            on_job_finished, w);
+    if (r >= 0)
+        r = sd_bus_match_signal(s->bus, NULL, SERVICE, MANAGER_PATH, MANAGER_INTERFACE, "JobRemoved",
+                                on_job_removed, w);
     if (r >= 0 && !many)
         r = sd_bus_add_match(s->bus, NULL,
                              "type='signal',sender='" SERVICE "',interface='" PROPERTIES_INTERFACE "',"

@@ -6,14 +6,18 @@
 typedef enum JobResult {
     JOB_RUNNING,
     JOB_DONE,
+    JOB_FALLBACK, /* the local root had to sign */
     JOB_FAILED,
     JOB_CANCELLED,
     JOB_UNKNOWN, /* over, but nobody heard how */
+    JOB_RESULT_MAX,
 } JobResult;
 
 typedef struct Job {
     char *path;
     JobResult result;
+    char *name;                    /* of the certificate; NULL unless the service told */
+    char *error_code, *error_text; /* NULL without one */
 } Job;
 
 /* Waits for jobs. A job can be over before the call that started it has returned: so the signals are
@@ -25,10 +29,9 @@ typedef struct JobWatch {
     char *owner; /* unique name of the service */
     Job *jobs;   /* sorted by path once wait begins */
     size_t n_jobs, n_running;
-    bool gone;                     /* the service left the bus */
-    bool progress;                 /* show the steps of the only job on the terminal */
-    char *step;                    /* shown last */
-    char *error_code, *error_text; /* of the only job, if it said so itself */
+    bool gone;     /* the service left the bus */
+    bool progress; /* show the steps of the only job on the terminal */
+    char *step;    /* shown last */
 } JobWatch;
 
 void job_watch_done(JobWatch *w);
@@ -39,3 +42,6 @@ Exit job_watch_add(JobWatch *w, const char *path);
 Exit job_watch_wait(JobWatch *w, sd_bus_message *reply);
 
 size_t job_watch_count(const JobWatch *w, JobResult result);
+
+/* As the bus and JSON spell it. */
+const char *job_result_to_string(JobResult result);

@@ -11,7 +11,9 @@ typedef struct Verb {
 } Verb;
 
 #define OPTIONS_SUBMISSION (OPTION_ROOT | OPTION_KEY | OPTION_PASSPHRASE_FILE | OPTION_FETCH_ISSUERS)
-#define OPTIONS_KEY        (OPTION_ROOT | OPTION_FORMAT | OPTION_OUTPUT | OPTION_PASSPHRASE_FILE | OPTION_FORCE)
+#define OPTIONS_REISSUE \
+    (OPTION_ALL | OPTION_ROOT | OPTION_KEEP_CURRENT | OPTION_NO_KEEP_CURRENT | OPTION_YES | OPTION_NO_WAIT)
+#define OPTIONS_KEY (OPTION_ROOT | OPTION_FORMAT | OPTION_OUTPUT | OPTION_PASSPHRASE_FILE | OPTION_FORCE)
 
 static const Verb verbs[] = {
     { "list", 0, 0, 0, verb_list, "", N_("List the certificates") },
@@ -20,10 +22,11 @@ static const Verb verbs[] = {
     { "explain", 0, 1, OPTION_ROOT, verb_explain, "NAME | --root",
       N_("Tell why its chain is served, what failed, and what comes next") },
     { "status", 0, 0, 0, verb_status, "", N_("Show the service, its ACME authorities, and what failed") },
-    { "reissue", 0, 1, OPTION_ALL | OPTION_ROOT | OPTION_KEEP_CURRENT | OPTION_NO_WAIT, verb_reissue,
-      "NAME | --all | --root [--keep-current] [--no-wait]",
+    { "reissue", 0, 1, OPTIONS_REISSUE, verb_reissue,
+      "NAME | --all | --root [--keep-current | --no-keep-current] [--yes] [--no-wait]",
       N_("Make a new chain, all chains, or a new local root") },
-    { "revoke", 1, 1, OPTION_REASON | OPTION_NO_WAIT, verb_revoke, "NAME [--reason=WORD] [--no-wait]",
+    { "revoke", 1, 1, OPTION_REASON | OPTION_YES | OPTION_NO_WAIT, verb_revoke,
+      "NAME [--reason=WORD] [--yes] [--no-wait]",
       N_("Tell the ACME authority that its chain is not to be trusted any more") },
     { "export", 0, 1, OPTION_ROOT | OPTION_FORMAT | OPTION_OUTPUT, verb_export,
       "NAME | --root [--format=pem|der|pkcs7] [--output=FILE]",
@@ -73,7 +76,8 @@ static Exit help_print(void)
     help_print_options();
     printf("\n%s\n", _("The exit status is 0 if all was done, 1 if it failed, 2 for wrong usage,\n"
                        "3 if there is no such certificate, 4 if it is not allowed, 5 if the service\n"
-                       "cannot be reached and 6 if the job failed. See certwright(1)."));
+                       "cannot be reached, 6 if the job failed and 7 if the order failed and the\n"
+                       "local root had to sign. See certwright(1)."));
     return EXIT_DONE;
 }
 

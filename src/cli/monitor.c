@@ -97,81 +97,65 @@ static int on_expiry_warning(sd_bus_message *message, void *userdata, sd_bus_err
     return 0;
 }
 
-static int job_read_property(sd_bus_message *reply, const char **kind, const char **certificate)
+static Json *event_new_job(const char *event, const char *path, const char *kind, const char *certificate,
+                           const char *name)
 {
-    const char *name;
-    int r = sd_bus_message_read(reply, "s", &name);
+    Json *j = event_new(event);
 
-    if (r < 0)
-        return r;
-    if (streq(name, "Kind"))
-        return sd_bus_message_read(reply, "v", "s", kind);
-    if (streq(name, "Certificate"))
-        return sd_bus_message_read(reply, "v", "o", certificate);
-    return sd_bus_message_skip(reply, "v");
+    json_set(j, "job", json_text(path));
+    json_set(j, "kind", json_text(kind));
+    json_set(j, "certificate", json_text(certificate));
+    json_set(j, "name", json_text(name));
+    return j;
 }
 
-/* Leaves both alone where the job is over already. */
-static void job_ask(Session *s, const char *path, sd_bus_message **reply, const char **kind,
-                    const char **certificate)
-{
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-    int r = sd_bus_message_new_method_call(s->bus, &call, SERVICE, path, PROPERTIES_INTERFACE, "GetAll");
-
-    if (r >= 0)
-        r = sd_bus_message_set_auto_start(call, false);
-    if (r >= 0)
-        r = sd_bus_message_append(call, "s", JOB_INTERFACE);
-    if (r >= 0)
-        r = sd_bus_call(s->bus, call, 0, NULL, reply);
-    if (r >= 0)
-        r = sd_bus_message_enter_container(*reply, 'a', "{sv}");
-    while (r >= 0 && (r = sd_bus_message_enter_container(*reply, 'e', "sv")) > 0) {
-        r = job_read_property(*reply, kind, certificate);
-        if (r >= 0)
-            r = sd_bus_message_exit_container(*reply);
-    }
-}
-
-static int on_job_new(sd_bus_message *message, void *userdata, sd_bus_error *error _unused_)
+static int on_job_started(sd_bus_message *message, void *userdata, sd_bus_error *error _unused_)
 {
     Monitor *m = userdata;
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    _cleanup_json_ Json *event = event_new("job-new");
-    _cleanup_free_ char *name = NULL, *line = NULL;
-    const char *path, *kind = NULL, *certificate = NULL;
-    int n;
+    _cleanup_json_ Json *event = NULL;
+    _cleanup_free_ char *line = NULL;
+    const char *path, *kind, *certificate, *name;
 
-    if (!monitor_trusts(m, message) || sd_bus_message_read(message, "o", &path) < 0)
+    if (!monitor_trusts(m, message) ||
+        sd_bus_message_read(message, "osos", &path, &kind, &certificate, &name) < 0)
         return 0;
-    job_ask(m->session, path, &reply, &kind, &certificate);
-    name = certificate ? certificate_path_name(certificate) : NULL;
-    json_set(event, "job", json_text(path));
-    json_set(event, "kind", kind ? json_text(kind) : NULL);
-    json_set(event, "certificate", certificate ? json_text(certificate) : NULL);
-    json_set(event, "name", name && !streq(name, strempty(certificate)) ? json_text(name) : NULL);
-    if (kind && name)
-        n = asprintf(&line, _("job %s begins: %s, %s"), path, kind_to_text(kind), name);
-    else
-        n = asprintf(&line, _("job %s begins"), path);
-    monitor_print(m, event, n < 0 ? NULL : line);
+    event = event_new_job("job-started", path, kind, certificate, name);
+    if (asprintf(&line, _("job %s begins: %s, %s"), path, kind_to_text(kind), name) < 0)
+        line = NULL;
+    monitor_print(m, event, line);
     return 0;
 }
 
-static int on_job_removed(sd_bus_message *message, void *userdata, sd_bus_error *error _unused_)
+static Json *job_error_json(const char *code, const char *text)
+{
+    Json *j = json_object_new_object();
+
+    json_set(j, "code", json_text(code));
+    json_set(j, "text", json_text(text));
+    return j;
+}
+
+static int on_job_finished(sd_bus_message *message, void *userdata, sd_bus_error *error _unused_)
 {
     Monitor *m = userdata;
-    _cleanup_json_ Json *event = event_new("job-removed");
+    _cleanup_json_ Json *event = NULL;
     _cleanup_free_ char *line = NULL;
-    const char *path, *result;
+    const char *path, *kind, *certificate, *name, *result, *code, *text;
+    int n;
 
-    if (!monitor_trusts(m, message) || sd_bus_message_read(message, "os", &path, &result) < 0)
+    if (!monitor_trusts(m, message) || sd_bus_message_read(message, "ososs(ss)", &path, &kind, &certificate,
+                                                           &name, &result, &code, &text) < 0)
         return 0;
-    json_set(event, "job", json_text(path));
+    event = event_new_job("job-finished", path, kind, certificate, name);
     json_set(event, "result", json_text(result));
-    if (asprintf(&line, _("job %s ends: %s"), path, result_to_text(result)) < 0)
-        line = NULL;
-    monitor_print(m, event, line);
+    json_set(event, "error", isempty(code) ? NULL : job_error_json(code, text));
+    if (isempty(code))
+        n = asprintf(&line, _("job %s ends: %s, %s: %s"), path, kind_to_text(kind), name,
+                     result_to_text(result));
+    else
+        n = asprintf(&line, _("job %s ends: %s, %s: %s: %s: %s"), path, kind_to_text(kind), name,
+                     result_to_text(result), code, text);
+    monitor_print(m, event, n < 0 ? NULL : line);
     return 0;
 }
 
@@ -199,8 +183,8 @@ static int monitor_subscribe(Monitor *m)
     } signals[] = {
         { "ChainChanged", on_chain_changed },
         { "ExpiryWarning", on_expiry_warning },
-        { "JobNew", on_job_new },
-        { "JobRemoved", on_job_removed },
+        { "JobStarted", on_job_started },
+        { "JobFinished", on_job_finished },
     };
     sd_bus *bus = m->session->bus;
     int r = sd_bus_add_match(bus, NULL,

@@ -40,6 +40,8 @@ static const struct {
     { "fetch-issuers", OPTION_FETCH_ISSUERS, 0 },
     { "force", OPTION_FORCE, 0 },
     { "keep-current", OPTION_KEEP_CURRENT, 0 },
+    { "no-keep-current", OPTION_NO_KEEP_CURRENT, 0 },
+    { "yes", OPTION_YES, 0 },
     { "reason", OPTION_REASON, offsetof(Options, reason) },
     { "acme", OPTION_ACME, offsetof(Options, acme) },
     { "authority", OPTION_AUTHORITY, offsetof(Options, authority) },

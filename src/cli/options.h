@@ -20,6 +20,8 @@ typedef enum OptionFlag {
     OPTION_REASON = 1 << 12,
     OPTION_ACME = 1 << 13,
     OPTION_AUTHORITY = 1 << 14,
+    OPTION_NO_KEEP_CURRENT = 1 << 15,
+    OPTION_YES = 1 << 16,
 } OptionFlag;
 
 typedef struct Options {

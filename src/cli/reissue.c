@@ -1,26 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
-#include <time.h>
+#include "cli/reissue.h"
 
-#include "cli/certificate.h"
-#include "cli/job.h"
-#include "cli/json.h"
+#include "cli/question.h"
 #include "cli/verbs.h"
-#include "cli/words.h"
-
-typedef struct Reissue {
-    bool all, root, wait, keep_current;
-    const char *reason;      /* it is a revocation, for this reason; NULL: a reissue */
-    const char *name, *path; /* of the only certificate */
-    time_t begun;
-    JobWatch jobs;
-    CertificateList outcome;
-} Reissue;
 
 static void reissue_done(Reissue *r)
 {
     job_watch_done(&r->jobs);
-    certificate_list_done(&r->outcome);
 }
 
 static Exit reissue_read_jobs(Reissue *r, sd_bus_message *reply)
@@ -45,9 +31,9 @@ static Exit reissue_append_arguments(const Reissue *r, sd_bus_message *call)
 
     if (r->reason)
         return message_append_text(call, r->reason);
-    if (!r->keep_current)
+    if (r->keep_current == KEEP_DEFAULT)
         return message_append_no_options(call);
-    n = sd_bus_message_append(call, "a{sv}", 1, "keep-current", "b", true);
+    n = sd_bus_message_append(call, "a{sv}", 1, "keep-current", "b", r->keep_current == KEEP_YES);
     return n < 0 ? session_fail(n, NULL, _("Cannot make a message for the bus")) : EXIT_DONE;
 }
 
@@ -70,146 +56,61 @@ static Exit reissue_call(Session *s, Reissue *r, sd_bus_message **ret_reply)
     return e;
 }
 
-/* The failures of this run, by the certificates they are of. */
-static bool reissue_concerns(const Reissue *r, const Certificate *c)
+/* Whether a chain that clients trust is there to be lost. A revocation is refused for all but ACME's. */
+static bool reissue_endangers(const Reissue *r, const Certificate *c)
 {
-    return !isempty(c->error_code) && c->error_time >= r->begun;
+    return streq(c->source, "acme") &&
+           (r->reason || streq(c->state, "valid") || streq(c->state, "expiring"));
 }
 
-static Json *reissue_error_json(const char *name, const char *code, const char *text)
-{
-    Json *j = json_object_new_object();
-
-    json_set(j, "name", json_text(name));
-    json_set(j, "code", json_text(code));
-    json_set(j, "text", json_text(text));
-    return j;
-}
-
-static Json *reissue_errors_json(const Reissue *r)
-{
-    const Certificate *only = r->outcome.root ? r->outcome.root : r->outcome.items;
-    Json *array = json_object_new_array();
-
-    if (job_watch_count(&r->jobs, JOB_FAILED) == 0)
-        return array;
-    if (!r->all && r->jobs.error_code) {
-        json_object_array_add(array, reissue_error_json(only->name, r->jobs.error_code, r->jobs.error_text));
-        return array;
-    }
-    if (r->outcome.root && reissue_concerns(r, r->outcome.root))
-        json_object_array_add(array, reissue_error_json(r->outcome.root->name, r->outcome.root->error_code,
-                                                        r->outcome.root->error_text));
-    for (size_t i = 0; i < r->outcome.n; i++) {
-        const Certificate *c = &r->outcome.items[i];
-
-        if (reissue_concerns(r, c))
-            json_object_array_add(array, reissue_error_json(c->name, c->error_code, c->error_text));
-    }
-    return array;
-}
-
-static Exit reissue_print_json(const Reissue *r)
-{
-    _cleanup_json_ Json *j = json_object_new_object();
-    Json *jobs = json_object_new_array();
-
-    for (size_t i = 0; i < r->jobs.n_jobs; i++)
-        json_object_array_add(jobs, json_text(r->jobs.jobs[i].path));
-    json_set(j, "jobs", jobs);
-    json_set(j, "waited", json_object_new_boolean(r->wait));
-    json_set(j, "done", json_object_new_int64((int64_t)job_watch_count(&r->jobs, JOB_DONE)));
-    json_set(j, "failed", json_object_new_int64((int64_t)job_watch_count(&r->jobs, JOB_FAILED)));
-    json_set(j, "cancelled", json_object_new_int64((int64_t)job_watch_count(&r->jobs, JOB_CANCELLED)));
-    json_set(j, "errors", reissue_errors_json(r));
-    return json_print(j);
-}
-
-static void reissue_print_started(const Reissue *r)
-{
-    if (r->all)
-        print_line(stdout, ngettext("%zu job is started.", "%zu jobs are started.", r->jobs.n_jobs),
-                   r->jobs.n_jobs);
-    for (size_t i = 0; !r->all && i < r->jobs.n_jobs; i++)
-        print_line(stdout, _("The job %s is started."), r->jobs.jobs[i].path);
-}
-
-static void reissue_print_success(const Reissue *r, const Certificate *c)
+static void reissue_warn_one(const Reissue *r, const Certificate *c)
 {
     _cleanup_free_ char *date = time_format_date(c->not_after), *left = time_format_remaining(c->not_after);
 
-    if (r->reason && c->not_after == 0)
-        print_line(stdout, _("%s: the chain is revoked, and nothing is served now."), c->name);
+    if (r->reason)
+        hint(
+            _("The chain of %s is valid until %s (%s). A revocation cannot be undone; without an uploaded chain, "
+              "clients get one of the local root next, which they may not trust."),
+            c->name, strempty(date), strempty(left));
     else
-        print_line(stdout,
-                   r->reason ? _("%s: the chain is revoked; served now: source: %s, valid until %s (%s).")
-                             : _("%s: a new chain, source: %s, valid until %s (%s)."),
-                   c->name, source_to_text(c->source), strempty(date), strempty(left));
-    if (!r->reason && reissue_concerns(r, c))
-        hint(_("Something better was tried first, and failed: %s: %s"), c->error_code, c->error_text);
-    if (r->root)
-        hint(_("Clients that trusted the old root need the new one: certwright export-root"));
+        hint(
+            _("%s has a chain of an ACME authority, valid until %s (%s). If the order for a new one fails, it is "
+              "replaced by a chain of the local root, which clients may not trust; --keep-current keeps it."),
+            c->name, strempty(date), strempty(left));
 }
 
-static Exit reissue_report_one(const Reissue *r)
+static void reissue_warn_all(size_t n)
 {
-    const Certificate *c = r->outcome.root ? r->outcome.root : r->outcome.items;
-
-    switch (r->jobs.jobs[0].result) {
-    case JOB_DONE:
-        reissue_print_success(r, c);
-        return EXIT_DONE;
-    case JOB_CANCELLED:
-        return fail(EXIT_JOB_FAILED,
-                    r->reason ? _("%s: the job was cancelled.")
-                              : _("%s: the job was cancelled; the old chain is still served."),
-                    c->name);
-    case JOB_UNKNOWN:
-        return fail(EXIT_JOB_FAILED, _("%s: the job is over, but the service did not tell how it ended."),
-                    c->name);
-    default:
-        if (r->jobs.error_code)
-            return fail(EXIT_JOB_FAILED, "%s: %s: %s", c->name, r->jobs.error_code,
-                        strempty(r->jobs.error_text));
-        if (!isempty(c->error_code))
-            return fail(EXIT_JOB_FAILED, "%s: %s: %s", c->name, c->error_code, c->error_text);
-        return fail(EXIT_JOB_FAILED,
-                    _("%s: the job failed. The journal says why: journalctl -u certwrightd.service"),
-                    c->name);
-    }
+    hint(
+        ngettext(
+            "%zu certificate has a valid chain of an ACME authority. If the order for a new one fails, it is "
+            "replaced by a chain of the local root, which clients may not trust; without --no-keep-current it "
+            "is kept.",
+            "%zu certificates have valid chains of ACME authorities. Where the order for a new one fails, the "
+            "chain is replaced by one of the local root, which clients may not trust; without "
+            "--no-keep-current it is kept.",
+            n),
+        n);
 }
 
-static Exit reissue_report_all(const Reissue *r)
+/* Before a chain that clients trust is given up. */
+static Exit reissue_ask(Session *s, const Reissue *r)
 {
-    size_t done = job_watch_count(&r->jobs, JOB_DONE);
-
-    print_line(stdout, ngettext("%zu certificate is reissued.", "%zu certificates are reissued.", done),
-               done);
-    if (done == r->jobs.n_jobs)
-        return EXIT_DONE;
-    for (size_t i = 0; i < r->outcome.n; i++) {
-        const Certificate *c = &r->outcome.items[i];
-
-        if (reissue_concerns(r, c))
-            fail(EXIT_JOB_FAILED, "%s: %s: %s", c->name, c->error_code, c->error_text);
-    }
-    return fail(EXIT_JOB_FAILED,
-                ngettext("%zu job was not done.", "%zu jobs were not done.", r->jobs.n_jobs - done),
-                r->jobs.n_jobs - done);
-}
-
-/* What came of it is asked of the certificates: a finished job has no object any more. */
-static Exit reissue_report(Session *s, Reissue *r)
-{
-    Exit e = r->all ? certificates_load(s, &r->outcome) : certificate_load(s, r->path, &r->outcome);
-    bool ok = job_watch_count(&r->jobs, JOB_DONE) == r->jobs.n_jobs;
+    _cleanup_certificates_ CertificateList list = {};
+    size_t n = 0;
+    Exit e = r->all ? certificates_load(s, &list) : certificate_load(s, r->path, &list);
 
     if (e != EXIT_DONE)
         return e;
-    if (!s->json)
-        return r->all ? reissue_report_all(r) : reissue_report_one(r);
-    e = reissue_print_json(r);
-    return e == EXIT_DONE && !ok ? EXIT_JOB_FAILED : e;
+    for (size_t i = 0; i < list.n; i++)
+        n += reissue_endangers(r, &list.items[i]);
+    if (n == 0)
+        return EXIT_DONE;
+    if (r->all)
+        reissue_warn_all(n);
+    else
+        reissue_warn_one(r, list.items);
+    return question_ask();
 }
 
 static Exit reissue_run(Session *s, Reissue *r)
@@ -219,17 +120,29 @@ static Exit reissue_run(Session *s, Reissue *r)
 
     if (!r->all)
         e = session_find_target(s, r->root, r->name, &r->path, &found);
+    if (e == EXIT_DONE && r->ask && question_can_ask(s))
+        e = reissue_ask(s, r);
     if (e == EXIT_DONE)
         e = reissue_call(s, r, &reply);
     if (e != EXIT_DONE)
         return e;
-    if (r->wait) {
-        e = job_watch_wait(&r->jobs, reply);
-        return e == EXIT_DONE ? reissue_report(s, r) : e;
-    }
-    if (s->json)
-        return reissue_print_json(r);
-    reissue_print_started(r);
+    if (!r->wait)
+        return reissue_report_started(s, r);
+    e = job_watch_wait(&r->jobs, reply);
+    return e == EXIT_DONE ? reissue_report_finished(s, r) : e;
+}
+
+static Exit keep_current_parse(const Options *o, KeepCurrent *ret)
+{
+    unsigned given = o->given & (OPTION_KEEP_CURRENT | OPTION_NO_KEEP_CURRENT);
+
+    if (given == (OPTION_KEEP_CURRENT | OPTION_NO_KEEP_CURRENT))
+        return fail(EXIT_USAGE, _("Give either --keep-current or --no-keep-current."));
+    if (given && o->given & OPTION_ROOT)
+        return fail(EXIT_USAGE,
+                    _("--keep-current and --no-keep-current are about chains of ACME authorities; "
+                      "the local root has none."));
+    *ret = given == OPTION_KEEP_CURRENT ? KEEP_YES : given ? KEEP_NO : KEEP_DEFAULT;
     return EXIT_DONE;
 }
 
@@ -239,16 +152,17 @@ Exit verb_reissue(Session *s, const Options *o, char **arguments, int n)
         .all = o->given & OPTION_ALL,
         .root = o->given & OPTION_ROOT,
         .wait = !(o->given & OPTION_NO_WAIT),
-        .keep_current = o->given & OPTION_KEEP_CURRENT,
         .name = n > 0 ? arguments[0] : NULL,
-        .begun = time(NULL),
     };
+    Exit e;
 
     if (r.all + r.root + n != 1)
         return fail(EXIT_USAGE, _("Give one of NAME, --all and --root."));
-    if (r.root && r.keep_current)
-        return fail(EXIT_USAGE,
-                    _("--keep-current is about chains of ACME authorities; the local root has none."));
+    e = keep_current_parse(o, &r.keep_current);
+    if (e != EXIT_DONE)
+        return e;
+    r.ask = !(o->given & OPTION_YES) && !r.root &&
+            (r.keep_current == KEEP_NO || (r.keep_current == KEEP_DEFAULT && !r.all));
     return reissue_run(s, &r);
 }
 
@@ -256,9 +170,9 @@ Exit verb_revoke(Session *s, const Options *o, char **arguments, int n _unused_)
 {
     _cleanup_(reissue_done) Reissue r = {
         .wait = !(o->given & OPTION_NO_WAIT),
+        .ask = !(o->given & OPTION_YES),
         .name = arguments[0],
         .reason = o->reason ? o->reason : "unspecified",
-        .begun = time(NULL),
     };
 
     return reissue_run(s, &r);

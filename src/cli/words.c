@@ -50,6 +50,7 @@ const char *result_to_text(const char *result)
 {
     static const Word words[] = {
         { "done", N_("done") },
+        { "fallback", N_("fell back to the local root") },
         { "failed", N_("failed") },
         { "cancelled", N_("cancelled") },
     };

@@ -53,6 +53,9 @@ static Entry entries[] = {
     { "cancelled.example.com", NULL, "local", "valid", "cancelled", "CN=X", 89, { "webui" } },
     { "denied.example.com", NULL, "local", "valid", "denied", "CN=X", 89, { "webui" } },
     { "ask.example.com", NULL, "local", "valid", "ask", "CN=X", 89, { "webui" } },
+    { "fallback.example.com", NULL, "local", "valid", "fallback", "CN=X", 89, { "webui" } },
+    { "trusted.example.com", NULL, "acme", "expiring", "trusted", "CN=X", 20, { "webui" } },
+    { "old.example.com", NULL, "local", "valid", "old", "CN=X", 89, { "webui" } },
 };
 static Entry root = { "Certwright Root", NULL, "local", "valid", "root", "CN=Certwright Root", 3650, {} };
 
@@ -67,6 +70,7 @@ static Job jobs[64];
 static size_t n_jobs;
 static time_t begun;
 static bool failed;
+static const char *all_path; /* file with the names that ReissueAll takes, a line each */
 static const char *key_type = "ecdsa-p256";
 
 static char *entry_path(const Entry *e)
@@ -171,7 +175,8 @@ static int get_other(sd_bus *bus _unused_, const char *path _unused_, const char
         bool wanted = streq(e->name, "early.example.com");
 
         return sd_bus_message_append(reply, "(xxs)", wanted ? (int64_t)begun : 0,
-                                     wanted ? (int64_t)begun + 86400 : 0, wanted ? "https://ca.example/why" : "");
+                                     wanted ? (int64_t)begun + 86400 : 0,
+                                     wanted ? "https://ca.example/why" : "");
     }
     if (streq(property, "Deployments"))
         return sd_bus_message_append(reply, "a(sssx)", 0);
@@ -187,6 +192,33 @@ static int get_other(sd_bus *bus _unused_, const char *path _unused_, const char
 
 /* ---- jobs */
 
+typedef struct Outcome {
+    const char *name, *result, *code, *text;
+} Outcome;
+
+static const Outcome *job_outcome(const Job *j)
+{
+    static const Outcome outcomes[] = {
+        { "cancelled.example.com", "cancelled", "", "" },
+        { "fail.example.com", "failed", "WeakKey", "no \x1b[1mentropy" },
+        { "late.example.com", "failed", "StorageFailed", "disk full \x1b[0m; see https://ca.example/why" },
+        { "forged.example.com", "failed", "", "" },
+        { "fallback.example.com", "fallback", "rateLimited", "too many \x1b[1morders" },
+        { "old.example.com", "failed", "Lost", "nobody is told" },
+        { "", "done", "", "" },
+    };
+    const Outcome *o = outcomes;
+
+    while (*o->name && !streq(o->name, j->entry->name))
+        o++;
+    return o;
+}
+
+static const char *job_kind(const Job *j)
+{
+    return j->entry == &root ? "root" : "reissue";
+}
+
 static int get_job(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
                    const char *property, sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_)
 {
@@ -195,11 +227,9 @@ static int get_job(sd_bus *bus _unused_, const char *path _unused_, const char *
     if (streq(property, "Certificate"))
         return sd_bus_message_append(reply, "o", j->certificate);
     if (streq(property, "Kind"))
-        return sd_bus_message_append(reply, "s", j->entry == &root ? "root" : "reissue");
-    if (streq(property, "Error") && streq(j->entry->name, "fail.example.com"))
-        return sd_bus_message_append(reply, "(ss)", "WeakKey", "no \x1b[1mentropy");
+        return sd_bus_message_append(reply, "s", job_kind(j));
     if (streq(property, "Error"))
-        return sd_bus_message_append(reply, "(ss)", "", "");
+        return sd_bus_message_append(reply, "(ss)", job_outcome(j)->code, job_outcome(j)->text);
     return sd_bus_message_append(reply, "s", "signing");
 }
 
@@ -212,23 +242,26 @@ static const sd_bus_vtable job_vtable[] = {
     SD_BUS_VTABLE_END,
 };
 
+/* old.example.com is of a service that has no JobFinished. */
 static int job_finish(Job *j)
 {
+    const Outcome *o = job_outcome(j);
     const char *name = j->entry->name;
-    const char *result = streq(name, "cancelled.example.com") ? "cancelled"
-                         : streq(name, "fail.example.com") || streq(name, "late.example.com") ||
-                                 streq(name, "forged.example.com")
-                             ? "failed"
-                             : "done";
+    int r = 0;
 
-    failed = failed || streq(result, "failed");
-    if (streq(name, "fail.example.com"))
+    failed = failed || streq(o->result, "failed");
+    if (*o->code)
         sd_bus_emit_properties_changed(j->bus, j->path, SERVICE ".Job", "Error", NULL);
-    if (streq(result, "done"))
+    if (streq(o->result, "done") || streq(o->result, "fallback"))
         sd_bus_emit_signal(j->bus, MANAGER, SERVICE ".Manager", "ChainChanged", "osss", j->certificate, name,
                            "local", FINGERPRINT);
+    if (!streq(name, "old.example.com"))
+        r = sd_bus_emit_signal(j->bus, MANAGER, SERVICE ".Manager", "JobFinished", "ososs(ss)", j->path,
+                               job_kind(j), j->certificate, name, o->result, o->code, o->text);
+    if (r >= 0)
+        r = sd_bus_emit_signal(j->bus, MANAGER, SERVICE ".Manager", "JobRemoved", "os", j->path, o->result);
     j->slot = sd_bus_slot_unref(j->slot);
-    return sd_bus_emit_signal(j->bus, MANAGER, SERVICE ".Manager", "JobRemoved", "os", j->path, result);
+    return r;
 }
 
 static int on_job_due(sd_event_source *source, uint64_t usec _unused_, void *userdata)
@@ -241,15 +274,18 @@ static int on_job_due(sd_event_source *source, uint64_t usec _unused_, void *use
 }
 
 /* Somebody else claims that the job is done: to the caller alone, for the subscription names the service. */
-static int job_forge(Job *j, const char *receiver)
+static int job_forge(Job *j, const char *receiver, const char *member)
 {
     _cleanup_(sd_bus_flush_close_unrefp) sd_bus *other = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
     int r = sd_bus_open_system(&other);
 
     if (r >= 0)
-        r = sd_bus_message_new_signal(other, &m, MANAGER, SERVICE ".Manager", "JobRemoved");
-    if (r >= 0)
+        r = sd_bus_message_new_signal(other, &m, MANAGER, SERVICE ".Manager", member);
+    if (r >= 0 && streq(member, "JobFinished"))
+        r = sd_bus_message_append(m, "ososs(ss)", j->path, "reissue", j->certificate, j->entry->name, "done",
+                                  "", "");
+    else if (r >= 0)
         r = sd_bus_message_append(m, "os", j->path, "done");
     return r < 0 ? r : sd_bus_send_to(other, m, receiver, NULL);
 }
@@ -269,8 +305,13 @@ static int job_start(sd_bus *bus, const Entry *e, const char *receiver, Job **re
     r = sd_bus_add_object_vtable(bus, &j->slot, j->path, SERVICE ".Job", job_vtable, j);
     if (r >= 0)
         r = sd_bus_emit_signal(bus, MANAGER, SERVICE ".Manager", "JobNew", "o", j->path);
+    if (r >= 0)
+        r = sd_bus_emit_signal(bus, MANAGER, SERVICE ".Manager", "JobStarted", "osos", j->path, job_kind(j),
+                               j->certificate, e->name);
     if (r >= 0 && streq(e->name, "forged.example.com"))
-        r = job_forge(j, receiver);
+        r = job_forge(j, receiver, "JobFinished");
+    if (r >= 0 && streq(e->name, "forged.example.com"))
+        r = job_forge(j, receiver, "JobRemoved");
     if (r < 0 || streq(e->name, "early.example.com"))
         return r < 0 ? r : job_finish(j);
     return sd_event_add_time_relative(sd_bus_get_event(bus), NULL, CLOCK_MONOTONIC, 100000, 0, on_job_due,
@@ -341,21 +382,30 @@ static int method_revoke(sd_bus_message *m, void *userdata, sd_bus_error *error)
     return r < 0 ? r : sd_bus_reply_method_return(m, "o", j->path);
 }
 
-/* mail and late only, so that one is done and one fails. */
 static int method_reissue_all(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
 {
-    sd_bus *bus = sd_bus_message_get_bus(m);
-    Job *first, *second;
-    int r;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    FILE *names = fopen(all_path, "re");
+    char name[128];
+    int r = names ? sd_bus_message_new_method_return(m, &reply) : -errno;
 
     printf("reissue all");
-    r = options_print(m);
     if (r >= 0)
-        r = job_start(bus, entry_find("mail.example.com"), NULL, &first);
+        r = options_print(m);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "o");
+    while (r >= 0 && fscanf(names, "%127s", name) == 1) {
+        Job *j;
 
+        r = job_start(sd_bus_message_get_bus(m), entry_find(name), NULL, &j);
+        if (r >= 0)
+            r = sd_bus_message_append(reply, "o", j->path);
+    }
+    if (names)
+        fclose(names);
     if (r >= 0)
-        r = job_start(bus, entry_find("late.example.com"), NULL, &second);
-    return r < 0 ? r : sd_bus_reply_method_return(m, "ao", 2, first->path, second->path);
+        r = sd_bus_message_close_container(reply);
+    return r < 0 ? r : sd_bus_message_send(reply);
 }
 
 /* ---- what else can be asked for */
@@ -793,13 +843,14 @@ static int mock_add_objects(sd_bus *bus)
     return r < 0 ? r : sd_bus_add_object_manager(bus, NULL, MANAGER);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     _cleanup_(sd_event_unrefp) sd_event *event = NULL;
     _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
     int r = sd_event_default(&event);
 
     setlinebuf(stdout);
+    all_path = argc > 1 ? argv[1] : "/dev/null";
     begun = time(NULL);
     if (r >= 0)
         r = sd_bus_open_system(&bus);

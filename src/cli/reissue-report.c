@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/json.h"
+#include "cli/reissue.h"
+#include "cli/words.h"
+
+static const char *job_name(const Job *j)
+{
+    return isempty(j->name) ? j->path : j->name;
+}
+
+/* ---- JSON */
+
+static Json *job_error_json(const Job *j)
+{
+    Json *error = json_object_new_object();
+
+    json_set(error, "name", j->name ? json_text(j->name) : NULL);
+    json_set(error, "result", json_text(job_result_to_string(j->result)));
+    json_set(error, "code", json_text(strempty(j->error_code)));
+    json_set(error, "text", json_text(strempty(j->error_text)));
+    return error;
+}
+
+static void reissue_set_count(const Reissue *r, Json *object, JobResult result)
+{
+    json_set(object, job_result_to_string(result),
+             json_object_new_int64((int64_t)job_watch_count(&r->jobs, result)));
+}
+
+static Exit reissue_print_json(const Reissue *r)
+{
+    _cleanup_json_ Json *object = json_object_new_object();
+    Json *paths = json_object_new_array(), *errors = json_object_new_array();
+
+    for (size_t i = 0; i < r->jobs.n_jobs; i++) {
+        const Job *j = &r->jobs.jobs[i];
+
+        json_object_array_add(paths, json_text(j->path));
+        if (j->result != JOB_RUNNING && j->result != JOB_DONE)
+            json_object_array_add(errors, job_error_json(j));
+    }
+    json_set(object, "jobs", paths);
+    json_set(object, "waited", json_object_new_boolean(r->wait));
+    reissue_set_count(r, object, JOB_DONE);
+    reissue_set_count(r, object, JOB_FALLBACK);
+    reissue_set_count(r, object, JOB_FAILED);
+    reissue_set_count(r, object, JOB_CANCELLED);
+    json_set(object, "errors", errors);
+    return json_print(object);
+}
+
+/* ---- one certificate */
+
+static void reissue_print_chain(const Reissue *r, const Certificate *c)
+{
+    _cleanup_free_ char *date = time_format_date(c->not_after), *left = time_format_remaining(c->not_after);
+
+    if (r->reason && c->not_after == 0)
+        print_line(stdout, _("%s: the chain is revoked, and nothing is served now."), c->name);
+    else
+        print_line(stdout,
+                   r->reason ? _("%s: the chain is revoked; served now: source: %s, valid until %s (%s).")
+                             : _("%s: a new chain, source: %s, valid until %s (%s)."),
+                   c->name, source_to_text(c->source), strempty(date), strempty(left));
+    if (r->root)
+        hint(_("Clients that trusted the old root need the new one: certwright export-root"));
+}
+
+static Exit reissue_report_fallback(const Reissue *r, const Job *j, const Certificate *c)
+{
+    reissue_print_chain(r, c);
+    if (j->error_code)
+        fail(EXIT_FELL_BACK, "%s: %s: %s", c->name, j->error_code, strempty(j->error_text));
+    hint(
+        _("The order failed. Until one succeeds, a chain of the local root is served, which clients may not "
+          "trust. The order is repeated automatically; \"certwright explain %s\" tells when."),
+        c->name);
+    return EXIT_FELL_BACK;
+}
+
+static Exit reissue_report_failure(const Job *j, const Certificate *c)
+{
+    _cleanup_free_ char *date = time_format_date(c->not_after), *left = time_format_remaining(c->not_after);
+
+    if (j->error_code)
+        fail(EXIT_JOB_FAILED, "%s: %s: %s", c->name, j->error_code, strempty(j->error_text));
+    else
+        fail(EXIT_JOB_FAILED,
+             _("%s: the job failed. The journal says why: journalctl -u certwrightd.service"), c->name);
+    if (streq(c->role, "root"))
+        hint(_("The current root stays in use; valid until %s (%s)."), strempty(date), strempty(left));
+    else if (c->not_after != 0 && !streq(c->state, "expired"))
+        hint(_("The current chain is still served; source: %s, valid until %s (%s)."),
+             source_to_text(c->source), strempty(date), strempty(left));
+    return EXIT_JOB_FAILED;
+}
+
+static Exit reissue_report_one(const Reissue *r, const Certificate *c)
+{
+    const Job *j = r->jobs.jobs;
+
+    switch (j->result) {
+    case JOB_DONE:
+        reissue_print_chain(r, c);
+        return EXIT_DONE;
+    case JOB_FALLBACK:
+        return reissue_report_fallback(r, j, c);
+    case JOB_CANCELLED:
+        return fail(EXIT_JOB_FAILED,
+                    r->reason ? _("%s: the job was cancelled.")
+                              : _("%s: the job was cancelled; the old chain is still served."),
+                    c->name);
+    case JOB_UNKNOWN:
+        return fail(EXIT_JOB_FAILED, _("%s: the job is over, but the service did not tell how it ended."),
+                    c->name);
+    default:
+        return reissue_report_failure(j, c);
+    }
+}
+
+/* The certificate is asked: a finished job has no object any more. */
+static Exit reissue_load_and_report(Session *s, const Reissue *r)
+{
+    _cleanup_certificates_ CertificateList list = {};
+    Exit e = certificate_load(s, r->path, &list);
+
+    return e == EXIT_DONE ? reissue_report_one(r, list.root ? list.root : list.items) : e;
+}
+
+/* ---- all certificates */
+
+static int job_compare_name(const void *a, const void *b)
+{
+    return strcmp(job_name(a), job_name(b));
+}
+
+static void job_report(const Job *j)
+{
+    if (j->result == JOB_FALLBACK)
+        fail(EXIT_FELL_BACK, _("%s: fell back to the local root: %s: %s"), job_name(j),
+             strempty(j->error_code), strempty(j->error_text));
+    else if (j->error_code)
+        fail(EXIT_JOB_FAILED, "%s: %s: %s", job_name(j), j->error_code, strempty(j->error_text));
+    else if (j->result == JOB_CANCELLED)
+        fail(EXIT_JOB_FAILED, _("%s: the job was cancelled; the old chain is still served."), job_name(j));
+    else
+        fail(EXIT_JOB_FAILED,
+             _("%s: the job failed. The journal says why: journalctl -u certwrightd.service"), job_name(j));
+}
+
+static void reissue_print_summary(const Reissue *r)
+{
+    size_t done = job_watch_count(&r->jobs, JOB_DONE), fallback = job_watch_count(&r->jobs, JOB_FALLBACK);
+    size_t failed = job_watch_count(&r->jobs, JOB_FAILED);
+    size_t cancelled = job_watch_count(&r->jobs, JOB_CANCELLED);
+    _cleanup_free_ char *line = NULL;
+    size_t length = 0;
+    FILE *file = open_memstream(&line, &length);
+
+    if (!file)
+        return;
+    fprintf(file, ngettext("%zu certificate reissued", "%zu certificates reissued", done), done);
+    if (fallback > 0)
+        fprintf(file,
+                ngettext(", %zu fell back to the local root", ", %zu fell back to the local root", fallback),
+                fallback);
+    if (failed > 0)
+        fprintf(file, ngettext(", %zu failed", ", %zu failed", failed), failed);
+    if (cancelled > 0)
+        fprintf(file, ngettext(", %zu cancelled", ", %zu cancelled", cancelled), cancelled);
+    if (fclose(file) == 0)
+        print_line(stdout, "%s.", line);
+}
+
+static void reissue_report_all(Reissue *r)
+{
+    if (r->jobs.n_jobs > 0)
+        qsort(r->jobs.jobs, r->jobs.n_jobs, sizeof *r->jobs.jobs, job_compare_name);
+    reissue_print_summary(r);
+    for (size_t i = 0; i < r->jobs.n_jobs; i++)
+        if (r->jobs.jobs[i].result != JOB_DONE)
+            job_report(&r->jobs.jobs[i]);
+    if (job_watch_count(&r->jobs, JOB_FALLBACK) > 0)
+        hint(_("Failed orders are repeated automatically; \"certwright explain NAME\" tells when."));
+}
+
+/* ---- */
+
+static Exit reissue_exit(const Reissue *r)
+{
+    size_t done = job_watch_count(&r->jobs, JOB_DONE), fallback = job_watch_count(&r->jobs, JOB_FALLBACK);
+
+    if (done + fallback < r->jobs.n_jobs)
+        return EXIT_JOB_FAILED;
+    return fallback > 0 ? EXIT_FELL_BACK : EXIT_DONE;
+}
+
+Exit reissue_report_finished(Session *s, Reissue *r)
+{
+    Exit e = EXIT_DONE;
+
+    if (s->json)
+        e = reissue_print_json(r);
+    else if (r->all)
+        reissue_report_all(r);
+    else
+        return reissue_load_and_report(s, r);
+    return e == EXIT_DONE ? reissue_exit(r) : e;
+}
+
+Exit reissue_report_started(Session *s, const Reissue *r)
+{
+    if (s->json)
+        return reissue_print_json(r);
+    if (r->all)
+        print_line(stdout, ngettext("%zu job is started.", "%zu jobs are started.", r->jobs.n_jobs),
+                   r->jobs.n_jobs);
+    else
+        print_line(stdout, _("The job %s is started."), r->jobs.jobs[0].path);
+    return EXIT_DONE;
+}
