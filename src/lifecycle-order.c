@@ -55,12 +55,19 @@ static bool is_served_by(const Chain *upload, const Certificate *c)
     return upload && candidate_judge(&candidate, SOURCE_UPLOADED, c->names, clock_now()) == VERDICT_USABLE;
 }
 
+/* An order for what follows it may fail, and fail again, before its end. */
+static bool wants_successor(const Chain *upload)
+{
+    return schedule_successor(upload) <= clock_now();
+}
+
 static bool can_order(const Lifecycle *l, const Certificate *c)
 {
     const Slot *uploaded = &c->record->slots[SOURCE_UPLOADED];
 
     return c->record->kind == RECORD_CERTIFICATE && certificate_is_wanted(c) &&
-           stance_of(l, c) == ACME_STANCE_ASKED && (uploaded->broken || !is_served_by(uploaded->chain, c));
+           stance_of(l, c) == ACME_STANCE_ASKED &&
+           (uploaded->broken || !is_served_by(uploaded->chain, c) || wants_successor(uploaded->chain));
 }
 
 /* The chain from an authority, if it can be served; NULL. */
@@ -241,13 +248,14 @@ static int order_begin(Lifecycle *l, Certificate *c, bool reissue)
     return r;
 }
 
-static void divert(Lifecycle *l, Certificate *c)
+/* served: by an upload, which a reissue keeps. */
+static void divert(Lifecycle *l, Certificate *c, bool served)
 {
     struct RequestQueue stay = STAILQ_HEAD_INITIALIZER(stay);
     Request *q;
 
     while ((q = STAILQ_FIRST(&c->requests))) {
-        bool orders = q->kind == REQUEST_ORDER || q->kind == REQUEST_REISSUE ||
+        bool orders = q->kind == REQUEST_ORDER || (q->kind == REQUEST_REISSUE && !served) ||
                       (q->kind == REQUEST_RENEW && c->record->served == SOURCE_ACME);
 
         STAILQ_REMOVE_HEAD(&c->requests, entry);
@@ -271,6 +279,7 @@ static void take_back(Certificate *c)
 void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)
 {
     const Certificate *upload; /* that may not be in its slot yet */
+    bool served;
 
     c->stance = stance_of(l, c);
     (void)lifecycle_refresh_window(l, c);
@@ -280,10 +289,11 @@ void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)
     if (!can_order(l, c))
         return;
     upload = l->observer->find_upload(c, l->userdata);
-    if (upload && is_served_by(certificate_chain(upload), c))
+    served = upload && is_served_by(certificate_chain(upload), c);
+    if (served && !wants_successor(certificate_chain(upload)))
         return;
     if (c->stored)
-        divert(l, c);
+        divert(l, c, served);
     else if (c->record->order_after == 0)
         acme_source_expect(l->acme, c->names, certificate_authority(c));
 }
