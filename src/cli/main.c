@@ -73,7 +73,8 @@ static Exit help_print(void)
     help_print_options();
     printf("\n%s\n", _("The exit status is 0 if all was done, 1 if it failed, 2 for wrong usage,\n"
                        "3 if there is no such certificate, 4 if it is not allowed, 5 if the service\n"
-                       "cannot be reached and 6 if the job failed. See certwright(1)."));
+                       "cannot be reached, 6 if the job failed and 8 if what was uploaded for a\n"
+                       "certificate is not served by it. See certwright(1)."));
     return EXIT_DONE;
 }
 
