@@ -57,12 +57,19 @@ static bool is_served_by(const Chain *upload, const Certificate *c)
     return upload && candidate_judge(&candidate, SOURCE_UPLOADED, c->names, clock_now()) == VERDICT_USABLE;
 }
 
+/* An order for what follows it may fail, and fail again, before its end. */
+static bool wants_successor(const Chain *upload)
+{
+    return schedule_successor(upload) <= clock_now();
+}
+
 static bool can_order(const Lifecycle *l, const Certificate *c)
 {
     const Slot *uploaded = &c->record->slots[SOURCE_UPLOADED];
 
     return c->record->kind == RECORD_CERTIFICATE && certificate_is_wanted(c) &&
-           stance_of(l, c) == ACME_STANCE_ASKED && (uploaded->broken || !is_served_by(uploaded->chain, c));
+           stance_of(l, c) == ACME_STANCE_ASKED &&
+           (uploaded->broken || !is_served_by(uploaded->chain, c) || wants_successor(uploaded->chain));
 }
 
 /* The chain from an authority, if it can be served; NULL. */
@@ -247,6 +254,13 @@ static int order_begin(Lifecycle *l, Certificate *c, const Request *q)
     return r;
 }
 
+/* What an upload leaves to be ordered. */
+typedef enum Need {
+    NEED_NOTHING,
+    NEED_SUCCESSOR, /* of the upload, which is served until its end */
+    NEED_CHAIN,
+} Need;
+
 /* Whether an order may be made for a reissue; if not, and a chain that clients trust would be given up for nothing, why says
  * what is in the way. */
 static bool may_reissue(const Lifecycle *l, const Certificate *c, const Request *q, Problem *why)
@@ -279,8 +293,10 @@ static bool wants_order(const Certificate *c, const Request *q)
 }
 
 /* Whether the request waits with an order from now on. */
-static bool join_order(Lifecycle *l, Certificate *c, Request *q, Problem *why)
+static bool join_order(Lifecycle *l, Certificate *c, Request *q, Need need, Problem *why)
 {
+    if (q->kind == REQUEST_REISSUE && need == NEED_SUCCESSOR) /* which keeps the upload */
+        return false;
     if (q->kind == REQUEST_REISSUE ? !may_reissue(l, c, q, why) : c->stance != ACME_STANCE_ASKED)
         return false;
     if (c->ordered && c->ordered->running && q->kind == REQUEST_REISSUE && q->options.hurry)
@@ -291,7 +307,7 @@ static bool join_order(Lifecycle *l, Certificate *c, Request *q, Problem *why)
     return true;
 }
 
-static void divert(Lifecycle *l, Certificate *c)
+static void divert(Lifecycle *l, Certificate *c, Need need)
 {
     struct RequestQueue stay = STAILQ_HEAD_INITIALIZER(stay), refused = STAILQ_HEAD_INITIALIZER(refused);
     _cleanup_problem_ Problem why = {};
@@ -299,7 +315,7 @@ static void divert(Lifecycle *l, Certificate *c)
 
     while ((q = STAILQ_FIRST(&c->requests))) {
         STAILQ_REMOVE_HEAD(&c->requests, entry);
-        if (wants_order(c, q) && join_order(l, c, q, &why))
+        if (wants_order(c, q) && join_order(l, c, q, need, &why))
             continue;
         if (why.code != PROBLEM_NONE && q->kind == REQUEST_REISSUE)
             STAILQ_INSERT_TAIL(&refused, q, entry);
@@ -336,29 +352,40 @@ static void take_back(Certificate *c)
     ordered_free(c->ordered, true);
 }
 
-/* An upload that is usable makes orders needless, though it may not be in its slot yet. */
-static bool has_use_for_order(const Lifecycle *l, const Certificate *c)
+static Need need_beside(const Chain *upload, const Certificate *c)
+{
+    if (!is_served_by(upload, c))
+        return NEED_CHAIN;
+    return wants_successor(upload) ? NEED_SUCCESSOR : NEED_NOTHING;
+}
+
+/* The upload that fits may not be in its slot yet. */
+static Need find_need(const Lifecycle *l, const Certificate *c)
 {
     const Slot *uploaded = &c->record->slots[SOURCE_UPLOADED];
-    const Certificate *upload;
+    const Certificate *upload = certificate_is_wanted(c) ? l->observer->find_upload(c, l->userdata) : NULL;
+    Need need = uploaded->broken ? NEED_CHAIN : need_beside(uploaded->chain, c);
 
-    if (!certificate_is_wanted(c) || (!uploaded->broken && is_served_by(uploaded->chain, c)))
-        return false;
-    upload = l->observer->find_upload(c, l->userdata);
-    return !upload || !is_served_by(certificate_chain(upload), c);
+    if (!certificate_is_wanted(c))
+        return NEED_NOTHING;
+    return upload ? MIN(need, need_beside(certificate_chain(upload), c)) : need;
 }
 
 void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)
 {
+    Need need;
+
     c->stance = stance_of(l, c);
     (void)lifecycle_refresh_window(l, c);
     if (c->ordered && c->ordered->running &&
         (!strv_equal(c->ordered->names, c->names) || !certificate_is_wanted(c)))
         take_back(c);
-    if (c->stored && !STAILQ_EMPTY(&c->requests) && has_use_for_order(l, c))
-        divert(l, c);
-    else if (!c->stored && c->record->order_after == 0 && c->stance == ACME_STANCE_ASKED &&
-             has_use_for_order(l, c))
+    need = c->stored == STAILQ_EMPTY(&c->requests) ? NEED_NOTHING : find_need(l, c);
+    if (need == NEED_NOTHING)
+        return;
+    if (c->stored)
+        divert(l, c, need);
+    else if (c->record->order_after == 0 && c->stance == ACME_STANCE_ASKED)
         acme_source_expect(l->acme, c->names, certificate_authority(c));
 }
 

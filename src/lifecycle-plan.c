@@ -42,19 +42,44 @@ static bool local_is_current(Lifecycle *l, const Attempt *a)
            slot->root == l->root->record->slots[l->root->record->served].generation;
 }
 
-static int plan_upload(Lifecycle *l, Attempt *a)
+static bool holds_upload(const Attempt *a, const Certificate *upload)
+{
+    const Slot *slot = &a->after->slots[SOURCE_UPLOADED];
+
+    return slot->chain && !slot->broken && chain_equal(slot->chain, certificate_chain(upload));
+}
+
+/* An upload that cannot be served now must not push out what is served instead of it, so it waits for that to be there. */
+static bool may_take_upload(const Attempt *a, const Certificate *upload, int64_t now)
+{
+    const Candidate taken = { .chain = certificate_chain(upload) };
+    Candidate candidates[_SOURCE_MAX];
+    Choice choice;
+
+    if (candidate_judge(&taken, SOURCE_UPLOADED, a->names, now) == VERDICT_USABLE)
+        return true;
+    record_candidates(a->after, candidates);
+    candidates[SOURCE_UPLOADED] = (Candidate){};
+    choice = choose(candidates, a->names, now);
+    return choice.source >= 0 && choice.verdicts[choice.source] == VERDICT_USABLE;
+}
+
+static int plan_upload(Lifecycle *l, Attempt *a, int64_t now)
 {
     Certificate *best = l->observer->find_upload(a->certificate, l->userdata);
-    const Chain *had = a->after->slots[SOURCE_UPLOADED].chain;
+    bool had = a->after->slots[SOURCE_UPLOADED].chain;
 
+    if (best && holds_upload(a, best))
+        return 0;
+    if (best && !may_take_upload(a, best, now)) {
+        a->certificate->again = true;
+        best = NULL;
+    }
     if (!best) {
         if (had)
             record_clear_slot(a->after, SOURCE_UPLOADED);
-        return had != NULL;
+        return had;
     }
-    if (had && !a->after->slots[SOURCE_UPLOADED].broken &&
-        streq(chain_leaf(had)->fingerprint, certificate_name(best)))
-        return 0;
     a->upload = record_copy(best->record);
     if (!a->upload)
         return -ENOMEM;
@@ -151,7 +176,7 @@ static int plan_leaf(Lifecycle *l, Attempt *a, int64_t now)
         return r;
     r = strv_copy(c->names, &a->names);
     if (r >= 0)
-        r = plan_upload(l, a);
+        r = plan_upload(l, a, now);
     if (r >= 0 && a->source < 0) {
         dirty |= r;
         r = attempt_plan_ordered(a, now);

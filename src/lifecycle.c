@@ -196,7 +196,8 @@ bool lifecycle_cancel(Lifecycle *l _unused_, Certificate *c, RequestDone done, v
     return lifecycle_cancel_order(c, done, userdata);
 }
 
-int lifecycle_add_upload(Lifecycle *l, Certificate *upload, Bundle *bundle, RequestDone done, void *userdata)
+int lifecycle_add_upload(Lifecycle *l, Certificate *upload, uint64_t number, Bundle *bundle,
+                         RequestDone done, void *userdata)
 {
     Attempt *a = attempt_new(l, upload, "uploaded");
     Request *q = calloc(1, sizeof(Request));
@@ -209,7 +210,8 @@ int lifecycle_add_upload(Lifecycle *l, Certificate *upload, Bundle *bundle, Requ
     }
     *q = (Request){ .kind = REQUEST_SETTLE, .done = done, .userdata = userdata };
     STAILQ_INSERT_TAIL(&a->requests, q, entry);
-    a->source = SOURCE_UPLOADED;
+    a->after->uploaded = number;
+    a->source = bundle ? SOURCE_UPLOADED : _SOURCE_INVALID;
     a->bundle = bundle;
     attempt_fill_request(a, clock_now());
     attempt_start(a);

@@ -92,9 +92,10 @@ void lifecycle_set_network(Lifecycle *l, const Network *network);
 void lifecycle_fail_waiting(Lifecycle *l, Certificate *c, const Problem *problem);
 /* Takes a request back that nothing was done for yet. */
 bool lifecycle_cancel(Lifecycle *l, Certificate *c, RequestDone done, void *userdata);
-/* Stores a chain from elsewhere in a new upload's object. Takes the bundle. */
-int lifecycle_add_upload(Lifecycle *l, Certificate *upload, Bundle *bundle, RequestDone done,
-                         void *userdata);
+/* Stores a chain from elsewhere in an upload's object, with the number that says how late it came. bundle NULL: it is stored
+ * there already, and the number alone is new. Takes the bundle. Nothing else may be under way with the object. */
+int lifecycle_add_upload(Lifecycle *l, Certificate *upload, uint64_t number, Bundle *bundle,
+                         RequestDone done, void *userdata);
 /* Makes an authority from elsewhere the local root; done is called when it is durable, and every local chain is signed
  * again after that. Takes the bundle. */
 int lifecycle_replace_root(Lifecycle *l, Bundle *bundle, RequestDone done, void *userdata);

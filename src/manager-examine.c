@@ -245,7 +245,9 @@ static void on_fetched_imported(Imported *imported, const Problem *problem _unus
 
 static void import_fetched(Examination *e, const HttpReply *reply)
 {
-    ImportInput input = { .bundle_fd = memfd_new("issuer", reply->body, reply->size), .key_fd = -EBADF };
+    ImportInput input = { .bundle_fd = memfd_new("issuer", reply->body, reply->size),
+                          .key_fd = -EBADF,
+                          .passphrase_fd = -EBADF };
     int r = input.bundle_fd;
 
     if (r >= 0) {
@@ -353,7 +355,7 @@ static int examination_new(Manager *m, Certificate *target, const UploadOptions 
 int manager_examine(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
                     ManagerExamined done, void *userdata, Problem *problem)
 {
-    ImportInput input = { bundle_fd, options->key_fd, options->passphrase };
+    ImportInput input = { bundle_fd, options->key_fd, options->passphrase_fd, options->passphrase };
     Examination *e;
     int r;
 

@@ -27,6 +27,8 @@ struct Manager {
     Certificate *root;
     Certificate *certificates; /* all, also those that are abandoned */
     Certificate *uploads;      /* by the fingerprint of their leaf */
+    uint64_t last_upload;      /* the highest number that one was given */
+    int64_t uploads_seen;      /* every certificate takes the upload that was best for it then */
     size_t n_published;
     Job *jobs;
     uint64_t last_job;
@@ -52,8 +54,19 @@ int manager_add(Manager *m, const char *name, Certificate **ret);
 void manager_review(Manager *m, Certificate *c);
 void manager_settle_all(Manager *m);
 void manager_apply_config(Manager *m);
-/* The best upload for a certificate; LifecycleObserver. */
+/* The pool of uploads (manager-pool.c). The one that a certificate takes now; LifecycleObserver. */
 Certificate *manager_find_upload(const Certificate *c, void *userdata);
+/* What would be thought of a chain by a certificate if it was uploaded now; VERDICT_USABLE: it would be served. */
+Verdict manager_foretell_upload(const Manager *m, const Certificate *c, const Chain *chain, int64_t now);
+/* The next moment after which time alone makes another upload the best for some certificate; INT64_MAX: never. */
+int64_t manager_next_upload_change(const Manager *m, int64_t after);
+/* Whether at that moment a certificate takes another upload than it has. */
+bool manager_takes_other_upload(const Manager *m, const Certificate *c, int64_t now);
+/* Fills in what an upload has come to, of the fingerprint that is there already; root: it is the root's. */
+int manager_collect_fits(Manager *m, bool root, UploadOutcome *outcome);
+void upload_outcome_done(UploadOutcome *outcome);
+/* The same of a dry run, in the report (manager-foretell.c). */
+void manager_foretell(Manager *m, bool root, const Chain *chain, UploadReport *report);
 /* What is to be thought of an upload, for a certificate, the root, or any (manager-examine.c). result is the callee's to
  * take from; when problem is set, the upload could not be looked at. Called exactly once, perhaps before this returns,
  * unless a negative value is returned. */
@@ -69,6 +82,8 @@ int manager_arm(Manager *m, sd_event_source *timer, uint64_t in_usec);
 void manager_arm_wake(Manager *m);
 /* The same when only this one has changed. */
 void manager_note_next_change(Manager *m, const Certificate *c);
+/* The same when an upload has. */
+void manager_note_uploads(Manager *m);
 int manager_on_wake(sd_event_source *s, uint64_t usec, void *userdata);
 /* The clock, and the network (manager-clock.c). */
 int manager_clock_init(Manager *m);

@@ -6,6 +6,7 @@
 
 #define WAKE_MAX_SEC   3600
 #define CHECK_WAIT_SEC 60
+#define TIMER_SEC      (2 * 3600)     /* certwright-renew.timer wakes the service more often */
 #define ABANDONED_SEC  (30 * 86400LL) /* files of a name that nobody wants any more are kept this long */
 
 int64_t manager_next_renewal(const Manager *m, const Certificate *c)
@@ -69,6 +70,8 @@ static int64_t next_change(Manager *m, int64_t now)
     int64_t next = MIN(now + WAKE_MAX_SEC, acme_source_next_look(lifecycle_acme(m->lifecycle)));
     Certificate *c, *following;
 
+    next = MIN(next, manager_next_upload_change(m, now));
+
     m->wake_is_stale = true;
     if (manager_next_wake(m) > now)
         next = MIN(next, m->next_wake);
@@ -92,14 +95,50 @@ void manager_arm_wake(Manager *m)
     arm_wake_at(m, next_change(m, now), now);
 }
 
+static void wake_no_later(Manager *m, int64_t when, int64_t now)
+{
+    when = MAX(now + 1, when);
+    if (when < m->wake_at)
+        arm_wake_at(m, when, now);
+}
+
 /* What has just changed may want to be looked at sooner than all the rest. */
 void manager_note_next_change(Manager *m, const Certificate *c)
 {
-    int64_t now = clock_now(), when = MAX(now + 1, next_change_of(m, c, now));
+    int64_t now = clock_now();
 
     m->wake_is_stale = true;
-    if (when < m->wake_at)
-        arm_wake_at(m, when, now);
+    wake_no_later(m, next_change_of(m, c, now), now);
+}
+
+void manager_note_uploads(Manager *m)
+{
+    int64_t now = clock_now();
+
+    wake_no_later(m, manager_next_upload_change(m, now), now);
+}
+
+/* Whether time alone soon has another chain served. */
+static bool changes_soon(Manager *m, const Certificate *c, int64_t now)
+{
+    Candidate candidates[_SOURCE_MAX];
+    int64_t next;
+
+    record_candidates(c->record, candidates);
+    next = choose_next_change(candidates, now);
+    return next <= now + TIMER_SEC && certificate_choose(c, next).source != c->record->served;
+}
+
+bool manager_awaits_change(Manager *m)
+{
+    int64_t now = clock_now(), next = manager_next_upload_change(m, now);
+    Certificate *c, *following;
+
+    HASH_ITER (hh, m->certificates, c, following)
+        if (c->published &&
+            (changes_soon(m, c, now) || (next <= now + TIMER_SEC && manager_takes_other_upload(m, c, next))))
+            return true;
+    return false;
 }
 
 int manager_on_wake(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
@@ -131,7 +170,7 @@ static unsigned renew_root(Manager *m, int64_t now)
     return 0;
 }
 
-static unsigned renew_leaf(Manager *m, Certificate *c, int64_t now)
+static unsigned renew_leaf(Manager *m, Certificate *c, bool uploads_changed, int64_t now)
 {
     int64_t renewal = certificate_next_renewal(c);
     uint64_t job;
@@ -144,7 +183,7 @@ static unsigned renew_leaf(Manager *m, Certificate *c, int64_t now)
     }
     if (renewal > 0 && renewal <= now && !c->job && c->record->served == SOURCE_LOCAL)
         return manager_start_job(m, c, JOB_RENEW, &job) >= 0;
-    if (!has_right_chain(c, now))
+    if (uploads_changed || !has_right_chain(c, now))
         lifecycle_settle(m->lifecycle, c);
     return 0;
 }
@@ -153,15 +192,18 @@ unsigned manager_renew_due(Manager *m)
 {
     int64_t now = clock_now();
     Certificate *c, *next;
+    bool uploads_changed;
     unsigned started = 0;
 
     manager_look_at_clock(m);
     if (m->doubts_clock)
         return 0;
+    uploads_changed = manager_next_upload_change(m, m->uploads_seen) <= now;
+    m->uploads_seen = now;
     started += renew_root(m, now);
     HASH_ITER (hh, m->certificates, c, next)
         if (c->published)
-            started += renew_leaf(m, c, now);
+            started += renew_leaf(m, c, uploads_changed, now);
         else if (c->record->abandoned > 0 && c->record->abandoned + ABANDONED_SEC < now && !c->busy)
             (void)lifecycle_request(m->lifecycle, c, REQUEST_REMOVE, NULL, NULL, NULL);
     acme_source_look(lifecycle_acme(m->lifecycle));

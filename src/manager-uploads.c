@@ -8,37 +8,6 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* The pool of uploads: each is kept by the fingerprint of its leaf, and serves every certificate that it fits. */
-
-static bool fits(const Certificate *upload, const Certificate *c, int64_t now)
-{
-    const Chain *chain = certificate_chain(upload);
-
-    return chain && chain_not_after(chain) >= now && !upload->record->slots[SOURCE_UPLOADED].broken &&
-           chain_covers(chain, c->names, NULL);
-}
-
-/* Of several the one that is valid longest; one that is valid already before one that is not yet. */
-static bool upload_is_better(const Chain *chain, const Chain *than, int64_t now)
-{
-    bool begun = chain_leaf(chain)->not_before <= now, other_begun = chain_leaf(than)->not_before <= now;
-
-    return begun != other_begun ? begun : chain_not_after(chain) > chain_not_after(than);
-}
-
-Certificate *manager_find_upload(const Certificate *c, void *userdata)
-{
-    Manager *m = userdata;
-    int64_t now = clock_now();
-    Certificate *best = NULL, *upload, *next;
-
-    HASH_ITER (hh, m->uploads, upload, next)
-        if (fits(upload, c, now) &&
-            (!best || upload_is_better(certificate_chain(upload), certificate_chain(best), now)))
-            best = upload;
-    return best;
-}
-
 /* One call of Upload or RemoveUpload: examine, store, then settle all that are concerned, then answer. */
 typedef struct UploadCall {
     Manager *manager;
@@ -50,9 +19,8 @@ typedef struct UploadCall {
     Problem problem;
 
     char *fingerprint;
+    bool is_root;
     size_t n_waiting;
-    Certificate **served;
-    size_t n_served;
 } UploadCall;
 
 static UploadCall *upload_call_free(UploadCall *call)
@@ -63,7 +31,6 @@ static UploadCall *upload_call_free(UploadCall *call)
     bundle_free(call->bundle);
     problem_clear(&call->problem);
     free(call->fingerprint);
-    free(call->served);
     free(call);
     return NULL;
 }
@@ -71,19 +38,24 @@ DEFINE_CLEANUP(UploadCall *, upload_call_free);
 
 static void upload_call_answer(UploadCall *call)
 {
-    call->done(call->served, call->n_served, &call->problem, call->userdata);
+    UploadOutcome outcome = { .fingerprint = call->fingerprint };
+    int r = 0;
+
+    if (call->problem.code == PROBLEM_NONE)
+        r = manager_collect_fits(call->manager, call->is_root, &outcome);
+    problem_set_errno(&call->problem, r, "Looking at what serves the upload");
+    call->done(&outcome, &call->problem, call->userdata);
+    upload_outcome_done(&outcome);
     upload_call_free(call);
 }
 
-static void on_settled(Certificate *c, RequestResult result _unused_, const Problem *problem, void *userdata)
+static void on_settled(Certificate *c _unused_, RequestResult result _unused_, const Problem *problem,
+                       void *userdata)
 {
     UploadCall *call = userdata;
-    const Chain *chain = certificate_chain(c);
 
-    if (problem->code != PROBLEM_NONE)
-        (void)(call->problem.code == PROBLEM_NONE ? problem_copy(problem, &call->problem) : 0);
-    else if (chain && streq(chain_leaf(chain)->fingerprint, call->fingerprint))
-        call->served[call->n_served++] = c;
+    if (problem->code != PROBLEM_NONE && call->problem.code == PROBLEM_NONE)
+        (void)problem_copy(problem, &call->problem);
     if (--call->n_waiting == 0)
         upload_call_answer(call);
 }
@@ -102,10 +74,9 @@ static void settle_concerned(UploadCall *call, const Certificate *upload)
     Manager *m = call->manager;
     Certificate *c, *next;
 
-    call->served = calloc(HASH_COUNT(m->certificates) + 1, sizeof(Certificate *));
     call->n_waiting = 1;
     HASH_ITER (hh, m->certificates, c, next) {
-        if (!call->served || !is_concerned(c, upload, call->fingerprint))
+        if (!is_concerned(c, upload, call->fingerprint))
             continue;
         call->n_waiting++;
         if (lifecycle_request(m->lifecycle, c, REQUEST_SETTLE, NULL, on_settled, call) < 0)
@@ -123,7 +94,8 @@ static void on_stored(Certificate *upload, RequestResult result _unused_, const 
 
     if (problem->code != PROBLEM_NONE) {
         (void)problem_copy(problem, &call->problem);
-        HASH_DEL(m->uploads, upload);
+        if (!upload->stored)
+            HASH_DEL(m->uploads, upload);
         upload_call_answer(call);
         return;
     }
@@ -146,9 +118,52 @@ static int check_target(UploadCall *call)
     return problem_set(&call->problem, PROBLEM_NAME_MISMATCH, "The uploaded leaf is not for %s.", missing);
 }
 
-static int store_upload(UploadCall *call)
+/* Whether just this is stored already, so that it need not be written once more. */
+static bool is_same(const Certificate *upload, const Bundle *bundle)
+{
+    const Slot *slot = &upload->record->slots[SOURCE_UPLOADED];
+
+    return slot->chain && !slot->broken && chain_equal(slot->chain, bundle->chain);
+}
+
+/* What was uploaded before is uploaded once more, and so becomes the latest. */
+static int store_again(UploadCall *call, Certificate *upload)
 {
     Manager *m = call->manager;
+
+    if (upload->busy)
+        return problem_set(&call->problem, PROBLEM_BUSY,
+                           "The same chain is being uploaded or removed just now; try again in a moment.");
+    if (is_same(upload, call->bundle))
+        call->bundle = bundle_free(call->bundle);
+    return lifecycle_add_upload(m->lifecycle, upload, ++m->last_upload, TAKE_PTR(call->bundle), on_stored,
+                                call);
+}
+
+static int store_new(UploadCall *call)
+{
+    Manager *m = call->manager;
+    Certificate *upload;
+    int r;
+
+    if (HASH_COUNT(m->uploads) >= LIMIT_UPLOADS)
+        return problem_set(&call->problem, PROBLEM_LIMITS_EXCEEDED,
+                           "There are %d uploads already; remove some first.", LIMIT_UPLOADS);
+    upload = certificate_new(record_new(RECORD_UPLOAD, call->fingerprint));
+    if (!upload)
+        return -ENOMEM;
+    HASH_ADD_KEYPTR(hh, m->uploads, upload->name, strlen(upload->name), upload);
+    r = lifecycle_add_upload(m->lifecycle, upload, ++m->last_upload, TAKE_PTR(call->bundle), on_stored,
+                             call);
+    if (r < 0) {
+        HASH_DEL(m->uploads, upload);
+        certificate_free(upload);
+    }
+    return r;
+}
+
+static int store_upload(UploadCall *call)
+{
     Certificate *upload;
     int r;
 
@@ -158,39 +173,27 @@ static int store_upload(UploadCall *call)
     call->fingerprint = strdup(chain_leaf(call->bundle->chain)->fingerprint);
     if (!call->fingerprint)
         return -ENOMEM;
-    HASH_FIND_STR(m->uploads, call->fingerprint, upload);
-    if (upload && upload->busy)
-        return problem_set(&call->problem, PROBLEM_BUSY,
-                           "The same chain is being uploaded just now; try again in a moment.");
-    if (upload) { /* it is there already */
-        settle_concerned(call, upload);
-        return 0;
-    }
-    if (HASH_COUNT(m->uploads) >= LIMIT_UPLOADS)
-        return problem_set(&call->problem, PROBLEM_LIMITS_EXCEEDED,
-                           "There are %d uploads already; remove some first.", LIMIT_UPLOADS);
-    upload = certificate_new(record_new(RECORD_UPLOAD, call->fingerprint));
-    if (!upload)
-        return -ENOMEM;
-    HASH_ADD_KEYPTR(hh, m->uploads, upload->name, strlen(upload->name), upload);
-    r = lifecycle_add_upload(m->lifecycle, upload, TAKE_PTR(call->bundle), on_stored, call);
-    if (r < 0) {
-        HASH_DEL(m->uploads, upload);
-        certificate_free(upload);
-    }
-    return r;
+    HASH_FIND_STR(call->manager->uploads, call->fingerprint, upload);
+    return upload ? store_again(call, upload) : store_new(call);
 }
 
-static void on_root_replaced(Certificate *root, RequestResult result _unused_, const Problem *problem,
-                             void *userdata)
+static void on_root_replaced(Certificate *root _unused_, RequestResult result _unused_,
+                             const Problem *problem, void *userdata)
 {
     UploadCall *call = userdata;
 
     if (problem->code != PROBLEM_NONE)
         (void)problem_copy(problem, &call->problem);
-    else if ((call->served = calloc(1, sizeof(Certificate *))))
-        call->served[call->n_served++] = root;
     upload_call_answer(call);
+}
+
+static int store_root(UploadCall *call)
+{
+    call->is_root = true;
+    call->fingerprint = strdup(chain_leaf(call->bundle->chain)->fingerprint);
+    if (!call->fingerprint)
+        return -ENOMEM;
+    return lifecycle_replace_root(call->manager->lifecycle, TAKE_PTR(call->bundle), on_root_replaced, call);
 }
 
 static bool is_for_root(const UploadCall *call)
@@ -211,10 +214,7 @@ static void on_examined(UploadResult *result, const Problem *problem, void *user
         return;
     }
     call->bundle = TAKE_PTR(result->bundle);
-    if (is_for_root(call))
-        r = lifecycle_replace_root(call->manager->lifecycle, TAKE_PTR(call->bundle), on_root_replaced, call);
-    else
-        r = store_upload(call); /* which may have answered, and freed the call */
+    r = is_for_root(call) ? store_root(call) : store_upload(call);
     if (r < 0) {
         problem_set_errno(&call->problem, r, "Taking the upload");
         upload_call_answer(call);
@@ -261,53 +261,6 @@ static CheckCall *check_call_free(CheckCall *call)
 }
 DEFINE_CLEANUP(CheckCall *, check_call_free);
 
-static void predict_root(CheckCall *call, UploadReport *report)
-{
-    Certificate *c, *next;
-    unsigned n = 0;
-
-    HASH_ITER (hh, call->manager->certificates, c, next)
-        n += c->published && c->record->served == SOURCE_LOCAL;
-    report_pass(report, CHECK_OUTCOME,
-                "It would become the local root, and %u chain%s would be signed again.", n,
-                n == 1 ? "" : "s");
-}
-
-/* Whether a chain would be preferred to the upload that a certificate has. */
-static bool would_be_served(Manager *m, const Certificate *c, const Chain *chain, int64_t now)
-{
-    Certificate *best = manager_find_upload(c, m);
-
-    if (!chain_covers(chain, c->names, NULL) || chain_not_after(chain) < now)
-        return false;
-    return !best || streq(certificate_name(best), chain_leaf(chain)->fingerprint) ||
-           upload_is_better(chain, certificate_chain(best), now);
-}
-
-static void predict_leaf(CheckCall *call, const Chain *chain, UploadReport *report)
-{
-    _cleanup_free_ char *names = NULL;
-    _cleanup_strv_ char **l = NULL;
-    Manager *m = call->manager;
-    Certificate *c, *next;
-    int64_t now = clock_now();
-
-    HASH_ITER (hh, m->certificates, c, next)
-        if (c->published && would_be_served(m, c, chain, now) && strv_length(l) < LIMIT_NAMES)
-            (void)strv_extend(&l, certificate_name(c));
-    names = strv_join(l, ", ");
-    if (!l)
-        report_pass(
-            report, CHECK_OUTCOME,
-            "It would be kept; nothing would serve it now, for want of a name that it fits or because another "
-            "upload is valid longer.");
-    else if (chain_leaf(chain)->not_before > now)
-        report_pass(report, CHECK_OUTCOME, "It would be served, from its first moment on, for %.1000s.",
-                    strempty(names));
-    else
-        report_pass(report, CHECK_OUTCOME, "It would be served for %.1000s.", strempty(names));
-}
-
 static void on_checked(UploadResult *result, const Problem *problem, void *userdata)
 {
     _cleanup_(check_call_freep) CheckCall *call = userdata;
@@ -317,10 +270,10 @@ static void on_checked(UploadResult *result, const Problem *problem, void *userd
         if (report_first_problem(report))
             (void)problem_set(&report->findings[CHECK_OUTCOME].problem, report_first_problem(report)->code,
                               "It would be refused, and nothing would change.");
-        else if (call->target && streq(call->target, certificate_name(call->manager->root)))
-            predict_root(call, report);
         else
-            predict_leaf(call, result->chain, report);
+            manager_foretell(call->manager,
+                             call->target && streq(call->target, certificate_name(call->manager->root)),
+                             result->chain, report);
     }
     call->done(report, problem, call->userdata);
 }

@@ -165,8 +165,10 @@ static void on_applied(Certificate *c, unsigned changed, const char *previous, v
         (changed & CHANGED_CHAIN) && chain && !streq(chain_leaf(chain)->fingerprint, previous);
 
     manager_note_change(m);
-    if (c->record->kind == RECORD_UPLOAD)
+    if (c->record->kind == RECORD_UPLOAD) {
+        manager_note_uploads(m);
         return;
+    }
     manager_note_next_change(m, c);
     if (!certificate_is_root(c))
         manager_review(m, c);
@@ -338,9 +340,10 @@ static int on_record(Record *rec, void *userdata)
     if (kind == RECORD_ROOT) {
         certificate_free(m->root);
         m->root = c;
-    } else if (kind == RECORD_UPLOAD)
+    } else if (kind == RECORD_UPLOAD) {
         HASH_ADD_KEYPTR(hh, m->uploads, c->name, strlen(c->name), c);
-    else
+        m->last_upload = MAX(m->last_upload, c->record->uploaded);
+    } else
         HASH_ADD_KEYPTR(hh, m->certificates, c->name, strlen(c->name), c);
     return 0;
 }
@@ -386,6 +389,7 @@ static int manager_start(Manager *m, const ManagerOptions *options, Problem *pro
         return r;
     lifecycle_set_root(m->lifecycle, m->root);
     lifecycle_set_network(m->lifecycle, m->network);
+    m->uploads_seen = clock_now();
     manager_reload(m);
     if (!m->config)
         return -ENOMEM;

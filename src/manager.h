@@ -98,12 +98,26 @@ int manager_change_account(Manager *m, const char *authority, bool deactivate, A
 /* Uploads. Descriptors and texts are taken over by copies. */
 typedef struct UploadOptions {
     int key_fd;             /* the private key in a file of its own; negative: none */
+    int passphrase_fd;      /* the passphrase, but for a newline at its end; negative: see below */
     const char *passphrase; /* NULL: none was given */
     bool fetch_issuers;     /* look for missing certificates on the network */
 } UploadOptions;
 
-/* served: the certificates that serve the upload now, when there is no problem; borrowed during the call. */
-typedef void (*UploadDone)(Certificate *const *served, size_t n, const Problem *problem, void *userdata);
+/* A certificate that the upload fits: every one of its names is covered. */
+typedef struct UploadFit {
+    Certificate *certificate;
+    bool served;  /* it serves the upload now */
+    char *reason; /* why not, as one sentence; NULL when it does, or memory is short */
+} UploadFit;
+
+typedef struct UploadOutcome {
+    const char *fingerprint; /* of the leaf, or of the root */
+    UploadFit *fits;
+    size_t n_fits;
+} UploadOutcome;
+
+/* When there is no problem, all is stored. outcome is borrowed during the call; of a removal it is empty. */
+typedef void (*UploadDone)(const UploadOutcome *outcome, const Problem *problem, void *userdata);
 /* target NULL: for whatever it fits; the root: to become it. */
 int manager_upload(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
                    UploadDone done, void *userdata, Problem *problem);
@@ -130,3 +144,5 @@ bool manager_acme_is_on(const Manager *m);
 const Settings *manager_settings(const Manager *m);
 /* Whether nothing is being done and everything is on disk; if only the index is not, it is written. */
 bool manager_is_idle(Manager *m);
+/* Whether time alone has another chain served before the service would be woken again: then it stays. */
+bool manager_awaits_change(Manager *m);

@@ -310,8 +310,7 @@ static int method_revoke(sd_bus_message *m, void *userdata, sd_bus_error *error)
     return path ? call_answer(call, "o", path) : -ENOMEM;
 }
 
-static void on_uploaded(Certificate *const *served _unused_, size_t n _unused_, const Problem *problem,
-                        void *userdata)
+static void on_uploaded(const UploadOutcome *outcome _unused_, const Problem *problem, void *userdata)
 {
     _cleanup_call_ Call *call = userdata;
 

@@ -112,12 +112,14 @@ int call_answer_message(Call *c, sd_bus_message *reply);
 int call_answer_bytes(Call *c, const void *data, size_t size);
 int error_set_problem(sd_bus_error *error, const Problem *problem);
 
-/* Upload, UploadFd and CheckUpload (bus-upload.c), of a certificate, or of the manager when target is NULL. */
+/* Upload, UploadFd and their like (bus-upload.c), of a certificate, or of the manager when target is NULL. */
 int upload_text(sd_bus_message *m, Certificate *target, const char *name, UploadDone done,
                 sd_bus_error *error);
 int upload_descriptor(sd_bus_message *m, Certificate *target, const char *name, UploadDone done,
                       sd_bus_error *error);
-int upload_check(sd_bus_message *m, Bus *b, sd_bus_error *error);
+int upload_data(sd_bus_message *m, Bus *b, sd_bus_error *error);
+/* data: the bundle is in the message, and not in a file. */
+int upload_check(sd_bus_message *m, Bus *b, bool data, sd_bus_error *error);
 /* OpenKey (bus-key.c). */
 int open_key(sd_bus_message *m, Certificate *c, sd_bus_error *error);
 
@@ -133,9 +135,13 @@ int export_root(sd_bus_message *m, Certificate *c, sd_bus_error *error);
 /* Options, a{sv}. */
 typedef struct OptionRow {
     const char *key;
-    char type; /* 's', 'b', 'h', or 'a' for as */
+    char type; /* 's', 'b', 'h', 'a' for as, or 'y' for ay */
     void *
-        target; /* const char **, int *, int * (borrowed from the message), char *** (owned by the caller) */
+        target; /* const char **, int *, int *, char *** (owned by the caller), Bytes *; else borrowed from the message */
 } OptionRow;
+typedef struct Bytes {
+    const void *data; /* NULL: none */
+    size_t size;
+} Bytes;
 /* Reads the dictionary; rows end with a NULL key. -EINVAL with error set for an unknown key or a wrong type. */
 int read_options(sd_bus_message *m, const OptionRow *rows, sd_bus_error *error);

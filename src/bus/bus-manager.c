@@ -220,7 +220,8 @@ static int method_explain(sd_bus_message *m, void *userdata _unused_, sd_bus_err
     return text ? call_answer(call, "s", text) : -ENOMEM;
 }
 
-static int reply_with_paths(Call *call, Certificate *const *list, size_t n)
+/* Those that serve the upload. */
+static int reply_with_paths(Call *call, const UploadOutcome *outcome)
 {
     sd_bus_message *reply = NULL;
     int r;
@@ -228,9 +229,12 @@ static int reply_with_paths(Call *call, Certificate *const *list, size_t n)
     r = sd_bus_message_new_method_return(call->message, &reply);
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "o");
-    for (size_t i = 0; i < n && r >= 0; i++) {
-        _cleanup_free_ char *path = certificate_path(list[i]);
+    for (size_t i = 0; i < outcome->n_fits && r >= 0; i++) {
+        _cleanup_free_ char *path = NULL;
 
+        if (!outcome->fits[i].served)
+            continue;
+        path = certificate_path(outcome->fits[i].certificate);
         r = path ? sd_bus_message_append_basic(reply, 'o', path) : -ENOMEM;
     }
     if (r >= 0)
@@ -241,14 +245,14 @@ static int reply_with_paths(Call *call, Certificate *const *list, size_t n)
     return r;
 }
 
-static void on_uploaded(Certificate *const *served, size_t n, const Problem *problem, void *userdata)
+static void on_uploaded(const UploadOutcome *outcome, const Problem *problem, void *userdata)
 {
     _cleanup_call_ Call *call = userdata;
 
     if (problem->code != PROBLEM_NONE)
         (void)problem_copy(problem, &call->problem);
     else
-        (void)reply_with_paths(call, served, n);
+        (void)reply_with_paths(call, outcome);
 }
 
 static int method_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
@@ -263,7 +267,17 @@ static int method_upload_fd(sd_bus_message *m, void *userdata _unused_, sd_bus_e
 
 static int method_check_upload(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-    return upload_check(m, userdata, error);
+    return upload_check(m, userdata, false, error);
+}
+
+static int method_upload_data(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    return upload_data(m, userdata, error);
+}
+
+static int method_check_upload_data(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+    return upload_check(m, userdata, true, error);
 }
 
 static int append_upload(Certificate *upload, void *userdata)
@@ -300,8 +314,7 @@ static int method_list_uploads(sd_bus_message *m, void *userdata _unused_, sd_bu
     return r < 0 ? r : 1;
 }
 
-static void on_upload_removed(Certificate *const *served _unused_, size_t n _unused_, const Problem *problem,
-                              void *userdata)
+static void on_upload_removed(const UploadOutcome *outcome _unused_, const Problem *problem, void *userdata)
 {
     answer_nothing(problem, userdata);
 }
@@ -457,6 +470,12 @@ const sd_bus_vtable manager_vtable[] = {
                             METHOD_OPEN | SD_BUS_VTABLE_SENSITIVE),
     SD_BUS_METHOD_WITH_ARGS("CheckUpload", SD_BUS_ARGS("h", bundle, "a{sv}", options),
                             SD_BUS_RESULT("a(sbs)", checks), method_check_upload,
+                            METHOD_OPEN | SD_BUS_VTABLE_SENSITIVE),
+    SD_BUS_METHOD_WITH_ARGS("UploadData", SD_BUS_ARGS("ay", bundle, "a{sv}", options),
+                            SD_BUS_RESULT("s", fingerprint, "a(obs)", certificates), method_upload_data,
+                            METHOD_OPEN | SD_BUS_VTABLE_SENSITIVE),
+    SD_BUS_METHOD_WITH_ARGS("CheckUploadData", SD_BUS_ARGS("ay", bundle, "a{sv}", options),
+                            SD_BUS_RESULT("a(sbs)", checks), method_check_upload_data,
                             METHOD_OPEN | SD_BUS_VTABLE_SENSITIVE),
     SD_BUS_METHOD_WITH_ARGS("ListUploads", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssssx)", uploads),
                             method_list_uploads, METHOD_OPEN),

@@ -101,7 +101,7 @@ static bool is_idle(Bus *b)
     if (sd_bus_get_n_queued_write(b->bus, &unsent) < 0 || unsent > 0)
         return false;
     return b->n_calls == 0 && b->n_starting == 0 && authorizer_pending(b->authorizer) == 0 &&
-           !bus_has_changes(b) && manager_is_idle(b->manager);
+           !bus_has_changes(b) && manager_is_idle(b->manager) && !manager_awaits_change(b->manager);
 }
 
 static uint64_t idle_since(Bus *b)

@@ -181,9 +181,40 @@ static int read_names(sd_bus_message *m, char ***target)
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
+static int read_bytes(sd_bus_message *m, Bytes *target)
+{
+    int r = sd_bus_message_read_array(m, 'y', &target->data, &target->size);
+
+    if (r >= 0 && !target->data) /* it is empty */
+        target->data = "";
+    return r;
+}
+
+static const char *signature_of(const OptionRow *row, char buffer[static 2])
+{
+    if (row->type == 'a' || row->type == 'y')
+        return row->type == 'a' ? "as" : "ay";
+    buffer[0] = row->type;
+    buffer[1] = 0;
+    return buffer;
+}
+
+static int read_by_type(sd_bus_message *m, const OptionRow *row)
+{
+    switch (row->type) {
+    case 'a':
+        return read_names(m, row->target);
+    case 'y':
+        return read_bytes(m, row->target);
+    default:
+        return sd_bus_message_read_basic(m, row->type, row->target);
+    }
+}
+
 static int read_value(sd_bus_message *m, const OptionRow *row, sd_bus_error *error)
 {
-    const char signature[] = { row->type, row->type == 'a' ? 's' : 0, 0 };
+    char buffer[2];
+    const char *signature = signature_of(row, buffer);
     const char *contents;
     int r;
 
@@ -198,8 +229,7 @@ static int read_value(sd_bus_message *m, const OptionRow *row, sd_bus_error *err
     }
     r = sd_bus_message_enter_container(m, 'v', signature);
     if (r >= 0)
-        r = row->type == 'a' ? read_names(m, row->target)
-                             : sd_bus_message_read_basic(m, row->type, row->target);
+        r = read_by_type(m, row);
     if (r == -E2BIG)
         return sd_bus_error_setf(error, ERROR_PREFIX "LimitsExceeded", "A certificate has at most %d names.",
                                  LIMIT_NAMES);

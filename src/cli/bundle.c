@@ -3,27 +3,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 
-#include "core/limits.h"
-#include "util/memfd.h"
-
-/* What was read and may be a private key: erased when it is freed. */
-typedef struct Content {
-    char data[LIMIT_BUNDLE + 1]; /* one byte more than is allowed */
-    size_t size;
-} Content;
-
-static Content *content_free(Content *c)
+Content *content_free(Content *c)
 {
     if (c)
         explicit_bzero(c, sizeof *c);
     free(c);
     return NULL;
 }
-DEFINE_CLEANUP(Content *, content_free);
 
-static int content_read(Content *c, int fd)
+static int content_read_from(Content *c, int fd)
 {
     while (c->size < sizeof c->data) {
         ssize_t n = read(fd, c->data + c->size, sizeof c->data - c->size);
@@ -37,55 +27,53 @@ static int content_read(Content *c, int fd)
     return 0;
 }
 
-static Exit bundle_check_size(const char *file, size_t size)
+static Exit content_check_size(const Content *c, const char *file)
 {
-    if (size > LIMIT_BUNDLE)
+    if (c->size > LIMIT_BUNDLE)
         return fail(EXIT_FAILED, _("%s: longer than %d KiB, which is the most an upload may have."), file,
                     LIMIT_BUNDLE / 1024);
-    return size == 0 ? fail(EXIT_FAILED, _("%s: there is nothing in it."), file) : EXIT_DONE;
+    return c->size == 0 ? fail(EXIT_FAILED, _("%s: there is nothing in it."), file) : EXIT_DONE;
 }
 
-static Exit bundle_copy(const char *file, int fd, int *ret_fd)
+/* A core file would have the key. */
+static Content *content_new(void)
 {
-    _cleanup_(content_freep) Content *c = calloc(1, sizeof *c);
-    int r = c ? content_read(c, fd) : -ENOMEM;
-    Exit e;
+    Content *c = calloc(1, sizeof *c);
 
+    setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+    if (!c)
+        fail(EXIT_FAILED, "%s", strerror(ENOMEM));
+    return c;
+}
+
+static Exit content_read_fd(const char *file, int fd, Content **ret)
+{
+    _cleanup_(content_freep) Content *c = content_new();
+    Exit e;
+    int r;
+
+    if (!c)
+        return EXIT_FAILED;
+    r = content_read_from(c, fd);
     if (r < 0)
         return fail(EXIT_FAILED, _("Cannot read %s: %s"), file, strerror(-r));
-    e = bundle_check_size(file, c->size);
-    if (e != EXIT_DONE)
-        return e;
-    r = memfd_new("certwright-upload", c->data, c->size);
-    if (r < 0)
-        return fail(EXIT_FAILED, _("Cannot make a file in memory: %s"), strerror(-r));
-    *ret_fd = r;
-    return EXIT_DONE;
+    e = content_check_size(c, file);
+    if (e == EXIT_DONE)
+        *ret = TAKE_PTR(c);
+    return e;
 }
 
-static Exit bundle_copy_stdin(int *ret_fd)
-{
-    if (isatty(STDIN_FILENO))
-        hint(_("Reading PEM text from the terminal; end it with Ctrl+D."));
-    return bundle_copy(_("standard input"), STDIN_FILENO, ret_fd);
-}
-
-Exit bundle_open(const char *file, int *ret_fd)
+Exit content_read(const char *file, Content **ret)
 {
     _cleanup_close_ int fd = -EBADF;
-    struct stat st;
-    Exit e;
 
-    if (streq(file, "-"))
-        return bundle_copy_stdin(ret_fd);
+    if (streq(file, "-")) {
+        if (isatty(STDIN_FILENO))
+            hint(_("Reading PEM text from the terminal; end it with Ctrl+D."));
+        return content_read_fd(_("standard input"), STDIN_FILENO, ret);
+    }
     fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0 || fstat(fd, &st) < 0)
+    if (fd < 0)
         return fail(EXIT_FAILED, _("Cannot open %s: %s"), file, strerror(errno));
-    /* files of proc(5) and sysfs(5) do not know their size */
-    if (!S_ISREG(st.st_mode) || st.st_size == 0)
-        return bundle_copy(file, fd, ret_fd);
-    e = bundle_check_size(file, (size_t)st.st_size);
-    if (e == EXIT_DONE)
-        *ret_fd = TAKE_FD(fd);
-    return e;
+    return content_read_fd(file, fd, ret);
 }

@@ -2,7 +2,16 @@
 #pragma once
 
 #include "cli/output.h"
+#include "core/limits.h"
 
-/* Opens a file to upload, of any form, for a message: a regular file as it is; "-", which is stdin, and everything else
- * that can be read becomes a memfd. At most LIMIT_BUNDLE bytes, and at least one. */
-Exit bundle_open(const char *file, int *ret_fd);
+/* A file to upload, of any form. It may be a private key, and is erased when it is freed. */
+typedef struct Content {
+    char data[LIMIT_BUNDLE + 1]; /* one byte more than is allowed */
+    size_t size;
+} Content;
+
+Content *content_free(Content *c);
+DEFINE_CLEANUP(Content *, content_free);
+
+/* Reads whatever can be read; "-" is stdin. At most LIMIT_BUNDLE bytes, and at least one. */
+Exit content_read(const char *file, Content **ret);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
-#include "cli/certificate.h"
 #include "cli/json.h"
 #include "cli/submission.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
 
-/* What CheckUpload came back with. */
+/* What CheckUploadData came back with. */
 typedef struct Checks {
     Table table;
     Json *array;
@@ -97,22 +96,9 @@ Exit verb_check(Session *s, const Options *o, char **arguments, int n)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     _cleanup_submission_ Submission u;
-    _cleanup_free_ char *name = NULL;
     Exit e = submission_init(&u, s, o, arguments, n);
-    SubmissionCall call = {
-        .path = MANAGER_PATH,
-        .interface = MANAGER_INTERFACE,
-        .member = "CheckUpload",
-        .purpose = _("Cannot check"),
-    };
 
-    if (e != EXIT_DONE)
-        return e;
-    if (u.path) {
-        call.name = name = u.root ? strdup("root") : certificate_path_name(u.path);
-        if (!name)
-            return fail(EXIT_FAILED, "%s", strerror(ENOMEM));
-    }
-    e = submission_send(&u, s, &call, &reply);
+    if (e == EXIT_DONE)
+        e = submission_send(&u, s, "CheckUploadData", _("Cannot check"), &reply);
     return e == EXIT_DONE ? checks_report(s, reply) : e;
 }

@@ -76,8 +76,9 @@ static Exit help_print(void)
     help_print_options();
     printf("\n%s\n", _("The exit status is 0 if all was done, 1 if it failed, 2 for wrong usage,\n"
                        "3 if there is no such certificate, 4 if it is not allowed, 5 if the service\n"
-                       "cannot be reached, 6 if the job failed and 7 if the order failed and the\n"
-                       "local root had to sign. See certwright(1)."));
+                       "cannot be reached, 6 if the job failed, 7 if the order failed and the local\n"
+                       "root had to sign, and 8 if what was uploaded for a certificate is not served\n"
+                       "by it. See certwright(1)."));
     return EXIT_DONE;
 }
 

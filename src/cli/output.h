@@ -24,6 +24,7 @@ typedef enum Exit {
     EXIT_NO_SERVICE = 5,
     EXIT_JOB_FAILED = 6,
     EXIT_FELL_BACK = 7,
+    EXIT_NOT_SERVED = 8,
 } Exit;
 
 /* Sets the locale. Without a UTF-8 one the texts stay English and everything else is escaped to ASCII. */

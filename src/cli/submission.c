@@ -3,15 +3,15 @@
 
 #include <errno.h>
 
-#include "cli/bundle.h"
+#include "cli/certificate.h"
 
 #define TRIES 3
 
 void submission_done(Submission *u)
 {
-    sd_bus_message_unref(u->found);
-    closep(&u->bundle_fd);
-    closep(&u->key_fd);
+    free(u->name);
+    content_free(u->bundle);
+    content_free(u->key);
     passphrase_free(u->passphrase);
 }
 
@@ -28,15 +28,28 @@ static Exit submission_check_stdin(Session *s, const Options *o, const char *fil
     return n > 1 ? fail(EXIT_USAGE, _("Only one of the files can be \"-\", standard input.")) : EXIT_DONE;
 }
 
-static Exit submission_open_files(Submission *u, const Options *o, const char *file)
+static Exit submission_read_files(Submission *u, const Options *o, const char *file)
 {
-    Exit e = bundle_open(file, &u->bundle_fd);
+    Exit e = content_read(file, &u->bundle);
 
     if (e == EXIT_DONE && o->key)
-        e = bundle_open(o->key, &u->key_fd);
+        e = content_read(o->key, &u->key);
     if (e == EXIT_DONE && o->passphrase_file)
         e = passphrase_read(o->passphrase_file, &u->passphrase);
     return e;
+}
+
+/* Its primary name, whichever was given. */
+static Exit submission_find(Submission *u, Session *s, const char *name)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *found = NULL;
+    const char *path;
+    Exit e = session_find_certificate(s, name, &path, &found);
+
+    if (e != EXIT_DONE)
+        return e;
+    u->name = certificate_path_name(path);
+    return u->name ? EXIT_DONE : fail(EXIT_FAILED, "%s", strerror(ENOMEM));
 }
 
 Exit submission_init(Submission *u, Session *s, const Options *o, char **arguments, int n)
@@ -46,31 +59,43 @@ Exit submission_init(Submission *u, Session *s, const Options *o, char **argumen
     Exit e;
 
     *u = (Submission){
-        .root = root,
-        .path = root ? ROOT_PATH : NULL,
-        .bundle_fd = -EBADF,
-        .key_fd = -EBADF,
+        .name = root ? strdup("root") : NULL,
         .fetch_issuers = o->given & OPTION_FETCH_ISSUERS,
         .may_ask = s->ask_password && !o->passphrase_file,
     };
     if (root && name)
         return fail(EXIT_USAGE, _("Give either a NAME or --root."));
+    if (root && !u->name)
+        return fail(EXIT_FAILED, "%s", strerror(ENOMEM));
     e = submission_check_stdin(s, o, file);
     if (e == EXIT_DONE)
-        e = submission_open_files(u, o, file);
+        e = submission_read_files(u, o, file);
     if (e == EXIT_DONE && name)
-        e = session_find_certificate(s, name, &u->path, &u->found);
+        e = submission_find(u, s, name);
     return e;
 }
 
-static int submission_append_options(const Submission *u, const SubmissionCall *c, sd_bus_message *call)
+static int submission_append_key(const Submission *u, sd_bus_message *call)
+{
+    int r;
+
+    if ((r = sd_bus_message_open_container(call, 'e', "sv")) < 0 ||
+        (r = sd_bus_message_append(call, "s", "key")) < 0 ||
+        (r = sd_bus_message_open_container(call, 'v', "ay")) < 0 ||
+        (r = sd_bus_message_append_array(call, 'y', u->key->data, u->key->size)) < 0 ||
+        (r = sd_bus_message_close_container(call)) < 0)
+        return r;
+    return sd_bus_message_close_container(call);
+}
+
+static int submission_append_options(const Submission *u, sd_bus_message *call)
 {
     int r = sd_bus_message_open_container(call, 'a', "{sv}");
 
-    if (r >= 0 && c->name)
-        r = sd_bus_message_append(call, "{sv}", "name", "s", c->name);
-    if (r >= 0 && u->key_fd >= 0)
-        r = sd_bus_message_append(call, "{sv}", "key", "h", u->key_fd);
+    if (r >= 0 && u->name)
+        r = sd_bus_message_append(call, "{sv}", "name", "s", u->name);
+    if (r >= 0 && u->key)
+        r = submission_append_key(u, call);
     if (r >= 0 && u->passphrase)
         r = sd_bus_message_append(call, "{sv}", "passphrase", "s", u->passphrase->text);
     if (r >= 0 && u->fetch_issuers)
@@ -78,31 +103,30 @@ static int submission_append_options(const Submission *u, const SubmissionCall *
     return r < 0 ? r : sd_bus_message_close_container(call);
 }
 
-static Exit submission_new_call(const Submission *u, Session *s, const SubmissionCall *c,
-                                sd_bus_message **ret)
+static Exit submission_new_call(const Submission *u, Session *s, const char *member, sd_bus_message **ret)
 {
-    Exit e = session_new_call(s, c->path, c->interface, c->member, ret);
+    Exit e = session_new_call(s, MANAGER_PATH, MANAGER_INTERFACE, member, ret);
     int r;
 
     if (e != EXIT_DONE)
         return e;
     r = sd_bus_message_sensitive(*ret);
     if (r >= 0)
-        r = sd_bus_message_append(*ret, "h", u->bundle_fd);
+        r = sd_bus_message_append_array(*ret, 'y', u->bundle->data, u->bundle->size);
     if (r >= 0)
-        r = submission_append_options(u, c, *ret);
+        r = submission_append_options(u, *ret);
     if (r == -EINVAL)
         return fail(EXIT_FAILED, _("The passphrase is not valid UTF-8, which the bus requires."));
     return r < 0 ? session_fail(r, NULL, _("Cannot make a message for the bus")) : EXIT_DONE;
 }
 
 /* *ret_again: another passphrase may do. */
-static Exit submission_try(Submission *u, Session *s, const SubmissionCall *c, bool may_ask, bool *ret_again,
-                           sd_bus_message **ret_reply)
+static Exit submission_try(Submission *u, Session *s, const char *member, const char *purpose, bool may_ask,
+                           bool *ret_again, sd_bus_message **ret_reply)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-    Exit e = submission_new_call(u, s, c, &call);
+    Exit e = submission_new_call(u, s, member, &call);
     int r;
 
     *ret_again = false;
@@ -113,19 +137,20 @@ static Exit submission_try(Submission *u, Session *s, const SubmissionCall *c, b
         return EXIT_DONE;
     if (!may_ask || !sd_bus_error_has_name(&error, SERVICE ".Error.PassphraseRequired") ||
         !passphrase_can_ask())
-        return session_fail(r, &error, c->purpose);
+        return session_fail(r, &error, purpose);
     hint("%s", error.message);
     *ret_again = true;
     return EXIT_DONE;
 }
 
-Exit submission_send(Submission *u, Session *s, const SubmissionCall *c, sd_bus_message **ret_reply)
+Exit submission_send(Submission *u, Session *s, const char *member, const char *purpose,
+                     sd_bus_message **ret_reply)
 {
     bool again = true;
     Exit e = EXIT_DONE;
 
     for (int asked = 0; e == EXIT_DONE; asked++) {
-        e = submission_try(u, s, c, u->may_ask && asked < TRIES, &again, ret_reply);
+        e = submission_try(u, s, member, purpose, u->may_ask && asked < TRIES, &again, ret_reply);
         if (!again)
             break;
         u->passphrase = passphrase_free(u->passphrase);

@@ -1,54 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
 #include "cli/certificate.h"
+#include "cli/fit.h"
 #include "cli/json.h"
 #include "cli/submission.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
 
-static Exit upload_print_json(const char *const *names, size_t n)
+/* What came of an upload, certificate by certificate. */
+typedef struct Outcome {
+    const char *fingerprint;
+    Json *served, *not_served;
+    size_t n;
+    bool missed; /* one does not serve it, and will not by itself */
+} Outcome;
+
+static void outcome_done(Outcome *o)
 {
-    _cleanup_json_ Json *j = json_object_new_object();
-
-    json_set(j, "certificates", json_texts(names, n));
-    return json_print(j);
-}
-
-static Exit upload_print_names(Session *s, char *const *names, size_t n)
-{
-    if (s->json)
-        return upload_print_json((const char *const *)names, n);
-    if (n == 0)
-        print_line(stdout,
-                   _("The chain is stored. No certificate has a name that it fits now; it is kept for "
-                     "names that come later."));
-    for (size_t i = 0; i < n; i++)
-        print_line(stdout, _("%s: the uploaded chain is served."), names[i]);
-    return EXIT_DONE;
-}
-
-/* Manager.UploadFd tells the objects; their names are in their paths. */
-static Exit upload_print_paths(Session *s, sd_bus_message *reply)
-{
-    char **paths = NULL;
-    size_t n = 0;
-    int r = sd_bus_message_read_strv(reply, &paths);
-    Exit e;
-
-    if (r < 0)
-        return session_fail_reply(r);
-    for (; paths && paths[n]; n++) {
-        char *name = certificate_path_name(paths[n]);
-
-        if (name) {
-            free(paths[n]);
-            paths[n] = name;
-        }
-    }
-    e = upload_print_names(s, paths, n);
-    for (size_t i = 0; i < n; i++)
-        free(paths[i]);
-    free(paths);
-    return e;
+    json_putp(&o->served);
+    json_putp(&o->not_served);
 }
 
 static void upload_print_root(const Certificate *c)
@@ -63,22 +34,118 @@ static void upload_print_root(const Certificate *c)
         "accepting these chains; new ones need this root: certwright export-root"));
 }
 
-/* The service may prefer another chain still, so it is asked. */
-static Exit upload_print_certificate(Session *s, const char *path)
+static void print_not_served(const Certificate *c, const Fit *fit)
+{
+    _cleanup_free_ char *date = time_format(c->not_after), *reason = fit_reason_to_text(fit);
+    const char *advice = fit_advice(fit);
+
+    print_line(stdout, _("%s: the uploaded chain is stored, but not served. %s"), c->name, strempty(reason));
+    if (c->not_after == 0)
+        print_line(stdout, _("%s: no chain is served yet."), c->name);
+    else
+        print_line(stdout, _("%s: it serves another chain instead (source %s, serial %s, valid until %s). %s"), c->name,
+                   source_to_text(c->source), c->serial, strempty(date), reason_to_text(c->reason));
+    if (advice)
+        hint("%s", _(advice));
+}
+
+static Json *not_served_json(const Certificate *c, const Fit *fit)
+{
+    Json *j = json_object_new_object(), *serving = NULL;
+
+    if (c->not_after != 0) {
+        serving = json_object_new_object();
+        json_set(serving, "source", json_text(c->source));
+        json_set(serving, "serial", json_text(c->serial));
+        json_set(serving, "not_after", json_time(c->not_after));
+        json_set(serving, "fingerprint", json_text(c->fingerprint));
+        json_set(serving, "reason", json_text(c->reason));
+    }
+    json_set(j, "name", json_text(c->name));
+    json_set(j, "reason", json_text(fit->reason));
+    json_set(j, "serving", serving);
+    return j;
+}
+
+/* What it serves is asked for where that is not the uploaded chain. */
+static Exit outcome_add_loaded(Outcome *o, Session *s, const Fit *fit)
 {
     _cleanup_certificates_ CertificateList list = {};
-    Exit e = certificate_load(s, path, &list);
+    Exit e = certificate_load(s, fit->path, &list);
     const Certificate *c = list.root ? list.root : list.items;
 
     if (e != EXIT_DONE)
         return e;
+    if (fit->served)
+        json_object_array_add(o->served, json_text(c->name));
+    else
+        json_object_array_add(o->not_served, not_served_json(c, fit));
     if (s->json)
-        return upload_print_json(&c->name, 1);
-    if (list.root)
+        return EXIT_DONE;
+    if (fit->served)
         upload_print_root(c);
     else
-        print_line(stdout, _("%s: the chain is stored; served now: %s"), c->name, reason_to_text(c->reason));
+        print_not_served(c, fit);
     return EXIT_DONE;
+}
+
+static Exit outcome_add(Outcome *o, Session *s, const Fit *fit)
+{
+    _cleanup_free_ char *name = NULL;
+
+    o->n++;
+    o->missed = o->missed || !(fit->served || fit_comes_by_itself(fit));
+    if (!fit->served || streq(fit->path, ROOT_PATH))
+        return outcome_add_loaded(o, s, fit);
+    name = certificate_path_name(fit->path);
+    if (!name)
+        return fail(EXIT_FAILED, "%s", strerror(ENOMEM));
+    json_object_array_add(o->served, json_text(name));
+    if (!s->json)
+        print_line(stdout, _("%s: the uploaded chain is served."), name);
+    return EXIT_DONE;
+}
+
+static Exit outcome_read(Outcome *o, Session *s, sd_bus_message *reply)
+{
+    int r = sd_bus_message_read(reply, "s", &o->fingerprint), served;
+    Exit e = EXIT_DONE;
+    Fit fit;
+
+    if (r >= 0)
+        r = sd_bus_message_enter_container(reply, 'a', "(obs)");
+    while (r >= 0 && e == EXIT_DONE &&
+           (r = sd_bus_message_read(reply, "(obs)", &fit.path, &served, &fit.reason)) > 0) {
+        fit.served = served;
+        e = outcome_add(o, s, &fit);
+    }
+    return r < 0 ? session_fail_reply(r) : e;
+}
+
+static Exit outcome_print_json(Outcome *o)
+{
+    _cleanup_json_ Json *j = json_object_new_object();
+
+    json_set(j, "fingerprint", json_text(o->fingerprint));
+    json_set(j, "certificates", TAKE_PTR(o->served));
+    json_set(j, "not_served", TAKE_PTR(o->not_served));
+    return json_print(j);
+}
+
+/* given: it is for one certificate, which has to serve it. */
+static Exit outcome_report(Session *s, sd_bus_message *reply, bool given)
+{
+    _cleanup_(outcome_done)
+        Outcome o = { .served = json_object_new_array(), .not_served = json_object_new_array() };
+    Exit e = outcome_read(&o, s, reply);
+
+    if (e == EXIT_DONE && s->json)
+        e = outcome_print_json(&o);
+    else if (e == EXIT_DONE && o.n == 0)
+        print_line(stdout,
+                   _("The chain is stored. No certificate has a name that it fits now; it is kept for "
+                     "names that come later."));
+    return e == EXIT_DONE && given && o.missed ? EXIT_NOT_SERVED : e;
 }
 
 Exit verb_upload(Session *s, const Options *o, char **arguments, int n)
@@ -86,16 +153,8 @@ Exit verb_upload(Session *s, const Options *o, char **arguments, int n)
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     _cleanup_submission_ Submission u;
     Exit e = submission_init(&u, s, o, arguments, n);
-    SubmissionCall call = {
-        .path = u.path ? u.path : MANAGER_PATH,
-        .interface = u.path ? CERTIFICATE_INTERFACE : MANAGER_INTERFACE,
-        .member = "UploadFd",
-        .purpose = _("Cannot upload"),
-    };
 
     if (e == EXIT_DONE)
-        e = submission_send(&u, s, &call, &reply);
-    if (e != EXIT_DONE)
-        return e;
-    return u.path ? upload_print_certificate(s, u.path) : upload_print_paths(s, reply);
+        e = submission_send(&u, s, "UploadData", _("Cannot upload"), &reply);
+    return e == EXIT_DONE ? outcome_report(s, reply, u.name) : e;
 }

@@ -122,6 +122,15 @@ char *chain_join_names(const Chain *c, const char *separator)
     return joined;
 }
 
+int64_t chain_not_before(const Chain *c)
+{
+    int64_t latest = c->entries[0].not_before;
+
+    for (unsigned i = 1; i < c->n_entries; i++)
+        latest = MAX(latest, c->entries[i].not_before);
+    return latest;
+}
+
 int64_t chain_not_after(const Chain *c)
 {
     int64_t earliest = c->entries[0].not_after;
@@ -129,4 +138,14 @@ int64_t chain_not_after(const Chain *c)
     for (unsigned i = 1; i < c->n_entries; i++)
         earliest = MIN(earliest, c->entries[i].not_after);
     return earliest;
+}
+
+bool chain_equal(const Chain *a, const Chain *b)
+{
+    if (a->n_entries != b->n_entries)
+        return false;
+    for (unsigned i = 0; i < a->n_entries; i++)
+        if (!streq(a->entries[i].fingerprint, b->entries[i].fingerprint))
+            return false;
+    return true;
 }

@@ -60,5 +60,8 @@ static inline const ChainEntry *chain_leaf(const Chain *c)
 bool chain_covers(const Chain *c, char *const *names, const char **ret_missing);
 /* All names with a separator between, newly allocated; NULL when memory is short. */
 char *chain_join_names(const Chain *c, const char *separator);
-/* The earliest end of validity among its certificates: a chain is as good as its weakest part. */
+/* The latest beginning and the earliest end of validity among its certificates: a chain is as good as its weakest part. */
+int64_t chain_not_before(const Chain *c);
 int64_t chain_not_after(const Chain *c);
+/* Whether both have the same certificates in the same order. */
+bool chain_equal(const Chain *a, const Chain *b);

@@ -3,9 +3,11 @@
 
 #include "util/text.h"
 
-#define MARGIN_MIN       3600 /* an uploaded or ACME chain yields to a local one this long before it expires, */
+#define MARGIN_SHARE \
+    50 /* of its lifetime, before its end, an uploaded or ACME chain yields to the next best, */
+#define MARGIN_MAX       3600 /* but no sooner than this: clients trust it, and few trust what follows, */
+#define MARGIN_MIN       300  /* and no later than this: a clock may be a little wrong */
 #define MARGIN_AUTHORITY 7200 /* two turns of the timer that wakes the service */
-#define MARGIN_SHARE     50   /* or this share of its lifetime before, if that is longer */
 
 static const char *const sources[_SOURCE_MAX] = {
     [SOURCE_UPLOADED] = "uploaded",
@@ -55,7 +57,9 @@ static int64_t margin_begins(const Chain *c, Source source)
 
     if (source == SOURCE_LOCAL)
         return end;
-    return end - (c->is_authority ? MIN((int64_t)MARGIN_AUTHORITY, share) : MAX((int64_t)MARGIN_MIN, share));
+    if (c->is_authority)
+        return end - MIN((int64_t)MARGIN_AUTHORITY, share);
+    return end - MAX((int64_t)MARGIN_MIN, MIN((int64_t)MARGIN_MAX, share));
 }
 
 static Verdict judge_time(const Chain *c, Source source, int64_t now)

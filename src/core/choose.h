@@ -24,7 +24,7 @@ typedef enum Verdict {
     VERDICT_NAME_MISMATCH,
     VERDICT_NOT_YET_VALID,
     VERDICT_EXPIRED,
-    VERDICT_EXPIRING, /* so near its end that a source below is preferred */
+    VERDICT_EXPIRING, /* so near its end (an hour or less) that a source below is preferred */
     VERDICT_REVOKED,
     VERDICT_WITHDRAWN, /* by a reissue */
     _VERDICT_MAX,

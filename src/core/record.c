@@ -105,6 +105,8 @@ Record *record_copy(const Record *rec)
     copy->former = rec->former;
     copy->abandoned = rec->abandoned;
     copy->warned = rec->warned;
+    copy->uploaded = rec->uploaded;
+    copy->uploaded_at = rec->uploaded_at;
     copy->order_after = rec->order_after;
     copy->order_failed = rec->order_failed;
     if (record_set_authority(copy, rec->authority, rec->solver) < 0)

@@ -83,6 +83,9 @@ typedef struct Record {
         order_after;   /* a failed one, or that of a chain that is usable, is not made before this moment */
     bool order_failed; /* failure is that of an order, which a chain from elsewhere does not end */
     int64_t abandoned; /* since when nobody wants it, 0: somebody does */
+    /* Of uploads: the higher, the later it was uploaded. 0: before these numbers were given out, and then when. */
+    uint64_t uploaded;
+    int64_t uploaded_at;
     Failure failure;
 } Record;
 

@@ -86,6 +86,13 @@ int64_t schedule_first_order(const Chain *chain, int64_t now)
     return now + MAX(chain_not_after(chain) - now, INT64_C(0)) / 3;
 }
 
+int64_t schedule_successor(const Chain *chain)
+{
+    int64_t end = chain_not_after(chain), life = end - chain_leaf(chain)->not_before;
+
+    return end - MIN(life / 3, MAX(DAY, life / 50));
+}
+
 int64_t schedule_order(const OrderState *s)
 {
     int64_t due = s->chain ? renewal(s->chain, &s->window, s->window_after, s->failed ? 0 : s->after) : 0;

@@ -33,6 +33,10 @@ int64_t schedule_window_check(int64_t retry_after);
  * is over. That is before its renewal, unless it was old already when it was issued. */
 int64_t schedule_first_order(const Chain *chain, int64_t now);
 
+/* When an order is made for what follows an uploaded chain, should nobody upload its successor: at 1/50 of its life before its
+ * end, at least a day (1/3 of the life if that is shorter), so that an order may fail a few times. */
+int64_t schedule_successor(const Chain *chain);
+
 /* What is known of a certificate that can be ordered. */
 typedef struct OrderState {
     const Chain *chain;   /* from an authority, usable; NULL: there is none */

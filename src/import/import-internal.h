@@ -11,3 +11,5 @@
 /* That there is such a descriptor. */
 #define IMPORT_OPTION_KEY        "--key"
 #define IMPORT_OPTION_PASSPHRASE "--passphrase"
+#define IMPORT_OPTION_PASSPHRASE_FILE \
+    "--passphrase-file" /* the same; a newline at its end is no part of it */

@@ -23,6 +23,7 @@ typedef struct Import {
     STAILQ_ENTRY(Import) entry;
     Importer *importer;
     int bundle_fd, key_fd, passphrase_fd;
+    bool passphrase_is_file;
     ImportDone done; /* NULL: answered */
     void *userdata;
 
@@ -179,7 +180,7 @@ static int spawn(const Import *i, const posix_spawnattr_t *attributes, pid_t *re
     if (i->key_fd >= 0)
         arguments[n++] = IMPORT_OPTION_KEY;
     if (i->passphrase_fd >= 0)
-        arguments[n++] = IMPORT_OPTION_PASSPHRASE;
+        arguments[n++] = i->passphrase_is_file ? IMPORT_OPTION_PASSPHRASE_FILE : IMPORT_OPTION_PASSPHRASE;
     r = -posix_spawn_file_actions_init(&actions);
     if (r < 0)
         return r;
@@ -286,6 +287,9 @@ static int import_take_input(Import *i, const ImportInput *input)
     r = duplicate(input->bundle_fd, &i->bundle_fd);
     if (r >= 0 && input->key_fd >= 0)
         r = duplicate(input->key_fd, &i->key_fd);
+    i->passphrase_is_file = input->passphrase_fd >= 0;
+    if (r >= 0 && i->passphrase_is_file)
+        return duplicate(input->passphrase_fd, &i->passphrase_fd);
     if (r < 0 || !input->passphrase)
         return r;
     passphrase = memfd_new("passphrase", input->passphrase, strlen(input->passphrase));

@@ -11,8 +11,9 @@
 typedef struct Importer Importer;
 
 typedef struct ImportInput {
-    int bundle_fd;          /* certificates, with or without a key, in any form */
-    int key_fd;             /* a key in any form; negative: none */
+    int bundle_fd;     /* certificates, with or without a key, in any form */
+    int key_fd;        /* a key in any form; negative: none */
+    int passphrase_fd; /* a file with the passphrase, and perhaps a newline at its end; negative: none */
     const char *passphrase; /* NULL: none was given */
 } ImportInput;
 

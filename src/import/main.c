@@ -73,9 +73,29 @@ static int input_read(int fd, size_t max, const char *what, Input *ret, Problem 
 }
 
 typedef struct Inputs {
-    bool has_key, has_passphrase;
+    bool has_key, has_passphrase, passphrase_is_file;
     Input bundle, key, passphrase;
 } Inputs;
+
+/* As people write it with an editor, or with echo. */
+static int passphrase_read(Inputs *in, Problem *problem)
+{
+    Input *p = &in->passphrase;
+    int r = input_read(IMPORT_FD_PASSPHRASE, LIMIT_PASSPHRASE + in->passphrase_is_file, "passphrase", p,
+                       problem);
+
+    if (r < 0)
+        return r;
+    if (in->passphrase_is_file && p->size > 0 && p->data[p->size - 1] == '\n')
+        p->data[--p->size] = 0;
+    if (p->size > LIMIT_PASSPHRASE)
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "The passphrase has more than %d bytes.",
+                           LIMIT_PASSPHRASE);
+    if (strlen(p->data) != p->size)
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
+                           "The passphrase has a zero byte in it, which no passphrase has.");
+    return 0;
+}
 
 static int inputs_read(Inputs *in, Problem *problem)
 {
@@ -85,7 +105,7 @@ static int inputs_read(Inputs *in, Problem *problem)
     if (r >= 0 && in->has_key)
         r = input_read(IMPORT_FD_KEY, LIMIT_BUNDLE, "key file", &in->key, problem);
     if (r >= 0 && in->has_passphrase)
-        r = input_read(IMPORT_FD_PASSPHRASE, LIMIT_PASSPHRASE, "passphrase", &in->passphrase, problem);
+        r = passphrase_read(in, problem);
     return r;
 }
 
@@ -140,6 +160,8 @@ int main(int argc, char *argv[])
             in.has_key = true;
         else if (streq(argv[i], IMPORT_OPTION_PASSPHRASE))
             in.has_passphrase = true;
+        else if (streq(argv[i], IMPORT_OPTION_PASSPHRASE_FILE))
+            in.has_passphrase = in.passphrase_is_file = true;
         else {
             fprintf(stderr, "certwright-import is started by certwrightd alone; see --help.\n");
             return EXIT_FAILURE;

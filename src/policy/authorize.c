@@ -325,6 +325,10 @@ int authorizer_check(Authorizer *a, sd_bus_message *m, const AuthorizeDetails *d
         return r < 0 ? problem_set_errno(problem, r, "Asking for authorization") : 0;
     }
     *ret_uid = c->uid;
+    if (!streq(strempty(c->name), strempty(details->name)))
+        (void)problem_set(&c->problem, PROBLEM_NOT_AUTHORIZED,
+                          "%s was allowed for %s, and would now be for %s; try again.", row->member,
+                          strempty(c->name), strempty(details->name));
     if (c->problem.code != PROBLEM_NONE) {
         problem_move(&c->problem, problem);
         r = -EACCES;

@@ -7,7 +7,7 @@
 #include "crypto/digest.h"
 #include "util/text.h"
 
-static const char magic[16] = "certwright-ix-4\n";
+static const char magic[16] = "certwright-ix-5\n";
 
 typedef struct Packer {
     uint8_t *data;
@@ -114,6 +114,8 @@ static void pack_record(Packer *p, const Record *rec)
     pack_text(p, strempty(rec->solver));
     pack_int(p, rec->order_after);
     pack_int(p, rec->order_failed);
+    pack_int(p, (int64_t)rec->uploaded);
+    pack_int(p, rec->uploaded_at);
 }
 
 int index_encode(const JournalPosition *position, const Record *const *records, size_t n, void **ret,
@@ -295,6 +297,8 @@ static void unpack_members(Unpacker *u, Record *rec)
     rec->solver = unpack_optional(u);
     rec->order_after = unpack_int(u);
     rec->order_failed = unpack_int(u) > 0;
+    rec->uploaded = (uint64_t)unpack_int(u);
+    rec->uploaded_at = unpack_int(u);
     if (rec->served >= _SOURCE_MAX || (rec->served >= 0 && !rec->slots[rec->served].chain))
         u->failed = true;
 }

@@ -74,6 +74,13 @@ static uint64_t highest_generation(int fd)
     return highest;
 }
 
+static int64_t time_of_generation(int fd, const char *generation)
+{
+    struct stat st;
+
+    return fstatat(fd, generation, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : (int64_t)st.st_mtim.tv_sec;
+}
+
 /* Without a record, "current" tells what is in use; it is kept when it is whole. Whose it was is not known: a
  * chain that nobody here can vouch for is filed under ACME, where it serves until it expires. */
 static int salvage(int fd, RecordKind kind, const char *name, Record **ret)
@@ -103,6 +110,7 @@ static int salvage(int fd, RecordKind kind, const char *name, Record **ret)
     if (r < 0)
         return r == -ENOMEM ? r : -ENOENT;
     rec->served = source;
+    rec->uploaded_at = kind == RECORD_UPLOAD ? time_of_generation(fd, current) : 0;
     rec->last_generation = highest_generation(fd);
     *ret = TAKE_PTR(rec);
     return 0;

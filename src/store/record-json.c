@@ -189,6 +189,11 @@ static int put_order(json_object *o, const Record *rec)
     return 0;
 }
 
+static int put_upload(json_object *o, const Record *rec)
+{
+    return rec->uploaded > 0 ? put_int(o, "upload-number", (int64_t)rec->uploaded) : 0;
+}
+
 int record_to_json(const Record *rec, const char *former, int64_t now, char **ret)
 {
     _cleanup_json_ json_object *o = json_object_new_object();
@@ -200,7 +205,7 @@ int record_to_json(const Record *rec, const char *former, int64_t now, char **re
         put_int(o, "former", (int64_t)rec->former) < 0 || put_int(o, "abandoned", rec->abandoned) < 0 ||
         (rec->warned != 0 && put_int(o, "warned", rec->warned) < 0) || put_sources(o, rec) < 0 ||
         put_registrations(o, rec) < 0 || put_failure(o, &rec->failure) < 0 || put_order(o, rec) < 0 ||
-        put_history(o, rec, former, now) < 0)
+        put_upload(o, rec) < 0 || put_history(o, rec, former, now) < 0)
         return -ENOMEM;
     *ret =
         strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -401,6 +406,29 @@ static int get_order(json_object *o, Record *rec)
     return record_set_authority(rec, authority, solver);
 }
 
+/* When the chain that is served now came; 0: that is not told. */
+static int64_t last_of_history(json_object *o)
+{
+    json_object *l, *last;
+    int64_t time = 0;
+    size_t n;
+
+    if (get(o, "history", json_type_array, &l) < 0 || (n = json_object_array_length(l)) == 0)
+        return 0;
+    last = json_object_array_get_idx(l, n - 1);
+    return json_object_is_type(last, json_type_object) && get_int(last, "time", &time) >= 0 ? time : 0;
+}
+
+static int get_upload(json_object *o, Record *rec)
+{
+    if (rec->kind != RECORD_UPLOAD)
+        return 0;
+    rec->uploaded_at = last_of_history(o);
+    return json_object_object_get_ex(o, "upload-number", NULL)
+               ? get_count(o, "upload-number", &rec->uploaded)
+               : 0;
+}
+
 static int get_members(json_object *o, Record *rec)
 {
     json_object *sources;
@@ -424,7 +452,9 @@ static int get_members(json_object *o, Record *rec)
     r = get_registrations(o, rec);
     if (r >= 0)
         r = get_failure(o, rec);
-    return r < 0 ? r : get_order(o, rec);
+    if (r >= 0)
+        r = get_order(o, rec);
+    return r < 0 ? r : get_upload(o, rec);
 }
 
 int record_from_json(const char *text, Record **ret)

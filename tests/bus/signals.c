@@ -154,7 +154,8 @@ struct Monitor {
 
 static gboolean is_secret(GDBusMessage *message)
 {
-    static const char *const members[] = { "Upload", "UploadFd", "CheckUpload", "OpenKey", NULL };
+    static const char *const members[] = { "Upload",          "UploadFd", "UploadData", "CheckUpload",
+                                           "CheckUploadData", "OpenKey",  NULL };
 
     return g_dbus_message_get_message_type(message) == G_DBUS_MESSAGE_TYPE_METHOD_CALL &&
            g_strcmp0(g_dbus_message_get_destination(message), SERVICE) == 0 &&

@@ -136,20 +136,27 @@ static void test_uploaded(void)
     expect_silent(text, "not served");
 }
 
-/* A fiftieth of its life is left. */
+/* Less than an hour is left; with a day left, a hundredth of its life, it is served all the same. */
 static void test_about_to_end(void)
 {
     g_autoptr(Fixture) f = fixture_new(0, MODULE);
     g_autoptr(Pki) pki = pki_new(f->directory);
     g_autofree char *path = client_find(f->root, "c.example.com"), *text = NULL;
 
-    upload(f, pki, "c.example.com", 99 * DAY, DAY);
+    upload(f, pki, "c.example.com", 99 * DAY, HOUR - 60);
     client_wait_state(f->root, path, "valid");
     text = explain(f->root, "c.example.com");
     check_properties(f->root, path, text);
     expect_says(text, "c.example.com serves a chain from this machine's own root");
     expect_says(text, "The uploaded chain is not served: it is about to expire.");
     expect_says(text, "The next attempt is due in ");
+    upload(f, pki, "c.example.com", 99 * DAY, DAY);
+    client_wait_state(f->root, path, "expiring");
+    g_free(text);
+    text = explain(f->root, "c.example.com");
+    check_properties(f->root, path, text);
+    expect_says(text, "c.example.com serves a chain that was uploaded");
+    expect_silent(text, "not served");
 }
 
 static void test_root(void)

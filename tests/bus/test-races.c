@@ -319,6 +319,7 @@ static const struct {
     { PATH, MANAGER, "RenewDue", "()" },
     { PATH, MANAGER, "Reload", "()" },
     { PATH, MANAGER, "Upload", "('x', @a{sv} {})" },
+    { PATH, MANAGER, "UploadData", "(@ay [0x78], @a{sv} {})" },
     { PATH, MANAGER, "ListUploads", "()" },
 };
 

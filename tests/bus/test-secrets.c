@@ -232,6 +232,8 @@ typedef enum Word {
     WORD_PKCS12,
     WORD_WRONG,
     WORD_CHECK,
+    WORD_DATA,
+    WORD_DATA_FILE,
     WORD_OPEN_PEM,
     WORD_OPEN_PKCS12,
     WORD_DENIED,
@@ -380,6 +382,36 @@ static void send_text(Words *w, const char *path, const PkiLeaf *leaf, Word word
     keys_add(&w->keys, leaf->key);
 }
 
+/* Everything in the message, the passphrase in a file or as text. */
+static void send_data(Words *w, const PkiLeaf *leaf, gboolean file, Word word)
+{
+    g_autofree char *chain = g_strconcat(leaf->certificate, leaf->intermediate, NULL),
+                    *key = pki_encrypt_key(leaf->key, w->words[word]);
+    int fd = descriptor_new_text(w->words[word]);
+    g_autoptr(GUnixFDList) fds = g_unix_fd_list_new();
+    g_autoptr(GVariant) reply = NULL;
+    g_autoptr(GError) error = NULL;
+    GVariantBuilder options;
+
+    g_variant_builder_init(&options, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&options, "{sv}", "key",
+                          g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, key, strlen(key), 1));
+    if (file)
+        g_variant_builder_add(&options, "{sv}", "passphrase-fd",
+                              g_variant_new_handle(g_unix_fd_list_append(fds, fd, NULL)));
+    else
+        g_variant_builder_add(&options, "{sv}", "passphrase", g_variant_new_string(w->words[word]));
+    reply = descriptor_call(
+        w->fixture->root, PATH, MANAGER, "UploadData",
+        g_variant_new("(@aya{sv})", g_variant_new_fixed_array(G_VARIANT_TYPE_BYTE, chain, strlen(chain), 1),
+                      &options),
+        fds, 0, NULL, &error);
+    g_assert_no_error(error);
+    close(fd);
+    check_forgotten(w, word);
+    keys_add(&w->keys, leaf->key);
+}
+
 /* word WORD_MAX: without. */
 static void open_key(Words *w, GDBusConnection *c, const char *path, const char *format, Word word)
 {
@@ -410,6 +442,8 @@ static void use_words(Words *w)
 
     send_text(w, path, a, WORD_TEXT);
     send_text(w, PATH, d, WORD_TEXT_FOR_ALL);
+    send_data(w, d, FALSE, WORD_DATA);
+    send_data(w, d, TRUE, WORD_DATA_FILE);
     send(w, "CheckUpload", slow_pkcs12(w, b, WORD_CHECK), -1, WORD_CHECK, "");
     send(w, "UploadFd", slow_pkcs12(w, b, WORD_PKCS12), -1, WORD_WRONG, "PassphraseRequired");
     send(w, "UploadFd", slow_pkcs12(w, b, WORD_PKCS12), -1, WORD_PKCS12, "");

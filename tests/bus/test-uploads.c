@@ -11,6 +11,8 @@
 #define MODULE \
     "[Module]\n[Certificate a.example.com]\n[Certificate b.example.com]\n[Certificate c.example.net]\n"
 
+#define DAY 86400
+
 static Fixture *start(unsigned flags)
 {
     Fixture *f = fixture_new(flags, MODULE);
@@ -224,23 +226,67 @@ static void test_list(void)
     g_assert_cmpint(ABS(not_after - (g_get_real_time() / G_USEC_PER_SEC + 30 * 86400)), <, 3600);
 }
 
-/* Of two that fit, the one that is valid longest; the other when that is taken out. */
-static void test_best_of_two(void)
+static void remove_upload(Fixture *f, const PkiLeaf *leaf)
 {
+    g_variant_unref(
+        client_expect(f->root, PATH, MANAGER, "RemoveUpload", g_variant_new("(s)", leaf->fingerprint)));
+}
+
+static void restart(Fixture *f)
+{
+    fixture_stop_daemon(f);
+    fixture_start_daemon(f, 0);
+}
+
+static void check_fingerprint(Fixture *f, const char *path, const PkiLeaf *leaf)
+{
+    g_autofree char *source = client_get_string(f->root, path, "Source"),
+                    *is = client_get_string(f->root, path, "Fingerprint");
+
+    g_assert_cmpstr(source, ==, "uploaded");
+    g_assert_cmpstr(is, ==, leaf->fingerprint);
+}
+
+/* Of several that fit, the one that was uploaded last, however it was given: with the same end, with a sooner one, after one
+ * that is signed by itself for ten years. The one before when that is taken out. */
+static void test_latest(void)
+{
+    gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+    static const char extensions[] = "basicConstraints=critical,CA:FALSE\n"
+                                     "subjectAltName=DNS:a.example.com\nextendedKeyUsage=serverAuth\n";
     g_autoptr(Fixture) f = start(0);
     g_autoptr(Pki) pki = pki_new(f->directory);
-    g_autoptr(PkiLeaf) longer = pki_issue(pki, "longer", "DNS:a.example.com", "EC", 60);
-    g_autoptr(PkiLeaf) shorter = pki_issue(pki, "shorter", "DNS:a.example.com", "EC", 30);
-    g_autofree char *path = client_find(f->root, "a.example.com"), *first = pki_bundle(longer),
-                    *second = pki_bundle(shorter);
-    g_autoptr(GVariant) removed = NULL;
+    g_autoptr(PkiLeaf)
+        self = pki_make_authority(pki, "self", NULL, extensions),
+        first = pki_issue_between(pki, "first", "DNS:a.example.com", now - 100 * DAY, now + 200 * DAY),
+        same = pki_issue_between(pki, "same", "DNS:a.example.com", now - DAY, now + 200 * DAY),
+        shorter = pki_issue_between(pki, "shorter", "DNS:a.example.com", now, now + 46 * DAY);
+    g_autofree char *path = client_find(f->root, "a.example.com"), *self_text = pki_bundle(self),
+                    *first_text = pki_bundle(first), *same_text = pki_bundle(same), *served = NULL,
+                    *shorter_text = pki_bundle(shorter);
 
-    upload(f, path, first);
-    upload(f, path, second);
-    check_served(f, path, "uploaded", longer->fingerprint);
-    removed =
-        client_expect(f->root, PATH, MANAGER, "RemoveUpload", g_variant_new("(s)", longer->fingerprint));
-    check_served(f, path, "uploaded", shorter->fingerprint);
+    upload(f, path, self_text);
+    check_fingerprint(f, path, self);
+    upload(f, path, first_text);
+    check_fingerprint(f, path, first);
+    served = upload_for_all(f, same_text);
+    g_assert_nonnull(strstr(served, path));
+    check_fingerprint(f, path, same);
+    upload(f, path, shorter_text);
+    check_fingerprint(f, path, shorter);
+    check_file(f, "a.example.com", "privkey.pem", shorter->key);
+    restart(f);
+    check_fingerprint(f, path, shorter);
+    upload(f, path, first_text); /* once more */
+    check_fingerprint(f, path, first);
+    restart(f);
+    check_fingerprint(f, path, first);
+    remove_upload(f, first);
+    check_fingerprint(f, path, shorter);
+    remove_upload(f, shorter);
+    check_fingerprint(f, path, same);
+    remove_upload(f, same);
+    check_fingerprint(f, path, self);
 }
 
 static void test_refused(void)
@@ -373,7 +419,7 @@ static void add(void)
     g_test_add_func("/bus/uploads/remove", test_remove);
     g_test_add_func("/bus/uploads/for-all", test_for_all);
     g_test_add_func("/bus/uploads/list", test_list);
-    g_test_add_func("/bus/uploads/best-of-two", test_best_of_two);
+    g_test_add_func("/bus/uploads/latest", test_latest);
     g_test_add_func("/bus/uploads/refused", test_refused);
     g_test_add_func("/bus/uploads/encrypted", test_encrypted);
     g_test_add_func("/bus/uploads/key-apart", test_key_apart);

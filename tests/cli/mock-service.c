@@ -413,9 +413,19 @@ static int method_reissue_all(sd_bus_message *m, void *userdata _unused_, sd_bus
 /* What a method was given besides its first argument. */
 typedef struct Given {
     const char *format, *name, *passphrase; /* NULL where not given */
-    int key_fd;
+    const void *key;
+    size_t n_key;
     int fetch_issuers;
 } Given;
+
+static int given_read_key(sd_bus_message *m, Given *g)
+{
+    int r = sd_bus_message_enter_container(m, 'v', "ay");
+
+    if (r >= 0)
+        r = sd_bus_message_read_array(m, 'y', &g->key, &g->n_key);
+    return r < 0 ? r : sd_bus_message_exit_container(m);
+}
 
 static int given_read_value(sd_bus_message *m, Given *g, const char *key)
 {
@@ -426,7 +436,7 @@ static int given_read_value(sd_bus_message *m, Given *g, const char *key)
     if (streq(key, "passphrase"))
         return sd_bus_message_read(m, "v", "s", &g->passphrase);
     if (streq(key, "key"))
-        return sd_bus_message_read(m, "v", "h", &g->key_fd);
+        return given_read_key(m, g);
     if (streq(key, "fetch-issuers"))
         return sd_bus_message_read(m, "v", "b", &g->fetch_issuers);
     return -EINVAL;
@@ -437,7 +447,7 @@ static int given_read(sd_bus_message *m, Given *g)
     const char *key;
     int r = sd_bus_message_enter_container(m, 'a', "{sv}");
 
-    *g = (Given){ .key_fd = -EBADF };
+    *g = (Given){};
     while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
         r = sd_bus_message_read(m, "s", &key);
         if (r >= 0)
@@ -448,33 +458,10 @@ static int given_read(sd_bus_message *m, Given *g)
     return r;
 }
 
-/* A regular file (on tmpfs it has one seal, that against seals), or memory that nobody can change any more. */
-static const char *fd_kind(int fd)
+static void given_print(const Given *g)
 {
-    int seals = fcntl(fd, F_GET_SEALS);
-
-    return seals < 0 || seals == F_SEAL_SEAL ? "file" : seals & F_SEAL_WRITE ? "memory" : "unsealed";
-}
-
-static int fd_print(int fd, char **ret)
-{
-    size_t size;
-    int r = memfd_read(fd, LIMIT_BUNDLE, ret, &size);
-
-    if (r >= 0)
-        printf(" of %zu bytes from %s", size, fd_kind(fd));
-    return r;
-}
-
-static int given_print(const Given *g)
-{
-    _cleanup_free_ char *key = NULL;
-    int r = 0;
-
-    if (g->key_fd >= 0) {
-        printf(", key");
-        r = fd_print(g->key_fd, &key);
-    }
+    if (g->key)
+        printf(", key of %zu bytes", g->n_key);
     if (g->name)
         printf(", name %s", g->name);
     if (g->passphrase)
@@ -482,26 +469,28 @@ static int given_print(const Given *g)
     if (g->fetch_issuers)
         printf(", fetch-issuers");
     printf("\n");
-    return r;
 }
 
 /* Prints what was given; *ret is the text of the bundle. */
 static int upload_read(sd_bus_message *m, char **ret, Given *g, sd_bus_error *error)
 {
-    int fd, r = sd_bus_message_read(m, "h", &fd);
+    const void *data;
+    size_t size;
+    int r = sd_bus_message_read_array(m, 'y', &data, &size);
 
     if (r >= 0)
         r = given_read(m, g);
     if (r < 0)
         return r;
-    printf("%s", sd_bus_message_get_member(m));
-    r = fd_print(fd, ret);
-    if (r >= 0)
-        r = given_print(g);
-    if (r >= 0 && strstr(*ret, "SLOW"))
+    printf("%s of %zu bytes", sd_bus_message_get_member(m), size);
+    given_print(g);
+    *ret = strndup(data, size);
+    if (!*ret)
+        return -ENOMEM;
+    if (strstr(*ret, "SLOW"))
         sleep(1);
-    if (r < 0 || !strstr(*ret, "ENCRYPTED") || (g->passphrase && streq(g->passphrase, "secret")))
-        return r;
+    if (!strstr(*ret, "ENCRYPTED") || (g->passphrase && streq(g->passphrase, "secret")))
+        return 0;
     return sd_bus_error_setf(error, SERVICE ".Error.PassphraseRequired", "The key is encrypted, and %s.",
                              g->passphrase ? "the passphrase is wrong \x1b[1m" : "no passphrase was given");
 }
@@ -517,22 +506,29 @@ static int upload_refuse(const char *text, sd_bus_error *error)
     return 0;
 }
 
-static int method_upload(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-    _cleanup_free_ char *text = NULL;
-    Given g;
-    int r = upload_read(m, &text, &g, error);
+/* A word in the bundle, and why mail.example.com does not serve it then. */
+static const char *const not_served[][2] = {
+    { "EARLY", "It is not valid yet, and is served from 2099-01-02 03:04:05 UTC on." },
+    { "ENDING", "It ends at 2026-01-02 03:04:05 UTC, which is too soon for it to be served." },
+    { "ENDED", "It ended at 2026-01-02 03:04:05 UTC." },
+    { "LATER", "Another chain was uploaded later: " FINGERPRINT "." },
+    { "DAMAGED", "Its files are damaged: upload it again." },
+    { "BUSY", "It was not taken up yet: the certificate is being changed otherwise." },
+    { "STRANGE", "A newer service \x1b[31mknows why." },
+};
 
-    if (userdata == &root)
-        printf("for the root\n");
-    if (r >= 0)
-        r = upload_refuse(text, error);
-    return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
+static const char *reason_not_served(const char *text)
+{
+    for (size_t i = 0; i < ELEMENTSOF(not_served); i++)
+        if (strstr(text, not_served[i][0]))
+            return not_served[i][1];
+    return "";
 }
 
-static int method_upload_any(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+static int method_upload_data(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
-    _cleanup_free_ char *path = entry_path(&entries[1]), *text = NULL;
+    _cleanup_free_ char *mail = entry_path(&entries[1]), *wide = entry_path(&entries[2]), *text = NULL;
+    const char *reason;
     Given g;
     int r = upload_read(m, &text, &g, error);
 
@@ -540,8 +536,15 @@ static int method_upload_any(sd_bus_message *m, void *userdata _unused_, sd_bus_
         r = upload_refuse(text, error);
     if (r < 0)
         return r;
-    return strstr(text, "NOTHING") ? sd_bus_reply_method_return(m, "ao", 0)
-                                   : sd_bus_reply_method_return(m, "ao", 1, path);
+    reason = reason_not_served(text);
+    if (g.name && streq(g.name, "root"))
+        return sd_bus_reply_method_return(m, "sa(obs)", FINGERPRINT, 1, MANAGER "/root", !*reason, reason);
+    if (strstr(text, "NOTHING"))
+        return sd_bus_reply_method_return(m, "sa(obs)", FINGERPRINT, 0);
+    if (strstr(text, "BOTH"))
+        return sd_bus_reply_method_return(m, "sa(obs)", FINGERPRINT, 2, mail, !*reason, reason, wide, true,
+                                          "");
+    return sd_bus_reply_method_return(m, "sa(obs)", FINGERPRINT, 1, mail, !*reason, reason);
 }
 
 static int method_check_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
@@ -579,7 +582,7 @@ static int method_open_key(sd_bus_message *m, void *userdata, sd_bus_error *erro
     if (r < 0)
         return r;
     printf("OpenKey of %s with format %s", e->name, strempty(g.format));
-    r = given_print(&g);
+    given_print(&g);
     if (streq(e->name, "denied.example.com"))
         return sd_bus_error_set(error, SERVICE ".Error.NotAuthorized", "You may not read this key.");
     if (streq(strempty(g.format), "pkcs12") && isempty(g.passphrase))
@@ -782,7 +785,6 @@ static const sd_bus_vtable certificate_vtable[] = {
     SD_BUS_PROPERTY("Job", "o", get_other, 0, 0),
     SD_BUS_METHOD("Reissue", "a{sv}", "o", method_reissue, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Revoke", "s", "o", method_revoke, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD("UploadFd", "ha{sv}", "", method_upload, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Export", "a{sv}", "ay", method_export, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("ExportRoot", "a{sv}", "ay", method_export, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("OpenKey", "a{sv}", "h", method_open_key, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -805,8 +807,8 @@ static const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD("Unregister", "ss", "", method_unregister, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("GetCertificate", "s", "o", method_get_certificate, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Explain", "s", "s", method_explain, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD("UploadFd", "ha{sv}", "ao", method_upload_any, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD("CheckUpload", "ha{sv}", "a(sbs)", method_check_upload, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("UploadData", "aya{sv}", "sa(obs)", method_upload_data, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("CheckUploadData", "aya{sv}", "a(sbs)", method_check_upload, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("ListUploads", "", "a(ssssx)", method_list_uploads, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("RemoveUpload", "s", "", method_remove_upload, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("ExportRoot", "a{sv}", "ay", method_export, SD_BUS_VTABLE_UNPRIVILEGED),

@@ -195,6 +195,7 @@ void assert_record_equal(const Record *a, const Record *b)
     g_assert_cmpint(a->served, ==, b->served);
     g_assert_cmpuint(a->former, ==, b->former);
     g_assert_cmpint(a->abandoned, ==, b->abandoned);
+    g_assert_cmpuint(a->uploaded, ==, b->uploaded);
     for (Source s = 0; s < _SOURCE_MAX; s++)
         assert_slot_equal(a->slots + s, b->slots + s);
     g_assert_cmpuint(a->n_registrations, ==, b->n_registrations);

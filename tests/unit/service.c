@@ -159,13 +159,13 @@ static void on_done(Certificate *c _unused_, RequestResult result _unused_, cons
     w->code = problem->code;
 }
 
-static void on_upload_done(Certificate *const *served _unused_, size_t n, const Problem *problem,
-                           void *userdata)
+static void on_upload_done(const UploadOutcome *outcome, const Problem *problem, void *userdata)
 {
     Waited *w = userdata;
 
     w->n++;
-    w->n_served = n;
+    for (size_t i = 0; i < outcome->n_fits; i++)
+        w->n_served += outcome->fits[i].served;
     w->code = problem->code;
     if (problem->code != PROBLEM_NONE)
         g_test_message("%s", problem->text);
@@ -227,7 +227,7 @@ JobState service_reissue(Service *s, Certificate *c)
 ProblemCode service_upload(Service *s, const char *target, const char *pem, size_t *ret_served)
 {
     Certificate *c = target ? service_find(s, target) : NULL;
-    UploadOptions options = { .key_fd = -EBADF };
+    UploadOptions options = { .key_fd = -EBADF, .passphrase_fd = -EBADF };
     Problem problem = {};
     Waited w = {};
     int fd = memfd_new("upload", pem, strlen(pem));

@@ -153,8 +153,7 @@ static void answer_take(Answer *a, const Problem *problem)
     a->text = g_strdup(problem->text);
 }
 
-static void on_uploaded(Certificate *const *served _unused_, size_t n _unused_, const Problem *problem,
-                        void *userdata)
+static void on_uploaded(const UploadOutcome *outcome _unused_, const Problem *problem, void *userdata)
 {
     answer_take(userdata, problem);
 }
@@ -180,7 +179,7 @@ static int start(Answer *a, bool dry)
 {
     const Bomb *b = a->bomb;
     _cleanup_close_ int bundle = bomb_open(b->bundle), key = bomb_open(b->key);
-    const UploadOptions options = { .key_fd = key, .passphrase = b->passphrase };
+    const UploadOptions options = { .key_fd = key, .passphrase_fd = -EBADF, .passphrase = b->passphrase };
     _cleanup_problem_ Problem problem = {};
     int r;
 

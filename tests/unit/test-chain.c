@@ -68,6 +68,39 @@ static void test_covers(void)
     g_assert_cmpstr(missing, ==, "example.org");
 }
 
+/* The latest beginning and the earliest end, wherever they stand. */
+static void test_validity(void)
+{
+    for (unsigned at = 0; at < 3; at++) {
+        ChainEntry e[3];
+        Chain *c;
+
+        for (unsigned i = 0; i < 3; i++)
+            e[i] = (ChainEntry){ "", "", "", "", i == at ? 7 : 3, i == at ? 8 : 9 };
+        c = chain_new(e, 3, NULL, 0, KEY_TYPE_ECDSA_P256, false);
+        g_assert_cmpint(chain_not_before(c), ==, 7);
+        g_assert_cmpint(chain_not_after(c), ==, 8);
+        chain_unref(c);
+    }
+}
+
+static void test_equal(void)
+{
+    ChainEntry e[] = { { "", "", "", "aa", 0, 0 }, { "", "", "", "bb", 0, 0 }, { "", "", "", "cc", 0, 0 } };
+    _cleanup_chain_ Chain *two = chain_new(e, 2, NULL, 0, KEY_TYPE_ECDSA_P256, false),
+                          *same = chain_new(e, 2, NULL, 0, KEY_TYPE_ECDSA_P256, false),
+                          *three = chain_new(e, 3, NULL, 0, KEY_TYPE_ECDSA_P256, false),
+                          *other = chain_new(e + 1, 2, NULL, 0, KEY_TYPE_ECDSA_P256, false), *renewed = NULL;
+
+    e[1].fingerprint = "dd";
+    renewed = chain_new(e, 2, NULL, 0, KEY_TYPE_ECDSA_P256, false);
+    g_assert_true(chain_equal(two, same));
+    g_assert_false(chain_equal(two, three));
+    g_assert_false(chain_equal(three, two));
+    g_assert_false(chain_equal(two, other));
+    g_assert_false(chain_equal(two, renewed));
+}
+
 static void test_key_types(void)
 {
     for (KeyType t = 0; t < _KEY_TYPE_MAX; t++)
@@ -83,6 +116,8 @@ int main(int argc, char *argv[])
     g_test_add_func("/chain/most", test_most);
     g_test_add_func("/chain/references", test_references);
     g_test_add_func("/chain/covers", test_covers);
+    g_test_add_func("/chain/validity", test_validity);
+    g_test_add_func("/chain/equal", test_equal);
     g_test_add_func("/chain/key-types", test_key_types);
     return g_test_run();
 }

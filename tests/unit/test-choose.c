@@ -137,15 +137,17 @@ static Verdict judge_at(int64_t life, Source source, int64_t at)
     return v;
 }
 
-/* max(1 hour, 1/50 of the lifetime) before the end an uploaded or ACME chain yields; both ends belong to
- * the validity. */
+/* 1/50 of the lifetime, at least 5 minutes and at most an hour, before the end an uploaded or ACME chain yields; both ends
+ * belong to the validity. */
 static void test_margin(void)
 {
     static const struct {
         int64_t life, margin;
     } rows[] = {
-        { 6 * DAY, 10368 },  { 45 * DAY, 77760 }, { 90 * DAY, 155520 },         { 398 * DAY, 687744 },
-        { 50 * HOUR, HOUR }, { 10 * HOUR, HOUR }, { 50 * HOUR + 50, HOUR + 1 },
+        { 10 * YEAR, HOUR }, { 398 * DAY, HOUR },      { 90 * DAY, HOUR },  { 45 * DAY, HOUR },
+        { 6 * DAY, HOUR },   { 50 * HOUR + 50, HOUR }, { 50 * HOUR, HOUR }, { 50 * HOUR - 50, HOUR - 1 },
+        { 10 * HOUR, 720 },  { 15050, 301 },           { 15000, 300 },      { 14950, 300 },
+        { 301, 300 },
     };
 
     for (size_t i = 0; i < ELEMENTSOF(rows); i++)
@@ -161,6 +163,27 @@ static void test_margin(void)
                 g_assert_cmpint(judge_at(life, s, NOW + life), ==, VERDICT_EXPIRING);
             }
         }
+}
+
+/* An authority that was uploaded for the local root: 2 hours, or 1/50 if that is shorter. */
+static void test_margin_of_authority(void)
+{
+    static const struct {
+        int64_t life, margin;
+    } rows[] = {
+        { 10 * YEAR, 2 * HOUR }, { 100 * HOUR, 2 * HOUR }, { 100 * HOUR - 50, 2 * HOUR - 1 }, { 50, 1 }
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+        ChainEntry e = { "CN=root", "CN=root", "01", "00", NOW, NOW + rows[i].life };
+        Chain *chain = chain_new(&e, 1, NULL, 0, KEY_TYPE_ECDSA_P256, true);
+        Candidate c = { .chain = chain };
+        int64_t begins = NOW + rows[i].life - rows[i].margin;
+
+        g_assert_cmpint(candidate_judge(&c, SOURCE_UPLOADED, NULL, begins), ==, VERDICT_USABLE);
+        g_assert_cmpint(candidate_judge(&c, SOURCE_UPLOADED, NULL, begins + 1), ==, VERDICT_EXPIRING);
+        chain_unref(chain);
+    }
 }
 
 static Chain *chain_of_two(int64_t leaf_from, int64_t leaf_to, int64_t issuer_from, int64_t issuer_to)
@@ -256,9 +279,9 @@ static void test_next_change_exactly(void)
     g_assert_cmpint(choose_next_change(c, NOW), ==, INT64_MAX);
     c[SOURCE_ACME].chain = chain_make(asked, NOW, NOW + 90 * DAY);
     g_assert_cmpint(choose_next_change(c, NOW - 1), ==, NOW);
-    g_assert_cmpint(choose_next_change(c, NOW), ==, NOW + 90 * DAY - 155520 + 1);
-    g_assert_cmpint(choose_next_change(c, NOW + 90 * DAY - 155520), ==, NOW + 90 * DAY - 155520 + 1);
-    g_assert_cmpint(choose_next_change(c, NOW + 90 * DAY - 155520 + 1), ==, NOW + 90 * DAY + 1);
+    g_assert_cmpint(choose_next_change(c, NOW), ==, NOW + 90 * DAY - HOUR + 1);
+    g_assert_cmpint(choose_next_change(c, NOW + 90 * DAY - HOUR), ==, NOW + 90 * DAY - HOUR + 1);
+    g_assert_cmpint(choose_next_change(c, NOW + 90 * DAY - HOUR + 1), ==, NOW + 90 * DAY + 1);
     g_assert_cmpint(choose_next_change(c, NOW + 90 * DAY + 1), ==, INT64_MAX);
     done(c + SOURCE_ACME);
 }
@@ -329,6 +352,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/choose/every-combination", test_every_combination);
     g_test_add_func("/choose/precedence-of-reasons", test_precedence_of_reasons);
     g_test_add_func("/choose/margin", test_margin);
+    g_test_add_func("/choose/margin-of-authority", test_margin_of_authority);
     g_test_add_func("/choose/issuers-count", test_issuers_count);
     g_test_add_func("/choose/fallback", test_fallback);
     g_test_add_func("/choose/next-change", test_next_change);

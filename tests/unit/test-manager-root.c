@@ -213,15 +213,15 @@ typedef struct Waited {
     ProblemCode code;
 } Waited;
 
-static void on_uploaded(Certificate *const *served, size_t n, const Problem *problem, void *userdata)
+static void on_uploaded(const UploadOutcome *outcome, const Problem *problem, void *userdata)
 {
     Waited *w = userdata;
 
-    *w = (Waited){ true, n, problem->code };
+    *w = (Waited){ true, outcome->n_fits, problem->code };
     if (problem->code != PROBLEM_NONE)
         g_test_message("%s", problem->text);
     else
-        g_assert_true(certificate_is_root(served[0]));
+        g_assert_true(certificate_is_root(outcome->fits[0].certificate));
 }
 
 static bool is_done(void *userdata)
@@ -231,7 +231,7 @@ static bool is_done(void *userdata)
 
 static void ask_for_root(Machine *m, const char *pem, Waited *w)
 {
-    const UploadOptions options = { .key_fd = -EBADF };
+    const UploadOptions options = { .key_fd = -EBADF, .passphrase_fd = -EBADF };
     int fd = memfd_new("upload", pem, strlen(pem));
 
     g_assert_cmpint(manager_upload(m->service.manager, root_of(m), fd, &options, on_uploaded, w, NULL), >=,

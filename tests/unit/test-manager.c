@@ -230,11 +230,13 @@ static void test_one_job_at_a_time(void)
     Job *job;
 
     start_with(&s, MODULE_WWW);
-    g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"), &(RequestOptions){ .hurry = true }, &id, &problem),
+    g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"),
+                                    &(RequestOptions){ .hurry = true }, &id, &problem),
                     ==, 0);
     job = manager_find_job(s.manager, id);
     g_assert_nonnull(job);
-    g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"), &(RequestOptions){ .hurry = true }, &other, &problem),
+    g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"),
+                                    &(RequestOptions){ .hurry = true }, &other, &problem),
                     ==, -EBUSY);
     g_assert_cmpint(problem.code, ==, PROBLEM_BUSY);
     g_assert_cmpint(manager_cancel_job(s.manager, job, NULL), <, 0); /* it has begun */
@@ -648,13 +650,14 @@ static void test_many(void)
 
 /* The end at any moment: every request is answered once, and nothing is left behind. */
 
-static void count_done(Certificate *c _unused_, RequestResult result _unused_, const Problem *problem _unused_, void *userdata)
+static void count_done(Certificate *c _unused_, RequestResult result _unused_,
+                       const Problem *problem _unused_, void *userdata)
 {
     ++*(unsigned *)userdata;
 }
 
-static void count_uploads(Certificate *const *served _unused_, size_t n _unused_,
-                          const Problem *problem _unused_, void *userdata)
+static void count_uploads(const UploadOutcome *outcome _unused_, const Problem *problem _unused_,
+                          void *userdata)
 {
     ++*(unsigned *)userdata;
 }
@@ -667,7 +670,7 @@ static void test_stop_at_any_moment(void)
     for (unsigned turns = 0; turns < 25; turns++) {
         _cleanup_service_ Service s = {};
         int fd = memfd_new("upload", pem, strlen(pem));
-        UploadOptions options = { .key_fd = -EBADF };
+        UploadOptions options = { .key_fd = -EBADF, .passphrase_fd = -EBADF };
         unsigned n_asked = 0, n_answered = 0;
         uint64_t id;
 
@@ -690,8 +693,10 @@ static void test_stop_at_any_moment(void)
         n_asked += manager_upload(s.manager, NULL, fd, &options, count_uploads, &n_answered, NULL) >= 0;
         n_asked += manager_upload(s.manager, NULL, fd, &options, count_uploads, &n_answered, NULL) >= 0;
         close(fd);
-        (void)manager_reissue(s.manager, manager_root(s.manager), &(RequestOptions){ .hurry = true }, &id, NULL);
-        (void)manager_reissue(s.manager, service_find(&s, "www.example.com"), &(RequestOptions){ .hurry = true }, &id, NULL);
+        (void)manager_reissue(s.manager, manager_root(s.manager), &(RequestOptions){ .hurry = true }, &id,
+                              NULL);
+        (void)manager_reissue(s.manager, service_find(&s, "www.example.com"),
+                              &(RequestOptions){ .hurry = true }, &id, NULL);
         for (unsigned t = 0; t < turns; t++)
             g_assert_cmpint(sd_event_run(s.event, 1000), >=, 0);
         service_stop(&s);

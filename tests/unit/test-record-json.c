@@ -258,6 +258,51 @@ static void test_same_generation_once(void)
     g_assert_null(strstr(second, "\"time\":200"));
 }
 
+/* How late an upload came: its number, or what the history of a record without one tells. */
+static void test_uploaded(void)
+{
+    for (int numbered = 0; numbered < 2; numbered++) {
+        _cleanup_record_ Record *rec = record_new(RECORD_UPLOAD, FINGERPRINT), *again = NULL;
+        char *names[] = { S("a.example"), NULL };
+        _cleanup_chain_ Chain *chain = chain_make(names, 1, 2);
+        _cleanup_free_ char *first = NULL, *text = NULL;
+
+        record_set_slot(rec, SOURCE_UPLOADED, 1, chain, 0, 0);
+        rec->served = SOURCE_UPLOADED;
+        rec->last_generation = 1;
+        rec->uploaded = numbered ? INT64_MAX : 0;
+        first = json_of(rec, NULL, 1700000000);
+        text = json_of(rec, first, 1800000000);
+        g_assert_cmpint(strstr(text, "\"upload-number\":") != NULL, ==, numbered);
+        g_assert_cmpint(record_from_json(text, &again), ==, 0);
+        assert_record_equal(rec, again);
+        g_assert_cmpint(again->uploaded_at, ==, 1700000000);
+    }
+}
+
+static void test_uploaded_refused(void)
+{
+    static const char *const values[] = { "-1", "\"1\"", "1.5", "null", "[]" };
+    _cleanup_record_ Record *rec = record_new(RECORD_UPLOAD, FINGERPRINT), *none = NULL;
+    _cleanup_free_ char *text = NULL, *bare = NULL;
+
+    rec->uploaded = 12345;
+    text = json_of(rec, NULL, 1);
+    for (size_t i = 0; i < ELEMENTSOF(values); i++) {
+        g_autofree char *wrong = replaced(text, "12345", values[i]);
+        Record *out = NULL;
+
+        if (record_from_json(wrong, &out) != -EBADMSG)
+            note_failure("%s is taken", values[i]);
+        record_free(out);
+    }
+    /* nothing tells when: it came before all others */
+    rec->uploaded = 0;
+    bare = json_of(rec, "{\"history\":[7,{\"time\":\"x\"}]}", 1);
+    g_assert_cmpint(record_from_json(bare, &none), ==, 0);
+    g_assert_cmpint(none->uploaded_at, ==, 0);
+}
+
 /* Lines of the journal. */
 
 static void test_lines(void)
@@ -318,6 +363,8 @@ int main(int argc, char *argv[])
     g_test_add_func("/record-json/limits", test_limits);
     g_test_add_func("/record-json/history", test_history);
     g_test_add_func("/record-json/same-generation-once", test_same_generation_once);
+    g_test_add_func("/record-json/uploaded", test_uploaded);
+    g_test_add_func("/record-json/uploaded-refused", test_uploaded_refused);
     g_test_add_func("/record-json/lines", test_lines);
     g_test_add_func("/record-json/lines-refused", test_lines_refused);
     return g_test_run();

@@ -20,11 +20,14 @@ static void test_copy(void)
     rec->former = 5;
     rec->last_generation = 9;
     rec->abandoned = 11;
+    rec->uploaded = 12;
+    rec->uploaded_at = 14;
     g_assert_cmpint(record_register(rec, &(RegistrationWish){ "m", names, KEY_TYPE_RSA_2048, -1, NULL }), ==,
                     0);
     record_set_failure(rec, &problem, 13);
     copy = record_copy(rec);
     assert_record_equal(rec, copy);
+    g_assert_cmpint(copy->uploaded_at, ==, 14);
     g_assert_true(rec->registrations != copy->registrations);
     g_assert_true(rec->registrations[0].names[0] != copy->registrations[0].names[0]);
     record_clear_slot(rec, SOURCE_ACME);

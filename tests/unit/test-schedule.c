@@ -421,6 +421,30 @@ static void test_chance(void)
     g_assert_cmpuint(n_high_next, <, 600);
 }
 
+/* The end of an upload: an order for what follows has its time, and somebody was warned before that. */
+static void test_successor(void)
+{
+    static const struct {
+        int64_t life, before;
+    } cases[] = { { 10 * YEAR, 73 * DAY },
+                  { 398 * DAY, 398 * DAY / 50 },
+                  { 90 * DAY, 90 * DAY / 50 },
+                  { 50 * DAY, DAY },
+                  { 6 * DAY, DAY },
+                  { 3 * DAY, DAY },
+                  { DAY, 8 * HOUR },
+                  { HOUR, 1200 } };
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        _cleanup_chain_ Chain *c = chain_make(names, BEGIN, BEGIN + cases[i].life);
+        int64_t due = schedule_successor(c);
+
+        g_assert_cmpint(due, ==, BEGIN + cases[i].life - cases[i].before);
+        if (cases[i].life < 5 * YEAR)
+            g_assert_cmpint(schedule_first_warning(c, SOURCE_UPLOADED), <=, due);
+    }
+}
+
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
@@ -438,6 +462,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/schedule/warnings", test_warnings);
     g_test_add_func("/schedule/warned-after-renewal", test_warned_after_renewal);
     g_test_add_func("/schedule/weakest", test_weakest);
+    g_test_add_func("/schedule/successor", test_successor);
     g_test_add_func("/schedule/retry", test_retry);
     g_test_add_func("/schedule/chance", test_chance);
     return g_test_run();

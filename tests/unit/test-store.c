@@ -14,6 +14,8 @@
 #include "util/fs.h"
 #include "util/text.h"
 
+#define FINGERPRINT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 /* A store that is open, and what it knew when it was loaded. */
 typedef struct Shelf {
     Folder folder;
@@ -277,18 +279,35 @@ static void test_round_trip(void)
     assert_all_whole(&s);
 }
 
+/* How late an upload came is known again, with and without an index; when its record is lost, the time of its files tells. */
+static void check_upload_number(Shelf *s)
+{
+    const Record *rec = find(s, RECORD_UPLOAD, FINGERPRINT);
+    StoreChange *c = change_of(rec, RECORD_UPLOAD, FINGERPRINT, NULL, SOURCE_UPLOADED);
+
+    g_assert_true(rec->uploaded == 0 && rec->uploaded_at > now_seconds() - HOUR);
+    c->record->uploaded = 7;
+    g_assert_cmpint(commit_one(s, c), ==, 0);
+    reopen_and_compare(s); /* which compares it, too */
+    write_index(s);
+    reopen_and_compare(s);
+    folder_write(&s->folder, "uploads/" FINGERPRINT "/record.json", "nothing");
+    folder_remove(&s->folder, "index");
+    reopen(s);
+    rec = find(s, RECORD_UPLOAD, FINGERPRINT);
+    g_assert_true(rec->uploaded == 0 && rec->uploaded_at > now_seconds() - HOUR);
+}
+
 static void test_root_and_uploads(void)
 {
-    static const char *const fingerprint =
-        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     _cleanup_shelf_ Shelf s = shelf_new();
     Bundle *root = NULL;
+    StoreChange *upload;
 
     authority_unref(authority_make(KEY_TYPE_ECDSA_P256, now_seconds(), &root));
     g_assert_cmpint(commit_one(&s, change_of(NULL, RECORD_ROOT, "root", root, SOURCE_LOCAL)), ==, 0);
-    g_assert_cmpint(commit_one(&s, change_of(NULL, RECORD_UPLOAD, fingerprint,
-                                             bundle_make("up.example.com", 0), SOURCE_UPLOADED)),
-                    ==, 0);
+    upload = change_of(NULL, RECORD_UPLOAD, FINGERPRINT, bundle_make("up.example.com", 0), SOURCE_UPLOADED);
+    g_assert_cmpint(commit_one(&s, upload), ==, 0);
     put(&s, "www.example.com");
     g_assert_true(folder_has(&s.folder, "root/current/key.pem"));
     g_assert_true(folder_has(&s.folder, "root/current/cross.pem"));
@@ -296,6 +315,7 @@ static void test_root_and_uploads(void)
     assert_all_whole(&s);
     write_index(&s);
     reopen_and_compare(&s);
+    check_upload_number(&s);
 }
 
 /* Registrations, failures, times and sources survive, with and without an index. */

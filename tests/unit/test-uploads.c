@@ -140,19 +140,19 @@ static void on_checked(const UploadReport *report, const Problem *problem, void 
         answer_take_finding(a, check, report->findings + check);
 }
 
-static void on_uploaded(Certificate *const *served _unused_, size_t n, const Problem *problem,
-                        void *userdata)
+static void on_uploaded(const UploadOutcome *outcome, const Problem *problem, void *userdata)
 {
     Answer *a = userdata;
 
     answer_take_problem(a, problem);
-    a->n_served = n;
+    for (size_t i = 0; i < outcome->n_fits; i++)
+        a->n_served += outcome->fits[i].served;
 }
 
 static void ask(Service *s, const Case *c, Certificate *target, bool check, Answer *ret)
 {
     _cleanup_close_ int bundle = data_open(c->id, c->bundle), key = data_open(c->id, c->key);
-    UploadOptions options = { .key_fd = key, .passphrase = c->passphrase };
+    UploadOptions options = { .key_fd = key, .passphrase_fd = -EBADF, .passphrase = c->passphrase };
     _cleanup_problem_ Problem problem = {};
     int r;
 
@@ -333,8 +333,10 @@ static void upload_case(Service *s, const Case *c, Certificate *target)
 /* Rows whose passphrase certtool, or the limit itself, has hashed 600,000 times. */
 static bool hashes_long(const char *id)
 {
-    static const char *const patterns[] = { "p12-*gnutls*",    "pkcs8-gnutls-*",  "key-file-encrypted-gnutls-der",
-                                            "root-p12-gnutls", "*-letters-gnutls", "*-iterations-limit" };
+    static const char *const patterns[] = {
+        "p12-*gnutls*",    "pkcs8-gnutls-*",   "key-file-encrypted-gnutls-der",
+        "root-p12-gnutls", "*-letters-gnutls", "*-iterations-limit"
+    };
 
     for (gsize i = 0; i < G_N_ELEMENTS(patterns); i++)
         if (g_pattern_match_simple(patterns[i], id))
