@@ -13,8 +13,6 @@
 #include "issue.h"
 #include "program.h"
 
-#define N_THREADS 2
-
 static const char *const step_names[STEP_MAX] = {
     [STEP_KEY] = "key",         [STEP_BUILD] = "build",       [STEP_SIGN] = "sign",
     [STEP_KEY_PEM] = "key_pem", [STEP_CERT_PEM] = "cert_pem", [STEP_FILES] = "files",
@@ -37,7 +35,7 @@ static void print(const Issuance *i)
 
 int main(int argc, char *argv[])
 {
-    Issuance issuance = { .threads = N_THREADS, .flush = FLUSH_TOGETHER };
+    Issuance issuance = { .threads = count_processors(ISSUE_THREADS_MAX), .flush = FLUSH_TOGETHER };
 
     if (argc < 3 || argc > 4 || (argc == 4 && strcmp(argv[3], "--no-files") != 0))
         fatal("Usage: limit-issue N DIR [--no-files]; DIR is an empty directory.");

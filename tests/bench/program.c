@@ -2,6 +2,7 @@
 #include "program.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,4 +38,14 @@ double now_us(void)
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
+}
+
+int count_processors(int max)
+{
+    cpu_set_t set;
+    int n = 2;
+
+    if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > n)
+        n = CPU_COUNT(&set);
+    return n < max ? n : max;
 }

@@ -9,3 +9,6 @@ long parse_number(const char *text, long max);
 
 /* CLOCK_MONOTONIC, in microseconds. */
 double now_us(void);
+
+/* How many processors this process may use, at least 2 and at most max. */
+int count_processors(int max);
