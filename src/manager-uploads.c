@@ -8,6 +8,8 @@
 #include "util/log.h"
 #include "util/text.h"
 
+#define NAMES_MAX 1000 /* bytes of a list of names that are shown */
+
 /* The pool of uploads: each is kept by the fingerprint of its leaf, and serves every certificate that it fits. */
 
 static bool fits(const Certificate *upload, const Certificate *c, int64_t now)
@@ -300,10 +302,10 @@ static void predict_leaf(CheckCall *call, const Chain *chain, UploadReport *repo
             "It would be kept; nothing would serve it now, for want of a name that it fits or because another "
             "upload is valid longer.");
     else if (chain_leaf(chain)->not_before > now)
-        report_pass(report, CHECK_OUTCOME, "It would be served, from its first moment on, for %.1000s.",
-                    strempty(names));
+        report_pass(report, CHECK_OUTCOME, "It would be served, from its first moment on, for %s.",
+                    QUOTE(names, NAMES_MAX));
     else
-        report_pass(report, CHECK_OUTCOME, "It would be served for %.1000s.", strempty(names));
+        report_pass(report, CHECK_OUTCOME, "It would be served for %s.", QUOTE(names, NAMES_MAX));
 }
 
 static void on_checked(UploadResult *result, const Problem *problem, void *userdata)

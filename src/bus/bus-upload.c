@@ -25,8 +25,7 @@ static void arguments_done(Arguments *a)
 
 static int complain_of_size(sd_bus_error *error, const char *what)
 {
-    return sd_bus_error_setf(error, ERROR_PREFIX "LimitsExceeded", "The %s has more than %d bytes.", what,
-                             LIMIT_BUNDLE);
+    return error_set(error, PROBLEM_LIMITS_EXCEEDED, "The %s has more than %d bytes.", what, LIMIT_BUNDLE);
 }
 
 static int text_to_memfd(const char *text, const char *what, sd_bus_error *error, int *ret)
@@ -131,7 +130,7 @@ static int append_findings(sd_bus_message *reply, const UploadReport *report)
 
         if (finding_was_made(f))
             r = sd_bus_message_append(reply, "(sbs)", check_to_string(c), (int)finding_passed(f),
-                                      finding_text(f));
+                                      valid_text(finding_text(f)));
     }
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
@@ -162,7 +161,7 @@ static void on_checked(const UploadReport *report, const Problem *problem, void 
     if (r >= 0)
         r = call_answer_message(call, reply);
     if (r < 0)
-        problem_set_errno(&call->problem, r, "Answering");
+        (void)call_fail(call, r);
     sd_bus_message_unref(reply);
 }
 
