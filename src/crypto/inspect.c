@@ -22,27 +22,15 @@ static int name_print(const X509_NAME *name, unsigned long flags, char **ret)
     return X509_NAME_print_ex(bio, name, 0, flags) < 0 ? -EIO : bio_to_text(bio, ret);
 }
 
-/* In letters of every script where they are well-formed and stay in their place, else with all but ASCII escaped, and as "#"
- * with the DER in hexadecimal where they are letters of no script (RFC 4514 section 2.4). */
+/* In letters of every script where they are well-formed and stay in their place, else with all but ASCII escaped. */
 int x509_name_to_text(const X509_NAME *name, char **ret)
 {
-    static const unsigned long ways[] = { XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB, XN_FLAG_RFC2253,
-                                          XN_FLAG_RFC2253 | ASN1_STRFLGS_DUMP_ALL };
-    int r = -EIO;
+    _cleanup_free_ char *text = NULL;
 
-    for (size_t i = 0; i < ELEMENTSOF(ways); i++) {
-        _cleanup_free_ char *text = NULL;
-
-        r = name_print(name, ways[i], &text);
-        if (r >= 0 && text_is_plain(text)) {
-            *ret = TAKE_PTR(text);
-            return 0;
-        }
-        if (r >= 0)
-            r = -EILSEQ;
-    }
-    ERR_clear_error();
-    return r;
+    if (name_print(name, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB, &text) < 0 || !text_is_plain(text))
+        return name_print(name, XN_FLAG_RFC2253, ret);
+    *ret = TAKE_PTR(text);
+    return 0;
 }
 
 int x509_serial_to_text(const ASN1_INTEGER *serial, char **ret)
