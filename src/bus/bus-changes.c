@@ -102,7 +102,8 @@ static void tell(Bus *b, Change *change)
         r = tell_chain(b, change, path);
     if (r >= 0 && change->warning) {
         r = sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "ExpiryWarning", "osxs", path,
-                               certificate_name(change->certificate), change->not_after, change->warning);
+                               certificate_name(change->certificate), change->not_after,
+                               valid_text(change->warning));
         bus_start_warning_unit(b, certificate_name(change->certificate));
     }
     if (r < 0)

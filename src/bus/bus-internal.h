@@ -105,8 +105,8 @@ int call_begin(sd_bus_message *m, const char *name, const char *module, sd_bus_e
 Call *call_free(Call *c);
 DEFINE_CLEANUP(Call *, call_free);
 #define _cleanup_call_ _cleanup_(call_freep)
-/* Answers with values in sd_bus_message_append()'s way; NULL for none. These two always return 1, as a handler does: what cannot be
- * made or sent is answered with an error. */
+/* Answers with values in sd_bus_message_append()'s way; NULL for none. These two always return 1, as a handler does: what
+ * cannot be made or sent is answered with an error. */
 int call_answer(Call *c, const char *types, ...);
 int call_answer_bytes(Call *c, const void *data, size_t size);
 /* Sends a reply made elsewhere. Negative: it could not be sent, and nothing was answered; see call_fail(). */
