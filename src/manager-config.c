@@ -162,7 +162,7 @@ static int check_authority(const Settings *s, const RegistrationWish *wish, Prob
         problem, PROBLEM_INVALID_ARGUMENT,
         "There is no authority called \"%s\"; the property Authorities lists those that there are, and "
         "certwright.conf(5) tells how one is added.",
-        wish->authority);
+        QUOTE(wish->authority, LIMIT_ACME_LABEL));
 }
 
 static int check_register(Manager *m, const RegistrationWish *wish, size_t n_names, bool fresh,

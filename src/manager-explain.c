@@ -17,14 +17,19 @@ typedef struct Account {
 
 static void say(Account *a, const char *format, ...) _printf_(2, 3);
 
+/* One line, whatever is quoted in it. */
 static void say(Account *a, const char *format, ...)
 {
+    _cleanup_free_ char *text = NULL;
     va_list ap;
 
     va_start(ap, format);
-    (void)vfprintf(a->out, format, ap);
+    if (vasprintf(&text, format, ap) < 0)
+        text = NULL;
     va_end(ap);
-    (void)fputc('\n', a->out);
+    if (text)
+        text_make_plain(text, SIZE_MAX);
+    (void)fprintf(a->out, "%s\n", strempty(text));
 }
 
 typedef struct Moment {

@@ -4,6 +4,8 @@
 #include "util/clock.h"
 #include "util/text.h"
 
+#define NAMES_MAX 1000 /* bytes of a list of names that are shown */
+
 /* What a dry run of an upload would come to: the same functions decide as after a real one. */
 
 static void foretell_root(const Manager *m, const Chain *chain, int64_t now, UploadReport *report)
@@ -56,13 +58,13 @@ static void foretell_leaf(const Manager *m, const Chain *chain, int64_t now, Upl
 
     switch (verdict) {
     case VERDICT_USABLE:
-        report_pass(report, CHECK_OUTCOME, "It would be served for %.1000s.", strempty(names));
+        report_pass(report, CHECK_OUTCOME, "It would be served for %s.", QUOTE(names, NAMES_MAX));
         break;
     case VERDICT_NOT_YET_VALID:
         report_pass(
             report, CHECK_OUTCOME,
-            "It would be kept, as it is not valid yet, and served from its first moment, %s, for %.1000s.",
-            moment_to_text(chain_not_before(chain), when), strempty(names));
+            "It would be kept, as it is not valid yet, and served from its first moment, %s, for %s.",
+            moment_to_text(chain_not_before(chain), when), QUOTE(names, NAMES_MAX));
         break;
     case VERDICT_NAME_MISMATCH:
         report_pass(
@@ -71,8 +73,8 @@ static void foretell_leaf(const Manager *m, const Chain *chain, int64_t now, Upl
         break;
     default:
         report_pass(report, CHECK_OUTCOME,
-                    "It would be kept, but not be served for %.1000s, as it ends too soon, at %s.",
-                    strempty(names), moment_to_text(chain_not_after(chain), when));
+                    "It would be kept, but not be served for %s, as it ends too soon, at %s.",
+                    QUOTE(names, NAMES_MAX), moment_to_text(chain_not_after(chain), when));
         break;
     }
 }

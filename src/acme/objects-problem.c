@@ -181,7 +181,7 @@ static void print_words(FILE *f, const AcmeProblem *p)
     while (n > 0 && strchr(". ", p->detail[n - 1]))
         n--;
     if (n > 0)
-        fprintf(f, "%.*s", (int)n, p->detail);
+        (void)fwrite(p->detail, 1, n, f);
     if (*p->type)
         fprintf(f, n > 0 ? " (%s)" : "%s", p->type);
     if (n == 0 && !*p->type)

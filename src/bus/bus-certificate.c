@@ -6,6 +6,8 @@
 #include "util/clock.h"
 #include "util/text.h"
 
+#define PATH_SHOWN_MAX 1024 /* bytes of a path that leads nowhere */
+
 char *certificate_path(const Certificate *c)
 {
     char *path;
@@ -48,9 +50,9 @@ int find_certificate(sd_bus *bus _unused_, const char *path, const char *interfa
         return 0;
     *ret = manager_find(b->manager, name);
     if (!*ret)
-        return sd_bus_error_setf(error, ERROR_PREFIX "NoSuchCertificate",
-                                 "There is no certificate at %s; GetCertificate finds the object of a name.",
-                                 path);
+        return error_set(error, PROBLEM_NO_SUCH_CERTIFICATE,
+                         "There is no certificate at %s; GetCertificate finds the object of a name.",
+                         QUOTE(path, PATH_SHOWN_MAX));
     return 1;
 }
 
@@ -89,7 +91,7 @@ int enumerate_certificates(sd_bus *bus _unused_, const char *prefix _unused_, vo
     { \
         const Chain *chain = certificate_chain(userdata); \
 \
-        return sd_bus_message_append_basic(reply, 's', chain ? chain_leaf(chain)->member : ""); \
+        return sd_bus_message_append_basic(reply, 's', chain ? valid_text(chain_leaf(chain)->member) : ""); \
     } \
     struct _require_semicolon_
 
@@ -176,8 +178,8 @@ GETTER(property_get_chain)
     for (unsigned i = 0; chain && i < chain->n_entries && r >= 0; i++) {
         const ChainEntry *e = chain->entries + i;
 
-        r = sd_bus_message_append(reply, "(sssxxs)", e->subject, e->issuer, e->serial, e->not_before,
-                                  e->not_after, e->fingerprint);
+        r = sd_bus_message_append(reply, "(sssxxs)", valid_text(e->subject), valid_text(e->issuer),
+                                  valid_text(e->serial), e->not_before, e->not_after, e->fingerprint);
     }
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
@@ -216,7 +218,7 @@ GETTER(property_get_authority)
     const Certificate *c = userdata;
 
     return sd_bus_message_append_basic(
-        reply, 's', c->record->served == SOURCE_ACME ? strempty(c->record->authority) : "");
+        reply, 's', c->record->served == SOURCE_ACME ? valid_text(c->record->authority) : "");
 }
 
 static int property_get_next_renewal(sd_bus *bus, const char *path _unused_, const char *interface _unused_,
@@ -236,7 +238,7 @@ GETTER(property_get_renewal_window)
 
     return sd_bus_message_append(reply, "(xxs)", suggested ? c->window.start : INT64_C(0),
                                  suggested ? c->window.end : INT64_C(0),
-                                 suggested ? strempty(c->window_page) : "");
+                                 suggested ? valid_text(c->window_page) : "");
 }
 
 GETTER(property_get_last_error)
@@ -244,8 +246,8 @@ GETTER(property_get_last_error)
     const Certificate *c = userdata;
     const Failure *f = &c->record->failure;
 
-    return sd_bus_message_append(reply, "(ssxu)", problem_name(&f->problem), strempty(f->problem.text),
-                                 f->when, f->attempts);
+    return sd_bus_message_append(reply, "(ssxu)", valid_text(problem_name(&f->problem)),
+                                 valid_text(f->problem.text), f->when, f->attempts);
 }
 
 GETTER(property_get_deployments)
@@ -287,7 +289,7 @@ static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error
     if (manager_reissue(call->bus->manager, c, &options, &job, &call->problem) < 0)
         return 1;
     path = job_path(job);
-    return path ? call_answer(call, "o", path) : -ENOMEM;
+    return call_answer(call, "o", path);
 }
 
 static int method_revoke(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -307,7 +309,7 @@ static int method_revoke(sd_bus_message *m, void *userdata, sd_bus_error *error)
     if (manager_revoke(call->bus->manager, c, reason, &job, &call->problem) < 0)
         return 1;
     path = job_path(job);
-    return path ? call_answer(call, "o", path) : -ENOMEM;
+    return call_answer(call, "o", path);
 }
 
 static void on_uploaded(const UploadOutcome *outcome _unused_, const Problem *problem, void *userdata)
@@ -355,7 +357,7 @@ static int method_export(sd_bus_message *m, void *userdata, sd_bus_error *error)
     if (manager_read_chain(call->bus->manager, c, &bundle, &call->problem) < 0)
         return 1;
     if (asprintf(&pem, "%s%s", bundle->leaf, bundle->issuers) < 0)
-        return -ENOMEM;
+        return call_fail(call, -ENOMEM);
     return export_answer(call, pem, format);
 }
 

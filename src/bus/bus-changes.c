@@ -102,7 +102,8 @@ static void tell(Bus *b, Change *change)
         r = tell_chain(b, change, path);
     if (r >= 0 && change->warning) {
         r = sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "ExpiryWarning", "osxs", path,
-                               certificate_name(change->certificate), change->not_after, change->warning);
+                               certificate_name(change->certificate), change->not_after,
+                               valid_text(change->warning));
         bus_start_warning_unit(b, certificate_name(change->certificate));
     }
     if (r < 0)
@@ -186,7 +187,7 @@ static void tell_ended_job(Bus *b, EndedJob *e)
 
     r = sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "JobFinished", "ososs(ss)", e->path,
                            job_kind_to_string(e->kind), e->certificate, e->name, result,
-                           problem_name(&e->problem), strempty(e->problem.text));
+                           problem_name(&e->problem), valid_text(e->problem.text));
     if (r >= 0)
         r = sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "JobRemoved", "os", e->path, result);
     if (r >= 0)

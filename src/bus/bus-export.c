@@ -8,9 +8,9 @@ static int check_format(const char *text, bool fingerprint, sd_bus_error *error,
     ExportFormat format = export_format_from_string(text);
 
     if (format < 0 || (format == EXPORT_FINGERPRINT && !fingerprint))
-        return sd_bus_error_setf(
-            error, ERROR_PREFIX "InvalidArgument", "The option \"format\" is one of %s, not \"%.16s\".",
-            fingerprint ? "pem, der, pkcs7 and fingerprint" : "pem, der and pkcs7", text);
+        return error_set(error, PROBLEM_INVALID_ARGUMENT, "The option \"format\" is one of %s, not \"%s\".",
+                         fingerprint ? "pem, der, pkcs7 and fingerprint" : "pem, der and pkcs7",
+                         QUOTE(text, 16));
     *ret = format;
     return 0;
 }

@@ -8,6 +8,7 @@
 #include "bus/bus.h"
 #include "crypto/export.h"
 #include "policy/authorize.h"
+#include "util/text.h"
 
 /* Shared by the files of this folder alone. */
 
@@ -105,12 +106,24 @@ int call_begin(sd_bus_message *m, const char *name, const char *module, sd_bus_e
 Call *call_free(Call *c);
 DEFINE_CLEANUP(Call *, call_free);
 #define _cleanup_call_ _cleanup_(call_freep)
-/* Answers with values in sd_bus_message_append()'s way; NULL for none. */
+/* Answers with values in sd_bus_message_append()'s way; NULL for none. These two always return 1, as a handler does: what
+ * cannot be made or sent is answered with an error. */
 int call_answer(Call *c, const char *types, ...);
-/* Sends a reply made elsewhere. */
-int call_answer_message(Call *c, sd_bus_message *reply);
 int call_answer_bytes(Call *c, const void *data, size_t size);
+/* Sends a reply made elsewhere. Negative: it could not be sent, and nothing was answered; see call_fail(). */
+int call_answer_message(Call *c, sd_bus_message *reply);
+/* Logs that the reply could not be made or sent, as r says, and has an error answered in its place. */
+int call_fail(Call *c, int r);
+
+/* The error as sd-bus can send it, which drops one whose text is not valid UTF-8 without a word. Return a negative errno. */
 int error_set_problem(sd_bus_error *error, const Problem *problem);
+int error_set(sd_bus_error *error, ProblemCode code, const char *format, ...) _printf_(3, 4);
+
+/* Text of a record, which a getter can append whatever became of it. */
+static inline const char *valid_text(const char *s)
+{
+    return text_is_utf8(strempty(s)) ? strempty(s) : "?";
+}
 
 /* Upload, UploadFd and their like (bus-upload.c), of a certificate, or of the manager when target is NULL. */
 int upload_text(sd_bus_message *m, Certificate *target, const char *name, UploadDone done,

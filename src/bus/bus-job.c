@@ -24,8 +24,8 @@ int find_job(sd_bus *bus _unused_, const char *path, const char *interface _unus
         return 0;
     *ret = manager_find_job(b->manager, number);
     if (!*ret)
-        return sd_bus_error_setf(error, ERROR_PREFIX "NoSuchJob",
-                                 "There is no job %" PRIu64 ", or no more: it is over.", number);
+        return error_set(error, PROBLEM_NO_SUCH_JOB, "There is no job %" PRIu64 ", or no more: it is over.",
+                         number);
     return 1;
 }
 
@@ -82,7 +82,8 @@ GETTER(property_get_error)
 {
     const Job *j = userdata;
 
-    return sd_bus_message_append(reply, "(ss)", problem_name(&j->problem), strempty(j->problem.text));
+    return sd_bus_message_append(reply, "(ss)", valid_text(problem_name(&j->problem)),
+                                 valid_text(j->problem.text));
 }
 
 static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error)

@@ -13,14 +13,6 @@ typedef struct KeyArguments {
     const char *passphrase; /* the message's */
 } KeyArguments;
 
-static int complain(sd_bus_error *error, const char *code, const char *text)
-{
-    char name[64] = ERROR_PREFIX;
-
-    strncat(name, code, sizeof(name) - sizeof(ERROR_PREFIX));
-    return sd_bus_error_set(error, name, text);
-}
-
 static int read_arguments(sd_bus_message *m, KeyArguments *a, sd_bus_error *error)
 {
     const char *format = "pem";
@@ -32,17 +24,18 @@ static int read_arguments(sd_bus_message *m, KeyArguments *a, sd_bus_error *erro
         return r;
     a->format = key_format_from_string(format);
     if (a->format < 0)
-        return sd_bus_error_setf(error, ERROR_PREFIX "InvalidArgument",
-                                 "The option \"format\" is one of pem and pkcs12, not \"%.16s\".", format);
+        return error_set(error, PROBLEM_INVALID_ARGUMENT,
+                         "The option \"format\" is one of pem and pkcs12, not \"%s\".", QUOTE(format, 16));
     if (a->passphrase && strlen(a->passphrase) > LIMIT_PASSPHRASE)
-        return complain(error, "LimitsExceeded", "The passphrase is longer than 1024 bytes.");
+        return error_set(error, PROBLEM_LIMITS_EXCEEDED, "The passphrase is longer than %d bytes.",
+                         LIMIT_PASSPHRASE);
     if (a->format == KEY_FORMAT_PKCS12 && isempty(a->passphrase))
-        return complain(
-            error, "PassphraseRequired",
+        return error_set(
+            error, PROBLEM_PASSPHRASE_REQUIRED,
             "A PKCS#12 file is protected by a passphrase; give one in the option \"passphrase\".");
     if (a->passphrase && !*a->passphrase)
-        return complain(error, "InvalidArgument",
-                        "The passphrase is empty; leave the option out, or give one.");
+        return error_set(error, PROBLEM_INVALID_ARGUMENT,
+                         "The passphrase is empty; leave the option out, or give one.");
     return 0;
 }
 

@@ -76,8 +76,7 @@ static void on_registered(Certificate *c, RequestResult result _unused_, const P
         return;
     }
     path = certificate_path(c);
-    if (path)
-        (void)call_answer(call, "o", path);
+    (void)call_answer(call, "o", path);
 }
 
 static int read_key_type(const char *text, sd_bus_error *error, KeyType *ret)
@@ -85,11 +84,11 @@ static int read_key_type(const char *text, sd_bus_error *error, KeyType *ret)
     KeyType type = text ? key_type_from_string(text) : _KEY_TYPE_INVALID;
 
     if (text && !key_type_suits_leaf(type))
-        return sd_bus_error_setf(
-            error, ERROR_PREFIX "InvalidArgument",
+        return error_set(
+            error, PROBLEM_INVALID_ARGUMENT,
             "The option \"key-type\" is one of ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 "
-            "and ed25519, not \"%.32s\".",
-            text);
+            "and ed25519, not \"%s\".",
+            QUOTE(text, 32));
     *ret = type;
     return 0;
 }
@@ -196,7 +195,7 @@ static int method_get_certificate(sd_bus_message *m, void *userdata _unused_, sd
     if (manager_get(call->bus->manager, name, &c, &call->problem) < 0)
         return 1;
     path = certificate_path(c);
-    return path ? call_answer(call, "o", path) : -ENOMEM;
+    return call_answer(call, "o", path);
 }
 
 static int method_explain(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
@@ -217,11 +216,11 @@ static int method_explain(sd_bus_message *m, void *userdata _unused_, sd_bus_err
         c = manager_root(call->bus->manager);
     }
     text = manager_explain(call->bus->manager, c);
-    return text ? call_answer(call, "s", text) : -ENOMEM;
+    return text ? call_answer(call, "s", text) : call_fail(call, -ENOMEM);
 }
 
 /* Those that serve the upload. */
-static int reply_with_paths(Call *call, const UploadOutcome *outcome)
+static void reply_with_paths(Call *call, const UploadOutcome *outcome)
 {
     sd_bus_message *reply = NULL;
     int r;
@@ -242,7 +241,8 @@ static int reply_with_paths(Call *call, const UploadOutcome *outcome)
     if (r >= 0)
         r = call_answer_message(call, reply);
     sd_bus_message_unref(reply);
-    return r;
+    if (r < 0)
+        (void)call_fail(call, r);
 }
 
 static void on_uploaded(const UploadOutcome *outcome, const Problem *problem, void *userdata)
@@ -252,7 +252,7 @@ static void on_uploaded(const UploadOutcome *outcome, const Problem *problem, vo
     if (problem->code != PROBLEM_NONE)
         (void)problem_copy(problem, &call->problem);
     else
-        (void)reply_with_paths(call, outcome);
+        reply_with_paths(call, outcome);
 }
 
 static int method_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
@@ -288,8 +288,8 @@ static int append_upload(Certificate *upload, void *userdata)
 
     if (!names)
         return -ENOMEM;
-    return sd_bus_message_append(userdata, "(ssssx)", leaf->fingerprint, leaf->subject, leaf->issuer, names,
-                                 leaf->not_after);
+    return sd_bus_message_append(userdata, "(ssssx)", leaf->fingerprint, valid_text(leaf->subject),
+                                 valid_text(leaf->issuer), valid_text(names), leaf->not_after);
 }
 
 static int method_list_uploads(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
@@ -311,7 +311,7 @@ static int method_list_uploads(sd_bus_message *m, void *userdata _unused_, sd_bu
     if (r >= 0)
         r = call_answer_message(call, reply);
     sd_bus_message_unref(reply);
-    return r < 0 ? r : 1;
+    return r < 0 ? call_fail(call, r) : 1;
 }
 
 static void on_upload_removed(const UploadOutcome *outcome _unused_, const Problem *problem, void *userdata)
@@ -384,7 +384,7 @@ static int method_reissue_all(sd_bus_message *m, void *userdata _unused_, sd_bus
     if (r >= 0)
         r = call_answer_message(call, all.reply);
     sd_bus_message_unref(all.reply);
-    return r < 0 ? r : 1;
+    return r < 0 ? call_fail(call, r) : 1;
 }
 
 static int method_renew_due(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)

@@ -26,8 +26,7 @@ static void arguments_done(Arguments *a)
 
 static int complain_of_size(sd_bus_error *error, const char *what)
 {
-    return sd_bus_error_setf(error, ERROR_PREFIX "LimitsExceeded", "The %s has more than %d bytes.", what,
-                             LIMIT_BUNDLE);
+    return error_set(error, PROBLEM_LIMITS_EXCEEDED, "The %s has more than %d bytes.", what, LIMIT_BUNDLE);
 }
 
 static int bytes_to_memfd(const Bytes *bytes, const char *what, sd_bus_error *error, int *ret)
@@ -52,8 +51,8 @@ static int take_bundle(Arguments *a, const Bytes *bundle, const Bytes *key, sd_b
 static int check_passphrase(const Arguments *a, sd_bus_error *error)
 {
     if (a->options.passphrase && a->options.passphrase_fd >= 0)
-        return sd_bus_error_set(
-            error, ERROR_PREFIX "InvalidArgument",
+        return error_set(
+            error, PROBLEM_INVALID_ARGUMENT,
             "The options \"passphrase\" and \"passphrase-fd\" contradict each other; leave one out.");
     return 0;
 }
@@ -198,7 +197,7 @@ static int append_fits(sd_bus_message *reply, const UploadOutcome *outcome)
         const UploadFit *fit = outcome->fits + i;
         _cleanup_free_ char *path = certificate_path(fit->certificate);
 
-        r = path ? sd_bus_message_append(reply, "(obs)", path, (int)fit->served, strempty(fit->reason))
+        r = path ? sd_bus_message_append(reply, "(obs)", path, (int)fit->served, valid_text(fit->reason))
                  : -ENOMEM;
     }
     return r < 0 ? r : sd_bus_message_close_container(reply);
@@ -220,7 +219,7 @@ static void on_data_uploaded(const UploadOutcome *outcome, const Problem *proble
     if (r >= 0)
         r = call_answer_message(call, reply);
     if (r < 0)
-        problem_set_errno(&call->problem, r, "Answering");
+        (void)call_fail(call, r);
     sd_bus_message_unref(reply);
 }
 
@@ -247,7 +246,7 @@ static int append_findings(sd_bus_message *reply, const UploadReport *report)
 
         if (finding_was_made(f))
             r = sd_bus_message_append(reply, "(sbs)", check_to_string(c), (int)finding_passed(f),
-                                      finding_text(f));
+                                      valid_text(finding_text(f)));
     }
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
@@ -278,7 +277,7 @@ static void on_checked(const UploadReport *report, const Problem *problem, void 
     if (r >= 0)
         r = call_answer_message(call, reply);
     if (r < 0)
-        problem_set_errno(&call->problem, r, "Answering");
+        (void)call_fail(call, r);
     sd_bus_message_unref(reply);
 }
 

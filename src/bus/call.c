@@ -9,14 +9,30 @@
 #include "util/text.h"
 
 #define OPTIONS_MAX 16
+#define KEY_MAX     64 /* bytes of an option's key that are quoted */
+#define TYPE_MAX    16 /* and of its type */
+#define UNEXPLAINED "Certwright could not do this; its journal may say why."
 
 int error_set_problem(sd_bus_error *error, const Problem *problem)
 {
+    bool known = problem->code != PROBLEM_NONE;
     char name[96];
 
     snprintf(name, sizeof(name), ERROR_PREFIX "%s",
-             problem->code == PROBLEM_NONE ? "Internal" : problem_code_to_string(problem->code));
-    return sd_bus_error_set(error, name, strempty(problem->text));
+             problem_code_to_string(known ? problem->code : PROBLEM_INTERNAL));
+    return sd_bus_error_set(error, name,
+                            isempty(problem->text) ? UNEXPLAINED : QUOTE(problem->text, LIMIT_PROBLEM_TEXT));
+}
+
+int error_set(sd_bus_error *error, ProblemCode code, const char *format, ...)
+{
+    _cleanup_problem_ Problem problem = {};
+    va_list ap;
+
+    va_start(ap, format);
+    (void)problem_setv(&problem, code, format, ap);
+    va_end(ap);
+    return error_set_problem(error, &problem);
 }
 
 Bus *bus_of_message(sd_bus_message *m)
@@ -93,18 +109,28 @@ int call_begin(sd_bus_message *m, const char *name, const char *module, sd_bus_e
     return 1;
 }
 
+static void answer_problem(Call *c)
+{
+    sd_bus_error error = SD_BUS_ERROR_NULL;
+    int r;
+
+    (void)problem_set(&c->problem, PROBLEM_INTERNAL, UNEXPLAINED);
+    log_call(c);
+    (void)error_set_problem(&error, &c->problem);
+    r = sd_bus_reply_method_error(c->message, &error);
+    sd_bus_error_free(&error);
+    if (r >= 0)
+        return;
+    (void)log_error_errno(r, "Failed to send the error of %s", sd_bus_message_get_member(c->message));
+    (void)sd_bus_reply_method_errorf(c->message, ERROR_PREFIX "Internal", UNEXPLAINED);
+}
+
 Call *call_free(Call *c)
 {
     if (!c)
         return NULL;
-    if (!c->answered) {
-        sd_bus_error error = SD_BUS_ERROR_NULL;
-
-        log_call(c);
-        (void)error_set_problem(&error, &c->problem);
-        (void)sd_bus_reply_method_error(c->message, &error);
-        sd_bus_error_free(&error);
-    }
+    if (!c->answered)
+        answer_problem(c);
     bus_reset_idle(c->bus);
     c->bus->n_calls--;
     sd_bus_message_unref(c->message);
@@ -115,11 +141,24 @@ Call *call_free(Call *c)
     return NULL;
 }
 
+int call_fail(Call *c, int r)
+{
+    (void)log_error_errno(r, "Failed to answer %s", sd_bus_message_get_member(c->message));
+    problem_clear(&c->problem);
+    (void)problem_set(&c->problem, PROBLEM_INTERNAL,
+                      "The answer could not be made or sent; the journal of Certwright says why.");
+    return 1;
+}
+
 int call_answer_message(Call *c, sd_bus_message *reply)
 {
+    int r = sd_bus_send(NULL, reply, NULL);
+
+    if (r < 0)
+        return r;
     c->answered = true;
     log_call(c);
-    return sd_bus_send(NULL, reply, NULL);
+    return 1;
 }
 
 int call_answer(Call *c, const char *types, ...)
@@ -137,7 +176,7 @@ int call_answer(Call *c, const char *types, ...)
     if (r >= 0)
         r = call_answer_message(c, reply);
     sd_bus_message_unref(reply);
-    return r;
+    return r < 0 ? call_fail(c, r) : 1;
 }
 
 int call_answer_bytes(Call *c, const void *data, size_t size)
@@ -151,7 +190,7 @@ int call_answer_bytes(Call *c, const void *data, size_t size)
     if (r >= 0)
         r = call_answer_message(c, reply);
     sd_bus_message_unref(reply);
-    return r;
+    return r < 0 ? call_fail(c, r) : 1;
 }
 
 static const OptionRow *find_row(const OptionRow *rows, const char *key)
@@ -160,11 +199,6 @@ static const OptionRow *find_row(const OptionRow *rows, const char *key)
         if (streq(rows->key, key))
             return rows;
     return NULL;
-}
-
-static int complain(sd_bus_error *error, const char *key, const char *what)
-{
-    return sd_bus_error_setf(error, ERROR_PREFIX "InvalidArgument", "The option \"%.64s\" %s.", key, what);
 }
 
 static int read_names(sd_bus_message *m, char ***target)
@@ -221,18 +255,15 @@ static int read_value(sd_bus_message *m, const OptionRow *row, sd_bus_error *err
     r = sd_bus_message_peek_type(m, NULL, &contents);
     if (r < 0)
         return r;
-    if (!streq(contents, signature)) {
-        char what[64];
-
-        snprintf(what, sizeof(what), "is of type %.16s and has to be of type %s", contents, signature);
-        return complain(error, row->key, what);
-    }
+    if (!streq(contents, signature))
+        return error_set(error, PROBLEM_INVALID_ARGUMENT,
+                         "The option \"%s\" is of type %s and has to be of type %s.", row->key,
+                         QUOTE(contents, TYPE_MAX), signature);
     r = sd_bus_message_enter_container(m, 'v', signature);
     if (r >= 0)
         r = read_by_type(m, row);
     if (r == -E2BIG)
-        return sd_bus_error_setf(error, ERROR_PREFIX "LimitsExceeded", "A certificate has at most %d names.",
-                                 LIMIT_NAMES);
+        return error_set(error, PROBLEM_LIMITS_EXCEEDED, "A certificate has at most %d names.", LIMIT_NAMES);
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
@@ -251,7 +282,10 @@ int read_options(sd_bus_message *m, const OptionRow *rows, sd_bus_error *error)
             return r;
         row = find_row(rows, key);
         if (!row || n >= OPTIONS_MAX)
-            return complain(error, key, "is not known to this method; its documentation tells which are");
+            return error_set(error, PROBLEM_INVALID_ARGUMENT,
+                             "The option \"%s\" is not known to this method; its documentation tells which "
+                             "are.",
+                             QUOTE(key, KEY_MAX));
         r = read_value(m, row, error);
         if (r >= 0)
             r = sd_bus_message_exit_container(m);

@@ -26,8 +26,11 @@ static Exit explain_print_json(const char *name, const char *text)
 static Exit explain_print(const char *text)
 {
     for (const char *end; *text; text = *end ? end + 1 : end) {
+        _cleanup_free_ char *line = NULL;
+
         end = text + strcspn(text, "\n");
-        print_line(stdout, "%.*s", (int)(end - text), text);
+        line = strndup(text, (size_t)(end - text));
+        print_line(stdout, "%s", strempty(line));
     }
     return EXIT_DONE;
 }

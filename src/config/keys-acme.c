@@ -30,7 +30,7 @@ static int parse_challenges(ParseContext *context, const IniEntry *e, void *targ
         if (type < 0)
             return entry_refuse(context, e,
                                 "\"%s\" is no challenge known here; http-01, tls-alpn-01 and dns-01 are",
-                                words[i]);
+                                QUOTED(words[i]));
         for (at = 0; at < n && types[at] != type; at++)
             ;
         if (at == n)
@@ -52,7 +52,7 @@ static int parse_account_key_type(ParseContext *context, const IniEntry *e, void
             context, e,
             "\"%s\" is no key type for an account; ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 and "
             "rsa-4096 are",
-            e->value);
+            QUOTED(e->value));
     *(KeyType *)target = type;
     return 0;
 }
@@ -63,7 +63,7 @@ static int parse_mac_algorithm(ParseContext *context, const IniEntry *e, void *t
 
     if (algorithm < 0)
         return entry_refuse(context, e, "\"%s\" is no algorithm known here; HS256, HS384 and HS512 are",
-                            e->value);
+                            QUOTED(e->value));
     *(int *)target = algorithm;
     return 0;
 }
@@ -90,7 +90,7 @@ static int parse_rate(ParseContext *context, const IniEntry *e, void *target)
             context, e,
             "\"%s\" is no limit; write a count from 1 to %d and a time up to 31 days as in 300/3h, or "
             "nothing for no limit",
-            e->value, RATE_COUNT_MAX);
+            QUOTED(e->value), RATE_COUNT_MAX);
     *limit = (RateLimit){ .count = (unsigned)count, .span = span };
     return 0;
 }
@@ -246,7 +246,7 @@ void acme_settle(ParseContext *context)
 
     for (size_t i = 0; i < s->n_authorities; i++) {
         AuthoritySettings *a = s->authorities + i;
-        char why[128], text[512];
+        char why[128], text[LIMIT_MODULE_NAME + 256];
         const char *flaw = find_flaw(a, context->drafts + i, why);
 
         if (!flaw) {

@@ -78,7 +78,7 @@ static int parse_leaf_key_type(ParseContext *context, const IniEntry *e, void *t
         entry_complain(
             context, e,
             "\"%s\" is no key type for a leaf; ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 and ed25519 are",
-            e->value);
+            QUOTED(e->value));
         return -EINVAL;
     }
     *(KeyType *)target = type;
@@ -92,7 +92,7 @@ static int parse_root_key_type(ParseContext *context, const IniEntry *e, void *t
     if (!key_type_suits_root(type)) {
         entry_complain(context, e,
                        "\"%s\" is no key type for a root; ecdsa-p256, ecdsa-p384, rsa-3072 and rsa-4096 are",
-                       e->value);
+                       QUOTED(e->value));
         return -EINVAL;
     }
     *(KeyType *)target = type;
@@ -106,7 +106,7 @@ static int parse_span(ParseContext *context, const IniEntry *e, int64_t min, int
     if (parse_seconds(e->value, &seconds) < 0 || seconds < min || seconds > max) {
         entry_complain(context, e,
                        "\"%s\" is no time span between %lld and %lld seconds; write it as in 90d or 12h",
-                       e->value, (long long)min, (long long)max);
+                       QUOTED(e->value), (long long)min, (long long)max);
         return -EINVAL;
     }
     *target = seconds;
@@ -133,8 +133,8 @@ static int parse_pace(ParseContext *context, const IniEntry *e, void *target)
     uint64_t n;
 
     if (parse_uint64(e->value, &n) < 0 || n > PACE_MAX)
-        return entry_refuse(context, e, "\"%s\" is no number from 1 to %d, nor 0 for no limit", e->value,
-                            PACE_MAX);
+        return entry_refuse(context, e, "\"%s\" is no number from 1 to %d, nor 0 for no limit",
+                            QUOTED(e->value), PACE_MAX);
     *(unsigned *)target = (unsigned)n;
     return 0;
 }
@@ -154,7 +154,7 @@ static int parse_unit(ParseContext *context, const IniEntry *e, void *target)
             context, e,
             "\"%s\" is no service that can be started; write NAME.service, or NAME@.service for one that "
             "is told which certificate it is about",
-            e->value);
+            QUOTED(e->value));
     return parse_text(context, e, target);
 }
 
@@ -174,7 +174,8 @@ static int parse_constraints(ParseContext *context, const IniEntry *e, void *tar
         if (r >= 0)
             r = strv_extend(list, words[i]);
         else if (r != -ENOMEM)
-            entry_complain(context, e, "\"%s\" is neither a domain nor a network like 10.0.0.0/8", words[i]);
+            entry_complain(context, e, "\"%s\" is neither a domain nor a network like 10.0.0.0/8",
+                           QUOTED(words[i]));
     }
     return r;
 }
@@ -246,7 +247,7 @@ static int parse_names(ParseContext *context, const IniEntry *e, void *target)
         r = canonical_name(context, e, words[i], &name);
         if (r >= 0 && strv_length(*list) + 1 >= LIMIT_NAMES) {
             entry_complain(context, e, "a certificate has at most %d names; %s and what follows is left out",
-                           LIMIT_NAMES, words[i]);
+                           LIMIT_NAMES, QUOTED(words[i]));
             return -EINVAL;
         }
         if (r >= 0 && !strv_contains(*list, name))
@@ -279,7 +280,7 @@ static int parse_purposes(ParseContext *context, const IniEntry *e, void *target
             entry_complain(
                 context, e,
                 "\"%s\" is no usage known here; serverAuth (always there), clientAuth and ipsecIKE are",
-                words[i]);
+                QUOTED(words[i]));
             return -EINVAL;
         }
         purposes |= map[k].purpose;
@@ -300,7 +301,7 @@ static int parse_authority_name(ParseContext *context, const IniEntry *e, void *
             context, e,
             "there is no [Authority %s] in certwright.conf that can be asked; until there is one, the "
             "certificate is signed by this machine",
-            e->value);
+            QUOTED(e->value));
     return parse_file_name(context, e, target);
 }
 
@@ -343,7 +344,7 @@ const KeyRow *key_find(ParseContext *context, const IniEntry *e, const KeyRow *r
     for (size_t i = 0; i < n; i++)
         if (streq(rows[i].section, section) && streq(rows[i].key, e->key))
             return rows + i;
-    entry_complain(context, e, "there is no such key in [%s]; the line is passed over", e->section);
+    entry_complain(context, e, "there is no such key in [%s]; the line is passed over", QUOTED(e->section));
     return NULL;
 }
 
@@ -368,7 +369,7 @@ int on_settings_entry(const IniEntry *e, void *userdata)
                      : 0;
     if (!known)
         entry_complain(context, e, "[%s] is no section that this version knows; it is passed over",
-                       e->section);
+                       QUOTED(e->section));
     return 0;
 }
 
@@ -434,6 +435,6 @@ int on_module_entry(const IniEntry *e, void *userdata)
         return begin_claim(context, e);
     if (!module)
         entry_complain(context, e, "[%s] is no section that this version knows; it is passed over",
-                       e->section);
+                       QUOTED(e->section));
     return 0;
 }

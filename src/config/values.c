@@ -22,10 +22,11 @@
 
 static _printf_(3, 0) void complain(ParseContext *context, const IniEntry *e, const char *format, va_list ap)
 {
-    char text[1024];
+    _cleanup_free_ char *text = NULL;
 
-    vsnprintf(text, sizeof(text), format, ap);
-    context_complain(e->file, e->line, e->key, text, context);
+    if (vasprintf(&text, format, ap) < 0)
+        text = NULL;
+    context_complain(e->file, e->line, e->key, text ? text : strerror(ENOMEM), context);
 }
 
 void entry_complain(ParseContext *context, const IniEntry *e, const char *format, ...)
@@ -98,8 +99,9 @@ int parse_word(ParseContext *context, const IniEntry *e, void *target)
 int parse_directory(ParseContext *context, const IniEntry *e, void *target)
 {
     if ((*e->value && *e->value != '/') || strchr(e->value, ':'))
-        return entry_refuse(
-            context, e, "\"%s\" is no directory's path from the root (\"/\") on, without colons", e->value);
+        return entry_refuse(context, e,
+                            "\"%s\" is no directory's path from the root (\"/\") on, without colons",
+                            QUOTED(e->value));
     return set_text(target, e->value);
 }
 
@@ -118,8 +120,9 @@ int parse_path(ParseContext *context, const IniEntry *e, void *target)
 {
     if ((*e->value && *e->value != '/') || has_dots(e->value) || !text_is_plain(e->value) ||
         strlen(e->value) >= PATH_MAX)
-        return entry_refuse(
-            context, e, "\"%s\" is no path from the root (\"/\") on, without \".\" and \"..\"", e->value);
+        return entry_refuse(context, e,
+                            "\"%s\" is no path from the root (\"/\") on, without \".\" and \"..\"",
+                            QUOTED(e->value));
     return set_text(target, e->value);
 }
 
@@ -130,7 +133,7 @@ int parse_file_name(ParseContext *context, const IniEntry *e, void *target)
             context, e,
             "\"%s\" is no name of a file: give letters, digits, \"-\", \"_\" and \".\", a letter or "
             "digit first, %d at most, and no folder",
-            e->value, LIMIT_MODULE_NAME);
+            QUOTED(e->value), LIMIT_MODULE_NAME);
     return set_text(target, e->value);
 }
 
@@ -141,7 +144,7 @@ int parse_flag(ParseContext *context, const IniEntry *e, void *target)
     bool flag;
 
     if (parse_boolean(e->value, &flag) < 0)
-        return entry_refuse(context, e, "\"%s\" is neither yes nor no", e->value);
+        return entry_refuse(context, e, "\"%s\" is neither yes nor no", QUOTED(e->value));
     *(bool *)target = flag;
     return 0;
 }
@@ -161,7 +164,8 @@ int parse_port(ParseContext *context, const IniEntry *e, void *target)
     uint64_t port;
 
     if (parse_uint64(e->value, &port) < 0 || port < 1 || port > UINT16_MAX)
-        return entry_refuse(context, e, "\"%s\" is no port; give a number from 1 to 65535", e->value);
+        return entry_refuse(context, e, "\"%s\" is no port; give a number from 1 to 65535",
+                            QUOTED(e->value));
     *(uint16_t *)target = (uint16_t)port;
     return 0;
 }
@@ -213,7 +217,7 @@ static char *read_server(ParseContext *context, const IniEntry *e, const char *w
     entry_complain(context, e,
                    "\"%s\" is no address of a server; write it as in 192.0.2.53, 192.0.2.53:5353 or "
                    "[2001:db8::53]:5353",
-                   word);
+                   QUOTED(word));
     return NULL;
 }
 
@@ -229,7 +233,7 @@ static char *read_listen(ParseContext *context, const IniEntry *e, const char *w
         context, e,
         "\"%s\" is nothing to listen at; write :80 for port 80 of all addresses, or an address and port "
         "as in 127.0.0.1:8080 or [::1]:8080",
-        word);
+        QUOTED(word));
     return NULL;
 }
 
@@ -240,7 +244,7 @@ static char *read_contact(ParseContext *context, const IniEntry *e, const char *
 
     if (strncasecmp(word, MAILTO, strlen(MAILTO)) != 0) {
         entry_complain(context, e, "\"%s\" is no mailto: address; write it as in mailto:admin@example.com",
-                       word);
+                       QUOTED(word));
         return NULL;
     }
     at = strchr(address, '@');
@@ -249,7 +253,7 @@ static char *read_contact(ParseContext *context, const IniEntry *e, const char *
         return strdup(word);
     entry_complain(context, e,
                    "\"%s\" is not one mail address; write one mailto: for each, without \"?\" and \",\"",
-                   word);
+                   QUOTED(word));
     return NULL;
 }
 
@@ -357,7 +361,7 @@ int parse_url(ParseContext *context, const IniEntry *e, void *target)
     if (why)
         return entry_refuse(context, e,
                             "%s cannot be used: %s; write it as in https://ca.example.com/directory",
-                            shown(e->value), why);
+                            QUOTED(shown(e->value)), why);
     return *e->value && !url ? -ENOMEM : set_text(target, strempty(url));
 }
 
@@ -368,7 +372,7 @@ static char *read_origin(ParseContext *context, const IniEntry *e, const char *w
 
     if (why)
         entry_complain(context, e, "%s cannot be used: %s; write it as in https://ca.example.com",
-                       shown(word), why);
+                       QUOTED(shown(word)), why);
     else if (!url)
         errno = ENOMEM;
     return url;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/keys.h"
+#include "util/text.h"
 
 /* What stands behind "Key=", read into the field of a structure: 0; -EINVAL after a complaint, with the field untouched;
  * -ENOMEM. */
@@ -9,6 +10,9 @@
 void entry_complain(ParseContext *context, const IniEntry *e, const char *format, ...) _printf_(3, 4);
 int entry_refuse(ParseContext *context, const IniEntry *e, const char *format, ...)
     _printf_(3, 4); /* -EINVAL */
+
+/* A value as a complaint shows it. */
+#define QUOTED(s) QUOTE(s, 200)
 
 /* These are ParseKey. An empty text is none: NULL. */
 int parse_text(ParseContext *context, const IniEntry *e, void *target);

@@ -8,6 +8,9 @@
 #include <stdio.h>
 
 #include "core/limits.h"
+#include "util/text.h"
+
+#define QUOTED_MAX 64 /* bytes of what is no name */
 
 static bool is_ascii(const char *s)
 {
@@ -144,20 +147,10 @@ static int dns_canonicalize(const char *text, char **ret, Problem *problem)
     return 0;
 }
 
-/* What may be shown of a text that is no name: the printable ASCII of its beginning. */
-static void quote(const char *text, char ret[static 68])
-{
-    size_t n = 0;
-
-    for (; *text && n < 64; text++)
-        ret[n++] = *text > 0x20 && *text < 0x7f && *text != '"' ? *text : '?';
-    strcpy(ret + n, *text ? "..." : "");
-}
-
 int name_canonicalize(const char *text, char **ret, Problem *problem)
 {
     _cleanup_problem_ Problem why = {};
-    char address[INET6_ADDRSTRLEN], quoted[68];
+    char address[INET6_ADDRSTRLEN];
     char *name = NULL;
     int r;
 
@@ -178,11 +171,9 @@ int name_canonicalize(const char *text, char **ret, Problem *problem)
         r = dns_canonicalize(text, &name, &why);
     if (r == -ENOMEM)
         return r;
-    if (r < 0) {
-        quote(text, quoted);
-        return problem_set(problem, PROBLEM_INVALID_NAME, "\"%s\" is not a valid name: %s.", quoted,
-                           why.text);
-    }
+    if (r < 0)
+        return problem_set(problem, PROBLEM_INVALID_NAME, "\"%s\" is not a valid name: %s.",
+                           QUOTE(text, QUOTED_MAX), why.text);
     *ret = name;
     return 0;
 }

@@ -38,20 +38,27 @@ static const struct {
     [PROBLEM_INTERNAL] = { "Internal", ENOTRECOVERABLE },
 };
 
-int problem_set(Problem *p, ProblemCode code, const char *format, ...)
+int problem_setv(Problem *p, ProblemCode code, const char *format, va_list ap)
 {
-    va_list ap;
-
     if (p && p->code == PROBLEM_NONE) {
-        va_start(ap, format);
         if (vasprintf(&p->text, format, ap) < 0)
             p->text = NULL;
         else
             text_make_plain(p->text, LIMIT_PROBLEM_TEXT);
-        va_end(ap);
         p->code = code;
     }
     return -codes[code].error;
+}
+
+int problem_set(Problem *p, ProblemCode code, const char *format, ...)
+{
+    va_list ap;
+    int r;
+
+    va_start(ap, format);
+    r = problem_setv(p, code, format, ap);
+    va_end(ap);
+    return r;
 }
 
 int problem_set_type(Problem *p, ProblemCode code, const char *type, const char *text)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdarg.h>
+
 #include "util/macro.h"
 
 /* What a person must read when something fails: a code, which is the last part of the bus error's name, and
@@ -42,8 +44,9 @@ typedef struct Problem {
 } Problem;
 
 /* Sets the problem, unless there is one already, and returns a negative errno that suits the code. What is not plain text
- * (text_is_plain()) becomes "?", and it is cut at LIMIT_PROBLEM_TEXT. */
+ * (text_is_plain()) becomes "?", and it is cut at LIMIT_PROBLEM_TEXT; what others wrote is put into it with QUOTE(). */
 int problem_set(Problem *p, ProblemCode code, const char *format, ...) _printf_(3, 4);
+int problem_setv(Problem *p, ProblemCode code, const char *format, va_list ap) _printf_(3, 0);
 /* Sets the code that suits a negative errno if there is no problem yet; returns r. */
 int problem_set_errno(Problem *p, int r, const char *doing);
 /* The same for what an authority says, with its type, made plain. */

@@ -13,6 +13,7 @@
 
 #define ACCEPTED      "RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or P-521 are accepted"
 #define TYPE_NAME_MAX 80
+#define WHOSE_MAX     160 /* has room for what callers name it, whose parts are bounded */
 
 static inline void sequence_freep(ASN1_SEQUENCE_ANY **s)
 {
@@ -251,7 +252,7 @@ int x509_from_der(const uint8_t *der, size_t size, const char *whose, X509 **ret
 {
     _cleanup_(X509_ALGOR_freep) X509_ALGOR *algorithm = NULL;
     const uint8_t *at = der;
-    char key[TYPE_NAME_MAX];
+    char key[WHOSE_MAX];
     X509 *x;
     int r;
 

@@ -6,6 +6,7 @@
 #include "crypto/algorithm.h"
 #include "crypto/container-internal.h"
 #include "crypto/key.h"
+#include "util/text.h"
 
 /* PEM blocks (RFC 7468), in any order, with other text between them. */
 
@@ -64,9 +65,9 @@ static int decode_key(const Block *b, EVP_PKEY **ret, Problem *problem)
         return pkey_from_sec1(b->der, size, ret, problem);
     return problem_set(
         problem, PROBLEM_WEAK_KEY,
-        "The private key is of the type \"%.40s\"; RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or "
+        "The private key is of the type \"%s\"; RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or "
         "P-521 are accepted.",
-        b->label);
+        QUOTE(b->label, 40));
 }
 
 static int take_key(Collector *c, Block *b)

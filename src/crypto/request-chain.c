@@ -12,6 +12,7 @@
 #include "crypto/path.h"
 #include "crypto/pem-reader.h"
 #include "crypto/request-internal.h"
+#include "util/text.h"
 
 #define EARLY_MAX 3600 /* seconds: clocks differ */
 
@@ -46,6 +47,7 @@ static X509 *leaf_of(const Acceptance *a)
 static int take_certificate(Acceptance *a, const PemBlock *block)
 {
     int n = sk_X509_num(a->path.served) + 1, r;
+    const char *whose = QUOTE(a->whose, 64);
     char which[128];
     X509 *x = NULL;
     size_t used;
@@ -54,7 +56,7 @@ static int take_certificate(Acceptance *a, const PemBlock *block)
         return problem_set(a->problem, PROBLEM_LIMITS_EXCEEDED,
                            "%s returned a chain of more than %d certificates" BLAME ".", a->whose,
                            LIMIT_CHAIN);
-    snprintf(which, sizeof(which), "Certificate %d of the chain from %.64s", n, a->whose);
+    snprintf(which, sizeof(which), "Certificate %d of the chain from %s", n, whose);
     r = x509_from_der(block->data, block->size, which, &x, &used, a->problem);
     if (r < 0)
         return r;
@@ -65,7 +67,7 @@ static int take_certificate(Acceptance *a, const PemBlock *block)
     if (used != block->size || !X509_get0_pubkey(x))
         return problem_set(a->problem, PROBLEM_INVALID_BUNDLE, "%s is damaged: %s" BLAME ".", which,
                            used != block->size ? "there is something behind it" : "its key cannot be read");
-    snprintf(which, sizeof(which), "The key of certificate %d of the chain from %.64s", n, a->whose);
+    snprintf(which, sizeof(which), "The key of certificate %d of the chain from %s", n, whose);
     return pkey_check(X509_get0_pubkey(x), which, a->problem);
 }
 

@@ -23,6 +23,7 @@ static int set_root_subject(X509 *x, const RootTemplate *t, const Authority *pre
     if (predecessor && (keeps_name || predecessor->room < 1))
         return X509_set_subject_name(x, X509_get_subject_name(predecessor->certificate)) > 0 ? 0 : -EIO;
     snprintf(common_name, sizeof(common_name), "Certwright root of %s", t->host);
+    text_make_plain(common_name, COMMON_NAME_MAX); /* a name of a host is any bytes to the kernel */
     if (t->organization)
         r = x509_add_name_entry(name, NID_organizationName, t->organization);
     return r < 0 ? r : x509_add_name_entry(name, NID_commonName, common_name);

@@ -10,6 +10,8 @@
 #include "util/text.h"
 
 #define SIGNATURE_BITS_MIN 80
+#define SUBJECT_MAX        200  /* bytes of a subject that are quoted */
+#define NAMES_MAX          1000 /* and of a list of names */
 
 /* The subject as people read it; for messages. */
 const char *subject_of(X509 *x, char buffer[static 256])
@@ -112,8 +114,8 @@ static int check_end(Examination *e)
     if (sk_X509_num(e->path.served) == 1 || e->context->authority)
         (void)problem_set(
             problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
-            "The certificate of \"%.200s\", which signed \"%s\", is missing; add it to the upload%s.",
-            e->result->missing_issuer, subject_of(last, subject),
+            "The certificate of \"%s\", which signed \"%s\", is missing; add it to the upload%s.",
+            QUOTE(e->result->missing_issuer, SUBJECT_MAX), subject_of(last, subject),
             e->context->authority ? ", and so on up to the root" : "");
     return 0;
 }
@@ -129,9 +131,9 @@ static void report_chain(Examination *e)
                     subject_of(e->path.expired_root, subject));
     else if (!e->path.anchor)
         report_pass(&e->result->report, CHECK_CHAIN,
-                    "%d certificates%s; \"%.200s\", who signed the last one, is not known here.", n,
+                    "%d certificates%s; \"%s\", who signed the last one, is not known here.", n,
                     e->path.completed ? ", completed by what is here" : "",
-                    strempty(e->result->missing_issuer));
+                    QUOTE(e->result->missing_issuer, SUBJECT_MAX));
     else if (e->path.anchor == e->leaf)
         report_pass(&e->result->report, CHECK_CHAIN, "It is signed by itself.");
     else
@@ -248,10 +250,10 @@ static void check_names(Examination *e)
                           "The leaf has no host name and no address in it.");
     else if (!chain_covers(chain, e->context->names, &missing))
         (void)problem_set(problem_of(e, CHECK_NAMES), PROBLEM_NAME_MISMATCH,
-                          "The uploaded leaf is not for %s; it has the names %.1000s.", missing,
-                          strempty(names));
+                          "The uploaded leaf is not for %s; it has the names %s.", missing,
+                          QUOTE(names, NAMES_MAX));
     else
-        report_pass(&e->result->report, CHECK_NAMES, "%.1000s.", strempty(names));
+        report_pass(&e->result->report, CHECK_NAMES, "%s.", QUOTE(names, NAMES_MAX));
 }
 
 static void check_leaf_purpose(Examination *e)

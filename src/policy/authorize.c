@@ -8,6 +8,7 @@
 #include "core/limits.h"
 #include "policy/policy.h"
 #include "util/log.h"
+#include "util/text.h"
 
 #define POLKIT_NAME      "org.freedesktop.PolicyKit1"
 #define POLKIT_PATH      "/org/freedesktop/PolicyKit1/Authority"
@@ -16,6 +17,7 @@
 #define ANSWER_USEC      (20 * 1000000ULL)
 #define INTERACTION_USEC (180 * 1000000ULL) /* a person types a password */
 #define UID_USEC         (10 * 1000000ULL)
+#define DETAIL_MAX       LIMIT_NAME /* what polkit shows is spelled by the caller where it is no name yet */
 
 typedef enum CheckState {
     CHECK_ASKING_UID,
@@ -144,7 +146,8 @@ static int on_polkit_answer(sd_bus_message *reply, void *userdata, sd_bus_error 
         return 0;
     }
     if (sd_bus_message_is_method_error(reply, NULL)) {
-        snprintf(why, sizeof(why), "polkit could not be asked (%s)", sd_bus_message_get_error(reply)->name);
+        snprintf(why, sizeof(why), "polkit could not be asked (%s)",
+                 QUOTE(sd_bus_message_get_error(reply)->name, 200));
         cancel_polkit(c);
         check_deny(c, why);
         return 0;
@@ -174,9 +177,9 @@ static int append_details(sd_bus_message *ask, const Check *c)
     int r = sd_bus_message_open_container(ask, 'a', "{ss}");
 
     if (r >= 0 && c->name)
-        r = sd_bus_message_append(ask, "{ss}", "name", c->name);
+        r = sd_bus_message_append(ask, "{ss}", "name", QUOTE(c->name, DETAIL_MAX));
     if (r >= 0 && c->module)
-        r = sd_bus_message_append(ask, "{ss}", "module", c->module);
+        r = sd_bus_message_append(ask, "{ss}", "module", QUOTE(c->module, DETAIL_MAX));
     return r < 0 ? r : sd_bus_message_close_container(ask);
 }
 

@@ -392,14 +392,16 @@ static void explain_limit(Ordering *o, const AuthoritySettings *a, const LedgerW
         [LEDGER_FAILURES] = "failed validations of ",
     };
     const RateLimit *limit = a->limits + wait->limit;
-    char text[512], when[MOMENT_SIZE];
+    _cleanup_free_ char *text = NULL;
+    char when[MOMENT_SIZE];
 
-    snprintf(text, sizeof(text),
-             "The authority %s allows %u %s%.260s in %lld %s, which are used up; the order is placed at %s.",
-             a->name, limit->count, what[wait->limit], strempty(wait->subject),
-             (long long)(limit->span >= 7200 ? limit->span / 3600 : limit->span / 60),
-             limit->span >= 7200 ? "hours" : "minutes", moment_to_text(wait->until, when));
-    (void)problem_set_type(&o->problem, PROBLEM_LIMITS_EXCEEDED, "rateLimited", text);
+    if (asprintf(&text,
+                 "The authority %s allows %u %s%s in %lld %s, which are used up; the order is placed at %s.",
+                 a->name, limit->count, what[wait->limit], QUOTE(wait->subject, LIMIT_NAME),
+                 (long long)(limit->span >= 7200 ? limit->span / 3600 : limit->span / 60),
+                 limit->span >= 7200 ? "hours" : "minutes", moment_to_text(wait->until, when)) < 0)
+        text = NULL;
+    (void)problem_set_type(&o->problem, PROBLEM_LIMITS_EXCEEDED, "rateLimited", strempty(text));
 }
 
 void ordering_explain_wait(Ordering *o, const AuthoritySettings *a, const LedgerWait *wait)

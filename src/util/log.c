@@ -8,6 +8,8 @@
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
 
+#include "util/text.h"
+
 #define FIELDS_MAX 16
 #define PREFIX     "CERTWRIGHT_"
 
@@ -33,11 +35,11 @@ void log_set_max_level(int priority)
 static void add_field(struct iovec *v, size_t *n, const char *prefix, const char *name, const char *value)
 {
     char *text;
-    int length;
 
-    length = asprintf(&text, "%s%s=%s", prefix, name, value);
-    if (length >= 0)
-        v[(*n)++] = (struct iovec){ text, (size_t)length };
+    if (asprintf(&text, "%s%s=%s", prefix, name, value) < 0)
+        return;
+    text_make_plain(text, SIZE_MAX);
+    v[(*n)++] = (struct iovec){ text, strlen(text) };
 }
 
 static void send_to_journal(int priority, const char *message_id, const LogField *fields,
@@ -74,6 +76,7 @@ void log_fields(int priority, const char *message_id, const LogField *fields, co
         message = NULL;
         return;
     }
+    text_make_plain(message, SIZE_MAX);
     if (journal)
         send_to_journal(priority, message_id, fields, message);
     else

@@ -24,7 +24,8 @@ typedef struct LogField {
 void log_open(void);
 /* Nothing below (numerically above) this priority is written. LOG_INFO at first. */
 void log_set_max_level(int priority);
-/* fields ends with a NULL name; fields and message_id may be NULL. */
+/* fields ends with a NULL name; fields and message_id may be NULL. All text is made plain (text_is_plain()), so that nobody
+ * who is quoted in it writes lines or control sequences of their own. */
 void log_fields(int priority, const char *message_id, const LogField *fields, const char *format, ...)
     _printf_(4, 5);
 

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #define WHITESPACE " \t\r\n"
+#define CUT        "…"
 
 size_t strv_length(char *const *l)
 {
@@ -193,23 +194,42 @@ bool text_is_plain(const char *s)
     return true;
 }
 
-void text_make_plain(char *s, size_t max)
+/* What is plain of s, with "?" for each byte of the rest, up to the letter that does not fit into max bytes: that is returned.
+ * As nothing becomes longer, ret may be s. */
+static const char *copy_plain(const char *s, size_t max, char *ret)
 {
-    size_t from = 0, to = 0, n;
+    size_t to = 0, n;
     uint32_t letter;
 
-    while (s[from] && to < max) {
-        n = utf8_sequence((const unsigned char *)s + from, &letter);
+    for (; *s; s += MAX(n, (size_t)1)) {
+        n = utf8_sequence((const unsigned char *)s, &letter);
+        if (to + MAX(n, (size_t)1) > max)
+            break;
         if (n > 0 && letter_is_plain(letter)) {
-            if (to + n > max)
-                break;
-            memmove(s + to, s + from, n);
+            memmove(ret + to, s, n);
             to += n;
         } else
-            s[to++] = '?';
-        from += MAX(n, (size_t)1);
+            ret[to++] = '?';
     }
-    s[to] = 0;
+    ret[to] = 0;
+    return s;
+}
+
+void text_make_plain(char *s, size_t max)
+{
+    (void)copy_plain(s, SIZE_MAX, s);
+    if (strlen(s) <= max)
+        return;
+    (void)copy_plain(s, max < strlen(CUT) ? max : max - strlen(CUT), s);
+    if (max >= strlen(CUT))
+        strcat(s, CUT);
+}
+
+const char *text_quote(const char *s, size_t max, char *ret)
+{
+    if (*copy_plain(strempty(s), max, ret))
+        strcat(ret, CUT);
+    return ret;
 }
 
 const char *text_full_stop(const char *s)

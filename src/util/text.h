@@ -25,8 +25,13 @@ bool text_is_utf8(const char *s);
 /* UTF-8 without control characters and what turns the direction of writing (Unicode standard, section 23.2), which would
  * make it look like something else. */
 bool text_is_plain(const char *s);
-/* Makes it plain, with "?" for what is not, and cuts it at a letter to at most max bytes. */
+/* Makes it plain, with "?" for what is not, and at most max bytes long: when it is cut, between letters, it ends with "…". */
 void text_make_plain(char *s, size_t max);
+/* Text of others (a caller, a file, an authority, a certificate) as it goes into a sentence: made plain, and of a longer one
+ * the letters that fit into max bytes, with "…" behind them. NULL is "". It lives until the end of the block. */
+#define QUOTE(s, max)   text_quote(s, max, (char[QUOTE_SIZE(max)]){ 0 })
+#define QUOTE_SIZE(max) ((max) + sizeof("…"))
+const char *text_quote(const char *s, size_t max, char *ret);
 /* A moment in seconds since 1970-01-01 UTC as people read it: "2026-11-28 08:27:48 UTC". */
 #define MOMENT_SIZE 32
 const char *moment_to_text(int64_t when, char ret[static MOMENT_SIZE]);

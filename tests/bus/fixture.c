@@ -351,7 +351,8 @@ static void write_daemon(Fixture *f, unsigned flags, const char *module)
     g_autofree char *modules = g_build_filename(f->config, "modules.d", NULL),
                     *program = g_build_filename(f->directory, "certwrightd", NULL),
                     *importer = g_build_filename(f->directory, "certwright-import", NULL),
-                    *preload = g_build_filename(f->directory, "hold-disk.so", NULL);
+                    *preload = g_build_filename(f->directory, "hold-disk.so", NULL),
+                    *fail = g_build_filename(f->directory, "fail-answer.so", NULL);
     const struct passwd *p = getpwnam(OWNER);
 
     directory_make(modules, 0755);
@@ -361,6 +362,8 @@ static void write_daemon(Fixture *f, unsigned flags, const char *module)
     file_copy(environment("CERTWRIGHT_IMPORT"), importer, 0755);
     if (flags & FIXTURE_HOLD_DISK)
         file_copy(environment("CERTWRIGHT_HOLD_DISK"), preload, 0755);
+    if (flags & FIXTURE_FAIL_ANSWER)
+        file_copy(environment("CERTWRIGHT_FAIL_ANSWER"), fail, 0755);
     if (module)
         fixture_write_module(f, "test", module);
 }
@@ -386,14 +389,17 @@ void fixture_start_daemon(Fixture *f, unsigned flags)
                     *config = g_strdup_printf("--config=%s", f->config),
                     *address = g_strdup_printf("DBUS_SYSTEM_BUS_ADDRESS=%s", f->address),
                     *hold = g_strdup_printf("HOLD_DISK=%s", f->hold),
-                    *preload = g_strdup_printf("LD_PRELOAD=%s/hold-disk.so", f->directory), *asan = NULL;
+                    *fail = g_strdup_printf("FAIL_ANSWER=%s", f->fail),
+                    *preload = g_strdup_printf("LD_PRELOAD=%s/%s.so", f->directory,
+                                               flags & FIXTURE_FAIL_ANSWER ? "fail-answer" : "hold-disk"),
+                    *asan = NULL;
     const char *const argv[] = { program, state, config, flags & FIXTURE_IDLE_EXIT ? NULL : "--no-idle-exit",
                                  NULL };
     const char *env[] = { address, NULL, NULL, NULL, NULL }, *options = g_getenv("ASAN_OPTIONS");
 
     asan = g_strdup_printf("ASAN_OPTIONS=verify_asan_link_order=0:%s", options ? options : "");
-    if (flags & FIXTURE_HOLD_DISK) {
-        env[1] = hold;
+    if (flags & (FIXTURE_HOLD_DISK | FIXTURE_FAIL_ANSWER)) {
+        env[1] = flags & FIXTURE_FAIL_ANSWER ? fail : hold;
         env[2] = preload;
         env[3] = asan;
     }
@@ -441,6 +447,19 @@ void fixture_write_settings(Fixture *f, const char *text)
     file_replace(path, text);
 }
 
+void fixture_fail_answer(Fixture *f, const char *function)
+{
+    file_write(f->fail, function);
+    g_assert_cmpint(chmod(f->fail, 0666), ==, 0);
+}
+
+gboolean fixture_answer_failed(const Fixture *f)
+{
+    g_autofree char *left = file_read(f->fail);
+
+    return left && !*left;
+}
+
 void fixture_hold_disk(Fixture *f)
 {
     file_write(f->hold, "");
@@ -461,6 +480,7 @@ Fixture *fixture_new(unsigned flags, const char *module)
     f->config = g_build_filename(f->directory, "config", NULL);
     f->rules = g_build_filename(f->directory, "rules", NULL);
     f->hold = g_build_filename(f->directory, "hold", NULL);
+    f->fail = g_build_filename(f->directory, "fail", NULL);
     f->daemon_log = g_build_filename(f->directory, "daemon.log", NULL);
     directory_make(f->directory, 0755);
     write_bus(f, flags);
@@ -495,6 +515,7 @@ void fixture_free(Fixture *f)
     g_free(f->config);
     g_free(f->rules);
     g_free(f->hold);
+    g_free(f->fail);
     g_free(f->daemon_log);
     g_free(f);
 }

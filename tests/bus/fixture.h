@@ -13,6 +13,7 @@ typedef struct Fixture {
     char *state, *config; /* the daemon's directories */
     char *rules;          /* polkit's rules of this machine's administrator: the test's to edit */
     char *hold;           /* while this file exists, the daemon's flushes to disk wait (hold-disk.c) */
+    char *fail; /* names a function by which answers are made, that fails once (fail-answer.c) */
     char *daemon_log;
     pid_t bus, polkitd, daemon;
     GDBusConnection *root; /* a client of user root */
@@ -26,6 +27,7 @@ typedef enum FixtureFlags {
     FIXTURE_IDLE_EXIT = 1 << 4,    /* without --no-idle-exit */
     FIXTURE_MANY_REPLIES = 1 << 5, /* a connection may wait for any number of replies */
     FIXTURE_SYSTEMD = 1 << 6,      /* the test may play the part of systemd, with the bus policy of systemd */
+    FIXTURE_FAIL_ANSWER = 1 << 7,  /* the daemon minds the file fail */
 } FixtureFlags;
 
 /* main() of every test program: prepares a directory, runs the tests that add() adds, and clears up after
@@ -50,5 +52,9 @@ void fixture_stop_polkit(Fixture *f);
 void fixture_set_rules(Fixture *f, const char *rules);
 void fixture_write_module(Fixture *f, const char *module, const char *text);
 void fixture_write_settings(Fixture *f, const char *text);
+/* Has a function of libsystemd fail once, of those in fail-answer.c. */
+void fixture_fail_answer(Fixture *f, const char *function);
+/* Whether it has. */
+gboolean fixture_answer_failed(const Fixture *f);
 void fixture_hold_disk(Fixture *f);
 void fixture_release_disk(Fixture *f);

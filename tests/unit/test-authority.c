@@ -529,6 +529,9 @@ static void test_end_of_root(void)
 /* Names of hosts and organizations in the root's subject. */
 static void test_subject(void)
 {
+    /* the last is cut within a letter */
+    static const char *const odd_hosts[] = { "a\351", "a\n\033[2J",
+                                             "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\342\202\254" };
     g_autofree char *host = g_strnfill(64, 'h'), *organization = g_strnfill(64, 'o');
     int64_t now = now_seconds();
     RootTemplate t = { .key_type = KEY_TYPE_ECDSA_P256,
@@ -545,6 +548,15 @@ static void test_subject(void)
     t.host = "x";
     g_assert_cmpint(authority_make_root(&t, NULL, true, &c, NULL), ==, 0);
     g_assert_nonnull(strstr(chain_leaf(c->chain)->subject, "B\303\274cher"));
+    t.organization = NULL;
+    for (size_t i = 0; i < ELEMENTSOF(odd_hosts); i++) {
+        _cleanup_bundle_ Bundle *d = NULL;
+
+        t.host = odd_hosts[i];
+        g_assert_cmpint(authority_make_root(&t, NULL, true, &d, NULL), ==, 0);
+        g_assert_true(text_is_plain(chain_leaf(d->chain)->subject));
+        g_assert_nonnull(strstr(chain_leaf(d->chain)->subject, "CN=Certwright root of a"));
+    }
 }
 
 /* Name constraints. */

@@ -88,6 +88,48 @@ static void test_subjects(void)
     }
 }
 
+/* Each kind of string that a name can have (X.520), with what does not belong into it. */
+static void test_subject_kinds(void)
+{
+    static const struct {
+        int kind;
+        const char *bytes;
+        int size;
+        const char *text; /* NULL: anything that a bus takes */
+    } subjects[] = {
+        { V_ASN1_T61STRING, "B\374cher", 6, "CN=B\303\274cher" },
+        { V_ASN1_T61STRING, "\200\237\377\033", 4, NULL },
+        { V_ASN1_IA5STRING, "caf\351", 4, NULL },
+        { V_ASN1_PRINTABLESTRING, "\303(\377", 3, NULL },
+        { V_ASN1_UTF8STRING, "a\0b", 3, "CN=a\\00b" },
+        { V_ASN1_UTF8STRING, "caf\351", 4, NULL },
+        { V_ASN1_UTF8STRING, "\342\200\256moc.elpmaxe", 14, NULL },
+        { V_ASN1_UTF8STRING, "\355\240\200", 3, NULL },
+        { V_ASN1_BMPSTRING, "\0a\0\0 \254", 6, NULL },
+        { V_ASN1_UNIVERSALSTRING, "\0\1\366\0", 4, "CN=\360\237\230\200" },
+        { V_ASN1_BIT_STRING, "\377\0\033", 3, NULL },
+    };
+
+    for (size_t k = 0; k < ELEMENTSOF(subjects); k++) {
+        X509_NAME *name = X509_NAME_new();
+        X509_NAME_ENTRY *entry =
+            X509_NAME_ENTRY_create_by_NID(NULL, NID_commonName, MBSTRING_ASC, (const unsigned char *)"x", 1);
+        ASN1_STRING *value = X509_NAME_ENTRY_get_data(entry);
+        _cleanup_free_ char *text = NULL;
+
+        g_assert_cmpint(ASN1_STRING_set(value, subjects[k].bytes, subjects[k].size), ==, 1);
+        value->type = subjects[k].kind;
+        g_assert_cmpint(X509_NAME_add_entry(name, entry, -1, 0), ==, 1);
+        X509_NAME_ENTRY_free(entry);
+        g_assert_cmpint(x509_name_to_text(name, &text), ==, 0);
+        g_assert_true(text_is_plain(text));
+        g_assert_true(g_str_has_prefix(text, "CN="));
+        if (subjects[k].text)
+            g_assert_cmpstr(text, ==, subjects[k].text);
+        X509_NAME_free(name);
+    }
+}
+
 static void test_list(void)
 {
     _cleanup_issued_ Issued i = issue(&(CertificateSpec){ .subject = "x" }, NULL, NULL);
@@ -149,6 +191,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/inspect/hostile-names", test_hostile_names);
     g_test_add_func("/inspect/common-name", test_common_name);
     g_test_add_func("/inspect/subjects", test_subjects);
+    g_test_add_func("/inspect/subject-kinds", test_subject_kinds);
     g_test_add_func("/inspect/list", test_list);
     g_test_add_func("/inspect/fingerprint", test_fingerprint);
     g_test_add_func("/inspect/times", test_times);

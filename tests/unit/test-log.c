@@ -26,9 +26,27 @@ static void test_text(void)
     g_test_trap_assert_stderr_unmatched("*field*");
 }
 
+/* What others wrote makes no line and moves no cursor. */
+static void test_plain(void)
+{
+    if (g_test_subprocess()) {
+        log_open();
+        log_set_max_level(LOG_NOTICE);
+        log_notice("of \"%s\"", "a\nforged line\033[2Jb caf\351 B\303\274cher \342\200\256");
+        return;
+    }
+    g_setenv("JOURNAL_STREAM", "1:2", TRUE);
+    g_test_trap_subprocess(NULL, 0, 0);
+    g_test_trap_assert_passed();
+    g_test_trap_assert_stderr("*of \"a?forged line?[2Jb caf? B\303\274cher ?\"\n*");
+    g_test_trap_assert_stderr_unmatched("*\nforged*");
+    g_test_trap_assert_stderr_unmatched("*\033*");
+}
+
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
     g_test_add_func("/log/text", test_text);
+    g_test_add_func("/log/plain", test_plain);
     return g_test_run();
 }

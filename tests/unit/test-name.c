@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "core/limits.h"
+#include "util/text.h"
 
 #define L10  "aaaaaaaaaa"
 #define L60  L10 L10 L10 L10 L10 L10
@@ -281,14 +282,6 @@ static void test_valid(void)
     }
 }
 
-static bool is_printable(const char *s)
-{
-    for (; *s; s++)
-        if (*s < 0x20 || *s > 0x7e)
-            return false;
-    return true;
-}
-
 /* Each refusal has its reason, quotes nothing that a terminal would obey, and leaves the output alone. */
 static void test_invalid(void)
 {
@@ -306,7 +299,7 @@ static void test_invalid(void)
         if (!strstr(problem.text, invalid[i].why))
             note_failure("\"%s\": the reason is not \"%s\" but: %s", invalid[i].text, invalid[i].why,
                          problem.text);
-        g_assert_true(is_printable(problem.text));
+        g_assert_true(text_is_plain(problem.text));
         g_assert_cmpint(name_canonicalize(invalid[i].text, &name, NULL), ==, -EINVAL);
     }
 }

@@ -70,6 +70,104 @@ static void test_utf8(void)
                 }
 }
 
+#define CUT "\342\200\246" /* U+2026 */
+
+typedef struct QuoteCase {
+    const char *text;
+    size_t max;
+    const char *quoted, *plain; /* of text_quote(), text_make_plain() */
+} QuoteCase;
+
+static const QuoteCase quote_cases[] = {
+    { "", 0, "", "" },
+    { "", 9, "", "" },
+    { "abc", 9, "abc", "abc" },
+    { "abc", 3, "abc", "abc" },
+    { "abcd", 3, "abc" CUT, CUT },
+    { "abcdef", 5, "abcde" CUT, "ab" CUT },
+    { "a", 0, CUT, "" },
+    { "a", 1, "a", "a" },
+    { "ab", 1, "a" CUT, "a" },
+    { "ab", 2, "ab", "ab" },
+    /* in, at the end of, and behind a letter of two, three and four bytes */
+    { "\303\251", 1, CUT, "" },
+    { "\303\251", 2, "\303\251", "\303\251" },
+    { "a\303\251", 2, "a" CUT, "a" },
+    { "aa\303\251b", 4, "aa\303\251" CUT, "a" CUT },
+    { "\342\202\254", 1, CUT, "" },
+    { "\342\202\254", 2, CUT, "" },
+    { "\342\202\254", 3, "\342\202\254", "\342\202\254" },
+    { "aaa\342\202\254", 5, "aaa" CUT, "aa" CUT },
+    { "\360\237\230\200", 1, CUT, "" },
+    { "\360\237\230\200", 2, CUT, "" },
+    { "\360\237\230\200", 3, CUT, CUT },
+    { "\360\237\230\200", 4, "\360\237\230\200", "\360\237\230\200" },
+    { "a\360\237\230\200b", 5, "a\360\237\230\200" CUT, "a" CUT },
+    { "\303\251\303\251\303\251", 5, "\303\251\303\251" CUT, "\303\251" CUT },
+    /* no UTF-8: a byte from a Latin-1 file, pieces of letters, overlong, surrogates, beyond U+10FFFF */
+    { "caf\351", 9, "caf?", "caf?" },
+    { "caf\351!", 4, "caf?" CUT, "c" CUT },
+    { "\351\351", 1, "?" CUT, "?" },
+    { "\342\202", 9, "??", "??" },
+    { "\202\254a", 9, "??a", "??a" },
+    { "\300\257", 9, "??", "??" },
+    { "\355\240\200", 9, "???", "???" },
+    { "\364\220\200\200", 9, "????", "????" },
+    { "\377\376", 9, "??", "??" },
+    /* what moves a cursor, ends a line or turns the direction of writing */
+    { "a\nb\tc\r", 9, "a?b?c?", "a?b?c?" },
+    { "\033[2J\177", 9, "?[2J?", "?[2J?" },
+    { "\302\233x", 9, "?x", "?x" },
+    { "a\342\200\256b", 9, "a?b", "a?b" },
+    { "\342\200\217\342\201\246\330\234", 9, "???", "???" },
+    { "\342\200\250", 9, "?", "?" },
+};
+
+static void test_quote(void)
+{
+    for (size_t i = 0; i < ELEMENTSOF(quote_cases); i++) {
+        const QuoteCase *c = quote_cases + i;
+        g_autofree char *quoted = g_malloc(QUOTE_SIZE(c->max)), *plain = g_strdup(c->text);
+
+        g_assert_true(text_quote(c->text, c->max, quoted) == quoted);
+        g_assert_cmpstr(quoted, ==, c->quoted);
+        g_assert_true(text_is_plain(quoted));
+        text_make_plain(plain, c->max);
+        g_assert_cmpstr(plain, ==, c->plain);
+        g_assert_cmpuint(strlen(plain), <=, c->max);
+    }
+    g_assert_cmpstr(QUOTE(NULL, 4), ==, "");
+    g_assert_cmpstr(QUOTE("abcde", 4), ==, "abcd" CUT);
+    g_assert_cmpstr(QUOTE("ab", 1), !=, QUOTE("cd", 1)); /* each in its place */
+}
+
+/* All bytes of a text count where they fit, and nothing is written behind the place for it. */
+static void test_quote_bounds(void)
+{
+    static const char *const letters[] = {
+        "a", "\303\251", "\342\202\254", "\360\237\230\200", "\377", "\n"
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(letters); i++)
+        for (size_t front = 0; front < 70; front++) {
+            g_autofree char *text =
+                g_strdup_printf("%.*s%s%s", (int)front,
+                                "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                                letters[i], letters[i]);
+            char buffer[QUOTE_SIZE(64) + 1];
+            size_t n;
+
+            buffer[QUOTE_SIZE(64)] = '!';
+            (void)text_quote(text, 64, buffer);
+            g_assert_cmpint(buffer[QUOTE_SIZE(64)], ==, '!');
+            g_assert_true(g_utf8_validate(buffer, -1, NULL));
+            n = strlen(buffer);
+            g_assert_cmpint(g_str_has_suffix(buffer, CUT), ==, strlen(text) > 64);
+            g_assert_cmpuint(n, >=, MIN(strlen(text), (size_t)64) - MIN(strlen(text), (size_t)3));
+            g_assert_cmpuint(n, <, QUOTE_SIZE(64));
+        }
+}
+
 static void test_uint64(void)
 {
     static const char *const bad[] = {
@@ -165,6 +263,8 @@ int main(int argc, char *argv[])
     g_test_add_func("/text/lists", test_lists);
     g_test_add_func("/text/hex", test_hex);
     g_test_add_func("/text/utf8", test_utf8);
+    g_test_add_func("/text/quote", test_quote);
+    g_test_add_func("/text/quote-bounds", test_quote_bounds);
     g_test_add_func("/text/uint64", test_uint64);
     g_test_add_func("/text/boolean", test_boolean);
     g_test_add_func("/text/seconds", test_seconds);
