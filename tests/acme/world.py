@@ -15,6 +15,7 @@ from pki import Pki
 
 sys.path.append(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../crash"))
 # pylint: disable=wrong-import-position,unused-import
+import sample  # noqa: E402
 from tap import Tap, skip_all  # noqa: E402
 
 MANAGEMENT_END = b"-----END CERTIFICATE-----\n"

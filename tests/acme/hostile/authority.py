@@ -435,14 +435,20 @@ class Authority:
         return json_reply(self.challenge_body(authorization), 200,
                           Link=f'<{self.url("authorization", authorization.number)}>;rel="up"')
 
+    async def fetch_patiently(self, authorization):
+        """A listener may close a connection that this machine was too slow to use."""
+        for _ in range(3):
+            try:
+                return await asyncio.wait_for(self.fetch(authorization), 5)
+            except (OSError, asyncio.TimeoutError) as e:
+                problem = repr(e)
+        return problem
+
     async def validate(self, authorization):
         expected = f"{authorization.token}.{thumbprint(authorization.order.account.jwk)}"
         got = expected
         if self.http_port:
-            try:
-                got = await asyncio.wait_for(self.fetch(authorization), 5)
-            except (OSError, asyncio.TimeoutError) as e:
-                got = repr(e)
+            got = await self.fetch_patiently(authorization)
         right = got.strip() == expected
         if not right:
             detail = f"what was found is {got[:200]!r}"
