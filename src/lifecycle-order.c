@@ -389,6 +389,12 @@ void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)
         acme_source_expect(l->acme, c->names, certificate_authority(c));
 }
 
+bool lifecycle_may_fall_back(const Certificate *c)
+{
+    return c->ordered && !c->ordered->running &&
+           (!c->ordered->bundle || requests_have(&c->ordered->requests, REQUEST_REISSUE));
+}
+
 void lifecycle_maybe_order(Lifecycle *l, Certificate *c)
 {
     if (!l->stopping && !c->job && !c->busy && lifecycle_next_order(l, c) <= clock_now())
@@ -429,26 +435,20 @@ static void explain_failure(Attempt *a, const struct Ordered *o)
 }
 
 /* A reissue whose order was really tried falls back to the local root; all else that waited for the order has failed. */
-static void sort_requests(Attempt *a, const struct Ordered *o)
+static void sort_requests(Attempt *a, struct Ordered *o)
 {
     bool tried = was_tried(a->lifecycle, o), usable = usable_chain(a->certificate) != NULL;
-    struct RequestQueue stay = STAILQ_HEAD_INITIALIZER(stay);
     Request *q;
 
-    while ((q = STAILQ_FIRST(&a->requests))) {
-        bool keeps = q->options.keep_current && usable;
-
-        STAILQ_REMOVE_HEAD(&a->requests, entry);
-        if (q->kind == REQUEST_ORDER || q->kind == REQUEST_RENEW ||
-            (q->kind == REQUEST_REISSUE && (!tried || keeps))) {
-            STAILQ_INSERT_TAIL(&a->refused, q, entry);
-            continue;
-        }
-        q->falls_back = q->kind == REQUEST_REISSUE;
+    while ((q = STAILQ_FIRST(&o->requests))) {
+        q->falls_back = q->kind == REQUEST_REISSUE && tried && !(q->options.keep_current && usable);
         a->withdraws |= q->falls_back;
-        STAILQ_INSERT_TAIL(&stay, q, entry);
+        STAILQ_REMOVE_HEAD(&o->requests, entry);
+        if (q->falls_back)
+            STAILQ_INSERT_TAIL(&a->requests, q, entry);
+        else
+            STAILQ_INSERT_TAIL(&a->refused, q, entry);
     }
-    STAILQ_CONCAT(&a->requests, &stay);
 }
 
 static int64_t retry_delay(const Attempt *a, unsigned failures)
@@ -489,7 +489,7 @@ static int plan_automatic_failure(Attempt *a, const struct Ordered *o, int64_t n
     return 1;
 }
 
-static int plan_failure(Attempt *a, const struct Ordered *o, int64_t now)
+static int plan_failure(Attempt *a, struct Ordered *o, int64_t now)
 {
     explain_failure(a, o);
     sort_requests(a, o);
@@ -528,13 +528,13 @@ int attempt_plan_ordered(Attempt *a, int64_t now)
         ordered_free(o, false);
         return 1;
     }
-    STAILQ_CONCAT(&a->requests, &o->requests);
     if (!o->bundle)
         r = plan_failure(a, o, now);
     else if (!is_usable(o, a->names, now)) {
         acme_source_forget(a->lifecycle->acme, certificate_name(a->certificate));
         r = plan_failure(a, o, now);
     } else {
+        STAILQ_CONCAT(&a->requests, &o->requests);
         a->certificate->orders_anew = false;
         a->certificate->waits_until = 0;
         a->source = SOURCE_ACME;

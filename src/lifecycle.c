@@ -82,19 +82,26 @@ static bool root_is_stored(const Lifecycle *l)
     return slot && !slot->broken;
 }
 
-/* Whether the attempt has to wait until there is an authority; then that is seen to. */
+/* Sees to it that there is an authority to sign with. */
+static void obtain_authority(Lifecycle *l)
+{
+    if (root_is_stored(l) && !l->root->busy)
+        lifecycle_load_root(l);
+    else
+        lifecycle_settle(l, l->root);
+}
+
+/* Whether the attempt has to wait until there is an authority. */
 static bool wait_for_root(Lifecycle *l, const Attempt *a)
 {
     bool needed =
         a->makes_root ? root_is_stored(l) && !l->authority : a->source == SOURCE_LOCAL && !l->authority;
 
-    if (!needed)
-        return false;
-    if (root_is_stored(l) && !l->root->busy)
+    if (needed && a->makes_root && !l->root->busy)
         lifecycle_load_root(l);
-    else if (!a->makes_root)
-        lifecycle_settle(l, l->root);
-    return true;
+    else if (needed && !a->makes_root)
+        obtain_authority(l);
+    return needed;
 }
 
 void lifecycle_settle(Lifecycle *l, Certificate *c)
@@ -113,6 +120,12 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
     }
     if (c->record->kind == RECORD_CERTIFICATE)
         lifecycle_divert_to_order(l, c);
+    if (!l->authority &&
+        lifecycle_may_fall_back(c)) { /* what came of the order is planned once, and not put back */
+        c->waits_for_root = true;
+        obtain_authority(l);
+        return;
+    }
     a = attempt_new(l, c, certificate_is_root(c) ? "root" : "change");
     if (!a) {
         (void)log_oom();
