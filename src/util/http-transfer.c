@@ -8,6 +8,7 @@
 
 #define MSEC_PER_SEC  1000UL
 #define TRUST_AGE_MAX 3600L /* seconds, then the authorities are read again */
+#define TOO_LARGE     100   /* CURLE_TOO_LARGE, which libcurl has since 8.6 */
 
 /* ---- what went wrong */
 
@@ -33,6 +34,8 @@ static const struct {
     { CURLE_PARTIAL_FILE, "the reply broke off", "try again later", false },
     { CURLE_SEND_ERROR, "the connection broke", "try again later", false },
     { CURLE_RECV_ERROR, "the connection broke", "try again later", false },
+    { CURLE_BAD_CONTENT_ENCODING, "the reply is in a transfer coding that was not asked for",
+      "its administrator has to correct that", false },
     { CURLE_UNSUPPORTED_PROTOCOL, "what came back is not HTTP/1.1 or HTTP/2", "check the port", true },
     { CURLE_WEIRD_SERVER_REPLY, "what came back is not HTTP/1.1 or HTTP/2", "check the port", true },
     { CURLE_OK, "libcurl gave up", "see the details, and try again later", true },
@@ -103,13 +106,14 @@ static void transfer_describe_headers(Transfer *t)
 /* A callback of the request may have said more already. */
 void transfer_describe(Transfer *t, CURLcode result)
 {
-    switch (result) {
+    switch ((int)result) {
     case CURLE_OK:
         break;
     case CURLE_FILESIZE_EXCEEDED:
         transfer_describe_body(t);
         break;
     case CURLE_OUT_OF_MEMORY: /* so says libcurl 7.88 of a line of headers that has no end */
+    case TOO_LARGE:
         transfer_describe_headers(t);
         break;
     case CURLE_COULDNT_CONNECT:
@@ -215,6 +219,7 @@ static int on_connected(void *userdata, char *address, char *local_address _unus
 {
     Transfer *t = userdata;
 
+    transfer_connected(t);
     if (!t->public_only || !address_text_is_local(address))
         return CURL_PREREQFUNC_OK;
     transfer_describe_refusal(t, address);
