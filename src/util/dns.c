@@ -16,6 +16,7 @@
 #define USEC_PER_MSEC   1000ULL
 #define FIRST_WAIT_MSEC 2000 /* for one server; doubled each time that all were asked */
 #define TRIES           3
+#define MALFORMED       "the answer is malformed"
 #define RECORDS_MAX     2 /* that one query asks for: A and AAAA */
 
 /* A descriptor that c-ares waits for. */
@@ -178,6 +179,10 @@ static const char *status_to_string(int status)
 {
     if (status == ARES_ECONNREFUSED)
         return "no name server could be reached, or none had an answer (such as SERVFAIL or REFUSED)";
+    if (status == ARES_ESERVFAIL)
+        return "the name server failed (SERVFAIL)";
+    if (status == ARES_EBADRESP)
+        return MALFORMED;
     return ares_strerror(status);
 }
 
@@ -194,7 +199,7 @@ void dns_part_answered(void *arg, int status, const uint8_t *data, size_t size)
             q->exists = true;
         r = dns_answer_read(data, size, q->name, part->record, &q->values);
         if (r < 0)
-            query_describe(q, r == -ENOMEM ? strerror(ENOMEM) : "the answer is malformed");
+            query_describe(q, r == -ENOMEM ? strerror(ENOMEM) : MALFORMED);
     } else
         query_describe(q, status_to_string(status));
     if (--q->n_pending == 0)
