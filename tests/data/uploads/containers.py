@@ -96,6 +96,9 @@ def add_openssl(w, t, a):
             "as very old programs did", passphrase=SECRET)
     t.taken("p12-nomac", export(w, "-nomac", key=a.leaf_key, chain=chain), 2, False, "encrypted, but without MAC",
             passphrase=SECRET)
+    if b"pbmac1" in w.openssl("list", "-options", "pkcs12"):  # since OpenSSL 3.4
+        t.taken("p12-pbmac1", export(w, "-pbmac1_pbkdf2", key=a.leaf_key, chain=chain), 2, False, "a MAC by RFC 9579",
+                passphrase=SECRET)
     t.taken("p12-plain", export(w, "-nomac", "-keypbe", "NONE", "-certpbe", "NONE", key=a.leaf_key, chain=chain,
                                 secret=None), 2, False, "neither encrypted nor with MAC")
     t.taken("p12-plain-mac", export(w, "-keypbe", "NONE", "-certpbe", "NONE", key=a.leaf_key, chain=chain), 2, False,
