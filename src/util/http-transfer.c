@@ -176,6 +176,12 @@ static bool header_is_coding(const char *line, size_t size)
     return end - begin != strlen(chunked) || strncasecmp(line + begin, chunked, end - begin) != 0;
 }
 
+/* libcurl 8.14 takes one of HTTP/3 as well. */
+static bool header_is_foreign(const char *line, size_t size)
+{
+    return size > 5 && strncmp(line, "HTTP/", 5) == 0 && line[5] != '1' && line[5] != '2';
+}
+
 static size_t on_header(char *line, size_t size, size_t n, void *userdata)
 {
     Transfer *t = userdata;
@@ -183,6 +189,10 @@ static size_t on_header(char *line, size_t size, size_t n, void *userdata)
     n *= size;
     if (n > LIMIT_HTTP_HEADERS - t->header_size) {
         transfer_describe_headers(t);
+        return CURL_WRITEFUNC_ERROR;
+    }
+    if (header_is_foreign(line, n)) {
+        transfer_describe_failure(t, CURLE_WEIRD_SERVER_REPLY);
         return CURL_WRITEFUNC_ERROR;
     }
     if (header_is_coding(line, n)) {
