@@ -57,15 +57,15 @@ static size_t tree_count_members(json_object *o)
     return n;
 }
 
-static const char *parse(const char *text, size_t size, json_object **ret)
+static const char *parse(const char *text, json_object **ret)
 {
     json_tokener *tokener = json_tokener_new_ex(LIMIT_ACME_DEPTH);
     const char *why = NULL;
 
     if (!tokener)
         return "there is no memory for it";
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    *ret = json_tokener_parse_ex(tokener, text, (int)size);
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    *ret = json_tokener_parse_ex(tokener, text, (int)strlen(text));
     switch (json_tokener_get_error(tokener)) {
     case json_tokener_success:
         break;
@@ -85,23 +85,22 @@ static const char *parse(const char *text, size_t size, json_object **ret)
 /* What is wrong with it, or NULL. */
 static const char *text_read(const void *data, size_t size, json_object **ret)
 {
-    _cleanup_free_ char *text = NULL;
+    _cleanup_erase_ char *text = NULL;
     const char *why;
     ssize_t n;
+    int r;
 
     if (size > LIMIT_ACME_JSON)
         return "it is too large";
-    text = strndup(data, size);
-    if (!text)
-        return "there is no memory for it";
-    if (strlen(text) < size)
+    if (memchr(data, 0, size))
         return "it has a NUL";
-    if (!text_is_utf8(text))
-        return "it is not UTF-8";
+    r = text_json_to_ascii(data, size, &text);
+    if (r < 0)
+        return r == -ENOMEM ? "there is no memory for it" : "it is not UTF-8";
     n = text_count_members(text);
     if (n < 0)
         return "it is not JSON";
-    why = parse(text, size, ret);
+    why = parse(text, ret);
     if (why)
         return why;
     if (!json_object_is_type(*ret, json_type_object))

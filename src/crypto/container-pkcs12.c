@@ -132,20 +132,31 @@ static int size_of(const char *passphrase)
     return passphrase ? (int)strlen(passphrase) : 0;
 }
 
+/* By RFC 9579 the key of the MAC is derived as that of PBES2 is, with parameters of the same form, and the count beside it is
+ * not used. */
+static int check_mac(PKCS12 *p12, Problem *problem)
+{
+    const ASN1_INTEGER *iterations = NULL;
+    const X509_ALGOR *algorithm = NULL;
+
+    PKCS12_get0_mac(NULL, &algorithm, NULL, &iterations, p12);
+    if (OBJ_obj2nid(algorithm->algorithm) == NID_pbmac1)
+        return check_pbes2(algorithm, problem);
+    return check_iterations(iterations, problem);
+}
+
 /* A passphrase that was not given may be none, or the empty one: different things in PKCS#12, and both are written by
  * programs in use. */
 static int find_passphrase(Reader *reader, PKCS12 *p12)
 {
     const char *given = reader->collector->passphrase, *tries[] = { given, given ? NULL : "" };
     Problem *problem = reader->collector->problem;
-    const ASN1_INTEGER *iterations = NULL;
     int r;
 
     reader->passphrase = given;
     if (!PKCS12_mac_present(p12))
         return 0;
-    PKCS12_get0_mac(NULL, NULL, NULL, &iterations, p12);
-    r = check_iterations(iterations, problem);
+    r = check_mac(p12, problem);
     if (r < 0)
         return r;
     for (size_t i = 0; i < (given ? 1 : ELEMENTSOF(tries)) && !reader->proven; i++)

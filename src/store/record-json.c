@@ -137,15 +137,17 @@ static int put_failure(json_object *o, const Failure *f)
 static json_object *parse(const char *text, size_t size)
 {
     json_tokener *tokener = size <= LIMIT_RECORD ? json_tokener_new_ex(DEPTH) : NULL;
-    json_object *o;
+    _cleanup_erase_ char *ascii = NULL;
+    json_object *o = NULL;
 
-    if (!tokener)
-        return NULL;
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    o = json_tokener_parse_ex(tokener, text, (int)size);
-    if (json_tokener_get_error(tokener) == json_tokener_continue)
-        o = json_tokener_parse_ex(tokener, "", 1);
-    json_tokener_free(tokener);
+    if (tokener && text_json_to_ascii(text, size, &ascii) >= 0) {
+        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+        o = json_tokener_parse_ex(tokener, ascii, (int)strlen(ascii));
+        if (json_tokener_get_error(tokener) == json_tokener_continue)
+            o = json_tokener_parse_ex(tokener, "", 1);
+    }
+    if (tokener)
+        json_tokener_free(tokener);
     return o;
 }
 

@@ -16,6 +16,7 @@
 #define USEC_PER_MSEC   1000ULL
 #define FIRST_WAIT_MSEC 2000 /* for one server; doubled each time that all were asked */
 #define TRIES           3
+#define MALFORMED       "the answer is malformed"
 #define RECORDS_MAX     2 /* that one query asks for: A and AAAA */
 
 /* A descriptor that c-ares waits for. */
@@ -117,36 +118,43 @@ char *dns_server_format(const char *address, uint16_t port)
     return n < 0 ? NULL : s;
 }
 
-static int server_read(const char *text, struct ares_addr_port_node *ret)
+static int server_check(const char *text)
 {
     char address[ADDRESS_TEXT_SIZE];
+    uint16_t port;
+
+    return dns_server_parse(text, address, &port);
+}
+
+/* As c-ares wants it: always with a port, since 1.18 takes no bracket without one. */
+static int server_append(char **list, const char *text)
+{
+    _cleanup_free_ char *server = NULL;
+    char address[ADDRESS_TEXT_SIZE], *longer = NULL;
     uint16_t port;
     int r;
 
     r = dns_server_parse(text, address, &port);
     if (r < 0)
         return r;
-    *ret = (struct ares_addr_port_node){ .family = strchr(address, ':') ? AF_INET6 : AF_INET,
-                                         .udp_port = port ? port : NS_DEFAULTPORT,
-                                         .tcp_port = port ? port : NS_DEFAULTPORT };
-    return inet_pton(ret->family, address, &ret->addr) == 1 ? 0 : -EINVAL;
+    server = dns_server_format(address, port ? port : NS_DEFAULTPORT);
+    if (!server || asprintf(&longer, "%s%s%s", *list ? *list : "", *list ? "," : "", server) < 0)
+        return -ENOMEM;
+    free(*list);
+    *list = longer;
+    return 0;
 }
 
 static int query_set_servers(DnsQuery *q, char *const *servers)
 {
-    size_t n = strv_length(servers);
-    _cleanup_free_ struct ares_addr_port_node *nodes = calloc(n + 1, sizeof(struct ares_addr_port_node));
-    int r;
+    _cleanup_free_ char *list = NULL;
+    int r = 0;
 
-    if (!nodes)
-        return -ENOMEM;
-    for (size_t i = 0; i < n; i++) {
-        r = server_read(servers[i], nodes + i);
-        if (r < 0)
-            return r;
-        nodes[i].next = i + 1 < n ? nodes + i + 1 : NULL;
-    }
-    return n == 0 || ares_set_servers_ports(q->channel, nodes) == ARES_SUCCESS ? 0 : -ENOMEM;
+    for (size_t i = 0; i < strv_length(servers) && r >= 0; i++)
+        r = server_append(&list, servers[i]);
+    if (r < 0)
+        return r;
+    return !list || ares_set_servers_ports_csv(q->channel, list) == ARES_SUCCESS ? 0 : -ENOMEM;
 }
 
 /* ---- what c-ares says */
@@ -171,10 +179,14 @@ static const char *status_to_string(int status)
 {
     if (status == ARES_ECONNREFUSED)
         return "no name server could be reached, or none had an answer (such as SERVFAIL or REFUSED)";
+    if (status == ARES_ESERVFAIL)
+        return "the name server failed (SERVFAIL)";
+    if (status == ARES_EBADRESP)
+        return MALFORMED;
     return ares_strerror(status);
 }
 
-static void on_answer(void *arg, int status, int timeouts _unused_, unsigned char *data, int size)
+void dns_part_answered(void *arg, int status, const uint8_t *data, size_t size)
 {
     Part *part = arg;
     DnsQuery *q = part->query;
@@ -185,9 +197,9 @@ static void on_answer(void *arg, int status, int timeouts _unused_, unsigned cha
     if (status == ARES_SUCCESS || ((status == ARES_ENODATA || status == ARES_ENOTFOUND) && data)) {
         if (status != ARES_ENOTFOUND)
             q->exists = true;
-        r = dns_answer_read(data, (size_t)size, q->name, part->record, &q->values);
+        r = dns_answer_read(data, size, q->name, part->record, &q->values);
         if (r < 0)
-            query_describe(q, r == -ENOMEM ? strerror(ENOMEM) : "the answer is malformed");
+            query_describe(q, r == -ENOMEM ? strerror(ENOMEM) : MALFORMED);
     } else
         query_describe(q, status_to_string(status));
     if (--q->n_pending == 0)
@@ -372,7 +384,7 @@ static void query_send(DnsQuery *q)
     q->n_pending = n;
     for (size_t i = 0; i < n; i++) {
         q->parts[i] = (Part){ .query = q, .record = types[q->type].records[i] };
-        ares_query(q->channel, q->name, ns_c_in, q->parts[i].record, on_answer, q->parts + i);
+        dns_part_ask(q->channel, q->name, q->parts[i].record, q->parts + i);
     }
     query_wait(q);
 }
@@ -451,12 +463,11 @@ int dns_query(Dns *d, const char *name, DnsType type, const char *server, DnsDon
 
 int dns_set_servers(Dns *d, char *const *servers)
 {
-    struct ares_addr_port_node node;
     char **copy = NULL;
     int r = 0;
 
     for (size_t i = 0; i < strv_length(servers) && r >= 0; i++)
-        r = server_read(servers[i], &node);
+        r = server_check(servers[i]);
     if (r >= 0)
         r = strv_copy(servers, &copy);
     if (r < 0)

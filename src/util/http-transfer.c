@@ -9,6 +9,7 @@
 
 #define MSEC_PER_SEC  1000UL
 #define TRUST_AGE_MAX 3600L /* seconds, then the authorities are read again */
+#define TOO_LARGE     100   /* CURLE_TOO_LARGE, which libcurl has since 8.6 */
 
 /* ---- what went wrong */
 
@@ -34,6 +35,8 @@ static const struct {
     { CURLE_PARTIAL_FILE, "the reply broke off", "try again later", false },
     { CURLE_SEND_ERROR, "the connection broke", "try again later", false },
     { CURLE_RECV_ERROR, "the connection broke", "try again later", false },
+    { CURLE_BAD_CONTENT_ENCODING, "the reply is in a transfer coding that was not asked for",
+      "its administrator has to correct that", false },
     { CURLE_UNSUPPORTED_PROTOCOL, "what came back is not HTTP/1.1 or HTTP/2", "check the port", true },
     { CURLE_WEIRD_SERVER_REPLY, "what came back is not HTTP/1.1 or HTTP/2", "check the port", true },
     { CURLE_OK, "libcurl gave up", "see the details, and try again later", true },
@@ -119,13 +122,14 @@ static void transfer_describe_headers(Transfer *t)
 /* A callback of the request may have said more already. */
 void transfer_describe(Transfer *t, CURLcode result)
 {
-    switch (result) {
+    switch ((int)result) {
     case CURLE_OK:
         break;
     case CURLE_FILESIZE_EXCEEDED:
         transfer_describe_body(t);
         break;
     case CURLE_OUT_OF_MEMORY: /* so says libcurl 7.88 of a line of headers that has no end */
+    case TOO_LARGE:
         transfer_describe_headers(t);
         break;
     case CURLE_COULDNT_CONNECT:
@@ -188,6 +192,12 @@ static bool header_is_coding(const char *line, size_t size)
     return end - begin != strlen(chunked) || strncasecmp(line + begin, chunked, end - begin) != 0;
 }
 
+/* libcurl 8.14 takes one of HTTP/3 as well. */
+static bool header_is_foreign(const char *line, size_t size)
+{
+    return size > 5 && strncmp(line, "HTTP/", 5) == 0 && line[5] != '1' && line[5] != '2';
+}
+
 static size_t on_header(char *line, size_t size, size_t n, void *userdata)
 {
     Transfer *t = userdata;
@@ -195,6 +205,10 @@ static size_t on_header(char *line, size_t size, size_t n, void *userdata)
     n *= size;
     if (n > LIMIT_HTTP_HEADERS - t->header_size) {
         transfer_describe_headers(t);
+        return CURL_WRITEFUNC_ERROR;
+    }
+    if (header_is_foreign(line, n)) {
+        transfer_describe_failure(t, CURLE_WEIRD_SERVER_REPLY);
         return CURL_WRITEFUNC_ERROR;
     }
     if (header_is_coding(line, n)) {
@@ -231,6 +245,7 @@ static int on_connected(void *userdata, char *address, char *local_address _unus
 {
     Transfer *t = userdata;
 
+    transfer_connected(t);
     if (!t->public_only || !address_text_is_local(address))
         return CURL_PREREQFUNC_OK;
     transfer_describe_refusal(t, address);

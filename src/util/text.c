@@ -169,6 +169,42 @@ bool text_is_utf8(const char *s)
     return true;
 }
 
+static char *write_unit(char *to, uint32_t unit)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    *to++ = '\\';
+    *to++ = 'u';
+    for (int shift = 12; shift >= 0; shift -= 4)
+        *to++ = digits[unit >> shift & 15];
+    return to;
+}
+
+/* Two bytes become six, four become twelve. */
+int text_json_to_ascii(const char *s, size_t size, char **ret)
+{
+    _cleanup_erase_ char *copy = strndup(s, size), *text = calloc(size + 1, 3);
+    char *to = text;
+    uint32_t letter;
+    size_t n;
+
+    if (!copy || !text)
+        return -ENOMEM;
+    if (strlen(copy) < size || !text_is_utf8(copy))
+        return -EINVAL;
+    for (const char *from = copy; *from; from += n) {
+        n = utf8_sequence((const unsigned char *)from, &letter);
+        if (n == 1)
+            *to++ = *from;
+        else if (n < 4)
+            to = write_unit(to, letter);
+        else
+            to = write_unit(write_unit(to, 0xd800 | (letter - 0x10000) >> 10), 0xdc00 | (letter & 0x3ff));
+    }
+    *ret = TAKE_PTR(text);
+    return 0;
+}
+
 static bool letter_is_plain(uint32_t c)
 {
     static const uint32_t turns[][2] = {

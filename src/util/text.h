@@ -22,6 +22,9 @@ void hex_encode(const uint8_t *data, size_t size, bool upper, char *ret);
 bool text_is_hex(const char *s, size_t length);
 /* RFC 3629: what a D-Bus string may hold. */
 bool text_is_utf8(const char *s);
+/* A text of JSON with \u (RFC 8259 section 7) for all that is not ASCII, since json-c 0.18 takes nothing else when it is strict.
+ * The caller erases and frees it. -EINVAL for what has a NUL or is not UTF-8. */
+int text_json_to_ascii(const char *s, size_t size, char **ret);
 /* UTF-8 without control characters and what turns the direction of writing (Unicode standard, section 23.2), which would
  * make it look like something else. */
 bool text_is_plain(const char *s);

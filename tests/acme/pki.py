@@ -9,6 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 PEM = serialization.Encoding.PEM
+CRITICAL = x509.BasicConstraints, x509.KeyUsage, x509.SubjectAlternativeName  # the last because there is no subject
+SIGNS = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
 
 
 def _alternative(name):
@@ -26,7 +28,7 @@ class Pki:
     def __init__(self):
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Authority of the test")])
-        self.certificate = self._sign(self.name, self.key, [x509.BasicConstraints(True, None)])
+        self.certificate = self._sign(self.name, self.key, [x509.BasicConstraints(True, None), SIGNS])
         self.pem = self.certificate.public_bytes(PEM)
 
     def _sign(self, subject, key, extensions):
@@ -35,8 +37,10 @@ class Pki:
                    .public_key(key.public_key()).serial_number(x509.random_serial_number())
                    .not_valid_before(now - datetime.timedelta(days=1))
                    .not_valid_after(now + datetime.timedelta(days=90)))
-        for extension in extensions:
-            builder = builder.add_extension(extension, isinstance(extension, x509.BasicConstraints))
+        own = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        above = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        for extension in [*extensions, own, above]:
+            builder = builder.add_extension(extension, isinstance(extension, CRITICAL))
         return builder.sign(self.key, hashes.SHA256())
 
     def issue(self, *names):

@@ -296,7 +296,8 @@ static void test_refused(void)
     g_autoptr(PkiLeaf) a = pki_issue(pki, "leaf-a", "DNS:a.example.com", "EC", 30);
     g_autoptr(PkiLeaf) other =
         pki_issue(pki, "other", "DNS:wrong.example.org,DNS:wrong.example.net", "EC", 30);
-    g_autoptr(PkiLeaf) old = pki_issue(pki, "old", "DNS:a.example.com", "EC", -1);
+    const gint64 now = g_get_real_time() / G_USEC_PER_SEC, day = 24 * 60 * 60;
+    g_autoptr(PkiLeaf) old = pki_issue_between(pki, "old", "DNS:a.example.com", now - 2 * day, now - day);
     g_autoptr(PkiLeaf) weak = pki_issue(pki, "weak", "DNS:a.example.com", "RSA-1024", 30);
     g_autofree char *path = client_find(f->root, "a.example.com"), *before = directory_digest(f->state),
                     *after = NULL, *wrong_name = pki_bundle(other), *expired = pki_bundle(old),

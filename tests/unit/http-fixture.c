@@ -89,6 +89,7 @@ static const struct {
            "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nReplay-Nonce: late\r\nX-Late: 1\r\n\r\n"),
       false },
     { "/no-http", TEXT("220 mail.test ESMTP \x1b[31m\xff\r\n"), true },
+    { "/http-3", TEXT("HTTP/3.7 200 OK\r\nContent-Length: 5\r\n\r\nhello"), false },
     { "/nothing", TEXT(""), true },
 };
 

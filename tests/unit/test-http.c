@@ -334,6 +334,7 @@ static void test_failures(void)
         { "/transfer-gzip", PROBLEM_NETWORK_FAILED, "transfer coding" },
         { "/broken", PROBLEM_NETWORK_FAILED, "broke off" },
         { "/no-http", PROBLEM_NETWORK_FAILED, "not HTTP" },
+        { "/http-3", PROBLEM_NETWORK_FAILED, "not HTTP" },
         { "/nothing", PROBLEM_NETWORK_FAILED, "without a reply" },
     };
     _cleanup_server_ Server s = {};

@@ -168,6 +168,32 @@ static void test_quote_bounds(void)
         }
 }
 
+static void test_json_to_ascii(void)
+{
+    static const struct {
+        const char *text, *ascii;
+    } cases[] = {
+        { "", "" },
+        { "{\"a\": \"\\u00e9\\n\"}", "{\"a\": \"\\u00e9\\n\"}" },
+        { "\"\xc2\x80\xc3\xa9\xef\xbf\xbf\"", "\"\\u0080\\u00e9\\uffff\"" },
+        { "\xf0\x90\x80\x80 \xf0\x9f\x94\x91 \xf4\x8f\xbf\xbf",
+          "\\ud800\\udc00 \\ud83d\\udd11 \\udbff\\udfff" },
+    };
+    char *out = NULL;
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        _cleanup_erase_ char *ascii = NULL;
+
+        g_assert_cmpint(text_json_to_ascii(cases[i].text, strlen(cases[i].text), &ascii), ==, 0);
+        g_assert_cmpstr(ascii, ==, cases[i].ascii);
+    }
+    g_assert_cmpint(text_json_to_ascii("a\0b", 3, &out), ==, -EINVAL);
+    g_assert_cmpint(text_json_to_ascii("\xed\xa0\x80", 3, &out), ==, -EINVAL);
+    g_assert_cmpint(text_json_to_ascii("\xc3\xa9", 1, &out), ==,
+                    -EINVAL); /* nothing is read behind its end */
+    g_assert_null(out);
+}
+
 static void test_uint64(void)
 {
     static const char *const bad[] = {
@@ -265,6 +291,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/text/utf8", test_utf8);
     g_test_add_func("/text/quote", test_quote);
     g_test_add_func("/text/quote-bounds", test_quote_bounds);
+    g_test_add_func("/text/json-to-ascii", test_json_to_ascii);
     g_test_add_func("/text/uint64", test_uint64);
     g_test_add_func("/text/boolean", test_boolean);
     g_test_add_func("/text/seconds", test_seconds);

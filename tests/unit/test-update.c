@@ -150,13 +150,24 @@ static void assert_done(const char *program, const DnsRequest *q)
         note_failure("%s", problem.text);
 }
 
+/* what: any of several, with "|" between */
+static bool says(const char *text, const char *what)
+{
+    g_auto(GStrv) words = g_strsplit(what, "|", -1);
+
+    for (char **word = words; *word; word++)
+        if (strcasestr(text, *word))
+            return true;
+    return false;
+}
+
 static void assert_fails(const char *program, const DnsRequest *q, const char *what)
 {
     _cleanup_problem_ Problem problem = {};
 
     g_assert_cmpint(run(program, q, &problem), <, 0);
     g_assert_cmpint(problem.code, ==, PROBLEM_CHALLENGE_FAILED);
-    if (!strcasestr(problem.text, what) || (q->key_secret && strstr(problem.text, q->key_secret)))
+    if (!says(problem.text, what) || (q->key_secret && strstr(problem.text, q->key_secret)))
         note_failure("\"%s\" is not in, or the secret is: %s", what, problem.text);
 }
 
@@ -212,7 +223,7 @@ static void test_refusals(const void *program)
     assert_fails(program, &q, "BADSIG");
     q.key_secret = S(SECRET);
     q.key_name = S("other-key");
-    assert_fails(program, &q, "BADKEY");
+    assert_fails(program, &q, "BADKEY|NOTAUTH"); /* knot 3.4 says the second only */
     g_assert_false(has(OWNER, VALUE));
     q = request("a.fixed.example", "fixed.example", VALUE);
     assert_fails(program, &q, "update of the zone fixed.example");

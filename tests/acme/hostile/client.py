@@ -147,7 +147,7 @@ class Client:
             self.post(challenge["url"], {})
         order = self.wait(url, ("ready", "valid", "invalid"))
         if order["status"] == "ready":
-            request = (x509.CertificateSigningRequestBuilder().subject_name(named(""))
+            request = (x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
                        .add_extension(x509.SubjectAlternativeName([san_of(n) for n in names]), False)
                        .sign(key, hashes.SHA256()))
             self.post(order["finalize"], {"csr": encode(request.public_bytes(serialization.Encoding.DER))})

@@ -5,14 +5,11 @@ import datetime
 import functools
 import ipaddress
 import os
-import warnings
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
-
-warnings.filterwarnings("ignore", "SHA1 signatures|MD5 signatures", Warning)
 
 DAY = datetime.timedelta(days=1)
 PEM, DER = serialization.Encoding.PEM, serialization.Encoding.DER
@@ -67,7 +64,7 @@ class Issuer:
 
 
 def make(subject, public_key, issuer, names=(), ca=False, subject_is_issuer=False, begin=-DAY, end=90 * DAY,
-         usages=(ExtendedKeyUsageOID.SERVER_AUTH,), algorithm=None, signer=None, sans=None, extensions=(),
+         usages=(ExtendedKeyUsageOID.SERVER_AUTH,), signer=None, sans=None, extensions=(),
          basic=True):
     """begin and end are distances from now; signer: a key that is not the issuer's."""
     above = subject if subject_is_issuer else issuer.certificate.subject
@@ -91,7 +88,16 @@ def make(subject, public_key, issuer, names=(), ca=False, subject_is_issuer=Fals
         builder = builder.add_extension(x509.SubjectAlternativeName(sans), not list(subject))
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
-    return builder.sign(signer or issuer.key, algorithm or hashes.SHA256())
+    return builder.sign(signer or issuer.key, hashes.SHA256())
+
+
+def sign_again(certificate, key, algorithm):
+    """By RSA with a digest that python3-cryptography signs no certificates with: the last byte of its OID is another."""
+    rsa_with = bytes.fromhex("06092a864886f70d0101")
+    old, new = rsa_with + b"\x0b", rsa_with + {"md5": b"\x04", "sha1": b"\x05"}[algorithm.name]
+    body = certificate.tbs_certificate_bytes.replace(old, new)
+    signature = key.sign(body, padding.PKCS1v15(), algorithm)
+    return certificate.public_bytes(DER).replace(old, new)[:-len(signature)] + signature
 
 
 class Pki:
@@ -136,9 +142,10 @@ class Pki:
         below = Issuer("Weak", self.root, key=weak_key(kind))
         return self.leaf(names, key, below) + below.pem()
 
-    def weakly_signed(self, algorithm, names, key, kind="2048"):
-        below = Issuer("Signs weakly", self.root, key=weak_key(kind))
-        return self.leaf(names, key, below, algorithm=algorithm) + below.pem()
+    def weakly_signed(self, algorithm, names, key):
+        below = Issuer("Signs weakly", self.root, key=weak_key("2048"))
+        leaf = make(x509.Name([]), key, below, names)
+        return armour(sign_again(leaf, below.key, algorithm)) + below.pem()
 
     def self_signed(self, names, key):
         own = new_key()
@@ -202,7 +209,7 @@ WRONG = {
     "for a key of DSA": lambda p, n, k: p.chain(n, weak_key("dsa").public_key()),
     "for a key of 1024 bits": lambda p, n, k: p.chain(n, weak_key("1024").public_key()),
     "for a small curve": lambda p, n, k: p.chain(n, weak_key("curve").public_key()),
-    "signed with SHA-1": lambda p, n, k: p.chain(n, k, algorithm=hashes.SHA1()),
+    "signed with SHA-1": lambda p, n, k: p.weakly_signed(hashes.SHA1(), n, k),
     "signed with MD5": lambda p, n, k: p.weakly_signed(hashes.MD5(), n, k),
     "garbage behind the DER": lambda p, n, k: p.trailing_garbage(n, k),
     "leaf twice": lambda p, n, k: (lambda leaf: leaf + leaf + p.intermediate.pem())(p.leaf(n, k)),

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """PKCS#7 and PKCS#12, as different programs write them."""
 import base64
+import hashlib
+import hmac
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7, pkcs12
@@ -94,6 +96,9 @@ def add_openssl(w, t, a):
             "as very old programs did", passphrase=SECRET)
     t.taken("p12-nomac", export(w, "-nomac", key=a.leaf_key, chain=chain), 2, False, "encrypted, but without MAC",
             passphrase=SECRET)
+    if b"pbmac1" in w.openssl("list", "-options", "pkcs12"):  # since OpenSSL 3.4
+        t.taken("p12-pbmac1", export(w, "-pbmac1_pbkdf2", key=a.leaf_key, chain=chain), 2, False, "a MAC by RFC 9579",
+                passphrase=SECRET)
     t.taken("p12-plain", export(w, "-nomac", "-keypbe", "NONE", "-certpbe", "NONE", key=a.leaf_key, chain=chain,
                                 secret=None), 2, False, "neither encrypted nor with MAC")
     t.taken("p12-plain-mac", export(w, "-keypbe", "NONE", "-certpbe", "NONE", key=a.leaf_key, chain=chain), 2, False,
@@ -142,8 +147,21 @@ def add_gnutls(w, t, a):
             passphrase=SECRET)
     t.taken("p12-gnutls-empty", gnutls_export(w, "--empty-password", key=a.g_key, chain=chain), 2, False,
             "the empty passphrase, and none given")
-    t.taken("p12-gnutls-null", gnutls_export(w, "--null-password", key=a.g_key, chain=chain), 2, False,
+    t.taken("p12-gnutls-null", null_passphrase(gnutls_export(w, "--empty-password", key=a.g_key, chain=chain)), 2, False,
             "no passphrase, which is not the same as the empty one")
+
+
+def null_passphrase(p12):
+    """One of the empty passphrase, as certtool --null-password would have made it, which crashes in GnuTLS 3.8. Only the key
+    of the MAC differs: it is derived from no passphrase at all, not from the two bytes that end an empty one (RFC 7292, B.2)."""
+    at = p12.rindex(b"\x04\x20") + 2
+    digest, salt = p12[at:at + 32], p12[at + 34:at + 34 + p12[at + 33]]
+    key = bytes([3]) * 64 + (salt * 64)[:64]
+    for _ in range(int.from_bytes(ITERATIONS[2:], "big")):
+        key = hashlib.sha256(key).digest()
+    begin = p12.index(b"\x04\x82") + 4              # of what is authenticated, in an OCTET STRING with two bytes of length
+    content = p12[begin:begin + int.from_bytes(p12[begin - 2:begin], "big")]
+    return p12.replace(digest, hmac.digest(key, content, "sha256"))
 
 
 def add_python(w, t, a):
