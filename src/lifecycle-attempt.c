@@ -334,7 +334,8 @@ static void attempt_end(Lifecycle *l, Attempt *a)
     attempt_free(a);
     if (removed)
         return;
-    again = c->again || (succeeded && clock_is_trusted() && certificate_warning_due(c, clock_now()) > 0);
+    again = c->again || (succeeded && lifecycle_order_is_left(c)) ||
+            (succeeded && clock_is_trusted() && certificate_warning_due(c, clock_now()) > 0);
     c->again = false;
     if (again || !STAILQ_EMPTY(&c->requests))
         lifecycle_settle(l, c);

@@ -93,6 +93,8 @@ void lifecycle_divert_to_order(Lifecycle *l, Certificate *c);
 void lifecycle_maybe_order(Lifecycle *l, Certificate *c);
 /* Takes what came of an order into the plan; as attempt_plan(). */
 int attempt_plan_ordered(Attempt *a, int64_t now);
+/* Whether there is an order that is over, or that nobody wants any more: the certificate has to be settled. */
+bool lifecycle_order_is_left(const Certificate *c);
 bool lifecycle_cancel_order(Certificate *c, RequestDone done, void *userdata);
 void lifecycle_give_up_order(Certificate *c, const Problem *problem);
 /* Answers and frees requests, with RESULT_DONE when there is no problem. */

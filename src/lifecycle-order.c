@@ -352,6 +352,35 @@ static void take_back(Certificate *c)
     ordered_free(c->ordered, true);
 }
 
+/* Nobody uses it any more: its order is given up, and whoever asked for another chain is told so. */
+static void abandon(Lifecycle *l, Certificate *c)
+{
+    struct RequestQueue stay = STAILQ_HEAD_INITIALIZER(stay), given_up = STAILQ_HEAD_INITIALIZER(given_up);
+    _cleanup_problem_ Problem why = {};
+    Request *q;
+
+    if (c->ordered) {
+        if (!c->ordered->running)
+            acme_source_forget(l->acme, certificate_name(c));
+        take_back(c);
+    }
+    while ((q = STAILQ_FIRST(&c->requests))) {
+        STAILQ_REMOVE_HEAD(&c->requests, entry);
+        if (q->kind == REQUEST_REISSUE || q->kind == REQUEST_RENEW || q->kind == REQUEST_ORDER)
+            STAILQ_INSERT_TAIL(&given_up, q, entry);
+        else
+            STAILQ_INSERT_TAIL(&stay, q, entry);
+    }
+    STAILQ_CONCAT(&c->requests, &stay);
+    problem_set(&why, PROBLEM_CANCELLED, "No module uses %s any more.", certificate_name(c));
+    requests_answer(c, &given_up, &why);
+}
+
+bool lifecycle_order_is_left(const Certificate *c)
+{
+    return c->ordered && (!c->ordered->running || !certificate_is_wanted(c));
+}
+
 static Need need_beside(const Chain *upload, const Certificate *c)
 {
     if (!is_served_by(upload, c))
@@ -377,8 +406,9 @@ void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)
 
     c->stance = stance_of(l, c);
     (void)lifecycle_refresh_window(l, c);
-    if (c->ordered && c->ordered->running &&
-        (!strv_equal(c->ordered->names, c->names) || !certificate_is_wanted(c)))
+    if (!certificate_is_wanted(c))
+        abandon(l, c);
+    if (c->ordered && c->ordered->running && !strv_equal(c->ordered->names, c->names))
         take_back(c);
     need = c->stored == STAILQ_EMPTY(&c->requests) ? NEED_NOTHING : find_need(l, c);
     if (need == NEED_NOTHING)
