@@ -292,6 +292,13 @@ static bool wants_order(const Certificate *c, const Request *q)
            (q->kind == REQUEST_RENEW && c->record->served == SOURCE_ACME);
 }
 
+/* What waits with an order goes back to be looked at anew. */
+static void take_back(Certificate *c)
+{
+    STAILQ_CONCAT(&c->requests, &c->ordered->requests);
+    ordered_free(c->ordered, true);
+}
+
 /* Whether the request waits with an order from now on. */
 static bool join_order(Lifecycle *l, Certificate *c, Request *q, Need need, Problem *why)
 {
@@ -299,8 +306,9 @@ static bool join_order(Lifecycle *l, Certificate *c, Request *q, Need need, Prob
         return false;
     if (q->kind == REQUEST_REISSUE ? !may_reissue(l, c, q, why) : c->stance != ACME_STANCE_ASKED)
         return false;
-    if (c->ordered && c->ordered->running && q->kind == REQUEST_REISSUE && q->options.hurry)
-        ordering_hurry(c->ordered->running);
+    if (c->ordered && c->ordered->running && q->kind == REQUEST_REISSUE &&
+        !ordering_join(c->ordered->running, q->options.hurry))
+        take_back(c);
     if (!c->ordered && order_begin(l, c, q) < 0)
         return false;
     STAILQ_INSERT_TAIL(&c->ordered->requests, q, entry);
@@ -326,7 +334,16 @@ static void divert(Lifecycle *l, Certificate *c, Need need)
     requests_answer(c, &refused, &why);
 }
 
-bool lifecycle_adopt_order(Lifecycle *l _unused_, Certificate *c, const RequestOptions *options)
+/* One that has gone too far with the former key is given up for another. */
+static void join_as_reissue(Lifecycle *l, Certificate *c, const RequestOptions *options)
+{
+    if (!c->ordered || ordering_join(c->ordered->running, options->hurry))
+        return;
+    take_back(c);
+    lifecycle_settle(l, c);
+}
+
+bool lifecycle_adopt_order(Lifecycle *l, Certificate *c, const RequestOptions *options)
 {
     struct RequestQueue *const queues[] = { &c->requests, c->ordered ? &c->ordered->requests : NULL };
     Request *q;
@@ -338,18 +355,10 @@ bool lifecycle_adopt_order(Lifecycle *l _unused_, Certificate *c, const RequestO
             if (q->kind == REQUEST_ORDER) {
                 q->kind = REQUEST_REISSUE;
                 q->options = *options;
-                if (c->ordered && options->hurry)
-                    ordering_hurry(c->ordered->running);
+                join_as_reissue(l, c, options);
                 return true;
             }
     return false;
-}
-
-/* What waits with an order goes back to be looked at anew. */
-static void take_back(Certificate *c)
-{
-    STAILQ_CONCAT(&c->requests, &c->ordered->requests);
-    ordered_free(c->ordered, true);
 }
 
 /* Nobody uses it any more: its order is given up, and whoever asked for another chain is told so. */
