@@ -100,6 +100,8 @@ void lifecycle_give_up_order(Certificate *c, const Problem *problem);
 /* Answers and frees requests, with RESULT_DONE when there is no problem. */
 void requests_answer(Certificate *c, struct RequestQueue *requests, const Problem *problem);
 void request_answer(Certificate *c, Request *q, RequestResult result, const Problem *problem);
+/* Moves those of these kinds, of which there is a bit each. */
+void requests_take(struct RequestQueue *requests, unsigned kinds, struct RequestQueue *taken);
 bool requests_have(const struct RequestQueue *requests, RequestKind kind);
 /* Reads the root that is served, which becomes the authority. */
 void lifecycle_load_root(Lifecycle *l);

@@ -31,8 +31,12 @@ struct Ordered {
 
 static void ordered_free(struct Ordered *o, bool forget)
 {
-    if (o->running && o->lifecycle->acme)
+    AcmeSource *acme = o->lifecycle->acme;
+
+    if (acme && o->running)
         ordering_cancel(o->running, forget);
+    else if (acme && forget)
+        acme_source_forget(acme, certificate_name(o->certificate));
     o->certificate->ordered = NULL;
     strv_free(o->names);
     bundle_free(o->bundle);
@@ -75,12 +79,10 @@ static bool can_order(const Lifecycle *l, const Certificate *c)
 /* The chain from an authority, if it can be served; NULL. */
 static const Chain *usable_chain(const Certificate *c)
 {
-    Candidate candidates[_SOURCE_MAX];
-    Verdict verdict;
+    Candidate candidates[_SOURCE_MAX], *acme = candidates + SOURCE_ACME;
 
     record_candidates(c->record, candidates);
-    verdict = candidate_judge(candidates + SOURCE_ACME, SOURCE_ACME, c->names, clock_now());
-    return verdict == VERDICT_USABLE ? candidates[SOURCE_ACME].chain : NULL;
+    return candidate_judge(acme, SOURCE_ACME, c->names, clock_now()) == VERDICT_USABLE ? acme->chain : NULL;
 }
 
 static int64_t window_after(const Lifecycle *l, const Certificate *c)
@@ -323,13 +325,11 @@ static void divert(Lifecycle *l, Certificate *c, Need need)
 
     while ((q = STAILQ_FIRST(&c->requests))) {
         STAILQ_REMOVE_HEAD(&c->requests, entry);
-        if (wants_order(c, q) && join_order(l, c, q, need, &why))
-            continue;
-        if (why.code != PROBLEM_NONE && q->kind == REQUEST_REISSUE)
-            STAILQ_INSERT_TAIL(&refused, q, entry);
-        else
+        if (!wants_order(c, q) || !join_order(l, c, q, need, &why))
             STAILQ_INSERT_TAIL(&stay, q, entry);
     }
+    if (why.code != PROBLEM_NONE)
+        requests_take(&stay, 1U << REQUEST_REISSUE, &refused);
     STAILQ_CONCAT(&c->requests, &stay);
     requests_answer(c, &refused, &why);
 }
@@ -337,10 +337,10 @@ static void divert(Lifecycle *l, Certificate *c, Need need)
 /* One that has gone too far with the former key is given up for another. */
 static void join_as_reissue(Lifecycle *l, Certificate *c, const RequestOptions *options)
 {
-    if (!c->ordered || ordering_join(c->ordered->running, options->hurry))
-        return;
-    take_back(c);
-    lifecycle_settle(l, c);
+    if (c->ordered && !ordering_join(c->ordered->running, options->hurry)) {
+        take_back(c);
+        lifecycle_settle(l, c);
+    }
 }
 
 bool lifecycle_adopt_order(Lifecycle *l, Certificate *c, const RequestOptions *options)
@@ -362,25 +362,15 @@ bool lifecycle_adopt_order(Lifecycle *l, Certificate *c, const RequestOptions *o
 }
 
 /* Nobody uses it any more: its order is given up, and whoever asked for another chain is told so. */
-static void abandon(Lifecycle *l, Certificate *c)
+static void abandon(Certificate *c)
 {
-    struct RequestQueue stay = STAILQ_HEAD_INITIALIZER(stay), given_up = STAILQ_HEAD_INITIALIZER(given_up);
+    struct RequestQueue given_up = STAILQ_HEAD_INITIALIZER(given_up);
     _cleanup_problem_ Problem why = {};
-    Request *q;
 
-    if (c->ordered) {
-        if (!c->ordered->running)
-            acme_source_forget(l->acme, certificate_name(c));
+    if (c->ordered)
         take_back(c);
-    }
-    while ((q = STAILQ_FIRST(&c->requests))) {
-        STAILQ_REMOVE_HEAD(&c->requests, entry);
-        if (q->kind == REQUEST_REISSUE || q->kind == REQUEST_RENEW || q->kind == REQUEST_ORDER)
-            STAILQ_INSERT_TAIL(&given_up, q, entry);
-        else
-            STAILQ_INSERT_TAIL(&stay, q, entry);
-    }
-    STAILQ_CONCAT(&c->requests, &stay);
+    requests_take(&c->requests, 1U << REQUEST_REISSUE | 1U << REQUEST_RENEW | 1U << REQUEST_ORDER,
+                  &given_up);
     problem_set(&why, PROBLEM_CANCELLED, "No module uses %s any more.", certificate_name(c));
     requests_answer(c, &given_up, &why);
 }
@@ -401,11 +391,9 @@ static Need need_beside(const Chain *upload, const Certificate *c)
 static Need find_need(const Lifecycle *l, const Certificate *c)
 {
     const Slot *uploaded = &c->record->slots[SOURCE_UPLOADED];
-    const Certificate *upload = certificate_is_wanted(c) ? l->observer->find_upload(c, l->userdata) : NULL;
+    const Certificate *upload = l->observer->find_upload(c, l->userdata);
     Need need = uploaded->broken ? NEED_CHAIN : need_beside(uploaded->chain, c);
 
-    if (!certificate_is_wanted(c))
-        return NEED_NOTHING;
     return upload ? MIN(need, need_beside(certificate_chain(upload), c)) : need;
 }
 
@@ -415,8 +403,10 @@ void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)
 
     c->stance = stance_of(l, c);
     (void)lifecycle_refresh_window(l, c);
-    if (!certificate_is_wanted(c))
-        abandon(l, c);
+    if (!certificate_is_wanted(c)) {
+        abandon(c);
+        return;
+    }
     if (c->ordered && c->ordered->running && !strv_equal(c->ordered->names, c->names))
         take_back(c);
     need = c->stored == STAILQ_EMPTY(&c->requests) ? NEED_NOTHING : find_need(l, c);
@@ -561,19 +551,13 @@ int attempt_plan_ordered(Attempt *a, int64_t now)
     if (!o || o->running)
         return 0;
     if (o->bundle && !chain_covers(o->bundle->chain, a->names, NULL)) {
-        /* it was for other names: whoever waited for it waits for the next */
-        acme_source_forget(a->lifecycle->acme, certificate_name(a->certificate));
-        STAILQ_CONCAT(&a->certificate->requests, &o->requests);
-        ordered_free(o, false);
+        take_back(a->certificate); /* it was for other names: whoever waited for it waits for the next */
         return 1;
     }
     STAILQ_CONCAT(&a->requests, &o->requests);
-    if (!o->bundle)
+    if (!o->bundle || !is_usable(o, a->names, now))
         r = plan_failure(a, o, now);
-    else if (!is_usable(o, a->names, now)) {
-        acme_source_forget(a->lifecycle->acme, certificate_name(a->certificate));
-        r = plan_failure(a, o, now);
-    } else {
+    else {
         a->certificate->orders_anew = false;
         a->certificate->waits_until = 0;
         a->source = SOURCE_ACME;
@@ -581,7 +565,7 @@ int attempt_plan_ordered(Attempt *a, int64_t now)
         a->bundle = TAKE_PTR(o->bundle);
         r = record_set_authority(a->after, o->authority, o->solver) < 0 ? -ENOMEM : 1;
     }
-    ordered_free(o, false);
+    ordered_free(o, o->bundle); /* which is of no use */
     return r;
 }
 
