@@ -32,6 +32,21 @@ void requests_answer(Certificate *c, struct RequestQueue *requests, const Proble
     }
 }
 
+void requests_take(struct RequestQueue *requests, unsigned kinds, struct RequestQueue *taken)
+{
+    struct RequestQueue stay = STAILQ_HEAD_INITIALIZER(stay);
+    Request *q;
+
+    while ((q = STAILQ_FIRST(requests))) {
+        STAILQ_REMOVE_HEAD(requests, entry);
+        if (kinds & 1U << q->kind)
+            STAILQ_INSERT_TAIL(taken, q, entry);
+        else
+            STAILQ_INSERT_TAIL(&stay, q, entry);
+    }
+    STAILQ_CONCAT(requests, &stay);
+}
+
 bool requests_have(const struct RequestQueue *requests, RequestKind kind)
 {
     Request *q;
@@ -219,17 +234,7 @@ static void log_root(const Lifecycle *l, const char *what)
 /* Those who asked for a new root wait until all is signed again; who brought one does not. */
 static void keep_waiting(Lifecycle *l, Attempt *a)
 {
-    struct RequestQueue others = STAILQ_HEAD_INITIALIZER(others);
-    Request *q;
-
-    while ((q = STAILQ_FIRST(&a->requests))) {
-        STAILQ_REMOVE_HEAD(&a->requests, entry);
-        if (q->kind == REQUEST_REISSUE || q->kind == REQUEST_RENEW)
-            STAILQ_INSERT_TAIL(&l->root_requests, q, entry);
-        else
-            STAILQ_INSERT_TAIL(&others, q, entry);
-    }
-    STAILQ_CONCAT(&a->requests, &others);
+    requests_take(&a->requests, 1U << REQUEST_REISSUE | 1U << REQUEST_RENEW, &l->root_requests);
 }
 
 static void adopt_root(Lifecycle *l, Attempt *a)
@@ -334,7 +339,8 @@ static void attempt_end(Lifecycle *l, Attempt *a)
     attempt_free(a);
     if (removed)
         return;
-    again = c->again || (succeeded && clock_is_trusted() && certificate_warning_due(c, clock_now()) > 0);
+    again = c->again || (succeeded && lifecycle_order_is_left(c)) ||
+            (succeeded && clock_is_trusted() && certificate_warning_due(c, clock_now()) > 0);
     c->again = false;
     if (again || !STAILQ_EMPTY(&c->requests))
         lifecycle_settle(l, c);

@@ -95,11 +95,15 @@ void lifecycle_maybe_order(Lifecycle *l, Certificate *c);
 int attempt_plan_ordered(Attempt *a, int64_t now);
 /* Whether its order is over, and may be followed by a local chain. */
 bool lifecycle_may_fall_back(const Certificate *c);
+/* Whether there is an order that is over, or that nobody wants any more: the certificate has to be settled. */
+bool lifecycle_order_is_left(const Certificate *c);
 bool lifecycle_cancel_order(Certificate *c, RequestDone done, void *userdata);
 void lifecycle_give_up_order(Certificate *c, const Problem *problem);
 /* Answers and frees requests, with RESULT_DONE when there is no problem. */
 void requests_answer(Certificate *c, struct RequestQueue *requests, const Problem *problem);
 void request_answer(Certificate *c, Request *q, RequestResult result, const Problem *problem);
+/* Moves those of these kinds, of which there is a bit each. */
+void requests_take(struct RequestQueue *requests, unsigned kinds, struct RequestQueue *taken);
 bool requests_have(const struct RequestQueue *requests, RequestKind kind);
 /* Reads the root that is served, which becomes the authority. */
 void lifecycle_load_root(Lifecycle *l);

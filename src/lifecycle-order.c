@@ -31,8 +31,12 @@ struct Ordered {
 
 static void ordered_free(struct Ordered *o, bool forget)
 {
-    if (o->running && o->lifecycle->acme)
+    AcmeSource *acme = o->lifecycle->acme;
+
+    if (acme && o->running)
         ordering_cancel(o->running, forget);
+    else if (acme && forget)
+        acme_source_forget(acme, certificate_name(o->certificate));
     o->certificate->ordered = NULL;
     strv_free(o->names);
     bundle_free(o->bundle);
@@ -75,12 +79,10 @@ static bool can_order(const Lifecycle *l, const Certificate *c)
 /* The chain from an authority, if it can be served; NULL. */
 static const Chain *usable_chain(const Certificate *c)
 {
-    Candidate candidates[_SOURCE_MAX];
-    Verdict verdict;
+    Candidate candidates[_SOURCE_MAX], *acme = candidates + SOURCE_ACME;
 
     record_candidates(c->record, candidates);
-    verdict = candidate_judge(candidates + SOURCE_ACME, SOURCE_ACME, c->names, clock_now());
-    return verdict == VERDICT_USABLE ? candidates[SOURCE_ACME].chain : NULL;
+    return candidate_judge(acme, SOURCE_ACME, c->names, clock_now()) == VERDICT_USABLE ? acme->chain : NULL;
 }
 
 static int64_t window_after(const Lifecycle *l, const Certificate *c)
@@ -292,6 +294,13 @@ static bool wants_order(const Certificate *c, const Request *q)
            (q->kind == REQUEST_RENEW && c->record->served == SOURCE_ACME);
 }
 
+/* What waits with an order goes back to be looked at anew. */
+static void take_back(Certificate *c)
+{
+    STAILQ_CONCAT(&c->requests, &c->ordered->requests);
+    ordered_free(c->ordered, true);
+}
+
 /* Whether the request waits with an order from now on. */
 static bool join_order(Lifecycle *l, Certificate *c, Request *q, Need need, Problem *why)
 {
@@ -299,8 +308,9 @@ static bool join_order(Lifecycle *l, Certificate *c, Request *q, Need need, Prob
         return false;
     if (q->kind == REQUEST_REISSUE ? !may_reissue(l, c, q, why) : c->stance != ACME_STANCE_ASKED)
         return false;
-    if (c->ordered && c->ordered->running && q->kind == REQUEST_REISSUE && q->options.hurry)
-        ordering_hurry(c->ordered->running);
+    if (c->ordered && c->ordered->running && q->kind == REQUEST_REISSUE &&
+        !ordering_join(c->ordered->running, q->options.hurry))
+        take_back(c);
     if (!c->ordered && order_begin(l, c, q) < 0)
         return false;
     STAILQ_INSERT_TAIL(&c->ordered->requests, q, entry);
@@ -315,18 +325,25 @@ static void divert(Lifecycle *l, Certificate *c, Need need)
 
     while ((q = STAILQ_FIRST(&c->requests))) {
         STAILQ_REMOVE_HEAD(&c->requests, entry);
-        if (wants_order(c, q) && join_order(l, c, q, need, &why))
-            continue;
-        if (why.code != PROBLEM_NONE && q->kind == REQUEST_REISSUE)
-            STAILQ_INSERT_TAIL(&refused, q, entry);
-        else
+        if (!wants_order(c, q) || !join_order(l, c, q, need, &why))
             STAILQ_INSERT_TAIL(&stay, q, entry);
     }
+    if (why.code != PROBLEM_NONE)
+        requests_take(&stay, 1U << REQUEST_REISSUE, &refused);
     STAILQ_CONCAT(&c->requests, &stay);
     requests_answer(c, &refused, &why);
 }
 
-bool lifecycle_adopt_order(Lifecycle *l _unused_, Certificate *c, const RequestOptions *options)
+/* One that has gone too far with the former key is given up for another. */
+static void join_as_reissue(Lifecycle *l, Certificate *c, const RequestOptions *options)
+{
+    if (c->ordered && !ordering_join(c->ordered->running, options->hurry)) {
+        take_back(c);
+        lifecycle_settle(l, c);
+    }
+}
+
+bool lifecycle_adopt_order(Lifecycle *l, Certificate *c, const RequestOptions *options)
 {
     struct RequestQueue *const queues[] = { &c->requests, c->ordered ? &c->ordered->requests : NULL };
     Request *q;
@@ -338,18 +355,29 @@ bool lifecycle_adopt_order(Lifecycle *l _unused_, Certificate *c, const RequestO
             if (q->kind == REQUEST_ORDER) {
                 q->kind = REQUEST_REISSUE;
                 q->options = *options;
-                if (c->ordered && options->hurry)
-                    ordering_hurry(c->ordered->running);
+                join_as_reissue(l, c, options);
                 return true;
             }
     return false;
 }
 
-/* What waits with an order goes back to be looked at anew. */
-static void take_back(Certificate *c)
+/* Nobody uses it any more: its order is given up, and whoever asked for another chain is told so. */
+static void abandon(Certificate *c)
 {
-    STAILQ_CONCAT(&c->requests, &c->ordered->requests);
-    ordered_free(c->ordered, true);
+    struct RequestQueue given_up = STAILQ_HEAD_INITIALIZER(given_up);
+    _cleanup_problem_ Problem why = {};
+
+    if (c->ordered)
+        take_back(c);
+    requests_take(&c->requests, 1U << REQUEST_REISSUE | 1U << REQUEST_RENEW | 1U << REQUEST_ORDER,
+                  &given_up);
+    problem_set(&why, PROBLEM_CANCELLED, "No module uses %s any more.", certificate_name(c));
+    requests_answer(c, &given_up, &why);
+}
+
+bool lifecycle_order_is_left(const Certificate *c)
+{
+    return c->ordered && (!c->ordered->running || !certificate_is_wanted(c));
 }
 
 static Need need_beside(const Chain *upload, const Certificate *c)
@@ -363,11 +391,9 @@ static Need need_beside(const Chain *upload, const Certificate *c)
 static Need find_need(const Lifecycle *l, const Certificate *c)
 {
     const Slot *uploaded = &c->record->slots[SOURCE_UPLOADED];
-    const Certificate *upload = certificate_is_wanted(c) ? l->observer->find_upload(c, l->userdata) : NULL;
+    const Certificate *upload = l->observer->find_upload(c, l->userdata);
     Need need = uploaded->broken ? NEED_CHAIN : need_beside(uploaded->chain, c);
 
-    if (!certificate_is_wanted(c))
-        return NEED_NOTHING;
     return upload ? MIN(need, need_beside(certificate_chain(upload), c)) : need;
 }
 
@@ -377,8 +403,11 @@ void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)
 
     c->stance = stance_of(l, c);
     (void)lifecycle_refresh_window(l, c);
-    if (c->ordered && c->ordered->running &&
-        (!strv_equal(c->ordered->names, c->names) || !certificate_is_wanted(c)))
+    if (!certificate_is_wanted(c)) {
+        abandon(c);
+        return;
+    }
+    if (c->ordered && c->ordered->running && !strv_equal(c->ordered->names, c->names))
         take_back(c);
     need = c->stored == STAILQ_EMPTY(&c->requests) ? NEED_NOTHING : find_need(l, c);
     if (need == NEED_NOTHING)
@@ -522,18 +551,12 @@ int attempt_plan_ordered(Attempt *a, int64_t now)
     if (!o || o->running)
         return 0;
     if (o->bundle && !chain_covers(o->bundle->chain, a->names, NULL)) {
-        /* it was for other names: whoever waited for it waits for the next */
-        acme_source_forget(a->lifecycle->acme, certificate_name(a->certificate));
-        STAILQ_CONCAT(&a->certificate->requests, &o->requests);
-        ordered_free(o, false);
+        take_back(a->certificate); /* it was for other names: whoever waited for it waits for the next */
         return 1;
     }
-    if (!o->bundle)
+    if (!o->bundle || !is_usable(o, a->names, now))
         r = plan_failure(a, o, now);
-    else if (!is_usable(o, a->names, now)) {
-        acme_source_forget(a->lifecycle->acme, certificate_name(a->certificate));
-        r = plan_failure(a, o, now);
-    } else {
+    else {
         STAILQ_CONCAT(&a->requests, &o->requests);
         a->certificate->orders_anew = false;
         a->certificate->waits_until = 0;
@@ -542,7 +565,7 @@ int attempt_plan_ordered(Attempt *a, int64_t now)
         a->bundle = TAKE_PTR(o->bundle);
         r = record_set_authority(a->after, o->authority, o->solver) < 0 ? -ENOMEM : 1;
     }
-    ordered_free(o, false);
+    ordered_free(o, o->bundle); /* which is of no use */
     return r;
 }
 

@@ -160,8 +160,8 @@ int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id
 static int complain_busy(const Certificate *c, Problem *problem)
 {
     return problem_set(problem, PROBLEM_BUSY,
-                       "%s is being renewed already, by job %llu; wait until it is over.",
-                       certificate_name(c), (unsigned long long)c->job->id);
+                       "Job %llu is still at work on %s; wait until it is over.",
+                       (unsigned long long)c->job->id, certificate_name(c));
 }
 
 int manager_reissue(Manager *m, Certificate *c, const RequestOptions *options, uint64_t *ret_id,
@@ -171,9 +171,10 @@ int manager_reissue(Manager *m, Certificate *c, const RequestOptions *options, u
     int r;
 
     /* an order that runs by itself is what a reissue would begin */
-    if (c->job && c->job->kind == JOB_ORDER && lifecycle_adopt_order(m->lifecycle, c, options)) {
-        *ret_id = c->job->id;
-        return 0;
+    if (c->job && c->job->kind == JOB_ORDER) {
+        *ret_id = c->job->id; /* which may be over in a moment */
+        if (lifecycle_adopt_order(m->lifecycle, c, options))
+            return 0;
     }
     if (c->job)
         return complain_busy(c, problem);
@@ -274,6 +275,10 @@ int manager_cancel_job(Manager *m, Job *j, Problem *problem)
 {
     Certificate *c;
 
+    if (j->kind == JOB_REVOKE)
+        return problem_set(
+            problem, PROBLEM_BUSY,
+            "The authority was asked to revoke the chain already, which cannot be taken back; wait for its answer.");
     if (!lifecycle_cancel(m->lifecycle, j->certificate, on_job_done, m))
         return problem_set(problem, PROBLEM_BUSY,
                            "The job has begun to write and will be over in a moment; wait for it.");

@@ -355,7 +355,7 @@ static int reissue_one(Certificate *c, void *userdata)
     _cleanup_free_ char *path = NULL;
     uint64_t job;
 
-    if (c->job || manager_reissue(all->manager, c, &all->options, &job, &problem) < 0)
+    if (manager_reissue(all->manager, c, &all->options, &job, &problem) < 0)
         return 0;
     path = job_path(job);
     return path ? sd_bus_message_append_basic(all->reply, 'o', path) : -ENOMEM;

@@ -57,11 +57,10 @@ static void reissue_print_chain(const Reissue *r, const Certificate *c)
 
     if (r->reason && c->not_after == 0)
         print_line(stdout, _("%s: the chain is revoked, and nothing is served now."), c->name);
-    else if (!r->reason && streq(c->source, "uploaded") && !r->root)
-        print_line(
-            stdout,
-            _("%s: an uploaded chain fits and is kept, valid until %s (%s). Upload another one to replace it."),
-            c->name, strempty(date), strempty(left));
+    else if (!r->reason && !r->root && streq(c->source, "uploaded"))
+        print_line(stdout,
+                   _("%s: the uploaded chain is served until it ends or is removed; valid until %s (%s)."),
+                   c->name, strempty(date), strempty(left));
     else
         print_line(stdout,
                    r->reason ? _("%s: the chain is revoked; served now: source: %s, valid until %s (%s).")

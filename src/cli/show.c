@@ -32,23 +32,30 @@ static void show_add_time(Table *t, const char *label, int64_t time, const char 
         show_add(t, label, text);
 }
 
+/* Attempts that somebody asked for are not counted. */
 static void show_add_error(Table *t, const Certificate *c)
 {
     _cleanup_free_ char *text = NULL, *when = time_format(c->error_time);
+    int n;
 
     if (isempty(c->error_code) && isempty(c->error_text))
         return;
-    if (asprintf(&text,
-                 ngettext("%s: %s (%s, %u attempt since it last succeeded)",
-                          "%s: %s (%s, %u attempts since it last succeeded)", c->error_attempts),
-                 c->error_code, c->error_text, strempty(when), c->error_attempts) < 0)
+    if (c->error_attempts == 0)
+        n = asprintf(&text, "%s: %s (%s)", c->error_code, c->error_text, strempty(when));
+    else
+        n = asprintf(&text,
+                     ngettext("%s: %s (%s, %u attempt since it last succeeded)",
+                              "%s: %s (%s, %u attempts since it last succeeded)", c->error_attempts),
+                     c->error_code, c->error_text, strempty(when), c->error_attempts);
+    if (n < 0)
         text = NULL;
     show_add(t, _("Last error:"), text);
 }
 
 static void show_add_window(Table *t, const Certificate *c)
 {
-    _cleanup_free_ char *start = time_format(c->window_start), *end = time_format(c->window_end), *text = NULL;
+    _cleanup_free_ char *start = time_format(c->window_start), *end = time_format(c->window_end),
+                        *text = NULL;
 
     if (c->window_start == 0 && c->window_end == 0)
         return;

@@ -201,6 +201,8 @@ const AuthoritySettings *ordering_take_up(Ordering *o, OrderRecord **ret)
     const AuthoritySettings *a;
     AcmeSource *s = o->source;
 
+    if (o->reissue && s->settings->acme.reuse_key) /* it may be for the former key */
+        return NULL;
     if ((!acme_source_has_order(s, o->name) && (o->reissue || !strv_contains(s->kept, o->name))) ||
         store_read_order(s->store, o->name, &rec) < 0)
         return NULL;

@@ -66,8 +66,9 @@ bool acme_settings_suit(const Settings *settings, char *const *names, const char
 void acme_source_expect(AcmeSource *s, char *const *names, const char *authority);
 int acme_source_order(AcmeSource *s, const OrderWish *wish, OrderProgress progress, OrderDone done,
                       void *userdata, Ordering **ret);
-/* Somebody waits for it now: it does not wait for its turn. */
-void ordering_hurry(Ordering *o);
+/* Somebody asks for a reissue while it is under way: so it is one now, and in a hurry it does not wait for its turn. False when
+ * it has begun with the former key, which is not to be used any more. */
+bool ordering_join(Ordering *o, bool hurry);
 /* It is not told any more. forget: the order is not gone on with after the next start either. */
 Ordering *ordering_cancel(Ordering *o, bool forget);
 /* The chain of an order is stored, or of no use: until then its record stays, so that a crash does not lose it. */

@@ -118,11 +118,16 @@ void acme_source_drive(AcmeSource *s)
         (void)sd_event_source_set_enabled(s->drive_source, SD_EVENT_ONESHOT);
 }
 
-void ordering_hurry(Ordering *o)
+bool ordering_join(Ordering *o, bool hurry)
 {
-    o->manual = true;
-    o->held = false;
-    if (o->state == ORDERING_WAITING) /* a reissue is for another key */
+    if (o->state != ORDERING_WAITING && o->keeps_key)
+        return false;
+    if (o->state == ORDERING_WAITING) {
+        o->reissue = true;
         o->keeps_key = o->early = false;
+    }
+    o->manual = o->manual || hurry;
+    o->held = false;
     acme_source_drive(o->source);
+    return true;
 }
