@@ -116,6 +116,7 @@ class Windows(Proxy):
         self.lists, self.delay = True, None
         self.placed, self.asked = [], []  # Placed; (when, identifier)
         self.finalized, self.issued = Counter(), {}  # by name: requests; serial -> certificate
+        self.turn = asyncio.Lock()  # Pebble can lock itself out when it does several things at once, on a busy machine
         self.name_of = {}  # of orders by their number, of certificates by their identifier
 
     # ---- what was seen
@@ -154,11 +155,15 @@ class Windows(Proxy):
         kind, number = (path.split("/") + [""])[1:3]
         if f"/{kind}" == INFO:
             return self._window(number)
+
+        async def in_turn():
+            async with self.turn:
+                return await pass_on()
         if kind == "order-plz":
-            result = await self._order(request, pass_on)
+            result = await self._order(request, in_turn)
         else:
             self._note(kind, number)
-            result = await pass_on()
+            result = await in_turn()
         if not result or method == "HEAD":
             return result
         if self.delay and method == "POST":
