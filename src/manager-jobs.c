@@ -160,8 +160,8 @@ int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id
 static int complain_busy(const Certificate *c, Problem *problem)
 {
     return problem_set(problem, PROBLEM_BUSY,
-                       "Job %llu is still at work on %s; wait until it is over.",
-                       (unsigned long long)c->job->id, certificate_name(c));
+                       "%s is being changed already, by job %llu; wait until it is over.",
+                       certificate_name(c), (unsigned long long)c->job->id);
 }
 
 int manager_reissue(Manager *m, Certificate *c, const RequestOptions *options, uint64_t *ret_id,
