@@ -160,7 +160,7 @@ int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id
 static int complain_busy(const Certificate *c, Problem *problem)
 {
     return problem_set(problem, PROBLEM_BUSY,
-                       "Work on %s is under way already, by job %llu; wait until it is over.",
+                       "%s is being changed already, by job %llu; wait until it is over.",
                        certificate_name(c), (unsigned long long)c->job->id);
 }
 

@@ -58,7 +58,8 @@ typedef struct Others {
 
 static void on_answer(GObject *source, GAsyncResult *result, gpointer userdata)
 {
-    g_autoptr(GVariant) reply = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, NULL);
+    g_autoptr(GVariant) reply G_GNUC_UNUSED =
+        g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, NULL);
     Others *o = userdata;
 
     o->n_answered++; /* with an error, mostly Busy, as well */
