@@ -53,5 +53,3 @@ DEFINE_CLEANUP(Transfer *, transfer_free);
 void transfer_describe(Transfer *t, CURLcode result);
 void transfer_describe_deadline(Transfer *t);
 void transfer_describe_cancelled(Transfer *t);
-/* From a callback of libcurl: the connection is open, so that it is known whether others can share it. */
-void transfer_connected(Transfer *t);

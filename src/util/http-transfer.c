@@ -245,7 +245,6 @@ static int on_connected(void *userdata, char *address, char *local_address _unus
 {
     Transfer *t = userdata;
 
-    transfer_connected(t);
     if (!t->public_only || !address_text_is_local(address))
         return CURL_PREREQFUNC_OK;
     transfer_describe_refusal(t, address);
@@ -512,8 +511,14 @@ static CURLcode set_address(Transfer *t, const char *address)
     return c ? c : curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, t->address);
 }
 
-/* PIPEWAIT: rather than open a second connection, wait whether the first can be shared (RFC 9113). That is known after
- * the handshake of TLS; without TLS the wait would be for the end of the first request. */
+/* Rather than open a second connection, wait whether the first can be shared (RFC 9113). That is known after the handshake of
+ * TLS; without TLS the wait would be for the end of the first request, as it is for HTTP/1.1 in libcurl 8. */
+static bool can_wait(const HttpRequest *request)
+{
+    return strncasecmp(request->url, "https:", 6) == 0 &&
+           curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
+}
+
 static CURLcode set_request(CURL *easy, const HttpRequest *request)
 {
     curl_off_t body_max = (curl_off_t)MIN(request->body_max, (size_t)INT64_MAX);
@@ -522,8 +527,7 @@ static CURLcode set_request(CURL *easy, const HttpRequest *request)
     CURLcode c = curl_easy_setopt(easy, CURLOPT_URL, request->url);
 
     c = c ? c : curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols);
-    c = c ? c
-          : curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strncasecmp(request->url, "https:", 6) == 0 ? 1L : 0L);
+    c = c ? c : curl_easy_setopt(easy, CURLOPT_PIPEWAIT, can_wait(request) ? 1L : 0L);
     if (request->method != HTTP_HEAD)
         c = c ? c : curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, body_max);
     return c ? c : curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_msec);

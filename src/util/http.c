@@ -20,7 +20,6 @@ typedef struct Pool {
      * is when what is wanted now is later, and looked at when it has run out; and what is wanted at once needs none. */
     sd_event_source *timer, *soon;
     uint64_t due; /* CLOCK_MONOTONIC, usec; UINT64_MAX: never */
-    bool opened;  /* a connection, for which others may wait */
 } Pool;
 
 /* A transfer is in one of two queues. It is active while libcurl works on it. When libcurl, its deadline or http_free is
@@ -113,28 +112,6 @@ static void http_answer(Http *h)
 
 /* ---- the event loop */
 
-void transfer_connected(Transfer *t)
-{
-    t->pool->opened = true;
-}
-
-/* A request waits for a connection that may turn out to be one that it can share (CURLOPT_PIPEWAIT). libcurl 8.14 does not go on
- * with it when it is not (HTTP/1.1), until the reply there begins. It looks at all that wait when a handle is removed. */
-static void pool_wake_waiting(Pool *p)
-{
-    CURL *none;
-
-    if (!p->opened)
-        return;
-    p->opened = false;
-    if (p->http->n_pending < 2)
-        return;
-    none = curl_easy_init();
-    if (none && curl_multi_add_handle(p->multi, none) == CURLM_OK)
-        (void)curl_multi_remove_handle(p->multi, none);
-    curl_easy_cleanup(none);
-}
-
 static void pool_drive(Pool *p, curl_socket_t fd, int events)
 {
     Http *h = p->http;
@@ -142,7 +119,6 @@ static void pool_drive(Pool *p, curl_socket_t fd, int events)
     CURLMsg *message;
 
     (void)curl_multi_socket_action(p->multi, fd, events, &n);
-    pool_wake_waiting(p);
     while ((message = curl_multi_info_read(p->multi, &n))) {
         Transfer *t = NULL;
 
