@@ -201,7 +201,6 @@ static int start(Daemon *d, const Arguments *args)
     if (r < 0)
         return r;
     log_started(d);
-    (void)sd_notify(false, "READY=1");
     return 0;
 }
 

@@ -88,6 +88,11 @@ size_t manager_n_certificates(const Manager *m)
     return m->n_published;
 }
 
+size_t manager_n_uploads(const Manager *m)
+{
+    return HASH_COUNT(m->uploads);
+}
+
 const Settings *manager_settings(const Manager *m)
 {
     return m->config->settings;

@@ -60,6 +60,7 @@ int manager_foreach_upload(Manager *m, int (*visit)(Certificate *upload, void *u
 int manager_get(Manager *m, const char *name, Certificate **ret, Problem *problem);
 Job *manager_find_job(Manager *m, uint64_t id);
 size_t manager_n_certificates(const Manager *m);
+size_t manager_n_uploads(const Manager *m);
 size_t manager_n_jobs(const Manager *m);
 /* When the next renewal is due; 0: never. */
 int64_t manager_next_wake(Manager *m);

@@ -229,10 +229,15 @@ static bool progress_is_due(Bus *b)
 static int on_changes(sd_event_source *s, void *userdata)
 {
     Bus *b = userdata;
-    bool progress = progress_is_due(b);
     Change *change, *next;
+    bool progress;
     int n = 0;
 
+    if (!b->owns_name && b->was_ready) {
+        bus_changes_drop(b);
+        return 0;
+    }
+    progress = progress_is_due(b);
     if (progress)
         tell_jobs(b);
     HASH_ITER (hh, b->changes, change, next) {
@@ -442,7 +447,7 @@ int bus_changes_init(Bus *b)
     STAILQ_INIT(&b->root_jobs);
     r = sd_event_add_defer(b->event, &b->changes_source, on_changes, b);
     if (r >= 0)
-        r = sd_event_source_set_priority(b->changes_source, SD_EVENT_PRIORITY_NORMAL + 10);
+        r = sd_event_source_set_priority(b->changes_source, BUS_PRIORITY);
     if (r >= 0)
         r = sd_event_source_set_enabled(b->changes_source, SD_EVENT_OFF);
     if (r >= 0)
@@ -451,7 +456,7 @@ int bus_changes_init(Bus *b)
     return r < 0 ? r : sd_event_source_set_enabled(b->progress_timer, SD_EVENT_OFF);
 }
 
-void bus_changes_done(Bus *b)
+void bus_changes_drop(Bus *b)
 {
     Change *change, *next;
     EndedJob *e;
@@ -464,6 +469,12 @@ void bus_changes_done(Bus *b)
         STAILQ_REMOVE_HEAD(&b->root_jobs, entry);
         ended_job_free(e);
     }
+    b->counts_changed = false;
+}
+
+void bus_changes_done(Bus *b)
+{
+    bus_changes_drop(b);
     sd_event_source_disable_unref(b->changes_source);
     sd_event_source_disable_unref(b->progress_timer);
 }

@@ -6,6 +6,8 @@
 #include <uthash.h>
 
 #include "bus/bus.h"
+#include "bus/gate.h"
+#include "bus/shares.h"
 #include "crypto/export.h"
 #include "policy/authorize.h"
 #include "util/text.h"
@@ -26,13 +28,30 @@ typedef struct Change Change;
 typedef struct JobChange JobChange;
 typedef struct EndedJob EndedJob;
 
+/* Of everything that a flood of calls could keep busy for ever, so that each gets its turn, and whatever is under way goes
+ * first. */
+#define BUS_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
+
 struct Bus {
     sd_event *event;
-    sd_bus *bus;
     Manager *manager;
+
+    /* The connection (connection.c): made again when it is lost. bus is there throughout, if only closed. */
+    sd_bus *bus;
+    Gate *gate;
+    sd_event_source *gate_source;
+    Shares *shares;
     Authorizer *authorizer;
     sd_bus_slot *slots[16];
     size_t n_slots;
+    unsigned connection; /* its number; calls of a former one are not answered */
+    bool owns_name, was_ready;
+    sd_event_source *reconnect;
+    uint64_t reconnect_usec; /* until the next attempt */
+    sd_event_source *stall_timer;
+    uint64_t stalled_since; /* CLOCK_MONOTONIC; 0: it moves */
+    uint64_t unwritten;     /* messages and bytes, at the last look */
+    int unsent;
 
     Change *changes;        /* to be told of, by certificate */
     JobChange *job_changes; /* by job */
@@ -77,8 +96,27 @@ const char *root_reason(const Certificate *c);
 /* Tells now what is waiting to be told of one certificate. */
 void bus_flush_certificate(Bus *b, Certificate *c);
 bool bus_has_changes(const Bus *b);
+/* Drops what waits to be told, as nobody listens. */
+void bus_changes_drop(Bus *b);
 void bus_changes_done(Bus *b);
 int bus_changes_init(Bus *b);
+
+/* Connects and takes the name, asynchronously; first: waits for the socket, and a name that is taken ends the service
+ * (connection.c). */
+int bus_connect(Bus *b, bool first);
+void bus_disconnect(Bus *b);
+int bus_connection_init(Bus *b);
+void bus_connection_done(Bus *b);
+/* Asks for the name again, after it was released. */
+int bus_request_name(Bus *b);
+/* Registers all objects with the connection. */
+int bus_add_objects(Bus *b);
+/* Estimates the size of the reply to a call, in bytes (reply-size.c). */
+size_t bus_reply_size(sd_bus_message *m, void *userdata);
+
+/* The one place that decides to exit (idle.c). */
+int bus_idle_init(Bus *b);
+void bus_idle_done(Bus *b);
 void bus_reset_idle(Bus *b);
 
 /* Asks what keeps the clock in step; the manager looks at it when there is something. */
@@ -92,7 +130,9 @@ int unit_name_for(const char *unit, const char *name, char *ret, size_t size);
 typedef struct Call {
     Bus *bus;
     sd_bus_message *message;
-    uid_t uid;
+    unsigned connection; /* that it came by */
+    uid_t uid;           /* (uid_t)-1 of a method that is open to everybody */
+    uid_t sender_uid;
     char *name, *module;
     Problem problem;
     bool answered;

@@ -69,9 +69,12 @@ static int call_new(Bus *b, sd_bus_message *m, const char *name, const char *mod
     if (!c)
         return -ENOMEM;
     c->bus = b;
+    c->connection = b->connection;
     b->n_calls++;
     c->message = sd_bus_message_ref(m);
     c->uid = (uid_t)-1;
+    c->sender_uid = shares_get_user(b->shares, m);
+    shares_hold(b->shares, c->sender_uid);
     c->answered = true; /* until it is sure that the handler does not answer by itself */
     c->name = name ? strdup(name) : NULL;
     c->module = module ? strdup(module) : NULL;
@@ -90,7 +93,7 @@ int call_begin(sd_bus_message *m, const char *name, const char *module, sd_bus_e
     uid_t uid = (uid_t)-1;
     int r, checked;
 
-    checked = authorizer_check(b->authorizer, m, &details, &uid, &problem);
+    checked = authorizer_check(b->authorizer, m, shares_get_user(b->shares, m), &details, &uid, &problem);
     if (checked == 0)
         return 0;
     r = call_new(b, m, name, module, &c);
@@ -109,6 +112,12 @@ int call_begin(sd_bus_message *m, const char *name, const char *module, sd_bus_e
     return 1;
 }
 
+/* Whether nobody waits for the answer any more, as the bus has closed the connection. */
+static bool is_lost(const Call *c)
+{
+    return c->connection != c->bus->connection || sd_bus_is_open(c->bus->bus) <= 0;
+}
+
 static void answer_problem(Call *c)
 {
     sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -116,6 +125,8 @@ static void answer_problem(Call *c)
 
     (void)problem_set(&c->problem, PROBLEM_INTERNAL, UNEXPLAINED);
     log_call(c);
+    if (is_lost(c))
+        return;
     (void)error_set_problem(&error, &c->problem);
     r = sd_bus_reply_method_error(c->message, &error);
     sd_bus_error_free(&error);
@@ -133,6 +144,8 @@ Call *call_free(Call *c)
         answer_problem(c);
     bus_reset_idle(c->bus);
     c->bus->n_calls--;
+    if (c->connection == c->bus->connection && c->bus->shares)
+        shares_release(c->bus->shares, c->sender_uid);
     sd_bus_message_unref(c->message);
     problem_clear(&c->problem);
     free(c->name);
@@ -152,7 +165,7 @@ int call_fail(Call *c, int r)
 
 int call_answer_message(Call *c, sd_bus_message *reply)
 {
-    int r = sd_bus_send(NULL, reply, NULL);
+    int r = is_lost(c) ? 0 : sd_bus_send(NULL, reply, NULL);
 
     if (r < 0)
         return r;

@@ -34,6 +34,18 @@
 #define LIMIT_CERTIFICATES    20000
 #define LIMIT_UPLOADS         1000
 #define LIMIT_JOBS            20000
+/* A method call, header included: an upload with its key, its passphrase and a name is the largest; a list of names comes
+ * next. */
+#define LIMIT_CALL               (2 * LIMIT_BUNDLE + LIMIT_PASSPHRASE + LIMIT_NAME_INPUT + 8 * 1024)
+#define LIMIT_CALLS_OF_USER      1024               /* that wait for their answer */
+#define LIMIT_CALL_BYTES_OF_USER (8 * 1024 * 1024)
+#define LIMIT_CALL_BYTES         (24 * 1024 * 1024) /* of all users */
+#define LIMIT_SENDERS            4096               /* connections that are known */
+/* Replies that are not read. One of any size is sent to who has none. dbus-daemon has a limit of 127 MiB for all. */
+#define LIMIT_UNREAD_OF_SENDER (4 * 1024 * 1024)
+#define LIMIT_UNREAD_OF_USER   (16 * 1024 * 1024)
+#define LIMIT_UNREAD           (64 * 1024 * 1024)
+#define LIMIT_UNREAD_SMALL     (16 * 1024 * 1024) /* small replies are sent beyond that */
 #define LIMIT_CHECKS_PER_USER 16 /* pending polkit checks */
 #define LIMIT_CHECKS          256
 #define LIMIT_CONFIG_FILE     (16 * 1024 * 1024)

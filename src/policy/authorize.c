@@ -16,11 +16,9 @@
 #define FLAG_INTERACTION 1U /* AllowUserInteraction */
 #define ANSWER_USEC      (20 * 1000000ULL)
 #define INTERACTION_USEC (180 * 1000000ULL) /* a person types a password */
-#define UID_USEC         (10 * 1000000ULL)
 #define DETAIL_MAX       LIMIT_NAME /* what polkit shows is spelled by the caller where it is no name yet */
 
 typedef enum CheckState {
-    CHECK_ASKING_UID,
     CHECK_ASKING_POLKIT,
     CHECK_DECIDED,
 } CheckState;
@@ -36,16 +34,16 @@ typedef struct Check {
     uint64_t id;
     uid_t uid;
     Problem problem;   /* of a decided one; none: allowed */
-    sd_bus_slot *call; /* to the bus or to polkit */
-    sd_bus_track *sender;
+    sd_bus_slot *call; /* to polkit */
 } Check;
 
 struct Authorizer {
     sd_bus *bus;
+    AuthorizerDecided decided;
+    void *userdata;
     LIST_HEAD(, Check) checks;
     size_t n_checks;
     uint64_t last_id;
-    sd_event_source *purge;
 };
 
 static Check *check_free(Check *c)
@@ -55,7 +53,6 @@ static Check *check_free(Check *c)
     LIST_REMOVE(c, entry);
     c->authorizer->n_checks--;
     sd_bus_slot_unref(c->call);
-    sd_bus_track_unref(c->sender);
     sd_bus_message_unref(c->message);
     problem_clear(&c->problem);
     free(c->name);
@@ -64,33 +61,16 @@ static Check *check_free(Check *c)
     return NULL;
 }
 
-/* When the bus has nothing left to dispatch, a decision that was not picked up belongs to an object that has gone. */
-static int on_purge(sd_event_source *s _unused_, void *userdata)
-{
-    Authorizer *a = userdata;
-    Check *c, *next;
-
-    for (c = LIST_FIRST(&a->checks); c; c = next) {
-        next = LIST_NEXT(c, entry);
-        if (c->state == CHECK_DECIDED)
-            check_free(c);
-    }
-    return 0;
-}
-
-/* Runs the handler again, which then finds the decision. */
+/* Has the handler run again, which then finds the decision. */
 static void check_decide(Check *c)
 {
     int r;
 
     c->state = CHECK_DECIDED;
-    (void)sd_event_source_set_enabled(c->authorizer->purge, SD_EVENT_ONESHOT);
     c->call = sd_bus_slot_unref(c->call);
-    r = sd_bus_message_rewind(c->message, true);
-    if (r >= 0)
-        r = sd_bus_enqueue_for_read(c->authorizer->bus, c->message);
+    r = c->authorizer->decided(c->message, c->authorizer->userdata);
     if (r < 0) {
-        (void)log_error_errno(r, "A call could not be taken up again");
+        (void)log_error_errno(r, "Failed to resume a call");
         sd_bus_reply_method_errno(c->message, r, NULL);
         check_free(c);
     }
@@ -119,17 +99,35 @@ static void cancel_polkit(Check *c)
                                    "CancelCheckAuthorization", NULL, NULL, "s", id);
 }
 
-static int on_sender_gone(sd_bus_track *track _unused_, void *userdata)
+static Check *find_check(Authorizer *a, sd_bus_message *m)
 {
-    Check *c = userdata;
+    Check *c;
 
-    if (c->state == CHECK_DECIDED) /* the handler will run, and must find that it may not */
-        problem_set(&c->problem, PROBLEM_NOT_AUTHORIZED, "The caller has gone.");
-    else {
+    LIST_FOREACH (c, &a->checks, entry)
+        if (c->message == m && c->state == CHECK_DECIDED)
+            return c;
+    return NULL;
+}
+
+void authorizer_forget_sender(Authorizer *a, const char *sender)
+{
+    Check *c, *next;
+
+    for (c = LIST_FIRST(&a->checks); c; c = next) {
+        next = LIST_NEXT(c, entry);
+        if (!streq(sd_bus_message_get_sender(c->message), sender))
+            continue;
         cancel_polkit(c);
         check_free(c);
     }
-    return 0;
+}
+
+void authorizer_forget_decision(Authorizer *a, sd_bus_message *m)
+{
+    Check *c = find_check(a, m);
+
+    if (c)
+        check_free(c);
 }
 
 static int on_polkit_answer(sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_)
@@ -221,17 +219,6 @@ static size_t asking_polkit(const Authorizer *a, uid_t uid)
     return n;
 }
 
-/* Before it is known who asks, each connection is on its own. */
-static size_t pending_of_sender(const Authorizer *a, const char *sender)
-{
-    size_t n = 0;
-    Check *c;
-
-    LIST_FOREACH (c, &a->checks, entry)
-        n += streq(sd_bus_message_get_sender(c->message), sender);
-    return n;
-}
-
 static int check_limits(const Authorizer *a, uid_t uid, Problem *problem)
 {
     if (asking_polkit(a, uid) >= LIMIT_CHECKS_PER_USER)
@@ -245,72 +232,36 @@ static int check_limits(const Authorizer *a, uid_t uid, Problem *problem)
     return 0;
 }
 
-static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_)
-{
-    Check *c = userdata;
-    uint32_t uid;
-
-    if (sd_bus_message_is_method_error(reply, NULL) || sd_bus_message_read(reply, "u", &uid) <= 0) {
-        check_deny(c, "the bus does not tell who asks");
-        return 0;
-    }
-    c->uid = uid;
-    if (check_limits(c->authorizer, uid, &c->problem) < 0) {
-        check_decide(c);
-        return 0;
-    }
-    if (ask_polkit(c) < 0)
-        check_deny(c, "polkit could not be asked");
-    return 0;
-}
-
-static int track_sender(Check *c)
-{
-    int r = sd_bus_track_new(c->authorizer->bus, &c->sender, on_sender_gone, c);
-
-    return r < 0 ? r : sd_bus_track_add_sender(c->sender, c->message);
-}
-
-static int check_start(Authorizer *a, sd_bus_message *m, const PolicyRow *row,
+static int check_start(Authorizer *a, sd_bus_message *m, const PolicyRow *row, uid_t uid,
                        const AuthorizeDetails *details, Problem *problem)
 {
     Check *c;
     int r;
 
-    if (pending_of_sender(a, sd_bus_message_get_sender(m)) >= LIMIT_CHECKS_PER_USER)
-        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                           "%d calls of yours wait for authorization already; wait until some are answered.",
-                           LIMIT_CHECKS_PER_USER);
+    if (uid == (uid_t)-1)
+        return problem_set(problem, PROBLEM_NOT_AUTHORIZED,
+                           "%s is not allowed: the bus does not tell who asks.", row->member);
+    r = check_limits(a, uid, problem);
+    if (r < 0)
+        return r;
     c = calloc(1, sizeof(Check));
     if (!c)
         return -ENOMEM;
-    *c = (Check){ .authorizer = a, .message = sd_bus_message_ref(m), .row = row, .id = ++a->last_id };
+    *c = (Check){
+        .authorizer = a, .message = sd_bus_message_ref(m), .row = row, .uid = uid, .id = ++a->last_id
+    };
     LIST_INSERT_HEAD(&a->checks, c, entry);
     a->n_checks++;
     c->name = details->name ? strdup(details->name) : NULL;
     c->module = details->module ? strdup(details->module) : NULL;
-    r = (details->name && !c->name) || (details->module && !c->module) ? -ENOMEM : track_sender(c);
-    if (r >= 0)
-        r = sd_bus_call_method_async(a->bus, &c->call, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                     "org.freedesktop.DBus", "GetConnectionUnixUser", on_uid, c, "s",
-                                     sd_bus_message_get_sender(m));
+    r = (details->name && !c->name) || (details->module && !c->module) ? -ENOMEM : ask_polkit(c);
     if (r < 0)
         check_free(c);
     return r;
 }
 
-static Check *find_check(Authorizer *a, sd_bus_message *m)
-{
-    Check *c;
-
-    LIST_FOREACH (c, &a->checks, entry)
-        if (c->message == m && c->state == CHECK_DECIDED)
-            return c;
-    return NULL;
-}
-
-int authorizer_check(Authorizer *a, sd_bus_message *m, const AuthorizeDetails *details, uid_t *ret_uid,
-                     Problem *problem)
+int authorizer_check(Authorizer *a, sd_bus_message *m, uid_t uid, const AuthorizeDetails *details,
+                     uid_t *ret_uid, Problem *problem)
 {
     const PolicyRow *row = policy_find(sd_bus_message_get_interface(m), sd_bus_message_get_member(m));
     Check *c = find_check(a, m);
@@ -324,7 +275,7 @@ int authorizer_check(Authorizer *a, sd_bus_message *m, const AuthorizeDetails *d
         return 1;
     }
     if (!c) {
-        r = check_start(a, m, row, details, problem);
+        r = check_start(a, m, row, uid, details, problem);
         return r < 0 ? problem_set_errno(problem, r, "Asking for authorization") : 0;
     }
     *ret_uid = c->uid;
@@ -345,23 +296,15 @@ size_t authorizer_pending(const Authorizer *a)
     return a->n_checks;
 }
 
-int authorizer_new(sd_bus *bus, Authorizer **ret)
+int authorizer_new(sd_bus *bus, AuthorizerDecided decided, void *userdata, Authorizer **ret)
 {
-    _cleanup_(authorizer_freep) Authorizer *a = calloc(1, sizeof(Authorizer));
-    int r;
+    Authorizer *a = calloc(1, sizeof(Authorizer));
 
     if (!a)
         return -ENOMEM;
-    a->bus = sd_bus_ref(bus);
+    *a = (Authorizer){ .bus = sd_bus_ref(bus), .decided = decided, .userdata = userdata };
     LIST_INIT(&a->checks);
-    r = sd_event_add_defer(sd_bus_get_event(bus), &a->purge, on_purge, a);
-    if (r >= 0)
-        r = sd_event_source_set_priority(a->purge, SD_EVENT_PRIORITY_IDLE);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(a->purge, SD_EVENT_OFF);
-    if (r < 0)
-        return r;
-    *ret = TAKE_PTR(a);
+    *ret = a;
     return 0;
 }
 
@@ -369,9 +312,10 @@ Authorizer *authorizer_free(Authorizer *a)
 {
     Check *c;
 
+    if (!a)
+        return NULL;
     while ((c = LIST_FIRST(&a->checks)))
         check_free(c);
-    sd_event_source_disable_unref(a->purge);
     sd_bus_unref(a->bus);
     free(a);
     return NULL;

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "bus/address.h"
+#include "bus/bus-internal.h"
+#include "policy/policy.h"
+#include "util/log.h"
+
+/* The connection to the bus. Calls come in by the gate, which drops what is too large, and by the filter here, which has
+ * Shares queue them. A connection that ends, or that the bus has not read from for a long time, is made again; jobs
+ * and orders go on meanwhile, and clients list the objects again when the name has a new owner. */
+
+#define DEFAULT_ADDRESS    "unix:path=/run/dbus/system_bus_socket"
+#define READ_TURN_USEC     (50 * 1000ULL) /* of calls that are read in one turn of the event loop */
+#define RECONNECT_USEC_MIN (100 * 1000ULL)
+#define RECONNECT_USEC_MAX (5 * 1000000ULL)
+#define STALL_LOOK_USEC    (10 * 1000000ULL)
+#define STALL_USEC         (30 * 1000000ULL) /* without a byte that the bus takes */
+
+static uint64_t monotonic_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000U + (uint64_t)t.tv_nsec / 1000U;
+}
+
+/* ---- losing it */
+
+static void lose(Bus *b, const char *why)
+{
+    int enabled = SD_EVENT_OFF;
+
+    (void)sd_event_source_get_enabled(b->reconnect, &enabled);
+    if (enabled != SD_EVENT_OFF)
+        return;
+    if (b->was_ready)
+        log_warning("%s, connecting again.", why);
+    (void)sd_event_source_set_time_relative(b->reconnect, b->owns_name ? 0 : b->reconnect_usec);
+    (void)sd_event_source_set_enabled(b->reconnect, SD_EVENT_ONESHOT);
+    b->owns_name = false;
+}
+
+static int on_reconnect(sd_event_source *s, uint64_t usec _unused_, void *userdata)
+{
+    Bus *b = userdata;
+    int r;
+
+    bus_disconnect(b);
+    r = bus_connect(b, false);
+    if (r >= 0)
+        return 0;
+    log_debug("The message bus cannot be reached: %s", strerror(-r));
+    b->reconnect_usec = MIN(2 * b->reconnect_usec, RECONNECT_USEC_MAX);
+    (void)sd_event_source_set_time_relative(s, b->reconnect_usec);
+    return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+}
+
+static int on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_)
+{
+    lose(userdata, "Lost the connection to the message bus");
+    return 0;
+}
+
+/* Whether the bus has taken something since the last look, or there is nothing for it to take. */
+static bool has_moved(Bus *b)
+{
+    uint64_t unwritten = 0, before = b->unwritten;
+    int unsent = 0, unsent_before = b->unsent;
+
+    (void)sd_bus_get_n_queued_write(b->bus, &unwritten);
+    (void)ioctl(gate_socket(b->gate), SIOCOUTQ, &unsent);
+    b->unwritten = unwritten;
+    b->unsent = unsent;
+    return unwritten == 0 || unwritten < before || unsent != unsent_before;
+}
+
+static int on_stall_timer(sd_event_source *s, uint64_t usec _unused_, void *userdata)
+{
+    Bus *b = userdata;
+    uint64_t now = monotonic_now();
+
+    if (!b->owns_name || has_moved(b))
+        b->stalled_since = 0;
+    else if (b->stalled_since == 0)
+        b->stalled_since = now;
+    else if (now >= b->stalled_since + STALL_USEC)
+        lose(b, "The message bus has stopped reading from this service");
+    (void)sd_event_source_set_time_relative(s, STALL_LOOK_USEC);
+    return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+}
+
+/* ---- what comes in */
+
+/* A call that only reads, and whose reply nobody waits for, is not worth the work; the bus bounds the number of calls
+ * that do expect one, but not of these. */
+static bool is_pointless(sd_bus_message *m)
+{
+    const PolicyRow *row = policy_find(sd_bus_message_get_interface(m), sd_bus_message_get_member(m));
+
+    return sd_bus_message_get_expect_reply(m) <= 0 && (!row || !row->action || row->reads);
+}
+
+/* Signals that were sent to this service alone have nothing to say. */
+static bool is_foreign_signal(sd_bus_message *m)
+{
+    return sd_bus_message_is_signal(m, NULL, NULL) &&
+           !sd_bus_message_is_signal(m, "org.freedesktop.DBus", NULL) &&
+           !sd_bus_message_is_signal(m, "org.freedesktop.DBus.Local", NULL);
+}
+
+static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
+{
+    Bus *b = userdata;
+    size_t size;
+
+    if (!sd_bus_message_is_method_call(m, NULL, NULL))
+        return is_foreign_signal(m);
+    if (shares_is_dispatching(b->shares, m))
+        return 0;
+    size = gate_next_call(b->gate);
+    if (is_pointless(m))
+        return 1;
+    bus_reset_idle(b);
+    shares_take(b->shares, m, size);
+    return 1;
+}
+
+/* Reads on as long as there is something, so that a call is in the queue of its user soon, however many others
+ * there are. */
+static int on_readable(sd_event_source *s _unused_, int fd _unused_, uint32_t revents _unused_,
+                       void *userdata)
+{
+    Bus *b = userdata;
+    uint64_t begin = monotonic_now();
+    int r;
+
+    do {
+        r = gate_pump(b->gate);
+        while (sd_bus_process(b->bus, NULL) > 0)
+            ;
+    } while (r > 0 && monotonic_now() - begin < READ_TURN_USEC);
+    if (r >= 0)
+        return 0;
+    (void)sd_event_source_set_enabled(b->gate_source, SD_EVENT_OFF);
+    lose(b, "Lost the connection to the message bus");
+    return 0;
+}
+
+/* ---- Shares and the authorizer */
+
+static void on_dispatched(sd_bus_message *m, void *userdata)
+{
+    Bus *b = userdata;
+
+    authorizer_forget_decision(b->authorizer, m);
+}
+
+static void on_left(const char *sender, void *userdata)
+{
+    Bus *b = userdata;
+
+    authorizer_forget_sender(b->authorizer, sender);
+}
+
+static const SharesObserver shares_observer = {
+    .reply_size = bus_reply_size,
+    .dispatched = on_dispatched,
+    .left = on_left,
+};
+
+static int on_decided(sd_bus_message *m, void *userdata)
+{
+    Bus *b = userdata;
+
+    return shares_resume(b->shares, m);
+}
+
+/* ---- the name */
+
+static int on_name(sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_)
+{
+    const sd_bus_error *e = sd_bus_message_get_error(reply);
+    Bus *b = userdata;
+    uint32_t code = 0;
+    bool owned = !e && sd_bus_message_read_basic(reply, 'u', &code) >= 0 && (code == 1 || code == 4);
+
+    if (owned) {
+        if (b->was_ready && !b->owns_name)
+            log_info("Connected to the message bus again.");
+        b->owns_name = b->was_ready = true;
+        b->reconnect_usec = RECONNECT_USEC_MIN;
+        (void)sd_notify(false, "READY=1");
+        return 0;
+    }
+    if (e)
+        log_error("The name " BUS_NAME " cannot be had (%s); does the bus policy allow this user to own it?",
+                  strempty(e->message));
+    else
+        log_error("The name " BUS_NAME " is taken: the service runs already.");
+    if (!b->was_ready)
+        return sd_event_exit(b->event, EXIT_FAILURE);
+    b->owns_name = false;
+    b->reconnect_usec = RECONNECT_USEC_MAX;
+    lose(b, "Could not take the name " BUS_NAME);
+    return 0;
+}
+
+int bus_request_name(Bus *b)
+{
+    return sd_bus_request_name_async(b->bus, NULL, BUS_NAME, 0, on_name, b);
+}
+
+/* ---- making it */
+
+/* Takes both descriptors, also when it fails. */
+static int open_bus(Bus *b, int in, int out)
+{
+    sd_bus *bus = NULL;
+    int r;
+
+    r = sd_bus_new(&bus);
+    if (r >= 0)
+        r = sd_bus_set_fd(bus, in, out);
+    if (r < 0) {
+        close(in);
+        close(out);
+        sd_bus_unref(bus);
+        return r;
+    }
+    sd_bus_unref(b->bus);
+    b->bus = bus;
+    r = sd_bus_set_bus_client(bus, true);
+    if (r >= 0)
+        r = sd_bus_start(bus);
+    return r < 0 ? r : sd_bus_attach_event(bus, b->event, BUS_PRIORITY);
+}
+
+static int open_gate(Bus *b, bool first)
+{
+    const char *address = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS");
+    int fd = address_connect(isempty(address) ? DEFAULT_ADDRESS : address, first), in, out, r;
+
+    if (fd < 0)
+        return fd;
+    out = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    r = out < 0 ? -errno : gate_new(fd, &b->gate, &in);
+    if (r < 0) {
+        close(fd);
+        if (out >= 0)
+            close(out);
+        return r;
+    }
+    r = open_bus(b, in, out);
+    if (r >= 0)
+        r = sd_event_add_io(b->event, &b->gate_source, fd, EPOLLIN, on_readable, b);
+    return r < 0 ? r : sd_event_source_set_priority(b->gate_source, BUS_PRIORITY);
+}
+
+int bus_connect(Bus *b, bool first)
+{
+    int r;
+
+    b->connection++;
+    r = open_gate(b, first);
+    if (r < 0)
+        return first ? log_error_errno(r, "The system bus cannot be reached") : r;
+    if ((r = sd_bus_add_filter(b->bus, b->slots + b->n_slots++, on_message, b)) < 0 ||
+        (r = sd_bus_match_signal(b->bus, b->slots + b->n_slots++, "org.freedesktop.DBus.Local", NULL,
+                                 "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, b)) < 0 ||
+        (r = shares_new(b->bus, &shares_observer, b, &b->shares)) < 0 ||
+        (r = authorizer_new(b->bus, on_decided, b, &b->authorizer)) < 0 || (r = bus_add_objects(b)) < 0)
+        return r;
+    return bus_request_name(b);
+}
+
+void bus_disconnect(Bus *b)
+{
+    bus_changes_drop(b);
+    b->authorizer = authorizer_free(b->authorizer);
+    b->shares = shares_free(b->shares);
+    for (size_t i = 0; i < b->n_slots; i++)
+        sd_bus_slot_unref(b->slots[i]);
+    b->n_slots = 0;
+    b->release = sd_bus_slot_unref(b->release);
+    b->gate_source = sd_event_source_disable_unref(b->gate_source);
+    b->gate = gate_free(b->gate);
+    b->releasing = b->asking_clock = b->owns_name = false;
+    b->n_starting = 0;
+    b->stalled_since = 0;
+    if (!b->bus)
+        return;
+    (void)sd_bus_detach_event(b->bus);
+    sd_bus_close(b->bus);
+}
+
+int bus_connection_init(Bus *b)
+{
+    int r;
+
+    b->reconnect_usec = RECONNECT_USEC_MIN;
+    r = sd_event_add_time(b->event, &b->reconnect, CLOCK_MONOTONIC, UINT64_MAX, 0, on_reconnect, b);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(b->reconnect, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_add_time_relative(b->event, &b->stall_timer, CLOCK_MONOTONIC, STALL_LOOK_USEC,
+                                       STALL_LOOK_USEC / 2, on_stall_timer, b);
+    return r;
+}
+
+void bus_connection_done(Bus *b)
+{
+    if (b->bus && b->owns_name)
+        (void)sd_bus_flush(b->bus);
+    bus_disconnect(b);
+    sd_bus_unref(b->bus);
+    sd_event_source_disable_unref(b->reconnect);
+    sd_event_source_disable_unref(b->stall_timer);
+}

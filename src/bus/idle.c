@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <systemd/sd-daemon.h>
+
+#include "bus/bus-internal.h"
+#include "util/log.h"
+
+#define USEC_PER_SEC    1000000ULL
+#define LOOK_AGAIN_USEC (1 * USEC_PER_SEC)
+
+/* Idle exit: the name is given back first. The bus answers that in order with the calls that it passed on before, so
+ * when the answer comes every call is known; if one came, the name is taken again. A call that comes
+ * later starts the service anew. */
+
+void bus_reset_idle(Bus *b)
+{
+    (void)sd_event_now(b->event, CLOCK_MONOTONIC, &b->last_activity);
+}
+
+static bool has_unsent(Bus *b)
+{
+    uint64_t unsent = 0;
+
+    return sd_bus_get_n_queued_write(b->bus, &unsent) < 0 || unsent > 0;
+}
+
+static bool is_idle(Bus *b)
+{
+    if (b->owns_name &&
+        (has_unsent(b) || shares_waiting(b->shares) > 0 || authorizer_pending(b->authorizer) > 0))
+        return false;
+    return b->n_calls == 0 && b->n_starting == 0 && !bus_has_changes(b) && manager_is_idle(b->manager) &&
+           !manager_awaits_change(b->manager);
+}
+
+static uint64_t idle_since(Bus *b)
+{
+    return b->last_activity + (uint64_t)manager_settings(b->manager)->idle_exit * USEC_PER_SEC;
+}
+
+static int arm_idle(Bus *b, uint64_t at)
+{
+    int r = sd_event_source_set_time(b->idle_timer, at);
+
+    return r < 0 ? r : sd_event_source_set_enabled(b->idle_timer, SD_EVENT_ONESHOT);
+}
+
+static int exit_idle(Bus *b)
+{
+    log_info("Nothing to do, exiting.");
+    return sd_event_exit(b->event, 0);
+}
+
+static int on_name_released(sd_bus_message *reply _unused_, void *userdata, sd_bus_error *error _unused_)
+{
+    Bus *b = userdata;
+    uint64_t now;
+
+    b->releasing = false;
+    (void)sd_event_now(b->event, CLOCK_MONOTONIC, &now);
+    if (is_idle(b) && idle_since(b) <= now)
+        return exit_idle(b);
+    (void)sd_notify(false, "READY=1");
+    (void)bus_request_name(b);
+    return arm_idle(b, now + LOOK_AGAIN_USEC);
+}
+
+static int on_idle_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+{
+    Bus *b = userdata;
+    uint64_t now;
+
+    (void)sd_event_now(b->event, CLOCK_MONOTONIC, &now);
+    if (manager_settings(b->manager)->idle_exit == 0)
+        return arm_idle(b, now + 60 * USEC_PER_SEC);
+    if (idle_since(b) > now)
+        return arm_idle(b, idle_since(b));
+    if (!is_idle(b))
+        return arm_idle(b, now + LOOK_AGAIN_USEC);
+    if (!b->owns_name)
+        return exit_idle(b); /* there is no bus from which anything could come */
+    b->releasing = true;
+    (void)sd_notify(false, "STOPPING=1");
+    b->release = sd_bus_slot_unref(b->release);
+    if (sd_bus_release_name_async(b->bus, &b->release, BUS_NAME, on_name_released, b) >= 0)
+        return 0;
+    b->releasing = false;
+    return arm_idle(b, now + LOOK_AGAIN_USEC);
+}
+
+int bus_idle_init(Bus *b)
+{
+    int r;
+
+    bus_reset_idle(b);
+    r = sd_event_add_time(b->event, &b->idle_timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_idle_timer, b);
+    if (r < 0)
+        return r;
+    return b->idle_exit ? arm_idle(b, idle_since(b))
+                        : sd_event_source_set_enabled(b->idle_timer, SD_EVENT_OFF);
+}
+
+void bus_idle_done(Bus *b)
+{
+    sd_bus_slot_unref(b->release);
+    sd_event_source_disable_unref(b->idle_timer);
+}

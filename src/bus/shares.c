@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bus/shares.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "bus/bus-internal.h"
+#include "bus/shares-internal.h"
+#include "core/limits.h"
+#include "util/log.h"
+
+#define TURN_USEC       (10 * 1000ULL)    /* of calls that are dispatched in one turn of the event loop */
+#define RETRY_USEC      (5 * 1000ULL)     /* until calls that could not be dispatched are looked at again */
+#define HOLD_USEC       (20 * 1000000ULL) /* a call waits so long for replies to be read */
+#define REPORT_USEC     (60 * 1000000ULL)
+#define READ_USEC       20           /* charged for a call that is read */
+#define CALL_OVERHEAD   1024         /* bytes of a call that waits, beside its own */
+#define WRITE_QUEUE_MAX 128          /* messages; with more, no call is dispatched */
+#define LARGE_REPLY     (256 * 1024) /* not made while anything is in the write queue */
+#define ERROR_REPLY     512
+
+static uint64_t cpu_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000U + (uint64_t)t.tv_nsec / 1000U;
+}
+
+static uint64_t loop_now(const Shares *s)
+{
+    uint64_t now = 0;
+
+    (void)sd_event_now(sd_bus_get_event(s->bus), CLOCK_MONOTONIC, &now);
+    return now;
+}
+
+void waiting_free(Waiting *w)
+{
+    sd_bus_message_unref(w->call);
+    free(w);
+}
+
+void shares_wake(Shares *s)
+{
+    if (s->load.n > 0)
+        (void)sd_event_source_set_enabled(s->turn, SD_EVENT_ONESHOT);
+}
+
+/* ---- queues */
+
+static void load_add(Load *l, size_t size)
+{
+    l->n++;
+    l->bytes += size + CALL_OVERHEAD;
+}
+
+static void load_remove(Load *l, size_t size)
+{
+    l->n--;
+    l->bytes -= size + CALL_OVERHEAD;
+}
+
+void shares_activate(Sender *sender)
+{
+    User *u = sender->user;
+    Shares *s = sender->shares;
+
+    if (!u || TAILQ_EMPTY(&sender->waiting))
+        return;
+    if (TAILQ_EMPTY(&u->turns)) {
+        u->used = MAX(u->used, s->used);
+        TAILQ_INSERT_TAIL(&s->active, u, entry);
+    }
+    TAILQ_INSERT_TAIL(&u->turns, sender, turn);
+    shares_wake(s);
+}
+
+static void deactivate(Sender *sender)
+{
+    User *u = sender->user;
+
+    if (!u)
+        return;
+    TAILQ_REMOVE(&u->turns, sender, turn);
+    if (TAILQ_EMPTY(&u->turns))
+        TAILQ_REMOVE(&sender->shares->active, u, entry);
+}
+
+void shares_unlink(Sender *sender, Waiting *w)
+{
+    TAILQ_REMOVE(&sender->waiting, w, entry);
+    load_remove(&sender->load, w->size);
+    load_remove(&sender->shares->load, w->size);
+    if (sender->user)
+        load_remove(&sender->user->load, w->size);
+    if (TAILQ_EMPTY(&sender->waiting))
+        deactivate(sender);
+}
+
+static void link_waiting(Sender *sender, Waiting *w)
+{
+    bool first = TAILQ_EMPTY(&sender->waiting);
+
+    if (w->resumed)
+        TAILQ_INSERT_HEAD(&sender->waiting, w, entry);
+    else
+        TAILQ_INSERT_TAIL(&sender->waiting, w, entry);
+    load_add(&sender->load, w->size);
+    load_add(&sender->shares->load, w->size);
+    if (sender->user)
+        load_add(&sender->user->load, w->size);
+    if (first)
+        shares_activate(sender);
+}
+
+static int enqueue(Sender *sender, sd_bus_message *call, size_t size, bool resumed)
+{
+    Waiting *w = calloc(1, sizeof(Waiting));
+
+    if (!w)
+        return -ENOMEM;
+    *w = (Waiting){
+        .call = sd_bus_message_ref(call), .size = size, .since = loop_now(sender->shares), .resumed = resumed
+    };
+    link_waiting(sender, w);
+    return 0;
+}
+
+/* ---- refusing */
+
+static void report(Sender *sender)
+{
+    uint64_t now = loop_now(sender->shares);
+    User *u = sender->user;
+
+    if (!u || (u->reported > 0 && now < u->reported + REPORT_USEC))
+        return;
+    u->reported = now;
+    log_notice("Refusing calls of user %u, who has %zu calls waiting and %zu bytes of replies unread.",
+               u->uid, u->load.n + u->held, u->unread);
+}
+
+/* Without a reply where it would only be another one that is not read. */
+static void refuse(Sender *sender, sd_bus_message *call, const char *why)
+{
+    if (sender) {
+        report(sender);
+        unread_ask(sender, loop_now(sender->shares));
+        if (sender->unread > LIMIT_UNREAD_OF_SENDER ||
+            (sender->user && sender->user->unread > LIMIT_UNREAD_OF_USER))
+            return;
+        if (sd_bus_message_get_expect_reply(call) > 0 && sender->user)
+            unread_note(sender, ERROR_REPLY);
+    }
+    (void)sd_bus_reply_method_errorf(call, ERROR_PREFIX "LimitsExceeded", "%s", why);
+}
+
+static void refuse_waiting(Sender *sender, Waiting *w, const char *why)
+{
+    Shares *s = sender->shares;
+
+    shares_unlink(sender, w);
+    refuse(sender, w->call, why);
+    if (w->resumed)
+        s->observer->dispatched(w->call, s->userdata);
+    waiting_free(w);
+}
+
+static const char too_many[] =
+    "Too many calls of yours wait to be answered; wait for answers before you send more.";
+
+/* Whose call count and bytes a call adds to: the user's, or the sender's while the user is not known. */
+static const Load *load_of(const Sender *sender)
+{
+    return sender->user ? &sender->user->load : &sender->load;
+}
+
+static Sender *find_heaviest(Shares *s)
+{
+    Sender *sender, *next, *heaviest = NULL;
+
+    HASH_ITER (hh, s->senders, sender, next)
+        if (sender->load.n > 0 && (!heaviest || load_of(sender)->bytes > load_of(heaviest)->bytes))
+            heaviest = sender;
+    return heaviest;
+}
+
+/* Refuses the newest call of who has most waiting, unless that is this sender. */
+static bool make_room(Shares *s, const Sender *sender)
+{
+    Sender *heaviest = find_heaviest(s);
+
+    if (!heaviest || load_of(heaviest)->bytes <= load_of(sender)->bytes)
+        return false;
+    refuse_waiting(heaviest, TAILQ_LAST(&heaviest->waiting, WaitingQueue), too_many);
+    return true;
+}
+
+static bool has_room(Shares *s, const Sender *sender, size_t size)
+{
+    size_t held = sender->user ? sender->user->held : 0;
+
+    if (load_of(sender)->n + held >= LIMIT_CALLS_OF_USER ||
+        load_of(sender)->bytes + size > LIMIT_CALL_BYTES_OF_USER)
+        return false;
+    while (s->load.bytes + size > LIMIT_CALL_BYTES)
+        if (!make_room(s, sender))
+            return false;
+    return true;
+}
+
+/* ---- what comes in */
+
+static void refuse_size(sd_bus_message *call, Sender *sender, size_t size)
+{
+    char text[160];
+
+    snprintf(
+        text, sizeof(text),
+        "The call has %zu bytes, and no method takes more than %d; a bundle can be passed as a descriptor.",
+        size, LIMIT_CALL);
+    refuse(sender, call, text);
+}
+
+void shares_take(Shares *s, sd_bus_message *call, size_t size)
+{
+    Sender *sender = sender_get(s, strempty(sd_bus_message_get_sender(call)));
+
+    if (!sender) {
+        (void)log_oom();
+        refuse(NULL, call, "Out of memory.");
+        return;
+    }
+    if (sender->user)
+        sender->user->used += READ_USEC;
+    if (size > LIMIT_CALL)
+        refuse_size(call, sender, size);
+    else if (!has_room(s, sender, size))
+        refuse(sender, call, too_many);
+    else if (enqueue(sender, call, size, false) < 0)
+        refuse(sender, call, "Out of memory.");
+}
+
+int shares_resume(Shares *s, sd_bus_message *call)
+{
+    Sender *sender = sender_find(s, strempty(sd_bus_message_get_sender(call)));
+    int r;
+
+    if (!sender)
+        return -ESRCH;
+    r = sd_bus_message_rewind(call, true);
+    return r < 0 ? r : enqueue(sender, call, 0, true);
+}
+
+bool shares_is_dispatching(Shares *s, sd_bus_message *call)
+{
+    if (call != s->current)
+        return false;
+    s->current = NULL;
+    return true;
+}
+
+uid_t shares_get_user(Shares *s, sd_bus_message *call)
+{
+    const Sender *sender = sender_find(s, strempty(sd_bus_message_get_sender(call)));
+
+    return sender && sender->user ? sender->user->uid : UNKNOWN_USER;
+}
+
+void shares_hold(Shares *s, uid_t uid)
+{
+    User *u = user_find(s, uid);
+
+    if (u)
+        u->held++;
+}
+
+void shares_release(Shares *s, uid_t uid)
+{
+    User *u = user_find(s, uid);
+
+    if (!u || u->held == 0)
+        return;
+    u->held--;
+    user_release(s, u);
+}
+
+size_t shares_waiting(const Shares *s)
+{
+    return s->load.n;
+}
+
+/* ---- turns */
+
+static uint64_t queued_write(const Shares *s)
+{
+    uint64_t n = 0;
+
+    return sd_bus_get_n_queued_write(s->bus, &n) < 0 ? UINT64_MAX : n;
+}
+
+static bool is_ready(const Sender *sender, const Waiting *w, uint64_t unwritten)
+{
+    size_t size = w->resumed ? 0 : sender->shares->observer->reply_size(w->call, sender->shares->userdata);
+
+    return (size < LARGE_REPLY || unwritten == 0) && unread_allows(sender, size);
+}
+
+static Sender *find_ready_of(const User *u, uint64_t unwritten)
+{
+    Sender *sender;
+
+    TAILQ_FOREACH(sender, &u->turns, turn)
+    if (is_ready(sender, TAILQ_FIRST(&sender->waiting), unwritten))
+        return sender;
+    return NULL;
+}
+
+/* Of the user whose calls have taken the least time. */
+static Sender *find_next(Shares *s)
+{
+    uint64_t unwritten = queued_write(s);
+    Sender *best = NULL, *sender;
+    User *u;
+
+    if (unwritten > WRITE_QUEUE_MAX)
+        return NULL;
+    TAILQ_FOREACH(u, &s->active, entry)
+    if ((!best || u->used < best->user->used) && (sender = find_ready_of(u, unwritten)))
+        best = sender;
+    return best;
+}
+
+/* The user's other connections come first then. */
+static void pass_turn(Sender *sender)
+{
+    if (TAILQ_EMPTY(&sender->waiting))
+        return;
+    TAILQ_REMOVE(&sender->user->turns, sender, turn);
+    TAILQ_INSERT_TAIL(&sender->user->turns, sender, turn);
+}
+
+/* The queue of sd-bus is empty, as nothing is asked synchronously: what is added is dispatched when timers have been. */
+static void dispatch(Shares *s, sd_bus_message *call)
+{
+    int r = sd_bus_enqueue_for_read(s->bus, call);
+
+    s->current = r < 0 ? NULL : call;
+    while (r >= 0 && s->current) {
+        r = sd_bus_process(s->bus, NULL);
+        if (r == 0)
+            break;
+    }
+    s->current = NULL;
+    if (r < 0)
+        log_debug("A call could not be dispatched: %s", strerror(-r));
+    s->observer->dispatched(call, s->userdata);
+}
+
+static void serve(Shares *s, Sender *sender)
+{
+    Waiting *w = TAILQ_FIRST(&sender->waiting);
+    uid_t uid = sender->user->uid;
+    uint64_t begin = cpu_now();
+    User *u;
+
+    s->used = MAX(s->used, sender->user->used);
+    if (!w->resumed)
+        unread_note(sender, s->observer->reply_size(w->call, s->userdata));
+    shares_unlink(sender, w);
+    pass_turn(sender);
+    dispatch(s, w->call);
+    waiting_free(w);
+    u = user_find(s, uid);
+    if (u)
+        u->used += cpu_now() - begin;
+}
+
+static void wait_for_readers(Shares *s)
+{
+    uint64_t now = loop_now(s);
+    User *u, *next_user;
+    Sender *sender, *next;
+
+    for (u = TAILQ_FIRST(&s->active); u; u = next_user) {
+        next_user = TAILQ_NEXT(u, entry);
+        for (sender = TAILQ_FIRST(&u->turns); sender; sender = next) {
+            Waiting *w = TAILQ_FIRST(&sender->waiting);
+
+            next = TAILQ_NEXT(sender, turn);
+            unread_ask(sender, now);
+            if (now > w->since + HOLD_USEC && !w->resumed)
+                refuse_waiting(sender, w,
+                               "Read the answers to your earlier calls first; too many wait for that.");
+        }
+    }
+}
+
+static int on_retry(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+    shares_wake(userdata);
+    return 0;
+}
+
+static int on_turn(sd_event_source *source _unused_, void *userdata)
+{
+    Shares *s = userdata;
+    uint64_t begin = cpu_now();
+    Sender *sender = NULL;
+
+    while (cpu_now() - begin < TURN_USEC && (sender = find_next(s)))
+        serve(s, sender);
+    if (sender)
+        shares_wake(s);
+    else if (s->load.n > 0) {
+        wait_for_readers(s);
+        (void)sd_event_source_set_time_relative(s->retry, RETRY_USEC);
+        (void)sd_event_source_set_enabled(s->retry, SD_EVENT_ONESHOT);
+    }
+    return 0;
+}
+
+/* ---- */
+
+static int add_sources(Shares *s)
+{
+    sd_event *event = sd_bus_get_event(s->bus);
+    int r;
+
+    r = sd_event_add_defer(event, &s->turn, on_turn, s);
+    if (r >= 0)
+        r = sd_event_source_set_priority(s->turn, BUS_PRIORITY);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(s->turn, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_add_time(event, &s->retry, CLOCK_MONOTONIC, UINT64_MAX, 1, on_retry, s);
+    return r < 0 ? r : sd_event_source_set_enabled(s->retry, SD_EVENT_OFF);
+}
+
+int shares_new(sd_bus *bus, const SharesObserver *observer, void *userdata, Shares **ret)
+{
+    _cleanup_(shares_freep) Shares *s = calloc(1, sizeof(Shares));
+    int r;
+
+    if (!s)
+        return -ENOMEM;
+    s->bus = sd_bus_ref(bus);
+    s->observer = observer;
+    s->userdata = userdata;
+    TAILQ_INIT(&s->active);
+    r = add_sources(s);
+    if (r >= 0)
+        r = senders_watch(s);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(s);
+    return 0;
+}
+
+Shares *shares_free(Shares *s)
+{
+    User *u, *next;
+
+    if (!s)
+        return NULL;
+    while (s->senders)
+        sender_free(s->senders);
+    HASH_ITER (hh, s->users, u, next) {
+        HASH_DEL(s->users, u);
+        free(u);
+    }
+    sd_bus_slot_unref(s->match);
+    sd_event_source_disable_unref(s->turn);
+    sd_event_source_disable_unref(s->retry);
+    sd_bus_unref(s->bus);
+    free(s);
+    return NULL;
+}

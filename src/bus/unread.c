@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "bus/shares-internal.h"
+#include "core/limits.h"
+#include "util/log.h"
+
+/* What connections have not read of their replies. Each reply is noted by its estimated size; when that comes to much, the bus is
+ * asked how much waits for the connection, by org.freedesktop.DBus.Debug.Stats, which knows of clients that block as well. Where the
+ * bus does not tell (dbus-broker, or a policy that does not let this user ask), Ping is sent behind the reply:
+ * whoever answers it has read the reply. One that does not answer in time, as a client that blocks does not, is let through
+ * then: dbus-broker disconnects a connection that reads nothing. */
+
+#define ASKING_MAX     32 /* the bus bounds the number of replies that a connection waits for */
+#define ASK_USEC_MIN   (20 * 1000ULL)
+#define ASK_USEC_MAX   (1000 * 1000ULL)
+#define STATS_USEC     (10 * 1000000ULL)
+#define PING_USEC      (2 * 1000000ULL)
+#define UNREAD_IGNORED (64 * 1024) /* is not worth asking about */
+
+static bool fits(size_t unread, size_t size, size_t limit)
+{
+    return unread == 0 || unread + size <= limit;
+}
+
+static size_t total_limit(size_t size)
+{
+    return LIMIT_UNREAD + (size <= UNREAD_IGNORED ? LIMIT_UNREAD_SMALL : 0);
+}
+
+bool unread_allows(const Sender *sender, size_t size)
+{
+    return fits(sender->unread, size, LIMIT_UNREAD_OF_SENDER) &&
+           fits(sender->user->unread, size, LIMIT_UNREAD_OF_USER) &&
+           fits(sender->shares->unread, size, total_limit(size));
+}
+
+static void set_unread(Sender *sender, size_t unread)
+{
+    if (sender->user)
+        sender->user->unread += unread - sender->unread;
+    sender->shares->unread += unread - sender->unread;
+    sender->unread = unread;
+}
+
+void unread_note(Sender *sender, size_t size)
+{
+    set_unread(sender, sender->unread + size);
+    sender->since_asked += size;
+}
+
+static void end_asking(Sender *sender)
+{
+    if (!sender->asking_unread)
+        return;
+    sender->asking_unread = sd_bus_slot_unref(sender->asking_unread);
+    sender->shares->n_asking--;
+}
+
+void unread_forget(Sender *sender)
+{
+    end_asking(sender);
+    set_unread(sender, 0);
+}
+
+/* Those who read are asked about as soon as it is needed, those who do not less and less often. */
+static void adopt(Sender *sender, size_t unread)
+{
+    size_t now_unread = MIN(sender->unread, unread + sender->since_asked);
+
+    sender->ask_interval =
+        now_unread < sender->unread ? ASK_USEC_MIN : MIN(2 * sender->ask_interval, ASK_USEC_MAX);
+    set_unread(sender, now_unread);
+    shares_wake(sender->shares);
+}
+
+static int on_pong(sd_bus_message *reply _unused_, void *userdata, sd_bus_error *error _unused_)
+{
+    Sender *sender = userdata;
+
+    end_asking(sender);
+    adopt(sender, 0);
+    return 0;
+}
+
+static int on_stats(sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_)
+{
+    Sender *sender = userdata;
+    uint32_t bytes = 0;
+    const char *key;
+    int r;
+
+    end_asking(sender);
+    if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
+        sd_bus_message_is_method_error(reply, SD_BUS_ERROR_LIMITS_EXCEEDED) ||
+        sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY))
+        return 0; /* to be asked again, unless it has left */
+    if (sd_bus_message_is_method_error(reply, NULL)) {
+        log_debug("The bus does not tell how much is unread: %s", sd_bus_message_get_error(reply)->name);
+        sender->shares->no_stats = true;
+        shares_wake(sender->shares);
+        return 0;
+    }
+    r = sd_bus_message_enter_container(reply, 'a', "{sv}");
+    while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
+        r = sd_bus_message_read_basic(reply, 's', &key);
+        if (r >= 0 && streq(key, "OutgoingBytes"))
+            r = sd_bus_message_read(reply, "v", "u", &bytes);
+        else if (r >= 0)
+            r = sd_bus_message_skip(reply, "v");
+        if (r >= 0)
+            r = sd_bus_message_exit_container(reply);
+    }
+    if (r < 0)
+        sender->shares->no_stats = true;
+    else
+        adopt(sender, bytes);
+    return 0;
+}
+
+static int new_question(const Sender *sender, sd_bus_message **ret)
+{
+    sd_bus *bus = sender->shares->bus;
+    int r;
+
+    if (sender->shares->no_stats)
+        return sd_bus_message_new_method_call(bus, ret, sender->name, "/", "org.freedesktop.DBus.Peer",
+                                              "Ping");
+    r = sd_bus_message_new_method_call(bus, ret, DRIVER, DRIVER_PATH, DRIVER ".Debug.Stats",
+                                       "GetConnectionStats");
+    return r < 0 ? r : sd_bus_message_append_basic(*ret, 's', sender->name);
+}
+
+static void ask(Sender *sender, uint64_t now)
+{
+    Shares *s = sender->shares;
+    sd_bus_message *m = NULL;
+    int r;
+
+    if (sender->unread == 0 || sender->asking_unread || s->n_asking >= ASKING_MAX ||
+        now < sender->asked_unread + sender->ask_interval)
+        return;
+    sender->asked_unread = now;
+    sender->since_asked = 0;
+    r = new_question(sender, &m);
+    if (r >= 0)
+        r = sd_bus_call_async(s->bus, &sender->asking_unread, m, s->no_stats ? on_pong : on_stats, sender,
+                              s->no_stats ? PING_USEC : STATS_USEC);
+    if (r >= 0)
+        s->n_asking++;
+    sd_bus_message_unref(m);
+}
+
+void unread_ask(Sender *sender, uint64_t now)
+{
+    Shares *s = sender->shares;
+    size_t least = UNREAD_IGNORED;
+    Sender *other, *next;
+    bool total = s->unread > LIMIT_UNREAD / 2;
+
+    ask(sender, now);
+    HASH_ITER (hh, s->senders, other, next)
+        if (other->unread > least && (total || other->user == sender->user))
+            ask(other, now);
+}
