@@ -118,6 +118,7 @@ static int pass(Gate *g)
         close_fds(g);
         g->begin += (size_t)n;
     }
+    explicit_bzero(g->buffer, g->end); /* there may be a key in it */
     g->begin = g->end = 0;
     return 0;
 }

@@ -102,6 +102,5 @@ int bus_idle_init(Bus *b)
 
 void bus_idle_done(Bus *b)
 {
-    sd_bus_slot_unref(b->release);
     sd_event_source_disable_unref(b->idle_timer);
 }

@@ -233,6 +233,7 @@ void shares_take(Shares *s, sd_bus_message *call, size_t size)
         refuse(NULL, call, "Out of memory.");
         return;
     }
+    (void)sd_bus_message_sensitive(call); /* whatever becomes of it */
     if (sender->user)
         sender->user->used += READ_USEC;
     if (size > LIMIT_CALL)
