@@ -42,6 +42,7 @@ struct Sender {
     size_t since_asked; /* those sent after the bus was asked how many are unread */
     sd_bus_slot *asking_unread;
     uint64_t asked_unread, ask_interval; /* CLOCK_MONOTONIC, usec */
+    uint64_t read_at;                    /* it was seen to have read something */
     UT_hash_handle hh;
 };
 
@@ -97,6 +98,8 @@ void shares_wake(Shares *s);
 /* unread.c */
 /* Whether a reply of this size can be sent now. */
 bool unread_allows(const Sender *sender, size_t size);
+/* The same for an error that refuses a call. */
+bool unread_allows_error(const Sender *sender);
 void unread_note(Sender *sender, size_t size);
 void unread_forget(Sender *sender);
 /* Asks how much those have left unread who keep calls of this sender waiting. */

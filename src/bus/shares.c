@@ -130,28 +130,29 @@ static int enqueue(Sender *sender, sd_bus_message *call, size_t size, bool resum
 
 /* ---- refusing */
 
-static void report(Sender *sender)
+static void report(Sender *sender, const char *why)
 {
     uint64_t now = loop_now(sender->shares);
     User *u = sender->user;
 
-    if (!u || (u->reported > 0 && now < u->reported + REPORT_USEC))
+    if (u->reported > 0 && now < u->reported + REPORT_USEC)
         return;
     u->reported = now;
-    log_notice("Refusing calls of user %u, who has %zu calls waiting and %zu bytes of replies unread.",
-               u->uid, u->load.n + u->held, u->unread);
+    log_notice(
+        "Refusing calls of user %u, who has %zu calls waiting and about %zu bytes of replies unread: %s",
+        u->uid, u->load.n + u->held, u->unread, why);
 }
 
-/* Without a reply where it would only be another one that is not read. */
+/* Without a reply where it would be one more of very many that are not read; the bus answers for the service when the
+ * connection is closed. */
 static void refuse(Sender *sender, sd_bus_message *call, const char *why)
 {
-    if (sender) {
-        report(sender);
+    if (sender && sender->user) {
+        report(sender, why);
         unread_ask(sender, loop_now(sender->shares));
-        if (sender->unread > LIMIT_UNREAD_OF_SENDER ||
-            (sender->user && sender->user->unread > LIMIT_UNREAD_OF_USER))
+        if (!unread_allows_error(sender))
             return;
-        if (sd_bus_message_get_expect_reply(call) > 0 && sender->user)
+        if (sd_bus_message_get_expect_reply(call) > 0)
             unread_note(sender, ERROR_REPLY);
     }
     (void)sd_bus_reply_method_errorf(call, ERROR_PREFIX "LimitsExceeded", "%s", why);
@@ -392,7 +393,7 @@ static void wait_for_readers(Shares *s)
 
             next = TAILQ_NEXT(sender, turn);
             unread_ask(sender, now);
-            if (now > w->since + HOLD_USEC && !w->resumed)
+            if (now > MAX(w->since, sender->read_at) + HOLD_USEC && !w->resumed)
                 refuse_waiting(sender, w,
                                "Read the answers to your earlier calls first; too many wait for that.");
         }

@@ -36,6 +36,12 @@ bool unread_allows(const Sender *sender, size_t size)
            fits(sender->shares->unread, size, total_limit(size));
 }
 
+bool unread_allows_error(const Sender *sender)
+{
+    return sender->user->unread < LIMIT_UNREAD_OF_USER + LIMIT_UNREAD_SMALL &&
+           sender->shares->unread < LIMIT_UNREAD + 2 * LIMIT_UNREAD_SMALL;
+}
+
 static void set_unread(Sender *sender, size_t unread)
 {
     if (sender->user)
@@ -67,11 +73,14 @@ void unread_forget(Sender *sender)
 /* Those who read are asked about as soon as it is needed, those who do not less and less often. */
 static void adopt(Sender *sender, size_t unread)
 {
-    size_t now_unread = MIN(sender->unread, unread + sender->since_asked);
+    size_t left = MIN(sender->unread, unread + sender->since_asked);
 
-    sender->ask_interval =
-        now_unread < sender->unread ? ASK_USEC_MIN : MIN(2 * sender->ask_interval, ASK_USEC_MAX);
-    set_unread(sender, now_unread);
+    if (left < sender->unread) {
+        sender->read_at = sender->asked_unread;
+        sender->ask_interval = ASK_USEC_MIN;
+    } else
+        sender->ask_interval = MIN(2 * sender->ask_interval, ASK_USEC_MAX);
+    set_unread(sender, left);
     shares_wake(sender->shares);
 }
 

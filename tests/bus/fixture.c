@@ -243,6 +243,24 @@ static void wait_for_name(const Fixture *f, const char *name, gboolean owned, co
     g_error("%s did not %s on the bus: %s", name, owned ? "appear" : "vanish", said);
 }
 
+void fixture_stop_bus(Fixture *f)
+{
+    g_dbus_connection_set_exit_on_close(f->root, FALSE);
+    if (f->polkitd > 0)
+        (void)process_stop(f->polkitd);
+    (void)process_stop(f->bus);
+    f->polkitd = f->bus = 0;
+    g_dbus_connection_close_sync(f->root, NULL, NULL);
+    g_clear_object(&f->root);
+}
+
+void fixture_start_bus(Fixture *f)
+{
+    start_bus(f);
+    fixture_start_polkit(f);
+    wait_for_name(f, "org.certwright1", TRUE, f->daemon_log);
+}
+
 /* polkit. */
 
 typedef struct Mounts {
@@ -352,7 +370,8 @@ static void write_daemon(Fixture *f, unsigned flags, const char *module)
                     *program = g_build_filename(f->directory, "certwrightd", NULL),
                     *importer = g_build_filename(f->directory, "certwright-import", NULL),
                     *preload = g_build_filename(f->directory, "hold-disk.so", NULL),
-                    *fail = g_build_filename(f->directory, "fail-answer.so", NULL);
+                    *fail = g_build_filename(f->directory, "fail-answer.so", NULL),
+                    *no_wait = g_build_filename(f->directory, "no-wait.so", NULL);
     const struct passwd *p = getpwnam(OWNER);
 
     directory_make(modules, 0755);
@@ -360,6 +379,7 @@ static void write_daemon(Fixture *f, unsigned flags, const char *module)
     g_assert_cmpint(chown(f->state, p->pw_uid, p->pw_gid), ==, 0);
     file_copy(environment("CERTWRIGHTD"), program, 0755);
     file_copy(environment("CERTWRIGHT_IMPORT"), importer, 0755);
+    file_copy(environment("CERTWRIGHT_NO_WAIT"), no_wait, 0755);
     if (flags & FIXTURE_HOLD_DISK)
         file_copy(environment("CERTWRIGHT_HOLD_DISK"), preload, 0755);
     if (flags & FIXTURE_FAIL_ANSWER)
@@ -382,6 +402,17 @@ static void write_service(const Fixture *f, unsigned flags)
     file_write(path, text);
 }
 
+/* What watches the daemon always, and what makes it fail or wait if the test wants that. */
+static char *list_preloads(const Fixture *f, unsigned flags)
+{
+    const char *second = flags & FIXTURE_FAIL_ANSWER ? "fail-answer"
+                         : flags & FIXTURE_HOLD_DISK ? "hold-disk"
+                                                     : NULL;
+
+    return second ? g_strdup_printf("LD_PRELOAD=%s/no-wait.so:%s/%s.so", f->directory, f->directory, second)
+                  : g_strdup_printf("LD_PRELOAD=%s/no-wait.so", f->directory);
+}
+
 void fixture_start_daemon(Fixture *f, unsigned flags)
 {
     g_autofree char *program = g_build_filename(f->directory, "certwrightd", NULL),
@@ -389,20 +420,15 @@ void fixture_start_daemon(Fixture *f, unsigned flags)
                     *config = g_strdup_printf("--config=%s", f->config),
                     *address = g_strdup_printf("DBUS_SYSTEM_BUS_ADDRESS=%s", f->address),
                     *hold = g_strdup_printf("HOLD_DISK=%s", f->hold),
-                    *fail = g_strdup_printf("FAIL_ANSWER=%s", f->fail),
-                    *preload = g_strdup_printf("LD_PRELOAD=%s/%s.so", f->directory,
-                                               flags & FIXTURE_FAIL_ANSWER ? "fail-answer" : "hold-disk"),
+                    *fail = g_strdup_printf("FAIL_ANSWER=%s", f->fail), *preload = list_preloads(f, flags),
                     *asan = NULL;
     const char *const argv[] = { program, state, config, flags & FIXTURE_IDLE_EXIT ? NULL : "--no-idle-exit",
                                  NULL };
-    const char *env[] = { address, NULL, NULL, NULL, NULL }, *options = g_getenv("ASAN_OPTIONS");
+    const char *options = g_getenv("ASAN_OPTIONS");
+    const char *env[] = { address, preload, hold, fail, NULL, NULL };
 
     asan = g_strdup_printf("ASAN_OPTIONS=verify_asan_link_order=0:%s", options ? options : "");
-    if (flags & (FIXTURE_HOLD_DISK | FIXTURE_FAIL_ANSWER)) {
-        env[1] = flags & FIXTURE_FAIL_ANSWER ? fail : hold;
-        env[2] = preload;
-        env[3] = asan;
-    }
+    env[4] = asan;
     f->daemon = process_start(argv, env, f->daemon_log, become_owner, getpwnam(OWNER));
     wait_for_name(f, "org.certwright1", TRUE, f->daemon_log);
 }
