@@ -39,7 +39,7 @@ struct Bus {
     /* The connection (connection.c): made again when it is lost. bus is there throughout, if only closed. */
     sd_bus *bus;
     Gate *gate;
-    sd_event_source *gate_source;
+    sd_event_source *gate_source, *gate_more;
     Shares *shares;
     Authorizer *authorizer;
     sd_bus_slot *slots[16];

@@ -6,7 +6,7 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
-#include "bus/address.h"
+#include "bus/bus-address.h"
 #include "bus/bus-internal.h"
 #include "policy/policy.h"
 #include "util/log.h"
@@ -131,12 +131,10 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error _un
     return 1;
 }
 
-/* Reads on as long as there is something, so that a call is in the queue of its user soon, however many others
- * there are. */
-static int on_readable(sd_event_source *s _unused_, int fd _unused_, uint32_t revents _unused_,
-                       void *userdata)
+/* Reads as long as there is something, so that each call is in the queue of its user soon, however many others there
+ * are. */
+static int read_calls(Bus *b)
 {
-    Bus *b = userdata;
     uint64_t begin = monotonic_now();
     int r;
 
@@ -145,11 +143,25 @@ static int on_readable(sd_event_source *s _unused_, int fd _unused_, uint32_t re
         while (sd_bus_process(b->bus, NULL) > 0)
             ;
     } while (r > 0 && monotonic_now() - begin < READ_TURN_USEC);
-    if (r >= 0)
+    if (r > 0)
+        return sd_event_source_set_enabled(b->gate_more, SD_EVENT_ONESHOT);
+    if (r == 0)
         return 0;
     (void)sd_event_source_set_enabled(b->gate_source, SD_EVENT_OFF);
     lose(b, "Lost the connection to the message bus");
     return 0;
+}
+
+static int on_readable(sd_event_source *s _unused_, int fd _unused_, uint32_t revents _unused_,
+                       void *userdata)
+{
+    return read_calls(userdata);
+}
+
+/* The socket may be empty by now, and the gate not. */
+static int on_more(sd_event_source *s _unused_, void *userdata)
+{
+    return read_calls(userdata);
 }
 
 /* ---- Shares and the authorizer */
@@ -244,7 +256,7 @@ static int open_bus(Bus *b, int in, int out)
 static int open_gate(Bus *b, bool first)
 {
     const char *address = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS");
-    int fd = address_connect(isempty(address) ? DEFAULT_ADDRESS : address, first), in, out, r;
+    int fd = bus_address_connect(isempty(address) ? DEFAULT_ADDRESS : address, first), in, out, r;
 
     if (fd < 0)
         return fd;
@@ -259,7 +271,13 @@ static int open_gate(Bus *b, bool first)
     r = open_bus(b, in, out);
     if (r >= 0)
         r = sd_event_add_io(b->event, &b->gate_source, fd, EPOLLIN, on_readable, b);
-    return r < 0 ? r : sd_event_source_set_priority(b->gate_source, BUS_PRIORITY);
+    if (r >= 0)
+        r = sd_event_source_set_priority(b->gate_source, BUS_PRIORITY);
+    if (r >= 0)
+        r = sd_event_add_defer(b->event, &b->gate_more, on_more, b);
+    if (r >= 0)
+        r = sd_event_source_set_priority(b->gate_more, BUS_PRIORITY);
+    return r < 0 ? r : sd_event_source_set_enabled(b->gate_more, SD_EVENT_OFF);
 }
 
 int bus_connect(Bus *b, bool first)
@@ -289,6 +307,7 @@ void bus_disconnect(Bus *b)
     b->n_slots = 0;
     b->release = sd_bus_slot_unref(b->release);
     b->gate_source = sd_event_source_disable_unref(b->gate_source);
+    b->gate_more = sd_event_source_disable_unref(b->gate_more);
     b->gate = gate_free(b->gate);
     b->releasing = b->asking_clock = b->owns_name = false;
     b->n_starting = 0;

@@ -12,8 +12,8 @@
 #include "core/limits.h"
 #include "util/log.h"
 
-/* The head of each message, D-Bus Specification, "Message Format": byte order, type, flags, version, length of the body, serial, and
- * the length of the array of header fields, which is padded to 8 bytes. */
+/* The head of each message (D-Bus Specification, "Message Format"): byte order, type, flags, version, length of the body,
+ * serial, and the length of the array of header fields, which is padded to 8 bytes. */
 #define HEAD_SIZE        16
 #define HEAD_TYPE        1
 #define HEAD_BODY_SIZE   4
@@ -162,8 +162,8 @@ static uint32_t read_number(const Gate *g, size_t at)
     return g->buffer[0] == 'B' ? be32toh(number) : le32toh(number);
 }
 
-/* A header without its body is whole for sd-bus. The rare one that is too large by itself passes as it is, since its sender could not
- * be answered otherwise. */
+/* A header without its body is whole for sd-bus. The rare one that is too large by itself passes as it is, since its
+ * sender could not be answered otherwise. */
 static int begin_message(Gate *g)
 {
     uint64_t fields = ((uint64_t)read_number(g, HEAD_FIELDS_SIZE) + 7) & ~UINT64_C(7);
@@ -236,12 +236,18 @@ static ssize_t read_line(Gate *g)
     return n;
 }
 
+/* For sd-bus to read: the buffer can take no more of this message, or has all of it. */
+static bool is_waiting(const Gate *g)
+{
+    return g->end > g->begin && (g->to_read == 0 || g->end == BUFFER_SIZE);
+}
+
 /* One step. The number of bytes that were read. */
 static ssize_t step(Gate *g)
 {
     int r;
 
-    if (g->end > g->begin && (g->to_read == 0 || g->end == BUFFER_SIZE)) {
+    if (is_waiting(g)) {
         r = pass(g);
         if (r < 0)
             return r;
@@ -263,7 +269,7 @@ int gate_pump(Gate *g)
         ssize_t n = step(g);
 
         if (n == -EAGAIN)
-            return done > 0;
+            return done > 0 || is_waiting(g);
         if (n < 0)
             return (int)n;
         done += (size_t)n;

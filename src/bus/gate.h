@@ -18,8 +18,8 @@ int gate_new(int socket, Gate **ret, int *ret_fd);
 Gate *gate_free(Gate *g);
 DEFINE_CLEANUP(Gate *, gate_free);
 
-/* Passes on what is there, as much as sd-bus's socket takes. 1: there may be more; 0: nothing for now; negative: the
- * bus has gone. */
+/* Passes on what is there, as much as sd-bus's socket takes. 1: there may be more, perhaps when sd-bus has read; 0: nothing
+ * for now; negative: the bus has closed the connection. */
 int gate_pump(Gate *g);
 /* The socket of the bus; borrowed. */
 int gate_socket(const Gate *g);

@@ -6,11 +6,11 @@
 #include "core/limits.h"
 #include "util/log.h"
 
-/* What connections have not read of their replies. Each reply is noted by its estimated size; when that comes to much, the bus is
- * asked how much waits for the connection, by org.freedesktop.DBus.Debug.Stats, which knows of clients that block as well. Where the
- * bus does not tell (dbus-broker, or a policy that does not let this user ask), Ping is sent behind the reply:
- * whoever answers it has read the reply. One that does not answer in time, as a client that blocks does not, is let through
- * then: dbus-broker disconnects a connection that reads nothing. */
+/* What connections have not read of their replies. Each reply is noted with its estimated size; when these come to much,
+ * the bus is asked how much waits for the connection (org.freedesktop.DBus.Debug.Stats), which it knows of clients that
+ * block as well. Where the bus does not tell (dbus-broker, or a policy that forbids this user to ask), Ping is sent behind
+ * the reply: whoever answers it has read the reply. A client that does not answer in time, as one that blocks, is
+ * believed to have read it; dbus-broker disconnects clients that never read. */
 
 #define ASKING_MAX     32 /* the bus bounds the number of replies that a connection waits for */
 #define ASK_USEC_MIN   (20 * 1000ULL)
