@@ -26,6 +26,7 @@ struct Manager {
 
     Certificate *root;
     Certificate *certificates; /* all, also those that are abandoned */
+    NameTable *names;          /* of those that are published */
     Certificate *uploads;      /* by the fingerprint of their leaf */
     uint64_t last_upload;      /* the highest number that one was given */
     int64_t uploads_seen;      /* every certificate takes the upload that was best for it then */

@@ -67,12 +67,15 @@ static int add_path(Certificate *c, void *userdata)
     return 0;
 }
 
-int enumerate_certificates(sd_bus *bus _unused_, const char *prefix _unused_, void *userdata, char ***ret,
+int enumerate_certificates(sd_bus *bus _unused_, const char *prefix, void *userdata, char ***ret,
                            sd_bus_error *error _unused_)
 {
     Bus *b = userdata;
-    char **paths = calloc(manager_n_certificates(b->manager) + 1, sizeof(char *)), **at = paths;
+    char **paths, **at;
 
+    if (!prefix_is_above(prefix, BUS_PATH_CERTIFICATES))
+        return 0;
+    at = paths = calloc(manager_n_certificates(b->manager) + 1, sizeof(char *));
     if (!paths)
         return -ENOMEM;
     if (manager_foreach(b->manager, add_path, &at) < 0) {

@@ -71,6 +71,14 @@ int find_job(sd_bus *bus, const char *path, const char *interface, void *userdat
 int enumerate_certificates(sd_bus *bus, const char *prefix, void *userdata, char ***ret,
                            sd_bus_error *error);
 int enumerate_jobs(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error);
+/* Whether an enumerator of what is below folder has to list anything: sd-bus calls it also to describe one of these objects,
+ * which has none below itself. */
+static inline bool prefix_is_above(const char *prefix, const char *folder)
+{
+    size_t n = strlen(folder);
+
+    return strncmp(prefix, folder, n) != 0 || prefix[n] != '/';
+}
 
 /* Why the root is what it is, as one sentence. */
 const char *root_reason(const Certificate *c);
