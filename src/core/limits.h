@@ -13,6 +13,7 @@
 #define LIMIT_BAGS            64                 /* PKCS#12 bags, RFC 7292 section 4.2 */
 #define LIMIT_IMPORTS         4                  /* import processes at once; what comes then waits */
 #define LIMIT_IMPORTS_WAITING 64
+#define LIMIT_IMPORTS_PER_UID 16                  /* of one user's that wait */
 #define LIMIT_IMPORT_CPU      2                   /* seconds */
 #define LIMIT_IMPORT_MEMORY   (256 * 1024 * 1024) /* address space */
 #define LIMIT_IMPORT_TIME     20                  /* seconds by the clock, for who waits for its input */
