@@ -84,7 +84,21 @@ bool manager_acme_is_on(const Manager *m)
 static void add_certificate(Manager *m, Certificate *c)
 {
     HASH_ADD_KEYPTR(hh, m->certificates, c->name, strlen(c->name), c);
+    m->names_size += strlen(c->name);
     name_holder_join(&c->listed, m->names, c);
+}
+
+static void remove_certificate(Manager *m, Certificate *c)
+{
+    HASH_DEL(m->certificates, c);
+    m->names_size -= strlen(c->name);
+    certificate_free(c);
+}
+
+bool manager_is_full(const Manager *m, const char *name)
+{
+    return HASH_COUNT(m->certificates) >= LIMIT_CERTIFICATES ||
+           m->names_size + strlen(name) > LIMIT_NAMES_SIZE;
 }
 
 int manager_add(Manager *m, const char *name, Certificate **ret)
@@ -117,10 +131,8 @@ void manager_review(Manager *m, Certificate *c)
         m->n_published--;
         TELL(m, counts_changed);
     }
-    if (!wanted && !c->stored) {
-        HASH_DEL(m->certificates, c);
-        certificate_free(c);
-    }
+    if (!wanted && !c->stored)
+        remove_certificate(m, c);
 }
 
 void manager_settle_all(Manager *m)
@@ -182,8 +194,9 @@ static void on_removed(Certificate *c, void *userdata)
 
     manager_note_change(m);
     if (c->record->kind == RECORD_CERTIFICATE)
-        HASH_DEL(m->certificates, c);
-    certificate_free(c);
+        remove_certificate(m, c);
+    else
+        certificate_free(c);
 }
 
 static char *explain_warning(const Certificate *c, int64_t left)

@@ -32,9 +32,11 @@
 #define LIMIT_RSA_BITS_MAX    4096
 #define LIMIT_MODULE_NAME     64
 #define LIMIT_MODULES         1000
-#define LIMIT_CERTIFICATES    20000
+#define LIMIT_CERTIFICATES    10000
+#define LIMIT_NAMES_SIZE      (LIMIT_CERTIFICATES * 64) /* of their primary names together */
+#define LIMIT_ANSWER          (24 * 1024 * 1024) /* of GetManagedObjects: the bus lets 32 MiB through */
 #define LIMIT_UPLOADS         1000
-#define LIMIT_JOBS            20000
+#define LIMIT_JOBS            10000
 #define LIMIT_CHECKS_PER_USER 16 /* pending polkit checks */
 #define LIMIT_CHECKS          256
 #define LIMIT_CONFIG_FILE     (16 * 1024 * 1024)
