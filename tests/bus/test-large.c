@@ -205,7 +205,7 @@ static void test_longest(gconstpointer userdata)
 
 #define MADE        2000
 #define CONNECTIONS 4
-#define CALLS       8 /* of each */
+#define CALLS       4 /* of each */
 #define GROWTH_KIB  (16 * 1024)
 
 static gboolean all_are_made(gpointer f)
@@ -308,31 +308,29 @@ static gboolean is_given_back(gpointer userdata)
            !ADDRESS_SPACE_IS_LIMITED; /* else a sanitizer keeps what is freed */
 }
 
+static void check_given_back(Growth *g, const char *what)
+{
+    gint64 begin = g_get_monotonic_time();
+
+    g_test_message("memory %ld KiB, after %s %ld", g->before, what, process_memory(g->fixture->daemon));
+    wait_until(is_given_back, g, "memory to be given back");
+    g_test_message("%ld KiB after %.1f s", g->now,
+                   (double)(g_get_monotonic_time() - begin) / G_USEC_PER_SEC);
+    fixture_check_daemon(g->fixture);
+}
+
 /* After a burst the service becomes as small as it was. */
-static void check_memory(void (*burst)(Fixture *f))
+static void test_memory(void)
 {
     g_autoptr(Fixture) f = start_made();
     Growth g = { .fixture = f };
-    gint64 begin;
 
     wait_milliseconds(4000); /* its index is written */
     g.before = process_memory(f->daemon);
-    burst(f);
-    g_test_message("memory %ld KiB, after the burst %ld", g.before, process_memory(f->daemon));
-    begin = g_get_monotonic_time();
-    wait_until(is_given_back, &g, "memory to be given back");
-    g_test_message("%ld KiB after %.1f s", g.now, (double)(g_get_monotonic_time() - begin) / G_USEC_PER_SEC);
-    fixture_check_daemon(f);
-}
-
-static void test_memory_of_answers(void)
-{
-    check_memory(ask_many);
-}
-
-static void test_memory_of_reissues(void)
-{
-    check_memory(reissue_all);
+    ask_many(f);
+    check_given_back(&g, "many answers");
+    reissue_all(f);
+    check_given_back(&g, "as many reissues");
 }
 
 static void add(void)
@@ -342,8 +340,7 @@ static void add(void)
     g_test_add_func("/bus/large/introspection", test_introspection);
     g_test_add_func("/bus/large/all", test_all);
     g_test_add_data_func("/bus/large/longest/some", GUINT_TO_POINTER(ALL), test_longest);
-    g_test_add_func("/bus/large/memory/answers", test_memory_of_answers);
-    g_test_add_func("/bus/large/memory/reissues", test_memory_of_reissues);
+    g_test_add_func("/bus/large/memory", test_memory);
     g_test_add_data_func("/bus/large/longest/all", GUINT_TO_POINTER(400), test_longest);
 }
 
