@@ -56,6 +56,7 @@ Certificate *certificate_free(Certificate *c)
         STAILQ_REMOVE_HEAD(&c->requests, entry);
         request_free(q);
     }
+    name_holder_leave(&c->listed);
     free(c->name);
     free(c->window_page);
     record_free(c->record);
@@ -214,9 +215,20 @@ int certificate_update_names(Certificate *c, const Record *rec, bool *ret_change
         return r;
     *ret_changed = !strv_equal(l, c->names);
     if (*ret_changed) {
+        if (name_holder_set(&c->listed, c->published ? l : NULL) < 0)
+            return -ENOMEM;
         strv_free(c->names);
         c->names = TAKE_PTR(l);
     }
+    return r;
+}
+
+int certificate_publish(Certificate *c, bool publish)
+{
+    int r = name_holder_set(&c->listed, publish ? c->names : NULL);
+
+    if (r >= 0)
+        c->published = publish;
     return r;
 }
 

@@ -6,6 +6,7 @@
 
 #include "config/config.h"
 #include "core/bundle.h"
+#include "core/name-table.h"
 #include "core/record.h"
 #include "core/schedule.h"
 #include "job.h"
@@ -72,7 +73,8 @@ DEFINE_CLEANUP(Request *, request_free);
 struct Certificate {
     char *name; /* the record's, which may be replaced at any time */
     Record *record;
-    char **names; /* all that are asked for, the primary one first */
+    char **names;      /* all that are asked for, the primary one first */
+    NameHolder listed; /* in the manager's table, with these names, while it is published */
     Wish wish;
     Wish next_wish; /* while a configuration is being applied */
     Job *job;
@@ -143,6 +145,9 @@ int certificate_modules(const Certificate *c, char ***ret);
 /* Works names out anew from record, wishes and registrations of rec (mostly c->record); *ret_changed tells
  * whether they differ. -E2BIG above LIMIT_NAMES, where the first ones are taken. */
 int certificate_update_names(Certificate *c, const Record *rec, bool *ret_changed);
+
+/* Makes it an object on the bus, or no longer. -ENOMEM: it is not published. */
+int certificate_publish(Certificate *c, bool publish);
 
 void wish_clear(Wish *w);
 int wish_add(Wish *w, const char *module, const Claim *claim);

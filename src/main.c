@@ -16,6 +16,7 @@
 #include "bus/bus.h"
 #include "manager.h"
 #include "util/log.h"
+#include "util/memory.h"
 #include "util/text.h"
 
 #define STATE_DEFAULT  "/var/lib/certwright"
@@ -122,6 +123,7 @@ typedef struct Daemon {
     sd_event *event;
     Manager *manager;
     Bus *bus;
+    MemoryKeeper *memory;
 } Daemon;
 
 static int on_reload_signal(sd_event_source *s _unused_, const struct signalfd_siginfo *si _unused_,
@@ -190,6 +192,8 @@ static int start(Daemon *d, const Arguments *args)
         r = sd_event_set_watchdog(d->event, true);
     if (r >= 0)
         r = add_signals(d);
+    if (r >= 0)
+        r = memory_keeper_new(d->event, &d->memory);
     if (r < 0)
         return log_error_errno(r, "The event loop cannot be set up");
     r = manager_new(d->event, &options, &d->manager, &problem);
@@ -212,6 +216,7 @@ static void stop(Daemon *d)
         bus_free(d->bus);
     if (d->manager)
         manager_free(d->manager);
+    memory_keeper_free(d->memory);
     sd_event_unref(d->event);
 }
 

@@ -30,9 +30,9 @@ static int note_claim(Manager *m, const Module *module, const Claim *claim)
 
     HASH_FIND_STR(m->certificates, claim->name, c);
     if (!c) {
-        if (HASH_COUNT(m->certificates) >= LIMIT_CERTIFICATES) {
-            log_warning("Module %s: there are %d certificates already; %s is left out.", module->name,
-                        LIMIT_CERTIFICATES, claim->name);
+        if (manager_is_full(m, claim->name)) {
+            log_warning("Module %s: there are %u certificates already; %s is left out.", module->name,
+                        HASH_COUNT(m->certificates), claim->name);
             return 0;
         }
         r = manager_add(m, claim->name, &c);
@@ -165,7 +165,8 @@ static int check_authority(const Settings *s, const RegistrationWish *wish, Prob
         QUOTE(wish->authority, LIMIT_ACME_LABEL));
 }
 
-static int check_register(Manager *m, const RegistrationWish *wish, size_t n_names, bool fresh,
+/* fresh: the name, when there is no certificate of it; NULL. */
+static int check_register(Manager *m, const RegistrationWish *wish, size_t n_names, const char *fresh,
                           Problem *problem)
 {
     int r = manager_check_module(wish->module, problem);
@@ -180,9 +181,10 @@ static int check_register(Manager *m, const RegistrationWish *wish, size_t n_nam
     if (n_names >= LIMIT_NAMES)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "A certificate has at most %d names.",
                            LIMIT_NAMES);
-    if (fresh && HASH_COUNT(m->certificates) >= LIMIT_CERTIFICATES)
+    if (fresh && manager_is_full(m, fresh))
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                           "There are %d certificates already, and no more are made.", LIMIT_CERTIFICATES);
+                           "There are %u certificates already, and no more are made.",
+                           HASH_COUNT(m->certificates));
     return 0;
 }
 
@@ -215,7 +217,7 @@ int manager_register(Manager *m, const char *name, const RegistrationWish *wish,
     if (r < 0)
         return r;
     HASH_FIND_STR(m->certificates, canonical, c);
-    r = check_register(m, wish, strv_length(l), !c, problem);
+    r = check_register(m, wish, strv_length(l), c ? NULL : canonical, problem);
     if (r >= 0 && c && !record_find_registration(c->record, wish->module) &&
         c->record->n_registrations >= LIMIT_REGISTRATIONS)
         r = problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "%d modules have registered %s already.",

@@ -20,6 +20,7 @@ typedef struct Examination {
     Manager *manager;
     char *target; /* name of the certificate that it is for, "root", or NULL */
     bool fetch_issuers;
+    uid_t owner;
     ManagerExamined done;
     void *userdata;
 
@@ -247,7 +248,8 @@ static void import_fetched(Examination *e, const HttpReply *reply)
 {
     ImportInput input = { .bundle_fd = memfd_new("issuer", reply->body, reply->size),
                           .key_fd = -EBADF,
-                          .passphrase_fd = -EBADF };
+                          .passphrase_fd = -EBADF,
+                          .owner = e->owner };
     int r = input.bundle_fd;
 
     if (r >= 0) {
@@ -342,6 +344,7 @@ static int examination_new(Manager *m, Certificate *target, const UploadOptions 
         return -ENOMEM;
     e->manager = m;
     e->fetch_issuers = options->fetch_issuers;
+    e->owner = options->owner;
     if (target && !(e->target = strdup(certificate_name(target))))
         return -ENOMEM;
     if (target && !certificate_is_root(target) && strv_copy(target->names, &e->names) < 0)
@@ -355,7 +358,8 @@ static int examination_new(Manager *m, Certificate *target, const UploadOptions 
 int manager_examine(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
                     ManagerExamined done, void *userdata, Problem *problem)
 {
-    ImportInput input = { bundle_fd, options->key_fd, options->passphrase_fd, options->passphrase };
+    ImportInput input = { bundle_fd, options->key_fd, options->passphrase_fd, options->passphrase,
+                          options->owner };
     Examination *e;
     int r;
 

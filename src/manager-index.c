@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <malloc.h>
 
 #include "manager-internal.h"
 #include "util/clock.h"
@@ -50,7 +49,6 @@ static void on_index_written(void *data, void *userdata _unused_)
                                 "The index could not be written; the next start reads every record");
     store_snapshot_free(w->snapshot);
     free(w);
-    malloc_trim(0);
 }
 
 static int collect_records(Manager *m, const Record ***ret, size_t *ret_n)

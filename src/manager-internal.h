@@ -26,6 +26,8 @@ struct Manager {
 
     Certificate *root;
     Certificate *certificates; /* all, also those that are abandoned */
+    NameTable *names;          /* of those that are published */
+    size_t names_size;         /* of the primary names of all, bytes */
     Certificate *uploads;      /* by the fingerprint of their leaf */
     uint64_t last_upload;      /* the highest number that one was given */
     int64_t uploads_seen;      /* every certificate takes the upload that was best for it then */
@@ -48,6 +50,8 @@ struct Manager {
     bool index_being_written;
 };
 
+/* Whether no certificate of this name can be added. */
+bool manager_is_full(const Manager *m, const char *name);
 /* A new leaf, hidden as yet. */
 int manager_add(Manager *m, const char *name, Certificate **ret);
 /* Shows or hides a leaf on the bus as it is wanted; frees what nothing is left of. */

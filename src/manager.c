@@ -48,21 +48,6 @@ int manager_foreach_upload(Manager *m, int (*visit)(Certificate *upload, void *u
     return r;
 }
 
-static Certificate *find_covering(Manager *m, const char *name)
-{
-    Certificate *c, *next, *covering = NULL;
-
-    HASH_ITER (hh, m->certificates, c, next) {
-        for (size_t i = 0; c->published && c->names[i]; i++) {
-            if (streq(c->names[i], name))
-                return c;
-            if (!covering && name_covers(c->names[i], name))
-                covering = c;
-        }
-    }
-    return covering;
-}
-
 int manager_get(Manager *m, const char *name, Certificate **ret, Problem *problem)
 {
     _cleanup_free_ char *canonical = NULL;
@@ -72,9 +57,7 @@ int manager_get(Manager *m, const char *name, Certificate **ret, Problem *proble
     r = name_canonicalize(name, &canonical, problem);
     if (r < 0)
         return r;
-    c = manager_find(m, canonical);
-    if (!c)
-        c = find_covering(m, canonical);
+    c = name_table_find(m->names, canonical);
     if (!c)
         return problem_set(
             problem, PROBLEM_NO_SUCH_CERTIFICATE,
@@ -103,13 +86,33 @@ bool manager_acme_is_on(const Manager *m)
     return acme_settings_are_on(m->config->settings);
 }
 
+static void add_certificate(Manager *m, Certificate *c)
+{
+    HASH_ADD_KEYPTR(hh, m->certificates, c->name, strlen(c->name), c);
+    m->names_size += strlen(c->name);
+    name_holder_join(&c->listed, m->names, c);
+}
+
+static void remove_certificate(Manager *m, Certificate *c)
+{
+    HASH_DEL(m->certificates, c);
+    m->names_size -= strlen(c->name);
+    certificate_free(c);
+}
+
+bool manager_is_full(const Manager *m, const char *name)
+{
+    return HASH_COUNT(m->certificates) >= LIMIT_CERTIFICATES ||
+           m->names_size + strlen(name) > LIMIT_NAMES_SIZE;
+}
+
 int manager_add(Manager *m, const char *name, Certificate **ret)
 {
     Certificate *c = certificate_new(record_new(RECORD_CERTIFICATE, name));
 
     if (!c)
         return -ENOMEM;
-    HASH_ADD_KEYPTR(hh, m->certificates, c->name, strlen(c->name), c);
+    add_certificate(m, c);
     *ret = c;
     return 0;
 }
@@ -120,20 +123,21 @@ void manager_review(Manager *m, Certificate *c)
     bool gone = certificate_is_wanted(c) ? false : c->record->abandoned > 0 || !wanted;
 
     if (!c->published && certificate_is_wanted(c)) {
-        c->published = true;
+        if (certificate_publish(c, true) < 0) {
+            (void)log_oom();
+            return;
+        }
         m->n_published++;
         TELL(m, certificate_added, c);
         TELL(m, counts_changed);
     } else if (c->published && gone) {
         TELL(m, certificate_removed, c);
-        c->published = false;
+        (void)certificate_publish(c, false);
         m->n_published--;
         TELL(m, counts_changed);
     }
-    if (!wanted && !c->stored) {
-        HASH_DEL(m->certificates, c);
-        certificate_free(c);
-    }
+    if (!wanted && !c->stored)
+        remove_certificate(m, c);
 }
 
 void manager_settle_all(Manager *m)
@@ -195,8 +199,9 @@ static void on_removed(Certificate *c, void *userdata)
 
     manager_note_change(m);
     if (c->record->kind == RECORD_CERTIFICATE)
-        HASH_DEL(m->certificates, c);
-    certificate_free(c);
+        remove_certificate(m, c);
+    else
+        certificate_free(c);
 }
 
 static char *explain_warning(const Certificate *c, int64_t left)
@@ -349,7 +354,7 @@ static int on_record(Record *rec, void *userdata)
         HASH_ADD_KEYPTR(hh, m->uploads, c->name, strlen(c->name), c);
         m->last_upload = MAX(m->last_upload, c->record->uploaded);
     } else
-        HASH_ADD_KEYPTR(hh, m->certificates, c->name, strlen(c->name), c);
+        add_certificate(m, c);
     return 0;
 }
 
@@ -416,6 +421,9 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret, P
         return -ENOMEM;
     m->event = sd_event_ref(event);
     m->directories = options->config;
+    m->names = name_table_new();
+    if (!m->names)
+        return -ENOMEM;
     r = manager_start(m, options, problem);
     if (r < 0)
         return problem_set_errno(problem, r, "Starting");
@@ -475,6 +483,7 @@ Manager *manager_free(Manager *m)
     free_all(&m->certificates);
     free_all(&m->uploads);
     certificate_free(m->root);
+    name_table_free(m->names);
     manager_clock_done(m);
     config_free(m->config);
     store_close(m->store);

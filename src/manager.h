@@ -102,6 +102,7 @@ typedef struct UploadOptions {
     int passphrase_fd;      /* the passphrase, but for a newline at its end; negative: see below */
     const char *passphrase; /* NULL: none was given */
     bool fetch_issuers;     /* look for missing certificates on the network */
+    uid_t owner;            /* who uploads, and takes turns with others */
 } UploadOptions;
 
 /* A certificate that the upload fits: every one of its names is covered. */

@@ -7,6 +7,7 @@
 #include "util/text.h"
 
 #define PATH_SHOWN_MAX 1024 /* bytes of a path that leads nowhere */
+#define BRIEF_MAX      64   /* of a text in brief */
 
 char *certificate_path(const Certificate *c)
 {
@@ -56,34 +57,58 @@ int find_certificate(sd_bus *bus _unused_, const char *path, const char *interfa
     return 1;
 }
 
+typedef struct Listing {
+    char **at;
+    Brevity *brevity;
+} Listing;
+
 static int add_path(Certificate *c, void *userdata)
 {
-    char ***at = userdata;
+    Listing *l = userdata;
+    char *path = certificate_path(c);
 
-    **at = certificate_path(c);
-    if (!**at)
+    if (!path)
         return -ENOMEM;
-    (*at)++;
+    *l->at++ = path;
+    brevity_add(l->brevity, c, path);
     return 0;
 }
 
-int enumerate_certificates(sd_bus *bus _unused_, const char *prefix _unused_, void *userdata, char ***ret,
+int enumerate_certificates(sd_bus *bus _unused_, const char *prefix, void *userdata, char ***ret,
                            sd_bus_error *error _unused_)
 {
     Bus *b = userdata;
-    char **paths = calloc(manager_n_certificates(b->manager) + 1, sizeof(char *)), **at = paths;
+    Listing l = { .brevity = &b->brevity };
+    char **paths;
 
+    if (!prefix_is_above(prefix, BUS_PATH_CERTIFICATES))
+        return 0;
+    l.at = paths = calloc(manager_n_certificates(b->manager) + 1, sizeof(char *));
     if (!paths)
         return -ENOMEM;
-    if (manager_foreach(b->manager, add_path, &at) < 0) {
+    brevity_begin(l.brevity);
+    if (manager_foreach(b->manager, add_path, &l) < 0) {
         strv_free(paths);
         return -ENOMEM;
     }
+    brevity_end(l.brevity);
     *ret = paths;
     return 0;
 }
 
 /* Properties. Each getter appends what the record has at hand. */
+
+static bool is_brief(sd_bus *bus, const Certificate *c)
+{
+    Bus *b = sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus));
+
+    return brevity_wants(&b->brevity, bus, c);
+}
+
+static int append_text(sd_bus_message *reply, const char *text, bool brief)
+{
+    return sd_bus_message_append_basic(reply, 's', brief ? QUOTE(text, BRIEF_MAX) : valid_text(text));
+}
 
 /* A text of the served leaf, "" while there is none. */
 #define LEAF_TEXT_GETTER(name, member) \
@@ -107,11 +132,23 @@ int enumerate_certificates(sd_bus *bus _unused_, const char *prefix _unused_, vo
 static const int64_t never = 0;
 
 LEAF_TEXT_GETTER(property_get_serial, serial);
-LEAF_TEXT_GETTER(property_get_issuer, issuer);
-LEAF_TEXT_GETTER(property_get_subject, subject);
 LEAF_TEXT_GETTER(property_get_fingerprint, fingerprint);
 LEAF_TIME_GETTER(property_get_not_before, not_before);
 LEAF_TIME_GETTER(property_get_not_after, not_after);
+
+GETTER(property_get_issuer)
+{
+    const Chain *chain = certificate_chain(userdata);
+
+    return append_text(reply, chain ? chain_leaf(chain)->issuer : "", is_brief(bus, userdata));
+}
+
+GETTER(property_get_subject)
+{
+    const Chain *chain = certificate_chain(userdata);
+
+    return append_text(reply, chain ? chain_leaf(chain)->subject : "", is_brief(bus, userdata));
+}
 
 GETTER(property_get_name)
 {
@@ -122,7 +159,8 @@ GETTER(property_get_names)
 {
     const Certificate *c = userdata;
 
-    return sd_bus_message_append_strv(reply, c->names);
+    return is_brief(bus, c) ? sd_bus_message_append(reply, "as", 1, c->names[0])
+                            : sd_bus_message_append_strv(reply, c->names);
 }
 
 GETTER(property_get_role)
@@ -171,7 +209,7 @@ GETTER(property_get_key_type)
 
 GETTER(property_get_chain)
 {
-    const Chain *chain = certificate_chain(userdata);
+    const Chain *chain = is_brief(bus, userdata) ? NULL : certificate_chain(userdata);
     int r;
 
     r = sd_bus_message_open_container(reply, 'a', "(sssxxs)");
@@ -207,6 +245,8 @@ GETTER(property_get_modules)
     _cleanup_strv_ char **modules = NULL;
     int r;
 
+    if (is_brief(bus, c))
+        return sd_bus_message_append_strv(reply, NULL);
     if (c->record->n_registrations == 0)
         return sd_bus_message_append_strv(reply, c->wish.modules);
     r = certificate_modules(c, &modules);
@@ -234,20 +274,29 @@ static int property_get_next_renewal(sd_bus *bus, const char *path _unused_, con
 GETTER(property_get_renewal_window)
 {
     const Certificate *c = userdata;
-    bool suggested = c->record->served == SOURCE_ACME && c->window.start < c->window.end;
+    bool suggested = c->record->served == SOURCE_ACME && c->window.start < c->window.end,
+         tells_page = suggested && !is_brief(bus, c);
 
     return sd_bus_message_append(reply, "(xxs)", suggested ? c->window.start : INT64_C(0),
                                  suggested ? c->window.end : INT64_C(0),
-                                 suggested ? valid_text(c->window_page) : "");
+                                 tells_page ? valid_text(c->window_page) : "");
 }
 
 GETTER(property_get_last_error)
 {
     const Certificate *c = userdata;
     const Failure *f = &c->record->failure;
+    bool brief = is_brief(bus, c);
+    int r;
 
-    return sd_bus_message_append(reply, "(ssxu)", valid_text(problem_name(&f->problem)),
-                                 valid_text(f->problem.text), f->when, f->attempts);
+    r = sd_bus_message_open_container(reply, 'r', "ssxu");
+    if (r >= 0)
+        r = append_text(reply, problem_name(&f->problem), brief);
+    if (r >= 0)
+        r = append_text(reply, f->problem.text, brief);
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "xu", f->when, f->attempts);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 GETTER(property_get_deployments)

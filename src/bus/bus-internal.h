@@ -32,6 +32,14 @@ typedef struct EndedJob EndedJob;
  * first. */
 #define BUS_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
 
+/* What may be told of certificates while all objects are asked for (bus-brevity.c). */
+typedef struct Brevity {
+    size_t n, size; /* of what is told of in any case */
+    size_t share, left;
+    const Certificate *current;
+    bool brief;
+} Brevity;
+
 struct Bus {
     sd_event *event;
     Manager *manager;
@@ -61,6 +69,7 @@ struct Bus {
     sd_event_source *progress_timer; /* for what is not told yet since progress was told a moment ago */
     uint64_t progress_told;          /* CLOCK_MONOTONIC, usec */
 
+    Brevity brevity;
     size_t n_calls;    /* that are not answered yet */
     size_t n_starting; /* units that systemd was asked to start */
     bool asking_clock;
@@ -90,6 +99,21 @@ int find_job(sd_bus *bus, const char *path, const char *interface, void *userdat
 int enumerate_certificates(sd_bus *bus, const char *prefix, void *userdata, char ***ret,
                            sd_bus_error *error);
 int enumerate_jobs(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error);
+/* Whether an enumerator of what is below folder has to list anything: sd-bus calls it also to describe one of these objects,
+ * which has none below itself. */
+static inline bool prefix_is_above(const char *prefix, const char *folder)
+{
+    size_t n = strlen(folder);
+
+    return strncmp(prefix, folder, n) != 0 || prefix[n] != '/';
+}
+
+/* Counts the certificates that are about to be told of. */
+void brevity_begin(Brevity *v);
+void brevity_add(Brevity *v, const Certificate *c, const char *path);
+void brevity_end(Brevity *v);
+/* Whether a getter leaves out, or cuts, the texts of this certificate, as it has more of them than the answer has room for. */
+bool brevity_wants(Brevity *v, sd_bus *bus, const Certificate *c);
 
 /* Why the root is what it is, as one sentence. */
 const char *root_reason(const Certificate *c);

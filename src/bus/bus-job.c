@@ -40,12 +40,15 @@ static int add_path(Job *j, void *userdata)
     return 0;
 }
 
-int enumerate_jobs(sd_bus *bus _unused_, const char *prefix _unused_, void *userdata, char ***ret,
+int enumerate_jobs(sd_bus *bus _unused_, const char *prefix, void *userdata, char ***ret,
                    sd_bus_error *error _unused_)
 {
     Bus *b = userdata;
-    char **paths = calloc(manager_n_jobs(b->manager) + 1, sizeof(char *)), **at = paths;
+    char **paths, **at;
 
+    if (!prefix_is_above(prefix, BUS_PATH_JOBS))
+        return 0;
+    at = paths = calloc(manager_n_jobs(b->manager) + 1, sizeof(char *));
     if (!paths)
         return -ENOMEM;
     if (manager_foreach_job(b->manager, add_path, &at) < 0) {

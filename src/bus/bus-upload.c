@@ -150,8 +150,8 @@ static int find_target(Bus *b, const Arguments *a, Certificate **ret, const char
     return 0;
 }
 
-static int upload(sd_bus_message *m, Certificate *target, const char *name, const Arguments *a,
-                  UploadDone done, sd_bus_error *error)
+static int upload(sd_bus_message *m, Certificate *target, const char *name, Arguments *a, UploadDone done,
+                  sd_bus_error *error)
 {
     _cleanup_call_ Call *call = NULL;
     int r;
@@ -159,6 +159,7 @@ static int upload(sd_bus_message *m, Certificate *target, const char *name, cons
     r = call_begin(m, name, NULL, error, &call);
     if (r <= 0)
         return r < 0 ? r : 1;
+    a->options.owner = call->uid;
     r = manager_upload(call->bus->manager, target, a->bundle_fd, &a->options, done, call, &call->problem);
     if (r >= 0)
         TAKE_PTR(call);
@@ -297,6 +298,7 @@ int upload_check(sd_bus_message *m, Bus *b, bool data, sd_bus_error *error)
         r = call_begin(m, name, NULL, error, &call);
     if (r <= 0)
         return r < 0 ? r : 1;
+    a.options.owner = call->uid;
     r = manager_check_upload(b->manager, target, a.bundle_fd, &a.options, on_checked, call, &call->problem);
     if (r >= 0)
         TAKE_PTR(call);

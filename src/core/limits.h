@@ -13,6 +13,7 @@
 #define LIMIT_BAGS            64                 /* PKCS#12 bags, RFC 7292 section 4.2 */
 #define LIMIT_IMPORTS         4                  /* import processes at once; what comes then waits */
 #define LIMIT_IMPORTS_WAITING 64
+#define LIMIT_IMPORTS_PER_UID 16                  /* of one user's that wait */
 #define LIMIT_IMPORT_CPU      2                   /* seconds */
 #define LIMIT_IMPORT_MEMORY   (256 * 1024 * 1024) /* address space */
 #define LIMIT_IMPORT_TIME     20                  /* seconds by the clock, for who waits for its input */
@@ -31,9 +32,11 @@
 #define LIMIT_RSA_BITS_MAX    4096
 #define LIMIT_MODULE_NAME     64
 #define LIMIT_MODULES         1000
-#define LIMIT_CERTIFICATES    20000
+#define LIMIT_CERTIFICATES    10000
+#define LIMIT_NAMES_SIZE      (LIMIT_CERTIFICATES * 64) /* of their primary names together */
+#define LIMIT_ANSWER          (24 * 1024 * 1024) /* of GetManagedObjects: the bus lets 32 MiB through */
 #define LIMIT_UPLOADS         1000
-#define LIMIT_JOBS            20000
+#define LIMIT_JOBS            10000
 /* A method call, header included: an upload with its key, its passphrase and a name is the largest; a list of names comes
  * next. */
 #define LIMIT_CALL               (2 * LIMIT_BUNDLE + LIMIT_PASSPHRASE + LIMIT_NAME_INPUT + 8 * 1024)

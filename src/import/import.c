@@ -17,11 +17,25 @@
 
 #define FD_MIN 10 /* above all that the process is given by number */
 
+typedef struct Import Import;
+STAILQ_HEAD(ImportQueue, Import);
+
+/* A user of whom something waits or runs. */
+typedef struct Owner {
+    TAILQ_ENTRY(Owner) entry;
+    uid_t uid;
+    struct ImportQueue waiting;
+    size_t n_waiting, n_running; /* as in Importer */
+} Owner;
+
+TAILQ_HEAD(OwnerQueue, Owner);
+
 /* One upload that is to be read. It goes from waiting to running to answered; one that does not end although it was killed
  * (its input is on a file system that hangs) is answered and kept until it does. */
-typedef struct Import {
+struct Import {
     STAILQ_ENTRY(Import) entry;
     Importer *importer;
+    Owner *owner; /* until it is answered */
     int bundle_fd, key_fd, passphrase_fd;
     bool passphrase_is_file;
     ImportDone done; /* NULL: answered */
@@ -29,14 +43,13 @@ typedef struct Import {
 
     int reply_fd, pidfd;
     sd_event_source *exit_source, *timer;
-} Import;
-
-STAILQ_HEAD(ImportQueue, Import);
+};
 
 struct Importer {
     sd_event *event;
     char *program;
-    struct ImportQueue waiting, started;
+    struct OwnerQueue owners; /* whose turn comes first is first */
+    struct ImportQueue started;
     size_t n_waiting, n_running; /* of what was started, those that are not answered */
 };
 
@@ -62,6 +75,66 @@ static Import *import_free(Import *i)
 }
 DEFINE_CLEANUP(Import *, import_free);
 
+static Owner *find_owner(Importer *importer, uid_t uid)
+{
+    Owner *o;
+
+    TAILQ_FOREACH(o, &importer->owners, entry)
+    if (o->uid == uid)
+        break;
+    return o;
+}
+
+static Owner *get_owner(Importer *importer, uid_t uid)
+{
+    Owner *o = find_owner(importer, uid);
+
+    if (!o && (o = calloc(1, sizeof(Owner)))) {
+        o->uid = uid;
+        STAILQ_INIT(&o->waiting);
+        TAILQ_INSERT_TAIL(&importer->owners, o, entry);
+    }
+    return o;
+}
+
+static void drop_owner_if_idle(Importer *importer, Owner *o)
+{
+    if (o->n_waiting > 0 || o->n_running > 0)
+        return;
+    TAILQ_REMOVE(&importer->owners, o, entry);
+    free(o);
+}
+
+static void note_waiting(Import *i, Owner *o)
+{
+    i->owner = o;
+    STAILQ_INSERT_TAIL(&o->waiting, i, entry);
+    o->n_waiting++;
+    i->importer->n_waiting++;
+}
+
+/* It is not waiting any more, and the turn goes to the next. */
+static void note_running(Import *i)
+{
+    Importer *importer = i->importer;
+    Owner *o = i->owner;
+
+    STAILQ_REMOVE_HEAD(&o->waiting, entry);
+    o->n_waiting--;
+    importer->n_waiting--;
+    o->n_running++;
+    importer->n_running++;
+    TAILQ_REMOVE(&importer->owners, o, entry);
+    TAILQ_INSERT_TAIL(&importer->owners, o, entry);
+}
+
+static void note_answered(Import *i)
+{
+    i->owner->n_running--;
+    i->importer->n_running--;
+    drop_owner_if_idle(i->importer, TAKE_PTR(i->owner));
+}
+
 static void start_waiting(Importer *importer);
 
 static void answer(Import *i, Imported *imported, const Problem *problem)
@@ -69,7 +142,7 @@ static void answer(Import *i, Imported *imported, const Problem *problem)
     ImportDone done = i->done;
 
     i->done = NULL;
-    i->importer->n_running--;
+    note_answered(i);
     done(imported, problem, i->userdata);
 }
 
@@ -242,16 +315,27 @@ static int import_start(Import *i)
     return r;
 }
 
+/* NULL: nothing waits that may run. */
+static Import *next_import(const Importer *importer)
+{
+    const Owner *o;
+
+    if (importer->n_running < LIMIT_IMPORTS)
+        TAILQ_FOREACH(o, &importer->owners, entry)
+    if (o->n_waiting > 0 && o->n_running < LIMIT_IMPORTS - 1)
+        return STAILQ_FIRST(&o->waiting);
+    return NULL;
+}
+
 static void start_waiting(Importer *importer)
 {
-    while (importer->n_running < LIMIT_IMPORTS && importer->n_waiting > 0) {
-        Import *i = STAILQ_FIRST(&importer->waiting);
+    Import *i;
+
+    while ((i = next_import(importer))) {
         _cleanup_problem_ Problem problem = {};
         int r;
 
-        STAILQ_REMOVE_HEAD(&importer->waiting, entry);
-        importer->n_waiting--;
-        importer->n_running++;
+        note_running(i);
         r = import_start(i);
         if (r >= 0) {
             STAILQ_INSERT_TAIL(&importer->started, i, entry);
@@ -296,10 +380,29 @@ static int import_take_input(Import *i, const ImportInput *input)
     return passphrase < 0 ? passphrase : duplicate(passphrase, &i->passphrase_fd);
 }
 
+static int check_limits(Importer *importer, const ImportInput *input, Problem *problem)
+{
+    const Owner *o = find_owner(importer, input->owner);
+
+    if (o && o->n_waiting >= LIMIT_IMPORTS_PER_UID)
+        return problem_set(
+            problem, PROBLEM_LIMITS_EXCEEDED,
+            "%d uploads of the same user wait to be read already; try again when some of them are answered.",
+            LIMIT_IMPORTS_PER_UID);
+    if (importer->n_waiting >= LIMIT_IMPORTS_WAITING)
+        return problem_set(problem, PROBLEM_BUSY,
+                           "Many uploads are being read just now; try again in a moment.");
+    if (input->passphrase && strlen(input->passphrase) > LIMIT_PASSPHRASE)
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "The passphrase has more than %d bytes.",
+                           LIMIT_PASSPHRASE);
+    return 0;
+}
+
 int importer_start(Importer *importer, const ImportInput *input, ImportDone done, void *userdata,
                    Problem *problem)
 {
     _cleanup_(import_freep) Import *i = calloc(1, sizeof(Import));
+    Owner *owner;
     int r;
 
     if (!i)
@@ -312,19 +415,17 @@ int importer_start(Importer *importer, const ImportInput *input, ImportDone done
                    .pidfd = -EBADF,
                    .done = done,
                    .userdata = userdata };
-    if (importer->n_waiting >= LIMIT_IMPORTS_WAITING)
-        return problem_set(problem, PROBLEM_BUSY,
-                           "Many uploads are being read just now; try again in a moment.");
-    if (input->passphrase && strlen(input->passphrase) > LIMIT_PASSPHRASE)
-        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "The passphrase has more than %d bytes.",
-                           LIMIT_PASSPHRASE);
+    r = check_limits(importer, input, problem);
+    if (r < 0)
+        return r;
     r = import_take_input(i, input);
     if (r < 0)
         return problem_set(problem, r == -EBADF ? PROBLEM_INVALID_ARGUMENT : PROBLEM_INTERNAL,
                            "The descriptor of the upload cannot be used: %s.", strerror(-r));
-    STAILQ_INSERT_TAIL(&importer->waiting, i, entry);
-    importer->n_waiting++;
-    TAKE_PTR(i);
+    owner = get_owner(importer, input->owner);
+    if (!owner)
+        return -ENOMEM;
+    note_waiting(TAKE_PTR(i), owner);
     start_waiting(importer);
     return 0;
 }
@@ -357,7 +458,7 @@ int importer_new(sd_event *event, const char *program, Importer **ret)
 
     if (!importer)
         return -ENOMEM;
-    STAILQ_INIT(&importer->waiting);
+    TAILQ_INIT(&importer->owners);
     STAILQ_INIT(&importer->started);
     importer->event = sd_event_ref(event);
     if (!program)
@@ -380,21 +481,31 @@ static void give_up(Import *i)
         (void)waitid(P_PIDFD, (id_t)i->pidfd, &si, WEXITED | WNOHANG); /* else init does */
     }
     (void)problem_set(&problem, PROBLEM_CANCELLED, "The service stops.");
-    if (i->done) {
-        i->importer->n_running++; /* also for those that never ran */
+    if (i->done)
         answer(i, NULL, &problem);
-    }
     import_free(i);
+}
+
+static Owner *first_waiting(const Importer *importer)
+{
+    Owner *o;
+
+    TAILQ_FOREACH(o, &importer->owners, entry)
+    if (o->n_waiting > 0)
+        break;
+    return o;
 }
 
 Importer *importer_free(Importer *importer)
 {
+    Owner *o;
     Import *i;
 
     if (!importer)
         return NULL;
-    while ((i = STAILQ_FIRST(&importer->waiting))) {
-        STAILQ_REMOVE_HEAD(&importer->waiting, entry);
+    while ((o = first_waiting(importer))) {
+        i = STAILQ_FIRST(&o->waiting);
+        note_running(i); /* as an answer ends that */
         give_up(i);
     }
     while ((i = STAILQ_FIRST(&importer->started))) {

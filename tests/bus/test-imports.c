@@ -590,6 +590,37 @@ static void test_many_at_once(void)
     g_test_message("others waited %.3f s at most", (double)longest / G_USEC_PER_SEC);
 }
 
+/* One user's files that take long leave room for another's. */
+static void test_other_user(void)
+{
+    g_autoptr(Scene) s = scene_new();
+    Input in = { good_fd(s), -1, NULL };
+    g_autoptr(Ask) other = NULL;
+    gsize n_answered = 0;
+    Ask *asks[8];
+
+    fixture_set_rules(s->fixture, "polkit.addRule(function(action, subject) {"
+                                  " if (subject.user == 'nobody') return polkit.Result.YES; });");
+    for (gsize i = 0; i < G_N_ELEMENTS(asks); i++) {
+        Input slow = { bomb_open(SLOW), -1, PASSPHRASE };
+
+        asks[i] = ask_start(s->fixture->root, PATH, "CheckUpload", &slow);
+        close(slow.bundle);
+    }
+    (void)wait_child(s);
+    other = ask(s->other, s->fixture->root, "CheckUpload", &in, "another user's");
+    g_assert_true(format_is_fine(other));
+    for (gsize i = 0; i < G_N_ELEMENTS(asks); i++)
+        n_answered += asks[i]->answered;
+    g_assert_cmpuint(n_answered, <=, 4); /* and not those that had waited before it */
+    for (gsize i = 0; i < G_N_ELEMENTS(asks); i++) {
+        asks[i]->begun = g_get_monotonic_time();
+        ask_wait(asks[i], s->fixture->root, SLOW);
+        ask_free(asks[i]);
+    }
+    close(in.bundle);
+}
+
 /* What they leave behind must not be theirs alone: the daemon goes on for the others. */
 static void test_caller_leaves(void)
 {
@@ -823,6 +854,7 @@ static void add(void)
     g_test_add_func("/bus/imports/key", test_key);
     g_test_add_func("/bus/imports/changing", test_changing);
     g_test_add_func("/bus/imports/many-at-once", test_many_at_once);
+    g_test_add_func("/bus/imports/other-user", test_other_user);
     g_test_add_func("/bus/imports/caller-leaves", test_caller_leaves);
     g_test_add_func("/bus/imports/killed", test_killed);
     g_test_add_func("/bus/imports/service-ends", test_service_ends);

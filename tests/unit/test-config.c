@@ -512,7 +512,7 @@ static void test_many_claims(void)
     place_init(&p);
     write_and_load(&p, "etc/modules.d/m.conf", text->str);
     g_assert_cmpuint(module(&p, "m")->n_claims, ==, LIMIT_CERTIFICATES);
-    assert_complaints(&p, "etc/modules.d/m.conf:20001:\n");
+    assert_complaints(&p, "etc/modules.d/m.conf:10001:\n");
 }
 
 /* LIMIT_CONFIG_FILE. */

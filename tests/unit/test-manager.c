@@ -708,6 +708,80 @@ static void test_stop_at_any_moment(void)
     }
 }
 
+/* Which certificate a name leads to; NULL: none. */
+static const char *found(Service *s, const char *name)
+{
+    _cleanup_problem_ Problem problem = {};
+    Certificate *c = NULL;
+
+    if (manager_get(s->manager, name, &c, &problem) < 0) {
+        g_assert_cmpint(problem.code, ==, PROBLEM_NO_SUCH_CERTIFICATE);
+        return NULL;
+    }
+    return certificate_name(c);
+}
+
+/* A name is found as long as somebody has it, whatever becomes of the others. */
+static void test_lookup(void)
+{
+    _cleanup_service_ Service s = {};
+
+    start_with(&s, "[Certificate a.example.com]\nAlternativeNames=*.example.com www.example.org\n");
+    g_assert_cmpstr(found(&s, "www.example.org"), ==, "a.example.com");
+    g_assert_cmpstr(found(&s, "other.example.com"), ==, "a.example.com");
+    g_assert_null(found(&s, "other.example.org"));
+    g_assert_cmpint(service_register(&s, "m", "b.example.com",
+                                     (char *[]){ S("www.example.org"), S("*.example.org"), NULL },
+                                     _KEY_TYPE_INVALID),
+                    ==, PROBLEM_NONE);
+    g_assert_cmpstr(found(&s, "b.example.com"), ==, "b.example.com");
+    g_assert_cmpstr(found(&s, "www.example.org"), ==, "a.example.com"); /* which had it first */
+    g_assert_cmpstr(found(&s, "other.example.org"), ==, "b.example.com");
+    write_module(&s, "web", "[Certificate a.example.com]\nAlternativeNames=*.example.net\n");
+    manager_reload(s.manager);
+    g_assert_cmpstr(found(&s, "www.example.org"), ==, "b.example.com");
+    g_assert_cmpstr(found(&s, "other.example.net"), ==, "a.example.com");
+    g_assert_null(found(&s, "other.example.com"));
+    service_stop(&s);
+    service_start(&s);
+    service_settle(&s);
+    g_assert_cmpstr(found(&s, "other.example.org"), ==, "b.example.com");
+    g_assert_cmpint(service_unregister(&s, "m", "b.example.com"), ==, PROBLEM_NONE);
+    g_assert_null(found(&s, "b.example.com"));
+    g_assert_null(found(&s, "www.example.org"));
+    g_assert_cmpint(service_register(&s, "m", "b.example.com", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
+    g_assert_cmpstr(found(&s, "b.example.com"), ==, "b.example.com");
+    g_assert_null(found(&s, "www.example.org"));
+}
+
+/* LIMIT_CERTIFICATES, and LIMIT_NAMES_SIZE for names of this length: what comes then is left out. */
+static void test_limit(gconstpointer userdata)
+{
+    size_t length = GPOINTER_TO_SIZE(userdata),
+           max = MIN((size_t)LIMIT_CERTIFICATES, (size_t)LIMIT_NAMES_SIZE / length);
+    g_autoptr(GString) text = g_string_new("");
+    _cleanup_problem_ Problem problem = {};
+    const RegistrationWish wish = { .module = "m", .key_type = _KEY_TYPE_INVALID, .acme = -1 };
+    _cleanup_service_ Service s = {};
+
+    for (size_t i = 0; i < max + 2; i++) {
+        size_t begin = text->len + strlen("[Certificate ");
+
+        g_string_append_printf(text, "[Certificate h%06zu", i);
+        while (text->len < begin + length - 2)
+            g_string_append(text, (text->len - begin) % 32 ? "x" : ".");
+        g_string_append(text, ".x]\n");
+    }
+    service_init(&s);
+    write_module(&s, "web", text->str);
+    service_start(&s);
+    g_assert_cmpuint(manager_n_certificates(s.manager), ==, max);
+    g_assert_cmpint(manager_register(s.manager, "one-more.example.com", &wish, count_done, NULL, &problem),
+                    <, 0);
+    g_assert_cmpint(problem.code, ==, PROBLEM_LIMITS_EXCEEDED);
+    g_assert_cmpuint(manager_n_certificates(s.manager), ==, max);
+}
+
 static void test_second_service(void)
 {
     _cleanup_service_ Service s = {};
@@ -770,6 +844,9 @@ int main(int argc, char *argv[])
     g_test_add_func("/manager/damaged", test_damaged);
     g_test_add_func("/manager/root-damaged", test_root_damaged);
     g_test_add_func("/manager/many", test_many);
+    g_test_add_func("/manager/lookup", test_lookup);
+    g_test_add_data_func("/manager/limit/certificates", GSIZE_TO_POINTER(16), test_limit);
+    g_test_add_data_func("/manager/limit/names", GSIZE_TO_POINTER(250), test_limit);
     g_test_add_func("/manager/stop-at-any-moment", test_stop_at_any_moment);
     g_test_add_func("/manager/second-service", test_second_service);
     g_test_add_func("/manager/read", test_read);

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bus/bus-internal.h"
+#include "core/limits.h"
+
+/* How long the answer to GetManagedObjects gets. The bus ends a connection that sends a message of more than 32 MiB, and a
+ * certificate can have texts of 200 KB. So what all certificates have in any case is counted first, and what is left is
+ * shared out among them for their texts. What one of them does not need is left to those behind it; one that needs more
+ * than there is by then is told of in brief. It takes an unusual certificate among thousands to come to that. */
+
+#define ANSWER_MAX \
+    (LIMIT_ANSWER - 64 * 1024)    /* without the header, and the two objects that are always there */
+#define CERTIFICATE_SIZE 1180     /* all properties, with empty texts but for Reason */
+#define BRIEF_SIZE       (5 * 64) /* what is left of the texts in brief */
+#define JOB_SIZE         520
+#define CREDIT           (1024 * 1024) /* for those that come first */
+#define ELEMENT          6             /* what a text takes beside itself, on an average */
+#define STRUCTURE        24            /* and a structure of the chain */
+
+static bool is_for_all_objects(sd_bus *bus)
+{
+    sd_bus_message *m = sd_bus_get_current_message(bus);
+
+    return m &&
+           sd_bus_message_is_method_call(m, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects") > 0;
+}
+
+static size_t text_size(const char *s)
+{
+    return strlen(strempty(s)) + ELEMENT;
+}
+
+static size_t texts_size(char *const *l)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; l && l[i]; i++)
+        size += text_size(l[i]);
+    return size;
+}
+
+static size_t chain_size(const Chain *chain)
+{
+    size_t size = text_size(chain_leaf(chain)->subject) + text_size(chain_leaf(chain)->issuer);
+
+    for (unsigned i = 0; i < chain->n_entries; i++) {
+        const ChainEntry *e = chain->entries + i;
+
+        size += STRUCTURE + text_size(e->subject) + text_size(e->issuer) + text_size(e->serial) +
+                text_size(e->fingerprint);
+    }
+    return size;
+}
+
+/* What is left out, or cut, in brief. */
+static size_t size_of_texts(const Certificate *c)
+{
+    const Chain *chain = certificate_chain(c);
+    size_t size = texts_size(c->names + 1) + texts_size(c->wish.modules) + (chain ? chain_size(chain) : 0);
+
+    for (size_t i = 0; i < c->record->n_registrations; i++)
+        size += text_size(c->record->registrations[i].module);
+    return size + text_size(c->record->failure.problem.text) +
+           text_size(problem_name(&c->record->failure.problem)) + text_size(c->record->authority) +
+           text_size(c->window_page);
+}
+
+static size_t size_without_texts(const Certificate *c, size_t path)
+{
+    const Chain *chain = certificate_chain(c);
+
+    return CERTIFICATE_SIZE + path + 2 * strlen(certificate_name(c)) +
+           (chain ? strlen(chain_leaf(chain)->serial) : 0) + (c->job ? JOB_SIZE + path : 0);
+}
+
+void brevity_begin(Brevity *v)
+{
+    *v = (Brevity){};
+}
+
+void brevity_add(Brevity *v, const Certificate *c, const char *path)
+{
+    v->n++;
+    v->size += size_without_texts(c, strlen(path));
+}
+
+void brevity_end(Brevity *v)
+{
+    size_t left = v->size < ANSWER_MAX ? ANSWER_MAX - v->size : 0;
+
+    v->left = MIN(left, (size_t)CREDIT);
+    v->share = (left - v->left) / (v->n + 1); /* with the root */
+}
+
+bool brevity_wants(Brevity *v, sd_bus *bus, const Certificate *c)
+{
+    size_t size;
+
+    if (!is_for_all_objects(bus))
+        return false;
+    if (v->current == c)
+        return v->brief;
+    size = size_of_texts(c);
+    v->current = c;
+    v->left += v->share;
+    v->brief = size > v->left;
+    v->left -= v->brief ? MIN(v->left, (size_t)BRIEF_SIZE) : size;
+    return v->brief;
+}

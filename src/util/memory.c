@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "util/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define QUIET_USEC   (2 * 1000000ULL)    /* without a turn of the event loop */
+#define LONGEST_USEC (10 * 1000000ULL)   /* while there is none */
+#define WORTH_WHILE  (4UL * 1024 * 1024) /* bytes */
+
+/* The timer's own preparation is called in each turn of the loop, which costs nothing: so it is seen whether there is something
+ * to do. */
+struct MemoryKeeper {
+    sd_event_source *timer; /* at UINT64_MAX: nothing was done since memory was given back */
+    uint64_t since, last;   /* the first turn and the latest, CLOCK_MONOTONIC */
+    bool waits, own_turn;
+    size_t settled; /* resident memory when there was nothing to do, and nothing to give back */
+};
+
+size_t memory_resident(void)
+{
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    char text[128], *pages = NULL;
+    ssize_t n;
+
+    if (fd < 0)
+        return 0;
+    n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    if (n <= 0)
+        return 0;
+    text[n] = 0;
+    (void)strtoul(text, &pages, 10);
+    return strtoul(pages, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static int on_turn(sd_event_source *s, void *userdata)
+{
+    MemoryKeeper *k = userdata;
+
+    if (k->own_turn) {
+        k->own_turn = false;
+        return 0;
+    }
+    if (sd_event_now(sd_event_source_get_event(s), CLOCK_MONOTONIC, &k->last) < 0 || k->waits)
+        return 0;
+    k->waits = true;
+    k->since = k->last;
+    return sd_event_source_set_time(s, k->last + QUIET_USEC);
+}
+
+static int wait_until(MemoryKeeper *k, uint64_t at)
+{
+    int r = sd_event_source_set_time(k->timer, at);
+
+    return r < 0 ? r : sd_event_source_set_enabled(k->timer, SD_EVENT_ON);
+}
+
+static int on_timer(sd_event_source *s, uint64_t usec _unused_, void *userdata)
+{
+    MemoryKeeper *k = userdata;
+    uint64_t now = 0;
+    bool quiet;
+
+    (void)sd_event_now(sd_event_source_get_event(s), CLOCK_MONOTONIC, &now);
+    quiet = now >= k->last + QUIET_USEC;
+    k->own_turn = true;
+    if (!quiet && now < k->since + LONGEST_USEC)
+        return wait_until(k, k->last + QUIET_USEC);
+    if (memory_resident() >= k->settled + WORTH_WHILE)
+        (void)malloc_trim(0);
+    k->since = now;
+    if (!quiet)
+        return wait_until(k, k->last + QUIET_USEC);
+    k->waits = false;
+    k->settled = memory_resident();
+    return wait_until(k, UINT64_MAX);
+}
+
+int memory_keeper_new(sd_event *event, MemoryKeeper **ret)
+{
+    _cleanup_(memory_keeper_freep) MemoryKeeper *k = calloc(1, sizeof(MemoryKeeper));
+    int r;
+
+    if (!k)
+        return -ENOMEM;
+    r = sd_event_add_time(event, &k->timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_timer, k);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(k->timer, SD_EVENT_ON);
+    if (r >= 0)
+        r = sd_event_source_set_prepare(k->timer, on_turn);
+    if (r >= 0)
+        *ret = TAKE_PTR(k);
+    return r;
+}
+
+MemoryKeeper *memory_keeper_free(MemoryKeeper *k)
+{
+    if (k)
+        sd_event_source_disable_unref(k->timer);
+    free(k);
+    return NULL;
+}
