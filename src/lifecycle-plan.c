@@ -37,7 +37,8 @@ static bool local_is_current(Lifecycle *l, const Attempt *a)
     for (unsigned i = 0; i < slot->chain->n_names; i++)
         if (!streq(slot->chain->names[i], a->names[i]))
             return false;
-    return slot->chain->key_type == certificate_key_type(c, a->after, a->settings->key_type) &&
+    return l->root->record->served >= 0 &&
+           slot->chain->key_type == certificate_key_type(c, a->after, a->settings->key_type) &&
            slot->purposes == c->wish.purposes &&
            slot->root == l->root->record->slots[l->root->record->served].generation;
 }
@@ -49,8 +50,9 @@ static bool holds_upload(const Attempt *a, const Certificate *upload)
     return slot->chain && !slot->broken && chain_equal(slot->chain, certificate_chain(upload));
 }
 
-/* An upload that cannot be served now must not push out what is served instead of it, so it waits for that to be there. */
-static bool may_take_upload(const Attempt *a, const Certificate *upload, int64_t now)
+/* An upload that cannot be served now must not push out what is served instead of it, so it waits for that to be there, and to be
+ * what the local root would sign now. */
+static bool may_take_upload(Lifecycle *l, const Attempt *a, const Certificate *upload, int64_t now)
 {
     const Candidate taken = { .chain = certificate_chain(upload) };
     Candidate candidates[_SOURCE_MAX];
@@ -61,7 +63,8 @@ static bool may_take_upload(const Attempt *a, const Certificate *upload, int64_t
     record_candidates(a->after, candidates);
     candidates[SOURCE_UPLOADED] = (Candidate){};
     choice = choose(candidates, a->names, now);
-    return choice.source >= 0 && choice.verdicts[choice.source] == VERDICT_USABLE;
+    return choice.source >= 0 && choice.verdicts[choice.source] == VERDICT_USABLE &&
+           (choice.source != SOURCE_LOCAL || local_is_current(l, a));
 }
 
 static int plan_upload(Lifecycle *l, Attempt *a, int64_t now)
@@ -71,7 +74,7 @@ static int plan_upload(Lifecycle *l, Attempt *a, int64_t now)
 
     if (best && holds_upload(a, best))
         return 0;
-    if (best && !may_take_upload(a, best, now)) {
+    if (best && !may_take_upload(l, a, best, now)) {
         a->certificate->again = true;
         best = NULL;
     }
@@ -118,8 +121,7 @@ static int plan_local(Lifecycle *l, Attempt *a, int64_t now)
     if (choice.source >= 0 && choice.source != SOURCE_LOCAL &&
         choice.verdicts[choice.source] == VERDICT_USABLE)
         return choice.source != a->after->served;
-    if (choice.source == SOURCE_LOCAL && !reissue && !renew && l->root->record->served >= 0 &&
-        local_is_current(l, a))
+    if (choice.source == SOURCE_LOCAL && !reissue && !renew && local_is_current(l, a))
         return choice.source != a->after->served;
     a->source = SOURCE_LOCAL;
     return 1;

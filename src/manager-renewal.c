@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager-internal.h"
 #include "util/clock.h"
+#include "util/text.h"
 
 /* What the passing of time brings: what is due now, and when to look again. */
 
+#define OUTLOOK_USEC   (10 * 1000ULL)
+#define OUTLOOK_EACH   40 /* usec more for each certificate: a look at one takes less than a tenth of that */
 #define WAKE_MAX_SEC   3600
 #define CHECK_WAIT_SEC 60
 #define TIMER_SEC      (2 * 3600)     /* certwright-renew.timer wakes the service more often */
@@ -92,6 +95,7 @@ void manager_arm_wake(Manager *m)
 {
     int64_t now = clock_now();
 
+    manager_note_outlook(m);
     arm_wake_at(m, next_change(m, now), now);
 }
 
@@ -108,6 +112,7 @@ void manager_note_next_change(Manager *m, const Certificate *c)
     int64_t now = clock_now();
 
     m->wake_is_stale = true;
+    manager_note_outlook(m);
     wake_no_later(m, next_change_of(m, c, now), now);
 }
 
@@ -116,6 +121,63 @@ void manager_note_uploads(Manager *m)
     int64_t now = clock_now();
 
     wake_no_later(m, manager_next_upload_change(m, now), now);
+}
+
+/* ---- what is told of the future */
+
+Outlook manager_outlook(const Manager *m, const Certificate *c)
+{
+    int64_t now = clock_now();
+    Choice choice = certificate_choose(c, now);
+    Outlook o = {
+        .reason = certificate_is_root(c) ? NULL : certificate_explain(c, now),
+        .state = (int)certificate_state(c, now),
+        .next_renewal = manager_next_renewal(m, c),
+        .job = c->job ? c->job->id : 0,
+    };
+
+    memcpy(o.verdicts, choice.verdicts, sizeof(o.verdicts));
+    return o;
+}
+
+bool outlook_equal(const Outlook *a, const Outlook *b)
+{
+    return streq(strempty(a->reason), strempty(b->reason)) && a->state == b->state &&
+           a->next_renewal == b->next_renewal && a->job == b->job &&
+           memcmp(a->verdicts, b->verdicts, sizeof(a->verdicts)) == 0;
+}
+
+static void look_at_outlook(Manager *m, Certificate *c)
+{
+    Outlook o;
+
+    if (!c->published || !c->is_known)
+        return;
+    o = manager_outlook(m, c);
+    if (!outlook_equal(&o, &c->told))
+        TELL(m, certificate_changed, c, CHANGED_OUTLOOK);
+}
+
+int manager_on_outlook_timer(sd_event_source *s, uint64_t usec _unused_, void *userdata)
+{
+    Certificate *c, *next;
+    Manager *m = userdata;
+
+    HASH_ITER (hh, m->certificates, c, next)
+        look_at_outlook(m, c);
+    look_at_outlook(m, m->root);
+    m->wake_is_stale = true;
+    TELL(m, counts_changed);
+    return sd_event_source_set_enabled(s, SD_EVENT_OFF);
+}
+
+/* A burst is looked at a few times in all, and once when it is over. */
+void manager_note_outlook(Manager *m)
+{
+    int enabled = SD_EVENT_OFF;
+
+    if (sd_event_source_get_enabled(m->outlook_timer, &enabled) >= 0 && enabled == SD_EVENT_OFF)
+        (void)manager_arm(m, m->outlook_timer, OUTLOOK_USEC + OUTLOOK_EACH * m->n_published);
 }
 
 /* Whether time alone soon has another chain served. */

@@ -413,6 +413,52 @@ static void test_names_change(void)
     check_served(f, path, "uploaded", leaf->fingerprint);
 }
 
+static void reissue_root(Fixture *f)
+{
+    g_autoptr(SignalLog) log = signals_new(f->root);
+    g_autoptr(GVariant) reply =
+        client_expect(f->root, PATH_ROOT, CERTIFICATE, "Reissue", g_variant_new("(@a{sv})", NO_OPTIONS));
+    const char *job;
+
+    g_variant_get(reply, "(&o)", &job);
+    signals_wait(log, PATH, "JobRemoved", job, 1);
+}
+
+static void check_local(Fixture *f, const char *path)
+{
+    g_autoptr(GVariant) reply =
+        client_expect(f->root, PATH, MANAGER, "ExportRoot", g_variant_new("(@a{sv})", NO_OPTIONS));
+    g_autofree char *root = client_bytes(reply, NULL),
+                    *file = g_build_filename(f->state, "certificates", "a.example.com", "current",
+                                             "fullchain.pem", NULL),
+                    *chain = file_read(file);
+
+    check_served(f, path, "local", NULL);
+    g_assert_true(openssl_verify(root, chain));
+}
+
+/* What a former root signed was left as it is behind an upload. It is not served when that goes, though another upload is kept
+ * whose time has not come. */
+static void test_former_root(void)
+{
+    gint64 now = g_get_real_time() / G_USEC_PER_SEC;
+    g_autoptr(Fixture) f = start(0);
+    g_autoptr(Pki) pki = pki_new(f->directory);
+    g_autoptr(PkiLeaf)
+        served = pki_issue(pki, "served", "DNS:a.example.com", "EC", 30),
+        later = pki_issue_between(pki, "later", "DNS:a.example.com", now + 9 * DAY, now + 90 * DAY);
+    g_autofree char *path = client_find(f->root, "a.example.com"), *bundle = pki_bundle(served),
+                    *successor = pki_bundle(later);
+
+    upload(f, path, bundle);
+    upload(f, path, successor);
+    check_served(f, path, "uploaded", served->fingerprint);
+    reissue_root(f);
+    check_served(f, path, "uploaded", served->fingerprint);
+    remove_upload(f, served);
+    check_local(f, path);
+}
+
 static void add(void)
 {
     g_test_add_func("/bus/uploads/upload", test_upload);
@@ -426,6 +472,7 @@ static void add(void)
     g_test_add_func("/bus/uploads/key-apart", test_key_apart);
     g_test_add_func("/bus/uploads/names-change", test_names_change);
     g_test_add_func("/bus/uploads/reissue-keeps-it", test_reissue_keeps_it);
+    g_test_add_func("/bus/uploads/former-root", test_former_root);
 }
 
 int main(int argc, char *argv[])
