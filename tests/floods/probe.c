@@ -12,7 +12,7 @@
 
 typedef struct Waiting {
     guint32 serial;
-    gboolean answered;
+    gboolean answered, repeat;
     char error[128];
 } Waiting;
 
@@ -23,8 +23,10 @@ static void on_message(const RawMessage *m, gpointer userdata)
     if (m->reply_serial != w->serial)
         return;
     w->answered = TRUE;
-    if (m->type == G_DBUS_MESSAGE_TYPE_ERROR)
-        g_strlcpy(w->error, m->error, sizeof(w->error));
+    if (m->type != G_DBUS_MESSAGE_TYPE_ERROR)
+        return;
+    w->repeat = m->by_bus && strcmp(m->error, "org.freedesktop.DBus.Error.LimitsExceeded") == 0;
+    g_strlcpy(w->error, m->error, sizeof(w->error));
 }
 
 /* Whether the connection lives. */
@@ -42,24 +44,34 @@ static gboolean wait_for_answer(Raw *r, Waiting *w, gint64 end)
     return TRUE;
 }
 
+static gboolean ask_once(Raw *r, GBytes *message, Waiting *w, gint64 end)
+{
+    *w = (Waiting){ 0 };
+    raw_push(r, message, NULL, 0);
+    w->serial = raw_serial(r);
+    return wait_for_answer(r, w, end);
+}
+
 /* Asks and adds how long it took; whether that client may go on. */
 static gboolean ask(Raw *r, const Call *c, GBytes *message, Record *record)
 {
-    gint64 begun = g_get_monotonic_time();
+    gint64 begun = g_get_monotonic_time(), end = begun + LOST_USEC;
     g_autofree char *text = NULL;
-    Waiting w = { 0 };
     gboolean lives;
+    Waiting w;
 
-    raw_push(r, message, NULL, 0);
-    w.serial = raw_serial(r);
-    lives = wait_for_answer(r, &w, begun + LOST_USEC);
+    for (lives = ask_once(r, message, &w, end); lives && w.repeat && g_get_monotonic_time() < end;
+         lives = ask_once(r, message, &w, end)) {
+        record->n_repeated++;
+        g_usleep(PAUSE_USEC);
+    }
     if (!lives)
         text = g_strdup_printf("%s: the bus ended the connection", c->member);
     else if (!w.answered)
         text = g_strdup_printf("%s: no answer", c->member);
     else if (w.error[0])
         text = g_strdup_printf("%s: %s", c->member, w.error);
-    record_add(record, g_get_monotonic_time() - begun, text);
+    record_add(record, c->member, g_get_monotonic_time() - begun, text);
     return w.answered;
 }
 

@@ -4,7 +4,8 @@
 #include "call.h"
 #include "record.h"
 
-/* An honest client: asks in turn, one call at a time, and waits for each answer. */
+/* An honest client: asks in turn, one call at a time, and waits for each answer. What the bus itself refuses, since more
+ * than it keeps is on its way to the service, is asked again; the wait is that for the answer. */
 
 typedef struct Question {
     Call call;

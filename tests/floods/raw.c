@@ -226,6 +226,8 @@ static gsize take_field(const guchar *h, gsize at, guchar code, char type, RawMe
     }
     if (code == G_DBUS_MESSAGE_HEADER_FIELD_ERROR_NAME)
         g_strlcpy(m->error, (const char *)h + at + 4, sizeof(m->error));
+    if (code == G_DBUS_MESSAGE_HEADER_FIELD_SENDER)
+        m->by_bus = strcmp((const char *)h + at + 4, "org.freedesktop.DBus") == 0;
     return at + 4 + read_u32(h, at) + 1;
 }
 

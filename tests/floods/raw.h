@@ -12,6 +12,7 @@ typedef struct RawMessage {
     GDBusMessageType type;
     guint32 reply_serial; /* 0: it answers nothing */
     char error[128];      /* its name, if it is one */
+    gboolean by_bus;      /* the bus itself made it */
 } RawMessage;
 
 typedef void (*RawHandler)(const RawMessage *m, gpointer userdata);

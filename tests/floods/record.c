@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,12 +33,37 @@ gboolean record_is_stopped(Record *r)
     return g_atomic_int_get(&r->stop);
 }
 
-void record_add(Record *r, gint64 usec, const char *text)
+static void add_error(Record *r, const char *text)
 {
+    r->n_errors++;
+    for (guint i = 0; i < RECORD_ERRORS && strcmp(r->errors[i], text) != 0; i++)
+        if (!r->errors[i][0]) {
+            g_strlcpy(r->errors[i], text, sizeof(r->errors[i]));
+            return;
+        }
+}
+
+void record_add(Record *r, const char *member, gint64 usec, const char *text)
+{
+    guint32 n = (guint32)CLAMP(usec, 0, G_MAXUINT32);
+
+    if (n > r->longest_usec) {
+        r->longest_usec = n;
+        g_strlcpy(r->slowest, member, sizeof(r->slowest));
+    }
     if (r->n_waits < RECORD_WAITS)
-        r->waits_usec[r->n_waits++] = (guint32)CLAMP(usec, 0, G_MAXUINT32);
-    if (text && r->n_errors++ == 0)
-        g_strlcpy(r->error, text, sizeof(r->error));
+        r->waits_usec[r->n_waits++] = n;
+    if (text)
+        add_error(r, text);
+}
+
+char *record_print_errors(const Record *r)
+{
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < RECORD_ERRORS && r->errors[i][0]; i++)
+        g_string_append_printf(text, "%s%s", i > 0 ? "; " : "", r->errors[i]);
+    return g_string_free(text, FALSE);
 }
 
 static int compare(const void *a, const void *b)

@@ -3,14 +3,16 @@
 
 #include "call.h"
 
-#define FIRST 100 /* of the certificates, none that others look at */
+#define FIRST        100 /* of the certificates, none that others look at */
+#define TIMEOUT_MSEC 30000
+#define AGAIN_MSEC   50 /* after the bus itself has refused a call */
 
 struct Reissues {
     GDBusConnection *connection;
     guint subscription, asked, pending, done;
     GHashTable *results; /* of jobs; the path is there and has none while it runs */
     GHashTable *ours;
-    GCancellable *cancellable;
+    gboolean is_over; /* and nothing is asked again */
     char *error;
 };
 
@@ -45,15 +47,42 @@ static void on_finished(GDBusConnection *c G_GNUC_UNUSED, const char *sender G_G
     settle(r, job);
 }
 
+static void send_call(Reissues *r, const char *path);
+
+typedef struct Asked {
+    Reissues *reissues;
+    char *path;
+} Asked;
+
+static void asked_free(gpointer data)
+{
+    Asked *a = data;
+
+    g_free(a->path);
+    g_free(a);
+}
+
+static gboolean on_again(gpointer userdata)
+{
+    const Asked *a = userdata;
+
+    send_call(a->reissues, a->path);
+    return G_SOURCE_REMOVE;
+}
+
 static void on_answer(GObject *source, GAsyncResult *result, gpointer userdata)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(GVariant) reply = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
-    Reissues *r = userdata;
+    Asked *a = userdata;
+    Reissues *r = a->reissues;
     const char *job;
 
-    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    if (g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_LIMITS_EXCEEDED) && !r->is_over) {
+        g_timeout_add_full(G_PRIORITY_DEFAULT, AGAIN_MSEC, on_again, a, asked_free);
         return;
+    }
+    asked_free(a);
     r->pending--;
     if (!reply) {
         take_error(r, "Reissue", error->message);
@@ -64,6 +93,16 @@ static void on_answer(GObject *source, GAsyncResult *result, gpointer userdata)
     settle(r, job);
 }
 
+static void send_call(Reissues *r, const char *path)
+{
+    Asked *a = g_new0(Asked, 1);
+
+    *a = (Asked){ r, g_strdup(path) };
+    g_dbus_connection_call(r->connection, SERVICE, path, CERTIFICATE, "Reissue",
+                           g_variant_new_parsed("(@a{sv} {},)"), G_VARIANT_TYPE("(o)"), 0, TIMEOUT_MSEC,
+                           NULL, on_answer, a);
+}
+
 Reissues *reissues_new(GDBusConnection *root)
 {
     Reissues *r = g_new0(Reissues, 1);
@@ -71,7 +110,6 @@ Reissues *reissues_new(GDBusConnection *root)
     r->connection = g_object_ref(root);
     r->results = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     r->ours = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    r->cancellable = g_cancellable_new();
     r->subscription = g_dbus_connection_signal_subscribe(root, SERVICE, MANAGER, "JobFinished", PATH, NULL,
                                                          0, on_finished, r, NULL);
     return r;
@@ -79,11 +117,12 @@ Reissues *reissues_new(GDBusConnection *root)
 
 void reissues_free(Reissues *r)
 {
-    g_cancellable_cancel(r->cancellable);
+    r->is_over = TRUE;
+    while (r->pending > 0) /* each ends by its time-out */
+        g_main_context_iteration(NULL, TRUE);
     g_dbus_connection_signal_unsubscribe(r->connection, r->subscription);
     while (g_main_context_iteration(NULL, FALSE))
         ;
-    g_object_unref(r->cancellable);
     g_object_unref(r->connection);
     g_hash_table_unref(r->results);
     g_hash_table_unref(r->ours);
@@ -98,9 +137,7 @@ void reissues_ask(Reissues *r)
 
     r->asked++;
     r->pending++;
-    g_dbus_connection_call(r->connection, SERVICE, path, CERTIFICATE, "Reissue",
-                           g_variant_new_parsed("(@a{sv} {},)"), G_VARIANT_TYPE("(o)"), 0, 60000,
-                           r->cancellable, on_answer, r);
+    send_call(r, path);
 }
 
 guint reissues_asked(const Reissues *r)

@@ -208,26 +208,52 @@ static void trial_end(Trial *t)
 
 /* What came of it. */
 
-static void report(const Trial *t)
+/* All that is wrong is said, not the first alone. */
+G_GNUC_PRINTF(2, 3) static void fail(const Trial *t, const char *format, ...)
 {
-    const Record *s = t->service_probe.record, *c = t->control_probe.record;
+    g_autofree char *text = NULL;
+    va_list l;
+
+    va_start(l, format);
+    text = g_strdup_vprintf(format, l);
+    va_end(l);
+    g_test_message("%s: BROKEN: %s", t->flood->name, text);
+    g_test_fail();
+}
+
+static char *print_waits(const Record *r)
+{
+    return g_strdup_printf("%u calls %.0f/%.0f/%.0f ms (p50/p99/longest: %s)", r->n_waits,
+                           record_quantile(r, 500) / 1000.0, record_quantile(r, 990) / 1000.0,
+                           record_quantile(r, 1000) / 1000.0, r->slowest);
+}
+
+static char *print_flood(const Trial *t)
+{
     guint sent = 0, answers = 0, asked = 0, refused = 0;
 
     for (guint i = 0; i < MOST_ACTORS && t->flooders[i].record; i++) {
-        sent += t->flooders[i].record->sent;
-        answers += t->flooders[i].record->answers;
-        asked += t->flooders[i].record->asked;
-        refused += t->flooders[i].record->refused;
+        const Record *r = t->flooders[i].record;
+
+        sent += r->sent;
+        answers += r->answers;
+        asked += r->asked;
+        refused += r->refused;
     }
-    g_test_message(
-        "%s: %u calls, %.0f/%.0f/%.0f ms; control: %u calls, %.0f/%.0f/%.0f ms (p50/p99/longest); "
-        "memory %ld, at most %ld, then %ld MiB; reissues %u of %u done; "
-        "flood: %u messages, %u answered, %u calls to it, %u times refused",
-        t->flood->name, s->n_waits, record_quantile(s, 500) / 1000.0, record_quantile(s, 990) / 1000.0,
-        record_quantile(s, 1000) / 1000.0, c->n_waits, record_quantile(c, 500) / 1000.0,
-        record_quantile(c, 990) / 1000.0, record_quantile(c, 1000) / 1000.0, t->before / 1024,
-        t->most / 1024, t->after / 1024, reissues_done(t->reissues), reissues_asked(t->reissues), sent,
-        answers, asked, refused);
+    return g_strdup_printf("%u messages, %u answered, %u calls to it, %u times not let in", sent, answers,
+                           asked, refused);
+}
+
+static void report(const Trial *t)
+{
+    const Record *r = t->service_probe.record;
+    g_autofree char *service = print_waits(r), *control = print_waits(t->control_probe.record),
+                    *flood = print_flood(t);
+
+    g_test_message("%s: %s, %u repeated; control: %s; memory %ld, at most %ld, then %ld MiB; "
+                   "reissues %u of %u done; flood: %s",
+                   t->flood->name, service, r->n_repeated, control, t->before / 1024, t->most / 1024,
+                   t->after / 1024, reissues_done(t->reissues), reissues_asked(t->reissues), flood);
 }
 
 static void expect_wait(const Trial *t, const char *what, guint of_thousand, gint64 bound)
@@ -236,19 +262,18 @@ static void expect_wait(const Trial *t, const char *what, guint of_thousand, gin
            control = record_quantile(t->control_probe.record, of_thousand);
 
     if (waited > MAX(bound, CONTROL_TIMES * control))
-        g_test_fail_printf("%s: %s of the honest client is %.0f ms, control %.0f", t->flood->name, what,
-                           waited / 1000.0, control / 1000.0);
+        fail(t, "%s of the honest client is %.0f ms, control %.0f", what, waited / 1000.0, control / 1000.0);
 }
 
 static void expect_answers(const Trial *t)
 {
     const Record *s = t->service_probe.record;
+    g_autofree char *errors = record_print_errors(s);
 
     if (s->n_waits == 0)
-        g_test_fail_printf("%s: the honest client got nothing", t->flood->name);
+        fail(t, "the honest client got nothing");
     if (s->n_errors > 0)
-        g_test_fail_printf("%s: %u of %u honest calls failed, the first: %s", t->flood->name, s->n_errors,
-                           s->n_waits, s->error);
+        fail(t, "%u of %u honest calls failed: %s", s->n_errors, s->n_waits, errors);
 }
 
 static void expect_same_process(const Trial *t)
@@ -257,9 +282,9 @@ static void expect_same_process(const Trial *t)
     pid_t pid = find_pid(t->arena);
 
     if (pid != t->pid)
-        g_test_fail_printf("%s: the process is %d, it was %d", t->flood->name, (int)pid, (int)t->pid);
+        fail(t, "the process is %d, it was %d", (int)pid, (int)t->pid);
     if (g_strcmp0(owner, t->owner) != 0)
-        g_test_fail_printf("%s: the service is %s on the bus, it was %s", t->flood->name, owner, t->owner);
+        fail(t, "the service is %s on the bus, it was %s", owner, t->owner);
 }
 
 static void expect_memory(const Trial *t)
@@ -267,10 +292,9 @@ static void expect_memory(const Trial *t)
     if (!ADDRESS_SPACE_IS_LIMITED)
         return;
     if (t->most > t->before + DURING_KIB)
-        g_test_fail_printf("%s: memory grew by %ld MiB", t->flood->name, (t->most - t->before) / 1024);
+        fail(t, "memory grew by %ld MiB", (t->most - t->before) / 1024);
     if (t->after < 0 || t->after > t->before + AFTER_KIB)
-        g_test_fail_printf("%s: %ld MiB more are kept afterwards", t->flood->name,
-                           (t->after - t->before) / 1024);
+        fail(t, "%ld MiB more are kept afterwards", (t->after - t->before) / 1024);
 }
 
 static void expect_reissues(const Trial *t)
@@ -278,8 +302,8 @@ static void expect_reissues(const Trial *t)
     const char *error = reissues_error(t->reissues);
 
     if (reissues_done(t->reissues) != reissues_asked(t->reissues))
-        g_test_fail_printf("%s: of %u reissues %u are done: %s", t->flood->name, reissues_asked(t->reissues),
-                           reissues_done(t->reissues), error ? error : "the others have not ended");
+        fail(t, "of %u reissues %u are done: %s", reissues_asked(t->reissues), reissues_done(t->reissues),
+             error ? error : "the others have not ended");
 }
 
 /* Else it was no flood. */
@@ -287,7 +311,7 @@ static void expect_flood(const Trial *t)
 {
     for (guint i = 0; i < MOST_ACTORS && t->flooders[i].record; i++)
         if (t->flooders[i].record->sent == 0)
-            g_test_fail_printf("%s: %s has sent nothing", t->flood->name, flood_user(i));
+            fail(t, "%s has sent nothing", flood_user(i));
 }
 
 static void trial_clear(Trial *t)
