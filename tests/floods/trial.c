@@ -25,7 +25,7 @@
 #define AFTER_MSEC    10000
 
 #define HONEST        "backup"
-#define QUIET_MSEC    1000 /* before the flood and behind it */
+#define QUIET_MSEC    500 /* before the flood and behind it */
 #define REISSUE_MSEC  300
 #define PATIENCE_MSEC 60000 /* for what has to happen at some time */
 #define MOST_ACTORS   8
