@@ -8,5 +8,6 @@
 
 #define CONTROL      "org.example.Control"
 #define CONTROL_PATH "/org/example/Control"
+#define CONTROL_MUCH (4 * 1024 * 1024)
 /* Answers until it is killed; the record is ready as soon as it has its name. */
 void control_run(const char *socket_path, Record *record);

@@ -8,7 +8,10 @@
 #include "raw.h"
 
 #define PAUSE_USEC 20000
-#define LOST_USEC  (30 * G_USEC_PER_SEC) /* then nobody answers any more */
+/* One in so many rounds: less than one answer in a hundred is a large one. */
+#define EVERY_AUTHORIZED 8
+#define EVERY_MUCH       32
+#define LOST_USEC        (30 * G_USEC_PER_SEC) /* then nobody answers any more */
 
 typedef struct Waiting {
     guint32 serial;
@@ -119,18 +122,30 @@ const Question *probe_of_service(guint *ret_n)
         { { .path = OBJECT, .interface = PROPERTIES, .member = "GetAll", .body = "('" CERTIFICATE "',)" },
           1 },
         { { .path = PATH, .interface = MANAGER, .member = "GetCertificate", .body = "('" NAME "',)" }, 1 },
-        { { .path = PATH, .interface = MANAGER, .member = "ExportRoot", .body = "(@a{sv} {},)" }, 8 },
-        { { .path = PATH, .interface = OBJECTS, .member = "GetManagedObjects" }, 16 },
+        { { .path = PATH, .interface = MANAGER, .member = "ExportRoot", .body = "(@a{sv} {},)" },
+          EVERY_AUTHORIZED },
+        { { .path = PATH, .interface = OBJECTS, .member = "GetManagedObjects" }, EVERY_MUCH },
     };
 
     *ret_n = G_N_ELEMENTS(questions);
     return questions;
 }
 
+/* So many of each kind, too. */
 const Question *probe_of_control(guint *ret_n)
 {
     static const Question questions[] = {
         { { .destination = CONTROL, .path = CONTROL_PATH, .interface = CONTROL, .member = "Answer" }, 1 },
+        { { .destination = CONTROL, .path = CONTROL_PATH, .interface = CONTROL, .member = "Answer" }, 1 },
+        { { .destination = CONTROL, .path = CONTROL_PATH, .interface = CONTROL, .member = "Answer" }, 1 },
+        { { .destination = CONTROL, .path = CONTROL_PATH, .interface = CONTROL, .member = "Answer" }, 1 },
+        { { .destination = CONTROL,
+            .path = CONTROL_PATH,
+            .interface = CONTROL,
+            .member = "AnswerAuthorized" },
+          EVERY_AUTHORIZED },
+        { { .destination = CONTROL, .path = CONTROL_PATH, .interface = CONTROL, .member = "AnswerMuch" },
+          EVERY_MUCH },
     };
 
     *ret_n = G_N_ELEMENTS(questions);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "broker.h"
-#include "client.h"
-#include "control.h"
+#include "certificates.h"
 #include "files.h"
 #include "process.h"
 #include "trial.h"
@@ -24,15 +24,6 @@ typedef struct Row {
     const Flood *flood;
     unsigned fixture_flags;
 } Row;
-
-static char *module_text(void)
-{
-    GString *text = g_string_new("[Module]\n");
-
-    for (guint i = 0; i < N_CERTIFICATES; i++)
-        g_string_append_printf(text, "[Certificate n%u.example.com]\n", i);
-    return g_string_free(text, FALSE);
-}
 
 /* The chains are made once: each daemon gets the store that the last one left. */
 static char *kept_state;
@@ -55,43 +46,26 @@ static void keep_state(const Fixture *f)
     g_assert_cmpint(g_rename(f->state, kept_state), ==, 0);
 }
 
-static guint count_valid(GDBusConnection *c)
-{
-    g_autoptr(GVariant) reply = client_expect(c, PATH, OBJECTS, "GetManagedObjects", NULL), objects = NULL,
-                        interfaces = NULL;
-    GVariantIter i;
-    guint n = 0;
-
-    g_variant_get(reply, "(@a{oa{sa{sv}}})", &objects);
-    for (g_variant_iter_init(&i, objects); g_variant_iter_next(&i, "{&o@*}", NULL, &interfaces);) {
-        g_autoptr(GVariant) properties =
-            g_variant_lookup_value(interfaces, CERTIFICATE, G_VARIANT_TYPE_VARDICT);
-        const char *state, *role;
-
-        if (properties && g_variant_lookup(properties, "State", "&s", &state) &&
-            g_variant_lookup(properties, "Role", "&s", &role) && g_str_equal(role, "leaf"))
-            n += g_str_equal(state, "valid");
-        g_clear_pointer(&interfaces, g_variant_unref);
-    }
-    return n;
-}
-
-static gboolean are_valid(gpointer userdata)
-{
-    wait_milliseconds(500);
-    return count_valid(userdata) >= N_CERTIFICATES;
-}
-
 static Fixture *start(const Row *row)
 {
-    g_autofree char *module = module_text(), *policy = NULL;
+    g_autofree char *module = certificates_module();
     Fixture *f = fixture_new(FIXTURE_NO_DAEMON | FIXTURE_CONTROL | row->fixture_flags, module);
 
     take_state(f);
     fixture_set_rules(f, row->flood->flags & FLOOD_RULES ? RULES : "");
     fixture_start_daemon(f, 0);
-    wait_until(are_valid, f->root, "all certificates");
+    certificates_wait(f->root);
     return f;
+}
+
+static void report_end(const Fixture *f, int status)
+{
+    g_autofree char *said = file_read(f->daemon_log);
+    gsize size = strlen(said);
+
+    g_test_message("BROKEN: the daemon ended badly (status 0x%x); it said: %s", (unsigned)status,
+                   said + (size > 500 ? size - 500 : 0));
+    g_test_fail();
 }
 
 static void stop(Fixture *f)
@@ -103,14 +77,9 @@ static void stop(Fixture *f)
         kill(f->daemon, SIGKILL);
         (void)process_wait(f->daemon, 60000, NULL);
     }
-    if (status != 0) {
-        g_autofree char *said = file_read(f->daemon_log);
-        gsize size = strlen(said);
-
-        g_test_fail_printf("the daemon ended badly (status 0x%x); it said:\n%s", (unsigned)status,
-                           said + (size > 2000 ? size - 2000 : 0));
-    }
     f->daemon = 0;
+    if (status != 0)
+        report_end(f, status);
     keep_state(f);
     fixture_free(f);
 }

@@ -169,6 +169,8 @@ static void trial_flood(Trial *t)
 
     for (guint i = 0; i < n; i++)
         t->flooders[i] = actor_start(t->arena, "flood", t->flood->name, flood_user(i), 0);
+    for (guint i = 0; i < n; i++)
+        actor_wait_ready(&t->flooders[i]);
     for (guint passed = 0; passed < flood_msec(); passed += REISSUE_MSEC) {
         reissues_ask(t->reissues);
         wait_milliseconds(REISSUE_MSEC);
