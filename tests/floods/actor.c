@@ -2,7 +2,7 @@
 /*
  * actor - what others do on the bus while the test watches, each a process of its own
  *
- *   actor flood NAME SOCKET RECORD
+ *   actor flood|flood-control NAME SOCKET RECORD
  *   actor probe service|control SOCKET RECORD
  *   actor control - SOCKET RECORD
  *
@@ -39,13 +39,15 @@ int main(int argc, char *argv[])
     Record *record;
 
     if (argc != 5) {
-        fprintf(stderr, "usage: actor flood|probe|control WHAT SOCKET RECORD\n");
+        fprintf(stderr, "usage: actor flood|flood-control|probe|control WHAT SOCKET RECORD\n");
         return EXIT_FAILURE;
     }
     allow_files();
     record = record_map(argv[4], FALSE);
     if (g_str_equal(argv[1], "flood"))
-        crowd_run(flood_find(argv[2]), argv[3], record);
+        crowd_run(flood_find(argv[2]), SERVICE, argv[3], record);
+    else if (g_str_equal(argv[1], "flood-control"))
+        crowd_run(flood_find(argv[2]), CONTROL, argv[3], record);
     else if (g_str_equal(argv[1], "probe"))
         run_probe(argv[2], argv[3], record);
     else

@@ -31,7 +31,7 @@ static void announce_fds(GDBusMessage *m, guint n)
     g_dbus_message_set_unix_fd_list(m, fds);
 }
 
-static GDBusMessage *new_message(const Call *c)
+static GDBusMessage *new_message(const Call *c, const char *destination)
 {
     GDBusMessage *m = g_dbus_message_new();
     GDBusMessageType type =
@@ -40,7 +40,7 @@ static GDBusMessage *new_message(const Call *c)
     g_dbus_message_set_message_type(m, type);
     g_dbus_message_set_serial(m, 1);
     g_dbus_message_set_flags(m, c->flags);
-    g_dbus_message_set_destination(m, c->destination ? c->destination : SERVICE);
+    g_dbus_message_set_destination(m, c->destination ? c->destination : destination);
     if (type == G_DBUS_MESSAGE_TYPE_METHOD_CALL || type == G_DBUS_MESSAGE_TYPE_SIGNAL) {
         g_dbus_message_set_path(m, c->path);
         g_dbus_message_set_interface(m, c->interface);
@@ -56,9 +56,9 @@ static GDBusMessage *new_message(const Call *c)
     return m;
 }
 
-GBytes *call_marshal(const Call *c)
+GBytes *call_marshal(const Call *c, const char *destination)
 {
-    g_autoptr(GDBusMessage) m = new_message(c);
+    g_autoptr(GDBusMessage) m = new_message(c, destination);
     g_autoptr(GError) error = NULL;
     gsize size;
     guchar *blob = g_dbus_message_to_blob(m, &size, G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING, &error);

@@ -14,7 +14,7 @@
 
 /* A message, as a line of a table. Without more it is a method call to the service. */
 typedef struct Call {
-    const char *destination; /* NULL: the service */
+    const char *destination; /* NULL: the service, or what is flooded instead of it */
     const char *path, *interface, *member;
     const char *body;                    /* text as of g_variant_parse(), a tuple; NULL: none */
     GVariant *(*make_body)(guint bytes); /* instead of that, a body of about so many bytes */
@@ -24,8 +24,8 @@ typedef struct Call {
     GDBusMessageFlags flags;
 } Call;
 
-/* As it goes over the wire, in this machine's order of bytes. */
-GBytes *call_marshal(const Call *c);
+/* As it goes over the wire, in this machine's order of bytes; destination is for calls that name none. */
+GBytes *call_marshal(const Call *c, const char *destination);
 
 /* For make_body. */
 GVariant *body_text(guint bytes);

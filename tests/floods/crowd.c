@@ -162,25 +162,25 @@ static void crowd_turn(Crowd *c)
         member_go_on(&c->members[i], c->polls[i].revents);
 }
 
-static void marshal(Crowd *c)
+static void marshal(Crowd *c, const char *destination)
 {
     const Call *call;
 
     c->says = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
     c->first = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
     for (guint i = 0; c->flood->says[i]; i++)
-        g_ptr_array_add(c->says, call_marshal(c->flood->says[i]));
+        g_ptr_array_add(c->says, call_marshal(c->flood->says[i], destination));
     for (guint i = 0; c->flood->first && (call = c->flood->first(i)); i++)
-        g_ptr_array_add(c->first, call_marshal(call));
+        g_ptr_array_add(c->first, call_marshal(call, destination));
     if (c->flood->open_fds)
         c->fds = c->flood->open_fds(&c->n_fds);
 }
 
-void crowd_run(const Flood *flood, const char *socket_path, Record *record)
+void crowd_run(const Flood *flood, const char *destination, const char *socket_path, Record *record)
 {
     Crowd c = { .flood = flood, .socket_path = socket_path, .record = record };
 
-    marshal(&c);
+    marshal(&c, destination);
     c.members = g_new0(Member, flood->connections);
     c.polls = g_new0(struct pollfd, flood->connections);
     for (guint i = 0; i < flood->connections; i++)

@@ -6,5 +6,5 @@
 
 /* The connections of one user who floods. */
 
-/* Floods until the record is stopped. */
-void crowd_run(const Flood *flood, const char *socket_path, Record *record);
+/* Floods the owner of that name until the record is stopped. */
+void crowd_run(const Flood *flood, const char *destination, const char *socket_path, Record *record);

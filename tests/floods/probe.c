@@ -97,7 +97,7 @@ void probe_run(const Question *questions, guint n, const char *socket_path, Reco
     Raw *r = NULL;
 
     for (guint i = 0; i < n; i++)
-        messages[i] = call_marshal(&questions[i].call);
+        messages[i] = call_marshal(&questions[i].call, SERVICE);
     for (guint round = 0; !record_is_stopped(record); round++) {
         if (!r && !(r = raw_new(socket_path)))
             g_error("%s: nobody listens", socket_path);

@@ -63,7 +63,7 @@ static gboolean greet(int fd)
                                 .member = "Hello" };
     g_autofree char *uid = g_strdup_printf("%u", (unsigned)getuid());
     g_autoptr(GString) text = g_string_new_len("\0AUTH EXTERNAL ", 15);
-    g_autoptr(GBytes) message = call_marshal(&hello);
+    g_autoptr(GBytes) message = call_marshal(&hello, NULL);
     gsize size;
     const char *data = g_bytes_get_data(message, &size);
 

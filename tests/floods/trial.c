@@ -42,6 +42,7 @@ typedef struct Trial {
     char *owner;
     pid_t pid;
     Actor control, service_probe, control_probe, flooders[MOST_ACTORS];
+    Actor bare_probe; /* of the control service while that is flooded itself; only if it comes to that */
     Reissues *reissues;
     MemoryWatch *memory;
     long before, most, after;
@@ -163,20 +164,22 @@ static guint flood_msec(void)
                                                                   : 2000;
 }
 
-static void trial_flood(Trial *t)
+/* Until the users have flooded for that long; kind is that of the actors. */
+static void flood(Trial *t, const char *kind, Actor *flooders, Reissues *reissues)
 {
     guint n = t->flood->connections > 0 ? t->flood->users : 0;
 
     for (guint i = 0; i < n; i++)
-        t->flooders[i] = actor_start(t->arena, "flood", t->flood->name, flood_user(i), 0);
+        flooders[i] = actor_start(t->arena, kind, t->flood->name, flood_user(i), 0);
     for (guint i = 0; i < n; i++)
-        actor_wait_ready(&t->flooders[i]);
+        actor_wait_ready(&flooders[i]);
     for (guint passed = 0; passed < flood_msec(); passed += REISSUE_MSEC) {
-        reissues_ask(t->reissues);
+        if (reissues)
+            reissues_ask(reissues);
         wait_milliseconds(REISSUE_MSEC);
     }
     for (guint i = 0; i < n; i++)
-        actor_stop(&t->flooders[i], 5000);
+        actor_stop(&flooders[i], 5000);
 }
 
 static void wait_for_reissues(const Trial *t)
@@ -205,7 +208,37 @@ static void trial_end(Trial *t)
     t->after = memory_after(t);
     t->most = memory_watch_most(t->memory);
     wait_for_reissues(t);
-    actor_stop(&t->control, 0);
+}
+
+/* Waits. */
+
+static gint64 bound_of_wait(const Trial *t, guint of_thousand, gint64 bound)
+{
+    gint64 control = record_quantile(t->control_probe.record, of_thousand),
+           bare = t->bare_probe.record ? record_quantile(t->bare_probe.record, of_thousand) : 0;
+
+    return MAX(bound, CONTROL_TIMES * MAX(control, bare));
+}
+
+static gboolean is_too_long(const Trial *t, guint of_thousand, gint64 bound)
+{
+    return record_quantile(t->service_probe.record, of_thousand) > bound_of_wait(t, of_thousand, bound);
+}
+
+/* A bus has one queue for each service, so whoever is flooded keeps others waiting, however fast it is. Where that can
+ * be the cause, the control service is flooded in the same way. */
+static void flood_control(Trial *t)
+{
+    Actor flooders[MOST_ACTORS] = { 0 };
+
+    if (!is_too_long(t, 990, P99_USEC) && !is_too_long(t, 1000, LONGEST_USEC))
+        return;
+    t->bare_probe = actor_start(t->arena, "probe", "control", HONEST, -10);
+    actor_wait_ready(&t->bare_probe);
+    flood(t, "flood-control", flooders, NULL);
+    actor_stop(&t->bare_probe, PATIENCE_MSEC);
+    for (guint i = 0; i < MOST_ACTORS && flooders[i].record; i++)
+        actor_clear(&flooders[i]);
 }
 
 /* What came of it. */
@@ -250,21 +283,23 @@ static void report(const Trial *t)
 {
     const Record *r = t->service_probe.record;
     g_autofree char *service = print_waits(r), *control = print_waits(t->control_probe.record),
+                    *bare =
+                        t->bare_probe.record ? print_waits(t->bare_probe.record) : g_strdup("not needed"),
                     *flood = print_flood(t);
 
-    g_test_message("%s: %s, %u repeated; control: %s; memory %ld, at most %ld, then %ld MiB; "
-                   "reissues %u of %u done; flood: %s",
-                   t->flood->name, service, r->n_repeated, control, t->before / 1024, t->most / 1024,
-                   t->after / 1024, reissues_done(t->reissues), reissues_asked(t->reissues), flood);
+    g_test_message(
+        "%s: %s, %u repeated; control: %s; flooded itself: %s; memory %ld, at most %ld, then %ld MiB; "
+        "reissues %u of %u done; flood: %s",
+        t->flood->name, service, r->n_repeated, control, bare, t->before / 1024, t->most / 1024,
+        t->after / 1024, reissues_done(t->reissues), reissues_asked(t->reissues), flood);
 }
 
 static void expect_wait(const Trial *t, const char *what, guint of_thousand, gint64 bound)
 {
-    gint64 waited = record_quantile(t->service_probe.record, of_thousand),
-           control = record_quantile(t->control_probe.record, of_thousand);
-
-    if (waited > MAX(bound, CONTROL_TIMES * control))
-        fail(t, "%s of the honest client is %.0f ms, control %.0f", what, waited / 1000.0, control / 1000.0);
+    if (is_too_long(t, of_thousand, bound))
+        fail(t, "%s of the honest client is %.0f ms, not %.0f", what,
+             record_quantile(t->service_probe.record, of_thousand) / 1000.0,
+             bound_of_wait(t, of_thousand, bound) / 1000.0);
 }
 
 static void expect_answers(const Trial *t)
@@ -320,6 +355,8 @@ static void trial_clear(Trial *t)
 {
     for (guint i = 0; i < MOST_ACTORS && t->flooders[i].record; i++)
         actor_clear(&t->flooders[i]);
+    if (t->bare_probe.record)
+        actor_clear(&t->bare_probe);
     actor_clear(&t->service_probe);
     actor_clear(&t->control_probe);
     actor_clear(&t->control);
@@ -328,13 +365,15 @@ static void trial_clear(Trial *t)
     g_free(t->owner);
 }
 
-void trial_run(const Arena *a, const Flood *flood)
+void trial_run(const Arena *a, const Flood *f)
 {
-    Trial t = { .arena = a, .flood = flood };
+    Trial t = { .arena = a, .flood = f };
 
     trial_begin(&t);
-    trial_flood(&t);
+    flood(&t, "flood", t.flooders, t.reissues);
     trial_end(&t);
+    flood_control(&t);
+    actor_stop(&t.control, 0);
     report(&t);
     expect_flood(&t);
     expect_answers(&t);
