@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "control.h"
 #include "crowd.h"
@@ -34,6 +35,15 @@ static void allow_files(void)
     (void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
+/* The same for each run of the tests with that seed, but for the time that everything takes. */
+static void seed(void)
+{
+    const char *given = g_getenv("CERTWRIGHT_TESTS_SEED");
+
+    if (given)
+        g_random_set_seed((guint32)g_ascii_strtoull(given, NULL, 10) + getuid());
+}
+
 int main(int argc, char *argv[])
 {
     Record *record;
@@ -43,6 +53,7 @@ int main(int argc, char *argv[])
         return EXIT_FAILURE;
     }
     allow_files();
+    seed();
     record = record_map(argv[4], FALSE);
     if (g_str_equal(argv[1], "flood"))
         crowd_run(flood_find(argv[2]), SERVICE, argv[3], record);

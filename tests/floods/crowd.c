@@ -5,7 +5,8 @@
 
 #include "raw.h"
 
-#define BURST 16 /* messages of a connection before the next one has its turn */
+#define BURST     16   /* messages of a connection before the next one has its turn */
+#define JOIN_USEC 2000 /* between two connections: else the bus is busy with these alone */
 
 typedef struct Crowd Crowd;
 
@@ -25,6 +26,7 @@ struct Crowd {
     guint n_fds, next_fd;
     Member *members;
     struct pollfd *polls;
+    gint64 next_join_usec;
 };
 
 static void member_leave(Member *m)
@@ -34,8 +36,20 @@ static void member_leave(Member *m)
     m->leaves_usec = 0;
 }
 
+static gboolean may_join(Crowd *c)
+{
+    gint64 now = g_get_monotonic_time();
+
+    if (now < c->next_join_usec)
+        return FALSE;
+    c->next_join_usec = c->flood->flags & FLOOD_BURST ? 0 : now + JOIN_USEC;
+    return TRUE;
+}
+
 static void member_join(Member *m)
 {
+    if (!may_join(m->crowd))
+        return;
     m->raw = raw_new(m->crowd->socket_path);
     if (!m->raw)
         m->crowd->record->refused++;
@@ -77,10 +91,17 @@ static const int *take_fds(Crowd *c, guint n)
     return c->fds + c->next_fd - n;
 }
 
+static guint choose_call(const Member *m)
+{
+    guint n = m->crowd->says->len;
+
+    return m->crowd->flood->flags & FLOOD_RANDOM ? (guint)g_random_int_range(0, (gint32)n) : m->sent % n;
+}
+
 static void push_next(Member *m)
 {
     Crowd *c = m->crowd;
-    guint i = m->sent % c->says->len, n_fds = c->flood->says[i]->fds;
+    guint i = choose_call(m), n_fds = c->flood->says[i]->fds;
 
     if (m->first < c->first->len) {
         raw_push(m->raw, g_ptr_array_index(c->first, m->first++), NULL, 0);

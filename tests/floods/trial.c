@@ -157,11 +157,16 @@ static void trial_begin(Trial *t)
     t->memory = memory_watch_new(t->pid);
 }
 
+/* CERTWRIGHT_FLOODS_SECONDS is for longer campaigns. */
 static guint flood_msec(void)
 {
-    return g_strcmp0(g_getenv("CERTWRIGHT_TESTS_FULL"), "1") == 0 ? 60000
-           : ADDRESS_SPACE_IS_LIMITED                             ? 5000
-                                                                  : 2000;
+    const char *seconds = g_getenv("CERTWRIGHT_FLOODS_SECONDS");
+
+    if (seconds)
+        return (guint)g_ascii_strtoull(seconds, NULL, 10) * 1000;
+    if (g_strcmp0(g_getenv("CERTWRIGHT_TESTS_FULL"), "1") == 0)
+        return 60000;
+    return ADDRESS_SPACE_IS_LIMITED ? 5000 : 2000;
 }
 
 /* Until the users have flooded for that long; kind is that of the actors. */
