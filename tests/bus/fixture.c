@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "broker.h"
 #include "client.h"
 #include "files.h"
 #include "process.h"
@@ -175,6 +176,7 @@ static void write_bus(const Fixture *f, unsigned flags)
                     *ours = g_build_filename(policies, "org.certwright1.conf", NULL),
                     *polkit = g_build_filename(policies, "org.freedesktop.PolicyKit1.conf", NULL),
                     *mock = g_build_filename(policies, "mock.conf", NULL),
+                    *control = g_build_filename(policies, "control.conf", NULL),
                     *systemd = g_build_filename(policies, "org.freedesktop.systemd1.conf", NULL),
                     *services = g_build_filename(f->directory, "services", NULL);
 
@@ -185,6 +187,11 @@ static void write_bus(const Fixture *f, unsigned flags)
     if (flags & FIXTURE_NO_POLKIT)
         file_write(mock, "<busconfig><policy user=\"root\">"
                          "<allow own=\"org.freedesktop.PolicyKit1\"/></policy></busconfig>");
+    if (flags & FIXTURE_CONTROL)
+        file_write(control,
+                   "<busconfig><policy user=\"root\"><allow own=\"org.example.Control\"/></policy>"
+                   "<policy context=\"default\"><allow send_destination=\"org.example.Control\"/></policy>"
+                   "</busconfig>");
     if (flags & FIXTURE_SYSTEMD)
         file_copy("/usr/share/dbus-1/system.d/org.freedesktop.systemd1.conf", systemd, 0644);
     file_write(path, text);
@@ -202,17 +209,23 @@ static gboolean can_connect(const char *path)
     return r == 0;
 }
 
-static void start_bus(Fixture *f)
+static pid_t start_bus_daemon(const Fixture *f)
 {
     g_autofree char *option = g_strdup_printf("--config-file=%s/bus.conf", f->directory),
                     *log = g_build_filename(f->directory, "bus.log", NULL),
-                    *socket_path = g_build_filename(f->directory, "bus", NULL),
                     *address = g_strdup_printf("DBUS_SYSTEM_BUS_ADDRESS=%s", f->address);
     const char *const argv[] = { BUS_DAEMON, option, "--nofork", "--nopidfile", NULL }, *const env[] = {
         address, NULL
     };
 
-    f->bus = process_start(argv, env, log, NULL, NULL);
+    return process_start(argv, env, log, NULL, NULL);
+}
+
+static void start_bus(Fixture *f, unsigned flags)
+{
+    g_autofree char *socket_path = g_build_filename(f->directory, "bus", NULL);
+
+    f->bus = flags & FIXTURE_BROKER ? broker_start(f->directory, f->address) : start_bus_daemon(f);
     for (int i = 0; i < 3000 && !can_connect(socket_path); i++)
         g_usleep(10000);
     f->root = client_connect(f, 0);
@@ -514,7 +527,7 @@ Fixture *fixture_new(unsigned flags, const char *module)
     write_daemon(f, flags, module);
     if (flags & FIXTURE_ACTIVATABLE)
         write_service(f, flags);
-    start_bus(f);
+    start_bus(f, flags);
     if (!(flags & FIXTURE_NO_POLKIT))
         fixture_start_polkit(f);
     if (!(flags & (FIXTURE_NO_DAEMON | FIXTURE_ACTIVATABLE)))

@@ -13,7 +13,7 @@ typedef struct Fixture {
     char *state, *config; /* the daemon's directories */
     char *rules;          /* polkit's rules of this machine's administrator: the test's to edit */
     char *hold;           /* while this file exists, the daemon's flushes to disk wait (hold-disk.c) */
-    char *fail; /* names a function by which answers are made, that fails once (fail-answer.c) */
+    char *fail;           /* names a function by which answers are made, that fails once (fail-answer.c) */
     char *daemon_log;
     pid_t bus, polkitd, daemon;
     GDBusConnection *root; /* a client of user root */
@@ -26,8 +26,10 @@ typedef enum FixtureFlags {
     FIXTURE_HOLD_DISK = 1 << 3,    /* the daemon minds the file hold */
     FIXTURE_IDLE_EXIT = 1 << 4,    /* without --no-idle-exit */
     FIXTURE_MANY_REPLIES = 1 << 5, /* a connection may wait for any number of replies */
-    FIXTURE_SYSTEMD = 1 << 6,      /* the test may play the part of systemd, with the bus policy of systemd */
-    FIXTURE_FAIL_ANSWER = 1 << 7,  /* the daemon minds the file fail */
+    FIXTURE_SYSTEMD = 1 << 6,     /* the test may play the part of systemd, with the bus policy of systemd */
+    FIXTURE_FAIL_ANSWER = 1 << 7, /* the daemon minds the file fail */
+    FIXTURE_CONTROL = 1 << 8,     /* root may own the name org.example.Control, for everybody to call */
+    FIXTURE_BROKER = 1 << 9,      /* the bus is a dbus-broker (broker.h) */
 } FixtureFlags;
 
 /* main() of every test program: prepares a directory, runs the tests that add() adds, and clears up after

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker.h"
+#include "certificates.h"
+#include "files.h"
+#include "process.h"
+#include "trial.h"
+
+/* Nobody on the bus can stop the service or slow the others: each flood of flood.c on a bus of its own, of
+ * dbus-daemon and some of dbus-broker. In CERTWRIGHT_FLOODS_SOCKET: on a bus that is there. */
+
+#define RULES \
+    "polkit.addRule(function(action, subject) {\n" \
+    "    if (subject.user == \"nobody\" && (action.id == \"org.certwright1.register\" ||\n" \
+    "                                      action.id == \"org.certwright1.upload\"))\n" \
+    "        return polkit.Result.YES;\n" \
+    "});\n"
+
+typedef struct Row {
+    const Flood *flood;
+    unsigned fixture_flags;
+} Row;
+
+/* The chains are made once: each daemon gets the store that the last one left. */
+static char *kept_state;
+
+static void take_state(Fixture *f)
+{
+    if (!kept_state)
+        return;
+    g_assert_cmpint(g_rmdir(f->state), ==, 0);
+    g_assert_cmpint(g_rename(kept_state, f->state), ==, 0);
+}
+
+static void keep_state(const Fixture *f)
+{
+    if (!kept_state) {
+        g_autofree char *parent = g_path_get_dirname(f->directory);
+
+        kept_state = g_build_filename(parent, "state-kept", NULL);
+    }
+    g_assert_cmpint(g_rename(f->state, kept_state), ==, 0);
+}
+
+static Fixture *start(const Row *row)
+{
+    g_autofree char *module = certificates_module();
+    Fixture *f = fixture_new(FIXTURE_NO_DAEMON | FIXTURE_CONTROL | row->fixture_flags, module);
+
+    take_state(f);
+    fixture_set_rules(f, row->flood->flags & FLOOD_RULES ? RULES : "");
+    fixture_start_daemon(f, 0);
+    certificates_wait(f->root);
+    return f;
+}
+
+static void report_end(const Fixture *f, int status)
+{
+    g_autofree char *said = file_read(f->daemon_log);
+    gsize size = strlen(said);
+
+    g_test_message("BROKEN: the daemon ended badly (status 0x%x); it said: %s", (unsigned)status,
+                   said + (size > 500 ? size - 500 : 0));
+    g_test_fail();
+}
+
+static void stop(Fixture *f)
+{
+    int status = -1;
+
+    kill(f->daemon, SIGTERM);
+    if (!process_wait(f->daemon, 60000, &status)) {
+        kill(f->daemon, SIGKILL);
+        (void)process_wait(f->daemon, 60000, NULL);
+    }
+    f->daemon = 0;
+    if (status != 0)
+        report_end(f, status);
+    keep_state(f);
+    fixture_free(f);
+}
+
+static void test_flood(gconstpointer userdata)
+{
+    const Row *row = userdata;
+    Fixture *f;
+    g_autofree char *socket_path = NULL, *directory = NULL;
+
+    if (row->fixture_flags & FIXTURE_BROKER && broker_obstacle()) {
+        g_test_skip(broker_obstacle());
+        return;
+    }
+    f = start(row);
+    socket_path = g_build_filename(f->directory, "bus", NULL);
+    directory = g_build_filename(f->directory, "trial", NULL);
+    directory_make(directory, 0755);
+    trial_run(&(Arena){ directory, socket_path, f->root }, row->flood);
+    stop(f);
+}
+
+static void add(void)
+{
+    const Flood *flood;
+
+    for (guint i = 0; (flood = flood_nth(i)); i++) {
+        g_autofree char *path = g_strdup_printf("/dbus-daemon/%s", flood->name),
+                        *broker_path = g_strdup_printf("/dbus-broker/%s", flood->name);
+        const Row row = { flood, 0 }, broker_row = { flood, FIXTURE_BROKER };
+
+        g_test_add_data_func_full(path, g_memdup2(&row, sizeof(row)), test_flood, g_free);
+        if (flood->flags & FLOOD_TABLE)
+            g_test_add_data_func_full(broker_path, g_memdup2(&broker_row, sizeof(row)), test_flood, g_free);
+    }
+}
+
+int main(int argc, char *argv[])
+{
+    return fixture_main(argc, argv, add);
+}
