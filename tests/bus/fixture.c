@@ -267,9 +267,9 @@ void fixture_stop_bus(Fixture *f)
     g_clear_object(&f->root);
 }
 
-void fixture_start_bus(Fixture *f)
+void fixture_start_bus(Fixture *f, unsigned flags)
 {
-    start_bus(f);
+    start_bus(f, flags);
     fixture_start_polkit(f);
     wait_for_name(f, "org.certwright1", TRUE, f->daemon_log);
 }

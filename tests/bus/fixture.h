@@ -50,7 +50,7 @@ void fixture_stop_daemon(Fixture *f);
 void fixture_check_daemon(const Fixture *f);
 /* The bus with polkit. After the start the daemon is there again; root is a new connection. */
 void fixture_stop_bus(Fixture *f);
-void fixture_start_bus(Fixture *f);
+void fixture_start_bus(Fixture *f, unsigned flags);
 void fixture_start_polkit(Fixture *f);
 void fixture_stop_polkit(Fixture *f);
 /* Replaces the administrator's rules and waits until they are in force. "": none. */

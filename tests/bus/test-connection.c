@@ -47,7 +47,7 @@ static void test_restart(void)
         fixture_stop_bus(f);
         if (i > 0)
             wait_milliseconds(1500); /* attempts to connect fail meanwhile */
-        fixture_start_bus(f);
+        fixture_start_bus(f, 0);
         fixture_check_daemon(f);
     }
     after = client_get_string(f->root, PATH_A, "Fingerprint");
@@ -64,7 +64,7 @@ static void test_works_afterwards(void)
     g_autofree char *job = NULL;
 
     fixture_stop_bus(f);
-    fixture_start_bus(f);
+    fixture_start_bus(f, 0);
     log = signals_new(f->root);
     job = reissue(f);
     signals_wait(log, PATH, "JobRemoved", "'done'", 1);
@@ -83,7 +83,7 @@ static void test_job_goes_on(void)
     job = reissue(f);
     fixture_stop_bus(f);
     fixture_release_disk(f);
-    fixture_start_bus(f);
+    fixture_start_bus(f, 0);
     client_wait_state(f->root, PATH_A, "valid");
     after = client_get_string(f->root, PATH_A, "Fingerprint");
     g_assert_cmpstr(before, !=, after);
@@ -107,7 +107,7 @@ static void test_calls_are_lost(void)
     wait_milliseconds(300);
     fixture_stop_bus(f);
     fixture_release_disk(f);
-    fixture_start_bus(f);
+    fixture_start_bus(f, 0);
     wait_milliseconds(300);
     g_assert_false(has_said(f, "Failed to answer"));
     g_assert_false(has_said(f, "Failed to send"));
