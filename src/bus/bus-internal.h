@@ -191,6 +191,9 @@ int call_fail(Call *c, int r);
 int error_set_problem(sd_bus_error *error, const Problem *problem);
 int error_set(sd_bus_error *error, ProblemCode code, const char *format, ...) _printf_(3, 4);
 
+/* Answers a call with LimitsExceeded before any handler sees it. */
+void refuse_call(sd_bus_message *m, const char *why);
+
 /* Text of a record, which a getter can append whatever became of it. */
 static inline const char *valid_text(const char *s)
 {

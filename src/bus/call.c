@@ -35,6 +35,15 @@ int error_set(sd_bus_error *error, ProblemCode code, const char *format, ...)
     return error_set_problem(error, &problem);
 }
 
+void refuse_call(sd_bus_message *m, const char *why)
+{
+    sd_bus_error error = SD_BUS_ERROR_NULL;
+
+    (void)error_set(&error, PROBLEM_LIMITS_EXCEEDED, "%s", why);
+    (void)sd_bus_reply_method_error(m, &error);
+    sd_bus_error_free(&error);
+}
+
 Bus *bus_of_message(sd_bus_message *m)
 {
     return sd_bus_slot_get_userdata(sd_bus_get_current_slot(sd_bus_message_get_bus(m)));

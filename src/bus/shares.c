@@ -147,8 +147,6 @@ static void report(Sender *sender, const char *why)
  * connection is closed. */
 static void refuse(Sender *sender, sd_bus_message *call, const char *why)
 {
-    sd_bus_error error = SD_BUS_ERROR_NULL;
-
     if (sender && sender->user) {
         report(sender, why);
         unread_ask(sender, loop_now(sender->shares));
@@ -157,9 +155,7 @@ static void refuse(Sender *sender, sd_bus_message *call, const char *why)
         if (sd_bus_message_get_expect_reply(call) > 0)
             unread_note(sender, ERROR_REPLY);
     }
-    (void)error_set(&error, PROBLEM_LIMITS_EXCEEDED, "%s", why);
-    (void)sd_bus_reply_method_error(call, &error);
-    sd_bus_error_free(&error);
+    refuse_call(call, why);
 }
 
 static void refuse_waiting(Sender *sender, Waiting *w, const char *why)

@@ -45,8 +45,8 @@
 #define LIMIT_CALL_BYTES         (24 * 1024 * 1024) /* of all users */
 #define LIMIT_SENDERS            4096               /* connections that are known */
 /* Replies that are not read. One of any size is sent to who has none. dbus-daemon has a limit of 127 MiB for all. */
-#define LIMIT_UNREAD_OF_SENDER (8 * 1024 * 1024)
-#define LIMIT_UNREAD_OF_USER   (24 * 1024 * 1024)
+#define LIMIT_UNREAD_OF_SENDER (4 * 1024 * 1024)
+#define LIMIT_UNREAD_OF_USER   (8 * 1024 * 1024)
 #define LIMIT_UNREAD           (64 * 1024 * 1024)
 #define LIMIT_UNREAD_SMALL     (16 * 1024 * 1024) /* small replies are sent beyond that */
 #define LIMIT_CHECKS_PER_USER 16 /* pending polkit checks */
