@@ -102,5 +102,6 @@ bool unread_allows(const Sender *sender, size_t size);
 bool unread_allows_error(const Sender *sender);
 void unread_note(Sender *sender, size_t size);
 void unread_forget(Sender *sender);
-/* Asks how much those have left unread who keep calls of this sender waiting. */
+/* Asks how much it has left unread, if it is time to. */
 void unread_ask(Sender *sender, uint64_t now);
+void unread_ask_all(Shares *s, uint64_t now);

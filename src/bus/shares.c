@@ -386,13 +386,13 @@ static void wait_for_readers(Shares *s)
     User *u, *next_user;
     Sender *sender, *next;
 
+    unread_ask_all(s, now);
     for (u = TAILQ_FIRST(&s->active); u; u = next_user) {
         next_user = TAILQ_NEXT(u, entry);
         for (sender = TAILQ_FIRST(&u->turns); sender; sender = next) {
             Waiting *w = TAILQ_FIRST(&sender->waiting);
 
             next = TAILQ_NEXT(sender, turn);
-            unread_ask(sender, now);
             if (now > MAX(w->since, sender->read_at) + HOLD_USEC && !w->resumed)
                 refuse_waiting(sender, w,
                                "Read the answers to your earlier calls first; too many wait for that.");

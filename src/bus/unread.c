@@ -141,7 +141,7 @@ static int new_question(const Sender *sender, sd_bus_message **ret)
     return r < 0 ? r : sd_bus_message_append_basic(*ret, 's', sender->name);
 }
 
-static void ask(Sender *sender, uint64_t now)
+void unread_ask(Sender *sender, uint64_t now)
 {
     Shares *s = sender->shares;
     sd_bus_message *m = NULL;
@@ -161,15 +161,13 @@ static void ask(Sender *sender, uint64_t now)
     sd_bus_message_unref(m);
 }
 
-void unread_ask(Sender *sender, uint64_t now)
+/* All whose replies keep calls of others of their user, or of everybody, waiting. */
+void unread_ask_all(Shares *s, uint64_t now)
 {
-    Shares *s = sender->shares;
-    size_t least = UNREAD_IGNORED;
-    Sender *other, *next;
     bool total = s->unread > LIMIT_UNREAD / 2;
+    Sender *sender, *next;
 
-    ask(sender, now);
-    HASH_ITER (hh, s->senders, other, next)
-        if (other->unread > least && (total || other->user == sender->user))
-            ask(other, now);
+    HASH_ITER (hh, s->senders, sender, next)
+        if (sender->unread > 0 && (total || sender->load.n > 0 || sender->unread > UNREAD_IGNORED))
+            unread_ask(sender, now);
 }

@@ -10,18 +10,19 @@
 
 /* What happens to the service: many callers, an end, what it depends on, the time. */
 
-#define DAY            86400
-#define FORTH_MAX      (1000 * (gint64)DAY) /* all together, within the lives of the authorities */
-#define UNRECORDED     (300 * (gint64)DAY)  /* a year that nobody saw pass is not believed */
-#define ASKS_MAX       24
-#define INTERRUPTED    "Cancelled org.freedesktop.DBus.Error.NoReply org.freedesktop.DBus.Error.Disconnected"
-#define MAY_BE_REFUSED "NotAuthorized LimitsExceeded Busy NoSuchCertificate"
+#define DAY         86400
+#define FORTH_MAX   (1000 * (gint64)DAY) /* all together, within the lives of the authorities */
+#define UNRECORDED  (300 * (gint64)DAY)  /* a year that nobody saw pass is not believed */
+#define ASKS_MAX    24
+#define INTERRUPTED "Cancelled org.freedesktop.DBus.Error.NoReply org.freedesktop.DBus.Error.Disconnected"
 
 /* A call of one of several users. */
 typedef struct Ask {
     Pending *pending;
     enum { ASK_REGISTER, ASK_UNREGISTER, ASK_OTHER } kind;
     const char *module, *name;
+    gboolean denied; /* it has to be, */
+    gboolean known;  /* or is for a registration that there is */
 } Ask;
 
 static gboolean is_asked(const Ask *asks, guint n, const char *module, const char *name)
@@ -38,6 +39,7 @@ static void ask_other(Driver *d, Ask *a)
     g_autofree char *path = choose_path(d);
 
     a->kind = ASK_OTHER;
+    a->denied = d->polkit_is_down;
     if (path && driver_chance(d, 60))
         a->pending = pending_new(
             d->root, path, CERTIFICATE, "Reissue",
@@ -52,9 +54,11 @@ static void ask(Driver *d, Ask *asks, guint n)
     Ask *a = asks + n;
     GDBusConnection *user = driver_chance(d, 20) ? d->stranger : choose_user(d);
 
-    a->module = driver_choose_module(d);
-    a->name = driver_choose_name(d);
-    a->kind = driver_chance(d, 60) ? ASK_REGISTER : ASK_UNREGISTER;
+    *a = (Ask){ .kind = driver_chance(d, 60) ? ASK_REGISTER : ASK_UNREGISTER,
+                .module = driver_choose_module(d),
+                .name = driver_choose_name(d),
+                .denied = user == d->stranger || d->polkit_is_down };
+    a->known = model_find(d->model, a->module, a->name) != NULL;
     if (driver_chance(d, 30) || is_asked(asks, n, a->module, a->name))
         ask_other(d, a);
     else if (a->kind == ASK_REGISTER)
@@ -65,25 +69,46 @@ static void ask(Driver *d, Ask *asks, guint n)
             pending_new(user, PATH, MANAGER, "Unregister", g_variant_new("(ss)", a->module, a->name));
 }
 
-/* interrupted: the service was ended, and what it did not answer may have been done; without polkit it was not. */
+static gboolean may_fail(const Ask *a, const char *error)
+{
+    static const char gone[] = "NoSuchCertificate org.freedesktop.DBus.Error.UnknownObject "
+                               "org.freedesktop.DBus.Error.UnknownMethod";
+
+    if (driver_lists("LimitsExceeded", error))
+        return TRUE;
+    if (a->denied)
+        return driver_lists("NotAuthorized", error);
+    if (a->kind == ASK_OTHER) /* another call may have taken it away */
+        return driver_lists("Busy", error) || driver_lists(gone, error);
+    return a->kind == ASK_UNREGISTER && !a->known && driver_lists("NoSuchCertificate", error);
+}
+
+/* It may have been done, though nobody learned of it. */
+static void doubt(Driver *d, const Ask *a)
+{
+    Claim *c = a->kind == ASK_OTHER ? NULL : model_find(d->model, a->module, a->name);
+
+    if (!c && a->kind == ASK_REGISTER)
+        c = model_claim(d->model, a->module, a->name, NULL);
+    if (c)
+        c->doubtful = TRUE;
+}
+
+/* interrupted: the service was ended, perhaps before it answered. */
 static void take_answer(Driver *d, Ask *a, gboolean interrupted)
 {
     g_autofree char *error = pending_finish(a->pending);
-    Claim *c;
 
-    if (!*error && a->kind == ASK_REGISTER)
+    if (interrupted && driver_lists(INTERRUPTED, error)) {
+        if (!a->denied)
+            doubt(d, a);
+    } else if (*error ? !may_fail(a, error) : a->denied)
+        driver_fail(d, "one of many calls, %s %s: %s", a->module ? a->module : "", a->name ? a->name : "",
+                    *error ? error : "it is allowed");
+    else if (!*error && a->kind == ASK_REGISTER)
         (void)model_claim(d->model, a->module, a->name, NULL);
     else if (!*error && a->kind == ASK_UNREGISTER)
         model_disclaim(d->model, a->module, a->name);
-    else if (*error && interrupted && !d->polkit_is_down && driver_lists(INTERRUPTED, error) &&
-             a->kind != ASK_OTHER) {
-        c = model_find(d->model, a->module, a->name);
-        if (!c && a->kind == ASK_REGISTER)
-            c = model_claim(d->model, a->module, a->name, NULL);
-        if (c)
-            c->doubtful = TRUE;
-    } else if (*error && !driver_lists(interrupted ? MAY_BE_REFUSED " " INTERRUPTED : MAY_BE_REFUSED, error))
-        driver_fail(d, "one of many calls: %s", error);
 }
 
 void step_burst(Driver *d)

@@ -8,8 +8,9 @@
 
 /* Chains from elsewhere. */
 
-#define DAY        86400
-#define PASSPHRASE "correct horse battery"
+#define DAY         86400
+#define PASSPHRASE  "correct horse battery"
+#define UPLOADS_MAX 5
 
 /* Other errors than these mean that the upload is wrong, which it is not. */
 #define IN_THE_WAY "Busy"
@@ -61,7 +62,7 @@ static gboolean give(Driver *d, GDBusConnection *user, const PkiLeaf *leaf)
         IN_THE_WAY);
 }
 
-void step_upload(Driver *d)
+static void upload_one(Driver *d)
 {
     g_auto(GStrv) names = choose_names(d);
     gint64 now = driver_now(d), from = now - DAY, until = now + (gint64)(1 + driver_choose(d, 300)) * DAY;
@@ -79,6 +80,15 @@ void step_upload(Driver *d)
         return;
     u = model_upload(d->model, leaf->fingerprint, (const char *const *)names, from, until);
     u->bundle = pki_bundle(leaf);
+}
+
+/* Not so many that nothing else is ever served. */
+void step_upload(Driver *d)
+{
+    if (d->model->uploads->len < UPLOADS_MAX)
+        upload_one(d);
+    else
+        step_remove_upload(d);
 }
 
 Pending *begin_upload(Driver *d, char **ret_fingerprint)
