@@ -33,6 +33,7 @@
 
 typedef struct Actor {
     pid_t pid;
+    int status; /* it ended with, as of waitpid(2) */
     char *path;
     Record *record;
 } Actor;
@@ -98,15 +99,16 @@ static void actor_wait_ready(const Actor *a)
     }
 }
 
-/* It ends by itself, unless its turn takes too long or it never does. */
-static void actor_stop(Actor *a, unsigned milliseconds)
+/* They end by themselves, unless their turn takes too long or they never do. */
+static void actors_stop(Actor *actors, guint n, unsigned milliseconds)
 {
-    g_atomic_int_set(&a->record->stop, 1);
-    if (!process_wait(a->pid, milliseconds, NULL)) {
-        kill(a->pid, SIGKILL);
-        (void)process_wait(a->pid, PATIENCE_MSEC, NULL);
-    }
-    a->pid = 0;
+    for (guint i = 0; i < n; i++)
+        g_atomic_int_set(&actors[i].record->stop, 1);
+    for (guint i = 0; i < n; i++)
+        if (!process_wait(actors[i].pid, milliseconds, &actors[i].status)) {
+            kill(actors[i].pid, SIGKILL);
+            (void)process_wait(actors[i].pid, PATIENCE_MSEC, NULL);
+        }
 }
 
 static void actor_clear(Actor *a)
@@ -129,14 +131,10 @@ static void clients_start(Clients *c, const Arena *a, const char *what)
 
 static void clients_stop(Clients *c)
 {
+    actors_stop(c->actors, CLIENTS, PATIENCE_MSEC);
     c->record = c->actors[0].record;
-    for (guint i = 0; i < CLIENTS; i++)
-        g_atomic_int_set(&c->actors[i].record->stop, 1);
-    for (guint i = 0; i < CLIENTS; i++) {
-        actor_stop(&c->actors[i], PATIENCE_MSEC);
-        if (i > 0)
-            record_merge(c->record, c->actors[i].record);
-    }
+    for (guint i = 1; i < CLIENTS; i++)
+        record_merge(c->record, c->actors[i].record);
 }
 
 static void clients_clear(Clients *c)
@@ -217,8 +215,7 @@ static void flood(Trial *t, const char *kind, Actor *flooders, Reissues *reissue
             reissues_ask(reissues);
         wait_milliseconds(REISSUE_MSEC);
     }
-    for (guint i = 0; i < n; i++)
-        actor_stop(&flooders[i], 5000);
+    actors_stop(flooders, n, 5000);
 }
 
 static void wait_for_reissues(const Trial *t)
@@ -386,9 +383,14 @@ static void expect_reissues(const Trial *t)
 /* Else it was no flood. */
 static void expect_flood(const Trial *t)
 {
-    for (guint i = 0; i < MOST_ACTORS && t->flooders[i].record; i++)
-        if (t->flooders[i].record->sent == 0)
+    for (guint i = 0; i < MOST_ACTORS && t->flooders[i].record; i++) {
+        const Actor *a = &t->flooders[i];
+
+        if (a->record->sent == 0)
             fail(t, "%s has sent nothing", flood_user(i));
+        if (a->status != 0)
+            fail(t, "%s ended badly (status 0x%x)", flood_user(i), (unsigned)a->status);
+    }
 }
 
 static void trial_clear(Trial *t)
@@ -412,7 +414,7 @@ void trial_run(const Arena *a, const Flood *f)
     flood(&t, "flood", t.flooders, t.reissues);
     trial_end(&t);
     flood_control(&t);
-    actor_stop(&t.control, 0);
+    actors_stop(&t.control, 1, 0);
     report(&t);
     expect_flood(&t);
     expect_answers(&t);
