@@ -65,6 +65,7 @@ static void on_message(const RawMessage *message, gpointer userdata)
     if (message->reply_serial > 1 + m->first) {
         m->answers++;
         m->crowd->record->answers++;
+        m->crowd->record->granted += message->type == G_DBUS_MESSAGE_TYPE_METHOD_RETURN;
     }
 }
 

@@ -235,16 +235,17 @@ static int *open_bombs(guint *ret_n)
 /* The floods. */
 
 static const Flood floods[] = {
-    { .name = "none", .users = 1, .says = CALLS(&ping), .flags = FLOOD_TABLE },
-    { "large-calls", 1, 16, 4, 0, 1000, CALLS(&rollover), .flags = FLOOD_TABLE },
+    { .name = "none", .users = 1, .says = CALLS(&ping), .flags = FLOOD_TABLE | FLOOD_SYSTEM },
+    { "large-calls", 1, 16, 4, 0, 1000, CALLS(&rollover), .flags = FLOOD_TABLE | FLOOD_SYSTEM },
     { "large-removals", 1, 16, 4, 0, 1000, CALLS(&remove_upload), .flags = FLOOD_TABLE },
     { "middle-calls", 1, 100, 16, 0, 1000, CALLS(&rollover_middle), .flags = FLOOD_TABLE },
     { "one-unread", 1, 1, 128, 0, 60000, CALLS(&objects), .flags = FLOOD_TABLE },
-    { "many-unread", 1, MOST_CONNECTIONS, 128, 0, 10000, CALLS(&objects), .flags = FLOOD_TABLE },
+    { "many-unread", 1, MOST_CONNECTIONS, 128, 0, 10000, CALLS(&objects),
+      .flags = FLOOD_TABLE | FLOOD_SYSTEM },
     { "missing-names", 1, 20, 0, 127, 0, CALLS(&missing), .flags = FLOOD_TABLE },
     { "explanations", 1, 20, 0, 127, 0, CALLS(&explain), .flags = FLOOD_TABLE },
     { "introspection", 1, 20, 0, 127, 0, CALLS(&introspect_tree, &introspect), .flags = FLOOD_TABLE },
-    { "objects", 1, 20, 0, 127, 0, CALLS(&objects), .flags = FLOOD_TABLE },
+    { "objects", 1, 20, 0, 127, 0, CALLS(&objects), .flags = FLOOD_TABLE | FLOOD_SYSTEM },
     { "large-others", 1, 16, 5, 0, 1000,
       CALLS(&large_bytes, &large_options, &large_pairs, &large_property, &large_to_nowhere) },
     { "properties", 1, 20, 0, 127, 0, CALLS(&list_uploads, &get, &get_all) },

@@ -4,11 +4,12 @@
 #include "call.h"
 
 typedef enum FloodFlags {
-    FLOOD_TABLE = 1 << 0,  /* runs on dbus-broker and under systemd, too */
-    FLOOD_HALF = 1 << 1,   /* of the last call of each connection the first half is written alone */
-    FLOOD_BURST = 1 << 2,  /* connections are made as fast as the bus lets them in */
-    FLOOD_RANDOM = 1 << 3, /* calls are not made in turn but by chance */
-    FLOOD_RULES = 1 << 4,  /* its users may register and upload, by a rule of the administrator */
+    FLOOD_TABLE = 1 << 0,  /* runs on dbus-broker, too, and under systemd if all is run */
+    FLOOD_SYSTEM = 1 << 1, /* runs under systemd always */
+    FLOOD_HALF = 1 << 2,   /* of the last call of each connection the first half is written alone */
+    FLOOD_BURST = 1 << 3,  /* connections are made as fast as the bus lets them in */
+    FLOOD_RANDOM = 1 << 4, /* calls are not made in turn but by chance */
+    FLOOD_RULES = 1 << 5,  /* its first user may register and upload, by a rule of the administrator */
 } FloodFlags;
 
 /* What unprivileged users do to the service and its bus at the same time. */

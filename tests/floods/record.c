@@ -33,9 +33,8 @@ gboolean record_is_stopped(Record *r)
     return g_atomic_int_get(&r->stop);
 }
 
-static void add_error(Record *r, const char *text)
+static void note_error(Record *r, const char *text)
 {
-    r->n_errors++;
     for (guint i = 0; i < RECORD_ERRORS && strcmp(r->errors[i], text) != 0; i++)
         if (!r->errors[i][0]) {
             g_strlcpy(r->errors[i], text, sizeof(r->errors[i]));
@@ -53,8 +52,26 @@ void record_add(Record *r, const char *member, gint64 usec, const char *text)
     }
     if (r->n_waits < RECORD_WAITS)
         r->waits_usec[r->n_waits++] = n;
-    if (text)
-        add_error(r, text);
+    if (!text)
+        return;
+    r->n_errors++;
+    note_error(r, text);
+}
+
+void record_merge(Record *r, const Record *other)
+{
+    guint n = MIN(other->n_waits, RECORD_WAITS - r->n_waits);
+
+    memcpy(r->waits_usec + r->n_waits, other->waits_usec, n * sizeof(guint32));
+    r->n_waits += n;
+    r->n_repeated += other->n_repeated;
+    if (other->longest_usec > r->longest_usec) {
+        r->longest_usec = other->longest_usec;
+        g_strlcpy(r->slowest, other->slowest, sizeof(r->slowest));
+    }
+    for (guint i = 0; i < RECORD_ERRORS && other->errors[i][0]; i++)
+        note_error(r, other->errors[i]);
+    r->n_errors += other->n_errors;
 }
 
 char *record_print_errors(const Record *r)

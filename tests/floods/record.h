@@ -13,6 +13,7 @@ typedef struct Record {
     gint ready;    /* it has begun */
     guint sent;    /* messages of a flood */
     guint answers; /* to them */
+    guint granted; /* of these, no errors */
     guint asked;   /* calls to it: those of polkit to an agent */
     guint refused; /* connections that could not be made */
     /* of an honest client */
@@ -31,6 +32,8 @@ void record_unmap(Record *r);
 gboolean record_is_stopped(Record *r);
 /* Adds the wait for an answer of that member; text is what was wrong with it, NULL: nothing. */
 void record_add(Record *r, const char *member, gint64 usec, const char *text);
+/* What another honest client has seen, too. */
+void record_merge(Record *r, const Record *other);
 /* For a message; the caller frees it. */
 char *record_print_errors(const Record *r);
 /* So many of a thousand waits are no longer than this; 1000: the longest. */

@@ -29,20 +29,29 @@
 #define REISSUE_MSEC  300
 #define PATIENCE_MSEC 60000 /* for what has to happen at some time */
 #define MOST_ACTORS   8
+#define CLIENTS       3 /* honest ones: a hundred answers are there however long each takes */
 
 typedef struct Actor {
     pid_t pid;
+    int status; /* it ended with, as of waitpid(2) */
     char *path;
     Record *record;
 } Actor;
+
+/* Honest clients of the same service. */
+typedef struct Clients {
+    Actor actors[CLIENTS];
+    Record *record; /* of all of them, when they have ended; borrowed */
+} Clients;
 
 typedef struct Trial {
     const Arena *arena;
     const Flood *flood;
     char *owner;
     pid_t pid;
-    Actor control, service_probe, control_probe, flooders[MOST_ACTORS];
-    Actor bare_probe; /* of the control service while that is flooded itself; only if it comes to that */
+    Actor control, flooders[MOST_ACTORS];
+    Clients service_probe, control_probe;
+    Clients bare_probe; /* of the control service while that is flooded itself; only if it comes to that */
     Reissues *reissues;
     MemoryWatch *memory;
     long before, most, after;
@@ -90,22 +99,48 @@ static void actor_wait_ready(const Actor *a)
     }
 }
 
-/* It ends by itself, unless its turn takes too long or it never does. */
-static void actor_stop(Actor *a, unsigned milliseconds)
+/* They end by themselves, unless their turn takes too long or they never do. */
+static void actors_stop(Actor *actors, guint n, unsigned milliseconds)
 {
-    g_atomic_int_set(&a->record->stop, 1);
-    if (!process_wait(a->pid, milliseconds, NULL)) {
-        kill(a->pid, SIGKILL);
-        (void)process_wait(a->pid, PATIENCE_MSEC, NULL);
-    }
-    a->pid = 0;
+    for (guint i = 0; i < n; i++)
+        g_atomic_int_set(&actors[i].record->stop, 1);
+    for (guint i = 0; i < n; i++)
+        if (!process_wait(actors[i].pid, milliseconds, &actors[i].status)) {
+            kill(actors[i].pid, SIGKILL);
+            (void)process_wait(actors[i].pid, PATIENCE_MSEC, NULL);
+        }
 }
 
 static void actor_clear(Actor *a)
 {
+    if (!a->record)
+        return;
     record_unmap(a->record);
     g_unlink(a->path);
     g_free(a->path);
+}
+
+/* What is measured is not how long they wait for a processor. */
+static void clients_start(Clients *c, const Arena *a, const char *what)
+{
+    for (guint i = 0; i < CLIENTS; i++)
+        c->actors[i] = actor_start(a, "probe", what, HONEST, -10);
+    for (guint i = 0; i < CLIENTS; i++)
+        actor_wait_ready(&c->actors[i]);
+}
+
+static void clients_stop(Clients *c)
+{
+    actors_stop(c->actors, CLIENTS, PATIENCE_MSEC);
+    c->record = c->actors[0].record;
+    for (guint i = 1; i < CLIENTS; i++)
+        record_merge(c->record, c->actors[i].record);
+}
+
+static void clients_clear(Clients *c)
+{
+    for (guint i = 0; i < CLIENTS; i++)
+        actor_clear(&c->actors[i]);
 }
 
 /* The service. */
@@ -145,11 +180,8 @@ static void trial_begin(Trial *t)
     t->pid = find_pid(t->arena);
     t->control = actor_start(t->arena, "control", "-", "root", 0);
     actor_wait_ready(&t->control);
-    /* what is measured is not how long they wait for a processor */
-    t->service_probe = actor_start(t->arena, "probe", "service", HONEST, -10);
-    t->control_probe = actor_start(t->arena, "probe", "control", HONEST, -10);
-    actor_wait_ready(&t->service_probe);
-    actor_wait_ready(&t->control_probe);
+    clients_start(&t->service_probe, t->arena, "service");
+    clients_start(&t->control_probe, t->arena, "control");
     t->reissues = reissues_new(t->arena->root);
     reissues_ask(t->reissues);
     wait_milliseconds(QUIET_MSEC);
@@ -183,8 +215,7 @@ static void flood(Trial *t, const char *kind, Actor *flooders, Reissues *reissue
             reissues_ask(reissues);
         wait_milliseconds(REISSUE_MSEC);
     }
-    for (guint i = 0; i < n; i++)
-        actor_stop(&flooders[i], 5000);
+    actors_stop(flooders, n, 5000);
 }
 
 static void wait_for_reissues(const Trial *t)
@@ -208,8 +239,8 @@ static long memory_after(const Trial *t)
 static void trial_end(Trial *t)
 {
     wait_milliseconds(QUIET_MSEC);
-    actor_stop(&t->service_probe, PATIENCE_MSEC);
-    actor_stop(&t->control_probe, PATIENCE_MSEC);
+    clients_stop(&t->service_probe);
+    clients_stop(&t->control_probe);
     t->after = memory_after(t);
     t->most = memory_watch_most(t->memory);
     wait_for_reissues(t);
@@ -238,10 +269,9 @@ static void flood_control(Trial *t)
 
     if (!is_too_long(t, 990, P99_USEC) && !is_too_long(t, 1000, LONGEST_USEC))
         return;
-    t->bare_probe = actor_start(t->arena, "probe", "control", HONEST, -10);
-    actor_wait_ready(&t->bare_probe);
+    clients_start(&t->bare_probe, t->arena, "control");
     flood(t, "flood-control", flooders, NULL);
-    actor_stop(&t->bare_probe, PATIENCE_MSEC);
+    clients_stop(&t->bare_probe);
     for (guint i = 0; i < MOST_ACTORS && flooders[i].record; i++)
         actor_clear(&flooders[i]);
 }
@@ -270,18 +300,20 @@ static char *print_waits(const Record *r)
 
 static char *print_flood(const Trial *t)
 {
-    guint sent = 0, answers = 0, asked = 0, refused = 0;
+    guint sent = 0, answers = 0, granted = 0, asked = 0, refused = 0;
 
     for (guint i = 0; i < MOST_ACTORS && t->flooders[i].record; i++) {
         const Record *r = t->flooders[i].record;
 
         sent += r->sent;
         answers += r->answers;
+        granted += r->granted;
         asked += r->asked;
         refused += r->refused;
     }
-    return g_strdup_printf("%u messages, %u answered, %u calls to it, %u times not let in", sent, answers,
-                           asked, refused);
+    return g_strdup_printf(
+        "%u messages, %u answered (%u without error), %u calls to it, %u times not let in", sent, answers,
+        granted, asked, refused);
 }
 
 static void report(const Trial *t)
@@ -351,19 +383,23 @@ static void expect_reissues(const Trial *t)
 /* Else it was no flood. */
 static void expect_flood(const Trial *t)
 {
-    for (guint i = 0; i < MOST_ACTORS && t->flooders[i].record; i++)
-        if (t->flooders[i].record->sent == 0)
+    for (guint i = 0; i < MOST_ACTORS && t->flooders[i].record; i++) {
+        const Actor *a = &t->flooders[i];
+
+        if (a->record->sent == 0)
             fail(t, "%s has sent nothing", flood_user(i));
+        if (a->status != 0)
+            fail(t, "%s ended badly (status 0x%x)", flood_user(i), (unsigned)a->status);
+    }
 }
 
 static void trial_clear(Trial *t)
 {
     for (guint i = 0; i < MOST_ACTORS && t->flooders[i].record; i++)
         actor_clear(&t->flooders[i]);
-    if (t->bare_probe.record)
-        actor_clear(&t->bare_probe);
-    actor_clear(&t->service_probe);
-    actor_clear(&t->control_probe);
+    clients_clear(&t->bare_probe);
+    clients_clear(&t->service_probe);
+    clients_clear(&t->control_probe);
     actor_clear(&t->control);
     reissues_free(t->reissues);
     memory_watch_free(t->memory);
@@ -378,7 +414,7 @@ void trial_run(const Arena *a, const Flood *f)
     flood(&t, "flood", t.flooders, t.reissues);
     trial_end(&t);
     flood_control(&t);
-    actor_stop(&t.control, 0);
+    actors_stop(&t.control, 1, 0);
     report(&t);
     expect_flood(&t);
     expect_answers(&t);
