@@ -14,6 +14,7 @@
 #define TOLD_PER_TURN 64
 #define WHILE_USEC    (100 * 1000ULL)
 #define MANY_JOBS     4
+#define UNSENT_MAX    512 /* messages that the bus has not taken yet; with more, changes wait */
 
 struct Change {
     Certificate *certificate;
@@ -279,6 +280,18 @@ static bool progress_is_due(Bus *b)
     return false;
 }
 
+/* Looks again after a while. */
+static bool wait_for_bus(Bus *b)
+{
+    uint64_t unsent = 0;
+
+    if (sd_bus_get_n_queued_write(b->bus, &unsent) < 0 || unsent <= UNSENT_MAX)
+        return false;
+    (void)sd_event_source_set_time_relative(b->progress_timer, WHILE_USEC / 10);
+    (void)sd_event_source_set_enabled(b->progress_timer, SD_EVENT_ONESHOT);
+    return true;
+}
+
 static int on_changes(sd_event_source *s, void *userdata)
 {
     Bus *b = userdata;
@@ -290,6 +303,8 @@ static int on_changes(sd_event_source *s, void *userdata)
         bus_changes_drop(b);
         return 0;
     }
+    if (wait_for_bus(b))
+        return 0;
     progress = progress_is_due(b);
     if (progress)
         tell_jobs(b);
