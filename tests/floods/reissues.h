@@ -10,7 +10,7 @@ Reissues *reissues_new(GDBusConnection *root);
 void reissues_free(Reissues *r);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Reissues, reissues_free)
 
-/* Asks for one more, of another certificate, and does not wait. */
+/* Asks for one more, of another certificate, and does not wait; none while many have no answer. */
 void reissues_ask(Reissues *r);
 guint reissues_asked(const Reissues *r);
 /* Every one was begun and has ended. */
