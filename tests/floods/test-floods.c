@@ -52,7 +52,8 @@ static Fixture *start(const Row *row)
     Fixture *f = fixture_new(FIXTURE_NO_DAEMON | FIXTURE_CONTROL | row->fixture_flags, module);
 
     take_state(f);
-    fixture_set_rules(f, row->flood->flags & FLOOD_RULES ? RULES : "");
+    if (row->flood->flags & FLOOD_RULES)
+        fixture_set_rules(f, RULES);
     fixture_start_daemon(f, 0);
     certificates_wait(f->root);
     return f;
