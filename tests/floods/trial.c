@@ -24,7 +24,6 @@
 #define AFTER_KIB     (16 * 1024)
 #define AFTER_MSEC    10000
 
-#define HONEST        "backup"
 #define QUIET_MSEC    500 /* before the flood and behind it */
 #define REISSUE_MSEC  300
 #define PATIENCE_MSEC 60000 /* for what has to happen at some time */
@@ -120,11 +119,13 @@ static void actor_clear(Actor *a)
     g_free(a->path);
 }
 
-/* What is measured is not how long they wait for a processor. */
+/* Each is another user. What is measured is not how long they wait for a processor. */
 static void clients_start(Clients *c, const Arena *a, const char *what)
 {
+    static const char *const users[CLIENTS] = { "backup", "list", "irc" };
+
     for (guint i = 0; i < CLIENTS; i++)
-        c->actors[i] = actor_start(a, "probe", what, HONEST, -10);
+        c->actors[i] = actor_start(a, "probe", what, users[i], -10);
     for (guint i = 0; i < CLIENTS; i++)
         actor_wait_ready(&c->actors[i]);
 }
