@@ -69,6 +69,16 @@ STAILQ_HEAD(RequestQueue, Request);
 Request *request_free(Request *q);
 DEFINE_CLEANUP(Request *, request_free);
 
+/* Properties that change by themselves: they follow from the clock, from settings, and from what became of the orders of
+ * others. */
+typedef struct Outlook {
+    const char *reason; /* static; NULL of the root, whose reason its record tells */
+    int state;          /* CertificateState */
+    Verdict verdicts[_SOURCE_MAX];
+    int64_t next_renewal;
+    uint64_t job; /* 0: none */
+} Outlook;
+
 struct Certificate {
     char *name; /* the record's, which may be replaced at any time */
     Record *record;
@@ -86,6 +96,8 @@ struct Certificate {
     RenewalWindow window; /* that its authority suggests for the chain of SOURCE_ACME */
     int64_t window_after; /* no renewal for the sake of that before */
     char *window_page;    /* a URL that says why; NULL: none */
+    Outlook told;         /* as clients know it, */
+    bool is_known;        /* if any has read or been told it */
     bool published;       /* it is an object on the bus */
     bool stored;          /* the store has something of it */
     bool busy;            /* a change is under way; the record stays as it is until it is applied */
@@ -130,6 +142,7 @@ int64_t certificate_next_warning(const Certificate *c, int64_t now);
 Choice certificate_choose(const Certificate *c, int64_t now);
 /* Why it serves what it serves, as one sentence; static. */
 const char *certificate_explain(const Certificate *c, int64_t now);
+const char *certificate_explain_choice(const Certificate *c, const Choice *choice);
 /* Whether a module file or a registration asks for it. */
 bool certificate_is_wanted(const Certificate *c);
 /* rec is its record as it is, or as it shall be. */

@@ -31,7 +31,8 @@ typedef enum Changed {
     CHANGED_MODULES = 1 << 2,
     CHANGED_JOB = 1 << 3,
     CHANGED_FAILURE = 1 << 4,
-    CHANGED_WINDOW = 1 << 5, /* when its authority wants it to be renewed */
+    CHANGED_WINDOW = 1 << 5,  /* when its authority wants it to be renewed */
+    CHANGED_OUTLOOK = 1 << 6, /* what follows from other things, and from the time */
 } Changed;
 
 /* Told and asked from the event loop. */

@@ -88,6 +88,7 @@ void manager_look_at_clock(Manager *m)
     m->recorded_clock = m->recorded_clock || !doubted;
     if (doubted != m->doubts_clock) {
         m->doubts_clock = doubted;
+        manager_note_outlook(m);
         arm_clock(m);
         if (!doubted)
             look_at_all(m);

@@ -116,6 +116,7 @@ void manager_reload(Manager *m)
     if (!alike)
         TELL(m, authorities_changed);
     manager_apply_config(m);
+    manager_note_outlook(m);
 }
 
 static int canonical_names(char *const *names, char ***ret, Problem *problem)

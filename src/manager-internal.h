@@ -40,9 +40,12 @@ struct Manager {
     int64_t wake_at;              /* that moment, seconds; 0: not armed yet */
     int64_t next_wake;            /* what NextWake says; 0: nothing is due at all */
     bool wake_is_stale;
-    sd_event_source *clock_timer; /* the clock is looked at, or noted */
-    sd_event_source *clock_set;   /* it was set */
-    sd_event_source *back_timer;  /* the network came back a moment ago */
+    sd_event_source *outlook_timer; /* for what changes by itself */
+    char *outlook_next;             /* name of the certificate to be looked at next; NULL: the first */
+    bool outlook_again;             /* something happened since the first was looked at */
+    sd_event_source *clock_timer;   /* the clock is looked at, or noted */
+    sd_event_source *clock_set;     /* it was set */
+    sd_event_source *back_timer;    /* the network came back a moment ago */
     bool doubts_clock, recorded_clock;
     Network *network; /* NULL: it cannot be watched */
     bool index_being_written;
@@ -85,6 +88,9 @@ void manager_note_next_change(Manager *m, const Certificate *c);
 /* The same when an upload has. */
 void manager_note_uploads(Manager *m);
 int manager_on_wake(sd_event_source *s, uint64_t usec, void *userdata);
+/* Something happened that the outlook of any certificate may follow from: soon there is a look at all. */
+void manager_note_outlook(Manager *m);
+int manager_on_outlook_timer(sd_event_source *s, uint64_t usec, void *userdata);
 /* The clock, and the network (manager-clock.c). */
 int manager_clock_init(Manager *m);
 void manager_clock_done(Manager *m);

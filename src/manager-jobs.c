@@ -49,6 +49,7 @@ static void job_end(Manager *m, Job *j, JobState state)
     c->job = NULL;
     if (c->published)
         TELL(m, certificate_changed, c, CHANGED_JOB);
+    manager_note_outlook(m);
     TELL(m, job_removed, j);
     HASH_DEL(m->jobs, j);
     TELL(m, counts_changed);
@@ -125,6 +126,7 @@ static int job_new(Manager *m, Certificate *c, JobKind kind, Job **ret)
     TELL(m, job_added, j);
     if (c->published)
         TELL(m, certificate_changed, c, CHANGED_JOB);
+    manager_note_outlook(m);
     TELL(m, counts_changed);
     *ret = j;
     return 0;

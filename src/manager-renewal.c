@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager-internal.h"
 #include "util/clock.h"
+#include "util/text.h"
 
 /* What the passing of time brings: what is due now, and when to look again. */
 
-#define WAKE_MAX_SEC   3600
-#define CHECK_WAIT_SEC 60
-#define TIMER_SEC      (2 * 3600)     /* certwright-renew.timer wakes the service more often */
-#define ABANDONED_SEC  (30 * 86400LL) /* files of a name that nobody wants any more are kept this long */
+/* The outlook of all is looked at in slices of a few milliseconds, which take a small part of the time. */
+#define OUTLOOK_SLICE      200
+#define OUTLOOK_USEC       (10 * 1000ULL)
+#define OUTLOOK_PAUSE_USEC (50 * 1000ULL)
+#define WAKE_MAX_SEC       3600
+#define CHECK_WAIT_SEC     60
+#define TIMER_SEC          (2 * 3600)     /* certwright-renew.timer wakes the service more often */
+#define ABANDONED_SEC      (30 * 86400LL) /* files of a name that nobody wants any more are kept this long */
 
 int64_t manager_next_renewal(const Manager *m, const Certificate *c)
 {
@@ -92,6 +97,7 @@ void manager_arm_wake(Manager *m)
 {
     int64_t now = clock_now();
 
+    manager_note_outlook(m);
     arm_wake_at(m, next_change(m, now), now);
 }
 
@@ -108,6 +114,7 @@ void manager_note_next_change(Manager *m, const Certificate *c)
     int64_t now = clock_now();
 
     m->wake_is_stale = true;
+    manager_note_outlook(m);
     wake_no_later(m, next_change_of(m, c, now), now);
 }
 
@@ -116,6 +123,84 @@ void manager_note_uploads(Manager *m)
     int64_t now = clock_now();
 
     wake_no_later(m, manager_next_upload_change(m, now), now);
+}
+
+/* ---- what is told of the future */
+
+Outlook manager_outlook(const Manager *m, const Certificate *c)
+{
+    int64_t now = clock_now();
+    Choice choice = certificate_choose(c, now);
+    Outlook o = {
+        .reason = certificate_is_root(c) ? NULL : certificate_explain_choice(c, &choice),
+        .state = (int)certificate_state(c, now),
+        .next_renewal = manager_next_renewal(m, c),
+        .job = c->job ? c->job->id : 0,
+    };
+
+    memcpy(o.verdicts, choice.verdicts, sizeof(o.verdicts));
+    return o;
+}
+
+bool outlook_equal(const Outlook *a, const Outlook *b)
+{
+    return streq(strempty(a->reason), strempty(b->reason)) && a->state == b->state &&
+           a->next_renewal == b->next_renewal && a->job == b->job &&
+           memcmp(a->verdicts, b->verdicts, sizeof(a->verdicts)) == 0;
+}
+
+/* One that is busy is told of when that is over. */
+static void look_at_outlook(Manager *m, Certificate *c)
+{
+    Outlook o;
+
+    if (!c->published || !c->is_known || c->busy)
+        return;
+    o = manager_outlook(m, c);
+    if (!outlook_equal(&o, &c->told))
+        TELL(m, certificate_changed, c, CHANGED_OUTLOOK);
+}
+
+/* Looks at some of them, from where the last look ended; the first of those that are left, NULL: none is. */
+static Certificate *look_at_some(Manager *m)
+{
+    Certificate *c = NULL;
+
+    if (m->outlook_next)
+        HASH_FIND_STR(m->certificates, m->outlook_next, c);
+    if (!c)
+        c = m->certificates;
+    for (int n = 0; c && n < OUTLOOK_SLICE; n++, c = c->hh.next)
+        look_at_outlook(m, c);
+    return c;
+}
+
+int manager_on_outlook_timer(sd_event_source *s, uint64_t usec _unused_, void *userdata)
+{
+    Manager *m = userdata;
+    Certificate *next = look_at_some(m);
+
+    free(m->outlook_next);
+    m->outlook_next = next ? strdup(certificate_name(next)) : NULL;
+    if (m->outlook_next)
+        return manager_arm(m, s, OUTLOOK_PAUSE_USEC);
+    look_at_outlook(m, m->root);
+    m->wake_is_stale = true;
+    TELL(m, counts_changed);
+    if (m->outlook_again)
+        (void)manager_arm(m, s, OUTLOOK_PAUSE_USEC);
+    m->outlook_again = false;
+    return 0;
+}
+
+void manager_note_outlook(Manager *m)
+{
+    int enabled = SD_EVENT_OFF;
+
+    (void)sd_event_source_get_enabled(m->outlook_timer, &enabled);
+    m->outlook_again = m->outlook_next != NULL;
+    if (enabled == SD_EVENT_OFF)
+        (void)manager_arm(m, m->outlook_timer, OUTLOOK_USEC);
 }
 
 /* Whether time alone soon has another chain served. */

@@ -244,6 +244,7 @@ static void on_failed(Certificate *c, const Problem *problem, void *userdata)
 
     if (problem->code == PROBLEM_CANCELLED)
         return;
+    manager_note_outlook(m);
     if (problem->code == PROBLEM_STORAGE_FAILED)
         log_fields(LOG_ERR, MESSAGE_STORAGE_FAILED,
                    (const LogField[]){ { "NAME", certificate_name(c) }, {} }, "%s: %s", certificate_name(c),
@@ -367,6 +368,7 @@ static int manager_start(Manager *m, const ManagerOptions *options, Problem *pro
 
     if ((r = add_timer(m, &m->index_timer, manager_on_index_timer)) < 0 ||
         (r = add_timer(m, &m->wake_timer, manager_on_wake)) < 0 ||
+        (r = add_timer(m, &m->outlook_timer, manager_on_outlook_timer)) < 0 ||
         (r = add_timer(m, &m->check_timer, manager_on_check_timer)) < 0)
         return r;
     r = store_open(options->state, &m->store, problem);
@@ -475,6 +477,8 @@ Manager *manager_free(Manager *m)
     store_close(m->store);
     sd_event_source_disable_unref(m->index_timer);
     sd_event_source_disable_unref(m->wake_timer);
+    sd_event_source_disable_unref(m->outlook_timer);
+    free(m->outlook_next);
     sd_event_source_disable_unref(m->check_timer);
     free(m->checked);
     sd_event_unref(m->event);

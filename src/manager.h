@@ -65,6 +65,9 @@ size_t manager_n_jobs(const Manager *m);
 int64_t manager_next_wake(Manager *m);
 /* When the next attempt for a certificate, or the root, is due, seconds since 1970-01-01 UTC; 0: never. */
 int64_t manager_next_renewal(const Manager *m, const Certificate *c);
+/* As it is now. */
+Outlook manager_outlook(const Manager *m, const Certificate *c);
+bool outlook_equal(const Outlook *a, const Outlook *b);
 /* What is served and why, what was tried, what failed, and what comes next, in sentences of one line each. Newly allocated;
  * NULL when memory is short. */
 char *manager_explain(const Manager *m, const Certificate *c);

@@ -148,16 +148,29 @@ const char *root_reason(const Certificate *c)
                : "The machine made this root by itself.";
 }
 
+/* From the first time that somebody reads what changes by itself, its changes are told. */
+static const Bus *note_known(sd_bus *bus, Certificate *c)
+{
+    const Bus *b = sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus));
+
+    if (!c->is_known)
+        c->told = manager_outlook(b->manager, c);
+    c->is_known = true;
+    return b;
+}
+
 GETTER(property_get_reason)
 {
     const Certificate *c = userdata;
 
+    (void)note_known(bus, userdata);
     return sd_bus_message_append_basic(
         reply, 's', certificate_is_root(c) ? root_reason(c) : certificate_explain(c, clock_now()));
 }
 
 GETTER(property_get_state)
 {
+    (void)note_known(bus, userdata);
     return sd_bus_message_append_basic(
         reply, 's', certificate_state_to_string(certificate_state(userdata, clock_now())));
 }
@@ -190,6 +203,7 @@ GETTER(property_get_candidates)
     Choice choice = certificate_choose(c, clock_now());
     int r;
 
+    (void)note_known(bus, userdata);
     r = sd_bus_message_open_container(reply, 'a', "(sbsx)");
     for (Source s = 0; s < _SOURCE_MAX && r >= 0; s++) {
         const Chain *chain = c->record->slots[s].chain;
@@ -225,8 +239,7 @@ static int property_get_next_renewal(sd_bus *bus, const char *path _unused_, con
                                      const char *property _unused_, sd_bus_message *reply, void *userdata,
                                      sd_bus_error *error _unused_)
 {
-    const Bus *b = sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus));
-    int64_t next = manager_next_renewal(b->manager, userdata);
+    int64_t next = manager_next_renewal(note_known(bus, userdata)->manager, userdata);
 
     return sd_bus_message_append_basic(reply, 'x', &next);
 }
@@ -264,6 +277,7 @@ GETTER(property_get_job)
     const Certificate *c = userdata;
     _cleanup_free_ char *job = c->job ? job_path(c->job->id) : strdup("/");
 
+    (void)note_known(bus, userdata);
     return job ? sd_bus_message_append_basic(reply, 'o', job) : -ENOMEM;
 }
 

@@ -53,8 +53,12 @@ static void list_properties(unsigned what, const char *names[static PROPERTIES_M
         names[n++] = "Job";
     if (what & CHANGED_FAILURE)
         names[n++] = "LastError";
-    if ((what & (CHANGED_WINDOW | CHANGED_FAILURE | CHANGED_JOB)) && !(what & CHANGED_CHAIN))
+    if ((what & CHANGED_OUTLOOK) && !(what & CHANGED_CHAIN)) {
+        names[n++] = "Reason";
+        names[n++] = "State";
+        names[n++] = "Candidates";
         names[n++] = "NextRenewal";
+    }
     if ((what & CHANGED_WINDOW) && !(what & CHANGED_CHAIN))
         names[n++] = "RenewalWindow";
     names[n] = NULL;
@@ -85,19 +89,40 @@ static void forget_change(Bus *b, Change *change)
     free(change);
 }
 
+/* What has changed by itself goes along, and what is again as it was told is not told. */
+static unsigned add_outlook(const Bus *b, Certificate *c, unsigned what)
+{
+    Outlook o = manager_outlook(b->manager, c), former = c->told;
+
+    what &= ~(unsigned)(CHANGED_OUTLOOK | CHANGED_JOB);
+    if (!c->is_known || o.job != former.job)
+        what |= CHANGED_JOB;
+    former.job = o.job;
+    if (!c->is_known || !outlook_equal(&o, &former))
+        what |= CHANGED_OUTLOOK;
+    c->told = o;
+    c->is_known = true;
+    return what;
+}
+
+static int tell_properties(Bus *b, const Change *change, const char *path)
+{
+    unsigned what = add_outlook(b, change->certificate, change->what);
+    const char *names[PROPERTIES_MAX];
+
+    if (change->added)
+        return sd_bus_emit_object_added(b->bus, path);
+    list_properties(what, names);
+    return names[0] ? sd_bus_emit_properties_changed_strv(b->bus, path, INTERFACE_CERTIFICATE,
+                                                          (char **)(uintptr_t)names)
+                    : 0;
+}
+
 static void tell(Bus *b, Change *change)
 {
     _cleanup_free_ char *path = certificate_path(change->certificate);
-    const char *names[PROPERTIES_MAX];
-    int r = -ENOMEM;
+    int r = path ? tell_properties(b, change, path) : -ENOMEM;
 
-    if (path && change->added)
-        r = sd_bus_emit_object_added(b->bus, path);
-    else if (path) {
-        list_properties(change->what, names);
-        r = sd_bus_emit_properties_changed_strv(b->bus, path, INTERFACE_CERTIFICATE,
-                                                (char **)(uintptr_t)names);
-    }
     if (r >= 0 && change->chain_changed)
         r = tell_chain(b, change, path);
     if (r >= 0 && change->warning) {
@@ -112,11 +137,39 @@ static void tell(Bus *b, Change *change)
     forget_change(b, change);
 }
 
+static Counts counts_of(const Bus *b)
+{
+    const Chain *root = certificate_chain(manager_root(b->manager));
+    Counts c = {
+        .certificates = manager_n_certificates(b->manager),
+        .jobs = manager_n_jobs(b->manager),
+        .wake = manager_next_wake(b->manager),
+    };
+
+    if (root)
+        strncpy(c.root, chain_leaf(root)->fingerprint, sizeof(c.root) - 1);
+    return c;
+}
+
 static void tell_counts(Bus *b)
 {
+    Counts now = counts_of(b);
+    const char *names[5] = {};
+    size_t n = 0;
+
     b->counts_changed = false;
-    (void)sd_bus_emit_properties_changed(b->bus, BUS_PATH, INTERFACE_MANAGER, "Certificates", "JobsRunning",
-                                         "RootFingerprint", "NextWake", NULL);
+    if (now.certificates != b->told.certificates)
+        names[n++] = "Certificates";
+    if (now.jobs != b->told.jobs)
+        names[n++] = "JobsRunning";
+    if (!streq(now.root, b->told.root))
+        names[n++] = "RootFingerprint";
+    if (now.wake != b->told.wake)
+        names[n++] = "NextWake";
+    b->told = now;
+    if (n > 0)
+        (void)sd_bus_emit_properties_changed_strv(b->bus, BUS_PATH, INTERFACE_MANAGER,
+                                                  (char **)(uintptr_t)names);
 }
 
 static void emit_job(Bus *b, const char *path)
@@ -440,6 +493,7 @@ int bus_changes_init(Bus *b)
     int r;
 
     STAILQ_INIT(&b->root_jobs);
+    b->told = counts_of(b);
     r = sd_event_add_defer(b->event, &b->changes_source, on_changes, b);
     if (r >= 0)
         r = sd_event_source_set_priority(b->changes_source, SD_EVENT_PRIORITY_NORMAL + 10);

@@ -26,6 +26,13 @@ typedef struct Change Change;
 typedef struct JobChange JobChange;
 typedef struct EndedJob EndedJob;
 
+/* Properties of the manager that change often. */
+typedef struct Counts {
+    size_t certificates, jobs;
+    int64_t wake;
+    char root[65];
+} Counts;
+
 struct Bus {
     sd_event *event;
     sd_bus *bus;
@@ -37,6 +44,7 @@ struct Bus {
     Change *changes;        /* to be told of, by certificate */
     JobChange *job_changes; /* by job */
     bool counts_changed;
+    Counts told;
     STAILQ_HEAD(, EndedJob) root_jobs; /* whose end is told when all changes are */
     sd_event_source *changes_source;
     sd_event_source *progress_timer; /* for what is not told yet since progress was told a moment ago */

@@ -4,6 +4,7 @@
 #include "client.h"
 #include "descriptors.h"
 #include "pki.h"
+#include "signals.h"
 
 /* What Explain says is so, and what is so it says. */
 
@@ -229,6 +230,37 @@ static void test_failed(void)
     expect_says(text, when_says);
 }
 
+static void expect_told(Fixture *f, SignalLog *log, const char *path, const char *acme, const char *reason)
+{
+    g_autofree char *text = g_strconcat("[ACME]\nTermsOfServiceAgreed=yes\nHTTPListen=127.0.0.1:0\n", acme,
+                                        NULL),
+                    *is = NULL;
+    g_autoptr(GVariant) reloaded G_GNUC_UNUSED = NULL;
+
+    signals_clear(log);
+    fixture_write_settings(f, text);
+    reloaded = client_expect(f->root, PATH, MANAGER, "Reload", NULL);
+    signals_wait(log, path, "PropertiesChanged", reason, 1);
+    is = client_get_string(f->root, path, "Reason");
+    g_assert_nonnull(strstr(is, reason));
+}
+
+/* A reason that changes though the chain does not is signalled: for the settings, and for what became of an order. */
+static void test_told(void)
+{
+    g_autoptr(Fixture) f = fixture_new(0, MODULE);
+    g_autofree char *path = client_find(f->root, "a.example.com"), *before = NULL, *after = NULL;
+    g_autoptr(SignalLog) log = signals_new(f->root);
+
+    client_wait_state(f->root, path, "valid");
+    before = client_get_string(f->root, path, "Fingerprint");
+    expect_told(f, log, path, "[Authority away]\nDirectory=https://127.0.0.1:1/directory\nPublic=no\n",
+                "the last order from ACME failed");
+    expect_told(f, log, path, "Enabled=no\n", "ACME is not enabled");
+    after = client_get_string(f->root, path, "Fingerprint");
+    g_assert_cmpstr(after, ==, before);
+}
+
 /* While it is under way there is nothing that comes next. */
 static void test_job(void)
 {
@@ -269,6 +301,21 @@ static void test_no_window(void)
     expect_silent(text, "between");
 }
 
+/* The same for who uses it, where nothing is ordered. */
+static void test_unwanted(void)
+{
+    g_autoptr(Fixture) f = fixture_new(0, MODULE);
+    g_autofree char *path = client_find(f->root, "c.example.com"), *is = NULL;
+    g_autoptr(SignalLog) log = signals_new(f->root);
+
+    client_wait_state(f->root, path, "valid");
+    g_free(client_register(f->root, "vpn", "c.example.com",
+                           client_option("acme", g_variant_new_boolean(FALSE))));
+    signals_wait(log, path, "PropertiesChanged", "is not to come from ACME", 1);
+    is = client_get_string(f->root, path, "Reason");
+    expect_says(is, "is not to come from ACME");
+}
+
 static void add(void)
 {
     g_test_add_func("/bus/explain/local", test_local);
@@ -279,6 +326,8 @@ static void add(void)
     g_test_add_func("/bus/explain/root", test_root);
     g_test_add_func("/bus/explain/name-root", test_name_root);
     g_test_add_func("/bus/explain/failed", test_failed);
+    g_test_add_func("/bus/explain/told", test_told);
+    g_test_add_func("/bus/explain/unwanted", test_unwanted);
     g_test_add_func("/bus/explain/job", test_job);
     g_test_add_func("/bus/explain/no-window", test_no_window);
 }
