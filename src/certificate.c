@@ -135,12 +135,18 @@ Choice certificate_choose(const Certificate *c, int64_t now)
     return choose(candidates, certificate_is_root(c) ? NULL : c->names, now);
 }
 
+const char *certificate_explain_choice(const Certificate *c, const Choice *choice)
+{
+    bool failed = c->stance == ACME_STANCE_ASKED && c->record->order_failed;
+
+    return choice_explain(choice, failed ? ACME_STANCE_FAILED : c->stance);
+}
+
 const char *certificate_explain(const Certificate *c, int64_t now)
 {
     Choice choice = certificate_choose(c, now);
-    bool failed = c->stance == ACME_STANCE_ASKED && c->record->order_failed;
 
-    return choice_explain(&choice, failed ? ACME_STANCE_FAILED : c->stance);
+    return certificate_explain_choice(c, &choice);
 }
 
 bool certificate_is_wanted(const Certificate *c)

@@ -144,6 +144,7 @@ int64_t certificate_next_warning(const Certificate *c, int64_t now);
 Choice certificate_choose(const Certificate *c, int64_t now);
 /* Why it serves what it serves, as one sentence; static. */
 const char *certificate_explain(const Certificate *c, int64_t now);
+const char *certificate_explain_choice(const Certificate *c, const Choice *choice);
 /* Whether a module file or a registration asks for it. */
 bool certificate_is_wanted(const Certificate *c);
 /* rec is its record as it is, or as it shall be. */

@@ -285,6 +285,8 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
     c->record = TAKE_PTR(a->change->record);
     c->stored = true;
     (void)lifecycle_refresh_window(l, c);
+    if (c->record->kind == RECORD_CERTIFICATE)
+        c->stance = lifecycle_stance(l, c); /* who uses it may have another mind now */
     l->observer->applied(c, changed, previous, l->userdata);
     if (a->warns && c->record->warned > 0) /* it may have been left for another chain at the same time */
         l->observer->warned(c, l->userdata);

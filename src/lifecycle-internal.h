@@ -89,6 +89,8 @@ void attempt_start(Attempt *a);
 void attempt_fail(Attempt *a);
 /* Orders (lifecycle-order.c). Moves the requests that an order may fulfil to one. */
 void lifecycle_divert_to_order(Lifecycle *l, Certificate *c);
+/* Whether it comes from an ACME authority at all, by the settings and by who uses it. */
+AcmeStance lifecycle_stance(const Lifecycle *l, const Certificate *c);
 /* Says that an order is due, if it is. */
 void lifecycle_maybe_order(Lifecycle *l, Certificate *c);
 /* Takes what came of an order into the plan; as attempt_plan(). */

@@ -46,7 +46,7 @@ static void ordered_free(struct Ordered *o, bool forget)
     free(o);
 }
 
-static AcmeStance stance_of(const Lifecycle *l, const Certificate *c)
+AcmeStance lifecycle_stance(const Lifecycle *l, const Certificate *c)
 {
     if (certificate_refuses_acme(c))
         return ACME_STANCE_UNWANTED;
@@ -72,7 +72,7 @@ static bool can_order(const Lifecycle *l, const Certificate *c)
     const Slot *uploaded = &c->record->slots[SOURCE_UPLOADED];
 
     return c->record->kind == RECORD_CERTIFICATE && certificate_is_wanted(c) &&
-           stance_of(l, c) == ACME_STANCE_ASKED &&
+           lifecycle_stance(l, c) == ACME_STANCE_ASKED &&
            (uploaded->broken || !is_served_by(uploaded->chain, c) || wants_successor(uploaded->chain));
 }
 
@@ -401,7 +401,7 @@ void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)
 {
     Need need;
 
-    c->stance = stance_of(l, c);
+    c->stance = lifecycle_stance(l, c);
     (void)lifecycle_refresh_window(l, c);
     if (!certificate_is_wanted(c)) {
         abandon(c);

@@ -43,6 +43,8 @@ struct Manager {
     int64_t next_wake;            /* what NextWake says; 0: nothing is due at all */
     bool wake_is_stale;
     sd_event_source *outlook_timer; /* for what changes by itself */
+    char *outlook_next;             /* name of the certificate to be looked at next; NULL: the first */
+    bool outlook_again;             /* something happened since the first was looked at */
     sd_event_source *clock_timer;   /* the clock is looked at, or noted */
     sd_event_source *clock_set;     /* it was set */
     sd_event_source *back_timer;    /* the network came back a moment ago */

@@ -5,12 +5,14 @@
 
 /* What the passing of time brings: what is due now, and when to look again. */
 
-#define OUTLOOK_USEC   (10 * 1000ULL)
-#define OUTLOOK_EACH   40 /* usec more for each certificate: a look at one takes less than a tenth of that */
-#define WAKE_MAX_SEC   3600
-#define CHECK_WAIT_SEC 60
-#define TIMER_SEC      (2 * 3600)     /* certwright-renew.timer wakes the service more often */
-#define ABANDONED_SEC  (30 * 86400LL) /* files of a name that nobody wants any more are kept this long */
+/* The outlook of all is looked at in slices of a few milliseconds, which take a small part of the time. */
+#define OUTLOOK_SLICE      200
+#define OUTLOOK_USEC       (10 * 1000ULL)
+#define OUTLOOK_PAUSE_USEC (50 * 1000ULL)
+#define WAKE_MAX_SEC       3600
+#define CHECK_WAIT_SEC     60
+#define TIMER_SEC          (2 * 3600)     /* certwright-renew.timer wakes the service more often */
+#define ABANDONED_SEC      (30 * 86400LL) /* files of a name that nobody wants any more are kept this long */
 
 int64_t manager_next_renewal(const Manager *m, const Certificate *c)
 {
@@ -130,7 +132,7 @@ Outlook manager_outlook(const Manager *m, const Certificate *c)
     int64_t now = clock_now();
     Choice choice = certificate_choose(c, now);
     Outlook o = {
-        .reason = certificate_is_root(c) ? NULL : certificate_explain(c, now),
+        .reason = certificate_is_root(c) ? NULL : certificate_explain_choice(c, &choice),
         .state = (int)certificate_state(c, now),
         .next_renewal = manager_next_renewal(m, c),
         .job = c->job ? c->job->id : 0,
@@ -147,37 +149,58 @@ bool outlook_equal(const Outlook *a, const Outlook *b)
            memcmp(a->verdicts, b->verdicts, sizeof(a->verdicts)) == 0;
 }
 
+/* One that is busy is told of when that is over. */
 static void look_at_outlook(Manager *m, Certificate *c)
 {
     Outlook o;
 
-    if (!c->published || !c->is_known)
+    if (!c->published || !c->is_known || c->busy)
         return;
     o = manager_outlook(m, c);
     if (!outlook_equal(&o, &c->told))
         TELL(m, certificate_changed, c, CHANGED_OUTLOOK);
 }
 
+/* Looks at some of them, from where the last look ended; the first of those that are left, NULL: none is. */
+static Certificate *look_at_some(Manager *m)
+{
+    Certificate *c = NULL;
+
+    if (m->outlook_next)
+        HASH_FIND_STR(m->certificates, m->outlook_next, c);
+    if (!c)
+        c = m->certificates;
+    for (int n = 0; c && n < OUTLOOK_SLICE; n++, c = c->hh.next)
+        look_at_outlook(m, c);
+    return c;
+}
+
 int manager_on_outlook_timer(sd_event_source *s, uint64_t usec _unused_, void *userdata)
 {
-    Certificate *c, *next;
     Manager *m = userdata;
+    Certificate *next = look_at_some(m);
 
-    HASH_ITER (hh, m->certificates, c, next)
-        look_at_outlook(m, c);
+    free(m->outlook_next);
+    m->outlook_next = next ? strdup(certificate_name(next)) : NULL;
+    if (m->outlook_next)
+        return manager_arm(m, s, OUTLOOK_PAUSE_USEC);
     look_at_outlook(m, m->root);
     m->wake_is_stale = true;
     TELL(m, counts_changed);
-    return sd_event_source_set_enabled(s, SD_EVENT_OFF);
+    if (m->outlook_again)
+        (void)manager_arm(m, s, OUTLOOK_PAUSE_USEC);
+    m->outlook_again = false;
+    return 0;
 }
 
-/* A burst is looked at a few times in all, and once when it is over. */
 void manager_note_outlook(Manager *m)
 {
     int enabled = SD_EVENT_OFF;
 
-    if (sd_event_source_get_enabled(m->outlook_timer, &enabled) >= 0 && enabled == SD_EVENT_OFF)
-        (void)manager_arm(m, m->outlook_timer, OUTLOOK_USEC + OUTLOOK_EACH * m->n_published);
+    (void)sd_event_source_get_enabled(m->outlook_timer, &enabled);
+    m->outlook_again = m->outlook_next != NULL;
+    if (enabled == SD_EVENT_OFF)
+        (void)manager_arm(m, m->outlook_timer, OUTLOOK_USEC);
 }
 
 /* Whether time alone soon has another chain served. */

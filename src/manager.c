@@ -492,6 +492,7 @@ Manager *manager_free(Manager *m)
     sd_event_source_disable_unref(m->index_timer);
     sd_event_source_disable_unref(m->wake_timer);
     sd_event_source_disable_unref(m->outlook_timer);
+    free(m->outlook_next);
     sd_event_source_disable_unref(m->check_timer);
     free(m->checked);
     sd_event_unref(m->event);

@@ -301,6 +301,21 @@ static void test_no_window(void)
     expect_silent(text, "between");
 }
 
+/* The same for who uses it, where nothing is ordered. */
+static void test_unwanted(void)
+{
+    g_autoptr(Fixture) f = fixture_new(0, MODULE);
+    g_autofree char *path = client_find(f->root, "c.example.com"), *is = NULL;
+    g_autoptr(SignalLog) log = signals_new(f->root);
+
+    client_wait_state(f->root, path, "valid");
+    g_free(client_register(f->root, "vpn", "c.example.com",
+                           client_option("acme", g_variant_new_boolean(FALSE))));
+    signals_wait(log, path, "PropertiesChanged", "is not to come from ACME", 1);
+    is = client_get_string(f->root, path, "Reason");
+    expect_says(is, "is not to come from ACME");
+}
+
 static void add(void)
 {
     g_test_add_func("/bus/explain/local", test_local);
@@ -312,6 +327,7 @@ static void add(void)
     g_test_add_func("/bus/explain/name-root", test_name_root);
     g_test_add_func("/bus/explain/failed", test_failed);
     g_test_add_func("/bus/explain/told", test_told);
+    g_test_add_func("/bus/explain/unwanted", test_unwanted);
     g_test_add_func("/bus/explain/job", test_job);
     g_test_add_func("/bus/explain/no-window", test_no_window);
 }
