@@ -40,6 +40,14 @@ typedef struct Brevity {
     bool brief;
 } Brevity;
 
+/* A connection to the bus behind its gate. */
+typedef struct Link {
+    Bus *owner;
+    sd_bus *bus;
+    Gate *gate;
+    sd_event_source *readable, *more;
+} Link;
+
 /* Properties of the manager that change often. */
 typedef struct Counts {
     size_t certificates, jobs;
@@ -51,10 +59,10 @@ struct Bus {
     sd_event *event;
     Manager *manager;
 
-    /* The connection (connection.c): made again when it is lost. bus is there throughout, if only closed. */
+    /* The connections (connection.c): made again when one is lost. bus is that of calls; it is there throughout, if only
+     * closed. */
     sd_bus *bus;
-    Gate *gate;
-    sd_event_source *gate_source, *gate_more;
+    Link calls, questions;
     Shares *shares;
     Authorizer *authorizer;
     sd_bus_slot *slots[16];

@@ -11,8 +11,9 @@
 #include "policy/policy.h"
 #include "util/log.h"
 
-/* The connection to the bus. Calls come in by the gate, which drops what is too large, and by the filter here, which has
- * Shares queue them. A connection that ends, or that the bus has not read from for a long time, is made again; jobs
+/* The connections to the bus. Calls come in by one; what the bus and polkit are asked goes by another, so that their answers do
+ * not wait behind calls, nor are thrown away by a bus that has too many of them. Both pass a gate, which drops what is too
+ * large; the filter here has Shares queue the calls. A connection that ends, or that the bus has not read from for a long time, is made again; jobs
  * and orders go on meanwhile, and clients list the objects again when the name has a new owner. */
 
 #define DEFAULT_ADDRESS    "unix:path=/run/dbus/system_bus_socket"
@@ -74,7 +75,7 @@ static bool has_moved(Bus *b)
     int unsent = 0, unsent_before = b->unsent;
 
     (void)sd_bus_get_n_queued_write(b->bus, &unwritten);
-    (void)ioctl(gate_socket(b->gate), SIOCOUTQ, &unsent);
+    (void)ioctl(gate_socket(b->calls.gate), SIOCOUTQ, &unsent);
     b->unwritten = unwritten;
     b->unsent = unsent;
     return unwritten == 0 || unwritten < before || unsent != unsent_before;
@@ -106,24 +107,16 @@ static bool is_pointless(sd_bus_message *m)
     return sd_bus_message_get_expect_reply(m) <= 0 && (!row || !row->action || row->reads);
 }
 
-/* Signals that were sent to this service alone have nothing to say. */
-static bool is_foreign_signal(sd_bus_message *m)
-{
-    return sd_bus_message_is_signal(m, NULL, NULL) &&
-           !sd_bus_message_is_signal(m, "org.freedesktop.DBus", NULL) &&
-           !sd_bus_message_is_signal(m, "org.freedesktop.DBus.Local", NULL);
-}
-
 static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
 {
     Bus *b = userdata;
     size_t size;
 
     if (!sd_bus_message_is_method_call(m, NULL, NULL))
-        return is_foreign_signal(m);
+        return 0;
     if (shares_is_dispatching(b->shares, m))
         return 0;
-    size = gate_next_call(b->gate);
+    size = gate_next_call(b->calls.gate);
     if (is_pointless(m))
         return 1;
     bus_reset_idle(b);
@@ -131,37 +124,48 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error _un
     return 1;
 }
 
+/* Nothing is called by the connection of questions. */
+static int on_stray_message(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
+{
+    Bus *b = userdata;
+
+    if (!sd_bus_message_is_method_call(m, NULL, NULL))
+        return 0;
+    (void)gate_next_call(b->questions.gate);
+    return 1;
+}
+
 /* Reads as long as there is something, so that each call is in the queue of its user soon, however many others there
  * are. */
-static int read_calls(Bus *b)
+static int read_link(Link *l)
 {
     uint64_t begin = monotonic_now();
     int r;
 
     do {
-        r = gate_pump(b->gate);
-        while (sd_bus_process(b->bus, NULL) > 0)
+        r = gate_pump(l->gate);
+        while (sd_bus_process(l->bus, NULL) > 0)
             ;
     } while (r > 0 && monotonic_now() - begin < READ_TURN_USEC);
     if (r > 0)
-        return sd_event_source_set_enabled(b->gate_more, SD_EVENT_ONESHOT);
+        return sd_event_source_set_enabled(l->more, SD_EVENT_ONESHOT);
     if (r == 0)
         return 0;
-    (void)sd_event_source_set_enabled(b->gate_source, SD_EVENT_OFF);
-    lose(b, "Lost the connection to the message bus");
+    (void)sd_event_source_set_enabled(l->readable, SD_EVENT_OFF);
+    lose(l->owner, "Lost the connection to the message bus");
     return 0;
 }
 
 static int on_readable(sd_event_source *s _unused_, int fd _unused_, uint32_t revents _unused_,
                        void *userdata)
 {
-    return read_calls(userdata);
+    return read_link(userdata);
 }
 
 /* The socket may be empty by now, and the gate not. */
 static int on_more(sd_event_source *s _unused_, void *userdata)
 {
-    return read_calls(userdata);
+    return read_link(userdata);
 }
 
 /* ---- Shares and the authorizer */
@@ -231,53 +235,75 @@ int bus_request_name(Bus *b)
 /* ---- making it */
 
 /* Takes both descriptors, also when it fails. */
-static int open_bus(Bus *b, int in, int out)
+static int open_bus(Link *l, int in, int out, int64_t priority)
 {
-    sd_bus *bus = NULL;
     int r;
 
-    r = sd_bus_new(&bus);
+    l->bus = sd_bus_unref(l->bus);
+    r = sd_bus_new(&l->bus);
     if (r >= 0)
-        r = sd_bus_set_fd(bus, in, out);
+        r = sd_bus_set_fd(l->bus, in, out);
     if (r < 0) {
         close(in);
         close(out);
-        sd_bus_unref(bus);
         return r;
     }
-    sd_bus_unref(b->bus);
-    b->bus = bus;
-    r = sd_bus_set_bus_client(bus, true);
+    r = sd_bus_set_bus_client(l->bus, true);
     if (r >= 0)
-        r = sd_bus_start(bus);
-    return r < 0 ? r : sd_bus_attach_event(bus, b->event, BUS_PRIORITY);
+        r = sd_bus_start(l->bus);
+    return r < 0 ? r : sd_bus_attach_event(l->bus, l->owner->event, (int)priority);
 }
 
-static int open_gate(Bus *b, bool first)
+static int watch_gate(Link *l, int64_t priority)
+{
+    sd_event *event = l->owner->event;
+    int r;
+
+    r = sd_event_add_io(event, &l->readable, gate_socket(l->gate), EPOLLIN, on_readable, l);
+    if (r >= 0)
+        r = sd_event_source_set_priority(l->readable, priority);
+    if (r >= 0)
+        r = sd_event_add_defer(event, &l->more, on_more, l);
+    if (r >= 0)
+        r = sd_event_source_set_priority(l->more, priority);
+    return r < 0 ? r : sd_event_source_set_enabled(l->more, SD_EVENT_OFF);
+}
+
+static int link_open(Link *l, Bus *b, int64_t priority, bool wait)
 {
     const char *address = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS");
-    int fd = bus_address_connect(isempty(address) ? DEFAULT_ADDRESS : address, first), in, out, r;
+    int fd = bus_address_connect(isempty(address) ? DEFAULT_ADDRESS : address, wait), in, out, r;
 
     if (fd < 0)
         return fd;
+    l->owner = b;
     out = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    r = out < 0 ? -errno : gate_new(fd, &b->gate, &in);
+    r = out < 0 ? -errno : gate_new(fd, &l->gate, &in);
     if (r < 0) {
         close(fd);
         if (out >= 0)
             close(out);
         return r;
     }
-    r = open_bus(b, in, out);
+    r = open_bus(l, in, out, priority);
     if (r >= 0)
-        r = sd_event_add_io(b->event, &b->gate_source, fd, EPOLLIN, on_readable, b);
+        r = watch_gate(l, priority);
     if (r >= 0)
-        r = sd_event_source_set_priority(b->gate_source, BUS_PRIORITY);
-    if (r >= 0)
-        r = sd_event_add_defer(b->event, &b->gate_more, on_more, b);
-    if (r >= 0)
-        r = sd_event_source_set_priority(b->gate_more, BUS_PRIORITY);
-    return r < 0 ? r : sd_event_source_set_enabled(b->gate_more, SD_EVENT_OFF);
+        r = sd_bus_match_signal(l->bus, b->slots + b->n_slots++, "org.freedesktop.DBus.Local", NULL,
+                                "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, b);
+    return r;
+}
+
+/* The bus stays, closed. */
+static void link_close(Link *l)
+{
+    l->readable = sd_event_source_disable_unref(l->readable);
+    l->more = sd_event_source_disable_unref(l->more);
+    l->gate = gate_free(l->gate);
+    if (!l->bus)
+        return;
+    (void)sd_bus_detach_event(l->bus);
+    sd_bus_close(l->bus);
 }
 
 int bus_connect(Bus *b, bool first)
@@ -285,14 +311,17 @@ int bus_connect(Bus *b, bool first)
     int r;
 
     b->connection++;
-    r = open_gate(b, first);
+    r = link_open(&b->calls, b, BUS_PRIORITY, first);
+    b->bus = b->calls.bus;
+    if (r >= 0)
+        r = link_open(&b->questions, b, SD_EVENT_PRIORITY_NORMAL, first);
     if (r < 0)
         return first ? log_error_errno(r, "The system bus cannot be reached") : r;
     if ((r = sd_bus_add_filter(b->bus, b->slots + b->n_slots++, on_message, b)) < 0 ||
-        (r = sd_bus_match_signal(b->bus, b->slots + b->n_slots++, "org.freedesktop.DBus.Local", NULL,
-                                 "org.freedesktop.DBus.Local", "Disconnected", on_disconnected, b)) < 0 ||
-        (r = shares_new(b->bus, &shares_observer, b, &b->shares)) < 0 ||
-        (r = authorizer_new(b->bus, on_decided, b, &b->authorizer)) < 0 || (r = bus_add_objects(b)) < 0)
+        (r = sd_bus_add_filter(b->questions.bus, b->slots + b->n_slots++, on_stray_message, b)) < 0 ||
+        (r = shares_new(b->bus, b->questions.bus, &shares_observer, b, &b->shares)) < 0 ||
+        (r = authorizer_new(b->questions.bus, on_decided, b, &b->authorizer)) < 0 ||
+        (r = bus_add_objects(b)) < 0)
         return r;
     return bus_request_name(b);
 }
@@ -306,16 +335,11 @@ void bus_disconnect(Bus *b)
         sd_bus_slot_unref(b->slots[i]);
     b->n_slots = 0;
     b->release = sd_bus_slot_unref(b->release);
-    b->gate_source = sd_event_source_disable_unref(b->gate_source);
-    b->gate_more = sd_event_source_disable_unref(b->gate_more);
-    b->gate = gate_free(b->gate);
     b->releasing = b->asking_clock = b->owns_name = false;
     b->n_starting = 0;
     b->stalled_since = 0;
-    if (!b->bus)
-        return;
-    (void)sd_bus_detach_event(b->bus);
-    sd_bus_close(b->bus);
+    link_close(&b->calls);
+    link_close(&b->questions);
 }
 
 int bus_connection_init(Bus *b)
@@ -337,7 +361,8 @@ void bus_connection_done(Bus *b)
     if (b->bus && b->owns_name)
         (void)sd_bus_flush(b->bus);
     bus_disconnect(b);
-    sd_bus_unref(b->bus);
+    sd_bus_unref(b->calls.bus);
+    sd_bus_unref(b->questions.bus);
     sd_event_source_disable_unref(b->reconnect);
     sd_event_source_disable_unref(b->stall_timer);
 }

@@ -19,6 +19,7 @@
 #define HEAD_BODY_SIZE   4
 #define HEAD_FIELDS_SIZE 12
 #define TYPE_CALL        1
+#define TYPE_SIGNAL      4
 #define BUFFER_SIZE      (64 * 1024)
 #define PUMP_MAX         (1024 * 1024) /* bytes that are read in one go */
 #define DESCRIPTORS_MAX  253           /* SCM_MAX_FD of the kernel */
@@ -31,6 +32,7 @@ struct Gate {
     size_t begin, end; /* of what is to be passed on */
     size_t to_read;    /* bytes of the message that are still to come and to be passed on */
     size_t to_drop;    /* and those that are dropped */
+    bool is_signal;    /* passes only if it is the bus's own */
     size_t head;       /* bytes of the next head that are there, from the beginning of the buffer */
     int fds[DESCRIPTORS_MAX];
     size_t n_fds;  /* that belong to what is in the buffer */
@@ -162,6 +164,25 @@ static uint32_t read_number(const Gate *g, size_t at)
     return g->buffer[0] == 'B' ? be32toh(number) : le32toh(number);
 }
 
+/* Whether the header of the signal in the buffer says so: no other connection can have this field, which the bus sets. */
+static bool is_from_bus(const Gate *g)
+{
+    static const char little[] = "\7\1s\0\24\0\0\0org.freedesktop.DBus",
+                      big[] = "\7\1s\0\0\0\0\24org.freedesktop.DBus";
+    const char *field = g->buffer[0] == 'B' ? big : little;
+
+    return memmem(g->buffer + HEAD_SIZE, g->end - HEAD_SIZE, field, sizeof(little)) != NULL;
+}
+
+/* Nothing of it passes, what is still to come included. */
+static void drop_message(Gate *g)
+{
+    g->to_drop += g->to_read;
+    g->to_read = g->head = 0;
+    g->begin = g->end = 0;
+    close_fds(g);
+}
+
 /* A header without its body is whole for sd-bus. The rare one that is too large by itself passes as it is, since its
  * sender could not be answered otherwise. */
 static int begin_message(Gate *g)
@@ -171,6 +192,11 @@ static int begin_message(Gate *g)
 
     g->to_read = size - HEAD_SIZE;
     g->to_drop = 0;
+    g->is_signal = g->buffer[HEAD_TYPE] == TYPE_SIGNAL;
+    if (g->is_signal && size > BUFFER_SIZE) {
+        drop_message(g);
+        return 0;
+    }
     if (size > LIMIT_CALL && HEAD_SIZE + fields <= LIMIT_CALL) {
         g->to_read = fields;
         g->to_drop = body;
@@ -205,6 +231,8 @@ static ssize_t read_more(Gate *g)
         return n;
     g->end += (size_t)n;
     g->to_read -= (size_t)n;
+    if (g->is_signal && g->to_read == 0 && !is_from_bus(g))
+        drop_message(g);
     return n;
 }
 

@@ -9,7 +9,8 @@
 
 /* Stands between the socket of the bus and sd-bus, which has all of a message in memory, up to 128 MiB, before anybody
  * can refuse it, and does not tell its size. Of a message larger than LIMIT_CALL the gate passes the header and drops
- * the body while it comes in; so nothing large is ever kept, and the bus is rid of it as fast as the socket allows.
+ * the body while it comes in; so nothing large is ever kept, and the bus is rid of it as fast as the socket allows. Signals
+ * that are not the bus's own do not pass at all, as nothing here listens to others.
  * Only what comes in passes here: sd-bus writes to the socket of the bus by itself. */
 typedef struct Gate Gate;
 

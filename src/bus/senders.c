@@ -114,11 +114,12 @@ static int ask_user(Sender *sender)
     sd_bus_message *m = NULL;
     int r;
 
-    r = sd_bus_message_new_method_call(s->bus, &m, DRIVER, DRIVER_PATH, DRIVER, "GetConnectionUnixUser");
+    r = sd_bus_message_new_method_call(s->questions, &m, DRIVER, DRIVER_PATH, DRIVER,
+                                       "GetConnectionUnixUser");
     if (r >= 0)
         r = sd_bus_message_append_basic(m, 's', sender->name);
     if (r >= 0)
-        r = sd_bus_call_async(s->bus, &sender->asking, m, on_user, sender, UID_USEC);
+        r = sd_bus_call_async(s->questions, &sender->asking, m, on_user, sender, UID_USEC);
     sd_bus_message_unref(m);
     return r;
 }
@@ -200,10 +201,11 @@ static int on_match_installed(sd_bus_message *reply, void *userdata _unused_, sd
     return 0;
 }
 
-/* With a callback, since sd-bus closes the connection when a match without one cannot be installed. */
+/* By the connection that polkit answers by: an answer that comes after its caller has left finds the caller gone. With a
+ * callback, since sd-bus closes the connection when a match without one cannot be installed. */
 int senders_watch(Shares *s)
 {
-    return sd_bus_add_match_async(s->bus, &s->match,
+    return sd_bus_add_match_async(s->questions, &s->match,
                                   "type='signal',sender='" DRIVER "',path='" DRIVER_PATH
                                   "',interface='" DRIVER "',member='NameOwnerChanged',arg2=''",
                                   on_name_owner_changed, on_match_installed, s);

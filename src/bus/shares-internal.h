@@ -60,7 +60,7 @@ struct User {
 };
 
 struct Shares {
-    sd_bus *bus;
+    sd_bus *bus, *questions;
     const SharesObserver *observer;
     void *userdata;
     sd_bus_slot *match;
@@ -73,7 +73,8 @@ struct Shares {
     sd_event_source *turn, *retry;
 
     size_t unread, n_asking;
-    bool no_stats; /* the bus does not tell what is unread */
+    bool no_stats;  /* the bus does not tell what is unread */
+    bool is_broker; /* and is another than dbus-daemon */
 };
 
 /* senders.c */

@@ -441,7 +441,7 @@ static int add_sources(Shares *s)
     return r < 0 ? r : sd_event_source_set_enabled(s->retry, SD_EVENT_OFF);
 }
 
-int shares_new(sd_bus *bus, const SharesObserver *observer, void *userdata, Shares **ret)
+int shares_new(sd_bus *bus, sd_bus *questions, const SharesObserver *observer, void *userdata, Shares **ret)
 {
     _cleanup_(shares_freep) Shares *s = calloc(1, sizeof(Shares));
     int r;
@@ -449,6 +449,7 @@ int shares_new(sd_bus *bus, const SharesObserver *observer, void *userdata, Shar
     if (!s)
         return -ENOMEM;
     s->bus = sd_bus_ref(bus);
+    s->questions = sd_bus_ref(questions);
     s->observer = observer;
     s->userdata = userdata;
     TAILQ_INIT(&s->active);
@@ -476,6 +477,7 @@ Shares *shares_free(Shares *s)
     sd_bus_slot_unref(s->match);
     sd_event_source_disable_unref(s->turn);
     sd_event_source_disable_unref(s->retry);
+    sd_bus_unref(s->questions);
     sd_bus_unref(s->bus);
     free(s);
     return NULL;

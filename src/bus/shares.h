@@ -24,8 +24,9 @@ typedef struct SharesObserver {
     void (*left)(const char *sender, void *userdata);
 } SharesObserver;
 
-/* The bus is attached to an event loop; observer and userdata are borrowed. */
-int shares_new(sd_bus *bus, const SharesObserver *observer, void *userdata, Shares **ret);
+/* Calls come by bus; questions is another connection, by which the bus is asked whose they are. Both are attached to an event
+ * loop; observer and userdata are borrowed. */
+int shares_new(sd_bus *bus, sd_bus *questions, const SharesObserver *observer, void *userdata, Shares **ret);
 /* Drops waiting calls. */
 Shares *shares_free(Shares *s);
 DEFINE_CLEANUP(Shares *, shares_free);

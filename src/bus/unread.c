@@ -8,14 +8,15 @@
 
 /* What connections have not read of their replies. Each reply is noted with its estimated size; when these come to much,
  * the bus is asked how much waits for the connection (org.freedesktop.DBus.Debug.Stats), which it knows of clients that
- * block as well. Where the bus does not tell (dbus-broker, or a policy that forbids this user to ask), Ping is sent behind
- * the reply: whoever answers it has read the reply. A client that does not answer in time, as one that blocks, is
- * believed to have read it; dbus-broker disconnects clients that never read. */
+ * block as well. Where the bus does not tell, Ping is sent behind the reply: whoever answers it has read the reply. A client
+ * that does not answer in time, as one that blocks, is believed to have read it. That is soon on a bus that does not know
+ * the question: it is dbus-broker, which disconnects clients that do not read, and does not hold it against the service. */
 
 #define ASKING_MAX     32 /* the bus bounds the number of replies that a connection waits for */
 #define ASK_USEC_MIN   (20 * 1000ULL)
 #define ASK_USEC_MAX   (1000 * 1000ULL)
 #define STATS_USEC     (10 * 1000000ULL)
+#define BROKER_USEC    (50 * 1000ULL) /* for an answer to Ping on a bus that has no such interface */
 #define PING_USEC      (2 * 1000000ULL)
 #define UNREAD_IGNORED (64 * 1024) /* is not worth asking about */
 
@@ -108,6 +109,7 @@ static int on_stats(sd_bus_message *reply, void *userdata, sd_bus_error *error _
     if (sd_bus_message_is_method_error(reply, NULL)) {
         log_debug("The bus does not tell how much is unread: %s", sd_bus_message_get_error(reply)->name);
         sender->shares->no_stats = true;
+        sender->shares->is_broker = !sd_bus_message_is_method_error(reply, SD_BUS_ERROR_ACCESS_DENIED);
         shares_wake(sender->shares);
         return 0;
     }
@@ -155,7 +157,9 @@ void unread_ask(Sender *sender, uint64_t now)
     r = new_question(sender, &m);
     if (r >= 0)
         r = sd_bus_call_async(s->bus, &sender->asking_unread, m, s->no_stats ? on_pong : on_stats, sender,
-                              s->no_stats ? PING_USEC : STATS_USEC);
+                              s->is_broker  ? BROKER_USEC
+                              : s->no_stats ? PING_USEC
+                                            : STATS_USEC);
     if (r >= 0)
         s->n_asking++;
     sd_bus_message_unref(m);

@@ -107,7 +107,7 @@ static void test_passes(gconstpointer piece)
 {
     g_autoptr(GByteArray) small = message('l', 1, 60, 5), none = message('l', 2, 40, 0),
                           large = message('B', 1, 100, LIMIT_CALL - 16 - 104),
-                          other = message('l', 4, 8, 90000);
+                          other = message('l', 3, 8, 90000);
     GByteArray *const all[] = { small, none, large, other };
     gsize at = strlen(LINES);
     Both b;
@@ -284,6 +284,45 @@ static void test_descriptors(void)
     end(&b);
 }
 
+/* Signals pass if the bus sends them; sender is its header field. */
+static void test_signals(void)
+{
+    static const char of_bus[] = "\7\1s\0\24\0\0\0org.freedesktop.DBus",
+                      of_big_bus[] = "\7\1s\0\0\0\0\24org.freedesktop.DBus",
+                      of_name[] = "\7\1s\0\4\0\0\0:1.7",
+                      as_interface[] = "\2\1s\0\24\0\0\0org.freedesktop.DBus";
+    static const struct {
+        const char *field;
+        gsize size;
+        char order;
+        gsize body;
+        gboolean passes;
+    } signals[] = {
+        { of_bus, sizeof(of_bus), 'l', 20, TRUE },
+        { of_big_bus, sizeof(of_big_bus), 'B', 0, TRUE },
+        { of_name, sizeof(of_name), 'l', 20, FALSE },
+        { as_interface, sizeof(as_interface), 'l', 0, FALSE },
+        { of_bus, sizeof(of_bus), 'l', 1000 * 1000, FALSE },
+        { of_name, sizeof(of_name), 'l', 60000, FALSE },
+    };
+    Both b;
+
+    begin(&b);
+    feed(&b, LINES, strlen(LINES), SIZE_MAX);
+    for (gsize i = 0; i < G_N_ELEMENTS(signals); i++) {
+        g_autoptr(GByteArray) m = message(signals[i].order, 4, 100, signals[i].body),
+                              call = message('l', 1, 60, 5);
+
+        memcpy(m->data + 16 + 40, signals[i].field, signals[i].size);
+        g_byte_array_set_size(b.read, 0);
+        feed(&b, m->data, m->len, SIZE_MAX);
+        g_assert_cmpuint(b.read->len, ==, signals[i].passes ? m->len : 0);
+        feed(&b, call->data, call->len, SIZE_MAX);
+        expect(&b, signals[i].passes ? m->len : 0, call->data, call->len);
+    }
+    end(&b);
+}
+
 static void test_end(void)
 {
     Both b;
@@ -309,6 +348,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/gate/large-header", test_large_header);
     g_test_add_func("/gate/full", test_full);
     g_test_add_func("/gate/descriptors", test_descriptors);
+    g_test_add_func("/gate/signals", test_signals);
     g_test_add_func("/gate/end", test_end);
     return g_test_run();
 }
