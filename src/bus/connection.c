@@ -17,7 +17,9 @@
  * and orders go on meanwhile, and clients list the objects again when the name has a new owner. */
 
 #define DEFAULT_ADDRESS    "unix:path=/run/dbus/system_bus_socket"
-#define READ_TURN_USEC     (50 * 1000ULL) /* of calls that are read in one turn of the event loop */
+#define READ_USEC_MIN      (5 * 1000ULL) /* of calls that are read in one turn of the event loop */
+#define READ_USEC_MAX      (50 * 1000ULL)
+#define READ_RATIO         5 /* and so many times as long as those that were dispatched in theirs */
 #define RECONNECT_USEC_MIN (100 * 1000ULL)
 #define RECONNECT_USEC_MAX (5 * 1000000ULL)
 #define STALL_LOOK_USEC    (10 * 1000000ULL)
@@ -139,14 +141,15 @@ static int on_stray_message(sd_bus_message *m, void *userdata, sd_bus_error *err
  * are. */
 static int read_link(Link *l)
 {
-    uint64_t begin = monotonic_now();
+    uint64_t begin = monotonic_now(), limit = READ_RATIO * shares_turn_usec(l->owner->shares);
     int r;
 
+    limit = MIN(MAX(limit, READ_USEC_MIN), READ_USEC_MAX);
     do {
         r = gate_pump(l->gate);
         while (sd_bus_process(l->bus, NULL) > 0)
             ;
-    } while (r > 0 && monotonic_now() - begin < READ_TURN_USEC);
+    } while (r > 0 && monotonic_now() - begin < limit);
     if (r > 0)
         return sd_event_source_set_enabled(l->more, SD_EVENT_ONESHOT);
     if (r == 0)

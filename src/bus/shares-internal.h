@@ -71,6 +71,7 @@ struct Shares {
     uint64_t used; /* of the user served last */
     sd_bus_message *current;
     sd_event_source *turn, *retry;
+    uint64_t turn_usec; /* how long the last turn took */
 
     size_t unread, n_asking;
     bool no_stats;  /* the bus does not tell what is unread */
@@ -101,6 +102,8 @@ void shares_wake(Shares *s);
 bool unread_allows(const Sender *sender, size_t size);
 /* The same for an error that refuses a call. */
 bool unread_allows_error(const Sender *sender);
+/* Behind a reply: sends Ping, where that is how it is found out what was read. */
+void unread_follow(Sender *sender, uint64_t now);
 void unread_note(Sender *sender, size_t size);
 void unread_forget(Sender *sender);
 /* Asks how much it has left unread, if it is time to. */

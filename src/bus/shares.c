@@ -10,7 +10,7 @@
 #include "core/limits.h"
 #include "util/log.h"
 
-#define TURN_USEC       (10 * 1000ULL)    /* of calls that are dispatched in one turn of the event loop */
+#define TURN_USEC       (2 * 1000ULL)     /* of calls that are dispatched in one turn of the event loop */
 #define RETRY_USEC      (5 * 1000ULL)     /* until calls that could not be dispatched are looked at again */
 #define HOLD_USEC       (20 * 1000000ULL) /* a call waits so long for replies to be read */
 #define REPORT_USEC     (60 * 1000000ULL)
@@ -289,6 +289,11 @@ void shares_release(Shares *s, uid_t uid)
     user_release(s, u);
 }
 
+uint64_t shares_turn_usec(const Shares *s)
+{
+    return s->turn_usec;
+}
+
 size_t shares_waiting(const Shares *s)
 {
     return s->load.n;
@@ -374,6 +379,9 @@ static void serve(Shares *s, Sender *sender)
     shares_unlink(sender, w);
     pass_turn(sender);
     dispatch(s, w->call);
+    sender = sender_find(s, strempty(sd_bus_message_get_sender(w->call))); /* it may have left meanwhile */
+    if (sender)
+        unread_follow(sender, loop_now(s));
     waiting_free(w);
     u = user_find(s, uid);
     if (u)
@@ -414,6 +422,7 @@ static int on_turn(sd_event_source *source _unused_, void *userdata)
 
     while (cpu_now() - begin < TURN_USEC && (sender = find_next(s)))
         serve(s, sender);
+    s->turn_usec = cpu_now() - begin;
     if (sender)
         shares_wake(s);
     else if (s->load.n > 0) {

@@ -42,5 +42,7 @@ uid_t shares_get_user(Shares *s, sd_bus_message *call);
 /* Counts a call that waits for its answer elsewhere among those that its user has waiting. */
 void shares_hold(Shares *s, uid_t uid);
 void shares_release(Shares *s, uid_t uid);
+/* How long calls were dispatched in the last turn of the event loop. */
+uint64_t shares_turn_usec(const Shares *s);
 /* Number of waiting calls. */
 size_t shares_waiting(const Shares *s);

@@ -57,6 +57,12 @@ void unread_note(Sender *sender, size_t size)
     sender->since_asked += size;
 }
 
+void unread_follow(Sender *sender, uint64_t now)
+{
+    if (sender->shares->no_stats && sender->unread > UNREAD_IGNORED)
+        unread_ask(sender, now);
+}
+
 static void end_asking(Sender *sender)
 {
     if (!sender->asking_unread)
