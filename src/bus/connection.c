@@ -11,10 +11,11 @@
 #include "policy/policy.h"
 #include "util/log.h"
 
-/* The connections to the bus. Calls come in by one; what the bus and polkit are asked goes by another, so that their answers do
- * not wait behind calls, nor are thrown away by a bus that has too many of them. Both pass a gate, which drops what is too
- * large; the filter here has Shares queue the calls. A connection that ends, or that the bus has not read from for a long time, is made again; jobs
- * and orders go on meanwhile, and clients list the objects again when the name has a new owner. */
+/* The connections to the bus. Calls come in by one; what the bus and polkit are asked goes by another, so that their answers
+ * neither wait behind calls nor are thrown away by a bus that has too many of them. Both pass a gate, which drops what is
+ * too large; the filter here has Shares queue the calls. When a connection ends, or the bus has not read from it for a long
+ * time, both are made again; jobs and orders go on meanwhile, and clients list the objects again when the name has a new
+ * owner. */
 
 #define DEFAULT_ADDRESS    "unix:path=/run/dbus/system_bus_socket"
 #define READ_USEC_MIN      (5 * 1000ULL) /* of calls that are read in one turn of the event loop */
