@@ -11,7 +11,7 @@
 #include "util/log.h"
 
 #define TURN_USEC       (2 * 1000ULL)     /* of calls that are dispatched in one turn of the event loop */
-#define RETRY_USEC      (5 * 1000ULL)     /* until calls that could not be dispatched are looked at again */
+#define RETRY_USEC      (2 * 1000ULL)     /* until calls that could not be dispatched are looked at again */
 #define HOLD_USEC       (20 * 1000000ULL) /* a call waits so long for replies to be read */
 #define REPORT_USEC     (60 * 1000000ULL)
 #define READ_USEC       20           /* charged for a call that is read */
@@ -308,36 +308,59 @@ static uint64_t queued_write(const Shares *s)
     return sd_bus_get_n_queued_write(s->bus, &n) < 0 ? UINT64_MAX : n;
 }
 
-static bool is_ready(const Sender *sender, const Waiting *w, uint64_t unwritten)
+typedef enum Readiness {
+    NOT_READY,
+    WAITS_FOR_BUS, /* to take what is written */
+    READY,
+} Readiness;
+
+static Readiness readiness(const Sender *sender, const Waiting *w, uint64_t unwritten)
 {
     size_t size = w->resumed ? 0 : sender->shares->observer->reply_size(w->call, sender->shares->userdata);
 
-    return (size < LARGE_REPLY || unwritten == 0) && unread_allows(sender, size);
+    if (!unread_allows(sender, size))
+        return NOT_READY;
+    return size >= LARGE_REPLY && unwritten > 0 ? WAITS_FOR_BUS : READY;
 }
 
-static Sender *find_ready_of(const User *u, uint64_t unwritten)
+/* The first sender who is, else one who waits for the bus alone. */
+static Sender *find_ready_of(const User *u, uint64_t unwritten, Readiness *ret)
 {
-    Sender *sender;
+    Sender *sender, *found = NULL;
 
-    TAILQ_FOREACH(sender, &u->turns, turn)
-    if (is_ready(sender, TAILQ_FIRST(&sender->waiting), unwritten))
-        return sender;
-    return NULL;
+    *ret = NOT_READY;
+    for (sender = TAILQ_FIRST(&u->turns); sender && *ret != READY; sender = TAILQ_NEXT(sender, turn)) {
+        Readiness r = readiness(sender, TAILQ_FIRST(&sender->waiting), unwritten);
+
+        if (r > *ret) {
+            *ret = r;
+            found = sender;
+        }
+    }
+    return found;
 }
 
-/* Of the user whose calls have taken the least time. */
+/* Of the user whose calls have taken the least time. Others do not come first because his large reply waits for the bus,
+ * or it would wait for ever. */
 static Sender *find_next(Shares *s)
 {
     uint64_t unwritten = queued_write(s);
+    Readiness ready, best_ready = NOT_READY;
     Sender *best = NULL, *sender;
     User *u;
 
     if (unwritten > WRITE_QUEUE_MAX)
         return NULL;
-    TAILQ_FOREACH(u, &s->active, entry)
-    if ((!best || u->used < best->user->used) && (sender = find_ready_of(u, unwritten)))
-        best = sender;
-    return best;
+    for (u = TAILQ_FIRST(&s->active); u; u = TAILQ_NEXT(u, entry)) {
+        if (best && u->used >= best->user->used)
+            continue;
+        sender = find_ready_of(u, unwritten, &ready);
+        if (sender) {
+            best = sender;
+            best_ready = ready;
+        }
+    }
+    return best_ready == READY ? best : NULL;
 }
 
 /* The user's other connections come first then. */

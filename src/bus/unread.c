@@ -17,6 +17,8 @@
 #define ASK_USEC_MAX   (1000 * 1000ULL)
 #define STATS_USEC     (10 * 1000000ULL)
 #define BROKER_USEC    (50 * 1000ULL) /* for an answer to Ping on a bus that has no such interface */
+#define FOLLOWED       (1024 * 1024)  /* is asked about at once */
+#define FOLLOWED_MAX   4              /* at a time: the bus counts questions that are not answered */
 #define PING_USEC      (2 * 1000000ULL)
 #define UNREAD_IGNORED (64 * 1024) /* is not worth asking about */
 
@@ -59,7 +61,7 @@ void unread_note(Sender *sender, size_t size)
 
 void unread_follow(Sender *sender, uint64_t now)
 {
-    if (sender->shares->no_stats && sender->unread > UNREAD_IGNORED)
+    if (sender->shares->no_stats && sender->unread > FOLLOWED && sender->shares->n_asking < FOLLOWED_MAX)
         unread_ask(sender, now);
 }
 

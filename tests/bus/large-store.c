@@ -148,5 +148,8 @@ int main(int argc, char *argv[])
         r = store_fill(argv[1], records, n);
     if (r < 0)
         fprintf(stderr, "large-store STATE N [EVERY]: %s\n", strerror(-r));
-    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS; /* nothing is freed: the process takes it along */
+    for (size_t i = 0; records && i < n; i++)
+        record_free(records[i]);
+    free(records);
+    return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

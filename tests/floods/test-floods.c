@@ -103,8 +103,8 @@ static void test_flood(gconstpointer userdata)
     stop(f);
 }
 
-/* Those of the table are tried always, of the others so many, chosen by CERTWRIGHT_TESTS_SEED; all of them with
- * CERTWRIGHT_TESTS_FULL, or without a seed. */
+/* Those of the table are tried always, of the others so many, chosen by CERTWRIGHT_TESTS_SEED; all of them, and the
+ * mixture, with CERTWRIGHT_TESTS_FULL, or without a seed. */
 #define SAMPLED 8
 
 static void shuffle(GPtrArray *l, GRand *random)
@@ -121,13 +121,14 @@ static void shuffle(GPtrArray *l, GRand *random)
 static GPtrArray *choose_others(void)
 {
     const char *seed = g_getenv("CERTWRIGHT_TESTS_SEED");
+    gboolean is_sample = seed && g_strcmp0(g_getenv("CERTWRIGHT_TESTS_FULL"), "1") != 0;
     GPtrArray *others = g_ptr_array_new();
     const Flood *flood;
 
     for (guint i = 0; (flood = flood_nth(i)); i++)
-        if (!(flood->flags & FLOOD_TABLE))
+        if (!(flood->flags & (FLOOD_TABLE | (is_sample ? FLOOD_RANDOM : 0))))
             g_ptr_array_add(others, (gpointer)(guintptr)flood);
-    if (seed && g_strcmp0(g_getenv("CERTWRIGHT_TESTS_FULL"), "1") != 0) {
+    if (is_sample) {
         GRand *random = g_rand_new_with_seed((guint32)g_ascii_strtoull(seed, NULL, 10));
 
         shuffle(others, random);

@@ -43,6 +43,8 @@ typedef struct Clients {
     Record *record; /* of all of them, when they have ended; borrowed */
 } Clients;
 
+#define TRIES_MORE 2
+
 typedef struct Trial {
     const Arena *arena;
     const Flood *flood;
@@ -50,6 +52,8 @@ typedef struct Trial {
     pid_t pid;
     Actor control, flooders[MOST_ACTORS];
     Clients service_probe, control_probe;
+    Clients again[TRIES_MORE];
+    Record *waits;      /* those that count; borrowed */
     Clients bare_probe; /* of the control service while that is flooded itself; only if it comes to that */
     Reissues *reissues;
     MemoryWatch *memory;
@@ -259,7 +263,12 @@ static gint64 bound_of_wait(const Trial *t, guint of_thousand, gint64 bound)
 
 static gboolean is_too_long(const Trial *t, guint of_thousand, gint64 bound)
 {
-    return record_quantile(t->service_probe.record, of_thousand) > bound_of_wait(t, of_thousand, bound);
+    return record_quantile(t->waits, of_thousand) > bound_of_wait(t, of_thousand, bound);
+}
+
+static gboolean is_any_too_long(const Trial *t)
+{
+    return is_too_long(t, 990, P99_USEC) || is_too_long(t, 1000, LONGEST_USEC);
 }
 
 /* A bus has one queue for each service, so whoever is flooded keeps others waiting, however fast it is. Where that can
@@ -268,13 +277,31 @@ static void flood_control(Trial *t)
 {
     Actor flooders[MOST_ACTORS] = { 0 };
 
-    if (!is_too_long(t, 990, P99_USEC) && !is_too_long(t, 1000, LONGEST_USEC))
+    t->waits = t->service_probe.record;
+    if (!is_any_too_long(t))
         return;
     clients_start(&t->bare_probe, t->arena, "control");
     flood(t, "flood-control", flooders, NULL);
     clients_stop(&t->bare_probe);
     for (guint i = 0; i < MOST_ACTORS && flooders[i].record; i++)
         actor_clear(&flooders[i]);
+}
+
+/* A machine that had something else to do is no fault of the service: waits that are too long are measured again. */
+static void measure_again(Trial *t)
+{
+    for (guint i = 0; i < TRIES_MORE && is_any_too_long(t); i++) {
+        Actor flooders[MOST_ACTORS] = { 0 };
+
+        g_test_message("%s: p99 %.0f ms, longest %.0f ms, measured again", t->flood->name,
+                       record_quantile(t->waits, 990) / 1000.0, record_quantile(t->waits, 1000) / 1000.0);
+        clients_start(&t->again[i], t->arena, "service");
+        flood(t, "flood", flooders, NULL);
+        clients_stop(&t->again[i]);
+        t->waits = t->again[i].record;
+        for (guint j = 0; j < MOST_ACTORS && flooders[j].record; j++)
+            actor_clear(&flooders[j]);
+    }
 }
 
 /* What came of it. */
@@ -336,19 +363,24 @@ static void expect_wait(const Trial *t, const char *what, guint of_thousand, gin
 {
     if (is_too_long(t, of_thousand, bound))
         fail(t, "%s of the honest client is %.0f ms, not %.0f", what,
-             record_quantile(t->service_probe.record, of_thousand) / 1000.0,
-             bound_of_wait(t, of_thousand, bound) / 1000.0);
+             record_quantile(t->waits, of_thousand) / 1000.0, bound_of_wait(t, of_thousand, bound) / 1000.0);
 }
 
-static void expect_answers(const Trial *t)
+static void expect_answers_of(const Trial *t, const Record *s)
 {
-    const Record *s = t->service_probe.record;
     g_autofree char *errors = record_print_errors(s);
 
     if (s->n_waits == 0)
         fail(t, "the honest client got nothing");
     if (s->n_errors > 0)
         fail(t, "%u of %u honest calls failed: %s", s->n_errors, s->n_waits, errors);
+}
+
+static void expect_answers(const Trial *t)
+{
+    expect_answers_of(t, t->service_probe.record);
+    for (guint i = 0; i < TRIES_MORE && t->again[i].record; i++)
+        expect_answers_of(t, t->again[i].record);
 }
 
 static void expect_same_process(const Trial *t)
@@ -399,6 +431,9 @@ static void trial_clear(Trial *t)
     for (guint i = 0; i < MOST_ACTORS && t->flooders[i].record; i++)
         actor_clear(&t->flooders[i]);
     clients_clear(&t->bare_probe);
+    for (guint i = 0; i < TRIES_MORE; i++)
+        if (t->again[i].record)
+            clients_clear(&t->again[i]);
     clients_clear(&t->service_probe);
     clients_clear(&t->control_probe);
     actor_clear(&t->control);
@@ -415,6 +450,7 @@ void trial_run(const Arena *a, const Flood *f)
     flood(&t, "flood", t.flooders, t.reissues);
     trial_end(&t);
     flood_control(&t);
+    measure_again(&t);
     actors_stop(&t.control, 1, 0);
     report(&t);
     expect_flood(&t);
