@@ -96,6 +96,7 @@ static Record *make_record(Texts *t, const Kind *kind, int64_t now)
     (void)problem_set(&problem, PROBLEM_NETWORK_FAILED, "%s", t->error);
     rec->last_generation = 1;
     record_set_slot(rec, SOURCE_ACME, 1, chain, 0, 0);
+    chain_unref(chain);
     rec->served = SOURCE_ACME;
     record_set_failure(rec, &problem, now);
     return record_set_authority(rec, "letsencrypt", "http-01") < 0 ? NULL : rec;
