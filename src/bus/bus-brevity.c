@@ -51,7 +51,7 @@ static size_t chain_size(const Chain *chain)
     return size;
 }
 
-/* What is left out, or cut, in brief. */
+/* The texts that a brief description leaves out or cuts. */
 static size_t size_of_texts(const Certificate *c)
 {
     const Chain *chain = certificate_chain(c);

@@ -90,7 +90,7 @@ static void forget_change(Bus *b, Change *change)
     free(change);
 }
 
-/* What has changed by itself goes along, and what is again as it was told is not told. */
+/* Adds properties that changed by themselves, and drops those whose value was signalled already. */
 static unsigned add_outlook(const Bus *b, Certificate *c, unsigned what)
 {
     Outlook o = manager_outlook(b->manager, c), former = c->told;
@@ -283,9 +283,7 @@ static bool progress_is_due(Bus *b)
 /* Looks again after a while. */
 static bool wait_for_bus(Bus *b)
 {
-    uint64_t unsent = 0;
-
-    if (sd_bus_get_n_queued_write(b->bus, &unsent) < 0 || unsent <= UNSENT_MAX)
+    if (bus_unwritten(b->bus) <= UNSENT_MAX)
         return false;
     (void)sd_event_source_set_time_relative(b->progress_timer, WHILE_USEC / 10);
     (void)sd_event_source_set_enabled(b->progress_timer, SD_EVENT_ONESHOT);

@@ -3,6 +3,7 @@
 
 #include <sys/queue.h>
 #include <systemd/sd-bus.h>
+#include <time.h>
 #include <uthash.h>
 
 #include "bus/bus.h"
@@ -32,9 +33,9 @@ typedef struct EndedJob EndedJob;
  * first. */
 #define BUS_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
 
-/* What may be told of certificates while all objects are asked for (bus-brevity.c). */
+/* The room for texts in an answer to GetManagedObjects (bus-brevity.c). */
 typedef struct Brevity {
-    size_t n, size; /* of what is told of in any case */
+    size_t n, size; /* number and bytes of what every certificate has */
     size_t share, left;
     const Certificate *current;
     bool brief;
@@ -153,6 +154,23 @@ int bus_request_name(Bus *b);
 int bus_add_objects(Bus *b);
 /* Estimates the size of the reply to a call, in bytes (reply-size.c). */
 size_t bus_reply_size(sd_bus_message *m, void *userdata);
+
+/* Messages that the bus has not taken yet. */
+static inline uint64_t bus_unwritten(sd_bus *bus)
+{
+    uint64_t n = 0;
+
+    return sd_bus_get_n_queued_write(bus, &n) < 0 ? UINT64_MAX : n;
+}
+
+/* A clock, in microseconds. */
+static inline uint64_t usec_now(clockid_t clock)
+{
+    struct timespec t;
+
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000U + (uint64_t)t.tv_nsec / 1000U;
+}
 
 /* The one place that decides to exit (idle.c). */
 int bus_idle_init(Bus *b);

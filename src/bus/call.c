@@ -121,7 +121,7 @@ int call_begin(sd_bus_message *m, const char *name, const char *module, sd_bus_e
     return 1;
 }
 
-/* Whether nobody waits for the answer any more, as the bus has closed the connection. */
+/* Returns true if the connection that the call came by is closed. */
 static bool is_lost(const Call *c)
 {
     return c->connection != c->bus->connection || sd_bus_is_open(c->bus->bus) <= 0;

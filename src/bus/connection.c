@@ -4,7 +4,6 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 #include "bus/bus-address.h"
 #include "bus/bus-internal.h"
@@ -25,14 +24,6 @@
 #define RECONNECT_USEC_MAX (5 * 1000000ULL)
 #define STALL_LOOK_USEC    (10 * 1000000ULL)
 #define STALL_USEC         (30 * 1000000ULL) /* without a byte that the bus takes */
-
-static uint64_t monotonic_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000U + (uint64_t)t.tv_nsec / 1000U;
-}
 
 /* ---- losing it */
 
@@ -71,13 +62,12 @@ static int on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bus_er
     return 0;
 }
 
-/* Whether the bus has taken something since the last look, or there is nothing for it to take. */
+/* Returns true if the bus has read from the service since the last look, or nothing is queued. */
 static bool has_moved(Bus *b)
 {
-    uint64_t unwritten = 0, before = b->unwritten;
+    uint64_t unwritten = bus_unwritten(b->bus), before = b->unwritten;
     int unsent = 0, unsent_before = b->unsent;
 
-    (void)sd_bus_get_n_queued_write(b->bus, &unwritten);
     (void)ioctl(gate_socket(b->calls.gate), SIOCOUTQ, &unsent);
     b->unwritten = unwritten;
     b->unsent = unsent;
@@ -87,7 +77,7 @@ static bool has_moved(Bus *b)
 static int on_stall_timer(sd_event_source *s, uint64_t usec _unused_, void *userdata)
 {
     Bus *b = userdata;
-    uint64_t now = monotonic_now();
+    uint64_t now = usec_now(CLOCK_MONOTONIC);
 
     if (!b->owns_name || has_moved(b))
         b->stalled_since = 0;
@@ -142,7 +132,7 @@ static int on_stray_message(sd_bus_message *m, void *userdata, sd_bus_error *err
  * are. */
 static int read_link(Link *l)
 {
-    uint64_t begin = monotonic_now(), limit = READ_RATIO * shares_turn_usec(l->owner->shares);
+    uint64_t begin = usec_now(CLOCK_MONOTONIC), limit = READ_RATIO * shares_turn_usec(l->owner->shares);
     int r;
 
     limit = MIN(MAX(limit, READ_USEC_MIN), READ_USEC_MAX);
@@ -150,7 +140,7 @@ static int read_link(Link *l)
         r = gate_pump(l->gate);
         while (sd_bus_process(l->bus, NULL) > 0)
             ;
-    } while (r > 0 && monotonic_now() - begin < limit);
+    } while (r > 0 && usec_now(CLOCK_MONOTONIC) - begin < limit);
     if (r > 0)
         return sd_event_source_set_enabled(l->more, SD_EVENT_ONESHOT);
     if (r == 0)

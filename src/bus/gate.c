@@ -164,7 +164,7 @@ static uint32_t read_number(const Gate *g, size_t at)
     return g->buffer[0] == 'B' ? be32toh(number) : le32toh(number);
 }
 
-/* Whether the header of the signal in the buffer says so: no other connection can have this field, which the bus sets. */
+/* Checks the sender of the signal in the buffer: the bus sets this header field, so no client can forge it. */
 static bool is_from_bus(const Gate *g)
 {
     static const char little[] = "\7\1s\0\24\0\0\0org.freedesktop.DBus",

@@ -17,17 +17,10 @@ void bus_reset_idle(Bus *b)
     (void)sd_event_now(b->event, CLOCK_MONOTONIC, &b->last_activity);
 }
 
-static bool has_unsent(Bus *b)
-{
-    uint64_t unsent = 0;
-
-    return sd_bus_get_n_queued_write(b->bus, &unsent) < 0 || unsent > 0;
-}
-
 static bool is_idle(Bus *b)
 {
-    if (b->owns_name &&
-        (has_unsent(b) || shares_waiting(b->shares) > 0 || authorizer_pending(b->authorizer) > 0))
+    if (b->owns_name && (bus_unwritten(b->bus) > 0 || shares_waiting(b->shares) > 0 ||
+                         authorizer_pending(b->authorizer) > 0))
         return false;
     return b->n_calls == 0 && b->n_starting == 0 && !bus_has_changes(b) && manager_is_idle(b->manager) &&
            !manager_awaits_change(b->manager);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "bus/bus-internal.h"
 #include "bus/shares-internal.h"
@@ -19,14 +18,6 @@
 #define WRITE_QUEUE_MAX 128          /* messages; with more, no call is dispatched */
 #define LARGE_REPLY     (256 * 1024) /* not made while anything is in the write queue */
 #define ERROR_REPLY     512
-
-static uint64_t cpu_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000U + (uint64_t)t.tv_nsec / 1000U;
-}
 
 static uint64_t loop_now(const Shares *s)
 {
@@ -301,13 +292,6 @@ size_t shares_waiting(const Shares *s)
 
 /* ---- turns */
 
-static uint64_t queued_write(const Shares *s)
-{
-    uint64_t n = 0;
-
-    return sd_bus_get_n_queued_write(s->bus, &n) < 0 ? UINT64_MAX : n;
-}
-
 typedef enum Readiness {
     NOT_READY,
     WAITS_FOR_BUS, /* to take what is written */
@@ -344,7 +328,7 @@ static Sender *find_ready_of(const User *u, uint64_t unwritten, Readiness *ret)
  * or it would wait for ever. */
 static Sender *find_next(Shares *s)
 {
-    uint64_t unwritten = queued_write(s);
+    uint64_t unwritten = bus_unwritten(s->bus);
     Readiness ready, best_ready = NOT_READY;
     Sender *best = NULL, *sender;
     User *u;
@@ -393,7 +377,7 @@ static void serve(Shares *s, Sender *sender)
 {
     Waiting *w = TAILQ_FIRST(&sender->waiting);
     uid_t uid = sender->user->uid;
-    uint64_t begin = cpu_now();
+    uint64_t begin = usec_now(CLOCK_THREAD_CPUTIME_ID);
     User *u;
 
     s->used = MAX(s->used, sender->user->used);
@@ -408,7 +392,7 @@ static void serve(Shares *s, Sender *sender)
     waiting_free(w);
     u = user_find(s, uid);
     if (u)
-        u->used += cpu_now() - begin;
+        u->used += usec_now(CLOCK_THREAD_CPUTIME_ID) - begin;
 }
 
 static void wait_for_readers(Shares *s)
@@ -440,12 +424,12 @@ static int on_retry(sd_event_source *source _unused_, uint64_t usec _unused_, vo
 static int on_turn(sd_event_source *source _unused_, void *userdata)
 {
     Shares *s = userdata;
-    uint64_t begin = cpu_now();
+    uint64_t begin = usec_now(CLOCK_THREAD_CPUTIME_ID);
     Sender *sender = NULL;
 
-    while (cpu_now() - begin < TURN_USEC && (sender = find_next(s)))
+    while (usec_now(CLOCK_THREAD_CPUTIME_ID) - begin < TURN_USEC && (sender = find_next(s)))
         serve(s, sender);
-    s->turn_usec = cpu_now() - begin;
+    s->turn_usec = usec_now(CLOCK_THREAD_CPUTIME_ID) - begin;
     if (sender)
         shares_wake(s);
     else if (s->load.n > 0) {
