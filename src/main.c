@@ -14,7 +14,7 @@
 #include <time.h>
 
 #include "bus/bus.h"
-#include "manager.h"
+#include "manager/manager.h"
 #include "util/log.h"
 #include "util/memory.h"
 #include "util/text.h"

@@ -6,8 +6,8 @@
 #include "acme/objects.h"
 #include "config/config.h"
 #include "crypto/account-key.h"
+#include "net/http.h"
 #include "store/store.h"
-#include "util/http.h"
 #include "util/workers.h"
 
 /* One authority: its directory, its nonces, the account, and signed requests to it (RFC 8555 sections 6 and 7). Whatever a

@@ -3,7 +3,7 @@
 
 #include "acme/client-internal.h"
 #include "acme/header.h"
-#include "util/clock.h"
+#include "core/now.h"
 
 #define DIRECTORY_AGE_MAX (86400 * 1000000ULL)
 #define TYPE_JSON         "application/json"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "acme/order-work.h"
+#include "acme/order-crypto.h"
 #include "acme/order.h"
 
 /* Shared by order.c and authorization.c. */
@@ -44,9 +44,9 @@ struct Order {
     sd_event_source *begin, *timer, *deadline;
     const char *profile; /* that was asked for last; NULL */
     bool no_profile;     /* the authority does not know it */
-    uint64_t pause; /* until the next look, usec */
-    bool patient;   /* the authority said when to look */
-    size_t solver;  /* that proved a name last */
+    uint64_t pause;      /* until the next look, usec */
+    bool patient;        /* the authority said when to look */
+    size_t solver;       /* that proved a name last */
     unsigned refused;
     char **alternates;
     size_t next_alternate;

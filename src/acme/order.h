@@ -2,8 +2,8 @@
 #pragma once
 
 #include "acme/client.h"
-#include "acme/solver.h"
 #include "core/bundle.h"
+#include "solvers/solver.h"
 
 /* One order (RFC 8555 section 7.4), from its making to the chain. What to do next follows from the order's status at the
  * authority alone, so an order that was made before a crash goes on from wherever it is:
@@ -20,7 +20,7 @@ typedef struct Order Order;
 typedef struct OrderContext {
     sd_event *event;
     AcmeClient *client;
-    Workers *crypto; /* for what takes long to compute */
+    Workers *crypto;        /* for what takes long to compute */
     Solver *const *solvers; /* in the order in which they are tried */
     size_t n_solvers;
     const char *solver;      /* the type that worked last; tried first; NULL */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "bus/bus-internal.h"
-#include "util/clock.h"
+#include "core/now.h"
 #include "util/text.h"
 
 #define PATH_SHOWN_MAX 1024 /* bytes of a path that leads nowhere */

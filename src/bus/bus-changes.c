@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "bus/bus-internal.h"
-#include "util/clock.h"
+#include "core/now.h"
 #include "util/log.h"
 
 /* What happened is told in signals from a deferred event source: however often a certificate changed in one turn of

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "bus/bus-internal.h"
-#include "util/clock.h"
+#include "core/now.h"
 #include "util/log.h"
 
 /* What others on the bus are asked: systemd-timedated, whether something keeps the clock in step; systemd, to start the unit

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "manager.h"
+#include "manager/manager.h"
 
 /* The manager on the message bus: objects, methods, signals (DESIGN of the interface: dbus/). */
 typedef struct Bus Bus;

@@ -10,8 +10,8 @@
 
 #include "core/limits.h"
 #include "core/name.h"
-#include "util/address.h"
-#include "util/dns.h"
+#include "net/address.h"
+#include "net/resolver.h"
 #include "util/text.h"
 
 #define ORGANIZATION_MAX 64

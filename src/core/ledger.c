@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "core/domain.h"
 #include "core/ledger-internal.h"
 #include "core/name.h"
+#include "core/registered-domain.h"
 #include "util/text.h"
 
 #define HOUR             3600LL

@@ -13,11 +13,11 @@
 
 #include "core/limits.h"
 #include "core/name.h"
+#include "core/now.h"
 #include "crypto/authority-internal.h"
 #include "crypto/digest.h"
 #include "crypto/extension.h"
 #include "crypto/inspect.h"
-#include "util/clock.h"
 #include "util/text.h"
 
 #define PROTOCOL        "\012acme-tls/1"     /* as ALPN has it (RFC 7301 section 3.1): length and name */

@@ -3,7 +3,7 @@
 
 #include "core/bundle.h"
 #include "core/record.h"
-#include "store/accounts.h"
+#include "store/files/accounts.h"
 
 /* Where certificates, the local root and uploads are kept: the only way to them. Behind it are plain files:
  *

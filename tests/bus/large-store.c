@@ -3,8 +3,8 @@
 #include <stdio.h>
 
 #include "core/limits.h"
+#include "core/now.h"
 #include "store/store.h"
-#include "util/clock.h"
 #include "util/text.h"
 
 /*

@@ -4,8 +4,8 @@
 #include <errno.h>
 
 #include "core/limits.h"
+#include "net/resolver-internal.h"
 #include "target.h"
-#include "util/dns-internal.h"
 #include "util/text.h"
 
 #define EXPANDED_MAX (4 * LIMIT_NAME) /* a name in which every byte is written as \ddd */

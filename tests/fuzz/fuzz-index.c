@@ -2,7 +2,7 @@
 /* The index, with the digest at its end made right, which nobody finds by trying: what is read can be written, and
  * then has the same bytes. */
 #include "crypto/digest.h"
-#include "store/index.h"
+#include "store/files/index.h"
 #include "target.h"
 
 #define RECORDS_MAX 1000
@@ -40,7 +40,8 @@ static void check_again(const JournalPosition *position, const Records *l)
 
     require(index_encode(position, (const Record *const *)l->records, l->n, &data, &size) >= 0);
     require(decode(data, size, &same, &again) >= 0 && again.n == l->n && same.offset == position->offset);
-    require(index_encode(&same, (const Record *const *)again.records, again.n, &data_again, &size_again) >= 0);
+    require(index_encode(&same, (const Record *const *)again.records, again.n, &data_again, &size_again) >=
+            0);
     require(size == size_again && memcmp(data, data_again, size) == 0);
     for (size_t i = 0; i < again.n; i++)
         record_free(again.records[i]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* record.json and a line of the journal: what is read can be written, and is the same when it is read again. */
-#include "store/record-json.h"
+#include "store/files/record-json.h"
 #include "target.h"
 
 static void check_record(const Record *rec)

@@ -2,8 +2,8 @@
 /* A file with a key: refused with the line, or a key that can stand in a command of nsupdate(1). */
 #include <errno.h>
 
-#include "acme/tsig.h"
 #include "dns/request.h"
+#include "dns/tsig.h"
 #include "target.h"
 #include "util/text.h"
 

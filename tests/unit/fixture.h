@@ -13,7 +13,7 @@
 #include "core/bundle.h"
 #include "core/record.h"
 #include "crypto/authority.h"
-#include "manager.h"
+#include "manager/manager.h"
 #include "util/macro.h"
 
 /* What the unit tests share. Whatever fails in here ends the test. */

@@ -6,7 +6,7 @@
 #include <netinet/in.h>
 #include <openssl/ssl.h>
 
-#include "util/http.h"
+#include "net/http.h"
 
 /* A server in this process, and what asks it. */
 

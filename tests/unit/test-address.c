@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
-#include "util/address.h"
+#include "net/address.h"
 
 static const char *const local[] = {
     "0.0.0.0",

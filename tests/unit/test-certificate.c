@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
 
-#include "certificate.h"
+#include "model/certificate.h"
 
 #include <errno.h>
 

@@ -2,7 +2,7 @@
 #include "fixture.h"
 
 #include "core/clock.h"
-#include "util/clock.h"
+#include "core/now.h"
 
 #define MINUTE 60LL
 #define BUILD  1767225600LL /* 2026-01-01 */

@@ -8,7 +8,7 @@
 #include <signal.h>
 
 #include "core/limits.h"
-#include "util/address.h"
+#include "net/address.h"
 
 /* ---- names: this program's own resolver, of which libcurl asks in a thread */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
 
-#include "store/index.h"
+#include "store/files/index.h"
 
 #include <errno.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
 
-#include "store/journal.h"
+#include "store/files/journal.h"
 
 #include <errno.h>
 #include <sys/stat.h>

@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "crypto/inspect.h"
-#include "manager-internal.h"
+#include "manager/manager-internal.h"
 #include "mutation.h"
 #include "util/memfd.h"
 #include "util/text.h"
@@ -254,7 +254,9 @@ static JobState reissue_root(Machine *m)
 {
     uint64_t id;
 
-    g_assert_cmpint(manager_reissue(m->service.manager, root_of(m), &(RequestOptions){ .hurry = true }, &id, NULL), ==, 0);
+    g_assert_cmpint(
+        manager_reissue(m->service.manager, root_of(m), &(RequestOptions){ .hurry = true }, &id, NULL), ==,
+        0);
     settle(m);
     return m->service.last_job_state;
 }

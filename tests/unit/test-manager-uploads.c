@@ -2,7 +2,7 @@
 #include "fixture.h"
 
 #include "crypto/pair.h"
-#include "manager-internal.h"
+#include "manager/manager-internal.h"
 #include "util/memfd.h"
 #include "util/text.h"
 

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "core/limits.h"
-#include "manager-internal.h"
+#include "manager/manager-internal.h"
 #include "util/memfd.h"
 #include "util/text.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
 
-#include "store/paths.h"
+#include "store/files/paths.h"
 
 #include "crypto/digest.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
 
-#include "store/record-json.h"
+#include "store/files/record-json.h"
 
 #include <errno.h>
 

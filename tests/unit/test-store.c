@@ -8,9 +8,9 @@
 #include <sys/wait.h>
 
 #include "core/limits.h"
-#include "store/index.h"
-#include "store/record-json.h"
-#include "store/store-internal.h"
+#include "store/files/files-internal.h"
+#include "store/files/index.h"
+#include "store/files/record-json.h"
 #include "util/fs.h"
 #include "util/text.h"
 

@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "acme/tsig.h"
 #include "core/limits.h"
+#include "dns/tsig.h"
 
 #define SECRET "c2l4dGVlbiBieXRlcyBhbmQgbW9yZSBvZiB0aGVtIQ=="
 #define PLAIN  "key \"certwright.\" { algorithm hmac-sha256; secret \"" SECRET "\"; };\n"

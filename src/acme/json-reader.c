@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "acme/json-reader.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <time.h>
+
+#include "core/limits.h"
+#include "util/text.h"
+
+/* ---- the text as a whole */
+
+/* json-c takes more than RFC 8259 has, even when it is told to be strict: an object that has a name twice, of which it
+ * keeps the last value; a name with a NUL, which it cuts there; names between single quotes; NaN and Infinity. So the text
+ * is looked through before. Of the colons outside of strings each stands for one member: when there are more of them than
+ * members in the tree that json-c made, some were lost. Returns how many there are, or -1 for what cannot be good. */
+static ssize_t text_count_members(const char *s)
+{
+    static const char outside[] = "{}[],: \t\r\n+-.0123456789eEtrufalsn";
+    ssize_t n = 0;
+    bool quoted = false;
+
+    for (; *s; s++) {
+        if (*s == '"')
+            quoted = !quoted;
+        else if (!quoted && !strchr(outside, *s))
+            return -1;
+        else if (!quoted && *s == ':')
+            n++;
+        else if (quoted && (unsigned char)*s < ' ')
+            return -1;
+        else if (quoted && *s == '\\') {
+            if (strncmp(s, "\\u0000", 6) == 0)
+                return -1;
+            if (s[1])
+                s++;
+        }
+    }
+    return n;
+}
+
+/* Not deeper than LIMIT_ACME_DEPTH. */
+static size_t tree_count_members(json_object *o)
+{
+    size_t n = 0;
+
+    if (json_object_is_type(o, json_type_array))
+        for (size_t i = 0; i < json_object_array_length(o); i++)
+            n += tree_count_members(json_object_array_get_idx(o, i));
+    else if (json_object_is_type(o, json_type_object)) {
+        json_object_object_foreach(o, key, value)
+        {
+            (void)key;
+            n += 1 + tree_count_members(value);
+        }
+    }
+    return n;
+}
+
+static const char *parse(const char *text, json_object **ret)
+{
+    json_tokener *tokener = json_tokener_new_ex(LIMIT_ACME_DEPTH);
+    const char *why = NULL;
+
+    if (!tokener)
+        return "there is no memory for it";
+    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+    *ret = json_tokener_parse_ex(tokener, text, (int)strlen(text));
+    switch (json_tokener_get_error(tokener)) {
+    case json_tokener_success:
+        break;
+    case json_tokener_continue:
+        why = "it breaks off";
+        break;
+    case json_tokener_error_depth:
+        why = "it is nested too deep";
+        break;
+    default:
+        why = "it is not JSON";
+    }
+    json_tokener_free(tokener);
+    return why;
+}
+
+/* What is wrong with it, or NULL. */
+static const char *text_read(const void *data, size_t size, json_object **ret)
+{
+    _cleanup_erase_ char *text = NULL;
+    const char *why;
+    ssize_t n;
+    int r;
+
+    if (size > LIMIT_ACME_JSON)
+        return "it is too large";
+    if (memchr(data, 0, size))
+        return "it has a NUL";
+    r = text_json_to_ascii(data, size, &text);
+    if (r < 0)
+        return r == -ENOMEM ? "there is no memory for it" : "it is not UTF-8";
+    n = text_count_members(text);
+    if (n < 0)
+        return "it is not JSON";
+    why = parse(text, ret);
+    if (why)
+        return why;
+    if (!json_object_is_type(*ret, json_type_object))
+        return "it is not an object";
+    return tree_count_members(*ret) == (size_t)n ? NULL : "it has a member twice";
+}
+
+int reader_open(Reader *r, const char *whose, const char *what, const void *data, size_t size,
+                Problem *problem)
+{
+    json_object *o = NULL;
+    const char *why;
+
+    *r = (Reader){ .whose = whose, .what = what, .problem = problem };
+    why = text_read(data, size, &o);
+    if (!why) {
+        r->object = o;
+        return 0;
+    }
+    json_object_put(o);
+    problem_set(problem, PROBLEM_AUTHORITY_FAILED,
+                "%s sent %s that cannot be read: %s; check that the URL of its directory is right, and "
+                "tell its administrator",
+                whose, what, why);
+    return -EBADMSG;
+}
+
+void reader_close(Reader *r)
+{
+    json_object_put(r->object);
+    r->object = NULL;
+}
+
+int reader_refuse(const Reader *r, const char *key, const char *why)
+{
+    problem_set(
+        r->problem, PROBLEM_AUTHORITY_FAILED,
+        "%s sent %s whose member \"%s\" %s; that is not as RFC 8555 has it, and its administrator has "
+        "to correct it",
+        r->whose, r->what, key, why);
+    return -EBADMSG;
+}
+
+/* ---- members */
+
+static json_object *find(const Reader *r, const char *key, json_type type)
+{
+    json_object *o = NULL;
+
+    return json_object_object_get_ex(r->object, key, &o) && json_object_is_type(o, type) ? o : NULL;
+}
+
+/* *ret is NULL when it is missing. */
+static int get_optional(const Reader *r, const char *key, json_type type, json_object **ret)
+{
+    static const char *const why[] = {
+        [json_type_boolean] = "is not true or false",
+        [json_type_object] = "is not an object",
+        [json_type_array] = "is not an array",
+        [json_type_string] = "is not a string",
+    };
+    json_object *o = NULL;
+
+    *ret = NULL;
+    if (json_object_object_get_ex(r->object, key, &o) && o && !json_object_is_type(o, type))
+        return reader_refuse(r, key, why[type]);
+    *ret = o;
+    return 0;
+}
+
+static int get(const Reader *r, const char *key, json_type type, json_object **ret)
+{
+    int c = get_optional(r, key, type, ret);
+
+    return c < 0 ? c : *ret ? 0 : reader_refuse(r, key, "is missing");
+}
+
+static Reader within(const Reader *r, const char *what, json_object *o)
+{
+    return (Reader){ .whose = r->whose, .what = what, .object = o, .problem = r->problem };
+}
+
+int reader_enter(const Reader *r, const char *key, const char *what, Reader *ret)
+{
+    json_object *o = NULL;
+    int c = get(r, key, json_type_object, &o);
+
+    if (c >= 0)
+        *ret = within(r, what, o);
+    return c;
+}
+
+int reader_enter_optional(const Reader *r, const char *key, const char *what, Reader *ret)
+{
+    json_object *o;
+    int c = get_optional(r, key, json_type_object, &o);
+
+    if (c >= 0)
+        *ret = within(r, what, o);
+    return c;
+}
+
+int reader_count(const Reader *r, const char *key, size_t max, size_t *ret)
+{
+    json_object *o;
+    int c = get_optional(r, key, json_type_array, &o);
+
+    if (c < 0)
+        return c;
+    if (o && json_object_array_length(o) > max)
+        return reader_refuse(r, key, "has more members than are taken");
+    *ret = o ? json_object_array_length(o) : 0;
+    return 0;
+}
+
+static json_object *item(const Reader *r, const char *key, size_t i)
+{
+    json_object *o = find(r, key, json_type_array);
+
+    return o ? json_object_array_get_idx(o, i) : NULL;
+}
+
+int reader_enter_item(const Reader *r, const char *key, size_t i, const char *what, Reader *ret)
+{
+    json_object *o = item(r, key, i);
+
+    if (!json_object_is_type(o, json_type_object))
+        return reader_refuse(r, key, "has a member that is not an object");
+    *ret = within(r, what, o);
+    return 0;
+}
+
+const char *reader_peek(const Reader *r, const char *key)
+{
+    json_object *o = find(r, key, json_type_string);
+
+    return o ? json_object_get_string(o) : NULL;
+}
+
+bool reader_peek_object(const Reader *r, const char *key, Reader *ret)
+{
+    json_object *o = find(r, key, json_type_object);
+
+    if (o)
+        *ret = within(r, r->what, o);
+    return o;
+}
+
+size_t reader_peek_count(const Reader *r, const char *key)
+{
+    json_object *o = find(r, key, json_type_array);
+
+    return o ? json_object_array_length(o) : 0;
+}
+
+bool reader_peek_item(const Reader *r, const char *key, size_t i, Reader *ret)
+{
+    json_object *o = item(r, key, i);
+
+    if (!json_object_is_type(o, json_type_object))
+        return false;
+    *ret = within(r, r->what, o);
+    return true;
+}
+
+const char *reader_peek_word(const Reader *r, const char *key, size_t i)
+{
+    json_object *o = item(r, key, i);
+
+    return json_object_is_type(o, json_type_string) ? json_object_get_string(o) : NULL;
+}
+
+/* ---- texts */
+
+static bool text_is_graphic(const char *s)
+{
+    for (; *s; s++)
+        if (*s <= ' ' || *s > '~')
+            return false;
+    return true;
+}
+
+bool text_is_url(const char *s)
+{
+    return strncmp(s, "https://", 8) == 0 && s[8] && s[8] != '/' && strlen(s) <= LIMIT_URL &&
+           text_is_graphic(s);
+}
+
+bool text_is_reference(const char *s)
+{
+    size_t scheme = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.");
+
+    return scheme > 0 && s[scheme] == ':' && strlen(s) <= LIMIT_URL && text_is_graphic(s);
+}
+
+bool text_is_token(const char *s)
+{
+    size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+
+    return !s[n] && n >= LIMIT_TOKEN_MIN && n <= LIMIT_TOKEN_MAX;
+}
+
+static int text_copy(const Reader *r, const char *key, json_object *o, TextCheck check, char **ret)
+{
+    const char *s = json_object_is_type(o, json_type_string) ? json_object_get_string(o) : NULL;
+
+    if (!s)
+        return reader_refuse(r, key, "has a member that is not a string");
+    if (!check(s))
+        return reader_refuse(r, key,
+                             check == text_is_url ? "is not an URL with https://"
+                                                  : "has characters or a length that it cannot have");
+    *ret = strdup(s);
+    return *ret ? 0 : -ENOMEM;
+}
+
+int reader_read_optional_text(const Reader *r, const char *key, TextCheck check, char **ret)
+{
+    json_object *o;
+    int c = get_optional(r, key, json_type_string, &o);
+
+    return c < 0 || !o ? c : text_copy(r, key, o, check, ret);
+}
+
+int reader_read_text(const Reader *r, const char *key, TextCheck check, char **ret)
+{
+    json_object *o;
+    int c = get(r, key, json_type_string, &o);
+
+    return c < 0 ? c : text_copy(r, key, o, check, ret);
+}
+
+int reader_read_texts(const Reader *r, const char *key, TextCheck check, size_t max, char ***ret)
+{
+    _cleanup_strv_ char **l = NULL;
+    size_t n;
+    int c = reader_count(r, key, max, &n);
+
+    if (c < 0 || n == 0)
+        return c;
+    l = calloc(n + 1, sizeof(char *));
+    if (!l)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        c = text_copy(r, key, item(r, key, i), check, l + i);
+        if (c < 0)
+            return c;
+    }
+    *ret = TAKE_PTR(l);
+    return 0;
+}
+
+static int pair_copy(const Reader *r, const char *key, json_object *value, TextCheck check, char **ret_key,
+                     char **ret_value)
+{
+    if (!json_object_is_type(value, json_type_string))
+        return reader_refuse(r, key, "is not a string");
+    if (!check(key))
+        return reader_refuse(r, key, "has a name that it cannot have");
+    *ret_key = strdup(key);
+    *ret_value = strdup(json_object_get_string(value));
+    if (!*ret_key || !*ret_value)
+        return -ENOMEM;
+    text_make_plain(*ret_value, LIMIT_PROBLEM_TEXT);
+    return 0;
+}
+
+int reader_read_pairs(const Reader *r, const char *key, TextCheck check, size_t max, char ***ret_keys,
+                      char ***ret_values)
+{
+    _cleanup_strv_ char **keys = NULL, **values = NULL;
+    Reader pairs;
+    size_t n, i = 0;
+    int c = reader_enter_optional(r, key, key, &pairs);
+
+    n = c >= 0 && pairs.object ? (size_t)json_object_object_length(pairs.object) : 0;
+    if (n == 0)
+        return c;
+    if (n > max)
+        return reader_refuse(r, key, "has more members than are taken");
+    keys = calloc(n + 1, sizeof(char *));
+    values = calloc(n + 1, sizeof(char *));
+    if (!keys || !values)
+        return -ENOMEM;
+    json_object_object_foreach(pairs.object, name, value)
+    {
+        c = pair_copy(&pairs, name, value, check, keys + i, values + i);
+        i++;
+        if (c < 0)
+            return c;
+    }
+    *ret_keys = TAKE_PTR(keys);
+    *ret_values = TAKE_PTR(values);
+    return 0;
+}
+
+int reader_read_boolean(const Reader *r, const char *key, bool *ret)
+{
+    json_object *o;
+    int c = get_optional(r, key, json_type_boolean, &o);
+
+    if (c >= 0)
+        *ret = o && json_object_get_boolean(o);
+    return c;
+}
+
+/* ---- times */
+
+/* Digits of exactly this length. -1 when there are not so many, or the number is not within. */
+static int parse_digits(const char **s, size_t length, int min, int max)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < length; i++, (*s)++) {
+        if (**s < '0' || **s > '9')
+            return -1;
+        n = n * 10 + (**s - '0');
+    }
+    return n >= min && n <= max ? n : -1;
+}
+
+static bool skip(const char **s, const char *any)
+{
+    if (!**s || !strchr(any, **s))
+        return false;
+    (*s)++;
+    return true;
+}
+
+static bool parse_date(const char **s, int64_t *ret)
+{
+    struct tm tm = {};
+    int year, month, day;
+
+    year = parse_digits(s, 4, 0, 9999);
+    if (year < 0 || !skip(s, "-"))
+        return false;
+    month = parse_digits(s, 2, 1, 12);
+    if (month < 0 || !skip(s, "-"))
+        return false;
+    day = parse_digits(s, 2, 1, 31);
+    if (day < 0)
+        return false;
+    tm = (struct tm){ .tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day };
+    *ret = timegm(&tm);
+    return tm.tm_mday == day; /* else the month is shorter, and it is a day of the next */
+}
+
+/* 60 is a leap second. */
+static bool parse_clock(const char **s, int64_t *ret)
+{
+    int hour = parse_digits(s, 2, 0, 23), minute, second;
+
+    if (hour < 0 || !skip(s, ":"))
+        return false;
+    minute = parse_digits(s, 2, 0, 59);
+    if (minute < 0 || !skip(s, ":"))
+        return false;
+    second = parse_digits(s, 2, 0, 60);
+    if (second < 0)
+        return false;
+    if (skip(s, ".")) {
+        size_t n = strspn(*s, "0123456789");
+
+        if (n == 0)
+            return false;
+        *s += n;
+    }
+    *ret = hour * 3600 + minute * 60 + second;
+    return true;
+}
+
+static bool parse_offset(const char **s, int64_t *ret)
+{
+    int sign = **s == '-' ? -1 : 1, hour, minute;
+
+    *ret = 0;
+    if (skip(s, "Zz"))
+        return true;
+    if (!skip(s, "+-"))
+        return false;
+    hour = parse_digits(s, 2, 0, 23);
+    if (hour < 0 || !skip(s, ":"))
+        return false;
+    minute = parse_digits(s, 2, 0, 59);
+    *ret = sign * (hour * 3600 + minute * 60);
+    return minute >= 0;
+}
+
+/* RFC 3339 section 5.6. */
+static bool parse_time(const char *s, int64_t *ret)
+{
+    int64_t date, seconds, offset;
+
+    if (!parse_date(&s, &date) || !skip(&s, "Tt") || !parse_clock(&s, &seconds) ||
+        !parse_offset(&s, &offset) || *s)
+        return false;
+    *ret = MAX(date + seconds - offset, (int64_t)0);
+    return true;
+}
+
+int reader_read_optional_time(const Reader *r, const char *key, int64_t *ret)
+{
+    json_object *o;
+    int64_t seconds = 0;
+    int c = get_optional(r, key, json_type_string, &o);
+
+    if (c < 0)
+        return c;
+    if (o && !parse_time(json_object_get_string(o), &seconds))
+        return reader_refuse(r, key, "is not a time as RFC 3339 has it");
+    *ret = seconds;
+    return 0;
+}
+
+int reader_read_time(const Reader *r, const char *key, int64_t *ret)
+{
+    json_object *o;
+    int c = get(r, key, json_type_string, &o);
+
+    return c < 0 ? c : reader_read_optional_time(r, key, ret);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "acme/order-crypto.h"
+
+#include <errno.h>
+
+#include "core/now.h"
+#include "crypto/request.h"
+#include "util/text.h"
+
+struct OrderWork {
+    OrderWorkDone done; /* NULL: nobody wants to know */
+    void *userdata;
+    char *key, **names;
+    char *whose, *pem, *preferred; /* of a chain */
+    OrderResults results;
+};
+
+static OrderWork *work_free(OrderWork *w)
+{
+    if (!w)
+        return NULL;
+    erase_and_free(w->key);
+    strv_free(w->names);
+    free(w->whose);
+    free(w->pem);
+    free(w->preferred);
+    free(w->results.request);
+    bundle_free(w->results.bundle);
+    problem_clear(&w->results.problem);
+    free(w);
+    return NULL;
+}
+DEFINE_CLEANUP(OrderWork *, work_free);
+
+static void on_done(void *data, void *userdata _unused_)
+{
+    OrderWork *w = data;
+
+    if (w->done)
+        w->done(&w->results, w->userdata);
+    work_free(w);
+}
+
+static void run_request(void *data)
+{
+    OrderWork *w = data;
+
+    w->results.result = request_make(w->names, w->key, &w->results.request);
+}
+
+static void run_accept(void *data)
+{
+    OrderWork *w = data;
+    OrderResults *s = &w->results;
+
+    s->preferred = !w->preferred;
+    s->result = request_accept(w->whose, w->pem, w->key, w->names, clock_now(), &s->bundle, &s->problem);
+    if (s->result >= 0 && w->preferred)
+        s->result = bundle_has_issuer(s->bundle, w->preferred, &s->preferred);
+}
+
+static int work_new(const OrderRecord *record, OrderWorkDone done, void *userdata, OrderWork **ret)
+{
+    _cleanup_(work_freep) OrderWork *w = calloc(1, sizeof(OrderWork));
+
+    if (!w)
+        return -ENOMEM;
+    w->done = done;
+    w->userdata = userdata;
+    w->results.result = -ECANCELED; /* until it was run */
+    w->key = strdup(record->key);
+    if (!w->key || strv_copy(record->names, &w->names) < 0)
+        return -ENOMEM;
+    *ret = TAKE_PTR(w);
+    return 0;
+}
+
+int order_work_request(Workers *workers, const OrderRecord *record, OrderWorkDone done, void *userdata,
+                       OrderWork **ret)
+{
+    _cleanup_(work_freep) OrderWork *w = NULL;
+    int r = work_new(record, done, userdata, &w);
+
+    if (r >= 0)
+        r = workers_add(workers, run_request, on_done, w);
+    if (r >= 0)
+        *ret = TAKE_PTR(w);
+    return r;
+}
+
+int order_work_accept(Workers *workers, const OrderRecord *record, const char *whose, const char *pem,
+                      const char *preferred, OrderWorkDone done, void *userdata, OrderWork **ret)
+{
+    _cleanup_(work_freep) OrderWork *w = NULL;
+    int r = work_new(record, done, userdata, &w);
+
+    if (r < 0)
+        return r;
+    w->whose = strdup(whose);
+    w->pem = strdup(pem);
+    w->preferred = preferred ? strdup(preferred) : NULL;
+    if (!w->whose || !w->pem || (preferred && !w->preferred))
+        return -ENOMEM;
+    r = workers_add(workers, run_accept, on_done, w);
+    if (r >= 0)
+        *ret = TAKE_PTR(w);
+    return r;
+}
+
+OrderWork *order_work_forget(OrderWork *w)
+{
+    if (w)
+        w->done = NULL;
+    return NULL;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "lifecycle/lifecycle-internal.h"
+#include "util/log.h"
+
+/* The index tells what was stored, and the service starts from it without a look at the files. So they are looked at
+ * afterwards, some certificates at a time, which are busy for that moment. */
+
+typedef struct Check {
+    Lifecycle *lifecycle;
+    size_t n;
+    struct {
+        Certificate *certificate;
+        int result;
+    } items[];
+} Check;
+
+static void check_run(void *data)
+{
+    Check *check = data;
+
+    for (size_t i = 0; i < check->n; i++) {
+        const Record *rec = check->items[i].certificate->record;
+
+        check->items[i].result = store_verify(check->lifecycle->store, rec, rec->served);
+        if (check->items[i].result >= 0)
+            store_tidy(check->lifecycle->store, rec);
+    }
+}
+
+/* What the files still tell is taken over, after a repair; where they tell nothing, every chain counts as damaged. */
+static void put_right(Lifecycle *l, Certificate *c)
+{
+    Record *found = NULL;
+    int r;
+
+    log_warning("%s: what is stored is not what was stored; it is put right.", certificate_name(c));
+    r = store_reload(l->store, c->record->kind, certificate_name(c), &found);
+    if (r >= 0) {
+        record_free(c->record);
+        c->record = found;
+        return;
+    }
+    c->stored = false;
+    for (Source s = 0; s < _SOURCE_MAX; s++)
+        record_clear_slot(c->record, s);
+    c->record->served = _SOURCE_INVALID;
+}
+
+static void on_checked(void *data, void *userdata _unused_)
+{
+    Check *check = data;
+    Lifecycle *l = check->lifecycle;
+
+    for (size_t i = 0; i < check->n; i++) {
+        Certificate *c = check->items[i].certificate;
+        bool damaged = check->items[i].result == -EBADMSG, again = c->again;
+
+        c->busy = c->again = false;
+        if (damaged)
+            put_right(l, c);
+        if (damaged || again || !STAILQ_EMPTY(&c->requests))
+            lifecycle_settle(l, c);
+        l->observer->settled(c, l->userdata);
+    }
+    free(check);
+}
+
+int lifecycle_check(Lifecycle *l, Certificate *const *certificates, size_t n)
+{
+    Check *check = calloc(1, sizeof(Check) + n * sizeof(check->items[0]));
+    int r;
+
+    if (!check)
+        return -ENOMEM;
+    check->lifecycle = l;
+    for (size_t i = 0; i < n; i++)
+        if (!certificates[i]->busy && certificate_chain(certificates[i])) {
+            check->items[check->n++].certificate = certificates[i];
+            certificates[i]->busy = true;
+        }
+    r = workers_add(l->workers, check_run, on_checked, check);
+    if (r < 0) {
+        for (size_t i = 0; i < check->n; i++)
+            check->items[i].certificate->busy = false;
+        free(check);
+    }
+    return r;
+}

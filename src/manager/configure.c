@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+
+#include "config/settings.h"
+#include "core/limits.h"
+#include "core/name.h"
+#include "core/now.h"
+#include "manager/manager-internal.h"
+#include "util/log.h"
+#include "util/text.h"
+
+/* From the configuration, and from registrations, to what is wanted of each certificate. */
+
+static void on_complaint(const char *file, unsigned line, const char *key, const char *text,
+                         void *userdata _unused_)
+{
+    char number[16];
+
+    snprintf(number, sizeof(number), "%u", line);
+    log_fields(LOG_WARNING, MESSAGE_CONFIG_ERROR,
+               (const LogField[]){ { "FILE", file }, { "LINE", number }, { "KEY", key }, {} },
+               "%s:%u: %s%s%s", file, line, strempty(key), key ? "=: " : "", text);
+}
+
+static int note_claim(Manager *m, const Module *module, const Claim *claim)
+{
+    Certificate *c;
+    int r;
+
+    HASH_FIND_STR(m->certificates, claim->name, c);
+    if (!c) {
+        if (manager_is_full(m, claim->name)) {
+            log_warning("Module %s: there are %u certificates already; %s is left out.", module->name,
+                        HASH_COUNT(m->certificates), claim->name);
+            return 0;
+        }
+        r = manager_add(m, claim->name, &c);
+        if (r < 0)
+            return r;
+    }
+    return wish_add(&c->next_wish, module->name, claim);
+}
+
+static void adopt_wish(Manager *m, Certificate *c)
+{
+    bool same = wish_equal(&c->wish, &c->next_wish), changed = false;
+    unsigned what = 0;
+
+    if (!same) {
+        what = CHANGED_MODULES;
+        wish_clear(&c->wish);
+        c->wish = c->next_wish;
+        c->next_wish = (Wish){ .key_type = _KEY_TYPE_INVALID };
+    } else
+        wish_clear(&c->next_wish);
+    if (certificate_update_names(c, c->record, &changed) == -E2BIG)
+        log_warning("%s: its modules ask for more than %d names together; the others are left out.",
+                    certificate_name(c), LIMIT_NAMES);
+    if (changed)
+        what |= CHANGED_NAMES | CHANGED_CHAIN;
+    if (what && c->published)
+        TELL(m, certificate_changed, c, what);
+}
+
+void manager_apply_config(Manager *m)
+{
+    Certificate *c, *next;
+    int r = 0;
+
+    for (size_t i = 0; i < m->config->n_modules && r >= 0; i++)
+        for (size_t k = 0; k < m->config->modules[i].n_claims && r >= 0; k++)
+            r = note_claim(m, m->config->modules + i, m->config->modules[i].claims + k);
+    if (r < 0)
+        (void)log_oom();
+    HASH_ITER (hh, m->certificates, c, next) {
+        adopt_wish(m, c);
+        lifecycle_settle(m->lifecycle, c);
+        manager_review(m, c);
+    }
+}
+
+/* What was wrong may have been corrected: an order that failed before that is not put off any longer. */
+static void order_anew(Manager *m, int64_t changed)
+{
+    Certificate *c, *next;
+
+    HASH_ITER (hh, m->certificates, c, next)
+        c->orders_anew =
+            c->orders_anew || (c->record->failure.when > 0 && c->record->failure.when < changed);
+}
+
+void manager_reload(Manager *m)
+{
+    _cleanup_config_ Config *former = NULL;
+    Config *fresh;
+    bool alike;
+    int r;
+
+    r = config_watch_refresh(m->watch);
+    if (r < 0)
+        (void)log_warning_errno(r, "Changes of the configuration cannot be watched for; use Reload");
+    r = config_load(m->directories, m->config, on_complaint, NULL, &fresh);
+    if (r < 0) {
+        (void)log_error_errno(r, "The configuration could not be read; the former one stays in force");
+        return;
+    }
+    former = m->config;
+    m->config = fresh;
+    alike = former && settings_order_alike(former->settings, fresh->settings);
+    lifecycle_configure(m->lifecycle, fresh->settings);
+    if (!alike)
+        order_anew(m, former                         ? INT64_MAX
+                      : fresh->changed > clock_now() ? 0 /* by a clock that was wrong */
+                                                     : fresh->changed);
+    if (!alike)
+        TELL(m, authorities_changed);
+    manager_apply_config(m);
+    manager_note_outlook(m);
+}
+
+static int canonical_names(char *const *names, char ***ret, Problem *problem)
+{
+    _cleanup_strv_ char **l = NULL;
+    int r;
+
+    for (size_t i = 0; names && names[i]; i++) {
+        _cleanup_free_ char *name = NULL;
+
+        r = name_canonicalize(names[i], &name, problem);
+        if (r >= 0 && !strv_contains(l, name))
+            r = strv_extend(&l, name);
+        if (r < 0)
+            return r;
+    }
+    *ret = TAKE_PTR(l);
+    return 0;
+}
+
+int manager_check_module(const char *module, Problem *problem)
+{
+    if (module_name_is_valid(module))
+        return 0;
+    return problem_set(
+        problem, PROBLEM_INVALID_ARGUMENT,
+        "The module's name is not valid; it consists of letters, digits, \"-\", \"_\" and \".\", begins "
+        "with a letter or digit, and has at most %d bytes.",
+        LIMIT_MODULE_NAME);
+}
+
+static int check_authority(const Settings *s, const RegistrationWish *wish, Problem *problem)
+{
+    if (!wish->authority)
+        return 0;
+    if (wish->acme == 0)
+        return problem_set(
+            problem, PROBLEM_INVALID_ARGUMENT,
+            "The options \"acme\" (no) and \"authority\" contradict each other; leave one out.");
+    for (size_t i = 0; i < s->n_authorities; i++)
+        if (streq(s->authorities[i].name, wish->authority))
+            return 0;
+    return problem_set(
+        problem, PROBLEM_INVALID_ARGUMENT,
+        "There is no authority called \"%s\"; the property Authorities lists those that there are, and "
+        "certwright.conf(5) tells how one is added.",
+        QUOTE(wish->authority, LIMIT_ACME_LABEL));
+}
+
+/* fresh: the name, when there is no certificate of it; NULL. */
+static int check_register(Manager *m, const RegistrationWish *wish, size_t n_names, const char *fresh,
+                          Problem *problem)
+{
+    int r = manager_check_module(wish->module, problem);
+
+    if (r < 0)
+        return r;
+    r = check_authority(m->config->settings, wish, problem);
+    if (r < 0)
+        return r;
+    if (wish->key_type != _KEY_TYPE_INVALID && !key_type_suits_leaf(wish->key_type))
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "No leaf is made with a key of this type.");
+    if (n_names >= LIMIT_NAMES)
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "A certificate has at most %d names.",
+                           LIMIT_NAMES);
+    if (fresh && manager_is_full(m, fresh))
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
+                           "There are %u certificates already, and no more are made.",
+                           HASH_COUNT(m->certificates));
+    return 0;
+}
+
+/* Together with what others ask for. */
+static int check_union(const Certificate *c, char *const *names, Problem *problem)
+{
+    size_t n = strv_length(c->names);
+
+    for (size_t i = 0; names && names[i]; i++)
+        n += !strv_contains(c->names, names[i]);
+    if (n > LIMIT_NAMES)
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
+                           "With the names that other modules ask for, %s would have more than %d names.",
+                           certificate_name(c), LIMIT_NAMES);
+    return 0;
+}
+
+int manager_register(Manager *m, const char *name, const RegistrationWish *wish, RequestDone done,
+                     void *userdata, Problem *problem)
+{
+    _cleanup_free_ char *canonical = NULL;
+    _cleanup_strv_ char **l = NULL;
+    RegistrationWish checked = *wish;
+    Certificate *c;
+    int r;
+
+    r = name_canonicalize(name, &canonical, problem);
+    if (r >= 0)
+        r = canonical_names(wish->names, &l, problem);
+    if (r < 0)
+        return r;
+    HASH_FIND_STR(m->certificates, canonical, c);
+    r = check_register(m, wish, strv_length(l), c ? NULL : canonical, problem);
+    if (r >= 0 && c && !record_find_registration(c->record, wish->module) &&
+        c->record->n_registrations >= LIMIT_REGISTRATIONS)
+        r = problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "%d modules have registered %s already.",
+                        LIMIT_REGISTRATIONS, canonical);
+    if (r >= 0 && c)
+        r = check_union(c, l, problem);
+    if (r >= 0 && !c)
+        r = manager_add(m, canonical, &c);
+    checked.names = l;
+    return r < 0 ? r : lifecycle_request(m->lifecycle, c, REQUEST_REGISTER, &checked, done, userdata);
+}
+
+int manager_unregister(Manager *m, const char *module, const char *name, RequestDone done, void *userdata,
+                       Problem *problem)
+{
+    const RegistrationWish wish = { .module = module, .key_type = _KEY_TYPE_INVALID, .acme = -1 };
+    _cleanup_free_ char *canonical = NULL;
+    Certificate *c;
+    int r;
+
+    r = name_canonicalize(name, &canonical, problem);
+    if (r < 0)
+        return r;
+    HASH_FIND_STR(m->certificates, canonical, c);
+    if (!c || !record_find_registration(c->record, module))
+        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE, "The module has not registered %s; %s",
+                           canonical,
+                           c && strv_contains(c->wish.modules, module)
+                               ? "its module file asks for it: take it out there."
+                               : "the property Modules of a certificate tells who did.");
+    return lifecycle_request(m->lifecycle, c, REQUEST_UNREGISTER, &wish, done, userdata);
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "core/limits.h"
+#include "core/name.h"
+#include "core/now.h"
+#include "crypto/pem.h"
+#include "manager/manager-internal.h"
+#include "util/log.h"
+#include "util/memfd.h"
+#include "util/text.h"
+
+/* From a descriptor to what is to be thought of it. The import process takes the upload apart; a worker examines it; what
+ * is found to be missing (the key, an issuer) is looked for in the store or on the network, and then it is examined once
+ * more with that, until nothing new turns up. */
+
+#define SUPPLIERS_MAX 64 /* chains of the store that are read for one upload */
+
+typedef struct Examination {
+    Manager *manager;
+    char *target; /* name of the certificate that it is for, "root", or NULL */
+    bool fetch_issuers;
+    uid_t owner;
+    ManagerExamined done;
+    void *userdata;
+
+    Imported *imported;
+    char **names;
+    char *directory;
+
+    Record **suppliers; /* whose chains and keys are to be read before the next look */
+    size_t n_suppliers;
+    char **chains, **keys; /* PEM, of those that were read; keys are secrets */
+    bool looked_for_key;
+    char *looked_for; /* the issuer that was looked for last */
+    unsigned n_fetched;
+    char **urls; /* where that issuer may be had, as yet untried */
+
+    UploadResult result;
+    Problem problem;
+    int r;
+} Examination;
+
+static void forget_suppliers(Examination *e)
+{
+    for (size_t i = 0; i < e->n_suppliers; i++)
+        record_free(e->suppliers[i]);
+    free(e->suppliers);
+    e->suppliers = NULL;
+    e->n_suppliers = 0;
+}
+
+static Examination *examination_free(Examination *e)
+{
+    if (!e)
+        return NULL;
+    free(e->target);
+    imported_free(e->imported);
+    strv_free(e->names);
+    free(e->directory);
+    forget_suppliers(e);
+    strv_free(e->chains);
+    for (size_t i = 0; e->keys && e->keys[i]; i++)
+        explicit_bzero(e->keys[i], strlen(e->keys[i]));
+    strv_free(e->keys);
+    free(e->looked_for);
+    strv_free(e->urls);
+    upload_result_done(&e->result);
+    problem_clear(&e->problem);
+    free(e);
+    return NULL;
+}
+DEFINE_CLEANUP(Examination *, examination_free);
+
+static void finish(Examination *e)
+{
+    e->done(&e->result, &e->problem, e->userdata);
+    examination_free(e);
+}
+
+static void fail(Examination *e, int r)
+{
+    problem_set_errno(&e->problem, r, "Examining the upload");
+    finish(e);
+}
+
+/* In a worker. */
+
+static int read_supplier(Examination *e, const Record *rec, Source source)
+{
+    _cleanup_bundle_ Bundle *b = NULL;
+    int r;
+
+    if (!rec->slots[source].chain || rec->slots[source].broken ||
+        store_read(e->manager->store, rec, source, &b) < 0)
+        return 0; /* what cannot be read cannot help */
+    r = strv_extend(&e->chains, b->issuers);
+    if (r >= 0 && b->anchor)
+        r = strv_extend(&e->chains, b->anchor);
+    if (r >= 0 && rec->kind == RECORD_ROOT)
+        r = strv_extend(&e->chains, b->leaf);
+    if (r >= 0 && e->looked_for_key)
+        r = strv_extend(&e->keys, b->key);
+    return r;
+}
+
+static void examine(void *data)
+{
+    Examination *e = data;
+    UploadContext context = {
+        .authority = e->target && streq(e->target, "root"),
+        .names = e->names,
+        .directory = e->directory,
+        .now = clock_now(),
+    };
+
+    e->r = 0;
+    for (size_t i = 0; i < e->n_suppliers && e->r >= 0; i++)
+        for (Source s = 0; s < _SOURCE_MAX && e->r >= 0; s++)
+            e->r = read_supplier(e, e->suppliers[i], s);
+    forget_suppliers(e);
+    context.chains = e->chains;
+    context.keys = e->keys;
+    upload_result_done(&e->result);
+    if (e->r >= 0)
+        e->r = upload_examine(e->imported, &context, &e->result);
+}
+
+static void on_examined(void *data, void *userdata _unused_);
+
+static void look(Examination *e)
+{
+    int r;
+
+    e->r = -ECANCELED;
+    r = lifecycle_run(e->manager->lifecycle, false, examine, on_examined, e);
+
+    if (r < 0)
+        fail(e, r);
+}
+
+/* What is missing, in the store. */
+
+static int add_supplier(Examination *e, const Record *rec)
+{
+    if (e->n_suppliers >= SUPPLIERS_MAX)
+        return 0;
+    if (!e->suppliers && !(e->suppliers = calloc(SUPPLIERS_MAX, sizeof(Record *))))
+        return -ENOMEM;
+    e->suppliers[e->n_suppliers] = record_copy(rec);
+    return e->suppliers[e->n_suppliers++] ? 0 : -ENOMEM;
+}
+
+/* Whether a certificate of this name is in the chain, above its first one, or is what it ends in. */
+static bool has_authority(const Chain *c, const char *subject)
+{
+    for (unsigned i = 1; c && i < c->n_entries; i++)
+        if (streq(c->entries[i].subject, subject))
+            return true;
+    return c && streq(c->entries[c->n_entries - 1].issuer, subject);
+}
+
+static int look_for_issuer(Examination *e, const char *subject)
+{
+    Certificate *upload, *next;
+    int r = 0;
+
+    if (e->looked_for && streq(e->looked_for, subject))
+        return 0;
+    free(e->looked_for);
+    e->looked_for = strdup(subject);
+    strv_free(e->urls);
+    e->urls = NULL;
+    if (!e->looked_for || strv_copy(e->result.issuer_urls, &e->urls) < 0)
+        return -ENOMEM;
+    HASH_ITER (hh, e->manager->uploads, upload, next)
+        if (r >= 0 && has_authority(certificate_chain(upload), subject))
+            r = add_supplier(e, upload->record);
+    if (r >= 0 && has_authority(certificate_chain(e->manager->root), subject))
+        r = add_supplier(e, e->manager->root->record);
+    return r;
+}
+
+static bool shares_a_name(const Chain *chain, const Chain *other)
+{
+    for (unsigned i = 0; other && i < other->n_names; i++)
+        for (unsigned j = 0; j < chain->n_names; j++)
+            if (name_covers(chain->names[j], other->names[i]) ||
+                name_covers(other->names[i], chain->names[j]))
+                return true;
+    return false;
+}
+
+static int look_for_key(Examination *e)
+{
+    const Chain *chain = e->result.chain;
+    Manager *m = e->manager;
+    Certificate *c, *next;
+    int r = 0;
+
+    e->looked_for_key = true;
+    if (e->target && streq(e->target, "root"))
+        return add_supplier(e, m->root->record);
+    HASH_ITER (hh, m->certificates, c, next)
+        if (r >= 0 && shares_a_name(chain, certificate_chain(c)))
+            r = add_supplier(e, c->record);
+    HASH_ITER (hh, m->uploads, c, next)
+        if (r >= 0 && shares_a_name(chain, certificate_chain(c)))
+            r = add_supplier(e, c->record);
+    return r;
+}
+
+/* On the network, for who asked for that. What comes from there is an upload like any other. */
+
+static void try_next_url(Examination *e);
+
+static int take_fetched(Examination *e, const Imported *found)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < found->n_certificates && r >= 0; i++) {
+        _cleanup_free_ char *pem =
+            pem_encode("CERTIFICATE", found->certificates[i].data, found->certificates[i].size);
+
+        r = pem ? strv_extend(&e->chains, pem) : -ENOMEM;
+    }
+    return r;
+}
+
+static void on_fetched_imported(Imported *imported, const Problem *problem _unused_, void *userdata)
+{
+    Examination *e = userdata;
+    int r;
+
+    if (!imported) {
+        try_next_url(e);
+        return;
+    }
+    r = take_fetched(e, imported);
+    imported_free(imported);
+    if (r < 0)
+        fail(e, r);
+    else
+        look(e);
+}
+
+static void import_fetched(Examination *e, const HttpReply *reply)
+{
+    ImportInput input = { .bundle_fd = memfd_new("issuer", reply->body, reply->size),
+                          .key_fd = -EBADF,
+                          .passphrase_fd = -EBADF,
+                          .owner = e->owner };
+    int r = input.bundle_fd;
+
+    if (r >= 0) {
+        r = importer_start(e->manager->importer, &input, on_fetched_imported, e, NULL);
+        close(input.bundle_fd);
+    }
+    if (r < 0)
+        try_next_url(e);
+}
+
+static void on_fetched(const HttpReply *reply, const Problem *problem, void *userdata)
+{
+    Examination *e = userdata;
+
+    if (reply && reply->status == 200)
+        import_fetched(e, reply);
+    else {
+        log_info("An issuer could not be fetched: %s",
+                 reply ? "the server has no such file" : strempty(problem->text));
+        try_next_url(e);
+    }
+}
+
+/* The last of them is tried first: which one is as good as any other. */
+static void try_next_url(Examination *e)
+{
+    size_t n = strv_length(e->urls);
+    _cleanup_free_ char *url = n > 0 && e->n_fetched < LIMIT_ISSUERS_FETCHED ? e->urls[n - 1] : NULL;
+    HttpRequest request = {
+        .url = url, .body_max = LIMIT_BUNDLE, .time_max = LIMIT_HTTP_TIME, .plain = true, .public_only = true
+    };
+
+    if (!url) {
+        finish(e);
+        return;
+    }
+    e->urls[n - 1] = NULL;
+    e->n_fetched++;
+    if (!e->manager->http && http_new(e->manager->event, &e->manager->http) < 0)
+        finish(e);
+    else if (http_send(e->manager->http, &request, on_fetched, e, NULL) < 0)
+        try_next_url(e);
+}
+
+static void on_examined(void *data, void *userdata _unused_)
+{
+    Examination *e = data;
+    UploadResult *result = &e->result;
+    int r = e->r;
+
+    if (r >= 0 && result->missing_issuer)
+        r = look_for_issuer(e, result->missing_issuer);
+    if (r >= 0 && result->lacks_key && result->chain && !e->looked_for_key)
+        r = look_for_key(e);
+    if (r < 0)
+        fail(e, r);
+    else if (e->n_suppliers > 0)
+        look(e);
+    else if (result->missing_issuer && e->fetch_issuers)
+        try_next_url(e);
+    else
+        finish(e);
+}
+
+/* Whether an upload could not even be looked at, for reasons that are not its own. */
+static bool is_beside_the_upload(ProblemCode code)
+{
+    return code == PROBLEM_INVALID_ARGUMENT || code == PROBLEM_INTERNAL || code == PROBLEM_CANCELLED ||
+           code == PROBLEM_BUSY;
+}
+
+static void on_imported(Imported *imported, const Problem *problem, void *userdata)
+{
+    Examination *e = userdata;
+    bool beside = is_beside_the_upload(problem->code);
+
+    if (imported) {
+        e->imported = imported;
+        look(e);
+        return;
+    }
+    (void)problem_copy(problem, beside ? &e->problem : &e->result.report.findings[CHECK_FORMAT].problem);
+    finish(e);
+}
+
+static int examination_new(Manager *m, Certificate *target, const UploadOptions *options, Examination **ret)
+{
+    const char *directory = m->config->settings->authority_directory;
+    _cleanup_(examination_freep) Examination *e = calloc(1, sizeof(Examination));
+
+    if (!e)
+        return -ENOMEM;
+    e->manager = m;
+    e->fetch_issuers = options->fetch_issuers;
+    e->owner = options->owner;
+    if (target && !(e->target = strdup(certificate_name(target))))
+        return -ENOMEM;
+    if (target && !certificate_is_root(target) && strv_copy(target->names, &e->names) < 0)
+        return -ENOMEM;
+    if (directory && !(e->directory = strdup(directory)))
+        return -ENOMEM;
+    *ret = TAKE_PTR(e);
+    return 0;
+}
+
+int manager_examine(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
+                    ManagerExamined done, void *userdata, Problem *problem)
+{
+    ImportInput input = { bundle_fd, options->key_fd, options->passphrase_fd, options->passphrase,
+                          options->owner };
+    Examination *e;
+    int r;
+
+    r = examination_new(m, target, options, &e);
+    if (r < 0)
+        return r;
+    e->done = done;
+    e->userdata = userdata;
+    r = importer_start(m->importer, &input, on_imported, e, problem);
+    if (r < 0)
+        examination_free(e);
+    return r;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "core/now.h"
+#include "manager/manager-internal.h"
+#include "util/text.h"
+
+/* In plain sentences: what is served and why, what was tried, what failed, and what comes next. */
+
+typedef struct Account {
+    FILE *out;
+    const Manager *m;
+    const Certificate *c;
+    int64_t now;
+} Account;
+
+static void say(Account *a, const char *format, ...) _printf_(2, 3);
+
+/* One line, whatever is quoted in it. */
+static void say(Account *a, const char *format, ...)
+{
+    _cleanup_free_ char *text = NULL;
+    va_list ap;
+
+    va_start(ap, format);
+    if (vasprintf(&text, format, ap) < 0)
+        text = NULL;
+    va_end(ap);
+    if (text)
+        text_make_plain(text, SIZE_MAX);
+    (void)fprintf(a->out, "%s\n", strempty(text));
+}
+
+typedef struct Moment {
+    char text[MOMENT_SIZE];
+} Moment;
+
+static Moment moment(int64_t when)
+{
+    Moment m;
+
+    moment_to_text(when, m.text);
+    return m;
+}
+
+typedef struct Span {
+    char text[48];
+} Span;
+
+/* "in 3 days", "in 5 minutes", "now". */
+static Span from_now(int64_t when, int64_t now)
+{
+    static const struct {
+        int64_t seconds;
+        const char *unit;
+    } units[] = { { 86400, "days" }, { 3600, "hours" }, { 60, "minutes" }, { 1, "seconds" } };
+    int64_t left = when - now;
+    Span s = { "now" };
+
+    for (size_t i = 0; i < ELEMENTSOF(units); i++)
+        if (left >= 2 * units[i].seconds || (left > 0 && units[i].seconds == 1)) {
+            snprintf(s.text, sizeof(s.text), "in %lld %s", (long long)(left / units[i].seconds),
+                     units[i].unit);
+            break;
+        }
+    return s;
+}
+
+static void say_served(Account *a)
+{
+    static const char *const sources[_SOURCE_MAX] = {
+        [SOURCE_UPLOADED] = "that was uploaded",
+        [SOURCE_ACME] = "from an ACME authority",
+        [SOURCE_LOCAL] = "from this machine's own root",
+    };
+    const Chain *chain = certificate_chain(a->c);
+    int64_t end = chain ? chain_not_after(chain) : 0;
+
+    if (!chain)
+        say(a, "%s has no chain yet.", certificate_name(a->c));
+    else if (certificate_is_root(a->c))
+        say(a, "The local root is \"%s\", serial %s; it is valid until %s.", chain_leaf(chain)->subject,
+            chain_leaf(chain)->serial, moment(end).text);
+    else
+        say(a, "%s serves a chain %s%s%s, serial %s; it %s %s.", certificate_name(a->c),
+            sources[a->c->record->served], a->c->record->served == SOURCE_ACME ? ", " : "",
+            a->c->record->served == SOURCE_ACME ? strempty(a->c->record->authority) : "",
+            chain_leaf(chain)->serial, end < a->now ? "ended at" : "is valid until", moment(end).text);
+    if (!certificate_is_root(a->c))
+        say(a, "%s", certificate_explain(a->c, a->now));
+}
+
+/* What would be better, and why it is not served. */
+static void say_passed_over(Account *a)
+{
+    static const char *const sources[_SOURCE_MAX] = {
+        [SOURCE_UPLOADED] = "The uploaded chain",
+        [SOURCE_ACME] = "The chain from ACME",
+        [SOURCE_LOCAL] = "The chain from the local root",
+    };
+    Choice choice = certificate_choose(a->c, a->now);
+
+    for (Source s = 0; s < a->c->record->served; s++)
+        if (choice.verdicts[s] != VERDICT_USABLE && choice.verdicts[s] != VERDICT_ABSENT)
+            say(a, "%s is not served: %s.", sources[s], verdict_to_string(choice.verdicts[s]));
+}
+
+static void say_failure(Account *a)
+{
+    const Failure *f = &a->c->record->failure;
+    const char *text = strempty(f->problem.text), *stop = *text && text[strlen(text) - 1] == '.' ? "" : ".";
+
+    if (f->problem.code == PROBLEM_NONE)
+        return;
+    if (f->attempts > 0)
+        say(a, "The last attempt failed at %s (attempts since the last success: %u): %s%s",
+            moment(f->when).text, f->attempts, text, stop);
+    else
+        say(a, "%s%s", text, stop);
+}
+
+static void say_window(Account *a)
+{
+    const RenewalWindow *w = &a->c->window;
+
+    if (a->c->record->served != SOURCE_ACME || w->start >= w->end)
+        return;
+    say(a, "The authority %s wants it to be renewed between %s and %s%s%s.",
+        strempty(a->c->record->authority), moment(w->start).text, moment(w->end).text,
+        a->c->window_page ? "; why is said at " : "", strempty(a->c->window_page));
+}
+
+static void say_next(Account *a)
+{
+    int64_t next = manager_next_renewal(a->m, a->c);
+
+    if (a->c->job) {
+        say(a, "Something is being done for it now: %s (job %llu).", a->c->job->step,
+            (unsigned long long)a->c->job->id);
+        return;
+    }
+    if (a->m->doubts_clock)
+        say(a, "The clock of this machine is not believed, so nothing is done by itself until it is.");
+    if (!network_has_way(a->m->network) && a->c->record->order_failed)
+        say(a, "This machine has no default route; as soon as it has one, the order is tried again.");
+    if (a->c->record->served == SOURCE_UPLOADED)
+        say(a, "Only an upload can renew it; shortly before its end the next best source takes its place.");
+    else if (next > 0)
+        say(a, "The next attempt is due %s, at %s.", from_now(next, a->now).text,
+            moment(MAX(next, a->now)).text);
+}
+
+static void say_modules(Account *a)
+{
+    _cleanup_strv_ char **modules = NULL;
+    _cleanup_free_ char *list = NULL;
+
+    if (certificate_is_root(a->c) || certificate_modules(a->c, &modules) < 0)
+        return;
+    list = strv_join(modules, ", ");
+    if (list && *list)
+        say(a, "It is used by %s.", list);
+}
+
+char *manager_explain(const Manager *m, const Certificate *c)
+{
+    char *text = NULL;
+    size_t size = 0;
+    Account a = { .out = open_memstream(&text, &size), .m = m, .c = c, .now = clock_now() };
+
+    if (!a.out)
+        return NULL;
+    say_served(&a);
+    say_passed_over(&a);
+    say_failure(&a);
+    say_window(&a);
+    say_next(&a);
+    say_modules(&a);
+    if (fclose(a.out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

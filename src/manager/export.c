@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "manager/manager-internal.h"
+#include "util/memfd.h"
+
+/* What is handed out: chains and roots at once, as they are small; keys from a worker, which may have to hash a
+ * passphrase. */
+
+int manager_read_chain(Manager *m, Certificate *c, Bundle **ret, Problem *problem)
+{
+    int r;
+
+    if (!certificate_chain(c))
+        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
+                           "There is no chain for %s yet; try again in a moment.", certificate_name(c));
+    r = store_read(m->store, c->record, c->record->served, ret);
+    return problem_set_errno(problem, r, "Reading the chain from the store");
+}
+
+/* A chain of the local root ends where that does; another one where its own says. */
+int manager_read_root(Manager *m, Certificate *c, char **ret, Problem *problem)
+{
+    bool local = certificate_is_root(c) || c->record->served == SOURCE_LOCAL || !certificate_chain(c);
+    _cleanup_bundle_ Bundle *b = NULL;
+    const Chain *chain;
+    int r;
+
+    r = manager_read_chain(m, local ? m->root : c, &b, problem);
+    if (r < 0)
+        return r;
+    chain = b->chain;
+    if (b->anchor)
+        *ret = TAKE_PTR(b->anchor);
+    else if (local ||
+             (chain->n_entries == 1 && streq(chain_leaf(chain)->subject, chain_leaf(chain)->issuer)))
+        *ret = TAKE_PTR(b->leaf);
+    else
+        return problem_set(
+            problem, PROBLEM_NO_SUCH_CERTIFICATE,
+            "The root that the chain of %s ends in is not known here; upload the chain once more with its "
+            "root, or ask who signed it.",
+            certificate_name(c));
+    return 0;
+}
+
+typedef struct KeyCall {
+    Manager *manager;
+    Record *record;
+    Record *root; /* that signed it; NULL: another did */
+    KeyFormat format;
+    char *passphrase;
+    KeyOpened done;
+    void *userdata;
+
+    int fd;
+    int result;
+} KeyCall;
+
+static KeyCall *key_call_free(KeyCall *call)
+{
+    if (!call)
+        return NULL;
+    record_free(call->record);
+    record_free(call->root);
+    erase_and_free(call->passphrase);
+    if (call->fd >= 0)
+        close(call->fd);
+    free(call);
+    return NULL;
+}
+DEFINE_CLEANUP(KeyCall *, key_call_free);
+
+/* What the chain of a local leaf ends in. */
+static int add_root(const KeyCall *call, Bundle *b)
+{
+    _cleanup_bundle_ Bundle *root = NULL;
+    int r;
+
+    if (!call->root || b->anchor)
+        return 0;
+    r = store_read(call->manager->store, call->root, call->root->served, &root);
+    if (r >= 0)
+        b->anchor = root->anchor ? TAKE_PTR(root->anchor) : TAKE_PTR(root->leaf);
+    return r;
+}
+
+static void read_key(void *data)
+{
+    _cleanup_bundle_ Bundle *b = NULL;
+    KeyCall *call = data;
+    void *file = NULL;
+    size_t size = 0;
+
+    call->result = store_read(call->manager->store, call->record, call->record->served, &b);
+    if (call->result >= 0)
+        call->result = add_root(call, b);
+    if (call->result >= 0)
+        call->result = export_key(b, call->record->name, call->format, call->passphrase, &file, &size);
+    if (call->result >= 0)
+        call->result = call->fd = memfd_new("key", file, size);
+    if (file)
+        explicit_bzero(file, size);
+    free(file);
+}
+
+static void on_key_read(void *data, void *userdata _unused_)
+{
+    _cleanup_(key_call_freep) KeyCall *call = data;
+    _cleanup_problem_ Problem problem = {};
+
+    problem_set_errno(&problem, call->result, "Reading the key");
+    call->done(call->fd, &problem, call->userdata);
+}
+
+int manager_open_key(Manager *m, Certificate *c, KeyFormat format, const char *passphrase, KeyOpened done,
+                     void *userdata, Problem *problem)
+{
+    _cleanup_(key_call_freep) KeyCall *call = calloc(1, sizeof(KeyCall));
+    int r;
+
+    if (!call)
+        return -ENOMEM;
+    *call = (KeyCall){ .manager = m,
+                       .format = format,
+                       .done = done,
+                       .userdata = userdata,
+                       .fd = -EBADF,
+                       .result = -ECANCELED };
+    if (!certificate_chain(c))
+        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
+                           "There is no chain for %s yet; try again in a moment.", certificate_name(c));
+    call->record = record_copy(c->record);
+    if (c->record->kind == RECORD_CERTIFICATE && c->record->served == SOURCE_LOCAL &&
+        record_served(c->record)->root == record_current(m->root->record) &&
+        !(call->root = record_copy(m->root->record)))
+        return -ENOMEM;
+    call->passphrase = passphrase ? strdup(passphrase) : NULL;
+    if (!call->record || (passphrase && !call->passphrase))
+        return -ENOMEM;
+    r = lifecycle_run(m->lifecycle, false, read_key, on_key_read, call);
+    if (r >= 0)
+        TAKE_PTR(call);
+    return problem_set_errno(problem, r, "Reading the key");
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+
+#include "core/limits.h"
+#include "core/now.h"
+#include "manager/manager-internal.h"
+#include "util/log.h"
+#include "util/text.h"
+
+/* One call of Upload or RemoveUpload: examine, store, then settle all that are concerned, then answer. */
+typedef struct UploadCall {
+    Manager *manager;
+    char *target; /* name of the certificate that it is for; NULL: for any */
+    UploadDone done;
+    void *userdata;
+
+    Bundle *bundle;
+    Problem problem;
+
+    char *fingerprint;
+    bool is_root;
+    size_t n_waiting;
+} UploadCall;
+
+static UploadCall *upload_call_free(UploadCall *call)
+{
+    if (!call)
+        return NULL;
+    free(call->target);
+    bundle_free(call->bundle);
+    problem_clear(&call->problem);
+    free(call->fingerprint);
+    free(call);
+    return NULL;
+}
+DEFINE_CLEANUP(UploadCall *, upload_call_free);
+
+static void upload_call_answer(UploadCall *call)
+{
+    UploadOutcome outcome = { .fingerprint = call->fingerprint };
+    int r = 0;
+
+    if (call->problem.code == PROBLEM_NONE)
+        r = manager_collect_fits(call->manager, call->is_root, &outcome);
+    problem_set_errno(&call->problem, r, "Looking at what serves the upload");
+    call->done(&outcome, &call->problem, call->userdata);
+    upload_outcome_done(&outcome);
+    upload_call_free(call);
+}
+
+static void on_settled(Certificate *c _unused_, RequestResult result _unused_, const Problem *problem,
+                       void *userdata)
+{
+    UploadCall *call = userdata;
+
+    if (problem->code != PROBLEM_NONE && call->problem.code == PROBLEM_NONE)
+        (void)problem_copy(problem, &call->problem);
+    if (--call->n_waiting == 0)
+        upload_call_answer(call);
+}
+
+static bool is_concerned(const Certificate *c, const Certificate *upload, const char *fingerprint)
+{
+    const Chain *has = c->record->slots[SOURCE_UPLOADED].chain;
+
+    return (has && streq(chain_leaf(has)->fingerprint, fingerprint)) ||
+           (upload && c->published && chain_covers(certificate_chain(upload), c->names, NULL));
+}
+
+/* One is added to what is waited for, so that the answer is not given before all were asked. */
+static void settle_concerned(UploadCall *call, const Certificate *upload)
+{
+    Manager *m = call->manager;
+    Certificate *c, *next;
+
+    call->n_waiting = 1;
+    HASH_ITER (hh, m->certificates, c, next) {
+        if (!is_concerned(c, upload, call->fingerprint))
+            continue;
+        call->n_waiting++;
+        if (lifecycle_request(m->lifecycle, c, REQUEST_SETTLE, NULL, on_settled, call) < 0)
+            call->n_waiting--;
+    }
+    if (--call->n_waiting == 0)
+        upload_call_answer(call);
+}
+
+static void on_stored(Certificate *upload, RequestResult result _unused_, const Problem *problem,
+                      void *userdata)
+{
+    UploadCall *call = userdata;
+    Manager *m = call->manager;
+
+    if (problem->code != PROBLEM_NONE) {
+        (void)problem_copy(problem, &call->problem);
+        if (!upload->stored)
+            HASH_DEL(m->uploads, upload);
+        upload_call_answer(call);
+        return;
+    }
+    settle_concerned(call, upload);
+}
+
+/* Its names may have changed since it was looked at. */
+static int check_target(UploadCall *call)
+{
+    Certificate *target = call->target ? manager_find(call->manager, call->target) : NULL;
+    const char *missing;
+
+    if (!call->target)
+        return 0;
+    if (!target)
+        return problem_set(&call->problem, PROBLEM_NO_SUCH_CERTIFICATE, "The certificate %s is gone.",
+                           call->target);
+    if (chain_covers(call->bundle->chain, target->names, &missing))
+        return 0;
+    return problem_set(&call->problem, PROBLEM_NAME_MISMATCH, "The uploaded leaf is not for %s.", missing);
+}
+
+/* Whether just this is stored already, so that it need not be written once more. */
+static bool is_same(const Certificate *upload, const Bundle *bundle)
+{
+    const Slot *slot = &upload->record->slots[SOURCE_UPLOADED];
+
+    return slot->chain && !slot->broken && chain_equal(slot->chain, bundle->chain);
+}
+
+/* What was uploaded before is uploaded once more, and so becomes the latest. */
+static int store_again(UploadCall *call, Certificate *upload)
+{
+    Manager *m = call->manager;
+
+    if (upload->busy)
+        return problem_set(&call->problem, PROBLEM_BUSY,
+                           "The same chain is being uploaded or removed just now; try again in a moment.");
+    if (is_same(upload, call->bundle))
+        call->bundle = bundle_free(call->bundle);
+    return lifecycle_add_upload(m->lifecycle, upload, ++m->last_upload, TAKE_PTR(call->bundle), on_stored,
+                                call);
+}
+
+static int store_new(UploadCall *call)
+{
+    Manager *m = call->manager;
+    Certificate *upload;
+    int r;
+
+    if (HASH_COUNT(m->uploads) >= LIMIT_UPLOADS)
+        return problem_set(&call->problem, PROBLEM_LIMITS_EXCEEDED,
+                           "There are %d uploads already; remove some first.", LIMIT_UPLOADS);
+    upload = certificate_new(record_new(RECORD_UPLOAD, call->fingerprint));
+    if (!upload)
+        return -ENOMEM;
+    HASH_ADD_KEYPTR(hh, m->uploads, upload->name, strlen(upload->name), upload);
+    r = lifecycle_add_upload(m->lifecycle, upload, ++m->last_upload, TAKE_PTR(call->bundle), on_stored,
+                             call);
+    if (r < 0) {
+        HASH_DEL(m->uploads, upload);
+        certificate_free(upload);
+    }
+    return r;
+}
+
+static int store_upload(UploadCall *call)
+{
+    Certificate *upload;
+    int r;
+
+    r = check_target(call);
+    if (r < 0)
+        return r;
+    call->fingerprint = strdup(chain_leaf(call->bundle->chain)->fingerprint);
+    if (!call->fingerprint)
+        return -ENOMEM;
+    HASH_FIND_STR(call->manager->uploads, call->fingerprint, upload);
+    return upload ? store_again(call, upload) : store_new(call);
+}
+
+static void on_root_replaced(Certificate *root _unused_, RequestResult result _unused_,
+                             const Problem *problem, void *userdata)
+{
+    UploadCall *call = userdata;
+
+    if (problem->code != PROBLEM_NONE)
+        (void)problem_copy(problem, &call->problem);
+    upload_call_answer(call);
+}
+
+static int store_root(UploadCall *call)
+{
+    call->is_root = true;
+    call->fingerprint = strdup(chain_leaf(call->bundle->chain)->fingerprint);
+    if (!call->fingerprint)
+        return -ENOMEM;
+    return lifecycle_replace_root(call->manager->lifecycle, TAKE_PTR(call->bundle), on_root_replaced, call);
+}
+
+static bool is_for_root(const UploadCall *call)
+{
+    return call->target && streq(call->target, certificate_name(call->manager->root));
+}
+
+/* What is wrong is told as the first check that is not passed has it. */
+static void on_examined(UploadResult *result, const Problem *problem, void *userdata)
+{
+    UploadCall *call = userdata;
+    const Problem *first = problem->code != PROBLEM_NONE ? problem : report_first_problem(&result->report);
+    int r;
+
+    if (first) {
+        (void)problem_copy(first, &call->problem);
+        upload_call_answer(call);
+        return;
+    }
+    call->bundle = TAKE_PTR(result->bundle);
+    r = is_for_root(call) ? store_root(call) : store_upload(call);
+    if (r < 0) {
+        problem_set_errno(&call->problem, r, "Taking the upload");
+        upload_call_answer(call);
+    }
+}
+
+static UploadCall *upload_call_new(Manager *m, UploadDone done, void *userdata)
+{
+    UploadCall *call = calloc(1, sizeof(UploadCall));
+
+    if (call)
+        *call = (UploadCall){ .manager = m, .done = done, .userdata = userdata };
+    return call;
+}
+
+int manager_upload(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
+                   UploadDone done, void *userdata, Problem *problem)
+{
+    _cleanup_(upload_call_freep) UploadCall *call = upload_call_new(m, done, userdata);
+    int r;
+
+    if (!call || (target && !(call->target = strdup(certificate_name(target)))))
+        return -ENOMEM;
+    r = manager_examine(m, target, bundle_fd, options, on_examined, call, problem);
+    if (r >= 0)
+        TAKE_PTR(call);
+    return r;
+}
+
+/* A dry run. */
+typedef struct CheckCall {
+    Manager *manager;
+    char *target;
+    UploadChecked done;
+    void *userdata;
+} CheckCall;
+
+static CheckCall *check_call_free(CheckCall *call)
+{
+    if (call)
+        free(call->target);
+    free(call);
+    return NULL;
+}
+DEFINE_CLEANUP(CheckCall *, check_call_free);
+
+static void on_checked(UploadResult *result, const Problem *problem, void *userdata)
+{
+    _cleanup_(check_call_freep) CheckCall *call = userdata;
+    UploadReport *report = &result->report;
+
+    if (problem->code == PROBLEM_NONE) {
+        if (report_first_problem(report))
+            (void)problem_set(&report->findings[CHECK_OUTCOME].problem, report_first_problem(report)->code,
+                              "It would be refused, and nothing would change.");
+        else
+            manager_foretell(call->manager,
+                             call->target && streq(call->target, certificate_name(call->manager->root)),
+                             result->chain, report);
+    }
+    call->done(report, problem, call->userdata);
+}
+
+int manager_check_upload(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
+                         UploadChecked done, void *userdata, Problem *problem)
+{
+    _cleanup_(check_call_freep) CheckCall *call = calloc(1, sizeof(CheckCall));
+    int r;
+
+    if (!call)
+        return -ENOMEM;
+    *call = (CheckCall){ .manager = m, .done = done, .userdata = userdata };
+    if (target && !(call->target = strdup(certificate_name(target))))
+        return -ENOMEM;
+    r = manager_examine(m, target, bundle_fd, options, on_checked, call, problem);
+    if (r >= 0)
+        TAKE_PTR(call);
+    return r;
+}
+
+/* The upload leaves the pool at once, so that nothing takes it up again, and is freed after this. */
+static void on_upload_removed(Certificate *upload, RequestResult result _unused_, const Problem *problem,
+                              void *userdata)
+{
+    UploadCall *call = userdata;
+
+    if (problem->code != PROBLEM_NONE) {
+        (void)problem_copy(problem, &call->problem);
+        upload_call_answer(call);
+        return;
+    }
+    HASH_DEL(call->manager->uploads, upload);
+    settle_concerned(call, NULL);
+}
+
+int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, void *userdata,
+                          Problem *problem)
+{
+    _cleanup_(upload_call_freep) UploadCall *call = NULL;
+    Certificate *upload = NULL;
+    int r;
+
+    if (!text_is_hex(fingerprint, 64))
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
+                           "A fingerprint has 64 hexadecimal digits; ListUploads gives those there are.");
+    call = upload_call_new(m, done, userdata);
+    if (!call || !(call->fingerprint = strdup(fingerprint)))
+        return -ENOMEM;
+    for (char *p = call->fingerprint; *p; p++)
+        *p = (char)(*p >= 'A' && *p <= 'F' ? *p - 'A' + 'a' : *p);
+    HASH_FIND_STR(m->uploads, call->fingerprint, upload);
+    if (!upload)
+        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
+                           "There is no upload with this fingerprint; ListUploads gives those there are.");
+    if (upload->busy)
+        return problem_set(problem, PROBLEM_BUSY,
+                           "The upload is being written just now; try again in a moment.");
+    r = lifecycle_request(m->lifecycle, upload, REQUEST_REMOVE, NULL, on_upload_removed, call);
+    if (r >= 0)
+        TAKE_PTR(call);
+    return r;
+}

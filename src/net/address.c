@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "net/address.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+_Static_assert(ADDRESS_TEXT_SIZE == INET6_ADDRSTRLEN, "any address fits");
+
+static bool in4_is_local(const uint8_t a[static 4])
+{
+    return a[0] == 0 || a[0] == 127 || (a[0] == 169 && a[1] == 254) || a[0] >= 224;
+}
+
+/* Prefixes of IPv6 addresses that hold an IPv4 address, and where its bytes are. One prefix may stand here more than
+ * once when the place depends on how the translator is configured. */
+static const struct {
+    uint8_t prefix[12];
+    size_t length;
+    uint8_t at[4];
+} embedding[] = {
+    { {}, 12, { 12, 13, 14, 15 } }, /* compatible, also :: and ::1 */
+    { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff }, 12, { 12, 13, 14, 15 } }, /* mapped */
+    { { 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0 }, 12, { 12, 13, 14, 15 } }, /* translated */
+    { { 0, 0x64, 0xff, 0x9b }, 12, { 12, 13, 14, 15 } },                      /* NAT64 */
+    { { 0, 0x64, 0xff, 0x9b, 0, 1 }, 6, { 6, 7, 9, 10 } },                    /* NAT64 of a site, /48 */
+    { { 0, 0x64, 0xff, 0x9b, 0, 1 }, 6, { 7, 9, 10, 11 } },                   /* ... /56 */
+    { { 0, 0x64, 0xff, 0x9b, 0, 1 }, 6, { 9, 10, 11, 12 } },                  /* ... /64 */
+    { { 0, 0x64, 0xff, 0x9b, 0, 1 }, 6, { 12, 13, 14, 15 } },                 /* ... /96 */
+    { { 0x20, 0x02 }, 2, { 2, 3, 4, 5 } },                                    /* 6to4 */
+};
+
+static bool in6_is_local(const uint8_t a[static 16])
+{
+    if ((a[0] == 0xfe && (a[1] & 0xc0) == 0x80) || a[0] == 0xff)
+        return true;
+    for (size_t i = 0; i < ELEMENTSOF(embedding); i++) {
+        const uint8_t *at = embedding[i].at;
+
+        if (memcmp(a, embedding[i].prefix, embedding[i].length) == 0 &&
+            in4_is_local((uint8_t[]){ a[at[0]], a[at[1]], a[at[2]], a[at[3]] }))
+            return true;
+    }
+    return false;
+}
+
+/* The bytes of the address and its family; AF_UNSPEC for all others. */
+static int address_read(const struct sockaddr *address, size_t size, uint8_t ret[static 16])
+{
+    struct sockaddr_in6 in6;
+    struct sockaddr_in in4;
+
+    if (size >= sizeof(in4) && address->sa_family == AF_INET) {
+        memcpy(&in4, address, sizeof(in4));
+        memcpy(ret, &in4.sin_addr, 4);
+        return AF_INET;
+    }
+    if (size >= sizeof(in6) && address->sa_family == AF_INET6) {
+        memcpy(&in6, address, sizeof(in6));
+        memcpy(ret, &in6.sin6_addr, 16);
+        return AF_INET6;
+    }
+    return AF_UNSPEC;
+}
+
+bool address_is_local(const struct sockaddr *address, size_t size)
+{
+    uint8_t bytes[16];
+
+    switch (address_read(address, size, bytes)) {
+    case AF_INET:
+        return in4_is_local(bytes);
+    case AF_INET6:
+        return in6_is_local(bytes);
+    default:
+        return true;
+    }
+}
+
+bool address_text_is_local(const char *text)
+{
+    uint8_t bytes[16];
+
+    if (inet_pton(AF_INET, text, bytes) == 1)
+        return in4_is_local(bytes);
+    if (inet_pton(AF_INET6, text, bytes) == 1)
+        return in6_is_local(bytes);
+    return true;
+}
+
+void address_to_text(const struct sockaddr *address, size_t size, char ret[static ADDRESS_TEXT_SIZE])
+{
+    uint8_t bytes[16];
+    int family = address_read(address, size, bytes);
+
+    if (family == AF_UNSPEC || !inet_ntop(family, bytes, ret, ADDRESS_TEXT_SIZE))
+        strcpy(ret, "?");
+}

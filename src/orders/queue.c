@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "core/now.h"
+#include "orders/orders-internal.h"
+#include "util/log.h"
+
+/* In which order, and how fast, what waits is begun. */
+
+#define MINUTE 60
+
+/* Who somebody waits for, and what was under way already, comes first and does not wait for OrdersPerMinute=; then that whose
+ * chain ends first. */
+static bool is_pressing(const Ordering *o)
+{
+    return o->manual || acme_source_has_order(o->source, o->name);
+}
+
+static bool comes_before(const Ordering *a, const Ordering *b)
+{
+    bool pressing = is_pressing(a);
+
+    if (pressing != is_pressing(b))
+        return pressing;
+    return a->not_after < b->not_after;
+}
+
+static Ordering *choose_waiting(AcmeSource *s)
+{
+    Ordering *o, *best = NULL;
+
+    TAILQ_FOREACH(o, &s->orderings, entry)
+    if (o->state == ORDERING_WAITING && o->done && !o->held && !o->ending &&
+        (!best || comes_before(o, best)))
+        best = o;
+    return best;
+}
+
+static int on_pace_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
+{
+    acme_source_drive(userdata);
+    return 0;
+}
+
+uint64_t source_monotonic(const AcmeSource *s)
+{
+    uint64_t now = 0;
+
+    (void)sd_event_now(s->event, CLOCK_MONOTONIC, &now);
+    return now;
+}
+
+/* A second is what the ledger's moments tell apart. */
+static void wait_for_pace(AcmeSource *s)
+{
+    uint64_t now;
+
+    if (sd_event_now(s->event, CLOCK_MONOTONIC, &now) < 0 ||
+        sd_event_source_set_time(s->pace_timer, now + 1000000ULL) < 0 ||
+        sd_event_source_set_enabled(s->pace_timer, SD_EVENT_ONESHOT) < 0)
+        (void)log_oom();
+}
+
+static int on_drive(sd_event_source *source, void *userdata);
+
+int source_pace_init(AcmeSource *s)
+{
+    int r = sd_event_add_time(s->event, &s->pace_timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_pace_timer, s);
+
+    if (r >= 0)
+        r = sd_event_source_set_enabled(s->pace_timer, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_add_defer(s->event, &s->drive_source, on_drive, s);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(s->drive_source, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_add_defer(s->event, &s->back_source, source_on_back, s);
+    return r < 0 ? r : sd_event_source_set_enabled(s->back_source, SD_EVENT_OFF);
+}
+
+/* Whether one more new order is within OrdersPerMinute=. */
+static bool is_in_pace(const AcmeSource *s)
+{
+    unsigned allowed = s->settings->orders_per_minute, recent = 0;
+    int64_t now = clock_now();
+    const Book *b;
+
+    TAILQ_FOREACH(b, &s->books, entry)
+    recent += ledger_recent_orders(b->ledger, MINUTE + 1, now);
+    return allowed == 0 || recent < allowed;
+}
+
+static int on_drive(sd_event_source *source _unused_, void *userdata)
+{
+    AcmeSource *s = userdata;
+    Ordering *o;
+
+    while (s->n_running < LIMIT_ORDERS && (o = choose_waiting(s))) {
+        if (!is_pressing(o) && !is_in_pace(s)) {
+            wait_for_pace(s);
+            break;
+        }
+        /* Those that have begun stand first: they are few. */
+        TAILQ_REMOVE(&s->orderings, o, entry);
+        TAILQ_INSERT_HEAD(&s->orderings, o, entry);
+        ordering_begin(o);
+        if (o->state == ORDERING_WAITING) {
+            TAILQ_REMOVE(&s->orderings, o, entry);
+            TAILQ_INSERT_TAIL(&s->orderings, o, entry);
+        }
+    }
+    return 0;
+}
+
+void acme_source_drive(AcmeSource *s)
+{
+    if (s->drive_source)
+        (void)sd_event_source_set_enabled(s->drive_source, SD_EVENT_ONESHOT);
+}
+
+bool ordering_join(Ordering *o, bool hurry)
+{
+    if (o->state != ORDERING_WAITING && o->keeps_key)
+        return false;
+    if (o->state == ORDERING_WAITING) {
+        o->reissue = true;
+        o->keeps_key = o->early = false;
+    }
+    o->manual = o->manual || hurry;
+    o->held = false;
+    acme_source_drive(o->source);
+    return true;
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "acme/objects.h"
+#include "core/now.h"
+#include "crypto/request.h"
+#include "orders/orders-internal.h"
+#include "util/log.h"
+#include "util/text.h"
+
+/* Renewal information (RFC 9773): what the certificate is called there is worked out by a worker from its file, then the
+ * authority is asked, and its answer goes into the ledger. Checks wait for one another beyond LIMIT_RENEWAL_CHECKS. */
+
+#define NONE_AGAIN 86400 /* seconds until an authority that offers no windows is asked for one again */
+#define FAIL_AGAIN 3600  /* and one that did not answer as it should */
+
+struct WindowCheck {
+    TAILQ_ENTRY(WindowCheck) entry;
+    AcmeSource *source;
+    Record *record;
+    char *identifier;
+    Peer *peer;
+    AcmeCall *call;
+    WindowDone done;
+    void *userdata;
+    bool running;
+    int result;
+};
+
+static const char *fingerprint_of(const Record *rec)
+{
+    return chain_leaf(rec->slots[SOURCE_ACME].chain)->fingerprint;
+}
+
+static Book *book_of(AcmeSource *s, const Record *rec)
+{
+    const AuthoritySettings *a = rec->authority ? source_find_authority(s, rec->authority) : NULL;
+
+    return a && a->enabled && rec->slots[SOURCE_ACME].chain ? book_get(s, a) : NULL;
+}
+
+LedgerWindow acme_source_window(AcmeSource *s, const Record *rec)
+{
+    Book *b = book_of(s, rec);
+
+    return b ? ledger_window(b->ledger, rec->name, fingerprint_of(rec))
+             : (LedgerWindow){ .check = INT64_MAX };
+}
+
+int64_t acme_source_early(AcmeSource *s, const Record *rec)
+{
+    Book *b = book_of(s, rec);
+
+    return b ? ledger_early(b->ledger, rec->name) : 0;
+}
+
+static void check_free(WindowCheck *w)
+{
+    TAILQ_REMOVE(&w->source->checks, w, entry);
+    record_free(w->record);
+    free(w->identifier);
+    free(w);
+}
+
+static void start_checks(AcmeSource *s);
+
+static void check_end(WindowCheck *w, const LedgerWindow *window)
+{
+    AcmeSource *s = w->source;
+    Book *b = book_of(s, w->record);
+
+    if (b && ledger_note_window(b->ledger, w->record->name, fingerprint_of(w->record), window) >= 0)
+        book_changed(b);
+    s->n_checks--;
+    w->done(w->record->name, w->userdata);
+    check_free(w);
+    source_clean_peers(s);
+    start_checks(s);
+}
+
+/* What was known stays, and is asked for again later. */
+static void check_fail(WindowCheck *w, int64_t again)
+{
+    LedgerWindow known = acme_source_window(w->source, w->record);
+    _cleanup_free_ char *page = known.page ? strdup(known.page) : NULL;
+
+    known.page = page;
+    known.check = clock_now() + again;
+    check_end(w, &known);
+}
+
+static void on_window(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
+{
+    _cleanup_(acme_renewal_info_freep) AcmeRenewalInfo *info = NULL;
+    _cleanup_problem_ Problem problem = {};
+    LedgerWindow window = {};
+    WindowCheck *w = userdata;
+
+    w->call = NULL;
+    if (reply &&
+        acme_renewal_info_parse(w->record->authority, reply->body, reply->size, &info, &problem) >= 0) {
+        window.window = (RenewalWindow){ info->start, info->end };
+        window.page = info->explanation;
+        window.check = clock_now() + schedule_window_check(reply->retry_after);
+        check_end(w, &window);
+        return;
+    }
+    log_notice("%s: When the authority %s wants the certificate to be renewed is not known. %s",
+               w->record->name, w->record->authority,
+               failure ? strempty(failure->problem->text) : strempty(problem.text));
+    check_fail(w, failure && failure->retry_after > 0 ? schedule_window_check(failure->retry_after)
+                                                      : FAIL_AGAIN);
+}
+
+static void on_directory(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
+{
+    WindowCheck *w = userdata;
+    int r = -ENETUNREACH;
+
+    w->call = NULL;
+    if (failure && failure->at_authority)
+        book_note_trouble(w->peer->book, failure->retry_after);
+    if (reply)
+        book_note_works(w->peer->book);
+    if (reply)
+        r = acme_client_get_renewal_info(w->peer->client, w->identifier, on_window, w, &w->call);
+    if (r < 0)
+        check_fail(w, r == -EOPNOTSUPP ? NONE_AGAIN : FAIL_AGAIN);
+}
+
+static void run_identify(void *data)
+{
+    _cleanup_bundle_ Bundle *bundle = NULL;
+    WindowCheck *w = data;
+
+    w->result = store_read(w->source->store, w->record, SOURCE_ACME, &bundle);
+    if (w->result >= 0)
+        w->result = certificate_identifier(bundle->leaf, &w->identifier);
+}
+
+static void on_identified(void *data, void *userdata _unused_)
+{
+    const AcmeRequest request = { .resource = ACME_DIRECTORY };
+    WindowCheck *w = data;
+    const AuthoritySettings *a = source_find_authority(w->source, w->record->authority);
+    int r = w->result;
+
+    if (w->source->closing) {
+        check_free(w);
+        return;
+    }
+    if (r >= 0)
+        r = a ? peer_get(w->source, a, &w->peer) : -ENOENT;
+    if (r >= 0 && ledger_state(w->peer->book->ledger, clock_now()) == LEDGER_OPEN) {
+        check_fail(w, FAIL_AGAIN); /* it is in trouble */
+        return;
+    }
+    if (r >= 0)
+        r = acme_client_send(w->peer->client, &request, on_directory, w, &w->call);
+    if (r < 0)
+        check_fail(w, NONE_AGAIN);
+}
+
+static void start_checks(AcmeSource *s)
+{
+    WindowCheck *w, *next;
+
+    for (w = TAILQ_FIRST(&s->checks); w && s->n_checks < LIMIT_RENEWAL_CHECKS; w = next) {
+        next = TAILQ_NEXT(w, entry);
+        if (w->running)
+            continue;
+        w->running = true;
+        s->n_checks++;
+        if (workers_add(s->workers, run_identify, on_identified, w) < 0) {
+            (void)log_oom();
+            w->running = false;
+            s->n_checks--;
+            return;
+        }
+    }
+}
+
+int acme_source_check_window(AcmeSource *s, const Record *record, WindowDone done, void *userdata)
+{
+    WindowCheck *w;
+    int r = source_open(s);
+
+    if (r < 0)
+        return r;
+    w = calloc(1, sizeof(WindowCheck));
+    if (!w)
+        return -ENOMEM;
+    *w = (WindowCheck){ .source = s, .record = record_copy(record), .done = done, .userdata = userdata };
+    if (!w->record) {
+        free(w);
+        return -ENOMEM;
+    }
+    TAILQ_INSERT_TAIL(&s->checks, w, entry);
+    start_checks(s);
+    return 0;
+}
+
+bool source_checks_with(const AcmeSource *s, const Peer *p)
+{
+    const WindowCheck *w;
+
+    TAILQ_FOREACH(w, &s->checks, entry)
+    if (w->peer == p)
+        return true;
+    return false;
+}
+
+void source_give_up_checks(AcmeSource *s)
+{
+    WindowCheck *w;
+
+    while ((w = TAILQ_FIRST(&s->checks)))
+        check_free(w);
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <sys/queue.h>
+
+#include "core/name.h"
+#include "crypto/account-key.h"
+#include "crypto/digest.h"
+#include "dns/client.h"
+#include "solvers/dns-place.h"
+#include "solvers/dns-propagation.h"
+#include "solvers/solver.h"
+#include "util/log.h"
+#include "util/text.h"
+
+/* dns-01 (RFC 8555 section 8.4). A task finds the place of its record, then uses a record there. Tasks whose record is the
+ * same (two orders that share an authorization) use one; it is made for the first of them and removed, in the background,
+ * after the last. A record remembers what it was made with: that is what it is removed with, whatever the settings are then. */
+
+typedef struct TxtRecord {
+    TAILQ_ENTRY(TxtRecord) entry;
+    struct DnsSolver *solver;
+    char *owner, *zone, *value; /* zone is NULL for a hook alone that nobody looks for */
+    char *server, *hook;        /* one of them */
+    Tsig key;                   /* for the server; without a name: none */
+    DnsJob *job;                /* the change that is under way */
+    bool there;                 /* it was made, or may have been */
+    size_t n_users;
+} TxtRecord;
+
+typedef enum TaskState {
+    TASK_FINDING, /* the place */
+    TASK_MAKING,  /* waits for the record */
+    TASK_WAITING, /* for the name servers to have it */
+    TASK_TOLD,    /* or about to be */
+} TaskState;
+
+typedef struct DnsTask {
+    SolverTask task;
+    TAILQ_ENTRY(DnsTask) entry;
+    TaskState state;
+    bool checks; /* SelfCheck= as it was at its start */
+    char *value;
+    DnsPlace *place;
+    TxtRecord *record;
+    DnsPropagation *propagation;
+    sd_event_source *deferred; /* tells what is known */
+    Problem problem;
+    SolverReady ready;
+    void *userdata;
+} DnsTask;
+
+typedef struct DnsSolver {
+    Solver solver;
+    DnsHelper *helper;
+    TAILQ_HEAD(, DnsTask) tasks;
+    TAILQ_HEAD(, TxtRecord) records;
+} DnsSolver;
+
+static void txt_drive(TxtRecord *rec);
+
+static bool solver_suits(Solver *base, const char *name, bool wildcard, Problem *why)
+{
+    const AcmeSettings *settings = base->context.settings;
+
+    if (name_is_address(name))
+        (void)problem_set(why, PROBLEM_CHALLENGE_FAILED,
+                          "dns-01 cannot prove the address %s (RFC 8738); only http-01 and tls-alpn-01 can.",
+                          name);
+    else if (!settings->dns_server && !settings->dns_hook)
+        (void)problem_set(
+            why, PROBLEM_CHALLENGE_FAILED,
+            "dns-01 cannot prove %s%s, as nothing is set that changes the DNS: set DNSServer= and DNSKeyFile=, or "
+            "DNSHook=, in [ACME]; see certwright-dns-hook(5).",
+            wildcard ? "*." : "", name);
+    else
+        return true;
+    return false;
+}
+
+/* ---- tasks: what they are told */
+
+static int on_deferred(sd_event_source *s _unused_, void *userdata)
+{
+    DnsTask *t = userdata;
+
+    t->ready(&t->problem, t->userdata);
+    return 0;
+}
+
+static void task_tell(DnsTask *t)
+{
+    t->state = TASK_TOLD;
+    (void)sd_event_source_set_enabled(t->deferred, SD_EVENT_ONESHOT);
+}
+
+static void task_fail(DnsTask *t, int r)
+{
+    problem_set_errno(&t->problem, r, "Proving a name by dns-01");
+    task_tell(t);
+}
+
+static void on_propagated(const Problem *problem, void *userdata)
+{
+    DnsTask *t = userdata;
+
+    (void)problem_copy(problem, &t->problem);
+    t->propagation = dns_propagation_free(t->propagation);
+    task_tell(t);
+}
+
+static void task_look(DnsTask *t)
+{
+    DnsSolver *s = (DnsSolver *)t->task.solver;
+    const TxtRecord *rec = t->record;
+    const DnsRecordWish wish = {
+        .owner = rec->owner, .zone = rec->zone, .value = rec->value, .server = rec->server
+    };
+    int r;
+
+    if (!t->checks) {
+        task_tell(t);
+        return;
+    }
+    t->state = TASK_WAITING;
+    r = dns_propagation_start(s->solver.context.event, s->solver.context.dns, &wish, on_propagated, t,
+                              &t->propagation, &t->problem);
+    if (r < 0)
+        task_fail(t, r);
+}
+
+/* ---- records */
+
+static TxtRecord *txt_free(TxtRecord *rec)
+{
+    if (!rec)
+        return NULL;
+    TAILQ_REMOVE(&rec->solver->records, rec, entry);
+    dns_job_forget(rec->job);
+    free(rec->owner);
+    free(rec->zone);
+    free(rec->value);
+    free(rec->server);
+    free(rec->hook);
+    tsig_clear(&rec->key);
+    free(rec);
+    return NULL;
+}
+
+/* The tasks that wait for it to be made. */
+static void txt_tell(TxtRecord *rec, const Problem *problem)
+{
+    DnsTask *t;
+
+    TAILQ_FOREACH(t, &rec->solver->tasks, entry)
+    {
+        if (t->record != rec || t->state != TASK_MAKING)
+            continue;
+        if (problem->code == PROBLEM_NONE)
+            task_look(t);
+        else {
+            (void)problem_copy(problem, &t->problem);
+            task_tell(t);
+        }
+    }
+}
+
+static bool txt_is_awaited(const TxtRecord *rec)
+{
+    const DnsTask *t;
+
+    TAILQ_FOREACH(t, &rec->solver->tasks, entry)
+    if (t->record == rec && t->state == TASK_MAKING)
+        return true;
+    return false;
+}
+
+/* A hook that failed may have made it all the same; an update is made as a whole or not at all (RFC 2136 section 3.7). */
+static void on_made(const Problem *problem, void *userdata)
+{
+    TxtRecord *rec = userdata;
+
+    rec->job = NULL;
+    rec->there = problem->code == PROBLEM_NONE || rec->hook;
+    txt_tell(rec, problem);
+    txt_drive(rec);
+}
+
+static void on_removed(const Problem *problem, void *userdata)
+{
+    TxtRecord *rec = userdata;
+
+    rec->job = NULL;
+    rec->there = false;
+    if (problem->code != PROBLEM_NONE)
+        log_warning("%s%s Remove the record %s. TXT \"%s\" by hand.", strempty(problem->text),
+                    text_full_stop(strempty(problem->text)), rec->owner, rec->value);
+    txt_drive(rec);
+}
+
+static int txt_change(TxtRecord *rec, bool remove, Problem *problem)
+{
+    const DnsChange change = {
+        .remove = remove,
+        .fqdn = rec->owner,
+        .value = rec->value,
+        .zone = rec->server ? rec->zone : NULL,
+        .server = rec->server,
+        .key = rec->key.name ? &rec->key : NULL,
+        .hook = rec->hook,
+    };
+
+    return dns_helper_start(rec->solver->helper, &change, remove ? on_removed : on_made, rec, &rec->job,
+                            problem);
+}
+
+/* The next thing to do about it. It may be gone afterwards. */
+static void txt_drive(TxtRecord *rec)
+{
+    _cleanup_problem_ Problem problem = {};
+    bool awaited = txt_is_awaited(rec);
+    const Problem none = {};
+    int r = 0;
+
+    if (rec->job)
+        return;
+    if (awaited && rec->there)
+        txt_tell(rec, &none);
+    else if (awaited)
+        r = txt_change(rec, false, &problem);
+    else if (rec->n_users == 0 && rec->there)
+        r = txt_change(rec, true, &problem);
+    if (r < 0) {
+        problem_set_errno(&problem, r, "Changing the DNS");
+        if (awaited)
+            txt_tell(rec, &problem);
+        else
+            on_removed(&problem, rec);
+        return;
+    }
+    if (rec->n_users == 0 && !rec->there && !rec->job)
+        txt_free(rec);
+}
+
+static int txt_set_way(TxtRecord *rec, Problem *problem)
+{
+    const AcmeSettings *settings = rec->solver->solver.context.settings;
+    int r = 0;
+
+    if (settings->dns_server && rec->zone)
+        rec->server = strdup(settings->dns_server);
+    else if (settings->dns_hook)
+        rec->hook = strdup(settings->dns_hook);
+    else
+        return problem_set(
+            problem, PROBLEM_CHALLENGE_FAILED,
+            "DNSServer= or DNSHook= was changed while %s was looked at, so the record is not made.",
+            rec->owner);
+    if (!rec->server && !rec->hook)
+        return -ENOMEM;
+    if (rec->server && settings->dns_key_file)
+        r = tsig_read(settings->dns_key_file, &rec->key, problem);
+    return r;
+}
+
+static int txt_new(DnsSolver *s, const char *owner, const char *zone, const char *value, TxtRecord **ret,
+                   Problem *problem)
+{
+    TxtRecord *rec = calloc(1, sizeof(TxtRecord));
+    int r;
+
+    if (!rec)
+        return -ENOMEM;
+    TAILQ_INSERT_TAIL(&s->records, rec, entry);
+    rec->solver = s;
+    rec->owner = strdup(owner);
+    rec->zone = zone ? strdup(zone) : NULL;
+    rec->value = strdup(value);
+    r = rec->owner && rec->value && (rec->zone || !zone) ? txt_set_way(rec, problem) : -ENOMEM;
+    if (r < 0)
+        txt_free(rec);
+    else
+        *ret = rec;
+    return r;
+}
+
+static int txt_get(DnsSolver *s, const char *owner, const char *zone, const char *value, TxtRecord **ret,
+                   Problem *problem)
+{
+    TxtRecord *rec;
+
+    TAILQ_FOREACH(rec, &s->records, entry)
+    if (streq(rec->owner, owner) && streq(rec->value, value) && (rec->zone || !zone)) {
+        *ret = rec;
+        return 0;
+    }
+    return txt_new(s, owner, zone, value, ret, problem);
+}
+
+/* ---- tasks */
+
+static void on_place(const char *owner, const char *zone, const Problem *problem, void *userdata)
+{
+    DnsTask *t = userdata;
+    int r = 0;
+
+    if (problem->code == PROBLEM_NONE)
+        r = txt_get((DnsSolver *)t->task.solver, owner, zone, t->value, &t->record, &t->problem);
+    else
+        (void)problem_copy(problem, &t->problem);
+    t->place = dns_place_free(t->place);
+    if (r < 0)
+        task_fail(t, r);
+    else if (t->record) {
+        t->state = TASK_MAKING;
+        t->record->n_users++;
+        txt_drive(t->record);
+    } else
+        task_tell(t);
+}
+
+static SolverTask *solver_end(SolverTask *base)
+{
+    DnsTask *t = (DnsTask *)base;
+    DnsSolver *s = (DnsSolver *)base->solver;
+
+    TAILQ_REMOVE(&s->tasks, t, entry);
+    dns_place_free(t->place);
+    dns_propagation_free(t->propagation);
+    sd_event_source_disable_unref(t->deferred);
+    if (t->record) {
+        t->record->n_users--;
+        txt_drive(t->record);
+    }
+    problem_clear(&t->problem);
+    free(t->value);
+    free(t);
+    return NULL;
+}
+
+/* What the record holds. */
+static int proof_digest(const Proof *proof, char **ret)
+{
+    uint8_t digest[DIGEST_SIZE];
+    int r = digest_sha256(proof->key_authorization, strlen(proof->key_authorization), digest);
+
+    if (r >= 0)
+        *ret = base64url_encode(digest, sizeof(digest));
+    return r < 0 ? r : *ret ? 0 : -ENOMEM;
+}
+
+static int task_new(DnsSolver *s, const Proof *proof, DnsTask **ret)
+{
+    DnsTask *t = calloc(1, sizeof(DnsTask));
+    int r;
+
+    if (!t)
+        return -ENOMEM;
+    TAILQ_INSERT_TAIL(&s->tasks, t, entry);
+    t->task.solver = &s->solver;
+    t->checks = s->solver.context.settings->self_check;
+    r = proof_digest(proof, &t->value);
+    if (r >= 0)
+        r = sd_event_add_defer(s->solver.context.event, &t->deferred, on_deferred, t);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(t->deferred, SD_EVENT_OFF);
+    if (r < 0)
+        solver_end(&t->task);
+    else
+        *ret = t;
+    return r;
+}
+
+/* An update needs the zone, and so does the check, which a hook's record may be spared. */
+static int solver_start(Solver *base, const Proof *proof, SolverReady ready, void *userdata,
+                        SolverTask **ret, Problem *problem)
+{
+    DnsSolver *s = (DnsSolver *)base;
+    const AcmeSettings *settings = s->solver.context.settings;
+    const DnsPlaceWish wish = {
+        .name = proof->name,
+        .zone = settings->self_check || settings->dns_server,
+        .guess = !settings->self_check,
+    };
+    DnsTask *t;
+    int r;
+
+    if (!solver_suits(base, proof->name, proof->wildcard, problem))
+        return -EINVAL;
+    r = task_new(s, proof, &t);
+    if (r < 0)
+        return problem_set_errno(problem, r, "Proving a name by dns-01");
+    t->ready = ready;
+    t->userdata = userdata;
+    r = dns_place_find(s->solver.context.dns, &wish, on_place, t, &t->place, problem);
+    if (r < 0) {
+        solver_end(&t->task);
+        return r;
+    }
+    *ret = &t->task;
+    return 0;
+}
+
+/* Its changes, those of ended tasks too. */
+static bool solver_has_records(const Solver *base)
+{
+    return !TAILQ_EMPTY(&((const DnsSolver *)base)->records);
+}
+
+/* What is under way goes on without it, removals too. */
+static Solver *solver_dns_free(Solver *base)
+{
+    DnsSolver *s = (DnsSolver *)base;
+
+    while (!TAILQ_EMPTY(&s->tasks))
+        solver_end(&TAILQ_FIRST(&s->tasks)->task);
+    while (!TAILQ_EMPTY(&s->records))
+        txt_free(TAILQ_FIRST(&s->records));
+    dns_helper_free(s->helper);
+    sd_event_unref(s->solver.context.event);
+    free(s);
+    return NULL;
+}
+
+static const SolverOps solver_dns_ops = {
+    .type = "dns-01",
+    .suits = solver_suits,
+    .start = solver_start,
+    .end = solver_end,
+    .is_busy = solver_has_records,
+    .free = solver_dns_free,
+};
+
+int solver_dns_new(const SolverContext *context, Solver **ret)
+{
+    DnsSolver *s = calloc(1, sizeof(DnsSolver));
+    int r;
+
+    if (!s)
+        return -ENOMEM;
+    s->solver.ops = &solver_dns_ops;
+    s->solver.context = *context;
+    sd_event_ref(s->solver.context.event);
+    TAILQ_INIT(&s->tasks);
+    TAILQ_INIT(&s->records);
+    r = dns_helper_new(context->event, &s->helper);
+    if (r < 0) {
+        solver_dns_free(&s->solver);
+        return r;
+    }
+    *ret = &s->solver;
+    return 0;
+}

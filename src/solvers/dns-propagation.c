@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "solvers/dns-propagation.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "core/limits.h"
+#include "util/log.h"
+#include "util/text.h"
+
+#define USEC_PER_SEC  1000000ULL
+#define FIRST_PAUSE   (USEC_PER_SEC / 5) /* between two rounds; doubled each time */
+#define LONGEST_PAUSE (10 * USEC_PER_SEC)
+#define WITHOUT_CHECK "SelfCheck=no in [ACME] does without this check"
+
+typedef enum Verdict {
+    SILENT, /* never answered */
+    LACKS,  /* answered, last without the value */
+    HAS,    /* will not be asked again */
+} Verdict;
+
+/* One address of a name server. */
+typedef struct Place {
+    struct Server *server;
+    char *address; /* to be asked at */
+    DnsQuery *query;
+    Verdict verdict;
+    char *why; /* it is silent */
+} Place;
+
+typedef struct Server {
+    DnsPropagation *check;
+    char *name;
+    DnsQuery *query; /* for its addresses */
+    Place places[LIMIT_CHECK_ADDRESSES];
+    size_t n_places;
+} Server;
+
+struct DnsPropagation {
+    sd_event *event;
+    Dns *dns;
+    char *owner, *zone, *value, *address;
+    uint16_t port; /* where the server at address listens */
+    DnsQuery *query;
+    Server servers[LIMIT_DNS_SERVERS];
+    size_t n_servers, n_pending;
+    sd_event_source *timer; /* the next round */
+    uint64_t begun, pause;
+    DnsPropagationDone done;
+    void *userdata;
+};
+
+/* ---- the result */
+
+/* Nothing of the check may be used behind this. */
+static void check_end(DnsPropagation *p, int r, Problem *problem)
+{
+    if (r < 0)
+        problem_set_errno(problem, r, "Looking for a DNS record");
+    p->done(problem, p->userdata);
+}
+
+/* The best that one of its addresses says; what lacks it counts more than what has it: either may be asked. */
+static Verdict server_judge(const Server *s)
+{
+    Verdict verdict = SILENT;
+
+    for (size_t i = 0; i < s->n_places; i++)
+        if (s->places[i].verdict == LACKS)
+            return LACKS;
+        else if (s->places[i].verdict == HAS)
+            verdict = HAS;
+    return verdict;
+}
+
+static size_t count(const DnsPropagation *p, Verdict verdict)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < p->n_servers; i++)
+        n += server_judge(p->servers + i) == verdict;
+    return n;
+}
+
+/* One more sentence of what is wrong with those that have this verdict. */
+static int say(char **text, const Server *s, const Place *place)
+{
+    const char *blank = *text ? " " : "";
+    char *longer = NULL;
+    int n;
+
+    if (!place)
+        n = asprintf(&longer, "%s%s%s: It has no address.", strempty(*text), blank, s->name);
+    else if (place->verdict == LACKS)
+        n = asprintf(&longer, "%s%s%s: At %s it does not have it.", strempty(*text), blank, s->name,
+                     place->address);
+    else
+        n = asprintf(&longer, "%s%s%s: %s", strempty(*text), blank, s->name, strempty(place->why));
+    if (n < 0)
+        return -ENOMEM;
+    free(*text);
+    *text = longer;
+    return 0;
+}
+
+/* NULL when memory is short. */
+static char *describe(const DnsPropagation *p, Verdict verdict)
+{
+    _cleanup_free_ char *text = NULL;
+
+    for (size_t i = 0; i < p->n_servers; i++) {
+        const Server *s = p->servers + i;
+
+        if (server_judge(s) != verdict)
+            continue;
+        if (s->n_places == 0 && say(&text, s, NULL) < 0)
+            return NULL;
+        for (size_t k = 0; k < s->n_places; k++)
+            if (s->places[k].verdict == verdict && say(&text, s, s->places + k) < 0)
+                return NULL;
+    }
+    return TAKE_PTR(text);
+}
+
+static int tell_late(const DnsPropagation *p, Problem *problem)
+{
+    _cleanup_free_ char *which = describe(p, LACKS);
+
+    return problem_set(
+        problem, PROBLEM_CHALLENGE_FAILED,
+        "The record %s TXT was made, but not all name servers of the zone %s have it after %d seconds. "
+        "%s Do they get the changes of the server that was updated? " WITHOUT_CHECK ".",
+        p->owner, p->zone, LIMIT_DNS_PROPAGATION, strempty(which));
+}
+
+static int tell_silent(const DnsPropagation *p, Problem *problem)
+{
+    _cleanup_free_ char *which = describe(p, SILENT);
+
+    return problem_set(
+        problem, PROBLEM_CHALLENGE_FAILED,
+        "The record %s TXT was made, but whether it can be seen is not known, as no name server of the zone %s "
+        "answers. %s If others can reach them and this machine cannot, " WITHOUT_CHECK ".",
+        p->owner, p->zone, strempty(which));
+}
+
+static void warn_of_silent(const DnsPropagation *p)
+{
+    _cleanup_free_ char *which = describe(p, SILENT);
+
+    log_warning(
+        "Not every name server of the zone %s answers. %s The authority is asked to look all the same.",
+        p->zone, strempty(which));
+}
+
+/* ---- rounds */
+
+static void ask_all(DnsPropagation *p);
+
+static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+{
+    ask_all(userdata);
+    return 0;
+}
+
+static uint64_t now_usec(const DnsPropagation *p)
+{
+    uint64_t now = 0;
+
+    (void)sd_event_now(p->event, CLOCK_MONOTONIC, &now);
+    return now;
+}
+
+static int wait_for_next(DnsPropagation *p)
+{
+    int r;
+
+    p->timer = sd_event_source_disable_unref(p->timer);
+    r = sd_event_add_time_relative(p->event, &p->timer, CLOCK_MONOTONIC, p->pause, 0, on_timer, p);
+    p->pause = MIN(p->pause * 2, LONGEST_PAUSE);
+    return r;
+}
+
+static void check_conclude(DnsPropagation *p)
+{
+    uint64_t passed = now_usec(p) - p->begun;
+    _cleanup_problem_ Problem problem = {};
+    size_t lack = count(p, LACKS), silent = count(p, SILENT);
+    int r = 0;
+
+    if (lack == 0 && (silent == 0 || passed >= LIMIT_DNS_SILENCE * USEC_PER_SEC)) {
+        if (silent == p->n_servers)
+            r = tell_silent(p, &problem);
+        else if (silent > 0)
+            warn_of_silent(p);
+    } else if (passed >= LIMIT_DNS_PROPAGATION * USEC_PER_SEC)
+        r = tell_late(p, &problem);
+    else if ((r = wait_for_next(p)) >= 0)
+        return;
+    check_end(p, r, &problem);
+}
+
+static void one_is_done(DnsPropagation *p)
+{
+    if (--p->n_pending == 0)
+        check_conclude(p);
+}
+
+static void on_record(DnsResult result, char *const *values, const Problem *why, void *userdata)
+{
+    Place *place = userdata;
+
+    place->query = NULL;
+    if (result == DNS_FOUND && strv_contains(values, place->server->check->value))
+        place->verdict = HAS;
+    else if (result != DNS_FAILED)
+        place->verdict = LACKS;
+    else if (place->verdict == SILENT) {
+        free(place->why);
+        place->why = strdup(strempty(why->text));
+    }
+    one_is_done(place->server->check);
+}
+
+static int ask_place(Place *place, Problem *problem)
+{
+    DnsPropagation *p = place->server->check;
+    int r;
+
+    if (place->verdict == HAS)
+        return 0;
+    r = dns_query(p->dns, p->owner, DNS_TXT, place->address, on_record, place, &place->query, problem);
+    p->n_pending += r >= 0;
+    return r;
+}
+
+static void ask_all(DnsPropagation *p)
+{
+    _cleanup_problem_ Problem problem = {};
+    int r = 0;
+
+    for (size_t i = 0; i < p->n_servers && r >= 0; i++)
+        for (size_t k = 0; k < p->servers[i].n_places && r >= 0; k++)
+            r = ask_place(p->servers[i].places + k, &problem);
+    if (r < 0)
+        check_end(p, r, &problem);
+    else if (p->n_pending == 0)
+        check_conclude(p);
+}
+
+/* ---- the servers */
+
+static int add_place(Server *s, const char *address)
+{
+    const DnsPropagation *p = s->check;
+    Place *place = s->places + s->n_places;
+
+    *place = (Place){ .server = s };
+    place->address = dns_server_format(address, p->address && streq(p->address, address) ? p->port : 0);
+    if (!place->address)
+        return -ENOMEM;
+    s->n_places++;
+    return 0;
+}
+
+/* A server without an address is one that is silent. */
+static void on_addresses(DnsResult result, char *const *values, const Problem *why _unused_, void *userdata)
+{
+    Server *s = userdata;
+    DnsPropagation *p = s->check;
+    int r = 0;
+
+    s->query = NULL;
+    for (size_t i = 0; result == DNS_FOUND && values[i] && s->n_places < LIMIT_CHECK_ADDRESSES && r >= 0;
+         i++)
+        r = add_place(s, values[i]);
+    if (r < 0)
+        (void)log_oom();
+    if (--p->n_pending == 0)
+        ask_all(p);
+}
+
+static int add_server(DnsPropagation *p, const char *name, Problem *problem)
+{
+    Server *s = p->servers + p->n_servers;
+    int r;
+
+    *s = (Server){ .check = p, .name = strdup(name) };
+    if (!s->name)
+        return -ENOMEM;
+    p->n_servers++;
+    r = dns_query(p->dns, name, DNS_ADDRESS, NULL, on_addresses, s, &s->query, problem);
+    p->n_pending += r >= 0;
+    return r;
+}
+
+static void on_servers(DnsResult result, char *const *values, const Problem *why, void *userdata)
+{
+    _cleanup_problem_ Problem problem = {};
+    DnsPropagation *p = userdata;
+    int r = 0;
+
+    p->query = NULL;
+    if (result == DNS_FAILED)
+        r = problem_set(
+            &problem, PROBLEM_CHALLENGE_FAILED,
+            "The name servers of the zone %s cannot be found: %s If this machine cannot ask for them, " WITHOUT_CHECK
+            ".",
+            p->zone, why->text);
+    else if (result != DNS_FOUND)
+        r = problem_set(
+            &problem, PROBLEM_CHALLENGE_FAILED,
+            "The zone %s has no NS record, so no authority can look for the proof; correct the zone.",
+            p->zone);
+    else
+        for (size_t i = 0; values[i] && p->n_servers < LIMIT_DNS_SERVERS && r >= 0; i++)
+            r = add_server(p, values[i], &problem);
+    if (r < 0)
+        check_end(p, r, &problem);
+}
+
+/* ---- */
+
+static int check_fill(DnsPropagation *p, const DnsRecordWish *wish)
+{
+    char address[ADDRESS_TEXT_SIZE];
+
+    if (wish->server && dns_server_parse(wish->server, address, &p->port) >= 0)
+        p->address = strdup(address);
+    p->owner = strdup(wish->owner);
+    p->zone = strdup(wish->zone);
+    p->value = strdup(wish->value);
+    return p->owner && p->zone && p->value && (p->address || p->port == 0) ? 0 : -ENOMEM;
+}
+
+int dns_propagation_start(sd_event *event, Dns *dns, const DnsRecordWish *wish, DnsPropagationDone done,
+                          void *userdata, DnsPropagation **ret, Problem *problem)
+{
+    _cleanup_(dns_propagation_freep) DnsPropagation *p = calloc(1, sizeof(DnsPropagation));
+    int r;
+
+    if (!p)
+        return -ENOMEM;
+    p->event = sd_event_ref(event);
+    p->dns = dns;
+    p->pause = FIRST_PAUSE;
+    p->done = done;
+    p->userdata = userdata;
+    p->begun = now_usec(p);
+    r = check_fill(p, wish);
+    if (r >= 0)
+        r = dns_query(dns, p->zone, DNS_NS, NULL, on_servers, p, &p->query, problem);
+    if (r >= 0)
+        *ret = TAKE_PTR(p);
+    return r;
+}
+
+DnsPropagation *dns_propagation_free(DnsPropagation *p)
+{
+    if (!p)
+        return NULL;
+    dns_cancel(p->query);
+    for (size_t i = 0; i < p->n_servers; i++) {
+        Server *s = p->servers + i;
+
+        dns_cancel(s->query);
+        free(s->name);
+        for (size_t k = 0; k < s->n_places; k++) {
+            dns_cancel(s->places[k].query);
+            free(s->places[k].address);
+            free(s->places[k].why);
+        }
+    }
+    sd_event_source_disable_unref(p->timer);
+    sd_event_unref(p->event);
+    free(p->owner);
+    free(p->zone);
+    free(p->value);
+    free(p->address);
+    free(p);
+    return NULL;
+}

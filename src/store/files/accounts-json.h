@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "store/files/accounts.h"
+
+/* The text of account.json and of an order's file. Without keys in the former, which are in files of their own. */
+char *account_to_json(const AccountRecord *a);
+char *order_to_json(const OrderRecord *o);
+/* -EBADMSG for everything that the two above do not write. */
+int account_from_json(const char *text, size_t size, AccountRecord *ret);
+int order_from_json(const char *text, size_t size, OrderRecord **ret);

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "core/limits.h"
+#include "core/now.h"
+#include "store/files/files-internal.h"
+#include "store/files/record-json.h"
+#include "util/fs.h"
+#include "util/log.h"
+#include "util/text.h"
+
+#define SYNC_EACH_MAX 4 /* changes in a group up to which files are flushed one by one */
+
+static void note_obsolete(StoreChange *c, const Record *before, uint64_t generation)
+{
+    for (size_t i = 0; i < c->n_obsolete; i++)
+        if (c->obsolete[i] == generation)
+            return;
+    if (generation > 0 && record_keeps(before, generation) && !record_keeps(c->record, generation))
+        c->obsolete[c->n_obsolete++] = generation;
+}
+
+static int enter_generation(StoreChange *c)
+{
+    Record *rec = c->record;
+    uint64_t generation = ++rec->last_generation;
+
+    record_set_slot(rec, c->source, generation, c->bundle->chain, c->bundle->root, c->bundle->purposes);
+    return generation_digest(rec->kind, c->bundle, rec->slots[c->source].digest);
+}
+
+int store_change_new(const Record *before, Record *after, Source source, Bundle *bundle, const char *event,
+                     StoreChange **ret)
+{
+    _cleanup_(store_change_freep) StoreChange *c = calloc(1, sizeof(StoreChange));
+    int r = 0;
+
+    if (!c) {
+        record_free(after);
+        bundle_free(bundle);
+        return -ENOMEM;
+    }
+    *c = (StoreChange){ .record = after,
+                        .bundle = bundle,
+                        .source = source,
+                        .event = event,
+                        .fresh = !before,
+                        .removes = !after };
+    if (c->removes)
+        c->record = record_copy(before);
+    if (!c->record)
+        return -ENOMEM;
+    if (bundle)
+        r = enter_generation(c);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(c);
+    return 0;
+}
+
+StoreChange *store_change_free(StoreChange *c)
+{
+    if (!c)
+        return NULL;
+    record_free(c->record);
+    bundle_free(c->bundle);
+    free(c);
+    return NULL;
+}
+
+void store_change_finish(StoreChange *c, const Record *before)
+{
+    c->switches = record_current(c->record) != (before ? record_current(before) : 0);
+    if (!before)
+        return;
+    for (Source s = 0; s < _SOURCE_MAX; s++)
+        note_obsolete(c, before, before->slots[s].generation);
+    note_obsolete(c, before, before->former);
+}
+
+static int write_generation(int fd, const StoreChange *c, const char *name)
+{
+    _cleanup_close_ int generation_fd = -EBADF;
+    const GenerationFile *files;
+    size_t n;
+    int r;
+
+    r = mkdirat(fd, name, 0700) < 0 ? -errno : 0;
+    if (r == -EEXIST) { /* what a crash left */
+        r = fs_remove_tree_at(fd, name);
+        if (r >= 0 && mkdirat(fd, name, 0700) < 0)
+            r = -errno;
+    }
+    if (r < 0)
+        return r;
+    r = fs_open_directory_at(fd, name, &generation_fd);
+    files = generation_files(c->record->kind, &n);
+    for (size_t i = 0; i < n && r >= 0; i++) {
+        _cleanup_erase_ char *text = NULL;
+
+        if (!generation_file_exists(files + i, c->bundle))
+            continue;
+        r = generation_file_text(files + i, c->bundle, &text);
+        if (r >= 0)
+            r = fs_create_at(generation_fd, files[i].name, text, strlen(text), false);
+    }
+    return r;
+}
+
+static int write_record(int fd, const StoreChange *c)
+{
+    _cleanup_free_ char *former = NULL, *text = NULL;
+    int r;
+
+    if (!c->fresh)
+        (void)fs_read_at(fd, RECORD_FILE, LIMIT_RECORD, &former, NULL);
+    r = record_to_json(c->record, former, clock_now(), &text);
+    if (r >= 0 && strlen(text) > LIMIT_RECORD)
+        r = -E2BIG;
+    if (r < 0)
+        return r;
+    r = fs_create_at(fd, RECORD_FILE_NEW, text, strlen(text), false);
+    if (r == -EEXIST && unlinkat(fd, RECORD_FILE_NEW, 0) >= 0)
+        r = fs_create_at(fd, RECORD_FILE_NEW, text, strlen(text), false);
+    return r;
+}
+
+static int stage(Store *s, StoreChange *c)
+{
+    _cleanup_free_ char *path = object_path(c->record->kind, c->record->name);
+    _cleanup_close_ int fd = -EBADF;
+    char name[24];
+    int r;
+
+    if (!path)
+        return -ENOMEM;
+    if (c->removes)
+        return 0;
+    r = fs_make_directory_at(s->fd, path);
+    if (r >= 0)
+        r = fs_open_directory_at(s->fd, path, &fd);
+    if (r < 0)
+        return r;
+    if (c->bundle) {
+        generation_name(c->record->slots[c->source].generation, name);
+        r = write_generation(fd, c, name);
+    }
+    return r < 0 ? r : write_record(fd, c);
+}
+
+int store_stage(Store *s, StoreChange *c)
+{
+    c->result = stage(s, c);
+    if (c->result < 0)
+        store_discard(s, c);
+    return c->result;
+}
+
+void store_discard(Store *s, StoreChange *c)
+{
+    _cleanup_free_ char *path = object_path(c->record->kind, c->record->name);
+    _cleanup_close_ int fd = -EBADF;
+    char name[24];
+
+    if (c->removes || !path)
+        return;
+    if (fs_open_directory_at(s->fd, path, &fd) < 0)
+        return;
+    (void)unlinkat(fd, RECORD_FILE_NEW, 0);
+    if (c->bundle) {
+        generation_name(c->record->slots[c->source].generation, name);
+        (void)fs_remove_tree_at(fd, name);
+    }
+    if (c->fresh)
+        (void)unlinkat(s->fd, path, AT_REMOVEDIR); /* if nothing else is in it */
+}
+
+/* Flushing. A group of few is flushed file by file, so that it does not wait for what others wrote to the file
+ * system; a large one by syncfs, which costs the same for ten thousand files as for one. */
+
+static int sync_file_at(int dir_fd, const char *path)
+{
+    _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return -errno;
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+static int sync_generation(int fd, RecordKind kind, const Bundle *b, uint64_t generation)
+{
+    _cleanup_close_ int generation_fd = -EBADF;
+    const GenerationFile *files;
+    char name[24];
+    size_t n;
+    int r;
+
+    generation_name(generation, name);
+    r = fs_open_directory_at(fd, name, &generation_fd);
+    files = generation_files(kind, &n);
+    for (size_t i = 0; i < n && r >= 0; i++)
+        r = generation_file_exists(files + i, b) ? sync_file_at(generation_fd, files[i].name) : 0;
+    if (r < 0)
+        return r;
+    return fsync(generation_fd) < 0 ? -errno : 0;
+}
+
+static int sync_staged(Store *s, const StoreChange *c)
+{
+    _cleanup_close_ int fd = -EBADF;
+    int r;
+
+    if (c->removes)
+        return 0;
+    r = store_open_object(s, c->record->kind, c->record->name, &fd);
+    if (r >= 0 && c->bundle)
+        r = sync_generation(fd, c->record->kind, c->bundle, c->record->slots[c->source].generation);
+    if (r >= 0)
+        r = sync_file_at(fd, RECORD_FILE_NEW);
+    if (r >= 0 && fsync(fd) < 0)
+        r = -errno;
+    return r < 0 || !c->fresh ? r : fs_fsync_directory_at(s->fd, object_parent(c->record->kind));
+}
+
+static int sync_switched(Store *s, const StoreChange *c)
+{
+    _cleanup_close_ int fd = -EBADF;
+    int r;
+
+    if (c->removes)
+        return fs_fsync_directory_at(s->fd, object_parent(c->record->kind));
+    r = store_open_object(s, c->record->kind, c->record->name, &fd);
+    if (r < 0)
+        return r;
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+static int sync_group(Store *s, StoreChange *const *changes, size_t n,
+                      int (*sync_one)(Store *, const StoreChange *))
+{
+    if (n > SYNC_EACH_MAX)
+        return syncfs(s->fd) < 0 ? -errno : 0;
+    for (size_t i = 0; i < n; i++)
+        if (changes[i]->result >= 0) {
+            int r = sync_one(s, changes[i]);
+
+            if (r < 0)
+                return r;
+        }
+    return 0;
+}
+
+static int write_journal(Store *s, StoreChange *const *changes, size_t n)
+{
+    _cleanup_free_ char *lines = NULL;
+    int64_t now = clock_now();
+    size_t size = 0;
+    FILE *f = open_memstream(&lines, &size);
+    int r = 0;
+
+    if (!f)
+        return -errno;
+    for (size_t i = 0; i < n && r >= 0; i++) {
+        _cleanup_free_ char *line = NULL;
+
+        if (changes[i]->result < 0)
+            continue;
+        r = journal_line_from_change(changes[i]->record, changes[i]->event,
+                                     changes[i]->bundle ? changes[i]->source : changes[i]->record->served,
+                                     now, &line);
+        if (r >= 0)
+            fputs(line, f);
+    }
+    if (fclose(f) != 0 && r >= 0)
+        r = -errno;
+    return r < 0 ? r : journal_append(s->journal, lines, size);
+}
+
+static int switch_link(int fd, const StoreChange *c)
+{
+    char name[24];
+
+    if (record_current(c->record) == 0)
+        return unlinkat(fd, CURRENT_LINK, 0) < 0 && errno != ENOENT ? -errno : 0;
+    generation_name(record_current(c->record), name);
+    if (c->fresh && symlinkat(name, fd, CURRENT_LINK) >= 0)
+        return 0;
+    return fs_switch_link_at(fd, CURRENT_LINK, name);
+}
+
+static int move_to_trash(Store *s, const StoreChange *c)
+{
+    _cleanup_free_ char *path = object_path(c->record->kind, c->record->name), *trash = NULL;
+
+    if (!path || asprintf(&trash, "%s/" TRASH_PREFIX "%s", object_parent(c->record->kind),
+                          strrchr(path, '/') + 1) < 0)
+        return -ENOMEM;
+    (void)fs_remove_tree_at(s->fd, trash);
+    return renameat(s->fd, path, s->fd, trash) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int switch_one(Store *s, const StoreChange *c)
+{
+    _cleanup_close_ int fd = -EBADF;
+    int r;
+
+    if (c->removes)
+        return move_to_trash(s, c);
+    r = store_open_object(s, c->record->kind, c->record->name, &fd);
+    if (r < 0)
+        return r;
+    if (renameat(fd, RECORD_FILE_NEW, fd, RECORD_FILE) < 0)
+        return -errno;
+    return c->switches ? switch_link(fd, c) : 0;
+}
+
+static int read_back(Store *s, const StoreChange *c)
+{
+    _cleanup_close_ int fd = -EBADF;
+    int r;
+
+    if (!c->bundle)
+        return 0;
+    r = store_open_object(s, c->record->kind, c->record->name, &fd);
+    return r < 0 ? r : generation_verify(fd, c->record->kind, c->record->slots + c->source);
+}
+
+static void remove_obsolete(Store *s, const StoreChange *c)
+{
+    _cleanup_free_ char *path = object_path(c->record->kind, c->record->name), *trash = NULL;
+    _cleanup_close_ int fd = -EBADF;
+    char name[24];
+
+    if (c->removes) {
+        if (path && asprintf(&trash, "%s/" TRASH_PREFIX "%s", object_parent(c->record->kind),
+                             strrchr(path, '/') + 1) >= 0)
+            (void)fs_remove_tree_at(s->fd, trash);
+        return;
+    }
+    if (c->n_obsolete == 0 || store_open_object(s, c->record->kind, c->record->name, &fd) < 0)
+        return;
+    for (size_t i = 0; i < c->n_obsolete; i++) {
+        generation_name(c->obsolete[i], name);
+        (void)fs_remove_tree_at(fd, name);
+    }
+}
+
+static int fail_all(Store *s, StoreChange *const *changes, size_t n, int r)
+{
+    for (size_t i = 0; i < n; i++)
+        if (changes[i]->result >= 0) {
+            store_discard(s, changes[i]);
+            changes[i]->result = r;
+        }
+    return r;
+}
+
+int store_commit(Store *s, StoreChange *const *changes, size_t n)
+{
+    int r, worst = 0;
+
+    r = write_journal(s, changes, n);
+    if (r >= 0 && n <= SYNC_EACH_MAX)
+        r = journal_sync(s->journal);
+    if (r >= 0)
+        r = sync_group(s, changes, n, sync_staged);
+    if (r < 0)
+        return fail_all(s, changes, n, r);
+    for (size_t i = 0; i < n; i++) {
+        StoreChange *c = changes[i];
+
+        if (c->result >= 0) {
+            c->result = read_back(s, c);
+            if (c->result < 0)
+                store_discard(s, c);
+        }
+        if (c->result >= 0)
+            c->result = switch_one(s, c);
+    }
+    r = sync_group(s, changes, n, sync_switched);
+    for (size_t i = 0; i < n; i++) {
+        if (r < 0 && changes[i]->result >= 0)
+            changes[i]->result = r;
+        if (changes[i]->result >= 0)
+            remove_obsolete(s, changes[i]);
+        worst = MIN(worst, changes[i]->result);
+    }
+    s->committed = journal_end(s->journal);
+    return worst;
+}

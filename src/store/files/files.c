@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "core/limits.h"
+#include "crypto/digest.h"
+#include "store/files/files-internal.h"
+#include "store/files/index.h"
+#include "util/fs.h"
+#include "util/text.h"
+
+#define STORE_VERSION  1
+#define LOCK_WAIT_USEC (50 * 1000)
+#define LOCK_TRIES     100
+
+/* Oldest first. There is one format so far. */
+static const StoreUpgrade *const upgrades = NULL;
+static const size_t n_upgrades = 0;
+
+static int write_version(int dir_fd, uint64_t version)
+{
+    char text[32];
+    int r;
+
+    snprintf(text, sizeof(text), "%" PRIu64 "\n", version);
+    if (unlinkat(dir_fd, VERSION_FILE ".new", 0) < 0 && errno != ENOENT)
+        return -errno;
+    r = fs_create_at(dir_fd, VERSION_FILE ".new", text, strlen(text), true);
+    if (r < 0)
+        return r;
+    if (renameat(dir_fd, VERSION_FILE ".new", dir_fd, VERSION_FILE) < 0)
+        return -errno;
+    return fsync(dir_fd) < 0 ? -errno : 0;
+}
+
+static int read_version(int dir_fd, uint64_t *ret)
+{
+    _cleanup_free_ char *text = NULL;
+    int r;
+
+    r = fs_read_at(dir_fd, VERSION_FILE, 32, &text, NULL);
+    if (r < 0)
+        return r;
+    text[strcspn(text, "\n")] = 0;
+    return parse_uint64(text, ret) < 0 ? -EPROTONOSUPPORT : 0;
+}
+
+int store_upgrade(int dir_fd, uint64_t wanted, const StoreUpgrade *steps, size_t n_steps)
+{
+    uint64_t version;
+    int r;
+
+    r = read_version(dir_fd, &version);
+    if (r == -ENOENT)
+        return write_version(dir_fd, wanted);
+    for (size_t i = 0; i < n_steps && r >= 0; i++)
+        if (steps[i].from == version) {
+            r = steps[i].upgrade(dir_fd);
+            if (r >= 0)
+                r = write_version(dir_fd, ++version);
+        }
+    if (r < 0)
+        return r;
+    return version == wanted ? 0 : -EPROTONOSUPPORT;
+}
+
+/* Two daemons at one store would each undo what the other does. One that is about to end is waited for: a call that came
+ * while it gave its name back has started this one. */
+static int lock_folder(int fd)
+{
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) >= 0)
+            return 0;
+        if (errno != EWOULDBLOCK)
+            return -errno;
+        (void)usleep(LOCK_WAIT_USEC);
+    }
+    return -EWOULDBLOCK;
+}
+
+static int open_folder(const char *path, int *ret)
+{
+    _cleanup_close_ int fd = -EBADF;
+    int r;
+
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    r = fs_open_directory_at(AT_FDCWD, path, &fd);
+    if (r < 0)
+        return r;
+    r = lock_folder(fd);
+    if (r < 0)
+        return r;
+    *ret = TAKE_FD(fd);
+    return 0;
+}
+
+int put_aside_unless(int dir_fd, const char *path, mode_t type)
+{
+    struct stat st;
+
+    if (fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    return (st.st_mode & S_IFMT) == type ? 0 : fs_put_aside_at(dir_fd, path);
+}
+
+static int make_usable_directory(int dir_fd, const char *path)
+{
+    int r = put_aside_unless(dir_fd, path, S_IFDIR);
+
+    return r < 0 ? r : fs_make_directory_at(dir_fd, path);
+}
+
+static int prepare_folder(int fd)
+{
+    int r;
+
+    r = store_upgrade(fd, STORE_VERSION, upgrades, n_upgrades);
+    if (r < 0)
+        return r;
+    for (RecordKind kind = 0; kind < _RECORD_KIND_MAX; kind++) {
+        r = kind == RECORD_ROOT ? 0 : make_usable_directory(fd, object_parent(kind));
+        if (r < 0)
+            return r;
+    }
+    r = put_aside_unless(fd, INDEX_FILE, S_IFREG);
+    if (r < 0)
+        return r;
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+int store_open(const char *path, Store **ret, Problem *problem)
+{
+    _cleanup_(store_closep) Store *s = calloc(1, sizeof(Store));
+    int r;
+
+    if (!s)
+        return -ENOMEM;
+    s->fd = -EBADF;
+    s->path = strdup(path);
+    if (!s->path)
+        return -ENOMEM;
+    if ((r = open_folder(path, &s->fd)) < 0 || (r = prepare_folder(s->fd)) < 0 ||
+        (r = journal_open(s->fd, &s->journal)) < 0) {
+        if (r == -EWOULDBLOCK)
+            problem_set(problem, PROBLEM_STORAGE_FAILED, "The store %s is in use by another process.", path);
+        else if (r == -EPROTONOSUPPORT)
+            problem_set(
+                problem, PROBLEM_STORAGE_FAILED,
+                "The store %s is of a version that this program does not know; install the newer program.",
+                path);
+        else
+            problem_set(problem, PROBLEM_STORAGE_FAILED, "The store %s cannot be used: %s.", path,
+                        strerror(-r));
+        return r;
+    }
+    s->committed = s->applied = journal_end(s->journal);
+    *ret = TAKE_PTR(s);
+    return 0;
+}
+
+Store *store_close(Store *s)
+{
+    if (!s)
+        return NULL;
+    journal_close(s->journal);
+    if (s->fd >= 0)
+        close(s->fd);
+    free(s->path);
+    free(s);
+    return NULL;
+}
+
+int store_open_object(Store *s, RecordKind kind, const char *name, int *ret_fd)
+{
+    _cleanup_free_ char *path = object_path(kind, name);
+
+    return path ? fs_open_directory_at(s->fd, path, ret_fd) : -ENOMEM;
+}
+
+int generation_read_digest(int dir_fd, RecordKind kind, uint64_t generation, uint8_t ret[static 32])
+{
+    _cleanup_close_ int fd = -EBADF;
+    char name[24], *texts[GENERATION_FILES_MAX] = {}, *all = NULL;
+    size_t n, sizes[GENERATION_FILES_MAX] = {}, size = 0, at = 0;
+    const GenerationFile *files = generation_files(kind, &n);
+    int r;
+
+    generation_name(generation, name);
+    r = fs_open_directory_at(dir_fd, name, &fd);
+    for (size_t i = 0; i < n && r >= 0; i++) {
+        r = fs_read_at(fd, files[i].name, LIMIT_STORED_FILE, texts + i, sizes + i);
+        if (r == -ENOENT && files[i].optional)
+            r = 0;
+        else
+            size += sizes[i] + 1;
+    }
+    if (r >= 0)
+        all = malloc(size);
+    for (size_t i = 0; i < n && all; i++) {
+        if (!texts[i])
+            continue;
+        memcpy(all + at, texts[i], sizes[i] + 1);
+        at += sizes[i] + 1;
+    }
+    if (r >= 0)
+        r = all ? digest_sha256(all, size, ret) : -ENOMEM;
+    if (all)
+        explicit_bzero(all, size);
+    free(all);
+    for (size_t i = 0; i < n; i++)
+        erase_and_free(texts[i]);
+    return r;
+}
+
+int generation_verify(int dir_fd, RecordKind kind, const Slot *slot)
+{
+    uint8_t digest[DIGEST_SIZE];
+    int r;
+
+    r = generation_read_digest(dir_fd, kind, slot->generation, digest);
+    if (r == -ENOMEM)
+        return r;
+    return r < 0 || memcmp(digest, slot->digest, sizeof(digest)) != 0 ? -EBADMSG : 0;
+}
+
+int store_verify(Store *s, const Record *rec, Source source)
+{
+    _cleanup_free_ char *current = NULL;
+    _cleanup_close_ int fd = -EBADF;
+    char name[24];
+    int r;
+
+    r = store_open_object(s, rec->kind, rec->name, &fd);
+    if (r < 0)
+        return r == -ENOMEM ? r : -EBADMSG;
+    if (source == rec->served) {
+        generation_name(record_current(rec), name);
+        r = fs_read_link_at(fd, CURRENT_LINK, &current);
+        if (r < 0 || !streq(current, name))
+            return r == -ENOMEM ? r : -EBADMSG;
+    }
+    return generation_verify(fd, rec->kind, rec->slots + source);
+}
+
+static int read_part(int fd, const char *path, char **ret)
+{
+    return fs_read_at(fd, path, LIMIT_STORED_FILE, ret, NULL);
+}
+
+static int read_optional_part(int fd, const char *path, char **ret)
+{
+    int r = read_part(fd, path, ret);
+
+    return r == -ENOENT ? 0 : r;
+}
+
+int generation_read(int dir_fd, RecordKind kind, uint64_t generation, Bundle **ret)
+{
+    _cleanup_bundle_ Bundle *b = calloc(1, sizeof(Bundle));
+    _cleanup_close_ int fd = -EBADF;
+    bool root = kind == RECORD_ROOT;
+    char name[24];
+    int r;
+
+    if (!b)
+        return -ENOMEM;
+    generation_name(generation, name);
+    if ((r = fs_open_directory_at(dir_fd, name, &fd)) < 0 ||
+        (r = read_part(fd, "certificate.pem", &b->leaf)) < 0 ||
+        (r = read_part(fd, root ? "key.pem" : "privkey.pem", &b->key)) < 0 ||
+        (r = read_optional_part(fd, "root.pem", &b->anchor)) < 0 ||
+        (r = root ? read_part(fd, "cross.pem", &b->bridges) : 0) < 0 ||
+        (r = root ? read_optional_part(fd, "chain.pem", &b->issuers)
+                  : read_part(fd, "chain.pem", &b->issuers)) < 0)
+        return r;
+    if (!b->issuers && !(b->issuers = strdup("")))
+        return -ENOMEM;
+    *ret = TAKE_PTR(b);
+    return 0;
+}
+
+int store_read(Store *s, const Record *rec, Source source, Bundle **ret)
+{
+    _cleanup_bundle_ Bundle *b = NULL;
+    const Slot *slot = rec->slots + source;
+    _cleanup_close_ int object = -EBADF;
+    uint8_t digest[DIGEST_SIZE];
+    int r;
+
+    if ((r = store_open_object(s, rec->kind, rec->name, &object)) < 0 ||
+        (r = generation_read(object, rec->kind, slot->generation, &b)) < 0 ||
+        (r = generation_digest(rec->kind, b, digest)) < 0)
+        return r;
+    if (memcmp(digest, slot->digest, sizeof(digest)) != 0)
+        return -EBADMSG;
+    b->chain = chain_ref(slot->chain);
+    b->root = slot->root;
+    b->purposes = slot->purposes;
+    *ret = TAKE_PTR(b);
+    return 0;
+}
+
+struct StoreSnapshot {
+    void *data;
+    size_t size;
+    JournalPosition position;
+};
+
+int store_snapshot(Store *s, const Record *const *records, size_t n, StoreSnapshot **ret)
+{
+    StoreSnapshot *snapshot = calloc(1, sizeof(StoreSnapshot));
+    int r;
+
+    if (!snapshot)
+        return -ENOMEM;
+    snapshot->position = s->applied;
+    r = index_encode(&s->applied, records, n, &snapshot->data, &snapshot->size);
+    if (r < 0) {
+        free(snapshot);
+        return r;
+    }
+    s->indexed = s->applied;
+    *ret = snapshot;
+    return 0;
+}
+
+int store_write_index(Store *s, StoreSnapshot *snapshot)
+{
+    int r;
+
+    if (unlinkat(s->fd, INDEX_FILE ".new", 0) < 0 && errno != ENOENT)
+        return -errno;
+    r = fs_create_at(s->fd, INDEX_FILE ".new", snapshot->data, snapshot->size, true);
+    if (r < 0)
+        return r;
+    if (renameat(s->fd, INDEX_FILE ".new", s->fd, INDEX_FILE) < 0)
+        return -errno;
+    return fsync(s->fd) < 0 ? -errno : 0;
+}
+
+StoreSnapshot *store_snapshot_free(StoreSnapshot *snapshot)
+{
+    if (snapshot)
+        free(snapshot->data);
+    free(snapshot);
+    return NULL;
+}
+
+static bool same_position(const JournalPosition *a, const JournalPosition *b)
+{
+    return streq(a->id, b->id) && a->offset == b->offset;
+}
+
+bool store_index_is_stale(const Store *s)
+{
+    return !same_position(&s->applied, &s->indexed);
+}
+
+void store_applied(Store *s)
+{
+    s->applied = s->committed;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "store/files/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "core/limits.h"
+#include "crypto/digest.h"
+#include "store/files/record-json.h"
+#include "util/fs.h"
+#include "util/text.h"
+
+#define JOURNAL_FILE  "journal"
+#define HEADER_FORMAT "{\"journal\":\"%s\"}\n"
+#define HEADER_PREFIX "{\"journal\":\""
+#define HEADER_SIZE   (sizeof(HEADER_PREFIX) - 1 + JOURNAL_ID_SIZE - 1 + 3)
+#define REPLAY_MAX    (LIMIT_JOURNAL * 16)
+
+struct Journal {
+    int fd;
+    char id[JOURNAL_ID_SIZE];
+    uint64_t end; /* behind the last whole line */
+};
+
+static int read_header(Journal *j)
+{
+    char header[HEADER_SIZE + 1];
+    ssize_t n = pread(j->fd, header, HEADER_SIZE, 0);
+
+    if (n < 0)
+        return -errno;
+    if ((size_t)n < HEADER_SIZE)
+        return -EBADMSG;
+    header[HEADER_SIZE] = 0;
+    memcpy(j->id, header + strlen(HEADER_PREFIX), JOURNAL_ID_SIZE - 1);
+    j->id[JOURNAL_ID_SIZE - 1] = 0;
+    if (strncmp(header, HEADER_PREFIX, strlen(HEADER_PREFIX)) != 0 ||
+        !text_is_hex(j->id, JOURNAL_ID_SIZE - 1) || !streq(header + HEADER_SIZE - 3, "\"}\n"))
+        return -EBADMSG;
+    return 0;
+}
+
+/* Cuts off what a crash left of a line. */
+static int find_end(Journal *j)
+{
+    char last[4096];
+    struct stat st;
+    ssize_t n;
+
+    if (fstat(j->fd, &st) < 0)
+        return -errno;
+    j->end = (uint64_t)st.st_size;
+    while (j->end > HEADER_SIZE) {
+        size_t size = (size_t)MIN(j->end - HEADER_SIZE, (uint64_t)sizeof(last));
+        const char *newline;
+
+        n = pread(j->fd, last, size, (off_t)(j->end - size));
+        if (n < 0 || (size_t)n != size)
+            return n < 0 ? -errno : -EIO;
+        newline = memrchr(last, '\n', size);
+        if (newline) {
+            j->end -= size - (size_t)(newline + 1 - last);
+            break;
+        }
+        j->end -= size;
+    }
+    if (j->end < (uint64_t)st.st_size && ftruncate(j->fd, (off_t)j->end) < 0)
+        return -errno;
+    return 0;
+}
+
+static int create(int dir_fd)
+{
+    _cleanup_free_ char *header = NULL;
+    char id[JOURNAL_ID_SIZE];
+    uint8_t random[(JOURNAL_ID_SIZE - 1) / 2];
+    int r;
+
+    r = random_bytes(random, sizeof(random));
+    if (r < 0)
+        return r;
+    hex_encode(random, sizeof(random), false, id);
+    if (asprintf(&header, HEADER_FORMAT, id) < 0)
+        return -ENOMEM;
+    if (unlinkat(dir_fd, JOURNAL_FILE ".new", 0) < 0 && errno != ENOENT)
+        return -errno;
+    r = fs_create_at(dir_fd, JOURNAL_FILE ".new", header, strlen(header), true);
+    if (r < 0)
+        return r;
+    if (renameat(dir_fd, JOURNAL_FILE ".new", dir_fd, JOURNAL_FILE) < 0)
+        return -errno;
+    return fsync(dir_fd) < 0 ? -errno : 0;
+}
+
+static int open_present(int dir_fd, Journal **ret)
+{
+    _cleanup_(journal_closep) Journal *j = calloc(1, sizeof(Journal));
+    int r;
+
+    if (!j)
+        return -ENOMEM;
+    j->fd = openat(dir_fd, JOURNAL_FILE, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    if (j->fd < 0)
+        return -errno;
+    if ((r = read_header(j)) < 0 || (r = find_end(j)) < 0)
+        return r;
+    *ret = TAKE_PTR(j);
+    return 0;
+}
+
+int journal_open(int dir_fd, Journal **ret)
+{
+    int r = open_present(dir_fd, ret);
+
+    if (r >= 0 || r == -ENOMEM || r == -EACCES || r == -EIO)
+        return r;
+    r = fs_put_aside_at(dir_fd, JOURNAL_FILE);
+    if (r >= 0)
+        r = create(dir_fd);
+    return r < 0 ? r : open_present(dir_fd, ret);
+}
+
+Journal *journal_close(Journal *j)
+{
+    if (j && j->fd >= 0)
+        close(j->fd);
+    free(j);
+    return NULL;
+}
+
+JournalPosition journal_end(const Journal *j)
+{
+    JournalPosition p = { .offset = j->end };
+
+    memcpy(p.id, j->id, sizeof(p.id));
+    return p;
+}
+
+int journal_append(Journal *j, const char *lines, size_t size)
+{
+    int r = fs_write_all(j->fd, lines, size);
+
+    if (r < 0) {
+        (void)!ftruncate(j->fd, (off_t)j->end);
+        return r;
+    }
+    j->end += size;
+    return 0;
+}
+
+int journal_sync(Journal *j)
+{
+    return fdatasync(j->fd) < 0 ? -errno : 0;
+}
+
+int journal_rotate(int dir_fd, Journal **j)
+{
+    Journal *fresh;
+    int r;
+
+    if ((*j)->end < LIMIT_JOURNAL)
+        return 0;
+    if (renameat(dir_fd, JOURNAL_FILE, dir_fd, JOURNAL_FILE ".1") < 0)
+        return -errno;
+    r = journal_open(dir_fd, &fresh);
+    if (r < 0)
+        return r;
+    journal_close(*j);
+    *j = fresh;
+    return 1;
+}
+
+static int replay_text(char *text, size_t size, JournalVisit visit, void *userdata)
+{
+    RecordKind kind;
+    int r = 0;
+
+    for (char *line = text, *end; r >= 0 && (end = memchr(line, '\n', size - (size_t)(line - text)));
+         line = end + 1) {
+        _cleanup_free_ char *name = NULL;
+
+        *end = 0;
+        if (line == end || strncmp(line, HEADER_PREFIX, strlen(HEADER_PREFIX)) == 0)
+            continue;
+        r = journal_line_parse(line, (size_t)(end - line), &kind, &name);
+        if (r >= 0)
+            r = visit(kind, name, userdata);
+    }
+    return r;
+}
+
+int journal_replay(Journal *j, const JournalPosition *from, JournalVisit visit, void *userdata)
+{
+    _cleanup_free_ char *text = NULL;
+    size_t size, at = 0;
+
+    if (!streq(from->id, j->id) || from->offset > j->end || from->offset < HEADER_SIZE ||
+        j->end - from->offset > REPLAY_MAX)
+        return -ESTALE;
+    size = (size_t)(j->end - from->offset);
+    text = malloc(size + 1);
+    if (!text)
+        return -ENOMEM;
+    while (at < size) {
+        ssize_t n = pread(j->fd, text + at, size - at, (off_t)(from->offset + at));
+
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        at += (size_t)n;
+    }
+    text[size] = 0;
+    return replay_text(text, size, visit, userdata);
+}
