@@ -174,7 +174,7 @@ static void log_started(const Daemon *d)
 {
     char n[24];
 
-    snprintf(n, sizeof(n), "%zu", manager_n_certificates(d->manager));
+    snprintf(n, sizeof(n), "%zu", model_n_certificates(manager_model(d->manager)));
     log_fields(LOG_INFO, MESSAGE_STARTED,
                (const LogField[]){ { "CERTIFICATES", n }, { "VERSION", CERTWRIGHT_VERSION }, {} },
                "certwrightd %s: %s certificates.", CERTWRIGHT_VERSION, n);

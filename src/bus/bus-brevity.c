@@ -61,7 +61,7 @@ static size_t size_of_texts(const Certificate *c)
         size += text_size(c->record->registrations[i].module);
     return size + text_size(c->record->failure.problem.text) +
            text_size(problem_name(&c->record->failure.problem)) + text_size(c->record->authority) +
-           text_size(c->window_page);
+           text_size(c->order.explanation_url);
 }
 
 static size_t size_without_texts(const Certificate *c, size_t path)

@@ -49,7 +49,7 @@ int find_certificate(sd_bus *bus _unused_, const char *path, const char *interfa
 
     if (*id != '/' || !decode_name(id + 1, name, sizeof(name)))
         return 0;
-    *ret = manager_find(b->manager, name);
+    *ret = model_find(b->model, name);
     if (!*ret)
         return error_set(error, PROBLEM_NO_SUCH_CERTIFICATE,
                          "There is no certificate at %s; GetCertificate finds the object of a name.",
@@ -83,11 +83,11 @@ int enumerate_certificates(sd_bus *bus _unused_, const char *prefix, void *userd
 
     if (!prefix_is_above(prefix, BUS_PATH_CERTIFICATES))
         return 0;
-    l.at = paths = calloc(manager_n_certificates(b->manager) + 1, sizeof(char *));
+    l.at = paths = calloc(model_n_certificates(b->model) + 1, sizeof(char *));
     if (!paths)
         return -ENOMEM;
     brevity_begin(l.brevity);
-    if (manager_foreach(b->manager, add_path, &l) < 0) {
+    if (model_foreach(b->model, add_path, &l) < 0) {
         strv_free(paths);
         return -ENOMEM;
     }
@@ -191,9 +191,9 @@ static const Bus *note_known(sd_bus *bus, Certificate *c)
 {
     const Bus *b = sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus));
 
-    if (!c->is_known)
-        c->told = manager_outlook(b->manager, c);
-    c->is_known = true;
+    if (!c->client.is_known)
+        c->client.told = manager_outlook(b->manager, c);
+    c->client.is_known = true;
     return b;
 }
 
@@ -287,12 +287,12 @@ static int property_get_next_renewal(sd_bus *bus, const char *path _unused_, con
 GETTER(property_get_renewal_window)
 {
     const Certificate *c = userdata;
-    bool suggested = c->record->served == SOURCE_ACME && c->window.start < c->window.end,
+    bool suggested = c->record->served == SOURCE_ACME && c->order.window.start < c->order.window.end,
          tells_page = suggested && !is_brief(bus, c);
 
-    return sd_bus_message_append(reply, "(xxs)", suggested ? c->window.start : INT64_C(0),
-                                 suggested ? c->window.end : INT64_C(0),
-                                 tells_page ? valid_text(c->window_page) : "");
+    return sd_bus_message_append(reply, "(xxs)", suggested ? c->order.window.start : INT64_C(0),
+                                 suggested ? c->order.window.end : INT64_C(0),
+                                 tells_page ? valid_text(c->order.explanation_url) : "");
 }
 
 GETTER(property_get_last_error)

@@ -93,16 +93,16 @@ static void forget_change(Bus *b, Change *change)
 /* Adds properties that changed by themselves, and drops those whose value was signalled already. */
 static unsigned add_outlook(const Bus *b, Certificate *c, unsigned what)
 {
-    Outlook o = manager_outlook(b->manager, c), former = c->told;
+    Outlook o = manager_outlook(b->manager, c), former = c->client.told;
 
     what &= ~(unsigned)(CHANGED_OUTLOOK | CHANGED_JOB);
-    if (!c->is_known || o.job != former.job)
+    if (!c->client.is_known || o.job != former.job)
         what |= CHANGED_JOB;
     former.job = o.job;
-    if (!c->is_known || !outlook_equal(&o, &former))
+    if (!c->client.is_known || !outlook_equal(&o, &former))
         what |= CHANGED_OUTLOOK;
-    c->told = o;
-    c->is_known = true;
+    c->client.told = o;
+    c->client.is_known = true;
     return what;
 }
 
@@ -140,10 +140,10 @@ static void tell(Bus *b, Change *change)
 
 static Counts counts_of(const Bus *b)
 {
-    const Chain *root = certificate_chain(manager_root(b->manager));
+    const Chain *root = certificate_chain(model_root(b->model));
     Counts c = {
-        .certificates = manager_n_certificates(b->manager),
-        .jobs = manager_n_jobs(b->manager),
+        .certificates = model_n_certificates(b->model),
+        .jobs = model_n_jobs(b->model),
         .wake = manager_next_wake(b->manager),
     };
 
@@ -271,7 +271,7 @@ static bool progress_is_due(Bus *b)
     if (!b->job_changes && !b->counts_changed)
         return false;
     (void)sd_event_now(b->event, CLOCK_MONOTONIC, &now);
-    if (manager_n_jobs(b->manager) < MANY_JOBS || now >= b->progress_told + WHILE_USEC) {
+    if (model_n_jobs(b->model) < MANY_JOBS || now >= b->progress_told + WHILE_USEC) {
         b->progress_told = now;
         return true;
     }
@@ -492,16 +492,19 @@ static void on_job_removed(Job *j, void *userdata)
     tell_ended_job(b, ended);
 }
 
-const ManagerObserver bus_observer = {
+const ModelWatcher bus_watcher = {
     .certificate_added = on_certificate_added,
     .certificate_removed = on_certificate_removed,
     .certificate_changed = on_certificate_changed,
-    .chain_changed = on_chain_changed,
-    .expiry_warning = on_expiry_warning,
     .job_added = on_job_added,
     .job_changed = on_job_changed,
     .job_removed = on_job_removed,
     .counts_changed = on_counts_changed,
+};
+
+const ManagerObserver bus_observer = {
+    .chain_changed = on_chain_changed,
+    .expiry_warning = on_expiry_warning,
     .authorities_changed = on_authorities_changed,
     .clock_doubted = on_clock_doubted,
 };

@@ -59,6 +59,7 @@ typedef struct Counts {
 struct Bus {
     sd_event *event;
     Manager *manager;
+    Model *model;
 
     /* The connections (connection.c): made again when one is lost. bus is that of calls; it is there throughout, if only
      * closed. */
@@ -98,6 +99,7 @@ struct Bus {
 
 extern const sd_bus_vtable manager_vtable[], certificate_vtable[], job_vtable[];
 extern const ManagerObserver bus_observer;
+extern const ModelWatcher bus_watcher;
 
 /* Head of a property's getter: appends the property of userdata to reply. */
 #define GETTER(name) \

@@ -22,7 +22,7 @@ int find_job(sd_bus *bus _unused_, const char *path, const char *interface _unus
 
     if (*id != '/' || parse_uint64(id + 1, &number) < 0)
         return 0;
-    *ret = manager_find_job(b->manager, number);
+    *ret = model_find_job(b->model, number);
     if (!*ret)
         return error_set(error, PROBLEM_NO_SUCH_JOB, "There is no job %" PRIu64 ", or no more: it is over.",
                          number);
@@ -48,10 +48,10 @@ int enumerate_jobs(sd_bus *bus _unused_, const char *prefix, void *userdata, cha
 
     if (!prefix_is_above(prefix, BUS_PATH_JOBS))
         return 0;
-    at = paths = calloc(manager_n_jobs(b->manager) + 1, sizeof(char *));
+    at = paths = calloc(model_n_jobs(b->model) + 1, sizeof(char *));
     if (!paths)
         return -ENOMEM;
-    if (manager_foreach_job(b->manager, add_path, &at) < 0) {
+    if (model_foreach_job(b->model, add_path, &at) < 0) {
         strv_free(paths);
         return -ENOMEM;
     }

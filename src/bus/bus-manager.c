@@ -15,7 +15,7 @@ GETTER(property_get_version)
 GETTER(property_get_certificates)
 {
     const Bus *b = userdata;
-    uint32_t n = (uint32_t)manager_n_certificates(b->manager);
+    uint32_t n = (uint32_t)model_n_certificates(b->model);
 
     return sd_bus_message_append_basic(reply, 'u', &n);
 }
@@ -23,7 +23,7 @@ GETTER(property_get_certificates)
 GETTER(property_get_jobs_running)
 {
     const Bus *b = userdata;
-    uint32_t n = (uint32_t)manager_n_jobs(b->manager);
+    uint32_t n = (uint32_t)model_n_jobs(b->model);
 
     return sd_bus_message_append_basic(reply, 'u', &n);
 }
@@ -31,7 +31,7 @@ GETTER(property_get_jobs_running)
 GETTER(property_get_root_fingerprint)
 {
     const Bus *b = userdata;
-    const Chain *chain = certificate_chain(manager_root(b->manager));
+    const Chain *chain = certificate_chain(model_root(b->model));
 
     return sd_bus_message_append_basic(reply, 's', chain ? chain_leaf(chain)->fingerprint : "");
 }
@@ -192,7 +192,7 @@ static int method_get_certificate(sd_bus_message *m, void *userdata _unused_, sd
     r = begin_with_name(m, &name, error, &call);
     if (r <= 0)
         return r < 0 ? r : 1;
-    if (manager_get(call->bus->manager, name, &c, &call->problem) < 0)
+    if (model_get(call->bus->model, name, &c, &call->problem) < 0)
         return 1;
     path = certificate_path(c);
     return call_answer(call, "o", path);
@@ -209,11 +209,11 @@ static int method_explain(sd_bus_message *m, void *userdata _unused_, sd_bus_err
     r = begin_with_name(m, &name, error, &call);
     if (r <= 0)
         return r < 0 ? r : 1;
-    if (manager_get(call->bus->manager, name, &c, &call->problem) < 0) {
+    if (model_get(call->bus->model, name, &c, &call->problem) < 0) {
         if (!streq(name, "root"))
             return 1;
         problem_clear(&call->problem);
-        c = manager_root(call->bus->manager);
+        c = model_root(call->bus->model);
     }
     text = manager_explain(call->bus->manager, c);
     return text ? call_answer(call, "s", text) : call_fail(call, -ENOMEM);
@@ -305,7 +305,7 @@ static int method_list_uploads(sd_bus_message *m, void *userdata _unused_, sd_bu
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "(ssssx)");
     if (r >= 0)
-        r = manager_foreach_upload(call->bus->manager, append_upload, reply);
+        r = model_foreach_upload(call->bus->model, append_upload, reply);
     if (r >= 0)
         r = sd_bus_message_close_container(reply);
     if (r >= 0)
@@ -339,7 +339,7 @@ static int method_export_root(sd_bus_message *m, void *userdata, sd_bus_error *e
 {
     const Bus *b = userdata;
 
-    return export_root(m, manager_root(b->manager), error);
+    return export_root(m, model_root(b->model), error);
 }
 
 typedef struct ReissueAll {
@@ -378,7 +378,7 @@ static int method_reissue_all(sd_bus_message *m, void *userdata _unused_, sd_bus
     if (r >= 0)
         r = sd_bus_message_open_container(all.reply, 'a', "o");
     if (r >= 0)
-        r = manager_foreach(all.manager, reissue_one, &all);
+        r = model_foreach(call->bus->model, reissue_one, &all);
     if (r >= 0)
         r = sd_bus_message_close_container(all.reply);
     if (r >= 0)

@@ -142,9 +142,9 @@ static int find_target(Bus *b, const Arguments *a, Certificate **ret, const char
     *ret_name = ANY_NAME;
     if (!a->name)
         return 0;
-    if (streq(a->name, certificate_name(manager_root(b->manager))))
-        *ret = manager_root(b->manager);
-    else if (manager_get(b->manager, a->name, ret, &problem) < 0)
+    if (streq(a->name, certificate_name(model_root(b->model))))
+        *ret = model_root(b->model);
+    else if (model_get(b->model, a->name, ret, &problem) < 0)
         return error_set_problem(error, &problem);
     *ret_name = certificate_name(*ret);
     return 0;

@@ -46,7 +46,7 @@ static int find_root(sd_bus *bus _unused_, const char *path, const char *interfa
 
     if (!streq(path, BUS_PATH_ROOT))
         return 0;
-    *ret = manager_root(b->manager);
+    *ret = model_root(b->model);
     return 1;
 }
 
@@ -90,9 +90,10 @@ int bus_new(sd_event *event, Manager *m, const BusOptions *options, Bus **ret)
         return -ENOMEM;
     b->event = sd_event_ref(event);
     b->manager = m;
+    b->model = manager_model(m);
     b->idle_exit = options->idle_exit;
     if ((r = bus_changes_init(b)) < 0 || (r = bus_idle_init(b)) < 0 || (r = bus_connection_init(b)) < 0 ||
-        (r = bus_connect(b, true)) < 0)
+        (r = bus_connect(b, true)) < 0 || (r = model_watch(b->model, &bus_watcher, b)) < 0)
         return r;
     manager_observe(m, &bus_observer, b);
     if (manager_clock_is_doubted(m))
@@ -104,6 +105,7 @@ int bus_new(sd_event *event, Manager *m, const BusOptions *options, Bus **ret)
 Bus *bus_free(Bus *b)
 {
     manager_observe(b->manager, NULL, NULL);
+    model_unwatch(b->model, b);
     bus_changes_done(b);
     bus_idle_done(b);
     bus_connection_done(b);

@@ -14,49 +14,6 @@
 #define GROUP_WAIT_USEC (20 * 1000ULL) /* a slow disk gathers more by itself: one group at a time */
 #define ORDERS_FEW      2              /* while more of them run, what they bring is gathered, too */
 
-void request_answer(Certificate *c, Request *q, RequestResult result, const Problem *problem)
-{
-    if (q->done)
-        q->done(c, result, problem, q->userdata);
-    request_free(q);
-}
-
-void requests_answer(Certificate *c, struct RequestQueue *requests, const Problem *problem)
-{
-    RequestResult result = problem->code == PROBLEM_NONE ? RESULT_DONE : RESULT_FAILED;
-    Request *q;
-
-    while ((q = STAILQ_FIRST(requests))) {
-        STAILQ_REMOVE_HEAD(requests, entry);
-        request_answer(c, q, result, problem);
-    }
-}
-
-void requests_take(struct RequestQueue *requests, unsigned kinds, struct RequestQueue *taken)
-{
-    struct RequestQueue stay = STAILQ_HEAD_INITIALIZER(stay);
-    Request *q;
-
-    while ((q = STAILQ_FIRST(requests))) {
-        STAILQ_REMOVE_HEAD(requests, entry);
-        if (kinds & 1U << q->kind)
-            STAILQ_INSERT_TAIL(taken, q, entry);
-        else
-            STAILQ_INSERT_TAIL(&stay, q, entry);
-    }
-    STAILQ_CONCAT(requests, &stay);
-}
-
-bool requests_have(const struct RequestQueue *requests, RequestKind kind)
-{
-    Request *q;
-
-    STAILQ_FOREACH (q, requests, entry)
-        if (q->kind == kind)
-            return true;
-    return false;
-}
-
 /* The change is durable. A reissue whose order failed has a chain all the same, but not the one that was asked for. */
 static void attempt_answer(Attempt *a)
 {
@@ -64,12 +21,13 @@ static void attempt_answer(Attempt *a)
     const Problem none = {};
     Request *q;
 
-    requests_answer(c, &a->refused, &a->order_problem);
+    requests_answer(c, &a->refused, &a->plan.order_problem);
     while ((q = STAILQ_FIRST(&a->requests))) {
         bool fallback = q->falls_back && c->record->served == SOURCE_LOCAL;
 
         STAILQ_REMOVE_HEAD(&a->requests, entry);
-        request_answer(c, q, fallback ? RESULT_FALLBACK : RESULT_DONE, fallback ? &a->order_problem : &none);
+        request_answer(c, q, fallback ? RESULT_FALLBACK : RESULT_DONE,
+                       fallback ? &a->plan.order_problem : &none);
     }
 }
 
@@ -87,7 +45,7 @@ Attempt *attempt_free(Attempt *a)
     settings_unref(a->settings);
     store_change_free(a->change);
     problem_clear(&a->problem);
-    problem_clear(&a->order_problem);
+    plan_done(&a->plan);
     free(a);
     return NULL;
 }
@@ -103,7 +61,7 @@ Attempt *attempt_new(Lifecycle *l, Certificate *c, const char *event)
         .certificate = c,
         .settings = settings_ref(l->settings),
         .event = event,
-        .source = _SOURCE_INVALID,
+        .plan.source = _SOURCE_INVALID,
         .result = -ECANCELED,
     };
     STAILQ_INIT(&a->requests);
@@ -113,24 +71,151 @@ Attempt *attempt_new(Lifecycle *l, Certificate *c, const char *event)
     return a->after ? a : attempt_free(a);
 }
 
+/* ---- planning */
+
+/* -errno, or whether the record changes. */
+static int apply_registrations(Attempt *a)
+{
+    Request *q;
+    int dirty = 0, r;
+
+    STAILQ_FOREACH (q, &a->requests, entry)
+        if (q->kind == REQUEST_REGISTER) {
+            RegistrationWish wish = registration_wish(&q->registration);
+
+            r = record_register(a->after, &wish);
+            if (r < 0)
+                return r;
+            dirty = 1;
+        } else if (q->kind == REQUEST_UNREGISTER)
+            dirty |= record_unregister(a->after, q->registration.module);
+    return dirty;
+}
+
+static int prepare_names(Attempt *a)
+{
+    Certificate *c = a->certificate;
+    bool changed;
+    int r = certificate_update_names(c, a->after, &changed);
+
+    return r < 0 && r != -E2BIG ? r : strv_copy(c->names, &a->names);
+}
+
+void attempt_fill_leaf(Attempt *a, int64_t now)
+{
+    a->leaf = (LeafTemplate){
+        .names = a->names,
+        .key_type = certificate_key_type(a->certificate, a->after, a->settings->key_type),
+        .purposes = a->certificate->wish.purposes,
+        .lifetime = a->settings->leaf_lifetime,
+        .now = now,
+    };
+}
+
+static int fill_root(Attempt *a, int64_t now)
+{
+    const Settings *s = a->settings;
+
+    a->authority = a->lifecycle->authority ? authority_ref(a->lifecycle->authority) : NULL;
+    a->root.now = now;
+    if (a->plan.replacement)
+        return 0;
+    if (gethostname(a->host, sizeof(a->host)) < 0)
+        return -errno;
+    a->host[sizeof(a->host) - 1] = 0;
+    a->root = (RootTemplate){
+        .key_type = s->root_key_type,
+        .lifetime = s->root_lifetime,
+        .host = a->host,
+        .organization = s->organization,
+        .constraints = s->constraints,
+        .now = now,
+    };
+    return 0;
+}
+
+static int fill(Attempt *a, const PlanFacts *facts)
+{
+    Lifecycle *l = a->lifecycle;
+
+    attempt_conclude_order(a, facts);
+    a->certificate->work.again |= a->plan.again;
+    if (a->plan.makes_root)
+        return fill_root(a, facts->now);
+    if (a->plan.source == SOURCE_UPLOADED && !(a->upload = record_copy(facts->upload)))
+        return -ENOMEM;
+    if (a->plan.source == SOURCE_LOCAL && l->authority)
+        a->authority = authority_ref(l->authority);
+    return 0;
+}
+
+int attempt_plan(Attempt *a)
+{
+    Certificate *c = a->certificate, *upload = NULL;
+    const Lifecycle *l = a->lifecycle;
+    OrderFacts order;
+    PlanFacts facts = {
+        .record = c->record,
+        .requests = &a->requests,
+        .stored = c->stored,
+        .stance = c->order.stance,
+        .root = l->model->root->record,
+        .now = clock_now(),
+    };
+    bool leaf = c->record->kind == RECORD_CERTIFICATE;
+    int changed = leaf ? apply_registrations(a) : 0, r = MIN(changed, 0);
+
+    facts.warning_due = c->record->kind == RECORD_UPLOAD ? 0 : certificate_warning_due(c, facts.now);
+    facts.wanted = leaf && (c->wish.modules || a->after->n_registrations > 0);
+    if (r >= 0 && facts.wanted)
+        r = prepare_names(a);
+    if (r < 0)
+        return r;
+    attempt_fill_leaf(a, facts.now);
+    facts.names = a->names;
+    facts.key_type = a->leaf.key_type;
+    facts.purposes = a->leaf.purposes;
+    facts.order = lifecycle_order_facts(c, &order);
+    if (facts.wanted)
+        upload = model_choose_upload(l->model, c, facts.now);
+    facts.upload = upload ? upload->record : NULL;
+    r = plan(&facts, a->after, changed, &a->plan);
+    if (r >= 0)
+        r = fill(a, &facts);
+    return r < 0 ? r : a->plan.changes;
+}
+
 /* In a worker: obtain, choose, stage. */
+
+static int read_upload(Attempt *a, Bundle **ret)
+{
+    int r = store_read(a->lifecycle->store, a->upload, SOURCE_UPLOADED, ret);
+
+    if (r < 0)
+        problem_set(&a->problem, PROBLEM_STORAGE_FAILED,
+                    "The uploaded chain %s cannot be read from the store; remove it and upload it again.",
+                    a->upload->name);
+    return r;
+}
 
 static int obtain(Attempt *a, Bundle **ret)
 {
     int r = 0;
 
-    if (a->makes_root) {
-        if (a->replacement) {
-            *ret = TAKE_PTR(a->replacement->bundle);
+    if (a->plan.makes_root) {
+        if (a->plan.replacement) {
+            *ret = TAKE_PTR(a->plan.replacement->bundle);
             r = authority_bridge(*ret, a->authority, a->root.now, &a->problem);
         } else
-            r = authority_make_root(&a->root, a->authority, a->keeps_name, ret, &a->problem);
+            r = authority_make_root(&a->root, a->authority, a->plan.keeps_name, ret, &a->problem);
         if (r >= 0)
             r = authority_new(*ret, a->after->last_generation + 1, a->root.now, &a->made, &a->problem);
     } else if (a->bundle)
         *ret = TAKE_PTR(a->bundle);
-    else if (a->source >= 0)
-        r = source_ops(a->source)->obtain(&a->request, ret, &a->problem);
+    else if (a->plan.source == SOURCE_LOCAL)
+        r = authority_issue(a->authority, &a->leaf, ret, &a->problem);
+    else if (a->plan.source == SOURCE_UPLOADED)
+        r = read_upload(a, ret);
     return r;
 }
 
@@ -162,15 +247,16 @@ static void attempt_run(void *data)
         problem_set_errno(&a->problem, a->result, "Obtaining a chain");
         return;
     }
-    a->result = store_change_new(a->certificate->stored ? before : NULL,
-                                 a->removes ? NULL : TAKE_PTR(a->after), a->source, b, a->event, &a->change);
-    if (a->result >= 0 && !a->removes) {
-        choose_served(a->change->record, before, a->names, a->request.now);
-        if (!a->change->record->order_failed || (a->source >= 0 && a->source != SOURCE_LOCAL))
+    a->result =
+        store_change_new(a->certificate->stored ? before : NULL, a->plan.removes ? NULL : TAKE_PTR(a->after),
+                         a->plan.source, b, a->event, &a->change);
+    if (a->result >= 0 && !a->plan.removes) {
+        choose_served(a->change->record, before, a->names, a->leaf.now);
+        if (!a->change->record->order_failed || (a->plan.source >= 0 && a->plan.source != SOURCE_LOCAL))
             record_clear_failure(a->change->record);
-        if (a->ordered)
+        if (a->plan.order == PLAN_ORDER_TAKE)
             a->change->record->order_after =
-                schedule_first_order(a->change->record->slots[SOURCE_ACME].chain, a->request.now);
+                schedule_first_order(a->change->record->slots[SOURCE_ACME].chain, a->leaf.now);
         store_change_finish(a->change, a->certificate->stored ? before : NULL);
     }
     if (a->result >= 0)
@@ -180,32 +266,38 @@ static void attempt_run(void *data)
 
 /* In the event loop: gather, commit, apply. */
 
+void lifecycle_note_progress(Lifecycle *l, Certificate *c, double progress, const char *step)
+{
+    if (c->job)
+        model_job_progress(l->model, c->job, progress, step);
+}
+
 static void note_root_progress(Lifecycle *l)
 {
     const Problem none = {};
 
     if (l->root_left > 0) {
-        l->observer->progress(l->root,
-                              (double)(l->root_total - l->root_left + 1) / (double)(l->root_total + 1),
-                              "signing every local chain again", l->userdata);
+        lifecycle_note_progress(l, l->model->root,
+                                (double)(l->root_total - l->root_left + 1) / (double)(l->root_total + 1),
+                                "signing every local chain again");
         return;
     }
-    requests_answer(l->root, &l->root_requests, &none);
+    requests_answer(l->model->root, &l->root_requests, &none);
 }
 
 void lifecycle_count_for_root(Lifecycle *l, Certificate *c)
 {
-    if (l->counting_for_root && !c->counts_for_root_job) {
-        c->counts_for_root_job = true;
+    if (l->counting_for_root && !c->work.counts_for_root) {
+        c->work.counts_for_root = true;
         l->root_left++;
     }
 }
 
 void lifecycle_uncount_for_root(Lifecycle *l, Certificate *c)
 {
-    if (!c->counts_for_root_job)
+    if (!c->work.counts_for_root)
         return;
-    c->counts_for_root_job = false;
+    c->work.counts_for_root = false;
     l->root_left--;
     note_root_progress(l);
 }
@@ -216,17 +308,17 @@ static void uncount_signed(Lifecycle *l, Certificate *c)
     const Slot *slot = record_served(c->record);
 
     if (!certificate_is_wanted(c) || !slot || c->record->served != SOURCE_LOCAL ||
-        slot->root == record_current(l->root->record))
+        slot->root == record_current(l->model->root->record))
         lifecycle_uncount_for_root(l, c);
 }
 
 static void log_root(const Lifecycle *l, const char *what)
 {
-    const ChainEntry *root = chain_leaf(certificate_chain(l->root));
+    const ChainEntry *root = chain_leaf(certificate_chain(l->model->root));
 
     log_fields(LOG_NOTICE, MESSAGE_ROOT_MADE,
                (const LogField[]){ { "FINGERPRINT", root->fingerprint },
-                                   { "SOURCE", source_to_string(l->root->record->served) },
+                                   { "SOURCE", source_to_string(l->model->root->record->served) },
                                    {} },
                "%s, \"%s\", SHA-256 %s.", what, root->subject, root->fingerprint);
 }
@@ -239,14 +331,15 @@ static void keep_waiting(Lifecycle *l, Attempt *a)
 
 static void adopt_root(Lifecycle *l, Attempt *a)
 {
-    if (authority_generation(a->made) != record_current(l->root->record))
+    if (authority_generation(a->made) != record_current(l->model->root->record))
         return; /* uploaded, and not valid yet */
     authority_unref(l->authority);
     l->authority = TAKE_PTR(a->made);
     keep_waiting(l, a);
-    log_root(l, a->replacement ? "There is a new local root, which was uploaded" : "Made a new local root");
+    log_root(l, a->plan.replacement ? "There is a new local root, which was uploaded"
+                                    : "Made a new local root");
     l->counting_for_root = true;
-    l->observer->root_changed(l->userdata);
+    lifecycle_settle_all(l);
     l->counting_for_root = false;
     l->root_total = l->root_left;
     note_root_progress(l);
@@ -267,10 +360,10 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
     char previous[65] = "";
     unsigned changed = CHANGED_MODULES | CHANGED_NAMES | CHANGED_FAILURE;
 
-    c->busy = false;
-    if (l->acme && (a->ordered || a->removes))
+    c->work.busy = false;
+    if (l->acme && (a->plan.order == PLAN_ORDER_TAKE || a->plan.removes))
         acme_source_forget(l->acme, certificate_name(c));
-    if (a->removes) {
+    if (a->plan.removes) {
         c->stored = false;
         lifecycle_uncount_for_root(l, c);
         requests_answer(c, &a->requests, &none);
@@ -284,13 +377,12 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
     record_free(c->record);
     c->record = TAKE_PTR(a->change->record);
     c->stored = true;
-    (void)lifecycle_refresh_window(l, c);
-    if (c->record->kind == RECORD_CERTIFICATE)
-        c->stance = lifecycle_stance(l, c); /* who uses it may have another mind now */
+    lifecycle_refresh_order(l, c); /* those who use it may want another one now */
     l->observer->applied(c, changed, previous, l->userdata);
-    if (a->warns && c->record->warned > 0) /* it may have been left for another chain at the same time */
+    if (a->plan.warns &&
+        c->record->warned > 0) /* it may have been left for another chain at the same time */
         l->observer->warned(c, l->userdata);
-    if (a->makes_root)
+    if (a->plan.makes_root)
         adopt_root(l, a);
     else if (certificate_is_root(c) && (changed & CHANGED_CHAIN))
         switch_root(l);
@@ -311,7 +403,7 @@ void attempt_fail(Attempt *a)
     Certificate *c = a->certificate;
     Record *fresh = NULL;
 
-    c->busy = false;
+    c->work.busy = false;
     if (files_may_differ(a) && store_reload(l->store, c->record->kind, certificate_name(c), &fresh) >= 0 &&
         c->stored) {
         record_free(c->record);
@@ -320,11 +412,11 @@ void attempt_fail(Attempt *a)
     record_free(fresh);
     record_set_failure(c->record, &a->problem, clock_now());
     l->observer->failed(c, &a->problem, l->userdata);
-    requests_answer(c, &a->refused, &a->order_problem);
+    requests_answer(c, &a->refused, &a->plan.order_problem);
     requests_answer(c, &a->requests, &a->problem);
     lifecycle_uncount_for_root(l, c);
     if (certificate_is_root(c))
-        l->observer->root_failed(&a->problem, l->userdata);
+        lifecycle_fail_waiting(l, &a->problem);
     if (a->problem.code == PROBLEM_STORAGE_FAILED || a->problem.code == PROBLEM_INTERNAL)
         lifecycle_arm_retry(l);
 }
@@ -332,7 +424,7 @@ void attempt_fail(Attempt *a)
 static void attempt_end(Lifecycle *l, Attempt *a)
 {
     Certificate *c = a->certificate;
-    bool succeeded = a->result >= 0, removed = a->removes && succeeded, again;
+    bool succeeded = a->result >= 0, removed = a->plan.removes && succeeded, again;
 
     if (succeeded)
         attempt_apply(l, a);
@@ -341,10 +433,10 @@ static void attempt_end(Lifecycle *l, Attempt *a)
     attempt_free(a);
     if (removed)
         return;
-    again = c->again || (succeeded && lifecycle_order_is_left(c)) ||
+    again = c->work.again || (succeeded && lifecycle_order_is_left(c)) ||
             (succeeded && clock_is_trusted() && certificate_warning_due(c, clock_now()) > 0);
-    c->again = false;
-    if (again || !STAILQ_EMPTY(&c->requests))
+    c->work.again = false;
+    if (again || !STAILQ_EMPTY(&c->work.requests))
         lifecycle_settle(l, c);
     else if (succeeded)
         lifecycle_maybe_order(l, c);
@@ -445,9 +537,13 @@ static void attempt_staged(void *data, void *userdata _unused_)
 
 static const char *describe(const Attempt *a)
 {
+    if (a->plan.makes_root)
+        return "working";
     if (a->bundle)
         return "storing the chain";
-    return a->source >= 0 && !a->makes_root ? source_ops(a->source)->doing : "working";
+    if (a->plan.source == SOURCE_LOCAL)
+        return "making a key and signing with the local root";
+    return a->plan.source == SOURCE_UPLOADED ? "taking over the uploaded chain" : "working";
 }
 
 void attempt_start(Attempt *a)
@@ -456,9 +552,8 @@ void attempt_start(Attempt *a)
     Certificate *c = a->certificate;
     int r;
 
-    c->busy = true;
-    if (c->job)
-        l->observer->progress(c, a->bundle ? 0.95 : 0.1, describe(a), l->userdata);
+    c->work.busy = true;
+    lifecycle_note_progress(l, c, a->bundle ? 0.95 : 0.1, describe(a));
     l->n_staging++;
     r = workers_add(l->workers, attempt_run, attempt_staged, a);
     if (r < 0) {

@@ -55,12 +55,12 @@ static void on_checked(void *data, void *userdata _unused_)
 
     for (size_t i = 0; i < check->n; i++) {
         Certificate *c = check->items[i].certificate;
-        bool damaged = check->items[i].result == -EBADMSG, again = c->again;
+        bool damaged = check->items[i].result == -EBADMSG, again = c->work.again;
 
-        c->busy = c->again = false;
+        c->work.busy = c->work.again = false;
         if (damaged)
             put_right(l, c);
-        if (damaged || again || !STAILQ_EMPTY(&c->requests))
+        if (damaged || again || !STAILQ_EMPTY(&c->work.requests))
             lifecycle_settle(l, c);
         l->observer->settled(c, l->userdata);
     }
@@ -76,14 +76,14 @@ int lifecycle_check(Lifecycle *l, Certificate *const *certificates, size_t n)
         return -ENOMEM;
     check->lifecycle = l;
     for (size_t i = 0; i < n; i++)
-        if (!certificates[i]->busy && certificate_chain(certificates[i])) {
+        if (!certificates[i]->work.busy && certificate_chain(certificates[i])) {
             check->items[check->n++].certificate = certificates[i];
-            certificates[i]->busy = true;
+            certificates[i]->work.busy = true;
         }
     r = workers_add(l->workers, check_run, on_checked, check);
     if (r < 0) {
         for (size_t i = 0; i < check->n; i++)
-            check->items[i].certificate->busy = false;
+            check->items[i].certificate->work.busy = false;
         free(check);
     }
     return r;

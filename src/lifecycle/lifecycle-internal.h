@@ -3,8 +3,9 @@
 
 #include <limits.h>
 
+#include "crypto/authority.h"
 #include "lifecycle/lifecycle.h"
-#include "lifecycle/obtain.h"
+#include "lifecycle/plan.h"
 #include "orders/orders.h"
 #include "util/workers.h"
 
@@ -20,18 +21,11 @@ typedef struct Attempt {
 
     /* the plan */
     const char *event;
-    Record *after;  /* as it shall be, but for the chain */
-    Source source;  /* where to get a chain; _SOURCE_INVALID: none is needed */
-    Bundle *bundle; /* the chain, when it is there already */
-    bool makes_root;
-    Request *replacement; /* the request whose bundle becomes the root; NULL: it is made here */
-    bool keeps_name;      /* the new root is called as the former one is */
-    bool ordered;         /* the bundle, whose order can be forgotten once it is stored */
-    bool withdraws;       /* the chain from ACME, as there was a real attempt to replace it */
-    bool warns;           /* that the end of the uploaded chain comes near */
-    bool removes;
+    Record *after; /* as it shall be, but for the chain */
+    Plan plan;
+    Bundle *bundle;     /* the chain, when it is there already */
     Settings *settings; /* that it was planned with; the members below may point into them */
-    SourceRequest request;
+    LeafTemplate leaf;  /* to be signed by the local root */
     char **names;
     Record *upload;
     Authority *authority; /* that signs, or is the predecessor of the root to be made */
@@ -41,8 +35,7 @@ typedef struct Attempt {
     /* the result */
     StoreChange *change;
     Authority *made;
-    Problem order_problem; /* why an order failed */
-    bool committed;        /* or tried to be */
+    bool committed; /* or tried to be */
     Problem problem;
     int result;
 } Attempt;
@@ -51,6 +44,7 @@ STAILQ_HEAD(AttemptQueue, Attempt);
 
 struct Lifecycle {
     Store *store;
+    Model *model;
     Settings *settings;
     const LifecycleObserver *observer;
     void *userdata;
@@ -58,10 +52,8 @@ struct Lifecycle {
     Workers *workers, *disk;
     sd_event_source *group_timer, *retry_timer;
 
-    Certificate *root;
     Authority *authority;
     AcmeSource *acme;
-    const Network *network;
     bool loading_root;
     struct RequestQueue root_requests; /* answered when every chain is signed again */
     size_t root_total, root_left;
@@ -75,38 +67,40 @@ struct Lifecycle {
     size_t n_group;
 };
 
-/* Planning (lifecycle-plan.c). 1: the attempt has something to do; 0: all is as it should be; negative errno. */
+/* Gathers the facts, plans, and carries out what needs no worker. 1: the attempt has something to do; 0: all is as it should
+ * be; negative errno. */
 int attempt_plan(Attempt *a);
-/* What a source is asked, from the attempt's parts. */
-void attempt_fill_request(Attempt *a, int64_t now);
+/* The leaf that the local root would sign now. */
+void attempt_fill_leaf(Attempt *a, int64_t now);
 
-/* Carrying out (lifecycle-attempt.c). */
 Attempt *attempt_new(Lifecycle *l, Certificate *c, const char *event);
 Attempt *attempt_free(Attempt *a);
 DEFINE_CLEANUP(Attempt *, attempt_free);
 void attempt_start(Attempt *a);
 /* Ends an attempt that was not started, with its result. */
 void attempt_fail(Attempt *a);
+/* How far the certificate's job is, if it has one. step is static. */
+void lifecycle_note_progress(Lifecycle *l, Certificate *c, double progress, const char *step);
+/* There is no root to sign with: answers the requests that wait for one. */
+void lifecycle_fail_waiting(Lifecycle *l, const Problem *problem);
 /* Orders (lifecycle-order.c). Moves the requests that an order may fulfil to one. */
 void lifecycle_divert_to_order(Lifecycle *l, Certificate *c);
-/* Whether it comes from an ACME authority at all, by the settings and by who uses it. */
-AcmeStance lifecycle_stance(const Lifecycle *l, const Certificate *c);
-/* Says that an order is due, if it is. */
+/* What made orders fail is over: the outage of this authority; NULL: there was no network. */
+void lifecycle_resume_orders(const char *authority, void *lifecycle);
+/* Computes again whether it comes from an ACME authority, and when that wants it to be renewed. */
+void lifecycle_refresh_order(const Lifecycle *l, Certificate *c);
+/* Starts an order, if one is due. */
 void lifecycle_maybe_order(Lifecycle *l, Certificate *c);
-/* Takes what came of an order into the plan; as attempt_plan(). */
-int attempt_plan_ordered(Attempt *a, int64_t now);
+/* What came of its order; NULL: there is none, or it is not over. The callee fills in facts, which borrow from the order. */
+const OrderFacts *lifecycle_order_facts(const Certificate *c, OrderFacts *facts);
+/* Does with the order and its requests as was planned. */
+void attempt_conclude_order(Attempt *a, const PlanFacts *facts);
 /* Whether its order is over, and may be followed by a local chain. */
 bool lifecycle_may_fall_back(const Certificate *c);
 /* Whether there is an order that is over, or that nobody wants any more: the certificate has to be settled. */
 bool lifecycle_order_is_left(const Certificate *c);
-bool lifecycle_cancel_order(Certificate *c, RequestDone done, void *userdata);
+bool lifecycle_cancel_order(Lifecycle *l, Certificate *c);
 void lifecycle_give_up_order(Certificate *c, const Problem *problem);
-/* Answers and frees requests, with RESULT_DONE when there is no problem. */
-void requests_answer(Certificate *c, struct RequestQueue *requests, const Problem *problem);
-void request_answer(Certificate *c, Request *q, RequestResult result, const Problem *problem);
-/* Moves those of these kinds, of which there is a bit each. */
-void requests_take(struct RequestQueue *requests, unsigned kinds, struct RequestQueue *taken);
-bool requests_have(const struct RequestQueue *requests, RequestKind kind);
 /* Reads the root that is served, which becomes the authority. */
 void lifecycle_load_root(Lifecycle *l);
 /* Counts the certificates that are to be signed again, while a new root is taken up. */

@@ -27,7 +27,7 @@ static void root_load(void *data)
 {
     RootLoading *loading = data;
     Lifecycle *l = loading->lifecycle;
-    const Record *rec = l->root->record;
+    const Record *rec = l->model->root->record;
     _cleanup_bundle_ Bundle *b = NULL;
 
     loading->result = store_read(l->store, rec, rec->served, &b);
@@ -43,19 +43,19 @@ static void on_root_loaded(void *data, void *userdata _unused_)
     Lifecycle *l = loading->lifecycle;
 
     l->loading_root = false;
-    l->root->busy = false;
+    l->model->root->work.busy = false;
     if (loading->result >= 0) {
         authority_unref(l->authority);
         l->authority = TAKE_PTR(loading->authority);
-        l->observer->root_changed(l->userdata);
+        lifecycle_settle_all(l);
     } else if (loading->result != -ENOMEM && loading->result != -ECANCELED) {
         log_error("%s A new root is made; clients have to be given the new one.", loading->problem.text);
-        l->root->record->slots[l->root->record->served].broken = true;
+        l->model->root->record->slots[l->model->root->record->served].broken = true;
     }
     authority_unref(loading->authority);
     problem_clear(&loading->problem);
     free(loading);
-    lifecycle_settle(l, l->root);
+    lifecycle_settle(l, l->model->root);
 }
 
 void lifecycle_load_root(Lifecycle *l)
@@ -68,7 +68,7 @@ void lifecycle_load_root(Lifecycle *l)
     }
     loading->lifecycle = l;
     loading->result = -ECANCELED;
-    l->loading_root = l->root->busy = true;
+    l->loading_root = l->model->root->work.busy = true;
     if (workers_add(l->workers, root_load, on_root_loaded, loading) < 0) {
         loading->result = -ENOMEM;
         on_root_loaded(loading, NULL);
@@ -77,7 +77,7 @@ void lifecycle_load_root(Lifecycle *l)
 
 static bool root_is_stored(const Lifecycle *l)
 {
-    const Slot *slot = record_served(l->root->record);
+    const Slot *slot = record_served(l->model->root->record);
 
     return slot && !slot->broken;
 }
@@ -85,23 +85,31 @@ static bool root_is_stored(const Lifecycle *l)
 /* Sees to it that there is an authority to sign with. */
 static void obtain_authority(Lifecycle *l)
 {
-    if (root_is_stored(l) && !l->root->busy)
+    if (root_is_stored(l) && !l->model->root->work.busy)
         lifecycle_load_root(l);
     else
-        lifecycle_settle(l, l->root);
+        lifecycle_settle(l, l->model->root);
 }
 
 /* Whether the attempt has to wait until there is an authority. */
 static bool wait_for_root(Lifecycle *l, const Attempt *a)
 {
-    bool needed =
-        a->makes_root ? root_is_stored(l) && !l->authority : a->source == SOURCE_LOCAL && !l->authority;
+    bool needed = a->plan.makes_root ? root_is_stored(l) && !l->authority
+                                     : a->plan.source == SOURCE_LOCAL && !l->authority;
 
-    if (needed && a->makes_root && !l->root->busy)
+    if (needed && a->plan.makes_root && !l->model->root->work.busy)
         lifecycle_load_root(l);
-    else if (needed && !a->makes_root)
+    else if (needed && !a->plan.makes_root)
         obtain_authority(l);
     return needed;
+}
+
+void lifecycle_settle_all(Lifecycle *l)
+{
+    Certificate *c, *next;
+
+    FOREACH_CERTIFICATE (l->model, c, next)
+        lifecycle_settle(l, c);
 }
 
 void lifecycle_settle(Lifecycle *l, Certificate *c)
@@ -113,16 +121,16 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
 
     if (l->stopping)
         return;
-    if (c->busy) {
+    if (c->work.busy) {
         lifecycle_count_for_root(l, c);
-        c->again = true;
+        c->work.again = true;
         return;
     }
     if (c->record->kind == RECORD_CERTIFICATE)
         lifecycle_divert_to_order(l, c);
     if (!l->authority &&
         lifecycle_may_fall_back(c)) { /* what came of the order is planned once, and not put back */
-        c->waits_for_root = true;
+        c->work.waits_for_root = true;
         obtain_authority(l);
         return;
     }
@@ -131,15 +139,15 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
         (void)log_oom();
         return;
     }
-    STAILQ_CONCAT(&a->requests, &c->requests);
+    STAILQ_CONCAT(&a->requests, &c->work.requests);
     r = attempt_plan(a);
     if (r > 0 && wait_for_root(l, a)) {
-        STAILQ_CONCAT(&c->requests, &a->requests);
-        c->waits_for_root = true;
+        STAILQ_CONCAT(&c->work.requests, &a->requests);
+        c->work.waits_for_root = true;
         attempt_free(a);
         return;
     }
-    c->waits_for_root = false;
+    c->work.waits_for_root = false;
     if (r > 0) {
         lifecycle_count_for_root(l, c);
         attempt_start(a);
@@ -149,8 +157,8 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
         a->result = problem_set_errno(&a->problem, r, "Planning the change");
         attempt_fail(a);
     } else {
-        order_failed = a->order_problem.code != PROBLEM_NONE;
-        requests_answer(c, &a->refused, &a->order_problem);
+        order_failed = a->plan.order_problem.code != PROBLEM_NONE;
+        requests_answer(c, &a->refused, &a->plan.order_problem);
         requests_answer(c, &a->requests, &none);
     }
     attempt_free(a);
@@ -171,42 +179,75 @@ int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind, const Regi
     *q = (Request){ .kind = kind, .done = done, .userdata = userdata };
     if (registration && registration_set(&q->registration, registration) < 0)
         return -ENOMEM;
-    STAILQ_INSERT_TAIL(&c->requests, q, entry);
+    STAILQ_INSERT_TAIL(&c->work.requests, q, entry);
     TAKE_PTR(q);
     lifecycle_settle(l, c);
     return 0;
 }
 
-int lifecycle_reissue(Lifecycle *l, Certificate *c, const RequestOptions *options, RequestDone done,
-                      void *userdata)
+static int request_reissue(Lifecycle *l, Certificate *c, const RequestOptions *options)
 {
     Request *q = l->stopping ? NULL : calloc(1, sizeof(Request));
 
     if (!q)
         return l->stopping ? -ECANCELED : -ENOMEM;
-    *q = (Request){ .kind = REQUEST_REISSUE, .options = *options, .done = done, .userdata = userdata };
-    STAILQ_INSERT_TAIL(&c->requests, q, entry);
+    *q = (Request){
+        .kind = REQUEST_REISSUE, .options = *options, .done = model_job_done, .userdata = l->model
+    };
+    STAILQ_INSERT_TAIL(&c->work.requests, q, entry);
     lifecycle_settle(l, c);
     return 0;
 }
 
-void lifecycle_fail_waiting(Lifecycle *l _unused_, Certificate *c, const Problem *problem)
+void lifecycle_fail_waiting(Lifecycle *l, const Problem *problem)
 {
-    if (c->waits_for_root)
-        requests_answer(c, &c->requests, problem);
+    Certificate *c, *next;
+
+    FOREACH_CERTIFICATE (l->model, c, next)
+        if (c->work.waits_for_root)
+            requests_answer(c, &c->work.requests, problem);
 }
 
-bool lifecycle_cancel(Lifecycle *l _unused_, Certificate *c, RequestDone done, void *userdata)
+static RequestKind request_of(JobKind kind)
 {
-    Request *q;
+    switch (kind) {
+    case JOB_RENEW:
+        return REQUEST_RENEW;
+    case JOB_ORDER:
+        return REQUEST_ORDER;
+    default:
+        return REQUEST_REISSUE; /* JOB_ROOT, which is due */
+    }
+}
 
-    STAILQ_FOREACH (q, &c->requests, entry)
-        if (q->done == done && q->userdata == userdata) {
-            STAILQ_REMOVE(&c->requests, q, Request, entry);
-            request_free(q);
-            return true;
-        }
-    return lifecycle_cancel_order(c, done, userdata);
+int lifecycle_start_job(Lifecycle *l, Certificate *c, JobKind kind, const RequestOptions *options,
+                        uint64_t *ret_id)
+{
+    _cleanup_problem_ Problem problem = {};
+    Job *j;
+    int r = model_add_job(l->model, c, kind, &j);
+
+    if (r < 0)
+        return r;
+    *ret_id = j->id;
+    r = options ? request_reissue(l, c, options)
+                : lifecycle_request(l, c, request_of(kind), NULL, model_job_done, l->model);
+    if (r < 0) {
+        problem_set_errno(&problem, r, "Starting the job");
+        model_end_job(l->model, j, RESULT_FAILED, &problem);
+    }
+    return r;
+}
+
+bool lifecycle_cancel_job(Lifecycle *l, Job *j)
+{
+    Certificate *c = j->certificate;
+
+    if (!requests_withdraw(&c->work.requests, model_job_done, l->model) && !lifecycle_cancel_order(l, c))
+        return false;
+    model_cancel_job(l->model, j);
+    lifecycle_settle(l, c);
+    return true;
 }
 
 int lifecycle_add_upload(Lifecycle *l, Certificate *upload, uint64_t number, Bundle *bundle,
@@ -224,9 +265,10 @@ int lifecycle_add_upload(Lifecycle *l, Certificate *upload, uint64_t number, Bun
     *q = (Request){ .kind = REQUEST_SETTLE, .done = done, .userdata = userdata };
     STAILQ_INSERT_TAIL(&a->requests, q, entry);
     a->after->uploaded = number;
-    a->source = bundle ? SOURCE_UPLOADED : _SOURCE_INVALID;
+    if (bundle)
+        a->plan.source = SOURCE_UPLOADED;
     a->bundle = bundle;
-    attempt_fill_request(a, clock_now());
+    attempt_fill_leaf(a, clock_now());
     attempt_start(a);
     return 0;
 }
@@ -241,8 +283,8 @@ int lifecycle_replace_root(Lifecycle *l, Bundle *bundle, RequestDone done, void 
         return l->stopping ? -ECANCELED : -ENOMEM;
     }
     *q = (Request){ .kind = REQUEST_REPLACE, .bundle = bundle, .done = done, .userdata = userdata };
-    STAILQ_INSERT_TAIL(&l->root->requests, q, entry);
-    lifecycle_settle(l, l->root);
+    STAILQ_INSERT_TAIL(&l->model->root->work.requests, q, entry);
+    lifecycle_settle(l, l->model->root);
     return 0;
 }
 
@@ -269,7 +311,7 @@ static int on_retry(sd_event_source *s _unused_, uint64_t usec _unused_, void *u
 {
     Lifecycle *l = userdata;
 
-    l->observer->root_changed(l->userdata);
+    lifecycle_settle_all(l);
     return 0;
 }
 
@@ -295,14 +337,6 @@ static unsigned count_workers(void)
     return (unsigned)MAX(WORKERS_MIN, MIN(n, WORKERS_MAX));
 }
 
-static void on_back(const char *authority, void *userdata)
-{
-    Lifecycle *l = userdata;
-
-    if (!l->stopping)
-        l->observer->orders_back(authority, l->userdata);
-}
-
 static int add_timer(Lifecycle *l, sd_event_source **source, sd_event_time_handler_t handler)
 {
     int r = sd_event_add_time(l->event, source, CLOCK_MONOTONIC, UINT64_MAX, 1, handler, l);
@@ -310,20 +344,20 @@ static int add_timer(Lifecycle *l, sd_event_source **source, sd_event_time_handl
     return r < 0 ? r : sd_event_source_set_enabled(*source, SD_EVENT_OFF);
 }
 
-int lifecycle_new(sd_event *event, Store *store, const LifecycleObserver *observer, void *userdata,
-                  Lifecycle **ret)
+int lifecycle_new(sd_event *event, Store *store, Model *model, const LifecycleObserver *observer,
+                  void *userdata, Lifecycle **ret)
 {
     _cleanup_(lifecycle_freep) Lifecycle *l = calloc(1, sizeof(Lifecycle));
     int r;
 
     if (!l)
         return -ENOMEM;
-    *l = (Lifecycle){ .store = store, .observer = observer, .userdata = userdata };
+    *l = (Lifecycle){ .store = store, .model = model, .observer = observer, .userdata = userdata };
     l->event = sd_event_ref(event);
     STAILQ_INIT(&l->staged);
     STAILQ_INIT(&l->root_requests);
     if ((r = workers_new(event, "work", count_workers(), userdata, &l->workers)) < 0 ||
-        (r = acme_source_new(event, store, on_back, l, &l->acme)) < 0 ||
+        (r = acme_source_new(event, store, lifecycle_resume_orders, l, &l->acme)) < 0 ||
         (r = workers_new(event, "disk", 1, userdata, &l->disk)) < 0 ||
         (r = add_timer(l, &l->group_timer, on_group_timer)) < 0 ||
         (r = add_timer(l, &l->retry_timer, on_retry)) < 0)
@@ -342,14 +376,14 @@ static void give_up_staged(Lifecycle *l)
         Certificate *c = a->certificate;
 
         STAILQ_REMOVE_HEAD(&l->staged, entry);
-        c->busy = false;
+        c->work.busy = false;
         store_discard(l->store, a->change);
-        requests_answer(c, &a->refused, &a->order_problem);
+        requests_answer(c, &a->refused, &a->plan.order_problem);
         requests_answer(c, &a->requests, &cancelled);
         attempt_free(a);
         l->observer->settled(c, l->userdata);
     }
-    requests_answer(l->root, &l->root_requests, &cancelled);
+    requests_answer(l->model->root, &l->root_requests, &cancelled);
     problem_clear(&cancelled);
 }
 
@@ -361,8 +395,7 @@ void lifecycle_stop(Lifecycle *l)
         workers_free(TAKE_PTR(l->workers));
     if (l->disk)
         workers_free(TAKE_PTR(l->disk));
-    if (l->root)
-        give_up_staged(l);
+    give_up_staged(l);
 }
 
 void lifecycle_give_up(Lifecycle *l _unused_, Certificate *c)
@@ -371,7 +404,7 @@ void lifecycle_give_up(Lifecycle *l _unused_, Certificate *c)
 
     problem_set(&cancelled, PROBLEM_CANCELLED, "The service stops.");
     lifecycle_give_up_order(c, &cancelled);
-    requests_answer(c, &c->requests, &cancelled);
+    requests_answer(c, &c->work.requests, &cancelled);
     problem_clear(&cancelled);
 }
 
@@ -400,14 +433,4 @@ void lifecycle_configure(Lifecycle *l, Settings *settings)
 AcmeSource *lifecycle_acme(Lifecycle *l)
 {
     return l->acme;
-}
-
-void lifecycle_set_network(Lifecycle *l, const Network *network)
-{
-    l->network = network;
-}
-
-void lifecycle_set_root(Lifecycle *l, Certificate *root)
-{
-    l->root = root;
 }

@@ -26,6 +26,7 @@ struct Ordered {
     int64_t until;  /* when it may be tried again; 0: not known */
     bool waited;    /* no attempt was made */
     bool attempted; /* the authority was asked, of this very order */
+    bool offline;   /* this machine has no default route */
     bool automatic; /* the service began it by itself: its failure counts for the back-off */
 };
 
@@ -37,7 +38,7 @@ static void ordered_free(struct Ordered *o, bool forget)
         ordering_cancel(o->running, forget);
     else if (acme && forget)
         acme_source_forget(acme, certificate_name(o->certificate));
-    o->certificate->ordered = NULL;
+    o->certificate->order.ordered = NULL;
     strv_free(o->names);
     bundle_free(o->bundle);
     free(o->authority);
@@ -46,7 +47,7 @@ static void ordered_free(struct Ordered *o, bool forget)
     free(o);
 }
 
-AcmeStance lifecycle_stance(const Lifecycle *l, const Certificate *c)
+static AcmeStance judge(const Lifecycle *l, const Certificate *c)
 {
     if (certificate_refuses_acme(c))
         return ACME_STANCE_UNWANTED;
@@ -72,7 +73,7 @@ static bool can_order(const Lifecycle *l, const Certificate *c)
     const Slot *uploaded = &c->record->slots[SOURCE_UPLOADED];
 
     return c->record->kind == RECORD_CERTIFICATE && certificate_is_wanted(c) &&
-           lifecycle_stance(l, c) == ACME_STANCE_ASKED &&
+           judge(l, c) == ACME_STANCE_ASKED &&
            (uploaded->broken || !is_served_by(uploaded->chain, c) || wants_successor(uploaded->chain));
 }
 
@@ -99,7 +100,7 @@ static OrderState order_state(const Lifecycle *l, const Certificate *c)
     OrderState state = {
         .chain = usable_chain(c),
         .failed = rec->order_failed || attempted > 0,
-        .anew = c->orders_anew,
+        .anew = c->order.retry,
     };
 
     if (state.chain) {
@@ -113,8 +114,8 @@ static OrderState order_state(const Lifecycle *l, const Certificate *c)
                                     : rec->order_after;
     if (state.failed && state.after > clock_now() + LEDGER_SPAN_MAX + DAY)
         state.after = 0; /* no limit lasts as long: it was written with a wrong clock */
-    if (state.failed && c->waits_until <= clock_now() + LEDGER_SPAN_MAX + DAY)
-        state.after = MAX(state.after, c->waits_until);
+    if (state.failed && c->order.waits_until <= clock_now() + LEDGER_SPAN_MAX + DAY)
+        state.after = MAX(state.after, c->order.waits_until);
     return state;
 }
 
@@ -122,7 +123,7 @@ int64_t lifecycle_next_order(const Lifecycle *l, const Certificate *c)
 {
     OrderState state;
 
-    if (l->stopping || !c->stored || c->ordered || !can_order(l, c) || !clock_is_trusted())
+    if (l->stopping || !c->stored || c->order.ordered || !can_order(l, c) || !clock_is_trusted())
         return INT64_MAX;
     if (acme_source_has_order(l->acme, certificate_name(c)))
         return 0;
@@ -134,36 +135,53 @@ int64_t lifecycle_next_order(const Lifecycle *l, const Certificate *c)
 
 int64_t lifecycle_next_check(const Lifecycle *l, const Certificate *c)
 {
-    if (l->stopping || !c->stored || c->checks_window || !c->record->authority ||
+    if (l->stopping || !c->stored || c->order.checks_window || !c->record->authority ||
         !c->record->slots[SOURCE_ACME].chain || !can_order(l, c) || !clock_is_trusted() || !usable_chain(c))
         return INT64_MAX;
     return acme_source_window(l->acme, c->record).check;
 }
 
-void lifecycle_check_window(Lifecycle *l, Certificate *c)
-{
-    if (l->stopping || c->checks_window)
-        return;
-    if (acme_source_check_window(l->acme, c->record, l->observer->window_checked, l->userdata) < 0)
-        (void)log_oom();
-    else
-        c->checks_window = true;
-}
-
-bool lifecycle_refresh_window(const Lifecycle *l, Certificate *c)
+/* Adopts what the authority has suggested; whether that is something else than before. */
+static bool refresh_window(const Lifecycle *l, Certificate *c)
 {
     const Chain *chain = c->record->slots[SOURCE_ACME].chain;
     LedgerWindow known = chain && l->acme ? acme_source_window(l->acme, c->record) : (LedgerWindow){};
-    bool differs = known.window.start != c->window.start || known.window.end != c->window.end ||
-                   !streq(strempty(known.page), strempty(c->window_page));
+    bool differs = known.window.start != c->order.window.start || known.window.end != c->order.window.end ||
+                   !streq(strempty(known.page), strempty(c->order.explanation_url));
 
-    c->window = known.window;
-    c->window_after = chain && l->acme ? window_after(l, c) : 0;
+    c->order.window = known.window;
+    c->order.window_after = chain && l->acme ? window_after(l, c) : 0;
     if (differs) {
-        free(c->window_page);
-        c->window_page = known.page ? strdup(known.page) : NULL;
+        free(c->order.explanation_url);
+        c->order.explanation_url = known.page ? strdup(known.page) : NULL;
     }
     return differs;
+}
+
+static void on_window_checked(const char *name, void *userdata)
+{
+    Lifecycle *l = userdata;
+    Certificate *c = model_find_any(l->model, name);
+
+    if (!c)
+        return;
+    c->order.checks_window = false;
+    if (refresh_window(l, c) && c->published)
+        MODEL_NOTIFY(l->model, certificate_changed, c, CHANGED_WINDOW);
+    l->observer->settled(c, l->userdata);
+    c = model_find_any(l->model, name);
+    if (c && lifecycle_next_order(l, c) <= clock_now())
+        lifecycle_settle(l, c);
+}
+
+void lifecycle_check_window(Lifecycle *l, Certificate *c)
+{
+    if (l->stopping || c->order.checks_window)
+        return;
+    if (acme_source_check_window(l->acme, c->record, on_window_checked, l) < 0)
+        (void)log_oom();
+    else
+        c->order.checks_window = true;
 }
 
 /* ---- from the order to its result */
@@ -172,7 +190,7 @@ static void on_progress(double progress, const char *step, void *userdata)
 {
     struct Ordered *o = userdata;
 
-    o->lifecycle->observer->progress(o->certificate, progress, step, o->lifecycle->userdata);
+    lifecycle_note_progress(o->lifecycle, o->certificate, progress, step);
 }
 
 static void on_ordered(const OrderResult *result, void *userdata)
@@ -186,6 +204,7 @@ static void on_ordered(const OrderResult *result, void *userdata)
     o->until = result->until;
     o->waited = result->waited;
     o->attempted = result->attempted;
+    o->offline = result->offline;
     if (!result->bundle)
         (void)problem_copy(result->problem, &o->problem);
     lifecycle_settle(o->lifecycle, o->certificate);
@@ -229,7 +248,7 @@ static int order_begin(Lifecycle *l, Certificate *c, const Request *q)
         .solver = c->record->solver,
         .reissue = reissue,
         .manual = reissue && q->options.hurry,
-        .anew = c->orders_anew,
+        .anew = c->order.retry,
         .early = !reissue && is_early(l, c),
         .not_after = urgency_of(c),
     };
@@ -243,12 +262,12 @@ static int order_begin(Lifecycle *l, Certificate *c, const Request *q)
     wish.keeps_key = !reissue && keeps_key(l, c, wish.key_type);
     *o = (struct Ordered){ .lifecycle = l, .certificate = c, .automatic = !reissue };
     if (!reissue) {
-        c->orders_anew = false;
-        c->waits_until = 0;
+        c->order.retry = false;
+        c->order.waits_until = 0;
     }
     STAILQ_INIT(&o->requests);
     r = strv_copy(c->names, &o->names);
-    c->ordered = o;
+    c->order.ordered = o;
     if (r >= 0)
         r = acme_source_order(l->acme, &wish, on_progress, on_ordered, o, &o->running);
     if (r < 0)
@@ -269,7 +288,7 @@ static bool may_reissue(const Lifecycle *l, const Certificate *c, const Request 
 {
     _cleanup_problem_ Problem reason = {};
 
-    if (c->stance == ACME_STANCE_ASKED) {
+    if (c->order.stance == ACME_STANCE_ASKED) {
         if (!clock_is_trusted())
             problem_set(
                 why, PROBLEM_ACME_DISABLED,
@@ -277,9 +296,9 @@ static bool may_reissue(const Lifecycle *l, const Certificate *c, const Request 
                 "set it, or wait until a time service has.");
         return clock_is_trusted();
     }
-    if (!usable_chain(c) || (c->stance == ACME_STANCE_UNWANTED && !q->options.keep_current))
+    if (!usable_chain(c) || (c->order.stance == ACME_STANCE_UNWANTED && !q->options.keep_current))
         return false;
-    if (c->stance == ACME_STANCE_UNWANTED)
+    if (c->order.stance == ACME_STANCE_UNWANTED)
         problem_set(&reason, PROBLEM_ACME_DISABLED, "A module that uses it says ACME=no.");
     else
         (void)acme_settings_suit(l->settings, c->names, certificate_authority(c), &reason);
@@ -297,8 +316,8 @@ static bool wants_order(const Certificate *c, const Request *q)
 /* What waits with an order goes back to be looked at anew. */
 static void take_back(Certificate *c)
 {
-    STAILQ_CONCAT(&c->requests, &c->ordered->requests);
-    ordered_free(c->ordered, true);
+    STAILQ_CONCAT(&c->work.requests, &c->order.ordered->requests);
+    ordered_free(c->order.ordered, true);
 }
 
 /* Whether the request waits with an order from now on. */
@@ -306,14 +325,14 @@ static bool join_order(Lifecycle *l, Certificate *c, Request *q, Need need, Prob
 {
     if (q->kind == REQUEST_REISSUE && need == NEED_SUCCESSOR) /* which keeps the upload */
         return false;
-    if (q->kind == REQUEST_REISSUE ? !may_reissue(l, c, q, why) : c->stance != ACME_STANCE_ASKED)
+    if (q->kind == REQUEST_REISSUE ? !may_reissue(l, c, q, why) : c->order.stance != ACME_STANCE_ASKED)
         return false;
-    if (c->ordered && c->ordered->running && q->kind == REQUEST_REISSUE &&
-        !ordering_join(c->ordered->running, q->options.hurry))
+    if (c->order.ordered && c->order.ordered->running && q->kind == REQUEST_REISSUE &&
+        !ordering_join(c->order.ordered->running, q->options.hurry))
         take_back(c);
-    if (!c->ordered && order_begin(l, c, q) < 0)
+    if (!c->order.ordered && order_begin(l, c, q) < 0)
         return false;
-    STAILQ_INSERT_TAIL(&c->ordered->requests, q, entry);
+    STAILQ_INSERT_TAIL(&c->order.ordered->requests, q, entry);
     return true;
 }
 
@@ -323,21 +342,21 @@ static void divert(Lifecycle *l, Certificate *c, Need need)
     _cleanup_problem_ Problem why = {};
     Request *q;
 
-    while ((q = STAILQ_FIRST(&c->requests))) {
-        STAILQ_REMOVE_HEAD(&c->requests, entry);
+    while ((q = STAILQ_FIRST(&c->work.requests))) {
+        STAILQ_REMOVE_HEAD(&c->work.requests, entry);
         if (!wants_order(c, q) || !join_order(l, c, q, need, &why))
             STAILQ_INSERT_TAIL(&stay, q, entry);
     }
     if (why.code != PROBLEM_NONE)
         requests_take(&stay, 1U << REQUEST_REISSUE, &refused);
-    STAILQ_CONCAT(&c->requests, &stay);
+    STAILQ_CONCAT(&c->work.requests, &stay);
     requests_answer(c, &refused, &why);
 }
 
 /* One that has gone too far with the former key is given up for another. */
 static void join_as_reissue(Lifecycle *l, Certificate *c, const RequestOptions *options)
 {
-    if (c->ordered && !ordering_join(c->ordered->running, options->hurry)) {
+    if (c->order.ordered && !ordering_join(c->order.ordered->running, options->hurry)) {
         take_back(c);
         lifecycle_settle(l, c);
     }
@@ -345,10 +364,11 @@ static void join_as_reissue(Lifecycle *l, Certificate *c, const RequestOptions *
 
 bool lifecycle_adopt_order(Lifecycle *l, Certificate *c, const RequestOptions *options)
 {
-    struct RequestQueue *const queues[] = { &c->requests, c->ordered ? &c->ordered->requests : NULL };
+    struct RequestQueue *const queues[] = { &c->work.requests,
+                                            c->order.ordered ? &c->order.ordered->requests : NULL };
     Request *q;
 
-    if (c->ordered && !c->ordered->running)
+    if (c->order.ordered && !c->order.ordered->running)
         return false;
     for (size_t i = 0; i < ELEMENTSOF(queues) && queues[i]; i++)
         STAILQ_FOREACH (q, queues[i], entry)
@@ -367,9 +387,9 @@ static void abandon(Certificate *c)
     struct RequestQueue given_up = STAILQ_HEAD_INITIALIZER(given_up);
     _cleanup_problem_ Problem why = {};
 
-    if (c->ordered)
+    if (c->order.ordered)
         take_back(c);
-    requests_take(&c->requests, 1U << REQUEST_REISSUE | 1U << REQUEST_RENEW | 1U << REQUEST_ORDER,
+    requests_take(&c->work.requests, 1U << REQUEST_REISSUE | 1U << REQUEST_RENEW | 1U << REQUEST_ORDER,
                   &given_up);
     problem_set(&why, PROBLEM_CANCELLED, "No module uses %s any more.", certificate_name(c));
     requests_answer(c, &given_up, &why);
@@ -377,7 +397,7 @@ static void abandon(Certificate *c)
 
 bool lifecycle_order_is_left(const Certificate *c)
 {
-    return c->ordered && (!c->ordered->running || !certificate_is_wanted(c));
+    return c->order.ordered && (!c->order.ordered->running || !certificate_is_wanted(c));
 }
 
 static Need need_beside(const Chain *upload, const Certificate *c)
@@ -391,88 +411,114 @@ static Need need_beside(const Chain *upload, const Certificate *c)
 static Need find_need(const Lifecycle *l, const Certificate *c)
 {
     const Slot *uploaded = &c->record->slots[SOURCE_UPLOADED];
-    const Certificate *upload = l->observer->find_upload(c, l->userdata);
+    const Certificate *upload = model_choose_upload(l->model, c, clock_now());
     Need need = uploaded->broken ? NEED_CHAIN : need_beside(uploaded->chain, c);
 
     return upload ? MIN(need, need_beside(certificate_chain(upload), c)) : need;
+}
+
+void lifecycle_refresh_order(const Lifecycle *l, Certificate *c)
+{
+    if (c->record->kind == RECORD_CERTIFICATE)
+        c->order.stance = judge(l, c);
+    (void)refresh_window(l, c);
 }
 
 void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)
 {
     Need need;
 
-    c->stance = lifecycle_stance(l, c);
-    (void)lifecycle_refresh_window(l, c);
+    lifecycle_refresh_order(l, c);
     if (!certificate_is_wanted(c)) {
         abandon(c);
         return;
     }
-    if (c->ordered && c->ordered->running && !strv_equal(c->ordered->names, c->names))
+    if (c->order.ordered && c->order.ordered->running && !strv_equal(c->order.ordered->names, c->names))
         take_back(c);
-    need = c->stored == STAILQ_EMPTY(&c->requests) ? NEED_NOTHING : find_need(l, c);
+    need = c->stored == STAILQ_EMPTY(&c->work.requests) ? NEED_NOTHING : find_need(l, c);
     if (need == NEED_NOTHING)
         return;
     if (c->stored)
         divert(l, c, need);
-    else if (c->record->order_after == 0 && c->stance == ACME_STANCE_ASKED)
+    else if (c->record->order_after == 0 && c->order.stance == ACME_STANCE_ASKED)
         acme_source_expect(l->acme, c->names, certificate_authority(c));
 }
 
 bool lifecycle_may_fall_back(const Certificate *c)
 {
-    return c->ordered && !c->ordered->running &&
-           (!c->ordered->bundle || requests_have(&c->ordered->requests, REQUEST_REISSUE));
+    return c->order.ordered && !c->order.ordered->running &&
+           (!c->order.ordered->bundle || requests_have(&c->order.ordered->requests, REQUEST_REISSUE));
 }
 
 void lifecycle_maybe_order(Lifecycle *l, Certificate *c)
 {
-    if (!l->stopping && !c->job && !c->busy && lifecycle_next_order(l, c) <= clock_now())
-        l->observer->order_due(c, l->userdata);
+    uint64_t job;
+
+    if (l->stopping || c->job || c->work.busy || lifecycle_next_order(l, c) > clock_now())
+        return;
+    if (lifecycle_start_job(l, c, JOB_ORDER, NULL, &job) < 0)
+        log_warning("%s: the order cannot be begun now.", certificate_name(c));
 }
 
-/* Whether it only waits for an authority that is in trouble, as it has failed before: that need not be written down, for many
- * certificates and each time. */
-static bool just_waits(const Attempt *a, const struct Ordered *o)
+void lifecycle_retry_orders(Lifecycle *l, int64_t corrected)
 {
-    return o->waited && o->until > 0 && a->after->order_failed && !problem_is_rate_limited(&o->problem);
+    Certificate *c, *next;
+
+    FOREACH_CERTIFICATE (l->model, c, next) {
+        const Failure *f = &c->record->failure;
+
+        c->order.retry |= f->when > 0 && f->when < corrected;
+    }
 }
 
-/* Whether it failed since this machine is not connected. One without a default route may have authorities of its own. */
-static bool lacks_network(const Lifecycle *l, const Problem *p)
+void lifecycle_resume_orders(const char *authority, void *lifecycle)
 {
-    return p->code == PROBLEM_NETWORK_FAILED && p->unreachable && l->network && !network_has_way(l->network);
+    Lifecycle *l = lifecycle;
+    Certificate *c, *next;
+
+    FOREACH_CERTIFICATE (l->model, c, next) {
+        const Problem *p = &c->record->failure.problem;
+
+        if (l->stopping || !c->published || c->order.ordered || !c->record->order_failed ||
+            problem_is_rate_limited(p) ||
+            (authority ? !problem_blames_authority(p) : p->code != PROBLEM_NETWORK_FAILED))
+            continue;
+        if (c->record->failure.attempts > 0 && !acme_source_release(l->acme, authority, certificate_name(c)))
+            continue;
+        c->order.retry = true;
+        lifecycle_settle(l, c);
+    }
 }
 
-/* Whether the authority was really asked, and its answer, or that it gave none, is why there is no chain. */
-static bool was_tried(const Lifecycle *l, const struct Ordered *o)
+const OrderFacts *lifecycle_order_facts(const Certificate *c, OrderFacts *facts)
 {
-    const Problem *p = &o->problem;
+    const struct Ordered *o = c->order.ordered;
 
-    return o->attempted && !o->waited && !problem_is_rate_limited(p) && !lacks_network(l, p) &&
-           (p->code == PROBLEM_CHALLENGE_FAILED || p->code == PROBLEM_AUTHORITY_REFUSED ||
-            problem_blames_authority(p));
-}
-
-static void explain_failure(Attempt *a, const struct Ordered *o)
-{
-    if (lacks_network(a->lifecycle, &o->problem))
-        problem_set(&a->order_problem, PROBLEM_NETWORK_FAILED,
-                    "This machine has no default route, so the authority cannot be reached. %s",
-                    strempty(o->problem.text));
-    else
-        (void)problem_copy(&o->problem, &a->order_problem);
+    if (!o || o->running)
+        return NULL;
+    *facts = (OrderFacts){
+        .chain = o->bundle ? o->bundle->chain : NULL,
+        .authority = o->authority,
+        .solver = o->solver,
+        .problem = &o->problem,
+        .requests = &o->requests,
+        .until = o->until,
+        .waited = o->waited,
+        .attempted = o->attempted,
+        .offline = o->offline,
+        .automatic = o->automatic,
+    };
+    return facts;
 }
 
 /* A reissue whose order was really tried falls back to the local root; all else that waited for the order has failed. */
-static void sort_requests(Attempt *a, struct Ordered *o)
+static void sort_requests(Attempt *a, struct Ordered *o, const PlanFacts *facts)
 {
-    bool tried = was_tried(a->lifecycle, o), usable = usable_chain(a->certificate) != NULL;
     Request *q;
 
     while ((q = STAILQ_FIRST(&o->requests))) {
-        q->falls_back = q->kind == REQUEST_REISSUE && tried && !(q->options.keep_current && usable);
-        a->withdraws |= q->falls_back;
         STAILQ_REMOVE_HEAD(&o->requests, entry);
+        q->falls_back = plan_falls_back(facts, &a->plan, q);
         if (q->falls_back)
             STAILQ_INSERT_TAIL(&a->requests, q, entry);
         else
@@ -480,120 +526,58 @@ static void sort_requests(Attempt *a, struct Ordered *o)
     }
 }
 
-static int64_t retry_delay(const Attempt *a, unsigned failures)
+static void conclude_failure(Attempt *a, struct Ordered *o, const PlanFacts *facts)
 {
-    return schedule_retry(failures, schedule_chance(certificate_name(a->certificate), failures));
+    Certificate *c = a->certificate;
+    const char *text = strempty(a->plan.order_problem.text);
+
+    sort_requests(a, o, facts);
+    if (o->automatic)
+        c->order.waits_until = o->waited ? o->until : 0;
+    if (a->plan.counts)
+        log_warning("%s: %s%s The order is tried again in %lld seconds.", certificate_name(c), text,
+                    text_full_stop(text), (long long)(a->after->order_after - facts->now));
 }
 
-/* What somebody asked for is no failure of the schedule: the next attempt of the service itself is made when it would have been
- * made, or with the first back-off from now where none was due. */
-static int plan_manual_failure(Attempt *a, const struct Ordered *o, int64_t now)
+void attempt_conclude_order(Attempt *a, const PlanFacts *facts)
 {
-    unsigned attempts = a->after->failure.attempts;
-    int64_t due = a->after->order_failed ? a->after->order_after : 0;
+    Certificate *c = a->certificate;
+    struct Ordered *o = c->order.ordered;
 
-    if (!was_tried(a->lifecycle, o))
-        return 0;
-    a->certificate->orders_anew = false;
-    record_set_failure(a->after, &a->order_problem, now);
-    a->after->failure.attempts = attempts;
-    a->after->order_failed = true;
-    a->after->order_after = due > now ? due : now + retry_delay(a, 1);
-    return 1;
-}
-
-static int plan_automatic_failure(Attempt *a, const struct Ordered *o, int64_t now)
-{
-    unsigned attempts = a->after->failure.attempts;
-    int64_t delay;
-
-    record_set_failure(a->after, &a->order_problem, now);
-    if (o->waited)
-        a->after->failure.attempts = attempts;
-    a->after->order_failed = true;
-    delay = o->until > 0 ? MAX(o->until - now, INT64_C(1)) : retry_delay(a, a->after->failure.attempts);
-    a->after->order_after = now + delay;
-    log_warning("%s: %s%s The order is tried again in %lld seconds.", certificate_name(a->certificate),
-                strempty(o->problem.text), text_full_stop(strempty(o->problem.text)), (long long)delay);
-    return 1;
-}
-
-static int plan_failure(Attempt *a, struct Ordered *o, int64_t now)
-{
-    explain_failure(a, o);
-    sort_requests(a, o);
-    if (!o->automatic)
-        return plan_manual_failure(a, o, now);
-    a->certificate->waits_until = o->waited ? o->until : 0;
-    return just_waits(a, o) ? 0 : plan_automatic_failure(a, o, now);
-}
-
-/* A chain that has come and is of no use is a failure like others: else the next order would follow at once. */
-static bool is_usable(struct Ordered *o, char *const *names, int64_t now)
-{
-    const Candidate candidate = { .chain = o->bundle->chain };
-    Verdict verdict = candidate_judge(&candidate, SOURCE_ACME, names, now);
-
-    if (verdict == VERDICT_USABLE)
-        return true;
-    (void)problem_set(
-        &o->problem, PROBLEM_AUTHORITY_FAILED,
-        "The authority %s issued a chain that is not served: %s. Are its lifetime and this machine's clock right?",
-        strempty(o->authority), verdict_to_string(verdict));
-    return false;
-}
-
-int attempt_plan_ordered(Attempt *a, int64_t now)
-{
-    struct Ordered *o = a->certificate->ordered;
-    int r = 1;
-
-    if (!o || o->running)
-        return 0;
-    if (o->bundle && !chain_covers(o->bundle->chain, a->names, NULL)) {
-        take_back(a->certificate); /* it was for other names: whoever waited for it waits for the next */
-        return 1;
+    if (a->plan.order == PLAN_ORDER_KEEP)
+        return;
+    if (a->plan.order == PLAN_ORDER_RETURN) {
+        take_back(c);
+        return;
     }
-    if (!o->bundle || !is_usable(o, a->names, now))
-        r = plan_failure(a, o, now);
-    else {
+    if (a->plan.forgets_retry)
+        c->order.retry = false;
+    if (a->plan.order == PLAN_ORDER_TAKE) {
         STAILQ_CONCAT(&a->requests, &o->requests);
-        a->certificate->orders_anew = false;
-        a->certificate->waits_until = 0;
-        a->source = SOURCE_ACME;
-        a->ordered = true;
+        c->order.waits_until = 0;
         a->bundle = TAKE_PTR(o->bundle);
-        r = record_set_authority(a->after, o->authority, o->solver) < 0 ? -ENOMEM : 1;
-    }
+    } else
+        conclude_failure(a, o, facts);
     ordered_free(o, o->bundle); /* which is of no use */
-    return r;
 }
 
-bool lifecycle_cancel_order(Certificate *c, RequestDone done, void *userdata)
+bool lifecycle_cancel_order(Lifecycle *l, Certificate *c)
 {
-    Request *q;
+    struct Ordered *o = c->order.ordered;
 
-    if (!c->ordered)
+    if (!o || !requests_withdraw(&o->requests, model_job_done, l->model))
         return false;
-    STAILQ_FOREACH (q, &c->ordered->requests, entry)
-        if (q->done == done && q->userdata == userdata) {
-            struct Ordered *o = c->ordered;
-
-            STAILQ_REMOVE(&o->requests, q, Request, entry);
-            request_free(q);
-            if (o->running && STAILQ_EMPTY(&o->requests)) {
-                ordering_cancel(TAKE_PTR(o->running), true);
-                problem_set(&o->problem, PROBLEM_CANCELLED, "The order was cancelled.");
-            }
-            return true;
-        }
-    return false;
+    if (o->running && STAILQ_EMPTY(&o->requests)) {
+        ordering_cancel(TAKE_PTR(o->running), true);
+        problem_set(&o->problem, PROBLEM_CANCELLED, "The order was cancelled.");
+    }
+    return true;
 }
 
 void lifecycle_give_up_order(Certificate *c, const Problem *problem)
 {
-    if (!c->ordered)
+    if (!c->order.ordered)
         return;
-    requests_answer(c, &c->ordered->requests, problem);
-    ordered_free(c->ordered, false);
+    requests_answer(c, &c->order.ordered->requests, problem);
+    ordered_free(c->order.ordered, false);
 }

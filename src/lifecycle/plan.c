@@ -1,195 +1,266 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "lifecycle/plan.h"
+
 #include <errno.h>
 
 #include "core/now.h"
-#include "lifecycle/lifecycle-internal.h"
+#include "core/schedule.h"
 #include "util/text.h"
 
-/* Planning: what leads from what is to what is wanted. */
-
-/* -errno, or whether the record changes. */
-static int plan_registrations(Attempt *a)
+void plan_done(Plan *p)
 {
-    Request *q;
-    int dirty = 0, r;
-
-    STAILQ_FOREACH (q, &a->requests, entry)
-        if (q->kind == REQUEST_REGISTER) {
-            RegistrationWish wish = registration_wish(&q->registration);
-
-            r = record_register(a->after, &wish);
-            if (r < 0)
-                return r;
-            dirty = 1;
-        } else if (q->kind == REQUEST_UNREGISTER)
-            dirty |= record_unregister(a->after, q->registration.module);
-    return dirty;
+    problem_clear(&p->order_problem);
 }
 
-/* Whether the chain in the local slot is what the authority would sign now, but for serial and dates. */
-static bool local_is_current(Lifecycle *l, const Attempt *a)
+/* Whether the chain in the local slot is what the root would sign now, but for serial and dates. */
+static bool local_is_current(const PlanFacts *f, const Record *after)
 {
-    const Certificate *c = a->certificate;
-    const Slot *slot = &a->after->slots[SOURCE_LOCAL];
+    const Slot *slot = &after->slots[SOURCE_LOCAL];
 
-    if (!slot->chain || slot->broken || slot->chain->n_names != strv_length(a->names))
+    if (!slot->chain || slot->broken || slot->chain->n_names != strv_length(f->names))
         return false;
     for (unsigned i = 0; i < slot->chain->n_names; i++)
-        if (!streq(slot->chain->names[i], a->names[i]))
+        if (!streq(slot->chain->names[i], f->names[i]))
             return false;
-    return l->root->record->served >= 0 &&
-           slot->chain->key_type == certificate_key_type(c, a->after, a->settings->key_type) &&
-           slot->purposes == c->wish.purposes &&
-           slot->root == l->root->record->slots[l->root->record->served].generation;
+    return f->root->served >= 0 && slot->chain->key_type == f->key_type && slot->purposes == f->purposes &&
+           slot->root == record_current(f->root);
 }
 
-static bool holds_upload(const Attempt *a, const Certificate *upload)
+static const Chain *uploaded_chain(const Record *upload)
 {
-    const Slot *slot = &a->after->slots[SOURCE_UPLOADED];
+    return upload->slots[SOURCE_UPLOADED].chain;
+}
 
-    return slot->chain && !slot->broken && chain_equal(slot->chain, certificate_chain(upload));
+static bool holds_upload(const Record *after, const Record *upload)
+{
+    const Slot *slot = &after->slots[SOURCE_UPLOADED];
+
+    return slot->chain && !slot->broken && chain_equal(slot->chain, uploaded_chain(upload));
 }
 
 /* An upload that cannot be served now must not push out what is served instead of it, so it waits for that to be there, and to be
  * what the local root would sign now. */
-static bool may_take_upload(Lifecycle *l, const Attempt *a, const Certificate *upload, int64_t now)
+static bool may_take_upload(const PlanFacts *f, const Record *after)
 {
-    const Candidate taken = { .chain = certificate_chain(upload) };
+    const Candidate taken = { .chain = uploaded_chain(f->upload) };
     Candidate candidates[_SOURCE_MAX];
     Choice choice;
 
-    if (candidate_judge(&taken, SOURCE_UPLOADED, a->names, now) == VERDICT_USABLE)
+    if (candidate_judge(&taken, SOURCE_UPLOADED, f->names, f->now) == VERDICT_USABLE)
         return true;
-    record_candidates(a->after, candidates);
+    record_candidates(after, candidates);
     candidates[SOURCE_UPLOADED] = (Candidate){};
-    choice = choose(candidates, a->names, now);
+    choice = choose(candidates, f->names, f->now);
     return choice.source >= 0 && choice.verdicts[choice.source] == VERDICT_USABLE &&
-           (choice.source != SOURCE_LOCAL || local_is_current(l, a));
+           (choice.source != SOURCE_LOCAL || local_is_current(f, after));
 }
 
-static int plan_upload(Lifecycle *l, Attempt *a, int64_t now)
+static void plan_upload(const PlanFacts *f, Record *after, Plan *p)
 {
-    Certificate *best = l->observer->find_upload(a->certificate, l->userdata);
-    bool had = a->after->slots[SOURCE_UPLOADED].chain;
+    const Record *best = f->upload;
 
-    if (best && holds_upload(a, best))
-        return 0;
-    if (best && !may_take_upload(l, a, best, now)) {
-        a->certificate->again = true;
+    if (best && holds_upload(after, best))
+        return;
+    if (best && !may_take_upload(f, after)) {
+        p->again = true;
         best = NULL;
     }
-    if (!best) {
-        if (had)
-            record_clear_slot(a->after, SOURCE_UPLOADED);
-        return had;
+    if (best)
+        p->source = SOURCE_UPLOADED;
+    else if (after->slots[SOURCE_UPLOADED].chain) {
+        record_clear_slot(after, SOURCE_UPLOADED);
+        p->changes = true;
     }
-    a->upload = record_copy(best->record);
-    if (!a->upload)
-        return -ENOMEM;
-    a->source = SOURCE_UPLOADED;
-    return 1;
 }
 
-/* Whether a reissue is to end what comes from ACME, as those who use the certificate do not want that. */
-static bool is_unwanted(const Attempt *a)
-{
-    Request *q;
+/* ---- an order that is over */
 
-    STAILQ_FOREACH (q, &a->requests, entry)
+/* Whether the authority was really asked, and its answer, or that it gave none, is why there is no chain. */
+static bool was_tried(const OrderFacts *o, const Problem *problem)
+{
+    return o->attempted && !o->waited && !problem_is_rate_limited(problem) && !o->offline &&
+           (problem->code == PROBLEM_CHALLENGE_FAILED || problem->code == PROBLEM_AUTHORITY_REFUSED ||
+            problem_blames_authority(problem));
+}
+
+static const Chain *usable_chain(const PlanFacts *f)
+{
+    Candidate candidates[_SOURCE_MAX], *acme = candidates + SOURCE_ACME;
+
+    record_candidates(f->record, candidates);
+    return candidate_judge(acme, SOURCE_ACME, f->names, f->now) == VERDICT_USABLE ? acme->chain : NULL;
+}
+
+bool plan_falls_back(const PlanFacts *f, const Plan *p, const Request *q)
+{
+    return q->kind == REQUEST_REISSUE && p->tried && !(q->options.keep_current && usable_chain(f));
+}
+
+static int64_t retry_delay(const Record *after, unsigned failures)
+{
+    return schedule_retry(failures, schedule_chance(after->name, failures));
+}
+
+/* Whether it only waits for an authority that is out of order, as it has failed before: that need not be recorded, for many
+ * certificates and each time. */
+static bool just_waits(const OrderFacts *o, const Record *after, const Problem *problem)
+{
+    return o->waited && o->until > 0 && after->order_failed && !problem_is_rate_limited(problem);
+}
+
+/* A manual attempt is no failure of the schedule: the next attempt of the service itself is made when it would have been made,
+ * or with the first back-off from now where none was due. */
+static void plan_manual_failure(const PlanFacts *f, Record *after, Plan *p)
+{
+    unsigned attempts = after->failure.attempts;
+    int64_t due = after->order_failed ? after->order_after : 0;
+
+    if (!p->tried)
+        return;
+    p->forgets_retry = p->changes = true;
+    record_set_failure(after, &p->order_problem, f->now);
+    after->failure.attempts = attempts;
+    after->order_failed = true;
+    after->order_after = due > f->now ? due : f->now + retry_delay(after, 1);
+}
+
+static void plan_automatic_failure(const PlanFacts *f, Record *after, Plan *p)
+{
+    const OrderFacts *o = f->order;
+    unsigned attempts = after->failure.attempts;
+
+    p->counts = p->changes = true;
+    record_set_failure(after, &p->order_problem, f->now);
+    if (o->waited)
+        after->failure.attempts = attempts;
+    after->order_failed = true;
+    after->order_after = f->now + (o->until > 0 ? MAX(o->until - f->now, INT64_C(1))
+                                                : retry_delay(after, after->failure.attempts));
+}
+
+static void plan_failure(const PlanFacts *f, Record *after, const Problem *problem, Plan *p)
+{
+    const OrderFacts *o = f->order;
+    const Request *q;
+
+    p->order = PLAN_ORDER_FAILED;
+    p->tried = was_tried(o, problem);
+    if (o->offline)
+        problem_set(&p->order_problem, PROBLEM_NETWORK_FAILED,
+                    "This machine has no default route, so the authority cannot be reached. %s",
+                    strempty(problem->text));
+    else
+        (void)problem_copy(problem, &p->order_problem);
+    STAILQ_FOREACH (q, o->requests, entry)
+        p->withdraws |= plan_falls_back(f, p, q);
+    if (!o->automatic)
+        plan_manual_failure(f, after, p);
+    else if (!just_waits(o, after, problem))
+        plan_automatic_failure(f, after, p);
+}
+
+/* A chain that has come and is of no use is a failure like others: else the next order would follow at once. */
+static int plan_order(const PlanFacts *f, Record *after, Plan *p)
+{
+    const OrderFacts *o = f->order;
+    const Candidate candidate = { .chain = o ? o->chain : NULL };
+    _cleanup_problem_ Problem useless = {};
+    Verdict verdict;
+
+    if (!o)
+        return 0;
+    if (!o->chain) {
+        plan_failure(f, after, o->problem, p);
+        return 0;
+    }
+    if (!chain_covers(o->chain, f->names, NULL)) {
+        p->order = PLAN_ORDER_RETURN;
+        p->changes = true;
+        return 0;
+    }
+    verdict = candidate_judge(&candidate, SOURCE_ACME, f->names, f->now);
+    if (verdict != VERDICT_USABLE) {
+        (void)problem_set(
+            &useless, PROBLEM_AUTHORITY_FAILED,
+            "The authority %s issued a chain that is not served: %s. Are its lifetime and this machine's clock right?",
+            strempty(o->authority), verdict_to_string(verdict));
+        plan_failure(f, after, &useless, p);
+        return 0;
+    }
+    p->order = PLAN_ORDER_TAKE;
+    p->forgets_retry = true;
+    p->source = SOURCE_ACME;
+    return record_set_authority(after, o->authority, o->solver);
+}
+
+/* ---- the local root */
+
+/* Whether a reissue is to end what comes from ACME, as those who use the certificate do not want that. */
+static bool is_unwanted(const PlanFacts *f)
+{
+    const Request *q;
+
+    STAILQ_FOREACH (q, f->requests, entry)
         if (q->kind == REQUEST_REISSUE && !q->options.keep_current)
-            return a->certificate->stance == ACME_STANCE_UNWANTED;
+            return f->stance == ACME_STANCE_UNWANTED;
     return false;
 }
 
 /* Whether the local root has to sign: nothing above it can be served, and what it signed is not there, not up to
  * date, asked to be replaced, or due. */
-static int plan_local(Lifecycle *l, Attempt *a, int64_t now)
+static void plan_local(const PlanFacts *f, Record *after, Plan *p)
 {
-    bool reissue = requests_have(&a->requests, REQUEST_REISSUE),
-         renew = requests_have(&a->requests, REQUEST_RENEW);
+    bool replaces = requests_have(f->requests, REQUEST_REISSUE) || p->withdraws ||
+                    requests_have(f->requests, REQUEST_RENEW);
     Candidate candidates[_SOURCE_MAX];
+    Slot *acme = &after->slots[SOURCE_ACME];
     Choice choice;
 
-    if (requests_have(&a->requests, REQUEST_REVOKED))
-        a->after->slots[SOURCE_ACME].revoked = true;
-    if (reissue && is_unwanted(a))
-        a->withdraws = true;
-    if (a->withdraws && a->after->slots[SOURCE_ACME].chain)
-        a->after->slots[SOURCE_ACME].withdrawn = true;
-    record_candidates(a->after, candidates);
-    choice = choose(candidates, a->names, now);
-    if (choice.source >= 0 && choice.source != SOURCE_LOCAL &&
-        choice.verdicts[choice.source] == VERDICT_USABLE)
-        return choice.source != a->after->served;
-    if (choice.source == SOURCE_LOCAL && !reissue && !renew && local_is_current(l, a))
-        return choice.source != a->after->served;
-    a->source = SOURCE_LOCAL;
-    return 1;
+    if (requests_have(f->requests, REQUEST_REVOKED))
+        acme->revoked = p->changes = true;
+    p->withdraws |= is_unwanted(f);
+    acme->withdrawn |= p->withdraws && acme->chain;
+    record_candidates(after, candidates);
+    choice = choose(candidates, f->names, f->now);
+    if ((choice.source >= 0 && choice.source != SOURCE_LOCAL &&
+         choice.verdicts[choice.source] == VERDICT_USABLE) ||
+        (choice.source == SOURCE_LOCAL && !replaces && local_is_current(f, after))) {
+        p->changes |= choice.source != after->served;
+        return;
+    }
+    p->source = SOURCE_LOCAL;
 }
 
-void attempt_fill_request(Attempt *a, int64_t now)
+/* The end of a chain is warned of in a change of its own: durable, so that it is signalled once. */
+static void plan_warning(const PlanFacts *f, Record *after, Plan *p)
 {
-    const Lifecycle *l = a->lifecycle;
-
-    a->request = (SourceRequest){
-        .names = a->names,
-        .key_type = certificate_key_type(a->certificate, a->after, a->settings->key_type),
-        .purposes = a->certificate->wish.purposes,
-        .lifetime = a->settings->leaf_lifetime,
-        .now = now,
-        .authority = a->authority,
-        .store = l->store,
-        .upload = a->upload,
-    };
+    if (f->warning_due == 0 || after->served < 0 || !clock_is_trusted() ||
+        record_current(after) != record_current(f->record))
+        return;
+    after->warned = f->warning_due;
+    p->warns = p->changes = true;
 }
 
-/* The end of a chain is warned of in a change of its own: durable, so that it is told once. */
-static int plan_warning(Attempt *a, int64_t now)
+static int plan_leaf(const PlanFacts *f, Record *after, Plan *p)
 {
-    int64_t due = certificate_warning_due(a->certificate, now);
+    int r = 0;
 
-    if (due == 0 || a->after->served < 0 || !clock_is_trusted() ||
-        a->after->slots[a->after->served].generation != record_current(a->certificate->record))
+    if (!f->wanted) {
+        p->changes = f->stored && (p->changes || after->abandoned == 0);
+        if (f->stored && after->abandoned == 0)
+            after->abandoned = f->now;
         return 0;
-    a->after->warned = due;
-    a->warns = true;
-    return 1;
-}
-
-static int plan_leaf(Lifecycle *l, Attempt *a, int64_t now)
-{
-    Certificate *c = a->certificate;
-    bool changed;
-    int r, dirty;
-
-    dirty = plan_registrations(a);
-    if (dirty < 0)
-        return dirty;
-    if (!c->wish.modules && a->after->n_registrations == 0) {
-        if (a->after->abandoned > 0 || !c->stored)
-            return dirty && c->stored;
-        a->after->abandoned = now;
-        return 1;
     }
-    dirty |= a->after->abandoned > 0;
-    a->after->abandoned = 0;
-    r = certificate_update_names(c, a->after, &changed);
-    if (r < 0 && r != -E2BIG)
-        return r;
-    r = strv_copy(c->names, &a->names);
-    if (r >= 0)
-        r = plan_upload(l, a, now);
-    if (r >= 0 && a->source < 0) {
-        dirty |= r;
-        r = attempt_plan_ordered(a, now);
-    }
-    if (r >= 0 && a->source < 0) {
-        dirty |= r | requests_have(&a->requests, REQUEST_REVOKED);
-        r = plan_local(l, a, now);
-    }
-    if (r >= 0 && a->source < 0)
-        dirty |= plan_warning(a, now);
-    return r < 0 ? r : dirty | r;
+    p->changes |= after->abandoned > 0;
+    after->abandoned = 0;
+    plan_upload(f, after, p);
+    if (p->source < 0)
+        r = plan_order(f, after, p);
+    if (r >= 0 && p->source < 0)
+        plan_local(f, after, p);
+    if (r >= 0 && p->source < 0)
+        plan_warning(f, after, p);
+    return r;
 }
 
 static Request *last_root_request(const struct RequestQueue *requests)
@@ -204,63 +275,41 @@ static Request *last_root_request(const struct RequestQueue *requests)
 
 /* A root that the machine makes follows the one before under the same name; one that takes the place of an uploaded one
  * has its own. */
-static int plan_new_root(Lifecycle *l, Attempt *a, Verdict uploaded, int64_t now)
+static void plan_root(const PlanFacts *f, Record *after, Plan *p)
 {
-    const Settings *s = a->settings;
+    Request *q = last_root_request(f->requests);
+    Candidate candidates[_SOURCE_MAX];
+    Choice choice;
 
-    if (gethostname(a->host, sizeof(a->host)) < 0)
-        return -errno;
-    a->host[sizeof(a->host) - 1] = 0;
-    if (requests_have(&a->requests, REQUEST_REISSUE) || uploaded != VERDICT_NOT_YET_VALID)
-        record_clear_slot(a->after, SOURCE_UPLOADED);
-    a->source = SOURCE_LOCAL;
-    a->keeps_name = a->certificate->record->served == SOURCE_LOCAL;
-    a->root = (RootTemplate){
-        .key_type = s->root_key_type,
-        .lifetime = s->root_lifetime,
-        .host = a->host,
-        .organization = s->organization,
-        .constraints = s->constraints,
-        .now = now,
-    };
-    return 1;
+    record_candidates(f->record, candidates);
+    choice = choose(candidates, NULL, f->now);
+    if (!q && choice.source >= 0 && choice.verdicts[choice.source] == VERDICT_USABLE) {
+        if (choice.source == after->served)
+            plan_warning(f, after, p);
+        else
+            p->changes = true;
+        return;
+    }
+    p->makes_root = true;
+    p->replacement = q && q->kind == REQUEST_REPLACE ? q : NULL;
+    p->source = p->replacement ? SOURCE_UPLOADED : SOURCE_LOCAL;
+    p->keeps_name = f->record->served == SOURCE_LOCAL;
+    if (!p->replacement && (requests_have(f->requests, REQUEST_REISSUE) ||
+                            choice.verdicts[SOURCE_UPLOADED] != VERDICT_NOT_YET_VALID))
+        record_clear_slot(after, SOURCE_UPLOADED);
 }
 
-static int plan_root(Lifecycle *l, Attempt *a, int64_t now)
+int plan(const PlanFacts *facts, Record *after, bool changed, Plan *ret)
 {
-    Request *q = last_root_request(&a->requests);
-    Choice choice = certificate_choose(a->certificate, now);
-    int r = 1;
-
-    if (!q && choice.source >= 0 && choice.verdicts[choice.source] == VERDICT_USABLE)
-        return choice.source != a->after->served || plan_warning(a, now);
-    a->makes_root = true;
-    a->authority = l->authority ? authority_ref(l->authority) : NULL;
-    if (q && q->kind == REQUEST_REPLACE) {
-        a->replacement = q;
-        a->source = SOURCE_UPLOADED;
-        a->root.now = now;
-    } else
-        r = plan_new_root(l, a, choice.verdicts[SOURCE_UPLOADED], now);
-    return r;
-}
-
-int attempt_plan(Attempt *a)
-{
-    Lifecycle *l = a->lifecycle;
-    int64_t now = clock_now();
     int r = 0;
 
-    if (requests_have(&a->requests, REQUEST_REMOVE)) {
-        a->removes = true;
-        return 1;
-    }
-    if (certificate_is_root(a->certificate))
-        r = plan_root(l, a, now);
-    else if (a->certificate->record->kind == RECORD_CERTIFICATE)
-        r = plan_leaf(l, a, now);
-    if (r >= 0 && a->source == SOURCE_LOCAL && !a->makes_root && l->authority)
-        a->authority = authority_ref(l->authority);
-    attempt_fill_request(a, now);
+    *ret = (Plan){ .source = _SOURCE_INVALID, .changes = changed };
+    if (requests_have(facts->requests, REQUEST_REMOVE))
+        ret->removes = true;
+    else if (facts->record->kind == RECORD_ROOT)
+        plan_root(facts, after, ret);
+    else if (facts->record->kind == RECORD_CERTIFICATE)
+        r = plan_leaf(facts, after, ret);
+    ret->changes |= ret->removes || ret->source >= 0;
     return r;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/now.h"
+#include <errno.h>
+
+#include "core/now.h"
 #include "manager/manager-internal.h"
 #include "util/text.h"
 
@@ -11,8 +14,21 @@
 #define OUTLOOK_PAUSE_USEC (50 * 1000ULL)
 #define WAKE_MAX_SEC       3600
 #define CHECK_WAIT_SEC     60
+#define SOON_SEC           (15 * 60)
 #define TIMER_SEC          (2 * 3600)     /* certwright-renew.timer wakes the service more often */
 #define ABANDONED_SEC      (30 * 86400LL) /* files of a name that nobody wants any more are kept this long */
+
+struct Agenda {
+    Manager *manager;
+    sd_event_source *wake_timer; /* when something is due */
+    int64_t wake_at;             /* that moment, seconds; 0: not armed yet */
+    int64_t next_wake;           /* what NextWake says; 0: nothing is due at all */
+    bool wake_is_stale;
+    int64_t uploads_seen; /* every certificate takes the upload that was best for it then */
+    sd_event_source *outlook_timer;
+    char *outlook_next; /* name of the certificate to be looked at next; NULL: the first */
+    bool outlook_again; /* something happened since the first was looked at */
+};
 
 int64_t manager_next_renewal(const Manager *m, const Certificate *c)
 {
@@ -29,9 +45,9 @@ int64_t manager_next_renewal(const Manager *m, const Certificate *c)
 static int64_t find_next_wake(const Manager *m)
 {
     Certificate *c, *next;
-    int64_t wake = certificate_next_renewal(m->root);
+    int64_t wake = certificate_next_renewal(m->model->root);
 
-    HASH_ITER (hh, m->certificates, c, next) {
+    FOREACH_CERTIFICATE (m->model, c, next) {
         int64_t renewal = c->published ? manager_next_renewal(m, c) : 0;
 
         if (renewal > 0 && (wake == 0 || renewal < wake))
@@ -42,10 +58,12 @@ static int64_t find_next_wake(const Manager *m)
 
 int64_t manager_next_wake(Manager *m)
 {
-    if (m->wake_is_stale)
-        m->next_wake = find_next_wake(m);
-    m->wake_is_stale = false;
-    return m->next_wake;
+    Agenda *a = m->agenda;
+
+    if (a->wake_is_stale)
+        a->next_wake = find_next_wake(m);
+    a->wake_is_stale = false;
+    return a->next_wake;
 }
 
 /* The moments of checks are not kept to the second: many certificates are not to wake the service all the time. */
@@ -75,57 +93,55 @@ static int64_t next_change(Manager *m, int64_t now)
     int64_t next = MIN(now + WAKE_MAX_SEC, acme_source_next_look(lifecycle_acme(m->lifecycle)));
     Certificate *c, *following;
 
-    next = MIN(next, manager_next_upload_change(m, now));
-
-    m->wake_is_stale = true;
+    next = MIN(next, model_next_upload_change(m->model, now));
+    m->agenda->wake_is_stale = true;
     if (manager_next_wake(m) > now)
-        next = MIN(next, m->next_wake);
-    HASH_ITER (hh, m->certificates, c, following)
+        next = MIN(next, m->agenda->next_wake);
+    FOREACH_CERTIFICATE (m->model, c, following)
         if (c->published)
             next = MIN(next, next_change_of(m, c, now));
-    next = MIN(next, next_change_of(m, m->root, now));
+    next = MIN(next, next_change_of(m, m->model->root, now));
     return MAX(now + 1, next);
 }
 
-static void arm_wake_at(Manager *m, int64_t when, int64_t now)
+static void arm_wake_at(Agenda *a, int64_t when, int64_t now)
 {
-    m->wake_at = when;
-    (void)manager_arm(m, m->wake_timer, (uint64_t)(when - now) * 1000000ULL);
+    a->wake_at = when;
+    (void)manager_arm(a->manager, a->wake_timer, (uint64_t)(when - now) * 1000000ULL);
 }
 
-void manager_arm_wake(Manager *m)
+void agenda_arm(Agenda *a)
 {
     int64_t now = clock_now();
 
-    manager_note_outlook(m);
-    arm_wake_at(m, next_change(m, now), now);
+    agenda_note_outlook(a);
+    arm_wake_at(a, next_change(a->manager, now), now);
 }
 
-static void wake_no_later(Manager *m, int64_t when, int64_t now)
+static void wake_no_later(Agenda *a, int64_t when, int64_t now)
 {
     when = MAX(now + 1, when);
-    if (when < m->wake_at)
-        arm_wake_at(m, when, now);
+    if (when < a->wake_at)
+        arm_wake_at(a, when, now);
 }
 
-/* What has just changed may want to be looked at sooner than all the rest. */
-void manager_note_next_change(Manager *m, const Certificate *c)
+void agenda_note_change(Agenda *a, const Certificate *c)
 {
     int64_t now = clock_now();
 
-    m->wake_is_stale = true;
-    manager_note_outlook(m);
-    wake_no_later(m, next_change_of(m, c, now), now);
+    a->wake_is_stale = true;
+    agenda_note_outlook(a);
+    wake_no_later(a, next_change_of(a->manager, c, now), now);
 }
 
-void manager_note_uploads(Manager *m)
+void agenda_note_uploads(Agenda *a)
 {
     int64_t now = clock_now();
 
-    wake_no_later(m, manager_next_upload_change(m, now), now);
+    wake_no_later(a, model_next_upload_change(a->manager->model, now), now);
 }
 
-/* ---- what is told of the future */
+/* ---- the outlook */
 
 Outlook manager_outlook(const Manager *m, const Certificate *c)
 {
@@ -149,59 +165,64 @@ bool outlook_equal(const Outlook *a, const Outlook *b)
            memcmp(a->verdicts, b->verdicts, sizeof(a->verdicts)) == 0;
 }
 
-/* One that is busy is told of when that is over. */
+/* Changes of a certificate that is busy are signalled when that is over. */
 static void look_at_outlook(Manager *m, Certificate *c)
 {
     Outlook o;
 
-    if (!c->published || !c->is_known || c->busy)
+    if (!c->published || !c->client.is_known || c->work.busy)
         return;
     o = manager_outlook(m, c);
-    if (!outlook_equal(&o, &c->told))
-        TELL(m, certificate_changed, c, CHANGED_OUTLOOK);
+    if (!outlook_equal(&o, &c->client.told))
+        MODEL_NOTIFY(m->model, certificate_changed, c, CHANGED_OUTLOOK);
 }
 
 /* Looks at some of them, from where the last look ended; the first of those that are left, NULL: none is. */
-static Certificate *look_at_some(Manager *m)
+static Certificate *look_at_some(Agenda *a)
 {
-    Certificate *c = NULL;
+    const Model *model = a->manager->model;
+    Certificate *c = a->outlook_next ? model_find_any(model, a->outlook_next) : NULL;
 
-    if (m->outlook_next)
-        HASH_FIND_STR(m->certificates, m->outlook_next, c);
     if (!c)
-        c = m->certificates;
+        c = model->certificates;
     for (int n = 0; c && n < OUTLOOK_SLICE; n++, c = c->hh.next)
-        look_at_outlook(m, c);
+        look_at_outlook(a->manager, c);
     return c;
 }
 
-int manager_on_outlook_timer(sd_event_source *s, uint64_t usec _unused_, void *userdata)
+static int on_outlook_timer(sd_event_source *s, uint64_t usec _unused_, void *userdata)
 {
-    Manager *m = userdata;
-    Certificate *next = look_at_some(m);
+    Agenda *a = userdata;
+    Manager *m = a->manager;
+    Certificate *next = look_at_some(a);
 
-    free(m->outlook_next);
-    m->outlook_next = next ? strdup(certificate_name(next)) : NULL;
-    if (m->outlook_next)
+    free(a->outlook_next);
+    a->outlook_next = next ? strdup(certificate_name(next)) : NULL;
+    if (a->outlook_next)
         return manager_arm(m, s, OUTLOOK_PAUSE_USEC);
-    look_at_outlook(m, m->root);
-    m->wake_is_stale = true;
-    TELL(m, counts_changed);
-    if (m->outlook_again)
+    look_at_outlook(m, m->model->root);
+    a->wake_is_stale = true;
+    MODEL_NOTIFY(m->model, counts_changed);
+    if (a->outlook_again)
         (void)manager_arm(m, s, OUTLOOK_PAUSE_USEC);
-    m->outlook_again = false;
+    a->outlook_again = false;
     return 0;
 }
 
-void manager_note_outlook(Manager *m)
+void agenda_note_outlook(Agenda *a)
 {
-    int enabled = SD_EVENT_OFF;
-
-    (void)sd_event_source_get_enabled(m->outlook_timer, &enabled);
-    m->outlook_again = m->outlook_next != NULL;
-    if (enabled == SD_EVENT_OFF)
-        (void)manager_arm(m, m->outlook_timer, OUTLOOK_USEC);
+    a->outlook_again = a->outlook_next != NULL;
+    if (!manager_is_armed(a->outlook_timer))
+        (void)manager_arm(a->manager, a->outlook_timer, OUTLOOK_USEC);
 }
+
+static void on_job_changed(Job *j _unused_, void *userdata)
+{
+    agenda_note_outlook(userdata);
+}
+
+/* A job is a part of its certificate's outlook. */
+static const ModelWatcher watcher = { .job_added = on_job_changed, .job_removed = on_job_changed };
 
 /* Whether time alone soon has another chain served. */
 static bool changes_soon(Manager *m, const Certificate *c, int64_t now)
@@ -216,22 +237,22 @@ static bool changes_soon(Manager *m, const Certificate *c, int64_t now)
 
 bool manager_awaits_change(Manager *m)
 {
-    int64_t now = clock_now(), next = manager_next_upload_change(m, now);
+    int64_t now = clock_now(), next = model_next_upload_change(m->model, now);
     Certificate *c, *following;
 
-    HASH_ITER (hh, m->certificates, c, following)
-        if (c->published &&
-            (changes_soon(m, c, now) || (next <= now + TIMER_SEC && manager_takes_other_upload(m, c, next))))
+    FOREACH_CERTIFICATE (m->model, c, following)
+        if (c->published && (changes_soon(m, c, now) ||
+                             (next <= now + TIMER_SEC && model_takes_other_upload(m->model, c, next))))
             return true;
     return false;
 }
 
-int manager_on_wake(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+static int on_wake(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
 {
-    Manager *m = userdata;
+    Agenda *a = userdata;
 
-    (void)manager_renew_due(m);
-    manager_arm_wake(m);
+    (void)manager_renew_due(a->manager);
+    agenda_arm(a);
     return 0;
 }
 
@@ -246,12 +267,13 @@ static bool has_right_chain(const Certificate *c, int64_t now)
 
 static unsigned renew_root(Manager *m, int64_t now)
 {
-    int64_t renewal = certificate_next_renewal(m->root);
+    Certificate *root = m->model->root;
+    int64_t renewal = certificate_next_renewal(root);
     uint64_t job;
 
-    if (renewal > 0 && renewal <= now && !m->root->job)
-        return manager_start_job(m, m->root, JOB_ROOT, &job) >= 0;
-    lifecycle_settle(m->lifecycle, m->root);
+    if (renewal > 0 && renewal <= now && !root->job)
+        return lifecycle_start_job(m->lifecycle, root, JOB_ROOT, NULL, &job) >= 0;
+    lifecycle_settle(m->lifecycle, root);
     return 0;
 }
 
@@ -267,7 +289,7 @@ static unsigned renew_leaf(Manager *m, Certificate *c, bool uploads_changed, int
         return c->job != NULL;
     }
     if (renewal > 0 && renewal <= now && !c->job && c->record->served == SOURCE_LOCAL)
-        return manager_start_job(m, c, JOB_RENEW, &job) >= 0;
+        return lifecycle_start_job(m->lifecycle, c, JOB_RENEW, NULL, &job) >= 0;
     if (uploads_changed || !has_right_chain(c, now))
         lifecycle_settle(m->lifecycle, c);
     return 0;
@@ -281,16 +303,62 @@ unsigned manager_renew_due(Manager *m)
     unsigned started = 0;
 
     manager_look_at_clock(m);
-    if (m->doubts_clock)
+    if (clock_watch_doubts(m->clock))
         return 0;
-    uploads_changed = manager_next_upload_change(m, m->uploads_seen) <= now;
-    m->uploads_seen = now;
+    uploads_changed = model_next_upload_change(m->model, m->agenda->uploads_seen) <= now;
+    m->agenda->uploads_seen = now;
     started += renew_root(m, now);
-    HASH_ITER (hh, m->certificates, c, next)
+    FOREACH_CERTIFICATE (m->model, c, next)
         if (c->published)
             started += renew_leaf(m, c, uploads_changed, now);
-        else if (c->record->abandoned > 0 && c->record->abandoned + ABANDONED_SEC < now && !c->busy)
+        else if (c->record->abandoned > 0 && c->record->abandoned + ABANDONED_SEC < now && !c->work.busy)
             (void)lifecycle_request(m->lifecycle, c, REQUEST_REMOVE, NULL, NULL, NULL);
     acme_source_look(lifecycle_acme(m->lifecycle));
     return started;
+}
+
+/* Not worth exiting when something is due within minutes: the service's timer elapses once an hour only. */
+static bool is_due_soon(Manager *m)
+{
+    int64_t now = clock_now(), next = manager_next_wake(m);
+
+    return next > now && next - now <= SOON_SEC;
+}
+
+bool manager_is_idle(Manager *m)
+{
+    if (lifecycle_busy(m->lifecycle) > 0 || examiner_pending(m->examiner) > 0 || m->model->jobs)
+        return false;
+    return upkeep_is_done(m->upkeep) && !clock_watch_doubts(m->clock) && !network_watch_awaits(m->network) &&
+           !is_due_soon(m);
+}
+
+int agenda_new(Manager *m, Agenda **ret)
+{
+    Agenda *a = calloc(1, sizeof(Agenda));
+    int r;
+
+    if (!a)
+        return -ENOMEM;
+    *a = (Agenda){ .manager = m, .uploads_seen = clock_now() };
+    if ((r = manager_add_timer(m, &a->wake_timer, on_wake, a)) < 0 ||
+        (r = manager_add_timer(m, &a->outlook_timer, on_outlook_timer, a)) < 0 ||
+        (r = model_watch(m->model, &watcher, a)) < 0) {
+        agenda_free(a);
+        return r;
+    }
+    *ret = a;
+    return 0;
+}
+
+Agenda *agenda_free(Agenda *a)
+{
+    if (!a)
+        return NULL;
+    model_unwatch(a->manager->model, a);
+    sd_event_source_disable_unref(a->wake_timer);
+    sd_event_source_disable_unref(a->outlook_timer);
+    free(a->outlook_next);
+    free(a);
+    return NULL;
 }

@@ -4,16 +4,21 @@
 #include <sys/timerfd.h>
 
 #include "core/now.h"
-#include "crypto/digest.h"
 #include "manager/manager-internal.h"
 #include "util/log.h"
 
-/* What comes from outside and changes what can be done: a clock that is set, a machine that wakes up, a network that comes
- * back. A clock that is not believed is looked at again and again until it is. */
+/* A clock that is set, and a machine that wakes up, change what can be done. A clock that is not trusted (core/clock.h) is
+ * checked again and again until it is. */
 
 #define LOOK_AGAIN_USEC (20 * 1000000ULL)
 #define RECORD_USEC     (3600 * 1000000ULL)
-#define BACK_USEC       (10 * 1000000ULL) /* by chance up to that much later, since others come back as well */
+
+struct ClockWatch {
+    Manager *manager;
+    sd_event_source *timer; /* the clock is checked again, or recorded */
+    sd_event_source *set;   /* it was set */
+    bool doubts, recorded;
+};
 
 typedef struct ClockTask {
     Store *store;
@@ -48,48 +53,54 @@ static void record_clock(Manager *m)
         free(t);
 }
 
-void manager_record_last_clock(Manager *m)
+void clock_watch_record_last(ClockWatch *w)
 {
-    if (m->store && clock_is_trusted())
-        (void)store_write_clock(m->store, clock_now());
+    if (clock_is_trusted())
+        (void)store_write_clock(w->manager->store, clock_now());
+}
+
+bool clock_watch_doubts(const ClockWatch *w)
+{
+    return w->doubts;
 }
 
 bool manager_clock_is_doubted(const Manager *m)
 {
-    return m->doubts_clock;
+    return m->clock->doubts;
 }
 
 /* Everything is looked at anew, as if time had passed. */
 static void look_at_all(Manager *m)
 {
     (void)manager_renew_due(m);
-    manager_settle_all(m);
-    manager_arm_wake(m);
-    TELL(m, counts_changed);
+    lifecycle_settle_all(m->lifecycle);
+    agenda_arm(m->agenda);
+    MODEL_NOTIFY(m->model, counts_changed);
 }
 
-static void arm_clock(Manager *m)
+static void arm_clock(ClockWatch *w)
 {
-    (void)manager_arm(m, m->clock_timer, m->doubts_clock ? LOOK_AGAIN_USEC : RECORD_USEC);
+    (void)manager_arm(w->manager, w->timer, w->doubts ? LOOK_AGAIN_USEC : RECORD_USEC);
 }
 
 void manager_look_at_clock(Manager *m)
 {
+    ClockWatch *w = m->clock;
     bool doubted = !clock_is_trusted();
 
-    if (doubted && !m->doubts_clock)
+    if (doubted && !w->doubts)
         log_warning(
             "The clock of this machine cannot be right: until it is, or is kept in step by a time service, nothing is "
             "ordered, renewed, removed or taken for expired.");
-    else if (!doubted && m->doubts_clock)
+    else if (!doubted && w->doubts)
         log_info("The clock is right again.");
-    if (!doubted && (m->doubts_clock || !m->recorded_clock))
+    if (!doubted && (w->doubts || !w->recorded))
         record_clock(m);
-    m->recorded_clock = m->recorded_clock || !doubted;
-    if (doubted != m->doubts_clock) {
-        m->doubts_clock = doubted;
-        manager_note_outlook(m);
-        arm_clock(m);
+    w->recorded = w->recorded || !doubted;
+    if (doubted != w->doubts) {
+        w->doubts = doubted;
+        agenda_note_outlook(m->agenda);
+        arm_clock(w);
         if (!doubted)
             look_at_all(m);
     }
@@ -97,82 +108,17 @@ void manager_look_at_clock(Manager *m)
 
 static int on_clock_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
 {
-    Manager *m = userdata;
-    bool doubted = m->doubts_clock;
+    ClockWatch *w = userdata;
+    bool doubted = w->doubts;
 
-    manager_look_at_clock(m);
-    if (m->doubts_clock)
-        TELL(m, clock_doubted);
+    manager_look_at_clock(w->manager);
+    if (w->doubts)
+        TELL(w->manager, clock_doubted);
     else if (!doubted)
-        record_clock(m);
-    arm_clock(m);
+        record_clock(w->manager);
+    arm_clock(w);
     return 0;
 }
-
-/* ---- the network */
-
-static int on_back_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
-{
-    Manager *m = userdata;
-
-    log_info("The network is there again; what failed for want of it is tried again.");
-    acme_source_network_back(lifecycle_acme(m->lifecycle));
-    return 0;
-}
-
-static void arm_back(Manager *m)
-{
-    uint16_t chance = 0;
-
-    (void)random_bytes(&chance, sizeof(chance));
-    (void)manager_arm(m, m->back_timer, 1000000ULL + BACK_USEC * chance / UINT16_MAX);
-}
-
-static void on_network_changed(void *userdata)
-{
-    Manager *m = userdata;
-    Certificate *c, *next;
-
-    HASH_ITER (hh, m->certificates, c, next)
-        if (c->record->order_failed && c->record->failure.problem.code == PROBLEM_NETWORK_FAILED) {
-            arm_back(m);
-            return;
-        }
-}
-
-void manager_orders_back(const char *authority, void *userdata)
-{
-    Manager *m = userdata;
-    Certificate *c, *next;
-
-    HASH_ITER (hh, m->certificates, c, next) {
-        const Problem *p = &c->record->failure.problem;
-
-        if (!c->published || c->ordered || !c->record->order_failed || problem_is_rate_limited(p) ||
-            (authority ? !problem_blames_authority(p) : p->code != PROBLEM_NETWORK_FAILED))
-            continue;
-        if (c->record->failure.attempts > 0 &&
-            !acme_source_release(lifecycle_acme(m->lifecycle), authority, certificate_name(c)))
-            continue;
-        c->orders_anew = true;
-        lifecycle_settle(m->lifecycle, c);
-    }
-}
-
-bool manager_waits_for_network(const Manager *m)
-{
-    const Certificate *c, *next;
-
-    if (network_has_way(m->network))
-        return false;
-    HASH_ITER (hh, m->certificates, c, next)
-        if (c->published && c->record->order_failed &&
-            c->record->failure.problem.code == PROBLEM_NETWORK_FAILED)
-            return true;
-    return false;
-}
-
-/* ---- the clock is set, or the machine wakes up */
 
 static int arm_set(int fd)
 {
@@ -184,7 +130,8 @@ static int arm_set(int fd)
 
 static int on_clock_set(sd_event_source *s _unused_, int fd, uint32_t revents _unused_, void *userdata)
 {
-    Manager *m = userdata;
+    ClockWatch *w = userdata;
+    Manager *m = w->manager;
     uint64_t n;
 
     if (read(fd, &n, sizeof(n)) < 0 && errno == EAGAIN)
@@ -193,13 +140,13 @@ static int on_clock_set(sd_event_source *s _unused_, int fd, uint32_t revents _u
     log_info("The clock was set, or the machine woke up.");
     manager_look_at_clock(m);
     acme_source_clock_set(lifecycle_acme(m->lifecycle));
-    if (!m->doubts_clock)
+    if (!w->doubts)
         look_at_all(m);
-    on_network_changed(m);
+    network_watch_retry(m->network);
     return 0;
 }
 
-static int watch_clock(Manager *m)
+static int watch_set(ClockWatch *w)
 {
     int fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK), r;
 
@@ -207,41 +154,44 @@ static int watch_clock(Manager *m)
         return -errno;
     r = arm_set(fd);
     if (r >= 0)
-        r = sd_event_add_io(m->event, &m->clock_set, fd, EPOLLIN, on_clock_set, m);
+        r = sd_event_add_io(w->manager->event, &w->set, fd, EPOLLIN, on_clock_set, w);
     if (r < 0) {
         close(fd);
         return r;
     }
-    return sd_event_source_set_io_fd_own(m->clock_set, 1);
+    return sd_event_source_set_io_fd_own(w->set, 1);
 }
 
-int manager_clock_init(Manager *m)
+int clock_watch_new(Manager *m, ClockWatch **ret)
 {
+    ClockWatch *w = calloc(1, sizeof(ClockWatch));
     int64_t recorded = 0;
     int r;
 
+    if (!w)
+        return -ENOMEM;
+    w->manager = m;
     if ((r = store_read_clock(m->store, &recorded)) < 0)
         (void)log_warning_errno(r, "What the clock showed at the last stop cannot be read");
     clock_begin(recorded);
-    if ((r = sd_event_add_time(m->event, &m->clock_timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_clock_timer,
-                               m)) < 0 ||
-        (r = sd_event_add_time(m->event, &m->back_timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_back_timer, m)) <
-            0 ||
-        (r = sd_event_source_set_enabled(m->back_timer, SD_EVENT_OFF)) < 0 || (r = watch_clock(m)) < 0)
+    r = manager_add_timer(m, &w->timer, on_clock_timer, w);
+    if (r >= 0)
+        r = watch_set(w);
+    if (r < 0) {
+        clock_watch_free(w);
         return r;
-    arm_clock(m);
-    r = network_new(m->event, on_network_changed, m, &m->network);
-    if (r < 0)
-        (void)log_warning_errno(
-            r, "The routes of this machine cannot be watched; what failed for want of a network is "
-               "tried again by and by");
+    }
+    arm_clock(w);
+    *ret = w;
     return 0;
 }
 
-void manager_clock_done(Manager *m)
+ClockWatch *clock_watch_free(ClockWatch *w)
 {
-    sd_event_source_disable_unref(m->clock_timer);
-    sd_event_source_disable_unref(m->back_timer);
-    sd_event_source_disable_unref(m->clock_set);
-    network_free(m->network);
+    if (!w)
+        return NULL;
+    sd_event_source_disable_unref(w->timer);
+    sd_event_source_disable_unref(w->set);
+    free(w);
+    return NULL;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "config/settings.h"
+#include "config/watch.h"
 #include "core/limits.h"
 #include "core/name.h"
 #include "core/now.h"
@@ -11,6 +12,13 @@
 #include "util/text.h"
 
 /* From the configuration, and from registrations, to what is wanted of each certificate. */
+
+struct Configuration {
+    Manager *manager;
+    char *const *directories; /* the most important last */
+    Config *config;           /* NULL: not read yet */
+    ConfigWatch *watch;
+};
 
 static void on_complaint(const char *file, unsigned line, const char *key, const char *text,
                          void *userdata _unused_)
@@ -25,17 +33,16 @@ static void on_complaint(const char *file, unsigned line, const char *key, const
 
 static int note_claim(Manager *m, const Module *module, const Claim *claim)
 {
-    Certificate *c;
+    Certificate *c = model_find_any(m->model, claim->name);
     int r;
 
-    HASH_FIND_STR(m->certificates, claim->name, c);
     if (!c) {
-        if (manager_is_full(m, claim->name)) {
+        if (model_is_full(m->model, claim->name)) {
             log_warning("Module %s: there are %u certificates already; %s is left out.", module->name,
-                        HASH_COUNT(m->certificates), claim->name);
+                        HASH_COUNT(m->model->certificates), claim->name);
             return 0;
         }
-        r = manager_add(m, claim->name, &c);
+        r = model_add(m->model, claim->name, &c);
         if (r < 0)
             return r;
     }
@@ -60,63 +67,106 @@ static void adopt_wish(Manager *m, Certificate *c)
     if (changed)
         what |= CHANGED_NAMES | CHANGED_CHAIN;
     if (what && c->published)
-        TELL(m, certificate_changed, c, what);
+        MODEL_NOTIFY(m->model, certificate_changed, c, what);
 }
 
-void manager_apply_config(Manager *m)
+static void apply(Manager *m, const Config *config)
 {
     Certificate *c, *next;
     int r = 0;
 
-    for (size_t i = 0; i < m->config->n_modules && r >= 0; i++)
-        for (size_t k = 0; k < m->config->modules[i].n_claims && r >= 0; k++)
-            r = note_claim(m, m->config->modules + i, m->config->modules[i].claims + k);
+    for (size_t i = 0; i < config->n_modules && r >= 0; i++)
+        for (size_t k = 0; k < config->modules[i].n_claims && r >= 0; k++)
+            r = note_claim(m, config->modules + i, config->modules[i].claims + k);
     if (r < 0)
         (void)log_oom();
-    HASH_ITER (hh, m->certificates, c, next) {
+    FOREACH_CERTIFICATE (m->model, c, next) {
         adopt_wish(m, c);
         lifecycle_settle(m->lifecycle, c);
-        manager_review(m, c);
+        model_review(m->model, c);
     }
-}
-
-/* What was wrong may have been corrected: an order that failed before that is not put off any longer. */
-static void order_anew(Manager *m, int64_t changed)
-{
-    Certificate *c, *next;
-
-    HASH_ITER (hh, m->certificates, c, next)
-        c->orders_anew =
-            c->orders_anew || (c->record->failure.when > 0 && c->record->failure.when < changed);
 }
 
 void manager_reload(Manager *m)
 {
+    Configuration *k = m->configuration;
     _cleanup_config_ Config *former = NULL;
     Config *fresh;
     bool alike;
     int r;
 
-    r = config_watch_refresh(m->watch);
+    r = config_watch_refresh(k->watch);
     if (r < 0)
         (void)log_warning_errno(r, "Changes of the configuration cannot be watched for; use Reload");
-    r = config_load(m->directories, m->config, on_complaint, NULL, &fresh);
+    r = config_load(k->directories, k->config, on_complaint, NULL, &fresh);
     if (r < 0) {
         (void)log_error_errno(r, "The configuration could not be read; the former one stays in force");
         return;
     }
-    former = m->config;
-    m->config = fresh;
+    former = k->config;
+    k->config = fresh;
     alike = former && settings_order_alike(former->settings, fresh->settings);
     lifecycle_configure(m->lifecycle, fresh->settings);
     if (!alike)
-        order_anew(m, former                         ? INT64_MAX
-                      : fresh->changed > clock_now() ? 0 /* by a clock that was wrong */
-                                                     : fresh->changed);
+        lifecycle_retry_orders(m->lifecycle, former ? INT64_MAX
+                                             : fresh->changed > clock_now()
+                                                 ? 0 /* by a clock that was wrong */
+                                                 : fresh->changed);
     if (!alike)
         TELL(m, authorities_changed);
-    manager_apply_config(m);
-    manager_note_outlook(m);
+    apply(m, fresh);
+    agenda_note_outlook(m->agenda);
+}
+
+static void on_file_changed(void *userdata)
+{
+    Configuration *k = userdata;
+
+    log_info("The configuration changed on disk.");
+    manager_reload(k->manager);
+}
+
+int configuration_new(Manager *m, char *const *directories, Configuration **ret)
+{
+    Configuration *k = calloc(1, sizeof(Configuration));
+    int r;
+
+    if (!k)
+        return -ENOMEM;
+    *k = (Configuration){ .manager = m, .directories = directories };
+    r = config_watch_new(m->event, directories, on_file_changed, k, &k->watch);
+    if (r < 0) {
+        free(k);
+        return r;
+    }
+    *ret = k;
+    return 0;
+}
+
+void configuration_stop(Configuration *k)
+{
+    if (k->watch)
+        config_watch_free(TAKE_PTR(k->watch));
+}
+
+Configuration *configuration_free(Configuration *k)
+{
+    if (!k)
+        return NULL;
+    configuration_stop(k);
+    config_free(k->config);
+    free(k);
+    return NULL;
+}
+
+bool configuration_is_there(const Configuration *k)
+{
+    return k->config;
+}
+
+const Settings *manager_settings(const Manager *m)
+{
+    return m->configuration->config->settings;
 }
 
 static int canonical_names(char *const *names, char ***ret, Problem *problem)
@@ -174,7 +224,7 @@ static int check_register(Manager *m, const RegistrationWish *wish, size_t n_nam
 
     if (r < 0)
         return r;
-    r = check_authority(m->config->settings, wish, problem);
+    r = check_authority(manager_settings(m), wish, problem);
     if (r < 0)
         return r;
     if (wish->key_type != _KEY_TYPE_INVALID && !key_type_suits_leaf(wish->key_type))
@@ -182,10 +232,10 @@ static int check_register(Manager *m, const RegistrationWish *wish, size_t n_nam
     if (n_names >= LIMIT_NAMES)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "A certificate has at most %d names.",
                            LIMIT_NAMES);
-    if (fresh && manager_is_full(m, fresh))
+    if (fresh && model_is_full(m->model, fresh))
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
                            "There are %u certificates already, and no more are made.",
-                           HASH_COUNT(m->certificates));
+                           HASH_COUNT(m->model->certificates));
     return 0;
 }
 
@@ -217,7 +267,7 @@ int manager_register(Manager *m, const char *name, const RegistrationWish *wish,
         r = canonical_names(wish->names, &l, problem);
     if (r < 0)
         return r;
-    HASH_FIND_STR(m->certificates, canonical, c);
+    c = model_find_any(m->model, canonical);
     r = check_register(m, wish, strv_length(l), c ? NULL : canonical, problem);
     if (r >= 0 && c && !record_find_registration(c->record, wish->module) &&
         c->record->n_registrations >= LIMIT_REGISTRATIONS)
@@ -226,7 +276,7 @@ int manager_register(Manager *m, const char *name, const RegistrationWish *wish,
     if (r >= 0 && c)
         r = check_union(c, l, problem);
     if (r >= 0 && !c)
-        r = manager_add(m, canonical, &c);
+        r = model_add(m->model, canonical, &c);
     checked.names = l;
     return r < 0 ? r : lifecycle_request(m->lifecycle, c, REQUEST_REGISTER, &checked, done, userdata);
 }
@@ -242,7 +292,7 @@ int manager_unregister(Manager *m, const char *module, const char *name, Request
     r = name_canonicalize(name, &canonical, problem);
     if (r < 0)
         return r;
-    HASH_FIND_STR(m->certificates, canonical, c);
+    c = model_find_any(m->model, canonical);
     if (!c || !record_find_registration(c->record, module))
         return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE, "The module has not registered %s; %s",
                            canonical,

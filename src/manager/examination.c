@@ -5,7 +5,9 @@
 #include "core/name.h"
 #include "core/now.h"
 #include "crypto/pem.h"
+#include "import/import.h"
 #include "manager/manager-internal.h"
+#include "net/http.h"
 #include "util/log.h"
 #include "util/memfd.h"
 #include "util/text.h"
@@ -15,6 +17,12 @@
  * more with that, until nothing new turns up. */
 
 #define SUPPLIERS_MAX 64 /* chains of the store that are read for one upload */
+
+struct Examiner {
+    sd_event *event;
+    Importer *importer;
+    Http *http; /* made when the first issuer is fetched */
+};
 
 typedef struct Examination {
     Manager *manager;
@@ -173,11 +181,11 @@ static int look_for_issuer(Examination *e, const char *subject)
     e->urls = NULL;
     if (!e->looked_for || strv_copy(e->result.issuer_urls, &e->urls) < 0)
         return -ENOMEM;
-    HASH_ITER (hh, e->manager->uploads, upload, next)
+    FOREACH_UPLOAD (e->manager->model, upload, next)
         if (r >= 0 && has_authority(certificate_chain(upload), subject))
             r = add_supplier(e, upload->record);
-    if (r >= 0 && has_authority(certificate_chain(e->manager->root), subject))
-        r = add_supplier(e, e->manager->root->record);
+    if (r >= 0 && has_authority(certificate_chain(e->manager->model->root), subject))
+        r = add_supplier(e, e->manager->model->root->record);
     return r;
 }
 
@@ -200,11 +208,11 @@ static int look_for_key(Examination *e)
 
     e->looked_for_key = true;
     if (e->target && streq(e->target, "root"))
-        return add_supplier(e, m->root->record);
-    HASH_ITER (hh, m->certificates, c, next)
+        return add_supplier(e, m->model->root->record);
+    FOREACH_CERTIFICATE (m->model, c, next)
         if (r >= 0 && shares_a_name(chain, certificate_chain(c)))
             r = add_supplier(e, c->record);
-    HASH_ITER (hh, m->uploads, c, next)
+    FOREACH_UPLOAD (m->model, c, next)
         if (r >= 0 && shares_a_name(chain, certificate_chain(c)))
             r = add_supplier(e, c->record);
     return r;
@@ -253,7 +261,7 @@ static void import_fetched(Examination *e, const HttpReply *reply)
     int r = input.bundle_fd;
 
     if (r >= 0) {
-        r = importer_start(e->manager->importer, &input, on_fetched_imported, e, NULL);
+        r = importer_start(e->manager->examiner->importer, &input, on_fetched_imported, e, NULL);
         close(input.bundle_fd);
     }
     if (r < 0)
@@ -276,6 +284,7 @@ static void on_fetched(const HttpReply *reply, const Problem *problem, void *use
 /* The last of them is tried first: which one is as good as any other. */
 static void try_next_url(Examination *e)
 {
+    Examiner *x = e->manager->examiner;
     size_t n = strv_length(e->urls);
     _cleanup_free_ char *url = n > 0 && e->n_fetched < LIMIT_ISSUERS_FETCHED ? e->urls[n - 1] : NULL;
     HttpRequest request = {
@@ -288,9 +297,9 @@ static void try_next_url(Examination *e)
     }
     e->urls[n - 1] = NULL;
     e->n_fetched++;
-    if (!e->manager->http && http_new(e->manager->event, &e->manager->http) < 0)
+    if (!x->http && http_new(x->event, &x->http) < 0)
         finish(e);
-    else if (http_send(e->manager->http, &request, on_fetched, e, NULL) < 0)
+    else if (http_send(x->http, &request, on_fetched, e, NULL) < 0)
         try_next_url(e);
 }
 
@@ -337,7 +346,7 @@ static void on_imported(Imported *imported, const Problem *problem, void *userda
 
 static int examination_new(Manager *m, Certificate *target, const UploadOptions *options, Examination **ret)
 {
-    const char *directory = m->config->settings->authority_directory;
+    const char *directory = manager_settings(m)->authority_directory;
     _cleanup_(examination_freep) Examination *e = calloc(1, sizeof(Examination));
 
     if (!e)
@@ -368,8 +377,41 @@ int manager_examine(Manager *m, Certificate *target, int bundle_fd, const Upload
         return r;
     e->done = done;
     e->userdata = userdata;
-    r = importer_start(m->importer, &input, on_imported, e, problem);
+    r = importer_start(m->examiner->importer, &input, on_imported, e, problem);
     if (r < 0)
         examination_free(e);
     return r;
+}
+
+int examiner_new(sd_event *event, const char *importer, Examiner **ret)
+{
+    Examiner *x = calloc(1, sizeof(Examiner));
+    int r;
+
+    if (!x)
+        return -ENOMEM;
+    x->event = event;
+    r = importer_new(event, importer, &x->importer);
+    if (r < 0) {
+        free(x);
+        return r;
+    }
+    *ret = x;
+    return 0;
+}
+
+Examiner *examiner_free(Examiner *x)
+{
+    if (!x)
+        return NULL;
+    importer_free(x->importer);
+    if (x->http)
+        http_free(x->http);
+    free(x);
+    return NULL;
+}
+
+size_t examiner_pending(const Examiner *x)
+{
+    return importer_pending(x->importer);
 }

@@ -122,13 +122,13 @@ static void say_failure(Account *a)
 
 static void say_window(Account *a)
 {
-    const RenewalWindow *w = &a->c->window;
+    const RenewalWindow *w = &a->c->order.window;
 
     if (a->c->record->served != SOURCE_ACME || w->start >= w->end)
         return;
     say(a, "The authority %s wants it to be renewed between %s and %s%s%s.",
         strempty(a->c->record->authority), moment(w->start).text, moment(w->end).text,
-        a->c->window_page ? "; why is said at " : "", strempty(a->c->window_page));
+        a->c->order.explanation_url ? "; why is said at " : "", strempty(a->c->order.explanation_url));
 }
 
 static void say_next(Account *a)
@@ -140,9 +140,9 @@ static void say_next(Account *a)
             (unsigned long long)a->c->job->id);
         return;
     }
-    if (a->m->doubts_clock)
+    if (clock_watch_doubts(a->m->clock))
         say(a, "The clock of this machine is not believed, so nothing is done by itself until it is.");
-    if (!network_has_way(a->m->network) && a->c->record->order_failed)
+    if (!network_watch_has_route(a->m->network) && a->c->record->order_failed)
         say(a, "This machine has no default route; as soon as it has one, the order is tried again.");
     if (a->c->record->served == SOURCE_UPLOADED)
         say(a, "Only an upload can renew it; shortly before its end the next best source takes its place.");

@@ -26,7 +26,7 @@ int manager_read_root(Manager *m, Certificate *c, char **ret, Problem *problem)
     const Chain *chain;
     int r;
 
-    r = manager_read_chain(m, local ? m->root : c, &b, problem);
+    r = manager_read_chain(m, local ? m->model->root : c, &b, problem);
     if (r < 0)
         return r;
     chain = b->chain;
@@ -132,8 +132,8 @@ int manager_open_key(Manager *m, Certificate *c, KeyFormat format, const char *p
                            "There is no chain for %s yet; try again in a moment.", certificate_name(c));
     call->record = record_copy(c->record);
     if (c->record->kind == RECORD_CERTIFICATE && c->record->served == SOURCE_LOCAL &&
-        record_served(c->record)->root == record_current(m->root->record) &&
-        !(call->root = record_copy(m->root->record)))
+        record_served(c->record)->root == record_current(m->model->root->record) &&
+        !(call->root = record_copy(m->model->root->record)))
         return -ENOMEM;
     call->passphrase = passphrase ? strdup(passphrase) : NULL;
     if (!call->record || (passphrase && !call->passphrase))

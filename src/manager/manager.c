@@ -5,150 +5,50 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "core/limits.h"
-#include "core/name.h"
 #include "core/now.h"
 #include "manager/manager-internal.h"
-#include "orders/orders.h"
 #include "util/log.h"
 #include "util/text.h"
 
-Certificate *manager_root(Manager *m)
+Model *manager_model(Manager *m)
 {
-    return m->root;
-}
-
-Certificate *manager_find(Manager *m, const char *name)
-{
-    Certificate *c;
-
-    HASH_FIND_STR(m->certificates, name, c);
-    return c && c->published ? c : NULL;
-}
-
-int manager_foreach(Manager *m, int (*visit)(Certificate *c, void *userdata), void *userdata)
-{
-    Certificate *c, *next;
-    int r = 0;
-
-    HASH_ITER (hh, m->certificates, c, next)
-        if (r >= 0 && c->published)
-            r = visit(c, userdata);
-    return r;
-}
-
-int manager_foreach_upload(Manager *m, int (*visit)(Certificate *upload, void *userdata), void *userdata)
-{
-    Certificate *c, *next;
-    int r = 0;
-
-    HASH_ITER (hh, m->uploads, c, next)
-        if (r >= 0 && certificate_chain(c))
-            r = visit(c, userdata);
-    return r;
-}
-
-int manager_get(Manager *m, const char *name, Certificate **ret, Problem *problem)
-{
-    _cleanup_free_ char *canonical = NULL;
-    Certificate *c;
-    int r;
-
-    r = name_canonicalize(name, &canonical, problem);
-    if (r < 0)
-        return r;
-    c = name_table_find(m->names, canonical);
-    if (!c)
-        return problem_set(
-            problem, PROBLEM_NO_SUCH_CERTIFICATE,
-            "No certificate has or covers the name %s; a module file or Register asks for one.", canonical);
-    *ret = c;
-    return 0;
-}
-
-size_t manager_n_certificates(const Manager *m)
-{
-    return m->n_published;
-}
-
-size_t manager_n_uploads(const Manager *m)
-{
-    return HASH_COUNT(m->uploads);
-}
-
-const Settings *manager_settings(const Manager *m)
-{
-    return m->config->settings;
+    return m->model;
 }
 
 bool manager_acme_is_on(const Manager *m)
 {
-    return acme_settings_are_on(m->config->settings);
+    return acme_settings_are_on(manager_settings(m));
 }
 
-static void add_certificate(Manager *m, Certificate *c)
+/* Timers. */
+
+int manager_add_timer(Manager *m, sd_event_source **timer, sd_event_time_handler_t handler, void *userdata)
 {
-    HASH_ADD_KEYPTR(hh, m->certificates, c->name, strlen(c->name), c);
-    m->names_size += strlen(c->name);
-    name_holder_join(&c->listed, m->names, c);
+    int r = sd_event_add_time(m->event, timer, CLOCK_MONOTONIC, UINT64_MAX, 0, handler, userdata);
+
+    return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_OFF);
 }
 
-static void remove_certificate(Manager *m, Certificate *c)
+int manager_arm(Manager *m, sd_event_source *timer, uint64_t in_usec)
 {
-    HASH_DEL(m->certificates, c);
-    m->names_size -= strlen(c->name);
-    certificate_free(c);
+    uint64_t now;
+    int r;
+
+    r = sd_event_now(m->event, CLOCK_MONOTONIC, &now);
+    if (r >= 0)
+        r = sd_event_source_set_time(timer, now + in_usec);
+    return r < 0 ? r : sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
 }
 
-bool manager_is_full(const Manager *m, const char *name)
+bool manager_is_armed(sd_event_source *timer)
 {
-    return HASH_COUNT(m->certificates) >= LIMIT_CERTIFICATES ||
-           m->names_size + strlen(name) > LIMIT_NAMES_SIZE;
+    int enabled = SD_EVENT_OFF;
+
+    (void)sd_event_source_get_enabled(timer, &enabled);
+    return enabled != SD_EVENT_OFF;
 }
 
-int manager_add(Manager *m, const char *name, Certificate **ret)
-{
-    Certificate *c = certificate_new(record_new(RECORD_CERTIFICATE, name));
-
-    if (!c)
-        return -ENOMEM;
-    add_certificate(m, c);
-    *ret = c;
-    return 0;
-}
-
-void manager_review(Manager *m, Certificate *c)
-{
-    bool wanted = certificate_is_wanted(c) || !STAILQ_EMPTY(&c->requests) || c->busy;
-    bool gone = certificate_is_wanted(c) ? false : c->record->abandoned > 0 || !wanted;
-
-    if (!c->published && certificate_is_wanted(c)) {
-        if (certificate_publish(c, true) < 0) {
-            (void)log_oom();
-            return;
-        }
-        m->n_published++;
-        TELL(m, certificate_added, c);
-        TELL(m, counts_changed);
-    } else if (c->published && gone) {
-        TELL(m, certificate_removed, c);
-        (void)certificate_publish(c, false);
-        m->n_published--;
-        TELL(m, counts_changed);
-    }
-    if (!wanted && !c->stored)
-        remove_certificate(m, c);
-}
-
-void manager_settle_all(Manager *m)
-{
-    Certificate *c, *next;
-
-    HASH_ITER (hh, m->certificates, c, next)
-        lifecycle_settle(m->lifecycle, c);
-}
-
-/* What the lifecycle tells. */
+/* News of the lifecycle. */
 
 static void log_chain(const Certificate *c, const char *previous)
 {
@@ -173,19 +73,19 @@ static void on_applied(Certificate *c, unsigned changed, const char *previous, v
     bool chain_changed =
         (changed & CHANGED_CHAIN) && chain && !streq(chain_leaf(chain)->fingerprint, previous);
 
-    manager_note_change(m);
+    upkeep_note_change(m->upkeep);
     if (c->record->kind == RECORD_UPLOAD) {
-        manager_note_uploads(m);
+        agenda_note_uploads(m->agenda);
         return;
     }
-    manager_note_next_change(m, c);
+    agenda_note_change(m->agenda, c);
     if (!certificate_is_root(c))
-        manager_review(m, c);
+        model_review(m->model, c);
     if (!certificate_is_root(c) && !c->published)
         return;
-    TELL(m, certificate_changed, c, changed);
+    MODEL_NOTIFY(m->model, certificate_changed, c, changed);
     if (certificate_is_root(c))
-        TELL(m, counts_changed);
+        MODEL_NOTIFY(m->model, counts_changed);
     if (chain_changed) {
         if (!certificate_is_root(c))
             log_chain(c, previous);
@@ -197,9 +97,9 @@ static void on_removed(Certificate *c, void *userdata)
 {
     Manager *m = userdata;
 
-    manager_note_change(m);
+    upkeep_note_change(m->upkeep);
     if (c->record->kind == RECORD_CERTIFICATE)
-        remove_certificate(m, c);
+        model_remove(m->model, c);
     else
         certificate_free(c);
 }
@@ -244,7 +144,7 @@ static void on_warned(Certificate *c, void *userdata)
                                    { "REASON", text },
                                    {} },
                "%s: %s", certificate_name(c), text);
-    TELL(m, certificate_changed, c, CHANGED_CHAIN);
+    MODEL_NOTIFY(m->model, certificate_changed, c, CHANGED_CHAIN);
     TELL(m, expiry_warning, c, not_after, text);
 }
 
@@ -254,7 +154,7 @@ static void on_failed(Certificate *c, const Problem *problem, void *userdata)
 
     if (problem->code == PROBLEM_CANCELLED)
         return;
-    manager_note_outlook(m);
+    agenda_note_outlook(m->agenda);
     if (problem->code == PROBLEM_STORAGE_FAILED)
         log_fields(LOG_ERR, MESSAGE_STORAGE_FAILED,
                    (const LogField[]){ { "NAME", certificate_name(c) }, {} }, "%s: %s", certificate_name(c),
@@ -262,155 +162,79 @@ static void on_failed(Certificate *c, const Problem *problem, void *userdata)
     else
         log_error("%s: %s", certificate_name(c), problem->text);
     if (c->published)
-        TELL(m, certificate_changed, c, CHANGED_FAILURE | CHANGED_CHAIN);
+        MODEL_NOTIFY(m->model, certificate_changed, c, CHANGED_FAILURE | CHANGED_CHAIN);
 }
 
-/* The lifecycle is through with a change. */
 static void on_settled(Certificate *c, void *userdata)
 {
     Manager *m = userdata;
 
     if (c->record->kind == RECORD_CERTIFICATE) {
-        manager_note_next_change(m, c);
-        manager_review(m, c);
-    } else if (c->record->kind == RECORD_UPLOAD && !c->stored && !c->busy)
+        agenda_note_change(m->agenda, c);
+        model_review(m->model, c);
+    } else if (c->record->kind == RECORD_UPLOAD && !c->stored && !c->work.busy)
         certificate_free(c); /* it could not be stored, and has left the pool */
 }
 
-static void on_progress(Certificate *c, double progress, const char *step, void *userdata)
-{
-    if (c->job)
-        manager_job_progress(userdata, c->job, progress, step);
-}
-
-static void on_window_checked(const char *name, void *userdata)
-{
-    Manager *m = userdata;
-    Certificate *c;
-
-    HASH_FIND_STR(m->certificates, name, c);
-    if (!c)
-        return;
-    c->checks_window = false;
-    if (lifecycle_refresh_window(m->lifecycle, c) && c->published)
-        TELL(m, certificate_changed, c, CHANGED_WINDOW);
-    manager_note_next_change(m, c);
-    if (lifecycle_next_order(m->lifecycle, c) <= clock_now())
-        lifecycle_settle(m->lifecycle, c);
-}
-
-static void on_order_due(Certificate *c, void *userdata)
-{
-    Manager *m = userdata;
-    uint64_t job;
-
-    if (manager_start_job(m, c, JOB_ORDER, &job) < 0)
-        log_warning("%s: the order cannot be begun now.", certificate_name(c));
-}
-
-static void on_root_changed(void *userdata)
-{
-    manager_settle_all(userdata);
-}
-
-static void on_root_failed(const Problem *problem, void *userdata)
-{
-    Manager *m = userdata;
-    Certificate *c, *next;
-
-    HASH_ITER (hh, m->certificates, c, next)
-        lifecycle_fail_waiting(m->lifecycle, c, problem);
-}
-
 static const LifecycleObserver lifecycle_observer = {
-    .find_upload = manager_find_upload,
     .applied = on_applied,
     .removed = on_removed,
     .warned = on_warned,
     .failed = on_failed,
     .settled = on_settled,
-    .order_due = on_order_due,
-    .orders_back = manager_orders_back,
-    .window_checked = on_window_checked,
-    .progress = on_progress,
-    .root_changed = on_root_changed,
-    .root_failed = on_root_failed,
 };
 
 /* Starting. */
 
 static int on_record(Record *rec, void *userdata)
 {
-    RecordKind kind = rec->kind;
-    Manager *m = userdata;
-    Certificate *c = certificate_new(rec);
+    return model_adopt(userdata, rec);
+}
 
-    if (!c)
-        return -ENOMEM;
-    c->stored = true;
-    if (kind == RECORD_ROOT) {
-        certificate_free(m->root);
-        m->root = c;
-    } else if (kind == RECORD_UPLOAD) {
-        HASH_ADD_KEYPTR(hh, m->uploads, c->name, strlen(c->name), c);
-        m->last_upload = MAX(m->last_upload, c->record->uploaded);
-    } else
-        add_certificate(m, c);
+static int read_store(Manager *m, const char *state, Problem *problem)
+{
+    int r = store_open(state, &m->store, problem);
+
+    if (r >= 0)
+        r = store_load(m->store, on_record, m->model);
+    if (r >= 0)
+        r = clock_watch_new(m, &m->clock);
+    return problem_set_errno(problem, r, "Reading the store");
+}
+
+static int make_parts(Manager *m, const ManagerOptions *options)
+{
+    int r;
+
+    if ((r = network_watch_new(m, &m->network)) < 0 ||
+        (r = lifecycle_new(m->event, m->store, m->model, &lifecycle_observer, m, &m->lifecycle)) < 0 ||
+        (r = configuration_new(m, options->config, &m->configuration)) < 0 ||
+        (r = examiner_new(m->event, options->importer, &m->examiner)) < 0 ||
+        (r = upkeep_new(m, &m->upkeep)) < 0 || (r = agenda_new(m, &m->agenda)) < 0)
+        return r;
+    acme_source_set_network(lifecycle_acme(m->lifecycle), network_watch_routes(m->network));
     return 0;
-}
-
-static int add_timer(Manager *m, sd_event_source **timer, sd_event_time_handler_t handler)
-{
-    int r = sd_event_add_time(m->event, timer, CLOCK_MONOTONIC, UINT64_MAX, 0, handler, m);
-
-    return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_OFF);
-}
-
-static void on_config_file_changed(void *userdata)
-{
-    log_info("The configuration changed on disk.");
-    manager_reload(userdata);
 }
 
 static int manager_start(Manager *m, const ManagerOptions *options, Problem *problem)
 {
-    int r;
+    int r = model_new(&m->model);
 
-    if ((r = add_timer(m, &m->index_timer, manager_on_index_timer)) < 0 ||
-        (r = add_timer(m, &m->wake_timer, manager_on_wake)) < 0 ||
-        (r = add_timer(m, &m->outlook_timer, manager_on_outlook_timer)) < 0 ||
-        (r = add_timer(m, &m->check_timer, manager_on_check_timer)) < 0)
-        return r;
-    r = store_open(options->state, &m->store, problem);
     if (r >= 0)
-        r = store_load(m->store, on_record, m);
+        r = read_store(m, options->state, problem);
     if (r >= 0)
-        r = manager_clock_init(m);
-    if (r < 0)
-        return problem_set_errno(problem, r, "Reading the store");
-    if (!m->root && !(m->root = certificate_new(record_new(RECORD_ROOT, "root"))))
-        return -ENOMEM;
-    m->root->published = true;
-    r = lifecycle_new(m->event, m->store, &lifecycle_observer, m, &m->lifecycle);
-    if (r >= 0)
-        r = config_watch_new(m->event, m->directories, on_config_file_changed, m, &m->watch);
+        r = make_parts(m, options);
     if (r < 0)
         return r;
-    r = importer_new(m->event, options->importer, &m->importer);
-    if (r < 0)
-        return r;
-    lifecycle_set_root(m->lifecycle, m->root);
-    lifecycle_set_network(m->lifecycle, m->network);
-    m->uploads_seen = clock_now();
     manager_reload(m);
-    if (!m->config)
+    if (!configuration_is_there(m->configuration))
         return -ENOMEM;
-    lifecycle_settle(m->lifecycle, m->root);
+    lifecycle_settle(m->lifecycle, m->model->root);
     manager_look_at_clock(m);
-    manager_arm_wake(m);
-    manager_begin_check(m);
+    agenda_arm(m->agenda);
+    upkeep_begin_check(m->upkeep);
     if (store_index_is_stale(m->store))
-        manager_note_change(m);
+        upkeep_note_change(m->upkeep);
     return 0;
 }
 
@@ -422,10 +246,6 @@ int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret, P
     if (!m)
         return -ENOMEM;
     m->event = sd_event_ref(event);
-    m->directories = options->config;
-    m->names = name_table_new();
-    if (!m->names)
-        return -ENOMEM;
     r = manager_start(m, options, problem);
     if (r < 0)
         return problem_set_errno(problem, r, "Starting");
@@ -439,62 +259,38 @@ void manager_observe(Manager *m, const ManagerObserver *observer, void *userdata
     m->observer_userdata = userdata;
 }
 
-static void free_all(Certificate **table)
-{
-    Certificate *c, *next;
-
-    HASH_ITER (hh, *table, c, next) {
-        HASH_DEL(*table, c);
-        certificate_free(c);
-    }
-}
-
 void manager_stop(Manager *m)
 {
     Certificate *c, *next;
 
-    if (m->watch)
-        config_watch_free(TAKE_PTR(m->watch));
+    if (m->configuration)
+        configuration_stop(m->configuration);
     if (!m->lifecycle)
         return;
     lifecycle_stop(m->lifecycle);
-    if (m->importer)
-        importer_free(TAKE_PTR(m->importer));
-    if (m->http)
-        http_free(TAKE_PTR(m->http));
-    lifecycle_give_up(m->lifecycle, m->root);
-    HASH_ITER (hh, m->uploads, c, next)
+    m->examiner = examiner_free(m->examiner);
+    lifecycle_give_up(m->lifecycle, m->model->root);
+    FOREACH_UPLOAD (m->model, c, next)
         lifecycle_give_up(m->lifecycle, c);
-    HASH_ITER (hh, m->certificates, c, next)
+    FOREACH_CERTIFICATE (m->model, c, next)
         lifecycle_give_up(m->lifecycle, c);
-    lifecycle_free(TAKE_PTR(m->lifecycle));
-    manager_write_last_index(m);
-    manager_record_last_clock(m);
+    m->lifecycle = lifecycle_free(m->lifecycle);
+    if (m->upkeep)
+        upkeep_write_last(m->upkeep);
+    clock_watch_record_last(m->clock);
 }
 
 Manager *manager_free(Manager *m)
 {
-    Job *j, *next;
-
     m->observer = NULL;
     manager_stop(m);
-    HASH_ITER (hh, m->jobs, j, next) {
-        HASH_DEL(m->jobs, j);
-        job_free(j);
-    }
-    free_all(&m->certificates);
-    free_all(&m->uploads);
-    certificate_free(m->root);
-    name_table_free(m->names);
-    manager_clock_done(m);
-    config_free(m->config);
+    agenda_free(m->agenda);
+    upkeep_free(m->upkeep);
+    network_watch_free(m->network);
+    clock_watch_free(m->clock);
+    configuration_free(m->configuration);
+    model_free(m->model);
     store_close(m->store);
-    sd_event_source_disable_unref(m->index_timer);
-    sd_event_source_disable_unref(m->wake_timer);
-    sd_event_source_disable_unref(m->outlook_timer);
-    free(m->outlook_next);
-    sd_event_source_disable_unref(m->check_timer);
-    free(m->checked);
     sd_event_unref(m->event);
     free(m);
     return NULL;

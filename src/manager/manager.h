@@ -7,7 +7,7 @@
 #include "core/report.h"
 #include "crypto/export.h"
 #include "lifecycle/lifecycle.h"
-#include "model/certificate.h"
+#include "model/model.h"
 
 /* The service without its bus: owns store, configuration, certificates, uploads and jobs. All of it lives in the
  * event loop's thread. */
@@ -19,22 +19,15 @@ typedef struct ManagerOptions {
     char *const *config;  /* directories, the most important last; borrowed while the manager lives */
 } ManagerOptions;
 
-/* Reports upward. what is a set of Changed. Everything is durable when it is told. */
+/* News beside those of the tables (model/model.h), from the event loop. Everything is durable by then. */
 typedef struct ManagerObserver {
-    void (*certificate_added)(Certificate *c, void *userdata);
-    void (*certificate_removed)(Certificate *c, void *userdata);
-    void (*certificate_changed)(Certificate *c, unsigned what, void *userdata);
     void (*chain_changed)(Certificate *c, const char *previous, void *userdata);
     /* The end of its chain comes near; reason is a sentence, borrowed. */
     void (*expiry_warning)(Certificate *c, int64_t not_after, const char *reason, void *userdata);
-    void (*job_added)(Job *j, void *userdata);
-    void (*job_changed)(Job *j, void *userdata);
-    void (*job_removed)(Job *j, void *userdata);
-    void (*counts_changed)(void *userdata);
     /* Whether ACME is used, or by which authorities. */
     void (*authorities_changed)(void *userdata);
-    /* The clock is not believed (core/clock.h). Who can find out whether something keeps it in step tells
-     * clock_set_synchronized(), and has it looked at. */
+    /* The clock is not trusted (core/clock.h): the callee finds out whether something keeps it in step, calls
+     * clock_set_synchronized(), and then manager_look_at_clock(). */
     void (*clock_doubted)(void *userdata);
 } ManagerObserver;
 
@@ -48,20 +41,8 @@ void manager_stop(Manager *m);
 /* Both are borrowed. */
 void manager_observe(Manager *m, const ManagerObserver *observer, void *userdata);
 
-/* Looking up. */
-Certificate *manager_root(Manager *m);
-/* By primary name, as it is, without making it canonical; NULL. */
-Certificate *manager_find(Manager *m, const char *name);
-/* Calls visit for each published leaf; ends at a negative value and returns it. */
-int manager_foreach(Manager *m, int (*visit)(Certificate *c, void *userdata), void *userdata);
-int manager_foreach_job(Manager *m, int (*visit)(Job *j, void *userdata), void *userdata);
-int manager_foreach_upload(Manager *m, int (*visit)(Certificate *upload, void *userdata), void *userdata);
-/* Any spelling; the certificate of this name, or else one that has it or covers it. */
-int manager_get(Manager *m, const char *name, Certificate **ret, Problem *problem);
-Job *manager_find_job(Manager *m, uint64_t id);
-size_t manager_n_certificates(const Manager *m);
-size_t manager_n_uploads(const Manager *m);
-size_t manager_n_jobs(const Manager *m);
+/* Certificates, uploads and jobs; borrowed, and to be read alone. */
+Model *manager_model(Manager *m);
 /* When the next renewal is due; 0: never. */
 int64_t manager_next_wake(Manager *m);
 /* When the next attempt for a certificate, or the root, is due, seconds since 1970-01-01 UTC; 0: never. */

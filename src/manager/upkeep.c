@@ -9,25 +9,21 @@
 #define CHECK_WAIT_USEC  (5 * 1000000ULL)
 #define CHECK_PAUSE_USEC (20 * 1000ULL)
 #define CHECKED_AT_ONCE  32
-#define SOON_SEC         (15 * 60)
 
 /* The index of the store, and the look at the files that it stands for. */
 
-int manager_arm(Manager *m, sd_event_source *timer, uint64_t in_usec)
-{
-    uint64_t now;
-    int r;
-
-    r = sd_event_now(m->event, CLOCK_MONOTONIC, &now);
-    if (r >= 0)
-        r = sd_event_source_set_time(timer, now + in_usec);
-    return r < 0 ? r : sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-}
+struct Upkeep {
+    Manager *manager;
+    sd_event_source *index_timer; /* elapses a while after the last change */
+    sd_event_source *check_timer;
+    char *checked; /* name of the certificate that was checked last */
+    bool writes_index;
+};
 
 /* The index is written when things have calmed down: for a burst once. */
 
 typedef struct IndexWriting {
-    Manager *manager;
+    Upkeep *upkeep;
     StoreSnapshot *snapshot;
     int result;
 } IndexWriting;
@@ -36,14 +32,14 @@ static void index_write(void *data)
 {
     IndexWriting *w = data;
 
-    w->result = store_write_index(w->manager->store, w->snapshot);
+    w->result = store_write_index(w->upkeep->manager->store, w->snapshot);
 }
 
 static void on_index_written(void *data, void *userdata _unused_)
 {
     IndexWriting *w = data;
 
-    w->manager->index_being_written = false;
+    w->upkeep->writes_index = false;
     if (w->result < 0 && w->result != -ECANCELED)
         (void)log_warning_errno(w->result,
                                 "The index could not be written; the next start reads every record");
@@ -51,7 +47,7 @@ static void on_index_written(void *data, void *userdata _unused_)
     free(w);
 }
 
-static int collect_records(Manager *m, const Record ***ret, size_t *ret_n)
+static int collect_records(const Model *m, const Record ***ret, size_t *ret_n)
 {
     size_t n = 1 + HASH_COUNT(m->certificates) + HASH_COUNT(m->uploads), at = 0;
     const Record **l = calloc(n, sizeof(Record *));
@@ -61,10 +57,10 @@ static int collect_records(Manager *m, const Record ***ret, size_t *ret_n)
         return -ENOMEM;
     if (m->root->stored)
         l[at++] = m->root->record;
-    HASH_ITER (hh, m->uploads, c, next)
+    FOREACH_UPLOAD (m, c, next)
         if (c->stored)
             l[at++] = c->record;
-    HASH_ITER (hh, m->certificates, c, next)
+    FOREACH_CERTIFICATE (m, c, next)
         if (c->stored)
             l[at++] = c->record;
     *ret = l;
@@ -78,7 +74,7 @@ static int take_snapshot(Manager *m, StoreSnapshot **ret)
     size_t n;
     int r;
 
-    r = collect_records(m, &records, &n);
+    r = collect_records(m->model, &records, &n);
     if (r < 0)
         return r;
     r = store_snapshot(m->store, records, n, ret);
@@ -86,14 +82,15 @@ static int take_snapshot(Manager *m, StoreSnapshot **ret)
     return r;
 }
 
-static int write_index(Manager *m)
+static int write_index(Upkeep *u)
 {
+    Manager *m = u->manager;
     IndexWriting *w = calloc(1, sizeof(IndexWriting));
     int r;
 
     if (!w)
         return log_oom();
-    w->manager = m;
+    w->upkeep = u;
     w->result = -ECANCELED;
     r = take_snapshot(m, &w->snapshot);
     if (r >= 0)
@@ -103,78 +100,90 @@ static int write_index(Manager *m)
         free(w);
         return log_warning_errno(r, "The index could not be prepared");
     }
-    m->index_being_written = true;
+    u->writes_index = true;
     return 0;
 }
 
-int manager_on_index_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+static int on_index_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
 {
-    Manager *m = userdata;
-
-    if (!m->index_being_written && store_index_is_stale(m->store))
-        (void)write_index(m);
+    (void)upkeep_is_done(userdata);
     return 0;
 }
 
-void manager_note_change(Manager *m)
+void upkeep_note_change(Upkeep *u)
 {
-    (void)manager_arm(m, m->index_timer, INDEX_WAIT_USEC);
+    (void)manager_arm(u->manager, u->index_timer, INDEX_WAIT_USEC);
 }
 
-/* It is not worth to go, and who watches sees it happen. The timer of the service comes once an hour. */
-static bool is_due_soon(Manager *m)
+bool upkeep_is_done(Upkeep *u)
 {
-    int64_t now = clock_now(), next = manager_next_wake(m);
-    int armed = SD_EVENT_OFF;
-
-    (void)sd_event_source_get_enabled(m->back_timer, &armed);
-    return armed != SD_EVENT_OFF || (next > now && next - now <= SOON_SEC);
-}
-
-bool manager_is_idle(Manager *m)
-{
-    if (lifecycle_busy(m->lifecycle) > 0 || importer_pending(m->importer) > 0 || m->jobs ||
-        m->index_being_written)
-        return false;
-    if (store_index_is_stale(m->store) && write_index(m) >= 0)
-        return false;
-    return !m->doubts_clock && !manager_waits_for_network(m) && !is_due_soon(m);
+    if (!u->writes_index && store_index_is_stale(u->manager->store))
+        (void)write_index(u);
+    return !u->writes_index;
 }
 
 /* After the start every certificate's files are looked at once, a few at a time. */
 
-int manager_on_check_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+static int on_check_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
 {
-    Certificate *some[CHECKED_AT_ONCE], *c;
-    Manager *m = userdata;
+    Upkeep *u = userdata;
+    const Model *model = u->manager->model;
+    Certificate *some[CHECKED_AT_ONCE], *c = u->checked ? model_find_any(model, u->checked) : NULL;
     size_t n = 0;
 
-    if (m->checked)
-        HASH_FIND_STR(m->certificates, m->checked, c);
-    else
-        c = NULL;
-    if (!m->checked)
-        some[n++] = m->root;
-    for (c = c ? c->hh.next : m->certificates; c && n < CHECKED_AT_ONCE; c = c->hh.next)
+    if (!u->checked)
+        some[n++] = model->root;
+    for (c = c ? c->hh.next : model->certificates; c && n < CHECKED_AT_ONCE; c = c->hh.next)
         some[n++] = c;
-    free(m->checked);
-    m->checked = n > 0 ? strdup(certificate_name(some[n - 1])) : NULL;
-    if (!m->checked || lifecycle_check(m->lifecycle, some, n) < 0)
+    free(u->checked);
+    u->checked = n > 0 ? strdup(certificate_name(some[n - 1])) : NULL;
+    if (!u->checked || lifecycle_check(u->manager->lifecycle, some, n) < 0)
         return 0;
-    return manager_arm(m, m->check_timer, CHECK_PAUSE_USEC);
+    return manager_arm(u->manager, u->check_timer, CHECK_PAUSE_USEC);
 }
 
-void manager_begin_check(Manager *m)
+void upkeep_begin_check(Upkeep *u)
 {
-    (void)manager_arm(m, m->check_timer, CHECK_WAIT_USEC);
+    (void)manager_arm(u->manager, u->check_timer, CHECK_WAIT_USEC);
 }
 
-void manager_write_last_index(Manager *m)
+void upkeep_write_last(Upkeep *u)
 {
+    Manager *m = u->manager;
     StoreSnapshot *snapshot;
 
     if (!store_index_is_stale(m->store) || take_snapshot(m, &snapshot) < 0)
         return;
     (void)store_write_index(m->store, snapshot);
     store_snapshot_free(snapshot);
+}
+
+int upkeep_new(Manager *m, Upkeep **ret)
+{
+    Upkeep *u = calloc(1, sizeof(Upkeep));
+    int r;
+
+    if (!u)
+        return -ENOMEM;
+    u->manager = m;
+    r = manager_add_timer(m, &u->index_timer, on_index_timer, u);
+    if (r >= 0)
+        r = manager_add_timer(m, &u->check_timer, on_check_timer, u);
+    if (r < 0) {
+        upkeep_free(u);
+        return r;
+    }
+    *ret = u;
+    return 0;
+}
+
+Upkeep *upkeep_free(Upkeep *u)
+{
+    if (!u)
+        return NULL;
+    sd_event_source_disable_unref(u->index_timer);
+    sd_event_source_disable_unref(u->check_timer);
+    free(u->checked);
+    free(u);
+    return NULL;
 }

@@ -75,7 +75,7 @@ static void settle_concerned(UploadCall *call, const Certificate *upload)
     Certificate *c, *next;
 
     call->n_waiting = 1;
-    HASH_ITER (hh, m->certificates, c, next) {
+    FOREACH_CERTIFICATE (m->model, c, next) {
         if (!is_concerned(c, upload, call->fingerprint))
             continue;
         call->n_waiting++;
@@ -95,7 +95,7 @@ static void on_stored(Certificate *upload, RequestResult result _unused_, const 
     if (problem->code != PROBLEM_NONE) {
         (void)problem_copy(problem, &call->problem);
         if (!upload->stored)
-            HASH_DEL(m->uploads, upload);
+            model_drop_upload(m->model, upload);
         upload_call_answer(call);
         return;
     }
@@ -105,7 +105,7 @@ static void on_stored(Certificate *upload, RequestResult result _unused_, const 
 /* Its names may have changed since it was looked at. */
 static int check_target(UploadCall *call)
 {
-    Certificate *target = call->target ? manager_find(call->manager, call->target) : NULL;
+    Certificate *target = call->target ? model_find(call->manager->model, call->target) : NULL;
     const char *missing;
 
     if (!call->target)
@@ -131,13 +131,13 @@ static int store_again(UploadCall *call, Certificate *upload)
 {
     Manager *m = call->manager;
 
-    if (upload->busy)
+    if (upload->work.busy)
         return problem_set(&call->problem, PROBLEM_BUSY,
                            "The same chain is being uploaded or removed just now; try again in a moment.");
     if (is_same(upload, call->bundle))
         call->bundle = bundle_free(call->bundle);
-    return lifecycle_add_upload(m->lifecycle, upload, ++m->last_upload, TAKE_PTR(call->bundle), on_stored,
-                                call);
+    return lifecycle_add_upload(m->lifecycle, upload, model_number_upload(m->model), TAKE_PTR(call->bundle),
+                                on_stored, call);
 }
 
 static int store_new(UploadCall *call)
@@ -146,17 +146,16 @@ static int store_new(UploadCall *call)
     Certificate *upload;
     int r;
 
-    if (HASH_COUNT(m->uploads) >= LIMIT_UPLOADS)
+    if (model_n_uploads(m->model) >= LIMIT_UPLOADS)
         return problem_set(&call->problem, PROBLEM_LIMITS_EXCEEDED,
                            "There are %d uploads already; remove some first.", LIMIT_UPLOADS);
-    upload = certificate_new(record_new(RECORD_UPLOAD, call->fingerprint));
-    if (!upload)
-        return -ENOMEM;
-    HASH_ADD_KEYPTR(hh, m->uploads, upload->name, strlen(upload->name), upload);
-    r = lifecycle_add_upload(m->lifecycle, upload, ++m->last_upload, TAKE_PTR(call->bundle), on_stored,
-                             call);
+    r = model_add_upload(m->model, call->fingerprint, &upload);
+    if (r < 0)
+        return r;
+    r = lifecycle_add_upload(m->lifecycle, upload, model_number_upload(m->model), TAKE_PTR(call->bundle),
+                             on_stored, call);
     if (r < 0) {
-        HASH_DEL(m->uploads, upload);
+        model_drop_upload(m->model, upload);
         certificate_free(upload);
     }
     return r;
@@ -173,7 +172,7 @@ static int store_upload(UploadCall *call)
     call->fingerprint = strdup(chain_leaf(call->bundle->chain)->fingerprint);
     if (!call->fingerprint)
         return -ENOMEM;
-    HASH_FIND_STR(call->manager->uploads, call->fingerprint, upload);
+    upload = model_find_upload(call->manager->model, call->fingerprint);
     return upload ? store_again(call, upload) : store_new(call);
 }
 
@@ -198,7 +197,7 @@ static int store_root(UploadCall *call)
 
 static bool is_for_root(const UploadCall *call)
 {
-    return call->target && streq(call->target, certificate_name(call->manager->root));
+    return call->target && streq(call->target, certificate_name(call->manager->model->root));
 }
 
 /* What is wrong is told as the first check that is not passed has it. */
@@ -272,7 +271,8 @@ static void on_checked(UploadResult *result, const Problem *problem, void *userd
                               "It would be refused, and nothing would change.");
         else
             manager_foretell(call->manager,
-                             call->target && streq(call->target, certificate_name(call->manager->root)),
+                             call->target &&
+                                 streq(call->target, certificate_name(call->manager->model->root)),
                              result->chain, report);
     }
     call->done(report, problem, call->userdata);
@@ -306,7 +306,7 @@ static void on_upload_removed(Certificate *upload, RequestResult result _unused_
         upload_call_answer(call);
         return;
     }
-    HASH_DEL(call->manager->uploads, upload);
+    model_drop_upload(call->manager->model, upload);
     settle_concerned(call, NULL);
 }
 
@@ -325,11 +325,11 @@ int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, 
         return -ENOMEM;
     for (char *p = call->fingerprint; *p; p++)
         *p = (char)(*p >= 'A' && *p <= 'F' ? *p - 'A' + 'a' : *p);
-    HASH_FIND_STR(m->uploads, call->fingerprint, upload);
+    upload = model_find_upload(m->model, call->fingerprint);
     if (!upload)
         return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
                            "There is no upload with this fingerprint; ListUploads gives those there are.");
-    if (upload->busy)
+    if (upload->work.busy)
         return problem_set(problem, PROBLEM_BUSY,
                            "The upload is being written just now; try again in a moment.");
     r = lifecycle_request(m->lifecycle, upload, REQUEST_REMOVE, NULL, on_upload_removed, call);

@@ -19,16 +19,6 @@ const char *certificate_state_to_string(CertificateState s)
     return states[s];
 }
 
-Request *request_free(Request *q)
-{
-    if (q) {
-        registration_done(&q->registration);
-        bundle_free(q->bundle);
-    }
-    free(q);
-    return NULL;
-}
-
 Certificate *certificate_new(Record *record)
 {
     Certificate *c = record ? calloc(1, sizeof(Certificate)) : NULL;
@@ -39,7 +29,7 @@ Certificate *certificate_new(Record *record)
     }
     c->record = record;
     c->wish.key_type = c->next_wish.key_type = _KEY_TYPE_INVALID;
-    STAILQ_INIT(&c->requests);
+    STAILQ_INIT(&c->work.requests);
     c->name = strdup(record->name);
     if (!c->name || strv_extend(&c->names, record->name) < 0)
         return certificate_free(c);
@@ -52,13 +42,13 @@ Certificate *certificate_free(Certificate *c)
 
     if (!c)
         return NULL;
-    while ((q = STAILQ_FIRST(&c->requests))) {
-        STAILQ_REMOVE_HEAD(&c->requests, entry);
+    while ((q = STAILQ_FIRST(&c->work.requests))) {
+        STAILQ_REMOVE_HEAD(&c->work.requests, entry);
         request_free(q);
     }
     name_holder_leave(&c->listed);
     free(c->name);
-    free(c->window_page);
+    free(c->order.explanation_url);
     record_free(c->record);
     strv_free(c->names);
     wish_clear(&c->wish);
@@ -97,8 +87,9 @@ int64_t certificate_next_renewal(const Certificate *c)
         return 0;
     if (certificate_is_root(c))
         return schedule_root_renewal(chain);
-    return c->record->served == SOURCE_ACME ? schedule_renewal(chain, &c->window, c->window_after)
-                                            : schedule_leaf_renewal(chain, c->record->served);
+    return c->record->served == SOURCE_ACME
+               ? schedule_renewal(chain, &c->order.window, c->order.window_after)
+               : schedule_leaf_renewal(chain, c->record->served);
 }
 
 /* What the local root signs is made anew in time; only when that fails is there something to be told. That it ends with the root
@@ -137,9 +128,9 @@ Choice certificate_choose(const Certificate *c, int64_t now)
 
 const char *certificate_explain_choice(const Certificate *c, const Choice *choice)
 {
-    bool failed = c->stance == ACME_STANCE_ASKED && c->record->order_failed;
+    bool failed = c->order.stance == ACME_STANCE_ASKED && c->record->order_failed;
 
-    return choice_explain(choice, failed ? ACME_STANCE_FAILED : c->stance);
+    return choice_explain(choice, failed ? ACME_STANCE_FAILED : c->order.stance);
 }
 
 const char *certificate_explain(const Certificate *c, int64_t now)

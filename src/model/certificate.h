@@ -10,6 +10,7 @@
 #include "core/record.h"
 #include "core/schedule.h"
 #include "model/job.h"
+#include "model/request.h"
 
 /* A certificate in the running service: its record, who wants it, and what is being done with it. The local root
  * and uploads are of the same make, told apart by the record's kind. */
@@ -24,52 +25,6 @@ typedef struct Wish {
     char *authority; /* the only one to be asked; NULL: any */
 } Wish;
 
-/* What to do with a certificate as soon as nothing else is being done with it. */
-typedef enum RequestKind {
-    REQUEST_REGISTER,
-    REQUEST_UNREGISTER,
-    REQUEST_SETTLE, /* bring it to where it should be; done when it is there */
-    REQUEST_REISSUE,
-    REQUEST_RENEW,
-    REQUEST_ORDER,   /* from an ACME authority */
-    REQUEST_REVOKED, /* the chain of SOURCE_ACME is not to be served any more */
-    REQUEST_REPLACE, /* the root by a bundle */
-    REQUEST_REMOVE,
-} RequestKind;
-
-/* How a request ended. */
-typedef enum RequestResult {
-    RESULT_DONE,
-    RESULT_FALLBACK, /* what was asked for could not be had, a lesser chain took its place; the problem says why */
-    RESULT_FAILED, /* and nothing was changed for its sake */
-} RequestResult;
-
-/* Of REQUEST_REISSUE. */
-typedef struct RequestOptions {
-    bool keep_current; /* a usable chain from ACME is kept when no new one can be had */
-    bool hurry;        /* its order goes before others */
-} RequestOptions;
-
-typedef struct Certificate Certificate;
-/* The change is durable. problem->code is PROBLEM_NONE for RESULT_DONE. c is gone after a removal. */
-typedef void (*RequestDone)(Certificate *c, RequestResult result, const Problem *problem, void *userdata);
-
-typedef struct Request {
-    STAILQ_ENTRY(Request) entry;
-    RequestKind kind;
-    RequestOptions options;
-    bool falls_back;           /* its order failed: what is made instead is RESULT_FALLBACK */
-    Registration registration; /* of REQUEST_REGISTER; its module alone of REQUEST_UNREGISTER */
-    Bundle *bundle;            /* of REQUEST_REPLACE */
-    RequestDone done;          /* may be NULL */
-    void *userdata;
-} Request;
-
-STAILQ_HEAD(RequestQueue, Request);
-
-Request *request_free(Request *q);
-DEFINE_CLEANUP(Request *, request_free);
-
 /* Properties that change by themselves: they follow from the clock, from settings, and from what became of the orders of
  * others. */
 typedef struct Outlook {
@@ -80,32 +35,55 @@ typedef struct Outlook {
     uint64_t job; /* 0: none */
 } Outlook;
 
+/* What changed of a certificate, for those who watch the tables. */
+typedef enum Changed {
+    CHANGED_CHAIN = 1 << 0,
+    CHANGED_NAMES = 1 << 1,
+    CHANGED_MODULES = 1 << 2,
+    CHANGED_JOB = 1 << 3,
+    CHANGED_FAILURE = 1 << 4,
+    CHANGED_WINDOW = 1 << 5,  /* when its authority wants it to be renewed */
+    CHANGED_OUTLOOK = 1 << 6, /* what follows from other things, and from the time */
+} Changed;
+
 struct Certificate {
     char *name; /* the record's, which may be replaced at any time */
     Record *record;
     char **names;      /* all that are asked for, the primary one first */
-    NameHolder listed; /* in the manager's table, with these names, while it is published */
+    NameHolder listed; /* in the model's table, with these names, while it is published */
     Wish wish;
     Wish next_wish; /* while a configuration is being applied */
     Job *job;
-    struct RequestQueue requests;
-    struct Ordered *ordered; /* its order and what came of it (lifecycle-order.c); NULL: nothing */
-    AcmeStance stance;       /* as of the last settling, but for ACME_STANCE_FAILED */
-    bool orders_anew;        /* what made its last order fail has changed: the next one need not wait */
-    int64_t
-        waits_until; /* its order has to wait until then, as was found without an attempt; 0: it need not */
-    bool checks_window;   /* its authority is being asked for the window */
-    RenewalWindow window; /* that its authority suggests for the chain of SOURCE_ACME */
-    int64_t window_after; /* no renewal for the sake of that before */
-    char *window_page;    /* a URL that says why; NULL: none */
-    Outlook told;         /* as clients know it, */
-    bool is_known;        /* if any has read or been told it */
-    bool published;       /* it is an object on the bus */
-    bool stored;          /* the store has something of it */
-    bool busy;            /* a change is under way; the record stays as it is until it is applied */
-    bool again;           /* something changed meanwhile */
-    bool waits_for_root;
-    bool counts_for_root_job;
+    bool published; /* it is an object on the bus */
+    bool stored;    /* the store has something of it */
+
+    /* What is being done with it: written by the lifecycle alone. */
+    struct {
+        struct RequestQueue requests;
+        bool busy;  /* a change is under way; the record stays as it is until it is applied */
+        bool again; /* something changed meanwhile */
+        bool waits_for_root;
+        bool counts_for_root; /* the job that makes a new root waits for it */
+    } work;
+
+    /* Its order: written by lifecycle/order.c alone. */
+    struct {
+        struct Ordered *ordered; /* and what came of it; NULL: nothing */
+        AcmeStance stance;       /* as of the last settling, but for ACME_STANCE_FAILED */
+        bool retry;              /* what made its last order fail has changed: the next one need not wait */
+        int64_t waits_until; /* it has to wait until then, as was found without an attempt; 0: it need not */
+        bool checks_window;  /* its authority is being asked for the window */
+        RenewalWindow window;  /* that its authority suggests for the chain of SOURCE_ACME */
+        int64_t window_after;  /* no renewal for the sake of that before */
+        char *explanation_url; /* RFC 9773 section 4.2; NULL: none */
+    } order;
+
+    /* What clients know of it: written by bus/ alone. */
+    struct {
+        Outlook told;
+        bool is_known; /* any has read it, or got a signal with it */
+    } client;
+
     UT_hash_handle hh; /* by name */
 };
 

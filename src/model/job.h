@@ -38,7 +38,7 @@ typedef struct Job {
     const char *step; /* static text */
     int64_t started;  /* seconds since 1970-01-01 UTC */
     Problem problem;
-    UT_hash_handle hh; /* in the manager's table, by id */
+    UT_hash_handle hh; /* in the model, by id */
 } Job;
 
 Job *job_free(Job *j);

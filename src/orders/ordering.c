@@ -38,6 +38,15 @@ void ordering_free(Ordering *o)
     free(o);
 }
 
+/* One without a default route may have authorities of its own: so the failure tells. */
+static bool is_offline(const Ordering *o)
+{
+    const Network *network = o->source->network;
+
+    return o->problem.code == PROBLEM_NETWORK_FAILED && o->problem.unreachable && network &&
+           !network_has_way(network);
+}
+
 static void ordering_end(Ordering *o)
 {
     OrderResult result = {
@@ -48,6 +57,7 @@ static void ordering_end(Ordering *o)
         .until = o->until,
         .waited = o->waited,
         .attempted = o->attempted,
+        .offline = is_offline(o),
     };
     AcmeSource *s = o->source;
 
@@ -475,16 +485,21 @@ size_t acme_source_busy(const AcmeSource *s)
     const Ordering *o;
     const Book *b;
 
-    TAILQ_FOREACH(o, &s->orderings, entry)
-    n++;
+    TAILQ_FOREACH (o, &s->orderings, entry)
+        n++;
     for (size_t i = 0; i < ELEMENTSOF(s->solvers); i++)
         n += solver_is_busy(s->solvers[i]);
-    TAILQ_FOREACH(b, &s->books, entry)
-    n += b->looking != NULL;
+    TAILQ_FOREACH (b, &s->books, entry)
+        n += b->looking != NULL;
     return n + s->n_checks;
 }
 
 /* ---- the source */
+
+void acme_source_set_network(AcmeSource *s, const Network *network)
+{
+    s->network = network;
+}
 
 void acme_source_configure(AcmeSource *s, Settings *settings)
 {
@@ -494,8 +509,7 @@ void acme_source_configure(AcmeSource *s, Settings *settings)
     s->settings = settings_ref(settings);
     if (s->http) {
         source_configure_parts(s);
-        TAILQ_FOREACH(o, &s->orderings, entry)
-        {
+        TAILQ_FOREACH (o, &s->orderings, entry) {
             o->n_asked = 0; /* the names were those of the former settings */
             o->held = false;
         }
@@ -538,8 +552,8 @@ AcmeSource *acme_source_free(AcmeSource *s)
         return NULL;
     s->closing = true;
     s->back = NULL;
-    TAILQ_FOREACH(o, &s->orderings, entry)
-    o->done = NULL;
+    TAILQ_FOREACH (o, &s->orderings, entry)
+        o->done = NULL;
     if (s->workers)
         workers_free(TAKE_PTR(s->workers));
     for (o = TAILQ_FIRST(&s->orderings); o; o = next) {

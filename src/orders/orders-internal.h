@@ -128,6 +128,7 @@ struct AcmeSource {
     TAILQ_HEAD(WindowQueue, WindowCheck) checks; /* those that are under way first */
     size_t n_checks;                             /* that are */
     sd_event_source *pace_timer;
+    const Network *network;
     AcmeBack back;
     void *back_userdata;
     sd_event_source *back_source, *drive_source; /* what is to be done when nothing else is being done */

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "core/bundle.h"
 #include "core/choose.h"
+#include "net/routes.h"
 #include "store/store.h"
 
 /* Chains from ACME authorities: which authority is asked for what, how many orders run at a time, and what is tried when one
@@ -40,6 +41,7 @@ typedef struct OrderResult {
     int64_t until;          /* when it may be tried again, seconds since 1970-01-01 UTC; 0: not known */
     bool waited;            /* no attempt was made: limits, or the authority's troubles, are waited for */
     bool attempted;         /* an authority was asked for the certificate */
+    bool offline;           /* it cannot be reached, as this machine has no default route */
 } OrderResult;
 
 typedef void (*OrderProgress)(double progress, const char *step, void *userdata);
@@ -57,6 +59,8 @@ AcmeSource *acme_source_free(AcmeSource *s);
 DEFINE_CLEANUP(AcmeSource *, acme_source_free);
 /* Adopts other settings, of which a reference is taken. */
 void acme_source_configure(AcmeSource *s, Settings *settings);
+/* Borrowed; NULL: the routes are not known. */
+void acme_source_set_network(AcmeSource *s, const Network *network);
 /* Whether orders are made at all. */
 bool acme_settings_are_on(const Settings *settings);
 /* Whether an authority can be asked for these names; if not, why says what is in the way. authority as in OrderWish. */

@@ -34,10 +34,6 @@ static void on_chain_changed(Certificate *c, const char *previous, void *userdat
     g_hash_table_insert(s->previous, g_strdup(certificate_name(c)), g_strdup(previous));
 }
 
-static void on_job(Job *j _unused_, void *userdata _unused_)
-{
-}
-
 static void on_job_removed(Job *j, void *userdata)
 {
     Service *s = userdata;
@@ -48,7 +44,7 @@ static void on_job_removed(Job *j, void *userdata)
     s->last_job_problem = g_strdup(j->problem.text);
 }
 
-static void on_counts(void *userdata _unused_)
+static void on_authorities(void *userdata _unused_)
 {
 }
 
@@ -61,17 +57,17 @@ static void on_expiry_warning(Certificate *c _unused_, int64_t not_after _unused
     s->n_warnings++;
 }
 
-static const ManagerObserver observer = {
+static const ModelWatcher watcher = {
     .certificate_added = on_added,
     .certificate_removed = on_removed,
     .certificate_changed = on_changed,
-    .chain_changed = on_chain_changed,
-    .job_added = on_job,
-    .job_changed = on_job,
-    .expiry_warning = on_expiry_warning,
     .job_removed = on_job_removed,
-    .counts_changed = on_counts,
-    .authorities_changed = on_counts,
+};
+
+static const ManagerObserver observer = {
+    .chain_changed = on_chain_changed,
+    .expiry_warning = on_expiry_warning,
+    .authorities_changed = on_authorities,
 };
 
 void service_init(Service *s)
@@ -101,6 +97,7 @@ void service_start(Service *s)
     if (r < 0)
         g_error("the service does not start: %s", problem.text);
     manager_observe(s->manager, &observer, s);
+    g_assert_cmpint(model_watch(manager_model(s->manager), &watcher, s), ==, 0);
 }
 
 void service_stop(Service *s)
@@ -124,12 +121,12 @@ void service_settle(Service *s)
 void service_settle_to(Service *s, size_t n_certificates)
 {
     service_settle(s);
-    g_assert_cmpuint(manager_n_certificates(s->manager), ==, n_certificates);
+    g_assert_cmpuint(model_n_certificates(manager_model(s->manager)), ==, n_certificates);
 }
 
 Certificate *service_find(Service *s, const char *name)
 {
-    Certificate *c = manager_find(s->manager, name);
+    Certificate *c = model_find(manager_model(s->manager), name);
 
     if (!c)
         g_error("there is no certificate %s", name);

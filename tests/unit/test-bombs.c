@@ -251,7 +251,7 @@ static GPtrArray *uploads(void)
 {
     GPtrArray *l = g_ptr_array_new_with_free_func(g_free);
 
-    g_assert_cmpint(manager_foreach_upload(service.manager, collect_fingerprint, l), >=, 0);
+    g_assert_cmpint(model_foreach_upload(manager_model(service.manager), collect_fingerprint, l), >=, 0);
     return l;
 }
 

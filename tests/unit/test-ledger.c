@@ -632,7 +632,7 @@ typedef struct Client {
     unsigned attempts;
 } Client;
 
-typedef struct Model {
+typedef struct Reference {
     Ledger *ledger;
     GString *text;
     RateLimit limits[_LEDGER_LIMIT_MAX];
@@ -640,15 +640,15 @@ typedef struct Model {
     size_t n_events;
     Client clients[6];
     int64_t now;
-} Model;
+} Reference;
 
-static void model_add(Model *m, LedgerLimit limit, const char *what)
+static void reference_add(Reference *m, LedgerLimit limit, const char *what)
 {
     g_assert_cmpuint(m->n_events, <, EVENTS_MAX);
     m->events[m->n_events++] = (Event){ limit, g_strdup(what), m->now };
 }
 
-static void model_remove(Model *m, LedgerLimit limit, const char *what, int64_t when)
+static void reference_remove(Reference *m, LedgerLimit limit, const char *what, int64_t when)
 {
     for (size_t i = 0; i < m->n_events; i++)
         if (m->events[i].limit == limit && streq(m->events[i].what, what) && m->events[i].when == when) {
@@ -659,7 +659,7 @@ static void model_remove(Model *m, LedgerLimit limit, const char *what, int64_t 
     g_assert_not_reached();
 }
 
-static bool model_is_free(const Model *m, LedgerLimit limit, const char *what, int64_t when)
+static bool reference_is_free(const Reference *m, LedgerLimit limit, const char *what, int64_t when)
 {
     unsigned n = 0;
 
@@ -671,16 +671,16 @@ static bool model_is_free(const Model *m, LedgerLimit limit, const char *what, i
 }
 
 /* The first moment at which one more is within the limit: now, or when one is too old. */
-static int64_t model_until(const Model *m, LedgerLimit limit, const char *what)
+static int64_t reference_until(const Reference *m, LedgerLimit limit, const char *what)
 {
     int64_t first = INT64_MAX;
 
-    if (model_is_free(m, limit, what, m->now))
+    if (reference_is_free(m, limit, what, m->now))
         return m->now;
     for (size_t i = 0; i < m->n_events; i++) {
         int64_t end = m->events[i].when + m->limits[limit].span;
 
-        if (end > m->now && end < first && model_is_free(m, limit, what, end))
+        if (end > m->now && end < first && reference_is_free(m, limit, what, end))
             first = end;
     }
     return first;
@@ -717,7 +717,7 @@ static char **client_names(const Client *c)
     return names;
 }
 
-static void model_compare(Model *m, const Client *c, char *const *names, bool exempt)
+static void reference_compare(Reference *m, const Client *c, char *const *names, bool exempt)
 {
     LedgerWait w = ledger_wait(m->ledger, m->limits, names, exempt, m->now);
     int64_t longest = m->now;
@@ -725,14 +725,14 @@ static void model_compare(Model *m, const Client *c, char *const *names, bool ex
 
     client_set(c, set);
     if (!exempt) {
-        longest = MAX(longest, model_until(m, LEDGER_ORDERS, ""));
-        longest = MAX(longest, model_until(m, LEDGER_SET, set));
+        longest = MAX(longest, reference_until(m, LEDGER_ORDERS, ""));
+        longest = MAX(longest, reference_until(m, LEDGER_SET, set));
     }
     for (size_t i = 0; i < ELEMENTSOF(known); i++) {
         if (c->names & 1U << i)
-            longest = MAX(longest, model_until(m, LEDGER_FAILURES, known[i].proof));
+            longest = MAX(longest, reference_until(m, LEDGER_FAILURES, known[i].proof));
         if (!exempt && client_has_domain(c, i))
-            longest = MAX(longest, model_until(m, LEDGER_DOMAIN, known[i].domain));
+            longest = MAX(longest, reference_until(m, LEDGER_DOMAIN, known[i].domain));
     }
     g_assert_cmpint(w.until, ==, longest);
     ledger_wait_done(&w);
@@ -741,7 +741,7 @@ static void model_compare(Model *m, const Client *c, char *const *names, bool ex
 }
 
 /* A certificate counts, or not any more. */
-static void model_count(Model *m, const Client *c, bool add)
+static void reference_count(Reference *m, const Client *c, bool add)
 {
     char set[16];
 
@@ -749,40 +749,40 @@ static void model_count(Model *m, const Client *c, bool add)
     for (size_t i = 0; i < ELEMENTSOF(known); i++)
         if (client_has_domain(c, i)) {
             if (add)
-                model_add(m, LEDGER_DOMAIN, known[i].domain);
+                reference_add(m, LEDGER_DOMAIN, known[i].domain);
             else
-                model_remove(m, LEDGER_DOMAIN, known[i].domain, c->when);
+                reference_remove(m, LEDGER_DOMAIN, known[i].domain, c->when);
         }
     if (add)
-        model_add(m, LEDGER_SET, set);
+        reference_add(m, LEDGER_SET, set);
     else
-        model_remove(m, LEDGER_SET, set, c->when);
+        reference_remove(m, LEDGER_SET, set, c->when);
 }
 
-static void model_order(Model *m, Client *c, char *const *names, bool exempt)
+static void reference_order(Reference *m, Client *c, char *const *names, bool exempt)
 {
     g_assert_cmpint(ledger_note_order(m->ledger, c->name, names, exempt, m->now), ==, 0);
     c->ordered = true;
     c->counted = !exempt;
     c->when = m->now;
-    model_add(m, exempt ? _LEDGER_LIMIT_MAX : LEDGER_ORDERS, "");
+    reference_add(m, exempt ? _LEDGER_LIMIT_MAX : LEDGER_ORDERS, "");
     if (!exempt)
-        model_count(m, c, true);
+        reference_count(m, c, true);
 }
 
-static void model_fail(Model *m, Client *c, char *const *names, bool refused)
+static void reference_fail(Reference *m, Client *c, char *const *names, bool refused)
 {
     g_assert_cmpint(ledger_note_failed(m->ledger, c->name, names, refused, m->now), ==, 0);
     if (c->ordered && c->counted && c->when > m->now - LEDGER_SPAN_MAX)
-        model_count(m, c, false);
+        reference_count(m, c, false);
     for (size_t i = 0; refused && i < ELEMENTSOF(known); i++)
         if (c->names & 1U << i)
-            model_add(m, LEDGER_FAILURES, known[i].proof);
+            reference_add(m, LEDGER_FAILURES, known[i].proof);
     c->ordered = false;
 }
 
 /* What is written is read by another, that goes on. */
-static void model_read_again(Model *m, bool anew)
+static void reference_read_again(Reference *m, bool anew)
 {
     char *fresh = anew ? ledger_text(m->ledger, m->now) : ledger_take(m->ledger);
     Ledger *other_one = ledger_make();
@@ -796,7 +796,7 @@ static void model_read_again(Model *m, bool anew)
     m->ledger = other_one;
 }
 
-static void model_step(Model *m)
+static void reference_step(Reference *m)
 {
     Client *c = m->clients + g_test_rand_int_range(0, ELEMENTSOF(m->clients));
     _cleanup_strv_ char **names = client_names(c);
@@ -813,10 +813,10 @@ static void model_step(Model *m)
     case 1:
     case 2:
         if (!c->ordered)
-            model_order(m, c, names, g_test_rand_int_range(0, 3) == 0);
+            reference_order(m, c, names, g_test_rand_int_range(0, 3) == 0);
         break;
     case 3:
-        model_fail(m, c, names, g_test_rand_int_range(0, 2) == 0);
+        reference_fail(m, c, names, g_test_rand_int_range(0, 2) == 0);
         break;
     case 4:
         g_assert_cmpint(ledger_note_issued(m->ledger, c->name), ==, 0);
@@ -825,10 +825,10 @@ static void model_step(Model *m)
         c->after = 0;
         break;
     default:
-        model_read_again(m, g_test_rand_int_range(0, 4) == 0);
+        reference_read_again(m, g_test_rand_int_range(0, 4) == 0);
     }
-    model_compare(m, c, names, false);
-    model_compare(m, c, names, true);
+    reference_compare(m, c, names, false);
+    reference_compare(m, c, names, true);
     for (size_t i = 0; i < m->n_events; i++)
         if ((m->events[i].limit == LEDGER_ORDERS || m->events[i].limit == _LEDGER_LIMIT_MAX) &&
             m->events[i].when > m->now - HOUR)
@@ -839,7 +839,7 @@ static void model_step(Model *m)
 static void test_model(void)
 {
     for (unsigned run = 0; run < 60; run++) {
-        g_autofree Model *m = g_new0(Model, 1);
+        g_autofree Reference *m = g_new0(Reference, 1);
 
         m->ledger = ledger_make();
         m->text = g_string_new(NULL);
@@ -854,9 +854,9 @@ static void test_model(void)
             c->names = (unsigned)g_test_rand_int_range(1, 1 << ELEMENTSOF(known));
         }
         m->clients[1].names = m->clients[0].names;
-        model_read_again(m, true);
+        reference_read_again(m, true);
         for (unsigned i = 0; i < 400; i++)
-            model_step(m);
+            reference_step(m);
         for (size_t i = 0; i < m->n_events; i++)
             g_free(m->events[i].what);
         g_string_free(m->text, TRUE);

@@ -94,7 +94,7 @@ static void restart(Machine *m)
 
 static Certificate *root_of(Machine *m)
 {
-    return manager_root(m->service.manager);
+    return model_root(manager_model(m->service.manager));
 }
 
 static char *export_root(Machine *m)

@@ -52,7 +52,7 @@ static void test_first_issue(void)
     _cleanup_strv_ char **modules = NULL;
 
     start_with(&s, MODULE_WWW);
-    g_assert_cmpuint(manager_n_certificates(s.manager), ==, 1);
+    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 1);
     assert_served(&s, "www.example.com", SOURCE_LOCAL);
     c = service_find(&s, "www.example.com");
     g_assert_cmpuint(certificate_chain(c)->n_names, ==, 2);
@@ -60,13 +60,13 @@ static void test_first_issue(void)
     g_assert_cmpuint(strv_length(modules), ==, 1);
     g_assert_cmpstr(modules[0], ==, "web");
     g_assert_true(pair_is_whole(&s.state, "root/current", RECORD_ROOT));
-    g_assert_nonnull(certificate_chain(manager_root(s.manager)));
+    g_assert_nonnull(certificate_chain(model_root(manager_model(s.manager))));
     g_assert_true(folder_has(&s.state, "index"));
-    g_assert_cmpint(manager_get(s.manager, "WWW.Example.Com.", &found, NULL), ==, 0);
+    g_assert_cmpint(model_get(manager_model(s.manager), "WWW.Example.Com.", &found, NULL), ==, 0);
     g_assert_true(found == c);
-    g_assert_cmpint(manager_get(s.manager, "example.com", &found, NULL), ==, 0);
+    g_assert_cmpint(model_get(manager_model(s.manager), "example.com", &found, NULL), ==, 0);
     g_assert_true(found == c);
-    g_assert_cmpint(manager_get(s.manager, "other.example.com", &found, NULL), <, 0);
+    g_assert_cmpint(model_get(manager_model(s.manager), "other.example.com", &found, NULL), <, 0);
     g_assert_cmpint(manager_next_wake(s.manager), ==, certificate_next_renewal(c));
     g_assert_cmpint(manager_next_wake(s.manager), >, now_seconds() + 58 * DAY);
 }
@@ -78,7 +78,7 @@ static void test_no_module(void)
     service_init(&s);
     service_start(&s);
     service_settle_to(&s, 0);
-    g_assert_nonnull(certificate_chain(manager_root(s.manager)));
+    g_assert_nonnull(certificate_chain(model_root(manager_model(s.manager))));
 }
 
 static void restart(Service *s)
@@ -96,13 +96,13 @@ static void test_restart(void)
 
     start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n[Certificate *.example.org]\n");
     first = fingerprint(&s, "mail.example.com");
-    root = g_strdup(chain_leaf(certificate_chain(manager_root(s.manager)))->fingerprint);
+    root = g_strdup(chain_leaf(certificate_chain(model_root(manager_model(s.manager))))->fingerprint);
     s.n_chain_changed = 0;
     for (int i = 0; i < 3; i++) {
         restart(&s);
-        g_assert_cmpuint(manager_n_certificates(s.manager), ==, 3);
+        g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 3);
         g_assert_cmpstr(service_fingerprint(&s, "mail.example.com"), ==, first);
-        g_assert_cmpstr(chain_leaf(certificate_chain(manager_root(s.manager)))->fingerprint, ==, root);
+        g_assert_cmpstr(chain_leaf(certificate_chain(model_root(manager_model(s.manager))))->fingerprint, ==, root);
         g_assert_true(folder_has(&s.state, "certificates/_.example.org/current"));
         if (i == 0) {
             service_stop(&s);
@@ -172,7 +172,7 @@ static void test_register_refused(void)
                     PROBLEM_INVALID_ARGUMENT);
     g_assert_cmpint(service_register(&s, "m", "a.example", many, _KEY_TYPE_INVALID), ==,
                     PROBLEM_LIMITS_EXCEEDED);
-    g_assert_cmpuint(manager_n_certificates(s.manager), ==, 0);
+    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 0);
     g_assert_false(folder_has(&s.state, "certificates/a.example"));
     /* LIMIT_NAMES with the primary one, and one more by another module */
     g_free(TAKE_PTR(many[LIMIT_NAMES - 1]));
@@ -217,7 +217,7 @@ static void test_reissue(void)
     g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), !=, before);
     g_assert_cmpuint(s.n_chain_changed, ==, changed + 1);
     g_assert_cmpstr(g_hash_table_lookup(s.previous, "www.example.com"), ==, before);
-    g_assert_cmpuint(manager_n_jobs(s.manager), ==, 0);
+    g_assert_cmpuint(model_n_jobs(manager_model(s.manager)), ==, 0);
     assert_served(&s, "www.example.com", SOURCE_LOCAL);
     g_assert_true(folder_has(&s.state, "certificates/www.example.com/1"));
 }
@@ -233,7 +233,7 @@ static void test_one_job_at_a_time(void)
     g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"),
                                     &(RequestOptions){ .hurry = true }, &id, &problem),
                     ==, 0);
-    job = manager_find_job(s.manager, id);
+    job = model_find_job(manager_model(s.manager), id);
     g_assert_nonnull(job);
     g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"),
                                     &(RequestOptions){ .hurry = true }, &other, &problem),
@@ -241,7 +241,7 @@ static void test_one_job_at_a_time(void)
     g_assert_cmpint(problem.code, ==, PROBLEM_BUSY);
     g_assert_cmpint(manager_cancel_job(s.manager, job, NULL), <, 0); /* it has begun */
     service_settle(&s);
-    g_assert_null(manager_find_job(s.manager, id));
+    g_assert_null(model_find_job(manager_model(s.manager), id));
     g_assert_cmpint(s.last_job_state, ==, JOB_DONE);
 }
 
@@ -256,7 +256,7 @@ static void test_root_reissue(void)
     start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n");
     www = fingerprint(&s, "www.example.com");
     mail = fingerprint(&s, "mail.example.com");
-    c = manager_root(s.manager);
+    c = model_root(manager_model(s.manager));
     root = g_strdup(chain_leaf(certificate_chain(c))->fingerprint);
     g_assert_cmpint(service_reissue(&s, c), ==, JOB_DONE);
     /* when the job is over, all is done */
@@ -410,7 +410,7 @@ static void test_reload(void)
     write_module(&s, "mail",
                  "[Certificate mail.example.com]\nKeyType=ecdsa-p384\nExtendedKeyUsage=clientAuth\n");
     reload(&s);
-    g_assert_cmpuint(manager_n_certificates(s.manager), ==, 2);
+    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 2);
     g_assert_cmpint(certificate_chain(service_find(&s, "mail.example.com"))->key_type, ==,
                     KEY_TYPE_ECDSA_P384);
     g_assert_cmpuint(service_find(&s, "mail.example.com")->record->slots[SOURCE_LOCAL].purposes, ==,
@@ -427,9 +427,9 @@ static void test_reload(void)
     /* a module goes */
     folder_remove(&s.config, "modules.d/mail.conf");
     reload(&s);
-    g_assert_cmpuint(manager_n_certificates(s.manager), ==, 1);
+    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 1);
     g_assert_cmpuint(s.n_removed, ==, 1);
-    g_assert_null(manager_find(s.manager, "mail.example.com"));
+    g_assert_null(model_find(manager_model(s.manager), "mail.example.com"));
     g_assert_true(pair_is_whole(&s.state, "certificates/mail.example.com/current", RECORD_CERTIFICATE));
 }
 
@@ -437,8 +437,8 @@ static bool has_mail(void *userdata)
 {
     Service *s = userdata;
 
-    return manager_find(s->manager, "mail.example.com") &&
-           certificate_chain(manager_find(s->manager, "mail.example.com"));
+    return model_find(manager_model(s->manager), "mail.example.com") &&
+           certificate_chain(model_find(manager_model(s->manager), "mail.example.com"));
 }
 
 /* Without being told: the folder is watched. */
@@ -466,7 +466,7 @@ static void test_abandoned(void)
     g_assert_cmpint(service_unregister(&s, "m", "a.example"), ==, PROBLEM_NONE);
     service_settle_to(&s, 0);
     restart(&s);
-    g_assert_cmpuint(manager_n_certificates(s.manager), ==, 0);
+    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 0);
     manager_renew_due(s.manager);
     service_settle(&s);
     g_assert_true(folder_has(&s.state, "certificates/a.example/current"));
@@ -474,7 +474,7 @@ static void test_abandoned(void)
     g_assert_cmpstr(service_fingerprint(&s, "a.example"), ==, before);
     g_assert_cmpint(service_unregister(&s, "m", "a.example"), ==, PROBLEM_NONE);
     service_settle(&s);
-    HASH_FIND_STR(s.manager->certificates, "a.example", c);
+    HASH_FIND_STR(manager_model(s.manager)->certificates, "a.example", c);
     g_assert_nonnull(c);
     g_assert_cmpint(c->record->abandoned, >, 0);
     c->record->abandoned -= 30 * DAY - 60; /* not yet */
@@ -485,7 +485,7 @@ static void test_abandoned(void)
     manager_renew_due(s.manager);
     service_settle(&s);
     g_assert_false(folder_has(&s.state, "certificates/a.example"));
-    HASH_FIND_STR(s.manager->certificates, "a.example", c);
+    HASH_FIND_STR(manager_model(s.manager)->certificates, "a.example", c);
     g_assert_null(c);
     restart(&s);
     g_assert_cmpint(service_register(&s, "m", "a.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
@@ -552,7 +552,7 @@ static void test_settings(void)
     write_module(&s, "web", MODULE_WWW);
     service_start(&s);
     service_settle(&s);
-    chain = certificate_chain(manager_root(s.manager));
+    chain = certificate_chain(model_root(manager_model(s.manager)));
     g_assert_cmpint(chain->key_type, ==, KEY_TYPE_ECDSA_P384);
     g_assert_nonnull(strstr(chain_leaf(chain)->subject, "O=Org"));
     g_assert_cmpint(chain_leaf(chain)->not_after - chain_leaf(chain)->not_before, ==, 2 * YEAR + HOUR);
@@ -615,7 +615,7 @@ static void test_root_damaged(void)
     g_assert_cmpint(service_register(&s, "m", "new.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
     service_settle(&s);
     g_assert_true(pair_is_whole(&s.state, "root/current", RECORD_ROOT));
-    g_assert_cmpuint(record_current(manager_root(s.manager)->record), ==, 2);
+    g_assert_cmpuint(record_current(model_root(manager_model(s.manager))->record), ==, 2);
     assert_served(&s, "new.example", SOURCE_LOCAL);
     assert_served(&s, "www.example.com", SOURCE_LOCAL);
     g_assert_cmpuint(service_find(&s, "www.example.com")->record->slots[SOURCE_LOCAL].root, ==, 2);
@@ -637,10 +637,10 @@ static void test_many(void)
         g_assert_cmpint(sd_event_run(s.event, 100000), >=, 0);
         turns++;
     }
-    g_assert_cmpuint(manager_n_certificates(s.manager), ==, 500);
+    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 500);
     g_assert_cmpuint(turns, >, 5);
     assert_served(&s, "n499.example", SOURCE_LOCAL);
-    g_assert_cmpint(service_reissue(&s, manager_root(s.manager)), ==, JOB_DONE);
+    g_assert_cmpint(service_reissue(&s, model_root(manager_model(s.manager))), ==, JOB_DONE);
     for (int i = 0; i < 500; i++) {
         g_autofree char *name = g_strdup_printf("n%d.example", i);
 
@@ -693,7 +693,7 @@ static void test_stop_at_any_moment(void)
         n_asked += manager_upload(s.manager, NULL, fd, &options, count_uploads, &n_answered, NULL) >= 0;
         n_asked += manager_upload(s.manager, NULL, fd, &options, count_uploads, &n_answered, NULL) >= 0;
         close(fd);
-        (void)manager_reissue(s.manager, manager_root(s.manager), &(RequestOptions){ .hurry = true }, &id,
+        (void)manager_reissue(s.manager, model_root(manager_model(s.manager)), &(RequestOptions){ .hurry = true }, &id,
                               NULL);
         (void)manager_reissue(s.manager, service_find(&s, "www.example.com"),
                               &(RequestOptions){ .hurry = true }, &id, NULL);
@@ -714,7 +714,7 @@ static const char *found(Service *s, const char *name)
     _cleanup_problem_ Problem problem = {};
     Certificate *c = NULL;
 
-    if (manager_get(s->manager, name, &c, &problem) < 0) {
+    if (model_get(manager_model(s->manager), name, &c, &problem) < 0) {
         g_assert_cmpint(problem.code, ==, PROBLEM_NO_SUCH_CERTIFICATE);
         return NULL;
     }
@@ -775,11 +775,11 @@ static void test_limit(gconstpointer userdata)
     service_init(&s);
     write_module(&s, "web", text->str);
     service_start(&s);
-    g_assert_cmpuint(manager_n_certificates(s.manager), ==, max);
+    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, max);
     g_assert_cmpint(manager_register(s.manager, "one-more.example.com", &wish, count_done, NULL, &problem),
                     <, 0);
     g_assert_cmpint(problem.code, ==, PROBLEM_LIMITS_EXCEEDED);
-    g_assert_cmpuint(manager_n_certificates(s.manager), ==, max);
+    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, max);
 }
 
 static void test_second_service(void)

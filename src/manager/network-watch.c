@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "crypto/digest.h"
+#include "manager/manager-internal.h"
+#include "net/routes.h"
+#include "util/log.h"
+
+/* A default route that appears lets orders succeed that failed without one. */
+
+#define BACK_USEC (10 * 1000000ULL) /* by chance up to that much later, since others come back as well */
+
+struct NetworkWatch {
+    Manager *manager;
+    Network *routes;             /* NULL: they cannot be watched */
+    sd_event_source *back_timer; /* the network came back a moment ago */
+};
+
+static int on_back_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+{
+    NetworkWatch *w = userdata;
+
+    log_info("Network is back, retrying failed orders.");
+    acme_source_network_back(lifecycle_acme(w->manager->lifecycle));
+    return 0;
+}
+
+static bool lacked_network(const Certificate *c)
+{
+    return c->record->order_failed && c->record->failure.problem.code == PROBLEM_NETWORK_FAILED;
+}
+
+void network_watch_retry(NetworkWatch *w)
+{
+    uint16_t chance = 0;
+    Certificate *c, *next;
+
+    FOREACH_CERTIFICATE (w->manager->model, c, next)
+        if (lacked_network(c)) {
+            (void)random_bytes(&chance, sizeof(chance));
+            (void)manager_arm(w->manager, w->back_timer, 1000000ULL + BACK_USEC * chance / UINT16_MAX);
+            return;
+        }
+}
+
+static void on_routes_changed(void *userdata)
+{
+    network_watch_retry(userdata);
+}
+
+Network *network_watch_routes(const NetworkWatch *w)
+{
+    return w->routes;
+}
+
+bool network_watch_has_route(const NetworkWatch *w)
+{
+    return network_has_way(w->routes);
+}
+
+bool network_watch_awaits(const NetworkWatch *w)
+{
+    Certificate *c, *next;
+
+    if (manager_is_armed(w->back_timer))
+        return true;
+    if (network_watch_has_route(w))
+        return false;
+    FOREACH_CERTIFICATE (w->manager->model, c, next)
+        if (c->published && lacked_network(c))
+            return true;
+    return false;
+}
+
+int network_watch_new(Manager *m, NetworkWatch **ret)
+{
+    NetworkWatch *w = calloc(1, sizeof(NetworkWatch));
+    int r;
+
+    if (!w)
+        return -ENOMEM;
+    w->manager = m;
+    r = manager_add_timer(m, &w->back_timer, on_back_timer, w);
+    if (r < 0) {
+        network_watch_free(w);
+        return r;
+    }
+    r = network_new(m->event, on_routes_changed, w, &w->routes);
+    if (r < 0)
+        (void)log_warning_errno(r, "Failed to watch the routes, orders are retried by their schedule alone");
+    *ret = w;
+    return 0;
+}
+
+NetworkWatch *network_watch_free(NetworkWatch *w)
+{
+    if (!w)
+        return NULL;
+    sd_event_source_disable_unref(w->back_timer);
+    network_free(w->routes);
+    free(w);
+    return NULL;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/name-table.h"
+#include "model/certificate.h"
+#include "model/job.h"
+
+/* The tables of the running service: certificates, uploads and jobs, all of them used by the event loop's thread alone. They
+ * know neither the event loop nor the disk. Members are written by the files of this folder. */
+typedef struct Model Model;
+
+/* Notifications of what changed in the tables; members may be NULL. what is a set of Changed. Whatever is in a record is
+ * durable by then. */
+typedef struct ModelWatcher {
+    void (*certificate_added)(Certificate *c, void *userdata);
+    void (*certificate_removed)(Certificate *c, void *userdata);
+    void (*certificate_changed)(Certificate *c, unsigned what, void *userdata);
+    void (*job_added)(Job *j, void *userdata);
+    void (*job_changed)(Job *j, void *userdata);
+    void (*job_removed)(Job *j, void *userdata);
+    /* The number of certificates or jobs, or the root. */
+    void (*counts_changed)(void *userdata);
+} ModelWatcher;
+
+#define MODEL_WATCHERS 2
+
+struct Model {
+    Certificate *root;
+    Certificate *certificates; /* by primary name, also those that are hidden or abandoned */
+    NameTable *names;          /* of those that are published */
+    size_t names_size;         /* of the primary names of all, bytes */
+    size_t n_published;
+    Certificate *uploads; /* by the fingerprint of their leaf */
+    uint64_t last_upload; /* the highest number given to an upload so far */
+    Job *jobs;            /* by id */
+    uint64_t last_job;
+    struct {
+        const ModelWatcher *watcher;
+        void *userdata;
+    } watches[MODEL_WATCHERS];
+};
+
+int model_new(Model **ret);
+Model *model_free(Model *m);
+DEFINE_CLEANUP(Model *, model_free);
+/* Both are borrowed. -ENOSPC: there are MODEL_WATCHERS already. */
+int model_watch(Model *m, const ModelWatcher *watcher, void *userdata);
+void model_unwatch(Model *m, const void *userdata);
+
+#define MODEL_NOTIFY(m, member, ...) \
+    do { \
+        for (size_t _i = 0; _i < MODEL_WATCHERS; _i++) \
+            if ((m)->watches[_i].watcher && (m)->watches[_i].watcher->member) \
+                (m)->watches[_i].watcher->member(__VA_ARGS__ __VA_OPT__(, )(m)->watches[_i].userdata); \
+    } while (0)
+
+/* Iterate over every certificate, or upload, of the table. next is a helper: c may be removed from the table meanwhile. */
+#define FOREACH_CERTIFICATE(m, c, next) HASH_ITER (hh, (m)->certificates, c, next)
+#define FOREACH_UPLOAD(m, c, next)      HASH_ITER (hh, (m)->uploads, c, next)
+
+/* ---- certificates (certificates.c) */
+
+/* Takes over an object that was read from the store. -ENOMEM. */
+int model_adopt(Model *m, Record *rec);
+Certificate *model_root(const Model *m);
+/* By primary name, as it is, without making it canonical; NULL. */
+Certificate *model_find(const Model *m, const char *name);
+/* The same, also one that is not published. */
+Certificate *model_find_any(const Model *m, const char *name);
+/* Any spelling; the certificate of this name, or else one that has it or covers it. */
+int model_get(const Model *m, const char *name, Certificate **ret, Problem *problem);
+/* Calls visit for each published leaf; ends at a negative value and returns it. */
+int model_foreach(const Model *m, int (*visit)(Certificate *c, void *userdata), void *userdata);
+size_t model_n_certificates(const Model *m);
+/* Whether no certificate of this name can be added. */
+bool model_is_full(const Model *m, const char *name);
+/* Adds a leaf, not published yet. */
+int model_add(Model *m, const char *name, Certificate **ret);
+void model_remove(Model *m, Certificate *c);
+/* Publishes or withdraws a leaf as it is wanted; frees it when nothing is left of it. */
+void model_review(Model *m, Certificate *c);
+
+/* ---- uploads (uploads.c): each serves every certificate that it fits unless another one is preferred (core/upload-choice.h) */
+
+Certificate *model_find_upload(const Model *m, const char *fingerprint);
+int model_add_upload(Model *m, const char *fingerprint, Certificate **ret);
+/* The upload leaves the table; its owner frees it. */
+void model_drop_upload(Model *m, Certificate *upload);
+/* Calls visit for each upload with a chain; ends at a negative value and returns it. */
+int model_foreach_upload(const Model *m, int (*visit)(Certificate *upload, void *userdata), void *userdata);
+size_t model_n_uploads(const Model *m);
+/* The number of the next upload; the later, the higher. */
+uint64_t model_number_upload(Model *m);
+/* The upload that a certificate takes at this moment; NULL: none. */
+Certificate *model_choose_upload(const Model *m, const Certificate *c, int64_t now);
+/* How a certificate would judge a chain if it was uploaded now; VERDICT_USABLE: it would be served. */
+Verdict model_judge_upload(const Model *m, const Certificate *c, const Chain *chain, int64_t now);
+/* The next moment after which time alone makes another upload the best for some certificate; INT64_MAX: never. */
+int64_t model_next_upload_change(const Model *m, int64_t after);
+/* Whether at that moment a certificate takes another upload than it has. */
+bool model_takes_other_upload(const Model *m, const Certificate *c, int64_t now);
+
+/* ---- jobs (jobs.c) */
+
+/* -E2BIG: there are LIMIT_JOBS. */
+int model_add_job(Model *m, Certificate *c, JobKind kind, Job **ret);
+Job *model_find_job(const Model *m, uint64_t id);
+int model_foreach_job(const Model *m, int (*visit)(Job *j, void *userdata), void *userdata);
+size_t model_n_jobs(const Model *m);
+/* step is static. */
+void model_job_progress(Model *m, Job *j, double progress, const char *step);
+/* Ends the job with what came of its request and frees it. */
+void model_end_job(Model *m, Job *j, RequestResult result, const Problem *problem);
+void model_cancel_job(Model *m, Job *j);
+/* The same as the RequestDone of the request that carries out a certificate's job; userdata is the model. */
+void model_job_done(Certificate *c, RequestResult result, const Problem *problem, void *userdata);
