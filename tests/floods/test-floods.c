@@ -103,9 +103,10 @@ static void test_flood(gconstpointer userdata)
     stop(f);
 }
 
-/* Those of the table are tried always, of the others so many, chosen by CERTWRIGHT_TESTS_SEED; all of them, and the
- * mixture, with CERTWRIGHT_TESTS_FULL, or without a seed. */
-#define SAMPLED 8
+/* On dbus-daemon those of the table are tried always, of the others so many, chosen by CERTWRIGHT_TESTS_SEED, and so many of the
+ * table on dbus-broker; all of them, and the mixture, with CERTWRIGHT_TESTS_FULL, or without a seed. */
+#define SAMPLED           3
+#define SAMPLED_ON_BROKER 4
 
 static void shuffle(GPtrArray *l, GRand *random)
 {
@@ -118,24 +119,25 @@ static void shuffle(GPtrArray *l, GRand *random)
     }
 }
 
-static GPtrArray *choose_others(void)
+/* Of those that have, or have not, the flag. */
+static GPtrArray *choose(gboolean in_table, guint n)
 {
     const char *seed = g_getenv("CERTWRIGHT_TESTS_SEED");
     gboolean is_sample = seed && g_strcmp0(g_getenv("CERTWRIGHT_TESTS_FULL"), "1") != 0;
-    GPtrArray *others = g_ptr_array_new();
+    GPtrArray *chosen = g_ptr_array_new();
     const Flood *flood;
 
     for (guint i = 0; (flood = flood_nth(i)); i++)
-        if (!(flood->flags & (FLOOD_TABLE | (is_sample ? FLOOD_RANDOM : 0))))
-            g_ptr_array_add(others, (gpointer)(guintptr)flood);
+        if (!(flood->flags & FLOOD_TABLE) == !in_table && !(is_sample && flood->flags & FLOOD_RANDOM))
+            g_ptr_array_add(chosen, (gpointer)(guintptr)flood);
     if (is_sample) {
         GRand *random = g_rand_new_with_seed((guint32)g_ascii_strtoull(seed, NULL, 10));
 
-        shuffle(others, random);
+        shuffle(chosen, random);
         g_rand_free(random);
-        g_ptr_array_set_size(others, SAMPLED);
+        g_ptr_array_set_size(chosen, (gint)n);
     }
-    return others;
+    return chosen;
 }
 
 static void add_row(const char *bus, const Flood *flood, unsigned flags)
@@ -148,13 +150,13 @@ static void add_row(const char *bus, const Flood *flood, unsigned flags)
 
 static void add(void)
 {
-    g_autoptr(GPtrArray) others = choose_others();
+    g_autoptr(GPtrArray) others = choose(FALSE, SAMPLED), of_table = choose(TRUE, SAMPLED_ON_BROKER);
     const Flood *flood;
 
     for (guint i = 0; (flood = flood_nth(i)); i++) {
         if (flood->flags & FLOOD_TABLE || g_ptr_array_find(others, flood, NULL))
             add_row("dbus-daemon", flood, 0);
-        if (flood->flags & FLOOD_TABLE)
+        if (g_ptr_array_find(of_table, flood, NULL))
             add_row("dbus-broker", flood, FIXTURE_BROKER);
     }
 }

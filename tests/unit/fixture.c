@@ -22,6 +22,17 @@ void fixture_init(int *argc, char ***argv)
     log_set_max_level(g_test_verbose() ? LOG_DEBUG : LOG_CRIT);
 }
 
+Sample sample_of(int n)
+{
+    const char *full = g_getenv("CERTWRIGHT_TESTS_FULL"), *seed = g_getenv("CERTWRIGHT_TESTS_SEED");
+    Sample s = { .seed = seed ? (guint32)g_ascii_strtoull(seed, NULL, 10) : g_random_int(), .n = n };
+
+    if (seed && g_strcmp0(full, "1") != 0)
+        s.n = MAX(1, n / (ADDRESS_SPACE_IS_LIMITED ? 4 : 16));
+    g_test_message("seed %u, %d of %d", s.seed, s.n, n);
+    return s;
+}
+
 Folder folder_new(void)
 {
     GError *error = NULL;

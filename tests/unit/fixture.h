@@ -28,6 +28,14 @@
 /* Starts the test framework and keeps the log quiet. */
 void fixture_init(int *argc, char ***argv);
 
+/* Of a campaign of n random steps that takes long: the seed, and how many are taken. All of them with CERTWRIGHT_TESTS_FULL, a
+ * part with CERTWRIGHT_TESTS_SEED, and with the sanitizers, which look for something else, a part of that. */
+typedef struct Sample {
+    guint32 seed;
+    int n;
+} Sample;
+Sample sample_of(int n);
+
 /* Notes a failure and goes on, for tables. */
 #define note_failure(...) \
     do { \

@@ -1076,13 +1076,14 @@ static void check_mutated(Shelf *s, const char *what)
 
 static void test_mutated(void)
 {
-    g_autoptr(GRand) random = g_rand_new_with_seed(1000);
+    const Sample of = sample_of(1000);
+    g_autoptr(GRand) random = g_rand_new_with_seed(of.seed);
     _cleanup_folder_ Folder around = folder_new();
     g_autofree char *sample = folder_path(&around, "sample");
 
     g_assert_cmpint(mkdir(sample, 0700), ==, 0);
     make_sample(sample);
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < of.n; i++) {
         g_autofree char *name = g_strdup_printf("state%d", i), *path = folder_path(&around, name);
         g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
         g_autoptr(GString) what = g_string_new(NULL);
