@@ -10,10 +10,6 @@
 
 /* How an attempt is carried out: in a worker, in a group, and in the end in memory. */
 
-#define GROUP_MAX       1024
-#define GROUP_WAIT_USEC (20 * 1000ULL) /* a slow disk gathers more by itself: one group at a time */
-#define ORDERS_FEW      2              /* while more of them run, what they bring is gathered, too */
-
 /* The change is durable. A reissue whose order failed has a chain all the same, but not the one that was asked for. */
 static void attempt_answer(Attempt *a)
 {
@@ -116,7 +112,7 @@ static int fill_root(Attempt *a, int64_t now)
 {
     const Settings *s = a->settings;
 
-    a->authority = a->lifecycle->authority ? authority_ref(a->lifecycle->authority) : NULL;
+    a->authority = a->lifecycle->root.authority ? authority_ref(a->lifecycle->root.authority) : NULL;
     a->root.now = now;
     if (a->plan.replacement)
         return 0;
@@ -144,8 +140,8 @@ static int fill(Attempt *a, const PlanFacts *facts)
         return fill_root(a, facts->now);
     if (a->plan.source == SOURCE_UPLOADED && !(a->upload = record_copy(facts->upload)))
         return -ENOMEM;
-    if (a->plan.source == SOURCE_LOCAL && l->authority)
-        a->authority = authority_ref(l->authority);
+    if (a->plan.source == SOURCE_LOCAL && l->root.authority)
+        a->authority = authority_ref(l->root.authority);
     return 0;
 }
 
@@ -272,87 +268,6 @@ void lifecycle_note_progress(Lifecycle *l, Certificate *c, double progress, cons
         model_job_progress(l->model, c->job, progress, step);
 }
 
-static void note_root_progress(Lifecycle *l)
-{
-    const Problem none = {};
-
-    if (l->root_left > 0) {
-        lifecycle_note_progress(l, l->model->root,
-                                (double)(l->root_total - l->root_left + 1) / (double)(l->root_total + 1),
-                                "signing every local chain again");
-        return;
-    }
-    requests_answer(l->model->root, &l->root_requests, &none);
-}
-
-void lifecycle_count_for_root(Lifecycle *l, Certificate *c)
-{
-    if (l->counting_for_root && !c->work.counts_for_root) {
-        c->work.counts_for_root = true;
-        l->root_left++;
-    }
-}
-
-void lifecycle_uncount_for_root(Lifecycle *l, Certificate *c)
-{
-    if (!c->work.counts_for_root)
-        return;
-    c->work.counts_for_root = false;
-    l->root_left--;
-    note_root_progress(l);
-}
-
-/* One that has to be signed again still is counted on. */
-static void uncount_signed(Lifecycle *l, Certificate *c)
-{
-    const Slot *slot = record_served(c->record);
-
-    if (!certificate_is_wanted(c) || !slot || c->record->served != SOURCE_LOCAL ||
-        slot->root == record_current(l->model->root->record))
-        lifecycle_uncount_for_root(l, c);
-}
-
-static void log_root(const Lifecycle *l, const char *what)
-{
-    const ChainEntry *root = chain_leaf(certificate_chain(l->model->root));
-
-    log_fields(LOG_NOTICE, MESSAGE_ROOT_MADE,
-               (const LogField[]){ { "FINGERPRINT", root->fingerprint },
-                                   { "SOURCE", source_to_string(l->model->root->record->served) },
-                                   {} },
-               "%s, \"%s\", SHA-256 %s.", what, root->subject, root->fingerprint);
-}
-
-/* Those who asked for a new root wait until all is signed again; who brought one does not. */
-static void keep_waiting(Lifecycle *l, Attempt *a)
-{
-    requests_take(&a->requests, 1U << REQUEST_REISSUE | 1U << REQUEST_RENEW, &l->root_requests);
-}
-
-static void adopt_root(Lifecycle *l, Attempt *a)
-{
-    if (authority_generation(a->made) != record_current(l->model->root->record))
-        return; /* uploaded, and not valid yet */
-    authority_unref(l->authority);
-    l->authority = TAKE_PTR(a->made);
-    keep_waiting(l, a);
-    log_root(l, a->plan.replacement ? "There is a new local root, which was uploaded"
-                                    : "Made a new local root");
-    l->counting_for_root = true;
-    lifecycle_settle_all(l);
-    l->counting_for_root = false;
-    l->root_total = l->root_left;
-    note_root_progress(l);
-}
-
-/* By time alone: an uploaded root has come to its end, or to its beginning. */
-static void switch_root(Lifecycle *l)
-{
-    log_root(l, "There is another local root now");
-    l->authority = authority_unref(l->authority);
-    lifecycle_load_root(l);
-}
-
 static void attempt_apply(Lifecycle *l, Attempt *a)
 {
     Certificate *c = a->certificate;
@@ -365,7 +280,7 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
         acme_source_forget(l->acme, certificate_name(c));
     if (a->plan.removes) {
         c->stored = false;
-        lifecycle_uncount_for_root(l, c);
+        root_uncount(l, c);
         requests_answer(c, &a->requests, &none);
         l->observer->removed(c, l->userdata);
         return;
@@ -383,11 +298,11 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
         c->record->warned > 0) /* it may have been left for another chain at the same time */
         l->observer->warned(c, l->userdata);
     if (a->plan.makes_root)
-        adopt_root(l, a);
+        root_adopt(l, a);
     else if (certificate_is_root(c) && (changed & CHANGED_CHAIN))
-        switch_root(l);
+        root_switch(l);
     attempt_answer(a);
-    uncount_signed(l, c);
+    root_uncount_signed(l, c);
 }
 
 /* After the switch had begun, the files alone know how far it came; and a look at them puts aside what is in the way. */
@@ -414,14 +329,14 @@ void attempt_fail(Attempt *a)
     l->observer->failed(c, &a->problem, l->userdata);
     requests_answer(c, &a->refused, &a->plan.order_problem);
     requests_answer(c, &a->requests, &a->problem);
-    lifecycle_uncount_for_root(l, c);
+    root_uncount(l, c);
     if (certificate_is_root(c))
-        lifecycle_fail_waiting(l, &a->problem);
+        root_fail_waiting(l, &a->problem);
     if (a->problem.code == PROBLEM_STORAGE_FAILED || a->problem.code == PROBLEM_INTERNAL)
         lifecycle_arm_retry(l);
 }
 
-static void attempt_end(Lifecycle *l, Attempt *a)
+void attempt_end(Lifecycle *l, Attempt *a)
 {
     Certificate *c = a->certificate;
     bool succeeded = a->result >= 0, removed = a->plan.removes && succeeded, again;
@@ -443,96 +358,18 @@ static void attempt_end(Lifecycle *l, Attempt *a)
     l->observer->settled(c, l->userdata);
 }
 
-static void group_commit(void *data)
-{
-    Lifecycle *l = data;
-    StoreChange **changes = calloc(l->n_group, sizeof(StoreChange *));
-
-    for (size_t i = 0; changes && i < l->n_group; i++) {
-        changes[i] = l->group[i]->change;
-        l->group[i]->committed = true;
-    }
-    if (changes)
-        (void)store_commit(l->store, changes, l->n_group);
-    free(changes);
-}
-
-static void on_group_committed(void *data, void *userdata _unused_)
-{
-    Lifecycle *l = data;
-    Attempt **group = TAKE_PTR(l->group);
-    size_t n = l->n_group;
-
-    l->n_group = 0;
-    for (size_t i = 0; i < n; i++) {
-        group[i]->result = group[i]->committed ? group[i]->change->result : -ECANCELED;
-        if (!group[i]->committed)
-            store_discard(l->store, group[i]->change);
-        problem_set_errno(&group[i]->problem, group[i]->result, "Writing to the store");
-        attempt_end(l, group[i]);
-    }
-    store_applied(l->store);
-    free(group);
-    lifecycle_maybe_commit(l);
-}
-
-uint64_t lifecycle_monotonic(Lifecycle *l)
-{
-    uint64_t t = 0;
-
-    (void)sd_event_now(l->event, CLOCK_MONOTONIC, &t);
-    return t;
-}
-
-static void start_group(Lifecycle *l)
-{
-    Attempt *a;
-
-    l->group = calloc(MIN(l->n_staged, (size_t)GROUP_MAX), sizeof(Attempt *));
-    if (!l->group) {
-        (void)log_oom();
-        return;
-    }
-    while (l->n_group < GROUP_MAX && (a = STAILQ_FIRST(&l->staged))) {
-        STAILQ_REMOVE_HEAD(&l->staged, entry);
-        l->group[l->n_group++] = a;
-        l->n_staged--;
-    }
-    l->staged_since = lifecycle_monotonic(l);
-    if (workers_add(l->disk, group_commit, on_group_committed, l) < 0)
-        (void)log_oom();
-}
-
-void lifecycle_maybe_commit(Lifecycle *l)
-{
-    uint64_t due = l->staged_since + GROUP_WAIT_USEC;
-
-    if (l->group || l->n_staged == 0 || l->stopping)
-        return;
-    if ((l->n_staging == 0 && acme_source_running(l->acme) <= ORDERS_FEW) || l->n_staged >= GROUP_MAX ||
-        lifecycle_monotonic(l) >= due) {
-        start_group(l);
-        return;
-    }
-    (void)sd_event_source_set_time(l->group_timer, due);
-    (void)sd_event_source_set_enabled(l->group_timer, SD_EVENT_ONESHOT);
-}
-
 static void attempt_staged(void *data, void *userdata _unused_)
 {
     Attempt *a = data;
     Lifecycle *l = a->lifecycle;
 
-    l->n_staging--;
+    l->group.n_staging--;
     problem_set_errno(&a->problem, a->result, "Making the change");
     if (a->result < 0)
         attempt_end(l, a);
-    else {
-        if (l->n_staged++ == 0)
-            l->staged_since = lifecycle_monotonic(l);
-        STAILQ_INSERT_TAIL(&l->staged, a, entry);
-    }
-    lifecycle_maybe_commit(l);
+    else
+        group_add(l, a);
+    group_maybe_commit(l);
 }
 
 static const char *describe(const Attempt *a)
@@ -554,7 +391,7 @@ void attempt_start(Attempt *a)
 
     c->work.busy = true;
     lifecycle_note_progress(l, c, a->bundle ? 0.95 : 0.1, describe(a));
-    l->n_staging++;
+    l->group.n_staging++;
     r = workers_add(l->workers, attempt_run, attempt_staged, a);
     if (r < 0) {
         a->result = problem_set_errno(&a->problem, r, "Starting the work");

@@ -50,21 +50,29 @@ struct Lifecycle {
     void *userdata;
     sd_event *event;
     Workers *workers, *disk;
-    sd_event_source *group_timer, *retry_timer;
-
-    Authority *authority;
+    sd_event_source *retry_timer;
     AcmeSource *acme;
-    bool loading_root;
-    struct RequestQueue root_requests; /* answered when every chain is signed again */
-    size_t root_total, root_left;
-    bool counting_for_root;
+    size_t n_attempts;
     bool stopping;
 
-    size_t n_staging, n_staged, n_attempts;
-    struct AttemptQueue staged;
-    uint64_t staged_since; /* CLOCK_MONOTONIC, when the first of them came */
-    Attempt **group;       /* being committed */
-    size_t n_group;
+    /* The root that signs, and those that are signed again by a new one (root.c). */
+    struct {
+        Authority *authority; /* NULL: it was not read yet, or there is none */
+        bool loading;
+        bool counting;                /* certificates that are settled now have to be signed again */
+        struct RequestQueue requests; /* answered when every chain is signed again */
+        size_t total, left;
+    } root;
+
+    /* Attempts from their staging to their commit (group.c). */
+    struct {
+        size_t n_staging, n_staged;
+        struct AttemptQueue staged;
+        uint64_t staged_since; /* CLOCK_MONOTONIC, when the first of them came */
+        sd_event_source *timer;
+        Attempt **attempts; /* being committed; NULL: none are */
+        size_t n;
+    } group;
 };
 
 /* Gathers the facts, plans, and carries out what needs no worker. 1: the attempt has something to do; 0: all is as it should
@@ -79,10 +87,10 @@ DEFINE_CLEANUP(Attempt *, attempt_free);
 void attempt_start(Attempt *a);
 /* Ends an attempt that was not started, with its result. */
 void attempt_fail(Attempt *a);
+/* Ends one that was: applies its change, or records its failure, and answers. */
+void attempt_end(Lifecycle *l, Attempt *a);
 /* How far the certificate's job is, if it has one. step is static. */
 void lifecycle_note_progress(Lifecycle *l, Certificate *c, double progress, const char *step);
-/* There is no root to sign with: answers the requests that wait for one. */
-void lifecycle_fail_waiting(Lifecycle *l, const Problem *problem);
 /* Orders (lifecycle-order.c). Moves the requests that an order may fulfil to one. */
 void lifecycle_divert_to_order(Lifecycle *l, Certificate *c);
 /* What made orders fail is over: the outage of this authority; NULL: there was no network. */
@@ -101,13 +109,32 @@ bool lifecycle_may_fall_back(const Certificate *c);
 bool lifecycle_order_is_left(const Certificate *c);
 bool lifecycle_cancel_order(Lifecycle *l, Certificate *c);
 void lifecycle_give_up_order(Certificate *c, const Problem *problem);
-/* Reads the root that is served, which becomes the authority. */
-void lifecycle_load_root(Lifecycle *l);
-/* Counts the certificates that are to be signed again, while a new root is taken up. */
-void lifecycle_count_for_root(Lifecycle *l, Certificate *c);
-/* Nothing is left to be signed of it. */
-void lifecycle_uncount_for_root(Lifecycle *l, Certificate *c);
-/* Commits a group of what is staged, if it is time. */
-void lifecycle_maybe_commit(Lifecycle *l);
 uint64_t lifecycle_monotonic(Lifecycle *l);
+/* Adds one that is not armed. */
+int lifecycle_add_timer(Lifecycle *l, sd_event_source **source, sd_event_time_handler_t handler);
 void lifecycle_arm_retry(Lifecycle *l);
+
+/* The root (root.c). */
+/* Reads the root that is served, which signs from then on. */
+void root_read(Lifecycle *l);
+/* Sees to it that there is a root to sign with. */
+void root_obtain(Lifecycle *l);
+/* Whether the attempt has to wait until there is one, which is seen to. */
+bool root_awaits(Lifecycle *l, const Attempt *a);
+/* The root that the attempt made is durable: it signs from now on. */
+void root_adopt(Lifecycle *l, Attempt *a);
+/* Another root is served than before, by time alone. */
+void root_switch(Lifecycle *l);
+/* There is no root to sign with: answers the requests that wait for one. */
+void root_fail_waiting(Lifecycle *l, const Problem *problem);
+/* Counts certificates that are to be signed again by a new root, and those that need not be any more. */
+void root_count(Lifecycle *l, Certificate *c);
+void root_uncount(Lifecycle *l, Certificate *c);
+void root_uncount_signed(Lifecycle *l, Certificate *c);
+
+/* Groups (group.c). */
+int group_init(Lifecycle *l);
+/* The attempt is staged and waits for its commit. */
+void group_add(Lifecycle *l, Attempt *a);
+/* Commits a group of what is staged, if it is time. */
+void group_maybe_commit(Lifecycle *l);

@@ -14,96 +14,6 @@
 #define WORKERS_MIN 2
 #define WORKERS_MAX 8
 
-/* The root's key is loaded when something is to be signed for the first time. */
-
-typedef struct RootLoading {
-    Lifecycle *lifecycle;
-    Authority *authority;
-    Problem problem;
-    int result;
-} RootLoading;
-
-static void root_load(void *data)
-{
-    RootLoading *loading = data;
-    Lifecycle *l = loading->lifecycle;
-    const Record *rec = l->model->root->record;
-    _cleanup_bundle_ Bundle *b = NULL;
-
-    loading->result = store_read(l->store, rec, rec->served, &b);
-    if (loading->result >= 0)
-        loading->result =
-            authority_new(b, record_current(rec), clock_now(), &loading->authority, &loading->problem);
-    problem_set_errno(&loading->problem, loading->result, "Reading the local root");
-}
-
-static void on_root_loaded(void *data, void *userdata _unused_)
-{
-    RootLoading *loading = data;
-    Lifecycle *l = loading->lifecycle;
-
-    l->loading_root = false;
-    l->model->root->work.busy = false;
-    if (loading->result >= 0) {
-        authority_unref(l->authority);
-        l->authority = TAKE_PTR(loading->authority);
-        lifecycle_settle_all(l);
-    } else if (loading->result != -ENOMEM && loading->result != -ECANCELED) {
-        log_error("%s A new root is made; clients have to be given the new one.", loading->problem.text);
-        l->model->root->record->slots[l->model->root->record->served].broken = true;
-    }
-    authority_unref(loading->authority);
-    problem_clear(&loading->problem);
-    free(loading);
-    lifecycle_settle(l, l->model->root);
-}
-
-void lifecycle_load_root(Lifecycle *l)
-{
-    RootLoading *loading = calloc(1, sizeof(RootLoading));
-
-    if (!loading) {
-        (void)log_oom();
-        return;
-    }
-    loading->lifecycle = l;
-    loading->result = -ECANCELED;
-    l->loading_root = l->model->root->work.busy = true;
-    if (workers_add(l->workers, root_load, on_root_loaded, loading) < 0) {
-        loading->result = -ENOMEM;
-        on_root_loaded(loading, NULL);
-    }
-}
-
-static bool root_is_stored(const Lifecycle *l)
-{
-    const Slot *slot = record_served(l->model->root->record);
-
-    return slot && !slot->broken;
-}
-
-/* Sees to it that there is an authority to sign with. */
-static void obtain_authority(Lifecycle *l)
-{
-    if (root_is_stored(l) && !l->model->root->work.busy)
-        lifecycle_load_root(l);
-    else
-        lifecycle_settle(l, l->model->root);
-}
-
-/* Whether the attempt has to wait until there is an authority. */
-static bool wait_for_root(Lifecycle *l, const Attempt *a)
-{
-    bool needed = a->plan.makes_root ? root_is_stored(l) && !l->authority
-                                     : a->plan.source == SOURCE_LOCAL && !l->authority;
-
-    if (needed && a->plan.makes_root && !l->model->root->work.busy)
-        lifecycle_load_root(l);
-    else if (needed && !a->plan.makes_root)
-        obtain_authority(l);
-    return needed;
-}
-
 void lifecycle_settle_all(Lifecycle *l)
 {
     Certificate *c, *next;
@@ -122,16 +32,16 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
     if (l->stopping)
         return;
     if (c->work.busy) {
-        lifecycle_count_for_root(l, c);
+        root_count(l, c);
         c->work.again = true;
         return;
     }
     if (c->record->kind == RECORD_CERTIFICATE)
         lifecycle_divert_to_order(l, c);
-    if (!l->authority &&
+    if (!l->root.authority &&
         lifecycle_may_fall_back(c)) { /* what came of the order is planned once, and not put back */
         c->work.waits_for_root = true;
-        obtain_authority(l);
+        root_obtain(l);
         return;
     }
     a = attempt_new(l, c, certificate_is_root(c) ? "root" : "change");
@@ -141,7 +51,7 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
     }
     STAILQ_CONCAT(&a->requests, &c->work.requests);
     r = attempt_plan(a);
-    if (r > 0 && wait_for_root(l, a)) {
+    if (r > 0 && root_awaits(l, a)) {
         STAILQ_CONCAT(&c->work.requests, &a->requests);
         c->work.waits_for_root = true;
         attempt_free(a);
@@ -149,7 +59,7 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
     }
     c->work.waits_for_root = false;
     if (r > 0) {
-        lifecycle_count_for_root(l, c);
+        root_count(l, c);
         attempt_start(a);
         return;
     }
@@ -162,7 +72,7 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
         requests_answer(c, &a->requests, &none);
     }
     attempt_free(a);
-    lifecycle_uncount_for_root(l, c);
+    root_uncount(l, c);
     if (order_failed)
         l->observer->settled(c, l->userdata);
     else if (r == 0)
@@ -197,15 +107,6 @@ static int request_reissue(Lifecycle *l, Certificate *c, const RequestOptions *o
     STAILQ_INSERT_TAIL(&c->work.requests, q, entry);
     lifecycle_settle(l, c);
     return 0;
-}
-
-void lifecycle_fail_waiting(Lifecycle *l, const Problem *problem)
-{
-    Certificate *c, *next;
-
-    FOREACH_CERTIFICATE (l->model, c, next)
-        if (c->work.waits_for_root)
-            requests_answer(c, &c->work.requests, problem);
 }
 
 static RequestKind request_of(JobKind kind)
@@ -290,7 +191,7 @@ int lifecycle_replace_root(Lifecycle *l, Bundle *bundle, RequestDone done, void 
 
 size_t lifecycle_busy(const Lifecycle *l)
 {
-    return l->n_attempts + (l->acme ? acme_source_busy(l->acme) : 0) + (l->loading_root ? 1 : 0) +
+    return l->n_attempts + (l->acme ? acme_source_busy(l->acme) : 0) + (l->root.loading ? 1 : 0) +
            workers_pending(l->disk) + workers_pending(l->workers);
 }
 
@@ -301,10 +202,12 @@ int lifecycle_run(Lifecycle *l, bool disk, void (*run)(void *), void (*done)(voi
     return workers_add(disk ? l->disk : l->workers, run, done, data);
 }
 
-static int on_group_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+uint64_t lifecycle_monotonic(Lifecycle *l)
 {
-    lifecycle_maybe_commit(userdata);
-    return 0;
+    uint64_t t = 0;
+
+    (void)sd_event_now(l->event, CLOCK_MONOTONIC, &t);
+    return t;
 }
 
 static int on_retry(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
@@ -337,7 +240,7 @@ static unsigned count_workers(void)
     return (unsigned)MAX(WORKERS_MIN, MIN(n, WORKERS_MAX));
 }
 
-static int add_timer(Lifecycle *l, sd_event_source **source, sd_event_time_handler_t handler)
+int lifecycle_add_timer(Lifecycle *l, sd_event_source **source, sd_event_time_handler_t handler)
 {
     int r = sd_event_add_time(l->event, source, CLOCK_MONOTONIC, UINT64_MAX, 1, handler, l);
 
@@ -354,13 +257,11 @@ int lifecycle_new(sd_event *event, Store *store, Model *model, const LifecycleOb
         return -ENOMEM;
     *l = (Lifecycle){ .store = store, .model = model, .observer = observer, .userdata = userdata };
     l->event = sd_event_ref(event);
-    STAILQ_INIT(&l->staged);
-    STAILQ_INIT(&l->root_requests);
+    STAILQ_INIT(&l->root.requests);
     if ((r = workers_new(event, "work", count_workers(), userdata, &l->workers)) < 0 ||
         (r = acme_source_new(event, store, lifecycle_resume_orders, l, &l->acme)) < 0 ||
-        (r = workers_new(event, "disk", 1, userdata, &l->disk)) < 0 ||
-        (r = add_timer(l, &l->group_timer, on_group_timer)) < 0 ||
-        (r = add_timer(l, &l->retry_timer, on_retry)) < 0)
+        (r = workers_new(event, "disk", 1, userdata, &l->disk)) < 0 || (r = group_init(l)) < 0 ||
+        (r = lifecycle_add_timer(l, &l->retry_timer, on_retry)) < 0)
         return r;
     *ret = TAKE_PTR(l);
     return 0;
@@ -372,10 +273,10 @@ static void give_up_staged(Lifecycle *l)
     Attempt *a;
 
     problem_set(&cancelled, PROBLEM_CANCELLED, "The service stops.");
-    while ((a = STAILQ_FIRST(&l->staged))) {
+    while ((a = STAILQ_FIRST(&l->group.staged))) {
         Certificate *c = a->certificate;
 
-        STAILQ_REMOVE_HEAD(&l->staged, entry);
+        STAILQ_REMOVE_HEAD(&l->group.staged, entry);
         c->work.busy = false;
         store_discard(l->store, a->change);
         requests_answer(c, &a->refused, &a->plan.order_problem);
@@ -383,7 +284,7 @@ static void give_up_staged(Lifecycle *l)
         attempt_free(a);
         l->observer->settled(c, l->userdata);
     }
-    requests_answer(l->model->root, &l->root_requests, &cancelled);
+    requests_answer(l->model->root, &l->root.requests, &cancelled);
     problem_clear(&cancelled);
 }
 
@@ -413,9 +314,9 @@ Lifecycle *lifecycle_free(Lifecycle *l)
     if (!l)
         return NULL;
     lifecycle_stop(l);
-    sd_event_source_disable_unref(l->group_timer);
+    sd_event_source_disable_unref(l->group.timer);
     sd_event_source_disable_unref(l->retry_timer);
-    authority_unref(l->authority);
+    authority_unref(l->root.authority);
     settings_unref(l->settings);
     sd_event_unref(l->event);
     free(l);

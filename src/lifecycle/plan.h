@@ -50,10 +50,10 @@ typedef struct Plan {
     bool removes;  /* all that is stored of it */
     bool makes_root;
     Request *replacement; /* whose bundle becomes the root; NULL: it is made */
-    bool keeps_name;            /* the new root has the former one's name */
-    bool withdraws; /* the chain from ACME, which an order that was really tried did not replace */
-    bool warns;     /* of the end of the chain that is served */
-    bool again;     /* an upload waits for what this plan leads to */
+    bool keeps_name;      /* the new root has the former one's name */
+    bool withdraws;       /* the chain from ACME, which an order that was really tried did not replace */
+    bool warns;           /* of the end of the chain that is served */
+    bool again;           /* an upload waits for what this plan leads to */
     PlanOrder order;
     bool tried;         /* the authority was really asked, and did not issue */
     bool counts;        /* a failure of the schedule, whose back-off is in the record */
