@@ -124,29 +124,29 @@ int64_t choose_next_change(const Candidate candidates[static _SOURCE_MAX], int64
     return next;
 }
 
-static const char *explain_local(AcmeStance stance)
+static const char *explain_local(AcmeEligibility eligibility)
 {
-    switch (stance) {
-    case ACME_STANCE_OFF:
+    switch (eligibility) {
+    case ACME_ELIGIBILITY_OFF:
         return "No uploaded chain fits and ACME is not enabled, so the local root signed this one.";
-    case ACME_STANCE_TERMS:
+    case ACME_ELIGIBILITY_TERMS:
         return "No uploaded chain fits and nothing is ordered before TermsOfServiceAgreed=yes, so "
                "the local root signed this one.";
-    case ACME_STANCE_PRIVATE:
+    case ACME_ELIGIBILITY_PRIVATE:
         return "No uploaded chain fits and no public authority issues for such names, so the local root signed this one.";
-    case ACME_STANCE_UNWANTED:
+    case ACME_ELIGIBILITY_UNWANTED:
         return "No uploaded chain fits and this certificate is not to come from ACME, so the local root signed it.";
-    case ACME_STANCE_UNSUITED:
+    case ACME_ELIGIBILITY_UNSUITED:
         return "No uploaded chain fits and no configured ACME authority issues for these names, so the local root "
                "signed this one.";
-    case ACME_STANCE_FAILED:
+    case ACME_ELIGIBILITY_FAILED:
         return "No uploaded chain fits and the last order from ACME failed, so the local root signed this one.";
     default:
         return "No uploaded chain fits and there is none from ACME yet, so the local root signed this one.";
     }
 }
 
-const char *choice_explain(const Choice *choice, AcmeStance stance)
+const char *choice_explain(const Choice *choice, AcmeEligibility eligibility)
 {
     Verdict uploaded = choice->verdicts[SOURCE_UPLOADED];
 
@@ -160,7 +160,7 @@ const char *choice_explain(const Choice *choice, AcmeStance stance)
     case SOURCE_LOCAL:
         if (uploaded != VERDICT_ABSENT)
             return "The uploaded chain cannot be served, so the local root signed this one.";
-        return explain_local(stance);
+        return explain_local(eligibility);
     default:
         return "There is no chain that can be served; one is being made.";
     }

@@ -54,15 +54,15 @@ Choice choose(const Candidate candidates[static _SOURCE_MAX], char *const *names
  * or ceases to be usable, INT64_MAX for never. */
 int64_t choose_next_change(const Candidate candidates[static _SOURCE_MAX], int64_t now);
 /* Why there is, or is not, a chain from ACME. */
-typedef enum AcmeStance {
-    ACME_STANCE_OFF,      /* it is not enabled */
-    ACME_STANCE_TERMS,    /* the terms of service are not agreed to */
-    ACME_STANCE_PRIVATE,  /* no public authority issues for its names, and there is no other */
-    ACME_STANCE_UNWANTED, /* the certificate shall have none */
-    ACME_STANCE_UNSUITED, /* no authority that is configured issues for its names */
-    ACME_STANCE_FAILED,   /* the last order failed */
-    ACME_STANCE_ASKED,
-} AcmeStance;
+typedef enum AcmeEligibility {
+    ACME_ELIGIBILITY_OFF,      /* it is not enabled */
+    ACME_ELIGIBILITY_TERMS,    /* the terms of service are not agreed to */
+    ACME_ELIGIBILITY_PRIVATE,  /* no public authority issues for its names, and there is no other */
+    ACME_ELIGIBILITY_UNWANTED, /* the certificate shall have none */
+    ACME_ELIGIBILITY_UNSUITED, /* no authority that is configured issues for its names */
+    ACME_ELIGIBILITY_FAILED,   /* the last order failed */
+    ACME_ELIGIBILITY_ASKED,
+} AcmeEligibility;
 
 /* Why, as one sentence; a static string. */
-const char *choice_explain(const Choice *choice, AcmeStance stance);
+const char *choice_explain(const Choice *choice, AcmeEligibility eligibility);

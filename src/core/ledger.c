@@ -423,7 +423,7 @@ int64_t ledger_probe_due(const Ledger *l)
     return l->breaker.failures < BREAKER_FAILURES ? INT64_MAX : l->breaker.probe;
 }
 
-int ledger_note_trouble(Ledger *l, int64_t retry_after, int64_t now)
+int ledger_note_outage(Ledger *l, int64_t retry_after, int64_t now)
 {
     Breaker *b = &l->breaker;
 

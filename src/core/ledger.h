@@ -94,7 +94,7 @@ int64_t ledger_open_until(const Ledger *l);
 /* When it is due to be looked for; INT64_MAX: it need not be. */
 int64_t ledger_probe_due(const Ledger *l);
 /* retry_after: seconds that it wants to be left alone for; 0: not said. */
-int ledger_note_trouble(Ledger *l, int64_t retry_after, int64_t now);
+int ledger_note_outage(Ledger *l, int64_t retry_after, int64_t now);
 int ledger_note_works(Ledger *l);
 /* Its directory could be read, or not. Returns 1 when it has come back, so that what waits for it may be tried; -ENOMEM. */
 int ledger_note_probe(Ledger *l, bool reached, int64_t now);

@@ -154,7 +154,7 @@ int attempt_plan(Attempt *a)
         .record = c->record,
         .requests = &a->requests,
         .stored = c->stored,
-        .stance = c->order.stance,
+        .eligibility = c->order.eligibility,
         .root = l->model->root->record,
         .now = clock_now(),
     };
@@ -276,8 +276,8 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
     unsigned changed = CHANGED_MODULES | CHANGED_NAMES | CHANGED_FAILURE;
 
     c->work.busy = false;
-    if (l->acme && (a->plan.order == PLAN_ORDER_TAKE || a->plan.removes))
-        acme_source_forget(l->acme, certificate_name(c));
+    if (l->orders && (a->plan.order == PLAN_ORDER_TAKE || a->plan.removes))
+        orders_forget(l->orders, certificate_name(c));
     if (a->plan.removes) {
         c->stored = false;
         root_uncount(l, c);

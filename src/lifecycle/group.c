@@ -68,7 +68,7 @@ void group_maybe_commit(Lifecycle *l)
 
     if (l->group.attempts || l->group.n_staged == 0 || l->stopping)
         return;
-    if ((l->group.n_staging == 0 && acme_source_running(l->acme) <= ORDERS_FEW) ||
+    if ((l->group.n_staging == 0 && orders_running(l->orders) <= ORDERS_FEW) ||
         l->group.n_staged >= GROUP_MAX || lifecycle_monotonic(l) >= due) {
         start_group(l);
         return;

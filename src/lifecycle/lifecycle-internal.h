@@ -51,7 +51,7 @@ struct Lifecycle {
     sd_event *event;
     Workers *workers, *disk;
     sd_event_source *retry_timer;
-    AcmeSource *acme;
+    Orders *orders;
     size_t n_attempts;
     bool stopping;
 

@@ -191,7 +191,7 @@ int lifecycle_replace_root(Lifecycle *l, Bundle *bundle, RequestDone done, void 
 
 size_t lifecycle_busy(const Lifecycle *l)
 {
-    return l->n_attempts + (l->acme ? acme_source_busy(l->acme) : 0) + (l->root.loading ? 1 : 0) +
+    return l->n_attempts + (l->orders ? orders_busy(l->orders) : 0) + (l->root.loading ? 1 : 0) +
            workers_pending(l->disk) + workers_pending(l->workers);
 }
 
@@ -259,7 +259,7 @@ int lifecycle_new(sd_event *event, Store *store, Model *model, const LifecycleOb
     l->event = sd_event_ref(event);
     STAILQ_INIT(&l->root.requests);
     if ((r = workers_new(event, "work", count_workers(), userdata, &l->workers)) < 0 ||
-        (r = acme_source_new(event, store, lifecycle_resume_orders, l, &l->acme)) < 0 ||
+        (r = orders_new(event, store, lifecycle_resume_orders, l, &l->orders)) < 0 ||
         (r = workers_new(event, "disk", 1, userdata, &l->disk)) < 0 || (r = group_init(l)) < 0 ||
         (r = lifecycle_add_timer(l, &l->retry_timer, on_retry)) < 0)
         return r;
@@ -291,7 +291,7 @@ static void give_up_staged(Lifecycle *l)
 void lifecycle_stop(Lifecycle *l)
 {
     l->stopping = true;
-    l->acme = acme_source_free(l->acme);
+    l->orders = orders_free(l->orders);
     if (l->workers)
         workers_free(TAKE_PTR(l->workers));
     if (l->disk)
@@ -328,10 +328,10 @@ void lifecycle_configure(Lifecycle *l, Settings *settings)
     settings_ref(settings);
     settings_unref(l->settings);
     l->settings = settings;
-    acme_source_configure(l->acme, settings);
+    orders_configure(l->orders, settings);
 }
 
-AcmeSource *lifecycle_acme(Lifecycle *l)
+Orders *lifecycle_orders(Lifecycle *l)
 {
-    return l->acme;
+    return l->orders;
 }

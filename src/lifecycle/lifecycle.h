@@ -84,7 +84,7 @@ void lifecycle_check_window(Lifecycle *l, Certificate *c);
 /* Adopts other settings, of which a reference is taken. What is under way goes on with those that it began with. */
 void lifecycle_configure(Lifecycle *l, Settings *settings);
 /* Who revokes, and whose accounts there are. */
-struct AcmeSource *lifecycle_acme(Lifecycle *l);
+struct Orders *lifecycle_orders(Lifecycle *l);
 /* Changes under way. */
 size_t lifecycle_busy(const Lifecycle *l);
 /* Runs a task in the workers, or in the thread that owns the disk; see util/workers.h. The userdata of done is

@@ -32,12 +32,12 @@ struct Ordered {
 
 static void ordered_free(struct Ordered *o, bool forget)
 {
-    AcmeSource *acme = o->lifecycle->acme;
+    Orders *orders = o->lifecycle->orders;
 
-    if (acme && o->running)
+    if (orders && o->running)
         ordering_cancel(o->running, forget);
-    else if (acme && forget)
-        acme_source_forget(acme, certificate_name(o->certificate));
+    else if (orders && forget)
+        orders_forget(orders, certificate_name(o->certificate));
     o->certificate->order.ordered = NULL;
     strv_free(o->names);
     bundle_free(o->bundle);
@@ -47,10 +47,10 @@ static void ordered_free(struct Ordered *o, bool forget)
     free(o);
 }
 
-static AcmeStance judge(const Lifecycle *l, const Certificate *c)
+static AcmeEligibility judge(const Lifecycle *l, const Certificate *c)
 {
     if (certificate_refuses_acme(c))
-        return ACME_STANCE_UNWANTED;
+        return ACME_ELIGIBILITY_UNWANTED;
     return acme_settings_judge(l->settings, c->names, certificate_authority(c));
 }
 
@@ -73,7 +73,7 @@ static bool can_order(const Lifecycle *l, const Certificate *c)
     const Slot *uploaded = &c->record->slots[SOURCE_UPLOADED];
 
     return c->record->kind == RECORD_CERTIFICATE && certificate_is_wanted(c) &&
-           judge(l, c) == ACME_STANCE_ASKED &&
+           judge(l, c) == ACME_ELIGIBILITY_ASKED &&
            (uploaded->broken || !is_served_by(uploaded->chain, c) || wants_successor(uploaded->chain));
 }
 
@@ -88,15 +88,14 @@ static const Chain *usable_chain(const Certificate *c)
 
 static int64_t window_after(const Lifecycle *l, const Certificate *c)
 {
-    return acme_source_early(l->acme, c->record) +
-           schedule_window_pause(c->record->slots[SOURCE_ACME].chain);
+    return orders_early(l->orders, c->record) + schedule_window_pause(c->record->slots[SOURCE_ACME].chain);
 }
 
 /* Everything that the next order's moment depends on. */
 static OrderState order_state(const Lifecycle *l, const Certificate *c)
 {
     const Record *rec = c->record;
-    int64_t attempted = acme_source_after(l->acme, c->names, certificate_authority(c), certificate_name(c));
+    int64_t attempted = orders_after(l->orders, c->names, certificate_authority(c), certificate_name(c));
     OrderState state = {
         .chain = usable_chain(c),
         .failed = rec->order_failed || attempted > 0,
@@ -104,7 +103,7 @@ static OrderState order_state(const Lifecycle *l, const Certificate *c)
     };
 
     if (state.chain) {
-        state.window = acme_source_window(l->acme, rec).window;
+        state.window = orders_window(l->orders, rec).window;
         if (!state.failed) /* else it is the back-off that it waits for */
             state.window_after = window_after(l, c);
     }
@@ -125,7 +124,7 @@ int64_t lifecycle_next_order(const Lifecycle *l, const Certificate *c)
 
     if (l->stopping || !c->stored || c->order.ordered || !can_order(l, c) || !clock_is_trusted())
         return INT64_MAX;
-    if (acme_source_has_order(l->acme, certificate_name(c)))
+    if (orders_has_order(l->orders, certificate_name(c)))
         return 0;
     state = order_state(l, c);
     return schedule_order(&state);
@@ -138,19 +137,19 @@ int64_t lifecycle_next_check(const Lifecycle *l, const Certificate *c)
     if (l->stopping || !c->stored || c->order.checks_window || !c->record->authority ||
         !c->record->slots[SOURCE_ACME].chain || !can_order(l, c) || !clock_is_trusted() || !usable_chain(c))
         return INT64_MAX;
-    return acme_source_window(l->acme, c->record).check;
+    return orders_window(l->orders, c->record).check;
 }
 
 /* Adopts what the authority has suggested; whether that is something else than before. */
 static bool refresh_window(const Lifecycle *l, Certificate *c)
 {
     const Chain *chain = c->record->slots[SOURCE_ACME].chain;
-    LedgerWindow known = chain && l->acme ? acme_source_window(l->acme, c->record) : (LedgerWindow){};
+    LedgerWindow known = chain && l->orders ? orders_window(l->orders, c->record) : (LedgerWindow){};
     bool differs = known.window.start != c->order.window.start || known.window.end != c->order.window.end ||
                    !streq(strempty(known.page), strempty(c->order.explanation_url));
 
     c->order.window = known.window;
-    c->order.window_after = chain && l->acme ? window_after(l, c) : 0;
+    c->order.window_after = chain && l->orders ? window_after(l, c) : 0;
     if (differs) {
         free(c->order.explanation_url);
         c->order.explanation_url = known.page ? strdup(known.page) : NULL;
@@ -178,7 +177,7 @@ void lifecycle_check_window(Lifecycle *l, Certificate *c)
 {
     if (l->stopping || c->order.checks_window)
         return;
-    if (acme_source_check_window(l->acme, c->record, on_window_checked, l) < 0)
+    if (orders_check_window(l->orders, c->record, on_window_checked, l) < 0)
         (void)log_oom();
     else
         c->order.checks_window = true;
@@ -193,7 +192,7 @@ static void on_progress(double progress, const char *step, void *userdata)
     lifecycle_note_progress(o->lifecycle, o->certificate, progress, step);
 }
 
-static void on_ordered(const OrderResult *result, void *userdata)
+static void on_ordered(const OrderingResult *result, void *userdata)
 {
     struct Ordered *o = userdata;
 
@@ -240,7 +239,7 @@ static int64_t urgency_of(const Certificate *c)
 static int order_begin(Lifecycle *l, Certificate *c, const Request *q)
 {
     bool reissue = q->kind == REQUEST_REISSUE;
-    OrderWish wish = {
+    OrderingWish wish = {
         .name = certificate_name(c),
         .names = c->names,
         .key_type = certificate_key_type(c, c->record, l->settings->key_type),
@@ -269,7 +268,7 @@ static int order_begin(Lifecycle *l, Certificate *c, const Request *q)
     r = strv_copy(c->names, &o->names);
     c->order.ordered = o;
     if (r >= 0)
-        r = acme_source_order(l->acme, &wish, on_progress, on_ordered, o, &o->running);
+        r = orders_begin(l->orders, &wish, on_progress, on_ordered, o, &o->running);
     if (r < 0)
         ordered_free(o, false);
     return r;
@@ -288,7 +287,7 @@ static bool may_reissue(const Lifecycle *l, const Certificate *c, const Request 
 {
     _cleanup_problem_ Problem reason = {};
 
-    if (c->order.stance == ACME_STANCE_ASKED) {
+    if (c->order.eligibility == ACME_ELIGIBILITY_ASKED) {
         if (!clock_is_trusted())
             problem_set(
                 why, PROBLEM_ACME_DISABLED,
@@ -296,9 +295,9 @@ static bool may_reissue(const Lifecycle *l, const Certificate *c, const Request 
                 "set it, or wait until a time service has.");
         return clock_is_trusted();
     }
-    if (!usable_chain(c) || (c->order.stance == ACME_STANCE_UNWANTED && !q->options.keep_current))
+    if (!usable_chain(c) || (c->order.eligibility == ACME_ELIGIBILITY_UNWANTED && !q->options.keep_current))
         return false;
-    if (c->order.stance == ACME_STANCE_UNWANTED)
+    if (c->order.eligibility == ACME_ELIGIBILITY_UNWANTED)
         problem_set(&reason, PROBLEM_ACME_DISABLED, "A module that uses it says ACME=no.");
     else
         (void)acme_settings_suit(l->settings, c->names, certificate_authority(c), &reason);
@@ -325,7 +324,8 @@ static bool join_order(Lifecycle *l, Certificate *c, Request *q, Need need, Prob
 {
     if (q->kind == REQUEST_REISSUE && need == NEED_SUCCESSOR) /* which keeps the upload */
         return false;
-    if (q->kind == REQUEST_REISSUE ? !may_reissue(l, c, q, why) : c->order.stance != ACME_STANCE_ASKED)
+    if (q->kind == REQUEST_REISSUE ? !may_reissue(l, c, q, why)
+                                   : c->order.eligibility != ACME_ELIGIBILITY_ASKED)
         return false;
     if (c->order.ordered && c->order.ordered->running && q->kind == REQUEST_REISSUE &&
         !ordering_join(c->order.ordered->running, q->options.hurry))
@@ -420,7 +420,7 @@ static Need find_need(const Lifecycle *l, const Certificate *c)
 void lifecycle_refresh_order(const Lifecycle *l, Certificate *c)
 {
     if (c->record->kind == RECORD_CERTIFICATE)
-        c->order.stance = judge(l, c);
+        c->order.eligibility = judge(l, c);
     (void)refresh_window(l, c);
 }
 
@@ -440,8 +440,8 @@ void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)
         return;
     if (c->stored)
         divert(l, c, need);
-    else if (c->record->order_after == 0 && c->order.stance == ACME_STANCE_ASKED)
-        acme_source_expect(l->acme, c->names, certificate_authority(c));
+    else if (c->record->order_after == 0 && c->order.eligibility == ACME_ELIGIBILITY_ASKED)
+        orders_expect(l->orders, c->names, certificate_authority(c));
 }
 
 bool lifecycle_may_fall_back(const Certificate *c)
@@ -483,7 +483,7 @@ void lifecycle_resume_orders(const char *authority, void *lifecycle)
             problem_is_rate_limited(p) ||
             (authority ? !problem_blames_authority(p) : p->code != PROBLEM_NETWORK_FAILED))
             continue;
-        if (c->record->failure.attempts > 0 && !acme_source_release(l->acme, authority, certificate_name(c)))
+        if (c->record->failure.attempts > 0 && !orders_release(l->orders, authority, certificate_name(c)))
             continue;
         c->order.retry = true;
         lifecycle_settle(l, c);

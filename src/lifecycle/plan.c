@@ -202,7 +202,7 @@ static bool is_unwanted(const PlanFacts *f)
 
     STAILQ_FOREACH (q, f->requests, entry)
         if (q->kind == REQUEST_REISSUE && !q->options.keep_current)
-            return f->stance == ACME_STANCE_UNWANTED;
+            return f->eligibility == ACME_ELIGIBILITY_UNWANTED;
     return false;
 }
 

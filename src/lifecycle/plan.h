@@ -30,7 +30,7 @@ typedef struct PlanFacts {
     unsigned purposes;
     const Record *upload;    /* the one that it takes now; NULL: none */
     const OrderFacts *order; /* NULL: there is none, or it is not over */
-    AcmeStance stance;
+    AcmeEligibility eligibility;
     const Record *root;  /* the local root's */
     int64_t warning_due; /* the moment of a warning of its end that was not given; 0: none */
     int64_t now;         /* seconds since 1970-01-01 UTC */

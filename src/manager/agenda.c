@@ -90,7 +90,7 @@ static int64_t next_change_of(Manager *m, const Certificate *c, int64_t now)
 
 static int64_t next_change(Manager *m, int64_t now)
 {
-    int64_t next = MIN(now + WAKE_MAX_SEC, acme_source_next_look(lifecycle_acme(m->lifecycle)));
+    int64_t next = MIN(now + WAKE_MAX_SEC, orders_next_look(lifecycle_orders(m->lifecycle)));
     Certificate *c, *following;
 
     next = MIN(next, model_next_upload_change(m->model, now));
@@ -313,7 +313,7 @@ unsigned manager_renew_due(Manager *m)
             started += renew_leaf(m, c, uploads_changed, now);
         else if (c->record->abandoned > 0 && c->record->abandoned + ABANDONED_SEC < now && !c->work.busy)
             (void)lifecycle_request(m->lifecycle, c, REQUEST_REMOVE, NULL, NULL, NULL);
-    acme_source_look(lifecycle_acme(m->lifecycle));
+    orders_look(lifecycle_orders(m->lifecycle));
     return started;
 }
 

@@ -139,7 +139,7 @@ static int on_clock_set(sd_event_source *s _unused_, int fd, uint32_t revents _u
     (void)arm_set(fd);
     log_info("The clock was set, or the machine woke up.");
     manager_look_at_clock(m);
-    acme_source_clock_set(lifecycle_acme(m->lifecycle));
+    orders_clock_set(lifecycle_orders(m->lifecycle));
     if (!w->doubts)
         look_at_all(m);
     network_watch_retry(m->network);

@@ -212,7 +212,7 @@ static int make_parts(Manager *m, const ManagerOptions *options)
         (r = examiner_new(m->event, options->importer, &m->examiner)) < 0 ||
         (r = upkeep_new(m, &m->upkeep)) < 0 || (r = agenda_new(m, &m->agenda)) < 0)
         return r;
-    acme_source_set_network(lifecycle_acme(m->lifecycle), network_watch_routes(m->network));
+    orders_set_network(lifecycle_orders(m->lifecycle), network_watch_routes(m->network));
     return 0;
 }
 

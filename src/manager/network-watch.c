@@ -21,7 +21,7 @@ static int on_back_timer(sd_event_source *s _unused_, uint64_t usec _unused_, vo
     NetworkWatch *w = userdata;
 
     log_info("Network is back, retrying failed orders.");
-    acme_source_network_back(lifecycle_acme(w->manager->lifecycle));
+    orders_network_back(lifecycle_orders(w->manager->lifecycle));
     return 0;
 }
 
@@ -55,7 +55,7 @@ Network *network_watch_routes(const NetworkWatch *w)
 
 bool network_watch_has_route(const NetworkWatch *w)
 {
-    return network_has_way(w->routes);
+    return network_has_default_route(w->routes);
 }
 
 bool network_watch_awaits(const NetworkWatch *w)

@@ -86,7 +86,7 @@ static int start_revoking(Manager *m, Certificate *c, const Bundle *bundle, int 
     *v = (Revoking){ m, j->id };
     *ret_id = j->id;
     model_job_progress(m->model, j, 0.5, "asking the authority to revoke");
-    r = acme_source_revoke(lifecycle_acme(m->lifecycle), c->record->authority, bundle, reason, on_revoked, v,
+    r = orders_revoke(lifecycle_orders(m->lifecycle), c->record->authority, bundle, reason, on_revoked, v,
                            problem);
     if (r < 0) {
         free(v);
@@ -126,7 +126,7 @@ int manager_revoke(Manager *m, Certificate *c, const char *reason, uint64_t *ret
 int manager_change_account(Manager *m, const char *authority, bool deactivate, AccountChanged done,
                            void *userdata, Problem *problem)
 {
-    int r = acme_source_change_account(lifecycle_acme(m->lifecycle), authority, deactivate, done, userdata,
+    int r = orders_change_account(lifecycle_orders(m->lifecycle), authority, deactivate, done, userdata,
                                        problem);
 
     return problem_set_errno(problem, r, "Changing the account");

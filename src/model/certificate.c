@@ -128,9 +128,9 @@ Choice certificate_choose(const Certificate *c, int64_t now)
 
 const char *certificate_explain_choice(const Certificate *c, const Choice *choice)
 {
-    bool failed = c->order.stance == ACME_STANCE_ASKED && c->record->order_failed;
+    bool failed = c->order.eligibility == ACME_ELIGIBILITY_ASKED && c->record->order_failed;
 
-    return choice_explain(choice, failed ? ACME_STANCE_FAILED : c->order.stance);
+    return choice_explain(choice, failed ? ACME_ELIGIBILITY_FAILED : c->order.eligibility);
 }
 
 const char *certificate_explain(const Certificate *c, int64_t now)

@@ -211,7 +211,7 @@ Network *network_free(Network *n)
     return NULL;
 }
 
-bool network_has_way(const Network *n)
+bool network_has_default_route(const Network *n)
 {
     return !n || !n->known || n->has_way;
 }

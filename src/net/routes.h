@@ -16,4 +16,4 @@ int network_new(sd_event *event, NetworkChanged changed, void *userdata, Network
 Network *network_free(Network *n);
 DEFINE_CLEANUP(Network *, network_free);
 /* Also as long as that is not known. */
-bool network_has_way(const Network *n);
+bool network_has_default_route(const Network *n);

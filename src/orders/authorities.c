@@ -9,97 +9,7 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define REVOKED_FOR_KEY 1 /* keyCompromise, RFC 5280 section 5.3.1 */
-
-struct Revocation {
-    TAILQ_ENTRY(Revocation) entry;
-    AcmeSource *source;
-    AcmeClient *client;
-    AccountKey *key;
-    char *payload;
-    bool by_key, tried_other;
-    RevokeDone done;
-    void *userdata;
-};
-
-/* ---- who is asked */
-
-bool acme_settings_are_on(const Settings *settings)
-{
-    if (!settings->acme.enabled || !settings->acme.terms_agreed)
-        return false;
-    for (size_t i = 0; i < settings->n_authorities; i++)
-        if (settings->authorities[i].enabled)
-            return true;
-    return false;
-}
-
-static const char *private_name(char *const *names, const char **ret_reason)
-{
-    for (size_t i = 0; names[i]; i++) {
-        *ret_reason = name_private_reason(names[i]);
-        if (*ret_reason)
-            return names[i];
-    }
-    return NULL;
-}
-
-bool authority_suits(const AuthoritySettings *a, char *const *names, const char *authority)
-{
-    const char *reason;
-
-    return a->enabled && (!authority || streq(a->name, authority)) &&
-           (!a->is_public || !private_name(names, &reason));
-}
-
-AcmeStance acme_settings_judge(const Settings *settings, char *const *names, const char *authority)
-{
-    const char *reason;
-
-    if (!settings->acme.terms_agreed && settings->acme.enabled && settings->n_authorities > 0)
-        return ACME_STANCE_TERMS;
-    if (!acme_settings_are_on(settings))
-        return ACME_STANCE_OFF;
-    if (acme_settings_suit(settings, names, authority, NULL))
-        return ACME_STANCE_ASKED;
-    return private_name(names, &reason) ? ACME_STANCE_PRIVATE : ACME_STANCE_UNSUITED;
-}
-
-bool acme_settings_suit(const Settings *settings, char *const *names, const char *authority, Problem *why)
-{
-    const char *reason = NULL, *name;
-
-    if (!settings->acme.enabled)
-        problem_set(why, PROBLEM_ACME_DISABLED,
-                    "ACME is switched off; Enabled=yes in [ACME] switches it on.");
-    else if (!settings->acme.terms_agreed)
-        problem_set(why, PROBLEM_ACME_DISABLED,
-                    "Nothing is ordered before you agree to the authority's terms of service: "
-                    "TermsOfServiceAgreed=yes in [ACME].");
-    else if (!acme_settings_are_on(settings))
-        problem_set(why, PROBLEM_ACME_DISABLED,
-                    "No ACME authority is configured; see [Authority] in "
-                    "certwright.conf(5).");
-    else {
-        for (size_t i = 0; i < settings->n_authorities; i++)
-            if (authority_suits(settings->authorities + i, names, authority))
-                return true;
-        name = private_name(names, &reason);
-        if (name)
-            problem_set(
-                why, PROBLEM_ACME_DISABLED,
-                "No public authority issues for %s: it is %s; an internal one can be set up with Public=no.",
-                name, reason);
-        else
-            problem_set(
-                why, PROBLEM_ACME_DISABLED,
-                "There is no [Authority %s] that is enabled; correct Authority= of this certificate.",
-                strempty(authority));
-    }
-    return false;
-}
-
-bool source_can_prove(const AcmeSource *s, char *const *names, Problem *why)
+bool orders_can_prove(const Orders *s, char *const *names, Problem *why)
 {
     for (size_t i = 0; names[i]; i++)
         if (!solvers_suit(s->ordered, s->n_ordered, names[i], why))
@@ -107,9 +17,9 @@ bool source_can_prove(const AcmeSource *s, char *const *names, Problem *why)
     return true;
 }
 
-Peer *peer_free(AcmeSource *s, Peer *p)
+Connection *connection_free(Orders *s, Connection *p)
 {
-    TAILQ_REMOVE(&s->peers, p, entry);
+    TAILQ_REMOVE(&s->connections, p, entry);
     order_search_free(p->search);
     acme_client_free(p->client);
     free(p);
@@ -117,58 +27,55 @@ Peer *peer_free(AcmeSource *s, Peer *p)
 }
 
 /* Whether the configuration still has it just so. */
-static bool is_current(const AcmeSource *s, const Peer *p)
+static bool is_current(const Orders *s, const Connection *p)
 {
     const AuthoritySettings *was = acme_client_settings(p->client),
-                            *is = source_find_authority(s, was->name);
+                            *is = orders_find_authority(s, was->name);
 
     return is && authority_settings_equal(is, was);
 }
 
-static bool is_used(const AcmeSource *s, const Peer *p)
+static bool is_used(const Orders *s, const Connection *p)
 {
-    const Revocation *v;
     const Ordering *o;
 
-    TAILQ_FOREACH(o, &s->orderings, entry)
-    if (o->peer == p)
-        return true;
-    TAILQ_FOREACH(v, &s->revocations, entry)
-    if (v->client == p->client)
-        return true;
-    return (p->book->looking && p->book->looked_with == p->client) || source_checks_with(s, p);
+    TAILQ_FOREACH (o, &s->orderings, entry)
+        if (o->connection == p)
+            return true;
+    return (p->book->looking && p->book->looked_with == p->client) || orders_checks_with(s, p) ||
+           orders_revoke_with(s, p);
 }
 
 /* Orders end where they were made. */
-void source_clean_peers(AcmeSource *s)
+void orders_clean_connections(Orders *s)
 {
-    Peer *p, *next;
+    Connection *p, *next;
 
-    for (p = TAILQ_FIRST(&s->peers); p; p = next) {
+    for (p = TAILQ_FIRST(&s->connections); p; p = next) {
         next = TAILQ_NEXT(p, entry);
         if (!is_current(s, p) && !is_used(s, p))
-            peer_free(s, p);
+            connection_free(s, p);
     }
 }
 
-static Peer *find_peer(AcmeSource *s, const char *name)
+static Connection *find_connection(Orders *s, const char *name)
 {
-    Peer *p;
+    Connection *p;
 
-    TAILQ_FOREACH(p, &s->peers, entry)
-    if (streq(acme_client_settings(p->client)->name, name) && is_current(s, p))
-        return p;
+    TAILQ_FOREACH (p, &s->connections, entry)
+        if (streq(acme_client_settings(p->client)->name, name) && is_current(s, p))
+            return p;
     return NULL;
 }
 
-int peer_get(AcmeSource *s, const AuthoritySettings *settings, Peer **ret)
+int connection_get(Orders *s, const AuthoritySettings *settings, Connection **ret)
 {
     AcmeContext context = { s->event, s->http, s->store, s->workers };
-    Peer *p = find_peer(s, settings->name);
+    Connection *p = find_connection(s, settings->name);
     int r;
 
     if (!p) {
-        p = calloc(1, sizeof(Peer));
+        p = calloc(1, sizeof(Connection));
         if (!p)
             return -ENOMEM;
         p->book = book_get(s, settings);
@@ -178,7 +85,7 @@ int peer_get(AcmeSource *s, const AuthoritySettings *settings, Peer **ret)
             free(p);
             return r;
         }
-        TAILQ_INSERT_TAIL(&s->peers, p, entry);
+        TAILQ_INSERT_TAIL(&s->connections, p, entry);
     }
     *ret = p;
     return 0;
@@ -194,7 +101,7 @@ static bool was_asked(const Ordering *o, const char *name)
 
 bool ordering_has_other(const Ordering *o)
 {
-    const AcmeSource *s = o->source;
+    const Orders *s = o->orders;
 
     for (size_t i = 0; i < s->settings->n_authorities; i++)
         if (authority_suits(s->settings->authorities + i, o->names, o->authority) &&
@@ -222,7 +129,7 @@ static LedgerOrder judge_order(const Ordering *o, const AuthoritySettings *a, in
 
     if (!chain || !o->former->authority || !streq(o->former->authority, a->name))
         return LEDGER_NEW;
-    known = acme_source_window(o->source, o->former);
+    known = orders_window(o->orders, o->former);
     if (known.window.start <= now && now < known.window.end)
         return LEDGER_IN_WINDOW;
     return has_same_names(chain, o->names) ? LEDGER_AGAIN : LEDGER_NEW;
@@ -246,8 +153,8 @@ static LedgerWait wait_for_limits(const Ordering *o, const AuthoritySettings *a,
 static LedgerWait wait_as_reissue(const Ordering *o, const Book *b, LedgerWait wait)
 {
     if (b->probing && b->probing != o)
-        return (LedgerWait){ .limit = WAIT_TROUBLE };
-    if (b->troubled >= o->begun)
+        return (LedgerWait){ .limit = WAIT_OUTAGE };
+    if (b->outage_at >= o->begun)
         return (LedgerWait){ .until = ledger_open_until(b->ledger), .limit = WAIT_TRIED };
     return wait;
 }
@@ -265,9 +172,9 @@ static LedgerWait wait_for(const Ordering *o, const AuthoritySettings *a, const 
     if (o->reissue)
         return wait_as_reissue(o, b, wait);
     if (state == LEDGER_OPEN)
-        wait = (LedgerWait){ .until = ledger_open_until(b->ledger), .limit = WAIT_TROUBLE };
+        wait = (LedgerWait){ .until = ledger_open_until(b->ledger), .limit = WAIT_OUTAGE };
     else if (state == LEDGER_HALF_OPEN && b->probing)
-        wait = (LedgerWait){ .limit = WAIT_TROUBLE };
+        wait = (LedgerWait){ .limit = WAIT_OUTAGE };
     else if (!o->anew && after > now && b != o->tried)
         wait = (LedgerWait){ .until = after, .limit = WAIT_AFTER };
     return wait;
@@ -275,14 +182,14 @@ static LedgerWait wait_for(const Ordering *o, const AuthoritySettings *a, const 
 
 bool ordering_must_wait(Ordering *o)
 {
-    const AuthoritySettings *a = source_find_authority(o->source, o->peer_name);
+    const AuthoritySettings *a = orders_find_authority(o->orders, o->asked_now);
     int64_t now = clock_now();
     LedgerWait wait;
 
     if (!a)
         return false;
     o->kind = judge_order(o, a, now);
-    wait = wait_for_limits(o, a, o->peer->book, o->kind, now);
+    wait = wait_for_limits(o, a, o->connection->book, o->kind, now);
     if (wait.until > now) {
         o->until = wait.until;
         ordering_explain_wait(o, a, &wait);
@@ -296,8 +203,7 @@ static bool shares_name(const Ordering *o)
 {
     const Ordering *other;
 
-    TAILQ_FOREACH(other, &o->source->orderings, entry)
-    {
+    TAILQ_FOREACH (other, &o->orders->orderings, entry) {
         if (other == o)
             continue;
         if (other->state == ORDERING_WAITING) /* those that have begun stand first */
@@ -312,7 +218,7 @@ static bool shares_name(const Ordering *o)
 const AuthoritySettings *ordering_choose_authority(Ordering *o)
 {
     int64_t now = clock_now(), until = INT64_MAX;
-    AcmeSource *s = o->source;
+    Orders *s = o->orders;
     bool held = false;
 
     o->held = shares_name(o);
@@ -350,18 +256,18 @@ const AuthoritySettings *ordering_choose_authority(Ordering *o)
     return NULL;
 }
 
-void acme_source_expect(AcmeSource *s, char *const *names, const char *authority)
+void orders_expect(Orders *s, char *const *names, const char *authority)
 {
     const AcmeRequest request = { .resource = ACME_DIRECTORY };
     AcmeCall *call;
-    Peer *p;
+    Connection *p;
 
     for (size_t i = 0; i < s->settings->n_authorities; i++) {
         const AuthoritySettings *a = s->settings->authorities + i;
 
         if (!authority_suits(a, names, authority))
             continue;
-        if (source_open(s) < 0 || peer_get(s, a, &p) < 0)
+        if (orders_open(s) < 0 || connection_get(s, a, &p) < 0)
             (void)log_oom();
         else if (!p->expecting)
             p->expecting = acme_client_send(p->client, &request, NULL, NULL, &call) >= 0;
@@ -369,113 +275,10 @@ void acme_source_expect(AcmeSource *s, char *const *names, const char *authority
     }
 }
 
-/* ---- revocation and accounts */
-
-static void revocation_free(Revocation *v)
-{
-    TAILQ_REMOVE(&v->source->revocations, v, entry);
-    account_key_free(v->key);
-    free(v->payload);
-    free(v);
-}
-
-void source_give_up_revocations(AcmeSource *s)
-{
-    _cleanup_problem_ Problem stopped = {};
-    Revocation *v;
-
-    problem_set(&stopped, PROBLEM_CANCELLED, "The service stops.");
-    while ((v = TAILQ_FIRST(&s->revocations))) {
-        v->done(&stopped, v->userdata);
-        revocation_free(v);
-    }
-}
-
-static void on_revoked(const AcmeReply *reply, const AcmeFailure *failure, void *userdata);
-
-static int revocation_send(Revocation *v)
-{
-    AcmeRequest request = { .resource = ACME_REVOKE_CERT,
-                            .payload = v->payload,
-                            .key = v->by_key ? v->key : NULL };
-    AcmeCall *call;
-
-    return acme_client_send(v->client, &request, on_revoked, v, &call);
-}
-
-static void on_revoked(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
-{
-    const char *type = failure ? strempty(failure->problem->type) : "";
-    const Problem none = {};
-    Revocation *v = userdata;
-
-    if (failure && !v->tried_other && !failure->at_authority && !streq(type, "alreadyRevoked")) {
-        v->tried_other = true;
-        v->by_key = !v->by_key;
-        if (revocation_send(v) >= 0)
-            return;
-    }
-    v->done(failure && !streq(type, "alreadyRevoked") ? failure->problem : &none, v->userdata);
-    revocation_free(v);
-}
-
-const AuthoritySettings *source_find_authority(const AcmeSource *s, const char *name)
+const AuthoritySettings *orders_find_authority(const Orders *s, const char *name)
 {
     for (size_t i = 0; i < s->settings->n_authorities; i++)
         if (streq(s->settings->authorities[i].name, name))
             return s->settings->authorities + i;
     return NULL;
-}
-
-static int open_peer(AcmeSource *s, const char *authority, Peer **ret, Problem *problem)
-{
-    const AuthoritySettings *a = source_find_authority(s, authority);
-    int r;
-
-    if (!a)
-        return problem_set(
-            problem, PROBLEM_INVALID_ARGUMENT,
-            "There is no [Authority %s] in the configuration; property Authorities lists them.", authority);
-    r = source_open(s);
-    return r < 0 ? r : peer_get(s, a, ret);
-}
-
-int acme_source_revoke(AcmeSource *s, const char *authority, const Bundle *bundle, int reason,
-                       RevokeDone done, void *userdata, Problem *problem)
-{
-    _cleanup_free_ char *certificate = NULL;
-    Revocation *v;
-    Peer *peer;
-    int r = open_peer(s, authority, &peer, problem);
-
-    if (r < 0)
-        return r;
-    r = certificate_to_base64url(bundle->leaf, &certificate);
-    v = r >= 0 ? calloc(1, sizeof(Revocation)) : NULL;
-    if (!v)
-        return r < 0 ? r : -ENOMEM;
-    *v = (Revocation){ .source = s,
-                       .client = peer->client,
-                       .payload = acme_revocation_payload(certificate, reason),
-                       .by_key = reason == REVOKED_FOR_KEY,
-                       .done = done,
-                       .userdata = userdata };
-    TAILQ_INSERT_TAIL(&s->revocations, v, entry);
-    r = v->payload ? account_key_from_pem(bundle->key, &v->key) : -ENOMEM;
-    if (r >= 0)
-        r = revocation_send(v);
-    if (r < 0)
-        revocation_free(v);
-    return r;
-}
-
-int acme_source_change_account(AcmeSource *s, const char *authority, bool deactivate, RevokeDone done,
-                               void *userdata, Problem *problem)
-{
-    Peer *peer;
-    int r = open_peer(s, authority, &peer, problem);
-
-    if (r < 0)
-        return r;
-    return acme_client_change_account(peer->client, deactivate, done, userdata, problem);
 }

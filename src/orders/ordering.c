@@ -13,15 +13,12 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define DISK_WORKERS   1 /* what is written about one order is written in turn */
-#define CRYPTO_WORKERS 2
-
 /* ---- an ordering */
 
 void ordering_free(Ordering *o)
 {
-    TAILQ_REMOVE(&o->source->orderings, o, entry);
-    source_release(o->source);
+    TAILQ_REMOVE(&o->orders->orderings, o, entry);
+    orders_unhold(o->orders);
     order_seeker_cancel(o->seeker);
     order_free(o->order);
     order_record_free(o->record);
@@ -34,24 +31,24 @@ void ordering_free(Ordering *o)
     free(o->name);
     free(o->authority);
     free(o->solver);
-    free(o->peer_name);
+    free(o->asked_now);
     free(o);
 }
 
 /* One without a default route may have authorities of its own: so the failure tells. */
 static bool is_offline(const Ordering *o)
 {
-    const Network *network = o->source->network;
+    const Network *network = o->orders->network;
 
     return o->problem.code == PROBLEM_NETWORK_FAILED && o->problem.unreachable && network &&
-           !network_has_way(network);
+           !network_has_default_route(network);
 }
 
 static void ordering_end(Ordering *o)
 {
-    OrderResult result = {
+    OrderingResult result = {
         .bundle = TAKE_PTR(o->bundle),
-        .authority = strempty(o->peer_name),
+        .authority = strempty(o->asked_now),
         .solver = o->worked,
         .problem = &o->problem,
         .until = o->until,
@@ -59,28 +56,28 @@ static void ordering_end(Ordering *o)
         .attempted = o->attempted,
         .offline = is_offline(o),
     };
-    AcmeSource *s = o->source;
+    Orders *s = o->orders;
 
     if (!result.bundle && o->retry_after > 0)
         result.until = MAX(o->until, clock_now() + o->retry_after);
     if (!result.bundle && (o->keeps_record || ((o->finalized || o->resumed) && o->at_authority)))
         (void)strv_extend(&s->kept, o->name);
     else if (!result.bundle && !o->waited)
-        source_forget_order(s, o->name);
+        orders_forget_record(s, o->name);
     if (o->done)
         o->done(&result, o->userdata);
     else
         bundle_free(result.bundle);
     ordering_free(o);
-    source_clean_peers(s);
-    acme_source_drive(s);
+    orders_clean_connections(s);
+    queue_drive(s);
 }
 
 /* Whether the order is made once more: anew when it was one of before the last stop, at another authority when this one is in
  * trouble, with another proof when this one was refused. */
 static bool try_again(Ordering *o)
 {
-    unsigned all = (1U << o->source->n_ordered) - 1;
+    unsigned all = (1U << o->orders->n_ordered) - 1;
 
     if (o->bundle || !o->done || o->waited)
         return false;
@@ -91,7 +88,7 @@ static bool try_again(Ordering *o)
     if (o->at_authority)
         return !o->finalized && !o->resumed && /* else there may be a certificate, which is fetched later */
                (problem_is_rate_limited(&o->problem) ||
-                ledger_state(o->peer->book->ledger, clock_now()) != LEDGER_CLOSED) &&
+                ledger_state(o->connection->book->ledger, clock_now()) != LEDGER_CLOSED) &&
                ordering_has_other(o);
     if (o->refused == 0 || o->retry_after > 0 || (o->failed_solvers | o->refused) == all)
         return false;
@@ -104,7 +101,7 @@ static bool try_again(Ordering *o)
 static int on_ending(sd_event_source *source _unused_, void *userdata)
 {
     Ordering *o = userdata;
-    AcmeSource *s = o->source;
+    Orders *s = o->orders;
 
     o->ending = sd_event_source_disable_unref(o->ending);
     o->order = order_free(o->order);
@@ -113,9 +110,9 @@ static int on_ending(sd_event_source *source _unused_, void *userdata)
         return 0;
     if (o->state == ORDERING_RUNNING || o->state == ORDERING_PREPARING)
         s->n_running--;
-    if (o->peer && !o->waited)
+    if (o->connection && !o->waited)
         ordering_note_end(o);
-    if (o->peer && try_again(o)) {
+    if (o->connection && try_again(o)) {
         log_notice("%s: %s%s Trying another way.", o->name, strempty(o->problem.text),
                    text_full_stop(strempty(o->problem.text)));
         problem_clear(&o->problem);
@@ -126,7 +123,7 @@ static int on_ending(sd_event_source *source _unused_, void *userdata)
         o->refused = 0;
         o->retry_after = 0;
         o->resumed = o->answered = o->at_authority = o->finalized = false;
-        acme_source_drive(s); /* its record stays until the next one takes its place */
+        queue_drive(s); /* its record stays until the next one takes its place */
     } else {
         o->state = ORDERING_ENDED;
         ordering_end(o);
@@ -136,7 +133,7 @@ static int on_ending(sd_event_source *source _unused_, void *userdata)
 
 void ordering_end_later(Ordering *o)
 {
-    if (!o->ending && sd_event_add_defer(o->source->event, &o->ending, on_ending, o) < 0)
+    if (!o->ending && sd_event_add_defer(o->orders->event, &o->ending, on_ending, o) < 0)
         (void)log_oom();
 }
 
@@ -190,10 +187,10 @@ static const OrderObserver order_observer = { on_progress, on_placed, on_order_d
 
 void ordering_run(Ordering *o)
 {
-    AcmeSource *s = o->source;
+    Orders *s = o->orders;
     OrderContext context = {
         .event = s->event,
-        .client = o->peer->client,
+        .client = o->connection->client,
         .crypto = s->crypto,
         .solvers = s->ordered,
         .n_solvers = s->n_ordered,
@@ -221,25 +218,25 @@ static void strv_take(char **l, const char *s)
         }
 }
 
-static int name_peer(Ordering *o, const AuthoritySettings *a)
+static int name_connection(Ordering *o, const AuthoritySettings *a)
 {
-    free(o->peer_name);
-    o->peer_name = strdup(a->name);
-    if (!o->peer_name)
+    free(o->asked_now);
+    o->asked_now = strdup(a->name);
+    if (!o->asked_now)
         return -ENOMEM;
     if (o->n_asked < LIMIT_AUTHORITIES)
         o->asked[o->n_asked++] = a->name;
-    return peer_get(o->source, a, &o->peer);
+    return connection_get(o->orders, a, &o->connection);
 }
 
 /* An authority that keeps no list of orders cannot tell whether it has made one just before the service was stopped. If each
  * start made another one, a service that is started again and again would use up what the authority allows. */
 static bool must_wait_for_lost(Ordering *o)
 {
-    const char *name = acme_client_settings(o->peer->client)->name;
-    int64_t after = ledger_after(o->peer->book->ledger, o->name);
+    const char *name = acme_client_settings(o->connection->client)->name;
+    int64_t after = ledger_after(o->connection->book->ledger, o->name);
 
-    if (o->reissue || o->manual || acme_client_orders_url(o->peer->client) || after <= clock_now())
+    if (o->reissue || o->manual || acme_client_orders_url(o->connection->client) || after <= clock_now())
         return false;
     o->until = after;
     problem_set(
@@ -271,14 +268,14 @@ static void on_found(const char *url, void *userdata)
         ordering_fail(o, r, "Preparing an order");
 }
 
-static int peer_get_search(AcmeSource *s, Peer *p)
+static int connection_get_search(Orders *s, Connection *p)
 {
     _cleanup_strv_ char **known = NULL;
     int r;
 
     if (p->search)
         return 0;
-    r = source_left_urls(s, &known);
+    r = orders_left_urls(s, &known);
     return r < 0 ? r : order_search_new(s->event, p->client, known, &p->search);
 }
 
@@ -291,14 +288,14 @@ static int take_up(Ordering *o)
         ordering_run(o);
         return 0;
     }
-    r = peer_get_search(o->source, o->peer);
-    return r < 0 ? r : order_search_add(o->peer->search, o->record->names, on_found, o, &o->seeker);
+    r = connection_get_search(o->orders, o->connection);
+    return r < 0 ? r : order_search_add(o->connection->search, o->record->names, on_found, o, &o->seeker);
 }
 
 void ordering_maybe_run(Ordering *o)
 {
     if (o->record && !o->outside && !o->order && !o->ending && !o->ends &&
-        o->waits_for <= o->peer->book->kept && o->state == ORDERING_PREPARING && !o->seeker)
+        o->waits_for <= o->connection->book->kept && o->state == ORDERING_PREPARING && !o->seeker)
         ordering_run(o);
 }
 
@@ -307,12 +304,12 @@ static void ordering_give_up(Ordering *o)
 {
     if (o->held) {
         o->state = ORDERING_WAITING;
-        o->source->n_running--;
+        o->orders->n_running--;
         return;
     }
     o->waited = o->until > 0 && !o->tried;
     if (o->until == 0 && o->n_asked == 0)
-        (void)acme_settings_suit(o->source->settings, o->names, o->authority, &o->problem);
+        (void)acme_settings_suit(o->orders->settings, o->names, o->authority, &o->problem);
     ordering_fail(o, -EOPNOTSUPP, "Placing an order");
 }
 
@@ -332,18 +329,18 @@ void ordering_begin(Ordering *o)
     int r;
 
     o->state = ORDERING_PREPARING;
-    o->source->n_running++;
-    if (o->source->left)
-        strv_take(o->source->left, o->name);
-    if (o->source->kept)
-        strv_take(o->source->kept, o->name);
+    o->orders->n_running++;
+    if (o->orders->left)
+        strv_take(o->orders->left, o->name);
+    if (o->orders->kept)
+        strv_take(o->orders->kept, o->name);
     if (!a)
         a = ordering_choose_authority(o);
     if (!a) {
         ordering_give_up(o);
         return;
     }
-    if (!record && !source_can_prove(o->source, o->names, &o->problem)) {
+    if (!record && !orders_can_prove(o->orders, o->names, &o->problem)) {
         ordering_fail(o, -EOPNOTSUPP, "Placing an order");
         return;
     }
@@ -353,7 +350,7 @@ void ordering_begin(Ordering *o)
         return;
     }
     on_progress(0.05, record ? "going on with an order" : "preparing an order", o);
-    r = name_peer(o, a);
+    r = name_connection(o, a);
     if (r >= 0 && record) {
         o->record = TAKE_PTR(record);
         o->resumed = true;
@@ -367,84 +364,9 @@ void ordering_begin(Ordering *o)
         ordering_fail(o, r, "Preparing an order");
 }
 
-/* Hands the settings on to what works with them. */
-static void source_configure_parts(AcmeSource *s)
-{
-    const AcmeSettings *acme = &s->settings->acme;
-
-    (void)dns_set_servers(s->dns, acme->dns_resolvers);
-    for (size_t i = 0; i < ELEMENTSOF(s->solvers); i++)
-        s->solvers[i]->context.settings = acme;
-    s->n_ordered = 0;
-    for (size_t i = 0; i < acme->n_challenges; i++)
-        s->ordered[s->n_ordered++] = s->solvers[acme->challenges[i]];
-}
-
-int source_open(AcmeSource *s)
-{
-    SolverContext context = { .event = s->event, .settings = &s->settings->acme };
-    int r = 0;
-
-    if (s->http)
-        return 0;
-    if ((r = workers_new(s->event, "acme", DISK_WORKERS, s, &s->workers)) < 0 ||
-        (r = workers_new(s->event, "acme-crypto", CRYPTO_WORKERS, s, &s->crypto)) < 0 ||
-        (r = http_new(s->event, &s->http)) < 0 ||
-        (r = dns_new(s->event, s->settings->acme.dns_resolvers, &s->dns)) < 0)
-        return r;
-    context.http = s->http;
-    context.dns = s->dns;
-    if ((r = solver_http_new(&context, &s->solvers[CHALLENGE_HTTP_01])) < 0 ||
-        (r = solver_tls_new(&context, &s->solvers[CHALLENGE_TLS_ALPN_01])) < 0 ||
-        (r = solver_dns_new(&context, &s->solvers[CHALLENGE_DNS_01])) < 0)
-        return r;
-    source_configure_parts(s);
-    return 0;
-}
-
-int acme_source_order(AcmeSource *s, const OrderWish *wish, OrderProgress progress, OrderDone done,
-                      void *userdata, Ordering **ret)
-{
-    Ordering *o;
-    int r = source_open(s);
-
-    if (r < 0)
-        return r;
-    o = calloc(1, sizeof(Ordering));
-    if (!o)
-        return -ENOMEM;
-    *o = (Ordering){
-        .source = s,
-        .key_type = wish->key_type,
-        .keeps_key = wish->keeps_key,
-        .manual = wish->manual,
-        .reissue = wish->reissue,
-        .anew = wish->anew,
-        .early = wish->early,
-        .not_after = wish->not_after,
-        .begun = source_monotonic(s),
-        .progress = progress,
-        .done = done,
-        .userdata = userdata,
-    };
-    TAILQ_INSERT_TAIL(&s->orderings, o, entry);
-    o->name = strdup(wish->name);
-    o->authority = wish->authority ? strdup(wish->authority) : NULL;
-    o->solver = wish->solver ? strdup(wish->solver) : NULL;
-    o->former = wish->former ? record_copy(wish->former) : NULL;
-    if (!o->name || (wish->authority && !o->authority) || (wish->former && !o->former) ||
-        strv_copy(wish->names, &o->names) < 0) {
-        ordering_free(o);
-        return -ENOMEM;
-    }
-    *ret = o;
-    acme_source_drive(s);
-    return 0;
-}
-
 Ordering *ordering_cancel(Ordering *o, bool forget)
 {
-    AcmeSource *s = o->source;
+    Orders *s = o->orders;
 
     o->done = NULL;
     o->forgets = forget;
@@ -454,135 +376,11 @@ Ordering *ordering_cancel(Ordering *o, bool forget)
         return NULL;
     if (o->state == ORDERING_RUNNING || o->state == ORDERING_PREPARING)
         s->n_running--;
-    if (o->peer && o->tried)
+    if (o->connection && o->tried)
         ordering_note_end(o);
     if (forget)
-        source_forget_order(s, o->name);
+        orders_forget_record(s, o->name);
     ordering_free(o);
-    acme_source_drive(s);
-    return NULL;
-}
-
-void acme_source_forget(AcmeSource *s, const char *name)
-{
-    if (s->workers)
-        source_forget_order(s, name);
-}
-
-bool acme_source_has_order(const AcmeSource *s, const char *name)
-{
-    return strv_contains(s->left, name);
-}
-
-size_t acme_source_running(const AcmeSource *s)
-{
-    return s->n_running;
-}
-
-size_t acme_source_busy(const AcmeSource *s)
-{
-    size_t n = s->workers ? workers_pending(s->workers) : 0;
-    const Ordering *o;
-    const Book *b;
-
-    TAILQ_FOREACH (o, &s->orderings, entry)
-        n++;
-    for (size_t i = 0; i < ELEMENTSOF(s->solvers); i++)
-        n += solver_is_busy(s->solvers[i]);
-    TAILQ_FOREACH (b, &s->books, entry)
-        n += b->looking != NULL;
-    return n + s->n_checks;
-}
-
-/* ---- the source */
-
-void acme_source_set_network(AcmeSource *s, const Network *network)
-{
-    s->network = network;
-}
-
-void acme_source_configure(AcmeSource *s, Settings *settings)
-{
-    Settings *former = s->settings;
-    Ordering *o;
-
-    s->settings = settings_ref(settings);
-    if (s->http) {
-        source_configure_parts(s);
-        TAILQ_FOREACH (o, &s->orderings, entry) {
-            o->n_asked = 0; /* the names were those of the former settings */
-            o->held = false;
-        }
-        source_clean_peers(s);
-    }
-    settings_unref(former);
-}
-
-int acme_source_new(sd_event *event, Store *store, AcmeBack back, void *userdata, AcmeSource **ret)
-{
-    _cleanup_(acme_source_freep) AcmeSource *s = calloc(1, sizeof(AcmeSource));
-    int r;
-
-    if (!s)
-        return -ENOMEM;
-    s->event = sd_event_ref(event);
-    s->store = store;
-    s->back = back;
-    s->back_userdata = userdata;
-    TAILQ_INIT(&s->peers);
-    TAILQ_INIT(&s->books);
-    TAILQ_INIT(&s->checks);
-    TAILQ_INIT(&s->orderings);
-    TAILQ_INIT(&s->revocations);
-    r = store_list_orders(store, &s->left);
-    if (r >= 0)
-        r = source_pace_init(s);
-    if (r < 0)
-        return r;
-    *ret = TAKE_PTR(s);
-    return 0;
-}
-
-AcmeSource *acme_source_free(AcmeSource *s)
-{
-    Ordering *o, *next;
-    Book *b;
-
-    if (!s)
-        return NULL;
-    s->closing = true;
-    s->back = NULL;
-    TAILQ_FOREACH (o, &s->orderings, entry)
-        o->done = NULL;
-    if (s->workers)
-        workers_free(TAKE_PTR(s->workers));
-    for (o = TAILQ_FIRST(&s->orderings); o; o = next) {
-        next = TAILQ_NEXT(o, entry);
-        ordering_free(o);
-    }
-    if (s->crypto)
-        workers_free(TAKE_PTR(s->crypto));
-    source_give_up_checks(s);
-    while (!TAILQ_EMPTY(&s->peers))
-        peer_free(s, TAILQ_FIRST(&s->peers));
-    source_give_up_revocations(s);
-    for (size_t i = 0; i < ELEMENTSOF(s->solvers); i++)
-        if (s->solvers[i])
-            solver_free(s->solvers[i]);
-    if (s->http)
-        http_free(s->http);
-    dns_free(s->dns);
-    while ((b = TAILQ_FIRST(&s->books))) {
-        TAILQ_REMOVE(&s->books, b, entry);
-        book_close(b);
-    }
-    sd_event_source_disable_unref(s->pace_timer);
-    sd_event_source_disable_unref(s->drive_source);
-    sd_event_source_disable_unref(s->back_source);
-    strv_free(s->left);
-    strv_free(s->kept);
-    settings_unref(s->settings);
-    sd_event_unref(s->event);
-    free(s);
+    queue_drive(s);
     return NULL;
 }

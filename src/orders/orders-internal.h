@@ -9,14 +9,12 @@
 #include "core/limits.h"
 #include "orders/orders.h"
 
-/* Shared by source-acme.c, which runs orders, source-acme-record.c, which keeps them in the store, source-authority.c, which
- * knows the authorities, source-ledger.c, which keeps to their limits, source-pace.c, which begins what waits, and
- * source-window.c, which asks for windows of renewal. */
+/* Shared by the files of this folder alone. */
 
 /* The ledger of an authority, in memory and on disk. It outlives the settings of that name: what was asked stays asked. */
 typedef struct Book {
     TAILQ_ENTRY(Book) entry;
-    AcmeSource *source;
+    Orders *orders;
     char *authority, *directory;
     Ledger *ledger;
     size_t written; /* bytes of the file */
@@ -27,25 +25,25 @@ typedef struct Book {
         unreadable_until; /* CLOCK_BOOTTIME, seconds: it is not tried to read it before; 0: it was read */
     uint64_t noted, kept; /* counts of changes: so many were made, and so many of them are on disk */
     struct Ordering *probing; /* the one order that is tried while the others wait; NULL */
-    uint64_t troubled; /* CLOCK_MONOTONIC, usec, when trouble was noted last; 0: not since the start */
-    bool is_back;      /* which is to be told */
-    AcmeCall *looking; /* whether it can be reached; NULL */
+    uint64_t outage_at; /* CLOCK_MONOTONIC, usec, when trouble was noted last; 0: not since the start */
+    bool is_back;       /* which is to be told */
+    AcmeCall *looking;  /* whether it can be reached; NULL */
     AcmeClient *looked_with;
 } Book;
 
 /* An authority as it is used: made when it is asked for the first time. */
-typedef struct Peer {
-    TAILQ_ENTRY(Peer) entry;
+typedef struct Connection {
+    TAILQ_ENTRY(Connection) entry;
     AcmeClient *client;
     Book *book;
     OrderSearch *search; /* for orders of before a crash; NULL: none was needed */
     bool expecting;      /* its directory was asked for ahead of the first order */
-} Peer;
+} Connection;
 
 /* What is waited for, when it is no limit (LedgerWait.limit). */
-#define WAIT_TROUBLE _LEDGER_LIMIT_MAX       /* the authority's trouble */
-#define WAIT_AFTER   (_LEDGER_LIMIT_MAX + 1) /* the certificate's back-off */
-#define WAIT_READ    (_LEDGER_LIMIT_MAX + 2) /* its ledger cannot be read */
+#define WAIT_OUTAGE _LEDGER_LIMIT_MAX       /* the authority's trouble */
+#define WAIT_AFTER  (_LEDGER_LIMIT_MAX + 1) /* the certificate's back-off */
+#define WAIT_READ   (_LEDGER_LIMIT_MAX + 2) /* its ledger cannot be read */
 #define WAIT_TRIED \
     (_LEDGER_LIMIT_MAX + 3) /* the authority's trouble, which another order has just met with */
 #define READ_AGAIN 60       /* seconds until that is tried again */
@@ -62,7 +60,7 @@ typedef enum OrderingState {
 
 struct Ordering {
     TAILQ_ENTRY(Ordering) entry;
-    AcmeSource *source;
+    Orders *orders;
     OrderingState state;
     char *name, **names, *authority, *solver;
     KeyType key_type;
@@ -74,8 +72,8 @@ struct Ordering {
     bool anew;         /* what made the last one fail has changed */
     bool early;        /* for the sake of the authority's window */
     int64_t not_after; /* by when it is wanted */
-    OrderProgress progress;
-    OrderDone done; /* NULL: cancelled */
+    OrderingProgress progress;
+    OrderingDone done; /* NULL: cancelled */
     void *userdata;
     bool forgets;
     bool resumed; /* it was under way at the last stop */
@@ -89,9 +87,9 @@ struct Ordering {
     bool finalized;     /* from then on it may come to a certificate */
     bool held;          /* another one is tried first */
     uint64_t waits_for; /* what of the book has to be on disk before it runs */
-    Peer *peer;
+    Connection *connection;
     OrderRecord *record;
-    char *peer_name;
+    char *asked_now;
     OrderSeeker *seeker;
     Order *order;
     unsigned failed_solvers;
@@ -112,7 +110,7 @@ struct Ordering {
 
 TAILQ_HEAD(OrderingQueue, Ordering);
 
-struct AcmeSource {
+struct Orders {
     sd_event *event;
     Store *store;
     Settings *settings;
@@ -123,13 +121,13 @@ struct AcmeSource {
     Solver *solvers[_CHALLENGE_TYPE_MAX]; /* by ChallengeType */
     Solver *ordered[_CHALLENGE_TYPE_MAX]; /* as configured */
     size_t n_ordered;
-    TAILQ_HEAD(, Peer) peers;
+    TAILQ_HEAD(, Connection) connections;
     TAILQ_HEAD(, Book) books;
     TAILQ_HEAD(WindowQueue, WindowCheck) checks; /* those that are under way first */
     size_t n_checks;                             /* that are */
     sd_event_source *pace_timer;
     const Network *network;
-    AcmeBack back;
+    OrdersBack back;
     void *back_userdata;
     sd_event_source *back_source, *drive_source; /* what is to be done when nothing else is being done */
     bool network_is_back;                        /* is to be told */
@@ -142,7 +140,7 @@ struct AcmeSource {
 };
 
 /* What orders work with, made when the first is. */
-int source_open(AcmeSource *s);
+int orders_open(Orders *s);
 
 /* The order is begun: who is asked, then the record. */
 void ordering_begin(Ordering *o);
@@ -151,7 +149,7 @@ void ordering_fail(Ordering *o, int r, const char *doing);
 void ordering_end_later(Ordering *o);
 void ordering_free(Ordering *o);
 
-/* source-acme-record.c */
+/* record.c */
 OrderRecord *ordering_make_record(const Ordering *o, const AuthoritySettings *a);
 /* A worker makes the key that is missing and writes the record, which is the callee's in any case; then the order runs. */
 int ordering_write(Ordering *o, OrderRecord *record);
@@ -161,13 +159,13 @@ int ordering_write_place(Ordering *o);
 void ordering_maybe_run(Ordering *o);
 /* What was under way at the last stop, and its authority, if it still is what is wanted; NULL. */
 const AuthoritySettings *ordering_take_up(Ordering *o, OrderRecord **ret);
-void source_forget_order(AcmeSource *s, const char *name);
+void orders_forget_record(Orders *s, const char *name);
 /* URLs of the orders that were under way then and were not gone on with yet. */
-int source_left_urls(AcmeSource *s, char ***ret);
+int orders_left_urls(Orders *s, char ***ret);
 
-/* source-ledger.c */
+/* book.c, accounting.c, outage.c */
 /* NULL when memory is short. */
-Book *book_get(AcmeSource *s, const AuthoritySettings *a);
+Book *book_get(Orders *s, const AuthoritySettings *a);
 /* With what is not on disk yet; nothing is being written any more. */
 Book *book_close(Book *b);
 /* What was noted in its ledger goes to disk. */
@@ -181,40 +179,43 @@ bool ordering_must_stay(Ordering *o, const AuthoritySettings *a);
 /* It answers as it should. */
 void book_note_works(Book *b);
 /* It does not; and wants to be left alone for so many seconds, 0: it did not say so. */
-void book_note_trouble(Book *b, int64_t retry_after);
+void book_note_outage(Book *b, int64_t retry_after);
 /* And what came of it. */
 void ordering_note_end(Ordering *o);
 /* The order was placed as another one than was thought. */
 void ordering_note_counted(Ordering *o);
 /* Tells, when nothing else is being done, that those may be tried again that failed for want of the network, or of one
  * authority. */
-void source_tell_back(AcmeSource *s, Book *b);
-int source_on_back(sd_event_source *source, void *userdata);
+void orders_signal_back(Orders *s, Book *b);
+int orders_on_back(sd_event_source *source, void *userdata);
 /* Those that wait for another one are looked at again. */
-void source_release(AcmeSource *s);
+void orders_unhold(Orders *s);
 /* Why a is not asked now, and until when. */
 void ordering_explain_wait(Ordering *o, const AuthoritySettings *a, const LedgerWait *wait);
 
-/* source-pace.c */
-int source_pace_init(AcmeSource *s);
+/* queue.c */
+int queue_init(Orders *s);
 /* Begins what may begin, when nothing else is being done. */
-void acme_source_drive(AcmeSource *s);
-uint64_t source_monotonic(const AcmeSource *s);
+void queue_drive(Orders *s);
+uint64_t orders_monotonic(const Orders *s);
 
-/* source-window.c */
-void source_give_up_checks(AcmeSource *s);
-bool source_checks_with(const AcmeSource *s, const Peer *p);
+/* renewal-info.c */
+void orders_give_up_checks(Orders *s);
+bool orders_checks_with(const Orders *s, const Connection *p);
 
-/* source-authority.c */
+/* revocation.c */
+bool orders_revoke_with(const Orders *s, const Connection *p);
+
+/* authorities.c, eligibility.c */
 bool authority_suits(const AuthoritySettings *a, char *const *names, const char *authority);
 /* Whether there is a way to prove each name; nothing is asked of an authority before. */
-bool source_can_prove(const AcmeSource *s, char *const *names, Problem *why);
+bool orders_can_prove(const Orders *s, char *const *names, Problem *why);
 /* Answers them as failed; after that no client may call back. */
-void source_give_up_revocations(AcmeSource *s);
-Peer *peer_free(AcmeSource *s, Peer *p);
+void orders_give_up_revocations(Orders *s);
+Connection *connection_free(Orders *s, Connection *p);
 /* Those that nobody uses and that are not as they are configured, or not at all any more. */
-void source_clean_peers(AcmeSource *s);
-int peer_get(AcmeSource *s, const AuthoritySettings *settings, Peer **ret);
+void orders_clean_connections(Orders *s);
+int connection_get(Orders *s, const AuthoritySettings *settings, Connection **ret);
 /* The first that may be asked now. NULL: there is none left, or all are to be waited for, which the ordering then says: held,
  * or until and problem. */
 const AuthoritySettings *ordering_choose_authority(Ordering *o);
@@ -222,4 +223,4 @@ const AuthoritySettings *ordering_choose_authority(Ordering *o);
 bool ordering_must_wait(Ordering *o);
 /* Whether there is one that was not asked yet. */
 bool ordering_has_other(const Ordering *o);
-const AuthoritySettings *source_find_authority(const AcmeSource *s, const char *name);
+const AuthoritySettings *orders_find_authority(const Orders *s, const char *name);

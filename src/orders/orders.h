@@ -11,11 +11,11 @@
 
 /* Chains from ACME authorities: which authority is asked for what, how many orders run at a time, and what is tried when one
  * fails. An order runs in the event loop, beside everything else. */
-typedef struct AcmeSource AcmeSource;
+typedef struct Orders Orders;
 /* A certificate that is being ordered, from the choice of the authority to the chain. */
 typedef struct Ordering Ordering;
 
-typedef struct OrderWish {
+typedef struct OrderingWish {
     const char *name;   /* of the certificate */
     char *const *names; /* canonical, the primary one first */
     KeyType key_type;
@@ -31,9 +31,9 @@ typedef struct OrderWish {
     bool early;  /* for the sake of the authority's window */
     int64_t
         not_after; /* of the chain that it is to replace, or by when it is wanted: the earliest comes first */
-} OrderWish;
+} OrderingWish;
 
-typedef struct OrderResult {
+typedef struct OrderingResult {
     Bundle *bundle; /* the callee's; NULL: it failed */
     const char *authority;
     const char *solver;     /* type of the challenge that worked */
@@ -42,74 +42,74 @@ typedef struct OrderResult {
     bool waited;            /* no attempt was made: limits, or the authority's troubles, are waited for */
     bool attempted;         /* an authority was asked for the certificate */
     bool offline;           /* it cannot be reached, as this machine has no default route */
-} OrderResult;
+} OrderingResult;
 
-typedef void (*OrderProgress)(double progress, const char *step, void *userdata);
-/* Called once, from the event loop, never from within acme_source_order. */
-typedef void (*OrderDone)(const OrderResult *result, void *userdata);
+typedef void (*OrderingProgress)(double progress, const char *step, void *userdata);
+/* Called once, from the event loop, never from within orders_begin. */
+typedef void (*OrderingDone)(const OrderingResult *result, void *userdata);
 
 /* What kept orders from being made is over: those that failed for it may be made anew. authority: whose fault it was; NULL: the
  * network's. Told when nothing else is being done. */
-typedef void (*AcmeBack)(const char *authority, void *userdata);
+typedef void (*OrdersBack)(const char *authority, void *userdata);
 
-/* acme_source_configure() comes before all else. */
-int acme_source_new(sd_event *event, Store *store, AcmeBack back, void *userdata, AcmeSource **ret);
+/* orders_configure() comes before all else. */
+int orders_new(sd_event *event, Store *store, OrdersBack back, void *userdata, Orders **ret);
 /* Nothing is told any more. Orders stay as they are at the authority, and in the store. */
-AcmeSource *acme_source_free(AcmeSource *s);
-DEFINE_CLEANUP(AcmeSource *, acme_source_free);
+Orders *orders_free(Orders *s);
+DEFINE_CLEANUP(Orders *, orders_free);
 /* Adopts other settings, of which a reference is taken. */
-void acme_source_configure(AcmeSource *s, Settings *settings);
+void orders_configure(Orders *s, Settings *settings);
 /* Borrowed; NULL: the routes are not known. */
-void acme_source_set_network(AcmeSource *s, const Network *network);
+void orders_set_network(Orders *s, const Network *network);
 /* Whether orders are made at all. */
 bool acme_settings_are_on(const Settings *settings);
-/* Whether an authority can be asked for these names; if not, why says what is in the way. authority as in OrderWish. */
-AcmeStance acme_settings_judge(const Settings *settings, char *const *names, const char *authority);
+/* Whether an authority can be asked for these names; if not, why says what is in the way. authority as in OrderingWish. */
+AcmeEligibility acme_settings_judge(const Settings *settings, char *const *names, const char *authority);
 bool acme_settings_suit(const Settings *settings, char *const *names, const char *authority, Problem *why);
 /* An order for these names is going to be made: the connection to the authority is opened meanwhile. */
-void acme_source_expect(AcmeSource *s, char *const *names, const char *authority);
-int acme_source_order(AcmeSource *s, const OrderWish *wish, OrderProgress progress, OrderDone done,
-                      void *userdata, Ordering **ret);
+void orders_expect(Orders *s, char *const *names, const char *authority);
+int orders_begin(Orders *s, const OrderingWish *wish, OrderingProgress progress, OrderingDone done,
+                 void *userdata, Ordering **ret);
 /* Somebody asks for a reissue while it is under way: so it is one now, and in a hurry it does not wait for its turn. False when
  * it has begun with the former key, which is not to be used any more. */
 bool ordering_join(Ordering *o, bool hurry);
 /* It is not told any more. forget: the order is not gone on with after the next start either. */
 Ordering *ordering_cancel(Ordering *o, bool forget);
 /* The chain of an order is stored, or of no use: until then its record stays, so that a crash does not lose it. */
-void acme_source_forget(AcmeSource *s, const char *name);
+void orders_forget(Orders *s, const char *name);
 /* Whether an order for this certificate was under way when the service stopped last. */
-bool acme_source_has_order(const AcmeSource *s, const char *name);
-size_t acme_source_busy(const AcmeSource *s);
+bool orders_has_order(const Orders *s, const char *name);
+size_t orders_busy(const Orders *s);
 /* Orders that are being made now. */
-size_t acme_source_running(const AcmeSource *s);
+size_t orders_running(const Orders *s);
 
 /* When an order for it may be made after the attempts so far, whether or not they came to an end; 0: whenever. */
-int64_t acme_source_after(AcmeSource *s, char *const *names, const char *authority, const char *name);
+int64_t orders_after(Orders *s, char *const *names, const char *authority, const char *name);
 /* Whether an order that failed at this authority (NULL: at any) may be made anew now, as it has come back; not what was
  * refused before that, and not too often, or else what always fails would be tried at each outage's end. */
-bool acme_source_release(AcmeSource *s, const char *authority, const char *name);
+bool orders_release(Orders *s, const char *authority, const char *name);
 /* What is noted is compared with another present. */
-void acme_source_clock_set(AcmeSource *s);
+void orders_clock_set(Orders *s);
 /* The network is there again. */
-void acme_source_network_back(AcmeSource *s);
+void orders_network_back(Orders *s);
 /* Looks whether authorities in trouble can be reached again, those whose turn it is; and when the next turn is (INT64_MAX:
  * none is). */
-void acme_source_look(AcmeSource *s);
-int64_t acme_source_next_look(AcmeSource *s);
+void orders_look(Orders *s);
+int64_t orders_next_look(Orders *s);
 
 /* Windows of renewal (RFC 9773). record: of the certificate, whose chain from ACME is asked about; its authority is the one
  * to be asked. What is known; all zero when there is nothing. */
-LedgerWindow acme_source_window(AcmeSource *s, const Record *record);
+LedgerWindow orders_window(Orders *s, const Record *record);
 /* When the certificate was renewed for the sake of one last. */
-int64_t acme_source_early(AcmeSource *s, const Record *record);
-/* Asks for it. done is called from the event loop when it is known, or cannot be; not after acme_source_free(). */
+int64_t orders_early(Orders *s, const Record *record);
+/* Asks for it. done is called from the event loop when it is known, or cannot be; not after orders_free(). */
 typedef void (*WindowDone)(const char *name, void *userdata);
-int acme_source_check_window(AcmeSource *s, const Record *record, WindowDone done, void *userdata);
+int orders_check_window(Orders *s, const Record *record, WindowDone done, void *userdata);
 
 /* Revokes a chain (RFC 8555 section 7.6) by the account; if that may not, or for keyCompromise, by its own key. */
 typedef void (*RevokeDone)(const Problem *problem, void *userdata);
-int acme_source_revoke(AcmeSource *s, const char *authority, const Bundle *bundle, int reason,
-                       RevokeDone done, void *userdata, Problem *problem);
+int orders_revoke(Orders *s, const char *authority, const Bundle *bundle, int reason, RevokeDone done,
+                  void *userdata, Problem *problem);
 /* Another key for the account there, or its end. */
-int acme_source_change_account(AcmeSource *s, const char *authority, bool deactivate, RevokeDone done,
-                               void *userdata, Problem *problem);
+int orders_change_account(Orders *s, const char *authority, bool deactivate, RevokeDone done, void *userdata,
+                          Problem *problem);

@@ -13,7 +13,7 @@
  * chain ends first. */
 static bool is_pressing(const Ordering *o)
 {
-    return o->manual || acme_source_has_order(o->source, o->name);
+    return o->manual || orders_has_order(o->orders, o->name);
 }
 
 static bool comes_before(const Ordering *a, const Ordering *b)
@@ -25,24 +25,24 @@ static bool comes_before(const Ordering *a, const Ordering *b)
     return a->not_after < b->not_after;
 }
 
-static Ordering *choose_waiting(AcmeSource *s)
+static Ordering *choose_waiting(Orders *s)
 {
     Ordering *o, *best = NULL;
 
-    TAILQ_FOREACH(o, &s->orderings, entry)
-    if (o->state == ORDERING_WAITING && o->done && !o->held && !o->ending &&
-        (!best || comes_before(o, best)))
-        best = o;
+    TAILQ_FOREACH (o, &s->orderings, entry)
+        if (o->state == ORDERING_WAITING && o->done && !o->held && !o->ending &&
+            (!best || comes_before(o, best)))
+            best = o;
     return best;
 }
 
 static int on_pace_timer(sd_event_source *source _unused_, uint64_t usec _unused_, void *userdata)
 {
-    acme_source_drive(userdata);
+    queue_drive(userdata);
     return 0;
 }
 
-uint64_t source_monotonic(const AcmeSource *s)
+uint64_t orders_monotonic(const Orders *s)
 {
     uint64_t now = 0;
 
@@ -51,7 +51,7 @@ uint64_t source_monotonic(const AcmeSource *s)
 }
 
 /* A second is what the ledger's moments tell apart. */
-static void wait_for_pace(AcmeSource *s)
+static void wait_for_pace(Orders *s)
 {
     uint64_t now;
 
@@ -63,7 +63,7 @@ static void wait_for_pace(AcmeSource *s)
 
 static int on_drive(sd_event_source *source, void *userdata);
 
-int source_pace_init(AcmeSource *s)
+int queue_init(Orders *s)
 {
     int r = sd_event_add_time(s->event, &s->pace_timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_pace_timer, s);
 
@@ -74,25 +74,25 @@ int source_pace_init(AcmeSource *s)
     if (r >= 0)
         r = sd_event_source_set_enabled(s->drive_source, SD_EVENT_OFF);
     if (r >= 0)
-        r = sd_event_add_defer(s->event, &s->back_source, source_on_back, s);
+        r = sd_event_add_defer(s->event, &s->back_source, orders_on_back, s);
     return r < 0 ? r : sd_event_source_set_enabled(s->back_source, SD_EVENT_OFF);
 }
 
 /* Whether one more new order is within OrdersPerMinute=. */
-static bool is_in_pace(const AcmeSource *s)
+static bool is_in_pace(const Orders *s)
 {
     unsigned allowed = s->settings->orders_per_minute, recent = 0;
     int64_t now = clock_now();
     const Book *b;
 
-    TAILQ_FOREACH(b, &s->books, entry)
-    recent += ledger_recent_orders(b->ledger, MINUTE + 1, now);
+    TAILQ_FOREACH (b, &s->books, entry)
+        recent += ledger_recent_orders(b->ledger, MINUTE + 1, now);
     return allowed == 0 || recent < allowed;
 }
 
 static int on_drive(sd_event_source *source _unused_, void *userdata)
 {
-    AcmeSource *s = userdata;
+    Orders *s = userdata;
     Ordering *o;
 
     while (s->n_running < LIMIT_ORDERS && (o = choose_waiting(s))) {
@@ -112,7 +112,7 @@ static int on_drive(sd_event_source *source _unused_, void *userdata)
     return 0;
 }
 
-void acme_source_drive(AcmeSource *s)
+void queue_drive(Orders *s)
 {
     if (s->drive_source)
         (void)sd_event_source_set_enabled(s->drive_source, SD_EVENT_ONESHOT);
@@ -128,6 +128,6 @@ bool ordering_join(Ordering *o, bool hurry)
     }
     o->manual = o->manual || hurry;
     o->held = false;
-    acme_source_drive(o->source);
+    queue_drive(o->orders);
     return true;
 }

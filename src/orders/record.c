@@ -31,7 +31,7 @@ static void run_remove(void *data)
     t->result = store_remove_order(t->store, t->name);
 }
 
-void source_forget_order(AcmeSource *s, const char *name)
+void orders_forget_record(Orders *s, const char *name)
 {
     RecordTask *t = s->workers ? calloc(1, sizeof(RecordTask)) : NULL;
 
@@ -76,11 +76,11 @@ static void on_written(Ordering *o, RecordTask *t)
     if (!t->placed)
         o->record = TAKE_PTR(t->record);
     if (!o->done) { /* cancelled meanwhile */
-        o->source->n_running--;
-        if (o->tried && !o->source->closing)
+        o->orders->n_running--;
+        if (o->tried && !o->orders->closing)
             ordering_note_end(o);
         if (o->forgets)
-            source_forget_order(o->source, o->name);
+            orders_forget_record(o->orders, o->name);
         ordering_free(o);
     } else if (t->placed) {
         if (t->result < 0)
@@ -101,12 +101,12 @@ static void on_written(Ordering *o, RecordTask *t)
 static void record_task_done(void *data, void *userdata _unused_)
 {
     RecordTask *t = data;
-    AcmeSource *s = t->ordering ? t->ordering->source : NULL;
+    Orders *s = t->ordering ? t->ordering->orders : NULL;
 
     if (t->ordering) {
         t->ordering->outside = false;
         on_written(t->ordering, t);
-        acme_source_drive(s);
+        queue_drive(s);
     } else if (t->result < 0)
         log_warning("The record of an order cannot be written: %s", strerror(-t->result));
     order_record_free(t->record);
@@ -158,7 +158,7 @@ static int write_record(Ordering *o, OrderRecord *record, bool placed)
         return -ENOMEM;
     }
     *t = (RecordTask){
-        .store = o->source->store,
+        .store = o->orders->store,
         .record = record,
         .key_type = o->key_type,
         .former = o->former && o->former->slots[SOURCE_ACME].chain ? o->former : NULL,
@@ -166,7 +166,7 @@ static int write_record(Ordering *o, OrderRecord *record, bool placed)
         .ordering = o,
         .placed = placed,
     };
-    r = workers_add(o->source->workers, run_write, record_task_done, t);
+    r = workers_add(o->orders->workers, run_write, record_task_done, t);
     if (r < 0) {
         order_record_free(record);
         free(t);
@@ -186,7 +186,7 @@ int ordering_write_place(Ordering *o)
     return write_record(o, record_copy_of(o->record), true);
 }
 
-static const AuthoritySettings *find_authority(const AcmeSource *s, const char *name, const char *directory)
+static const AuthoritySettings *find_authority(const Orders *s, const char *name, const char *directory)
 {
     for (size_t i = 0; i < s->settings->n_authorities; i++)
         if (streq(s->settings->authorities[i].name, name) &&
@@ -199,11 +199,11 @@ const AuthoritySettings *ordering_take_up(Ordering *o, OrderRecord **ret)
 {
     _cleanup_(order_record_freep) OrderRecord *rec = NULL;
     const AuthoritySettings *a;
-    AcmeSource *s = o->source;
+    Orders *s = o->orders;
 
     if (o->reissue && s->settings->acme.reuse_key) /* it may be for the former key */
         return NULL;
-    if ((!acme_source_has_order(s, o->name) && (o->reissue || !strv_contains(s->kept, o->name))) ||
+    if ((!orders_has_order(s, o->name) && (o->reissue || !strv_contains(s->kept, o->name))) ||
         store_read_order(s->store, o->name, &rec) < 0)
         return NULL;
     a = find_authority(s, rec->authority, rec->directory);
@@ -213,7 +213,7 @@ const AuthoritySettings *ordering_take_up(Ordering *o, OrderRecord **ret)
     return a;
 }
 
-int source_left_urls(AcmeSource *s, char ***ret)
+int orders_left_urls(Orders *s, char ***ret)
 {
     _cleanup_strv_ char **urls = calloc(strv_length(s->left) + 1, sizeof(char *));
     size_t n = 0;

@@ -16,10 +16,10 @@
 
 struct WindowCheck {
     TAILQ_ENTRY(WindowCheck) entry;
-    AcmeSource *source;
+    Orders *orders;
     Record *record;
     char *identifier;
-    Peer *peer;
+    Connection *connection;
     AcmeCall *call;
     WindowDone done;
     void *userdata;
@@ -32,14 +32,14 @@ static const char *fingerprint_of(const Record *rec)
     return chain_leaf(rec->slots[SOURCE_ACME].chain)->fingerprint;
 }
 
-static Book *book_of(AcmeSource *s, const Record *rec)
+static Book *book_of(Orders *s, const Record *rec)
 {
-    const AuthoritySettings *a = rec->authority ? source_find_authority(s, rec->authority) : NULL;
+    const AuthoritySettings *a = rec->authority ? orders_find_authority(s, rec->authority) : NULL;
 
     return a && a->enabled && rec->slots[SOURCE_ACME].chain ? book_get(s, a) : NULL;
 }
 
-LedgerWindow acme_source_window(AcmeSource *s, const Record *rec)
+LedgerWindow orders_window(Orders *s, const Record *rec)
 {
     Book *b = book_of(s, rec);
 
@@ -47,7 +47,7 @@ LedgerWindow acme_source_window(AcmeSource *s, const Record *rec)
              : (LedgerWindow){ .check = INT64_MAX };
 }
 
-int64_t acme_source_early(AcmeSource *s, const Record *rec)
+int64_t orders_early(Orders *s, const Record *rec)
 {
     Book *b = book_of(s, rec);
 
@@ -56,17 +56,17 @@ int64_t acme_source_early(AcmeSource *s, const Record *rec)
 
 static void check_free(WindowCheck *w)
 {
-    TAILQ_REMOVE(&w->source->checks, w, entry);
+    TAILQ_REMOVE(&w->orders->checks, w, entry);
     record_free(w->record);
     free(w->identifier);
     free(w);
 }
 
-static void start_checks(AcmeSource *s);
+static void start_checks(Orders *s);
 
 static void check_end(WindowCheck *w, const LedgerWindow *window)
 {
-    AcmeSource *s = w->source;
+    Orders *s = w->orders;
     Book *b = book_of(s, w->record);
 
     if (b && ledger_note_window(b->ledger, w->record->name, fingerprint_of(w->record), window) >= 0)
@@ -74,14 +74,14 @@ static void check_end(WindowCheck *w, const LedgerWindow *window)
     s->n_checks--;
     w->done(w->record->name, w->userdata);
     check_free(w);
-    source_clean_peers(s);
+    orders_clean_connections(s);
     start_checks(s);
 }
 
 /* What was known stays, and is asked for again later. */
 static void check_fail(WindowCheck *w, int64_t again)
 {
-    LedgerWindow known = acme_source_window(w->source, w->record);
+    LedgerWindow known = orders_window(w->orders, w->record);
     _cleanup_free_ char *page = known.page ? strdup(known.page) : NULL;
 
     known.page = page;
@@ -119,11 +119,11 @@ static void on_directory(const AcmeReply *reply, const AcmeFailure *failure, voi
 
     w->call = NULL;
     if (failure && failure->at_authority)
-        book_note_trouble(w->peer->book, failure->retry_after);
+        book_note_outage(w->connection->book, failure->retry_after);
     if (reply)
-        book_note_works(w->peer->book);
+        book_note_works(w->connection->book);
     if (reply)
-        r = acme_client_get_renewal_info(w->peer->client, w->identifier, on_window, w, &w->call);
+        r = acme_client_get_renewal_info(w->connection->client, w->identifier, on_window, w, &w->call);
     if (r < 0)
         check_fail(w, r == -EOPNOTSUPP ? NONE_AGAIN : FAIL_AGAIN);
 }
@@ -133,7 +133,7 @@ static void run_identify(void *data)
     _cleanup_bundle_ Bundle *bundle = NULL;
     WindowCheck *w = data;
 
-    w->result = store_read(w->source->store, w->record, SOURCE_ACME, &bundle);
+    w->result = store_read(w->orders->store, w->record, SOURCE_ACME, &bundle);
     if (w->result >= 0)
         w->result = certificate_identifier(bundle->leaf, &w->identifier);
 }
@@ -142,26 +142,26 @@ static void on_identified(void *data, void *userdata _unused_)
 {
     const AcmeRequest request = { .resource = ACME_DIRECTORY };
     WindowCheck *w = data;
-    const AuthoritySettings *a = source_find_authority(w->source, w->record->authority);
+    const AuthoritySettings *a = orders_find_authority(w->orders, w->record->authority);
     int r = w->result;
 
-    if (w->source->closing) {
+    if (w->orders->closing) {
         check_free(w);
         return;
     }
     if (r >= 0)
-        r = a ? peer_get(w->source, a, &w->peer) : -ENOENT;
-    if (r >= 0 && ledger_state(w->peer->book->ledger, clock_now()) == LEDGER_OPEN) {
+        r = a ? connection_get(w->orders, a, &w->connection) : -ENOENT;
+    if (r >= 0 && ledger_state(w->connection->book->ledger, clock_now()) == LEDGER_OPEN) {
         check_fail(w, FAIL_AGAIN); /* it is in trouble */
         return;
     }
     if (r >= 0)
-        r = acme_client_send(w->peer->client, &request, on_directory, w, &w->call);
+        r = acme_client_send(w->connection->client, &request, on_directory, w, &w->call);
     if (r < 0)
         check_fail(w, NONE_AGAIN);
 }
 
-static void start_checks(AcmeSource *s)
+static void start_checks(Orders *s)
 {
     WindowCheck *w, *next;
 
@@ -180,17 +180,17 @@ static void start_checks(AcmeSource *s)
     }
 }
 
-int acme_source_check_window(AcmeSource *s, const Record *record, WindowDone done, void *userdata)
+int orders_check_window(Orders *s, const Record *record, WindowDone done, void *userdata)
 {
     WindowCheck *w;
-    int r = source_open(s);
+    int r = orders_open(s);
 
     if (r < 0)
         return r;
     w = calloc(1, sizeof(WindowCheck));
     if (!w)
         return -ENOMEM;
-    *w = (WindowCheck){ .source = s, .record = record_copy(record), .done = done, .userdata = userdata };
+    *w = (WindowCheck){ .orders = s, .record = record_copy(record), .done = done, .userdata = userdata };
     if (!w->record) {
         free(w);
         return -ENOMEM;
@@ -200,17 +200,17 @@ int acme_source_check_window(AcmeSource *s, const Record *record, WindowDone don
     return 0;
 }
 
-bool source_checks_with(const AcmeSource *s, const Peer *p)
+bool orders_checks_with(const Orders *s, const Connection *p)
 {
     const WindowCheck *w;
 
-    TAILQ_FOREACH(w, &s->checks, entry)
-    if (w->peer == p)
-        return true;
+    TAILQ_FOREACH (w, &s->checks, entry)
+        if (w->connection == p)
+            return true;
     return false;
 }
 
-void source_give_up_checks(AcmeSource *s)
+void orders_give_up_checks(Orders *s)
 {
     WindowCheck *w;
 

@@ -104,7 +104,7 @@ static void note(Ledger *l)
     }
     require(ledger_note_issued(l, name) == 0);
     require(ledger_attempts(l, name) == 0);
-    require(ledger_note_trouble(l, 0, NOW) == 0);
+    require(ledger_note_outage(l, 0, NOW) == 0);
     require(ledger_note_probe(l, true, NOW) >= 0);
 }
 

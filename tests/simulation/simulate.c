@@ -383,7 +383,7 @@ static void note_outcome(Simulation *s, Certificate *c)
         }
     }
     if (c->outcome > FAULT_NAME)
-        check(ledger_note_trouble(s->ledger, 0, seconds(s)));
+        check(ledger_note_outage(s->ledger, 0, seconds(s)));
     else {
         check(ledger_note_works(s->ledger));
         if (!closed)

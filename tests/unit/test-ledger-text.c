@@ -73,7 +73,7 @@ static void assert_reads_as(const char *text, const char *as)
 
 static void note_trouble(Ledger *l)
 {
-    g_assert_cmpint(ledger_note_trouble(l, 0, NOW - 50), ==, 0);
+    g_assert_cmpint(ledger_note_outage(l, 0, NOW - 50), ==, 0);
 }
 
 static void note_probe(Ledger *l)
@@ -525,7 +525,7 @@ static void test_most(void)
     g_assert_cmpuint(ledger_attempts(l, "a"), ==, UINT32_MAX);
     note_trouble(l);
     g_assert_cmpint(ledger_state(l, NOW), ==, LEDGER_HALF_OPEN); /* that was before */
-    g_assert_cmpint(ledger_note_trouble(l, 0, NOW), ==, 0);
+    g_assert_cmpint(ledger_note_outage(l, 0, NOW), ==, 0);
     g_assert_cmpint(ledger_open_until(l), ==, NOW + 6 * HOUR);
 }
 

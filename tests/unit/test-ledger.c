@@ -274,11 +274,11 @@ static void test_retry_after(void)
 {
     _cleanup_ledger_ Ledger *l = ledger_make();
 
-    g_assert_cmpint(ledger_note_trouble(l, 7200, NOW), ==, 0);
+    g_assert_cmpint(ledger_note_outage(l, 7200, NOW), ==, 0);
     g_assert_cmpint(ledger_state(l, NOW), ==, LEDGER_OPEN);
     g_assert_cmpint(ledger_open_until(l), ==, NOW + 7200);
     g_assert_cmpint(ledger_probe_due(l), >=, NOW + 7200);
-    g_assert_cmpint(ledger_note_trouble(l, 60, NOW + 1), ==, 0);
+    g_assert_cmpint(ledger_note_outage(l, 60, NOW + 1), ==, 0);
     g_assert_cmpint(ledger_open_until(l), ==, NOW + 7200);
     g_assert_cmpint(ledger_state(l, NOW + 7200), ==, LEDGER_HALF_OPEN);
 }
@@ -432,7 +432,7 @@ static void test_ten_years(void)
 
 static void trouble(Ledger *l, int64_t now)
 {
-    g_assert_cmpint(ledger_note_trouble(l, 0, now), ==, 0);
+    g_assert_cmpint(ledger_note_outage(l, 0, now), ==, 0);
 }
 
 static void test_breaker(void)

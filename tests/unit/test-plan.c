@@ -45,7 +45,7 @@ typedef struct Case {
     Asked asked;
     Outcome outcome;
     Waiting waiting;
-    AcmeStance stance;
+    AcmeEligibility eligibility;
 } Case;
 
 static Chain *good, *good_for_others, *expired, *future, *elsewhere, *arrived;
@@ -135,7 +135,7 @@ static bool is_withdrawn(const Case *k)
     bool fell_back = is_tried(k) && (k->waiting == WAITING_REISSUE ||
                                      (k->waiting == WAITING_KEEP && k->acme != ACME_USABLE));
 
-    return fell_back || (k->asked == ASKED_REISSUE && k->stance == ACME_STANCE_UNWANTED);
+    return fell_back || (k->asked == ASKED_REISSUE && k->eligibility == ACME_ELIGIBILITY_UNWANTED);
 }
 
 static bool is_replaced(const Case *k)
@@ -226,7 +226,7 @@ static void try(const Case *k)
         .names = names,
         .key_type = good->key_type,
         .upload = upload,
-        .stance = k->stance,
+        .eligibility = k->eligibility,
         .root = root,
         .now = NOW,
     };
@@ -261,11 +261,11 @@ static bool next(Case *k)
 
 static void test_every_combination(void)
 {
-    static const AcmeStance stances[] = { ACME_STANCE_ASKED, ACME_STANCE_UNWANTED };
+    static const AcmeEligibility stances[] = { ACME_ELIGIBILITY_ASKED, ACME_ELIGIBILITY_UNWANTED };
     unsigned n = 0;
 
     for (size_t i = 0; i < ELEMENTSOF(stances); i++) {
-        Case k = { .stance = stances[i] };
+        Case k = { .eligibility = stances[i] };
 
         do {
             try(&k);

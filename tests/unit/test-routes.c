@@ -213,7 +213,7 @@ static void watcher_done(Watcher *w)
 
 static bool has_way(void *userdata)
 {
-    return network_has_way(((Watcher *)userdata)->network);
+    return network_has_default_route(((Watcher *)userdata)->network);
 }
 
 static bool has_no_way(void *userdata)
@@ -225,7 +225,7 @@ static void check(Watcher *w, bool way_is_there, unsigned n_changed)
 {
     loop_until(w->event, way_is_there ? has_way : has_no_way, w);
     loop_for(w->event, QUIET);
-    g_assert_cmpint(network_has_way(w->network), ==, way_is_there);
+    g_assert_cmpint(network_has_default_route(w->network), ==, way_is_there);
     g_assert_cmpuint(w->n_changed, ==, n_changed);
 }
 
@@ -242,7 +242,7 @@ static void test_comes_and_goes(void)
     ENTER_OR_SKIP()
 
     watcher_init(&w);
-    g_assert_true(network_has_way(w.network)); /* not known yet */
+    g_assert_true(network_has_default_route(w.network)); /* not known yet */
     check(&w, false, 0);
     route_add(&way);
     check(&w, true, 1);
@@ -267,7 +267,7 @@ static void test_there_before(void)
 
 static void test_unknown(void)
 {
-    g_assert_true(network_has_way(NULL));
+    g_assert_true(network_has_default_route(NULL));
     g_assert_null(network_free(NULL));
 }
 
@@ -307,7 +307,7 @@ static void test_ipv6(void)
     route_add(&way); /* one more is another way */
     check(&w, true, 2);
     route_remove(&way6);
-    g_assert_true(network_has_way(w.network));
+    g_assert_true(network_has_default_route(w.network));
 }
 
 static void test_other_gateway(void)
@@ -479,7 +479,7 @@ static void test_others(void)
         g_assert_cmpint(sendto(fd, forged, size, 0, (const struct sockaddr *)&watcher, sizeof(watcher)), ==,
                         size);
         g_assert_cmpint(sd_event_run(w.event, 10000), >=, 0);
-        g_assert_false(network_has_way(w.network));
+        g_assert_false(network_has_default_route(w.network));
     }
     close(fd);
     check(&w, false, 0);

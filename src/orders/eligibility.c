@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config/settings.h"
+#include "core/private-name.h"
+#include "orders/orders-internal.h"
+#include "util/text.h"
+
+/* Which names an authority can be asked for: a function of names and settings alone. */
+
+bool acme_settings_are_on(const Settings *settings)
+{
+    if (!settings->acme.enabled || !settings->acme.terms_agreed)
+        return false;
+    for (size_t i = 0; i < settings->n_authorities; i++)
+        if (settings->authorities[i].enabled)
+            return true;
+    return false;
+}
+
+static const char *private_name(char *const *names, const char **ret_reason)
+{
+    for (size_t i = 0; names[i]; i++) {
+        *ret_reason = name_private_reason(names[i]);
+        if (*ret_reason)
+            return names[i];
+    }
+    return NULL;
+}
+
+bool authority_suits(const AuthoritySettings *a, char *const *names, const char *authority)
+{
+    const char *reason;
+
+    return a->enabled && (!authority || streq(a->name, authority)) &&
+           (!a->is_public || !private_name(names, &reason));
+}
+
+AcmeEligibility acme_settings_judge(const Settings *settings, char *const *names, const char *authority)
+{
+    const char *reason;
+
+    if (!settings->acme.terms_agreed && settings->acme.enabled && settings->n_authorities > 0)
+        return ACME_ELIGIBILITY_TERMS;
+    if (!acme_settings_are_on(settings))
+        return ACME_ELIGIBILITY_OFF;
+    if (acme_settings_suit(settings, names, authority, NULL))
+        return ACME_ELIGIBILITY_ASKED;
+    return private_name(names, &reason) ? ACME_ELIGIBILITY_PRIVATE : ACME_ELIGIBILITY_UNSUITED;
+}
+
+bool acme_settings_suit(const Settings *settings, char *const *names, const char *authority, Problem *why)
+{
+    const char *reason = NULL, *name;
+
+    if (!settings->acme.enabled)
+        problem_set(why, PROBLEM_ACME_DISABLED,
+                    "ACME is switched off; Enabled=yes in [ACME] switches it on.");
+    else if (!settings->acme.terms_agreed)
+        problem_set(why, PROBLEM_ACME_DISABLED,
+                    "Nothing is ordered before you agree to the authority's terms of service: "
+                    "TermsOfServiceAgreed=yes in [ACME].");
+    else if (!acme_settings_are_on(settings))
+        problem_set(why, PROBLEM_ACME_DISABLED,
+                    "No ACME authority is configured; see [Authority] in "
+                    "certwright.conf(5).");
+    else {
+        for (size_t i = 0; i < settings->n_authorities; i++)
+            if (authority_suits(settings->authorities + i, names, authority))
+                return true;
+        name = private_name(names, &reason);
+        if (name)
+            problem_set(
+                why, PROBLEM_ACME_DISABLED,
+                "No public authority issues for %s: it is %s; an internal one can be set up with Public=no.",
+                name, reason);
+        else
+            problem_set(
+                why, PROBLEM_ACME_DISABLED,
+                "There is no [Authority %s] that is enabled; correct Authority= of this certificate.",
+                strempty(authority));
+    }
+    return false;
+}

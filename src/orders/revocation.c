@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "crypto/request.h"
+#include "orders/orders-internal.h"
+#include "util/text.h"
+
+#define REVOKED_FOR_KEY 1 /* keyCompromise, RFC 5280 section 5.3.1 */
+
+struct Revocation {
+    TAILQ_ENTRY(Revocation) entry;
+    Orders *orders;
+    AcmeClient *client;
+    AccountKey *key;
+    char *payload;
+    bool by_key, tried_other;
+    RevokeDone done;
+    void *userdata;
+};
+
+static void revocation_free(Revocation *v)
+{
+    TAILQ_REMOVE(&v->orders->revocations, v, entry);
+    account_key_free(v->key);
+    free(v->payload);
+    free(v);
+}
+
+void orders_give_up_revocations(Orders *s)
+{
+    _cleanup_problem_ Problem stopped = {};
+    Revocation *v;
+
+    problem_set(&stopped, PROBLEM_CANCELLED, "The service stops.");
+    while ((v = TAILQ_FIRST(&s->revocations))) {
+        v->done(&stopped, v->userdata);
+        revocation_free(v);
+    }
+}
+
+bool orders_revoke_with(const Orders *s, const Connection *p)
+{
+    const Revocation *v;
+
+    TAILQ_FOREACH (v, &s->revocations, entry)
+        if (v->client == p->client)
+            return true;
+    return false;
+}
+
+static void on_revoked(const AcmeReply *reply, const AcmeFailure *failure, void *userdata);
+
+static int revocation_send(Revocation *v)
+{
+    AcmeRequest request = { .resource = ACME_REVOKE_CERT,
+                            .payload = v->payload,
+                            .key = v->by_key ? v->key : NULL };
+    AcmeCall *call;
+
+    return acme_client_send(v->client, &request, on_revoked, v, &call);
+}
+
+static void on_revoked(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
+{
+    const char *type = failure ? strempty(failure->problem->type) : "";
+    const Problem none = {};
+    Revocation *v = userdata;
+
+    if (failure && !v->tried_other && !failure->at_authority && !streq(type, "alreadyRevoked")) {
+        v->tried_other = true;
+        v->by_key = !v->by_key;
+        if (revocation_send(v) >= 0)
+            return;
+    }
+    v->done(failure && !streq(type, "alreadyRevoked") ? failure->problem : &none, v->userdata);
+    revocation_free(v);
+}
+
+static int open_connection(Orders *s, const char *authority, Connection **ret, Problem *problem)
+{
+    const AuthoritySettings *a = orders_find_authority(s, authority);
+    int r;
+
+    if (!a)
+        return problem_set(
+            problem, PROBLEM_INVALID_ARGUMENT,
+            "There is no [Authority %s] in the configuration; property Authorities lists them.", authority);
+    r = orders_open(s);
+    return r < 0 ? r : connection_get(s, a, ret);
+}
+
+int orders_revoke(Orders *s, const char *authority, const Bundle *bundle, int reason, RevokeDone done,
+                  void *userdata, Problem *problem)
+{
+    _cleanup_free_ char *certificate = NULL;
+    Revocation *v;
+    Connection *connection;
+    int r = open_connection(s, authority, &connection, problem);
+
+    if (r < 0)
+        return r;
+    r = certificate_to_base64url(bundle->leaf, &certificate);
+    v = r >= 0 ? calloc(1, sizeof(Revocation)) : NULL;
+    if (!v)
+        return r < 0 ? r : -ENOMEM;
+    *v = (Revocation){ .orders = s,
+                       .client = connection->client,
+                       .payload = acme_revocation_payload(certificate, reason),
+                       .by_key = reason == REVOKED_FOR_KEY,
+                       .done = done,
+                       .userdata = userdata };
+    TAILQ_INSERT_TAIL(&s->revocations, v, entry);
+    r = v->payload ? account_key_from_pem(bundle->key, &v->key) : -ENOMEM;
+    if (r >= 0)
+        r = revocation_send(v);
+    if (r < 0)
+        revocation_free(v);
+    return r;
+}
+
+int orders_change_account(Orders *s, const char *authority, bool deactivate, RevokeDone done, void *userdata,
+                          Problem *problem)
+{
+    Connection *connection;
+    int r = open_connection(s, authority, &connection, problem);
+
+    if (r < 0)
+        return r;
+    return acme_client_change_account(connection->client, deactivate, done, userdata, problem);
+}
