@@ -72,7 +72,7 @@ static void take_chain(Order *o)
 
 static void next_alternate(Order *o);
 
-/* The first chain is kept until a better one is found: with its bundle, or with what is wrong with it. */
+/* The first chain is kept until a preferred one is found: with its bundle, or with its problem. */
 static void on_accepted(OrderResults *results, void *userdata)
 {
     Order *o = userdata;
@@ -166,7 +166,7 @@ static void download(Order *o)
         order_fail_errno(o, r, &problem);
 }
 
-/* ---- looking at the order */
+/* ---- polling the order */
 
 static bool has_same_names(const Order *o)
 {
@@ -340,7 +340,7 @@ void order_noted(Order *o)
     maybe_finalize(o);
 }
 
-/* ---- beginning */
+/* ---- placing the order */
 
 static int place(Order *o, Problem *problem);
 
@@ -352,8 +352,8 @@ static bool streq_any(const char *s, const char *const *l)
     return false;
 }
 
-/* Whether the order is placed once more, with less in it: who refuses to have a certificate replaced, or does not know the
- * profile, may issue all the same. */
+/* Returns true if the order is placed again with fewer members: an authority that refuses "replaces", or
+ * does not know the profile, may issue nevertheless. */
 static bool ask_for_less(Order *o, const AcmeFailure *failure)
 {
     static const char *const replacing[] = { "alreadyReplaced", "malformed", "unauthorized", NULL };
@@ -418,7 +418,7 @@ static void on_placed(const AcmeReply *reply, const AcmeFailure *failure, void *
     }
 }
 
-/* What the authority has, for people. NULL when memory is short. */
+/* Lists the profiles of the authority for people. NULL on OOM. */
 static char *list_profiles(const AcmeDirectory *d)
 {
     _cleanup_strv_ char **names = NULL;
@@ -464,7 +464,7 @@ static int place(Order *o, Problem *problem)
     if (r < 0)
         return r;
     if (o->record->replaces && !acme_client_directory(o->context.client)->renewal_info) {
-        /* with which it would have said that it knows "replaces" */
+        /* which would have shown support for "replaces" */
         free(o->record->replaces);
         o->record->replaces = NULL;
     }
@@ -491,7 +491,7 @@ static void on_directory(const AcmeReply *reply _unused_, const AcmeFailure *fai
         order_fail_errno(o, r, &problem);
 }
 
-/* Which profiles there are, and whether it knows windows of renewal, is in the directory. */
+/* The directory lists profiles, and shows support for renewal windows. */
 static int place_by_directory(Order *o)
 {
     AcmeRequest request = { .resource = ACME_DIRECTORY };
