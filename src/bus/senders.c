@@ -5,7 +5,7 @@
 #include "core/limits.h"
 #include "util/log.h"
 
-/* The connections that call, and their users. */
+/* Senders of calls, and their users. */
 
 #define UID_USEC (10 * 1000000ULL)
 
@@ -124,7 +124,7 @@ static int ask_user(Sender *sender)
     return r;
 }
 
-/* Makes room for another. */
+/* Makes room for another one. */
 static void forget_idle(Shares *s)
 {
     Sender *sender, *next;
@@ -166,7 +166,7 @@ Sender *sender_get(Shares *s, const char *name)
             return NULL;
     } else if (sender->user && sender->user->uid == UNKNOWN_USER && sender->load.n == 0 &&
                sender->unread == 0)
-        leave_user(sender); /* asks again */
+        leave_user(sender); /* queries again */
     if (sender->user || sender->asking)
         return sender;
     if (ask_user(sender) < 0 && join_user(sender, UNKNOWN_USER) < 0) {
@@ -201,8 +201,9 @@ static int on_match_installed(sd_bus_message *reply, void *userdata _unused_, sd
     return 0;
 }
 
-/* By the connection that polkit answers by: an answer that comes after its caller has left finds the caller gone. With a
- * callback, since sd-bus closes the connection when a match without one cannot be installed. */
+/* Uses the connection for polkit's replies: a reply that arrives after its caller has left then finds the
+ * caller gone. With a callback, since sd-bus closes the connection if a match without one cannot be
+ * installed. */
 int senders_watch(Shares *s)
 {
     return sd_bus_add_match_async(s->questions, &s->match,
