@@ -164,7 +164,7 @@ static uint32_t read_number(const Gate *g, size_t at)
     return g->buffer[0] == 'B' ? be32toh(number) : le32toh(number);
 }
 
-/* Checks the sender of the signal in the buffer: the bus sets this header field, so clients cannot forge it. */
+/* Checks the sender of the signal in the buffer. The bus sets this field, so clients cannot forge it. */
 static bool is_from_bus(const Gate *g)
 {
     static const char little[] = "\7\1s\0\24\0\0\0org.freedesktop.DBus",
