@@ -169,7 +169,7 @@ static int repair(Store *s, int fd, Record *rec)
             return r;
         slot->broken = r < 0;
         if (slot->broken && in_use)
-            log_warning("%s: generation %llu of %s \"%s\" is damaged and will be replaced.", s->path,
+            log_warning("%s: generation %llu of %s \"%s\" is damaged, replacing.", s->path,
                         (unsigned long long)slot->generation, record_kind_to_string(rec->kind), rec->name);
         if (slot->broken && !in_use) {
             record_clear_slot(rec, source);
@@ -215,7 +215,7 @@ int store_reload(Store *s, RecordKind kind, const char *name, Record **ret)
         r = salvage(fd, kind, name, &rec);
         if (in_use || r >= 0)
             log_warning("%s: the record of %s \"%s\" is damaged%s", s->path, record_kind_to_string(kind),
-                        name, r >= 0 ? "; what it serves was found again from its files." : ".");
+                        name, r >= 0 ? ", recovered the served chain from its files." : ".");
         if (r < 0)
             return r;
     }
@@ -366,8 +366,8 @@ static int scan(Loading *l, RecordKind kind)
             continue;
         name = name_from_entry(kind, entry->d_name);
         if (!name)
-            log_warning("%s/%s/%s does not belong here and is left alone.", l->store->path,
-                        object_parent(kind), entry->d_name);
+            log_warning("%s/%s/%s is not part of the store, ignoring.", l->store->path, object_parent(kind),
+                        entry->d_name);
         else
             r = on_object(kind, name, l);
     }
@@ -435,8 +435,7 @@ int store_load(Store *s, StoreVisit visit, void *userdata)
     r = load_quickly(&l);
     if (r < 0 && r != -ENOMEM) {
         if (r != -ENOENT)
-            log_notice("%s: the index cannot be used (%s) and is made again from the files.", s->path,
-                       strerror(-r));
+            log_notice("%s: failed to read the index, rebuilding from the files: %s", s->path, strerror(-r));
         r = load_slowly(&l);
     }
     /* A switch made just before a crash of this program may not be on disk yet, but everything reported from
