@@ -193,7 +193,7 @@ static void on_removed(const Problem *problem, void *userdata)
     rec->job = NULL;
     rec->there = false;
     if (problem->code != PROBLEM_NONE)
-        log_warning("%s%s Remove the record %s. TXT \"%s\" by hand.", strempty(problem->text),
+        log_warning("%s%s Remove the record %s. TXT \"%s\" manually.", strempty(problem->text),
                     text_full_stop(strempty(problem->text)), rec->owner, rec->value);
     txt_drive(rec);
 }

@@ -149,9 +149,7 @@ static void warn_of_silent(const DnsPropagation *p)
 {
     _cleanup_free_ char *which = describe(p, SILENT);
 
-    log_warning(
-        "Not every name server of the zone %s answers. %s The authority is asked to look all the same.",
-        p->zone, strempty(which));
+    log_warning("Some name servers of the zone %s do not answer, ignoring. %s", p->zone, strempty(which));
 }
 
 /* ---- rounds */

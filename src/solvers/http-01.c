@@ -143,7 +143,7 @@ static void check_note_reply(Check *c, const Probe *p, const HttpReply *reply)
 
     if (status_is_redirect(reply->status)) {
         c->n_good++;
-        log_debug("http-01: %s at %s leads elsewhere, where authorities go too; not looked at further.",
+        log_debug("http-01: %s at %s is a redirect, which authorities follow; skipping the check.",
                   c->task->url, p->address);
     } else if (reply->status != 200) {
         snprintf(what, sizeof(what), "with status %u", reply->status);

@@ -109,7 +109,7 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *c, cons
         return queue_reply(c, MHD_HTTP_METHOD_NOT_ALLOWED, NULL);
     if (strncmp(url, place, strlen(place)) == 0)
         HASH_FIND_STR(l->proofs, url + strlen(place), proof);
-    log_debug("http-01: asked for %s.", proof ? "a proof that waits" : "something else");
+    log_debug("http-01: request for %s.", proof ? "a pending proof" : "something else");
     if (proof && l->seen && streq(method, MHD_HTTP_METHOD_GET))
         l->seen(proof, l->userdata);
     return queue_reply(c, proof ? MHD_HTTP_OK : MHD_HTTP_NOT_FOUND, proof);

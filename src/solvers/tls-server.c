@@ -96,7 +96,7 @@ static void connection_drive(Connection *c)
     int events = alpn_connection_handshake(c->tls, NULL);
 
     if (events == 0)
-        log_debug("tls-alpn-01: a proof was shown.");
+        log_debug("tls-alpn-01: showed a proof.");
     if (events <= 0 || sd_event_source_set_io_events(c->source, (uint32_t)events) < 0)
         connection_free(c);
 }
