@@ -243,7 +243,7 @@ static void on_account(const AcmeReply *reply, const AcmeFailure *failure, void 
         return;
     }
     c->account_checked = true;
-    log_info("%s: the account is %s.", c->settings.name, c->account->url);
+    log_info("%s: using account %s.", c->settings.name, c->account->url);
     write_account(c);
 }
 
@@ -331,7 +331,7 @@ static void on_key_changed(const AcmeReply *reply _unused_, const AcmeFailure *f
     AcmeClient *c = userdata;
 
     if (!failure) {
-        log_notice("%s: the account has another key now.", c->settings.name);
+        log_notice("%s: replaced the account key.", c->settings.name);
         adopt_next_key(c);
     } else {
         /* Without a reply, the result is unknown: the next start finds out by the key. */
@@ -456,7 +456,7 @@ void client_forget_account(AcmeClient *c)
 {
     AccountTask *t = task_new(c);
 
-    log_notice("%s does not know the account any more; it is made again with the same key.",
+    log_notice("%s: account does not exist any more, creating another one with the same key.",
                c->settings.name);
     free(c->account->url);
     c->account->url = NULL;
@@ -472,7 +472,7 @@ static void on_deactivated(const AcmeReply *reply _unused_, const AcmeFailure *f
         on_call_failed(c, failure);
         return;
     }
-    log_notice("%s: the account is deactivated, and its key is removed.", c->settings.name);
+    log_notice("%s: deactivated the account and removed its key.", c->settings.name);
     c->account = account_record_free(c->account);
     c->key = account_key_free(c->key);
     write_account(c);

@@ -125,7 +125,7 @@ static void next_alternate(Order *o)
             return;
     }
     if (preferred)
-        log_notice("%s: %s has no chain that ends in \"%s\"; its default one is taken.", o->record->name,
+        log_notice("%s: %s offers no chain of \"%s\", using its default chain.", o->record->name,
                    order_whose(o), preferred);
     take_chain(o);
 }
@@ -361,14 +361,14 @@ static bool ask_for_less(Order *o, const AcmeFailure *failure)
     const char *type = strempty(failure->problem->type), *text = strempty(failure->problem->text);
 
     if (o->record->replaces && streq_any(type, replacing)) {
-        log_notice("%s: %s%s The order is placed without saying what it replaces.", o->record->name, text,
+        log_notice("%s: %s%s Placing the order without \"replaces\".", o->record->name, text,
                    text_full_stop(text));
         free(o->record->replaces);
         o->record->replaces = NULL;
         return true;
     }
     if (o->profile && !s->needs_profile && streq(type, "invalidProfile")) {
-        log_notice("%s: %s%s The order is placed without a profile.", o->record->name, text,
+        log_notice("%s: %s%s Placing the order without a profile.", o->record->name, text,
                    text_full_stop(text));
         o->no_profile = true;
         return true;
@@ -447,9 +447,8 @@ static int choose_profile(Order *o, Problem *problem)
             "The authority %s has no profile \"%s\" (those it has: %s); correct Profile= of [Authority %s], or "
             "set RequireProfile=no to do without.",
             order_whose(o), o->profile, strempty(known), order_whose(o));
-    log_notice(
-        "%s: The authority %s has no profile \"%s\" (those it has: %s); the order is placed without one.",
-        o->record->name, order_whose(o), o->profile, strempty(known));
+    log_notice("%s: The authority %s has no profile \"%s\" (it has: %s), placing the order without one.",
+               o->record->name, order_whose(o), o->profile, strempty(known));
     o->profile = NULL;
     return 0;
 }
