@@ -341,7 +341,7 @@ static void start_waiting(Importer *importer)
             STAILQ_INSERT_TAIL(&importer->started, i, entry);
             continue;
         }
-        log_error("%s cannot be started: %s", importer->program, strerror(-r));
+        log_error("Failed to start %s: %s", importer->program, strerror(-r));
         (void)problem_set(
             &problem, PROBLEM_INTERNAL,
             IMPORT_PROGRAM
