@@ -151,7 +151,7 @@ static int start_child(DnsHelper *h, int *ret_fd)
         return r;
     r = child_watch(h, pid);
     if (r < 0)
-        log_warning_errno(r, "The end of " PROGRAM " cannot be waited for");
+        log_warning_errno(r, "Failed to watch " PROGRAM ", ignoring");
     *ret_fd = TAKE_FD(ours);
     return 0;
 }
@@ -521,9 +521,9 @@ static void begin_all(DnsHelper *h)
     (void)on_pump(NULL, h);
     STAILQ_FOREACH (j, &h->running, entry)
         if (j->io && j->sent < j->size && job_send(j) < 0)
-            log_warning("%s may not have been begun.", j->what);
+            log_warning("%s may not have started.", j->what);
     STAILQ_FOREACH (j, &h->waiting, entry)
-        log_warning("%s was not begun, as the service stops.", j->what);
+        log_warning("%s was not started, as the service is stopping.", j->what);
 }
 
 /* A request that was written stays in the socket and is read although this end is closed; the processes
