@@ -133,8 +133,7 @@ static void tell(Bus *b, Change *change)
         bus_start_warning_unit(b, certificate_name(change->certificate));
     }
     if (r < 0)
-        (void)log_warning_errno(r, "Signals for %s could not be sent",
-                                certificate_name(change->certificate));
+        (void)log_warning_errno(r, "Failed to send signals for %s", certificate_name(change->certificate));
     forget_change(b, change);
 }
 
@@ -249,7 +248,7 @@ static void tell_ended_job(Bus *b, EndedJob *e)
                                            "org.freedesktop.DBus.Introspectable",
                                            "org.freedesktop.DBus.Properties", NULL);
     if (r < 0)
-        (void)log_warning_errno(r, "The end of the job %s could not be told", e->path);
+        (void)log_warning_errno(r, "Failed to signal the end of job %s", e->path);
     ended_job_free(e);
 }
 

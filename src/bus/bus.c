@@ -12,7 +12,7 @@ static int check_policy(const char *interface, const sd_bus_vtable *vtable)
 {
     for (const sd_bus_vtable *v = vtable; v->type != _SD_BUS_VTABLE_END; v++)
         if (v->type == _SD_BUS_VTABLE_METHOD && !policy_find(interface, v->x.method.member)) {
-            log_error("%s.%s has no row in the policy's table.", interface, v->x.method.member);
+            log_error("%s.%s has no row in the policy.", interface, v->x.method.member);
             return -EACCES;
         }
     return 0;

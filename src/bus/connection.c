@@ -35,7 +35,7 @@ static void lose(Bus *b, const char *why)
     if (enabled != SD_EVENT_OFF)
         return;
     if (b->was_ready)
-        log_warning("%s, connecting again.", why);
+        log_warning("%s, reconnecting.", why);
     (void)sd_event_source_set_time_relative(b->reconnect, b->owns_name ? 0 : b->reconnect_usec);
     (void)sd_event_source_set_enabled(b->reconnect, SD_EVENT_ONESHOT);
     b->owns_name = false;
@@ -50,7 +50,7 @@ static int on_reconnect(sd_event_source *s, uint64_t usec _unused_, void *userda
     r = bus_connect(b, false);
     if (r >= 0)
         return 0;
-    log_debug("The message bus cannot be reached: %s", strerror(-r));
+    log_debug("Failed to connect to the message bus: %s", strerror(-r));
     b->reconnect_usec = MIN(2 * b->reconnect_usec, RECONNECT_USEC_MAX);
     (void)sd_event_source_set_time_relative(s, b->reconnect_usec);
     return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
@@ -208,10 +208,11 @@ static int on_name(sd_bus_message *reply, void *userdata, sd_bus_error *error _u
         return 0;
     }
     if (e)
-        log_error("The name " BUS_NAME " cannot be had (%s); does the bus policy allow this user to own it?",
+        log_error("Failed to acquire the name " BUS_NAME
+                  ": %s. Does the bus policy allow this user to own it?",
                   strempty(e->message));
     else
-        log_error("The name " BUS_NAME " is taken: the service runs already.");
+        log_error("The name " BUS_NAME " is taken: the service is already running.");
     if (!b->was_ready)
         return sd_event_exit(b->event, EXIT_FAILURE);
     b->owns_name = false;
@@ -309,7 +310,7 @@ int bus_connect(Bus *b, bool first)
     if (r >= 0)
         r = link_open(&b->questions, b, SD_EVENT_PRIORITY_NORMAL, first);
     if (r < 0)
-        return first ? log_error_errno(r, "The system bus cannot be reached") : r;
+        return first ? log_error_errno(r, "Failed to connect to the system bus") : r;
     if ((r = sd_bus_add_filter(b->bus, b->slots + b->n_slots++, on_message, b)) < 0 ||
         (r = sd_bus_add_filter(b->questions.bus, b->slots + b->n_slots++, on_stray_message, b)) < 0 ||
         (r = shares_new(b->bus, b->questions.bus, &shares_observer, b, &b->shares)) < 0 ||

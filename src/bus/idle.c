@@ -40,7 +40,7 @@ static int arm_idle(Bus *b, uint64_t at)
 
 static int exit_idle(Bus *b)
 {
-    log_info("Nothing to do, exiting.");
+    log_info("Idle, exiting.");
     return sd_event_exit(b->event, 0);
 }
 

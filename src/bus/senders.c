@@ -102,7 +102,7 @@ static int on_user(sd_bus_message *reply, void *userdata, sd_bus_error *error _u
         return 0;
     }
     if (sd_bus_message_is_method_error(reply, NULL) || sd_bus_message_read_basic(reply, 'u', &uid) < 0)
-        log_debug("The bus does not tell which user %s is.", sender->name);
+        log_debug("The bus does not report the user of %s.", sender->name);
     if (join_user(sender, uid) < 0)
         sender_free(sender);
     return 0;
@@ -196,8 +196,7 @@ static int on_name_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error
 static int on_match_installed(sd_bus_message *reply, void *userdata _unused_, sd_bus_error *error _unused_)
 {
     if (sd_bus_message_is_method_error(reply, NULL))
-        log_warning(
-            "The bus does not tell which connections leave it; calls of those that have left are served.");
+        log_warning("The bus does not report disconnects, serving calls of connections that have left.");
     return 0;
 }
 

@@ -129,9 +129,8 @@ static void report(Sender *sender, const char *why)
     if (u->reported > 0 && now < u->reported + REPORT_USEC)
         return;
     u->reported = now;
-    log_notice(
-        "Refusing calls of user %u, who has %zu calls waiting and about %zu bytes of replies unread: %s",
-        u->uid, u->load.n + u->held, u->unread, why);
+    log_notice("Refusing calls of user %u, with %zu pending calls and about %zu bytes of unread replies: %s",
+               u->uid, u->load.n + u->held, u->unread, why);
 }
 
 /* Drops it without a reply if too many are unread already; the bus replies for the service when the
@@ -370,7 +369,7 @@ static void dispatch(Shares *s, sd_bus_message *call)
     }
     s->current = NULL;
     if (r < 0)
-        log_debug("A call could not be dispatched: %s", strerror(-r));
+        log_debug("Failed to dispatch a call: %s", strerror(-r));
     s->observer->dispatched(call, s->userdata);
 }
 

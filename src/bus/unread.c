@@ -117,7 +117,7 @@ static int on_stats(sd_bus_message *reply, void *userdata, sd_bus_error *error _
         sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY))
         return 0; /* to be queried again, unless it has left */
     if (sd_bus_message_is_method_error(reply, NULL)) {
-        log_debug("The bus does not tell how much is unread: %s", sd_bus_message_get_error(reply)->name);
+        log_debug("The bus does not report unread data: %s", sd_bus_message_get_error(reply)->name);
         sender->shares->no_stats = true;
         sender->shares->is_broker = !sd_bus_message_is_method_error(reply, SD_BUS_ERROR_ACCESS_DENIED);
         shares_wake(sender->shares);
