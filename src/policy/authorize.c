@@ -16,7 +16,7 @@
 #define FLAG_INTERACTION 1U /* AllowUserInteraction */
 #define ANSWER_USEC      (20 * 1000000ULL)
 #define INTERACTION_USEC (180 * 1000000ULL) /* while a person types a password */
-#define DETAIL_MAX       LIMIT_NAME         /* values shown by polkit that may not be canonical names */
+#define DETAIL_MAX       LIMIT_NAME         /* bytes of a detail, which may be no canonical name */
 
 typedef enum CheckState {
     CHECK_ASKING_POLKIT,

@@ -22,10 +22,10 @@ typedef enum Verdict {
 /* One address of a name server. */
 typedef struct Place {
     struct Server *server;
-    char *address; /* port */
+    char *address; /* to query */
     DnsQuery *query;
     Verdict verdict;
-    char *why; /* does not answer */
+    char *why; /* it does not answer */
 } Place;
 
 typedef struct Server {

@@ -17,7 +17,7 @@
 #define ACCEPT_MAX    32 /* connections per turn of the loop */
 #define PAUSE_USEC    (100 * USEC_PER_MSEC) /* when out of file descriptors */
 
-/* Who is served if there are more connections than places:
+/* Priorities if there are more connections than places:
  *
  * An authority connects and sends its request immediately. Attackers connect and send nothing, or a little
  * at a time. So the kernel passes on a connection when its first bytes have arrived (TCP_DEFER_ACCEPT), and

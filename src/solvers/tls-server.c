@@ -15,7 +15,7 @@
 #define ACCEPT_MAX   32              /* connections per turn of the loop */
 #define PAUSE_USEC   (100 * 1000ULL) /* when out of file descriptors */
 
-/* Who is served if there are more connections than places:
+/* Priorities if there are more connections than places:
  *
  * An authority connects and sends its ClientHello immediately. The kernel passes on a connection when its
  * first bytes have arrived (TCP_DEFER_ACCEPT), and the handshake starts as soon as it is accepted: clients

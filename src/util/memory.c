@@ -14,7 +14,7 @@
 /* The prepare callback of the timer is called in each turn of the event loop at no extra cost, which shows
  * whether the loop is busy. */
 struct MemoryKeeper {
-    sd_event_source *timer; /* UINT64_MAX: idle since memory was last returned */
+    sd_event_source *timer; /* at UINT64_MAX: idle since memory was last returned */
     uint64_t since, last;   /* of the first turn and the latest, CLOCK_MONOTONIC */
     bool waits, own_turn;
     size_t settled; /* resident memory when idle, with nothing left to return */
