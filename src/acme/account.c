@@ -12,9 +12,10 @@
 
 #define TYPE_JSON "application/json"
 
-/* The account (RFC 8555 section 7.3): read from the store; without one a key is made and stored, and the authority is told of
- * it. What has the key has the account: when its URL is lost, the authority finds it again by the key. Everything
- * that touches the disk or makes keys is a task in the workers, one at a time. */
+/* The account (RFC 8555 section 7.3): read from the store; otherwise a key is made and stored, and the
+ * account is created at the authority. The key is sufficient: if the URL is lost, the authority finds the
+ * account by the key. Everything that accesses the disk or makes keys is a task in the workers, one at a
+ * time. */
 
 typedef struct AccountTask {
     AcmeClient *client;
@@ -242,7 +243,7 @@ static void on_account(const AcmeReply *reply, const AcmeFailure *failure, void 
         return;
     }
     c->account_checked = true;
-    log_info("%s: the account is %s.", c->settings.name, c->account->url);
+    log_info("%s: using account %s.", c->settings.name, c->account->url);
     write_account(c);
 }
 
@@ -302,7 +303,7 @@ static void update_contact(AcmeClient *c)
     Problem problem = { .code = PROBLEM_INTERNAL };
     AcmeCall *call;
 
-    c->account_state = ACCOUNT_READY; /* so that the request goes out; others may as well */
+    c->account_state = ACCOUNT_READY; /* so that the request is sent; others may be as well */
     if (!payload || client_call(c, c->account->url, payload, false, NULL, on_account, &call) < 0)
         account_fail(c, &problem, 0, false);
 }
@@ -330,10 +331,10 @@ static void on_key_changed(const AcmeReply *reply _unused_, const AcmeFailure *f
     AcmeClient *c = userdata;
 
     if (!failure) {
-        log_notice("%s: the account has another key now.", c->settings.name);
+        log_notice("%s: replaced the account key.", c->settings.name);
         adopt_next_key(c);
     } else {
-        /* Whether it came through is not known when there was no answer: the next start asks by the key. */
+        /* Without a reply, the result is unknown: the next start finds out by the key. */
         if (failure->problem->code == PROBLEM_AUTHORITY_REFUSED)
             c->account->next_key = erase_and_free(c->account->next_key);
         c->next_key = account_key_free(c->next_key);
@@ -380,7 +381,7 @@ static void run_next_key(void *data)
         t->result = store_write_account(c->context.store, c->settings.name, c->account);
 }
 
-/* A change of keys was begun before the service stopped: the authority knows one of the two. */
+/* The service stopped during a rollover: the authority knows one of the two keys. */
 static void on_next_key_known(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
 {
     AcmeClient *c = userdata;
@@ -404,7 +405,7 @@ static void find_by_next_key(AcmeClient *c)
         account_fail(c, &problem, 0, false);
 }
 
-/* ---- beginning */
+/* ---- starting */
 
 static void after_load(AcmeClient *c, AccountTask *t)
 {
@@ -455,7 +456,7 @@ void client_forget_account(AcmeClient *c)
 {
     AccountTask *t = task_new(c);
 
-    log_notice("%s does not know the account any more; it is made again with the same key.",
+    log_notice("%s: account does not exist any more, creating another one with the same key.",
                c->settings.name);
     free(c->account->url);
     c->account->url = NULL;
@@ -471,7 +472,7 @@ static void on_deactivated(const AcmeReply *reply _unused_, const AcmeFailure *f
         on_call_failed(c, failure);
         return;
     }
-    log_notice("%s: the account is deactivated, and its key is removed.", c->settings.name);
+    log_notice("%s: deactivated the account and removed its key.", c->settings.name);
     c->account = account_record_free(c->account);
     c->key = account_key_free(c->key);
     write_account(c);
@@ -517,7 +518,7 @@ static void on_prepared(const AcmeReply *reply _unused_, const AcmeFailure *fail
     }
 }
 
-/* The account has to be there first: asking for it as an order would is what sees to that. */
+/* The account must exist first: a request for it ensures that, as for an order. */
 int acme_client_change_account(AcmeClient *c, bool deactivate, AcmeAccountDone done, void *userdata,
                                Problem *problem)
 {

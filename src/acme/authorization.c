@@ -7,8 +7,9 @@
 
 #define TYPE_JSON "application/json"
 
-/* The authorizations of an order (RFC 8555 section 7.1.4): for each name that is not proved yet a way to prove it is chosen, the
- * proof is put in its place, and the authority is told. When that is done for all, the order is looked at. */
+/* The authorizations of an order (RFC 8555 section 7.1.4): for each unproved name a solver is chosen, the
+ * proof is put in place, and the authority is asked to validate. When that is done for all names, the order
+ * is polled. */
 
 static void authorization_start(Authorization *a);
 
@@ -20,7 +21,7 @@ static bool all_seen(const Order *o)
     return true;
 }
 
-/* All that can be told is told: from now on the order says when it is ready. */
+/* The authority was asked for everything: from now on, the order shows when it is ready. */
 static void maybe_look(Order *o)
 {
     const Problem *first = NULL;
@@ -44,7 +45,8 @@ static void maybe_look(Order *o)
     }
 }
 
-/* The self-check looks as well, but before the authority is told. Once all proofs were seen it is likely to be satisfied. */
+/* The self-check requests proofs as well, but before the authority does. Once all proofs have been
+ * requested, the authority is likely to be satisfied. */
 static void on_seen(void *userdata)
 {
     Authorization *a = userdata;
@@ -88,7 +90,8 @@ static void on_ready(const Problem *problem, void *userdata)
     int r;
 
     if (problem->code != PROBLEM_NONE) {
-        /* The authority was spared; perhaps there is another way. The first problem is the one that is told. */
+        /* The authority was not involved; another solver may succeed. The first problem is the one to
+         * report. */
         if (a->problem.code == PROBLEM_NONE)
             (void)problem_copy(problem, &a->problem);
         a->task = solver_task_end(a->task);
@@ -109,7 +112,7 @@ static const AcmeChallenge *find_challenge(const AcmeAuthorization *object, cons
     return NULL;
 }
 
-/* How late a solver is tried: what worked last first, what failed last. */
+/* Rank of a solver: the last successful one first, the last failed ones last. */
 static unsigned rank(const Order *o, size_t i)
 {
     if (o->context.failed_solvers & (1U << i))
@@ -117,7 +120,7 @@ static unsigned rank(const Order *o, size_t i)
     return o->context.solver && streq(o->context.solver, o->context.solvers[i]->ops->type) ? 0 : 1;
 }
 
-/* The next way to prove the name; n_solvers when there is none, with the reasons. */
+/* Returns the next solver for the name; n_solvers with the reasons if there is none. */
 static size_t choose_solver(Authorization *a, char **reasons)
 {
     const OrderContext *x = &a->order->context;
@@ -206,7 +209,7 @@ static void explain(const Authorization *a, Problem *problem)
         }
 }
 
-/* What the authority found wrong with each name. */
+/* Collects the problems that the authority found with each name. */
 void order_explain(Order *o)
 {
     _cleanup_problem_ Problem problem = {};

@@ -6,17 +6,17 @@
 #include "acme/client.h"
 #include "core/limits.h"
 
-/* Shared by client.c, which sends requests, and account.c, which sees to the account. */
+/* Shared by client.c (requests), account.c (the account) and directory.c. */
 
 struct AcmeCall {
     TAILQ_ENTRY(AcmeCall) entry;
-    AcmeClient *client; /* NULL: it is gone */
+    AcmeClient *client; /* NULL: freed */
     AcmeResource resource;
     char *url, *payload, *type;
     const AccountKey *key;
-    bool bare;    /* needs no account: signed with the public key in it */
-    bool plain;   /* a GET that is not signed */
-    bool sending; /* http has it */
+    bool bare;    /* needs no account: signed with a key included in it */
+    bool plain;   /* an unsigned GET */
+    bool sending; /* handed to http */
     unsigned tries;
     AcmeDone done; /* NULL: cancelled */
     void *userdata;
@@ -26,7 +26,7 @@ TAILQ_HEAD(AcmeCallQueue, AcmeCall);
 
 typedef enum AccountState {
     ACCOUNT_UNKNOWN,
-    ACCOUNT_BUSY, /* being read, made or stored */
+    ACCOUNT_BUSY, /* being read, created or stored */
     ACCOUNT_READY,
 } AccountState;
 
@@ -45,24 +45,24 @@ struct AcmeClient {
     AccountState account_state;
     AccountRecord *account;
     AccountKey *key, *next_key;
-    bool account_checked; /* it is known to exist in this life of the client */
+    bool account_checked; /* it was found to exist since the client was created */
     struct {
-        AcmeAccountDone done; /* NULL: none is being made */
+        AcmeAccountDone done; /* NULL: no change in progress */
         void *userdata;
         bool deactivates;
-        bool asked; /* the account is known to exist, and its change has been asked for */
+        bool asked; /* the account is known to exist, and its change was requested */
     } change;
 
     struct AcmeCallQueue waiting, sent;
-    unsigned n_outside; /* replies and tasks that will still come; the client outlives them */
+    unsigned n_outside; /* outstanding replies and tasks; the client outlives them */
     bool freed;
 };
 
-/* Goes on with whatever can go on. */
+/* Makes progress wherever possible. */
 void client_drive(AcmeClient *c);
-/* Answers whoever asked for a change of the account, if somebody did. */
+/* Completes a change of the account, if there is one. */
 void client_end_change(AcmeClient *c, const Problem *problem);
-/* Answers what waits for the account (all: also the others) with a failure. */
+/* Fails calls that wait for the account (all: the others as well). */
 void client_fail_waiting(AcmeClient *c, bool all, const AcmeFailure *failure);
 int client_call(AcmeClient *c, const char *url, const char *payload, bool bare, const AccountKey *key,
                 AcmeDone done, AcmeCall **ret);
@@ -77,14 +77,15 @@ void client_keep_nonce(AcmeClient *c, const HttpReply *reply);
 void client_ask_nonce(AcmeClient *c);
 bool client_directory_is_fresh(const AcmeClient *c);
 void client_fetch_directory(AcmeClient *c);
-/* Seconds; 0: not said. */
+/* In seconds; 0: none. */
 int64_t client_retry_after(const HttpReply *reply);
-/* what: that was asked for. */
+/* what: the requested thing. */
 void client_describe_refusal(const AcmeClient *c, const HttpReply *reply, const char *what,
                              Problem *problem);
 HttpRequest client_request_to(const AcmeClient *c, HttpMethod method, const char *url);
 
 /* account.c */
 void client_ensure_account(AcmeClient *c);
-/* The authority does not know it any more (RFC 8555 section 6.7, accountDoesNotExist). */
+/* The authority reports that the account does not exist any more (RFC 8555 section 6.7,
+ * accountDoesNotExist). */
 void client_forget_account(AcmeClient *c);

@@ -173,7 +173,7 @@ static int check_location(const AcmeClient *c, const HttpReply *reply, const cha
     return 0;
 }
 
-/* 0 when the reply is one that was asked for. */
+/* Returns 0 if the reply is an expected one. */
 static int check_reply(AcmeCall *call, const HttpReply *reply, AcmeReply *ret, Problem *problem)
 {
     const AcmeClient *c = call->client;
@@ -314,7 +314,7 @@ static AcmeCall *find_sendable(AcmeClient *c)
     return NULL;
 }
 
-/* Who waits for a nonce, an account, the directory: each is seen to once. */
+/* Provides what waiting calls need: a nonce, an account, the directory; each is requested once. */
 void client_drive(AcmeClient *c)
 {
     bool wants_account = false;
@@ -354,7 +354,7 @@ static int on_deferred(sd_event_source *s, void *userdata)
     return 0;
 }
 
-/* Answers never come from within a call of ours: the first step is taken by the event loop. */
+/* done() is never called from within a function of this file: the event loop takes the first step. */
 static int drive_later(AcmeClient *c)
 {
     sd_event_source *s;

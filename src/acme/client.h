@@ -10,15 +10,15 @@
 #include "store/store.h"
 #include "util/workers.h"
 
-/* One authority: its directory, its nonces, the account, and signed requests to it (RFC 8555 sections 6 and 7). Whatever a
- * request needs is seen to before it goes out: the directory is read once a day, the account is found in the store, or made;
- * each reply gives the nonce for another request, so that new ones are asked for only when more requests
- * are under way than ever before. */
+/* A client of one authority: its directory, its nonces, the account, and signed requests to it (RFC 8555
+ * sections 6 and 7). Prepares whatever a request needs first: the directory is read once a day, and the
+ * account is read from the store or created. Each reply provides the nonce for the next request, so that
+ * nonces are only requested if more requests than ever before are pending. */
 typedef struct AcmeClient AcmeClient;
-/* A request until its answer. */
+/* A request until its reply. */
 typedef struct AcmeCall AcmeCall;
 
-/* What clients work with; borrowed. */
+/* Used by clients; borrowed. */
 typedef struct AcmeContext {
     sd_event *event;
     Http *http;
@@ -31,16 +31,16 @@ typedef enum AcmeResource {
     ACME_NEW_ORDER,
     ACME_REVOKE_CERT,
     ACME_ACCOUNT,
-    ACME_DIRECTORY, /* is only waited for: the reply is empty, acme_client_directory() has it */
+    ACME_DIRECTORY, /* only waits for it: the reply is empty, see acme_client_directory() */
 } AcmeResource;
 
 typedef struct AcmeRequest {
     AcmeResource resource;
-    const char *url;     /* must lead to the authority's own origin, or one of Origins= */
+    const char *url;     /* must have the origin of the authority, or one of Origins= */
     const char *payload; /* NULL: POST-as-GET (section 6.3) */
-    const char *type;    /* media type of a good reply; NULL: its body does not matter */
-    const AccountKey *
-        key; /* that signs instead of the account's, as for revocation (section 7.6); stays until the answer */
+    const char *type;    /* media type of a successful reply; NULL: any */
+    /* signs instead of the account key, as for revocation (section 7.6); must stay valid until the reply */
+    const AccountKey *key;
 } AcmeRequest;
 
 typedef struct AcmeReply {
@@ -48,46 +48,47 @@ typedef struct AcmeReply {
     const void *body;
     size_t size;
     const char *location; /* an https URL of the authority; NULL */
-    int64_t retry_after;  /* seconds; 0: not said */
+    int64_t retry_after;  /* seconds; 0: none */
     const HttpReply *http;
 } AcmeReply;
 
 typedef struct AcmeFailure {
     const Problem *problem;
-    int64_t retry_after; /* seconds; 0: not said */
-    bool
-        at_authority; /* another authority may do better: it cannot be reached, is out of order or overloaded */
+    int64_t retry_after; /* seconds; 0: none */
+    /* another authority may succeed: this one is unreachable, has an outage or is overloaded */
+    bool at_authority;
 } AcmeFailure;
 
-/* One of the two is NULL. Both are borrowed during the call. Never called from within acme_client_send. */
+/* Exactly one of the two is set. Both are borrowed during the call. Never called from within
+ * acme_client_send(). */
 typedef void (*AcmeDone)(const AcmeReply *reply, const AcmeFailure *failure, void *userdata);
 
 int acme_client_new(const AcmeContext *context, const AuthoritySettings *settings, bool terms_agreed,
                     AcmeClient **ret);
-/* What is under way is not answered any more. */
+/* Drops pending calls without calling done(). */
 AcmeClient *acme_client_free(AcmeClient *c);
 DEFINE_CLEANUP(AcmeClient *, acme_client_free);
 const AuthoritySettings *acme_client_settings(const AcmeClient *c);
-/* Valid in a call's answer. */
+/* Valid within a call's done(). */
 const AcmeDirectory *acme_client_directory(const AcmeClient *c);
 const AccountKey *acme_client_key(const AcmeClient *c);
-/* Whether its list of orders can be asked for: NULL when there is none. */
+/* Returns the URL of the account's list of orders; NULL if there is none. */
 const char *acme_client_orders_url(const AcmeClient *c);
 
 int acme_client_send(AcmeClient *c, const AcmeRequest *request, AcmeDone done, void *userdata,
                      AcmeCall **ret);
-/* The directory is read anew before the next request goes out. */
+/* Reads the directory again before the next request is sent. */
 void acme_client_doubt_directory(AcmeClient *c);
-/* It is not answered any more. */
+/* Drops the call without calling done(). */
 AcmeCall *acme_call_cancel(AcmeCall *call);
-/* URLs of the reply's links with this relation, those of the authority alone. */
+/* Returns the URLs of links with this relation in a reply, only those of the authority. */
 int acme_reply_links(AcmeClient *c, const AcmeReply *reply, const char *relation, char ***ret);
-/* RFC 9773: renewalInfo of a certificate, not signed. identifier: certificate_identifier(). */
+/* Requests renewalInfo of a certificate (RFC 9773), unsigned. identifier: certificate_identifier(). */
 int acme_client_get_renewal_info(AcmeClient *c, const char *identifier, AcmeDone done, void *userdata,
                                  AcmeCall **ret);
 
-/* Another key for the account (section 7.3.5), or its end (section 7.3.6). done is told PROBLEM_CANCELLED when the
- * client is freed before. */
+/* Replaces the account key (section 7.3.5), or deactivates the account (section 7.3.6). done is called with
+ * PROBLEM_CANCELLED if the client is freed before. */
 typedef void (*AcmeAccountDone)(const Problem *problem, void *userdata);
 int acme_client_change_account(AcmeClient *c, bool deactivate, AcmeAccountDone done, void *userdata,
                                Problem *problem);

@@ -9,7 +9,7 @@
 #define TYPE_JSON         "application/json"
 #define TYPE_PROBLEM      "application/problem+json"
 
-/* What a signed request needs of its authority before it can go out: the directory, read once a day, and nonces. */
+/* Prerequisites of signed requests: the directory, read once a day, and nonces. */
 
 /* ---- nonces */
 
@@ -41,7 +41,7 @@ int64_t client_retry_after(const HttpReply *reply)
     return value && header_parse_retry_after(value, clock_now(), &delay) >= 0 ? delay : 0;
 }
 
-/* What went wrong, as a problem; retry: whether the nonce alone was refused. */
+/* Describes the error as a problem; retry: only the nonce was refused. */
 void client_describe_refusal(const AcmeClient *c, const HttpReply *reply, const char *what, Problem *problem)
 {
     const char *type = http_reply_header(reply, "Content-Type", 0);

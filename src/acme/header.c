@@ -24,7 +24,7 @@ static bool skip(const char **s, const char *text)
 
 /* ---- Retry-After */
 
-/* Digits of exactly this length, or one blank for the first (asctime() has that). */
+/* Reads exactly this number of digits; the first may be a blank (in asctime() format). */
 static bool take_number(const char **s, size_t length, bool blank, int *ret)
 {
     int n = 0;
@@ -70,7 +70,7 @@ static bool take_fixdate(const char *s, struct tm *tm)
     return good;
 }
 
-/* "06-Nov-94 08:49:37 GMT"; what seems to be more than 50 years ahead is past. */
+/* "06-Nov-94 08:49:37 GMT"; years that seem to be more than 50 years ahead are in the past. */
 static bool take_rfc850(const char *s, int64_t now, struct tm *tm)
 {
     bool good = take_number(&s, 2, false, &tm->tm_mday) && skip(&s, "-") && take_month(&s, &tm->tm_mon) &&
@@ -108,7 +108,7 @@ static bool moment_is_valid(const struct tm *tm)
            tm->tm_sec <= 60;
 }
 
-/* HTTP-date in its three forms (RFC 9110 section 5.6.7). */
+/* HTTP-date in its three formats (RFC 9110 section 5.6.7). */
 static int parse_moment(const char *s, int64_t now, int64_t *ret)
 {
     static const char *const days[] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
@@ -156,9 +156,9 @@ int header_parse_retry_after(const char *value, int64_t now, int64_t *ret_delay)
 typedef struct Link {
     const char *target;
     size_t target_size;
-    bool wanted;   /* its relations hold the one that is looked for */
-    bool related;  /* it has said its relations; those of a second time do not count */
-    bool anchored; /* it is about something else than what was asked for */
+    bool wanted;   /* has the requested relation */
+    bool related;  /* has a rel parameter; further ones are ignored */
+    bool anchored; /* has another context */
 } Link;
 
 static void skip_space(const char **s)
@@ -166,7 +166,7 @@ static void skip_space(const char **s)
     *s += strspn(*s, SPACE);
 }
 
-/* A token or a quoted string without its quotes and backslashes (RFC 9110 section 5.6.4). */
+/* Reads a token, or a quoted string without quotes and backslashes (RFC 9110 section 5.6.4). */
 static int take_value(const char **s, char **ret)
 {
     char *value = malloc(strlen(*s) + 1), *end = value;
@@ -212,7 +212,7 @@ static int take_parameter(const char **s, const char *relation, Link *link)
     int r;
 
     if (n == 0)
-        return 0; /* nothing between two semicolons */
+        return 0; /* empty parameter */
     *s += n;
     skip_space(s);
     if (!skip(s, "="))

@@ -3,15 +3,16 @@
 
 #include "util/macro.h"
 
-/* Fields of a reply's head that an authority uses. All of it is pure. */
+/* Parsers for the header fields of replies that are used. Pure. */
 
-/* Retry-After (RFC 9110 section 10.2.3): delay in seconds, or a moment, as a delay from now; within
- * [LIMIT_RETRY_MIN, LIMIT_RETRY_MAX] whatever it says. -EINVAL for what is neither. */
+/* Parses Retry-After (RFC 9110 section 10.2.3), a delay in seconds or a date, into a delay from now, clamped
+ * to [LIMIT_RETRY_MIN, LIMIT_RETRY_MAX]. -EINVAL for other values. */
 int header_parse_retry_after(const char *value, int64_t now, int64_t *ret_delay);
-/* The targets of links with this relation in one field value (RFC 8288 section 3), as they stand, relative ones too,
- * appended to *targets. -EINVAL for a value that is not well-formed, of which nothing is taken. */
+/* Appends the targets of links with this relation in a field value (RFC 8288 section 3) to *targets,
+ * unresolved. -EINVAL for a malformed value, of which nothing is added. */
 int header_parse_link(const char *value, const char *relation, char ***targets);
-/* Whether the value names this media type (RFC 9110 section 8.3.1), in any case, with or without parameters. */
+/* Returns true if the value is this media type (RFC 9110 section 8.3.1), ignoring case and parameters. */
 bool header_is_type(const char *value, const char *type);
-/* base64url of RFC 4648 section 5 without padding; a nonce (RFC 8555 section 6.5.1) of at most LIMIT_NONCE bytes. */
+/* Returns true for base64url (RFC 4648 section 5) without padding: a nonce (RFC 8555 section 6.5.1) of at
+ * most LIMIT_NONCE bytes. */
 bool header_is_nonce(const char *value);

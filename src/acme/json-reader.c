@@ -10,10 +10,10 @@
 
 /* ---- the text as a whole */
 
-/* json-c takes more than RFC 8259 has, even when it is told to be strict: an object that has a name twice, of which it
- * keeps the last value; a name with a NUL, which it cuts there; names between single quotes; NaN and Infinity. So the text
- * is looked through before. Of the colons outside of strings each stands for one member: when there are more of them than
- * members in the tree that json-c made, some were lost. Returns how many there are, or -1 for what cannot be good. */
+/* json-c accepts more than RFC 8259 permits, even in strict mode: an object with duplicate names, of which
+ * it keeps the last value; a name with a NUL, which it truncates; names in single quotes; NaN and Infinity.
+ * So the text is checked first. Each colon outside of strings belongs to one member: if there are more of
+ * them than members in json-c's tree, some were dropped. Returns their number, or -1 for an invalid text. */
 static ssize_t text_count_members(const char *s)
 {
     static const char outside[] = "{}[],: \t\r\n+-.0123456789eEtrufalsn";
@@ -39,7 +39,7 @@ static ssize_t text_count_members(const char *s)
     return n;
 }
 
-/* Not deeper than LIMIT_ACME_DEPTH. */
+/* At most LIMIT_ACME_DEPTH levels. */
 static size_t tree_count_members(json_object *o)
 {
     size_t n = 0;
@@ -82,7 +82,7 @@ static const char *parse(const char *text, json_object **ret)
     return why;
 }
 
-/* What is wrong with it, or NULL. */
+/* Returns what is wrong with the text, or NULL. */
 static const char *text_read(const void *data, size_t size, json_object **ret)
 {
     _cleanup_erase_ char *text = NULL;
@@ -153,7 +153,7 @@ static json_object *find(const Reader *r, const char *key, json_type type)
     return json_object_object_get_ex(r->object, key, &o) && json_object_is_type(o, type) ? o : NULL;
 }
 
-/* *ret is NULL when it is missing. */
+/* *ret is NULL if the member is missing. */
 static int get_optional(const Reader *r, const char *key, json_type type, json_object **ret)
 {
     static const char *const why[] = {
@@ -409,7 +409,7 @@ int reader_read_boolean(const Reader *r, const char *key, bool *ret)
 
 /* ---- times */
 
-/* Digits of exactly this length. -1 when there are not so many, or the number is not within. */
+/* Reads exactly this number of digits. -1 if there are fewer, or if the number is out of range. */
 static int parse_digits(const char **s, size_t length, int min, int max)
 {
     int n = 0;
@@ -446,7 +446,7 @@ static bool parse_date(const char **s, int64_t *ret)
         return false;
     tm = (struct tm){ .tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day };
     *ret = timegm(&tm);
-    return tm.tm_mday == day; /* else the month is shorter, and it is a day of the next */
+    return tm.tm_mday == day; /* else the month is shorter, and this is a day of the next one */
 }
 
 /* 60 is a leap second. */

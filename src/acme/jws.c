@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* What goes into a header is plain ASCII by its own rules: a URL, a nonce, the id of a key. -EINVAL for all else. */
+/* All values in a header are plain ASCII: a URL, a nonce, a key id. -EINVAL for others. */
 static int put_text(FILE *f, const char *name, const char *text)
 {
     fprintf(f, ",\"%s\":\"", name);
@@ -47,7 +47,7 @@ static int header_to_base64url(const char *algorithm, const char *jwk, const cha
     return *ret ? 0 : -ENOMEM;
 }
 
-/* What is signed: header and payload with a dot between (RFC 7515 section 5.1). */
+/* The data to sign: header and payload with a dot between (RFC 7515 section 5.1). */
 static int join(const char *header, const char *payload, char **ret)
 {
     _cleanup_free_ char *encoded = base64url_encode(strempty(payload), strlen(strempty(payload)));

@@ -4,7 +4,7 @@
 #include "acme/json-reader.h"
 #include "acme/objects.h"
 
-/* A problem document within another object, or alone. -ENOMEM is all that can happen. */
+/* Reads a problem document, nested or on its own. Fails only with -ENOMEM. */
 int problem_document_read(const Reader *r, AcmeProblem **ret);
-/* Returns c, with a problem for what has none yet. */
+/* Returns c, and sets a problem if there is none yet. */
 int object_finish(int c, Problem *problem);

@@ -8,7 +8,7 @@
 
 #define URN "urn:ietf:params:acme:error:"
 
-/* What one can do about it, by type (RFC 8555 section 6.7, RFC 9773 section 5). */
+/* Advice by type (RFC 8555 section 6.7, RFC 9773 section 5). */
 static const struct {
     const char *type, *advice;
 } advices[] = {
@@ -111,7 +111,7 @@ static int read_words(const Reader *r, AcmeProblem *p)
     return c < 0 ? c : read_algorithms(r, p);
 }
 
-/* They have none of their own. */
+/* Subproblems have none. */
 static int read_subproblems(const Reader *r, AcmeProblem *p)
 {
     size_t n = MIN(reader_peek_count(r, "subproblems"), (size_t)LIMIT_SUBPROBLEMS);
@@ -171,9 +171,9 @@ AcmeProblem *acme_problem_free(AcmeProblem *p)
     return NULL;
 }
 
-/* ---- what a person reads */
+/* ---- text for people */
 
-/* Detail and type: what there is of it. */
+/* Detail and type, as far as present. */
 static void print_words(FILE *f, const AcmeProblem *p)
 {
     size_t n = strlen(p->detail);

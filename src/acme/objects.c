@@ -24,7 +24,7 @@ int object_finish(int c, Problem *problem)
     return c < 0 ? problem_set_errno(problem, c, "Reading what an authority sent") : c;
 }
 
-/* ---- what several have */
+/* ---- common members */
 
 #define BIT(status) (1U << (status))
 
@@ -56,7 +56,7 @@ static int read_status(const Reader *r, unsigned allowed, AcmeStatus *ret)
     return 0;
 }
 
-/* RFC 8555 section 9.7.7, RFC 8738: what there is beside "dns" and "ip" is never asked for. */
+/* RFC 8555 section 9.7.7, RFC 8738: types other than "dns" and "ip" are never requested. */
 static int read_name(const Reader *r, char **ret)
 {
     _cleanup_free_ char *name = NULL;
@@ -106,7 +106,7 @@ static int read_problem(const Reader *r, AcmeProblem **ret)
     return c < 0 || !document.object ? c : problem_document_read(&document, ret);
 }
 
-/* For people, who do without it when it is none. */
+/* Only for people, so an invalid one is dropped. */
 static int read_page(const Reader *r, const char *key, char **ret)
 {
     const char *url = reader_peek(r, key);
@@ -247,7 +247,7 @@ static bool text_is_challenge_type(const char *s)
     return n > 0 && !s[n] && n <= LIMIT_LABEL;
 }
 
-/* One of a type that is not used here may have a token of another form, which nobody is to see then. */
+/* Unsupported types may have tokens in other formats, which are dropped. */
 static int read_token(const Reader *r, AcmeChallenge *c)
 {
     static const char *const types[] = { "http-01", "dns-01", "tls-alpn-01" };
@@ -378,7 +378,7 @@ AcmeRenewalInfo *acme_renewal_info_free(AcmeRenewalInfo *i)
     return NULL;
 }
 
-/* ---- all of them: read into a new one, which is given away when all was good */
+/* ---- common: read into a new object, which is returned if everything is valid */
 
 #define DEFINE_PARSE(Type, noun, what) \
     int acme_##noun##_parse(const char *whose, const void *data, size_t size, Type **ret, Problem *problem) \

@@ -3,10 +3,10 @@
 
 #include "core/problem.h"
 
-/* The JSON objects of RFC 8555 section 7.1 and RFC 9773, as an authority sends them: parsed strictly (RFC 8259; no
- * duplicate keys, no NUL, nothing behind the end, bounded depth), every text checked to be what the protocol says before
- * anybody sees it. What is optional and missing is NULL. Each _parse returns -EBADMSG with a problem that
- * names the member that is wrong; whose is the authority's name, which begins the sentence. */
+/* The JSON objects of RFC 8555 section 7.1 and RFC 9773 sent by an authority. They are parsed strictly (RFC
+ * 8259; no duplicate keys, no NUL, nothing after the end, limited depth), and all texts are validated
+ * according to the protocol. Missing optional members are NULL. Each parser returns -EBADMSG with a problem
+ * that names the invalid member; whose: name of the authority, as the start of the sentence. */
 
 typedef enum AcmeStatus {
     ACME_PENDING,
@@ -23,11 +23,11 @@ typedef enum AcmeStatus {
 
 const char *acme_status_to_string(AcmeStatus s);
 
-/* RFC 7807 and RFC 8555 section 6.7. Texts are plain (text_is_plain()), bounded by LIMIT_PROBLEM_TEXT. */
+/* RFC 7807 and RFC 8555 section 6.7. Texts are plain (text_is_plain()), limited to LIMIT_PROBLEM_TEXT. */
 typedef struct AcmeProblem {
-    char *
-        type; /* without urn:ietf:params:acme:error: when it begins so, else as it is; "" when there is none */
-    char *detail;      /* "" when there is none */
+    /* without the prefix urn:ietf:params:acme:error:, if it has it; "" if missing */
+    char *type;
+    char *detail;      /* "" if missing */
     char *instance;    /* URL for people: what to do or to agree to (RFC 8555 section 7.3.3); NULL */
     char *identifier;  /* of a subproblem: the name it is about; NULL */
     char **algorithms; /* of badSignatureAlgorithm */
@@ -42,9 +42,9 @@ typedef struct AcmeProfile {
 
 typedef struct AcmeDirectory {
     char *new_nonce, *new_account, *new_order;
-    char *revoke_cert, *key_change; /* optional: there are authorities without */
+    char *revoke_cert, *key_change; /* optional */
     char *renewal_info;             /* RFC 9773; NULL: it has none */
-    char *terms;                    /* URL of any scheme, for people alone; Pebble has one with data: */
+    char *terms;                    /* URL of any scheme, for people; Pebble uses data: */
     char *website;
     bool needs_external_account;
     AcmeProfile *profiles; /* draft-aaron-acme-profiles */
@@ -60,7 +60,7 @@ typedef struct AcmeAccount {
 typedef struct AcmeOrder {
     AcmeStatus status;
     int64_t expires;       /* seconds since 1970-01-01 UTC; 0: not said */
-    char **names;          /* canonical (core/name.h), as the authority has them; what is none is an error */
+    char **names;          /* canonical (core/name.h), as listed by the authority; others are an error */
     char **authorizations; /* URLs */
     char *finalize;
     char *certificate; /* URL */
@@ -72,7 +72,7 @@ typedef struct AcmeOrder {
 typedef struct AcmeChallenge {
     char *type;
     char *url;
-    char *token; /* [A-Za-z0-9_-]{22,128}; NULL for a type of challenge that has none */
+    char *token; /* [A-Za-z0-9_-]{22,128}; NULL for a type without one */
     AcmeStatus status;
     AcmeProblem *problem;
 } AcmeChallenge;
@@ -82,7 +82,7 @@ typedef struct AcmeAuthorization {
     char *name; /* canonical, without "*." */
     bool wildcard;
     int64_t expires;
-    AcmeChallenge *challenges; /* of types that are not known here too */
+    AcmeChallenge *challenges; /* including unsupported types */
     size_t n_challenges;
 } AcmeAuthorization;
 
@@ -98,8 +98,8 @@ typedef struct AcmeRenewalInfo {
 int acme_problem_parse(const char *whose, const void *data, size_t size, AcmeProblem **ret,
                        Problem *problem);
 AcmeProblem *acme_problem_free(AcmeProblem *p);
-/* What a person reads of it: type, detail, each subproblem with its name, and the URL that says what to do. Sets
- * PROBLEM_AUTHORITY_REFUSED with p->type as the problem's type. */
+/* Describes the problem for people: type, detail, each subproblem with its name, and the URL with
+ * instructions. Sets PROBLEM_AUTHORITY_REFUSED with p->type as the type of the problem. */
 int acme_problem_describe(const AcmeProblem *p, const char *whose, Problem *problem);
 
 int acme_directory_parse(const char *whose, const void *data, size_t size, AcmeDirectory **ret,
@@ -132,11 +132,12 @@ DEFINE_CLEANUP(AcmeChallenge *, acme_challenge_free);
 DEFINE_CLEANUP(AcmeOrderList *, acme_order_list_free);
 DEFINE_CLEANUP(AcmeRenewalInfo *, acme_renewal_info_free);
 
-/* Payloads that are sent, newly allocated; NULL when memory is short. */
+/* Payloads of requests; NULL on OOM. */
 char *acme_account_payload(bool only_existing, bool terms_agreed, char *const *contact, const char *binding);
 char *acme_contact_payload(char *const *contact);
 char *acme_deactivation_payload(void);
-/* names are canonical; addresses become identifiers of type ip (RFC 8738). profile and replaces may be NULL. */
+/* names are canonical; addresses become identifiers of type ip (RFC 8738). profile and replaces may be
+ * NULL. */
 char *acme_order_payload(char *const *names, const char *profile, const char *replaces);
 char *acme_finalize_payload(const char *request);
 /* reason: RFC 5280 section 5.3.1; negative: none. */

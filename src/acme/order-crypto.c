@@ -8,7 +8,7 @@
 #include "util/text.h"
 
 struct OrderWork {
-    OrderWorkDone done; /* NULL: nobody wants to know */
+    OrderWorkDone done; /* NULL: forgotten */
     void *userdata;
     char *key, **names;
     char *whose, *pem, *preferred; /* of a chain */
@@ -67,7 +67,7 @@ static int work_new(const OrderRecord *record, OrderWorkDone done, void *userdat
         return -ENOMEM;
     w->done = done;
     w->userdata = userdata;
-    w->results.result = -ECANCELED; /* until it was run */
+    w->results.result = -ECANCELED; /* until it has run */
     w->key = strdup(record->key);
     if (!w->key || strv_copy(record->names, &w->names) < 0)
         return -ENOMEM;

@@ -6,25 +6,27 @@
 #include "store/store.h"
 #include "util/workers.h"
 
-/* What takes an order more time than the event loop should lose: done by a worker, with copies of all that it needs. */
+/* Work of an order that would take too long in the event loop: done by a worker, with copies of everything
+ * that it needs. */
 typedef struct OrderWork OrderWork;
 
 typedef struct OrderResults {
-    int result; /* negative errno, perhaps with a problem */
+    int result; /* negative errno, possibly with a problem */
     Problem problem;
     char *request;  /* base64url of the certificate signing request */
     Bundle *bundle; /* the chain, with its key */
-    bool preferred; /* its issuer is the preferred one, or none is preferred */
+    bool preferred; /* it has the preferred issuer, or none is preferred */
 } OrderResults;
 
-/* Called once from the event loop; what the callee wants of the results it takes. */
+/* Called once from the event loop; may take ownership of members of results. */
 typedef void (*OrderWorkDone)(OrderResults *results, void *userdata);
 
 /* request_make() for the order. */
 int order_work_request(Workers *workers, const OrderRecord *record, OrderWorkDone done, void *userdata,
                        OrderWork **ret);
-/* request_accept() for a chain that came from the authority called whose. preferred: common name of an issuer, or NULL. */
+/* request_accept() for a chain of the authority called whose. preferred: common name of an issuer, or
+ * NULL. */
 int order_work_accept(Workers *workers, const OrderRecord *record, const char *whose, const char *pem,
                       const char *preferred, OrderWorkDone done, void *userdata, OrderWork **ret);
-/* Before it is done: done is not called any more. */
+/* Call this before done(), which is not called any more. */
 OrderWork *order_work_forget(OrderWork *w);

@@ -9,20 +9,20 @@
 #define POLL_FIRST_USEC (10 * 1000ULL)
 #define POLL_SEEN_USEC  1000ULL /* after the authority may have seen all proofs */
 
-/* A name that is being proved. */
+/* The authorization of a name. */
 typedef struct Authorization {
     Order *order;
     char *url;
     AcmeCall *call;
     AcmeAuthorization *object;
     SolverTask *task;
-    size_t solver;  /* that proves it; n_solvers: none yet */
-    unsigned tried; /* solvers that could not even show their proof here */
+    size_t solver;  /* current solver; n_solvers: none yet */
+    unsigned tried; /* solvers whose self-check failed, as bits */
     const AcmeChallenge *challenge;
     char *key_authorization;
-    bool told; /* the authority may look */
+    bool told; /* the authority was asked to validate */
     bool seen; /* and may have done so */
-    bool done; /* nothing is to be done for it any more */
+    bool done; /* nothing left to do */
     Problem problem;
 } Authorization;
 
@@ -37,15 +37,15 @@ struct Order {
     size_t n_authorizations;
     bool proving, explaining, finalized;
     bool noted;
-    bool held;         /* it may be finalized when it is noted and the request is made */
+    bool held;         /* finalize when it was noted and the request was made */
     OrderWork *making; /* the request */
     OrderWork *accepting;
-    OrderResults own; /* the request that was made, and the chain that is taken if no other is preferred */
+    OrderResults own; /* the request, and the chain to use if no other is preferred */
     sd_event_source *begin, *timer, *deadline;
-    const char *profile; /* that was asked for last; NULL */
-    bool no_profile;     /* the authority does not know it */
-    uint64_t pause;      /* until the next look, usec */
-    bool patient;        /* the authority said when to look */
+    const char *profile; /* requested last; NULL */
+    bool no_profile;     /* unknown to the authority */
+    uint64_t pause;      /* until the next poll, usec */
+    bool patient;        /* the authority set the time of the next poll */
     size_t solver;       /* that proved a name last */
     unsigned refused;
     char **alternates;
@@ -59,11 +59,12 @@ void order_end(Order *o, Bundle *bundle, const AcmeFailure *failure);
 void order_fail(Order *o, const Problem *problem, bool at_authority);
 void order_fail_errno(Order *o, int r, Problem *problem);
 void order_look_later(Order *o, int64_t retry_after);
-/* At once, if it is to be looked at later, and the authority did not say when. */
+/* Polls immediately if a poll is scheduled, unless the authority set its time. */
 void order_look_now(Order *o);
 
-/* Asks for all; what is pending is proved. When the order is explaining itself, only what went wrong is looked at. */
+/* Fetches all authorizations, and starts proving those that are pending. While the order is explaining
+ * itself, only looks for errors. */
 void order_ask_authorizations(Order *o);
-/* Ends an order that the authority ended, with what it found wrong. */
+/* Fails an order that became invalid, with the errors found by the authority. */
 void order_explain(Order *o);
 void order_free_authorizations(Order *o);

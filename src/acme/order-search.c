@@ -13,23 +13,23 @@
 
 typedef enum SearchState {
     SEARCH_NEW,
-    SEARCH_LISTING, /* the account, then its list, page by page */
-    SEARCH_LOOKING, /* at the orders themselves, the newest first, while somebody seeks one */
+    SEARCH_LISTING, /* reading the account, then its list, page by page */
+    SEARCH_LOOKING, /* reading the orders, newest first, while there are seekers */
 } SearchState;
 
-/* One order of the list. */
+/* An order of the list. */
 typedef struct ListedOrder {
     OrderSearch *search;
     char *url;
     AcmeCall *call;
-    char **names; /* of an order that can be finished; NULL: not looked at yet, or of no use */
+    char **names; /* names of an order that can be completed; NULL: not read yet, or unusable */
 } ListedOrder;
 
 struct OrderSeeker {
     TAILQ_ENTRY(OrderSeeker) entry;
     OrderSearch *search;
     char **names;
-    char *url; /* found */
+    char *url; /* assigned */
     OrderSearchDone done;
     void *userdata;
 };
@@ -41,7 +41,7 @@ struct OrderSearch {
     SearchState state;
     AcmeCall *call;
     ListedOrder *candidates;
-    size_t n_candidates, n_unseen, n_calls, n_pages; /* those below n_unseen have not been looked at */
+    size_t n_candidates, n_unseen, n_calls, n_pages; /* those below n_unseen have not been read */
     TAILQ_HEAD(, OrderSeeker) seekers;
     sd_event_source *telling;
 };
@@ -85,7 +85,7 @@ static void seek(OrderSeeker *k)
         ListedOrder *c = s->candidates + i;
 
         if (c->names && has_same_names(c->names, k->names)) {
-            k->url = TAKE_PTR(c->url); /* and nobody else's */
+            k->url = TAKE_PTR(c->url); /* and not assigned to another */
             c->names = strv_free(c->names);
         }
     }
@@ -223,7 +223,7 @@ static void on_page(const AcmeReply *reply, const AcmeFailure *failure, void *us
     if (r < 0)
         problem_set_errno(&problem, r, "Reading the list of orders");
     if (problem.code != PROBLEM_NONE)
-        log_notice("%s: orders that were made before cannot be looked for: %s", whose(s),
+        log_notice("%s: failed to search for earlier orders, ignoring: %s", whose(s),
                    strempty(problem.text));
     list_end(s);
 }

@@ -72,7 +72,7 @@ static void take_chain(Order *o)
 
 static void next_alternate(Order *o);
 
-/* The first chain is kept until a better one is found: with its bundle, or with what is wrong with it. */
+/* The first chain is kept until a preferred one is found: with its bundle, or with its problem. */
 static void on_accepted(OrderResults *results, void *userdata)
 {
     Order *o = userdata;
@@ -125,7 +125,7 @@ static void next_alternate(Order *o)
             return;
     }
     if (preferred)
-        log_notice("%s: %s has no chain that ends in \"%s\"; its default one is taken.", o->record->name,
+        log_notice("%s: %s offers no chain of \"%s\", using its default chain.", o->record->name,
                    order_whose(o), preferred);
     take_chain(o);
 }
@@ -166,7 +166,7 @@ static void download(Order *o)
         order_fail_errno(o, r, &problem);
 }
 
-/* ---- looking at the order */
+/* ---- polling the order */
 
 static bool has_same_names(const Order *o)
 {
@@ -340,7 +340,7 @@ void order_noted(Order *o)
     maybe_finalize(o);
 }
 
-/* ---- beginning */
+/* ---- placing the order */
 
 static int place(Order *o, Problem *problem);
 
@@ -352,8 +352,8 @@ static bool streq_any(const char *s, const char *const *l)
     return false;
 }
 
-/* Whether the order is placed once more, with less in it: who refuses to have a certificate replaced, or does not know the
- * profile, may issue all the same. */
+/* Returns true if the order is placed again with fewer members: an authority that refuses "replaces", or
+ * does not know the profile, may issue nevertheless. */
 static bool ask_for_less(Order *o, const AcmeFailure *failure)
 {
     static const char *const replacing[] = { "alreadyReplaced", "malformed", "unauthorized", NULL };
@@ -361,14 +361,14 @@ static bool ask_for_less(Order *o, const AcmeFailure *failure)
     const char *type = strempty(failure->problem->type), *text = strempty(failure->problem->text);
 
     if (o->record->replaces && streq_any(type, replacing)) {
-        log_notice("%s: %s%s The order is placed without saying what it replaces.", o->record->name, text,
+        log_notice("%s: %s%s Placing the order without \"replaces\".", o->record->name, text,
                    text_full_stop(text));
         free(o->record->replaces);
         o->record->replaces = NULL;
         return true;
     }
     if (o->profile && !s->needs_profile && streq(type, "invalidProfile")) {
-        log_notice("%s: %s%s The order is placed without a profile.", o->record->name, text,
+        log_notice("%s: %s%s Placing the order without a profile.", o->record->name, text,
                    text_full_stop(text));
         o->no_profile = true;
         return true;
@@ -418,7 +418,7 @@ static void on_placed(const AcmeReply *reply, const AcmeFailure *failure, void *
     }
 }
 
-/* What the authority has, for people. NULL when memory is short. */
+/* Lists the profiles of the authority for people. NULL on OOM. */
 static char *list_profiles(const AcmeDirectory *d)
 {
     _cleanup_strv_ char **names = NULL;
@@ -447,9 +447,8 @@ static int choose_profile(Order *o, Problem *problem)
             "The authority %s has no profile \"%s\" (those it has: %s); correct Profile= of [Authority %s], or "
             "set RequireProfile=no to do without.",
             order_whose(o), o->profile, strempty(known), order_whose(o));
-    log_notice(
-        "%s: The authority %s has no profile \"%s\" (those it has: %s); the order is placed without one.",
-        o->record->name, order_whose(o), o->profile, strempty(known));
+    log_notice("%s: The authority %s has no profile \"%s\" (it has: %s), placing the order without one.",
+               o->record->name, order_whose(o), o->profile, strempty(known));
     o->profile = NULL;
     return 0;
 }
@@ -464,7 +463,7 @@ static int place(Order *o, Problem *problem)
     if (r < 0)
         return r;
     if (o->record->replaces && !acme_client_directory(o->context.client)->renewal_info) {
-        /* with which it would have said that it knows "replaces" */
+        /* which would have shown support for "replaces" */
         free(o->record->replaces);
         o->record->replaces = NULL;
     }
@@ -491,7 +490,7 @@ static void on_directory(const AcmeReply *reply _unused_, const AcmeFailure *fai
         order_fail_errno(o, r, &problem);
 }
 
-/* Which profiles there are, and whether it knows windows of renewal, is in the directory. */
+/* The directory lists profiles, and shows support for renewal windows. */
 static int place_by_directory(Order *o)
 {
     AcmeRequest request = { .resource = ACME_DIRECTORY };

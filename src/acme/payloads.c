@@ -4,7 +4,8 @@
 #include "acme/objects.h"
 #include "core/name.h"
 
-/* An object that is being filled: the first member that fails takes it away, and what is added to none is freed. */
+/* An object under construction: the first member that fails frees it, and members added to NULL are
+ * freed. */
 DEFINE_CLEANUP(json_object *, json_object_put);
 #define _cleanup_json_ _cleanup_(json_object_putp)
 

@@ -9,7 +9,7 @@
 
 #include "util/macro.h"
 
-/* Undoes %XX. The number of bytes, or -EINVAL. */
+/* Decodes %XX. Returns the number of bytes, or -EINVAL. */
 static int unescape(const char *text, size_t length, char *ret, size_t size)
 {
     size_t n = 0;
@@ -44,12 +44,12 @@ static int connect_to(const char *name, size_t length, bool abstract, bool wait)
         return -errno;
     if (connect(fd, (const struct sockaddr *)&address,
                 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n + 1)) <
-        0) /* NUL before or behind */
+        0) /* NUL before or after */
         return -errno;
     return TAKE_FD(fd);
 }
 
-/* The value of a key in the list behind "unix:". */
+/* The value of a key in the list after "unix:". */
 static const char *find_value(const char *address, size_t length, const char *key, size_t *ret_length)
 {
     for (const char *p = address, *end = address + length; p < end;) {

@@ -2,19 +2,19 @@
 #include "bus/bus-internal.h"
 #include "core/limits.h"
 
-/* How long the answer to GetManagedObjects gets. The bus ends a connection that sends a message of more than 32 MiB, and a
- * certificate can have texts of 200 KB. So what all certificates have in any case is counted first, and what is left is
- * shared out among them for their texts. What one of them does not need is left to those behind it; one that needs more
- * than there is by then is told of in brief. It takes an unusual certificate among thousands to come to that. */
+/* Limits the size of the reply to GetManagedObjects. The bus disconnects clients that send a message of more
+ * than 32 MiB, and a certificate can have texts of 200 KB. So the minimum size of all certificates is
+ * computed first, and the remaining space is shared among their texts. Space that one does not use is left
+ * to those after it; one that needs more than is left is described in brief. This only happens to unusual
+ * certificates among thousands. */
 
-#define ANSWER_MAX \
-    (LIMIT_ANSWER - 64 * 1024)    /* without the header, and the two objects that are always there */
-#define CERTIFICATE_SIZE 1180     /* all properties, with empty texts but for Reason */
-#define BRIEF_SIZE       (5 * 64) /* what is left of the texts in brief */
+#define ANSWER_MAX       (LIMIT_ANSWER - 64 * 1024) /* without header and permanent objects */
+#define CERTIFICATE_SIZE 1180                       /* all properties, with empty texts except Reason */
+#define BRIEF_SIZE       (5 * 64)                   /* texts in brief */
 #define JOB_SIZE         520
-#define CREDIT           (1024 * 1024) /* for those that come first */
-#define ELEMENT          6             /* what a text takes beside itself, on an average */
-#define STRUCTURE        24            /* and a structure of the chain */
+#define CREDIT           (1024 * 1024) /* for the first ones */
+#define ELEMENT          6             /* average overhead of a text */
+#define STRUCTURE        24            /* and of a structure of the chain */
 
 static bool is_for_all_objects(sd_bus *bus)
 {
@@ -51,7 +51,7 @@ static size_t chain_size(const Chain *chain)
     return size;
 }
 
-/* The texts that a brief description leaves out or cuts. */
+/* The texts omitted or truncated in brief. */
 static size_t size_of_texts(const Certificate *c)
 {
     const Chain *chain = certificate_chain(c);
@@ -88,7 +88,7 @@ void brevity_end(Brevity *v)
     size_t left = v->size < ANSWER_MAX ? ANSWER_MAX - v->size : 0;
 
     v->left = MIN(left, (size_t)CREDIT);
-    v->share = (left - v->left) / (v->n + 1); /* with the root */
+    v->share = (left - v->left) / (v->n + 1); /* including the root */
 }
 
 bool brevity_wants(Brevity *v, sd_bus *bus, const Certificate *c)

@@ -6,7 +6,7 @@
 #include "core/now.h"
 #include "util/text.h"
 
-#define PATH_SHOWN_MAX 1024 /* bytes of a path that leads nowhere */
+#define PATH_SHOWN_MAX 1024 /* bytes of an unknown path that are quoted */
 #define BRIEF_MAX      64   /* of a text in brief */
 
 char *certificate_path(const Certificate *c)
@@ -18,7 +18,8 @@ char *certificate_path(const Certificate *c)
     return sd_bus_path_encode(BUS_PATH_CERTIFICATES, certificate_name(c), &path) < 0 ? NULL : path;
 }
 
-/* sd_bus_path_decode() allocates, which is a good part of a lookup's time when ten thousand are listed. */
+/* sd_bus_path_decode() allocates, which takes a large part of the time of a lookup when ten thousand are
+ * listed. */
 static bool decode_name(const char *path, char *ret, size_t size)
 {
     size_t n = 0;
@@ -96,7 +97,7 @@ int enumerate_certificates(sd_bus *bus _unused_, const char *prefix, void *userd
     return 0;
 }
 
-/* Properties. Each getter appends what the record has at hand. */
+/* Properties. Each getter appends what the record contains. */
 
 static bool is_brief(sd_bus *bus, const Certificate *c)
 {
@@ -186,7 +187,7 @@ const char *root_reason(const Certificate *c)
                : "The machine made this root by itself.";
 }
 
-/* From the first time that somebody reads what changes by itself, its changes are told. */
+/* Signals changes over time from the first time that somebody reads such a property. */
 static const Bus *note_known(sd_bus *bus, Certificate *c)
 {
     const Bus *b = sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus));

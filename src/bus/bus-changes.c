@@ -6,15 +6,15 @@
 #include "core/now.h"
 #include "util/log.h"
 
-/* What happened is told in signals from a deferred event source: however often a certificate changed in one turn of
- * the event loop, it is told of once; and after a burst the telling is spread over many turns, with calls answered
- * between. How far jobs are, and how many there are, changes all the time while there are many: then that is told as it is at
- * the end of a while. */
+/* Changes are signalled from a deferred event source: however often a certificate changed in one turn of the
+ * event loop, it is signalled once; after a burst, signals are spread over many turns, with calls served
+ * between. Progress and number of jobs change all the time if there are many: they are then signalled at
+ * intervals. */
 
 #define TOLD_PER_TURN 64
 #define WHILE_USEC    (100 * 1000ULL)
 #define MANY_JOBS     4
-#define UNSENT_MAX    512 /* messages that the bus has not taken yet; with more, changes wait */
+#define UNSENT_MAX    512 /* unsent messages above which changes wait */
 
 struct Change {
     Certificate *certificate;
@@ -22,7 +22,7 @@ struct Change {
     bool added; /* the object is new */
     bool chain_changed;
     char previous[65];
-    char *warning; /* that the end of its chain comes near */
+    char *warning; /* reason of an expiry warning */
     int64_t not_after;
     UT_hash_handle hh;
 };
@@ -90,7 +90,7 @@ static void forget_change(Bus *b, Change *change)
     free(change);
 }
 
-/* Adds properties that changed by themselves, and drops those whose value was signalled already. */
+/* Adds properties that changed over time, and drops those whose value was signalled already. */
 static unsigned add_outlook(const Bus *b, Certificate *c, unsigned what)
 {
     Outlook o = manager_outlook(b->manager, c), former = c->client.told;
@@ -133,8 +133,7 @@ static void tell(Bus *b, Change *change)
         bus_start_warning_unit(b, certificate_name(change->certificate));
     }
     if (r < 0)
-        (void)log_warning_errno(r, "Signals for %s could not be sent",
-                                certificate_name(change->certificate));
+        (void)log_warning_errno(r, "Failed to send signals for %s", certificate_name(change->certificate));
     forget_change(b, change);
 }
 
@@ -198,7 +197,7 @@ static void tell_jobs(Bus *b)
     }
 }
 
-/* What is told of a job that is over, when it is gone already. */
+/* Data of a finished job whose object is gone. */
 struct EndedJob {
     STAILQ_ENTRY(EndedJob) entry;
     char *path, *certificate, *name;
@@ -233,7 +232,7 @@ static EndedJob *ended_job_new(const Job *j)
     return e;
 }
 
-/* The interfaces are named, as there is no object any more that sd-bus could ask for them. */
+/* The interfaces are listed, as there is no object any more that sd-bus could query. */
 static void tell_ended_job(Bus *b, EndedJob *e)
 {
     const char *result = job_state_to_string(e->result);
@@ -249,7 +248,7 @@ static void tell_ended_job(Bus *b, EndedJob *e)
                                            "org.freedesktop.DBus.Introspectable",
                                            "org.freedesktop.DBus.Properties", NULL);
     if (r < 0)
-        (void)log_warning_errno(r, "The end of the job %s could not be told", e->path);
+        (void)log_warning_errno(r, "Failed to signal the end of job %s", e->path);
     ended_job_free(e);
 }
 
@@ -263,7 +262,7 @@ static void tell_root_jobs(Bus *b)
     }
 }
 
-/* Whether how far jobs are may be told now; if not, it is later. */
+/* Returns true if progress may be signalled now; otherwise it is deferred. */
 static bool progress_is_due(Bus *b)
 {
     uint64_t now = 0;
@@ -280,7 +279,7 @@ static bool progress_is_due(Bus *b)
     return false;
 }
 
-/* Looks again after a while. */
+/* Checks again later. */
 static bool wait_for_bus(Bus *b)
 {
     if (bus_unwritten(b->bus) <= UNSENT_MAX)
@@ -369,7 +368,7 @@ static void on_certificate_added(Certificate *c, void *userdata)
         change->added = true;
 }
 
-/* At once: the object's properties are looked up while the signal is made. */
+/* Immediately: the properties of the object are read while the signal is created. */
 static void on_certificate_removed(Certificate *c, void *userdata)
 {
     _cleanup_free_ char *path = certificate_path(c);
@@ -467,8 +466,9 @@ static void on_job_changed(Job *j, void *userdata)
     wake(b);
 }
 
-/* Whoever waits for the job finds what came of it already told: first the job to its end, then the certificate, then that the
- * job is over. What a new root brings is told of many certificates, and of the job when all of them have been. */
+/* Clients that wait for the job see its results first: the signals are for the job, then the certificate,
+ * then the end of the job. A new root changes many certificates, and the end of its job is signalled after
+ * all of them. */
 static void on_job_removed(Job *j, void *userdata)
 {
     EndedJob *ended = ended_job_new(j);

@@ -13,7 +13,7 @@
 #include "policy/authorize.h"
 #include "util/text.h"
 
-/* Shared by the files of this folder alone. */
+/* Shared by the files of this folder only. */
 
 #define BUS_NAME              "org.certwright1"
 #define BUS_PATH              "/org/certwright1"
@@ -29,19 +29,19 @@ typedef struct Change Change;
 typedef struct JobChange JobChange;
 typedef struct EndedJob EndedJob;
 
-/* Of everything that a flood of calls could keep busy for ever, so that each gets its turn, and whatever is under way goes
- * first. */
+/* The priority of everything that a flood of calls could keep busy, so that each gets its turn, and work in
+ * progress goes first. */
 #define BUS_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
 
-/* The room for texts in an answer to GetManagedObjects (bus-brevity.c). */
+/* The space for texts in a reply to GetManagedObjects (bus-brevity.c). */
 typedef struct Brevity {
-    size_t n, size; /* number and bytes of what every certificate has */
+    size_t n, size; /* number and total minimum size of the certificates */
     size_t share, left;
     const Certificate *current;
     bool brief;
 } Brevity;
 
-/* A connection to the bus behind its gate. */
+/* A connection to the bus with its gate. */
 typedef struct Link {
     Bus *owner;
     sd_bus *bus;
@@ -61,34 +61,34 @@ struct Bus {
     Manager *manager;
     Model *model;
 
-    /* The connections (connection.c): made again when one is lost. bus is that of calls; it is there throughout, if only
-     * closed. */
+    /* The connections (connection.c), reconnected when lost. bus is the one for calls; it always exists, but
+     * may be closed. */
     sd_bus *bus;
     Link calls, questions;
     Shares *shares;
     Authorizer *authorizer;
     sd_bus_slot *slots[16];
     size_t n_slots;
-    unsigned connection; /* its number; calls of a former one are not answered */
+    unsigned connection; /* its number; calls of previous ones are not answered */
     bool owns_name, was_ready;
     sd_event_source *reconnect;
     uint64_t reconnect_usec; /* until the next attempt */
     sd_event_source *stall_timer;
-    uint64_t stalled_since; /* CLOCK_MONOTONIC; 0: it moves */
-    uint64_t unwritten;     /* messages and bytes, at the last look */
+    uint64_t stalled_since; /* CLOCK_MONOTONIC; 0: not stalled */
+    uint64_t unwritten;     /* messages and bytes, at the last check */
     int unsent;
 
-    Change *changes;        /* to be told of, by certificate */
+    Change *changes;        /* to be signalled, by certificate */
     JobChange *job_changes; /* by job */
     bool counts_changed;
     Counts told;
-    STAILQ_HEAD(, EndedJob) root_jobs; /* whose end is told when all changes are */
+    STAILQ_HEAD(, EndedJob) root_jobs; /* finished, to be signalled after all changes */
     sd_event_source *changes_source;
-    sd_event_source *progress_timer; /* for what is not told yet since progress was told a moment ago */
+    sd_event_source *progress_timer; /* for progress withheld because some was signalled a moment ago */
     uint64_t progress_told;          /* CLOCK_MONOTONIC, usec */
 
     Brevity brevity;
-    size_t n_calls;    /* that are not answered yet */
+    size_t n_calls;    /* not answered yet */
     size_t n_starting; /* units that systemd was asked to start */
     bool asking_clock;
     bool idle_exit, releasing;
@@ -101,7 +101,7 @@ extern const sd_bus_vtable manager_vtable[], certificate_vtable[], job_vtable[];
 extern const ManagerObserver bus_observer;
 extern const ModelWatcher bus_watcher;
 
-/* Head of a property's getter: appends the property of userdata to reply. */
+/* Signature of a property getter, which appends the property of userdata to reply. */
 #define GETTER(name) \
     static int name(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_, \
                     const char *property _unused_, sd_bus_message *reply, void *userdata, \
@@ -118,8 +118,8 @@ int find_job(sd_bus *bus, const char *path, const char *interface, void *userdat
 int enumerate_certificates(sd_bus *bus, const char *prefix, void *userdata, char ***ret,
                            sd_bus_error *error);
 int enumerate_jobs(sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error);
-/* Whether an enumerator of what is below folder has to list anything: sd-bus calls it also to describe one of these objects,
- * which has none below itself. */
+/* Returns true if an enumerator of the objects in folder has to list them: sd-bus also calls it to describe
+ * one of these objects, which has no children. */
 static inline bool prefix_is_above(const char *prefix, const char *folder)
 {
     size_t n = strlen(folder);
@@ -127,37 +127,38 @@ static inline bool prefix_is_above(const char *prefix, const char *folder)
     return strncmp(prefix, folder, n) != 0 || prefix[n] != '/';
 }
 
-/* Counts the certificates that are about to be told of. */
+/* Counts the certificates about to be described. */
 void brevity_begin(Brevity *v);
 void brevity_add(Brevity *v, const Certificate *c, const char *path);
 void brevity_end(Brevity *v);
-/* Whether a getter leaves out, or cuts, the texts of this certificate, as it has more of them than the answer has room for. */
+/* Returns true if a getter should omit or truncate the texts of this certificate, since they exceed the
+ * space in the reply. */
 bool brevity_wants(Brevity *v, sd_bus *bus, const Certificate *c);
 
-/* Why the root is what it is, as one sentence. */
+/* Explains the source of the root in one sentence. */
 const char *root_reason(const Certificate *c);
-/* Tells now what is waiting to be told of one certificate. */
+/* Emits pending signals for one certificate now. */
 void bus_flush_certificate(Bus *b, Certificate *c);
 bool bus_has_changes(const Bus *b);
-/* Drops what waits to be told, as nobody listens. */
+/* Drops pending signals, as nobody listens. */
 void bus_changes_drop(Bus *b);
 void bus_changes_done(Bus *b);
 int bus_changes_init(Bus *b);
 
-/* Connects and takes the name, asynchronously; first: waits for the socket, and a name that is taken ends the service
+/* Connects and requests the name, asynchronously. first: wait for the socket, and exit if the name is taken
  * (connection.c). */
 int bus_connect(Bus *b, bool first);
 void bus_disconnect(Bus *b);
 int bus_connection_init(Bus *b);
 void bus_connection_done(Bus *b);
-/* Asks for the name again, after it was released. */
+/* Requests the name again after it was released. */
 int bus_request_name(Bus *b);
-/* Registers all objects with the connection. */
+/* Registers all objects on the connection. */
 int bus_add_objects(Bus *b);
 /* Estimates the size of the reply to a call, in bytes (reply-size.c). */
 size_t bus_reply_size(sd_bus_message *m, void *userdata);
 
-/* Messages that the bus has not taken yet. */
+/* Returns the number of messages that the bus has not taken yet. */
 static inline uint64_t bus_unwritten(sd_bus *bus)
 {
     uint64_t n = 0;
@@ -165,7 +166,7 @@ static inline uint64_t bus_unwritten(sd_bus *bus)
     return sd_bus_get_n_queued_write(bus, &n) < 0 ? UINT64_MAX : n;
 }
 
-/* A clock, in microseconds. */
+/* Reads a clock, in microseconds. */
 static inline uint64_t usec_now(clockid_t clock)
 {
     struct timespec t;
@@ -174,75 +175,76 @@ static inline uint64_t usec_now(clockid_t clock)
     return (uint64_t)t.tv_sec * 1000000U + (uint64_t)t.tv_nsec / 1000U;
 }
 
-/* The one place that decides to exit (idle.c). */
+/* The only place that decides to exit (idle.c). */
 int bus_idle_init(Bus *b);
 void bus_idle_done(Bus *b);
 void bus_reset_idle(Bus *b);
 
-/* Asks what keeps the clock in step; the manager looks at it when there is something. */
+/* Queries whether the clock is synchronized, and passes the result to the manager. */
 void bus_ask_clock(Bus *b);
 /* Starts the unit of OnWarning= for this certificate, if there is one. */
 void bus_start_warning_unit(Bus *b, const char *name);
-/* Its name, with the certificate's as instance if it is a template. -ENAMETOOLONG. */
+/* Returns the unit name, with the certificate's name as instance if it is a template. -ENAMETOOLONG. */
 int unit_name_for(const char *unit, const char *name, char *ret, size_t size);
 
-/* A method call that is allowed, until its answer. Freeing it answers with its problem, if nothing else was answered. */
+/* An authorized method call, until its reply. Freeing it replies with its problem, unless it was
+ * answered. */
 typedef struct Call {
     Bus *bus;
     sd_bus_message *message;
-    unsigned connection; /* that it came by */
-    uid_t uid;           /* (uid_t)-1 of a method that is open to everybody */
+    unsigned connection; /* connection that it came from */
+    uid_t uid;           /* (uid_t)-1 for a public method */
     uid_t sender_uid;
     char *name, *module;
     Problem problem;
     bool answered;
 } Call;
 
-/* The Bus of the object that the current method was called on. */
+/* Returns the Bus of the object on which the current method was called. */
 Bus *bus_of_message(sd_bus_message *m);
-/* The first thing a handler does after reading its arguments. 1: go on with the call; what is to be returned
- * otherwise is 0 (parked) or negative (error set). */
+/* Called first by a handler, after reading its arguments. Returns 1 to continue; otherwise the handler
+ * returns the result: 0 (pending) or negative (error set). */
 int call_begin(sd_bus_message *m, const char *name, const char *module, sd_bus_error *error, Call **ret);
 Call *call_free(Call *c);
 DEFINE_CLEANUP(Call *, call_free);
 #define _cleanup_call_ _cleanup_(call_freep)
-/* Answers with values in sd_bus_message_append()'s way; NULL for none. These two always return 1, as a handler does: what
- * cannot be made or sent is answered with an error. */
+/* Replies with values as for sd_bus_message_append(), or with none if types is NULL. These two always return
+ * 1, like a handler: if a reply cannot be created or sent, an error is sent instead. */
 int call_answer(Call *c, const char *types, ...);
 int call_answer_bytes(Call *c, const void *data, size_t size);
-/* Sends a reply made elsewhere. Negative: it could not be sent, and nothing was answered; see call_fail(). */
+/* Sends an existing reply. Negative if it could not be sent and the call is unanswered; see call_fail(). */
 int call_answer_message(Call *c, sd_bus_message *reply);
-/* Logs that the reply could not be made or sent, as r says, and has an error answered in its place. */
+/* Logs why the reply could not be created or sent, and replies with an error instead. */
 int call_fail(Call *c, int r);
 
-/* The error as sd-bus can send it, which drops one whose text is not valid UTF-8 without a word. Return a negative errno. */
+/* Sets an error with valid UTF-8, since sd-bus silently drops others. Returns a negative errno. */
 int error_set_problem(sd_bus_error *error, const Problem *problem);
 int error_set(sd_bus_error *error, ProblemCode code, const char *format, ...) _printf_(3, 4);
 
-/* Answers a call with LimitsExceeded before any handler sees it. */
+/* Refuses a call with LimitsExceeded before any handler sees it. */
 void refuse_call(sd_bus_message *m, const char *why);
 
-/* Text of a record, which a getter can append whatever became of it. */
+/* Returns a text of a record that a getter can append even if the record is damaged. */
 static inline const char *valid_text(const char *s)
 {
     return text_is_utf8(strempty(s)) ? strempty(s) : "?";
 }
 
-/* Upload, UploadFd and their like (bus-upload.c), of a certificate, or of the manager when target is NULL. */
+/* Upload, UploadFd and the like (bus-upload.c), for a certificate, or for the manager if target is NULL. */
 int upload_text(sd_bus_message *m, Certificate *target, const char *name, UploadDone done,
                 sd_bus_error *error);
 int upload_descriptor(sd_bus_message *m, Certificate *target, const char *name, UploadDone done,
                       sd_bus_error *error);
 int upload_data(sd_bus_message *m, Bus *b, sd_bus_error *error);
-/* data: the bundle is in the message, and not in a file. */
+/* data: the bundle is in the message, not in a file. */
 int upload_check(sd_bus_message *m, Bus *b, bool data, sd_bus_error *error);
 /* OpenKey (bus-key.c). */
 int open_key(sd_bus_message *m, Certificate *c, sd_bus_error *error);
 
-#define ANY_NAME "*" /* the detail "name" of what is for no certificate in particular */
+#define ANY_NAME "*" /* the detail "name" of methods that are not about one certificate */
 
-/* ExportRoot and Export (bus-export.c): reads the option format and authorizes as call_begin() does; answers with
- * certificates; and all of it for the root that a certificate's chain ends in. */
+/* ExportRoot and Export (bus-export.c): read the option format and authorize like call_begin(); reply with
+ * certificates; or do everything, for the root of a certificate's chain. */
 int export_begin(sd_bus_message *m, const char *name, bool fingerprint, sd_bus_error *error, Call **ret,
                  ExportFormat *ret_format);
 int export_answer(Call *call, const char *pem, ExportFormat format);
@@ -252,12 +254,14 @@ int export_root(sd_bus_message *m, Certificate *c, sd_bus_error *error);
 typedef struct OptionRow {
     const char *key;
     char type; /* 's', 'b', 'h', 'a' for as, or 'y' for ay */
-    void *
-        target; /* const char **, int *, int *, char *** (owned by the caller), Bytes *; else borrowed from the message */
+    /* const char **, int *, int *, char *** (owned by the caller), Bytes *; else borrowed from the
+     * message */
+    void *target;
 } OptionRow;
 typedef struct Bytes {
     const void *data; /* NULL: none */
     size_t size;
 } Bytes;
-/* Reads the dictionary; rows end with a NULL key. -EINVAL with error set for an unknown key or a wrong type. */
+/* Reads the dictionary; rows end with a NULL key. -EINVAL with error set for an unknown key or a wrong
+ * type. */
 int read_options(sd_bus_message *m, const OptionRow *rows, sd_bus_error *error);

@@ -6,11 +6,11 @@
 #include "util/memfd.h"
 #include "util/text.h"
 
-/* OpenKey: the one way by which a private key leaves the service, and never in a message. */
+/* OpenKey: the only way for a private key to leave the service, and never in a message. */
 
 typedef struct KeyArguments {
     KeyFormat format;
-    const char *passphrase; /* the message's */
+    const char *passphrase; /* borrowed from the message */
 } KeyArguments;
 
 static int read_arguments(sd_bus_message *m, KeyArguments *a, sd_bus_error *error)

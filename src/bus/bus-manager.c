@@ -93,8 +93,8 @@ static int read_key_type(const char *text, sd_bus_error *error, KeyType *ret)
     return 0;
 }
 
-/* In canonical form before anybody is asked: a rule of polkit's that names a name must not be passed by with another
- * spelling of it. */
+/* Canonicalized before authorization: a rule of polkit for a name must not be bypassed with another
+ * spelling. */
 static int read_module_and_name(sd_bus_message *m, const char **ret_module, char **ret_name,
                                 sd_bus_error *error)
 {
@@ -173,7 +173,7 @@ static int method_unregister(sd_bus_message *m, void *userdata _unused_, sd_bus_
     return 1;
 }
 
-/* For a method whose argument is a name alone; as call_begin(). */
+/* For methods with only a name as argument; like call_begin(). */
 static int begin_with_name(sd_bus_message *m, const char **ret_name, sd_bus_error *error, Call **ret)
 {
     int r = sd_bus_message_read_basic(m, 's', ret_name);
@@ -219,7 +219,7 @@ static int method_explain(sd_bus_message *m, void *userdata _unused_, sd_bus_err
     return text ? call_answer(call, "s", text) : call_fail(call, -ENOMEM);
 }
 
-/* Those that serve the upload. */
+/* The certificates that serve the upload. */
 static void reply_with_paths(Call *call, const UploadOutcome *outcome)
 {
     sd_bus_message *reply = NULL;

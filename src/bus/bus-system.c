@@ -6,8 +6,8 @@
 #include "core/now.h"
 #include "util/log.h"
 
-/* What others on the bus are asked: systemd-timedated, whether something keeps the clock in step; systemd, to start the unit
- * that is to be told of a chain that ends. Neither has to be there. */
+/* Calls to other services on the bus: to systemd-timedated, whether the clock is synchronized; to systemd,
+ * to start the unit for warnings. Neither has to exist. */
 
 #define TIMEDATED      "org.freedesktop.timedate1"
 #define TIMEDATED_PATH "/org/freedesktop/timedate1"
@@ -24,7 +24,7 @@ static int on_synchronized(sd_bus_message *reply, void *userdata, sd_bus_error *
     if (sd_bus_message_is_method_error(reply, NULL) || sd_bus_message_enter_container(reply, 'v', "b") < 0 ||
         sd_bus_message_read_basic(reply, 'b', &yes) < 0 || !yes)
         return 0;
-    clock_set_synchronized(true); /* just now; what is set later has to be asked about anew */
+    clock_set_synchronized(true); /* just now; later changes need another query */
     manager_look_at_clock(b->manager);
     clock_set_synchronized(false);
     return 0;
@@ -43,7 +43,7 @@ void bus_ask_clock(Bus *b)
 
 /* ---- a unit to be started */
 
-/* As systemd-escape(1) does. -ENAMETOOLONG. */
+/* Escapes like systemd-escape(1). -ENAMETOOLONG. */
 static int escape(const char *name, char *ret, size_t size)
 {
     static const char plain[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz:_.";
@@ -82,7 +82,7 @@ static int on_started(sd_bus_message *reply, void *userdata, sd_bus_error *error
     b->n_starting--;
     bus_reset_idle(b);
     if (e)
-        log_warning("The unit of OnWarning= could not be started: %s", strempty(e->message));
+        log_warning("Failed to start the unit of OnWarning=: %s", strempty(e->message));
     return 0;
 }
 
@@ -99,7 +99,7 @@ void bus_start_warning_unit(Bus *b, const char *name)
         r = sd_bus_call_method_async(b->bus, NULL, SYSTEMD, SYSTEMD_PATH, SYSTEMD ".Manager", "StartUnit",
                                      on_started, b, "ss", text, "replace");
     if (r < 0)
-        (void)log_warning_errno(r, "The unit of OnWarning= could not be started for %s", name);
+        (void)log_warning_errno(r, "Failed to start the unit of OnWarning= for %s", name);
     else
         b->n_starting++;
 }

@@ -7,13 +7,14 @@
 #include "util/memfd.h"
 #include "util/text.h"
 
-/* What the methods that take uploads have in common. Texts and descriptors belong to the message, which the call holds. */
+/* Common parts of the methods for uploads. Texts and file descriptors belong to the message, which the call
+ * references. */
 
 typedef struct Arguments {
     int bundle_fd; /* owned */
     UploadOptions options;
-    int key_memfd;    /* of a key that came in the message; owned */
-    const char *name; /* of the certificate that it is for; NULL: any */
+    int key_memfd;    /* of a key in the message; owned */
+    const char *name; /* of the target certificate; NULL: any */
 } Arguments;
 
 static void arguments_done(Arguments *a)
@@ -78,7 +79,7 @@ static int read_text_arguments(sd_bus_message *m, Arguments *a, sd_bus_error *er
     return take_bundle(a, &bundle, &key, error);
 }
 
-/* named: that it takes the option "name". */
+/* named: it takes the option "name". */
 static int read_descriptor_arguments(sd_bus_message *m, Arguments *a, bool named, sd_bus_error *error)
 {
     int bundle = -EBADF, fetch = false, r;
@@ -132,7 +133,7 @@ static void arguments_init(Arguments *a)
                       .options = { .key_fd = -EBADF, .passphrase_fd = -EBADF } };
 }
 
-/* The certificate that the option "name" is of, and what polkit is told of it: its primary name, whichever was given. */
+/* Finds the certificate of the option "name", and its primary name for polkit, whichever name was given. */
 static int find_target(Bus *b, const Arguments *a, Certificate **ret, const char **ret_name,
                        sd_bus_error *error)
 {
@@ -252,7 +253,7 @@ static int append_findings(sd_bus_message *reply, const UploadReport *report)
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-/* Without the passphrase nothing can be looked at: who can ask for it shall know. */
+/* Nothing can be checked without the passphrase: tells callers that can ask for it. */
 static const Problem *passphrase_problem(const UploadReport *report)
 {
     const Problem *first = report_first_problem(report);

@@ -7,12 +7,12 @@
 #include "policy/policy.h"
 #include "util/log.h"
 
-/* A member without a row in the policy's table is a mistake of ours that must not reach anybody. */
+/* A member without a row in the policy is a bug that must not be exposed. */
 static int check_policy(const char *interface, const sd_bus_vtable *vtable)
 {
     for (const sd_bus_vtable *v = vtable; v->type != _SD_BUS_VTABLE_END; v++)
         if (v->type == _SD_BUS_VTABLE_METHOD && !policy_find(interface, v->x.method.member)) {
-            log_error("%s.%s has no row in the policy's table.", interface, v->x.method.member);
+            log_error("%s.%s has no row in the policy.", interface, v->x.method.member);
             return -EACCES;
         }
     return 0;
@@ -38,7 +38,7 @@ static int add_objects(Bus *b, const char *prefix, const char *interface, const 
     return r < 0 ? r : sd_bus_add_node_enumerator(b->bus, b->slots + b->n_slots++, prefix, enumerate, b);
 }
 
-/* The root is one object, but its handlers want to find the Bus in their slot as those of all others do. */
+/* The root is a single object, but its handlers expect the Bus in their slot, as for all others. */
 static int find_root(sd_bus *bus _unused_, const char *path, const char *interface _unused_, void *userdata,
                      void **ret, sd_bus_error *error _unused_)
 {

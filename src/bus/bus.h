@@ -3,15 +3,15 @@
 
 #include "manager/manager.h"
 
-/* The manager on the message bus: objects, methods, signals (DESIGN of the interface: dbus/). */
+/* The bus interface of the manager: objects, methods, signals. dbus/ documents it. */
 typedef struct Bus Bus;
 
 typedef struct BusOptions {
-    bool
-        idle_exit; /* leave the event loop when nothing was asked for a while (certwright.conf(5), IdleExit=) */
+    /* leave the event loop when idle (certwright.conf(5), IdleExit=) */
+    bool idle_exit;
 } BusOptions;
 
-/* Connects to the system bus, registers all objects and takes the name. The manager is borrowed. */
+/* Connects to the system bus, registers all objects and acquires the name. The manager is borrowed. */
 int bus_new(sd_event *event, Manager *m, const BusOptions *options, Bus **ret);
 Bus *bus_free(Bus *b);
 DEFINE_CLEANUP(Bus *, bus_free);

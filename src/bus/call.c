@@ -49,14 +49,14 @@ Bus *bus_of_message(sd_bus_message *m)
     return sd_bus_slot_get_userdata(sd_bus_get_current_slot(sd_bus_message_get_bus(m)));
 }
 
-/* Who asked for what, and what came of it. */
+/* Logs the caller, the call and its result. */
 static void log_call(const Call *c)
 {
     const char *member = sd_bus_message_get_member(c->message),
                *result = problem_code_to_string(c->problem.code);
     char uid[16];
 
-    if (c->uid == (uid_t)-1) /* what everybody may, or not even who asks was found out */
+    if (c->uid == (uid_t)-1) /* public method, or the caller's uid is unknown */
         return;
     snprintf(uid, sizeof(uid), "%u", (unsigned)c->uid);
     log_fields(c->problem.code == PROBLEM_NONE ? LOG_INFO : LOG_NOTICE, MESSAGE_REQUEST,
@@ -84,7 +84,7 @@ static int call_new(Bus *b, sd_bus_message *m, const char *name, const char *mod
     c->uid = (uid_t)-1;
     c->sender_uid = shares_get_user(b->shares, m);
     shares_hold(b->shares, c->sender_uid);
-    c->answered = true; /* until it is sure that the handler does not answer by itself */
+    c->answered = true; /* until the handler is known not to answer itself */
     c->name = name ? strdup(name) : NULL;
     c->module = module ? strdup(module) : NULL;
     if ((name && !c->name) || (module && !c->module))
@@ -241,7 +241,7 @@ static int read_bytes(sd_bus_message *m, Bytes *target)
 {
     int r = sd_bus_message_read_array(m, 'y', &target->data, &target->size);
 
-    if (r >= 0 && !target->data) /* it is empty */
+    if (r >= 0 && !target->data) /* empty */
         target->data = "";
     return r;
 }

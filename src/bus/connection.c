@@ -10,20 +10,20 @@
 #include "policy/policy.h"
 #include "util/log.h"
 
-/* The connections to the bus. Calls come in by one; what the bus and polkit are asked goes by another, so that their answers
- * neither wait behind calls nor are thrown away by a bus that has too many of them. Both pass a gate, which drops what is
- * too large; the filter here has Shares queue the calls. When a connection ends, or the bus has not read from it for a long
- * time, both are made again; jobs and orders go on meanwhile, and clients list the objects again when the name has a new
- * owner. */
+/* The connections to the bus. One receives calls; queries to the bus and polkit use the other, so that their
+ * replies neither wait behind calls nor are dropped by a bus with too many of those. Both pass a gate, which
+ * drops large messages; a filter passes calls to Shares, which queues them. If a connection is lost, or the
+ * bus has not read from it for a long time, both are reconnected; jobs and orders continue meanwhile, and
+ * clients list the objects again when the name has a new owner. */
 
 #define DEFAULT_ADDRESS    "unix:path=/run/dbus/system_bus_socket"
-#define READ_USEC_MIN      (5 * 1000ULL) /* of calls that are read in one turn of the event loop */
+#define READ_USEC_MIN      (5 * 1000ULL) /* time for reading calls per turn of the event loop */
 #define READ_USEC_MAX      (50 * 1000ULL)
-#define READ_RATIO         5 /* and so many times as long as those that were dispatched in theirs */
+#define READ_RATIO         5 /* and this many times as long as dispatching took in its turn */
 #define RECONNECT_USEC_MIN (100 * 1000ULL)
 #define RECONNECT_USEC_MAX (5 * 1000000ULL)
 #define STALL_LOOK_USEC    (10 * 1000000ULL)
-#define STALL_USEC         (30 * 1000000ULL) /* without a byte that the bus takes */
+#define STALL_USEC         (30 * 1000000ULL) /* without a byte taken by the bus */
 
 /* ---- losing it */
 
@@ -35,7 +35,7 @@ static void lose(Bus *b, const char *why)
     if (enabled != SD_EVENT_OFF)
         return;
     if (b->was_ready)
-        log_warning("%s, connecting again.", why);
+        log_warning("%s, reconnecting.", why);
     (void)sd_event_source_set_time_relative(b->reconnect, b->owns_name ? 0 : b->reconnect_usec);
     (void)sd_event_source_set_enabled(b->reconnect, SD_EVENT_ONESHOT);
     b->owns_name = false;
@@ -50,7 +50,7 @@ static int on_reconnect(sd_event_source *s, uint64_t usec _unused_, void *userda
     r = bus_connect(b, false);
     if (r >= 0)
         return 0;
-    log_debug("The message bus cannot be reached: %s", strerror(-r));
+    log_debug("Failed to connect to the message bus: %s", strerror(-r));
     b->reconnect_usec = MIN(2 * b->reconnect_usec, RECONNECT_USEC_MAX);
     (void)sd_event_source_set_time_relative(s, b->reconnect_usec);
     return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
@@ -91,8 +91,8 @@ static int on_stall_timer(sd_event_source *s, uint64_t usec _unused_, void *user
 
 /* ---- what comes in */
 
-/* A call that only reads, and whose reply nobody waits for, is not worth the work; the bus bounds the number of calls
- * that do expect one, but not of these. */
+/* Calls that only read and expect no reply are pointless; the bus limits the number of calls that expect
+ * one, but not of these. */
 static bool is_pointless(sd_bus_message *m)
 {
     const PolicyRow *row = policy_find(sd_bus_message_get_interface(m), sd_bus_message_get_member(m));
@@ -117,7 +117,7 @@ static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error _un
     return 1;
 }
 
-/* Nothing is called by the connection of questions. */
+/* No calls are received on the connection for queries. */
 static int on_stray_message(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
 {
     Bus *b = userdata;
@@ -128,8 +128,7 @@ static int on_stray_message(sd_bus_message *m, void *userdata, sd_bus_error *err
     return 1;
 }
 
-/* Reads as long as there is something, so that each call is in the queue of its user soon, however many others there
- * are. */
+/* Reads as long as there is data, so that each call is queued soon, however many others there are. */
 static int read_link(Link *l)
 {
     uint64_t begin = usec_now(CLOCK_MONOTONIC), limit = READ_RATIO * shares_turn_usec(l->owner->shares);
@@ -156,7 +155,7 @@ static int on_readable(sd_event_source *s _unused_, int fd _unused_, uint32_t re
     return read_link(userdata);
 }
 
-/* The socket may be empty by now, and the gate not. */
+/* The socket may be empty while the gate is not. */
 static int on_more(sd_event_source *s _unused_, void *userdata)
 {
     return read_link(userdata);
@@ -209,10 +208,11 @@ static int on_name(sd_bus_message *reply, void *userdata, sd_bus_error *error _u
         return 0;
     }
     if (e)
-        log_error("The name " BUS_NAME " cannot be had (%s); does the bus policy allow this user to own it?",
+        log_error("Failed to acquire the name " BUS_NAME
+                  ": %s. Does the bus policy allow this user to own it?",
                   strempty(e->message));
     else
-        log_error("The name " BUS_NAME " is taken: the service runs already.");
+        log_error("The name " BUS_NAME " is taken: the service is already running.");
     if (!b->was_ready)
         return sd_event_exit(b->event, EXIT_FAILURE);
     b->owns_name = false;
@@ -226,9 +226,9 @@ int bus_request_name(Bus *b)
     return sd_bus_request_name_async(b->bus, NULL, BUS_NAME, 0, on_name, b);
 }
 
-/* ---- making it */
+/* ---- connecting */
 
-/* Takes both descriptors, also when it fails. */
+/* Takes ownership of both file descriptors, also on failure. */
 static int open_bus(Link *l, int in, int out, int64_t priority)
 {
     int r;
@@ -288,7 +288,7 @@ static int link_open(Link *l, Bus *b, int64_t priority, bool wait)
     return r;
 }
 
-/* The bus stays, closed. */
+/* The bus object is kept, but closed. */
 static void link_close(Link *l)
 {
     l->readable = sd_event_source_disable_unref(l->readable);
@@ -310,7 +310,7 @@ int bus_connect(Bus *b, bool first)
     if (r >= 0)
         r = link_open(&b->questions, b, SD_EVENT_PRIORITY_NORMAL, first);
     if (r < 0)
-        return first ? log_error_errno(r, "The system bus cannot be reached") : r;
+        return first ? log_error_errno(r, "Failed to connect to the system bus") : r;
     if ((r = sd_bus_add_filter(b->bus, b->slots + b->n_slots++, on_message, b)) < 0 ||
         (r = sd_bus_add_filter(b->questions.bus, b->slots + b->n_slots++, on_stray_message, b)) < 0 ||
         (r = shares_new(b->bus, b->questions.bus, &shares_observer, b, &b->shares)) < 0 ||

@@ -12,8 +12,8 @@
 #include "core/limits.h"
 #include "util/log.h"
 
-/* The head of each message (D-Bus Specification, "Message Format"): byte order, type, flags, version, length of the body,
- * serial, and the length of the array of header fields, which is padded to 8 bytes. */
+/* The start of each message (D-Bus Specification, "Message Format"): byte order, type, flags, version,
+ * length of the body, serial, and the length of the array of header fields, which is padded to 8 bytes. */
 #define HEAD_SIZE        16
 #define HEAD_TYPE        1
 #define HEAD_BODY_SIZE   4
@@ -21,22 +21,22 @@
 #define TYPE_CALL        1
 #define TYPE_SIGNAL      4
 #define BUFFER_SIZE      (64 * 1024)
-#define PUMP_MAX         (1024 * 1024) /* bytes that are read in one go */
+#define PUMP_MAX         (1024 * 1024) /* bytes per read */
 #define DESCRIPTORS_MAX  253           /* SCM_MAX_FD of the kernel */
-#define LINE_MAX_BYTES   4096          /* of what comes before the first message */
+#define LINE_MAX_BYTES   4096          /* of the data before the first message */
 
 struct Gate {
     int socket, feed;
     bool authenticated;
     uint8_t buffer[BUFFER_SIZE];
-    size_t begin, end; /* of what is to be passed on */
-    size_t to_read;    /* bytes of the message that are still to come and to be passed on */
-    size_t to_drop;    /* and those that are dropped */
-    bool is_signal;    /* passes only if it is the bus's own */
-    size_t head;       /* bytes of the next head that are there, from the beginning of the buffer */
+    size_t begin, end; /* of the data to pass on */
+    size_t to_read;    /* remaining bytes of the message to pass on */
+    size_t to_drop;    /* and to drop */
+    bool is_signal;    /* passed on only if sent by the bus */
+    size_t head;       /* bytes of the next header at the start of the buffer */
     int fds[DESCRIPTORS_MAX];
-    size_t n_fds;  /* that belong to what is in the buffer */
-    size_t *calls; /* a ring of their sizes */
+    size_t n_fds;  /* that belong to the data in the buffer */
+    size_t *calls; /* ring of sizes */
     size_t first_call, n_calls, calls_size;
 };
 
@@ -66,7 +66,7 @@ static void take_fds(Gate *g, struct msghdr *mh)
     }
 }
 
-/* Descriptors come with the first bytes of their message. */
+/* File descriptors arrive with the first bytes of their message. */
 static ssize_t receive(Gate *g, void *data, size_t size)
 {
     union {
@@ -105,7 +105,7 @@ static ssize_t pass_with_fds(Gate *g, const struct iovec *iov)
     return sendmsg(g->feed, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* Passes on what is in the buffer. -EAGAIN: sd-bus has to read first. */
+/* Passes on the buffer. -EAGAIN: sd-bus has to read first. */
 static int pass(Gate *g)
 {
     while (g->begin < g->end) {
@@ -120,7 +120,7 @@ static int pass(Gate *g)
         close_fds(g);
         g->begin += (size_t)n;
     }
-    explicit_bzero(g->buffer, g->end); /* there may be a key in it */
+    explicit_bzero(g->buffer, g->end); /* may contain a key */
     g->begin = g->end = 0;
     return 0;
 }
@@ -164,7 +164,7 @@ static uint32_t read_number(const Gate *g, size_t at)
     return g->buffer[0] == 'B' ? be32toh(number) : le32toh(number);
 }
 
-/* Checks the sender of the signal in the buffer: the bus sets this header field, so no client can forge it. */
+/* Checks the sender of the signal in the buffer. The bus sets this field, so clients cannot forge it. */
 static bool is_from_bus(const Gate *g)
 {
     static const char little[] = "\7\1s\0\24\0\0\0org.freedesktop.DBus",
@@ -174,7 +174,7 @@ static bool is_from_bus(const Gate *g)
     return memmem(g->buffer + HEAD_SIZE, g->end - HEAD_SIZE, field, sizeof(little)) != NULL;
 }
 
-/* Nothing of it passes, what is still to come included. */
+/* Drops all of it, including the data still to come. */
 static void drop_message(Gate *g)
 {
     g->to_drop += g->to_read;
@@ -183,8 +183,8 @@ static void drop_message(Gate *g)
     close_fds(g);
 }
 
-/* A header without its body is whole for sd-bus. The rare one that is too large by itself passes as it is, since its
- * sender could not be answered otherwise. */
+/* sd-bus accepts a header without its body as a message. A header that is too large itself is passed on
+ * unchanged, since its sender could not be answered otherwise. */
 static int begin_message(Gate *g)
 {
     uint64_t fields = ((uint64_t)read_number(g, HEAD_FIELDS_SIZE) + 7) & ~UINT64_C(7);
@@ -245,7 +245,7 @@ static ssize_t drop(Gate *g)
     return n;
 }
 
-/* Before the first message come lines, none of which begins as a message does. */
+/* The first message is preceded by lines, none of which begins like a message. */
 static ssize_t read_line(Gate *g)
 {
     ssize_t n = recv(g->socket, g->buffer, LINE_MAX_BYTES, MSG_DONTWAIT | MSG_PEEK);
@@ -264,13 +264,13 @@ static ssize_t read_line(Gate *g)
     return n;
 }
 
-/* For sd-bus to read: the buffer can take no more of this message, or has all of it. */
+/* Waits for sd-bus to read: the buffer is full, or contains the whole message. */
 static bool is_waiting(const Gate *g)
 {
     return g->end > g->begin && (g->to_read == 0 || g->end == BUFFER_SIZE);
 }
 
-/* One step. The number of bytes that were read. */
+/* One step. Returns the number of bytes read. */
 static ssize_t step(Gate *g)
 {
     int r;

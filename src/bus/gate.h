@@ -7,23 +7,25 @@
 
 #include "util/macro.h"
 
-/* Stands between the socket of the bus and sd-bus, which has all of a message in memory, up to 128 MiB, before anybody
- * can refuse it, and does not tell its size. Of a message larger than LIMIT_CALL the gate passes the header and drops
- * the body while it comes in; so nothing large is ever kept, and the bus is rid of it as fast as the socket allows. Signals
- * that are not the bus's own do not pass at all, as nothing here listens to others.
- * Only what comes in passes here: sd-bus writes to the socket of the bus by itself. */
+/* A filter between the socket of the bus and sd-bus, which keeps a whole message in memory, up to 128 MiB,
+ * before anybody can refuse it, and does not report its size. For a message larger than LIMIT_CALL, the gate
+ * passes on the header and discards the body while receiving it: nothing large is kept in memory, and the
+ * bus can send it as fast as the socket permits. Signals not sent by the bus itself are dropped, since
+ * nothing here subscribes to any. Only incoming data passes the gate: sd-bus writes to the socket of the bus
+ * directly. */
 typedef struct Gate Gate;
 
-/* socket: of the bus, before authentication; the gate's, unless this fails. *ret_fd: where sd-bus reads; the caller's. */
+/* socket: of the bus, before authentication; the gate takes ownership unless this fails. *ret_fd: for sd-bus
+ * to read from; owned by the caller. */
 int gate_new(int socket, Gate **ret, int *ret_fd);
 Gate *gate_free(Gate *g);
 DEFINE_CLEANUP(Gate *, gate_free);
 
-/* Passes on what is there, as much as sd-bus's socket takes. 1: there may be more, perhaps when sd-bus has read; 0: nothing
- * for now; negative: the bus has closed the connection. */
+/* Passes on available data, as much as sd-bus's socket accepts. Returns 1 if there may be more, perhaps
+ * after sd-bus has read; 0 if not; a negative errno if the bus has closed the connection. */
 int gate_pump(Gate *g);
 /* The socket of the bus; borrowed. */
 int gate_socket(const Gate *g);
-/* The size in bytes of the next method call, header included; 0: unknown. To be called for each method call that sd-bus
- * dispatches, once and in their order. */
+/* Returns the size in bytes of the next method call, including its header; 0: unknown. Call this once for
+ * each method call that sd-bus dispatches, in order. */
 size_t gate_next_call(Gate *g);

@@ -8,9 +8,9 @@
 #define USEC_PER_SEC    1000000ULL
 #define LOOK_AGAIN_USEC (1 * USEC_PER_SEC)
 
-/* Idle exit: the name is given back first. The bus answers that in order with the calls that it passed on before, so
- * when the answer comes every call is known; if one came, the name is taken again. A call that comes
- * later starts the service anew. */
+/* Exit on idle: releases the name first. The bus replies to that in order with the calls that it passed on
+ * before, so when the reply arrives, all calls are known; if there was one, the name is requested again.
+ * Later calls start a new instance of the service. */
 
 void bus_reset_idle(Bus *b)
 {
@@ -40,7 +40,7 @@ static int arm_idle(Bus *b, uint64_t at)
 
 static int exit_idle(Bus *b)
 {
-    log_info("Nothing to do, exiting.");
+    log_info("Idle, exiting.");
     return sd_event_exit(b->event, 0);
 }
 
@@ -71,7 +71,7 @@ static int on_idle_timer(sd_event_source *s _unused_, uint64_t usec _unused_, vo
     if (!is_idle(b))
         return arm_idle(b, now + LOOK_AGAIN_USEC);
     if (!b->owns_name)
-        return exit_idle(b); /* there is no bus from which anything could come */
+        return exit_idle(b); /* there is no bus that calls could come from */
     b->releasing = true;
     (void)sd_notify(false, "STOPPING=1");
     b->release = sd_bus_slot_unref(b->release);

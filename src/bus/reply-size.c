@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/bus-internal.h"
 
-/* Estimates of replies, rather too large than too small. Bytes. */
+/* Estimates of reply sizes in bytes, rather too large than too small. */
 
 #define OBJECT_SIZE 2400 /* of a certificate in GetManagedObjects */
 #define JOB_SIZE    700

@@ -5,7 +5,7 @@
 #include "core/limits.h"
 #include "util/log.h"
 
-/* The connections that call, and their users. */
+/* Senders of calls, and their users. */
 
 #define UID_USEC (10 * 1000000ULL)
 
@@ -102,7 +102,7 @@ static int on_user(sd_bus_message *reply, void *userdata, sd_bus_error *error _u
         return 0;
     }
     if (sd_bus_message_is_method_error(reply, NULL) || sd_bus_message_read_basic(reply, 'u', &uid) < 0)
-        log_debug("The bus does not tell which user %s is.", sender->name);
+        log_debug("The bus does not report the user of %s.", sender->name);
     if (join_user(sender, uid) < 0)
         sender_free(sender);
     return 0;
@@ -124,7 +124,7 @@ static int ask_user(Sender *sender)
     return r;
 }
 
-/* Makes room for another. */
+/* Makes room for another one. */
 static void forget_idle(Shares *s)
 {
     Sender *sender, *next;
@@ -166,7 +166,7 @@ Sender *sender_get(Shares *s, const char *name)
             return NULL;
     } else if (sender->user && sender->user->uid == UNKNOWN_USER && sender->load.n == 0 &&
                sender->unread == 0)
-        leave_user(sender); /* asks again */
+        leave_user(sender); /* queries again */
     if (sender->user || sender->asking)
         return sender;
     if (ask_user(sender) < 0 && join_user(sender, UNKNOWN_USER) < 0) {
@@ -196,13 +196,13 @@ static int on_name_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error
 static int on_match_installed(sd_bus_message *reply, void *userdata _unused_, sd_bus_error *error _unused_)
 {
     if (sd_bus_message_is_method_error(reply, NULL))
-        log_warning(
-            "The bus does not tell which connections leave it; calls of those that have left are served.");
+        log_warning("The bus does not report disconnects, serving calls of connections that have left.");
     return 0;
 }
 
-/* By the connection that polkit answers by: an answer that comes after its caller has left finds the caller gone. With a
- * callback, since sd-bus closes the connection when a match without one cannot be installed. */
+/* Uses the connection for polkit's replies: a reply that arrives after its caller has left then finds the
+ * caller gone. With a callback, since sd-bus closes the connection if a match without one cannot be
+ * installed. */
 int senders_watch(Shares *s)
 {
     return sd_bus_add_match_async(s->questions, &s->match,

@@ -6,7 +6,7 @@
 
 #include "bus/shares.h"
 
-/* Shared by shares.c, senders.c and unread.c alone. */
+/* Shared by shares.c, senders.c and unread.c only. */
 
 #define DRIVER       "org.freedesktop.DBus"
 #define DRIVER_PATH  "/org/freedesktop/DBus"
@@ -28,21 +28,21 @@ typedef struct Load {
     size_t n, bytes;
 } Load;
 
-/* A connection to the bus, by its unique name, which is never given to another. */
+/* A connection to the bus, identified by its unique name, which is never reused. */
 struct Sender {
     char *name;
     Shares *shares;
-    User *user; /* NULL: the bus is being asked */
+    User *user; /* NULL: the query is pending */
     sd_bus_slot *asking;
     TAILQ_HEAD(WaitingQueue, Waiting) waiting;
     Load load;
-    TAILQ_ENTRY(Sender) turn; /* in its user's queue, while calls wait */
+    TAILQ_ENTRY(Sender) turn; /* in the queue of its user, while calls wait */
 
-    size_t unread;      /* bytes of replies, an estimate */
-    size_t since_asked; /* those sent after the bus was asked how many are unread */
+    size_t unread;      /* estimated bytes of unread replies */
+    size_t since_asked; /* sent since the bus was last queried */
     sd_bus_slot *asking_unread;
     uint64_t asked_unread, ask_interval; /* CLOCK_MONOTONIC, usec */
-    uint64_t read_at;                    /* it was seen to have read something */
+    uint64_t read_at;                    /* when it was last known to have read something */
     UT_hash_handle hh;
 };
 
@@ -51,11 +51,11 @@ struct User {
     size_t n_senders;
     size_t held; /* calls that wait elsewhere */
     Load load;
-    uint64_t used; /* time that this user's calls took, usec; never behind Shares.used while calls wait */
+    uint64_t used;     /* time used by calls of this user, usec; at least Shares.used while calls wait */
     uint64_t reported; /* when refusals were last logged */
     size_t unread;
     TAILQ_HEAD(, Sender) turns;
-    TAILQ_ENTRY(User) entry; /* among the users whose calls wait */
+    TAILQ_ENTRY(User) entry; /* in the list of users with waiting calls */
     UT_hash_handle hh;
 };
 
@@ -71,41 +71,41 @@ struct Shares {
     uint64_t used; /* of the user served last */
     sd_bus_message *current;
     sd_event_source *turn, *retry;
-    uint64_t turn_usec; /* how long the last turn took */
+    uint64_t turn_usec; /* duration of the last turn */
 
     size_t unread, n_asking;
-    bool no_stats;  /* the bus does not tell what is unread */
-    bool is_broker; /* and is another than dbus-daemon */
+    bool no_stats;  /* the bus does not report unread data */
+    bool is_broker; /* and is not dbus-daemon */
 };
 
 /* senders.c */
-/* Finds or adds the sender of a call, and asks whose it is. NULL: out of memory. */
+/* Finds or adds the sender of a call, and queries its user. Returns NULL on OOM. */
 Sender *sender_get(Shares *s, const char *name);
 Sender *sender_find(Shares *s, const char *name);
 void sender_free(Sender *sender);
 User *user_find(Shares *s, uid_t uid);
-/* Frees it if nothing refers to it. */
+/* Frees the user if there are no references left. */
 void user_release(Shares *s, User *u);
 int senders_watch(Shares *s);
 
 /* shares.c */
-/* The user has become known, or the waiting calls are more: takes part in the turns. */
+/* Lets the sender take part in the turns, when its user is known or more calls wait. */
 void shares_activate(Sender *sender);
-/* Takes a call out of its queue; the caller's. */
+/* Removes a call from its queue; the caller takes ownership. */
 void shares_unlink(Sender *sender, Waiting *w);
 void waiting_free(Waiting *w);
-/* Looks soon whether a call can be dispatched. */
+/* Schedules a check whether a call can be dispatched. */
 void shares_wake(Shares *s);
 
 /* unread.c */
-/* Whether a reply of this size can be sent now. */
+/* Returns true if a reply of this size can be sent now. */
 bool unread_allows(const Sender *sender, size_t size);
 /* The same for an error that refuses a call. */
 bool unread_allows_error(const Sender *sender);
-/* Behind a reply: sends Ping, where that is how it is found out what was read. */
+/* Called after a reply: sends Ping, if that is how reading is detected. */
 void unread_follow(Sender *sender, uint64_t now);
 void unread_note(Sender *sender, size_t size);
 void unread_forget(Sender *sender);
-/* Asks how much it has left unread, if it is time to. */
+/* Queries how much the sender has left unread, if it is time to. */
 void unread_ask(Sender *sender, uint64_t now);
 void unread_ask_all(Shares *s, uint64_t now);

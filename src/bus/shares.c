@@ -9,14 +9,14 @@
 #include "core/limits.h"
 #include "util/log.h"
 
-#define TURN_USEC       (2 * 1000ULL)     /* of calls that are dispatched in one turn of the event loop */
-#define RETRY_USEC      (2 * 1000ULL)     /* until calls that could not be dispatched are looked at again */
-#define HOLD_USEC       (20 * 1000000ULL) /* a call waits so long for replies to be read */
+#define TURN_USEC       (2 * 1000ULL)     /* time for dispatching calls per turn of the event loop */
+#define RETRY_USEC      (2 * 1000ULL)     /* until blocked calls are checked again */
+#define HOLD_USEC       (20 * 1000000ULL) /* how long a call waits for replies to be read */
 #define REPORT_USEC     (60 * 1000000ULL)
-#define READ_USEC       20           /* charged for a call that is read */
-#define CALL_OVERHEAD   1024         /* bytes of a call that waits, beside its own */
-#define WRITE_QUEUE_MAX 128          /* messages; with more, no call is dispatched */
-#define LARGE_REPLY     (256 * 1024) /* not made while anything is in the write queue */
+#define READ_USEC       20           /* charged for reading a call */
+#define CALL_OVERHEAD   1024         /* overhead of a waiting call in bytes */
+#define WRITE_QUEUE_MAX 128          /* messages; no calls are dispatched above that */
+#define LARGE_REPLY     (256 * 1024) /* not created while anything is in the write queue */
 #define ERROR_REPLY     512
 
 static uint64_t loop_now(const Shares *s)
@@ -129,12 +129,11 @@ static void report(Sender *sender, const char *why)
     if (u->reported > 0 && now < u->reported + REPORT_USEC)
         return;
     u->reported = now;
-    log_notice(
-        "Refusing calls of user %u, who has %zu calls waiting and about %zu bytes of replies unread: %s",
-        u->uid, u->load.n + u->held, u->unread, why);
+    log_notice("Refusing calls of user %u, with %zu pending calls and about %zu bytes of unread replies: %s",
+               u->uid, u->load.n + u->held, u->unread, why);
 }
 
-/* Without a reply where it would be one more of very many that are not read; the bus answers for the service when the
+/* Drops it without a reply if too many are unread already; the bus replies for the service when the
  * connection is closed. */
 static void refuse(Sender *sender, sd_bus_message *call, const char *why)
 {
@@ -163,7 +162,7 @@ static void refuse_waiting(Sender *sender, Waiting *w, const char *why)
 static const char too_many[] =
     "Too many calls of yours wait to be answered; wait for answers before you send more.";
 
-/* Whose call count and bytes a call adds to: the user's, or the sender's while the user is not known. */
+/* Whose load a call adds to: the user's, or the sender's while the user is unknown. */
 static const Load *load_of(const Sender *sender)
 {
     return sender->user ? &sender->user->load : &sender->load;
@@ -179,7 +178,7 @@ static Sender *find_heaviest(Shares *s)
     return heaviest;
 }
 
-/* Refuses the newest call of who has most waiting, unless that is this sender. */
+/* Refuses the newest call of the user with the most waiting calls, unless that is this sender. */
 static bool make_room(Shares *s, const Sender *sender)
 {
     Sender *heaviest = find_heaviest(s);
@@ -225,7 +224,7 @@ void shares_take(Shares *s, sd_bus_message *call, size_t size)
         refuse(NULL, call, "Out of memory.");
         return;
     }
-    (void)sd_bus_message_sensitive(call); /* whatever becomes of it */
+    (void)sd_bus_message_sensitive(call); /* in any case */
     if (sender->user)
         sender->user->used += READ_USEC;
     if (size > LIMIT_CALL)
@@ -294,7 +293,7 @@ size_t shares_waiting(const Shares *s)
 
 typedef enum Readiness {
     NOT_READY,
-    WAITS_FOR_BUS, /* to take what is written */
+    WAITS_FOR_BUS, /* to take the data written */
     READY,
 } Readiness;
 
@@ -307,7 +306,7 @@ static Readiness readiness(const Sender *sender, const Waiting *w, uint64_t unwr
     return size >= LARGE_REPLY && unwritten > 0 ? WAITS_FOR_BUS : READY;
 }
 
-/* The first sender who is, else one who waits for the bus alone. */
+/* The first ready sender, else one that only waits for the bus. */
 static Sender *find_ready_of(const User *u, uint64_t unwritten, Readiness *ret)
 {
     Sender *sender, *found = NULL;
@@ -324,8 +323,8 @@ static Sender *find_ready_of(const User *u, uint64_t unwritten, Readiness *ret)
     return found;
 }
 
-/* Of the user whose calls have taken the least time. Others do not come first because his large reply waits for the bus,
- * or it would wait for ever. */
+/* Picks the user whose calls have used the least time. If its large reply waits for the bus, others do not
+ * overtake it, or it would wait forever. */
 static Sender *find_next(Shares *s)
 {
     uint64_t unwritten = bus_unwritten(s->bus);
@@ -347,7 +346,7 @@ static Sender *find_next(Shares *s)
     return best_ready == READY ? best : NULL;
 }
 
-/* The user's other connections come first then. */
+/* Other connections of the user are served first then. */
 static void pass_turn(Sender *sender)
 {
     if (TAILQ_EMPTY(&sender->waiting))
@@ -356,7 +355,8 @@ static void pass_turn(Sender *sender)
     TAILQ_INSERT_TAIL(&sender->user->turns, sender, turn);
 }
 
-/* The queue of sd-bus is empty, as nothing is asked synchronously: what is added is dispatched when timers have been. */
+/* The queue of sd-bus is empty, as there are no synchronous calls: an added call is dispatched after
+ * timers. */
 static void dispatch(Shares *s, sd_bus_message *call)
 {
     int r = sd_bus_enqueue_for_read(s->bus, call);
@@ -369,7 +369,7 @@ static void dispatch(Shares *s, sd_bus_message *call)
     }
     s->current = NULL;
     if (r < 0)
-        log_debug("A call could not be dispatched: %s", strerror(-r));
+        log_debug("Failed to dispatch a call: %s", strerror(-r));
     s->observer->dispatched(call, s->userdata);
 }
 

@@ -5,14 +5,15 @@
 
 #include "util/macro.h"
 
-/* Fair shares of the service for the users of the bus. A method call waits in the queue of its sender until it is the
- * turn of the sender's user: the user whose calls have taken the least time comes first, so a thousand calls of one user
- * delay another user by one of them. How much a user can have waiting is bounded, and so is how much his connections can leave
- * unread of their replies, which the bus counts against the service: dbus-daemon stops reading from it at 127 MiB. Calls
- * beyond that are refused with LimitsExceeded. root is a user like any other.
+/* Fair scheduling of the users of the bus. A method call waits in the queue of its sender until it is the
+ * turn of the sender's user: the user whose calls have used the least time is served first, so that a
+ * thousand calls of one user delay another user by a single one of them. The number of waiting calls of a
+ * user is limited, and so is the amount of unread replies of its connections, which the bus accounts to the
+ * service: dbus-daemon stops reading from it at 127 MiB. Calls above these limits are refused with
+ * LimitsExceeded. root is a user like any other.
  *
- * Everything is asynchronous: the bus is asked which user a sender belongs to, and how much it has left unread, while its
- * calls wait. */
+ * Everything is asynchronous: while calls of a sender wait, the bus is queried for the user and the unread
+ * data of the sender. */
 typedef struct Shares Shares;
 
 typedef struct SharesObserver {
@@ -24,25 +25,25 @@ typedef struct SharesObserver {
     void (*left)(const char *sender, void *userdata);
 } SharesObserver;
 
-/* Calls come by bus; questions is another connection, by which the bus is asked whose they are. Both are attached to an event
- * loop; observer and userdata are borrowed. */
+/* bus: connection for calls; questions: another connection, for queries to the bus. Both are attached to an
+ * event loop; observer and userdata are borrowed. */
 int shares_new(sd_bus *bus, sd_bus *questions, const SharesObserver *observer, void *userdata, Shares **ret);
 /* Drops waiting calls. */
 Shares *shares_free(Shares *s);
 DEFINE_CLEANUP(Shares *, shares_free);
 
-/* Whether this call is the one being dispatched, which passes the filters of the bus a second time. */
+/* Returns true if this call is being dispatched, and passes the filters of the bus a second time. */
 bool shares_is_dispatching(Shares *s, sd_bus_message *call);
-/* Queues a call of so many bytes, or refuses it. */
+/* Queues a call of this size in bytes, or refuses it. */
 void shares_take(Shares *s, sd_bus_message *call, size_t size);
-/* Queues a dispatched call once more, in front of the others of its sender. -ESRCH: the sender has left. */
+/* Queues a dispatched call again, in front of the others of its sender. -ESRCH if the sender has left. */
 int shares_resume(Shares *s, sd_bus_message *call);
-/* The user who sent a call that was dispatched; (uid_t)-1: the bus does not tell. */
+/* Returns the user who sent a dispatched call; (uid_t)-1 if the bus does not report it. */
 uid_t shares_get_user(Shares *s, sd_bus_message *call);
-/* Counts a call that waits for its answer elsewhere among those that its user has waiting. */
+/* Counts a call that waits for its reply elsewhere among the waiting calls of its user. */
 void shares_hold(Shares *s, uid_t uid);
 void shares_release(Shares *s, uid_t uid);
-/* How long calls were dispatched in the last turn of the event loop. */
+/* Returns the time used for dispatching calls in the last turn of the event loop. */
 uint64_t shares_turn_usec(const Shares *s);
-/* Number of waiting calls. */
+/* Returns the number of waiting calls. */
 size_t shares_waiting(const Shares *s);

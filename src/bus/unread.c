@@ -6,21 +6,23 @@
 #include "core/limits.h"
 #include "util/log.h"
 
-/* What connections have not read of their replies. Each reply is noted with its estimated size; when these come to much,
- * the bus is asked how much waits for the connection (org.freedesktop.DBus.Debug.Stats), which it knows of clients that
- * block as well. Where the bus does not tell, Ping is sent behind the reply: whoever answers it has read the reply. A client
- * that does not answer in time, as one that blocks, is believed to have read it. That is soon on a bus that does not know
- * the question: it is dbus-broker, which disconnects clients that do not read, and does not hold it against the service. */
+/* Tracks the replies that connections have not read. Each reply is recorded with its estimated size; if
+ * these add up, the bus is queried for the amount of data that waits for the connection
+ * (org.freedesktop.DBus.Debug.Stats), which works for clients that block as well. If the bus does not
+ * support that, Ping is sent after the reply: a client that answers has read the reply. A client that does
+ * not answer in time, for example because it blocks, is assumed to have read it. That is the case soon on a
+ * bus that does not know the query: it is dbus-broker, which disconnects clients that do not read, and does
+ * not account it to the service. */
 
-#define ASKING_MAX     32 /* the bus bounds the number of replies that a connection waits for */
+#define ASKING_MAX     32 /* the bus limits the number of pending replies of a connection */
 #define ASK_USEC_MIN   (20 * 1000ULL)
 #define ASK_USEC_MAX   (1000 * 1000ULL)
 #define STATS_USEC     (10 * 1000000ULL)
-#define BROKER_USEC    (50 * 1000ULL) /* for an answer to Ping on a bus that has no such interface */
-#define FOLLOWED       (1024 * 1024)  /* is asked about at once */
-#define FOLLOWED_MAX   4              /* at a time: the bus counts questions that are not answered */
+#define BROKER_USEC    (50 * 1000ULL) /* for a reply to Ping on a bus without that interface */
+#define FOLLOWED       (1024 * 1024)  /* is queried immediately */
+#define FOLLOWED_MAX   4              /* in parallel: the bus counts pending queries */
 #define PING_USEC      (2 * 1000000ULL)
-#define UNREAD_IGNORED (64 * 1024) /* is not worth asking about */
+#define UNREAD_IGNORED (64 * 1024) /* is not worth a query */
 
 static bool fits(size_t unread, size_t size, size_t limit)
 {
@@ -79,7 +81,7 @@ void unread_forget(Sender *sender)
     set_unread(sender, 0);
 }
 
-/* Those who read are asked about as soon as it is needed, those who do not less and less often. */
+/* Connections that read are queried as soon as needed, others less and less often. */
 static void adopt(Sender *sender, size_t unread)
 {
     size_t left = MIN(sender->unread, unread + sender->since_asked);
@@ -113,9 +115,9 @@ static int on_stats(sd_bus_message *reply, void *userdata, sd_bus_error *error _
     if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NAME_HAS_NO_OWNER) ||
         sd_bus_message_is_method_error(reply, SD_BUS_ERROR_LIMITS_EXCEEDED) ||
         sd_bus_message_is_method_error(reply, SD_BUS_ERROR_NO_REPLY))
-        return 0; /* to be asked again, unless it has left */
+        return 0; /* to be queried again, unless it has left */
     if (sd_bus_message_is_method_error(reply, NULL)) {
-        log_debug("The bus does not tell how much is unread: %s", sd_bus_message_get_error(reply)->name);
+        log_debug("The bus does not report unread data: %s", sd_bus_message_get_error(reply)->name);
         sender->shares->no_stats = true;
         sender->shares->is_broker = !sd_bus_message_is_method_error(reply, SD_BUS_ERROR_ACCESS_DENIED);
         shares_wake(sender->shares);
@@ -173,7 +175,7 @@ void unread_ask(Sender *sender, uint64_t now)
     sd_bus_message_unref(m);
 }
 
-/* All whose replies keep calls of others of their user, or of everybody, waiting. */
+/* All connections whose unread replies block calls of their user, or of everybody. */
 void unread_ask_all(Shares *s, uint64_t now)
 {
     bool total = s->unread > LIMIT_UNREAD / 2;

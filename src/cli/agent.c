@@ -24,7 +24,7 @@ static void agent_exec(pid_t parent, int notify_fd)
     _exit(127);
 }
 
-/* The agent closes its end once it is registered, or by ending. */
+/* The agent closes its end when it is registered, or when it exits. */
 static void agent_wait(int fd)
 {
     struct pollfd p = { .fd = fd };

@@ -5,9 +5,9 @@
 
 #include "cli/output.h"
 
-/* polkit asks for a password through an agent of the session. On a bare terminal there is none, so the
- * command brings pkttyagent(1), for itself alone, until it ends. */
+/* polkit asks for a password through an agent of the session. A bare terminal has none, so the command
+ * starts pkttyagent(1) for itself and stops it at the end. */
 
-/* Returns 0 without one when it cannot be started: polkit then decides without asking. */
+/* Returns 0 if it cannot be started: polkit then decides without asking. */
 pid_t agent_start(void);
 void agent_stop(pid_t pid);

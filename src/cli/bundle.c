@@ -35,7 +35,7 @@ static Exit content_check_size(const Content *c, const char *file)
     return c->size == 0 ? fail(EXIT_FAILED, _("%s: there is nothing in it."), file) : EXIT_DONE;
 }
 
-/* A core file would have the key. */
+/* A core file would contain the key. */
 static Content *content_new(void)
 {
     Content *c = calloc(1, sizeof *c);

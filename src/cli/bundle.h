@@ -4,14 +4,14 @@
 #include "cli/output.h"
 #include "core/limits.h"
 
-/* A file to upload, of any form. It may be a private key, and is erased when it is freed. */
+/* A file to upload, in any format. It may contain a private key, and is erased when freed. */
 typedef struct Content {
-    char data[LIMIT_BUNDLE + 1]; /* one byte more than is allowed */
+    char data[LIMIT_BUNDLE + 1]; /* one byte more than permitted */
     size_t size;
 } Content;
 
 Content *content_free(Content *c);
 DEFINE_CLEANUP(Content *, content_free);
 
-/* Reads whatever can be read; "-" is stdin. At most LIMIT_BUNDLE bytes, and at least one. */
+/* Reads a file of any type; "-" is stdin. At least one and at most LIMIT_BUNDLE bytes. */
 Exit content_read(const char *file, Content **ret);

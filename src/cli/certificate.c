@@ -11,7 +11,7 @@ struct Property {
     size_t offset;
 };
 
-/* Makes room for one more item: the capacity is the power of two that is not below n. */
+/* Makes room for another item: the capacity is the smallest power of two not below n. */
 static void *items_extend(void *items, size_t n, size_t size)
 {
     return (n & (n - 1)) == 0 ? reallocarray(items, n == 0 ? 1 : 2 * n, size) : items;
@@ -170,7 +170,7 @@ static int certificate_read_property(Certificate *c, sd_bus_message *m)
     return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
-/* What a{sv} does not have stays empty, for a service of another version. */
+/* Missing properties stay empty, for a service of another version. */
 static int certificate_read(Certificate *c, sd_bus_message *m)
 {
     int r = sd_bus_message_enter_container(m, 'a', "{sv}");
@@ -211,7 +211,7 @@ void certificate_list_done(CertificateList *l)
     *l = (CertificateList){ 0 };
 }
 
-/* Returns the place to read the next certificate into; it is in the list already. */
+/* Returns the list entry to read the next certificate into. */
 static Certificate *certificate_list_add(CertificateList *l, const char *path)
 {
     Certificate *items, *c;

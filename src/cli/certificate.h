@@ -3,8 +3,8 @@
 
 #include "cli/session.h"
 
-/* A certificate as org.certwright1.Certificate shows it. All text belongs to the message that it was read
- * from, all times are seconds since 1970 with 0 for none. */
+/* The properties of org.certwright1.Certificate. All text is borrowed from the message that it was read
+ * from; all times are seconds since 1970-01-01 UTC, 0 for none. */
 
 typedef struct TextList {
     const char **items;
@@ -39,15 +39,15 @@ typedef struct Certificate {
     size_t n_candidates;
     Deployment *deployments;
     size_t n_deployments;
-    int64_t window_start, window_end; /* that the authority suggests for its renewal */
+    int64_t window_start, window_end; /* renewal window suggested by the authority */
     const char *window_page;
-    const char *error_code, *error_text; /* "" without a failure */
+    const char *error_code, *error_text; /* "" if there is no failure */
     int64_t error_time;
     uint32_t error_attempts;
 } Certificate;
 
 typedef struct CertificateList {
-    sd_bus_message *reply; /* keeps the text */
+    sd_bus_message *reply; /* owns the text */
     Certificate *items;    /* leaves, sorted by name */
     size_t n;
     Certificate *root; /* NULL if the service has none */
@@ -58,11 +58,11 @@ void certificate_list_done(CertificateList *l);
 
 Exit certificates_load(Session *s, CertificateList *l);
 
-/* A list of one, leaf or root. */
+/* Loads a list with one leaf or root. */
 Exit certificate_load(Session *s, const char *path, CertificateList *l);
 
-/* The value of the common name in an RFC 4514 name, or the whole when there is none; allocated. */
+/* Returns the common name of an RFC 4514 name, or the whole name if there is none; allocated. */
 char *distinguished_name_short(const char *dn);
 
-/* Name that an object's path stands for; allocated, NULL if out of memory. */
+/* Returns the name encoded in an object path; allocated, NULL on OOM. */
 char *certificate_path_name(const char *path);

@@ -7,7 +7,7 @@
 #include "cli/verbs.h"
 #include "cli/words.h"
 
-/* What CheckUploadData came back with. */
+/* The reply of CheckUploadData. */
 typedef struct Checks {
     Table table;
     Json *array;
@@ -15,7 +15,7 @@ typedef struct Checks {
     bool made, wrong;
 } Checks;
 
-/* All that there are. The service leaves out those that it could not make. */
+/* All known checks. The service omits those that it could not run. */
 static const char *const checks[] = {
     "format", "key", "leaf", "key-match", "chain", "signatures", "validity", "names", "purpose", "outcome",
 };

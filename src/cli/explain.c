@@ -4,7 +4,7 @@
 #include "cli/json.h"
 #include "cli/verbs.h"
 
-/* The service's own sentences, which are in English, as are its messages in the journal. */
+/* The sentences of the service, which are in English, like its messages in the journal. */
 
 static Exit explain_print_json(const char *name, const char *text)
 {

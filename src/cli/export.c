@@ -31,7 +31,7 @@ static Exit export_write(const void *data, size_t size, const char *file)
     return r < 0 ? fail(EXIT_FAILED, _("Cannot write %s: %s"), file, strerror(-r)) : EXIT_DONE;
 }
 
-/* PEM and fingerprints are printable text, and a terminal gets nothing else. */
+/* PEM and fingerprints are printable; nothing else is written to a terminal. */
 static Exit export_print(const char *data, size_t size, bool fingerprint)
 {
     for (size_t i = 0; isatty(STDOUT_FILENO) && i < size; i++)

@@ -4,9 +4,9 @@
 #include "cli/session.h"
 
 typedef struct Failure {
-    const char *name; /* of the bus error; with "*" at its end, of all that begin so */
+    const char *name; /* bus error name; a "*" at the end matches any suffix */
     Exit exit;
-    const char *advice; /* NULL where the message says it all */
+    const char *advice; /* NULL if the message is sufficient */
 } Failure;
 
 #define ADVICE_AUTHORIZE \
@@ -75,7 +75,7 @@ static const Failure *failure_find(const char *name)
     return &other;
 }
 
-/* The last part of an error's name is what scripts and people search for. */
+/* Scripts and people search for the last part of the error name. */
 static const char *failure_code(const char *name)
 {
     const char *dot = strrchr(name, '.');

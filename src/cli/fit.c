@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/fit.h"
 
-/* The sentences of manager-pool.c; "%s" is whatever stands there. */
+/* The sentences of manager/pool.c; "%s" matches anything. */
 typedef struct Reason {
     const char *sentence, *advice;
     bool comes_by_itself;
@@ -22,7 +22,7 @@ static const Reason reasons[] = {
       N_("Look at it again in a moment: certwright show NAME"), false },
 };
 
-/* *ret_begin and *ret_size: what stands there. */
+/* *ret_begin and *ret_size: the match of "%s". */
 static bool sentence_matches(const char *sentence, const char *text, const char **ret_begin,
                              size_t *ret_size)
 {

@@ -3,15 +3,15 @@
 
 #include "cli/output.h"
 
-/* A certificate that an uploaded chain fits, as Manager.UploadData tells of it. */
+/* A certificate that an uploaded chain fits, as returned by Manager.UploadData. */
 typedef struct Fit {
     const char *path, *reason; /* reason: why it does not serve the chain, in English */
     bool served;
 } Fit;
 
-/* The reason in the user's language, allocated; NULL if out of memory. */
+/* Returns the reason in the user's language, allocated; NULL on OOM. */
 char *fit_reason_to_text(const Fit *fit);
-/* What to do about it, untranslated; NULL: nothing. */
+/* Returns what to do about it, untranslated; NULL: nothing. */
 const char *fit_advice(const Fit *fit);
-/* Whether the chain will be served without anybody doing anything. */
+/* Returns true if the chain will be served later without further action. */
 bool fit_comes_by_itself(const Fit *fit);

@@ -13,7 +13,7 @@ const char *job_result_to_string(JobResult result)
     return job_results[result];
 }
 
-/* What a newer service may have besides is no success. */
+/* Unknown results of a newer service are no success. */
 static JobResult job_result_from_string(const char *text)
 {
     for (JobResult r = JOB_DONE; r < JOB_RESULT_MAX; r++)
@@ -89,7 +89,7 @@ static int on_job_finished(sd_bus_message *m, void *userdata, sd_bus_error *erro
     return 0;
 }
 
-/* Comes right behind JobFinished. A service that was started before an upgrade has this alone. */
+/* Follows JobFinished. A service started before an upgrade sends only this. */
 static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
 {
     JobWatch *w = userdata;
@@ -124,7 +124,7 @@ static void job_watch_show_step(JobWatch *w, const char *step)
     hint("%s", step);
 }
 
-/* Reads a{sv} of a job for its Step. */
+/* Reads the Step from the a{sv} of a job. */
 static int job_watch_read_properties(JobWatch *w, sd_bus_message *m)
 {
     int r = sd_bus_message_enter_container(m, 'a', "{sv}");
@@ -160,7 +160,7 @@ static int on_job_changed(sd_bus_message *m, void *userdata, sd_bus_error *error
     return 0;
 }
 
-/* The steps of many jobs would be too much to tell. */
+/* The steps of many jobs would be too verbose. */
 Exit job_watch_begin(JobWatch *w, Session *s, bool many)
 {
     int r;
@@ -212,8 +212,8 @@ static Exit job_watch_process(JobWatch *w, bool *ret_idle)
     return EXIT_DONE;
 }
 
-/* Without this, a job that was over before we listened would be waited for until the end of days: whatever
- * the service sent about it has arrived before the answer that there is no such object. */
+/* Without this, it would wait forever for a job that finished before we subscribed: all signals about it
+ * were received before the reply that there is no such object. */
 static Exit job_watch_check_only(JobWatch *w)
 {
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;

@@ -6,32 +6,32 @@
 typedef enum JobResult {
     JOB_RUNNING,
     JOB_DONE,
-    JOB_FALLBACK, /* the local root had to sign */
+    JOB_FALLBACK, /* signed by the local root */
     JOB_FAILED,
     JOB_CANCELLED,
-    JOB_UNKNOWN, /* over, but nobody heard how */
+    JOB_UNKNOWN, /* finished, but the result is unknown */
     JOB_RESULT_MAX,
 } JobResult;
 
 typedef struct Job {
     char *path;
     JobResult result;
-    char *name;                    /* of the certificate; NULL unless the service told */
-    char *error_code, *error_text; /* NULL without one */
+    char *name;                    /* of the certificate; NULL if not reported */
+    char *error_code, *error_text; /* NULL if there is none */
 } Job;
 
-/* Waits for jobs. A job can be over before the call that started it has returned: so the signals are
- * subscribed to first (begin), then the call is made and its reply added, and only then are the signals that
- * have come in meanwhile looked at (wait). What is heeded must come from the connection that sent the reply,
- * for anybody on the bus can send us a signal. */
+/* Waits for jobs. A job may finish before the call that started it returns. So the signals are subscribed to
+ * first (begin), then the call is made and the jobs of its reply are added, and only then are the signals
+ * received meanwhile processed (wait). Only signals from the connection that sent the reply count, as
+ * anybody on the bus can send us signals. */
 typedef struct JobWatch {
     Session *session;
     char *owner; /* unique name of the service */
-    Job *jobs;   /* sorted by path once wait begins */
+    Job *jobs;   /* sorted by path by wait */
     size_t n_jobs, n_running;
     bool gone;     /* the service left the bus */
     bool progress; /* show the steps of the only job on the terminal */
-    char *step;    /* shown last */
+    char *step;    /* last one shown */
 } JobWatch;
 
 void job_watch_done(JobWatch *w);
@@ -43,5 +43,5 @@ Exit job_watch_wait(JobWatch *w, sd_bus_message *reply);
 
 size_t job_watch_count(const JobWatch *w, JobResult result);
 
-/* As the bus and JSON spell it. */
+/* As on the bus and in JSON. */
 const char *job_result_to_string(JobResult result);

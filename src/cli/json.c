@@ -142,7 +142,7 @@ Json *json_certificate(const Certificate *c)
     return j;
 }
 
-/* json-c escapes what is below U+0020, and outside of strings it writes plain ASCII: so the rest can be
+/* json-c escapes characters below U+0020, and writes plain ASCII outside of strings: so the rest can be
  * escaped in the finished text. */
 static Exit json_write(Json *j, int flags)
 {

@@ -5,8 +5,8 @@
 
 #include "cli/certificate.h"
 
-/* --json: the keys are documented in certwright(1) and stay as they are. All functions that make a value
- * return a reference of the caller's. */
+/* JSON output: the keys are documented in certwright(1) and stable. All functions that create a value return
+ * a reference owned by the caller. */
 
 typedef struct json_object Json;
 
@@ -17,8 +17,9 @@ Json *json_text(const char *text);
 Json *json_texts(const char *const *texts, size_t n);
 Json *json_time(int64_t t); /* null for none */
 Json *json_certificate(const Certificate *c);
-void json_set(Json *object, const char *key, Json *value); /* takes the value */
+void json_set(Json *object, const char *key, Json *value); /* takes ownership of value */
 
-/* Prints one value to stdout, over several lines or on one; what a terminal might obey is \u-escaped. */
+/* Prints one value to stdout, over several lines or on one; control characters and the like are
+ * \u-escaped. */
 Exit json_print(Json *j);
 Exit json_print_line(Json *j);

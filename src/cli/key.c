@@ -8,11 +8,11 @@
 #include "cli/verbs.h"
 #include "util/fs.h"
 
-/* Where a key is written to: a file that is made anew, or that takes the place of another one when it is whole. */
+/* The target of a key: a new file, or one that replaces another when it is complete. */
 typedef struct KeyFile {
     const char *path;
     bool force;
-    char *made; /* to be removed again; NULL once it is whole */
+    char *made; /* to be removed again; NULL once complete */
     int fd;
 } KeyFile;
 
@@ -29,7 +29,7 @@ static bool key_file_is_stdout(const KeyFile *f)
     return streq(f->path, "-");
 }
 
-/* Before anybody is asked for a password. */
+/* Called before a password is asked for. */
 static Exit key_file_check(const KeyFile *f)
 {
     struct stat st;
@@ -49,7 +49,7 @@ static Exit key_file_check(const KeyFile *f)
                : fail(EXIT_FAILED, _("%s is no regular file, so it is not replaced."), f->path);
 }
 
-/* Nobody else may ever read it, so it has its mode from the first moment. */
+/* Created with its final mode, so that nobody else can ever read it. */
 static int key_file_open(KeyFile *f)
 {
     int r = f->force ? asprintf(&f->made, "%s.XXXXXX", f->path) : asprintf(&f->made, "%s", f->path);
@@ -67,7 +67,7 @@ static int key_file_open(KeyFile *f)
     return r;
 }
 
-/* Positive when there was something. */
+/* Positive if there was data. */
 static int key_copy(int from, int to)
 {
     char buffer[4096];
@@ -139,7 +139,7 @@ static Exit key_call(Session *s, const char *path, const char *format, const Pas
     return session_send(s, call, _("Cannot open the key"), ret_reply);
 }
 
-/* An empty one would leave the key without protection, which nobody wants who names a file. */
+/* An empty one would leave the key unencrypted, which is not what a user who names a file wants. */
 static Exit key_read_passphrase(const char *file, Passphrase **ret)
 {
     _cleanup_(passphrase_freep) Passphrase *p = NULL;

@@ -7,7 +7,7 @@
 #include "cli/verbs.h"
 #include "cli/words.h"
 
-/* Allocated; the items with a separator between. */
+/* Joins the items with a separator; allocated. */
 static char *text_list_join(const TextList *l, const char *separator)
 {
     char *text = NULL;
@@ -24,7 +24,7 @@ static char *text_list_join(const TextList *l, const char *separator)
     return NULL;
 }
 
-/* The column of authorities is there when there is anything in it: one more than the others. */
+/* The column of authorities is shown if it is not empty. */
 #define COLUMNS 6
 
 static void list_add_headings(Table *t)

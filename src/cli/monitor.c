@@ -7,8 +7,8 @@
 #include "cli/verbs.h"
 #include "cli/words.h"
 
-/* Prints what the service signals, as it comes. The service is neither started by it nor kept from ending,
- * and signals from anybody else are not heeded. */
+/* Prints the signals of the service as they arrive. Neither starts the service nor keeps it from exiting,
+ * and ignores signals of other senders. */
 typedef struct Monitor {
     Session *session;
     char *owner; /* unique name of the service, NULL while it is not running */
@@ -36,7 +36,7 @@ static Json *event_new(const char *event)
     return j;
 }
 
-/* Prints the line, or the event where JSON is asked for. */
+/* Prints the line, or the event if JSON is requested. */
 static void monitor_print(Monitor *m, Json *event, const char *line)
 {
     char clock[16];

@@ -22,11 +22,11 @@ static const struct option common_options[] = {
     { "no-ask-password", no_argument, NULL, ARG_NO_ASK_PASSWORD },
 };
 
-/* Those of single verbs. */
+/* Options of some verbs. */
 static const struct {
     const char *name;
     OptionFlag flag;
-    size_t value; /* offset of its text in Options; 0: it has none */
+    size_t value; /* offset of its text in Options; 0: none */
 } verb_options[] = {
     { "all", OPTION_ALL, 0 },
     { "root", OPTION_ROOT, 0 },
@@ -89,7 +89,7 @@ static Exit options_take(Options *o, int option)
             options_take_verb(o, (size_t)(option - ARG_VERB), optarg);
             return EXIT_DONE;
         }
-        /* getopt_long() has said which one */
+        /* getopt_long() has reported it */
         hint(_("\"certwright --help\" lists the commands and their options."));
         return EXIT_USAGE;
     }

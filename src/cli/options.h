@@ -3,7 +3,7 @@
 
 #include "cli/output.h"
 
-/* What a verb takes besides the options that all take; bits of Verb.options and Options.given. */
+/* Options of some verbs, in addition to those of all; bits of Verb.options and Options.given. */
 typedef enum OptionFlag {
     OPTION_ALL = 1 << 0,
     OPTION_ROOT = 1 << 1,
@@ -28,7 +28,7 @@ typedef struct Options {
     unsigned given;
     bool json, no_legend, no_ask_password;
     bool help, version;
-    /* NULL where not given */
+    /* NULL if not given */
     const char *format, *output, *key_type, *key, *passphrase_file, *reason, *acme, *authority;
     const char **names; /* --name=, n_names of them */
     size_t n_names;
@@ -41,5 +41,5 @@ void options_done(Options *o);
 
 Exit options_parse(Options *o, int argc, char **argv);
 
-/* Fails with the name of an option that was given and is not among those that the verb allows. */
+/* Fails with the name of the first given option that the verb does not allow. */
 Exit options_check(const Options *o, const char *verb, unsigned allowed);

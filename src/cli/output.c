@@ -21,7 +21,7 @@ void output_init(void)
     textdomain("certwright");
 }
 
-/* Decodes one UTF-8 character and returns its length, or 0 where there is none. */
+/* Decodes one UTF-8 character and returns its length, or 0 if there is none. */
 static size_t utf8_decode(const char *text, uint32_t *ret_character)
 {
     static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -59,7 +59,7 @@ static bool character_is_unsafe(uint32_t c)
     return !output_utf8 && c >= 0x80;
 }
 
-/* JSON has four digits only: what is above U+FFFF takes two surrogates, RFC 8259 section 7. */
+/* JSON has only four digits: characters above U+FFFF need two surrogates, RFC 8259 section 7. */
 static void character_write_json(uint32_t c)
 {
     if (c > 0xffff)

@@ -17,7 +17,7 @@ Passphrase *passphrase_free(Passphrase *p)
     return NULL;
 }
 
-/* A core file would have it. */
+/* A core file would contain it. */
 static Passphrase *passphrase_new(void)
 {
     Passphrase *p = calloc(1, sizeof *p);

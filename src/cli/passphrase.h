@@ -4,19 +4,20 @@
 #include "cli/output.h"
 #include "core/limits.h"
 
-/* It comes from a file or the terminal, never from an argument or the environment, and is erased when it is freed. */
+/* A passphrase, read from a file or the terminal, never from an argument or the environment, and erased when
+ * freed. */
 typedef struct Passphrase {
-    char text[LIMIT_PASSPHRASE + 3]; /* a newline, one byte more than is allowed, and the end */
+    char text[LIMIT_PASSPHRASE + 3]; /* a newline, one byte more than permitted, and the NUL */
     size_t length;
 } Passphrase;
 
 Passphrase *passphrase_free(Passphrase *p);
 DEFINE_CLEANUP(Passphrase *, passphrase_free);
 
-/* Without the newline at its end; "-" is stdin. */
+/* Strips a newline at the end; "-" is stdin. */
 Exit passphrase_read(const char *file, Passphrase **ret);
 
 bool passphrase_can_ask(void);
 Exit passphrase_ask(Passphrase **ret);
-/* For something new: not empty, and typed twice. */
+/* For encrypting: not empty, and asked for twice. */
 Exit passphrase_ask_new(Passphrase **ret);

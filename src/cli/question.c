@@ -15,7 +15,7 @@ Exit question_ask(void)
     fprintf(stderr, "%s", _("Go on? [y/N] "));
     fflush(stderr);
     if (getline(&answer, &size, stdin) < 0)
-        fputc('\n', stderr); /* the cursor is behind the question still */
+        fputc('\n', stderr); /* the cursor is still on the line of the question */
     else if (rpmatch(answer) == 1)
         return EXIT_DONE;
     return fail(EXIT_FAILED, _("Nothing was changed."));

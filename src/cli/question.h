@@ -3,8 +3,9 @@
 
 #include "cli/session.h"
 
-/* Whether somebody is there to answer: stdin and stderr are terminals, and no JSON is asked for. */
+/* Returns true if somebody can answer: stdin and stderr are terminals, and no JSON is requested. */
 bool question_can_ask(const Session *s);
 
-/* Asks on stderr whether to go on. Everything but a yes in the language of the user is a no, which is told and fails. */
+/* Asks for confirmation on stderr. Everything but a yes in the user's language is a no, which is reported as
+ * a failure. */
 Exit question_ask(void);

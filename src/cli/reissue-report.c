@@ -122,7 +122,7 @@ static Exit reissue_report_one(const Reissue *r, const Certificate *c)
     }
 }
 
-/* The certificate is asked: a finished job has no object any more. */
+/* Reads the certificate: a finished job has no object any more. */
 static Exit reissue_load_and_report(Session *s, const Reissue *r)
 {
     _cleanup_certificates_ CertificateList list = {};

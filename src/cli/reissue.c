@@ -56,7 +56,8 @@ static Exit reissue_call(Session *s, Reissue *r, sd_bus_message **ret_reply)
     return e;
 }
 
-/* Whether a chain that clients trust is there to be lost. A revocation is refused for all but ACME's. */
+/* Returns true if a chain that clients trust could be lost. Revocations are refused for all but ACME
+ * chains. */
 static bool reissue_endangers(const Reissue *r, const Certificate *c)
 {
     return streq(c->source, "acme") &&
@@ -93,7 +94,7 @@ static void reissue_warn_all(size_t n)
         n);
 }
 
-/* Before a chain that clients trust is given up. */
+/* Called before a chain that clients trust is withdrawn. */
 static Exit reissue_ask(Session *s, const Reissue *r)
 {
     _cleanup_certificates_ CertificateList list = {};

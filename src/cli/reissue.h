@@ -5,21 +5,21 @@
 #include "cli/job.h"
 
 typedef enum KeepCurrent {
-    KEEP_DEFAULT, /* as the service does: yes for all, no for one */
+    KEEP_DEFAULT, /* default of the service: yes for all, no for one */
     KEEP_YES,
     KEEP_NO,
 } KeepCurrent;
 
-/* One run of reissue or revoke. */
+/* A run of reissue or revoke. */
 typedef struct Reissue {
     bool all, root, wait;
-    bool ask; /* before something is lost, where somebody can answer */
+    bool ask; /* ask before a chain is withdrawn, if possible */
     KeepCurrent keep_current;
-    const char *reason;      /* it is a revocation, for this reason; NULL: a reissue */
-    const char *name, *path; /* of the only certificate */
+    const char *reason;      /* reason of a revocation; NULL: a reissue */
+    const char *name, *path; /* of a single certificate */
     JobWatch jobs;
 } Reissue;
 
-/* Prints which jobs were started, or what came of them. */
+/* Print which jobs were started, or their results. */
 Exit reissue_report_started(Session *s, const Reissue *r);
 Exit reissue_report_finished(Session *s, Reissue *r);

@@ -7,7 +7,7 @@
 #include "cli/suggestion.h"
 
 #define CALL_TIMEOUT_USEC        (90 * 1000000ULL)  /* the service may have to be started first */
-#define CALL_TIMEOUT_ASKING_USEC (300 * 1000000ULL) /* somebody may have to type a password */
+#define CALL_TIMEOUT_ASKING_USEC (300 * 1000000ULL) /* somebody may have to enter a password */
 
 static Exit session_fail_open(int error)
 {
@@ -39,7 +39,7 @@ void session_close(Session *s)
     s->agent = 0;
 }
 
-/* polkit never needs to ask the superuser. */
+/* polkit never asks root for a password. */
 static bool session_needs_agent(const Session *s)
 {
     return s->agent == 0 && s->ask_password && geteuid() != 0 &&

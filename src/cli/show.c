@@ -13,7 +13,7 @@ static void show_add(Table *t, const char *label, const char *text)
     table_add(t, text);
 }
 
-/* The label stands at the first one only; further cells of its column must not be "-". */
+/* Only the first line has the label; further cells of its column must not be "-". */
 static void show_add_list(Table *t, const char *label, const TextList *l)
 {
     for (size_t i = 0; i < l->n; i++)
@@ -32,7 +32,7 @@ static void show_add_time(Table *t, const char *label, int64_t time, const char 
         show_add(t, label, text);
 }
 
-/* Attempts that somebody asked for are not counted. */
+/* Attempts on request are not counted. */
 static void show_add_error(Table *t, const Certificate *c)
 {
     _cleanup_free_ char *text = NULL, *when = time_format(c->error_time);

@@ -6,7 +6,7 @@
 #include "cli/table.h"
 #include "cli/verbs.h"
 
-/* org.certwright1.Manager; the text belongs to the message. */
+/* Properties of org.certwright1.Manager; text is borrowed from the message. */
 typedef struct Status {
     sd_bus_message *reply;
     const char *version, *root_fingerprint;

@@ -39,7 +39,7 @@ static Exit submission_read_files(Submission *u, const Options *o, const char *f
     return e;
 }
 
-/* Its primary name, whichever was given. */
+/* Its primary name, whichever name was given. */
 static Exit submission_find(Submission *u, Session *s, const char *name)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *found = NULL;
@@ -120,7 +120,7 @@ static Exit submission_new_call(const Submission *u, Session *s, const char *mem
     return r < 0 ? session_fail(r, NULL, _("Cannot make a message for the bus")) : EXIT_DONE;
 }
 
-/* *ret_again: another passphrase may do. */
+/* *ret_again: another passphrase may work. */
 static Exit submission_try(Submission *u, Session *s, const char *member, const char *purpose, bool may_ask,
                            bool *ret_again, sd_bus_message **ret_reply)
 {

@@ -6,10 +6,10 @@
 #include "cli/passphrase.h"
 #include "cli/session.h"
 
-/* What "upload" and "check" have in common: files, a passphrase, and what they are meant for. */
+/* Common parts of "upload" and "check": files, a passphrase, and the target. */
 typedef struct Submission {
-    char *name;            /* of the certificate that it is for, or "root"; NULL: for whatever it fits */
-    Content *bundle, *key; /* key NULL: there is none */
+    char *name;            /* of the target certificate, or "root"; NULL: any that it fits */
+    Content *bundle, *key; /* key NULL: none */
     bool fetch_issuers;
     bool may_ask; /* for a passphrase */
     Passphrase *passphrase;
@@ -18,10 +18,10 @@ typedef struct Submission {
 #define _cleanup_submission_ _cleanup_(submission_done)
 void submission_done(Submission *u);
 
-/* Opens and reads all that arguments and options tell of. */
+/* Opens and reads the files given by arguments and options. */
 Exit submission_init(Submission *u, Session *s, const Options *o, char **arguments, int n);
 
-/* Calls a method of the manager. Asks on the terminal where the service wants a passphrase, three times at most. For purpose see
- * session_send(). */
+/* Calls a method of the manager. Asks on the terminal if the service requires a passphrase, at most three
+ * times. purpose: see session_send(). */
 Exit submission_send(Submission *u, Session *s, const char *member, const char *purpose,
                      sd_bus_message **ret_reply);

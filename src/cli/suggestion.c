@@ -39,7 +39,7 @@ size_t suggestion_distance(const char *a, const char *b)
     return last[m];
 }
 
-/* A third of it wrong, or its last labels missing, is still the same name to a hasty writer. */
+/* With a third of it wrong, or its last labels missing, it is probably a typo for the same name. */
 static size_t suggestion_rate(const char *word, const char *candidate)
 {
     size_t n = strlen(word), distance = suggestion_distance(word, candidate);

@@ -3,12 +3,12 @@
 
 #include "cli/session.h"
 
-/* How many characters have to be added, taken out, replaced or swapped with their neighbour to make one word
- * of the other; SIZE_MAX for words too long to be compared. */
+/* Returns the number of characters to insert, delete, replace or swap with their neighbour to turn one word
+ * into the other; SIZE_MAX for words too long to compare. */
 size_t suggestion_distance(const char *a, const char *b);
 
-/* The word of a list that looks most like another one; NULL if none does. */
+/* Returns the most similar word of a list; NULL if none is similar. */
 const char *suggestion_nearest(const char *word, const char *const *words, size_t n_words);
 
-/* Names the certificates that look most like a name which is unknown, and how to list all. */
+/* Suggests certificates with names similar to an unknown one, and how to list all. */
 void suggestion_print(Session *s, const char *name);

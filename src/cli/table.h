@@ -3,18 +3,18 @@
 
 #include "cli/output.h"
 
-/* Text in columns, aligned when all rows are known. */
+/* Text in columns, which are aligned once all rows are known. */
 typedef struct Table {
-    char **cells; /* escaped; row by row; NULL where memory ran out */
+    char **cells; /* escaped; row by row; NULL on OOM */
     size_t n_cells, n_columns;
 } Table;
 
 void table_done(Table *t);
 #define _cleanup_table_ _cleanup_(table_done)
 
-/* Adds the next cell, to the right of the last one or first in a new row. */
+/* Adds the next cell to the current row, or starts a new row. */
 void table_add(Table *t, const char *text);
-void table_add_date(Table *t, int64_t time); /* date and what is left, "-" for 0 */
+void table_add_date(Table *t, int64_t time); /* date and time left, "-" for 0 */
 
-/* Prints all rows, each behind `indent` blanks; the first one are the headings and can be left out. */
+/* Prints all rows, indented by `indent` blanks; the first one is the header and can be omitted. */
 Exit table_print(const Table *t, bool headings, int indent);

@@ -12,8 +12,8 @@
 typedef struct Terminal {
     int fd, signal_fd;
     struct termios before;
-    sigset_t signals; /* that must not have their effect while nothing is shown */
-    sigset_t mask;    /* as it was before */
+    sigset_t signals; /* which must not take effect while echo is off */
+    sigset_t mask;    /* previous settings */
     bool hidden;
 } Terminal;
 
@@ -31,7 +31,7 @@ bool terminal_exists(void)
     return fd >= 0;
 }
 
-/* In the background this stops the process, by SIGTTOU, until it is in the foreground. */
+/* In the background, SIGTTOU stops the process here until it is in the foreground. */
 static int terminal_hide(Terminal *t)
 {
     struct termios settings = t->before;
@@ -86,8 +86,8 @@ static int terminal_prompt(Terminal *t, const char *prompt)
     return r < 0 ? r : dprintf(t->fd, "%s", prompt) < 0 ? -errno : 0;
 }
 
-/* Lets the signal do what it would have done. Goes on after the signals that stop and continue, and those that the
- * parent has let be ignored. */
+/* Re-raises the signal with its original disposition. Continues after signals that stop and continue, and
+ * after those ignored by the parent. */
 static int terminal_obey(Terminal *t)
 {
     struct signalfd_siginfo info;
@@ -100,14 +100,14 @@ static int terminal_obey(Terminal *t)
         return 0;
     sigemptyset(&one);
     sigaddset(&one, (int)info.ssi_signo);
-    sigaddset(&one, SIGCONT); /* which ends a stop, and is no news then */
+    sigaddset(&one, SIGCONT); /* which ends a stop, and is not pending then */
     raise((int)info.ssi_signo);
     sigprocmask(SIG_UNBLOCK, &one, NULL);
     sigprocmask(SIG_BLOCK, &one, NULL);
     return 0;
 }
 
-/* 1 when the line is at its end. */
+/* Returns 1 at the end of the line. */
 static int terminal_read(Terminal *t, char *text, size_t size, size_t *length)
 {
     ssize_t n = read(t->fd, text + *length, size - *length);

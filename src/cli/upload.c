@@ -8,12 +8,12 @@
 #include "cli/verbs.h"
 #include "cli/words.h"
 
-/* What came of an upload, certificate by certificate. */
+/* The results of an upload for each certificate. */
 typedef struct Outcome {
     const char *fingerprint;
     Json *served, *not_served;
     size_t n;
-    bool missed; /* one does not serve it, and will not by itself */
+    bool missed; /* a certificate does not serve it, and will not later */
 } Outcome;
 
 static void outcome_done(Outcome *o)
@@ -67,7 +67,7 @@ static Json *not_served_json(const Certificate *c, const Fit *fit)
     return j;
 }
 
-/* What it serves is asked for where that is not the uploaded chain. */
+/* Reads what a certificate serves instead of the uploaded chain. */
 static Exit outcome_add_loaded(Outcome *o, Session *s, const Fit *fit)
 {
     _cleanup_certificates_ CertificateList list = {};

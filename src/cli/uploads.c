@@ -37,7 +37,7 @@ static Json *upload_json(const Upload *u)
     return j;
 }
 
-/* Puts all into the table and into the array. */
+/* Adds all uploads to the table and to the array. */
 static int uploads_read(sd_bus_message *reply, Table *t, Json *array)
 {
     Upload u;
@@ -79,7 +79,7 @@ Exit verb_uploads(Session *s, const Options *o _unused_, char **arguments _unuse
     return EXIT_DONE;
 }
 
-/* Other programs write fingerprints with colons and in capitals. Returns NULL for what is none. */
+/* Other programs print fingerprints with colons and in upper case. Returns NULL for an invalid one. */
 static char *fingerprint_normalize(const char *text)
 {
     char *fingerprint = calloc(1, 65);

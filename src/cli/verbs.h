@@ -4,7 +4,7 @@
 #include "cli/options.h"
 #include "cli/session.h"
 
-/* The commands. Arguments are those behind the verb, as many as the table of verbs allows. */
+/* The commands. arguments: those after the verb, as many as the table of verbs permits. */
 
 Exit verb_list(Session *s, const Options *o, char **arguments, int n);
 Exit verb_show(Session *s, const Options *o, char **arguments, int n);

@@ -3,8 +3,8 @@
 
 #include "cli/output.h"
 
-/* What the service says in fixed words and sentences, in the language of the user. What is not known here,
- * because the service is newer, is returned as it is. */
+/* Translates fixed words and sentences of the service to the user's language. Unknown ones, of a newer
+ * service, are returned unchanged. */
 
 const char *state_to_text(const char *state);
 const char *source_to_text(const char *source);

@@ -81,7 +81,7 @@ static const Module *find_module(const Config *c, const char *name)
     return NULL;
 }
 
-/* 0 when all could be read, -EUNATCH when a file could not. */
+/* Returns 0 if all files were read, -EUNATCH if a file could not be read. */
 static int read_files(char *const *files, IniVisit visit, ConfigComplain complain, void *userdata,
                       ParseContext *context)
 {

@@ -5,10 +5,10 @@
 #include "core/ledger.h"
 #include "core/record.h"
 
-/* What the administrator wrote: certwright.conf and modules.d, each a main file and drop-ins, from several
- * directories of which the later wins per file name (certwright.conf(5)). */
+/* The configuration: certwright.conf and modules.d, each a main file with drop-ins, from several directories
+ * of which the later ones take precedence per file name (certwright.conf(5)). */
 
-/* Ways to prove a name (RFC 8555 section 8, RFC 8737). */
+/* Challenge types (RFC 8555 section 8, RFC 8737). */
 typedef enum ChallengeType {
     CHALLENGE_HTTP_01,
     CHALLENGE_TLS_ALPN_01,
@@ -24,33 +24,33 @@ ChallengeType challenge_type_from_string(const char *s);
 typedef struct AcmeSettings {
     bool enabled;                                  /* Enabled= */
     bool terms_agreed;                             /* TermsOfServiceAgreed= */
-    ChallengeType challenges[_CHALLENGE_TYPE_MAX]; /* Challenges=, in the order in which they are tried */
+    ChallengeType challenges[_CHALLENGE_TYPE_MAX]; /* Challenges=, in order of preference */
     size_t n_challenges;
-    char **http_listen;       /* HTTPListen=, ADDRESS:PORT or :PORT; NULL: there is no listener */
+    char **http_listen;       /* HTTPListen=, ADDRESS:PORT or :PORT; NULL: do not listen */
     char *web_root;           /* WebRoot=; NULL: none */
-    uint16_t http_check_port; /* HTTPCheckPort=, where the self-check of http-01 asks; 0: 80 */
-    char **tls_listen;        /* TLSListen=; NULL: there is no listener */
-    uint16_t tls_check_port;  /* TLSCheckPort=, where the self-check of tls-alpn-01 asks; 0: 443 */
+    uint16_t http_check_port; /* HTTPCheckPort=, port for the self-check of http-01; 0: 80 */
+    char **tls_listen;        /* TLSListen=; NULL: do not listen */
+    uint16_t tls_check_port;  /* TLSCheckPort=, port for the self-check of tls-alpn-01; 0: 443 */
     char *dns_server;         /* DNSServer=, of RFC 2136, ADDRESS[:PORT]; NULL: none */
     char *dns_key_file;       /* DNSKeyFile=, TSIG (RFC 8945); NULL: none */
     char *dns_hook;           /* DNSHook=, a name in the directory of hooks; NULL: none */
-    char **dns_resolvers;     /* DNSResolvers=, ADDRESS[:PORT]; NULL: those of the system */
+    char **dns_resolvers;     /* DNSResolvers=, ADDRESS[:PORT]; NULL: the system's */
     bool self_check;          /* SelfCheck= */
     bool reuse_key;           /* ReuseKey=: a renewed certificate keeps its key */
 } AcmeSettings;
 
-/* [Authority NAME], in the order in which they are asked */
+/* [Authority NAME], in order of preference */
 typedef struct AuthoritySettings {
-    char *name;       /* letters, digits, "-", "_", ".": becomes part of a path */
+    char *name;       /* letters, digits, "-", "_", "."; becomes part of a path */
     bool enabled;     /* Enabled= */
     char *directory;  /* Directory=, an https URL */
-    char *trust_file; /* CAFile=, PEM; NULL: the authorities of the system */
-    char *
-        *origins; /* Origins=, https://HOST[:PORT] that its URLs may lead to beside that of the directory */
+    char *trust_file; /* CAFile=, PEM; NULL: the system's authorities */
+    /* Origins=, https://HOST[:PORT] that its URLs may refer to besides that of the directory */
+    char **origins;
     char **contact;        /* Contact=, mailto: URLs */
-    bool is_public;        /* Public=: it is not asked for what no public authority issues */
+    bool is_public;        /* Public=: not used for names that no public authority issues for */
     char *profile;         /* Profile=; NULL: the authority's default */
-    bool needs_profile;    /* RequireProfile=: rather no certificate than one of another profile */
+    bool needs_profile;    /* RequireProfile=: issue nothing rather than with another profile */
     char *preferred_chain; /* PreferredChain=, common name of the issuer; NULL: the authority's default */
     KeyType key_type;      /* KeyType= of the account */
     char *eab_key_id;      /* EABKeyId=; NULL: none */
@@ -60,8 +60,8 @@ typedef struct AuthoritySettings {
     RateLimit limits[_LEDGER_LIMIT_MAX];
 } AuthoritySettings;
 
-/* certwright.conf as it was read: never changed in place. Whoever keeps a pointer to it, or into it, holds a reference
- * (settings_ref() in config/settings.h), worker threads included. */
+/* The settings of certwright.conf: immutable. Whoever keeps a pointer to or into them holds a reference
+ * (settings_ref() in config/settings.h), including worker threads. */
 typedef struct Settings {
     unsigned n_refs;
     KeyType key_type;           /* [Local] KeyType= */
@@ -72,25 +72,25 @@ typedef struct Settings {
     char **constraints;         /* NameConstraints= */
     char *authority_directory;  /* [Uploads] AuthorityDirectory=; NULL: none */
     int64_t idle_exit;          /* [Renewal] IdleExit=, seconds; 0: never */
-    unsigned orders_per_minute; /* OrdersPerMinute=, new ones; 0: as many as there are */
-    char *on_warning;           /* OnWarning=, a unit, perhaps a template; NULL: none */
+    unsigned orders_per_minute; /* OrdersPerMinute=, new ones; 0: unlimited */
+    char *on_warning;           /* OnWarning=, a unit, possibly a template; NULL: none */
     AcmeSettings acme;
     AuthoritySettings *authorities;
     size_t n_authorities;
 } Settings;
 
-/* One module's wish for one certificate. */
+/* A module's request for a certificate. */
 typedef struct Claim {
     char *name;        /* canonical */
-    char **names;      /* canonical, beside the primary one */
+    char **names;      /* canonical, in addition to the primary one */
     KeyType key_type;  /* _KEY_TYPE_INVALID: the default */
     unsigned purposes; /* Purpose */
-    int acme;          /* ACME=: 1 yes, 0 no, -1 not said */
-    char *authority;   /* Authority=, the only one to be asked; NULL: whichever can issue */
+    int acme;          /* ACME=: 1 yes, 0 no, -1 unset */
+    char *authority;   /* Authority=, the only one to use; NULL: any that can issue */
 } Claim;
 
 typedef struct Module {
-    char *name; /* that of its file without .conf */
+    char *name; /* the name of its file without .conf */
     char *description;
     Claim *claims;
     size_t n_claims;
@@ -98,14 +98,15 @@ typedef struct Module {
 
 typedef struct Config {
     Settings *settings;
-    int64_t
-        changed; /* when the files of the settings were changed last, seconds since 1970-01-01 UTC; 0: there is none */
+    /* when the files of the settings were last changed, in seconds since 1970-01-01 UTC; 0: no files */
+    int64_t changed;
     Module *modules;
     size_t n_modules;
 } Config;
 
-/* Reads all. What is wrong is told to complain and left out; a file that cannot be read leaves its module as
- * it is in former (may be NULL). Fails for want of memory only. directories: NULL-terminated, the most important last. */
+/* Reads the configuration. Reports errors to complain and ignores the affected lines; if a file cannot be
+ * read, keeps its module from former (may be NULL). Fails only on OOM. directories: NULL-terminated, the
+ * most important last. */
 int config_load(char *const *directories, const Config *former, ConfigComplain complain, void *userdata,
                 Config **ret);
 Config *config_free(Config *c);

@@ -29,7 +29,7 @@ static int list_folder(const char *path, char ***names)
     int r = 0;
 
     if (!d)
-        return 0; /* what is not there has no files; the rest shows when files are read */
+        return 0; /* a missing directory has no files; other errors show when files are read */
     while (r >= 0 && (entry = readdir(d)))
         if (is_config_file(entry->d_name) && !strv_contains(*names, entry->d_name))
             r = strv_extend(names, entry->d_name);

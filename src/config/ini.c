@@ -6,9 +6,9 @@
 #include <ini.h>
 #include <stdio.h>
 
-/* inih cuts lines after 200 bytes and section names after 50. So the reader below, which inih calls for each
- * line, keeps section names to itself, and hands a long value over as a line and its continuation lines, which
- * inih knows by the white space in front. */
+/* inih truncates lines after 200 bytes and section names after 50. So the reader below, which inih calls for
+ * each line, keeps section names to itself, and passes a long value as a line with continuation lines, which
+ * inih recognizes by the leading white space. */
 #define HIDDEN_SEMICOLON '\001'
 #define HIDDEN_HASH      '\002'
 
@@ -17,13 +17,13 @@ typedef struct Reader {
     const char *at; /* the rest of the text */
     char *line;     /* the logical line being handed over; its rest begins at rest */
     char *rest;
-    unsigned next_line;   /* number of the line that at begins */
+    unsigned next_line;   /* number of the line at which at begins */
     unsigned line_number; /* of the logical line */
-    bool continues;       /* what was handed over last is not the first piece of its line */
+    bool continues;       /* the last piece passed is not the first of its line */
     bool cut_in_word;     /* and ended in the middle of a word */
     bool glued;           /* and began there */
 
-    char *section; /* NULL: none yet, or a broken one whose keys are passed over */
+    char *section; /* NULL: none yet, or an invalid one whose keys are ignored */
     unsigned section_line;
     bool section_new;
     bool section_broken;
@@ -76,8 +76,8 @@ static int append_piece(char **line, size_t *length, const char *piece, size_t s
     return 0;
 }
 
-/* The next physical lines up to one that does not end with a backslash, without white space at both ends; comments
- * between them are passed over. */
+/* Joins the next physical lines up to one that does not end with a backslash, stripping white space at both
+ * ends and skipping comments between them. */
 static char *take_logical_line(Reader *r)
 {
     char *line = NULL;
@@ -127,7 +127,7 @@ static void begin_section(Reader *r, char *text)
         report(r, NULL, NULL, r->line_number);
 }
 
-/* Whether inih shall see the line. */
+/* Returns true if the line is for inih. */
 static bool examine_line(Reader *r, char *text)
 {
     if (!*text || *text == '#' || *text == ';')
@@ -145,7 +145,8 @@ static bool examine_line(Reader *r, char *text)
     return r->section;
 }
 
-/* inih takes what follows a semicolon for a comment, which systemd's files do not have behind a value. */
+/* inih takes everything after a semicolon for a comment, which systemd's syntax does not support after a
+ * value. */
 static void hide(char *text)
 {
     for (; *text; text++)
@@ -158,7 +159,8 @@ static void unhide(char *text)
         *text = *text == HIDDEN_SEMICOLON ? ';' : *text == HIDDEN_HASH ? '#' : *text;
 }
 
-/* A long line is cut at white space where it can be, and a longer word anywhere: then its pieces are glued. */
+/* Splits a long line at white space if possible, and a longer word anywhere: then its pieces are joined
+ * again. */
 static char *hand_over(Reader *r, char *buffer, size_t size)
 {
     size_t room = size - 3, n = strlen(r->rest), rest = n;

@@ -3,22 +3,22 @@
 
 #include "util/macro.h"
 
-/* One INI file of systemd's kind (systemd.syntax(7)): [Section] lines, Key=Value lines, comments with # or ; and
- * lines that go on after a backslash. Parsed by inih, to which lines are fed in the sizes that it takes: lines, words
- * and section names may be as long as they like here. */
+/* Parses an INI file with the syntax of systemd (systemd.syntax(7)): [Section] lines, Key=Value lines,
+ * comments with # or ;, and continuation with a backslash. inih parses the lines, in pieces that it can
+ * handle: lines, words and section names may have any length. */
 
 typedef struct IniEntry {
     const char *file;
     const char *section; /* text between the brackets */
     unsigned section_line;
-    const char *key; /* NULL: the section begins */
+    const char *key; /* NULL: start of the section */
     const char *value;
     unsigned line;
 } IniEntry;
 
-/* Negative values end the parsing and are returned. */
+/* A negative return value stops parsing and is returned. */
 typedef int (*IniVisit)(const IniEntry *entry, void *userdata);
-/* What is wrong with a line; the parsing goes on. key may be NULL. */
+/* Reports an error in a line; parsing continues. key may be NULL. */
 typedef void (*ConfigComplain)(const char *file, unsigned line, const char *key, const char *text,
                                void *userdata);
 

@@ -68,7 +68,7 @@ static int parse_mac_algorithm(ParseContext *context, const IniEntry *e, void *t
     return 0;
 }
 
-/* So many in such a time, "300/3h"; nothing for no limit. */
+/* A count and a period, "300/3h"; empty for no limit. */
 static int parse_rate(ParseContext *context, const IniEntry *e, void *target)
 {
     const char *slash = strchr(e->value, '/');
@@ -219,7 +219,7 @@ int on_acme_entry(ParseContext *context, const IniEntry *e)
     return context->authority >= 0 ? on_authority_key(context, e) : 0;
 }
 
-/* Why it cannot be asked: a half sentence; NULL when it can. */
+/* Returns why it cannot be used, as a clause; NULL if it can. */
 static const char *find_flaw(const AuthoritySettings *a, const AuthorityDraft *draft, char text[static 128])
 {
     for (size_t i = 0; i < ELEMENTSOF(authority_keys); i++)
@@ -238,7 +238,7 @@ static const char *find_flaw(const AuthoritySettings *a, const AuthorityDraft *d
     return NULL;
 }
 
-/* An authority of which only a part is understood is not asked at all: it could be another one than was meant. */
+/* An authority that is only partly understood is not used: it might be another one than intended. */
 void acme_settle(ParseContext *context)
 {
     Settings *s = context->settings;

@@ -180,7 +180,7 @@ static int parse_constraints(ParseContext *context, const IniEntry *e, void *tar
     return r;
 }
 
-/* %H in a name is the name of the host, %% a percent sign. */
+/* Expands %H to the host name and %% to a percent sign. */
 static int expand(ParseContext *context, const IniEntry *e, const char *text, char **ret)
 {
     char host[HOST_NAME_MAX + 1] = "", expanded[LIMIT_NAME_INPUT + 1];

@@ -3,17 +3,18 @@
 
 #include "config/config.h"
 
-/* Settings as a snapshot: the defaults, which the parser fills in, then references, which may be dropped in any thread. */
+/* Settings as an immutable snapshot: created with the defaults, filled in by the parser, then
+ * reference-counted; references may be dropped in any thread. */
 
 int settings_new(Settings **ret);
 Settings *settings_ref(Settings *s);
 Settings *settings_unref(Settings *s);
 DEFINE_CLEANUP(Settings *, settings_unref);
-/* With the defaults. */
+/* Adds an authority with the defaults. */
 int settings_add_authority(Settings *s, const char *name);
-/* to: uninitialized; to be ended in any case. */
+/* to: uninitialized; must be released in any case. */
 int authority_settings_copy(const AuthoritySettings *from, AuthoritySettings *to);
 void authority_settings_done(AuthoritySettings *a);
 bool authority_settings_equal(const AuthoritySettings *a, const AuthoritySettings *b);
-/* Whether orders are made in the same way: [ACME] and all [Authority]. */
+/* Returns true if orders are placed in the same way: [ACME] and all [Authority] sections are equal. */
 bool settings_order_alike(const Settings *a, const Settings *b);

@@ -170,9 +170,9 @@ int parse_port(ParseContext *context, const IniEntry *e, void *target)
     return 0;
 }
 
-/* ---- lists: each line replaces what stands before it, all of it or nothing */
+/* ---- lists: each line replaces the previous value, as a whole or not at all */
 
-/* What a word becomes, NULL after a complaint or (errno ENOMEM) when memory is short. */
+/* Parses a word; returns NULL after a complaint, or on OOM (errno ENOMEM). */
 typedef char *(*ReadWord)(ParseContext *context, const IniEntry *e, const char *word);
 
 static int parse_list(ParseContext *context, const IniEntry *e, size_t max, ReadWord read, void *target)
@@ -284,7 +284,7 @@ int parse_contact(ParseContext *context, const IniEntry *e, void *target)
 
 /* ---- URLs (RFC 3986) */
 
-/* What is wrong with the port of HOST:PORT, the text behind its colon. */
+/* Returns what is wrong with the port of HOST:PORT, the text after its colon. */
 static const char *read_port(const char *text, unsigned *ret)
 {
     uint64_t port;
@@ -295,7 +295,8 @@ static const char *read_port(const char *text, unsigned *ret)
     return NULL;
 }
 
-/* HOST[:PORT], where HOST is a name, an IPv4 address, or an IPv6 address in brackets. Returns what is wrong. */
+/* Checks HOST[:PORT], where HOST is a name, an IPv4 address, or an IPv6 address in brackets. Returns what is
+ * wrong. */
 static const char *read_host(char *text, char **ret_host, unsigned *ret_port)
 {
     char *end = *text == '[' ? strchr(text, ']') : text + strcspn(text, ":");
@@ -347,7 +348,7 @@ static const char *read_url(const char *text, bool origin, char **ret)
     return NULL;
 }
 
-/* A password in it is not for the journal. */
+/* Keeps a password in it out of the journal. */
 static const char *shown(const char *url)
 {
     return strchr(url, '@') ? "the URL" : url;

@@ -4,25 +4,24 @@
 #include "config/keys.h"
 #include "util/text.h"
 
-/* What stands behind "Key=", read into the field of a structure: 0; -EINVAL after a complaint, with the field untouched;
+/* Parsers for values, into the field of a structure: 0; -EINVAL after a complaint, with the field unchanged;
  * -ENOMEM. */
 
 void entry_complain(ParseContext *context, const IniEntry *e, const char *format, ...) _printf_(3, 4);
 int entry_refuse(ParseContext *context, const IniEntry *e, const char *format, ...)
     _printf_(3, 4); /* -EINVAL */
 
-/* A value as a complaint shows it. */
+/* Quotes a value in a complaint. */
 #define QUOTED(s) QUOTE(s, 200)
 
-/* These are ParseKey. An empty text is none: NULL. */
+/* These are of type ParseKey. An empty text is stored as NULL. */
 int parse_text(ParseContext *context, const IniEntry *e, void *target);
 int parse_organization(ParseContext *context, const IniEntry *e, void *target);
 int parse_label(ParseContext *context, const IniEntry *e,
-                void *target); /* a plain text in which people name something */
-int parse_word(ParseContext *context, const IniEntry *e, void *target); /* of printable ASCII */
+                void *target); /* plain text that people use as a name */
+int parse_word(ParseContext *context, const IniEntry *e, void *target); /* printable ASCII */
 int parse_directory(ParseContext *context, const IniEntry *e, void *target);
-int parse_path(ParseContext *context, const IniEntry *e,
-               void *target); /* from the root on, without "." and ".." */
+int parse_path(ParseContext *context, const IniEntry *e, void *target); /* absolute, without "." and ".." */
 int parse_file_name(ParseContext *context, const IniEntry *e, void *target);
 int parse_flag(ParseContext *context, const IniEntry *e, void *target);
 int parse_choice(ParseContext *context, const IniEntry *e, void *target); /* int: 1 yes, 0 no */
@@ -31,6 +30,6 @@ int parse_server(ParseContext *context, const IniEntry *e, void *target);
 int parse_servers(ParseContext *context, const IniEntry *e, void *target);
 int parse_listen(ParseContext *context, const IniEntry *e, void *target);
 int parse_contact(ParseContext *context, const IniEntry *e, void *target);
-/* An https URL; its host is made canonical, and a port that says nothing is left out. */
+/* An https URL; makes its host canonical and drops the default port. */
 int parse_url(ParseContext *context, const IniEntry *e, void *target);
 int parse_origins(ParseContext *context, const IniEntry *e, void *target);

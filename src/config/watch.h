@@ -5,7 +5,7 @@
 
 #include "util/macro.h"
 
-/* Tells when something in the configuration directories was changed: once, a moment after the last change. */
+/* Reports changes of the configuration directories: once, a short time after the last change. */
 typedef struct ConfigWatch ConfigWatch;
 
 typedef void (*ConfigWatchChanged)(void *userdata);
@@ -14,5 +14,5 @@ int config_watch_new(sd_event *event, char *const *directories, ConfigWatchChang
                      ConfigWatch **ret);
 ConfigWatch *config_watch_free(ConfigWatch *w);
 DEFINE_CLEANUP(ConfigWatch *, config_watch_free);
-/* Looks for folders again: to be called before the configuration is read, so that nothing is missed. */
+/* Looks for directories again. Call this before reading the configuration, so that no change is missed. */
 int config_watch_refresh(ConfigWatch *w);

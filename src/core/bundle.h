@@ -3,18 +3,17 @@
 
 #include "core/chain.h"
 
-/* A chain with its key, as a source hands it over: PEM text (RFC 7468), encoded by this project and never
- * the text that somebody uploaded. */
+/* A chain with its key, as returned by a source: PEM text (RFC 7468), always encoded by this project and
+ * never the uploaded text. */
 typedef struct Bundle {
     Chain *chain;
-    char *key;     /* PKCS#8; a secret, erased when freed */
-    char *leaf;    /* the first certificate */
-    char *issuers; /* the others in order, "" when there are none */
-    char *
-        anchor; /* the self-signed certificate at its end, when it is known and none of the others; may be NULL */
-    char *bridges;     /* of a local root: cross-certificates that lead to former ones; may be NULL */
-    uint64_t root;     /* generation of the local root that signed it, 0: another did */
-    unsigned purposes; /* Purpose bits that it was asked to have */
+    char *key;         /* PKCS#8; a secret, erased when freed */
+    char *leaf;        /* the leaf */
+    char *issuers;     /* the other certificates in order; "" if there are none */
+    char *anchor;      /* the root above the chain, if known and not included; else NULL */
+    char *bridges;     /* of a local root: cross-certificates from former roots; may be NULL */
+    uint64_t root;     /* generation of the local root that signed it; 0: not signed by it */
+    unsigned purposes; /* requested Purpose bits */
 } Bundle;
 
 static inline Bundle *bundle_free(Bundle *b)

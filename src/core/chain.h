@@ -3,7 +3,7 @@
 
 #include "util/macro.h"
 
-/* What is worth knowing of a certificate chain: immutable, shared by reference, one allocation. */
+/* Metadata of a certificate chain: immutable, reference-counted, a single allocation. */
 
 typedef enum KeyType {
     KEY_TYPE_ECDSA_P256,
@@ -12,7 +12,7 @@ typedef enum KeyType {
     KEY_TYPE_RSA_2048,
     KEY_TYPE_RSA_3072,
     KEY_TYPE_RSA_4096,
-    KEY_TYPE_RSA_OTHER, /* uploaded, of another length within the limits */
+    KEY_TYPE_RSA_OTHER, /* uploaded, with another length within the limits */
     KEY_TYPE_ED25519,
     _KEY_TYPE_MAX,
     _KEY_TYPE_INVALID = -22,
@@ -20,7 +20,7 @@ typedef enum KeyType {
 
 const char *key_type_to_string(KeyType t);
 KeyType key_type_from_string(const char *s);
-/* Whether leaves, and whether roots, can be made with it here. */
+/* Returns true if leaves, or roots, can be created with this key type. */
 bool key_type_suits_leaf(KeyType t);
 bool key_type_suits_root(KeyType t);
 
@@ -37,14 +37,13 @@ typedef struct Chain {
     unsigned n_refs;
     KeyType key_type;   /* of the leaf */
     bool is_authority;  /* the first entry has CA:TRUE */
-    unsigned n_entries; /* leaf first; at least one */
+    unsigned n_entries; /* at least one; leaf first */
     unsigned n_names;
-    const char *
-        *names; /* that the leaf is for, canonical: subject alternative names, or its common name if none */
+    const char **names; /* of the leaf, canonical: subject alternative names, or else its common name */
     ChainEntry entries[];
 } Chain;
 
-/* Copies everything. NULL when memory is short. */
+/* Copies all arguments. Returns NULL on OOM. */
 Chain *chain_new(const ChainEntry *entries, size_t n_entries, const char *const *names, size_t n_names,
                  KeyType key_type, bool is_authority);
 Chain *chain_ref(Chain *c);
@@ -56,12 +55,13 @@ static inline const ChainEntry *chain_leaf(const Chain *c)
 {
     return &c->entries[0];
 }
-/* Whether every one of the canonical names is served. If not, *ret_missing is the first that is not. */
+/* Returns true if the chain covers all canonical names; if not, *ret_missing is the first one not
+ * covered. */
 bool chain_covers(const Chain *c, char *const *names, const char **ret_missing);
-/* All names with a separator between, newly allocated; NULL when memory is short. */
+/* Joins all names with a separator. Returns NULL on OOM. */
 char *chain_join_names(const Chain *c, const char *separator);
-/* The latest beginning and the earliest end of validity among its certificates: a chain is as good as its weakest part. */
+/* The latest notBefore and the earliest notAfter of all its certificates. */
 int64_t chain_not_before(const Chain *c);
 int64_t chain_not_after(const Chain *c);
-/* Whether both have the same certificates in the same order. */
+/* Returns true if both consist of the same certificates in the same order. */
 bool chain_equal(const Chain *a, const Chain *b);

@@ -4,9 +4,10 @@
 #include "util/text.h"
 
 #define MARGIN_SHARE \
-    50 /* of its lifetime, before its end, an uploaded or ACME chain yields to the next best, */
-#define MARGIN_MAX       3600 /* but no sooner than this: clients trust it, and few trust what follows, */
-#define MARGIN_MIN       300  /* and no later than this: a clock may be a little wrong */
+    50 /* part of the lifetime before its end at which an uploaded or ACME chain yields to the next best, */
+/* but no earlier than this: clients trust it, while few trust its successor, */
+#define MARGIN_MAX       3600
+#define MARGIN_MIN       300  /* and no later than this: clocks may be slightly wrong */
 #define MARGIN_AUTHORITY 7200 /* two turns of the timer that wakes the service */
 
 static const char *const sources[_SOURCE_MAX] = {
@@ -43,14 +44,14 @@ const char *verdict_to_string(Verdict v)
     return verdicts[v];
 }
 
-/* What bridges to a former local root is a courtesy and does not end the chain's life. */
+/* Bridges to a former local root are optional, and do not limit the lifetime of the chain. */
 static int64_t life_ends(const Chain *c, Source source)
 {
     return source == SOURCE_LOCAL ? chain_leaf(c)->not_after : chain_not_after(c);
 }
 
-/* An authority is left at the last moment that lets everything be signed again before its end: who trusts it alone has
- * nothing else. */
+/* An authority is replaced at the last possible time to sign everything again before it expires: clients
+ * that only trust it have nothing else. */
 static int64_t margin_begins(const Chain *c, Source source)
 {
     int64_t end = life_ends(c, source), share = (end - chain_leaf(c)->not_before) / MARGIN_SHARE;

@@ -3,8 +3,8 @@
 
 #define MINUTE          60LL
 #define DAY             86400LL
-#define BACK_MAX        (5 * MINUTE)     /* a clock that is set right is set back by less */
-#define FORTH_MAX       (366 * DAY)      /* a machine that was switched off that long is rare */
+#define BACK_MAX        (5 * MINUTE)     /* clocks are corrected backwards by less */
+#define FORTH_MAX       (366 * DAY)      /* machines are rarely powered off for longer */
 #define FORTH_FIRST_MAX (10 * 366 * DAY) /* after the build: nothing else is known on the first start */
 #define DOUBT_MAX       DAY
 
@@ -24,7 +24,7 @@ static bool is_plausible(const ClockTrust *t, int64_t wall, int64_t boot)
 
     if (t->believed == 0)
         return wall >= t->build && wall - t->build <= FORTH_FIRST_MAX;
-    /* how long the machine was off is not known to another run: what was believed last is the least */
+    /* the time powered off is unknown to another process: the latest trusted time is a lower bound */
     return wall >= (t->here ? about : t->believed) - BACK_MAX && wall - about <= FORTH_MAX;
 }
 

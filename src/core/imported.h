@@ -4,10 +4,10 @@
 #include "core/limits.h"
 #include "core/problem.h"
 
-/* What an upload holds, freed of the form that it came in: DER (X.690) that was encoded anew. */
+/* Contents of an upload, independent of its format, re-encoded as DER (X.690). */
 
 typedef struct Blob {
-    uint8_t *data; /* NULL: there is none */
+    uint8_t *data; /* NULL: none */
     size_t size;
 } Blob;
 
@@ -20,11 +20,11 @@ static inline void blob_done(Blob *b)
 }
 
 typedef struct Imported {
-    char *format;                   /* what it came in, readable: "PKCS#12" */
-    Blob certificates[LIMIT_CHAIN]; /* RFC 5280, in the order found, each once */
+    char *format;                   /* human-readable source format: "PKCS#12" */
+    Blob certificates[LIMIT_CHAIN]; /* RFC 5280, in the order found, without duplicates */
     size_t n_certificates;
-    Blob key;            /* PKCS#8, not encrypted: a secret, erased when freed */
-    Problem key_problem; /* there is a key, but it cannot be taken */
+    Blob key;            /* unencrypted PKCS#8; a secret, erased when freed */
+    Problem key_problem; /* there is a key, but it cannot be used */
 } Imported;
 
 static inline Imported *imported_free(Imported *i)

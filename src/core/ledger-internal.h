@@ -5,15 +5,14 @@
 
 #include "core/ledger.h"
 
-/* Shared by ledger.c, which knows what is counted and decided, and ledger-text.c, which knows how it is written. */
+/* Shared by ledger.c, which counts and decides, and ledger-text.c, which reads and writes the text. */
 
-#define LEDGER_FINGERPRINT 16 /* letters of it, which are enough to tell two leaves of one name apart */
+#define LEDGER_FINGERPRINT 16 /* characters of it, enough to distinguish two leaves of the same name */
 
-/* A KEY is a letter for what is counted, and what it is counted for. */
+/* A key consists of a letter for the kind of counter, and of its subject. */
 #define LEDGER_LETTERS "odsfx"
 #define ORDERS_KEY     "o"
-#define EXEMPT_KEY \
-    "x" /* orders that the authority does not count: just how many there are a minute matters */
+#define EXEMPT_KEY     "x" /* orders that the authority does not count; needed for the orders per minute */
 
 typedef struct Counter {
     char *key;
@@ -27,11 +26,11 @@ typedef struct Entry {
     char *name;
     unsigned attempts;
     int64_t after, early;
-    int64_t ordered; /* when its order was placed that counts a certificate; 0: there is none */
-    bool again;      /* that counts for the same names alone */
+    int64_t ordered; /* when the order that counts a certificate was placed; 0: none */
+    bool again;      /* it counts only for the same names */
     bool refused;
     unsigned released;
-    char fingerprint[LEDGER_FINGERPRINT + 1]; /* of the window; "": there is none */
+    char fingerprint[LEDGER_FINGERPRINT + 1]; /* of the window; "": none */
     int64_t check;
     RenewalWindow window;
     char *page;
@@ -51,7 +50,7 @@ struct Ledger {
     Breaker breaker;
     char *fresh; /* lines that were not taken yet */
     size_t n_fresh, room;
-    size_t n_whole; /* how long the whole was when it was read or written last */
+    size_t n_whole; /* size of the whole text when it was last read or written */
     bool reading;
 };
 
@@ -59,7 +58,7 @@ void counter_free(Ledger *l, Counter *c);
 /* -ENOMEM. */
 int counter_add(Ledger *l, const char *key, int64_t when);
 int counter_remove(Ledger *l, const char *key, int64_t when);
-/* NULL: memory is short. */
+/* Returns NULL on OOM. */
 Entry *ledger_get_entry(Ledger *l, const char *name);
 void entry_free(Ledger *l, Entry *e);
 

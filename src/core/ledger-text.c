@@ -8,28 +8,28 @@
 #include "core/limits.h"
 #include "util/text.h"
 
-/* Lines, each of which says how something is now, whatever was said of it before:
+/* Lines, each of which states the current value, overriding earlier lines:
  *
- *     ledger 1 DIRECTORY                             the first one
- *     count TIME KEY                                 something that is counted happened
- *     uncount TIME KEY                               and does not count after all
- *     attempt CERTIFICATE ATTEMPTS AFTER ORDERED     ORDERED: when its order was placed that counts a certificate
- *     again CERTIFICATE                              that order counts for the same names alone
- *     refused CERTIFICATE                            proofs of its names were, in one of these attempts
- *     released CERTIFICATE TIMES                     from waiting, as what kept it was over
+ *     ledger 1 DIRECTORY                             the first line
+ *     count TIME KEY                                 a counted event happened
+ *     uncount TIME KEY                               and is not counted after all
+ *     attempt CERTIFICATE ATTEMPTS AFTER ORDERED     ORDERED: time of the order that counts a certificate
+ *     again CERTIFICATE                              that order counts only for the same names
+ *     refused CERTIFICATE                            proofs of its names were refused in one of these attempts
+ *     released CERTIFICATE TIMES                     from waiting, as the reason of the failure is gone
  *     early CERTIFICATE TIME
  *     window CERTIFICATE FINGERPRINT CHECK START END PAGE
  *     breaker FAILURES OPENINGS UNTIL PROBE UNREACHED
  *
- * A word that says nothing is "-". */
+ * An empty word is written as "-". */
 
 #define FORMAT      "ledger 1 "
 #define DAY         86400LL
-#define ENTRY_KEEP  (400 * DAY) /* of a certificate that nothing was heard of for that long */
-#define AHEAD_MAX   (3 * DAY)   /* nothing is put off for longer but by a wrong clock */
+#define ENTRY_KEEP  (400 * DAY) /* without news of a certificate */
+#define AHEAD_MAX   (3 * DAY)   /* longer delays are due to a wrong clock */
 #define EXEMPT_KEEP 3600LL      /* of orders that the authority does not count */
 #define WASTE_MIN   (64 * 1024)
-/* Follows a line without an end: with these words it has too many, whatever it was to be. */
+/* Appended to an incomplete line: gives it too many words to be valid. */
 #define BREAK " . . . . . . .\n"
 
 /* ---- lines */
@@ -121,7 +121,7 @@ static bool entry_is_kept(const Entry *e, int64_t now)
     return MAX(MAX(e->after, e->ordered), MAX(e->early, e->check)) > now - ENTRY_KEEP;
 }
 
-/* What a wrong clock put off is due. */
+/* A delay caused by a wrong clock is over. */
 static void mend(int64_t *when, int64_t now)
 {
     if (*when > now + AHEAD_MAX)
@@ -140,7 +140,7 @@ static void prune(Ledger *l, int64_t now)
         while (old < c->n && c->times[old] <= now - keep)
             old++;
         for (size_t i = c->n; i > old && c->times[i - 1] > now; i--)
-            c->times[i - 1] = now; /* it did happen, though not when a wrong clock said */
+            c->times[i - 1] = now; /* it happened, though not at the time of the wrong clock */
         memmove(c->times, c->times + old, (c->n - old) * sizeof(c->times[0]));
         c->n -= old;
         if (c->n == 0)
@@ -157,7 +157,7 @@ static void prune(Ledger *l, int64_t now)
     mend(&l->breaker.probe, now);
 }
 
-/* About as long as the whole would be. */
+/* Approximately the size of the whole text. */
 static size_t useful_size(const Ledger *l)
 {
     Counter *c, *next_counter;
@@ -207,7 +207,7 @@ char *ledger_text(Ledger *l, int64_t now)
 
     l->n_fresh = l->room = 0;
     prune(l, now);
-    if (write_all(l) >= 0) { /* what was to be appended is in it */
+    if (write_all(l) >= 0) { /* includes the lines to append */
         free(fresh);
         l->n_whole = l->n_fresh;
         return ledger_take(l);
@@ -224,7 +224,7 @@ char *ledger_text(Ledger *l, int64_t now)
 
 #define WORDS_MAX 7
 
-/* A moment, or a count up to max. */
+/* A time, or a count up to max. */
 static bool read_number(const char *word, uint64_t max, int64_t *ret)
 {
     uint64_t n;
@@ -235,7 +235,7 @@ static bool read_number(const char *word, uint64_t max, int64_t *ret)
     return true;
 }
 
-/* The last moment of the year 9999, which is as far as a certificate can last. */
+/* The end of the year 9999, the latest possible expiry of a certificate. */
 #define MOMENT_MAX UINT64_C(253402300799)
 
 static bool read_moment(const char *word, int64_t *ret)
@@ -358,7 +358,7 @@ static int read_line(Ledger *l, char *line)
     return 0;
 }
 
-/* What has no end was being written when the machine stopped. */
+/* An incomplete line was being written when the machine stopped. */
 static int read_lines(Ledger *l, char *text)
 {
     char *line = text, *end = strchr(line, '\n');
@@ -383,7 +383,7 @@ int ledger_read(Ledger *l, const char *text, size_t size, int64_t now)
 
     if (!copy)
         return -ENOMEM;
-    /* a disk that lost its power may have NULs where something was being written */
+    /* after a power failure, the disk may contain NULs at the end */
     for (size_t i = 0; i < size; i++)
         copy[i] = text[i] ? text[i] : '?';
     copy[size] = 0;

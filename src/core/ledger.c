@@ -9,10 +9,10 @@
 #include "util/text.h"
 
 #define HOUR             3600LL
-#define FUTURE_MAX       HOUR /* what is said to have happened later than that was written with a wrong clock */
+#define FUTURE_MAX       HOUR /* later events were recorded with a wrong clock */
 #define BREAKER_FAILURES 2U
-#define RELEASES_MAX     8          /* of what fails all the same */
-#define BREAKER_MAX      (6 * HOUR) /* what has to be renewed within days cannot wait for one of them */
+#define RELEASES_MAX     8          /* of certificates that keep failing */
+#define BREAKER_MAX      (6 * HOUR) /* certificates renewed within days cannot wait for one of these */
 
 static const char limit_letters[_LEDGER_LIMIT_MAX] = {
     [LEDGER_ORDERS] = 'o',
@@ -158,13 +158,13 @@ static char *key_of(LedgerLimit limit, const char *what)
     return asprintf(&key, "%c%s", limit_letters[limit], what) < 0 ? NULL : key;
 }
 
-/* What is to be proved for a name: of a wildcard the name below it (RFC 8555 section 7.1.4). */
+/* The name to prove: for a wildcard the name below it (RFC 8555 section 7.1.4). */
 static const char *proved_name(const char *name)
 {
     return name_is_wildcard(name) ? name + strlen("*.") : name;
 }
 
-/* The names in whichever order. */
+/* The names, independent of their order. */
 static char *set_key(char *const *names)
 {
     uint64_t sum = 0;
@@ -192,7 +192,7 @@ static int registered_domains(char *const *names, char ***ret)
     return 0;
 }
 
-/* When one more is within the limit. */
+/* When another one is within the limit. */
 static int64_t free_at(const Counter *c, const RateLimit *limit, int64_t now)
 {
     size_t begin = place_of(c, now - limit->span + 1), end = place_of(c, now + FUTURE_MAX + 1);
@@ -285,8 +285,8 @@ int64_t ledger_note_resumed(Ledger *l, const char *certificate, int64_t now)
     return note_attempt(l, certificate, false, now);
 }
 
-/* Certificates are counted when they are ordered, so that what is under way is within the limits, too. again: for the same
- * names alone. */
+/* Certificates are counted when they are ordered, so that orders in progress count as well. again: only for
+ * the same names. */
 static int count_certificate(Ledger *l, char *const *names, bool again, int64_t when, bool add)
 {
     int (*change)(Ledger *, const char *, int64_t) = add ? counter_add : counter_remove;
@@ -311,8 +311,7 @@ int ledger_note_order(Ledger *l, const char *certificate, char *const *names, Le
 
     if (!e)
         return -ENOMEM;
-    e->ordered =
-        kind == LEDGER_IN_WINDOW ? 0 : now; /* nothing is counted that would have to be taken back */
+    e->ordered = kind == LEDGER_IN_WINDOW ? 0 : now; /* so nothing has to be uncounted */
     e->again = kind == LEDGER_AGAIN;
     if (kind != LEDGER_IN_WINDOW)
         r = count_certificate(l, names, e->again, now, true);
@@ -429,7 +428,7 @@ int ledger_note_outage(Ledger *l, int64_t retry_after, int64_t now)
 
     if (b->failures < UINT32_MAX)
         b->failures++;
-    if (retry_after > 0) /* it says so itself */
+    if (retry_after > 0) /* it said so itself */
         b->failures = MAX(b->failures, BREAKER_FAILURES);
     if (b->failures >= BREAKER_FAILURES && now >= b->until) {
         if (b->openings < UINT32_MAX)
@@ -473,7 +472,7 @@ int ledger_note_probe(Ledger *l, bool reached, int64_t now)
     b->unreached = !reached;
     b->probe = now + HOUR;
     if (back) {
-        b->openings /= 2; /* one that comes and goes is not asked as often as one that has come */
+        b->openings /= 2; /* an unstable one is not tried as often as one that is back */
         b->until = now;
     }
     r = ledger_write_breaker(l);

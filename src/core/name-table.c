@@ -8,11 +8,12 @@
 #include "core/name.h"
 #include "util/text.h"
 
-/* For each name there are lists of those that have it, as their first name and as another. A wildcard covers one label, so
- * whoever covers a name is listed by one other: "*" and the name without its first label. */
+/* Each name has lists of holders with this primary name, or with this alternative name. A wildcard covers
+ * one label, so whoever covers a name is listed under one other name: "*" and the name without its first
+ * label. */
 
 typedef struct Bucket {
-    struct NameListing *primary, *other; /* in the order of joining */
+    struct NameListing *primary, *other; /* in joining order */
     UT_hash_handle hh;
     char name[];
 } Bucket;

@@ -3,33 +3,34 @@
 
 #include "util/macro.h"
 
-/* Who has a name, or covers it, in a time that does not depend on how many there are. All names are canonical (core/name.h).
+/* Finds the owner of a name, or of a certificate that covers it, independent of the size of the table. All
+ * names are canonical (core/name.h).
  *
- * Of several that fit, one whose first name it is goes before one that has it among its others, that before one whose
- * wildcard covers it, and then the one that joined the table first. */
+ * If several match, one with this primary name takes precedence over one with this alternative name, that
+ * over one whose wildcard covers it, and then the one that joined the table first. */
 typedef struct NameTable NameTable;
 
-/* A part of whatever has names; the table knows it by address, so it stays where it is. */
+/* Embedded in the object that has names; the table refers to it by address, so it must not move. */
 typedef struct NameHolder {
-    NameTable *table; /* NULL: in none */
+    NameTable *table; /* NULL: not in a table */
     void *owner;
-    uint64_t number; /* in the order of joining */
+    uint64_t number; /* in joining order */
     struct NameListing *listings;
 } NameHolder;
 
-/* NULL when memory is short. */
+/* Returns NULL on OOM. */
 NameTable *name_table_new(void);
-/* Nobody may be in it any more. */
+/* The table must be empty. */
 NameTable *name_table_free(NameTable *t);
 DEFINE_CLEANUP(NameTable *, name_table_free);
 
-/* Joins the table, without a name as yet. */
+/* Joins the table, without any names yet. */
 void name_holder_join(NameHolder *h, NameTable *t, void *owner);
-/* Leaves it with all its names; does nothing to one that is in none. */
+/* Leaves the table and drops all names; no-op for a holder that is in none. */
 void name_holder_leave(NameHolder *h);
-/* Has these names from now on, NULL: none, instead of what it had. Copies them. -ENOMEM: it has what it had. Nothing
- * happens to one that is in no table. */
+/* Replaces the names (NULL: none); copies them. -ENOMEM leaves them unchanged. No-op for a holder that is in
+ * no table. */
 int name_holder_set(NameHolder *h, char *const *names);
 
-/* The owner; NULL: nobody has the name or covers it. */
+/* Returns the owner, or NULL if nobody has or covers the name. */
 void *name_table_find(const NameTable *t, const char *name);

@@ -10,7 +10,7 @@
 #include "core/limits.h"
 #include "util/text.h"
 
-#define QUOTED_MAX 64 /* bytes of what is no name */
+#define QUOTED_MAX 64 /* bytes of an invalid name that are quoted */
 
 static bool is_ascii(const char *s)
 {
@@ -41,7 +41,7 @@ static int label_check(const char *label, size_t length, Problem *problem)
     return why ? problem_set(problem, PROBLEM_INVALID_NAME, "%s", why) : 0;
 }
 
-/* An A-label has to be what its U-label is encoded as, or two spellings would be two names. */
+/* An A-label must be the encoding of its U-label, or two spellings would be two names. */
 static int alabels_check(const char *name, Problem *problem)
 {
     _cleanup_free_ char *unicode = NULL, *again = NULL;
@@ -80,7 +80,8 @@ static int labels_check(const char *name, bool wildcard, Problem *problem)
         if (!label[length])
             break;
     }
-    /* What ends in a number is an address to a resolver or a browser, in a form that we do not know. */
+    /* Resolvers and browsers treat names that end in a number as addresses, in a format that is not
+     * supported here. */
     if (last[strspn(last, "0123456789")] == 0 ||
         (last[0] == '0' && last[1] == 'x' && last[2 + strspn(last + 2, "0123456789abcdef")] == 0))
         return problem_set(problem, PROBLEM_INVALID_NAME,

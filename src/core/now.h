@@ -3,16 +3,17 @@
 
 #include "util/macro.h"
 
-/* The present, for the whole process: any thread. Until clock_begin() it is what the wall clock shows. core/clock.h tells
- * when that is believed. */
+/* The current time, for the whole process and any thread. The wall clock until clock_begin(); core/clock.h
+ * describes when that is trusted. */
 
-/* recorded: the latest moment that a former run believed; 0: there was none. */
+/* recorded: the latest trusted time of a previous run; 0: none. */
 void clock_begin(int64_t recorded);
-/* Seconds since 1970-01-01 UTC: by the wall clock, or the best guess while it is not believed. */
+/* Returns seconds since 1970-01-01 UTC: the wall clock, or the best guess while it is not trusted. */
 int64_t clock_now(void);
-/* Whether the wall clock is believed now. What has no going back waits until it is: orders, renewals, deletions, warnings. */
+/* Returns true if the wall clock is trusted. Irreversible actions wait for it: orders, renewals, deletions,
+ * warnings. */
 bool clock_is_trusted(void);
-/* Whether something keeps the clock in step with the time of others. */
+/* Sets whether the clock is synchronized, for example by NTP. */
 void clock_set_synchronized(bool yes);
-/* CLOCK_BOOTTIME, seconds: goes on while the machine sleeps, and is never set. */
+/* CLOCK_BOOTTIME in seconds: includes suspend, and is never set. */
 int64_t clock_boot(void);

@@ -5,8 +5,8 @@
 
 #include "core/name.h"
 
-/* Domains below which nobody holds a name that is his alone in the world: IANA's special-use domain names, and what is
- * never delegated because private networks use it (RFC 6762 appendix G, ICANN's resolution 2018.02.04.12). */
+/* Domains without globally unique names: IANA's special-use domain names, and names that are never delegated
+ * because private networks use them (RFC 6762 appendix G, ICANN's resolution 2018.02.04.12). */
 static const struct {
     const char *domain;
     const char *reason;
@@ -44,7 +44,7 @@ static const struct {
 #define RESERVED        "a reserved address"
 #define TRANSLATED      "an IPv6 address that stands for an IPv4 address"
 
-/* IANA's special-purpose address registries, the more specific prefixes first; without a reason: globally reachable. */
+/* IANA's special-purpose address registries, more specific prefixes first; no reason: globally reachable. */
 typedef struct Prefix {
     const char *address;
     unsigned bits;

@@ -5,8 +5,8 @@
 
 #include "util/macro.h"
 
-/* What a person must read when something fails: a code, which is the last part of the bus error's name, and
- * a sentence that says what was wrong, in which input, and what to do. */
+/* An error for people: a code, which is the last component of the bus error name, and a sentence that says
+ * what is wrong, in which input, and what to do. */
 typedef enum ProblemCode {
     PROBLEM_NONE,
     PROBLEM_NO_SUCH_CERTIFICATE,
@@ -28,8 +28,8 @@ typedef enum ProblemCode {
     PROBLEM_NETWORK_FAILED,
     PROBLEM_ACME_DISABLED,
     PROBLEM_AUTHORITY_REFUSED,
-    PROBLEM_AUTHORITY_FAILED, /* it does not keep to the protocol, or says that it is out of order */
-    PROBLEM_CHALLENGE_FAILED, /* a name could not be proved, as was seen here */
+    PROBLEM_AUTHORITY_FAILED, /* it violates the protocol, or reports an outage */
+    PROBLEM_CHALLENGE_FAILED, /* a name could not be proved, as seen from here */
     PROBLEM_CANCELLED,
     PROBLEM_INTERNAL,
     _PROBLEM_MAX,
@@ -38,24 +38,24 @@ typedef enum ProblemCode {
 typedef struct Problem {
     ProblemCode code;
     char *text;
-    char *
-        type; /* of PROBLEM_AUTHORITY_REFUSED, as RFC 8555 section 6.7 names it ("rateLimited"); else NULL */
-    bool unreachable; /* of PROBLEM_NETWORK_FAILED: nothing was sent, as there was no route, or no name server answered */
+    char *type; /* of PROBLEM_AUTHORITY_REFUSED, as in RFC 8555 section 6.7 ("rateLimited"); else NULL */
+    /* of PROBLEM_NETWORK_FAILED: nothing was sent, since there was no route or no name server answered */
+    bool unreachable;
 } Problem;
 
-/* Sets the problem, unless there is one already, and returns a negative errno that suits the code. What is not plain text
- * (text_is_plain()) becomes "?", and it is cut at LIMIT_PROBLEM_TEXT; what others wrote is put into it with QUOTE(). */
+/* Sets the problem unless one is set already, and returns the negative errno of the code. The text is made
+ * plain (text_is_plain()) and truncated to LIMIT_PROBLEM_TEXT; quote untrusted text with QUOTE(). */
 int problem_set(Problem *p, ProblemCode code, const char *format, ...) _printf_(3, 4);
 int problem_setv(Problem *p, ProblemCode code, const char *format, va_list ap) _printf_(3, 0);
-/* Sets the code that suits a negative errno if there is no problem yet; returns r. */
+/* Sets the code for a negative errno unless a problem is set already; returns r. */
 int problem_set_errno(Problem *p, int r, const char *doing);
-/* The same for what an authority says, with its type, made plain. */
+/* The same for an error of an authority with its type; the text is made plain. */
 int problem_set_type(Problem *p, ProblemCode code, const char *type, const char *text);
-/* Its type if it has one, else the code's name. */
+/* Returns the type if there is one, else the name of the code. */
 const char *problem_name(const Problem *p);
-/* Whether it is the fault of an authority, or of the way to it, and not of what it was asked for. */
+/* Returns true if the authority, or the connection to it, caused the problem, and not the request. */
 bool problem_blames_authority(const Problem *p);
-/* Whether a limit of an authority was reached, as it says itself or as its ledger does. */
+/* Returns true if a rate limit of an authority was reached, according to the authority or to its ledger. */
 bool problem_is_rate_limited(const Problem *p);
 void problem_clear(Problem *p);
 void problem_move(Problem *from, Problem *to);

@@ -11,7 +11,8 @@
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const psl_ctx_t *list;
 
-/* The newest there is: the distribution's file, or what is built into the library. It stays for the life of the process. */
+/* The newest list: the distribution's file, or the one built into the library. It is kept for the lifetime
+ * of the process. */
 static void read_list(void)
 {
     list = psl_latest(NULL);

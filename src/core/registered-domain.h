@@ -3,7 +3,7 @@
 
 #include "util/macro.h"
 
-/* What an authority counts a canonical name's certificates under: its registered domain, which is one label below a public
- * suffix (publicsuffix.org); a name that is a public suffix itself, or has none above it, stands for itself. Of an IPv4
- * address itself, of an IPv6 address its network of 64 bits. Newly allocated; NULL when memory is short. Any thread. */
+/* Returns the key under which an authority counts certificates of a canonical name: its registered domain,
+ * which is one label below a public suffix (publicsuffix.org), or the name itself if it is a public suffix
+ * or has none; an IPv4 address itself; for an IPv6 address, its /64 network. NULL on OOM. Any thread. */
 char *domain_registered(const char *name);

@@ -20,7 +20,8 @@ static int64_t share_of_life(const Chain *chain, int64_t numerator, int64_t deno
     return chain_leaf(chain)->not_before + life_of(chain) / denominator * numerator;
 }
 
-/* A part of span that is the certificate's own: its fingerprint is as good as chance. which: the first or second time. */
+/* A part of span that is specific to the certificate: its fingerprint is as good as random. which: the first
+ * or second use. */
 static int64_t own_part(const Chain *chain, unsigned which, int64_t span)
 {
     const char *fingerprint = chain_leaf(chain)->fingerprint;
@@ -55,7 +56,7 @@ int64_t schedule_window_moment(const Chain *chain, const RenewalWindow *window)
     return window->start + own_part(chain, 1, window->end - window->start);
 }
 
-/* no_sooner: than that it is not renewed for its age. */
+/* no_sooner: no renewal because of its age before. */
 static int64_t renewal(const Chain *chain, const RenewalWindow *window, int64_t window_after,
                        int64_t no_sooner)
 {

@@ -3,8 +3,8 @@
 
 #include "util/text.h"
 
-/* Lower is better; negative: it is not to be taken. What is about to expire goes before what begins later, as it can still be
- * served when nothing else is to be had. */
+/* Lower is better; negative: unusable. An upload that is about to expire is preferred to one that is not
+ * valid yet, as it can still be served if nothing else is usable. */
 static int rank(Verdict v)
 {
     switch (v) {

@@ -3,22 +3,22 @@
 
 #include "core/choose.h"
 
-/* Which of all uploads a certificate takes. The one function for what is served and for what a dry run foretells. */
+/* Chooses an upload for a certificate. Used both for serving and for dry runs. */
 
 typedef struct PooledUpload {
     Candidate candidate;
-    uint64_t uploaded;   /* the higher, the later; 0: not known, */
-    int64_t uploaded_at; /* then this tells */
+    uint64_t uploaded;   /* the higher, the later; 0: unknown, */
+    int64_t uploaded_at; /* in which case this counts */
 } PooledUpload;
 
-/* The best of those that were offered so far; zeroed: there was none. */
+/* The best upload offered so far; zeroed: none. */
 typedef struct UploadChoice {
     PooledUpload best; /* candidate.chain NULL: none */
     Verdict verdict;
 } UploadChoice;
 
-/* Offers one upload for a certificate with these names; whether it is the best so far. Of those that can be served the one
- * that was uploaded last; failing that, of those that are about to expire; failing that, of those that are not valid yet, which
- * are kept for their first moment. What has expired, is broken, or does not cover every name is none. The order in which they
- * are offered makes no difference. Pure: depends on its arguments alone. */
+/* Offers an upload for a certificate with these names; returns true if it is the best so far. The best is
+ * the usable one that was uploaded last; else one about to expire; else one that is not valid yet and is
+ * kept until it is. Expired and broken uploads, and those that do not cover all names, are ignored. The
+ * order of offers does not matter. Pure: the result depends on the arguments only. */
 bool upload_choice_offer(UploadChoice *choice, const PooledUpload *upload, char *const *names, int64_t now);

@@ -20,7 +20,7 @@ DEFINE_CLEANUP(BIGNUM *, BN_free);
 DEFINE_CLEANUP(ECDSA_SIG *, ECDSA_SIG_free);
 #define _cleanup_bignum_ _cleanup_(BN_freep)
 
-/* What each kind of key does (RFC 7518 section 3.1). */
+/* The algorithms of each key type (RFC 7518 section 3.1). */
 typedef struct Algorithm {
     const char *name;
     const char *curve; /* NULL: RSA */
@@ -32,10 +32,10 @@ static const Algorithm rs256 = { "RS256", NULL, 0, EVP_sha256 };
 static const Algorithm es256 = { "ES256", "P-256", 32, EVP_sha256 };
 static const Algorithm es384 = { "ES384", "P-384", COORDINATE_MAX, EVP_sha384 };
 
-/* Every request is signed, and says who signed it: what of that stays the same is made once. */
+/* All requests are signed and identify the signer: the constant parts of that are computed once. */
 struct AccountKey {
     EVP_PKEY *pkey;
-    EVP_MD_CTX *signer; /* begun, to be copied */
+    EVP_MD_CTX *signer; /* initialized, to be copied */
     const Algorithm *algorithm;
     KeyType type;
     char *jwk;
@@ -96,7 +96,7 @@ static int digit_value(char c)
     return c == '-' ? 62 : c == '_' ? 63 : -EINVAL;
 }
 
-/* The number of bytes; -EINVAL. */
+/* Returns the number of bytes, or -EINVAL. */
 static ssize_t decode_digits(const char *text, size_t length, uint8_t *out)
 {
     uint32_t word = 0;
@@ -116,7 +116,7 @@ static ssize_t decode_digits(const char *text, size_t length, uint8_t *out)
             word &= (1U << bits) - 1;
         }
     }
-    return bits >= 6 || word ? -EINVAL : n; /* what is left over is less than a digit, and 0 */
+    return bits >= 6 || word ? -EINVAL : n; /* the remaining bits are fewer than a digit, and 0 */
 }
 
 int base64url_decode(const char *text, void **ret, size_t *ret_size)
@@ -158,7 +158,7 @@ static const Algorithm *algorithm_of(KeyType type)
     }
 }
 
-/* One number of the public key; size 0: without leading zeros (RFC 7518 section 2, Base64urlUInt). */
+/* A number of the public key; size 0: without leading zeros (RFC 7518 section 2, Base64urlUInt). */
 static int encode_number(EVP_PKEY *pkey, const char *parameter, int size, char **ret)
 {
     _cleanup_bignum_ BIGNUM *n = NULL;
@@ -173,7 +173,7 @@ static int encode_number(EVP_PKEY *pkey, const char *parameter, int size, char *
     return *ret ? 0 : -ENOMEM;
 }
 
-/* The members in the order of the alphabet and no white space (RFC 7638 section 3). */
+/* Members in alphabetical order without white space (RFC 7638 section 3). */
 static int make_jwk(AccountKey *k)
 {
     const char *curve = k->algorithm->curve;

@@ -3,8 +3,8 @@
 
 #include "core/chain.h"
 
-/* Keys that sign requests to an authority (RFC 7518): ECDSA P-256 as ES256, P-384 as ES384, RSA as RS256. Also
- * those of certificates, which may sign their own revocation. Immutable; any thread. */
+/* Keys that sign requests to an authority (RFC 7518): ECDSA P-256 as ES256, P-384 as ES384, RSA as RS256.
+ * Also used for keys of certificates, which may sign their own revocation. Immutable; any thread. */
 typedef struct AccountKey AccountKey;
 
 typedef enum MacAlgorithm {
@@ -18,27 +18,29 @@ typedef enum MacAlgorithm {
 const char *mac_algorithm_to_string(MacAlgorithm a);
 MacAlgorithm mac_algorithm_from_string(const char *s);
 
-/* ecdsa-p256, ecdsa-p384, rsa-2048 to rsa-4096; -EINVAL for the others. */
+/* ecdsa-p256, ecdsa-p384, rsa-2048 to rsa-4096; -EINVAL for other types. */
 int account_key_generate(KeyType type, AccountKey **ret);
-/* -EINVAL: no key of these types. */
+/* -EINVAL for other types. */
 int account_key_from_pem(const char *pem, AccountKey **ret);
 AccountKey *account_key_free(AccountKey *k);
 DEFINE_CLEANUP(AccountKey *, account_key_free);
 #define _cleanup_account_key_ _cleanup_(account_key_freep)
-/* A secret. */
+/* Returns a secret. */
 int account_key_to_pem(const AccountKey *k, char **ret);
 KeyType account_key_type(const AccountKey *k);
 /* "ES256" and so on. */
 const char *account_key_algorithm(const AccountKey *k);
-/* The public key as JSON, its members in the order of RFC 7638; what its thumbprint is made of. Borrowed. */
+/* Returns the public key as JSON, with its members in the order of RFC 7638, for the thumbprint.
+ * Borrowed. */
 const char *account_key_jwk(const AccountKey *k);
-/* base64url of SHA-256 of that (RFC 7638). Borrowed. */
+/* Returns base64url of its SHA-256 (RFC 7638). Borrowed. */
 const char *account_key_thumbprint(const AccountKey *k);
-/* base64url of the signature as RFC 7518 section 3 has it: R and S side by side for ECDSA. */
+/* Returns base64url of the signature in the format of RFC 7518 section 3: R and S concatenated for ECDSA. */
 int account_key_sign(const AccountKey *k, const void *data, size_t size, char **ret);
-int mac_sign(MacAlgorithm a, const void *secret, size_t secret_size, const void *data, size_t size, char **ret);
+int mac_sign(MacAlgorithm a, const void *secret, size_t secret_size, const void *data, size_t size,
+             char **ret);
 
 /* RFC 4648 section 5, without padding. */
 char *base64url_encode(const void *data, size_t size);
-/* Newly allocated, with a NUL behind. -EINVAL for anything else than canonical base64url without padding. */
+/* Adds a NUL. -EINVAL for anything but canonical base64url without padding. */
 int base64url_decode(const char *text, void **ret, size_t *ret_size);

@@ -13,7 +13,7 @@
 
 #define ACCEPTED      "RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or P-521 are accepted"
 #define TYPE_NAME_MAX 80
-#define WHOSE_MAX     160 /* has room for what callers name it, whose parts are bounded */
+#define WHOSE_MAX     160 /* sufficient for the names that callers pass, which are limited */
 
 static inline void sequence_freep(ASN1_SEQUENCE_ANY **s)
 {
@@ -28,7 +28,7 @@ static bool curve_is_accepted(int nid)
     return nid == NID_X9_62_prime256v1 || nid == NID_secp384r1 || nid == NID_secp521r1;
 }
 
-/* Which of the three, by what stands beside the algorithm. */
+/* Accepts one of the three curves, which the parameters of the algorithm name. */
 static bool curve_check(int type, const void *value, char name[static TYPE_NAME_MAX])
 {
     char curve[48];
@@ -65,7 +65,7 @@ int algorithm_check(const X509_ALGOR *algorithm, const char *whose, Problem *pro
     return problem_set(problem, PROBLEM_WEAK_KEY, "%s is of the type %s; " ACCEPTED ".", whose, name);
 }
 
-/* With an even exponent or 1, anybody can sign. */
+/* With an even exponent or 1, anybody can forge signatures. */
 static bool exponent_is_sound(EVP_PKEY *key)
 {
     BIGNUM *e = NULL;
@@ -115,7 +115,7 @@ static int sequence_read(const uint8_t *der, size_t size, ASN1_SEQUENCE_ANY **re
     return 0;
 }
 
-/* An ECPrivateKey may name its curve by itself; then it is that which is decoded. */
+/* An ECPrivateKey may contain its own curve, which takes precedence for decoding. */
 static int check_inner_curve(const uint8_t *der, size_t size, Problem *problem)
 {
     _cleanup_sequence_ ASN1_SEQUENCE_ANY *s = NULL;
@@ -215,7 +215,7 @@ int pkey_to_pkcs8(EVP_PKEY *key, uint8_t **ret, size_t *ret_size)
     return copy ? 0 : -ENOMEM;
 }
 
-/* The DER of one element, when it is a sequence. */
+/* Returns the DER of an element if it is a sequence. */
 static int element(const ASN1_SEQUENCE_ANY *s, int n, ASN1_SEQUENCE_ANY **ret)
 {
     const ASN1_TYPE *t = n < sk_ASN1_TYPE_num(s) ? sk_ASN1_TYPE_value(s, n) : NULL;
@@ -225,7 +225,7 @@ static int element(const ASN1_SEQUENCE_ANY *s, int n, ASN1_SEQUENCE_ANY **ret)
     return sequence_read(t->value.sequence->data, (size_t)t->value.sequence->length, ret);
 }
 
-/* RFC 5280 section 4.1: Certificate, TBSCertificate, SubjectPublicKeyInfo, each taken apart for itself. */
+/* RFC 5280 section 4.1: Certificate, TBSCertificate, SubjectPublicKeyInfo, parsed one after the other. */
 static int find_algorithm(const uint8_t *der, size_t size, X509_ALGOR **ret)
 {
     _cleanup_sequence_ ASN1_SEQUENCE_ANY *certificate = NULL, *tbs = NULL, *key_info = NULL;

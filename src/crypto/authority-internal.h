@@ -7,26 +7,28 @@
 #include "crypto/authority.h"
 #include "crypto/inspect.h"
 
-/* Shared by authority.c (what an authority is, and what it signs) and root.c (how one comes to be) alone. */
+/* Shared only by authority.c (signing) and root.c (creating an authority). */
 
-#define SKEW_SEC 3600 /* clients whose clock is behind: notBefore lies this far back */
+#define SKEW_SEC 3600 /* notBefore is this much in the past, for clients whose clocks are slow */
 
 struct Authority {
     unsigned n_refs;
     uint64_t generation;
     EVP_PKEY *key;
     X509 *certificate;
-    EVP_MD_CTX *signer; /* ready to sign with the key, to be copied */
-    char *issuer;       /* its subject as text */
-    int64_t not_after;  /* of itself and all above it */
-    long room; /* how many authorities may stand below it (RFC 5280 section 4.2.1.9), LONG_MAX: any */
-    const ASN1_OCTET_STRING *key_id; /* in the certificate; NULL: it has none */
-    X509 *anchor;                    /* that it stands below; NULL: it is a root itself */
-    STACK_OF(X509) * upper;          /* of an intermediate one: itself and what leads up to the root */
-    STACK_OF(X509) * bridges;        /* cross-certificates and what leads up from them, newest first */
-    char *issuers_pem;               /* what every chain has behind its leaf: upper, then bridges */
-    Chain *issuers_chain;            /* the same; NULL: there are none */
-    NAME_CONSTRAINTS *constraints[LIMIT_CHAIN + 1]; /* of itself and of all above it */
+    EVP_MD_CTX *signer; /* signing context for the key, to be copied */
+    char *issuer;       /* subject as text */
+    int64_t not_after;  /* of itself and all authorities above it */
+    /* path length: authorities permitted below it (RFC 5280 section 4.2.1.9); LONG_MAX: unlimited */
+    long room;
+    const ASN1_OCTET_STRING *key_id; /* in the certificate; NULL: none */
+    X509 *anchor;                    /* root above it; NULL: it is a root itself */
+    /* of an intermediate authority: itself and the chain above it without the root */
+    STACK_OF(X509) * upper;
+    STACK_OF(X509) * bridges; /* cross-certificates and the chains above them, newest first */
+    char *issuers_pem;        /* added to every chain after the leaf: upper, then bridges */
+    Chain *issuers_chain;     /* the same; NULL: none */
+    NAME_CONSTRAINTS *constraints[LIMIT_CHAIN + 1]; /* of itself and all authorities above it */
     unsigned n_constraints;
 };
 

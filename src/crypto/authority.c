@@ -51,7 +51,7 @@ X509 *x509_new_v3(void)
     return x;
 }
 
-/* What is known of the certificates above it, one by one: the first is that of the authority itself. */
+/* Metadata of the certificates above it, one by one, starting with the authority itself. */
 static void look_upward(Authority *a, X509 *x, long distance)
 {
     long limit = X509_get_pathlen(x);
@@ -73,7 +73,7 @@ static int push(STACK_OF(X509) * *l, X509 *x)
     return 0;
 }
 
-/* The chain above an intermediate authority goes into every chain that it signs; the root that it ends in does not. */
+/* The chain above an intermediate authority is part of every chain that it signs, except for the root. */
 static int load_upper(Authority *a, const Bundle *root)
 {
     _cleanup_x509_stack_ STACK_OF(X509) *issuers = NULL, *anchor = NULL;
@@ -205,14 +205,16 @@ int64_t authority_not_after(const Authority *a)
     return a->not_after;
 }
 
-/* A common name is limited to 64 characters; a name that is longer stands in the alternative names alone,
- * which then are critical (RFC 5280 section 4.2.1.6). */
+/* A common name is limited to 64 characters; a longer name is only in the alternative names, which are then
+ * critical (RFC 5280 section 4.2.1.6). */
 static bool has_common_name(const Authority *a, const LeafTemplate *t)
 {
-    /* Constraints on DNS names are applied to a common name without DNS alternative names, address or not. */
+    /* Constraints on DNS names apply to a common name if there are no DNS alternative names, even if it is
+     * an address. */
     if (a->n_constraints > 0 && name_is_address(t->names[0]))
         return false;
-    /* An authority called as the leaf would be: clients without key ids to go by take the leaf for signed by itself. */
+    /* An authority with the name of the leaf: clients that do not compare key ids would take the leaf for
+     * self-signed. */
     if (strncmp(a->issuer, "CN=", 3) == 0 && streq(a->issuer + 3, t->names[0]))
         return false;
     return strlen(t->names[0]) <= COMMON_NAME_MAX;
@@ -272,7 +274,7 @@ static int check_constraints(Authority *a, X509 *x, const char *name, Problem *p
     bool permitted = true;
 
     if (a->n_constraints > 0)
-        (void)X509_check_purpose(x, -1, 0); /* fills in what the check below looks at */
+        (void)X509_check_purpose(x, -1, 0); /* fills in what the check below uses */
     for (unsigned i = 0; i < a->n_constraints && permitted; i++)
         permitted = NAME_CONSTRAINTS_check(x, a->constraints[i]) == X509_V_OK;
     if (permitted)
@@ -299,14 +301,14 @@ static int encode_leaf(X509 *x, Bundle *b, char fingerprint[static 65])
     return r < 0 ? r : b->leaf ? 0 : -ENOMEM;
 }
 
-/* The chain of a leaf made here is known without parsing it again, which would cost more than making it. */
+/* The metadata of a leaf made here is known without parsing it, which would take longer than making it. */
 static int describe_leaf(Authority *a, const LeafTemplate *t, ChainEntry *leaf, Chain **ret)
 {
     ChainEntry entries[LIMIT_CHAIN];
     char subject[3 + COMMON_NAME_MAX + 1] = "";
     size_t n = 0;
 
-    if (has_common_name(a, t)) /* a canonical name has nothing that RFC 4514 escapes */
+    if (has_common_name(a, t)) /* a canonical name contains nothing that RFC 4514 escapes */
         snprintf(subject, sizeof(subject), "CN=%s", t->names[0]);
     leaf->subject = subject;
     leaf->issuer = a->issuer;

@@ -5,52 +5,54 @@
 #include "core/problem.h"
 #include "core/record.h"
 
-/* The local certificate authority: a root with its key, and what it makes (RFC 5280). Immutable and shared by
- * reference: any thread may issue. */
+/* The local certificate authority: a root with its key, and what it signs (RFC 5280). Immutable and
+ * reference-counted; any thread may issue. */
 typedef struct Authority Authority;
 
 typedef struct RootTemplate {
     KeyType key_type;
     int64_t lifetime;         /* seconds */
-    const char *host;         /* goes into the common name */
+    const char *host;         /* part of the common name */
     const char *organization; /* NULL: none */
-    char *const
-        *constraints; /* RFC 5280 section 4.2.1.10: DNS suffixes and networks that are permitted, with
-                                 "!" in front excluded; NULL: none */
+    /* RFC 5280 section 4.2.1.10: permitted DNS suffixes and networks, excluded ones with "!" in front;
+     * NULL: none */
+    char *const *constraints;
     int64_t now;
 } RootTemplate;
 
 typedef struct LeafTemplate {
     char *const *names; /* canonical, the primary one first */
     KeyType key_type;
-    unsigned purposes; /* Purpose, beside serverAuth */
-    int64_t lifetime;  /* seconds; cut at the root's end */
+    unsigned purposes; /* Purpose bits in addition to serverAuth */
+    int64_t lifetime;  /* seconds; limited by the root */
     int64_t now;
 } LeafTemplate;
 
-/* Checks one name constraint as configured. -EINVAL. */
+/* Checks a configured name constraint. -EINVAL. */
 int constraint_check(const char *text);
 
-/* Makes a root, with bridges to its predecessor (NULL: there is none) as authority_bridge() makes them. keeps_name: it is
- * called as the predecessor is, whatever host and organization are; so it is also when the predecessor permits no other
- * authority below it, since a certificate for an authority of the same name does not count (RFC 5280 section
- * 4.2.1.9, self-issued). */
+/* Makes a root, with bridges to its predecessor (NULL: none) as authority_bridge() does. keeps_name: use the
+ * name of the predecessor, regardless of host and organization. That also happens if the predecessor permits
+ * no other authority below it, since a certificate for an authority of the same name is not counted (RFC
+ * 5280 section 4.2.1.9, self-issued). */
 int authority_make_root(const RootTemplate *t, const Authority *predecessor, bool keeps_name, Bundle **ret,
                         Problem *problem);
-/* Puts bridges into the bundle of an authority that is about to take the place of predecessor: certificates that lead from
- * the new key to former roots, for clients that trust those alone (RFC 4210 section 4.4): the new key signed by
- * the predecessor, what leads up from there, and the bridges of the predecessor that are valid still. */
+/* Adds bridges to the bundle of an authority that is about to replace predecessor: certificates that link
+ * the new key to former roots, for clients that only trust those (RFC 4210 section 4.4). These are the new
+ * key signed by the predecessor, the chain above it, and the bridges of the predecessor that are still
+ * valid. */
 int authority_bridge(Bundle *root, const Authority *predecessor, int64_t now, Problem *problem);
-/* Takes a root that was made, or was uploaded (its issuers and anchor being the chain above an intermediate authority).
- * Bridges that have expired at now are left out of the chains; generation is passed on to the bundles. -EBADMSG: the
- * parts are no authority that belongs together. */
+/* Creates an authority from a root that was made or uploaded (with the chain above an intermediate authority
+ * as issuers and anchor). Bridges that have expired at now are dropped; generation is passed on to the
+ * bundles. -EBADMSG if the parts do not belong together. */
 int authority_new(const Bundle *root, uint64_t generation, int64_t now, Authority **ret, Problem *problem);
 Authority *authority_ref(Authority *a);
 Authority *authority_unref(Authority *a);
 DEFINE_CLEANUP(Authority *, authority_unref);
 #define _cleanup_authority_ _cleanup_(authority_unrefp)
 
-/* Makes a key and a leaf for it. -ERANGE with a problem: the root's name constraints do not permit the names. */
+/* Makes a key and a leaf for it. -ERANGE with a problem if the name constraints of the root do not permit
+ * the names. */
 int authority_issue(Authority *a, const LeafTemplate *t, Bundle **ret, Problem *problem);
 uint64_t authority_generation(const Authority *a);
 int64_t authority_not_after(const Authority *a);

@@ -9,11 +9,11 @@
 #include "crypto/container-internal.h"
 #include "crypto/key.h"
 
-/* DER (X.690) without a label: what it is shows in the types of the elements of its outermost sequence. */
+/* DER (X.690) without a label: identified by the types of the elements in the outermost sequence. */
 
 typedef enum Shape {
     SHAPE_UNKNOWN,
-    SHAPE_CERTIFICATE, /* or request, or revocation list: all are signed in the same way */
+    SHAPE_CERTIFICATE, /* or request, or revocation list, which have the same structure */
     SHAPE_PKCS12,
     SHAPE_PKCS7,
     SHAPE_PKCS8,
@@ -26,7 +26,7 @@ typedef enum Shape {
 
 static const struct {
     Shape shape;
-    int first, second, third; /* types; 0: any, also none */
+    int first, second, third; /* types; 0: any, or none */
     int n_min, n_max;
 } shapes[] = {
     { SHAPE_CERTIFICATE, V_ASN1_SEQUENCE, V_ASN1_SEQUENCE, V_ASN1_BIT_STRING, 3, 3 },
@@ -72,7 +72,7 @@ static int refuse(Collector *c, const char *what)
                        c->key_only ? "private key" : "certificate");
 }
 
-/* What has a certificate's shape and is none. */
+/* Identifies objects with the structure of a certificate that are none. */
 static int refuse_lookalike(Collector *c, const uint8_t *der, size_t size, bool *ret_refused)
 {
     const uint8_t *at = der;
@@ -95,7 +95,7 @@ static int refuse_lookalike(Collector *c, const uint8_t *der, size_t size, bool 
     return 0;
 }
 
-/* One after the other, as some authorities send a chain. */
+/* Concatenated, as some authorities send a chain. */
 static int read_certificates(Collector *c, const uint8_t *der, size_t size)
 {
     size_t used;
@@ -168,7 +168,7 @@ int read_encrypted_pkcs8(Collector *c, const uint8_t *der, size_t size)
     return collect_key(c, key, r, &problem);
 }
 
-/* A signature over nothing that carries certificates (RFC 2315 section 9.1), or any other signed data. */
+/* Signed data without content that carries certificates (RFC 2315 section 9.1), or any other signed data. */
 int read_pkcs7(Collector *c, const uint8_t *der, size_t size)
 {
     PKCS7 *p7 = d2i_PKCS7(NULL, &der, (long)size);
@@ -203,8 +203,7 @@ static bool has_nothing_behind(const uint8_t *der, size_t size)
     ERR_clear_error();
     if (r & 0x80)
         return false;
-    return (r & 1) ||
-           (size_t)(at - der) + (size_t)length == size; /* an indefinite length tells nothing here */
+    return (r & 1) || (size_t)(at - der) + (size_t)length == size; /* indefinite lengths do not help here */
 }
 
 int read_der(Collector *c, const uint8_t *der, size_t size, const char **ret_format)

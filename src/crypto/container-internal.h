@@ -6,26 +6,27 @@
 
 #include "crypto/container.h"
 
-/* Shared by the container's files alone. */
+/* Shared by the files of the container only. */
 
-/* What is being gathered from one upload. */
+/* State while reading an upload. */
 typedef struct Collector {
     Imported *imported;
-    const char *passphrase; /* NULL: none was given */
-    bool key_only; /* the file that is being read is for the key: certificates in it are passed over */
-    size_t n_seen; /* certificates so far, for counting in messages */
+    const char *passphrase; /* NULL: none given */
+    bool key_only;          /* the current file is for the key: certificates in it are ignored */
+    size_t n_seen;          /* certificates so far, to number them in messages */
     Problem *problem;
 } Collector;
 
-/* A certificate at the beginning of der. *ret_used (may be NULL: it has to be all) is how long it is. */
+/* Reads a certificate from the start of der. *ret_used: its length; NULL: it must fill der. */
 int collect_certificate(Collector *c, const uint8_t *der, size_t size, size_t *ret_used);
-/* An OpenSSL object out of a container. */
+/* Adds an OpenSSL object from a container. */
 int collect_x509(Collector *c, X509 *x);
-/* The key that a decoder made, with what came of it: r and problem are noted as the key's own trouble, so that all the
- * rest is still looked at. Takes the key. Fails for want of memory only. */
+/* Adds the result of decoding a key. r and problem are recorded as a problem of the key, so that everything
+ * else is still checked. Takes ownership of the key. Fails only on OOM. */
 int collect_key(Collector *c, EVP_PKEY *key, int r, Problem *problem);
 
-/* One file, by what it looks like. *ret_format: static text. Each is -EBADMSG or another negative errno with a problem. */
+/* Each reads one file, by its format. *ret_format: static text. -EBADMSG or another negative errno with a
+ * problem. */
 int read_pem(Collector *c, const char *text, size_t size, const char **ret_format);
 int read_der(Collector *c, const uint8_t *der, size_t size, const char **ret_format);
 bool der_is_pkcs7(const uint8_t *der, size_t size);
@@ -33,8 +34,8 @@ int read_pkcs12(Collector *c, const uint8_t *der, size_t size);
 int read_pkcs7(Collector *c, const uint8_t *der, size_t size);
 int read_encrypted_pkcs8(Collector *c, const uint8_t *der, size_t size);
 
-/* The passphrase-based encryption that an algorithm stands for (RFC 8018, RFC 7292 appendix C): -E2BIG with a problem when
- * it wants more iterations than are allowed. */
+/* Checks a passphrase-based encryption (RFC 8018, RFC 7292 appendix C): -E2BIG with a problem if it has more
+ * iterations than permitted. */
 int encryption_check(const X509_ALGOR *algorithm, Problem *problem);
-/* Says that a passphrase is missing or wrong; what as in "The private key". */
+/* Reports that a passphrase is missing or wrong; what: as in "The private key". */
 int passphrase_problem(const Collector *c, const char *what, Problem *problem);

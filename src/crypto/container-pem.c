@@ -16,7 +16,7 @@ typedef struct Block {
     long size;
 } Block;
 
-/* PEM_do_header() asks for the passphrase in this way. */
+/* Passphrase callback of PEM_do_header(). */
 static int give_passphrase(char *buffer, int size, int writing _unused_, void *userdata)
 {
     const char *passphrase = userdata;
@@ -28,7 +28,7 @@ static int give_passphrase(char *buffer, int size, int writing _unused_, void *u
     return (int)length;
 }
 
-/* The encryption that came before PKCS#8: named in the block's header (RFC 1421 section 4.6.1.1). */
+/* The encryption used before PKCS#8, specified in the header of the block (RFC 1421 section 4.6.1.1). */
 static int decrypt_block(Collector *c, Block *b, Problem *problem)
 {
     EVP_CIPHER_INFO cipher;
@@ -81,7 +81,7 @@ static int take_key(Collector *c, Block *b)
     if (r >= 0) {
         r = decode_key(b, &key, &problem);
         if (r == -EBADMSG && encrypted && problem.code == PROBLEM_INVALID_BUNDLE) {
-            problem_clear(&problem); /* with a wrong passphrase, what comes out is noise */
+            problem_clear(&problem); /* a wrong passphrase yields noise */
             r = passphrase_problem(c, "The private key", &problem);
         }
     }
@@ -105,7 +105,7 @@ static int take_block(Collector *c, Block *b)
 {
     size_t size = (size_t)b->size;
 
-    /* some authorities call everything a certificate */
+    /* some authorities label everything a certificate */
     if (is_pkcs7(b->label) || (streq(b->label, PEM_STRING_X509) && der_is_pkcs7(b->der, size)))
         return read_pkcs7(c, b->der, size);
     if (streq(b->label, PEM_STRING_X509) || streq(b->label, PEM_STRING_X509_OLD))
@@ -120,7 +120,7 @@ static int take_block(Collector *c, Block *b)
         return read_pkcs12(c, b->der, size);
     if (ends_with(b->label, "PRIVATE KEY"))
         return take_key(c, b);
-    return 0; /* parameters, requests and the like, which belong to no chain */
+    return 0; /* parameters, requests and the like, which are not part of a chain */
 }
 
 static int describe_what_is_there(Collector *c, bool requests, bool public_keys, bool lists)

@@ -9,15 +9,15 @@
 #include "crypto/container-internal.h"
 #include "crypto/key.h"
 
-/* PKCS#12 (RFC 7292): bags of certificates and keys, in parts that are each encrypted by a passphrase or not, and a MAC
- * over all. How often a passphrase is to be hashed is the file's to say, so that is looked at before it is done. */
+/* PKCS#12 (RFC 7292): bags of certificates and keys, in parts that are individually encrypted or not, and a
+ * MAC over everything. The file determines the number of iterations, so that is checked first. */
 
-#define DEPTH_MAX 3 /* bags in bags */
+#define DEPTH_MAX 3 /* nested bags */
 
 typedef struct Reader {
     Collector *collector;
-    const char *passphrase; /* the one that opens it; may be NULL, which is not the same as "" */
-    bool proven;            /* the MAC says that it is the right one */
+    const char *passphrase; /* the one that fits; may be NULL, which differs from "" */
+    bool proven;            /* verified by the MAC */
     size_t n_bags;
 } Reader;
 
@@ -54,7 +54,7 @@ static void *parameter(const ASN1_ITEM *item, const X509_ALGOR *algorithm)
     return p;
 }
 
-/* Whether OpenSSL here can do it: RC2 and RC4 are in its legacy provider. */
+/* Returns true if OpenSSL supports the algorithm here: RC2 and RC4 are in its legacy provider. */
 static int check_available(const ASN1_OBJECT *algorithm, Problem *problem)
 {
     char name[80];
@@ -75,7 +75,7 @@ static int check_available(const ASN1_OBJECT *algorithm, Problem *problem)
                        name);
 }
 
-/* RFC 7914: it takes 128 * N * r bytes; OpenSSL refuses more than these by itself. */
+/* RFC 7914: it needs 128 * N * r bytes; OpenSSL refuses more by itself. */
 static int check_scrypt(const X509_ALGOR *algorithm, Problem *problem)
 {
     SCRYPT_PARAMS *scrypt = parameter(ASN1_ITEM_rptr(SCRYPT_PARAMS), algorithm);
@@ -132,8 +132,8 @@ static int size_of(const char *passphrase)
     return passphrase ? (int)strlen(passphrase) : 0;
 }
 
-/* By RFC 9579 the key of the MAC is derived as that of PBES2 is, with parameters of the same form, and the count beside it is
- * not used. */
+/* According to RFC 9579, the key of the MAC is derived like that of PBES2, with parameters of the same form,
+ * and the adjacent count is not used. */
 static int check_mac(PKCS12 *p12, Problem *problem)
 {
     const ASN1_INTEGER *iterations = NULL;
@@ -145,8 +145,7 @@ static int check_mac(PKCS12 *p12, Problem *problem)
     return check_iterations(iterations, problem);
 }
 
-/* A passphrase that was not given may be none, or the empty one: different things in PKCS#12, and both are written by
- * programs in use. */
+/* A passphrase that was not given may be absent or empty, which differ in PKCS#12 and are both in use. */
 static int find_passphrase(Reader *reader, PKCS12 *p12)
 {
     const char *given = reader->collector->passphrase, *tries[] = { given, given ? NULL : "" };
@@ -164,7 +163,7 @@ static int find_passphrase(Reader *reader, PKCS12 *p12)
             reader->passphrase = tries[i];
             reader->proven = true;
         }
-    /* Nothing in it is secret to who gives a passphrase in vain. */
+    /* Files with an empty passphrase are not secret, so they open even if a wrong one was given. */
     if (!reader->proven && given &&
         (PKCS12_verify_mac(p12, NULL, 0) > 0 || PKCS12_verify_mac(p12, "", 0) > 0)) {
         reader->passphrase = PKCS12_verify_mac(p12, NULL, 0) > 0 ? NULL : "";
@@ -262,7 +261,7 @@ static int take_bags(Reader *reader, const STACK_OF(PKCS12_SAFEBAG) * bags, int 
     return r;
 }
 
-/* One part of the file: *ret is NULL for what has no bags that could be read. */
+/* Reads a part of the file: *ret is NULL if it contains no readable bags. */
 static int open_part(Reader *reader, PKCS7 *part, STACK_OF(PKCS12_SAFEBAG) * *ret)
 {
     Problem *problem = reader->collector->problem;

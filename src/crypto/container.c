@@ -17,7 +17,7 @@ void container_init(void)
                                   OPENSSL_INIT_ADD_ALL_CIPHERS | OPENSSL_INIT_ADD_ALL_DIGESTS,
                               NULL);
     (void)OSSL_PROVIDER_load(NULL, "default");
-    (void)OSSL_PROVIDER_load(NULL, "legacy"); /* RC2 and the like; where it is not there, they are refused */
+    (void)OSSL_PROVIDER_load(NULL, "legacy"); /* RC2 and the like; refused if it is not available */
     ERR_clear_error();
 }
 
@@ -80,7 +80,7 @@ static int check_dates(Collector *c, X509 *x)
                        "Certificate %zu of the upload has a date that is none.", c->n_seen);
 }
 
-/* What is shown to people has bounds of its own. */
+/* Limits of texts shown to people. */
 static int check_sizes(Collector *c, X509 *x)
 {
     const X509_NAME *names[] = { X509_get_subject_name(x), X509_get_issuer_name(x) };
@@ -157,8 +157,8 @@ int collect_certificate(Collector *c, const uint8_t *der, size_t size, size_t *r
     return take_certificate(c, x);
 }
 
-/* Whether its numbers belong together. OpenSSL heals a wrong remainder when it signs; others do not, and give the key away
- * by the first wrong signature. */
+/* Checks that its numbers are consistent. OpenSSL corrects a wrong remainder when it signs; others do not,
+ * and reveal the key with the first wrong signature. */
 static bool key_is_sound(EVP_PKEY *key)
 {
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
@@ -246,7 +246,7 @@ static bool is_alphabet(uint8_t byte)
            byte == '+' || byte == '/' || byte == '=';
 }
 
-/* BASE64 without the lines that make it PEM. */
+/* BASE64 without PEM labels. */
 static int decode_base64(const uint8_t *data, size_t size, uint8_t **ret, size_t *ret_size)
 {
     uint8_t *letters = malloc(size + 1), *der = malloc(size + 1);
@@ -289,7 +289,7 @@ static int not_understood(Collector *c, const uint8_t *data, size_t size)
                        c->key_only ? "key file" : "upload", what);
 }
 
-/* Lines that end as they did on old Macintoshes. */
+/* Line endings of old Macintoshes. */
 static int read_pem_of_returns(Collector *c, const uint8_t *data, size_t size, const char **ret_format)
 {
     char *text = malloc(size);

@@ -4,18 +4,18 @@
 #include "core/imported.h"
 #include "core/problem.h"
 
-/* Takes apart what administrators upload, whatever it came in: PEM (RFC 7468) in any order, with other text between and
- * any line ends; DER or BASE64 of a certificate or key (RFC 5280, 5958, 8017 appendix A.1.2, 5915); PKCS#12 (RFC 7292);
- * PKCS#7 (RFC 2315). Meant for a process that has nothing to lose: types of keys are checked before keys are decoded, but
+/* Parses uploads in any format: PEM (RFC 7468) in any order, with other text between and any line endings;
+ * DER or BASE64 of a certificate or key (RFC 5280, 5958, 8017 appendix A.1.2, 5915); PKCS#12 (RFC 7292);
+ * PKCS#7 (RFC 2315). Meant for an unprivileged process: key types are checked before keys are decoded, but
  * OpenSSL's parsers see every byte. */
 typedef struct ContainerInput {
     const void *data;
     size_t size;
 } ContainerInput;
 
-/* To be called first, while files can still be opened: loads what OpenSSL keeps in modules, and has it read no
- * configuration. */
+/* Call this first, while files can still be opened: loads OpenSSL modules, and keeps OpenSSL from reading
+ * its configuration. */
 void container_init(void);
-/* key: a second file with the key, data NULL: none. passphrase NULL: none was given. */
+/* key: a separate file with the key, data NULL: none. passphrase NULL: none given. */
 int container_read(const ContainerInput *bundle, const ContainerInput *key, const char *passphrase,
                    Imported **ret, Problem *problem);

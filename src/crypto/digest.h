@@ -7,5 +7,5 @@
 
 /* SHA-256 (FIPS 180-4). */
 int digest_sha256(const void *data, size_t size, uint8_t ret[static DIGEST_SIZE]);
-/* Bytes that nobody can foresee. */
+/* Fills the buffer with cryptographically secure random bytes. */
 int random_bytes(void *ret, size_t size);

@@ -10,7 +10,7 @@
 #include "crypto/inspect.h"
 #include "util/text.h"
 
-#define KEY_ITERATIONS 100000 /* of PBKDF2 (RFC 8018); well below what is accepted of others */
+#define KEY_ITERATIONS 100000 /* of PBKDF2 (RFC 8018); well below the limit for uploads */
 
 ExportFormat export_format_from_string(const char *s)
 {
@@ -24,7 +24,7 @@ ExportFormat export_format_from_string(const char *s)
     return (ExportFormat)TABLE_FROM_STRING(formats, s);
 }
 
-/* From OpenSSL's memory to ours. */
+/* Copies from OpenSSL's memory. */
 static int hand_over(uint8_t *der, int size, void **ret, size_t *ret_size)
 {
     void *copy;
@@ -117,7 +117,7 @@ static int write_key(BIO *bio, EVP_PKEY *key, const char *passphrase)
     if (p8 && algorithm)
         sealed = PKCS8_set0_pbe(passphrase, (int)strlen(passphrase), p8, algorithm);
     if (sealed) {
-        algorithm = NULL; /* part of it now */
+        algorithm = NULL; /* now owned by it */
         r = PEM_write_bio_PKCS8(bio, sealed) > 0 ? 0 : -EIO;
     }
     X509_SIG_free(sealed);

@@ -13,18 +13,19 @@ typedef enum ExportFormat {
 } ExportFormat;
 
 ExportFormat export_format_from_string(const char *s);
-/* Certificates in PEM, first the one that counts, to a format. */
+/* Converts PEM certificates, the relevant one first, to a format. */
 int export_certificates(const char *pem, ExportFormat format, void **ret, size_t *ret_size);
 
-/* A private key with its chain and, where it is known, the root: secrets, erased by who frees them. */
+/* Formats of a private key with its chain and, if known, the root: secrets, to be erased by the caller. */
 typedef enum KeyFormat {
-    KEY_FORMAT_PEM, /* key, then chain; the key is encrypted when there is a passphrase (RFC 5958, PBES2, AES-256) */
+    /* key, then chain; the key is encrypted if there is a passphrase (RFC 5958, PBES2, AES-256) */
+    KEY_FORMAT_PEM,
     KEY_FORMAT_PKCS12, /* RFC 7292, PBES2, AES-256; needs a passphrase */
     _KEY_FORMAT_MAX,
     _KEY_FORMAT_INVALID = -22,
 } KeyFormat;
 
 KeyFormat key_format_from_string(const char *s);
-/* May take half a second with a passphrase. name: for people who see it in their programs. */
+/* May take half a second with a passphrase. name: friendly name, shown by other programs. */
 int export_key(const Bundle *b, const char *name, KeyFormat format, const char *passphrase, void **ret,
                size_t *ret_size);

@@ -51,7 +51,7 @@ int x509_add_key_usage(X509 *x, unsigned bits)
 
     if (!usage)
         return -ENOMEM;
-    /* OpenSSL's KU_ constants are the first octet as it is encoded: bit 0 is the highest. */
+    /* OpenSSL's KU_ constants are the encoded first octet: bit 0 is the highest. */
     for (int i = 0; i < 8 && r == 0; i++)
         if (bits & (0x80U >> i))
             r = ASN1_BIT_STRING_set_bit(usage, i, 1) > 0 ? 0 : -ENOMEM;
@@ -161,7 +161,7 @@ int x509_add_alternative_names(X509 *x, char *const *names, bool critical)
     return add(x, NID_subject_alt_name, l, critical);
 }
 
-/* ADDRESS/BITS as an address and a mask, twice 4 or 16 bytes. */
+/* Encodes ADDRESS/BITS as address and mask, of 4 or 16 bytes each. */
 static int parse_network(const char *text, uint8_t ret[static 32], int *ret_size)
 {
     _cleanup_free_ char *address = strdup(text);

@@ -22,7 +22,7 @@ static int name_print(const X509_NAME *name, unsigned long flags, char **ret)
     return X509_NAME_print_ex(bio, name, 0, flags) < 0 ? -EIO : bio_to_text(bio, ret);
 }
 
-/* In letters of every script where they are well-formed and stay in their place, else with all but ASCII escaped. */
+/* As UTF-8 if that is well-formed and plain, else with all non-ASCII characters escaped. */
 int x509_name_to_text(const X509_NAME *name, char **ret)
 {
     _cleanup_free_ char *text = NULL;
@@ -168,8 +168,9 @@ static int add_common_name(X509 *x, char ***names)
     return r;
 }
 
-/* Clients decide what a name in a certificate is worth (RFC 9525 section 6). One that is spelled otherwise than a client
- * looks for it, as with letters beyond ASCII, a final dot, or an address as text, serves nobody; nor does "*.com". */
+/* Names count as clients match them (RFC 9525 section 6). A name in another spelling than clients use, for
+ * example with non-ASCII characters, a trailing dot, or an address as text, never matches; neither does
+ * "*.com". */
 static bool name_matches(X509 *x, const char *name)
 {
     _cleanup_free_ char *probe = NULL;

@@ -6,7 +6,7 @@
 #include "core/chain.h"
 #include "crypto/key.h"
 
-/* From OpenSSL's certificates to what is worth knowing of them, and to text. */
+/* Converts OpenSSL certificates to metadata and text. */
 
 static inline void x509_stack_freep(STACK_OF(X509) * *l)
 {
@@ -21,12 +21,12 @@ int x509_serial_to_text(const ASN1_INTEGER *serial, char **ret);
 int x509_fingerprint(X509 *x, char ret[static 65]);
 int64_t asn1_time_to_seconds(const ASN1_TIME *t);
 int x509_to_pem(X509 *x, char **ret);
-/* Behind what is in *text, which may be NULL. */
+/* Appends to *text, which may be NULL. */
 int x509_append_pem(char **text, X509 *x);
-/* All certificates in PEM text, in its order; -EBADMSG when there is none or something else. */
+/* Reads all certificates of a PEM text in order; -EBADMSG if there are none, or anything else. */
 int x509_list_from_pem(const char *pem, STACK_OF(X509) * *ret);
-/* The names that a server certificate is for: its DNS and IP subject alternative names, or its common name
- * when it has no DNS one (RFC 6125 section 6.4.4). What is no valid name is left out. */
+/* Returns the names of a server certificate: its DNS and IP subject alternative names, or its common name if
+ * there is no DNS name (RFC 6125 section 6.4.4). Invalid names are dropped. */
 int x509_names(X509 *x, char ***ret);
 /* Leaf first. */
 int chain_from_x509(STACK_OF(X509) * l, Chain **ret);

@@ -11,11 +11,11 @@
 #include "core/limits.h"
 #include "crypto/pem.h"
 
-/* EC keys are most of what is made here, thousands at a time. OpenSSL 3 makes a key through its key manager and encodes
- * it through its provider's encoder, at many times the price of the arithmetic (X509_set_pubkey 260 us, the PEM of a
- * key 96 us, EVP_EC_gen 35 us, where scalar and point take 14 us). So for P-256 and P-384 scalar and point are
- * made as FIPS 186-5 appendix A.2.2 has it, and the two ASN.1 frames around them are filled in here. All other types go
- * the ordinary way. */
+/* EC keys are the most common, by the thousands. OpenSSL 3 makes a key through its key manager and encodes
+ * it through its provider's encoder, which takes much longer than the arithmetic (X509_set_pubkey 260 us,
+ * the PEM of a key 96 us, EVP_EC_gen 35 us, while scalar and point take 14 us). So for P-256 and P-384,
+ * scalar and point are computed here according to FIPS 186-5 appendix A.2.2, and the two ASN.1 frames around
+ * them are filled in. All other types take the ordinary way. */
 
 #define SCALAR_MAX 48
 #define POINT_MAX  (1 + 2 * SCALAR_MAX)
@@ -28,7 +28,7 @@ typedef struct Curve {
 } Curve;
 
 struct Key {
-    EVP_PKEY *pkey; /* NULL for a curve below */
+    EVP_PKEY *pkey; /* NULL for the curves below */
     const Curve *curve;
     uint8_t scalar[SCALAR_MAX];
     uint8_t point[POINT_MAX]; /* uncompressed, SEC 1 section 2.3.3 */
@@ -207,10 +207,10 @@ int bio_to_text(BIO *bio, char **ret)
     return *ret ? 0 : -ENOMEM;
 }
 
-/* DER is written from its end, where every length is known when its head is due. */
+/* DER is written backwards, so that all lengths are known when their headers are written. */
 typedef struct DerWriter {
     uint8_t data[2 * POINT_MAX + 64];
-    size_t at; /* what is written begins here */
+    size_t at; /* start of the data written */
 } DerWriter;
 
 static void put(DerWriter *w, const void *data, size_t size)
@@ -234,7 +234,7 @@ static void put_head(DerWriter *w, uint8_t tag, size_t size)
         put(w, small, sizeof(small));
 }
 
-/* PrivateKeyInfo (RFC 5958) with an ECPrivateKey (RFC 5915) that has no parameters but has the point. */
+/* PrivateKeyInfo (RFC 5958) containing an ECPrivateKey (RFC 5915) without parameters but with the point. */
 static void put_private_key_info(DerWriter *w, const Key *k)
 {
     static const uint8_t p256[] = { 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,

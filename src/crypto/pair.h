@@ -3,6 +3,6 @@
 
 #include "core/bundle.h"
 
-/* Takes a chain (leaf first) and a key in PEM as they were found; -EBADMSG when they cannot be read, or when
- * the key is not the leaf's. */
+/* Creates a bundle from a PEM chain (leaf first) and key; -EBADMSG if they cannot be parsed, or if the key
+ * does not belong to the leaf. */
 int bundle_from_pem(const char *leaf, const char *issuers, const char *key, Bundle **ret);

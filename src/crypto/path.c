@@ -47,7 +47,7 @@ bool x509_list_contains(STACK_OF(X509) * l, X509 *x)
     return false;
 }
 
-/* Of those that signed x, one that has an issuer above it before one that is a root: it may be what older clients need. */
+/* Among those that signed x, prefers one with an issuer above it to a root: older clients may need it. */
 static X509 *find_issuer(STACK_OF(X509) * l, X509 *x, const Path *p)
 {
     X509 *root = NULL;
@@ -65,7 +65,7 @@ static X509 *find_issuer(STACK_OF(X509) * l, X509 *x, const Path *p)
     return root;
 }
 
-/* The directory is searched by the hash of the subject, so only a few of its files are ever read. */
+/* The directory is searched by subject hash, so only a few of its files are read. */
 static int load_directory(const char *directory, const X509_NAME *subject, STACK_OF(X509) * *ret)
 {
     _cleanup_context_ X509_STORE_CTX *context = X509_STORE_CTX_new();
@@ -122,8 +122,8 @@ static bool is_same_authority(X509 *a, X509 *b)
            X509_PUBKEY_eq(X509_get_X509_PUBKEY(a), X509_get_X509_PUBKEY(b)) == 1;
 }
 
-/* When what is above the last one is not known, it may be the cross-certificate of an authority that has a self-signed one
- * as well. */
+/* If the issuer of the last one is unknown, it may be the cross-certificate of an authority that also has a
+ * self-signed one. */
 static X509 *find_twin(STACK_OF(X509) * l, X509 *x)
 {
     for (int i = 0; i < sk_X509_num(l); i++) {
@@ -163,7 +163,8 @@ static int push(Path *p, X509 *x)
     return 0;
 }
 
-/* One of the upload that by its name and key id should have signed x, and has not. A leaf may be that by itself. */
+/* Finds an uploaded certificate that should have signed x according to name and key id, but did not. This
+ * may be the leaf itself. */
 static X509 *find_pretender(STACK_OF(X509) * l, X509 *x, bool is_leaf)
 {
     X509 *found = NULL;
@@ -246,7 +247,7 @@ void path_done(Path *p)
     *p = (Path){};
 }
 
-/* For what is not valid yet, the moment when all of it is. */
+/* For a path that is not valid yet, the time when all of it is. */
 static int64_t moment_of_validity(const Path *p, int64_t now)
 {
     for (int i = 0; i < sk_X509_num(p->served); i++)

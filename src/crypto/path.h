@@ -3,35 +3,36 @@
 
 #include "crypto/inspect.h"
 
-/* The way from a certificate up to its root (RFC 5280 section 6, RFC 4158). */
+/* The path from a certificate up to its root (RFC 5280 section 6, RFC 4158). */
 typedef struct Path {
-    /* The certificate first; without a self-signed root, unless that is the certificate. */
+    /* The certificate first; without the self-signed root, unless that is the certificate. */
     STACK_OF(X509) * served;
-    X509 *anchor; /* the self-signed root, which may be the certificate itself; NULL: it is not known */
-    X509 *expired_root; /* what would be the anchor, had it not expired: clients may know another way */
-    X509
-        *pretender; /* when the issuer of the last is not known: who is called as that and did not sign it */
-    bool completed; /* some are from elsewhere than the upload */
+    X509 *anchor;       /* the self-signed root, possibly the certificate itself; NULL: unknown */
+    X509 *expired_root; /* expired anchor: clients may know another path */
+    /* if the issuer of the last one is unknown: a certificate with its name that did not sign it */
+    X509 *pretender;
+    bool completed; /* some certificates are not from the upload */
 } Path;
 
-/* Where to look. */
+/* Where to look for issuers. */
 typedef struct PathSources {
-    STACK_OF(X509) * uploaded; /* looked at first */
+    STACK_OF(X509) * uploaded; /* preferred */
     STACK_OF(X509) * known;
-    /* Certificates named by the hash of their subject (openssl-rehash(1)); NULL: none. */
+    /* Certificates named by subject hash (openssl-rehash(1)); NULL: none. */
     const char *directory;
 } PathSources;
 
-/* Goes as far as there are issuers. -ENOMEM; -E2BIG above LIMIT_CHAIN. */
+/* Follows issuers as far as possible. -ENOMEM; -E2BIG above LIMIT_CHAIN. */
 int path_build(X509 *x, const PathSources *sources, int64_t now, Path *ret);
 void path_done(Path *p);
 #define _cleanup_path_ _cleanup_(path_done)
-/* What X509_verify_cert() says when the anchor, or without one the last certificate, is what a client trusts: X509_V_OK
- * or X509_V_ERR_*, and at which certificate. purpose: X509_PURPOSE_*. */
+/* Runs X509_verify_cert() with the anchor, or else the last certificate, as trust anchor. Returns X509_V_OK
+ * or X509_V_ERR_*, and the depth of the failing certificate. purpose: X509_PURPOSE_*. */
 int path_verify(const Path *p, int purpose, int64_t now, int *ret_depth);
-/* Whether issuer signed x: the signature decides, as several certificates of one authority may have the same name. */
+/* Returns true if issuer signed x. Checks the signature, as several certificates of an authority may have
+ * the same name. */
 bool x509_issued(X509 *issuer, X509 *x);
 bool x509_is_self_signed(X509 *x);
 bool x509_list_contains(STACK_OF(X509) * l, X509 *x);
-/* The addresses where x says its issuer can be had (RFC 5280 section 4.2.2.1); http and https. */
+/* Returns the URLs of the issuer given in x (RFC 5280 section 4.2.2.1); http and https only. */
 int x509_issuer_urls(X509 *x, char ***ret);

@@ -36,7 +36,7 @@ static bool line_is(const PemReader *r, const char *which, const char *label)
            memcmp(r->line + 5 + a + 1, label, b) == 0 && memcmp(r->line + 5 + a + 1 + b, "-----", 5) == 0;
 }
 
-/* What is base64 becomes base64url, of which there is a strict decoder. */
+/* Converts base64 to base64url, for which there is a strict decoder. */
 static int decode_text(char *text, size_t length, PemBlock *ret)
 {
     size_t padding = length > 1 && text[length - 1] == '=' ? text[length - 2] == '=' ? 2 : 1 : 0;

@@ -3,12 +3,12 @@
 
 #include "util/macro.h"
 
-/* PEM text, as strict as RFC 8555 section 9.1 has it: stricttextualmsg of RFC 7468 section 3, one after the other. Only the
- * ends of lines may be of any kind, and empty lines may stand between. */
+/* Parses PEM as strictly as required by RFC 8555 section 9.1: a sequence of stricttextualmsg of RFC 7468
+ * section 3. Only line endings of any kind, and empty lines in between, are accepted. */
 
 typedef struct PemReader {
     const char *at;
-    unsigned n_line; /* of the line that was read last, from 1 */
+    unsigned n_line; /* of the last line read, from 1 */
     const char *line;
     size_t length;
 } PemReader;
@@ -22,6 +22,6 @@ typedef struct PemBlock {
 void pem_block_done(PemBlock *b);
 #define _cleanup_pem_block_ _cleanup_(pem_block_done)
 
-/* The next block, which must have this label. 1; 0: there is no more; -EBADMSG: the line that was read last does not belong
- * there. */
+/* Reads the next block, which must have this label. 1; 0: no more blocks; -EBADMSG: the last line read is
+ * unexpected. */
 int pem_read_block(PemReader *r, const char *label, PemBlock *ret);

@@ -3,5 +3,5 @@
 
 #include "util/macro.h"
 
-/* DER as PEM text (RFC 7468), newly allocated; NULL when memory is short. */
+/* Encodes DER as PEM (RFC 7468). Returns NULL on OOM. */
 char *pem_encode(const char *label, const uint8_t *der, size_t size);

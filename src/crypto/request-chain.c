@@ -14,9 +14,9 @@
 #include "crypto/request-internal.h"
 #include "util/text.h"
 
-#define EARLY_MAX 3600 /* seconds: clocks differ */
+#define EARLY_MAX 3600 /* seconds; clocks differ */
 
-/* What sentences about a chain end with: nothing here can mend it. */
+/* End of sentences about a chain: it cannot be repaired here. */
 #define BLAME "; tell who runs that authority"
 
 DEFINE_CLEANUP(AUTHORITY_KEYID *, AUTHORITY_KEYID_free);
@@ -134,7 +134,7 @@ static bool are_addresses(char *const *names)
     return true;
 }
 
-/* A common name alone serves nobody (RFC 9525 section 2); and what follows takes a while for each name. */
+/* A common name alone does not count (RFC 9525 section 2); and the check below takes time for each name. */
 static int check_alternative_names(Acceptance *a)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(leaf_of(a), NID_subject_alt_name, NULL, NULL);
@@ -216,7 +216,7 @@ static int check_names(Acceptance *a)
                        "%s returned a certificate that is not for %s" BLAME ".", a->whose, missing);
 }
 
-/* What has no sentence of its own: key usage, path lengths, name constraints, digests that are broken. */
+/* Everything without its own message: key usage, path lengths, name constraints, broken digests. */
 static int check_path(Acceptance *a)
 {
     int depth, error = path_verify(&a->path, X509_PURPOSE_SSL_SERVER, a->now, &depth);
@@ -269,7 +269,7 @@ int request_accept(const char *whose, const char *pem, const char *key, char *co
     return 0;
 }
 
-/* ---- what is to be known of a chain that is here */
+/* ---- properties of an existing chain */
 
 static bool has_common_name(const X509_NAME *name, const char *common_name)
 {
@@ -315,7 +315,7 @@ static int certificate_from_pem(const char *pem, X509 **ret)
     return 0;
 }
 
-/* The bytes of the number as they stand in DER, with the zero that keeps it positive. */
+/* The bytes of the number as encoded in DER, including the zero that keeps it positive. */
 static int encode_serial(const X509 *x, char **ret)
 {
     uint8_t *der = NULL;

@@ -4,9 +4,9 @@
 #include "crypto/key.h"
 #include "crypto/request.h"
 
-/* What both halves of request.h need. */
+/* Shared by both halves of request.h. */
 
-/* OpenSSL 3 takes 600 us to decode a key, many times what a signature takes; one that was made here takes 30. */
+/* OpenSSL 3 takes 600 us to decode a key, much longer than for a signature; a key made here takes 30 us. */
 int request_decode_key(const char *pem, EVP_PKEY **ret);
-/* What an i2d function returned, as base64url; frees it. */
+/* Encodes the result of an i2d function as base64url, and frees it. */
 int request_encode(int size, uint8_t *der, char **ret);

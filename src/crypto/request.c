@@ -21,7 +21,8 @@ DEFINE_CLEANUP(BIGNUM *, BN_clear_free);
 
 /* ---- the key */
 
-/* PrivateKeyInfo up to its scalar, and what stands between scalar and point, as key_to_pem() and OpenSSL write it. */
+/* PrivateKeyInfo up to its scalar, and the bytes between scalar and point, as written by key_to_pem() and
+ * OpenSSL. */
 typedef struct Frame {
     const char *curve;
     size_t size; /* of a scalar */
@@ -107,7 +108,7 @@ int request_make_key(KeyType type, char **ret)
 
 /* ---- the request */
 
-/* Not by X509_REQ_set_pubkey(), for the same reason as in key.c. */
+/* Does not use X509_REQ_set_pubkey(), for the same reason as in key.c. */
 static int set_public_key(X509_REQ *request, EVP_PKEY *key, KeyType type)
 {
     uint8_t point[POINT_MAX], *copy;
@@ -129,7 +130,7 @@ static int set_public_key(X509_REQ *request, EVP_PKEY *key, KeyType type)
     return 0;
 }
 
-/* The extension is that of a certificate, so one is borrowed to make it. */
+/* The extension is that of a certificate, so a temporary one is used to build it. */
 static int set_names(X509_REQ *request, char *const *names)
 {
     _cleanup_x509_ X509 *x = X509_new();

@@ -6,12 +6,12 @@
 #include "crypto/extension.h"
 #include "util/text.h"
 
-/* How a local root comes to be, and how clients of the former one are led to it. */
+/* Creates local roots, and the bridges to them for clients of previous roots. */
 
 #define COMMON_NAME_MAX 64 /* ub-common-name, RFC 5280 appendix A.1 */
 
-/* Roots that follow stand below this one in the eyes of its clients, each behind a bridge, and with all that is above an
- * uploaded one. */
+/* For clients of this root, its successors are authorities below it, each behind a bridge, with everything
+ * above an uploaded one. */
 #define NO_PATH_LENGTH (-1)
 
 static int set_root_subject(X509 *x, const RootTemplate *t, const Authority *predecessor, bool keeps_name)
@@ -23,7 +23,7 @@ static int set_root_subject(X509 *x, const RootTemplate *t, const Authority *pre
     if (predecessor && (keeps_name || predecessor->room < 1))
         return X509_set_subject_name(x, X509_get_subject_name(predecessor->certificate)) > 0 ? 0 : -EIO;
     snprintf(common_name, sizeof(common_name), "Certwright root of %s", t->host);
-    text_make_plain(common_name, COMMON_NAME_MAX); /* a name of a host is any bytes to the kernel */
+    text_make_plain(common_name, COMMON_NAME_MAX); /* host names may contain any bytes */
     if (t->organization)
         r = x509_add_name_entry(name, NID_organizationName, t->organization);
     return r < 0 ? r : x509_add_name_entry(name, NID_commonName, common_name);
@@ -36,7 +36,7 @@ static int add_authority_extensions(X509 *x)
     return r < 0 ? r : x509_add_key_usage(x, KU_KEY_CERT_SIGN | KU_CRL_SIGN);
 }
 
-/* Of a certificate that is not signed yet, which X509_get0_subject_key_id() would take for a broken one. */
+/* For an unsigned certificate, which X509_get0_subject_key_id() would consider broken. */
 static int add_own_key_id(X509 *x)
 {
     ASN1_OCTET_STRING *id = X509_get_ext_d2i(x, NID_subject_key_identifier, NULL, NULL);
@@ -70,7 +70,8 @@ static int make_root(const RootTemplate *t, const Key *key, EVP_PKEY *pkey, cons
     return 0;
 }
 
-/* What leaves refer to, and what limits them, is the same in the bridge as in the authority's own certificate. */
+/* Extensions that leaves refer to, or that limit them, are the same in the bridge as in the certificate of
+ * the authority. */
 static int copy_extension(X509 *from, X509 *to, int nid)
 {
     int at = X509_get_ext_by_NID(from, nid, -1);
@@ -80,9 +81,9 @@ static int copy_extension(X509 *from, X509 *to, int nid)
     return X509_add_ext(to, X509_get_ext(from, at), -1) > 0 ? 0 : -EIO;
 }
 
-/* The subject and key of what the new chains end in, signed by the former authority. Of an intermediate authority it is the
- * root above it that is signed: OpenSSL takes the first certificate that could have signed another and does not come back to
- * a second one, so that each of them may be in a chain but once. */
+/* Subject and key of the root of the new chains, signed by the former authority. For an intermediate
+ * authority, the root above it is signed: OpenSSL picks the first certificate that could have signed another
+ * and never tries a second one, so each of them may be in a chain only once. */
 static int make_bridge(X509 *authority, const Authority *predecessor, int64_t now, X509 **ret)
 {
     int64_t end = MIN(predecessor->not_after, asn1_time_to_seconds(X509_get0_notAfter(authority)));
@@ -117,7 +118,7 @@ static int append_list(char **text, STACK_OF(X509) * l, int max, int64_t now)
     return r;
 }
 
-/* Whoever trusts the one accepts what the other signs. */
+/* Clients that trust the one accept chains of the other. */
 static bool is_same_authority(X509 *a, X509 *b)
 {
     return X509_NAME_cmp(X509_get_subject_name(a), X509_get_subject_name(b)) == 0 &&

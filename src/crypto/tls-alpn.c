@@ -20,11 +20,11 @@
 #include "crypto/inspect.h"
 #include "util/text.h"
 
-#define PROTOCOL        "\012acme-tls/1"     /* as ALPN has it (RFC 7301 section 3.1): length and name */
+#define PROTOCOL        "\012acme-tls/1"     /* in ALPN format (RFC 7301 section 3.1): length and name */
 #define ACME_IDENTIFIER "1.3.6.1.5.5.7.1.31" /* id-pe-acmeIdentifier, RFC 8737 section 6.1 */
 #define REVERSE_MAX     80
 #define SNI_MAX         (LIMIT_NAME + 1)
-#define LIFETIME        86400 /* seconds; nobody looks */
+#define LIFETIME        86400 /* seconds; not checked by anybody */
 
 DEFINE_CLEANUP(SSL_CTX *, SSL_CTX_free);
 DEFINE_CLEANUP(ASN1_OBJECT *, ASN1_OBJECT_free);
@@ -53,7 +53,7 @@ struct AlpnConnection {
 
 /* ---- the proof */
 
-/* RFC 8738 section 6: an address is asked for by its name in in-addr.arpa or ip6.arpa. */
+/* RFC 8738 section 6: the SNI of an address is its name in in-addr.arpa or ip6.arpa. */
 static void name_to_sni(const char *name, char ret[static SNI_MAX])
 {
     uint8_t a[16];
@@ -113,7 +113,7 @@ static int make_certificate(EVP_PKEY *key, const char *name, const char *key_aut
 
 /* ---- the server */
 
-/* Before anything else is looked at: who does not ask as RFC 8737 section 4 has it is told so and no more. */
+/* Called before anything else: clients that do not ask as required by RFC 8737 section 4 are rejected. */
 static int on_hello(SSL *tls, int *alert, void *userdata _unused_)
 {
     static const uint8_t wanted[] = "\0\013" PROTOCOL;
@@ -157,7 +157,7 @@ static int on_protocol(SSL *tls _unused_, const unsigned char **ret, unsigned ch
                        const unsigned char *offered _unused_, unsigned size _unused_,
                        void *userdata _unused_)
 {
-    *ret = (const uint8_t *)PROTOCOL + 1; /* on_hello() saw that it is the only one */
+    *ret = (const uint8_t *)PROTOCOL + 1; /* on_hello() checked that it is the only one */
     *ret_size = strlen(PROTOCOL) - 1;
     return SSL_TLSEXT_ERR_OK;
 }
@@ -281,8 +281,7 @@ int alpn_connect(int fd, const char *name, const char *key_authorization, AlpnCo
         ERR_clear_error();
         return -EIO;
     }
-    SSL_CTX_set_verify(context, SSL_VERIFY_NONE,
-                       NULL); /* it is the proof that counts, and is looked at below */
+    SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL); /* only the proof matters, and is checked below */
     r = connection_new(context, fd, &c);
     if (r >= 0)
         r = digest_sha256(key_authorization, strlen(key_authorization), c->digest);
@@ -320,7 +319,7 @@ bool alpn_connection_is_expected(const AlpnConnection *c)
     return c->expected;
 }
 
-/* ---- what the other side shows */
+/* ---- checking the proof of the peer */
 
 static int check_identifier(const AlpnConnection *c, X509 *x)
 {
@@ -365,7 +364,7 @@ static int check_proof(const AlpnConnection *c, Problem *problem)
     return 0;
 }
 
-/* An errno of the connection: nobody can be reached, or who was reached hangs up. */
+/* Errno values of the connection: the peer is unreachable, or hangs up. */
 static int describe_errno(int error, Problem *problem)
 {
     if (error == 0 || error == ECONNRESET || error == EPIPE)

@@ -13,7 +13,7 @@
 #define SUBJECT_MAX        200  /* bytes of a subject that are quoted */
 #define NAMES_MAX          1000 /* and of a list of names */
 
-/* The subject as people read it; for messages. */
+/* The subject, for messages. */
 const char *subject_of(X509 *x, char buffer[static 256])
 {
     _cleanup_free_ char *text = NULL;
@@ -49,7 +49,7 @@ static int decode_known(Examination *e)
     return 0;
 }
 
-/* Another certificate of an authority in the chain is of no use here, and does no harm. */
+/* Another certificate of an authority in the chain is useless here, but harmless. */
 static bool is_alternative(const Path *p, X509 *x)
 {
     for (int i = 0; i < sk_X509_num(p->served); i++)
@@ -82,8 +82,8 @@ static void check_leftovers(Examination *e)
     }
 }
 
-/* Roots need not be sent, so a chain may end below one that is not known; a leaf by itself may not, for no authority whose
- * root clients have signs with it. */
+/* Roots need not be sent, so a chain may end below an unknown one. A single leaf may not, since no authority
+ * whose root clients have signs with the root. */
 static int check_end(Examination *e)
 {
     X509 *last = sk_X509_value(e->path.served, sk_X509_num(e->path.served) - 1);
@@ -187,7 +187,7 @@ static void check_signatures(Examination *e)
         X509 *x = sk_X509_value(e->path.served, i);
         int digest = NID_undef, bits = 0;
 
-        /* The security bits are those of the digest: SHA-1 and below have less than 80. */
+        /* The security bits are those of the digest: SHA-1 and weaker ones have fewer than 80. */
         if (X509_get_signature_info(x, &digest, NULL, &bits, NULL) > 0 && bits >= SIGNATURE_BITS_MIN)
             continue;
         (void)problem_set(problem_of(e, CHECK_SIGNATURES), PROBLEM_WEAK_KEY,
@@ -269,7 +269,7 @@ static void check_leaf_purpose(Examination *e)
         report_pass(&e->result->report, CHECK_PURPOSE, "It may be used by a server.");
 }
 
-/* Whoever verifies a leaf asks this of every authority above it. */
+/* Required of every authority above a leaf during verification. */
 static void check_authority_purpose(Examination *e)
 {
     int n = sk_X509_num(e->path.served);
@@ -287,7 +287,8 @@ static void check_authority_purpose(Examination *e)
     report_pass(&e->result->report, CHECK_PURPOSE, "It may sign certificates for servers.");
 }
 
-/* Authorities above it may limit how many follow them (RFC 5280 section 4.2.1.9); the leaves do not count. */
+/* Authorities above it may limit the number of authorities below (RFC 5280 section 4.2.1.9); leaves do not
+ * count. */
 static void check_path_lengths(Examination *e)
 {
     int n = sk_X509_num(e->path.served), below = 0;
@@ -330,7 +331,7 @@ static ProblemCode code_of_verification(int error)
     }
 }
 
-/* What no check of ours looks for: the verdict of the library that most clients have. */
+/* Catches everything not checked here: the verdict of the library that most clients use. */
 static void verify(Examination *e)
 {
     int purpose = e->context->authority ? X509_PURPOSE_ANY : X509_PURPOSE_SSL_SERVER, depth;
@@ -352,7 +353,8 @@ static void verify(Examination *e)
                       x ? subject_of(x, subject) : "?", X509_verify_cert_error_string(error));
 }
 
-/* Clients look for an issuer by its name and key identifier, and stop at the first that fits (RFC 5280 section 4.2.1.2). */
+/* Clients look up an issuer by name and key identifier, and stop at the first match (RFC 5280 section
+ * 4.2.1.2). */
 static bool can_be_mistaken(X509 *x, X509 *other)
 {
     const ASN1_OCTET_STRING *a = X509_get0_subject_key_id(x), *b = X509_get0_subject_key_id(other);
@@ -362,7 +364,7 @@ static bool can_be_mistaken(X509 *x, X509 *other)
            (!a || !b || ASN1_OCTET_STRING_cmp(a, b) == 0);
 }
 
-/* What an authority signs, clients have to find it for, and nobody above it. */
+/* Clients must be able to find the issuer of what the authority signs, and nobody above it. */
 static void check_is_distinct(Examination *e)
 {
     int n = sk_X509_num(e->path.served);

@@ -4,9 +4,9 @@
 #include "crypto/path.h"
 #include "crypto/upload.h"
 
-/* Shared by upload.c (what there is: certificates, key, leaf) and upload-checks.c (what is to be thought of it) alone. */
+/* Shared only by upload.c (finds certificates, key and leaf) and upload-checks.c (checks them). */
 
-/* One examination. */
+/* The state of an examination. */
 typedef struct Examination {
     const Imported *imported;
     const UploadContext *context;
@@ -23,10 +23,10 @@ static inline Problem *problem_of(Examination *e, Check c)
     return &e->result->report.findings[c].problem;
 }
 
-/* The subject as people read it, in the buffer; for messages. */
+/* Writes the subject to the buffer, for messages. */
 const char *subject_of(X509 *x, char buffer[static 256]);
 
-/* Builds the path up from the leaf. Negative errno for what is no fault of the upload. */
+/* Builds the path up from the leaf. Negative errno for errors that are not caused by the upload. */
 int upload_check_path(Examination *e);
-/* All that can be said of a path, in the report. */
+/* Adds the results of all checks of the path to the report. */
 void upload_check_all(Examination *e);

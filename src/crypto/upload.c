@@ -26,7 +26,7 @@ void upload_result_done(UploadResult *result)
     *result = (UploadResult){};
 }
 
-/* They come from a process that may have been taken over by what it read, so they are looked at as if they were new. */
+/* They come from a process that its input may have compromised, so they are parsed again as untrusted. */
 static int decode_certificates(Examination *e)
 {
     const Imported *i = e->imported;
@@ -72,7 +72,7 @@ static void decode_key(Examination *e)
         e->result->lacks_key = true;
 }
 
-/* The certificate that a key belongs to; *ret_n of them. */
+/* Finds the certificates that a key belongs to; *ret_n of them. */
 static X509 *find_owner(Examination *e, EVP_PKEY *key, int *ret_n)
 {
     X509 *owner = NULL;
@@ -89,7 +89,8 @@ static X509 *find_owner(Examination *e, EVP_PKEY *key, int *ret_n)
     return owner;
 }
 
-/* Without a key: what is no authority, or, where an authority is wanted, what signed none of the others. */
+/* Without a key: certificates that are no authority, or, if an authority is wanted, that signed none of the
+ * others. */
 static X509 *find_end(Examination *e, int *ret_n)
 {
     X509 *end = NULL;
@@ -116,7 +117,7 @@ static X509 *find_end(Examination *e, int *ret_n)
     return end;
 }
 
-/* A server's certificate, or for the root an authority's. */
+/* A server certificate, or for the root an authority. */
 static void check_kind(Examination *e, Problem *problem)
 {
     bool is_authority = X509_get_extension_flags(e->leaf) & EXFLAG_CA;
@@ -174,7 +175,7 @@ static void find_leaf(Examination *e)
         report_pass(&e->result->report, CHECK_LEAF, "\"%s\".", subject_of(e->leaf, subject));
 }
 
-/* Keys that are here already, for a chain that came without one. */
+/* Tries existing keys, for a chain without one. */
 static int try_keys(Examination *e)
 {
     char *const *keys = e->context->keys;
@@ -208,7 +209,7 @@ static void report_key(Examination *e)
         report_pass(&e->result->report, CHECK_KEY, "%s.", key_type_to_string(pkey_type(e->key)));
 }
 
-/* An authority is worth nothing any more when the root above it has ended, so that belongs to what is known of it. */
+/* An authority is useless after the root above it has expired, so the metadata includes that root. */
 static int describe(Examination *e)
 {
     STACK_OF(X509) *l = sk_X509_dup(e->path.served);

@@ -5,30 +5,28 @@
 #include "core/imported.h"
 #include "core/report.h"
 
-/* Examines what was uploaded: whether it is a chain with its key that can be served, or an authority that can be the local
- * root. Every check that can be made is made. */
+/* Examines an upload: a chain with its key that can be served, or an authority that can become the local
+ * root. All checks that can be run are run. */
 
 typedef struct UploadContext {
-    bool authority;        /* it shall be the local root */
-    char *const *names;    /* canonical, that it is for; NULL: any */
-    char *const *chains;   /* PEM: certificates that may complete it */
-    char *const *keys;     /* PEM: private keys that may be that of the leaf */
-    const char *directory; /* of the system's authorities; NULL: none */
+    bool authority;        /* for use as the local root */
+    char *const *names;    /* names to cover, canonical; NULL: any */
+    char *const *chains;   /* PEM: certificates that may complete the chain */
+    char *const *keys;     /* PEM: private keys that may belong to the leaf */
+    const char *directory; /* of trusted certificates of the system; NULL: none */
     int64_t now;           /* seconds */
 } UploadContext;
 
 typedef struct UploadResult {
     UploadReport report;
-    Bundle
-        *bundle; /* NULL when something is wrong. Leaf first, without a self-signed root, all encoded anew */
-    Chain *chain; /* as far as it is known; NULL: there is not even a leaf */
-    char *
-        missing_issuer; /* RFC 4514, who signed the last certificate and is not known; NULL: nobody is missing */
-    char **issuer_urls; /* where that can be had, as the last certificate says */
-    bool lacks_key;     /* there is none in the upload */
+    Bundle *bundle;       /* NULL if a check fails. Leaf first, without a self-signed root, re-encoded */
+    Chain *chain;         /* as far as known; NULL: not even a leaf */
+    char *missing_issuer; /* issuer of the last certificate (RFC 4514), if unknown; NULL: none is missing */
+    char **issuer_urls;   /* URLs of that issuer, from the last certificate */
+    bool lacks_key;       /* the upload contains no key */
 } UploadResult;
 
 void upload_result_done(UploadResult *result);
 #define _cleanup_upload_result_ _cleanup_(upload_result_done)
-/* -ENOMEM and the like; what is wrong with the upload is in the report. Any thread. */
+/* Returns -ENOMEM and the like; problems of the upload are in the report. Any thread. */
 int upload_examine(const Imported *imported, const UploadContext *context, UploadResult *ret);

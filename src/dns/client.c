@@ -23,31 +23,31 @@
 #define UNIT         "certwright-dns.socket"
 #define DNS_PORT     53
 #define USEC_PER_SEC 1000000ULL
-#define FD_MIN       3 /* the first that the program does not get */
-/* Longer than the program takes for its worst case, so that it is the one to say what took so long. */
+#define FD_MIN       3 /* the first one closed in the program */
+/* Longer than the program's own worst case, so that it can report what took so long. */
 #define PATIENCE (LIMIT_DNS_REQUEST_TIME + LIMIT_DNS_HOOK_TIME + LIMIT_DNS_GRACE + 15)
 
-/* A process that this service started, until it was reaped. Its job may be long gone. */
+/* A process that this service started, until it is reaped. Its job may be long gone. */
 typedef struct Child {
     LIST_ENTRY(Child) entry;
     sd_event_source *source;
     int pidfd;
 } Child;
 
-/* One change. It waits, runs (it has a socket then), and is gone when done was called. */
+/* A change. It waits, runs (with a socket), and is freed after done(). */
 struct DnsJob {
     STAILQ_ENTRY(DnsJob) entry;
     DnsHelper *helper;
-    DnsJobDone done; /* NULL: nobody wants to know */
+    DnsJobDone done; /* NULL: forgotten */
     void *userdata;
-    char *request; /* may hold a secret */
+    char *request; /* may contain a secret */
     size_t size, sent;
-    char *what; /* the change in words */
+    char *what; /* description of the change */
 
     int fd;
-    bool child; /* it is answered by a process that was started here */
+    bool child; /* answered by a process started here */
     sd_event_source *io, *timer;
-    sd_event_source *failed; /* it could not be begun */
+    sd_event_source *failed; /* it could not be started */
     char reply[LIMIT_DNS_REPLY];
     size_t received;
     Problem problem;
@@ -59,7 +59,7 @@ struct DnsHelper {
     sd_event *event;
     char *socket, *program;
     unsigned patience;
-    sd_event_source *pump; /* starts what waits, outside of _start */
+    sd_event_source *pump; /* starts waiting jobs, outside of dns_helper_start() */
     struct DnsJobQueue waiting, running;
     size_t n_running;
     LIST_HEAD(, Child) children;
@@ -104,7 +104,7 @@ static int child_watch(DnsHelper *h, pid_t pid)
     return r;
 }
 
-/* Signals as every program expects them: the service blocks and ignores some. */
+/* Resets signals to the defaults: the service blocks and ignores some. */
 static int spawn(const char *program, int socket, pid_t *ret)
 {
     char *const arguments[] = { (char *)(uintptr_t)PROGRAM, NULL }, *const environment[] = { NULL };
@@ -135,7 +135,7 @@ static int spawn(const char *program, int socket, pid_t *ret)
     return -r;
 }
 
-/* Where nobody can watch the process, its own limits end it. */
+/* If the process cannot be watched, its own limits end it. */
 static int start_child(DnsHelper *h, int *ret_fd)
 {
     int pair[2], r;
@@ -151,7 +151,7 @@ static int start_child(DnsHelper *h, int *ret_fd)
         return r;
     r = child_watch(h, pid);
     if (r < 0)
-        log_warning_errno(r, "The end of " PROGRAM " cannot be waited for");
+        log_warning_errno(r, "Failed to watch " PROGRAM ", ignoring");
     *ret_fd = TAKE_FD(ours);
     return 0;
 }
@@ -177,7 +177,7 @@ static DnsJob *job_free(DnsJob *j)
 }
 DEFINE_CLEANUP(DnsJob *, job_free);
 
-/* Nothing is touched after done: it may free the helper. */
+/* The helper must not be used after done(), which may free it. */
 static void job_finish(DnsJob *job)
 {
     _cleanup_(job_freep) DnsJob *j = job;
@@ -205,7 +205,7 @@ static const char *advice(const DnsJob *j)
     return "";
 }
 
-/* What the program says is plain text, yet nothing that has to be believed. */
+/* The output of the program is plain text, but not trusted. */
 static void job_read_reply(DnsJob *j)
 {
     _cleanup_problem_ Problem outcome = {};
@@ -242,7 +242,7 @@ static int job_send(DnsJob *j)
     return sd_event_source_set_io_events(j->io, EPOLLIN);
 }
 
-/* 0 at the end of the reply. */
+/* Returns 0 at the end of the reply. */
 static int job_receive(DnsJob *j)
 {
     ssize_t n;
@@ -263,7 +263,7 @@ static int on_io(sd_event_source *s _unused_, int fd _unused_, uint32_t revents,
     DnsJob *j = userdata;
     int r = 1;
 
-    /* it may have answered before it had read everything */
+    /* it may have answered before reading everything */
     if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))
         r = job_receive(j);
     if (r > 0 && j->sent < j->size) {
@@ -291,7 +291,7 @@ static int on_failed(sd_event_source *s _unused_, void *userdata)
     return 0;
 }
 
-/* A unix socket is connected at once, or not at all. */
+/* A unix socket connects immediately or not at all. */
 static int job_connect(DnsJob *j)
 {
     DnsHelper *h = j->helper;
@@ -434,7 +434,7 @@ DnsJob *dns_job_forget(DnsJob *j)
 
 /* ---- the helper */
 
-/* Beside the running program, as it is built and as it is installed. */
+/* Looks beside the running program, where it is both built and installed. */
 static int find_program(char **ret)
 {
     char path[4096];
@@ -513,7 +513,7 @@ static void free_all(struct DnsJobQueue *queue)
     }
 }
 
-/* What can be begun at once is: a record that was to be removed should not stay because the service stops. */
+/* Starts what can be started: records should not remain because the service stops. */
 static void begin_all(DnsHelper *h)
 {
     DnsJob *j;
@@ -521,13 +521,13 @@ static void begin_all(DnsHelper *h)
     (void)on_pump(NULL, h);
     STAILQ_FOREACH (j, &h->running, entry)
         if (j->io && j->sent < j->size && job_send(j) < 0)
-            log_warning("%s may not have been begun.", j->what);
+            log_warning("%s may not have started.", j->what);
     STAILQ_FOREACH (j, &h->waiting, entry)
-        log_warning("%s was not begun, as the service stops.", j->what);
+        log_warning("%s was not started, as the service is stopping.", j->what);
 }
 
-/* A request that was written is in the socket and is read although this end is closed; the processes go on, and are init's when
- * the service has ended. */
+/* A request that was written stays in the socket and is read although this end is closed; the processes
+ * continue, and init reaps them after the service has exited. */
 DnsHelper *dns_helper_free(DnsHelper *h)
 {
     if (!h)

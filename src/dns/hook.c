@@ -14,7 +14,7 @@ static int refuse(const char *path, const char *why, Problem *problem)
                        why);
 }
 
-/* NULL when all is well. */
+/* Returns NULL if everything is fine. */
 static const char *check_owner(const struct stat *st, uid_t owner)
 {
     if (st->st_uid != owner)
@@ -43,8 +43,8 @@ static int check_folder(const char *folder, uid_t owner, int *ret, Problem *prob
     return 0;
 }
 
-/* The path that was looked at is run and not the file that was opened, as the interpreter of a script opens it by its path
- * once more. In between nobody can put another file there: the folder is root's alone. */
+/* Runs the checked path and not the opened file, as the interpreter of a script opens the path again. Nobody
+ * can replace the file in between: only root can write to the folder. */
 static int check_hook(const char *folder, uid_t owner, const char *name, const char *path, Problem *problem)
 {
     _cleanup_close_ int fd = -EBADF;

@@ -9,5 +9,6 @@
 
 #define HOOK_FOLDER SYSCONFDIR "/certwright/dns-hooks"
 
-/* Folder and hook have to be owner's, and nobody else's to change. PROBLEM_CHALLENGE_FAILED when the change was not made. */
+/* Folder and hook must be owned, and only be writable, by owner. PROBLEM_CHALLENGE_FAILED if the change was
+ * not made. */
 int hook_run(const char *folder, uid_t owner, unsigned seconds, const DnsRequest *q, Problem *problem);

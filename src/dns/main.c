@@ -12,8 +12,9 @@
 #include "dns/privileges.h"
 #include "dns/update.h"
 
-/* certwright-dns: one change of the DNS. A request comes by the socket that is standard input (dns/request.h), a program makes
- * the change, the reply goes back. What goes wrong is also written to standard error, which is the journal. */
+/* certwright-dns: one change of the DNS. Reads a request from the socket on standard input (dns/request.h),
+ * runs a program for the change, and sends the reply. Errors are also written to standard error, which is
+ * the journal. */
 
 #define MSEC_PER_SEC 1000
 
@@ -28,7 +29,7 @@ static void help(void)
         "See certwrightd(8) and certwright-dns-hook(5).");
 }
 
-/* systemd reads the number as the priority of the line: sd-daemon(3). */
+/* The number is the priority of the line, see sd-daemon(3). */
 static void tell(int priority, const char *what, const char *detail)
 {
     if (getenv("JOURNAL_STREAM"))
@@ -44,7 +45,7 @@ static int64_t now_msec(void)
     return t.tv_sec * MSEC_PER_SEC + t.tv_nsec / 1000000;
 }
 
-/* Up to the end that the other side sets. */
+/* Reads until the end of the stream. */
 static int request_receive(char data[static LIMIT_DNS_REQUEST + 1], size_t *ret_size, Problem *problem)
 {
     int64_t end = now_msec() + LIMIT_DNS_REQUEST_TIME * MSEC_PER_SEC;
@@ -94,7 +95,7 @@ static int change(Problem *problem)
     return r;
 }
 
-/* It may be that nobody is there any more to hear it. */
+/* The other side may be gone. */
 static void reply(const Problem *outcome)
 {
     _cleanup_free_ char *text = dns_reply_encode(outcome);

@@ -35,7 +35,7 @@ int privileges_drop(void)
         if (r < 0)
             return r;
     }
-    /* the service may have given it the right to listen at low ports */
+    /* the service may have passed the capability to bind to low ports */
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return -errno;

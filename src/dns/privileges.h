@@ -3,6 +3,6 @@
 
 #include "util/macro.h"
 
-/* For good: nothing that is run can gain rights, no capabilities, no core file; and root becomes the user certwright-dns, or
- * nobody where there is none, without further groups. Negative errno. */
+/* Permanently drops privileges: programs cannot gain any, no capabilities, no core files; root switches to
+ * the user certwright-dns, or nobody if there is none, without supplementary groups. Negative errno. */
 int privileges_drop(void);

@@ -14,12 +14,12 @@
 #include "util/memfd.h"
 #include "util/text.h"
 
-#define FD_MIN       3 /* the first that the program does not get */
+#define FD_MIN       3 /* the first one closed in the program */
 #define MSEC_PER_SEC 1000
 #define READ_SIZE    4096
-#define DRAIN_READS  64 /* of what is in the pipe at the end: more than it holds */
+#define DRAIN_READS  64 /* of the data in the pipe at the end: more than it can contain */
 
-/* The last LIMIT_DNS_OUTPUT bytes of all that came. */
+/* The last LIMIT_DNS_OUTPUT bytes of output. */
 typedef struct Tail {
     char data[LIMIT_DNS_OUTPUT];
     size_t size;
@@ -27,8 +27,8 @@ typedef struct Tail {
 
 typedef struct Process {
     pid_t pid;
-    int pidfd, output_fd; /* output_fd is negative once nobody can write to it any more */
-    int64_t deadline;     /* of what comes next: SIGTERM, SIGKILL */
+    int pidfd, output_fd; /* output_fd is negative once the pipe is closed */
+    int64_t deadline;     /* of the next step: SIGTERM, SIGKILL */
     bool late;
     Tail tail;
 } Process;
@@ -128,7 +128,7 @@ static int process_start(Process *p, const ProcessCall *call)
     return 0;
 }
 
-/* ---- what it writes */
+/* ---- its output */
 
 static void tail_add(Tail *t, const char *data, size_t size)
 {
@@ -139,7 +139,7 @@ static void tail_add(Tail *t, const char *data, size_t size)
     memcpy(t->data + keep, data + size - (t->size - keep), t->size - keep);
 }
 
-/* False when there is nothing to read for now. */
+/* Returns false if there is nothing to read for now. */
 static bool process_read(Process *p)
 {
     char data[READ_SIZE];
@@ -152,7 +152,7 @@ static bool process_read(Process *p)
     return n > 0;
 }
 
-/* Lines become sentences behind each other; bytes that were cut at the front of a letter are left out. */
+/* Joins lines as sentences; drops bytes of a character that was truncated at the front. */
 static void tail_to_text(Tail *t, char ret[static LIMIT_DNS_OUTPUT + 1])
 {
     size_t from = 0, to = 0;
@@ -201,7 +201,7 @@ static void process_wait(Process *p)
     }
 }
 
-/* The group is killed before its leader is reaped: until then no other group can have its number. */
+/* The group is killed before its leader is reaped: until then, no other group can have its number. */
 static void process_finish(Process *p, ProcessEnd *end)
 {
     siginfo_t si = {};

@@ -4,24 +4,24 @@
 #include "core/limits.h"
 #include "util/macro.h"
 
-/* One program that is run to its end, with a small environment of its own, no descriptor but the standard ones, and a time
- * limit. It leads a process group; what is left of that when it ends is killed. */
+/* Runs a program until it exits, with a minimal environment, only the standard descriptors, and a timeout.
+ * It leads a process group, the rest of which is killed at the end. */
 typedef struct ProcessCall {
     const char *path; /* absolute */
     const char *const *arguments;
-    const char *input; /* for standard input, may be a secret; NULL: there is none */
+    const char *input; /* for standard input, may be a secret; NULL: none */
     unsigned seconds;
 } ProcessCall;
 
 typedef struct ProcessEnd {
-    bool late;  /* it had to be ended */
-    int status; /* 0 to 255; -1 when a signal ended it */
+    bool late;  /* timed out */
+    int status; /* 0 to 255; -1 if killed by a signal */
     int signal;
-    /* The end of what it wrote to standard output and error, made plain, in one line; may be empty. */
+    /* The end of its standard output and error, made plain, as one line; may be empty. */
     char output[LIMIT_DNS_OUTPUT + 1];
 } ProcessEnd;
 
-/* Negative errno when it could not be started. */
+/* Negative errno if it could not be started. */
 int process_run(const ProcessCall *call, ProcessEnd *ret);
-/* How it ended, in words, with what it wrote. Newly allocated, NULL when memory is short. */
+/* Describes how it ended, including its output. Returns NULL on OOM. */
 char *process_describe(const ProcessCall *call, const ProcessEnd *end);

@@ -19,7 +19,7 @@
 
 static const char *const actions[] = { "add", "remove" };
 
-/* What may stand in a message, and where it goes; in the order in which it is written. */
+/* The keys of a message and their members, in the order in which they are written. */
 static const struct {
     const char *key;
     size_t offset;
@@ -47,7 +47,7 @@ void dns_request_clear(DnsRequest *q)
     *q = (DnsRequest){};
 }
 
-/* ---- what the parts may be */
+/* ---- validation */
 
 bool dns_name_is_canonical(const char *s)
 {
@@ -109,7 +109,7 @@ static bool is_in_zone(const char *name, const char *zone)
     return n >= length && streq(name + n - length, zone) && (n == length || name[n - length - 1] == '.');
 }
 
-/* NULL when all is well. */
+/* Returns NULL if everything is fine. */
 static const char *update_check(const DnsRequest *q)
 {
     if (!q->zone || !dns_name_is_canonical(q->zone))
@@ -147,7 +147,8 @@ static const char *request_check(const DnsRequest *q)
 
 /* ---- lines */
 
-/* Cuts the next line of *at in two; false when it is none, and at the empty one, which ends a message. */
+/* Splits the next line of *at; returns false for an invalid line, and for the empty one at the end of a
+ * message. */
 static bool next_line(char **at, char **ret_key, char **ret_value)
 {
     char *line = *at, *end = strchr(line, '\n'), *blank;
@@ -170,7 +171,7 @@ static bool is_end(const char *at)
     return streq(at, "\n");
 }
 
-/* As text, so that the lines can be cut; NULL with errno. */
+/* Copies as text, so that lines can be split; NULL with errno. */
 static char *message_copy(const char *data, size_t size, size_t max)
 {
     char *text;
@@ -259,7 +260,7 @@ static int request_read(char *at, DnsRequest *q)
     return 0;
 }
 
-/* Cut into lines, the text ends at the first of them for _cleanup_erase_: all of it is erased here. */
+/* Split into lines, the text ends at the first of them for _cleanup_erase_: all of it is erased here. */
 int dns_request_decode(const char *data, size_t size, DnsRequest *ret, Problem *problem)
 {
     _cleanup_dns_request_ DnsRequest q = {};

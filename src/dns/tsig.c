@@ -18,8 +18,8 @@ typedef enum TokenType {
     TOKEN_WORD, /* also one in quotes */
 } TokenType;
 
-/* The next token is looked at until it is taken. Nothing of the file is ever quoted in a message: a word in a wrong place may
- * be the secret. */
+/* The next token is current until it is consumed. The contents of the file are never quoted in messages: a
+ * misplaced word may be the secret. */
 typedef struct Reader {
     const char *at, *end;
     unsigned line; /* of the token */
@@ -322,7 +322,7 @@ int tsig_read(const char *path, Tsig *ret, Problem *problem)
     if (r < 0)
         return r;
     r = tsig_parse(text, size, ret, &why);
-    explicit_bzero(text, size); /* it may hold a NUL */
+    explicit_bzero(text, size); /* it may contain a NUL */
     if (r < 0 && why.code != PROBLEM_NONE)
         (void)problem_set(problem, why.code, "The key file %s (DNSKeyFile=) cannot be used: %s", path,
                           why.text);

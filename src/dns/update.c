@@ -6,7 +6,7 @@
 
 #include "dns/process.h"
 
-#define TTL 60 /* seconds: nobody should remember a proof that is gone */
+#define TTL 60 /* seconds: caches should not keep a proof that is gone */
 
 const char *const update_programs[] = { "/usr/bin/nsupdate", "/usr/bin/knsupdate", NULL };
 
@@ -28,7 +28,7 @@ char *update_script(const DnsRequest *q)
     return script;
 }
 
-/* nsupdate tells a secret that it cannot read, and begins as if it wrote comments. */
+/* nsupdate prints a secret that it cannot parse; its messages may begin like comments. */
 static void output_clean(char *output, const char *secret)
 {
     size_t n = isempty(secret) ? 0 : strlen(secret), front = strspn(output, "; ");

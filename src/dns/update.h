@@ -3,11 +3,11 @@
 
 #include "dns/request.h"
 
-/* A change at a name server that takes updates (RFC 2136), by the program of somebody who wrote a name server. */
+/* A change at a name server that accepts updates (RFC 2136), by a program of a name server project. */
 
 extern const char *const update_programs[]; /* nsupdate(1), knsupdate(1); ends with NULL */
 
-/* By the first of the programs that is there. PROBLEM_CHALLENGE_FAILED when the change was not made. */
+/* Runs the first existing program. PROBLEM_CHALLENGE_FAILED if the change was not made. */
 int update_run(const char *const *programs, unsigned seconds, const DnsRequest *q, Problem *problem);
-/* Commands for either program, with the secret. Newly allocated, NULL when memory is short. */
+/* Returns the commands for either program, including the secret. NULL on OOM. */
 char *update_script(const DnsRequest *q);

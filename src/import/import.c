@@ -15,12 +15,12 @@
 #include "util/log.h"
 #include "util/memfd.h"
 
-#define FD_MIN 10 /* above all that the process is given by number */
+#define FD_MIN 10 /* above all numbers that the process uses */
 
 typedef struct Import Import;
 STAILQ_HEAD(ImportQueue, Import);
 
-/* A user of whom something waits or runs. */
+/* A user with waiting or running imports. */
 typedef struct Owner {
     TAILQ_ENTRY(Owner) entry;
     uid_t uid;
@@ -30,8 +30,8 @@ typedef struct Owner {
 
 TAILQ_HEAD(OwnerQueue, Owner);
 
-/* One upload that is to be read. It goes from waiting to running to answered; one that does not end although it was killed
- * (its input is on a file system that hangs) is answered and kept until it does. */
+/* An import. It goes from waiting to running to answered; one that does not exit after being killed (its
+ * input is on a file system that hangs) is answered and kept until it does. */
 struct Import {
     STAILQ_ENTRY(Import) entry;
     Importer *importer;
@@ -48,9 +48,9 @@ struct Import {
 struct Importer {
     sd_event *event;
     char *program;
-    struct OwnerQueue owners; /* whose turn comes first is first */
+    struct OwnerQueue owners; /* in order of turns */
     struct ImportQueue started;
-    size_t n_waiting, n_running; /* of what was started, those that are not answered */
+    size_t n_waiting, n_running; /* started imports that are not answered */
 };
 
 static void close_if_open(int fd)
@@ -113,7 +113,7 @@ static void note_waiting(Import *i, Owner *o)
     i->importer->n_waiting++;
 }
 
-/* It is not waiting any more, and the turn goes to the next. */
+/* It does not wait any more, and the turn passes to the next one. */
 static void note_running(Import *i)
 {
     Importer *importer = i->importer;
@@ -146,7 +146,7 @@ static void answer(Import *i, Imported *imported, const Problem *problem)
     done(imported, problem, i->userdata);
 }
 
-/* Why there is no message. */
+/* Explains why there is no message. */
 static void explain_end(const siginfo_t *si, Problem *problem)
 {
     if (si->si_code == CLD_EXITED)
@@ -265,7 +265,7 @@ static int spawn(const Import *i, const posix_spawnattr_t *attributes, pid_t *re
     return r;
 }
 
-/* Signals as every program expects them: the service blocks and ignores some. */
+/* Resets signals to the defaults: the service blocks and ignores some. */
 static int start_process(Import *i)
 {
     posix_spawnattr_t attributes;
@@ -315,7 +315,7 @@ static int import_start(Import *i)
     return r;
 }
 
-/* NULL: nothing waits that may run. */
+/* Returns NULL if nothing may run. */
 static Import *next_import(const Importer *importer)
 {
     const Owner *o;
@@ -341,7 +341,7 @@ static void start_waiting(Importer *importer)
             STAILQ_INSERT_TAIL(&importer->started, i, entry);
             continue;
         }
-        log_error("%s cannot be started: %s", importer->program, strerror(-r));
+        log_error("Failed to start %s: %s", importer->program, strerror(-r));
         (void)problem_set(
             &problem, PROBLEM_INTERNAL,
             IMPORT_PROGRAM
@@ -352,7 +352,7 @@ static void start_waiting(Importer *importer)
     }
 }
 
-/* Above the numbers that the process is given, so that none is overwritten before it is taken. */
+/* Above the numbers that the process uses, so that none is overwritten too early. */
 static int duplicate(int fd, int *ret)
 {
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, FD_MIN);
@@ -430,7 +430,7 @@ int importer_start(Importer *importer, const ImportInput *input, ImportDone done
     return 0;
 }
 
-/* Beside the running program, as it is built and as it is installed. */
+/* Looks beside the running program, where it is both built and installed. */
 static int find_program(char **ret)
 {
     char path[4096];
@@ -478,7 +478,7 @@ static void give_up(Import *i)
         siginfo_t si;
 
         (void)pidfd_send_signal(i->pidfd, SIGKILL, NULL, 0);
-        (void)waitid(P_PIDFD, (id_t)i->pidfd, &si, WEXITED | WNOHANG); /* else init does */
+        (void)waitid(P_PIDFD, (id_t)i->pidfd, &si, WEXITED | WNOHANG); /* else init reaps it */
     }
     (void)problem_set(&problem, PROBLEM_CANCELLED, "The service stops.");
     if (i->done)

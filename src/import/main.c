@@ -11,8 +11,8 @@
 #include "util/fs.h"
 #include "util/memfd.h"
 
-/* certwright-import: one upload in, DER out. All that it needs is read, or loaded, before the sandbox closes; what was
- * uploaded is looked at inside. */
+/* certwright-import: one upload in, DER out. Everything it needs is read, or loaded, before the sandbox is
+ * entered; the upload is parsed inside. */
 
 typedef struct Input {
     char *data;
@@ -30,7 +30,7 @@ static void help(void)
         "See certwrightd(8).");
 }
 
-/* Says what the descriptor is instead of a file. */
+/* Describes the file type of the descriptor. */
 static const char *kind_of(mode_t mode)
 {
     switch (mode & S_IFMT) {
@@ -77,7 +77,7 @@ typedef struct Inputs {
     Input bundle, key, passphrase;
 } Inputs;
 
-/* As people write it with an editor, or with echo. */
+/* As written by an editor, or by echo. */
 static int passphrase_read(Inputs *in, Problem *problem)
 {
     Input *p = &in->passphrase;
@@ -169,5 +169,5 @@ int main(int argc, char *argv[])
     r = sandbox_set_limits();
     if (r >= 0)
         r = run(&in);
-    _exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS); /* nothing is freed: the process takes it along */
+    _exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS); /* nothing is freed: the process exits */
 }

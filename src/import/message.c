@@ -5,14 +5,16 @@
 
 #include "util/text.h"
 
-/* A message is a magic number and fields: one byte of type, four of length (the machine's order: both ends are the same
- * machine), and the contents. The last field is FIELD_END, so that a message that was cut off is known for one. */
+/* A message consists of a magic number and fields: one byte of type, four of length (in native byte order:
+ * both ends are on the same machine), and the contents. The last field is FIELD_END, so that a truncated
+ * message is detected. */
 
 static const char magic[8] = "cwimport";
 
 typedef enum Field {
     FIELD_END,
-    FIELD_CODE, /* name of the code of a problem: with the key if there is a format, with all otherwise */
+    /* name of the code of a problem: with the key if there is a format, with everything otherwise */
+    FIELD_CODE,
     FIELD_TEXT, /* of the problem */
     FIELD_FORMAT,
     FIELD_CERTIFICATE,
@@ -96,7 +98,7 @@ static int take_blob(const uint8_t *data, size_t size, size_t max, Blob *ret)
     return 0;
 }
 
-/* What is shown to people and put on the bus: UTF-8 without control characters. */
+/* Texts for people and for the bus: UTF-8 without control characters. */
 static int take_text(const uint8_t *data, size_t size, size_t max, char **ret)
 {
     char *text;

@@ -29,7 +29,7 @@ int sandbox_set_limits(void)
         (r = set_limit(RLIMIT_FSIZE, LIMIT_IMPORT_REPLY, LIMIT_IMPORT_REPLY)) < 0 ||
         (r = set_limit(RLIMIT_CORE, 0, 0)) < 0)
         return r;
-    /* the sanitizers' shadow memory takes terabytes of addresses */
+    /* the shadow memory of sanitizers takes terabytes of addresses */
     return ADDRESS_SPACE_IS_LIMITED ? set_limit(RLIMIT_AS, LIMIT_IMPORT_MEMORY, LIMIT_IMPORT_MEMORY) : 0;
 }
 
@@ -49,10 +49,10 @@ static int allow(scmp_filter_ctx filter)
     if (r >= 0)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(write), 1,
                              SCMP_A0(SCMP_CMP_EQ, STDOUT_FILENO));
-    /* how much memory there is, asked for by qsort(3), which does without an answer */
+    /* amount of memory, queried by qsort(3), which copes without an answer */
     if (r >= 0)
         r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(sysinfo), 0);
-    /* memory, but none that can be executed and none that is a file */
+    /* memory, but neither executable nor file-backed */
     if (r >= 0)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2,
                              SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),

@@ -3,10 +3,10 @@
 
 #include "util/macro.h"
 
-/* What certwright-import does to itself before it looks at what it was given. */
+/* Restrictions that certwright-import imposes on itself before it reads its input. */
 
-/* Bounds on time, memory and what may be written; no core file; ends with its parent. Negative errno. */
+/* Limits time, memory and output; disables core files; exits with the parent. Negative errno. */
 int sandbox_set_limits(void);
-/* From here on: memory, random numbers, writing to descriptor 1, and the end. Any other system call ends the process
- * (seccomp(2)). */
+/* From here on, only memory, random numbers, writing to descriptor 1, and exiting are permitted. Any other
+ * system call kills the process (seccomp(2)). */
 int sandbox_enter(void);

@@ -11,8 +11,8 @@ static bool in4_is_local(const uint8_t a[static 4])
     return a[0] == 0 || a[0] == 127 || (a[0] == 169 && a[1] == 254) || a[0] >= 224;
 }
 
-/* Prefixes of IPv6 addresses that hold an IPv4 address, and where its bytes are. One prefix may stand here more than
- * once when the place depends on how the translator is configured. */
+/* Prefixes of IPv6 addresses that contain an IPv4 address, and its position. A prefix is listed more than
+ * once if the position depends on the configuration of the translator. */
 static const struct {
     uint8_t prefix[12];
     size_t length;
@@ -43,7 +43,7 @@ static bool in6_is_local(const uint8_t a[static 16])
     return false;
 }
 
-/* The bytes of the address and its family; AF_UNSPEC for all others. */
+/* Returns the bytes of the address and its family; AF_UNSPEC for other families. */
 static int address_read(const struct sockaddr *address, size_t size, uint8_t ret[static 16])
 {
     struct sockaddr_in6 in6;

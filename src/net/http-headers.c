@@ -47,8 +47,8 @@ static int headers_append(HttpHeaders *h, const char *data, size_t size)
     return 0;
 }
 
-/* A line that begins with white space goes on with the one before (RFC 9112 section 5.2): it takes the place of that one's
- * NUL, after one space. */
+/* A line that begins with white space continues the previous one (RFC 9112 section 5.2): it replaces its
+ * NUL, after a space. */
 static int headers_continue(HttpHeaders *h, const char *line, size_t size)
 {
     if (h->size == 0 || h->ignored)

@@ -8,12 +8,12 @@
 #include "util/text.h"
 
 #define MSEC_PER_SEC  1000UL
-#define TRUST_AGE_MAX 3600L /* seconds, then the authorities are read again */
-#define TOO_LARGE     100   /* CURLE_TOO_LARGE, which libcurl has since 8.6 */
+#define TRUST_AGE_MAX 3600L /* seconds until the authorities are read again */
+#define TOO_LARGE     100   /* CURLE_TOO_LARGE, since libcurl 8.6 */
 
 /* ---- what went wrong */
 
-/* What to say of libcurl's results, and whether its own words tell more. */
+/* Messages for libcurl's results, and whether its own text adds to them. */
 static const struct {
     CURLcode code;
     const char *what, *advice;
@@ -42,7 +42,7 @@ static const struct {
     { CURLE_OK, "libcurl gave up", "see the details, and try again later", true },
 };
 
-/* libcurl's words may hold what the server says; they have to be fit for the bus and the journal. */
+/* libcurl's text may include data of the server, and must be safe for the bus and the journal. */
 static void text_make_printable(char *s)
 {
     for (; *s; s++)
@@ -50,7 +50,7 @@ static void text_make_printable(char *s)
             *s = '?';
 }
 
-/* Whether there was no way to the host at all. */
+/* Returns true if there was no route to the host at all. */
 static bool was_unreachable(const Transfer *t, CURLcode result)
 {
     const char *address = NULL;
@@ -119,7 +119,7 @@ static void transfer_describe_headers(Transfer *t)
         t->host, LIMIT_HTTP_HEADERS);
 }
 
-/* A callback of the request may have said more already. */
+/* A callback of the request may have set a better one. */
 void transfer_describe(Transfer *t, CURLcode result)
 {
     switch ((int)result) {
@@ -128,7 +128,7 @@ void transfer_describe(Transfer *t, CURLcode result)
     case CURLE_FILESIZE_EXCEEDED:
         transfer_describe_body(t);
         break;
-    case CURLE_OUT_OF_MEMORY: /* so says libcurl 7.88 of a line of headers that has no end */
+    case CURLE_OUT_OF_MEMORY: /* returned by libcurl 7.88 for an unterminated header line */
     case TOO_LARGE:
         transfer_describe_headers(t);
         break;
@@ -177,7 +177,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *userdata)
     return n;
 }
 
-/* libcurl unpacks a compressed transfer coding although none was asked for (RFC 9112 section 6.1). */
+/* libcurl decompresses a transfer coding even though none was requested (RFC 9112 section 6.1). */
 static bool header_is_coding(const char *line, size_t size)
 {
     static const char name[] = "transfer-encoding:", chunked[] = "chunked";
@@ -192,7 +192,7 @@ static bool header_is_coding(const char *line, size_t size)
     return end - begin != strlen(chunked) || strncasecmp(line + begin, chunked, end - begin) != 0;
 }
 
-/* libcurl 8.14 takes one of HTTP/3 as well. */
+/* libcurl 8.14 accepts HTTP/3 as well. */
 static bool header_is_foreign(const char *line, size_t size)
 {
     return size > 5 && strncmp(line, "HTTP/", 5) == 0 && line[5] != '1' && line[5] != '2';
@@ -226,8 +226,8 @@ static size_t on_header(char *line, size_t size, size_t n, void *userdata)
     return n;
 }
 
-/* Here the address is known, and it is the one that is going to be used: a name that resolves to something else every
- * time does not help. */
+/* Called with the address that is about to be used: a name that resolves to another one each time does not
+ * help. */
 static curl_socket_t on_open(void *userdata, curlsocktype purpose _unused_, struct curl_sockaddr *address)
 {
     Transfer *t = userdata;
@@ -239,7 +239,7 @@ static curl_socket_t on_open(void *userdata, curlsocktype purpose _unused_, stru
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-/* A connection that another request opened may be used again; that one may have been allowed more. */
+/* A reused connection may have been opened by a request with fewer restrictions. */
 static int on_connected(void *userdata, char *address, char *local_address _unused_, int port _unused_,
                         int local_port _unused_)
 {
@@ -276,7 +276,7 @@ static bool url_has(CURLU *u, CURLUPart part)
     return has;
 }
 
-/* libcurl would take one or three as well. */
+/* libcurl also accepts one or three slashes. */
 static bool url_has_two_slashes(const char *url)
 {
     const char *p = strchr(url, ':');
@@ -348,7 +348,7 @@ static int url_check(const HttpRequest *request, char **ret_host, Problem *probl
     return url_read_host(u, ret_host, problem);
 }
 
-/* Messages name both. */
+/* Both are part of messages. */
 static int address_check(const char *address, char **host, Problem *problem)
 {
     struct in6_addr binary;
@@ -377,7 +377,8 @@ static bool fields_are_valid(const HttpRequest *request)
     return field_is_valid(request->accept) && field_is_valid(request->content_type);
 }
 
-/* What is the same for all. QUICK_EXIT: a request that ends does not wait for the thread that still resolves its name. */
+/* Options common to all requests. QUICK_EXIT: a request does not wait for the thread that still resolves its
+ * name. */
 static const struct {
     CURLoption option;
     long value;
@@ -417,7 +418,7 @@ static CURLcode set_constants(CURL *easy)
     return c;
 }
 
-/* libcurl keeps what it has read of a file, but not when there is a directory besides. */
+/* libcurl caches the contents of a file, but not if there is a directory as well. */
 static CURLcode set_trust(CURL *easy, const char *authorities)
 {
     const char *file = authorities ? authorities : curl_version_info(CURLVERSION_NOW)->cainfo;
@@ -465,8 +466,8 @@ static CURLcode append_field(Transfer *t, const char *name, const char *value)
     return append(&t->fields, field);
 }
 
-/* libcurl adds fields of its own unless they are there or are named with nothing behind the colon: a body is sent at
- * once, without asking first whether it is welcome (Expect). */
+/* libcurl adds its own header fields unless they are set, or disabled by an empty value: the body is sent at
+ * once, without asking first (Expect). */
 static CURLcode set_fields(Transfer *t, const HttpRequest *request)
 {
     CURLcode c = append(&t->fields, "Expect:");
@@ -498,7 +499,7 @@ static CURLcode set_method(CURL *easy, const HttpRequest *request)
     }
 }
 
-/* Any host and any port go to this address and their own port. */
+/* Redirects all hosts and ports to this address, with their own port. */
 static CURLcode set_address(Transfer *t, const char *address)
 {
     char text[sizeof("::[]:") + ADDRESS_TEXT_SIZE];
@@ -511,8 +512,9 @@ static CURLcode set_address(Transfer *t, const char *address)
     return c ? c : curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, t->address);
 }
 
-/* Rather than open a second connection, wait whether the first can be shared (RFC 9113). That is known after the handshake of
- * TLS; without TLS the wait would be for the end of the first request, as it is for HTTP/1.1 in libcurl 8. */
+/* Instead of opening a second connection, wait whether the first one can be shared (RFC 9113). That is known
+ * after the TLS handshake; without TLS it would wait for the end of the first request, as for HTTP/1.1 in
+ * libcurl 8. */
 static bool can_wait(const HttpRequest *request)
 {
     return strncasecmp(request->url, "https:", 6) == 0 &&

@@ -5,26 +5,27 @@
 #include "net/http-internal.h"
 
 #define USEC_PER_SEC    1000000ULL
-#define CONNECTIONS_MAX 64L /* of one pool at once; what comes then waits */
-#define IDLE_MAX        32L /* connections that one pool keeps */
+#define CONNECTIONS_MAX 64L /* in parallel per pool; others wait */
+#define IDLE_MAX        32L /* connections kept per pool */
 
-/* The connections to all those whom the same authorities vouch for. libcurl keeps what it has read of one file of
- * authorities for each of its multi handles, and forgets it for the next file: with one handle for all, a
- * machine that uses two files would read them again for each connection, which takes longer than all the rest of it. */
+/* The connections that use the same file of authorities. libcurl caches one such file per multi handle and
+ * drops it for the next one: with a single handle, a machine that uses two files would read them again for
+ * each connection, which takes longer than everything else. */
 typedef struct Pool {
     SLIST_ENTRY(Pool) entry;
     Http *http;
     char *authorities; /* NULL: those of the system */
     CURLM *multi;
-    /* libcurl's timer, which it sets anew for almost each packet. So as not to tell the kernel each time, it is left as it
-     * is when what is wanted now is later, and looked at when it has run out; and what is wanted at once needs none. */
+    /* libcurl's timer, which is set for almost every packet. To avoid a system call each time, it is kept if
+     * the requested time is later, and checked when it expires; requests for immediate action do not need
+     * it. */
     sd_event_source *timer, *soon;
     uint64_t due; /* CLOCK_MONOTONIC, usec; UINT64_MAX: never */
 } Pool;
 
-/* A transfer is in one of two queues. It is active while libcurl works on it. When libcurl, its deadline or http_free is
- * done with it, it loses its handle and waits in finished until its owner is told, which happens outside of libcurl's
- * callbacks so that the owner may do as he likes. */
+/* A transfer is in one of two queues. It is active while libcurl works on it. When libcurl, its deadline or
+ * http_free() completes it, it loses its handle and waits in finished until its owner is notified. That
+ * happens outside of libcurl's callbacks, so that the owner may call anything. */
 TAILQ_HEAD(TransferQueue, Transfer);
 
 struct Http {
@@ -33,7 +34,7 @@ struct Http {
     struct TransferQueue active, finished;
     size_t n_pending;
     uint64_t n_connections;
-    bool answering; /* owners are being told, one of whom may free the Http: it goes afterwards then */
+    bool answering; /* notifying owners, one of which may free the Http: it is freed afterwards then */
     bool closing;
 };
 
@@ -190,7 +191,7 @@ static int on_deadline(sd_event_source *s _unused_, uint64_t usec _unused_, void
     return 0;
 }
 
-/* libcurl tells which sockets it waits for; the source of each is kept by libcurl itself. */
+/* libcurl reports the sockets it waits for, and stores the event source of each. */
 static int on_interest(CURL *easy _unused_, curl_socket_t fd, int what, void *userdata, void *socket_data)
 {
     static const uint32_t events[] = {
@@ -229,7 +230,7 @@ static int on_timeout(CURLM *multi _unused_, long msec, void *userdata)
     return pool_arm(p) < 0 ? -1 : 0;
 }
 
-/* libcurl's own limit does not count while a request waits for the connection of another. */
+/* libcurl's own limit does not apply while a request waits for the connection of another. */
 static int transfer_start_deadline(Transfer *t, sd_event *event)
 {
     uint64_t now;
@@ -240,7 +241,7 @@ static int transfer_start_deadline(Transfer *t, sd_event *event)
         return r;
     r = sd_event_add_time(event, &t->deadline, CLOCK_MONOTONIC, now + t->time_max * USEC_PER_SEC, 0,
                           on_deadline, t);
-    if (r >= 0) /* what ends at the same time ends before another begins in its place */
+    if (r >= 0) /* transfers that complete together do so before another one starts in their place */
         r = sd_event_source_set_priority(t->deadline, SD_EVENT_PRIORITY_NORMAL - 1);
     if (r < 0)
         return r;
@@ -292,7 +293,7 @@ static int pool_new(Http *h, const char *authorities, Pool **ret)
     return 0;
 }
 
-/* There are as many as files that an administrator names. */
+/* There are as many pools as configured files. */
 static int http_find_pool(Http *h, const char *authorities, Pool **ret)
 {
     Pool *p;

@@ -5,10 +5,10 @@
 
 #include "core/problem.h"
 
-/* HTTP by libcurl's multi interface in an event loop (RFC 9110). What comes from the network is bounded in size and
- * time, never decompressed, never redirected, and no cookie, proxy or .netrc has a say. Connections are kept and shared
- * by the requests of one Http that trust the same authorities, whose file is read once an hour at most. The program has to
- * ignore SIGPIPE. */
+/* HTTP (RFC 9110) with libcurl's multi interface in an event loop. Input from the network is limited in size
+ * and time, never decompressed and never redirected; cookies, proxies and .netrc are not used. Connections
+ * are kept and shared by the requests of an Http that trust the same authorities, whose file is read at most
+ * once an hour. The process has to ignore SIGPIPE. */
 typedef struct Http Http;
 
 typedef enum HttpMethod {
@@ -24,15 +24,15 @@ typedef struct HttpRequest {
     const void *body;         /* of HTTP_POST; copied */
     size_t size;
     const char *accept; /* NULL: anything */
-    size_t body_max;    /* bytes of the reply; more is an error */
-    unsigned time_max;  /* seconds for all of it, at least 1; a connection has to be made in a third of it */
-    bool plain;         /* http:// is allowed as well */
-    bool
-        public_only; /* an address for which address_is_local() is refused, whatever name resolves to it: for
-                              * URLs that come from outside */
-    const char *authorities; /* PEM file of the authorities that are trusted; NULL: those of the system */
-    const char
-        *address; /* connect to this IPv4 or IPv6 address, whatever the URL's host resolves to; NULL */
+    size_t body_max;    /* maximum size of the reply in bytes; more is an error */
+    unsigned time_max;  /* total timeout in seconds, at least 1; connecting may take a third of it */
+    bool plain;         /* http:// is permitted as well */
+    /* refuse addresses for which address_is_local() is true, even if resolved from a name: for untrusted
+     * URLs */
+    bool public_only;
+    const char *authorities; /* PEM file of trusted authorities; NULL: those of the system */
+    /* connect to this IPv4 or IPv6 address instead of resolving the host; NULL */
+    const char *address;
 } HttpRequest;
 
 typedef struct HttpReply {
@@ -42,23 +42,23 @@ typedef struct HttpReply {
     const struct HttpHeaders *headers;
 } HttpReply;
 
-/* Value of the nth field (from 0 on) of this name, in any case; NULL when there are not so many. White space around is
- * taken off; of a name list (RFC 9110 section 5.3) each line is one value. */
+/* Returns the value of the nth field (from 0) with this case-insensitive name, or NULL. Surrounding white
+ * space is removed; for list fields (RFC 9110 section 5.3), each line is one value. */
 const char *http_reply_header(const HttpReply *reply, const char *name, size_t n);
 
-/* reply is borrowed during the call. One of the two is NULL: problem when there is a reply, reply when there is a problem
- * (PROBLEM_NETWORK_FAILED, PROBLEM_LIMITS_EXCEEDED, PROBLEM_CANCELLED when the owner frees the Http). It may call
- * http_send and http_free. */
+/* Exactly one of reply and problem is set; both are borrowed during the call (PROBLEM_NETWORK_FAILED,
+ * PROBLEM_LIMITS_EXCEEDED, PROBLEM_CANCELLED if the owner frees the Http). May call http_send() and
+ * http_free(). */
 typedef void (*HttpDone)(const HttpReply *reply, const Problem *problem, void *userdata);
 
 int http_new(sd_event *event, Http **ret);
-/* Answers what is under way as cancelled, before it returns. */
+/* Completes pending requests as cancelled before it returns. */
 Http *http_free(Http *h);
 DEFINE_CLEANUP(Http *, http_free);
-/* done is called exactly once, from the event loop or by http_free, unless a negative value is returned, with
- * PROBLEM_INVALID_ARGUMENT for an URL that is none or not allowed. Nothing of the request is needed afterwards. */
+/* Calls done exactly once, from the event loop or from http_free(), unless it returns a negative errno, with
+ * PROBLEM_INVALID_ARGUMENT for an invalid or forbidden URL. Keeps nothing of the request. */
 int http_send(Http *h, const HttpRequest *request, HttpDone done, void *userdata, Problem *problem);
-/* How many are under way. */
+/* Returns the number of pending requests. */
 size_t http_pending(const Http *h);
-/* How many connections were opened so far. */
+/* Returns the number of connections opened so far. */
 uint64_t http_connections(const Http *h);

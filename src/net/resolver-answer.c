@@ -9,7 +9,7 @@
 #include "net/resolver-internal.h"
 #include "util/text.h"
 
-/* A message and how far it is read. */
+/* A message and the current position. */
 typedef struct Reader {
     const uint8_t *data;
     size_t size, at;
@@ -89,7 +89,7 @@ static int add_address(const Reader *r, const Resource *rr, char ***values)
     return strv_extend(values, text);
 }
 
-/* A sequence of strings, each with a byte of length before it. */
+/* A sequence of strings, each preceded by its length in one byte. */
 static int add_text(const Reader *r, const Resource *rr, char ***values)
 {
     _cleanup_free_ char *text = malloc(rr->size + 1);
@@ -120,7 +120,7 @@ static int add_name(const Reader *r, const Resource *rr, char ***values)
     return k < 0 ? k : strv_extend(values, name);
 }
 
-/* Whether zone is name or above it. */
+/* Returns true if zone equals name or is above it. */
 static bool zone_has_name(const char *zone, const char *name)
 {
     size_t z = strlen(zone), n = strlen(name);
@@ -132,8 +132,8 @@ static bool zone_has_name(const char *zone, const char *name)
     return z <= n && strncasecmp(name + n - z, zone, z) == 0 && (z == n || name[n - z - 1] == '.');
 }
 
-/* Found in the answer, or beside it when the name is not a zone's own (RFC 2308 section 3); one of another zone is that of
- * an alias' target. */
+/* From the answer, or the authority section if the name is not the top of a zone (RFC 2308 section 3);
+ * another zone is that of the target of an alias. */
 static int add_zone(const Reader *r, const Resource *rr, const char *name, char ***values)
 {
     int k;
@@ -221,7 +221,7 @@ static int read_message(const uint8_t *data, size_t size, const char *name, int 
     return k;
 }
 
-/* All of it or nothing. */
+/* Appends all values or none. */
 int dns_answer_read(const uint8_t *data, size_t size, const char *name, int record, char ***values)
 {
     size_t before = strv_length(*values);

@@ -14,12 +14,12 @@
 
 #define USEC_PER_SEC    1000000ULL
 #define USEC_PER_MSEC   1000ULL
-#define FIRST_WAIT_MSEC 2000 /* for one server; doubled each time that all were asked */
+#define FIRST_WAIT_MSEC 2000 /* per server; doubled each time all servers were tried */
 #define TRIES           3
 #define MALFORMED       "the answer is malformed"
-#define RECORDS_MAX     2 /* that one query asks for: A and AAAA */
+#define RECORDS_MAX     2 /* record types of a query: A and AAAA */
 
-/* A descriptor that c-ares waits for. */
+/* A file descriptor that c-ares waits for. */
 typedef struct Socket {
     LIST_ENTRY(Socket) entry;
     sd_event_source *source;
@@ -32,21 +32,21 @@ typedef struct Part {
     int record;
 } Part;
 
-/* Each query has a channel of its own: so it can be ended at any time, has ports of its own that nobody can foresee, and sees
- * resolv.conf(5) as it is now. c-ares calls back in the middle of its work; what it says is kept there, and the owner is told
- * from a source of its own, outside of c-ares, so that he may do as he likes. */
+/* Each query has its own channel: so it can be cancelled at any time, uses unpredictable ports, and follows
+ * changes of resolv.conf(5). c-ares calls back in the middle of its work; results are stored, and the owner
+ * is notified by a separate event source, outside of c-ares, so that it may call anything. */
 struct DnsQuery {
     LIST_ENTRY(DnsQuery) entry;
     Dns *dns;
     ares_channel channel;
     LIST_HEAD(, Socket) sockets;
-    sd_event_source *timer; /* that of c-ares */
+    sd_event_source *timer; /* timeout of c-ares */
     sd_event_source *deadline, *deliver;
     char *name, *server;
     DnsType type;
     Part parts[RECORDS_MAX];
     size_t n_pending;
-    bool telling; /* in done: it is freed afterwards */
+    bool telling; /* in done(): freed afterwards */
 
     bool exists; /* as opposed to NXDOMAIN */
     char **values;
@@ -126,7 +126,7 @@ static int server_check(const char *text)
     return dns_server_parse(text, address, &port);
 }
 
-/* As c-ares wants it: always with a port, since 1.18 takes no bracket without one. */
+/* In the format of c-ares: always with a port, since 1.18 does not accept brackets without one. */
 static int server_append(char **list, const char *text)
 {
     _cleanup_free_ char *server = NULL;
@@ -174,7 +174,7 @@ static void query_describe(DnsQuery *q, const char *what)
                       q->name, q->server ? q->server : "the resolver", what);
 }
 
-/* With several servers, what the last one said is lost to c-ares when it was no answer. */
+/* With several servers, c-ares drops the reply of the last one if it was no answer. */
 static const char *status_to_string(int status)
 {
     if (status == ARES_ECONNREFUSED)
@@ -361,7 +361,7 @@ static int query_add_sources(DnsQuery *q, sd_event *event)
 
 static int query_open_channel(DnsQuery *q)
 {
-    /* of one server alone it is to be told what it says, for whatever reason it does not answer */
+    /* for a single server, its reply matters, whatever the reason why it is no answer */
     struct ares_options options = { .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
                                              (q->server ? ARES_FLAG_NORECURSE | ARES_FLAG_NOCHECKRESP : 0),
                                     .timeout = FIRST_WAIT_MSEC,
@@ -389,7 +389,7 @@ static void query_send(DnsQuery *q)
     query_wait(q);
 }
 
-/* As text of the form that RFC 1035 section 2.3.1 allows, and with "_" (RFC 8552); "." is the root. */
+/* A name in the form of RFC 1035 section 2.3.1, also with "_" (RFC 8552); "." is the root. */
 static bool name_is_sound(const char *name)
 {
     size_t n = strlen(name), label = 0;

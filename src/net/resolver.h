@@ -6,51 +6,52 @@
 #include "core/problem.h"
 #include "net/address.h"
 
-/* DNS queries (RFC 1035) by c-ares in an event loop: to name servers alone, whatever hosts(5) or nsswitch.conf(5)
- * say. Names end with or without a dot and are never completed by a search list. */
+/* DNS queries (RFC 1035) with c-ares in an event loop: only to name servers, ignoring hosts(5) and
+ * nsswitch.conf(5). Names may end with a dot, and are never completed by a search list. */
 typedef struct Dns Dns;
 typedef struct DnsQuery DnsQuery;
 
 typedef enum DnsType {
-    DNS_ADDRESS, /* A and AAAA together, aliases followed by the resolver */
+    DNS_ADDRESS, /* A and AAAA, aliases followed by the resolver */
     DNS_TXT,
     DNS_CNAME,
     DNS_NS,
-    /* The zone that the name is in, whether the name exists or not; the values are its name and its primary server.
-     * DNS_NO_DATA and DNS_NO_NAME when the answer does not tell: then the name above is to be asked for. */
+    /* The zone that contains the name, which need not exist; the values are the name of the zone and its
+     * primary server. DNS_NO_DATA and DNS_NO_NAME if the answer does not contain it: query the parent name
+     * then. */
     DNS_SOA,
 } DnsType;
 
 typedef enum DnsResult {
     DNS_FOUND,
-    DNS_NO_DATA, /* the name exists, but nothing of this type */
+    DNS_NO_DATA, /* the name exists, but without records of this type */
     DNS_NO_NAME, /* NXDOMAIN */
-    DNS_FAILED,  /* no answer within LIMIT_DNS_TIME, or none that can be used; the problem says more */
+    DNS_FAILED,  /* no answer within LIMIT_DNS_TIME, or an invalid one; the problem says more */
 } DnsResult;
 
-/* values: as text, NULL-terminated, borrowed, NULL unless found. Names are in lower case without the last dot (the root is
- * "."), with "\" before what is special in one; TXT strings of a record are joined, a NUL becomes "?". problem is NULL unless
- * it failed. Called once, never from within _query and never after _cancel; the query is gone then. It may call any function
- * of these. */
+/* values: as text, NULL-terminated, borrowed, NULL unless found. Names are lower-case without the trailing
+ * dot (the root is "."), with special characters escaped with "\"; the strings of a TXT record are joined,
+ * and NUL becomes "?". problem is NULL unless the query failed. Called once, never from within dns_query()
+ * and never after dns_cancel(); the query is freed then. May call any of these functions. */
 typedef void (*DnsDone)(DnsResult result, char *const *values, const Problem *problem, void *userdata);
 
-/* servers: ADDRESS[:PORT] or [ADDRESS]:PORT, those of the system (resolv.conf(5)) when NULL or empty. -EINVAL for what
- * is no such thing. */
+/* servers: ADDRESS[:PORT] or [ADDRESS]:PORT; NULL or empty: those of the system (resolv.conf(5)). -EINVAL
+ * for an invalid one. */
 int dns_new(sd_event *event, char *const *servers, Dns **ret);
-/* What is under way is not answered any more. */
+/* Drops pending queries without calling done(). */
 Dns *dns_free(Dns *d);
 DEFINE_CLEANUP(Dns *, dns_free);
-/* Other servers from now on. */
+/* Replaces the servers. */
 int dns_set_servers(Dns *d, char *const *servers);
-/* server: ask this one (the same form) without recursion rather than the resolver; NULL. ret may be NULL. -EINVAL with
- * PROBLEM_INVALID_ARGUMENT for a name or server that is none. */
+/* server: query this one (in the same format) without recursion instead of the resolver; NULL. ret may be
+ * NULL. -EINVAL with PROBLEM_INVALID_ARGUMENT for an invalid name or server. */
 int dns_query(Dns *d, const char *name, DnsType type, const char *server, DnsDone done, void *userdata,
               DnsQuery **ret, Problem *problem);
-/* Before it is done, or from within done. */
+/* Call this before or from within done(). */
 DnsQuery *dns_cancel(DnsQuery *q);
 DEFINE_CLEANUP(DnsQuery *, dns_cancel);
 
-/* ADDRESS[:PORT] or [ADDRESS]:PORT; *ret_port is 0 when there is none. -EINVAL. */
+/* Parses ADDRESS[:PORT] or [ADDRESS]:PORT; *ret_port is 0 if there is none. -EINVAL. */
 int dns_server_parse(const char *text, char ret_address[static ADDRESS_TEXT_SIZE], uint16_t *ret_port);
-/* The reverse; port 0 is left out. Newly allocated, NULL when memory is short. */
+/* The reverse; port 0 is omitted. Returns NULL on OOM. */
 char *dns_server_format(const char *address, uint16_t port);

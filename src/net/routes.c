@@ -8,12 +8,12 @@
 
 #include "util/text.h"
 
-/* The kernel tells of each route that comes and goes, but for those of IPv4 that go with their device or address, and drops
- * what it cannot deliver: so a message only says that something changed, and then all routes are asked for. A sum of what
- * makes out a default route tells whether it is another one. */
+/* The kernel reports all added and removed routes, except IPv4 routes removed with their device or address,
+ * and drops messages that it cannot deliver. So a message only means that something changed, and then all
+ * routes are queried. A checksum of the relevant attributes of default routes shows whether one is new. */
 
 #define BUFFER_SIZE 32768
-#define WAIT_USEC   (300 * 1000ULL) /* routes come one after the other; what has come then is asked for */
+#define WAIT_USEC   (300 * 1000ULL) /* routes are added in sequence; query when all have arrived */
 
 struct Network {
     sd_event *event;
@@ -23,7 +23,7 @@ struct Network {
     sd_event_source *io, *timer;
     bool known, has_way, dumping, again;
     uint64_t sum;    /* of the default routes */
-    bool dumped_way; /* as far as the running dump came */
+    bool dumped_way; /* of the dump in progress */
     uint64_t dumped_sum;
     uint32_t sequence, port;
 };
@@ -88,7 +88,7 @@ static void take_dump(Network *n)
         ask_soon(n);
 }
 
-/* Where it leads, whatever the order of the routes. */
+/* The target, independent of the order of routes. */
 static uint64_t sum_of(struct nlmsghdr *h)
 {
     struct rtmsg *route = NLMSG_DATA(h);
@@ -111,7 +111,7 @@ static bool is_default_route(struct nlmsghdr *h)
            route->rtm_type == RTN_UNICAST && !(route->rtm_flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN));
 }
 
-/* A full table of routes changes all the time. */
+/* A full routing table changes all the time. */
 static bool may_matter(struct nlmsghdr *h)
 {
     const struct rtmsg *route = NLMSG_DATA(h);
@@ -146,11 +146,11 @@ static int on_io(sd_event_source *s _unused_, int fd, uint32_t revents _unused_,
     struct nlmsghdr *h = (struct nlmsghdr *)(void *)buffer;
     Network *n = userdata;
 
-    if (size < 0 && errno == ENOBUFS) { /* something was lost */
+    if (size < 0 && errno == ENOBUFS) { /* messages were lost */
         n->dumping = false;
         ask_soon(n);
     }
-    if (size < 0 || from.nl_pid != 0) /* not from the kernel */
+    if (size < 0 || from.nl_pid != 0) /* not sent by the kernel */
         return 0;
     for (unsigned left = (unsigned)size; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left))
         take_message(n, h);

@@ -5,15 +5,17 @@
 
 #include "util/macro.h"
 
-/* Whether this machine has a way to others: a default route of IPv4 or IPv6, as the kernel tells (rtnetlink(7)). */
+/* Watches whether this machine has a default route of IPv4 or IPv6, according to the kernel
+ * (rtnetlink(7)). */
 typedef struct Network Network;
 
-/* There is a way again, or another one. */
+/* A default route was added or changed. */
 typedef void (*NetworkChanged)(void *userdata);
 
-/* Asks for the routes, and is told of changes. -errno where that cannot be had, as without AF_NETLINK. */
+/* Queries the routes and subscribes to changes. Returns a negative errno if that is not possible, for
+ * example without AF_NETLINK. */
 int network_new(sd_event *event, NetworkChanged changed, void *userdata, Network **ret);
 Network *network_free(Network *n);
 DEFINE_CLEANUP(Network *, network_free);
-/* Also as long as that is not known. */
+/* Returns true if there is a default route, or if that is unknown. */
 bool network_has_default_route(const Network *n);

@@ -15,15 +15,15 @@
 #define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
 #define FLAG_INTERACTION 1U /* AllowUserInteraction */
 #define ANSWER_USEC      (20 * 1000000ULL)
-#define INTERACTION_USEC (180 * 1000000ULL) /* a person types a password */
-#define DETAIL_MAX       LIMIT_NAME /* what polkit shows is spelled by the caller where it is no name yet */
+#define INTERACTION_USEC (180 * 1000000ULL) /* while a person types a password */
+#define DETAIL_MAX       LIMIT_NAME         /* bytes of a detail, which may be no canonical name */
 
 typedef enum CheckState {
     CHECK_ASKING_POLKIT,
     CHECK_DECIDED,
 } CheckState;
 
-/* One call that waits for its answer. */
+/* A call that waits for its answer. */
 typedef struct Check {
     LIST_ENTRY(Check) entry;
     Authorizer *authorizer;
@@ -33,7 +33,7 @@ typedef struct Check {
     CheckState state;
     uint64_t id;
     uid_t uid;
-    Problem problem;   /* of a decided one; none: allowed */
+    Problem problem;   /* of a decided check; none: allowed */
     sd_bus_slot *call; /* to polkit */
 } Check;
 
@@ -61,7 +61,7 @@ static Check *check_free(Check *c)
     return NULL;
 }
 
-/* Has the handler run again, which then finds the decision. */
+/* Calls the handler again, which then finds the decision. */
 static void check_decide(Check *c)
 {
     int r;
@@ -87,7 +87,7 @@ static void cancel_id(const Check *c, char ret[static 48])
     snprintf(ret, 48, "certwright-%llu", (unsigned long long)c->id);
 }
 
-/* Takes the dialog from the screen. */
+/* Closes the dialog. */
 static void cancel_polkit(Check *c)
 {
     char id[48];
@@ -137,7 +137,7 @@ static int on_polkit_answer(sd_bus_message *reply, void *userdata, sd_bus_error 
     char why[256];
 
     if (sd_bus_message_is_method_error(
-            reply, SD_BUS_ERROR_LIMITS_EXCEEDED)) { /* of the bus: it passes on so many at once */
+            reply, SD_BUS_ERROR_LIMITS_EXCEEDED)) { /* of the bus: limit of pending replies */
         problem_set(&c->problem, PROBLEM_LIMITS_EXCEEDED,
                     "Too many calls wait for authorization; try again in a moment.");
         check_decide(c);
@@ -208,7 +208,7 @@ static int ask_polkit(Check *c)
     return r;
 }
 
-/* Those of one user, or of all for (uid_t)-1, that polkit works on. */
+/* Counts the pending checks of a user, or of all for (uid_t)-1. */
 static size_t asking_polkit(const Authorizer *a, uid_t uid)
 {
     size_t n = 0;

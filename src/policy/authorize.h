@@ -5,13 +5,13 @@
 
 #include "core/problem.h"
 
-/* The one place that authorizes. polkit is asked without waiting; the method's handler returns meanwhile, and is
- * run again from its top when the answer is there, with the object looked up once more. So nothing that has an effect
- * stands in front of authorizer_check(). The subject is the sender's unique name on the bus, which is never
- * given to another; a sender who has left gets nothing done. Every error denies. */
+/* The only place that authorizes calls. polkit is asked asynchronously: the handler of the method returns,
+ * and is called again from its top when the answer arrives, with a fresh lookup of the object. It must
+ * therefore have no side effects before authorizer_check(). The subject is the unique bus name of the
+ * sender, which is never reused; if the sender has left the bus, nothing is done for it. All errors deny. */
 typedef struct Authorizer Authorizer;
 
-/* Has the handler of a call run again. Negative: it cannot be. */
+/* Calls the handler of a call again. Negative if that is not possible. */
 typedef int (*AuthorizerDecided)(sd_bus_message *m, void *userdata);
 
 /* The bus is attached to an event loop; userdata is borrowed. */
@@ -19,19 +19,20 @@ int authorizer_new(sd_bus *bus, AuthorizerDecided decided, void *userdata, Autho
 Authorizer *authorizer_free(Authorizer *a);
 DEFINE_CLEANUP(Authorizer *, authorizer_free);
 
-/* What polkit is told of the call, and shows to the person it asks; NULL: nothing. */
+/* Details of the call for polkit, which shows them in its dialog; NULL: none. */
 typedef struct AuthorizeDetails {
     const char *name;
     const char *module;
 } AuthorizeDetails;
 
-/* uid is the caller's, (uid_t)-1 if it is unknown. 1: allowed, *ret_uid is uid, or (uid_t)-1 for a method that is open to
- * everybody. 0: the answer will come, return from the handler. Negative: denied, see problem. */
+/* uid: of the caller, (uid_t)-1 if unknown. Returns 1 if the call is allowed, with *ret_uid set to uid, or
+ * to (uid_t)-1 for a public method; 0 if the answer is pending: return from the handler; a negative errno if
+ * it is denied, with a problem. */
 int authorizer_check(Authorizer *a, sd_bus_message *m, uid_t uid, const AuthorizeDetails *details,
                      uid_t *ret_uid, Problem *problem);
-/* The sender has left the bus: its checks end, and polkit takes its dialogs from the screen. */
+/* Drops the checks of a sender that has left the bus; polkit closes its dialogs. */
 void authorizer_forget_sender(Authorizer *a, const char *sender);
-/* Drops a decision that the handler did not pick up, as its object has gone. */
+/* Drops a decision that the handler did not fetch because its object is gone. */
 void authorizer_forget_decision(Authorizer *a, sd_bus_message *m);
-/* Checks whose answer is awaited. */
+/* Returns the number of pending checks. */
 size_t authorizer_pending(const Authorizer *a);

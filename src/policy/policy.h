@@ -3,16 +3,16 @@
 
 #include "util/macro.h"
 
-/* Who may call what: one row for each method of the bus interface. What has no row cannot be registered, and is
- * denied. Reading properties is open to everybody. */
+/* The access policy: one row for each method of the bus interface. A method without a row cannot be
+ * registered and is denied. Properties are readable by everybody. */
 
 #define POLICY_PREFIX "org.certwright1."
 
 typedef struct PolicyRow {
-    const char *interface; /* behind POLICY_PREFIX */
+    const char *interface; /* without POLICY_PREFIX */
     const char *member;
-    const char *action; /* polkit action behind POLICY_PREFIX; NULL: everybody may */
-    bool reads;         /* it changes nothing: nobody is served by it without a reply */
+    const char *action; /* polkit action without POLICY_PREFIX; NULL: public */
+    bool reads;         /* it changes nothing, so a call without a reply is pointless */
 } PolicyRow;
 
 /* NULL: denied. interface is the full name. */

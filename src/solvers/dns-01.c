@@ -12,25 +12,26 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* dns-01 (RFC 8555 section 8.4). A task finds the place of its record, then uses a record there. Tasks whose record is the
- * same (two orders that share an authorization) use one; it is made for the first of them and removed, in the background,
- * after the last. A record remembers what it was made with: that is what it is removed with, whatever the settings are then. */
+/* dns-01 (RFC 8555 section 8.4). A task finds the place of its record, then uses a record there. Tasks with
+ * the same record (two orders that share an authorization) share it: it is created for the first one and
+ * removed, in the background, after the last. A record keeps the settings that it was created with, which
+ * are also used to remove it. */
 
 typedef struct TxtRecord {
     TAILQ_ENTRY(TxtRecord) entry;
     struct DnsSolver *solver;
-    char *owner, *zone, *value; /* zone is NULL for a hook alone that nobody looks for */
+    char *owner, *zone, *value; /* zone is NULL for a hook without self-check */
     char *server, *hook;        /* one of them */
-    Tsig key;                   /* for the server; without a name: none */
-    DnsJob *job;                /* the change that is under way */
-    bool there;                 /* it was made, or may have been */
+    Tsig key;                   /* for the server; no name: none */
+    DnsJob *job;                /* the change in progress */
+    bool there;                 /* it was created, or may have been */
     size_t n_users;
 } TxtRecord;
 
 typedef enum TaskState {
     TASK_FINDING, /* the place */
     TASK_MAKING,  /* waits for the record */
-    TASK_WAITING, /* for the name servers to have it */
+    TASK_WAITING, /* waits for the name servers */
     TASK_TOLD,    /* or about to be */
 } TaskState;
 
@@ -38,12 +39,12 @@ typedef struct DnsTask {
     SolverTask task;
     TAILQ_ENTRY(DnsTask) entry;
     TaskState state;
-    bool checks; /* SelfCheck= as it was at its start */
+    bool checks; /* SelfCheck= at the start */
     char *value;
     DnsPlace *place;
     TxtRecord *record;
     DnsPropagation *propagation;
-    sd_event_source *deferred; /* tells what is known */
+    sd_event_source *deferred; /* reports the result */
     Problem problem;
     SolverReady ready;
     void *userdata;
@@ -77,7 +78,7 @@ static bool solver_suits(Solver *base, const char *name, bool wildcard, Problem 
     return false;
 }
 
-/* ---- tasks: what they are told */
+/* ---- tasks: results */
 
 static int on_deferred(sd_event_source *s _unused_, void *userdata)
 {
@@ -146,7 +147,7 @@ static TxtRecord *txt_free(TxtRecord *rec)
     return NULL;
 }
 
-/* The tasks that wait for it to be made. */
+/* The tasks that wait for the record. */
 static void txt_tell(TxtRecord *rec, const Problem *problem)
 {
     DnsTask *t;
@@ -174,7 +175,7 @@ static bool txt_is_awaited(const TxtRecord *rec)
     return false;
 }
 
-/* A hook that failed may have made it all the same; an update is made as a whole or not at all (RFC 2136 section 3.7). */
+/* A failed hook may have created it nevertheless; an update is atomic (RFC 2136 section 3.7). */
 static void on_made(const Problem *problem, void *userdata)
 {
     TxtRecord *rec = userdata;
@@ -192,7 +193,7 @@ static void on_removed(const Problem *problem, void *userdata)
     rec->job = NULL;
     rec->there = false;
     if (problem->code != PROBLEM_NONE)
-        log_warning("%s%s Remove the record %s. TXT \"%s\" by hand.", strempty(problem->text),
+        log_warning("%s%s Remove the record %s. TXT \"%s\" manually.", strempty(problem->text),
                     text_full_stop(strempty(problem->text)), rec->owner, rec->value);
     txt_drive(rec);
 }
@@ -213,7 +214,7 @@ static int txt_change(TxtRecord *rec, bool remove, Problem *problem)
                             problem);
 }
 
-/* The next thing to do about it. It may be gone afterwards. */
+/* Takes the next step. May free the record. */
 static void txt_drive(TxtRecord *rec)
 {
     _cleanup_problem_ Problem problem = {};
@@ -337,7 +338,7 @@ static SolverTask *solver_end(SolverTask *base)
     return NULL;
 }
 
-/* What the record holds. */
+/* The value of the record. */
 static int proof_digest(const Proof *proof, char **ret)
 {
     uint8_t digest[DIGEST_SIZE];
@@ -370,7 +371,7 @@ static int task_new(DnsSolver *s, const Proof *proof, DnsTask **ret)
     return r;
 }
 
-/* An update needs the zone, and so does the check, which a hook's record may be spared. */
+/* An update needs the zone, and so does the check, which may be disabled for a hook. */
 static int solver_start(Solver *base, const Proof *proof, SolverReady ready, void *userdata,
                         SolverTask **ret, Problem *problem)
 {
@@ -400,13 +401,13 @@ static int solver_start(Solver *base, const Proof *proof, SolverReady ready, voi
     return 0;
 }
 
-/* Its changes, those of ended tasks too. */
+/* Its changes, including those of ended tasks. */
 static bool solver_has_records(const Solver *base)
 {
     return !TAILQ_EMPTY(&((const DnsSolver *)base)->records);
 }
 
-/* What is under way goes on without it, removals too. */
+/* Changes in progress continue without it, including removals. */
 static Solver *solver_dns_free(Solver *base)
 {
     DnsSolver *s = (DnsSolver *)base;

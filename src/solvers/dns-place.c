@@ -12,8 +12,8 @@
 struct DnsPlace {
     Dns *dns;
     DnsQuery *query;
-    char **owners;   /* the first one, and what each is an alias of */
-    const char *cut; /* what is asked for the zone: the owner, then less and less of it */
+    char **owners;   /* the first name, and the targets of aliases */
+    const char *cut; /* queried for the zone: the owner name, then its parents */
     bool wants_zone, guesses;
     DnsPlaceDone done;
     void *userdata;
@@ -24,7 +24,7 @@ static const char *owner_of(const DnsPlace *p)
     return p->owners[strv_length(p->owners) - 1];
 }
 
-/* Nothing of the place may be used behind this. */
+/* The place must not be used after this. */
 static void place_tell(DnsPlace *p, const char *zone)
 {
     const Problem none = {};
@@ -49,7 +49,7 @@ static bool is_in_zone(const char *owner, const char *zone)
     return n >= z && streq(owner + n - z, zone) && (n == z || owner[n - z - 1] == '.');
 }
 
-/* -ENOENT when there is nothing above it but the root, in which nobody makes records. */
+/* -ENOENT if only the root is above it, in which nobody creates records. */
 static int cut_label(DnsPlace *p)
 {
     const char *dot = strchr(p->cut, '.');

@@ -15,17 +15,17 @@
 
 typedef enum Verdict {
     SILENT, /* never answered */
-    LACKS,  /* answered, last without the value */
-    HAS,    /* will not be asked again */
+    LACKS,  /* answered, most recently without the value */
+    HAS,    /* not queried again */
 } Verdict;
 
 /* One address of a name server. */
 typedef struct Place {
     struct Server *server;
-    char *address; /* to be asked at */
+    char *address; /* to query */
     DnsQuery *query;
     Verdict verdict;
-    char *why; /* it is silent */
+    char *why; /* it does not answer */
 } Place;
 
 typedef struct Server {
@@ -40,7 +40,7 @@ struct DnsPropagation {
     sd_event *event;
     Dns *dns;
     char *owner, *zone, *value, *address;
-    uint16_t port; /* where the server at address listens */
+    uint16_t port; /* port of the server with this address */
     DnsQuery *query;
     Server servers[LIMIT_DNS_SERVERS];
     size_t n_servers, n_pending;
@@ -52,7 +52,7 @@ struct DnsPropagation {
 
 /* ---- the result */
 
-/* Nothing of the check may be used behind this. */
+/* The check must not be used after this. */
 static void check_end(DnsPropagation *p, int r, Problem *problem)
 {
     if (r < 0)
@@ -60,7 +60,8 @@ static void check_end(DnsPropagation *p, int r, Problem *problem)
     p->done(problem, p->userdata);
 }
 
-/* The best that one of its addresses says; what lacks it counts more than what has it: either may be asked. */
+/* The verdict of a server from those of its addresses; lacking the value counts more than having it, as any
+ * of them may be queried. */
 static Verdict server_judge(const Server *s)
 {
     Verdict verdict = SILENT;
@@ -82,7 +83,7 @@ static size_t count(const DnsPropagation *p, Verdict verdict)
     return n;
 }
 
-/* One more sentence of what is wrong with those that have this verdict. */
+/* Appends a sentence about the servers with this verdict. */
 static int say(char **text, const Server *s, const Place *place)
 {
     const char *blank = *text ? " " : "";
@@ -103,7 +104,7 @@ static int say(char **text, const Server *s, const Place *place)
     return 0;
 }
 
-/* NULL when memory is short. */
+/* Returns NULL on OOM. */
 static char *describe(const DnsPropagation *p, Verdict verdict)
 {
     _cleanup_free_ char *text = NULL;
@@ -148,9 +149,7 @@ static void warn_of_silent(const DnsPropagation *p)
 {
     _cleanup_free_ char *which = describe(p, SILENT);
 
-    log_warning(
-        "Not every name server of the zone %s answers. %s The authority is asked to look all the same.",
-        p->zone, strempty(which));
+    log_warning("Some name servers of the zone %s do not answer, ignoring. %s", p->zone, strempty(which));
 }
 
 /* ---- rounds */
@@ -263,7 +262,7 @@ static int add_place(Server *s, const char *address)
     return 0;
 }
 
-/* A server without an address is one that is silent. */
+/* A server without an address counts as silent. */
 static void on_addresses(DnsResult result, char *const *values, const Problem *why _unused_, void *userdata)
 {
     Server *s = userdata;

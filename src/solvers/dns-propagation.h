@@ -3,21 +3,23 @@
 
 #include "net/resolver.h"
 
-/* Waits until every name server of a zone has a TXT record, so that an authority finds it whichever it asks. */
+/* Waits until all name servers of a zone have a TXT record, so that an authority finds it on any of them. */
 typedef struct DnsPropagation DnsPropagation;
 
 typedef struct DnsRecordWish {
     const char *owner, *zone; /* canonical */
     const char *value;
-    /* ADDRESS[:PORT]: a name server at this address is asked at this port; NULL: all at 53. */
+    /* ADDRESS[:PORT]: if the zone has a name server with this address, query it on this port; NULL: query
+     * all on port 53. */
     const char *server;
 } DnsRecordWish;
 
-/* problem->code is PROBLEM_NONE when they have it. A server that is silent for LIMIT_DNS_SILENCE seconds while others have
- * it is left out. Called once, never from within _start; it may be freed from it. */
+/* problem->code is PROBLEM_NONE if all servers have the record. A server that does not answer for
+ * LIMIT_DNS_SILENCE seconds while others have the record is skipped. Called once, never from within
+ * dns_propagation_start(); may free the propagation. */
 typedef void (*DnsPropagationDone)(const Problem *problem, void *userdata);
 
-/* dns: has to live as long; it finds the servers, and asks each of them. */
+/* dns: must outlive the propagation; finds the servers and queries each of them. */
 int dns_propagation_start(sd_event *event, Dns *dns, const DnsRecordWish *wish, DnsPropagationDone done,
                           void *userdata, DnsPropagation **ret, Problem *problem);
 DnsPropagation *dns_propagation_free(DnsPropagation *p);

@@ -12,7 +12,7 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define HTTP_PORT 80 /* RFC 8555 section 8.3: there is no other for an authority */
+#define HTTP_PORT 80 /* RFC 8555 section 8.3: authorities use no other port */
 #define ANOTHER_WAY \
     "let it hand /.well-known/acme-challenge/ to this service (there are lines for nginx, Apache, HAProxy and Caddy in " \
     "/usr/share/certwright/snippets), or set WebRoot= to the directory that it serves"
@@ -21,18 +21,18 @@
 typedef struct HttpSolver {
     Solver solver;
     Listener *listener;
-    WebRoot *root; /* the last that was used */
+    WebRoot *root; /* last one used */
     LIST_HEAD(, HttpTask) tasks;
 } HttpSolver;
 
-/* The first thing is done from the event loop, so that ready is never called from within _start. */
+/* Started from the event loop, so that ready() is never called from within start(). */
 typedef struct HttpTask {
     SolverTask task;
     LIST_ENTRY(HttpTask) entry;
     SolverReady ready;
     void *userdata;
     char *name, *url, *text;
-    char *root; /* path of the web root; NULL: the listener answers */
+    char *root; /* path of the web root; NULL: served by the listener */
     ListenerProof *proof;
     WebProof *file;
     sd_event_source *begin;
@@ -40,22 +40,22 @@ typedef struct HttpTask {
     struct Check *check;
 } HttpTask;
 
-/* One address that is asked. */
+/* A request to one address. */
 typedef struct Probe {
     struct Check *check;
     char *address;
 } Probe;
 
-/* A request cannot be taken back: when its task ends first, what is here stays until the last one was answered. */
+/* Requests cannot be cancelled: if the task ends first, this remains until the last one has completed. */
 typedef struct Check {
-    HttpTask *task; /* NULL: has ended */
+    HttpTask *task; /* NULL: ended */
     size_t n_pending, n_good, n_probes;
     Probe probes[LIMIT_CHECK_ADDRESSES];
-    Problem wrong;       /* something else came back from an address */
-    Problem unreachable; /* nothing did */
+    Problem wrong;       /* an address returned something else */
+    Problem unreachable; /* no address returned anything */
 } Check;
 
-/* Nothing of the task may be used behind this. */
+/* The task must not be used after this. */
 static void task_tell(HttpTask *t, const Problem *problem)
 {
     t->ready(problem, t->userdata);
@@ -81,7 +81,7 @@ static void check_leave(Check *c)
         check_free(c);
 }
 
-/* With all answers, or with one that is wrong: the authority may choose just that address. */
+/* After all replies, or after a wrong one: the authority may choose that address. */
 static void check_tell(Check *c)
 {
     HttpTask *t = c->task;
@@ -108,7 +108,7 @@ static bool status_is_redirect(unsigned status)
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-/* RFC 8555 section 8.3: white space behind it does not count. */
+/* RFC 8555 section 8.3: trailing white space is ignored. */
 static bool body_is(const HttpReply *reply, const char *text)
 {
     const char *body = reply->body;
@@ -143,7 +143,7 @@ static void check_note_reply(Check *c, const Probe *p, const HttpReply *reply)
 
     if (status_is_redirect(reply->status)) {
         c->n_good++;
-        log_debug("http-01: %s at %s leads elsewhere, where authorities go too; not looked at further.",
+        log_debug("http-01: %s at %s is a redirect, which authorities follow; skipping the check.",
                   c->task->url, p->address);
     } else if (reply->status != 200) {
         snprintf(what, sizeof(what), "with status %u", reply->status);

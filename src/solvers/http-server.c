@@ -13,24 +13,25 @@
 
 #define USEC_PER_SEC  1000000ULL
 #define USEC_PER_MSEC 1000ULL
-#define DEFER_TIME    1  /* seconds that the kernel keeps a connection on which nothing comes */
-#define ACCEPT_MAX    32 /* connections in one turn of the loop */
-#define PAUSE_USEC    (100 * USEC_PER_MSEC) /* when no more descriptors are to be had */
+#define DEFER_TIME    1  /* seconds for which the kernel keeps a silent connection */
+#define ACCEPT_MAX    32 /* connections per turn of the loop */
+#define PAUSE_USEC    (100 * USEC_PER_MSEC) /* when out of file descriptors */
 
-/* Who answers whom, when there are more connections than places:
+/* Priorities if there are more connections than places:
  *
- * An authority connects and asks at once. Those that would keep it out connect and say nothing, or a little at a time. So
- * the kernel hands over a connection when its first bytes are there (TCP_DEFER_ACCEPT), and libmicrohttpd is let run
- * after each that was accepted: a request that is whole has its answer then and has left its place again. Only what is
- * not whole keeps a place, for LIMIT_CONNECTION_TIME in all and not for each byte, or until all places are taken and another
- * needs one: who has to go first gives it up then.
+ * An authority connects and sends its request immediately. Attackers connect and send nothing, or a little
+ * at a time. So the kernel passes on a connection when its first bytes have arrived (TCP_DEFER_ACCEPT), and
+ * libmicrohttpd runs after each accepted one: a complete request gets its reply and frees its place at once.
+ * Only an incomplete one keeps its place, for LIMIT_CONNECTION_TIME in total and not per byte, or until all
+ * places are taken and another one needs it: the next to go gives it up then.
  *
- * libmicrohttpd has no sockets to accept from, no thread and no timeouts of its own here: it is given connections, and
- * run by its epoll descriptor in our loop. It closes a connection when that was shut down. */
+ * libmicrohttpd has no listening sockets, no thread and no timeouts of its own here: it is passed
+ * connections, and run by its epoll descriptor in our event loop. It closes a connection when that was shut
+ * down. */
 
 typedef struct Connection {
     Listener *listener;
-    int fd; /* libmicrohttpd's */
+    int fd; /* of libmicrohttpd */
     uint64_t deadline;
     bool ended; /* shut down */
     TAILQ_ENTRY(Connection) entry;
@@ -56,11 +57,11 @@ struct Listener {
     void *userdata;
     Endpoints endpoints;
     Port ports[ENDPOINTS_MAX];
-    struct MHD_Daemon *server; /* NULL: it does not listen */
+    struct MHD_Daemon *server; /* NULL: not listening */
     sd_event_source *io, *timer;
     TAILQ_HEAD(, Connection) connections;
     size_t n_connections;
-    uint64_t next_deadline; /* of the connection that is being handed over */
+    uint64_t next_deadline; /* of the connection being passed on */
     uint64_t paused_until;  /* 0: not paused */
     ListenerProof *proofs;
 };
@@ -95,7 +96,7 @@ static enum MHD_Result queue_reply(struct MHD_Connection *c, unsigned status, co
     return r;
 }
 
-/* It is answered before its body is read, which it then never is. */
+/* It is answered before its body is read, so the body is never read. */
 static enum MHD_Result on_request(void *userdata, struct MHD_Connection *c, const char *url,
                                   const char *method, const char *version _unused_,
                                   const char *data _unused_, size_t *size _unused_, void **request _unused_)
@@ -108,13 +109,13 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *c, cons
         return queue_reply(c, MHD_HTTP_METHOD_NOT_ALLOWED, NULL);
     if (strncmp(url, place, strlen(place)) == 0)
         HASH_FIND_STR(l->proofs, url + strlen(place), proof);
-    log_debug("http-01: asked for %s.", proof ? "a proof that waits" : "something else");
+    log_debug("http-01: request for %s.", proof ? "a pending proof" : "something else");
     if (proof && l->seen && streq(method, MHD_HTTP_METHOD_GET))
         l->seen(proof, l->userdata);
     return queue_reply(c, proof ? MHD_HTTP_OK : MHD_HTTP_NOT_FOUND, proof);
 }
 
-/* What is escaped is another path. */
+/* An escaped path is a different one. */
 static size_t keep_escapes(void *userdata _unused_, struct MHD_Connection *c _unused_, char *text)
 {
     return strlen(text);
@@ -122,7 +123,7 @@ static size_t keep_escapes(void *userdata _unused_, struct MHD_Connection *c _un
 
 /* ---- connections */
 
-/* Nothing is left to wait for in the kernel either. */
+/* Nothing is pending in the kernel either. */
 static void connection_end(Connection *c)
 {
     static const struct linger at_once = { .l_onoff = 1 };
@@ -165,7 +166,7 @@ static void on_connection(void *userdata, struct MHD_Connection *connection, voi
     *context = NULL;
 }
 
-/* The one that has to go first. */
+/* The connection to close first. */
 static Connection *listener_next(Listener *l)
 {
     Connection *c, *first = NULL;
@@ -184,7 +185,7 @@ static uint64_t listener_now(Listener *l)
     return now;
 }
 
-/* Lets libmicrohttpd do what can be done now, and sees to it that the timer goes off when there is more. */
+/* Runs libmicrohttpd, and sets the timer if there is more to do. */
 static void listener_run(Listener *l)
 {
     uint64_t next = l->paused_until ? l->paused_until : UINT64_MAX;
@@ -217,7 +218,7 @@ static bool has_data(int fd)
     return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-/* Takes the descriptor. */
+/* Takes ownership of the file descriptor. */
 static void listener_welcome(Listener *l, const Port *p, int fd, const struct sockaddr *address,
                              socklen_t size)
 {
@@ -232,7 +233,8 @@ static void listener_welcome(Listener *l, const Port *p, int fd, const struct so
         listener_run(l);
 }
 
-/* Short of descriptors or memory: what is there is given up for what comes, and then nothing is accepted for a while. */
+/* Out of file descriptors or memory: closes existing connections in favour of new ones, and then accepts
+ * none for a while. */
 static void listener_pause(Listener *l)
 {
     l->paused_until = listener_now(l) + PAUSE_USEC;

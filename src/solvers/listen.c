@@ -9,8 +9,7 @@
 
 #include "util/text.h"
 
-#define BACKLOG \
-    4096 /* connections that the kernel keeps until they are accepted; net.core.somaxconn may be less */
+#define BACKLOG 4096 /* backlog of the kernel; net.core.somaxconn may be less */
 
 typedef union SocketAddress {
     struct sockaddr any;
@@ -112,7 +111,7 @@ static int socket_listen(const SocketAddress *address, int *ret)
     return 0;
 }
 
-/* What is not asked for by its address and not there is passed over. */
+/* An unavailable address that was not given explicitly is skipped. */
 static bool family_is_missing(int r)
 {
     return r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL;

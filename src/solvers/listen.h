@@ -4,27 +4,27 @@
 #include "core/limits.h"
 #include "core/problem.h"
 
-/* Sockets on which challenges are answered: opened for a while at the addresses of a setting, or passed by systemd and
- * open all the time (sd_listen_fds(3), systemd.socket(5)). */
+/* Sockets for challenges: opened temporarily at the addresses of a setting, or passed by systemd and always
+ * open (sd_listen_fds(3), systemd.socket(5)). */
 
 #define ENDPOINTS_MAX (2 * LIMIT_LISTEN_ADDRESSES)
 
 typedef struct Endpoints {
     int fds[ENDPOINTS_MAX];
     size_t n;
-    bool passed; /* they are the process's: never closed */
+    bool passed; /* passed by systemd: never closed */
 } Endpoints;
 
-/* Of a challenge, for what people read. */
+/* Describes a challenge, for messages. */
 typedef struct EndpointUse {
-    const char *passed;  /* FileDescriptorName= of the sockets that are its own */
-    const char *key;     /* the setting that has the addresses */
-    const char *instead; /* what to do when the port is another program's: an imperative for a sentence */
+    const char *passed;  /* FileDescriptorName= of its sockets */
+    const char *key;     /* the setting with the addresses */
+    const char *instead; /* what to do if another program uses the port: an imperative clause */
 } EndpointUse;
 
-/* Those that systemd passed under the use's name; none is no error. */
+/* Finds the sockets that systemd passed under this name; having none is not an error. */
 int endpoints_find_passed(const EndpointUse *use, Endpoints *ret);
-/* addresses: ADDRESS:PORT, [ADDRESS]:PORT, or :PORT for all addresses of both families, as far as the kernel has them. All
- * or nothing; they listen, non-blocking. */
+/* addresses: ADDRESS:PORT, [ADDRESS]:PORT, or :PORT for all addresses of both families supported by the
+ * kernel. Opens all of them or none; the sockets listen and are non-blocking. */
 int endpoints_open(const EndpointUse *use, char *const *addresses, Endpoints *ret, Problem *problem);
 void endpoints_close(Endpoints *e);

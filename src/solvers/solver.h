@@ -8,22 +8,23 @@
 #include "net/http.h"
 #include "net/resolver.h"
 
-/* Ways to prove that a name is this machine's (RFC 8555 section 8), one file for each. A task is one challenge being
- * answered: the proof is put in its place, with SelfCheck= it is looked for there as from outside, then ready tells that
- * the authority may look; and the proof stays until the task is freed. */
+/* Solvers prove control of a name (RFC 8555 section 8), one file for each type. A task responds to one
+ * challenge: it puts the proof in place, checks it from outside if SelfCheck= is set, and calls ready() when
+ * the authority may validate. The proof stays until the task is freed. */
 
-/* What is to be proved. */
+/* A proof to provide. */
 typedef struct Proof {
     const char *name; /* canonical, without "*." */
     bool wildcard;
     const char *token;             /* [A-Za-z0-9_-]{22,128} */
     const char *key_authorization; /* RFC 8555 section 8.1 */
-    const char *thumbprint;        /* of the account's key */
+    const char *thumbprint;        /* of the account key */
 } Proof;
 
-/* problem->code is PROBLEM_NONE when the authority may look. Called at most once, never from within _start. */
+/* problem->code is PROBLEM_NONE if the authority may validate. Called at most once, never from within
+ * start(). */
 typedef void (*SolverReady)(const Problem *problem, void *userdata);
-/* Somebody has looked at the proof, perhaps the authority. From within, nothing may be asked of the solver. */
+/* Somebody has requested the proof, perhaps the authority. Must not call the solver. */
 typedef void (*SolverSeen)(void *userdata);
 
 typedef struct Solver Solver;
@@ -31,19 +32,19 @@ typedef struct SolverTask SolverTask;
 
 typedef struct SolverOps {
     const char *type; /* RFC 8555 section 9.7.8 */
-    /* Whether it is set up and can prove the name; if not, why is set to say what is missing. */
+    /* Returns true if the solver is set up and can prove the name; if not, why says what is missing. */
     bool (*suits)(Solver *s, const char *name, bool wildcard, Problem *why);
     int (*start)(Solver *s, const Proof *proof, SolverReady ready, void *userdata, SolverTask **ret,
                  Problem *problem);
-    /* Takes the proof away, in the background if it takes long; ready is not called any more. */
+    /* Removes the proof, in the background if that takes long; ready() is not called any more. */
     SolverTask *(*end)(SolverTask *t);
-    /* Whether something of a task that has ended is still to be done; NULL: never. */
+    /* Returns true if work of a task that has ended is still pending; NULL: never. */
     bool (*is_busy)(const Solver *s);
     Solver *(*free)(Solver *s);
 } SolverOps;
 
-/* What solvers work with; borrowed. Whoever replaces the settings keeps the former ones until all solvers have the new: who
- * needs something of them later copies it. */
+/* Used by solvers; borrowed. Whoever replaces the settings keeps the old ones until all solvers have the new
+ * ones; solvers copy what they need later. */
 typedef struct SolverContext {
     sd_event *event;
     Http *http;
@@ -51,23 +52,25 @@ typedef struct SolverContext {
     const AcmeSettings *settings;
 } SolverContext;
 
-/* Each solver's and each task's struct begins with these. */
+/* Every struct of a solver or task begins with these. */
 struct Solver {
     const SolverOps *ops;
     SolverContext context;
 };
 struct SolverTask {
     Solver *solver;
-    SolverSeen seen; /* set by whoever started it, for the same userdata; NULL. Not every solver can tell. */
+    /* set by the caller of start(), with the same userdata; NULL. Not all solvers call it. */
+    SolverSeen seen;
 };
 
 int solver_http_new(const SolverContext *context, Solver **ret);
 int solver_tls_new(const SolverContext *context, Solver **ret);
 int solver_dns_new(const SolverContext *context, Solver **ret);
 
-/* Whether one of them can prove the name, which may begin with "*."; if not, why says what is missing for each. */
+/* Returns true if one of the solvers can prove the name, which may begin with "*."; if not, why says what
+ * each of them lacks. */
 bool solvers_suit(Solver *const *solvers, size_t n_solvers, const char *name, Problem *why);
-/* One more sentence of such a text, which gets its full stop; *reasons is newly allocated, NULL when memory is short. */
+/* Appends a sentence to such a text, adding a full stop; *reasons is NULL on OOM. */
 int solver_add_reason(char **reasons, const char *reason);
 
 static inline Solver *solver_free(Solver *s)

@@ -8,16 +8,16 @@
 
 #define PORT 443 /* RFC 8737 section 3 */
 
-/* tls-alpn-01 (RFC 8737). The authority asks for a name and for nothing else, so there can be one proof for each name at a time:
- * of two orders that have a name in common, the second waits until the first has ended. */
+/* tls-alpn-01 (RFC 8737). The authority requests nothing but a name, so there is only one proof per name at
+ * a time: if two orders have a name in common, the second one waits until the first has ended. */
 
 typedef struct TlsTask {
     SolverTask task;
-    sd_event_source *deferred; /* tells what is known */
+    sd_event_source *deferred; /* reports the result */
     TlsCheck *check;
     Problem problem;
     char *name, *key_authorization;
-    bool shown; /* else it waits for another of its name */
+    bool shown; /* else it waits for another task of its name */
     SolverReady ready;
     void *userdata;
     TAILQ_ENTRY(TlsTask) entry;
@@ -71,7 +71,7 @@ static void task_tell(TlsTask *t)
     (void)sd_event_source_set_enabled(t->deferred, SD_EVENT_ONESHOT);
 }
 
-/* The check is freed with the task: it is its callback that runs. */
+/* The check is freed with the task: this is its callback. */
 static void on_checked(const Problem *problem, void *userdata)
 {
     TlsTask *t = userdata;
@@ -100,7 +100,7 @@ static int task_show(TlsTask *t, Problem *problem)
                            &t->check, problem);
 }
 
-/* Those that waited for the name, until there is one with another proof. */
+/* Starts tasks that waited for the name, until one has another proof. */
 static void solver_show_next(TlsSolver *s, const char *name)
 {
     TlsTask *t;
@@ -196,7 +196,7 @@ static int solver_start(Solver *base, const Proof *proof, SolverReady ready, voi
     return 0;
 }
 
-/* Tasks that are left are ended, those that wait before what they wait for. */
+/* Ends the remaining tasks, starting with those that wait for others. */
 static Solver *solver_tls_free(Solver *base)
 {
     TlsSolver *s = (TlsSolver *)base;

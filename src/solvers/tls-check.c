@@ -18,11 +18,11 @@ typedef union SocketAddress {
     struct sockaddr_in6 in6;
 } SocketAddress;
 
-/* One address that is asked. */
+/* A connection to one address. */
 typedef struct Probe {
     TlsCheck *check;
     char *address;
-    AlpnConnection *tls; /* NULL: it is over */
+    AlpnConnection *tls; /* NULL: completed */
     sd_event_source *source;
     Problem problem;
 } Probe;
@@ -35,13 +35,13 @@ struct TlsCheck {
     Probe probes[LIMIT_CHECK_ADDRESSES];
     size_t n_probes, n_open;
     sd_event_source *deadline;
-    sd_event_source *deferred; /* tells what was found */
+    sd_event_source *deferred; /* reports the result */
     Problem problem;
     TlsCheckDone done;
     void *userdata;
 };
 
-/* ---- what is told */
+/* ---- the result */
 
 static const char *advice(const Probe *p)
 {
@@ -78,7 +78,7 @@ static int on_deferred(sd_event_source *s _unused_, void *userdata)
     return 0;
 }
 
-/* All is known: it is told in the next turn of the loop. */
+/* Everything is known: reports it in the next turn of the loop. */
 static void check_finish(TlsCheck *c)
 {
     c->deadline = sd_event_source_disable_unref(c->deadline);

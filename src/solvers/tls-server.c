@@ -11,17 +11,17 @@
 #include "util/log.h"
 
 #define USEC_PER_SEC 1000000ULL
-#define DEFER_TIME   1               /* seconds that the kernel keeps a connection on which nothing comes */
-#define ACCEPT_MAX   32              /* connections in one turn of the loop */
-#define PAUSE_USEC   (100 * 1000ULL) /* when no more descriptors are to be had */
+#define DEFER_TIME   1               /* seconds for which the kernel keeps a silent connection */
+#define ACCEPT_MAX   32              /* connections per turn of the loop */
+#define PAUSE_USEC   (100 * 1000ULL) /* when out of file descriptors */
 
-/* Who has a place when there are more connections than places:
+/* Priorities if there are more connections than places:
  *
- * An authority connects and sends its ClientHello at once. The kernel hands over a connection when its first bytes are there
- * (TCP_DEFER_ACCEPT), and the handshake is begun as soon as it is accepted: who asks for anything else than a proof that waits
- * is refused in that moment and takes no place. Who does not say what he wants, or says it a little at a time, keeps a place
- * for LIMIT_CONNECTION_TIME in all, or until another needs it: the oldest of these goes first, and who asked for a proof
- * goes last. */
+ * An authority connects and sends its ClientHello immediately. The kernel passes on a connection when its
+ * first bytes have arrived (TCP_DEFER_ACCEPT), and the handshake starts as soon as it is accepted: clients
+ * that request anything but a pending proof are refused at once and take no place. Clients that send
+ * nothing, or a little at a time, keep a place for LIMIT_CONNECTION_TIME in total, or until another one
+ * needs it: the oldest of them is closed first, and those that requested a proof last. */
 
 typedef struct Connection {
     TlsListener *listener;
@@ -42,7 +42,7 @@ struct TlsListener {
     AlpnServer *server;
     Endpoints endpoints;
     Port ports[ENDPOINTS_MAX];
-    sd_event_source *timer; /* NULL: it does not listen */
+    sd_event_source *timer; /* NULL: not listening */
     TAILQ_HEAD(, Connection) connections;
     size_t n_connections, n_proofs;
     uint64_t paused_until; /* 0: not paused */
@@ -78,7 +78,7 @@ static uint64_t listener_now(TlsListener *l)
     return now;
 }
 
-/* The timer goes off at the first deadline, and when a pause is over. */
+/* The timer expires at the first deadline, and at the end of a pause. */
 static void listener_set_timer(TlsListener *l)
 {
     uint64_t next = l->paused_until ? l->paused_until : UINT64_MAX;
@@ -90,13 +90,13 @@ static void listener_set_timer(TlsListener *l)
         (void)sd_event_source_set_enabled(l->timer, next == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
 
-/* Frees it when there is nothing more to do. */
+/* Frees it if there is nothing more to do. */
 static void connection_drive(Connection *c)
 {
     int events = alpn_connection_handshake(c->tls, NULL);
 
     if (events == 0)
-        log_debug("tls-alpn-01: a proof was shown.");
+        log_debug("tls-alpn-01: showed a proof.");
     if (events <= 0 || sd_event_source_set_io_events(c->source, (uint32_t)events) < 0)
         connection_free(c);
 }
@@ -127,7 +127,7 @@ static bool has_data(int fd)
     return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-/* Takes the descriptor. */
+/* Takes ownership of the file descriptor. */
 static void listener_welcome(TlsListener *l, const Port *p, int fd)
 {
     unsigned seconds =
@@ -157,7 +157,8 @@ static void listener_welcome(TlsListener *l, const Port *p, int fd)
     connection_drive(c);
 }
 
-/* Short of descriptors or memory: what is there is given up for what comes, and then nothing is accepted for a while. */
+/* Out of file descriptors or memory: closes existing connections in favour of new ones, and then accepts
+ * none for a while. */
 static void listener_pause(TlsListener *l)
 {
     l->paused_until = listener_now(l) + PAUSE_USEC;

@@ -12,8 +12,8 @@
 #define DIRECTORY_MODE 0755
 #define FILE_MODE      0644
 
-/* Others may write to what lies in a web root, so no step on the way follows a link: each directory is opened from the
- * one above it, and what is made is made in a directory that is open. */
+/* Others may be able to write to a web root, so no component of the path may be a symbolic link: each
+ * directory is opened relative to its parent, and files are created relative to an open directory. */
 enum { ROOT, WELL_KNOWN, CHALLENGES, _LEVEL_MAX };
 
 static const char *const level_names[_LEVEL_MAX] = {
@@ -23,7 +23,7 @@ static const char *const level_names[_LEVEL_MAX] = {
 
 typedef struct Level {
     int fd;
-    bool made; /* here, so it is removed here */
+    bool made; /* created here, so removed here */
 } Level;
 
 struct WebProof {
@@ -124,7 +124,7 @@ static int open_root(const char *path, int *ret)
     return 0;
 }
 
-/* The web server has to get in, whatever the umask is. */
+/* The web server needs access, regardless of the umask. */
 static int make_readable(int above, const char *name)
 {
     _cleanup_close_ int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -151,7 +151,7 @@ static int open_level(Level *above, Level *l, const char *name)
     return r < 0 ? r : open_step(above->fd, name, &l->fd);
 }
 
-/* What holds something of others stays. */
+/* Directories with files of others are kept. */
 static void web_root_close(WebRoot *w)
 {
     for (int i = CHALLENGES; i >= ROOT; i--) {
@@ -178,7 +178,7 @@ static int web_root_open(WebRoot *w)
 
 /* ---- files */
 
-/* A file that a process before this one began and left, as a crash does: ours, and a beginning of the same text. */
+/* An incomplete file of a previous process that crashed: owned by us, and a prefix of the same text. */
 static bool file_is_left(int dir_fd, const char *token, const char *text)
 {
     _cleanup_close_ int fd = openat(dir_fd, token, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

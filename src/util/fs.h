@@ -5,24 +5,24 @@
 
 #include "util/macro.h"
 
-/* Whole file as text with a NUL behind; regular files only. -E2BIG above limit, -EISDIR, -EINVAL for other kinds. */
+/* Reads a whole regular file and adds a NUL. -E2BIG above limit, -EISDIR, -EINVAL for other file types. */
 int fs_read_at(int dir_fd, const char *path, size_t limit, char **ret, size_t *ret_size);
 int fs_read_fd(int fd, size_t limit, char **ret, size_t *ret_size);
 int fs_write_all(int fd, const void *data, size_t size);
-/* A new file (O_EXCL, mode 0600, or what the umask leaves of it). With sync it is flushed before the return. */
+/* Creates a new file (O_EXCL, mode 0600 & ~umask), and flushes it if sync is set. */
 int fs_create_at(int dir_fd, const char *path, const void *data, size_t size, bool sync);
-/* Whether the file holds just this. */
+/* Compares the contents of a file with data. */
 int fs_compare_at(int dir_fd, const char *path, const void *data, size_t size, bool *ret_same);
 int fs_open_directory_at(int dir_fd, const char *path, int *ret);
-/* Mode 0700. 0 also when it was there before. */
+/* Creates a directory with mode 0700. Returns 0 if it exists already. */
 int fs_make_directory_at(int dir_fd, const char *path);
 int fs_fsync_directory_at(int dir_fd, const char *path);
-/* The target of a symbolic link. */
+/* Reads the target of a symbolic link. */
 int fs_read_link_at(int dir_fd, const char *path, char **ret);
-/* Replaces or makes a symbolic link in one step: made aside, then renamed. Not flushed. */
+/* Creates or atomically replaces a symbolic link. Does not flush it. */
 int fs_switch_link_at(int dir_fd, const char *path, const char *target);
-/* Renames what stands at a place where it cannot be used to NAME.damaged, over what was put aside before. 0 also when
- * there is nothing. */
+/* Renames an entry that cannot be used where it is to NAME.damaged, replacing an earlier one. Returns 0 if
+ * there is none. */
 int fs_put_aside_at(int dir_fd, const char *path);
-/* Removes a folder with all it holds; nothing outside: links are not followed. 0 when there is none. */
+/* Removes a directory tree without following links. Returns 0 if there is none. */
 int fs_remove_tree_at(int dir_fd, const char *path);

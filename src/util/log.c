@@ -16,7 +16,7 @@
 static bool journal;
 static int max_level = LOG_INFO;
 
-/* systemd.exec(5): $JOURNAL_STREAM is the device and inode of the journal's end of stderr. */
+/* $JOURNAL_STREAM is the device and inode of the journal's end of stderr, see systemd.exec(5). */
 void log_open(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");

@@ -6,7 +6,8 @@
 
 #include "util/macro.h"
 
-/* To the journal with its fields when stderr is the journal, else to stderr as text. Thread-safe. */
+/* Logs to the journal with structured fields if stderr is connected to it, else as text to stderr.
+ * Thread-safe. */
 
 /* Message ids, explained in data/certwright.catalog. */
 #define MESSAGE_CHAIN_CHANGED  "2d6857b3075244d1978bc750a880fcbe"
@@ -23,10 +24,10 @@ typedef struct LogField {
 } LogField;
 
 void log_open(void);
-/* Nothing below (numerically above) this priority is written. LOG_INFO at first. */
+/* Drops messages less important (numerically above) than priority. LOG_INFO by default. */
 void log_set_max_level(int priority);
-/* fields ends with a NULL name; fields and message_id may be NULL. All text is made plain (text_is_plain()), so that nobody
- * who is quoted in it writes lines or control sequences of their own. */
+/* fields is terminated by a NULL name; fields and message_id may be NULL. The text is made plain
+ * (text_is_plain()), so that quoted input cannot inject lines or control sequences. */
 void log_fields(int priority, const char *message_id, const LogField *fields, const char *format, ...)
     _printf_(4, 5);
 
@@ -36,7 +37,7 @@ void log_fields(int priority, const char *message_id, const LogField *fields, co
 #define log_notice(...)         log_full(LOG_NOTICE, __VA_ARGS__)
 #define log_warning(...)        log_full(LOG_WARNING, __VA_ARGS__)
 #define log_error(...)          log_full(LOG_ERR, __VA_ARGS__)
-/* "...: text of the error"; r, a negative errno, is the value of the expression. */
+/* Appends ": " and the error message; evaluates to r, a negative errno. */
 #define log_errno(priority, r, format, ...) \
     ({ \
         int _r_ = (r); \

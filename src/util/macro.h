@@ -14,7 +14,7 @@
 #define _printf_(a, b) __attribute__((format(printf, a, b)))
 #define _unused_       __attribute__((unused))
 
-/* Moves a value out of a variable that a cleanup attribute watches. */
+/* Takes the value of a variable that has a cleanup attribute, and resets the variable. */
 #define TAKE_GENERIC(var, type, nullvalue) \
     ({ \
         type *_pvar_ = &(var); \

@@ -11,13 +11,13 @@
 #define LONGEST_USEC (10 * 1000000ULL)   /* while there is none */
 #define WORTH_WHILE  (4UL * 1024 * 1024) /* bytes */
 
-/* The timer's own preparation is called in each turn of the loop, which costs nothing: so it is seen whether there is something
- * to do. */
+/* The prepare callback of the timer is called in each turn of the event loop at no extra cost, which shows
+ * whether the loop is busy. */
 struct MemoryKeeper {
-    sd_event_source *timer; /* at UINT64_MAX: nothing was done since memory was given back */
-    uint64_t since, last;   /* the first turn and the latest, CLOCK_MONOTONIC */
+    sd_event_source *timer; /* at UINT64_MAX: idle since memory was last returned */
+    uint64_t since, last;   /* of the first turn and the latest, CLOCK_MONOTONIC */
     bool waits, own_turn;
-    size_t settled; /* resident memory when there was nothing to do, and nothing to give back */
+    size_t settled; /* resident memory when idle, with nothing left to return */
 };
 
 size_t memory_resident(void)

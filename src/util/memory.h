@@ -5,13 +5,13 @@
 
 #include "util/macro.h"
 
-/* Gives back to the system what was freed, some seconds after the event loop had much to do. By itself malloc(3) keeps most of
- * it: what is still in use lies between. */
+/* Returns freed memory to the system a few seconds after the event loop was busy. malloc(3) keeps most of it
+ * otherwise, since memory in use lies between. */
 typedef struct MemoryKeeper MemoryKeeper;
 
 int memory_keeper_new(sd_event *event, MemoryKeeper **ret);
 MemoryKeeper *memory_keeper_free(MemoryKeeper *k);
 DEFINE_CLEANUP(MemoryKeeper *, memory_keeper_free);
 
-/* Resident memory of this process, bytes; 0: not known. */
+/* Returns the resident memory of this process in bytes, or 0 if unknown. */
 size_t memory_resident(void);

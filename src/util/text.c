@@ -230,8 +230,8 @@ bool text_is_plain(const char *s)
     return true;
 }
 
-/* What is plain of s, with "?" for each byte of the rest, up to the letter that does not fit into max bytes: that is returned.
- * As nothing becomes longer, ret may be s. */
+/* Copies s to ret, with "?" for bytes that are not plain, up to the character that does not fit into max
+ * bytes, and returns the position of that. ret may be s, as nothing becomes longer. */
 static const char *copy_plain(const char *s, size_t max, char *ret)
 {
     size_t to = 0, n;

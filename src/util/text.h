@@ -12,46 +12,49 @@ bool strv_contains(char *const *l, const char *s);
 bool strv_equal(char *const *a, char *const *b);
 int strv_copy(char *const *l, char ***ret);
 int strv_extend(char ***l, const char *s);
-/* Splits at white space; *ret is NULL when there is no word. */
+/* Splits at white space; *ret is NULL if there are no words. */
 int strv_split(const char *s, char ***ret);
-/* The words with a separator between, newly allocated; NULL when memory is short. */
+/* Joins the strings with a separator. Returns NULL on OOM. */
 char *strv_join(char *const *l, const char *separator);
 
 /* Writes 2 * size digits and a NUL. */
 void hex_encode(const uint8_t *data, size_t size, bool upper, char *ret);
 bool text_is_hex(const char *s, size_t length);
-/* RFC 3629: what a D-Bus string may hold. */
+/* Valid UTF-8 (RFC 3629), as required for D-Bus strings. */
 bool text_is_utf8(const char *s);
-/* A text of JSON with \u (RFC 8259 section 7) for all that is not ASCII, since json-c 0.18 takes nothing else when it is strict.
- * The caller erases and frees it. -EINVAL for what has a NUL or is not UTF-8. */
+/* Escapes all non-ASCII characters of a JSON text with \u (RFC 8259 section 7), since json-c 0.18 accepts
+ * nothing else in strict mode. The caller erases and frees it. -EINVAL if the text contains a NUL or is not
+ * UTF-8. */
 int text_json_to_ascii(const char *s, size_t size, char **ret);
-/* UTF-8 without control characters and what turns the direction of writing (Unicode standard, section 23.2), which would
- * make it look like something else. */
+/* UTF-8 without control characters and without characters that change the direction of writing (Unicode
+ * standard, section 23.2), which could disguise the text. */
 bool text_is_plain(const char *s);
-/* Makes it plain, with "?" for what is not, and at most max bytes long: when it is cut, between letters, it ends with "…". */
+/* Replaces all other characters by "?", and truncates to at most max bytes, between characters, with "…" at
+ * the end. */
 void text_make_plain(char *s, size_t max);
-/* Text of others (a caller, a file, an authority, a certificate) as it goes into a sentence: made plain, and of a longer one
- * the letters that fit into max bytes, with "…" behind them. NULL is "". It lives until the end of the block. */
+/* Quotes untrusted text (of a caller, a file, an authority, a certificate) in a message: makes it plain, and
+ * truncates it to max bytes plus "…". NULL is "". Valid until the end of the block. */
 #define QUOTE(s, max)   text_quote(s, max, (char[QUOTE_SIZE(max)]){ 0 })
 #define QUOTE_SIZE(max) ((max) + sizeof("…"))
 const char *text_quote(const char *s, size_t max, char *ret);
-/* A moment in seconds since 1970-01-01 UTC as people read it: "2026-11-28 08:27:48 UTC". */
+/* Formats a time in seconds since 1970-01-01 UTC: "2026-11-28 08:27:48 UTC". */
 #define MOMENT_SIZE 32
 const char *moment_to_text(int64_t when, char ret[static MOMENT_SIZE]);
-/* What is missing at its end to be followed by another sentence: "." or "". */
+/* Returns "." if the text needs one before another sentence, else "". */
 const char *text_full_stop(const char *s);
 
-/* Whether s is in the table, and where: one string table serves bus, files and logs. -EINVAL if not. */
+/* Returns the index of s in a string table, or -EINVAL. The same tables serve bus, files and log. */
 int table_from_string(const char *const *table, size_t n, const char *s);
 #define TABLE_FROM_STRING(table, s) table_from_string(table, ELEMENTSOF(table), s)
 
-/* A number that looks like chance and is the same for the same text and seed everywhere; not for secrets, nor for tables that
- * others fill: FNV-1a (draft-eastlake-fnv), mixed once more. */
+/* Hashes data to a pseudo-random number that is the same for the same data and seed everywhere: FNV-1a
+ * (draft-eastlake-fnv), mixed once more. Not for secrets or for hash tables with untrusted keys. */
 uint64_t bytes_hash(const void *data, size_t size, uint64_t seed);
 uint64_t text_hash(const char *s, uint64_t seed);
-/* Decimal, no sign, no white space, all of it. -EINVAL, -ERANGE. */
+/* Parses a whole decimal number without sign and white space. -EINVAL, -ERANGE. */
 int parse_uint64(const char *s, uint64_t *ret);
-/* yes/no, true/false, on/off, 1/0. -EINVAL. */
+/* Parses yes/no, true/false, on/off or 1/0. -EINVAL. */
 int parse_boolean(const char *s, bool *ret);
-/* A count with a unit: s, min, h, d, w, y (365 days); several are added ("1d 12h"). -EINVAL, -ERANGE. */
+/* Parses numbers with the units s, min, h, d, w, y (365 days), which are added up ("1d 12h"). -EINVAL,
+ * -ERANGE. */
 int parse_seconds(const char *s, int64_t *ret);

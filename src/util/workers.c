@@ -7,7 +7,7 @@
 #include <sys/eventfd.h>
 #include <sys/queue.h>
 
-#define DONE_PER_TURN 256 /* so that calls are answered between the results of a burst */
+#define DONE_PER_TURN 256 /* so that calls are served between the results of a burst */
 
 typedef struct Task {
     STAILQ_ENTRY(Task) entry;
@@ -26,7 +26,7 @@ struct Workers {
     size_t n_pending;
     pthread_t *threads;
 
-    pthread_mutex_t mutex; /* guards what follows */
+    pthread_mutex_t mutex; /* protects the members below */
     pthread_cond_t added;
     struct TaskQueue waiting, finished;
     bool stopping;
@@ -93,7 +93,7 @@ static int on_finished(sd_event_source *s _unused_, int fd, uint32_t revents _un
     return eventfd_write(fd, 1) < 0 ? -errno : 0;
 }
 
-/* Signals are for the main thread, where sd-event takes them from a descriptor. */
+/* Signals are handled by the main thread, where sd-event reads them from a file descriptor. */
 static int start_threads(Workers *w, const char *name, unsigned n_threads)
 {
     sigset_t all, before;

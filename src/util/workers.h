@@ -5,20 +5,20 @@
 
 #include "util/macro.h"
 
-/* Threads for work that would hold up the event loop: making keys, waiting for disks.
+/* Threads for tasks that would block the event loop: generating keys, waiting for disks.
  *
- * A task is run in one of the threads, in the order of adding; done is called for it from the event loop
- * afterwards. The data belongs to the task from _add until done; between the two only run touches it. */
+ * Tasks are started in the order in which they were added; the event loop then calls done() for each. A task
+ * owns its data from workers_add() until done(); only run() accesses it in between. */
 typedef struct Workers Workers;
 
 typedef void (*WorkerRun)(void *data);
 typedef void (*WorkerDone)(void *data, void *userdata);
 
-/* name: of the threads, 15 bytes at most. */
+/* name: thread name, up to 15 bytes. */
 int workers_new(sd_event *event, const char *name, unsigned n_threads, void *userdata, Workers **ret);
-/* Runs what was added and is not yet begun no more, waits for what is being run, and calls done for all. */
+/* Drops queued tasks, waits for running ones, and calls done() for all of them. */
 Workers *workers_free(Workers *w);
 DEFINE_CLEANUP(Workers *, workers_free);
 int workers_add(Workers *w, WorkerRun run, WorkerDone done, void *data);
-/* Tasks added for which done was not called yet. */
+/* Returns the number of tasks for which done() was not called yet. */
 size_t workers_pending(const Workers *w);

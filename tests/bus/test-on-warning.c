@@ -184,7 +184,7 @@ static gboolean is_in_log(gpointer userdata)
     const Fixture *f = userdata;
     g_autofree char *said = file_read(f->daemon_log);
 
-    return strstr(said, "The unit of OnWarning= could not be started") != NULL;
+    return strstr(said, "Failed to start the unit of OnWarning=") != NULL;
 }
 
 /* The signal is sent, the log tells why the unit is not started, and that is all. */

@@ -25,7 +25,7 @@ static bool put(json_object *o, const char *key, json_object *value)
     return value && json_object_object_add(o, key, value) == 0;
 }
 
-/* What is NULL is left out. */
+/* NULL members are omitted. */
 static bool put_text(json_object *o, const char *key, const char *value)
 {
     return !value || put(o, key, json_object_new_string(value));

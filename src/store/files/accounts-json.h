@@ -3,9 +3,10 @@
 
 #include "store/files/accounts.h"
 
-/* The text of account.json and of an order's file. Without keys in the former, which are in files of their own. */
+/* The text of account.json and of an order's file. The former contains no keys, which have files of their
+ * own. */
 char *account_to_json(const AccountRecord *a);
 char *order_to_json(const OrderRecord *o);
-/* -EBADMSG for everything that the two above do not write. */
+/* -EBADMSG for anything that the functions above do not write. */
 int account_from_json(const char *text, size_t size, AccountRecord *ret);
 int order_from_json(const char *text, size_t size, OrderRecord **ret);

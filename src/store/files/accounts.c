@@ -50,7 +50,7 @@ OrderRecord *order_record_free(OrderRecord *o)
     return NULL;
 }
 
-/* An account's folder; "orders" is none. */
+/* Folders of accounts; "orders" is none. */
 static int open_account(Store *s, const char *authority, bool make, int *ret)
 {
     _cleanup_free_ char *path = NULL;
@@ -70,7 +70,7 @@ static int open_account(Store *s, const char *authority, bool make, int *ret)
     return r < 0 ? r : fs_open_directory_at(s->fd, path, ret);
 }
 
-/* Written aside, then renamed. */
+/* Writes a new file, then renames it. */
 static int replace_file(int dir_fd, const char *name, const char *text, bool sync)
 {
     _cleanup_free_ char *aside = NULL;
@@ -118,7 +118,7 @@ int store_read_account(Store *s, const char *authority, AccountRecord **ret)
     r = fs_read_at(fd, ACCOUNT_FILE, LIMIT_STORED_FILE, &text, &size);
     if (r >= 0)
         r = account_from_json(text, size, a);
-    if (r == -EBADMSG) /* the key is what counts: with it the authority finds the account again */
+    if (r == -EBADMSG) /* the key is sufficient: the authority finds the account by it */
         a->url = erase_and_free(a->url);
     else if (r < 0 && r != -ENOENT)
         return r;

@@ -8,7 +8,7 @@
 #include "util/fs.h"
 #include "util/text.h"
 
-/* When the clock was believed last, so that the next run knows what is too early. */
+/* The latest trusted time, a lower bound for the next run. */
 
 #define CLOCK_FILE "clock"
 #define NEW_FILE   CLOCK_FILE ".new"

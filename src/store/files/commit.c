@@ -12,7 +12,7 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define SYNC_EACH_MAX 4 /* changes in a group up to which files are flushed one by one */
+#define SYNC_EACH_MAX 4 /* maximum size of a group whose files are flushed one by one */
 
 static void note_obsolete(StoreChange *c, const Record *before, uint64_t generation)
 {
@@ -89,7 +89,7 @@ static int write_generation(int fd, const StoreChange *c, const char *name)
     int r;
 
     r = mkdirat(fd, name, 0700) < 0 ? -errno : 0;
-    if (r == -EEXIST) { /* what a crash left */
+    if (r == -EEXIST) { /* leftovers of a crash */
         r = fs_remove_tree_at(fd, name);
         if (r >= 0 && mkdirat(fd, name, 0700) < 0)
             r = -errno;
@@ -175,11 +175,11 @@ void store_discard(Store *s, StoreChange *c)
         (void)fs_remove_tree_at(fd, name);
     }
     if (c->fresh)
-        (void)unlinkat(s->fd, path, AT_REMOVEDIR); /* if nothing else is in it */
+        (void)unlinkat(s->fd, path, AT_REMOVEDIR); /* if it is empty */
 }
 
-/* Flushing. A group of few is flushed file by file, so that it does not wait for what others wrote to the file
- * system; a large one by syncfs, which costs the same for ten thousand files as for one. */
+/* Flushing. A small group is flushed file by file, so that it does not wait for data that others wrote to
+ * the file system; a large one with syncfs(), which costs the same for ten thousand files as for one. */
 
 static int sync_file_at(int dir_fd, const char *path)
 {

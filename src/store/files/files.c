@@ -17,7 +17,7 @@
 #define LOCK_WAIT_USEC (50 * 1000)
 #define LOCK_TRIES     100
 
-/* Oldest first. There is one format so far. */
+/* Oldest first. There is only one format so far. */
 static const StoreUpgrade *const upgrades = NULL;
 static const size_t n_upgrades = 0;
 
@@ -68,8 +68,8 @@ int store_upgrade(int dir_fd, uint64_t wanted, const StoreUpgrade *steps, size_t
     return version == wanted ? 0 : -EPROTONOSUPPORT;
 }
 
-/* Two daemons at one store would each undo what the other does. One that is about to end is waited for: a call that came
- * while it gave its name back has started this one. */
+/* Two daemons on the same store would undo each other's changes. Waits for one that is about to exit: a call
+ * that arrived while it released its name has started this one. */
 static int lock_folder(int fd)
 {
     for (int i = 0; i < LOCK_TRIES; i++) {

@@ -143,7 +143,7 @@ int index_encode(const JournalPosition *position, const Record *const *records, 
     return 0;
 }
 
-/* Reading. A broken input sets failed, and everything read after that is 0 or "". */
+/* Reading. Invalid input sets failed, and everything read after that is 0 or "". */
 typedef struct Unpacker {
     const uint8_t *at, *end;
     bool failed;
@@ -233,7 +233,7 @@ static Chain *unpack_chain(Unpacker *u)
     return c;
 }
 
-/* NULL for an empty one. */
+/* Returns NULL for an empty one. */
 static char *unpack_optional(Unpacker *u)
 {
     const char *text = unpack_text(u);

@@ -4,13 +4,13 @@
 #include "core/record.h"
 #include "store/files/journal.h"
 
-/* All records in one block of bytes of this machine's own order: a copy that can be thrown away. A SHA-256 at
- * its end makes sure that what is read is what was written. */
+/* All records in one block of bytes, in native byte order: a cache that may be deleted. A SHA-256 at its end
+ * detects damage. */
 
 int index_encode(const JournalPosition *position, const Record *const *records, size_t n, void **ret,
                  size_t *ret_size);
 
-typedef int (*IndexVisit)(Record *rec, void *userdata); /* rec belongs to the callee */
-/* -EBADMSG: it is damaged, or another version's. */
+typedef int (*IndexVisit)(Record *rec, void *userdata); /* the callee takes ownership of rec */
+/* -EBADMSG if it is damaged, or of another version. */
 int index_decode(const void *data, size_t size, JournalPosition *ret_position, IndexVisit visit,
                  void *userdata);

@@ -21,7 +21,7 @@
 struct Journal {
     int fd;
     char id[JOURNAL_ID_SIZE];
-    uint64_t end; /* behind the last whole line */
+    uint64_t end; /* after the last complete line */
 };
 
 static int read_header(Journal *j)
@@ -42,7 +42,7 @@ static int read_header(Journal *j)
     return 0;
 }
 
-/* Cuts off what a crash left of a line. */
+/* Truncates an incomplete line left by a crash. */
 static int find_end(Journal *j)
 {
     char last[4096];

@@ -3,8 +3,8 @@
 
 #include "core/record.h"
 
-/* An append-only file of one line per change, and a random id of its own in the first line, so that a position
- * in it is never taken for one in another journal. */
+/* An append-only file with one line per change, and a random id in the first line, so that positions of
+ * different journals are never confused. */
 typedef struct Journal Journal;
 
 #define JOURNAL_ID_SIZE 33
@@ -14,18 +14,18 @@ typedef struct JournalPosition {
     uint64_t offset;
 } JournalPosition;
 
-/* Opens it, or makes it (flushed). A damaged one is put aside as journal.damaged and a new one made. */
+/* Opens or creates (and flushes) the journal. A damaged one is renamed to journal.damaged and replaced. */
 int journal_open(int dir_fd, Journal **ret);
 Journal *journal_close(Journal *j);
 DEFINE_CLEANUP(Journal *, journal_close);
 JournalPosition journal_end(const Journal *j);
-/* Not flushed; a failed write leaves nothing that a reader would take for a line. */
+/* Does not flush; a failed write leaves nothing that could be read as a line. */
 int journal_append(Journal *j, const char *lines, size_t size);
 int journal_sync(Journal *j);
-/* Moves it aside as journal.1 and begins a new one when it has grown over LIMIT_JOURNAL. */
+/* Renames the journal to journal.1 and starts a new one if it is larger than LIMIT_JOURNAL. */
 int journal_rotate(int dir_fd, Journal **j);
 
 typedef int (*JournalVisit)(RecordKind kind, const char *name, void *userdata);
-/* The lines behind a position. -ESTALE when the position is not one in this journal. A last line without end is
- * what a crash left of a change that was never made. */
+/* Reads the lines after a position. -ESTALE if the position is not in this journal. An incomplete last line
+ * is a leftover of a crash, and its change was never made. */
 int journal_replay(Journal *j, const JournalPosition *from, JournalVisit visit, void *userdata);

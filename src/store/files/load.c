@@ -16,9 +16,9 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* How the store comes back into memory, and how it is put right when a crash, or a person, left it otherwise
- * than the records say. What is whole stays; what is not is told in the journal and left for its owner to
- * replace; what was never in use is removed. */
+/* Loads the store, and repairs it if a crash, or a person, left it inconsistent with the records. Intact
+ * data is kept; damage is logged and left for the owner of the object to replace; data that was never in use
+ * is removed. */
 
 static DIR *open_directory_stream(int dir_fd, const char *path)
 {
@@ -81,8 +81,8 @@ static int64_t time_of_generation(int fd, const char *generation)
     return fstatat(fd, generation, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : (int64_t)st.st_mtim.tv_sec;
 }
 
-/* Without a record, "current" tells what is in use; it is kept when it is whole. Whose it was is not known: a
- * chain that nobody here can vouch for is filed under ACME, where it serves until it expires. */
+/* Without a record, "current" shows what is in use, which is kept if it is intact. Its source is unknown: a
+ * chain that cannot be attributed is filed under ACME, where it is served until it expires. */
 static int salvage(int fd, RecordKind kind, const char *name, Record **ret)
 {
     _cleanup_record_ Record *rec = record_new(kind, name);
@@ -101,7 +101,7 @@ static int salvage(int fd, RecordKind kind, const char *name, Record **ret)
     if (generation_read(fd, kind, generation, &found) < 0)
         return -ENOENT;
     if (kind == RECORD_ROOT && found->anchor)
-        source = SOURCE_UPLOADED; /* what the machine made has nothing above it */
+        source = SOURCE_UPLOADED; /* a root made by the machine has nothing above it */
     r = bundle_from_pem(found->leaf, found->issuers, found->key, &b);
     if (r < 0)
         return r == -ENOMEM ? r : -ENOENT;
@@ -132,7 +132,7 @@ static int read_record(int fd, RecordKind kind, const char *name, Record **ret)
     return r;
 }
 
-/* The record is switched before the link, so a link that differs is a step behind. */
+/* The record is switched before the link, so a different link is one step behind. */
 static void follow_record(int fd, const Record *rec)
 {
     _cleanup_free_ char *current = NULL;
@@ -169,7 +169,7 @@ static int repair(Store *s, int fd, Record *rec)
             return r;
         slot->broken = r < 0;
         if (slot->broken && in_use)
-            log_warning("%s: generation %llu of %s \"%s\" is damaged and will be replaced.", s->path,
+            log_warning("%s: generation %llu of %s \"%s\" is damaged, replacing.", s->path,
                         (unsigned long long)slot->generation, record_kind_to_string(rec->kind), rec->name);
         if (slot->broken && !in_use) {
             record_clear_slot(rec, source);
@@ -183,7 +183,7 @@ static int repair(Store *s, int fd, Record *rec)
     return 0;
 }
 
-/* -ENOENT: now there is nothing. */
+/* -ENOENT: the object is gone. */
 static int put_object_aside(Store *s, RecordKind kind, const char *name)
 {
     _cleanup_free_ char *path = object_path(kind, name);
@@ -215,7 +215,7 @@ int store_reload(Store *s, RecordKind kind, const char *name, Record **ret)
         r = salvage(fd, kind, name, &rec);
         if (in_use || r >= 0)
             log_warning("%s: the record of %s \"%s\" is damaged%s", s->path, record_kind_to_string(kind),
-                        name, r >= 0 ? "; what it serves was found again from its files." : ".");
+                        name, r >= 0 ? ", recovered the served chain from its files." : ".");
         if (r < 0)
             return r;
     }
@@ -226,10 +226,10 @@ int store_reload(Store *s, RecordKind kind, const char *name, Record **ret)
     return 0;
 }
 
-/* All records by kind and name, while they are put together from index, journal and files. */
+/* All records by kind and name, while they are collected from index, journal and files. */
 typedef struct Loaded {
     char *key;
-    Record *record; /* NULL: gone */
+    Record *record; /* NULL: removed */
     bool reloaded;
     UT_hash_handle hh;
 } Loaded;
@@ -339,7 +339,7 @@ static bool has_suffix(const char *s, const char *suffix)
     return n > k && streq(s + n - k, suffix);
 }
 
-/* A folder that was staged and never committed has neither record nor link. */
+/* A folder that was staged but never committed has neither a record nor a link. */
 static bool is_leftover(int dir_fd, const char *name)
 {
     _cleanup_close_ int fd = -EBADF;
@@ -366,8 +366,8 @@ static int scan(Loading *l, RecordKind kind)
             continue;
         name = name_from_entry(kind, entry->d_name);
         if (!name)
-            log_warning("%s/%s/%s does not belong here and is left alone.", l->store->path,
-                        object_parent(kind), entry->d_name);
+            log_warning("%s/%s/%s is not part of the store, ignoring.", l->store->path, object_parent(kind),
+                        entry->d_name);
         else
             r = on_object(kind, name, l);
     }
@@ -400,7 +400,7 @@ static int hand_over(Loading *l, RecordKind kind, StoreVisit visit, void *userda
     return 0;
 }
 
-/* What was removed, and uploads that were never answered for: nobody knows of them any more. */
+/* Removed objects, and uploads that were never confirmed, which nobody refers to. */
 static void sweep(Store *s, RecordKind kind)
 {
     _cleanup_(closedirp) DIR *d = open_directory_stream(s->fd, object_parent(kind));
@@ -416,7 +416,7 @@ static void sweep(Store *s, RecordKind kind)
     }
 }
 
-/* Nothing is being changed yet, so a long journal can be put away; the next index refers to the new one. */
+/* No change is in progress yet, so a long journal can be rotated; the next index refers to the new one. */
 static int begin_journal_anew(Store *s)
 {
     int r = journal_rotate(s->fd, &s->journal);
@@ -435,11 +435,11 @@ int store_load(Store *s, StoreVisit visit, void *userdata)
     r = load_quickly(&l);
     if (r < 0 && r != -ENOMEM) {
         if (r != -ENOENT)
-            log_notice("%s: the index cannot be used (%s) and is made again from the files.", s->path,
-                       strerror(-r));
+            log_notice("%s: failed to read the index, rebuilding from the files: %s", s->path, strerror(-r));
         r = load_slowly(&l);
     }
-    /* A switch that a crash of this program left behind may not be on disk yet; what is shown from now on has to be. */
+    /* A switch made just before a crash of this program may not be on disk yet, but everything reported from
+     * now on must be. */
     if (r >= 0 && l.n_reloaded > 0 && syncfs(s->fd) < 0)
         r = -errno;
     sweep(s, RECORD_UPLOAD);

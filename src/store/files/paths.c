@@ -75,7 +75,7 @@ int generation_file_text(const GenerationFile *f, const Bundle *b, char **ret)
     return 0;
 }
 
-/* All files one after the other, each with its NUL. */
+/* All files concatenated, each with its NUL. */
 int generation_digest(RecordKind kind, const Bundle *b, uint8_t ret[static 32])
 {
     const GenerationFile *files;

@@ -18,7 +18,7 @@ static inline void json_putp(json_object **o)
 }
 #define _cleanup_json_ _cleanup_(json_putp)
 
-/* Writing. json-c frees what is added when the whole is freed; a NULL for want of memory shows as a failed add. */
+/* Writing. json-c frees nested objects with the outermost one; a NULL on OOM shows as a failed add. */
 
 static int put(json_object *o, const char *key, json_object *value)
 {
@@ -151,7 +151,7 @@ static json_object *parse(const char *text, size_t size)
     return o;
 }
 
-/* The newest last. What a former record has to tell is worth nothing when that is damaged. */
+/* The newest last. The history of a damaged former record is dropped. */
 static int put_history(json_object *o, const Record *rec, const char *former, int64_t now)
 {
     _cleanup_json_ json_object *before = former ? parse(former, strlen(former)) : NULL;
@@ -214,7 +214,7 @@ int record_to_json(const Record *rec, const char *former, int64_t now, char **re
     return *ret ? 0 : -ENOMEM;
 }
 
-/* Reading: a member of the wrong type, or an embedded NUL, is a broken record. */
+/* Reading: a member of the wrong type, or an embedded NUL, makes the record invalid. */
 
 static int get(json_object *o, const char *key, json_type type, json_object **ret)
 {
@@ -408,7 +408,7 @@ static int get_order(json_object *o, Record *rec)
     return record_set_authority(rec, authority, solver);
 }
 
-/* When the chain that is served now came; 0: that is not told. */
+/* When the served chain was added; 0: not recorded. */
 static int64_t last_of_history(json_object *o)
 {
     json_object *l, *last;
