@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fixture.h"
+
+#include "solvers/listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <systemd/sd-daemon.h>
+
+/* The sockets alone; what is done with them, and what is no address, is the matter of test-http-server.c. */
+
+static const EndpointUse use = { "test-01", "TestListen=", "stop the other program" };
+
+/* A socket that listens on the port of its own; the port. */
+static int occupy(uint16_t *ret_port)
+{
+    struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof(in);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    g_assert_cmpint(bind(fd, (struct sockaddr *)&in, size), ==, 0);
+    g_assert_cmpint(listen(fd, 10), ==, 0);
+    g_assert_cmpint(getsockname(fd, (struct sockaddr *)&in, &size), ==, 0);
+    *ret_port = ntohs(in.sin_port);
+    return fd;
+}
+
+static bool accepts(const char *address, uint16_t port)
+{
+    struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
+    _cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    g_assert_cmpint(inet_pton(AF_INET, address, &in.sin_addr), ==, 1);
+    return connect(fd, (struct sockaddr *)&in, sizeof(in)) == 0;
+}
+
+/* Opens the addresses, each with a port that is free now: "%u" is the port. Another program may be faster. */
+static uint16_t open_somewhere(const char *first, const char *second, Endpoints *ret)
+{
+    for (int i = 0; i < 100; i++) {
+        _cleanup_problem_ Problem problem = {};
+        uint16_t port = 0;
+        int fd = occupy(&port), r;
+        g_autofree char *a = g_strdup_printf("%s:%u", first, port),
+                        *b = second ? g_strdup_printf("%s:%u", second, port) : NULL;
+
+        close(fd);
+        r = endpoints_open(&use, (char *[]){ a, b, NULL }, ret, &problem);
+        if (r >= 0)
+            return port;
+        g_assert_cmpint(r, ==, -EADDRINUSE);
+    }
+    g_error("no port is free");
+}
+
+static int option_of(int fd, int option)
+{
+    int value = -1;
+    socklen_t size = sizeof(value);
+
+    g_assert_cmpint(getsockopt(fd, SOL_SOCKET, option, &value, &size), ==, 0);
+    return value;
+}
+
+static void test_open(void)
+{
+    Endpoints e = {};
+    uint16_t port = open_somewhere("127.0.0.1", "127.0.0.2", &e);
+
+    g_assert_cmpuint(e.n, ==, 2);
+    g_assert_false(e.passed);
+    for (size_t i = 0; i < e.n; i++) {
+        g_assert_cmpint(option_of(e.fds[i], SO_ACCEPTCONN), ==, 1);
+        g_assert_cmpint(fcntl(e.fds[i], F_GETFL) & O_NONBLOCK, !=, 0);
+        g_assert_cmpint(fcntl(e.fds[i], F_GETFD) & FD_CLOEXEC, !=, 0);
+    }
+    g_assert_true(accepts("127.0.0.1", port));
+    g_assert_true(accepts("127.0.0.2", port));
+    g_assert_false(accepts("127.0.0.3", port));
+    endpoints_close(&e);
+    g_assert_cmpuint(e.n, ==, 0);
+    g_assert_false(accepts("127.0.0.1", port));
+    endpoints_close(&e);
+}
+
+/* A port of all addresses is one of each family that the kernel has. */
+static void test_everywhere(void)
+{
+    _cleanup_close_ int six = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_addr = in6addr_any };
+    bool has_six = six >= 0 && bind(six, (struct sockaddr *)&in6, sizeof(in6)) == 0;
+    Endpoints e = {};
+    uint16_t port = open_somewhere("", NULL, &e);
+
+    g_assert_cmpuint(e.n, ==, has_six ? 2 : 1);
+    g_assert_cmpint(option_of(e.fds[0], SO_DOMAIN), ==, AF_INET);
+    if (has_six)
+        g_assert_cmpint(option_of(e.fds[1], SO_DOMAIN), ==, AF_INET6);
+    g_assert_true(accepts("127.0.0.3", port));
+    endpoints_close(&e);
+}
+
+static void test_nothing(void)
+{
+    Endpoints e = { .n = 7 };
+
+    g_assert_cmpint(endpoints_open(&use, NULL, &e, NULL), ==, 0);
+    g_assert_cmpuint(e.n, ==, 0);
+    g_assert_cmpint(endpoints_open(&use, (char *[]){ NULL }, &e, NULL), ==, 0);
+    g_assert_cmpuint(e.n, ==, 0);
+}
+
+/* If one of them cannot be had, the ones before it are given back, and it is told whose setting that is. */
+static void test_all_or_none(void)
+{
+    _cleanup_problem_ Problem problem = {};
+    uint16_t taken = 0, port;
+    _cleanup_close_ int fd = occupy(&taken);
+    g_autofree char *good = NULL, *bad = g_strdup_printf("127.0.0.1:%u", taken);
+    Endpoints e = {}, none = {};
+
+    port = open_somewhere("127.0.0.1", NULL, &e);
+    endpoints_close(&e);
+    good = g_strdup_printf("127.0.0.2:%u", port);
+    g_assert_cmpint(endpoints_open(&use, (char *[]){ good, bad, NULL }, &none, &problem), ==, -EADDRINUSE);
+    g_assert_cmpuint(none.n, ==, 0);
+    g_assert_false(accepts("127.0.0.2", port));
+    g_assert_cmpint(problem.code, ==, PROBLEM_CHALLENGE_FAILED);
+    g_assert_nonnull(strstr(problem.text, bad));
+    g_assert_nonnull(strstr(problem.text, use.key));
+    g_assert_nonnull(strstr(problem.text, use.instead));
+}
+
+/* Sockets of the wrong name, that do not listen or are of another type stay what they are. */
+static void use_passed(void)
+{
+    static const char names[] = "test-01:other:test-01:test-01:test-01";
+    g_autofree char *pid = g_strdup_printf("%d", getpid());
+    uint16_t ports[3];
+    const int fds[] = { occupy(ports), occupy(ports + 1), occupy(ports + 2), socket(AF_INET, SOCK_DGRAM, 0),
+                        socket(AF_INET, SOCK_STREAM, 0) };
+    Endpoints e = {}, none = {};
+
+    for (int i = 0; i < (int)ELEMENTSOF(fds); i++)
+        g_assert_cmpint(fcntl(fds[i], F_DUPFD, 100 + i), ==, 100 + i);
+    for (int i = 0; i < (int)ELEMENTSOF(fds); i++)
+        g_assert_cmpint(dup2(100 + i, SD_LISTEN_FDS_START + i), ==, SD_LISTEN_FDS_START + i);
+    g_setenv("LISTEN_PID", pid, true);
+    g_setenv("LISTEN_FDS", "5", true);
+    g_setenv("LISTEN_FDNAMES", names, true);
+    g_assert_cmpint(endpoints_find_passed(&use, &e), ==, 0);
+    g_assert_true(e.passed);
+    g_assert_cmpuint(e.n, ==, 2);
+    g_assert_cmpint(e.fds[0], ==, SD_LISTEN_FDS_START);
+    g_assert_cmpint(e.fds[1], ==, SD_LISTEN_FDS_START + 2);
+    g_assert_cmpint(fcntl(e.fds[0], F_GETFL) & O_NONBLOCK, !=, 0);
+    g_assert_cmpint(fcntl(SD_LISTEN_FDS_START + 1, F_GETFL) & O_NONBLOCK, ==, 0);
+    endpoints_close(&e);
+    g_assert_true(e.passed);
+    for (int i = 0; i < (int)ELEMENTSOF(fds); i++)
+        g_assert_cmpint(fcntl(SD_LISTEN_FDS_START + i, F_GETFD), >=, 0);
+    g_unsetenv("LISTEN_FDS");
+    g_assert_cmpint(endpoints_find_passed(&use, &none), ==, 0);
+    g_assert_cmpuint(none.n, ==, 0);
+}
+
+static void test_passed(void)
+{
+    if (g_test_subprocess()) {
+        use_passed();
+        return;
+    }
+    g_test_trap_subprocess(NULL, 0, 0);
+    g_test_trap_assert_passed();
+}
+
+int main(int argc, char *argv[])
+{
+    fixture_init(&argc, &argv);
+    g_test_add_func("/listen/open", test_open);
+    g_test_add_func("/listen/everywhere", test_everywhere);
+    g_test_add_func("/listen/nothing", test_nothing);
+    g_test_add_func("/listen/all-or-none", test_all_or_none);
+    g_test_add_func("/listen/passed", test_passed);
+    return g_test_run();
+}
