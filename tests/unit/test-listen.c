@@ -122,6 +122,7 @@ static void test_all_or_none(void)
     g_autofree char *good = NULL, *bad = g_strdup_printf("127.0.0.1:%u", taken);
     Endpoints e = {}, none = {};
 
+    g_assert_cmpint(fd, >=, 0);
     port = open_somewhere("127.0.0.1", NULL, &e);
     endpoints_close(&e);
     good = g_strdup_printf("127.0.0.2:%u", port);
