@@ -149,7 +149,7 @@ int attempt_plan(Attempt *a)
 {
     Certificate *c = a->certificate, *upload = NULL;
     const Lifecycle *l = a->lifecycle;
-    OrderFacts order;
+    OrderingOutcome order;
     PlanFacts facts = {
         .record = c->record,
         .requests = &a->requests,
@@ -171,7 +171,7 @@ int attempt_plan(Attempt *a)
     facts.names = a->names;
     facts.key_type = a->leaf.key_type;
     facts.purposes = a->leaf.purposes;
-    facts.order = lifecycle_order_facts(c, &order);
+    facts.order = lifecycle_order_outcome(c, &order);
     if (facts.wanted)
         upload = model_choose_upload(l->model, c, facts.now);
     facts.upload = upload ? upload->record : NULL;

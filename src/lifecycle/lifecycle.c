@@ -259,7 +259,7 @@ int lifecycle_new(sd_event *event, Store *store, Model *model, const LifecycleOb
     l->event = sd_event_ref(event);
     STAILQ_INIT(&l->root.requests);
     if ((r = workers_new(event, "work", count_workers(), userdata, &l->workers)) < 0 ||
-        (r = orders_new(event, store, lifecycle_resume_orders, l, &l->orders)) < 0 ||
+        (r = orders_new(event, store, &lifecycle_orders_observer, l, &l->orders)) < 0 ||
         (r = workers_new(event, "disk", 1, userdata, &l->disk)) < 0 || (r = group_init(l)) < 0 ||
         (r = lifecycle_add_timer(l, &l->retry_timer, on_retry)) < 0)
         return r;
@@ -299,12 +299,12 @@ void lifecycle_stop(Lifecycle *l)
     give_up_staged(l);
 }
 
-void lifecycle_give_up(Lifecycle *l _unused_, Certificate *c)
+void lifecycle_give_up(Lifecycle *l, Certificate *c)
 {
     Problem cancelled = {};
 
     problem_set(&cancelled, PROBLEM_CANCELLED, "The service stops.");
-    lifecycle_give_up_order(c, &cancelled);
+    lifecycle_give_up_order(l, c, &cancelled);
     requests_answer(c, &c->work.requests, &cancelled);
     problem_clear(&cancelled);
 }

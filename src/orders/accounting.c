@@ -89,7 +89,7 @@ void ordering_note_end(Ordering *o)
 
     if (o->bundle)
         r = ledger_note_issued(l, o->name);
-    else if (!o->done)
+    else if (o->owner != OWNER_WAITS)
         r = ledger_note_withdrawn(l, o->name, now);
     else if (o->answered ||
              (o->tried == b && !o->finalized && !o->resumed)) /* else there may be a certificate */

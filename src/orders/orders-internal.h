@@ -55,8 +55,15 @@ typedef enum OrderingState {
     ORDERING_WAITING,
     ORDERING_PREPARING, /* a worker reads or makes the record */
     ORDERING_RUNNING,
-    ORDERING_ENDED,
+    ORDERING_OVER, /* and known to its owner alone */
 } OrderingState;
+
+/* What its owner wants of it. */
+typedef enum OrderingOwner {
+    OWNER_WAITS,
+    OWNER_STOPPED, /* it, and waits for nothing any more */
+    OWNER_GONE,
+} OrderingOwner;
 
 struct Ordering {
     TAILQ_ENTRY(Ordering) entry;
@@ -72,9 +79,10 @@ struct Ordering {
     bool anew;         /* what made the last one fail has changed */
     bool early;        /* for the sake of the authority's window */
     int64_t not_after; /* by when it is wanted */
-    OrderingProgress progress;
-    OrderingDone done; /* NULL: cancelled */
-    void *userdata;
+    struct RequestQueue requests;
+    OrderingOwner owner;
+    bool automatic;
+    bool offline;
     bool forgets;
     bool resumed; /* it was under way at the last stop */
     bool outside; /* a worker has it */
@@ -127,8 +135,8 @@ struct Orders {
     size_t n_checks;                             /* that are */
     sd_event_source *pace_timer;
     const Network *network;
-    OrdersBack back;
-    void *back_userdata;
+    const OrdersObserver *observer;
+    void *userdata;
     sd_event_source *back_source, *drive_source; /* what is to be done when nothing else is being done */
     bool network_is_back;                        /* is to be told */
     struct OrderingQueue orderings;
@@ -147,7 +155,10 @@ void ordering_begin(Ordering *o);
 void ordering_run(Ordering *o);
 void ordering_fail(Ordering *o, int r, const char *doing);
 void ordering_end_later(Ordering *o);
-void ordering_free(Ordering *o);
+/* It leaves the queue and gives back what it works with. */
+void ordering_detach(Ordering *o);
+/* A worker has given back one that its owner has stopped or left meanwhile. */
+void ordering_conclude(Ordering *o);
 
 /* record.c */
 OrderRecord *ordering_make_record(const Ordering *o, const AuthoritySettings *a);

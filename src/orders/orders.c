@@ -45,8 +45,7 @@ int orders_open(Orders *s)
     return 0;
 }
 
-int orders_begin(Orders *s, const OrderingWish *wish, OrderingProgress progress, OrderingDone done,
-                 void *userdata, Ordering **ret)
+int orders_begin(Orders *s, const OrderingWish *wish, Ordering **ret)
 {
     Ordering *o;
     int r = orders_open(s);
@@ -62,14 +61,13 @@ int orders_begin(Orders *s, const OrderingWish *wish, OrderingProgress progress,
         .keeps_key = wish->keeps_key,
         .manual = wish->manual,
         .reissue = wish->reissue,
+        .automatic = !wish->reissue,
         .anew = wish->anew,
         .early = wish->early,
         .not_after = wish->not_after,
         .begun = orders_monotonic(s),
-        .progress = progress,
-        .done = done,
-        .userdata = userdata,
     };
+    STAILQ_INIT(&o->requests);
     TAILQ_INSERT_TAIL(&s->orderings, o, entry);
     o->name = strdup(wish->name);
     o->authority = wish->authority ? strdup(wish->authority) : NULL;
@@ -77,7 +75,8 @@ int orders_begin(Orders *s, const OrderingWish *wish, OrderingProgress progress,
     o->former = wish->former ? record_copy(wish->former) : NULL;
     if (!o->name || (wish->authority && !o->authority) || (wish->former && !o->former) ||
         strv_copy(wish->names, &o->names) < 0) {
-        ordering_free(o);
+        ordering_detach(o);
+        ordering_free(s, o, false);
         return -ENOMEM;
     }
     *ret = o;
@@ -140,7 +139,7 @@ void orders_configure(Orders *s, Settings *settings)
     settings_unref(former);
 }
 
-int orders_new(sd_event *event, Store *store, OrdersBack back, void *userdata, Orders **ret)
+int orders_new(sd_event *event, Store *store, const OrdersObserver *observer, void *userdata, Orders **ret)
 {
     _cleanup_(orders_freep) Orders *s = calloc(1, sizeof(Orders));
     int r;
@@ -149,8 +148,8 @@ int orders_new(sd_event *event, Store *store, OrdersBack back, void *userdata, O
         return -ENOMEM;
     s->event = sd_event_ref(event);
     s->store = store;
-    s->back = back;
-    s->back_userdata = userdata;
+    s->observer = observer;
+    s->userdata = userdata;
     TAILQ_INIT(&s->connections);
     TAILQ_INIT(&s->books);
     TAILQ_INIT(&s->checks);
@@ -173,14 +172,13 @@ Orders *orders_free(Orders *s)
     if (!s)
         return NULL;
     s->closing = true;
-    s->back = NULL;
-    TAILQ_FOREACH (o, &s->orderings, entry)
-        o->done = NULL;
     if (s->workers)
         workers_free(TAKE_PTR(s->workers));
-    for (o = TAILQ_FIRST(&s->orderings); o; o = next) {
+    for (o = TAILQ_FIRST(&s->orderings); o; o = next) { /* the owners free theirs later */
         next = TAILQ_NEXT(o, entry);
-        ordering_free(o);
+        ordering_detach(o);
+        if (o->owner == OWNER_GONE)
+            ordering_free(NULL, o, false);
     }
     if (s->crypto)
         workers_free(TAKE_PTR(s->crypto));

@@ -50,11 +50,11 @@ int orders_on_back(sd_event_source *source _unused_, void *userdata)
 
     s->network_is_back = false;
     if (network)
-        s->back(NULL, s->back_userdata);
+        s->observer->back(NULL, s->userdata);
     TAILQ_FOREACH (b, &s->books, entry)
         if (b->is_back) {
             b->is_back = false;
-            s->back(b->authority, s->back_userdata);
+            s->observer->back(b->authority, s->userdata);
         }
     return 0;
 }

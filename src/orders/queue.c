@@ -30,7 +30,7 @@ static Ordering *choose_waiting(Orders *s)
     Ordering *o, *best = NULL;
 
     TAILQ_FOREACH (o, &s->orderings, entry)
-        if (o->state == ORDERING_WAITING && o->done && !o->held && !o->ending &&
+        if (o->state == ORDERING_WAITING && o->owner == OWNER_WAITS && !o->held && !o->ending &&
             (!best || comes_before(o, best)))
             best = o;
     return best;
