@@ -305,13 +305,6 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
     root_uncount_signed(l, c);
 }
 
-/* After the switch had begun, the files alone know how far it came; and a look at them puts aside what is in the way. */
-static bool files_may_differ(const Attempt *a)
-{
-    return a->change && (a->committed || a->result == -EISDIR || a->result == -ENOTDIR ||
-                         a->result == -ELOOP || a->result == -EEXIST || a->result == -ENOENT);
-}
-
 void attempt_fail(Attempt *a)
 {
     Lifecycle *l = a->lifecycle;
@@ -319,8 +312,8 @@ void attempt_fail(Attempt *a)
     Record *fresh = NULL;
 
     c->work.busy = false;
-    if (files_may_differ(a) && store_reload(l->store, c->record->kind, certificate_name(c), &fresh) >= 0 &&
-        c->stored) {
+    if (a->change && a->change->doubtful &&
+        store_reload(l->store, c->record->kind, certificate_name(c), &fresh) >= 0 && c->stored) {
         record_free(c->record);
         c->record = TAKE_PTR(fresh);
     }

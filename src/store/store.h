@@ -49,6 +49,7 @@ typedef struct StoreChange {
     bool removes;      /* the object is removed */
     const char *event; /* a word for the journal; static */
     int result;        /* of staging or commit: 0 or a negative errno */
+    bool doubtful;     /* when it failed: the store alone knows how far it came, see store_reload() */
 } StoreChange;
 
 /* before: the current record (NULL: none), after: the new one. With a bundle, its slot gets the next
