@@ -4,8 +4,9 @@
 #include "acme/client-internal.h"
 #include "acme/header.h"
 #include "core/now.h"
+#include "util/time.h"
 
-#define DIRECTORY_AGE_MAX (86400 * 1000000ULL)
+#define DIRECTORY_AGE_MAX (86400 * USEC_PER_SEC)
 #define TYPE_JSON         "application/json"
 #define TYPE_PROBLEM      "application/problem+json"
 

@@ -8,10 +8,10 @@
 #include "core/name.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/time.h"
 
 #define TYPE_JSON     "application/json"
 #define TYPE_CHAIN    "application/pem-certificate-chain"
-#define USEC_PER_SEC  1000000ULL
 #define POLL_MAX_USEC (10 * USEC_PER_SEC)
 
 static void order_advance(Order *o);

@@ -5,6 +5,7 @@
 #include "bus/bus-internal.h"
 #include "core/now.h"
 #include "util/log.h"
+#include "util/time.h"
 
 /* What happened is told in signals from a deferred event source: however often a certificate changed in one turn of
  * the event loop, it is told of once; and after a burst the telling is spread over many turns, with calls answered
@@ -12,7 +13,7 @@
  * the end of a while. */
 
 #define TOLD_PER_TURN 64
-#define WHILE_USEC    (100 * 1000ULL)
+#define WHILE_USEC    (100 * USEC_PER_MSEC)
 #define MANY_JOBS     4
 #define UNSENT_MAX    512 /* messages that the bus has not taken yet; with more, changes wait */
 

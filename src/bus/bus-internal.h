@@ -3,7 +3,6 @@
 
 #include <sys/queue.h>
 #include <systemd/sd-bus.h>
-#include <time.h>
 #include <uthash.h>
 
 #include "bus/bus.h"
@@ -161,15 +160,6 @@ static inline uint64_t bus_unwritten(sd_bus *bus)
     uint64_t n = 0;
 
     return sd_bus_get_n_queued_write(bus, &n) < 0 ? UINT64_MAX : n;
-}
-
-/* A clock, in microseconds. */
-static inline uint64_t usec_now(clockid_t clock)
-{
-    struct timespec t;
-
-    clock_gettime(clock, &t);
-    return (uint64_t)t.tv_sec * 1000000U + (uint64_t)t.tv_nsec / 1000U;
 }
 
 /* The one place that decides to exit (idle.c). */

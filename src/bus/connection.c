@@ -9,6 +9,7 @@
 #include "bus/bus-internal.h"
 #include "policy/policy.h"
 #include "util/log.h"
+#include "util/time.h"
 
 /* The connections to the bus. Calls come in by one; what the bus and polkit are asked goes by another, so that their answers
  * neither wait behind calls nor are thrown away by a bus that has too many of them. Both pass a gate, which drops what is
@@ -17,13 +18,13 @@
  * owner. */
 
 #define DEFAULT_ADDRESS    "unix:path=/run/dbus/system_bus_socket"
-#define READ_USEC_MIN      (5 * 1000ULL) /* of calls that are read in one turn of the event loop */
-#define READ_USEC_MAX      (50 * 1000ULL)
+#define READ_USEC_MIN      (5 * USEC_PER_MSEC) /* of calls that are read in one turn of the event loop */
+#define READ_USEC_MAX      (50 * USEC_PER_MSEC)
 #define READ_RATIO         5 /* and so many times as long as those that were dispatched in theirs */
-#define RECONNECT_USEC_MIN (100 * 1000ULL)
-#define RECONNECT_USEC_MAX (5 * 1000000ULL)
-#define STALL_LOOK_USEC    (10 * 1000000ULL)
-#define STALL_USEC         (30 * 1000000ULL) /* without a byte that the bus takes */
+#define RECONNECT_USEC_MIN (100 * USEC_PER_MSEC)
+#define RECONNECT_USEC_MAX (5 * USEC_PER_SEC)
+#define STALL_LOOK_USEC    (10 * USEC_PER_SEC)
+#define STALL_USEC         (30 * USEC_PER_SEC) /* without a byte that the bus takes */
 
 /* ---- losing it */
 

@@ -4,8 +4,8 @@
 
 #include "bus/bus-internal.h"
 #include "util/log.h"
+#include "util/time.h"
 
-#define USEC_PER_SEC    1000000ULL
 #define LOOK_AGAIN_USEC (1 * USEC_PER_SEC)
 
 /* Idle exit: the name is given back first. The bus answers that in order with the calls that it passed on before, so

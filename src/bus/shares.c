@@ -8,11 +8,12 @@
 #include "bus/shares-internal.h"
 #include "core/limits.h"
 #include "util/log.h"
+#include "util/time.h"
 
-#define TURN_USEC       (2 * 1000ULL)     /* of calls that are dispatched in one turn of the event loop */
-#define RETRY_USEC      (2 * 1000ULL)     /* until calls that could not be dispatched are looked at again */
-#define HOLD_USEC       (20 * 1000000ULL) /* a call waits so long for replies to be read */
-#define REPORT_USEC     (60 * 1000000ULL)
+#define TURN_USEC       (2 * USEC_PER_MSEC) /* of calls that are dispatched in one turn of the event loop */
+#define RETRY_USEC      (2 * USEC_PER_MSEC) /* until calls that could not be dispatched are looked at again */
+#define HOLD_USEC       (20 * USEC_PER_SEC) /* a call waits so long for replies to be read */
+#define REPORT_USEC     (60 * USEC_PER_SEC)
 #define READ_USEC       20           /* charged for a call that is read */
 #define CALL_OVERHEAD   1024         /* bytes of a call that waits, beside its own */
 #define WRITE_QUEUE_MAX 128          /* messages; with more, no call is dispatched */

@@ -5,6 +5,7 @@
 #include "bus/shares-internal.h"
 #include "core/limits.h"
 #include "util/log.h"
+#include "util/time.h"
 
 /* What connections have not read of their replies. Each reply is noted with its estimated size; when these come to much,
  * the bus is asked how much waits for the connection (org.freedesktop.DBus.Debug.Stats), which it knows of clients that
@@ -13,13 +14,13 @@
  * the question: it is dbus-broker, which disconnects clients that do not read, and does not hold it against the service. */
 
 #define ASKING_MAX     32 /* the bus bounds the number of replies that a connection waits for */
-#define ASK_USEC_MIN   (20 * 1000ULL)
-#define ASK_USEC_MAX   (1000 * 1000ULL)
-#define STATS_USEC     (10 * 1000000ULL)
-#define BROKER_USEC    (50 * 1000ULL) /* for an answer to Ping on a bus that has no such interface */
-#define FOLLOWED       (1024 * 1024)  /* is asked about at once */
-#define FOLLOWED_MAX   4              /* at a time: the bus counts questions that are not answered */
-#define PING_USEC      (2 * 1000000ULL)
+#define ASK_USEC_MIN   (20 * USEC_PER_MSEC)
+#define ASK_USEC_MAX   USEC_PER_SEC
+#define STATS_USEC     (10 * USEC_PER_SEC)
+#define BROKER_USEC    (50 * USEC_PER_MSEC) /* for an answer to Ping on a bus that has no such interface */
+#define FOLLOWED       (1024 * 1024)        /* is asked about at once */
+#define FOLLOWED_MAX   4                    /* at a time: the bus counts questions that are not answered */
+#define PING_USEC      (2 * USEC_PER_SEC)
 #define UNREAD_IGNORED (64 * 1024) /* is not worth asking about */
 
 static bool fits(size_t unread, size_t size, size_t limit)

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <sys/inotify.h>
 
-#define SETTLE_USEC (300 * 1000ULL)
+#include "util/time.h"
+
+#define SETTLE_USEC (300 * USEC_PER_MSEC)
 #define WATCH_MASK \
     (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | \
      IN_MOVE_SELF)

@@ -17,13 +17,13 @@
 #include "dns/request.h"
 #include "net/resolver.h"
 #include "util/log.h"
+#include "util/time.h"
 
-#define PROGRAM      "certwright-dns"
-#define SOCKET       "/run/certwright-dns"
-#define UNIT         "certwright-dns.socket"
-#define DNS_PORT     53
-#define USEC_PER_SEC 1000000ULL
-#define FD_MIN       3 /* the first that the program does not get */
+#define PROGRAM  "certwright-dns"
+#define SOCKET   "/run/certwright-dns"
+#define UNIT     "certwright-dns.socket"
+#define DNS_PORT 53
+#define FD_MIN   3 /* the first that the program does not get */
 /* Longer than the program takes for its worst case, so that it is the one to say what took so long. */
 #define PATIENCE (LIMIT_DNS_REQUEST_TIME + LIMIT_DNS_HOOK_TIME + LIMIT_DNS_GRACE + 15)
 

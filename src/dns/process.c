@@ -9,15 +9,14 @@
 #include <stdio.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "util/memfd.h"
 #include "util/text.h"
+#include "util/time.h"
 
-#define FD_MIN       3 /* the first that the program does not get */
-#define MSEC_PER_SEC 1000
-#define READ_SIZE    4096
-#define DRAIN_READS  64 /* of what is in the pipe at the end: more than it holds */
+#define FD_MIN      3 /* the first that the program does not get */
+#define READ_SIZE   4096
+#define DRAIN_READS 64 /* of what is in the pipe at the end: more than it holds */
 
 /* The last LIMIT_DNS_OUTPUT bytes of all that came. */
 typedef struct Tail {
@@ -32,14 +31,6 @@ typedef struct Process {
     bool late;
     Tail tail;
 } Process;
-
-static int64_t now_msec(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * MSEC_PER_SEC + t.tv_nsec / 1000000;
-}
 
 /* ---- start */
 
@@ -124,7 +115,7 @@ static int process_start(Process *p, const ProcessCall *call)
         return r;
     }
     p->output_fd = TAKE_FD(output);
-    p->deadline = now_msec() + (int64_t)call->seconds * MSEC_PER_SEC;
+    p->deadline = monotonic_msec() + (int64_t)call->seconds * MSEC_PER_SEC;
     return 0;
 }
 
@@ -180,11 +171,11 @@ static void tail_to_text(Tail *t, char ret[static LIMIT_DNS_OUTPUT + 1])
 
 static void signal_when_late(Process *p)
 {
-    if (now_msec() < p->deadline)
+    if (monotonic_msec() < p->deadline)
         return;
     (void)kill(-p->pid, p->late ? SIGKILL : SIGTERM);
     p->late = true;
-    p->deadline = now_msec() + LIMIT_DNS_GRACE * MSEC_PER_SEC;
+    p->deadline = monotonic_msec() + LIMIT_DNS_GRACE * MSEC_PER_SEC;
 }
 
 static void process_wait(Process *p)
@@ -194,7 +185,7 @@ static void process_wait(Process *p)
     while (!(fds[0].revents & POLLIN)) {
         fds[0].revents = fds[1].revents = 0;
         fds[1].fd = p->output_fd;
-        (void)poll(fds, ELEMENTSOF(fds), (int)MAX(p->deadline - now_msec(), (int64_t)0));
+        (void)poll(fds, ELEMENTSOF(fds), (int)MAX(p->deadline - monotonic_msec(), (int64_t)0));
         if (fds[1].revents)
             (void)process_read(p);
         signal_when_late(p);

@@ -14,6 +14,7 @@
 #include "import/message.h"
 #include "util/log.h"
 #include "util/memfd.h"
+#include "util/time.h"
 
 #define FD_MIN 10 /* above all that the process is given by number */
 
@@ -79,9 +80,9 @@ static Owner *find_owner(Importer *importer, uid_t uid)
 {
     Owner *o;
 
-    TAILQ_FOREACH(o, &importer->owners, entry)
-    if (o->uid == uid)
-        break;
+    TAILQ_FOREACH (o, &importer->owners, entry)
+        if (o->uid == uid)
+            break;
     return o;
 }
 
@@ -306,8 +307,8 @@ static int import_start(Import *i)
     if (r >= 0)
         r = sd_event_add_io(event, &i->exit_source, i->pidfd, EPOLLIN, on_exit_of_process, i);
     if (r >= 0)
-        r = sd_event_add_time_relative(event, &i->timer, CLOCK_MONOTONIC, LIMIT_IMPORT_TIME * 1000000ULL, 0,
-                                       on_timeout, i);
+        r = sd_event_add_time_relative(event, &i->timer, CLOCK_MONOTONIC, LIMIT_IMPORT_TIME * USEC_PER_SEC,
+                                       0, on_timeout, i);
     if (r < 0 && i->pidfd >= 0) {
         (void)pidfd_send_signal(i->pidfd, SIGKILL, NULL, 0);
         (void)waitid(P_PIDFD, (id_t)i->pidfd, NULL, WEXITED);
@@ -321,9 +322,9 @@ static Import *next_import(const Importer *importer)
     const Owner *o;
 
     if (importer->n_running < LIMIT_IMPORTS)
-        TAILQ_FOREACH(o, &importer->owners, entry)
-    if (o->n_waiting > 0 && o->n_running < LIMIT_IMPORTS - 1)
-        return STAILQ_FIRST(&o->waiting);
+        TAILQ_FOREACH (o, &importer->owners, entry)
+            if (o->n_waiting > 0 && o->n_running < LIMIT_IMPORTS - 1)
+                return STAILQ_FIRST(&o->waiting);
     return NULL;
 }
 
@@ -490,9 +491,9 @@ static Owner *first_waiting(const Importer *importer)
 {
     Owner *o;
 
-    TAILQ_FOREACH(o, &importer->owners, entry)
-    if (o->n_waiting > 0)
-        break;
+    TAILQ_FOREACH (o, &importer->owners, entry)
+        if (o->n_waiting > 0)
+            break;
     return o;
 }
 

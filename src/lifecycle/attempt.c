@@ -7,12 +7,13 @@
 #include "lifecycle/lifecycle-internal.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/time.h"
 
 /* How an attempt is carried out: in a worker, in a group, and in the end in memory. */
 
 #define GROUP_MAX       1024
-#define GROUP_WAIT_USEC (20 * 1000ULL) /* a slow disk gathers more by itself: one group at a time */
-#define ORDERS_FEW      2              /* while more of them run, what they bring is gathered, too */
+#define GROUP_WAIT_USEC (20 * USEC_PER_MSEC) /* a slow disk gathers more by itself: one group at a time */
+#define ORDERS_FEW      2                    /* while more of them run, what they bring is gathered, too */
 
 void request_answer(Certificate *c, Request *q, RequestResult result, const Problem *problem)
 {

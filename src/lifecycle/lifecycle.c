@@ -9,8 +9,9 @@
 #include "lifecycle/lifecycle-internal.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/time.h"
 
-#define RETRY_USEC  (30 * 1000000ULL) /* after a failure, while a certificate has no chain */
+#define RETRY_USEC  (30 * USEC_PER_SEC) /* after a failure, while a certificate has no chain */
 #define WORKERS_MIN 2
 #define WORKERS_MAX 8
 

@@ -2,13 +2,14 @@
 #include "core/now.h"
 #include "manager/manager-internal.h"
 #include "util/text.h"
+#include "util/time.h"
 
 /* What the passing of time brings: what is due now, and when to look again. */
 
 /* The outlook of all is looked at in slices of a few milliseconds, which take a small part of the time. */
 #define OUTLOOK_SLICE      200
-#define OUTLOOK_USEC       (10 * 1000ULL)
-#define OUTLOOK_PAUSE_USEC (50 * 1000ULL)
+#define OUTLOOK_USEC       (10 * USEC_PER_MSEC)
+#define OUTLOOK_PAUSE_USEC (50 * USEC_PER_MSEC)
 #define WAKE_MAX_SEC       3600
 #define CHECK_WAIT_SEC     60
 #define TIMER_SEC          (2 * 3600)     /* certwright-renew.timer wakes the service more often */
@@ -90,7 +91,7 @@ static int64_t next_change(Manager *m, int64_t now)
 static void arm_wake_at(Manager *m, int64_t when, int64_t now)
 {
     m->wake_at = when;
-    (void)manager_arm(m, m->wake_timer, (uint64_t)(when - now) * 1000000ULL);
+    (void)manager_arm(m, m->wake_timer, (uint64_t)(when - now) * USEC_PER_SEC);
 }
 
 void manager_arm_wake(Manager *m)

@@ -7,13 +7,14 @@
 #include "crypto/digest.h"
 #include "manager/manager-internal.h"
 #include "util/log.h"
+#include "util/time.h"
 
 /* What comes from outside and changes what can be done: a clock that is set, a machine that wakes up, a network that comes
  * back. A clock that is not believed is looked at again and again until it is. */
 
-#define LOOK_AGAIN_USEC (20 * 1000000ULL)
-#define RECORD_USEC     (3600 * 1000000ULL)
-#define BACK_USEC       (10 * 1000000ULL) /* by chance up to that much later, since others come back as well */
+#define LOOK_AGAIN_USEC (20 * USEC_PER_SEC)
+#define RECORD_USEC     (3600 * USEC_PER_SEC)
+#define BACK_USEC       (10 * USEC_PER_SEC) /* by chance up to that much later, since others come back as well */
 
 typedef struct ClockTask {
     Store *store;
@@ -125,7 +126,7 @@ static void arm_back(Manager *m)
     uint16_t chance = 0;
 
     (void)random_bytes(&chance, sizeof(chance));
-    (void)manager_arm(m, m->back_timer, 1000000ULL + BACK_USEC * chance / UINT16_MAX);
+    (void)manager_arm(m, m->back_timer, USEC_PER_SEC + BACK_USEC * chance / UINT16_MAX);
 }
 
 static void on_network_changed(void *userdata)
@@ -177,7 +178,7 @@ bool manager_waits_for_network(const Manager *m)
 static int arm_set(int fd)
 {
     const struct itimerspec never = { .it_value.tv_sec =
-                                          sizeof(time_t) > 4 ? INT64_MAX / 1000000000LL : INT_MAX };
+                                          sizeof(time_t) > 4 ? INT64_MAX / NSEC_PER_SEC : INT_MAX };
 
     return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) < 0 ? -errno : 0;
 }

@@ -4,10 +4,11 @@
 #include "core/now.h"
 #include "manager/manager-internal.h"
 #include "util/log.h"
+#include "util/time.h"
 
-#define INDEX_WAIT_USEC  (2 * 1000000ULL)
-#define CHECK_WAIT_USEC  (5 * 1000000ULL)
-#define CHECK_PAUSE_USEC (20 * 1000ULL)
+#define INDEX_WAIT_USEC  (2 * USEC_PER_SEC)
+#define CHECK_WAIT_USEC  (5 * USEC_PER_SEC)
+#define CHECK_PAUSE_USEC (20 * USEC_PER_MSEC)
 #define CHECKED_AT_ONCE  32
 #define SOON_SEC         (15 * 60)
 

@@ -3,8 +3,8 @@
 #include <pthread.h>
 
 #include "net/http-internal.h"
+#include "util/time.h"
 
-#define USEC_PER_SEC    1000000ULL
 #define CONNECTIONS_MAX 64L /* of one pool at once; what comes then waits */
 #define IDLE_MAX        32L /* connections that one pool keeps */
 
@@ -225,7 +225,7 @@ static int on_timeout(CURLM *multi _unused_, long msec, void *userdata)
         return sd_event_source_set_enabled(p->soon, SD_EVENT_ONESHOT) < 0 ? -1 : 0;
     if (sd_event_now(p->http->event, CLOCK_MONOTONIC, &now) < 0)
         return -1;
-    p->due = now + (uint64_t)msec * 1000;
+    p->due = now + (uint64_t)msec * USEC_PER_MSEC;
     return pool_arm(p) < 0 ? -1 : 0;
 }
 

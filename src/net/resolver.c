@@ -11,9 +11,8 @@
 #include "core/limits.h"
 #include "net/resolver-internal.h"
 #include "util/text.h"
+#include "util/time.h"
 
-#define USEC_PER_SEC    1000000ULL
-#define USEC_PER_MSEC   1000ULL
 #define FIRST_WAIT_MSEC 2000 /* for one server; doubled each time that all were asked */
 #define TRIES           3
 #define MALFORMED       "the answer is malformed"

@@ -7,13 +7,15 @@
 #include <sys/socket.h>
 
 #include "util/text.h"
+#include "util/time.h"
 
 /* The kernel tells of each route that comes and goes, but for those of IPv4 that go with their device or address, and drops
  * what it cannot deliver: so a message only says that something changed, and then all routes are asked for. A sum of what
  * makes out a default route tells whether it is another one. */
 
 #define BUFFER_SIZE 32768
-#define WAIT_USEC   (300 * 1000ULL) /* routes come one after the other; what has come then is asked for */
+#define WAIT_USEC \
+    (300 * USEC_PER_MSEC) /* routes come one after the other; what has come then is asked for */
 
 struct Network {
     sd_event *event;

@@ -4,6 +4,7 @@
 #include "core/now.h"
 #include "orders/orders-internal.h"
 #include "util/log.h"
+#include "util/time.h"
 
 /* In which order, and how fast, what waits is begun. */
 
@@ -56,7 +57,7 @@ static void wait_for_pace(AcmeSource *s)
     uint64_t now;
 
     if (sd_event_now(s->event, CLOCK_MONOTONIC, &now) < 0 ||
-        sd_event_source_set_time(s->pace_timer, now + 1000000ULL) < 0 ||
+        sd_event_source_set_time(s->pace_timer, now + USEC_PER_SEC) < 0 ||
         sd_event_source_set_enabled(s->pace_timer, SD_EVENT_ONESHOT) < 0)
         (void)log_oom();
 }

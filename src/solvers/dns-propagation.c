@@ -7,8 +7,8 @@
 #include "core/limits.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/time.h"
 
-#define USEC_PER_SEC  1000000ULL
 #define FIRST_PAUSE   (USEC_PER_SEC / 5) /* between two rounds; doubled each time */
 #define LONGEST_PAUSE (10 * USEC_PER_SEC)
 #define WITHOUT_CHECK "SelfCheck=no in [ACME] does without this check"

@@ -10,12 +10,11 @@
 #include <uthash.h>
 
 #include "util/log.h"
+#include "util/time.h"
 
-#define USEC_PER_SEC  1000000ULL
-#define USEC_PER_MSEC 1000ULL
-#define DEFER_TIME    1  /* seconds that the kernel keeps a connection on which nothing comes */
-#define ACCEPT_MAX    32 /* connections in one turn of the loop */
-#define PAUSE_USEC    (100 * USEC_PER_MSEC) /* when no more descriptors are to be had */
+#define DEFER_TIME 1  /* seconds that the kernel keeps a connection on which nothing comes */
+#define ACCEPT_MAX 32 /* connections in one turn of the loop */
+#define PAUSE_USEC (100 * USEC_PER_MSEC) /* when no more descriptors are to be had */
 
 /* Who answers whom, when there are more connections than places:
  *
@@ -170,9 +169,9 @@ static Connection *listener_next(Listener *l)
 {
     Connection *c, *first = NULL;
 
-    TAILQ_FOREACH(c, &l->connections, entry)
-    if (!c->ended && (!first || c->deadline < first->deadline))
-        first = c;
+    TAILQ_FOREACH (c, &l->connections, entry)
+        if (!c->ended && (!first || c->deadline < first->deadline))
+            first = c;
     return first;
 }
 

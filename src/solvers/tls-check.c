@@ -9,8 +9,7 @@
 #include "core/limits.h"
 #include "core/name.h"
 #include "crypto/tls-alpn.h"
-
-#define USEC_PER_SEC 1000000ULL
+#include "util/time.h"
 
 typedef union SocketAddress {
     struct sockaddr any;

@@ -9,11 +9,11 @@
 
 #include "crypto/tls-alpn.h"
 #include "util/log.h"
+#include "util/time.h"
 
-#define USEC_PER_SEC 1000000ULL
-#define DEFER_TIME   1               /* seconds that the kernel keeps a connection on which nothing comes */
-#define ACCEPT_MAX   32              /* connections in one turn of the loop */
-#define PAUSE_USEC   (100 * 1000ULL) /* when no more descriptors are to be had */
+#define DEFER_TIME 1  /* seconds that the kernel keeps a connection on which nothing comes */
+#define ACCEPT_MAX 32 /* connections in one turn of the loop */
+#define PAUSE_USEC (100 * USEC_PER_MSEC) /* when no more descriptors are to be had */
 
 /* Who has a place when there are more connections than places:
  *
@@ -84,8 +84,8 @@ static void listener_set_timer(TlsListener *l)
     uint64_t next = l->paused_until ? l->paused_until : UINT64_MAX;
     Connection *c;
 
-    TAILQ_FOREACH(c, &l->connections, entry)
-    next = MIN(next, c->deadline);
+    TAILQ_FOREACH (c, &l->connections, entry)
+        next = MIN(next, c->deadline);
     if (sd_event_source_set_time(l->timer, next) >= 0)
         (void)sd_event_source_set_enabled(l->timer, next == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
@@ -112,9 +112,9 @@ static void listener_make_room(TlsListener *l)
 {
     Connection *c;
 
-    TAILQ_FOREACH(c, &l->connections, entry)
-    if (!alpn_connection_is_expected(c->tls))
-        break;
+    TAILQ_FOREACH (c, &l->connections, entry)
+        if (!alpn_connection_is_expected(c->tls))
+            break;
     c = c ? c : TAILQ_FIRST(&l->connections);
     if (c)
         connection_free(c);
