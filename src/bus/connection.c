@@ -9,7 +9,7 @@
 #include "bus/bus-internal.h"
 #include "policy/policy.h"
 #include "util/log.h"
-#include "util/time.h"
+#include "util/timer.h"
 
 /* The connections to the bus. Calls come in by one; what the bus and polkit are asked goes by another, so that their answers
  * neither wait behind calls nor are thrown away by a bus that has too many of them. Both pass a gate, which drops what is
@@ -30,15 +30,11 @@
 
 static void lose(Bus *b, const char *why)
 {
-    int enabled = SD_EVENT_OFF;
-
-    (void)sd_event_source_get_enabled(b->reconnect, &enabled);
-    if (enabled != SD_EVENT_OFF)
+    if (timer_is_armed(b->reconnect))
         return;
     if (b->was_ready)
         log_warning("%s, connecting again.", why);
-    (void)sd_event_source_set_time_relative(b->reconnect, b->owns_name ? 0 : b->reconnect_usec);
-    (void)sd_event_source_set_enabled(b->reconnect, SD_EVENT_ONESHOT);
+    (void)timer_arm(b->reconnect, b->owns_name ? 0 : b->reconnect_usec);
     b->owns_name = false;
 }
 
@@ -53,8 +49,7 @@ static int on_reconnect(sd_event_source *s, uint64_t usec _unused_, void *userda
         return 0;
     log_debug("The message bus cannot be reached: %s", strerror(-r));
     b->reconnect_usec = MIN(2 * b->reconnect_usec, RECONNECT_USEC_MAX);
-    (void)sd_event_source_set_time_relative(s, b->reconnect_usec);
-    return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+    return timer_arm(s, b->reconnect_usec);
 }
 
 static int on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_)
@@ -86,8 +81,7 @@ static int on_stall_timer(sd_event_source *s, uint64_t usec _unused_, void *user
         b->stalled_since = now;
     else if (now >= b->stalled_since + STALL_USEC)
         lose(b, "The message bus has stopped reading from this service");
-    (void)sd_event_source_set_time_relative(s, STALL_LOOK_USEC);
-    return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+    return timer_arm(s, STALL_LOOK_USEC);
 }
 
 /* ---- what comes in */
@@ -258,10 +252,8 @@ static int watch_gate(Link *l, int64_t priority)
     if (r >= 0)
         r = sd_event_source_set_priority(l->readable, priority);
     if (r >= 0)
-        r = sd_event_add_defer(event, &l->more, on_more, l);
-    if (r >= 0)
-        r = sd_event_source_set_priority(l->more, priority);
-    return r < 0 ? r : sd_event_source_set_enabled(l->more, SD_EVENT_OFF);
+        r = deferred_add(event, &l->more, on_more, l);
+    return r < 0 ? r : sd_event_source_set_priority(l->more, priority);
 }
 
 static int link_open(Link *l, Bus *b, int64_t priority, bool wait)
@@ -342,13 +334,10 @@ int bus_connection_init(Bus *b)
     int r;
 
     b->reconnect_usec = RECONNECT_USEC_MIN;
-    r = sd_event_add_time(b->event, &b->reconnect, CLOCK_MONOTONIC, UINT64_MAX, 0, on_reconnect, b);
+    r = timer_add(b->event, &b->reconnect, CLOCK_MONOTONIC, 0, on_reconnect, b);
     if (r >= 0)
-        r = sd_event_source_set_enabled(b->reconnect, SD_EVENT_OFF);
-    if (r >= 0)
-        r = sd_event_add_time_relative(b->event, &b->stall_timer, CLOCK_MONOTONIC, STALL_LOOK_USEC,
-                                       STALL_LOOK_USEC / 2, on_stall_timer, b);
-    return r;
+        r = timer_add(b->event, &b->stall_timer, CLOCK_MONOTONIC, STALL_LOOK_USEC / 2, on_stall_timer, b);
+    return r < 0 ? r : timer_arm(b->stall_timer, STALL_LOOK_USEC);
 }
 
 void bus_connection_done(Bus *b)

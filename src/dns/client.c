@@ -17,7 +17,7 @@
 #include "dns/request.h"
 #include "net/resolver.h"
 #include "util/log.h"
-#include "util/time.h"
+#include "util/timer.h"
 
 #define PROGRAM  "certwright-dns"
 #define SOCKET   "/run/certwright-dns"
@@ -413,8 +413,7 @@ int dns_helper_start(DnsHelper *h, const DnsChange *change, DnsJobDone done, voi
     j->userdata = userdata;
     if ((r = request_fill(change, address, &request, problem)) < 0 ||
         (r = dns_request_encode(&request, &j->request, problem)) < 0 || (r = job_describe(j, change)) < 0 ||
-        (r = sd_event_add_defer(h->event, &j->failed, on_failed, j)) < 0 ||
-        (r = sd_event_source_set_enabled(j->failed, SD_EVENT_OFF)) < 0 ||
+        (r = deferred_add(h->event, &j->failed, on_failed, j)) < 0 ||
         (r = sd_event_source_set_enabled(h->pump, SD_EVENT_ONESHOT)) < 0)
         return r;
     j->size = strlen(j->request);
@@ -495,9 +494,7 @@ int dns_helper_new(sd_event *event, DnsHelper **ret)
     h->patience = PATIENCE;
     r = dns_helper_set_places(h, SOCKET, NULL);
     if (r >= 0)
-        r = sd_event_add_defer(event, &h->pump, on_pump, h);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(h->pump, SD_EVENT_OFF);
+        r = deferred_add(event, &h->pump, on_pump, h);
     if (r >= 0)
         *ret = TAKE_PTR(h);
     return r;

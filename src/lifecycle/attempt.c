@@ -7,7 +7,7 @@
 #include "lifecycle/lifecycle-internal.h"
 #include "util/log.h"
 #include "util/text.h"
-#include "util/time.h"
+#include "util/timer.h"
 
 /* How an attempt is carried out: in a worker, in a group, and in the end in memory. */
 
@@ -385,14 +385,6 @@ static void on_group_committed(void *data, void *userdata _unused_)
     lifecycle_maybe_commit(l);
 }
 
-uint64_t lifecycle_monotonic(Lifecycle *l)
-{
-    uint64_t t = 0;
-
-    (void)sd_event_now(l->event, CLOCK_MONOTONIC, &t);
-    return t;
-}
-
 static void start_group(Lifecycle *l)
 {
     Attempt *a;
@@ -407,7 +399,7 @@ static void start_group(Lifecycle *l)
         l->group[l->n_group++] = a;
         l->n_staged--;
     }
-    l->staged_since = lifecycle_monotonic(l);
+    l->staged_since = loop_now(l->event, CLOCK_MONOTONIC);
     if (workers_add(l->disk, group_commit, on_group_committed, l) < 0)
         (void)log_oom();
 }
@@ -419,12 +411,11 @@ void lifecycle_maybe_commit(Lifecycle *l)
     if (l->group || l->n_staged == 0 || l->stopping)
         return;
     if ((l->n_staging == 0 && acme_source_running(l->acme) <= ORDERS_FEW) || l->n_staged >= GROUP_MAX ||
-        lifecycle_monotonic(l) >= due) {
+        loop_now(l->event, CLOCK_MONOTONIC) >= due) {
         start_group(l);
         return;
     }
-    (void)sd_event_source_set_time(l->group_timer, due);
-    (void)sd_event_source_set_enabled(l->group_timer, SD_EVENT_ONESHOT);
+    (void)timer_arm_at(l->group_timer, due);
 }
 
 static void attempt_staged(void *data, void *userdata _unused_)
@@ -438,7 +429,7 @@ static void attempt_staged(void *data, void *userdata _unused_)
         attempt_end(l, a);
     else {
         if (l->n_staged++ == 0)
-            l->staged_since = lifecycle_monotonic(l);
+            l->staged_since = loop_now(l->event, CLOCK_MONOTONIC);
         STAILQ_INSERT_TAIL(&l->staged, a, entry);
     }
     lifecycle_maybe_commit(l);

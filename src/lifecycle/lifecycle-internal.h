@@ -115,5 +115,4 @@ void lifecycle_count_for_root(Lifecycle *l, Certificate *c);
 void lifecycle_uncount_for_root(Lifecycle *l, Certificate *c);
 /* Commits a group of what is staged, if it is time. */
 void lifecycle_maybe_commit(Lifecycle *l);
-uint64_t lifecycle_monotonic(Lifecycle *l);
 void lifecycle_arm_retry(Lifecycle *l);

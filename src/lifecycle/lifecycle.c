@@ -9,7 +9,7 @@
 #include "lifecycle/lifecycle-internal.h"
 #include "util/log.h"
 #include "util/text.h"
-#include "util/time.h"
+#include "util/timer.h"
 
 #define RETRY_USEC  (30 * USEC_PER_SEC) /* after a failure, while a certificate has no chain */
 #define WORKERS_MIN 2
@@ -276,13 +276,8 @@ static int on_retry(sd_event_source *s _unused_, uint64_t usec _unused_, void *u
 
 void lifecycle_arm_retry(Lifecycle *l)
 {
-    int enabled = SD_EVENT_ON;
-
-    (void)sd_event_source_get_enabled(l->retry_timer, &enabled);
-    if (enabled != SD_EVENT_OFF)
-        return;
-    (void)sd_event_source_set_time(l->retry_timer, lifecycle_monotonic(l) + RETRY_USEC);
-    (void)sd_event_source_set_enabled(l->retry_timer, SD_EVENT_ONESHOT);
+    if (!timer_is_armed(l->retry_timer))
+        (void)timer_arm(l->retry_timer, RETRY_USEC);
 }
 
 static unsigned count_workers(void)
@@ -304,13 +299,6 @@ static void on_back(const char *authority, void *userdata)
         l->observer->orders_back(authority, l->userdata);
 }
 
-static int add_timer(Lifecycle *l, sd_event_source **source, sd_event_time_handler_t handler)
-{
-    int r = sd_event_add_time(l->event, source, CLOCK_MONOTONIC, UINT64_MAX, 1, handler, l);
-
-    return r < 0 ? r : sd_event_source_set_enabled(*source, SD_EVENT_OFF);
-}
-
 int lifecycle_new(sd_event *event, Store *store, const LifecycleObserver *observer, void *userdata,
                   Lifecycle **ret)
 {
@@ -326,8 +314,8 @@ int lifecycle_new(sd_event *event, Store *store, const LifecycleObserver *observ
     if ((r = workers_new(event, "work", count_workers(), userdata, &l->workers)) < 0 ||
         (r = acme_source_new(event, store, on_back, l, &l->acme)) < 0 ||
         (r = workers_new(event, "disk", 1, userdata, &l->disk)) < 0 ||
-        (r = add_timer(l, &l->group_timer, on_group_timer)) < 0 ||
-        (r = add_timer(l, &l->retry_timer, on_retry)) < 0)
+        (r = timer_add(event, &l->group_timer, CLOCK_MONOTONIC, 1, on_group_timer, l)) < 0 ||
+        (r = timer_add(event, &l->retry_timer, CLOCK_MONOTONIC, 1, on_retry, l)) < 0)
         return r;
     *ret = TAKE_PTR(l);
     return 0;

@@ -2,7 +2,7 @@
 #include "core/now.h"
 #include "manager/manager-internal.h"
 #include "util/text.h"
-#include "util/time.h"
+#include "util/timer.h"
 
 /* What the passing of time brings: what is due now, and when to look again. */
 
@@ -91,7 +91,7 @@ static int64_t next_change(Manager *m, int64_t now)
 static void arm_wake_at(Manager *m, int64_t when, int64_t now)
 {
     m->wake_at = when;
-    (void)manager_arm(m, m->wake_timer, (uint64_t)(when - now) * USEC_PER_SEC);
+    (void)timer_arm(m->wake_timer, (uint64_t)(when - now) * USEC_PER_SEC);
 }
 
 void manager_arm_wake(Manager *m)
@@ -184,24 +184,21 @@ int manager_on_outlook_timer(sd_event_source *s, uint64_t usec _unused_, void *u
     free(m->outlook_next);
     m->outlook_next = next ? strdup(certificate_name(next)) : NULL;
     if (m->outlook_next)
-        return manager_arm(m, s, OUTLOOK_PAUSE_USEC);
+        return timer_arm(s, OUTLOOK_PAUSE_USEC);
     look_at_outlook(m, m->root);
     m->wake_is_stale = true;
     TELL(m, counts_changed);
     if (m->outlook_again)
-        (void)manager_arm(m, s, OUTLOOK_PAUSE_USEC);
+        (void)timer_arm(s, OUTLOOK_PAUSE_USEC);
     m->outlook_again = false;
     return 0;
 }
 
 void manager_note_outlook(Manager *m)
 {
-    int enabled = SD_EVENT_OFF;
-
-    (void)sd_event_source_get_enabled(m->outlook_timer, &enabled);
     m->outlook_again = m->outlook_next != NULL;
-    if (enabled == SD_EVENT_OFF)
-        (void)manager_arm(m, m->outlook_timer, OUTLOOK_USEC);
+    if (!timer_is_armed(m->outlook_timer))
+        (void)timer_arm(m->outlook_timer, OUTLOOK_USEC);
 }
 
 /* Whether time alone soon has another chain served. */

@@ -7,7 +7,7 @@
 #include "crypto/digest.h"
 #include "manager/manager-internal.h"
 #include "util/log.h"
-#include "util/time.h"
+#include "util/timer.h"
 
 /* What comes from outside and changes what can be done: a clock that is set, a machine that wakes up, a network that comes
  * back. A clock that is not believed is looked at again and again until it is. */
@@ -71,7 +71,7 @@ static void look_at_all(Manager *m)
 
 static void arm_clock(Manager *m)
 {
-    (void)manager_arm(m, m->clock_timer, m->doubts_clock ? LOOK_AGAIN_USEC : RECORD_USEC);
+    (void)timer_arm(m->clock_timer, m->doubts_clock ? LOOK_AGAIN_USEC : RECORD_USEC);
 }
 
 void manager_look_at_clock(Manager *m)
@@ -126,7 +126,7 @@ static void arm_back(Manager *m)
     uint16_t chance = 0;
 
     (void)random_bytes(&chance, sizeof(chance));
-    (void)manager_arm(m, m->back_timer, USEC_PER_SEC + BACK_USEC * chance / UINT16_MAX);
+    (void)timer_arm(m->back_timer, USEC_PER_SEC + BACK_USEC * chance / UINT16_MAX);
 }
 
 static void on_network_changed(void *userdata)
@@ -224,11 +224,9 @@ int manager_clock_init(Manager *m)
     if ((r = store_read_clock(m->store, &recorded)) < 0)
         (void)log_warning_errno(r, "What the clock showed at the last stop cannot be read");
     clock_begin(recorded);
-    if ((r = sd_event_add_time(m->event, &m->clock_timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_clock_timer,
-                               m)) < 0 ||
-        (r = sd_event_add_time(m->event, &m->back_timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_back_timer, m)) <
-            0 ||
-        (r = sd_event_source_set_enabled(m->back_timer, SD_EVENT_OFF)) < 0 || (r = watch_clock(m)) < 0)
+    if ((r = timer_add(m->event, &m->clock_timer, CLOCK_MONOTONIC, 0, on_clock_timer, m)) < 0 ||
+        (r = timer_add(m->event, &m->back_timer, CLOCK_MONOTONIC, 0, on_back_timer, m)) < 0 ||
+        (r = watch_clock(m)) < 0)
         return r;
     arm_clock(m);
     r = network_new(m->event, on_network_changed, m, &m->network);

@@ -83,8 +83,6 @@ int manager_examine(Manager *m, Certificate *target, int bundle_fd, const Upload
 int manager_start_job(Manager *m, Certificate *c, JobKind kind, uint64_t *ret_id);
 void manager_job_progress(Manager *m, Job *j, double progress, const char *step);
 void manager_note_change(Manager *m);
-/* Sets a timer to run out once, so many microseconds from now. */
-int manager_arm(Manager *m, sd_event_source *timer, uint64_t in_usec);
 /* Works out anew when something is due next (manager-renewal.c). */
 void manager_arm_wake(Manager *m);
 /* The same when only this one has changed. */

@@ -12,6 +12,7 @@
 #include "orders/orders.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/timer.h"
 
 Certificate *manager_root(Manager *m)
 {
@@ -359,13 +360,6 @@ static int on_record(Record *rec, void *userdata)
     return 0;
 }
 
-static int add_timer(Manager *m, sd_event_source **timer, sd_event_time_handler_t handler)
-{
-    int r = sd_event_add_time(m->event, timer, CLOCK_MONOTONIC, UINT64_MAX, 0, handler, m);
-
-    return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_OFF);
-}
-
 static void on_config_file_changed(void *userdata)
 {
     log_info("The configuration changed on disk.");
@@ -376,10 +370,10 @@ static int manager_start(Manager *m, const ManagerOptions *options, Problem *pro
 {
     int r;
 
-    if ((r = add_timer(m, &m->index_timer, manager_on_index_timer)) < 0 ||
-        (r = add_timer(m, &m->wake_timer, manager_on_wake)) < 0 ||
-        (r = add_timer(m, &m->outlook_timer, manager_on_outlook_timer)) < 0 ||
-        (r = add_timer(m, &m->check_timer, manager_on_check_timer)) < 0)
+    if ((r = timer_add(m->event, &m->index_timer, CLOCK_MONOTONIC, 0, manager_on_index_timer, m)) < 0 ||
+        (r = timer_add(m->event, &m->wake_timer, CLOCK_MONOTONIC, 0, manager_on_wake, m)) < 0 ||
+        (r = timer_add(m->event, &m->outlook_timer, CLOCK_MONOTONIC, 0, manager_on_outlook_timer, m)) < 0 ||
+        (r = timer_add(m->event, &m->check_timer, CLOCK_MONOTONIC, 0, manager_on_check_timer, m)) < 0)
         return r;
     r = store_open(options->state, &m->store, problem);
     if (r >= 0)

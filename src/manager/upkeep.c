@@ -4,7 +4,7 @@
 #include "core/now.h"
 #include "manager/manager-internal.h"
 #include "util/log.h"
-#include "util/time.h"
+#include "util/timer.h"
 
 #define INDEX_WAIT_USEC  (2 * USEC_PER_SEC)
 #define CHECK_WAIT_USEC  (5 * USEC_PER_SEC)
@@ -13,17 +13,6 @@
 #define SOON_SEC         (15 * 60)
 
 /* The index of the store, and the look at the files that it stands for. */
-
-int manager_arm(Manager *m, sd_event_source *timer, uint64_t in_usec)
-{
-    uint64_t now;
-    int r;
-
-    r = sd_event_now(m->event, CLOCK_MONOTONIC, &now);
-    if (r >= 0)
-        r = sd_event_source_set_time(timer, now + in_usec);
-    return r < 0 ? r : sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-}
 
 /* The index is written when things have calmed down: for a burst once. */
 
@@ -119,17 +108,15 @@ int manager_on_index_timer(sd_event_source *s _unused_, uint64_t usec _unused_, 
 
 void manager_note_change(Manager *m)
 {
-    (void)manager_arm(m, m->index_timer, INDEX_WAIT_USEC);
+    (void)timer_arm(m->index_timer, INDEX_WAIT_USEC);
 }
 
 /* It is not worth to go, and who watches sees it happen. The timer of the service comes once an hour. */
 static bool is_due_soon(Manager *m)
 {
     int64_t now = clock_now(), next = manager_next_wake(m);
-    int armed = SD_EVENT_OFF;
 
-    (void)sd_event_source_get_enabled(m->back_timer, &armed);
-    return armed != SD_EVENT_OFF || (next > now && next - now <= SOON_SEC);
+    return timer_is_armed(m->back_timer) || (next > now && next - now <= SOON_SEC);
 }
 
 bool manager_is_idle(Manager *m)
@@ -162,12 +149,12 @@ int manager_on_check_timer(sd_event_source *s _unused_, uint64_t usec _unused_, 
     m->checked = n > 0 ? strdup(certificate_name(some[n - 1])) : NULL;
     if (!m->checked || lifecycle_check(m->lifecycle, some, n) < 0)
         return 0;
-    return manager_arm(m, m->check_timer, CHECK_PAUSE_USEC);
+    return timer_arm(m->check_timer, CHECK_PAUSE_USEC);
 }
 
 void manager_begin_check(Manager *m)
 {
-    (void)manager_arm(m, m->check_timer, CHECK_WAIT_USEC);
+    (void)timer_arm(m->check_timer, CHECK_WAIT_USEC);
 }
 
 void manager_write_last_index(Manager *m)

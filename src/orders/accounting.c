@@ -6,6 +6,7 @@
 #include "orders/orders-internal.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/timer.h"
 
 /* Ledgers: read when they are needed first; each change is on disk before what it is about is done. While one change is
  * being written others gather, and go together. */
@@ -345,7 +346,7 @@ void book_note_trouble(Book *b, int64_t retry_after)
     LedgerState before = ledger_state(b->ledger, now);
     char when[MOMENT_SIZE];
 
-    b->troubled = source_monotonic(b->source);
+    b->troubled = loop_now(b->source->event, CLOCK_MONOTONIC);
     if (ledger_note_trouble(b->ledger, retry_after, now) < 0)
         (void)log_oom();
     book_changed(b);

@@ -12,6 +12,7 @@
 #include "crypto/request.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/timer.h"
 
 #define DISK_WORKERS   1 /* what is written about one order is written in turn */
 #define CRYPTO_WORKERS 2
@@ -412,7 +413,7 @@ int acme_source_order(AcmeSource *s, const OrderWish *wish, OrderProgress progre
         .anew = wish->anew,
         .early = wish->early,
         .not_after = wish->not_after,
-        .begun = source_monotonic(s),
+        .begun = loop_now(s->event, CLOCK_MONOTONIC),
         .progress = progress,
         .done = done,
         .userdata = userdata,

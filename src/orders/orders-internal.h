@@ -198,7 +198,6 @@ void ordering_explain_wait(Ordering *o, const AuthoritySettings *a, const Ledger
 int source_pace_init(AcmeSource *s);
 /* Begins what may begin, when nothing else is being done. */
 void acme_source_drive(AcmeSource *s);
-uint64_t source_monotonic(const AcmeSource *s);
 
 /* source-window.c */
 void source_give_up_checks(AcmeSource *s);
