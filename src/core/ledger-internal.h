@@ -5,7 +5,8 @@
 
 #include "core/ledger.h"
 
-/* Shared by ledger.c, which knows what is counted and decided, and ledger-text.c, which knows how it is written. */
+/* Shared by ledger-lines.c, which writes; ledger.c above it, which counts and decides; and ledger-text.c above both, which
+ * reads, and writes the whole. */
 
 #define LEDGER_FINGERPRINT 16 /* letters of it, which are enough to tell two leaves of one name apart */
 
@@ -55,6 +56,7 @@ struct Ledger {
     bool reading;
 };
 
+/* ledger.c */
 void counter_free(Ledger *l, Counter *c);
 /* -ENOMEM. */
 int counter_add(Ledger *l, const char *key, int64_t when);
@@ -63,7 +65,8 @@ int counter_remove(Ledger *l, const char *key, int64_t when);
 Entry *ledger_get_entry(Ledger *l, const char *name);
 void entry_free(Ledger *l, Entry *e);
 
-/* Each writes one line; -ENOMEM. */
+/* ledger-lines.c. Each writes one line, which ledger_take() gives; -ENOMEM. */
+int ledger_write_line(Ledger *l, const char *format, ...) _printf_(2, 3);
 int ledger_write_count(Ledger *l, bool add, int64_t when, const char *key);
 int ledger_write_attempt(Ledger *l, const Entry *e);
 int ledger_write_refused(Ledger *l, const Entry *e);
@@ -71,3 +74,5 @@ int ledger_write_released(Ledger *l, const Entry *e);
 int ledger_write_early(Ledger *l, const Entry *e);
 int ledger_write_window(Ledger *l, const Entry *e);
 int ledger_write_breaker(Ledger *l);
+/* Text of whichever kind; n: without the NUL behind it. */
+int ledger_append(Ledger *l, const char *text, size_t n);
