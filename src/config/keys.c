@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "config/values.h"
+#include "config/keys.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <uthash.h>
 
+#include "config/keys-acme.h"
+#include "config/values.h"
 #include "core/limits.h"
 #include "core/name.h"
 #include "crypto/authority.h"
@@ -56,18 +58,6 @@ void context_done(ParseContext *context)
         free(context->drafts[i].file);
         context->drafts[i].file = NULL;
     }
-}
-
-void context_complain(const char *file, unsigned line, const char *key, const char *text, void *userdata)
-{
-    ParseContext *context = userdata;
-
-    context->n_complaints++;
-    if (context->n_complaints <= LIMIT_CONFIG_ERRORS)
-        context->complain(file, line, key, text, context->userdata);
-    else if (context->n_complaints == LIMIT_CONFIG_ERRORS + 1)
-        context->complain(file, line, NULL, "there is more wrong with this file, which is not listed",
-                          context->userdata);
 }
 
 static int parse_leaf_key_type(ParseContext *context, const IniEntry *e, void *target)
@@ -329,32 +319,6 @@ static const KeyRow claim_keys[] = {
     { "Certificate", "ACME", parse_choice, offsetof(Claim, acme), false },
     { "Certificate", "Authority", parse_authority_name, offsetof(Claim, authority), false },
 };
-
-bool section_is_known(const KeyRow *rows, size_t n, const char *section)
-{
-    for (size_t i = 0; i < n; i++)
-        if (streq(rows[i].section, section))
-            return true;
-    return false;
-}
-
-const KeyRow *key_find(ParseContext *context, const IniEntry *e, const KeyRow *rows, size_t n,
-                       const char *section)
-{
-    for (size_t i = 0; i < n; i++)
-        if (streq(rows[i].section, section) && streq(rows[i].key, e->key))
-            return rows + i;
-    entry_complain(context, e, "there is no such key in [%s]; the line is passed over", QUOTED(e->section));
-    return NULL;
-}
-
-int key_apply(ParseContext *context, const IniEntry *e, const KeyRow *rows, size_t n, const char *section,
-              void *object)
-{
-    const KeyRow *row = key_find(context, e, rows, n, section);
-
-    return row && row->parse(context, e, (char *)object + row->offset) == -ENOMEM ? -ENOMEM : 0;
-}
 
 int on_settings_entry(const IniEntry *e, void *userdata)
 {
