@@ -14,6 +14,8 @@ void table_done(Table *t);
 
 /* Adds the next cell, to the right of the last one or first in a new row. */
 void table_add(Table *t, const char *text);
+/* A row of two; none when the text is empty. */
+void table_add_labelled(Table *t, const char *label, const char *text);
 void table_add_date(Table *t, int64_t time); /* date and what is left, "-" for 0 */
 
 /* Prints all rows, each behind `indent` blanks; the first one are the headings and can be left out. */
