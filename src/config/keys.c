@@ -64,13 +64,11 @@ static int parse_leaf_key_type(ParseContext *context, const IniEntry *e, void *t
 {
     KeyType type = key_type_from_string(e->value);
 
-    if (!key_type_suits_leaf(type)) {
-        entry_complain(
+    if (!key_type_suits_leaf(type))
+        return entry_refuse(
             context, e,
             "\"%s\" is no key type for a leaf; ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 and ed25519 are",
             QUOTED(e->value));
-        return -EINVAL;
-    }
     *(KeyType *)target = type;
     return 0;
 }
@@ -79,12 +77,11 @@ static int parse_root_key_type(ParseContext *context, const IniEntry *e, void *t
 {
     KeyType type = key_type_from_string(e->value);
 
-    if (!key_type_suits_root(type)) {
-        entry_complain(context, e,
-                       "\"%s\" is no key type for a root; ecdsa-p256, ecdsa-p384, rsa-3072 and rsa-4096 are",
-                       QUOTED(e->value));
-        return -EINVAL;
-    }
+    if (!key_type_suits_root(type))
+        return entry_refuse(
+            context, e,
+            "\"%s\" is no key type for a root; ecdsa-p256, ecdsa-p384, rsa-3072 and rsa-4096 are",
+            QUOTED(e->value));
     *(KeyType *)target = type;
     return 0;
 }
@@ -93,12 +90,10 @@ static int parse_span(ParseContext *context, const IniEntry *e, int64_t min, int
 {
     int64_t seconds;
 
-    if (parse_seconds(e->value, &seconds) < 0 || seconds < min || seconds > max) {
-        entry_complain(context, e,
-                       "\"%s\" is no time span between %lld and %lld seconds; write it as in 90d or 12h",
-                       QUOTED(e->value), (long long)min, (long long)max);
-        return -EINVAL;
-    }
+    if (parse_seconds(e->value, &seconds) < 0 || seconds < min || seconds > max)
+        return entry_refuse(
+            context, e, "\"%s\" is no time span between %lld and %lld seconds; write it as in 90d or 12h",
+            QUOTED(e->value), (long long)min, (long long)max);
     *target = seconds;
     return 0;
 }
@@ -176,10 +171,8 @@ static int expand(ParseContext *context, const IniEntry *e, const char *text, ch
     char host[HOST_NAME_MAX + 1] = "", expanded[LIMIT_NAME_INPUT + 1];
     size_t n = 0;
 
-    if (strchr(text, '%') && gethostname(host, sizeof(host)) < 0) {
-        entry_complain(context, e, "the name of the host cannot be had: %s", strerror(errno));
-        return -EINVAL;
-    }
+    if (strchr(text, '%') && gethostname(host, sizeof(host)) < 0)
+        return entry_refuse(context, e, "the name of the host cannot be had: %s", strerror(errno));
     host[sizeof(host) - 1] = 0;
     for (; *text && n < sizeof(expanded) - sizeof(host); text++) {
         if (*text != '%')
@@ -188,18 +181,14 @@ static int expand(ParseContext *context, const IniEntry *e, const char *text, ch
             n += (size_t)(stpcpy(expanded + n, host) - (expanded + n));
         else if (*text == '%')
             expanded[n++] = '%';
-        else {
-            entry_complain(
+        else
+            return entry_refuse(
                 context, e,
                 "there is no specifier %%%c; %%H is the name of the host, and %%%% a percent sign",
                 *text ? *text : ' ');
-            return -EINVAL;
-        }
     }
-    if (*text) {
-        entry_complain(context, e, "the name is too long");
-        return -EINVAL;
-    }
+    if (*text)
+        return entry_refuse(context, e, "the name is too long");
     expanded[n] = 0;
     *ret = strdup(expanded);
     return *ret ? 0 : -ENOMEM;
@@ -235,11 +224,10 @@ static int parse_names(ParseContext *context, const IniEntry *e, void *target)
         _cleanup_free_ char *name = NULL;
 
         r = canonical_name(context, e, words[i], &name);
-        if (r >= 0 && strv_length(*list) + 1 >= LIMIT_NAMES) {
-            entry_complain(context, e, "a certificate has at most %d names; %s and what follows is left out",
-                           LIMIT_NAMES, QUOTED(words[i]));
-            return -EINVAL;
-        }
+        if (r >= 0 && strv_length(*list) + 1 >= LIMIT_NAMES)
+            return entry_refuse(context, e,
+                                "a certificate has at most %d names; %s and what follows is left out",
+                                LIMIT_NAMES, QUOTED(words[i]));
         if (r >= 0 && !strv_contains(*list, name))
             r = strv_extend(list, name);
         if (r == -ENOMEM)
@@ -266,13 +254,11 @@ static int parse_purposes(ParseContext *context, const IniEntry *e, void *target
     for (size_t i = 0, k; words && words[i]; i++) {
         for (k = 0; k < ELEMENTSOF(map) && !streq(map[k].name, words[i]); k++)
             ;
-        if (k == ELEMENTSOF(map)) {
-            entry_complain(
+        if (k == ELEMENTSOF(map))
+            return entry_refuse(
                 context, e,
                 "\"%s\" is no usage known here; serverAuth (always there), clientAuth and ipsecIKE are",
                 QUOTED(words[i]));
-            return -EINVAL;
-        }
         purposes |= map[k].purpose;
     }
     *(unsigned *)target = purposes;
