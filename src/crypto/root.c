@@ -4,6 +4,7 @@
 
 #include "crypto/authority-internal.h"
 #include "crypto/extension.h"
+#include "crypto/path.h"
 #include "util/text.h"
 
 /* How a local root comes to be, and how clients of the former one are led to it. */
@@ -118,12 +119,6 @@ static int append_list(char **text, STACK_OF(X509) * l, int max, int64_t now)
 }
 
 /* Whoever trusts the one accepts what the other signs. */
-static bool is_same_authority(X509 *a, X509 *b)
-{
-    return X509_NAME_cmp(X509_get_subject_name(a), X509_get_subject_name(b)) == 0 &&
-           X509_PUBKEY_eq(X509_get_X509_PUBKEY(a), X509_get_X509_PUBKEY(b)) == 1;
-}
-
 static X509 *predecessor_end(const Authority *predecessor)
 {
     return predecessor->anchor ? predecessor->anchor : predecessor->certificate;
@@ -137,7 +132,7 @@ static int bridges_to_pem(X509 *authority, const Authority *predecessor, int64_t
 
     if (!text)
         return -ENOMEM;
-    if (predecessor && is_same_authority(authority, predecessor_end(predecessor)))
+    if (predecessor && x509_is_same_authority(authority, predecessor_end(predecessor)))
         r = append_list(&text, predecessor->bridges, LIMIT_BRIDGES, now);
     else if (predecessor && predecessor->not_after > now &&
              (r = make_bridge(authority, predecessor, now, &bridge)) >= 0 &&

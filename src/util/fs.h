@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <dirent.h>
 #include <sys/types.h>
 
 #include "util/macro.h"
+
+DEFINE_CLEANUP(DIR *, closedir);
 
 /* Whole file as text with a NUL behind; regular files only. -E2BIG above limit, -EISDIR, -EINVAL for other kinds. */
 int fs_read_at(int dir_fd, const char *path, size_t limit, char **ret, size_t *ret_size);
