@@ -13,12 +13,12 @@
 #include "core/name.h"
 #include "crypto/authority.h"
 #include "util/text.h"
+#include "util/time.h"
 
-#define DAY                86400
 #define LIFETIME_MIN       3600
-#define LEAF_LIFETIME_MAX  (825LL * DAY)
-#define ROOT_LIFETIME_MIN  (7LL * DAY)
-#define ROOT_LIFETIME_MAX  (40LL * 365 * DAY)
+#define LEAF_LIFETIME_MAX  (825LL * SEC_PER_DAY)
+#define ROOT_LIFETIME_MIN  (7LL * SEC_PER_DAY)
+#define ROOT_LIFETIME_MAX  (40LL * 365 * SEC_PER_DAY)
 #define CERTIFICATE_PREFIX "Certificate "
 #define PACE_MAX           100000
 #define UNIT_NAME_MAX      200
@@ -110,7 +110,7 @@ static int parse_root_lifetime(ParseContext *context, const IniEntry *e, void *t
 
 static int parse_idle_exit(ParseContext *context, const IniEntry *e, void *target)
 {
-    return parse_span(context, e, 0, DAY, target);
+    return parse_span(context, e, 0, SEC_PER_DAY, target);
 }
 
 static int parse_pace(ParseContext *context, const IniEntry *e, void *target)

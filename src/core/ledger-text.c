@@ -4,14 +4,14 @@
 #include "core/ledger-internal.h"
 #include "core/limits.h"
 #include "util/text.h"
+#include "util/time.h"
 
 /* The whole of what is written (ledger-lines.c): what is kept of it, and how it is read. */
 
 #define FORMAT      "ledger 1 "
-#define DAY         86400LL
-#define ENTRY_KEEP  (400 * DAY) /* of a certificate that nothing was heard of for that long */
-#define AHEAD_MAX   (3 * DAY)   /* nothing is put off for longer but by a wrong clock */
-#define EXEMPT_KEEP 3600LL      /* of orders that the authority does not count */
+#define ENTRY_KEEP  (400 * SEC_PER_DAY) /* of a certificate that nothing was heard of for that long */
+#define AHEAD_MAX   (3 * SEC_PER_DAY)   /* nothing is put off for longer but by a wrong clock */
+#define EXEMPT_KEEP 3600LL              /* of orders that the authority does not count */
 #define WASTE_MIN   (64 * 1024)
 /* Follows a line without an end: with these words it has too many, whatever it was to be. */
 #define BREAK " . . . . . . .\n"

@@ -5,11 +5,14 @@
 
 #include "util/macro.h"
 
-#define USEC_PER_SEC  1000000ULL
-#define USEC_PER_MSEC 1000ULL
-#define MSEC_PER_SEC  1000
-#define NSEC_PER_USEC 1000ULL
-#define NSEC_PER_SEC  1000000000LL
+#define SEC_PER_MINUTE 60LL
+#define SEC_PER_HOUR   3600LL
+#define SEC_PER_DAY    86400LL
+#define USEC_PER_SEC   1000000ULL
+#define USEC_PER_MSEC  1000ULL
+#define MSEC_PER_SEC   1000
+#define NSEC_PER_USEC  1000ULL
+#define NSEC_PER_SEC   1000000000LL
 
 /* A clock, in microseconds. */
 static inline uint64_t usec_now(clockid_t clock)
