@@ -192,26 +192,17 @@ static int listener_start_server(Listener *l)
     return 0;
 }
 
-static int listener_start(Listener *l)
-{
-    int r;
-
-    r = listener_start_server(l);
-    if (r >= 0)
-        r = acceptor_start(&l->acceptor);
-    if (r < 0)
-        listener_close(l);
-    return r;
-}
-
 static int listener_open(Listener *l, char *const *addresses, Problem *problem)
 {
     int r;
 
-    r = acceptor_open(&l->acceptor, addresses, problem);
+    r = listener_start_server(l);
+    r = r < 0 && problem ? problem_set_errno(problem, r, "Listening for http-01") : r;
+    if (r >= 0)
+        r = acceptor_listen(&l->acceptor, addresses, problem);
     if (r < 0)
-        return r;
-    return problem_set_errno(problem, listener_start(l), "Listening for http-01");
+        listener_close(l);
+    return r;
 }
 
 /* ---- proofs */
@@ -292,7 +283,7 @@ int listener_new(sd_event *event, ListenerSeen seen, void *userdata, Listener **
     l->userdata = userdata;
     r = acceptor_init(&l->acceptor, event, &use, l);
     if (r >= 0 && l->acceptor.passed)
-        r = listener_start(l);
+        r = listener_open(l, NULL, NULL);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(l);

@@ -176,7 +176,7 @@ static int describe(const AcceptorUse *use, const char *address, int r, Problem 
     return r;
 }
 
-int acceptor_open(Acceptor *a, char *const *addresses, Problem *problem)
+static int open_all(Acceptor *a, char *const *addresses, Problem *problem)
 {
     int r = 0;
 
@@ -191,8 +191,6 @@ int acceptor_open(Acceptor *a, char *const *addresses, Problem *problem)
         if (r < 0)
             (void)describe(a->use, addresses[i], r, problem);
     }
-    if (r < 0)
-        acceptor_close(a);
     return r;
 }
 
@@ -347,7 +345,7 @@ static int watch_port(Acceptor *a, Port *p)
     return r;
 }
 
-int acceptor_start(Acceptor *a)
+static int start(Acceptor *a)
 {
     int r;
 
@@ -356,6 +354,19 @@ int acceptor_start(Acceptor *a)
         name_source(a, a->timer, "timer");
     for (size_t i = 0; i < a->n_ports && r >= 0; i++)
         r = watch_port(a, a->ports + i);
+    return r;
+}
+
+int acceptor_listen(Acceptor *a, char *const *addresses, Problem *problem)
+{
+    char doing[64];
+    int r = a->passed ? 0 : open_all(a, addresses, problem);
+
+    (void)snprintf(doing, sizeof(doing), "Listening for %s", a->use->name);
+    if (r >= 0 && (r = start(a)) < 0 && problem)
+        r = problem_set_errno(problem, r, doing);
+    if (r < 0)
+        acceptor_close(a);
     return r;
 }
 

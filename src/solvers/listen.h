@@ -59,11 +59,9 @@ struct Acceptor {
 
 /* Takes the sockets that systemd passed under the use's name, if there are any; passed tells. */
 int acceptor_init(Acceptor *a, sd_event *event, const AcceptorUse *use, void *userdata);
-/* addresses: ADDRESS:PORT, [ADDRESS]:PORT, or :PORT for all addresses of both families, as far as the kernel has them. All
- * or nothing. */
-int acceptor_open(Acceptor *a, char *const *addresses, Problem *problem);
-/* Accepts from now on, what systemd passed or was opened. */
-int acceptor_start(Acceptor *a);
+/* Accepts from now on, at the addresses unless systemd passed sockets. ADDRESS:PORT, [ADDRESS]:PORT, or :PORT for all
+ * addresses of both families, as far as the kernel has them. All or nothing. */
+int acceptor_listen(Acceptor *a, char *const *addresses, Problem *problem);
 /* No place may be taken any more. */
 void acceptor_close(Acceptor *a);
 void acceptor_done(Acceptor *a);

@@ -100,26 +100,6 @@ static void listener_close(TlsListener *l)
     acceptor_close(&l->acceptor);
 }
 
-static int listener_start(TlsListener *l)
-{
-    int r;
-
-    r = acceptor_start(&l->acceptor);
-    if (r < 0)
-        listener_close(l);
-    return r;
-}
-
-static int listener_open(TlsListener *l, char *const *addresses, Problem *problem)
-{
-    int r;
-
-    r = acceptor_open(&l->acceptor, addresses, problem);
-    if (r < 0)
-        return r;
-    return problem_set_errno(problem, listener_start(l), "Listening for tls-alpn-01");
-}
-
 /* ---- proofs */
 
 int tls_listener_add(TlsListener *l, char *const *addresses, const char *name, const char *key_authorization,
@@ -127,7 +107,7 @@ int tls_listener_add(TlsListener *l, char *const *addresses, const char *name, c
 {
     int r;
 
-    r = l->acceptor.timer ? 0 : listener_open(l, addresses, problem);
+    r = l->acceptor.timer ? 0 : acceptor_listen(&l->acceptor, addresses, problem);
     if (r < 0)
         return r;
     r = alpn_server_add(l->server, name, key_authorization);
@@ -166,7 +146,7 @@ int tls_listener_new(sd_event *event, TlsListener **ret)
     if (r >= 0)
         r = alpn_server_new(&l->server);
     if (r >= 0 && l->acceptor.passed)
-        r = listener_start(l);
+        r = acceptor_listen(&l->acceptor, NULL, NULL);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(l);
