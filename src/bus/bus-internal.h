@@ -198,6 +198,10 @@ DEFINE_CLEANUP(Call *, call_free);
  * cannot be made or sent is answered with an error. */
 int call_answer(Call *c, const char *types, ...);
 int call_answer_bytes(Call *c, const void *data, size_t size);
+/* Returns true if there is a problem, and takes a copy of it as the answer. */
+bool call_failed(Call *c, const Problem *problem);
+/* Answers with the problem or with nothing, and frees the call. */
+void call_end(Call *c, const Problem *problem);
 /* Sends a reply made elsewhere. Negative: it could not be sent, and nothing was answered; see call_fail(). */
 int call_answer_message(Call *c, sd_bus_message *reply);
 /* Logs that the reply could not be made or sent, as r says, and has an error answered in its place. */
