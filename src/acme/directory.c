@@ -4,8 +4,9 @@
 #include "acme/client-internal.h"
 #include "acme/header.h"
 #include "core/now.h"
+#include "util/timer.h"
 
-#define DIRECTORY_AGE_MAX (86400 * 1000000ULL)
+#define DIRECTORY_AGE_MAX (86400 * USEC_PER_SEC)
 #define TYPE_JSON         "application/json"
 #define TYPE_PROBLEM      "application/problem+json"
 
@@ -104,17 +105,9 @@ void client_ask_nonce(AcmeClient *c)
 
 /* ---- the directory */
 
-static uint64_t boottime(const AcmeClient *c)
-{
-    uint64_t t = 0;
-
-    (void)sd_event_now(c->context.event, CLOCK_BOOTTIME, &t);
-    return t;
-}
-
 bool client_directory_is_fresh(const AcmeClient *c)
 {
-    return c->directory && boottime(c) < c->directory_until;
+    return c->directory && loop_now(c->context.event, CLOCK_BOOTTIME) < c->directory_until;
 }
 
 void acme_client_doubt_directory(AcmeClient *c)
@@ -163,7 +156,7 @@ static int take_directory(AcmeClient *c, const HttpReply *reply, Problem *proble
     }
     acme_directory_free(c->directory);
     c->directory = d;
-    c->directory_until = boottime(c) + DIRECTORY_AGE_MAX;
+    c->directory_until = loop_now(c->context.event, CLOCK_BOOTTIME) + DIRECTORY_AGE_MAX;
     client_keep_nonce(c, reply);
     return 0;
 }

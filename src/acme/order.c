@@ -8,10 +8,10 @@
 #include "core/name.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/timer.h"
 
 #define TYPE_JSON     "application/json"
 #define TYPE_CHAIN    "application/pem-certificate-chain"
-#define USEC_PER_SEC  1000000ULL
 #define POLL_MAX_USEC (10 * USEC_PER_SEC)
 
 static void order_advance(Order *o);
@@ -242,30 +242,19 @@ static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *u
     return 0;
 }
 
-static void arm(sd_event_source *timer, uint64_t in_usec)
-{
-    uint64_t now = 0;
-
-    (void)sd_event_now(sd_event_source_get_event(timer), CLOCK_BOOTTIME, &now);
-    (void)sd_event_source_set_time(timer, now + in_usec);
-    (void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-}
-
 void order_look_later(Order *o, int64_t retry_after)
 {
     uint64_t pause = o->pause;
 
     o->pause = MIN(o->pause * 2, POLL_MAX_USEC);
     o->patient = retry_after > 0;
-    arm(o->timer, retry_after > 0 ? MAX((uint64_t)retry_after * USEC_PER_SEC, pause) : pause);
+    (void)timer_arm(o->timer, retry_after > 0 ? MAX((uint64_t)retry_after * USEC_PER_SEC, pause) : pause);
 }
 
 void order_look_now(Order *o)
 {
-    int enabled = SD_EVENT_OFF;
-
-    if (sd_event_source_get_enabled(o->timer, &enabled) > 0 && !o->patient && !o->finalized)
-        arm(o->timer, POLL_SEEN_USEC);
+    if (timer_is_armed(o->timer) && !o->patient && !o->finalized)
+        (void)timer_arm(o->timer, POLL_SEEN_USEC);
 }
 
 /* ---- finalizing */
@@ -526,13 +515,6 @@ static int on_deadline(sd_event_source *s _unused_, uint64_t usec _unused_, void
     return 0;
 }
 
-static int add_timer(Order *o, sd_event_source **source, sd_event_time_handler_t handler)
-{
-    int r = sd_event_add_time(o->context.event, source, CLOCK_BOOTTIME, UINT64_MAX, 1, handler, o);
-
-    return r < 0 ? r : sd_event_source_set_enabled(*source, SD_EVENT_OFF);
-}
-
 int order_start(const OrderContext *context, OrderRecord *record, const OrderObserver *observer,
                 void *userdata, Order **ret)
 {
@@ -548,9 +530,10 @@ int order_start(const OrderContext *context, OrderRecord *record, const OrderObs
                   .userdata = userdata,
                   .pause = POLL_FIRST_USEC,
                   .solver = context->n_solvers };
-    if ((r = add_timer(o, &o->timer, on_timer)) < 0 || (r = add_timer(o, &o->deadline, on_deadline)) < 0)
+    if ((r = timer_add(context->event, &o->timer, CLOCK_BOOTTIME, 1, on_timer, o)) < 0 ||
+        (r = timer_add(context->event, &o->deadline, CLOCK_BOOTTIME, 1, on_deadline, o)) < 0)
         return r;
-    arm(o->deadline, LIMIT_ORDER_TIME * USEC_PER_SEC);
+    (void)timer_arm(o->deadline, LIMIT_ORDER_TIME * USEC_PER_SEC);
     r = order_work_request(context->crypto, record, on_request, o, &o->making);
     if (r < 0)
         return r;

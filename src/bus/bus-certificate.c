@@ -378,12 +378,7 @@ static int method_revoke(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 static void on_uploaded(const UploadOutcome *outcome _unused_, const Problem *problem, void *userdata)
 {
-    _cleanup_call_ Call *call = userdata;
-
-    if (problem->code == PROBLEM_NONE)
-        (void)call_answer(call, NULL);
-    else
-        (void)problem_copy(problem, &call->problem);
+    call_end(userdata, problem);
 }
 
 static int method_upload(sd_bus_message *m, void *userdata, sd_bus_error *error)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "config/keys.h"
+#include "config/keys-acme.h"
 
 #include <errno.h>
 #include <stdio.h>

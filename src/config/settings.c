@@ -5,8 +5,8 @@
 
 #include "crypto/account-key.h"
 #include "util/text.h"
+#include "util/time.h"
 
-#define DAY                 86400
 #define AUTHORITY_DIRECTORY "/etc/ssl/certs"
 
 static const char *const challenge_type_table[_CHALLENGE_TYPE_MAX] = {
@@ -35,8 +35,8 @@ int settings_new(Settings **ret)
         .n_refs = 1,
         .key_type = KEY_TYPE_ECDSA_P256,
         .root_key_type = KEY_TYPE_ECDSA_P256,
-        .leaf_lifetime = 90LL * DAY,
-        .root_lifetime = 3650LL * DAY,
+        .leaf_lifetime = 90LL * SEC_PER_DAY,
+        .root_lifetime = 3650LL * SEC_PER_DAY,
         .authority_directory = strdup(AUTHORITY_DIRECTORY),
         .idle_exit = 60,
         .orders_per_minute = 10,

@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -19,34 +18,6 @@
 #define WORD_MAX         1024
 #define HTTPS            "https://"
 #define MAILTO           "mailto:"
-
-static _printf_(3, 0) void complain(ParseContext *context, const IniEntry *e, const char *format, va_list ap)
-{
-    _cleanup_free_ char *text = NULL;
-
-    if (vasprintf(&text, format, ap) < 0)
-        text = NULL;
-    context_complain(e->file, e->line, e->key, text ? text : strerror(ENOMEM), context);
-}
-
-void entry_complain(ParseContext *context, const IniEntry *e, const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    complain(context, e, format, ap);
-    va_end(ap);
-}
-
-int entry_refuse(ParseContext *context, const IniEntry *e, const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    complain(context, e, format, ap);
-    va_end(ap);
-    return -EINVAL;
-}
 
 /* ---- texts */
 

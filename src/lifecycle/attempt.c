@@ -7,6 +7,7 @@
 #include "lifecycle/lifecycle-internal.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/timer.h"
 
 /* How an attempt is carried out: in a worker, in a group, and in the end in memory. */
 

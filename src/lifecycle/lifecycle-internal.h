@@ -7,6 +7,7 @@
 #include "lifecycle/lifecycle.h"
 #include "lifecycle/plan.h"
 #include "orders/orders.h"
+#include "util/timer.h"
 #include "util/workers.h"
 
 /* Shared by the lifecycle's files alone. */
@@ -108,9 +109,6 @@ bool lifecycle_order_is_left(const Certificate *c);
 bool lifecycle_cancel_order(Lifecycle *l, Certificate *c);
 void lifecycle_give_up_order(Lifecycle *l, Certificate *c, const Problem *problem);
 extern const OrdersObserver lifecycle_orders_observer;
-uint64_t lifecycle_monotonic(Lifecycle *l);
-/* Adds one that is not armed. */
-int lifecycle_add_timer(Lifecycle *l, sd_event_source **source, sd_event_time_handler_t handler);
 void lifecycle_arm_retry(Lifecycle *l);
 
 /* The root (root.c). */

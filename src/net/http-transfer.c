@@ -6,10 +6,10 @@
 #include "core/limits.h"
 #include "net/http-internal.h"
 #include "util/text.h"
+#include "util/time.h"
 
-#define MSEC_PER_SEC  1000UL
-#define TRUST_AGE_MAX 3600L /* seconds until the authorities are read again */
-#define TOO_LARGE     100   /* CURLE_TOO_LARGE, since libcurl 8.6 */
+#define TRUST_AGE_MAX 3600L /* seconds, then the authorities are read again */
+#define TOO_LARGE     100   /* CURLE_TOO_LARGE, which libcurl has since 8.6 */
 
 /* ---- what went wrong */
 

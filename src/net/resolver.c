@@ -11,10 +11,9 @@
 #include "core/limits.h"
 #include "net/resolver-internal.h"
 #include "util/text.h"
+#include "util/timer.h"
 
-#define USEC_PER_SEC    1000000ULL
-#define USEC_PER_MSEC   1000ULL
-#define FIRST_WAIT_MSEC 2000 /* per server; doubled each time all servers were tried */
+#define FIRST_WAIT_MSEC 2000 /* for one server; doubled each time that all were asked */
 #define TRIES           3
 #define MALFORMED       "the answer is malformed"
 #define RECORDS_MAX     2 /* record types of a query: A and AAAA */
@@ -209,15 +208,9 @@ void dns_part_answered(void *arg, int status, const uint8_t *data, size_t size)
 static void query_wait(DnsQuery *q)
 {
     struct timeval tv;
-    uint64_t now;
 
-    if (q->n_pending == 0 || !ares_timeout(q->channel, NULL, &tv))
-        return;
-    if (sd_event_now(q->dns->event, CLOCK_MONOTONIC, &now) < 0)
-        return;
-    (void)sd_event_source_set_time(q->timer,
-                                   now + (uint64_t)tv.tv_sec * USEC_PER_SEC + (uint64_t)tv.tv_usec);
-    (void)sd_event_source_set_enabled(q->timer, SD_EVENT_ONESHOT);
+    if (q->n_pending > 0 && ares_timeout(q->channel, NULL, &tv))
+        (void)timer_arm(q->timer, (uint64_t)tv.tv_sec * USEC_PER_SEC + (uint64_t)tv.tv_usec);
 }
 
 static void query_drive(DnsQuery *q, int read_fd, int write_fd)
@@ -346,17 +339,11 @@ static int query_add_sources(DnsQuery *q, sd_event *event)
 {
     int r;
 
-    r = sd_event_add_time(event, &q->timer, CLOCK_MONOTONIC, UINT64_MAX, USEC_PER_MSEC, on_timer, q);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(q->timer, SD_EVENT_OFF);
+    r = timer_add(event, &q->timer, CLOCK_MONOTONIC, USEC_PER_MSEC, on_timer, q);
     if (r >= 0)
         r = sd_event_add_time_relative(event, &q->deadline, CLOCK_MONOTONIC, LIMIT_DNS_TIME * USEC_PER_SEC,
                                        0, on_deadline, q);
-    if (r >= 0)
-        r = sd_event_add_defer(event, &q->deliver, on_deliver, q);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(q->deliver, SD_EVENT_OFF);
-    return r;
+    return r < 0 ? r : deferred_add(event, &q->deliver, on_deliver, q);
 }
 
 static int query_open_channel(DnsQuery *q)

@@ -6,6 +6,7 @@
 #include "orders/orders-internal.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/timer.h"
 
 /* What is asked of authorities is counted in their ledgers before it is asked, and what came of it afterwards. */
 

@@ -12,6 +12,7 @@
 #include "crypto/request.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/timer.h"
 
 /* ---- an ordering */
 

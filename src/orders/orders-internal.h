@@ -8,6 +8,7 @@
 #include "core/ledger.h"
 #include "core/limits.h"
 #include "orders/orders.h"
+#include "util/timer.h"
 
 /* Shared by the files of this folder alone. */
 
@@ -208,7 +209,6 @@ void ordering_explain_wait(Ordering *o, const AuthoritySettings *a, const Ledger
 int queue_init(Orders *s);
 /* Begins what may begin, when nothing else is being done. */
 void queue_drive(Orders *s);
-uint64_t orders_monotonic(const Orders *s);
 
 /* renewal-info.c */
 void orders_give_up_checks(Orders *s);

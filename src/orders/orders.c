@@ -65,7 +65,7 @@ int orders_begin(Orders *s, const OrderingWish *wish, Ordering **ret)
         .anew = wish->anew,
         .early = wish->early,
         .not_after = wish->not_after,
-        .begun = orders_monotonic(s),
+        .begun = loop_now(s->event, CLOCK_MONOTONIC),
     };
     STAILQ_INIT(&o->requests);
     TAILQ_INSERT_TAIL(&s->orderings, o, entry);

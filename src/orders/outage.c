@@ -25,7 +25,7 @@ void book_note_outage(Book *b, int64_t retry_after)
     LedgerState before = ledger_state(b->ledger, now);
     char when[MOMENT_SIZE];
 
-    b->outage_at = orders_monotonic(b->orders);
+    b->outage_at = loop_now(b->orders->event, CLOCK_MONOTONIC);
     if (ledger_note_outage(b->ledger, retry_after, now) < 0)
         (void)log_oom();
     book_changed(b);

@@ -11,6 +11,7 @@
 #include "solvers/solver.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/timer.h"
 
 /* dns-01 (RFC 8555 section 8.4). A task finds the place of its record, then uses a record there. Tasks with
  * the same record (two orders that share an authorization) share it: it is created for the first one and
@@ -152,8 +153,7 @@ static void txt_tell(TxtRecord *rec, const Problem *problem)
 {
     DnsTask *t;
 
-    TAILQ_FOREACH(t, &rec->solver->tasks, entry)
-    {
+    TAILQ_FOREACH (t, &rec->solver->tasks, entry) {
         if (t->record != rec || t->state != TASK_MAKING)
             continue;
         if (problem->code == PROBLEM_NONE)
@@ -169,9 +169,9 @@ static bool txt_is_awaited(const TxtRecord *rec)
 {
     const DnsTask *t;
 
-    TAILQ_FOREACH(t, &rec->solver->tasks, entry)
-    if (t->record == rec && t->state == TASK_MAKING)
-        return true;
+    TAILQ_FOREACH (t, &rec->solver->tasks, entry)
+        if (t->record == rec && t->state == TASK_MAKING)
+            return true;
     return false;
 }
 
@@ -289,11 +289,11 @@ static int txt_get(DnsSolver *s, const char *owner, const char *zone, const char
 {
     TxtRecord *rec;
 
-    TAILQ_FOREACH(rec, &s->records, entry)
-    if (streq(rec->owner, owner) && streq(rec->value, value) && (rec->zone || !zone)) {
-        *ret = rec;
-        return 0;
-    }
+    TAILQ_FOREACH (rec, &s->records, entry)
+        if (streq(rec->owner, owner) && streq(rec->value, value) && (rec->zone || !zone)) {
+            *ret = rec;
+            return 0;
+        }
     return txt_new(s, owner, zone, value, ret, problem);
 }
 
@@ -361,9 +361,7 @@ static int task_new(DnsSolver *s, const Proof *proof, DnsTask **ret)
     t->checks = s->solver.context.settings->self_check;
     r = proof_digest(proof, &t->value);
     if (r >= 0)
-        r = sd_event_add_defer(s->solver.context.event, &t->deferred, on_deferred, t);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(t->deferred, SD_EVENT_OFF);
+        r = deferred_add(s->solver.context.event, &t->deferred, on_deferred, t);
     if (r < 0)
         solver_end(&t->task);
     else

@@ -7,8 +7,8 @@
 #include "core/limits.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/timer.h"
 
-#define USEC_PER_SEC  1000000ULL
 #define FIRST_PAUSE   (USEC_PER_SEC / 5) /* between two rounds; doubled each time */
 #define LONGEST_PAUSE (10 * USEC_PER_SEC)
 #define WITHOUT_CHECK "SelfCheck=no in [ACME] does without this check"
@@ -162,14 +162,6 @@ static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *u
     return 0;
 }
 
-static uint64_t now_usec(const DnsPropagation *p)
-{
-    uint64_t now = 0;
-
-    (void)sd_event_now(p->event, CLOCK_MONOTONIC, &now);
-    return now;
-}
-
 static int wait_for_next(DnsPropagation *p)
 {
     int r;
@@ -182,7 +174,7 @@ static int wait_for_next(DnsPropagation *p)
 
 static void check_conclude(DnsPropagation *p)
 {
-    uint64_t passed = now_usec(p) - p->begun;
+    uint64_t passed = loop_now(p->event, CLOCK_MONOTONIC) - p->begun;
     _cleanup_problem_ Problem problem = {};
     size_t lack = count(p, LACKS), silent = count(p, SILENT);
     int r = 0;
@@ -345,7 +337,7 @@ int dns_propagation_start(sd_event *event, Dns *dns, const DnsRecordWish *wish, 
     p->pause = FIRST_PAUSE;
     p->done = done;
     p->userdata = userdata;
-    p->begun = now_usec(p);
+    p->begun = loop_now(p->event, CLOCK_MONOTONIC);
     r = check_fill(p, wish);
     if (r >= 0)
         r = dns_query(dns, p->zone, DNS_NS, NULL, on_servers, p, &p->query, problem);
