@@ -269,8 +269,7 @@ static int make_binding(AcmeClient *c, const char *secret_text, char **ret, Prob
             "it.",
             s->eab_key_file, s->name);
     if (r >= 0)
-        r = jws_bind(c->key, c->directory->new_account, s->eab_key_id, (MacAlgorithm)s->eab_algorithm,
-                     secret, size, ret);
+        r = jws_bind(c->key, c->directory->new_account, s->eab_key_id, s->eab_algorithm, secret, size, ret);
     if (secret)
         explicit_bzero(secret, size);
     free(secret);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 
-#include "crypto/account-key.h"
 #include "util/text.h"
 
 #define DAY                 86400

@@ -10,8 +10,7 @@
 
 #include "core/limits.h"
 #include "core/name.h"
-#include "net/address.h"
-#include "net/resolver.h"
+#include "core/server-address.h"
 #include "util/text.h"
 
 #define ORGANIZATION_MAX 64
@@ -205,7 +204,7 @@ static bool is_server(const char *word, uint16_t *ret_port)
 {
     char address[ADDRESS_TEXT_SIZE];
 
-    return dns_server_parse(word, address, ret_port) >= 0;
+    return server_address_parse(word, address, ret_port) >= 0;
 }
 
 static char *read_server(ParseContext *context, const IniEntry *e, const char *word)

@@ -2,21 +2,11 @@
 #pragma once
 
 #include "core/chain.h"
+#include "core/mac-algorithm.h"
 
 /* Keys that sign requests to an authority (RFC 7518): ECDSA P-256 as ES256, P-384 as ES384, RSA as RS256. Also
  * those of certificates, which may sign their own revocation. Immutable; any thread. */
 typedef struct AccountKey AccountKey;
-
-typedef enum MacAlgorithm {
-    MAC_HS256,
-    MAC_HS384,
-    MAC_HS512,
-    _MAC_ALGORITHM_MAX,
-    _MAC_ALGORITHM_INVALID = -22,
-} MacAlgorithm;
-
-const char *mac_algorithm_to_string(MacAlgorithm a);
-MacAlgorithm mac_algorithm_from_string(const char *s);
 
 /* ecdsa-p256, ecdsa-p384, rsa-2048 to rsa-4096; -EINVAL for the others. */
 int account_key_generate(KeyType type, AccountKey **ret);
@@ -36,7 +26,8 @@ const char *account_key_jwk(const AccountKey *k);
 const char *account_key_thumbprint(const AccountKey *k);
 /* base64url of the signature as RFC 7518 section 3 has it: R and S side by side for ECDSA. */
 int account_key_sign(const AccountKey *k, const void *data, size_t size, char **ret);
-int mac_sign(MacAlgorithm a, const void *secret, size_t secret_size, const void *data, size_t size, char **ret);
+int mac_sign(MacAlgorithm a, const void *secret, size_t secret_size, const void *data, size_t size,
+             char **ret);
 
 /* RFC 4648 section 5, without padding. */
 char *base64url_encode(const void *data, size_t size);

@@ -14,9 +14,7 @@ typedef struct RootTemplate {
     int64_t lifetime;         /* seconds */
     const char *host;         /* goes into the common name */
     const char *organization; /* NULL: none */
-    char *const
-        *constraints; /* RFC 5280 section 4.2.1.10: DNS suffixes and networks that are permitted, with
-                                 "!" in front excluded; NULL: none */
+    char *const *constraints; /* as core/name-constraint.h has them; NULL: none */
     int64_t now;
 } RootTemplate;
 
@@ -27,9 +25,6 @@ typedef struct LeafTemplate {
     int64_t lifetime;  /* seconds; cut at the root's end */
     int64_t now;
 } LeafTemplate;
-
-/* Checks one name constraint as configured. -EINVAL. */
-int constraint_check(const char *text);
 
 /* Makes a root, with bridges to its predecessor (NULL: there is none) as authority_bridge() makes them. keeps_name: it is
  * called as the predecessor is, whatever host and organization are; so it is also when the predecessor permits no other

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "core/limits.h"
+#include "core/server-address.h"
 #include "net/resolver-internal.h"
 #include "util/text.h"
 

@@ -4,7 +4,6 @@
 #include <systemd/sd-event.h>
 
 #include "core/problem.h"
-#include "net/address.h"
 
 /* DNS queries (RFC 1035) by c-ares in an event loop: to name servers alone, whatever hosts(5) or nsswitch.conf(5)
  * say. Names end with or without a dot and are never completed by a search list. */
@@ -49,8 +48,3 @@ int dns_query(Dns *d, const char *name, DnsType type, const char *server, DnsDon
 /* Before it is done, or from within done. */
 DnsQuery *dns_cancel(DnsQuery *q);
 DEFINE_CLEANUP(DnsQuery *, dns_cancel);
-
-/* ADDRESS[:PORT] or [ADDRESS]:PORT; *ret_port is 0 when there is none. -EINVAL. */
-int dns_server_parse(const char *text, char ret_address[static ADDRESS_TEXT_SIZE], uint16_t *ret_port);
-/* The reverse; port 0 is left out. Newly allocated, NULL when memory is short. */
-char *dns_server_format(const char *address, uint16_t port);

@@ -121,21 +121,6 @@ int dns_query(Dns *d _unused_, const char *name, DnsType type, const char *serve
     return 0;
 }
 
-int dns_server_parse(const char *text, char ret_address[static ADDRESS_TEXT_SIZE], uint16_t *ret_port)
-{
-    g_assert_cmpstr(text, ==, SERVER);
-    strcpy(ret_address, "192.0.2.53");
-    *ret_port = 5353;
-    return 0;
-}
-
-char *dns_server_format(const char *address, uint16_t port)
-{
-    char *s = NULL;
-
-    return port == 0 ? strdup(address) : asprintf(&s, "%s:%u", address, port) < 0 ? NULL : s;
-}
-
 /* ---- what changes the DNS */
 
 struct DnsJob {
