@@ -9,7 +9,7 @@
 #include "bus/bus.h"
 #include "bus/gate.h"
 #include "bus/shares.h"
-#include "crypto/export.h"
+#include "core/export-format.h"
 #include "policy/authorize.h"
 #include "util/text.h"
 
@@ -239,12 +239,8 @@ int open_key(sd_bus_message *m, Certificate *c, sd_bus_error *error);
 
 #define ANY_NAME "*" /* the detail "name" of what is for no certificate in particular */
 
-/* ExportRoot and Export (bus-export.c): reads the option format and authorizes as call_begin() does; answers with
- * certificates; and all of it for the root that a certificate's chain ends in. */
-int export_begin(sd_bus_message *m, const char *name, bool fingerprint, sd_bus_error *error, Call **ret,
-                 ExportFormat *ret_format);
-int export_answer(Call *call, const char *pem, ExportFormat format);
-int export_root(sd_bus_message *m, Certificate *c, sd_bus_error *error);
+/* Export, and ExportRoot for the root that a certificate's chain ends in (bus-export.c). */
+int export_chain(sd_bus_message *m, Certificate *c, bool root, sd_bus_error *error);
 
 /* Options, a{sv}. */
 typedef struct OptionRow {

@@ -339,7 +339,7 @@ static int method_export_root(sd_bus_message *m, void *userdata, sd_bus_error *e
 {
     const Bus *b = userdata;
 
-    return export_root(m, manager_root(b->manager), error);
+    return export_chain(m, manager_root(b->manager), true, error);
 }
 
 typedef struct ReissueAll {
