@@ -16,7 +16,6 @@
 #include "core/server-address.h"
 #include "dns/client-internal.h"
 #include "dns/request.h"
-#include "net/resolver.h"
 #include "util/log.h"
 
 #define PROGRAM      "certwright-dns"
