@@ -96,7 +96,7 @@ static AccountTask *task_new(AcmeClient *c)
 
 static int read_binding(AccountTask *t)
 {
-    const AuthoritySettings *s = &t->client->settings;
+    const AcmeAuthority *s = &t->client->authority;
     int r;
 
     if (!s->eab_key_file || !s->eab_key_id)
@@ -112,6 +112,11 @@ static int read_binding(AccountTask *t)
     return 0;
 }
 
+static int write_record(const AcmeClient *c, const AccountRecord *record)
+{
+    return c->context.write_account(c->context.accounts, c->authority.name, record);
+}
+
 static int make_key(AccountTask *t)
 {
     int r;
@@ -119,10 +124,10 @@ static int make_key(AccountTask *t)
     t->record = calloc(1, sizeof(AccountRecord));
     if (!t->record)
         return -ENOMEM;
-    r = account_key_generate(t->client->settings.key_type, &t->key);
+    r = account_key_generate(t->client->authority.key_type, &t->key);
     if (r >= 0)
         r = account_key_to_pem(t->key, &t->record->key);
-    return r < 0 ? r : store_write_account(t->client->context.store, t->client->settings.name, t->record);
+    return r < 0 ? r : write_record(t->client, t->record);
 }
 
 static void run_load(void *data)
@@ -130,7 +135,7 @@ static void run_load(void *data)
     AccountTask *t = data;
     const AcmeClient *c = t->client;
 
-    t->result = store_read_account(c->context.store, c->settings.name, &t->record);
+    t->result = c->context.read_account(c->context.accounts, c->authority.name, &t->record);
     if (t->result == -ENOENT)
         t->result = make_key(t);
     else if (t->result >= 0) {
@@ -142,7 +147,7 @@ static void run_load(void *data)
                 &t->problem, PROBLEM_STORAGE_FAILED,
                 "The key of the account at %s cannot be read; restore acme/%s/account.key in the "
                 "state directory, or remove it for a new account.",
-                c->settings.name, c->settings.name);
+                c->authority.name, c->authority.name);
     }
     if (t->result >= 0)
         t->result = read_binding(t);
@@ -153,8 +158,8 @@ static void run_write(void *data)
     AccountTask *t = data;
     const AcmeClient *c = t->client;
 
-    t->result = c->account ? store_write_account(c->context.store, c->settings.name, c->account)
-                           : store_remove_account(c->context.store, c->settings.name);
+    t->result = c->account ? write_record(c, c->account)
+                           : c->context.remove_account(c->context.accounts, c->authority.name);
 }
 
 static void account_ready(AcmeClient *c)
@@ -203,26 +208,26 @@ static int take_account(AcmeClient *c, const AcmeReply *reply, Problem *problem)
     _cleanup_(acme_account_freep) AcmeAccount *a = NULL;
     int r;
 
-    r = acme_account_parse(c->settings.name, reply->body, reply->size, &a, problem);
+    r = acme_account_parse(c->authority.name, reply->body, reply->size, &a, problem);
     if (r < 0)
         return r;
     if (a->status != ACME_VALID)
         return problem_set(
             problem, PROBLEM_AUTHORITY_REFUSED,
             "The account at %s is %s; remove the folder acme/%s from the state directory for a new one.",
-            c->settings.name, acme_status_to_string(a->status), c->settings.name);
+            c->authority.name, acme_status_to_string(a->status), c->authority.name);
     if (!reply->location && !c->account->url)
         return problem_set(problem, PROBLEM_AUTHORITY_FAILED,
                            "The authority %s did not tell where the account is (RFC 8555 section 7.3).",
-                           c->settings.name);
+                           c->authority.name);
     strv_free(c->account->contact);
     c->account->contact = NULL;
-    r = strv_copy(c->settings.contact, &c->account->contact);
+    r = strv_copy(c->authority.contact, &c->account->contact);
     if (r >= 0 && reply->location)
         r = set_text(&c->account->url, reply->location);
     if (r >= 0)
         r = set_text(&c->account->orders, a->orders);
-    return r < 0 ? r : set_text(&c->account->directory, c->settings.directory);
+    return r < 0 ? r : set_text(&c->account->directory, c->authority.directory);
 }
 
 static void on_account(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
@@ -242,13 +247,13 @@ static void on_account(const AcmeReply *reply, const AcmeFailure *failure, void 
         return;
     }
     c->account_checked = true;
-    log_info("%s: the account is %s.", c->settings.name, c->account->url);
+    log_info("%s: the account is %s.", c->authority.name, c->account->url);
     write_account(c);
 }
 
 static int make_binding(AcmeClient *c, const char *secret_text, char **ret, Problem *problem)
 {
-    const AuthoritySettings *s = &c->settings;
+    const AcmeAuthority *s = &c->authority;
     void *secret = NULL;
     size_t size = 0;
     int r;
@@ -285,7 +290,7 @@ static void register_account(AcmeClient *c, const char *secret)
 
     r = make_binding(c, secret, &binding, &problem);
     if (r >= 0) {
-        payload = acme_account_payload(false, c->terms_agreed, c->settings.contact, binding);
+        payload = acme_account_payload(false, c->authority.terms_agreed, c->authority.contact, binding);
         r = payload ? client_call(c, c->directory->new_account, payload, true, NULL, on_account, &call)
                     : -ENOMEM;
     }
@@ -297,7 +302,7 @@ static void register_account(AcmeClient *c, const char *secret)
 
 static void update_contact(AcmeClient *c)
 {
-    _cleanup_free_ char *payload = acme_contact_payload(c->settings.contact);
+    _cleanup_free_ char *payload = acme_contact_payload(c->authority.contact);
     Problem problem = { .code = PROBLEM_INTERNAL };
     AcmeCall *call;
 
@@ -329,7 +334,7 @@ static void on_key_changed(const AcmeReply *reply _unused_, const AcmeFailure *f
     AcmeClient *c = userdata;
 
     if (!failure) {
-        log_notice("%s: the account has another key now.", c->settings.name);
+        log_notice("%s: the account has another key now.", c->authority.name);
         adopt_next_key(c);
     } else {
         /* Whether it came through is not known when there was no answer: the next start asks by the key. */
@@ -372,11 +377,11 @@ static void run_next_key(void *data)
     AccountTask *t = data;
     AcmeClient *c = t->client;
 
-    t->result = account_key_generate(c->settings.key_type, &t->next_key);
+    t->result = account_key_generate(c->authority.key_type, &t->next_key);
     if (t->result >= 0)
         t->result = account_key_to_pem(t->next_key, &c->account->next_key);
     if (t->result >= 0)
-        t->result = store_write_account(c->context.store, c->settings.name, c->account);
+        t->result = write_record(c, c->account);
 }
 
 /* A change of keys was begun before the service stopped: the authority knows one of the two. */
@@ -394,7 +399,7 @@ static void on_next_key_known(const AcmeReply *reply _unused_, const AcmeFailure
 
 static void find_by_next_key(AcmeClient *c)
 {
-    _cleanup_free_ char *payload = acme_account_payload(true, c->terms_agreed, NULL, NULL);
+    _cleanup_free_ char *payload = acme_account_payload(true, c->authority.terms_agreed, NULL, NULL);
     Problem problem = { .code = PROBLEM_INTERNAL };
     AcmeCall *call;
 
@@ -416,12 +421,12 @@ static void after_load(AcmeClient *c, AccountTask *t)
     c->key = TAKE_PTR(t->key);
     c->next_key = TAKE_PTR(t->next_key);
     known = c->account->url && c->account->directory &&
-            streq(c->account->directory, c->settings.directory) && client_url_is_own(c, c->account->url);
+            streq(c->account->directory, c->authority.directory) && client_url_is_own(c, c->account->url);
     if (!known)
         register_account(c, t->binding_secret);
     else if (c->next_key)
         find_by_next_key(c);
-    else if (!strv_equal(c->account->contact, c->settings.contact))
+    else if (!strv_equal(c->account->contact, c->authority.contact))
         update_contact(c);
     else
         account_ready(c);
@@ -455,7 +460,7 @@ void client_forget_account(AcmeClient *c)
     AccountTask *t = task_new(c);
 
     log_notice("%s does not know the account any more; it is made again with the same key.",
-               c->settings.name);
+               c->authority.name);
     free(c->account->url);
     c->account->url = NULL;
     if (t)
@@ -470,7 +475,7 @@ static void on_deactivated(const AcmeReply *reply _unused_, const AcmeFailure *f
         on_call_failed(c, failure);
         return;
     }
-    log_notice("%s: the account is deactivated, and its key is removed.", c->settings.name);
+    log_notice("%s: the account is deactivated, and its key is removed.", c->authority.name);
     c->account = account_record_free(c->account);
     c->key = account_key_free(c->key);
     write_account(c);
@@ -490,7 +495,7 @@ static int ask_for_new_key(AcmeClient *c, Problem *problem)
 
     if (!c->directory->key_change)
         return problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
-                           "%s does not offer to change the key of an account.", c->settings.name);
+                           "%s does not offer to change the key of an account.", c->authority.name);
     t = task_new(c);
     if (!t)
         return -ENOMEM;
@@ -527,7 +532,7 @@ int acme_client_change_account(AcmeClient *c, bool deactivate, AcmeAccountDone d
     if (c->change.done)
         return problem_set(problem, PROBLEM_BUSY,
                            "The account at %s is being changed already; wait until that is over.",
-                           c->settings.name);
+                           c->authority.name);
     r = acme_client_send(c, &request, on_prepared, c, &call);
     if (r < 0)
         return r;

@@ -32,8 +32,7 @@ typedef enum AccountState {
 
 struct AcmeClient {
     AcmeContext context;
-    AuthoritySettings settings;
-    bool terms_agreed;
+    AcmeAuthority authority;
 
     AcmeDirectory *directory;
     uint64_t directory_until; /* CLOCK_BOOTTIME, usec */

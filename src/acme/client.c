@@ -9,7 +9,6 @@
 #include "acme/client-internal.h"
 #include "acme/header.h"
 #include "acme/jws.h"
-#include "config/settings.h"
 #include "core/limits.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -19,7 +18,36 @@
 
 const char *client_name(const AcmeClient *c)
 {
-    return c->settings.name;
+    return c->authority.name;
+}
+
+static void authority_done(AcmeAuthority *a)
+{
+    char *const texts[] = { a->name,       a->directory,   a->trust_file, a->preferred_chain,
+                            a->eab_key_id, a->eab_key_file };
+
+    for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+        free(texts[i]);
+    strv_free(a->origins);
+    strv_free(a->contact);
+}
+
+static int authority_copy(const AcmeAuthority *from, AcmeAuthority *to)
+{
+    char **texts[] = { &to->name,       &to->directory,   &to->trust_file, &to->preferred_chain,
+                       &to->eab_key_id, &to->eab_key_file };
+    bool good = true;
+
+    *to = *from;
+    to->origins = to->contact = NULL;
+    for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+        if (*texts[i]) {
+            *texts[i] = strdup(*texts[i]);
+            good = good && *texts[i];
+        }
+    return good && strv_copy(from->origins, &to->origins) >= 0 && strv_copy(from->contact, &to->contact) >= 0
+               ? 0
+               : -ENOMEM;
 }
 
 static AcmeCall *call_free(AcmeCall *call)
@@ -63,10 +91,10 @@ bool client_url_is_own(const AcmeClient *c, const char *url)
 {
     if (!is_https_url(url))
         return false;
-    if (has_origin(url, c->settings.directory))
+    if (has_origin(url, c->authority.directory))
         return true;
-    for (size_t i = 0; c->settings.origins && c->settings.origins[i]; i++)
-        if (has_origin(url, c->settings.origins[i]))
+    for (size_t i = 0; c->authority.origins && c->authority.origins[i]; i++)
+        if (has_origin(url, c->authority.origins[i]))
             return true;
     return false;
 }
@@ -121,7 +149,7 @@ void client_unref(AcmeClient *c)
         account_key_free(c->next_key);
         account_record_free(c->account);
         acme_directory_free(c->directory);
-        authority_settings_done(&c->settings);
+        authority_done(&c->authority);
         for (size_t i = 0; i < c->n_nonces; i++)
             free(c->nonces[i]);
         free(c);
@@ -308,9 +336,9 @@ static AcmeCall *find_sendable(AcmeClient *c)
 {
     AcmeCall *call;
 
-    TAILQ_FOREACH(call, &c->waiting, entry)
-    if (call->plain || (c->n_nonces > 0 && (!needs_account(call) || c->account_state == ACCOUNT_READY)))
-        return call;
+    TAILQ_FOREACH (call, &c->waiting, entry)
+        if (call->plain || (c->n_nonces > 0 && (!needs_account(call) || c->account_state == ACCOUNT_READY)))
+            return call;
     return NULL;
 }
 
@@ -331,11 +359,11 @@ void client_drive(AcmeClient *c)
     c->n_outside++;
     while (!c->freed && (call = find_sendable(c)))
         send_call(c, call);
-    TAILQ_FOREACH(call, &c->waiting, entry)
-    if (needs_account(call) && c->account_state != ACCOUNT_READY)
-        wants_account = true;
-    else
-        wants_nonce++;
+    TAILQ_FOREACH (call, &c->waiting, entry)
+        if (needs_account(call) && c->account_state != ACCOUNT_READY)
+            wants_account = true;
+        else
+            wants_nonce++;
     while (!c->freed && c->n_nonces_asked < wants_nonce && c->n_nonces_asked < LIMIT_NONCES &&
            !TAILQ_EMPTY(&c->waiting))
         client_ask_nonce(c);
@@ -483,9 +511,9 @@ int acme_reply_links(AcmeClient *c, const AcmeReply *reply, const char *relation
 
 /* ---- the client */
 
-const AuthoritySettings *acme_client_settings(const AcmeClient *c)
+const AcmeAuthority *acme_client_authority(const AcmeClient *c)
 {
-    return &c->settings;
+    return &c->authority;
 }
 
 const AcmeDirectory *acme_client_directory(const AcmeClient *c)
@@ -503,19 +531,17 @@ const char *acme_client_orders_url(const AcmeClient *c)
     return c->account ? c->account->orders : NULL;
 }
 
-int acme_client_new(const AcmeContext *context, const AuthoritySettings *settings, bool terms_agreed,
-                    AcmeClient **ret)
+int acme_client_new(const AcmeContext *context, const AcmeAuthority *authority, AcmeClient **ret)
 {
     AcmeClient *c = calloc(1, sizeof(AcmeClient));
 
     if (!c)
         return -ENOMEM;
     c->context = *context;
-    c->terms_agreed = terms_agreed;
     TAILQ_INIT(&c->waiting);
     TAILQ_INIT(&c->sent);
-    if (authority_settings_copy(settings, &c->settings) < 0) {
-        authority_settings_done(&c->settings);
+    if (authority_copy(authority, &c->authority) < 0) {
+        authority_done(&c->authority);
         free(c);
         return -ENOMEM;
     }
@@ -533,8 +559,8 @@ AcmeClient *acme_client_free(AcmeClient *c)
     problem_set(&stopped, PROBLEM_CANCELLED, "The service stops.");
     client_end_change(c, &stopped);
     c->freed = true;
-    TAILQ_FOREACH(call, &c->sent, entry)
-    call->done = NULL;
+    TAILQ_FOREACH (call, &c->sent, entry)
+        call->done = NULL;
     while ((call = TAILQ_FIRST(&c->waiting))) {
         TAILQ_REMOVE(&c->waiting, call, entry);
         call_free(call);

@@ -4,10 +4,9 @@
 #include <systemd/sd-event.h>
 
 #include "acme/objects.h"
-#include "config/config.h"
+#include "core/account-record.h"
 #include "crypto/account-key.h"
 #include "net/http.h"
-#include "store/store.h"
 #include "util/workers.h"
 
 /* One authority: its directory, its nonces, the account, and signed requests to it (RFC 8555 sections 6 and 7). Whatever a
@@ -22,9 +21,30 @@ typedef struct AcmeCall AcmeCall;
 typedef struct AcmeContext {
     sd_event *event;
     Http *http;
-    Store *store;
     Workers *workers; /* for keys and files */
+    /* Where accounts are kept: called in a thread of the workers, for each authority one at a time. -ENOENT: there is none;
+     * what is written is on disk when it returns. */
+    int (*read_account)(void *accounts, const char *authority, AccountRecord **ret);
+    int (*write_account)(void *accounts, const char *authority, const AccountRecord *account);
+    int (*remove_account)(void *accounts, const char *authority);
+    void *accounts;
 } AcmeContext;
+
+/* An authority as its client needs it. */
+typedef struct AcmeAuthority {
+    char *name;            /* of its configuration, for sentences; part of a path */
+    char *directory;       /* an https URL */
+    char *trust_file;      /* PEM; NULL: the authorities of the system */
+    char **origins;        /* https://HOST[:PORT] that its URLs may lead to beside that of the directory */
+    char **contact;        /* mailto: URLs */
+    char *preferred_chain; /* common name of the issuer; NULL: the authority's default */
+    char *eab_key_id;      /* of the account elsewhere that this one is bound to; NULL: none */
+    char *eab_key_file;
+    MacAlgorithm eab_algorithm;
+    KeyType key_type;   /* of the account */
+    bool needs_profile; /* rather no certificate than one of another profile */
+    bool terms_agreed;
+} AcmeAuthority;
 
 typedef enum AcmeResource {
     ACME_URL, /* request.url */
@@ -62,12 +82,12 @@ typedef struct AcmeFailure {
 /* One of the two is NULL. Both are borrowed during the call. Never called from within acme_client_send. */
 typedef void (*AcmeDone)(const AcmeReply *reply, const AcmeFailure *failure, void *userdata);
 
-int acme_client_new(const AcmeContext *context, const AuthoritySettings *settings, bool terms_agreed,
-                    AcmeClient **ret);
+/* Both are copied. */
+int acme_client_new(const AcmeContext *context, const AcmeAuthority *authority, AcmeClient **ret);
 /* What is under way is not answered any more. */
 AcmeClient *acme_client_free(AcmeClient *c);
 DEFINE_CLEANUP(AcmeClient *, acme_client_free);
-const AuthoritySettings *acme_client_settings(const AcmeClient *c);
+const AcmeAuthority *acme_client_authority(const AcmeClient *c);
 /* Valid in a call's answer. */
 const AcmeDirectory *acme_client_directory(const AcmeClient *c);
 const AccountKey *acme_client_key(const AcmeClient *c);

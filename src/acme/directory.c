@@ -84,7 +84,7 @@ HttpRequest client_request_to(const AcmeClient *c, HttpMethod method, const char
         .url = url,
         .body_max = LIMIT_ACME_JSON,
         .time_max = LIMIT_ACME_TIME,
-        .authorities = c->settings.trust_file,
+        .authorities = c->authority.trust_file,
     };
 }
 
@@ -152,7 +152,7 @@ static int take_directory(AcmeClient *c, const HttpReply *reply, Problem *proble
             problem, PROBLEM_AUTHORITY_FAILED,
             "What %s returned is no directory: its type is not application/json; check Directory= of "
             "[Authority %s].",
-            c->settings.directory, client_name(c));
+            c->authority.directory, client_name(c));
     r = acme_directory_parse(client_name(c), reply->body, reply->size, &d, problem);
     if (r < 0)
         return r;
@@ -188,7 +188,7 @@ static void on_directory(const HttpReply *reply, const Problem *problem, void *u
 
 void client_fetch_directory(AcmeClient *c)
 {
-    HttpRequest request = client_request_to(c, HTTP_GET, c->settings.directory);
+    HttpRequest request = client_request_to(c, HTTP_GET, c->authority.directory);
     _cleanup_problem_ Problem problem = {};
 
     request.accept = TYPE_JSON;

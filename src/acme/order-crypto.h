@@ -2,8 +2,8 @@
 #pragma once
 
 #include "core/bundle.h"
+#include "core/order-record.h"
 #include "core/problem.h"
-#include "store/store.h"
 #include "util/workers.h"
 
 /* What takes an order more time than the event loop should lose: done by a worker, with copies of all that it needs. */

@@ -48,7 +48,7 @@ struct OrderSearch {
 
 static const char *whose(const OrderSearch *s)
 {
-    return acme_client_settings(s->client)->name;
+    return acme_client_authority(s->client)->name;
 }
 
 /* ---- seekers */
@@ -102,18 +102,18 @@ static int on_telling(sd_event_source *source _unused_, void *userdata)
     OrderSeeker *k;
 
     s->telling = sd_event_source_disable_unref(s->telling);
-    TAILQ_FOREACH(k, &s->seekers, entry)
-    if (is_answered(k)) {
-        OrderSearchDone done = k->done;
-        void *data = k->userdata;
-        _cleanup_free_ char *url = TAKE_PTR(k->url);
+    TAILQ_FOREACH (k, &s->seekers, entry)
+        if (is_answered(k)) {
+            OrderSearchDone done = k->done;
+            void *data = k->userdata;
+            _cleanup_free_ char *url = TAKE_PTR(k->url);
 
-        order_seeker_cancel(k);
-        if (!TAILQ_EMPTY(&s->seekers))
-            (void)sd_event_add_defer(s->event, &s->telling, on_telling, s);
-        done(url, data);
-        return 0;
-    }
+            order_seeker_cancel(k);
+            if (!TAILQ_EMPTY(&s->seekers))
+                (void)sd_event_add_defer(s->event, &s->telling, on_telling, s);
+            done(url, data);
+            return 0;
+        }
     return 0;
 }
 
@@ -148,8 +148,7 @@ static void search_drive(OrderSearch *s)
     bool sought = false;
     OrderSeeker *k;
 
-    TAILQ_FOREACH(k, &s->seekers, entry)
-    {
+    TAILQ_FOREACH (k, &s->seekers, entry) {
         if (!k->url)
             seek(k);
         sought = sought || !k->url;

@@ -18,7 +18,7 @@ static void order_advance(Order *o);
 
 const char *order_whose(const Order *o)
 {
-    return acme_client_settings(o->context.client)->name;
+    return acme_client_authority(o->context.client)->name;
 }
 
 /* ---- the end */
@@ -99,7 +99,7 @@ static int accept_chain(Order *o, const AcmeReply *reply)
     if (!pem)
         return -ENOMEM;
     return order_work_accept(o->context.crypto, o->record, order_whose(o), pem,
-                             acme_client_settings(o->context.client)->preferred_chain, on_accepted, o,
+                             acme_client_authority(o->context.client)->preferred_chain, on_accepted, o,
                              &o->accepting);
 }
 
@@ -114,7 +114,7 @@ static void on_alternate(const AcmeReply *reply, const AcmeFailure *failure, voi
 
 static void next_alternate(Order *o)
 {
-    const char *preferred = acme_client_settings(o->context.client)->preferred_chain,
+    const char *preferred = acme_client_authority(o->context.client)->preferred_chain,
                *url = o->next_alternate < LIMIT_ALTERNATES && o->alternates
                           ? o->alternates[o->next_alternate]
                           : NULL;
@@ -357,7 +357,7 @@ static bool streq_any(const char *s, const char *const *l)
 static bool ask_for_less(Order *o, const AcmeFailure *failure)
 {
     static const char *const replacing[] = { "alreadyReplaced", "malformed", "unauthorized", NULL };
-    const AuthoritySettings *s = acme_client_settings(o->context.client);
+    const AcmeAuthority *s = acme_client_authority(o->context.client);
     const char *type = strempty(failure->problem->type), *text = strempty(failure->problem->text);
 
     if (o->record->replaces && streq_any(type, replacing)) {
@@ -388,7 +388,7 @@ static int take_new_order(Order *o, const AcmeReply *reply, Problem *problem)
     if (!o->record->url)
         return -ENOMEM;
     r = take_order(o, reply, problem);
-    if (r >= 0 && o->profile && acme_client_settings(o->context.client)->needs_profile &&
+    if (r >= 0 && o->profile && acme_client_authority(o->context.client)->needs_profile &&
         !streq(strempty(o->object->profile), o->profile))
         return problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
                            "The authority %s made an order of %s%s%s instead of the profile \"%s\", which "
@@ -441,7 +441,7 @@ static int choose_profile(Order *o, Problem *problem)
         if (streq(d->profiles[i].name, o->profile))
             return 0;
     known = list_profiles(d);
-    if (acme_client_settings(o->context.client)->needs_profile)
+    if (acme_client_authority(o->context.client)->needs_profile)
         return problem_set(
             problem, PROBLEM_AUTHORITY_REFUSED,
             "The authority %s has no profile \"%s\" (those it has: %s); correct Profile= of [Authority %s], or "

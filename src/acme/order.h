@@ -3,7 +3,8 @@
 
 #include "acme/client.h"
 #include "core/bundle.h"
-#include "solvers/solver.h"
+#include "core/order-record.h"
+#include "core/solver.h"
 
 /* One order (RFC 8555 section 7.4), from its making to the chain. What to do next follows from the order's status at the
  * authority alone, so an order that was made before a crash goes on from wherever it is:

@@ -11,8 +11,6 @@ Settings *settings_unref(Settings *s);
 DEFINE_CLEANUP(Settings *, settings_unref);
 /* With the defaults. */
 int settings_add_authority(Settings *s, const char *name);
-/* to: uninitialized; to be ended in any case. */
-int authority_settings_copy(const AuthoritySettings *from, AuthoritySettings *to);
 void authority_settings_done(AuthoritySettings *a);
 bool authority_settings_equal(const AuthoritySettings *a, const AuthoritySettings *b);
 /* Whether orders are made in the same way: [ACME] and all [Authority]. */

@@ -112,6 +112,7 @@ Peer *peer_free(AcmeSource *s, Peer *p)
     TAILQ_REMOVE(&s->peers, p, entry);
     order_search_free(p->search);
     acme_client_free(p->client);
+    settings_unref(p->settings);
     free(p);
     return NULL;
 }
@@ -119,10 +120,9 @@ Peer *peer_free(AcmeSource *s, Peer *p)
 /* Whether the configuration still has it just so. */
 static bool is_current(const AcmeSource *s, const Peer *p)
 {
-    const AuthoritySettings *was = acme_client_settings(p->client),
-                            *is = source_find_authority(s, was->name);
+    const AuthoritySettings *is = source_find_authority(s, p->authority->name);
 
-    return is && authority_settings_equal(is, was);
+    return is && authority_settings_equal(is, p->authority);
 }
 
 static bool is_used(const AcmeSource *s, const Peer *p)
@@ -130,12 +130,12 @@ static bool is_used(const AcmeSource *s, const Peer *p)
     const Revocation *v;
     const Ordering *o;
 
-    TAILQ_FOREACH(o, &s->orderings, entry)
-    if (o->peer == p)
-        return true;
-    TAILQ_FOREACH(v, &s->revocations, entry)
-    if (v->client == p->client)
-        return true;
+    TAILQ_FOREACH (o, &s->orderings, entry)
+        if (o->peer == p)
+            return true;
+    TAILQ_FOREACH (v, &s->revocations, entry)
+        if (v->client == p->client)
+            return true;
     return (p->book->looking && p->book->looked_with == p->client) || source_checks_with(s, p);
 }
 
@@ -155,29 +155,70 @@ static Peer *find_peer(AcmeSource *s, const char *name)
 {
     Peer *p;
 
-    TAILQ_FOREACH(p, &s->peers, entry)
-    if (streq(acme_client_settings(p->client)->name, name) && is_current(s, p))
-        return p;
+    TAILQ_FOREACH (p, &s->peers, entry)
+        if (streq(p->authority->name, name) && is_current(s, p))
+            return p;
     return NULL;
 }
 
-int peer_get(AcmeSource *s, const AuthoritySettings *settings, Peer **ret)
+static int read_account(void *accounts, const char *authority, AccountRecord **ret)
 {
-    AcmeContext context = { s->event, s->http, s->store, s->workers };
-    Peer *p = find_peer(s, settings->name);
+    return store_read_account(accounts, authority, ret);
+}
+
+static int write_account(void *accounts, const char *authority, const AccountRecord *account)
+{
+    return store_write_account(accounts, authority, account);
+}
+
+static int remove_account(void *accounts, const char *authority)
+{
+    return store_remove_account(accounts, authority);
+}
+
+static int client_new(const AcmeSource *s, const AuthoritySettings *a, AcmeClient **ret)
+{
+    const AcmeContext context = { .event = s->event,
+                                  .http = s->http,
+                                  .workers = s->workers,
+                                  .read_account = read_account,
+                                  .write_account = write_account,
+                                  .remove_account = remove_account,
+                                  .accounts = s->store };
+    const AcmeAuthority authority = { .name = a->name,
+                                      .directory = a->directory,
+                                      .trust_file = a->trust_file,
+                                      .origins = a->origins,
+                                      .contact = a->contact,
+                                      .preferred_chain = a->preferred_chain,
+                                      .eab_key_id = a->eab_key_id,
+                                      .eab_key_file = a->eab_key_file,
+                                      .eab_algorithm = a->eab_algorithm,
+                                      .key_type = a->key_type,
+                                      .needs_profile = a->needs_profile,
+                                      .terms_agreed = s->settings->acme.terms_agreed };
+
+    return acme_client_new(&context, &authority, ret);
+}
+
+/* a is one of the settings in force. */
+int peer_get(AcmeSource *s, const AuthoritySettings *a, Peer **ret)
+{
+    Peer *p = find_peer(s, a->name);
     int r;
 
     if (!p) {
         p = calloc(1, sizeof(Peer));
         if (!p)
             return -ENOMEM;
-        p->book = book_get(s, settings);
-        r = p->book ? acme_client_new(&context, settings, s->settings->acme.terms_agreed, &p->client)
-                    : -ENOMEM;
+        p->book = book_get(s, a);
+        r = p->book ? client_new(s, a, &p->client) : -ENOMEM;
         if (r < 0) {
             free(p);
             return r;
         }
+        p->settings = settings_ref(s->settings);
+        p->authority = a;
         TAILQ_INSERT_TAIL(&s->peers, p, entry);
     }
     *ret = p;
@@ -296,8 +337,7 @@ static bool shares_name(const Ordering *o)
 {
     const Ordering *other;
 
-    TAILQ_FOREACH(other, &o->source->orderings, entry)
-    {
+    TAILQ_FOREACH (other, &o->source->orderings, entry) {
         if (other == o)
             continue;
         if (other->state == ORDERING_WAITING) /* those that have begun stand first */

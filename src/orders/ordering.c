@@ -226,7 +226,7 @@ static int name_peer(Ordering *o, const AuthoritySettings *a)
  * start made another one, a service that is started again and again would use up what the authority allows. */
 static bool must_wait_for_lost(Ordering *o)
 {
-    const char *name = acme_client_settings(o->peer->client)->name;
+    const char *name = o->peer->authority->name;
     int64_t after = ledger_after(o->peer->book->ledger, o->name);
 
     if (o->reissue || o->manual || acme_client_orders_url(o->peer->client) || after <= clock_now())
@@ -363,8 +363,7 @@ static void source_configure_parts(AcmeSource *s)
     const AcmeSettings *acme = &s->settings->acme;
 
     (void)dns_set_servers(s->dns, acme->dns_resolvers);
-    for (size_t i = 0; i < ELEMENTSOF(s->solvers); i++)
-        s->solvers[i]->context.settings = acme;
+    s->solving.settings = acme;
     s->n_ordered = 0;
     for (size_t i = 0; i < acme->n_challenges; i++)
         s->ordered[s->n_ordered++] = s->solvers[acme->challenges[i]];
@@ -372,7 +371,6 @@ static void source_configure_parts(AcmeSource *s)
 
 int source_open(AcmeSource *s)
 {
-    SolverContext context = { .event = s->event, .settings = &s->settings->acme };
     int r = 0;
 
     if (s->http)
@@ -382,11 +380,10 @@ int source_open(AcmeSource *s)
         (r = http_new(s->event, &s->http)) < 0 ||
         (r = dns_new(s->event, s->settings->acme.dns_resolvers, &s->dns)) < 0)
         return r;
-    context.http = s->http;
-    context.dns = s->dns;
-    if ((r = solver_http_new(&context, &s->solvers[CHALLENGE_HTTP_01])) < 0 ||
-        (r = solver_tls_new(&context, &s->solvers[CHALLENGE_TLS_ALPN_01])) < 0 ||
-        (r = solver_dns_new(&context, &s->solvers[CHALLENGE_DNS_01])) < 0)
+    s->solving = (SolverContext){ s->event, s->http, s->dns, &s->settings->acme };
+    if ((r = solver_http_new(&s->solving, &s->solvers[CHALLENGE_HTTP_01])) < 0 ||
+        (r = solver_tls_new(&s->solving, &s->solvers[CHALLENGE_TLS_ALPN_01])) < 0 ||
+        (r = solver_dns_new(&s->solving, &s->solvers[CHALLENGE_DNS_01])) < 0)
         return r;
     source_configure_parts(s);
     return 0;
@@ -475,12 +472,12 @@ size_t acme_source_busy(const AcmeSource *s)
     const Ordering *o;
     const Book *b;
 
-    TAILQ_FOREACH(o, &s->orderings, entry)
-    n++;
+    TAILQ_FOREACH (o, &s->orderings, entry)
+        n++;
     for (size_t i = 0; i < ELEMENTSOF(s->solvers); i++)
         n += solver_is_busy(s->solvers[i]);
-    TAILQ_FOREACH(b, &s->books, entry)
-    n += b->looking != NULL;
+    TAILQ_FOREACH (b, &s->books, entry)
+        n += b->looking != NULL;
     return n + s->n_checks;
 }
 
@@ -494,8 +491,7 @@ void acme_source_configure(AcmeSource *s, Settings *settings)
     s->settings = settings_ref(settings);
     if (s->http) {
         source_configure_parts(s);
-        TAILQ_FOREACH(o, &s->orderings, entry)
-        {
+        TAILQ_FOREACH (o, &s->orderings, entry) {
             o->n_asked = 0; /* the names were those of the former settings */
             o->held = false;
         }
@@ -538,8 +534,8 @@ AcmeSource *acme_source_free(AcmeSource *s)
         return NULL;
     s->closing = true;
     s->back = NULL;
-    TAILQ_FOREACH(o, &s->orderings, entry)
-    o->done = NULL;
+    TAILQ_FOREACH (o, &s->orderings, entry)
+        o->done = NULL;
     if (s->workers)
         workers_free(TAKE_PTR(s->workers));
     for (o = TAILQ_FIRST(&s->orderings); o; o = next) {

@@ -8,6 +8,7 @@
 #include "core/ledger.h"
 #include "core/limits.h"
 #include "orders/orders.h"
+#include "solvers/solver.h"
 
 /* Shared by source-acme.c, which runs orders, source-acme-record.c, which keeps them in the store, source-authority.c, which
  * knows the authorities, source-ledger.c, which keeps to their limits, source-pace.c, which begins what waits, and
@@ -37,6 +38,8 @@ typedef struct Book {
 typedef struct Peer {
     TAILQ_ENTRY(Peer) entry;
     AcmeClient *client;
+    Settings *settings; /* as they were then */
+    const AuthoritySettings *authority;
     Book *book;
     OrderSearch *search; /* for orders of before a crash; NULL: none was needed */
     bool expecting;      /* its directory was asked for ahead of the first order */
@@ -120,6 +123,7 @@ struct AcmeSource {
     Workers *crypto;
     Http *http;
     Dns *dns;
+    SolverContext solving;
     Solver *solvers[_CHALLENGE_TYPE_MAX]; /* by ChallengeType */
     Solver *ordered[_CHALLENGE_TYPE_MAX]; /* as configured */
     size_t n_ordered;
@@ -213,7 +217,7 @@ void source_give_up_revocations(AcmeSource *s);
 Peer *peer_free(AcmeSource *s, Peer *p);
 /* Those that nobody uses and that are not as they are configured, or not at all any more. */
 void source_clean_peers(AcmeSource *s);
-int peer_get(AcmeSource *s, const AuthoritySettings *settings, Peer **ret);
+int peer_get(AcmeSource *s, const AuthoritySettings *a, Peer **ret);
 /* The first that may be asked now. NULL: there is none left, or all are to be waited for, which the ordering then says: held,
  * or until and problem. */
 const AuthoritySettings *ordering_choose_authority(Ordering *o);

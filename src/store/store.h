@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "core/account-record.h"
 #include "core/bundle.h"
+#include "core/order-record.h"
 #include "core/record.h"
-#include "store/files/accounts.h"
 
 /* Where certificates, the local root and uploads are kept: the only way to them. Behind it are plain files:
  *
@@ -85,7 +86,8 @@ StoreSnapshot *store_snapshot_free(StoreSnapshot *snapshot);
 /* Whether anything was committed since the last index. */
 bool store_index_is_stale(const Store *s);
 
-/* Accounts and orders (store/accounts.h), below acme/. Any thread, each object by one at a time. -ENOENT: there is none. */
+/* acme/AUTHORITY/{account.json,account.key} and acme/orders/NAME.json. Any thread, each object by one at a time. -ENOENT: there
+ * is none. */
 int store_read_account(Store *s, const char *authority, AccountRecord **ret);
 /* On disk when it returns. With next_key set, that is there beside key; without, it is removed. */
 int store_write_account(Store *s, const char *authority, const AccountRecord *account);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "store/files/accounts.h"
+#include "core/account-record.h"
+#include "core/order-record.h"
 
 /* The text of account.json and of an order's file. Without keys in the former, which are in files of their own. */
 char *account_to_json(const AccountRecord *a);
