@@ -10,8 +10,6 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define TYPE_JSON "application/json"
-
 /* The account (RFC 8555 section 7.3): read from the store; without one a key is made and stored, and the authority is told of
  * it. What has the key has the account: when its URL is lost, the authority finds it again by the key. Everything
  * that touches the disk or makes keys is a task in the workers, one at a time. */
@@ -246,7 +244,6 @@ static void on_account(const AcmeReply *reply, const AcmeFailure *failure, void 
         account_fail(c, &problem, 0, problem.code == PROBLEM_AUTHORITY_FAILED);
         return;
     }
-    c->account_checked = true;
     log_info("%s: the account is %s.", c->authority.name, c->account->url);
     write_account(c);
 }
@@ -421,7 +418,8 @@ static void after_load(AcmeClient *c, AccountTask *t)
     c->key = TAKE_PTR(t->key);
     c->next_key = TAKE_PTR(t->next_key);
     known = c->account->url && c->account->directory &&
-            streq(c->account->directory, c->authority.directory) && client_url_is_own(c, c->account->url);
+            streq(c->account->directory, c->authority.directory) &&
+            acme_authority_has_url(&c->authority, c->account->url);
     if (!known)
         register_account(c, t->binding_secret);
     else if (c->next_key)

@@ -53,7 +53,7 @@ static void on_seen(void *userdata)
     if (a->seen || (!a->told && !a->call))
         return;
     a->seen = true;
-    if (all_seen(o) && !o->call && o->proving)
+    if (all_seen(o) && !o->call)
         order_look_now(o);
 }
 

@@ -6,7 +6,7 @@
 #include "acme/client.h"
 #include "core/limits.h"
 
-/* Shared by client.c, which sends requests, and account.c, which sees to the account. */
+/* Shared by client.c, which sends requests, directory.c, which has what they need, and account.c, which sees to the account. */
 
 struct AcmeCall {
     TAILQ_ENTRY(AcmeCall) entry;
@@ -44,7 +44,6 @@ struct AcmeClient {
     AccountState account_state;
     AccountRecord *account;
     AccountKey *key, *next_key;
-    bool account_checked; /* it is known to exist in this life of the client */
     struct {
         AcmeAccountDone done; /* NULL: none is being made */
         void *userdata;
@@ -66,22 +65,21 @@ void client_fail_waiting(AcmeClient *c, bool all, const AcmeFailure *failure);
 int client_call(AcmeClient *c, const char *url, const char *payload, bool bare, const AccountKey *key,
                 AcmeDone done, AcmeCall **ret);
 void client_unref(AcmeClient *c);
-bool client_url_is_own(const AcmeClient *c, const char *url);
 
 void client_fail_all(AcmeClient *c, const Problem *problem, int64_t retry_after);
 const char *client_name(const AcmeClient *c);
-
-/* directory.c */
-void client_keep_nonce(AcmeClient *c, const HttpReply *reply);
-void client_ask_nonce(AcmeClient *c);
-bool client_directory_is_fresh(const AcmeClient *c);
-void client_fetch_directory(AcmeClient *c);
 /* Seconds; 0: not said. */
 int64_t client_retry_after(const HttpReply *reply);
 /* what: that was asked for. */
 void client_describe_refusal(const AcmeClient *c, const HttpReply *reply, const char *what,
                              Problem *problem);
 HttpRequest client_request_to(const AcmeClient *c, HttpMethod method, const char *url);
+
+/* directory.c */
+void client_keep_nonce(AcmeClient *c, const HttpReply *reply);
+void client_ask_nonce(AcmeClient *c);
+bool client_directory_is_fresh(const AcmeClient *c);
+void client_fetch_directory(AcmeClient *c);
 
 /* account.c */
 void client_ensure_account(AcmeClient *c);

@@ -3,51 +3,22 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <strings.h>
-#include <time.h>
 
 #include "acme/client-internal.h"
 #include "acme/header.h"
 #include "acme/jws.h"
 #include "core/limits.h"
+#include "core/now.h"
 #include "util/log.h"
 #include "util/text.h"
 
-#define TYPE_JSON "application/json"
-#define TYPE_JOSE "application/jose+json"
+#define TYPE_JSON    "application/json"
+#define TYPE_JOSE    "application/jose+json"
+#define TYPE_PROBLEM "application/problem+json"
 
 const char *client_name(const AcmeClient *c)
 {
     return c->authority.name;
-}
-
-static void authority_done(AcmeAuthority *a)
-{
-    char *const texts[] = { a->name,       a->directory,   a->trust_file, a->preferred_chain,
-                            a->eab_key_id, a->eab_key_file };
-
-    for (size_t i = 0; i < ELEMENTSOF(texts); i++)
-        free(texts[i]);
-    strv_free(a->origins);
-    strv_free(a->contact);
-}
-
-static int authority_copy(const AcmeAuthority *from, AcmeAuthority *to)
-{
-    char **texts[] = { &to->name,       &to->directory,   &to->trust_file, &to->preferred_chain,
-                       &to->eab_key_id, &to->eab_key_file };
-    bool good = true;
-
-    *to = *from;
-    to->origins = to->contact = NULL;
-    for (size_t i = 0; i < ELEMENTSOF(texts); i++)
-        if (*texts[i]) {
-            *texts[i] = strdup(*texts[i]);
-            good = good && *texts[i];
-        }
-    return good && strv_copy(from->origins, &to->origins) >= 0 && strv_copy(from->contact, &to->contact) >= 0
-               ? 0
-               : -ENOMEM;
 }
 
 static AcmeCall *call_free(AcmeCall *call)
@@ -59,47 +30,36 @@ static AcmeCall *call_free(AcmeCall *call)
     return NULL;
 }
 
-/* ---- URLs */
-
-static size_t origin_length(const char *url)
-{
-    return strlen("https://") + strcspn(url + strlen("https://"), "/?#");
-}
-
-static bool has_origin(const char *url, const char *origin)
-{
-    static const char port[] = ":443";
-    size_t n = origin_length(url), m = origin_length(origin);
-
-    if (n > strlen(port) && strncmp(url + n - strlen(port), port, strlen(port)) == 0 &&
-        m + strlen(port) == n)
-        n -= strlen(port);
-    return n == m && strncasecmp(url, origin, n) == 0;
-}
-
-static bool is_https_url(const char *url)
-{
-    if (strncasecmp(url, "https://", strlen("https://")) != 0 || strlen(url) > LIMIT_URL)
-        return false;
-    for (const char *p = url; *p; p++)
-        if (*p <= ' ' || *p > '~')
-            return false;
-    return true;
-}
-
-bool client_url_is_own(const AcmeClient *c, const char *url)
-{
-    if (!is_https_url(url))
-        return false;
-    if (has_origin(url, c->authority.directory))
-        return true;
-    for (size_t i = 0; c->authority.origins && c->authority.origins[i]; i++)
-        if (has_origin(url, c->authority.origins[i]))
-            return true;
-    return false;
-}
-
 /* ---- answers */
+
+static void describe_status(const AcmeClient *c, const HttpReply *reply, const char *what, Problem *problem)
+{
+    problem_set(
+        problem, PROBLEM_AUTHORITY_FAILED,
+        "The authority %s answered %s with status %u and without a problem document; try again later, and "
+        "check Directory= of [Authority %s].",
+        client_name(c), what, reply->status, client_name(c));
+}
+
+int64_t client_retry_after(const HttpReply *reply)
+{
+    const char *value = http_reply_header(reply, "Retry-After", 0);
+    int64_t delay;
+
+    return value && header_parse_retry_after(value, clock_now(), &delay) >= 0 ? delay : 0;
+}
+
+void client_describe_refusal(const AcmeClient *c, const HttpReply *reply, const char *what, Problem *problem)
+{
+    const char *type = http_reply_header(reply, "Content-Type", 0);
+    _cleanup_(acme_problem_freep) AcmeProblem *p = NULL;
+
+    if (type && header_is_type(type, TYPE_PROBLEM) &&
+        acme_problem_parse(client_name(c), reply->body, reply->size, &p, NULL) >= 0)
+        (void)acme_problem_describe(p, client_name(c), problem);
+    else
+        describe_status(c, reply, what, problem);
+}
 
 static void answer(AcmeCall *call, const AcmeReply *reply, const Problem *problem, int64_t retry_after)
 {
@@ -149,7 +109,7 @@ void client_unref(AcmeClient *c)
         account_key_free(c->next_key);
         account_record_free(c->account);
         acme_directory_free(c->directory);
-        authority_done(&c->authority);
+        acme_authority_done(&c->authority);
         for (size_t i = 0; i < c->n_nonces; i++)
             free(c->nonces[i]);
         free(c);
@@ -157,6 +117,17 @@ void client_unref(AcmeClient *c)
 }
 
 /* ---- calls */
+
+HttpRequest client_request_to(const AcmeClient *c, HttpMethod method, const char *url)
+{
+    return (HttpRequest){
+        .method = method,
+        .url = url,
+        .body_max = LIMIT_ACME_JSON,
+        .time_max = LIMIT_ACME_TIME,
+        .authorities = c->authority.trust_file,
+    };
+}
 
 static const char *url_of(const AcmeClient *c, const AcmeCall *call)
 {
@@ -186,13 +157,13 @@ static int check_location(const AcmeClient *c, const HttpReply *reply, const cha
         return problem_set(
             problem, PROBLEM_AUTHORITY_FAILED,
             "The authority %s gave more than one Location; its administrator has to correct that.", name);
-    if (location && !is_https_url(location))
+    if (location && !url_is_https(location))
         return problem_set(
             problem, PROBLEM_AUTHORITY_FAILED,
             "The authority %s gave a Location that is no https URL of at most %d characters; its administrator "
             "has to correct that.",
             name, LIMIT_URL);
-    if (location && !client_url_is_own(c, location))
+    if (location && !acme_authority_has_url(&c->authority, location))
         return problem_set(
             problem, PROBLEM_AUTHORITY_FAILED,
             "The authority %s leads to another server; allow that in Origins= of [Authority %s] if it "
@@ -303,7 +274,7 @@ static void send_call(AcmeClient *c, AcmeCall *call)
     if (!url)
         r = problem_set(&problem, PROBLEM_AUTHORITY_FAILED, "The authority %s does not offer this.",
                         client_name(c));
-    else if (!client_url_is_own(c, url))
+    else if (!acme_authority_has_url(&c->authority, url))
         r = problem_set(
             &problem, PROBLEM_AUTHORITY_FAILED,
             "The authority %s leads to another server, %s; allow that in Origins= of [Authority %s] if it "
@@ -501,7 +472,7 @@ int acme_reply_links(AcmeClient *c, const AcmeReply *reply, const char *relation
         if (header_parse_link(value, relation, &targets) == -ENOMEM)
             return -ENOMEM;
     for (size_t i = 0; targets && targets[i] && r >= 0; i++)
-        if (client_url_is_own(c, targets[i]))
+        if (acme_authority_has_url(&c->authority, targets[i]))
             r = strv_extend(&own, targets[i]);
     if (r < 0)
         return r;
@@ -540,8 +511,8 @@ int acme_client_new(const AcmeContext *context, const AcmeAuthority *authority, 
     c->context = *context;
     TAILQ_INIT(&c->waiting);
     TAILQ_INIT(&c->sent);
-    if (authority_copy(authority, &c->authority) < 0) {
-        authority_done(&c->authority);
+    if (acme_authority_copy(authority, &c->authority) < 0) {
+        acme_authority_done(&c->authority);
         free(c);
         return -ENOMEM;
     }

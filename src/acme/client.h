@@ -3,6 +3,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "acme/authority.h"
 #include "acme/objects.h"
 #include "core/account-record.h"
 #include "crypto/account-key.h"
@@ -29,22 +30,6 @@ typedef struct AcmeContext {
     int (*remove_account)(void *accounts, const char *authority);
     void *accounts;
 } AcmeContext;
-
-/* An authority as its client needs it. */
-typedef struct AcmeAuthority {
-    char *name;            /* of its configuration, for sentences; part of a path */
-    char *directory;       /* an https URL */
-    char *trust_file;      /* PEM; NULL: the authorities of the system */
-    char **origins;        /* https://HOST[:PORT] that its URLs may lead to beside that of the directory */
-    char **contact;        /* mailto: URLs */
-    char *preferred_chain; /* common name of the issuer; NULL: the authority's default */
-    char *eab_key_id;      /* of the account elsewhere that this one is bound to; NULL: none */
-    char *eab_key_file;
-    MacAlgorithm eab_algorithm;
-    KeyType key_type;   /* of the account */
-    bool needs_profile; /* rather no certificate than one of another profile */
-    bool terms_agreed;
-} AcmeAuthority;
 
 typedef enum AcmeResource {
     ACME_URL, /* request.url */

@@ -3,11 +3,9 @@
 
 #include "acme/client-internal.h"
 #include "acme/header.h"
-#include "core/now.h"
 
 #define DIRECTORY_AGE_MAX (86400 * 1000000ULL)
 #define TYPE_JSON         "application/json"
-#define TYPE_PROBLEM      "application/problem+json"
 
 /* What a signed request needs of its authority before it can go out: the directory, read once a day, and nonces. */
 
@@ -22,36 +20,6 @@ void client_keep_nonce(AcmeClient *c, const HttpReply *reply)
         c->n_nonces >= LIMIT_NONCES || !(copy = strdup(nonce)))
         return;
     c->nonces[c->n_nonces++] = copy;
-}
-
-static void describe_status(const AcmeClient *c, const HttpReply *reply, const char *what, Problem *problem)
-{
-    problem_set(
-        problem, PROBLEM_AUTHORITY_FAILED,
-        "The authority %s answered %s with status %u and without a problem document; try again later, and "
-        "check Directory= of [Authority %s].",
-        client_name(c), what, reply->status, client_name(c));
-}
-
-int64_t client_retry_after(const HttpReply *reply)
-{
-    const char *value = http_reply_header(reply, "Retry-After", 0);
-    int64_t delay;
-
-    return value && header_parse_retry_after(value, clock_now(), &delay) >= 0 ? delay : 0;
-}
-
-/* What went wrong, as a problem; retry: whether the nonce alone was refused. */
-void client_describe_refusal(const AcmeClient *c, const HttpReply *reply, const char *what, Problem *problem)
-{
-    const char *type = http_reply_header(reply, "Content-Type", 0);
-    _cleanup_(acme_problem_freep) AcmeProblem *p = NULL;
-
-    if (type && header_is_type(type, TYPE_PROBLEM) &&
-        acme_problem_parse(client_name(c), reply->body, reply->size, &p, NULL) >= 0)
-        (void)acme_problem_describe(p, client_name(c), problem);
-    else
-        describe_status(c, reply, what, problem);
 }
 
 static void on_nonce(const HttpReply *reply, const Problem *problem, void *userdata)
@@ -75,17 +43,6 @@ static void on_nonce(const HttpReply *reply, const Problem *problem, void *userd
         client_drive(c);
     }
     client_unref(c);
-}
-
-HttpRequest client_request_to(const AcmeClient *c, HttpMethod method, const char *url)
-{
-    return (HttpRequest){
-        .method = method,
-        .url = url,
-        .body_max = LIMIT_ACME_JSON,
-        .time_max = LIMIT_ACME_TIME,
-        .authorities = c->authority.trust_file,
-    };
 }
 
 void client_ask_nonce(AcmeClient *c)
@@ -128,7 +85,7 @@ static int check_directory(const AcmeClient *c, const AcmeDirectory *d, Problem 
                                  d->revoke_cert, d->key_change,  d->renewal_info };
 
     for (size_t i = 0; i < ELEMENTSOF(urls); i++)
-        if (urls[i] && !client_url_is_own(c, urls[i]))
+        if (urls[i] && !acme_authority_has_url(&c->authority, urls[i]))
             return problem_set(
                 problem, PROBLEM_AUTHORITY_FAILED,
                 "The directory of the authority %s leads to another server, %s; check Directory=, or "

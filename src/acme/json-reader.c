@@ -128,6 +128,11 @@ int reader_open(Reader *r, const char *whose, const char *what, const void *data
     return -EBADMSG;
 }
 
+int reader_finish(int c, Problem *problem)
+{
+    return c < 0 ? problem_set_errno(problem, c, "Reading what an authority sent") : c;
+}
+
 void reader_close(Reader *r)
 {
     json_object_put(r->object);

@@ -35,7 +35,8 @@ struct Order {
     AcmeCall *call;
     Authorization *authorizations;
     size_t n_authorizations;
-    bool proving, explaining, finalized;
+    unsigned acted; /* upon which statuses, as bits */
+    bool explaining, finalized;
     bool noted;
     bool held;         /* it may be finalized when it is noted and the request is made */
     OrderWork *making; /* the request */

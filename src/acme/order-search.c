@@ -69,14 +69,6 @@ static bool is_exhausted(const OrderSearch *s)
     return s->state == SEARCH_LOOKING && s->n_unseen == 0 && s->n_calls == 0;
 }
 
-static bool has_same_names(char *const *a, char *const *b)
-{
-    for (size_t i = 0; a[i]; i++)
-        if (!strv_contains(b, a[i]))
-            return false;
-    return strv_length(a) == strv_length(b);
-}
-
 static void seek(OrderSeeker *k)
 {
     OrderSearch *s = k->search;
@@ -84,7 +76,7 @@ static void seek(OrderSeeker *k)
     for (size_t i = s->n_candidates; i-- > 0 && !k->url;) {
         ListedOrder *c = s->candidates + i;
 
-        if (c->names && has_same_names(c->names, k->names)) {
+        if (c->names && strv_equal_sets(c->names, k->names)) {
             k->url = TAKE_PTR(c->url); /* and nobody else's */
             c->names = strv_free(c->names);
         }

@@ -14,7 +14,7 @@
 #define USEC_PER_SEC  1000000ULL
 #define POLL_MAX_USEC (10 * USEC_PER_SEC)
 
-static void order_advance(Order *o);
+static void order_advance(Order *o, int64_t retry_after);
 
 const char *order_whose(const Order *o)
 {
@@ -168,18 +168,6 @@ static void download(Order *o)
 
 /* ---- looking at the order */
 
-static bool has_same_names(const Order *o)
-{
-    size_t n = strv_length(o->record->names);
-
-    if (strv_length(o->object->names) != n)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (!strv_contains(o->object->names, o->record->names[i]))
-            return false;
-    return true;
-}
-
 static int take_order(Order *o, const AcmeReply *reply, Problem *problem)
 {
     AcmeOrder *object;
@@ -190,7 +178,7 @@ static int take_order(Order *o, const AcmeReply *reply, Problem *problem)
         return r;
     acme_order_free(o->object);
     o->object = object;
-    if (!has_same_names(o))
+    if (!strv_equal_sets(o->object->names, o->record->names))
         return problem_set(problem, PROBLEM_AUTHORITY_FAILED,
                            "The authority %s made an order for other names than it was asked for.",
                            order_whose(o));
@@ -217,11 +205,7 @@ static void on_order(const AcmeReply *reply, const AcmeFailure *failure, void *u
     }
     if (o->object->status != before)
         o->pause = POLL_FIRST_USEC;
-    if (o->object->status == ACME_PROCESSING || (o->object->status == ACME_PENDING && o->proving) ||
-        (o->object->status == ACME_READY && o->finalized))
-        order_look_later(o, reply->retry_after);
-    else
-        order_advance(o);
+    order_advance(o, reply->retry_after);
 }
 
 static void look(Order *o)
@@ -307,37 +291,51 @@ static void on_request(OrderResults *results, void *userdata)
     maybe_finalize(o);
 }
 
-static void order_advance(Order *o)
-{
-    switch (o->object->status) {
-    case ACME_PENDING:
-        order_tell(o, 0.2, "proving the names");
-        o->proving = true;
-        order_ask_authorizations(o);
-        break;
-    case ACME_READY:
-        o->held = true;
-        maybe_finalize(o);
-        break;
-    case ACME_PROCESSING:
-        order_look_later(o, 0);
-        break;
-    case ACME_VALID:
-        download(o);
-        break;
-    default:
-        o->explaining = true;
-        if (strv_length(o->object->authorizations) > 0)
-            order_ask_authorizations(o);
-        else
-            order_explain(o);
-    }
-}
-
 void order_noted(Order *o)
 {
     o->noted = true;
     maybe_finalize(o);
+}
+
+/* ---- what its status asks for */
+
+static void prove(Order *o)
+{
+    order_tell(o, 0.2, "proving the names");
+    order_ask_authorizations(o);
+}
+
+static void hold(Order *o)
+{
+    o->held = true;
+    maybe_finalize(o);
+}
+
+static void explain(Order *o)
+{
+    o->explaining = true;
+    if (strv_length(o->object->authorizations) > 0)
+        order_ask_authorizations(o);
+    else
+        order_explain(o);
+}
+
+/* RFC 8555 section 7.1.6: each is acted upon once; then, or without an action, the authority is at work and is waited for. */
+static void (*const actions[_ACME_STATUS_MAX])(Order *o) = {
+    [ACME_PENDING] = prove,  [ACME_READY] = hold,      [ACME_PROCESSING] = NULL,
+    [ACME_VALID] = download, [ACME_INVALID] = explain,
+};
+
+static void order_advance(Order *o, int64_t retry_after)
+{
+    AcmeStatus status = o->object->status;
+
+    if (!actions[status] || (o->acted & (1U << status))) {
+        order_look_later(o, retry_after);
+        return;
+    }
+    o->acted |= 1U << status;
+    actions[status](o);
 }
 
 /* ---- beginning */
@@ -414,7 +412,7 @@ static void on_placed(const AcmeReply *reply, const AcmeFailure *failure, void *
         order_fail_errno(o, r, &problem);
     else if (!failure) {
         o->observer.placed(o->userdata);
-        order_advance(o);
+        order_advance(o, reply->retry_after);
     }
 }
 

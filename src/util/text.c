@@ -47,6 +47,14 @@ bool strv_equal(char *const *a, char *const *b)
     return true;
 }
 
+bool strv_equal_sets(char *const *a, char *const *b)
+{
+    for (size_t i = 0; a && a[i]; i++)
+        if (!strv_contains(b, a[i]))
+            return false;
+    return strv_length(a) == strv_length(b);
+}
+
 int strv_copy(char *const *l, char ***ret)
 {
     _cleanup_strv_ char **copy = NULL;

@@ -10,6 +10,8 @@ DEFINE_CLEANUP(char **, strv_free);
 #define _cleanup_strv_ _cleanup_(strv_freep)
 bool strv_contains(char *const *l, const char *s);
 bool strv_equal(char *const *a, char *const *b);
+/* In whichever order; none of them twice. */
+bool strv_equal_sets(char *const *a, char *const *b);
 int strv_copy(char *const *l, char ***ret);
 int strv_extend(char ***l, const char *s);
 /* Splits at white space; *ret is NULL when there is no word. */

@@ -27,6 +27,10 @@ static void test_lists(void)
     g_assert_cmpint(strv_split(" \t\n", &none), ==, 0);
     g_assert_null(none);
     g_assert_true(strv_equal(NULL, none));
+    g_assert_true(strv_equal_sets(NULL, none));
+    g_assert_true(strv_equal_sets((char *[]){ S("a"), S("b"), NULL }, (char *[]){ S("b"), S("a"), NULL }));
+    g_assert_false(strv_equal_sets((char *[]){ S("a"), NULL }, (char *[]){ S("b"), S("a"), NULL }));
+    g_assert_false(strv_equal_sets((char *[]){ S("a"), S("c"), NULL }, (char *[]){ S("b"), S("a"), NULL }));
     g_assert_cmpint(strv_copy(NULL, &none), ==, 0);
     g_assert_null(none);
 }
