@@ -2,10 +2,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "acme/header.h"
 #include "acme/order-internal.h"
 #include "util/text.h"
-
-#define TYPE_JSON "application/json"
 
 /* The authorizations of an order (RFC 8555 section 7.1.4): for each name that is not proved yet a way to prove it is chosen, the
  * proof is put in its place, and the authority is told. When that is done for all, the order is looked at. */

@@ -12,10 +12,6 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define TYPE_JSON    "application/json"
-#define TYPE_JOSE    "application/jose+json"
-#define TYPE_PROBLEM "application/problem+json"
-
 const char *client_name(const AcmeClient *c)
 {
     return c->authority.name;
@@ -41,6 +37,12 @@ static void describe_status(const AcmeClient *c, const HttpReply *reply, const c
         client_name(c), what, reply->status, client_name(c));
 }
 
+bool client_reply_is(const HttpReply *reply, const char *type)
+{
+    return !http_reply_header(reply, "Content-Type", 1) &&
+           header_is_type(http_reply_header(reply, "Content-Type", 0), type);
+}
+
 int64_t client_retry_after(const HttpReply *reply)
 {
     const char *value = http_reply_header(reply, "Retry-After", 0);
@@ -51,10 +53,9 @@ int64_t client_retry_after(const HttpReply *reply)
 
 void client_describe_refusal(const AcmeClient *c, const HttpReply *reply, const char *what, Problem *problem)
 {
-    const char *type = http_reply_header(reply, "Content-Type", 0);
     _cleanup_(acme_problem_freep) AcmeProblem *p = NULL;
 
-    if (type && header_is_type(type, TYPE_PROBLEM) &&
+    if (client_reply_is(reply, TYPE_PROBLEM) &&
         acme_problem_parse(client_name(c), reply->body, reply->size, &p, NULL) >= 0)
         (void)acme_problem_describe(p, client_name(c), problem);
     else
@@ -176,15 +177,13 @@ static int check_location(const AcmeClient *c, const HttpReply *reply, const cha
 static int check_reply(AcmeCall *call, const HttpReply *reply, AcmeReply *ret, Problem *problem)
 {
     const AcmeClient *c = call->client;
-    const char *type = http_reply_header(reply, "Content-Type", 0),
-               *location = http_reply_header(reply, "Location", 0);
+    const char *location = http_reply_header(reply, "Location", 0);
 
     if (reply->status < 200 || reply->status > 299) {
         client_describe_refusal(c, reply, call->url ? call->url : "a request", problem);
         return -EREMOTEIO;
     }
-    if (call->type &&
-        (!type || http_reply_header(reply, "Content-Type", 1) || !header_is_type(type, call->type)))
+    if (call->type && !client_reply_is(reply, call->type))
         return problem_set(
             problem, PROBLEM_AUTHORITY_FAILED,
             "The authority %s answered with something else than %s; its administrator has to correct "

@@ -5,7 +5,6 @@
 #include "acme/header.h"
 
 #define DIRECTORY_AGE_MAX (86400 * 1000000ULL)
-#define TYPE_JSON         "application/json"
 
 /* What a signed request needs of its authority before it can go out: the directory, read once a day, and nonces. */
 
@@ -96,7 +95,6 @@ static int check_directory(const AcmeClient *c, const AcmeDirectory *d, Problem 
 
 static int take_directory(AcmeClient *c, const HttpReply *reply, Problem *problem)
 {
-    const char *type = http_reply_header(reply, "Content-Type", 0);
     AcmeDirectory *d;
     int r;
 
@@ -104,7 +102,7 @@ static int take_directory(AcmeClient *c, const HttpReply *reply, Problem *proble
         client_describe_refusal(c, reply, "the request for its directory", problem);
         return -EPROTO;
     }
-    if (!type || !header_is_type(type, TYPE_JSON))
+    if (!client_reply_is(reply, TYPE_JSON))
         return problem_set(
             problem, PROBLEM_AUTHORITY_FAILED,
             "What %s returned is no directory: its type is not application/json; check Directory= of "

@@ -5,6 +5,11 @@
 
 /* Fields of a reply's head that an authority uses. All of it is pure. */
 
+#define TYPE_JSON    "application/json"
+#define TYPE_PROBLEM "application/problem+json"
+#define TYPE_JOSE    "application/jose+json"
+#define TYPE_CHAIN   "application/pem-certificate-chain"
+
 /* Retry-After (RFC 9110 section 10.2.3): delay in seconds, or a moment, as a delay from now; within
  * [LIMIT_RETRY_MIN, LIMIT_RETRY_MAX] whatever it says. -EINVAL for what is neither. */
 int header_parse_retry_after(const char *value, int64_t now, int64_t *ret_delay);

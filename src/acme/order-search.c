@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <sys/queue.h>
 
+#include "acme/header.h"
 #include "core/limits.h"
 #include "util/log.h"
 #include "util/text.h"
 
-#define TYPE_JSON "application/json"
-#define PARALLEL  8
+#define PARALLEL 8
 
 typedef enum SearchState {
     SEARCH_NEW,

@@ -4,13 +4,12 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "acme/header.h"
 #include "core/limits.h"
 #include "core/name.h"
 #include "util/log.h"
 #include "util/text.h"
 
-#define TYPE_JSON     "application/json"
-#define TYPE_CHAIN    "application/pem-certificate-chain"
 #define USEC_PER_SEC  1000000ULL
 #define POLL_MAX_USEC (10 * USEC_PER_SEC)
 

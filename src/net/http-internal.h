@@ -7,21 +7,6 @@
 #include "net/address.h"
 #include "net/http.h"
 
-/* The fields of the final reply's head, each as "Name: value" with a NUL behind it. What comes before (1xx, RFC 9110
- * section 15.2) is forgotten, trailers (RFC 9112 section 7.1.2) are not taken. */
-typedef struct HttpHeaders {
-    char *text;
-    size_t size, allocated;
-    size_t last;  /* where the last field begins */
-    bool interim; /* the status line began with 1 */
-    bool closed;  /* the head of the final reply has ended */
-    bool ignored; /* the last line, and with it what continues it */
-} HttpHeaders;
-
-/* One line as it came, with its line break. What is not a field of printable ASCII is ignored. */
-int headers_add(HttpHeaders *h, const char *line, size_t size);
-void headers_clear(HttpHeaders *h);
-
 /* A request that was accepted, until its owner is told. */
 typedef struct Transfer {
     TAILQ_ENTRY(Transfer) entry;
@@ -29,7 +14,7 @@ typedef struct Transfer {
     struct Pool *pool;
     HttpDone done;
     void *userdata;
-    CURL *easy;
+    CURL *easy;                          /* it has the head of the reply */
     struct curl_slist *fields, *address; /* of the request; where to connect to */
     sd_event_source *deadline;
     char *host; /* with its port, for messages */
@@ -38,7 +23,6 @@ typedef struct Transfer {
     unsigned status;
     uint8_t *body;
     size_t size, allocated, body_max;
-    HttpHeaders headers;
     size_t header_size;              /* of all that came */
     char refused[ADDRESS_TEXT_SIZE]; /* the last one that was */
     char error[CURL_ERROR_SIZE];     /* libcurl's words */
