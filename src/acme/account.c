@@ -190,17 +190,6 @@ static void on_call_failed(AcmeClient *c, const AcmeFailure *failure)
     account_fail(c, failure->problem, failure->retry_after, failure->at_authority);
 }
 
-static int set_text(char **text, const char *value)
-{
-    char *copy = value ? strdup(value) : NULL;
-
-    if (value && !copy)
-        return -ENOMEM;
-    free(*text);
-    *text = copy;
-    return 0;
-}
-
 static int take_account(AcmeClient *c, const AcmeReply *reply, Problem *problem)
 {
     _cleanup_(acme_account_freep) AcmeAccount *a = NULL;
@@ -222,10 +211,10 @@ static int take_account(AcmeClient *c, const AcmeReply *reply, Problem *problem)
     c->account->contact = NULL;
     r = strv_copy(c->authority.contact, &c->account->contact);
     if (r >= 0 && reply->location)
-        r = set_text(&c->account->url, reply->location);
+        r = text_set(&c->account->url, reply->location);
     if (r >= 0)
-        r = set_text(&c->account->orders, a->orders);
-    return r < 0 ? r : set_text(&c->account->directory, c->authority.directory);
+        r = text_set(&c->account->orders, a->orders);
+    return r < 0 ? r : text_set(&c->account->directory, c->authority.directory);
 }
 
 static void on_account(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)

@@ -56,12 +56,8 @@ static bool has_origin(const char *url, const char *origin)
 
 bool url_is_https(const char *url)
 {
-    if (strncasecmp(url, "https://", strlen("https://")) != 0 || strlen(url) > LIMIT_URL)
-        return false;
-    for (const char *p = url; *p; p++)
-        if (*p <= ' ' || *p > '~')
-            return false;
-    return true;
+    return strncasecmp(url, "https://", strlen("https://")) == 0 && strlen(url) <= LIMIT_URL &&
+           text_is_graphic(url);
 }
 
 bool acme_authority_has_url(const AcmeAuthority *a, const char *url)

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "net/http-internal.h"
+#include "util/text.h"
 
 /* What the head of a reply says. */
 
@@ -40,16 +41,11 @@ const char *http_reply_header(const HttpReply *reply, const char *name, size_t n
 
 /* ---- moments: libcurl knows the calendar, and takes much more than HTTP has */
 
-/* In a form 9 stands for a digit, A and a for a letter of their case, and all else for itself. */
 static bool has_form(const char *s, const char *form)
 {
-    for (; *s && *form; s++, form++)
-        if (*form == '9'   ? *s < '0' || *s > '9'
-            : *form == 'A' ? *s < 'A' || *s > 'Z'
-            : *form == 'a' ? *s < 'a' || *s > 'z'
-                           : *s != *form)
-            return false;
-    return *s == *form;
+    const char *rest = text_skip_form(s, form);
+
+    return rest && !*rest;
 }
 
 /* What seems to be more than 50 years ahead is past. */

@@ -255,14 +255,6 @@ static int refuse_url(Problem *problem, const char *why)
                        "The URL is refused: %s; it has to be https://HOST/PATH", why);
 }
 
-static bool text_is_graphic(const char *s)
-{
-    for (; *s; s++)
-        if (*s <= ' ' || *s > '~')
-            return false;
-    return true;
-}
-
 static bool url_has(CURLU *u, CURLUPart part)
 {
     char *value = NULL;

@@ -142,6 +142,47 @@ bool text_is_hex(const char *s, size_t length)
     return strlen(s) == length && strspn(s, "0123456789abcdefABCDEF") == length;
 }
 
+bool text_is_graphic(const char *s)
+{
+    for (; *s; s++)
+        if (*s <= ' ' || *s > '~')
+            return false;
+    return true;
+}
+
+static bool letter_has_form(char c, char form)
+{
+    switch (form) {
+    case '9':
+        return c >= '0' && c <= '9';
+    case 'A':
+        return c >= 'A' && c <= 'Z';
+    case 'a':
+        return c >= 'a' && c <= 'z';
+    default:
+        return c == form;
+    }
+}
+
+const char *text_skip_form(const char *s, const char *form)
+{
+    for (; *form; s++, form++)
+        if (!letter_has_form(*s, *form))
+            return NULL;
+    return s;
+}
+
+int text_set(char **text, const char *value)
+{
+    char *copy = value ? strdup(value) : NULL;
+
+    if (value && !copy)
+        return -ENOMEM;
+    free(*text);
+    *text = copy;
+    return 0;
+}
+
 static size_t utf8_sequence(const unsigned char *s, uint32_t *ret_letter)
 {
     uint32_t c, least;

@@ -22,6 +22,13 @@ char *strv_join(char *const *l, const char *separator);
 /* Writes 2 * size digits and a NUL. */
 void hex_encode(const uint8_t *data, size_t size, bool upper, char *ret);
 bool text_is_hex(const char *s, size_t length);
+/* ASCII without blanks and control characters; also "". */
+bool text_is_graphic(const char *s);
+/* What is behind a beginning of this form, in which 9 stands for a digit, A and a for a letter of their case, and all else for
+ * itself. NULL when s begins otherwise. */
+const char *text_skip_form(const char *s, const char *form);
+/* Copies value in the place of *text; NULL is none. */
+int text_set(char **text, const char *value);
 /* RFC 3629: what a D-Bus string may hold. */
 bool text_is_utf8(const char *s);
 /* A text of JSON with \u (RFC 8259 section 7) for all that is not ASCII, since json-c 0.18 takes nothing else when it is strict.
