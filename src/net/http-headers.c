@@ -26,16 +26,20 @@ static bool is_printable(const char *s)
     return true;
 }
 
-/* What comes before (1xx, RFC 9110 section 15.2) and trailers (RFC 9112 section 7.1.2) are of other origins for libcurl. */
+/* What comes before (1xx, RFC 9110 section 15.2) and trailers (RFC 9112 section 7.1.2) are of other origins for libcurl. To a
+ * field without a value version 7.88 leaves its line break. */
 const char *http_reply_header(const HttpReply *reply, const char *name, size_t n)
 {
     struct curl_header *h;
 
     if (!is_token(name))
         return NULL;
-    for (size_t i = 0; curl_easy_header(reply->easy, name, i, CURLH_HEADER, -1, &h) == CURLHE_OK; i++)
-        if (is_printable(h->value) && n-- == 0)
-            return h->value;
+    for (size_t i = 0; curl_easy_header(reply->easy, name, i, CURLH_HEADER, -1, &h) == CURLHE_OK; i++) {
+        const char *value = streq(h->value, "\r") || streq(h->value, "\n") ? "" : h->value;
+
+        if (is_printable(value) && n-- == 0)
+            return value;
+    }
     return NULL;
 }
 
