@@ -36,7 +36,8 @@ struct Order {
     AcmeCall *call;
     Authorization *authorizations;
     size_t n_authorizations;
-    bool proving, explaining, finalized;
+    unsigned acted; /* upon which statuses, as bits */
+    bool explaining, finalized;
     bool noted;
     bool held;         /* finalize when it was noted and the request was made */
     OrderWork *making; /* the request */

@@ -8,7 +8,7 @@
 #include "bus/bus.h"
 #include "bus/gate.h"
 #include "bus/shares.h"
-#include "crypto/export.h"
+#include "core/export-format.h"
 #include "policy/authorize.h"
 #include "util/text.h"
 
@@ -237,12 +237,8 @@ int open_key(sd_bus_message *m, Certificate *c, sd_bus_error *error);
 
 #define ANY_NAME "*" /* the detail "name" of methods that are not about one certificate */
 
-/* ExportRoot and Export (bus-export.c): read the option format and authorize like call_begin(); reply with
- * certificates; or do everything, for the root of a certificate's chain. */
-int export_begin(sd_bus_message *m, const char *name, bool fingerprint, sd_bus_error *error, Call **ret,
-                 ExportFormat *ret_format);
-int export_answer(Call *call, const char *pem, ExportFormat format);
-int export_root(sd_bus_message *m, Certificate *c, sd_bus_error *error);
+/* Export, and ExportRoot for the root that a certificate's chain ends in (bus-export.c). */
+int export_chain(sd_bus_message *m, Certificate *c, bool root, sd_bus_error *error);
 
 /* Options, a{sv}. */
 typedef struct OptionRow {

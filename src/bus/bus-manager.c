@@ -325,7 +325,7 @@ static int method_export_root(sd_bus_message *m, void *userdata, sd_bus_error *e
 {
     const Bus *b = userdata;
 
-    return export_root(m, model_root(b->model), error);
+    return export_chain(m, model_root(b->model), true, error);
 }
 
 typedef struct ReissueAll {

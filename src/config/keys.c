@@ -10,8 +10,8 @@
 #include "config/keys-acme.h"
 #include "config/values.h"
 #include "core/limits.h"
+#include "core/name-constraint.h"
 #include "core/name.h"
-#include "crypto/authority.h"
 #include "util/text.h"
 #include "util/time.h"
 
@@ -155,7 +155,10 @@ static int parse_constraints(ParseContext *context, const IniEntry *e, void *tar
     if (!words)
         *list = strv_free(*list);
     for (size_t i = 0; words && words[i] && r >= 0; i++) {
-        r = constraint_check(words[i]);
+        NameConstraint c = {};
+
+        r = name_constraint_parse(words[i], &c);
+        free(c.domain);
         if (r >= 0)
             r = strv_extend(list, words[i]);
         else if (r != -ENOMEM)

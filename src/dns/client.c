@@ -9,9 +9,9 @@
 #include <sys/un.h>
 
 #include "core/limits.h"
+#include "core/server-address.h"
 #include "dns/client-internal.h"
 #include "dns/request.h"
-#include "net/resolver.h"
 #include "util/child.h"
 #include "util/log.h"
 #include "util/timer.h"
@@ -339,7 +339,7 @@ static int request_fill(const DnsChange *c, char address[static ADDRESS_TEXT_SIZ
     };
     if (c->hook)
         return 0;
-    if (dns_server_parse(strempty(c->server), address, &ret->port) < 0)
+    if (server_address_parse(strempty(c->server), address, &ret->port) < 0)
         return problem_set(
             problem, PROBLEM_INVALID_ARGUMENT,
             "The server for updates of the DNS is no address; write DNSServer= as in 192.0.2.53 or "

@@ -23,9 +23,9 @@ typedef struct Pool {
     uint64_t due; /* CLOCK_MONOTONIC, usec; UINT64_MAX: never */
 } Pool;
 
-/* A transfer is in one of two queues. It is active while libcurl works on it. When libcurl, its deadline or
- * http_free() completes it, it loses its handle and waits in finished until its owner is notified. That
- * happens outside of libcurl's callbacks, so that the owner may call anything. */
+/* A transfer is in one of two queues. It is active while libcurl works on it. When libcurl, its deadline or http_free is
+ * done with it, it is taken from the pool and waits in finished until its owner is told, which happens outside of libcurl's
+ * callbacks so that the owner may do as he likes. */
 TAILQ_HEAD(TransferQueue, Transfer);
 
 struct Http {
@@ -57,7 +57,6 @@ static void transfer_finish(Transfer *t, CURLcode result)
     h->n_connections += (uint64_t)connections;
     t->status = (unsigned)status;
     (void)curl_multi_remove_handle(t->pool->multi, t->easy);
-    curl_easy_cleanup(TAKE_PTR(t->easy));
     t->deadline = sd_event_source_disable_unref(t->deadline);
     TAILQ_REMOVE(&h->active, t, entry);
     TAILQ_INSERT_TAIL(&h->finished, t, entry);
@@ -68,7 +67,7 @@ static void transfer_answer(Transfer *t)
     HttpReply reply = { .status = t->status,
                         .body = t->size > 0 ? t->body : (const void *)"",
                         .size = t->size,
-                        .headers = &t->headers };
+                        .easy = t->easy };
     bool failed = t->problem.code != PROBLEM_NONE;
 
     TAILQ_REMOVE(&t->http->finished, t, entry);
@@ -284,11 +283,11 @@ static int http_find_pool(Http *h, const char *authorities, Pool **ret)
 {
     Pool *p;
 
-    SLIST_FOREACH(p, &h->pools, entry)
-    if (streq(strempty(p->authorities), strempty(authorities))) {
-        *ret = p;
-        return 0;
-    }
+    SLIST_FOREACH (p, &h->pools, entry)
+        if (streq(strempty(p->authorities), strempty(authorities))) {
+            *ret = p;
+            return 0;
+        }
     return pool_new(h, authorities, ret);
 }
 

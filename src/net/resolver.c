@@ -2,13 +2,13 @@
 #include "net/resolver.h"
 
 #include <ares.h>
-#include <arpa/inet.h>
 #include <arpa/nameser.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/queue.h>
 
 #include "core/limits.h"
+#include "core/server-address.h"
 #include "net/resolver-internal.h"
 #include "util/text.h"
 #include "util/timer.h"
@@ -73,56 +73,12 @@ static const struct {
 
 /* ---- servers */
 
-int dns_server_parse(const char *text, char ret_address[static ADDRESS_TEXT_SIZE], uint16_t *ret_port)
-{
-    const char *end, *port = NULL;
-    uint8_t bytes[16];
-    uint64_t number = 0;
-    char address[ADDRESS_TEXT_SIZE];
-    bool bracket = *text == '[';
-
-    text += bracket;
-    if (bracket)
-        end = strchr(text, ']');
-    else
-        end = strchr(text, ':') && strchr(text, ':') == strrchr(text, ':') ? strchr(text, ':')
-                                                                           : text + strlen(text);
-    if (!end || (size_t)(end - text) >= sizeof(address))
-        return -EINVAL;
-    memcpy(address, text, (size_t)(end - text));
-    address[end - text] = 0;
-    end += bracket;
-    if (*end == ':')
-        port = end + 1;
-    else if (*end)
-        return -EINVAL;
-    if (inet_pton(strchr(address, ':') ? AF_INET6 : AF_INET, address, bytes) != 1 ||
-        (bracket && !strchr(address, ':')))
-        return -EINVAL;
-    if (port && (parse_uint64(port, &number) < 0 || number < 1 || number > UINT16_MAX))
-        return -EINVAL;
-    memcpy(ret_address, address, sizeof(address));
-    *ret_port = (uint16_t)number;
-    return 0;
-}
-
-char *dns_server_format(const char *address, uint16_t port)
-{
-    char *s = NULL;
-    int n;
-
-    if (port == 0)
-        return strdup(address);
-    n = asprintf(&s, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, (unsigned)port);
-    return n < 0 ? NULL : s;
-}
-
 static int server_check(const char *text)
 {
     char address[ADDRESS_TEXT_SIZE];
     uint16_t port;
 
-    return dns_server_parse(text, address, &port);
+    return server_address_parse(text, address, &port);
 }
 
 /* In the format of c-ares: always with a port, since 1.18 does not accept brackets without one. */
@@ -133,10 +89,10 @@ static int server_append(char **list, const char *text)
     uint16_t port;
     int r;
 
-    r = dns_server_parse(text, address, &port);
+    r = server_address_parse(text, address, &port);
     if (r < 0)
         return r;
-    server = dns_server_format(address, port ? port : NS_DEFAULTPORT);
+    server = server_address_format(address, port ? port : NS_DEFAULTPORT);
     if (!server || asprintf(&longer, "%s%s%s", *list ? *list : "", *list ? "," : "", server) < 0)
         return -ENOMEM;
     free(*list);
@@ -432,7 +388,7 @@ int dns_query(Dns *d, const char *name, DnsType type, const char *server, DnsDon
 
     if (!name_is_sound(name))
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is no name that DNS has.", name);
-    if (server && dns_server_parse(server, address, &port) < 0)
+    if (server && server_address_parse(server, address, &port) < 0)
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is no address of a name server.",
                            server);
     r = query_new(d, name, type, server, &q);

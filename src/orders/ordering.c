@@ -272,7 +272,7 @@ static int name_connection(Ordering *o, const AuthoritySettings *a)
  * start made another one, a service that is started again and again would use up what the authority allows. */
 static bool must_wait_for_lost(Ordering *o)
 {
-    const char *name = acme_client_settings(o->connection->client)->name;
+    const char *name = o->connection->authority->name;
     int64_t after = ledger_after(o->connection->book->ledger, o->name);
 
     if (o->reissue || o->manual || acme_client_orders_url(o->connection->client) || after <= clock_now())

@@ -8,6 +8,7 @@
 #include "core/ledger.h"
 #include "core/limits.h"
 #include "orders/orders.h"
+#include "solvers/solver.h"
 #include "util/timer.h"
 
 /* Shared by the files of this folder alone. */
@@ -36,6 +37,8 @@ typedef struct Book {
 typedef struct Connection {
     TAILQ_ENTRY(Connection) entry;
     AcmeClient *client;
+    Settings *settings; /* as they were then */
+    const AuthoritySettings *authority;
     Book *book;
     OrderSearch *search; /* for orders of before a crash; NULL: none was needed */
     bool expecting;      /* its directory was asked for ahead of the first order */
@@ -127,6 +130,7 @@ struct Orders {
     Workers *crypto;
     Http *http;
     Dns *dns;
+    SolverContext solving;
     Solver *solvers[_CHALLENGE_TYPE_MAX]; /* by ChallengeType */
     Solver *ordered[_CHALLENGE_TYPE_MAX]; /* as configured */
     size_t n_ordered;
@@ -226,7 +230,7 @@ void orders_give_up_revocations(Orders *s);
 Connection *connection_free(Orders *s, Connection *p);
 /* Those that nobody uses and that are not as they are configured, or not at all any more. */
 void orders_clean_connections(Orders *s);
-int connection_get(Orders *s, const AuthoritySettings *settings, Connection **ret);
+int connection_get(Orders *s, const AuthoritySettings *a, Connection **ret);
 /* The first that may be asked now. NULL: there is none left, or all are to be waited for, which the ordering then says: held,
  * or until and problem. */
 const AuthoritySettings *ordering_choose_authority(Ordering *o);

@@ -16,8 +16,7 @@ static void configure_parts(Orders *s)
     const AcmeSettings *acme = &s->settings->acme;
 
     (void)dns_set_servers(s->dns, acme->dns_resolvers);
-    for (size_t i = 0; i < ELEMENTSOF(s->solvers); i++)
-        s->solvers[i]->context.settings = acme;
+    s->solving.settings = acme;
     s->n_ordered = 0;
     for (size_t i = 0; i < acme->n_challenges; i++)
         s->ordered[s->n_ordered++] = s->solvers[acme->challenges[i]];
@@ -25,7 +24,6 @@ static void configure_parts(Orders *s)
 
 int orders_open(Orders *s)
 {
-    SolverContext context = { .event = s->event, .settings = &s->settings->acme };
     int r = 0;
 
     if (s->http)
@@ -35,11 +33,10 @@ int orders_open(Orders *s)
         (r = http_new(s->event, &s->http)) < 0 ||
         (r = dns_new(s->event, s->settings->acme.dns_resolvers, &s->dns)) < 0)
         return r;
-    context.http = s->http;
-    context.dns = s->dns;
-    if ((r = solver_http_new(&context, &s->solvers[CHALLENGE_HTTP_01])) < 0 ||
-        (r = solver_tls_new(&context, &s->solvers[CHALLENGE_TLS_ALPN_01])) < 0 ||
-        (r = solver_dns_new(&context, &s->solvers[CHALLENGE_DNS_01])) < 0)
+    s->solving = (SolverContext){ s->event, s->http, s->dns, &s->settings->acme };
+    if ((r = solver_http_new(&s->solving, &s->solvers[CHALLENGE_HTTP_01])) < 0 ||
+        (r = solver_tls_new(&s->solving, &s->solvers[CHALLENGE_TLS_ALPN_01])) < 0 ||
+        (r = solver_dns_new(&s->solving, &s->solvers[CHALLENGE_DNS_01])) < 0)
         return r;
     configure_parts(s);
     return 0;

@@ -62,7 +62,7 @@ static void txt_drive(TxtRecord *rec);
 
 static bool solver_suits(Solver *base, const char *name, bool wildcard, Problem *why)
 {
-    const AcmeSettings *settings = base->context.settings;
+    const AcmeSettings *settings = base->context->settings;
 
     if (name_is_address(name))
         (void)problem_set(why, PROBLEM_CHALLENGE_FAILED,
@@ -124,7 +124,7 @@ static void task_look(DnsTask *t)
         return;
     }
     t->state = TASK_WAITING;
-    r = dns_propagation_start(s->solver.context.event, s->solver.context.dns, &wish, on_propagated, t,
+    r = dns_propagation_start(s->solver.context->event, s->solver.context->dns, &wish, on_propagated, t,
                               &t->propagation, &t->problem);
     if (r < 0)
         task_fail(t, r);
@@ -244,7 +244,7 @@ static void txt_drive(TxtRecord *rec)
 
 static int txt_set_way(TxtRecord *rec, Problem *problem)
 {
-    const AcmeSettings *settings = rec->solver->solver.context.settings;
+    const AcmeSettings *settings = rec->solver->solver.context->settings;
     int r = 0;
 
     if (settings->dns_server && rec->zone)
@@ -358,10 +358,10 @@ static int task_new(DnsSolver *s, const Proof *proof, DnsTask **ret)
         return -ENOMEM;
     TAILQ_INSERT_TAIL(&s->tasks, t, entry);
     t->task.solver = &s->solver;
-    t->checks = s->solver.context.settings->self_check;
+    t->checks = s->solver.context->settings->self_check;
     r = proof_digest(proof, &t->value);
     if (r >= 0)
-        r = deferred_add(s->solver.context.event, &t->deferred, on_deferred, t);
+        r = deferred_add(s->solver.context->event, &t->deferred, on_deferred, t);
     if (r < 0)
         solver_end(&t->task);
     else
@@ -374,7 +374,7 @@ static int solver_start(Solver *base, const Proof *proof, SolverReady ready, voi
                         SolverTask **ret, Problem *problem)
 {
     DnsSolver *s = (DnsSolver *)base;
-    const AcmeSettings *settings = s->solver.context.settings;
+    const AcmeSettings *settings = s->solver.context->settings;
     const DnsPlaceWish wish = {
         .name = proof->name,
         .zone = settings->self_check || settings->dns_server,
@@ -390,7 +390,7 @@ static int solver_start(Solver *base, const Proof *proof, SolverReady ready, voi
         return problem_set_errno(problem, r, "Proving a name by dns-01");
     t->ready = ready;
     t->userdata = userdata;
-    r = dns_place_find(s->solver.context.dns, &wish, on_place, t, &t->place, problem);
+    r = dns_place_find(s->solver.context->dns, &wish, on_place, t, &t->place, problem);
     if (r < 0) {
         solver_end(&t->task);
         return r;
@@ -415,7 +415,6 @@ static Solver *solver_dns_free(Solver *base)
     while (!TAILQ_EMPTY(&s->records))
         txt_free(TAILQ_FIRST(&s->records));
     dns_helper_free(s->helper);
-    sd_event_unref(s->solver.context.event);
     free(s);
     return NULL;
 }
@@ -437,8 +436,7 @@ int solver_dns_new(const SolverContext *context, Solver **ret)
     if (!s)
         return -ENOMEM;
     s->solver.ops = &solver_dns_ops;
-    s->solver.context = *context;
-    sd_event_ref(s->solver.context.event);
+    s->solver.context = context;
     TAILQ_INIT(&s->tasks);
     TAILQ_INIT(&s->records);
     r = dns_helper_new(context->event, &s->helper);

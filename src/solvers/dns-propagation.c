@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/limits.h"
+#include "core/server-address.h"
 #include "util/log.h"
 #include "util/text.h"
 #include "util/timer.h"
@@ -247,7 +248,7 @@ static int add_place(Server *s, const char *address)
     Place *place = s->places + s->n_places;
 
     *place = (Place){ .server = s };
-    place->address = dns_server_format(address, p->address && streq(p->address, address) ? p->port : 0);
+    place->address = server_address_format(address, p->address && streq(p->address, address) ? p->port : 0);
     if (!place->address)
         return -ENOMEM;
     s->n_places++;
@@ -316,7 +317,7 @@ static int check_fill(DnsPropagation *p, const DnsRecordWish *wish)
 {
     char address[ADDRESS_TEXT_SIZE];
 
-    if (wish->server && dns_server_parse(wish->server, address, &p->port) >= 0)
+    if (wish->server && server_address_parse(wish->server, address, &p->port) >= 0)
         p->address = strdup(address);
     p->owner = strdup(wish->owner);
     p->zone = strdup(wish->zone);
