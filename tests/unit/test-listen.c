@@ -12,7 +12,9 @@
 
 /* The sockets alone; what is done with them, and what is no address, is the matter of test-http-server.c. */
 
-static const EndpointUse use = { "test-01", "TestListen=", "stop the other program" };
+static const AcceptorUse use = {
+    .name = "test-01", .key = "TestListen=", .instead = "stop the other program"
+};
 
 /* A socket that listens on the port of its own; the port. */
 static int occupy(uint16_t *ret_port)
@@ -37,21 +39,29 @@ static bool accepts(const char *address, uint16_t port)
     return connect(fd, (struct sockaddr *)&in, sizeof(in)) == 0;
 }
 
-/* Opens the addresses, each with a port that is free now: "%u" is the port. Another program may be faster. */
-static uint16_t open_somewhere(const char *first, const char *second, Endpoints *ret)
+static void init(Acceptor *a)
+{
+    _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+
+    g_assert_cmpint(sd_event_new(&event), ==, 0);
+    g_assert_cmpint(acceptor_init(a, event, &use, NULL), ==, 0);
+}
+
+/* Listens at the addresses, on a port that is free now. Another program may be faster. */
+static uint16_t listen_somewhere(const char *first, const char *second, Acceptor *a)
 {
     for (int i = 0; i < 100; i++) {
         _cleanup_problem_ Problem problem = {};
         uint16_t port = 0;
         int fd = occupy(&port), r;
-        g_autofree char *a = g_strdup_printf("%s:%u", first, port),
-                        *b = second ? g_strdup_printf("%s:%u", second, port) : NULL;
+        g_autofree char *one = g_strdup_printf("%s:%u", first, port),
+                        *two = second ? g_strdup_printf("%s:%u", second, port) : NULL;
 
         close(fd);
-        r = endpoints_open(&use, (char *[]){ a, b, NULL }, ret, &problem);
+        r = acceptor_listen(a, (char *[]){ one, two, NULL }, &problem);
         if (r >= 0)
             return port;
-        g_assert_cmpint(r, ==, -EADDRINUSE);
+        g_assert_cmpint(problem.code, ==, PROBLEM_CHALLENGE_FAILED);
     }
     g_error("no port is free");
 }
@@ -67,23 +77,28 @@ static int option_of(int fd, int option)
 
 static void test_open(void)
 {
-    Endpoints e = {};
-    uint16_t port = open_somewhere("127.0.0.1", "127.0.0.2", &e);
+    Acceptor a;
+    uint16_t port;
 
-    g_assert_cmpuint(e.n, ==, 2);
-    g_assert_false(e.passed);
-    for (size_t i = 0; i < e.n; i++) {
-        g_assert_cmpint(option_of(e.fds[i], SO_ACCEPTCONN), ==, 1);
-        g_assert_cmpint(fcntl(e.fds[i], F_GETFL) & O_NONBLOCK, !=, 0);
-        g_assert_cmpint(fcntl(e.fds[i], F_GETFD) & FD_CLOEXEC, !=, 0);
+    init(&a);
+    g_assert_false(a.passed);
+    g_assert_null(a.timer);
+    port = listen_somewhere("127.0.0.1", "127.0.0.2", &a);
+    g_assert_nonnull(a.timer);
+    g_assert_cmpuint(a.n_ports, ==, 2);
+    for (size_t i = 0; i < a.n_ports; i++) {
+        g_assert_cmpint(option_of(a.ports[i].fd, SO_ACCEPTCONN), ==, 1);
+        g_assert_cmpint(fcntl(a.ports[i].fd, F_GETFL) & O_NONBLOCK, !=, 0);
+        g_assert_cmpint(fcntl(a.ports[i].fd, F_GETFD) & FD_CLOEXEC, !=, 0);
     }
     g_assert_true(accepts("127.0.0.1", port));
     g_assert_true(accepts("127.0.0.2", port));
     g_assert_false(accepts("127.0.0.3", port));
-    endpoints_close(&e);
-    g_assert_cmpuint(e.n, ==, 0);
+    acceptor_close(&a);
+    g_assert_cmpuint(a.n_ports, ==, 0);
+    g_assert_null(a.timer);
     g_assert_false(accepts("127.0.0.1", port));
-    endpoints_close(&e);
+    acceptor_done(&a);
 }
 
 /* A port of all addresses is one of each family that the kernel has. */
@@ -92,25 +107,17 @@ static void test_everywhere(void)
     _cleanup_close_ int six = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_addr = in6addr_any };
     bool has_six = six >= 0 && bind(six, (struct sockaddr *)&in6, sizeof(in6)) == 0;
-    Endpoints e = {};
-    uint16_t port = open_somewhere("", NULL, &e);
+    Acceptor a;
+    uint16_t port;
 
-    g_assert_cmpuint(e.n, ==, has_six ? 2 : 1);
-    g_assert_cmpint(option_of(e.fds[0], SO_DOMAIN), ==, AF_INET);
+    init(&a);
+    port = listen_somewhere("", NULL, &a);
+    g_assert_cmpuint(a.n_ports, ==, has_six ? 2 : 1);
+    g_assert_cmpint(option_of(a.ports[0].fd, SO_DOMAIN), ==, AF_INET);
     if (has_six)
-        g_assert_cmpint(option_of(e.fds[1], SO_DOMAIN), ==, AF_INET6);
+        g_assert_cmpint(option_of(a.ports[1].fd, SO_DOMAIN), ==, AF_INET6);
     g_assert_true(accepts("127.0.0.3", port));
-    endpoints_close(&e);
-}
-
-static void test_nothing(void)
-{
-    Endpoints e = { .n = 7 };
-
-    g_assert_cmpint(endpoints_open(&use, NULL, &e, NULL), ==, 0);
-    g_assert_cmpuint(e.n, ==, 0);
-    g_assert_cmpint(endpoints_open(&use, (char *[]){ NULL }, &e, NULL), ==, 0);
-    g_assert_cmpuint(e.n, ==, 0);
+    acceptor_done(&a);
 }
 
 /* If one of them cannot be had, the ones before it are given back, and it is told whose setting that is. */
@@ -120,19 +127,22 @@ static void test_all_or_none(void)
     uint16_t taken = 0, port;
     _cleanup_close_ int fd = occupy(&taken);
     g_autofree char *good = NULL, *bad = g_strdup_printf("127.0.0.1:%u", taken);
-    Endpoints e = {}, none = {};
+    Acceptor a;
 
     g_assert_cmpint(fd, >=, 0);
-    port = open_somewhere("127.0.0.1", NULL, &e);
-    endpoints_close(&e);
+    init(&a);
+    port = listen_somewhere("127.0.0.1", NULL, &a);
+    acceptor_close(&a);
     good = g_strdup_printf("127.0.0.2:%u", port);
-    g_assert_cmpint(endpoints_open(&use, (char *[]){ good, bad, NULL }, &none, &problem), ==, -EADDRINUSE);
-    g_assert_cmpuint(none.n, ==, 0);
+    g_assert_cmpint(acceptor_listen(&a, (char *[]){ good, bad, NULL }, &problem), <, 0);
+    g_assert_cmpuint(a.n_ports, ==, 0);
+    g_assert_null(a.timer);
     g_assert_false(accepts("127.0.0.2", port));
     g_assert_cmpint(problem.code, ==, PROBLEM_CHALLENGE_FAILED);
     g_assert_nonnull(strstr(problem.text, bad));
     g_assert_nonnull(strstr(problem.text, use.key));
     g_assert_nonnull(strstr(problem.text, use.instead));
+    acceptor_done(&a);
 }
 
 /* Sockets of the wrong name, that do not listen or are of another type stay what they are. */
@@ -143,7 +153,7 @@ static void use_passed(void)
     uint16_t ports[3];
     const int fds[] = { occupy(ports), occupy(ports + 1), occupy(ports + 2), socket(AF_INET, SOCK_DGRAM, 0),
                         socket(AF_INET, SOCK_STREAM, 0) };
-    Endpoints e = {}, none = {};
+    Acceptor a, none;
 
     for (int i = 0; i < (int)ELEMENTSOF(fds); i++)
         g_assert_cmpint(fcntl(fds[i], F_DUPFD, 100 + i), ==, 100 + i);
@@ -152,20 +162,21 @@ static void use_passed(void)
     g_setenv("LISTEN_PID", pid, true);
     g_setenv("LISTEN_FDS", "5", true);
     g_setenv("LISTEN_FDNAMES", names, true);
-    g_assert_cmpint(endpoints_find_passed(&use, &e), ==, 0);
-    g_assert_true(e.passed);
-    g_assert_cmpuint(e.n, ==, 2);
-    g_assert_cmpint(e.fds[0], ==, SD_LISTEN_FDS_START);
-    g_assert_cmpint(e.fds[1], ==, SD_LISTEN_FDS_START + 2);
-    g_assert_cmpint(fcntl(e.fds[0], F_GETFL) & O_NONBLOCK, !=, 0);
+    init(&a);
+    g_assert_true(a.passed);
+    g_assert_cmpuint(a.n_ports, ==, 2);
+    g_assert_cmpint(a.ports[0].fd, ==, SD_LISTEN_FDS_START);
+    g_assert_cmpint(a.ports[1].fd, ==, SD_LISTEN_FDS_START + 2);
+    g_assert_cmpint(fcntl(a.ports[0].fd, F_GETFL) & O_NONBLOCK, !=, 0);
     g_assert_cmpint(fcntl(SD_LISTEN_FDS_START + 1, F_GETFL) & O_NONBLOCK, ==, 0);
-    endpoints_close(&e);
-    g_assert_true(e.passed);
+    acceptor_done(&a);
+    g_assert_true(a.passed);
     for (int i = 0; i < (int)ELEMENTSOF(fds); i++)
         g_assert_cmpint(fcntl(SD_LISTEN_FDS_START + i, F_GETFD), >=, 0);
     g_unsetenv("LISTEN_FDS");
-    g_assert_cmpint(endpoints_find_passed(&use, &none), ==, 0);
-    g_assert_cmpuint(none.n, ==, 0);
+    init(&none);
+    g_assert_false(none.passed);
+    acceptor_done(&none);
 }
 
 static void test_passed(void)
@@ -183,7 +194,6 @@ int main(int argc, char *argv[])
     fixture_init(&argc, &argv);
     g_test_add_func("/listen/open", test_open);
     g_test_add_func("/listen/everywhere", test_everywhere);
-    g_test_add_func("/listen/nothing", test_nothing);
     g_test_add_func("/listen/all-or-none", test_all_or_none);
     g_test_add_func("/listen/passed", test_passed);
     return g_test_run();

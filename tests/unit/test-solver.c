@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
 
-#include "solvers/solver.h"
+#include "core/solver.h"
 
 #include "core/limits.h"
 #include "util/text.h"
