@@ -2,7 +2,6 @@
 #include "fixture.h"
 
 #include "core/clock.h"
-#include "core/now.h"
 
 #define MINUTE 60LL
 #define BUILD  1767225600LL /* 2026-01-01 */
@@ -175,45 +174,6 @@ static void test_now(void)
     }
 }
 
-static void assert_shown(void)
-{
-    int64_t before = now_seconds(), now = clock_now(), after = now_seconds();
-
-    g_assert_cmpint(now, >=, before);
-    g_assert_cmpint(now, <=, after + 1); /* time(2) may be a tick behind */
-}
-
-static void test_process(void)
-{
-    int64_t recorded = now_seconds() + 50 * YEAR, boot = clock_boot(), now;
-
-    g_assert_cmpint(boot, >, 0);
-    assert_shown();
-    g_assert_true(clock_is_trusted());
-    clock_begin(recorded);
-    g_assert_false(clock_is_trusted());
-    now = clock_now();
-    g_assert_cmpint(now, >=, recorded);
-    g_assert_cmpint(now, <=, recorded + 60);
-    clock_set_synchronized(true);
-    g_assert_true(clock_is_trusted());
-    assert_shown();
-    clock_set_synchronized(false); /* it is what was believed a moment ago */
-    g_assert_true(clock_is_trusted());
-    assert_shown();
-    g_assert_cmpint(clock_boot(), >=, boot);
-}
-
-/* A new run that the clock is right for. */
-static void test_process_again(void)
-{
-    clock_begin(0);
-    g_assert_true(clock_is_trusted());
-    clock_begin(now_seconds() - 90 * DAY);
-    g_assert_true(clock_is_trusted());
-    assert_shown();
-}
-
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
@@ -222,7 +182,5 @@ int main(int argc, char *argv[])
     g_test_add_func("/clock/day-of-doubt", test_day_of_doubt);
     g_test_add_func("/clock/doubt-again", test_doubt_again);
     g_test_add_func("/clock/now", test_now);
-    g_test_add_func("/clock/process", test_process);
-    g_test_add_func("/clock/process-again", test_process_again);
     return g_test_run();
 }

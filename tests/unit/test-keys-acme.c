@@ -641,15 +641,6 @@ static void test_example(void)
     g_assert_nonnull(strstr(text, "\nTermsOfServiceAgreed=no\n"));
 }
 
-static void test_challenge_types(void)
-{
-    for (ChallengeType t = 0; t < _CHALLENGE_TYPE_MAX; t++)
-        g_assert_cmpint(challenge_type_from_string(challenge_type_to_string(t)), ==, t);
-    g_assert_null(challenge_type_to_string(_CHALLENGE_TYPE_MAX));
-    g_assert_null(challenge_type_to_string(_CHALLENGE_TYPE_INVALID));
-    g_assert_cmpint(challenge_type_from_string(""), <, 0);
-}
-
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
@@ -669,6 +660,5 @@ int main(int argc, char *argv[])
     g_test_add_func("/keys-acme/claims", test_claims);
     g_test_add_func("/keys-acme/shipped", test_shipped);
     g_test_add_func("/keys-acme/example", test_example);
-    g_test_add_func("/keys-acme/challenge-types", test_challenge_types);
     return g_test_run();
 }

@@ -768,45 +768,6 @@ static void test_problem_describe(void)
     }
 }
 
-/* ---- payloads */
-
-static void assert_payload(char *payload, const char *text)
-{
-    g_assert_cmpstr(payload, ==, text);
-    free(payload);
-}
-
-static void test_payloads(void)
-{
-    char *contact[] = { S("mailto:a@b.test"), S("mailto:\"x\"@b.test"), NULL }, *none[] = { NULL };
-    char *names[] = { S("a.test"), S("*.a.test"), S("192.0.2.1"), S("2001:db8::1"), NULL };
-
-    assert_payload(acme_account_payload(false, false, NULL, NULL), "{}");
-    assert_payload(acme_account_payload(true, false, none, NULL), "{\"onlyReturnExisting\":true}");
-    assert_payload(
-        acme_account_payload(false, true, contact, "{\"payload\":\"x\",\"protected\":\"y\"}"),
-        "{\"termsOfServiceAgreed\":true,\"contact\":[\"mailto:a@b.test\",\"mailto:\\\"x\\\"@b.test\"],"
-        "\"externalAccountBinding\":{\"payload\":\"x\",\"protected\":\"y\"}}");
-    g_assert_null(acme_account_payload(false, true, NULL, "no JSON"));
-    assert_payload(acme_contact_payload(none), "{\"contact\":[]}");
-    assert_payload(acme_contact_payload(NULL), "{\"contact\":[]}");
-    assert_payload(acme_deactivation_payload(), "{\"status\":\"deactivated\"}");
-    assert_payload(
-        acme_order_payload(names, NULL, NULL),
-        "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.test\"},{\"type\":\"dns\",\"value\":\"*.a.test\"},"
-        "{\"type\":\"ip\",\"value\":\"192.0.2.1\"},{\"type\":\"ip\",\"value\":\"2001:db8::1\"}]}");
-    names[1] = NULL;
-    assert_payload(
-        acme_order_payload(names, "short", "a.b"),
-        "{\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.test\"}],\"profile\":\"short\",\"replaces\":\"a.b\"}");
-    assert_payload(acme_finalize_payload("MII_-"), "{\"csr\":\"MII_-\"}");
-    assert_payload(acme_revocation_payload("MII", -1), "{\"certificate\":\"MII\"}");
-    assert_payload(acme_revocation_payload("MII", 0), "{\"certificate\":\"MII\",\"reason\":0}");
-    assert_payload(acme_key_change_payload(URL "a/1", "{\"kty\":\"EC\"}"),
-                   "{\"account\":\"" URL "a/1\",\"oldKey\":{\"kty\":\"EC\"}}");
-    g_assert_null(acme_key_change_payload(URL "a/1", ""));
-}
-
 int main(int argc, char **argv)
 {
     fixture_init(&argc, &argv);
@@ -829,6 +790,5 @@ int main(int argc, char **argv)
     g_test_add_func("/objects/problem-without", test_problem_without);
     g_test_add_func("/objects/problem-long", test_problem_long);
     g_test_add_func("/objects/problem-describe", test_problem_describe);
-    g_test_add_func("/objects/payloads", test_payloads);
     return g_test_run();
 }
