@@ -11,49 +11,15 @@
 
 /* The service without its bus, from files to files. */
 
-#define MODULE_WWW "[Module]\nDescription=Web\n[Certificate www.example.com]\nAlternativeNames=example.com\n"
-
-static void write_module(const Service *s, const char *name, const char *text)
-{
-    g_autofree char *path = g_strdup_printf("modules.d/%s.conf", name);
-
-    folder_write(&s->config, path, text);
-}
-
-/* Keeps the fingerprint of a name's chain across what changes it. */
-static char *fingerprint(Service *s, const char *name)
-{
-    return g_strdup(service_fingerprint(s, name));
-}
-
-static void assert_served(Service *s, const char *name, Source source)
-{
-    Certificate *c = service_find(s, name);
-    g_autofree char *directory = g_strconcat("certificates/", name, "/current", NULL);
-
-    g_assert_cmpint(c->record->served, ==, source);
-    g_assert_true(pair_is_whole(&s->state, directory, RECORD_CERTIFICATE));
-    g_assert_cmpint(certificate_choose(c, now_seconds()).source, ==, source);
-    g_assert_cmpint(certificate_state(c, now_seconds()), ==, CERTIFICATE_VALID);
-}
-
-static void start_with(Service *s, const char *module)
-{
-    service_init(s);
-    write_module(s, "web", module);
-    service_start(s);
-    service_settle(s);
-}
-
 static void test_first_issue(void)
 {
     _cleanup_service_ Service s = {};
     Certificate *c, *found = NULL;
     _cleanup_strv_ char **modules = NULL;
 
-    start_with(&s, MODULE_WWW);
+    service_start_with(&s, MODULE_WWW);
     g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 1);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
+    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
     c = service_find(&s, "www.example.com");
     g_assert_cmpuint(certificate_chain(c)->n_names, ==, 2);
     g_assert_cmpint(certificate_modules(c, &modules), ==, 0);
@@ -81,28 +47,22 @@ static void test_no_module(void)
     g_assert_nonnull(certificate_chain(model_root(manager_model(s.manager))));
 }
 
-static void restart(Service *s)
-{
-    service_stop(s);
-    service_start(s);
-    service_settle(s);
-}
-
 /* The same chains come back, from the index, from the files, and after an end without warning. */
 static void test_restart(void)
 {
     _cleanup_service_ Service s = {};
     g_autofree char *first = NULL, *root = NULL;
 
-    start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n[Certificate *.example.org]\n");
-    first = fingerprint(&s, "mail.example.com");
+    service_start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n[Certificate *.example.org]\n");
+    first = service_copy_fingerprint(&s, "mail.example.com");
     root = g_strdup(chain_leaf(certificate_chain(model_root(manager_model(s.manager))))->fingerprint);
     s.n_chain_changed = 0;
     for (int i = 0; i < 3; i++) {
-        restart(&s);
+        service_restart(&s);
         g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 3);
         g_assert_cmpstr(service_fingerprint(&s, "mail.example.com"), ==, first);
-        g_assert_cmpstr(chain_leaf(certificate_chain(model_root(manager_model(s.manager))))->fingerprint, ==, root);
+        g_assert_cmpstr(chain_leaf(certificate_chain(model_root(manager_model(s.manager))))->fingerprint, ==,
+                        root);
         g_assert_true(folder_has(&s.state, "certificates/_.example.org/current"));
         if (i == 0) {
             service_stop(&s);
@@ -124,17 +84,17 @@ static void test_register(void)
     service_start(&s);
     g_assert_cmpint(service_register(&s, "mail", "Mail.Example.com", names, KEY_TYPE_RSA_2048), ==,
                     PROBLEM_NONE);
-    assert_served(&s, "mail.example.com", SOURCE_LOCAL);
+    service_assert_served(&s, "mail.example.com", SOURCE_LOCAL);
     c = service_find(&s, "mail.example.com");
     g_assert_cmpuint(certificate_chain(c)->n_names, ==, 3);
     g_assert_cmpint(certificate_chain(c)->key_type, ==, KEY_TYPE_RSA_2048);
     g_assert_cmpstr(certificate_chain(c)->names[2], ==, "2001:db8::1");
-    before = fingerprint(&s, "mail.example.com");
+    before = service_copy_fingerprint(&s, "mail.example.com");
     /* the same once more changes no chain */
     g_assert_cmpint(service_register(&s, "mail", "mail.example.com", names, KEY_TYPE_RSA_2048), ==,
                     PROBLEM_NONE);
     g_assert_cmpstr(service_fingerprint(&s, "mail.example.com"), ==, before);
-    restart(&s);
+    service_restart(&s);
     g_assert_cmpstr(service_fingerprint(&s, "mail.example.com"), ==, before);
     g_assert_cmpuint(service_find(&s, "mail.example.com")->record->n_registrations, ==, 1);
     /* a second module shares it, with the names of both */
@@ -200,7 +160,7 @@ static void test_limit_registrations(void)
         g_assert_cmpint(service_register(&s, module, "a.example", NULL, _KEY_TYPE_INVALID), ==,
                         i < LIMIT_REGISTRATIONS ? PROBLEM_NONE : PROBLEM_LIMITS_EXCEEDED);
     }
-    restart(&s);
+    service_restart(&s);
     g_assert_cmpuint(service_find(&s, "a.example")->record->n_registrations, ==, LIMIT_REGISTRATIONS);
 }
 
@@ -210,15 +170,15 @@ static void test_reissue(void)
     g_autofree char *before = NULL;
     unsigned changed;
 
-    start_with(&s, MODULE_WWW);
-    before = fingerprint(&s, "www.example.com");
+    service_start_with(&s, MODULE_WWW);
+    before = service_copy_fingerprint(&s, "www.example.com");
     changed = s.n_chain_changed;
     g_assert_cmpint(service_reissue(&s, service_find(&s, "www.example.com")), ==, JOB_DONE);
     g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), !=, before);
     g_assert_cmpuint(s.n_chain_changed, ==, changed + 1);
     g_assert_cmpstr(g_hash_table_lookup(s.previous, "www.example.com"), ==, before);
     g_assert_cmpuint(model_n_jobs(manager_model(s.manager)), ==, 0);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
+    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
     g_assert_true(folder_has(&s.state, "certificates/www.example.com/1"));
 }
 
@@ -229,7 +189,7 @@ static void test_one_job_at_a_time(void)
     uint64_t id, other;
     Job *job;
 
-    start_with(&s, MODULE_WWW);
+    service_start_with(&s, MODULE_WWW);
     g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"),
                                     &(RequestOptions){ .hurry = true }, &id, &problem),
                     ==, 0);
@@ -253,9 +213,9 @@ static void test_root_reissue(void)
     const char *const names[] = { "www.example.com", "mail.example.com" };
     Certificate *c;
 
-    start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n");
-    www = fingerprint(&s, "www.example.com");
-    mail = fingerprint(&s, "mail.example.com");
+    service_start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n");
+    www = service_copy_fingerprint(&s, "www.example.com");
+    mail = service_copy_fingerprint(&s, "mail.example.com");
     c = model_root(manager_model(s.manager));
     root = g_strdup(chain_leaf(certificate_chain(c))->fingerprint);
     g_assert_cmpint(service_reissue(&s, c), ==, JOB_DONE);
@@ -266,29 +226,18 @@ static void test_root_reissue(void)
     for (size_t i = 0; i < 2; i++) {
         const Chain *chain = certificate_chain(service_find(&s, names[i]));
 
-        assert_served(&s, names[i], SOURCE_LOCAL);
+        service_assert_served(&s, names[i], SOURCE_LOCAL);
         g_assert_cmpuint(chain->n_entries, ==, 2);
         g_assert_cmpstr(chain->entries[0].issuer, ==, chain_leaf(certificate_chain(c))->subject);
         g_assert_cmpuint(service_find(&s, names[i])->record->slots[SOURCE_LOCAL].root, ==,
                          record_current(c->record));
     }
-    restart(&s);
+    service_restart(&s);
     g_assert_cmpuint(certificate_chain(service_find(&s, "www.example.com"))->n_entries, ==, 2);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
+    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
 }
 
 /* Uploads. */
-
-static char *bundle_for(const char *name, const char *names, Issued *ret_leaf)
-{
-    Issued leaf =
-        issue(&(CertificateSpec){ .subject = name, .names = names, .usage = "serverAuth" }, NULL, NULL);
-    _cleanup_free_ char *pem = pem_of(&leaf), *key = key_pem_of(&leaf);
-    char *all = text_join(pem, key, NULL);
-
-    *ret_leaf = leaf;
-    return all;
-}
 
 static void test_upload(void)
 {
@@ -299,29 +248,29 @@ static void test_upload(void)
                     *uploaded = NULL;
     size_t served;
 
-    start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n");
-    local = fingerprint(&s, "www.example.com");
+    service_start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n");
+    local = service_copy_fingerprint(&s, "www.example.com");
     g_assert_cmpint(service_upload(&s, NULL, pem, &served), ==, PROBLEM_NONE);
     g_assert_cmpuint(served, ==, 1);
-    assert_served(&s, "www.example.com", SOURCE_UPLOADED);
-    assert_served(&s, "mail.example.com", SOURCE_LOCAL);
-    uploaded = fingerprint(&s, "www.example.com");
+    service_assert_served(&s, "www.example.com", SOURCE_UPLOADED);
+    service_assert_served(&s, "mail.example.com", SOURCE_LOCAL);
+    uploaded = service_copy_fingerprint(&s, "www.example.com");
     g_assert_cmpstr(uploaded, !=, local);
     /* once more is no change; a reissue keeps to the upload */
     g_assert_cmpint(service_upload(&s, "www.example.com", pem, &served), ==, PROBLEM_NONE);
     g_assert_cmpint(service_reissue(&s, service_find(&s, "www.example.com")), ==, JOB_DONE);
     g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), ==, uploaded);
     g_assert_cmpint(certificate_next_renewal(service_find(&s, "www.example.com")), ==, 0);
-    restart(&s);
+    service_restart(&s);
     g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), ==, uploaded);
     /* for another certificate it does not fit */
     g_assert_cmpint(service_upload(&s, "mail.example.com", pem, NULL), ==, PROBLEM_NAME_MISMATCH);
     /* taken back: what the root had signed serves again */
     g_assert_cmpint(service_remove_upload(&s, uploaded), ==, PROBLEM_NONE);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
+    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
     g_assert_cmpint(service_remove_upload(&s, uploaded), ==, PROBLEM_NO_SUCH_CERTIFICATE);
-    restart(&s);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
+    service_restart(&s);
+    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
     g_assert_cmpint(service_remove_upload(&s, "xyz"), ==, PROBLEM_INVALID_ARGUMENT);
 }
 
@@ -337,11 +286,11 @@ static void test_upload_kept(void)
     service_start(&s);
     g_assert_cmpint(service_upload(&s, NULL, pem, &served), ==, PROBLEM_NONE);
     g_assert_cmpuint(served, ==, 0);
-    restart(&s);
+    service_restart(&s);
     g_assert_cmpint(service_register(&s, "m", "a.later.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
-    assert_served(&s, "a.later.example", SOURCE_UPLOADED);
+    service_assert_served(&s, "a.later.example", SOURCE_UPLOADED);
     g_assert_cmpint(service_register(&s, "m", "later.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
-    assert_served(&s, "later.example", SOURCE_LOCAL);
+    service_assert_served(&s, "later.example", SOURCE_LOCAL);
 }
 
 /* A name is added that the upload does not have: the local root takes over with all names. */
@@ -351,16 +300,16 @@ static void test_upload_outgrown(void)
     _cleanup_issued_ Issued leaf = {};
     g_autofree char *pem = bundle_for("x", "DNS:www.example.com,DNS:example.com", &leaf);
 
-    start_with(&s, MODULE_WWW);
+    service_start_with(&s, MODULE_WWW);
     g_assert_cmpint(service_upload(&s, NULL, pem, NULL), ==, PROBLEM_NONE);
-    assert_served(&s, "www.example.com", SOURCE_UPLOADED);
+    service_assert_served(&s, "www.example.com", SOURCE_UPLOADED);
     g_assert_cmpint(service_register(&s, "m", "www.example.com", (char *[]){ S("new.example.com"), NULL },
                                      _KEY_TYPE_INVALID),
                     ==, PROBLEM_NONE);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
+    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
     g_assert_cmpuint(certificate_chain(service_find(&s, "www.example.com"))->n_names, ==, 3);
     g_assert_cmpint(service_unregister(&s, "m", "www.example.com"), ==, PROBLEM_NONE);
-    assert_served(&s, "www.example.com", SOURCE_UPLOADED);
+    service_assert_served(&s, "www.example.com", SOURCE_UPLOADED);
 }
 
 static void test_upload_refused(void)
@@ -368,10 +317,10 @@ static void test_upload_refused(void)
     _cleanup_service_ Service s = {};
     g_autofree char *large = g_strnfill(LIMIT_BUNDLE + 1, 'x');
 
-    start_with(&s, MODULE_WWW);
+    service_start_with(&s, MODULE_WWW);
     g_assert_cmpint(service_upload(&s, NULL, "nothing", NULL), ==, PROBLEM_INVALID_BUNDLE);
     g_assert_cmpint(service_upload(&s, NULL, large, NULL), ==, PROBLEM_LIMITS_EXCEEDED);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
+    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
 }
 
 /* The store refuses an upload: it is told, nothing is left of it, and it works when the way is free. */
@@ -381,35 +330,29 @@ static void test_upload_fails(void)
     _cleanup_issued_ Issued leaf = {};
     g_autofree char *pem = bundle_for("x", "DNS:www.example.com,DNS:example.com", &leaf);
 
-    start_with(&s, MODULE_WWW);
+    service_start_with(&s, MODULE_WWW);
     folder_remove(&s.state, "uploads");
     g_assert_cmpint(service_upload(&s, NULL, pem, NULL), ==, PROBLEM_STORAGE_FAILED);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
+    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
     g_assert_cmpint(mkdirat(s.state.fd, "uploads", 0700), ==, 0);
     g_assert_cmpint(service_upload(&s, NULL, pem, NULL), ==, PROBLEM_NONE);
-    assert_served(&s, "www.example.com", SOURCE_UPLOADED);
+    service_assert_served(&s, "www.example.com", SOURCE_UPLOADED);
 }
 
 /* Configuration. */
-
-static void reload(Service *s)
-{
-    manager_reload(s->manager);
-    service_settle(s);
-}
 
 static void test_reload(void)
 {
     _cleanup_service_ Service s = {};
     g_autofree char *before = NULL;
 
-    start_with(&s, MODULE_WWW);
-    before = fingerprint(&s, "www.example.com");
-    reload(&s);
+    service_start_with(&s, MODULE_WWW);
+    before = service_copy_fingerprint(&s, "www.example.com");
+    service_reload(&s);
     g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), ==, before);
-    write_module(&s, "mail",
-                 "[Certificate mail.example.com]\nKeyType=ecdsa-p384\nExtendedKeyUsage=clientAuth\n");
-    reload(&s);
+    service_write_module(
+        &s, "mail", "[Certificate mail.example.com]\nKeyType=ecdsa-p384\nExtendedKeyUsage=clientAuth\n");
+    service_reload(&s);
     g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 2);
     g_assert_cmpint(certificate_chain(service_find(&s, "mail.example.com"))->key_type, ==,
                     KEY_TYPE_ECDSA_P384);
@@ -417,16 +360,16 @@ static void test_reload(void)
                      PURPOSE_CLIENT_AUTH);
     g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), ==, before);
     /* another key type makes another chain */
-    write_module(&s, "mail", "[Certificate mail.example.com]\nKeyType=ed25519\n");
-    reload(&s);
+    service_write_module(&s, "mail", "[Certificate mail.example.com]\nKeyType=ed25519\n");
+    service_reload(&s);
     g_assert_cmpint(certificate_chain(service_find(&s, "mail.example.com"))->key_type, ==, KEY_TYPE_ED25519);
     /* another name in the module */
-    write_module(&s, "web", MODULE_WWW "AlternativeNames=a.example.com\n");
-    reload(&s);
+    service_write_module(&s, "web", MODULE_WWW "AlternativeNames=a.example.com\n");
+    service_reload(&s);
     g_assert_cmpuint(certificate_chain(service_find(&s, "www.example.com"))->n_names, ==, 3);
     /* a module goes */
     folder_remove(&s.config, "modules.d/mail.conf");
-    reload(&s);
+    service_reload(&s);
     g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 1);
     g_assert_cmpuint(s.n_removed, ==, 1);
     g_assert_null(model_find(manager_model(s.manager), "mail.example.com"));
@@ -446,8 +389,8 @@ static void test_watched(void)
 {
     _cleanup_service_ Service s = {};
 
-    start_with(&s, MODULE_WWW);
-    write_module(&s, "mail", "[Certificate mail.example.com]\n");
+    service_start_with(&s, MODULE_WWW);
+    service_write_module(&s, "mail", "[Certificate mail.example.com]\n");
     loop_until(s.event, has_mail, &s);
 }
 
@@ -462,10 +405,10 @@ static void test_abandoned(void)
     service_init(&s);
     service_start(&s);
     g_assert_cmpint(service_register(&s, "m", "a.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
-    before = fingerprint(&s, "a.example");
+    before = service_copy_fingerprint(&s, "a.example");
     g_assert_cmpint(service_unregister(&s, "m", "a.example"), ==, PROBLEM_NONE);
     service_settle_to(&s, 0);
-    restart(&s);
+    service_restart(&s);
     g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 0);
     manager_renew_due(s.manager);
     service_settle(&s);
@@ -487,7 +430,7 @@ static void test_abandoned(void)
     g_assert_false(folder_has(&s.state, "certificates/a.example"));
     HASH_FIND_STR(manager_model(s.manager)->certificates, "a.example", c);
     g_assert_null(c);
-    restart(&s);
+    service_restart(&s);
     g_assert_cmpint(service_register(&s, "m", "a.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
     g_assert_cmpstr(service_fingerprint(&s, "a.example"), !=, before);
 }
@@ -500,8 +443,8 @@ static void test_failure(void)
     g_autofree char *before = NULL;
     Certificate *c;
 
-    start_with(&s, MODULE_WWW);
-    before = fingerprint(&s, "www.example.com");
+    service_start_with(&s, MODULE_WWW);
+    before = service_copy_fingerprint(&s, "www.example.com");
     /* a change that cannot be staged: the folder of the names is gone from under it */
     g_assert_cmpint(renameat(s.state.fd, "certificates", s.state.fd, "away"), ==, 0);
     g_assert_cmpint(service_reissue(&s, service_find(&s, "www.example.com")), ==, JOB_FAILED);
@@ -517,7 +460,7 @@ static void test_failure(void)
     g_assert_cmpint(c->record->failure.problem.code, ==, PROBLEM_NONE);
     g_assert_cmpuint(c->record->failure.attempts, ==, 0);
     g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), !=, before);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
+    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
 }
 
 /* What the root may not sign is told, and is no reason to do nothing for the others. */
@@ -527,10 +470,10 @@ static void test_constraints(void)
 
     service_init(&s);
     folder_write(&s.config, "certwright.conf", "[Local]\nNameConstraints=example.com\n");
-    write_module(&s, "web", MODULE_WWW "[Certificate www.example.org]\n");
+    service_write_module(&s, "web", MODULE_WWW "[Certificate www.example.org]\n");
     service_start(&s);
     service_settle(&s);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
+    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
     g_assert_null(service_fingerprint(&s, "www.example.org"));
     g_assert_cmpint(service_find(&s, "www.example.org")->record->failure.problem.code, ==,
                     PROBLEM_NAME_MISMATCH);
@@ -549,7 +492,7 @@ static void test_settings(void)
     folder_write(&s.config, "certwright.conf",
                  "[Local]\nKeyType=ecdsa-p384\nRootKeyType=ecdsa-p384\nLeafLifetime=10d\n"
                  "RootLifetime=2y\nOrganization=Org\n");
-    write_module(&s, "web", MODULE_WWW);
+    service_write_module(&s, "web", MODULE_WWW);
     service_start(&s);
     service_settle(&s);
     chain = certificate_chain(model_root(manager_model(s.manager)));
@@ -569,9 +512,9 @@ static void test_renewal(void)
     Certificate *c;
     Chain *aged;
 
-    start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n");
+    service_start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n");
     g_assert_cmpuint(manager_renew_due(s.manager), ==, 0);
-    before = fingerprint(&s, "mail.example.com");
+    before = service_copy_fingerprint(&s, "mail.example.com");
     /* as if it were 61 of its 90 days old */
     c = service_find(&s, "www.example.com");
     aged = c->record->slots[SOURCE_LOCAL].chain;
@@ -580,7 +523,7 @@ static void test_renewal(void)
     g_assert_cmpint(certificate_state(c, now_seconds()), ==, CERTIFICATE_EXPIRING);
     g_assert_cmpuint(manager_renew_due(s.manager), ==, 1);
     service_settle(&s);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
+    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
     g_assert_cmpuint(s.n_job_removed, ==, 1);
     g_assert_cmpint(s.last_job_state, ==, JOB_DONE);
     g_assert_cmpstr(service_fingerprint(&s, "mail.example.com"), ==, before);
@@ -592,22 +535,22 @@ static void test_damaged(void)
     _cleanup_service_ Service s = {};
     g_autofree char *before = NULL;
 
-    start_with(&s, MODULE_WWW);
-    before = fingerprint(&s, "www.example.com");
+    service_start_with(&s, MODULE_WWW);
+    before = service_copy_fingerprint(&s, "www.example.com");
     service_stop(&s);
     folder_write(&s.state, "certificates/www.example.com/1/privkey.pem", "damaged");
     folder_remove(&s.state, "index");
     service_start(&s);
     service_settle(&s);
     g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), !=, before);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
+    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
 }
 
 static void test_root_damaged(void)
 {
     _cleanup_service_ Service s = {};
 
-    start_with(&s, MODULE_WWW);
+    service_start_with(&s, MODULE_WWW);
     service_stop(&s);
     folder_write(&s.state, "root/1/key.pem", "damaged");
     service_start(&s);
@@ -616,8 +559,8 @@ static void test_root_damaged(void)
     service_settle(&s);
     g_assert_true(pair_is_whole(&s.state, "root/current", RECORD_ROOT));
     g_assert_cmpuint(record_current(model_root(manager_model(s.manager))->record), ==, 2);
-    assert_served(&s, "new.example", SOURCE_LOCAL);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
+    service_assert_served(&s, "new.example", SOURCE_LOCAL);
+    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
     g_assert_cmpuint(service_find(&s, "www.example.com")->record->slots[SOURCE_LOCAL].root, ==, 2);
 }
 
@@ -631,7 +574,7 @@ static void test_many(void)
     service_init(&s);
     for (int i = 0; i < 500; i++)
         g_string_append_printf(module, "[Certificate n%d.example]\n", i);
-    write_module(&s, "many", module->str);
+    service_write_module(&s, "many", module->str);
     service_start(&s);
     while (!manager_is_idle(s.manager)) {
         g_assert_cmpint(sd_event_run(s.event, 100000), >=, 0);
@@ -639,7 +582,7 @@ static void test_many(void)
     }
     g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 500);
     g_assert_cmpuint(turns, >, 5);
-    assert_served(&s, "n499.example", SOURCE_LOCAL);
+    service_assert_served(&s, "n499.example", SOURCE_LOCAL);
     g_assert_cmpint(service_reissue(&s, model_root(manager_model(s.manager))), ==, JOB_DONE);
     for (int i = 0; i < 500; i++) {
         g_autofree char *name = g_strdup_printf("n%d.example", i);
@@ -675,7 +618,7 @@ static void test_stop_at_any_moment(void)
         uint64_t id;
 
         service_init(&s);
-        write_module(&s, "web", MODULE_WWW);
+        service_write_module(&s, "web", MODULE_WWW);
         if (turns % 2) {
             service_start(&s);
             service_settle(&s);
@@ -693,8 +636,8 @@ static void test_stop_at_any_moment(void)
         n_asked += manager_upload(s.manager, NULL, fd, &options, count_uploads, &n_answered, NULL) >= 0;
         n_asked += manager_upload(s.manager, NULL, fd, &options, count_uploads, &n_answered, NULL) >= 0;
         close(fd);
-        (void)manager_reissue(s.manager, model_root(manager_model(s.manager)), &(RequestOptions){ .hurry = true }, &id,
-                              NULL);
+        (void)manager_reissue(s.manager, model_root(manager_model(s.manager)),
+                              &(RequestOptions){ .hurry = true }, &id, NULL);
         (void)manager_reissue(s.manager, service_find(&s, "www.example.com"),
                               &(RequestOptions){ .hurry = true }, &id, NULL);
         for (unsigned t = 0; t < turns; t++)
@@ -704,7 +647,7 @@ static void test_stop_at_any_moment(void)
             note_failure("after %u turns: %u of %u answered", turns, n_answered, n_asked);
         service_start(&s);
         service_settle(&s);
-        assert_served(&s, "www.example.com", service_find(&s, "www.example.com")->record->served);
+        service_assert_served(&s, "www.example.com", service_find(&s, "www.example.com")->record->served);
     }
 }
 
@@ -726,7 +669,7 @@ static void test_lookup(void)
 {
     _cleanup_service_ Service s = {};
 
-    start_with(&s, "[Certificate a.example.com]\nAlternativeNames=*.example.com www.example.org\n");
+    service_start_with(&s, "[Certificate a.example.com]\nAlternativeNames=*.example.com www.example.org\n");
     g_assert_cmpstr(found(&s, "www.example.org"), ==, "a.example.com");
     g_assert_cmpstr(found(&s, "other.example.com"), ==, "a.example.com");
     g_assert_null(found(&s, "other.example.org"));
@@ -737,7 +680,7 @@ static void test_lookup(void)
     g_assert_cmpstr(found(&s, "b.example.com"), ==, "b.example.com");
     g_assert_cmpstr(found(&s, "www.example.org"), ==, "a.example.com"); /* which had it first */
     g_assert_cmpstr(found(&s, "other.example.org"), ==, "b.example.com");
-    write_module(&s, "web", "[Certificate a.example.com]\nAlternativeNames=*.example.net\n");
+    service_write_module(&s, "web", "[Certificate a.example.com]\nAlternativeNames=*.example.net\n");
     manager_reload(s.manager);
     g_assert_cmpstr(found(&s, "www.example.org"), ==, "b.example.com");
     g_assert_cmpstr(found(&s, "other.example.net"), ==, "a.example.com");
@@ -773,7 +716,7 @@ static void test_limit(gconstpointer userdata)
         g_string_append(text, ".x]\n");
     }
     service_init(&s);
-    write_module(&s, "web", text->str);
+    service_write_module(&s, "web", text->str);
     service_start(&s);
     g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, max);
     g_assert_cmpint(manager_register(s.manager, "one-more.example.com", &wish, count_done, NULL, &problem),
@@ -788,7 +731,7 @@ static void test_second_service(void)
     _cleanup_problem_ Problem problem = {};
     Manager *second = NULL;
 
-    start_with(&s, MODULE_WWW);
+    service_start_with(&s, MODULE_WWW);
     g_assert_cmpint(manager_new(s.event, &(ManagerOptions){ .state = s.state.path, .config = s.directories },
                                 &second, &problem),
                     <, 0);
@@ -805,7 +748,7 @@ static void test_read(void)
     _cleanup_free_ char *root = NULL, *own = NULL, *leaf_pem = pem_of(&leaf);
     Certificate *c;
 
-    start_with(&s, MODULE_WWW);
+    service_start_with(&s, MODULE_WWW);
     c = service_find(&s, "www.example.com");
     g_assert_cmpint(manager_read_chain(s.manager, c, &b, NULL), ==, 0);
     g_assert_cmpstr(chain_leaf(b->chain)->fingerprint, ==, service_fingerprint(&s, "www.example.com"));
