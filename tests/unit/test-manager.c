@@ -73,97 +73,6 @@ static void test_restart(void)
     g_assert_cmpuint(s.n_chain_changed, ==, 0);
 }
 
-static void test_register(void)
-{
-    _cleanup_service_ Service s = {};
-    char *names[] = { S("IMAP.example.com"), S("imap.example.com."), S("2001:DB8::1"), NULL };
-    g_autofree char *before = NULL;
-    Certificate *c;
-
-    service_init(&s);
-    service_start(&s);
-    g_assert_cmpint(service_register(&s, "mail", "Mail.Example.com", names, KEY_TYPE_RSA_2048), ==,
-                    PROBLEM_NONE);
-    service_assert_served(&s, "mail.example.com", SOURCE_LOCAL);
-    c = service_find(&s, "mail.example.com");
-    g_assert_cmpuint(certificate_chain(c)->n_names, ==, 3);
-    g_assert_cmpint(certificate_chain(c)->key_type, ==, KEY_TYPE_RSA_2048);
-    g_assert_cmpstr(certificate_chain(c)->names[2], ==, "2001:db8::1");
-    before = service_copy_fingerprint(&s, "mail.example.com");
-    /* the same once more changes no chain */
-    g_assert_cmpint(service_register(&s, "mail", "mail.example.com", names, KEY_TYPE_RSA_2048), ==,
-                    PROBLEM_NONE);
-    g_assert_cmpstr(service_fingerprint(&s, "mail.example.com"), ==, before);
-    service_restart(&s);
-    g_assert_cmpstr(service_fingerprint(&s, "mail.example.com"), ==, before);
-    g_assert_cmpuint(service_find(&s, "mail.example.com")->record->n_registrations, ==, 1);
-    /* a second module shares it, with the names of both */
-    g_assert_cmpint(service_register(&s, "web", "mail.example.com", (char *[]){ S("www.example.com"), NULL },
-                                     _KEY_TYPE_INVALID),
-                    ==, PROBLEM_NONE);
-    g_assert_cmpuint(certificate_chain(service_find(&s, "mail.example.com"))->n_names, ==, 4);
-    g_assert_cmpint(service_unregister(&s, "mail", "mail.example.com"), ==, PROBLEM_NONE);
-    g_assert_cmpuint(certificate_chain(service_find(&s, "mail.example.com"))->n_names, ==, 2);
-    g_assert_cmpint(service_unregister(&s, "mail", "mail.example.com"), ==, PROBLEM_NO_SUCH_CERTIFICATE);
-    g_assert_cmpint(service_unregister(&s, "web", "mail.example.com"), ==, PROBLEM_NONE);
-    service_settle_to(&s, 0);
-}
-
-static void test_register_refused(void)
-{
-    _cleanup_service_ Service s = {};
-    char *many[LIMIT_NAMES + 1] = {};
-    g_autofree char *module = g_strnfill(LIMIT_MODULE_NAME + 1, 'm');
-
-    service_init(&s);
-    service_start(&s);
-    service_settle(&s);
-    for (int i = 0; i < LIMIT_NAMES; i++)
-        many[i] = g_strdup_printf("n%d.example", i);
-    g_assert_cmpint(service_register(&s, "m", "../..", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_INVALID_NAME);
-    g_assert_cmpint(
-        service_register(&s, "m", "a.example", (char *[]){ S("b..example"), NULL }, _KEY_TYPE_INVALID), ==,
-        PROBLEM_INVALID_NAME);
-    g_assert_cmpint(service_register(&s, "../m", "a.example", NULL, _KEY_TYPE_INVALID), ==,
-                    PROBLEM_INVALID_ARGUMENT);
-    g_assert_cmpint(service_register(&s, module, "a.example", NULL, _KEY_TYPE_INVALID), ==,
-                    PROBLEM_INVALID_ARGUMENT);
-    g_assert_cmpint(service_register(&s, "m", "a.example", NULL, KEY_TYPE_ECDSA_P521), ==,
-                    PROBLEM_INVALID_ARGUMENT);
-    g_assert_cmpint(service_register(&s, "m", "a.example", many, _KEY_TYPE_INVALID), ==,
-                    PROBLEM_LIMITS_EXCEEDED);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 0);
-    g_assert_false(folder_has(&s.state, "certificates/a.example"));
-    /* LIMIT_NAMES with the primary one, and one more by another module */
-    g_free(TAKE_PTR(many[LIMIT_NAMES - 1]));
-    g_assert_cmpint(service_register(&s, "m", "a.example", many, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
-    g_assert_cmpuint(certificate_chain(service_find(&s, "a.example"))->n_names, ==, LIMIT_NAMES);
-    g_assert_cmpint(
-        service_register(&s, "n", "a.example", (char *[]){ S("one-more.example"), NULL }, _KEY_TYPE_INVALID),
-        ==, PROBLEM_LIMITS_EXCEEDED);
-    g_assert_cmpint(
-        service_register(&s, "n", "a.example", (char *[]){ S("n7.example"), NULL }, _KEY_TYPE_INVALID), ==,
-        PROBLEM_NONE);
-    for (int i = 0; i < LIMIT_NAMES; i++)
-        g_free(many[i]);
-}
-
-static void test_limit_registrations(void)
-{
-    _cleanup_service_ Service s = {};
-
-    service_init(&s);
-    service_start(&s);
-    for (int i = 0; i <= LIMIT_REGISTRATIONS; i++) {
-        g_autofree char *module = g_strdup_printf("m%d", i);
-
-        g_assert_cmpint(service_register(&s, module, "a.example", NULL, _KEY_TYPE_INVALID), ==,
-                        i < LIMIT_REGISTRATIONS ? PROBLEM_NONE : PROBLEM_LIMITS_EXCEEDED);
-    }
-    service_restart(&s);
-    g_assert_cmpuint(service_find(&s, "a.example")->record->n_registrations, ==, LIMIT_REGISTRATIONS);
-}
-
 static void test_reissue(void)
 {
     _cleanup_service_ Service s = {};
@@ -341,59 +250,6 @@ static void test_upload_fails(void)
 
 /* Configuration. */
 
-static void test_reload(void)
-{
-    _cleanup_service_ Service s = {};
-    g_autofree char *before = NULL;
-
-    service_start_with(&s, MODULE_WWW);
-    before = service_copy_fingerprint(&s, "www.example.com");
-    service_reload(&s);
-    g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), ==, before);
-    service_write_module(
-        &s, "mail", "[Certificate mail.example.com]\nKeyType=ecdsa-p384\nExtendedKeyUsage=clientAuth\n");
-    service_reload(&s);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 2);
-    g_assert_cmpint(certificate_chain(service_find(&s, "mail.example.com"))->key_type, ==,
-                    KEY_TYPE_ECDSA_P384);
-    g_assert_cmpuint(service_find(&s, "mail.example.com")->record->slots[SOURCE_LOCAL].purposes, ==,
-                     PURPOSE_CLIENT_AUTH);
-    g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), ==, before);
-    /* another key type makes another chain */
-    service_write_module(&s, "mail", "[Certificate mail.example.com]\nKeyType=ed25519\n");
-    service_reload(&s);
-    g_assert_cmpint(certificate_chain(service_find(&s, "mail.example.com"))->key_type, ==, KEY_TYPE_ED25519);
-    /* another name in the module */
-    service_write_module(&s, "web", MODULE_WWW "AlternativeNames=a.example.com\n");
-    service_reload(&s);
-    g_assert_cmpuint(certificate_chain(service_find(&s, "www.example.com"))->n_names, ==, 3);
-    /* a module goes */
-    folder_remove(&s.config, "modules.d/mail.conf");
-    service_reload(&s);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 1);
-    g_assert_cmpuint(s.n_removed, ==, 1);
-    g_assert_null(model_find(manager_model(s.manager), "mail.example.com"));
-    g_assert_true(pair_is_whole(&s.state, "certificates/mail.example.com/current", RECORD_CERTIFICATE));
-}
-
-static bool has_mail(void *userdata)
-{
-    Service *s = userdata;
-
-    return model_find(manager_model(s->manager), "mail.example.com") &&
-           certificate_chain(model_find(manager_model(s->manager), "mail.example.com"));
-}
-
-/* Without being told: the folder is watched. */
-static void test_watched(void)
-{
-    _cleanup_service_ Service s = {};
-
-    service_start_with(&s, MODULE_WWW);
-    service_write_module(&s, "mail", "[Certificate mail.example.com]\n");
-    loop_until(s.event, has_mail, &s);
-}
-
 /* Nobody wants it: the object goes, the files stay for 30 days, and serve again when it is wanted before
  * that. */
 static void test_abandoned(void)
@@ -481,27 +337,6 @@ static void test_constraints(void)
                     CERTIFICATE_PENDING);
     g_assert_cmpint(service_register(&s, "m", "a.example.org", NULL, _KEY_TYPE_INVALID), ==,
                     PROBLEM_NAME_MISMATCH);
-}
-
-static void test_settings(void)
-{
-    _cleanup_service_ Service s = {};
-    const Chain *chain;
-
-    service_init(&s);
-    folder_write(&s.config, "certwright.conf",
-                 "[Local]\nKeyType=ecdsa-p384\nRootKeyType=ecdsa-p384\nLeafLifetime=10d\n"
-                 "RootLifetime=2y\nOrganization=Org\n");
-    service_write_module(&s, "web", MODULE_WWW);
-    service_start(&s);
-    service_settle(&s);
-    chain = certificate_chain(model_root(manager_model(s.manager)));
-    g_assert_cmpint(chain->key_type, ==, KEY_TYPE_ECDSA_P384);
-    g_assert_nonnull(strstr(chain_leaf(chain)->subject, "O=Org"));
-    g_assert_cmpint(chain_leaf(chain)->not_after - chain_leaf(chain)->not_before, ==, 2 * YEAR + HOUR);
-    chain = certificate_chain(service_find(&s, "www.example.com"));
-    g_assert_cmpint(chain->key_type, ==, KEY_TYPE_ECDSA_P384);
-    g_assert_cmpint(chain_leaf(chain)->not_after - chain_leaf(chain)->not_before, ==, 10 * DAY + HOUR);
 }
 
 /* A renewal that is due, and one that is not. */
@@ -697,34 +532,6 @@ static void test_lookup(void)
     g_assert_null(found(&s, "www.example.org"));
 }
 
-/* LIMIT_CERTIFICATES, and LIMIT_NAMES_SIZE for names of this length: what comes then is left out. */
-static void test_limit(gconstpointer userdata)
-{
-    size_t length = GPOINTER_TO_SIZE(userdata),
-           max = MIN((size_t)LIMIT_CERTIFICATES, (size_t)LIMIT_NAMES_SIZE / length);
-    g_autoptr(GString) text = g_string_new("");
-    _cleanup_problem_ Problem problem = {};
-    const RegistrationWish wish = { .module = "m", .key_type = _KEY_TYPE_INVALID, .acme = -1 };
-    _cleanup_service_ Service s = {};
-
-    for (size_t i = 0; i < max + 2; i++) {
-        size_t begin = text->len + strlen("[Certificate ");
-
-        g_string_append_printf(text, "[Certificate h%06zu", i);
-        while (text->len < begin + length - 2)
-            g_string_append(text, (text->len - begin) % 32 ? "x" : ".");
-        g_string_append(text, ".x]\n");
-    }
-    service_init(&s);
-    service_write_module(&s, "web", text->str);
-    service_start(&s);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, max);
-    g_assert_cmpint(manager_register(s.manager, "one-more.example.com", &wish, count_done, NULL, &problem),
-                    <, 0);
-    g_assert_cmpint(problem.code, ==, PROBLEM_LIMITS_EXCEEDED);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, max);
-}
-
 static void test_second_service(void)
 {
     _cleanup_service_ Service s = {};
@@ -766,9 +573,6 @@ int main(int argc, char *argv[])
     g_test_add_func("/manager/first-issue", test_first_issue);
     g_test_add_func("/manager/no-module", test_no_module);
     g_test_add_func("/manager/restart", test_restart);
-    g_test_add_func("/manager/register", test_register);
-    g_test_add_func("/manager/register-refused", test_register_refused);
-    g_test_add_func("/manager/limit-registrations", test_limit_registrations);
     g_test_add_func("/manager/reissue", test_reissue);
     g_test_add_func("/manager/one-job-at-a-time", test_one_job_at_a_time);
     g_test_add_func("/manager/root-reissue", test_root_reissue);
@@ -777,19 +581,14 @@ int main(int argc, char *argv[])
     g_test_add_func("/manager/upload-outgrown", test_upload_outgrown);
     g_test_add_func("/manager/upload-refused", test_upload_refused);
     g_test_add_func("/manager/upload-fails", test_upload_fails);
-    g_test_add_func("/manager/reload", test_reload);
-    g_test_add_func("/manager/watched", test_watched);
     g_test_add_func("/manager/abandoned", test_abandoned);
     g_test_add_func("/manager/failure", test_failure);
     g_test_add_func("/manager/constraints", test_constraints);
-    g_test_add_func("/manager/settings", test_settings);
     g_test_add_func("/manager/renewal", test_renewal);
     g_test_add_func("/manager/damaged", test_damaged);
     g_test_add_func("/manager/root-damaged", test_root_damaged);
     g_test_add_func("/manager/many", test_many);
     g_test_add_func("/manager/lookup", test_lookup);
-    g_test_add_data_func("/manager/limit/certificates", GSIZE_TO_POINTER(16), test_limit);
-    g_test_add_data_func("/manager/limit/names", GSIZE_TO_POINTER(250), test_limit);
     g_test_add_func("/manager/stop-at-any-moment", test_stop_at_any_moment);
     g_test_add_func("/manager/second-service", test_second_service);
     g_test_add_func("/manager/read", test_read);
