@@ -73,47 +73,6 @@ static void test_restart(void)
     g_assert_cmpuint(s.n_chain_changed, ==, 0);
 }
 
-static void test_reissue(void)
-{
-    _cleanup_service_ Service s = {};
-    g_autofree char *before = NULL;
-    unsigned changed;
-
-    service_start_with(&s, MODULE_WWW);
-    before = service_copy_fingerprint(&s, "www.example.com");
-    changed = s.n_chain_changed;
-    g_assert_cmpint(service_reissue(&s, service_find(&s, "www.example.com")), ==, JOB_DONE);
-    g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), !=, before);
-    g_assert_cmpuint(s.n_chain_changed, ==, changed + 1);
-    g_assert_cmpstr(g_hash_table_lookup(s.previous, "www.example.com"), ==, before);
-    g_assert_cmpuint(model_n_jobs(manager_model(s.manager)), ==, 0);
-    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
-    g_assert_true(folder_has(&s.state, "certificates/www.example.com/1"));
-}
-
-static void test_one_job_at_a_time(void)
-{
-    _cleanup_service_ Service s = {};
-    _cleanup_problem_ Problem problem = {};
-    uint64_t id, other;
-    Job *job;
-
-    service_start_with(&s, MODULE_WWW);
-    g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"),
-                                    &(RequestOptions){ .hurry = true }, &id, &problem),
-                    ==, 0);
-    job = model_find_job(manager_model(s.manager), id);
-    g_assert_nonnull(job);
-    g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"),
-                                    &(RequestOptions){ .hurry = true }, &other, &problem),
-                    ==, -EBUSY);
-    g_assert_cmpint(problem.code, ==, PROBLEM_BUSY);
-    g_assert_cmpint(manager_cancel_job(s.manager, job, NULL), <, 0); /* it has begun */
-    service_settle(&s);
-    g_assert_null(model_find_job(manager_model(s.manager), id));
-    g_assert_cmpint(s.last_job_state, ==, JOB_DONE);
-}
-
 /* Everything local is signed again, by the new root, with a bridge to the old one. */
 static void test_root_reissue(void)
 {
@@ -573,8 +532,6 @@ int main(int argc, char *argv[])
     g_test_add_func("/manager/first-issue", test_first_issue);
     g_test_add_func("/manager/no-module", test_no_module);
     g_test_add_func("/manager/restart", test_restart);
-    g_test_add_func("/manager/reissue", test_reissue);
-    g_test_add_func("/manager/one-job-at-a-time", test_one_job_at_a_time);
     g_test_add_func("/manager/root-reissue", test_root_reissue);
     g_test_add_func("/manager/upload", test_upload);
     g_test_add_func("/manager/upload-kept", test_upload_kept);
