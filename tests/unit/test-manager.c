@@ -107,106 +107,6 @@ static void test_root_reissue(void)
 
 /* Uploads. */
 
-static void test_upload(void)
-{
-    _cleanup_service_ Service s = {};
-    _cleanup_issued_ Issued leaf = {};
-    g_autofree char *local = NULL,
-                    *pem = bundle_for("www.example.com", "DNS:www.example.com,DNS:example.com", &leaf),
-                    *uploaded = NULL;
-    size_t served;
-
-    service_start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n");
-    local = service_copy_fingerprint(&s, "www.example.com");
-    g_assert_cmpint(service_upload(&s, NULL, pem, &served), ==, PROBLEM_NONE);
-    g_assert_cmpuint(served, ==, 1);
-    service_assert_served(&s, "www.example.com", SOURCE_UPLOADED);
-    service_assert_served(&s, "mail.example.com", SOURCE_LOCAL);
-    uploaded = service_copy_fingerprint(&s, "www.example.com");
-    g_assert_cmpstr(uploaded, !=, local);
-    /* once more is no change; a reissue keeps to the upload */
-    g_assert_cmpint(service_upload(&s, "www.example.com", pem, &served), ==, PROBLEM_NONE);
-    g_assert_cmpint(service_reissue(&s, service_find(&s, "www.example.com")), ==, JOB_DONE);
-    g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), ==, uploaded);
-    g_assert_cmpint(certificate_next_renewal(service_find(&s, "www.example.com")), ==, 0);
-    service_restart(&s);
-    g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), ==, uploaded);
-    /* for another certificate it does not fit */
-    g_assert_cmpint(service_upload(&s, "mail.example.com", pem, NULL), ==, PROBLEM_NAME_MISMATCH);
-    /* taken back: what the root had signed serves again */
-    g_assert_cmpint(service_remove_upload(&s, uploaded), ==, PROBLEM_NONE);
-    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
-    g_assert_cmpint(service_remove_upload(&s, uploaded), ==, PROBLEM_NO_SUCH_CERTIFICATE);
-    service_restart(&s);
-    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
-    g_assert_cmpint(service_remove_upload(&s, "xyz"), ==, PROBLEM_INVALID_ARGUMENT);
-}
-
-/* An upload for a name that comes later. */
-static void test_upload_kept(void)
-{
-    _cleanup_service_ Service s = {};
-    _cleanup_issued_ Issued leaf = {};
-    g_autofree char *pem = bundle_for("x", "DNS:*.later.example", &leaf);
-    size_t served;
-
-    service_init(&s);
-    service_start(&s);
-    g_assert_cmpint(service_upload(&s, NULL, pem, &served), ==, PROBLEM_NONE);
-    g_assert_cmpuint(served, ==, 0);
-    service_restart(&s);
-    g_assert_cmpint(service_register(&s, "m", "a.later.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
-    service_assert_served(&s, "a.later.example", SOURCE_UPLOADED);
-    g_assert_cmpint(service_register(&s, "m", "later.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
-    service_assert_served(&s, "later.example", SOURCE_LOCAL);
-}
-
-/* A name is added that the upload does not have: the local root takes over with all names. */
-static void test_upload_outgrown(void)
-{
-    _cleanup_service_ Service s = {};
-    _cleanup_issued_ Issued leaf = {};
-    g_autofree char *pem = bundle_for("x", "DNS:www.example.com,DNS:example.com", &leaf);
-
-    service_start_with(&s, MODULE_WWW);
-    g_assert_cmpint(service_upload(&s, NULL, pem, NULL), ==, PROBLEM_NONE);
-    service_assert_served(&s, "www.example.com", SOURCE_UPLOADED);
-    g_assert_cmpint(service_register(&s, "m", "www.example.com", (char *[]){ S("new.example.com"), NULL },
-                                     _KEY_TYPE_INVALID),
-                    ==, PROBLEM_NONE);
-    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
-    g_assert_cmpuint(certificate_chain(service_find(&s, "www.example.com"))->n_names, ==, 3);
-    g_assert_cmpint(service_unregister(&s, "m", "www.example.com"), ==, PROBLEM_NONE);
-    service_assert_served(&s, "www.example.com", SOURCE_UPLOADED);
-}
-
-static void test_upload_refused(void)
-{
-    _cleanup_service_ Service s = {};
-    g_autofree char *large = g_strnfill(LIMIT_BUNDLE + 1, 'x');
-
-    service_start_with(&s, MODULE_WWW);
-    g_assert_cmpint(service_upload(&s, NULL, "nothing", NULL), ==, PROBLEM_INVALID_BUNDLE);
-    g_assert_cmpint(service_upload(&s, NULL, large, NULL), ==, PROBLEM_LIMITS_EXCEEDED);
-    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
-}
-
-/* The store refuses an upload: it is told, nothing is left of it, and it works when the way is free. */
-static void test_upload_fails(void)
-{
-    _cleanup_service_ Service s = {};
-    _cleanup_issued_ Issued leaf = {};
-    g_autofree char *pem = bundle_for("x", "DNS:www.example.com,DNS:example.com", &leaf);
-
-    service_start_with(&s, MODULE_WWW);
-    folder_remove(&s.state, "uploads");
-    g_assert_cmpint(service_upload(&s, NULL, pem, NULL), ==, PROBLEM_STORAGE_FAILED);
-    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
-    g_assert_cmpint(mkdirat(s.state.fd, "uploads", 0700), ==, 0);
-    g_assert_cmpint(service_upload(&s, NULL, pem, NULL), ==, PROBLEM_NONE);
-    service_assert_served(&s, "www.example.com", SOURCE_UPLOADED);
-}
-
 /* Configuration. */
 
 /* Nobody wants it: the object goes, the files stay for 30 days, and serve again when it is wanted before
@@ -533,11 +433,6 @@ int main(int argc, char *argv[])
     g_test_add_func("/manager/no-module", test_no_module);
     g_test_add_func("/manager/restart", test_restart);
     g_test_add_func("/manager/root-reissue", test_root_reissue);
-    g_test_add_func("/manager/upload", test_upload);
-    g_test_add_func("/manager/upload-kept", test_upload_kept);
-    g_test_add_func("/manager/upload-outgrown", test_upload_outgrown);
-    g_test_add_func("/manager/upload-refused", test_upload_refused);
-    g_test_add_func("/manager/upload-fails", test_upload_fails);
     g_test_add_func("/manager/abandoned", test_abandoned);
     g_test_add_func("/manager/failure", test_failure);
     g_test_add_func("/manager/constraints", test_constraints);
