@@ -109,47 +109,6 @@ static void test_root_reissue(void)
 
 /* Configuration. */
 
-/* Nobody wants it: the object goes, the files stay for 30 days, and serve again when it is wanted before
- * that. */
-static void test_abandoned(void)
-{
-    _cleanup_service_ Service s = {};
-    g_autofree char *before = NULL;
-    Certificate *c;
-
-    service_init(&s);
-    service_start(&s);
-    g_assert_cmpint(service_register(&s, "m", "a.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
-    before = service_copy_fingerprint(&s, "a.example");
-    g_assert_cmpint(service_unregister(&s, "m", "a.example"), ==, PROBLEM_NONE);
-    service_settle_to(&s, 0);
-    service_restart(&s);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 0);
-    manager_renew_due(s.manager);
-    service_settle(&s);
-    g_assert_true(folder_has(&s.state, "certificates/a.example/current"));
-    g_assert_cmpint(service_register(&s, "m", "a.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
-    g_assert_cmpstr(service_fingerprint(&s, "a.example"), ==, before);
-    g_assert_cmpint(service_unregister(&s, "m", "a.example"), ==, PROBLEM_NONE);
-    service_settle(&s);
-    HASH_FIND_STR(manager_model(s.manager)->certificates, "a.example", c);
-    g_assert_nonnull(c);
-    g_assert_cmpint(c->record->abandoned, >, 0);
-    c->record->abandoned -= 30 * DAY - 60; /* not yet */
-    manager_renew_due(s.manager);
-    service_settle(&s);
-    g_assert_true(folder_has(&s.state, "certificates/a.example"));
-    c->record->abandoned -= 120;
-    manager_renew_due(s.manager);
-    service_settle(&s);
-    g_assert_false(folder_has(&s.state, "certificates/a.example"));
-    HASH_FIND_STR(manager_model(s.manager)->certificates, "a.example", c);
-    g_assert_null(c);
-    service_restart(&s);
-    g_assert_cmpint(service_register(&s, "m", "a.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
-    g_assert_cmpstr(service_fingerprint(&s, "a.example"), !=, before);
-}
-
 /* Failure and retry. */
 
 static void test_failure(void)
@@ -196,31 +155,6 @@ static void test_constraints(void)
                     CERTIFICATE_PENDING);
     g_assert_cmpint(service_register(&s, "m", "a.example.org", NULL, _KEY_TYPE_INVALID), ==,
                     PROBLEM_NAME_MISMATCH);
-}
-
-/* A renewal that is due, and one that is not. */
-static void test_renewal(void)
-{
-    _cleanup_service_ Service s = {};
-    g_autofree char *before = NULL;
-    Certificate *c;
-    Chain *aged;
-
-    service_start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n");
-    g_assert_cmpuint(manager_renew_due(s.manager), ==, 0);
-    before = service_copy_fingerprint(&s, "mail.example.com");
-    /* as if it were 61 of its 90 days old */
-    c = service_find(&s, "www.example.com");
-    aged = c->record->slots[SOURCE_LOCAL].chain;
-    aged->entries[0].not_before -= 61 * DAY;
-    aged->entries[0].not_after -= 61 * DAY;
-    g_assert_cmpint(certificate_state(c, now_seconds()), ==, CERTIFICATE_EXPIRING);
-    g_assert_cmpuint(manager_renew_due(s.manager), ==, 1);
-    service_settle(&s);
-    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
-    g_assert_cmpuint(s.n_job_removed, ==, 1);
-    g_assert_cmpint(s.last_job_state, ==, JOB_DONE);
-    g_assert_cmpstr(service_fingerprint(&s, "mail.example.com"), ==, before);
 }
 
 /* Files that are damaged while the service is away are replaced. */
@@ -433,10 +367,8 @@ int main(int argc, char *argv[])
     g_test_add_func("/manager/no-module", test_no_module);
     g_test_add_func("/manager/restart", test_restart);
     g_test_add_func("/manager/root-reissue", test_root_reissue);
-    g_test_add_func("/manager/abandoned", test_abandoned);
     g_test_add_func("/manager/failure", test_failure);
     g_test_add_func("/manager/constraints", test_constraints);
-    g_test_add_func("/manager/renewal", test_renewal);
     g_test_add_func("/manager/damaged", test_damaged);
     g_test_add_func("/manager/root-damaged", test_root_damaged);
     g_test_add_func("/manager/many", test_many);
