@@ -339,27 +339,6 @@ static void test_second_service(void)
     g_assert_null(second);
 }
 
-static void test_read(void)
-{
-    _cleanup_service_ Service s = {};
-    _cleanup_issued_ Issued leaf = {};
-    g_autofree char *pem = bundle_for("x", "DNS:www.example.com,DNS:example.com", &leaf);
-    _cleanup_bundle_ Bundle *b = NULL;
-    _cleanup_free_ char *root = NULL, *own = NULL, *leaf_pem = pem_of(&leaf);
-    Certificate *c;
-
-    service_start_with(&s, MODULE_WWW);
-    c = service_find(&s, "www.example.com");
-    g_assert_cmpint(manager_read_chain(s.manager, c, &b, NULL), ==, 0);
-    g_assert_cmpstr(chain_leaf(b->chain)->fingerprint, ==, service_fingerprint(&s, "www.example.com"));
-    g_assert_cmpint(manager_read_root(s.manager, c, &root, NULL), ==, 0);
-    g_assert_true(g_str_has_prefix(root, "-----BEGIN CERTIFICATE-----"));
-    g_assert_null(strstr(root, "PRIVATE"));
-    g_assert_cmpint(service_upload(&s, NULL, pem, NULL), ==, PROBLEM_NONE);
-    g_assert_cmpint(manager_read_root(s.manager, c, &own, NULL), ==, 0);
-    g_assert_cmpstr(own, ==, leaf_pem); /* it is signed by itself */
-}
-
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
@@ -375,6 +354,5 @@ int main(int argc, char *argv[])
     g_test_add_func("/manager/lookup", test_lookup);
     g_test_add_func("/manager/stop-at-any-moment", test_stop_at_any_moment);
     g_test_add_func("/manager/second-service", test_second_service);
-    g_test_add_func("/manager/read", test_read);
     return g_test_run();
 }
