@@ -73,38 +73,6 @@ static void test_restart(void)
     g_assert_cmpuint(s.n_chain_changed, ==, 0);
 }
 
-/* Everything local is signed again, by the new root, with a bridge to the old one. */
-static void test_root_reissue(void)
-{
-    _cleanup_service_ Service s = {};
-    g_autofree char *www = NULL, *mail = NULL, *root = NULL;
-    const char *const names[] = { "www.example.com", "mail.example.com" };
-    Certificate *c;
-
-    service_start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n");
-    www = service_copy_fingerprint(&s, "www.example.com");
-    mail = service_copy_fingerprint(&s, "mail.example.com");
-    c = model_root(manager_model(s.manager));
-    root = g_strdup(chain_leaf(certificate_chain(c))->fingerprint);
-    g_assert_cmpint(service_reissue(&s, c), ==, JOB_DONE);
-    /* when the job is over, all is done */
-    g_assert_cmpstr(chain_leaf(certificate_chain(c))->fingerprint, !=, root);
-    g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), !=, www);
-    g_assert_cmpstr(service_fingerprint(&s, "mail.example.com"), !=, mail);
-    for (size_t i = 0; i < 2; i++) {
-        const Chain *chain = certificate_chain(service_find(&s, names[i]));
-
-        service_assert_served(&s, names[i], SOURCE_LOCAL);
-        g_assert_cmpuint(chain->n_entries, ==, 2);
-        g_assert_cmpstr(chain->entries[0].issuer, ==, chain_leaf(certificate_chain(c))->subject);
-        g_assert_cmpuint(service_find(&s, names[i])->record->slots[SOURCE_LOCAL].root, ==,
-                         record_current(c->record));
-    }
-    service_restart(&s);
-    g_assert_cmpuint(certificate_chain(service_find(&s, "www.example.com"))->n_entries, ==, 2);
-    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
-}
-
 /* Uploads. */
 
 /* Configuration. */
@@ -172,24 +140,6 @@ static void test_damaged(void)
     service_settle(&s);
     g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), !=, before);
     service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
-}
-
-static void test_root_damaged(void)
-{
-    _cleanup_service_ Service s = {};
-
-    service_start_with(&s, MODULE_WWW);
-    service_stop(&s);
-    folder_write(&s.state, "root/1/key.pem", "damaged");
-    service_start(&s);
-    service_settle(&s);
-    g_assert_cmpint(service_register(&s, "m", "new.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
-    service_settle(&s);
-    g_assert_true(pair_is_whole(&s.state, "root/current", RECORD_ROOT));
-    g_assert_cmpuint(record_current(model_root(manager_model(s.manager))->record), ==, 2);
-    service_assert_served(&s, "new.example", SOURCE_LOCAL);
-    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
-    g_assert_cmpuint(service_find(&s, "www.example.com")->record->slots[SOURCE_LOCAL].root, ==, 2);
 }
 
 /* Many at once, and the loop goes on turning meanwhile. */
@@ -345,11 +295,9 @@ int main(int argc, char *argv[])
     g_test_add_func("/manager/first-issue", test_first_issue);
     g_test_add_func("/manager/no-module", test_no_module);
     g_test_add_func("/manager/restart", test_restart);
-    g_test_add_func("/manager/root-reissue", test_root_reissue);
     g_test_add_func("/manager/failure", test_failure);
     g_test_add_func("/manager/constraints", test_constraints);
     g_test_add_func("/manager/damaged", test_damaged);
-    g_test_add_func("/manager/root-damaged", test_root_damaged);
     g_test_add_func("/manager/many", test_many);
     g_test_add_func("/manager/lookup", test_lookup);
     g_test_add_func("/manager/stop-at-any-moment", test_stop_at_any_moment);
