@@ -142,33 +142,6 @@ static void test_damaged(void)
     service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
 }
 
-/* Many at once, and the loop goes on turning meanwhile. */
-static void test_many(void)
-{
-    _cleanup_service_ Service s = {};
-    g_autoptr(GString) module = g_string_new("[Module]\n");
-    unsigned turns = 0;
-
-    service_init(&s);
-    for (int i = 0; i < 500; i++)
-        g_string_append_printf(module, "[Certificate n%d.example]\n", i);
-    service_write_module(&s, "many", module->str);
-    service_start(&s);
-    while (!manager_is_idle(s.manager)) {
-        g_assert_cmpint(sd_event_run(s.event, 100000), >=, 0);
-        turns++;
-    }
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 500);
-    g_assert_cmpuint(turns, >, 5);
-    service_assert_served(&s, "n499.example", SOURCE_LOCAL);
-    g_assert_cmpint(service_reissue(&s, model_root(manager_model(s.manager))), ==, JOB_DONE);
-    for (int i = 0; i < 500; i++) {
-        g_autofree char *name = g_strdup_printf("n%d.example", i);
-
-        g_assert_cmpuint(certificate_chain(service_find(&s, name))->n_entries, ==, 2);
-    }
-}
-
 /* The end at any moment: every request is answered once, and nothing is left behind. */
 
 static void count_done(Certificate *c _unused_, RequestResult result _unused_,
@@ -298,7 +271,6 @@ int main(int argc, char *argv[])
     g_test_add_func("/manager/failure", test_failure);
     g_test_add_func("/manager/constraints", test_constraints);
     g_test_add_func("/manager/damaged", test_damaged);
-    g_test_add_func("/manager/many", test_many);
     g_test_add_func("/manager/lookup", test_lookup);
     g_test_add_func("/manager/stop-at-any-moment", test_stop_at_any_moment);
     g_test_add_func("/manager/second-service", test_second_service);
