@@ -79,52 +79,6 @@ static void test_restart(void)
 
 /* Failure and retry. */
 
-static void test_failure(void)
-{
-    _cleanup_service_ Service s = {};
-    g_autofree char *before = NULL;
-    Certificate *c;
-
-    service_start_with(&s, MODULE_WWW);
-    before = service_copy_fingerprint(&s, "www.example.com");
-    /* a change that cannot be staged: the folder of the names is gone from under it */
-    g_assert_cmpint(renameat(s.state.fd, "certificates", s.state.fd, "away"), ==, 0);
-    g_assert_cmpint(service_reissue(&s, service_find(&s, "www.example.com")), ==, JOB_FAILED);
-    g_assert_nonnull(s.last_job_problem);
-    c = service_find(&s, "www.example.com");
-    g_assert_cmpint(c->record->failure.problem.code, ==, PROBLEM_STORAGE_FAILED);
-    g_assert_cmpuint(c->record->failure.attempts, ==, 1);
-    g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), ==, before);
-    g_assert_cmpint(service_reissue(&s, c), ==, JOB_FAILED);
-    g_assert_cmpuint(c->record->failure.attempts, ==, 2);
-    g_assert_cmpint(renameat(s.state.fd, "away", s.state.fd, "certificates"), ==, 0);
-    g_assert_cmpint(service_reissue(&s, c), ==, JOB_DONE);
-    g_assert_cmpint(c->record->failure.problem.code, ==, PROBLEM_NONE);
-    g_assert_cmpuint(c->record->failure.attempts, ==, 0);
-    g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), !=, before);
-    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
-}
-
-/* What the root may not sign is told, and is no reason to do nothing for the others. */
-static void test_constraints(void)
-{
-    _cleanup_service_ Service s = {};
-
-    service_init(&s);
-    folder_write(&s.config, "certwright.conf", "[Local]\nNameConstraints=example.com\n");
-    service_write_module(&s, "web", MODULE_WWW "[Certificate www.example.org]\n");
-    service_start(&s);
-    service_settle(&s);
-    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
-    g_assert_null(service_fingerprint(&s, "www.example.org"));
-    g_assert_cmpint(service_find(&s, "www.example.org")->record->failure.problem.code, ==,
-                    PROBLEM_NAME_MISMATCH);
-    g_assert_cmpint(certificate_state(service_find(&s, "www.example.org"), now_seconds()), ==,
-                    CERTIFICATE_PENDING);
-    g_assert_cmpint(service_register(&s, "m", "a.example.org", NULL, _KEY_TYPE_INVALID), ==,
-                    PROBLEM_NAME_MISMATCH);
-}
-
 /* Files that are damaged while the service is away are replaced. */
 static void test_damaged(void)
 {
@@ -268,8 +222,6 @@ int main(int argc, char *argv[])
     g_test_add_func("/manager/first-issue", test_first_issue);
     g_test_add_func("/manager/no-module", test_no_module);
     g_test_add_func("/manager/restart", test_restart);
-    g_test_add_func("/manager/failure", test_failure);
-    g_test_add_func("/manager/constraints", test_constraints);
     g_test_add_func("/manager/damaged", test_damaged);
     g_test_add_func("/manager/lookup", test_lookup);
     g_test_add_func("/manager/stop-at-any-moment", test_stop_at_any_moment);
