@@ -2,9 +2,7 @@
 #include "fixture.h"
 
 #include <errno.h>
-#include <sys/stat.h>
 
-#include "core/limits.h"
 #include "manager/manager-internal.h"
 #include "util/memfd.h"
 #include "util/text.h"
