@@ -11,13 +11,13 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 #include "bus/bus.h"
 #include "manager/manager.h"
 #include "util/log.h"
 #include "util/memory.h"
 #include "util/text.h"
+#include "util/time.h"
 
 #define STATE_DEFAULT  "/var/lib/certwright"
 #define CONFIG_DEFAULT "/usr/lib/certwright:/run/certwright:/etc/certwright"
@@ -130,11 +130,8 @@ static int on_reload_signal(sd_event_source *s _unused_, const struct signalfd_s
                             void *userdata)
 {
     Daemon *d = userdata;
-    struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    (void)sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-                     (uint64_t)t.tv_sec * 1000000U + (uint64_t)t.tv_nsec / 1000U);
+    (void)sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, usec_now(CLOCK_MONOTONIC));
     manager_reload(d->manager);
     (void)sd_notify(false, "READY=1");
     return 0;

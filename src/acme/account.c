@@ -10,12 +10,9 @@
 #include "util/log.h"
 #include "util/text.h"
 
-#define TYPE_JSON "application/json"
-
-/* The account (RFC 8555 section 7.3): read from the store; otherwise a key is made and stored, and the
- * account is created at the authority. The key is sufficient: if the URL is lost, the authority finds the
- * account by the key. Everything that accesses the disk or makes keys is a task in the workers, one at a
- * time. */
+/* The account (RFC 8555 section 7.3): read from the store; without one a key is made and stored, and the authority is told of
+ * it. What has the key has the account: when its URL is lost, the authority finds it again by the key. Everything
+ * that touches the disk or makes keys is a task in the workers, one at a time. */
 
 typedef struct AccountTask {
     AcmeClient *client;
@@ -97,7 +94,7 @@ static AccountTask *task_new(AcmeClient *c)
 
 static int read_binding(AccountTask *t)
 {
-    const AuthoritySettings *s = &t->client->settings;
+    const AcmeAuthority *s = &t->client->authority;
     int r;
 
     if (!s->eab_key_file || !s->eab_key_id)
@@ -113,6 +110,11 @@ static int read_binding(AccountTask *t)
     return 0;
 }
 
+static int write_record(const AcmeClient *c, const AccountRecord *record)
+{
+    return c->context.write_account(c->context.accounts, c->authority.name, record);
+}
+
 static int make_key(AccountTask *t)
 {
     int r;
@@ -120,10 +122,10 @@ static int make_key(AccountTask *t)
     t->record = calloc(1, sizeof(AccountRecord));
     if (!t->record)
         return -ENOMEM;
-    r = account_key_generate(t->client->settings.key_type, &t->key);
+    r = account_key_generate(t->client->authority.key_type, &t->key);
     if (r >= 0)
         r = account_key_to_pem(t->key, &t->record->key);
-    return r < 0 ? r : store_write_account(t->client->context.store, t->client->settings.name, t->record);
+    return r < 0 ? r : write_record(t->client, t->record);
 }
 
 static void run_load(void *data)
@@ -131,7 +133,7 @@ static void run_load(void *data)
     AccountTask *t = data;
     const AcmeClient *c = t->client;
 
-    t->result = store_read_account(c->context.store, c->settings.name, &t->record);
+    t->result = c->context.read_account(c->context.accounts, c->authority.name, &t->record);
     if (t->result == -ENOENT)
         t->result = make_key(t);
     else if (t->result >= 0) {
@@ -143,7 +145,7 @@ static void run_load(void *data)
                 &t->problem, PROBLEM_STORAGE_FAILED,
                 "The key of the account at %s cannot be read; restore acme/%s/account.key in the "
                 "state directory, or remove it for a new account.",
-                c->settings.name, c->settings.name);
+                c->authority.name, c->authority.name);
     }
     if (t->result >= 0)
         t->result = read_binding(t);
@@ -154,8 +156,8 @@ static void run_write(void *data)
     AccountTask *t = data;
     const AcmeClient *c = t->client;
 
-    t->result = c->account ? store_write_account(c->context.store, c->settings.name, c->account)
-                           : store_remove_account(c->context.store, c->settings.name);
+    t->result = c->account ? write_record(c, c->account)
+                           : c->context.remove_account(c->context.accounts, c->authority.name);
 }
 
 static void account_ready(AcmeClient *c)
@@ -188,42 +190,31 @@ static void on_call_failed(AcmeClient *c, const AcmeFailure *failure)
     account_fail(c, failure->problem, failure->retry_after, failure->at_authority);
 }
 
-static int set_text(char **text, const char *value)
-{
-    char *copy = value ? strdup(value) : NULL;
-
-    if (value && !copy)
-        return -ENOMEM;
-    free(*text);
-    *text = copy;
-    return 0;
-}
-
 static int take_account(AcmeClient *c, const AcmeReply *reply, Problem *problem)
 {
     _cleanup_(acme_account_freep) AcmeAccount *a = NULL;
     int r;
 
-    r = acme_account_parse(c->settings.name, reply->body, reply->size, &a, problem);
+    r = acme_account_parse(c->authority.name, reply->body, reply->size, &a, problem);
     if (r < 0)
         return r;
     if (a->status != ACME_VALID)
         return problem_set(
             problem, PROBLEM_AUTHORITY_REFUSED,
             "The account at %s is %s; remove the folder acme/%s from the state directory for a new one.",
-            c->settings.name, acme_status_to_string(a->status), c->settings.name);
+            c->authority.name, acme_status_to_string(a->status), c->authority.name);
     if (!reply->location && !c->account->url)
         return problem_set(problem, PROBLEM_AUTHORITY_FAILED,
                            "The authority %s did not tell where the account is (RFC 8555 section 7.3).",
-                           c->settings.name);
+                           c->authority.name);
     strv_free(c->account->contact);
     c->account->contact = NULL;
-    r = strv_copy(c->settings.contact, &c->account->contact);
+    r = strv_copy(c->authority.contact, &c->account->contact);
     if (r >= 0 && reply->location)
-        r = set_text(&c->account->url, reply->location);
+        r = text_set(&c->account->url, reply->location);
     if (r >= 0)
-        r = set_text(&c->account->orders, a->orders);
-    return r < 0 ? r : set_text(&c->account->directory, c->settings.directory);
+        r = text_set(&c->account->orders, a->orders);
+    return r < 0 ? r : text_set(&c->account->directory, c->authority.directory);
 }
 
 static void on_account(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
@@ -242,14 +233,13 @@ static void on_account(const AcmeReply *reply, const AcmeFailure *failure, void 
         account_fail(c, &problem, 0, problem.code == PROBLEM_AUTHORITY_FAILED);
         return;
     }
-    c->account_checked = true;
-    log_info("%s: using account %s.", c->settings.name, c->account->url);
+    log_info("%s: using account %s.", c->authority.name, c->account->url);
     write_account(c);
 }
 
 static int make_binding(AcmeClient *c, const char *secret_text, char **ret, Problem *problem)
 {
-    const AuthoritySettings *s = &c->settings;
+    const AcmeAuthority *s = &c->authority;
     void *secret = NULL;
     size_t size = 0;
     int r;
@@ -270,8 +260,7 @@ static int make_binding(AcmeClient *c, const char *secret_text, char **ret, Prob
             "it.",
             s->eab_key_file, s->name);
     if (r >= 0)
-        r = jws_bind(c->key, c->directory->new_account, s->eab_key_id, (MacAlgorithm)s->eab_algorithm,
-                     secret, size, ret);
+        r = jws_bind(c->key, c->directory->new_account, s->eab_key_id, s->eab_algorithm, secret, size, ret);
     if (secret)
         explicit_bzero(secret, size);
     free(secret);
@@ -287,7 +276,7 @@ static void register_account(AcmeClient *c, const char *secret)
 
     r = make_binding(c, secret, &binding, &problem);
     if (r >= 0) {
-        payload = acme_account_payload(false, c->terms_agreed, c->settings.contact, binding);
+        payload = acme_account_payload(false, c->authority.terms_agreed, c->authority.contact, binding);
         r = payload ? client_call(c, c->directory->new_account, payload, true, NULL, on_account, &call)
                     : -ENOMEM;
     }
@@ -299,7 +288,7 @@ static void register_account(AcmeClient *c, const char *secret)
 
 static void update_contact(AcmeClient *c)
 {
-    _cleanup_free_ char *payload = acme_contact_payload(c->settings.contact);
+    _cleanup_free_ char *payload = acme_contact_payload(c->authority.contact);
     Problem problem = { .code = PROBLEM_INTERNAL };
     AcmeCall *call;
 
@@ -331,7 +320,7 @@ static void on_key_changed(const AcmeReply *reply _unused_, const AcmeFailure *f
     AcmeClient *c = userdata;
 
     if (!failure) {
-        log_notice("%s: replaced the account key.", c->settings.name);
+        log_notice("%s: replaced the account key.", c->authority.name);
         adopt_next_key(c);
     } else {
         /* Without a reply, the result is unknown: the next start finds out by the key. */
@@ -374,11 +363,11 @@ static void run_next_key(void *data)
     AccountTask *t = data;
     AcmeClient *c = t->client;
 
-    t->result = account_key_generate(c->settings.key_type, &t->next_key);
+    t->result = account_key_generate(c->authority.key_type, &t->next_key);
     if (t->result >= 0)
         t->result = account_key_to_pem(t->next_key, &c->account->next_key);
     if (t->result >= 0)
-        t->result = store_write_account(c->context.store, c->settings.name, c->account);
+        t->result = write_record(c, c->account);
 }
 
 /* The service stopped during a rollover: the authority knows one of the two keys. */
@@ -396,7 +385,7 @@ static void on_next_key_known(const AcmeReply *reply _unused_, const AcmeFailure
 
 static void find_by_next_key(AcmeClient *c)
 {
-    _cleanup_free_ char *payload = acme_account_payload(true, c->terms_agreed, NULL, NULL);
+    _cleanup_free_ char *payload = acme_account_payload(true, c->authority.terms_agreed, NULL, NULL);
     Problem problem = { .code = PROBLEM_INTERNAL };
     AcmeCall *call;
 
@@ -418,12 +407,13 @@ static void after_load(AcmeClient *c, AccountTask *t)
     c->key = TAKE_PTR(t->key);
     c->next_key = TAKE_PTR(t->next_key);
     known = c->account->url && c->account->directory &&
-            streq(c->account->directory, c->settings.directory) && client_url_is_own(c, c->account->url);
+            streq(c->account->directory, c->authority.directory) &&
+            acme_authority_has_url(&c->authority, c->account->url);
     if (!known)
         register_account(c, t->binding_secret);
     else if (c->next_key)
         find_by_next_key(c);
-    else if (!strv_equal(c->account->contact, c->settings.contact))
+    else if (!strv_equal(c->account->contact, c->authority.contact))
         update_contact(c);
     else
         account_ready(c);
@@ -457,7 +447,7 @@ void client_forget_account(AcmeClient *c)
     AccountTask *t = task_new(c);
 
     log_notice("%s: account does not exist any more, creating another one with the same key.",
-               c->settings.name);
+               c->authority.name);
     free(c->account->url);
     c->account->url = NULL;
     if (t)
@@ -472,7 +462,7 @@ static void on_deactivated(const AcmeReply *reply _unused_, const AcmeFailure *f
         on_call_failed(c, failure);
         return;
     }
-    log_notice("%s: deactivated the account and removed its key.", c->settings.name);
+    log_notice("%s: deactivated the account and removed its key.", c->authority.name);
     c->account = account_record_free(c->account);
     c->key = account_key_free(c->key);
     write_account(c);
@@ -492,7 +482,7 @@ static int ask_for_new_key(AcmeClient *c, Problem *problem)
 
     if (!c->directory->key_change)
         return problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
-                           "%s does not offer to change the key of an account.", c->settings.name);
+                           "%s does not offer to change the key of an account.", c->authority.name);
     t = task_new(c);
     if (!t)
         return -ENOMEM;
@@ -529,7 +519,7 @@ int acme_client_change_account(AcmeClient *c, bool deactivate, AcmeAccountDone d
     if (c->change.done)
         return problem_set(problem, PROBLEM_BUSY,
                            "The account at %s is being changed already; wait until that is over.",
-                           c->settings.name);
+                           c->authority.name);
     r = acme_client_send(c, &request, on_prepared, c, &call);
     if (r < 0)
         return r;

@@ -2,14 +2,12 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "acme/header.h"
 #include "acme/order-internal.h"
 #include "util/text.h"
 
-#define TYPE_JSON "application/json"
-
-/* The authorizations of an order (RFC 8555 section 7.1.4): for each unproved name a solver is chosen, the
- * proof is put in place, and the authority is asked to validate. When that is done for all names, the order
- * is polled. */
+/* The authorizations of an order (RFC 8555 section 7.1.4): for each name that is not proved yet a way to prove it is chosen, the
+ * proof is put in its place, and the authority is told. When that is done for all, the order is looked at. */
 
 static void authorization_start(Authorization *a);
 
@@ -55,7 +53,7 @@ static void on_seen(void *userdata)
     if (a->seen || (!a->told && !a->call))
         return;
     a->seen = true;
-    if (all_seen(o) && !o->call && o->proving)
+    if (all_seen(o) && !o->call)
         order_look_now(o);
 }
 

@@ -6,7 +6,7 @@
 #include "acme/client.h"
 #include "core/limits.h"
 
-/* Shared by client.c (requests), account.c (the account) and directory.c. */
+/* Shared by client.c, which sends requests, directory.c, which has what they need, and account.c, which sees to the account. */
 
 struct AcmeCall {
     TAILQ_ENTRY(AcmeCall) entry;
@@ -32,8 +32,7 @@ typedef enum AccountState {
 
 struct AcmeClient {
     AcmeContext context;
-    AuthoritySettings settings;
-    bool terms_agreed;
+    AcmeAuthority authority;
 
     AcmeDirectory *directory;
     uint64_t directory_until; /* CLOCK_BOOTTIME, usec */
@@ -45,7 +44,6 @@ struct AcmeClient {
     AccountState account_state;
     AccountRecord *account;
     AccountKey *key, *next_key;
-    bool account_checked; /* it was found to exist since the client was created */
     struct {
         AcmeAccountDone done; /* NULL: no change in progress */
         void *userdata;
@@ -67,22 +65,23 @@ void client_fail_waiting(AcmeClient *c, bool all, const AcmeFailure *failure);
 int client_call(AcmeClient *c, const char *url, const char *payload, bool bare, const AccountKey *key,
                 AcmeDone done, AcmeCall **ret);
 void client_unref(AcmeClient *c);
-bool client_url_is_own(const AcmeClient *c, const char *url);
 
 void client_fail_all(AcmeClient *c, const Problem *problem, int64_t retry_after);
 const char *client_name(const AcmeClient *c);
+/* Whether it says once of its body that it is of this media type. */
+bool client_reply_is(const HttpReply *reply, const char *type);
+/* Seconds; 0: not said. */
+int64_t client_retry_after(const HttpReply *reply);
+/* what: the requested thing. */
+void client_describe_refusal(const AcmeClient *c, const HttpReply *reply, const char *what,
+                             Problem *problem);
+HttpRequest client_request_to(const AcmeClient *c, HttpMethod method, const char *url);
 
 /* directory.c */
 void client_keep_nonce(AcmeClient *c, const HttpReply *reply);
 void client_ask_nonce(AcmeClient *c);
 bool client_directory_is_fresh(const AcmeClient *c);
 void client_fetch_directory(AcmeClient *c);
-/* In seconds; 0: none. */
-int64_t client_retry_after(const HttpReply *reply);
-/* what: the requested thing. */
-void client_describe_refusal(const AcmeClient *c, const HttpReply *reply, const char *what,
-                             Problem *problem);
-HttpRequest client_request_to(const AcmeClient *c, HttpMethod method, const char *url);
 
 /* account.c */
 void client_ensure_account(AcmeClient *c);

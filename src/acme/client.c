@@ -3,23 +3,18 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <strings.h>
-#include <time.h>
 
 #include "acme/client-internal.h"
 #include "acme/header.h"
 #include "acme/jws.h"
-#include "config/settings.h"
 #include "core/limits.h"
+#include "core/now.h"
 #include "util/log.h"
 #include "util/text.h"
 
-#define TYPE_JSON "application/json"
-#define TYPE_JOSE "application/jose+json"
-
 const char *client_name(const AcmeClient *c)
 {
-    return c->settings.name;
+    return c->authority.name;
 }
 
 static AcmeCall *call_free(AcmeCall *call)
@@ -31,47 +26,41 @@ static AcmeCall *call_free(AcmeCall *call)
     return NULL;
 }
 
-/* ---- URLs */
-
-static size_t origin_length(const char *url)
-{
-    return strlen("https://") + strcspn(url + strlen("https://"), "/?#");
-}
-
-static bool has_origin(const char *url, const char *origin)
-{
-    static const char port[] = ":443";
-    size_t n = origin_length(url), m = origin_length(origin);
-
-    if (n > strlen(port) && strncmp(url + n - strlen(port), port, strlen(port)) == 0 &&
-        m + strlen(port) == n)
-        n -= strlen(port);
-    return n == m && strncasecmp(url, origin, n) == 0;
-}
-
-static bool is_https_url(const char *url)
-{
-    if (strncasecmp(url, "https://", strlen("https://")) != 0 || strlen(url) > LIMIT_URL)
-        return false;
-    for (const char *p = url; *p; p++)
-        if (*p <= ' ' || *p > '~')
-            return false;
-    return true;
-}
-
-bool client_url_is_own(const AcmeClient *c, const char *url)
-{
-    if (!is_https_url(url))
-        return false;
-    if (has_origin(url, c->settings.directory))
-        return true;
-    for (size_t i = 0; c->settings.origins && c->settings.origins[i]; i++)
-        if (has_origin(url, c->settings.origins[i]))
-            return true;
-    return false;
-}
-
 /* ---- answers */
+
+static void describe_status(const AcmeClient *c, const HttpReply *reply, const char *what, Problem *problem)
+{
+    problem_set(
+        problem, PROBLEM_AUTHORITY_FAILED,
+        "The authority %s answered %s with status %u and without a problem document; try again later, and "
+        "check Directory= of [Authority %s].",
+        client_name(c), what, reply->status, client_name(c));
+}
+
+bool client_reply_is(const HttpReply *reply, const char *type)
+{
+    return !http_reply_header(reply, "Content-Type", 1) &&
+           header_is_type(http_reply_header(reply, "Content-Type", 0), type);
+}
+
+int64_t client_retry_after(const HttpReply *reply)
+{
+    const char *value = http_reply_header(reply, "Retry-After", 0);
+    int64_t delay;
+
+    return value && header_parse_retry_after(value, clock_now(), &delay) >= 0 ? delay : 0;
+}
+
+void client_describe_refusal(const AcmeClient *c, const HttpReply *reply, const char *what, Problem *problem)
+{
+    _cleanup_(acme_problem_freep) AcmeProblem *p = NULL;
+
+    if (client_reply_is(reply, TYPE_PROBLEM) &&
+        acme_problem_parse(client_name(c), reply->body, reply->size, &p, NULL) >= 0)
+        (void)acme_problem_describe(p, client_name(c), problem);
+    else
+        describe_status(c, reply, what, problem);
+}
 
 static void answer(AcmeCall *call, const AcmeReply *reply, const Problem *problem, int64_t retry_after)
 {
@@ -121,7 +110,7 @@ void client_unref(AcmeClient *c)
         account_key_free(c->next_key);
         account_record_free(c->account);
         acme_directory_free(c->directory);
-        authority_settings_done(&c->settings);
+        acme_authority_done(&c->authority);
         for (size_t i = 0; i < c->n_nonces; i++)
             free(c->nonces[i]);
         free(c);
@@ -129,6 +118,17 @@ void client_unref(AcmeClient *c)
 }
 
 /* ---- calls */
+
+HttpRequest client_request_to(const AcmeClient *c, HttpMethod method, const char *url)
+{
+    return (HttpRequest){
+        .method = method,
+        .url = url,
+        .body_max = LIMIT_ACME_JSON,
+        .time_max = LIMIT_ACME_TIME,
+        .authorities = c->authority.trust_file,
+    };
+}
 
 static const char *url_of(const AcmeClient *c, const AcmeCall *call)
 {
@@ -158,13 +158,13 @@ static int check_location(const AcmeClient *c, const HttpReply *reply, const cha
         return problem_set(
             problem, PROBLEM_AUTHORITY_FAILED,
             "The authority %s gave more than one Location; its administrator has to correct that.", name);
-    if (location && !is_https_url(location))
+    if (location && !url_is_https(location))
         return problem_set(
             problem, PROBLEM_AUTHORITY_FAILED,
             "The authority %s gave a Location that is no https URL of at most %d characters; its administrator "
             "has to correct that.",
             name, LIMIT_URL);
-    if (location && !client_url_is_own(c, location))
+    if (location && !acme_authority_has_url(&c->authority, location))
         return problem_set(
             problem, PROBLEM_AUTHORITY_FAILED,
             "The authority %s leads to another server; allow that in Origins= of [Authority %s] if it "
@@ -177,15 +177,13 @@ static int check_location(const AcmeClient *c, const HttpReply *reply, const cha
 static int check_reply(AcmeCall *call, const HttpReply *reply, AcmeReply *ret, Problem *problem)
 {
     const AcmeClient *c = call->client;
-    const char *type = http_reply_header(reply, "Content-Type", 0),
-               *location = http_reply_header(reply, "Location", 0);
+    const char *location = http_reply_header(reply, "Location", 0);
 
     if (reply->status < 200 || reply->status > 299) {
         client_describe_refusal(c, reply, call->url ? call->url : "a request", problem);
         return -EREMOTEIO;
     }
-    if (call->type &&
-        (!type || http_reply_header(reply, "Content-Type", 1) || !header_is_type(type, call->type)))
+    if (call->type && !client_reply_is(reply, call->type))
         return problem_set(
             problem, PROBLEM_AUTHORITY_FAILED,
             "The authority %s answered with something else than %s; its administrator has to correct "
@@ -275,7 +273,7 @@ static void send_call(AcmeClient *c, AcmeCall *call)
     if (!url)
         r = problem_set(&problem, PROBLEM_AUTHORITY_FAILED, "The authority %s does not offer this.",
                         client_name(c));
-    else if (!client_url_is_own(c, url))
+    else if (!acme_authority_has_url(&c->authority, url))
         r = problem_set(
             &problem, PROBLEM_AUTHORITY_FAILED,
             "The authority %s leads to another server, %s; allow that in Origins= of [Authority %s] if it "
@@ -308,9 +306,9 @@ static AcmeCall *find_sendable(AcmeClient *c)
 {
     AcmeCall *call;
 
-    TAILQ_FOREACH(call, &c->waiting, entry)
-    if (call->plain || (c->n_nonces > 0 && (!needs_account(call) || c->account_state == ACCOUNT_READY)))
-        return call;
+    TAILQ_FOREACH (call, &c->waiting, entry)
+        if (call->plain || (c->n_nonces > 0 && (!needs_account(call) || c->account_state == ACCOUNT_READY)))
+            return call;
     return NULL;
 }
 
@@ -331,11 +329,11 @@ void client_drive(AcmeClient *c)
     c->n_outside++;
     while (!c->freed && (call = find_sendable(c)))
         send_call(c, call);
-    TAILQ_FOREACH(call, &c->waiting, entry)
-    if (needs_account(call) && c->account_state != ACCOUNT_READY)
-        wants_account = true;
-    else
-        wants_nonce++;
+    TAILQ_FOREACH (call, &c->waiting, entry)
+        if (needs_account(call) && c->account_state != ACCOUNT_READY)
+            wants_account = true;
+        else
+            wants_nonce++;
     while (!c->freed && c->n_nonces_asked < wants_nonce && c->n_nonces_asked < LIMIT_NONCES &&
            !TAILQ_EMPTY(&c->waiting))
         client_ask_nonce(c);
@@ -473,7 +471,7 @@ int acme_reply_links(AcmeClient *c, const AcmeReply *reply, const char *relation
         if (header_parse_link(value, relation, &targets) == -ENOMEM)
             return -ENOMEM;
     for (size_t i = 0; targets && targets[i] && r >= 0; i++)
-        if (client_url_is_own(c, targets[i]))
+        if (acme_authority_has_url(&c->authority, targets[i]))
             r = strv_extend(&own, targets[i]);
     if (r < 0)
         return r;
@@ -483,9 +481,9 @@ int acme_reply_links(AcmeClient *c, const AcmeReply *reply, const char *relation
 
 /* ---- the client */
 
-const AuthoritySettings *acme_client_settings(const AcmeClient *c)
+const AcmeAuthority *acme_client_authority(const AcmeClient *c)
 {
-    return &c->settings;
+    return &c->authority;
 }
 
 const AcmeDirectory *acme_client_directory(const AcmeClient *c)
@@ -503,19 +501,17 @@ const char *acme_client_orders_url(const AcmeClient *c)
     return c->account ? c->account->orders : NULL;
 }
 
-int acme_client_new(const AcmeContext *context, const AuthoritySettings *settings, bool terms_agreed,
-                    AcmeClient **ret)
+int acme_client_new(const AcmeContext *context, const AcmeAuthority *authority, AcmeClient **ret)
 {
     AcmeClient *c = calloc(1, sizeof(AcmeClient));
 
     if (!c)
         return -ENOMEM;
     c->context = *context;
-    c->terms_agreed = terms_agreed;
     TAILQ_INIT(&c->waiting);
     TAILQ_INIT(&c->sent);
-    if (authority_settings_copy(settings, &c->settings) < 0) {
-        authority_settings_done(&c->settings);
+    if (acme_authority_copy(authority, &c->authority) < 0) {
+        acme_authority_done(&c->authority);
         free(c);
         return -ENOMEM;
     }
@@ -533,8 +529,8 @@ AcmeClient *acme_client_free(AcmeClient *c)
     problem_set(&stopped, PROBLEM_CANCELLED, "The service stops.");
     client_end_change(c, &stopped);
     c->freed = true;
-    TAILQ_FOREACH(call, &c->sent, entry)
-    call->done = NULL;
+    TAILQ_FOREACH (call, &c->sent, entry)
+        call->done = NULL;
     while ((call = TAILQ_FIRST(&c->waiting))) {
         TAILQ_REMOVE(&c->waiting, call, entry);
         call_free(call);

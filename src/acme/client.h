@@ -3,11 +3,11 @@
 
 #include <systemd/sd-event.h>
 
+#include "acme/authority.h"
 #include "acme/objects.h"
-#include "config/config.h"
+#include "core/account-record.h"
 #include "crypto/account-key.h"
 #include "net/http.h"
-#include "store/store.h"
 #include "util/workers.h"
 
 /* A client of one authority: its directory, its nonces, the account, and signed requests to it (RFC 8555
@@ -22,8 +22,13 @@ typedef struct AcmeCall AcmeCall;
 typedef struct AcmeContext {
     sd_event *event;
     Http *http;
-    Store *store;
     Workers *workers; /* for keys and files */
+    /* Where accounts are kept: called in a thread of the workers, for each authority one at a time. -ENOENT: there is none;
+     * what is written is on disk when it returns. */
+    int (*read_account)(void *accounts, const char *authority, AccountRecord **ret);
+    int (*write_account)(void *accounts, const char *authority, const AccountRecord *account);
+    int (*remove_account)(void *accounts, const char *authority);
+    void *accounts;
 } AcmeContext;
 
 typedef enum AcmeResource {
@@ -63,13 +68,13 @@ typedef struct AcmeFailure {
  * acme_client_send(). */
 typedef void (*AcmeDone)(const AcmeReply *reply, const AcmeFailure *failure, void *userdata);
 
-int acme_client_new(const AcmeContext *context, const AuthoritySettings *settings, bool terms_agreed,
-                    AcmeClient **ret);
-/* Drops pending calls without calling done(). */
+/* Both are copied. */
+int acme_client_new(const AcmeContext *context, const AcmeAuthority *authority, AcmeClient **ret);
+/* What is under way is not answered any more. */
 AcmeClient *acme_client_free(AcmeClient *c);
 DEFINE_CLEANUP(AcmeClient *, acme_client_free);
-const AuthoritySettings *acme_client_settings(const AcmeClient *c);
-/* Valid within a call's done(). */
+const AcmeAuthority *acme_client_authority(const AcmeClient *c);
+/* Valid in a call's answer. */
 const AcmeDirectory *acme_client_directory(const AcmeClient *c);
 const AccountKey *acme_client_key(const AcmeClient *c);
 /* Returns the URL of the account's list of orders; NULL if there is none. */

@@ -3,11 +3,9 @@
 
 #include "acme/client-internal.h"
 #include "acme/header.h"
-#include "core/now.h"
+#include "util/timer.h"
 
-#define DIRECTORY_AGE_MAX (86400 * 1000000ULL)
-#define TYPE_JSON         "application/json"
-#define TYPE_PROBLEM      "application/problem+json"
+#define DIRECTORY_AGE_MAX (86400 * USEC_PER_SEC)
 
 /* Prerequisites of signed requests: the directory, read once a day, and nonces. */
 
@@ -22,36 +20,6 @@ void client_keep_nonce(AcmeClient *c, const HttpReply *reply)
         c->n_nonces >= LIMIT_NONCES || !(copy = strdup(nonce)))
         return;
     c->nonces[c->n_nonces++] = copy;
-}
-
-static void describe_status(const AcmeClient *c, const HttpReply *reply, const char *what, Problem *problem)
-{
-    problem_set(
-        problem, PROBLEM_AUTHORITY_FAILED,
-        "The authority %s answered %s with status %u and without a problem document; try again later, and "
-        "check Directory= of [Authority %s].",
-        client_name(c), what, reply->status, client_name(c));
-}
-
-int64_t client_retry_after(const HttpReply *reply)
-{
-    const char *value = http_reply_header(reply, "Retry-After", 0);
-    int64_t delay;
-
-    return value && header_parse_retry_after(value, clock_now(), &delay) >= 0 ? delay : 0;
-}
-
-/* Describes the error as a problem; retry: only the nonce was refused. */
-void client_describe_refusal(const AcmeClient *c, const HttpReply *reply, const char *what, Problem *problem)
-{
-    const char *type = http_reply_header(reply, "Content-Type", 0);
-    _cleanup_(acme_problem_freep) AcmeProblem *p = NULL;
-
-    if (type && header_is_type(type, TYPE_PROBLEM) &&
-        acme_problem_parse(client_name(c), reply->body, reply->size, &p, NULL) >= 0)
-        (void)acme_problem_describe(p, client_name(c), problem);
-    else
-        describe_status(c, reply, what, problem);
 }
 
 static void on_nonce(const HttpReply *reply, const Problem *problem, void *userdata)
@@ -77,17 +45,6 @@ static void on_nonce(const HttpReply *reply, const Problem *problem, void *userd
     client_unref(c);
 }
 
-HttpRequest client_request_to(const AcmeClient *c, HttpMethod method, const char *url)
-{
-    return (HttpRequest){
-        .method = method,
-        .url = url,
-        .body_max = LIMIT_ACME_JSON,
-        .time_max = LIMIT_ACME_TIME,
-        .authorities = c->settings.trust_file,
-    };
-}
-
 void client_ask_nonce(AcmeClient *c)
 {
     HttpRequest request = client_request_to(c, HTTP_HEAD, c->directory->new_nonce);
@@ -104,17 +61,9 @@ void client_ask_nonce(AcmeClient *c)
 
 /* ---- the directory */
 
-static uint64_t boottime(const AcmeClient *c)
-{
-    uint64_t t = 0;
-
-    (void)sd_event_now(c->context.event, CLOCK_BOOTTIME, &t);
-    return t;
-}
-
 bool client_directory_is_fresh(const AcmeClient *c)
 {
-    return c->directory && boottime(c) < c->directory_until;
+    return c->directory && loop_now(c->context.event, CLOCK_BOOTTIME) < c->directory_until;
 }
 
 void acme_client_doubt_directory(AcmeClient *c)
@@ -128,7 +77,7 @@ static int check_directory(const AcmeClient *c, const AcmeDirectory *d, Problem 
                                  d->revoke_cert, d->key_change,  d->renewal_info };
 
     for (size_t i = 0; i < ELEMENTSOF(urls); i++)
-        if (urls[i] && !client_url_is_own(c, urls[i]))
+        if (urls[i] && !acme_authority_has_url(&c->authority, urls[i]))
             return problem_set(
                 problem, PROBLEM_AUTHORITY_FAILED,
                 "The directory of the authority %s leads to another server, %s; check Directory=, or "
@@ -139,7 +88,6 @@ static int check_directory(const AcmeClient *c, const AcmeDirectory *d, Problem 
 
 static int take_directory(AcmeClient *c, const HttpReply *reply, Problem *problem)
 {
-    const char *type = http_reply_header(reply, "Content-Type", 0);
     AcmeDirectory *d;
     int r;
 
@@ -147,12 +95,12 @@ static int take_directory(AcmeClient *c, const HttpReply *reply, Problem *proble
         client_describe_refusal(c, reply, "the request for its directory", problem);
         return -EPROTO;
     }
-    if (!type || !header_is_type(type, TYPE_JSON))
+    if (!client_reply_is(reply, TYPE_JSON))
         return problem_set(
             problem, PROBLEM_AUTHORITY_FAILED,
             "What %s returned is no directory: its type is not application/json; check Directory= of "
             "[Authority %s].",
-            c->settings.directory, client_name(c));
+            c->authority.directory, client_name(c));
     r = acme_directory_parse(client_name(c), reply->body, reply->size, &d, problem);
     if (r < 0)
         return r;
@@ -163,7 +111,7 @@ static int take_directory(AcmeClient *c, const HttpReply *reply, Problem *proble
     }
     acme_directory_free(c->directory);
     c->directory = d;
-    c->directory_until = boottime(c) + DIRECTORY_AGE_MAX;
+    c->directory_until = loop_now(c->context.event, CLOCK_BOOTTIME) + DIRECTORY_AGE_MAX;
     client_keep_nonce(c, reply);
     return 0;
 }
@@ -188,7 +136,7 @@ static void on_directory(const HttpReply *reply, const Problem *problem, void *u
 
 void client_fetch_directory(AcmeClient *c)
 {
-    HttpRequest request = client_request_to(c, HTTP_GET, c->settings.directory);
+    HttpRequest request = client_request_to(c, HTTP_GET, c->authority.directory);
     _cleanup_problem_ Problem problem = {};
 
     request.accept = TYPE_JSON;

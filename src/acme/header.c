@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <strings.h>
-#include <time.h>
 
 #include "core/limits.h"
+#include "net/http.h"
 #include "util/text.h"
 
 #define ALNUM "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -24,117 +24,6 @@ static bool skip(const char **s, const char *text)
 
 /* ---- Retry-After */
 
-/* Reads exactly this number of digits; the first may be a blank (in asctime() format). */
-static bool take_number(const char **s, size_t length, bool blank, int *ret)
-{
-    int n = 0;
-
-    for (size_t i = 0; i < length; i++, (*s)++)
-        if (blank && i == 0 && **s == ' ')
-            continue;
-        else if (**s >= '0' && **s <= '9')
-            n = n * 10 + (**s - '0');
-        else
-            return false;
-    *ret = n;
-    return true;
-}
-
-static bool take_month(const char **s, int *ret)
-{
-    static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
-
-    for (int i = 0; i < 12; i++)
-        if (skip(s, months[i])) {
-            *ret = i;
-            return true;
-        }
-    return false;
-}
-
-static bool take_clock(const char **s, struct tm *tm)
-{
-    return take_number(s, 2, false, &tm->tm_hour) && skip(s, ":") && take_number(s, 2, false, &tm->tm_min) &&
-           skip(s, ":") && take_number(s, 2, false, &tm->tm_sec);
-}
-
-/* "06 Nov 1994 08:49:37 GMT" */
-static bool take_fixdate(const char *s, struct tm *tm)
-{
-    bool good = take_number(&s, 2, false, &tm->tm_mday) && skip(&s, " ") && take_month(&s, &tm->tm_mon) &&
-                skip(&s, " ") && take_number(&s, 4, false, &tm->tm_year) && skip(&s, " ") &&
-                take_clock(&s, tm) && skip(&s, " GMT") && !*s;
-
-    tm->tm_year -= 1900;
-    return good;
-}
-
-/* "06-Nov-94 08:49:37 GMT"; years that seem to be more than 50 years ahead are in the past. */
-static bool take_rfc850(const char *s, int64_t now, struct tm *tm)
-{
-    bool good = take_number(&s, 2, false, &tm->tm_mday) && skip(&s, "-") && take_month(&s, &tm->tm_mon) &&
-                skip(&s, "-") && take_number(&s, 2, false, &tm->tm_year) && skip(&s, " ") &&
-                take_clock(&s, tm) && skip(&s, " GMT") && !*s;
-    struct tm today;
-    time_t t = (time_t)now;
-
-    if (!good || !gmtime_r(&t, &today))
-        return false;
-    tm->tm_year += today.tm_year / 100 * 100;
-    if (tm->tm_year > today.tm_year + 50)
-        tm->tm_year -= 100;
-    return true;
-}
-
-/* "Nov  6 08:49:37 1994" */
-static bool take_asctime(const char *s, struct tm *tm)
-{
-    bool good = take_month(&s, &tm->tm_mon) && skip(&s, " ") && take_number(&s, 2, true, &tm->tm_mday) &&
-                skip(&s, " ") && take_clock(&s, tm) && skip(&s, " ") &&
-                take_number(&s, 4, false, &tm->tm_year) && !*s;
-
-    tm->tm_year -= 1900;
-    return good;
-}
-
-static bool moment_is_valid(const struct tm *tm)
-{
-    struct tm same = *tm;
-
-    same.tm_hour = same.tm_min = same.tm_sec = 0;
-    (void)timegm(&same);
-    return tm->tm_mday >= 1 && same.tm_mday == tm->tm_mday && tm->tm_hour <= 23 && tm->tm_min <= 59 &&
-           tm->tm_sec <= 60;
-}
-
-/* HTTP-date in its three formats (RFC 9110 section 5.6.7). */
-static int parse_moment(const char *s, int64_t now, int64_t *ret)
-{
-    static const char *const days[] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
-    static const char *const rest[] = {
-        "day, ", "day, ", "sday, ", "nesday, ", "rsday, ", "day, ", "urday, "
-    };
-    struct tm tm = {};
-    bool good;
-    size_t i = 0;
-
-    while (i < ELEMENTSOF(days) && !skip(&s, days[i]))
-        i++;
-    if (i == ELEMENTSOF(days))
-        return -EINVAL;
-    if (skip(&s, ", "))
-        good = take_fixdate(s, &tm);
-    else if (skip(&s, " "))
-        good = take_asctime(s, &tm);
-    else
-        good = skip(&s, rest[i]) && take_rfc850(s, now, &tm);
-    if (!good || !moment_is_valid(&tm))
-        return -EINVAL;
-    *ret = timegm(&tm);
-    return 0;
-}
-
 int header_parse_retry_after(const char *value, int64_t now, int64_t *ret_delay)
 {
     size_t digits = strspn(value, "0123456789");
@@ -143,8 +32,8 @@ int header_parse_retry_after(const char *value, int64_t now, int64_t *ret_delay)
     if (digits > 0 && !value[digits])
         for (; *value && delay <= LIMIT_RETRY_MAX; value++)
             delay = delay * 10 + (*value - '0');
-    else if (parse_moment(value, now, &moment) >= 0)
-        delay = moment <= now ? 0 : now < moment - LIMIT_RETRY_MAX ? LIMIT_RETRY_MAX : moment - now;
+    else if (http_date_parse(value, now, &moment) >= 0)
+        delay = moment - now;
     else
         return -EINVAL;
     *ret_delay = MIN(MAX(delay, (int64_t)LIMIT_RETRY_MIN), (int64_t)LIMIT_RETRY_MAX);

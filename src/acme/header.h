@@ -5,8 +5,13 @@
 
 /* Parsers for the header fields of replies that are used. Pure. */
 
-/* Parses Retry-After (RFC 9110 section 10.2.3), a delay in seconds or a date, into a delay from now, clamped
- * to [LIMIT_RETRY_MIN, LIMIT_RETRY_MAX]. -EINVAL for other values. */
+#define TYPE_JSON    "application/json"
+#define TYPE_PROBLEM "application/problem+json"
+#define TYPE_JOSE    "application/jose+json"
+#define TYPE_CHAIN   "application/pem-certificate-chain"
+
+/* Retry-After (RFC 9110 section 10.2.3): delay in seconds, or a moment, as a delay from now; within
+ * [LIMIT_RETRY_MIN, LIMIT_RETRY_MAX] whatever it says. -EINVAL for what is neither. */
 int header_parse_retry_after(const char *value, int64_t now, int64_t *ret_delay);
 /* Appends the targets of links with this relation in a field value (RFC 8288 section 3) to *targets,
  * unresolved. -EINVAL for a malformed value, of which nothing is added. */

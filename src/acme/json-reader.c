@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "core/limits.h"
@@ -126,6 +127,11 @@ int reader_open(Reader *r, const char *whose, const char *what, const void *data
                 "tell its administrator",
                 whose, what, why);
     return -EBADMSG;
+}
+
+int reader_finish(int c, Problem *problem)
+{
+    return c < 0 ? problem_set_errno(problem, c, "Reading what an authority sent") : c;
 }
 
 void reader_close(Reader *r)
@@ -275,14 +281,6 @@ const char *reader_peek_word(const Reader *r, const char *key, size_t i)
 
 /* ---- texts */
 
-static bool text_is_graphic(const char *s)
-{
-    for (; *s; s++)
-        if (*s <= ' ' || *s > '~')
-            return false;
-    return true;
-}
-
 bool text_is_url(const char *s)
 {
     return strncmp(s, "https://", 8) == 0 && s[8] && s[8] != '/' && strlen(s) <= LIMIT_URL &&
@@ -409,97 +407,38 @@ int reader_read_boolean(const Reader *r, const char *key, bool *ret)
 
 /* ---- times */
 
-/* Reads exactly this number of digits. -1 if there are fewer, or if the number is out of range. */
-static int parse_digits(const char **s, size_t length, int min, int max)
+/* "+01:00", "Z" */
+static bool parse_offset(const char *s, int *ret)
 {
-    int n = 0;
-
-    for (size_t i = 0; i < length; i++, (*s)++) {
-        if (**s < '0' || **s > '9')
-            return -1;
-        n = n * 10 + (**s - '0');
-    }
-    return n >= min && n <= max ? n : -1;
-}
-
-static bool skip(const char **s, const char *any)
-{
-    if (!**s || !strchr(any, **s))
-        return false;
-    (*s)++;
-    return true;
-}
-
-static bool parse_date(const char **s, int64_t *ret)
-{
-    struct tm tm = {};
-    int year, month, day;
-
-    year = parse_digits(s, 4, 0, 9999);
-    if (year < 0 || !skip(s, "-"))
-        return false;
-    month = parse_digits(s, 2, 1, 12);
-    if (month < 0 || !skip(s, "-"))
-        return false;
-    day = parse_digits(s, 2, 1, 31);
-    if (day < 0)
-        return false;
-    tm = (struct tm){ .tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day };
-    *ret = timegm(&tm);
-    return tm.tm_mday == day; /* else the month is shorter, and this is a day of the next one */
-}
-
-/* 60 is a leap second. */
-static bool parse_clock(const char **s, int64_t *ret)
-{
-    int hour = parse_digits(s, 2, 0, 23), minute, second;
-
-    if (hour < 0 || !skip(s, ":"))
-        return false;
-    minute = parse_digits(s, 2, 0, 59);
-    if (minute < 0 || !skip(s, ":"))
-        return false;
-    second = parse_digits(s, 2, 0, 60);
-    if (second < 0)
-        return false;
-    if (skip(s, ".")) {
-        size_t n = strspn(*s, "0123456789");
-
-        if (n == 0)
-            return false;
-        *s += n;
-    }
-    *ret = hour * 3600 + minute * 60 + second;
-    return true;
-}
-
-static bool parse_offset(const char **s, int64_t *ret)
-{
-    int sign = **s == '-' ? -1 : 1, hour, minute;
+    const char *rest = text_skip_form(s + (*s == '+' || *s == '-'), "99:99");
+    int hour, minute;
 
     *ret = 0;
-    if (skip(s, "Zz"))
+    if (streq(s, "Z") || streq(s, "z"))
         return true;
-    if (!skip(s, "+-"))
+    if (!rest || *rest || rest - s != 6 || sscanf(s + 1, "%2d:%2d", &hour, &minute) != 2)
         return false;
-    hour = parse_digits(s, 2, 0, 23);
-    if (hour < 0 || !skip(s, ":"))
-        return false;
-    minute = parse_digits(s, 2, 0, 59);
-    *ret = sign * (hour * 3600 + minute * 60);
-    return minute >= 0;
+    *ret = (*s == '-' ? -60 : 60) * (hour * 60 + minute);
+    return hour <= 23 && minute <= 59;
 }
 
-/* RFC 3339 section 5.6. */
+/* RFC 3339 section 5.6. The second 60 is a leap second. */
 static bool parse_time(const char *s, int64_t *ret)
 {
-    int64_t date, seconds, offset;
+    const char *rest = text_skip_form(s, "9999-99-99T99:99:99");
+    int year, month, day, hour, minute, second, offset;
+    struct tm tm;
 
-    if (!parse_date(&s, &date) || !skip(&s, "Tt") || !parse_clock(&s, &seconds) ||
-        !parse_offset(&s, &offset) || *s)
+    rest = rest ? rest : text_skip_form(s, "9999-99-99t99:99:99");
+    if (!rest || sscanf(s, "%4d-%2d-%2d%*c%2d:%2d:%2d", &year, &month, &day, &hour, &minute, &second) != 6)
         return false;
-    *ret = MAX(date + seconds - offset, (int64_t)0);
-    return true;
+    if (rest[0] == '.' && rest[1] >= '0' && rest[1] <= '9')
+        rest += 1 + strspn(rest + 1, "0123456789");
+    if (hour > 23 || minute > 59 || second > 60 || !parse_offset(rest, &offset))
+        return false;
+    tm = (struct tm){ .tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day };
+    *ret = MAX((int64_t)timegm(&tm) + hour * 3600 + minute * 60 + second - offset, (int64_t)0);
+    return tm.tm_mon == month - 1 && tm.tm_mday == day; /* else there is no such day */
 }
 
 int reader_read_optional_time(const Reader *r, const char *key, int64_t *ret)

@@ -17,6 +17,8 @@ typedef struct Reader {
 int reader_open(Reader *r, const char *whose, const char *what, const void *data, size_t size,
                 Problem *problem);
 void reader_close(Reader *r);
+/* Returns c, with a problem for what has none yet. */
+int reader_finish(int c, Problem *problem);
 
 /* Nested objects. They belong to the outermost one, and need not be closed. */
 int reader_enter(const Reader *r, const char *key, const char *what, Reader *ret);

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "acme/objects-internal.h"
+#include "acme/json-reader.h"
 #include "core/limits.h"
 #include "core/name.h"
 #include "util/text.h"
@@ -19,12 +19,7 @@ const char *acme_status_to_string(AcmeStatus s)
     return s >= 0 && s < _ACME_STATUS_MAX ? statuses[s] : NULL;
 }
 
-int object_finish(int c, Problem *problem)
-{
-    return c < 0 ? problem_set_errno(problem, c, "Reading what an authority sent") : c;
-}
-
-/* ---- common members */
+/* ---- what several have */
 
 #define BIT(status) (1U << (status))
 
@@ -103,7 +98,7 @@ static int read_problem(const Reader *r, AcmeProblem **ret)
     Reader document;
     int c = reader_enter_optional(r, "error", "a problem document", &document);
 
-    return c < 0 || !document.object ? c : problem_document_read(&document, ret);
+    return c < 0 || !document.object ? c : acme_problem_read(&document, ret);
 }
 
 /* Only for people, so an invalid one is dropped. */
@@ -389,7 +384,7 @@ AcmeRenewalInfo *acme_renewal_info_free(AcmeRenewalInfo *i)
 \
         c = c < 0 ? c : read_##noun(&r, object); \
         if (c < 0) \
-            return object_finish(c, problem); \
+            return reader_finish(c, problem); \
         *ret = TAKE_PTR(object); \
         return 0; \
     }

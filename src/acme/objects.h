@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/problem.h"
+#include "acme/problem-document.h"
 
 /* The JSON objects of RFC 8555 section 7.1 and RFC 9773 sent by an authority. They are parsed strictly (RFC
  * 8259; no duplicate keys, no NUL, nothing after the end, limited depth), and all texts are validated
@@ -22,18 +22,6 @@ typedef enum AcmeStatus {
 } AcmeStatus;
 
 const char *acme_status_to_string(AcmeStatus s);
-
-/* RFC 7807 and RFC 8555 section 6.7. Texts are plain (text_is_plain()), limited to LIMIT_PROBLEM_TEXT. */
-typedef struct AcmeProblem {
-    /* without the prefix urn:ietf:params:acme:error:, if it has it; "" if missing */
-    char *type;
-    char *detail;      /* "" if missing */
-    char *instance;    /* URL for people: what to do or to agree to (RFC 8555 section 7.3.3); NULL */
-    char *identifier;  /* of a subproblem: the name it is about; NULL */
-    char **algorithms; /* of badSignatureAlgorithm */
-    struct AcmeProblem *subproblems;
-    size_t n_subproblems;
-} AcmeProblem;
 
 typedef struct AcmeProfile {
     char *name;
@@ -95,13 +83,6 @@ typedef struct AcmeRenewalInfo {
     char *explanation;  /* URL */
 } AcmeRenewalInfo;
 
-int acme_problem_parse(const char *whose, const void *data, size_t size, AcmeProblem **ret,
-                       Problem *problem);
-AcmeProblem *acme_problem_free(AcmeProblem *p);
-/* Describes the problem for people: type, detail, each subproblem with its name, and the URL with
- * instructions. Sets PROBLEM_AUTHORITY_REFUSED with p->type as the type of the problem. */
-int acme_problem_describe(const AcmeProblem *p, const char *whose, Problem *problem);
-
 int acme_directory_parse(const char *whose, const void *data, size_t size, AcmeDirectory **ret,
                          Problem *problem);
 AcmeDirectory *acme_directory_free(AcmeDirectory *d);
@@ -123,7 +104,6 @@ int acme_renewal_info_parse(const char *whose, const void *data, size_t size, Ac
                             Problem *problem);
 AcmeRenewalInfo *acme_renewal_info_free(AcmeRenewalInfo *i);
 
-DEFINE_CLEANUP(AcmeProblem *, acme_problem_free);
 DEFINE_CLEANUP(AcmeDirectory *, acme_directory_free);
 DEFINE_CLEANUP(AcmeAccount *, acme_account_free);
 DEFINE_CLEANUP(AcmeOrder *, acme_order_free);

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "core/bundle.h"
+#include "core/order-record.h"
 #include "core/problem.h"
-#include "store/store.h"
 #include "util/workers.h"
 
 /* Work of an order that would take too long in the event loop: done by a worker, with copies of everything

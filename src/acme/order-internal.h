@@ -3,11 +3,12 @@
 
 #include "acme/order-crypto.h"
 #include "acme/order.h"
+#include "util/time.h"
 
 /* Shared by order.c and authorization.c. */
 
-#define POLL_FIRST_USEC (10 * 1000ULL)
-#define POLL_SEEN_USEC  1000ULL /* after the authority may have seen all proofs */
+#define POLL_FIRST_USEC (10 * USEC_PER_MSEC)
+#define POLL_SEEN_USEC  USEC_PER_MSEC /* after the authority may have seen all proofs */
 
 /* The authorization of a name. */
 typedef struct Authorization {
@@ -35,7 +36,8 @@ struct Order {
     AcmeCall *call;
     Authorization *authorizations;
     size_t n_authorizations;
-    bool proving, explaining, finalized;
+    unsigned acted; /* upon which statuses, as bits */
+    bool explaining, finalized;
     bool noted;
     bool held;         /* finalize when it was noted and the request was made */
     OrderWork *making; /* the request */

@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <sys/queue.h>
 
+#include "acme/header.h"
 #include "core/limits.h"
 #include "util/log.h"
 #include "util/text.h"
 
-#define TYPE_JSON "application/json"
-#define PARALLEL  8
+#define PARALLEL 8
 
 typedef enum SearchState {
     SEARCH_NEW,
@@ -48,7 +48,7 @@ struct OrderSearch {
 
 static const char *whose(const OrderSearch *s)
 {
-    return acme_client_settings(s->client)->name;
+    return acme_client_authority(s->client)->name;
 }
 
 /* ---- seekers */
@@ -69,14 +69,6 @@ static bool is_exhausted(const OrderSearch *s)
     return s->state == SEARCH_LOOKING && s->n_unseen == 0 && s->n_calls == 0;
 }
 
-static bool has_same_names(char *const *a, char *const *b)
-{
-    for (size_t i = 0; a[i]; i++)
-        if (!strv_contains(b, a[i]))
-            return false;
-    return strv_length(a) == strv_length(b);
-}
-
 static void seek(OrderSeeker *k)
 {
     OrderSearch *s = k->search;
@@ -84,8 +76,8 @@ static void seek(OrderSeeker *k)
     for (size_t i = s->n_candidates; i-- > 0 && !k->url;) {
         ListedOrder *c = s->candidates + i;
 
-        if (c->names && has_same_names(c->names, k->names)) {
-            k->url = TAKE_PTR(c->url); /* and not assigned to another */
+        if (c->names && strv_equal_sets(c->names, k->names)) {
+            k->url = TAKE_PTR(c->url); /* and nobody else's */
             c->names = strv_free(c->names);
         }
     }
@@ -102,18 +94,18 @@ static int on_telling(sd_event_source *source _unused_, void *userdata)
     OrderSeeker *k;
 
     s->telling = sd_event_source_disable_unref(s->telling);
-    TAILQ_FOREACH(k, &s->seekers, entry)
-    if (is_answered(k)) {
-        OrderSearchDone done = k->done;
-        void *data = k->userdata;
-        _cleanup_free_ char *url = TAKE_PTR(k->url);
+    TAILQ_FOREACH (k, &s->seekers, entry)
+        if (is_answered(k)) {
+            OrderSearchDone done = k->done;
+            void *data = k->userdata;
+            _cleanup_free_ char *url = TAKE_PTR(k->url);
 
-        order_seeker_cancel(k);
-        if (!TAILQ_EMPTY(&s->seekers))
-            (void)sd_event_add_defer(s->event, &s->telling, on_telling, s);
-        done(url, data);
-        return 0;
-    }
+            order_seeker_cancel(k);
+            if (!TAILQ_EMPTY(&s->seekers))
+                (void)sd_event_add_defer(s->event, &s->telling, on_telling, s);
+            done(url, data);
+            return 0;
+        }
     return 0;
 }
 
@@ -148,8 +140,7 @@ static void search_drive(OrderSearch *s)
     bool sought = false;
     OrderSeeker *k;
 
-    TAILQ_FOREACH(k, &s->seekers, entry)
-    {
+    TAILQ_FOREACH (k, &s->seekers, entry) {
         if (!k->url)
             seek(k);
         sought = sought || !k->url;

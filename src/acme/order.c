@@ -4,21 +4,20 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "acme/header.h"
 #include "core/limits.h"
 #include "core/name.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/timer.h"
 
-#define TYPE_JSON     "application/json"
-#define TYPE_CHAIN    "application/pem-certificate-chain"
-#define USEC_PER_SEC  1000000ULL
 #define POLL_MAX_USEC (10 * USEC_PER_SEC)
 
-static void order_advance(Order *o);
+static void order_advance(Order *o, int64_t retry_after);
 
 const char *order_whose(const Order *o)
 {
-    return acme_client_settings(o->context.client)->name;
+    return acme_client_authority(o->context.client)->name;
 }
 
 /* ---- the end */
@@ -99,7 +98,7 @@ static int accept_chain(Order *o, const AcmeReply *reply)
     if (!pem)
         return -ENOMEM;
     return order_work_accept(o->context.crypto, o->record, order_whose(o), pem,
-                             acme_client_settings(o->context.client)->preferred_chain, on_accepted, o,
+                             acme_client_authority(o->context.client)->preferred_chain, on_accepted, o,
                              &o->accepting);
 }
 
@@ -114,7 +113,7 @@ static void on_alternate(const AcmeReply *reply, const AcmeFailure *failure, voi
 
 static void next_alternate(Order *o)
 {
-    const char *preferred = acme_client_settings(o->context.client)->preferred_chain,
+    const char *preferred = acme_client_authority(o->context.client)->preferred_chain,
                *url = o->next_alternate < LIMIT_ALTERNATES && o->alternates
                           ? o->alternates[o->next_alternate]
                           : NULL;
@@ -168,18 +167,6 @@ static void download(Order *o)
 
 /* ---- polling the order */
 
-static bool has_same_names(const Order *o)
-{
-    size_t n = strv_length(o->record->names);
-
-    if (strv_length(o->object->names) != n)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (!strv_contains(o->object->names, o->record->names[i]))
-            return false;
-    return true;
-}
-
 static int take_order(Order *o, const AcmeReply *reply, Problem *problem)
 {
     AcmeOrder *object;
@@ -190,7 +177,7 @@ static int take_order(Order *o, const AcmeReply *reply, Problem *problem)
         return r;
     acme_order_free(o->object);
     o->object = object;
-    if (!has_same_names(o))
+    if (!strv_equal_sets(o->object->names, o->record->names))
         return problem_set(problem, PROBLEM_AUTHORITY_FAILED,
                            "The authority %s made an order for other names than it was asked for.",
                            order_whose(o));
@@ -217,11 +204,7 @@ static void on_order(const AcmeReply *reply, const AcmeFailure *failure, void *u
     }
     if (o->object->status != before)
         o->pause = POLL_FIRST_USEC;
-    if (o->object->status == ACME_PROCESSING || (o->object->status == ACME_PENDING && o->proving) ||
-        (o->object->status == ACME_READY && o->finalized))
-        order_look_later(o, reply->retry_after);
-    else
-        order_advance(o);
+    order_advance(o, reply->retry_after);
 }
 
 static void look(Order *o)
@@ -242,30 +225,19 @@ static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *u
     return 0;
 }
 
-static void arm(sd_event_source *timer, uint64_t in_usec)
-{
-    uint64_t now = 0;
-
-    (void)sd_event_now(sd_event_source_get_event(timer), CLOCK_BOOTTIME, &now);
-    (void)sd_event_source_set_time(timer, now + in_usec);
-    (void)sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-}
-
 void order_look_later(Order *o, int64_t retry_after)
 {
     uint64_t pause = o->pause;
 
     o->pause = MIN(o->pause * 2, POLL_MAX_USEC);
     o->patient = retry_after > 0;
-    arm(o->timer, retry_after > 0 ? MAX((uint64_t)retry_after * USEC_PER_SEC, pause) : pause);
+    (void)timer_arm(o->timer, retry_after > 0 ? MAX((uint64_t)retry_after * USEC_PER_SEC, pause) : pause);
 }
 
 void order_look_now(Order *o)
 {
-    int enabled = SD_EVENT_OFF;
-
-    if (sd_event_source_get_enabled(o->timer, &enabled) > 0 && !o->patient && !o->finalized)
-        arm(o->timer, POLL_SEEN_USEC);
+    if (timer_is_armed(o->timer) && !o->patient && !o->finalized)
+        (void)timer_arm(o->timer, POLL_SEEN_USEC);
 }
 
 /* ---- finalizing */
@@ -307,40 +279,54 @@ static void on_request(OrderResults *results, void *userdata)
     maybe_finalize(o);
 }
 
-static void order_advance(Order *o)
-{
-    switch (o->object->status) {
-    case ACME_PENDING:
-        order_tell(o, 0.2, "proving the names");
-        o->proving = true;
-        order_ask_authorizations(o);
-        break;
-    case ACME_READY:
-        o->held = true;
-        maybe_finalize(o);
-        break;
-    case ACME_PROCESSING:
-        order_look_later(o, 0);
-        break;
-    case ACME_VALID:
-        download(o);
-        break;
-    default:
-        o->explaining = true;
-        if (strv_length(o->object->authorizations) > 0)
-            order_ask_authorizations(o);
-        else
-            order_explain(o);
-    }
-}
-
 void order_noted(Order *o)
 {
     o->noted = true;
     maybe_finalize(o);
 }
 
-/* ---- placing the order */
+/* ---- what its status asks for */
+
+static void prove(Order *o)
+{
+    order_tell(o, 0.2, "proving the names");
+    order_ask_authorizations(o);
+}
+
+static void hold(Order *o)
+{
+    o->held = true;
+    maybe_finalize(o);
+}
+
+static void explain(Order *o)
+{
+    o->explaining = true;
+    if (strv_length(o->object->authorizations) > 0)
+        order_ask_authorizations(o);
+    else
+        order_explain(o);
+}
+
+/* RFC 8555 section 7.1.6: each is acted upon once; then, or without an action, the authority is at work and is waited for. */
+static void (*const actions[_ACME_STATUS_MAX])(Order *o) = {
+    [ACME_PENDING] = prove,  [ACME_READY] = hold,      [ACME_PROCESSING] = NULL,
+    [ACME_VALID] = download, [ACME_INVALID] = explain,
+};
+
+static void order_advance(Order *o, int64_t retry_after)
+{
+    AcmeStatus status = o->object->status;
+
+    if (!actions[status] || (o->acted & (1U << status))) {
+        order_look_later(o, retry_after);
+        return;
+    }
+    o->acted |= 1U << status;
+    actions[status](o);
+}
+
+/* ---- beginning */
 
 static int place(Order *o, Problem *problem);
 
@@ -357,7 +343,7 @@ static bool streq_any(const char *s, const char *const *l)
 static bool ask_for_less(Order *o, const AcmeFailure *failure)
 {
     static const char *const replacing[] = { "alreadyReplaced", "malformed", "unauthorized", NULL };
-    const AuthoritySettings *s = acme_client_settings(o->context.client);
+    const AcmeAuthority *s = acme_client_authority(o->context.client);
     const char *type = strempty(failure->problem->type), *text = strempty(failure->problem->text);
 
     if (o->record->replaces && streq_any(type, replacing)) {
@@ -388,7 +374,7 @@ static int take_new_order(Order *o, const AcmeReply *reply, Problem *problem)
     if (!o->record->url)
         return -ENOMEM;
     r = take_order(o, reply, problem);
-    if (r >= 0 && o->profile && acme_client_settings(o->context.client)->needs_profile &&
+    if (r >= 0 && o->profile && acme_client_authority(o->context.client)->needs_profile &&
         !streq(strempty(o->object->profile), o->profile))
         return problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
                            "The authority %s made an order of %s%s%s instead of the profile \"%s\", which "
@@ -414,7 +400,7 @@ static void on_placed(const AcmeReply *reply, const AcmeFailure *failure, void *
         order_fail_errno(o, r, &problem);
     else if (!failure) {
         o->observer.placed(o->userdata);
-        order_advance(o);
+        order_advance(o, reply->retry_after);
     }
 }
 
@@ -441,7 +427,7 @@ static int choose_profile(Order *o, Problem *problem)
         if (streq(d->profiles[i].name, o->profile))
             return 0;
     known = list_profiles(d);
-    if (acme_client_settings(o->context.client)->needs_profile)
+    if (acme_client_authority(o->context.client)->needs_profile)
         return problem_set(
             problem, PROBLEM_AUTHORITY_REFUSED,
             "The authority %s has no profile \"%s\" (those it has: %s); correct Profile= of [Authority %s], or "
@@ -526,13 +512,6 @@ static int on_deadline(sd_event_source *s _unused_, uint64_t usec _unused_, void
     return 0;
 }
 
-static int add_timer(Order *o, sd_event_source **source, sd_event_time_handler_t handler)
-{
-    int r = sd_event_add_time(o->context.event, source, CLOCK_BOOTTIME, UINT64_MAX, 1, handler, o);
-
-    return r < 0 ? r : sd_event_source_set_enabled(*source, SD_EVENT_OFF);
-}
-
 int order_start(const OrderContext *context, OrderRecord *record, const OrderObserver *observer,
                 void *userdata, Order **ret)
 {
@@ -548,9 +527,10 @@ int order_start(const OrderContext *context, OrderRecord *record, const OrderObs
                   .userdata = userdata,
                   .pause = POLL_FIRST_USEC,
                   .solver = context->n_solvers };
-    if ((r = add_timer(o, &o->timer, on_timer)) < 0 || (r = add_timer(o, &o->deadline, on_deadline)) < 0)
+    if ((r = timer_add(context->event, &o->timer, CLOCK_BOOTTIME, 1, on_timer, o)) < 0 ||
+        (r = timer_add(context->event, &o->deadline, CLOCK_BOOTTIME, 1, on_deadline, o)) < 0)
         return r;
-    arm(o->deadline, LIMIT_ORDER_TIME * USEC_PER_SEC);
+    (void)timer_arm(o->deadline, LIMIT_ORDER_TIME * USEC_PER_SEC);
     r = order_work_request(context->crypto, record, on_request, o, &o->making);
     if (r < 0)
         return r;

@@ -3,7 +3,8 @@
 
 #include "acme/client.h"
 #include "core/bundle.h"
-#include "solvers/solver.h"
+#include "core/order-record.h"
+#include "core/solver.h"
 
 /* An order (RFC 8555 section 7.4), from its creation to the chain. The next step depends only on the order's
  * status at the authority, so an order that was placed before a crash is resumed from wherever it is:

@@ -378,12 +378,7 @@ static int method_revoke(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 static void on_uploaded(const UploadOutcome *outcome _unused_, const Problem *problem, void *userdata)
 {
-    _cleanup_call_ Call *call = userdata;
-
-    if (problem->code == PROBLEM_NONE)
-        (void)call_answer(call, NULL);
-    else
-        (void)problem_copy(problem, &call->problem);
+    call_end(userdata, problem);
 }
 
 static int method_upload(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -403,26 +398,12 @@ static int method_open_key(sd_bus_message *m, void *userdata, sd_bus_error *erro
 
 static int method_export_root(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-    return export_root(m, userdata, error);
+    return export_chain(m, userdata, true, error);
 }
 
 static int method_export(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-    _cleanup_bundle_ Bundle *bundle = NULL;
-    _cleanup_free_ char *pem = NULL;
-    _cleanup_call_ Call *call = NULL;
-    Certificate *c = userdata;
-    ExportFormat format;
-    int r;
-
-    r = export_begin(m, certificate_name(c), false, error, &call, &format);
-    if (r <= 0)
-        return r < 0 ? r : 1;
-    if (manager_read_chain(call->bus->manager, c, &bundle, &call->problem) < 0)
-        return 1;
-    if (asprintf(&pem, "%s%s", bundle->leaf, bundle->issuers) < 0)
-        return call_fail(call, -ENOMEM);
-    return export_answer(call, pem, format);
+    return export_chain(m, userdata, false, error);
 }
 
 #define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE

@@ -5,6 +5,7 @@
 #include "bus/bus-internal.h"
 #include "core/now.h"
 #include "util/log.h"
+#include "util/timer.h"
 
 /* Changes are signalled from a deferred event source: however often a certificate changed in one turn of the
  * event loop, it is signalled once; after a burst, signals are spread over many turns, with calls served
@@ -12,7 +13,7 @@
  * intervals. */
 
 #define TOLD_PER_TURN 64
-#define WHILE_USEC    (100 * 1000ULL)
+#define WHILE_USEC    (100 * USEC_PER_MSEC)
 #define MANY_JOBS     4
 #define UNSENT_MAX    512 /* unsent messages above which changes wait */
 
@@ -265,17 +266,15 @@ static void tell_root_jobs(Bus *b)
 /* Returns true if progress may be signalled now; otherwise it is deferred. */
 static bool progress_is_due(Bus *b)
 {
-    uint64_t now = 0;
+    uint64_t now = loop_now(b->event, CLOCK_MONOTONIC);
 
     if (!b->job_changes && !b->counts_changed)
         return false;
-    (void)sd_event_now(b->event, CLOCK_MONOTONIC, &now);
     if (model_n_jobs(b->model) < MANY_JOBS || now >= b->progress_told + WHILE_USEC) {
         b->progress_told = now;
         return true;
     }
-    (void)sd_event_source_set_time(b->progress_timer, b->progress_told + WHILE_USEC);
-    (void)sd_event_source_set_enabled(b->progress_timer, SD_EVENT_ONESHOT);
+    (void)timer_arm_at(b->progress_timer, b->progress_told + WHILE_USEC);
     return false;
 }
 
@@ -284,8 +283,7 @@ static bool wait_for_bus(Bus *b)
 {
     if (bus_unwritten(b->bus) <= UNSENT_MAX)
         return false;
-    (void)sd_event_source_set_time_relative(b->progress_timer, WHILE_USEC / 10);
-    (void)sd_event_source_set_enabled(b->progress_timer, SD_EVENT_ONESHOT);
+    (void)timer_arm(b->progress_timer, WHILE_USEC / 10);
     return true;
 }
 
@@ -515,15 +513,10 @@ int bus_changes_init(Bus *b)
 
     STAILQ_INIT(&b->root_jobs);
     b->told = counts_of(b);
-    r = sd_event_add_defer(b->event, &b->changes_source, on_changes, b);
+    r = deferred_add(b->event, &b->changes_source, on_changes, b);
     if (r >= 0)
         r = sd_event_source_set_priority(b->changes_source, BUS_PRIORITY);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(b->changes_source, SD_EVENT_OFF);
-    if (r >= 0)
-        r = sd_event_add_time(b->event, &b->progress_timer, CLOCK_MONOTONIC, UINT64_MAX, 1,
-                              on_progress_timer, b);
-    return r < 0 ? r : sd_event_source_set_enabled(b->progress_timer, SD_EVENT_OFF);
+    return r < 0 ? r : timer_add(b->event, &b->progress_timer, CLOCK_MONOTONIC, 1, on_progress_timer, b);
 }
 
 void bus_changes_drop(Bus *b)

@@ -15,42 +15,24 @@ static int check_format(const char *text, bool fingerprint, sd_bus_error *error,
     return 0;
 }
 
-int export_begin(sd_bus_message *m, const char *name, bool fingerprint, sd_bus_error *error, Call **ret,
-                 ExportFormat *ret_format)
+int export_chain(sd_bus_message *m, Certificate *c, bool root, sd_bus_error *error)
 {
     const char *text = "pem";
     const OptionRow rows[] = { { "format", 's', &text }, {} };
+    _cleanup_free_ void *data = NULL;
+    _cleanup_call_ Call *call = NULL;
+    ExportFormat format;
+    size_t size;
     int r;
 
     r = read_options(m, rows, error);
     if (r >= 0)
-        r = check_format(text, fingerprint, error, ret_format);
-    return r < 0 ? r : call_begin(m, name, NULL, error, ret);
-}
-
-int export_answer(Call *call, const char *pem, ExportFormat format)
-{
-    _cleanup_free_ void *data = NULL;
-    size_t size;
-
-    if (export_certificates(pem, format, &data, &size) < 0) {
-        (void)problem_set(&call->problem, PROBLEM_INTERNAL, "The certificate could not be encoded.");
-        return 1;
-    }
-    return call_answer_bytes(call, data, size);
-}
-
-int export_root(sd_bus_message *m, Certificate *c, sd_bus_error *error)
-{
-    _cleanup_free_ char *pem = NULL;
-    _cleanup_call_ Call *call = NULL;
-    ExportFormat format;
-    int r;
-
-    r = export_begin(m, certificate_name(c), true, error, &call, &format);
+        r = check_format(text, root, error, &format);
+    if (r >= 0)
+        r = call_begin(m, certificate_name(c), NULL, error, &call);
     if (r <= 0)
         return r < 0 ? r : 1;
-    if (manager_read_root(call->bus->manager, c, &pem, &call->problem) < 0)
+    if (manager_export(call->bus->manager, c, root, format, &data, &size, &call->problem) < 0)
         return 1;
-    return export_answer(call, pem, format);
+    return call_answer_bytes(call, data, size);
 }

@@ -3,13 +3,12 @@
 
 #include <sys/queue.h>
 #include <systemd/sd-bus.h>
-#include <time.h>
 #include <uthash.h>
 
 #include "bus/bus.h"
 #include "bus/gate.h"
 #include "bus/shares.h"
-#include "crypto/export.h"
+#include "core/export-format.h"
 #include "policy/authorize.h"
 #include "util/text.h"
 
@@ -166,16 +165,7 @@ static inline uint64_t bus_unwritten(sd_bus *bus)
     return sd_bus_get_n_queued_write(bus, &n) < 0 ? UINT64_MAX : n;
 }
 
-/* Reads a clock, in microseconds. */
-static inline uint64_t usec_now(clockid_t clock)
-{
-    struct timespec t;
-
-    clock_gettime(clock, &t);
-    return (uint64_t)t.tv_sec * 1000000U + (uint64_t)t.tv_nsec / 1000U;
-}
-
-/* The only place that decides to exit (idle.c). */
+/* The one place that decides to exit (idle.c). */
 int bus_idle_init(Bus *b);
 void bus_idle_done(Bus *b);
 void bus_reset_idle(Bus *b);
@@ -212,7 +202,11 @@ DEFINE_CLEANUP(Call *, call_free);
  * 1, like a handler: if a reply cannot be created or sent, an error is sent instead. */
 int call_answer(Call *c, const char *types, ...);
 int call_answer_bytes(Call *c, const void *data, size_t size);
-/* Sends an existing reply. Negative if it could not be sent and the call is unanswered; see call_fail(). */
+/* Returns true if there is a problem, and takes a copy of it as the answer. */
+bool call_failed(Call *c, const Problem *problem);
+/* Answers with the problem or with nothing, and frees the call. */
+void call_end(Call *c, const Problem *problem);
+/* Sends a reply made elsewhere. Negative: it could not be sent, and nothing was answered; see call_fail(). */
 int call_answer_message(Call *c, sd_bus_message *reply);
 /* Logs why the reply could not be created or sent, and replies with an error instead. */
 int call_fail(Call *c, int r);
@@ -243,12 +237,8 @@ int open_key(sd_bus_message *m, Certificate *c, sd_bus_error *error);
 
 #define ANY_NAME "*" /* the detail "name" of methods that are not about one certificate */
 
-/* ExportRoot and Export (bus-export.c): read the option format and authorize like call_begin(); reply with
- * certificates; or do everything, for the root of a certificate's chain. */
-int export_begin(sd_bus_message *m, const char *name, bool fingerprint, sd_bus_error *error, Call **ret,
-                 ExportFormat *ret_format);
-int export_answer(Call *call, const char *pem, ExportFormat format);
-int export_root(sd_bus_message *m, Certificate *c, sd_bus_error *error);
+/* Export, and ExportRoot for the root that a certificate's chain ends in (bus-export.c). */
+int export_chain(sd_bus_message *m, Certificate *c, bool root, sd_bus_error *error);
 
 /* Options, a{sv}. */
 typedef struct OptionRow {

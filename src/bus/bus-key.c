@@ -43,9 +43,7 @@ static void on_opened(int fd, const Problem *problem, void *userdata)
 {
     _cleanup_call_ Call *call = userdata;
 
-    if (problem->code != PROBLEM_NONE)
-        (void)problem_copy(problem, &call->problem);
-    else
+    if (!call_failed(call, problem))
         (void)call_answer(call, "h", fd);
 }
 

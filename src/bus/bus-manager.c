@@ -71,10 +71,8 @@ static void on_registered(Certificate *c, RequestResult result _unused_, const P
     _cleanup_call_ Call *call = userdata;
     _cleanup_free_ char *path = NULL;
 
-    if (problem->code != PROBLEM_NONE) {
-        (void)problem_copy(problem, &call->problem);
+    if (call_failed(call, problem))
         return;
-    }
     path = certificate_path(c);
     (void)call_answer(call, "o", path);
 }
@@ -140,20 +138,10 @@ static int method_register(sd_bus_message *m, void *userdata _unused_, sd_bus_er
     return 1;
 }
 
-static void answer_nothing(const Problem *problem, void *userdata)
-{
-    _cleanup_call_ Call *call = userdata;
-
-    if (problem->code != PROBLEM_NONE)
-        (void)problem_copy(problem, &call->problem);
-    else
-        (void)call_answer(call, NULL);
-}
-
 static void on_unregistered(Certificate *c _unused_, RequestResult result _unused_, const Problem *problem,
                             void *userdata)
 {
-    answer_nothing(problem, userdata);
+    call_end(userdata, problem);
 }
 
 static int method_unregister(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
@@ -249,9 +237,7 @@ static void on_uploaded(const UploadOutcome *outcome, const Problem *problem, vo
 {
     _cleanup_call_ Call *call = userdata;
 
-    if (problem->code != PROBLEM_NONE)
-        (void)problem_copy(problem, &call->problem);
-    else
+    if (!call_failed(call, problem))
         reply_with_paths(call, outcome);
 }
 
@@ -316,7 +302,7 @@ static int method_list_uploads(sd_bus_message *m, void *userdata _unused_, sd_bu
 
 static void on_upload_removed(const UploadOutcome *outcome _unused_, const Problem *problem, void *userdata)
 {
-    answer_nothing(problem, userdata);
+    call_end(userdata, problem);
 }
 
 static int method_remove_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
@@ -339,7 +325,7 @@ static int method_export_root(sd_bus_message *m, void *userdata, sd_bus_error *e
 {
     const Bus *b = userdata;
 
-    return export_root(m, model_root(b->model), error);
+    return export_chain(m, model_root(b->model), true, error);
 }
 
 typedef struct ReissueAll {
@@ -400,7 +386,7 @@ static int method_renew_due(sd_bus_message *m, void *userdata _unused_, sd_bus_e
 
 static void on_account_changed(const Problem *problem, void *userdata)
 {
-    answer_nothing(problem, userdata);
+    call_end(userdata, problem);
 }
 
 static int change_account(sd_bus_message *m, bool deactivate, sd_bus_error *error)

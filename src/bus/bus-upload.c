@@ -211,10 +211,8 @@ static void on_data_uploaded(const UploadOutcome *outcome, const Problem *proble
     sd_bus_message *reply = NULL;
     int r;
 
-    if (problem->code != PROBLEM_NONE) {
-        (void)problem_copy(problem, &call->problem);
+    if (call_failed(call, problem))
         return;
-    }
     r = sd_bus_message_new_method_return(call->message, &reply);
     if (r >= 0)
         r = append_fits(reply, outcome);
@@ -269,10 +267,8 @@ static void on_checked(const UploadReport *report, const Problem *problem, void 
 
     if (problem->code == PROBLEM_NONE && passphrase_problem(report))
         problem = passphrase_problem(report);
-    if (problem->code != PROBLEM_NONE) {
-        (void)problem_copy(problem, &call->problem);
+    if (call_failed(call, problem))
         return;
-    }
     r = sd_bus_message_new_method_return(call->message, &reply);
     if (r >= 0)
         r = append_findings(reply, report);

@@ -201,6 +201,20 @@ int call_answer(Call *c, const char *types, ...)
     return r < 0 ? call_fail(c, r) : 1;
 }
 
+bool call_failed(Call *c, const Problem *problem)
+{
+    if (problem->code != PROBLEM_NONE)
+        (void)problem_copy(problem, &c->problem);
+    return problem->code != PROBLEM_NONE;
+}
+
+void call_end(Call *c, const Problem *problem)
+{
+    if (!call_failed(c, problem))
+        (void)call_answer(c, NULL);
+    call_free(c);
+}
+
 int call_answer_bytes(Call *c, const void *data, size_t size)
 {
     sd_bus_message *reply = NULL;

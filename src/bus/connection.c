@@ -9,6 +9,7 @@
 #include "bus/bus-internal.h"
 #include "policy/policy.h"
 #include "util/log.h"
+#include "util/timer.h"
 
 /* The connections to the bus. One receives calls; queries to the bus and polkit use the other, so that their
  * replies neither wait behind calls nor are dropped by a bus with too many of those. Both pass a gate, which
@@ -17,27 +18,23 @@
  * clients list the objects again when the name has a new owner. */
 
 #define DEFAULT_ADDRESS    "unix:path=/run/dbus/system_bus_socket"
-#define READ_USEC_MIN      (5 * 1000ULL) /* time for reading calls per turn of the event loop */
-#define READ_USEC_MAX      (50 * 1000ULL)
-#define READ_RATIO         5 /* and this many times as long as dispatching took in its turn */
-#define RECONNECT_USEC_MIN (100 * 1000ULL)
-#define RECONNECT_USEC_MAX (5 * 1000000ULL)
-#define STALL_LOOK_USEC    (10 * 1000000ULL)
-#define STALL_USEC         (30 * 1000000ULL) /* without a byte taken by the bus */
+#define READ_USEC_MIN      (5 * USEC_PER_MSEC) /* of calls that are read in one turn of the event loop */
+#define READ_USEC_MAX      (50 * USEC_PER_MSEC)
+#define READ_RATIO         5 /* and so many times as long as those that were dispatched in theirs */
+#define RECONNECT_USEC_MIN (100 * USEC_PER_MSEC)
+#define RECONNECT_USEC_MAX (5 * USEC_PER_SEC)
+#define STALL_LOOK_USEC    (10 * USEC_PER_SEC)
+#define STALL_USEC         (30 * USEC_PER_SEC) /* without a byte that the bus takes */
 
 /* ---- losing it */
 
 static void lose(Bus *b, const char *why)
 {
-    int enabled = SD_EVENT_OFF;
-
-    (void)sd_event_source_get_enabled(b->reconnect, &enabled);
-    if (enabled != SD_EVENT_OFF)
+    if (timer_is_armed(b->reconnect))
         return;
     if (b->was_ready)
-        log_warning("%s, reconnecting.", why);
-    (void)sd_event_source_set_time_relative(b->reconnect, b->owns_name ? 0 : b->reconnect_usec);
-    (void)sd_event_source_set_enabled(b->reconnect, SD_EVENT_ONESHOT);
+        log_warning("%s, connecting again.", why);
+    (void)timer_arm(b->reconnect, b->owns_name ? 0 : b->reconnect_usec);
     b->owns_name = false;
 }
 
@@ -52,8 +49,7 @@ static int on_reconnect(sd_event_source *s, uint64_t usec _unused_, void *userda
         return 0;
     log_debug("Failed to connect to the message bus: %s", strerror(-r));
     b->reconnect_usec = MIN(2 * b->reconnect_usec, RECONNECT_USEC_MAX);
-    (void)sd_event_source_set_time_relative(s, b->reconnect_usec);
-    return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+    return timer_arm(s, b->reconnect_usec);
 }
 
 static int on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_)
@@ -85,8 +81,7 @@ static int on_stall_timer(sd_event_source *s, uint64_t usec _unused_, void *user
         b->stalled_since = now;
     else if (now >= b->stalled_since + STALL_USEC)
         lose(b, "The message bus has stopped reading from this service");
-    (void)sd_event_source_set_time_relative(s, STALL_LOOK_USEC);
-    return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+    return timer_arm(s, STALL_LOOK_USEC);
 }
 
 /* ---- what comes in */
@@ -257,10 +252,8 @@ static int watch_gate(Link *l, int64_t priority)
     if (r >= 0)
         r = sd_event_source_set_priority(l->readable, priority);
     if (r >= 0)
-        r = sd_event_add_defer(event, &l->more, on_more, l);
-    if (r >= 0)
-        r = sd_event_source_set_priority(l->more, priority);
-    return r < 0 ? r : sd_event_source_set_enabled(l->more, SD_EVENT_OFF);
+        r = deferred_add(event, &l->more, on_more, l);
+    return r < 0 ? r : sd_event_source_set_priority(l->more, priority);
 }
 
 static int link_open(Link *l, Bus *b, int64_t priority, bool wait)
@@ -341,13 +334,10 @@ int bus_connection_init(Bus *b)
     int r;
 
     b->reconnect_usec = RECONNECT_USEC_MIN;
-    r = sd_event_add_time(b->event, &b->reconnect, CLOCK_MONOTONIC, UINT64_MAX, 0, on_reconnect, b);
+    r = timer_add(b->event, &b->reconnect, CLOCK_MONOTONIC, 0, on_reconnect, b);
     if (r >= 0)
-        r = sd_event_source_set_enabled(b->reconnect, SD_EVENT_OFF);
-    if (r >= 0)
-        r = sd_event_add_time_relative(b->event, &b->stall_timer, CLOCK_MONOTONIC, STALL_LOOK_USEC,
-                                       STALL_LOOK_USEC / 2, on_stall_timer, b);
-    return r;
+        r = timer_add(b->event, &b->stall_timer, CLOCK_MONOTONIC, STALL_LOOK_USEC / 2, on_stall_timer, b);
+    return r < 0 ? r : timer_arm(b->stall_timer, STALL_LOOK_USEC);
 }
 
 void bus_connection_done(Bus *b)

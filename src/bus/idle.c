@@ -4,8 +4,8 @@
 
 #include "bus/bus-internal.h"
 #include "util/log.h"
+#include "util/timer.h"
 
-#define USEC_PER_SEC    1000000ULL
 #define LOOK_AGAIN_USEC (1 * USEC_PER_SEC)
 
 /* Exit on idle: releases the name first. The bus replies to that in order with the calls that it passed on
@@ -14,7 +14,7 @@
 
 void bus_reset_idle(Bus *b)
 {
-    (void)sd_event_now(b->event, CLOCK_MONOTONIC, &b->last_activity);
+    b->last_activity = loop_now(b->event, CLOCK_MONOTONIC);
 }
 
 static bool is_idle(Bus *b)
@@ -31,13 +31,6 @@ static uint64_t idle_since(Bus *b)
     return b->last_activity + (uint64_t)manager_settings(b->manager)->idle_exit * USEC_PER_SEC;
 }
 
-static int arm_idle(Bus *b, uint64_t at)
-{
-    int r = sd_event_source_set_time(b->idle_timer, at);
-
-    return r < 0 ? r : sd_event_source_set_enabled(b->idle_timer, SD_EVENT_ONESHOT);
-}
-
 static int exit_idle(Bus *b)
 {
     log_info("Idle, exiting.");
@@ -47,29 +40,27 @@ static int exit_idle(Bus *b)
 static int on_name_released(sd_bus_message *reply _unused_, void *userdata, sd_bus_error *error _unused_)
 {
     Bus *b = userdata;
-    uint64_t now;
+    uint64_t now = loop_now(b->event, CLOCK_MONOTONIC);
 
     b->releasing = false;
-    (void)sd_event_now(b->event, CLOCK_MONOTONIC, &now);
     if (is_idle(b) && idle_since(b) <= now)
         return exit_idle(b);
     (void)sd_notify(false, "READY=1");
     (void)bus_request_name(b);
-    return arm_idle(b, now + LOOK_AGAIN_USEC);
+    return timer_arm_at(b->idle_timer, now + LOOK_AGAIN_USEC);
 }
 
 static int on_idle_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
 {
     Bus *b = userdata;
-    uint64_t now;
+    uint64_t now = loop_now(b->event, CLOCK_MONOTONIC);
 
-    (void)sd_event_now(b->event, CLOCK_MONOTONIC, &now);
     if (manager_settings(b->manager)->idle_exit == 0)
-        return arm_idle(b, now + 60 * USEC_PER_SEC);
+        return timer_arm_at(b->idle_timer, now + 60 * USEC_PER_SEC);
     if (idle_since(b) > now)
-        return arm_idle(b, idle_since(b));
+        return timer_arm_at(b->idle_timer, idle_since(b));
     if (!is_idle(b))
-        return arm_idle(b, now + LOOK_AGAIN_USEC);
+        return timer_arm_at(b->idle_timer, now + LOOK_AGAIN_USEC);
     if (!b->owns_name)
         return exit_idle(b); /* there is no bus that calls could come from */
     b->releasing = true;
@@ -78,7 +69,7 @@ static int on_idle_timer(sd_event_source *s _unused_, uint64_t usec _unused_, vo
     if (sd_bus_release_name_async(b->bus, &b->release, BUS_NAME, on_name_released, b) >= 0)
         return 0;
     b->releasing = false;
-    return arm_idle(b, now + LOOK_AGAIN_USEC);
+    return timer_arm_at(b->idle_timer, now + LOOK_AGAIN_USEC);
 }
 
 int bus_idle_init(Bus *b)
@@ -86,11 +77,8 @@ int bus_idle_init(Bus *b)
     int r;
 
     bus_reset_idle(b);
-    r = sd_event_add_time(b->event, &b->idle_timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_idle_timer, b);
-    if (r < 0)
-        return r;
-    return b->idle_exit ? arm_idle(b, idle_since(b))
-                        : sd_event_source_set_enabled(b->idle_timer, SD_EVENT_OFF);
+    r = timer_add(b->event, &b->idle_timer, CLOCK_MONOTONIC, 0, on_idle_timer, b);
+    return r < 0 || !b->idle_exit ? r : timer_arm_at(b->idle_timer, idle_since(b));
 }
 
 void bus_idle_done(Bus *b)

@@ -4,10 +4,11 @@
 #include "bus/shares-internal.h"
 #include "core/limits.h"
 #include "util/log.h"
+#include "util/time.h"
 
 /* Senders of calls, and their users. */
 
-#define UID_USEC (10 * 1000000ULL)
+#define UID_USEC (10 * USEC_PER_SEC)
 
 User *user_find(Shares *s, uid_t uid)
 {

@@ -8,23 +8,21 @@
 #include "bus/shares-internal.h"
 #include "core/limits.h"
 #include "util/log.h"
+#include "util/timer.h"
 
-#define TURN_USEC       (2 * 1000ULL)     /* time for dispatching calls per turn of the event loop */
-#define RETRY_USEC      (2 * 1000ULL)     /* until blocked calls are checked again */
-#define HOLD_USEC       (20 * 1000000ULL) /* how long a call waits for replies to be read */
-#define REPORT_USEC     (60 * 1000000ULL)
-#define READ_USEC       20           /* charged for reading a call */
-#define CALL_OVERHEAD   1024         /* overhead of a waiting call in bytes */
-#define WRITE_QUEUE_MAX 128          /* messages; no calls are dispatched above that */
-#define LARGE_REPLY     (256 * 1024) /* not created while anything is in the write queue */
+#define TURN_USEC       (2 * USEC_PER_MSEC) /* of calls that are dispatched in one turn of the event loop */
+#define RETRY_USEC      (2 * USEC_PER_MSEC) /* until calls that could not be dispatched are looked at again */
+#define HOLD_USEC       (20 * USEC_PER_SEC) /* a call waits so long for replies to be read */
+#define REPORT_USEC     (60 * USEC_PER_SEC)
+#define READ_USEC       20           /* charged for a call that is read */
+#define CALL_OVERHEAD   1024         /* bytes of a call that waits, beside its own */
+#define WRITE_QUEUE_MAX 128          /* messages; with more, no call is dispatched */
+#define LARGE_REPLY     (256 * 1024) /* not made while anything is in the write queue */
 #define ERROR_REPLY     512
 
-static uint64_t loop_now(const Shares *s)
+static uint64_t shares_now(const Shares *s)
 {
-    uint64_t now = 0;
-
-    (void)sd_event_now(sd_bus_get_event(s->bus), CLOCK_MONOTONIC, &now);
-    return now;
+    return loop_now(sd_bus_get_event(s->bus), CLOCK_MONOTONIC);
 }
 
 void waiting_free(Waiting *w)
@@ -112,9 +110,10 @@ static int enqueue(Sender *sender, sd_bus_message *call, size_t size, bool resum
 
     if (!w)
         return -ENOMEM;
-    *w = (Waiting){
-        .call = sd_bus_message_ref(call), .size = size, .since = loop_now(sender->shares), .resumed = resumed
-    };
+    *w = (Waiting){ .call = sd_bus_message_ref(call),
+                    .size = size,
+                    .since = shares_now(sender->shares),
+                    .resumed = resumed };
     link_waiting(sender, w);
     return 0;
 }
@@ -123,7 +122,7 @@ static int enqueue(Sender *sender, sd_bus_message *call, size_t size, bool resum
 
 static void report(Sender *sender, const char *why)
 {
-    uint64_t now = loop_now(sender->shares);
+    uint64_t now = shares_now(sender->shares);
     User *u = sender->user;
 
     if (u->reported > 0 && now < u->reported + REPORT_USEC)
@@ -139,7 +138,7 @@ static void refuse(Sender *sender, sd_bus_message *call, const char *why)
 {
     if (sender && sender->user) {
         report(sender, why);
-        unread_ask(sender, loop_now(sender->shares));
+        unread_ask(sender, shares_now(sender->shares));
         if (!unread_allows_error(sender))
             return;
         if (sd_bus_message_get_expect_reply(call) > 0)
@@ -388,7 +387,7 @@ static void serve(Shares *s, Sender *sender)
     dispatch(s, w->call);
     sender = sender_find(s, strempty(sd_bus_message_get_sender(w->call))); /* it may have left meanwhile */
     if (sender)
-        unread_follow(sender, loop_now(s));
+        unread_follow(sender, shares_now(s));
     waiting_free(w);
     u = user_find(s, uid);
     if (u)
@@ -397,7 +396,7 @@ static void serve(Shares *s, Sender *sender)
 
 static void wait_for_readers(Shares *s)
 {
-    uint64_t now = loop_now(s);
+    uint64_t now = shares_now(s);
     User *u, *next_user;
     Sender *sender, *next;
 
@@ -434,8 +433,7 @@ static int on_turn(sd_event_source *source _unused_, void *userdata)
         shares_wake(s);
     else if (s->load.n > 0) {
         wait_for_readers(s);
-        (void)sd_event_source_set_time_relative(s->retry, RETRY_USEC);
-        (void)sd_event_source_set_enabled(s->retry, SD_EVENT_ONESHOT);
+        (void)timer_arm(s->retry, RETRY_USEC);
     }
     return 0;
 }
@@ -447,14 +445,10 @@ static int add_sources(Shares *s)
     sd_event *event = sd_bus_get_event(s->bus);
     int r;
 
-    r = sd_event_add_defer(event, &s->turn, on_turn, s);
+    r = deferred_add(event, &s->turn, on_turn, s);
     if (r >= 0)
         r = sd_event_source_set_priority(s->turn, BUS_PRIORITY);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(s->turn, SD_EVENT_OFF);
-    if (r >= 0)
-        r = sd_event_add_time(event, &s->retry, CLOCK_MONOTONIC, UINT64_MAX, 1, on_retry, s);
-    return r < 0 ? r : sd_event_source_set_enabled(s->retry, SD_EVENT_OFF);
+    return r < 0 ? r : timer_add(event, &s->retry, CLOCK_MONOTONIC, 1, on_retry, s);
 }
 
 int shares_new(sd_bus *bus, sd_bus *questions, const SharesObserver *observer, void *userdata, Shares **ret)

@@ -5,6 +5,7 @@
 #include "bus/shares-internal.h"
 #include "core/limits.h"
 #include "util/log.h"
+#include "util/time.h"
 
 /* Tracks the replies that connections have not read. Each reply is recorded with its estimated size; if
  * these add up, the bus is queried for the amount of data that waits for the connection
@@ -14,15 +15,15 @@
  * bus that does not know the query: it is dbus-broker, which disconnects clients that do not read, and does
  * not account it to the service. */
 
-#define ASKING_MAX     32 /* the bus limits the number of pending replies of a connection */
-#define ASK_USEC_MIN   (20 * 1000ULL)
-#define ASK_USEC_MAX   (1000 * 1000ULL)
-#define STATS_USEC     (10 * 1000000ULL)
-#define BROKER_USEC    (50 * 1000ULL) /* for a reply to Ping on a bus without that interface */
-#define FOLLOWED       (1024 * 1024)  /* is queried immediately */
-#define FOLLOWED_MAX   4              /* in parallel: the bus counts pending queries */
-#define PING_USEC      (2 * 1000000ULL)
-#define UNREAD_IGNORED (64 * 1024) /* is not worth a query */
+#define ASKING_MAX     32 /* the bus bounds the number of replies that a connection waits for */
+#define ASK_USEC_MIN   (20 * USEC_PER_MSEC)
+#define ASK_USEC_MAX   USEC_PER_SEC
+#define STATS_USEC     (10 * USEC_PER_SEC)
+#define BROKER_USEC    (50 * USEC_PER_MSEC) /* for an answer to Ping on a bus that has no such interface */
+#define FOLLOWED       (1024 * 1024)        /* is asked about at once */
+#define FOLLOWED_MAX   4                    /* at a time: the bus counts questions that are not answered */
+#define PING_USEC      (2 * USEC_PER_SEC)
+#define UNREAD_IGNORED (64 * 1024) /* is not worth asking about */
 
 static bool fits(size_t unread, size_t size, size_t limit)
 {

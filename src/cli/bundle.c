@@ -3,28 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/resource.h>
+
+#include "cli/secret.h"
 
 Content *content_free(Content *c)
 {
-    if (c)
-        explicit_bzero(c, sizeof *c);
-    free(c);
-    return NULL;
-}
-
-static int content_read_from(Content *c, int fd)
-{
-    while (c->size < sizeof c->data) {
-        ssize_t n = read(fd, c->data + c->size, sizeof c->data - c->size);
-
-        if (n == 0)
-            break;
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        c->size += (size_t)MAX(n, 0);
-    }
-    return 0;
+    return secret_free(c, sizeof *c);
 }
 
 static Exit content_check_size(const Content *c, const char *file)
@@ -35,26 +19,15 @@ static Exit content_check_size(const Content *c, const char *file)
     return c->size == 0 ? fail(EXIT_FAILED, _("%s: there is nothing in it."), file) : EXIT_DONE;
 }
 
-/* A core file would contain the key. */
-static Content *content_new(void)
-{
-    Content *c = calloc(1, sizeof *c);
-
-    setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
-    if (!c)
-        fail(EXIT_FAILED, "%s", strerror(ENOMEM));
-    return c;
-}
-
 static Exit content_read_fd(const char *file, int fd, Content **ret)
 {
-    _cleanup_(content_freep) Content *c = content_new();
+    _cleanup_(content_freep) Content *c = secret_new(sizeof *c);
     Exit e;
     int r;
 
     if (!c)
         return EXIT_FAILED;
-    r = content_read_from(c, fd);
+    r = secret_read(fd, c->data, sizeof c->data, &c->size);
     if (r < 0)
         return fail(EXIT_FAILED, _("Cannot read %s: %s"), file, strerror(-r));
     e = content_check_size(c, file);

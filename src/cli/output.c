@@ -6,8 +6,9 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <stdarg.h>
-#include <time.h>
 #include <wchar.h>
+
+#include "util/time.h"
 
 static bool output_utf8;
 
@@ -206,7 +207,8 @@ char *time_format_date(int64_t t)
 static char *duration_format_left(uint64_t seconds)
 {
     char *text = NULL;
-    unsigned long n = seconds / (24 * 3600), hours = seconds / 3600, minutes = seconds / 60;
+    unsigned long n = seconds / SEC_PER_DAY, hours = seconds / SEC_PER_HOUR,
+                  minutes = seconds / SEC_PER_MINUTE;
     int r = n > 0       ? asprintf(&text, ngettext("%lu day left", "%lu days left", n), n)
             : hours > 0 ? asprintf(&text, ngettext("%lu hour left", "%lu hours left", hours), hours)
                         : asprintf(&text, ngettext("%lu minute left", "%lu minutes left", minutes), minutes);
@@ -217,7 +219,7 @@ static char *duration_format_left(uint64_t seconds)
 static char *duration_format_past(uint64_t seconds)
 {
     char *text = NULL;
-    unsigned long n = seconds / (24 * 3600), hours = seconds / 3600;
+    unsigned long n = seconds / SEC_PER_DAY, hours = seconds / SEC_PER_HOUR;
     int r = n > 0 ? asprintf(&text, ngettext("ran out %lu day ago", "ran out %lu days ago", n), n)
             : hours > 0
                 ? asprintf(&text, ngettext("ran out %lu hour ago", "ran out %lu hours ago", hours), hours)

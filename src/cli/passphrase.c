@@ -3,29 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/resource.h>
 
+#include "cli/secret.h"
 #include "cli/terminal.h"
 
 #define TRIES 3
 
 Passphrase *passphrase_free(Passphrase *p)
 {
-    if (p)
-        explicit_bzero(p, sizeof *p);
-    free(p);
-    return NULL;
-}
-
-/* A core file would contain it. */
-static Passphrase *passphrase_new(void)
-{
-    Passphrase *p = calloc(1, sizeof *p);
-
-    setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
-    if (!p)
-        fail(EXIT_FAILED, "%s", strerror(ENOMEM));
-    return p;
+    return secret_free(p, sizeof *p);
 }
 
 static Exit passphrase_fail_long(const char *where)
@@ -36,15 +22,10 @@ static Exit passphrase_fail_long(const char *where)
 
 static int passphrase_read_from(Passphrase *p, int fd)
 {
-    while (p->length < sizeof p->text - 1) {
-        ssize_t n = read(fd, p->text + p->length, sizeof p->text - 1 - p->length);
+    int r = secret_read(fd, p->text, sizeof p->text - 1, &p->length);
 
-        if (n == 0)
-            break;
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        p->length += (size_t)MAX(n, 0);
-    }
+    if (r < 0)
+        return r;
     if (p->length > 0 && p->text[p->length - 1] == '\n')
         p->length--;
     p->text[p->length] = '\0';
@@ -53,7 +34,7 @@ static int passphrase_read_from(Passphrase *p, int fd)
 
 static Exit passphrase_read_file(const char *file, Passphrase **ret)
 {
-    _cleanup_(passphrase_freep) Passphrase *p = passphrase_new();
+    _cleanup_(passphrase_freep) Passphrase *p = secret_new(sizeof *p);
     bool from_stdin = streq(file, "-");
     _cleanup_close_ int opened = from_stdin ? -EBADF : open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     int r;
@@ -89,7 +70,7 @@ bool passphrase_can_ask(void)
 
 static Exit passphrase_ask_for(const char *prompt, Passphrase **ret)
 {
-    _cleanup_(passphrase_freep) Passphrase *p = passphrase_new();
+    _cleanup_(passphrase_freep) Passphrase *p = secret_new(sizeof *p);
     int r;
 
     if (!p)

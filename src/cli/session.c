@@ -5,9 +5,10 @@
 
 #include "cli/agent.h"
 #include "cli/suggestion.h"
+#include "util/time.h"
 
-#define CALL_TIMEOUT_USEC        (90 * 1000000ULL)  /* the service may have to be started first */
-#define CALL_TIMEOUT_ASKING_USEC (300 * 1000000ULL) /* somebody may have to enter a password */
+#define CALL_TIMEOUT_USEC        (90 * USEC_PER_SEC)  /* the service may have to be started first */
+#define CALL_TIMEOUT_ASKING_USEC (300 * USEC_PER_SEC) /* somebody may have to type a password */
 
 static Exit session_fail_open(int error)
 {

@@ -5,19 +5,11 @@
 #include "cli/verbs.h"
 #include "cli/words.h"
 
-static void show_add(Table *t, const char *label, const char *text)
-{
-    if (isempty(text))
-        return;
-    table_add(t, label);
-    table_add(t, text);
-}
-
-/* Only the first line has the label; further cells of its column must not be "-". */
+/* The label stands at the first one only; further cells of its column must not be "-". */
 static void show_add_list(Table *t, const char *label, const TextList *l)
 {
     for (size_t i = 0; i < l->n; i++)
-        show_add(t, i == 0 ? label : " ", l->items[i]);
+        table_add_labelled(t, i == 0 ? label : " ", l->items[i]);
 }
 
 static void show_add_time(Table *t, const char *label, int64_t time, const char *remark)
@@ -27,9 +19,9 @@ static void show_add_time(Table *t, const char *label, int64_t time, const char 
     if (time == 0)
         return;
     if (isempty(remark))
-        show_add(t, label, date);
+        table_add_labelled(t, label, date);
     else if (asprintf(&text, "%s (%s)", strempty(date), remark) >= 0)
-        show_add(t, label, text);
+        table_add_labelled(t, label, text);
 }
 
 /* Attempts on request are not counted. */
@@ -49,7 +41,7 @@ static void show_add_error(Table *t, const Certificate *c)
                      c->error_code, c->error_text, strempty(when), c->error_attempts);
     if (n < 0)
         text = NULL;
-    show_add(t, _("Last error:"), text);
+    table_add_labelled(t, _("Last error:"), text);
 }
 
 static void show_add_window(Table *t, const Certificate *c)
@@ -63,7 +55,7 @@ static void show_add_window(Table *t, const Certificate *c)
              ? asprintf(&text, _("%s to %s"), strempty(start), strempty(end))
              : asprintf(&text, _("%s to %s; see %s"), strempty(start), strempty(end), c->window_page)) < 0)
         text = NULL;
-    show_add(t, _("Renewal window:"), text);
+    table_add_labelled(t, _("Renewal window:"), text);
 }
 
 static Exit show_properties(const Certificate *c)
@@ -71,26 +63,26 @@ static Exit show_properties(const Certificate *c)
     _cleanup_table_ Table t = { .n_columns = 2 };
     _cleanup_free_ char *left = time_format_remaining(c->not_after);
 
-    show_add(&t, _("Name:"), c->name);
+    table_add_labelled(&t, _("Name:"), c->name);
     if (c->names.n > 1)
         show_add_list(&t, _("Names:"), &c->names);
-    show_add(&t, _("State:"), state_to_text(c->state));
-    show_add(&t, _("Source:"), source_to_text(c->source));
-    show_add(&t, _("Reason:"), reason_to_text(c->reason));
-    show_add(&t, _("Authority:"), c->authority);
+    table_add_labelled(&t, _("State:"), state_to_text(c->state));
+    table_add_labelled(&t, _("Source:"), source_to_text(c->source));
+    table_add_labelled(&t, _("Reason:"), reason_to_text(c->reason));
+    table_add_labelled(&t, _("Authority:"), c->authority);
     show_add_time(&t, _("Not before:"), c->not_before, NULL);
     show_add_time(&t, _("Not after:"), c->not_after, left);
-    show_add(&t, _("Subject:"), c->subject);
-    show_add(&t, _("Issuer:"), c->issuer);
-    show_add(&t, _("Serial:"), c->serial);
-    show_add(&t, _("Fingerprint:"), c->fingerprint);
-    show_add(&t, _("Key type:"), c->key_type);
+    table_add_labelled(&t, _("Subject:"), c->subject);
+    table_add_labelled(&t, _("Issuer:"), c->issuer);
+    table_add_labelled(&t, _("Serial:"), c->serial);
+    table_add_labelled(&t, _("Fingerprint:"), c->fingerprint);
+    table_add_labelled(&t, _("Key type:"), c->key_type);
     show_add_list(&t, _("Modules:"), &c->modules);
     show_add_time(&t, _("Next renewal:"), c->next_renewal, NULL);
     show_add_window(&t, c);
     show_add_error(&t, c);
-    show_add(&t, _("Job:"), streq(c->job, "/") ? "" : c->job);
-    show_add(&t, _("Object:"), c->path);
+    table_add_labelled(&t, _("Job:"), streq(c->job, "/") ? "" : c->job);
+    table_add_labelled(&t, _("Object:"), c->path);
     return table_print(&t, true, 0);
 }
 

@@ -116,20 +116,12 @@ static Exit status_print_json(const Status *t)
     return json_print(j);
 }
 
-static void status_add(Table *t, const char *label, const char *text)
-{
-    if (isempty(text))
-        return;
-    table_add(t, label);
-    table_add(t, text);
-}
-
 static void status_add_number(Table *t, const char *label, uint32_t number)
 {
     char text[16];
 
     snprintf(text, sizeof text, "%u", number);
-    status_add(t, label, text);
+    table_add_labelled(t, label, text);
 }
 
 static Exit status_print_service(const Status *t)
@@ -137,14 +129,14 @@ static Exit status_print_service(const Status *t)
     _cleanup_table_ Table table = { .n_columns = 2 };
     _cleanup_free_ char *next = time_format(t->next_wake);
 
-    status_add(&table, _("Version:"), t->version);
+    table_add_labelled(&table, _("Version:"), t->version);
     status_add_number(&table, _("Certificates:"), t->certificates);
     status_add_number(&table, _("Jobs:"), t->jobs);
-    status_add(&table, _("Root's fingerprint:"), t->root_fingerprint);
-    status_add(&table, _("ACME:"), t->acme ? _("enabled") : _("not enabled"));
+    table_add_labelled(&table, _("Root's fingerprint:"), t->root_fingerprint);
+    table_add_labelled(&table, _("ACME:"), t->acme ? _("enabled") : _("not enabled"));
     for (size_t i = 0; i < t->n_authorities; i++)
-        status_add(&table, i == 0 ? _("Authorities:") : " ", t->authorities[i]);
-    status_add(&table, _("Next renewal:"), next);
+        table_add_labelled(&table, i == 0 ? _("Authorities:") : " ", t->authorities[i]);
+    table_add_labelled(&table, _("Next renewal:"), next);
     return table_print(&table, true, 0);
 }
 

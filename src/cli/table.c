@@ -25,6 +25,14 @@ void table_add(Table *t, const char *text)
     t->cells[t->n_cells++] = output_escape(isempty(text) ? "-" : text);
 }
 
+void table_add_labelled(Table *t, const char *label, const char *text)
+{
+    if (isempty(text))
+        return;
+    table_add(t, label);
+    table_add(t, text);
+}
+
 void table_add_date(Table *t, int64_t time)
 {
     _cleanup_free_ char *date = time_format_date(time), *left = time_format_remaining(time), *text = NULL;

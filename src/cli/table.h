@@ -14,7 +14,9 @@ void table_done(Table *t);
 
 /* Adds the next cell to the current row, or starts a new row. */
 void table_add(Table *t, const char *text);
-void table_add_date(Table *t, int64_t time); /* date and time left, "-" for 0 */
+/* A row of two; none when the text is empty. */
+void table_add_labelled(Table *t, const char *label, const char *text);
+void table_add_date(Table *t, int64_t time); /* date and what is left, "-" for 0 */
 
 /* Prints all rows, indented by `indent` blanks; the first one is the header and can be omitted. */
 Exit table_print(const Table *t, bool headings, int indent);

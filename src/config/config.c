@@ -7,6 +7,7 @@
 #include <uthash.h>
 
 #include "config/files.h"
+#include "config/keys-acme.h"
 #include "config/keys.h"
 #include "config/settings.h"
 #include "core/limits.h"

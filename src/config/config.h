@@ -3,6 +3,7 @@
 
 #include "config/ini.h"
 #include "core/ledger.h"
+#include "core/mac-algorithm.h"
 #include "core/record.h"
 
 /* The configuration: certwright.conf and modules.d, each a main file with drop-ins, from several directories
@@ -55,7 +56,7 @@ typedef struct AuthoritySettings {
     KeyType key_type;      /* KeyType= of the account */
     char *eab_key_id;      /* EABKeyId=; NULL: none */
     char *eab_key_file;    /* EABKeyFile= */
-    int eab_algorithm;     /* EABAlgorithm=, MacAlgorithm of crypto/account-key.h */
+    MacAlgorithm eab_algorithm; /* EABAlgorithm= */
     /* OrdersPerAccount=, CertificatesPerDomain=, CertificatesPerSet=, FailuresPerName= */
     RateLimit limits[_LEDGER_LIMIT_MAX];
 } AuthoritySettings;

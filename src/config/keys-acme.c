@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "config/keys.h"
+#include "config/keys-acme.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +7,6 @@
 #include "config/settings.h"
 #include "config/values.h"
 #include "core/name.h"
-#include "crypto/account-key.h"
 #include "util/text.h"
 
 #define AUTHORITY_PREFIX "Authority "
@@ -64,7 +63,7 @@ static int parse_mac_algorithm(ParseContext *context, const IniEntry *e, void *t
     if (algorithm < 0)
         return entry_refuse(context, e, "\"%s\" is no algorithm known here; HS256, HS384 and HS512 are",
                             QUOTED(e->value));
-    *(int *)target = algorithm;
+    *(MacAlgorithm *)target = algorithm;
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "config/values.h"
+#include "config/keys.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -7,16 +7,18 @@
 #include <stdio.h>
 #include <uthash.h>
 
+#include "config/keys-acme.h"
+#include "config/values.h"
 #include "core/limits.h"
+#include "core/name-constraint.h"
 #include "core/name.h"
-#include "crypto/authority.h"
 #include "util/text.h"
+#include "util/time.h"
 
-#define DAY                86400
 #define LIFETIME_MIN       3600
-#define LEAF_LIFETIME_MAX  (825LL * DAY)
-#define ROOT_LIFETIME_MIN  (7LL * DAY)
-#define ROOT_LIFETIME_MAX  (40LL * 365 * DAY)
+#define LEAF_LIFETIME_MAX  (825LL * SEC_PER_DAY)
+#define ROOT_LIFETIME_MIN  (7LL * SEC_PER_DAY)
+#define ROOT_LIFETIME_MAX  (40LL * 365 * SEC_PER_DAY)
 #define CERTIFICATE_PREFIX "Certificate "
 #define PACE_MAX           100000
 #define UNIT_NAME_MAX      200
@@ -58,29 +60,15 @@ void context_done(ParseContext *context)
     }
 }
 
-void context_complain(const char *file, unsigned line, const char *key, const char *text, void *userdata)
-{
-    ParseContext *context = userdata;
-
-    context->n_complaints++;
-    if (context->n_complaints <= LIMIT_CONFIG_ERRORS)
-        context->complain(file, line, key, text, context->userdata);
-    else if (context->n_complaints == LIMIT_CONFIG_ERRORS + 1)
-        context->complain(file, line, NULL, "there is more wrong with this file, which is not listed",
-                          context->userdata);
-}
-
 static int parse_leaf_key_type(ParseContext *context, const IniEntry *e, void *target)
 {
     KeyType type = key_type_from_string(e->value);
 
-    if (!key_type_suits_leaf(type)) {
-        entry_complain(
+    if (!key_type_suits_leaf(type))
+        return entry_refuse(
             context, e,
             "\"%s\" is no key type for a leaf; ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 and ed25519 are",
             QUOTED(e->value));
-        return -EINVAL;
-    }
     *(KeyType *)target = type;
     return 0;
 }
@@ -89,12 +77,11 @@ static int parse_root_key_type(ParseContext *context, const IniEntry *e, void *t
 {
     KeyType type = key_type_from_string(e->value);
 
-    if (!key_type_suits_root(type)) {
-        entry_complain(context, e,
-                       "\"%s\" is no key type for a root; ecdsa-p256, ecdsa-p384, rsa-3072 and rsa-4096 are",
-                       QUOTED(e->value));
-        return -EINVAL;
-    }
+    if (!key_type_suits_root(type))
+        return entry_refuse(
+            context, e,
+            "\"%s\" is no key type for a root; ecdsa-p256, ecdsa-p384, rsa-3072 and rsa-4096 are",
+            QUOTED(e->value));
     *(KeyType *)target = type;
     return 0;
 }
@@ -103,12 +90,10 @@ static int parse_span(ParseContext *context, const IniEntry *e, int64_t min, int
 {
     int64_t seconds;
 
-    if (parse_seconds(e->value, &seconds) < 0 || seconds < min || seconds > max) {
-        entry_complain(context, e,
-                       "\"%s\" is no time span between %lld and %lld seconds; write it as in 90d or 12h",
-                       QUOTED(e->value), (long long)min, (long long)max);
-        return -EINVAL;
-    }
+    if (parse_seconds(e->value, &seconds) < 0 || seconds < min || seconds > max)
+        return entry_refuse(
+            context, e, "\"%s\" is no time span between %lld and %lld seconds; write it as in 90d or 12h",
+            QUOTED(e->value), (long long)min, (long long)max);
     *target = seconds;
     return 0;
 }
@@ -125,7 +110,7 @@ static int parse_root_lifetime(ParseContext *context, const IniEntry *e, void *t
 
 static int parse_idle_exit(ParseContext *context, const IniEntry *e, void *target)
 {
-    return parse_span(context, e, 0, DAY, target);
+    return parse_span(context, e, 0, SEC_PER_DAY, target);
 }
 
 static int parse_pace(ParseContext *context, const IniEntry *e, void *target)
@@ -170,7 +155,10 @@ static int parse_constraints(ParseContext *context, const IniEntry *e, void *tar
     if (!words)
         *list = strv_free(*list);
     for (size_t i = 0; words && words[i] && r >= 0; i++) {
-        r = constraint_check(words[i]);
+        NameConstraint c = {};
+
+        r = name_constraint_parse(words[i], &c);
+        free(c.domain);
         if (r >= 0)
             r = strv_extend(list, words[i]);
         else if (r != -ENOMEM)
@@ -186,10 +174,8 @@ static int expand(ParseContext *context, const IniEntry *e, const char *text, ch
     char host[HOST_NAME_MAX + 1] = "", expanded[LIMIT_NAME_INPUT + 1];
     size_t n = 0;
 
-    if (strchr(text, '%') && gethostname(host, sizeof(host)) < 0) {
-        entry_complain(context, e, "the name of the host cannot be had: %s", strerror(errno));
-        return -EINVAL;
-    }
+    if (strchr(text, '%') && gethostname(host, sizeof(host)) < 0)
+        return entry_refuse(context, e, "the name of the host cannot be had: %s", strerror(errno));
     host[sizeof(host) - 1] = 0;
     for (; *text && n < sizeof(expanded) - sizeof(host); text++) {
         if (*text != '%')
@@ -198,18 +184,14 @@ static int expand(ParseContext *context, const IniEntry *e, const char *text, ch
             n += (size_t)(stpcpy(expanded + n, host) - (expanded + n));
         else if (*text == '%')
             expanded[n++] = '%';
-        else {
-            entry_complain(
+        else
+            return entry_refuse(
                 context, e,
                 "there is no specifier %%%c; %%H is the name of the host, and %%%% a percent sign",
                 *text ? *text : ' ');
-            return -EINVAL;
-        }
     }
-    if (*text) {
-        entry_complain(context, e, "the name is too long");
-        return -EINVAL;
-    }
+    if (*text)
+        return entry_refuse(context, e, "the name is too long");
     expanded[n] = 0;
     *ret = strdup(expanded);
     return *ret ? 0 : -ENOMEM;
@@ -245,11 +227,10 @@ static int parse_names(ParseContext *context, const IniEntry *e, void *target)
         _cleanup_free_ char *name = NULL;
 
         r = canonical_name(context, e, words[i], &name);
-        if (r >= 0 && strv_length(*list) + 1 >= LIMIT_NAMES) {
-            entry_complain(context, e, "a certificate has at most %d names; %s and what follows is left out",
-                           LIMIT_NAMES, QUOTED(words[i]));
-            return -EINVAL;
-        }
+        if (r >= 0 && strv_length(*list) + 1 >= LIMIT_NAMES)
+            return entry_refuse(context, e,
+                                "a certificate has at most %d names; %s and what follows is left out",
+                                LIMIT_NAMES, QUOTED(words[i]));
         if (r >= 0 && !strv_contains(*list, name))
             r = strv_extend(list, name);
         if (r == -ENOMEM)
@@ -276,13 +257,11 @@ static int parse_purposes(ParseContext *context, const IniEntry *e, void *target
     for (size_t i = 0, k; words && words[i]; i++) {
         for (k = 0; k < ELEMENTSOF(map) && !streq(map[k].name, words[i]); k++)
             ;
-        if (k == ELEMENTSOF(map)) {
-            entry_complain(
+        if (k == ELEMENTSOF(map))
+            return entry_refuse(
                 context, e,
                 "\"%s\" is no usage known here; serverAuth (always there), clientAuth and ipsecIKE are",
                 QUOTED(words[i]));
-            return -EINVAL;
-        }
         purposes |= map[k].purpose;
     }
     *(unsigned *)target = purposes;
@@ -329,32 +308,6 @@ static const KeyRow claim_keys[] = {
     { "Certificate", "ACME", parse_choice, offsetof(Claim, acme), false },
     { "Certificate", "Authority", parse_authority_name, offsetof(Claim, authority), false },
 };
-
-bool section_is_known(const KeyRow *rows, size_t n, const char *section)
-{
-    for (size_t i = 0; i < n; i++)
-        if (streq(rows[i].section, section))
-            return true;
-    return false;
-}
-
-const KeyRow *key_find(ParseContext *context, const IniEntry *e, const KeyRow *rows, size_t n,
-                       const char *section)
-{
-    for (size_t i = 0; i < n; i++)
-        if (streq(rows[i].section, section) && streq(rows[i].key, e->key))
-            return rows + i;
-    entry_complain(context, e, "there is no such key in [%s]; the line is passed over", QUOTED(e->section));
-    return NULL;
-}
-
-int key_apply(ParseContext *context, const IniEntry *e, const KeyRow *rows, size_t n, const char *section,
-              void *object)
-{
-    const KeyRow *row = key_find(context, e, rows, n, section);
-
-    return row && row->parse(context, e, (char *)object + row->offset) == -ENOMEM ? -ENOMEM : 0;
-}
 
 int on_settings_entry(const IniEntry *e, void *userdata)
 {

@@ -3,10 +3,9 @@
 
 #include <errno.h>
 
-#include "crypto/account-key.h"
 #include "util/text.h"
+#include "util/time.h"
 
-#define DAY                 86400
 #define AUTHORITY_DIRECTORY "/etc/ssl/certs"
 
 static const char *const challenge_type_table[_CHALLENGE_TYPE_MAX] = {
@@ -35,8 +34,8 @@ int settings_new(Settings **ret)
         .n_refs = 1,
         .key_type = KEY_TYPE_ECDSA_P256,
         .root_key_type = KEY_TYPE_ECDSA_P256,
-        .leaf_lifetime = 90LL * DAY,
-        .root_lifetime = 3650LL * DAY,
+        .leaf_lifetime = 90LL * SEC_PER_DAY,
+        .root_lifetime = 3650LL * SEC_PER_DAY,
         .authority_directory = strdup(AUTHORITY_DIRECTORY),
         .idle_exit = 60,
         .orders_per_minute = 10,
@@ -99,28 +98,6 @@ Settings *settings_unref(Settings *s)
     free(s->authorities);
     free(s);
     return NULL;
-}
-
-static int text_copy(const char *from, char **ret)
-{
-    *ret = from ? strdup(from) : NULL;
-    return from && !*ret ? -ENOMEM : 0;
-}
-
-int authority_settings_copy(const AuthoritySettings *from, AuthoritySettings *to)
-{
-    *to = *from;
-    to->name = to->directory = to->trust_file = to->profile = NULL;
-    to->preferred_chain = to->eab_key_id = to->eab_key_file = NULL;
-    to->origins = to->contact = NULL;
-    if (text_copy(from->name, &to->name) < 0 || text_copy(from->directory, &to->directory) < 0 ||
-        text_copy(from->trust_file, &to->trust_file) < 0 || strv_copy(from->origins, &to->origins) < 0 ||
-        strv_copy(from->contact, &to->contact) < 0 || text_copy(from->profile, &to->profile) < 0 ||
-        text_copy(from->preferred_chain, &to->preferred_chain) < 0 ||
-        text_copy(from->eab_key_id, &to->eab_key_id) < 0 ||
-        text_copy(from->eab_key_file, &to->eab_key_file) < 0)
-        return -ENOMEM;
-    return 0;
 }
 
 int settings_add_authority(Settings *s, const char *name)

@@ -12,8 +12,6 @@ Settings *settings_unref(Settings *s);
 DEFINE_CLEANUP(Settings *, settings_unref);
 /* Adds an authority with the defaults. */
 int settings_add_authority(Settings *s, const char *name);
-/* to: uninitialized; must be released in any case. */
-int authority_settings_copy(const AuthoritySettings *from, AuthoritySettings *to);
 void authority_settings_done(AuthoritySettings *a);
 bool authority_settings_equal(const AuthoritySettings *a, const AuthoritySettings *b);
 /* Returns true if orders are placed in the same way: [ACME] and all [Authority] sections are equal. */

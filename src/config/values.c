@@ -4,14 +4,12 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
 
 #include "core/limits.h"
 #include "core/name.h"
-#include "net/address.h"
-#include "net/resolver.h"
+#include "core/server-address.h"
 #include "util/text.h"
 
 #define ORGANIZATION_MAX 64
@@ -20,45 +18,11 @@
 #define HTTPS            "https://"
 #define MAILTO           "mailto:"
 
-static _printf_(3, 0) void complain(ParseContext *context, const IniEntry *e, const char *format, va_list ap)
-{
-    _cleanup_free_ char *text = NULL;
-
-    if (vasprintf(&text, format, ap) < 0)
-        text = NULL;
-    context_complain(e->file, e->line, e->key, text ? text : strerror(ENOMEM), context);
-}
-
-void entry_complain(ParseContext *context, const IniEntry *e, const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    complain(context, e, format, ap);
-    va_end(ap);
-}
-
-int entry_refuse(ParseContext *context, const IniEntry *e, const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    complain(context, e, format, ap);
-    va_end(ap);
-    return -EINVAL;
-}
-
 /* ---- texts */
 
 static int set_text(void *target, const char *value)
 {
-    char *copy = *value ? strdup(value) : NULL;
-
-    if (*value && !copy)
-        return -ENOMEM;
-    free(*(char **)target);
-    *(char **)target = copy;
-    return 0;
+    return text_set(target, *value ? value : NULL);
 }
 
 int parse_text(ParseContext *context _unused_, const IniEntry *e, void *target)
@@ -81,17 +45,9 @@ int parse_label(ParseContext *context, const IniEntry *e, void *target)
     return set_text(target, e->value);
 }
 
-static bool is_graphic(const char *s)
-{
-    for (; *s; s++)
-        if (*s <= 0x20 || *s >= 0x7f)
-            return false;
-    return true;
-}
-
 int parse_word(ParseContext *context, const IniEntry *e, void *target)
 {
-    if (strlen(e->value) > WORD_MAX || !is_graphic(e->value))
+    if (strlen(e->value) > WORD_MAX || !text_is_graphic(e->value))
         return entry_refuse(context, e, "give one word of printable ASCII, without white space");
     return set_text(target, e->value);
 }
@@ -205,7 +161,7 @@ static bool is_server(const char *word, uint16_t *ret_port)
 {
     char address[ADDRESS_TEXT_SIZE];
 
-    return dns_server_parse(word, address, ret_port) >= 0;
+    return server_address_parse(word, address, ret_port) >= 0;
 }
 
 static char *read_server(ParseContext *context, const IniEntry *e, const char *word)
@@ -249,7 +205,7 @@ static char *read_contact(ParseContext *context, const IniEntry *e, const char *
     }
     at = strchr(address, '@');
     if (at && at > address && at[1] && !strchr(at + 1, '@') && !strpbrk(address, ",?<>\"") &&
-        is_graphic(word) && strlen(word) <= LABEL_MAX)
+        text_is_graphic(word) && strlen(word) <= LABEL_MAX)
         return strdup(word);
     entry_complain(context, e,
                    "\"%s\" is not one mail address; write one mailto: for each, without \"?\" and \",\"",
@@ -326,7 +282,8 @@ static const char *read_url(const char *text, bool origin, char **ret)
 
     if (strncasecmp(text, HTTPS, strlen(HTTPS)) != 0)
         return "it does not begin with https:// (http:// is not safe, and is not spoken)";
-    if (strlen(text) > LIMIT_URL || !is_graphic(text) || strchr(text, '#') || strpbrk(text, "\"<>\\^`{|}"))
+    if (strlen(text) > LIMIT_URL || !text_is_graphic(text) || strchr(text, '#') ||
+        strpbrk(text, "\"<>\\^`{|}"))
         return "it is too long, or has characters that no such URL has";
     text += strlen(HTTPS);
     rest = text + strcspn(text, "/?");

@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "config/keys.h"
-#include "util/text.h"
+#include "config/section.h"
 
-/* Parsers for values, into the field of a structure: 0; -EINVAL after a complaint, with the field unchanged;
- * -ENOMEM. */
+/* What stands behind "Key=", each a ParseKey: read into the field of a structure, which is untouched when it fails. */
 
-void entry_complain(ParseContext *context, const IniEntry *e, const char *format, ...) _printf_(3, 4);
-int entry_refuse(ParseContext *context, const IniEntry *e, const char *format, ...)
-    _printf_(3, 4); /* -EINVAL */
-
-/* Quotes a value in a complaint. */
-#define QUOTED(s) QUOTE(s, 200)
-
-/* These are of type ParseKey. An empty text is stored as NULL. */
+/* An empty text is none: NULL. */
 int parse_text(ParseContext *context, const IniEntry *e, void *target);
 int parse_organization(ParseContext *context, const IniEntry *e, void *target);
 int parse_label(ParseContext *context, const IniEntry *e,

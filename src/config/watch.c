@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <sys/inotify.h>
 
-#define SETTLE_USEC (300 * 1000ULL)
+#include "util/timer.h"
+
+#define SETTLE_USEC (300 * USEC_PER_MSEC)
 #define WATCH_MASK \
     (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | \
      IN_MOVE_SELF)
@@ -32,13 +34,8 @@ static int on_settled(sd_event_source *s _unused_, uint64_t usec _unused_, void 
 static int on_inotify(sd_event_source *s _unused_, const struct inotify_event *e _unused_, void *userdata)
 {
     ConfigWatch *w = userdata;
-    uint64_t now;
-    int r;
 
-    r = sd_event_now(w->event, CLOCK_MONOTONIC, &now);
-    if (r >= 0)
-        r = sd_event_source_set_time(w->timer, now + SETTLE_USEC);
-    return r < 0 ? r : sd_event_source_set_enabled(w->timer, SD_EVENT_ONESHOT);
+    return timer_arm(w->timer, SETTLE_USEC);
 }
 
 static void drop_sources(ConfigWatch *w)
@@ -104,9 +101,7 @@ int config_watch_new(sd_event *event, char *const *directories, ConfigWatchChang
     *w = (ConfigWatch){
         .event = sd_event_ref(event), .directories = directories, .changed = changed, .userdata = userdata
     };
-    r = sd_event_add_time(event, &w->timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_settled, w);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(w->timer, SD_EVENT_OFF);
+    r = timer_add(event, &w->timer, CLOCK_MONOTONIC, 0, on_settled, w);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(w);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/clock.h"
 
-#define MINUTE          60LL
-#define DAY             86400LL
-#define BACK_MAX        (5 * MINUTE)     /* clocks are corrected backwards by less */
-#define FORTH_MAX       (366 * DAY)      /* machines are rarely powered off for longer */
-#define FORTH_FIRST_MAX (10 * 366 * DAY) /* after the build: nothing else is known on the first start */
-#define DOUBT_MAX       DAY
+#include "util/time.h"
+
+#define BACK_MAX  (5 * SEC_PER_MINUTE) /* a clock that is set right is set back by less */
+#define FORTH_MAX (366 * SEC_PER_DAY)  /* a machine that was switched off that long is rare */
+#define FORTH_FIRST_MAX \
+    (10 * 366 * SEC_PER_DAY) /* after the build: nothing else is known on the first start */
+#define DOUBT_MAX SEC_PER_DAY
 
 ClockTrust clock_trust_begin(int64_t build, int64_t believed, int64_t boot)
 {

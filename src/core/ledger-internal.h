@@ -5,7 +5,8 @@
 
 #include "core/ledger.h"
 
-/* Shared by ledger.c, which counts and decides, and ledger-text.c, which reads and writes the text. */
+/* Shared by ledger-lines.c, which writes; ledger.c above it, which counts and decides; and ledger-text.c above both, which
+ * reads, and writes the whole. */
 
 #define LEDGER_FINGERPRINT 16 /* characters of it, enough to distinguish two leaves of the same name */
 
@@ -54,6 +55,7 @@ struct Ledger {
     bool reading;
 };
 
+/* ledger.c */
 void counter_free(Ledger *l, Counter *c);
 /* -ENOMEM. */
 int counter_add(Ledger *l, const char *key, int64_t when);
@@ -62,7 +64,8 @@ int counter_remove(Ledger *l, const char *key, int64_t when);
 Entry *ledger_get_entry(Ledger *l, const char *name);
 void entry_free(Ledger *l, Entry *e);
 
-/* Each writes one line; -ENOMEM. */
+/* ledger-lines.c. Each writes one line, which ledger_take() gives; -ENOMEM. */
+int ledger_write_line(Ledger *l, const char *format, ...) _printf_(2, 3);
 int ledger_write_count(Ledger *l, bool add, int64_t when, const char *key);
 int ledger_write_attempt(Ledger *l, const Entry *e);
 int ledger_write_refused(Ledger *l, const Entry *e);
@@ -70,3 +73,5 @@ int ledger_write_released(Ledger *l, const Entry *e);
 int ledger_write_early(Ledger *l, const Entry *e);
 int ledger_write_window(Ledger *l, const Entry *e);
 int ledger_write_breaker(Ledger *l);
+/* Text of whichever kind; n: without the NUL behind it. */
+int ledger_append(Ledger *l, const char *text, size_t n);

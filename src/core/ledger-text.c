@@ -1,120 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 #include "core/ledger-internal.h"
 #include "core/limits.h"
 #include "util/text.h"
+#include "util/time.h"
 
-/* Lines, each of which states the current value, overriding earlier lines:
- *
- *     ledger 1 DIRECTORY                             the first line
- *     count TIME KEY                                 a counted event happened
- *     uncount TIME KEY                               and is not counted after all
- *     attempt CERTIFICATE ATTEMPTS AFTER ORDERED     ORDERED: time of the order that counts a certificate
- *     again CERTIFICATE                              that order counts only for the same names
- *     refused CERTIFICATE                            proofs of its names were refused in one of these attempts
- *     released CERTIFICATE TIMES                     from waiting, as the reason of the failure is gone
- *     early CERTIFICATE TIME
- *     window CERTIFICATE FINGERPRINT CHECK START END PAGE
- *     breaker FAILURES OPENINGS UNTIL PROBE UNREACHED
- *
- * An empty word is written as "-". */
+/* The whole of what is written (ledger-lines.c): what is kept of it, and how it is read. */
 
 #define FORMAT      "ledger 1 "
-#define DAY         86400LL
-#define ENTRY_KEEP  (400 * DAY) /* without news of a certificate */
-#define AHEAD_MAX   (3 * DAY)   /* longer delays are due to a wrong clock */
-#define EXEMPT_KEEP 3600LL      /* of orders that the authority does not count */
+#define ENTRY_KEEP  (400 * SEC_PER_DAY) /* of a certificate that nothing was heard of for that long */
+#define AHEAD_MAX   (3 * SEC_PER_DAY)   /* nothing is put off for longer but by a wrong clock */
+#define EXEMPT_KEEP 3600LL              /* of orders that the authority does not count */
 #define WASTE_MIN   (64 * 1024)
 /* Appended to an incomplete line: gives it too many words to be valid. */
 #define BREAK " . . . . . . .\n"
-
-/* ---- lines */
-
-static int append_text(Ledger *l, const char *line, size_t n)
-{
-    size_t room = MAX(l->room, (size_t)256);
-    char *grown = l->fresh;
-
-    while (room <= l->n_fresh + n)
-        room *= 2;
-    if (!l->fresh || room > l->room)
-        grown = realloc(l->fresh, room);
-    if (!grown)
-        return -ENOMEM;
-    l->fresh = grown;
-    l->room = room;
-    memcpy(grown + l->n_fresh, line, n + 1);
-    l->n_fresh += n;
-    return 0;
-}
-
-static int write_line(Ledger *l, const char *format, ...) _printf_(2, 3);
-
-static int write_line(Ledger *l, const char *format, ...)
-{
-    _cleanup_free_ char *line = NULL;
-    va_list ap;
-    int n;
-
-    if (l->reading)
-        return 0;
-    va_start(ap, format);
-    n = vasprintf(&line, format, ap);
-    va_end(ap);
-    return n < 0 ? -ENOMEM : append_text(l, line, (size_t)n);
-}
-
-int ledger_write_attempt(Ledger *l, const Entry *e)
-{
-    int r =
-        write_line(l, "attempt %s %u %" PRIi64 " %" PRIi64 "\n", e->name, e->attempts, e->after, e->ordered);
-
-    return r >= 0 && e->again ? write_line(l, "again %s\n", e->name) : r;
-}
-
-int ledger_write_refused(Ledger *l, const Entry *e)
-{
-    return write_line(l, "refused %s\n", e->name);
-}
-
-int ledger_write_window(Ledger *l, const Entry *e)
-{
-    return write_line(l, "window %s %s %" PRIi64 " %" PRIi64 " %" PRIi64 " %s\n", e->name, e->fingerprint,
-                      e->check, e->window.start, e->window.end, e->page ? e->page : "-");
-}
-
-int ledger_write_breaker(Ledger *l)
-{
-    const Breaker *b = &l->breaker;
-
-    return write_line(l, "breaker %u %u %" PRIi64 " %" PRIi64 " %d\n", b->failures, b->openings, b->until,
-                      b->probe, b->unreached);
-}
-
-char *ledger_take(Ledger *l)
-{
-    l->n_fresh = l->room = 0;
-    return TAKE_PTR(l->fresh);
-}
-
-int ledger_write_count(Ledger *l, bool add, int64_t when, const char *key)
-{
-    return write_line(l, "%s %" PRIi64 " %s\n", add ? "count" : "uncount", when, key);
-}
-
-int ledger_write_early(Ledger *l, const Entry *e)
-{
-    return write_line(l, "early %s %" PRIi64 "\n", e->name, e->early);
-}
-
-int ledger_write_released(Ledger *l, const Entry *e)
-{
-    return write_line(l, "released %s %u\n", e->name, e->released);
-}
 
 static bool entry_is_kept(const Entry *e, int64_t now)
 {
@@ -180,7 +80,7 @@ static int write_all(Ledger *l)
 {
     Counter *c, *next_counter;
     Entry *e, *next_entry;
-    int r = write_line(l, FORMAT "%s\n", l->directory);
+    int r = ledger_write_line(l, FORMAT "%s\n", l->directory);
 
     HASH_ITER (hh, l->counters, c, next_counter)
         for (size_t i = 0; i < c->n && r >= 0; i++)
@@ -391,7 +291,7 @@ int ledger_read(Ledger *l, const char *text, size_t size, int64_t now)
     r = read_lines(l, copy);
     l->reading = false;
     if (r >= 0 && text[size - 1] != '\n')
-        r = append_text(l, BREAK, strlen(BREAK));
+        r = ledger_append(l, BREAK, strlen(BREAK));
     prune(l, now);
     l->n_whole = useful_size(l);
     return r;

@@ -7,12 +7,13 @@
 #include "core/name.h"
 #include "core/registered-domain.h"
 #include "util/text.h"
+#include "util/time.h"
 
-#define HOUR             3600LL
-#define FUTURE_MAX       HOUR /* later events were recorded with a wrong clock */
+#define FUTURE_MAX \
+    SEC_PER_HOUR /* what is said to have happened later than that was written with a wrong clock */
 #define BREAKER_FAILURES 2U
-#define RELEASES_MAX     8          /* of certificates that keep failing */
-#define BREAKER_MAX      (6 * HOUR) /* certificates renewed within days cannot wait for one of these */
+#define RELEASES_MAX     8                  /* of what fails all the same */
+#define BREAKER_MAX      (6 * SEC_PER_HOUR) /* what has to be renewed within days cannot wait for one of them */
 
 static const char limit_letters[_LEDGER_LIMIT_MAX] = {
     [LEDGER_ORDERS] = 'o',
@@ -435,7 +436,7 @@ int ledger_note_outage(Ledger *l, int64_t retry_after, int64_t now)
             b->openings++;
         b->until =
             now + MIN(schedule_retry(b->openings, schedule_chance(l->directory, b->openings)), BREAKER_MAX);
-        b->probe = now + HOUR;
+        b->probe = now + SEC_PER_HOUR;
     }
     b->until = MAX(b->until, retry_after > 0 ? now + retry_after : 0);
     b->probe = MAX(b->probe, retry_after > 0 ? now + retry_after : 0);
@@ -470,7 +471,7 @@ int ledger_note_probe(Ledger *l, bool reached, int64_t now)
     if (b->failures < BREAKER_FAILURES)
         return 0;
     b->unreached = !reached;
-    b->probe = now + HOUR;
+    b->probe = now + SEC_PER_HOUR;
     if (back) {
         b->openings /= 2; /* an unstable one is not tried as often as one that is back */
         b->until = now;

@@ -2,13 +2,12 @@
 #include "core/schedule.h"
 
 #include "util/text.h"
+#include "util/time.h"
 
-#define HOUR       3600LL
-#define DAY        86400LL
-#define SHORT_LIFE (10 * DAY)
+#define SHORT_LIFE (10 * SEC_PER_DAY)
 #define CHECK_MIN  60LL
-#define CHECK_MAX  (10 * HOUR)
-#define CHECK      (6 * HOUR) /* RFC 9773 section 4.3.2 */
+#define CHECK_MAX  (10 * SEC_PER_HOUR)
+#define CHECK      (6 * SEC_PER_HOUR) /* RFC 9773 section 4.3.2 */
 
 static int64_t life_of(const Chain *chain)
 {
@@ -74,7 +73,7 @@ int64_t schedule_renewal(const Chain *chain, const RenewalWindow *window, int64_
 
 int64_t schedule_window_pause(const Chain *chain)
 {
-    return MIN(DAY, life_of(chain) / 6);
+    return MIN(SEC_PER_DAY, life_of(chain) / 6);
 }
 
 int64_t schedule_window_check(int64_t retry_after)
@@ -91,7 +90,7 @@ int64_t schedule_successor(const Chain *chain)
 {
     int64_t end = chain_not_after(chain), life = end - chain_leaf(chain)->not_before;
 
-    return end - MIN(life / 3, MAX(DAY, life / 50));
+    return end - MIN(life / 3, MAX(SEC_PER_DAY, life / 50));
 }
 
 int64_t schedule_order(const OrderState *s)
@@ -107,7 +106,7 @@ static int64_t warning(const Chain *chain, Source source, size_t n)
 {
     int64_t end = chain_not_after(chain), life = end - chain_leaf(chain)->not_before;
 
-    return end - MIN(warning_days[n] * DAY, life / (source == SOURCE_UPLOADED ? 3 : 4));
+    return end - MIN(warning_days[n] * SEC_PER_DAY, life / (source == SOURCE_UPLOADED ? 3 : 4));
 }
 
 int64_t schedule_last_warning(const Chain *chain, Source source, int64_t now)
@@ -135,7 +134,7 @@ int64_t schedule_first_warning(const Chain *chain, Source source)
 
 int64_t schedule_retry(unsigned failures, uint32_t chance)
 {
-    static const int64_t delays[] = { 60, 600, 6000, DAY };
+    static const int64_t delays[] = { 60, 600, 6000, SEC_PER_DAY };
     int64_t delay = delays[MIN((size_t)(failures > 0 ? failures - 1 : 0), ELEMENTSOF(delays) - 1)];
 
     return delay - delay / 5 + (int64_t)((double)(2 * delay / 5) * chance / UINT32_MAX);

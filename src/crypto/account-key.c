@@ -42,22 +42,6 @@ struct AccountKey {
     char *thumbprint;
 };
 
-static const char *const mac_algorithm_table[_MAC_ALGORITHM_MAX] = {
-    [MAC_HS256] = "HS256",
-    [MAC_HS384] = "HS384",
-    [MAC_HS512] = "HS512",
-};
-
-const char *mac_algorithm_to_string(MacAlgorithm a)
-{
-    return a >= 0 && a < _MAC_ALGORITHM_MAX ? mac_algorithm_table[a] : NULL;
-}
-
-MacAlgorithm mac_algorithm_from_string(const char *s)
-{
-    return (MacAlgorithm)TABLE_FROM_STRING(mac_algorithm_table, s);
-}
-
 /* ---- base64url */
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

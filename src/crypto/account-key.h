@@ -2,23 +2,13 @@
 #pragma once
 
 #include "core/chain.h"
+#include "core/mac-algorithm.h"
 
 /* Keys that sign requests to an authority (RFC 7518): ECDSA P-256 as ES256, P-384 as ES384, RSA as RS256.
  * Also used for keys of certificates, which may sign their own revocation. Immutable; any thread. */
 typedef struct AccountKey AccountKey;
 
-typedef enum MacAlgorithm {
-    MAC_HS256,
-    MAC_HS384,
-    MAC_HS512,
-    _MAC_ALGORITHM_MAX,
-    _MAC_ALGORITHM_INVALID = -22,
-} MacAlgorithm;
-
-const char *mac_algorithm_to_string(MacAlgorithm a);
-MacAlgorithm mac_algorithm_from_string(const char *s);
-
-/* ecdsa-p256, ecdsa-p384, rsa-2048 to rsa-4096; -EINVAL for other types. */
+/* ecdsa-p256, ecdsa-p384, rsa-2048 to rsa-4096; -EINVAL for the others. */
 int account_key_generate(KeyType type, AccountKey **ret);
 /* -EINVAL for other types. */
 int account_key_from_pem(const char *pem, AccountKey **ret);

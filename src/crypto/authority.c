@@ -14,23 +14,9 @@
 
 #define COMMON_NAME_MAX 64 /* ub-common-name, RFC 5280 appendix A.1 */
 
-static const EVP_MD *digest_for(EVP_PKEY *key)
-{
-    switch (pkey_type(key)) {
-    case KEY_TYPE_ED25519:
-        return NULL;
-    case KEY_TYPE_ECDSA_P384:
-        return EVP_sha384();
-    case KEY_TYPE_ECDSA_P521:
-        return EVP_sha512();
-    default:
-        return EVP_sha256();
-    }
-}
-
 int x509_sign_with(X509 *x, EVP_PKEY *key)
 {
-    return X509_sign(x, key, digest_for(key)) > 0 ? 0 : -EIO;
+    return X509_sign(x, key, pkey_digest(key)) > 0 ? 0 : -EIO;
 }
 
 int x509_add_name_entry(X509_NAME *name, int nid, const char *value)
@@ -142,7 +128,7 @@ static int load(Authority *a, const Bundle *root, int64_t now)
         return r;
     a->key_id = X509_get0_subject_key_id(a->certificate);
     a->signer = EVP_MD_CTX_new();
-    if (!a->signer || EVP_DigestSignInit(a->signer, NULL, digest_for(a->key), NULL, a->key) <= 0)
+    if (!a->signer || EVP_DigestSignInit(a->signer, NULL, pkey_digest(a->key), NULL, a->key) <= 0)
         return -EIO;
     if ((r = load_upper(a, root)) < 0 || (r = load_bridges(a, root->bridges, now)) < 0)
         return r;

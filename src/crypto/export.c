@@ -12,19 +12,7 @@
 
 #define KEY_ITERATIONS 100000 /* of PBKDF2 (RFC 8018); well below the limit for uploads */
 
-ExportFormat export_format_from_string(const char *s)
-{
-    static const char *const formats[_EXPORT_FORMAT_MAX] = {
-        [EXPORT_PEM] = "pem",
-        [EXPORT_DER] = "der",
-        [EXPORT_PKCS7] = "pkcs7",
-        [EXPORT_FINGERPRINT] = "fingerprint",
-    };
-
-    return (ExportFormat)TABLE_FROM_STRING(formats, s);
-}
-
-/* Copies from OpenSSL's memory. */
+/* From OpenSSL's memory to ours. */
 static int hand_over(uint8_t *der, int size, void **ret, size_t *ret_size)
 {
     void *copy;
@@ -91,16 +79,6 @@ int export_certificates(const char *pem, ExportFormat format, void **ret, size_t
         return to_fingerprint(sk_X509_value(l, 0), ret, ret_size);
     size = format == EXPORT_DER ? i2d_X509(sk_X509_value(l, 0), &der) : to_pkcs7(l, &der);
     return hand_over(der, size, ret, ret_size);
-}
-
-KeyFormat key_format_from_string(const char *s)
-{
-    static const char *const formats[_KEY_FORMAT_MAX] = {
-        [KEY_FORMAT_PEM] = "pem",
-        [KEY_FORMAT_PKCS12] = "pkcs12",
-    };
-
-    return (KeyFormat)TABLE_FROM_STRING(formats, s);
 }
 
 static int write_key(BIO *bio, EVP_PKEY *key, const char *passphrase)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <openssl/x509v3.h>
 
+#include "core/name-constraint.h"
 #include "core/name.h"
 #include "crypto/authority.h"
 #include "crypto/digest.h"
@@ -161,59 +162,7 @@ int x509_add_alternative_names(X509 *x, char *const *names, bool critical)
     return add(x, NID_subject_alt_name, l, critical);
 }
 
-/* Encodes ADDRESS/BITS as address and mask, of 4 or 16 bytes each. */
-static int parse_network(const char *text, uint8_t ret[static 32], int *ret_size)
-{
-    _cleanup_free_ char *address = strdup(text);
-    char *slash = address ? strchr(address, '/') : NULL;
-    uint64_t bits;
-    int size;
-
-    if (!address)
-        return -ENOMEM;
-    if (slash)
-        *slash = 0;
-    size = strchr(address, ':') ? 16 : 4;
-    if (inet_pton(size == 16 ? AF_INET6 : AF_INET, address, ret) != 1)
-        return -EINVAL;
-    bits = 8 * (uint64_t)size;
-    if (slash && (parse_uint64(slash + 1, &bits) < 0 || bits > 8 * (uint64_t)size))
-        return -EINVAL;
-    for (int i = 0; i < size; i++) {
-        int ones = (int)bits - 8 * i;
-
-        ret[size + i] = ones >= 8 ? 0xff : ones <= 0 ? 0 : (uint8_t)(0xff << (8 - ones));
-        ret[i] &= ret[size + i];
-    }
-    *ret_size = 2 * size;
-    return 0;
-}
-
-static int general_name_from_constraint(GENERAL_NAME *general, const char *text)
-{
-    _cleanup_free_ char *name = NULL;
-    uint8_t network[32];
-    int size, r;
-
-    r = parse_network(text, network, &size);
-    if (r >= 0)
-        return set_general_name(general, GEN_IPADD, network, size);
-    r = name_canonicalize(text + (text[0] == '.'), &name, NULL);
-    if (r < 0)
-        return r;
-    if (name_is_address(name) || name_is_wildcard(name))
-        return -EINVAL;
-    return set_general_name(general, GEN_DNS, name, (int)strlen(name));
-}
-
-int constraint_check(const char *text)
-{
-    _cleanup_(GENERAL_NAME_freep) GENERAL_NAME *general = GENERAL_NAME_new();
-
-    return general ? general_name_from_constraint(general, text + (text[0] == '!')) : -ENOMEM;
-}
-
-static int push_constraint(STACK_OF(GENERAL_SUBTREE) * *l, const char *text)
+static int push_constraint(STACK_OF(GENERAL_SUBTREE) * *l, const NameConstraint *c)
 {
     _cleanup_(GENERAL_SUBTREE_freep) GENERAL_SUBTREE *subtree = GENERAL_SUBTREE_new();
     int r;
@@ -222,7 +171,8 @@ static int push_constraint(STACK_OF(GENERAL_SUBTREE) * *l, const char *text)
         *l = sk_GENERAL_SUBTREE_new_null();
     if (!subtree || !*l)
         return -ENOMEM;
-    r = general_name_from_constraint(subtree->base, text);
+    r = c->domain ? set_general_name(subtree->base, GEN_DNS, c->domain, (int)strlen(c->domain))
+                  : set_general_name(subtree->base, GEN_IPADD, c->network, c->network_size);
     if (r < 0)
         return r;
     if (sk_GENERAL_SUBTREE_push(*l, subtree) <= 0)
@@ -242,10 +192,13 @@ int x509_add_constraints(X509 *x, char *const *constraints)
     if (!nc)
         return -ENOMEM;
     for (size_t i = 0; constraints[i]; i++) {
-        bool excluded = constraints[i][0] == '!';
+        NameConstraint c;
 
-        r = push_constraint(excluded ? &nc->excludedSubtrees : &nc->permittedSubtrees,
-                            constraints[i] + excluded);
+        r = name_constraint_parse(constraints[i], &c);
+        if (r < 0)
+            return r;
+        r = push_constraint(c.excluded ? &nc->excludedSubtrees : &nc->permittedSubtrees, &c);
+        free(c.domain);
         if (r < 0)
             return r;
     }

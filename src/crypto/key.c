@@ -328,3 +328,17 @@ int pkey_from_pem(const char *pem, EVP_PKEY **ret)
     *ret = key;
     return 0;
 }
+
+const EVP_MD *pkey_digest(EVP_PKEY *key)
+{
+    switch (pkey_type(key)) {
+    case KEY_TYPE_ED25519:
+        return NULL;
+    case KEY_TYPE_ECDSA_P384:
+        return EVP_sha384();
+    case KEY_TYPE_ECDSA_P521:
+        return EVP_sha512();
+    default:
+        return EVP_sha256();
+    }
+}

@@ -116,7 +116,7 @@ static int find_next(X509 *x, const PathSources *sources, Path *p, X509 **ret)
     return 0;
 }
 
-static bool is_same_authority(X509 *a, X509 *b)
+bool x509_is_same_authority(X509 *a, X509 *b)
 {
     return X509_NAME_cmp(X509_get_subject_name(a), X509_get_subject_name(b)) == 0 &&
            X509_PUBKEY_eq(X509_get_X509_PUBKEY(a), X509_get_X509_PUBKEY(b)) == 1;
@@ -129,7 +129,8 @@ static X509 *find_twin(STACK_OF(X509) * l, X509 *x)
     for (int i = 0; i < sk_X509_num(l); i++) {
         X509 *candidate = sk_X509_value(l, i);
 
-        if (is_same_authority(candidate, x) && x509_is_self_signed(candidate) && X509_up_ref(candidate) > 0)
+        if (x509_is_same_authority(candidate, x) && x509_is_self_signed(candidate) &&
+            X509_up_ref(candidate) > 0)
             return candidate;
     }
     return NULL;

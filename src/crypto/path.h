@@ -33,6 +33,8 @@ int path_verify(const Path *p, int purpose, int64_t now, int *ret_depth);
  * the same name. */
 bool x509_issued(X509 *issuer, X509 *x);
 bool x509_is_self_signed(X509 *x);
+/* Returns true if both have the same name and key. */
+bool x509_is_same_authority(X509 *a, X509 *b);
 bool x509_list_contains(STACK_OF(X509) * l, X509 *x);
 /* Returns the URLs of the issuer given in x (RFC 5280 section 4.2.2.1); http and https only. */
 int x509_issuer_urls(X509 *x, char ***ret);

@@ -147,13 +147,6 @@ static int set_names(X509_REQ *request, char *const *names)
                : -EIO;
 }
 
-static const EVP_MD *digest_for(KeyType type)
-{
-    return type == KEY_TYPE_ECDSA_P384   ? EVP_sha384()
-           : type == KEY_TYPE_ECDSA_P521 ? EVP_sha512()
-                                         : EVP_sha256();
-}
-
 int request_encode(int size, uint8_t *der, char **ret)
 {
     if (size <= 0)
@@ -186,7 +179,7 @@ int request_make(char *const *names, const char *key, char **ret)
         return -EIO;
     if ((r = set_public_key(request, pkey, type)) < 0 || (r = set_names(request, names)) < 0)
         return r;
-    if (X509_REQ_sign(request, pkey, digest_for(type)) <= 0)
+    if (X509_REQ_sign(request, pkey, pkey_digest(pkey)) <= 0)
         return -EIO;
     size = i2d_X509_REQ(request, &der);
     return request_encode(size, der, ret);

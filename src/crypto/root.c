@@ -4,6 +4,7 @@
 
 #include "crypto/authority-internal.h"
 #include "crypto/extension.h"
+#include "crypto/path.h"
 #include "util/text.h"
 
 /* Creates local roots, and the bridges to them for clients of previous roots. */
@@ -118,13 +119,7 @@ static int append_list(char **text, STACK_OF(X509) * l, int max, int64_t now)
     return r;
 }
 
-/* Clients that trust the one accept chains of the other. */
-static bool is_same_authority(X509 *a, X509 *b)
-{
-    return X509_NAME_cmp(X509_get_subject_name(a), X509_get_subject_name(b)) == 0 &&
-           X509_PUBKEY_eq(X509_get_X509_PUBKEY(a), X509_get_X509_PUBKEY(b)) == 1;
-}
-
+/* Whoever trusts the one accepts what the other signs. */
 static X509 *predecessor_end(const Authority *predecessor)
 {
     return predecessor->anchor ? predecessor->anchor : predecessor->certificate;
@@ -138,7 +133,7 @@ static int bridges_to_pem(X509 *authority, const Authority *predecessor, int64_t
 
     if (!text)
         return -ENOMEM;
-    if (predecessor && is_same_authority(authority, predecessor_end(predecessor)))
+    if (predecessor && x509_is_same_authority(authority, predecessor_end(predecessor)))
         r = append_list(&text, predecessor->bridges, LIMIT_BRIDGES, now);
     else if (predecessor && predecessor->not_after > now &&
              (r = make_bridge(authority, predecessor, now, &bridge)) >= 0 &&

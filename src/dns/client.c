@@ -3,36 +3,32 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <sys/pidfd.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 
 #include "core/limits.h"
+#include "core/server-address.h"
 #include "dns/client-internal.h"
 #include "dns/request.h"
-#include "net/resolver.h"
+#include "util/child.h"
 #include "util/log.h"
+#include "util/timer.h"
 
-#define PROGRAM      "certwright-dns"
-#define SOCKET       "/run/certwright-dns"
-#define UNIT         "certwright-dns.socket"
-#define DNS_PORT     53
-#define USEC_PER_SEC 1000000ULL
-#define FD_MIN       3 /* the first one closed in the program */
-/* Longer than the program's own worst case, so that it can report what took so long. */
+#define PROGRAM  "certwright-dns"
+#define SOCKET   "/run/certwright-dns"
+#define UNIT     "certwright-dns.socket"
+#define DNS_PORT 53
+/* Longer than the program takes for its worst case, so that it is the one to say what took so long. */
 #define PATIENCE (LIMIT_DNS_REQUEST_TIME + LIMIT_DNS_HOOK_TIME + LIMIT_DNS_GRACE + 15)
 
-/* A process that this service started, until it is reaped. Its job may be long gone. */
-typedef struct Child {
-    LIST_ENTRY(Child) entry;
+/* A process that this service started, until it was reaped. Its job may be long gone. */
+typedef struct Instance {
+    LIST_ENTRY(Instance) entry;
     sd_event_source *source;
-    int pidfd;
-} Child;
+    Child child;
+} Instance;
 
 /* A change. It waits, runs (with a socket), and is freed after done(). */
 struct DnsJob {
@@ -62,94 +58,68 @@ struct DnsHelper {
     sd_event_source *pump; /* starts waiting jobs, outside of dns_helper_start() */
     struct DnsJobQueue waiting, running;
     size_t n_running;
-    LIST_HEAD(, Child) children;
+    LIST_HEAD(, Instance) instances;
 };
 
-/* ---- children */
+/* ---- instances */
 
-static void child_free(Child *c)
+static void instance_free(Instance *i)
 {
-    LIST_REMOVE(c, entry);
-    sd_event_source_disable_unref(c->source);
-    close(c->pidfd);
-    free(c);
+    LIST_REMOVE(i, entry);
+    sd_event_source_disable_unref(i->source);
+    child_close(&i->child);
+    free(i);
 }
 
-static int on_exit_of_child(sd_event_source *s _unused_, int fd _unused_, uint32_t revents _unused_,
-                            void *userdata)
+static int on_exit_of_instance(sd_event_source *s _unused_, int fd _unused_, uint32_t revents _unused_,
+                               void *userdata)
 {
-    Child *c = userdata;
-    siginfo_t si = {};
+    Instance *i = userdata;
+    siginfo_t si;
 
-    if (waitid(P_PIDFD, (id_t)c->pidfd, &si, WEXITED | WNOHANG) < 0 || si.si_pid != 0)
-        child_free(c);
+    if (child_reap(&i->child, &si) != 0)
+        instance_free(i);
     return 0;
 }
 
-static int child_watch(DnsHelper *h, pid_t pid)
+/* Takes the child. */
+static int instance_watch(DnsHelper *h, Child *child)
 {
-    Child *c = calloc(1, sizeof(Child));
-    int pidfd = c ? pidfd_open(pid, 0) : -1, r;
+    Instance *i = calloc(1, sizeof(Instance));
+    int r;
 
-    if (pidfd < 0) {
-        r = c ? -errno : -ENOMEM;
-        free(c);
-        return r;
+    if (!i) {
+        child_close(child);
+        return -ENOMEM;
     }
-    c->pidfd = pidfd;
-    LIST_INSERT_HEAD(&h->children, c, entry);
-    r = sd_event_add_io(h->event, &c->source, pidfd, EPOLLIN, on_exit_of_child, c);
+    i->child = *child;
+    LIST_INSERT_HEAD(&h->instances, i, entry);
+    r = sd_event_add_io(h->event, &i->source, i->child.pidfd, EPOLLIN, on_exit_of_instance, i);
     if (r < 0)
-        child_free(c);
+        instance_free(i);
     return r;
 }
 
-/* Resets signals to the defaults: the service blocks and ignores some. */
-static int spawn(const char *program, int socket, pid_t *ret)
+/* Where nobody can watch the process, its own limits end it. */
+static int start_instance(DnsHelper *h, int *ret_fd)
 {
-    char *const arguments[] = { (char *)(uintptr_t)PROGRAM, NULL }, *const environment[] = { NULL };
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    int r;
-
-    sigemptyset(&none);
-    sigfillset(&all);
-    r = posix_spawnattr_init(&attributes);
-    if (r != 0)
-        return -r;
-    r = posix_spawn_file_actions_init(&actions);
-    if (r != 0) {
-        posix_spawnattr_destroy(&attributes);
-        return -r;
-    }
-    if ((r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)) == 0 &&
-        (r = posix_spawnattr_setsigmask(&attributes, &none)) == 0 &&
-        (r = posix_spawnattr_setsigdefault(&attributes, &all)) == 0 &&
-        (r = posix_spawn_file_actions_adddup2(&actions, socket, STDIN_FILENO)) == 0 &&
-        (r = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0)) == 0 &&
-        (r = posix_spawn_file_actions_addclosefrom_np(&actions, FD_MIN)) == 0)
-        r = posix_spawn(ret, program, &actions, &attributes, arguments, environment);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    return -r;
-}
-
-/* If the process cannot be watched, its own limits end it. */
-static int start_child(DnsHelper *h, int *ret_fd)
-{
+    const char *const arguments[] = { PROGRAM, NULL };
+    Child child;
     int pair[2], r;
-    pid_t pid = 0;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
         return -errno;
     _cleanup_close_ int ours = pair[0], theirs = pair[1];
+    const int fds[] = { theirs, -EBADF, STDERR_FILENO };
+    const ChildCall call = {
+        .program = h->program, .arguments = arguments, .fds = fds, .n_fds = ELEMENTSOF(fds)
+    };
     if (fcntl(theirs, F_SETFL, 0) < 0)
         return -errno;
-    r = spawn(h->program, theirs, &pid);
+    r = child_start(&call, &child);
     if (r < 0)
         return r;
-    r = child_watch(h, pid);
+    r = instance_watch(h, &child);
     if (r < 0)
         log_warning_errno(r, "Failed to watch " PROGRAM ", ignoring");
     *ret_fd = TAKE_FD(ours);
@@ -317,7 +287,7 @@ static int job_connect(DnsJob *j)
     }
     close(TAKE_FD(j->fd));
     j->child = true;
-    return start_child(h, &j->fd);
+    return start_instance(h, &j->fd);
 }
 
 static void job_run(DnsJob *j)
@@ -369,7 +339,7 @@ static int request_fill(const DnsChange *c, char address[static ADDRESS_TEXT_SIZ
     };
     if (c->hook)
         return 0;
-    if (dns_server_parse(strempty(c->server), address, &ret->port) < 0)
+    if (server_address_parse(strempty(c->server), address, &ret->port) < 0)
         return problem_set(
             problem, PROBLEM_INVALID_ARGUMENT,
             "The server for updates of the DNS is no address; write DNSServer= as in 192.0.2.53 or "
@@ -413,8 +383,7 @@ int dns_helper_start(DnsHelper *h, const DnsChange *change, DnsJobDone done, voi
     j->userdata = userdata;
     if ((r = request_fill(change, address, &request, problem)) < 0 ||
         (r = dns_request_encode(&request, &j->request, problem)) < 0 || (r = job_describe(j, change)) < 0 ||
-        (r = sd_event_add_defer(h->event, &j->failed, on_failed, j)) < 0 ||
-        (r = sd_event_source_set_enabled(j->failed, SD_EVENT_OFF)) < 0 ||
+        (r = deferred_add(h->event, &j->failed, on_failed, j)) < 0 ||
         (r = sd_event_source_set_enabled(h->pump, SD_EVENT_ONESHOT)) < 0)
         return r;
     j->size = strlen(j->request);
@@ -434,34 +403,13 @@ DnsJob *dns_job_forget(DnsJob *j)
 
 /* ---- the helper */
 
-/* Looks beside the running program, where it is both built and installed. */
-static int find_program(char **ret)
-{
-    char path[4096];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-    char *slash;
-
-    path[MAX(n, (ssize_t)0)] = 0;
-    slash = strrchr(path, '/');
-    if (slash) {
-        *slash = 0;
-        if (asprintf(ret, "%s/" PROGRAM, path) < 0)
-            return -ENOMEM;
-        if (access(*ret, X_OK) == 0)
-            return 0;
-        free(*ret);
-    }
-    *ret = strdup(LIBEXECDIR "/" PROGRAM);
-    return *ret ? 0 : -ENOMEM;
-}
-
 int dns_helper_set_places(DnsHelper *h, const char *socket, const char *program)
 {
     _cleanup_free_ char *path = NULL, *copy = NULL;
     int r = 0;
 
     if (!program)
-        r = find_program(&path);
+        r = child_find_program(PROGRAM, &path);
     else if (!(path = strdup(program)))
         r = -ENOMEM;
     if (r < 0)
@@ -490,14 +438,12 @@ int dns_helper_new(sd_event *event, DnsHelper **ret)
         return -ENOMEM;
     STAILQ_INIT(&h->waiting);
     STAILQ_INIT(&h->running);
-    LIST_INIT(&h->children);
+    LIST_INIT(&h->instances);
     h->event = sd_event_ref(event);
     h->patience = PATIENCE;
     r = dns_helper_set_places(h, SOCKET, NULL);
     if (r >= 0)
-        r = sd_event_add_defer(event, &h->pump, on_pump, h);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(h->pump, SD_EVENT_OFF);
+        r = deferred_add(event, &h->pump, on_pump, h);
     if (r >= 0)
         *ret = TAKE_PTR(h);
     return r;
@@ -535,8 +481,8 @@ DnsHelper *dns_helper_free(DnsHelper *h)
     begin_all(h);
     free_all(&h->waiting);
     free_all(&h->running);
-    while (!LIST_EMPTY(&h->children))
-        child_free(LIST_FIRST(&h->children));
+    while (!LIST_EMPTY(&h->instances))
+        instance_free(LIST_FIRST(&h->instances));
     sd_event_source_disable_unref(h->pump);
     sd_event_unref(h->event);
     free(h->socket);

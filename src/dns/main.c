@@ -5,18 +5,16 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <syslog.h>
-#include <time.h>
 
 #include "core/limits.h"
 #include "dns/hook.h"
 #include "dns/privileges.h"
 #include "dns/update.h"
+#include "util/time.h"
 
 /* certwright-dns: one change of the DNS. Reads a request from the socket on standard input (dns/request.h),
  * runs a program for the change, and sends the reply. Errors are also written to standard error, which is
  * the journal. */
-
-#define MSEC_PER_SEC 1000
 
 static void help(void)
 {
@@ -37,23 +35,15 @@ static void tell(int priority, const char *what, const char *detail)
     fprintf(stderr, "%s%s\n", what, detail);
 }
 
-static int64_t now_msec(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * MSEC_PER_SEC + t.tv_nsec / 1000000;
-}
-
-/* Reads until the end of the stream. */
+/* Up to the end that the other side sets. */
 static int request_receive(char data[static LIMIT_DNS_REQUEST + 1], size_t *ret_size, Problem *problem)
 {
-    int64_t end = now_msec() + LIMIT_DNS_REQUEST_TIME * MSEC_PER_SEC;
+    int64_t end = monotonic_msec() + LIMIT_DNS_REQUEST_TIME * MSEC_PER_SEC;
     size_t size = 0;
 
     while (size <= LIMIT_DNS_REQUEST) {
         struct pollfd fd = { .fd = STDIN_FILENO, .events = POLLIN };
-        int64_t left = end - now_msec();
+        int64_t left = end - monotonic_msec();
         ssize_t n;
 
         if (left <= 0)

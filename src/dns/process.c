@@ -4,20 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "util/child.h"
 #include "util/memfd.h"
 #include "util/text.h"
+#include "util/time.h"
 
-#define FD_MIN       3 /* the first one closed in the program */
-#define MSEC_PER_SEC 1000
-#define READ_SIZE    4096
-#define DRAIN_READS  64 /* of the data in the pipe at the end: more than it can contain */
+#define READ_SIZE   4096
+#define DRAIN_READS 64 /* of what is in the pipe at the end: more than it holds */
 
 /* The last LIMIT_DNS_OUTPUT bytes of output. */
 typedef struct Tail {
@@ -26,80 +22,20 @@ typedef struct Tail {
 } Tail;
 
 typedef struct Process {
-    pid_t pid;
-    int pidfd, output_fd; /* output_fd is negative once the pipe is closed */
-    int64_t deadline;     /* of the next step: SIGTERM, SIGKILL */
+    Child child;
+    int output_fd;    /* negative once nobody can write to it any more */
+    int64_t deadline; /* of what comes next: SIGTERM, SIGKILL */
     bool late;
     Tail tail;
 } Process;
 
-static int64_t now_msec(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * MSEC_PER_SEC + t.tv_nsec / 1000000;
-}
-
 /* ---- start */
 
-static int set_attributes(posix_spawnattr_t *attributes)
-{
-    sigset_t none, all;
-    int r;
-
-    sigemptyset(&none);
-    sigfillset(&all);
-    if ((r = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
-                                                      POSIX_SPAWN_SETPGROUP)) == 0 &&
-        (r = posix_spawnattr_setsigmask(attributes, &none)) == 0 &&
-        (r = posix_spawnattr_setsigdefault(attributes, &all)) == 0)
-        r = posix_spawnattr_setpgroup(attributes, 0);
-    return r;
-}
-
-static int set_actions(posix_spawn_file_actions_t *actions, int input_fd, int output_fd)
-{
-    int r;
-
-    if (input_fd >= 0)
-        r = posix_spawn_file_actions_adddup2(actions, input_fd, STDIN_FILENO);
-    else
-        r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    if (r == 0 && (r = posix_spawn_file_actions_adddup2(actions, output_fd, STDOUT_FILENO)) == 0 &&
-        (r = posix_spawn_file_actions_adddup2(actions, output_fd, STDERR_FILENO)) == 0 &&
-        (r = posix_spawn_file_actions_addclosefrom_np(actions, FD_MIN)) == 0)
-        r = posix_spawn_file_actions_addchdir_np(actions, "/");
-    return r;
-}
-
-static int spawn(const ProcessCall *call, int input_fd, int output_fd, pid_t *ret)
+static int process_start(Process *p, const ProcessCall *call)
 {
     static const char *const environment[] = {
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "HOME=/", NULL
     };
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    int r;
-
-    r = posix_spawnattr_init(&attributes);
-    if (r != 0)
-        return -r;
-    r = posix_spawn_file_actions_init(&actions);
-    if (r != 0) {
-        posix_spawnattr_destroy(&attributes);
-        return -r;
-    }
-    if ((r = set_attributes(&attributes)) == 0 && (r = set_actions(&actions, input_fd, output_fd)) == 0)
-        r = posix_spawn(ret, call->path, &actions, &attributes, (char *const *)(uintptr_t)call->arguments,
-                        (char *const *)(uintptr_t)environment);
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
-    return -r;
-}
-
-static int process_start(Process *p, const ProcessCall *call)
-{
     _cleanup_close_ int input = -EBADF;
     int ends[2], r;
 
@@ -111,20 +47,19 @@ static int process_start(Process *p, const ProcessCall *call)
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
     _cleanup_close_ int output = ends[0], theirs = ends[1];
+    const int fds[] = { input, theirs, theirs };
+    const ChildCall child = { .program = call->path,
+                              .arguments = call->arguments,
+                              .environment = environment,
+                              .fds = fds,
+                              .n_fds = ELEMENTSOF(fds) };
     if (fcntl(output, F_SETFL, O_NONBLOCK) < 0)
         return -errno;
-    r = spawn(call, input, theirs, &p->pid);
+    r = child_start(&child, &p->child);
     if (r < 0)
         return r;
-    p->pidfd = pidfd_open(p->pid, 0);
-    if (p->pidfd < 0) {
-        r = -errno;
-        (void)kill(-p->pid, SIGKILL);
-        (void)waitpid(p->pid, NULL, 0);
-        return r;
-    }
     p->output_fd = TAKE_FD(output);
-    p->deadline = now_msec() + (int64_t)call->seconds * MSEC_PER_SEC;
+    p->deadline = monotonic_msec() + (int64_t)call->seconds * MSEC_PER_SEC;
     return 0;
 }
 
@@ -180,43 +115,39 @@ static void tail_to_text(Tail *t, char ret[static LIMIT_DNS_OUTPUT + 1])
 
 static void signal_when_late(Process *p)
 {
-    if (now_msec() < p->deadline)
+    if (monotonic_msec() < p->deadline)
         return;
-    (void)kill(-p->pid, p->late ? SIGKILL : SIGTERM);
+    child_signal(&p->child, p->late ? SIGKILL : SIGTERM);
     p->late = true;
-    p->deadline = now_msec() + LIMIT_DNS_GRACE * MSEC_PER_SEC;
+    p->deadline = monotonic_msec() + LIMIT_DNS_GRACE * MSEC_PER_SEC;
 }
 
 static void process_wait(Process *p)
 {
-    struct pollfd fds[] = { { .fd = p->pidfd, .events = POLLIN }, { .events = POLLIN } };
+    struct pollfd fds[] = { { .fd = p->child.pidfd, .events = POLLIN }, { .events = POLLIN } };
 
     while (!(fds[0].revents & POLLIN)) {
         fds[0].revents = fds[1].revents = 0;
         fds[1].fd = p->output_fd;
-        (void)poll(fds, ELEMENTSOF(fds), (int)MAX(p->deadline - now_msec(), (int64_t)0));
+        (void)poll(fds, ELEMENTSOF(fds), (int)MAX(p->deadline - monotonic_msec(), (int64_t)0));
         if (fds[1].revents)
             (void)process_read(p);
         signal_when_late(p);
     }
 }
 
-/* The group is killed before its leader is reaped: until then, no other group can have its number. */
 static void process_finish(Process *p, ProcessEnd *end)
 {
-    siginfo_t si = {};
+    siginfo_t si;
 
-    (void)kill(-p->pid, SIGKILL);
+    child_end(&p->child, &si);
     for (int i = 0; i < DRAIN_READS && p->output_fd >= 0 && process_read(p); i++)
         ;
-    (void)waitid(P_PIDFD, (id_t)p->pidfd, &si, WEXITED);
     end->late = p->late;
     end->status = si.si_code == CLD_EXITED ? si.si_status : -1;
     end->signal = si.si_code == CLD_EXITED ? 0 : si.si_status;
     tail_to_text(&p->tail, end->output);
-    if (p->output_fd >= 0)
-        close(p->output_fd);
-    close(p->pidfd);
+    closep(&p->output_fd);
 }
 
 int process_run(const ProcessCall *call, ProcessEnd *ret)

@@ -102,7 +102,7 @@ static bool is_address(const char *s)
     return inet_pton(AF_INET, s, bytes) == 1 || inet_pton(AF_INET6, s, bytes) == 1;
 }
 
-static bool is_in_zone(const char *name, const char *zone)
+bool dns_name_is_in_zone(const char *name, const char *zone)
 {
     size_t n = strlen(name), length = strlen(zone);
 
@@ -114,7 +114,7 @@ static const char *update_check(const DnsRequest *q)
 {
     if (!q->zone || !dns_name_is_canonical(q->zone))
         return "the zone is no domain name";
-    if (!is_in_zone(q->fqdn, q->zone))
+    if (!dns_name_is_in_zone(q->fqdn, q->zone))
         return "the name of the record is not in the zone";
     if (!q->address || !is_address(q->address) || q->port == 0)
         return "the server is no address with a port";

@@ -34,6 +34,8 @@ int dns_reply_decode(const char *data, size_t size, Problem *ret_outcome);
 /* A lower-case domain name without the trailing dot, of letters, digits, hyphens and underscores; labels do
  * not begin or end with a hyphen. */
 bool dns_name_is_canonical(const char *s);
+/* Both without the last dot. */
+bool dns_name_is_in_zone(const char *name, const char *zone);
 /* hmac-sha1, -sha224, -sha256, -sha384, -sha512. */
 bool dns_algorithm_is_known(const char *s);
 /* Base64 (RFC 4648 section 4), not empty. */

@@ -3,19 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <sys/pidfd.h>
 #include <sys/queue.h>
 #include <sys/wait.h>
 
 #include "import/import-internal.h"
 #include "import/message.h"
+#include "util/child.h"
 #include "util/log.h"
 #include "util/memfd.h"
-
-#define FD_MIN 10 /* above all numbers that the process uses */
+#include "util/time.h"
 
 typedef struct Import Import;
 STAILQ_HEAD(ImportQueue, Import);
@@ -41,7 +38,8 @@ struct Import {
     ImportDone done; /* NULL: answered */
     void *userdata;
 
-    int reply_fd, pidfd;
+    int reply_fd;
+    Child child;
     sd_event_source *exit_source, *timer;
 };
 
@@ -53,23 +51,17 @@ struct Importer {
     size_t n_waiting, n_running; /* started imports that are not answered */
 };
 
-static void close_if_open(int fd)
-{
-    if (fd >= 0)
-        close(fd);
-}
-
 static Import *import_free(Import *i)
 {
     if (!i)
         return NULL;
     sd_event_source_disable_unref(i->exit_source);
     sd_event_source_disable_unref(i->timer);
-    close_if_open(i->bundle_fd);
-    close_if_open(i->key_fd);
-    close_if_open(i->passphrase_fd);
-    close_if_open(i->reply_fd);
-    close_if_open(i->pidfd);
+    closep(&i->bundle_fd);
+    closep(&i->key_fd);
+    closep(&i->passphrase_fd);
+    closep(&i->reply_fd);
+    child_close(&i->child);
     free(i);
     return NULL;
 }
@@ -79,9 +71,9 @@ static Owner *find_owner(Importer *importer, uid_t uid)
 {
     Owner *o;
 
-    TAILQ_FOREACH(o, &importer->owners, entry)
-    if (o->uid == uid)
-        break;
+    TAILQ_FOREACH (o, &importer->owners, entry)
+        if (o->uid == uid)
+            break;
     return o;
 }
 
@@ -197,9 +189,7 @@ static int on_exit_of_process(sd_event_source *s _unused_, int fd _unused_, uint
     Imported *imported = NULL;
     siginfo_t si = {};
 
-    if (waitid(P_PIDFD, (id_t)i->pidfd, &si, WEXITED | WNOHANG) < 0)
-        si.si_code = 0;
-    else if (si.si_pid == 0) {
+    if (child_reap(&i->child, &si) == 0) {
         TAKE_PTR(i);
         return 0;
     }
@@ -217,7 +207,7 @@ static int on_timeout(sd_event_source *s _unused_, uint64_t usec _unused_, void 
     _cleanup_problem_ Problem problem = {};
     Import *i = userdata;
 
-    (void)pidfd_send_signal(i->pidfd, SIGKILL, NULL, 0);
+    child_signal(&i->child, SIGKILL);
     (void)problem_set(
         &problem, PROBLEM_LIMITS_EXCEEDED,
         "The upload could not be read within %d seconds; is its file on a file system that does not answer?",
@@ -227,71 +217,24 @@ static int on_timeout(sd_event_source *s _unused_, uint64_t usec _unused_, void 
     return 0;
 }
 
-static int spawn_actions(const Import *i, posix_spawn_file_actions_t *actions)
-{
-    int r;
-
-    if ((r = posix_spawn_file_actions_adddup2(actions, i->bundle_fd, IMPORT_FD_BUNDLE)) != 0 ||
-        (r = posix_spawn_file_actions_adddup2(actions, i->reply_fd, STDOUT_FILENO)) != 0 ||
-        (r = posix_spawn_file_actions_addopen(actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)) != 0 ||
-        (i->key_fd >= 0 && (r = posix_spawn_file_actions_adddup2(actions, i->key_fd, IMPORT_FD_KEY)) != 0) ||
-        (i->passphrase_fd >= 0 &&
-         (r = posix_spawn_file_actions_adddup2(actions, i->passphrase_fd, IMPORT_FD_PASSPHRASE)) != 0) ||
-        (r = posix_spawn_file_actions_addclosefrom_np(actions, FD_MIN)) != 0)
-        return -r;
-    return 0;
-}
-
-static int spawn(const Import *i, const posix_spawnattr_t *attributes, pid_t *ret)
+static int start_process(Import *i)
 {
     const char *arguments[4] = { IMPORT_PROGRAM };
-    char *const environment[] = { NULL };
-    posix_spawn_file_actions_t actions;
+    const int fds[] = { [IMPORT_FD_BUNDLE] = i->bundle_fd,
+                        [STDOUT_FILENO] = i->reply_fd,
+                        [STDERR_FILENO] = -EBADF,
+                        [IMPORT_FD_KEY] = i->key_fd,
+                        [IMPORT_FD_PASSPHRASE] = i->passphrase_fd };
+    const ChildCall call = {
+        .program = i->importer->program, .arguments = arguments, .fds = fds, .n_fds = ELEMENTSOF(fds)
+    };
     size_t n = 1;
-    int r;
 
     if (i->key_fd >= 0)
         arguments[n++] = IMPORT_OPTION_KEY;
     if (i->passphrase_fd >= 0)
         arguments[n++] = i->passphrase_is_file ? IMPORT_OPTION_PASSPHRASE_FILE : IMPORT_OPTION_PASSPHRASE;
-    r = -posix_spawn_file_actions_init(&actions);
-    if (r < 0)
-        return r;
-    r = spawn_actions(i, &actions);
-    if (r >= 0)
-        r = -posix_spawn(ret, i->importer->program, &actions, attributes,
-                         (char *const *)(uintptr_t)arguments, environment);
-    posix_spawn_file_actions_destroy(&actions);
-    return r;
-}
-
-/* Resets signals to the defaults: the service blocks and ignores some. */
-static int start_process(Import *i)
-{
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    pid_t pid;
-    int r;
-
-    sigemptyset(&none);
-    sigfillset(&all);
-    r = -posix_spawnattr_init(&attributes);
-    if (r < 0)
-        return r;
-    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    (void)posix_spawnattr_setsigmask(&attributes, &none);
-    (void)posix_spawnattr_setsigdefault(&attributes, &all);
-    r = spawn(i, &attributes, &pid);
-    posix_spawnattr_destroy(&attributes);
-    if (r < 0)
-        return r;
-    i->pidfd = pidfd_open(pid, 0);
-    if (i->pidfd < 0) {
-        r = -errno;
-        (void)kill(pid, SIGKILL);
-        (void)waitpid(pid, NULL, 0);
-    }
-    return r;
+    return child_start(&call, &i->child);
 }
 
 static int import_start(Import *i)
@@ -304,14 +247,12 @@ static int import_start(Import *i)
         return i->reply_fd;
     r = start_process(i);
     if (r >= 0)
-        r = sd_event_add_io(event, &i->exit_source, i->pidfd, EPOLLIN, on_exit_of_process, i);
+        r = sd_event_add_io(event, &i->exit_source, i->child.pidfd, EPOLLIN, on_exit_of_process, i);
     if (r >= 0)
-        r = sd_event_add_time_relative(event, &i->timer, CLOCK_MONOTONIC, LIMIT_IMPORT_TIME * 1000000ULL, 0,
-                                       on_timeout, i);
-    if (r < 0 && i->pidfd >= 0) {
-        (void)pidfd_send_signal(i->pidfd, SIGKILL, NULL, 0);
-        (void)waitid(P_PIDFD, (id_t)i->pidfd, NULL, WEXITED);
-    }
+        r = sd_event_add_time_relative(event, &i->timer, CLOCK_MONOTONIC, LIMIT_IMPORT_TIME * USEC_PER_SEC,
+                                       0, on_timeout, i);
+    if (r < 0 && i->child.pidfd >= 0)
+        child_end(&i->child, NULL);
     return r;
 }
 
@@ -321,9 +262,9 @@ static Import *next_import(const Importer *importer)
     const Owner *o;
 
     if (importer->n_running < LIMIT_IMPORTS)
-        TAILQ_FOREACH(o, &importer->owners, entry)
-    if (o->n_waiting > 0 && o->n_running < LIMIT_IMPORTS - 1)
-        return STAILQ_FIRST(&o->waiting);
+        TAILQ_FOREACH (o, &importer->owners, entry)
+            if (o->n_waiting > 0 && o->n_running < LIMIT_IMPORTS - 1)
+                return STAILQ_FIRST(&o->waiting);
     return NULL;
 }
 
@@ -352,10 +293,9 @@ static void start_waiting(Importer *importer)
     }
 }
 
-/* Above the numbers that the process uses, so that none is overwritten too early. */
 static int duplicate(int fd, int *ret)
 {
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, FD_MIN);
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 
     if (copy < 0)
         return -errno;
@@ -365,7 +305,6 @@ static int duplicate(int fd, int *ret)
 
 static int import_take_input(Import *i, const ImportInput *input)
 {
-    _cleanup_close_ int passphrase = -EBADF;
     int r;
 
     r = duplicate(input->bundle_fd, &i->bundle_fd);
@@ -376,8 +315,8 @@ static int import_take_input(Import *i, const ImportInput *input)
         return duplicate(input->passphrase_fd, &i->passphrase_fd);
     if (r < 0 || !input->passphrase)
         return r;
-    passphrase = memfd_new("passphrase", input->passphrase, strlen(input->passphrase));
-    return passphrase < 0 ? passphrase : duplicate(passphrase, &i->passphrase_fd);
+    i->passphrase_fd = memfd_new("passphrase", input->passphrase, strlen(input->passphrase));
+    return MIN(i->passphrase_fd, 0);
 }
 
 static int check_limits(Importer *importer, const ImportInput *input, Problem *problem)
@@ -412,7 +351,7 @@ int importer_start(Importer *importer, const ImportInput *input, ImportDone done
                    .key_fd = -EBADF,
                    .passphrase_fd = -EBADF,
                    .reply_fd = -EBADF,
-                   .pidfd = -EBADF,
+                   .child.pidfd = -EBADF,
                    .done = done,
                    .userdata = userdata };
     r = check_limits(importer, input, problem);
@@ -430,27 +369,6 @@ int importer_start(Importer *importer, const ImportInput *input, ImportDone done
     return 0;
 }
 
-/* Looks beside the running program, where it is both built and installed. */
-static int find_program(char **ret)
-{
-    char path[4096];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-    char *slash;
-
-    path[MAX(n, (ssize_t)0)] = 0;
-    slash = strrchr(path, '/');
-    if (slash) {
-        *slash = 0;
-        if (asprintf(ret, "%s/" IMPORT_PROGRAM, path) < 0)
-            return -ENOMEM;
-        if (access(*ret, X_OK) == 0)
-            return 0;
-        free(*ret);
-    }
-    *ret = strdup(LIBEXECDIR "/" IMPORT_PROGRAM);
-    return *ret ? 0 : -ENOMEM;
-}
-
 int importer_new(sd_event *event, const char *program, Importer **ret)
 {
     _cleanup_(importer_freep) Importer *importer = calloc(1, sizeof(Importer));
@@ -462,7 +380,7 @@ int importer_new(sd_event *event, const char *program, Importer **ret)
     STAILQ_INIT(&importer->started);
     importer->event = sd_event_ref(event);
     if (!program)
-        r = find_program(&importer->program);
+        r = child_find_program(IMPORT_PROGRAM, &importer->program);
     else if (!(importer->program = strdup(program)))
         r = -ENOMEM;
     if (r >= 0)
@@ -474,11 +392,11 @@ static void give_up(Import *i)
 {
     _cleanup_problem_ Problem problem = {};
 
-    if (i->pidfd >= 0) {
+    if (i->child.pidfd >= 0) {
         siginfo_t si;
 
-        (void)pidfd_send_signal(i->pidfd, SIGKILL, NULL, 0);
-        (void)waitid(P_PIDFD, (id_t)i->pidfd, &si, WEXITED | WNOHANG); /* else init reaps it */
+        child_signal(&i->child, SIGKILL);
+        (void)child_reap(&i->child, &si); /* else init does */
     }
     (void)problem_set(&problem, PROBLEM_CANCELLED, "The service stops.");
     if (i->done)
@@ -490,9 +408,9 @@ static Owner *first_waiting(const Importer *importer)
 {
     Owner *o;
 
-    TAILQ_FOREACH(o, &importer->owners, entry)
-    if (o->n_waiting > 0)
-        break;
+    TAILQ_FOREACH (o, &importer->owners, entry)
+        if (o->n_waiting > 0)
+            break;
     return o;
 }
 

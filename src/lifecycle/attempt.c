@@ -7,6 +7,7 @@
 #include "lifecycle/lifecycle-internal.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/timer.h"
 
 /* How an attempt is carried out: in a worker, in a group, and in the end in memory. */
 
@@ -149,7 +150,7 @@ int attempt_plan(Attempt *a)
 {
     Certificate *c = a->certificate, *upload = NULL;
     const Lifecycle *l = a->lifecycle;
-    OrderFacts order;
+    OrderingOutcome order;
     PlanFacts facts = {
         .record = c->record,
         .requests = &a->requests,
@@ -171,7 +172,7 @@ int attempt_plan(Attempt *a)
     facts.names = a->names;
     facts.key_type = a->leaf.key_type;
     facts.purposes = a->leaf.purposes;
-    facts.order = lifecycle_order_facts(c, &order);
+    facts.order = lifecycle_order_outcome(c, &order);
     if (facts.wanted)
         upload = model_choose_upload(l->model, c, facts.now);
     facts.upload = upload ? upload->record : NULL;
@@ -305,13 +306,6 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
     root_uncount_signed(l, c);
 }
 
-/* After the switch had begun, the files alone know how far it came; and a look at them puts aside what is in the way. */
-static bool files_may_differ(const Attempt *a)
-{
-    return a->change && (a->committed || a->result == -EISDIR || a->result == -ENOTDIR ||
-                         a->result == -ELOOP || a->result == -EEXIST || a->result == -ENOENT);
-}
-
 void attempt_fail(Attempt *a)
 {
     Lifecycle *l = a->lifecycle;
@@ -319,8 +313,8 @@ void attempt_fail(Attempt *a)
     Record *fresh = NULL;
 
     c->work.busy = false;
-    if (files_may_differ(a) && store_reload(l->store, c->record->kind, certificate_name(c), &fresh) >= 0 &&
-        c->stored) {
+    if (a->change && a->change->doubtful &&
+        store_reload(l->store, c->record->kind, certificate_name(c), &fresh) >= 0 && c->stored) {
         record_free(c->record);
         c->record = TAKE_PTR(fresh);
     }

@@ -7,8 +7,8 @@
 /* Attempts that are staged are committed as a group, by the thread that owns the disk. */
 
 #define GROUP_MAX       1024
-#define GROUP_WAIT_USEC (20 * 1000ULL) /* a slow disk gathers more by itself: one group at a time */
-#define ORDERS_FEW      2              /* while more of them run, what they bring is gathered, too */
+#define GROUP_WAIT_USEC (20 * USEC_PER_MSEC) /* a slow disk gathers more by itself: one group at a time */
+#define ORDERS_FEW      2                    /* while more of them run, what they bring is gathered, too */
 
 static void group_commit(void *data)
 {
@@ -57,7 +57,7 @@ static void start_group(Lifecycle *l)
         l->group.attempts[l->group.n++] = a;
         l->group.n_staged--;
     }
-    l->group.staged_since = lifecycle_monotonic(l);
+    l->group.staged_since = loop_now(l->event, CLOCK_MONOTONIC);
     if (workers_add(l->disk, group_commit, on_group_committed, l) < 0)
         (void)log_oom();
 }
@@ -69,12 +69,11 @@ void group_maybe_commit(Lifecycle *l)
     if (l->group.attempts || l->group.n_staged == 0 || l->stopping)
         return;
     if ((l->group.n_staging == 0 && orders_running(l->orders) <= ORDERS_FEW) ||
-        l->group.n_staged >= GROUP_MAX || lifecycle_monotonic(l) >= due) {
+        l->group.n_staged >= GROUP_MAX || loop_now(l->event, CLOCK_MONOTONIC) >= due) {
         start_group(l);
         return;
     }
-    (void)sd_event_source_set_time(l->group.timer, due);
-    (void)sd_event_source_set_enabled(l->group.timer, SD_EVENT_ONESHOT);
+    (void)timer_arm_at(l->group.timer, due);
 }
 
 static int on_group_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
@@ -86,12 +85,12 @@ static int on_group_timer(sd_event_source *s _unused_, uint64_t usec _unused_, v
 void group_add(Lifecycle *l, Attempt *a)
 {
     if (l->group.n_staged++ == 0)
-        l->group.staged_since = lifecycle_monotonic(l);
+        l->group.staged_since = loop_now(l->event, CLOCK_MONOTONIC);
     STAILQ_INSERT_TAIL(&l->group.staged, a, entry);
 }
 
 int group_init(Lifecycle *l)
 {
     STAILQ_INIT(&l->group.staged);
-    return lifecycle_add_timer(l, &l->group.timer, on_group_timer);
+    return timer_add(l->event, &l->group.timer, CLOCK_MONOTONIC, 1, on_group_timer, l);
 }

@@ -7,6 +7,7 @@
 #include "lifecycle/lifecycle.h"
 #include "lifecycle/plan.h"
 #include "orders/orders.h"
+#include "util/timer.h"
 #include "util/workers.h"
 
 /* Shared by the lifecycle's files alone. */
@@ -93,14 +94,12 @@ void attempt_end(Lifecycle *l, Attempt *a);
 void lifecycle_note_progress(Lifecycle *l, Certificate *c, double progress, const char *step);
 /* Orders (lifecycle-order.c). Moves the requests that an order may fulfil to one. */
 void lifecycle_divert_to_order(Lifecycle *l, Certificate *c);
-/* What made orders fail is over: the outage of this authority; NULL: there was no network. */
-void lifecycle_resume_orders(const char *authority, void *lifecycle);
 /* Computes again whether it comes from an ACME authority, and when that wants it to be renewed. */
 void lifecycle_refresh_order(const Lifecycle *l, Certificate *c);
 /* Starts an order, if one is due. */
 void lifecycle_maybe_order(Lifecycle *l, Certificate *c);
-/* What came of its order; NULL: there is none, or it is not over. The callee fills in facts, which borrow from the order. */
-const OrderFacts *lifecycle_order_facts(const Certificate *c, OrderFacts *facts);
+/* What came of its order; NULL: there is none, or it is not over. outcome is filled in, and borrows from it. */
+const OrderingOutcome *lifecycle_order_outcome(const Certificate *c, OrderingOutcome *outcome);
 /* Does with the order and its requests as was planned. */
 void attempt_conclude_order(Attempt *a, const PlanFacts *facts);
 /* Whether its order is over, and may be followed by a local chain. */
@@ -108,10 +107,8 @@ bool lifecycle_may_fall_back(const Certificate *c);
 /* Whether there is an order that is over, or that nobody wants any more: the certificate has to be settled. */
 bool lifecycle_order_is_left(const Certificate *c);
 bool lifecycle_cancel_order(Lifecycle *l, Certificate *c);
-void lifecycle_give_up_order(Certificate *c, const Problem *problem);
-uint64_t lifecycle_monotonic(Lifecycle *l);
-/* Adds one that is not armed. */
-int lifecycle_add_timer(Lifecycle *l, sd_event_source **source, sd_event_time_handler_t handler);
+void lifecycle_give_up_order(Lifecycle *l, Certificate *c, const Problem *problem);
+extern const OrdersObserver lifecycle_orders_observer;
 void lifecycle_arm_retry(Lifecycle *l);
 
 /* The root (root.c). */

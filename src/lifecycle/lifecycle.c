@@ -9,8 +9,9 @@
 #include "lifecycle/lifecycle-internal.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/timer.h"
 
-#define RETRY_USEC  (30 * 1000000ULL) /* after a failure, while a certificate has no chain */
+#define RETRY_USEC  (30 * USEC_PER_SEC) /* after a failure, while a certificate has no chain */
 #define WORKERS_MIN 2
 #define WORKERS_MAX 8
 
@@ -202,14 +203,6 @@ int lifecycle_run(Lifecycle *l, bool disk, void (*run)(void *), void (*done)(voi
     return workers_add(disk ? l->disk : l->workers, run, done, data);
 }
 
-uint64_t lifecycle_monotonic(Lifecycle *l)
-{
-    uint64_t t = 0;
-
-    (void)sd_event_now(l->event, CLOCK_MONOTONIC, &t);
-    return t;
-}
-
 static int on_retry(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
 {
     Lifecycle *l = userdata;
@@ -220,13 +213,8 @@ static int on_retry(sd_event_source *s _unused_, uint64_t usec _unused_, void *u
 
 void lifecycle_arm_retry(Lifecycle *l)
 {
-    int enabled = SD_EVENT_ON;
-
-    (void)sd_event_source_get_enabled(l->retry_timer, &enabled);
-    if (enabled != SD_EVENT_OFF)
-        return;
-    (void)sd_event_source_set_time(l->retry_timer, lifecycle_monotonic(l) + RETRY_USEC);
-    (void)sd_event_source_set_enabled(l->retry_timer, SD_EVENT_ONESHOT);
+    if (!timer_is_armed(l->retry_timer))
+        (void)timer_arm(l->retry_timer, RETRY_USEC);
 }
 
 static unsigned count_workers(void)
@@ -238,13 +226,6 @@ static unsigned count_workers(void)
         return WORKERS_MIN;
     n = CPU_COUNT(&set);
     return (unsigned)MAX(WORKERS_MIN, MIN(n, WORKERS_MAX));
-}
-
-int lifecycle_add_timer(Lifecycle *l, sd_event_source **source, sd_event_time_handler_t handler)
-{
-    int r = sd_event_add_time(l->event, source, CLOCK_MONOTONIC, UINT64_MAX, 1, handler, l);
-
-    return r < 0 ? r : sd_event_source_set_enabled(*source, SD_EVENT_OFF);
 }
 
 int lifecycle_new(sd_event *event, Store *store, Model *model, const LifecycleObserver *observer,
@@ -259,9 +240,9 @@ int lifecycle_new(sd_event *event, Store *store, Model *model, const LifecycleOb
     l->event = sd_event_ref(event);
     STAILQ_INIT(&l->root.requests);
     if ((r = workers_new(event, "work", count_workers(), userdata, &l->workers)) < 0 ||
-        (r = orders_new(event, store, lifecycle_resume_orders, l, &l->orders)) < 0 ||
+        (r = orders_new(event, store, &lifecycle_orders_observer, l, &l->orders)) < 0 ||
         (r = workers_new(event, "disk", 1, userdata, &l->disk)) < 0 || (r = group_init(l)) < 0 ||
-        (r = lifecycle_add_timer(l, &l->retry_timer, on_retry)) < 0)
+        (r = timer_add(l->event, &l->retry_timer, CLOCK_MONOTONIC, 1, on_retry, l)) < 0)
         return r;
     *ret = TAKE_PTR(l);
     return 0;
@@ -299,12 +280,12 @@ void lifecycle_stop(Lifecycle *l)
     give_up_staged(l);
 }
 
-void lifecycle_give_up(Lifecycle *l _unused_, Certificate *c)
+void lifecycle_give_up(Lifecycle *l, Certificate *c)
 {
     Problem cancelled = {};
 
     problem_set(&cancelled, PROBLEM_CANCELLED, "The service stops.");
-    lifecycle_give_up_order(c, &cancelled);
+    lifecycle_give_up_order(l, c, &cancelled);
     requests_answer(c, &c->work.requests, &cancelled);
     problem_clear(&cancelled);
 }

@@ -14,37 +14,14 @@
  * wait with it. When it is over, its result is something that is wanted like all else: the certificate is settled, and
  * planning takes it from here. */
 
-struct Ordered {
-    Lifecycle *lifecycle;
-    Certificate *certificate;
-    Ordering *running; /* NULL: it is over */
-    char **names;
-    struct RequestQueue requests;
-    Bundle *bundle; /* NULL: it failed */
-    char *authority, *solver;
-    Problem problem;
-    int64_t until;  /* when it may be tried again; 0: not known */
-    bool waited;    /* no attempt was made */
-    bool attempted; /* the authority was asked, of this very order */
-    bool offline;   /* this machine has no default route */
-    bool automatic; /* the service began it by itself: its failure counts for the back-off */
-};
-
-static void ordered_free(struct Ordered *o, bool forget)
+static void drop_ordering(Lifecycle *l, Certificate *c, bool forget)
 {
-    Orders *orders = o->lifecycle->orders;
+    c->order.ordering = ordering_free(l->orders, c->order.ordering, forget);
+}
 
-    if (orders && o->running)
-        ordering_cancel(o->running, forget);
-    else if (orders && forget)
-        orders_forget(orders, certificate_name(o->certificate));
-    o->certificate->order.ordered = NULL;
-    strv_free(o->names);
-    bundle_free(o->bundle);
-    free(o->authority);
-    free(o->solver);
-    problem_clear(&o->problem);
-    free(o);
+static bool is_running(const Certificate *c)
+{
+    return c->order.ordering && !ordering_is_over(c->order.ordering);
 }
 
 static AcmeEligibility judge(const Lifecycle *l, const Certificate *c)
@@ -122,7 +99,7 @@ int64_t lifecycle_next_order(const Lifecycle *l, const Certificate *c)
 {
     OrderState state;
 
-    if (l->stopping || !c->stored || c->order.ordered || !can_order(l, c) || !clock_is_trusted())
+    if (l->stopping || !c->stored || c->order.ordering || !can_order(l, c) || !clock_is_trusted())
         return INT64_MAX;
     if (orders_has_order(l->orders, certificate_name(c)))
         return 0;
@@ -185,28 +162,22 @@ void lifecycle_check_window(Lifecycle *l, Certificate *c)
 
 /* ---- from the order to its result */
 
-static void on_progress(double progress, const char *step, void *userdata)
+static void on_progress(Ordering *o, double progress, const char *step, void *userdata)
 {
-    struct Ordered *o = userdata;
+    Lifecycle *l = userdata;
+    Certificate *c = model_find_any(l->model, ordering_name(o));
 
-    lifecycle_note_progress(o->lifecycle, o->certificate, progress, step);
+    if (c)
+        lifecycle_note_progress(l, c, progress, step);
 }
 
-static void on_ordered(const OrderingResult *result, void *userdata)
+static void on_over(Ordering *o, void *userdata)
 {
-    struct Ordered *o = userdata;
+    Lifecycle *l = userdata;
+    Certificate *c = model_find_any(l->model, ordering_name(o));
 
-    o->running = NULL;
-    o->bundle = result->bundle;
-    o->authority = strdup(result->authority);
-    o->solver = result->solver ? strdup(result->solver) : NULL;
-    o->until = result->until;
-    o->waited = result->waited;
-    o->attempted = result->attempted;
-    o->offline = result->offline;
-    if (!result->bundle)
-        (void)problem_copy(result->problem, &o->problem);
-    lifecycle_settle(o->lifecycle, o->certificate);
+    if (c && c->order.ordering == o)
+        lifecycle_settle(l, c);
 }
 
 /* A reissue is for a key that is not to be used any more. */
@@ -251,27 +222,15 @@ static int order_begin(Lifecycle *l, Certificate *c, const Request *q)
         .early = !reissue && is_early(l, c),
         .not_after = urgency_of(c),
     };
-    struct Ordered *o = calloc(1, sizeof(struct Ordered));
-    int r;
 
-    if (!o)
-        return -ENOMEM;
     wish.former =
         c->record->slots[SOURCE_ACME].chain && !c->record->slots[SOURCE_ACME].broken ? c->record : NULL;
     wish.keeps_key = !reissue && keeps_key(l, c, wish.key_type);
-    *o = (struct Ordered){ .lifecycle = l, .certificate = c, .automatic = !reissue };
     if (!reissue) {
         c->order.retry = false;
         c->order.waits_until = 0;
     }
-    STAILQ_INIT(&o->requests);
-    r = strv_copy(c->names, &o->names);
-    c->order.ordered = o;
-    if (r >= 0)
-        r = orders_begin(l->orders, &wish, on_progress, on_ordered, o, &o->running);
-    if (r < 0)
-        ordered_free(o, false);
-    return r;
+    return orders_begin(l->orders, &wish, &c->order.ordering);
 }
 
 /* What an upload leaves to be ordered. */
@@ -313,10 +272,10 @@ static bool wants_order(const Certificate *c, const Request *q)
 }
 
 /* What waits with an order goes back to be looked at anew. */
-static void take_back(Certificate *c)
+static void take_back(Lifecycle *l, Certificate *c)
 {
-    STAILQ_CONCAT(&c->work.requests, &c->order.ordered->requests);
-    ordered_free(c->order.ordered, true);
+    STAILQ_CONCAT(&c->work.requests, ordering_requests(c->order.ordering));
+    drop_ordering(l, c, true);
 }
 
 /* Whether the request waits with an order from now on. */
@@ -327,12 +286,11 @@ static bool join_order(Lifecycle *l, Certificate *c, Request *q, Need need, Prob
     if (q->kind == REQUEST_REISSUE ? !may_reissue(l, c, q, why)
                                    : c->order.eligibility != ACME_ELIGIBILITY_ASKED)
         return false;
-    if (c->order.ordered && c->order.ordered->running && q->kind == REQUEST_REISSUE &&
-        !ordering_join(c->order.ordered->running, q->options.hurry))
-        take_back(c);
-    if (!c->order.ordered && order_begin(l, c, q) < 0)
+    if (is_running(c) && q->kind == REQUEST_REISSUE && !ordering_join(c->order.ordering, q->options.hurry))
+        take_back(l, c);
+    if (!c->order.ordering && order_begin(l, c, q) < 0)
         return false;
-    STAILQ_INSERT_TAIL(&c->order.ordered->requests, q, entry);
+    STAILQ_INSERT_TAIL(ordering_requests(c->order.ordering), q, entry);
     return true;
 }
 
@@ -356,19 +314,20 @@ static void divert(Lifecycle *l, Certificate *c, Need need)
 /* One that has gone too far with the former key is given up for another. */
 static void join_as_reissue(Lifecycle *l, Certificate *c, const RequestOptions *options)
 {
-    if (c->order.ordered && !ordering_join(c->order.ordered->running, options->hurry)) {
-        take_back(c);
+    if (c->order.ordering && !ordering_join(c->order.ordering, options->hurry)) {
+        take_back(l, c);
         lifecycle_settle(l, c);
     }
 }
 
 bool lifecycle_adopt_order(Lifecycle *l, Certificate *c, const RequestOptions *options)
 {
-    struct RequestQueue *const queues[] = { &c->work.requests,
-                                            c->order.ordered ? &c->order.ordered->requests : NULL };
+    struct RequestQueue *const queues[] = { &c->work.requests, c->order.ordering
+                                                                   ? ordering_requests(c->order.ordering)
+                                                                   : NULL };
     Request *q;
 
-    if (c->order.ordered && !c->order.ordered->running)
+    if (c->order.ordering && !is_running(c))
         return false;
     for (size_t i = 0; i < ELEMENTSOF(queues) && queues[i]; i++)
         STAILQ_FOREACH (q, queues[i], entry)
@@ -382,13 +341,13 @@ bool lifecycle_adopt_order(Lifecycle *l, Certificate *c, const RequestOptions *o
 }
 
 /* Nobody uses it any more: its order is given up, and whoever asked for another chain is told so. */
-static void abandon(Certificate *c)
+static void abandon(Lifecycle *l, Certificate *c)
 {
     struct RequestQueue given_up = STAILQ_HEAD_INITIALIZER(given_up);
     _cleanup_problem_ Problem why = {};
 
-    if (c->order.ordered)
-        take_back(c);
+    if (c->order.ordering)
+        take_back(l, c);
     requests_take(&c->work.requests, 1U << REQUEST_REISSUE | 1U << REQUEST_RENEW | 1U << REQUEST_ORDER,
                   &given_up);
     problem_set(&why, PROBLEM_CANCELLED, "No module uses %s any more.", certificate_name(c));
@@ -397,7 +356,7 @@ static void abandon(Certificate *c)
 
 bool lifecycle_order_is_left(const Certificate *c)
 {
-    return c->order.ordered && (!c->order.ordered->running || !certificate_is_wanted(c));
+    return c->order.ordering && (!is_running(c) || !certificate_is_wanted(c));
 }
 
 static Need need_beside(const Chain *upload, const Certificate *c)
@@ -430,11 +389,11 @@ void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)
 
     lifecycle_refresh_order(l, c);
     if (!certificate_is_wanted(c)) {
-        abandon(c);
+        abandon(l, c);
         return;
     }
-    if (c->order.ordered && c->order.ordered->running && !strv_equal(c->order.ordered->names, c->names))
-        take_back(c);
+    if (is_running(c) && !strv_equal(ordering_names(c->order.ordering), c->names))
+        take_back(l, c);
     need = c->stored == STAILQ_EMPTY(&c->work.requests) ? NEED_NOTHING : find_need(l, c);
     if (need == NEED_NOTHING)
         return;
@@ -446,8 +405,10 @@ void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)
 
 bool lifecycle_may_fall_back(const Certificate *c)
 {
-    return c->order.ordered && !c->order.ordered->running &&
-           (!c->order.ordered->bundle || requests_have(&c->order.ordered->requests, REQUEST_REISSUE));
+    Ordering *o = c->order.ordering;
+
+    return o && ordering_is_over(o) &&
+           (!ordering_outcome(o).chain || requests_have(ordering_requests(o), REQUEST_REISSUE));
 }
 
 void lifecycle_maybe_order(Lifecycle *l, Certificate *c)
@@ -471,15 +432,15 @@ void lifecycle_retry_orders(Lifecycle *l, int64_t corrected)
     }
 }
 
-void lifecycle_resume_orders(const char *authority, void *lifecycle)
+static void on_back(const char *authority, void *userdata)
 {
-    Lifecycle *l = lifecycle;
+    Lifecycle *l = userdata;
     Certificate *c, *next;
 
     FOREACH_CERTIFICATE (l->model, c, next) {
         const Problem *p = &c->record->failure.problem;
 
-        if (l->stopping || !c->published || c->order.ordered || !c->record->order_failed ||
+        if (l->stopping || !c->published || c->order.ordering || !c->record->order_failed ||
             problem_is_rate_limited(p) ||
             (authority ? !problem_blames_authority(p) : p->code != PROBLEM_NETWORK_FAILED))
             continue;
@@ -490,34 +451,22 @@ void lifecycle_resume_orders(const char *authority, void *lifecycle)
     }
 }
 
-const OrderFacts *lifecycle_order_facts(const Certificate *c, OrderFacts *facts)
+const OrderingOutcome *lifecycle_order_outcome(const Certificate *c, OrderingOutcome *outcome)
 {
-    const struct Ordered *o = c->order.ordered;
-
-    if (!o || o->running)
+    if (!c->order.ordering || is_running(c))
         return NULL;
-    *facts = (OrderFacts){
-        .chain = o->bundle ? o->bundle->chain : NULL,
-        .authority = o->authority,
-        .solver = o->solver,
-        .problem = &o->problem,
-        .requests = &o->requests,
-        .until = o->until,
-        .waited = o->waited,
-        .attempted = o->attempted,
-        .offline = o->offline,
-        .automatic = o->automatic,
-    };
-    return facts;
+    *outcome = ordering_outcome(c->order.ordering);
+    return outcome;
 }
 
 /* A reissue whose order was really tried falls back to the local root; all else that waited for the order has failed. */
-static void sort_requests(Attempt *a, struct Ordered *o, const PlanFacts *facts)
+static void sort_requests(Attempt *a, const PlanFacts *facts)
 {
+    struct RequestQueue *waiting = ordering_requests(a->certificate->order.ordering);
     Request *q;
 
-    while ((q = STAILQ_FIRST(&o->requests))) {
-        STAILQ_REMOVE_HEAD(&o->requests, entry);
+    while ((q = STAILQ_FIRST(waiting))) {
+        STAILQ_REMOVE_HEAD(waiting, entry);
         q->falls_back = plan_falls_back(facts, &a->plan, q);
         if (q->falls_back)
             STAILQ_INSERT_TAIL(&a->requests, q, entry);
@@ -526,14 +475,14 @@ static void sort_requests(Attempt *a, struct Ordered *o, const PlanFacts *facts)
     }
 }
 
-static void conclude_failure(Attempt *a, struct Ordered *o, const PlanFacts *facts)
+static void conclude_failure(Attempt *a, const PlanFacts *facts)
 {
     Certificate *c = a->certificate;
     const char *text = strempty(a->plan.order_problem.text);
 
-    sort_requests(a, o, facts);
-    if (o->automatic)
-        c->order.waits_until = o->waited ? o->until : 0;
+    sort_requests(a, facts);
+    if (facts->order->automatic)
+        c->order.waits_until = facts->order->waited ? facts->order->until : 0;
     if (a->plan.counts)
         log_warning("%s: %s%s The order is tried again in %lld seconds.", certificate_name(c), text,
                     text_full_stop(text), (long long)(a->after->order_after - facts->now));
@@ -542,42 +491,42 @@ static void conclude_failure(Attempt *a, struct Ordered *o, const PlanFacts *fac
 void attempt_conclude_order(Attempt *a, const PlanFacts *facts)
 {
     Certificate *c = a->certificate;
-    struct Ordered *o = c->order.ordered;
 
     if (a->plan.order == PLAN_ORDER_KEEP)
         return;
     if (a->plan.order == PLAN_ORDER_RETURN) {
-        take_back(c);
+        take_back(a->lifecycle, c);
         return;
     }
     if (a->plan.forgets_retry)
         c->order.retry = false;
     if (a->plan.order == PLAN_ORDER_TAKE) {
-        STAILQ_CONCAT(&a->requests, &o->requests);
+        STAILQ_CONCAT(&a->requests, ordering_requests(c->order.ordering));
         c->order.waits_until = 0;
-        a->bundle = TAKE_PTR(o->bundle);
+        a->bundle = ordering_take_bundle(c->order.ordering);
     } else
-        conclude_failure(a, o, facts);
-    ordered_free(o, o->bundle); /* which is of no use */
+        conclude_failure(a, facts);
+    drop_ordering(a->lifecycle, c,
+                  a->plan.order == PLAN_ORDER_FAILED && facts->order->chain); /* of no use */
 }
 
 bool lifecycle_cancel_order(Lifecycle *l, Certificate *c)
 {
-    struct Ordered *o = c->order.ordered;
+    Ordering *o = c->order.ordering;
 
-    if (!o || !requests_withdraw(&o->requests, model_job_done, l->model))
+    if (!o || !requests_withdraw(ordering_requests(o), model_job_done, l->model))
         return false;
-    if (o->running && STAILQ_EMPTY(&o->requests)) {
-        ordering_cancel(TAKE_PTR(o->running), true);
-        problem_set(&o->problem, PROBLEM_CANCELLED, "The order was cancelled.");
-    }
+    if (is_running(c) && STAILQ_EMPTY(ordering_requests(o)))
+        ordering_stop(o, PROBLEM_CANCELLED, "The order was cancelled.");
     return true;
 }
 
-void lifecycle_give_up_order(Certificate *c, const Problem *problem)
+void lifecycle_give_up_order(Lifecycle *l, Certificate *c, const Problem *problem)
 {
-    if (!c->order.ordered)
+    if (!c->order.ordering)
         return;
-    requests_answer(c, &c->order.ordered->requests, problem);
-    ordered_free(c->order.ordered, false);
+    requests_answer(c, ordering_requests(c->order.ordering), problem);
+    drop_ordering(l, c, false);
 }
+
+const OrdersObserver lifecycle_orders_observer = { on_progress, on_over, on_back };

@@ -76,7 +76,7 @@ static void plan_upload(const PlanFacts *f, Record *after, Plan *p)
 /* ---- an order that is over */
 
 /* Whether the authority was really asked, and its answer, or that it gave none, is why there is no chain. */
-static bool was_tried(const OrderFacts *o, const Problem *problem)
+static bool was_tried(const OrderingOutcome *o, const Problem *problem)
 {
     return o->attempted && !o->waited && !problem_is_rate_limited(problem) && !o->offline &&
            (problem->code == PROBLEM_CHALLENGE_FAILED || problem->code == PROBLEM_AUTHORITY_REFUSED ||
@@ -103,7 +103,7 @@ static int64_t retry_delay(const Record *after, unsigned failures)
 
 /* Whether it only waits for an authority that is out of order, as it has failed before: that need not be recorded, for many
  * certificates and each time. */
-static bool just_waits(const OrderFacts *o, const Record *after, const Problem *problem)
+static bool just_waits(const OrderingOutcome *o, const Record *after, const Problem *problem)
 {
     return o->waited && o->until > 0 && after->order_failed && !problem_is_rate_limited(problem);
 }
@@ -126,7 +126,7 @@ static void plan_manual_failure(const PlanFacts *f, Record *after, Plan *p)
 
 static void plan_automatic_failure(const PlanFacts *f, Record *after, Plan *p)
 {
-    const OrderFacts *o = f->order;
+    const OrderingOutcome *o = f->order;
     unsigned attempts = after->failure.attempts;
 
     p->counts = p->changes = true;
@@ -140,7 +140,7 @@ static void plan_automatic_failure(const PlanFacts *f, Record *after, Plan *p)
 
 static void plan_failure(const PlanFacts *f, Record *after, const Problem *problem, Plan *p)
 {
-    const OrderFacts *o = f->order;
+    const OrderingOutcome *o = f->order;
     const Request *q;
 
     p->order = PLAN_ORDER_FAILED;
@@ -162,7 +162,7 @@ static void plan_failure(const PlanFacts *f, Record *after, const Problem *probl
 /* A chain that has come and is of no use is a failure like others: else the next order would follow at once. */
 static int plan_order(const PlanFacts *f, Record *after, Plan *p)
 {
-    const OrderFacts *o = f->order;
+    const OrderingOutcome *o = f->order;
     const Candidate candidate = { .chain = o ? o->chain : NULL };
     _cleanup_problem_ Problem useless = {};
     Verdict verdict;

@@ -2,22 +2,10 @@
 #pragma once
 
 #include "model/certificate.h"
+#include "orders/orders.h"
 
 /* What leads from what there is to what is wanted: a function of its arguments alone. Facts are gathered once per settling;
  * whoever carries out the plan has no decision left to make. */
-
-/* An order that is over. All is borrowed. */
-typedef struct OrderFacts {
-    const Chain *chain;                  /* that it brought; NULL: it failed */
-    const char *authority, *solver;      /* that issued it, and what proved the names */
-    const Problem *problem;              /* why it failed */
-    const struct RequestQueue *requests; /* that wait for it */
-    int64_t until;  /* when it may be retried, seconds since 1970-01-01 UTC; 0: not known */
-    bool waited;    /* no attempt was made */
-    bool attempted; /* the authority was asked, for this very order */
-    bool offline;   /* this machine has no default route */
-    bool automatic; /* the service began it by itself: its failure counts for the back-off */
-} OrderFacts;
 
 /* All is borrowed. */
 typedef struct PlanFacts {
@@ -28,8 +16,8 @@ typedef struct PlanFacts {
     char *const *names;
     KeyType key_type;
     unsigned purposes;
-    const Record *upload;    /* the one that it takes now; NULL: none */
-    const OrderFacts *order; /* NULL: there is none, or it is not over */
+    const Record *upload;         /* the one that it takes now; NULL: none */
+    const OrderingOutcome *order; /* NULL: there is none, or it is not over */
     AcmeEligibility eligibility;
     const Record *root;  /* the local root's */
     int64_t warning_due; /* the moment of a warning of its end that was not given; 0: none */

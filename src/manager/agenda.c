@@ -5,13 +5,14 @@
 #include "core/now.h"
 #include "manager/manager-internal.h"
 #include "util/text.h"
+#include "util/timer.h"
 
 /* What the passing of time brings: what is due now, and when to look again. */
 
 /* The outlook of all is looked at in slices of a few milliseconds, which take a small part of the time. */
 #define OUTLOOK_SLICE      200
-#define OUTLOOK_USEC       (10 * 1000ULL)
-#define OUTLOOK_PAUSE_USEC (50 * 1000ULL)
+#define OUTLOOK_USEC       (10 * USEC_PER_MSEC)
+#define OUTLOOK_PAUSE_USEC (50 * USEC_PER_MSEC)
 #define WAKE_MAX_SEC       3600
 #define CHECK_WAIT_SEC     60
 #define SOON_SEC           (15 * 60)
@@ -107,7 +108,7 @@ static int64_t next_change(Manager *m, int64_t now)
 static void arm_wake_at(Agenda *a, int64_t when, int64_t now)
 {
     a->wake_at = when;
-    (void)manager_arm(a->manager, a->wake_timer, (uint64_t)(when - now) * 1000000ULL);
+    (void)timer_arm(a->wake_timer, (uint64_t)(when - now) * USEC_PER_SEC);
 }
 
 void agenda_arm(Agenda *a)
@@ -199,12 +200,12 @@ static int on_outlook_timer(sd_event_source *s, uint64_t usec _unused_, void *us
     free(a->outlook_next);
     a->outlook_next = next ? strdup(certificate_name(next)) : NULL;
     if (a->outlook_next)
-        return manager_arm(m, s, OUTLOOK_PAUSE_USEC);
+        return timer_arm(s, OUTLOOK_PAUSE_USEC);
     look_at_outlook(m, m->model->root);
     a->wake_is_stale = true;
     MODEL_NOTIFY(m->model, counts_changed);
     if (a->outlook_again)
-        (void)manager_arm(m, s, OUTLOOK_PAUSE_USEC);
+        (void)timer_arm(s, OUTLOOK_PAUSE_USEC);
     a->outlook_again = false;
     return 0;
 }
@@ -212,8 +213,8 @@ static int on_outlook_timer(sd_event_source *s, uint64_t usec _unused_, void *us
 void agenda_note_outlook(Agenda *a)
 {
     a->outlook_again = a->outlook_next != NULL;
-    if (!manager_is_armed(a->outlook_timer))
-        (void)manager_arm(a->manager, a->outlook_timer, OUTLOOK_USEC);
+    if (!timer_is_armed(a->outlook_timer))
+        (void)timer_arm(a->outlook_timer, OUTLOOK_USEC);
 }
 
 static void on_job_changed(Job *j _unused_, void *userdata)
@@ -341,8 +342,8 @@ int agenda_new(Manager *m, Agenda **ret)
     if (!a)
         return -ENOMEM;
     *a = (Agenda){ .manager = m, .uploads_seen = clock_now() };
-    if ((r = manager_add_timer(m, &a->wake_timer, on_wake, a)) < 0 ||
-        (r = manager_add_timer(m, &a->outlook_timer, on_outlook_timer, a)) < 0 ||
+    if ((r = timer_add(m->event, &a->wake_timer, CLOCK_MONOTONIC, 0, on_wake, a)) < 0 ||
+        (r = timer_add(m->event, &a->outlook_timer, CLOCK_MONOTONIC, 0, on_outlook_timer, a)) < 0 ||
         (r = model_watch(m->model, &watcher, a)) < 0) {
         agenda_free(a);
         return r;

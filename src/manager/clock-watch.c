@@ -6,12 +6,13 @@
 #include "core/now.h"
 #include "manager/manager-internal.h"
 #include "util/log.h"
+#include "util/timer.h"
 
 /* A clock that is set, and a machine that wakes up, change what can be done. A clock that is not trusted (core/clock.h) is
  * checked again and again until it is. */
 
-#define LOOK_AGAIN_USEC (20 * 1000000ULL)
-#define RECORD_USEC     (3600 * 1000000ULL)
+#define LOOK_AGAIN_USEC (20 * USEC_PER_SEC)
+#define RECORD_USEC     (3600 * USEC_PER_SEC)
 
 struct ClockWatch {
     Manager *manager;
@@ -80,7 +81,7 @@ static void look_at_all(Manager *m)
 
 static void arm_clock(ClockWatch *w)
 {
-    (void)manager_arm(w->manager, w->timer, w->doubts ? LOOK_AGAIN_USEC : RECORD_USEC);
+    (void)timer_arm(w->timer, w->doubts ? LOOK_AGAIN_USEC : RECORD_USEC);
 }
 
 void manager_look_at_clock(Manager *m)
@@ -123,7 +124,7 @@ static int on_clock_timer(sd_event_source *s _unused_, uint64_t usec _unused_, v
 static int arm_set(int fd)
 {
     const struct itimerspec never = { .it_value.tv_sec =
-                                          sizeof(time_t) > 4 ? INT64_MAX / 1000000000LL : INT_MAX };
+                                          sizeof(time_t) > 4 ? INT64_MAX / NSEC_PER_SEC : INT_MAX };
 
     return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL) < 0 ? -errno : 0;
 }
@@ -174,7 +175,7 @@ int clock_watch_new(Manager *m, ClockWatch **ret)
     if ((r = store_read_clock(m->store, &recorded)) < 0)
         (void)log_warning_errno(r, "What the clock showed at the last stop cannot be read");
     clock_begin(recorded);
-    r = manager_add_timer(m, &w->timer, on_clock_timer, w);
+    r = timer_add(m->event, &w->timer, CLOCK_MONOTONIC, 0, on_clock_timer, w);
     if (r >= 0)
         r = watch_set(w);
     if (r < 0) {

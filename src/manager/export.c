@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdio.h>
 
+#include "crypto/export.h"
 #include "manager/manager-internal.h"
 #include "util/memfd.h"
 
@@ -42,6 +44,23 @@ int manager_read_root(Manager *m, Certificate *c, char **ret, Problem *problem)
             "root, or ask who signed it.",
             certificate_name(c));
     return 0;
+}
+
+int manager_export(Manager *m, Certificate *c, bool root, ExportFormat format, void **ret, size_t *ret_size,
+                   Problem *problem)
+{
+    _cleanup_bundle_ Bundle *b = NULL;
+    _cleanup_free_ char *pem = NULL;
+    int r = root ? manager_read_root(m, c, &pem, problem) : manager_read_chain(m, c, &b, problem);
+
+    if (r >= 0 && b && asprintf(&pem, "%s%s", b->leaf, b->issuers) < 0) {
+        pem = NULL;
+        r = -ENOMEM;
+    }
+    if (r < 0)
+        return problem_set_errno(problem, r, "Exporting a certificate");
+    r = export_certificates(pem, format, ret, ret_size);
+    return r < 0 ? problem_set(problem, PROBLEM_INTERNAL, "The certificate could not be encoded.") : 0;
 }
 
 typedef struct KeyCall {

@@ -6,6 +6,7 @@
 #include "manager/manager.h"
 #include "orders/orders.h"
 #include "store/store.h"
+#include "util/timer.h"
 
 /* Shared by the manager's files alone. Each of them has an object of its own, whose struct no other file knows. */
 
@@ -36,13 +37,6 @@ struct Manager {
         if ((m)->observer) \
             (m)->observer->member(__VA_ARGS__ __VA_OPT__(, )(m)->observer_userdata); \
     } while (0)
-
-/* Timers. */
-/* Adds one that is not armed. */
-int manager_add_timer(Manager *m, sd_event_source **timer, sd_event_time_handler_t handler, void *userdata);
-/* Arms it to elapse once, so many microseconds from now. */
-int manager_arm(Manager *m, sd_event_source *timer, uint64_t in_usec);
-bool manager_is_armed(sd_event_source *timer);
 
 /* The configuration in force, and what it asks for (configure.c). directories: borrowed, the most important last. */
 int configuration_new(Manager *m, char *const *directories, Configuration **ret);

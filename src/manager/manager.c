@@ -9,6 +9,7 @@
 #include "manager/manager-internal.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/timer.h"
 
 Model *manager_model(Manager *m)
 {
@@ -18,34 +19,6 @@ Model *manager_model(Manager *m)
 bool manager_acme_is_on(const Manager *m)
 {
     return acme_settings_are_on(manager_settings(m));
-}
-
-/* Timers. */
-
-int manager_add_timer(Manager *m, sd_event_source **timer, sd_event_time_handler_t handler, void *userdata)
-{
-    int r = sd_event_add_time(m->event, timer, CLOCK_MONOTONIC, UINT64_MAX, 0, handler, userdata);
-
-    return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_OFF);
-}
-
-int manager_arm(Manager *m, sd_event_source *timer, uint64_t in_usec)
-{
-    uint64_t now;
-    int r;
-
-    r = sd_event_now(m->event, CLOCK_MONOTONIC, &now);
-    if (r >= 0)
-        r = sd_event_source_set_time(timer, now + in_usec);
-    return r < 0 ? r : sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-}
-
-bool manager_is_armed(sd_event_source *timer)
-{
-    int enabled = SD_EVENT_OFF;
-
-    (void)sd_event_source_get_enabled(timer, &enabled);
-    return enabled != SD_EVENT_OFF;
 }
 
 /* News of the lifecycle. */

@@ -4,8 +4,8 @@
 #include <systemd/sd-event.h>
 
 #include "core/bundle.h"
+#include "core/export-format.h"
 #include "core/report.h"
-#include "crypto/export.h"
 #include "lifecycle/lifecycle.h"
 #include "model/model.h"
 
@@ -118,6 +118,9 @@ int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, 
 int manager_read_chain(Manager *m, Certificate *c, Bundle **ret, Problem *problem);
 /* The self-signed certificate that the served chain ends in, PEM. */
 int manager_read_root(Manager *m, Certificate *c, char **ret, Problem *problem);
+/* That root, or the served chain, in a format. */
+int manager_export(Manager *m, Certificate *c, bool root, ExportFormat format, void **ret, size_t *ret_size,
+                   Problem *problem);
 
 /* fd is borrowed: a sealed memfd with the private key and the served chain; negative with a problem. */
 typedef void (*KeyOpened)(int fd, const Problem *problem, void *userdata);

@@ -8,7 +8,7 @@
 
 /* A default route that appears lets orders succeed that failed without one. */
 
-#define BACK_USEC (10 * 1000000ULL) /* by chance up to that much later, since others come back as well */
+#define BACK_USEC (10 * USEC_PER_SEC) /* by chance up to that much later, since others come back as well */
 
 struct NetworkWatch {
     Manager *manager;
@@ -38,7 +38,7 @@ void network_watch_retry(NetworkWatch *w)
     FOREACH_CERTIFICATE (w->manager->model, c, next)
         if (lacked_network(c)) {
             (void)random_bytes(&chance, sizeof(chance));
-            (void)manager_arm(w->manager, w->back_timer, 1000000ULL + BACK_USEC * chance / UINT16_MAX);
+            (void)timer_arm(w->back_timer, USEC_PER_SEC + BACK_USEC * chance / UINT16_MAX);
             return;
         }
 }
@@ -62,7 +62,7 @@ bool network_watch_awaits(const NetworkWatch *w)
 {
     Certificate *c, *next;
 
-    if (manager_is_armed(w->back_timer))
+    if (timer_is_armed(w->back_timer))
         return true;
     if (network_watch_has_route(w))
         return false;
@@ -80,7 +80,7 @@ int network_watch_new(Manager *m, NetworkWatch **ret)
     if (!w)
         return -ENOMEM;
     w->manager = m;
-    r = manager_add_timer(m, &w->back_timer, on_back_timer, w);
+    r = timer_add(m->event, &w->back_timer, CLOCK_MONOTONIC, 0, on_back_timer, w);
     if (r < 0) {
         network_watch_free(w);
         return r;

@@ -87,7 +87,7 @@ static int start_revoking(Manager *m, Certificate *c, const Bundle *bundle, int 
     *ret_id = j->id;
     model_job_progress(m->model, j, 0.5, "asking the authority to revoke");
     r = orders_revoke(lifecycle_orders(m->lifecycle), c->record->authority, bundle, reason, on_revoked, v,
-                           problem);
+                      problem);
     if (r < 0) {
         free(v);
         if (problem)
@@ -127,7 +127,7 @@ int manager_change_account(Manager *m, const char *authority, bool deactivate, A
                            void *userdata, Problem *problem)
 {
     int r = orders_change_account(lifecycle_orders(m->lifecycle), authority, deactivate, done, userdata,
-                                       problem);
+                                  problem);
 
     return problem_set_errno(problem, r, "Changing the account");
 }

@@ -4,10 +4,11 @@
 #include "core/now.h"
 #include "manager/manager-internal.h"
 #include "util/log.h"
+#include "util/timer.h"
 
-#define INDEX_WAIT_USEC  (2 * 1000000ULL)
-#define CHECK_WAIT_USEC  (5 * 1000000ULL)
-#define CHECK_PAUSE_USEC (20 * 1000ULL)
+#define INDEX_WAIT_USEC  (2 * USEC_PER_SEC)
+#define CHECK_WAIT_USEC  (5 * USEC_PER_SEC)
+#define CHECK_PAUSE_USEC (20 * USEC_PER_MSEC)
 #define CHECKED_AT_ONCE  32
 
 /* The index of the store, and the look at the files that it stands for. */
@@ -112,7 +113,7 @@ static int on_index_timer(sd_event_source *s _unused_, uint64_t usec _unused_, v
 
 void upkeep_note_change(Upkeep *u)
 {
-    (void)manager_arm(u->manager, u->index_timer, INDEX_WAIT_USEC);
+    (void)timer_arm(u->index_timer, INDEX_WAIT_USEC);
 }
 
 bool upkeep_is_done(Upkeep *u)
@@ -139,12 +140,12 @@ static int on_check_timer(sd_event_source *s _unused_, uint64_t usec _unused_, v
     u->checked = n > 0 ? strdup(certificate_name(some[n - 1])) : NULL;
     if (!u->checked || lifecycle_check(u->manager->lifecycle, some, n) < 0)
         return 0;
-    return manager_arm(u->manager, u->check_timer, CHECK_PAUSE_USEC);
+    return timer_arm(u->check_timer, CHECK_PAUSE_USEC);
 }
 
 void upkeep_begin_check(Upkeep *u)
 {
-    (void)manager_arm(u->manager, u->check_timer, CHECK_WAIT_USEC);
+    (void)timer_arm(u->check_timer, CHECK_WAIT_USEC);
 }
 
 void upkeep_write_last(Upkeep *u)
@@ -166,9 +167,9 @@ int upkeep_new(Manager *m, Upkeep **ret)
     if (!u)
         return -ENOMEM;
     u->manager = m;
-    r = manager_add_timer(m, &u->index_timer, on_index_timer, u);
+    r = timer_add(m->event, &u->index_timer, CLOCK_MONOTONIC, 0, on_index_timer, u);
     if (r >= 0)
-        r = manager_add_timer(m, &u->check_timer, on_check_timer, u);
+        r = timer_add(m->event, &u->check_timer, CLOCK_MONOTONIC, 0, on_check_timer, u);
     if (r < 0) {
         upkeep_free(u);
         return r;

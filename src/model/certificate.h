@@ -68,9 +68,9 @@ struct Certificate {
 
     /* Its order: written by lifecycle/order.c alone. */
     struct {
-        struct Ordered *ordered; /* and what came of it; NULL: nothing */
-        AcmeEligibility eligibility;       /* as of the last settling, but for ACME_ELIGIBILITY_FAILED */
-        bool retry;              /* what made its last order fail has changed: the next one need not wait */
+        struct Ordering *ordering;   /* and what came of it (orders/); NULL: there is none */
+        AcmeEligibility eligibility; /* as of the last settling, but for ACME_ELIGIBILITY_FAILED */
+        bool retry;          /* what made its last order fail has changed: the next one need not wait */
         int64_t waits_until; /* it has to wait until then, as was found without an attempt; 0: it need not */
         bool checks_window;  /* its authority is being asked for the window */
         RenewalWindow window;  /* that its authority suggests for the chain of SOURCE_ACME */

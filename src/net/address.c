@@ -4,8 +4,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-_Static_assert(ADDRESS_TEXT_SIZE == INET6_ADDRSTRLEN, "any address fits");
-
 static bool in4_is_local(const uint8_t a[static 4])
 {
     return a[0] == 0 || a[0] == 127 || (a[0] == 169 && a[1] == 254) || a[0] >= 224;

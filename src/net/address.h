@@ -3,9 +3,7 @@
 
 #include <sys/socket.h>
 
-#include "util/macro.h"
-
-#define ADDRESS_TEXT_SIZE 46 /* INET6_ADDRSTRLEN: an IPv4 or IPv6 address as text, with its NUL */
+#include "core/server-address.h"
 
 /* Returns true if packets to the address stay on this machine or its link, or reach no single host:
  * unspecified, loopback, link-local, multicast, broadcast and reserved addresses of IPv4 (RFC 6890) and IPv6

@@ -1,122 +1,92 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <strings.h>
+#include <stdio.h>
+#include <time.h>
 
 #include "net/http-internal.h"
+#include "util/text.h"
 
-static bool is_space(char c)
+/* What the head of a reply says. */
+
+#define DAY_NAME_MAX 9 /* Wednesday */
+
+static bool is_token(const char *s)
 {
-    return c == ' ' || c == '\t';
+    static const char letters[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";
+
+    return *s && !s[strspn(s, letters)];
 }
 
-/* RFC 9110 section 5.6.2. */
-static size_t token_length(const char *s, size_t size)
+static bool is_printable(const char *s)
 {
-    static const char others[] = "!#$%&'*+-.^_`|~";
-    size_t n = 0;
-
-    while (n < size && s[n] &&
-           ((s[n] >= 'a' && s[n] <= 'z') || (s[n] >= 'A' && s[n] <= 'Z') || (s[n] >= '0' && s[n] <= '9') ||
-            strchr(others, s[n])))
-        n++;
-    return n;
-}
-
-static bool is_printable(const char *s, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        if ((s[i] < ' ' || s[i] > '~') && s[i] != '\t')
+    for (; *s; s++)
+        if ((*s < ' ' || *s > '~') && *s != '\t')
             return false;
     return true;
 }
 
-static int headers_append(HttpHeaders *h, const char *data, size_t size)
-{
-    if (size + 1 > h->allocated - h->size) {
-        size_t wanted = MAX(h->size + size + 1, MAX(h->allocated * 2, (size_t)512));
-        char *text = realloc(h->text, wanted);
-
-        if (!text)
-            return -ENOMEM;
-        h->text = text;
-        h->allocated = wanted;
-    }
-    memcpy(h->text + h->size, data, size);
-    h->text[h->size + size] = 0;
-    h->size += size + 1;
-    return 0;
-}
-
-/* A line that begins with white space continues the previous one (RFC 9112 section 5.2): it replaces its
- * NUL, after a space. */
-static int headers_continue(HttpHeaders *h, const char *line, size_t size)
-{
-    if (h->size == 0 || h->ignored)
-        return 0;
-    while (size > 0 && is_space(*line))
-        line++, size--;
-    if (!is_printable(line, size)) {
-        h->size = h->last;
-        h->ignored = true;
-        return 0;
-    }
-    h->text[h->size - 1] = ' ';
-    return headers_append(h, line, size);
-}
-
-static int headers_begin(HttpHeaders *h, const char *line, size_t size)
-{
-    const char *status = memchr(line, ' ', size);
-
-    h->size = 0;
-    h->ignored = true;
-    h->interim = status && status + 1 < line + size && status[1] == '1';
-    return 0;
-}
-
-int headers_add(HttpHeaders *h, const char *line, size_t size)
-{
-    size_t name;
-
-    while (size > 0 && strchr("\r\n", line[size - 1]))
-        size--;
-    if (h->closed)
-        return 0;
-    if (size == 0) {
-        h->closed = !h->interim;
-        return 0;
-    }
-    if (size >= 5 && strncmp(line, "HTTP/", 5) == 0)
-        return headers_begin(h, line, size);
-    while (size > 0 && is_space(line[size - 1]))
-        size--;
-    if (size > 0 && is_space(*line))
-        return headers_continue(h, line, size);
-    name = token_length(line, size);
-    h->last = h->size;
-    h->ignored = name == 0 || name == size || line[name] != ':' || !is_printable(line, size);
-    return h->ignored ? 0 : headers_append(h, line, size);
-}
-
-void headers_clear(HttpHeaders *h)
-{
-    free(h->text);
-    *h = (HttpHeaders){};
-}
-
+/* What comes before (1xx, RFC 9110 section 15.2) and trailers (RFC 9112 section 7.1.2) are of other origins for libcurl. To a
+ * field without a value version 7.88 leaves its line break. */
 const char *http_reply_header(const HttpReply *reply, const char *name, size_t n)
 {
-    const HttpHeaders *h = reply->headers;
-    size_t length = strlen(name);
+    struct curl_header *h;
 
-    for (const char *p = h ? h->text : NULL; p && p < h->text + h->size; p += strlen(p) + 1) {
-        const char *value;
+    if (!is_token(name))
+        return NULL;
+    for (size_t i = 0; curl_easy_header(reply->easy, name, i, CURLH_HEADER, -1, &h) == CURLHE_OK; i++) {
+        const char *value = streq(h->value, "\r") || streq(h->value, "\n") ? "" : h->value;
 
-        if (strncasecmp(p, name, length) != 0 || p[length] != ':' || n-- > 0)
-            continue;
-        for (value = p + length + 1; is_space(*value);)
-            value++;
-        return value;
+        if (is_printable(value) && n-- == 0)
+            return value;
     }
     return NULL;
+}
+
+/* ---- moments: libcurl knows the calendar, and takes much more than HTTP has */
+
+static bool has_form(const char *s, const char *form)
+{
+    const char *rest = text_skip_form(s, form);
+
+    return rest && !*rest;
+}
+
+/* What seems to be more than 50 years ahead is past. */
+static int expand_year(int year, int64_t now)
+{
+    const time_t t = (time_t)now;
+    struct tm today;
+
+    if (!gmtime_r(&t, &today))
+        return year;
+    today.tm_year += 1900;
+    year += today.tm_year / 100 * 100;
+    return year > today.tm_year + 50 ? year - 100 : year;
+}
+
+int http_date_parse(const char *s, int64_t now, int64_t *ret)
+{
+    const char *comma = s + strcspn(s, ","), *day = s + 5;
+    char text[64];
+    struct tm tm;
+    time_t t;
+
+    if (has_form(comma, ", 99-Aaa-99 99:99:99 GMT") && comma - s <= DAY_NAME_MAX && comma - s > 3) {
+        day = comma + 2;
+        snprintf(text, sizeof(text), "%.*s, %.2s %.3s %d %s", (int)(comma - s), s, day, day + 3,
+                 expand_year(atoi(day + 7), now), day + 10);
+        s = text;
+    } else if (has_form(s, "Aaa Aaa 99 99:99:99 9999") || has_form(s, "Aaa Aaa  9 99:99:99 9999"))
+        day = s + 8;
+    else if (!has_form(s, "Aaa, 99 Aaa 9999 99:99:99 GMT"))
+        return -EINVAL;
+    t = curl_getdate(s, NULL);
+    if (t == -1)
+        return -EINVAL;
+    t -= strstr(s, ":60") != NULL; /* a leap second counts as the one before */
+    if (!gmtime_r(&t, &tm) || tm.tm_mday != atoi(day))
+        return -EINVAL; /* the month is shorter */
+    *ret = t;
+    return 0;
 }

@@ -6,10 +6,10 @@
 #include "core/limits.h"
 #include "net/http-internal.h"
 #include "util/text.h"
+#include "util/time.h"
 
-#define MSEC_PER_SEC  1000UL
-#define TRUST_AGE_MAX 3600L /* seconds until the authorities are read again */
-#define TOO_LARGE     100   /* CURLE_TOO_LARGE, since libcurl 8.6 */
+#define TRUST_AGE_MAX 3600L /* seconds, then the authorities are read again */
+#define TOO_LARGE     100   /* CURLE_TOO_LARGE, which libcurl has since 8.6 */
 
 /* ---- what went wrong */
 
@@ -218,10 +218,6 @@ static size_t on_header(char *line, size_t size, size_t n, void *userdata)
             t->host);
         return CURL_WRITEFUNC_ERROR;
     }
-    if (headers_add(&t->headers, line, n) < 0) {
-        (void)problem_set_errno(&t->problem, -ENOMEM, "Reading a reply");
-        return CURL_WRITEFUNC_ERROR;
-    }
     t->header_size += n;
     return n;
 }
@@ -257,14 +253,6 @@ static int refuse_url(Problem *problem, const char *why)
 {
     return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
                        "The URL is refused: %s; it has to be https://HOST/PATH", why);
-}
-
-static bool text_is_graphic(const char *s)
-{
-    for (; *s; s++)
-        if (*s <= ' ' || *s > '~')
-            return false;
-    return true;
 }
 
 static bool url_has(CURLU *u, CURLUPart part)
@@ -558,7 +546,6 @@ Transfer *transfer_free(Transfer *t)
         curl_easy_cleanup(t->easy);
     curl_slist_free_all(t->fields);
     curl_slist_free_all(t->address);
-    headers_clear(&t->headers);
     sd_event_source_disable_unref(t->deadline);
     problem_clear(&t->problem);
     free(t->host);

@@ -3,10 +3,10 @@
 #include <pthread.h>
 
 #include "net/http-internal.h"
+#include "util/timer.h"
 
-#define USEC_PER_SEC    1000000ULL
-#define CONNECTIONS_MAX 64L /* in parallel per pool; others wait */
-#define IDLE_MAX        32L /* connections kept per pool */
+#define CONNECTIONS_MAX 64L /* of one pool at once; what comes then waits */
+#define IDLE_MAX        32L /* connections that one pool keeps */
 
 /* The connections that use the same file of authorities. libcurl caches one such file per multi handle and
  * drops it for the next one: with a single handle, a machine that uses two files would read them again for
@@ -23,9 +23,9 @@ typedef struct Pool {
     uint64_t due; /* CLOCK_MONOTONIC, usec; UINT64_MAX: never */
 } Pool;
 
-/* A transfer is in one of two queues. It is active while libcurl works on it. When libcurl, its deadline or
- * http_free() completes it, it loses its handle and waits in finished until its owner is notified. That
- * happens outside of libcurl's callbacks, so that the owner may call anything. */
+/* A transfer is in one of two queues. It is active while libcurl works on it. When libcurl, its deadline or http_free is
+ * done with it, it is taken from the pool and waits in finished until its owner is told, which happens outside of libcurl's
+ * callbacks so that the owner may do as he likes. */
 TAILQ_HEAD(TransferQueue, Transfer);
 
 struct Http {
@@ -57,7 +57,6 @@ static void transfer_finish(Transfer *t, CURLcode result)
     h->n_connections += (uint64_t)connections;
     t->status = (unsigned)status;
     (void)curl_multi_remove_handle(t->pool->multi, t->easy);
-    curl_easy_cleanup(TAKE_PTR(t->easy));
     t->deadline = sd_event_source_disable_unref(t->deadline);
     TAILQ_REMOVE(&h->active, t, entry);
     TAILQ_INSERT_TAIL(&h->finished, t, entry);
@@ -68,7 +67,7 @@ static void transfer_answer(Transfer *t)
     HttpReply reply = { .status = t->status,
                         .body = t->size > 0 ? t->body : (const void *)"",
                         .size = t->size,
-                        .headers = &t->headers };
+                        .easy = t->easy };
     bool failed = t->problem.code != PROBLEM_NONE;
 
     TAILQ_REMOVE(&t->http->finished, t, entry);
@@ -146,19 +145,13 @@ static int on_socket(sd_event_source *s _unused_, int fd, uint32_t revents, void
 
 static int pool_arm(Pool *p)
 {
-    int enabled = SD_EVENT_OFF, r;
-    uint64_t armed;
+    uint64_t at;
 
     if (p->due == UINT64_MAX)
         return 0;
-    r = sd_event_source_get_enabled(p->timer, &enabled);
-    if (r >= 0)
-        r = sd_event_source_get_time(p->timer, &armed);
-    if (r >= 0 && enabled != SD_EVENT_OFF && armed <= p->due)
+    if (timer_is_armed(p->timer) && sd_event_source_get_time(p->timer, &at) >= 0 && at <= p->due)
         return 0;
-    if (r >= 0)
-        r = sd_event_source_set_time(p->timer, p->due);
-    return r < 0 ? r : sd_event_source_set_enabled(p->timer, SD_EVENT_ONESHOT);
+    return timer_arm_at(p->timer, p->due);
 }
 
 static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
@@ -226,22 +219,18 @@ static int on_timeout(CURLM *multi _unused_, long msec, void *userdata)
         return sd_event_source_set_enabled(p->soon, SD_EVENT_ONESHOT) < 0 ? -1 : 0;
     if (sd_event_now(p->http->event, CLOCK_MONOTONIC, &now) < 0)
         return -1;
-    p->due = now + (uint64_t)msec * 1000;
+    p->due = now + (uint64_t)msec * USEC_PER_MSEC;
     return pool_arm(p) < 0 ? -1 : 0;
 }
 
 /* libcurl's own limit does not apply while a request waits for the connection of another. */
 static int transfer_start_deadline(Transfer *t, sd_event *event)
 {
-    uint64_t now;
     int r;
 
-    r = sd_event_now(event, CLOCK_MONOTONIC, &now);
-    if (r < 0)
-        return r;
-    r = sd_event_add_time(event, &t->deadline, CLOCK_MONOTONIC, now + t->time_max * USEC_PER_SEC, 0,
-                          on_deadline, t);
-    if (r >= 0) /* transfers that complete together do so before another one starts in their place */
+    r = sd_event_add_time_relative(event, &t->deadline, CLOCK_MONOTONIC, t->time_max * USEC_PER_SEC, 0,
+                                   on_deadline, t);
+    if (r >= 0) /* what ends at the same time ends before another begins in its place */
         r = sd_event_source_set_priority(t->deadline, SD_EVENT_PRIORITY_NORMAL - 1);
     if (r < 0)
         return r;
@@ -275,13 +264,9 @@ static int pool_new(Http *h, const char *authorities, Pool **ret)
     if (!p->multi || (authorities && !p->authorities))
         return -ENOMEM;
     p->due = UINT64_MAX;
-    r = sd_event_add_time(h->event, &p->timer, CLOCK_MONOTONIC, UINT64_MAX, 1, on_timer, p);
+    r = timer_add(h->event, &p->timer, CLOCK_MONOTONIC, 1, on_timer, p);
     if (r >= 0)
-        r = sd_event_source_set_enabled(p->timer, SD_EVENT_OFF);
-    if (r >= 0)
-        r = sd_event_add_defer(h->event, &p->soon, on_soon, p);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(p->soon, SD_EVENT_OFF);
+        r = deferred_add(h->event, &p->soon, on_soon, p);
     if (r < 0)
         return r;
     (void)sd_event_source_set_description(p->timer, "http-timer");
@@ -298,11 +283,11 @@ static int http_find_pool(Http *h, const char *authorities, Pool **ret)
 {
     Pool *p;
 
-    SLIST_FOREACH(p, &h->pools, entry)
-    if (streq(strempty(p->authorities), strempty(authorities))) {
-        *ret = p;
-        return 0;
-    }
+    SLIST_FOREACH (p, &h->pools, entry)
+        if (streq(strempty(p->authorities), strempty(authorities))) {
+            *ret = p;
+            return 0;
+        }
     return pool_new(h, authorities, ret);
 }
 

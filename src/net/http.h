@@ -39,12 +39,15 @@ typedef struct HttpReply {
     unsigned status; /* RFC 9110 section 15 */
     const void *body;
     size_t size;
-    const struct HttpHeaders *headers;
+    void *easy; /* for http_reply_header() */
 } HttpReply;
 
-/* Returns the value of the nth field (from 0) with this case-insensitive name, or NULL. Surrounding white
- * space is removed; for list fields (RFC 9110 section 5.3), each line is one value. */
+/* Value of the nth field (from 0 on) of this name, in any case; NULL when there are not so many. White space around is
+ * taken off; of a name list (RFC 9110 section 5.3) each line is one value. One that is not printable ASCII does not count. */
 const char *http_reply_header(const HttpReply *reply, const char *name, size_t n);
+/* HTTP-date in its three forms (RFC 9110 section 5.6.7), and nothing else that libcurl would take: seconds since 1970-01-01 UTC.
+ * now: for years of two digits. -EINVAL. */
+int http_date_parse(const char *s, int64_t now, int64_t *ret);
 
 /* Exactly one of reply and problem is set; both are borrowed during the call (PROBLEM_NETWORK_FAILED,
  * PROBLEM_LIMITS_EXCEEDED, PROBLEM_CANCELLED if the owner frees the Http). May call http_send() and

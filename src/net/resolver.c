@@ -2,19 +2,18 @@
 #include "net/resolver.h"
 
 #include <ares.h>
-#include <arpa/inet.h>
 #include <arpa/nameser.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/queue.h>
 
 #include "core/limits.h"
+#include "core/server-address.h"
 #include "net/resolver-internal.h"
 #include "util/text.h"
+#include "util/timer.h"
 
-#define USEC_PER_SEC    1000000ULL
-#define USEC_PER_MSEC   1000ULL
-#define FIRST_WAIT_MSEC 2000 /* per server; doubled each time all servers were tried */
+#define FIRST_WAIT_MSEC 2000 /* for one server; doubled each time that all were asked */
 #define TRIES           3
 #define MALFORMED       "the answer is malformed"
 #define RECORDS_MAX     2 /* record types of a query: A and AAAA */
@@ -74,56 +73,12 @@ static const struct {
 
 /* ---- servers */
 
-int dns_server_parse(const char *text, char ret_address[static ADDRESS_TEXT_SIZE], uint16_t *ret_port)
-{
-    const char *end, *port = NULL;
-    uint8_t bytes[16];
-    uint64_t number = 0;
-    char address[ADDRESS_TEXT_SIZE];
-    bool bracket = *text == '[';
-
-    text += bracket;
-    if (bracket)
-        end = strchr(text, ']');
-    else
-        end = strchr(text, ':') && strchr(text, ':') == strrchr(text, ':') ? strchr(text, ':')
-                                                                           : text + strlen(text);
-    if (!end || (size_t)(end - text) >= sizeof(address))
-        return -EINVAL;
-    memcpy(address, text, (size_t)(end - text));
-    address[end - text] = 0;
-    end += bracket;
-    if (*end == ':')
-        port = end + 1;
-    else if (*end)
-        return -EINVAL;
-    if (inet_pton(strchr(address, ':') ? AF_INET6 : AF_INET, address, bytes) != 1 ||
-        (bracket && !strchr(address, ':')))
-        return -EINVAL;
-    if (port && (parse_uint64(port, &number) < 0 || number < 1 || number > UINT16_MAX))
-        return -EINVAL;
-    memcpy(ret_address, address, sizeof(address));
-    *ret_port = (uint16_t)number;
-    return 0;
-}
-
-char *dns_server_format(const char *address, uint16_t port)
-{
-    char *s = NULL;
-    int n;
-
-    if (port == 0)
-        return strdup(address);
-    n = asprintf(&s, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, (unsigned)port);
-    return n < 0 ? NULL : s;
-}
-
 static int server_check(const char *text)
 {
     char address[ADDRESS_TEXT_SIZE];
     uint16_t port;
 
-    return dns_server_parse(text, address, &port);
+    return server_address_parse(text, address, &port);
 }
 
 /* In the format of c-ares: always with a port, since 1.18 does not accept brackets without one. */
@@ -134,10 +89,10 @@ static int server_append(char **list, const char *text)
     uint16_t port;
     int r;
 
-    r = dns_server_parse(text, address, &port);
+    r = server_address_parse(text, address, &port);
     if (r < 0)
         return r;
-    server = dns_server_format(address, port ? port : NS_DEFAULTPORT);
+    server = server_address_format(address, port ? port : NS_DEFAULTPORT);
     if (!server || asprintf(&longer, "%s%s%s", *list ? *list : "", *list ? "," : "", server) < 0)
         return -ENOMEM;
     free(*list);
@@ -209,15 +164,9 @@ void dns_part_answered(void *arg, int status, const uint8_t *data, size_t size)
 static void query_wait(DnsQuery *q)
 {
     struct timeval tv;
-    uint64_t now;
 
-    if (q->n_pending == 0 || !ares_timeout(q->channel, NULL, &tv))
-        return;
-    if (sd_event_now(q->dns->event, CLOCK_MONOTONIC, &now) < 0)
-        return;
-    (void)sd_event_source_set_time(q->timer,
-                                   now + (uint64_t)tv.tv_sec * USEC_PER_SEC + (uint64_t)tv.tv_usec);
-    (void)sd_event_source_set_enabled(q->timer, SD_EVENT_ONESHOT);
+    if (q->n_pending > 0 && ares_timeout(q->channel, NULL, &tv))
+        (void)timer_arm(q->timer, (uint64_t)tv.tv_sec * USEC_PER_SEC + (uint64_t)tv.tv_usec);
 }
 
 static void query_drive(DnsQuery *q, int read_fd, int write_fd)
@@ -346,17 +295,11 @@ static int query_add_sources(DnsQuery *q, sd_event *event)
 {
     int r;
 
-    r = sd_event_add_time(event, &q->timer, CLOCK_MONOTONIC, UINT64_MAX, USEC_PER_MSEC, on_timer, q);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(q->timer, SD_EVENT_OFF);
+    r = timer_add(event, &q->timer, CLOCK_MONOTONIC, USEC_PER_MSEC, on_timer, q);
     if (r >= 0)
         r = sd_event_add_time_relative(event, &q->deadline, CLOCK_MONOTONIC, LIMIT_DNS_TIME * USEC_PER_SEC,
                                        0, on_deadline, q);
-    if (r >= 0)
-        r = sd_event_add_defer(event, &q->deliver, on_deliver, q);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(q->deliver, SD_EVENT_OFF);
-    return r;
+    return r < 0 ? r : deferred_add(event, &q->deliver, on_deliver, q);
 }
 
 static int query_open_channel(DnsQuery *q)
@@ -445,7 +388,7 @@ int dns_query(Dns *d, const char *name, DnsType type, const char *server, DnsDon
 
     if (!name_is_sound(name))
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is no name that DNS has.", name);
-    if (server && dns_server_parse(server, address, &port) < 0)
+    if (server && server_address_parse(server, address, &port) < 0)
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is no address of a name server.",
                            server);
     r = query_new(d, name, type, server, &q);

@@ -4,7 +4,6 @@
 #include <systemd/sd-event.h>
 
 #include "core/problem.h"
-#include "net/address.h"
 
 /* DNS queries (RFC 1035) with c-ares in an event loop: only to name servers, ignoring hosts(5) and
  * nsswitch.conf(5). Names may end with a dot, and are never completed by a search list. */
@@ -50,8 +49,3 @@ int dns_query(Dns *d, const char *name, DnsType type, const char *server, DnsDon
 /* Call this before or from within done(). */
 DnsQuery *dns_cancel(DnsQuery *q);
 DEFINE_CLEANUP(DnsQuery *, dns_cancel);
-
-/* Parses ADDRESS[:PORT] or [ADDRESS]:PORT; *ret_port is 0 if there is none. -EINVAL. */
-int dns_server_parse(const char *text, char ret_address[static ADDRESS_TEXT_SIZE], uint16_t *ret_port);
-/* The reverse; port 0 is omitted. Returns NULL on OOM. */
-char *dns_server_format(const char *address, uint16_t port);

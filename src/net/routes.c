@@ -7,13 +7,15 @@
 #include <sys/socket.h>
 
 #include "util/text.h"
+#include "util/timer.h"
 
 /* The kernel reports all added and removed routes, except IPv4 routes removed with their device or address,
  * and drops messages that it cannot deliver. So a message only means that something changed, and then all
  * routes are queried. A checksum of the relevant attributes of default routes shows whether one is new. */
 
 #define BUFFER_SIZE 32768
-#define WAIT_USEC   (300 * 1000ULL) /* routes are added in sequence; query when all have arrived */
+#define WAIT_USEC \
+    (300 * USEC_PER_MSEC) /* routes come one after the other; what has come then is asked for */
 
 struct Network {
     sd_event *event;
@@ -54,13 +56,8 @@ static int ask(Network *n)
 
 static void ask_soon(Network *n)
 {
-    uint64_t now;
-
-    if (sd_event_source_get_enabled(n->timer, NULL) == 0 &&
-        sd_event_now(n->event, CLOCK_MONOTONIC, &now) >= 0) {
-        (void)sd_event_source_set_time(n->timer, now + WAIT_USEC);
-        (void)sd_event_source_set_enabled(n->timer, SD_EVENT_ONESHOT);
-    }
+    if (!timer_is_armed(n->timer))
+        (void)timer_arm(n->timer, WAIT_USEC);
 }
 
 static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
@@ -187,9 +184,7 @@ int network_new(sd_event *event, NetworkChanged changed, void *userdata, Network
     if (r >= 0)
         r = sd_event_add_io(event, &n->io, n->fd, EPOLLIN, on_io, n);
     if (r >= 0)
-        r = sd_event_add_time(event, &n->timer, CLOCK_MONOTONIC, UINT64_MAX, 1, on_timer, n);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(n->timer, SD_EVENT_OFF);
+        r = timer_add(event, &n->timer, CLOCK_MONOTONIC, 1, on_timer, n);
     if (r >= 0)
         r = ask(n);
     if (r < 0)

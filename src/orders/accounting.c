@@ -6,6 +6,7 @@
 #include "orders/orders-internal.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/timer.h"
 
 /* What is asked of authorities is counted in their ledgers before it is asked, and what came of it afterwards. */
 
@@ -89,7 +90,7 @@ void ordering_note_end(Ordering *o)
 
     if (o->bundle)
         r = ledger_note_issued(l, o->name);
-    else if (!o->done)
+    else if (o->owner != OWNER_WAITS)
         r = ledger_note_withdrawn(l, o->name, now);
     else if (o->answered ||
              (o->tried == b && !o->finalized && !o->resumed)) /* else there may be a certificate */

@@ -22,6 +22,7 @@ Connection *connection_free(Orders *s, Connection *p)
     TAILQ_REMOVE(&s->connections, p, entry);
     order_search_free(p->search);
     acme_client_free(p->client);
+    settings_unref(p->settings);
     free(p);
     return NULL;
 }
@@ -29,10 +30,9 @@ Connection *connection_free(Orders *s, Connection *p)
 /* Whether the configuration still has it just so. */
 static bool is_current(const Orders *s, const Connection *p)
 {
-    const AuthoritySettings *was = acme_client_settings(p->client),
-                            *is = orders_find_authority(s, was->name);
+    const AuthoritySettings *is = orders_find_authority(s, p->authority->name);
 
-    return is && authority_settings_equal(is, was);
+    return is && authority_settings_equal(is, p->authority);
 }
 
 static bool is_used(const Orders *s, const Connection *p)
@@ -63,28 +63,69 @@ static Connection *find_connection(Orders *s, const char *name)
     Connection *p;
 
     TAILQ_FOREACH (p, &s->connections, entry)
-        if (streq(acme_client_settings(p->client)->name, name) && is_current(s, p))
+        if (streq(p->authority->name, name) && is_current(s, p))
             return p;
     return NULL;
 }
 
-int connection_get(Orders *s, const AuthoritySettings *settings, Connection **ret)
+static int read_account(void *accounts, const char *authority, AccountRecord **ret)
 {
-    AcmeContext context = { s->event, s->http, s->store, s->workers };
-    Connection *p = find_connection(s, settings->name);
+    return store_read_account(accounts, authority, ret);
+}
+
+static int write_account(void *accounts, const char *authority, const AccountRecord *account)
+{
+    return store_write_account(accounts, authority, account);
+}
+
+static int remove_account(void *accounts, const char *authority)
+{
+    return store_remove_account(accounts, authority);
+}
+
+static int client_new(const Orders *s, const AuthoritySettings *a, AcmeClient **ret)
+{
+    const AcmeContext context = { .event = s->event,
+                                  .http = s->http,
+                                  .workers = s->workers,
+                                  .read_account = read_account,
+                                  .write_account = write_account,
+                                  .remove_account = remove_account,
+                                  .accounts = s->store };
+    const AcmeAuthority authority = { .name = a->name,
+                                      .directory = a->directory,
+                                      .trust_file = a->trust_file,
+                                      .origins = a->origins,
+                                      .contact = a->contact,
+                                      .preferred_chain = a->preferred_chain,
+                                      .eab_key_id = a->eab_key_id,
+                                      .eab_key_file = a->eab_key_file,
+                                      .eab_algorithm = a->eab_algorithm,
+                                      .key_type = a->key_type,
+                                      .needs_profile = a->needs_profile,
+                                      .terms_agreed = s->settings->acme.terms_agreed };
+
+    return acme_client_new(&context, &authority, ret);
+}
+
+/* a is one of the settings in force. */
+int connection_get(Orders *s, const AuthoritySettings *a, Connection **ret)
+{
+    Connection *p = find_connection(s, a->name);
     int r;
 
     if (!p) {
         p = calloc(1, sizeof(Connection));
         if (!p)
             return -ENOMEM;
-        p->book = book_get(s, settings);
-        r = p->book ? acme_client_new(&context, settings, s->settings->acme.terms_agreed, &p->client)
-                    : -ENOMEM;
+        p->book = book_get(s, a);
+        r = p->book ? client_new(s, a, &p->client) : -ENOMEM;
         if (r < 0) {
             free(p);
             return r;
         }
+        p->settings = settings_ref(s->settings);
+        p->authority = a;
         TAILQ_INSERT_TAIL(&s->connections, p, entry);
     }
     *ret = p;

@@ -55,7 +55,7 @@ static void on_kept(void *data, void *userdata _unused_)
         if (o->state != ORDERING_PREPARING || !o->connection || o->connection->book != b ||
             o->waits_for > b->kept)
             continue;
-        if (t->result < 0 && o->waits_for > former && o->done)
+        if (t->result < 0 && o->waits_for > former && o->owner == OWNER_WAITS)
             ordering_fail(o, t->result, "Writing to the ledger of the authority");
         else
             ordering_maybe_run(o);

@@ -12,19 +12,31 @@
 #include "crypto/request.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/timer.h"
 
 /* ---- an ordering */
 
-void ordering_free(Ordering *o)
+void ordering_detach(Ordering *o)
 {
     TAILQ_REMOVE(&o->orders->orderings, o, entry);
     orders_unhold(o->orders);
     order_seeker_cancel(o->seeker);
     order_free(o->order);
     order_record_free(o->record);
+    sd_event_source_disable_unref(o->ending);
+    o->seeker = NULL;
+    o->order = NULL;
+    o->record = NULL;
+    o->ending = NULL;
+    o->connection = NULL;
+    o->orders = NULL;
+    o->state = ORDERING_OVER;
+}
+
+static void destroy(Ordering *o)
+{
     bundle_free(o->bundle);
     problem_clear(&o->problem);
-    sd_event_source_disable_unref(o->ending);
     strv_free(o->names);
     record_free(o->former);
     free(o->worked);
@@ -33,6 +45,47 @@ void ordering_free(Ordering *o)
     free(o->solver);
     free(o->asked_now);
     free(o);
+}
+
+const char *ordering_name(const Ordering *o)
+{
+    return o->name;
+}
+
+char *const *ordering_names(const Ordering *o)
+{
+    return o->names;
+}
+
+struct RequestQueue *ordering_requests(Ordering *o)
+{
+    return &o->requests;
+}
+
+bool ordering_is_over(const Ordering *o)
+{
+    return o->state == ORDERING_OVER || o->owner == OWNER_STOPPED;
+}
+
+OrderingOutcome ordering_outcome(const Ordering *o)
+{
+    return (OrderingOutcome){
+        .chain = o->bundle ? o->bundle->chain : NULL,
+        .authority = strempty(o->asked_now),
+        .solver = o->worked,
+        .problem = &o->problem,
+        .requests = &o->requests,
+        .until = o->until,
+        .waited = o->waited,
+        .attempted = o->attempted,
+        .offline = o->offline,
+        .automatic = o->automatic,
+    };
+}
+
+Bundle *ordering_take_bundle(Ordering *o)
+{
+    return TAKE_PTR(o->bundle);
 }
 
 /* One without a default route may have authorities of its own: so the failure tells. */
@@ -46,29 +99,17 @@ static bool is_offline(const Ordering *o)
 
 static void ordering_end(Ordering *o)
 {
-    OrderingResult result = {
-        .bundle = TAKE_PTR(o->bundle),
-        .authority = strempty(o->asked_now),
-        .solver = o->worked,
-        .problem = &o->problem,
-        .until = o->until,
-        .waited = o->waited,
-        .attempted = o->attempted,
-        .offline = is_offline(o),
-    };
     Orders *s = o->orders;
 
-    if (!result.bundle && o->retry_after > 0)
-        result.until = MAX(o->until, clock_now() + o->retry_after);
-    if (!result.bundle && (o->keeps_record || ((o->finalized || o->resumed) && o->at_authority)))
+    o->offline = is_offline(o);
+    if (!o->bundle && (o->keeps_record || ((o->finalized || o->resumed) && o->at_authority)))
         (void)strv_extend(&s->kept, o->name);
-    else if (!result.bundle && !o->waited)
+    else if (!o->bundle && !o->waited)
         orders_forget_record(s, o->name);
-    if (o->done)
-        o->done(&result, o->userdata);
-    else
-        bundle_free(result.bundle);
-    ordering_free(o);
+    if (!o->bundle && o->retry_after > 0)
+        o->until = MAX(o->until, clock_now() + o->retry_after);
+    ordering_detach(o);
+    s->observer->over(o, s->userdata);
     orders_clean_connections(s);
     queue_drive(s);
 }
@@ -79,7 +120,7 @@ static bool try_again(Ordering *o)
 {
     unsigned all = (1U << o->orders->n_ordered) - 1;
 
-    if (o->bundle || !o->done || o->waited)
+    if (o->bundle || o->owner != OWNER_WAITS || o->waited)
         return false;
     if (o->resumed && !o->at_authority) { /* that it was interrupted may be what was wrong with it */
         o->n_asked = 0;
@@ -124,10 +165,8 @@ static int on_ending(sd_event_source *source _unused_, void *userdata)
         o->retry_after = 0;
         o->resumed = o->answered = o->at_authority = o->finalized = false;
         queue_drive(s); /* its record stays until the next one takes its place */
-    } else {
-        o->state = ORDERING_ENDED;
+    } else
         ordering_end(o);
-    }
     return 0;
 }
 
@@ -149,8 +188,8 @@ static void on_progress(double progress, const char *step, void *userdata)
 {
     Ordering *o = userdata;
 
-    if (o->done && o->progress)
-        o->progress(progress, step, o->userdata);
+    if (o->owner == OWNER_WAITS)
+        o->orders->observer->progress(o, progress, step, o->orders->userdata);
 }
 
 static void on_placed(void *userdata)
@@ -233,7 +272,7 @@ static int name_connection(Ordering *o, const AuthoritySettings *a)
  * start made another one, a service that is started again and again would use up what the authority allows. */
 static bool must_wait_for_lost(Ordering *o)
 {
-    const char *name = acme_client_settings(o->connection->client)->name;
+    const char *name = o->connection->authority->name;
     int64_t after = ledger_after(o->connection->book->ledger, o->name);
 
     if (o->reissue || o->manual || acme_client_orders_url(o->connection->client) || after <= clock_now())
@@ -364,23 +403,47 @@ void ordering_begin(Ordering *o)
         ordering_fail(o, r, "Preparing an order");
 }
 
-Ordering *ordering_cancel(Ordering *o, bool forget)
+void ordering_conclude(Ordering *o)
 {
     Orders *s = o->orders;
 
-    o->done = NULL;
-    o->forgets = forget;
-    o->order = order_free(o->order);
-    o->ending = sd_event_source_disable_unref(o->ending);
-    if (o->outside)
-        return NULL;
     if (o->state == ORDERING_RUNNING || o->state == ORDERING_PREPARING)
         s->n_running--;
     if (o->connection && o->tried)
         ordering_note_end(o);
-    if (forget)
+    if (o->forgets)
         orders_forget_record(s, o->name);
-    ordering_free(o);
+    ordering_detach(o);
+    if (o->owner == OWNER_GONE)
+        destroy(o);
     queue_drive(s);
+}
+
+/* What a worker has of it is waited for. */
+static void cancel(Ordering *o, OrderingOwner owner, bool forget)
+{
+    o->owner = owner;
+    o->forgets |= forget;
+    o->order = order_free(o->order);
+    o->ending = sd_event_source_disable_unref(o->ending);
+    if (!o->outside)
+        ordering_conclude(o);
+}
+
+void ordering_stop(Ordering *o, ProblemCode code, const char *text)
+{
+    cancel(o, OWNER_STOPPED, true);
+    problem_clear(&o->problem);
+    problem_set(&o->problem, code, "%s", text);
+}
+
+Ordering *ordering_free(Orders *s, Ordering *o, bool forget)
+{
+    if (o->state == ORDERING_OVER) {
+        if (s && forget)
+            orders_forget(s, o->name);
+        destroy(o);
+    } else
+        cancel(o, OWNER_GONE, forget);
     return NULL;
 }

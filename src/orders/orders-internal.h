@@ -8,6 +8,8 @@
 #include "core/ledger.h"
 #include "core/limits.h"
 #include "orders/orders.h"
+#include "solvers/solver.h"
+#include "util/timer.h"
 
 /* Shared by the files of this folder alone. */
 
@@ -35,6 +37,8 @@ typedef struct Book {
 typedef struct Connection {
     TAILQ_ENTRY(Connection) entry;
     AcmeClient *client;
+    Settings *settings; /* as they were then */
+    const AuthoritySettings *authority;
     Book *book;
     OrderSearch *search; /* for orders of before a crash; NULL: none was needed */
     bool expecting;      /* its directory was asked for ahead of the first order */
@@ -55,8 +59,15 @@ typedef enum OrderingState {
     ORDERING_WAITING,
     ORDERING_PREPARING, /* a worker reads or makes the record */
     ORDERING_RUNNING,
-    ORDERING_ENDED,
+    ORDERING_OVER, /* and known to its owner alone */
 } OrderingState;
+
+/* What its owner wants of it. */
+typedef enum OrderingOwner {
+    OWNER_WAITS,
+    OWNER_STOPPED, /* it, and waits for nothing any more */
+    OWNER_GONE,
+} OrderingOwner;
 
 struct Ordering {
     TAILQ_ENTRY(Ordering) entry;
@@ -72,9 +83,10 @@ struct Ordering {
     bool anew;         /* what made the last one fail has changed */
     bool early;        /* for the sake of the authority's window */
     int64_t not_after; /* by when it is wanted */
-    OrderingProgress progress;
-    OrderingDone done; /* NULL: cancelled */
-    void *userdata;
+    struct RequestQueue requests;
+    OrderingOwner owner;
+    bool automatic;
+    bool offline;
     bool forgets;
     bool resumed; /* it was under way at the last stop */
     bool outside; /* a worker has it */
@@ -118,6 +130,7 @@ struct Orders {
     Workers *crypto;
     Http *http;
     Dns *dns;
+    SolverContext solving;
     Solver *solvers[_CHALLENGE_TYPE_MAX]; /* by ChallengeType */
     Solver *ordered[_CHALLENGE_TYPE_MAX]; /* as configured */
     size_t n_ordered;
@@ -127,8 +140,8 @@ struct Orders {
     size_t n_checks;                             /* that are */
     sd_event_source *pace_timer;
     const Network *network;
-    OrdersBack back;
-    void *back_userdata;
+    const OrdersObserver *observer;
+    void *userdata;
     sd_event_source *back_source, *drive_source; /* what is to be done when nothing else is being done */
     bool network_is_back;                        /* is to be told */
     struct OrderingQueue orderings;
@@ -147,7 +160,10 @@ void ordering_begin(Ordering *o);
 void ordering_run(Ordering *o);
 void ordering_fail(Ordering *o, int r, const char *doing);
 void ordering_end_later(Ordering *o);
-void ordering_free(Ordering *o);
+/* It leaves the queue and gives back what it works with. */
+void ordering_detach(Ordering *o);
+/* A worker has given back one that its owner has stopped or left meanwhile. */
+void ordering_conclude(Ordering *o);
 
 /* record.c */
 OrderRecord *ordering_make_record(const Ordering *o, const AuthoritySettings *a);
@@ -197,7 +213,6 @@ void ordering_explain_wait(Ordering *o, const AuthoritySettings *a, const Ledger
 int queue_init(Orders *s);
 /* Begins what may begin, when nothing else is being done. */
 void queue_drive(Orders *s);
-uint64_t orders_monotonic(const Orders *s);
 
 /* renewal-info.c */
 void orders_give_up_checks(Orders *s);
@@ -215,7 +230,7 @@ void orders_give_up_revocations(Orders *s);
 Connection *connection_free(Orders *s, Connection *p);
 /* Those that nobody uses and that are not as they are configured, or not at all any more. */
 void orders_clean_connections(Orders *s);
-int connection_get(Orders *s, const AuthoritySettings *settings, Connection **ret);
+int connection_get(Orders *s, const AuthoritySettings *a, Connection **ret);
 /* The first that may be asked now. NULL: there is none left, or all are to be waited for, which the ordering then says: held,
  * or until and problem. */
 const AuthoritySettings *ordering_choose_authority(Ordering *o);

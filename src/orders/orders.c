@@ -16,8 +16,7 @@ static void configure_parts(Orders *s)
     const AcmeSettings *acme = &s->settings->acme;
 
     (void)dns_set_servers(s->dns, acme->dns_resolvers);
-    for (size_t i = 0; i < ELEMENTSOF(s->solvers); i++)
-        s->solvers[i]->context.settings = acme;
+    s->solving.settings = acme;
     s->n_ordered = 0;
     for (size_t i = 0; i < acme->n_challenges; i++)
         s->ordered[s->n_ordered++] = s->solvers[acme->challenges[i]];
@@ -25,7 +24,6 @@ static void configure_parts(Orders *s)
 
 int orders_open(Orders *s)
 {
-    SolverContext context = { .event = s->event, .settings = &s->settings->acme };
     int r = 0;
 
     if (s->http)
@@ -35,18 +33,16 @@ int orders_open(Orders *s)
         (r = http_new(s->event, &s->http)) < 0 ||
         (r = dns_new(s->event, s->settings->acme.dns_resolvers, &s->dns)) < 0)
         return r;
-    context.http = s->http;
-    context.dns = s->dns;
-    if ((r = solver_http_new(&context, &s->solvers[CHALLENGE_HTTP_01])) < 0 ||
-        (r = solver_tls_new(&context, &s->solvers[CHALLENGE_TLS_ALPN_01])) < 0 ||
-        (r = solver_dns_new(&context, &s->solvers[CHALLENGE_DNS_01])) < 0)
+    s->solving = (SolverContext){ s->event, s->http, s->dns, &s->settings->acme };
+    if ((r = solver_http_new(&s->solving, &s->solvers[CHALLENGE_HTTP_01])) < 0 ||
+        (r = solver_tls_new(&s->solving, &s->solvers[CHALLENGE_TLS_ALPN_01])) < 0 ||
+        (r = solver_dns_new(&s->solving, &s->solvers[CHALLENGE_DNS_01])) < 0)
         return r;
     configure_parts(s);
     return 0;
 }
 
-int orders_begin(Orders *s, const OrderingWish *wish, OrderingProgress progress, OrderingDone done,
-                 void *userdata, Ordering **ret)
+int orders_begin(Orders *s, const OrderingWish *wish, Ordering **ret)
 {
     Ordering *o;
     int r = orders_open(s);
@@ -62,14 +58,13 @@ int orders_begin(Orders *s, const OrderingWish *wish, OrderingProgress progress,
         .keeps_key = wish->keeps_key,
         .manual = wish->manual,
         .reissue = wish->reissue,
+        .automatic = !wish->reissue,
         .anew = wish->anew,
         .early = wish->early,
         .not_after = wish->not_after,
-        .begun = orders_monotonic(s),
-        .progress = progress,
-        .done = done,
-        .userdata = userdata,
+        .begun = loop_now(s->event, CLOCK_MONOTONIC),
     };
+    STAILQ_INIT(&o->requests);
     TAILQ_INSERT_TAIL(&s->orderings, o, entry);
     o->name = strdup(wish->name);
     o->authority = wish->authority ? strdup(wish->authority) : NULL;
@@ -77,7 +72,8 @@ int orders_begin(Orders *s, const OrderingWish *wish, OrderingProgress progress,
     o->former = wish->former ? record_copy(wish->former) : NULL;
     if (!o->name || (wish->authority && !o->authority) || (wish->former && !o->former) ||
         strv_copy(wish->names, &o->names) < 0) {
-        ordering_free(o);
+        ordering_detach(o);
+        ordering_free(s, o, false);
         return -ENOMEM;
     }
     *ret = o;
@@ -140,7 +136,7 @@ void orders_configure(Orders *s, Settings *settings)
     settings_unref(former);
 }
 
-int orders_new(sd_event *event, Store *store, OrdersBack back, void *userdata, Orders **ret)
+int orders_new(sd_event *event, Store *store, const OrdersObserver *observer, void *userdata, Orders **ret)
 {
     _cleanup_(orders_freep) Orders *s = calloc(1, sizeof(Orders));
     int r;
@@ -149,8 +145,8 @@ int orders_new(sd_event *event, Store *store, OrdersBack back, void *userdata, O
         return -ENOMEM;
     s->event = sd_event_ref(event);
     s->store = store;
-    s->back = back;
-    s->back_userdata = userdata;
+    s->observer = observer;
+    s->userdata = userdata;
     TAILQ_INIT(&s->connections);
     TAILQ_INIT(&s->books);
     TAILQ_INIT(&s->checks);
@@ -173,14 +169,13 @@ Orders *orders_free(Orders *s)
     if (!s)
         return NULL;
     s->closing = true;
-    s->back = NULL;
-    TAILQ_FOREACH (o, &s->orderings, entry)
-        o->done = NULL;
     if (s->workers)
         workers_free(TAKE_PTR(s->workers));
-    for (o = TAILQ_FIRST(&s->orderings); o; o = next) {
+    for (o = TAILQ_FIRST(&s->orderings); o; o = next) { /* the owners free theirs later */
         next = TAILQ_NEXT(o, entry);
-        ordering_free(o);
+        ordering_detach(o);
+        if (o->owner == OWNER_GONE)
+            ordering_free(NULL, o, false);
     }
     if (s->crypto)
         workers_free(TAKE_PTR(s->crypto));

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "core/bundle.h"
 #include "core/choose.h"
+#include "model/request.h"
 #include "net/routes.h"
 #include "store/store.h"
 
@@ -33,27 +34,32 @@ typedef struct OrderingWish {
         not_after; /* of the chain that it is to replace, or by when it is wanted: the earliest comes first */
 } OrderingWish;
 
-typedef struct OrderingResult {
-    Bundle *bundle; /* the callee's; NULL: it failed */
-    const char *authority;
-    const char *solver;     /* type of the challenge that worked */
-    const Problem *problem; /* when it failed */
-    int64_t until;          /* when it may be tried again, seconds since 1970-01-01 UTC; 0: not known */
-    bool waited;            /* no attempt was made: limits, or the authority's troubles, are waited for */
-    bool attempted;         /* an authority was asked for the certificate */
-    bool offline;           /* it cannot be reached, as this machine has no default route */
-} OrderingResult;
+/* What an ordering that is over has come to. Borrowed from it. */
+typedef struct OrderingOutcome {
+    const Chain *chain;             /* NULL: it failed */
+    const char *authority, *solver; /* that was asked, and the type of the challenge that proved the names */
+    const Problem *problem;         /* why it failed */
+    const struct RequestQueue *requests; /* that wait for it */
+    int64_t until;  /* when it may be retried, seconds since 1970-01-01 UTC; 0: not known */
+    bool waited;    /* no attempt was made: limits, or the authority's outage, are waited for */
+    bool attempted; /* an authority was asked for the certificate */
+    bool offline;   /* it cannot be reached, as this machine has no default route */
+    bool automatic; /* the service began it by itself: its failure counts for the back-off */
+} OrderingOutcome;
 
-typedef void (*OrderingProgress)(double progress, const char *step, void *userdata);
-/* Called once, from the event loop, never from within orders_begin. */
-typedef void (*OrderingDone)(const OrderingResult *result, void *userdata);
-
-/* What kept orders from being made is over: those that failed for it may be made anew. authority: whose fault it was; NULL: the
- * network's. Told when nothing else is being done. */
-typedef void (*OrdersBack)(const char *authority, void *userdata);
+/* Called from the event loop, never from within orders_begin(). */
+typedef struct OrdersObserver {
+    /* step is static. */
+    void (*progress)(Ordering *o, double progress, const char *step, void *userdata);
+    /* Once, unless the ordering was freed or stopped before. It may be freed from within. */
+    void (*over)(Ordering *o, void *userdata);
+    /* What kept orders from being made is over: those that failed for it may be retried. authority: whose fault it was; NULL:
+     * there was no network. Called when nothing else is being done. */
+    void (*back)(const char *authority, void *userdata);
+} OrdersObserver;
 
 /* orders_configure() comes before all else. */
-int orders_new(sd_event *event, Store *store, OrdersBack back, void *userdata, Orders **ret);
+int orders_new(sd_event *event, Store *store, const OrdersObserver *observer, void *userdata, Orders **ret);
 /* Nothing is told any more. Orders stay as they are at the authority, and in the store. */
 Orders *orders_free(Orders *s);
 DEFINE_CLEANUP(Orders *, orders_free);
@@ -68,13 +74,23 @@ AcmeEligibility acme_settings_judge(const Settings *settings, char *const *names
 bool acme_settings_suit(const Settings *settings, char *const *names, const char *authority, Problem *why);
 /* An order for these names is going to be made: the connection to the authority is opened meanwhile. */
 void orders_expect(Orders *s, char *const *names, const char *authority);
-int orders_begin(Orders *s, const OrderingWish *wish, OrderingProgress progress, OrderingDone done,
-                 void *userdata, Ordering **ret);
+/* The ordering is the caller's to free. */
+int orders_begin(Orders *s, const OrderingWish *wish, Ordering **ret);
+const char *ordering_name(const Ordering *o);
+char *const *ordering_names(const Ordering *o);
+/* Requests that wait for it: the owner's, who takes them before it is freed. */
+struct RequestQueue *ordering_requests(Ordering *o);
+bool ordering_is_over(const Ordering *o);
+/* Of one that is over. */
+OrderingOutcome ordering_outcome(const Ordering *o);
+Bundle *ordering_take_bundle(Ordering *o);
+/* Stops it, so that it is over with this problem, and forgets its order. */
+void ordering_stop(Ordering *o, ProblemCode code, const char *text);
+/* Cancels it if it is not over. forget: its order is not resumed after the next start either. s NULL: they were freed. */
+Ordering *ordering_free(Orders *s, Ordering *o, bool forget);
 /* Somebody asks for a reissue while it is under way: so it is one now, and in a hurry it does not wait for its turn. False when
  * it has begun with the former key, which is not to be used any more. */
 bool ordering_join(Ordering *o, bool hurry);
-/* It is not told any more. forget: the order is not gone on with after the next start either. */
-Ordering *ordering_cancel(Ordering *o, bool forget);
 /* The chain of an order is stored, or of no use: until then its record stays, so that a crash does not lose it. */
 void orders_forget(Orders *s, const char *name);
 /* Whether an order for this certificate was under way when the service stopped last. */

@@ -25,7 +25,7 @@ void book_note_outage(Book *b, int64_t retry_after)
     LedgerState before = ledger_state(b->ledger, now);
     char when[MOMENT_SIZE];
 
-    b->outage_at = orders_monotonic(b->orders);
+    b->outage_at = loop_now(b->orders->event, CLOCK_MONOTONIC);
     if (ledger_note_outage(b->ledger, retry_after, now) < 0)
         (void)log_oom();
     book_changed(b);
@@ -50,11 +50,11 @@ int orders_on_back(sd_event_source *source _unused_, void *userdata)
 
     s->network_is_back = false;
     if (network)
-        s->back(NULL, s->back_userdata);
+        s->observer->back(NULL, s->userdata);
     TAILQ_FOREACH (b, &s->books, entry)
         if (b->is_back) {
             b->is_back = false;
-            s->back(b->authority, s->back_userdata);
+            s->observer->back(b->authority, s->userdata);
         }
     return 0;
 }

@@ -4,6 +4,7 @@
 #include "core/now.h"
 #include "orders/orders-internal.h"
 #include "util/log.h"
+#include "util/timer.h"
 
 /* In which order, and how fast, what waits is begun. */
 
@@ -30,7 +31,7 @@ static Ordering *choose_waiting(Orders *s)
     Ordering *o, *best = NULL;
 
     TAILQ_FOREACH (o, &s->orderings, entry)
-        if (o->state == ORDERING_WAITING && o->done && !o->held && !o->ending &&
+        if (o->state == ORDERING_WAITING && o->owner == OWNER_WAITS && !o->held && !o->ending &&
             (!best || comes_before(o, best)))
             best = o;
     return best;
@@ -42,22 +43,10 @@ static int on_pace_timer(sd_event_source *source _unused_, uint64_t usec _unused
     return 0;
 }
 
-uint64_t orders_monotonic(const Orders *s)
-{
-    uint64_t now = 0;
-
-    (void)sd_event_now(s->event, CLOCK_MONOTONIC, &now);
-    return now;
-}
-
 /* A second is what the ledger's moments tell apart. */
 static void wait_for_pace(Orders *s)
 {
-    uint64_t now;
-
-    if (sd_event_now(s->event, CLOCK_MONOTONIC, &now) < 0 ||
-        sd_event_source_set_time(s->pace_timer, now + 1000000ULL) < 0 ||
-        sd_event_source_set_enabled(s->pace_timer, SD_EVENT_ONESHOT) < 0)
+    if (timer_arm(s->pace_timer, USEC_PER_SEC) < 0)
         (void)log_oom();
 }
 
@@ -65,17 +54,11 @@ static int on_drive(sd_event_source *source, void *userdata);
 
 int queue_init(Orders *s)
 {
-    int r = sd_event_add_time(s->event, &s->pace_timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_pace_timer, s);
+    int r = timer_add(s->event, &s->pace_timer, CLOCK_MONOTONIC, 0, on_pace_timer, s);
 
     if (r >= 0)
-        r = sd_event_source_set_enabled(s->pace_timer, SD_EVENT_OFF);
-    if (r >= 0)
-        r = sd_event_add_defer(s->event, &s->drive_source, on_drive, s);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(s->drive_source, SD_EVENT_OFF);
-    if (r >= 0)
-        r = sd_event_add_defer(s->event, &s->back_source, orders_on_back, s);
-    return r < 0 ? r : sd_event_source_set_enabled(s->back_source, SD_EVENT_OFF);
+        r = deferred_add(s->event, &s->drive_source, on_drive, s);
+    return r < 0 ? r : deferred_add(s->event, &s->back_source, orders_on_back, s);
 }
 
 /* Whether one more new order is within OrdersPerMinute=. */

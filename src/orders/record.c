@@ -75,14 +75,11 @@ static void on_written(Ordering *o, RecordTask *t)
 {
     if (!t->placed)
         o->record = TAKE_PTR(t->record);
-    if (!o->done) { /* cancelled meanwhile */
-        o->orders->n_running--;
-        if (o->tried && !o->orders->closing)
-            ordering_note_end(o);
-        if (o->forgets)
-            orders_forget_record(o->orders, o->name);
-        ordering_free(o);
-    } else if (t->placed) {
+    if (o->orders->closing)
+        return;
+    if (o->owner != OWNER_WAITS)
+        ordering_conclude(o);
+    else if (t->placed) {
         if (t->result < 0)
             log_warning("%s: where the order is cannot be noted, so a crash would lose it: %s", o->name,
                         strerror(-t->result));

@@ -9,14 +9,15 @@
 #include "policy/policy.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/time.h"
 
 #define POLKIT_NAME      "org.freedesktop.PolicyKit1"
 #define POLKIT_PATH      "/org/freedesktop/PolicyKit1/Authority"
 #define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
 #define FLAG_INTERACTION 1U /* AllowUserInteraction */
-#define ANSWER_USEC      (20 * 1000000ULL)
-#define INTERACTION_USEC (180 * 1000000ULL) /* while a person types a password */
-#define DETAIL_MAX       LIMIT_NAME         /* bytes of a detail, which may be no canonical name */
+#define ANSWER_USEC      (20 * USEC_PER_SEC)
+#define INTERACTION_USEC (180 * USEC_PER_SEC) /* a person types a password */
+#define DETAIL_MAX       LIMIT_NAME /* what polkit shows is spelled by the caller where it is no name yet */
 
 typedef enum CheckState {
     CHECK_ASKING_POLKIT,

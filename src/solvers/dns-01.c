@@ -11,6 +11,7 @@
 #include "solvers/solver.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/timer.h"
 
 /* dns-01 (RFC 8555 section 8.4). A task finds the place of its record, then uses a record there. Tasks with
  * the same record (two orders that share an authorization) share it: it is created for the first one and
@@ -61,7 +62,7 @@ static void txt_drive(TxtRecord *rec);
 
 static bool solver_suits(Solver *base, const char *name, bool wildcard, Problem *why)
 {
-    const AcmeSettings *settings = base->context.settings;
+    const AcmeSettings *settings = base->context->settings;
 
     if (name_is_address(name))
         (void)problem_set(why, PROBLEM_CHALLENGE_FAILED,
@@ -123,7 +124,7 @@ static void task_look(DnsTask *t)
         return;
     }
     t->state = TASK_WAITING;
-    r = dns_propagation_start(s->solver.context.event, s->solver.context.dns, &wish, on_propagated, t,
+    r = dns_propagation_start(s->solver.context->event, s->solver.context->dns, &wish, on_propagated, t,
                               &t->propagation, &t->problem);
     if (r < 0)
         task_fail(t, r);
@@ -152,8 +153,7 @@ static void txt_tell(TxtRecord *rec, const Problem *problem)
 {
     DnsTask *t;
 
-    TAILQ_FOREACH(t, &rec->solver->tasks, entry)
-    {
+    TAILQ_FOREACH (t, &rec->solver->tasks, entry) {
         if (t->record != rec || t->state != TASK_MAKING)
             continue;
         if (problem->code == PROBLEM_NONE)
@@ -169,9 +169,9 @@ static bool txt_is_awaited(const TxtRecord *rec)
 {
     const DnsTask *t;
 
-    TAILQ_FOREACH(t, &rec->solver->tasks, entry)
-    if (t->record == rec && t->state == TASK_MAKING)
-        return true;
+    TAILQ_FOREACH (t, &rec->solver->tasks, entry)
+        if (t->record == rec && t->state == TASK_MAKING)
+            return true;
     return false;
 }
 
@@ -244,7 +244,7 @@ static void txt_drive(TxtRecord *rec)
 
 static int txt_set_way(TxtRecord *rec, Problem *problem)
 {
-    const AcmeSettings *settings = rec->solver->solver.context.settings;
+    const AcmeSettings *settings = rec->solver->solver.context->settings;
     int r = 0;
 
     if (settings->dns_server && rec->zone)
@@ -289,11 +289,11 @@ static int txt_get(DnsSolver *s, const char *owner, const char *zone, const char
 {
     TxtRecord *rec;
 
-    TAILQ_FOREACH(rec, &s->records, entry)
-    if (streq(rec->owner, owner) && streq(rec->value, value) && (rec->zone || !zone)) {
-        *ret = rec;
-        return 0;
-    }
+    TAILQ_FOREACH (rec, &s->records, entry)
+        if (streq(rec->owner, owner) && streq(rec->value, value) && (rec->zone || !zone)) {
+            *ret = rec;
+            return 0;
+        }
     return txt_new(s, owner, zone, value, ret, problem);
 }
 
@@ -358,12 +358,10 @@ static int task_new(DnsSolver *s, const Proof *proof, DnsTask **ret)
         return -ENOMEM;
     TAILQ_INSERT_TAIL(&s->tasks, t, entry);
     t->task.solver = &s->solver;
-    t->checks = s->solver.context.settings->self_check;
+    t->checks = s->solver.context->settings->self_check;
     r = proof_digest(proof, &t->value);
     if (r >= 0)
-        r = sd_event_add_defer(s->solver.context.event, &t->deferred, on_deferred, t);
-    if (r >= 0)
-        r = sd_event_source_set_enabled(t->deferred, SD_EVENT_OFF);
+        r = deferred_add(s->solver.context->event, &t->deferred, on_deferred, t);
     if (r < 0)
         solver_end(&t->task);
     else
@@ -376,7 +374,7 @@ static int solver_start(Solver *base, const Proof *proof, SolverReady ready, voi
                         SolverTask **ret, Problem *problem)
 {
     DnsSolver *s = (DnsSolver *)base;
-    const AcmeSettings *settings = s->solver.context.settings;
+    const AcmeSettings *settings = s->solver.context->settings;
     const DnsPlaceWish wish = {
         .name = proof->name,
         .zone = settings->self_check || settings->dns_server,
@@ -392,7 +390,7 @@ static int solver_start(Solver *base, const Proof *proof, SolverReady ready, voi
         return problem_set_errno(problem, r, "Proving a name by dns-01");
     t->ready = ready;
     t->userdata = userdata;
-    r = dns_place_find(s->solver.context.dns, &wish, on_place, t, &t->place, problem);
+    r = dns_place_find(s->solver.context->dns, &wish, on_place, t, &t->place, problem);
     if (r < 0) {
         solver_end(&t->task);
         return r;
@@ -417,7 +415,6 @@ static Solver *solver_dns_free(Solver *base)
     while (!TAILQ_EMPTY(&s->records))
         txt_free(TAILQ_FIRST(&s->records));
     dns_helper_free(s->helper);
-    sd_event_unref(s->solver.context.event);
     free(s);
     return NULL;
 }
@@ -439,8 +436,7 @@ int solver_dns_new(const SolverContext *context, Solver **ret)
     if (!s)
         return -ENOMEM;
     s->solver.ops = &solver_dns_ops;
-    s->solver.context = *context;
-    sd_event_ref(s->solver.context.event);
+    s->solver.context = context;
     TAILQ_INIT(&s->tasks);
     TAILQ_INIT(&s->records);
     r = dns_helper_new(context->event, &s->helper);

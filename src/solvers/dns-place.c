@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/limits.h"
+#include "dns/request.h"
 #include "util/text.h"
 
 #define LABEL "_acme-challenge"
@@ -42,14 +43,7 @@ static void place_fail(DnsPlace *p, int r, Problem *problem)
 
 static int ask_zone(DnsPlace *p, Problem *problem);
 
-static bool is_in_zone(const char *owner, const char *zone)
-{
-    size_t n = strlen(owner), z = strlen(zone);
-
-    return n >= z && streq(owner + n - z, zone) && (n == z || owner[n - z - 1] == '.');
-}
-
-/* -ENOENT if only the root is above it, in which nobody creates records. */
+/* -ENOENT when there is nothing above it but the root, in which nobody makes records. */
 static int cut_label(DnsPlace *p)
 {
     const char *dot = strchr(p->cut, '.');
@@ -67,7 +61,7 @@ static void on_zone(DnsResult result, char *const *values, const Problem *why, v
     int r;
 
     p->query = NULL;
-    if (result == DNS_FOUND && is_in_zone(owner_of(p), values[0])) {
+    if (result == DNS_FOUND && dns_name_is_in_zone(owner_of(p), values[0])) {
         place_tell(p, values[0]);
         return;
     }

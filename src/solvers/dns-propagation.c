@@ -5,10 +5,11 @@
 #include <stdio.h>
 
 #include "core/limits.h"
+#include "core/server-address.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/timer.h"
 
-#define USEC_PER_SEC  1000000ULL
 #define FIRST_PAUSE   (USEC_PER_SEC / 5) /* between two rounds; doubled each time */
 #define LONGEST_PAUSE (10 * USEC_PER_SEC)
 #define WITHOUT_CHECK "SelfCheck=no in [ACME] does without this check"
@@ -162,14 +163,6 @@ static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *u
     return 0;
 }
 
-static uint64_t now_usec(const DnsPropagation *p)
-{
-    uint64_t now = 0;
-
-    (void)sd_event_now(p->event, CLOCK_MONOTONIC, &now);
-    return now;
-}
-
 static int wait_for_next(DnsPropagation *p)
 {
     int r;
@@ -182,7 +175,7 @@ static int wait_for_next(DnsPropagation *p)
 
 static void check_conclude(DnsPropagation *p)
 {
-    uint64_t passed = now_usec(p) - p->begun;
+    uint64_t passed = loop_now(p->event, CLOCK_MONOTONIC) - p->begun;
     _cleanup_problem_ Problem problem = {};
     size_t lack = count(p, LACKS), silent = count(p, SILENT);
     int r = 0;
@@ -255,7 +248,7 @@ static int add_place(Server *s, const char *address)
     Place *place = s->places + s->n_places;
 
     *place = (Place){ .server = s };
-    place->address = dns_server_format(address, p->address && streq(p->address, address) ? p->port : 0);
+    place->address = server_address_format(address, p->address && streq(p->address, address) ? p->port : 0);
     if (!place->address)
         return -ENOMEM;
     s->n_places++;
@@ -324,7 +317,7 @@ static int check_fill(DnsPropagation *p, const DnsRecordWish *wish)
 {
     char address[ADDRESS_TEXT_SIZE];
 
-    if (wish->server && dns_server_parse(wish->server, address, &p->port) >= 0)
+    if (wish->server && server_address_parse(wish->server, address, &p->port) >= 0)
         p->address = strdup(address);
     p->owner = strdup(wish->owner);
     p->zone = strdup(wish->zone);
@@ -345,7 +338,7 @@ int dns_propagation_start(sd_event *event, Dns *dns, const DnsRecordWish *wish, 
     p->pause = FIRST_PAUSE;
     p->done = done;
     p->userdata = userdata;
-    p->begun = now_usec(p);
+    p->begun = loop_now(p->event, CLOCK_MONOTONIC);
     r = check_fill(p, wish);
     if (r >= 0)
         r = dns_query(dns, p->zone, DNS_NS, NULL, on_servers, p, &p->query, problem);

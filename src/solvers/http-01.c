@@ -195,7 +195,7 @@ static void check_ask(Check *c, Probe *p)
     };
     _cleanup_problem_ Problem problem = {};
 
-    if (http_send(s->solver.context.http, &request, on_reply, p, &problem) < 0)
+    if (http_send(s->solver.context->http, &request, on_reply, p, &problem) < 0)
         check_note_problem(c, p, &problem);
     else
         c->n_pending++;
@@ -266,7 +266,7 @@ static void on_resolved(DnsResult result, char *const *values, const Problem *wh
 static int on_begin(sd_event_source *source _unused_, void *userdata)
 {
     HttpTask *t = userdata;
-    const SolverContext *context = &t->task.solver->context;
+    const SolverContext *context = t->task.solver->context;
     _cleanup_problem_ Problem problem = {};
 
     t->begin = sd_event_source_disable_unref(t->begin);
@@ -321,7 +321,7 @@ static char *proof_url(const Proof *proof, uint16_t port)
 
 static int task_new(HttpSolver *s, const Proof *proof, HttpTask **ret)
 {
-    const AcmeSettings *settings = s->solver.context.settings;
+    const AcmeSettings *settings = s->solver.context->settings;
     _cleanup_(task_endp) HttpTask *t = calloc(1, sizeof(HttpTask));
 
     if (!t)
@@ -358,7 +358,7 @@ static int task_put(HttpSolver *s, HttpTask *t, const Proof *proof, Problem *pro
     int r;
 
     if (!t->root)
-        return listener_add(s->listener, s->solver.context.settings->http_listen, proof->token,
+        return listener_add(s->listener, s->solver.context->settings->http_listen, proof->token,
                             proof->key_authorization, &t->proof, problem);
     r = solver_find_root(s, t->root);
     if (r < 0)
@@ -383,7 +383,7 @@ static int http_solver_start(Solver *solver, const Proof *proof, SolverReady rea
     r = task_put(s, t, proof, problem);
     if (r < 0)
         return r;
-    r = sd_event_add_defer(s->solver.context.event, &t->begin, on_begin, t);
+    r = sd_event_add_defer(s->solver.context->event, &t->begin, on_begin, t);
     if (r < 0)
         return problem_set_errno(problem, r, "Answering http-01");
     (void)sd_event_source_set_description(t->begin, "http-01-begin");
@@ -396,7 +396,7 @@ static int http_solver_start(Solver *solver, const Proof *proof, SolverReady rea
 static bool http_solver_suits(Solver *solver, const char *name, bool wildcard, Problem *why)
 {
     HttpSolver *s = (HttpSolver *)solver;
-    const AcmeSettings *settings = s->solver.context.settings;
+    const AcmeSettings *settings = s->solver.context->settings;
 
     if (wildcard)
         problem_set(
@@ -447,7 +447,7 @@ int solver_http_new(const SolverContext *context, Solver **ret)
 
     if (!s)
         return -ENOMEM;
-    *s = (HttpSolver){ .solver = { &ops, *context } };
+    *s = (HttpSolver){ .solver = { &ops, context } };
     r = listener_new(context->event, on_seen, s, &s->listener);
     if (r < 0) {
         free(s);

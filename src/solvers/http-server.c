@@ -3,46 +3,19 @@
 
 #include <errno.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <uthash.h>
 
 #include "util/log.h"
+#include "util/timer.h"
 
-#define USEC_PER_SEC  1000000ULL
-#define USEC_PER_MSEC 1000ULL
-#define DEFER_TIME    1  /* seconds for which the kernel keeps a silent connection */
-#define ACCEPT_MAX    32 /* connections per turn of the loop */
-#define PAUSE_USEC    (100 * USEC_PER_MSEC) /* when out of file descriptors */
-
-/* Priorities if there are more connections than places:
- *
- * An authority connects and sends its request immediately. Attackers connect and send nothing, or a little
- * at a time. So the kernel passes on a connection when its first bytes have arrived (TCP_DEFER_ACCEPT), and
- * libmicrohttpd runs after each accepted one: a complete request gets its reply and frees its place at once.
- * Only an incomplete one keeps its place, for LIMIT_CONNECTION_TIME in total and not per byte, or until all
- * places are taken and another one needs it: the next to go gives it up then.
- *
- * libmicrohttpd has no listening sockets, no thread and no timeouts of its own here: it is passed
- * connections, and run by its epoll descriptor in our event loop. It closes a connection when that was shut
- * down. */
+/* libmicrohttpd has no sockets to accept from, no thread and no timeouts of its own here: it is given connections, and
+ * run by its epoll descriptor in our loop. It closes a connection when that was shut down. */
 
 typedef struct Connection {
-    Listener *listener;
-    int fd; /* of libmicrohttpd */
-    uint64_t deadline;
-    bool ended; /* shut down */
-    TAILQ_ENTRY(Connection) entry;
+    Place place; /* first */
+    int fd;      /* libmicrohttpd's */
 } Connection;
-
-typedef struct Port {
-    Listener *listener;
-    int fd;
-    bool deferring; /* the kernel waits for the first bytes */
-    sd_event_source *source;
-} Port;
 
 struct ListenerProof {
     Listener *listener;
@@ -52,27 +25,13 @@ struct ListenerProof {
 };
 
 struct Listener {
-    sd_event *event;
+    Acceptor acceptor;
     ListenerSeen seen;
     void *userdata;
-    Endpoints endpoints;
-    Port ports[ENDPOINTS_MAX];
-    struct MHD_Daemon *server; /* NULL: not listening */
-    sd_event_source *io, *timer;
-    TAILQ_HEAD(, Connection) connections;
-    size_t n_connections;
-    uint64_t next_deadline; /* of the connection being passed on */
-    uint64_t paused_until;  /* 0: not paused */
+    struct MHD_Daemon *server; /* NULL: it does not listen */
+    sd_event_source *io;
+    uint64_t next_deadline; /* of the connection that is being handed over */
     ListenerProof *proofs;
-};
-
-static const EndpointUse endpoint_use = {
-    .passed = "http-01",
-    .key = "HTTPListen=",
-    .instead =
-        "let it hand /.well-known/acme-challenge/ to this service (certwright.conf(5), \"Behind a reverse "
-        "proxy\", and the lines for nginx, Apache, HAProxy and Caddy in /usr/share/certwright/snippets), or set "
-        "WebRoot= to its directory, or use another of Challenges=",
 };
 
 /* ---- requests */
@@ -123,12 +82,13 @@ static size_t keep_escapes(void *userdata _unused_, struct MHD_Connection *c _un
 
 /* ---- connections */
 
-/* Nothing is pending in the kernel either. */
-static void connection_end(Connection *c)
+/* Nothing is left to wait for in the kernel either. */
+static void dismiss(Place *p, void *userdata _unused_)
 {
     static const struct linger at_once = { .l_onoff = 1 };
+    const Connection *c = (Connection *)p;
 
-    c->ended = true;
+    p->ended = true;
     (void)setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
     (void)shutdown(c->fd, SHUT_RDWR);
 }
@@ -141,9 +101,8 @@ static void connection_begin(Listener *l, int fd, void **ret)
         (void)shutdown(fd, SHUT_RDWR);
         return;
     }
-    *c = (Connection){ .listener = l, .fd = fd, .deadline = l->next_deadline };
-    TAILQ_INSERT_TAIL(&l->connections, c, entry);
-    l->n_connections++;
+    c->fd = fd;
+    acceptor_enter(&l->acceptor, &c->place, l->next_deadline);
     *ret = c;
 }
 
@@ -160,148 +119,57 @@ static void on_connection(void *userdata, struct MHD_Connection *connection, voi
     }
     if (!c)
         return;
-    TAILQ_REMOVE(&l->connections, c, entry);
-    l->n_connections--;
+    acceptor_leave(&l->acceptor, &c->place);
     free(c);
     *context = NULL;
 }
 
-/* The connection to close first. */
-static Connection *listener_next(Listener *l)
+static void welcome(int fd, const struct sockaddr *address, socklen_t size, uint64_t deadline,
+                    void *userdata)
 {
-    Connection *c, *first = NULL;
+    Listener *l = userdata;
 
-    TAILQ_FOREACH(c, &l->connections, entry)
-    if (!c->ended && (!first || c->deadline < first->deadline))
-        first = c;
-    return first;
+    l->next_deadline = deadline;
+    (void)MHD_add_connection(l->server, fd, address, size);
 }
 
-static uint64_t listener_now(Listener *l)
+static uint64_t run(void *userdata)
 {
-    uint64_t now = 0;
-
-    (void)sd_event_now(l->event, CLOCK_MONOTONIC, &now);
-    return now;
-}
-
-/* Runs libmicrohttpd, and sets the timer if there is more to do. */
-static void listener_run(Listener *l)
-{
-    uint64_t next = l->paused_until ? l->paused_until : UINT64_MAX;
+    Listener *l = userdata;
     MHD_UNSIGNED_LONG_LONG msec;
-    Connection *first;
 
     (void)MHD_run(l->server);
-    first = listener_next(l);
-    if (first)
-        next = MIN(next, first->deadline);
-    if (MHD_get_timeout(l->server, &msec) == MHD_YES)
-        next = MIN(next, listener_now(l) + msec * USEC_PER_MSEC);
-    if (sd_event_source_set_time(l->timer, next) >= 0)
-        (void)sd_event_source_set_enabled(l->timer, next == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
-}
-
-static void listener_make_room(Listener *l)
-{
-    Connection *first = listener_next(l);
-
-    if (first)
-        connection_end(first);
-    listener_run(l);
-}
-
-static bool has_data(int fd)
-{
-    char byte;
-
-    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-}
-
-/* Takes ownership of the file descriptor. */
-static void listener_welcome(Listener *l, const Port *p, int fd, const struct sockaddr *address,
-                             socklen_t size)
-{
-    unsigned seconds = LIMIT_CONNECTION_TIME;
-
-    if (l->n_connections >= LIMIT_CONNECTIONS)
-        listener_make_room(l);
-    if (p->deferring && !has_data(fd))
-        seconds -= DEFER_TIME;
-    l->next_deadline = listener_now(l) + seconds * USEC_PER_SEC;
-    if (MHD_add_connection(l->server, fd, address, size) == MHD_YES)
-        listener_run(l);
-}
-
-/* Out of file descriptors or memory: closes existing connections in favour of new ones, and then accepts
- * none for a while. */
-static void listener_pause(Listener *l)
-{
-    l->paused_until = listener_now(l) + PAUSE_USEC;
-    for (size_t i = 0; i < l->endpoints.n; i++)
-        (void)sd_event_source_set_enabled(l->ports[i].source, SD_EVENT_OFF);
-    listener_make_room(l);
-}
-
-static void listener_resume(Listener *l)
-{
-    l->paused_until = 0;
-    for (size_t i = 0; i < l->endpoints.n; i++)
-        (void)sd_event_source_set_enabled(l->ports[i].source, SD_EVENT_ON);
-}
-
-static int on_port(sd_event_source *s _unused_, int fd, uint32_t revents _unused_, void *userdata)
-{
-    Port *p = userdata;
-
-    for (size_t i = 0; i < ACCEPT_MAX; i++) {
-        struct sockaddr_storage address = {};
-        socklen_t size = sizeof(address);
-        int peer = accept4(fd, (struct sockaddr *)&address, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-        if (peer >= 0)
-            listener_welcome(p->listener, p, peer, (struct sockaddr *)&address, size);
-        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            listener_pause(p->listener);
-            break;
-        } else if (errno == EAGAIN)
-            break;
-    }
-    return 0;
+    if (MHD_get_timeout(l->server, &msec) != MHD_YES)
+        return UINT64_MAX;
+    return loop_now(l->acceptor.event, CLOCK_MONOTONIC) + msec * USEC_PER_MSEC;
 }
 
 static int on_io(sd_event_source *s _unused_, int fd _unused_, uint32_t revents _unused_, void *userdata)
 {
-    listener_run(userdata);
+    acceptor_run(&((Listener *)userdata)->acceptor);
     return 0;
 }
 
-static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
-{
-    Listener *l = userdata;
-    uint64_t now = listener_now(l);
-    Connection *c;
-
-    while ((c = listener_next(l)) && c->deadline <= now)
-        connection_end(c);
-    if (l->paused_until && l->paused_until <= now)
-        listener_resume(l);
-    listener_run(l);
-    return 0;
-}
+static const AcceptorUse use = {
+    .name = "http-01",
+    .key = "HTTPListen=",
+    .instead =
+        "let it hand /.well-known/acme-challenge/ to this service (certwright.conf(5), \"Behind a reverse "
+        "proxy\", and the lines for nginx, Apache, HAProxy and Caddy in /usr/share/certwright/snippets), or set "
+        "WebRoot= to its directory, or use another of Challenges=",
+    .welcome = welcome,
+    .dismiss = dismiss,
+    .run = run,
+};
 
 /* ---- listening */
 
 static void listener_close(Listener *l)
 {
-    for (size_t i = 0; i < ELEMENTSOF(l->ports); i++)
-        l->ports[i].source = sd_event_source_disable_unref(l->ports[i].source);
     l->io = sd_event_source_disable_unref(l->io);
-    l->timer = sd_event_source_disable_unref(l->timer);
     if (l->server)
         MHD_stop_daemon(TAKE_PTR(l->server));
-    endpoints_close(&l->endpoints);
-    l->paused_until = 0;
+    acceptor_close(&l->acceptor);
 }
 
 static int listener_start_server(Listener *l)
@@ -317,49 +185,24 @@ static int listener_start_server(Listener *l)
     info = l->server ? MHD_get_daemon_info(l->server, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
     if (!info)
         return -ENOMEM;
-    r = sd_event_add_time(l->event, &l->timer, CLOCK_MONOTONIC, UINT64_MAX, 1, on_timer, l);
-    if (r < 0)
-        return r;
-    (void)sd_event_source_set_description(l->timer, "http-01-timer");
-    r = sd_event_add_io(l->event, &l->io, info->epoll_fd, EPOLLIN, on_io, l);
+    r = sd_event_add_io(l->acceptor.event, &l->io, info->epoll_fd, EPOLLIN, on_io, l);
     if (r < 0)
         return r;
     (void)sd_event_source_set_description(l->io, "http-01-connections");
     return 0;
 }
 
-static int listener_watch_port(Listener *l, Port *p, int fd)
-{
-    int seconds = DEFER_TIME, r;
-
-    *p = (Port){ .listener = l, .fd = fd };
-    p->deferring = setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds)) == 0;
-    r = sd_event_add_io(l->event, &p->source, fd, EPOLLIN, on_port, p);
-    if (r >= 0)
-        (void)sd_event_source_set_description(p->source, "http-01-port");
-    return r;
-}
-
-static int listener_start(Listener *l)
-{
-    int r;
-
-    r = listener_start_server(l);
-    for (size_t i = 0; i < l->endpoints.n && r >= 0; i++)
-        r = listener_watch_port(l, l->ports + i, l->endpoints.fds[i]);
-    if (r < 0)
-        listener_close(l);
-    return r;
-}
-
 static int listener_open(Listener *l, char *const *addresses, Problem *problem)
 {
     int r;
 
-    r = endpoints_open(&endpoint_use, addresses, &l->endpoints, problem);
+    r = listener_start_server(l);
+    r = r < 0 && problem ? problem_set_errno(problem, r, "Listening for http-01") : r;
+    if (r >= 0)
+        r = acceptor_listen(&l->acceptor, addresses, problem);
     if (r < 0)
-        return r;
-    return problem_set_errno(problem, listener_start(l), "Listening for http-01");
+        listener_close(l);
+    return r;
 }
 
 /* ---- proofs */
@@ -402,7 +245,7 @@ int listener_add(Listener *l, char *const *addresses, const char *token, const c
     if (r < 0)
         return r;
     r = proof_new(l, token, key_authorization, ret);
-    if (r < 0 && !l->proofs && !l->endpoints.passed)
+    if (r < 0 && !l->proofs && !l->acceptor.passed)
         listener_close(l);
     return problem_set_errno(problem, r, "Answering http-01");
 }
@@ -417,7 +260,7 @@ ListenerProof *listener_remove(ListenerProof *p)
     free(p->token);
     free(p->text);
     free(p);
-    if (!l->proofs && !l->endpoints.passed)
+    if (!l->proofs && !l->acceptor.passed)
         listener_close(l);
     return NULL;
 }
@@ -426,7 +269,7 @@ ListenerProof *listener_remove(ListenerProof *p)
 
 bool listener_is_passed(const Listener *l)
 {
-    return l->endpoints.passed;
+    return l->acceptor.passed;
 }
 
 int listener_new(sd_event *event, ListenerSeen seen, void *userdata, Listener **ret)
@@ -436,15 +279,11 @@ int listener_new(sd_event *event, ListenerSeen seen, void *userdata, Listener **
 
     if (!l)
         return -ENOMEM;
-    l->event = sd_event_ref(event);
     l->seen = seen;
     l->userdata = userdata;
-    TAILQ_INIT(&l->connections);
-    r = endpoints_find_passed(&endpoint_use, &l->endpoints);
-    if (r >= 0 && l->endpoints.n > 0)
-        r = listener_start(l);
-    else
-        l->endpoints.passed = false;
+    r = acceptor_init(&l->acceptor, event, &use, l);
+    if (r >= 0 && l->acceptor.passed)
+        r = listener_open(l, NULL, NULL);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(l);
@@ -456,7 +295,7 @@ Listener *listener_free(Listener *l)
     if (!l)
         return NULL;
     listener_close(l);
-    sd_event_unref(l->event);
+    acceptor_done(&l->acceptor);
     free(l);
     return NULL;
 }

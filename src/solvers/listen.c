@@ -4,12 +4,18 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/socket.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
 #include <systemd/sd-daemon.h>
 
 #include "util/text.h"
+#include "util/timer.h"
 
-#define BACKLOG 4096 /* backlog of the kernel; net.core.somaxconn may be less */
+#define DEFER_TIME 1  /* seconds that the kernel keeps a connection on which nothing comes */
+#define ACCEPT_MAX 32 /* connections in one turn of the loop */
+#define PAUSE_USEC (100 * USEC_PER_MSEC) /* when no more descriptors are to be had */
+#define BACKLOG \
+    4096 /* connections that the kernel keeps until they are accepted; net.core.somaxconn may be less */
 
 typedef union SocketAddress {
     struct sockaddr any;
@@ -17,41 +23,37 @@ typedef union SocketAddress {
     struct sockaddr_in6 in6;
 } SocketAddress;
 
-/* ---- those that systemd passed */
+/* ---- sockets that systemd passed */
 
-static int endpoints_add_passed(Endpoints *e, int fd)
+static int add_passed(Acceptor *a, int fd)
 {
     int flags, r;
 
     r = sd_is_socket(fd, AF_UNSPEC, SOCK_STREAM, 1);
-    if (r <= 0 || e->n == ENDPOINTS_MAX)
+    if (r <= 0 || a->n_ports == ENDPOINTS_MAX)
         return r;
     flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
         return -errno;
-    e->fds[e->n++] = fd;
+    a->ports[a->n_ports++].fd = fd;
+    a->passed = true;
     return 0;
 }
 
-int endpoints_find_passed(const EndpointUse *use, Endpoints *ret)
+static int find_passed(Acceptor *a)
 {
     _cleanup_strv_ char **names = NULL;
-    Endpoints e = { .passed = true };
-    int n, r;
+    int n = sd_listen_fds_with_names(false, &names), r;
 
-    n = sd_listen_fds_with_names(false, &names);
     for (int i = 0; i < n; i++) {
-        r = streq(names[i], use->passed) ? endpoints_add_passed(&e, SD_LISTEN_FDS_START + i) : 0;
+        r = streq(names[i], a->use->name) ? add_passed(a, SD_LISTEN_FDS_START + i) : 0;
         if (r < 0)
             return r;
     }
-    if (n < 0)
-        return n;
-    *ret = e;
-    return 0;
+    return MIN(n, 0);
 }
 
-/* ---- those that are opened here */
+/* ---- sockets that are opened here */
 
 static bool parse_port(const char *text, in_port_t *ret)
 {
@@ -117,32 +119,32 @@ static bool family_is_missing(int r)
     return r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL;
 }
 
-static int endpoints_add(Endpoints *e, const SocketAddress *address)
+static int open_one(Acceptor *a, const SocketAddress *address)
 {
     int r;
 
-    if (e->n == ENDPOINTS_MAX)
+    if (a->n_ports == ENDPOINTS_MAX)
         return -E2BIG;
-    r = socket_listen(address, e->fds + e->n);
+    r = socket_listen(address, &a->ports[a->n_ports].fd);
     if (r >= 0)
-        e->n++;
+        a->n_ports++;
     return r;
 }
 
-static int endpoints_add_everywhere(Endpoints *e, in_port_t port)
+static int open_everywhere(Acceptor *a, in_port_t port)
 {
     SocketAddress in4 = { .in4 = { .sin_family = AF_INET, .sin_port = port } };
     SocketAddress in6 = { .in6 = { .sin6_family = AF_INET6, .sin6_port = port } };
     int four, six;
 
-    four = endpoints_add(e, &in4);
+    four = open_one(a, &in4);
     if (four < 0 && !family_is_missing(four))
         return four;
-    six = endpoints_add(e, &in6);
+    six = open_one(a, &in6);
     return four < 0 || !family_is_missing(six) ? six : 0;
 }
 
-static int describe(const EndpointUse *use, const char *address, int r, Problem *problem)
+static int describe(const AcceptorUse *use, const char *address, int r, Problem *problem)
 {
     const char *what, *advice = use->instead;
 
@@ -174,30 +176,222 @@ static int describe(const EndpointUse *use, const char *address, int r, Problem 
     return r;
 }
 
-int endpoints_open(const EndpointUse *use, char *const *addresses, Endpoints *ret, Problem *problem)
+static int open_all(Acceptor *a, char *const *addresses, Problem *problem)
 {
-    _cleanup_(endpoints_close) Endpoints e = {};
-    int r;
+    int r = 0;
 
-    for (size_t i = 0; addresses && addresses[i]; i++) {
+    for (size_t i = 0; addresses && addresses[i] && r >= 0; i++) {
         SocketAddress address;
         in_port_t port;
 
         if (addresses[i][0] == ':' && parse_port(addresses[i] + 1, &port))
-            r = endpoints_add_everywhere(&e, port);
+            r = open_everywhere(a, port);
         else
-            r = parse_address(addresses[i], &address) ? endpoints_add(&e, &address) : -EINVAL;
+            r = parse_address(addresses[i], &address) ? open_one(a, &address) : -EINVAL;
         if (r < 0)
-            return describe(use, addresses[i], r, problem);
+            (void)describe(a->use, addresses[i], r, problem);
     }
-    *ret = e;
-    e = (Endpoints){};
+    return r;
+}
+
+/* ---- places
+ *
+ * Who has one when there are more connections than places:
+ *
+ * An authority connects and asks at once. Those that would keep it out connect and say nothing, or a little at a time. So
+ * the kernel hands over a connection when its first bytes are there (TCP_DEFER_ACCEPT), and the server is let run after each
+ * that was accepted: a request that is whole has its answer then and has left its place again. Only what is not whole keeps
+ * a place, for LIMIT_CONNECTION_TIME in all and not for each byte, or until all places are taken and another needs one: that
+ * whose time ends first gives it up then, and one that asked for a proof that waits after all others. */
+
+static Place *first_to_go(const Acceptor *a)
+{
+    Place *p, *first = NULL;
+
+    TAILQ_FOREACH (p, &a->places, entry)
+        if (!p->ended && (!first || p->expected < first->expected ||
+                          (p->expected == first->expected && p->deadline < first->deadline)))
+            first = p;
+    return first;
+}
+
+static void make_room(Acceptor *a)
+{
+    Place *p = first_to_go(a);
+
+    if (p)
+        a->use->dismiss(p, a->userdata);
+    acceptor_run(a);
+}
+
+void acceptor_enter(Acceptor *a, Place *p, uint64_t deadline)
+{
+    *p = (Place){ .deadline = deadline };
+    TAILQ_INSERT_TAIL(&a->places, p, entry);
+    a->n_places++;
+}
+
+void acceptor_leave(Acceptor *a, Place *p)
+{
+    TAILQ_REMOVE(&a->places, p, entry);
+    a->n_places--;
+}
+
+/* ---- accepting */
+
+static void set_ports_enabled(Acceptor *a, int enabled)
+{
+    for (size_t i = 0; i < a->n_ports; i++)
+        (void)sd_event_source_set_enabled(a->ports[i].source, enabled);
+}
+
+/* Short of descriptors or memory: what is there is given up for what comes, and then nothing is accepted for a while. */
+static void acceptor_pause(Acceptor *a)
+{
+    a->paused_until = loop_now(a->event, CLOCK_MONOTONIC) + PAUSE_USEC;
+    set_ports_enabled(a, SD_EVENT_OFF);
+    make_room(a);
+}
+
+static bool has_data(int fd)
+{
+    char byte;
+
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+static void welcome(Acceptor *a, const Port *p, int fd, const struct sockaddr *address, socklen_t size)
+{
+    unsigned seconds = LIMIT_CONNECTION_TIME;
+
+    if (a->n_places >= LIMIT_CONNECTIONS)
+        make_room(a);
+    if (p->deferring && !has_data(fd))
+        seconds -= DEFER_TIME;
+    a->use->welcome(fd, address, size, loop_now(a->event, CLOCK_MONOTONIC) + seconds * USEC_PER_SEC,
+                    a->userdata);
+    acceptor_run(a);
+}
+
+static int on_port(sd_event_source *s _unused_, int fd, uint32_t revents _unused_, void *userdata)
+{
+    Port *p = userdata;
+
+    for (size_t i = 0; i < ACCEPT_MAX; i++) {
+        struct sockaddr_storage address = {};
+        socklen_t size = sizeof(address);
+        int peer = accept4(fd, (struct sockaddr *)&address, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (peer >= 0)
+            welcome(p->acceptor, p, peer, (struct sockaddr *)&address, size);
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            acceptor_pause(p->acceptor);
+            break;
+        } else if (errno == EAGAIN)
+            break;
+    }
     return 0;
 }
 
-void endpoints_close(Endpoints *e)
+void acceptor_run(Acceptor *a)
 {
-    for (size_t i = 0; i < e->n && !e->passed; i++)
-        close(e->fds[i]);
-    *e = (Endpoints){ .passed = e->passed };
+    uint64_t next = a->use->run ? a->use->run(a->userdata) : UINT64_MAX;
+    const Place *p;
+
+    if (a->paused_until)
+        next = MIN(next, a->paused_until);
+    TAILQ_FOREACH (p, &a->places, entry)
+        if (!p->ended)
+            next = MIN(next, p->deadline);
+    (void)timer_arm_at(a->timer, next);
+}
+
+static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+{
+    Acceptor *a = userdata;
+    uint64_t now = loop_now(a->event, CLOCK_MONOTONIC);
+    Place *p, *next;
+
+    for (p = TAILQ_FIRST(&a->places); p; p = next) {
+        next = TAILQ_NEXT(p, entry);
+        if (!p->ended && p->deadline <= now)
+            a->use->dismiss(p, a->userdata);
+    }
+    if (a->paused_until && a->paused_until <= now) {
+        a->paused_until = 0;
+        set_ports_enabled(a, SD_EVENT_ON);
+    }
+    acceptor_run(a);
+    return 0;
+}
+
+static void name_source(const Acceptor *a, sd_event_source *s, const char *what)
+{
+    char name[64];
+
+    (void)snprintf(name, sizeof(name), "%s-%s", a->use->name, what);
+    (void)sd_event_source_set_description(s, name);
+}
+
+static int watch_port(Acceptor *a, Port *p)
+{
+    int seconds = DEFER_TIME, r;
+
+    p->acceptor = a;
+    p->deferring = setsockopt(p->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds)) == 0;
+    r = sd_event_add_io(a->event, &p->source, p->fd, EPOLLIN, on_port, p);
+    if (r >= 0)
+        name_source(a, p->source, "port");
+    return r;
+}
+
+static int start(Acceptor *a)
+{
+    int r;
+
+    r = timer_add(a->event, &a->timer, CLOCK_MONOTONIC, 1, on_timer, a);
+    if (r >= 0)
+        name_source(a, a->timer, "timer");
+    for (size_t i = 0; i < a->n_ports && r >= 0; i++)
+        r = watch_port(a, a->ports + i);
+    return r;
+}
+
+int acceptor_listen(Acceptor *a, char *const *addresses, Problem *problem)
+{
+    char doing[64];
+    int r = a->passed ? 0 : open_all(a, addresses, problem);
+
+    (void)snprintf(doing, sizeof(doing), "Listening for %s", a->use->name);
+    if (r >= 0 && (r = start(a)) < 0 && problem)
+        r = problem_set_errno(problem, r, doing);
+    if (r < 0)
+        acceptor_close(a);
+    return r;
+}
+
+int acceptor_init(Acceptor *a, sd_event *event, const AcceptorUse *use, void *userdata)
+{
+    *a = (Acceptor){ .use = use, .userdata = userdata, .event = sd_event_ref(event) };
+    TAILQ_INIT(&a->places);
+    return find_passed(a);
+}
+
+void acceptor_close(Acceptor *a)
+{
+    a->timer = sd_event_source_disable_unref(a->timer);
+    for (size_t i = 0; i < a->n_ports; i++) {
+        sd_event_source_disable_unref(a->ports[i].source);
+        if (!a->passed)
+            close(a->ports[i].fd);
+        a->ports[i] = (Port){};
+    }
+    a->n_ports = 0;
+    a->paused_until = 0;
+}
+
+void acceptor_done(Acceptor *a)
+{
+    acceptor_close(a);
+    a->event = sd_event_unref(a->event);
 }

@@ -33,9 +33,9 @@ static TlsTask *find_shown(TlsSolver *s, const char *name)
 {
     TlsTask *t;
 
-    TAILQ_FOREACH(t, &s->tasks, entry)
-    if (t->shown && streq(t->name, name))
-        return t;
+    TAILQ_FOREACH (t, &s->tasks, entry)
+        if (t->shown && streq(t->name, name))
+            return t;
     return NULL;
 }
 
@@ -49,7 +49,7 @@ static bool solver_suits(Solver *base, const char *name, bool wildcard, Problem 
             "tls-alpn-01 cannot prove the wildcard *.%s; only dns-01 can: set DNSServer= or DNSHook=.",
             name);
     else if (!tls_listener_is_passed(s->listener) &&
-             (!s->solver.context.settings->tls_listen || !s->solver.context.settings->tls_listen[0]))
+             (!s->solver.context->settings->tls_listen || !s->solver.context->settings->tls_listen[0]))
         (void)problem_set(
             why, PROBLEM_CHALLENGE_FAILED,
             "tls-alpn-01 has no address to answer at: set TLSListen= in [ACME], as in \":443\".");
@@ -83,7 +83,7 @@ static void on_checked(const Problem *problem, void *userdata)
 static int task_show(TlsTask *t, Problem *problem)
 {
     TlsSolver *s = (TlsSolver *)t->task.solver;
-    const AcmeSettings *settings = s->solver.context.settings;
+    const AcmeSettings *settings = s->solver.context->settings;
     int r = 0;
 
     if (!find_shown(s, t->name))
@@ -95,7 +95,7 @@ static int task_show(TlsTask *t, Problem *problem)
         task_tell(t);
         return 0;
     }
-    return tls_check_start(s->solver.context.event, s->solver.context.dns, t->name, t->key_authorization,
+    return tls_check_start(s->solver.context->event, s->solver.context->dns, t->name, t->key_authorization,
                            settings->tls_check_port ? settings->tls_check_port : PORT, on_checked, t,
                            &t->check, problem);
 }
@@ -105,8 +105,7 @@ static void solver_show_next(TlsSolver *s, const char *name)
 {
     TlsTask *t;
 
-    TAILQ_FOREACH(t, &s->tasks, entry)
-    {
+    TAILQ_FOREACH (t, &s->tasks, entry) {
         TlsTask *shown = find_shown(s, name);
 
         if (t->shown || !streq(t->name, name) || t->problem.code != PROBLEM_NONE)
@@ -157,7 +156,7 @@ static int task_new(TlsSolver *s, const Proof *proof, TlsTask **ret)
     t->name = strdup(proof->name);
     t->key_authorization = strdup(proof->key_authorization);
     if (t->name && t->key_authorization)
-        r = sd_event_add_defer(s->solver.context.event, &t->deferred, on_deferred, t);
+        r = sd_event_add_defer(s->solver.context->event, &t->deferred, on_deferred, t);
     if (r < 0) {
         free(t->name);
         free(t->key_authorization);
@@ -204,7 +203,6 @@ static Solver *solver_tls_free(Solver *base)
     while (!TAILQ_EMPTY(&s->tasks))
         solver_end(&TAILQ_LAST(&s->tasks, TlsTasks)->task);
     tls_listener_free(s->listener);
-    sd_event_unref(s->solver.context.event);
     free(s);
     return NULL;
 }
@@ -225,8 +223,7 @@ int solver_tls_new(const SolverContext *context, Solver **ret)
     if (!s)
         return -ENOMEM;
     s->solver.ops = &solver_tls_ops;
-    s->solver.context = *context;
-    sd_event_ref(s->solver.context.event);
+    s->solver.context = context;
     TAILQ_INIT(&s->tasks);
     r = tls_listener_new(context->event, &s->listener);
     if (r < 0) {

@@ -9,8 +9,7 @@
 #include "core/limits.h"
 #include "core/name.h"
 #include "crypto/tls-alpn.h"
-
-#define USEC_PER_SEC 1000000ULL
+#include "util/timer.h"
 
 typedef union SocketAddress {
     struct sockaddr any;
@@ -247,23 +246,18 @@ static int on_deadline(sd_event_source *s _unused_, uint64_t usec _unused_, void
 
 static int check_prepare(TlsCheck *c, const char *name, const char *key_authorization)
 {
-    uint64_t now;
     int r;
 
     c->name = strdup(name);
     c->key_authorization = strdup(key_authorization);
     if (!c->name || !c->key_authorization)
         return -ENOMEM;
-    r = sd_event_add_defer(c->event, &c->deferred, on_deferred, c);
+    r = deferred_add(c->event, &c->deferred, on_deferred, c);
     if (r < 0)
         return r;
-    (void)sd_event_source_set_enabled(c->deferred, SD_EVENT_OFF);
     (void)sd_event_source_set_description(c->deferred, "tls-alpn-01-checked");
-    r = sd_event_now(c->event, CLOCK_MONOTONIC, &now);
-    if (r < 0)
-        return r;
-    return sd_event_add_time(c->event, &c->deadline, CLOCK_MONOTONIC, now + LIMIT_CHECK_TIME * USEC_PER_SEC,
-                             0, on_deadline, c);
+    return sd_event_add_time_relative(c->event, &c->deadline, CLOCK_MONOTONIC,
+                                      LIMIT_CHECK_TIME * USEC_PER_SEC, 0, on_deadline, c);
 }
 
 int tls_check_start(sd_event *event, Dns *dns, const char *name, const char *key_authorization,

@@ -2,92 +2,40 @@
 #include "solvers/tls-server.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/queue.h>
-#include <sys/socket.h>
 
 #include "crypto/tls-alpn.h"
 #include "util/log.h"
 
-#define USEC_PER_SEC 1000000ULL
-#define DEFER_TIME   1               /* seconds for which the kernel keeps a silent connection */
-#define ACCEPT_MAX   32              /* connections per turn of the loop */
-#define PAUSE_USEC   (100 * 1000ULL) /* when out of file descriptors */
-
-/* Priorities if there are more connections than places:
- *
- * An authority connects and sends its ClientHello immediately. The kernel passes on a connection when its
- * first bytes have arrived (TCP_DEFER_ACCEPT), and the handshake starts as soon as it is accepted: clients
- * that request anything but a pending proof are refused at once and take no place. Clients that send
- * nothing, or a little at a time, keep a place for LIMIT_CONNECTION_TIME in total, or until another one
- * needs it: the oldest of them is closed first, and those that requested a proof last. */
+/* The handshake is begun as soon as a connection is accepted: who asks for anything else than a proof that waits is refused in
+ * that moment and takes no place. */
 
 typedef struct Connection {
+    Place place; /* first */
     TlsListener *listener;
     AlpnConnection *tls;
     sd_event_source *source;
-    uint64_t deadline;
-    TAILQ_ENTRY(Connection) entry;
 } Connection;
 
-typedef struct Port {
-    TlsListener *listener;
-    bool deferring; /* the kernel waits for the first bytes */
-    sd_event_source *source;
-} Port;
-
 struct TlsListener {
-    sd_event *event;
+    Acceptor acceptor;
     AlpnServer *server;
-    Endpoints endpoints;
-    Port ports[ENDPOINTS_MAX];
-    sd_event_source *timer; /* NULL: not listening */
-    TAILQ_HEAD(, Connection) connections;
-    size_t n_connections, n_proofs;
-    uint64_t paused_until; /* 0: not paused */
-};
-
-static const EndpointUse endpoint_use = {
-    .passed = "tls-alpn-01",
-    .key = "TLSListen=",
-    .instead =
-        "let it pass on what comes with the ALPN protocol acme-tls/1 to another port (certwright.conf(5), "
-        "\"Behind a reverse proxy\") and set TLSListen= to that, or use another of Challenges=",
+    size_t n_proofs;
 };
 
 /* ---- connections */
 
 static Connection *connection_free(Connection *c)
 {
-    TlsListener *l = c->listener;
-
-    TAILQ_REMOVE(&l->connections, c, entry);
-    l->n_connections--;
+    acceptor_leave(&c->listener->acceptor, &c->place);
     sd_event_source_disable_unref(c->source);
     alpn_connection_free(c->tls);
     free(c);
     return NULL;
 }
 
-static uint64_t listener_now(TlsListener *l)
+static void dismiss(Place *p, void *userdata _unused_)
 {
-    uint64_t now = 0;
-
-    (void)sd_event_now(l->event, CLOCK_MONOTONIC, &now);
-    return now;
-}
-
-/* The timer expires at the first deadline, and at the end of a pause. */
-static void listener_set_timer(TlsListener *l)
-{
-    uint64_t next = l->paused_until ? l->paused_until : UINT64_MAX;
-    Connection *c;
-
-    TAILQ_FOREACH(c, &l->connections, entry)
-    next = MIN(next, c->deadline);
-    if (sd_event_source_set_time(l->timer, next) >= 0)
-        (void)sd_event_source_set_enabled(l->timer, next == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+    connection_free((Connection *)p);
 }
 
 /* Frees it if there is nothing more to do. */
@@ -95,6 +43,7 @@ static void connection_drive(Connection *c)
 {
     int events = alpn_connection_handshake(c->tls, NULL);
 
+    c->place.expected = alpn_connection_is_expected(c->tls);
     if (events == 0)
         log_debug("tls-alpn-01: showed a proof.");
     if (events <= 0 || sd_event_source_set_io_events(c->source, (uint32_t)events) < 0)
@@ -108,35 +57,12 @@ static int on_connection(sd_event_source *s _unused_, int fd _unused_, uint32_t 
     return 0;
 }
 
-static void listener_make_room(TlsListener *l)
+static void welcome(int fd, const struct sockaddr *address _unused_, socklen_t size _unused_,
+                    uint64_t deadline, void *userdata)
 {
-    Connection *c;
+    Connection *c = calloc(1, sizeof(Connection));
+    TlsListener *l = userdata;
 
-    TAILQ_FOREACH(c, &l->connections, entry)
-    if (!alpn_connection_is_expected(c->tls))
-        break;
-    c = c ? c : TAILQ_FIRST(&l->connections);
-    if (c)
-        connection_free(c);
-}
-
-static bool has_data(int fd)
-{
-    char byte;
-
-    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-}
-
-/* Takes ownership of the file descriptor. */
-static void listener_welcome(TlsListener *l, const Port *p, int fd)
-{
-    unsigned seconds =
-        p->deferring && !has_data(fd) ? LIMIT_CONNECTION_TIME - DEFER_TIME : LIMIT_CONNECTION_TIME;
-    Connection *c;
-
-    if (l->n_connections >= LIMIT_CONNECTIONS)
-        listener_make_room(l);
-    c = calloc(1, sizeof(Connection));
     if (!c) {
         close(fd);
         return;
@@ -146,10 +72,8 @@ static void listener_welcome(TlsListener *l, const Port *p, int fd)
         return;
     }
     c->listener = l;
-    c->deadline = listener_now(l) + seconds * USEC_PER_SEC;
-    TAILQ_INSERT_TAIL(&l->connections, c, entry);
-    l->n_connections++;
-    if (sd_event_add_io(l->event, &c->source, fd, EPOLLIN, on_connection, c) < 0) {
+    acceptor_enter(&l->acceptor, &c->place, deadline);
+    if (sd_event_add_io(l->acceptor.event, &c->source, fd, EPOLLIN, on_connection, c) < 0) {
         connection_free(c);
         return;
     }
@@ -157,107 +81,23 @@ static void listener_welcome(TlsListener *l, const Port *p, int fd)
     connection_drive(c);
 }
 
-/* Out of file descriptors or memory: closes existing connections in favour of new ones, and then accepts
- * none for a while. */
-static void listener_pause(TlsListener *l)
-{
-    l->paused_until = listener_now(l) + PAUSE_USEC;
-    for (size_t i = 0; i < l->endpoints.n; i++)
-        (void)sd_event_source_set_enabled(l->ports[i].source, SD_EVENT_OFF);
-    listener_make_room(l);
-}
-
-static void listener_resume(TlsListener *l)
-{
-    l->paused_until = 0;
-    for (size_t i = 0; i < l->endpoints.n; i++)
-        (void)sd_event_source_set_enabled(l->ports[i].source, SD_EVENT_ON);
-}
-
-static int on_port(sd_event_source *s _unused_, int fd, uint32_t revents _unused_, void *userdata)
-{
-    Port *p = userdata;
-
-    for (size_t i = 0; i < ACCEPT_MAX; i++) {
-        int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-        if (peer >= 0)
-            listener_welcome(p->listener, p, peer);
-        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            listener_pause(p->listener);
-            break;
-        } else if (errno == EAGAIN)
-            break;
-    }
-    listener_set_timer(p->listener);
-    return 0;
-}
-
-static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
-{
-    Connection *c, *next;
-    TlsListener *l = userdata;
-    uint64_t now = listener_now(l);
-
-    for (c = TAILQ_FIRST(&l->connections); c; c = next) {
-        next = TAILQ_NEXT(c, entry);
-        if (c->deadline <= now)
-            connection_free(c);
-    }
-    if (l->paused_until && l->paused_until <= now)
-        listener_resume(l);
-    listener_set_timer(l);
-    return 0;
-}
+static const AcceptorUse use = {
+    .name = "tls-alpn-01",
+    .key = "TLSListen=",
+    .instead =
+        "let it pass on what comes with the ALPN protocol acme-tls/1 to another port (certwright.conf(5), "
+        "\"Behind a reverse proxy\") and set TLSListen= to that, or use another of Challenges=",
+    .welcome = welcome,
+    .dismiss = dismiss,
+};
 
 /* ---- listening */
 
 static void listener_close(TlsListener *l)
 {
-    while (!TAILQ_EMPTY(&l->connections))
-        connection_free(TAILQ_FIRST(&l->connections));
-    for (size_t i = 0; i < ELEMENTSOF(l->ports); i++)
-        l->ports[i].source = sd_event_source_disable_unref(l->ports[i].source);
-    l->timer = sd_event_source_disable_unref(l->timer);
-    endpoints_close(&l->endpoints);
-    l->paused_until = 0;
-}
-
-static int listener_watch_port(TlsListener *l, Port *p, int fd)
-{
-    int seconds = DEFER_TIME, r;
-
-    *p = (Port){ .listener = l };
-    p->deferring = setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds)) == 0;
-    r = sd_event_add_io(l->event, &p->source, fd, EPOLLIN, on_port, p);
-    if (r >= 0)
-        (void)sd_event_source_set_description(p->source, "tls-alpn-01-port");
-    return r;
-}
-
-static int listener_start(TlsListener *l)
-{
-    int r;
-
-    r = sd_event_add_time(l->event, &l->timer, CLOCK_MONOTONIC, UINT64_MAX, 1, on_timer, l);
-    if (r >= 0)
-        (void)sd_event_source_set_description(l->timer, "tls-alpn-01-timer");
-    for (size_t i = 0; i < l->endpoints.n && r >= 0; i++)
-        r = listener_watch_port(l, l->ports + i, l->endpoints.fds[i]);
-    if (r < 0)
-        listener_close(l);
-    return r;
-}
-
-static int listener_open(TlsListener *l, char *const *addresses, Problem *problem)
-{
-    int r;
-
-    r = endpoints_open(&endpoint_use, addresses, &l->endpoints, problem);
-    if (r < 0)
-        return r;
-    r = listener_start(l);
-    return r < 0 ? problem_set_errno(problem, r, "Listening for tls-alpn-01") : 0;
+    while (!TAILQ_EMPTY(&l->acceptor.places))
+        dismiss(TAILQ_FIRST(&l->acceptor.places), NULL);
+    acceptor_close(&l->acceptor);
 }
 
 /* ---- proofs */
@@ -267,7 +107,7 @@ int tls_listener_add(TlsListener *l, char *const *addresses, const char *name, c
 {
     int r;
 
-    r = l->timer ? 0 : listener_open(l, addresses, problem);
+    r = l->acceptor.timer ? 0 : acceptor_listen(&l->acceptor, addresses, problem);
     if (r < 0)
         return r;
     r = alpn_server_add(l->server, name, key_authorization);
@@ -275,7 +115,7 @@ int tls_listener_add(TlsListener *l, char *const *addresses, const char *name, c
         l->n_proofs++;
         return 0;
     }
-    if (l->n_proofs == 0 && !l->endpoints.passed)
+    if (l->n_proofs == 0 && !l->acceptor.passed)
         listener_close(l);
     return problem_set_errno(problem, r, "Answering tls-alpn-01");
 }
@@ -284,7 +124,7 @@ void tls_listener_remove(TlsListener *l, const char *name)
 {
     alpn_server_remove(l->server, name);
     l->n_proofs--;
-    if (l->n_proofs == 0 && !l->endpoints.passed)
+    if (l->n_proofs == 0 && !l->acceptor.passed)
         listener_close(l);
 }
 
@@ -292,7 +132,7 @@ void tls_listener_remove(TlsListener *l, const char *name)
 
 bool tls_listener_is_passed(const TlsListener *l)
 {
-    return l->endpoints.passed;
+    return l->acceptor.passed;
 }
 
 int tls_listener_new(sd_event *event, TlsListener **ret)
@@ -302,15 +142,11 @@ int tls_listener_new(sd_event *event, TlsListener **ret)
 
     if (!l)
         return -ENOMEM;
-    l->event = sd_event_ref(event);
-    TAILQ_INIT(&l->connections);
-    r = alpn_server_new(&l->server);
+    r = acceptor_init(&l->acceptor, event, &use, l);
     if (r >= 0)
-        r = endpoints_find_passed(&endpoint_use, &l->endpoints);
-    if (r >= 0 && l->endpoints.n > 0)
-        r = listener_start(l);
-    else
-        l->endpoints.passed = false;
+        r = alpn_server_new(&l->server);
+    if (r >= 0 && l->acceptor.passed)
+        r = acceptor_listen(&l->acceptor, NULL, NULL);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(l);
@@ -323,7 +159,7 @@ TlsListener *tls_listener_free(TlsListener *l)
         return NULL;
     listener_close(l);
     alpn_server_free(l->server);
-    sd_event_unref(l->event);
+    acceptor_done(&l->acceptor);
     free(l);
     return NULL;
 }

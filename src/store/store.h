@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "core/account-record.h"
 #include "core/bundle.h"
+#include "core/order-record.h"
 #include "core/record.h"
-#include "store/files/accounts.h"
 
 /* The store of certificates, the local root and uploads, which are accessed only through it. It consists of
  * plain files:
@@ -49,6 +50,7 @@ typedef struct StoreChange {
     bool removes;      /* the object is removed */
     const char *event; /* a word for the journal; static */
     int result;        /* of staging or commit: 0 or a negative errno */
+    bool doubtful;     /* when it failed: the store alone knows how far it came, see store_reload() */
 } StoreChange;
 
 /* before: the current record (NULL: none), after: the new one. With a bundle, its slot gets the next
@@ -91,8 +93,8 @@ StoreSnapshot *store_snapshot_free(StoreSnapshot *snapshot);
 /* Returns true if anything was committed since the last index. */
 bool store_index_is_stale(const Store *s);
 
-/* Accounts and orders (store/files/accounts.h) below acme/. Any thread, but one at a time per object.
- * -ENOENT if there is none. */
+/* acme/AUTHORITY/{account.json,account.key} and acme/orders/NAME.json. Any thread, each object by one at a time. -ENOENT: there
+ * is none. */
 int store_read_account(Store *s, const char *authority, AccountRecord **ret);
 /* Flushed before it returns. next_key, if set, is stored beside key, and removed otherwise. */
 int store_write_account(Store *s, const char *authority, const AccountRecord *account);

@@ -8,12 +8,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-static void closedirp(DIR **d)
-{
-    if (*d)
-        closedir(*d);
-}
-
 static int regular_file_check(int fd, size_t limit, size_t *ret_size)
 {
     struct stat st;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <dirent.h>
 #include <sys/types.h>
 
 #include "util/macro.h"
 
-/* Reads a whole regular file and adds a NUL. -E2BIG above limit, -EISDIR, -EINVAL for other file types. */
+DEFINE_CLEANUP(DIR *, closedir);
+
+/* Whole file as text with a NUL behind; regular files only. -E2BIG above limit, -EISDIR, -EINVAL for other kinds. */
 int fs_read_at(int dir_fd, const char *path, size_t limit, char **ret, size_t *ret_size);
 int fs_read_fd(int fd, size_t limit, char **ret, size_t *ret_size);
 int fs_write_all(int fd, const void *data, size_t size);

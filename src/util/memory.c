@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define QUIET_USEC   (2 * 1000000ULL)    /* without a turn of the event loop */
-#define LONGEST_USEC (10 * 1000000ULL)   /* while there is none */
+#include "util/time.h"
+
+#define QUIET_USEC   (2 * USEC_PER_SEC)  /* without a turn of the event loop */
+#define LONGEST_USEC (10 * USEC_PER_SEC) /* while there is none */
 #define WORTH_WHILE  (4UL * 1024 * 1024) /* bytes */
 
 /* The prepare callback of the timer is called in each turn of the event loop at no extra cost, which shows

@@ -47,6 +47,14 @@ bool strv_equal(char *const *a, char *const *b)
     return true;
 }
 
+bool strv_equal_sets(char *const *a, char *const *b)
+{
+    for (size_t i = 0; a && a[i]; i++)
+        if (!strv_contains(b, a[i]))
+            return false;
+    return strv_length(a) == strv_length(b);
+}
+
 int strv_copy(char *const *l, char ***ret)
 {
     _cleanup_strv_ char **copy = NULL;
@@ -132,6 +140,47 @@ void hex_encode(const uint8_t *data, size_t size, bool upper, char *ret)
 bool text_is_hex(const char *s, size_t length)
 {
     return strlen(s) == length && strspn(s, "0123456789abcdefABCDEF") == length;
+}
+
+bool text_is_graphic(const char *s)
+{
+    for (; *s; s++)
+        if (*s <= ' ' || *s > '~')
+            return false;
+    return true;
+}
+
+static bool letter_has_form(char c, char form)
+{
+    switch (form) {
+    case '9':
+        return c >= '0' && c <= '9';
+    case 'A':
+        return c >= 'A' && c <= 'Z';
+    case 'a':
+        return c >= 'a' && c <= 'z';
+    default:
+        return c == form;
+    }
+}
+
+const char *text_skip_form(const char *s, const char *form)
+{
+    for (; *form; s++, form++)
+        if (!letter_has_form(*s, *form))
+            return NULL;
+    return s;
+}
+
+int text_set(char **text, const char *value)
+{
+    char *copy = value ? strdup(value) : NULL;
+
+    if (value && !copy)
+        return -ENOMEM;
+    free(*text);
+    *text = copy;
+    return 0;
 }
 
 static size_t utf8_sequence(const unsigned char *s, uint32_t *ret_letter)

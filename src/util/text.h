@@ -10,6 +10,8 @@ DEFINE_CLEANUP(char **, strv_free);
 #define _cleanup_strv_ _cleanup_(strv_freep)
 bool strv_contains(char *const *l, const char *s);
 bool strv_equal(char *const *a, char *const *b);
+/* In whichever order; none of them twice. */
+bool strv_equal_sets(char *const *a, char *const *b);
 int strv_copy(char *const *l, char ***ret);
 int strv_extend(char ***l, const char *s);
 /* Splits at white space; *ret is NULL if there are no words. */
@@ -20,7 +22,14 @@ char *strv_join(char *const *l, const char *separator);
 /* Writes 2 * size digits and a NUL. */
 void hex_encode(const uint8_t *data, size_t size, bool upper, char *ret);
 bool text_is_hex(const char *s, size_t length);
-/* Valid UTF-8 (RFC 3629), as required for D-Bus strings. */
+/* ASCII without blanks and control characters; also "". */
+bool text_is_graphic(const char *s);
+/* What is behind a beginning of this form, in which 9 stands for a digit, A and a for a letter of their case, and all else for
+ * itself. NULL when s begins otherwise. */
+const char *text_skip_form(const char *s, const char *form);
+/* Copies value in the place of *text; NULL is none. */
+int text_set(char **text, const char *value);
+/* RFC 3629: what a D-Bus string may hold. */
 bool text_is_utf8(const char *s);
 /* Escapes all non-ASCII characters of a JSON text with \u (RFC 8259 section 7), since json-c 0.18 accepts
  * nothing else in strict mode. The caller erases and frees it. -EINVAL if the text contains a NUL or is not

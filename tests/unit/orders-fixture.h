@@ -14,8 +14,9 @@ typedef struct OrdersFixture {
     Store *store;
     Settings *settings; /* may be changed until orders_start() */
     Orders *orders;
-    GString *back;  /* authorities that are back, each followed by a space; "network" */
-    GString *begun; /* names in the order in which they were begun, likewise */
+    GHashTable *asked; /* Ordering -> Asked, of those that are not over */
+    GString *back;     /* authorities that are back, each followed by a space; "network" */
+    GString *begun;    /* names in the order in which they were begun, likewise */
 } OrdersFixture;
 
 void orders_fixture_init(OrdersFixture *f);
@@ -32,7 +33,6 @@ char *orders_ledger(OrdersFixture *f);
 
 /* One order, and what came of it. */
 typedef struct Asked {
-    OrdersFixture *fixture;
     const char *name;
     Ordering *ordering; /* NULL: it is over */
     bool done, begun, waited, attempted;
@@ -42,4 +42,6 @@ typedef struct Asked {
 
 /* wish: all but the names; NULL: nothing special. */
 void orders_ask(OrdersFixture *f, const char *name, const OrderingWish *wish, Asked *ret);
+/* Frees it, as if nobody wanted it any more. */
+void orders_cancel(OrdersFixture *f, Asked *a);
 void orders_await(OrdersFixture *f, Asked *a);

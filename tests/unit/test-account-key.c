@@ -221,12 +221,9 @@ static void test_mac(void)
         g_assert_cmpint(mac_sign(a, secret, strlen(secret), text, strlen(text), &mac), ==, 0);
         g_assert_cmpstr(mac, ==, expected[a]);
         free(TAKE_PTR(mac));
-        g_assert_cmpint(mac_algorithm_from_string(mac_algorithm_to_string(a)), ==, a);
     }
     g_assert_cmpint(mac_sign(MAC_HS256, secret, 0, text, strlen(text), &mac), ==, -EINVAL);
     g_assert_cmpint(mac_sign(_MAC_ALGORITHM_MAX, secret, 1, text, strlen(text), &mac), ==, -EINVAL);
-    g_assert_cmpint(mac_algorithm_from_string("hs256"), ==, _MAC_ALGORITHM_INVALID);
-    g_assert_null(mac_algorithm_to_string(_MAC_ALGORITHM_INVALID));
     g_assert_null(mac);
 }
 

@@ -89,7 +89,7 @@ static void test_withdrawn(void)
     while (!a.begun)
         g_assert_cmpint(sd_event_run(f.event, 100000), >=, 0);
     g_assert_cmpint(after(&f), >, clock_now());
-    ordering_cancel(a.ordering, true);
+    orders_cancel(&f, &a);
     while (orders_busy(f.orders) > 0)
         g_assert_cmpint(sd_event_run(f.event, 100000), >=, 0);
     g_assert_false(a.done);

@@ -99,16 +99,6 @@ static void test_refused(void)
     g_assert_cmpint(export_certificates(many, EXPORT_PKCS7, &out, &size), <, 0);
 }
 
-static void test_formats(void)
-{
-    g_assert_cmpint(export_format_from_string("pem"), ==, EXPORT_PEM);
-    g_assert_cmpint(export_format_from_string("der"), ==, EXPORT_DER);
-    g_assert_cmpint(export_format_from_string("pkcs7"), ==, EXPORT_PKCS7);
-    g_assert_cmpint(export_format_from_string("PEM"), <, 0);
-    g_assert_cmpint(export_format_from_string("pkcs12"), <, 0);
-    g_assert_cmpint(export_format_from_string(""), <, 0);
-}
-
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
@@ -116,6 +106,5 @@ int main(int argc, char *argv[])
     g_test_add_func("/export/der", test_der);
     g_test_add_func("/export/pkcs7", test_pkcs7);
     g_test_add_func("/export/refused", test_refused);
-    g_test_add_func("/export/formats", test_formats);
     return g_test_run();
 }

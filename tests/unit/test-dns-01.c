@@ -121,21 +121,6 @@ int dns_query(Dns *d _unused_, const char *name, DnsType type, const char *serve
     return 0;
 }
 
-int dns_server_parse(const char *text, char ret_address[static ADDRESS_TEXT_SIZE], uint16_t *ret_port)
-{
-    g_assert_cmpstr(text, ==, SERVER);
-    strcpy(ret_address, "192.0.2.53");
-    *ret_port = 5353;
-    return 0;
-}
-
-char *dns_server_format(const char *address, uint16_t port)
-{
-    char *s = NULL;
-
-    return port == 0 ? strdup(address) : asprintf(&s, "%s:%u", address, port) < 0 ? NULL : s;
-}
-
 /* ---- what changes the DNS */
 
 struct DnsJob {
@@ -217,6 +202,7 @@ static void assert_changes(const char *expected)
 typedef struct Bed {
     Folder folder;
     AcmeSettings settings;
+    SolverContext context;
     char *key_file;
     Solver *solver;
 } Bed;
@@ -233,8 +219,8 @@ static void bed_init(Bed *b)
     change_fails = NULL;
     b->settings.dns_server = S(SERVER);
     b->settings.self_check = true;
-    g_assert_cmpint(solver_dns_new(&(SolverContext){ .event = loop, .settings = &b->settings }, &b->solver),
-                    ==, 0);
+    b->context = (SolverContext){ .event = loop, .settings = &b->settings };
+    g_assert_cmpint(solver_dns_new(&b->context, &b->solver), ==, 0);
     dns_set("SOA example.com", "example.com ns1.example.com");
     dns_set("NS example.com", "ns1.example.com ns2.example.com");
     dns_set("ADDRESS ns1.example.com", "192.0.2.53 2001:db8::53");

@@ -123,6 +123,7 @@ typedef struct Bed {
     Folder folder;
     Http *http;
     AcmeSettings settings;
+    SolverContext context;
     char *listen[2];
     uint16_t port;
     Solver *solver;
@@ -156,10 +157,8 @@ static void bed_init(Bed *b)
     b->settings.http_listen = b->listen;
     b->settings.http_check_port = b->port;
     b->settings.self_check = true;
-    g_assert_cmpint(
-        solver_http_new(&(SolverContext){ .event = loop, .http = b->http, .settings = &b->settings },
-                        &b->solver),
-        ==, 0);
+    b->context = (SolverContext){ .event = loop, .http = b->http, .settings = &b->settings };
+    g_assert_cmpint(solver_http_new(&b->context, &b->solver), ==, 0);
 }
 
 static void bed_done(Bed *b)

@@ -30,7 +30,7 @@ static bool is_ordered(void *userdata)
 {
     const Certificate *c = userdata;
 
-    return c->job && c->job->kind == JOB_ORDER && c->order.ordered;
+    return c->job && c->job->kind == JOB_ORDER && c->order.ordering;
 }
 
 static Certificate *start_and_fail(Service *s)
@@ -47,7 +47,7 @@ static Certificate *start_and_fail(Service *s)
 static void test_fails(void)
 {
     _cleanup_service_ Service s = {};
-    OrderFacts facts;
+    OrderingOutcome outcome;
     Certificate *c = start_and_fail(&s);
 
     service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
@@ -57,7 +57,7 @@ static void test_fails(void)
     g_assert_cmpint(lifecycle_next_order(s.manager->lifecycle, c), >, now_seconds());
     g_assert_cmpint(lifecycle_next_order(s.manager->lifecycle, c), <, now_seconds() + DAY);
     g_assert_cmpint(lifecycle_next_check(s.manager->lifecycle, c), ==, INT64_MAX);
-    g_assert_null(lifecycle_order_facts(c, &facts));
+    g_assert_null(lifecycle_order_outcome(c, &outcome));
     g_assert_false(lifecycle_order_is_left(c));
     g_assert_cmpint(s.last_job_state, ==, JOB_FAILED);
     g_assert_nonnull(strstr(certificate_explain(c, now_seconds()), "the last order from ACME failed"));
@@ -104,7 +104,7 @@ static void test_cancel(void)
     loop_until(s.event, is_ordered, c);
     g_assert_cmpint(manager_cancel_job(s.manager, c->job, &problem), ==, 0);
     g_assert_cmpint(s.last_job_state, ==, JOB_CANCELLED);
-    g_assert_null(c->order.ordered);
+    g_assert_null(c->order.ordering);
     service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
 }
 
@@ -139,10 +139,10 @@ static void test_resume(void)
     Certificate *c = start_and_fail(&s);
     unsigned jobs = s.n_job_removed;
 
-    lifecycle_resume_orders("another", s.manager->lifecycle);
+    lifecycle_orders_observer.back("another", s.manager->lifecycle);
     loop_for(s.event, 100000);
     g_assert_cmpuint(s.n_job_removed, ==, jobs);
-    lifecycle_resume_orders(NULL, s.manager->lifecycle);
+    lifecycle_orders_observer.back(NULL, s.manager->lifecycle);
     loop_until(s.event, has_failed_again, c);
     g_assert_cmpuint(s.n_job_removed, >, jobs);
 }

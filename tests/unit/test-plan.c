@@ -104,9 +104,9 @@ static bool request_of(Asked asked, Request *ret)
     return asked != ASKED_NOTHING;
 }
 
-static OrderFacts order_of(const Case *k, const Problem *problem, const struct RequestQueue *requests)
+static OrderingOutcome order_of(const Case *k, const Problem *problem, const struct RequestQueue *requests)
 {
-    return (OrderFacts){
+    return (OrderingOutcome){
         .chain = k->outcome == OUTCOME_CHAIN         ? good_for_others
                  : k->outcome == OUTCOME_OTHER_NAMES ? elsewhere
                  : k->outcome == OUTCOME_USELESS     ? expired
@@ -217,7 +217,7 @@ static void try(const Case *k)
     _cleanup_problem_ Problem problem = {};
     Request q, w = { .kind = k->waiting == WAITING_ORDER ? REQUEST_ORDER : REQUEST_REISSUE,
                      .options.keep_current = k->waiting == WAITING_KEEP };
-    OrderFacts order;
+    OrderingOutcome order;
     PlanFacts facts = {
         .record = rec,
         .requests = &requests,

@@ -73,7 +73,7 @@ static void test_pace(void)
     orders_await(&f, &c);
     g_assert_false(b.begun);
     g_assert_cmpint(b.ordering->state, ==, ORDERING_WAITING);
-    ordering_cancel(b.ordering, true);
+    orders_cancel(&f, &b);
     g_assert_cmpstr(f.begun->str, ==, "a.example c.example ");
 }
 
@@ -112,7 +112,7 @@ static void test_cancel(void)
     orders_start(&f);
     orders_ask(&f, "a.example", NULL, &a);
     orders_ask(&f, "b.example", NULL, &b);
-    ordering_cancel(a.ordering, true);
+    orders_cancel(&f, &a);
     orders_await(&f, &b);
     g_assert_false(a.begun || a.done);
 }

@@ -501,50 +501,6 @@ static void test_refused(void)
                     -EINVAL);
 }
 
-static void test_server_text(void)
-{
-    static const struct {
-        const char *text, *address;
-        uint16_t port;
-        const char *again;
-    } good[] = {
-        { "192.0.2.1", "192.0.2.1", 0, "192.0.2.1" },
-        { "192.0.2.1:5353", "192.0.2.1", 5353, "192.0.2.1:5353" },
-        { "2001:db8::1", "2001:db8::1", 0, "2001:db8::1" },
-        { "[2001:db8::1]", "2001:db8::1", 0, "2001:db8::1" },
-        { "[2001:db8::1]:53", "2001:db8::1", 53, "[2001:db8::1]:53" },
-    };
-    static const char *const bad[] = { "",
-                                       "ns.example",
-                                       "192.0.2.1:",
-                                       "192.0.2.1:0",
-                                       "192.0.2.1:65536",
-                                       "192.0.2",
-                                       "[192.0.2.1]:53",
-                                       "[2001:db8::1",
-                                       "2001:db8::g",
-                                       "[::1]x",
-                                       "192.0.2.1 ",
-                                       "[]",
-                                       "192.0.2.1:-1",
-                                       "fe80::1%eth0" };
-    char address[ADDRESS_TEXT_SIZE];
-    uint16_t port;
-
-    for (size_t i = 0; i < ELEMENTSOF(good); i++) {
-        g_autofree char *again = NULL;
-
-        g_assert_cmpint(dns_server_parse(good[i].text, address, &port), ==, 0);
-        g_assert_cmpstr(address, ==, good[i].address);
-        g_assert_cmpuint(port, ==, good[i].port);
-        again = dns_server_format(address, port);
-        g_assert_cmpstr(again, ==, good[i].again);
-    }
-    for (size_t i = 0; i < ELEMENTSOF(bad); i++)
-        if (dns_server_parse(bad[i], address, &port) != -EINVAL)
-            note_failure("\"%s\" is taken", bad[i]);
-}
-
 int main(int argc, char **argv)
 {
     fixture_init(&argc, &argv);
@@ -559,6 +515,5 @@ int main(int argc, char **argv)
     g_test_add_func("/dns/silent", test_silent);
     g_test_add_func("/dns/cancel", test_cancel);
     g_test_add_func("/dns/refused", test_refused);
-    g_test_add_func("/dns/server-text", test_server_text);
     return g_test_run();
 }

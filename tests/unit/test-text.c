@@ -27,6 +27,10 @@ static void test_lists(void)
     g_assert_cmpint(strv_split(" \t\n", &none), ==, 0);
     g_assert_null(none);
     g_assert_true(strv_equal(NULL, none));
+    g_assert_true(strv_equal_sets(NULL, none));
+    g_assert_true(strv_equal_sets((char *[]){ S("a"), S("b"), NULL }, (char *[]){ S("b"), S("a"), NULL }));
+    g_assert_false(strv_equal_sets((char *[]){ S("a"), NULL }, (char *[]){ S("b"), S("a"), NULL }));
+    g_assert_false(strv_equal_sets((char *[]){ S("a"), S("c"), NULL }, (char *[]){ S("b"), S("a"), NULL }));
     g_assert_cmpint(strv_copy(NULL, &none), ==, 0);
     g_assert_null(none);
 }
@@ -48,6 +52,36 @@ static void test_hex(void)
     g_assert_false(text_is_hex("0aG9", 4));
     g_assert_false(text_is_hex("0x12", 4));
     g_assert_true(text_is_hex("", 0));
+}
+
+static void test_forms(void)
+{
+    static const char text[] = "Tue, 24 rest";
+
+    g_assert_true(text_is_graphic("!a~"));
+    g_assert_true(text_is_graphic(""));
+    g_assert_false(text_is_graphic("a b"));
+    g_assert_false(text_is_graphic("a\x7f"));
+    g_assert_false(text_is_graphic("\xc3\xa9"));
+    g_assert_true(text_skip_form(text, "Aaa, 99") == text + 7);
+    g_assert_true(text_skip_form(text, "") == text);
+    g_assert_true(text_skip_form(text, "Tue, 24 rest") == text + 12);
+    g_assert_null(text_skip_form(text, "aaa, 99"));
+    g_assert_null(text_skip_form(text, "AAA, 99"));
+    g_assert_null(text_skip_form(text, "Aaa, 999"));
+    g_assert_null(text_skip_form(text, "Aaa  99"));
+    g_assert_null(text_skip_form("", "9"));
+}
+
+static void test_set(void)
+{
+    _cleanup_free_ char *text = NULL;
+
+    g_assert_cmpint(text_set(&text, "a"), ==, 0);
+    g_assert_cmpint(text_set(&text, "b"), ==, 0);
+    g_assert_cmpstr(text, ==, "b");
+    g_assert_cmpint(text_set(&text, NULL), ==, 0);
+    g_assert_null(text);
 }
 
 /* GLib's validator is the oracle. */
@@ -288,6 +322,8 @@ int main(int argc, char *argv[])
     fixture_init(&argc, &argv);
     g_test_add_func("/text/lists", test_lists);
     g_test_add_func("/text/hex", test_hex);
+    g_test_add_func("/text/forms", test_forms);
+    g_test_add_func("/text/set", test_set);
     g_test_add_func("/text/utf8", test_utf8);
     g_test_add_func("/text/quote", test_quote);
     g_test_add_func("/text/quote-bounds", test_quote_bounds);

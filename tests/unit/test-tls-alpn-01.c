@@ -69,6 +69,7 @@ int dns_query(Dns *d _unused_, const char *name, DnsType type, const char *serve
 typedef struct Bed {
     sd_event *event;
     AcmeSettings settings;
+    SolverContext context;
     char *listen[2];
     uint16_t port;
     Solver *solver;
@@ -95,8 +96,8 @@ static void bed_init(Bed *b)
     b->listen[0] = g_strdup_printf("127.0.0.1:%u", b->port);
     b->settings.tls_listen = b->listen;
     b->settings.tls_check_port = b->port;
-    g_assert_cmpint(
-        solver_tls_new(&(SolverContext){ .event = b->event, .settings = &b->settings }, &b->solver), ==, 0);
+    b->context = (SolverContext){ .event = b->event, .settings = &b->settings };
+    g_assert_cmpint(solver_tls_new(&b->context, &b->solver), ==, 0);
 }
 
 static void bed_done(Bed *b)

@@ -2,45 +2,32 @@
 #include "store/files/accounts-json.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdio.h>
 
 #include "core/limits.h"
 #include "core/record.h"
+#include "store/files/strict-json.h"
 #include "util/text.h"
 
 #define FORMAT 1
 #define DEPTH  4
 
-static inline void json_putp(json_object **o)
-{
-    json_object_put(*o);
-}
-#define _cleanup_json_ _cleanup_(json_putp)
-
 /* Writing. */
 
-static bool put(json_object *o, const char *key, json_object *value)
+/* What is NULL is left out. */
+static int put_text(json_object *o, const char *key, const char *value)
 {
-    return value && json_object_object_add(o, key, value) == 0;
+    return value ? json_put_text(o, key, value) : 0;
 }
 
-/* NULL members are omitted. */
-static bool put_text(json_object *o, const char *key, const char *value)
-{
-    return !value || put(o, key, json_object_new_string(value));
-}
-
-static bool put_list(json_object *o, const char *key, char *const *l)
+static int put_list(json_object *o, const char *key, char *const *l)
 {
     json_object *array = json_object_new_array();
+    int r = json_put(o, key, array);
 
-    if (!put(o, key, array))
-        return false;
-    for (size_t i = 0; l && l[i]; i++)
-        if (json_object_array_add(array, json_object_new_string(l[i])) < 0)
-            return false;
-    return true;
+    for (size_t i = 0; l && l[i] && r >= 0; i++)
+        r = json_object_array_add(array, json_object_new_string(l[i])) < 0 ? -ENOMEM : 0;
+    return r;
 }
 
 static char *to_text(json_object *o)
@@ -56,9 +43,9 @@ char *account_to_json(const AccountRecord *a)
 {
     _cleanup_json_ json_object *o = json_object_new_object();
 
-    if (!o || !put(o, "format", json_object_new_int(FORMAT)) || !put_text(o, "directory", a->directory) ||
-        !put_text(o, "url", a->url) || !put_text(o, "orders", a->orders) ||
-        !put_list(o, "contact", a->contact))
+    if (!o || json_put_int(o, "format", FORMAT) < 0 || put_text(o, "directory", a->directory) < 0 ||
+        put_text(o, "url", a->url) < 0 || put_text(o, "orders", a->orders) < 0 ||
+        put_list(o, "contact", a->contact) < 0)
         return NULL;
     return to_text(o);
 }
@@ -67,44 +54,28 @@ char *order_to_json(const OrderRecord *r)
 {
     _cleanup_json_ json_object *o = json_object_new_object();
 
-    if (!o || !put(o, "format", json_object_new_int(FORMAT)) || !put_text(o, "name", r->name) ||
-        !put_text(o, "authority", r->authority) || !put_text(o, "directory", r->directory) ||
-        !put_list(o, "names", r->names) || !put_text(o, "url", r->url) ||
-        !put_text(o, "profile", r->profile) || !put_text(o, "replaces", r->replaces) ||
-        !put(o, "created", json_object_new_int64(r->created)) || !put_text(o, "key", r->key))
+    if (!o || json_put_int(o, "format", FORMAT) < 0 || put_text(o, "name", r->name) < 0 ||
+        put_text(o, "authority", r->authority) < 0 || put_text(o, "directory", r->directory) < 0 ||
+        put_list(o, "names", r->names) < 0 || put_text(o, "url", r->url) < 0 ||
+        put_text(o, "profile", r->profile) < 0 || put_text(o, "replaces", r->replaces) < 0 ||
+        json_put_int(o, "created", r->created) < 0 || put_text(o, "key", r->key) < 0)
         return NULL;
     return to_text(o);
 }
 
 /* Reading. */
 
-static json_object *parse(const char *text, size_t size)
-{
-    json_tokener *tokener = json_tokener_new_ex(DEPTH);
-    _cleanup_erase_ char *ascii = NULL;
-    json_object *o = NULL;
-
-    if (tokener && text_json_to_ascii(text, size, &ascii) >= 0) {
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-        o = json_tokener_parse_ex(tokener, ascii, (int)strlen(ascii));
-        if (json_tokener_get_error(tokener) == json_tokener_continue)
-            o = json_tokener_parse_ex(tokener, "", 1);
-    }
-    if (tokener)
-        json_tokener_free(tokener);
-    return o;
-}
-
 static int get_text(json_object *o, const char *key, bool required, char **ret)
 {
-    json_object *value;
+    const char *text;
+    int r;
 
-    if (!json_object_object_get_ex(o, key, &value))
-        return required ? -EBADMSG : 0;
-    if (!json_object_is_type(value, json_type_string) ||
-        strlen(json_object_get_string(value)) != (size_t)json_object_get_string_len(value))
-        return -EBADMSG;
-    *ret = strdup(json_object_get_string(value));
+    if (!required && !json_object_object_get_ex(o, key, NULL))
+        return 0;
+    r = json_get_text(o, key, &text);
+    if (r < 0)
+        return r;
+    *ret = strdup(text);
     return *ret ? 0 : -ENOMEM;
 }
 
@@ -133,7 +104,7 @@ static bool is_of_format(json_object *o)
 
 int account_from_json(const char *text, size_t size, AccountRecord *ret)
 {
-    _cleanup_json_ json_object *o = parse(text, size);
+    _cleanup_json_ json_object *o = json_parse(text, size, DEPTH);
     int r;
 
     if (!is_of_format(o))
@@ -176,7 +147,7 @@ static int order_read(json_object *o, OrderRecord *r)
 int order_from_json(const char *text, size_t size, OrderRecord **ret)
 {
     _cleanup_(order_record_freep) OrderRecord *r = calloc(1, sizeof(OrderRecord));
-    _cleanup_json_ json_object *o = parse(text, size);
+    _cleanup_json_ json_object *o = json_parse(text, size, DEPTH);
     int result;
 
     if (!r)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "store/files/accounts.h"
+#include "core/account-record.h"
+#include "core/order-record.h"
 
 /* The text of account.json and of an order's file. The former contains no keys, which have files of their
  * own. */

@@ -20,37 +20,7 @@
 #define ORDER_SUFFIX  ".json"
 #define NEW_SUFFIX    ".new"
 
-AccountRecord *account_record_free(AccountRecord *a)
-{
-    if (!a)
-        return NULL;
-    free(a->directory);
-    free(a->url);
-    free(a->orders);
-    strv_free(a->contact);
-    erase_and_free(a->key);
-    erase_and_free(a->next_key);
-    free(a);
-    return NULL;
-}
-
-OrderRecord *order_record_free(OrderRecord *o)
-{
-    if (!o)
-        return NULL;
-    free(o->name);
-    free(o->authority);
-    free(o->directory);
-    strv_free(o->names);
-    erase_and_free(o->key);
-    free(o->url);
-    free(o->profile);
-    free(o->replaces);
-    free(o);
-    return NULL;
-}
-
-/* Folders of accounts; "orders" is none. */
+/* An account's folder; "orders" is none. */
 static int open_account(Store *s, const char *authority, bool make, int *ret)
 {
     _cleanup_free_ char *path = NULL;

@@ -151,9 +151,16 @@ static int stage(Store *s, StoreChange *c)
     return r < 0 ? r : write_record(fd, c);
 }
 
+/* What is in the way is put aside when the object is reloaded. */
+static bool is_in_the_way(int r)
+{
+    return r == -EISDIR || r == -ENOTDIR || r == -ELOOP || r == -EEXIST || r == -ENOENT;
+}
+
 int store_stage(Store *s, StoreChange *c)
 {
     c->result = stage(s, c);
+    c->doubtful = is_in_the_way(c->result);
     if (c->result < 0)
         store_discard(s, c);
     return c->result;
@@ -362,6 +369,8 @@ int store_commit(Store *s, StoreChange *const *changes, size_t n)
 {
     int r, worst = 0;
 
+    for (size_t i = 0; i < n; i++)
+        changes[i]->doubtful = true;
     r = write_journal(s, changes, n);
     if (r >= 0 && n <= SYNC_EACH_MAX)
         r = journal_sync(s->journal);

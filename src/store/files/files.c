@@ -12,9 +12,10 @@
 #include "store/files/index.h"
 #include "util/fs.h"
 #include "util/text.h"
+#include "util/time.h"
 
 #define STORE_VERSION  1
-#define LOCK_WAIT_USEC (50 * 1000)
+#define LOCK_WAIT_USEC (50 * USEC_PER_MSEC)
 #define LOCK_TRIES     100
 
 /* Oldest first. There is only one format so far. */

@@ -30,12 +30,6 @@ static DIR *open_directory_stream(int dir_fd, const char *path)
     return d;
 }
 
-static void closedirp(DIR **d)
-{
-    if (*d)
-        closedir(*d);
-}
-
 static void clean_object(int fd, const Record *rec)
 {
     _cleanup_(closedirp) DIR *d = open_directory_stream(fd, ".");

@@ -2,38 +2,22 @@
 #include "store/files/record-json.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdio.h>
 
 #include "core/limits.h"
 #include "core/name.h"
+#include "store/files/strict-json.h"
 #include "util/text.h"
 
 #define FORMAT 1
 #define DEPTH  8
 
-static inline void json_putp(json_object **o)
+static json_object *parse(const char *text, size_t size)
 {
-    json_object_put(*o);
-}
-#define _cleanup_json_ _cleanup_(json_putp)
-
-/* Writing. json-c frees nested objects with the outermost one; a NULL on OOM shows as a failed add. */
-
-static int put(json_object *o, const char *key, json_object *value)
-{
-    return value && json_object_object_add(o, key, value) == 0 ? 0 : -ENOMEM;
+    return size <= LIMIT_RECORD ? json_parse(text, size, DEPTH) : NULL;
 }
 
-static int put_text(json_object *o, const char *key, const char *value)
-{
-    return put(o, key, json_object_new_string(value));
-}
-
-static int put_int(json_object *o, const char *key, int64_t value)
-{
-    return put(o, key, json_object_new_int64(value));
-}
+/* ---- writing */
 
 static int put_names(json_object *o, const char *key, const char *const *names, size_t n)
 {
@@ -41,16 +25,17 @@ static int put_names(json_object *o, const char *key, const char *const *names, 
 
     for (size_t i = 0; l && i < n; i++)
         json_object_array_add(l, json_object_new_string(names[i]));
-    return put(o, key, l);
+    return json_put(o, key, l);
 }
 
 static json_object *entry_to_json(const ChainEntry *e)
 {
     json_object *o = json_object_new_object();
 
-    if (!o || put_text(o, "subject", e->subject) < 0 || put_text(o, "issuer", e->issuer) < 0 ||
-        put_text(o, "serial", e->serial) < 0 || put_int(o, "not-before", e->not_before) < 0 ||
-        put_int(o, "not-after", e->not_after) < 0 || put_text(o, "fingerprint", e->fingerprint) < 0) {
+    if (!o || json_put_text(o, "subject", e->subject) < 0 || json_put_text(o, "issuer", e->issuer) < 0 ||
+        json_put_text(o, "serial", e->serial) < 0 || json_put_int(o, "not-before", e->not_before) < 0 ||
+        json_put_int(o, "not-after", e->not_after) < 0 ||
+        json_put_text(o, "fingerprint", e->fingerprint) < 0) {
         json_object_put(o);
         return NULL;
     }
@@ -63,10 +48,10 @@ static int put_chain(json_object *o, const Chain *c)
 
     for (unsigned i = 0; l && i < c->n_entries; i++)
         json_object_array_add(l, entry_to_json(c->entries + i));
-    if (put(o, "chain", l) < 0 || put_names(o, "names", c->names, c->n_names) < 0 ||
-        put_text(o, "key-type", key_type_to_string(c->key_type)) < 0)
+    if (json_put(o, "chain", l) < 0 || put_names(o, "names", c->names, c->n_names) < 0 ||
+        json_put_text(o, "key-type", key_type_to_string(c->key_type)) < 0)
         return -ENOMEM;
-    return c->is_authority ? put(o, "authority", json_object_new_boolean(true)) : 0;
+    return c->is_authority ? json_put(o, "authority", json_object_new_boolean(true)) : 0;
 }
 
 static int put_slot(json_object *sources, Source s, const Slot *slot)
@@ -74,13 +59,14 @@ static int put_slot(json_object *sources, Source s, const Slot *slot)
     json_object *o = json_object_new_object();
     char digest[2 * sizeof(slot->digest) + 1];
 
-    if (put(sources, source_to_string(s), o) < 0)
+    if (json_put(sources, source_to_string(s), o) < 0)
         return -ENOMEM;
     hex_encode(slot->digest, sizeof(slot->digest), false, digest);
-    if (put_int(o, "generation", (int64_t)slot->generation) < 0 || put_text(o, "digest", digest) < 0 ||
-        put_int(o, "root", (int64_t)slot->root) < 0 || put_int(o, "purposes", slot->purposes) < 0 ||
-        put(o, "withdrawn", json_object_new_boolean(slot->withdrawn)) < 0 ||
-        (slot->revoked && put(o, "revoked", json_object_new_boolean(true)) < 0))
+    if (json_put_int(o, "generation", (int64_t)slot->generation) < 0 ||
+        json_put_text(o, "digest", digest) < 0 || json_put_int(o, "root", (int64_t)slot->root) < 0 ||
+        json_put_int(o, "purposes", slot->purposes) < 0 ||
+        json_put(o, "withdrawn", json_object_new_boolean(slot->withdrawn)) < 0 ||
+        (slot->revoked && json_put(o, "revoked", json_object_new_boolean(true)) < 0))
         return -ENOMEM;
     return put_chain(o, slot->chain);
 }
@@ -88,7 +74,7 @@ static int put_slot(json_object *sources, Source s, const Slot *slot)
 static int put_sources(json_object *o, const Record *rec)
 {
     json_object *sources = json_object_new_object();
-    int r = put(o, "sources", sources);
+    int r = json_put(o, "sources", sources);
 
     for (Source s = 0; s < _SOURCE_MAX && r >= 0; s++)
         if (rec->slots[s].chain)
@@ -99,21 +85,21 @@ static int put_sources(json_object *o, const Record *rec)
 static int put_registrations(json_object *o, const Record *rec)
 {
     json_object *l = json_object_new_array();
-    int r = put(o, "registrations", l);
+    int r = json_put(o, "registrations", l);
 
     for (size_t i = 0; i < rec->n_registrations && r >= 0; i++) {
         const Registration *reg = rec->registrations + i;
         json_object *item = json_object_new_object();
 
-        if (!item || json_object_array_add(l, item) < 0 || put_text(item, "module", reg->module) < 0 ||
+        if (!item || json_object_array_add(l, item) < 0 || json_put_text(item, "module", reg->module) < 0 ||
             put_names(item, "names", (const char *const *)reg->names, strv_length(reg->names)) < 0)
             return -ENOMEM;
         if (reg->key_type >= 0)
-            r = put_text(item, "key-type", key_type_to_string(reg->key_type));
+            r = json_put_text(item, "key-type", key_type_to_string(reg->key_type));
         if (r >= 0 && reg->acme >= 0)
-            r = put(item, "acme", json_object_new_boolean(reg->acme));
+            r = json_put(item, "acme", json_object_new_boolean(reg->acme));
         if (r >= 0 && reg->authority)
-            r = put_text(item, "authority", reg->authority);
+            r = json_put_text(item, "authority", reg->authority);
     }
     return r;
 }
@@ -125,30 +111,14 @@ static int put_failure(json_object *o, const Failure *f)
     if (f->problem.code == PROBLEM_NONE)
         return 0;
     failure = json_object_new_object();
-    if (put(o, "failure", failure) < 0 ||
-        put_text(failure, "code", problem_code_to_string(f->problem.code)) < 0 ||
-        put_text(failure, "text", strempty(f->problem.text)) < 0 || put_int(failure, "when", f->when) < 0)
+    if (json_put(o, "failure", failure) < 0 ||
+        json_put_text(failure, "code", problem_code_to_string(f->problem.code)) < 0 ||
+        json_put_text(failure, "text", strempty(f->problem.text)) < 0 ||
+        json_put_int(failure, "when", f->when) < 0)
         return -ENOMEM;
-    if (f->problem.type && put_text(failure, "type", f->problem.type) < 0)
+    if (f->problem.type && json_put_text(failure, "type", f->problem.type) < 0)
         return -ENOMEM;
-    return put_int(failure, "attempts", f->attempts);
-}
-
-static json_object *parse(const char *text, size_t size)
-{
-    json_tokener *tokener = size <= LIMIT_RECORD ? json_tokener_new_ex(DEPTH) : NULL;
-    _cleanup_erase_ char *ascii = NULL;
-    json_object *o = NULL;
-
-    if (tokener && text_json_to_ascii(text, size, &ascii) >= 0) {
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-        o = json_tokener_parse_ex(tokener, ascii, (int)strlen(ascii));
-        if (json_tokener_get_error(tokener) == json_tokener_continue)
-            o = json_tokener_parse_ex(tokener, "", 1);
-    }
-    if (tokener)
-        json_tokener_free(tokener);
-    return o;
+    return json_put_int(failure, "attempts", f->attempts);
 }
 
 /* The newest last. The history of a damaged former record is dropped. */
@@ -159,7 +129,7 @@ static int put_history(json_object *o, const Record *rec, const char *former, in
     const Slot *served = record_served(rec);
     size_t n, from;
 
-    if (put(o, "history", l) < 0)
+    if (json_put(o, "history", l) < 0)
         return -ENOMEM;
     if (json_object_object_get_ex(before, "history", &was) && json_object_is_type(was, json_type_array)) {
         n = json_object_array_length(was);
@@ -174,38 +144,40 @@ static int put_history(json_object *o, const Record *rec, const char *former, in
         (uint64_t)json_object_get_int64(was) == served->generation)
         return 0;
     item = json_object_new_object();
-    if (!item || json_object_array_add(l, item) < 0 || put_int(item, "time", now) < 0 ||
-        put_text(item, "source", source_to_string(rec->served)) < 0 ||
-        put_text(item, "fingerprint", chain_leaf(served->chain)->fingerprint) < 0)
+    if (!item || json_object_array_add(l, item) < 0 || json_put_int(item, "time", now) < 0 ||
+        json_put_text(item, "source", source_to_string(rec->served)) < 0 ||
+        json_put_text(item, "fingerprint", chain_leaf(served->chain)->fingerprint) < 0)
         return -ENOMEM;
-    return put_int(item, "generation", (int64_t)served->generation);
+    return json_put_int(item, "generation", (int64_t)served->generation);
 }
 
 static int put_order(json_object *o, const Record *rec)
 {
-    if ((rec->authority && put_text(o, "authority", rec->authority) < 0) ||
-        (rec->solver && put_text(o, "challenge", rec->solver) < 0) ||
-        (rec->order_after != 0 && put_int(o, "order-after", rec->order_after) < 0) ||
-        (rec->order_failed && put(o, "order-failed", json_object_new_boolean(true)) < 0))
+    if ((rec->authority && json_put_text(o, "authority", rec->authority) < 0) ||
+        (rec->solver && json_put_text(o, "challenge", rec->solver) < 0) ||
+        (rec->order_after != 0 && json_put_int(o, "order-after", rec->order_after) < 0) ||
+        (rec->order_failed && json_put(o, "order-failed", json_object_new_boolean(true)) < 0))
         return -ENOMEM;
     return 0;
 }
 
 static int put_upload(json_object *o, const Record *rec)
 {
-    return rec->uploaded > 0 ? put_int(o, "upload-number", (int64_t)rec->uploaded) : 0;
+    return rec->uploaded > 0 ? json_put_int(o, "upload-number", (int64_t)rec->uploaded) : 0;
 }
 
 int record_to_json(const Record *rec, const char *former, int64_t now, char **ret)
 {
     _cleanup_json_ json_object *o = json_object_new_object();
 
-    if (!o || put_int(o, "format", FORMAT) < 0 ||
-        put_text(o, "kind", record_kind_to_string(rec->kind)) < 0 || put_text(o, "name", rec->name) < 0 ||
-        put_int(o, "last-generation", (int64_t)rec->last_generation) < 0 ||
-        put_text(o, "served", source_to_string(rec->served)) < 0 ||
-        put_int(o, "former", (int64_t)rec->former) < 0 || put_int(o, "abandoned", rec->abandoned) < 0 ||
-        (rec->warned != 0 && put_int(o, "warned", rec->warned) < 0) || put_sources(o, rec) < 0 ||
+    if (!o || json_put_int(o, "format", FORMAT) < 0 ||
+        json_put_text(o, "kind", record_kind_to_string(rec->kind)) < 0 ||
+        json_put_text(o, "name", rec->name) < 0 ||
+        json_put_int(o, "last-generation", (int64_t)rec->last_generation) < 0 ||
+        json_put_text(o, "served", source_to_string(rec->served)) < 0 ||
+        json_put_int(o, "former", (int64_t)rec->former) < 0 ||
+        json_put_int(o, "abandoned", rec->abandoned) < 0 ||
+        (rec->warned != 0 && json_put_int(o, "warned", rec->warned) < 0) || put_sources(o, rec) < 0 ||
         put_registrations(o, rec) < 0 || put_failure(o, &rec->failure) < 0 || put_order(o, rec) < 0 ||
         put_upload(o, rec) < 0 || put_history(o, rec, former, now) < 0)
         return -ENOMEM;
@@ -214,43 +186,17 @@ int record_to_json(const Record *rec, const char *former, int64_t now, char **re
     return *ret ? 0 : -ENOMEM;
 }
 
-/* Reading: a member of the wrong type, or an embedded NUL, makes the record invalid. */
-
-static int get(json_object *o, const char *key, json_type type, json_object **ret)
-{
-    return json_object_object_get_ex(o, key, ret) && json_object_is_type(*ret, type) ? 0 : -EBADMSG;
-}
-
-static int get_text(json_object *o, const char *key, const char **ret)
-{
-    json_object *value;
-    int r = get(o, key, json_type_string, &value);
-
-    if (r < 0)
-        return r;
-    *ret = json_object_get_string(value);
-    return strlen(*ret) == (size_t)json_object_get_string_len(value) ? 0 : -EBADMSG;
-}
-
-static int get_int(json_object *o, const char *key, int64_t *ret)
-{
-    json_object *value;
-    int r = get(o, key, json_type_int, &value);
-
-    if (r >= 0)
-        *ret = json_object_get_int64(value);
-    return r;
-}
+/* ---- reading */
 
 static int get_optional_int(json_object *o, const char *key, int64_t *ret)
 {
-    return json_object_object_get_ex(o, key, NULL) ? get_int(o, key, ret) : 0;
+    return json_object_object_get_ex(o, key, NULL) ? json_get_int(o, key, ret) : 0;
 }
 
 static int get_count(json_object *o, const char *key, uint64_t *ret)
 {
     int64_t value;
-    int r = get_int(o, key, &value);
+    int r = json_get_int(o, key, &value);
 
     if (r < 0 || value < 0)
         return -EBADMSG;
@@ -263,7 +209,7 @@ static int get_names(json_object *o, const char *key, const char *names[static L
     json_object *l;
     size_t n;
 
-    if (get(o, key, json_type_array, &l) < 0 || (n = json_object_array_length(l)) > LIMIT_NAMES)
+    if (json_get(o, key, json_type_array, &l) < 0 || (n = json_object_array_length(l)) > LIMIT_NAMES)
         return -EBADMSG;
     for (size_t i = 0; i < n; i++) {
         json_object *item = json_object_array_get_idx(l, i);
@@ -282,9 +228,9 @@ static int entry_from_json(json_object *o, ChainEntry *ret)
 {
     ChainEntry e;
 
-    if (get_text(o, "subject", &e.subject) < 0 || get_text(o, "issuer", &e.issuer) < 0 ||
-        get_text(o, "serial", &e.serial) < 0 || get_text(o, "fingerprint", &e.fingerprint) < 0 ||
-        get_int(o, "not-before", &e.not_before) < 0 || get_int(o, "not-after", &e.not_after) < 0 ||
+    if (json_get_text(o, "subject", &e.subject) < 0 || json_get_text(o, "issuer", &e.issuer) < 0 ||
+        json_get_text(o, "serial", &e.serial) < 0 || json_get_text(o, "fingerprint", &e.fingerprint) < 0 ||
+        json_get_int(o, "not-before", &e.not_before) < 0 || json_get_int(o, "not-after", &e.not_after) < 0 ||
         !text_is_hex(e.fingerprint, 64))
         return -EBADMSG;
     *ret = e;
@@ -299,8 +245,8 @@ static int get_chain(json_object *o, Chain **ret)
     size_t n, n_names;
     KeyType type;
 
-    if (get(o, "chain", json_type_array, &l) < 0 || get_names(o, "names", names, &n_names) < 0 ||
-        get_text(o, "key-type", &key_type) < 0)
+    if (json_get(o, "chain", json_type_array, &l) < 0 || get_names(o, "names", names, &n_names) < 0 ||
+        json_get_text(o, "key-type", &key_type) < 0)
         return -EBADMSG;
     n = json_object_array_length(l);
     type = key_type_from_string(key_type);
@@ -336,8 +282,8 @@ static int get_slot(json_object *sources, Source s, Slot *ret)
         return 0;
     if (get_count(o, "generation", &slot.generation) < 0 || slot.generation == 0 ||
         get_count(o, "root", &slot.root) < 0 || get_count(o, "purposes", &purposes) < 0 ||
-        get_text(o, "digest", &digest) < 0 || digest_from_text(digest, slot.digest) < 0 ||
-        get(o, "withdrawn", json_type_boolean, &withdrawn) < 0)
+        json_get_text(o, "digest", &digest) < 0 || digest_from_text(digest, slot.digest) < 0 ||
+        json_get(o, "withdrawn", json_type_boolean, &withdrawn) < 0)
         return -EBADMSG;
     slot.purposes = (unsigned)purposes;
     slot.withdrawn = json_object_get_boolean(withdrawn);
@@ -355,20 +301,20 @@ static int get_registrations(json_object *o, Record *rec)
     size_t n;
     int r = 0;
 
-    if (get(o, "registrations", json_type_array, &l) < 0)
+    if (json_get(o, "registrations", json_type_array, &l) < 0)
         return -EBADMSG;
     for (size_t i = 0; i < json_object_array_length(l) && r >= 0; i++) {
         json_object *item = json_object_array_get_idx(l, i);
         RegistrationWish wish = { .key_type = _KEY_TYPE_INVALID, .acme = -1 };
 
-        if (get_text(item, "module", &wish.module) < 0 || !module_name_is_valid(wish.module) ||
+        if (json_get_text(item, "module", &wish.module) < 0 || !module_name_is_valid(wish.module) ||
             get_names(item, "names", names, &n) < 0)
             return -EBADMSG;
-        if (get_text(item, "key-type", &key_type) >= 0)
+        if (json_get_text(item, "key-type", &key_type) >= 0)
             wish.key_type = key_type_from_string(key_type);
-        if (get(item, "acme", json_type_boolean, &acme) >= 0)
+        if (json_get(item, "acme", json_type_boolean, &acme) >= 0)
             wish.acme = json_object_get_boolean(acme);
-        (void)get_text(item, "authority", &wish.authority);
+        (void)json_get_text(item, "authority", &wish.authority);
         names[n] = NULL;
         wish.names = (char *const *)(uintptr_t)names;
         r = record_register(rec, &wish);
@@ -384,11 +330,12 @@ static int get_failure(json_object *o, Record *rec)
 
     if (!json_object_object_get_ex(o, "failure", &failure))
         return 0;
-    if (get_text(failure, "code", &code) < 0 || get_text(failure, "text", &text) < 0 ||
-        get_int(failure, "when", &rec->failure.when) < 0 || get_count(failure, "attempts", &attempts) < 0)
+    if (json_get_text(failure, "code", &code) < 0 || json_get_text(failure, "text", &text) < 0 ||
+        json_get_int(failure, "when", &rec->failure.when) < 0 ||
+        get_count(failure, "attempts", &attempts) < 0)
         return -EBADMSG;
     rec->failure.attempts = (unsigned)MIN(attempts, (uint64_t)UINT32_MAX);
-    if (json_object_object_get_ex(failure, "type", NULL) && get_text(failure, "type", &type) < 0)
+    if (json_object_object_get_ex(failure, "type", NULL) && json_get_text(failure, "type", &type) < 0)
         return -EBADMSG;
     rec->failure.problem = (Problem){ .code = problem_code_from_string(code),
                                       .text = strdup(text),
@@ -400,8 +347,8 @@ static int get_order(json_object *o, Record *rec)
 {
     const char *authority = NULL, *solver = NULL;
 
-    if ((json_object_object_get_ex(o, "authority", NULL) && get_text(o, "authority", &authority) < 0) ||
-        (json_object_object_get_ex(o, "challenge", NULL) && get_text(o, "challenge", &solver) < 0) ||
+    if ((json_object_object_get_ex(o, "authority", NULL) && json_get_text(o, "authority", &authority) < 0) ||
+        (json_object_object_get_ex(o, "challenge", NULL) && json_get_text(o, "challenge", &solver) < 0) ||
         get_optional_int(o, "order-after", &rec->order_after) < 0)
         return -EBADMSG;
     rec->order_failed = json_object_object_get_ex(o, "order-failed", NULL);
@@ -415,10 +362,10 @@ static int64_t last_of_history(json_object *o)
     int64_t time = 0;
     size_t n;
 
-    if (get(o, "history", json_type_array, &l) < 0 || (n = json_object_array_length(l)) == 0)
+    if (json_get(o, "history", json_type_array, &l) < 0 || (n = json_object_array_length(l)) == 0)
         return 0;
     last = json_object_array_get_idx(l, n - 1);
-    return json_object_is_type(last, json_type_object) && get_int(last, "time", &time) >= 0 ? time : 0;
+    return json_object_is_type(last, json_type_object) && json_get_int(last, "time", &time) >= 0 ? time : 0;
 }
 
 static int get_upload(json_object *o, Record *rec)
@@ -438,9 +385,9 @@ static int get_members(json_object *o, Record *rec)
     int r;
 
     if (get_count(o, "last-generation", &rec->last_generation) < 0 ||
-        get_count(o, "former", &rec->former) < 0 || get_int(o, "abandoned", &rec->abandoned) < 0 ||
-        get_optional_int(o, "warned", &rec->warned) < 0 || get_text(o, "served", &served) < 0 ||
-        get(o, "sources", json_type_object, &sources) < 0)
+        get_count(o, "former", &rec->former) < 0 || json_get_int(o, "abandoned", &rec->abandoned) < 0 ||
+        get_optional_int(o, "warned", &rec->warned) < 0 || json_get_text(o, "served", &served) < 0 ||
+        json_get(o, "sources", json_type_object, &sources) < 0)
         return -EBADMSG;
     for (Source s = 0; s < _SOURCE_MAX; s++) {
         r = get_slot(sources, s, rec->slots + s);
@@ -467,9 +414,9 @@ int record_from_json(const char *text, Record **ret)
     int64_t format;
     int r;
 
-    if (!o || get_int(o, "format", &format) < 0 || format != FORMAT || get_text(o, "kind", &kind) < 0 ||
-        get_text(o, "name", &name) < 0 || record_kind_from_string(kind) < 0 ||
-        !record_name_is_valid(record_kind_from_string(kind), name))
+    if (!o || json_get_int(o, "format", &format) < 0 || format != FORMAT ||
+        json_get_text(o, "kind", &kind) < 0 || json_get_text(o, "name", &name) < 0 ||
+        record_kind_from_string(kind) < 0 || !record_name_is_valid(record_kind_from_string(kind), name))
         return -EBADMSG;
     rec = record_new(record_kind_from_string(kind), name);
     if (!rec)
@@ -488,14 +435,15 @@ int journal_line_from_change(const Record *rec, const char *event, Source source
     const char *text;
     char *line;
 
-    if (!o || put_int(o, "time", now) < 0 || put_text(o, "event", event) < 0 ||
-        put_text(o, "kind", record_kind_to_string(rec->kind)) < 0 || put_text(o, "name", rec->name) < 0)
+    if (!o || json_put_int(o, "time", now) < 0 || json_put_text(o, "event", event) < 0 ||
+        json_put_text(o, "kind", record_kind_to_string(rec->kind)) < 0 ||
+        json_put_text(o, "name", rec->name) < 0)
         return -ENOMEM;
     if (slot && slot->chain &&
-        (put_text(o, "source", source_to_string(source)) < 0 ||
-         put_int(o, "generation", (int64_t)slot->generation) < 0 ||
-         put_text(o, "serial", chain_leaf(slot->chain)->serial) < 0 ||
-         put_text(o, "fingerprint", chain_leaf(slot->chain)->fingerprint) < 0))
+        (json_put_text(o, "source", source_to_string(source)) < 0 ||
+         json_put_int(o, "generation", (int64_t)slot->generation) < 0 ||
+         json_put_text(o, "serial", chain_leaf(slot->chain)->serial) < 0 ||
+         json_put_text(o, "fingerprint", chain_leaf(slot->chain)->fingerprint) < 0))
         return -ENOMEM;
     text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
     if (asprintf(&line, "%s\n", text) < 0)
@@ -509,7 +457,7 @@ int journal_line_parse(const char *line, size_t size, RecordKind *ret_kind, char
     _cleanup_json_ json_object *o = parse(line, size);
     const char *kind, *name;
 
-    if (!o || get_text(o, "kind", &kind) < 0 || get_text(o, "name", &name) < 0 ||
+    if (!o || json_get_text(o, "kind", &kind) < 0 || json_get_text(o, "name", &name) < 0 ||
         record_kind_from_string(kind) < 0 || !record_name_is_valid(record_kind_from_string(kind), name))
         return -EBADMSG;
     *ret_kind = record_kind_from_string(kind);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "acme/problem-document.h"
+
 #include <errno.h>
 #include <stdio.h>
 
-#include "acme/objects-internal.h"
+#include "acme/json-reader.h"
 #include "core/limits.h"
 #include "util/text.h"
 
@@ -132,7 +134,7 @@ static int read_subproblems(const Reader *r, AcmeProblem *p)
     return 0;
 }
 
-int problem_document_read(const Reader *r, AcmeProblem **ret)
+int acme_problem_read(const Reader *r, AcmeProblem **ret)
 {
     _cleanup_(acme_problem_freep) AcmeProblem *p = calloc(1, sizeof(AcmeProblem));
 
@@ -147,7 +149,7 @@ int acme_problem_parse(const char *whose, const void *data, size_t size, AcmePro
     _cleanup_(reader_close) Reader r = {};
     int c = reader_open(&r, whose, "a problem document", data, size, problem);
 
-    return c < 0 ? c : object_finish(problem_document_read(&r, ret), problem);
+    return c < 0 ? c : reader_finish(acme_problem_read(&r, ret), problem);
 }
 
 static void words_clear(AcmeProblem *p)

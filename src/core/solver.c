@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "solvers/solver.h"
+#include "core/solver.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/chain.h"
+#include "core/mac-algorithm.h"
+
+/* An authority as its client needs it. */
+typedef struct AcmeAuthority {
+    char *name;            /* of its configuration, for sentences; part of a path */
+    char *directory;       /* an https URL */
+    char *trust_file;      /* PEM; NULL: the authorities of the system */
+    char **origins;        /* https://HOST[:PORT] that its URLs may lead to beside that of the directory */
+    char **contact;        /* mailto: URLs */
+    char *preferred_chain; /* common name of the issuer; NULL: the authority's default */
+    char *eab_key_id;      /* of the account elsewhere that this one is bound to; NULL: none */
+    char *eab_key_file;
+    MacAlgorithm eab_algorithm;
+    KeyType key_type;   /* of the account */
+    bool needs_profile; /* rather no certificate than one of another profile */
+    bool terms_agreed;
+} AcmeAuthority;
+
+/* to: uninitialized; to be ended in any case. */
+int acme_authority_copy(const AcmeAuthority *from, AcmeAuthority *to);
+void acme_authority_done(AcmeAuthority *a);
+/* https://, graphic ASCII, at most LIMIT_URL. */
+bool url_is_https(const char *url);
+/* Whether it is such a URL, of the authority's own origin or one of Origins=. */
+bool acme_authority_has_url(const AcmeAuthority *a, const char *url);

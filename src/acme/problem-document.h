@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/problem.h"
+
+struct Reader;
+
+/* RFC 7807 and RFC 8555 section 6.7. Texts are plain (text_is_plain()), bounded by LIMIT_PROBLEM_TEXT. */
+typedef struct AcmeProblem {
+    char *
+        type; /* without urn:ietf:params:acme:error: when it begins so, else as it is; "" when there is none */
+    char *detail;      /* "" when there is none */
+    char *instance;    /* URL for people: what to do or to agree to (RFC 8555 section 7.3.3); NULL */
+    char *identifier;  /* of a subproblem: the name it is about; NULL */
+    char **algorithms; /* of badSignatureAlgorithm */
+    struct AcmeProblem *subproblems;
+    size_t n_subproblems;
+} AcmeProblem;
+
+int acme_problem_parse(const char *whose, const void *data, size_t size, AcmeProblem **ret,
+                       Problem *problem);
+/* The same within another object. -ENOMEM is all that can happen. */
+int acme_problem_read(const struct Reader *r, AcmeProblem **ret);
+AcmeProblem *acme_problem_free(AcmeProblem *p);
+DEFINE_CLEANUP(AcmeProblem *, acme_problem_free);
+/* What a person reads of it: type, detail, each subproblem with its name, and the URL that says what to do. Sets
+ * PROBLEM_AUTHORITY_REFUSED with p->type as the problem's type. */
+int acme_problem_describe(const AcmeProblem *p, const char *whose, Problem *problem);

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config/section.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* ---- complaints */
+
+void context_complain(const char *file, unsigned line, const char *key, const char *text, void *userdata)
+{
+    ParseContext *context = userdata;
+
+    context->n_complaints++;
+    if (context->n_complaints <= LIMIT_CONFIG_ERRORS)
+        context->complain(file, line, key, text, context->userdata);
+    else if (context->n_complaints == LIMIT_CONFIG_ERRORS + 1)
+        context->complain(file, line, NULL, "there is more wrong with this file, which is not listed",
+                          context->userdata);
+}
+
+static _printf_(3, 0) void complain(ParseContext *context, const IniEntry *e, const char *format, va_list ap)
+{
+    _cleanup_free_ char *text = NULL;
+
+    if (vasprintf(&text, format, ap) < 0)
+        text = NULL;
+    context_complain(e->file, e->line, e->key, text ? text : strerror(ENOMEM), context);
+}
+
+void entry_complain(ParseContext *context, const IniEntry *e, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    complain(context, e, format, ap);
+    va_end(ap);
+}
+
+int entry_refuse(ParseContext *context, const IniEntry *e, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    complain(context, e, format, ap);
+    va_end(ap);
+    return -EINVAL;
+}
+
+/* ---- keys */
+
+bool section_is_known(const KeyRow *rows, size_t n, const char *section)
+{
+    for (size_t i = 0; i < n; i++)
+        if (streq(rows[i].section, section))
+            return true;
+    return false;
+}
+
+const KeyRow *key_find(ParseContext *context, const IniEntry *e, const KeyRow *rows, size_t n,
+                       const char *section)
+{
+    for (size_t i = 0; i < n; i++)
+        if (streq(rows[i].section, section) && streq(rows[i].key, e->key))
+            return rows + i;
+    entry_complain(context, e, "there is no such key in [%s]; the line is passed over", QUOTED(e->section));
+    return NULL;
+}
+
+int key_apply(ParseContext *context, const IniEntry *e, const KeyRow *rows, size_t n, const char *section,
+              void *object)
+{
+    const KeyRow *row = key_find(context, e, rows, n, section);
+
+    return row && row->parse(context, e, (char *)object + row->offset) == -ENOMEM ? -ENOMEM : 0;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "config/config.h"
+#include "core/limits.h"
+#include "util/text.h"
+
+/* Common to all sections: the state of the parser, complaints, tables of keys. */
+
+typedef struct SectionIndex SectionIndex;
+
+/* What is known of an authority until all files are read. */
+typedef struct AuthorityDraft {
+    char *file; /* of its first section */
+    unsigned line;
+    uint64_t wrong; /* keys of authority_keys whose latest value was refused, as bits */
+} AuthorityDraft;
+
+typedef struct ParseContext {
+    Settings *settings;
+    Module *module;
+    Claim *claim;        /* of the section that is being read; NULL: it is passed over */
+    SectionIndex *index; /* the module's claims by name */
+    const Module *index_module;
+    AuthorityDraft drafts[LIMIT_AUTHORITIES]; /* as settings->authorities */
+    ssize_t authority;     /* of the section that is being read; negative: it is passed over */
+    unsigned n_complaints; /* about this file */
+    ConfigComplain complain;
+    void *userdata;
+} ParseContext;
+
+/* A ConfigComplain that stops after LIMIT_CONFIG_ERRORS of one file; userdata is a ParseContext. */
+void context_complain(const char *file, unsigned line, const char *key, const char *text, void *userdata);
+void entry_complain(ParseContext *context, const IniEntry *e, const char *format, ...) _printf_(3, 4);
+int entry_refuse(ParseContext *context, const IniEntry *e, const char *format, ...)
+    _printf_(3, 4); /* -EINVAL */
+/* A value as a complaint shows it. */
+#define QUOTED(s) QUOTE(s, 200)
+
+/* Reads a value into its field: 0; -EINVAL after a complaint; -ENOMEM. */
+typedef int (*ParseKey)(ParseContext *context, const IniEntry *e, void *target);
+
+typedef struct KeyRow {
+    const char *section;
+    const char *key;
+    ParseKey parse;
+    size_t offset; /* of the field in what the section describes */
+    bool vital;    /* without it, or with a wrong value, the section is of no use */
+} KeyRow;
+
+bool section_is_known(const KeyRow *rows, size_t n, const char *section);
+/* NULL after a complaint. */
+const KeyRow *key_find(ParseContext *context, const IniEntry *e, const KeyRow *rows, size_t n,
+                       const char *section);
+/* Finds and reads: 0 or -ENOMEM. */
+int key_apply(ParseContext *context, const IniEntry *e, const KeyRow *rows, size_t n, const char *section,
+              void *object);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "util/macro.h"
+
+/* A name constraint (RFC 5280 section 4.2.1.10) as NameConstraints= has it: a domain with all below it, or a network such as
+ * 10.0.0.0/8; with "!" in front it is excluded instead of permitted. */
+typedef struct NameConstraint {
+    bool excluded;
+    char *domain;        /* canonical; NULL: a network */
+    uint8_t network[32]; /* address, then mask: twice 4 or 16 bytes */
+    int network_size;
+} NameConstraint;
+
+/* -EINVAL. */
+int name_constraint_parse(const char *text, NameConstraint *ret);

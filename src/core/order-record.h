@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "util/macro.h"
+
+/* What is kept of an order at an ACME authority: written before the order is made, and once more when the authority has told
+ * its URL; so a service that was stopped goes on with the same order and the same key. */
+typedef struct OrderRecord {
+    char *name;      /* of the certificate */
+    char *authority; /* name of its configuration */
+    char *directory;
+    char **names;
+    char *key;      /* of the certificate, PEM: a secret */
+    char *url;      /* NULL: the order may not have been made yet */
+    char *profile;  /* NULL: the authority's default */
+    char *replaces; /* RFC 9773 section 5; NULL */
+    int64_t created;
+} OrderRecord;
+
+OrderRecord *order_record_free(OrderRecord *o);
+DEFINE_CLEANUP(OrderRecord *, order_record_free);

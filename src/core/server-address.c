@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/server-address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "util/text.h"
+
+_Static_assert(ADDRESS_TEXT_SIZE == INET6_ADDRSTRLEN, "any address fits");
+
+int server_address_parse(const char *text, char ret_address[static ADDRESS_TEXT_SIZE], uint16_t *ret_port)
+{
+    const char *end, *port = NULL;
+    uint8_t bytes[16];
+    uint64_t number = 0;
+    char address[ADDRESS_TEXT_SIZE];
+    bool bracket = *text == '[';
+
+    text += bracket;
+    if (bracket)
+        end = strchr(text, ']');
+    else
+        end = strchr(text, ':') && strchr(text, ':') == strrchr(text, ':') ? strchr(text, ':')
+                                                                           : text + strlen(text);
+    if (!end || (size_t)(end - text) >= sizeof(address))
+        return -EINVAL;
+    memcpy(address, text, (size_t)(end - text));
+    address[end - text] = 0;
+    end += bracket;
+    if (*end == ':')
+        port = end + 1;
+    else if (*end)
+        return -EINVAL;
+    if (inet_pton(strchr(address, ':') ? AF_INET6 : AF_INET, address, bytes) != 1 ||
+        (bracket && !strchr(address, ':')))
+        return -EINVAL;
+    if (port && (parse_uint64(port, &number) < 0 || number < 1 || number > UINT16_MAX))
+        return -EINVAL;
+    memcpy(ret_address, address, sizeof(address));
+    *ret_port = (uint16_t)number;
+    return 0;
+}
+
+char *server_address_format(const char *address, uint16_t port)
+{
+    char *s = NULL;
+    int n;
+
+    if (port == 0)
+        return strdup(address);
+    n = asprintf(&s, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address, (unsigned)port);
+    return n < 0 ? NULL : s;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "crypto/collector.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "crypto/algorithm.h"
+#include "crypto/key.h"
+
+static int blob_set(Blob *b, const void *data, size_t size)
+{
+    uint8_t *copy = malloc(size);
+
+    if (!copy)
+        return -ENOMEM;
+    memcpy(copy, data, size);
+    *b = (Blob){ copy, size };
+    return 0;
+}
+
+static bool blob_equal(const Blob *b, const void *data, size_t size)
+{
+    return b->size == size && memcmp(b->data, data, size) == 0;
+}
+
+static int add_certificate(Collector *c, const uint8_t *der, size_t size)
+{
+    Imported *i = c->imported;
+    int r;
+
+    for (size_t n = 0; n < i->n_certificates; n++)
+        if (blob_equal(i->certificates + n, der, size))
+            return 0;
+    if (i->n_certificates >= LIMIT_CHAIN)
+        return problem_set(
+            c->problem, PROBLEM_LIMITS_EXCEEDED,
+            "There are more than %d certificates in the upload; leave in it the chain of one leaf.",
+            LIMIT_CHAIN);
+    r = blob_set(i->certificates + i->n_certificates, der, size);
+    i->n_certificates += r >= 0;
+    return r;
+}
+
+static int check_names(Collector *c, X509 *x)
+{
+    GENERAL_NAMES *l = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+    int n = sk_GENERAL_NAME_num(l);
+
+    GENERAL_NAMES_free(l);
+    ERR_clear_error();
+    if (n <= LIMIT_NAMES)
+        return 0;
+    return problem_set(c->problem, PROBLEM_LIMITS_EXCEEDED,
+                       "Certificate %zu of the upload has %d names; at most %d are accepted.", c->n_seen, n,
+                       LIMIT_NAMES);
+}
+
+static int check_dates(Collector *c, X509 *x)
+{
+    struct tm tm;
+
+    if (ASN1_TIME_to_tm(X509_get0_notBefore(x), &tm) > 0 && ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) > 0)
+        return 0;
+    ERR_clear_error();
+    return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
+                       "Certificate %zu of the upload has a date that is none.", c->n_seen);
+}
+
+/* What is shown to people has bounds of its own. */
+static int check_sizes(Collector *c, X509 *x)
+{
+    const X509_NAME *names[] = { X509_get_subject_name(x), X509_get_issuer_name(x) };
+
+    for (size_t i = 0; i < ELEMENTSOF(names); i++)
+        if (i2d_X509_NAME(names[i], NULL) > LIMIT_SUBJECT)
+            return problem_set(
+                c->problem, PROBLEM_LIMITS_EXCEEDED,
+                "Certificate %zu of the upload has a subject or issuer of more than %d bytes.", c->n_seen,
+                LIMIT_SUBJECT);
+    if (X509_get0_serialNumber(x)->length > LIMIT_SERIAL)
+        return problem_set(c->problem, PROBLEM_LIMITS_EXCEEDED,
+                           "Certificate %zu of the upload has a serial number of more than %d bytes.",
+                           c->n_seen, LIMIT_SERIAL);
+    return 0;
+}
+
+static int take_certificate(Collector *c, X509 *x)
+{
+    uint8_t *der = NULL;
+    int size, r;
+
+    r = check_sizes(c, x);
+    if (r >= 0)
+        r = check_dates(c, x);
+    if (r >= 0)
+        r = check_names(c, x);
+    if (r < 0)
+        return r;
+    size = i2d_X509(x, &der);
+    if (size <= 0)
+        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
+                           "Certificate %zu of the upload is damaged: %s.", c->n_seen, openssl_error());
+    r = add_certificate(c, der, (size_t)size);
+    OPENSSL_free(der);
+    return r;
+}
+
+int collect_x509(Collector *c, X509 *x)
+{
+    uint8_t *der = NULL;
+    int size = i2d_X509(x, &der), r = -EBADMSG;
+
+    if (size > 0)
+        r = collect_certificate(c, der, (size_t)size, NULL);
+    else
+        (void)problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "A certificate of the upload is damaged: %s.",
+                          openssl_error());
+    OPENSSL_free(der);
+    return r;
+}
+
+int collect_certificate(Collector *c, const uint8_t *der, size_t size, size_t *ret_used)
+{
+    _cleanup_x509_ X509 *x = NULL;
+    char whose[40];
+    size_t used;
+    int r;
+
+    if (c->key_only) {
+        if (ret_used)
+            *ret_used = size;
+        return 0;
+    }
+    snprintf(whose, sizeof(whose), "Certificate %zu of the upload", ++c->n_seen);
+    r = x509_from_der(der, size, whose, &x, &used, c->problem);
+    if (r < 0)
+        return r;
+    if (!ret_used && used != size)
+        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
+                           "%s is damaged: there are %zu bytes behind it.", whose, size - used);
+    if (ret_used)
+        *ret_used = used;
+    return take_certificate(c, x);
+}
+
+/* Whether its numbers belong together. OpenSSL heals a wrong remainder when it signs; others do not, and give the key away
+ * by the first wrong signature. */
+static bool key_is_sound(EVP_PKEY *key)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
+    bool sound = context && EVP_PKEY_pairwise_check(context) > 0;
+
+    EVP_PKEY_CTX_free(context);
+    return sound;
+}
+
+static int add_key(Collector *c, EVP_PKEY *key, Problem *problem)
+{
+    Imported *i = c->imported;
+    uint8_t *der;
+    size_t size;
+    int r;
+
+    if (!key_is_sound(key))
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                           "The private key is damaged: its numbers do not belong together (%s).",
+                           openssl_error());
+    r = pkey_to_pkcs8(key, &der, &size);
+    if (r < 0)
+        return r == -ENOMEM ? r
+                            : problem_set(problem, PROBLEM_INVALID_BUNDLE, "The private key is damaged: %s.",
+                                          openssl_error());
+    if (size > LIMIT_KEY)
+        r = problem_set(problem, PROBLEM_WEAK_KEY, "The private key has more than %d bytes.", LIMIT_KEY);
+    else if (!i->key.data)
+        r = blob_set(&i->key, der, size);
+    else if (!blob_equal(&i->key, der, size))
+        r = problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                        "There is more than one private key in the upload; leave in it that of the leaf.");
+    explicit_bzero(der, size);
+    free(der);
+    return r;
+}
+
+int collect_key(Collector *c, EVP_PKEY *key, int r, Problem *problem)
+{
+    Imported *i = c->imported;
+
+    if (r >= 0)
+        r = add_key(c, key, problem);
+    EVP_PKEY_free(key);
+    ERR_clear_error();
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0 && i->key_problem.code == PROBLEM_NONE)
+        problem_move(problem, &i->key_problem);
+    problem_clear(problem);
+    return 0;
+}
+
+int passphrase_problem(const Collector *c, const char *what, Problem *problem)
+{
+    if (!c->passphrase)
+        return problem_set(problem, PROBLEM_PASSPHRASE_REQUIRED,
+                           "%s is encrypted; give its passphrase in the option \"passphrase\".", what);
+    return problem_set(problem, PROBLEM_PASSPHRASE_REQUIRED,
+                       "%s is encrypted, and the passphrase that was given does not open it.", what);
+}
