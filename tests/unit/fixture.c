@@ -332,6 +332,16 @@ char *traditional_key_pem_of(const Issued *i)
     return take_text(bio);
 }
 
+char *bundle_for(const char *name, const char *names, Issued *ret_leaf)
+{
+    Issued leaf =
+        issue(&(CertificateSpec){ .subject = name, .names = names, .usage = "serverAuth" }, NULL, NULL);
+    _cleanup_free_ char *pem = pem_of(&leaf), *key = key_pem_of(&leaf);
+
+    *ret_leaf = leaf;
+    return text_join(pem, key, NULL);
+}
+
 char *text_join(const char *first, ...)
 {
     GString *all = g_string_new(first);

@@ -102,6 +102,8 @@ Issued issue(const CertificateSpec *spec, const Issued *issuer, EVP_PKEY *key);
 void issued_done(Issued *i);
 #define _cleanup_issued_ _cleanup_(issued_done)
 char *pem_of(const Issued *i);
+/* A leaf that is signed by itself, and its key, as they are uploaded; names as in CertificateSpec. */
+char *bundle_for(const char *name, const char *names, Issued *ret_leaf);
 char *key_pem_of(const Issued *i);
 /* As openssl writes a key in its old ways: "RSA PRIVATE KEY", "EC PRIVATE KEY". */
 char *traditional_key_pem_of(const Issued *i);
@@ -130,11 +132,22 @@ void service_done(Service *s);
 #define _cleanup_service_ _cleanup_(service_done)
 void service_start(Service *s);
 void service_stop(Service *s);
+void service_restart(Service *s);
+/* A module file, and all at once: initializes, starts with it as web.conf, and settles. */
+void service_write_module(const Service *s, const char *name, const char *text);
+void service_start_with(Service *s, const char *module);
+#define MODULE_WWW "[Module]\nDescription=Web\n[Certificate www.example.com]\nAlternativeNames=example.com\n"
+/* Reads the configuration once more, and settles. */
+void service_reload(Service *s);
 /* Until nothing is being done. */
 void service_settle(Service *s);
 void service_settle_to(Service *s, size_t n_certificates);
 Certificate *service_find(Service *s, const char *name);
 const char *service_fingerprint(Service *s, const char *name);
+/* Newly allocated: that of its chain across what changes it. */
+char *service_copy_fingerprint(Service *s, const char *name);
+/* It serves a chain of that source, which is valid, and is whole on disk. */
+void service_assert_served(Service *s, const char *name, Source source);
 /* Requests that are waited for; the problem's code. */
 ProblemCode service_register(Service *s, const char *module, const char *name, char *const *names,
                              KeyType type);

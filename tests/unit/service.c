@@ -106,6 +106,34 @@ void service_stop(Service *s)
         s->manager = manager_free(s->manager);
 }
 
+void service_restart(Service *s)
+{
+    service_stop(s);
+    service_start(s);
+    service_settle(s);
+}
+
+void service_write_module(const Service *s, const char *name, const char *text)
+{
+    g_autofree char *path = g_strdup_printf("modules.d/%s.conf", name);
+
+    folder_write(&s->config, path, text);
+}
+
+void service_start_with(Service *s, const char *module)
+{
+    service_init(s);
+    service_write_module(s, "web", module);
+    service_start(s);
+    service_settle(s);
+}
+
+void service_reload(Service *s)
+{
+    manager_reload(s->manager);
+    service_settle(s);
+}
+
 static bool is_idle(void *userdata)
 {
     Service *s = userdata;
@@ -140,6 +168,22 @@ const char *service_fingerprint(Service *s, const char *name)
     return chain ? chain_leaf(chain)->fingerprint : NULL;
 }
 
+char *service_copy_fingerprint(Service *s, const char *name)
+{
+    return g_strdup(service_fingerprint(s, name));
+}
+
+void service_assert_served(Service *s, const char *name, Source source)
+{
+    Certificate *c = service_find(s, name);
+    g_autofree char *directory = g_strconcat("certificates/", name, "/current", NULL);
+
+    g_assert_cmpint(c->record->served, ==, source);
+    g_assert_true(pair_is_whole(&s->state, directory, RECORD_CERTIFICATE));
+    g_assert_cmpint(certificate_choose(c, now_seconds()).source, ==, source);
+    g_assert_cmpint(certificate_state(c, now_seconds()), ==, CERTIFICATE_VALID);
+}
+
 /* Calls that are waited for. */
 
 typedef struct Waited {
@@ -148,7 +192,8 @@ typedef struct Waited {
     ProblemCode code;
 } Waited;
 
-static void on_done(Certificate *c _unused_, RequestResult result _unused_, const Problem *problem, void *userdata)
+static void on_done(Certificate *c _unused_, RequestResult result _unused_, const Problem *problem,
+                    void *userdata)
 {
     Waited *w = userdata;
 
@@ -216,7 +261,8 @@ JobState service_reissue(Service *s, Certificate *c)
     _cleanup_problem_ Problem problem = {};
     uint64_t id;
 
-    g_assert_cmpint(manager_reissue(s->manager, c, &(RequestOptions){ .hurry = true }, &id, &problem), ==, 0);
+    g_assert_cmpint(manager_reissue(s->manager, c, &(RequestOptions){ .hurry = true }, &id, &problem), ==,
+                    0);
     loop_until(s->event, has_no_job, c);
     return s->last_job_state;
 }

@@ -2,48 +2,12 @@
 #include "fixture.h"
 
 #include <errno.h>
-#include <sys/stat.h>
 
-#include "core/limits.h"
 #include "manager/manager-internal.h"
 #include "util/memfd.h"
 #include "util/text.h"
 
 /* The service without its bus, from files to files. */
-
-#define MODULE_WWW "[Module]\nDescription=Web\n[Certificate www.example.com]\nAlternativeNames=example.com\n"
-
-static void write_module(const Service *s, const char *name, const char *text)
-{
-    g_autofree char *path = g_strdup_printf("modules.d/%s.conf", name);
-
-    folder_write(&s->config, path, text);
-}
-
-/* Keeps the fingerprint of a name's chain across what changes it. */
-static char *fingerprint(Service *s, const char *name)
-{
-    return g_strdup(service_fingerprint(s, name));
-}
-
-static void assert_served(Service *s, const char *name, Source source)
-{
-    Certificate *c = service_find(s, name);
-    g_autofree char *directory = g_strconcat("certificates/", name, "/current", NULL);
-
-    g_assert_cmpint(c->record->served, ==, source);
-    g_assert_true(pair_is_whole(&s->state, directory, RECORD_CERTIFICATE));
-    g_assert_cmpint(certificate_choose(c, now_seconds()).source, ==, source);
-    g_assert_cmpint(certificate_state(c, now_seconds()), ==, CERTIFICATE_VALID);
-}
-
-static void start_with(Service *s, const char *module)
-{
-    service_init(s);
-    write_module(s, "web", module);
-    service_start(s);
-    service_settle(s);
-}
 
 static void test_first_issue(void)
 {
@@ -51,9 +15,9 @@ static void test_first_issue(void)
     Certificate *c, *found = NULL;
     _cleanup_strv_ char **modules = NULL;
 
-    start_with(&s, MODULE_WWW);
+    service_start_with(&s, MODULE_WWW);
     g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 1);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
+    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
     c = service_find(&s, "www.example.com");
     g_assert_cmpuint(certificate_chain(c)->n_names, ==, 2);
     g_assert_cmpint(certificate_modules(c, &modules), ==, 0);
@@ -81,28 +45,22 @@ static void test_no_module(void)
     g_assert_nonnull(certificate_chain(model_root(manager_model(s.manager))));
 }
 
-static void restart(Service *s)
-{
-    service_stop(s);
-    service_start(s);
-    service_settle(s);
-}
-
 /* The same chains come back, from the index, from the files, and after an end without warning. */
 static void test_restart(void)
 {
     _cleanup_service_ Service s = {};
     g_autofree char *first = NULL, *root = NULL;
 
-    start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n[Certificate *.example.org]\n");
-    first = fingerprint(&s, "mail.example.com");
+    service_start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n[Certificate *.example.org]\n");
+    first = service_copy_fingerprint(&s, "mail.example.com");
     root = g_strdup(chain_leaf(certificate_chain(model_root(manager_model(s.manager))))->fingerprint);
     s.n_chain_changed = 0;
     for (int i = 0; i < 3; i++) {
-        restart(&s);
+        service_restart(&s);
         g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 3);
         g_assert_cmpstr(service_fingerprint(&s, "mail.example.com"), ==, first);
-        g_assert_cmpstr(chain_leaf(certificate_chain(model_root(manager_model(s.manager))))->fingerprint, ==, root);
+        g_assert_cmpstr(chain_leaf(certificate_chain(model_root(manager_model(s.manager))))->fingerprint, ==,
+                        root);
         g_assert_true(folder_has(&s.state, "certificates/_.example.org/current"));
         if (i == 0) {
             service_stop(&s);
@@ -113,478 +71,11 @@ static void test_restart(void)
     g_assert_cmpuint(s.n_chain_changed, ==, 0);
 }
 
-static void test_register(void)
-{
-    _cleanup_service_ Service s = {};
-    char *names[] = { S("IMAP.example.com"), S("imap.example.com."), S("2001:DB8::1"), NULL };
-    g_autofree char *before = NULL;
-    Certificate *c;
-
-    service_init(&s);
-    service_start(&s);
-    g_assert_cmpint(service_register(&s, "mail", "Mail.Example.com", names, KEY_TYPE_RSA_2048), ==,
-                    PROBLEM_NONE);
-    assert_served(&s, "mail.example.com", SOURCE_LOCAL);
-    c = service_find(&s, "mail.example.com");
-    g_assert_cmpuint(certificate_chain(c)->n_names, ==, 3);
-    g_assert_cmpint(certificate_chain(c)->key_type, ==, KEY_TYPE_RSA_2048);
-    g_assert_cmpstr(certificate_chain(c)->names[2], ==, "2001:db8::1");
-    before = fingerprint(&s, "mail.example.com");
-    /* the same once more changes no chain */
-    g_assert_cmpint(service_register(&s, "mail", "mail.example.com", names, KEY_TYPE_RSA_2048), ==,
-                    PROBLEM_NONE);
-    g_assert_cmpstr(service_fingerprint(&s, "mail.example.com"), ==, before);
-    restart(&s);
-    g_assert_cmpstr(service_fingerprint(&s, "mail.example.com"), ==, before);
-    g_assert_cmpuint(service_find(&s, "mail.example.com")->record->n_registrations, ==, 1);
-    /* a second module shares it, with the names of both */
-    g_assert_cmpint(service_register(&s, "web", "mail.example.com", (char *[]){ S("www.example.com"), NULL },
-                                     _KEY_TYPE_INVALID),
-                    ==, PROBLEM_NONE);
-    g_assert_cmpuint(certificate_chain(service_find(&s, "mail.example.com"))->n_names, ==, 4);
-    g_assert_cmpint(service_unregister(&s, "mail", "mail.example.com"), ==, PROBLEM_NONE);
-    g_assert_cmpuint(certificate_chain(service_find(&s, "mail.example.com"))->n_names, ==, 2);
-    g_assert_cmpint(service_unregister(&s, "mail", "mail.example.com"), ==, PROBLEM_NO_SUCH_CERTIFICATE);
-    g_assert_cmpint(service_unregister(&s, "web", "mail.example.com"), ==, PROBLEM_NONE);
-    service_settle_to(&s, 0);
-}
-
-static void test_register_refused(void)
-{
-    _cleanup_service_ Service s = {};
-    char *many[LIMIT_NAMES + 1] = {};
-    g_autofree char *module = g_strnfill(LIMIT_MODULE_NAME + 1, 'm');
-
-    service_init(&s);
-    service_start(&s);
-    service_settle(&s);
-    for (int i = 0; i < LIMIT_NAMES; i++)
-        many[i] = g_strdup_printf("n%d.example", i);
-    g_assert_cmpint(service_register(&s, "m", "../..", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_INVALID_NAME);
-    g_assert_cmpint(
-        service_register(&s, "m", "a.example", (char *[]){ S("b..example"), NULL }, _KEY_TYPE_INVALID), ==,
-        PROBLEM_INVALID_NAME);
-    g_assert_cmpint(service_register(&s, "../m", "a.example", NULL, _KEY_TYPE_INVALID), ==,
-                    PROBLEM_INVALID_ARGUMENT);
-    g_assert_cmpint(service_register(&s, module, "a.example", NULL, _KEY_TYPE_INVALID), ==,
-                    PROBLEM_INVALID_ARGUMENT);
-    g_assert_cmpint(service_register(&s, "m", "a.example", NULL, KEY_TYPE_ECDSA_P521), ==,
-                    PROBLEM_INVALID_ARGUMENT);
-    g_assert_cmpint(service_register(&s, "m", "a.example", many, _KEY_TYPE_INVALID), ==,
-                    PROBLEM_LIMITS_EXCEEDED);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 0);
-    g_assert_false(folder_has(&s.state, "certificates/a.example"));
-    /* LIMIT_NAMES with the primary one, and one more by another module */
-    g_free(TAKE_PTR(many[LIMIT_NAMES - 1]));
-    g_assert_cmpint(service_register(&s, "m", "a.example", many, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
-    g_assert_cmpuint(certificate_chain(service_find(&s, "a.example"))->n_names, ==, LIMIT_NAMES);
-    g_assert_cmpint(
-        service_register(&s, "n", "a.example", (char *[]){ S("one-more.example"), NULL }, _KEY_TYPE_INVALID),
-        ==, PROBLEM_LIMITS_EXCEEDED);
-    g_assert_cmpint(
-        service_register(&s, "n", "a.example", (char *[]){ S("n7.example"), NULL }, _KEY_TYPE_INVALID), ==,
-        PROBLEM_NONE);
-    for (int i = 0; i < LIMIT_NAMES; i++)
-        g_free(many[i]);
-}
-
-static void test_limit_registrations(void)
-{
-    _cleanup_service_ Service s = {};
-
-    service_init(&s);
-    service_start(&s);
-    for (int i = 0; i <= LIMIT_REGISTRATIONS; i++) {
-        g_autofree char *module = g_strdup_printf("m%d", i);
-
-        g_assert_cmpint(service_register(&s, module, "a.example", NULL, _KEY_TYPE_INVALID), ==,
-                        i < LIMIT_REGISTRATIONS ? PROBLEM_NONE : PROBLEM_LIMITS_EXCEEDED);
-    }
-    restart(&s);
-    g_assert_cmpuint(service_find(&s, "a.example")->record->n_registrations, ==, LIMIT_REGISTRATIONS);
-}
-
-static void test_reissue(void)
-{
-    _cleanup_service_ Service s = {};
-    g_autofree char *before = NULL;
-    unsigned changed;
-
-    start_with(&s, MODULE_WWW);
-    before = fingerprint(&s, "www.example.com");
-    changed = s.n_chain_changed;
-    g_assert_cmpint(service_reissue(&s, service_find(&s, "www.example.com")), ==, JOB_DONE);
-    g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), !=, before);
-    g_assert_cmpuint(s.n_chain_changed, ==, changed + 1);
-    g_assert_cmpstr(g_hash_table_lookup(s.previous, "www.example.com"), ==, before);
-    g_assert_cmpuint(model_n_jobs(manager_model(s.manager)), ==, 0);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
-    g_assert_true(folder_has(&s.state, "certificates/www.example.com/1"));
-}
-
-static void test_one_job_at_a_time(void)
-{
-    _cleanup_service_ Service s = {};
-    _cleanup_problem_ Problem problem = {};
-    uint64_t id, other;
-    Job *job;
-
-    start_with(&s, MODULE_WWW);
-    g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"),
-                                    &(RequestOptions){ .hurry = true }, &id, &problem),
-                    ==, 0);
-    job = model_find_job(manager_model(s.manager), id);
-    g_assert_nonnull(job);
-    g_assert_cmpint(manager_reissue(s.manager, service_find(&s, "www.example.com"),
-                                    &(RequestOptions){ .hurry = true }, &other, &problem),
-                    ==, -EBUSY);
-    g_assert_cmpint(problem.code, ==, PROBLEM_BUSY);
-    g_assert_cmpint(manager_cancel_job(s.manager, job, NULL), <, 0); /* it has begun */
-    service_settle(&s);
-    g_assert_null(model_find_job(manager_model(s.manager), id));
-    g_assert_cmpint(s.last_job_state, ==, JOB_DONE);
-}
-
-/* Everything local is signed again, by the new root, with a bridge to the old one. */
-static void test_root_reissue(void)
-{
-    _cleanup_service_ Service s = {};
-    g_autofree char *www = NULL, *mail = NULL, *root = NULL;
-    const char *const names[] = { "www.example.com", "mail.example.com" };
-    Certificate *c;
-
-    start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n");
-    www = fingerprint(&s, "www.example.com");
-    mail = fingerprint(&s, "mail.example.com");
-    c = model_root(manager_model(s.manager));
-    root = g_strdup(chain_leaf(certificate_chain(c))->fingerprint);
-    g_assert_cmpint(service_reissue(&s, c), ==, JOB_DONE);
-    /* when the job is over, all is done */
-    g_assert_cmpstr(chain_leaf(certificate_chain(c))->fingerprint, !=, root);
-    g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), !=, www);
-    g_assert_cmpstr(service_fingerprint(&s, "mail.example.com"), !=, mail);
-    for (size_t i = 0; i < 2; i++) {
-        const Chain *chain = certificate_chain(service_find(&s, names[i]));
-
-        assert_served(&s, names[i], SOURCE_LOCAL);
-        g_assert_cmpuint(chain->n_entries, ==, 2);
-        g_assert_cmpstr(chain->entries[0].issuer, ==, chain_leaf(certificate_chain(c))->subject);
-        g_assert_cmpuint(service_find(&s, names[i])->record->slots[SOURCE_LOCAL].root, ==,
-                         record_current(c->record));
-    }
-    restart(&s);
-    g_assert_cmpuint(certificate_chain(service_find(&s, "www.example.com"))->n_entries, ==, 2);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
-}
-
 /* Uploads. */
-
-static char *bundle_for(const char *name, const char *names, Issued *ret_leaf)
-{
-    Issued leaf =
-        issue(&(CertificateSpec){ .subject = name, .names = names, .usage = "serverAuth" }, NULL, NULL);
-    _cleanup_free_ char *pem = pem_of(&leaf), *key = key_pem_of(&leaf);
-    char *all = text_join(pem, key, NULL);
-
-    *ret_leaf = leaf;
-    return all;
-}
-
-static void test_upload(void)
-{
-    _cleanup_service_ Service s = {};
-    _cleanup_issued_ Issued leaf = {};
-    g_autofree char *local = NULL,
-                    *pem = bundle_for("www.example.com", "DNS:www.example.com,DNS:example.com", &leaf),
-                    *uploaded = NULL;
-    size_t served;
-
-    start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n");
-    local = fingerprint(&s, "www.example.com");
-    g_assert_cmpint(service_upload(&s, NULL, pem, &served), ==, PROBLEM_NONE);
-    g_assert_cmpuint(served, ==, 1);
-    assert_served(&s, "www.example.com", SOURCE_UPLOADED);
-    assert_served(&s, "mail.example.com", SOURCE_LOCAL);
-    uploaded = fingerprint(&s, "www.example.com");
-    g_assert_cmpstr(uploaded, !=, local);
-    /* once more is no change; a reissue keeps to the upload */
-    g_assert_cmpint(service_upload(&s, "www.example.com", pem, &served), ==, PROBLEM_NONE);
-    g_assert_cmpint(service_reissue(&s, service_find(&s, "www.example.com")), ==, JOB_DONE);
-    g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), ==, uploaded);
-    g_assert_cmpint(certificate_next_renewal(service_find(&s, "www.example.com")), ==, 0);
-    restart(&s);
-    g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), ==, uploaded);
-    /* for another certificate it does not fit */
-    g_assert_cmpint(service_upload(&s, "mail.example.com", pem, NULL), ==, PROBLEM_NAME_MISMATCH);
-    /* taken back: what the root had signed serves again */
-    g_assert_cmpint(service_remove_upload(&s, uploaded), ==, PROBLEM_NONE);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
-    g_assert_cmpint(service_remove_upload(&s, uploaded), ==, PROBLEM_NO_SUCH_CERTIFICATE);
-    restart(&s);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
-    g_assert_cmpint(service_remove_upload(&s, "xyz"), ==, PROBLEM_INVALID_ARGUMENT);
-}
-
-/* An upload for a name that comes later. */
-static void test_upload_kept(void)
-{
-    _cleanup_service_ Service s = {};
-    _cleanup_issued_ Issued leaf = {};
-    g_autofree char *pem = bundle_for("x", "DNS:*.later.example", &leaf);
-    size_t served;
-
-    service_init(&s);
-    service_start(&s);
-    g_assert_cmpint(service_upload(&s, NULL, pem, &served), ==, PROBLEM_NONE);
-    g_assert_cmpuint(served, ==, 0);
-    restart(&s);
-    g_assert_cmpint(service_register(&s, "m", "a.later.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
-    assert_served(&s, "a.later.example", SOURCE_UPLOADED);
-    g_assert_cmpint(service_register(&s, "m", "later.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
-    assert_served(&s, "later.example", SOURCE_LOCAL);
-}
-
-/* A name is added that the upload does not have: the local root takes over with all names. */
-static void test_upload_outgrown(void)
-{
-    _cleanup_service_ Service s = {};
-    _cleanup_issued_ Issued leaf = {};
-    g_autofree char *pem = bundle_for("x", "DNS:www.example.com,DNS:example.com", &leaf);
-
-    start_with(&s, MODULE_WWW);
-    g_assert_cmpint(service_upload(&s, NULL, pem, NULL), ==, PROBLEM_NONE);
-    assert_served(&s, "www.example.com", SOURCE_UPLOADED);
-    g_assert_cmpint(service_register(&s, "m", "www.example.com", (char *[]){ S("new.example.com"), NULL },
-                                     _KEY_TYPE_INVALID),
-                    ==, PROBLEM_NONE);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
-    g_assert_cmpuint(certificate_chain(service_find(&s, "www.example.com"))->n_names, ==, 3);
-    g_assert_cmpint(service_unregister(&s, "m", "www.example.com"), ==, PROBLEM_NONE);
-    assert_served(&s, "www.example.com", SOURCE_UPLOADED);
-}
-
-static void test_upload_refused(void)
-{
-    _cleanup_service_ Service s = {};
-    g_autofree char *large = g_strnfill(LIMIT_BUNDLE + 1, 'x');
-
-    start_with(&s, MODULE_WWW);
-    g_assert_cmpint(service_upload(&s, NULL, "nothing", NULL), ==, PROBLEM_INVALID_BUNDLE);
-    g_assert_cmpint(service_upload(&s, NULL, large, NULL), ==, PROBLEM_LIMITS_EXCEEDED);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
-}
-
-/* The store refuses an upload: it is told, nothing is left of it, and it works when the way is free. */
-static void test_upload_fails(void)
-{
-    _cleanup_service_ Service s = {};
-    _cleanup_issued_ Issued leaf = {};
-    g_autofree char *pem = bundle_for("x", "DNS:www.example.com,DNS:example.com", &leaf);
-
-    start_with(&s, MODULE_WWW);
-    folder_remove(&s.state, "uploads");
-    g_assert_cmpint(service_upload(&s, NULL, pem, NULL), ==, PROBLEM_STORAGE_FAILED);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
-    g_assert_cmpint(mkdirat(s.state.fd, "uploads", 0700), ==, 0);
-    g_assert_cmpint(service_upload(&s, NULL, pem, NULL), ==, PROBLEM_NONE);
-    assert_served(&s, "www.example.com", SOURCE_UPLOADED);
-}
 
 /* Configuration. */
 
-static void reload(Service *s)
-{
-    manager_reload(s->manager);
-    service_settle(s);
-}
-
-static void test_reload(void)
-{
-    _cleanup_service_ Service s = {};
-    g_autofree char *before = NULL;
-
-    start_with(&s, MODULE_WWW);
-    before = fingerprint(&s, "www.example.com");
-    reload(&s);
-    g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), ==, before);
-    write_module(&s, "mail",
-                 "[Certificate mail.example.com]\nKeyType=ecdsa-p384\nExtendedKeyUsage=clientAuth\n");
-    reload(&s);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 2);
-    g_assert_cmpint(certificate_chain(service_find(&s, "mail.example.com"))->key_type, ==,
-                    KEY_TYPE_ECDSA_P384);
-    g_assert_cmpuint(service_find(&s, "mail.example.com")->record->slots[SOURCE_LOCAL].purposes, ==,
-                     PURPOSE_CLIENT_AUTH);
-    g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), ==, before);
-    /* another key type makes another chain */
-    write_module(&s, "mail", "[Certificate mail.example.com]\nKeyType=ed25519\n");
-    reload(&s);
-    g_assert_cmpint(certificate_chain(service_find(&s, "mail.example.com"))->key_type, ==, KEY_TYPE_ED25519);
-    /* another name in the module */
-    write_module(&s, "web", MODULE_WWW "AlternativeNames=a.example.com\n");
-    reload(&s);
-    g_assert_cmpuint(certificate_chain(service_find(&s, "www.example.com"))->n_names, ==, 3);
-    /* a module goes */
-    folder_remove(&s.config, "modules.d/mail.conf");
-    reload(&s);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 1);
-    g_assert_cmpuint(s.n_removed, ==, 1);
-    g_assert_null(model_find(manager_model(s.manager), "mail.example.com"));
-    g_assert_true(pair_is_whole(&s.state, "certificates/mail.example.com/current", RECORD_CERTIFICATE));
-}
-
-static bool has_mail(void *userdata)
-{
-    Service *s = userdata;
-
-    return model_find(manager_model(s->manager), "mail.example.com") &&
-           certificate_chain(model_find(manager_model(s->manager), "mail.example.com"));
-}
-
-/* Without being told: the folder is watched. */
-static void test_watched(void)
-{
-    _cleanup_service_ Service s = {};
-
-    start_with(&s, MODULE_WWW);
-    write_module(&s, "mail", "[Certificate mail.example.com]\n");
-    loop_until(s.event, has_mail, &s);
-}
-
-/* Nobody wants it: the object goes, the files stay for 30 days, and serve again when it is wanted before
- * that. */
-static void test_abandoned(void)
-{
-    _cleanup_service_ Service s = {};
-    g_autofree char *before = NULL;
-    Certificate *c;
-
-    service_init(&s);
-    service_start(&s);
-    g_assert_cmpint(service_register(&s, "m", "a.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
-    before = fingerprint(&s, "a.example");
-    g_assert_cmpint(service_unregister(&s, "m", "a.example"), ==, PROBLEM_NONE);
-    service_settle_to(&s, 0);
-    restart(&s);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 0);
-    manager_renew_due(s.manager);
-    service_settle(&s);
-    g_assert_true(folder_has(&s.state, "certificates/a.example/current"));
-    g_assert_cmpint(service_register(&s, "m", "a.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
-    g_assert_cmpstr(service_fingerprint(&s, "a.example"), ==, before);
-    g_assert_cmpint(service_unregister(&s, "m", "a.example"), ==, PROBLEM_NONE);
-    service_settle(&s);
-    HASH_FIND_STR(manager_model(s.manager)->certificates, "a.example", c);
-    g_assert_nonnull(c);
-    g_assert_cmpint(c->record->abandoned, >, 0);
-    c->record->abandoned -= 30 * DAY - 60; /* not yet */
-    manager_renew_due(s.manager);
-    service_settle(&s);
-    g_assert_true(folder_has(&s.state, "certificates/a.example"));
-    c->record->abandoned -= 120;
-    manager_renew_due(s.manager);
-    service_settle(&s);
-    g_assert_false(folder_has(&s.state, "certificates/a.example"));
-    HASH_FIND_STR(manager_model(s.manager)->certificates, "a.example", c);
-    g_assert_null(c);
-    restart(&s);
-    g_assert_cmpint(service_register(&s, "m", "a.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
-    g_assert_cmpstr(service_fingerprint(&s, "a.example"), !=, before);
-}
-
 /* Failure and retry. */
-
-static void test_failure(void)
-{
-    _cleanup_service_ Service s = {};
-    g_autofree char *before = NULL;
-    Certificate *c;
-
-    start_with(&s, MODULE_WWW);
-    before = fingerprint(&s, "www.example.com");
-    /* a change that cannot be staged: the folder of the names is gone from under it */
-    g_assert_cmpint(renameat(s.state.fd, "certificates", s.state.fd, "away"), ==, 0);
-    g_assert_cmpint(service_reissue(&s, service_find(&s, "www.example.com")), ==, JOB_FAILED);
-    g_assert_nonnull(s.last_job_problem);
-    c = service_find(&s, "www.example.com");
-    g_assert_cmpint(c->record->failure.problem.code, ==, PROBLEM_STORAGE_FAILED);
-    g_assert_cmpuint(c->record->failure.attempts, ==, 1);
-    g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), ==, before);
-    g_assert_cmpint(service_reissue(&s, c), ==, JOB_FAILED);
-    g_assert_cmpuint(c->record->failure.attempts, ==, 2);
-    g_assert_cmpint(renameat(s.state.fd, "away", s.state.fd, "certificates"), ==, 0);
-    g_assert_cmpint(service_reissue(&s, c), ==, JOB_DONE);
-    g_assert_cmpint(c->record->failure.problem.code, ==, PROBLEM_NONE);
-    g_assert_cmpuint(c->record->failure.attempts, ==, 0);
-    g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), !=, before);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
-}
-
-/* What the root may not sign is told, and is no reason to do nothing for the others. */
-static void test_constraints(void)
-{
-    _cleanup_service_ Service s = {};
-
-    service_init(&s);
-    folder_write(&s.config, "certwright.conf", "[Local]\nNameConstraints=example.com\n");
-    write_module(&s, "web", MODULE_WWW "[Certificate www.example.org]\n");
-    service_start(&s);
-    service_settle(&s);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
-    g_assert_null(service_fingerprint(&s, "www.example.org"));
-    g_assert_cmpint(service_find(&s, "www.example.org")->record->failure.problem.code, ==,
-                    PROBLEM_NAME_MISMATCH);
-    g_assert_cmpint(certificate_state(service_find(&s, "www.example.org"), now_seconds()), ==,
-                    CERTIFICATE_PENDING);
-    g_assert_cmpint(service_register(&s, "m", "a.example.org", NULL, _KEY_TYPE_INVALID), ==,
-                    PROBLEM_NAME_MISMATCH);
-}
-
-static void test_settings(void)
-{
-    _cleanup_service_ Service s = {};
-    const Chain *chain;
-
-    service_init(&s);
-    folder_write(&s.config, "certwright.conf",
-                 "[Local]\nKeyType=ecdsa-p384\nRootKeyType=ecdsa-p384\nLeafLifetime=10d\n"
-                 "RootLifetime=2y\nOrganization=Org\n");
-    write_module(&s, "web", MODULE_WWW);
-    service_start(&s);
-    service_settle(&s);
-    chain = certificate_chain(model_root(manager_model(s.manager)));
-    g_assert_cmpint(chain->key_type, ==, KEY_TYPE_ECDSA_P384);
-    g_assert_nonnull(strstr(chain_leaf(chain)->subject, "O=Org"));
-    g_assert_cmpint(chain_leaf(chain)->not_after - chain_leaf(chain)->not_before, ==, 2 * YEAR + HOUR);
-    chain = certificate_chain(service_find(&s, "www.example.com"));
-    g_assert_cmpint(chain->key_type, ==, KEY_TYPE_ECDSA_P384);
-    g_assert_cmpint(chain_leaf(chain)->not_after - chain_leaf(chain)->not_before, ==, 10 * DAY + HOUR);
-}
-
-/* A renewal that is due, and one that is not. */
-static void test_renewal(void)
-{
-    _cleanup_service_ Service s = {};
-    g_autofree char *before = NULL;
-    Certificate *c;
-    Chain *aged;
-
-    start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n");
-    g_assert_cmpuint(manager_renew_due(s.manager), ==, 0);
-    before = fingerprint(&s, "mail.example.com");
-    /* as if it were 61 of its 90 days old */
-    c = service_find(&s, "www.example.com");
-    aged = c->record->slots[SOURCE_LOCAL].chain;
-    aged->entries[0].not_before -= 61 * DAY;
-    aged->entries[0].not_after -= 61 * DAY;
-    g_assert_cmpint(certificate_state(c, now_seconds()), ==, CERTIFICATE_EXPIRING);
-    g_assert_cmpuint(manager_renew_due(s.manager), ==, 1);
-    service_settle(&s);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
-    g_assert_cmpuint(s.n_job_removed, ==, 1);
-    g_assert_cmpint(s.last_job_state, ==, JOB_DONE);
-    g_assert_cmpstr(service_fingerprint(&s, "mail.example.com"), ==, before);
-}
 
 /* Files that are damaged while the service is away are replaced. */
 static void test_damaged(void)
@@ -592,60 +83,15 @@ static void test_damaged(void)
     _cleanup_service_ Service s = {};
     g_autofree char *before = NULL;
 
-    start_with(&s, MODULE_WWW);
-    before = fingerprint(&s, "www.example.com");
+    service_start_with(&s, MODULE_WWW);
+    before = service_copy_fingerprint(&s, "www.example.com");
     service_stop(&s);
     folder_write(&s.state, "certificates/www.example.com/1/privkey.pem", "damaged");
     folder_remove(&s.state, "index");
     service_start(&s);
     service_settle(&s);
     g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), !=, before);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
-}
-
-static void test_root_damaged(void)
-{
-    _cleanup_service_ Service s = {};
-
-    start_with(&s, MODULE_WWW);
-    service_stop(&s);
-    folder_write(&s.state, "root/1/key.pem", "damaged");
-    service_start(&s);
-    service_settle(&s);
-    g_assert_cmpint(service_register(&s, "m", "new.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
-    service_settle(&s);
-    g_assert_true(pair_is_whole(&s.state, "root/current", RECORD_ROOT));
-    g_assert_cmpuint(record_current(model_root(manager_model(s.manager))->record), ==, 2);
-    assert_served(&s, "new.example", SOURCE_LOCAL);
-    assert_served(&s, "www.example.com", SOURCE_LOCAL);
-    g_assert_cmpuint(service_find(&s, "www.example.com")->record->slots[SOURCE_LOCAL].root, ==, 2);
-}
-
-/* Many at once, and the loop goes on turning meanwhile. */
-static void test_many(void)
-{
-    _cleanup_service_ Service s = {};
-    g_autoptr(GString) module = g_string_new("[Module]\n");
-    unsigned turns = 0;
-
-    service_init(&s);
-    for (int i = 0; i < 500; i++)
-        g_string_append_printf(module, "[Certificate n%d.example]\n", i);
-    write_module(&s, "many", module->str);
-    service_start(&s);
-    while (!manager_is_idle(s.manager)) {
-        g_assert_cmpint(sd_event_run(s.event, 100000), >=, 0);
-        turns++;
-    }
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 500);
-    g_assert_cmpuint(turns, >, 5);
-    assert_served(&s, "n499.example", SOURCE_LOCAL);
-    g_assert_cmpint(service_reissue(&s, model_root(manager_model(s.manager))), ==, JOB_DONE);
-    for (int i = 0; i < 500; i++) {
-        g_autofree char *name = g_strdup_printf("n%d.example", i);
-
-        g_assert_cmpuint(certificate_chain(service_find(&s, name))->n_entries, ==, 2);
-    }
+    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
 }
 
 /* The end at any moment: every request is answered once, and nothing is left behind. */
@@ -675,7 +121,7 @@ static void test_stop_at_any_moment(void)
         uint64_t id;
 
         service_init(&s);
-        write_module(&s, "web", MODULE_WWW);
+        service_write_module(&s, "web", MODULE_WWW);
         if (turns % 2) {
             service_start(&s);
             service_settle(&s);
@@ -693,8 +139,8 @@ static void test_stop_at_any_moment(void)
         n_asked += manager_upload(s.manager, NULL, fd, &options, count_uploads, &n_answered, NULL) >= 0;
         n_asked += manager_upload(s.manager, NULL, fd, &options, count_uploads, &n_answered, NULL) >= 0;
         close(fd);
-        (void)manager_reissue(s.manager, model_root(manager_model(s.manager)), &(RequestOptions){ .hurry = true }, &id,
-                              NULL);
+        (void)manager_reissue(s.manager, model_root(manager_model(s.manager)),
+                              &(RequestOptions){ .hurry = true }, &id, NULL);
         (void)manager_reissue(s.manager, service_find(&s, "www.example.com"),
                               &(RequestOptions){ .hurry = true }, &id, NULL);
         for (unsigned t = 0; t < turns; t++)
@@ -704,7 +150,7 @@ static void test_stop_at_any_moment(void)
             note_failure("after %u turns: %u of %u answered", turns, n_answered, n_asked);
         service_start(&s);
         service_settle(&s);
-        assert_served(&s, "www.example.com", service_find(&s, "www.example.com")->record->served);
+        service_assert_served(&s, "www.example.com", service_find(&s, "www.example.com")->record->served);
     }
 }
 
@@ -726,7 +172,7 @@ static void test_lookup(void)
 {
     _cleanup_service_ Service s = {};
 
-    start_with(&s, "[Certificate a.example.com]\nAlternativeNames=*.example.com www.example.org\n");
+    service_start_with(&s, "[Certificate a.example.com]\nAlternativeNames=*.example.com www.example.org\n");
     g_assert_cmpstr(found(&s, "www.example.org"), ==, "a.example.com");
     g_assert_cmpstr(found(&s, "other.example.com"), ==, "a.example.com");
     g_assert_null(found(&s, "other.example.org"));
@@ -737,7 +183,7 @@ static void test_lookup(void)
     g_assert_cmpstr(found(&s, "b.example.com"), ==, "b.example.com");
     g_assert_cmpstr(found(&s, "www.example.org"), ==, "a.example.com"); /* which had it first */
     g_assert_cmpstr(found(&s, "other.example.org"), ==, "b.example.com");
-    write_module(&s, "web", "[Certificate a.example.com]\nAlternativeNames=*.example.net\n");
+    service_write_module(&s, "web", "[Certificate a.example.com]\nAlternativeNames=*.example.net\n");
     manager_reload(s.manager);
     g_assert_cmpstr(found(&s, "www.example.org"), ==, "b.example.com");
     g_assert_cmpstr(found(&s, "other.example.net"), ==, "a.example.com");
@@ -754,67 +200,18 @@ static void test_lookup(void)
     g_assert_null(found(&s, "www.example.org"));
 }
 
-/* LIMIT_CERTIFICATES, and LIMIT_NAMES_SIZE for names of this length: what comes then is left out. */
-static void test_limit(gconstpointer userdata)
-{
-    size_t length = GPOINTER_TO_SIZE(userdata),
-           max = MIN((size_t)LIMIT_CERTIFICATES, (size_t)LIMIT_NAMES_SIZE / length);
-    g_autoptr(GString) text = g_string_new("");
-    _cleanup_problem_ Problem problem = {};
-    const RegistrationWish wish = { .module = "m", .key_type = _KEY_TYPE_INVALID, .acme = -1 };
-    _cleanup_service_ Service s = {};
-
-    for (size_t i = 0; i < max + 2; i++) {
-        size_t begin = text->len + strlen("[Certificate ");
-
-        g_string_append_printf(text, "[Certificate h%06zu", i);
-        while (text->len < begin + length - 2)
-            g_string_append(text, (text->len - begin) % 32 ? "x" : ".");
-        g_string_append(text, ".x]\n");
-    }
-    service_init(&s);
-    write_module(&s, "web", text->str);
-    service_start(&s);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, max);
-    g_assert_cmpint(manager_register(s.manager, "one-more.example.com", &wish, count_done, NULL, &problem),
-                    <, 0);
-    g_assert_cmpint(problem.code, ==, PROBLEM_LIMITS_EXCEEDED);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, max);
-}
-
 static void test_second_service(void)
 {
     _cleanup_service_ Service s = {};
     _cleanup_problem_ Problem problem = {};
     Manager *second = NULL;
 
-    start_with(&s, MODULE_WWW);
+    service_start_with(&s, MODULE_WWW);
     g_assert_cmpint(manager_new(s.event, &(ManagerOptions){ .state = s.state.path, .config = s.directories },
                                 &second, &problem),
                     <, 0);
     g_assert_cmpint(problem.code, ==, PROBLEM_STORAGE_FAILED);
     g_assert_null(second);
-}
-
-static void test_read(void)
-{
-    _cleanup_service_ Service s = {};
-    _cleanup_issued_ Issued leaf = {};
-    g_autofree char *pem = bundle_for("x", "DNS:www.example.com,DNS:example.com", &leaf);
-    _cleanup_bundle_ Bundle *b = NULL;
-    _cleanup_free_ char *root = NULL, *own = NULL, *leaf_pem = pem_of(&leaf);
-    Certificate *c;
-
-    start_with(&s, MODULE_WWW);
-    c = service_find(&s, "www.example.com");
-    g_assert_cmpint(manager_read_chain(s.manager, c, &b, NULL), ==, 0);
-    g_assert_cmpstr(chain_leaf(b->chain)->fingerprint, ==, service_fingerprint(&s, "www.example.com"));
-    g_assert_cmpint(manager_read_root(s.manager, c, &root, NULL), ==, 0);
-    g_assert_true(g_str_has_prefix(root, "-----BEGIN CERTIFICATE-----"));
-    g_assert_null(strstr(root, "PRIVATE"));
-    g_assert_cmpint(service_upload(&s, NULL, pem, NULL), ==, PROBLEM_NONE);
-    g_assert_cmpint(manager_read_root(s.manager, c, &own, NULL), ==, 0);
-    g_assert_cmpstr(own, ==, leaf_pem); /* it is signed by itself */
 }
 
 int main(int argc, char *argv[])
@@ -823,32 +220,9 @@ int main(int argc, char *argv[])
     g_test_add_func("/manager/first-issue", test_first_issue);
     g_test_add_func("/manager/no-module", test_no_module);
     g_test_add_func("/manager/restart", test_restart);
-    g_test_add_func("/manager/register", test_register);
-    g_test_add_func("/manager/register-refused", test_register_refused);
-    g_test_add_func("/manager/limit-registrations", test_limit_registrations);
-    g_test_add_func("/manager/reissue", test_reissue);
-    g_test_add_func("/manager/one-job-at-a-time", test_one_job_at_a_time);
-    g_test_add_func("/manager/root-reissue", test_root_reissue);
-    g_test_add_func("/manager/upload", test_upload);
-    g_test_add_func("/manager/upload-kept", test_upload_kept);
-    g_test_add_func("/manager/upload-outgrown", test_upload_outgrown);
-    g_test_add_func("/manager/upload-refused", test_upload_refused);
-    g_test_add_func("/manager/upload-fails", test_upload_fails);
-    g_test_add_func("/manager/reload", test_reload);
-    g_test_add_func("/manager/watched", test_watched);
-    g_test_add_func("/manager/abandoned", test_abandoned);
-    g_test_add_func("/manager/failure", test_failure);
-    g_test_add_func("/manager/constraints", test_constraints);
-    g_test_add_func("/manager/settings", test_settings);
-    g_test_add_func("/manager/renewal", test_renewal);
     g_test_add_func("/manager/damaged", test_damaged);
-    g_test_add_func("/manager/root-damaged", test_root_damaged);
-    g_test_add_func("/manager/many", test_many);
     g_test_add_func("/manager/lookup", test_lookup);
-    g_test_add_data_func("/manager/limit/certificates", GSIZE_TO_POINTER(16), test_limit);
-    g_test_add_data_func("/manager/limit/names", GSIZE_TO_POINTER(250), test_limit);
     g_test_add_func("/manager/stop-at-any-moment", test_stop_at_any_moment);
     g_test_add_func("/manager/second-service", test_second_service);
-    g_test_add_func("/manager/read", test_read);
     return g_test_run();
 }

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "orders-fixture.h"
+
+#include "core/now.h"
+
+/* What is asked of an authority is counted before it is asked, and what came of it afterwards. */
+
+static char *names[] = { S("a.example"), NULL };
+
+static int64_t after(OrdersFixture *f)
+{
+    return orders_after(f->orders, names, NULL, "a.example");
+}
+
+/* An attempt of the service's own delays the next one; an order is counted for the limits. */
+static void test_attempt(void)
+{
+    _cleanup_orders_ OrdersFixture f = {};
+    int64_t now = clock_now();
+    Asked a;
+    Book *b;
+
+    orders_fixture_init(&f);
+    orders_start(&f);
+    g_assert_cmpint(after(&f), ==, 0);
+    orders_ask(&f, "a.example", NULL, &a);
+    orders_await(&f, &a);
+    b = orders_book(&f);
+    g_assert_cmpint(a.code, ==, PROBLEM_NETWORK_FAILED);
+    g_assert_cmpuint(ledger_attempts(b->ledger, "a.example"), ==, 1);
+    g_assert_cmpuint(ledger_recent_orders(b->ledger, 60, clock_now()), ==, 1);
+    g_assert_cmpint(after(&f), >, now);
+    g_assert_cmpint(a.until, ==, after(&f));
+    g_assert_cmpint(orders_after(f.orders, names, "another", "a.example"), ==, 0);
+    g_assert_null(b->probing);
+    orders_stop(&f);
+    orders_start(&f); /* it is on disk */
+    g_assert_cmpint(after(&f), >, now);
+}
+
+/* A reissue is an order as well, but does not stand in the way of the next attempt. */
+static void test_reissue(void)
+{
+    _cleanup_orders_ OrdersFixture f = {};
+    Asked a;
+
+    orders_fixture_init(&f);
+    orders_start(&f);
+    orders_ask(&f, "a.example", &(OrderingWish){ .reissue = true, .manual = true }, &a);
+    orders_await(&f, &a);
+    g_assert_cmpuint(ledger_attempts(orders_book(&f)->ledger, "a.example"), ==, 0);
+    g_assert_cmpuint(ledger_recent_orders(orders_book(&f)->ledger, 60, clock_now()), ==, 1);
+    g_assert_cmpint(after(&f), ==, 0);
+}
+
+/* What waits for its back-off says so, and is released when what made it fail is over: not too often. */
+static void test_release(void)
+{
+    _cleanup_orders_ OrdersFixture f = {};
+    unsigned n = 0;
+    Asked a, b;
+
+    orders_fixture_init(&f);
+    orders_start(&f);
+    orders_ask(&f, "a.example", NULL, &a);
+    orders_await(&f, &a);
+    orders_ask(&f, "a.example", NULL, &b);
+    orders_await(&f, &b);
+    g_assert_true(b.waited && !b.attempted);
+    g_assert_cmpint(b.until, ==, after(&f));
+    g_assert_false(orders_release(f.orders, "another", "a.example"));
+    g_assert_false(orders_release(f.orders, NULL, "b.example"));
+    g_assert_true(orders_release(f.orders, "away", "a.example"));
+    g_assert_cmpint(after(&f), <=, clock_now());
+    while (orders_release(f.orders, NULL, "a.example"))
+        g_assert_cmpuint(++n, <, 100);
+    g_assert_cmpuint(n, >, 0);
+}
+
+/* The end of an order that was given up: the next one need not wait. */
+static void test_withdrawn(void)
+{
+    _cleanup_orders_ OrdersFixture f = {};
+    Asked a;
+
+    orders_fixture_init(&f);
+    orders_start(&f);
+    orders_ask(&f, "a.example", NULL, &a);
+    while (!a.begun)
+        g_assert_cmpint(sd_event_run(f.event, 100000), >=, 0);
+    g_assert_cmpint(after(&f), >, clock_now());
+    orders_cancel(&f, &a);
+    while (orders_busy(f.orders) > 0)
+        g_assert_cmpint(sd_event_run(f.event, 100000), >=, 0);
+    g_assert_false(a.done);
+    g_assert_cmpint(after(&f), <=, clock_now());
+}
+
+/* One that could be gone on with waits for the authority's outage, unless somebody waits for it. */
+static void test_must_stay(void)
+{
+    _cleanup_orders_ OrdersFixture f = {};
+    Ordering o = {};
+
+    orders_fixture_init(&f);
+    orders_start(&f);
+    o.orders = f.orders;
+    g_assert_false(ordering_must_stay(&o, f.settings->authorities));
+    book_note_outage(orders_book(&f), 3600);
+    o.manual = true;
+    g_assert_false(ordering_must_stay(&o, f.settings->authorities));
+    o.manual = false;
+    g_assert_true(ordering_must_stay(&o, f.settings->authorities));
+    g_assert_true(o.waited && o.keeps_record);
+    g_assert_cmpint(o.until, ==, ledger_open_until(orders_book(&f)->ledger));
+    g_assert_nonnull(strstr(o.problem.text, "was in trouble"));
+    problem_clear(&o.problem);
+}
+
+/* Each reason to wait is a sentence, with the authority and its limit. */
+static void test_explain(void)
+{
+    static const struct {
+        int limit;
+        const char *subject;
+        ProblemCode code;
+        const char *says;
+    } waits[] = {
+        { LEDGER_ORDERS, NULL, PROBLEM_LIMITS_EXCEEDED, "allows 7 orders of one account in 3 hours" },
+        { LEDGER_DOMAIN, "a.org", PROBLEM_LIMITS_EXCEEDED, "certificates for the domain a.org in 3 hours" },
+        { LEDGER_SET, NULL, PROBLEM_LIMITS_EXCEEDED, "exactly the same names in 3 hours" },
+        { LEDGER_FAILURES, "x.org", PROBLEM_LIMITS_EXCEEDED, "failed validations of x.org in 3 hours" },
+        { WAIT_OUTAGE, NULL, PROBLEM_AUTHORITY_FAILED, "was in trouble" },
+        { WAIT_AFTER, NULL, PROBLEM_AUTHORITY_FAILED, "came to nothing" },
+        { WAIT_TRIED, NULL, PROBLEM_AUTHORITY_FAILED, "could not serve other orders" },
+        { WAIT_READ, NULL, PROBLEM_STORAGE_FAILED, "acme/away/ledger" },
+    };
+    AuthoritySettings a = { .name = S("away") };
+    Ordering o = {};
+
+    for (size_t i = 0; i < _LEDGER_LIMIT_MAX; i++)
+        a.limits[i] = (RateLimit){ 7, 3 * HOUR };
+    for (size_t i = 0; i < ELEMENTSOF(waits); i++) {
+        const LedgerWait wait = { clock_now() + HOUR, (LedgerLimit)waits[i].limit, S(waits[i].subject) };
+
+        ordering_explain_wait(&o, &a, &wait);
+        g_assert_cmpint(o.problem.code, ==, waits[i].code);
+        g_assert_cmpint(problem_is_rate_limited(&o.problem), ==, waits[i].limit < _LEDGER_LIMIT_MAX);
+        if (!strstr(o.problem.text, waits[i].says) || !strstr(o.problem.text, "away"))
+            g_error("\"%s\" does not say \"%s\"", o.problem.text, waits[i].says);
+    }
+    problem_clear(&o.problem);
+}
+
+int main(int argc, char *argv[])
+{
+    fixture_init(&argc, &argv);
+    g_test_add_func("/accounting/attempt", test_attempt);
+    g_test_add_func("/accounting/reissue", test_reissue);
+    g_test_add_func("/accounting/release", test_release);
+    g_test_add_func("/accounting/withdrawn", test_withdrawn);
+    g_test_add_func("/accounting/must-stay", test_must_stay);
+    g_test_add_func("/accounting/explain", test_explain);
+    return g_test_run();
+}
