@@ -555,10 +555,12 @@ static int child_with_long_host_name(void)
 {
     g_autofree char *host = g_strdup_printf("%.*s.%.*s", 32, "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh", 31,
                                             "oooooooooooooooooooooooooooooooooooooooo");
-    _cleanup_place_ Place p = {};
 
     if (unshare(CLONE_NEWUTS) < 0 || sethostname(host, strlen(host)) < 0)
         return 77;
+
+    _cleanup_place_ Place p = {};
+
     place_init(&p);
     write_and_load(&p, "etc/modules.d/m.conf", "[Certificate %H]\n");
     return strlen(host) == 64 && claim(&p, "m", host) && p.complaints->len == 0 ? 0 : 1;
