@@ -105,6 +105,15 @@ static void test_group(void)
     g_assert_cmpint(getpgid(s.child.pid), ==, s.child.pid);
 }
 
+/* A line of /proc/PID/status, without the two signals that the C library keeps to itself. */
+static uint64_t signals_of(const char *status, const char *name)
+{
+    const char *line = strstr(status, name);
+
+    g_assert_nonnull(line);
+    return g_ascii_strtoull(line + strlen(name), NULL, 16) & ~UINT64_C(0x180000000);
+}
+
 static void test_signals(void)
 {
     sigset_t blocked, before;
@@ -116,7 +125,9 @@ static void test_signals(void)
     g_assert_true(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
     _cleanup_shell_ Shell s = shell_run("grep -E '^Sig(Blk|Ign):' /proc/self/status");
     g_assert_cmpint(sigprocmask(SIG_SETMASK, &before, NULL), ==, 0);
-    assert_writes(&s, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+    text = shell_read(&s);
+    g_assert_cmpuint(signals_of(text, "SigBlk:\t"), ==, 0);
+    g_assert_cmpuint(signals_of(text, "SigIgn:\t"), ==, 0);
 }
 
 /* Each is what it was, whatever numbers they have here. */
