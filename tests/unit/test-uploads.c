@@ -21,7 +21,7 @@ static Service shared;
 static bool shared_is_running;
 
 /* authorities: its directory of them, below that of the cases. */
-static void service_start_with(Service *s, const char *authorities)
+static void service_start_with_authorities(Service *s, const char *authorities)
 {
     g_autofree char *conf = g_strdup_printf("[Uploads]\nAuthorityDirectory=%s%s\n", directory, authorities);
 
@@ -34,7 +34,7 @@ static void service_start_with(Service *s, const char *authorities)
 static Service *service_get(void)
 {
     if (!shared_is_running) {
-        service_start_with(&shared, "/nothing");
+        service_start_with_authorities(&shared, "/nothing");
         shared_is_running = true;
     }
     return &shared;
@@ -470,7 +470,7 @@ static void test_completed_by_directory(void)
     _cleanup_service_ Service s;
     Certificate *c;
 
-    service_start_with(&s, "/authorities");
+    service_start_with_authorities(&s, "/authorities");
     g_assert_cmpint(upload(&s, "leaf-alone", NULL), ==, PROBLEM_NONE);
     c = find_upload(&s);
     g_assert_cmpuint(certificate_chain(c)->n_entries, ==, 2);
@@ -489,7 +489,7 @@ static void test_root_completed_by_directory(void)
 {
     _cleanup_service_ Service s;
 
-    service_start_with(&s, "/authorities");
+    service_start_with_authorities(&s, "/authorities");
     g_assert_cmpint(upload(&s, "root-intermediate-alone", model_root(manager_model(s.manager))), ==, PROBLEM_NONE);
     g_assert_true(has_anchor(&s, model_root(manager_model(s.manager))));
     g_assert_cmpstr(chain_leaf(certificate_chain(model_root(manager_model(s.manager))))->subject, ==,
