@@ -11,61 +11,59 @@
 #include "solvers/solver.h"
 #include "util/timer.h"
 
-/* Shared by the files of this folder alone. */
+/* Shared by the files of this folder only. */
 
-/* The ledger of an authority, in memory and on disk. It outlives the settings of that name: what was asked stays asked. */
+/* The ledger of an authority, in memory and on disk. It outlives settings of that name, so that limits stay counted. */
 typedef struct Book {
     TAILQ_ENTRY(Book) entry;
     Orders *orders;
     char *authority, *directory;
     Ledger *ledger;
     size_t written; /* bytes of the file */
-    bool rewrites;  /* the file is made anew with the next writing */
+    bool rewrites;  /* write the whole file next time */
     bool writing;
-    bool retired; /* another directory has this name now */
-    int64_t
-        unreadable_until; /* CLOCK_BOOTTIME, seconds: it is not tried to read it before; 0: it was read */
-    uint64_t noted, kept; /* counts of changes: so many were made, and so many of them are on disk */
-    struct Ordering *probing; /* the one order that is tried while the others wait; NULL */
-    uint64_t outage_at; /* CLOCK_MONOTONIC, usec, when trouble was noted last; 0: not since the start */
-    bool is_back;       /* which is to be told */
-    AcmeCall *looking;  /* whether it can be reached; NULL */
+    bool retired;             /* another directory uses this name now */
+    int64_t unreadable_until; /* next try to read the file, CLOCK_BOOTTIME in seconds; 0: it was read */
+    uint64_t noted, kept;     /* number of changes made, and of those on disk */
+    struct Ordering *probing; /* the order that is tried while the others wait; NULL: none */
+    uint64_t outage_at;       /* last failure that counted for an outage, CLOCK_MONOTONIC in usec; 0: none */
+    bool is_back;             /* the observer has to be notified */
+    AcmeCall *looking;        /* a probe; NULL: none is running */
     AcmeClient *looked_with;
 } Book;
 
-/* An authority as it is used: made when it is asked for the first time. */
+/* A configured authority in use; created for the first request to it. */
 typedef struct Connection {
     TAILQ_ENTRY(Connection) entry;
     AcmeClient *client;
-    Settings *settings; /* as they were then */
+    Settings *settings; /* when it was created */
     const AuthoritySettings *authority;
     Book *book;
-    OrderSearch *search; /* for orders of before a crash; NULL: none was needed */
-    bool expecting;      /* its directory was asked for ahead of the first order */
+    OrderSearch *search; /* for orders lost in a crash; NULL: not needed yet */
+    bool expecting;      /* its directory was requested in advance */
 } Connection;
 
-/* What is waited for, when it is no limit (LedgerWait.limit). */
-#define WAIT_OUTAGE _LEDGER_LIMIT_MAX       /* the authority's trouble */
-#define WAIT_AFTER  (_LEDGER_LIMIT_MAX + 1) /* the certificate's back-off */
-#define WAIT_READ   (_LEDGER_LIMIT_MAX + 2) /* its ledger cannot be read */
-#define WAIT_TRIED \
-    (_LEDGER_LIMIT_MAX + 3) /* the authority's trouble, which another order has just met with */
-#define READ_AGAIN 60       /* seconds until that is tried again */
+/* Values of LedgerWait.limit for waits that no limit causes. */
+#define WAIT_OUTAGE _LEDGER_LIMIT_MAX       /* outage of the authority */
+#define WAIT_AFTER  (_LEDGER_LIMIT_MAX + 1) /* back-off of the certificate */
+#define WAIT_READ   (_LEDGER_LIMIT_MAX + 2) /* unreadable ledger */
+#define WAIT_TRIED  (_LEDGER_LIMIT_MAX + 3) /* an outage that another order has just run into */
+#define READ_AGAIN  60                      /* seconds until the next try to read it */
 
 typedef struct Revocation Revocation;
 typedef struct WindowCheck WindowCheck;
 
 typedef enum OrderingState {
     ORDERING_WAITING,
-    ORDERING_PREPARING, /* a worker reads or makes the record */
+    ORDERING_PREPARING, /* a worker reads or writes the record */
     ORDERING_RUNNING,
-    ORDERING_OVER, /* and known to its owner alone */
+    ORDERING_OVER, /* not in the queue any more */
 } OrderingState;
 
-/* What its owner wants of it. */
+/* What the owner still wants. */
 typedef enum OrderingOwner {
     OWNER_WAITS,
-    OWNER_STOPPED, /* it, and waits for nothing any more */
+    OWNER_STOPPED, /* cancelled, but not freed yet */
     OWNER_GONE,
 } OrderingOwner;
 
@@ -75,30 +73,30 @@ struct Ordering {
     OrderingState state;
     char *name, **names, *authority, *solver;
     KeyType key_type;
-    Record *former; /* with the chain from ACME that it renews; NULL */
-    bool keeps_key; /* of that one */
+    Record *former; /* whose ACME chain is renewed; NULL: none */
+    bool keeps_key; /* of that chain */
     bool reissue;
-    bool keeps_record; /* for the next time */
-    bool manual;       /* somebody asked for it: it waits for nothing but limits */
-    bool anew;         /* what made the last one fail has changed */
-    bool early;        /* for the sake of the authority's window */
-    int64_t not_after; /* by when it is wanted */
+    bool keeps_record; /* so that the next attempt resumes the order */
+    bool manual;       /* waits for nothing but limits */
+    bool anew;         /* skips the back-off */
+    bool early;        /* because of the window of the authority */
+    int64_t not_after; /* when the chain is needed */
     struct RequestQueue requests;
     OrderingOwner owner;
     bool automatic;
     bool offline;
     bool forgets;
-    bool resumed; /* it was under way at the last stop */
-    bool outside; /* a worker has it */
-    bool ends;    /* once that is back */
+    bool resumed; /* interrupted by the last stop */
+    bool outside; /* a worker uses it */
+    bool ends;    /* when the worker is done */
 
-    const char *asked[LIMIT_AUTHORITIES]; /* settings' names of those asked so far */
+    const char *asked[LIMIT_AUTHORITIES]; /* names of authorities asked so far, borrowed from the settings */
     size_t n_asked;
-    Book *tried;        /* in which its attempt is noted; NULL: none is yet */
-    LedgerOrder kind;   /* as the authority will count it */
-    bool finalized;     /* from then on it may come to a certificate */
-    bool held;          /* another one is tried first */
-    uint64_t waits_for; /* what of the book has to be on disk before it runs */
+    Book *tried;        /* ledger that has this attempt; NULL: none yet */
+    LedgerOrder kind;   /* how the authority will count it */
+    bool finalized;     /* the authority may issue a certificate from now on */
+    bool held;          /* waits for another ordering */
+    uint64_t waits_for; /* Book.noted that has to be on disk before it runs */
     Connection *connection;
     OrderRecord *record;
     char *asked_now;
@@ -110,11 +108,11 @@ struct Ordering {
     char *worked;
     Problem problem;
     int64_t retry_after;
-    int64_t until;  /* when it may be tried again; 0: not known */
+    int64_t until;  /* earliest retry; 0: unknown */
     bool waited;    /* no attempt was made */
-    bool attempted; /* an authority was asked for it */
-    uint64_t begun; /* CLOCK_MONOTONIC, usec: when it was asked for here */
-    bool answered;  /* the authority has said why it failed */
+    bool attempted; /* an order was placed, or tried to be */
+    uint64_t begun; /* CLOCK_MONOTONIC in usec */
+    bool answered;  /* the authority explained the failure */
     bool at_authority;
     unsigned refused;
     sd_event_source *ending;
@@ -136,82 +134,81 @@ struct Orders {
     size_t n_ordered;
     TAILQ_HEAD(, Connection) connections;
     TAILQ_HEAD(, Book) books;
-    TAILQ_HEAD(WindowQueue, WindowCheck) checks; /* those that are under way first */
-    size_t n_checks;                             /* that are */
+    TAILQ_HEAD(WindowQueue, WindowCheck) checks; /* running ones first */
+    size_t n_checks;                             /* running */
     sd_event_source *pace_timer;
     const Network *network;
     const OrdersObserver *observer;
     void *userdata;
-    sd_event_source *back_source, *drive_source; /* what is to be done when nothing else is being done */
-    bool network_is_back;                        /* is to be told */
+    sd_event_source *back_source, *drive_source; /* run when the event loop is idle */
+    bool network_is_back;                        /* the observer has to be notified */
     struct OrderingQueue orderings;
     size_t n_running;
     bool closing;
     TAILQ_HEAD(, Revocation) revocations;
-    char **left; /* names of the certificates whose orders were under way at the last stop */
-    char **kept; /* of those that got no answer after they were finalized: they are gone on with next time */
+    char **left; /* names of certificates whose orders were interrupted by the last stop */
+    char **kept; /* of those without an answer after finalization; the next attempt resumes them */
 };
 
-/* What orders work with, made when the first is. */
+/* Creates workers, HTTP client, resolver and solvers for the first order. */
 int orders_open(Orders *s);
 
-/* The order is begun: who is asked, then the record. */
+/* Chooses the authority and writes the record. */
 void ordering_begin(Ordering *o);
 void ordering_run(Ordering *o);
 void ordering_fail(Ordering *o, int r, const char *doing);
 void ordering_end_later(Ordering *o);
-/* It leaves the queue and gives back what it works with. */
+/* Removes it from the queue and frees what it worked with. */
 void ordering_detach(Ordering *o);
-/* A worker has given back one that its owner has stopped or left meanwhile. */
+/* Ends an ordering that was cancelled, once no worker uses it any more. */
 void ordering_conclude(Ordering *o);
 
 /* record.c */
 OrderRecord *ordering_make_record(const Ordering *o, const AuthoritySettings *a);
-/* A worker makes the key that is missing and writes the record, which is the callee's in any case; then the order runs. */
+/* Takes the record. A worker generates the key if it is missing and writes the record; then the order runs. */
 int ordering_write(Ordering *o, OrderRecord *record);
-/* Writes where the order is; then it may be finalized. */
+/* Writes the URL of the order, which may be finalized then. */
 int ordering_write_place(Ordering *o);
-/* Its record is written, and what was noted of it, too: it runs. */
+/* Runs the order if its record and its attempt are on disk. */
 void ordering_maybe_run(Ordering *o);
-/* What was under way at the last stop, and its authority, if it still is what is wanted; NULL. */
+/* Returns the interrupted order and its authority if it still fits; NULL otherwise. */
 const AuthoritySettings *ordering_take_up(Ordering *o, OrderRecord **ret);
 void orders_forget_record(Orders *s, const char *name);
-/* URLs of the orders that were under way then and were not gone on with yet. */
+/* URLs of interrupted orders that were not resumed yet. */
 int orders_left_urls(Orders *s, char ***ret);
 
 /* book.c, accounting.c, outage.c */
 /* NULL when memory is short. */
 Book *book_get(Orders *s, const AuthoritySettings *a);
-/* With what is not on disk yet; nothing is being written any more. */
+/* Writes what is not on disk yet, and frees it. No worker may use it any more. */
 Book *book_close(Book *b);
-/* What was noted in its ledger goes to disk. */
+/* Writes changes of the ledger to disk. */
 void book_changed(Book *b);
-/* How the order is counted, before anything is asked. */
+/* Records the attempt, before the authority is asked. */
 int ordering_note(Ordering *o);
-/* The same for one that is gone on with: mostly it is still the attempt that was noted then. */
+/* The same for a resumed order, whose attempt is on record already in most cases. */
 int ordering_note_resumed(Ordering *o);
-/* Whether one that could be gone on with has to stay as it is, as the authority is in trouble, or its ledger cannot be read. */
+/* Whether an interrupted order cannot be resumed now because of an outage or an unreadable ledger. */
 bool ordering_must_stay(Ordering *o, const AuthoritySettings *a);
-/* It answers as it should. */
+/* The authority answered as it should. */
 void book_note_works(Book *b);
-/* It does not; and wants to be left alone for so many seconds, 0: it did not say so. */
+/* It did not. retry_after: delay in seconds that it asked for; 0: none. */
 void book_note_outage(Book *b, int64_t retry_after);
-/* And what came of it. */
+/* Records how the attempt ended. */
 void ordering_note_end(Ordering *o);
-/* The order was placed as another one than was thought. */
+/* The authority counts the order differently than expected. */
 void ordering_note_counted(Ordering *o);
-/* Tells, when nothing else is being done, that those may be tried again that failed for want of the network, or of one
- * authority. */
+/* Notifies the observer, when the event loop is idle, that an authority is back; b NULL: that the network is. */
 void orders_signal_back(Orders *s, Book *b);
 int orders_on_back(sd_event_source *source, void *userdata);
-/* Those that wait for another one are looked at again. */
+/* Orderings that wait for another one are considered again. */
 void orders_unhold(Orders *s);
-/* Why a is not asked now, and until when. */
+/* Sets the problem to the reason why a is not asked now, and until when. */
 void ordering_explain_wait(Ordering *o, const AuthoritySettings *a, const LedgerWait *wait);
 
 /* queue.c */
 int queue_init(Orders *s);
-/* Begins what may begin, when nothing else is being done. */
+/* Starts waiting orders as far as limits allow, when the event loop is idle. */
 void queue_drive(Orders *s);
 
 /* renewal-info.c */
@@ -223,19 +220,19 @@ bool orders_revoke_with(const Orders *s, const Connection *p);
 
 /* authorities.c, eligibility.c */
 bool authority_suits(const AuthoritySettings *a, char *const *names, const char *authority);
-/* Whether there is a way to prove each name; nothing is asked of an authority before. */
+/* Whether each name can be proved; checked before an authority is asked. */
 bool orders_can_prove(const Orders *s, char *const *names, Problem *why);
-/* Answers them as failed; after that no client may call back. */
+/* Answers all of them as failed. No client may call back after that. */
 void orders_give_up_revocations(Orders *s);
 Connection *connection_free(Orders *s, Connection *p);
-/* Those that nobody uses and that are not as they are configured, or not at all any more. */
+/* Frees unused connections whose authority is configured differently, or not at all any more. */
 void orders_clean_connections(Orders *s);
 int connection_get(Orders *s, const AuthoritySettings *a, Connection **ret);
-/* The first that may be asked now. NULL: there is none left, or all are to be waited for, which the ordering then says: held,
- * or until and problem. */
+/* Returns the first authority that may be asked now. NULL: there is none left, or all have to be waited for; held, or until
+ * and problem of the ordering say so then. */
 const AuthoritySettings *ordering_choose_authority(Ordering *o);
-/* Whether it has to wait for a limit of the authority that it is at, and then until when and why. */
+/* Whether a limit of its authority delays it; sets until and problem. */
 bool ordering_must_wait(Ordering *o);
-/* Whether there is one that was not asked yet. */
+/* Whether there is an authority that was not asked yet. */
 bool ordering_has_other(const Ordering *o);
 const AuthoritySettings *orders_find_authority(const Orders *s, const char *name);
