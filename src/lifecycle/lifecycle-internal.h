@@ -10,33 +10,33 @@
 #include "util/timer.h"
 #include "util/workers.h"
 
-/* Shared by the lifecycle's files alone. */
+/* Shared by the files of this folder only. */
 
-/* One change of one certificate on its way. While it is under way the certificate's record stays as it is. */
+/* One change of one certificate. The record of the certificate does not change while an attempt is running. */
 typedef struct Attempt {
     STAILQ_ENTRY(Attempt) entry;
     Lifecycle *lifecycle;
     Certificate *certificate;
-    struct RequestQueue requests; /* that it answers */
-    struct RequestQueue refused;  /* whose order failed, or could not be placed */
+    struct RequestQueue requests; /* answered by this attempt */
+    struct RequestQueue refused;  /* whose order failed or could not be placed */
 
     /* the plan */
     const char *event;
-    Record *after; /* as it shall be, but for the chain */
+    Record *after; /* the wanted record, without a new chain */
     Plan plan;
-    Bundle *bundle;     /* the chain, when it is there already */
-    Settings *settings; /* that it was planned with; the members below may point into them */
+    Bundle *bundle;     /* a chain that was obtained already */
+    Settings *settings; /* of the plan; members below may point into them */
     LeafTemplate leaf;  /* to be signed by the local root */
     char **names;
     Record *upload;
-    Authority *authority; /* that signs, or is the predecessor of the root to be made */
+    Authority *authority; /* signs, or precedes the new root */
     RootTemplate root;
     char host[HOST_NAME_MAX + 1];
 
     /* the result */
     StoreChange *change;
     Authority *made;
-    bool committed; /* or tried to be */
+    bool committed; /* the commit was started */
     Problem problem;
     int result;
 } Attempt;
@@ -56,11 +56,11 @@ struct Lifecycle {
     size_t n_attempts;
     bool stopping;
 
-    /* The root that signs, and those that are signed again by a new one (root.c). */
+    /* The root that signs, and the progress of signing again with a new one (root.c). */
     struct {
-        Authority *authority; /* NULL: it was not read yet, or there is none */
+        Authority *authority; /* NULL: not read yet, or missing */
         bool loading;
-        bool counting;                /* certificates that are settled now have to be signed again */
+        bool counting;                /* certificates settled now have to be signed again */
         struct RequestQueue requests; /* answered when every chain is signed again */
         size_t total, left;
     } root;
@@ -69,7 +69,7 @@ struct Lifecycle {
     struct {
         size_t n_staging, n_staged;
         struct AttemptQueue staged;
-        uint64_t staged_since; /* CLOCK_MONOTONIC, when the first of them came */
+        uint64_t staged_since; /* CLOCK_MONOTONIC in usec, when the first one was staged */
         sd_event_source *timer;
         Attempt **attempts; /* being committed; NULL: none are */
         size_t n;

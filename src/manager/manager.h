@@ -9,91 +9,90 @@
 #include "lifecycle/lifecycle.h"
 #include "model/model.h"
 
-/* The service without its bus: owns store, configuration, certificates, uploads and jobs. All of it lives in the
- * event loop's thread. */
+/* The service without the bus: owns store, configuration, certificates, uploads and jobs. To be used from the thread of
+ * the event loop only. */
 typedef struct Manager Manager;
 
 typedef struct ManagerOptions {
-    const char *state;    /* the store's folder */
-    const char *importer; /* path of certwright-import; NULL: where it is built or installed */
+    const char *state;    /* directory of the store */
+    const char *importer; /* path of certwright-import; NULL: the installed or built one */
     char *const *config;  /* directories, the most important last; borrowed while the manager lives */
 } ManagerOptions;
 
-/* News beside those of the tables (model/model.h), from the event loop. Everything is durable by then. */
+/* Called from the event loop, when the change is durable. Changes of the tables are reported by model/model.h. */
 typedef struct ManagerObserver {
     void (*chain_changed)(Certificate *c, const char *previous, void *userdata);
-    /* The end of its chain comes near; reason is a sentence, borrowed. */
+    /* The chain is about to expire. reason: a sentence, borrowed. */
     void (*expiry_warning)(Certificate *c, int64_t not_after, const char *reason, void *userdata);
-    /* Whether ACME is used, or by which authorities. */
+    /* ACME was enabled or disabled, or other authorities were configured. */
     void (*authorities_changed)(void *userdata);
     /* The clock is not trusted (core/clock.h): the callee finds out whether something keeps it in step, calls
      * clock_set_synchronized(), and then manager_look_at_clock(). */
     void (*clock_doubted)(void *userdata);
 } ManagerObserver;
 
-/* Loads the store and the configuration, and starts to make what is missing. */
+/* Loads store and configuration, and starts to create missing chains. */
 int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret, Problem *problem);
 Manager *manager_free(Manager *m);
 DEFINE_CLEANUP(Manager *, manager_free);
-/* Ends the work: waits for what is being written, answers what waits, writes the index. Nothing can be asked for
- * afterwards. */
+/* Waits for pending writes, answers queued requests and writes the index. No request may be made afterwards. */
 void manager_stop(Manager *m);
 /* Both are borrowed. */
 void manager_observe(Manager *m, const ManagerObserver *observer, void *userdata);
 
-/* Certificates, uploads and jobs; borrowed, and to be read alone. */
+/* Certificates, uploads and jobs; borrowed, read-only. */
 Model *manager_model(Manager *m);
 /* When the next renewal is due; 0: never. */
 int64_t manager_next_wake(Manager *m);
 /* When the next attempt for a certificate, or the root, is due, seconds since 1970-01-01 UTC; 0: never. */
 int64_t manager_next_renewal(const Manager *m, const Certificate *c);
-/* As it is now. */
+/* The current outlook. */
 Outlook manager_outlook(const Manager *m, const Certificate *c);
 bool outlook_equal(const Outlook *a, const Outlook *b);
-/* What is served and why, what was tried, what failed, and what comes next, in sentences of one line each. Newly allocated;
- * NULL when memory is short. */
+/* Explains in sentences of one line each what is served and why, what was tried, what failed, and what happens next. Newly
+ * allocated; NULL when memory is short. */
 char *manager_explain(const Manager *m, const Certificate *c);
 void manager_look_at_clock(Manager *m);
 bool manager_clock_is_doubted(const Manager *m);
 
-/* Whether a module can have this name; -EINVAL. */
+/* Whether this is a valid name of a module; -EINVAL. */
 int manager_check_module(const char *module, Problem *problem);
 
-/* Changing. What comes later is told by done, exactly once; a negative value means that it will not be called. */
+/* Requests. done is called exactly once, unless a negative value is returned. */
 int manager_register(Manager *m, const char *name, const RegistrationWish *wish, RequestDone done,
                      void *userdata, Problem *problem);
 int manager_unregister(Manager *m, const char *module, const char *name, RequestDone done, void *userdata,
                        Problem *problem);
-/* The job may be over already when it returns. A call that is refused changes nothing. */
+/* The job may be over when this returns. A refused call changes nothing. */
 int manager_reissue(Manager *m, Certificate *c, const RequestOptions *options, uint64_t *ret_id,
                     Problem *problem);
-/* Has the authority revoke the served chain. reason: a word of RFC 5280 section 5.3.1. */
+/* Requests revocation of the served chain. reason: a word of RFC 5280 section 5.3.1. */
 int manager_revoke(Manager *m, Certificate *c, const char *reason, uint64_t *ret_id, Problem *problem);
 int manager_cancel_job(Manager *m, Job *j, Problem *problem);
-/* Starts every renewal that is due; how many. Also removes what was abandoned long ago. */
+/* Starts every renewal that is due and returns their number. Also removes certificates that were abandoned long ago. */
 unsigned manager_renew_due(Manager *m);
 void manager_reload(Manager *m);
 
-/* Another key for the account at an authority (RFC 8555 section 7.3.5), or its end (section 7.3.6). The authority has
- * answered when done is called; problem->code is PROBLEM_NONE when it agreed. */
+/* Replaces the key of the account at an authority (RFC 8555 section 7.3.5), or deactivates the account (section 7.3.6). done
+ * is called when the authority has answered; problem->code is PROBLEM_NONE on success. */
 typedef void (*AccountChanged)(const Problem *problem, void *userdata);
 int manager_change_account(Manager *m, const char *authority, bool deactivate, AccountChanged done,
                            void *userdata, Problem *problem);
 
-/* Uploads. Descriptors and texts are taken over by copies. */
+/* Uploads. Descriptors and strings are copied. */
 typedef struct UploadOptions {
-    int key_fd;             /* the private key in a file of its own; negative: none */
-    int passphrase_fd;      /* the passphrase, but for a newline at its end; negative: see below */
-    const char *passphrase; /* NULL: none was given */
-    bool fetch_issuers;     /* look for missing certificates on the network */
-    uid_t owner;            /* who uploads, and takes turns with others */
+    int key_fd;             /* file with the private key; negative: none */
+    int passphrase_fd;      /* passphrase, a trailing newline is ignored; negative: see below */
+    const char *passphrase; /* NULL: none */
+    bool fetch_issuers;     /* fetch missing issuers from the network */
+    uid_t owner;            /* the caller, for fair queueing */
 } UploadOptions;
 
-/* A certificate that the upload fits: every one of its names is covered. */
+/* A certificate all of whose names the upload covers. */
 typedef struct UploadFit {
     Certificate *certificate;
-    bool served;  /* it serves the upload now */
-    char *reason; /* why not, as one sentence; NULL when it does, or memory is short */
+    bool served;  /* serves the upload now */
+    char *reason; /* a sentence why not; NULL if it does, or when memory is short */
 } UploadFit;
 
 typedef struct UploadOutcome {

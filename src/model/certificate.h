@@ -12,76 +12,76 @@
 #include "model/job.h"
 #include "model/request.h"
 
-/* A certificate in the running service: its record, who wants it, and what is being done with it. The local root
- * and uploads are of the same make, told apart by the record's kind. */
+/* A certificate in the running service: its record, who wants it, and what is being done with it. The local root and
+ * uploads use the same struct; the kind of the record tells them apart. */
 
-/* What the configuration wants of a certificate. */
+/* What the module files ask for. */
 typedef struct Wish {
     char **modules;
     char **names;     /* beside the primary one */
     KeyType key_type; /* _KEY_TYPE_INVALID: the default */
     unsigned purposes;
-    bool no_acme;    /* somebody who uses it does not want it ordered */
-    char *authority; /* the only one to be asked; NULL: any */
+    bool no_acme;    /* a module has ACME=no */
+    char *authority; /* the only one that may be asked; NULL: any */
 } Wish;
 
-/* Properties that change by themselves: they follow from the clock, from settings, and from what became of the orders of
- * others. */
+/* Properties that change without a change of the record: they depend on the clock, on settings, and on the orders of other
+ * certificates. */
 typedef struct Outlook {
-    const char *reason; /* static; NULL of the root, whose reason its record tells */
+    const char *reason; /* static; NULL for the root */
     int state;          /* CertificateState */
     Verdict verdicts[_SOURCE_MAX];
     int64_t next_renewal;
     uint64_t job; /* 0: none */
 } Outlook;
 
-/* What changed of a certificate, for those who watch the tables. */
+/* What changed in a certificate, for watchers of the tables. */
 typedef enum Changed {
     CHANGED_CHAIN = 1 << 0,
     CHANGED_NAMES = 1 << 1,
     CHANGED_MODULES = 1 << 2,
     CHANGED_JOB = 1 << 3,
     CHANGED_FAILURE = 1 << 4,
-    CHANGED_WINDOW = 1 << 5,  /* when its authority wants it to be renewed */
-    CHANGED_OUTLOOK = 1 << 6, /* what follows from other things, and from the time */
+    CHANGED_WINDOW = 1 << 5,  /* renewal information */
+    CHANGED_OUTLOOK = 1 << 6, /* Outlook */
 } Changed;
 
 struct Certificate {
-    char *name; /* the record's, which may be replaced at any time */
+    char *name; /* a copy, since the record may be replaced */
     Record *record;
-    char **names;      /* all that are asked for, the primary one first */
-    NameHolder listed; /* in the model's table, with these names, while it is published */
+    char **names;      /* all requested names, the primary one first */
+    NameHolder listed; /* in the table of names while it is published */
     Wish wish;
     Wish next_wish; /* while a configuration is being applied */
     Job *job;
-    bool published; /* it is an object on the bus */
-    bool stored;    /* the store has something of it */
+    bool published; /* an object on the bus */
+    bool stored;    /* has files in the store */
 
-    /* What is being done with it: written by the lifecycle alone. */
+    /* Work in progress; written by lifecycle/ only. */
     struct {
         struct RequestQueue requests;
-        bool busy;  /* a change is under way; the record stays as it is until it is applied */
-        bool again; /* something changed meanwhile */
+        bool busy;  /* an attempt is running */
+        bool again; /* settle once more afterwards */
         bool waits_for_root;
-        bool counts_for_root; /* the job that makes a new root waits for it */
+        bool counts_for_root; /* the job of the new root waits for it */
     } work;
 
-    /* Its order: written by lifecycle/order.c alone. */
+    /* Its order; written by lifecycle/order.c only. */
     struct {
-        struct Ordering *ordering;   /* and what came of it (orders/); NULL: there is none */
-        AcmeEligibility eligibility; /* as of the last settling, but for ACME_ELIGIBILITY_FAILED */
-        bool retry;          /* what made its last order fail has changed: the next one need not wait */
-        int64_t waits_until; /* it has to wait until then, as was found without an attempt; 0: it need not */
-        bool checks_window;  /* its authority is being asked for the window */
-        RenewalWindow window;  /* that its authority suggests for the chain of SOURCE_ACME */
-        int64_t window_after;  /* no renewal for the sake of that before */
+        struct Ordering *ordering;   /* running, or over and not settled yet; NULL: none */
+        AcmeEligibility eligibility; /* at the last settling; never ACME_ELIGIBILITY_FAILED */
+        bool retry;                  /* the cause of the last failure may be gone: skip the back-off */
+        int64_t waits_until;   /* earliest order by limits that were found without an attempt; 0: any time */
+        bool checks_window;    /* a query for renewal information is running */
+        RenewalWindow window;  /* suggested by the authority for the chain of SOURCE_ACME */
+        int64_t window_after;  /* no renewal because of the window before this time */
         char *explanation_url; /* RFC 9773 section 4.2; NULL: none */
     } order;
 
-    /* What clients know of it: written by bus/ alone. */
+    /* What clients know; written by bus/ only. */
     struct {
         Outlook told;
-        bool is_known; /* any has read it, or got a signal with it */
+        bool is_known; /* a client has read it, or was sent a signal */
     } client;
 
     UT_hash_handle hh; /* by name */
@@ -97,7 +97,7 @@ typedef enum CertificateState {
 
 const char *certificate_state_to_string(CertificateState s);
 
-/* Takes the record, also when it fails. */
+/* Takes the record, even on failure. */
 Certificate *certificate_new(Record *record);
 Certificate *certificate_free(Certificate *c);
 DEFINE_CLEANUP(Certificate *, certificate_free);
@@ -113,31 +113,31 @@ static inline bool certificate_is_root(const Certificate *c)
 /* The served chain; NULL: none yet. */
 const Chain *certificate_chain(const Certificate *c);
 CertificateState certificate_state(const Certificate *c, int64_t now);
-/* When the served chain itself is due to be renewed, whatever was tried already; 0: never. */
+/* When the served chain is due for renewal, regardless of failed attempts; 0: never. */
 int64_t certificate_next_renewal(const Certificate *c);
-/* The moment of a warning that its chain comes to its end, which is due and was not given; 0: none is. */
+/* The time of an expiry warning that is due and was not given yet; 0: none. */
 int64_t certificate_warning_due(const Certificate *c, int64_t now);
-/* When the next one is due; INT64_MAX: never. */
+/* When the next warning is due; INT64_MAX: never. */
 int64_t certificate_next_warning(const Certificate *c, int64_t now);
 Choice certificate_choose(const Certificate *c, int64_t now);
-/* Why it serves what it serves, as one sentence; static. */
+/* Explains the served chain in one sentence; a static string. */
 const char *certificate_explain(const Certificate *c, int64_t now);
 const char *certificate_explain_choice(const Certificate *c, const Choice *choice);
 /* Whether a module file or a registration asks for it. */
 bool certificate_is_wanted(const Certificate *c);
-/* rec is its record as it is, or as it shall be. */
-/* Whether somebody who uses it does not want it ordered. */
+/* Whether a module that uses it has disabled ACME. */
 bool certificate_refuses_acme(const Certificate *c);
-/* The only authority to be asked for it, borrowed; NULL: whichever can issue. */
+/* The only authority that may be asked, borrowed; NULL: any. */
 const char *certificate_authority(const Certificate *c);
+/* rec: its current record, or the wanted one. */
 KeyType certificate_key_type(const Certificate *c, const Record *rec, KeyType otherwise);
-/* Who uses it; newly allocated. */
+/* Modules that use it; newly allocated. */
 int certificate_modules(const Certificate *c, char ***ret);
-/* Works names out anew from record, wishes and registrations of rec (mostly c->record); *ret_changed tells
- * whether they differ. -E2BIG above LIMIT_NAMES, where the first ones are taken. */
+/* Computes the names from module files and the registrations of rec, the current record or the wanted one; *ret_changed
+ * is set if they differ. -E2BIG: above LIMIT_NAMES; the first ones are taken then. */
 int certificate_update_names(Certificate *c, const Record *rec, bool *ret_changed);
 
-/* Makes it an object on the bus, or no longer. -ENOMEM: it is not published. */
+/* Publishes it on the bus, or withdraws it. -ENOMEM: it is not published. */
 int certificate_publish(Certificate *c, bool publish);
 
 void wish_clear(Wish *w);
