@@ -372,11 +372,12 @@ static void dispatch(Shares *s, sd_bus_message *call)
     s->observer->dispatched(call, s->userdata);
 }
 
-static void serve(Shares *s, Sender *sender)
+/* Accounts the processor time since begin to the user of the call; returns the time afterwards. */
+static uint64_t serve(Shares *s, Sender *sender, uint64_t begin)
 {
     Waiting *w = TAILQ_FIRST(&sender->waiting);
     uid_t uid = sender->user->uid;
-    uint64_t begin = usec_now(CLOCK_THREAD_CPUTIME_ID);
+    uint64_t end;
     User *u;
 
     s->used = MAX(s->used, sender->user->used);
@@ -390,8 +391,10 @@ static void serve(Shares *s, Sender *sender)
         unread_follow(sender, shares_now(s));
     waiting_free(w);
     u = user_find(s, uid);
+    end = usec_now(CLOCK_THREAD_CPUTIME_ID); /* a system call */
     if (u)
-        u->used += usec_now(CLOCK_THREAD_CPUTIME_ID) - begin;
+        u->used += end - begin;
+    return end;
 }
 
 static void wait_for_readers(Shares *s)
@@ -423,12 +426,12 @@ static int on_retry(sd_event_source *source _unused_, uint64_t usec _unused_, vo
 static int on_turn(sd_event_source *source _unused_, void *userdata)
 {
     Shares *s = userdata;
-    uint64_t begin = usec_now(CLOCK_THREAD_CPUTIME_ID);
+    uint64_t begin = usec_now(CLOCK_THREAD_CPUTIME_ID), now = begin;
     Sender *sender = NULL;
 
-    while (usec_now(CLOCK_THREAD_CPUTIME_ID) - begin < TURN_USEC && (sender = find_next(s)))
-        serve(s, sender);
-    s->turn_usec = usec_now(CLOCK_THREAD_CPUTIME_ID) - begin;
+    while (now - begin < TURN_USEC && (sender = find_next(s)))
+        now = serve(s, sender, now);
+    s->turn_usec = now - begin;
     if (sender)
         shares_wake(s);
     else if (s->load.n > 0) {
