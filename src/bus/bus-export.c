@@ -21,7 +21,7 @@ int export_chain(sd_bus_message *m, Certificate *c, bool root, sd_bus_error *err
     const OptionRow rows[] = { { "format", 's', &text }, {} };
     _cleanup_free_ void *data = NULL;
     _cleanup_call_ Call *call = NULL;
-    ExportFormat format;
+    ExportFormat format = EXPORT_PEM;
     size_t size;
     int r;
 
