@@ -34,7 +34,7 @@ typedef struct Entry {
     char fingerprint[LEDGER_FINGERPRINT + 1]; /* of the window; "": none */
     int64_t check;
     RenewalWindow window;
-    char *page;
+    char *explanation_url;
     UT_hash_handle hh;
 } Entry;
 

@@ -70,7 +70,7 @@ int ledger_write_window(Ledger *l, const Entry *e)
 {
     return ledger_write_line(l, "window %s %s %" PRIi64 " %" PRIi64 " %" PRIi64 " %s\n", e->name,
                              e->fingerprint, e->check, e->window.start, e->window.end,
-                             e->page ? e->page : "-");
+                             e->explanation_url ? e->explanation_url : "-");
 }
 
 int ledger_write_breaker(Ledger *l)

@@ -67,7 +67,7 @@ static size_t useful_size(const Ledger *l)
     HASH_ITER (hh, l->counters, c, next_counter)
         size += c->n * (strlen(c->key) + 20);
     HASH_ITER (hh, l->entries, e, next_entry)
-        size += 2 * strlen(e->name) + strlen(strempty(e->page)) + 100;
+        size += 2 * strlen(e->name) + strlen(strempty(e->explanation_url)) + 100;
     return size;
 }
 
@@ -213,7 +213,8 @@ static int read_early(Ledger *l, char *const *words, size_t n _unused_)
 
 static int read_window(Ledger *l, char *const *words, size_t n _unused_)
 {
-    LedgerWindow w = { .page = streq(words[6], "-") || !text_is_plain(words[6]) ? NULL : words[6] };
+    LedgerWindow w = { .explanation_url =
+                           streq(words[6], "-") || !text_is_plain(words[6]) ? NULL : words[6] };
 
     if (!text_is_hex(words[2], LEDGER_FINGERPRINT) || !read_moment(words[3], &w.check) ||
         !read_moment(words[4], &w.window.start) || !read_moment(words[5], &w.window.end) ||

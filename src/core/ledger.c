@@ -36,7 +36,7 @@ void entry_free(Ledger *l, Entry *e)
 {
     HASH_DEL(l->entries, e);
     free(e->name);
-    free(e->page);
+    free(e->explanation_url);
     free(e);
 }
 
@@ -488,24 +488,24 @@ LedgerWindow ledger_window(const Ledger *l, const char *certificate, const char 
 
     if (!e || !*e->fingerprint || strncmp(e->fingerprint, fingerprint, LEDGER_FINGERPRINT) != 0)
         return (LedgerWindow){};
-    return (LedgerWindow){ .window = e->window, .check = e->check, .page = e->page };
+    return (LedgerWindow){ .window = e->window, .check = e->check, .explanation_url = e->explanation_url };
 }
 
 int ledger_note_window(Ledger *l, const char *certificate, const char *fingerprint,
                        const LedgerWindow *window)
 {
-    char *page = window->page ? strdup(window->page) : NULL;
+    char *explanation_url = window->explanation_url ? strdup(window->explanation_url) : NULL;
     Entry *e = ledger_get_entry(l, certificate);
 
-    if (!e || (window->page && !page)) {
-        free(page);
+    if (!e || (window->explanation_url && !explanation_url)) {
+        free(explanation_url);
         return -ENOMEM;
     }
     snprintf(e->fingerprint, sizeof(e->fingerprint), "%.*s", LEDGER_FINGERPRINT, fingerprint);
     e->window = window->window;
     e->check = window->check;
-    free(e->page);
-    e->page = page;
+    free(e->explanation_url);
+    e->explanation_url = explanation_url;
     return ledger_write_window(l, e);
 }
 

@@ -114,8 +114,8 @@ int ledger_note_back(Ledger *l, int64_t now);
 /* The renewal window that the authority suggests for a certificate with this leaf. */
 typedef struct LedgerWindow {
     RenewalWindow window;
-    int64_t check;    /* when it is queried next; 0: not queried yet */
-    const char *page; /* explanation URL; NULL: none. Borrowed until the next note. */
+    int64_t check;               /* when it is queried next; 0: not queried yet */
+    const char *explanation_url; /* explanation URL; NULL: none. Borrowed until the next note. */
 } LedgerWindow;
 LedgerWindow ledger_window(const Ledger *l, const char *certificate, const char *fingerprint);
 int ledger_note_window(Ledger *l, const char *certificate, const char *fingerprint,

@@ -97,7 +97,7 @@ int64_t schedule_order(const OrderState *s)
 {
     int64_t due = s->chain ? renewal(s->chain, &s->window, s->window_after, s->failed ? 0 : s->after) : 0;
 
-    return s->failed && !s->anew ? MAX(due, s->after) : due;
+    return s->failed && !s->retry ? MAX(due, s->after) : due;
 }
 
 static const int64_t warning_days[] = { 30, 14, 7, 3, 1 };

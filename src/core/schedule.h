@@ -44,7 +44,7 @@ typedef struct OrderState {
     int64_t window_after; /* no renewal because of the window before; 0: any time */
     int64_t after;        /* no order before, after a failure, or no renewal by lifetime; 0: any time */
     bool failed;          /* the last order failed */
-    bool anew;            /* the reason of the failure is gone: no wait */
+    bool retry;           /* the reason of the failure is gone: no wait */
 } OrderState;
 /* When the next order is due. */
 int64_t schedule_order(const OrderState *s);

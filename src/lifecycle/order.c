@@ -76,7 +76,7 @@ static OrderState order_state(const Lifecycle *l, const Certificate *c)
     OrderState state = {
         .chain = usable_chain(c),
         .failed = rec->order_failed || attempted > 0,
-        .anew = c->order.retry,
+        .retry = c->order.retry,
     };
 
     if (state.chain) {
@@ -123,13 +123,13 @@ static bool refresh_window(const Lifecycle *l, Certificate *c)
     const Chain *chain = c->record->slots[SOURCE_ACME].chain;
     LedgerWindow known = chain && l->orders ? orders_window(l->orders, c->record) : (LedgerWindow){};
     bool differs = known.window.start != c->order.window.start || known.window.end != c->order.window.end ||
-                   !streq(strempty(known.page), strempty(c->order.explanation_url));
+                   !streq(strempty(known.explanation_url), strempty(c->order.explanation_url));
 
     c->order.window = known.window;
     c->order.window_after = chain && l->orders ? window_after(l, c) : 0;
     if (differs) {
         free(c->order.explanation_url);
-        c->order.explanation_url = known.page ? strdup(known.page) : NULL;
+        c->order.explanation_url = known.explanation_url ? strdup(known.explanation_url) : NULL;
     }
     return differs;
 }
@@ -218,7 +218,7 @@ static int order_begin(Lifecycle *l, Certificate *c, const Request *q)
         .solver = c->record->solver,
         .reissue = reissue,
         .manual = reissue && q->options.hurry,
-        .anew = c->order.retry,
+        .retry = c->order.retry,
         .early = !reissue && is_early(l, c),
         .not_after = urgency_of(c),
     };

@@ -216,7 +216,7 @@ static LedgerWait wait_for(const Ordering *o, const AuthoritySettings *a, const 
         wait = (LedgerWait){ .until = ledger_open_until(b->ledger), .limit = WAIT_OUTAGE };
     else if (state == LEDGER_HALF_OPEN && b->probing)
         wait = (LedgerWait){ .limit = WAIT_OUTAGE };
-    else if (!o->anew && after > now && b != o->tried)
+    else if (!o->retry && after > now && b != o->tried)
         wait = (LedgerWait){ .until = after, .limit = WAIT_AFTER };
     return wait;
 }

@@ -78,7 +78,7 @@ struct Ordering {
     bool reissue;
     bool keeps_record; /* so that the next attempt resumes the order */
     bool manual;       /* waits for nothing but limits */
-    bool anew;         /* skips the back-off */
+    bool retry;        /* skips the back-off */
     bool early;        /* because of the window of the authority */
     int64_t not_after; /* when the chain is needed */
     struct RequestQueue requests;

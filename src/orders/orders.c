@@ -59,7 +59,7 @@ int orders_begin(Orders *s, const OrderingWish *wish, Ordering **ret)
         .manual = wish->manual,
         .reissue = wish->reissue,
         .automatic = !wish->reissue,
-        .anew = wish->anew,
+        .retry = wish->retry,
         .early = wish->early,
         .not_after = wish->not_after,
         .begun = loop_now(s->event, CLOCK_MONOTONIC),

@@ -27,7 +27,7 @@ typedef struct OrderingWish {
     bool reissue; /* requested by a caller, with a new key: no former order is resumed, back-off and outage
                             * are ignored, and a failure does not count for the back-off */
     bool manual;  /* the caller is waiting: start now, within the limits of the authority */
-    bool anew;    /* the cause of the last failure may be gone: skip the back-off */
+    bool retry;   /* the cause of the last failure may be gone: skip the back-off */
     bool early;   /* because of the window of the authority */
     int64_t not_after; /* end of the chain to replace, or when one is needed; the earliest goes first */
 } OrderingWish;

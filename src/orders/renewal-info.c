@@ -82,9 +82,9 @@ static void check_end(WindowCheck *w, const LedgerWindow *window)
 static void check_fail(WindowCheck *w, int64_t again)
 {
     LedgerWindow known = orders_window(w->orders, w->record);
-    _cleanup_free_ char *page = known.page ? strdup(known.page) : NULL;
+    _cleanup_free_ char *explanation_url = known.explanation_url ? strdup(known.explanation_url) : NULL;
 
-    known.page = page;
+    known.explanation_url = explanation_url;
     known.check = clock_now() + again;
     check_end(w, &known);
 }
@@ -100,7 +100,7 @@ static void on_window(const AcmeReply *reply, const AcmeFailure *failure, void *
     if (reply &&
         acme_renewal_info_parse(w->record->authority, reply->body, reply->size, &info, &problem) >= 0) {
         window.window = (RenewalWindow){ info->start, info->end };
-        window.page = info->explanation;
+        window.explanation_url = info->explanation;
         window.check = clock_now() + schedule_window_check(reply->retry_after);
         check_end(w, &window);
         return;

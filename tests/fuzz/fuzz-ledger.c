@@ -36,7 +36,7 @@ static void ask(const Ledger *l)
     for (size_t i = 0; i < ELEMENTSOF(certificates); i++) {
         LedgerWindow w = ledger_window(l, certificates[i], LEAF);
 
-        require(w.check <= NOW + 3 * DAY && (!w.page || strlen(w.page) <= LIMIT_URL));
+        require(w.check <= NOW + 3 * DAY && (!w.explanation_url || strlen(w.explanation_url) <= LIMIT_URL));
         require(ledger_after(l, certificates[i]) <= NOW + 3 * DAY);
         require(ledger_early(l, certificates[i]) <= NOW + 3 * DAY);
         require(ledger_attempts(l, certificates[i]) > 0 || ledger_after(l, certificates[i]) == 0);

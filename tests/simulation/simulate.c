@@ -105,7 +105,7 @@ static int64_t window_after(const Simulation *s, const Certificate *c)
 
 static void expect(Simulation *s, Certificate *c)
 {
-    OrderState state = { .failed = c->fault != FAULT_NONE, .anew = c->anew };
+    OrderState state = { .failed = c->fault != FAULT_NONE, .retry = c->retry };
     int64_t due;
 
     if (c->state != STATE_IDLE)
@@ -237,7 +237,7 @@ static void begin_order(Simulation *s, Certificate *c)
 
     c->kind = kind_of(s, c);
     c->early = is_early(s, c);
-    c->anew = false;
+    c->retry = false;
     c->joined = 0;
     c->n_attempts++;
     check(ledger_note_attempt(s->ledger, c->name, now));
@@ -340,10 +340,10 @@ static void try_anew(Simulation *s)
     for (size_t i = 0; i < s->n; i++) {
         Certificate *c = s->certificates + i;
 
-        if (c->fault <= FAULT_NAME || c->anew || c->state == STATE_RUNNING ||
+        if (c->fault <= FAULT_NAME || c->retry || c->state == STATE_RUNNING ||
             (c->refused && s->broken != BREAK_ANEW))
             continue;
-        c->anew = true;
+        c->retry = true;
         expect(s, c);
     }
 }

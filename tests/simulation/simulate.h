@@ -122,7 +122,7 @@ typedef struct Certificate {
     bool
         kept; /* an order that nobody answered for, which has come to a certificate: it is fetched by the next attempt */
     bool crowded; /* as many others as the authority allows have the same names */
-    bool anew, early, revoked;
+    bool retry, early, revoked;
     bool refused; /* since its last chain */
     unsigned n_attempts;
     Times failures;

@@ -207,11 +207,11 @@ static void assert_answers(const Ledger *l)
     g_assert_cmpint(w.window.start, ==, NOW - DAY);
     g_assert_cmpint(w.window.end, ==, NOW + DAY);
     g_assert_cmpint(w.check, ==, NOW + HOUR);
-    g_assert_cmpstr(w.page, ==, "https://ca.example/why?a=b%20c");
+    g_assert_cmpstr(w.explanation_url, ==, "https://ca.example/why?a=b%20c");
     w = ledger_window(l, "two.example", LEAF_B);
     g_assert_cmpint(w.window.end, ==, 0);
     g_assert_cmpint(w.check, ==, NOW + 60);
-    g_assert_null(w.page);
+    g_assert_null(w.explanation_url);
     g_assert_cmpint(ledger_early(l, "192.0.2.1"), ==, NOW - 60);
     g_assert_cmpint(ledger_state(l, NOW - 50), ==, LEDGER_OPEN);
     g_assert_cmpint(ledger_open_until(l), >, NOW - 50);
@@ -373,7 +373,7 @@ static void test_long(void)
                   "count 1800000000 o", huge, "\n", huge, "\n", blanks, "\n", NULL);
     _cleanup_ledger_ Ledger *l = ledger_of(page);
 
-    g_assert_cmpstr(ledger_window(l, "a", LEAF_A).page, ==, most);
+    g_assert_cmpstr(ledger_window(l, "a", LEAF_A).explanation_url, ==, most);
     assert_reads_as(bad, HEAD);
 }
 

@@ -560,13 +560,13 @@ static void test_windows(void)
     g_assert_cmpint(got.window.start, ==, 0);
     g_assert_cmpint(got.window.end, ==, 0);
     g_assert_cmpint(got.check, ==, 0);
-    g_assert_null(got.page);
+    g_assert_null(got.explanation_url);
     g_assert_cmpint(ledger_note_window(l, "a", LEAF_A, &w), ==, 0);
     got = ledger_window(l, "a", LEAF_A);
     g_assert_cmpint(got.window.start, ==, NOW);
     g_assert_cmpint(got.window.end, ==, NOW + DAY);
     g_assert_cmpint(got.check, ==, NOW + HOUR);
-    g_assert_cmpstr(got.page, ==, "https://ca.example/why");
+    g_assert_cmpstr(got.explanation_url, ==, "https://ca.example/why");
     g_assert_cmpint(ledger_window(l, "a", LEAF_B).check, ==, 0); /* it is another's */
     g_assert_cmpint(ledger_window(l, "b", LEAF_A).check, ==, 0);
     g_assert_cmpint(ledger_window(l, "a", "").check, ==, 0);
@@ -574,13 +574,13 @@ static void test_windows(void)
     g_assert_cmpint(ledger_note_window(l, "a", LEAF_A, &got), ==, 0);
     got = ledger_window(l, "a", LEAF_A);
     g_assert_cmpint(got.check, ==, NOW + 2 * HOUR);
-    g_assert_cmpstr(got.page, ==, "https://ca.example/why");
+    g_assert_cmpstr(got.explanation_url, ==, "https://ca.example/why");
     w = (LedgerWindow){ .check = NOW + 5 }; /* asked in vain */
     g_assert_cmpint(ledger_note_window(l, "a", LEAF_B, &w), ==, 0);
     got = ledger_window(l, "a", LEAF_B);
     g_assert_cmpint(got.window.end, ==, 0);
     g_assert_cmpint(got.check, ==, NOW + 5);
-    g_assert_null(got.page);
+    g_assert_null(got.explanation_url);
     g_assert_cmpint(ledger_window(l, "a", LEAF_A).check, ==, 0);
     g_assert_cmpuint(ledger_attempts(l, "a"), ==, 0);
 }

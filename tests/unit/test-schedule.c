@@ -235,7 +235,7 @@ static const struct {
     bool chain;
     RenewalWindow window;
     int64_t window_after, after;
-    bool failed, anew;
+    bool failed, retry;
     int64_t due;
 } orders[] = {
     /* none yet: at once, unless it failed */
@@ -281,7 +281,7 @@ static void test_orders(void)
     for (size_t i = 0; i < ELEMENTSOF(orders); i++) {
         OrderState s = { orders[i].chain ? c : NULL, orders[i].window,
                          orders[i].window_after,     orders[i].after,
-                         orders[i].failed,           orders[i].anew };
+                         orders[i].failed,           orders[i].retry };
 
         if (schedule_order(&s) != orders[i].due)
             note_failure("row %zu: %.2f days", i, (double)(schedule_order(&s) - BEGIN) / (double)DAY);
@@ -305,7 +305,7 @@ static void test_earlier(void)
             .window_after = moments[g_test_rand_int_range(0, ELEMENTSOF(moments))],
             .after = moments[g_test_rand_int_range(0, ELEMENTSOF(moments))],
             .failed = g_test_rand_bit(),
-            .anew = g_test_rand_bit(),
+            .retry = g_test_rand_bit(),
         };
         OrderState without = with;
         int64_t due = schedule_order(&with), otherwise;
@@ -318,7 +318,7 @@ static void test_earlier(void)
             g_assert_cmpint(due, >=, with.window_after);
             g_assert_cmpint(due, >=, with.window.start);
         }
-        if (with.failed && !with.anew)
+        if (with.failed && !with.retry)
             g_assert_cmpint(due, >=, with.after);
     }
 }
