@@ -75,15 +75,15 @@ bool network_watch_has_route(const NetworkWatch *w);
 /* Borrowed; NULL: they cannot be watched. */
 struct Network *network_watch_routes(const NetworkWatch *w);
 
-/* The index of the store, and the check of its files (upkeep.c). */
+/* Checkpoints of the store, and the check of its files (upkeep.c). */
 int upkeep_new(Manager *m, Upkeep **ret);
 Upkeep *upkeep_free(Upkeep *u);
 void upkeep_begin_check(Upkeep *u);
-/* Something was stored: the index is written when that has calmed down. */
+/* Something was stored: a checkpoint is written when changes have calmed down. */
 void upkeep_note_change(Upkeep *u);
-/* Whether the index is up to date; if it is not, it is written now. */
+/* Whether the last checkpoint is up to date; otherwise one is written now. */
 bool upkeep_is_done(Upkeep *u);
-/* At the end, and waits for it. */
+/* Writes the last one and waits for it. */
 void upkeep_write_last(Upkeep *u);
 
 /* What is to be thought of an upload, for a certificate, the root, or any (examination.c). result is the callee's to take

@@ -206,7 +206,7 @@ static int manager_start(Manager *m, const ManagerOptions *options, Problem *pro
     manager_look_at_clock(m);
     agenda_arm(m->agenda);
     upkeep_begin_check(m->upkeep);
-    if (store_index_is_stale(m->store))
+    if (store_wants_checkpoint(m->store))
         upkeep_note_change(m->upkeep);
     return 0;
 }

@@ -6,45 +6,45 @@
 #include "util/log.h"
 #include "util/timer.h"
 
-#define INDEX_WAIT_USEC  (2 * USEC_PER_SEC)
-#define CHECK_WAIT_USEC  (5 * USEC_PER_SEC)
-#define CHECK_PAUSE_USEC (20 * USEC_PER_MSEC)
-#define CHECKED_AT_ONCE  32
+#define CHECKPOINT_WAIT_USEC (2 * USEC_PER_SEC)
+#define CHECK_WAIT_USEC      (5 * USEC_PER_SEC)
+#define CHECK_PAUSE_USEC     (20 * USEC_PER_MSEC)
+#define CHECKED_AT_ONCE      32
 
-/* The index of the store, and the look at the files that it stands for. */
+/* Checkpoints of the store, for a fast start, and the check of the files that they stand for. */
 
 struct Upkeep {
     Manager *manager;
-    sd_event_source *index_timer; /* elapses a while after the last change */
+    sd_event_source *checkpoint_timer; /* elapses a while after the last change */
     sd_event_source *check_timer;
     char *checked; /* name of the certificate that was checked last */
-    bool writes_index;
+    bool is_writing;
 };
 
-/* The index is written when things have calmed down: for a burst once. */
+/* A checkpoint is written when changes have calmed down, once for a burst. */
 
-typedef struct IndexWriting {
+typedef struct CheckpointTask {
     Upkeep *upkeep;
-    StoreSnapshot *snapshot;
+    StoreCheckpoint *checkpoint;
     int result;
-} IndexWriting;
+} CheckpointTask;
 
-static void index_write(void *data)
+static void run_checkpoint(void *data)
 {
-    IndexWriting *w = data;
+    CheckpointTask *w = data;
 
-    w->result = store_write_index(w->upkeep->manager->store, w->snapshot);
+    w->result = store_checkpoint_write(w->upkeep->manager->store, w->checkpoint);
 }
 
-static void on_index_written(void *data, void *userdata _unused_)
+static void on_checkpoint_written(void *data, void *userdata _unused_)
 {
-    IndexWriting *w = data;
+    CheckpointTask *w = data;
 
-    w->upkeep->writes_index = false;
+    w->upkeep->is_writing = false;
     if (w->result < 0 && w->result != -ECANCELED)
         (void)log_warning_errno(w->result,
-                                "The index could not be written; the next start reads every record");
-    store_snapshot_free(w->snapshot);
+                                "Failed to write a checkpoint of the store, the next start will be slower");
+    store_checkpoint_free(w->checkpoint);
     free(w);
 }
 
@@ -69,7 +69,7 @@ static int collect_records(const Model *m, const Record ***ret, size_t *ret_n)
     return 0;
 }
 
-static int take_snapshot(Manager *m, StoreSnapshot **ret)
+static int take_checkpoint(Manager *m, StoreCheckpoint **ret)
 {
     const Record **records;
     size_t n;
@@ -78,34 +78,34 @@ static int take_snapshot(Manager *m, StoreSnapshot **ret)
     r = collect_records(m->model, &records, &n);
     if (r < 0)
         return r;
-    r = store_snapshot(m->store, records, n, ret);
+    r = store_checkpoint_new(m->store, records, n, ret);
     free(records);
     return r;
 }
 
-static int write_index(Upkeep *u)
+static int write_checkpoint(Upkeep *u)
 {
     Manager *m = u->manager;
-    IndexWriting *w = calloc(1, sizeof(IndexWriting));
+    CheckpointTask *w = calloc(1, sizeof(CheckpointTask));
     int r;
 
     if (!w)
         return log_oom();
     w->upkeep = u;
     w->result = -ECANCELED;
-    r = take_snapshot(m, &w->snapshot);
+    r = take_checkpoint(m, &w->checkpoint);
     if (r >= 0)
-        r = lifecycle_run(m->lifecycle, true, index_write, on_index_written, w);
+        r = lifecycle_run(m->lifecycle, true, run_checkpoint, on_checkpoint_written, w);
     if (r < 0) {
-        store_snapshot_free(w->snapshot);
+        store_checkpoint_free(w->checkpoint);
         free(w);
-        return log_warning_errno(r, "The index could not be prepared");
+        return log_warning_errno(r, "Failed to prepare a checkpoint of the store");
     }
-    u->writes_index = true;
+    u->is_writing = true;
     return 0;
 }
 
-static int on_index_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+static int on_checkpoint_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
 {
     (void)upkeep_is_done(userdata);
     return 0;
@@ -113,14 +113,14 @@ static int on_index_timer(sd_event_source *s _unused_, uint64_t usec _unused_, v
 
 void upkeep_note_change(Upkeep *u)
 {
-    (void)timer_arm(u->index_timer, INDEX_WAIT_USEC);
+    (void)timer_arm(u->checkpoint_timer, CHECKPOINT_WAIT_USEC);
 }
 
 bool upkeep_is_done(Upkeep *u)
 {
-    if (!u->writes_index && store_index_is_stale(u->manager->store))
-        (void)write_index(u);
-    return !u->writes_index;
+    if (!u->is_writing && store_wants_checkpoint(u->manager->store))
+        (void)write_checkpoint(u);
+    return !u->is_writing;
 }
 
 /* After the start every certificate's files are looked at once, a few at a time. */
@@ -151,12 +151,12 @@ void upkeep_begin_check(Upkeep *u)
 void upkeep_write_last(Upkeep *u)
 {
     Manager *m = u->manager;
-    StoreSnapshot *snapshot;
+    StoreCheckpoint *checkpoint;
 
-    if (!store_index_is_stale(m->store) || take_snapshot(m, &snapshot) < 0)
+    if (!store_wants_checkpoint(m->store) || take_checkpoint(m, &checkpoint) < 0)
         return;
-    (void)store_write_index(m->store, snapshot);
-    store_snapshot_free(snapshot);
+    (void)store_checkpoint_write(m->store, checkpoint);
+    store_checkpoint_free(checkpoint);
 }
 
 int upkeep_new(Manager *m, Upkeep **ret)
@@ -167,7 +167,7 @@ int upkeep_new(Manager *m, Upkeep **ret)
     if (!u)
         return -ENOMEM;
     u->manager = m;
-    r = timer_add(m->event, &u->index_timer, CLOCK_MONOTONIC, 0, on_index_timer, u);
+    r = timer_add(m->event, &u->checkpoint_timer, CLOCK_MONOTONIC, 0, on_checkpoint_timer, u);
     if (r >= 0)
         r = timer_add(m->event, &u->check_timer, CLOCK_MONOTONIC, 0, on_check_timer, u);
     if (r < 0) {
@@ -182,7 +182,7 @@ Upkeep *upkeep_free(Upkeep *u)
 {
     if (!u)
         return NULL;
-    sd_event_source_disable_unref(u->index_timer);
+    sd_event_source_disable_unref(u->checkpoint_timer);
     sd_event_source_disable_unref(u->check_timer);
     free(u->checked);
     free(u);

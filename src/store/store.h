@@ -69,8 +69,8 @@ int store_stage(Store *s, StoreChange *c);
 int store_commit(Store *s, StoreChange *const *changes, size_t n);
 /* Removes a staged change that was not committed. Any thread. */
 void store_discard(Store *s, StoreChange *c);
-/* Call this in the order of commits, in the thread that calls store_snapshot(), when the records for the
- * next snapshot include the changes of a commit. */
+/* Call this in the order of commits, in the thread that calls store_checkpoint_new(), when the records for the
+ * next checkpoint include the changes of a commit. */
 void store_applied(Store *s);
 
 /* Reads the object from its files, after a commit with an unknown result. -ENOENT. */
@@ -84,14 +84,14 @@ void store_tidy(Store *s, const Record *rec);
 /* Checks that files and links match the record. Any thread. */
 int store_verify(Store *s, const Record *rec, Source source);
 
-/* Writes a new index in two steps: a snapshot in memory, which is fast, and the slow write, in the thread
- * that commits. */
-typedef struct StoreSnapshot StoreSnapshot;
-int store_snapshot(Store *s, const Record *const *records, size_t n, StoreSnapshot **ret);
-int store_write_index(Store *s, StoreSnapshot *snapshot);
-StoreSnapshot *store_snapshot_free(StoreSnapshot *snapshot);
-/* Returns true if anything was committed since the last index. */
-bool store_index_is_stale(const Store *s);
+/* A checkpoint makes the next start fast. It is taken of all records in memory, which is fast, and then written in the
+ * thread that commits. */
+typedef struct StoreCheckpoint StoreCheckpoint;
+int store_checkpoint_new(Store *s, const Record *const *records, size_t n, StoreCheckpoint **ret);
+int store_checkpoint_write(Store *s, StoreCheckpoint *checkpoint);
+StoreCheckpoint *store_checkpoint_free(StoreCheckpoint *checkpoint);
+/* Returns true if anything was committed since the last checkpoint was taken. */
+bool store_wants_checkpoint(const Store *s);
 
 /* acme/AUTHORITY/{account.json,account.key} and acme/orders/NAME.json. Any thread, each object by one at a time. -ENOENT: there
  * is none. */

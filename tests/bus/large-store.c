@@ -112,17 +112,17 @@ static int store_fill(const char *path, Record *const *records, size_t n)
 {
     _cleanup_(store_closep) Store *s = NULL;
     _cleanup_problem_ Problem problem = {};
-    StoreSnapshot *snapshot = NULL;
+    StoreCheckpoint *snapshot = NULL;
     int r;
 
     r = store_open(path, &s, &problem);
     if (r >= 0)
         r = store_load(s, on_record, NULL);
     if (r >= 0)
-        r = store_snapshot(s, (const Record *const *)records, n, &snapshot);
+        r = store_checkpoint_new(s, (const Record *const *)records, n, &snapshot);
     if (r >= 0)
-        r = store_write_index(s, snapshot);
-    store_snapshot_free(snapshot);
+        r = store_checkpoint_write(s, snapshot);
+    store_checkpoint_free(snapshot);
     return r;
 }
 

@@ -135,14 +135,14 @@ void shelf_write_index(Shelf *s)
 {
     GList *l = g_hash_table_get_values(s->records), *item;
     const Record **records = g_new0(const Record *, g_list_length(l) + 1);
-    StoreSnapshot *snapshot = NULL;
+    StoreCheckpoint *snapshot = NULL;
     size_t n = 0;
 
     for (item = l; item; item = item->next)
         records[n++] = item->data;
-    g_assert_cmpint(store_snapshot(s->store, records, n, &snapshot), ==, 0);
-    g_assert_cmpint(store_write_index(s->store, snapshot), ==, 0);
-    store_snapshot_free(snapshot);
+    g_assert_cmpint(store_checkpoint_new(s->store, records, n, &snapshot), ==, 0);
+    g_assert_cmpint(store_checkpoint_write(s->store, snapshot), ==, 0);
+    store_checkpoint_free(snapshot);
     g_free(records);
     g_list_free(l);
 }

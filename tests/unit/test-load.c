@@ -28,9 +28,9 @@ static void test_index_and_tail(void)
     g_assert_cmpint(store_change_new(shelf_get(&s, "c.example"), NULL, _SOURCE_INVALID, NULL, "removed", &c),
                     ==, 0);
     g_assert_cmpint(shelf_commit(&s, c), ==, 0);
-    g_assert_true(store_index_is_stale(s.store));
+    g_assert_true(store_wants_checkpoint(s.store));
     shelf_reopen_and_compare(&s);
-    g_assert_true(store_index_is_stale(s.store));
+    g_assert_true(store_wants_checkpoint(s.store));
     g_assert_cmpuint(record_current(shelf_get(&s, "b.example")), ==, 2);
     shelf_assert_all_whole(&s);
 }
@@ -62,17 +62,17 @@ static void test_index_flipped(void)
         index[at] ^= 0x40;
         folder_write_bytes(&s.folder, "index", index, size);
         shelf_reopen_and_compare(&s);
-        g_assert_true(store_index_is_stale(s.store));
+        g_assert_true(store_wants_checkpoint(s.store));
         index[at] ^= 0x40;
     }
     for (gsize n = 0; n < size; n += 64) {
         folder_write_bytes(&s.folder, "index", index, n);
         shelf_reopen_and_compare(&s);
-        g_assert_true(store_index_is_stale(s.store));
+        g_assert_true(store_wants_checkpoint(s.store));
     }
     folder_write_bytes(&s.folder, "index", index, size);
     shelf_reopen_and_compare(&s);
-    g_assert_false(store_index_is_stale(s.store));
+    g_assert_false(store_wants_checkpoint(s.store));
 }
 
 /* An index of another store's journal, and one that is ahead of the journal. */
@@ -85,7 +85,7 @@ static void test_index_of_another_journal(void)
     folder_remove(&s.folder, "journal");
     shelf_put(&s, "a.example"); /* into the journal that is gone */
     shelf_reopen_and_compare(&s);
-    g_assert_true(store_index_is_stale(s.store));
+    g_assert_true(store_wants_checkpoint(s.store));
     shelf_assert_all_whole(&s);
 }
 

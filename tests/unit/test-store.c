@@ -61,9 +61,9 @@ static void test_round_trip(void)
     shelf_reopen_and_compare(&s);
     shelf_assert_all_whole(&s);
     shelf_write_index(&s);
-    g_assert_false(store_index_is_stale(s.store));
+    g_assert_false(store_wants_checkpoint(s.store));
     shelf_reopen_and_compare(&s);
-    g_assert_false(store_index_is_stale(s.store));
+    g_assert_false(store_wants_checkpoint(s.store));
     shelf_assert_all_whole(&s);
 }
 

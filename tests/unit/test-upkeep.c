@@ -7,7 +7,7 @@
 
 static bool index_is_written(void *userdata)
 {
-    return !store_index_is_stale(((Service *)userdata)->manager->store);
+    return !store_wants_checkpoint(((Service *)userdata)->manager->store);
 }
 
 static bool index_is_there(void *userdata)

@@ -306,15 +306,15 @@ int store_read(Store *s, const Record *rec, Source source, Bundle **ret)
     return 0;
 }
 
-struct StoreSnapshot {
+struct StoreCheckpoint {
     void *data;
     size_t size;
     JournalPosition position;
 };
 
-int store_snapshot(Store *s, const Record *const *records, size_t n, StoreSnapshot **ret)
+int store_checkpoint_new(Store *s, const Record *const *records, size_t n, StoreCheckpoint **ret)
 {
-    StoreSnapshot *snapshot = calloc(1, sizeof(StoreSnapshot));
+    StoreCheckpoint *snapshot = calloc(1, sizeof(StoreCheckpoint));
     int r;
 
     if (!snapshot)
@@ -330,7 +330,7 @@ int store_snapshot(Store *s, const Record *const *records, size_t n, StoreSnapsh
     return 0;
 }
 
-int store_write_index(Store *s, StoreSnapshot *snapshot)
+int store_checkpoint_write(Store *s, StoreCheckpoint *snapshot)
 {
     int r;
 
@@ -344,7 +344,7 @@ int store_write_index(Store *s, StoreSnapshot *snapshot)
     return fsync(s->fd) < 0 ? -errno : 0;
 }
 
-StoreSnapshot *store_snapshot_free(StoreSnapshot *snapshot)
+StoreCheckpoint *store_checkpoint_free(StoreCheckpoint *snapshot)
 {
     if (snapshot)
         free(snapshot->data);
@@ -357,7 +357,7 @@ static bool same_position(const JournalPosition *a, const JournalPosition *b)
     return streq(a->id, b->id) && a->offset == b->offset;
 }
 
-bool store_index_is_stale(const Store *s)
+bool store_wants_checkpoint(const Store *s)
 {
     return !same_position(&s->applied, &s->indexed);
 }
