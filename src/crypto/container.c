@@ -33,7 +33,7 @@ static char *narrow(const uint8_t *data, size_t size, size_t *ret_size)
 
 static bool holds(const void *data, size_t size, const char *what)
 {
-    return memmem(data, size, what, strlen(what)) != NULL;
+    return size > 0 && memmem(data, size, what, strlen(what)) != NULL;
 }
 
 static bool is_alphabet(uint8_t byte)

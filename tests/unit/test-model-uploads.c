@@ -33,10 +33,11 @@ static Chain *chain(const char *fingerprint, char *const *covers, int64_t from, 
 
 static Certificate *add(Model *m, const char *fingerprint, char *const *covers, int64_t from, int64_t to)
 {
+    _cleanup_chain_ Chain *c = chain(fingerprint, covers, from, to);
     Certificate *upload = NULL;
 
     g_assert_cmpint(model_add_upload(m, fingerprint, &upload), ==, 0);
-    record_set_slot(upload->record, SOURCE_UPLOADED, 1, chain(fingerprint, covers, from, to), 0, 0);
+    record_set_slot(upload->record, SOURCE_UPLOADED, 1, c, 0, 0);
     record_serve(upload->record, SOURCE_UPLOADED, 0);
     upload->record->uploaded = model_number_upload(m);
     return upload;
@@ -129,6 +130,7 @@ static void test_judge(void)
 
 static void test_time(void)
 {
+    _cleanup_chain_ Chain *held = chain("a1", names, NOW + 9 * DAY, NOW + 200 * DAY);
     Certificate *c;
     _cleanup_(model_freep) Model *m = model(&c);
 
@@ -139,7 +141,7 @@ static void test_time(void)
     g_assert_cmpint(model_next_upload_change(m, NOW), ==, NOW + 5 * DAY);
     g_assert_cmpint(model_next_upload_change(m, NOW + 5 * DAY), ==, NOW + 9 * DAY);
     g_assert_true(model_takes_other_upload(m, c, NOW + 9 * DAY));
-    record_set_slot(c->record, SOURCE_UPLOADED, 1, chain("a1", names, NOW + 9 * DAY, NOW + 200 * DAY), 0, 0);
+    record_set_slot(c->record, SOURCE_UPLOADED, 1, held, 0, 0);
     g_assert_false(model_takes_other_upload(m, c, NOW + 9 * DAY));
     (void)add(m, "c3", names, NOW - DAY, NOW + 100 * DAY);
     g_assert_true(model_takes_other_upload(m, c, NOW + 9 * DAY));
