@@ -69,6 +69,12 @@ bool ordering_is_over(const Ordering *o)
 
 OrderingOutcome ordering_outcome(const Ordering *o)
 {
+    OrderingOutcome stopped = {
+        .authority = "", .problem = &o->problem, .requests = &o->requests, .automatic = o->automatic
+    };
+
+    if (o->owner == OWNER_STOPPED) /* neither a chain that came meanwhile nor the ledger's times matter */
+        return stopped;
     return (OrderingOutcome){
         .chain = o->bundle ? o->bundle->chain : NULL,
         .authority = strempty(o->asked_now),

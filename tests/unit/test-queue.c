@@ -117,6 +117,34 @@ static void test_cancel(void)
     g_assert_false(a.begun || a.done);
 }
 
+static bool has_left(void *userdata)
+{
+    return ((Asked *)userdata)->ordering->state == ORDERING_OVER;
+}
+
+/* What was recorded of the attempt is no outcome of one that is stopped: its owner decides when to try again. */
+static void test_stop(void)
+{
+    _cleanup_orders_ OrdersFixture f = {};
+    OrderingOutcome outcome;
+    Asked a;
+
+    orders_fixture_init(&f);
+    orders_start(&f);
+    orders_ask(&f, "a.example", NULL, &a);
+    loop_until(f.event, has_begun, &f);
+    ordering_stop(a.ordering, PROBLEM_CANCELLED, "It was cancelled.");
+    g_assert_true(ordering_is_over(a.ordering));
+    loop_until(f.event, has_left, &a); /* a worker may be writing its record */
+    outcome = ordering_outcome(a.ordering);
+    g_assert_cmpint(outcome.problem->code, ==, PROBLEM_CANCELLED);
+    g_assert_true(outcome.automatic);
+    g_assert_false(outcome.attempted || outcome.waited || outcome.offline);
+    g_assert_null(outcome.chain);
+    g_assert_cmpint(outcome.until, ==, 0);
+    orders_cancel(&f, &a);
+}
+
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
@@ -125,5 +153,6 @@ int main(int argc, char *argv[])
     g_test_add_func("/queue/pace", test_pace);
     g_test_add_func("/queue/join", test_join);
     g_test_add_func("/queue/cancel", test_cancel);
+    g_test_add_func("/queue/stop", test_stop);
     return g_test_run();
 }
