@@ -144,6 +144,14 @@ void record_candidates(const Record *rec, Candidate ret[static _SOURCE_MAX])
         };
 }
 
+const Chain *record_usable_acme(const Record *rec, char *const *names, int64_t now)
+{
+    Candidate candidates[_SOURCE_MAX], *acme = candidates + SOURCE_ACME;
+
+    record_candidates(rec, candidates);
+    return candidate_judge(acme, SOURCE_ACME, names, now) == VERDICT_USABLE ? acme->chain : NULL;
+}
+
 Registration *record_find_registration(const Record *rec, const char *module)
 {
     for (size_t i = 0; i < rec->n_registrations; i++)

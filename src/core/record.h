@@ -109,6 +109,8 @@ static inline uint64_t record_current(const Record *rec)
 /* Returns true if the generation is served, can be served, or was served last. */
 bool record_keeps(const Record *rec, uint64_t generation);
 void record_candidates(const Record *rec, Candidate ret[static _SOURCE_MAX]);
+/* The chain of SOURCE_ACME if it can be served for these names; NULL otherwise. */
+const Chain *record_usable_acme(const Record *rec, char *const *names, int64_t now);
 Registration *record_find_registration(const Record *rec, const char *module);
 /* Replaces an earlier registration of the module. */
 int record_register(Record *rec, const RegistrationWish *wish);

@@ -80,34 +80,30 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
         lifecycle_maybe_order(l, c);
 }
 
-int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind, const RegistrationWish *registration,
-                      RequestDone done, void *userdata)
+/* Takes what the request owns on success only. */
+static int queue_request(Lifecycle *l, Certificate *c, const Request *request)
 {
-    _cleanup_(request_freep) Request *q = calloc(1, sizeof(Request));
+    Request *q = l->stopping ? NULL : malloc(sizeof(Request));
 
-    if (!q || l->stopping)
-        return q ? -ECANCELED : -ENOMEM;
-    *q = (Request){ .kind = kind, .done = done, .userdata = userdata };
-    if (registration && registration_set(&q->registration, registration) < 0)
-        return -ENOMEM;
+    if (!q)
+        return l->stopping ? -ECANCELED : -ENOMEM;
+    *q = *request;
     STAILQ_INSERT_TAIL(&c->work.requests, q, entry);
-    TAKE_PTR(q);
     lifecycle_settle(l, c);
     return 0;
 }
 
-static int request_reissue(Lifecycle *l, Certificate *c, const RequestOptions *options)
+int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind, const RegistrationWish *registration,
+                      RequestDone done, void *userdata)
 {
-    Request *q = l->stopping ? NULL : calloc(1, sizeof(Request));
+    Request q = { .kind = kind, .done = done, .userdata = userdata };
+    int r = registration ? registration_set(&q.registration, registration) : 0;
 
-    if (!q)
-        return l->stopping ? -ECANCELED : -ENOMEM;
-    *q = (Request){
-        .kind = REQUEST_REISSUE, .options = *options, .done = model_job_done, .userdata = l->model
-    };
-    STAILQ_INSERT_TAIL(&c->work.requests, q, entry);
-    lifecycle_settle(l, c);
-    return 0;
+    if (r >= 0)
+        r = queue_request(l, c, &q);
+    if (r < 0)
+        registration_done(&q.registration);
+    return r;
 }
 
 static RequestKind request_of(JobKind kind)
@@ -125,6 +121,10 @@ static RequestKind request_of(JobKind kind)
 int lifecycle_start_job(Lifecycle *l, Certificate *c, JobKind kind, const RequestOptions *options,
                         uint64_t *ret_id)
 {
+    const Request q = { .kind = request_of(kind),
+                        .options = options ? *options : (RequestOptions){},
+                        .done = model_job_done,
+                        .userdata = l->model };
     _cleanup_problem_ Problem problem = {};
     Job *j;
     int r = model_add_job(l->model, c, kind, &j);
@@ -132,8 +132,7 @@ int lifecycle_start_job(Lifecycle *l, Certificate *c, JobKind kind, const Reques
     if (r < 0)
         return r;
     *ret_id = j->id;
-    r = options ? request_reissue(l, c, options)
-                : lifecycle_request(l, c, request_of(kind), NULL, model_job_done, l->model);
+    r = queue_request(l, c, &q);
     if (r < 0) {
         problem_set_errno(&problem, r, "Starting the job");
         model_end_job(l->model, j, RESULT_FAILED, &problem);
@@ -177,17 +176,12 @@ int lifecycle_add_upload(Lifecycle *l, Certificate *upload, uint64_t number, Bun
 
 int lifecycle_replace_root(Lifecycle *l, Bundle *bundle, RequestDone done, void *userdata)
 {
-    Request *q = calloc(1, sizeof(Request));
+    const Request q = { .kind = REQUEST_REPLACE, .bundle = bundle, .done = done, .userdata = userdata };
+    int r = queue_request(l, l->model->root, &q);
 
-    if (!q || l->stopping) {
-        free(q);
+    if (r < 0)
         bundle_free(bundle);
-        return l->stopping ? -ECANCELED : -ENOMEM;
-    }
-    *q = (Request){ .kind = REQUEST_REPLACE, .bundle = bundle, .done = done, .userdata = userdata };
-    STAILQ_INSERT_TAIL(&l->model->root->work.requests, q, entry);
-    lifecycle_settle(l, l->model->root);
-    return 0;
+    return r;
 }
 
 size_t lifecycle_busy(const Lifecycle *l)

@@ -54,13 +54,9 @@ static bool can_order(const Lifecycle *l, const Certificate *c)
            (uploaded->broken || !is_served_by(uploaded->chain, c) || wants_successor(uploaded->chain));
 }
 
-/* The chain from an authority, if it can be served; NULL. */
 static const Chain *usable_chain(const Certificate *c)
 {
-    Candidate candidates[_SOURCE_MAX], *acme = candidates + SOURCE_ACME;
-
-    record_candidates(c->record, candidates);
-    return candidate_judge(acme, SOURCE_ACME, c->names, clock_now()) == VERDICT_USABLE ? acme->chain : NULL;
+    return record_usable_acme(c->record, c->names, clock_now());
 }
 
 static int64_t window_after(const Lifecycle *l, const Certificate *c)

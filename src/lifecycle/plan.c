@@ -83,17 +83,10 @@ static bool was_tried(const OrderingOutcome *o, const Problem *problem)
             problem_blames_authority(problem));
 }
 
-static const Chain *usable_chain(const PlanFacts *f)
-{
-    Candidate candidates[_SOURCE_MAX], *acme = candidates + SOURCE_ACME;
-
-    record_candidates(f->record, candidates);
-    return candidate_judge(acme, SOURCE_ACME, f->names, f->now) == VERDICT_USABLE ? acme->chain : NULL;
-}
-
 bool plan_falls_back(const PlanFacts *f, const Plan *p, const Request *q)
 {
-    return q->kind == REQUEST_REISSUE && p->tried && !(q->options.keep_current && usable_chain(f));
+    return q->kind == REQUEST_REISSUE && p->tried &&
+           !(q->options.keep_current && record_usable_acme(f->record, f->names, f->now));
 }
 
 static int64_t retry_delay(const Record *after, unsigned failures)
