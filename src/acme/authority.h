@@ -25,5 +25,5 @@ int acme_authority_copy(const AcmeAuthority *from, AcmeAuthority *to);
 void acme_authority_done(AcmeAuthority *a);
 /* https://, graphic ASCII, at most LIMIT_URL. */
 bool url_is_https(const char *url);
-/* Whether it is such a URL, of the authority's own origin or one of Origins=. */
+/* Returns true for an https URL of the authority's own origin or of one of Origins=. */
 bool acme_authority_has_url(const AcmeAuthority *a, const char *url);

@@ -68,7 +68,7 @@ void client_unref(AcmeClient *c);
 
 void client_fail_all(AcmeClient *c, const Problem *problem, int64_t retry_after);
 const char *client_name(const AcmeClient *c);
-/* Whether it says once of its body that it is of this media type. */
+/* Returns true if the reply has exactly one Content-Type field, with this media type. */
 bool client_reply_is(const HttpReply *reply, const char *type);
 /* Seconds; 0: not said. */
 int64_t client_retry_after(const HttpReply *reply);

@@ -23,6 +23,6 @@ int acme_problem_parse(const char *whose, const void *data, size_t size, AcmePro
 int acme_problem_read(const struct Reader *r, AcmeProblem **ret);
 AcmeProblem *acme_problem_free(AcmeProblem *p);
 DEFINE_CLEANUP(AcmeProblem *, acme_problem_free);
-/* What a person reads of it: type, detail, each subproblem with its name, and the URL that says what to do. Sets
+/* Describes the document for people: type, detail, each subproblem with its name, and the instance URL. Sets
  * PROBLEM_AUTHORITY_REFUSED with p->type as the problem's type. */
 int acme_problem_describe(const AcmeProblem *p, const char *whose, Problem *problem);

@@ -9,7 +9,7 @@
 
 typedef struct SectionIndex SectionIndex;
 
-/* What is known of an authority until all files are read. */
+/* The state of an authority while files are being read. */
 typedef struct AuthorityDraft {
     char *file; /* of its first section */
     unsigned line;
@@ -19,11 +19,11 @@ typedef struct AuthorityDraft {
 typedef struct ParseContext {
     Settings *settings;
     Module *module;
-    Claim *claim;        /* of the section that is being read; NULL: it is passed over */
+    Claim *claim;        /* of the current section; NULL: the section is ignored */
     SectionIndex *index; /* the module's claims by name */
     const Module *index_module;
     AuthorityDraft drafts[LIMIT_AUTHORITIES]; /* as settings->authorities */
-    ssize_t authority;     /* of the section that is being read; negative: it is passed over */
+    ssize_t authority;     /* index of the current section; negative: the section is ignored */
     unsigned n_complaints; /* about this file */
     ConfigComplain complain;
     void *userdata;

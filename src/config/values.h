@@ -3,7 +3,7 @@
 
 #include "config/section.h"
 
-/* What stands behind "Key=", each a ParseKey: read into the field of a structure, which is untouched when it fails. */
+/* Parsers of values, each a ParseKey. On failure the target is unchanged. */
 
 /* An empty text is none: NULL. */
 int parse_text(ParseContext *context, const IniEntry *e, void *target);

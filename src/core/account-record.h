@@ -3,7 +3,7 @@
 
 #include "util/macro.h"
 
-/* What is kept of an account at an ACME authority. */
+/* The stored state of an account at an ACME authority. */
 typedef struct AccountRecord {
     char *directory; /* URL that the account was made at; NULL until there is one */
     char *url;       /* of the account; NULL until the authority has told it */

@@ -12,7 +12,7 @@
 #define FUTURE_MAX \
     SEC_PER_HOUR /* what is said to have happened later than that was written with a wrong clock */
 #define BREAKER_FAILURES 2U
-#define RELEASES_MAX     8                  /* of what fails all the same */
+#define RELEASES_MAX     8                  /* retries after outages, until an order succeeds */
 #define BREAKER_MAX      (6 * SEC_PER_HOUR) /* what has to be renewed within days cannot wait for one of them */
 
 static const char limit_letters[_LEDGER_LIMIT_MAX] = {

@@ -3,8 +3,8 @@
 
 #include "util/macro.h"
 
-/* What is kept of an order at an ACME authority: written before the order is made, and once more when the authority has told
- * its URL; so a service that was stopped goes on with the same order and the same key. */
+/* The stored state of an order at an ACME authority: written before the order is placed, and again when its URL is known, so
+ * that a service that was stopped resumes the same order with the same key. */
 typedef struct OrderRecord {
     char *name;      /* of the certificate */
     char *authority; /* name of its configuration */

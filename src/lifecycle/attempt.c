@@ -223,7 +223,7 @@ static void choose_served(Record *rec, const Record *before, char *const *names,
 
     record_candidates(rec, candidates);
     choice = choose(candidates, rec->kind == RECORD_CERTIFICATE ? names : NULL, now);
-    /* An upload that cannot be served yet, or no more, is kept all the same; what has no successor goes on. */
+    /* Keep an upload that cannot be served now; keep serving what has no successor. */
     if (choice.source < 0)
         choice.source = rec->kind == RECORD_UPLOAD ? SOURCE_UPLOADED : rec->served;
     if (choice.source >= 0 && !rec->slots[choice.source].chain)

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "core/now.h"
 #include <errno.h>
 
 #include "core/now.h"
@@ -304,7 +303,7 @@ unsigned manager_renew_due(Manager *m)
     unsigned started = 0;
 
     manager_look_at_clock(m);
-    if (clock_watch_doubts(m->clock))
+    if (manager_clock_is_doubted(m))
         return 0;
     uploads_changed = model_next_upload_change(m->model, m->agenda->uploads_seen) <= now;
     m->agenda->uploads_seen = now;
@@ -330,7 +329,7 @@ bool manager_is_idle(Manager *m)
 {
     if (lifecycle_busy(m->lifecycle) > 0 || examiner_pending(m->examiner) > 0 || m->model->jobs)
         return false;
-    return upkeep_is_done(m->upkeep) && !clock_watch_doubts(m->clock) && !network_watch_awaits(m->network) &&
+    return upkeep_is_done(m->upkeep) && !manager_clock_is_doubted(m) && !network_watch_awaits(m->network) &&
            !is_due_soon(m);
 }
 

@@ -60,11 +60,6 @@ void clock_watch_record_last(ClockWatch *w)
         (void)store_write_clock(w->manager->store, clock_now());
 }
 
-bool clock_watch_doubts(const ClockWatch *w)
-{
-    return w->doubts;
-}
-
 bool manager_clock_is_doubted(const Manager *m)
 {
     return m->clock->doubts;

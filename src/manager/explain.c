@@ -140,7 +140,7 @@ static void say_next(Account *a)
             (unsigned long long)a->c->job->id);
         return;
     }
-    if (clock_watch_doubts(a->m->clock))
+    if (manager_clock_is_doubted(a->m))
         say(a, "The clock of this machine is not believed, so nothing is done by itself until it is.");
     if (!network_watch_has_route(a->m->network) && a->c->record->order_failed)
         say(a, "This machine has no default route; as soon as it has one, the order is tried again.");

@@ -62,7 +62,6 @@ int clock_watch_new(Manager *m, ClockWatch **ret);
 ClockWatch *clock_watch_free(ClockWatch *w);
 /* Records the current time, at the end. */
 void clock_watch_record_last(ClockWatch *w);
-bool clock_watch_doubts(const ClockWatch *w);
 
 /* The network (network-watch.c). */
 int network_watch_new(Manager *m, NetworkWatch **ret);

@@ -2,17 +2,12 @@
 #include "orders/orders-internal.h"
 
 #include <errno.h>
-#include <sys/queue.h>
 
 #include "acme/order.h"
 #include "config/settings.h"
-#include "core/limits.h"
 #include "core/now.h"
-#include "core/private-name.h"
-#include "crypto/request.h"
 #include "util/log.h"
 #include "util/text.h"
-#include "util/timer.h"
 
 /* ---- an ordering */
 
@@ -20,14 +15,10 @@ void ordering_detach(Ordering *o)
 {
     TAILQ_REMOVE(&o->orders->orderings, o, entry);
     orders_unhold(o->orders);
-    order_seeker_cancel(o->seeker);
-    order_free(o->order);
-    order_record_free(o->record);
-    sd_event_source_disable_unref(o->ending);
-    o->seeker = NULL;
-    o->order = NULL;
-    o->record = NULL;
-    o->ending = NULL;
+    o->seeker = order_seeker_cancel(o->seeker);
+    o->order = order_free(o->order);
+    o->record = order_record_free(o->record);
+    o->ending = sd_event_source_disable_unref(o->ending);
     o->connection = NULL;
     o->orders = NULL;
     o->state = ORDERING_OVER;
@@ -111,7 +102,7 @@ static void ordering_end(Ordering *o)
     if (!o->bundle && (o->keeps_record || ((o->finalized || o->resumed) && o->at_authority)))
         (void)strv_extend(&s->kept, o->name);
     else if (!o->bundle && !o->waited)
-        orders_forget_record(s, o->name);
+        orders_forget(s, o->name);
     if (!o->bundle && o->retry_after > 0)
         o->until = MAX(o->until, clock_now() + o->retry_after);
     ordering_detach(o);
@@ -418,7 +409,7 @@ void ordering_conclude(Ordering *o)
     if (o->connection && o->tried)
         ordering_note_end(o);
     if (o->forgets)
-        orders_forget_record(s, o->name);
+        orders_forget(s, o->name);
     ordering_detach(o);
     if (o->owner == OWNER_GONE)
         destroy(o);

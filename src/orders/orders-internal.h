@@ -173,7 +173,6 @@ int ordering_write_place(Ordering *o);
 void ordering_maybe_run(Ordering *o);
 /* Returns the interrupted order and its authority if it still fits; NULL otherwise. */
 const AuthoritySettings *ordering_take_up(Ordering *o, OrderRecord **ret);
-void orders_forget_record(Orders *s, const char *name);
 /* URLs of interrupted orders that were not resumed yet. */
 int orders_left_urls(Orders *s, char ***ret);
 

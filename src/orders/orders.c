@@ -81,12 +81,6 @@ int orders_begin(Orders *s, const OrderingWish *wish, Ordering **ret)
     return 0;
 }
 
-void orders_forget(Orders *s, const char *name)
-{
-    if (s->workers)
-        orders_forget_record(s, name);
-}
-
 bool orders_has_order(const Orders *s, const char *name)
 {
     return strv_contains(s->left, name);
@@ -111,8 +105,6 @@ size_t orders_busy(const Orders *s)
         n += b->looking != NULL;
     return n + s->n_checks;
 }
-
-/* ---- the source */
 
 void orders_set_network(Orders *s, const Network *network)
 {

@@ -31,7 +31,7 @@ static void run_remove(void *data)
     t->result = store_remove_order(t->store, t->name);
 }
 
-void orders_forget_record(Orders *s, const char *name)
+void orders_forget(Orders *s, const char *name)
 {
     RecordTask *t = s->workers ? calloc(1, sizeof(RecordTask)) : NULL;
 
@@ -183,15 +183,6 @@ int ordering_write_place(Ordering *o)
     return write_record(o, record_copy_of(o->record), true);
 }
 
-static const AuthoritySettings *find_authority(const Orders *s, const char *name, const char *directory)
-{
-    for (size_t i = 0; i < s->settings->n_authorities; i++)
-        if (streq(s->settings->authorities[i].name, name) &&
-            streq(s->settings->authorities[i].directory, directory))
-            return s->settings->authorities + i;
-    return NULL;
-}
-
 const AuthoritySettings *ordering_take_up(Ordering *o, OrderRecord **ret)
 {
     _cleanup_(order_record_freep) OrderRecord *rec = NULL;
@@ -203,8 +194,9 @@ const AuthoritySettings *ordering_take_up(Ordering *o, OrderRecord **ret)
     if ((!orders_has_order(s, o->name) && (o->reissue || !strv_contains(s->kept, o->name))) ||
         store_read_order(s->store, o->name, &rec) < 0)
         return NULL;
-    a = find_authority(s, rec->authority, rec->directory);
-    if (!a || !authority_suits(a, o->names, o->authority) || !strv_equal(rec->names, o->names))
+    a = orders_find_authority(s, rec->authority);
+    if (!a || !streq(a->directory, rec->directory) || !authority_suits(a, o->names, o->authority) ||
+        !strv_equal(rec->names, o->names))
         return NULL;
     *ret = TAKE_PTR(rec);
     return a;
