@@ -18,9 +18,7 @@
  * clients list the objects again when the name has a new owner. */
 
 #define DEFAULT_ADDRESS    "unix:path=/run/dbus/system_bus_socket"
-#define READ_USEC_MIN      (5 * USEC_PER_MSEC) /* of calls that are read in one turn of the event loop */
-#define READ_USEC_MAX      (50 * USEC_PER_MSEC)
-#define READ_RATIO         5 /* and so many times as long as those that were dispatched in theirs */
+#define READ_USEC          (10 * USEC_PER_MSEC) /* of calls that are read in one turn of the event loop */
 #define RECONNECT_USEC_MIN (100 * USEC_PER_MSEC)
 #define RECONNECT_USEC_MAX (5 * USEC_PER_SEC)
 #define STALL_LOOK_USEC    (10 * USEC_PER_SEC)
@@ -126,15 +124,14 @@ static int on_stray_message(sd_bus_message *m, void *userdata, sd_bus_error *err
 /* Reads as long as there is data, so that each call is queued soon, however many others there are. */
 static int read_link(Link *l)
 {
-    uint64_t begin = usec_now(CLOCK_MONOTONIC), limit = READ_RATIO * shares_turn_usec(l->owner->shares);
+    uint64_t begin = usec_now(CLOCK_MONOTONIC);
     int r;
 
-    limit = MIN(MAX(limit, READ_USEC_MIN), READ_USEC_MAX);
     do {
         r = gate_pump(l->gate);
         while (sd_bus_process(l->bus, NULL) > 0)
             ;
-    } while (r > 0 && usec_now(CLOCK_MONOTONIC) - begin < limit);
+    } while (r > 0 && usec_now(CLOCK_MONOTONIC) - begin < READ_USEC);
     if (r > 0)
         return sd_event_source_set_enabled(l->more, SD_EVENT_ONESHOT);
     if (r == 0)

@@ -71,7 +71,8 @@ struct Shares {
     uint64_t used; /* of the user served last */
     sd_bus_message *current;
     sd_event_source *turn, *retry;
-    uint64_t turn_usec; /* duration of the last turn */
+    uint64_t taken_at;    /* when the last call came in, CLOCK_MONOTONIC */
+    uint64_t large_after; /* no large reply before this time while calls keep coming in, CLOCK_MONOTONIC */
 
     size_t unread, n_asking;
     bool no_stats;  /* the bus does not report unread data */

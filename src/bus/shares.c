@@ -20,6 +20,12 @@
 #define LARGE_REPLY     (256 * 1024) /* not made while anything is in the write queue */
 #define ERROR_REPLY     512
 
+/* While calls keep coming in, the next large reply is delayed by a multiple of the time that the last one
+ * took: the calls of others may still be behind those of a user who requests many of these. */
+#define QUIET_USEC  (20 * USEC_PER_MSEC)
+#define DELAY_RATIO 10
+#define DELAY_MAX   (300 * USEC_PER_MSEC)
+
 static uint64_t shares_now(const Shares *s)
 {
     return loop_now(sd_bus_get_event(s->bus), CLOCK_MONOTONIC);
@@ -223,6 +229,7 @@ void shares_take(Shares *s, sd_bus_message *call, size_t size)
         refuse(NULL, call, "Out of memory.");
         return;
     }
+    s->taken_at = shares_now(s);
     (void)sd_bus_message_sensitive(call); /* in any case */
     if (sender->user)
         sender->user->used += READ_USEC;
@@ -278,11 +285,6 @@ void shares_release(Shares *s, uid_t uid)
     user_release(s, u);
 }
 
-uint64_t shares_turn_usec(const Shares *s)
-{
-    return s->turn_usec;
-}
-
 size_t shares_waiting(const Shares *s)
 {
     return s->load.n;
@@ -296,11 +298,18 @@ typedef enum Readiness {
     READY,
 } Readiness;
 
+static bool is_delayed(const Shares *s)
+{
+    uint64_t now = shares_now(s);
+
+    return now < s->large_after && now < s->taken_at + QUIET_USEC;
+}
+
 static Readiness readiness(const Sender *sender, const Waiting *w, uint64_t unwritten)
 {
     size_t size = w->resumed ? 0 : sender->shares->observer->reply_size(w->call, sender->shares->userdata);
 
-    if (!unread_allows(sender, size))
+    if (!unread_allows(sender, size) || (size >= LARGE_REPLY && is_delayed(sender->shares)))
         return NOT_READY;
     return size >= LARGE_REPLY && unwritten > 0 ? WAITS_FOR_BUS : READY;
 }
@@ -377,12 +386,15 @@ static uint64_t serve(Shares *s, Sender *sender, uint64_t begin)
 {
     Waiting *w = TAILQ_FIRST(&sender->waiting);
     uid_t uid = sender->user->uid;
+    size_t size = 0;
     uint64_t end;
     User *u;
 
     s->used = MAX(s->used, sender->user->used);
-    if (!w->resumed)
-        unread_note(sender, s->observer->reply_size(w->call, s->userdata));
+    if (!w->resumed) {
+        size = s->observer->reply_size(w->call, s->userdata);
+        unread_note(sender, size);
+    }
     shares_unlink(sender, w);
     pass_turn(sender);
     dispatch(s, w->call);
@@ -394,6 +406,8 @@ static uint64_t serve(Shares *s, Sender *sender, uint64_t begin)
     end = usec_now(CLOCK_THREAD_CPUTIME_ID); /* a system call */
     if (u)
         u->used += end - begin;
+    if (size >= LARGE_REPLY)
+        s->large_after = usec_now(CLOCK_MONOTONIC) + MIN(DELAY_RATIO * (end - begin), DELAY_MAX);
     return end;
 }
 
@@ -431,7 +445,6 @@ static int on_turn(sd_event_source *source _unused_, void *userdata)
 
     while (now - begin < TURN_USEC && (sender = find_next(s)))
         now = serve(s, sender, now);
-    s->turn_usec = now - begin;
     if (sender)
         shares_wake(s);
     else if (s->load.n > 0) {

@@ -43,7 +43,5 @@ uid_t shares_get_user(Shares *s, sd_bus_message *call);
 /* Counts a call that waits for its reply elsewhere among the waiting calls of its user. */
 void shares_hold(Shares *s, uid_t uid);
 void shares_release(Shares *s, uid_t uid);
-/* Returns the time used for dispatching calls in the last turn of the event loop. */
-uint64_t shares_turn_usec(const Shares *s);
 /* Returns the number of waiting calls. */
 size_t shares_waiting(const Shares *s);

@@ -11,7 +11,8 @@
 /* One in so many rounds: less than one answer in a hundred is a large one. */
 #define EVERY_AUTHORIZED 8
 #define EVERY_MUCH       32
-#define LOST_USEC        (30 * G_USEC_PER_SEC) /* then nobody answers any more */
+/* No answer will come any more. The bus alone makes others wait for half a minute in some floods. */
+#define LOST_USEC (120 * G_USEC_PER_SEC)
 
 typedef struct Waiting {
     guint32 serial;

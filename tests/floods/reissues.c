@@ -4,7 +4,7 @@
 #include "call.h"
 
 #define FIRST        100 /* of the certificates, none that others look at */
-#define TIMEOUT_MSEC 30000
+#define TIMEOUT_MSEC 120000
 #define MOST_PENDING 8  /* calls without an answer: the service allows 16 of one user that wait for polkit */
 #define AGAIN_MSEC   50 /* after the bus itself has refused a call */
 

@@ -26,7 +26,7 @@
 
 #define QUIET_MSEC    500 /* before the flood and behind it */
 #define REISSUE_MSEC  300
-#define PATIENCE_MSEC 60000 /* for what has to happen at some time */
+#define PATIENCE_MSEC 150000 /* for what has to happen at some time */
 #define MOST_ACTORS   8
 #define CLIENTS       3 /* honest ones: a hundred answers are there however long each takes */
 
