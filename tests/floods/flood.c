@@ -285,6 +285,14 @@ const Flood *flood_find(const char *name)
     return NULL;
 }
 
+gboolean flood_is_sampled(guint32 *ret_seed)
+{
+    const char *seed = g_getenv("CERTWRIGHT_TESTS_SEED");
+
+    *ret_seed = seed ? (guint32)g_ascii_strtoull(seed, NULL, 10) : 0;
+    return seed && g_strcmp0(g_getenv("CERTWRIGHT_TESTS_FULL"), "1") != 0;
+}
+
 const char *flood_user(guint n)
 {
     static const char *const users[] = { "nobody", "daemon", "games", "news" };

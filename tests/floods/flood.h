@@ -5,7 +5,7 @@
 
 typedef enum FloodFlags {
     FLOOD_TABLE = 1 << 0,  /* runs on dbus-broker, too, and under systemd if all is run */
-    FLOOD_SYSTEM = 1 << 1, /* runs under systemd always */
+    FLOOD_SYSTEM = 1 << 1, /* runs under systemd always, with one of the buses */
     FLOOD_HALF = 1 << 2,   /* of the last call of each connection the first half is written alone */
     FLOOD_BURST = 1 << 3,  /* connections are made as fast as the bus lets them in */
     FLOOD_RANDOM = 1 << 4, /* calls are not made in turn but by chance */
@@ -32,5 +32,7 @@ typedef struct Flood {
 /* The n-th flood of the table; NULL: there are not so many. */
 const Flood *flood_nth(guint n);
 const Flood *flood_find(const char *name);
+/* Whether samples are tried, by CERTWRIGHT_TESTS_SEED; everything is without a seed, or with CERTWRIGHT_TESTS_FULL. */
+gboolean flood_is_sampled(guint32 *ret_seed);
 /* The users who flood, by name. */
 const char *flood_user(guint n);

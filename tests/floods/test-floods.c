@@ -103,8 +103,8 @@ static void test_flood(gconstpointer userdata)
     stop(f);
 }
 
-/* On dbus-daemon those of the table are tried always, of the others so many, chosen by CERTWRIGHT_TESTS_SEED, and so many of the
- * table on dbus-broker; all of them, and the mixture, with CERTWRIGHT_TESTS_FULL, or without a seed. */
+/* A sample has each of the table on one of the buses, so many of them on dbus-broker, and so many of the others on dbus-daemon.
+ * Else all of the table are tried on both. */
 #define SAMPLED           3
 #define SAMPLED_ON_BROKER 4
 
@@ -122,8 +122,8 @@ static void shuffle(GPtrArray *l, GRand *random)
 /* Of those that have, or have not, the flag. */
 static GPtrArray *choose(gboolean in_table, guint n)
 {
-    const char *seed = g_getenv("CERTWRIGHT_TESTS_SEED");
-    gboolean is_sample = seed && g_strcmp0(g_getenv("CERTWRIGHT_TESTS_FULL"), "1") != 0;
+    guint32 seed;
+    gboolean is_sample = flood_is_sampled(&seed);
     GPtrArray *chosen = g_ptr_array_new();
     const Flood *flood;
 
@@ -132,7 +132,7 @@ static GPtrArray *choose(gboolean in_table, guint n)
             !(is_sample && flood->flags & (FLOOD_RANDOM | FLOOD_NEAR_ON_BROKER)))
             g_ptr_array_add(chosen, (gpointer)(guintptr)flood);
     if (is_sample) {
-        GRand *random = g_rand_new_with_seed((guint32)g_ascii_strtoull(seed, NULL, 10));
+        GRand *random = g_rand_new_with_seed(seed);
 
         shuffle(chosen, random);
         g_rand_free(random);
@@ -151,13 +151,18 @@ static void add_row(const char *bus, const Flood *flood, unsigned flags)
 
 static void add(void)
 {
-    g_autoptr(GPtrArray) others = choose(FALSE, SAMPLED), of_table = choose(TRUE, SAMPLED_ON_BROKER);
+    g_autoptr(GPtrArray) others = choose(FALSE, SAMPLED), on_broker = choose(TRUE, SAMPLED_ON_BROKER);
     const Flood *flood;
+    guint32 seed;
+    gboolean is_sample = flood_is_sampled(&seed);
 
     for (guint i = 0; (flood = flood_nth(i)); i++) {
-        if (flood->flags & FLOOD_TABLE || g_ptr_array_find(others, flood, NULL))
+        gboolean is_on_broker = g_ptr_array_find(on_broker, flood, NULL);
+
+        if (g_ptr_array_find(others, flood, NULL) ||
+            (flood->flags & FLOOD_TABLE && !(is_sample && is_on_broker)))
             add_row("dbus-daemon", flood, 0);
-        if (g_ptr_array_find(of_table, flood, NULL))
+        if (is_on_broker)
             add_row("dbus-broker", flood, FIXTURE_BROKER);
     }
 }
