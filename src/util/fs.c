@@ -88,24 +88,36 @@ int fs_create_at(int dir_fd, const char *path, const void *data, size_t size, bo
     if (fd < 0)
         return -errno;
     r = fs_write_all(fd, data, size);
+    if (r >= 0 && sync)
+        r = fs_sync(fd);
     if (r < 0)
         return r;
-    if (sync && fsync(fd) < 0)
-        return -errno;
     return close(TAKE_FD(fd)) < 0 ? -errno : 0;
 }
 
-int fs_compare_at(int dir_fd, const char *path, const void *data, size_t size, bool *ret_same)
+int fs_replace_at(int dir_fd, const char *path, const void *data, size_t size, bool sync)
 {
-    _cleanup_erase_ char *text = NULL;
-    size_t text_size = 0;
+    _cleanup_free_ char *aside = NULL;
     int r;
 
-    r = fs_read_at(dir_fd, path, size, &text, &text_size);
-    if (r < 0 && r != -E2BIG)
+    if (asprintf(&aside, "%s.new", path) < 0)
+        return -ENOMEM;
+    r = fs_remove_file_at(dir_fd, aside);
+    if (r >= 0)
+        r = fs_create_at(dir_fd, aside, data, size, sync);
+    if (r < 0)
         return r;
-    *ret_same = r >= 0 && text_size == size && memcmp(text, data, size) == 0;
-    return 0;
+    return renameat(dir_fd, aside, dir_fd, path) < 0 ? -errno : 0;
+}
+
+int fs_remove_file_at(int dir_fd, const char *path)
+{
+    return unlinkat(dir_fd, path, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int fs_sync(int fd)
+{
+    return fsync(fd) < 0 ? -errno : 0;
 }
 
 int fs_open_directory_at(int dir_fd, const char *path, int *ret)
@@ -129,9 +141,7 @@ int fs_fsync_directory_at(int dir_fd, const char *path)
     int r;
 
     r = fs_open_directory_at(dir_fd, path, &fd);
-    if (r < 0)
-        return r;
-    return fsync(fd) < 0 ? -errno : 0;
+    return r < 0 ? r : fs_sync(fd);
 }
 
 int fs_read_link_at(int dir_fd, const char *path, char **ret)
@@ -151,11 +161,13 @@ int fs_read_link_at(int dir_fd, const char *path, char **ret)
 int fs_switch_link_at(int dir_fd, const char *path, const char *target)
 {
     _cleanup_free_ char *aside = NULL;
+    int r;
 
     if (asprintf(&aside, "%s.new", path) < 0)
         return -ENOMEM;
-    if (unlinkat(dir_fd, aside, 0) < 0 && errno != ENOENT)
-        return -errno;
+    r = fs_remove_file_at(dir_fd, aside);
+    if (r < 0)
+        return r;
     if (symlinkat(target, dir_fd, aside) < 0)
         return -errno;
     return renameat(dir_fd, aside, dir_fd, path) < 0 ? -errno : 0;

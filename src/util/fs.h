@@ -8,14 +8,17 @@
 
 DEFINE_CLEANUP(DIR *, closedir);
 
-/* Whole file as text with a NUL behind; regular files only. -E2BIG above limit, -EISDIR, -EINVAL for other kinds. */
+/* Reads a whole regular file and appends a NUL. -E2BIG above limit, -EISDIR, -EINVAL for other types. */
 int fs_read_at(int dir_fd, const char *path, size_t limit, char **ret, size_t *ret_size);
 int fs_read_fd(int fd, size_t limit, char **ret, size_t *ret_size);
 int fs_write_all(int fd, const void *data, size_t size);
 /* Creates a new file (O_EXCL, mode 0600 & ~umask), and flushes it if sync is set. */
 int fs_create_at(int dir_fd, const char *path, const void *data, size_t size, bool sync);
-/* Compares the contents of a file with data. */
-int fs_compare_at(int dir_fd, const char *path, const void *data, size_t size, bool *ret_same);
+/* Creates or atomically replaces a file, by way of PATH.new. Does not flush the directory. */
+int fs_replace_at(int dir_fd, const char *path, const void *data, size_t size, bool sync);
+/* Returns 0 if there is none. */
+int fs_remove_file_at(int dir_fd, const char *path);
+int fs_sync(int fd);
 int fs_open_directory_at(int dir_fd, const char *path, int *ret);
 /* Creates a directory with mode 0700. Returns 0 if it exists already. */
 int fs_make_directory_at(int dir_fd, const char *path);

@@ -145,23 +145,33 @@ static void test_remove_tree(void)
     g_assert_true(folder_has(&f, "outside/precious"));
 }
 
-static void test_compare(void)
+/* A whole file takes the place of another; what an earlier attempt left aside is no hindrance. */
+static void test_replace(void)
 {
     _cleanup_folder_ Folder f = folder_new();
-    bool same = false;
+    g_autofree char *first = NULL, *second = NULL;
+
+    for (int sync = 0; sync < 2; sync++) {
+        folder_write(&f, "file.new", "left by a crash");
+        g_assert_cmpint(fs_replace_at(f.fd, "file", sync ? "b" : "abc", sync ? 1 : 3, sync), ==, 0);
+        g_assert_false(folder_has(&f, "file.new"));
+        *(sync ? &second : &first) = folder_read(&f, "file");
+    }
+    g_assert_cmpstr(first, ==, "abc");
+    g_assert_cmpstr(second, ==, "b");
+    g_assert_cmpint(fs_replace_at(f.fd, "nothing/file", "abc", 3, true), ==, -ENOENT);
+}
+
+static void test_remove_file(void)
+{
+    _cleanup_folder_ Folder f = folder_new();
 
     folder_write(&f, "file", "abc");
-    g_assert_cmpint(fs_compare_at(f.fd, "file", "abc", 3, &same), ==, 0);
-    g_assert_true(same);
-    g_assert_cmpint(fs_compare_at(f.fd, "file", "abd", 3, &same), ==, 0);
-    g_assert_false(same);
-    same = true;
-    g_assert_cmpint(fs_compare_at(f.fd, "file", "ab", 2, &same), ==, 0);
-    g_assert_false(same);
-    same = true;
-    g_assert_cmpint(fs_compare_at(f.fd, "file", "abcd", 4, &same), ==, 0);
-    g_assert_false(same);
-    g_assert_cmpint(fs_compare_at(f.fd, "nothing", "", 0, &same), ==, -ENOENT);
+    g_assert_cmpint(fs_remove_file_at(f.fd, "file"), ==, 0);
+    g_assert_false(folder_has(&f, "file"));
+    g_assert_cmpint(fs_remove_file_at(f.fd, "file"), ==, 0);
+    g_assert_cmpint(fs_make_directory_at(f.fd, "directory"), ==, 0);
+    g_assert_cmpint(fs_remove_file_at(f.fd, "directory"), ==, -EISDIR);
 }
 
 int main(int argc, char *argv[])
@@ -174,6 +184,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/fs/directories", test_directories);
     g_test_add_func("/fs/links", test_links);
     g_test_add_func("/fs/remove-tree", test_remove_tree);
-    g_test_add_func("/fs/compare", test_compare);
+    g_test_add_func("/fs/replace", test_replace);
+    g_test_add_func("/fs/remove-file", test_remove_file);
     return g_test_run();
 }

@@ -192,9 +192,7 @@ static int sync_file_at(int dir_fd, const char *path)
 {
     _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
-    if (fd < 0)
-        return -errno;
-    return fsync(fd) < 0 ? -errno : 0;
+    return fd < 0 ? -errno : fs_sync(fd);
 }
 
 static int sync_generation(int fd, RecordKind kind, const Bundle *b, uint64_t generation)
@@ -210,9 +208,7 @@ static int sync_generation(int fd, RecordKind kind, const Bundle *b, uint64_t ge
     files = generation_files(kind, &n);
     for (size_t i = 0; i < n && r >= 0; i++)
         r = generation_file_exists(files + i, b) ? sync_file_at(generation_fd, files[i].name) : 0;
-    if (r < 0)
-        return r;
-    return fsync(generation_fd) < 0 ? -errno : 0;
+    return r < 0 ? r : fs_sync(generation_fd);
 }
 
 static int sync_staged(Store *s, const StoreChange *c)
@@ -227,8 +223,8 @@ static int sync_staged(Store *s, const StoreChange *c)
         r = sync_generation(fd, c->record->kind, c->bundle, c->record->slots[c->source].generation);
     if (r >= 0)
         r = sync_file_at(fd, RECORD_FILE_NEW);
-    if (r >= 0 && fsync(fd) < 0)
-        r = -errno;
+    if (r >= 0)
+        r = fs_sync(fd);
     return r < 0 || !c->fresh ? r : fs_fsync_directory_at(s->fd, object_parent(c->record->kind));
 }
 
@@ -240,9 +236,7 @@ static int sync_switched(Store *s, const StoreChange *c)
     if (c->removes)
         return fs_fsync_directory_at(s->fd, object_parent(c->record->kind));
     r = store_open_object(s, c->record->kind, c->record->name, &fd);
-    if (r < 0)
-        return r;
-    return fsync(fd) < 0 ? -errno : 0;
+    return r < 0 ? r : fs_sync(fd);
 }
 
 static int sync_group(Store *s, StoreChange *const *changes, size_t n,
@@ -291,7 +285,7 @@ static int switch_link(int fd, const StoreChange *c)
     char name[24];
 
     if (record_current(c->record) == 0)
-        return unlinkat(fd, CURRENT_LINK, 0) < 0 && errno != ENOENT ? -errno : 0;
+        return fs_remove_file_at(fd, CURRENT_LINK);
     generation_name(record_current(c->record), name);
     if (c->fresh && symlinkat(name, fd, CURRENT_LINK) >= 0)
         return 0;

@@ -28,14 +28,8 @@ static int write_version(int dir_fd, uint64_t version)
     int r;
 
     snprintf(text, sizeof(text), "%" PRIu64 "\n", version);
-    if (unlinkat(dir_fd, VERSION_FILE ".new", 0) < 0 && errno != ENOENT)
-        return -errno;
-    r = fs_create_at(dir_fd, VERSION_FILE ".new", text, strlen(text), true);
-    if (r < 0)
-        return r;
-    if (renameat(dir_fd, VERSION_FILE ".new", dir_fd, VERSION_FILE) < 0)
-        return -errno;
-    return fsync(dir_fd) < 0 ? -errno : 0;
+    r = fs_replace_at(dir_fd, VERSION_FILE, text, strlen(text), true);
+    return r < 0 ? r : fs_sync(dir_fd);
 }
 
 static int read_version(int dir_fd, uint64_t *ret)
@@ -129,9 +123,7 @@ static int prepare_folder(int fd)
             return r;
     }
     r = put_aside_unless(fd, INDEX_FILE, S_IFREG);
-    if (r < 0)
-        return r;
-    return fsync(fd) < 0 ? -errno : 0;
+    return r < 0 ? r : fs_sync(fd);
 }
 
 int store_open(const char *path, Store **ret, Problem *problem)
@@ -332,16 +324,9 @@ int store_checkpoint_new(Store *s, const Record *const *records, size_t n, Store
 
 int store_checkpoint_write(Store *s, StoreCheckpoint *snapshot)
 {
-    int r;
+    int r = fs_replace_at(s->fd, INDEX_FILE, snapshot->data, snapshot->size, true);
 
-    if (unlinkat(s->fd, INDEX_FILE ".new", 0) < 0 && errno != ENOENT)
-        return -errno;
-    r = fs_create_at(s->fd, INDEX_FILE ".new", snapshot->data, snapshot->size, true);
-    if (r < 0)
-        return r;
-    if (renameat(s->fd, INDEX_FILE ".new", s->fd, INDEX_FILE) < 0)
-        return -errno;
-    return fsync(s->fd) < 0 ? -errno : 0;
+    return r < 0 ? r : fs_sync(s->fd);
 }
 
 StoreCheckpoint *store_checkpoint_free(StoreCheckpoint *snapshot)

@@ -84,14 +84,8 @@ static int create(int dir_fd)
     hex_encode(random, sizeof(random), false, id);
     if (asprintf(&header, HEADER_FORMAT, id) < 0)
         return -ENOMEM;
-    if (unlinkat(dir_fd, JOURNAL_FILE ".new", 0) < 0 && errno != ENOENT)
-        return -errno;
-    r = fs_create_at(dir_fd, JOURNAL_FILE ".new", header, strlen(header), true);
-    if (r < 0)
-        return r;
-    if (renameat(dir_fd, JOURNAL_FILE ".new", dir_fd, JOURNAL_FILE) < 0)
-        return -errno;
-    return fsync(dir_fd) < 0 ? -errno : 0;
+    r = fs_replace_at(dir_fd, JOURNAL_FILE, header, strlen(header), true);
+    return r < 0 ? r : fs_sync(dir_fd);
 }
 
 static int open_present(int dir_fd, Journal **ret)
