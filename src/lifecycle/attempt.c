@@ -254,7 +254,6 @@ static void attempt_run(void *data)
         if (a->plan.order == PLAN_ORDER_TAKE)
             a->change->record->order_after =
                 schedule_first_order(a->change->record->slots[SOURCE_ACME].chain, a->leaf.now);
-        store_change_finish(a->change, a->certificate->stored ? before : NULL);
     }
     if (a->result >= 0)
         a->result = store_stage(l->store, a->change);
@@ -288,7 +287,7 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
     }
     if (certificate_chain(c))
         strcpy(previous, chain_leaf(certificate_chain(c))->fingerprint);
-    if (a->change->switches || a->change->bundle)
+    if (store_change_switches(a->change) || a->change->bundle)
         changed |= CHANGED_CHAIN;
     record_free(c->record);
     c->record = TAKE_PTR(a->change->record);

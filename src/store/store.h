@@ -37,28 +37,26 @@ DEFINE_CLEANUP(Store *, store_close);
 typedef int (*StoreVisit)(Record *rec, void *userdata);
 int store_load(Store *s, StoreVisit visit, void *userdata);
 
-/* A change of one object. Created by store_change_new(), owned by the caller; fields are read-only except
- * result. */
+/* A change of one object. Created by store_change_new(), owned by the caller, who may modify the record until
+ * it is staged; all else is read-only. */
 typedef struct StoreChange {
-    Record *record;                     /* the new record; owned */
-    Bundle *bundle;                     /* for a new generation; NULL: only the record changes; owned */
-    Source source;                      /* source of that generation */
-    uint64_t obsolete[_SOURCE_MAX + 1]; /* generations to remove afterwards */
-    size_t n_obsolete;
+    Record *record;    /* the new record; owned */
+    Bundle *bundle;    /* a new chain; NULL: only the record changes; owned */
+    Source source;     /* source of that chain */
+    uint64_t served;   /* record_current() before */
     bool fresh;        /* the object does not exist yet */
-    bool switches;     /* "current" changes */
     bool removes;      /* the object is removed */
     const char *event; /* a word for the journal; static */
     int result;        /* of staging or commit: 0 or a negative errno */
     bool doubtful;     /* when it failed: the store alone knows how far it came, see store_reload() */
 } StoreChange;
 
-/* before: the current record (NULL: none), after: the new one. With a bundle, its slot gets the next
- * generation. Takes ownership of after and bundle, also on failure. after NULL removes the object. */
+/* before: the current record (NULL: none), after: the new one. With a bundle, its slot gets the chain. Takes
+ * ownership of after and bundle, also on failure. after NULL removes the object. event is static. */
 int store_change_new(const Record *before, Record *after, Source source, Bundle *bundle, const char *event,
                      StoreChange **ret);
-/* Call this when the record has been decided: determines what to switch and remove. */
-void store_change_finish(StoreChange *c, const Record *before);
+/* Returns true if another chain is served after the change than before. */
+bool store_change_switches(const StoreChange *c);
 StoreChange *store_change_free(StoreChange *c);
 DEFINE_CLEANUP(StoreChange *, store_change_free);
 
@@ -75,13 +73,10 @@ void store_applied(Store *s);
 
 /* Reads the object from its files, after a commit with an unknown result. -ENOENT. */
 int store_reload(Store *s, RecordKind kind, const char *name, Record **ret);
-/* Reads the chain and key of a generation, comparing its files with the digest of the slot. Any thread.
- * -EBADMSG. */
+/* Reads the chain and key of a source. Any thread. -EBADMSG if they are not what was stored. */
 int store_read(Store *s, const Record *rec, Source source, Bundle **ret);
-/* Removes leftovers of a crash from the folder of the object: generations and files not referenced by the
- * record. Any thread, while nothing is staged for the object. */
-void store_tidy(Store *s, const Record *rec);
-/* Checks that files and links match the record. Any thread. */
+/* Checks that the stored object matches the record, and if so, removes what a crash left beside it. Any thread,
+ * while nothing is staged for the object. */
 int store_verify(Store *s, const Record *rec, Source source);
 
 /* A checkpoint makes the next start fast. It is taken of all records in memory, which is fast, and then written in the

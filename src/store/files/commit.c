@@ -14,15 +14,6 @@
 
 #define SYNC_EACH_MAX 4 /* maximum size of a group whose files are flushed one by one */
 
-static void note_obsolete(StoreChange *c, const Record *before, uint64_t generation)
-{
-    for (size_t i = 0; i < c->n_obsolete; i++)
-        if (c->obsolete[i] == generation)
-            return;
-    if (generation > 0 && record_keeps(before, generation) && !record_keeps(c->record, generation))
-        c->obsolete[c->n_obsolete++] = generation;
-}
-
 static int enter_generation(StoreChange *c)
 {
     Record *rec = c->record;
@@ -46,6 +37,7 @@ int store_change_new(const Record *before, Record *after, Source source, Bundle 
     *c = (StoreChange){ .record = after,
                         .bundle = bundle,
                         .source = source,
+                        .served = before ? record_current(before) : 0,
                         .event = event,
                         .fresh = !before,
                         .removes = !after };
@@ -71,14 +63,9 @@ StoreChange *store_change_free(StoreChange *c)
     return NULL;
 }
 
-void store_change_finish(StoreChange *c, const Record *before)
+bool store_change_switches(const StoreChange *c)
 {
-    c->switches = record_current(c->record) != (before ? record_current(before) : 0);
-    if (!before)
-        return;
-    for (Source s = 0; s < _SOURCE_MAX; s++)
-        note_obsolete(c, before, before->slots[s].generation);
-    note_obsolete(c, before, before->former);
+    return record_current(c->record) != c->served;
 }
 
 static int write_generation(int fd, const StoreChange *c, const char *name)
@@ -292,12 +279,22 @@ static int switch_link(int fd, const StoreChange *c)
     return fs_switch_link_at(fd, CURRENT_LINK, name);
 }
 
-static int move_to_trash(Store *s, const StoreChange *c)
+static char *trash_path(const Record *rec)
 {
-    _cleanup_free_ char *path = object_path(c->record->kind, c->record->name), *trash = NULL;
+    _cleanup_free_ char *path = object_path(rec->kind, rec->name);
+    char *trash;
 
-    if (!path || asprintf(&trash, "%s/" TRASH_PREFIX "%s", object_parent(c->record->kind),
-                          strrchr(path, '/') + 1) < 0)
+    if (!path ||
+        asprintf(&trash, "%s/" TRASH_PREFIX "%s", object_parent(rec->kind), strrchr(path, '/') + 1) < 0)
+        return NULL;
+    return trash;
+}
+
+static int move_to_trash(Store *s, const Record *rec)
+{
+    _cleanup_free_ char *path = object_path(rec->kind, rec->name), *trash = trash_path(rec);
+
+    if (!path || !trash)
         return -ENOMEM;
     (void)fs_remove_tree_at(s->fd, trash);
     return renameat(s->fd, path, s->fd, trash) < 0 && errno != ENOENT ? -errno : 0;
@@ -309,13 +306,13 @@ static int switch_one(Store *s, const StoreChange *c)
     int r;
 
     if (c->removes)
-        return move_to_trash(s, c);
+        return move_to_trash(s, c->record);
     r = store_open_object(s, c->record->kind, c->record->name, &fd);
     if (r < 0)
         return r;
     if (renameat(fd, RECORD_FILE_NEW, fd, RECORD_FILE) < 0)
         return -errno;
-    return c->switches ? switch_link(fd, c) : 0;
+    return store_change_switches(c) ? switch_link(fd, c) : 0;
 }
 
 static int read_back(Store *s, const StoreChange *c)
@@ -331,22 +328,12 @@ static int read_back(Store *s, const StoreChange *c)
 
 static void remove_obsolete(Store *s, const StoreChange *c)
 {
-    _cleanup_free_ char *path = object_path(c->record->kind, c->record->name), *trash = NULL;
-    _cleanup_close_ int fd = -EBADF;
-    char name[24];
+    _cleanup_free_ char *trash = c->removes ? trash_path(c->record) : NULL;
 
-    if (c->removes) {
-        if (path && asprintf(&trash, "%s/" TRASH_PREFIX "%s", object_parent(c->record->kind),
-                             strrchr(path, '/') + 1) >= 0)
-            (void)fs_remove_tree_at(s->fd, trash);
-        return;
-    }
-    if (c->n_obsolete == 0 || store_open_object(s, c->record->kind, c->record->name, &fd) < 0)
-        return;
-    for (size_t i = 0; i < c->n_obsolete; i++) {
-        generation_name(c->obsolete[i], name);
-        (void)fs_remove_tree_at(fd, name);
-    }
+    if (trash)
+        (void)fs_remove_tree_at(s->fd, trash);
+    else if (!c->removes && !c->fresh)
+        object_tidy(s, c->record);
 }
 
 static int fail_all(Store *s, StoreChange *const *changes, size_t n, int r)

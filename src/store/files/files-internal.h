@@ -24,6 +24,8 @@ struct Store {
 /* Renames an entry of another type (S_IFREG, ...) to NAME.damaged. */
 int put_aside_unless(int dir_fd, const char *path, mode_t type);
 int store_open_object(Store *s, RecordKind kind, const char *name, int *ret_fd);
+/* Removes generations that the record does not refer to, and what was staged. Nothing may be staged now. */
+void object_tidy(Store *s, const Record *rec);
 /* Computes the SHA-256 of the files of a generation on disk, for comparison with the digest of a slot. */
 int generation_read_digest(int dir_fd, RecordKind kind, uint64_t generation, uint8_t ret[static 32]);
 /* Reads key and certificates of a generation from disk, without a chain. */

@@ -237,44 +237,37 @@ int store_verify(Store *s, const Record *rec, Source source)
         if (r < 0 || !streq(current, name))
             return r == -ENOMEM ? r : -EBADMSG;
     }
-    return generation_verify(fd, rec->kind, rec->slots + source);
-}
-
-static int read_part(int fd, const char *path, char **ret)
-{
-    return fs_read_at(fd, path, LIMIT_STORED_FILE, ret, NULL);
-}
-
-static int read_optional_part(int fd, const char *path, char **ret)
-{
-    int r = read_part(fd, path, ret);
-
-    return r == -ENOENT ? 0 : r;
+    r = generation_verify(fd, rec->kind, rec->slots + source);
+    if (r >= 0)
+        object_tidy(s, rec);
+    return r;
 }
 
 int generation_read(int dir_fd, RecordKind kind, uint64_t generation, Bundle **ret)
 {
     _cleanup_bundle_ Bundle *b = calloc(1, sizeof(Bundle));
     _cleanup_close_ int fd = -EBADF;
-    bool root = kind == RECORD_ROOT;
+    size_t n;
+    const GenerationFile *files = generation_files(kind, &n);
     char name[24];
     int r;
 
     if (!b)
         return -ENOMEM;
     generation_name(generation, name);
-    if ((r = fs_open_directory_at(dir_fd, name, &fd)) < 0 ||
-        (r = read_part(fd, "certificate.pem", &b->leaf)) < 0 ||
-        (r = read_part(fd, root ? "key.pem" : "privkey.pem", &b->key)) < 0 ||
-        (r = read_optional_part(fd, "root.pem", &b->anchor)) < 0 ||
-        (r = root ? read_part(fd, "cross.pem", &b->bridges) : 0) < 0 ||
-        (r = root ? read_optional_part(fd, "chain.pem", &b->issuers)
-                  : read_part(fd, "chain.pem", &b->issuers)) < 0)
-        return r;
-    if (!b->issuers && !(b->issuers = strdup("")))
-        return -ENOMEM;
-    *ret = TAKE_PTR(b);
-    return 0;
+    r = fs_open_directory_at(dir_fd, name, &fd);
+    for (size_t i = 0; i < n && r >= 0; i++) {
+        if (files[i].parts[1]) /* its parts have files of their own */
+            continue;
+        r = fs_read_at(fd, files[i].name, LIMIT_STORED_FILE, bundle_part(b, files[i].parts[0]), NULL);
+        if (r == -ENOENT && files[i].optional)
+            r = 0;
+    }
+    if (r >= 0 && !b->issuers && !(b->issuers = strdup("")))
+        r = -ENOMEM;
+    if (r >= 0)
+        *ret = TAKE_PTR(b);
+    return r;
 }
 
 int store_read(Store *s, const Record *rec, Source source, Bundle **ret)

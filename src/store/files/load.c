@@ -48,7 +48,7 @@ static void clean_object(int fd, const Record *rec)
     }
 }
 
-void store_tidy(Store *s, const Record *rec)
+void object_tidy(Store *s, const Record *rec)
 {
     _cleanup_close_ int fd = -EBADF;
 

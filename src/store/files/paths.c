@@ -24,20 +24,27 @@ const GenerationFile *generation_files(RecordKind kind, size_t *ret_n)
     return kind == RECORD_ROOT ? root_files : leaf_files;
 }
 
-static const char *part(const Bundle *b, char which)
+char **bundle_part(Bundle *b, char part)
 {
-    switch (which) {
+    switch (part) {
     case 'l':
-        return b->leaf;
+        return &b->leaf;
     case 'i':
-        return strempty(b->issuers);
+        return &b->issuers;
     case 'a':
-        return strempty(b->anchor);
+        return &b->anchor;
     case 'b':
-        return strempty(b->bridges);
+        return &b->bridges;
     default:
-        return b->key;
+        return &b->key;
     }
+}
+
+static const char *part_text(const Bundle *b, char part)
+{
+    Bundle flat = *b;
+
+    return strempty(*bundle_part(&flat, part));
 }
 
 static size_t text_size(const GenerationFile *f, const Bundle *b)
@@ -45,7 +52,7 @@ static size_t text_size(const GenerationFile *f, const Bundle *b)
     size_t size = 1;
 
     for (const char *p = f->parts; *p; p++)
-        size += strlen(part(b, *p));
+        size += strlen(part_text(b, *p));
     return size;
 }
 
@@ -55,7 +62,7 @@ static size_t put_text(const GenerationFile *f, const Bundle *b, char *out)
 
     *at = 0;
     for (const char *p = f->parts; *p; p++)
-        at = stpcpy(at, part(b, *p));
+        at = stpcpy(at, part_text(b, *p));
     return (size_t)(at - out) + 1;
 }
 

@@ -18,6 +18,8 @@ typedef struct GenerationFile {
     bool optional;     /* omitted if empty */
 } GenerationFile;
 
+/* Returns the member that a letter of GenerationFile.parts stands for. */
+char **bundle_part(Bundle *b, char part);
 /* Returns the *ret_n files of a generation of this kind. Static. */
 const GenerationFile *generation_files(RecordKind kind, size_t *ret_n);
 /* Returns true if the file exists for this bundle. */
