@@ -180,7 +180,7 @@ int config_load(char *const *directories, const Config *former, ConfigComplain c
     c->changed = config_files_changed(directories, "certwright", files);
     if (r >= 0)
         r = read_files(files, on_settings_entry, complain, userdata, &context);
-    acme_settle(&context);
+    authorities_settle(&context);
     if (r == -EUNATCH && former) {
         settings_unref(c->settings);
         context.settings = c->settings = settings_ref(former->settings);

@@ -3,9 +3,9 @@
 
 #include "config/section.h"
 
-/* [ACME] and [Authority NAME]. */
+/* The sections [Authority NAME]. */
 
-bool acme_section_is_known(const char *section);
-int on_acme_entry(ParseContext *context, const IniEntry *e);
-/* When all files are read: leaves out authorities that cannot be asked. */
-void acme_settle(ParseContext *context);
+bool is_authority_section(const char *section);
+int on_authority_entry(ParseContext *context, const IniEntry *e);
+/* Call this when all files are read: drops authorities that cannot be used. */
+void authorities_settle(ParseContext *context);

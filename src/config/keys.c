@@ -60,32 +60,6 @@ void context_done(ParseContext *context)
     }
 }
 
-static int parse_leaf_key_type(ParseContext *context, const IniEntry *e, void *target)
-{
-    KeyType type = key_type_from_string(e->value);
-
-    if (!key_type_suits_leaf(type))
-        return entry_refuse(
-            context, e,
-            "\"%s\" is no key type for a leaf; ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 and ed25519 are",
-            QUOTED(e->value));
-    *(KeyType *)target = type;
-    return 0;
-}
-
-static int parse_root_key_type(ParseContext *context, const IniEntry *e, void *target)
-{
-    KeyType type = key_type_from_string(e->value);
-
-    if (!key_type_suits_root(type))
-        return entry_refuse(
-            context, e,
-            "\"%s\" is no key type for a root; ecdsa-p256, ecdsa-p384, rsa-3072 and rsa-4096 are",
-            QUOTED(e->value));
-    *(KeyType *)target = type;
-    return 0;
-}
-
 static int parse_span(ParseContext *context, const IniEntry *e, int64_t min, int64_t max, int64_t *target)
 {
     int64_t seconds;
@@ -141,6 +115,36 @@ static int parse_unit(ParseContext *context, const IniEntry *e, void *target)
             "is told which certificate it is about",
             QUOTED(e->value));
     return parse_text(context, e, target);
+}
+
+static int parse_challenges(ParseContext *context, const IniEntry *e, void *target)
+{
+    _cleanup_strv_ char **words = NULL;
+    AcmeSettings *acme = target;
+    ChallengeType types[_CHALLENGE_TYPE_MAX];
+    size_t n = 0, at;
+    int r;
+
+    r = strv_split(e->value, &words);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; words && words[i]; i++) {
+        ChallengeType type = challenge_type_from_string(words[i]);
+
+        if (type < 0)
+            return entry_refuse(context, e,
+                                "\"%s\" is no challenge known here; http-01, tls-alpn-01 and dns-01 are",
+                                QUOTED(words[i]));
+        for (at = 0; at < n && types[at] != type; at++)
+            ;
+        if (at == n)
+            types[n++] = type;
+    }
+    if (n == 0)
+        return entry_refuse(context, e, "give one challenge at least; Enabled=no is what switches ACME off");
+    memcpy(acme->challenges, types, n * sizeof(types[0]));
+    acme->n_challenges = n;
+    return 0;
 }
 
 static int parse_constraints(ParseContext *context, const IniEntry *e, void *target)
@@ -295,6 +299,20 @@ static const KeyRow settings_keys[] = {
     { "Renewal", "IdleExit", parse_idle_exit, offsetof(Settings, idle_exit), false },
     { "Renewal", "OrdersPerMinute", parse_pace, offsetof(Settings, orders_per_minute), false },
     { "Renewal", "OnWarning", parse_unit, offsetof(Settings, on_warning), false },
+    { "ACME", "Enabled", parse_flag, offsetof(Settings, acme.enabled), false },
+    { "ACME", "TermsOfServiceAgreed", parse_flag, offsetof(Settings, acme.terms_agreed), false },
+    { "ACME", "Challenges", parse_challenges, offsetof(Settings, acme), false },
+    { "ACME", "HTTPListen", parse_listen, offsetof(Settings, acme.http_listen), false },
+    { "ACME", "HTTPCheckPort", parse_port, offsetof(Settings, acme.http_check_port), false },
+    { "ACME", "WebRoot", parse_path, offsetof(Settings, acme.web_root), false },
+    { "ACME", "TLSListen", parse_listen, offsetof(Settings, acme.tls_listen), false },
+    { "ACME", "TLSCheckPort", parse_port, offsetof(Settings, acme.tls_check_port), false },
+    { "ACME", "DNSServer", parse_server, offsetof(Settings, acme.dns_server), false },
+    { "ACME", "DNSKeyFile", parse_path, offsetof(Settings, acme.dns_key_file), false },
+    { "ACME", "DNSHook", parse_file_name, offsetof(Settings, acme.dns_hook), false },
+    { "ACME", "DNSResolvers", parse_servers, offsetof(Settings, acme.dns_resolvers), false },
+    { "ACME", "SelfCheck", parse_flag, offsetof(Settings, acme.self_check), false },
+    { "ACME", "ReuseKey", parse_flag, offsetof(Settings, acme.reuse_key), false },
 };
 
 static const KeyRow module_keys[] = {
@@ -309,20 +327,24 @@ static const KeyRow claim_keys[] = {
     { "Certificate", "Authority", parse_authority_name, offsetof(Claim, authority), false },
 };
 
+static void complain_of_section(ParseContext *context, const IniEntry *e)
+{
+    entry_complain(context, e, "[%s] is not a section that this version knows; it is passed over",
+                   QUOTED(e->section));
+}
+
 int on_settings_entry(const IniEntry *e, void *userdata)
 {
     ParseContext *context = userdata;
     bool known = section_is_known(settings_keys, ELEMENTSOF(settings_keys), e->section);
 
-    if (acme_section_is_known(e->section))
-        return on_acme_entry(context, e);
-    if (e->key)
-        return known ? key_apply(context, e, settings_keys, ELEMENTSOF(settings_keys), e->section,
-                                 context->settings)
-                     : 0;
-    if (!known)
-        entry_complain(context, e, "[%s] is no section that this version knows; it is passed over",
-                       QUOTED(e->section));
+    if (is_authority_section(e->section))
+        return on_authority_entry(context, e);
+    if (known && e->key)
+        return key_apply(context, e, settings_keys, ELEMENTSOF(settings_keys), e->section,
+                         context->settings);
+    if (!known && !e->key)
+        complain_of_section(context, e);
     return 0;
 }
 
@@ -387,7 +409,6 @@ int on_module_entry(const IniEntry *e, void *userdata)
     if (certificate)
         return begin_claim(context, e);
     if (!module)
-        entry_complain(context, e, "[%s] is no section that this version knows; it is passed over",
-                       QUOTED(e->section));
+        complain_of_section(context, e);
     return 0;
 }

@@ -126,6 +126,36 @@ int parse_port(ParseContext *context, const IniEntry *e, void *target)
     return 0;
 }
 
+static int parse_key_type(ParseContext *context, const IniEntry *e, bool (*suits)(KeyType),
+                          const char *purpose, const char *types, KeyType *target)
+{
+    KeyType type = key_type_from_string(e->value);
+
+    if (!suits(type))
+        return entry_refuse(context, e, "\"%s\" is not a key type for %s; use %s", QUOTED(e->value), purpose,
+                            types);
+    *target = type;
+    return 0;
+}
+
+int parse_leaf_key_type(ParseContext *context, const IniEntry *e, void *target)
+{
+    return parse_key_type(context, e, key_type_suits_leaf, "leaves",
+                          "ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 or ed25519", target);
+}
+
+int parse_root_key_type(ParseContext *context, const IniEntry *e, void *target)
+{
+    return parse_key_type(context, e, key_type_suits_root, "roots",
+                          "ecdsa-p256, ecdsa-p384, rsa-3072 or rsa-4096", target);
+}
+
+int parse_account_key_type(ParseContext *context, const IniEntry *e, void *target)
+{
+    return parse_key_type(context, e, key_type_suits_account, "accounts",
+                          "ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096", target);
+}
+
 /* ---- lists: each line replaces the previous value, as a whole or not at all */
 
 /* Parses a word; returns NULL after a complaint, or on OOM (errno ENOMEM). */

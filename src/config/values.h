@@ -14,6 +14,9 @@ int parse_word(ParseContext *context, const IniEntry *e, void *target); /* print
 int parse_directory(ParseContext *context, const IniEntry *e, void *target);
 int parse_path(ParseContext *context, const IniEntry *e, void *target); /* absolute, without "." and ".." */
 int parse_file_name(ParseContext *context, const IniEntry *e, void *target);
+int parse_leaf_key_type(ParseContext *context, const IniEntry *e, void *target);
+int parse_root_key_type(ParseContext *context, const IniEntry *e, void *target);
+int parse_account_key_type(ParseContext *context, const IniEntry *e, void *target);
 int parse_flag(ParseContext *context, const IniEntry *e, void *target);
 int parse_choice(ParseContext *context, const IniEntry *e, void *target); /* int: 1 yes, 0 no */
 int parse_port(ParseContext *context, const IniEntry *e, void *target);

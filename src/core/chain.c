@@ -26,6 +26,11 @@ bool key_type_suits_leaf(KeyType t)
     return t >= 0 && t != KEY_TYPE_ECDSA_P521 && t != KEY_TYPE_RSA_OTHER;
 }
 
+bool key_type_suits_account(KeyType t)
+{
+    return key_type_suits_leaf(t) && t != KEY_TYPE_ED25519;
+}
+
 bool key_type_suits_root(KeyType t)
 {
     return t == KEY_TYPE_ECDSA_P256 || t == KEY_TYPE_ECDSA_P384 || t == KEY_TYPE_RSA_3072 ||

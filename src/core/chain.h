@@ -20,8 +20,9 @@ typedef enum KeyType {
 
 const char *key_type_to_string(KeyType t);
 KeyType key_type_from_string(const char *s);
-/* Returns true if leaves, or roots, can be created with this key type. */
+/* Returns true if keys of this type can be created for leaves, roots, or accounts of ACME authorities. */
 bool key_type_suits_leaf(KeyType t);
+bool key_type_suits_account(KeyType t);
 bool key_type_suits_root(KeyType t);
 
 typedef struct ChainEntry {
