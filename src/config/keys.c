@@ -107,7 +107,7 @@ static int parse_unit(ParseContext *context, const IniEntry *e, void *target)
 
     if (n == 0)
         return parse_text(context, e, target);
-    if (n <= strlen(suffix) || n > UNIT_NAME_MAX || !streq(e->value + n - strlen(suffix), suffix) ||
+    if (n <= strlen(suffix) || n > UNIT_NAME_MAX || !text_ends_with(e->value, suffix) ||
         strspn(e->value, UNIT_LETTERS) != n || at == e->value || (at && !streq(at + 1, suffix)))
         return entry_refuse(
             context, e,
@@ -147,17 +147,25 @@ static int parse_challenges(ParseContext *context, const IniEntry *e, void *targ
     return 0;
 }
 
+/* Splits a line that adds to a list. An empty one empties the list. */
+static int split_more(const IniEntry *e, char ***list, char ***ret)
+{
+    int r = strv_split(e->value, ret);
+
+    if (r >= 0 && !*ret)
+        *list = strv_free(*list);
+    return r;
+}
+
 static int parse_constraints(ParseContext *context, const IniEntry *e, void *target)
 {
     _cleanup_strv_ char **words = NULL;
     char ***list = target;
     int r;
 
-    r = strv_split(e->value, &words);
+    r = split_more(e, list, &words);
     if (r < 0)
         return r;
-    if (!words)
-        *list = strv_free(*list);
     for (size_t i = 0; words && words[i] && r >= 0; i++) {
         NameConstraint c = {};
 
@@ -222,11 +230,9 @@ static int parse_names(ParseContext *context, const IniEntry *e, void *target)
     char ***list = target;
     int r;
 
-    r = strv_split(e->value, &words);
+    r = split_more(e, list, &words);
     if (r < 0)
         return r;
-    if (!words)
-        *list = strv_free(*list);
     for (size_t i = 0; words && words[i]; i++) {
         _cleanup_free_ char *name = NULL;
 
@@ -245,12 +251,8 @@ static int parse_names(ParseContext *context, const IniEntry *e, void *target)
 
 static int parse_purposes(ParseContext *context, const IniEntry *e, void *target)
 {
-    static const struct {
-        const char *name;
-        unsigned purpose;
-    } map[] = { { "serverAuth", 0 },
-                { "clientAuth", PURPOSE_CLIENT_AUTH },
-                { "ipsecIKE", PURPOSE_IPSEC_IKE } };
+    static const char *const names[] = { "serverAuth", "clientAuth", "ipsecIKE" };
+    static const unsigned bits[] = { 0, PURPOSE_CLIENT_AUTH, PURPOSE_IPSEC_IKE };
     _cleanup_strv_ char **words = NULL;
     unsigned purposes = 0;
     int r;
@@ -258,15 +260,15 @@ static int parse_purposes(ParseContext *context, const IniEntry *e, void *target
     r = strv_split(e->value, &words);
     if (r < 0)
         return r;
-    for (size_t i = 0, k; words && words[i]; i++) {
-        for (k = 0; k < ELEMENTSOF(map) && !streq(map[k].name, words[i]); k++)
-            ;
-        if (k == ELEMENTSOF(map))
+    for (size_t i = 0; words && words[i]; i++) {
+        int purpose = TABLE_FROM_STRING(names, words[i]);
+
+        if (purpose < 0)
             return entry_refuse(
                 context, e,
-                "\"%s\" is no usage known here; serverAuth (always there), clientAuth and ipsecIKE are",
+                "\"%s\" is not a known usage; give clientAuth or ipsecIKE, serverAuth is always included",
                 QUOTED(words[i]));
-        purposes |= map[k].purpose;
+        purposes |= bits[purpose];
     }
     *(unsigned *)target = purposes;
     return 0;

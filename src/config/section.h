@@ -38,12 +38,12 @@ int entry_refuse(ParseContext *context, const IniEntry *e, const char *format, .
 #define QUOTED(s) QUOTE(s, 200)
 
 /* Reads a value into its field: 0; -EINVAL after a complaint; -ENOMEM. */
-typedef int (*ParseKey)(ParseContext *context, const IniEntry *e, void *target);
+typedef int ParseKey(ParseContext *context, const IniEntry *e, void *target);
 
 typedef struct KeyRow {
     const char *section;
     const char *key;
-    ParseKey parse;
+    ParseKey *parse;
     size_t offset; /* of the field in what the section describes */
     bool vital;    /* without it, or with a wrong value, the section is of no use */
 } KeyRow;

@@ -117,12 +117,9 @@ int parse_choice(ParseContext *context, const IniEntry *e, void *target)
 
 int parse_port(ParseContext *context, const IniEntry *e, void *target)
 {
-    uint64_t port;
-
-    if (parse_uint64(e->value, &port) < 0 || port < 1 || port > UINT16_MAX)
-        return entry_refuse(context, e, "\"%s\" is no port; give a number from 1 to 65535",
+    if (parse_ip_port(e->value, target) < 0)
+        return entry_refuse(context, e, "\"%s\" is not a port; give a number from 1 to 65535",
                             QUOTED(e->value));
-    *(uint16_t *)target = (uint16_t)port;
     return 0;
 }
 
@@ -209,11 +206,9 @@ static char *read_server(ParseContext *context, const IniEntry *e, const char *w
 
 static char *read_listen(ParseContext *context, const IniEntry *e, const char *word)
 {
-    uint64_t number;
     uint16_t port = 0;
 
-    if (*word == ':' ? parse_uint64(word + 1, &number) >= 0 && number >= 1 && number <= UINT16_MAX
-                     : is_server(word, &port) && port > 0)
+    if (*word == ':' ? parse_ip_port(word + 1, &port) >= 0 : is_server(word, &port) && port > 0)
         return strdup(word);
     entry_complain(
         context, e,
@@ -270,35 +265,22 @@ int parse_contact(ParseContext *context, const IniEntry *e, void *target)
 
 /* ---- URLs (RFC 3986) */
 
-/* Returns what is wrong with the port of HOST:PORT, the text after its colon. */
-static const char *read_port(const char *text, unsigned *ret)
-{
-    uint64_t port;
-
-    if (parse_uint64(text, &port) < 0 || port < 1 || port > UINT16_MAX)
-        return "its port is no number from 1 to 65535";
-    *ret = (unsigned)port;
-    return NULL;
-}
-
 /* Checks HOST[:PORT], where HOST is a name, an IPv4 address, or an IPv6 address in brackets. Returns what is
  * wrong. */
-static const char *read_host(char *text, char **ret_host, unsigned *ret_port)
+static const char *read_host(char *text, char **ret_host, uint16_t *ret_port)
 {
-    char *end = *text == '[' ? strchr(text, ']') : text + strcspn(text, ":");
+    static const char no_brackets[] = "its host is not an address in brackets";
     bool six = *text == '[';
-    const char *why = NULL;
-    char tail;
+    char *end = six ? strchr(text, ']') : text + strcspn(text, ":"), *tail = end ? end + six : NULL;
 
-    if (!end || (six && end[1] && end[1] != ':'))
-        return "its host is no address in brackets";
-    tail = six ? end[1] : *end;
-    if (tail)
-        why = read_port(end + (six ? 2 : 1), ret_port);
+    if (!tail || (*tail && *tail != ':'))
+        return no_brackets;
+    if (*tail && parse_ip_port(tail + 1, ret_port) < 0)
+        return "its port is not a number from 1 to 65535";
     *end = 0;
-    if (!why && (name_canonicalize(text + six, ret_host, NULL) < 0 || name_is_wildcard(*ret_host)))
-        why = "its host is neither a name nor an address";
-    return why ? why : six != !!strchr(*ret_host, ':') ? "its host is no address in brackets" : NULL;
+    if (name_canonicalize(text + six, ret_host, NULL) < 0 || name_is_wildcard(*ret_host))
+        return "its host is neither a name nor an address";
+    return six == !!strchr(*ret_host, ':') ? NULL : no_brackets;
 }
 
 /* Returns what is wrong with it. */
@@ -306,7 +288,7 @@ static const char *read_url(const char *text, bool origin, char **ret)
 {
     _cleanup_free_ char *authority = NULL, *host = NULL;
     char port_text[8] = "";
-    unsigned port = 443;
+    uint16_t port = 443;
     const char *rest, *why;
     bool six;
 

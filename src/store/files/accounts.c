@@ -196,14 +196,11 @@ int store_remove_order(Store *s, const char *name)
 
 static int add_order(const char *file, char ***list)
 {
-    _cleanup_free_ char *directory = strdup(file), *name = NULL;
-    size_t n = strlen(file), suffix = strlen(ORDER_SUFFIX);
+    const char *suffix = text_ends_with(file, ORDER_SUFFIX);
+    _cleanup_free_ char *directory = suffix ? strndup(file, (size_t)(suffix - file)) : NULL, *name = NULL;
 
     if (!directory)
-        return -ENOMEM;
-    if (n <= suffix || !streq(file + n - suffix, ORDER_SUFFIX))
-        return 0;
-    directory[n - suffix] = 0;
+        return suffix ? -ENOMEM : 0;
     name = name_from_directory(directory);
     return name ? strv_extend(list, name) : 0;
 }

@@ -326,13 +326,6 @@ static char *name_from_entry(RecordKind kind, const char *entry)
     return name_from_directory(entry);
 }
 
-static bool has_suffix(const char *s, const char *suffix)
-{
-    size_t n = strlen(s), k = strlen(suffix);
-
-    return n > k && streq(s + n - k, suffix);
-}
-
 /* A folder that was staged but never committed has neither a record nor a link. */
 static bool is_leftover(int dir_fd, const char *name)
 {
@@ -356,7 +349,7 @@ static int scan(Loading *l, RecordKind kind)
     while (r >= 0 && (errno = 0, entry = readdir(d))) {
         _cleanup_free_ char *name = NULL;
 
-        if (entry->d_name[0] == '.' || has_suffix(entry->d_name, ".damaged"))
+        if (entry->d_name[0] == '.' || text_ends_with(entry->d_name, ".damaged"))
             continue;
         name = name_from_entry(kind, entry->d_name);
         if (!name)
