@@ -11,15 +11,7 @@ static const char *const key_types[_KEY_TYPE_MAX] = {
     [KEY_TYPE_RSA_OTHER] = "rsa-other",   [KEY_TYPE_ED25519] = "ed25519",
 };
 
-const char *key_type_to_string(KeyType t)
-{
-    return key_types[t];
-}
-
-KeyType key_type_from_string(const char *s)
-{
-    return (KeyType)TABLE_FROM_STRING(key_types, s);
-}
+DEFINE_STRING_TABLE(key_type, KeyType, key_types);
 
 bool key_type_suits_leaf(KeyType t)
 {

@@ -57,6 +57,17 @@ const char *text_full_stop(const char *s);
 /* Returns the index of s in a string table, or -EINVAL. The same tables serve bus, files and log. */
 int table_from_string(const char *const *table, size_t n, const char *s);
 #define TABLE_FROM_STRING(table, s) table_from_string(table, ELEMENTSOF(table), s)
+/* Defines name_to_string(), which returns NULL for other values, and name_from_string(). */
+#define DEFINE_STRING_TABLE(name, type, table) \
+    const char *name##_to_string(type value) \
+    { \
+        return (size_t)value < ELEMENTSOF(table) ? table[value] : NULL; \
+    } \
+    type name##_from_string(const char *s) \
+    { \
+        return (type)TABLE_FROM_STRING(table, s); \
+    } \
+    struct _require_semicolon_
 
 /* Hashes data to a pseudo-random number that is the same for the same data and seed everywhere: FNV-1a
  * (draft-eastlake-fnv), mixed once more. Not for secrets or for hash tables with untrusted keys. */
