@@ -60,10 +60,11 @@ int json_get(json_object *o, const char *key, json_type type, json_object **ret)
 
 static int get_string(json_object *value, const char **ret)
 {
-    if (!json_object_is_type(value, json_type_string))
+    if (!json_object_is_type(value, json_type_string) ||
+        strlen(json_object_get_string(value)) != (size_t)json_object_get_string_len(value))
         return -EBADMSG;
     *ret = json_object_get_string(value);
-    return strlen(*ret) == (size_t)json_object_get_string_len(value) ? 0 : -EBADMSG;
+    return 0;
 }
 
 int json_get_text(json_object *o, const char *key, const char **ret)
