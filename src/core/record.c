@@ -116,9 +116,9 @@ Record *record_copy(const Record *rec)
 bool record_keeps(const Record *rec, uint64_t generation)
 {
     for (Source s = 0; s < _SOURCE_MAX; s++)
-        if (rec->slots[s].generation == generation)
+        if (rec->slots[s].stored.generation == generation)
             return true;
-    return rec->former == generation;
+    return rec->stored.former == generation;
 }
 
 void record_candidates(const Record *rec, Candidate ret[static _SOURCE_MAX])
@@ -207,7 +207,7 @@ void record_set_slot(Record *rec, Source source, uint64_t generation, Chain *cha
 
     record_clear_slot(rec, source);
     rec->slots[source] =
-        (Slot){ .generation = generation, .chain = kept, .root = root, .purposes = purposes };
+        (Slot){ .stored.generation = generation, .chain = kept, .root = root, .purposes = purposes };
 }
 
 void record_clear_slot(Record *rec, Source source)
@@ -216,12 +216,14 @@ void record_clear_slot(Record *rec, Source source)
     rec->slots[source] = (Slot){};
 }
 
-bool record_serve(Record *rec, Source source, uint64_t previous)
+bool record_serve(Record *rec, Source source, const Record *before)
 {
+    uint64_t previous = before ? record_current(before) : 0;
+
     rec->served = source;
     if (record_current(rec) == previous)
         return false;
     rec->warned = 0;
-    rec->former = previous;
+    rec->stored.former = previous;
     return true;
 }

@@ -206,7 +206,7 @@ static int obtain(Attempt *a, Bundle **ret)
         } else
             r = authority_make_root(&a->root, a->authority, a->plan.keeps_name, ret, &a->problem);
         if (r >= 0)
-            r = authority_new(*ret, a->after->last_generation + 1, a->root.now, &a->made, &a->problem);
+            r = authority_new(*ret, record_next(a->after), a->root.now, &a->made, &a->problem);
     } else if (a->bundle)
         *ret = TAKE_PTR(a->bundle);
     else if (a->plan.source == SOURCE_LOCAL)
@@ -228,7 +228,7 @@ static void choose_served(Record *rec, const Record *before, char *const *names,
         choice.source = rec->kind == RECORD_UPLOAD ? SOURCE_UPLOADED : rec->served;
     if (choice.source >= 0 && !rec->slots[choice.source].chain)
         choice.source = _SOURCE_INVALID;
-    record_serve(rec, choice.source, record_current(before));
+    record_serve(rec, choice.source, before);
 }
 
 static void attempt_run(void *data)

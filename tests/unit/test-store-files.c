@@ -150,7 +150,7 @@ static void test_generations(void)
         shelf_assert_whole(&s, shelf_get(&s, "a.example"));
     }
     shelf_reopen_and_compare(&s);
-    g_assert_cmpuint(shelf_get(&s, "a.example")->former, ==, 4);
+    g_assert_cmpuint(shelf_get(&s, "a.example")->stored.former, ==, 4);
 }
 
 /* What a crash left beside an object is removed once it was found intact, and not before. */

@@ -17,10 +17,10 @@
 static int enter_generation(StoreChange *c)
 {
     Record *rec = c->record;
-    uint64_t generation = ++rec->last_generation;
+    uint64_t generation = ++rec->stored.last_generation;
 
     record_set_slot(rec, c->source, generation, c->bundle->chain, c->bundle->root, c->bundle->purposes);
-    return generation_digest(rec->kind, c->bundle, rec->slots[c->source].digest);
+    return generation_digest(rec->kind, c->bundle, rec->slots[c->source].stored.digest);
 }
 
 int store_change_new(const Record *before, Record *after, Source source, Bundle *bundle, const char *event,
@@ -132,7 +132,7 @@ static int stage(Store *s, StoreChange *c)
     if (r < 0)
         return r;
     if (c->bundle) {
-        generation_name(c->record->slots[c->source].generation, name);
+        generation_name(c->record->slots[c->source].stored.generation, name);
         r = write_generation(fd, c, name);
     }
     return r < 0 ? r : write_record(fd, c);
@@ -165,7 +165,7 @@ void store_discard(Store *s, StoreChange *c)
         return;
     (void)unlinkat(fd, RECORD_FILE_NEW, 0);
     if (c->bundle) {
-        generation_name(c->record->slots[c->source].generation, name);
+        generation_name(c->record->slots[c->source].stored.generation, name);
         (void)fs_remove_tree_at(fd, name);
     }
     if (c->fresh)
@@ -207,7 +207,7 @@ static int sync_staged(Store *s, const StoreChange *c)
         return 0;
     r = store_open_object(s, c->record->kind, c->record->name, &fd);
     if (r >= 0 && c->bundle)
-        r = sync_generation(fd, c->record->kind, c->bundle, c->record->slots[c->source].generation);
+        r = sync_generation(fd, c->record->kind, c->bundle, c->record->slots[c->source].stored.generation);
     if (r >= 0)
         r = sync_file_at(fd, RECORD_FILE_NEW);
     if (r >= 0)

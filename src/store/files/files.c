@@ -215,10 +215,10 @@ int generation_verify(int dir_fd, RecordKind kind, const Slot *slot)
     uint8_t digest[DIGEST_SIZE];
     int r;
 
-    r = generation_read_digest(dir_fd, kind, slot->generation, digest);
+    r = generation_read_digest(dir_fd, kind, slot->stored.generation, digest);
     if (r == -ENOMEM)
         return r;
-    return r < 0 || memcmp(digest, slot->digest, sizeof(digest)) != 0 ? -EBADMSG : 0;
+    return r < 0 || memcmp(digest, slot->stored.digest, sizeof(digest)) != 0 ? -EBADMSG : 0;
 }
 
 int store_verify(Store *s, const Record *rec, Source source)
@@ -279,10 +279,10 @@ int store_read(Store *s, const Record *rec, Source source, Bundle **ret)
     int r;
 
     if ((r = store_open_object(s, rec->kind, rec->name, &object)) < 0 ||
-        (r = generation_read(object, rec->kind, slot->generation, &b)) < 0 ||
+        (r = generation_read(object, rec->kind, slot->stored.generation, &b)) < 0 ||
         (r = generation_digest(rec->kind, b, digest)) < 0)
         return r;
-    if (memcmp(digest, slot->digest, sizeof(digest)) != 0)
+    if (memcmp(digest, slot->stored.digest, sizeof(digest)) != 0)
         return -EBADMSG;
     b->chain = chain_ref(slot->chain);
     b->root = slot->root;

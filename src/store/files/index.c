@@ -128,10 +128,10 @@ static void code_slot(Coder *c, Slot *slot)
 {
     if (code_int(c, slot->chain != NULL) <= 0)
         return;
-    slot->generation = (uint64_t)code_int(c, (int64_t)slot->generation);
+    slot->stored.generation = (uint64_t)code_int(c, (int64_t)slot->stored.generation);
     slot->root = (uint64_t)code_int(c, (int64_t)slot->root);
     slot->purposes = (unsigned)code_int(c, slot->purposes);
-    code_bytes(c, slot->digest, sizeof(slot->digest));
+    code_bytes(c, slot->stored.digest, sizeof(slot->stored.digest));
     slot->withdrawn = code_int(c, slot->withdrawn) > 0;
     slot->revoked = code_int(c, slot->revoked) > 0;
     slot->broken = code_int(c, slot->broken) > 0;
@@ -162,9 +162,9 @@ static void code_members(Coder *c, Record *rec)
     Failure *f = &rec->failure;
     size_t n;
 
-    rec->last_generation = (uint64_t)code_int(c, (int64_t)rec->last_generation);
+    rec->stored.last_generation = (uint64_t)code_int(c, (int64_t)rec->stored.last_generation);
     rec->served = (Source)code_int(c, rec->served);
-    rec->former = (uint64_t)code_int(c, (int64_t)rec->former);
+    rec->stored.former = (uint64_t)code_int(c, (int64_t)rec->stored.former);
     rec->abandoned = code_int(c, rec->abandoned);
     rec->warned = code_int(c, rec->warned);
     for (Source s = 0; s < _SOURCE_MAX; s++)

@@ -100,12 +100,12 @@ static int salvage(int fd, RecordKind kind, const char *name, Record **ret)
     if (r < 0)
         return r == -ENOMEM ? r : -ENOENT;
     record_set_slot(rec, source, generation, b->chain, 0, 0);
-    r = generation_read_digest(fd, kind, generation, rec->slots[source].digest);
+    r = generation_read_digest(fd, kind, generation, rec->slots[source].stored.digest);
     if (r < 0)
         return r == -ENOMEM ? r : -ENOENT;
     rec->served = source;
     rec->uploaded_at = kind == RECORD_UPLOAD ? time_of_generation(fd, current) : 0;
-    rec->last_generation = highest_generation(fd);
+    rec->stored.last_generation = highest_generation(fd);
     *ret = TAKE_PTR(rec);
     return 0;
 }
@@ -164,14 +164,15 @@ static int repair(Store *s, int fd, Record *rec)
         slot->broken = r < 0;
         if (slot->broken && in_use)
             log_warning("%s: generation %llu of %s \"%s\" is damaged, replacing.", s->path,
-                        (unsigned long long)slot->generation, record_kind_to_string(rec->kind), rec->name);
+                        (unsigned long long)slot->stored.generation, record_kind_to_string(rec->kind),
+                        rec->name);
         if (slot->broken && !in_use) {
             record_clear_slot(rec, source);
             if (rec->served == source)
                 rec->served = _SOURCE_INVALID;
         }
     }
-    rec->last_generation = MAX(rec->last_generation, highest_generation(fd));
+    rec->stored.last_generation = MAX(rec->stored.last_generation, highest_generation(fd));
     follow_record(fd, rec);
     clean_object(fd, rec);
     return 0;

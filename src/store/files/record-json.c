@@ -44,7 +44,7 @@ static const JsonField failure_fields[] = {
 
 /* After the name of the served source, and after the objects. */
 static const JsonField record_fields[] = {
-    { "former", JSON_COUNT, offsetof(Record, former), false },
+    { "former", JSON_COUNT, offsetof(Record, stored.former), false },
     { "abandoned", JSON_INT, offsetof(Record, abandoned), false },
     { "warned", JSON_INT, offsetof(Record, warned), true },
 };
@@ -83,12 +83,12 @@ static int put_chain(json_object *o, const Chain *c)
 static int put_slot(json_object *sources, Source s, const Slot *slot)
 {
     json_object *o = json_object_new_object();
-    char digest[2 * sizeof(slot->digest) + 1];
+    char digest[2 * sizeof(slot->stored.digest) + 1];
 
     if (json_put(sources, source_to_string(s), o) < 0)
         return -ENOMEM;
-    hex_encode(slot->digest, sizeof(slot->digest), false, digest);
-    if (json_put_int(o, "generation", (int64_t)slot->generation) < 0 ||
+    hex_encode(slot->stored.digest, sizeof(slot->stored.digest), false, digest);
+    if (json_put_int(o, "generation", (int64_t)slot->stored.generation) < 0 ||
         json_put_text(o, "digest", digest) < 0 ||
         json_put_fields(o, slot_fields, ELEMENTSOF(slot_fields), slot) < 0)
         return -ENOMEM;
@@ -160,13 +160,13 @@ static int put_history(json_object *o, const Record *rec, const char *former, in
         return 0;
     n = json_object_array_length(l);
     if (n > 0 && json_object_object_get_ex(json_object_array_get_idx(l, n - 1), "generation", &was) &&
-        (uint64_t)json_object_get_int64(was) == served->generation)
+        (uint64_t)json_object_get_int64(was) == served->stored.generation)
         return 0;
     if (add_object(l, &item) < 0 || json_put_int(item, "time", now) < 0 ||
         json_put_text(item, "source", source_to_string(rec->served)) < 0 ||
         json_put_text(item, "fingerprint", chain_leaf(served->chain)->fingerprint) < 0)
         return -ENOMEM;
-    return json_put_int(item, "generation", (int64_t)served->generation);
+    return json_put_int(item, "generation", (int64_t)served->stored.generation);
 }
 
 int record_to_json(const Record *rec, const char *former, int64_t now, char **ret)
@@ -177,7 +177,7 @@ int record_to_json(const Record *rec, const char *former, int64_t now, char **re
     if (!o || json_put_int(o, "format", FORMAT) < 0 ||
         json_put_text(o, "kind", record_kind_to_string(rec->kind)) < 0 ||
         json_put_text(o, "name", rec->name) < 0 ||
-        json_put_int(o, "last-generation", (int64_t)rec->last_generation) < 0 ||
+        json_put_int(o, "last-generation", (int64_t)rec->stored.last_generation) < 0 ||
         json_put_text(o, "served", source_to_string(rec->served)) < 0 ||
         json_put_fields(o, record_fields, ELEMENTSOF(record_fields), rec) < 0 || put_sources(o, rec) < 0 ||
         put_registrations(o, rec) < 0 || put_failure(o, &rec->failure) < 0 ||
@@ -246,8 +246,8 @@ static int get_slot(json_object *sources, Source s, Slot *ret)
 
     if (!json_object_object_get_ex(sources, source_to_string(s), &o))
         return 0;
-    if (get_count(o, "generation", &slot.generation) < 0 || slot.generation == 0 ||
-        json_get_text(o, "digest", &digest) < 0 || digest_from_text(digest, slot.digest) < 0 ||
+    if (get_count(o, "generation", &slot.stored.generation) < 0 || slot.stored.generation == 0 ||
+        json_get_text(o, "digest", &digest) < 0 || digest_from_text(digest, slot.stored.digest) < 0 ||
         json_get_fields(o, slot_fields, ELEMENTSOF(slot_fields), &slot) < 0)
         return -EBADMSG;
     r = get_chain(o, &slot.chain);
@@ -319,7 +319,7 @@ static int get_members(json_object *o, Record *rec)
     const char *served;
     int r;
 
-    if (get_count(o, "last-generation", &rec->last_generation) < 0 ||
+    if (get_count(o, "last-generation", &rec->stored.last_generation) < 0 ||
         json_get_fields(o, record_fields, ELEMENTSOF(record_fields), rec) < 0 ||
         json_get_text(o, "served", &served) < 0 || json_get(o, "sources", json_type_object, &sources) < 0)
         return -EBADMSG;
@@ -327,7 +327,7 @@ static int get_members(json_object *o, Record *rec)
         r = get_slot(sources, s, rec->slots + s);
         if (r < 0)
             return r;
-        rec->last_generation = MAX(rec->last_generation, rec->slots[s].generation);
+        rec->stored.last_generation = MAX(rec->stored.last_generation, rec->slots[s].stored.generation);
     }
     rec->served = source_from_string(served);
     if (rec->served >= 0 && !rec->slots[rec->served].chain)
@@ -384,7 +384,7 @@ int journal_line_from_change(const Record *rec, const char *event, Source source
         return -ENOMEM;
     if (slot && slot->chain &&
         (json_put_text(o, "source", source_to_string(source)) < 0 ||
-         json_put_int(o, "generation", (int64_t)slot->generation) < 0 ||
+         json_put_int(o, "generation", (int64_t)slot->stored.generation) < 0 ||
          json_put_text(o, "serial", chain_leaf(slot->chain)->serial) < 0 ||
          json_put_text(o, "fingerprint", chain_leaf(slot->chain)->fingerprint) < 0))
         return -ENOMEM;
