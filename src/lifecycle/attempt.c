@@ -287,7 +287,7 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
     }
     if (certificate_chain(c))
         strcpy(previous, chain_leaf(certificate_chain(c))->fingerprint);
-    if (store_change_switches(a->change) || a->change->bundle)
+    if (store_change_concerns_chain(a->change))
         changed |= CHANGED_CHAIN;
     record_free(c->record);
     c->record = TAKE_PTR(a->change->record);

@@ -63,9 +63,14 @@ StoreChange *store_change_free(StoreChange *c)
     return NULL;
 }
 
-bool store_change_switches(const StoreChange *c)
+static bool switches(const StoreChange *c)
 {
     return record_current(c->record) != c->served;
+}
+
+bool store_change_concerns_chain(const StoreChange *c)
+{
+    return c->bundle || switches(c);
 }
 
 static int write_generation(int fd, const StoreChange *c, const char *name)
@@ -312,7 +317,7 @@ static int switch_one(Store *s, const StoreChange *c)
         return r;
     if (renameat(fd, RECORD_FILE_NEW, fd, RECORD_FILE) < 0)
         return -errno;
-    return store_change_switches(c) ? switch_link(fd, c) : 0;
+    return switches(c) ? switch_link(fd, c) : 0;
 }
 
 static int read_back(Store *s, const StoreChange *c)
