@@ -48,12 +48,8 @@ Config *config_free(Config *c)
 
 static int claim_copy(const Claim *from, Claim *to)
 {
-    *to = (Claim){ .name = strdup(from->name),
-                   .key_type = from->key_type,
-                   .purposes = from->purposes,
-                   .acme = from->acme,
-                   .authority = from->authority ? strdup(from->authority) : NULL };
-    if (!to->name || (from->authority && !to->authority))
+    *to = (Claim){ .key_type = from->key_type, .purposes = from->purposes, .acme = from->acme };
+    if (text_set(&to->name, from->name) < 0 || text_set(&to->authority, from->authority) < 0)
         return -ENOMEM;
     return strv_copy(from->names, &to->names);
 }
@@ -62,10 +58,9 @@ static int module_copy(const Module *from, Module *to)
 {
     int r = 0;
 
-    to->name = strdup(from->name);
-    to->description = from->description ? strdup(from->description) : NULL;
     to->claims = calloc(from->n_claims + 1, sizeof(Claim));
-    if (!to->claims || !to->name)
+    if (!to->claims || text_set(&to->name, from->name) < 0 ||
+        text_set(&to->description, from->description) < 0)
         return -ENOMEM;
     while (to->n_claims < from->n_claims && r >= 0) {
         r = claim_copy(from->claims + to->n_claims, to->claims + to->n_claims);

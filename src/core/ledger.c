@@ -494,18 +494,13 @@ LedgerWindow ledger_window(const Ledger *l, const char *certificate, const char 
 int ledger_note_window(Ledger *l, const char *certificate, const char *fingerprint,
                        const LedgerWindow *window)
 {
-    char *explanation_url = window->explanation_url ? strdup(window->explanation_url) : NULL;
     Entry *e = ledger_get_entry(l, certificate);
 
-    if (!e || (window->explanation_url && !explanation_url)) {
-        free(explanation_url);
+    if (!e || text_set(&e->explanation_url, window->explanation_url) < 0)
         return -ENOMEM;
-    }
     snprintf(e->fingerprint, sizeof(e->fingerprint), "%.*s", LEDGER_FINGERPRINT, fingerprint);
     e->window = window->window;
     e->check = window->check;
-    free(e->explanation_url);
-    e->explanation_url = explanation_url;
     return ledger_write_window(l, e);
 }
 

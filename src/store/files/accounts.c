@@ -207,23 +207,16 @@ static int add_order(const char *file, char ***list)
 
 int store_list_orders(Store *s, char ***ret)
 {
+    _cleanup_(closedirp) DIR *d = NULL;
     _cleanup_strv_ char **list = NULL;
-    int fd, r;
     struct dirent *e;
-    DIR *d;
+    int r;
 
-    r = fs_open_directory_at(s->fd, ORDERS_FOLDER, &fd);
-    if (r < 0)
-        return r == -ENOENT ? 0 : r;
-    d = fdopendir(fd);
-    if (!d) {
-        r = -errno;
-        close(fd);
-        return r;
-    }
+    r = fs_open_stream_at(s->fd, ORDERS_FOLDER, &d);
+    if (r == -ENOENT)
+        return 0;
     while (r >= 0 && (e = readdir(d)))
         r = add_order(e->d_name, &list);
-    closedir(d);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(list);

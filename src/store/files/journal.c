@@ -188,22 +188,15 @@ static int replay_text(char *text, size_t size, JournalVisit visit, void *userda
 int journal_replay(Journal *j, const JournalPosition *from, JournalVisit visit, void *userdata)
 {
     _cleanup_free_ char *text = NULL;
-    size_t size, at = 0;
+    size_t size, found;
+    int r;
 
     if (!streq(from->id, j->id) || from->offset > j->end || from->offset < HEADER_SIZE ||
         j->end - from->offset > REPLAY_MAX)
         return -ESTALE;
     size = (size_t)(j->end - from->offset);
-    text = malloc(size + 1);
-    if (!text)
-        return -ENOMEM;
-    while (at < size) {
-        ssize_t n = pread(j->fd, text + at, size - at, (off_t)(from->offset + at));
-
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        at += (size_t)n;
-    }
-    text[size] = 0;
-    return replay_text(text, size, visit, userdata);
+    r = fs_pread(j->fd, from->offset, size, &text, &found);
+    if (r >= 0 && found < size)
+        r = -EIO;
+    return r < 0 ? r : replay_text(text, size, visit, userdata);
 }

@@ -20,23 +20,13 @@
  * data is kept; damage is logged and left for the owner of the object to replace; data that was never in use
  * is removed. */
 
-static DIR *open_directory_stream(int dir_fd, const char *path)
-{
-    int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-
-    if (!d && fd >= 0)
-        close(fd);
-    return d;
-}
-
 static void clean_object(int fd, const Record *rec)
 {
-    _cleanup_(closedirp) DIR *d = open_directory_stream(fd, ".");
+    _cleanup_(closedirp) DIR *d = NULL;
     struct dirent *entry;
     uint64_t generation;
 
-    if (!d)
+    if (fs_open_stream_at(fd, ".", &d) < 0)
         return;
     while ((entry = readdir(d))) {
         bool stale = streq(entry->d_name, RECORD_FILE_NEW) || streq(entry->d_name, CURRENT_LINK ".new");
@@ -58,10 +48,11 @@ void object_tidy(Store *s, const Record *rec)
 
 static uint64_t highest_generation(int fd)
 {
-    _cleanup_(closedirp) DIR *d = open_directory_stream(fd, ".");
+    _cleanup_(closedirp) DIR *d = NULL;
     struct dirent *entry;
     uint64_t generation, highest = 0;
 
+    (void)fs_open_stream_at(fd, ".", &d);
     while (d && (entry = readdir(d)))
         if (parse_uint64(entry->d_name, &generation) >= 0)
             highest = MAX(highest, generation);
@@ -341,12 +332,10 @@ static bool is_leftover(int dir_fd, const char *name)
 
 static int scan(Loading *l, RecordKind kind)
 {
-    _cleanup_(closedirp) DIR *d = open_directory_stream(l->store->fd, object_parent(kind));
+    _cleanup_(closedirp) DIR *d = NULL;
     struct dirent *entry;
-    int r = 0;
+    int r = fs_open_stream_at(l->store->fd, object_parent(kind), &d);
 
-    if (!d)
-        return -errno;
     while (r >= 0 && (errno = 0, entry = readdir(d))) {
         _cleanup_free_ char *name = NULL;
 
@@ -391,9 +380,10 @@ static int hand_over(Loading *l, RecordKind kind, StoreVisit visit, void *userda
 /* Removed objects, and uploads that were never confirmed, which nobody refers to. */
 static void sweep(Store *s, RecordKind kind)
 {
-    _cleanup_(closedirp) DIR *d = open_directory_stream(s->fd, object_parent(kind));
+    _cleanup_(closedirp) DIR *d = NULL;
     struct dirent *entry;
 
+    (void)fs_open_stream_at(s->fd, object_parent(kind), &d);
     while (d && (entry = readdir(d))) {
         bool trash = strncmp(entry->d_name, TRASH_PREFIX, strlen(TRASH_PREFIX)) == 0;
 
