@@ -146,9 +146,9 @@ static int load_modules(char *const *directories, const Config *former, ParseCon
             context->complain(
                 names[i], 0, NULL,
                 c->n_modules >= LIMIT_MODULES
-                    ? "there are more than 1000 modules; this one is passed over"
+                    ? "there are more than 1000 modules; ignoring this one"
                     : "a module's name consists of letters, digits, \"-\", \"_\" and \".\", 64 at most; "
-                      "the file is passed over",
+                      "ignoring the file",
                 context->userdata);
             continue;
         }

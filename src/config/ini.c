@@ -79,7 +79,7 @@ static int begin_section(Reader *r, char *text)
     r->section = NULL;
     r->section_broken = text[length - 1] != ']';
     if (r->section_broken) {
-        complain(r, "a section begins with \"[\" but does not end with \"]\"; its keys are passed over");
+        complain(r, "a section begins with \"[\" but does not end with \"]\"; ignoring its keys");
         return 0;
     }
     text[length - 1] = 0;
@@ -102,7 +102,7 @@ static int read_line(Reader *r, char *text)
     }
     if (!r->section) {
         if (!r->section_broken)
-            complain(r, "a Key=Value stands in front of the first [Section] and is passed over");
+            complain(r, "a Key=Value before the first [Section] is ignored");
         return 0;
     }
     *value++ = 0;

@@ -17,7 +17,7 @@ static int parse_mac_algorithm(ParseContext *context, const IniEntry *e, void *t
     MacAlgorithm algorithm = mac_algorithm_from_string(e->value);
 
     if (algorithm < 0)
-        return entry_refuse(context, e, "\"%s\" is no algorithm known here; HS256, HS384 and HS512 are",
+        return entry_refuse(context, e, "\"%s\" is not a known algorithm; use HS256, HS384 or HS512",
                             QUOTED(e->value));
     *(MacAlgorithm *)target = algorithm;
     return 0;
@@ -43,7 +43,7 @@ static int parse_rate(ParseContext *context, const IniEntry *e, void *target)
         count > RATE_COUNT_MAX || span < 1 || span > LEDGER_SPAN_MAX)
         return entry_refuse(
             context, e,
-            "\"%s\" is no limit; write a count from 1 to %d and a time up to 31 days as in 300/3h, or "
+            "\"%s\" is not a limit; write a count from 1 to %d and a time of up to 31 days, as in 300/3h, or "
             "nothing for no limit",
             QUOTED(e->value), RATE_COUNT_MAX);
     *limit = (RateLimit){ .count = (unsigned)count, .span = span };
@@ -88,7 +88,7 @@ static int add_authority(ParseContext *context, const IniEntry *e, const char *n
     int r;
 
     if (s->n_authorities >= LIMIT_AUTHORITIES) {
-        entry_complain(context, e, "there are more than %d authorities; this one is passed over",
+        entry_complain(context, e, "there are more than %d authorities; ignoring this one",
                        LIMIT_AUTHORITIES);
         return 0;
     }
@@ -112,7 +112,7 @@ static int begin_authority(ParseContext *context, const IniEntry *e)
         entry_complain(
             context, e,
             "an authority's name consists of letters, digits, \"-\", \"_\" and \".\", begins with a letter "
-            "or digit and has at most %d, as in [Authority example]; the section is passed over",
+            "or digit and has at most %d, as in [Authority example]; ignoring the section",
             LIMIT_MODULE_NAME);
         return 0;
     }
@@ -157,13 +157,13 @@ static const char *find_flaw(const AuthoritySettings *a, const AuthorityDraft *d
             return text;
         }
     if (!a->directory)
-        return "it has no Directory=, the URL at which it is asked";
+        return "it has no Directory=";
     if (a->eab_key_id && !a->eab_key_file)
-        return "EABKeyId= needs EABKeyFile= beside it";
+        return "EABKeyId= requires EABKeyFile=";
     if (a->eab_key_file && !a->eab_key_id)
-        return "EABKeyFile= needs EABKeyId= beside it";
+        return "EABKeyFile= requires EABKeyId=";
     if (a->needs_profile && !a->profile)
-        return "RequireProfile= needs Profile= beside it";
+        return "RequireProfile= requires Profile=";
     return NULL;
 }
 

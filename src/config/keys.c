@@ -66,7 +66,7 @@ static int parse_span(ParseContext *context, const IniEntry *e, int64_t min, int
 
     if (parse_seconds(e->value, &seconds) < 0 || seconds < min || seconds > max)
         return entry_refuse(
-            context, e, "\"%s\" is no time span between %lld and %lld seconds; write it as in 90d or 12h",
+            context, e, "\"%s\" is not a time span between %lld and %lld seconds; write it as 90d or 12h",
             QUOTED(e->value), (long long)min, (long long)max);
     *target = seconds;
     return 0;
@@ -92,7 +92,7 @@ static int parse_pace(ParseContext *context, const IniEntry *e, void *target)
     uint64_t n;
 
     if (parse_uint64(e->value, &n) < 0 || n > PACE_MAX)
-        return entry_refuse(context, e, "\"%s\" is no number from 1 to %d, nor 0 for no limit",
+        return entry_refuse(context, e, "\"%s\" is not a number from 1 to %d, or 0 for no limit",
                             QUOTED(e->value), PACE_MAX);
     *(unsigned *)target = (unsigned)n;
     return 0;
@@ -111,8 +111,8 @@ static int parse_unit(ParseContext *context, const IniEntry *e, void *target)
         strspn(e->value, UNIT_LETTERS) != n || at == e->value || (at && !streq(at + 1, suffix)))
         return entry_refuse(
             context, e,
-            "\"%s\" is no service that can be started; write NAME.service, or NAME@.service for one that "
-            "is told which certificate it is about",
+            "\"%s\" is not the name of a service; use NAME.service, or NAME@.service to pass the name of the "
+            "certificate to it",
             QUOTED(e->value));
     return parse_text(context, e, target);
 }
@@ -133,7 +133,7 @@ static int parse_challenges(ParseContext *context, const IniEntry *e, void *targ
 
         if (type < 0)
             return entry_refuse(context, e,
-                                "\"%s\" is no challenge known here; http-01, tls-alpn-01 and dns-01 are",
+                                "\"%s\" is not a known challenge; use http-01, tls-alpn-01 or dns-01",
                                 QUOTED(words[i]));
         for (at = 0; at < n && types[at] != type; at++)
             ;
@@ -141,7 +141,7 @@ static int parse_challenges(ParseContext *context, const IniEntry *e, void *targ
             types[n++] = type;
     }
     if (n == 0)
-        return entry_refuse(context, e, "give one challenge at least; Enabled=no is what switches ACME off");
+        return entry_refuse(context, e, "give at least one challenge; to disable ACME, use Enabled=no");
     memcpy(acme->challenges, types, n * sizeof(types[0]));
     acme->n_challenges = n;
     return 0;
@@ -187,7 +187,7 @@ static int expand(ParseContext *context, const IniEntry *e, const char *text, ch
     size_t n = 0;
 
     if (strchr(text, '%') && gethostname(host, sizeof(host)) < 0)
-        return entry_refuse(context, e, "the name of the host cannot be had: %s", strerror(errno));
+        return entry_refuse(context, e, "failed to determine the host name: %s", strerror(errno));
     host[sizeof(host) - 1] = 0;
     for (; *text && n < sizeof(expanded) - sizeof(host); text++) {
         if (*text != '%')
@@ -198,8 +198,7 @@ static int expand(ParseContext *context, const IniEntry *e, const char *text, ch
             expanded[n++] = '%';
         else
             return entry_refuse(
-                context, e,
-                "there is no specifier %%%c; %%H is the name of the host, and %%%% a percent sign",
+                context, e, "unknown specifier %%%c; use %%H for the host name, and %%%% for a percent sign",
                 *text ? *text : ' ');
     }
     if (*text)
@@ -239,7 +238,7 @@ static int parse_names(ParseContext *context, const IniEntry *e, void *target)
         r = canonical_name(context, e, words[i], &name);
         if (r >= 0 && strv_length(*list) + 1 >= LIMIT_NAMES)
             return entry_refuse(context, e,
-                                "a certificate has at most %d names; %s and what follows is left out",
+                                "a certificate can have at most %d names; ignoring %s and all that follow",
                                 LIMIT_NAMES, QUOTED(words[i]));
         if (r >= 0 && !strv_contains(*list, name))
             r = strv_extend(list, name);
@@ -284,8 +283,8 @@ static int parse_authority_name(ParseContext *context, const IniEntry *e, void *
     if (s && !found)
         entry_complain(
             context, e,
-            "there is no [Authority %s] in certwright.conf that can be asked; until there is one, the "
-            "certificate is signed by this machine",
+            "there is no [Authority %s] in certwright.conf that is enabled; until there is one, this machine "
+            "signs the certificate",
             QUOTED(e->value));
     return parse_file_name(context, e, target);
 }
@@ -331,8 +330,7 @@ static const KeyRow claim_keys[] = {
 
 static void complain_of_section(ParseContext *context, const IniEntry *e)
 {
-    entry_complain(context, e, "[%s] is not a section that this version knows; it is passed over",
-                   QUOTED(e->section));
+    entry_complain(context, e, "unknown section [%s], ignoring it", QUOTED(e->section));
 }
 
 int on_settings_entry(const IniEntry *e, void *userdata)
@@ -385,7 +383,7 @@ static int begin_claim(ParseContext *context, const IniEntry *e)
     text += strspn(text, " \t");
     r = canonical_name(context, e, text, &name);
     if (r >= 0 && context->module->n_claims >= LIMIT_CERTIFICATES) {
-        entry_complain(context, e, "there are more than %d certificates; this one is passed over",
+        entry_complain(context, e, "there are more than %d certificates; ignoring this one",
                        LIMIT_CERTIFICATES);
         return 0;
     }

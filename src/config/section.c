@@ -15,7 +15,7 @@ void context_complain(const char *file, unsigned line, const char *key, const ch
     if (context->n_complaints <= LIMIT_CONFIG_ERRORS)
         context->complain(file, line, key, text, context->userdata);
     else if (context->n_complaints == LIMIT_CONFIG_ERRORS + 1)
-        context->complain(file, line, NULL, "there is more wrong with this file, which is not listed",
+        context->complain(file, line, NULL, "there are more errors in this file, which are not listed",
                           context->userdata);
 }
 
@@ -63,7 +63,7 @@ const KeyRow *key_find(ParseContext *context, const IniEntry *e, const KeyRow *r
     for (size_t i = 0; i < n; i++)
         if (streq(rows[i].section, section) && streq(rows[i].key, e->key))
             return rows + i;
-    entry_complain(context, e, "there is no such key in [%s]; the line is passed over", QUOTED(e->section));
+    entry_complain(context, e, "unknown key in [%s], ignoring the line", QUOTED(e->section));
     return NULL;
 }
 

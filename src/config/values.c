@@ -33,15 +33,14 @@ int parse_text(ParseContext *context _unused_, const IniEntry *e, void *target)
 int parse_organization(ParseContext *context, const IniEntry *e, void *target)
 {
     if (strlen(e->value) > ORGANIZATION_MAX || !text_is_utf8(e->value))
-        return entry_refuse(context, e, "the name of an organization is UTF-8 of at most %d bytes",
-                            ORGANIZATION_MAX);
+        return entry_refuse(context, e, "an organization is UTF-8 of at most %d bytes", ORGANIZATION_MAX);
     return set_text(target, e->value);
 }
 
 int parse_label(ParseContext *context, const IniEntry *e, void *target)
 {
     if (strlen(e->value) > LABEL_MAX || !text_is_plain(e->value))
-        return entry_refuse(context, e, "give a plain text of at most %d bytes", LABEL_MAX);
+        return entry_refuse(context, e, "give plain text of at most %d bytes", LABEL_MAX);
     return set_text(target, e->value);
 }
 
@@ -55,9 +54,7 @@ int parse_word(ParseContext *context, const IniEntry *e, void *target)
 int parse_directory(ParseContext *context, const IniEntry *e, void *target)
 {
     if ((*e->value && *e->value != '/') || strchr(e->value, ':'))
-        return entry_refuse(context, e,
-                            "\"%s\" is no directory's path from the root (\"/\") on, without colons",
-                            QUOTED(e->value));
+        return entry_refuse(context, e, "\"%s\" is not an absolute path without colons", QUOTED(e->value));
     return set_text(target, e->value);
 }
 
@@ -76,8 +73,7 @@ int parse_path(ParseContext *context, const IniEntry *e, void *target)
 {
     if ((*e->value && *e->value != '/') || has_dots(e->value) || !text_is_plain(e->value) ||
         strlen(e->value) >= PATH_MAX)
-        return entry_refuse(context, e,
-                            "\"%s\" is no path from the root (\"/\") on, without \".\" and \"..\"",
+        return entry_refuse(context, e, "\"%s\" is not an absolute path without \".\" and \"..\"",
                             QUOTED(e->value));
     return set_text(target, e->value);
 }
@@ -87,8 +83,8 @@ int parse_file_name(ParseContext *context, const IniEntry *e, void *target)
     if (*e->value && !module_name_is_valid(e->value))
         return entry_refuse(
             context, e,
-            "\"%s\" is no name of a file: give letters, digits, \"-\", \"_\" and \".\", a letter or "
-            "digit first, %d at most, and no folder",
+            "\"%s\" is not a file name; use at most %d letters, digits, \"-\", \"_\" and \".\", beginning with a "
+            "letter or digit, and no directory",
             QUOTED(e->value), LIMIT_MODULE_NAME);
     return set_text(target, e->value);
 }
@@ -166,7 +162,7 @@ static int parse_list(ParseContext *context, const IniEntry *e, size_t max, Read
 
     r = strv_split(e->value, &words);
     if (r >= 0 && strv_length(words) > max)
-        return entry_refuse(context, e, "there are more than %zu; the line is passed over", max);
+        return entry_refuse(context, e, "there are more than %zu; ignoring the line", max);
     for (size_t i = 0; words && words[i] && r >= 0; i++) {
         _cleanup_free_ char *word = NULL;
 
@@ -198,7 +194,7 @@ static char *read_server(ParseContext *context, const IniEntry *e, const char *w
     if (is_server(word, &port))
         return strdup(word);
     entry_complain(context, e,
-                   "\"%s\" is no address of a server; write it as in 192.0.2.53, 192.0.2.53:5353 or "
+                   "\"%s\" is not the address of a server; write it as 192.0.2.53, 192.0.2.53:5353 or "
                    "[2001:db8::53]:5353",
                    QUOTED(word));
     return NULL;
@@ -212,8 +208,8 @@ static char *read_listen(ParseContext *context, const IniEntry *e, const char *w
         return strdup(word);
     entry_complain(
         context, e,
-        "\"%s\" is nothing to listen at; write :80 for port 80 of all addresses, or an address and port "
-        "as in 127.0.0.1:8080 or [::1]:8080",
+        "\"%s\" is not an address to listen on; write :80 for port 80 on all addresses, or an address and "
+        "port as in 127.0.0.1:8080 or [::1]:8080",
         QUOTED(word));
     return NULL;
 }
@@ -224,7 +220,7 @@ static char *read_contact(ParseContext *context, const IniEntry *e, const char *
     const char *address = word + strlen(MAILTO), *at;
 
     if (strncasecmp(word, MAILTO, strlen(MAILTO)) != 0) {
-        entry_complain(context, e, "\"%s\" is no mailto: address; write it as in mailto:admin@example.com",
+        entry_complain(context, e, "\"%s\" is not a mailto: URL; write it as mailto:admin@example.com",
                        QUOTED(word));
         return NULL;
     }
@@ -232,9 +228,10 @@ static char *read_contact(ParseContext *context, const IniEntry *e, const char *
     if (at && at > address && at[1] && !strchr(at + 1, '@') && !strpbrk(address, ",?<>\"") &&
         text_is_graphic(word) && strlen(word) <= LABEL_MAX)
         return strdup(word);
-    entry_complain(context, e,
-                   "\"%s\" is not one mail address; write one mailto: for each, without \"?\" and \",\"",
-                   QUOTED(word));
+    entry_complain(
+        context, e,
+        "\"%s\" is not a single mail address; write one mailto: URL for each, without \"?\" and \",\"",
+        QUOTED(word));
     return NULL;
 }
 
@@ -293,22 +290,22 @@ static const char *read_url(const char *text, bool origin, char **ret)
     bool six;
 
     if (strncasecmp(text, HTTPS, strlen(HTTPS)) != 0)
-        return "it does not begin with https:// (http:// is not safe, and is not spoken)";
+        return "it does not begin with https:// (http:// is insecure and not supported)";
     if (strlen(text) > LIMIT_URL || !text_is_graphic(text) || strchr(text, '#') ||
         strpbrk(text, "\"<>\\^`{|}"))
-        return "it is too long, or has characters that no such URL has";
+        return "it is too long, or has characters that are invalid in a URL";
     text += strlen(HTTPS);
     rest = text + strcspn(text, "/?");
     authority = strndup(text, (size_t)(rest - text));
     if (!authority)
         return errno = ENOMEM, NULL;
     if (strchr(authority, '@'))
-        return "it has a user name or password in it";
+        return "it contains a user name or password";
     why = read_host(authority, &host, &port);
     if (why)
         return why;
     if (origin && *rest)
-        return "it goes on behind its host";
+        return "it continues after its host";
     six = strchr(host, ':');
     if (port != 443)
         snprintf(port_text, sizeof(port_text), ":%u", port);
@@ -330,7 +327,7 @@ int parse_url(ParseContext *context, const IniEntry *e, void *target)
 
     if (why)
         return entry_refuse(context, e,
-                            "%s cannot be used: %s; write it as in https://ca.example.com/directory",
+                            "%s cannot be used: %s; write it as https://ca.example.com/directory",
                             QUOTED(shown(e->value)), why);
     return *e->value && !url ? -ENOMEM : set_text(target, strempty(url));
 }
@@ -341,7 +338,7 @@ static char *read_origin(ParseContext *context, const IniEntry *e, const char *w
     const char *why = read_url(word, true, &url);
 
     if (why)
-        entry_complain(context, e, "%s cannot be used: %s; write it as in https://ca.example.com",
+        entry_complain(context, e, "%s cannot be used: %s; write it as https://ca.example.com",
                        QUOTED(shown(word)), why);
     else if (!url)
         errno = ENOMEM;

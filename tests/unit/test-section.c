@@ -98,7 +98,7 @@ static void test_apply_refused(void)
     g_assert_cmpstr(s.complaints->str, ==, "f:7:A refused is wrong\n");
     g_assert_cmpint(apply(&s, &t, "One", "B", "x"), ==, 0);
     g_assert_cmpuint(s.n, ==, 2);
-    g_assert_nonnull(strstr(s.complaints->str, "f:7:B there is no such key in [One]"));
+    g_assert_nonnull(strstr(s.complaints->str, "f:7:B unknown key in [One]"));
     g_assert_cmpint(apply(&s, &t, "One", "A", "oom"), ==, -ENOMEM);
     g_assert_cmpuint(s.n, ==, 2);
     g_assert_cmpint(t.a, ==, 5);
