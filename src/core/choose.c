@@ -3,11 +3,12 @@
 
 #include "util/text.h"
 
-#define MARGIN_SHARE \
-    50 /* part of the lifetime before its end at which an uploaded or ACME chain yields to the next best, */
-/* but no earlier than this: clients trust it, while few trust its successor, */
+/* An uploaded or ACME chain yields to the next best one for the last part of its lifetime, but no earlier than an
+ * hour before its end, as clients trust it more than its successor, and no later than five minutes, as clocks may
+ * be slightly wrong. */
+#define MARGIN_SHARE     50
 #define MARGIN_MAX       3600
-#define MARGIN_MIN       300  /* and no later than this: clocks may be slightly wrong */
+#define MARGIN_MIN       300
 #define MARGIN_AUTHORITY 7200 /* two turns of the timer that wakes the service */
 
 static const char *const sources[_SOURCE_MAX] = {

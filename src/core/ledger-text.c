@@ -6,12 +6,13 @@
 #include "util/text.h"
 #include "util/time.h"
 
-/* The whole of what is written (ledger-lines.c): what is kept of it, and how it is read. */
+/* Reads a ledger, drops obsolete entries, and writes all of it. See ledger-lines.c for the format. */
 
-#define FORMAT      "ledger 1 "
-#define ENTRY_KEEP  (400 * SEC_PER_DAY) /* of a certificate that nothing was heard of for that long */
-#define AHEAD_MAX   (3 * SEC_PER_DAY)   /* nothing is put off for longer but by a wrong clock */
-#define EXEMPT_KEEP 3600LL              /* of orders that the authority does not count */
+#define FORMAT "ledger 1 "
+#define ENTRY_KEEP \
+    (400 * SEC_PER_DAY) /* entries of certificates without any event for that long are dropped */
+#define AHEAD_MAX   (3 * SEC_PER_DAY) /* longer delays are due to a wrong clock */
+#define EXEMPT_KEEP 3600LL            /* for orders that the authority does not count */
 #define WASTE_MIN   (64 * 1024)
 /* Appended to an incomplete line: gives it too many words to be valid. */
 #define BREAK " . . . . . . .\n"
@@ -21,7 +22,7 @@ static bool entry_is_kept(const Entry *e, int64_t now)
     return MAX(MAX(e->after, e->ordered), MAX(e->early, e->check)) > now - ENTRY_KEEP;
 }
 
-/* A delay caused by a wrong clock is over. */
+/* Ends a delay that is due to a wrong clock. */
 static void mend(int64_t *when, int64_t now)
 {
     if (*when > now + AHEAD_MAX)
@@ -40,7 +41,7 @@ static void prune(Ledger *l, int64_t now)
         while (old < c->n && c->times[old] <= now - keep)
             old++;
         for (size_t i = c->n; i > old && c->times[i - 1] > now; i--)
-            c->times[i - 1] = now; /* it happened, though not at the time of the wrong clock */
+            c->times[i - 1] = now; /* it happened, but not at that time: the clock was wrong */
         memmove(c->times, c->times + old, (c->n - old) * sizeof(c->times[0]));
         c->n -= old;
         if (c->n == 0)

@@ -9,11 +9,10 @@
 #include "util/text.h"
 #include "util/time.h"
 
-#define FUTURE_MAX \
-    SEC_PER_HOUR /* what is said to have happened later than that was written with a wrong clock */
+#define FUTURE_MAX       SEC_PER_HOUR /* later entries were written with a wrong clock */
 #define BREAKER_FAILURES 2U
-#define RELEASES_MAX     8                  /* retries after outages, until an order succeeds */
-#define BREAKER_MAX      (6 * SEC_PER_HOUR) /* what has to be renewed within days cannot wait for one of them */
+#define RELEASES_MAX     8                  /* early retries after outages, until an order succeeds */
+#define BREAKER_MAX      (6 * SEC_PER_HOUR) /* certificates that last a few days cannot wait for a day */
 
 static const char limit_letters[_LEDGER_LIMIT_MAX] = {
     [LEDGER_ORDERS] = 'o',
@@ -193,7 +192,7 @@ static int registered_domains(char *const *names, char ***ret)
     return 0;
 }
 
-/* When another one is within the limit. */
+/* Returns the earliest time at which another one is within the limit. */
 static int64_t free_at(const Counter *c, const RateLimit *limit, int64_t now)
 {
     size_t begin = place_of(c, now - limit->span + 1), end = place_of(c, now + FUTURE_MAX + 1);
@@ -429,7 +428,7 @@ int ledger_note_outage(Ledger *l, int64_t retry_after, int64_t now)
 
     if (b->failures < UINT32_MAX)
         b->failures++;
-    if (retry_after > 0) /* it said so itself */
+    if (retry_after > 0) /* the authority itself reported an outage */
         b->failures = MAX(b->failures, BREAKER_FAILURES);
     if (b->failures >= BREAKER_FAILURES && now >= b->until) {
         if (b->openings < UINT32_MAX)
@@ -473,7 +472,7 @@ int ledger_note_probe(Ledger *l, bool reached, int64_t now)
     b->unreached = !reached;
     b->probe = now + SEC_PER_HOUR;
     if (back) {
-        b->openings /= 2; /* an unstable one is not tried as often as one that is back */
+        b->openings /= 2; /* if it fails again, the period grows from here */
         b->until = now;
     }
     r = ledger_write_breaker(l);

@@ -26,7 +26,7 @@ typedef enum Purpose {
     PURPOSE_IPSEC_IKE = 1 << 1,
 } Purpose;
 
-/* How the store keeps a chain. Others copy this as a whole, and do not look into it. */
+/* Data of the store about a chain. Others copy it as a whole, and do not access its members. */
 typedef struct StoredChain {
     uint64_t generation; /* 0: none */
     uint8_t digest[32];  /* to detect damage */
@@ -72,7 +72,7 @@ typedef struct Failure {
     unsigned attempts;
 } Failure;
 
-/* How the store keeps an object, as StoredChain. */
+/* Data of the store about an object, like StoredChain. */
 typedef struct StoredObject {
     uint64_t last_generation; /* the highest one used so far */
     uint64_t former;          /* the previously served one, which is kept; 0: none */
@@ -116,7 +116,7 @@ static inline uint64_t record_current(const Record *rec)
 {
     return rec->served >= 0 ? rec->slots[rec->served].stored.generation : 0;
 }
-/* What record_current() will be once the next chain is stored and served. */
+/* The value of record_current() when the next chain is stored and served. */
 static inline uint64_t record_next(const Record *rec)
 {
     return rec->stored.last_generation + 1;

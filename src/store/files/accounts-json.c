@@ -17,7 +17,7 @@ static const JsonField account_fields[] = {
     { "orders", JSON_TEXT, offsetof(AccountRecord, orders), true },
 };
 
-/* Before and after the list of names. */
+/* The first precede the list of names, the others follow it. */
 static const JsonField order_fields[] = {
     { "name", JSON_TEXT, offsetof(OrderRecord, name), false },
     { "authority", JSON_TEXT, offsetof(OrderRecord, authority), false },

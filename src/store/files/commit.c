@@ -143,7 +143,7 @@ static int stage(Store *s, StoreChange *c)
     return r < 0 ? r : write_record(fd, c);
 }
 
-/* What is in the way is put aside when the object is reloaded. */
+/* Returns true for errors caused by an entry of the wrong type, which store_reload() puts aside. */
 static bool is_in_the_way(int r)
 {
     return r == -EISDIR || r == -ENOTDIR || r == -ELOOP || r == -EEXIST || r == -ENOENT;

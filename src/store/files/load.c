@@ -377,7 +377,7 @@ static int hand_over(Loading *l, RecordKind kind, StoreVisit visit, void *userda
     return 0;
 }
 
-/* Removed objects, and uploads that were never confirmed, which nobody refers to. */
+/* Deletes removed objects, and uploads that were staged but never committed. */
 static void sweep(Store *s, RecordKind kind)
 {
     _cleanup_(closedirp) DIR *d = NULL;
@@ -395,7 +395,7 @@ static void sweep(Store *s, RecordKind kind)
 }
 
 /* No change is in progress yet, so a long journal can be rotated; the next index refers to the new one. */
-static int begin_journal_anew(Store *s)
+static int rotate_journal(Store *s)
 {
     int r = journal_rotate(s->fd, &s->journal);
 
@@ -423,7 +423,7 @@ int store_load(Store *s, StoreVisit visit, void *userdata)
     sweep(s, RECORD_UPLOAD);
     sweep(s, RECORD_CERTIFICATE);
     if (r >= 0)
-        r = begin_journal_anew(s);
+        r = rotate_journal(s);
     for (size_t i = 0; i < ELEMENTSOF(order) && r >= 0; i++)
         r = hand_over(&l, order[i], visit, userdata);
     return r;

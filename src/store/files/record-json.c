@@ -26,7 +26,7 @@ static const JsonField entry_fields[] = {
     { "fingerprint", JSON_BORROWED, offsetof(ChainEntry, fingerprint), false },
 };
 
-/* After generation and digest. */
+/* These follow generation and digest. */
 static const JsonField slot_fields[] = {
     { "root", JSON_COUNT, offsetof(Slot, root), false },
     { "purposes", JSON_UNSIGNED, offsetof(Slot, purposes), false },
@@ -34,7 +34,7 @@ static const JsonField slot_fields[] = {
     { "revoked", JSON_FLAG, offsetof(Slot, revoked), true },
 };
 
-/* After the code of the problem. */
+/* These follow the code of the problem. */
 static const JsonField failure_fields[] = {
     { "text", JSON_TEXT, offsetof(Failure, problem.text), false },
     { "when", JSON_INT, offsetof(Failure, when), false },
@@ -42,7 +42,7 @@ static const JsonField failure_fields[] = {
     { "attempts", JSON_UNSIGNED, offsetof(Failure, attempts), false },
 };
 
-/* After the name of the served source, and after the objects. */
+/* The first follow the name of the served source, the others the objects. */
 static const JsonField record_fields[] = {
     { "former", JSON_COUNT, offsetof(Record, stored.former), false },
     { "abandoned", JSON_INT, offsetof(Record, abandoned), false },
@@ -301,7 +301,7 @@ static int get_failure(json_object *o, Failure *ret)
     return json_get_fields(failure, failure_fields, ELEMENTSOF(failure_fields), ret);
 }
 
-/* When the served chain was added; 0: not recorded. */
+/* Returns the time when the served chain was added; 0: not recorded. */
 static int64_t last_of_history(json_object *o)
 {
     json_object *l;
@@ -340,7 +340,7 @@ static int get_members(json_object *o, Record *rec)
     return r < 0 ? r : json_get_fields(o, order_fields, ELEMENTSOF(order_fields), rec);
 }
 
-/* Which object a record, or a line of the journal, is about. */
+/* Gets the object that a record, or a line of the journal, is about. */
 static int get_object(json_object *o, RecordKind *ret_kind, const char **ret_name)
 {
     const char *kind;
