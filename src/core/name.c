@@ -203,31 +203,6 @@ bool name_covers(const char *pattern, const char *name)
     return dot && streq(pattern + 1, dot);
 }
 
-char *name_to_directory(const char *name)
-{
-    char *directory = strdup(name);
-
-    if (directory && directory[0] == '*')
-        directory[0] = '_';
-    return directory;
-}
-
-char *name_from_directory(const char *directory)
-{
-    _cleanup_free_ char *name = strdup(directory), *canonical = NULL;
-    int r;
-
-    if (!name)
-        return NULL;
-    name[0] = (char)(name[0] == '_' ? '*' : name[0] == '*' ? '_' : name[0]);
-    r = name_canonicalize(name, &canonical, NULL);
-    if (r < 0 || !streq(name, canonical)) {
-        errno = r == -ENOMEM ? ENOMEM : EINVAL;
-        return NULL;
-    }
-    return TAKE_PTR(name);
-}
-
 bool module_name_is_valid(const char *s)
 {
     size_t length = strlen(s);

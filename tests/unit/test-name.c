@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include "core/name.h"
+#include "store/files/paths.h"
 
 #include <errno.h>
 

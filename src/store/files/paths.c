@@ -109,6 +109,31 @@ void generation_name(uint64_t generation, char ret[static 24])
     snprintf(ret, 24, "%" PRIu64, generation);
 }
 
+char *name_to_directory(const char *name)
+{
+    char *directory = strdup(name);
+
+    if (directory && directory[0] == '*')
+        directory[0] = '_';
+    return directory;
+}
+
+char *name_from_directory(const char *directory)
+{
+    _cleanup_free_ char *name = strdup(directory), *canonical = NULL;
+    int r;
+
+    if (!name)
+        return NULL;
+    name[0] = (char)(name[0] == '_' ? '*' : name[0] == '*' ? '_' : name[0]);
+    r = name_canonicalize(name, &canonical, NULL);
+    if (r < 0 || !streq(name, canonical)) {
+        errno = r == -ENOMEM ? ENOMEM : EINVAL;
+        return NULL;
+    }
+    return TAKE_PTR(name);
+}
+
 const char *object_parent(RecordKind kind)
 {
     static const char *const parents[_RECORD_KIND_MAX] = {
