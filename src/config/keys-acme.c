@@ -17,8 +17,8 @@ static int parse_mac_algorithm(ParseContext *context, const IniEntry *e, void *t
     MacAlgorithm algorithm = mac_algorithm_from_string(e->value);
 
     if (algorithm < 0)
-        return entry_refuse(context, e, "\"%s\" is not a known algorithm; use HS256, HS384 or HS512",
-                            QUOTED(e->value));
+        return entry_complain(context, e, "\"%s\" is not a known algorithm; use HS256, HS384 or HS512",
+                              QUOTED(e->value));
     *(MacAlgorithm *)target = algorithm;
     return 0;
 }
@@ -41,7 +41,7 @@ static int parse_rate(ParseContext *context, const IniEntry *e, void *target)
         return -ENOMEM;
     if (!slash || parse_uint64(count_text, &count) < 0 || parse_seconds(slash + 1, &span) < 0 || count < 1 ||
         count > RATE_COUNT_MAX || span < 1 || span > LEDGER_SPAN_MAX)
-        return entry_refuse(
+        return entry_complain(
             context, e,
             "\"%s\" is not a limit; write a count from 1 to %d and a time of up to 31 days, as in 300/3h, or "
             "nothing for no limit",

@@ -65,7 +65,7 @@ static int parse_span(ParseContext *context, const IniEntry *e, int64_t min, int
     int64_t seconds;
 
     if (parse_seconds(e->value, &seconds) < 0 || seconds < min || seconds > max)
-        return entry_refuse(
+        return entry_complain(
             context, e, "\"%s\" is not a time span between %lld and %lld seconds; write it as 90d or 12h",
             QUOTED(e->value), (long long)min, (long long)max);
     *target = seconds;
@@ -92,8 +92,8 @@ static int parse_pace(ParseContext *context, const IniEntry *e, void *target)
     uint64_t n;
 
     if (parse_uint64(e->value, &n) < 0 || n > PACE_MAX)
-        return entry_refuse(context, e, "\"%s\" is not a number from 1 to %d, or 0 for no limit",
-                            QUOTED(e->value), PACE_MAX);
+        return entry_complain(context, e, "\"%s\" is not a number from 1 to %d, or 0 for no limit",
+                              QUOTED(e->value), PACE_MAX);
     *(unsigned *)target = (unsigned)n;
     return 0;
 }
@@ -109,7 +109,7 @@ static int parse_unit(ParseContext *context, const IniEntry *e, void *target)
         return parse_text(context, e, target);
     if (n <= strlen(suffix) || n > UNIT_NAME_MAX || !text_ends_with(e->value, suffix) ||
         strspn(e->value, UNIT_LETTERS) != n || at == e->value || (at && !streq(at + 1, suffix)))
-        return entry_refuse(
+        return entry_complain(
             context, e,
             "\"%s\" is not the name of a service; use NAME.service, or NAME@.service to pass the name of the "
             "certificate to it",
@@ -132,16 +132,16 @@ static int parse_challenges(ParseContext *context, const IniEntry *e, void *targ
         ChallengeType type = challenge_type_from_string(words[i]);
 
         if (type < 0)
-            return entry_refuse(context, e,
-                                "\"%s\" is not a known challenge; use http-01, tls-alpn-01 or dns-01",
-                                QUOTED(words[i]));
+            return entry_complain(context, e,
+                                  "\"%s\" is not a known challenge; use http-01, tls-alpn-01 or dns-01",
+                                  QUOTED(words[i]));
         for (at = 0; at < n && types[at] != type; at++)
             ;
         if (at == n)
             types[n++] = type;
     }
     if (n == 0)
-        return entry_refuse(context, e, "give at least one challenge; to disable ACME, use Enabled=no");
+        return entry_complain(context, e, "give at least one challenge; to disable ACME, use Enabled=no");
     memcpy(acme->challenges, types, n * sizeof(types[0]));
     acme->n_challenges = n;
     return 0;
@@ -187,7 +187,7 @@ static int expand(ParseContext *context, const IniEntry *e, const char *text, ch
     size_t n = 0;
 
     if (strchr(text, '%') && gethostname(host, sizeof(host)) < 0)
-        return entry_refuse(context, e, "failed to determine the host name: %s", strerror(errno));
+        return entry_complain(context, e, "failed to determine the host name: %s", strerror(errno));
     host[sizeof(host) - 1] = 0;
     for (; *text && n < sizeof(expanded) - sizeof(host); text++) {
         if (*text != '%')
@@ -197,12 +197,12 @@ static int expand(ParseContext *context, const IniEntry *e, const char *text, ch
         else if (*text == '%')
             expanded[n++] = '%';
         else
-            return entry_refuse(
+            return entry_complain(
                 context, e, "unknown specifier %%%c; use %%H for the host name, and %%%% for a percent sign",
                 *text ? *text : ' ');
     }
     if (*text)
-        return entry_refuse(context, e, "the name is too long");
+        return entry_complain(context, e, "the name is too long");
     expanded[n] = 0;
     *ret = strdup(expanded);
     return *ret ? 0 : -ENOMEM;
@@ -237,9 +237,9 @@ static int parse_names(ParseContext *context, const IniEntry *e, void *target)
 
         r = canonical_name(context, e, words[i], &name);
         if (r >= 0 && strv_length(*list) + 1 >= LIMIT_NAMES)
-            return entry_refuse(context, e,
-                                "a certificate can have at most %d names; ignoring %s and all that follow",
-                                LIMIT_NAMES, QUOTED(words[i]));
+            return entry_complain(context, e,
+                                  "a certificate can have at most %d names; ignoring %s and all that follow",
+                                  LIMIT_NAMES, QUOTED(words[i]));
         if (r >= 0 && !strv_contains(*list, name))
             r = strv_extend(list, name);
         if (r == -ENOMEM)
@@ -263,7 +263,7 @@ static int parse_purposes(ParseContext *context, const IniEntry *e, void *target
         int purpose = TABLE_FROM_STRING(names, words[i]);
 
         if (purpose < 0)
-            return entry_refuse(
+            return entry_complain(
                 context, e,
                 "\"%s\" is not a known usage; give clientAuth or ipsecIKE, serverAuth is always included",
                 QUOTED(words[i]));

@@ -19,31 +19,16 @@ void context_complain(const char *file, unsigned line, const char *key, const ch
                           context->userdata);
 }
 
-static _printf_(3, 0) void complain(ParseContext *context, const IniEntry *e, const char *format, va_list ap)
+int entry_complain(ParseContext *context, const IniEntry *e, const char *format, ...)
 {
     _cleanup_free_ char *text = NULL;
+    va_list ap;
 
+    va_start(ap, format);
     if (vasprintf(&text, format, ap) < 0)
         text = NULL;
+    va_end(ap);
     context_complain(e->file, e->line, e->key, text ? text : strerror(ENOMEM), context);
-}
-
-void entry_complain(ParseContext *context, const IniEntry *e, const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    complain(context, e, format, ap);
-    va_end(ap);
-}
-
-int entry_refuse(ParseContext *context, const IniEntry *e, const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    complain(context, e, format, ap);
-    va_end(ap);
     return -EINVAL;
 }
 

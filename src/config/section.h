@@ -31,9 +31,8 @@ typedef struct ParseContext {
 
 /* A ConfigComplain that stops after LIMIT_CONFIG_ERRORS of one file; userdata is a ParseContext. */
 void context_complain(const char *file, unsigned line, const char *key, const char *text, void *userdata);
-void entry_complain(ParseContext *context, const IniEntry *e, const char *format, ...) _printf_(3, 4);
-int entry_refuse(ParseContext *context, const IniEntry *e, const char *format, ...)
-    _printf_(3, 4); /* -EINVAL */
+/* Complains about an entry. Returns -EINVAL. */
+int entry_complain(ParseContext *context, const IniEntry *e, const char *format, ...) _printf_(3, 4);
 /* Quotes a value in a complaint. */
 #define QUOTED(s) QUOTE(s, 200)
 

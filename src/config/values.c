@@ -33,28 +33,28 @@ int parse_text(ParseContext *context _unused_, const IniEntry *e, void *target)
 int parse_organization(ParseContext *context, const IniEntry *e, void *target)
 {
     if (strlen(e->value) > ORGANIZATION_MAX || !text_is_utf8(e->value))
-        return entry_refuse(context, e, "an organization is UTF-8 of at most %d bytes", ORGANIZATION_MAX);
+        return entry_complain(context, e, "an organization is UTF-8 of at most %d bytes", ORGANIZATION_MAX);
     return set_text(target, e->value);
 }
 
 int parse_label(ParseContext *context, const IniEntry *e, void *target)
 {
     if (strlen(e->value) > LABEL_MAX || !text_is_plain(e->value))
-        return entry_refuse(context, e, "give plain text of at most %d bytes", LABEL_MAX);
+        return entry_complain(context, e, "give plain text of at most %d bytes", LABEL_MAX);
     return set_text(target, e->value);
 }
 
 int parse_word(ParseContext *context, const IniEntry *e, void *target)
 {
     if (strlen(e->value) > WORD_MAX || !text_is_graphic(e->value))
-        return entry_refuse(context, e, "give one word of printable ASCII, without white space");
+        return entry_complain(context, e, "give one word of printable ASCII, without white space");
     return set_text(target, e->value);
 }
 
 int parse_directory(ParseContext *context, const IniEntry *e, void *target)
 {
     if ((*e->value && *e->value != '/') || strchr(e->value, ':'))
-        return entry_refuse(context, e, "\"%s\" is not an absolute path without colons", QUOTED(e->value));
+        return entry_complain(context, e, "\"%s\" is not an absolute path without colons", QUOTED(e->value));
     return set_text(target, e->value);
 }
 
@@ -73,15 +73,15 @@ int parse_path(ParseContext *context, const IniEntry *e, void *target)
 {
     if ((*e->value && *e->value != '/') || has_dots(e->value) || !text_is_plain(e->value) ||
         strlen(e->value) >= PATH_MAX)
-        return entry_refuse(context, e, "\"%s\" is not an absolute path without \".\" and \"..\"",
-                            QUOTED(e->value));
+        return entry_complain(context, e, "\"%s\" is not an absolute path without \".\" and \"..\"",
+                              QUOTED(e->value));
     return set_text(target, e->value);
 }
 
 int parse_file_name(ParseContext *context, const IniEntry *e, void *target)
 {
     if (*e->value && !module_name_is_valid(e->value))
-        return entry_refuse(
+        return entry_complain(
             context, e,
             "\"%s\" is not a file name; use at most %d letters, digits, \"-\", \"_\" and \".\", beginning with a "
             "letter or digit, and no directory",
@@ -96,7 +96,7 @@ int parse_flag(ParseContext *context, const IniEntry *e, void *target)
     bool flag;
 
     if (parse_boolean(e->value, &flag) < 0)
-        return entry_refuse(context, e, "\"%s\" is neither yes nor no", QUOTED(e->value));
+        return entry_complain(context, e, "\"%s\" is neither yes nor no", QUOTED(e->value));
     *(bool *)target = flag;
     return 0;
 }
@@ -114,8 +114,8 @@ int parse_choice(ParseContext *context, const IniEntry *e, void *target)
 int parse_port(ParseContext *context, const IniEntry *e, void *target)
 {
     if (parse_ip_port(e->value, target) < 0)
-        return entry_refuse(context, e, "\"%s\" is not a port; give a number from 1 to 65535",
-                            QUOTED(e->value));
+        return entry_complain(context, e, "\"%s\" is not a port; give a number from 1 to 65535",
+                              QUOTED(e->value));
     return 0;
 }
 
@@ -125,8 +125,8 @@ static int parse_key_type(ParseContext *context, const IniEntry *e, bool (*suits
     KeyType type = key_type_from_string(e->value);
 
     if (!suits(type))
-        return entry_refuse(context, e, "\"%s\" is not a key type for %s; use %s", QUOTED(e->value), purpose,
-                            types);
+        return entry_complain(context, e, "\"%s\" is not a key type for %s; use %s", QUOTED(e->value),
+                              purpose, types);
     *target = type;
     return 0;
 }
@@ -162,7 +162,7 @@ static int parse_list(ParseContext *context, const IniEntry *e, size_t max, Read
 
     r = strv_split(e->value, &words);
     if (r >= 0 && strv_length(words) > max)
-        return entry_refuse(context, e, "there are more than %zu; ignoring the line", max);
+        return entry_complain(context, e, "there are more than %zu; ignoring the line", max);
     for (size_t i = 0; words && words[i] && r >= 0; i++) {
         _cleanup_free_ char *word = NULL;
 
@@ -326,9 +326,9 @@ int parse_url(ParseContext *context, const IniEntry *e, void *target)
     const char *why = *e->value ? read_url(e->value, false, &url) : NULL;
 
     if (why)
-        return entry_refuse(context, e,
-                            "%s cannot be used: %s; write it as https://ca.example.com/directory",
-                            QUOTED(shown(e->value)), why);
+        return entry_complain(context, e,
+                              "%s cannot be used: %s; write it as https://ca.example.com/directory",
+                              QUOTED(shown(e->value)), why);
     return *e->value && !url ? -ENOMEM : set_text(target, strempty(url));
 }
 

@@ -43,7 +43,7 @@ static int parse_length(ParseContext *context, const IniEntry *e, void *target)
     if (g_str_equal(e->value, "oom"))
         return -ENOMEM;
     if (g_str_equal(e->value, "refused"))
-        return entry_refuse(context, e, "%s is wrong", QUOTED(e->value));
+        return entry_complain(context, e, "%s is wrong", QUOTED(e->value));
     *(int *)target = (int)strlen(e->value);
     return 0;
 }
