@@ -187,16 +187,16 @@ static bool is_server(const char *word, uint16_t *ret_port)
     return server_address_parse(word, address, ret_port) >= 0;
 }
 
+#define NO_SERVER \
+    "\"%s\" is not the address of a server; write it as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353"
+
 static char *read_server(ParseContext *context, const IniEntry *e, const char *word)
 {
     uint16_t port;
 
     if (is_server(word, &port))
         return strdup(word);
-    entry_complain(context, e,
-                   "\"%s\" is not the address of a server; write it as 192.0.2.53, 192.0.2.53:5353 or "
-                   "[2001:db8::53]:5353",
-                   QUOTED(word));
+    entry_complain(context, e, NO_SERVER, QUOTED(word));
     return NULL;
 }
 
@@ -241,8 +241,7 @@ int parse_server(ParseContext *context, const IniEntry *e, void *target)
 
     if (!*e->value || is_server(e->value, &port))
         return set_text(target, e->value);
-    free(read_server(context, e, e->value)); /* complains */
-    return -EINVAL;
+    return entry_complain(context, e, NO_SERVER, QUOTED(e->value));
 }
 
 int parse_servers(ParseContext *context, const IniEntry *e, void *target)

@@ -101,16 +101,12 @@ int store_write_account(Store *s, const char *authority, const AccountRecord *ac
 
 int store_remove_account(Store *s, const char *authority)
 {
+    static const char *const files[] = { ACCOUNT_FILE, NEXT_KEY_FILE, KEY_FILE };
     _cleanup_close_ int fd = -EBADF;
-    int r;
+    int r = open_account(s, authority, false, &fd);
 
-    r = open_account(s, authority, false, &fd);
-    if (r >= 0)
-        r = fs_remove_file_at(fd, ACCOUNT_FILE);
-    if (r >= 0)
-        r = fs_remove_file_at(fd, NEXT_KEY_FILE);
-    if (r >= 0)
-        r = fs_remove_file_at(fd, KEY_FILE);
+    for (size_t i = 0; i < ELEMENTSOF(files) && r >= 0; i++)
+        r = fs_remove_file_at(fd, files[i]);
     return r < 0 ? r : fs_sync(fd);
 }
 
@@ -162,12 +158,8 @@ int store_write_order(Store *s, const OrderRecord *order)
     if (!text)
         return -ENOMEM;
     r = order_file(order->name, &path);
-    if (r < 0)
-        return r;
-    r = fs_replace_at(s->fd, path, text, strlen(text), false);
-    if (r != -ENOENT)
-        return r;
-    r = fs_make_directory_at(s->fd, ACME_FOLDER);
+    if (r >= 0)
+        r = fs_make_directory_at(s->fd, ACME_FOLDER);
     if (r >= 0)
         r = fs_make_directory_at(s->fd, ORDERS_FOLDER);
     return r < 0 ? r : fs_replace_at(s->fd, path, text, strlen(text), false);

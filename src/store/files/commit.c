@@ -80,15 +80,11 @@ static int write_generation(int fd, const StoreChange *c, const char *name)
     size_t n;
     int r;
 
-    r = mkdirat(fd, name, 0700) < 0 ? -errno : 0;
-    if (r == -EEXIST) { /* leftovers of a crash */
-        r = fs_remove_tree_at(fd, name);
-        if (r >= 0 && mkdirat(fd, name, 0700) < 0)
-            r = -errno;
-    }
-    if (r < 0)
-        return r;
-    r = fs_open_directory_at(fd, name, &generation_fd);
+    r = fs_remove_tree_at(fd, name); /* leftovers of a crash */
+    if (r >= 0)
+        r = fs_make_directory_at(fd, name);
+    if (r >= 0)
+        r = fs_open_directory_at(fd, name, &generation_fd);
     files = generation_files(c->record->kind, &n);
     for (size_t i = 0; i < n && r >= 0; i++) {
         _cleanup_erase_ char *text = NULL;
@@ -112,12 +108,9 @@ static int write_record(int fd, const StoreChange *c)
     r = record_to_json(c->record, former, clock_now(), &text);
     if (r >= 0 && strlen(text) > LIMIT_RECORD)
         r = -E2BIG;
-    if (r < 0)
-        return r;
-    r = fs_create_at(fd, RECORD_FILE_NEW, text, strlen(text), false);
-    if (r == -EEXIST && unlinkat(fd, RECORD_FILE_NEW, 0) >= 0)
-        r = fs_create_at(fd, RECORD_FILE_NEW, text, strlen(text), false);
-    return r;
+    if (r >= 0)
+        r = fs_remove_file_at(fd, RECORD_FILE_NEW);
+    return r < 0 ? r : fs_create_at(fd, RECORD_FILE_NEW, text, strlen(text), false);
 }
 
 static int stage(Store *s, StoreChange *c)
