@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <uthash.h>
 
+#include "config/authority-section.h"
 #include "config/files.h"
-#include "config/keys-acme.h"
 #include "config/keys.h"
 #include "config/settings.h"
 #include "core/limits.h"

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <uthash.h>
 
-#include "config/keys-acme.h"
+#include "config/authority-section.h"
 #include "config/values.h"
 #include "core/limits.h"
 #include "core/name-constraint.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* certwright.conf and a module's file: settings stay within their bounds, names are canonical. */
-#include "config/keys-acme.h"
+#include "config/authority-section.h"
 #include "config/keys.h"
 #include "config/settings.h"
 #include "core/limits.h"

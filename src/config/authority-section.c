@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "config/keys-acme.h"
+#include "config/authority-section.h"
 
 #include <errno.h>
 #include <stdio.h>
