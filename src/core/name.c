@@ -10,7 +10,9 @@
 #include "core/limits.h"
 #include "util/text.h"
 
-#define QUOTED_MAX 64 /* bytes of an invalid name that are quoted */
+#define MODULE_SIGNS   "-_."
+#define MODULE_LETTERS "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define QUOTED_MAX     64 /* bytes of an invalid name that are quoted */
 
 static bool is_ascii(const char *s)
 {
@@ -207,10 +209,6 @@ bool module_name_is_valid(const char *s)
 {
     size_t length = strlen(s);
 
-    if (length == 0 || length > LIMIT_MODULE_NAME || !isalnum((unsigned char)s[0]) || !is_ascii(s))
-        return false;
-    for (size_t i = 0; i < length; i++)
-        if (!isalnum((unsigned char)s[i]) && !strchr("-_.", s[i]))
-            return false;
-    return true;
+    return length > 0 && length <= LIMIT_MODULE_NAME && !strchr(MODULE_SIGNS, s[0]) &&
+           strspn(s, MODULE_SIGNS MODULE_LETTERS) == length;
 }

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <strings.h>
 #include <time.h>
 
@@ -211,13 +212,7 @@ bool text_is_utf8(const char *s)
 
 static char *write_unit(char *to, uint32_t unit)
 {
-    static const char digits[] = "0123456789abcdef";
-
-    *to++ = '\\';
-    *to++ = 'u';
-    for (int shift = 12; shift >= 0; shift -= 4)
-        *to++ = digits[unit >> shift & 15];
-    return to;
+    return to + sprintf(to, "\\u%04" PRIx32, unit);
 }
 
 /* Two bytes become six, four become twelve. */

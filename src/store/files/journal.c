@@ -26,20 +26,17 @@ struct Journal {
 
 static int read_header(Journal *j)
 {
-    char header[HEADER_SIZE + 1];
+    char header[HEADER_SIZE + 1], expected[HEADER_SIZE + 1];
     ssize_t n = pread(j->fd, header, HEADER_SIZE, 0);
 
     if (n < 0)
         return -errno;
     if ((size_t)n < HEADER_SIZE)
         return -EBADMSG;
-    header[HEADER_SIZE] = 0;
     memcpy(j->id, header + strlen(HEADER_PREFIX), JOURNAL_ID_SIZE - 1);
-    j->id[JOURNAL_ID_SIZE - 1] = 0;
-    if (strncmp(header, HEADER_PREFIX, strlen(HEADER_PREFIX)) != 0 ||
-        !text_is_hex(j->id, JOURNAL_ID_SIZE - 1) || !streq(header + HEADER_SIZE - 3, "\"}\n"))
-        return -EBADMSG;
-    return 0;
+    snprintf(expected, sizeof(expected), HEADER_FORMAT, j->id);
+    return text_is_hex(j->id, JOURNAL_ID_SIZE - 1) && memcmp(header, expected, HEADER_SIZE) == 0 ? 0
+                                                                                                 : -EBADMSG;
 }
 
 /* Truncates an incomplete line left by a crash. */
