@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <uthash.h>
 
 #include "config/authority-section.h"
 #include "config/files.h"

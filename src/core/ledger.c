@@ -158,12 +158,6 @@ static char *key_of(LedgerLimit limit, const char *what)
     return asprintf(&key, "%c%s", limit_letters[limit], what) < 0 ? NULL : key;
 }
 
-/* The name to prove: for a wildcard the name below it (RFC 8555 section 7.1.4). */
-static const char *proved_name(const char *name)
-{
-    return name_is_wildcard(name) ? name + strlen("*.") : name;
-}
-
 /* The names, independent of their order. */
 static char *set_key(char *const *names)
 {
@@ -227,7 +221,7 @@ LedgerWait ledger_wait(const Ledger *l, const RateLimit limits[static _LEDGER_LI
     LedgerWait wait = { .until = now };
 
     for (size_t i = 0; names[i]; i++)
-        wait_for(l, limits, LEDGER_FAILURES, proved_name(names[i]), now, &wait);
+        wait_for(l, limits, LEDGER_FAILURES, name_base(names[i]), now, &wait);
     if (kind == LEDGER_IN_WINDOW)
         return wait;
     set = set_key(names);
@@ -338,7 +332,7 @@ static int count_failures(Ledger *l, char *const *names, int64_t now)
     int r = 0;
 
     for (size_t i = 0; names[i] && r >= 0; i++) {
-        _cleanup_free_ char *key = key_of(LEDGER_FAILURES, proved_name(names[i]));
+        _cleanup_free_ char *key = key_of(LEDGER_FAILURES, name_base(names[i]));
 
         r = key ? counter_add(l, key, now) : -ENOMEM;
     }

@@ -193,6 +193,11 @@ bool name_is_wildcard(const char *name)
     return name[0] == '*';
 }
 
+const char *name_base(const char *name)
+{
+    return name_is_wildcard(name) ? name + strlen("*.") : name;
+}
+
 bool name_covers(const char *pattern, const char *name)
 {
     const char *dot;

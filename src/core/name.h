@@ -15,6 +15,8 @@ int name_canonicalize(const char *text, char **ret, Problem *problem);
 /* The functions below take canonical names. */
 bool name_is_address(const char *name);
 bool name_is_wildcard(const char *name);
+/* Returns the name without a leading "*.": what is proved for a wildcard (RFC 8555 section 7.1.4). */
+const char *name_base(const char *name);
 /* Returns true if a certificate for pattern covers name: they are equal, or pattern is a wildcard one label
  * above it. A wildcard is only covered by itself. */
 bool name_covers(const char *pattern, const char *name);

@@ -132,8 +132,7 @@ const char *name_private_reason(const char *name)
     if (name_is_address(name))
         return strchr(name, ':') ? address_reason(AF_INET6, name, prefixes6, ELEMENTSOF(prefixes6))
                                  : address_reason(AF_INET, name, prefixes4, ELEMENTSOF(prefixes4));
-    if (wildcard)
-        name += strlen("*.");
+    name = name_base(name);
     for (size_t i = 0; i < ELEMENTSOF(domains); i++)
         if ((wildcard || strchr(name, '.')) && is_below(name, domains[i].domain))
             return domains[i].reason;

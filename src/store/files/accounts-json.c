@@ -6,7 +6,6 @@
 
 #include "core/record.h"
 #include "store/files/strict-json.h"
-#include "util/text.h"
 
 #define FORMAT 1
 #define DEPTH  4

@@ -2,15 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "core/limits.h"
 #include "core/now.h"
 #include "store/files/files-internal.h"
 #include "store/files/record-json.h"
 #include "util/fs.h"
-#include "util/log.h"
-#include "util/text.h"
 
 #define SYNC_EACH_MAX 4 /* maximum size of a group whose files are flushed one by one */
 
