@@ -41,10 +41,7 @@ static const struct {
 int problem_setv(Problem *p, ProblemCode code, const char *format, va_list ap)
 {
     if (p && p->code == PROBLEM_NONE) {
-        if (vasprintf(&p->text, format, ap) < 0)
-            p->text = NULL;
-        else
-            text_make_plain(p->text, LIMIT_PROBLEM_TEXT);
+        p->text = text_format_plain(LIMIT_PROBLEM_TEXT, format, ap);
         p->code = code;
     }
     return -codes[code].error;

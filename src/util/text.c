@@ -296,6 +296,16 @@ void text_make_plain(char *s, size_t max)
         strcat(s, CUT);
 }
 
+char *text_format_plain(size_t max, const char *format, va_list ap)
+{
+    char *text;
+
+    if (vasprintf(&text, format, ap) < 0)
+        return NULL;
+    text_make_plain(text, max);
+    return text;
+}
+
 const char *text_quote(const char *s, size_t max, char *ret)
 {
     if (*copy_plain(strempty(s), max, ret))

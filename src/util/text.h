@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdarg.h>
+
 #include "util/macro.h"
 
 /* String lists: NULL-terminated arrays that own their strings; NULL is the empty list. */
@@ -43,6 +45,8 @@ bool text_is_plain(const char *s);
 /* Replaces all other characters by "?", and truncates to at most max bytes, between characters, with "…" at
  * the end. */
 void text_make_plain(char *s, size_t max);
+/* Formats a text and makes it plain. The caller frees it. NULL on OOM. */
+char *text_format_plain(size_t max, const char *format, va_list ap) _printf_(2, 0);
 /* Quotes untrusted text (of a caller, a file, an authority, a certificate) in a message: makes it plain, and
  * truncates it to max bytes plus "…". NULL is "". Valid until the end of the block. */
 #define QUOTE(s, max)   text_quote(s, max, (char[QUOTE_SIZE(max)]){ 0 })
