@@ -270,7 +270,7 @@ static int append_upload(Certificate *upload, void *userdata)
 {
     const Chain *chain = certificate_chain(upload);
     const ChainEntry *leaf = chain_leaf(chain);
-    _cleanup_free_ char *names = chain_join_names(chain, " ");
+    _cleanup_free_ char *names = strv_join(chain->names, " ");
 
     if (!names)
         return -ENOMEM;

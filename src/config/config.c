@@ -4,10 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <uthash.h>
 
+#include "config/authority-section.h"
 #include "config/files.h"
-#include "config/keys-acme.h"
 #include "config/keys.h"
 #include "config/settings.h"
 #include "core/limits.h"
@@ -48,12 +47,8 @@ Config *config_free(Config *c)
 
 static int claim_copy(const Claim *from, Claim *to)
 {
-    *to = (Claim){ .name = strdup(from->name),
-                   .key_type = from->key_type,
-                   .purposes = from->purposes,
-                   .acme = from->acme,
-                   .authority = from->authority ? strdup(from->authority) : NULL };
-    if (!to->name || (from->authority && !to->authority))
+    *to = (Claim){ .key_type = from->key_type, .purposes = from->purposes, .acme = from->acme };
+    if (text_set(&to->name, from->name) < 0 || text_set(&to->authority, from->authority) < 0)
         return -ENOMEM;
     return strv_copy(from->names, &to->names);
 }
@@ -62,10 +57,9 @@ static int module_copy(const Module *from, Module *to)
 {
     int r = 0;
 
-    to->name = strdup(from->name);
-    to->description = from->description ? strdup(from->description) : NULL;
     to->claims = calloc(from->n_claims + 1, sizeof(Claim));
-    if (!to->claims || !to->name)
+    if (!to->claims || text_set(&to->name, from->name) < 0 ||
+        text_set(&to->description, from->description) < 0)
         return -ENOMEM;
     while (to->n_claims < from->n_claims && r >= 0) {
         r = claim_copy(from->claims + to->n_claims, to->claims + to->n_claims);
@@ -151,9 +145,9 @@ static int load_modules(char *const *directories, const Config *former, ParseCon
             context->complain(
                 names[i], 0, NULL,
                 c->n_modules >= LIMIT_MODULES
-                    ? "there are more than 1000 modules; this one is passed over"
+                    ? "there are more than 1000 modules; ignoring this one"
                     : "a module's name consists of letters, digits, \"-\", \"_\" and \".\", 64 at most; "
-                      "the file is passed over",
+                      "ignoring the file",
                 context->userdata);
             continue;
         }
@@ -180,7 +174,7 @@ int config_load(char *const *directories, const Config *former, ConfigComplain c
     c->changed = config_files_changed(directories, "certwright", files);
     if (r >= 0)
         r = read_files(files, on_settings_entry, complain, userdata, &context);
-    acme_settle(&context);
+    authorities_settle(&context);
     if (r == -EUNATCH && former) {
         settings_unref(c->settings);
         context.settings = c->settings = settings_ref(former->settings);

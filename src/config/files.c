@@ -17,9 +17,7 @@ static int compare(const void *a, const void *b)
 
 static bool is_config_file(const char *name)
 {
-    size_t length = strlen(name);
-
-    return name[0] != '.' && length > strlen(SUFFIX) && streq(name + length - strlen(SUFFIX), SUFFIX);
+    return name[0] != '.' && text_ends_with(name, SUFFIX);
 }
 
 static int list_folder(const char *path, char ***names)

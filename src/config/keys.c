@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config/keys.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <uthash.h>
 
-#include "config/keys-acme.h"
+#include "config/authority-section.h"
 #include "config/values.h"
 #include "core/limits.h"
 #include "core/name-constraint.h"
@@ -60,39 +58,13 @@ void context_done(ParseContext *context)
     }
 }
 
-static int parse_leaf_key_type(ParseContext *context, const IniEntry *e, void *target)
-{
-    KeyType type = key_type_from_string(e->value);
-
-    if (!key_type_suits_leaf(type))
-        return entry_refuse(
-            context, e,
-            "\"%s\" is no key type for a leaf; ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 and ed25519 are",
-            QUOTED(e->value));
-    *(KeyType *)target = type;
-    return 0;
-}
-
-static int parse_root_key_type(ParseContext *context, const IniEntry *e, void *target)
-{
-    KeyType type = key_type_from_string(e->value);
-
-    if (!key_type_suits_root(type))
-        return entry_refuse(
-            context, e,
-            "\"%s\" is no key type for a root; ecdsa-p256, ecdsa-p384, rsa-3072 and rsa-4096 are",
-            QUOTED(e->value));
-    *(KeyType *)target = type;
-    return 0;
-}
-
 static int parse_span(ParseContext *context, const IniEntry *e, int64_t min, int64_t max, int64_t *target)
 {
     int64_t seconds;
 
     if (parse_seconds(e->value, &seconds) < 0 || seconds < min || seconds > max)
-        return entry_refuse(
-            context, e, "\"%s\" is no time span between %lld and %lld seconds; write it as in 90d or 12h",
+        return entry_complain(
+            context, e, "\"%s\" is not a time span between %lld and %lld seconds; write it as 90d or 12h",
             QUOTED(e->value), (long long)min, (long long)max);
     *target = seconds;
     return 0;
@@ -118,8 +90,8 @@ static int parse_pace(ParseContext *context, const IniEntry *e, void *target)
     uint64_t n;
 
     if (parse_uint64(e->value, &n) < 0 || n > PACE_MAX)
-        return entry_refuse(context, e, "\"%s\" is no number from 1 to %d, nor 0 for no limit",
-                            QUOTED(e->value), PACE_MAX);
+        return entry_complain(context, e, "\"%s\" is not a number from 1 to %d, or 0 for no limit",
+                              QUOTED(e->value), PACE_MAX);
     *(unsigned *)target = (unsigned)n;
     return 0;
 }
@@ -133,14 +105,54 @@ static int parse_unit(ParseContext *context, const IniEntry *e, void *target)
 
     if (n == 0)
         return parse_text(context, e, target);
-    if (n <= strlen(suffix) || n > UNIT_NAME_MAX || !streq(e->value + n - strlen(suffix), suffix) ||
+    if (n <= strlen(suffix) || n > UNIT_NAME_MAX || !text_ends_with(e->value, suffix) ||
         strspn(e->value, UNIT_LETTERS) != n || at == e->value || (at && !streq(at + 1, suffix)))
-        return entry_refuse(
+        return entry_complain(
             context, e,
-            "\"%s\" is no service that can be started; write NAME.service, or NAME@.service for one that "
-            "is told which certificate it is about",
+            "\"%s\" is not the name of a service; use NAME.service, or NAME@.service to pass the name of the "
+            "certificate to it",
             QUOTED(e->value));
     return parse_text(context, e, target);
+}
+
+static int parse_challenges(ParseContext *context, const IniEntry *e, void *target)
+{
+    _cleanup_strv_ char **words = NULL;
+    AcmeSettings *acme = target;
+    ChallengeType types[_CHALLENGE_TYPE_MAX];
+    size_t n = 0, at;
+    int r;
+
+    r = strv_split(e->value, &words);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; words && words[i]; i++) {
+        ChallengeType type = challenge_type_from_string(words[i]);
+
+        if (type < 0)
+            return entry_complain(context, e,
+                                  "\"%s\" is not a known challenge; use http-01, tls-alpn-01 or dns-01",
+                                  QUOTED(words[i]));
+        for (at = 0; at < n && types[at] != type; at++)
+            ;
+        if (at == n)
+            types[n++] = type;
+    }
+    if (n == 0)
+        return entry_complain(context, e, "give at least one challenge; to disable ACME, use Enabled=no");
+    memcpy(acme->challenges, types, n * sizeof(types[0]));
+    acme->n_challenges = n;
+    return 0;
+}
+
+/* Splits a line that adds to a list. An empty one empties the list. */
+static int split_more(const IniEntry *e, char ***list, char ***ret)
+{
+    int r = strv_split(e->value, ret);
+
+    if (r >= 0 && !*ret)
+        *list = strv_free(*list);
+    return r;
 }
 
 static int parse_constraints(ParseContext *context, const IniEntry *e, void *target)
@@ -149,11 +161,9 @@ static int parse_constraints(ParseContext *context, const IniEntry *e, void *tar
     char ***list = target;
     int r;
 
-    r = strv_split(e->value, &words);
+    r = split_more(e, list, &words);
     if (r < 0)
         return r;
-    if (!words)
-        *list = strv_free(*list);
     for (size_t i = 0; words && words[i] && r >= 0; i++) {
         NameConstraint c = {};
 
@@ -175,7 +185,7 @@ static int expand(ParseContext *context, const IniEntry *e, const char *text, ch
     size_t n = 0;
 
     if (strchr(text, '%') && gethostname(host, sizeof(host)) < 0)
-        return entry_refuse(context, e, "the name of the host cannot be had: %s", strerror(errno));
+        return entry_complain(context, e, "failed to determine the host name: %s", strerror(errno));
     host[sizeof(host) - 1] = 0;
     for (; *text && n < sizeof(expanded) - sizeof(host); text++) {
         if (*text != '%')
@@ -185,13 +195,12 @@ static int expand(ParseContext *context, const IniEntry *e, const char *text, ch
         else if (*text == '%')
             expanded[n++] = '%';
         else
-            return entry_refuse(
-                context, e,
-                "there is no specifier %%%c; %%H is the name of the host, and %%%% a percent sign",
+            return entry_complain(
+                context, e, "unknown specifier %%%c; use %%H for the host name, and %%%% for a percent sign",
                 *text ? *text : ' ');
     }
     if (*text)
-        return entry_refuse(context, e, "the name is too long");
+        return entry_complain(context, e, "the name is too long");
     expanded[n] = 0;
     *ret = strdup(expanded);
     return *ret ? 0 : -ENOMEM;
@@ -218,19 +227,17 @@ static int parse_names(ParseContext *context, const IniEntry *e, void *target)
     char ***list = target;
     int r;
 
-    r = strv_split(e->value, &words);
+    r = split_more(e, list, &words);
     if (r < 0)
         return r;
-    if (!words)
-        *list = strv_free(*list);
     for (size_t i = 0; words && words[i]; i++) {
         _cleanup_free_ char *name = NULL;
 
         r = canonical_name(context, e, words[i], &name);
         if (r >= 0 && strv_length(*list) + 1 >= LIMIT_NAMES)
-            return entry_refuse(context, e,
-                                "a certificate has at most %d names; %s and what follows is left out",
-                                LIMIT_NAMES, QUOTED(words[i]));
+            return entry_complain(context, e,
+                                  "a certificate can have at most %d names; ignoring %s and all that follow",
+                                  LIMIT_NAMES, QUOTED(words[i]));
         if (r >= 0 && !strv_contains(*list, name))
             r = strv_extend(list, name);
         if (r == -ENOMEM)
@@ -241,12 +248,8 @@ static int parse_names(ParseContext *context, const IniEntry *e, void *target)
 
 static int parse_purposes(ParseContext *context, const IniEntry *e, void *target)
 {
-    static const struct {
-        const char *name;
-        unsigned purpose;
-    } map[] = { { "serverAuth", 0 },
-                { "clientAuth", PURPOSE_CLIENT_AUTH },
-                { "ipsecIKE", PURPOSE_IPSEC_IKE } };
+    static const char *const names[] = { "serverAuth", "clientAuth", "ipsecIKE" };
+    static const unsigned bits[] = { 0, PURPOSE_CLIENT_AUTH, PURPOSE_IPSEC_IKE };
     _cleanup_strv_ char **words = NULL;
     unsigned purposes = 0;
     int r;
@@ -254,15 +257,15 @@ static int parse_purposes(ParseContext *context, const IniEntry *e, void *target
     r = strv_split(e->value, &words);
     if (r < 0)
         return r;
-    for (size_t i = 0, k; words && words[i]; i++) {
-        for (k = 0; k < ELEMENTSOF(map) && !streq(map[k].name, words[i]); k++)
-            ;
-        if (k == ELEMENTSOF(map))
-            return entry_refuse(
+    for (size_t i = 0; words && words[i]; i++) {
+        int purpose = TABLE_FROM_STRING(names, words[i]);
+
+        if (purpose < 0)
+            return entry_complain(
                 context, e,
-                "\"%s\" is no usage known here; serverAuth (always there), clientAuth and ipsecIKE are",
+                "\"%s\" is not a known usage; give clientAuth or ipsecIKE, serverAuth is always included",
                 QUOTED(words[i]));
-        purposes |= map[k].purpose;
+        purposes |= bits[purpose];
     }
     *(unsigned *)target = purposes;
     return 0;
@@ -278,8 +281,8 @@ static int parse_authority_name(ParseContext *context, const IniEntry *e, void *
     if (s && !found)
         entry_complain(
             context, e,
-            "there is no [Authority %s] in certwright.conf that can be asked; until there is one, the "
-            "certificate is signed by this machine",
+            "there is no [Authority %s] in certwright.conf that is enabled; until there is one, this machine "
+            "signs the certificate",
             QUOTED(e->value));
     return parse_file_name(context, e, target);
 }
@@ -295,6 +298,20 @@ static const KeyRow settings_keys[] = {
     { "Renewal", "IdleExit", parse_idle_exit, offsetof(Settings, idle_exit), false },
     { "Renewal", "OrdersPerMinute", parse_pace, offsetof(Settings, orders_per_minute), false },
     { "Renewal", "OnWarning", parse_unit, offsetof(Settings, on_warning), false },
+    { "ACME", "Enabled", parse_flag, offsetof(Settings, acme.enabled), false },
+    { "ACME", "TermsOfServiceAgreed", parse_flag, offsetof(Settings, acme.terms_agreed), false },
+    { "ACME", "Challenges", parse_challenges, offsetof(Settings, acme), false },
+    { "ACME", "HTTPListen", parse_listen, offsetof(Settings, acme.http_listen), false },
+    { "ACME", "HTTPCheckPort", parse_port, offsetof(Settings, acme.http_check_port), false },
+    { "ACME", "WebRoot", parse_path, offsetof(Settings, acme.web_root), false },
+    { "ACME", "TLSListen", parse_listen, offsetof(Settings, acme.tls_listen), false },
+    { "ACME", "TLSCheckPort", parse_port, offsetof(Settings, acme.tls_check_port), false },
+    { "ACME", "DNSServer", parse_server, offsetof(Settings, acme.dns_server), false },
+    { "ACME", "DNSKeyFile", parse_path, offsetof(Settings, acme.dns_key_file), false },
+    { "ACME", "DNSHook", parse_file_name, offsetof(Settings, acme.dns_hook), false },
+    { "ACME", "DNSResolvers", parse_servers, offsetof(Settings, acme.dns_resolvers), false },
+    { "ACME", "SelfCheck", parse_flag, offsetof(Settings, acme.self_check), false },
+    { "ACME", "ReuseKey", parse_flag, offsetof(Settings, acme.reuse_key), false },
 };
 
 static const KeyRow module_keys[] = {
@@ -309,20 +326,23 @@ static const KeyRow claim_keys[] = {
     { "Certificate", "Authority", parse_authority_name, offsetof(Claim, authority), false },
 };
 
+static void complain_of_section(ParseContext *context, const IniEntry *e)
+{
+    entry_complain(context, e, "unknown section [%s], ignoring it", QUOTED(e->section));
+}
+
 int on_settings_entry(const IniEntry *e, void *userdata)
 {
     ParseContext *context = userdata;
     bool known = section_is_known(settings_keys, ELEMENTSOF(settings_keys), e->section);
 
-    if (acme_section_is_known(e->section))
-        return on_acme_entry(context, e);
-    if (e->key)
-        return known ? key_apply(context, e, settings_keys, ELEMENTSOF(settings_keys), e->section,
-                                 context->settings)
-                     : 0;
-    if (!known)
-        entry_complain(context, e, "[%s] is no section that this version knows; it is passed over",
-                       QUOTED(e->section));
+    if (is_authority_section(e->section))
+        return on_authority_entry(context, e);
+    if (known && e->key)
+        return key_apply(context, e, settings_keys, ELEMENTSOF(settings_keys), e->section,
+                         context->settings);
+    if (!known && !e->key)
+        complain_of_section(context, e);
     return 0;
 }
 
@@ -361,7 +381,7 @@ static int begin_claim(ParseContext *context, const IniEntry *e)
     text += strspn(text, " \t");
     r = canonical_name(context, e, text, &name);
     if (r >= 0 && context->module->n_claims >= LIMIT_CERTIFICATES) {
-        entry_complain(context, e, "there are more than %d certificates; this one is passed over",
+        entry_complain(context, e, "there are more than %d certificates; ignoring this one",
                        LIMIT_CERTIFICATES);
         return 0;
     }
@@ -387,7 +407,6 @@ int on_module_entry(const IniEntry *e, void *userdata)
     if (certificate)
         return begin_claim(context, e);
     if (!module)
-        entry_complain(context, e, "[%s] is no section that this version knows; it is passed over",
-                       QUOTED(e->section));
+        complain_of_section(context, e);
     return 0;
 }

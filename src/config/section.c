@@ -15,35 +15,20 @@ void context_complain(const char *file, unsigned line, const char *key, const ch
     if (context->n_complaints <= LIMIT_CONFIG_ERRORS)
         context->complain(file, line, key, text, context->userdata);
     else if (context->n_complaints == LIMIT_CONFIG_ERRORS + 1)
-        context->complain(file, line, NULL, "there is more wrong with this file, which is not listed",
+        context->complain(file, line, NULL, "there are more errors in this file, which are not listed",
                           context->userdata);
 }
 
-static _printf_(3, 0) void complain(ParseContext *context, const IniEntry *e, const char *format, va_list ap)
+int entry_complain(ParseContext *context, const IniEntry *e, const char *format, ...)
 {
     _cleanup_free_ char *text = NULL;
+    va_list ap;
 
+    va_start(ap, format);
     if (vasprintf(&text, format, ap) < 0)
         text = NULL;
+    va_end(ap);
     context_complain(e->file, e->line, e->key, text ? text : strerror(ENOMEM), context);
-}
-
-void entry_complain(ParseContext *context, const IniEntry *e, const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    complain(context, e, format, ap);
-    va_end(ap);
-}
-
-int entry_refuse(ParseContext *context, const IniEntry *e, const char *format, ...)
-{
-    va_list ap;
-
-    va_start(ap, format);
-    complain(context, e, format, ap);
-    va_end(ap);
     return -EINVAL;
 }
 
@@ -63,7 +48,7 @@ const KeyRow *key_find(ParseContext *context, const IniEntry *e, const KeyRow *r
     for (size_t i = 0; i < n; i++)
         if (streq(rows[i].section, section) && streq(rows[i].key, e->key))
             return rows + i;
-    entry_complain(context, e, "there is no such key in [%s]; the line is passed over", QUOTED(e->section));
+    entry_complain(context, e, "unknown key in [%s], ignoring the line", QUOTED(e->section));
     return NULL;
 }
 

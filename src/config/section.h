@@ -31,27 +31,26 @@ typedef struct ParseContext {
 
 /* A ConfigComplain that stops after LIMIT_CONFIG_ERRORS of one file; userdata is a ParseContext. */
 void context_complain(const char *file, unsigned line, const char *key, const char *text, void *userdata);
-void entry_complain(ParseContext *context, const IniEntry *e, const char *format, ...) _printf_(3, 4);
-int entry_refuse(ParseContext *context, const IniEntry *e, const char *format, ...)
-    _printf_(3, 4); /* -EINVAL */
-/* A value as a complaint shows it. */
+/* Complains about an entry. Returns -EINVAL. */
+int entry_complain(ParseContext *context, const IniEntry *e, const char *format, ...) _printf_(3, 4);
+/* Quotes a value in a complaint. */
 #define QUOTED(s) QUOTE(s, 200)
 
-/* Reads a value into its field: 0; -EINVAL after a complaint; -ENOMEM. */
-typedef int (*ParseKey)(ParseContext *context, const IniEntry *e, void *target);
+/* Parses a value into its field. -EINVAL after a complaint, -ENOMEM. */
+typedef int ParseKey(ParseContext *context, const IniEntry *e, void *target);
 
 typedef struct KeyRow {
     const char *section;
     const char *key;
-    ParseKey parse;
-    size_t offset; /* of the field in what the section describes */
-    bool vital;    /* without it, or with a wrong value, the section is of no use */
+    ParseKey *parse;
+    size_t offset; /* of the field in the struct of the section */
+    bool vital;    /* with an invalid value, the section is ignored */
 } KeyRow;
 
 bool section_is_known(const KeyRow *rows, size_t n, const char *section);
-/* NULL after a complaint. */
+/* Returns NULL after a complaint. */
 const KeyRow *key_find(ParseContext *context, const IniEntry *e, const KeyRow *rows, size_t n,
                        const char *section);
-/* Finds and reads: 0 or -ENOMEM. */
+/* Finds the key and parses the value; complaints are no failure. -ENOMEM. */
 int key_apply(ParseContext *context, const IniEntry *e, const KeyRow *rows, size_t n, const char *section,
               void *object);

@@ -14,15 +14,7 @@ static const char *const challenge_type_table[_CHALLENGE_TYPE_MAX] = {
     [CHALLENGE_DNS_01] = "dns-01",
 };
 
-const char *challenge_type_to_string(ChallengeType t)
-{
-    return t >= 0 && t < _CHALLENGE_TYPE_MAX ? challenge_type_table[t] : NULL;
-}
-
-ChallengeType challenge_type_from_string(const char *s)
-{
-    return (ChallengeType)TABLE_FROM_STRING(challenge_type_table, s);
-}
+DEFINE_STRING_TABLE(challenge_type, ChallengeType, challenge_type_table);
 
 int settings_new(Settings **ret)
 {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config/values.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -33,31 +32,28 @@ int parse_text(ParseContext *context _unused_, const IniEntry *e, void *target)
 int parse_organization(ParseContext *context, const IniEntry *e, void *target)
 {
     if (strlen(e->value) > ORGANIZATION_MAX || !text_is_utf8(e->value))
-        return entry_refuse(context, e, "the name of an organization is UTF-8 of at most %d bytes",
-                            ORGANIZATION_MAX);
+        return entry_complain(context, e, "an organization is UTF-8 of at most %d bytes", ORGANIZATION_MAX);
     return set_text(target, e->value);
 }
 
 int parse_label(ParseContext *context, const IniEntry *e, void *target)
 {
     if (strlen(e->value) > LABEL_MAX || !text_is_plain(e->value))
-        return entry_refuse(context, e, "give a plain text of at most %d bytes", LABEL_MAX);
+        return entry_complain(context, e, "give plain text of at most %d bytes", LABEL_MAX);
     return set_text(target, e->value);
 }
 
 int parse_word(ParseContext *context, const IniEntry *e, void *target)
 {
     if (strlen(e->value) > WORD_MAX || !text_is_graphic(e->value))
-        return entry_refuse(context, e, "give one word of printable ASCII, without white space");
+        return entry_complain(context, e, "give one word of printable ASCII, without white space");
     return set_text(target, e->value);
 }
 
 int parse_directory(ParseContext *context, const IniEntry *e, void *target)
 {
     if ((*e->value && *e->value != '/') || strchr(e->value, ':'))
-        return entry_refuse(context, e,
-                            "\"%s\" is no directory's path from the root (\"/\") on, without colons",
-                            QUOTED(e->value));
+        return entry_complain(context, e, "\"%s\" is not an absolute path without colons", QUOTED(e->value));
     return set_text(target, e->value);
 }
 
@@ -76,19 +72,18 @@ int parse_path(ParseContext *context, const IniEntry *e, void *target)
 {
     if ((*e->value && *e->value != '/') || has_dots(e->value) || !text_is_plain(e->value) ||
         strlen(e->value) >= PATH_MAX)
-        return entry_refuse(context, e,
-                            "\"%s\" is no path from the root (\"/\") on, without \".\" and \"..\"",
-                            QUOTED(e->value));
+        return entry_complain(context, e, "\"%s\" is not an absolute path without \".\" and \"..\"",
+                              QUOTED(e->value));
     return set_text(target, e->value);
 }
 
 int parse_file_name(ParseContext *context, const IniEntry *e, void *target)
 {
     if (*e->value && !module_name_is_valid(e->value))
-        return entry_refuse(
+        return entry_complain(
             context, e,
-            "\"%s\" is no name of a file: give letters, digits, \"-\", \"_\" and \".\", a letter or "
-            "digit first, %d at most, and no folder",
+            "\"%s\" is not a file name; use at most %d letters, digits, \"-\", \"_\" and \".\", beginning with a "
+            "letter or digit, and no directory",
             QUOTED(e->value), LIMIT_MODULE_NAME);
     return set_text(target, e->value);
 }
@@ -100,7 +95,7 @@ int parse_flag(ParseContext *context, const IniEntry *e, void *target)
     bool flag;
 
     if (parse_boolean(e->value, &flag) < 0)
-        return entry_refuse(context, e, "\"%s\" is neither yes nor no", QUOTED(e->value));
+        return entry_complain(context, e, "\"%s\" is neither yes nor no", QUOTED(e->value));
     *(bool *)target = flag;
     return 0;
 }
@@ -117,13 +112,40 @@ int parse_choice(ParseContext *context, const IniEntry *e, void *target)
 
 int parse_port(ParseContext *context, const IniEntry *e, void *target)
 {
-    uint64_t port;
-
-    if (parse_uint64(e->value, &port) < 0 || port < 1 || port > UINT16_MAX)
-        return entry_refuse(context, e, "\"%s\" is no port; give a number from 1 to 65535",
-                            QUOTED(e->value));
-    *(uint16_t *)target = (uint16_t)port;
+    if (parse_ip_port(e->value, target) < 0)
+        return entry_complain(context, e, "\"%s\" is not a port; give a number from 1 to 65535",
+                              QUOTED(e->value));
     return 0;
+}
+
+static int parse_key_type(ParseContext *context, const IniEntry *e, bool (*suits)(KeyType),
+                          const char *purpose, const char *types, KeyType *target)
+{
+    KeyType type = key_type_from_string(e->value);
+
+    if (!suits(type))
+        return entry_complain(context, e, "\"%s\" is not a key type for %s; use %s", QUOTED(e->value),
+                              purpose, types);
+    *target = type;
+    return 0;
+}
+
+int parse_leaf_key_type(ParseContext *context, const IniEntry *e, void *target)
+{
+    return parse_key_type(context, e, key_type_suits_leaf, "leaves",
+                          "ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072, rsa-4096 or ed25519", target);
+}
+
+int parse_root_key_type(ParseContext *context, const IniEntry *e, void *target)
+{
+    return parse_key_type(context, e, key_type_suits_root, "roots",
+                          "ecdsa-p256, ecdsa-p384, rsa-3072 or rsa-4096", target);
+}
+
+int parse_account_key_type(ParseContext *context, const IniEntry *e, void *target)
+{
+    return parse_key_type(context, e, key_type_suits_account, "accounts",
+                          "ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 or rsa-4096", target);
 }
 
 /* ---- lists: each line replaces the previous value, as a whole or not at all */
@@ -139,7 +161,7 @@ static int parse_list(ParseContext *context, const IniEntry *e, size_t max, Read
 
     r = strv_split(e->value, &words);
     if (r >= 0 && strv_length(words) > max)
-        return entry_refuse(context, e, "there are more than %zu; the line is passed over", max);
+        return entry_complain(context, e, "there are more than %zu; ignoring the line", max);
     for (size_t i = 0; words && words[i] && r >= 0; i++) {
         _cleanup_free_ char *word = NULL;
 
@@ -164,31 +186,29 @@ static bool is_server(const char *word, uint16_t *ret_port)
     return server_address_parse(word, address, ret_port) >= 0;
 }
 
+#define NO_SERVER \
+    "\"%s\" is not the address of a server; write it as 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353"
+
 static char *read_server(ParseContext *context, const IniEntry *e, const char *word)
 {
     uint16_t port;
 
     if (is_server(word, &port))
         return strdup(word);
-    entry_complain(context, e,
-                   "\"%s\" is no address of a server; write it as in 192.0.2.53, 192.0.2.53:5353 or "
-                   "[2001:db8::53]:5353",
-                   QUOTED(word));
+    entry_complain(context, e, NO_SERVER, QUOTED(word));
     return NULL;
 }
 
 static char *read_listen(ParseContext *context, const IniEntry *e, const char *word)
 {
-    uint64_t number;
     uint16_t port = 0;
 
-    if (*word == ':' ? parse_uint64(word + 1, &number) >= 0 && number >= 1 && number <= UINT16_MAX
-                     : is_server(word, &port) && port > 0)
+    if (*word == ':' ? parse_ip_port(word + 1, &port) >= 0 : is_server(word, &port) && port > 0)
         return strdup(word);
     entry_complain(
         context, e,
-        "\"%s\" is nothing to listen at; write :80 for port 80 of all addresses, or an address and port "
-        "as in 127.0.0.1:8080 or [::1]:8080",
+        "\"%s\" is not an address to listen on; write :80 for port 80 on all addresses, or an address and "
+        "port as in 127.0.0.1:8080 or [::1]:8080",
         QUOTED(word));
     return NULL;
 }
@@ -199,7 +219,7 @@ static char *read_contact(ParseContext *context, const IniEntry *e, const char *
     const char *address = word + strlen(MAILTO), *at;
 
     if (strncasecmp(word, MAILTO, strlen(MAILTO)) != 0) {
-        entry_complain(context, e, "\"%s\" is no mailto: address; write it as in mailto:admin@example.com",
+        entry_complain(context, e, "\"%s\" is not a mailto: URL; write it as mailto:admin@example.com",
                        QUOTED(word));
         return NULL;
     }
@@ -207,9 +227,10 @@ static char *read_contact(ParseContext *context, const IniEntry *e, const char *
     if (at && at > address && at[1] && !strchr(at + 1, '@') && !strpbrk(address, ",?<>\"") &&
         text_is_graphic(word) && strlen(word) <= LABEL_MAX)
         return strdup(word);
-    entry_complain(context, e,
-                   "\"%s\" is not one mail address; write one mailto: for each, without \"?\" and \",\"",
-                   QUOTED(word));
+    entry_complain(
+        context, e,
+        "\"%s\" is not a single mail address; write one mailto: URL for each, without \"?\" and \",\"",
+        QUOTED(word));
     return NULL;
 }
 
@@ -219,8 +240,7 @@ int parse_server(ParseContext *context, const IniEntry *e, void *target)
 
     if (!*e->value || is_server(e->value, &port))
         return set_text(target, e->value);
-    free(read_server(context, e, e->value)); /* complains */
-    return -EINVAL;
+    return entry_complain(context, e, NO_SERVER, QUOTED(e->value));
 }
 
 int parse_servers(ParseContext *context, const IniEntry *e, void *target)
@@ -240,35 +260,22 @@ int parse_contact(ParseContext *context, const IniEntry *e, void *target)
 
 /* ---- URLs (RFC 3986) */
 
-/* Returns what is wrong with the port of HOST:PORT, the text after its colon. */
-static const char *read_port(const char *text, unsigned *ret)
-{
-    uint64_t port;
-
-    if (parse_uint64(text, &port) < 0 || port < 1 || port > UINT16_MAX)
-        return "its port is no number from 1 to 65535";
-    *ret = (unsigned)port;
-    return NULL;
-}
-
 /* Checks HOST[:PORT], where HOST is a name, an IPv4 address, or an IPv6 address in brackets. Returns what is
  * wrong. */
-static const char *read_host(char *text, char **ret_host, unsigned *ret_port)
+static const char *read_host(char *text, char **ret_host, uint16_t *ret_port)
 {
-    char *end = *text == '[' ? strchr(text, ']') : text + strcspn(text, ":");
+    static const char no_brackets[] = "its host is not an address in brackets";
     bool six = *text == '[';
-    const char *why = NULL;
-    char tail;
+    char *end = six ? strchr(text, ']') : text + strcspn(text, ":"), *tail = end ? end + six : NULL;
 
-    if (!end || (six && end[1] && end[1] != ':'))
-        return "its host is no address in brackets";
-    tail = six ? end[1] : *end;
-    if (tail)
-        why = read_port(end + (six ? 2 : 1), ret_port);
+    if (!tail || (*tail && *tail != ':'))
+        return no_brackets;
+    if (*tail && parse_ip_port(tail + 1, ret_port) < 0)
+        return "its port is not a number from 1 to 65535";
     *end = 0;
-    if (!why && (name_canonicalize(text + six, ret_host, NULL) < 0 || name_is_wildcard(*ret_host)))
-        why = "its host is neither a name nor an address";
-    return why ? why : six != !!strchr(*ret_host, ':') ? "its host is no address in brackets" : NULL;
+    if (name_canonicalize(text + six, ret_host, NULL) < 0 || name_is_wildcard(*ret_host))
+        return "its host is neither a name nor an address";
+    return six == !!strchr(*ret_host, ':') ? NULL : no_brackets;
 }
 
 /* Returns what is wrong with it. */
@@ -276,27 +283,27 @@ static const char *read_url(const char *text, bool origin, char **ret)
 {
     _cleanup_free_ char *authority = NULL, *host = NULL;
     char port_text[8] = "";
-    unsigned port = 443;
+    uint16_t port = 443;
     const char *rest, *why;
     bool six;
 
     if (strncasecmp(text, HTTPS, strlen(HTTPS)) != 0)
-        return "it does not begin with https:// (http:// is not safe, and is not spoken)";
+        return "it does not begin with https:// (http:// is insecure and not supported)";
     if (strlen(text) > LIMIT_URL || !text_is_graphic(text) || strchr(text, '#') ||
         strpbrk(text, "\"<>\\^`{|}"))
-        return "it is too long, or has characters that no such URL has";
+        return "it is too long, or has characters that are invalid in a URL";
     text += strlen(HTTPS);
     rest = text + strcspn(text, "/?");
     authority = strndup(text, (size_t)(rest - text));
     if (!authority)
         return errno = ENOMEM, NULL;
     if (strchr(authority, '@'))
-        return "it has a user name or password in it";
+        return "it contains a user name or password";
     why = read_host(authority, &host, &port);
     if (why)
         return why;
     if (origin && *rest)
-        return "it goes on behind its host";
+        return "it continues after its host";
     six = strchr(host, ':');
     if (port != 443)
         snprintf(port_text, sizeof(port_text), ":%u", port);
@@ -317,9 +324,9 @@ int parse_url(ParseContext *context, const IniEntry *e, void *target)
     const char *why = *e->value ? read_url(e->value, false, &url) : NULL;
 
     if (why)
-        return entry_refuse(context, e,
-                            "%s cannot be used: %s; write it as in https://ca.example.com/directory",
-                            QUOTED(shown(e->value)), why);
+        return entry_complain(context, e,
+                              "%s cannot be used: %s; write it as https://ca.example.com/directory",
+                              QUOTED(shown(e->value)), why);
     return *e->value && !url ? -ENOMEM : set_text(target, strempty(url));
 }
 
@@ -329,7 +336,7 @@ static char *read_origin(ParseContext *context, const IniEntry *e, const char *w
     const char *why = read_url(word, true, &url);
 
     if (why)
-        entry_complain(context, e, "%s cannot be used: %s; write it as in https://ca.example.com",
+        entry_complain(context, e, "%s cannot be used: %s; write it as https://ca.example.com",
                        QUOTED(shown(word)), why);
     else if (!url)
         errno = ENOMEM;

@@ -6,21 +6,23 @@
 /* Parsers of values, each a ParseKey. On failure the target is unchanged. */
 
 /* An empty text is none: NULL. */
-int parse_text(ParseContext *context, const IniEntry *e, void *target);
-int parse_organization(ParseContext *context, const IniEntry *e, void *target);
-int parse_label(ParseContext *context, const IniEntry *e,
-                void *target); /* plain text that people use as a name */
-int parse_word(ParseContext *context, const IniEntry *e, void *target); /* printable ASCII */
-int parse_directory(ParseContext *context, const IniEntry *e, void *target);
-int parse_path(ParseContext *context, const IniEntry *e, void *target); /* absolute, without "." and ".." */
-int parse_file_name(ParseContext *context, const IniEntry *e, void *target);
-int parse_flag(ParseContext *context, const IniEntry *e, void *target);
-int parse_choice(ParseContext *context, const IniEntry *e, void *target); /* int: 1 yes, 0 no */
-int parse_port(ParseContext *context, const IniEntry *e, void *target);
-int parse_server(ParseContext *context, const IniEntry *e, void *target);
-int parse_servers(ParseContext *context, const IniEntry *e, void *target);
-int parse_listen(ParseContext *context, const IniEntry *e, void *target);
-int parse_contact(ParseContext *context, const IniEntry *e, void *target);
+ParseKey parse_text;
+ParseKey parse_organization;
+ParseKey parse_label; /* plain text that people use as a name */
+ParseKey parse_word;  /* printable ASCII */
+ParseKey parse_directory;
+ParseKey parse_path; /* absolute, without "." and ".." */
+ParseKey parse_file_name;
+ParseKey parse_leaf_key_type;
+ParseKey parse_root_key_type;
+ParseKey parse_account_key_type;
+ParseKey parse_flag;
+ParseKey parse_choice; /* int: 1 yes, 0 no */
+ParseKey parse_port;
+ParseKey parse_server;
+ParseKey parse_servers;
+ParseKey parse_listen;
+ParseKey parse_contact;
 /* An https URL; makes its host canonical and drops the default port. */
-int parse_url(ParseContext *context, const IniEntry *e, void *target);
-int parse_origins(ParseContext *context, const IniEntry *e, void *target);
+ParseKey parse_url;
+ParseKey parse_origins;

@@ -11,19 +11,16 @@ static const char *const key_types[_KEY_TYPE_MAX] = {
     [KEY_TYPE_RSA_OTHER] = "rsa-other",   [KEY_TYPE_ED25519] = "ed25519",
 };
 
-const char *key_type_to_string(KeyType t)
-{
-    return key_types[t];
-}
-
-KeyType key_type_from_string(const char *s)
-{
-    return (KeyType)TABLE_FROM_STRING(key_types, s);
-}
+DEFINE_STRING_TABLE(key_type, KeyType, key_types);
 
 bool key_type_suits_leaf(KeyType t)
 {
     return t >= 0 && t != KEY_TYPE_ECDSA_P521 && t != KEY_TYPE_RSA_OTHER;
+}
+
+bool key_type_suits_account(KeyType t)
+{
+    return key_type_suits_leaf(t) && t != KEY_TYPE_ED25519;
 }
 
 bool key_type_suits_root(KeyType t)
@@ -32,7 +29,7 @@ bool key_type_suits_root(KeyType t)
            t == KEY_TYPE_RSA_4096;
 }
 
-static const char *put(char **at, const char *s)
+static char *put(char **at, const char *s)
 {
     char *begin = *at;
 
@@ -43,7 +40,7 @@ static const char *put(char **at, const char *s)
 Chain *chain_new(const ChainEntry *entries, size_t n_entries, const char *const *names, size_t n_names,
                  KeyType key_type, bool is_authority)
 {
-    size_t head = sizeof(Chain) + n_entries * sizeof(ChainEntry) + n_names * sizeof(char *), text = 0;
+    size_t head = sizeof(Chain) + n_entries * sizeof(ChainEntry) + (n_names + 1) * sizeof(char *), text = 0;
     Chain *c;
     char *at;
 
@@ -60,7 +57,7 @@ Chain *chain_new(const ChainEntry *entries, size_t n_entries, const char *const 
                   .is_authority = is_authority,
                   .n_entries = (unsigned)n_entries,
                   .n_names = (unsigned)n_names };
-    c->names = (const char **)(void *)(c->entries + n_entries);
+    c->names = (char **)(void *)(c->entries + n_entries);
     at = (char *)c + head;
     for (size_t i = 0; i < n_entries; i++) {
         const ChainEntry *e = entries + i;
@@ -70,6 +67,7 @@ Chain *chain_new(const ChainEntry *entries, size_t n_entries, const char *const 
     }
     for (size_t i = 0; i < n_names; i++)
         c->names[i] = put(&at, names[i]);
+    c->names[n_names] = NULL;
     return c;
 }
 
@@ -104,22 +102,6 @@ bool chain_covers(const Chain *c, char *const *names, const char **ret_missing)
             return false;
         }
     return true;
-}
-
-char *chain_join_names(const Chain *c, const char *separator)
-{
-    size_t size = 1;
-    char *joined, *at;
-
-    for (unsigned i = 0; i < c->n_names; i++)
-        size += strlen(c->names[i]) + strlen(separator);
-    joined = at = malloc(size);
-    if (!joined)
-        return NULL;
-    *at = 0;
-    for (unsigned i = 0; i < c->n_names; i++)
-        at = stpcpy(stpcpy(at, i > 0 ? separator : ""), c->names[i]);
-    return joined;
 }
 
 int64_t chain_not_before(const Chain *c)

@@ -20,8 +20,9 @@ typedef enum KeyType {
 
 const char *key_type_to_string(KeyType t);
 KeyType key_type_from_string(const char *s);
-/* Returns true if leaves, or roots, can be created with this key type. */
+/* Returns true if keys of this type can be created for leaves, roots, or accounts of ACME authorities. */
 bool key_type_suits_leaf(KeyType t);
+bool key_type_suits_account(KeyType t);
 bool key_type_suits_root(KeyType t);
 
 typedef struct ChainEntry {
@@ -39,7 +40,8 @@ typedef struct Chain {
     bool is_authority;  /* the first entry has CA:TRUE */
     unsigned n_entries; /* at least one; leaf first */
     unsigned n_names;
-    const char **names; /* of the leaf, canonical: subject alternative names, or else its common name */
+    char **
+        names; /* of the leaf, canonical: subject alternative names, or else its common name; a string list */
     ChainEntry entries[];
 } Chain;
 
@@ -58,8 +60,6 @@ static inline const ChainEntry *chain_leaf(const Chain *c)
 /* Returns true if the chain covers all canonical names; if not, *ret_missing is the first one not
  * covered. */
 bool chain_covers(const Chain *c, char *const *names, const char **ret_missing);
-/* Joins all names with a separator. Returns NULL on OOM. */
-char *chain_join_names(const Chain *c, const char *separator);
 /* The latest notBefore and the earliest notAfter of all its certificates. */
 int64_t chain_not_before(const Chain *c);
 int64_t chain_not_after(const Chain *c);

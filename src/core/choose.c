@@ -3,11 +3,12 @@
 
 #include "util/text.h"
 
-#define MARGIN_SHARE \
-    50 /* part of the lifetime before its end at which an uploaded or ACME chain yields to the next best, */
-/* but no earlier than this: clients trust it, while few trust its successor, */
+/* An uploaded or ACME chain yields to the next best one for the last part of its lifetime, but no earlier than an
+ * hour before its end, as clients trust it more than its successor, and no later than five minutes, as clocks may
+ * be slightly wrong. */
+#define MARGIN_SHARE     50
 #define MARGIN_MAX       3600
-#define MARGIN_MIN       300  /* and no later than this: clocks may be slightly wrong */
+#define MARGIN_MIN       300
 #define MARGIN_AUTHORITY 7200 /* two turns of the timer that wakes the service */
 
 static const char *const sources[_SOURCE_MAX] = {
@@ -125,27 +126,22 @@ int64_t choose_next_change(const Candidate candidates[static _SOURCE_MAX], int64
     return next;
 }
 
-static const char *explain_local(AcmeEligibility eligibility)
-{
-    switch (eligibility) {
-    case ACME_ELIGIBILITY_OFF:
-        return "No uploaded chain fits and ACME is not enabled, so the local root signed this one.";
-    case ACME_ELIGIBILITY_TERMS:
-        return "No uploaded chain fits and nothing is ordered before TermsOfServiceAgreed=yes, so "
-               "the local root signed this one.";
-    case ACME_ELIGIBILITY_PRIVATE:
-        return "No uploaded chain fits and no public authority issues for such names, so the local root signed this one.";
-    case ACME_ELIGIBILITY_UNWANTED:
-        return "No uploaded chain fits and this certificate is not to come from ACME, so the local root signed it.";
-    case ACME_ELIGIBILITY_UNSUITED:
-        return "No uploaded chain fits and no configured ACME authority issues for these names, so the local root "
-               "signed this one.";
-    case ACME_ELIGIBILITY_FAILED:
-        return "No uploaded chain fits and the last order from ACME failed, so the local root signed this one.";
-    default:
-        return "No uploaded chain fits and there is none from ACME yet, so the local root signed this one.";
-    }
-}
+static const char *const local_reasons[] = {
+    [ACME_ELIGIBILITY_OFF] =
+        "No uploaded chain fits and ACME is not enabled, so the local root signed this one.",
+    [ACME_ELIGIBILITY_TERMS] =
+        "No uploaded chain fits and nothing is ordered before TermsOfServiceAgreed=yes, so the local root signed this one.",
+    [ACME_ELIGIBILITY_PRIVATE] =
+        "No uploaded chain fits and no public authority issues for such names, so the local root signed this one.",
+    [ACME_ELIGIBILITY_UNWANTED] =
+        "No uploaded chain fits and this certificate is not to come from ACME, so the local root signed it.",
+    [ACME_ELIGIBILITY_UNSUITED] =
+        "No uploaded chain fits and no configured ACME authority issues for these names, so the local root signed this one.",
+    [ACME_ELIGIBILITY_FAILED] =
+        "No uploaded chain fits and the last order from ACME failed, so the local root signed this one.",
+    [ACME_ELIGIBILITY_ASKED] =
+        "No uploaded chain fits and there is none from ACME yet, so the local root signed this one.",
+};
 
 const char *choice_explain(const Choice *choice, AcmeEligibility eligibility)
 {
@@ -159,9 +155,9 @@ const char *choice_explain(const Choice *choice, AcmeEligibility eligibility)
                    ? "No uploaded chain fits, and an ACME authority has issued this one."
                    : "The uploaded chain cannot be served, and an ACME authority has issued this one.";
     case SOURCE_LOCAL:
-        if (uploaded != VERDICT_ABSENT)
-            return "The uploaded chain cannot be served, so the local root signed this one.";
-        return explain_local(eligibility);
+        return uploaded == VERDICT_ABSENT
+                   ? local_reasons[eligibility]
+                   : "The uploaded chain cannot be served, so the local root signed this one.";
     default:
         return "There is no chain that can be served; one is being made.";
     }

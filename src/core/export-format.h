@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* How certificates and keys are handed out. */
+/* Formats of exported certificates and keys. */
 
 typedef enum ExportFormat {
     EXPORT_PEM,         /* the whole chain */

@@ -5,15 +5,15 @@
 
 #include "core/ledger.h"
 
-/* Shared by ledger-lines.c, which writes; ledger.c above it, which counts and decides; and ledger-text.c above both, which
- * reads, and writes the whole. */
+/* Shared by ledger-lines.c, which writes lines; ledger.c above it, which counts and decides; and ledger-text.c above
+ * both, which reads and writes whole ledgers. */
 
 #define LEDGER_FINGERPRINT 16 /* characters of it, enough to distinguish two leaves of the same name */
 
 /* A key consists of a letter for the kind of counter, and of its subject. */
 #define LEDGER_LETTERS "odsfx"
 #define ORDERS_KEY     "o"
-#define EXEMPT_KEY     "x" /* orders that the authority does not count; needed for the orders per minute */
+#define EXEMPT_KEY     "x" /* orders that the authority does not count, but OrdersPerMinute= does */
 
 typedef struct Counter {
     char *key;
@@ -31,7 +31,7 @@ typedef struct Entry {
     bool again;      /* it counts only for the same names */
     bool refused;
     unsigned released;
-    char fingerprint[LEDGER_FINGERPRINT + 1]; /* of the window; "": none */
+    char fingerprint[LEDGER_FINGERPRINT + 1]; /* of the leaf that the window is for; "": none */
     int64_t check;
     RenewalWindow window;
     char *explanation_url;
@@ -64,7 +64,7 @@ int counter_remove(Ledger *l, const char *key, int64_t when);
 Entry *ledger_get_entry(Ledger *l, const char *name);
 void entry_free(Ledger *l, Entry *e);
 
-/* ledger-lines.c. Each writes one line, which ledger_take() gives; -ENOMEM. */
+/* ledger-lines.c. Each appends one line to the result of ledger_take(). -ENOMEM. */
 int ledger_write_line(Ledger *l, const char *format, ...) _printf_(2, 3);
 int ledger_write_count(Ledger *l, bool add, int64_t when, const char *key);
 int ledger_write_attempt(Ledger *l, const Entry *e);
@@ -73,5 +73,5 @@ int ledger_write_released(Ledger *l, const Entry *e);
 int ledger_write_early(Ledger *l, const Entry *e);
 int ledger_write_window(Ledger *l, const Entry *e);
 int ledger_write_breaker(Ledger *l);
-/* Text of whichever kind; n: without the NUL behind it. */
+/* Appends any text of n bytes, without its NUL. */
 int ledger_append(Ledger *l, const char *text, size_t n);

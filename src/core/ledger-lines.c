@@ -6,20 +6,20 @@
 
 #include "core/ledger-internal.h"
 
-/* Lines, each of which says how something is now, whatever was said of it before:
+/* Each line states how something is now, regardless of earlier lines:
  *
  *     ledger 1 DIRECTORY                             the first one
- *     count TIME KEY                                 something that is counted happened
- *     uncount TIME KEY                               and does not count after all
- *     attempt CERTIFICATE ATTEMPTS AFTER ORDERED     ORDERED: when its order was placed that counts a certificate
- *     again CERTIFICATE                              that order counts for the same names alone
- *     refused CERTIFICATE                            proofs of its names were, in one of these attempts
- *     released CERTIFICATE TIMES                     from waiting, as what kept it was over
+ *     count TIME KEY                                 a counted event happened
+ *     uncount TIME KEY                               an event does not count after all
+ *     attempt CERTIFICATE ATTEMPTS AFTER ORDERED     ORDERED: time of the order that counts; 0: none
+ *     again CERTIFICATE                              that order only counts for the same names
+ *     refused CERTIFICATE                            the authority did not accept a proof in one of these attempts
+ *     released CERTIFICATE TIMES                     the wait after an outage was ended this many times
  *     early CERTIFICATE TIME
  *     window CERTIFICATE FINGERPRINT CHECK START END PAGE
  *     breaker FAILURES OPENINGS UNTIL PROBE UNREACHED
  *
- * A word that says nothing is "-". */
+ * "-" is an empty word. */
 
 int ledger_append(Ledger *l, const char *text, size_t n)
 {

@@ -6,12 +6,13 @@
 #include "util/text.h"
 #include "util/time.h"
 
-/* The whole of what is written (ledger-lines.c): what is kept of it, and how it is read. */
+/* Reads a ledger, drops obsolete entries, and writes all of it. See ledger-lines.c for the format. */
 
-#define FORMAT      "ledger 1 "
-#define ENTRY_KEEP  (400 * SEC_PER_DAY) /* of a certificate that nothing was heard of for that long */
-#define AHEAD_MAX   (3 * SEC_PER_DAY)   /* nothing is put off for longer but by a wrong clock */
-#define EXEMPT_KEEP 3600LL              /* of orders that the authority does not count */
+#define FORMAT "ledger 1 "
+#define ENTRY_KEEP \
+    (400 * SEC_PER_DAY) /* entries of certificates without any event for that long are dropped */
+#define AHEAD_MAX   (3 * SEC_PER_DAY) /* longer delays are due to a wrong clock */
+#define EXEMPT_KEEP 3600LL            /* for orders that the authority does not count */
 #define WASTE_MIN   (64 * 1024)
 /* Appended to an incomplete line: gives it too many words to be valid. */
 #define BREAK " . . . . . . .\n"
@@ -21,7 +22,7 @@ static bool entry_is_kept(const Entry *e, int64_t now)
     return MAX(MAX(e->after, e->ordered), MAX(e->early, e->check)) > now - ENTRY_KEEP;
 }
 
-/* A delay caused by a wrong clock is over. */
+/* Ends a delay that is due to a wrong clock. */
 static void mend(int64_t *when, int64_t now)
 {
     if (*when > now + AHEAD_MAX)
@@ -40,7 +41,7 @@ static void prune(Ledger *l, int64_t now)
         while (old < c->n && c->times[old] <= now - keep)
             old++;
         for (size_t i = c->n; i > old && c->times[i - 1] > now; i--)
-            c->times[i - 1] = now; /* it happened, though not at the time of the wrong clock */
+            c->times[i - 1] = now; /* it happened, but not at that time: the clock was wrong */
         memmove(c->times, c->times + old, (c->n - old) * sizeof(c->times[0]));
         c->n -= old;
         if (c->n == 0)
@@ -143,7 +144,11 @@ static bool read_moment(const char *word, int64_t *ret)
     return read_number(word, MOMENT_MAX, ret);
 }
 
-static int read_count(Ledger *l, char *const *words, size_t n _unused_)
+/* e: the entry of the certificate that is the first word; NULL for other lines. Lines with wrong values are
+ * ignored. */
+typedef int (*ReadLine)(Ledger *l, Entry *e, char *const *words);
+
+static int read_count(Ledger *l, Entry *e _unused_, char *const *words)
 {
     bool add = streq(words[0], "count");
     int64_t when;
@@ -153,17 +158,13 @@ static int read_count(Ledger *l, char *const *words, size_t n _unused_)
     return add ? counter_add(l, words[2], when) : counter_remove(l, words[2], when);
 }
 
-static int read_attempt(Ledger *l, char *const *words, size_t n _unused_)
+static int read_attempt(Ledger *l _unused_, Entry *e, char *const *words)
 {
     int64_t attempts, after, ordered;
-    Entry *e;
 
     if (!read_number(words[2], UINT32_MAX, &attempts) || !read_moment(words[3], &after) ||
         !read_moment(words[4], &ordered))
         return 0;
-    e = ledger_get_entry(l, words[1]);
-    if (!e)
-        return -ENOMEM;
     e->attempts = (unsigned)attempts;
     e->after = attempts > 0 ? after : 0;
     e->ordered = ordered;
@@ -173,45 +174,34 @@ static int read_attempt(Ledger *l, char *const *words, size_t n _unused_)
     return 0;
 }
 
-static int read_again(Ledger *l, char *const *words, size_t n _unused_)
+static int read_again(Ledger *l _unused_, Entry *e, char *const *words _unused_)
 {
-    Entry *e = ledger_get_entry(l, words[1]);
-
-    if (e)
-        e->again = e->ordered > 0;
-    return e ? 0 : -ENOMEM;
+    e->again = e->ordered > 0;
+    return 0;
 }
 
-static int read_refused(Ledger *l, char *const *words, size_t n _unused_)
+static int read_refused(Ledger *l _unused_, Entry *e, char *const *words _unused_)
 {
-    Entry *e = ledger_get_entry(l, words[1]);
-
-    if (e)
-        e->refused = true;
-    return e ? 0 : -ENOMEM;
+    e->refused = true;
+    return 0;
 }
 
-static int read_released(Ledger *l, char *const *words, size_t n _unused_)
+static int read_released(Ledger *l _unused_, Entry *e, char *const *words)
 {
     int64_t released;
-    Entry *e;
 
-    if (!read_number(words[2], UINT32_MAX, &released))
-        return 0;
-    e = ledger_get_entry(l, words[1]);
-    if (e)
+    if (read_number(words[2], UINT32_MAX, &released))
         e->released = (unsigned)released;
-    return e ? 0 : -ENOMEM;
+    return 0;
 }
 
-static int read_early(Ledger *l, char *const *words, size_t n _unused_)
+static int read_early(Ledger *l _unused_, Entry *e, char *const *words)
 {
-    int64_t when;
-
-    return read_moment(words[2], &when) ? ledger_note_early(l, words[1], when) : 0;
+    (void)read_moment(words[2], &e->early);
+    return 0;
 }
 
-static int read_window(Ledger *l, char *const *words, size_t n _unused_)
+static int read_window(Ledger *l, Entry *e, char *const *words)
 {
     LedgerWindow w = { .explanation_url =
                            streq(words[6], "-") || !text_is_plain(words[6]) ? NULL : words[6] };
@@ -220,10 +210,10 @@ static int read_window(Ledger *l, char *const *words, size_t n _unused_)
         !read_moment(words[4], &w.window.start) || !read_moment(words[5], &w.window.end) ||
         strlen(words[6]) > LIMIT_URL)
         return 0;
-    return ledger_note_window(l, words[1], words[2], &w);
+    return ledger_note_window(l, e->name, words[2], &w);
 }
 
-static int read_breaker(Ledger *l, char *const *words, size_t n _unused_)
+static int read_breaker(Ledger *l, Entry *e _unused_, char *const *words)
 {
     int64_t failures, openings, until, probe, unreached;
 
@@ -234,29 +224,36 @@ static int read_breaker(Ledger *l, char *const *words, size_t n _unused_)
     return 0;
 }
 
+static const struct {
+    const char *word;
+    size_t n_words;
+    bool of_certificate;
+    ReadLine read;
+} kinds[] = {
+    { "count", 3, false, read_count },      { "uncount", 3, false, read_count },
+    { "attempt", 5, true, read_attempt },   { "early", 3, true, read_early },
+    { "window", 7, true, read_window },     { "breaker", 6, false, read_breaker },
+    { "again", 2, true, read_again },       { "refused", 2, true, read_refused },
+    { "released", 3, true, read_released },
+};
+
 static int read_line(Ledger *l, char *line)
 {
-    static const struct {
-        const char *word;
-        size_t n_words;
-        int (*read)(Ledger *l, char *const *words, size_t n);
-    } kinds[] = {
-        { "count", 3, read_count }, { "uncount", 3, read_count },   { "attempt", 5, read_attempt },
-        { "early", 3, read_early }, { "window", 7, read_window },   { "breaker", 6, read_breaker },
-        { "again", 2, read_again }, { "refused", 2, read_refused }, { "released", 3, read_released },
-    };
-    char *words[WORDS_MAX + 1] = {}, *state;
-    size_t n = 0;
+    char *words[WORDS_MAX] = {}, *state;
+    size_t n = 0, i = 0;
+    Entry *e;
 
     for (char *word = strtok_r(line, " ", &state); word; word = strtok_r(NULL, " ", &state)) {
         if (n == WORDS_MAX || strlen(word) > LIMIT_URL)
             return 0;
         words[n++] = word;
     }
-    for (size_t i = 0; n > 0 && i < ELEMENTSOF(kinds); i++)
-        if (n == kinds[i].n_words && streq(words[0], kinds[i].word))
-            return kinds[i].read(l, words, n);
-    return 0;
+    while (i < ELEMENTSOF(kinds) && (n != kinds[i].n_words || !streq(words[0], kinds[i].word)))
+        i++;
+    if (i == ELEMENTSOF(kinds))
+        return 0;
+    e = kinds[i].of_certificate ? ledger_get_entry(l, words[1]) : NULL;
+    return kinds[i].of_certificate && !e ? -ENOMEM : kinds[i].read(l, e, words);
 }
 
 /* An incomplete line was being written when the machine stopped. */

@@ -9,11 +9,10 @@
 #include "util/text.h"
 #include "util/time.h"
 
-#define FUTURE_MAX \
-    SEC_PER_HOUR /* what is said to have happened later than that was written with a wrong clock */
+#define FUTURE_MAX       SEC_PER_HOUR /* later entries were written with a wrong clock */
 #define BREAKER_FAILURES 2U
-#define RELEASES_MAX     8                  /* retries after outages, until an order succeeds */
-#define BREAKER_MAX      (6 * SEC_PER_HOUR) /* what has to be renewed within days cannot wait for one of them */
+#define RELEASES_MAX     8                  /* early retries after outages, until an order succeeds */
+#define BREAKER_MAX      (6 * SEC_PER_HOUR) /* certificates that last a few days cannot wait for a day */
 
 static const char limit_letters[_LEDGER_LIMIT_MAX] = {
     [LEDGER_ORDERS] = 'o',
@@ -159,12 +158,6 @@ static char *key_of(LedgerLimit limit, const char *what)
     return asprintf(&key, "%c%s", limit_letters[limit], what) < 0 ? NULL : key;
 }
 
-/* The name to prove: for a wildcard the name below it (RFC 8555 section 7.1.4). */
-static const char *proved_name(const char *name)
-{
-    return name_is_wildcard(name) ? name + strlen("*.") : name;
-}
-
 /* The names, independent of their order. */
 static char *set_key(char *const *names)
 {
@@ -193,7 +186,7 @@ static int registered_domains(char *const *names, char ***ret)
     return 0;
 }
 
-/* When another one is within the limit. */
+/* Returns the earliest time at which another one is within the limit. */
 static int64_t free_at(const Counter *c, const RateLimit *limit, int64_t now)
 {
     size_t begin = place_of(c, now - limit->span + 1), end = place_of(c, now + FUTURE_MAX + 1);
@@ -228,7 +221,7 @@ LedgerWait ledger_wait(const Ledger *l, const RateLimit limits[static _LEDGER_LI
     LedgerWait wait = { .until = now };
 
     for (size_t i = 0; names[i]; i++)
-        wait_for(l, limits, LEDGER_FAILURES, proved_name(names[i]), now, &wait);
+        wait_for(l, limits, LEDGER_FAILURES, name_base(names[i]), now, &wait);
     if (kind == LEDGER_IN_WINDOW)
         return wait;
     set = set_key(names);
@@ -339,7 +332,7 @@ static int count_failures(Ledger *l, char *const *names, int64_t now)
     int r = 0;
 
     for (size_t i = 0; names[i] && r >= 0; i++) {
-        _cleanup_free_ char *key = key_of(LEDGER_FAILURES, proved_name(names[i]));
+        _cleanup_free_ char *key = key_of(LEDGER_FAILURES, name_base(names[i]));
 
         r = key ? counter_add(l, key, now) : -ENOMEM;
     }
@@ -429,7 +422,7 @@ int ledger_note_outage(Ledger *l, int64_t retry_after, int64_t now)
 
     if (b->failures < UINT32_MAX)
         b->failures++;
-    if (retry_after > 0) /* it said so itself */
+    if (retry_after > 0) /* the authority itself reported an outage */
         b->failures = MAX(b->failures, BREAKER_FAILURES);
     if (b->failures >= BREAKER_FAILURES && now >= b->until) {
         if (b->openings < UINT32_MAX)
@@ -473,7 +466,7 @@ int ledger_note_probe(Ledger *l, bool reached, int64_t now)
     b->unreached = !reached;
     b->probe = now + SEC_PER_HOUR;
     if (back) {
-        b->openings /= 2; /* an unstable one is not tried as often as one that is back */
+        b->openings /= 2; /* if it fails again, the period grows from here */
         b->until = now;
     }
     r = ledger_write_breaker(l);
@@ -494,18 +487,13 @@ LedgerWindow ledger_window(const Ledger *l, const char *certificate, const char 
 int ledger_note_window(Ledger *l, const char *certificate, const char *fingerprint,
                        const LedgerWindow *window)
 {
-    char *explanation_url = window->explanation_url ? strdup(window->explanation_url) : NULL;
     Entry *e = ledger_get_entry(l, certificate);
 
-    if (!e || (window->explanation_url && !explanation_url)) {
-        free(explanation_url);
+    if (!e || text_set(&e->explanation_url, window->explanation_url) < 0)
         return -ENOMEM;
-    }
     snprintf(e->fingerprint, sizeof(e->fingerprint), "%.*s", LEDGER_FINGERPRINT, fingerprint);
     e->window = window->window;
     e->check = window->check;
-    free(e->explanation_url);
-    e->explanation_url = explanation_url;
     return ledger_write_window(l, e);
 }
 

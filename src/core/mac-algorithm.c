@@ -9,12 +9,4 @@ static const char *const names[_MAC_ALGORITHM_MAX] = {
     [MAC_HS512] = "HS512",
 };
 
-const char *mac_algorithm_to_string(MacAlgorithm a)
-{
-    return a >= 0 && a < _MAC_ALGORITHM_MAX ? names[a] : NULL;
-}
-
-MacAlgorithm mac_algorithm_from_string(const char *s)
-{
-    return (MacAlgorithm)TABLE_FROM_STRING(names, s);
-}
+DEFINE_STRING_TABLE(mac_algorithm, MacAlgorithm, names);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* How an account is bound to one that exists elsewhere (RFC 8555 section 7.3.4): HMAC as RFC 7518 section 3.2 names it. */
+/* HMAC algorithms for external account binding (RFC 8555 section 7.3.4), named as in RFC 7518 section 3.2. */
 typedef enum MacAlgorithm {
     MAC_HS256,
     MAC_HS384,

@@ -3,8 +3,8 @@
 
 #include "util/macro.h"
 
-/* A name constraint (RFC 5280 section 4.2.1.10) as NameConstraints= has it: a domain with all below it, or a network such as
- * 10.0.0.0/8; with "!" in front it is excluded instead of permitted. */
+/* A name constraint (RFC 5280 section 4.2.1.10) as in NameConstraints=: a domain including its subdomains, or a network
+ * such as 10.0.0.0/8. A leading "!" excludes it instead of permitting it. */
 typedef struct NameConstraint {
     bool excluded;
     char *domain;        /* canonical; NULL: a network */

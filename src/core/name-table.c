@@ -6,7 +6,6 @@
 
 #include "core/limits.h"
 #include "core/name.h"
-#include "util/text.h"
 
 /* Each name has lists of holders with this primary name, or with this alternative name. A wildcard covers
  * one label, so whoever covers a name is listed under one other name: "*" and the name without its first

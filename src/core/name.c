@@ -10,7 +10,9 @@
 #include "core/limits.h"
 #include "util/text.h"
 
-#define QUOTED_MAX 64 /* bytes of an invalid name that are quoted */
+#define MODULE_SIGNS   "-_."
+#define MODULE_LETTERS "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+#define QUOTED_MAX     64 /* bytes of an invalid name that are quoted */
 
 static bool is_ascii(const char *s)
 {
@@ -191,6 +193,11 @@ bool name_is_wildcard(const char *name)
     return name[0] == '*';
 }
 
+const char *name_base(const char *name)
+{
+    return name_is_wildcard(name) ? name + strlen("*.") : name;
+}
+
 bool name_covers(const char *pattern, const char *name)
 {
     const char *dot;
@@ -203,39 +210,10 @@ bool name_covers(const char *pattern, const char *name)
     return dot && streq(pattern + 1, dot);
 }
 
-char *name_to_directory(const char *name)
-{
-    char *directory = strdup(name);
-
-    if (directory && directory[0] == '*')
-        directory[0] = '_';
-    return directory;
-}
-
-char *name_from_directory(const char *directory)
-{
-    _cleanup_free_ char *name = strdup(directory), *canonical = NULL;
-    int r;
-
-    if (!name)
-        return NULL;
-    name[0] = (char)(name[0] == '_' ? '*' : name[0] == '*' ? '_' : name[0]);
-    r = name_canonicalize(name, &canonical, NULL);
-    if (r < 0 || !streq(name, canonical)) {
-        errno = r == -ENOMEM ? ENOMEM : EINVAL;
-        return NULL;
-    }
-    return TAKE_PTR(name);
-}
-
 bool module_name_is_valid(const char *s)
 {
     size_t length = strlen(s);
 
-    if (length == 0 || length > LIMIT_MODULE_NAME || !isalnum((unsigned char)s[0]) || !is_ascii(s))
-        return false;
-    for (size_t i = 0; i < length; i++)
-        if (!isalnum((unsigned char)s[i]) && !strchr("-_.", s[i]))
-            return false;
-    return true;
+    return length > 0 && length <= LIMIT_MODULE_NAME && !strchr(MODULE_SIGNS, s[0]) &&
+           strspn(s, MODULE_SIGNS MODULE_LETTERS) == length;
 }

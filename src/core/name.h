@@ -15,12 +15,10 @@ int name_canonicalize(const char *text, char **ret, Problem *problem);
 /* The functions below take canonical names. */
 bool name_is_address(const char *name);
 bool name_is_wildcard(const char *name);
+/* Returns the name without a leading "*.": what is proved for a wildcard (RFC 8555 section 7.1.4). */
+const char *name_base(const char *name);
 /* Returns true if a certificate for pattern covers name: they are equal, or pattern is a wildcard one label
  * above it. A wildcard is only covered by itself. */
 bool name_covers(const char *pattern, const char *name);
-/* Returns the name of its directory: the name with a leading "*" replaced by "_". NULL on OOM. */
-char *name_to_directory(const char *name);
-/* The reverse; NULL with errno EINVAL if no canonical name maps to this directory. */
-char *name_from_directory(const char *directory);
 /* Up to LIMIT_MODULE_NAME letters, digits, "-", "_", ".", beginning with a letter or digit. */
 bool module_name_is_valid(const char *s);

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include "core/name.h"
+#include "util/text.h"
 
 /* Domains without globally unique names: IANA's special-use domain names, and names that are never delegated
  * because private networks use them (RFC 6762 appendix G, ICANN's resolution 2018.02.04.12). */
@@ -119,10 +120,9 @@ static const char *address_reason(int family, const char *text, const Prefix *pr
 
 static bool is_below(const char *name, const char *domain)
 {
-    size_t length = strlen(name), tail = strlen(domain);
+    const char *at = text_ends_with(name, domain);
 
-    return length >= tail && streq(name + length - tail, domain) &&
-           (length == tail || name[length - tail - 1] == '.');
+    return at && (at == name || at[-1] == '.');
 }
 
 const char *name_private_reason(const char *name)
@@ -132,8 +132,7 @@ const char *name_private_reason(const char *name)
     if (name_is_address(name))
         return strchr(name, ':') ? address_reason(AF_INET6, name, prefixes6, ELEMENTSOF(prefixes6))
                                  : address_reason(AF_INET, name, prefixes4, ELEMENTSOF(prefixes4));
-    if (wildcard)
-        name += strlen("*.");
+    name = name_base(name);
     for (size_t i = 0; i < ELEMENTSOF(domains); i++)
         if ((wildcard || strchr(name, '.')) && is_below(name, domains[i].domain))
             return domains[i].reason;

@@ -41,10 +41,7 @@ static const struct {
 int problem_setv(Problem *p, ProblemCode code, const char *format, va_list ap)
 {
     if (p && p->code == PROBLEM_NONE) {
-        if (vasprintf(&p->text, format, ap) < 0)
-            p->text = NULL;
-        else
-            text_make_plain(p->text, LIMIT_PROBLEM_TEXT);
+        p->text = text_format_plain(LIMIT_PROBLEM_TEXT, format, ap);
         p->code = code;
     }
     return -codes[code].error;
@@ -76,47 +73,34 @@ const char *problem_name(const Problem *p)
     return isempty(p->type) ? codes[p->code].name : p->type;
 }
 
+#define ROOM    "; make room on that file system and try again"
+#define ACCESS  "; check the file system and the owner and mode of the state directory"
+#define JOURNAL "; see the journal"
+
 int problem_set_errno(Problem *p, int r, const char *doing)
 {
-    ProblemCode code = PROBLEM_INTERNAL;
-    const char *advice = "";
+    static const struct {
+        int error;
+        ProblemCode code;
+        const char *advice;
+    } errors[] = {
+        { ENOSPC, PROBLEM_STORAGE_FAILED, ROOM },     { EDQUOT, PROBLEM_STORAGE_FAILED, ROOM },
+        { EROFS, PROBLEM_STORAGE_FAILED, ACCESS },    { EACCES, PROBLEM_STORAGE_FAILED, ACCESS },
+        { EPERM, PROBLEM_STORAGE_FAILED, ACCESS },    { EIO, PROBLEM_STORAGE_FAILED, JOURNAL },
+        { EMFILE, PROBLEM_STORAGE_FAILED, JOURNAL },  { ENFILE, PROBLEM_STORAGE_FAILED, JOURNAL },
+        { EEXIST, PROBLEM_STORAGE_FAILED, JOURNAL },  { ENOENT, PROBLEM_STORAGE_FAILED, JOURNAL },
+        { ENOTDIR, PROBLEM_STORAGE_FAILED, JOURNAL }, { EISDIR, PROBLEM_STORAGE_FAILED, JOURNAL },
+        { ELOOP, PROBLEM_STORAGE_FAILED, JOURNAL },   { EBADMSG, PROBLEM_STORAGE_FAILED, JOURNAL },
+        { E2BIG, PROBLEM_LIMITS_EXCEEDED, "" },       { ECANCELED, PROBLEM_CANCELLED, "" },
+    };
+    size_t i = 0;
 
     if (r >= 0)
         return r;
-    switch (-r) {
-    case ENOSPC:
-    case EDQUOT:
-        code = PROBLEM_STORAGE_FAILED;
-        advice = "; make room on that file system and try again";
-        break;
-    case EROFS:
-    case EACCES:
-    case EPERM:
-        code = PROBLEM_STORAGE_FAILED;
-        advice = "; check the file system and the owner and mode of the state directory";
-        break;
-    case EIO:
-    case EMFILE:
-    case ENFILE:
-    case EEXIST:
-    case ENOENT:
-    case ENOTDIR:
-    case EISDIR:
-    case ELOOP:
-    case EBADMSG:
-        code = PROBLEM_STORAGE_FAILED;
-        advice = "; see the journal";
-        break;
-    case E2BIG:
-        code = PROBLEM_LIMITS_EXCEEDED;
-        break;
-    case ECANCELED:
-        code = PROBLEM_CANCELLED;
-        break;
-    default:
-        break;
-    }
-    problem_set(p, code, "%s failed: %s%s", doing, strerror(-r), advice);
+    while (i < ELEMENTSOF(errors) && errors[i].error != -r)
+        i++;
+    problem_set(p, i < ELEMENTSOF(errors) ? errors[i].code : PROBLEM_INTERNAL, "%s failed: %s%s", doing,
+                strerror(-r), i < ELEMENTSOF(errors) ? errors[i].advice : "");
     return r;
 }
 
@@ -150,15 +134,11 @@ void problem_move(Problem *from, Problem *to)
 
 int problem_copy(const Problem *from, Problem *to)
 {
-    char *text = from->text ? strdup(from->text) : NULL, *type = from->type ? strdup(from->type) : NULL;
+    _cleanup_problem_ Problem copy = { .code = from->code, .unreachable = from->unreachable };
 
-    if ((from->text && !text) || (from->type && !type)) {
-        free(text);
-        free(type);
+    if (text_set(&copy.text, from->text) < 0 || text_set(&copy.type, from->type) < 0)
         return -ENOMEM;
-    }
-    problem_clear(to);
-    *to = (Problem){ .code = from->code, .text = text, .type = type, .unreachable = from->unreachable };
+    problem_move(&copy, to);
     return 0;
 }
 

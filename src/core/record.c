@@ -12,15 +12,7 @@ static const char *const kinds[_RECORD_KIND_MAX] = {
     [RECORD_UPLOAD] = "upload",
 };
 
-const char *record_kind_to_string(RecordKind k)
-{
-    return kinds[k];
-}
-
-RecordKind record_kind_from_string(const char *s)
-{
-    return (RecordKind)TABLE_FROM_STRING(kinds, s);
-}
+DEFINE_STRING_TABLE(record_kind, RecordKind, kinds);
 
 bool record_name_is_valid(RecordKind kind, const char *name)
 {
@@ -62,8 +54,8 @@ int registration_set(Registration *reg, const RegistrationWish *wish)
 {
     Registration set = { .key_type = wish->key_type, .acme = wish->acme };
 
-    if (!(set.module = strdup(wish->module)) || strv_copy(wish->names, &set.names) < 0 ||
-        (wish->authority && !(set.authority = strdup(wish->authority)))) {
+    if (text_set(&set.module, wish->module) < 0 || strv_copy(wish->names, &set.names) < 0 ||
+        text_set(&set.authority, wish->authority) < 0) {
         registration_done(&set);
         return -ENOMEM;
     }
@@ -97,40 +89,36 @@ Record *record_free(Record *rec)
 Record *record_copy(const Record *rec)
 {
     _cleanup_record_ Record *copy = record_new(rec->kind, rec->name);
+    char *name = copy ? copy->name : NULL;
 
     if (!copy)
         return NULL;
-    copy->last_generation = rec->last_generation;
-    copy->served = rec->served;
-    copy->former = rec->former;
-    copy->abandoned = rec->abandoned;
-    copy->warned = rec->warned;
-    copy->uploaded = rec->uploaded;
-    copy->uploaded_at = rec->uploaded_at;
-    copy->order_after = rec->order_after;
-    copy->order_failed = rec->order_failed;
-    if (record_set_authority(copy, rec->authority, rec->solver) < 0)
-        return NULL;
-    for (Source s = 0; s < _SOURCE_MAX; s++) {
-        copy->slots[s] = rec->slots[s];
+    *copy = *rec;
+    copy->name = name;
+    copy->authority = copy->solver = NULL;
+    copy->failure.problem = (Problem){};
+    copy->registrations = NULL;
+    copy->n_registrations = 0;
+    for (Source s = 0; s < _SOURCE_MAX; s++)
         chain_ref(copy->slots[s].chain);
-    }
     for (size_t i = 0; i < rec->n_registrations; i++) {
         RegistrationWish wish = registration_wish(rec->registrations + i);
 
         if (record_register(copy, &wish) < 0)
             return NULL;
     }
-    copy->failure = (Failure){ .when = rec->failure.when, .attempts = rec->failure.attempts };
-    return problem_copy(&rec->failure.problem, &copy->failure.problem) < 0 ? NULL : TAKE_PTR(copy);
+    if (record_set_authority(copy, rec->authority, rec->solver) < 0 ||
+        problem_copy(&rec->failure.problem, &copy->failure.problem) < 0)
+        return NULL;
+    return TAKE_PTR(copy);
 }
 
 bool record_keeps(const Record *rec, uint64_t generation)
 {
     for (Source s = 0; s < _SOURCE_MAX; s++)
-        if (rec->slots[s].generation == generation)
+        if (rec->slots[s].stored.generation == generation)
             return true;
-    return rec->former == generation;
+    return rec->stored.former == generation;
 }
 
 void record_candidates(const Record *rec, Candidate ret[static _SOURCE_MAX])
@@ -207,18 +195,9 @@ void record_clear_failure(Record *rec)
 
 int record_set_authority(Record *rec, const char *authority, const char *solver)
 {
-    char *a = authority ? strdup(authority) : NULL, *s = solver ? strdup(solver) : NULL;
+    int r = text_set(&rec->authority, authority);
 
-    if ((authority && !a) || (solver && !s)) {
-        free(a);
-        free(s);
-        return -ENOMEM;
-    }
-    free(rec->authority);
-    free(rec->solver);
-    rec->authority = a;
-    rec->solver = s;
-    return 0;
+    return r < 0 ? r : text_set(&rec->solver, solver);
 }
 
 void record_set_slot(Record *rec, Source source, uint64_t generation, Chain *chain, uint64_t root,
@@ -228,7 +207,7 @@ void record_set_slot(Record *rec, Source source, uint64_t generation, Chain *cha
 
     record_clear_slot(rec, source);
     rec->slots[source] =
-        (Slot){ .generation = generation, .chain = kept, .root = root, .purposes = purposes };
+        (Slot){ .stored.generation = generation, .chain = kept, .root = root, .purposes = purposes };
 }
 
 void record_clear_slot(Record *rec, Source source)
@@ -237,12 +216,14 @@ void record_clear_slot(Record *rec, Source source)
     rec->slots[source] = (Slot){};
 }
 
-bool record_serve(Record *rec, Source source, uint64_t previous)
+bool record_serve(Record *rec, Source source, const Record *before)
 {
+    uint64_t previous = before ? record_current(before) : 0;
+
     rec->served = source;
     if (record_current(rec) == previous)
         return false;
     rec->warned = 0;
-    rec->former = previous;
+    rec->stored.former = previous;
     return true;
 }

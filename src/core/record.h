@@ -26,13 +26,18 @@ typedef enum Purpose {
     PURPOSE_IPSEC_IKE = 1 << 1,
 } Purpose;
 
-/* A source's chain: its generation and its metadata. Generation 0: none. */
+/* Data of the store about a chain. Others copy it as a whole, and do not access its members. */
+typedef struct StoredChain {
+    uint64_t generation; /* 0: none */
+    uint8_t digest[32];  /* to detect damage */
+} StoredChain;
+
+/* A source's chain and its metadata. */
 typedef struct Slot {
-    uint64_t generation;
-    Chain *chain;
-    uint64_t root;      /* local only: generation of the root that signed it */
-    unsigned purposes;  /* local only: Purpose bits of the leaf */
-    uint8_t digest[32]; /* SHA-256 of the files of the generation, to detect damage */
+    StoredChain stored;
+    Chain *chain;      /* NULL: none */
+    uint64_t root;     /* local only: record_current() of the root that signed it */
+    unsigned purposes; /* local only: Purpose bits of the leaf */
     bool withdrawn;
     bool revoked; /* by its authority, on request */
     bool broken;  /* the files are damaged */
@@ -67,13 +72,18 @@ typedef struct Failure {
     unsigned attempts;
 } Failure;
 
+/* Data of the store about an object, like StoredChain. */
+typedef struct StoredObject {
+    uint64_t last_generation; /* the highest one used so far */
+    uint64_t former;          /* the previously served one, which is kept; 0: none */
+} StoredObject;
+
 typedef struct Record {
     RecordKind kind;
-    char *name;               /* canonical name; "root"; an upload's fingerprint */
-    uint64_t last_generation; /* the highest generation number used so far */
+    char *name; /* canonical name; "root"; an upload's fingerprint */
+    StoredObject stored;
     Slot slots[_SOURCE_MAX];
-    Source served;   /* its generation is the target of "current" */
-    uint64_t former; /* the previously served generation, which is kept; 0: none */
+    Source served; /* _SOURCE_INVALID: none */
     Registration *registrations;
     size_t n_registrations;
     int64_t warned; /* the last time a warning about the end of the served chain was given; 0: none yet */
@@ -101,12 +111,22 @@ static inline const Slot *record_served(const Record *rec)
 {
     return rec->served >= 0 ? &rec->slots[rec->served] : NULL;
 }
-/* The target of "current"; 0: none. */
+/* Identifies the served chain among all that the object ever had; 0: none. */
 static inline uint64_t record_current(const Record *rec)
 {
-    return rec->served >= 0 ? rec->slots[rec->served].generation : 0;
+    return rec->served >= 0 ? rec->slots[rec->served].stored.generation : 0;
 }
-/* Returns true if the generation is served, can be served, or was served last. */
+/* The value of record_current() when the next chain is stored and served. */
+static inline uint64_t record_next(const Record *rec)
+{
+    return rec->stored.last_generation + 1;
+}
+/* Returns true if the chain of SOURCE_LOCAL is signed by the served chain of the root. */
+static inline bool record_is_signed_by(const Record *rec, const Record *root)
+{
+    return rec->slots[SOURCE_LOCAL].root == record_current(root);
+}
+/* For the store: returns true if the generation is served, can be served, or was served last. */
 bool record_keeps(const Record *rec, uint64_t generation);
 void record_candidates(const Record *rec, Candidate ret[static _SOURCE_MAX]);
 /* The chain of SOURCE_ACME if it can be served for these names; NULL otherwise. */
@@ -119,9 +139,10 @@ void record_set_failure(Record *rec, const Problem *problem, int64_t when);
 void record_clear_failure(Record *rec);
 /* Records which authority issued the chain of SOURCE_ACME. */
 int record_set_authority(Record *rec, const char *authority, const char *solver);
-/* Stores a new chain in a slot. */
+/* For the store: puts a new chain into a slot. */
 void record_set_slot(Record *rec, Source source, uint64_t generation, Chain *chain, uint64_t root,
                      unsigned purposes);
 void record_clear_slot(Record *rec, Source source);
-/* Serves another source, or none. Returns true if the served generation changed. */
-bool record_serve(Record *rec, Source source, uint64_t previous);
+/* Serves another source, or none. before: the record before the change; NULL: none. Returns true if another
+ * chain is served now. */
+bool record_serve(Record *rec, Source source, const Record *before);

@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <libpsl.h>
 #include <pthread.h>
-#include <stdio.h>
 
 #include "core/name.h"
 
@@ -37,8 +36,7 @@ char *domain_registered(const char *name)
 
     if (name_is_address(name))
         return network_of(name);
-    if (name_is_wildcard(name))
-        name += strlen("*.");
+    name = name_base(name);
     (void)pthread_once(&once, read_list);
     registered = list ? psl_registrable_domain(list, name) : NULL;
     return strdup(registered ? registered : name);

@@ -2,7 +2,6 @@
 #include "core/report.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
 #include "core/limits.h"
 #include "util/text.h"
@@ -59,9 +58,6 @@ void report_pass(UploadReport *report, Check c, const char *format, ...)
     if (finding_was_made(f))
         return;
     va_start(ap, format);
-    if (vasprintf(&f->text, format, ap) < 0)
-        f->text = NULL;
-    else
-        text_make_plain(f->text, LIMIT_PROBLEM_TEXT);
+    f->text = text_format_plain(LIMIT_PROBLEM_TEXT, format, ap);
     va_end(ap);
 }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/schedule.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "util/text.h"
 #include "util/time.h"
 
@@ -26,11 +29,8 @@ static int64_t own_part(const Chain *chain, unsigned which, int64_t span)
     const char *fingerprint = chain_leaf(chain)->fingerprint;
     uint32_t chance = 0;
 
-    for (size_t i = 8UL * which; i < 8UL * (which + 1) && strlen(fingerprint) > i; i++) {
-        char digit = fingerprint[i];
-
-        chance = chance << 4 | (uint32_t)(digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10);
-    }
+    if (strlen(fingerprint) > 8UL * which)
+        (void)sscanf(fingerprint + 8UL * which, "%8" SCNx32, &chance);
     return (int64_t)((double)span * chance / UINT32_MAX);
 }
 

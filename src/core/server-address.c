@@ -13,7 +13,6 @@ int server_address_parse(const char *text, char ret_address[static ADDRESS_TEXT_
 {
     const char *end, *port = NULL;
     uint8_t bytes[16];
-    uint64_t number = 0;
     char address[ADDRESS_TEXT_SIZE];
     bool bracket = *text == '[';
 
@@ -35,10 +34,10 @@ int server_address_parse(const char *text, char ret_address[static ADDRESS_TEXT_
     if (inet_pton(strchr(address, ':') ? AF_INET6 : AF_INET, address, bytes) != 1 ||
         (bracket && !strchr(address, ':')))
         return -EINVAL;
-    if (port && (parse_uint64(port, &number) < 0 || number < 1 || number > UINT16_MAX))
+    *ret_port = 0;
+    if (port && parse_ip_port(port, ret_port) < 0)
         return -EINVAL;
     memcpy(ret_address, address, sizeof(address));
-    *ret_port = (uint16_t)number;
     return 0;
 }
 

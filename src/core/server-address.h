@@ -5,7 +5,8 @@
 
 #define ADDRESS_TEXT_SIZE 46 /* INET6_ADDRSTRLEN: of an IPv4 or IPv6 address as text, with its NUL */
 
-/* The address of a server as settings have it: ADDRESS[:PORT] or [ADDRESS]:PORT; *ret_port is 0 when there is none. -EINVAL. */
+/* Parses the address of a server as in the settings: ADDRESS[:PORT] or [ADDRESS]:PORT. *ret_port is 0 if there is no
+ * port. -EINVAL. */
 int server_address_parse(const char *text, char ret_address[static ADDRESS_TEXT_SIZE], uint16_t *ret_port);
-/* The reverse; port 0 is left out. Newly allocated, NULL when memory is short. */
+/* The reverse; port 0 is omitted. The caller frees the result. NULL on OOM. */
 char *server_address_format(const char *address, uint16_t port);

@@ -5,15 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/name.h"
 #include "util/text.h"
 
 int solver_add_reason(char **reasons, const char *reason)
 {
     _cleanup_free_ char *before = *reasons;
-    size_t size = strlen(reason);
-    bool ends = size > 0 && reason[size - 1] == '.';
 
-    if (asprintf(reasons, "%s%s%s%s", strempty(before), before ? " " : "", reason, ends ? "" : ".") < 0) {
+    if (asprintf(reasons, "%s%s%s%s", strempty(before), before ? " " : "", reason, text_full_stop(reason)) <
+        0) {
         *reasons = NULL;
         return -ENOMEM;
     }
@@ -22,13 +22,12 @@ int solver_add_reason(char **reasons, const char *reason)
 
 bool solvers_suit(Solver *const *solvers, size_t n_solvers, const char *name, Problem *why)
 {
-    bool wildcard = strncmp(name, "*.", 2) == 0;
     _cleanup_free_ char *reasons = NULL;
 
     for (size_t i = 0; i < n_solvers; i++) {
         _cleanup_problem_ Problem one = {};
 
-        if (solvers[i]->ops->suits(solvers[i], name + (wildcard ? 2 : 0), wildcard, &one))
+        if (solvers[i]->ops->suits(solvers[i], name_base(name), name_is_wildcard(name), &one))
             return true;
         (void)solver_add_reason(&reasons, strempty(one.text));
     }

@@ -3,11 +3,11 @@
 
 #include "core/problem.h"
 
-/* Ways to prove that a name is this machine's (RFC 8555 section 8), as an order sees them. A task is one challenge being
- * answered: the proof is put in its place, with SelfCheck= it is looked for there as from outside, then ready tells that the
- * authority may look; and the proof stays until the task is freed. */
+/* The interface of solvers, which prove control of a name (RFC 8555 section 8). A task answers one challenge: it
+ * provides the proof, checks with SelfCheck= that it is visible from outside, and calls ready when the authority may
+ * validate it. The proof stays until the task is freed. */
 
-/* What is to be proved. */
+/* The proof of one challenge. */
 typedef struct Proof {
     const char *name; /* canonical, without "*." */
     bool wildcard;
@@ -16,9 +16,9 @@ typedef struct Proof {
     const char *thumbprint;        /* of the account's key */
 } Proof;
 
-/* problem->code is PROBLEM_NONE when the authority may look. Called at most once, never from within _start. */
+/* problem->code is PROBLEM_NONE if the authority may validate. Called at most once, and never from within start. */
 typedef void (*SolverReady)(const Problem *problem, void *userdata);
-/* Somebody has looked at the proof, perhaps the authority. From within, nothing may be asked of the solver. */
+/* Called when somebody, perhaps the authority, has requested the proof. Must not call the solver. */
 typedef void (*SolverSeen)(void *userdata);
 
 typedef struct Solver Solver;
@@ -26,30 +26,31 @@ typedef struct SolverTask SolverTask;
 
 typedef struct SolverOps {
     const char *type; /* RFC 8555 section 9.7.8 */
-    /* Whether it is set up and can prove the name; if not, why is set to say what is missing. */
+    /* Returns true if it is configured and can prove the name; else sets why to what is missing. */
     bool (*suits)(Solver *s, const char *name, bool wildcard, Problem *why);
     int (*start)(Solver *s, const Proof *proof, SolverReady ready, void *userdata, SolverTask **ret,
                  Problem *problem);
-    /* Takes the proof away, in the background if it takes long; ready is not called any more. */
+    /* Removes the proof, in the background if that takes long; ready is not called any more. */
     SolverTask *(*end)(SolverTask *t);
-    /* Whether something of a task that has ended is still to be done; NULL: never. */
+    /* Returns true while work of ended tasks is pending; NULL: never. */
     bool (*is_busy)(const Solver *s);
     Solver *(*free)(Solver *s);
 } SolverOps;
 
-/* Each solver's and each task's struct begins with these. */
+/* The structs of all solvers and tasks begin with these. */
 struct Solver {
     const SolverOps *ops;
-    const struct SolverContext *context; /* of those in solvers/; borrowed */
+    const struct SolverContext *context; /* shared by all in solvers/; borrowed */
 };
 struct SolverTask {
     Solver *solver;
-    SolverSeen seen; /* set by whoever started it, for the same userdata; NULL. Not every solver can tell. */
+    SolverSeen
+        seen; /* set by the caller of start, for the same userdata; NULL: none. Not all solvers call it. */
 };
 
-/* Whether one of them can prove the name, which may begin with "*."; if not, why says what is missing for each. */
+/* Returns true if one of them can prove the name, which may begin with "*."; else why says what is missing for each. */
 bool solvers_suit(Solver *const *solvers, size_t n_solvers, const char *name, Problem *why);
-/* One more sentence of such a text, which gets its full stop; *reasons is newly allocated, NULL when memory is short. */
+/* Appends a sentence to such a text, with a full stop. *reasons is reallocated; NULL on OOM. */
 int solver_add_reason(char **reasons, const char *reason);
 
 static inline Solver *solver_free(Solver *s)

@@ -241,7 +241,7 @@ static void check_names(Examination *e)
 {
     const Chain *chain = e->result->chain;
     const char *missing;
-    _cleanup_free_ char *names = chain_join_names(chain, ", ");
+    _cleanup_free_ char *names = strv_join(chain->names, ", ");
 
     if (e->context->authority)
         return;

@@ -206,7 +206,7 @@ static int obtain(Attempt *a, Bundle **ret)
         } else
             r = authority_make_root(&a->root, a->authority, a->plan.keeps_name, ret, &a->problem);
         if (r >= 0)
-            r = authority_new(*ret, a->after->last_generation + 1, a->root.now, &a->made, &a->problem);
+            r = authority_new(*ret, record_next(a->after), a->root.now, &a->made, &a->problem);
     } else if (a->bundle)
         *ret = TAKE_PTR(a->bundle);
     else if (a->plan.source == SOURCE_LOCAL)
@@ -228,7 +228,7 @@ static void choose_served(Record *rec, const Record *before, char *const *names,
         choice.source = rec->kind == RECORD_UPLOAD ? SOURCE_UPLOADED : rec->served;
     if (choice.source >= 0 && !rec->slots[choice.source].chain)
         choice.source = _SOURCE_INVALID;
-    record_serve(rec, choice.source, record_current(before));
+    record_serve(rec, choice.source, before);
 }
 
 static void attempt_run(void *data)
@@ -254,7 +254,6 @@ static void attempt_run(void *data)
         if (a->plan.order == PLAN_ORDER_TAKE)
             a->change->record->order_after =
                 schedule_first_order(a->change->record->slots[SOURCE_ACME].chain, a->leaf.now);
-        store_change_finish(a->change, a->certificate->stored ? before : NULL);
     }
     if (a->result >= 0)
         a->result = store_stage(l->store, a->change);
@@ -288,7 +287,7 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
     }
     if (certificate_chain(c))
         strcpy(previous, chain_leaf(certificate_chain(c))->fingerprint);
-    if (a->change->switches || a->change->bundle)
+    if (store_change_concerns_chain(a->change))
         changed |= CHANGED_CHAIN;
     record_free(c->record);
     c->record = TAKE_PTR(a->change->record);

@@ -24,8 +24,6 @@ static void check_run(void *data)
         const Record *rec = check->items[i].certificate->record;
 
         check->items[i].result = store_verify(check->lifecycle->store, rec, rec->served);
-        if (check->items[i].result >= 0)
-            store_tidy(check->lifecycle->store, rec);
     }
 }
 

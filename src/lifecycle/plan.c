@@ -23,7 +23,7 @@ static bool local_is_current(const PlanFacts *f, const Record *after)
         if (!streq(slot->chain->names[i], f->names[i]))
             return false;
     return f->root->served >= 0 && slot->chain->key_type == f->key_type && slot->purposes == f->purposes &&
-           slot->root == record_current(f->root);
+           record_is_signed_by(after, f->root);
 }
 
 static const Chain *uploaded_chain(const Record *upload)

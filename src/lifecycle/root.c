@@ -142,7 +142,7 @@ void root_uncount_signed(Lifecycle *l, Certificate *c)
     const Slot *slot = record_served(c->record);
 
     if (!certificate_is_wanted(c) || !slot || c->record->served != SOURCE_LOCAL ||
-        slot->root == record_current(l->model->root->record))
+        record_is_signed_by(c->record, l->model->root->record))
         root_uncount(l, c);
 }
 

@@ -151,7 +151,7 @@ int manager_open_key(Manager *m, Certificate *c, KeyFormat format, const char *p
                            "There is no chain for %s yet; try again in a moment.", certificate_name(c));
     call->record = record_copy(c->record);
     if (c->record->kind == RECORD_CERTIFICATE && c->record->served == SOURCE_LOCAL &&
-        record_served(c->record)->root == record_current(m->model->root->record) &&
+        record_is_signed_by(c->record, m->model->root->record) &&
         !(call->root = record_copy(m->model->root->record)))
         return -ENOMEM;
     call->passphrase = passphrase ? strdup(passphrase) : NULL;

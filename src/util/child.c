@@ -29,7 +29,7 @@ int child_find_program(const char *name, char **ret)
 
 /* ---- start */
 
-/* Above all numbers that the child gets, so that none is overwritten before it is taken. */
+/* Duplicates the descriptors above all numbers that the child gets, so that none is overwritten before use. */
 static int raise_fds(const ChildCall *call, int ret[static CHILD_FDS_MAX])
 {
     for (size_t i = 0; i < call->n_fds; i++) {

@@ -6,8 +6,8 @@
 
 #include "util/macro.h"
 
-/* Helper programs. Each leads a process group of its own and has nothing of this process but what the call names: it begins in
- * the root directory, and with signals as every program expects them, of which a service blocks and ignores some. */
+/* Runs helper programs. Each is the leader of its own process group, starts in the root directory with default signal
+ * handling and an empty signal mask, and inherits nothing but what the call specifies. */
 
 #define CHILD_FDS_MAX 5
 
@@ -15,24 +15,24 @@ typedef struct ChildCall {
     const char *program; /* an absolute path */
     const char *const *arguments;
     const char *const *environment; /* NULL: empty */
-    /* fds[i] becomes the child's i, up to CHILD_FDS_MAX. A negative or missing one is /dev/null where it is a standard one, and
-     * closed otherwise, as all further ones are. */
+    /* fds[i] becomes file descriptor i of the child, up to CHILD_FDS_MAX. Negative or missing ones are /dev/null for
+     * standard streams, and closed otherwise, as are all others. */
     const int *fds;
     size_t n_fds;
 } ChildCall;
 
 typedef struct Child {
     pid_t pid;
-    int pidfd; /* readable when the child has ended; negative: there is none */
+    int pidfd; /* readable once the child has exited; negative: none */
 } Child;
 
-/* The path of a program of ours: beside the running one, as they are built, or where they are installed. */
+/* Finds a program of this project: beside the running one, as in the build directory, or where it is installed. */
 int child_find_program(const char *name, char **ret);
-/* Negative errno also when the program cannot be executed. */
+/* Also fails if the program cannot be executed. */
 int child_start(const ChildCall *call, Child *ret);
-/* To the whole group; only before the child was reaped, as another group may have the number afterwards. */
+/* Signals the whole group. Not after the child was reaped, since its number may be reused. */
 void child_signal(const Child *c, int signal);
-/* 1: it has ended as *ret says, and was reaped. 0: it runs. */
+/* Returns 1 and *ret if it has exited and was reaped, 0 if it is running. */
 int child_reap(const Child *c, siginfo_t *ret);
 /* Kills the group, waits for the child, and closes its descriptor. ret may be NULL. */
 void child_end(Child *c, siginfo_t *ret);

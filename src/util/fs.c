@@ -24,34 +24,37 @@ static int regular_file_check(int fd, size_t limit, size_t *ret_size)
     return 0;
 }
 
-int fs_read_fd(int fd, size_t limit, char **ret, size_t *ret_size)
+int fs_pread(int fd, uint64_t offset, size_t max, char **ret, size_t *ret_size)
 {
-    _cleanup_erase_ char *text = NULL;
-    size_t size = 0, at = 0;
-    ssize_t n;
+    char *data = malloc(max + 1);
+    size_t size = 0;
+    ssize_t n = 1;
     int r;
 
-    r = regular_file_check(fd, limit, &size);
-    if (r < 0)
-        return r;
-    text = malloc(size + 1);
-    if (!text)
+    if (!data)
         return -ENOMEM;
-    text[0] = 0;
-    while (at < size) {
-        n = read(fd, text + at, size - at);
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        if (n == 0)
-            break;
-        at += n > 0 ? (size_t)n : 0;
-        text[at] = 0;
+    while (size < max && n != 0) {
+        n = pread(fd, data + size, max - size, (off_t)(offset + size));
+        if (n < 0 && errno != EINTR) {
+            r = -errno;
+            explicit_bzero(data, size);
+            free(data);
+            return r;
+        }
+        size += (size_t)MAX(n, (ssize_t)0);
     }
-    text[at] = 0;
-    *ret = TAKE_PTR(text);
-    if (ret_size)
-        *ret_size = at;
+    data[size] = 0;
+    *ret = data;
+    *ret_size = size;
     return 0;
+}
+
+int fs_read_fd(int fd, size_t limit, char **ret, size_t *ret_size)
+{
+    size_t size;
+    int r = regular_file_check(fd, limit, &size);
+
+    return r < 0 ? r : fs_pread(fd, 0, size, ret, ret_size ? ret_size : &size);
 }
 
 int fs_read_at(int dir_fd, const char *path, size_t limit, char **ret, size_t *ret_size)
@@ -88,24 +91,36 @@ int fs_create_at(int dir_fd, const char *path, const void *data, size_t size, bo
     if (fd < 0)
         return -errno;
     r = fs_write_all(fd, data, size);
+    if (r >= 0 && sync)
+        r = fs_sync(fd);
     if (r < 0)
         return r;
-    if (sync && fsync(fd) < 0)
-        return -errno;
     return close(TAKE_FD(fd)) < 0 ? -errno : 0;
 }
 
-int fs_compare_at(int dir_fd, const char *path, const void *data, size_t size, bool *ret_same)
+int fs_replace_at(int dir_fd, const char *path, const void *data, size_t size, bool sync)
 {
-    _cleanup_erase_ char *text = NULL;
-    size_t text_size = 0;
+    _cleanup_free_ char *aside = NULL;
     int r;
 
-    r = fs_read_at(dir_fd, path, size, &text, &text_size);
-    if (r < 0 && r != -E2BIG)
+    if (asprintf(&aside, "%s.new", path) < 0)
+        return -ENOMEM;
+    r = fs_remove_file_at(dir_fd, aside);
+    if (r >= 0)
+        r = fs_create_at(dir_fd, aside, data, size, sync);
+    if (r < 0)
         return r;
-    *ret_same = r >= 0 && text_size == size && memcmp(text, data, size) == 0;
-    return 0;
+    return renameat(dir_fd, aside, dir_fd, path) < 0 ? -errno : 0;
+}
+
+int fs_remove_file_at(int dir_fd, const char *path)
+{
+    return unlinkat(dir_fd, path, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int fs_sync(int fd)
+{
+    return fsync(fd) < 0 ? -errno : 0;
 }
 
 int fs_open_directory_at(int dir_fd, const char *path, int *ret)
@@ -115,6 +130,20 @@ int fs_open_directory_at(int dir_fd, const char *path, int *ret)
     if (fd < 0)
         return -errno;
     *ret = fd;
+    return 0;
+}
+
+int fs_open_stream_at(int dir_fd, const char *path, DIR **ret)
+{
+    _cleanup_close_ int fd = -EBADF;
+    int r = fs_open_directory_at(dir_fd, path, &fd);
+
+    if (r < 0)
+        return r;
+    *ret = fdopendir(fd);
+    if (!*ret)
+        return -errno;
+    TAKE_FD(fd);
     return 0;
 }
 
@@ -129,9 +158,7 @@ int fs_fsync_directory_at(int dir_fd, const char *path)
     int r;
 
     r = fs_open_directory_at(dir_fd, path, &fd);
-    if (r < 0)
-        return r;
-    return fsync(fd) < 0 ? -errno : 0;
+    return r < 0 ? r : fs_sync(fd);
 }
 
 int fs_read_link_at(int dir_fd, const char *path, char **ret)
@@ -151,11 +178,13 @@ int fs_read_link_at(int dir_fd, const char *path, char **ret)
 int fs_switch_link_at(int dir_fd, const char *path, const char *target)
 {
     _cleanup_free_ char *aside = NULL;
+    int r;
 
     if (asprintf(&aside, "%s.new", path) < 0)
         return -ENOMEM;
-    if (unlinkat(dir_fd, aside, 0) < 0 && errno != ENOENT)
-        return -errno;
+    r = fs_remove_file_at(dir_fd, aside);
+    if (r < 0)
+        return r;
     if (symlinkat(target, dir_fd, aside) < 0)
         return -errno;
     return renameat(dir_fd, aside, dir_fd, path) < 0 ? -errno : 0;
@@ -192,21 +221,15 @@ static int remove_children(DIR *d)
 int fs_remove_tree_at(int dir_fd, const char *path)
 {
     _cleanup_(closedirp) DIR *d = NULL;
-    _cleanup_close_ int fd = -EBADF;
     int r;
 
     if (unlinkat(dir_fd, path, 0) >= 0 || errno == ENOENT)
         return 0;
     if (errno != EISDIR)
         return -errno;
-    r = fs_open_directory_at(dir_fd, path, &fd);
-    if (r < 0)
-        return r;
-    d = fdopendir(fd);
-    if (!d)
-        return -errno;
-    TAKE_FD(fd);
-    r = remove_children(d);
+    r = fs_open_stream_at(dir_fd, path, &d);
+    if (r >= 0)
+        r = remove_children(d);
     if (r < 0)
         return r;
     return unlinkat(dir_fd, path, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;

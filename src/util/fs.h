@@ -8,15 +8,23 @@
 
 DEFINE_CLEANUP(DIR *, closedir);
 
-/* Whole file as text with a NUL behind; regular files only. -E2BIG above limit, -EISDIR, -EINVAL for other kinds. */
+/* Reads a whole regular file and appends a NUL. -E2BIG above limit, -EISDIR, -EINVAL for other types. */
 int fs_read_at(int dir_fd, const char *path, size_t limit, char **ret, size_t *ret_size);
+/* The same for an open file, from its start. */
 int fs_read_fd(int fd, size_t limit, char **ret, size_t *ret_size);
+/* Reads up to max bytes from an offset of any file, and appends a NUL. */
+int fs_pread(int fd, uint64_t offset, size_t max, char **ret, size_t *ret_size);
 int fs_write_all(int fd, const void *data, size_t size);
 /* Creates a new file (O_EXCL, mode 0600 & ~umask), and flushes it if sync is set. */
 int fs_create_at(int dir_fd, const char *path, const void *data, size_t size, bool sync);
-/* Compares the contents of a file with data. */
-int fs_compare_at(int dir_fd, const char *path, const void *data, size_t size, bool *ret_same);
+/* Creates or atomically replaces a file, by way of PATH.new. Does not flush the directory. */
+int fs_replace_at(int dir_fd, const char *path, const void *data, size_t size, bool sync);
+/* Returns 0 if there is none. */
+int fs_remove_file_at(int dir_fd, const char *path);
+int fs_sync(int fd);
+/* Opens a directory, but not by way of a symbolic link: as a file descriptor, or for readdir(3). */
 int fs_open_directory_at(int dir_fd, const char *path, int *ret);
+int fs_open_stream_at(int dir_fd, const char *path, DIR **ret);
 /* Creates a directory with mode 0700. Returns 0 if it exists already. */
 int fs_make_directory_at(int dir_fd, const char *path);
 int fs_fsync_directory_at(int dir_fd, const char *path);

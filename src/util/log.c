@@ -65,20 +65,14 @@ void log_fields(int priority, const char *message_id, const LogField *fields, co
 {
     _cleanup_free_ char *message = NULL;
     va_list ap;
-    int r;
 
     if (priority > max_level)
         return;
     va_start(ap, format);
-    r = vasprintf(&message, format, ap);
+    message = text_format_plain(SIZE_MAX, format, ap);
     va_end(ap);
-    if (r < 0) {
-        message = NULL;
-        return;
-    }
-    text_make_plain(message, SIZE_MAX);
-    if (journal)
+    if (message && journal)
         send_to_journal(priority, message_id, fields, message);
-    else
+    else if (message)
         fprintf(stderr, "%s\n", message);
 }

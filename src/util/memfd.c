@@ -38,31 +38,17 @@ int memfd_new(const char *name, const void *data, size_t size)
 
 int memfd_read(int fd, size_t max, char **ret, size_t *ret_size)
 {
-    size_t size = 0, allocated = max + 1;
-    char *data = malloc(allocated + 1);
-    int r = 0;
+    char *data;
+    size_t size;
+    int r = fs_pread(fd, 0, max + 1, &data, &size);
 
-    if (!data)
-        return -ENOMEM;
-    while (size < allocated) {
-        ssize_t n = pread(fd, data + size, allocated - size, (off_t)size);
-
-        if (n == 0)
-            break;
-        if (n < 0 && errno != EINTR) {
-            r = -errno;
-            break;
-        }
-        size += (size_t)MAX(n, (ssize_t)0);
-    }
-    if (r >= 0 && size > max)
-        r = -EFBIG;
-    if (r < 0) {
+    if (r < 0)
+        return r;
+    if (size > max) {
         explicit_bzero(data, size);
         free(data);
-        return r;
+        return -EFBIG;
     }
-    data[size] = 0;
     *ret = data;
     *ret_size = size;
     return 0;

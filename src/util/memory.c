@@ -2,8 +2,8 @@
 #include "util/memory.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -24,19 +24,14 @@ struct MemoryKeeper {
 
 size_t memory_resident(void)
 {
-    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    char text[128], *pages = NULL;
-    ssize_t n;
+    FILE *f = fopen("/proc/self/statm", "re");
+    size_t pages = 0;
 
-    if (fd < 0)
+    if (!f)
         return 0;
-    n = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    if (n <= 0)
-        return 0;
-    text[n] = 0;
-    (void)strtoul(text, &pages, 10);
-    return strtoul(pages, NULL, 10) * (size_t)sysconf(_SC_PAGESIZE);
+    (void)!fscanf(f, "%*u %zu", &pages);
+    fclose(f);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 static int on_turn(sd_event_source *s, void *userdata)

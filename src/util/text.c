@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "util/text.h"
-#include <time.h>
 
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <strings.h>
+#include <time.h>
 
 #define WHITESPACE " \t\r\n"
 #define CUT        "…"
@@ -37,14 +38,10 @@ bool strv_contains(char *const *l, const char *s)
 
 bool strv_equal(char *const *a, char *const *b)
 {
-    size_t n = strv_length(a);
-
-    if (n != strv_length(b))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (!streq(a[i], b[i]))
+    for (size_t i = 0; a && a[i]; i++)
+        if (!b || !b[i] || !streq(a[i], b[i]))
             return false;
-    return true;
+    return strv_length(a) == strv_length(b);
 }
 
 bool strv_equal_sets(char *const *a, char *const *b)
@@ -58,38 +55,26 @@ bool strv_equal_sets(char *const *a, char *const *b)
 int strv_copy(char *const *l, char ***ret)
 {
     _cleanup_strv_ char **copy = NULL;
-    size_t n = strv_length(l);
+    int r = 0;
 
-    if (n > 0) {
-        copy = calloc(n + 1, sizeof(char *));
-        if (!copy)
-            return -ENOMEM;
-        for (size_t i = 0; i < n; i++)
-            if (!(copy[i] = strdup(l[i])))
-                return -ENOMEM;
-    }
-    *ret = TAKE_PTR(copy);
-    return 0;
+    for (size_t i = 0; l && l[i] && r >= 0; i++)
+        r = strv_extend(&copy, l[i]);
+    if (r >= 0)
+        *ret = TAKE_PTR(copy);
+    return r;
 }
 
 int strv_extend(char ***l, const char *s)
 {
     size_t n = strv_length(*l);
-    char **grown;
-    char *copy;
+    char **grown = reallocarray(*l, n + 2, sizeof(char *));
 
-    copy = strdup(s);
-    if (!copy)
+    if (!grown)
         return -ENOMEM;
-    grown = reallocarray(*l, n + 2, sizeof(char *));
-    if (!grown) {
-        free(copy);
-        return -ENOMEM;
-    }
-    grown[n] = copy;
-    grown[n + 1] = NULL;
     *l = grown;
-    return 0;
+    grown[n] = strdup(s);
+    grown[n + 1] = NULL;
+    return grown[n] ? 0 : -ENOMEM;
 }
 
 int strv_split(const char *s, char ***ret)
@@ -148,6 +133,13 @@ bool text_is_graphic(const char *s)
         if (*s <= ' ' || *s > '~')
             return false;
     return true;
+}
+
+const char *text_ends_with(const char *s, const char *suffix)
+{
+    size_t n = strlen(s), k = strlen(suffix);
+
+    return n >= k && streq(s + n - k, suffix) ? s + n - k : NULL;
 }
 
 static bool letter_has_form(char c, char form)
@@ -220,13 +212,7 @@ bool text_is_utf8(const char *s)
 
 static char *write_unit(char *to, uint32_t unit)
 {
-    static const char digits[] = "0123456789abcdef";
-
-    *to++ = '\\';
-    *to++ = 'u';
-    for (int shift = 12; shift >= 0; shift -= 4)
-        *to++ = digits[unit >> shift & 15];
-    return to;
+    return to + sprintf(to, "\\u%04" PRIx32, unit);
 }
 
 /* Two bytes become six, four become twelve. */
@@ -310,6 +296,16 @@ void text_make_plain(char *s, size_t max)
         strcat(s, CUT);
 }
 
+char *text_format_plain(size_t max, const char *format, va_list ap)
+{
+    char *text;
+
+    if (vasprintf(&text, format, ap) < 0)
+        return NULL;
+    text_make_plain(text, max);
+    return text;
+}
+
 const char *text_quote(const char *s, size_t max, char *ret)
 {
     if (*copy_plain(strempty(s), max, ret))
@@ -374,6 +370,16 @@ int parse_uint64(const char *s, uint64_t *ret)
     if (*end)
         return -EINVAL;
     *ret = value;
+    return 0;
+}
+
+int parse_ip_port(const char *s, uint16_t *ret)
+{
+    uint64_t port;
+
+    if (parse_uint64(s, &port) < 0 || port < 1 || port > UINT16_MAX)
+        return -EINVAL;
+    *ret = (uint16_t)port;
     return 0;
 }
 

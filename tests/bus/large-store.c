@@ -94,7 +94,7 @@ static Record *make_record(Texts *t, const Kind *kind, int64_t now)
     if (!rec || !chain || record_register(rec, &wish) < 0)
         return NULL;
     (void)problem_set(&problem, PROBLEM_NETWORK_FAILED, "%s", t->error);
-    rec->last_generation = 1;
+    rec->stored.last_generation = 1;
     record_set_slot(rec, SOURCE_ACME, 1, chain, 0, 0);
     chain_unref(chain);
     rec->served = SOURCE_ACME;

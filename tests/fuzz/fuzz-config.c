@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* certwright.conf and a module's file: settings stay within their bounds, names are canonical. */
-#include "config/keys-acme.h"
+#include "config/authority-section.h"
 #include "config/keys.h"
 #include "config/settings.h"
 #include "core/limits.h"
@@ -83,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     context_begin_file(&context);
     require(ini_parse_text("certwright.conf", text, on_settings_entry, context_complain, &context) >= 0);
-    acme_settle(&context);
+    authorities_settle(&context);
     check_settings(c->settings);
     check_authorities(c->settings);
     context.module = c->modules;

@@ -2,6 +2,7 @@
 /* Any spelling of a name: what comes out is canonical, safe as the name of a folder, and the way back leads there. */
 #include "core/limits.h"
 #include "core/name.h"
+#include "store/files/paths.h"
 #include "target.h"
 #include "util/text.h"
 

@@ -8,8 +8,8 @@ static void check_record(const Record *rec)
     require(rec->kind >= 0 && rec->kind < _RECORD_KIND_MAX && rec->name);
     require(rec->served < _SOURCE_MAX && (rec->served < 0 || rec->slots[rec->served].chain));
     for (Source s = 0; s < _SOURCE_MAX; s++)
-        require(!rec->slots[s].chain ||
-                (rec->slots[s].generation > 0 && rec->slots[s].generation <= rec->last_generation));
+        require(!rec->slots[s].chain || (rec->slots[s].stored.generation > 0 &&
+                                         rec->slots[s].stored.generation <= rec->stored.last_generation));
 }
 
 static void check_journal_line(const char *text, size_t size)

@@ -190,21 +190,22 @@ void assert_chain_equal(const Chain *a, const Chain *b)
 static void assert_slot_equal(const Slot *a, const Slot *b)
 {
     assert_chain_equal(a->chain, b->chain);
-    g_assert_cmpuint(a->generation, ==, b->generation);
+    g_assert_cmpuint(a->stored.generation, ==, b->stored.generation);
     g_assert_cmpuint(a->root, ==, b->root);
     g_assert_cmpuint(a->purposes, ==, b->purposes);
     g_assert_cmpint(a->withdrawn, ==, b->withdrawn);
     if (a->chain)
-        g_assert_cmpmem(a->digest, sizeof(a->digest), b->digest, sizeof(b->digest));
+        g_assert_cmpmem(a->stored.digest, sizeof(a->stored.digest), b->stored.digest,
+                        sizeof(b->stored.digest));
 }
 
 void assert_record_equal(const Record *a, const Record *b)
 {
     g_assert_cmpint(a->kind, ==, b->kind);
     g_assert_cmpstr(a->name, ==, b->name);
-    g_assert_cmpuint(a->last_generation, ==, b->last_generation);
+    g_assert_cmpuint(a->stored.last_generation, ==, b->stored.last_generation);
     g_assert_cmpint(a->served, ==, b->served);
-    g_assert_cmpuint(a->former, ==, b->former);
+    g_assert_cmpuint(a->stored.former, ==, b->stored.former);
     g_assert_cmpint(a->abandoned, ==, b->abandoned);
     g_assert_cmpuint(a->uploaded, ==, b->uploaded);
     for (Source s = 0; s < _SOURCE_MAX; s++)

@@ -93,8 +93,7 @@ StoreChange *change_of(const Record *before, RecordKind kind, const char *name, 
 
     g_assert_nonnull(after);
     g_assert_cmpint(store_change_new(before, after, source, bundle, "issued", &c), ==, 0);
-    record_serve(c->record, bundle ? source : c->record->served, before ? record_current(before) : 0);
-    store_change_finish(c, before);
+    record_serve(c->record, bundle ? source : c->record->served, before);
     return c;
 }
 

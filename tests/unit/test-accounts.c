@@ -6,7 +6,7 @@
 #include "core/limits.h"
 #include "store/store.h"
 
-/* What is kept of authorities, and of the clock. */
+/* Ledgers of authorities. */
 
 typedef struct Shelf {
     Folder folder;
@@ -70,47 +70,10 @@ static void test_limit_ledger(void)
     shelf_done(&s);
 }
 
-static void assert_clock(Shelf *s, int64_t expected)
-{
-    int64_t found = -1;
-
-    g_assert_cmpint(store_read_clock(s->store, &found), ==, 0);
-    g_assert_cmpint(found, ==, expected);
-}
-
-static void test_clock(void)
-{
-    static const char *const damaged[] = {
-        "",
-        "\n",
-        "-1\n",
-        "1e9\n",
-        "99999999999999999999\n",
-        "253402300800\n",
-        "yesterday, as people say, or the day before that, perhaps, or some time ago\n"
-    };
-    Shelf s = {};
-
-    shelf_open(&s);
-    assert_clock(&s, 0);
-    g_assert_cmpint(store_write_clock(s.store, 1800000000), ==, 0);
-    assert_clock(&s, 1800000000);
-    g_assert_cmpint(store_write_clock(s.store, 1700000000), ==, 0);
-    assert_clock(&s, 1700000000);
-    for (size_t i = 0; i < ELEMENTSOF(damaged); i++) {
-        folder_write(&s.folder, "clock", damaged[i]);
-        assert_clock(&s, 0);
-        g_assert_cmpint(store_write_clock(s.store, 1800000000), ==, 0);
-        assert_clock(&s, 1800000000);
-    }
-    shelf_done(&s);
-}
-
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
     g_test_add_func("/accounts/ledger", test_ledger);
     g_test_add_func("/accounts/limit-ledger", test_limit_ledger);
-    g_test_add_func("/accounts/clock", test_clock);
     return g_test_run();
 }

@@ -15,10 +15,10 @@ static void test_copy(void)
 
     record_set_slot(rec, SOURCE_ACME, 7, c, 3, PURPOSE_CLIENT_AUTH);
     rec->slots[SOURCE_ACME].withdrawn = true;
-    memset(rec->slots[SOURCE_ACME].digest, 7, 32);
+    memset(rec->slots[SOURCE_ACME].stored.digest, 7, 32);
     rec->served = SOURCE_ACME;
-    rec->former = 5;
-    rec->last_generation = 9;
+    rec->stored.former = 5;
+    rec->stored.last_generation = 9;
     rec->abandoned = 11;
     rec->uploaded = 12;
     rec->uploaded_at = 14;
@@ -63,19 +63,20 @@ static void test_registrations(void)
 
 static void test_serve(void)
 {
-    _cleanup_record_ Record *rec = record_new(RECORD_CERTIFICATE, "a.example");
+    _cleanup_record_ Record *rec = record_new(RECORD_CERTIFICATE, "a.example"), *before = NULL;
     _cleanup_chain_ Chain *c = chain_make(names, 1, 2);
     Candidate candidates[_SOURCE_MAX];
 
     g_assert_cmpuint(record_current(rec), ==, 0);
     g_assert_null(record_served(rec));
     record_set_slot(rec, SOURCE_LOCAL, 4, c, 1, 0);
-    g_assert_true(record_serve(rec, SOURCE_LOCAL, 0));
+    g_assert_true(record_serve(rec, SOURCE_LOCAL, NULL));
     g_assert_cmpuint(record_current(rec), ==, 4);
-    g_assert_false(record_serve(rec, SOURCE_LOCAL, 4));
+    before = record_copy(rec);
+    g_assert_false(record_serve(rec, SOURCE_LOCAL, before));
     record_set_slot(rec, SOURCE_UPLOADED, 5, c, 0, 0);
-    g_assert_true(record_serve(rec, SOURCE_UPLOADED, 4));
-    g_assert_cmpuint(rec->former, ==, 4);
+    g_assert_true(record_serve(rec, SOURCE_UPLOADED, before));
+    g_assert_cmpuint(rec->stored.former, ==, 4);
     g_assert_true(record_keeps(rec, 4));
     g_assert_true(record_keeps(rec, 5));
     g_assert_false(record_keeps(rec, 3));
@@ -110,6 +111,23 @@ static void test_kinds(void)
     g_assert_cmpint(record_kind_from_string("x"), <, 0);
 }
 
+/* The root that signed a chain is told from those before and after it. */
+static void test_signed_by(void)
+{
+    _cleanup_record_ Record *root = record_new(RECORD_ROOT, "root"),
+                            *rec = record_new(RECORD_CERTIFICATE, "a.example");
+    _cleanup_chain_ Chain *c = chain_make(names, 1, 2);
+
+    for (uint64_t i = 1; i <= 3; i++) {
+        g_assert_cmpuint(record_next(root), ==, i);
+        root->stored.last_generation = i;
+        record_set_slot(root, SOURCE_LOCAL, i, c, 0, 0);
+        root->served = SOURCE_LOCAL;
+        record_set_slot(rec, SOURCE_LOCAL, 1, c, 2, 0);
+        g_assert_cmpint(record_is_signed_by(rec, root), ==, i == 2);
+    }
+}
+
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
@@ -118,5 +136,6 @@ int main(int argc, char *argv[])
     g_test_add_func("/record/serve", test_serve);
     g_test_add_func("/record/failure", test_failure);
     g_test_add_func("/record/kinds", test_kinds);
+    g_test_add_func("/record/signed-by", test_signed_by);
     return g_test_run();
 }

@@ -145,23 +145,77 @@ static void test_remove_tree(void)
     g_assert_true(folder_has(&f, "outside/precious"));
 }
 
-static void test_compare(void)
+/* From any offset, no more than there is, whatever the position of the descriptor. */
+static void test_pread(void)
+{
+    static const struct {
+        uint64_t offset;
+        size_t max, expected;
+    } rows[] = { { 0, 6, 6 }, { 0, 100, 6 }, { 2, 3, 3 }, { 2, 100, 4 },
+                 { 6, 1, 0 }, { 100, 1, 0 }, { 0, 0, 0 } };
+    static const char data[] = "ab\0def";
+    _cleanup_folder_ Folder f = folder_new();
+    _cleanup_close_ int fd = -EBADF;
+    char *none = NULL;
+    size_t size = 0;
+
+    g_assert_cmpint(fs_create_at(f.fd, "file", data, 6, false), ==, 0);
+    fd = openat(f.fd, "file", O_RDONLY | O_CLOEXEC);
+    g_assert_cmpint(lseek(fd, 3, SEEK_SET), ==, 3);
+    for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+        _cleanup_free_ char *text = NULL;
+
+        g_assert_cmpint(fs_pread(fd, rows[i].offset, rows[i].max, &text, &size), ==, 0);
+        g_assert_cmpmem(text, size, data + MIN(rows[i].offset, (uint64_t)6), rows[i].expected);
+        g_assert_cmpint(text[size], ==, 0);
+    }
+    g_assert_cmpint(fs_pread(f.fd, 0, 6, &none, &size), ==, -EISDIR);
+    g_assert_null(none);
+}
+
+static void test_stream(void)
 {
     _cleanup_folder_ Folder f = folder_new();
-    bool same = false;
+    _cleanup_(closedirp) DIR *d = NULL;
+    DIR *none = NULL;
+
+    folder_write(&f, "file", "");
+    g_assert_cmpint(symlinkat(".", f.fd, "link"), ==, 0);
+    g_assert_cmpint(fs_open_stream_at(f.fd, ".", &d), ==, 0);
+    g_assert_nonnull(readdir(d));
+    g_assert_cmpint(fs_open_stream_at(f.fd, "file", &none), ==, -ENOTDIR);
+    g_assert_cmpint(fs_open_stream_at(f.fd, "link", &none), <, 0);
+    g_assert_cmpint(fs_open_stream_at(f.fd, "nothing", &none), ==, -ENOENT);
+    g_assert_null(none);
+}
+
+/* A whole file takes the place of another; what an earlier attempt left aside is no hindrance. */
+static void test_replace(void)
+{
+    _cleanup_folder_ Folder f = folder_new();
+    g_autofree char *first = NULL, *second = NULL;
+
+    for (int sync = 0; sync < 2; sync++) {
+        folder_write(&f, "file.new", "left by a crash");
+        g_assert_cmpint(fs_replace_at(f.fd, "file", sync ? "b" : "abc", sync ? 1 : 3, sync), ==, 0);
+        g_assert_false(folder_has(&f, "file.new"));
+        *(sync ? &second : &first) = folder_read(&f, "file");
+    }
+    g_assert_cmpstr(first, ==, "abc");
+    g_assert_cmpstr(second, ==, "b");
+    g_assert_cmpint(fs_replace_at(f.fd, "nothing/file", "abc", 3, true), ==, -ENOENT);
+}
+
+static void test_remove_file(void)
+{
+    _cleanup_folder_ Folder f = folder_new();
 
     folder_write(&f, "file", "abc");
-    g_assert_cmpint(fs_compare_at(f.fd, "file", "abc", 3, &same), ==, 0);
-    g_assert_true(same);
-    g_assert_cmpint(fs_compare_at(f.fd, "file", "abd", 3, &same), ==, 0);
-    g_assert_false(same);
-    same = true;
-    g_assert_cmpint(fs_compare_at(f.fd, "file", "ab", 2, &same), ==, 0);
-    g_assert_false(same);
-    same = true;
-    g_assert_cmpint(fs_compare_at(f.fd, "file", "abcd", 4, &same), ==, 0);
-    g_assert_false(same);
-    g_assert_cmpint(fs_compare_at(f.fd, "nothing", "", 0, &same), ==, -ENOENT);
+    g_assert_cmpint(fs_remove_file_at(f.fd, "file"), ==, 0);
+    g_assert_false(folder_has(&f, "file"));
+    g_assert_cmpint(fs_remove_file_at(f.fd, "file"), ==, 0);
+    g_assert_cmpint(fs_make_directory_at(f.fd, "directory"), ==, 0);
+    g_assert_cmpint(fs_remove_file_at(f.fd, "directory"), ==, -EISDIR);
 }
 
 int main(int argc, char *argv[])
@@ -174,6 +228,9 @@ int main(int argc, char *argv[])
     g_test_add_func("/fs/directories", test_directories);
     g_test_add_func("/fs/links", test_links);
     g_test_add_func("/fs/remove-tree", test_remove_tree);
-    g_test_add_func("/fs/compare", test_compare);
+    g_test_add_func("/fs/pread", test_pread);
+    g_test_add_func("/fs/stream", test_stream);
+    g_test_add_func("/fs/replace", test_replace);
+    g_test_add_func("/fs/remove-file", test_remove_file);
     return g_test_run();
 }

@@ -48,14 +48,14 @@ static Record *sample(unsigned i)
 
         if ((i >> s) & 1) {
             record_set_slot(rec, s, i + 1, c, UINT64_MAX / 2, 3);
-            memset(rec->slots[s].digest, (int)i, sizeof(rec->slots[s].digest));
+            memset(rec->slots[s].stored.digest, (int)i, sizeof(rec->slots[s].stored.digest));
             rec->slots[s].withdrawn = s == SOURCE_ACME;
             rec->served = s;
         }
         chain_unref(c);
     }
-    rec->last_generation = i + 7;
-    rec->former = i;
+    rec->stored.last_generation = i + 7;
+    rec->stored.former = i;
     rec->abandoned = i % 2 ? INT64_MAX : 0;
     rec->uploaded = i % 4 ? INT64_MAX - i : 0;
     rec->uploaded_at = i;

@@ -3,8 +3,6 @@
 
 #include "config/keys.h"
 
-#include "core/limits.h"
-
 /* What one entry means; whole files are the matter of test-config.c. */
 
 static void count(const char *file _unused_, unsigned line _unused_, const char *key _unused_,
@@ -43,25 +41,9 @@ static void test_claims_are_shared(void)
     free(m.claims);
 }
 
-/* Complaints are counted for each file anew. */
-static void test_complaints(void)
-{
-    unsigned n = 0;
-    ParseContext context = { .complain = count, .userdata = &n };
-
-    for (unsigned file = 1; file <= 3; file++) {
-        context_begin_file(&context);
-        for (int i = 0; i < LIMIT_CONFIG_ERRORS * 3; i++)
-            context_complain("f", 1, NULL, "text", &context);
-        g_assert_cmpuint(n, ==, file * (LIMIT_CONFIG_ERRORS + 1));
-    }
-    context_done(&context);
-}
-
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
     g_test_add_func("/keys/claims-are-shared", test_claims_are_shared);
-    g_test_add_func("/keys/complaints", test_complaints);
     return g_test_run();
 }

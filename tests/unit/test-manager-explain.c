@@ -100,7 +100,7 @@ static void test_upload(void)
     expect(&s, c, true, "Only an upload can renew it");
     expect(&s, c, false, "The next attempt is due");
     c->record->slots[SOURCE_UPLOADED].broken = true;
-    (void)record_serve(c->record, SOURCE_LOCAL, 0);
+    (void)record_serve(c->record, SOURCE_LOCAL, NULL);
     expect(&s, c, true, "The uploaded chain is not served: ");
 }
 

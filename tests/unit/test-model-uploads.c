@@ -38,7 +38,7 @@ static Certificate *add(Model *m, const char *fingerprint, char *const *covers, 
 
     g_assert_cmpint(model_add_upload(m, fingerprint, &upload), ==, 0);
     record_set_slot(upload->record, SOURCE_UPLOADED, 1, c, 0, 0);
-    record_serve(upload->record, SOURCE_UPLOADED, 0);
+    record_serve(upload->record, SOURCE_UPLOADED, NULL);
     upload->record->uploaded = model_number_upload(m);
     return upload;
 }

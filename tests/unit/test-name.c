@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include "core/name.h"
+#include "store/files/paths.h"
 
 #include <errno.h>
 
@@ -536,6 +537,15 @@ static void test_module_name(void)
     g_assert_false(module_name_is_valid(above));
 }
 
+static void test_base(void)
+{
+    static const char name[] = "*.a.example";
+
+    g_assert_true(name_base(name) == name + 2);
+    g_assert_true(name_base(name + 2) == name + 2);
+    g_assert_cmpstr(name_base("2001:db8::1"), ==, "2001:db8::1");
+}
+
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
@@ -552,5 +562,6 @@ int main(int argc, char *argv[])
     g_test_add_func("/name/address", test_address);
     g_test_add_func("/name/covers", test_covers);
     g_test_add_func("/name/module-name", test_module_name);
+    g_test_add_func("/name/base", test_base);
     return g_test_run();
 }

@@ -52,7 +52,7 @@ static Chain *good, *good_for_others, *expired, *future, *elsewhere, *arrived;
 
 static void put(Record *rec, Source source, Chain *chain, uint64_t root)
 {
-    record_set_slot(rec, source, ++rec->last_generation, chain, root, 0);
+    record_set_slot(rec, source, ++rec->stored.last_generation, chain, root, 0);
 }
 
 static Record *record_of(const Case *k)

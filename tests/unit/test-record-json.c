@@ -24,13 +24,13 @@ static Record *sample(void)
     for (Source s = 0; s < _SOURCE_MAX; s++) {
         record_set_slot(rec, s, 5 + (uint64_t)s, chain, s == SOURCE_LOCAL ? 3 : 0,
                         s == SOURCE_LOCAL ? 3 : 0);
-        memset(rec->slots[s].digest, 0xa0 + (int)s, sizeof(rec->slots[s].digest));
+        memset(rec->slots[s].stored.digest, 0xa0 + (int)s, sizeof(rec->slots[s].stored.digest));
     }
     chain_unref(chain);
     rec->slots[SOURCE_ACME].withdrawn = true;
     rec->served = SOURCE_LOCAL;
-    rec->last_generation = 9;
-    rec->former = 4;
+    rec->stored.last_generation = 9;
+    rec->stored.former = 4;
     rec->abandoned = 1700000000;
     g_assert_cmpint(
         record_register(rec, &(RegistrationWish){ "mail", more, KEY_TYPE_ED25519, 1, "internal" }), ==, 0);
@@ -209,7 +209,7 @@ static void test_limits(void)
             record_set_slot(rec, SOURCE_LOCAL, 1, c, 0, 0);
             chain_unref(c);
             rec->served = SOURCE_LOCAL;
-            rec->last_generation = 1;
+            rec->stored.last_generation = 1;
             text = json_of(rec, NULL, 1);
             g_assert_cmpint(record_from_json(text, &out), ==, extra ? -EBADMSG : 0);
             out = record_free(out);
@@ -230,7 +230,7 @@ static void test_history(void)
         _cleanup_free_ char *text = NULL;
         g_autofree char *mark = g_strdup_printf("\"time\":%d", (int)(100 + i));
 
-        rec->slots[SOURCE_LOCAL].generation = 100 + i;
+        rec->slots[SOURCE_LOCAL].stored.generation = 100 + i;
         text = json_of(rec, former, (int64_t)(100 + i));
         g_assert_nonnull(strstr(text, mark));
         free(former);
@@ -269,7 +269,7 @@ static void test_uploaded(void)
 
         record_set_slot(rec, SOURCE_UPLOADED, 1, chain, 0, 0);
         rec->served = SOURCE_UPLOADED;
-        rec->last_generation = 1;
+        rec->stored.last_generation = 1;
         rec->uploaded = numbered ? INT64_MAX : 0;
         first = json_of(rec, NULL, 1700000000);
         text = json_of(rec, first, 1800000000);

@@ -317,6 +317,52 @@ static void test_full_stop(void)
     g_assert_cmpstr(text_full_stop("Did it fail?"), ==, "");
 }
 
+static void test_ends_with(void)
+{
+    static const char name[] = "a.conf.conf";
+
+    g_assert_true(text_ends_with(name, ".conf") == name + 6);
+    g_assert_true(text_ends_with(name, "") == name + strlen(name));
+    g_assert_true(text_ends_with(name, name) == name);
+    g_assert_null(text_ends_with(name, ".con"));
+    g_assert_null(text_ends_with("conf", ".conf"));
+    g_assert_null(text_ends_with("", "x"));
+}
+
+static void test_ip_port(void)
+{
+    static const char *const bad[] = { "",   "0",  "65536", "-1",  "+1",
+                                       " 1", "1 ", "0x1",   "1.0", "99999999999999999999" };
+    uint16_t port = 7;
+
+    for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+        if (parse_ip_port(bad[i], &port) != -EINVAL || port != 7)
+            note_failure("\"%s\" is taken", bad[i]);
+    g_assert_cmpint(parse_ip_port("65535", &port), ==, 0);
+    g_assert_cmpuint(port, ==, 65535);
+    g_assert_cmpint(parse_ip_port("1", &port), ==, 0);
+    g_assert_cmpuint(port, ==, 1);
+}
+
+typedef enum Colour {
+    COLOUR_RED,
+    COLOUR_GREEN,
+} Colour;
+
+static const char *const colours[] = { [COLOUR_RED] = "red", [COLOUR_GREEN] = "green" };
+const char *colour_to_string(Colour c);
+Colour colour_from_string(const char *s);
+DEFINE_STRING_TABLE(colour, Colour, colours);
+
+static void test_string_table(void)
+{
+    g_assert_cmpstr(colour_to_string(COLOUR_GREEN), ==, "green");
+    g_assert_null(colour_to_string((Colour)2));
+    g_assert_null(colour_to_string((Colour)-22));
+    g_assert_cmpint(colour_from_string("red"), ==, COLOUR_RED);
+    g_assert_cmpint((int)colour_from_string("blue"), ==, -EINVAL);
+}
+
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
@@ -333,5 +379,8 @@ int main(int argc, char *argv[])
     g_test_add_func("/text/seconds", test_seconds);
     g_test_add_func("/text/table", test_table);
     g_test_add_func("/text/full-stop", test_full_stop);
+    g_test_add_func("/text/ends-with", test_ends_with);
+    g_test_add_func("/text/ip-port", test_ip_port);
+    g_test_add_func("/text/string-table", test_string_table);
     return g_test_run();
 }

@@ -35,7 +35,7 @@ static int parse(ParseKey parser, const char *value, void *target)
 #define SAME "the same"
 
 static const struct {
-    ParseKey parse;
+    ParseKey *parse;
     const char *value, *expected; /* SAME: as it is; NULL: refused */
 } texts[] = {
     { parse_text, "any \t text", SAME },
@@ -112,7 +112,7 @@ static void test_texts(void)
 static void test_lengths(void)
 {
     static const struct {
-        ParseKey parse;
+        ParseKey *parse;
         size_t max;
     } rows[] = {
         { parse_organization, 64 }, { parse_label, 256 }, { parse_word, 1024 }, { parse_file_name, 64 }
@@ -129,7 +129,7 @@ static void test_lengths(void)
 }
 
 static const struct {
-    ParseKey parse;
+    ParseKey *parse;
     const char *value, *expected; /* words with a blank between; NULL: refused */
 } lists[] = {
     { parse_servers, "192.0.2.53  [::1]:5353\t192.0.2.53", "192.0.2.53 [::1]:5353" },
@@ -176,7 +176,7 @@ static void test_lists(void)
 static void test_list_lengths(void)
 {
     static const struct {
-        ParseKey parse;
+        ParseKey *parse;
         const char *before, *after; /* a number */
         unsigned max;
     } rows[] = { { parse_servers, "192.0.2.", " ", LIMIT_RESOLVERS },

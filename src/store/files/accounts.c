@@ -18,7 +18,6 @@
 #define NEXT_KEY_FILE "account.key.next"
 #define LEDGER_FILE   "ledger"
 #define ORDER_SUFFIX  ".json"
-#define NEW_SUFFIX    ".new"
 
 /* An account's folder; "orders" is none. */
 static int open_account(Store *s, const char *authority, bool make, int *ret)
@@ -40,25 +39,9 @@ static int open_account(Store *s, const char *authority, bool make, int *ret)
     return r < 0 ? r : fs_open_directory_at(s->fd, path, ret);
 }
 
-/* Writes a new file, then renames it. */
-static int replace_file(int dir_fd, const char *name, const char *text, bool sync)
+static int replace_file(int dir_fd, const char *name, const char *text)
 {
-    _cleanup_free_ char *aside = NULL;
-    int r;
-
-    if (asprintf(&aside, "%s" NEW_SUFFIX, name) < 0)
-        return -ENOMEM;
-    if (unlinkat(dir_fd, aside, 0) < 0 && errno != ENOENT)
-        return -errno;
-    r = fs_create_at(dir_fd, aside, text, strlen(text), sync);
-    if (r < 0)
-        return r;
-    return renameat(dir_fd, aside, dir_fd, name) < 0 ? -errno : 0;
-}
-
-static int remove_file(int dir_fd, const char *name)
-{
-    return unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+    return fs_replace_at(dir_fd, name, text, strlen(text), true);
 }
 
 static int read_optional(int fd, const char *name, char **ret)
@@ -106,33 +89,25 @@ int store_write_account(Store *s, const char *authority, const AccountRecord *ac
         return -ENOMEM;
     r = open_account(s, authority, true, &fd);
     if (r >= 0 && account->next_key)
-        r = replace_file(fd, NEXT_KEY_FILE, account->next_key, true);
+        r = replace_file(fd, NEXT_KEY_FILE, account->next_key);
     if (r >= 0)
-        r = replace_file(fd, KEY_FILE, account->key, true);
+        r = replace_file(fd, KEY_FILE, account->key);
     if (r >= 0)
-        r = text ? replace_file(fd, ACCOUNT_FILE, text, true) : remove_file(fd, ACCOUNT_FILE);
+        r = text ? replace_file(fd, ACCOUNT_FILE, text) : fs_remove_file_at(fd, ACCOUNT_FILE);
     if (r >= 0 && !account->next_key)
-        r = remove_file(fd, NEXT_KEY_FILE);
-    if (r < 0)
-        return r;
-    return fsync(fd) < 0 ? -errno : 0;
+        r = fs_remove_file_at(fd, NEXT_KEY_FILE);
+    return r < 0 ? r : fs_sync(fd);
 }
 
 int store_remove_account(Store *s, const char *authority)
 {
+    static const char *const files[] = { ACCOUNT_FILE, NEXT_KEY_FILE, KEY_FILE };
     _cleanup_close_ int fd = -EBADF;
-    int r;
+    int r = open_account(s, authority, false, &fd);
 
-    r = open_account(s, authority, false, &fd);
-    if (r >= 0)
-        r = remove_file(fd, ACCOUNT_FILE);
-    if (r >= 0)
-        r = remove_file(fd, NEXT_KEY_FILE);
-    if (r >= 0)
-        r = remove_file(fd, KEY_FILE);
-    if (r < 0)
-        return r;
-    return fsync(fd) < 0 ? -errno : 0;
+    for (size_t i = 0; i < ELEMENTSOF(files) && r >= 0; i++)
+        r = fs_remove_file_at(fd, files[i]);
+    return r < 0 ? r : fs_sync(fd);
 }
 
 int store_read_ledger(Store *s, const char *authority, char **ret, size_t *ret_size)
@@ -163,10 +138,8 @@ int store_write_ledger(Store *s, const char *authority, const char *text)
     int r = open_account(s, authority, true, &fd);
 
     if (r >= 0)
-        r = replace_file(fd, LEDGER_FILE, text, true);
-    if (r < 0)
-        return r;
-    return fsync(fd) < 0 ? -errno : 0;
+        r = replace_file(fd, LEDGER_FILE, text);
+    return r < 0 ? r : fs_sync(fd);
 }
 
 static int order_file(const char *name, char **ret)
@@ -185,15 +158,11 @@ int store_write_order(Store *s, const OrderRecord *order)
     if (!text)
         return -ENOMEM;
     r = order_file(order->name, &path);
-    if (r < 0)
-        return r;
-    r = replace_file(s->fd, path, text, false);
-    if (r != -ENOENT)
-        return r;
-    r = fs_make_directory_at(s->fd, ACME_FOLDER);
+    if (r >= 0)
+        r = fs_make_directory_at(s->fd, ACME_FOLDER);
     if (r >= 0)
         r = fs_make_directory_at(s->fd, ORDERS_FOLDER);
-    return r < 0 ? r : replace_file(s->fd, path, text, false);
+    return r < 0 ? r : fs_replace_at(s->fd, path, text, strlen(text), false);
 }
 
 int store_read_order(Store *s, const char *name, OrderRecord **ret)
@@ -214,42 +183,32 @@ int store_remove_order(Store *s, const char *name)
     _cleanup_free_ char *path = NULL;
     int r = order_file(name, &path);
 
-    return r < 0 ? r : remove_file(s->fd, path);
+    return r < 0 ? r : fs_remove_file_at(s->fd, path);
 }
 
 static int add_order(const char *file, char ***list)
 {
-    _cleanup_free_ char *directory = strdup(file), *name = NULL;
-    size_t n = strlen(file), suffix = strlen(ORDER_SUFFIX);
+    const char *suffix = text_ends_with(file, ORDER_SUFFIX);
+    _cleanup_free_ char *directory = suffix ? strndup(file, (size_t)(suffix - file)) : NULL, *name = NULL;
 
     if (!directory)
-        return -ENOMEM;
-    if (n <= suffix || !streq(file + n - suffix, ORDER_SUFFIX))
-        return 0;
-    directory[n - suffix] = 0;
+        return suffix ? -ENOMEM : 0;
     name = name_from_directory(directory);
     return name ? strv_extend(list, name) : 0;
 }
 
 int store_list_orders(Store *s, char ***ret)
 {
+    _cleanup_(closedirp) DIR *d = NULL;
     _cleanup_strv_ char **list = NULL;
-    int fd, r;
     struct dirent *e;
-    DIR *d;
+    int r;
 
-    r = fs_open_directory_at(s->fd, ORDERS_FOLDER, &fd);
-    if (r < 0)
-        return r == -ENOENT ? 0 : r;
-    d = fdopendir(fd);
-    if (!d) {
-        r = -errno;
-        close(fd);
-        return r;
-    }
+    r = fs_open_stream_at(s->fd, ORDERS_FOLDER, &d);
+    if (r == -ENOENT)
+        return 0;
     while (r >= 0 && (e = readdir(d)))
         r = add_order(e->d_name, &list);
-    closedir(d);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(list);

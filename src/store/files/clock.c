@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -11,7 +10,6 @@
 /* The latest trusted time, a lower bound for the next run. */
 
 #define CLOCK_FILE "clock"
-#define NEW_FILE   CLOCK_FILE ".new"
 #define CLOCK_MAX  UINT64_C(253402300799) /* the end of the year 9999 */
 
 int store_read_clock(Store *s, int64_t *ret)
@@ -32,12 +30,7 @@ int store_read_clock(Store *s, int64_t *ret)
 int store_write_clock(Store *s, int64_t now)
 {
     char text[32];
-    int n = snprintf(text, sizeof(text), "%" PRIi64 "\n", now), r;
+    int n = snprintf(text, sizeof(text), "%" PRIi64 "\n", now);
 
-    if (unlinkat(s->fd, NEW_FILE, 0) < 0 && errno != ENOENT)
-        return -errno;
-    r = fs_create_at(s->fd, NEW_FILE, text, (size_t)n, true);
-    if (r < 0)
-        return r;
-    return renameat(s->fd, NEW_FILE, s->fd, CLOCK_FILE) < 0 ? -errno : 0;
+    return fs_replace_at(s->fd, CLOCK_FILE, text, (size_t)n, true);
 }

@@ -2,34 +2,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "core/limits.h"
 #include "core/now.h"
 #include "store/files/files-internal.h"
 #include "store/files/record-json.h"
 #include "util/fs.h"
-#include "util/log.h"
-#include "util/text.h"
 
 #define SYNC_EACH_MAX 4 /* maximum size of a group whose files are flushed one by one */
-
-static void note_obsolete(StoreChange *c, const Record *before, uint64_t generation)
-{
-    for (size_t i = 0; i < c->n_obsolete; i++)
-        if (c->obsolete[i] == generation)
-            return;
-    if (generation > 0 && record_keeps(before, generation) && !record_keeps(c->record, generation))
-        c->obsolete[c->n_obsolete++] = generation;
-}
 
 static int enter_generation(StoreChange *c)
 {
     Record *rec = c->record;
-    uint64_t generation = ++rec->last_generation;
+    uint64_t generation = ++rec->stored.last_generation;
 
     record_set_slot(rec, c->source, generation, c->bundle->chain, c->bundle->root, c->bundle->purposes);
-    return generation_digest(rec->kind, c->bundle, rec->slots[c->source].digest);
+    return generation_digest(rec->kind, c->bundle, rec->slots[c->source].stored.digest);
 }
 
 int store_change_new(const Record *before, Record *after, Source source, Bundle *bundle, const char *event,
@@ -46,6 +34,7 @@ int store_change_new(const Record *before, Record *after, Source source, Bundle 
     *c = (StoreChange){ .record = after,
                         .bundle = bundle,
                         .source = source,
+                        .served = before ? record_current(before) : 0,
                         .event = event,
                         .fresh = !before,
                         .removes = !after };
@@ -71,14 +60,14 @@ StoreChange *store_change_free(StoreChange *c)
     return NULL;
 }
 
-void store_change_finish(StoreChange *c, const Record *before)
+static bool switches(const StoreChange *c)
 {
-    c->switches = record_current(c->record) != (before ? record_current(before) : 0);
-    if (!before)
-        return;
-    for (Source s = 0; s < _SOURCE_MAX; s++)
-        note_obsolete(c, before, before->slots[s].generation);
-    note_obsolete(c, before, before->former);
+    return record_current(c->record) != c->served;
+}
+
+bool store_change_concerns_chain(const StoreChange *c)
+{
+    return c->bundle || switches(c);
 }
 
 static int write_generation(int fd, const StoreChange *c, const char *name)
@@ -88,15 +77,11 @@ static int write_generation(int fd, const StoreChange *c, const char *name)
     size_t n;
     int r;
 
-    r = mkdirat(fd, name, 0700) < 0 ? -errno : 0;
-    if (r == -EEXIST) { /* leftovers of a crash */
-        r = fs_remove_tree_at(fd, name);
-        if (r >= 0 && mkdirat(fd, name, 0700) < 0)
-            r = -errno;
-    }
-    if (r < 0)
-        return r;
-    r = fs_open_directory_at(fd, name, &generation_fd);
+    r = fs_remove_tree_at(fd, name); /* leftovers of a crash */
+    if (r >= 0)
+        r = fs_make_directory_at(fd, name);
+    if (r >= 0)
+        r = fs_open_directory_at(fd, name, &generation_fd);
     files = generation_files(c->record->kind, &n);
     for (size_t i = 0; i < n && r >= 0; i++) {
         _cleanup_erase_ char *text = NULL;
@@ -120,12 +105,9 @@ static int write_record(int fd, const StoreChange *c)
     r = record_to_json(c->record, former, clock_now(), &text);
     if (r >= 0 && strlen(text) > LIMIT_RECORD)
         r = -E2BIG;
-    if (r < 0)
-        return r;
-    r = fs_create_at(fd, RECORD_FILE_NEW, text, strlen(text), false);
-    if (r == -EEXIST && unlinkat(fd, RECORD_FILE_NEW, 0) >= 0)
-        r = fs_create_at(fd, RECORD_FILE_NEW, text, strlen(text), false);
-    return r;
+    if (r >= 0)
+        r = fs_remove_file_at(fd, RECORD_FILE_NEW);
+    return r < 0 ? r : fs_create_at(fd, RECORD_FILE_NEW, text, strlen(text), false);
 }
 
 static int stage(Store *s, StoreChange *c)
@@ -145,13 +127,13 @@ static int stage(Store *s, StoreChange *c)
     if (r < 0)
         return r;
     if (c->bundle) {
-        generation_name(c->record->slots[c->source].generation, name);
+        generation_name(c->record->slots[c->source].stored.generation, name);
         r = write_generation(fd, c, name);
     }
     return r < 0 ? r : write_record(fd, c);
 }
 
-/* What is in the way is put aside when the object is reloaded. */
+/* Returns true for errors caused by an entry of the wrong type, which store_reload() puts aside. */
 static bool is_in_the_way(int r)
 {
     return r == -EISDIR || r == -ENOTDIR || r == -ELOOP || r == -EEXIST || r == -ENOENT;
@@ -178,7 +160,7 @@ void store_discard(Store *s, StoreChange *c)
         return;
     (void)unlinkat(fd, RECORD_FILE_NEW, 0);
     if (c->bundle) {
-        generation_name(c->record->slots[c->source].generation, name);
+        generation_name(c->record->slots[c->source].stored.generation, name);
         (void)fs_remove_tree_at(fd, name);
     }
     if (c->fresh)
@@ -192,9 +174,7 @@ static int sync_file_at(int dir_fd, const char *path)
 {
     _cleanup_close_ int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
-    if (fd < 0)
-        return -errno;
-    return fsync(fd) < 0 ? -errno : 0;
+    return fd < 0 ? -errno : fs_sync(fd);
 }
 
 static int sync_generation(int fd, RecordKind kind, const Bundle *b, uint64_t generation)
@@ -210,9 +190,7 @@ static int sync_generation(int fd, RecordKind kind, const Bundle *b, uint64_t ge
     files = generation_files(kind, &n);
     for (size_t i = 0; i < n && r >= 0; i++)
         r = generation_file_exists(files + i, b) ? sync_file_at(generation_fd, files[i].name) : 0;
-    if (r < 0)
-        return r;
-    return fsync(generation_fd) < 0 ? -errno : 0;
+    return r < 0 ? r : fs_sync(generation_fd);
 }
 
 static int sync_staged(Store *s, const StoreChange *c)
@@ -224,11 +202,11 @@ static int sync_staged(Store *s, const StoreChange *c)
         return 0;
     r = store_open_object(s, c->record->kind, c->record->name, &fd);
     if (r >= 0 && c->bundle)
-        r = sync_generation(fd, c->record->kind, c->bundle, c->record->slots[c->source].generation);
+        r = sync_generation(fd, c->record->kind, c->bundle, c->record->slots[c->source].stored.generation);
     if (r >= 0)
         r = sync_file_at(fd, RECORD_FILE_NEW);
-    if (r >= 0 && fsync(fd) < 0)
-        r = -errno;
+    if (r >= 0)
+        r = fs_sync(fd);
     return r < 0 || !c->fresh ? r : fs_fsync_directory_at(s->fd, object_parent(c->record->kind));
 }
 
@@ -240,9 +218,7 @@ static int sync_switched(Store *s, const StoreChange *c)
     if (c->removes)
         return fs_fsync_directory_at(s->fd, object_parent(c->record->kind));
     r = store_open_object(s, c->record->kind, c->record->name, &fd);
-    if (r < 0)
-        return r;
-    return fsync(fd) < 0 ? -errno : 0;
+    return r < 0 ? r : fs_sync(fd);
 }
 
 static int sync_group(Store *s, StoreChange *const *changes, size_t n,
@@ -291,19 +267,29 @@ static int switch_link(int fd, const StoreChange *c)
     char name[24];
 
     if (record_current(c->record) == 0)
-        return unlinkat(fd, CURRENT_LINK, 0) < 0 && errno != ENOENT ? -errno : 0;
+        return fs_remove_file_at(fd, CURRENT_LINK);
     generation_name(record_current(c->record), name);
     if (c->fresh && symlinkat(name, fd, CURRENT_LINK) >= 0)
         return 0;
     return fs_switch_link_at(fd, CURRENT_LINK, name);
 }
 
-static int move_to_trash(Store *s, const StoreChange *c)
+static char *trash_path(const Record *rec)
 {
-    _cleanup_free_ char *path = object_path(c->record->kind, c->record->name), *trash = NULL;
+    _cleanup_free_ char *path = object_path(rec->kind, rec->name);
+    char *trash;
 
-    if (!path || asprintf(&trash, "%s/" TRASH_PREFIX "%s", object_parent(c->record->kind),
-                          strrchr(path, '/') + 1) < 0)
+    if (!path ||
+        asprintf(&trash, "%s/" TRASH_PREFIX "%s", object_parent(rec->kind), strrchr(path, '/') + 1) < 0)
+        return NULL;
+    return trash;
+}
+
+static int move_to_trash(Store *s, const Record *rec)
+{
+    _cleanup_free_ char *path = object_path(rec->kind, rec->name), *trash = trash_path(rec);
+
+    if (!path || !trash)
         return -ENOMEM;
     (void)fs_remove_tree_at(s->fd, trash);
     return renameat(s->fd, path, s->fd, trash) < 0 && errno != ENOENT ? -errno : 0;
@@ -315,13 +301,13 @@ static int switch_one(Store *s, const StoreChange *c)
     int r;
 
     if (c->removes)
-        return move_to_trash(s, c);
+        return move_to_trash(s, c->record);
     r = store_open_object(s, c->record->kind, c->record->name, &fd);
     if (r < 0)
         return r;
     if (renameat(fd, RECORD_FILE_NEW, fd, RECORD_FILE) < 0)
         return -errno;
-    return c->switches ? switch_link(fd, c) : 0;
+    return switches(c) ? switch_link(fd, c) : 0;
 }
 
 static int read_back(Store *s, const StoreChange *c)
@@ -337,22 +323,12 @@ static int read_back(Store *s, const StoreChange *c)
 
 static void remove_obsolete(Store *s, const StoreChange *c)
 {
-    _cleanup_free_ char *path = object_path(c->record->kind, c->record->name), *trash = NULL;
-    _cleanup_close_ int fd = -EBADF;
-    char name[24];
+    _cleanup_free_ char *trash = c->removes ? trash_path(c->record) : NULL;
 
-    if (c->removes) {
-        if (path && asprintf(&trash, "%s/" TRASH_PREFIX "%s", object_parent(c->record->kind),
-                             strrchr(path, '/') + 1) >= 0)
-            (void)fs_remove_tree_at(s->fd, trash);
-        return;
-    }
-    if (c->n_obsolete == 0 || store_open_object(s, c->record->kind, c->record->name, &fd) < 0)
-        return;
-    for (size_t i = 0; i < c->n_obsolete; i++) {
-        generation_name(c->obsolete[i], name);
-        (void)fs_remove_tree_at(fd, name);
-    }
+    if (trash)
+        (void)fs_remove_tree_at(s->fd, trash);
+    else if (!c->removes && !c->fresh)
+        object_tidy(s, c->record);
 }
 
 static int fail_all(Store *s, StoreChange *const *changes, size_t n, int r)

@@ -7,6 +7,28 @@
 #include "store/files/paths.h"
 #include "store/store.h"
 
+/* The store as plain files:
+ *
+ *     version                               format of this folder
+ *     root/  certificates/NAME/  uploads/FINGERPRINT/
+ *         record.json                       the record of the object (Record)
+ *         GENERATION/                       a chain with its key, written once and never changed
+ *         current -> GENERATION             the one that is served
+ *     acme/AUTHORITY/                       account.json, account.key, account.key.next and ledger
+ *     acme/orders/NAME.json                 an order in progress
+ *     clock                                 the latest trusted time
+ *     journal                               one line for each change, on disk before the change
+ *     index                                 all records in one file, for a fast start
+ *
+ * A change is first staged: its generation and record are written aside. A group of staged changes is then
+ * committed: journal and files are flushed, read back and compared with what was written; records and links
+ * are switched by rename, and flushed as well. So whenever the machine stops, "current" refers to a complete
+ * generation, the old or the new one, and everything that was reported is on disk. A few changes are flushed
+ * file by file, many with a single syncfs(2).
+ *
+ * The index is a copy of all records as of a position in the journal. A start reads it, and reads from files
+ * only the objects that the journal names after that position; without a usable index it reads all records. */
+
 /* Shared by the files of this folder only. */
 
 #define INDEX_FILE   "index"
@@ -24,6 +46,8 @@ struct Store {
 /* Renames an entry of another type (S_IFREG, ...) to NAME.damaged. */
 int put_aside_unless(int dir_fd, const char *path, mode_t type);
 int store_open_object(Store *s, RecordKind kind, const char *name, int *ret_fd);
+/* Removes generations that the record does not refer to, and what was staged. Nothing may be staged now. */
+void object_tidy(Store *s, const Record *rec);
 /* Computes the SHA-256 of the files of a generation on disk, for comparison with the digest of a slot. */
 int generation_read_digest(int dir_fd, RecordKind kind, uint64_t generation, uint8_t ret[static 32]);
 /* Reads key and certificates of a generation from disk, without a chain. */

@@ -28,14 +28,8 @@ static int write_version(int dir_fd, uint64_t version)
     int r;
 
     snprintf(text, sizeof(text), "%" PRIu64 "\n", version);
-    if (unlinkat(dir_fd, VERSION_FILE ".new", 0) < 0 && errno != ENOENT)
-        return -errno;
-    r = fs_create_at(dir_fd, VERSION_FILE ".new", text, strlen(text), true);
-    if (r < 0)
-        return r;
-    if (renameat(dir_fd, VERSION_FILE ".new", dir_fd, VERSION_FILE) < 0)
-        return -errno;
-    return fsync(dir_fd) < 0 ? -errno : 0;
+    r = fs_replace_at(dir_fd, VERSION_FILE, text, strlen(text), true);
+    return r < 0 ? r : fs_sync(dir_fd);
 }
 
 static int read_version(int dir_fd, uint64_t *ret)
@@ -129,9 +123,7 @@ static int prepare_folder(int fd)
             return r;
     }
     r = put_aside_unless(fd, INDEX_FILE, S_IFREG);
-    if (r < 0)
-        return r;
-    return fsync(fd) < 0 ? -errno : 0;
+    return r < 0 ? r : fs_sync(fd);
 }
 
 int store_open(const char *path, Store **ret, Problem *problem)
@@ -223,10 +215,10 @@ int generation_verify(int dir_fd, RecordKind kind, const Slot *slot)
     uint8_t digest[DIGEST_SIZE];
     int r;
 
-    r = generation_read_digest(dir_fd, kind, slot->generation, digest);
+    r = generation_read_digest(dir_fd, kind, slot->stored.generation, digest);
     if (r == -ENOMEM)
         return r;
-    return r < 0 || memcmp(digest, slot->digest, sizeof(digest)) != 0 ? -EBADMSG : 0;
+    return r < 0 || memcmp(digest, slot->stored.digest, sizeof(digest)) != 0 ? -EBADMSG : 0;
 }
 
 int store_verify(Store *s, const Record *rec, Source source)
@@ -245,44 +237,37 @@ int store_verify(Store *s, const Record *rec, Source source)
         if (r < 0 || !streq(current, name))
             return r == -ENOMEM ? r : -EBADMSG;
     }
-    return generation_verify(fd, rec->kind, rec->slots + source);
-}
-
-static int read_part(int fd, const char *path, char **ret)
-{
-    return fs_read_at(fd, path, LIMIT_STORED_FILE, ret, NULL);
-}
-
-static int read_optional_part(int fd, const char *path, char **ret)
-{
-    int r = read_part(fd, path, ret);
-
-    return r == -ENOENT ? 0 : r;
+    r = generation_verify(fd, rec->kind, rec->slots + source);
+    if (r >= 0)
+        object_tidy(s, rec);
+    return r;
 }
 
 int generation_read(int dir_fd, RecordKind kind, uint64_t generation, Bundle **ret)
 {
     _cleanup_bundle_ Bundle *b = calloc(1, sizeof(Bundle));
     _cleanup_close_ int fd = -EBADF;
-    bool root = kind == RECORD_ROOT;
+    size_t n;
+    const GenerationFile *files = generation_files(kind, &n);
     char name[24];
     int r;
 
     if (!b)
         return -ENOMEM;
     generation_name(generation, name);
-    if ((r = fs_open_directory_at(dir_fd, name, &fd)) < 0 ||
-        (r = read_part(fd, "certificate.pem", &b->leaf)) < 0 ||
-        (r = read_part(fd, root ? "key.pem" : "privkey.pem", &b->key)) < 0 ||
-        (r = read_optional_part(fd, "root.pem", &b->anchor)) < 0 ||
-        (r = root ? read_part(fd, "cross.pem", &b->bridges) : 0) < 0 ||
-        (r = root ? read_optional_part(fd, "chain.pem", &b->issuers)
-                  : read_part(fd, "chain.pem", &b->issuers)) < 0)
-        return r;
-    if (!b->issuers && !(b->issuers = strdup("")))
-        return -ENOMEM;
-    *ret = TAKE_PTR(b);
-    return 0;
+    r = fs_open_directory_at(dir_fd, name, &fd);
+    for (size_t i = 0; i < n && r >= 0; i++) {
+        if (files[i].parts[1]) /* its parts have files of their own */
+            continue;
+        r = fs_read_at(fd, files[i].name, LIMIT_STORED_FILE, bundle_part(b, files[i].parts[0]), NULL);
+        if (r == -ENOENT && files[i].optional)
+            r = 0;
+    }
+    if (r >= 0 && !b->issuers && !(b->issuers = strdup("")))
+        r = -ENOMEM;
+    if (r >= 0)
+        *ret = TAKE_PTR(b);
+    return r;
 }
 
 int store_read(Store *s, const Record *rec, Source source, Bundle **ret)
@@ -294,10 +279,10 @@ int store_read(Store *s, const Record *rec, Source source, Bundle **ret)
     int r;
 
     if ((r = store_open_object(s, rec->kind, rec->name, &object)) < 0 ||
-        (r = generation_read(object, rec->kind, slot->generation, &b)) < 0 ||
+        (r = generation_read(object, rec->kind, slot->stored.generation, &b)) < 0 ||
         (r = generation_digest(rec->kind, b, digest)) < 0)
         return r;
-    if (memcmp(digest, slot->digest, sizeof(digest)) != 0)
+    if (memcmp(digest, slot->stored.digest, sizeof(digest)) != 0)
         return -EBADMSG;
     b->chain = chain_ref(slot->chain);
     b->root = slot->root;
@@ -332,16 +317,9 @@ int store_checkpoint_new(Store *s, const Record *const *records, size_t n, Store
 
 int store_checkpoint_write(Store *s, StoreCheckpoint *snapshot)
 {
-    int r;
+    int r = fs_replace_at(s->fd, INDEX_FILE, snapshot->data, snapshot->size, true);
 
-    if (unlinkat(s->fd, INDEX_FILE ".new", 0) < 0 && errno != ENOENT)
-        return -errno;
-    r = fs_create_at(s->fd, INDEX_FILE ".new", snapshot->data, snapshot->size, true);
-    if (r < 0)
-        return r;
-    if (renameat(s->fd, INDEX_FILE ".new", s->fd, INDEX_FILE) < 0)
-        return -errno;
-    return fsync(s->fd) < 0 ? -errno : 0;
+    return r < 0 ? r : fs_sync(s->fd);
 }
 
 StoreCheckpoint *store_checkpoint_free(StoreCheckpoint *snapshot)

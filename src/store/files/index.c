@@ -2,6 +2,7 @@
 #include "store/files/index.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "core/limits.h"
 #include "crypto/digest.h"
@@ -9,309 +10,229 @@
 
 static const char magic[16] = "certwright-ix-5\n";
 
-typedef struct Packer {
-    uint8_t *data;
-    size_t size, allocated;
-    bool failed;
-} Packer;
-
-static void pack(Packer *p, const void *data, size_t size)
-{
-    if (p->allocated - p->size < size) {
-        size_t grown = MAX(p->allocated * 2, p->size + size + 4096);
-        uint8_t *copy = realloc(p->data, grown);
-
-        if (!copy) {
-            p->failed = true;
-            return;
-        }
-        p->data = copy;
-        p->allocated = grown;
-    }
-    memcpy(p->data + p->size, data, size);
-    p->size += size;
-}
-
-static void pack_int(Packer *p, int64_t value)
-{
-    pack(p, &value, sizeof(value));
-}
-
-static void pack_text(Packer *p, const char *s)
-{
-    uint32_t size = (uint32_t)strlen(s) + 1;
-
-    pack(p, &size, sizeof(size));
-    pack(p, s, size);
-}
-
-static void pack_chain(Packer *p, const Chain *c)
-{
-    pack_int(p, c->key_type);
-    pack_int(p, c->is_authority);
-    pack_int(p, c->n_entries);
-    for (unsigned i = 0; i < c->n_entries; i++) {
-        const ChainEntry *e = c->entries + i;
-
-        pack_text(p, e->subject);
-        pack_text(p, e->issuer);
-        pack_text(p, e->serial);
-        pack_text(p, e->fingerprint);
-        pack_int(p, e->not_before);
-        pack_int(p, e->not_after);
-    }
-    pack_int(p, c->n_names);
-    for (unsigned i = 0; i < c->n_names; i++)
-        pack_text(p, c->names[i]);
-}
-
-static void pack_slot(Packer *p, const Slot *slot)
-{
-    pack_int(p, slot->chain != NULL);
-    if (!slot->chain)
-        return;
-    pack_int(p, (int64_t)slot->generation);
-    pack_int(p, (int64_t)slot->root);
-    pack_int(p, slot->purposes);
-    pack(p, slot->digest, sizeof(slot->digest));
-    pack_int(p, slot->withdrawn);
-    pack_int(p, slot->revoked);
-    pack_int(p, slot->broken);
-    pack_chain(p, slot->chain);
-}
-
-static void pack_registration(Packer *p, const Registration *reg)
-{
-    pack_text(p, reg->module);
-    pack_int(p, reg->key_type);
-    pack_int(p, reg->acme);
-    pack_text(p, strempty(reg->authority));
-    pack_int(p, (int64_t)strv_length(reg->names));
-    for (size_t i = 0; reg->names && reg->names[i]; i++)
-        pack_text(p, reg->names[i]);
-}
-
-static void pack_record(Packer *p, const Record *rec)
-{
-    pack_int(p, rec->kind);
-    pack_text(p, rec->name);
-    pack_int(p, (int64_t)rec->last_generation);
-    pack_int(p, rec->served);
-    pack_int(p, (int64_t)rec->former);
-    pack_int(p, rec->abandoned);
-    pack_int(p, rec->warned);
-    for (Source s = 0; s < _SOURCE_MAX; s++)
-        pack_slot(p, rec->slots + s);
-    pack_int(p, (int64_t)rec->n_registrations);
-    for (size_t i = 0; i < rec->n_registrations; i++)
-        pack_registration(p, rec->registrations + i);
-    pack_int(p, rec->failure.problem.code);
-    pack_text(p, strempty(rec->failure.problem.text));
-    pack_int(p, rec->failure.when);
-    pack_int(p, rec->failure.attempts);
-    pack_text(p, strempty(rec->failure.problem.type));
-    pack_text(p, strempty(rec->authority));
-    pack_text(p, strempty(rec->solver));
-    pack_int(p, rec->order_after);
-    pack_int(p, rec->order_failed);
-    pack_int(p, (int64_t)rec->uploaded);
-    pack_int(p, rec->uploaded_at);
-}
-
-int index_encode(const JournalPosition *position, const Record *const *records, size_t n, void **ret,
-                 size_t *ret_size)
-{
-    uint8_t digest[DIGEST_SIZE];
-    Packer p = {};
-    int r;
-
-    pack(&p, magic, sizeof(magic));
-    pack_text(&p, position->id);
-    pack_int(&p, (int64_t)position->offset);
-    pack_int(&p, (int64_t)n);
-    for (size_t i = 0; i < n && !p.failed; i++)
-        pack_record(&p, records[i]);
-    r = p.failed ? -ENOMEM : digest_sha256(p.data, p.size, digest);
-    if (r >= 0)
-        pack(&p, digest, sizeof(digest));
-    if (r < 0 || p.failed) {
-        free(p.data);
-        return r < 0 ? r : -ENOMEM;
-    }
-    *ret = p.data;
-    *ret_size = p.size;
-    return 0;
-}
-
-/* Reading. Invalid input sets failed, and everything read after that is 0 or "". */
-typedef struct Unpacker {
+/* Writes a record, or reads one: the same functions do both, so that the two cannot differ. A value out of
+ * its limits, invalid input and OOM set failed; everything read after that is 0 or "". */
+typedef struct Coder {
+    FILE *out; /* NULL: it reads */
     const uint8_t *at, *end;
     bool failed;
-} Unpacker;
+} Coder;
 
-static const void *unpack(Unpacker *u, size_t size)
+static const void *take(Coder *c, size_t size)
 {
-    const uint8_t *data = u->at;
+    const uint8_t *data = c->at;
 
-    if (u->failed || (size_t)(u->end - u->at) < size) {
-        u->failed = true;
+    if (c->failed || (size_t)(c->end - c->at) < size) {
+        c->failed = true;
         return NULL;
     }
-    u->at += size;
+    c->at += size;
     return data;
 }
 
-static int64_t unpack_int(Unpacker *u)
+static void code_bytes(Coder *c, void *data, size_t size)
 {
-    const void *data = unpack(u, sizeof(int64_t));
-    int64_t value = 0;
+    const void *from;
 
-    if (data)
-        memcpy(&value, data, sizeof(value));
+    if (c->out) {
+        c->failed |= fwrite_unlocked(data, size, 1, c->out) != 1;
+        return;
+    }
+    from = take(c, size);
+    if (from)
+        memcpy(data, from, size);
+    else
+        memset(data, 0, size);
+}
+
+/* Returns the value that was written or read. */
+static int64_t code_int(Coder *c, int64_t value)
+{
+    code_bytes(c, &value, sizeof(value));
     return value;
 }
 
-static size_t unpack_count(Unpacker *u, size_t max)
+static size_t code_count(Coder *c, size_t n, size_t max)
 {
-    int64_t n = unpack_int(u);
+    int64_t count = code_int(c, (int64_t)n);
 
-    if (n < 0 || (uint64_t)n > max) {
-        u->failed = true;
-        return 0;
-    }
-    return (size_t)n;
+    if (count >= 0 && (uint64_t)count <= max)
+        return (size_t)count;
+    c->failed = true;
+    return 0;
 }
 
-static const char *unpack_text(Unpacker *u)
+/* NULL is written as "". What was read is part of the input. */
+static const char *code_text(Coder *c, const char *s)
 {
-    const void *data = unpack(u, sizeof(uint32_t));
-    uint32_t size = 0;
-    const char *s;
+    uint32_t size = (uint32_t)strlen(strempty(s)) + 1;
 
-    if (data)
-        memcpy(&size, data, sizeof(size));
-    s = unpack(u, size);
+    code_bytes(c, &size, sizeof(size));
+    if (c->out) {
+        c->failed |= fwrite_unlocked(strempty(s), size, 1, c->out) != 1;
+        return s;
+    }
+    s = take(c, size);
     if (!s || size == 0 || s[size - 1] != 0 || strlen(s) != size - 1) {
-        u->failed = true;
+        c->failed = true;
         return "";
     }
     return s;
 }
 
-static size_t unpack_names(Unpacker *u, const char *names[static LIMIT_NAMES + 1])
+/* Reads "" as NULL. */
+static const char *code_optional(Coder *c, const char *s)
 {
-    size_t n = unpack_count(u, LIMIT_NAMES);
-
-    for (size_t i = 0; i < n; i++)
-        names[i] = unpack_text(u);
-    names[n] = NULL;
-    return n;
+    s = code_text(c, s);
+    return isempty(s) ? NULL : s;
 }
 
-static Chain *unpack_chain(Unpacker *u)
+static void code_copy(Coder *c, char **s)
 {
-    const char *names[LIMIT_NAMES + 1];
+    const char *text = code_optional(c, *s);
+
+    if (!c->out && text_set(s, text) < 0)
+        c->failed = true;
+}
+
+static void code_chain(Coder *c, Chain **chain)
+{
+    const Chain *from = *chain;
+    const char *names[LIMIT_NAMES];
     ChainEntry entries[LIMIT_CHAIN];
-    KeyType type = (KeyType)unpack_count(u, _KEY_TYPE_MAX - 1);
-    bool authority = unpack_int(u) > 0;
-    size_t n = unpack_count(u, LIMIT_CHAIN), n_names;
-    Chain *c;
+    KeyType type = (KeyType)code_count(c, from ? from->key_type : 0, _KEY_TYPE_MAX - 1);
+    bool authority = code_int(c, from && from->is_authority) > 0;
+    size_t n = code_count(c, from ? from->n_entries : 0, LIMIT_CHAIN), n_names;
 
     for (size_t i = 0; i < n; i++) {
         ChainEntry *e = entries + i;
 
-        e->subject = unpack_text(u);
-        e->issuer = unpack_text(u);
-        e->serial = unpack_text(u);
-        e->fingerprint = unpack_text(u);
-        e->not_before = unpack_int(u);
-        e->not_after = unpack_int(u);
+        *e = from ? from->entries[i] : (ChainEntry){};
+        e->subject = code_text(c, e->subject);
+        e->issuer = code_text(c, e->issuer);
+        e->serial = code_text(c, e->serial);
+        e->fingerprint = code_text(c, e->fingerprint);
+        e->not_before = code_int(c, e->not_before);
+        e->not_after = code_int(c, e->not_after);
     }
-    n_names = unpack_names(u, names);
-    c = u->failed || n == 0 ? NULL : chain_new(entries, n, names, n_names, type, authority);
-    u->failed = !c;
-    return c;
-}
-
-/* Returns NULL for an empty one. */
-static char *unpack_optional(Unpacker *u)
-{
-    const char *text = unpack_text(u);
-
-    return isempty(text) ? NULL : strdup(text);
-}
-
-static void unpack_slot(Unpacker *u, Slot *slot)
-{
-    const void *digest;
-
-    if (unpack_int(u) <= 0)
+    n_names = code_count(c, from ? from->n_names : 0, LIMIT_NAMES);
+    for (size_t i = 0; i < n_names; i++)
+        names[i] = code_text(c, from ? from->names[i] : NULL);
+    if (c->out || c->failed)
         return;
-    slot->generation = (uint64_t)unpack_int(u);
-    slot->root = (uint64_t)unpack_int(u);
-    slot->purposes = (unsigned)unpack_int(u);
-    digest = unpack(u, sizeof(slot->digest));
-    if (digest)
-        memcpy(slot->digest, digest, sizeof(slot->digest));
-    slot->withdrawn = unpack_int(u) > 0;
-    slot->revoked = unpack_int(u) > 0;
-    slot->broken = unpack_int(u) > 0;
-    slot->chain = unpack_chain(u);
+    *chain = n > 0 ? chain_new(entries, n, names, n_names, type, authority) : NULL;
+    c->failed = !*chain;
 }
 
-static void unpack_registration(Unpacker *u, Record *rec)
+static void code_slot(Coder *c, Slot *slot)
 {
-    const char *names[LIMIT_NAMES + 1], *authority;
-    RegistrationWish wish = { .module = unpack_text(u), .names = (char *const *)(uintptr_t)names };
-
-    wish.key_type = (KeyType)unpack_int(u);
-    wish.acme = (int)unpack_int(u);
-    authority = unpack_text(u);
-    wish.authority = isempty(authority) ? NULL : authority;
-    unpack_names(u, names);
-    if (!u->failed && record_register(rec, &wish) < 0)
-        u->failed = true;
+    if (code_int(c, slot->chain != NULL) <= 0)
+        return;
+    slot->stored.generation = (uint64_t)code_int(c, (int64_t)slot->stored.generation);
+    slot->root = (uint64_t)code_int(c, (int64_t)slot->root);
+    slot->purposes = (unsigned)code_int(c, slot->purposes);
+    code_bytes(c, slot->stored.digest, sizeof(slot->stored.digest));
+    slot->withdrawn = code_int(c, slot->withdrawn) > 0;
+    slot->revoked = code_int(c, slot->revoked) > 0;
+    slot->broken = code_int(c, slot->broken) > 0;
+    code_chain(c, &slot->chain);
 }
 
-static void unpack_members(Unpacker *u, Record *rec)
+static void code_registration(Coder *c, Record *rec, const Registration *reg)
 {
+    RegistrationWish wish = reg ? registration_wish(reg) : (RegistrationWish){};
+    const char *names[LIMIT_NAMES + 1] = {};
     size_t n;
 
-    rec->last_generation = (uint64_t)unpack_int(u);
-    rec->served = (Source)unpack_int(u);
-    rec->former = (uint64_t)unpack_int(u);
-    rec->abandoned = unpack_int(u);
-    rec->warned = unpack_int(u);
-    for (Source s = 0; s < _SOURCE_MAX; s++)
-        unpack_slot(u, rec->slots + s);
-    n = unpack_count(u, LIMIT_REGISTRATIONS);
+    wish.module = code_text(c, wish.module);
+    wish.key_type = (KeyType)code_int(c, wish.key_type);
+    wish.acme = (int)code_int(c, wish.acme);
+    wish.authority = code_optional(c, wish.authority);
+    n = code_count(c, strv_length(wish.names), LIMIT_NAMES);
     for (size_t i = 0; i < n; i++)
-        unpack_registration(u, rec);
-    rec->failure.problem.code = (ProblemCode)unpack_count(u, _PROBLEM_MAX - 1);
-    rec->failure.problem.text =
-        rec->failure.problem.code != PROBLEM_NONE ? strdup(unpack_text(u)) : (unpack_text(u), NULL);
-    rec->failure.when = unpack_int(u);
-    rec->failure.attempts = (unsigned)unpack_int(u);
-    rec->failure.problem.type = unpack_optional(u);
-    rec->authority = unpack_optional(u);
-    rec->solver = unpack_optional(u);
-    rec->order_after = unpack_int(u);
-    rec->order_failed = unpack_int(u) > 0;
-    rec->uploaded = (uint64_t)unpack_int(u);
-    rec->uploaded_at = unpack_int(u);
-    if (rec->served >= _SOURCE_MAX || (rec->served >= 0 && !rec->slots[rec->served].chain))
-        u->failed = true;
+        names[i] = code_text(c, reg ? wish.names[i] : NULL);
+    wish.names = (char *const *)(uintptr_t)names;
+    if (!reg && !c->failed && record_register(rec, &wish) < 0)
+        c->failed = true;
 }
 
-static Record *unpack_record(Unpacker *u)
+/* While writing, rec is a flat copy of the record. */
+static void code_members(Coder *c, Record *rec)
 {
-    RecordKind kind = (RecordKind)unpack_count(u, _RECORD_KIND_MAX - 1);
-    _cleanup_record_ Record *rec = record_new(kind, unpack_text(u));
+    Failure *f = &rec->failure;
+    size_t n;
+
+    rec->stored.last_generation = (uint64_t)code_int(c, (int64_t)rec->stored.last_generation);
+    rec->served = (Source)code_int(c, rec->served);
+    rec->stored.former = (uint64_t)code_int(c, (int64_t)rec->stored.former);
+    rec->abandoned = code_int(c, rec->abandoned);
+    rec->warned = code_int(c, rec->warned);
+    for (Source s = 0; s < _SOURCE_MAX; s++)
+        code_slot(c, rec->slots + s);
+    n = code_count(c, rec->n_registrations, LIMIT_REGISTRATIONS);
+    for (size_t i = 0; i < n; i++)
+        code_registration(c, rec, c->out ? rec->registrations + i : NULL);
+    f->problem.code = (ProblemCode)code_count(c, f->problem.code, _PROBLEM_MAX - 1);
+    code_copy(c, &f->problem.text);
+    f->when = code_int(c, f->when);
+    f->attempts = (unsigned)code_int(c, f->attempts);
+    code_copy(c, &f->problem.type);
+    code_copy(c, &rec->authority);
+    code_copy(c, &rec->solver);
+    rec->order_after = code_int(c, rec->order_after);
+    rec->order_failed = code_int(c, rec->order_failed) > 0;
+    rec->uploaded = (uint64_t)code_int(c, (int64_t)rec->uploaded);
+    rec->uploaded_at = code_int(c, rec->uploaded_at);
+}
+
+static void write_record(Coder *c, const Record *rec)
+{
+    Record flat = *rec;
+
+    (void)code_int(c, rec->kind);
+    (void)code_text(c, rec->name);
+    code_members(c, &flat);
+}
+
+static Record *read_record(Coder *c)
+{
+    RecordKind kind = (RecordKind)code_count(c, 0, _RECORD_KIND_MAX - 1);
+    _cleanup_record_ Record *rec = record_new(kind, code_text(c, NULL));
 
     if (!rec)
         return NULL;
-    unpack_members(u, rec);
-    return u->failed ? NULL : TAKE_PTR(rec);
+    code_members(c, rec);
+    if (rec->served >= _SOURCE_MAX || (rec->served >= 0 && !rec->slots[rec->served].chain))
+        c->failed = true;
+    return c->failed ? NULL : TAKE_PTR(rec);
+}
+
+int index_encode(const JournalPosition *position, const Record *const *records, size_t n, void **ret,
+                 size_t *ret_size)
+{
+    _cleanup_free_ char *data = NULL;
+    uint8_t digest[DIGEST_SIZE];
+    size_t size = 0;
+    Coder c = { .out = open_memstream(&data, &size) };
+    int r;
+
+    if (!c.out)
+        return -ENOMEM;
+    c.failed = fwrite_unlocked(magic, sizeof(magic), 1, c.out) != 1;
+    (void)code_text(&c, position->id);
+    (void)code_int(&c, (int64_t)position->offset);
+    (void)code_int(&c, (int64_t)n);
+    for (size_t i = 0; i < n && !c.failed; i++)
+        write_record(&c, records[i]);
+    r = fflush(c.out) != 0 ? -ENOMEM : digest_sha256(data, size, digest);
+    code_bytes(&c, digest, sizeof(digest));
+    if (fclose(c.out) != 0 || c.failed)
+        r = -ENOMEM;
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(data);
+    *ret_size = size;
+    return 0;
 }
 
 static bool is_intact(const uint8_t *data, size_t size)
@@ -329,24 +250,24 @@ int index_decode(const void *data, size_t size, JournalPosition *ret_position, I
     const uint8_t *begin = data;
     JournalPosition position = {};
     const char *id;
-    Unpacker u;
+    Coder c;
     size_t n;
     int r;
 
     if (!is_intact(begin, size))
         return -EBADMSG;
-    u = (Unpacker){ begin + sizeof(magic), begin + size - DIGEST_SIZE, false };
-    id = unpack_text(&u);
+    c = (Coder){ .at = begin + sizeof(magic), .end = begin + size - DIGEST_SIZE };
+    id = code_text(&c, NULL);
     if (!text_is_hex(id, JOURNAL_ID_SIZE - 1))
         return -EBADMSG;
     strcpy(position.id, id);
-    position.offset = (uint64_t)unpack_int(&u);
-    n = unpack_count(&u, SIZE_MAX / 2);
+    position.offset = (uint64_t)code_int(&c, 0);
+    n = code_count(&c, 0, SIZE_MAX / 2);
     for (size_t i = 0; i < n; i++) {
-        Record *rec = unpack_record(&u);
+        Record *rec = read_record(&c);
 
         if (!rec)
-            return u.failed ? -EBADMSG : -ENOMEM;
+            return c.failed ? -EBADMSG : -ENOMEM;
         r = visit(rec, userdata);
         if (r < 0)
             return r;

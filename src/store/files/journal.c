@@ -26,20 +26,17 @@ struct Journal {
 
 static int read_header(Journal *j)
 {
-    char header[HEADER_SIZE + 1];
+    char header[HEADER_SIZE + 1], expected[HEADER_SIZE + 1];
     ssize_t n = pread(j->fd, header, HEADER_SIZE, 0);
 
     if (n < 0)
         return -errno;
     if ((size_t)n < HEADER_SIZE)
         return -EBADMSG;
-    header[HEADER_SIZE] = 0;
     memcpy(j->id, header + strlen(HEADER_PREFIX), JOURNAL_ID_SIZE - 1);
-    j->id[JOURNAL_ID_SIZE - 1] = 0;
-    if (strncmp(header, HEADER_PREFIX, strlen(HEADER_PREFIX)) != 0 ||
-        !text_is_hex(j->id, JOURNAL_ID_SIZE - 1) || !streq(header + HEADER_SIZE - 3, "\"}\n"))
-        return -EBADMSG;
-    return 0;
+    snprintf(expected, sizeof(expected), HEADER_FORMAT, j->id);
+    return text_is_hex(j->id, JOURNAL_ID_SIZE - 1) && memcmp(header, expected, HEADER_SIZE) == 0 ? 0
+                                                                                                 : -EBADMSG;
 }
 
 /* Truncates an incomplete line left by a crash. */
@@ -84,14 +81,8 @@ static int create(int dir_fd)
     hex_encode(random, sizeof(random), false, id);
     if (asprintf(&header, HEADER_FORMAT, id) < 0)
         return -ENOMEM;
-    if (unlinkat(dir_fd, JOURNAL_FILE ".new", 0) < 0 && errno != ENOENT)
-        return -errno;
-    r = fs_create_at(dir_fd, JOURNAL_FILE ".new", header, strlen(header), true);
-    if (r < 0)
-        return r;
-    if (renameat(dir_fd, JOURNAL_FILE ".new", dir_fd, JOURNAL_FILE) < 0)
-        return -errno;
-    return fsync(dir_fd) < 0 ? -errno : 0;
+    r = fs_replace_at(dir_fd, JOURNAL_FILE, header, strlen(header), true);
+    return r < 0 ? r : fs_sync(dir_fd);
 }
 
 static int open_present(int dir_fd, Journal **ret)
@@ -194,22 +185,15 @@ static int replay_text(char *text, size_t size, JournalVisit visit, void *userda
 int journal_replay(Journal *j, const JournalPosition *from, JournalVisit visit, void *userdata)
 {
     _cleanup_free_ char *text = NULL;
-    size_t size, at = 0;
+    size_t size, found;
+    int r;
 
     if (!streq(from->id, j->id) || from->offset > j->end || from->offset < HEADER_SIZE ||
         j->end - from->offset > REPLAY_MAX)
         return -ESTALE;
     size = (size_t)(j->end - from->offset);
-    text = malloc(size + 1);
-    if (!text)
-        return -ENOMEM;
-    while (at < size) {
-        ssize_t n = pread(j->fd, text + at, size - at, (off_t)(from->offset + at));
-
-        if (n <= 0)
-            return n < 0 ? -errno : -EIO;
-        at += (size_t)n;
-    }
-    text[size] = 0;
-    return replay_text(text, size, visit, userdata);
+    r = fs_pread(j->fd, from->offset, size, &text, &found);
+    if (r >= 0 && found < size)
+        r = -EIO;
+    return r < 0 ? r : replay_text(text, size, visit, userdata);
 }

@@ -20,23 +20,13 @@
  * data is kept; damage is logged and left for the owner of the object to replace; data that was never in use
  * is removed. */
 
-static DIR *open_directory_stream(int dir_fd, const char *path)
-{
-    int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-
-    if (!d && fd >= 0)
-        close(fd);
-    return d;
-}
-
 static void clean_object(int fd, const Record *rec)
 {
-    _cleanup_(closedirp) DIR *d = open_directory_stream(fd, ".");
+    _cleanup_(closedirp) DIR *d = NULL;
     struct dirent *entry;
     uint64_t generation;
 
-    if (!d)
+    if (fs_open_stream_at(fd, ".", &d) < 0)
         return;
     while ((entry = readdir(d))) {
         bool stale = streq(entry->d_name, RECORD_FILE_NEW) || streq(entry->d_name, CURRENT_LINK ".new");
@@ -48,7 +38,7 @@ static void clean_object(int fd, const Record *rec)
     }
 }
 
-void store_tidy(Store *s, const Record *rec)
+void object_tidy(Store *s, const Record *rec)
 {
     _cleanup_close_ int fd = -EBADF;
 
@@ -58,10 +48,11 @@ void store_tidy(Store *s, const Record *rec)
 
 static uint64_t highest_generation(int fd)
 {
-    _cleanup_(closedirp) DIR *d = open_directory_stream(fd, ".");
+    _cleanup_(closedirp) DIR *d = NULL;
     struct dirent *entry;
     uint64_t generation, highest = 0;
 
+    (void)fs_open_stream_at(fd, ".", &d);
     while (d && (entry = readdir(d)))
         if (parse_uint64(entry->d_name, &generation) >= 0)
             highest = MAX(highest, generation);
@@ -100,12 +91,12 @@ static int salvage(int fd, RecordKind kind, const char *name, Record **ret)
     if (r < 0)
         return r == -ENOMEM ? r : -ENOENT;
     record_set_slot(rec, source, generation, b->chain, 0, 0);
-    r = generation_read_digest(fd, kind, generation, rec->slots[source].digest);
+    r = generation_read_digest(fd, kind, generation, rec->slots[source].stored.digest);
     if (r < 0)
         return r == -ENOMEM ? r : -ENOENT;
     rec->served = source;
     rec->uploaded_at = kind == RECORD_UPLOAD ? time_of_generation(fd, current) : 0;
-    rec->last_generation = highest_generation(fd);
+    rec->stored.last_generation = highest_generation(fd);
     *ret = TAKE_PTR(rec);
     return 0;
 }
@@ -164,14 +155,15 @@ static int repair(Store *s, int fd, Record *rec)
         slot->broken = r < 0;
         if (slot->broken && in_use)
             log_warning("%s: generation %llu of %s \"%s\" is damaged, replacing.", s->path,
-                        (unsigned long long)slot->generation, record_kind_to_string(rec->kind), rec->name);
+                        (unsigned long long)slot->stored.generation, record_kind_to_string(rec->kind),
+                        rec->name);
         if (slot->broken && !in_use) {
             record_clear_slot(rec, source);
             if (rec->served == source)
                 rec->served = _SOURCE_INVALID;
         }
     }
-    rec->last_generation = MAX(rec->last_generation, highest_generation(fd));
+    rec->stored.last_generation = MAX(rec->stored.last_generation, highest_generation(fd));
     follow_record(fd, rec);
     clean_object(fd, rec);
     return 0;
@@ -326,13 +318,6 @@ static char *name_from_entry(RecordKind kind, const char *entry)
     return name_from_directory(entry);
 }
 
-static bool has_suffix(const char *s, const char *suffix)
-{
-    size_t n = strlen(s), k = strlen(suffix);
-
-    return n > k && streq(s + n - k, suffix);
-}
-
 /* A folder that was staged but never committed has neither a record nor a link. */
 static bool is_leftover(int dir_fd, const char *name)
 {
@@ -347,16 +332,14 @@ static bool is_leftover(int dir_fd, const char *name)
 
 static int scan(Loading *l, RecordKind kind)
 {
-    _cleanup_(closedirp) DIR *d = open_directory_stream(l->store->fd, object_parent(kind));
+    _cleanup_(closedirp) DIR *d = NULL;
     struct dirent *entry;
-    int r = 0;
+    int r = fs_open_stream_at(l->store->fd, object_parent(kind), &d);
 
-    if (!d)
-        return -errno;
     while (r >= 0 && (errno = 0, entry = readdir(d))) {
         _cleanup_free_ char *name = NULL;
 
-        if (entry->d_name[0] == '.' || has_suffix(entry->d_name, ".damaged"))
+        if (entry->d_name[0] == '.' || text_ends_with(entry->d_name, ".damaged"))
             continue;
         name = name_from_entry(kind, entry->d_name);
         if (!name)
@@ -394,12 +377,13 @@ static int hand_over(Loading *l, RecordKind kind, StoreVisit visit, void *userda
     return 0;
 }
 
-/* Removed objects, and uploads that were never confirmed, which nobody refers to. */
+/* Deletes removed objects, and uploads that were staged but never committed. */
 static void sweep(Store *s, RecordKind kind)
 {
-    _cleanup_(closedirp) DIR *d = open_directory_stream(s->fd, object_parent(kind));
+    _cleanup_(closedirp) DIR *d = NULL;
     struct dirent *entry;
 
+    (void)fs_open_stream_at(s->fd, object_parent(kind), &d);
     while (d && (entry = readdir(d))) {
         bool trash = strncmp(entry->d_name, TRASH_PREFIX, strlen(TRASH_PREFIX)) == 0;
 
@@ -411,7 +395,7 @@ static void sweep(Store *s, RecordKind kind)
 }
 
 /* No change is in progress yet, so a long journal can be rotated; the next index refers to the new one. */
-static int begin_journal_anew(Store *s)
+static int rotate_journal(Store *s)
 {
     int r = journal_rotate(s->fd, &s->journal);
 
@@ -439,7 +423,7 @@ int store_load(Store *s, StoreVisit visit, void *userdata)
     sweep(s, RECORD_UPLOAD);
     sweep(s, RECORD_CERTIFICATE);
     if (r >= 0)
-        r = begin_journal_anew(s);
+        r = rotate_journal(s);
     for (size_t i = 0; i < ELEMENTSOF(order) && r >= 0; i++)
         r = hand_over(&l, order[i], visit, userdata);
     return r;

@@ -24,20 +24,27 @@ const GenerationFile *generation_files(RecordKind kind, size_t *ret_n)
     return kind == RECORD_ROOT ? root_files : leaf_files;
 }
 
-static const char *part(const Bundle *b, char which)
+char **bundle_part(Bundle *b, char part)
 {
-    switch (which) {
+    switch (part) {
     case 'l':
-        return b->leaf;
+        return &b->leaf;
     case 'i':
-        return strempty(b->issuers);
+        return &b->issuers;
     case 'a':
-        return strempty(b->anchor);
+        return &b->anchor;
     case 'b':
-        return strempty(b->bridges);
+        return &b->bridges;
     default:
-        return b->key;
+        return &b->key;
     }
+}
+
+static const char *part_text(const Bundle *b, char part)
+{
+    Bundle flat = *b;
+
+    return strempty(*bundle_part(&flat, part));
 }
 
 static size_t text_size(const GenerationFile *f, const Bundle *b)
@@ -45,7 +52,7 @@ static size_t text_size(const GenerationFile *f, const Bundle *b)
     size_t size = 1;
 
     for (const char *p = f->parts; *p; p++)
-        size += strlen(part(b, *p));
+        size += strlen(part_text(b, *p));
     return size;
 }
 
@@ -55,7 +62,7 @@ static size_t put_text(const GenerationFile *f, const Bundle *b, char *out)
 
     *at = 0;
     for (const char *p = f->parts; *p; p++)
-        at = stpcpy(at, part(b, *p));
+        at = stpcpy(at, part_text(b, *p));
     return (size_t)(at - out) + 1;
 }
 
@@ -100,6 +107,31 @@ int generation_digest(RecordKind kind, const Bundle *b, uint8_t ret[static 32])
 void generation_name(uint64_t generation, char ret[static 24])
 {
     snprintf(ret, 24, "%" PRIu64, generation);
+}
+
+char *name_to_directory(const char *name)
+{
+    char *directory = strdup(name);
+
+    if (directory && directory[0] == '*')
+        directory[0] = '_';
+    return directory;
+}
+
+char *name_from_directory(const char *directory)
+{
+    _cleanup_free_ char *name = strdup(directory), *canonical = NULL;
+    int r;
+
+    if (!name)
+        return NULL;
+    name[0] = (char)(name[0] == '_' ? '*' : name[0] == '*' ? '_' : name[0]);
+    r = name_canonicalize(name, &canonical, NULL);
+    if (r < 0 || !streq(name, canonical)) {
+        errno = r == -ENOMEM ? ENOMEM : EINVAL;
+        return NULL;
+    }
+    return TAKE_PTR(name);
 }
 
 const char *object_parent(RecordKind kind)

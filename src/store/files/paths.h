@@ -18,6 +18,8 @@ typedef struct GenerationFile {
     bool optional;     /* omitted if empty */
 } GenerationFile;
 
+/* Returns the member that a letter of GenerationFile.parts stands for. */
+char **bundle_part(Bundle *b, char part);
 /* Returns the *ret_n files of a generation of this kind. Static. */
 const GenerationFile *generation_files(RecordKind kind, size_t *ret_n);
 /* Returns true if the file exists for this bundle. */
@@ -28,6 +30,10 @@ int generation_file_text(const GenerationFile *f, const Bundle *b, char **ret);
 int generation_digest(RecordKind kind, const Bundle *b, uint8_t ret[static 32]);
 void generation_name(uint64_t generation, char ret[static 24]);
 
+/* Returns the directory of a certificate: its name with a leading "*" replaced by "_". NULL on OOM. */
+char *name_to_directory(const char *name);
+/* The reverse; NULL with errno EINVAL if no canonical name maps to this directory. */
+char *name_from_directory(const char *directory);
 /* Returns the path relative to the folder of the store. */
 char *object_path(RecordKind kind, const char *name);
 const char *object_parent(RecordKind kind); /* "." for the root */

@@ -17,38 +17,64 @@ static json_object *parse(const char *text, size_t size)
     return size <= LIMIT_RECORD ? json_parse(text, size, DEPTH) : NULL;
 }
 
+static const JsonField entry_fields[] = {
+    { "subject", JSON_BORROWED, offsetof(ChainEntry, subject), false },
+    { "issuer", JSON_BORROWED, offsetof(ChainEntry, issuer), false },
+    { "serial", JSON_BORROWED, offsetof(ChainEntry, serial), false },
+    { "not-before", JSON_INT, offsetof(ChainEntry, not_before), false },
+    { "not-after", JSON_INT, offsetof(ChainEntry, not_after), false },
+    { "fingerprint", JSON_BORROWED, offsetof(ChainEntry, fingerprint), false },
+};
+
+/* These follow generation and digest. */
+static const JsonField slot_fields[] = {
+    { "root", JSON_COUNT, offsetof(Slot, root), false },
+    { "purposes", JSON_UNSIGNED, offsetof(Slot, purposes), false },
+    { "withdrawn", JSON_FLAG, offsetof(Slot, withdrawn), false },
+    { "revoked", JSON_FLAG, offsetof(Slot, revoked), true },
+};
+
+/* These follow the code of the problem. */
+static const JsonField failure_fields[] = {
+    { "text", JSON_TEXT, offsetof(Failure, problem.text), false },
+    { "when", JSON_INT, offsetof(Failure, when), false },
+    { "type", JSON_TEXT, offsetof(Failure, problem.type), true },
+    { "attempts", JSON_UNSIGNED, offsetof(Failure, attempts), false },
+};
+
+/* The first follow the name of the served source, the others the objects. */
+static const JsonField record_fields[] = {
+    { "former", JSON_COUNT, offsetof(Record, stored.former), false },
+    { "abandoned", JSON_INT, offsetof(Record, abandoned), false },
+    { "warned", JSON_INT, offsetof(Record, warned), true },
+};
+static const JsonField order_fields[] = {
+    { "authority", JSON_TEXT, offsetof(Record, authority), true },
+    { "challenge", JSON_TEXT, offsetof(Record, solver), true },
+    { "order-after", JSON_INT, offsetof(Record, order_after), true },
+    { "order-failed", JSON_FLAG, offsetof(Record, order_failed), true },
+    { "upload-number", JSON_COUNT, offsetof(Record, uploaded), true },
+};
+
 /* ---- writing */
 
-static int put_names(json_object *o, const char *key, const char *const *names, size_t n)
+static int add_object(json_object *array, json_object **ret)
 {
-    json_object *l = json_object_new_array();
-
-    for (size_t i = 0; l && i < n; i++)
-        json_object_array_add(l, json_object_new_string(names[i]));
-    return json_put(o, key, l);
-}
-
-static json_object *entry_to_json(const ChainEntry *e)
-{
-    json_object *o = json_object_new_object();
-
-    if (!o || json_put_text(o, "subject", e->subject) < 0 || json_put_text(o, "issuer", e->issuer) < 0 ||
-        json_put_text(o, "serial", e->serial) < 0 || json_put_int(o, "not-before", e->not_before) < 0 ||
-        json_put_int(o, "not-after", e->not_after) < 0 ||
-        json_put_text(o, "fingerprint", e->fingerprint) < 0) {
-        json_object_put(o);
-        return NULL;
-    }
-    return o;
+    *ret = json_object_new_object();
+    return *ret && json_object_array_add(array, *ret) == 0 ? 0 : -ENOMEM;
 }
 
 static int put_chain(json_object *o, const Chain *c)
 {
-    json_object *l = json_object_new_array();
+    json_object *l = json_object_new_array(), *entry;
+    int r = json_put(o, "chain", l);
 
-    for (unsigned i = 0; l && i < c->n_entries; i++)
-        json_object_array_add(l, entry_to_json(c->entries + i));
-    if (json_put(o, "chain", l) < 0 || put_names(o, "names", c->names, c->n_names) < 0 ||
+    for (unsigned i = 0; i < c->n_entries && r >= 0; i++) {
+        r = add_object(l, &entry);
+        if (r >= 0)
+            r = json_put_fields(entry, entry_fields, ELEMENTSOF(entry_fields), c->entries + i);
+    }
+    if (r < 0 || json_put_list(o, "names", c->names) < 0 ||
         json_put_text(o, "key-type", key_type_to_string(c->key_type)) < 0)
         return -ENOMEM;
     return c->is_authority ? json_put(o, "authority", json_object_new_boolean(true)) : 0;
@@ -57,16 +83,14 @@ static int put_chain(json_object *o, const Chain *c)
 static int put_slot(json_object *sources, Source s, const Slot *slot)
 {
     json_object *o = json_object_new_object();
-    char digest[2 * sizeof(slot->digest) + 1];
+    char digest[2 * sizeof(slot->stored.digest) + 1];
 
     if (json_put(sources, source_to_string(s), o) < 0)
         return -ENOMEM;
-    hex_encode(slot->digest, sizeof(slot->digest), false, digest);
-    if (json_put_int(o, "generation", (int64_t)slot->generation) < 0 ||
-        json_put_text(o, "digest", digest) < 0 || json_put_int(o, "root", (int64_t)slot->root) < 0 ||
-        json_put_int(o, "purposes", slot->purposes) < 0 ||
-        json_put(o, "withdrawn", json_object_new_boolean(slot->withdrawn)) < 0 ||
-        (slot->revoked && json_put(o, "revoked", json_object_new_boolean(true)) < 0))
+    hex_encode(slot->stored.digest, sizeof(slot->stored.digest), false, digest);
+    if (json_put_int(o, "generation", (int64_t)slot->stored.generation) < 0 ||
+        json_put_text(o, "digest", digest) < 0 ||
+        json_put_fields(o, slot_fields, ELEMENTSOF(slot_fields), slot) < 0)
         return -ENOMEM;
     return put_chain(o, slot->chain);
 }
@@ -84,15 +108,14 @@ static int put_sources(json_object *o, const Record *rec)
 
 static int put_registrations(json_object *o, const Record *rec)
 {
-    json_object *l = json_object_new_array();
+    json_object *l = json_object_new_array(), *item;
     int r = json_put(o, "registrations", l);
 
     for (size_t i = 0; i < rec->n_registrations && r >= 0; i++) {
         const Registration *reg = rec->registrations + i;
-        json_object *item = json_object_new_object();
 
-        if (!item || json_object_array_add(l, item) < 0 || json_put_text(item, "module", reg->module) < 0 ||
-            put_names(item, "names", (const char *const *)reg->names, strv_length(reg->names)) < 0)
+        if (add_object(l, &item) < 0 || json_put_text(item, "module", reg->module) < 0 ||
+            json_put_list(item, "names", reg->names) < 0)
             return -ENOMEM;
         if (reg->key_type >= 0)
             r = json_put_text(item, "key-type", key_type_to_string(reg->key_type));
@@ -112,13 +135,9 @@ static int put_failure(json_object *o, const Failure *f)
         return 0;
     failure = json_object_new_object();
     if (json_put(o, "failure", failure) < 0 ||
-        json_put_text(failure, "code", problem_code_to_string(f->problem.code)) < 0 ||
-        json_put_text(failure, "text", strempty(f->problem.text)) < 0 ||
-        json_put_int(failure, "when", f->when) < 0)
+        json_put_text(failure, "code", problem_code_to_string(f->problem.code)) < 0)
         return -ENOMEM;
-    if (f->problem.type && json_put_text(failure, "type", f->problem.type) < 0)
-        return -ENOMEM;
-    return json_put_int(failure, "attempts", f->attempts);
+    return json_put_fields(failure, failure_fields, ELEMENTSOF(failure_fields), f);
 }
 
 /* The newest last. The history of a damaged former record is dropped. */
@@ -131,7 +150,7 @@ static int put_history(json_object *o, const Record *rec, const char *former, in
 
     if (json_put(o, "history", l) < 0)
         return -ENOMEM;
-    if (json_object_object_get_ex(before, "history", &was) && json_object_is_type(was, json_type_array)) {
+    if (json_get(before, "history", json_type_array, &was) >= 0) {
         n = json_object_array_length(was);
         from = n >= LIMIT_HISTORY ? n - LIMIT_HISTORY + 1 : 0;
         for (size_t i = from; i < n; i++)
@@ -141,122 +160,70 @@ static int put_history(json_object *o, const Record *rec, const char *former, in
         return 0;
     n = json_object_array_length(l);
     if (n > 0 && json_object_object_get_ex(json_object_array_get_idx(l, n - 1), "generation", &was) &&
-        (uint64_t)json_object_get_int64(was) == served->generation)
+        (uint64_t)json_object_get_int64(was) == served->stored.generation)
         return 0;
-    item = json_object_new_object();
-    if (!item || json_object_array_add(l, item) < 0 || json_put_int(item, "time", now) < 0 ||
+    if (add_object(l, &item) < 0 || json_put_int(item, "time", now) < 0 ||
         json_put_text(item, "source", source_to_string(rec->served)) < 0 ||
         json_put_text(item, "fingerprint", chain_leaf(served->chain)->fingerprint) < 0)
         return -ENOMEM;
-    return json_put_int(item, "generation", (int64_t)served->generation);
-}
-
-static int put_order(json_object *o, const Record *rec)
-{
-    if ((rec->authority && json_put_text(o, "authority", rec->authority) < 0) ||
-        (rec->solver && json_put_text(o, "challenge", rec->solver) < 0) ||
-        (rec->order_after != 0 && json_put_int(o, "order-after", rec->order_after) < 0) ||
-        (rec->order_failed && json_put(o, "order-failed", json_object_new_boolean(true)) < 0))
-        return -ENOMEM;
-    return 0;
-}
-
-static int put_upload(json_object *o, const Record *rec)
-{
-    return rec->uploaded > 0 ? json_put_int(o, "upload-number", (int64_t)rec->uploaded) : 0;
+    return json_put_int(item, "generation", (int64_t)served->stored.generation);
 }
 
 int record_to_json(const Record *rec, const char *former, int64_t now, char **ret)
 {
     _cleanup_json_ json_object *o = json_object_new_object();
+    const char *text;
 
     if (!o || json_put_int(o, "format", FORMAT) < 0 ||
         json_put_text(o, "kind", record_kind_to_string(rec->kind)) < 0 ||
         json_put_text(o, "name", rec->name) < 0 ||
-        json_put_int(o, "last-generation", (int64_t)rec->last_generation) < 0 ||
+        json_put_int(o, "last-generation", (int64_t)rec->stored.last_generation) < 0 ||
         json_put_text(o, "served", source_to_string(rec->served)) < 0 ||
-        json_put_int(o, "former", (int64_t)rec->former) < 0 ||
-        json_put_int(o, "abandoned", rec->abandoned) < 0 ||
-        (rec->warned != 0 && json_put_int(o, "warned", rec->warned) < 0) || put_sources(o, rec) < 0 ||
-        put_registrations(o, rec) < 0 || put_failure(o, &rec->failure) < 0 || put_order(o, rec) < 0 ||
-        put_upload(o, rec) < 0 || put_history(o, rec, former, now) < 0)
+        json_put_fields(o, record_fields, ELEMENTSOF(record_fields), rec) < 0 || put_sources(o, rec) < 0 ||
+        put_registrations(o, rec) < 0 || put_failure(o, &rec->failure) < 0 ||
+        json_put_fields(o, order_fields, ELEMENTSOF(order_fields), rec) < 0 ||
+        put_history(o, rec, former, now) < 0)
         return -ENOMEM;
-    *ret =
-        strdup(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE));
+    text = json_to_text(o);
+    *ret = text ? strdup(text) : NULL;
     return *ret ? 0 : -ENOMEM;
 }
 
 /* ---- reading */
 
-static int get_optional_int(json_object *o, const char *key, int64_t *ret)
-{
-    return json_object_object_get_ex(o, key, NULL) ? json_get_int(o, key, ret) : 0;
-}
-
 static int get_count(json_object *o, const char *key, uint64_t *ret)
 {
-    int64_t value;
-    int r = json_get_int(o, key, &value);
+    const JsonField field = { key, JSON_COUNT, 0, false };
 
-    if (r < 0 || value < 0)
-        return -EBADMSG;
-    *ret = (uint64_t)value;
-    return 0;
-}
-
-static int get_names(json_object *o, const char *key, const char *names[static LIMIT_NAMES], size_t *ret_n)
-{
-    json_object *l;
-    size_t n;
-
-    if (json_get(o, key, json_type_array, &l) < 0 || (n = json_object_array_length(l)) > LIMIT_NAMES)
-        return -EBADMSG;
-    for (size_t i = 0; i < n; i++) {
-        json_object *item = json_object_array_get_idx(l, i);
-
-        if (!json_object_is_type(item, json_type_string))
-            return -EBADMSG;
-        names[i] = json_object_get_string(item);
-        if (strlen(names[i]) != (size_t)json_object_get_string_len(item))
-            return -EBADMSG;
-    }
-    *ret_n = n;
-    return 0;
-}
-
-static int entry_from_json(json_object *o, ChainEntry *ret)
-{
-    ChainEntry e;
-
-    if (json_get_text(o, "subject", &e.subject) < 0 || json_get_text(o, "issuer", &e.issuer) < 0 ||
-        json_get_text(o, "serial", &e.serial) < 0 || json_get_text(o, "fingerprint", &e.fingerprint) < 0 ||
-        json_get_int(o, "not-before", &e.not_before) < 0 || json_get_int(o, "not-after", &e.not_after) < 0 ||
-        !text_is_hex(e.fingerprint, 64))
-        return -EBADMSG;
-    *ret = e;
-    return 0;
+    return json_get_fields(o, &field, 1, ret);
 }
 
 static int get_chain(json_object *o, Chain **ret)
 {
-    const char *names[LIMIT_NAMES], *key_type;
+    _cleanup_strv_ char **names = NULL;
     ChainEntry entries[LIMIT_CHAIN];
-    json_object *l, *authority;
-    size_t n, n_names;
+    const char *key_type;
+    json_object *l;
     KeyType type;
+    size_t n;
+    int r;
 
-    if (json_get(o, "chain", json_type_array, &l) < 0 || get_names(o, "names", names, &n_names) < 0 ||
-        json_get_text(o, "key-type", &key_type) < 0)
+    r = json_get_list(o, "names", &names);
+    if (r < 0)
+        return r;
+    if (json_get(o, "chain", json_type_array, &l) < 0 || json_get_text(o, "key-type", &key_type) < 0)
         return -EBADMSG;
     n = json_object_array_length(l);
     type = key_type_from_string(key_type);
     if (n < 1 || n > LIMIT_CHAIN || type < 0)
         return -EBADMSG;
     for (size_t i = 0; i < n; i++)
-        if (entry_from_json(json_object_array_get_idx(l, i), entries + i) < 0)
+        if (json_get_fields(json_object_array_get_idx(l, i), entry_fields, ELEMENTSOF(entry_fields),
+                            entries + i) < 0 ||
+            !text_is_hex(entries[i].fingerprint, 64))
             return -EBADMSG;
-    *ret =
-        chain_new(entries, n, names, n_names, type, json_object_object_get_ex(o, "authority", &authority));
+    *ret = chain_new(entries, n, (const char *const *)names, strv_length(names), type,
+                     json_object_object_get_ex(o, "authority", NULL));
     return *ret ? 0 : -ENOMEM;
 }
 
@@ -272,110 +239,78 @@ static int digest_from_text(const char *text, uint8_t ret[static 32])
 
 static int get_slot(json_object *sources, Source s, Slot *ret)
 {
-    json_object *o, *withdrawn;
-    uint64_t purposes;
     const char *digest;
+    json_object *o;
     Slot slot = {};
     int r;
 
     if (!json_object_object_get_ex(sources, source_to_string(s), &o))
         return 0;
-    if (get_count(o, "generation", &slot.generation) < 0 || slot.generation == 0 ||
-        get_count(o, "root", &slot.root) < 0 || get_count(o, "purposes", &purposes) < 0 ||
-        json_get_text(o, "digest", &digest) < 0 || digest_from_text(digest, slot.digest) < 0 ||
-        json_get(o, "withdrawn", json_type_boolean, &withdrawn) < 0)
+    if (get_count(o, "generation", &slot.stored.generation) < 0 || slot.stored.generation == 0 ||
+        json_get_text(o, "digest", &digest) < 0 || digest_from_text(digest, slot.stored.digest) < 0 ||
+        json_get_fields(o, slot_fields, ELEMENTSOF(slot_fields), &slot) < 0)
         return -EBADMSG;
-    slot.purposes = (unsigned)purposes;
-    slot.withdrawn = json_object_get_boolean(withdrawn);
-    slot.revoked = json_object_object_get_ex(o, "revoked", NULL);
     r = get_chain(o, &slot.chain);
     if (r >= 0)
         *ret = slot;
     return r;
 }
 
+static int get_registration(json_object *o, Record *rec)
+{
+    RegistrationWish wish = { .key_type = _KEY_TYPE_INVALID, .acme = -1 };
+    _cleanup_strv_ char **names = NULL;
+    const char *key_type;
+    json_object *acme;
+    int r;
+
+    if (json_get_text(o, "module", &wish.module) < 0 || !module_name_is_valid(wish.module))
+        return -EBADMSG;
+    r = json_get_list(o, "names", &names);
+    if (r < 0)
+        return r;
+    wish.names = names;
+    if (json_get_text(o, "key-type", &key_type) >= 0)
+        wish.key_type = key_type_from_string(key_type);
+    if (json_get(o, "acme", json_type_boolean, &acme) >= 0)
+        wish.acme = json_object_get_boolean(acme);
+    (void)json_get_text(o, "authority", &wish.authority);
+    return record_register(rec, &wish);
+}
+
 static int get_registrations(json_object *o, Record *rec)
 {
-    const char *names[LIMIT_NAMES + 1], *key_type;
-    json_object *l, *acme;
-    size_t n;
-    int r = 0;
+    json_object *l;
+    int r = json_get(o, "registrations", json_type_array, &l);
 
-    if (json_get(o, "registrations", json_type_array, &l) < 0)
-        return -EBADMSG;
-    for (size_t i = 0; i < json_object_array_length(l) && r >= 0; i++) {
-        json_object *item = json_object_array_get_idx(l, i);
-        RegistrationWish wish = { .key_type = _KEY_TYPE_INVALID, .acme = -1 };
-
-        if (json_get_text(item, "module", &wish.module) < 0 || !module_name_is_valid(wish.module) ||
-            get_names(item, "names", names, &n) < 0)
-            return -EBADMSG;
-        if (json_get_text(item, "key-type", &key_type) >= 0)
-            wish.key_type = key_type_from_string(key_type);
-        if (json_get(item, "acme", json_type_boolean, &acme) >= 0)
-            wish.acme = json_object_get_boolean(acme);
-        (void)json_get_text(item, "authority", &wish.authority);
-        names[n] = NULL;
-        wish.names = (char *const *)(uintptr_t)names;
-        r = record_register(rec, &wish);
-    }
+    for (size_t i = 0; r >= 0 && i < json_object_array_length(l); i++)
+        r = get_registration(json_object_array_get_idx(l, i), rec);
     return r;
 }
 
-static int get_failure(json_object *o, Record *rec)
+static int get_failure(json_object *o, Failure *ret)
 {
     json_object *failure;
-    const char *code, *text, *type = NULL;
-    uint64_t attempts;
+    const char *code;
 
     if (!json_object_object_get_ex(o, "failure", &failure))
         return 0;
-    if (json_get_text(failure, "code", &code) < 0 || json_get_text(failure, "text", &text) < 0 ||
-        json_get_int(failure, "when", &rec->failure.when) < 0 ||
-        get_count(failure, "attempts", &attempts) < 0)
+    if (json_get_text(failure, "code", &code) < 0)
         return -EBADMSG;
-    rec->failure.attempts = (unsigned)MIN(attempts, (uint64_t)UINT32_MAX);
-    if (json_object_object_get_ex(failure, "type", NULL) && json_get_text(failure, "type", &type) < 0)
-        return -EBADMSG;
-    rec->failure.problem = (Problem){ .code = problem_code_from_string(code),
-                                      .text = strdup(text),
-                                      .type = type ? strdup(type) : NULL };
-    return rec->failure.problem.text && (!type || rec->failure.problem.type) ? 0 : -ENOMEM;
+    ret->problem.code = problem_code_from_string(code);
+    return json_get_fields(failure, failure_fields, ELEMENTSOF(failure_fields), ret);
 }
 
-static int get_order(json_object *o, Record *rec)
-{
-    const char *authority = NULL, *solver = NULL;
-
-    if ((json_object_object_get_ex(o, "authority", NULL) && json_get_text(o, "authority", &authority) < 0) ||
-        (json_object_object_get_ex(o, "challenge", NULL) && json_get_text(o, "challenge", &solver) < 0) ||
-        get_optional_int(o, "order-after", &rec->order_after) < 0)
-        return -EBADMSG;
-    rec->order_failed = json_object_object_get_ex(o, "order-failed", NULL);
-    return record_set_authority(rec, authority, solver);
-}
-
-/* When the served chain was added; 0: not recorded. */
+/* Returns the time when the served chain was added; 0: not recorded. */
 static int64_t last_of_history(json_object *o)
 {
-    json_object *l, *last;
+    json_object *l;
     int64_t time = 0;
     size_t n;
 
-    if (json_get(o, "history", json_type_array, &l) < 0 || (n = json_object_array_length(l)) == 0)
-        return 0;
-    last = json_object_array_get_idx(l, n - 1);
-    return json_object_is_type(last, json_type_object) && json_get_int(last, "time", &time) >= 0 ? time : 0;
-}
-
-static int get_upload(json_object *o, Record *rec)
-{
-    if (rec->kind != RECORD_UPLOAD)
-        return 0;
-    rec->uploaded_at = last_of_history(o);
-    return json_object_object_get_ex(o, "upload-number", NULL)
-               ? get_count(o, "upload-number", &rec->uploaded)
-               : 0;
+    if (json_get(o, "history", json_type_array, &l) >= 0 && (n = json_object_array_length(l)) > 0)
+        (void)json_get_int(json_object_array_get_idx(l, n - 1), "time", &time);
+    return time;
 }
 
 static int get_members(json_object *o, Record *rec)
@@ -384,41 +319,49 @@ static int get_members(json_object *o, Record *rec)
     const char *served;
     int r;
 
-    if (get_count(o, "last-generation", &rec->last_generation) < 0 ||
-        get_count(o, "former", &rec->former) < 0 || json_get_int(o, "abandoned", &rec->abandoned) < 0 ||
-        get_optional_int(o, "warned", &rec->warned) < 0 || json_get_text(o, "served", &served) < 0 ||
-        json_get(o, "sources", json_type_object, &sources) < 0)
+    if (get_count(o, "last-generation", &rec->stored.last_generation) < 0 ||
+        json_get_fields(o, record_fields, ELEMENTSOF(record_fields), rec) < 0 ||
+        json_get_text(o, "served", &served) < 0 || json_get(o, "sources", json_type_object, &sources) < 0)
         return -EBADMSG;
     for (Source s = 0; s < _SOURCE_MAX; s++) {
         r = get_slot(sources, s, rec->slots + s);
         if (r < 0)
             return r;
-        rec->last_generation = MAX(rec->last_generation, rec->slots[s].generation);
+        rec->stored.last_generation = MAX(rec->stored.last_generation, rec->slots[s].stored.generation);
     }
     rec->served = source_from_string(served);
     if (rec->served >= 0 && !rec->slots[rec->served].chain)
         return -EBADMSG;
+    if (rec->kind == RECORD_UPLOAD)
+        rec->uploaded_at = last_of_history(o);
     r = get_registrations(o, rec);
     if (r >= 0)
-        r = get_failure(o, rec);
-    if (r >= 0)
-        r = get_order(o, rec);
-    return r < 0 ? r : get_upload(o, rec);
+        r = get_failure(o, &rec->failure);
+    return r < 0 ? r : json_get_fields(o, order_fields, ELEMENTSOF(order_fields), rec);
+}
+
+/* Gets the object that a record, or a line of the journal, is about. */
+static int get_object(json_object *o, RecordKind *ret_kind, const char **ret_name)
+{
+    const char *kind;
+
+    if (json_get_text(o, "kind", &kind) < 0 || json_get_text(o, "name", ret_name) < 0)
+        return -EBADMSG;
+    *ret_kind = record_kind_from_string(kind);
+    return record_name_is_valid(*ret_kind, *ret_name) ? 0 : -EBADMSG;
 }
 
 int record_from_json(const char *text, Record **ret)
 {
     _cleanup_json_ json_object *o = parse(text, strlen(text));
     _cleanup_record_ Record *rec = NULL;
-    const char *kind, *name;
-    int64_t format;
+    RecordKind kind;
+    const char *name;
     int r;
 
-    if (!o || json_get_int(o, "format", &format) < 0 || format != FORMAT ||
-        json_get_text(o, "kind", &kind) < 0 || json_get_text(o, "name", &name) < 0 ||
-        record_kind_from_string(kind) < 0 || !record_name_is_valid(record_kind_from_string(kind), name))
+    if (!json_has_format(o, FORMAT) || get_object(o, &kind, &name) < 0)
         return -EBADMSG;
-    rec = record_new(record_kind_from_string(kind), name);
+    rec = record_new(kind, name);
     if (!rec)
         return -ENOMEM;
     r = get_members(o, rec);
@@ -441,7 +384,7 @@ int journal_line_from_change(const Record *rec, const char *event, Source source
         return -ENOMEM;
     if (slot && slot->chain &&
         (json_put_text(o, "source", source_to_string(source)) < 0 ||
-         json_put_int(o, "generation", (int64_t)slot->generation) < 0 ||
+         json_put_int(o, "generation", (int64_t)slot->stored.generation) < 0 ||
          json_put_text(o, "serial", chain_leaf(slot->chain)->serial) < 0 ||
          json_put_text(o, "fingerprint", chain_leaf(slot->chain)->fingerprint) < 0))
         return -ENOMEM;
@@ -455,12 +398,10 @@ int journal_line_from_change(const Record *rec, const char *event, Source source
 int journal_line_parse(const char *line, size_t size, RecordKind *ret_kind, char **ret_name)
 {
     _cleanup_json_ json_object *o = parse(line, size);
-    const char *kind, *name;
+    const char *name;
 
-    if (!o || json_get_text(o, "kind", &kind) < 0 || json_get_text(o, "name", &name) < 0 ||
-        record_kind_from_string(kind) < 0 || !record_name_is_valid(record_kind_from_string(kind), name))
+    if (get_object(o, ret_kind, &name) < 0)
         return -EBADMSG;
-    *ret_kind = record_kind_from_string(kind);
     *ret_name = strdup(name);
     return *ret_name ? 0 : -ENOMEM;
 }

@@ -5,7 +5,7 @@
 
 #include "util/macro.h"
 
-/* JSON as this service writes it, read back: a member of the wrong type, or an embedded NUL, is a broken file (-EBADMSG). */
+/* Reads back JSON as this service writes it: a member of the wrong type, or an embedded NUL, means a damaged file (-EBADMSG). */
 
 static inline void json_putp(json_object **o)
 {
@@ -13,13 +13,42 @@ static inline void json_putp(json_object **o)
 }
 #define _cleanup_json_ _cleanup_(json_putp)
 
-/* Takes the value; NULL, for want of memory, is -ENOMEM. json-c frees what was added when the whole is freed. */
+/* Takes ownership of the value. NULL (OOM) is -ENOMEM. Members are freed with the object. */
 int json_put(json_object *o, const char *key, json_object *value);
 int json_put_text(json_object *o, const char *key, const char *value);
 int json_put_int(json_object *o, const char *key, int64_t value);
+/* A string list (util/text.h). */
+int json_put_list(json_object *o, const char *key, char *const *list);
+/* Formats the object for people to read, without a newline at the end. Owned by the object; NULL on OOM. */
+const char *json_to_text(json_object *o);
 
-/* NULL when it is not one whole value of at most so many levels, or memory is short. */
+/* Returns NULL unless the text is one whole value of at most this depth, or on OOM. */
 json_object *json_parse(const char *text, size_t size, int depth);
 int json_get(json_object *o, const char *key, json_type type, json_object **ret);
 int json_get_text(json_object *o, const char *key, const char **ret);
 int json_get_int(json_object *o, const char *key, int64_t *ret);
+/* At most LIMIT_NAMES strings. */
+int json_get_list(json_object *o, const char *key, char ***ret);
+/* Checks the member "format". */
+bool json_has_format(json_object *o, int64_t format);
+
+/* The members of a struct, in the order in which they are written. */
+typedef enum JsonKind {
+    JSON_TEXT,     /* char *; NULL is "" */
+    JSON_BORROWED, /* const char *, owned by the object */
+    JSON_INT,      /* int64_t */
+    JSON_COUNT,    /* uint64_t, up to INT64_MAX */
+    JSON_UNSIGNED, /* unsigned */
+    JSON_FLAG,     /* bool */
+} JsonKind;
+
+typedef struct JsonField {
+    const char *key;
+    JsonKind kind;
+    size_t offset;
+    bool optional; /* omitted if NULL, 0 or false */
+} JsonField;
+
+int json_put_fields(json_object *o, const JsonField *fields, size_t n, const void *from);
+/* Leaves omitted members unchanged. */
+int json_get_fields(json_object *o, const JsonField *fields, size_t n, void *to);

@@ -644,21 +644,21 @@ static void test_example(void)
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
-    g_test_add_func("/keys-acme/defaults", test_defaults);
-    g_test_add_func("/keys-acme/all-keys", test_all_keys);
-    g_test_add_func("/keys-acme/copy", test_copy);
-    g_test_add_func("/keys-acme/alike", test_alike);
-    g_test_add_func("/keys-acme/empty", test_empty);
-    g_test_add_func("/keys-acme/acme-refused", test_acme_refused);
-    g_test_add_func("/keys-acme/authority-refused", test_authority_refused);
-    g_test_add_func("/keys-acme/incomplete", test_incomplete);
-    g_test_add_func("/keys-acme/drop-ins", test_drop_ins);
-    g_test_add_func("/keys-acme/names", test_names);
-    g_test_add_func("/keys-acme/many", test_many);
-    g_test_add_func("/keys-acme/long-lists", test_long_lists);
-    g_test_add_func("/keys-acme/long-url", test_long_url);
-    g_test_add_func("/keys-acme/claims", test_claims);
-    g_test_add_func("/keys-acme/shipped", test_shipped);
-    g_test_add_func("/keys-acme/example", test_example);
+    g_test_add_func("/authority-section/defaults", test_defaults);
+    g_test_add_func("/authority-section/all-keys", test_all_keys);
+    g_test_add_func("/authority-section/copy", test_copy);
+    g_test_add_func("/authority-section/alike", test_alike);
+    g_test_add_func("/authority-section/empty", test_empty);
+    g_test_add_func("/authority-section/acme-refused", test_acme_refused);
+    g_test_add_func("/authority-section/authority-refused", test_authority_refused);
+    g_test_add_func("/authority-section/incomplete", test_incomplete);
+    g_test_add_func("/authority-section/drop-ins", test_drop_ins);
+    g_test_add_func("/authority-section/names", test_names);
+    g_test_add_func("/authority-section/many", test_many);
+    g_test_add_func("/authority-section/long-lists", test_long_lists);
+    g_test_add_func("/authority-section/long-url", test_long_url);
+    g_test_add_func("/authority-section/claims", test_claims);
+    g_test_add_func("/authority-section/shipped", test_shipped);
+    g_test_add_func("/authority-section/example", test_example);
     return g_test_run();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "config/keys-acme.h"
+#include "config/authority-section.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,57 +12,13 @@
 #define AUTHORITY_PREFIX "Authority "
 #define RATE_COUNT_MAX   1000000
 
-static int parse_challenges(ParseContext *context, const IniEntry *e, void *target)
-{
-    _cleanup_strv_ char **words = NULL;
-    AcmeSettings *acme = target;
-    ChallengeType types[_CHALLENGE_TYPE_MAX];
-    size_t n = 0, at;
-    int r;
-
-    r = strv_split(e->value, &words);
-    if (r < 0)
-        return r;
-    for (size_t i = 0; words && words[i]; i++) {
-        ChallengeType type = challenge_type_from_string(words[i]);
-
-        if (type < 0)
-            return entry_refuse(context, e,
-                                "\"%s\" is no challenge known here; http-01, tls-alpn-01 and dns-01 are",
-                                QUOTED(words[i]));
-        for (at = 0; at < n && types[at] != type; at++)
-            ;
-        if (at == n)
-            types[n++] = type;
-    }
-    if (n == 0)
-        return entry_refuse(context, e, "give one challenge at least; Enabled=no is what switches ACME off");
-    memcpy(acme->challenges, types, n * sizeof(types[0]));
-    acme->n_challenges = n;
-    return 0;
-}
-
-static int parse_account_key_type(ParseContext *context, const IniEntry *e, void *target)
-{
-    KeyType type = key_type_from_string(e->value);
-
-    if (!key_type_suits_leaf(type) || type == KEY_TYPE_ED25519)
-        return entry_refuse(
-            context, e,
-            "\"%s\" is no key type for an account; ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072 and "
-            "rsa-4096 are",
-            QUOTED(e->value));
-    *(KeyType *)target = type;
-    return 0;
-}
-
 static int parse_mac_algorithm(ParseContext *context, const IniEntry *e, void *target)
 {
     MacAlgorithm algorithm = mac_algorithm_from_string(e->value);
 
     if (algorithm < 0)
-        return entry_refuse(context, e, "\"%s\" is no algorithm known here; HS256, HS384 and HS512 are",
-                            QUOTED(e->value));
+        return entry_complain(context, e, "\"%s\" is not a known algorithm; use HS256, HS384 or HS512",
+                              QUOTED(e->value));
     *(MacAlgorithm *)target = algorithm;
     return 0;
 }
@@ -85,31 +41,14 @@ static int parse_rate(ParseContext *context, const IniEntry *e, void *target)
         return -ENOMEM;
     if (!slash || parse_uint64(count_text, &count) < 0 || parse_seconds(slash + 1, &span) < 0 || count < 1 ||
         count > RATE_COUNT_MAX || span < 1 || span > LEDGER_SPAN_MAX)
-        return entry_refuse(
+        return entry_complain(
             context, e,
-            "\"%s\" is no limit; write a count from 1 to %d and a time up to 31 days as in 300/3h, or "
+            "\"%s\" is not a limit; write a count from 1 to %d and a time of up to 31 days, as in 300/3h, or "
             "nothing for no limit",
             QUOTED(e->value), RATE_COUNT_MAX);
     *limit = (RateLimit){ .count = (unsigned)count, .span = span };
     return 0;
 }
-
-static const KeyRow acme_keys[] = {
-    { "ACME", "Enabled", parse_flag, offsetof(AcmeSettings, enabled), false },
-    { "ACME", "TermsOfServiceAgreed", parse_flag, offsetof(AcmeSettings, terms_agreed), false },
-    { "ACME", "Challenges", parse_challenges, 0, false },
-    { "ACME", "HTTPListen", parse_listen, offsetof(AcmeSettings, http_listen), false },
-    { "ACME", "HTTPCheckPort", parse_port, offsetof(AcmeSettings, http_check_port), false },
-    { "ACME", "WebRoot", parse_path, offsetof(AcmeSettings, web_root), false },
-    { "ACME", "TLSListen", parse_listen, offsetof(AcmeSettings, tls_listen), false },
-    { "ACME", "TLSCheckPort", parse_port, offsetof(AcmeSettings, tls_check_port), false },
-    { "ACME", "DNSServer", parse_server, offsetof(AcmeSettings, dns_server), false },
-    { "ACME", "DNSKeyFile", parse_path, offsetof(AcmeSettings, dns_key_file), false },
-    { "ACME", "DNSHook", parse_file_name, offsetof(AcmeSettings, dns_hook), false },
-    { "ACME", "DNSResolvers", parse_servers, offsetof(AcmeSettings, dns_resolvers), false },
-    { "ACME", "SelfCheck", parse_flag, offsetof(AcmeSettings, self_check), false },
-    { "ACME", "ReuseKey", parse_flag, offsetof(AcmeSettings, reuse_key), false },
-};
 
 static const KeyRow authority_keys[] = {
     { "Authority", "Enabled", parse_flag, offsetof(AuthoritySettings, enabled), true },
@@ -137,14 +76,9 @@ static const KeyRow authority_keys[] = {
 
 _Static_assert(ELEMENTSOF(authority_keys) <= 64, "each key has its bit in AuthorityDraft");
 
-static bool is_authority(const char *section)
+bool is_authority_section(const char *section)
 {
     return strncmp(section, AUTHORITY_PREFIX, strlen(AUTHORITY_PREFIX)) == 0 || streq(section, "Authority");
-}
-
-bool acme_section_is_known(const char *section)
-{
-    return streq(section, "ACME") || is_authority(section);
 }
 
 static int add_authority(ParseContext *context, const IniEntry *e, const char *name)
@@ -154,7 +88,7 @@ static int add_authority(ParseContext *context, const IniEntry *e, const char *n
     int r;
 
     if (s->n_authorities >= LIMIT_AUTHORITIES) {
-        entry_complain(context, e, "there are more than %d authorities; this one is passed over",
+        entry_complain(context, e, "there are more than %d authorities; ignoring this one",
                        LIMIT_AUTHORITIES);
         return 0;
     }
@@ -178,7 +112,7 @@ static int begin_authority(ParseContext *context, const IniEntry *e)
         entry_complain(
             context, e,
             "an authority's name consists of letters, digits, \"-\", \"_\" and \".\", begins with a letter "
-            "or digit and has at most %d, as in [Authority example]; the section is passed over",
+            "or digit and has at most %d, as in [Authority example]; ignoring the section",
             LIMIT_MODULE_NAME);
         return 0;
     }
@@ -207,12 +141,8 @@ static int on_authority_key(ParseContext *context, const IniEntry *e)
     return r == -ENOMEM ? r : 0;
 }
 
-int on_acme_entry(ParseContext *context, const IniEntry *e)
+int on_authority_entry(ParseContext *context, const IniEntry *e)
 {
-    if (!is_authority(e->section))
-        return e->key ? key_apply(context, e, acme_keys, ELEMENTSOF(acme_keys), "ACME",
-                                  &context->settings->acme)
-                      : 0;
     if (!e->key)
         return begin_authority(context, e);
     return context->authority >= 0 ? on_authority_key(context, e) : 0;
@@ -227,18 +157,18 @@ static const char *find_flaw(const AuthoritySettings *a, const AuthorityDraft *d
             return text;
         }
     if (!a->directory)
-        return "it has no Directory=, the URL at which it is asked";
+        return "it has no Directory=";
     if (a->eab_key_id && !a->eab_key_file)
-        return "EABKeyId= needs EABKeyFile= beside it";
+        return "EABKeyId= requires EABKeyFile=";
     if (a->eab_key_file && !a->eab_key_id)
-        return "EABKeyFile= needs EABKeyId= beside it";
+        return "EABKeyFile= requires EABKeyId=";
     if (a->needs_profile && !a->profile)
-        return "RequireProfile= needs Profile= beside it";
+        return "RequireProfile= requires Profile=";
     return NULL;
 }
 
 /* An authority that is only partly understood is not used: it might be another one than intended. */
-void acme_settle(ParseContext *context)
+void authorities_settle(ParseContext *context)
 {
     Settings *s = context->settings;
     size_t kept = 0;
