@@ -208,8 +208,8 @@ static void on_page(const AcmeReply *reply, const AcmeFailure *failure, void *us
         (void)problem_copy(failure->problem, &problem);
     else if ((r = acme_order_list_parse(whose(s), reply->body, reply->size, &list, &problem)) >= 0 &&
              (r = add_candidates(s, list->orders)) >= 0 &&
-             (r = acme_reply_links(s->client, reply, "next", &next)) >= 0 && next && next[0] &&
-             ++s->n_pages < LIMIT_ORDER_PAGES && (r = ask(s, next[0], on_page)) >= 0)
+             (r = acme_reply_links(acme_client_authority(s->client), reply, "next", &next)) >= 0 && next &&
+             next[0] && ++s->n_pages < LIMIT_ORDER_PAGES && (r = ask(s, next[0], on_page)) >= 0)
         return;
     if (r < 0)
         problem_set_errno(&problem, r, "Reading the list of orders");

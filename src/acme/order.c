@@ -140,7 +140,7 @@ static void on_chain(const AcmeReply *reply, const AcmeFailure *failure, void *u
         order_end(o, NULL, failure);
         return;
     }
-    r = acme_reply_links(o->context.client, reply, "alternate", &o->alternates);
+    r = acme_reply_links(acme_client_authority(o->context.client), reply, "alternate", &o->alternates);
     if (r >= 0)
         r = accept_chain(o, reply);
     if (r < 0)

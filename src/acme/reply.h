@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "acme/authority.h"
+#include "core/problem.h"
+#include "net/http.h"
+
+/* Replies of an authority: what is expected of all of them (RFC 8555 section 6). */
+
+typedef struct AcmeReply {
+    unsigned status; /* 2xx */
+    const void *body;
+    size_t size;
+    const char *location; /* an https URL of the authority; NULL */
+    int64_t retry_after;  /* seconds; 0: none */
+    const HttpReply *http;
+} AcmeReply;
+
+/* Fails, with the problem that the authority reports, unless the status is 2xx, the media type is the expected
+ * one (NULL: any), and a Location is a URL of the authority. what: the requested thing. */
+int reply_check(const AcmeAuthority *a, const HttpReply *reply, const char *what, const char *type,
+                AcmeReply *ret, Problem *problem);
+void reply_describe_refusal(const AcmeAuthority *a, const HttpReply *reply, const char *what,
+                            Problem *problem);
+/* Returns true if the reply has exactly one Content-Type field, with this media type. */
+bool reply_is(const HttpReply *reply, const char *type);
+/* Seconds; 0: not said. */
+int64_t reply_retry_after(const HttpReply *reply);
+/* Returns the URLs of links with this relation, only those of the authority. */
+int acme_reply_links(const AcmeAuthority *a, const AcmeReply *reply, const char *relation, char ***ret);
