@@ -1,53 +1,89 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "acme/order-internal.h"
+#include "acme/order.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 #include "acme/header.h"
+#include "acme/order-crypto.h"
 #include "core/limits.h"
 #include "core/name.h"
 #include "util/log.h"
 #include "util/text.h"
 #include "util/timer.h"
 
-#define POLL_MAX_USEC (10 * USEC_PER_SEC)
+#define POLL_FIRST_USEC (10 * USEC_PER_MSEC)
+#define POLL_MAX_USEC   (10 * USEC_PER_SEC)
+#define POLL_SEEN_USEC  USEC_PER_MSEC /* after the authority may have seen all proofs */
+
+struct Order {
+    OrderContext context;
+    OrderRecord *record;
+    OrderObserver observer;
+    void *userdata;
+    AcmeOrder *object;
+    AcmeCall *call;
+    Authorizations *authorizations; /* NULL: not requested yet */
+    unsigned acted;                 /* upon which statuses, as bits */
+    bool finalized;
+    bool noted;
+    bool held;         /* finalize when it was noted and the request was made */
+    OrderWork *making; /* the request */
+    OrderWork *accepting;
+    OrderResults own; /* the request, and the chain to use if no other is preferred */
+    sd_event_source *begin, *timer, *deadline;
+    const char *profile; /* requested last; NULL */
+    bool no_profile;     /* unknown to the authority */
+    uint64_t pause;      /* until the next poll, usec */
+    bool patient;        /* the authority set the time of the next poll */
+    unsigned refused;
+    char **alternates;
+    size_t next_alternate;
+    bool ended;
+};
 
 static void order_advance(Order *o, int64_t retry_after);
 
-const char *order_whose(const Order *o)
+static const char *order_whose(const Order *o)
 {
     return acme_client_authority(o->context.client)->name;
 }
 
 /* ---- the end */
 
-void order_end(Order *o, Bundle *bundle, const AcmeFailure *failure)
+/* The index of the solver that proved a name last; n: none. */
+static size_t last_solver(const Order *o)
 {
-    const char *solver = o->solver < o->context.n_solvers ? o->context.solvers[o->solver]->ops->type : NULL;
+    return o->authorizations ? authorizations_solver(o->authorizations) : o->context.solvers.n;
+}
+
+static void order_end(Order *o, Bundle *bundle, const AcmeFailure *failure)
+{
+    size_t i = last_solver(o);
 
     if (o->ended) {
         bundle_free(bundle);
         return;
     }
     o->ended = true;
-    o->observer.done(bundle, solver, failure, o->refused, o->userdata);
+    o->observer.done(bundle, i < o->context.solvers.n ? o->context.solvers.list[i]->ops->type : NULL,
+                     failure, o->refused, o->userdata);
 }
 
-void order_fail(Order *o, const Problem *problem, bool at_authority)
+static void order_fail(Order *o, const Problem *problem, bool at_authority)
 {
     AcmeFailure failure = { problem, 0, at_authority };
 
     order_end(o, NULL, &failure);
 }
 
-void order_fail_errno(Order *o, int r, Problem *problem)
+static void order_fail_errno(Order *o, int r, Problem *problem)
 {
     problem_set_errno(problem, r, "Ordering a certificate");
     order_fail(o, problem, problem->code == PROBLEM_AUTHORITY_FAILED);
 }
 
-void order_tell(Order *o, double progress, const char *step)
+static void order_tell(Order *o, double progress, const char *step)
 {
     o->observer.progress(progress, step, o->userdata);
 }
@@ -225,19 +261,13 @@ static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *u
     return 0;
 }
 
-void order_look_later(Order *o, int64_t retry_after)
+static void order_look_later(Order *o, int64_t retry_after)
 {
     uint64_t pause = o->pause;
 
     o->pause = MIN(o->pause * 2, POLL_MAX_USEC);
     o->patient = retry_after > 0;
     (void)timer_arm(o->timer, retry_after > 0 ? MAX((uint64_t)retry_after * USEC_PER_SEC, pause) : pause);
-}
-
-void order_look_now(Order *o)
-{
-    if (timer_is_armed(o->timer) && !o->patient && !o->finalized)
-        (void)timer_arm(o->timer, POLL_SEEN_USEC);
 }
 
 /* ---- finalizing */
@@ -287,10 +317,76 @@ void order_noted(Order *o)
 
 /* ---- what its status asks for */
 
+static void on_progress(double progress, const char *step, void *userdata)
+{
+    order_tell(userdata, progress, step);
+}
+
+static void on_validating(void *userdata)
+{
+    Order *o = userdata;
+
+    order_tell(o, 0.6, "waiting for the authority to look");
+    o->pause = POLL_FIRST_USEC;
+    order_look_later(o, 0);
+}
+
+/* Polls immediately if a poll is scheduled, unless the authority set its time. */
+static void on_seen(void *userdata)
+{
+    Order *o = userdata;
+
+    if (!o->call && timer_is_armed(o->timer) && !o->patient && !o->finalized)
+        (void)timer_arm(o->timer, POLL_SEEN_USEC);
+}
+
+static void on_failed(const AcmeFailure *failure, void *userdata)
+{
+    order_end(userdata, NULL, failure);
+}
+
+static void on_explained(Problem *problem, void *userdata)
+{
+    Order *o = userdata;
+
+    if (problem->code == PROBLEM_NONE && o->object->problem)
+        (void)acme_problem_describe(o->object->problem, order_whose(o), problem);
+    problem_set(problem, PROBLEM_AUTHORITY_REFUSED, "The authority %s ended the order without saying why.",
+                order_whose(o));
+    if (last_solver(o) < o->context.solvers.n)
+        o->refused |= 1U << last_solver(o);
+    order_fail(o, problem, false);
+}
+
+static void fetch_authorizations(Order *o, bool explain)
+{
+    static const AuthorizationsObserver observer = { on_progress, on_validating, on_seen, on_failed,
+                                                     on_explained };
+    _cleanup_problem_ Problem problem = {};
+    int r = 0;
+
+    if (!o->authorizations)
+        r = authorizations_new(o->context.client, &o->context.solvers, o->record->names,
+                               o->object->authorizations, &observer, o, &o->authorizations);
+    if (r >= 0)
+        r = authorizations_fetch(o->authorizations, explain);
+    if (r < 0)
+        order_fail_errno(o, r, &problem);
+}
+
 static void prove(Order *o)
 {
+    _cleanup_problem_ Problem problem = {};
+
     order_tell(o, 0.2, "proving the names");
-    order_ask_authorizations(o);
+    if (o->object->authorizations)
+        fetch_authorizations(o, false);
+    else
+        order_fail_errno(o,
+                         problem_set(&problem, PROBLEM_AUTHORITY_FAILED,
+                                     "The authority %s made an order without authorizations.",
+                                     order_whose(o)),
+                         &problem);
 }
 
 static void hold(Order *o)
@@ -301,11 +397,12 @@ static void hold(Order *o)
 
 static void explain(Order *o)
 {
-    o->explaining = true;
-    if (strv_length(o->object->authorizations) > 0)
-        order_ask_authorizations(o);
+    _cleanup_problem_ Problem none = {};
+
+    if (o->object->authorizations)
+        fetch_authorizations(o, true);
     else
-        order_explain(o);
+        on_explained(&none, o);
 }
 
 /* RFC 8555 section 7.1.6: each is acted upon once; then, or without an action, the authority is at work and is waited for. */
@@ -330,23 +427,15 @@ static void order_advance(Order *o, int64_t retry_after)
 
 static int place(Order *o, Problem *problem);
 
-static bool streq_any(const char *s, const char *const *l)
-{
-    for (; *l; l++)
-        if (streq(s, *l))
-            return true;
-    return false;
-}
-
 /* Returns true if the order is placed again with fewer members: an authority that refuses "replaces", or
  * does not know the profile, may issue nevertheless. */
 static bool ask_for_less(Order *o, const AcmeFailure *failure)
 {
-    static const char *const replacing[] = { "alreadyReplaced", "malformed", "unauthorized", NULL };
+    static const char *const replacing[] = { "alreadyReplaced", "malformed", "unauthorized" };
     const AcmeAuthority *s = acme_client_authority(o->context.client);
     const char *type = strempty(failure->problem->type), *text = strempty(failure->problem->text);
 
-    if (o->record->replaces && streq_any(type, replacing)) {
+    if (o->record->replaces && TABLE_FROM_STRING(replacing, type) >= 0) {
         log_notice("%s: %s%s Placing the order without \"replaces\".", o->record->name, text,
                    text_full_stop(text));
         free(o->record->replaces);
@@ -525,8 +614,7 @@ int order_start(const OrderContext *context, OrderRecord *record, const OrderObs
                   .noted = record->url != NULL,
                   .observer = *observer,
                   .userdata = userdata,
-                  .pause = POLL_FIRST_USEC,
-                  .solver = context->n_solvers };
+                  .pause = POLL_FIRST_USEC };
     if ((r = timer_add(context->event, &o->timer, CLOCK_BOOTTIME, 1, on_timer, o)) < 0 ||
         (r = timer_add(context->event, &o->deadline, CLOCK_BOOTTIME, 1, on_deadline, o)) < 0)
         return r;
@@ -546,7 +634,7 @@ Order *order_free(Order *o)
     if (!o)
         return NULL;
     acme_call_cancel(o->call);
-    order_free_authorizations(o);
+    authorizations_free(o->authorizations);
     acme_order_free(o->object);
     sd_event_source_disable_unref(o->begin);
     sd_event_source_disable_unref(o->timer);
