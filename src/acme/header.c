@@ -8,8 +8,7 @@
 #include "net/http.h"
 #include "util/text.h"
 
-#define ALNUM "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-#define TOKEN ALNUM "!#$%&'*+-.^_`|~" /* RFC 9110 section 5.6.2 */
+#define TOKEN TEXT_ALNUM "!#$%&'*+-.^_`|~" /* RFC 9110 section 5.6.2 */
 #define SPACE " \t"
 
 static bool skip(const char **s, const char *text)
@@ -208,10 +207,5 @@ bool header_is_type(const char *value, const char *type)
 
 bool header_is_nonce(const char *value)
 {
-    size_t n;
-
-    if (!value)
-        return false;
-    n = strspn(value, ALNUM "-_");
-    return n > 0 && !value[n] && n <= LIMIT_NONCE;
+    return value && text_consists_of(value, TEXT_ALNUM "-_", 1, LIMIT_NONCE);
 }

@@ -23,20 +23,13 @@ typedef enum AcmeStatus {
 
 const char *acme_status_to_string(AcmeStatus s);
 
-typedef struct AcmeProfile {
-    char *name;
-    char *text; /* for people */
-} AcmeProfile;
-
 typedef struct AcmeDirectory {
     char *new_nonce, *new_account, *new_order;
     char *revoke_cert, *key_change; /* optional */
     char *renewal_info;             /* RFC 9773; NULL: it has none */
     char *terms;                    /* URL of any scheme, for people; Pebble uses data: */
-    char *website;
     bool needs_external_account;
-    AcmeProfile *profiles; /* draft-aaron-acme-profiles */
-    size_t n_profiles;
+    char **profiles; /* names (draft-aaron-acme-profiles) */
 } AcmeDirectory;
 
 typedef struct AcmeAccount {

@@ -16,6 +16,9 @@
 #define POLL_MAX_USEC   (10 * USEC_PER_SEC)
 #define POLL_SEEN_USEC  USEC_PER_MSEC /* after the authority may have seen all proofs */
 
+/* Goes on with a reply. */
+typedef int (*OrderStep)(Order *o, const AcmeReply *reply, Problem *problem);
+
 struct Order {
     OrderContext context;
     OrderRecord *record;
@@ -23,6 +26,7 @@ struct Order {
     void *userdata;
     AcmeOrder *object;
     AcmeCall *call;
+    OrderStep next;                 /* with its reply */
     Authorizations *authorizations; /* NULL: not requested yet */
     unsigned acted;                 /* upon which statuses, as bits */
     bool finalized;
@@ -42,7 +46,7 @@ struct Order {
     bool ended;
 };
 
-static void order_advance(Order *o, int64_t retry_after);
+static int order_advance(Order *o, int64_t retry_after, Problem *problem);
 
 static const char *order_whose(const Order *o)
 {
@@ -77,8 +81,11 @@ static void order_fail(Order *o, const Problem *problem, bool at_authority)
     order_end(o, NULL, &failure);
 }
 
-static void order_fail_errno(Order *o, int r, Problem *problem)
+/* Fails the order if r is a negative errno. */
+static void order_check(Order *o, int r, Problem *problem)
 {
+    if (r >= 0)
+        return;
     problem_set_errno(problem, r, "Ordering a certificate");
     order_fail(o, problem, problem->code == PROBLEM_AUTHORITY_FAILED);
 }
@@ -88,21 +95,34 @@ static void order_tell(Order *o, double progress, const char *step)
     o->observer.progress(progress, step, o->userdata);
 }
 
-static int ask(Order *o, const char *url, const char *payload, const char *type, AcmeDone done)
+static void on_reply(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
+{
+    _cleanup_problem_ Problem problem = {};
+    Order *o = userdata;
+
+    o->call = NULL;
+    if (failure)
+        order_end(o, NULL, failure);
+    else
+        order_check(o, o->next(o, reply, &problem), &problem);
+}
+
+static int ask(Order *o, const char *url, const char *payload, const char *type, OrderStep next)
 {
     AcmeRequest request = { .url = url, .payload = payload, .type = type };
 
-    return acme_client_send(o->context.client, &request, done, o, &o->call);
+    o->next = next;
+    return acme_client_send(o->context.client, &request, on_reply, o, &o->call);
 }
 
 /* ---- the chain */
 
-static void take_chain(Order *o)
+static void end_with_own_chain(Order *o)
 {
     if (o->own.bundle)
         order_end(o, TAKE_PTR(o->own.bundle), NULL);
     else
-        order_fail_errno(o, o->own.result, &o->own.problem);
+        order_check(o, o->own.result, &o->own.problem);
 }
 
 static void next_alternate(Order *o);
@@ -149,61 +169,42 @@ static void on_alternate(const AcmeReply *reply, const AcmeFailure *failure, voi
 
 static void next_alternate(Order *o)
 {
-    const char *preferred = acme_client_authority(o->context.client)->preferred_chain,
-               *url = o->next_alternate < LIMIT_ALTERNATES && o->alternates
-                          ? o->alternates[o->next_alternate]
-                          : NULL;
+    const char *preferred = acme_client_authority(o->context.client)->preferred_chain;
+    AcmeRequest request = { .type = TYPE_CHAIN };
 
-    if (preferred && url) {
-        o->next_alternate++;
-        if (ask(o, url, NULL, TYPE_CHAIN, on_alternate) >= 0)
+    if (preferred && o->next_alternate < MIN(strv_length(o->alternates), (size_t)LIMIT_ALTERNATES)) {
+        request.url = o->alternates[o->next_alternate++];
+        if (acme_client_send(o->context.client, &request, on_alternate, o, &o->call) >= 0)
             return;
     }
     if (preferred)
         log_notice("%s: %s offers no chain of \"%s\", using its default chain.", o->record->name,
                    order_whose(o), preferred);
-    take_chain(o);
+    end_with_own_chain(o);
 }
 
-static void on_chain(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
+static int take_chain(Order *o, const AcmeReply *reply, Problem *problem _unused_)
 {
-    _cleanup_problem_ Problem problem = {};
-    Order *o = userdata;
-    int r;
+    int r = acme_reply_links(acme_client_authority(o->context.client), reply, "alternate", &o->alternates);
 
-    o->call = NULL;
-    if (failure) {
-        order_end(o, NULL, failure);
-        return;
-    }
-    r = acme_reply_links(acme_client_authority(o->context.client), reply, "alternate", &o->alternates);
-    if (r >= 0)
-        r = accept_chain(o, reply);
-    if (r < 0)
-        order_fail_errno(o, r, &problem);
+    return r < 0 ? r : accept_chain(o, reply);
 }
 
-static void download(Order *o)
+static int download(Order *o, Problem *problem)
 {
-    _cleanup_problem_ Problem problem = {};
-    int r;
-
     order_tell(o, 0.9, "fetching the chain");
     if (!o->object->certificate)
-        r = problem_set(
-            &problem, PROBLEM_AUTHORITY_FAILED,
+        return problem_set(
+            problem, PROBLEM_AUTHORITY_FAILED,
             "The authority %s says that the order is done, and not where the certificate is (RFC 8555 "
             "section 7.1.3).",
             order_whose(o));
-    else
-        r = ask(o, o->object->certificate, NULL, TYPE_CHAIN, on_chain);
-    if (r < 0)
-        order_fail_errno(o, r, &problem);
+    return ask(o, o->object->certificate, NULL, TYPE_CHAIN, take_chain);
 }
 
 /* ---- polling the order */
 
-static int take_order(Order *o, const AcmeReply *reply, Problem *problem)
+static int read_order(Order *o, const AcmeReply *reply, Problem *problem)
 {
     AcmeOrder *object;
     int r;
@@ -220,44 +221,30 @@ static int take_order(Order *o, const AcmeReply *reply, Problem *problem)
     return 0;
 }
 
-static void on_order(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
+static int take_order(Order *o, const AcmeReply *reply, Problem *problem)
 {
-    _cleanup_problem_ Problem problem = {};
-    AcmeStatus before;
-    Order *o = userdata;
-    int r;
-
-    o->call = NULL;
-    if (failure) {
-        order_end(o, NULL, failure);
-        return;
-    }
-    before = o->object ? o->object->status : _ACME_STATUS_INVALID;
-    r = take_order(o, reply, &problem);
-    if (r < 0) {
-        order_fail_errno(o, r, &problem);
-        return;
-    }
-    if (o->object->status != before)
-        o->pause = POLL_FIRST_USEC;
-    order_advance(o, reply->retry_after);
-}
-
-static void look(Order *o)
-{
-    _cleanup_problem_ Problem problem = {};
-    int r = ask(o, o->record->url, NULL, TYPE_JSON, on_order);
+    AcmeStatus before = o->object ? o->object->status : _ACME_STATUS_INVALID;
+    int r = read_order(o, reply, problem);
 
     if (r < 0)
-        order_fail_errno(o, r, &problem);
+        return r;
+    if (o->object->status != before)
+        o->pause = POLL_FIRST_USEC;
+    return order_advance(o, reply->retry_after, problem);
+}
+
+static int look(Order *o)
+{
+    return ask(o, o->record->url, NULL, TYPE_JSON, take_order);
 }
 
 static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
 {
+    _cleanup_problem_ Problem problem = {};
     Order *o = userdata;
 
     if (!o->call)
-        look(o);
+        order_check(o, look(o), &problem);
     return 0;
 }
 
@@ -277,26 +264,25 @@ bool order_was_finalized(const Order *o)
     return o->finalized;
 }
 
-static void finalize(Order *o)
+static int finalize(Order *o)
 {
     _cleanup_free_ char *payload = o->own.request ? acme_finalize_payload(o->own.request) : NULL;
-    _cleanup_problem_ Problem problem = {};
-    int r = o->own.result;
 
     order_tell(o, 0.8, "asking for the certificate");
     o->finalized = true;
-    if (r >= 0)
-        r = payload ? ask(o, o->object->finalize, payload, TYPE_JSON, on_order) : -ENOMEM;
-    if (r < 0)
-        order_fail_errno(o, r, &problem);
+    if (o->own.result < 0)
+        return o->own.result;
+    return payload ? ask(o, o->object->finalize, payload, TYPE_JSON, take_order) : -ENOMEM;
 }
 
 static void maybe_finalize(Order *o)
 {
+    _cleanup_problem_ Problem problem = {};
+
     if (!o->held || !o->noted || o->making || o->ended)
         return;
     o->held = false;
-    finalize(o);
+    order_check(o, finalize(o), &problem);
 }
 
 static void on_request(OrderResults *results, void *userdata)
@@ -315,7 +301,7 @@ void order_noted(Order *o)
     maybe_finalize(o);
 }
 
-/* ---- what its status asks for */
+/* ---- what its status requires */
 
 static void on_progress(double progress, const char *step, void *userdata)
 {
@@ -358,74 +344,64 @@ static void on_explained(Problem *problem, void *userdata)
     order_fail(o, problem, false);
 }
 
-static void fetch_authorizations(Order *o, bool explain)
+static int fetch_authorizations(Order *o, bool explain)
 {
     static const AuthorizationsObserver observer = { on_progress, on_validating, on_seen, on_failed,
                                                      on_explained };
-    _cleanup_problem_ Problem problem = {};
     int r = 0;
 
     if (!o->authorizations)
         r = authorizations_new(o->context.client, &o->context.solvers, o->record->names,
                                o->object->authorizations, &observer, o, &o->authorizations);
-    if (r >= 0)
-        r = authorizations_fetch(o->authorizations, explain);
-    if (r < 0)
-        order_fail_errno(o, r, &problem);
+    return r < 0 ? r : authorizations_fetch(o->authorizations, explain);
 }
 
-static void prove(Order *o)
+static int prove(Order *o, Problem *problem)
 {
-    _cleanup_problem_ Problem problem = {};
-
     order_tell(o, 0.2, "proving the names");
-    if (o->object->authorizations)
-        fetch_authorizations(o, false);
-    else
-        order_fail_errno(o,
-                         problem_set(&problem, PROBLEM_AUTHORITY_FAILED,
-                                     "The authority %s made an order without authorizations.",
-                                     order_whose(o)),
-                         &problem);
+    if (!o->object->authorizations)
+        return problem_set(problem, PROBLEM_AUTHORITY_FAILED,
+                           "The authority %s made an order without authorizations.", order_whose(o));
+    return fetch_authorizations(o, false);
 }
 
-static void hold(Order *o)
+static int hold(Order *o, Problem *problem _unused_)
 {
     o->held = true;
     maybe_finalize(o);
+    return 0;
 }
 
-static void explain(Order *o)
+static int explain(Order *o, Problem *problem)
 {
-    _cleanup_problem_ Problem none = {};
-
     if (o->object->authorizations)
-        fetch_authorizations(o, true);
-    else
-        on_explained(&none, o);
+        return fetch_authorizations(o, true);
+    on_explained(problem, o);
+    return 0;
 }
 
-/* RFC 8555 section 7.1.6: each is acted upon once; then, or without an action, the authority is at work and is waited for. */
-static void (*const actions[_ACME_STATUS_MAX])(Order *o) = {
+/* RFC 8555 section 7.1.6: each status is acted upon once; afterwards, or without an action, the order is
+ * polled. */
+static int (*const actions[_ACME_STATUS_MAX])(Order *o, Problem *problem) = {
     [ACME_PENDING] = prove,  [ACME_READY] = hold,      [ACME_PROCESSING] = NULL,
     [ACME_VALID] = download, [ACME_INVALID] = explain,
 };
 
-static void order_advance(Order *o, int64_t retry_after)
+static int order_advance(Order *o, int64_t retry_after, Problem *problem)
 {
     AcmeStatus status = o->object->status;
 
     if (!actions[status] || (o->acted & (1U << status))) {
         order_look_later(o, retry_after);
-        return;
+        return 0;
     }
     o->acted |= 1U << status;
-    actions[status](o);
+    return actions[status](o, problem);
 }
 
 /* ---- beginning */
 
-static int place(Order *o, Problem *problem);
+static int place(Order *o, const AcmeReply *reply, Problem *problem);
 
 /* Returns true if the order is placed again with fewer members: an authority that refuses "replaces", or
  * does not know the profile, may issue nevertheless. */
@@ -462,46 +438,30 @@ static int take_new_order(Order *o, const AcmeReply *reply, Problem *problem)
     o->record->url = strdup(reply->location);
     if (!o->record->url)
         return -ENOMEM;
-    r = take_order(o, reply, problem);
-    if (r >= 0 && o->profile && acme_client_authority(o->context.client)->needs_profile &&
+    r = read_order(o, reply, problem);
+    if (r < 0)
+        return r;
+    if (o->profile && acme_client_authority(o->context.client)->needs_profile &&
         !streq(strempty(o->object->profile), o->profile))
         return problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
                            "The authority %s made an order of %s%s%s instead of the profile \"%s\", which "
                            "RequireProfile=yes insists on.",
                            order_whose(o), o->object->profile ? "the profile \"" : "no profile",
                            strempty(o->object->profile), o->object->profile ? "\"" : "", o->profile);
-    return r;
+    o->observer.placed(o->userdata);
+    return order_advance(o, reply->retry_after, problem);
 }
 
 static void on_placed(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
 {
     _cleanup_problem_ Problem problem = {};
     Order *o = userdata;
-    int r;
 
     o->call = NULL;
-    if (failure && !ask_for_less(o, failure)) {
-        order_end(o, NULL, failure);
-        return;
-    }
-    r = failure ? place(o, &problem) : take_new_order(o, reply, &problem);
-    if (r < 0)
-        order_fail_errno(o, r, &problem);
-    else if (!failure) {
-        o->observer.placed(o->userdata);
-        order_advance(o, reply->retry_after);
-    }
-}
-
-/* Lists the profiles of the authority for people. NULL on OOM. */
-static char *list_profiles(const AcmeDirectory *d)
-{
-    _cleanup_strv_ char **names = NULL;
-
-    for (size_t i = 0; i < d->n_profiles; i++)
-        if (strv_extend(&names, d->profiles[i].name) < 0)
-            return NULL;
-    return names ? strv_join(names, ", ") : strdup("none");
+    if (failure && ask_for_less(o, failure))
+        order_check(o, place(o, NULL, &problem), &problem);
+    else
+        on_reply(reply, failure, userdata);
 }
 
 static int choose_profile(Order *o, Problem *problem)
@@ -512,23 +472,23 @@ static int choose_profile(Order *o, Problem *problem)
     o->profile = o->no_profile ? NULL : o->record->profile;
     if (!o->profile)
         return 0;
-    for (size_t i = 0; i < d->n_profiles; i++)
-        if (streq(d->profiles[i].name, o->profile))
-            return 0;
-    known = list_profiles(d);
+    if (strv_contains(d->profiles, o->profile))
+        return 0;
+    known = strv_join(d->profiles, ", ");
     if (acme_client_authority(o->context.client)->needs_profile)
         return problem_set(
             problem, PROBLEM_AUTHORITY_REFUSED,
             "The authority %s has no profile \"%s\" (those it has: %s); correct Profile= of [Authority %s], or "
             "set RequireProfile=no to do without.",
-            order_whose(o), o->profile, strempty(known), order_whose(o));
+            order_whose(o), o->profile, d->profiles ? strempty(known) : "none", order_whose(o));
     log_notice("%s: The authority %s has no profile \"%s\" (it has: %s), placing the order without one.",
-               o->record->name, order_whose(o), o->profile, strempty(known));
+               o->record->name, order_whose(o), o->profile, d->profiles ? strempty(known) : "none");
     o->profile = NULL;
     return 0;
 }
 
-static int place(Order *o, Problem *problem)
+/* Once the directory was read (the empty reply): it lists profiles, and shows support for "replaces". */
+static int place(Order *o, const AcmeReply *reply _unused_, Problem *problem)
 {
     AcmeRequest request = { .resource = ACME_NEW_ORDER, .type = TYPE_JSON };
     _cleanup_free_ char *payload = NULL;
@@ -538,7 +498,6 @@ static int place(Order *o, Problem *problem)
     if (r < 0)
         return r;
     if (o->record->replaces && !acme_client_directory(o->context.client)->renewal_info) {
-        /* which would have shown support for "replaces" */
         free(o->record->replaces);
         o->record->replaces = NULL;
     }
@@ -546,46 +505,26 @@ static int place(Order *o, Problem *problem)
     if (!payload)
         return -ENOMEM;
     order_tell(o, 0.1, "placing the order");
+    o->next = take_new_order;
     return acme_client_send(o->context.client, &request, on_placed, o, &o->call);
-}
-
-static void on_directory(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
-{
-    _cleanup_problem_ Problem problem = {};
-    Order *o = userdata;
-    int r;
-
-    o->call = NULL;
-    if (failure) {
-        order_end(o, NULL, failure);
-        return;
-    }
-    r = place(o, &problem);
-    if (r < 0)
-        order_fail_errno(o, r, &problem);
-}
-
-/* The directory lists profiles, and shows support for renewal windows. */
-static int place_by_directory(Order *o)
-{
-    AcmeRequest request = { .resource = ACME_DIRECTORY };
-
-    return acme_client_send(o->context.client, &request, on_directory, o, &o->call);
 }
 
 static int on_begin(sd_event_source *s _unused_, void *userdata)
 {
+    AcmeRequest directory = { .resource = ACME_DIRECTORY };
     _cleanup_problem_ Problem problem = {};
     Order *o = userdata;
     int r;
 
     o->begin = sd_event_source_disable_unref(o->begin);
+    o->next = place;
     if (o->record->url)
-        r = ask(o, o->record->url, NULL, TYPE_JSON, on_order);
+        r = look(o);
+    else if (o->record->profile || o->record->replaces)
+        r = acme_client_send(o->context.client, &directory, on_reply, o, &o->call);
     else
-        r = o->record->profile || o->record->replaces ? place_by_directory(o) : place(o, &problem);
-    if (r < 0)
-        order_fail_errno(o, r, &problem);
+        r = place(o, NULL, &problem);
+    order_check(o, r, &problem);
     return 0;
 }
 

@@ -22,6 +22,9 @@ char *strv_join(char *const *l, const char *separator);
 /* Writes 2 * size digits and a NUL. */
 void hex_encode(const uint8_t *data, size_t size, bool upper, char *ret);
 bool text_is_hex(const char *s, size_t length);
+/* min to max characters, all of them among these. */
+#define TEXT_ALNUM "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+bool text_consists_of(const char *s, const char *letters, size_t min, size_t max);
 /* ASCII without blanks and control characters; also "". */
 bool text_is_graphic(const char *s);
 /* What is behind a beginning of this form, in which 9 stands for a digit, A and a for a letter of their case, and all else for
