@@ -43,7 +43,7 @@ typedef struct AccountTask {
     char *binding_secret; /* text of EABKeyFile= */
     Problem problem;
     int result;
-    void (*then)(Account *a, struct AccountTask *t);
+    int (*then)(Account *a, struct AccountTask *t);
 } AccountTask;
 
 static AccountTask *task_free(AccountTask *t)
@@ -86,9 +86,12 @@ static void account_fail(Account *a, const AcmeFailure *failure)
     account_unref(a);
 }
 
-static void account_fail_errno(Account *a, int r, Problem *problem, const char *doing)
+/* Fails if r is a negative errno. */
+static void account_check(Account *a, int r, Problem *problem)
 {
-    problem_set_errno(problem, r, doing);
+    if (r >= 0)
+        return;
+    problem_set_errno(problem, r, "Preparing the account");
     account_fail(a, &(AcmeFailure){ problem, 0, problem->code == PROBLEM_AUTHORITY_FAILED });
 }
 
@@ -97,30 +100,26 @@ static void on_task(void *data, void *userdata _unused_)
     AccountTask *t = data;
     Account *a = t->account;
 
-    if (!a->freed && t->result < 0)
-        account_fail_errno(a, t->result, &t->problem, "Reading or writing the account");
-    else if (!a->freed)
-        t->then(a, t);
+    if (!a->freed)
+        account_check(a, t->result < 0 ? t->result : t->then(a, t), &t->problem);
     task_free(t);
     account_unref(a);
 }
 
-static void start_task(Account *a, void (*run)(void *), void (*then)(Account *, AccountTask *))
+static int start_task(Account *a, void (*run)(void *), int (*then)(Account *, AccountTask *))
 {
     AccountTask *t = calloc(1, sizeof(AccountTask));
-    _cleanup_problem_ Problem problem = {};
 
-    if (!t) {
-        account_fail_errno(a, -ENOMEM, &problem, "Reading or writing the account");
-        return;
-    }
+    if (!t)
+        return -ENOMEM;
     *t = (AccountTask){ .account = a, .then = then, .result = -ECANCELED };
+    if (workers_add(a->context.workers, run, on_task, t) < 0) {
+        task_free(t);
+        return -ENOMEM;
+    }
     a->n_refs++;
     a->signer.state = ACCOUNT_BUSY;
-    if (workers_add(a->context.workers, run, on_task, t) < 0) {
-        t->result = -ENOMEM;
-        on_task(t, NULL);
-    }
+    return 0;
 }
 
 /* ---- on disk */
@@ -193,7 +192,7 @@ static void run_write(void *data)
                                  : a->context.remove_account(a->context.accounts, a->authority.name);
 }
 
-static void account_ready(Account *a, AccountTask *t _unused_)
+static int account_ready(Account *a, AccountTask *t _unused_)
 {
     const Problem none = {};
 
@@ -202,11 +201,12 @@ static void account_ready(Account *a, AccountTask *t _unused_)
         end_change(a, &none);
     if (!a->freed)
         acme_client_drive(a->client);
+    return 0;
 }
 
-static void write_account(Account *a)
+static int write_account(Account *a)
 {
-    start_task(a, run_write, account_ready);
+    return start_task(a, run_write, account_ready);
 }
 
 /* ---- at the authority */
@@ -258,12 +258,11 @@ static void on_account(const AcmeReply *reply, const AcmeFailure *failure, void 
         return;
     }
     r = take_account(a, reply, &problem);
-    if (r < 0) {
-        account_fail_errno(a, r, &problem, "Making an account");
-        return;
+    if (r >= 0) {
+        log_info("%s: using account %s.", a->authority.name, a->signer.record->url);
+        r = write_account(a);
     }
-    log_info("%s: using account %s.", a->authority.name, a->signer.record->url);
-    write_account(a);
+    account_check(a, r, &problem);
 }
 
 static int make_binding(Account *a, const char *secret_text, char **ret, Problem *problem)
@@ -298,58 +297,51 @@ static int make_binding(Account *a, const char *secret_text, char **ret, Problem
     return r;
 }
 
-static void register_account(Account *a, AccountTask *t)
+static int register_account(Account *a, AccountTask *t)
 {
     _cleanup_free_ char *binding = NULL, *payload = NULL;
-    _cleanup_problem_ Problem problem = {};
-    int r;
+    int r = make_binding(a, t->binding_secret, &binding, &t->problem);
 
-    r = make_binding(a, t->binding_secret, &binding, &problem);
-    if (r >= 0) {
-        payload = acme_account_payload(false, a->authority.terms_agreed, a->authority.contact, binding);
-        r = ask(a, acme_client_directory(a->client)->new_account, payload, a->signer.key, on_account);
-    }
     if (r < 0)
-        account_fail_errno(a, r, &problem, "Making an account");
+        return r;
+    payload = acme_account_payload(false, a->authority.terms_agreed, a->authority.contact, binding);
+    return ask(a, acme_client_directory(a->client)->new_account, payload, a->signer.key, on_account);
 }
 
-static void update_contact(Account *a)
+static int update_contact(Account *a)
 {
     _cleanup_free_ char *payload = acme_contact_payload(a->authority.contact);
-    _cleanup_problem_ Problem problem = {};
-    int r;
 
     a->signer.state = ACCOUNT_READY; /* so that the request is sent; others may be as well */
-    r = ask(a, a->signer.record->url, payload, NULL, on_account);
-    if (r < 0)
-        account_fail_errno(a, r, &problem, "Making an account");
+    return ask(a, a->signer.record->url, payload, NULL, on_account);
 }
 
 /* ---- keys */
 
-static void adopt_next_key(Account *a)
+static int adopt_next_key(Account *a)
 {
     account_key_free(a->signer.key);
     a->signer.key = TAKE_PTR(a->next_key);
     erase_and_free(a->signer.record->key);
     a->signer.record->key = TAKE_PTR(a->signer.record->next_key);
-    write_account(a);
+    return write_account(a);
 }
 
-static void drop_next_key(Account *a)
+static int drop_next_key(Account *a)
 {
     a->next_key = account_key_free(a->next_key);
     a->signer.record->next_key = erase_and_free(a->signer.record->next_key);
-    write_account(a);
+    return write_account(a);
 }
 
 static void on_key_changed(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
 {
+    _cleanup_problem_ Problem problem = {};
     Account *a = userdata;
 
     if (!failure) {
         log_notice("%s: replaced the account key.", a->authority.name);
-        adopt_next_key(a);
+        account_check(a, adopt_next_key(a), &problem);
     } else {
         /* Without a reply, the result is unknown: the next start finds out by the key. */
         if (failure->problem->code == PROBLEM_AUTHORITY_REFUSED)
@@ -368,10 +360,9 @@ static int sign_key_change(const Account *a, const char *url, char **ret)
     return inner ? jws_sign(a->next_key, &header, inner, ret) : -ENOMEM;
 }
 
-static void after_next_key(Account *a, AccountTask *t)
+static int after_next_key(Account *a, AccountTask *t)
 {
     const char *url = acme_client_directory(a->client)->key_change;
-    _cleanup_problem_ Problem problem = {};
     _cleanup_free_ char *payload = NULL;
     int r;
 
@@ -379,10 +370,7 @@ static void after_next_key(Account *a, AccountTask *t)
     a->next_key = TAKE_PTR(t->next_key);
     a->signer.state = ACCOUNT_READY;
     r = sign_key_change(a, url, &payload);
-    if (r >= 0)
-        r = ask(a, url, payload, NULL, on_key_changed);
-    if (r < 0)
-        account_fail_errno(a, r, &problem, "Changing the key");
+    return r < 0 ? r : ask(a, url, payload, NULL, on_key_changed);
 }
 
 static void run_next_key(void *data)
@@ -400,29 +388,25 @@ static void run_next_key(void *data)
 /* The service stopped during a rollover: the authority knows one of the two keys. */
 static void on_next_key_known(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
 {
+    _cleanup_problem_ Problem problem = {};
     Account *a = userdata;
 
-    if (!failure)
-        adopt_next_key(a);
-    else if (failure->at_authority)
+    if (failure && failure->at_authority)
         account_fail(a, failure);
     else
-        drop_next_key(a);
+        account_check(a, failure ? drop_next_key(a) : adopt_next_key(a), &problem);
 }
 
-static void find_by_next_key(Account *a)
+static int find_by_next_key(Account *a)
 {
     _cleanup_free_ char *payload = acme_account_payload(true, a->authority.terms_agreed, NULL, NULL);
-    _cleanup_problem_ Problem problem = {};
-    int r = ask(a, acme_client_directory(a->client)->new_account, payload, a->next_key, on_next_key_known);
 
-    if (r < 0)
-        account_fail_errno(a, r, &problem, "Making an account");
+    return ask(a, acme_client_directory(a->client)->new_account, payload, a->next_key, on_next_key_known);
 }
 
 /* ---- starting */
 
-static void after_load(Account *a, AccountTask *t)
+static int after_load(Account *a, AccountTask *t)
 {
     AccountRecord *record = t->record;
 
@@ -434,18 +418,20 @@ static void after_load(Account *a, AccountTask *t)
     a->next_key = TAKE_PTR(t->next_key);
     if (!record->url || !record->directory || !streq(record->directory, a->authority.directory) ||
         !acme_authority_has_url(&a->authority, record->url))
-        register_account(a, t);
-    else if (a->next_key)
-        find_by_next_key(a);
-    else if (!strv_equal(record->contact, a->authority.contact))
-        update_contact(a);
-    else
-        account_ready(a, t);
+        return register_account(a, t);
+    if (a->next_key)
+        return find_by_next_key(a);
+    if (!strv_equal(record->contact, a->authority.contact))
+        return update_contact(a);
+    return account_ready(a, t);
 }
 
 static void on_wanted(AcmeSigner *s)
 {
-    start_task(account_of(s), run_load, after_load);
+    _cleanup_problem_ Problem problem = {};
+    Account *a = account_of(s);
+
+    account_check(a, start_task(a, run_load, after_load), &problem);
 }
 
 static void run_binding(void *data)
@@ -457,17 +443,21 @@ static void run_binding(void *data)
 
 static void on_lost(AcmeSigner *s)
 {
+    _cleanup_problem_ Problem problem = {};
+    Account *a = account_of(s);
+
     log_notice("%s: account does not exist any more, creating another one with the same key.",
-               account_of(s)->authority.name);
+               a->authority.name);
     free(s->record->url);
     s->record->url = NULL;
-    start_task(account_of(s), run_binding, register_account);
+    account_check(a, start_task(a, run_binding, register_account), &problem);
 }
 
 /* ---- changes */
 
 static void on_deactivated(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
 {
+    _cleanup_problem_ Problem problem = {};
     Account *a = userdata;
 
     if (failure) {
@@ -477,7 +467,7 @@ static void on_deactivated(const AcmeReply *reply _unused_, const AcmeFailure *f
     log_notice("%s: deactivated the account and removed its key.", a->authority.name);
     a->signer.record = account_record_free(a->signer.record);
     a->signer.key = account_key_free(a->signer.key);
-    write_account(a);
+    account_check(a, write_account(a), &problem);
 }
 
 static int ask_for_deactivation(Account *a)
@@ -492,8 +482,7 @@ static int ask_for_new_key(Account *a, Problem *problem)
     if (!acme_client_directory(a->client)->key_change)
         return problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
                            "%s does not offer to change the key of an account.", a->authority.name);
-    start_task(a, run_next_key, after_next_key);
-    return 0;
+    return start_task(a, run_next_key, after_next_key);
 }
 
 static void on_prepared(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
