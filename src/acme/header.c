@@ -8,7 +8,6 @@
 #include "net/http.h"
 #include "util/text.h"
 
-#define TOKEN TEXT_ALNUM "!#$%&'*+-.^_`|~" /* RFC 9110 section 5.6.2 */
 #define SPACE " \t"
 
 static bool skip(const char **s, const char *text)
@@ -72,7 +71,7 @@ static int take_value(const char **s, char **ret)
         *ret = value;
         return skip(s, "\"") ? 0 : -EINVAL;
     }
-    while (**s && strchr(TOKEN, **s))
+    while (**s && strchr(TEXT_TOKEN, **s))
         *end++ = *(*s)++;
     *end = 0;
     *ret = value;
@@ -96,7 +95,7 @@ static int take_parameter(const char **s, const char *relation, Link *link)
 {
     _cleanup_free_ char *value = NULL;
     const char *name = *s;
-    size_t n = strspn(*s, TOKEN);
+    size_t n = strspn(*s, TEXT_TOKEN);
     int r;
 
     if (n == 0)

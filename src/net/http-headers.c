@@ -10,14 +10,6 @@
 
 #define DAY_NAME_MAX 9 /* Wednesday */
 
-static bool is_token(const char *s)
-{
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";
-
-    return *s && !s[strspn(s, letters)];
-}
-
 static bool is_printable(const char *s)
 {
     for (; *s; s++)
@@ -32,7 +24,7 @@ const char *http_reply_header(const HttpReply *reply, const char *name, size_t n
 {
     struct curl_header *h;
 
-    if (!is_token(name))
+    if (!text_consists_of(name, TEXT_TOKEN, 1, SIZE_MAX))
         return NULL;
     for (size_t i = 0; curl_easy_header(reply->easy, name, i, CURLH_HEADER, -1, &h) == CURLHE_OK; i++) {
         const char *value = streq(h->value, "\r") || streq(h->value, "\n") ? "" : h->value;

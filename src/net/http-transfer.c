@@ -42,14 +42,6 @@ static const struct {
     { CURLE_OK, "libcurl gave up", "see the details, and try again later", true },
 };
 
-/* libcurl's text may include data of the server, and must be safe for the bus and the journal. */
-static void text_make_printable(char *s)
-{
-    for (; *s; s++)
-        if (*s < ' ' || *s > '~')
-            *s = '?';
-}
-
 /* Returns true if there was no route to the host at all. */
 static bool was_unreachable(const Transfer *t, CURLcode result)
 {
@@ -80,7 +72,6 @@ static void transfer_describe_failure(Transfer *t, CURLcode result)
 
     while (failures[i].code != result && failures[i].code != CURLE_OK)
         i++;
-    text_make_printable(t->error);
     if (!failures[i].detail)
         detail = "";
     else if (!*detail)
@@ -352,19 +343,6 @@ static int address_check(const char *address, char **host, Problem *problem)
     return 0;
 }
 
-static bool field_is_valid(const char *s)
-{
-    for (; s && *s; s++)
-        if (*s < ' ' || *s > '~')
-            return false;
-    return true;
-}
-
-static bool fields_are_valid(const HttpRequest *request)
-{
-    return field_is_valid(request->accept) && field_is_valid(request->content_type);
-}
-
 /* Options common to all requests. QUICK_EXIT: a request does not wait for the thread that still resolves its
  * name. */
 static const struct {
@@ -566,7 +544,7 @@ int transfer_new(const HttpRequest *request, Transfer **ret, Problem *problem)
         .public_only = request->public_only,
         .body_max = request->body_max,
     };
-    if (!fields_are_valid(request))
+    if (!text_is_graphic(strempty(request->accept)) || !text_is_graphic(strempty(request->content_type)))
         return -EINVAL;
     r = url_check(request, &t->host, problem);
     if (r >= 0 && request->address)

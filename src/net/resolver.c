@@ -56,7 +56,7 @@ struct DnsQuery {
 
 struct Dns {
     sd_event *event;
-    char **servers;
+    char *servers; /* in the format of c-ares; NULL: those of the system */
     LIST_HEAD(, DnsQuery) queries;
 };
 
@@ -72,14 +72,6 @@ static const struct {
 };
 
 /* ---- servers */
-
-static int server_check(const char *text)
-{
-    char address[ADDRESS_TEXT_SIZE];
-    uint16_t port;
-
-    return server_address_parse(text, address, &port);
-}
 
 /* In the format of c-ares: always with a port, since 1.18 does not accept brackets without one. */
 static int server_append(char **list, const char *text)
@@ -98,18 +90,6 @@ static int server_append(char **list, const char *text)
     free(*list);
     *list = longer;
     return 0;
-}
-
-static int query_set_servers(DnsQuery *q, char *const *servers)
-{
-    _cleanup_free_ char *list = NULL;
-    int r = 0;
-
-    for (size_t i = 0; i < strv_length(servers) && r >= 0; i++)
-        r = server_append(&list, servers[i]);
-    if (r < 0)
-        return r;
-    return !list || ares_set_servers_ports_csv(q->channel, list) == ARES_SUCCESS ? 0 : -ENOMEM;
 }
 
 /* ---- what c-ares says */
@@ -302,7 +282,8 @@ static int query_add_sources(DnsQuery *q, sd_event *event)
     return r < 0 ? r : deferred_add(event, &q->deliver, on_deliver, q);
 }
 
-static int query_open_channel(DnsQuery *q)
+/* servers: in the format of c-ares; NULL. */
+static int query_open_channel(DnsQuery *q, const char *servers)
 {
     /* for a single server, its reply matters, whatever the reason why it is no answer */
     struct ares_options options = { .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
@@ -311,13 +292,12 @@ static int query_open_channel(DnsQuery *q)
                                     .tries = TRIES,
                                     .sock_state_cb = on_interest,
                                     .sock_state_cb_data = q };
-    char *const server[] = { q->server, NULL };
 
     if (ares_init_options(&q->channel, &options,
                           ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) !=
         ARES_SUCCESS)
         return -ENOMEM;
-    return query_set_servers(q, q->server ? server : q->dns->servers);
+    return !servers || ares_set_servers_ports_csv(q->channel, servers) == ARES_SUCCESS ? 0 : -ENOMEM;
 }
 
 static void query_send(DnsQuery *q)
@@ -355,7 +335,8 @@ static bool name_is_sound(const char *name)
     return true;
 }
 
-static int query_new(Dns *d, const char *name, DnsType type, const char *server, DnsQuery **ret)
+static int query_new(Dns *d, const char *name, DnsType type, const char *server, const char *servers,
+                     DnsQuery **ret)
 {
     DnsQuery *q = calloc(1, sizeof(DnsQuery));
     int r;
@@ -370,7 +351,7 @@ static int query_new(Dns *d, const char *name, DnsType type, const char *server,
     q->server = server ? strdup(server) : NULL;
     r = q->name && (q->server || !server) ? query_add_sources(q, d->event) : -ENOMEM;
     if (r >= 0)
-        r = query_open_channel(q);
+        r = query_open_channel(q, servers);
     if (r < 0)
         dns_cancel(q);
     else
@@ -381,17 +362,19 @@ static int query_new(Dns *d, const char *name, DnsType type, const char *server,
 int dns_query(Dns *d, const char *name, DnsType type, const char *server, DnsDone done, void *userdata,
               DnsQuery **ret, Problem *problem)
 {
-    char address[ADDRESS_TEXT_SIZE];
+    _cleanup_free_ char *servers = NULL;
     DnsQuery *q;
-    uint16_t port;
-    int r;
+    int r = 0;
 
     if (!name_is_sound(name))
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is no name that DNS has.", name);
-    if (server && server_address_parse(server, address, &port) < 0)
+    if (server)
+        r = server_append(&servers, server);
+    if (r == -EINVAL)
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is no address of a name server.",
                            server);
-    r = query_new(d, name, type, server, &q);
+    if (r >= 0)
+        r = query_new(d, name, type, server, servers ? servers : d->servers, &q);
     if (r < 0)
         return problem_set_errno(problem, r, "Asking a name server");
     q->done = done;
@@ -406,17 +389,15 @@ int dns_query(Dns *d, const char *name, DnsType type, const char *server, DnsDon
 
 int dns_set_servers(Dns *d, char *const *servers)
 {
-    char **copy = NULL;
+    _cleanup_free_ char *list = NULL;
     int r = 0;
 
-    for (size_t i = 0; i < strv_length(servers) && r >= 0; i++)
-        r = server_check(servers[i]);
-    if (r >= 0)
-        r = strv_copy(servers, &copy);
+    for (size_t i = 0; servers && servers[i] && r >= 0; i++)
+        r = server_append(&list, servers[i]);
     if (r < 0)
         return r;
-    strv_free(d->servers);
-    d->servers = copy;
+    free(d->servers);
+    d->servers = TAKE_PTR(list);
     return 0;
 }
 
@@ -441,7 +422,7 @@ Dns *dns_free(Dns *d)
         return NULL;
     while (!LIST_EMPTY(&d->queries))
         dns_cancel(LIST_FIRST(&d->queries));
-    strv_free(d->servers);
+    free(d->servers);
     sd_event_unref(d->event);
     free(d);
     return NULL;

@@ -24,6 +24,7 @@ void hex_encode(const uint8_t *data, size_t size, bool upper, char *ret);
 bool text_is_hex(const char *s, size_t length);
 /* min to max characters, all of them among these. */
 #define TEXT_ALNUM "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+#define TEXT_TOKEN TEXT_ALNUM "!#$%&'*+-.^_`|~" /* RFC 9110 section 5.6.2 */
 bool text_consists_of(const char *s, const char *letters, size_t min, size_t max);
 /* ASCII without blanks and control characters; also "". */
 bool text_is_graphic(const char *s);
