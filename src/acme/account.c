@@ -82,7 +82,7 @@ static void account_fail(Account *a, const AcmeFailure *failure)
     a->signer.state = ACCOUNT_UNKNOWN;
     end_change(a, failure->problem);
     if (!a->freed)
-        acme_client_fail_waiting(a->client, failure);
+        acme_client_fail(a->client, false, failure);
     account_unref(a);
 }
 

@@ -89,7 +89,7 @@ static AcmeCall *find_failed(AcmeClient *c)
 }
 
 /* An answer may cancel other calls, send new ones, or free the client. */
-static void fail_waiting(AcmeClient *c, bool all, const AcmeFailure *failure)
+void acme_client_fail(AcmeClient *c, bool all, const AcmeFailure *failure)
 {
     AcmeCall *call;
 
@@ -103,11 +103,6 @@ static void fail_waiting(AcmeClient *c, bool all, const AcmeFailure *failure)
     client_unref(c);
 }
 
-void acme_client_fail_waiting(AcmeClient *c, const AcmeFailure *failure)
-{
-    fail_waiting(c, false, failure);
-}
-
 static AcmeFailure failure_of(const Problem *problem, int64_t retry_after)
 {
     return (AcmeFailure){ problem, retry_after, problem_blames_authority(problem) };
@@ -117,7 +112,7 @@ static void fail_all(AcmeClient *c, const Problem *problem, int64_t retry_after)
 {
     AcmeFailure failure = failure_of(problem, retry_after);
 
-    fail_waiting(c, true, &failure);
+    acme_client_fail(c, true, &failure);
 }
 
 /* ---- nonces and the directory: what requests need first */

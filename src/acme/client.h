@@ -29,7 +29,7 @@ struct AcmeSigner {
     AccountKey *key;
     AccountRecord *record;
     /* A request waits for the account, whose state is ACCOUNT_UNKNOWN: followed by acme_client_drive() or
-     * acme_client_fail_waiting(). */
+     * acme_client_fail(). */
     void (*wanted)(AcmeSigner *s);
     /* The authority reports that the account does not exist any more (section 6.7,
      * accountDoesNotExist). */
@@ -86,6 +86,7 @@ AcmeCall *acme_call_cancel(AcmeCall *call);
 int acme_client_get_renewal_info(AcmeClient *c, const char *identifier, AcmeDone done, void *userdata,
                                  AcmeCall **ret);
 
-/* For the owner of the account: sends what can be sent now, and fails the requests that wait for it. */
+/* For the owner of the account: sends what can be sent now; fails waiting requests, all or only those that need
+ * the account. */
 void acme_client_drive(AcmeClient *c);
-void acme_client_fail_waiting(AcmeClient *c, const AcmeFailure *failure);
+void acme_client_fail(AcmeClient *c, bool all, const AcmeFailure *failure);

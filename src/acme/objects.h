@@ -76,34 +76,19 @@ typedef struct AcmeRenewalInfo {
     char *explanation;  /* URL */
 } AcmeRenewalInfo;
 
-int acme_directory_parse(const char *whose, const void *data, size_t size, AcmeDirectory **ret,
-                         Problem *problem);
-AcmeDirectory *acme_directory_free(AcmeDirectory *d);
-int acme_account_parse(const char *whose, const void *data, size_t size, AcmeAccount **ret,
-                       Problem *problem);
-AcmeAccount *acme_account_free(AcmeAccount *a);
-int acme_order_parse(const char *whose, const void *data, size_t size, AcmeOrder **ret, Problem *problem);
-AcmeOrder *acme_order_free(AcmeOrder *o);
-int acme_authorization_parse(const char *whose, const void *data, size_t size, AcmeAuthorization **ret,
-                             Problem *problem);
-AcmeAuthorization *acme_authorization_free(AcmeAuthorization *a);
-int acme_challenge_parse(const char *whose, const void *data, size_t size, AcmeChallenge **ret,
-                         Problem *problem);
-AcmeChallenge *acme_challenge_free(AcmeChallenge *c);
-int acme_order_list_parse(const char *whose, const void *data, size_t size, AcmeOrderList **ret,
-                          Problem *problem);
-AcmeOrderList *acme_order_list_free(AcmeOrderList *l);
-int acme_renewal_info_parse(const char *whose, const void *data, size_t size, AcmeRenewalInfo **ret,
-                            Problem *problem);
-AcmeRenewalInfo *acme_renewal_info_free(AcmeRenewalInfo *i);
+#define DECLARE_OBJECT(Type, noun) \
+    int acme_##noun##_parse(const char *whose, const void *data, size_t size, Type **ret, \
+                            Problem *problem); \
+    Type *acme_##noun##_free(Type *object); \
+    DEFINE_CLEANUP(Type *, acme_##noun##_free)
 
-DEFINE_CLEANUP(AcmeDirectory *, acme_directory_free);
-DEFINE_CLEANUP(AcmeAccount *, acme_account_free);
-DEFINE_CLEANUP(AcmeOrder *, acme_order_free);
-DEFINE_CLEANUP(AcmeAuthorization *, acme_authorization_free);
-DEFINE_CLEANUP(AcmeChallenge *, acme_challenge_free);
-DEFINE_CLEANUP(AcmeOrderList *, acme_order_list_free);
-DEFINE_CLEANUP(AcmeRenewalInfo *, acme_renewal_info_free);
+DECLARE_OBJECT(AcmeDirectory, directory);
+DECLARE_OBJECT(AcmeAccount, account);
+DECLARE_OBJECT(AcmeOrder, order);
+DECLARE_OBJECT(AcmeAuthorization, authorization);
+DECLARE_OBJECT(AcmeChallenge, challenge);
+DECLARE_OBJECT(AcmeOrderList, order_list);
+DECLARE_OBJECT(AcmeRenewalInfo, renewal_info);
 
 /* Payloads of requests; NULL on OOM. */
 char *acme_account_payload(bool only_existing, bool terms_agreed, char *const *contact, const char *binding);

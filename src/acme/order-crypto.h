@@ -21,12 +21,15 @@ typedef struct OrderResults {
 /* Called once from the event loop; may take ownership of members of results. */
 typedef void (*OrderWorkDone)(OrderResults *results, void *userdata);
 
-/* request_make() for the order. */
-int order_work_request(Workers *workers, const OrderRecord *record, OrderWorkDone done, void *userdata,
-                       OrderWork **ret);
-/* request_accept() for a chain of the authority called whose. preferred: common name of an issuer, or
- * NULL. */
-int order_work_accept(Workers *workers, const OrderRecord *record, const char *whose, const char *pem,
-                      const char *preferred, OrderWorkDone done, void *userdata, OrderWork **ret);
+/* What is copied. */
+typedef struct OrderTask {
+    const OrderRecord *record;
+    const char *pem;       /* a chain to check with request_accept(); NULL: request_make() */
+    const char *whose;     /* the authority that sent the chain */
+    const char *preferred; /* common name of an issuer; NULL */
+} OrderTask;
+
+int order_work_start(Workers *workers, const OrderTask *task, OrderWorkDone done, void *userdata,
+                     OrderWork **ret);
 /* Call this before done(), which is not called any more. */
 OrderWork *order_work_forget(OrderWork *w);

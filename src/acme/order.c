@@ -147,15 +147,13 @@ static void on_accepted(OrderResults *results, void *userdata)
 
 static int accept_chain(Order *o, const AcmeReply *reply)
 {
+    const AcmeAuthority *a = acme_client_authority(o->context.client);
     _cleanup_free_ char *pem = reply->size == 0 || memchr(reply->body, 0, reply->size)
                                    ? strdup("")
                                    : strndup(reply->body, reply->size);
+    OrderTask task = { o->record, pem, a->name, a->preferred_chain };
 
-    if (!pem)
-        return -ENOMEM;
-    return order_work_accept(o->context.crypto, o->record, order_whose(o), pem,
-                             acme_client_authority(o->context.client)->preferred_chain, on_accepted, o,
-                             &o->accepting);
+    return pem ? order_work_start(o->context.crypto, &task, on_accepted, o, &o->accepting) : -ENOMEM;
 }
 
 static void on_alternate(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
@@ -558,7 +556,7 @@ int order_start(const OrderContext *context, OrderRecord *record, const OrderObs
         (r = timer_add(context->event, &o->deadline, CLOCK_BOOTTIME, 1, on_deadline, o)) < 0)
         return r;
     (void)timer_arm(o->deadline, LIMIT_ORDER_TIME * USEC_PER_SEC);
-    r = order_work_request(context->crypto, record, on_request, o, &o->making);
+    r = order_work_start(context->crypto, &(OrderTask){ .record = record }, on_request, o, &o->making);
     if (r < 0)
         return r;
     r = sd_event_add_defer(context->event, &o->begin, on_begin, o);

@@ -80,7 +80,6 @@ int reply_check(const AcmeAuthority *a, const HttpReply *reply, const char *what
     if (check_location(a, reply, location, problem) < 0)
         return -EPROTO;
     *ret = (AcmeReply){
-        .status = reply->status,
         .body = reply->body,
         .size = reply->size,
         .location = location,

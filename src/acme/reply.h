@@ -8,7 +8,6 @@
 /* Replies of an authority: what is expected of all of them (RFC 8555 section 6). */
 
 typedef struct AcmeReply {
-    unsigned status; /* 2xx */
     const void *body;
     size_t size;
     const char *location; /* an https URL of the authority; NULL */

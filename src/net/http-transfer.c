@@ -240,6 +240,9 @@ static int on_connected(void *userdata, char *address, char *local_address _unus
 
 /* ---- making a request */
 
+DEFINE_CLEANUP(CURLU *, curl_url_cleanup);
+DEFINE_CLEANUP(char *, curl_free);
+
 static int refuse_url(Problem *problem, const char *why)
 {
     return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
@@ -248,11 +251,9 @@ static int refuse_url(Problem *problem, const char *why)
 
 static bool url_has(CURLU *u, CURLUPart part)
 {
-    char *value = NULL;
-    bool has = curl_url_get(u, part, &value, 0) == CURLUE_OK;
+    _cleanup_(curl_freep) char *value = NULL;
 
-    curl_free(value);
-    return has;
+    return curl_url_get(u, part, &value, 0) == CURLUE_OK;
 }
 
 /* libcurl also accepts one or three slashes. */
@@ -265,21 +266,14 @@ static bool url_has_two_slashes(const char *url)
 
 static int url_read_host(CURLU *u, char **ret, Problem *problem)
 {
-    char *host = NULL, *port = NULL, *text = NULL;
-    int r = 0;
+    _cleanup_(curl_freep) char *host = NULL, *port = NULL;
+    char *text;
 
     if (curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK || isempty(host) || !text_is_graphic(host) ||
         strlen(host) > LIMIT_NAME)
-        r = refuse_url(problem, "it has no valid host");
-    else if (curl_url_get(u, CURLUPART_PORT, &port, 0) != CURLUE_OK)
-        text = strdup(host);
-    else if (asprintf(&text, "%s:%s", host, port) < 0)
-        text = NULL;
-    curl_free(host);
-    curl_free(port);
-    if (r < 0)
-        return r;
-    if (!text)
+        return refuse_url(problem, "it has no valid host");
+    (void)curl_url_get(u, CURLUPART_PORT, &port, 0);
+    if (asprintf(&text, "%s%s%s", host, port ? ":" : "", strempty(port)) < 0)
         return -ENOMEM;
     *ret = text;
     return 0;
@@ -287,20 +281,16 @@ static int url_read_host(CURLU *u, char **ret, Problem *problem)
 
 static int url_check_scheme(CURLU *u, const HttpRequest *request, Problem *problem)
 {
-    char *scheme = NULL;
-    int r = 0;
+    _cleanup_(curl_freep) char *scheme = NULL;
 
     if (curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
-        r = refuse_url(problem, "it has no scheme");
-    else if (streq(scheme, "http") && !request->plain)
-        r = refuse_url(problem, "http:// is not protected");
-    else if (!streq(scheme, "http") && !streq(scheme, "https"))
-        r = refuse_url(problem, "its scheme is not supported");
-    curl_free(scheme);
-    return r;
+        return refuse_url(problem, "it has no scheme");
+    if (streq(scheme, "http") && !request->plain)
+        return refuse_url(problem, "http:// is not protected");
+    if (!streq(scheme, "http") && !streq(scheme, "https"))
+        return refuse_url(problem, "its scheme is not supported");
+    return 0;
 }
-
-DEFINE_CLEANUP(CURLU *, curl_url_cleanup);
 
 static int url_check(const HttpRequest *request, char **ret_host, Problem *problem)
 {

@@ -117,14 +117,6 @@ static int read_section(ns_msg *m, ns_sect section, const char *name, int record
     return k;
 }
 
-static void drop_values(char **values, size_t n)
-{
-    for (size_t i = n; values && values[i]; i++) {
-        free(values[i]);
-        values[i] = NULL;
-    }
-}
-
 static int read_message(const uint8_t *data, size_t size, const char *name, int record, char ***values)
 {
     ns_msg m;
@@ -136,16 +128,12 @@ static int read_message(const uint8_t *data, size_t size, const char *name, int 
     return k < 0 || record != ns_t_soa ? k : read_section(&m, ns_s_ns, name, record, values);
 }
 
-/* Appends all values or none. */
 int dns_answer_read(const uint8_t *data, size_t size, const char *name, int record, char ***values)
 {
-    size_t before = strv_length(*values);
-    int r = read_message(data, size, name, record, values);
+    _cleanup_strv_ char **found = NULL;
+    int r = read_message(data, size, name, record, &found);
 
-    if (r < 0) {
-        drop_values(*values, before);
-        if (before == 0)
-            *values = strv_free(*values);
-    }
+    for (char **value = found; r >= 0 && value && *value; value++)
+        r = strv_extend(values, *value);
     return r;
 }
