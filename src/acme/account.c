@@ -11,9 +11,9 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* Read from the store; if there is none, a key is created and stored, and then the account is registered. Whoever
- * has the key has the account: if its URL is lost, the authority returns it for the key. Everything that
- * touches the disk or makes keys is a task in the workers, one at a time. */
+/* The account is read from the store. If there is none, a key is created and stored before the account is
+ * registered: the authority returns the URL of an existing account for its key, so that no account is lost in
+ * a crash. Everything that touches the disk or creates keys is a task of the workers, one at a time. */
 
 struct Account {
     AcmeSigner signer; /* first: see account_of() */
@@ -78,7 +78,7 @@ static void end_change(Account *a, const Problem *problem)
 
 static void account_fail(Account *a, const AcmeFailure *failure)
 {
-    a->n_refs++; /* whoever asked for the change may free the account */
+    a->n_refs++; /* done() of a change may free the account */
     a->signer.state = ACCOUNT_UNKNOWN;
     end_change(a, failure->problem);
     if (!a->freed)
@@ -135,8 +135,8 @@ static int read_binding(AccountTask *t)
     if (r < 0)
         return problem_set(
             &t->problem, PROBLEM_STORAGE_FAILED,
-            "EABKeyFile=%s of [Authority %s] cannot be read: %s; the service's user, certwright, has to "
-            "be allowed to.",
+            "EABKeyFile=%s of [Authority %s] cannot be read: %s; the service's user, certwright, needs "
+            "read permission.",
             s->eab_key_file, s->name, strerror(-r));
     t->binding_secret[strcspn(t->binding_secret, "\r\n \t")] = 0;
     return 0;
@@ -236,7 +236,7 @@ static int take_account(Account *a, const AcmeReply *reply, Problem *problem)
             a->authority.name, acme_status_to_string(object->status), a->authority.name);
     if (!reply->location && !record->url)
         return problem_set(problem, PROBLEM_AUTHORITY_FAILED,
-                           "The authority %s did not tell where the account is (RFC 8555 section 7.3).",
+                           "The authority %s did not return the URL of the account (RFC 8555 section 7.3).",
                            a->authority.name);
     record->contact = strv_free(record->contact);
     r = strv_copy(a->authority.contact, &record->contact);
@@ -276,8 +276,8 @@ static int make_binding(Account *a, const char *secret_text, char **ret, Problem
     if (!s->eab_key_id && directory->needs_external_account)
         return problem_set(
             problem, PROBLEM_AUTHORITY_REFUSED,
-            "The authority %s wants accounts to be bound to one that you have there: set EABKeyId= and "
-            "EABKeyFile= of [Authority %s] to what it gave you.",
+            "The authority %s requires an external account: set EABKeyId= and EABKeyFile= of [Authority "
+            "%s] to the values that it gave you.",
             s->name, s->name);
     if (!s->eab_key_id || !secret_text)
         return 0;
@@ -285,8 +285,8 @@ static int make_binding(Account *a, const char *secret_text, char **ret, Problem
     if (r == -EINVAL)
         return problem_set(
             problem, PROBLEM_INVALID_ARGUMENT,
-            "EABKeyFile=%s of [Authority %s] does not hold one line of base64url, as the authority gave "
-            "it.",
+            "EABKeyFile=%s of [Authority %s] does not contain one line of base64url, as provided by the "
+            "authority.",
             s->eab_key_file, s->name);
     if (r >= 0)
         r = jws_bind(a->signer.key, directory->new_account, s->eab_key_id, s->eab_algorithm, secret, size,
@@ -481,7 +481,7 @@ static int ask_for_new_key(Account *a, Problem *problem)
 {
     if (!acme_client_directory(a->client)->key_change)
         return problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
-                           "%s does not offer to change the key of an account.", a->authority.name);
+                           "%s does not support changing the key of an account.", a->authority.name);
     return start_task(a, run_next_key, after_next_key);
 }
 

@@ -8,13 +8,13 @@
  * the store when a request needs it, or created. */
 typedef struct Account Account;
 
-/* Borrowed. */
+/* Members are borrowed. */
 typedef struct AccountContext {
     sd_event *event;
     Http *http;
     Workers *workers; /* for keys and files */
-    /* Where accounts are kept: called in a thread of the workers, for each authority one at a time. -ENOENT:
-     * there is none; what is written is on disk when it returns. */
+    /* The store of accounts. Called in a thread of the workers, one call at a time for each authority.
+     * Reading returns -ENOENT if there is no account; writing returns when the account is on disk. */
     int (*read_account)(void *accounts, const char *authority, AccountRecord **ret);
     int (*write_account)(void *accounts, const char *authority, const AccountRecord *account);
     int (*remove_account)(void *accounts, const char *authority);

@@ -134,7 +134,7 @@ static void on_ready(const Problem *problem, void *userdata)
         authorization_start(a);
         return;
     }
-    s->observer->progress(0.4, "telling the authority to look", s->userdata);
+    s->observer->progress(0.4, "requesting validation", s->userdata);
     r = acme_client_send(s->client, &request, on_told, a, &a->call);
     if (r < 0)
         authorization_fail(a, r, &wrong);
@@ -274,7 +274,7 @@ static int take_authorization(Authorization *a, const AcmeReply *reply, Problem 
     }
     if (!strv_contains(s->names, name))
         return problem_set(problem, PROBLEM_AUTHORITY_FAILED,
-                           "The authority %s wants proof for %s, which is not in the order.", whose(s),
+                           "The authority %s requires proof for %s, which is not in the order.", whose(s),
                            name);
     return 0;
 }
@@ -302,8 +302,8 @@ static void on_authorization(const AcmeReply *reply, const AcmeFailure *failure,
         maybe_end(s);
     } else if (a->object->status != ACME_PENDING) {
         problem_set(&problem, PROBLEM_AUTHORITY_REFUSED,
-                    "The authority %s wants no proof for %s: it is %s already.", whose(s), a->object->name,
-                    acme_status_to_string(a->object->status));
+                    "The authority %s accepts no proof for %s: its authorization is already %s.", whose(s),
+                    a->object->name, acme_status_to_string(a->object->status));
         authorization_fail(a, -EREMOTEIO, &problem);
     } else
         authorization_start(a);

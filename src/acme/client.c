@@ -88,7 +88,7 @@ static AcmeCall *find_failed(AcmeClient *c)
     return NULL;
 }
 
-/* An answer may cancel other calls, send new ones, or free the client. */
+/* done() may cancel other calls, send new ones, or free the client. */
 void acme_client_fail(AcmeClient *c, bool all, const AcmeFailure *failure)
 {
     AcmeCall *call;
@@ -174,7 +174,7 @@ static void on_nonce(const HttpReply *reply, const Problem *problem, void *userd
         if (reply->status >= 400)
             reply_describe_refusal(c->authority, reply, "the request for a nonce", &wrong);
         problem_set(&wrong, PROBLEM_AUTHORITY_FAILED,
-                    "The authority %s gave no usable nonce (RFC 8555 section 7.2); try again later.",
+                    "The authority %s sent no usable nonce (RFC 8555 section 7.2); try again later.",
                     c->authority->name);
         problem = &wrong;
     }
@@ -218,7 +218,7 @@ static int take_directory(AcmeClient *c, const HttpReply *reply, Problem *proble
     if (!reply_is(reply, TYPE_JSON))
         return problem_set(
             problem, PROBLEM_AUTHORITY_FAILED,
-            "What %s returned is no directory: its type is not application/json; check Directory= of "
+            "The reply of %s is not a directory: its type is not application/json; check Directory= of "
             "[Authority %s].",
             c->authority->directory, c->authority->name);
     r = acme_directory_parse(c->authority->name, reply->body, reply->size, &d, problem);

@@ -28,8 +28,8 @@ struct AcmeSigner {
     AccountState state;
     AccountKey *key;
     AccountRecord *record;
-    /* A request waits for the account, whose state is ACCOUNT_UNKNOWN: followed by acme_client_drive() or
-     * acme_client_fail(). */
+    /* A request waits for the account, and the state is ACCOUNT_UNKNOWN. Call acme_client_drive() or
+     * acme_client_fail() when the account is ready or has failed. */
     void (*wanted)(AcmeSigner *s);
     /* The authority reports that the account does not exist any more (section 6.7,
      * accountDoesNotExist). */
@@ -56,7 +56,7 @@ typedef struct AcmeRequest {
 typedef struct AcmeFailure {
     const Problem *problem;
     int64_t retry_after; /* seconds; 0: none */
-    /* another authority may succeed: this one is unreachable, has an outage or is overloaded */
+    /* the authority is unreachable, has an outage or is overloaded: another one may succeed */
     bool at_authority;
 } AcmeFailure;
 
@@ -70,7 +70,7 @@ int acme_client_new(sd_event *event, Http *http, const AcmeAuthority *authority,
 /* Drops pending requests without calling done(). */
 AcmeClient *acme_client_free(AcmeClient *c);
 const AcmeAuthority *acme_client_authority(const AcmeClient *c);
-/* Valid in a call's answer. */
+/* Valid during done() of a call. */
 const AcmeDirectory *acme_client_directory(const AcmeClient *c);
 const AccountKey *acme_client_key(const AcmeClient *c);
 /* Returns the URL of the account's list of orders; NULL if there is none. */
@@ -86,7 +86,7 @@ AcmeCall *acme_call_cancel(AcmeCall *call);
 int acme_client_get_renewal_info(AcmeClient *c, const char *identifier, AcmeDone done, void *userdata,
                                  AcmeCall **ret);
 
-/* For the owner of the account: sends what can be sent now; fails waiting requests, all or only those that need
- * the account. */
+/* For the owner of the account: send whatever can be sent now; fail waiting requests, all or only those that
+ * need the account. */
 void acme_client_drive(AcmeClient *c);
 void acme_client_fail(AcmeClient *c, bool all, const AcmeFailure *failure);

@@ -64,14 +64,14 @@ static const char *parse(const char *text, json_object **ret)
     const char *why = NULL;
 
     if (!tokener)
-        return "there is no memory for it";
+        return "out of memory";
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     *ret = json_tokener_parse_ex(tokener, text, (int)strlen(text));
     switch (json_tokener_get_error(tokener)) {
     case json_tokener_success:
         break;
     case json_tokener_continue:
-        why = "it breaks off";
+        why = "it is truncated";
         break;
     case json_tokener_error_depth:
         why = "it is nested too deep";
@@ -97,7 +97,7 @@ static const char *text_read(const void *data, size_t size, json_object **ret)
         return "it has a NUL";
     r = text_json_to_ascii(data, size, &text);
     if (r < 0)
-        return r == -ENOMEM ? "there is no memory for it" : "it is not UTF-8";
+        return r == -ENOMEM ? "out of memory" : "it is not UTF-8";
     n = text_count_members(text);
     if (n < 0)
         return "it is not JSON";
@@ -106,7 +106,7 @@ static const char *text_read(const void *data, size_t size, json_object **ret)
         return why;
     if (!json_object_is_type(*ret, json_type_object))
         return "it is not an object";
-    return tree_count_members(*ret) == (size_t)n ? NULL : "it has a member twice";
+    return tree_count_members(*ret) == (size_t)n ? NULL : "it has a duplicate member";
 }
 
 int reader_open(Reader *r, const char *whose, const char *what, const void *data, size_t size,
@@ -144,8 +144,7 @@ int reader_refuse(const Reader *r, const char *key, const char *why)
 {
     problem_set(
         r->problem, PROBLEM_AUTHORITY_FAILED,
-        "%s sent %s whose member \"%s\" %s; that is not as RFC 8555 has it, and its administrator has "
-        "to correct it",
+        "%s sent %s whose member \"%s\" %s; this violates RFC 8555, and its administrator has to correct it",
         r->whose, r->what, key, why);
     return -EBADMSG;
 }
@@ -202,7 +201,7 @@ int reader_count(const Reader *r, const char *key, size_t max, size_t *ret)
     if (c < 0)
         return c;
     if (o && json_object_array_length(o) > max)
-        return reader_refuse(r, key, "has more members than are taken");
+        return reader_refuse(r, key, "has more members than allowed");
     *ret = o ? json_object_array_length(o) : 0;
     return 0;
 }
@@ -280,8 +279,8 @@ static int text_copy(const Reader *r, const char *key, json_object *o, TextCheck
         return reader_refuse(r, key, "has a member that is not a string");
     if (!check(s))
         return reader_refuse(r, key,
-                             check == text_is_url ? "is not an URL with https://"
-                                                  : "has characters or a length that it cannot have");
+                             check == text_is_url ? "is not an https:// URL"
+                                                  : "has characters or a length that is not allowed");
     *ret = strdup(s);
     return *ret ? 0 : -ENOMEM;
 }
@@ -323,13 +322,13 @@ int reader_read_names(const Reader *r, const char *key, TextCheck check, size_t 
     if (c < 0 || !object.object)
         return c;
     if ((size_t)json_object_object_length(object.object) > max)
-        return reader_refuse(r, key, "has more members than are taken");
+        return reader_refuse(r, key, "has more members than allowed");
     json_object_object_foreach(object.object, name, value)
     {
         if (!json_object_is_type(value, json_type_string))
             return reader_refuse(&object, name, "is not a string");
         if (!check(name))
-            return reader_refuse(&object, name, "has a name that it cannot have");
+            return reader_refuse(&object, name, "has an invalid name");
         if (strv_extend(&names, name) < 0)
             return -ENOMEM;
     }
@@ -392,7 +391,7 @@ int reader_read_time(const Reader *r, const char *key, Need need, int64_t *ret)
     if (c < 0)
         return c;
     if (o && !parse_time(json_object_get_string(o), &seconds))
-        return reader_refuse(r, key, "is not a time as RFC 3339 has it");
+        return reader_refuse(r, key, "is not a time in the format of RFC 3339");
     *ret = seconds;
     return 0;
 }

@@ -17,7 +17,7 @@ typedef struct Reader {
 int reader_open(Reader *r, const char *whose, const char *what, const void *data, size_t size,
                 Problem *problem);
 void reader_close(Reader *r);
-/* Returns c, with a problem for what has none yet. */
+/* Returns c; if it is negative, sets a problem unless there is one. */
 int reader_finish(int c, Problem *problem);
 
 typedef enum Need {
@@ -25,14 +25,14 @@ typedef enum Need {
     REQUIRED,
 } Need;
 
-/* Nested objects. They belong to the outermost one, and need not be closed. ret->object is NULL if an optional
- * one is missing. */
+/* Nested objects. They belong to the outermost one, and need not be closed. ret->object is NULL if an
+ * optional one is missing. */
 int reader_enter(const Reader *r, const char *key, Need need, const char *what, Reader *ret);
 /* Counts the members of an array, at most max; a missing array has none. */
 int reader_count(const Reader *r, const char *key, size_t max, size_t *ret);
 int reader_enter_item(const Reader *r, const char *key, size_t i, const char *what, Reader *ret);
 
-/* Without complaints: NULL or 0 if the member is missing or of another type, as RFC 9457 section 3.1 requires for
+/* Lenient: NULL or 0 if the member is missing or of another type, as RFC 9457 section 3.1 requires for
  * problem documents. */
 const char *reader_peek(const Reader *r, const char *key);
 /* Copies a URL for people. -ENOMEM. */

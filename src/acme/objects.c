@@ -19,7 +19,7 @@ const char *acme_status_to_string(AcmeStatus s)
     return s >= 0 && s < _ACME_STATUS_MAX ? statuses[s] : NULL;
 }
 
-/* ---- what several have */
+/* ---- common members */
 
 #define BIT(status) (1U << (status))
 
@@ -324,7 +324,7 @@ static int read_renewal_info(const Reader *r, AcmeRenewalInfo *i)
     c = c < 0 ? c : reader_read_time(&window, "start", REQUIRED, &i->start);
     c = c < 0 ? c : reader_read_time(&window, "end", REQUIRED, &i->end);
     if (c >= 0 && i->start >= i->end)
-        return reader_refuse(&window, "end", "is not behind its start");
+        return reader_refuse(&window, "end", "is not after its start");
     return c < 0 ? c : reader_peek_url(r, "explanationURL", &i->explanation);
 }
 

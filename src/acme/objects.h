@@ -40,7 +40,7 @@ typedef struct AcmeAccount {
 
 typedef struct AcmeOrder {
     AcmeStatus status;
-    int64_t expires;       /* seconds since 1970-01-01 UTC; 0: not said */
+    int64_t expires;       /* seconds since 1970-01-01 UTC; 0: unknown */
     char **names;          /* canonical (core/name.h), as listed by the authority; others are an error */
     char **authorizations; /* URLs */
     char *finalize;

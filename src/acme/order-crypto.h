@@ -6,8 +6,7 @@
 #include "core/problem.h"
 #include "util/workers.h"
 
-/* Work of an order that would take too long in the event loop: done by a worker, with copies of everything
- * that it needs. */
+/* Computations for an order that would take too long in the event loop, done by a worker. */
 typedef struct OrderWork OrderWork;
 
 typedef struct OrderResults {
@@ -21,7 +20,7 @@ typedef struct OrderResults {
 /* Called once from the event loop; may take ownership of members of results. */
 typedef void (*OrderWorkDone)(OrderResults *results, void *userdata);
 
-/* What is copied. */
+/* The input, which is copied. */
 typedef struct OrderTask {
     const OrderRecord *record;
     const char *pem;       /* a chain to check with request_accept(); NULL: request_make() */

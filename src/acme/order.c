@@ -16,7 +16,7 @@
 #define POLL_MAX_USEC   (10 * USEC_PER_SEC)
 #define POLL_SEEN_USEC  USEC_PER_MSEC /* after the authority may have seen all proofs */
 
-/* Goes on with a reply. */
+/* Continues with a successful reply. */
 typedef int (*OrderStep)(Order *o, const AcmeReply *reply, Problem *problem);
 
 struct Order {
@@ -26,12 +26,12 @@ struct Order {
     void *userdata;
     AcmeOrder *object;
     AcmeCall *call;
-    OrderStep next;                 /* with its reply */
+    OrderStep next;                 /* takes its reply */
     Authorizations *authorizations; /* NULL: not requested yet */
-    unsigned acted;                 /* upon which statuses, as bits */
+    unsigned acted;                 /* statuses that were acted upon, as bits */
     bool finalized;
     bool noted;
-    bool held;         /* finalize when it was noted and the request was made */
+    bool held;         /* ready: finalize once noted and made */
     OrderWork *making; /* the request */
     OrderWork *accepting;
     OrderResults own; /* the request, and the chain to use if no other is preferred */
@@ -190,11 +190,11 @@ static int take_chain(Order *o, const AcmeReply *reply, Problem *problem _unused
 
 static int download(Order *o, Problem *problem)
 {
-    order_tell(o, 0.9, "fetching the chain");
+    order_tell(o, 0.9, "downloading the chain");
     if (!o->object->certificate)
         return problem_set(
             problem, PROBLEM_AUTHORITY_FAILED,
-            "The authority %s says that the order is done, and not where the certificate is (RFC 8555 "
+            "The authority %s reports a valid order, but not the URL of its certificate (RFC 8555 "
             "section 7.1.3).",
             order_whose(o));
     return ask(o, o->object->certificate, NULL, TYPE_CHAIN, take_chain);
@@ -214,7 +214,7 @@ static int read_order(Order *o, const AcmeReply *reply, Problem *problem)
     o->object = object;
     if (!strv_equal_sets(o->object->names, o->record->names))
         return problem_set(problem, PROBLEM_AUTHORITY_FAILED,
-                           "The authority %s made an order for other names than it was asked for.",
+                           "The authority %s created an order for other names than requested.",
                            order_whose(o));
     return 0;
 }
@@ -266,7 +266,7 @@ static int finalize(Order *o)
 {
     _cleanup_free_ char *payload = o->own.request ? acme_finalize_payload(o->own.request) : NULL;
 
-    order_tell(o, 0.8, "asking for the certificate");
+    order_tell(o, 0.8, "requesting the certificate");
     o->finalized = true;
     if (o->own.result < 0)
         return o->own.result;
@@ -310,7 +310,7 @@ static void on_validating(void *userdata)
 {
     Order *o = userdata;
 
-    order_tell(o, 0.6, "waiting for the authority to look");
+    order_tell(o, 0.6, "waiting for validation");
     o->pause = POLL_FIRST_USEC;
     order_look_later(o, 0);
 }
@@ -335,8 +335,8 @@ static void on_explained(Problem *problem, void *userdata)
 
     if (problem->code == PROBLEM_NONE && o->object->problem)
         (void)acme_problem_describe(o->object->problem, order_whose(o), problem);
-    problem_set(problem, PROBLEM_AUTHORITY_REFUSED, "The authority %s ended the order without saying why.",
-                order_whose(o));
+    problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
+                "The authority %s ended the order without giving a reason.", order_whose(o));
     if (last_solver(o) < o->context.solvers.n)
         o->refused |= 1U << last_solver(o);
     order_fail(o, problem, false);
@@ -359,7 +359,7 @@ static int prove(Order *o, Problem *problem)
     order_tell(o, 0.2, "proving the names");
     if (!o->object->authorizations)
         return problem_set(problem, PROBLEM_AUTHORITY_FAILED,
-                           "The authority %s made an order without authorizations.", order_whose(o));
+                           "The authority %s created an order without authorizations.", order_whose(o));
     return fetch_authorizations(o, false);
 }
 
@@ -431,7 +431,7 @@ static int take_new_order(Order *o, const AcmeReply *reply, Problem *problem)
 
     if (!reply->location)
         return problem_set(problem, PROBLEM_AUTHORITY_FAILED,
-                           "The authority %s did not tell where the order is (RFC 8555 section 7.4).",
+                           "The authority %s did not return the URL of the order (RFC 8555 section 7.4).",
                            order_whose(o));
     o->record->url = strdup(reply->location);
     if (!o->record->url)
@@ -441,11 +441,12 @@ static int take_new_order(Order *o, const AcmeReply *reply, Problem *problem)
         return r;
     if (o->profile && acme_client_authority(o->context.client)->needs_profile &&
         !streq(strempty(o->object->profile), o->profile))
-        return problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
-                           "The authority %s made an order of %s%s%s instead of the profile \"%s\", which "
-                           "RequireProfile=yes insists on.",
-                           order_whose(o), o->object->profile ? "the profile \"" : "no profile",
-                           strempty(o->object->profile), o->object->profile ? "\"" : "", o->profile);
+        return problem_set(
+            problem, PROBLEM_AUTHORITY_REFUSED,
+            "The authority %s created an order with %s%s%s instead of the profile \"%s\", which "
+            "RequireProfile=yes requires.",
+            order_whose(o), o->object->profile ? "the profile \"" : "no profile",
+            strempty(o->object->profile), o->object->profile ? "\"" : "", o->profile);
     o->observer.placed(o->userdata);
     return order_advance(o, reply->retry_after, problem);
 }
@@ -476,10 +477,10 @@ static int choose_profile(Order *o, Problem *problem)
     if (acme_client_authority(o->context.client)->needs_profile)
         return problem_set(
             problem, PROBLEM_AUTHORITY_REFUSED,
-            "The authority %s has no profile \"%s\" (those it has: %s); correct Profile= of [Authority %s], or "
-            "set RequireProfile=no to do without.",
+            "The authority %s has no profile \"%s\" (available: %s); correct Profile= of [Authority %s], "
+            "or set RequireProfile=no to do without.",
             order_whose(o), o->profile, d->profiles ? strempty(known) : "none", order_whose(o));
-    log_notice("%s: The authority %s has no profile \"%s\" (it has: %s), placing the order without one.",
+    log_notice("%s: The authority %s has no profile \"%s\" (available: %s), placing the order without one.",
                o->record->name, order_whose(o), o->profile, d->profiles ? strempty(known) : "none");
     o->profile = NULL;
     return 0;
@@ -532,7 +533,7 @@ static int on_deadline(sd_event_source *s _unused_, uint64_t usec _unused_, void
     Order *o = userdata;
 
     problem_set(&problem, PROBLEM_AUTHORITY_FAILED,
-                "The authority %s did not finish the order within %d minutes; it is tried again later.",
+                "The authority %s did not complete the order within %d minutes; it will be retried later.",
                 order_whose(o), LIMIT_ORDER_TIME / 60);
     order_fail(o, &problem, true);
     return 0;

@@ -15,23 +15,23 @@ static const struct {
     const char *type, *advice;
 } advices[] = {
     { "accountDoesNotExist", "remove the account's key to make a new account" },
-    { "alreadyReplaced", "nothing has to be done, the order is repeated without that" },
+    { "alreadyReplaced", "no action is needed, the order is placed again without it" },
     { "badRevocationReason", "give another reason" },
     { "caa", "correct the CAA records of the name" },
-    { "connection", "check that the name leads to this machine and that no firewall is between" },
+    { "connection", "check that the name points to this machine and that no firewall blocks it" },
     { "dns", "correct the records of the name" },
     { "externalAccountRequired", "set the external account of this authority in certwright.conf" },
-    { "incorrectResponse", "check that what answers for the name is this machine" },
+    { "incorrectResponse", "check that the name points to this machine" },
     { "invalidContact", "correct Contact= of this authority" },
     { "invalidProfile", "correct Profile=" },
-    { "rateLimited", "it is tried again later" },
-    { "rejectedIdentifier", "take another authority for this name" },
-    { "serverInternal", "it is tried again later" },
-    { "tls", "check that what answers for the name is this machine" },
-    { "unauthorized", "check that what answers for the name is this machine, and the account" },
+    { "rateLimited", "it will be retried later" },
+    { "rejectedIdentifier", "use another authority for this name" },
+    { "serverInternal", "it will be retried later" },
+    { "tls", "check that the name points to this machine" },
+    { "unauthorized", "check that the name points to this machine, and check the account" },
     { "unsupportedContact", "correct Contact= of this authority" },
-    { "unsupportedIdentifier", "take another authority for this name" },
-    { "userActionRequired", "do what it asks for" },
+    { "unsupportedIdentifier", "use another authority for this name" },
+    { "userActionRequired", "do what it requests" },
 };
 
 static const char *advice_for(const char *type)
@@ -173,7 +173,7 @@ static void print_words(FILE *f, const AcmeProblem *p)
     if (*p->type)
         fprintf(f, n > 0 ? " (%s)" : "%s", p->type);
     if (n == 0 && !*p->type)
-        fputs("it does not say why", f);
+        fputs("it gives no reason", f);
 }
 
 static void print_problem(FILE *f, const AcmeProblem *p, const char *whose)

@@ -46,12 +46,13 @@ static int check_location(const AcmeAuthority *a, const HttpReply *reply, const 
     if (http_reply_header(reply, "Location", 1))
         return problem_set(
             problem, PROBLEM_AUTHORITY_FAILED,
-            "The authority %s gave more than one Location; its administrator has to correct that.", name);
+            "The authority %s sent more than one Location field; its administrator has to correct that.",
+            name);
     if (location && !url_is_https(location))
         return problem_set(
             problem, PROBLEM_AUTHORITY_FAILED,
-            "The authority %s gave a Location that is no https URL of at most %d characters; its administrator "
-            "has to correct that.",
+            "The authority %s sent a Location that is not an https URL of at most %d characters; its "
+            "administrator has to correct that.",
             name, LIMIT_URL);
     if (location && !acme_authority_has_url(a, location))
         return problem_set(
@@ -74,9 +75,8 @@ int reply_check(const AcmeAuthority *a, const HttpReply *reply, const char *what
     if (type && !reply_is(reply, type))
         return problem_set(
             problem, PROBLEM_AUTHORITY_FAILED,
-            "The authority %s answered with something else than %s; its administrator has to correct "
-            "that.",
-            a->name, type);
+            "The authority %s sent a reply that is not %s; its administrator has to correct that.", a->name,
+            type);
     if (check_location(a, reply, location, problem) < 0)
         return -EPROTO;
     *ret = (AcmeReply){

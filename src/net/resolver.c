@@ -13,7 +13,7 @@
 #include "util/text.h"
 #include "util/timer.h"
 
-#define FIRST_WAIT_MSEC 2000 /* for one server; doubled each time that all were asked */
+#define FIRST_WAIT_MSEC 2000 /* for one server; doubled after each round of all servers */
 #define TRIES           3
 #define MALFORMED       "the answer is malformed"
 #define RECORDS_MAX     2 /* record types of a query: A and AAAA */
@@ -45,7 +45,7 @@ struct DnsQuery {
     DnsType type;
     Part parts[RECORDS_MAX];
     size_t n_pending;
-    bool telling; /* in done(): freed afterwards */
+    bool telling; /* done() is running: freed afterwards */
 
     bool exists; /* as opposed to NXDOMAIN */
     char **values;
@@ -92,7 +92,7 @@ static int server_append(char **list, const char *text)
     return 0;
 }
 
-/* ---- what c-ares says */
+/* ---- results of c-ares */
 
 static void query_finish(DnsQuery *q)
 {
@@ -105,7 +105,7 @@ static void query_finish(DnsQuery *q)
 static void query_describe(DnsQuery *q, const char *what)
 {
     (void)problem_set(&q->problem, PROBLEM_NETWORK_FAILED,
-                      "The %s records of \"%s\" could not be asked for at %s: %s.", types[q->type].name,
+                      "The %s records of \"%s\" could not be requested from %s: %s.", types[q->type].name,
                       q->name, q->server ? q->server : "the resolver", what);
 }
 
@@ -113,7 +113,7 @@ static void query_describe(DnsQuery *q, const char *what)
 static const char *status_to_string(int status)
 {
     if (status == ARES_ECONNREFUSED)
-        return "no name server could be reached, or none had an answer (such as SERVFAIL or REFUSED)";
+        return "no name server could be reached, or none returned an answer (such as SERVFAIL or REFUSED)";
     if (status == ARES_ESERVFAIL)
         return "the name server failed (SERVFAIL)";
     if (status == ARES_EBADRESP)
@@ -178,7 +178,7 @@ static int on_deadline(sd_event_source *s _unused_, uint64_t usec _unused_, void
 {
     DnsQuery *q = userdata;
 
-    query_describe(q, "there is no answer");
+    query_describe(q, "the query timed out");
     query_finish(q);
     return 0;
 }
@@ -285,7 +285,7 @@ static int query_add_sources(DnsQuery *q, sd_event *event)
 /* servers: in the format of c-ares; NULL. */
 static int query_open_channel(DnsQuery *q, const char *servers)
 {
-    /* for a single server, its reply matters, whatever the reason why it is no answer */
+    /* of a given server, any reply is wanted, even if it is no answer */
     struct ares_options options = { .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
                                              (q->server ? ARES_FLAG_NORECURSE | ARES_FLAG_NOCHECKRESP : 0),
                                     .timeout = FIRST_WAIT_MSEC,
@@ -367,11 +367,11 @@ int dns_query(Dns *d, const char *name, DnsType type, const char *server, DnsDon
     int r = 0;
 
     if (!name_is_sound(name))
-        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is no name that DNS has.", name);
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is not a valid DNS name.", name);
     if (server)
         r = server_append(&servers, server);
     if (r == -EINVAL)
-        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is no address of a name server.",
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is not an address of a name server.",
                            server);
     if (r >= 0)
         r = query_new(d, name, type, server, servers ? servers : d->servers, &q);

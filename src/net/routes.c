@@ -14,8 +14,7 @@
  * routes are queried. A checksum of the relevant attributes of default routes shows whether one is new. */
 
 #define BUFFER_SIZE 32768
-#define WAIT_USEC \
-    (300 * USEC_PER_MSEC) /* routes come one after the other; what has come then is asked for */
+#define WAIT_USEC   (300 * USEC_PER_MSEC) /* routes change in bursts: query them once afterwards */
 
 struct Network {
     NetworkChanged changed;

@@ -100,7 +100,7 @@ static void test_address(void)
     g_assert_cmpuint(there.status, ==, 200);
     g_assert_nonnull(strstr(there.body->str, host));
     ask_at(&c, url, "127.0.0.1", true, &refused);
-    assert_problem(&refused, PROBLEM_NETWORK_FAILED, "was not asked: its address 127.0.0.1");
+    assert_problem(&refused, PROBLEM_NETWORK_FAILED, "was not contacted: its address 127.0.0.1");
     ask_at(&c, url, "::1", false, &six);
     assert_problem(&six, PROBLEM_NETWORK_FAILED, "(at ::1)");
     g_assert_cmpint(g_atomic_int_get(&n_asked), ==, n);
@@ -193,7 +193,7 @@ static void test_public_only(void)
         _cleanup_answer_ Answer a = {};
 
         ask_public_only(&c, url, &a);
-        assert_problem(&a, PROBLEM_NETWORK_FAILED, "was not asked: its address ");
+        assert_problem(&a, PROBLEM_NETWORK_FAILED, "was not contacted: its address ");
     }
     g_assert_cmpint(g_atomic_int_get(&s.n_connections), ==, 0);
 }
@@ -297,7 +297,7 @@ static void test_parallel(void)
     loop_until(c.event, is_idle, &c);
     for (int i = 0; i < PARALLEL; i++) {
         if (i % 3 == 2)
-            assert_problem(answers + i, PROBLEM_NETWORK_FAILED, "broke off");
+            assert_problem(answers + i, PROBLEM_NETWORK_FAILED, "was truncated");
         else
             assert_reply(answers + i, 200, TEXT("hello"));
         answer_done(answers + i);

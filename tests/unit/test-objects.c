@@ -120,10 +120,10 @@ static void test_json(void)
         { TEXT("{\"x\":\"\\\\u0000\"}"), NULL },
         { TEXT("{\"x\":[[[[[[[[[[[[[[]]]]]]]]]]]]]]}"), NULL },
         { TEXT("{\"x\":[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]}"), "too deep" },
-        { TEXT(""), "breaks off" },
-        { TEXT("{"), "breaks off" },
-        { TEXT("{\"x\":\"a"), "breaks off" },
-        { TEXT("{\"x\":1"), "breaks off" },
+        { TEXT(""), "is truncated" },
+        { TEXT("{"), "is truncated" },
+        { TEXT("{\"x\":\"a"), "is truncated" },
+        { TEXT("{\"x\":1"), "is truncated" },
         { TEXT("[]"), "not an object" },
         { TEXT("[{}]"), "not an object" },
         { TEXT("\"x\""), "not an object" },
@@ -198,7 +198,7 @@ static void test_json_broken_off(void)
     for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
         assert_taken((Kind)i, kinds[i].good, strlen(kinds[i].good));
         for (size_t n = 0; n < strlen(kinds[i].good); n++)
-            assert_refused((Kind)i, kinds[i].good, n, "breaks off");
+            assert_refused((Kind)i, kinds[i].good, n, "is truncated");
     }
 }
 
@@ -219,7 +219,7 @@ static const struct {
     { DIRECTORY, "\"" URL "n\"", "null", "\"newNonce\" is missing" },
     { DIRECTORY, "\"" URL "k\"", "null", NULL },
     { DIRECTORY, "\"" URL "k\"", "[]", "\"keyChange\" is not a string" },
-    { DIRECTORY, URL "n", "http://ca.test/n", "\"newNonce\" is not an URL with https://" },
+    { DIRECTORY, URL "n", "http://ca.test/n", "\"newNonce\" is not an https:// URL" },
     { DIRECTORY, URL "n", "HTTPS://ca.test/n", "https://" },
     { DIRECTORY, URL "n", "https://", "https://" },
     { DIRECTORY, URL "n", "https:///n", "https://" },
@@ -248,8 +248,8 @@ static const struct {
     { DIRECTORY, "{}", "{\"profiles\":[]}", "\"profiles\" is not an object" },
     { DIRECTORY, "{}", "{\"profiles\":{\"a\":1}}", "\"a\" is not a string" },
     { DIRECTORY, "{}", "{\"profiles\":{\"a\":\"x\",\"b\":null}}", "\"b\" is not a string" },
-    { DIRECTORY, "{}", "{\"profiles\":{\"\":\"x\"}}", "has a name that it cannot have" },
-    { DIRECTORY, "{}", "{\"profiles\":{\"a\\u202eb\":\"x\"}}", "has a name that it cannot have" },
+    { DIRECTORY, "{}", "{\"profiles\":{\"\":\"x\"}}", "has an invalid name" },
+    { DIRECTORY, "{}", "{\"profiles\":{\"a\\u202eb\":\"x\"}}", "has an invalid name" },
 
     { ACCOUNT, "\"valid\"", "\"deactivated\"", NULL },
     { ACCOUNT, "\"valid\"", "\"revoked\"", NULL },
@@ -406,7 +406,7 @@ static void test_limits(void)
                         *many = repeat(cases[i].kind, cases[i].part, cases[i].item, cases[i].max + 1);
 
         assert_taken(cases[i].kind, fits, strlen(fits));
-        assert_refused(cases[i].kind, many, strlen(many), "more members than are taken");
+        assert_refused(cases[i].kind, many, strlen(many), "more members than allowed");
     }
 }
 

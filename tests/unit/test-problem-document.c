@@ -60,7 +60,7 @@ static void test_without(void)
         g_assert_null(p->algorithms);
         g_assert_cmpuint(p->n_subproblems, ==, 0);
         g_assert_cmpint(acme_problem_describe(p, WHOSE, &problem), <, 0);
-        g_assert_cmpstr(problem.text, ==, WHOSE " refused: it does not say why");
+        g_assert_cmpstr(problem.text, ==, WHOSE " refused: it gives no reason");
         g_assert_cmpstr(problem_name(&problem), ==, "AuthorityRefused");
     }
 }
@@ -99,7 +99,7 @@ static void test_describe(void)
           " refused: Some names are wrong (malformed); a.test: Not ours (rejectedIdentifier); b.test: caa; "
           "also: More; see " URL "help" },
         { "{\"type\":\"" URN "rateLimited\",\"detail\":\"too many certificates\"}", "rateLimited",
-          WHOSE " refused: too many certificates (rateLimited); it is tried again later" },
+          WHOSE " refused: too many certificates (rateLimited); it will be retried later" },
         { "{\"type\":\"" URN "externalAccountRequired\"}", "externalAccountRequired",
           WHOSE
           " refused: externalAccountRequired; set the external account of this authority in certwright.conf" },
