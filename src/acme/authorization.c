@@ -109,6 +109,7 @@ static void on_told(const AcmeReply *reply _unused_, const AcmeFailure *failure,
         a->all->observer->failed(failure, a->all->userdata);
         return;
     }
+    problem_clear(&a->problem); /* of a solver that failed before */
     a->told = a->done = true;
     maybe_end(a->all);
 }
