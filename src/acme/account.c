@@ -1,27 +1,49 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "acme/account.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 
-#include "acme/client-internal.h"
 #include "acme/jws.h"
 #include "core/limits.h"
 #include "util/fs.h"
 #include "util/log.h"
 #include "util/text.h"
 
-/* The account (RFC 8555 section 7.3): read from the store; without one a key is made and stored, and the authority is told of
- * it. What has the key has the account: when its URL is lost, the authority finds it again by the key. Everything
- * that touches the disk or makes keys is a task in the workers, one at a time. */
+/* The account is read from the store. If there is none, a key is created and stored before the account is
+ * registered: the authority returns the URL of an existing account for its key, so that no account is lost in
+ * a crash. Everything that touches the disk or creates keys is a task of the workers, one at a time. */
+
+struct Account {
+    AcmeSigner signer; /* first: see account_of() */
+    AccountContext context;
+    AcmeAuthority authority;
+    AcmeClient *client;
+    AccountKey *next_key;
+    struct {
+        AccountDone done; /* NULL: no change in progress */
+        void *userdata;
+        bool deactivates;
+        bool asked; /* the account is known to exist, and its change was requested */
+    } change;
+    unsigned n_refs; /* its owner, and tasks */
+    bool freed;
+};
+
+static Account *account_of(AcmeSigner *s)
+{
+    return (Account *)s;
+}
 
 typedef struct AccountTask {
-    AcmeClient *client;
+    Account *account;
     AccountRecord *record; /* read, or to be written */
     AccountKey *key, *next_key;
     char *binding_secret; /* text of EABKeyFile= */
     Problem problem;
     int result;
-    void (*then)(AcmeClient *c, struct AccountTask *t);
+    int (*then)(Account *a, struct AccountTask *t);
 } AccountTask;
 
 static AccountTask *task_free(AccountTask *t)
@@ -35,66 +57,76 @@ static AccountTask *task_free(AccountTask *t)
     return NULL;
 }
 
-void client_end_change(AcmeClient *c, const Problem *problem)
+static void account_unref(Account *a)
 {
-    AcmeAccountDone done = TAKE_PTR(c->change.done);
-
-    if (done)
-        done(problem, c->change.userdata);
+    if (--a->n_refs > 0)
+        return;
+    account_key_free(a->signer.key);
+    account_key_free(a->next_key);
+    account_record_free(a->signer.record);
+    acme_authority_done(&a->authority);
+    free(a);
 }
 
-static void account_fail(AcmeClient *c, const Problem *problem, int64_t retry_after, bool at_authority)
+static void end_change(Account *a, const Problem *problem)
 {
-    AcmeFailure failure = { problem, retry_after, at_authority };
+    AccountDone done = TAKE_PTR(a->change.done);
 
-    c->account_state = ACCOUNT_UNKNOWN;
-    client_end_change(c, problem);
-    client_fail_waiting(c, false, &failure);
+    if (done)
+        done(problem, a->change.userdata);
+}
+
+static void account_fail(Account *a, const AcmeFailure *failure)
+{
+    a->n_refs++; /* done() of a change may free the account */
+    a->signer.state = ACCOUNT_UNKNOWN;
+    end_change(a, failure->problem);
+    if (!a->freed)
+        acme_client_fail(a->client, false, failure);
+    account_unref(a);
+}
+
+/* Fails if r is a negative errno. */
+static void account_check(Account *a, int r, Problem *problem)
+{
+    if (r >= 0)
+        return;
+    problem_set_errno(problem, r, "Preparing the account");
+    account_fail(a, &(AcmeFailure){ problem, 0, problem->code == PROBLEM_AUTHORITY_FAILED });
 }
 
 static void on_task(void *data, void *userdata _unused_)
 {
     AccountTask *t = data;
-    AcmeClient *c = t->client;
+    Account *a = t->account;
 
-    if (!c->freed && t->result < 0) {
-        problem_set_errno(&t->problem, t->result, "Reading or writing the account");
-        account_fail(c, &t->problem, 0, false);
-    } else if (!c->freed)
-        t->then(c, t);
+    if (!a->freed)
+        account_check(a, t->result < 0 ? t->result : t->then(a, t), &t->problem);
     task_free(t);
-    client_unref(c);
+    account_unref(a);
 }
 
-static void start_task(AcmeClient *c, AccountTask *t, void (*run)(void *),
-                       void (*then)(AcmeClient *, AccountTask *))
-{
-    t->client = c;
-    t->then = then;
-    t->result = -ECANCELED;
-    c->n_outside++;
-    c->account_state = ACCOUNT_BUSY;
-    if (workers_add(c->context.workers, run, on_task, t) < 0) {
-        t->result = -ENOMEM;
-        on_task(t, NULL);
-    }
-}
-
-static AccountTask *task_new(AcmeClient *c)
+static int start_task(Account *a, void (*run)(void *), int (*then)(Account *, AccountTask *))
 {
     AccountTask *t = calloc(1, sizeof(AccountTask));
-    Problem problem = { .code = PROBLEM_INTERNAL };
 
     if (!t)
-        account_fail(c, &problem, 0, false);
-    return t;
+        return -ENOMEM;
+    *t = (AccountTask){ .account = a, .then = then, .result = -ECANCELED };
+    if (workers_add(a->context.workers, run, on_task, t) < 0) {
+        task_free(t);
+        return -ENOMEM;
+    }
+    a->n_refs++;
+    a->signer.state = ACCOUNT_BUSY;
+    return 0;
 }
 
 /* ---- on disk */
 
 static int read_binding(AccountTask *t)
 {
-    const AcmeAuthority *s = &t->client->authority;
+    const AcmeAuthority *s = &t->account->authority;
     int r;
 
     if (!s->eab_key_file || !s->eab_key_id)
@@ -103,16 +135,16 @@ static int read_binding(AccountTask *t)
     if (r < 0)
         return problem_set(
             &t->problem, PROBLEM_STORAGE_FAILED,
-            "EABKeyFile=%s of [Authority %s] cannot be read: %s; the service's user, certwright, has to "
-            "be allowed to.",
+            "EABKeyFile=%s of [Authority %s] cannot be read: %s; the service's user, certwright, needs "
+            "read permission.",
             s->eab_key_file, s->name, strerror(-r));
     t->binding_secret[strcspn(t->binding_secret, "\r\n \t")] = 0;
     return 0;
 }
 
-static int write_record(const AcmeClient *c, const AccountRecord *record)
+static int write_record(const Account *a, const AccountRecord *record)
 {
-    return c->context.write_account(c->context.accounts, c->authority.name, record);
+    return a->context.write_account(a->context.accounts, a->authority.name, record);
 }
 
 static int make_key(AccountTask *t)
@@ -122,18 +154,18 @@ static int make_key(AccountTask *t)
     t->record = calloc(1, sizeof(AccountRecord));
     if (!t->record)
         return -ENOMEM;
-    r = account_key_generate(t->client->authority.key_type, &t->key);
+    r = account_key_generate(t->account->authority.key_type, &t->key);
     if (r >= 0)
         r = account_key_to_pem(t->key, &t->record->key);
-    return r < 0 ? r : write_record(t->client, t->record);
+    return r < 0 ? r : write_record(t->account, t->record);
 }
 
 static void run_load(void *data)
 {
     AccountTask *t = data;
-    const AcmeClient *c = t->client;
+    const Account *a = t->account;
 
-    t->result = c->context.read_account(c->context.accounts, c->authority.name, &t->record);
+    t->result = a->context.read_account(a->context.accounts, a->authority.name, &t->record);
     if (t->result == -ENOENT)
         t->result = make_key(t);
     else if (t->result >= 0) {
@@ -145,7 +177,7 @@ static void run_load(void *data)
                 &t->problem, PROBLEM_STORAGE_FAILED,
                 "The key of the account at %s cannot be read; restore acme/%s/account.key in the "
                 "state directory, or remove it for a new account.",
-                c->authority.name, c->authority.name);
+                a->authority.name, a->authority.name);
     }
     if (t->result >= 0)
         t->result = read_binding(t);
@@ -154,101 +186,98 @@ static void run_load(void *data)
 static void run_write(void *data)
 {
     AccountTask *t = data;
-    const AcmeClient *c = t->client;
+    const Account *a = t->account;
 
-    t->result = c->account ? write_record(c, c->account)
-                           : c->context.remove_account(c->context.accounts, c->authority.name);
+    t->result = a->signer.record ? write_record(a, a->signer.record)
+                                 : a->context.remove_account(a->context.accounts, a->authority.name);
 }
 
-static void account_ready(AcmeClient *c)
+static int account_ready(Account *a, AccountTask *t _unused_)
 {
     const Problem none = {};
 
-    c->account_state = c->account ? ACCOUNT_READY : ACCOUNT_UNKNOWN;
-    if (c->change.asked)
-        client_end_change(c, &none);
-    client_drive(c);
+    a->signer.state = a->signer.record ? ACCOUNT_READY : ACCOUNT_UNKNOWN;
+    if (a->change.asked)
+        end_change(a, &none);
+    if (!a->freed)
+        acme_client_drive(a->client);
+    return 0;
 }
 
-static void after_write(AcmeClient *c, AccountTask *t _unused_)
+static int write_account(Account *a)
 {
-    account_ready(c);
-}
-
-static void write_account(AcmeClient *c)
-{
-    AccountTask *t = task_new(c);
-
-    if (t)
-        start_task(c, t, run_write, after_write);
+    return start_task(a, run_write, account_ready);
 }
 
 /* ---- at the authority */
 
-static void on_call_failed(AcmeClient *c, const AcmeFailure *failure)
+/* key: signs instead of the account. payload is NULL if it could not be made. */
+static int ask(Account *a, const char *url, const char *payload, const AccountKey *key, AcmeDone done)
 {
-    account_fail(c, failure->problem, failure->retry_after, failure->at_authority);
+    AcmeRequest request = { .url = url, .payload = payload, .key = key };
+    AcmeCall *call;
+
+    return payload ? acme_client_send(a->client, &request, done, a, &call) : -ENOMEM;
 }
 
-static int take_account(AcmeClient *c, const AcmeReply *reply, Problem *problem)
+static int take_account(Account *a, const AcmeReply *reply, Problem *problem)
 {
-    _cleanup_(acme_account_freep) AcmeAccount *a = NULL;
+    _cleanup_(acme_account_freep) AcmeAccount *object = NULL;
+    AccountRecord *record = a->signer.record;
     int r;
 
-    r = acme_account_parse(c->authority.name, reply->body, reply->size, &a, problem);
+    r = acme_account_parse(a->authority.name, reply->body, reply->size, &object, problem);
     if (r < 0)
         return r;
-    if (a->status != ACME_VALID)
+    if (object->status != ACME_VALID)
         return problem_set(
             problem, PROBLEM_AUTHORITY_REFUSED,
             "The account at %s is %s; remove the folder acme/%s from the state directory for a new one.",
-            c->authority.name, acme_status_to_string(a->status), c->authority.name);
-    if (!reply->location && !c->account->url)
+            a->authority.name, acme_status_to_string(object->status), a->authority.name);
+    if (!reply->location && !record->url)
         return problem_set(problem, PROBLEM_AUTHORITY_FAILED,
-                           "The authority %s did not tell where the account is (RFC 8555 section 7.3).",
-                           c->authority.name);
-    strv_free(c->account->contact);
-    c->account->contact = NULL;
-    r = strv_copy(c->authority.contact, &c->account->contact);
+                           "The authority %s did not return the URL of the account (RFC 8555 section 7.3).",
+                           a->authority.name);
+    record->contact = strv_free(record->contact);
+    r = strv_copy(a->authority.contact, &record->contact);
     if (r >= 0 && reply->location)
-        r = text_set(&c->account->url, reply->location);
+        r = text_set(&record->url, reply->location);
     if (r >= 0)
-        r = text_set(&c->account->orders, a->orders);
-    return r < 0 ? r : text_set(&c->account->directory, c->authority.directory);
+        r = text_set(&record->orders, object->orders);
+    return r < 0 ? r : text_set(&record->directory, a->authority.directory);
 }
 
 static void on_account(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
 {
     _cleanup_problem_ Problem problem = {};
-    AcmeClient *c = userdata;
+    Account *a = userdata;
     int r;
 
     if (failure) {
-        on_call_failed(c, failure);
+        account_fail(a, failure);
         return;
     }
-    r = take_account(c, reply, &problem);
-    if (r < 0) {
-        problem_set_errno(&problem, r, "Making an account");
-        account_fail(c, &problem, 0, problem.code == PROBLEM_AUTHORITY_FAILED);
-        return;
+    r = take_account(a, reply, &problem);
+    if (r >= 0) {
+        log_info("%s: using account %s.", a->authority.name, a->signer.record->url);
+        r = write_account(a);
     }
-    log_info("%s: using account %s.", c->authority.name, c->account->url);
-    write_account(c);
+    account_check(a, r, &problem);
 }
 
-static int make_binding(AcmeClient *c, const char *secret_text, char **ret, Problem *problem)
+static int make_binding(Account *a, const char *secret_text, char **ret, Problem *problem)
 {
-    const AcmeAuthority *s = &c->authority;
+    const AcmeDirectory *directory = acme_client_directory(a->client);
+    const AcmeAuthority *s = &a->authority;
     void *secret = NULL;
     size_t size = 0;
     int r;
 
-    if (!s->eab_key_id && c->directory->needs_external_account)
+    if (!s->eab_key_id && directory->needs_external_account)
         return problem_set(
             problem, PROBLEM_AUTHORITY_REFUSED,
-            "The authority %s wants accounts to be bound to one that you have there: set EABKeyId= and "
-            "EABKeyFile= of [Authority %s] to what it gave you.",
+            "The authority %s requires an external account: set EABKeyId= and EABKeyFile= of [Authority "
+            "%s] to the values that it gave you.",
             s->name, s->name);
     if (!s->eab_key_id || !secret_text)
         return 0;
@@ -256,183 +285,153 @@ static int make_binding(AcmeClient *c, const char *secret_text, char **ret, Prob
     if (r == -EINVAL)
         return problem_set(
             problem, PROBLEM_INVALID_ARGUMENT,
-            "EABKeyFile=%s of [Authority %s] does not hold one line of base64url, as the authority gave "
-            "it.",
+            "EABKeyFile=%s of [Authority %s] does not contain one line of base64url, as provided by the "
+            "authority.",
             s->eab_key_file, s->name);
     if (r >= 0)
-        r = jws_bind(c->key, c->directory->new_account, s->eab_key_id, s->eab_algorithm, secret, size, ret);
+        r = jws_bind(a->signer.key, directory->new_account, s->eab_key_id, s->eab_algorithm, secret, size,
+                     ret);
     if (secret)
         explicit_bzero(secret, size);
     free(secret);
     return r;
 }
 
-static void register_account(AcmeClient *c, const char *secret)
+static int register_account(Account *a, AccountTask *t)
 {
     _cleanup_free_ char *binding = NULL, *payload = NULL;
-    _cleanup_problem_ Problem problem = {};
-    AcmeCall *call;
-    int r;
+    int r = make_binding(a, t->binding_secret, &binding, &t->problem);
 
-    r = make_binding(c, secret, &binding, &problem);
-    if (r >= 0) {
-        payload = acme_account_payload(false, c->authority.terms_agreed, c->authority.contact, binding);
-        r = payload ? client_call(c, c->directory->new_account, payload, true, NULL, on_account, &call)
-                    : -ENOMEM;
-    }
-    if (r < 0) {
-        problem_set_errno(&problem, r, "Making an account");
-        account_fail(c, &problem, 0, false);
-    }
+    if (r < 0)
+        return r;
+    payload = acme_account_payload(false, a->authority.terms_agreed, a->authority.contact, binding);
+    return ask(a, acme_client_directory(a->client)->new_account, payload, a->signer.key, on_account);
 }
 
-static void update_contact(AcmeClient *c)
+static int update_contact(Account *a)
 {
-    _cleanup_free_ char *payload = acme_contact_payload(c->authority.contact);
-    Problem problem = { .code = PROBLEM_INTERNAL };
-    AcmeCall *call;
+    _cleanup_free_ char *payload = acme_contact_payload(a->authority.contact);
 
-    c->account_state = ACCOUNT_READY; /* so that the request is sent; others may be as well */
-    if (!payload || client_call(c, c->account->url, payload, false, NULL, on_account, &call) < 0)
-        account_fail(c, &problem, 0, false);
+    a->signer.state = ACCOUNT_READY; /* so that the request is sent; others may be as well */
+    return ask(a, a->signer.record->url, payload, NULL, on_account);
 }
 
 /* ---- keys */
 
-static void adopt_next_key(AcmeClient *c)
+static int adopt_next_key(Account *a)
 {
-    account_key_free(c->key);
-    c->key = TAKE_PTR(c->next_key);
-    erase_and_free(c->account->key);
-    c->account->key = TAKE_PTR(c->account->next_key);
-    write_account(c);
+    account_key_free(a->signer.key);
+    a->signer.key = TAKE_PTR(a->next_key);
+    erase_and_free(a->signer.record->key);
+    a->signer.record->key = TAKE_PTR(a->signer.record->next_key);
+    return write_account(a);
 }
 
-static void drop_next_key(AcmeClient *c)
+static int drop_next_key(Account *a)
 {
-    c->next_key = account_key_free(c->next_key);
-    c->account->next_key = erase_and_free(c->account->next_key);
-    write_account(c);
+    a->next_key = account_key_free(a->next_key);
+    a->signer.record->next_key = erase_and_free(a->signer.record->next_key);
+    return write_account(a);
 }
 
 static void on_key_changed(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
 {
-    AcmeClient *c = userdata;
+    _cleanup_problem_ Problem problem = {};
+    Account *a = userdata;
 
     if (!failure) {
-        log_notice("%s: replaced the account key.", c->authority.name);
-        adopt_next_key(c);
+        log_notice("%s: replaced the account key.", a->authority.name);
+        account_check(a, adopt_next_key(a), &problem);
     } else {
         /* Without a reply, the result is unknown: the next start finds out by the key. */
         if (failure->problem->code == PROBLEM_AUTHORITY_REFUSED)
-            c->account->next_key = erase_and_free(c->account->next_key);
-        c->next_key = account_key_free(c->next_key);
-        on_call_failed(c, failure);
+            a->signer.record->next_key = erase_and_free(a->signer.record->next_key);
+        a->next_key = account_key_free(a->next_key);
+        account_fail(a, failure);
     }
 }
 
-static int sign_key_change(AcmeClient *c, char **ret)
+static int sign_key_change(const Account *a, const char *url, char **ret)
 {
-    _cleanup_free_ char *inner = acme_key_change_payload(c->account->url, account_key_jwk(c->key));
-    JwsHeader header = { .url = c->directory->key_change };
+    _cleanup_free_ char *inner =
+        acme_key_change_payload(a->signer.record->url, account_key_jwk(a->signer.key));
+    JwsHeader header = { .url = url };
 
-    return inner ? jws_sign(c->next_key, &header, inner, ret) : -ENOMEM;
+    return inner ? jws_sign(a->next_key, &header, inner, ret) : -ENOMEM;
 }
 
-static void after_next_key(AcmeClient *c, AccountTask *t)
+static int after_next_key(Account *a, AccountTask *t)
 {
-    _cleanup_problem_ Problem problem = {};
+    const char *url = acme_client_directory(a->client)->key_change;
     _cleanup_free_ char *payload = NULL;
-    AcmeCall *call;
     int r;
 
-    account_key_free(c->next_key);
-    c->next_key = TAKE_PTR(t->next_key);
-    c->account_state = ACCOUNT_READY;
-    r = sign_key_change(c, &payload);
-    if (r >= 0)
-        r = client_call(c, c->directory->key_change, payload, false, NULL, on_key_changed, &call);
-    if (r < 0) {
-        problem_set_errno(&problem, r, "Changing the key");
-        account_fail(c, &problem, 0, false);
-    }
+    account_key_free(a->next_key);
+    a->next_key = TAKE_PTR(t->next_key);
+    a->signer.state = ACCOUNT_READY;
+    r = sign_key_change(a, url, &payload);
+    return r < 0 ? r : ask(a, url, payload, NULL, on_key_changed);
 }
 
 static void run_next_key(void *data)
 {
     AccountTask *t = data;
-    AcmeClient *c = t->client;
+    Account *a = t->account;
 
-    t->result = account_key_generate(c->authority.key_type, &t->next_key);
+    t->result = account_key_generate(a->authority.key_type, &t->next_key);
     if (t->result >= 0)
-        t->result = account_key_to_pem(t->next_key, &c->account->next_key);
+        t->result = account_key_to_pem(t->next_key, &a->signer.record->next_key);
     if (t->result >= 0)
-        t->result = write_record(c, c->account);
+        t->result = write_record(a, a->signer.record);
 }
 
 /* The service stopped during a rollover: the authority knows one of the two keys. */
 static void on_next_key_known(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
 {
-    AcmeClient *c = userdata;
+    _cleanup_problem_ Problem problem = {};
+    Account *a = userdata;
 
-    if (!failure)
-        adopt_next_key(c);
-    else if (failure->at_authority)
-        on_call_failed(c, failure);
+    if (failure && failure->at_authority)
+        account_fail(a, failure);
     else
-        drop_next_key(c);
+        account_check(a, failure ? drop_next_key(a) : adopt_next_key(a), &problem);
 }
 
-static void find_by_next_key(AcmeClient *c)
+static int find_by_next_key(Account *a)
 {
-    _cleanup_free_ char *payload = acme_account_payload(true, c->authority.terms_agreed, NULL, NULL);
-    Problem problem = { .code = PROBLEM_INTERNAL };
-    AcmeCall *call;
+    _cleanup_free_ char *payload = acme_account_payload(true, a->authority.terms_agreed, NULL, NULL);
 
-    if (!payload ||
-        client_call(c, c->directory->new_account, payload, true, c->next_key, on_next_key_known, &call) < 0)
-        account_fail(c, &problem, 0, false);
+    return ask(a, acme_client_directory(a->client)->new_account, payload, a->next_key, on_next_key_known);
 }
 
 /* ---- starting */
 
-static void after_load(AcmeClient *c, AccountTask *t)
+static int after_load(Account *a, AccountTask *t)
 {
-    bool known;
+    AccountRecord *record = t->record;
 
-    account_record_free(c->account);
-    account_key_free(c->key);
-    account_key_free(c->next_key);
-    c->account = TAKE_PTR(t->record);
-    c->key = TAKE_PTR(t->key);
-    c->next_key = TAKE_PTR(t->next_key);
-    known = c->account->url && c->account->directory &&
-            streq(c->account->directory, c->authority.directory) &&
-            acme_authority_has_url(&c->authority, c->account->url);
-    if (!known)
-        register_account(c, t->binding_secret);
-    else if (c->next_key)
-        find_by_next_key(c);
-    else if (!strv_equal(c->account->contact, c->authority.contact))
-        update_contact(c);
-    else
-        account_ready(c);
+    account_record_free(a->signer.record);
+    account_key_free(a->signer.key);
+    account_key_free(a->next_key);
+    a->signer.record = TAKE_PTR(t->record);
+    a->signer.key = TAKE_PTR(t->key);
+    a->next_key = TAKE_PTR(t->next_key);
+    if (!record->url || !record->directory || !streq(record->directory, a->authority.directory) ||
+        !acme_authority_has_url(&a->authority, record->url))
+        return register_account(a, t);
+    if (a->next_key)
+        return find_by_next_key(a);
+    if (!strv_equal(record->contact, a->authority.contact))
+        return update_contact(a);
+    return account_ready(a, t);
 }
 
-void client_ensure_account(AcmeClient *c)
+static void on_wanted(AcmeSigner *s)
 {
-    AccountTask *t;
+    _cleanup_problem_ Problem problem = {};
+    Account *a = account_of(s);
 
-    if (c->account_state != ACCOUNT_UNKNOWN)
-        return;
-    t = task_new(c);
-    if (t)
-        start_task(c, t, run_load, after_load);
-}
-
-static void after_forget(AcmeClient *c, AccountTask *t)
-{
-    register_account(c, t->binding_secret);
+    account_check(a, start_task(a, run_load, after_load), &problem);
 }
 
 static void run_binding(void *data)
@@ -442,90 +441,125 @@ static void run_binding(void *data)
     t->result = read_binding(t);
 }
 
-void client_forget_account(AcmeClient *c)
+static void on_lost(AcmeSigner *s)
 {
-    AccountTask *t = task_new(c);
+    _cleanup_problem_ Problem problem = {};
+    Account *a = account_of(s);
 
     log_notice("%s: account does not exist any more, creating another one with the same key.",
-               c->authority.name);
-    free(c->account->url);
-    c->account->url = NULL;
-    if (t)
-        start_task(c, t, run_binding, after_forget);
+               a->authority.name);
+    free(s->record->url);
+    s->record->url = NULL;
+    account_check(a, start_task(a, run_binding, register_account), &problem);
 }
+
+/* ---- changes */
 
 static void on_deactivated(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
 {
-    AcmeClient *c = userdata;
+    _cleanup_problem_ Problem problem = {};
+    Account *a = userdata;
 
     if (failure) {
-        on_call_failed(c, failure);
+        account_fail(a, failure);
         return;
     }
-    log_notice("%s: deactivated the account and removed its key.", c->authority.name);
-    c->account = account_record_free(c->account);
-    c->key = account_key_free(c->key);
-    write_account(c);
+    log_notice("%s: deactivated the account and removed its key.", a->authority.name);
+    a->signer.record = account_record_free(a->signer.record);
+    a->signer.key = account_key_free(a->signer.key);
+    account_check(a, write_account(a), &problem);
 }
 
-static int ask_for_deactivation(AcmeClient *c)
+static int ask_for_deactivation(Account *a)
 {
     _cleanup_free_ char *payload = acme_deactivation_payload();
-    AcmeCall *call;
 
-    return payload ? client_call(c, c->account->url, payload, false, NULL, on_deactivated, &call) : -ENOMEM;
+    return ask(a, a->signer.record->url, payload, NULL, on_deactivated);
 }
 
-static int ask_for_new_key(AcmeClient *c, Problem *problem)
+static int ask_for_new_key(Account *a, Problem *problem)
 {
-    AccountTask *t;
-
-    if (!c->directory->key_change)
+    if (!acme_client_directory(a->client)->key_change)
         return problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
-                           "%s does not offer to change the key of an account.", c->authority.name);
-    t = task_new(c);
-    if (!t)
-        return -ENOMEM;
-    start_task(c, t, run_next_key, after_next_key);
-    return 0;
+                           "%s does not support changing the key of an account.", a->authority.name);
+    return start_task(a, run_next_key, after_next_key);
 }
 
 static void on_prepared(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
 {
     _cleanup_problem_ Problem problem = {};
-    AcmeClient *c = userdata;
+    Account *a = userdata;
     int r;
 
     if (failure) {
-        on_call_failed(c, failure);
+        account_fail(a, failure);
         return;
     }
-    c->change.asked = true;
-    r = c->change.deactivates ? ask_for_deactivation(c) : ask_for_new_key(c, &problem);
+    a->change.asked = true;
+    r = a->change.deactivates ? ask_for_deactivation(a) : ask_for_new_key(a, &problem);
     if (r < 0) {
         problem_set_errno(&problem, r, "Changing the account");
-        client_end_change(c, &problem);
+        end_change(a, &problem);
     }
 }
 
 /* The account must exist first: a request for it ensures that, as for an order. */
-int acme_client_change_account(AcmeClient *c, bool deactivate, AcmeAccountDone done, void *userdata,
-                               Problem *problem)
+int account_change(Account *a, bool deactivate, AccountDone done, void *userdata, Problem *problem)
 {
     AcmeRequest request = { .resource = ACME_ACCOUNT };
     AcmeCall *call;
     int r;
 
-    if (c->change.done)
+    if (a->change.done)
         return problem_set(problem, PROBLEM_BUSY,
                            "The account at %s is being changed already; wait until that is over.",
-                           c->authority.name);
-    r = acme_client_send(c, &request, on_prepared, c, &call);
+                           a->authority.name);
+    r = acme_client_send(a->client, &request, on_prepared, a, &call);
     if (r < 0)
         return r;
-    c->change.done = done;
-    c->change.userdata = userdata;
-    c->change.deactivates = deactivate;
-    c->change.asked = false;
+    a->change.done = done;
+    a->change.userdata = userdata;
+    a->change.deactivates = deactivate;
+    a->change.asked = false;
     return 0;
+}
+
+/* ---- the account */
+
+AcmeClient *account_client(const Account *a)
+{
+    return a->client;
+}
+
+int account_new(const AccountContext *context, const AcmeAuthority *authority, Account **ret)
+{
+    _cleanup_(account_freep) Account *a = calloc(1, sizeof(Account));
+    int r;
+
+    if (!a)
+        return -ENOMEM;
+    a->n_refs = 1;
+    a->context = *context;
+    a->signer.wanted = on_wanted;
+    a->signer.lost = on_lost;
+    r = acme_authority_copy(authority, &a->authority);
+    if (r >= 0)
+        r = acme_client_new(context->event, context->http, &a->authority, &a->signer, &a->client);
+    if (r >= 0)
+        *ret = TAKE_PTR(a);
+    return r;
+}
+
+Account *account_free(Account *a)
+{
+    _cleanup_problem_ Problem stopped = {};
+
+    if (!a)
+        return NULL;
+    problem_set(&stopped, PROBLEM_CANCELLED, "The service stops.");
+    end_change(a, &stopped);
+    acme_client_free(a->client);
+    a->freed = true;
+    account_unref(a);
+    return NULL;
 }

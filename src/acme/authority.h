@@ -4,23 +4,23 @@
 #include "core/chain.h"
 #include "core/mac-algorithm.h"
 
-/* An authority as its client needs it. */
+/* The configuration of an authority. */
 typedef struct AcmeAuthority {
-    char *name;            /* of its configuration, for sentences; part of a path */
-    char *directory;       /* an https URL */
-    char *trust_file;      /* PEM; NULL: the authorities of the system */
-    char **origins;        /* https://HOST[:PORT] that its URLs may lead to beside that of the directory */
-    char **contact;        /* mailto: URLs */
+    char *name;       /* from its configuration; used in messages and paths */
+    char *directory;  /* an https URL */
+    char *trust_file; /* PEM; NULL: the authorities of the system */
+    char **origins;   /* Origins=: https://HOST[:PORT], permitted in addition to that of the directory */
+    char **contact;   /* mailto: URLs */
     char *preferred_chain; /* common name of the issuer; NULL: the authority's default */
-    char *eab_key_id;      /* of the account elsewhere that this one is bound to; NULL: none */
+    char *eab_key_id;      /* of the external account to bind to; NULL: none */
     char *eab_key_file;
     MacAlgorithm eab_algorithm;
     KeyType key_type;   /* of the account */
-    bool needs_profile; /* rather no certificate than one of another profile */
+    bool needs_profile; /* fail instead of accepting another profile */
     bool terms_agreed;
 } AcmeAuthority;
 
-/* to: uninitialized; to be ended in any case. */
+/* to is uninitialized; call acme_authority_done() also after a failure. */
 int acme_authority_copy(const AcmeAuthority *from, AcmeAuthority *to);
 void acme_authority_done(AcmeAuthority *a);
 /* https://, graphic ASCII, at most LIMIT_URL. */

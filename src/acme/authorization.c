@@ -1,46 +1,76 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "acme/authorization.h"
+
 #include <errno.h>
 #include <stdio.h>
 
 #include "acme/header.h"
-#include "acme/order-internal.h"
 #include "util/text.h"
 
-/* The authorizations of an order (RFC 8555 section 7.1.4): for each name that is not proved yet a way to prove it is chosen, the
- * proof is put in its place, and the authority is told. When that is done for all, the order is looked at. */
+/* The authorization of a name. */
+typedef struct Authorization {
+    Authorizations *all;
+    char *url;
+    AcmeCall *call;
+    AcmeAuthorization *object;
+    SolverTask *task;
+    size_t solver;  /* current solver; n: none yet */
+    unsigned tried; /* solvers whose self-check failed, as bits */
+    const AcmeChallenge *challenge;
+    char *key_authorization;
+    bool told; /* the authority was asked to validate */
+    bool seen; /* and may have done so */
+    bool done; /* nothing left to do */
+    Problem problem;
+} Authorization;
 
-static void authorization_start(Authorization *a);
+struct Authorizations {
+    AcmeClient *client;
+    const OrderSolvers *solvers;
+    char *const *names;
+    const AuthorizationsObserver *observer;
+    void *userdata;
+    bool explaining;
+    size_t solver;
+    size_t n;
+    Authorization items[];
+};
 
-static bool all_seen(const Order *o)
+static const char *whose(const Authorizations *s)
 {
-    for (size_t i = 0; i < o->n_authorizations; i++)
-        if (o->authorizations[i].told && !o->authorizations[i].seen)
+    return acme_client_authority(s->client)->name;
+}
+
+static void fail(Authorizations *s, const Problem *problem, bool at_authority)
+{
+    s->observer->failed(&(AcmeFailure){ problem, 0, at_authority }, s->userdata);
+}
+
+static bool all_seen(const Authorizations *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (!s->items[i].done || (s->items[i].told && !s->items[i].seen))
             return false;
     return true;
 }
 
-/* The authority was asked for everything: from now on, the order shows when it is ready. */
-static void maybe_look(Order *o)
+static void maybe_end(Authorizations *s)
 {
     const Problem *first = NULL;
 
-    for (size_t i = 0; i < o->n_authorizations; i++) {
-        const Authorization *a = o->authorizations + i;
-
-        if (!a->done)
+    for (size_t i = 0; i < s->n; i++) {
+        if (!s->items[i].done)
             return;
-        if (a->problem.code != PROBLEM_NONE && !first)
-            first = &a->problem;
+        if (s->items[i].problem.code != PROBLEM_NONE && !first)
+            first = &s->items[i].problem;
     }
-    if (first)
-        order_fail(o, first, false);
-    else {
-        order_tell(o, 0.6, "waiting for the authority to look");
-        o->pause = POLL_FIRST_USEC;
-        order_look_later(o, 0);
-        if (all_seen(o))
-            order_look_now(o);
+    if (first) {
+        fail(s, first, false);
+        return;
     }
+    s->observer->validating(s->userdata);
+    if (all_seen(s))
+        s->observer->seen(s->userdata);
 }
 
 /* The self-check requests proofs as well, but before the authority does. Once all proofs have been
@@ -48,22 +78,26 @@ static void maybe_look(Order *o)
 static void on_seen(void *userdata)
 {
     Authorization *a = userdata;
-    Order *o = a->order;
 
     if (a->seen || (!a->told && !a->call))
         return;
     a->seen = true;
-    if (all_seen(o) && !o->call)
-        order_look_now(o);
+    if (all_seen(a->all))
+        a->all->observer->seen(a->all->userdata);
 }
 
-static void authorization_fail(Authorization *a, int r, Problem *problem)
+static void authorization_keep_problem(Authorization *a, int r, Problem *problem)
 {
     problem_set_errno(problem, r, "Proving a name");
     if (a->problem.code == PROBLEM_NONE)
         problem_move(problem, &a->problem);
+}
+
+static void authorization_fail(Authorization *a, int r, Problem *problem)
+{
+    authorization_keep_problem(a, r, problem);
     a->done = true;
-    maybe_look(a->order);
+    maybe_end(a->all);
 }
 
 static void on_told(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
@@ -72,17 +106,22 @@ static void on_told(const AcmeReply *reply _unused_, const AcmeFailure *failure,
 
     a->call = NULL;
     if (failure) {
-        order_end(a->order, NULL, failure);
+        a->all->observer->failed(failure, a->all->userdata);
         return;
     }
+    problem_clear(&a->problem); /* of a solver that failed before */
     a->told = a->done = true;
-    maybe_look(a->order);
+    maybe_end(a->all);
 }
+
+/* ---- proving a name */
+
+static void authorization_start(Authorization *a);
 
 static void on_ready(const Problem *problem, void *userdata)
 {
     Authorization *a = userdata;
-    Order *o = a->order;
+    Authorizations *s = a->all;
     AcmeRequest request = { .url = a->challenge->url, .payload = "{}", .type = TYPE_JSON };
     _cleanup_problem_ Problem wrong = {};
     int r;
@@ -96,8 +135,8 @@ static void on_ready(const Problem *problem, void *userdata)
         authorization_start(a);
         return;
     }
-    order_tell(o, 0.4, "telling the authority to look");
-    r = acme_client_send(o->context.client, &request, on_told, a, &a->call);
+    s->observer->progress(0.4, "requesting validation", s->userdata);
+    r = acme_client_send(s->client, &request, on_told, a, &a->call);
     if (r < 0)
         authorization_fail(a, r, &wrong);
 }
@@ -111,22 +150,22 @@ static const AcmeChallenge *find_challenge(const AcmeAuthorization *object, cons
 }
 
 /* Rank of a solver: the last successful one first, the last failed ones last. */
-static unsigned rank(const Order *o, size_t i)
+static unsigned rank(const OrderSolvers *s, size_t i)
 {
-    if (o->context.failed_solvers & (1U << i))
+    if (s->failed & (1U << i))
         return 2;
-    return o->context.solver && streq(o->context.solver, o->context.solvers[i]->ops->type) ? 0 : 1;
+    return s->preferred && streq(s->preferred, s->list[i]->ops->type) ? 0 : 1;
 }
 
-/* Returns the next solver for the name; n_solvers with the reasons if there is none. */
+/* Returns the next solver for the name; n with the reasons if there is none. */
 static size_t choose_solver(Authorization *a, char **reasons)
 {
-    const OrderContext *x = &a->order->context;
-    size_t best = x->n_solvers;
+    const OrderSolvers *x = a->all->solvers;
+    size_t best = x->n;
 
-    for (size_t i = 0; i < x->n_solvers; i++) {
+    for (size_t i = 0; i < x->n; i++) {
         _cleanup_problem_ Problem why = {};
-        Solver *s = x->solvers[i];
+        Solver *s = x->list[i];
 
         if (a->tried & (1U << i))
             continue;
@@ -134,9 +173,9 @@ static size_t choose_solver(Authorization *a, char **reasons)
             (void)solver_add_reason(reasons, strempty(why.text));
         else if (!find_challenge(a->object, s->ops->type)) {
             problem_set(&why, PROBLEM_CHALLENGE_FAILED, "The authority %s does not offer %s for it",
-                        order_whose(a->order), s->ops->type);
+                        whose(a->all), s->ops->type);
             (void)solver_add_reason(reasons, strempty(why.text));
-        } else if (best == x->n_solvers || rank(a->order, i) < rank(a->order, best))
+        } else if (best == x->n || rank(x, i) < rank(x, best))
             best = i;
     }
     return best;
@@ -144,9 +183,9 @@ static size_t choose_solver(Authorization *a, char **reasons)
 
 static int solve(Authorization *a, Problem *problem)
 {
-    Order *o = a->order;
-    const AccountKey *key = acme_client_key(o->context.client);
-    Solver *s = o->context.solvers[a->solver];
+    Authorizations *all = a->all;
+    const AccountKey *key = acme_client_key(all->client);
+    Solver *s = all->solvers->list[a->solver];
     Proof proof;
     int r;
 
@@ -163,7 +202,7 @@ static int solve(Authorization *a, Problem *problem)
         .key_authorization = a->key_authorization,
         .thumbprint = account_key_thumbprint(key),
     };
-    o->solver = a->solver;
+    all->solver = a->solver;
     r = s->ops->start(s, &proof, on_ready, a, &a->task, problem);
     if (r >= 0)
         a->task->seen = on_seen;
@@ -178,7 +217,7 @@ static void authorization_start(Authorization *a)
         int r;
 
         a->solver = choose_solver(a, &reasons);
-        if (a->solver == a->order->context.n_solvers) {
+        if (a->solver == a->all->solvers->n) {
             problem_set(&problem, PROBLEM_CHALLENGE_FAILED, "There is no way to prove %s%s. %s",
                         a->object->wildcard ? "*." : "", a->object->name, strempty(reasons));
             authorization_fail(a, -EHOSTUNREACH, &problem);
@@ -188,9 +227,7 @@ static void authorization_start(Authorization *a)
         r = solve(a, &problem);
         if (r >= 0)
             return;
-        problem_set_errno(&problem, r, "Proving a name");
-        if (a->problem.code == PROBLEM_NONE)
-            problem_move(&problem, &a->problem);
+        authorization_keep_problem(a, r, &problem);
     }
 }
 
@@ -202,43 +239,31 @@ static void explain(const Authorization *a, Problem *problem)
         if (a->object->challenges[i].problem) {
             _cleanup_problem_ Problem one = {};
 
-            (void)acme_problem_describe(a->object->challenges[i].problem, order_whose(a->order), &one);
+            (void)acme_problem_describe(a->object->challenges[i].problem, whose(a->all), &one);
             problem_set_type(problem, one.code, strempty(one.type), strempty(one.text));
         }
 }
 
-/* Collects the problems that the authority found with each name. */
-void order_explain(Order *o)
+static void maybe_explain(Authorizations *s)
 {
     _cleanup_problem_ Problem problem = {};
 
-    for (size_t i = 0; i < o->n_authorizations && problem.code == PROBLEM_NONE; i++)
-        explain(o->authorizations + i, &problem);
-    if (problem.code == PROBLEM_NONE && o->object->problem)
-        (void)acme_problem_describe(o->object->problem, order_whose(o), &problem);
-    problem_set(&problem, PROBLEM_AUTHORITY_REFUSED, "The authority %s ended the order without saying why.",
-                order_whose(o));
-    if (o->solver < o->context.n_solvers)
-        o->refused |= 1U << o->solver;
-    order_fail(o, &problem, false);
-}
-
-static bool all_explained(const Order *o)
-{
-    for (size_t i = 0; i < o->n_authorizations; i++)
-        if (o->authorizations[i].call)
-            return false;
-    return true;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->items[i].call)
+            return;
+    for (size_t i = 0; i < s->n && problem.code == PROBLEM_NONE; i++)
+        explain(s->items + i, &problem);
+    s->observer->explained(&problem, s->userdata);
 }
 
 static int take_authorization(Authorization *a, const AcmeReply *reply, Problem *problem)
 {
-    Order *o = a->order;
+    Authorizations *s = a->all;
     _cleanup_free_ char *name = NULL;
     AcmeAuthorization *object;
     int r;
 
-    r = acme_authorization_parse(order_whose(o), reply->body, reply->size, &object, problem);
+    r = acme_authorization_parse(whose(s), reply->body, reply->size, &object, problem);
     if (r < 0)
         return r;
     acme_authorization_free(a->object);
@@ -248,9 +273,9 @@ static int take_authorization(Authorization *a, const AcmeReply *reply, Problem 
         name = NULL;
         return -ENOMEM;
     }
-    if (!strv_contains(o->record->names, name))
+    if (!strv_contains(s->names, name))
         return problem_set(problem, PROBLEM_AUTHORITY_FAILED,
-                           "The authority %s wants proof for %s, which is not in the order.", order_whose(o),
+                           "The authority %s requires proof for %s, which is not in the order.", whose(s),
                            name);
     return 0;
 }
@@ -259,75 +284,76 @@ static void on_authorization(const AcmeReply *reply, const AcmeFailure *failure,
 {
     _cleanup_problem_ Problem problem = {};
     Authorization *a = userdata;
-    Order *o = a->order;
+    Authorizations *s = a->all;
     int r;
 
     a->call = NULL;
-    if (failure && !o->explaining) {
-        order_end(o, NULL, failure);
+    if (failure && !s->explaining) {
+        s->observer->failed(failure, s->userdata);
         return;
     }
     r = failure ? 0 : take_authorization(a, reply, &problem);
-    if (o->explaining) {
-        if (all_explained(o))
-            order_explain(o);
-    } else if (r < 0)
-        order_fail_errno(o, r, &problem);
-    else if (a->object->status == ACME_VALID) { /* proved before */
+    if (s->explaining)
+        maybe_explain(s);
+    else if (r < 0) {
+        problem_set_errno(&problem, r, "Ordering a certificate");
+        fail(s, &problem, problem.code == PROBLEM_AUTHORITY_FAILED);
+    } else if (a->object->status == ACME_VALID) { /* proved before */
         a->done = true;
-        maybe_look(o);
+        maybe_end(s);
     } else if (a->object->status != ACME_PENDING) {
         problem_set(&problem, PROBLEM_AUTHORITY_REFUSED,
-                    "The authority %s wants no proof for %s: it is %s already.", order_whose(o),
+                    "The authority %s accepts no proof for %s: its authorization is already %s.", whose(s),
                     a->object->name, acme_status_to_string(a->object->status));
         authorization_fail(a, -EREMOTEIO, &problem);
     } else
         authorization_start(a);
 }
 
-static int make_authorizations(Order *o)
+int authorizations_fetch(Authorizations *s, bool explain)
 {
-    size_t n = strv_length(o->object->authorizations);
+    int r = 0;
 
-    if (o->authorizations)
-        return 0;
-    o->authorizations = calloc(n + 1, sizeof(Authorization));
-    if (!o->authorizations)
-        return -ENOMEM;
-    for (size_t i = 0; i < n; i++) {
-        Authorization *a = o->authorizations + i;
+    s->explaining = explain;
+    for (size_t i = 0; i < s->n && r >= 0; i++) {
+        Authorization *a = s->items + i;
+        AcmeRequest request = { .url = a->url, .type = TYPE_JSON };
 
-        *a = (Authorization){ .order = o, .solver = o->context.n_solvers };
-        a->url = strdup(o->object->authorizations[i]);
-        if (!a->url)
-            return -ENOMEM;
-        o->n_authorizations++;
+        r = acme_client_send(s->client, &request, on_authorization, a, &a->call);
     }
+    return r;
+}
+
+size_t authorizations_solver(const Authorizations *s)
+{
+    return s->solver;
+}
+
+int authorizations_new(AcmeClient *client, const OrderSolvers *solvers, char *const *names,
+                       char *const *urls, const AuthorizationsObserver *observer, void *userdata,
+                       Authorizations **ret)
+{
+    size_t n = strv_length(urls);
+    Authorizations *s = calloc(1, sizeof(Authorizations) + n * sizeof(Authorization));
+
+    if (!s)
+        return -ENOMEM;
+    *s = (Authorizations){ client, solvers, names, observer, userdata, .solver = solvers->n, .n = n };
+    for (size_t i = 0; i < n; i++) {
+        s->items[i] = (Authorization){ .all = s, .solver = solvers->n, .url = strdup(urls[i]) };
+        if (!s->items[i].url) {
+            authorizations_free(s);
+            return -ENOMEM;
+        }
+    }
+    *ret = s;
     return 0;
 }
 
-void order_ask_authorizations(Order *o)
+Authorizations *authorizations_free(Authorizations *s)
 {
-    _cleanup_problem_ Problem problem = {};
-    int r = make_authorizations(o);
-
-    for (size_t i = 0; i < o->n_authorizations && r >= 0; i++) {
-        Authorization *a = o->authorizations + i;
-        AcmeRequest request = { .url = a->url, .type = TYPE_JSON };
-
-        r = acme_client_send(o->context.client, &request, on_authorization, a, &a->call);
-    }
-    if (r >= 0 && o->n_authorizations == 0)
-        r = problem_set(&problem, PROBLEM_AUTHORITY_FAILED,
-                        "The authority %s made an order without authorizations.", order_whose(o));
-    if (r < 0)
-        order_fail_errno(o, r, &problem);
-}
-
-void order_free_authorizations(Order *o)
-{
-    for (size_t i = 0; i < o->n_authorizations; i++) {
-        Authorization *a = o->authorizations + i;
+    for (size_t i = 0; s && i < s->n; i++) {
+        Authorization *a = s->items + i;
 
         acme_call_cancel(a->call);
         (void)solver_task_end(a->task);
@@ -336,5 +362,6 @@ void order_free_authorizations(Order *o)
         free(a->key_authorization);
         free(a->url);
     }
-    free(o->authorizations);
+    free(s);
+    return NULL;
 }

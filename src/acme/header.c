@@ -8,8 +8,6 @@
 #include "net/http.h"
 #include "util/text.h"
 
-#define ALNUM "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-#define TOKEN ALNUM "!#$%&'*+-.^_`|~" /* RFC 9110 section 5.6.2 */
 #define SPACE " \t"
 
 static bool skip(const char **s, const char *text)
@@ -73,7 +71,7 @@ static int take_value(const char **s, char **ret)
         *ret = value;
         return skip(s, "\"") ? 0 : -EINVAL;
     }
-    while (**s && strchr(TOKEN, **s))
+    while (**s && strchr(TEXT_TOKEN, **s))
         *end++ = *(*s)++;
     *end = 0;
     *ret = value;
@@ -97,7 +95,7 @@ static int take_parameter(const char **s, const char *relation, Link *link)
 {
     _cleanup_free_ char *value = NULL;
     const char *name = *s;
-    size_t n = strspn(*s, TOKEN);
+    size_t n = strspn(*s, TEXT_TOKEN);
     int r;
 
     if (n == 0)
@@ -208,10 +206,5 @@ bool header_is_type(const char *value, const char *type)
 
 bool header_is_nonce(const char *value)
 {
-    size_t n;
-
-    if (!value)
-        return false;
-    n = strspn(value, ALNUM "-_");
-    return n > 0 && !value[n] && n <= LIMIT_NONCE;
+    return value && text_consists_of(value, TEXT_ALNUM "-_", 1, LIMIT_NONCE);
 }

@@ -3,7 +3,7 @@
 
 #include "util/macro.h"
 
-/* Parsers for the header fields of replies that are used. Pure. */
+/* Parsers for header fields of replies. Pure. */
 
 #define TYPE_JSON    "application/json"
 #define TYPE_PROBLEM "application/problem+json"
@@ -11,7 +11,7 @@
 #define TYPE_CHAIN   "application/pem-certificate-chain"
 
 /* Retry-After (RFC 9110 section 10.2.3): delay in seconds, or a moment, as a delay from now; within
- * [LIMIT_RETRY_MIN, LIMIT_RETRY_MAX] whatever it says. -EINVAL for what is neither. */
+ * [LIMIT_RETRY_MIN, LIMIT_RETRY_MAX] in any case. -EINVAL for anything else. */
 int header_parse_retry_after(const char *value, int64_t now, int64_t *ret_delay);
 /* Appends the targets of links with this relation in a field value (RFC 8288 section 3) to *targets,
  * unresolved. -EINVAL for a malformed value, of which nothing is added. */

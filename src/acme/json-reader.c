@@ -64,14 +64,14 @@ static const char *parse(const char *text, json_object **ret)
     const char *why = NULL;
 
     if (!tokener)
-        return "there is no memory for it";
+        return "out of memory";
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
     *ret = json_tokener_parse_ex(tokener, text, (int)strlen(text));
     switch (json_tokener_get_error(tokener)) {
     case json_tokener_success:
         break;
     case json_tokener_continue:
-        why = "it breaks off";
+        why = "it is truncated";
         break;
     case json_tokener_error_depth:
         why = "it is nested too deep";
@@ -97,7 +97,7 @@ static const char *text_read(const void *data, size_t size, json_object **ret)
         return "it has a NUL";
     r = text_json_to_ascii(data, size, &text);
     if (r < 0)
-        return r == -ENOMEM ? "there is no memory for it" : "it is not UTF-8";
+        return r == -ENOMEM ? "out of memory" : "it is not UTF-8";
     n = text_count_members(text);
     if (n < 0)
         return "it is not JSON";
@@ -106,7 +106,7 @@ static const char *text_read(const void *data, size_t size, json_object **ret)
         return why;
     if (!json_object_is_type(*ret, json_type_object))
         return "it is not an object";
-    return tree_count_members(*ret) == (size_t)n ? NULL : "it has a member twice";
+    return tree_count_members(*ret) == (size_t)n ? NULL : "it has a duplicate member";
 }
 
 int reader_open(Reader *r, const char *whose, const char *what, const void *data, size_t size,
@@ -144,8 +144,7 @@ int reader_refuse(const Reader *r, const char *key, const char *why)
 {
     problem_set(
         r->problem, PROBLEM_AUTHORITY_FAILED,
-        "%s sent %s whose member \"%s\" %s; that is not as RFC 8555 has it, and its administrator has "
-        "to correct it",
+        "%s sent %s whose member \"%s\" %s; this violates RFC 8555, and its administrator has to correct it",
         r->whose, r->what, key, why);
     return -EBADMSG;
 }
@@ -159,8 +158,8 @@ static json_object *find(const Reader *r, const char *key, json_type type)
     return json_object_object_get_ex(r->object, key, &o) && json_object_is_type(o, type) ? o : NULL;
 }
 
-/* *ret is NULL if the member is missing. */
-static int get_optional(const Reader *r, const char *key, json_type type, json_object **ret)
+/* *ret is NULL if an optional member is missing. */
+static int get(const Reader *r, const char *key, Need need, json_type type, json_object **ret)
 {
     static const char *const why[] = {
         [json_type_boolean] = "is not true or false",
@@ -173,15 +172,10 @@ static int get_optional(const Reader *r, const char *key, json_type type, json_o
     *ret = NULL;
     if (json_object_object_get_ex(r->object, key, &o) && o && !json_object_is_type(o, type))
         return reader_refuse(r, key, why[type]);
+    if (!o && need == REQUIRED)
+        return reader_refuse(r, key, "is missing");
     *ret = o;
     return 0;
-}
-
-static int get(const Reader *r, const char *key, json_type type, json_object **ret)
-{
-    int c = get_optional(r, key, type, ret);
-
-    return c < 0 ? c : *ret ? 0 : reader_refuse(r, key, "is missing");
 }
 
 static Reader within(const Reader *r, const char *what, json_object *o)
@@ -189,20 +183,10 @@ static Reader within(const Reader *r, const char *what, json_object *o)
     return (Reader){ .whose = r->whose, .what = what, .object = o, .problem = r->problem };
 }
 
-int reader_enter(const Reader *r, const char *key, const char *what, Reader *ret)
-{
-    json_object *o = NULL;
-    int c = get(r, key, json_type_object, &o);
-
-    if (c >= 0)
-        *ret = within(r, what, o);
-    return c;
-}
-
-int reader_enter_optional(const Reader *r, const char *key, const char *what, Reader *ret)
+int reader_enter(const Reader *r, const char *key, Need need, const char *what, Reader *ret)
 {
     json_object *o;
-    int c = get_optional(r, key, json_type_object, &o);
+    int c = get(r, key, need, json_type_object, &o);
 
     if (c >= 0)
         *ret = within(r, what, o);
@@ -212,12 +196,12 @@ int reader_enter_optional(const Reader *r, const char *key, const char *what, Re
 int reader_count(const Reader *r, const char *key, size_t max, size_t *ret)
 {
     json_object *o;
-    int c = get_optional(r, key, json_type_array, &o);
+    int c = get(r, key, OPTIONAL, json_type_array, &o);
 
     if (c < 0)
         return c;
     if (o && json_object_array_length(o) > max)
-        return reader_refuse(r, key, "has more members than are taken");
+        return reader_refuse(r, key, "has more members than allowed");
     *ret = o ? json_object_array_length(o) : 0;
     return 0;
 }
@@ -246,13 +230,11 @@ const char *reader_peek(const Reader *r, const char *key)
     return o ? json_object_get_string(o) : NULL;
 }
 
-bool reader_peek_object(const Reader *r, const char *key, Reader *ret)
+int reader_peek_url(const Reader *r, const char *key, char **ret)
 {
-    json_object *o = find(r, key, json_type_object);
+    const char *url = reader_peek(r, key);
 
-    if (o)
-        *ret = within(r, r->what, o);
-    return o;
+    return url && text_is_url(url) ? text_set(ret, url) : 0;
 }
 
 size_t reader_peek_count(const Reader *r, const char *key)
@@ -260,16 +242,6 @@ size_t reader_peek_count(const Reader *r, const char *key)
     json_object *o = find(r, key, json_type_array);
 
     return o ? json_object_array_length(o) : 0;
-}
-
-bool reader_peek_item(const Reader *r, const char *key, size_t i, Reader *ret)
-{
-    json_object *o = item(r, key, i);
-
-    if (!json_object_is_type(o, json_type_object))
-        return false;
-    *ret = within(r, r->what, o);
-    return true;
 }
 
 const char *reader_peek_word(const Reader *r, const char *key, size_t i)
@@ -289,16 +261,14 @@ bool text_is_url(const char *s)
 
 bool text_is_reference(const char *s)
 {
-    size_t scheme = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.");
+    size_t scheme = strspn(s, TEXT_ALNUM "+-.");
 
     return scheme > 0 && s[scheme] == ':' && strlen(s) <= LIMIT_URL && text_is_graphic(s);
 }
 
 bool text_is_token(const char *s)
 {
-    size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
-
-    return !s[n] && n >= LIMIT_TOKEN_MIN && n <= LIMIT_TOKEN_MAX;
+    return text_consists_of(s, TEXT_ALNUM "-_", LIMIT_TOKEN_MIN, LIMIT_TOKEN_MAX);
 }
 
 static int text_copy(const Reader *r, const char *key, json_object *o, TextCheck check, char **ret)
@@ -309,26 +279,18 @@ static int text_copy(const Reader *r, const char *key, json_object *o, TextCheck
         return reader_refuse(r, key, "has a member that is not a string");
     if (!check(s))
         return reader_refuse(r, key,
-                             check == text_is_url ? "is not an URL with https://"
-                                                  : "has characters or a length that it cannot have");
+                             check == text_is_url ? "is not an https:// URL"
+                                                  : "has characters or a length that is not allowed");
     *ret = strdup(s);
     return *ret ? 0 : -ENOMEM;
 }
 
-int reader_read_optional_text(const Reader *r, const char *key, TextCheck check, char **ret)
+int reader_read_text(const Reader *r, const char *key, Need need, TextCheck check, char **ret)
 {
     json_object *o;
-    int c = get_optional(r, key, json_type_string, &o);
+    int c = get(r, key, need, json_type_string, &o);
 
     return c < 0 || !o ? c : text_copy(r, key, o, check, ret);
-}
-
-int reader_read_text(const Reader *r, const char *key, TextCheck check, char **ret)
-{
-    json_object *o;
-    int c = get(r, key, json_type_string, &o);
-
-    return c < 0 ? c : text_copy(r, key, o, check, ret);
 }
 
 int reader_read_texts(const Reader *r, const char *key, TextCheck check, size_t max, char ***ret)
@@ -351,54 +313,33 @@ int reader_read_texts(const Reader *r, const char *key, TextCheck check, size_t 
     return 0;
 }
 
-static int pair_copy(const Reader *r, const char *key, json_object *value, TextCheck check, char **ret_key,
-                     char **ret_value)
+int reader_read_names(const Reader *r, const char *key, TextCheck check, size_t max, char ***ret)
 {
-    if (!json_object_is_type(value, json_type_string))
-        return reader_refuse(r, key, "is not a string");
-    if (!check(key))
-        return reader_refuse(r, key, "has a name that it cannot have");
-    *ret_key = strdup(key);
-    *ret_value = strdup(json_object_get_string(value));
-    if (!*ret_key || !*ret_value)
-        return -ENOMEM;
-    text_make_plain(*ret_value, LIMIT_PROBLEM_TEXT);
-    return 0;
-}
+    _cleanup_strv_ char **names = NULL;
+    Reader object;
+    int c = reader_enter(r, key, OPTIONAL, key, &object);
 
-int reader_read_pairs(const Reader *r, const char *key, TextCheck check, size_t max, char ***ret_keys,
-                      char ***ret_values)
-{
-    _cleanup_strv_ char **keys = NULL, **values = NULL;
-    Reader pairs;
-    size_t n, i = 0;
-    int c = reader_enter_optional(r, key, key, &pairs);
-
-    n = c >= 0 && pairs.object ? (size_t)json_object_object_length(pairs.object) : 0;
-    if (n == 0)
+    if (c < 0 || !object.object)
         return c;
-    if (n > max)
-        return reader_refuse(r, key, "has more members than are taken");
-    keys = calloc(n + 1, sizeof(char *));
-    values = calloc(n + 1, sizeof(char *));
-    if (!keys || !values)
-        return -ENOMEM;
-    json_object_object_foreach(pairs.object, name, value)
+    if ((size_t)json_object_object_length(object.object) > max)
+        return reader_refuse(r, key, "has more members than allowed");
+    json_object_object_foreach(object.object, name, value)
     {
-        c = pair_copy(&pairs, name, value, check, keys + i, values + i);
-        i++;
-        if (c < 0)
-            return c;
+        if (!json_object_is_type(value, json_type_string))
+            return reader_refuse(&object, name, "is not a string");
+        if (!check(name))
+            return reader_refuse(&object, name, "has an invalid name");
+        if (strv_extend(&names, name) < 0)
+            return -ENOMEM;
     }
-    *ret_keys = TAKE_PTR(keys);
-    *ret_values = TAKE_PTR(values);
+    *ret = TAKE_PTR(names);
     return 0;
 }
 
 int reader_read_boolean(const Reader *r, const char *key, bool *ret)
 {
     json_object *o;
-    int c = get_optional(r, key, json_type_boolean, &o);
+    int c = get(r, key, OPTIONAL, json_type_boolean, &o);
 
     if (c >= 0)
         *ret = o && json_object_get_boolean(o);
@@ -441,24 +382,16 @@ static bool parse_time(const char *s, int64_t *ret)
     return tm.tm_mon == month - 1 && tm.tm_mday == day; /* else there is no such day */
 }
 
-int reader_read_optional_time(const Reader *r, const char *key, int64_t *ret)
+int reader_read_time(const Reader *r, const char *key, Need need, int64_t *ret)
 {
     json_object *o;
     int64_t seconds = 0;
-    int c = get_optional(r, key, json_type_string, &o);
+    int c = get(r, key, need, json_type_string, &o);
 
     if (c < 0)
         return c;
     if (o && !parse_time(json_object_get_string(o), &seconds))
-        return reader_refuse(r, key, "is not a time as RFC 3339 has it");
+        return reader_refuse(r, key, "is not a time in the format of RFC 3339");
     *ret = seconds;
     return 0;
-}
-
-int reader_read_time(const Reader *r, const char *key, int64_t *ret)
-{
-    json_object *o;
-    int c = get(r, key, json_type_string, &o);
-
-    return c < 0 ? c : reader_read_optional_time(r, key, ret);
 }

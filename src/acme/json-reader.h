@@ -17,39 +17,40 @@ typedef struct Reader {
 int reader_open(Reader *r, const char *whose, const char *what, const void *data, size_t size,
                 Problem *problem);
 void reader_close(Reader *r);
-/* Returns c, with a problem for what has none yet. */
+/* Returns c; if it is negative, sets a problem unless there is one. */
 int reader_finish(int c, Problem *problem);
 
-/* Nested objects. They belong to the outermost one, and need not be closed. */
-int reader_enter(const Reader *r, const char *key, const char *what, Reader *ret);
-/* ret->object is NULL if the member is missing. */
-int reader_enter_optional(const Reader *r, const char *key, const char *what, Reader *ret);
+typedef enum Need {
+    OPTIONAL, /* the result for a missing member is NULL or 0 */
+    REQUIRED,
+} Need;
+
+/* Nested objects. They belong to the outermost one, and need not be closed. ret->object is NULL if an
+ * optional one is missing. */
+int reader_enter(const Reader *r, const char *key, Need need, const char *what, Reader *ret);
 /* Counts the members of an array, at most max; a missing array has none. */
 int reader_count(const Reader *r, const char *key, size_t max, size_t *ret);
 int reader_enter_item(const Reader *r, const char *key, size_t i, const char *what, Reader *ret);
 
-/* The same without complaints: NULL or false if the member is missing or of another type, as RFC 9457
- * section 3.1 requires for problem documents. */
+/* Lenient: NULL or 0 if the member is missing or of another type, as RFC 9457 section 3.1 requires for
+ * problem documents. */
 const char *reader_peek(const Reader *r, const char *key);
-bool reader_peek_object(const Reader *r, const char *key, Reader *ret);
+/* Copies a URL for people. -ENOMEM. */
+int reader_peek_url(const Reader *r, const char *key, char **ret);
 size_t reader_peek_count(const Reader *r, const char *key);
-bool reader_peek_item(const Reader *r, const char *key, size_t i, Reader *ret);
 const char *reader_peek_word(const Reader *r, const char *key, size_t i);
 
-/* Newly allocated texts. Missing optional ones are NULL. */
+/* Newly allocated texts. */
 typedef bool (*TextCheck)(const char *s);
 
-int reader_read_text(const Reader *r, const char *key, TextCheck check, char **ret);
-int reader_read_optional_text(const Reader *r, const char *key, TextCheck check, char **ret);
+int reader_read_text(const Reader *r, const char *key, Need need, TextCheck check, char **ret);
 int reader_read_texts(const Reader *r, const char *key, TextCheck check, size_t max, char ***ret);
-/* Reads an object whose members are all texts. The values are for people, and are made plain. */
-int reader_read_pairs(const Reader *r, const char *key, TextCheck check, size_t max, char ***ret_keys,
-                      char ***ret_values);
+/* Returns the names of the members of an object, which are all texts. */
+int reader_read_names(const Reader *r, const char *key, TextCheck check, size_t max, char ***ret);
 /* false if missing */
 int reader_read_boolean(const Reader *r, const char *key, bool *ret);
-/* RFC 3339, as seconds since 1970-01-01 UTC; earlier times are 0, and so is a missing one. */
-int reader_read_time(const Reader *r, const char *key, int64_t *ret);
-int reader_read_optional_time(const Reader *r, const char *key, int64_t *ret);
+/* RFC 3339, as seconds since 1970-01-01 UTC; earlier times are 0. */
+int reader_read_time(const Reader *r, const char *key, Need need, int64_t *ret);
 
 /* Reports that the member is invalid; why completes "its member x ...". Returns -EBADMSG. */
 int reader_refuse(const Reader *r, const char *key, const char *why);

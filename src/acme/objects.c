@@ -19,7 +19,7 @@ const char *acme_status_to_string(AcmeStatus s)
     return s >= 0 && s < _ACME_STATUS_MAX ? statuses[s] : NULL;
 }
 
-/* ---- what several have */
+/* ---- common members */
 
 #define BIT(status) (1U << (status))
 
@@ -40,7 +40,7 @@ static bool text_is_status(const char *s)
 static int read_status(const Reader *r, unsigned allowed, AcmeStatus *ret)
 {
     _cleanup_free_ char *text = NULL;
-    int c = reader_read_text(r, "status", text_is_status, &text), status;
+    int c = reader_read_text(r, "status", REQUIRED, text_is_status, &text), status;
 
     if (c < 0)
         return c;
@@ -96,20 +96,9 @@ static int read_names(const Reader *r, char ***ret)
 static int read_problem(const Reader *r, AcmeProblem **ret)
 {
     Reader document;
-    int c = reader_enter_optional(r, "error", "a problem document", &document);
+    int c = reader_enter(r, "error", OPTIONAL, "a problem document", &document);
 
     return c < 0 || !document.object ? c : acme_problem_read(&document, ret);
-}
-
-/* Only for people, so an invalid one is dropped. */
-static int read_page(const Reader *r, const char *key, char **ret)
-{
-    const char *url = reader_peek(r, key);
-
-    if (!url || !text_is_url(url))
-        return 0;
-    *ret = strdup(url);
-    return *ret ? 0 : -ENOMEM;
 }
 
 static bool text_is_label(const char *s)
@@ -119,45 +108,27 @@ static bool text_is_label(const char *s)
 
 /* ---- directory: RFC 8555 section 7.1.1 */
 
-static int read_profiles(const Reader *meta, AcmeDirectory *d)
-{
-    _cleanup_strv_ char **names = NULL, **texts = NULL;
-    int c = reader_read_pairs(meta, "profiles", text_is_label, LIMIT_PROFILES, &names, &texts);
-    size_t n = strv_length(names);
-
-    if (c < 0 || n == 0)
-        return c;
-    d->profiles = calloc(n, sizeof(AcmeProfile));
-    if (!d->profiles)
-        return -ENOMEM;
-    for (; d->n_profiles < n; d->n_profiles++)
-        d->profiles[d->n_profiles] =
-            (AcmeProfile){ .name = TAKE_PTR(names[d->n_profiles]), .text = TAKE_PTR(texts[d->n_profiles]) };
-    return 0;
-}
-
 static int read_meta(const Reader *r, AcmeDirectory *d)
 {
     Reader meta;
-    int c = reader_enter_optional(r, "meta", "the \"meta\" of a directory", &meta);
+    int c = reader_enter(r, "meta", OPTIONAL, "the \"meta\" of a directory", &meta);
 
     if (c < 0 || !meta.object)
         return c;
-    c = reader_read_optional_text(&meta, "termsOfService", text_is_reference, &d->terms);
-    c = c < 0 ? c : read_page(&meta, "website", &d->website);
+    c = reader_read_text(&meta, "termsOfService", OPTIONAL, text_is_reference, &d->terms);
     c = c < 0 ? c : reader_read_boolean(&meta, "externalAccountRequired", &d->needs_external_account);
-    return c < 0 ? c : read_profiles(&meta, d);
+    return c < 0 ? c : reader_read_names(&meta, "profiles", text_is_label, LIMIT_PROFILES, &d->profiles);
 }
 
 static int read_directory(const Reader *r, AcmeDirectory *d)
 {
-    int c = reader_read_text(r, "newNonce", text_is_url, &d->new_nonce);
+    int c = reader_read_text(r, "newNonce", REQUIRED, text_is_url, &d->new_nonce);
 
-    c = c < 0 ? c : reader_read_text(r, "newAccount", text_is_url, &d->new_account);
-    c = c < 0 ? c : reader_read_text(r, "newOrder", text_is_url, &d->new_order);
-    c = c < 0 ? c : reader_read_optional_text(r, "revokeCert", text_is_url, &d->revoke_cert);
-    c = c < 0 ? c : reader_read_optional_text(r, "keyChange", text_is_url, &d->key_change);
-    c = c < 0 ? c : reader_read_optional_text(r, "renewalInfo", text_is_url, &d->renewal_info);
+    c = c < 0 ? c : reader_read_text(r, "newAccount", REQUIRED, text_is_url, &d->new_account);
+    c = c < 0 ? c : reader_read_text(r, "newOrder", REQUIRED, text_is_url, &d->new_order);
+    c = c < 0 ? c : reader_read_text(r, "revokeCert", OPTIONAL, text_is_url, &d->revoke_cert);
+    c = c < 0 ? c : reader_read_text(r, "keyChange", OPTIONAL, text_is_url, &d->key_change);
+    c = c < 0 ? c : reader_read_text(r, "renewalInfo", OPTIONAL, text_is_url, &d->renewal_info);
     return c < 0 ? c : read_meta(r, d);
 }
 
@@ -165,11 +136,7 @@ AcmeDirectory *acme_directory_free(AcmeDirectory *d)
 {
     if (!d)
         return NULL;
-    for (size_t i = 0; i < d->n_profiles; i++) {
-        free(d->profiles[i].name);
-        free(d->profiles[i].text);
-    }
-    free(d->profiles);
+    strv_free(d->profiles);
     free(d->new_nonce);
     free(d->new_account);
     free(d->new_order);
@@ -177,7 +144,6 @@ AcmeDirectory *acme_directory_free(AcmeDirectory *d)
     free(d->key_change);
     free(d->renewal_info);
     free(d->terms);
-    free(d->website);
     free(d);
     return NULL;
 }
@@ -189,7 +155,7 @@ static int read_account(const Reader *r, AcmeAccount *a)
     int c = read_status(r, OF_ACCOUNT, &a->status);
 
     c = c < 0 ? c : reader_read_texts(r, "contact", text_is_reference, LIMIT_CONTACTS, &a->contact);
-    return c < 0 ? c : reader_read_optional_text(r, "orders", text_is_url, &a->orders);
+    return c < 0 ? c : reader_read_text(r, "orders", OPTIONAL, text_is_url, &a->orders);
 }
 
 AcmeAccount *acme_account_free(AcmeAccount *a)
@@ -208,13 +174,13 @@ static int read_order(const Reader *r, AcmeOrder *o)
 {
     int c = read_status(r, OF_ORDER, &o->status);
 
-    c = c < 0 ? c : reader_read_optional_time(r, "expires", &o->expires);
+    c = c < 0 ? c : reader_read_time(r, "expires", OPTIONAL, &o->expires);
     c = c < 0 ? c : read_names(r, &o->names);
     c = c < 0 ? c : reader_read_texts(r, "authorizations", text_is_url, LIMIT_NAMES, &o->authorizations);
-    c = c < 0 ? c : reader_read_text(r, "finalize", text_is_url, &o->finalize);
-    c = c < 0 ? c : reader_read_optional_text(r, "certificate", text_is_url, &o->certificate);
-    c = c < 0 ? c : reader_read_optional_text(r, "profile", text_is_label, &o->profile);
-    c = c < 0 ? c : reader_read_optional_text(r, "replaces", text_is_label, &o->replaces);
+    c = c < 0 ? c : reader_read_text(r, "finalize", REQUIRED, text_is_url, &o->finalize);
+    c = c < 0 ? c : reader_read_text(r, "certificate", OPTIONAL, text_is_url, &o->certificate);
+    c = c < 0 ? c : reader_read_text(r, "profile", OPTIONAL, text_is_label, &o->profile);
+    c = c < 0 ? c : reader_read_text(r, "replaces", OPTIONAL, text_is_label, &o->replaces);
     return c < 0 ? c : read_problem(r, &o->problem);
 }
 
@@ -237,9 +203,7 @@ AcmeOrder *acme_order_free(AcmeOrder *o)
 
 static bool text_is_challenge_type(const char *s)
 {
-    size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
-
-    return n > 0 && !s[n] && n <= LIMIT_LABEL;
+    return text_consists_of(s, TEXT_ALNUM "-_.", 1, LIMIT_LABEL);
 }
 
 /* Unsupported types may have tokens in other formats, which are dropped. */
@@ -249,7 +213,7 @@ static int read_token(const Reader *r, AcmeChallenge *c)
     const char *token = reader_peek(r, "token");
 
     if (TABLE_FROM_STRING(types, c->type) >= 0)
-        return reader_read_text(r, "token", text_is_token, &c->token);
+        return reader_read_text(r, "token", REQUIRED, text_is_token, &c->token);
     if (!token || !text_is_token(token))
         return 0;
     c->token = strdup(token);
@@ -258,9 +222,9 @@ static int read_token(const Reader *r, AcmeChallenge *c)
 
 static int read_challenge(const Reader *r, AcmeChallenge *challenge)
 {
-    int c = reader_read_text(r, "type", text_is_challenge_type, &challenge->type);
+    int c = reader_read_text(r, "type", REQUIRED, text_is_challenge_type, &challenge->type);
 
-    c = c < 0 ? c : reader_read_text(r, "url", text_is_url, &challenge->url);
+    c = c < 0 ? c : reader_read_text(r, "url", REQUIRED, text_is_url, &challenge->url);
     c = c < 0 ? c : read_status(r, OF_CHALLENGE, &challenge->status);
     c = c < 0 ? c : read_token(r, challenge);
     return c < 0 ? c : read_problem(r, &challenge->problem);
@@ -311,14 +275,14 @@ static int read_challenges(const Reader *r, AcmeAuthorization *a)
 static int read_authorization(const Reader *r, AcmeAuthorization *a)
 {
     Reader identifier;
-    int c = reader_enter(r, "identifier", "an identifier", &identifier);
+    int c = reader_enter(r, "identifier", REQUIRED, "an identifier", &identifier);
 
     c = c < 0 ? c : read_name(&identifier, &a->name);
     if (c >= 0 && name_is_wildcard(a->name))
         return reader_refuse(&identifier, "value", "is a wildcard");
     c = c < 0 ? c : reader_read_boolean(r, "wildcard", &a->wildcard);
     c = c < 0 ? c : read_status(r, OF_AUTHORIZATION, &a->status);
-    c = c < 0 ? c : reader_read_optional_time(r, "expires", &a->expires);
+    c = c < 0 ? c : reader_read_time(r, "expires", OPTIONAL, &a->expires);
     return c < 0 ? c : read_challenges(r, a);
 }
 
@@ -355,13 +319,13 @@ AcmeOrderList *acme_order_list_free(AcmeOrderList *l)
 static int read_renewal_info(const Reader *r, AcmeRenewalInfo *i)
 {
     Reader window;
-    int c = reader_enter(r, "suggestedWindow", "a window of renewal", &window);
+    int c = reader_enter(r, "suggestedWindow", REQUIRED, "a window of renewal", &window);
 
-    c = c < 0 ? c : reader_read_time(&window, "start", &i->start);
-    c = c < 0 ? c : reader_read_time(&window, "end", &i->end);
+    c = c < 0 ? c : reader_read_time(&window, "start", REQUIRED, &i->start);
+    c = c < 0 ? c : reader_read_time(&window, "end", REQUIRED, &i->end);
     if (c >= 0 && i->start >= i->end)
-        return reader_refuse(&window, "end", "is not behind its start");
-    return c < 0 ? c : read_page(r, "explanationURL", &i->explanation);
+        return reader_refuse(&window, "end", "is not after its start");
+    return c < 0 ? c : reader_peek_url(r, "explanationURL", &i->explanation);
 }
 
 AcmeRenewalInfo *acme_renewal_info_free(AcmeRenewalInfo *i)

@@ -23,20 +23,13 @@ typedef enum AcmeStatus {
 
 const char *acme_status_to_string(AcmeStatus s);
 
-typedef struct AcmeProfile {
-    char *name;
-    char *text; /* for people */
-} AcmeProfile;
-
 typedef struct AcmeDirectory {
     char *new_nonce, *new_account, *new_order;
     char *revoke_cert, *key_change; /* optional */
     char *renewal_info;             /* RFC 9773; NULL: it has none */
     char *terms;                    /* URL of any scheme, for people; Pebble uses data: */
-    char *website;
     bool needs_external_account;
-    AcmeProfile *profiles; /* draft-aaron-acme-profiles */
-    size_t n_profiles;
+    char **profiles; /* names (draft-aaron-acme-profiles) */
 } AcmeDirectory;
 
 typedef struct AcmeAccount {
@@ -47,7 +40,7 @@ typedef struct AcmeAccount {
 
 typedef struct AcmeOrder {
     AcmeStatus status;
-    int64_t expires;       /* seconds since 1970-01-01 UTC; 0: not said */
+    int64_t expires;       /* seconds since 1970-01-01 UTC; 0: unknown */
     char **names;          /* canonical (core/name.h), as listed by the authority; others are an error */
     char **authorizations; /* URLs */
     char *finalize;
@@ -83,34 +76,19 @@ typedef struct AcmeRenewalInfo {
     char *explanation;  /* URL */
 } AcmeRenewalInfo;
 
-int acme_directory_parse(const char *whose, const void *data, size_t size, AcmeDirectory **ret,
-                         Problem *problem);
-AcmeDirectory *acme_directory_free(AcmeDirectory *d);
-int acme_account_parse(const char *whose, const void *data, size_t size, AcmeAccount **ret,
-                       Problem *problem);
-AcmeAccount *acme_account_free(AcmeAccount *a);
-int acme_order_parse(const char *whose, const void *data, size_t size, AcmeOrder **ret, Problem *problem);
-AcmeOrder *acme_order_free(AcmeOrder *o);
-int acme_authorization_parse(const char *whose, const void *data, size_t size, AcmeAuthorization **ret,
-                             Problem *problem);
-AcmeAuthorization *acme_authorization_free(AcmeAuthorization *a);
-int acme_challenge_parse(const char *whose, const void *data, size_t size, AcmeChallenge **ret,
-                         Problem *problem);
-AcmeChallenge *acme_challenge_free(AcmeChallenge *c);
-int acme_order_list_parse(const char *whose, const void *data, size_t size, AcmeOrderList **ret,
-                          Problem *problem);
-AcmeOrderList *acme_order_list_free(AcmeOrderList *l);
-int acme_renewal_info_parse(const char *whose, const void *data, size_t size, AcmeRenewalInfo **ret,
-                            Problem *problem);
-AcmeRenewalInfo *acme_renewal_info_free(AcmeRenewalInfo *i);
+#define DECLARE_OBJECT(Type, noun) \
+    int acme_##noun##_parse(const char *whose, const void *data, size_t size, Type **ret, \
+                            Problem *problem); \
+    Type *acme_##noun##_free(Type *object); \
+    DEFINE_CLEANUP(Type *, acme_##noun##_free)
 
-DEFINE_CLEANUP(AcmeDirectory *, acme_directory_free);
-DEFINE_CLEANUP(AcmeAccount *, acme_account_free);
-DEFINE_CLEANUP(AcmeOrder *, acme_order_free);
-DEFINE_CLEANUP(AcmeAuthorization *, acme_authorization_free);
-DEFINE_CLEANUP(AcmeChallenge *, acme_challenge_free);
-DEFINE_CLEANUP(AcmeOrderList *, acme_order_list_free);
-DEFINE_CLEANUP(AcmeRenewalInfo *, acme_renewal_info_free);
+DECLARE_OBJECT(AcmeDirectory, directory);
+DECLARE_OBJECT(AcmeAccount, account);
+DECLARE_OBJECT(AcmeOrder, order);
+DECLARE_OBJECT(AcmeAuthorization, authorization);
+DECLARE_OBJECT(AcmeChallenge, challenge);
+DECLARE_OBJECT(AcmeOrderList, order_list);
+DECLARE_OBJECT(AcmeRenewalInfo, renewal_info);
 
 /* Payloads of requests; NULL on OOM. */
 char *acme_account_payload(bool only_existing, bool terms_agreed, char *const *contact, const char *binding);

@@ -59,49 +59,22 @@ static void run_accept(void *data)
         s->result = bundle_has_issuer(s->bundle, w->preferred, &s->preferred);
 }
 
-static int work_new(const OrderRecord *record, OrderWorkDone done, void *userdata, OrderWork **ret)
+int order_work_start(Workers *workers, const OrderTask *task, OrderWorkDone done, void *userdata,
+                     OrderWork **ret)
 {
     _cleanup_(work_freep) OrderWork *w = calloc(1, sizeof(OrderWork));
+    int r;
 
     if (!w)
         return -ENOMEM;
     w->done = done;
     w->userdata = userdata;
     w->results.result = -ECANCELED; /* until it has run */
-    w->key = strdup(record->key);
-    if (!w->key || strv_copy(record->names, &w->names) < 0)
+    if (text_set(&w->key, task->record->key) < 0 || strv_copy(task->record->names, &w->names) < 0 ||
+        text_set(&w->whose, task->whose) < 0 || text_set(&w->pem, task->pem) < 0 ||
+        text_set(&w->preferred, task->preferred) < 0)
         return -ENOMEM;
-    *ret = TAKE_PTR(w);
-    return 0;
-}
-
-int order_work_request(Workers *workers, const OrderRecord *record, OrderWorkDone done, void *userdata,
-                       OrderWork **ret)
-{
-    _cleanup_(work_freep) OrderWork *w = NULL;
-    int r = work_new(record, done, userdata, &w);
-
-    if (r >= 0)
-        r = workers_add(workers, run_request, on_done, w);
-    if (r >= 0)
-        *ret = TAKE_PTR(w);
-    return r;
-}
-
-int order_work_accept(Workers *workers, const OrderRecord *record, const char *whose, const char *pem,
-                      const char *preferred, OrderWorkDone done, void *userdata, OrderWork **ret)
-{
-    _cleanup_(work_freep) OrderWork *w = NULL;
-    int r = work_new(record, done, userdata, &w);
-
-    if (r < 0)
-        return r;
-    w->whose = strdup(whose);
-    w->pem = strdup(pem);
-    w->preferred = preferred ? strdup(preferred) : NULL;
-    if (!w->whose || !w->pem || (preferred && !w->preferred))
-        return -ENOMEM;
-    r = workers_add(workers, run_accept, on_done, w);
+    r = workers_add(workers, task->pem ? run_accept : run_request, on_done, w);
     if (r >= 0)
         *ret = TAKE_PTR(w);
     return r;

@@ -6,8 +6,7 @@
 #include "core/problem.h"
 #include "util/workers.h"
 
-/* Work of an order that would take too long in the event loop: done by a worker, with copies of everything
- * that it needs. */
+/* Computations for an order that would take too long in the event loop, done by a worker. */
 typedef struct OrderWork OrderWork;
 
 typedef struct OrderResults {
@@ -21,12 +20,15 @@ typedef struct OrderResults {
 /* Called once from the event loop; may take ownership of members of results. */
 typedef void (*OrderWorkDone)(OrderResults *results, void *userdata);
 
-/* request_make() for the order. */
-int order_work_request(Workers *workers, const OrderRecord *record, OrderWorkDone done, void *userdata,
-                       OrderWork **ret);
-/* request_accept() for a chain of the authority called whose. preferred: common name of an issuer, or
- * NULL. */
-int order_work_accept(Workers *workers, const OrderRecord *record, const char *whose, const char *pem,
-                      const char *preferred, OrderWorkDone done, void *userdata, OrderWork **ret);
+/* The input, which is copied. */
+typedef struct OrderTask {
+    const OrderRecord *record;
+    const char *pem;       /* a chain to check with request_accept(); NULL: request_make() */
+    const char *whose;     /* the authority that sent the chain */
+    const char *preferred; /* common name of an issuer; NULL */
+} OrderTask;
+
+int order_work_start(Workers *workers, const OrderTask *task, OrderWorkDone done, void *userdata,
+                     OrderWork **ret);
 /* Call this before done(), which is not called any more. */
 OrderWork *order_work_forget(OrderWork *w);

@@ -8,6 +8,7 @@
 #include "core/limits.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/timer.h"
 
 #define PARALLEL 8
 
@@ -35,7 +36,6 @@ struct OrderSeeker {
 };
 
 struct OrderSearch {
-    sd_event *event;
     AcmeClient *client;
     char **known;
     SearchState state;
@@ -43,7 +43,7 @@ struct OrderSearch {
     ListedOrder *candidates;
     size_t n_candidates, n_unseen, n_calls, n_pages; /* those below n_unseen have not been read */
     TAILQ_HEAD(, OrderSeeker) seekers;
-    sd_event_source *telling;
+    sd_event_source *answering;
 };
 
 static const char *whose(const OrderSearch *s)
@@ -88,12 +88,17 @@ static bool is_answered(const OrderSeeker *k)
     return k->url || is_exhausted(k->search);
 }
 
-static int on_telling(sd_event_source *source _unused_, void *userdata)
+static void answer_soon(OrderSearch *s)
+{
+    if (!TAILQ_EMPTY(&s->seekers))
+        (void)sd_event_source_set_enabled(s->answering, SD_EVENT_ONESHOT);
+}
+
+static int on_answer(sd_event_source *source _unused_, void *userdata)
 {
     OrderSearch *s = userdata;
     OrderSeeker *k;
 
-    s->telling = sd_event_source_disable_unref(s->telling);
     TAILQ_FOREACH (k, &s->seekers, entry)
         if (is_answered(k)) {
             OrderSearchDone done = k->done;
@@ -101,8 +106,7 @@ static int on_telling(sd_event_source *source _unused_, void *userdata)
             _cleanup_free_ char *url = TAKE_PTR(k->url);
 
             order_seeker_cancel(k);
-            if (!TAILQ_EMPTY(&s->seekers))
-                (void)sd_event_add_defer(s->event, &s->telling, on_telling, s);
+            answer_soon(s);
             done(url, data);
             return 0;
         }
@@ -147,10 +151,7 @@ static void search_drive(OrderSearch *s)
     }
     while (s->state == SEARCH_LOOKING && sought && s->n_unseen > 0 && s->n_calls < PARALLEL)
         look_at(s, s->candidates + --s->n_unseen);
-    if (TAILQ_EMPTY(&s->seekers) || s->telling)
-        return;
-    if (sd_event_add_defer(s->event, &s->telling, on_telling, s) < 0)
-        (void)log_oom();
+    answer_soon(s);
 }
 
 /* ---- the list */
@@ -208,8 +209,8 @@ static void on_page(const AcmeReply *reply, const AcmeFailure *failure, void *us
         (void)problem_copy(failure->problem, &problem);
     else if ((r = acme_order_list_parse(whose(s), reply->body, reply->size, &list, &problem)) >= 0 &&
              (r = add_candidates(s, list->orders)) >= 0 &&
-             (r = acme_reply_links(s->client, reply, "next", &next)) >= 0 && next && next[0] &&
-             ++s->n_pages < LIMIT_ORDER_PAGES && (r = ask(s, next[0], on_page)) >= 0)
+             (r = acme_reply_links(acme_client_authority(s->client), reply, "next", &next)) >= 0 && next &&
+             next[0] && ++s->n_pages < LIMIT_ORDER_PAGES && (r = ask(s, next[0], on_page)) >= 0)
         return;
     if (r < 0)
         problem_set_errno(&problem, r, "Reading the list of orders");
@@ -262,16 +263,18 @@ int order_search_add(OrderSearch *s, char *const *names, OrderSearchDone done, v
 int order_search_new(sd_event *event, AcmeClient *client, char *const *known, OrderSearch **ret)
 {
     _cleanup_(order_search_freep) OrderSearch *s = calloc(1, sizeof(OrderSearch));
+    int r;
 
     if (!s)
         return -ENOMEM;
-    s->event = sd_event_ref(event);
-    s->client = client;
     TAILQ_INIT(&s->seekers);
-    if (strv_copy(known, &s->known) < 0)
-        return -ENOMEM;
-    *ret = TAKE_PTR(s);
-    return 0;
+    s->client = client;
+    r = deferred_add(event, &s->answering, on_answer, s);
+    if (r >= 0)
+        r = strv_copy(known, &s->known);
+    if (r >= 0)
+        *ret = TAKE_PTR(s);
+    return r;
 }
 
 OrderSearch *order_search_free(OrderSearch *s)
@@ -288,8 +291,7 @@ OrderSearch *order_search_free(OrderSearch *s)
     }
     free(s->candidates);
     strv_free(s->known);
-    sd_event_source_disable_unref(s->telling);
-    sd_event_unref(s->event);
+    sd_event_source_disable_unref(s->answering);
     free(s);
     return NULL;
 }

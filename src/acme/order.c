@@ -1,72 +1,128 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "acme/order-internal.h"
+#include "acme/order.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 #include "acme/header.h"
+#include "acme/order-crypto.h"
 #include "core/limits.h"
 #include "core/name.h"
 #include "util/log.h"
 #include "util/text.h"
 #include "util/timer.h"
 
-#define POLL_MAX_USEC (10 * USEC_PER_SEC)
+#define POLL_FIRST_USEC (10 * USEC_PER_MSEC)
+#define POLL_MAX_USEC   (10 * USEC_PER_SEC)
+#define POLL_SEEN_USEC  USEC_PER_MSEC /* after the authority may have seen all proofs */
 
-static void order_advance(Order *o, int64_t retry_after);
+/* Continues with a successful reply. */
+typedef int (*OrderStep)(Order *o, const AcmeReply *reply, Problem *problem);
 
-const char *order_whose(const Order *o)
+struct Order {
+    OrderContext context;
+    OrderRecord *record;
+    OrderObserver observer;
+    void *userdata;
+    AcmeOrder *object;
+    AcmeCall *call;
+    OrderStep next;                 /* takes its reply */
+    Authorizations *authorizations; /* NULL: not requested yet */
+    unsigned acted;                 /* statuses that were acted upon, as bits */
+    bool finalized;
+    bool noted;
+    bool held;         /* ready: finalize once noted and made */
+    OrderWork *making; /* the request */
+    OrderWork *accepting;
+    OrderResults own; /* the request, and the chain to use if no other is preferred */
+    sd_event_source *begin, *timer, *deadline;
+    const char *profile; /* requested last; NULL */
+    bool no_profile;     /* unknown to the authority */
+    uint64_t pause;      /* until the next poll, usec */
+    bool patient;        /* the authority set the time of the next poll */
+    unsigned refused;
+    char **alternates;
+    size_t next_alternate;
+    bool ended;
+};
+
+static int order_advance(Order *o, int64_t retry_after, Problem *problem);
+
+static const char *order_whose(const Order *o)
 {
     return acme_client_authority(o->context.client)->name;
 }
 
 /* ---- the end */
 
-void order_end(Order *o, Bundle *bundle, const AcmeFailure *failure)
+/* The index of the solver that proved a name last; n: none. */
+static size_t last_solver(const Order *o)
 {
-    const char *solver = o->solver < o->context.n_solvers ? o->context.solvers[o->solver]->ops->type : NULL;
+    return o->authorizations ? authorizations_solver(o->authorizations) : o->context.solvers.n;
+}
+
+static void order_end(Order *o, Bundle *bundle, const AcmeFailure *failure)
+{
+    size_t i = last_solver(o);
 
     if (o->ended) {
         bundle_free(bundle);
         return;
     }
     o->ended = true;
-    o->observer.done(bundle, solver, failure, o->refused, o->userdata);
+    o->observer.done(bundle, i < o->context.solvers.n ? o->context.solvers.list[i]->ops->type : NULL,
+                     failure, o->refused, o->userdata);
 }
 
-void order_fail(Order *o, const Problem *problem, bool at_authority)
+static void order_fail(Order *o, const Problem *problem, bool at_authority)
 {
     AcmeFailure failure = { problem, 0, at_authority };
 
     order_end(o, NULL, &failure);
 }
 
-void order_fail_errno(Order *o, int r, Problem *problem)
+/* Fails the order if r is a negative errno. */
+static void order_check(Order *o, int r, Problem *problem)
 {
+    if (r >= 0)
+        return;
     problem_set_errno(problem, r, "Ordering a certificate");
     order_fail(o, problem, problem->code == PROBLEM_AUTHORITY_FAILED);
 }
 
-void order_tell(Order *o, double progress, const char *step)
+static void order_tell(Order *o, double progress, const char *step)
 {
     o->observer.progress(progress, step, o->userdata);
 }
 
-static int ask(Order *o, const char *url, const char *payload, const char *type, AcmeDone done)
+static void on_reply(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
+{
+    _cleanup_problem_ Problem problem = {};
+    Order *o = userdata;
+
+    o->call = NULL;
+    if (failure)
+        order_end(o, NULL, failure);
+    else
+        order_check(o, o->next(o, reply, &problem), &problem);
+}
+
+static int ask(Order *o, const char *url, const char *payload, const char *type, OrderStep next)
 {
     AcmeRequest request = { .url = url, .payload = payload, .type = type };
 
-    return acme_client_send(o->context.client, &request, done, o, &o->call);
+    o->next = next;
+    return acme_client_send(o->context.client, &request, on_reply, o, &o->call);
 }
 
 /* ---- the chain */
 
-static void take_chain(Order *o)
+static void end_with_own_chain(Order *o)
 {
     if (o->own.bundle)
         order_end(o, TAKE_PTR(o->own.bundle), NULL);
     else
-        order_fail_errno(o, o->own.result, &o->own.problem);
+        order_check(o, o->own.result, &o->own.problem);
 }
 
 static void next_alternate(Order *o);
@@ -91,15 +147,13 @@ static void on_accepted(OrderResults *results, void *userdata)
 
 static int accept_chain(Order *o, const AcmeReply *reply)
 {
+    const AcmeAuthority *a = acme_client_authority(o->context.client);
     _cleanup_free_ char *pem = reply->size == 0 || memchr(reply->body, 0, reply->size)
                                    ? strdup("")
                                    : strndup(reply->body, reply->size);
+    OrderTask task = { o->record, pem, a->name, a->preferred_chain };
 
-    if (!pem)
-        return -ENOMEM;
-    return order_work_accept(o->context.crypto, o->record, order_whose(o), pem,
-                             acme_client_authority(o->context.client)->preferred_chain, on_accepted, o,
-                             &o->accepting);
+    return pem ? order_work_start(o->context.crypto, &task, on_accepted, o, &o->accepting) : -ENOMEM;
 }
 
 static void on_alternate(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
@@ -113,61 +167,42 @@ static void on_alternate(const AcmeReply *reply, const AcmeFailure *failure, voi
 
 static void next_alternate(Order *o)
 {
-    const char *preferred = acme_client_authority(o->context.client)->preferred_chain,
-               *url = o->next_alternate < LIMIT_ALTERNATES && o->alternates
-                          ? o->alternates[o->next_alternate]
-                          : NULL;
+    const char *preferred = acme_client_authority(o->context.client)->preferred_chain;
+    AcmeRequest request = { .type = TYPE_CHAIN };
 
-    if (preferred && url) {
-        o->next_alternate++;
-        if (ask(o, url, NULL, TYPE_CHAIN, on_alternate) >= 0)
+    if (preferred && o->next_alternate < MIN(strv_length(o->alternates), (size_t)LIMIT_ALTERNATES)) {
+        request.url = o->alternates[o->next_alternate++];
+        if (acme_client_send(o->context.client, &request, on_alternate, o, &o->call) >= 0)
             return;
     }
     if (preferred)
         log_notice("%s: %s offers no chain of \"%s\", using its default chain.", o->record->name,
                    order_whose(o), preferred);
-    take_chain(o);
+    end_with_own_chain(o);
 }
 
-static void on_chain(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
+static int take_chain(Order *o, const AcmeReply *reply, Problem *problem _unused_)
 {
-    _cleanup_problem_ Problem problem = {};
-    Order *o = userdata;
-    int r;
+    int r = acme_reply_links(acme_client_authority(o->context.client), reply, "alternate", &o->alternates);
 
-    o->call = NULL;
-    if (failure) {
-        order_end(o, NULL, failure);
-        return;
-    }
-    r = acme_reply_links(o->context.client, reply, "alternate", &o->alternates);
-    if (r >= 0)
-        r = accept_chain(o, reply);
-    if (r < 0)
-        order_fail_errno(o, r, &problem);
+    return r < 0 ? r : accept_chain(o, reply);
 }
 
-static void download(Order *o)
+static int download(Order *o, Problem *problem)
 {
-    _cleanup_problem_ Problem problem = {};
-    int r;
-
-    order_tell(o, 0.9, "fetching the chain");
+    order_tell(o, 0.9, "downloading the chain");
     if (!o->object->certificate)
-        r = problem_set(
-            &problem, PROBLEM_AUTHORITY_FAILED,
-            "The authority %s says that the order is done, and not where the certificate is (RFC 8555 "
+        return problem_set(
+            problem, PROBLEM_AUTHORITY_FAILED,
+            "The authority %s reports a valid order, but not the URL of its certificate (RFC 8555 "
             "section 7.1.3).",
             order_whose(o));
-    else
-        r = ask(o, o->object->certificate, NULL, TYPE_CHAIN, on_chain);
-    if (r < 0)
-        order_fail_errno(o, r, &problem);
+    return ask(o, o->object->certificate, NULL, TYPE_CHAIN, take_chain);
 }
 
 /* ---- polling the order */
 
-static int take_order(Order *o, const AcmeReply *reply, Problem *problem)
+static int read_order(Order *o, const AcmeReply *reply, Problem *problem)
 {
     AcmeOrder *object;
     int r;
@@ -179,65 +214,45 @@ static int take_order(Order *o, const AcmeReply *reply, Problem *problem)
     o->object = object;
     if (!strv_equal_sets(o->object->names, o->record->names))
         return problem_set(problem, PROBLEM_AUTHORITY_FAILED,
-                           "The authority %s made an order for other names than it was asked for.",
+                           "The authority %s created an order for other names than requested.",
                            order_whose(o));
     return 0;
 }
 
-static void on_order(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
+static int take_order(Order *o, const AcmeReply *reply, Problem *problem)
 {
-    _cleanup_problem_ Problem problem = {};
-    AcmeStatus before;
-    Order *o = userdata;
-    int r;
-
-    o->call = NULL;
-    if (failure) {
-        order_end(o, NULL, failure);
-        return;
-    }
-    before = o->object ? o->object->status : _ACME_STATUS_INVALID;
-    r = take_order(o, reply, &problem);
-    if (r < 0) {
-        order_fail_errno(o, r, &problem);
-        return;
-    }
-    if (o->object->status != before)
-        o->pause = POLL_FIRST_USEC;
-    order_advance(o, reply->retry_after);
-}
-
-static void look(Order *o)
-{
-    _cleanup_problem_ Problem problem = {};
-    int r = ask(o, o->record->url, NULL, TYPE_JSON, on_order);
+    AcmeStatus before = o->object ? o->object->status : _ACME_STATUS_INVALID;
+    int r = read_order(o, reply, problem);
 
     if (r < 0)
-        order_fail_errno(o, r, &problem);
+        return r;
+    if (o->object->status != before)
+        o->pause = POLL_FIRST_USEC;
+    return order_advance(o, reply->retry_after, problem);
+}
+
+static int look(Order *o)
+{
+    return ask(o, o->record->url, NULL, TYPE_JSON, take_order);
 }
 
 static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
 {
+    _cleanup_problem_ Problem problem = {};
     Order *o = userdata;
 
     if (!o->call)
-        look(o);
+        order_check(o, look(o), &problem);
     return 0;
 }
 
-void order_look_later(Order *o, int64_t retry_after)
+static void order_look_later(Order *o, int64_t retry_after)
 {
     uint64_t pause = o->pause;
 
     o->pause = MIN(o->pause * 2, POLL_MAX_USEC);
     o->patient = retry_after > 0;
     (void)timer_arm(o->timer, retry_after > 0 ? MAX((uint64_t)retry_after * USEC_PER_SEC, pause) : pause);
-}
-
-void order_look_now(Order *o)
-{
-    if (timer_is_armed(o->timer) && !o->patient && !o->finalized)
-        (void)timer_arm(o->timer, POLL_SEEN_USEC);
 }
 
 /* ---- finalizing */
@@ -247,26 +262,25 @@ bool order_was_finalized(const Order *o)
     return o->finalized;
 }
 
-static void finalize(Order *o)
+static int finalize(Order *o)
 {
     _cleanup_free_ char *payload = o->own.request ? acme_finalize_payload(o->own.request) : NULL;
-    _cleanup_problem_ Problem problem = {};
-    int r = o->own.result;
 
-    order_tell(o, 0.8, "asking for the certificate");
+    order_tell(o, 0.8, "requesting the certificate");
     o->finalized = true;
-    if (r >= 0)
-        r = payload ? ask(o, o->object->finalize, payload, TYPE_JSON, on_order) : -ENOMEM;
-    if (r < 0)
-        order_fail_errno(o, r, &problem);
+    if (o->own.result < 0)
+        return o->own.result;
+    return payload ? ask(o, o->object->finalize, payload, TYPE_JSON, take_order) : -ENOMEM;
 }
 
 static void maybe_finalize(Order *o)
 {
+    _cleanup_problem_ Problem problem = {};
+
     if (!o->held || !o->noted || o->making || o->ended)
         return;
     o->held = false;
-    finalize(o);
+    order_check(o, finalize(o), &problem);
 }
 
 static void on_request(OrderResults *results, void *userdata)
@@ -285,68 +299,117 @@ void order_noted(Order *o)
     maybe_finalize(o);
 }
 
-/* ---- what its status asks for */
+/* ---- what its status requires */
 
-static void prove(Order *o)
+static void on_progress(double progress, const char *step, void *userdata)
 {
-    order_tell(o, 0.2, "proving the names");
-    order_ask_authorizations(o);
+    order_tell(userdata, progress, step);
 }
 
-static void hold(Order *o)
+static void on_validating(void *userdata)
+{
+    Order *o = userdata;
+
+    order_tell(o, 0.6, "waiting for validation");
+    o->pause = POLL_FIRST_USEC;
+    order_look_later(o, 0);
+}
+
+/* Polls immediately if a poll is scheduled, unless the authority set its time. */
+static void on_seen(void *userdata)
+{
+    Order *o = userdata;
+
+    if (!o->call && timer_is_armed(o->timer) && !o->patient && !o->finalized)
+        (void)timer_arm(o->timer, POLL_SEEN_USEC);
+}
+
+static void on_failed(const AcmeFailure *failure, void *userdata)
+{
+    order_end(userdata, NULL, failure);
+}
+
+static void on_explained(Problem *problem, void *userdata)
+{
+    Order *o = userdata;
+
+    if (problem->code == PROBLEM_NONE && o->object->problem)
+        (void)acme_problem_describe(o->object->problem, order_whose(o), problem);
+    problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
+                "The authority %s ended the order without giving a reason.", order_whose(o));
+    if (last_solver(o) < o->context.solvers.n)
+        o->refused |= 1U << last_solver(o);
+    order_fail(o, problem, false);
+}
+
+static int fetch_authorizations(Order *o, bool explain)
+{
+    static const AuthorizationsObserver observer = { on_progress, on_validating, on_seen, on_failed,
+                                                     on_explained };
+    int r = 0;
+
+    if (!o->authorizations)
+        r = authorizations_new(o->context.client, &o->context.solvers, o->record->names,
+                               o->object->authorizations, &observer, o, &o->authorizations);
+    return r < 0 ? r : authorizations_fetch(o->authorizations, explain);
+}
+
+static int prove(Order *o, Problem *problem)
+{
+    order_tell(o, 0.2, "proving the names");
+    if (!o->object->authorizations)
+        return problem_set(problem, PROBLEM_AUTHORITY_FAILED,
+                           "The authority %s created an order without authorizations.", order_whose(o));
+    return fetch_authorizations(o, false);
+}
+
+static int hold(Order *o, Problem *problem _unused_)
 {
     o->held = true;
     maybe_finalize(o);
+    return 0;
 }
 
-static void explain(Order *o)
+static int explain(Order *o, Problem *problem)
 {
-    o->explaining = true;
-    if (strv_length(o->object->authorizations) > 0)
-        order_ask_authorizations(o);
-    else
-        order_explain(o);
+    if (o->object->authorizations)
+        return fetch_authorizations(o, true);
+    on_explained(problem, o);
+    return 0;
 }
 
-/* RFC 8555 section 7.1.6: each is acted upon once; then, or without an action, the authority is at work and is waited for. */
-static void (*const actions[_ACME_STATUS_MAX])(Order *o) = {
+/* RFC 8555 section 7.1.6: each status is acted upon once; afterwards, or without an action, the order is
+ * polled. */
+static int (*const actions[_ACME_STATUS_MAX])(Order *o, Problem *problem) = {
     [ACME_PENDING] = prove,  [ACME_READY] = hold,      [ACME_PROCESSING] = NULL,
     [ACME_VALID] = download, [ACME_INVALID] = explain,
 };
 
-static void order_advance(Order *o, int64_t retry_after)
+static int order_advance(Order *o, int64_t retry_after, Problem *problem)
 {
     AcmeStatus status = o->object->status;
 
     if (!actions[status] || (o->acted & (1U << status))) {
         order_look_later(o, retry_after);
-        return;
+        return 0;
     }
     o->acted |= 1U << status;
-    actions[status](o);
+    return actions[status](o, problem);
 }
 
 /* ---- beginning */
 
-static int place(Order *o, Problem *problem);
-
-static bool streq_any(const char *s, const char *const *l)
-{
-    for (; *l; l++)
-        if (streq(s, *l))
-            return true;
-    return false;
-}
+static int place(Order *o, const AcmeReply *reply, Problem *problem);
 
 /* Returns true if the order is placed again with fewer members: an authority that refuses "replaces", or
  * does not know the profile, may issue nevertheless. */
 static bool ask_for_less(Order *o, const AcmeFailure *failure)
 {
-    static const char *const replacing[] = { "alreadyReplaced", "malformed", "unauthorized", NULL };
+    static const char *const replacing[] = { "alreadyReplaced", "malformed", "unauthorized" };
     const AcmeAuthority *s = acme_client_authority(o->context.client);
     const char *type = strempty(failure->problem->type), *text = strempty(failure->problem->text);
 
-    if (o->record->replaces && streq_any(type, replacing)) {
+    if (o->record->replaces && TABLE_FROM_STRING(replacing, type) >= 0) {
         log_notice("%s: %s%s Placing the order without \"replaces\".", o->record->name, text,
                    text_full_stop(text));
         free(o->record->replaces);
@@ -368,51 +431,36 @@ static int take_new_order(Order *o, const AcmeReply *reply, Problem *problem)
 
     if (!reply->location)
         return problem_set(problem, PROBLEM_AUTHORITY_FAILED,
-                           "The authority %s did not tell where the order is (RFC 8555 section 7.4).",
+                           "The authority %s did not return the URL of the order (RFC 8555 section 7.4).",
                            order_whose(o));
     o->record->url = strdup(reply->location);
     if (!o->record->url)
         return -ENOMEM;
-    r = take_order(o, reply, problem);
-    if (r >= 0 && o->profile && acme_client_authority(o->context.client)->needs_profile &&
+    r = read_order(o, reply, problem);
+    if (r < 0)
+        return r;
+    if (o->profile && acme_client_authority(o->context.client)->needs_profile &&
         !streq(strempty(o->object->profile), o->profile))
-        return problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
-                           "The authority %s made an order of %s%s%s instead of the profile \"%s\", which "
-                           "RequireProfile=yes insists on.",
-                           order_whose(o), o->object->profile ? "the profile \"" : "no profile",
-                           strempty(o->object->profile), o->object->profile ? "\"" : "", o->profile);
-    return r;
+        return problem_set(
+            problem, PROBLEM_AUTHORITY_REFUSED,
+            "The authority %s created an order with %s%s%s instead of the profile \"%s\", which "
+            "RequireProfile=yes requires.",
+            order_whose(o), o->object->profile ? "the profile \"" : "no profile",
+            strempty(o->object->profile), o->object->profile ? "\"" : "", o->profile);
+    o->observer.placed(o->userdata);
+    return order_advance(o, reply->retry_after, problem);
 }
 
 static void on_placed(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
 {
     _cleanup_problem_ Problem problem = {};
     Order *o = userdata;
-    int r;
 
     o->call = NULL;
-    if (failure && !ask_for_less(o, failure)) {
-        order_end(o, NULL, failure);
-        return;
-    }
-    r = failure ? place(o, &problem) : take_new_order(o, reply, &problem);
-    if (r < 0)
-        order_fail_errno(o, r, &problem);
-    else if (!failure) {
-        o->observer.placed(o->userdata);
-        order_advance(o, reply->retry_after);
-    }
-}
-
-/* Lists the profiles of the authority for people. NULL on OOM. */
-static char *list_profiles(const AcmeDirectory *d)
-{
-    _cleanup_strv_ char **names = NULL;
-
-    for (size_t i = 0; i < d->n_profiles; i++)
-        if (strv_extend(&names, d->profiles[i].name) < 0)
-            return NULL;
-    return names ? strv_join(names, ", ") : strdup("none");
+    if (failure && ask_for_less(o, failure))
+        order_check(o, place(o, NULL, &problem), &problem);
+    else
+        on_reply(reply, failure, userdata);
 }
 
 static int choose_profile(Order *o, Problem *problem)
@@ -423,23 +471,23 @@ static int choose_profile(Order *o, Problem *problem)
     o->profile = o->no_profile ? NULL : o->record->profile;
     if (!o->profile)
         return 0;
-    for (size_t i = 0; i < d->n_profiles; i++)
-        if (streq(d->profiles[i].name, o->profile))
-            return 0;
-    known = list_profiles(d);
+    if (strv_contains(d->profiles, o->profile))
+        return 0;
+    known = strv_join(d->profiles, ", ");
     if (acme_client_authority(o->context.client)->needs_profile)
         return problem_set(
             problem, PROBLEM_AUTHORITY_REFUSED,
-            "The authority %s has no profile \"%s\" (those it has: %s); correct Profile= of [Authority %s], or "
-            "set RequireProfile=no to do without.",
-            order_whose(o), o->profile, strempty(known), order_whose(o));
-    log_notice("%s: The authority %s has no profile \"%s\" (it has: %s), placing the order without one.",
-               o->record->name, order_whose(o), o->profile, strempty(known));
+            "The authority %s has no profile \"%s\" (available: %s); correct Profile= of [Authority %s], "
+            "or set RequireProfile=no to do without.",
+            order_whose(o), o->profile, d->profiles ? strempty(known) : "none", order_whose(o));
+    log_notice("%s: The authority %s has no profile \"%s\" (available: %s), placing the order without one.",
+               o->record->name, order_whose(o), o->profile, d->profiles ? strempty(known) : "none");
     o->profile = NULL;
     return 0;
 }
 
-static int place(Order *o, Problem *problem)
+/* Once the directory was read (the empty reply): it lists profiles, and shows support for "replaces". */
+static int place(Order *o, const AcmeReply *reply _unused_, Problem *problem)
 {
     AcmeRequest request = { .resource = ACME_NEW_ORDER, .type = TYPE_JSON };
     _cleanup_free_ char *payload = NULL;
@@ -449,7 +497,6 @@ static int place(Order *o, Problem *problem)
     if (r < 0)
         return r;
     if (o->record->replaces && !acme_client_directory(o->context.client)->renewal_info) {
-        /* which would have shown support for "replaces" */
         free(o->record->replaces);
         o->record->replaces = NULL;
     }
@@ -457,46 +504,26 @@ static int place(Order *o, Problem *problem)
     if (!payload)
         return -ENOMEM;
     order_tell(o, 0.1, "placing the order");
+    o->next = take_new_order;
     return acme_client_send(o->context.client, &request, on_placed, o, &o->call);
-}
-
-static void on_directory(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
-{
-    _cleanup_problem_ Problem problem = {};
-    Order *o = userdata;
-    int r;
-
-    o->call = NULL;
-    if (failure) {
-        order_end(o, NULL, failure);
-        return;
-    }
-    r = place(o, &problem);
-    if (r < 0)
-        order_fail_errno(o, r, &problem);
-}
-
-/* The directory lists profiles, and shows support for renewal windows. */
-static int place_by_directory(Order *o)
-{
-    AcmeRequest request = { .resource = ACME_DIRECTORY };
-
-    return acme_client_send(o->context.client, &request, on_directory, o, &o->call);
 }
 
 static int on_begin(sd_event_source *s _unused_, void *userdata)
 {
+    AcmeRequest directory = { .resource = ACME_DIRECTORY };
     _cleanup_problem_ Problem problem = {};
     Order *o = userdata;
     int r;
 
     o->begin = sd_event_source_disable_unref(o->begin);
+    o->next = place;
     if (o->record->url)
-        r = ask(o, o->record->url, NULL, TYPE_JSON, on_order);
+        r = look(o);
+    else if (o->record->profile || o->record->replaces)
+        r = acme_client_send(o->context.client, &directory, on_reply, o, &o->call);
     else
-        r = o->record->profile || o->record->replaces ? place_by_directory(o) : place(o, &problem);
-    if (r < 0)
-        order_fail_errno(o, r, &problem);
+        r = place(o, NULL, &problem);
+    order_check(o, r, &problem);
     return 0;
 }
 
@@ -506,7 +533,7 @@ static int on_deadline(sd_event_source *s _unused_, uint64_t usec _unused_, void
     Order *o = userdata;
 
     problem_set(&problem, PROBLEM_AUTHORITY_FAILED,
-                "The authority %s did not finish the order within %d minutes; it is tried again later.",
+                "The authority %s did not complete the order within %d minutes; it will be retried later.",
                 order_whose(o), LIMIT_ORDER_TIME / 60);
     order_fail(o, &problem, true);
     return 0;
@@ -525,13 +552,12 @@ int order_start(const OrderContext *context, OrderRecord *record, const OrderObs
                   .noted = record->url != NULL,
                   .observer = *observer,
                   .userdata = userdata,
-                  .pause = POLL_FIRST_USEC,
-                  .solver = context->n_solvers };
+                  .pause = POLL_FIRST_USEC };
     if ((r = timer_add(context->event, &o->timer, CLOCK_BOOTTIME, 1, on_timer, o)) < 0 ||
         (r = timer_add(context->event, &o->deadline, CLOCK_BOOTTIME, 1, on_deadline, o)) < 0)
         return r;
     (void)timer_arm(o->deadline, LIMIT_ORDER_TIME * USEC_PER_SEC);
-    r = order_work_request(context->crypto, record, on_request, o, &o->making);
+    r = order_work_start(context->crypto, &(OrderTask){ .record = record }, on_request, o, &o->making);
     if (r < 0)
         return r;
     r = sd_event_add_defer(context->event, &o->begin, on_begin, o);
@@ -546,7 +572,7 @@ Order *order_free(Order *o)
     if (!o)
         return NULL;
     acme_call_cancel(o->call);
-    order_free_authorizations(o);
+    authorizations_free(o->authorizations);
     acme_order_free(o->object);
     sd_event_source_disable_unref(o->begin);
     sd_event_source_disable_unref(o->timer);

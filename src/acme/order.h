@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "acme/client.h"
+#include "acme/authorization.h"
 #include "core/bundle.h"
 #include "core/order-record.h"
-#include "core/solver.h"
+#include "util/workers.h"
 
 /* An order (RFC 8555 section 7.4), from its creation to the chain. The next step depends only on the order's
  * status at the authority, so an order that was placed before a crash is resumed from wherever it is:
@@ -21,11 +21,8 @@ typedef struct Order Order;
 typedef struct OrderContext {
     sd_event *event;
     AcmeClient *client;
-    Workers *crypto;        /* for slow computations */
-    Solver *const *solvers; /* in order of preference */
-    size_t n_solvers;
-    const char *solver;      /* the type that succeeded last, preferred; NULL */
-    unsigned failed_solvers; /* bits by index, tried last */
+    Workers *crypto; /* for slow computations */
+    OrderSolvers solvers;
 } OrderContext;
 
 typedef struct OrderObserver {

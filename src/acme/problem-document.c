@@ -15,23 +15,23 @@ static const struct {
     const char *type, *advice;
 } advices[] = {
     { "accountDoesNotExist", "remove the account's key to make a new account" },
-    { "alreadyReplaced", "nothing has to be done, the order is repeated without that" },
+    { "alreadyReplaced", "no action is needed, the order is placed again without it" },
     { "badRevocationReason", "give another reason" },
     { "caa", "correct the CAA records of the name" },
-    { "connection", "check that the name leads to this machine and that no firewall is between" },
+    { "connection", "check that the name points to this machine and that no firewall blocks it" },
     { "dns", "correct the records of the name" },
     { "externalAccountRequired", "set the external account of this authority in certwright.conf" },
-    { "incorrectResponse", "check that what answers for the name is this machine" },
+    { "incorrectResponse", "check that the name points to this machine" },
     { "invalidContact", "correct Contact= of this authority" },
     { "invalidProfile", "correct Profile=" },
-    { "rateLimited", "it is tried again later" },
-    { "rejectedIdentifier", "take another authority for this name" },
-    { "serverInternal", "it is tried again later" },
-    { "tls", "check that what answers for the name is this machine" },
-    { "unauthorized", "check that what answers for the name is this machine, and the account" },
+    { "rateLimited", "it will be retried later" },
+    { "rejectedIdentifier", "use another authority for this name" },
+    { "serverInternal", "it will be retried later" },
+    { "tls", "check that the name points to this machine" },
+    { "unauthorized", "check that the name points to this machine, and check the account" },
     { "unsupportedContact", "correct Contact= of this authority" },
-    { "unsupportedIdentifier", "take another authority for this name" },
-    { "userActionRequired", "do what it asks for" },
+    { "unsupportedIdentifier", "use another authority for this name" },
+    { "userActionRequired", "do what it requests" },
 };
 
 static const char *advice_for(const char *type)
@@ -62,34 +62,17 @@ static int read_type(const Reader *r, AcmeProblem *p)
     return copy_plain(streq(type, "about:blank") ? "" : type, LIMIT_PROBLEM_TYPE, &p->type);
 }
 
-static int read_instance(const Reader *r, AcmeProblem *p)
-{
-    const char *url = reader_peek(r, "instance");
-
-    if (!url || !text_is_url(url))
-        return 0;
-    p->instance = strdup(url);
-    return p->instance ? 0 : -ENOMEM;
-}
-
 static int read_identifier(const Reader *r, AcmeProblem *p)
 {
     Reader identifier;
     const char *name = NULL;
 
-    if (reader_peek_object(r, "identifier", &identifier))
+    if (reader_enter(r, "identifier", REQUIRED, r->what, &identifier) >= 0)
         name = reader_peek(&identifier, "value");
     return name ? copy_plain(name, LIMIT_NAME_INPUT, &p->identifier) : 0;
 }
 
-/* RFC 7518 section 3.1 */
-static bool text_is_algorithm(const char *s)
-{
-    size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-");
-
-    return n > 0 && !s[n] && n <= LIMIT_PROBLEM_TYPE;
-}
-
+/* RFC 7518 section 3.1. */
 static int read_algorithms(const Reader *r, AcmeProblem *p)
 {
     size_t n = MIN(reader_peek_count(r, "algorithms"), (size_t)LIMIT_ALGORITHMS);
@@ -97,7 +80,8 @@ static int read_algorithms(const Reader *r, AcmeProblem *p)
     for (size_t i = 0; i < n; i++) {
         const char *word = reader_peek_word(r, "algorithms", i);
 
-        if (word && text_is_algorithm(word) && strv_extend(&p->algorithms, word) < 0)
+        if (word && text_consists_of(word, TEXT_ALNUM "-", 1, LIMIT_PROBLEM_TYPE) &&
+            strv_extend(&p->algorithms, word) < 0)
             return -ENOMEM;
     }
     return 0;
@@ -108,7 +92,7 @@ static int read_words(const Reader *r, AcmeProblem *p)
     int c = read_type(r, p);
 
     c = c < 0 ? c : copy_plain(reader_peek(r, "detail"), LIMIT_PROBLEM_TEXT, &p->detail);
-    c = c < 0 ? c : read_instance(r, p);
+    c = c < 0 ? c : reader_peek_url(r, "instance", &p->instance);
     c = c < 0 ? c : read_identifier(r, p);
     return c < 0 ? c : read_algorithms(r, p);
 }
@@ -125,7 +109,7 @@ static int read_subproblems(const Reader *r, AcmeProblem *p)
     if (!p->subproblems)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        if (!reader_peek_item(r, "subproblems", i, &item))
+        if (reader_enter_item(r, "subproblems", i, r->what, &item) < 0)
             continue;
         p->n_subproblems++;
         if (read_words(&item, p->subproblems + p->n_subproblems - 1) < 0)
@@ -137,8 +121,10 @@ static int read_subproblems(const Reader *r, AcmeProblem *p)
 int acme_problem_read(const Reader *r, AcmeProblem **ret)
 {
     _cleanup_(acme_problem_freep) AcmeProblem *p = calloc(1, sizeof(AcmeProblem));
+    Reader quiet = *r;
 
-    if (!p || read_words(r, p) < 0 || read_subproblems(r, p) < 0)
+    quiet.problem = NULL; /* invalid members are ignored (RFC 9457 section 3.1) */
+    if (!p || read_words(&quiet, p) < 0 || read_subproblems(&quiet, p) < 0)
         return -ENOMEM;
     *ret = TAKE_PTR(p);
     return 0;
@@ -187,7 +173,7 @@ static void print_words(FILE *f, const AcmeProblem *p)
     if (*p->type)
         fprintf(f, n > 0 ? " (%s)" : "%s", p->type);
     if (n == 0 && !*p->type)
-        fputs("it does not say why", f);
+        fputs("it gives no reason", f);
 }
 
 static void print_problem(FILE *f, const AcmeProblem *p, const char *whose)

@@ -7,11 +7,10 @@ struct Reader;
 
 /* RFC 7807 and RFC 8555 section 6.7. Texts are plain (text_is_plain()), bounded by LIMIT_PROBLEM_TEXT. */
 typedef struct AcmeProblem {
-    char *
-        type; /* without urn:ietf:params:acme:error: when it begins so, else as it is; "" when there is none */
-    char *detail;      /* "" when there is none */
-    char *instance;    /* URL for people: what to do or to agree to (RFC 8555 section 7.3.3); NULL */
-    char *identifier;  /* of a subproblem: the name it is about; NULL */
+    char *type;        /* without the prefix urn:ietf:params:acme:error:; "" if there is none */
+    char *detail;      /* "" if there is none */
+    char *instance;    /* URL for people, for example of terms to accept (RFC 8555 section 7.3.3); NULL */
+    char *identifier;  /* of a subproblem: the name that it concerns; NULL */
     char **algorithms; /* of badSignatureAlgorithm */
     struct AcmeProblem *subproblems;
     size_t n_subproblems;
@@ -19,7 +18,7 @@ typedef struct AcmeProblem {
 
 int acme_problem_parse(const char *whose, const void *data, size_t size, AcmeProblem **ret,
                        Problem *problem);
-/* The same within another object. -ENOMEM is all that can happen. */
+/* The same within another object. Returns -ENOMEM or 0. */
 int acme_problem_read(const struct Reader *r, AcmeProblem **ret);
 AcmeProblem *acme_problem_free(AcmeProblem *p);
 DEFINE_CLEANUP(AcmeProblem *, acme_problem_free);

@@ -6,17 +6,9 @@
 #include "net/http-internal.h"
 #include "util/text.h"
 
-/* What the head of a reply says. */
+/* Header fields of replies. */
 
 #define DAY_NAME_MAX 9 /* Wednesday */
-
-static bool is_token(const char *s)
-{
-    static const char letters[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~";
-
-    return *s && !s[strspn(s, letters)];
-}
 
 static bool is_printable(const char *s)
 {
@@ -26,13 +18,13 @@ static bool is_printable(const char *s)
     return true;
 }
 
-/* What comes before (1xx, RFC 9110 section 15.2) and trailers (RFC 9112 section 7.1.2) are of other origins for libcurl. To a
- * field without a value version 7.88 leaves its line break. */
+/* CURLH_HEADER excludes interim responses (1xx, RFC 9110 section 15.2) and trailers (RFC 9112 section
+ * 7.1.2). libcurl 7.88 returns the line break of a field without a value. */
 const char *http_reply_header(const HttpReply *reply, const char *name, size_t n)
 {
     struct curl_header *h;
 
-    if (!is_token(name))
+    if (!text_consists_of(name, TEXT_TOKEN, 1, SIZE_MAX))
         return NULL;
     for (size_t i = 0; curl_easy_header(reply->easy, name, i, CURLH_HEADER, -1, &h) == CURLHE_OK; i++) {
         const char *value = streq(h->value, "\r") || streq(h->value, "\n") ? "" : h->value;
@@ -43,7 +35,7 @@ const char *http_reply_header(const HttpReply *reply, const char *name, size_t n
     return NULL;
 }
 
-/* ---- moments: libcurl knows the calendar, and takes much more than HTTP has */
+/* ---- dates: curl_getdate() accepts far more than HTTP permits */
 
 static bool has_form(const char *s, const char *form)
 {
@@ -52,7 +44,7 @@ static bool has_form(const char *s, const char *form)
     return rest && !*rest;
 }
 
-/* What seems to be more than 50 years ahead is past. */
+/* A year that appears to be more than 50 years in the future is in the past (RFC 9110 section 5.6.7). */
 static int expand_year(int year, int64_t now)
 {
     const time_t t = (time_t)now;
@@ -84,9 +76,9 @@ int http_date_parse(const char *s, int64_t now, int64_t *ret)
     t = curl_getdate(s, NULL);
     if (t == -1)
         return -EINVAL;
-    t -= strstr(s, ":60") != NULL; /* a leap second counts as the one before */
+    t -= strstr(s, ":60") != NULL; /* a leap second is treated as the second before it */
     if (!gmtime_r(&t, &tm) || tm.tm_mday != atoi(day))
-        return -EINVAL; /* the month is shorter */
+        return -EINVAL; /* the month has fewer days */
     *ret = t;
     return 0;
 }

@@ -7,15 +7,15 @@
 #include "net/address.h"
 #include "net/http.h"
 
-/* A request that was accepted, until its owner is told. */
+/* An accepted request, until done() is called. */
 typedef struct Transfer {
     TAILQ_ENTRY(Transfer) entry;
     Http *http; /* once started */
     struct Pool *pool;
     HttpDone done;
     void *userdata;
-    CURL *easy;                          /* it has the head of the reply */
-    struct curl_slist *fields, *address; /* of the request; where to connect to */
+    CURL *easy;                          /* holds the header fields of the reply */
+    struct curl_slist *fields, *address; /* header fields of the request; address to connect to */
     sd_event_source *deadline;
     char *host; /* with its port, for messages */
     unsigned time_max;
@@ -23,9 +23,9 @@ typedef struct Transfer {
     unsigned status;
     uint8_t *body;
     size_t size, allocated, body_max;
-    size_t header_size;              /* of all that came */
-    char refused[ADDRESS_TEXT_SIZE]; /* the last one that was */
-    char error[CURL_ERROR_SIZE];     /* libcurl's words */
+    size_t header_size;              /* of all header lines so far */
+    char refused[ADDRESS_TEXT_SIZE]; /* the last refused address */
+    char error[CURL_ERROR_SIZE];     /* libcurl's message */
     Problem problem;
 } Transfer;
 

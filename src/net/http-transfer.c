@@ -11,7 +11,7 @@
 #define TRUST_AGE_MAX 3600L /* seconds, then the authorities are read again */
 #define TOO_LARGE     100   /* CURLE_TOO_LARGE, which libcurl has since 8.6 */
 
-/* ---- what went wrong */
+/* ---- failures */
 
 /* Messages for libcurl's results, and whether its own text adds to them. */
 static const struct {
@@ -21,34 +21,26 @@ static const struct {
 } failures[] = {
     { CURLE_COULDNT_RESOLVE_HOST, "the name does not resolve",
       "check its spelling and the name servers of this machine", false },
-    { CURLE_COULDNT_CONNECT, "no connection could be made",
-      "check that it runs and that no firewall forbids it", false },
-    { CURLE_OPERATION_TIMEDOUT, "no connection was made in time",
-      "check that it can be reached, or try again later", false },
+    { CURLE_COULDNT_CONNECT, "the connection failed",
+      "check that it is running and that no firewall blocks it", false },
+    { CURLE_OPERATION_TIMEDOUT, "connecting timed out", "check that it can be reached, or try again later",
+      false },
     { CURLE_PEER_FAILED_VERIFICATION, "its certificate is not trusted",
       "check the name, the clock and the trusted authorities of this machine", true },
     { CURLE_SSL_CACERT_BADFILE, "the trusted authorities cannot be read",
       "install the package ca-certificates, or correct the path", true },
-    { CURLE_SSL_CONNECT_ERROR, "there was no agreement on TLS",
-      "check that the port is one for TLS 1.2 or newer", true },
+    { CURLE_SSL_CONNECT_ERROR, "the TLS handshake failed", "check that the port uses TLS 1.2 or newer",
+      true },
     { CURLE_GOT_NOTHING, "the connection was closed without a reply", "try again later", false },
-    { CURLE_PARTIAL_FILE, "the reply broke off", "try again later", false },
+    { CURLE_PARTIAL_FILE, "the reply was truncated", "try again later", false },
     { CURLE_SEND_ERROR, "the connection broke", "try again later", false },
     { CURLE_RECV_ERROR, "the connection broke", "try again later", false },
-    { CURLE_BAD_CONTENT_ENCODING, "the reply is in a transfer coding that was not asked for",
+    { CURLE_BAD_CONTENT_ENCODING, "the reply is in a transfer coding that was not requested",
       "its administrator has to correct that", false },
-    { CURLE_UNSUPPORTED_PROTOCOL, "what came back is not HTTP/1.1 or HTTP/2", "check the port", true },
-    { CURLE_WEIRD_SERVER_REPLY, "what came back is not HTTP/1.1 or HTTP/2", "check the port", true },
+    { CURLE_UNSUPPORTED_PROTOCOL, "the reply is not HTTP/1.1 or HTTP/2", "check the port", true },
+    { CURLE_WEIRD_SERVER_REPLY, "the reply is not HTTP/1.1 or HTTP/2", "check the port", true },
     { CURLE_OK, "libcurl gave up", "see the details, and try again later", true },
 };
-
-/* libcurl's text may include data of the server, and must be safe for the bus and the journal. */
-static void text_make_printable(char *s)
-{
-    for (; *s; s++)
-        if (*s < ' ' || *s > '~')
-            *s = '?';
-}
 
 /* Returns true if there was no route to the host at all. */
 static bool was_unreachable(const Transfer *t, CURLcode result)
@@ -68,7 +60,8 @@ void transfer_describe_deadline(Transfer *t)
     t->problem.unreachable = was_unreachable(t, CURLE_OPERATION_TIMEDOUT);
     problem_set(
         &t->problem, PROBLEM_NETWORK_FAILED,
-        "%s did not answer in full within %u seconds; check that it can be reached, or try again later",
+        "%s did not send a complete reply within %u seconds; check that it can be reached, or try again "
+        "later",
         t->host, t->time_max);
 }
 
@@ -80,7 +73,6 @@ static void transfer_describe_failure(Transfer *t, CURLcode result)
 
     while (failures[i].code != result && failures[i].code != CURLE_OK)
         i++;
-    text_make_printable(t->error);
     if (!failures[i].detail)
         detail = "";
     else if (!*detail)
@@ -89,33 +81,31 @@ static void transfer_describe_failure(Transfer *t, CURLcode result)
         curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &error) == CURLE_OK && error)
         detail = strerror((int)error);
     t->problem.unreachable = was_unreachable(t, result);
-    problem_set(&t->problem, PROBLEM_NETWORK_FAILED, "Nothing was fetched from %s: %s%s%s%s; %s", t->host,
+    problem_set(&t->problem, PROBLEM_NETWORK_FAILED, "Failed to fetch from %s: %s%s%s%s; %s", t->host,
                 failures[i].what, *detail ? " (" : "", detail, *detail ? ")" : "", failures[i].advice);
 }
 
 static void transfer_describe_refusal(Transfer *t, const char *address)
 {
-    problem_set(
-        &t->problem, PROBLEM_NETWORK_FAILED,
-        "%s was not asked: its address %s belongs to this machine or its link; use a host with an address that "
-        "others can reach, too",
-        t->host, address);
+    problem_set(&t->problem, PROBLEM_NETWORK_FAILED,
+                "%s was not contacted: its address %s belongs to this machine or its link; use a host whose "
+                "address can be reached from elsewhere",
+                t->host, address);
 }
 
 static void transfer_describe_body(Transfer *t)
 {
-    problem_set(
-        &t->problem, PROBLEM_LIMITS_EXCEEDED,
-        "The reply of %s is larger than %zu bytes, the most that is taken; check that the URL is right",
-        t->host, t->body_max);
+    problem_set(&t->problem, PROBLEM_LIMITS_EXCEEDED,
+                "The reply of %s is larger than %zu bytes, which is the limit; check that the URL is right",
+                t->host, t->body_max);
 }
 
 static void transfer_describe_headers(Transfer *t)
 {
     problem_set(
         &t->problem, PROBLEM_LIMITS_EXCEEDED,
-        "The headers of the reply of %s are larger than %d bytes, the most that is taken; check that the URL is "
-        "right",
+        "The headers of the reply of %s are larger than %d bytes, which is the limit; check that the URL "
+        "is right",
         t->host, LIMIT_HTTP_HEADERS);
 }
 
@@ -145,10 +135,10 @@ void transfer_describe_cancelled(Transfer *t)
 {
     problem_clear(&t->problem);
     problem_set(&t->problem, PROBLEM_CANCELLED,
-                "The request to %s was cancelled; ask again if it is still needed", t->host);
+                "The request to %s was cancelled; send it again if it is still needed", t->host);
 }
 
-/* ---- what a server may do */
+/* ---- limits for servers */
 
 static size_t on_body(char *data, size_t size, size_t n, void *userdata)
 {
@@ -214,7 +204,8 @@ static size_t on_header(char *line, size_t size, size_t n, void *userdata)
     if (header_is_coding(line, n)) {
         problem_set(
             &t->problem, PROBLEM_NETWORK_FAILED,
-            "%s sent its reply in a transfer coding that was not asked for; its administrator has to correct that",
+            "%s sent its reply in a transfer coding that was not requested; its administrator has to "
+            "correct that",
             t->host);
         return CURL_WRITEFUNC_ERROR;
     }
@@ -222,8 +213,8 @@ static size_t on_header(char *line, size_t size, size_t n, void *userdata)
     return n;
 }
 
-/* Called with the address that is about to be used: a name that resolves to another one each time does not
- * help. */
+/* Called with the address that is about to be used, so that a name that resolves to another address each time
+ * (DNS rebinding) does not help. */
 static curl_socket_t on_open(void *userdata, curlsocktype purpose _unused_, struct curl_sockaddr *address)
 {
     Transfer *t = userdata;
@@ -249,6 +240,9 @@ static int on_connected(void *userdata, char *address, char *local_address _unus
 
 /* ---- making a request */
 
+DEFINE_CLEANUP(CURLU *, curl_url_cleanup);
+DEFINE_CLEANUP(char *, curl_free);
+
 static int refuse_url(Problem *problem, const char *why)
 {
     return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
@@ -257,11 +251,9 @@ static int refuse_url(Problem *problem, const char *why)
 
 static bool url_has(CURLU *u, CURLUPart part)
 {
-    char *value = NULL;
-    bool has = curl_url_get(u, part, &value, 0) == CURLUE_OK;
+    _cleanup_(curl_freep) char *value = NULL;
 
-    curl_free(value);
-    return has;
+    return curl_url_get(u, part, &value, 0) == CURLUE_OK;
 }
 
 /* libcurl also accepts one or three slashes. */
@@ -274,21 +266,14 @@ static bool url_has_two_slashes(const char *url)
 
 static int url_read_host(CURLU *u, char **ret, Problem *problem)
 {
-    char *host = NULL, *port = NULL, *text = NULL;
-    int r = 0;
+    _cleanup_(curl_freep) char *host = NULL, *port = NULL;
+    char *text;
 
     if (curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK || isempty(host) || !text_is_graphic(host) ||
         strlen(host) > LIMIT_NAME)
-        r = refuse_url(problem, "it has no valid host");
-    else if (curl_url_get(u, CURLUPART_PORT, &port, 0) != CURLUE_OK)
-        text = strdup(host);
-    else if (asprintf(&text, "%s:%s", host, port) < 0)
-        text = NULL;
-    curl_free(host);
-    curl_free(port);
-    if (r < 0)
-        return r;
-    if (!text)
+        return refuse_url(problem, "it has no valid host");
+    (void)curl_url_get(u, CURLUPART_PORT, &port, 0);
+    if (asprintf(&text, "%s%s%s", host, port ? ":" : "", strempty(port)) < 0)
         return -ENOMEM;
     *ret = text;
     return 0;
@@ -296,20 +281,16 @@ static int url_read_host(CURLU *u, char **ret, Problem *problem)
 
 static int url_check_scheme(CURLU *u, const HttpRequest *request, Problem *problem)
 {
-    char *scheme = NULL;
-    int r = 0;
+    _cleanup_(curl_freep) char *scheme = NULL;
 
     if (curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK)
-        r = refuse_url(problem, "it has no scheme");
-    else if (streq(scheme, "http") && !request->plain)
-        r = refuse_url(problem, "http:// is not protected");
-    else if (!streq(scheme, "http") && !streq(scheme, "https"))
-        r = refuse_url(problem, "its scheme is not supported");
-    curl_free(scheme);
-    return r;
+        return refuse_url(problem, "it has no scheme");
+    if (streq(scheme, "http") && !request->plain)
+        return refuse_url(problem, "http:// is not protected");
+    if (!streq(scheme, "http") && !streq(scheme, "https"))
+        return refuse_url(problem, "its scheme is not supported");
+    return 0;
 }
-
-DEFINE_CLEANUP(CURLU *, curl_url_cleanup);
 
 static int url_check(const HttpRequest *request, char **ret_host, Problem *problem)
 {
@@ -320,7 +301,7 @@ static int url_check(const HttpRequest *request, char **ret_host, Problem *probl
     if (!u)
         return -ENOMEM;
     if (!text_is_graphic(request->url))
-        return refuse_url(problem, "it has characters that an URL cannot have");
+        return refuse_url(problem, "it has characters that a URL cannot have");
     code = curl_url_set(u, CURLUPART_URL, request->url, CURLU_NON_SUPPORT_SCHEME);
     if (code == CURLUE_OUT_OF_MEMORY)
         return -ENOMEM;
@@ -336,33 +317,20 @@ static int url_check(const HttpRequest *request, char **ret_host, Problem *probl
     return url_read_host(u, ret_host, problem);
 }
 
-/* Both are part of messages. */
+/* Appends the address to the host for messages. */
 static int address_check(const char *address, char **host, Problem *problem)
 {
     struct in6_addr binary;
     char *text;
 
     if (inet_pton(AF_INET, address, &binary) != 1 && inet_pton(AF_INET6, address, &binary) != 1)
-        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
-                           "\"%s\" is no address; give one of IPv4 or IPv6", address);
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is not an IPv4 or IPv6 address",
+                           address);
     if (asprintf(&text, "%s (at %s)", *host, address) < 0)
         return -ENOMEM;
     free(*host);
     *host = text;
     return 0;
-}
-
-static bool field_is_valid(const char *s)
-{
-    for (; s && *s; s++)
-        if (*s < ' ' || *s > '~')
-            return false;
-    return true;
-}
-
-static bool fields_are_valid(const HttpRequest *request)
-{
-    return field_is_valid(request->accept) && field_is_valid(request->content_type);
 }
 
 /* Options common to all requests. QUICK_EXIT: a request does not wait for the thread that still resolves its
@@ -500,9 +468,9 @@ static CURLcode set_address(Transfer *t, const char *address)
     return c ? c : curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, t->address);
 }
 
-/* Instead of opening a second connection, wait whether the first one can be shared (RFC 9113). That is known
- * after the TLS handshake; without TLS it would wait for the end of the first request, as for HTTP/1.1 in
- * libcurl 8. */
+/* Instead of opening a second connection, wait for the TLS handshake of the first one, which shows whether it
+ * can be shared (RFC 9113). Without TLS, libcurl would wait for the end of the first request; libcurl 8 also
+ * does for HTTP/1.1. */
 static bool can_wait(const HttpRequest *request)
 {
     return strncasecmp(request->url, "https:", 6) == 0 &&
@@ -566,7 +534,7 @@ int transfer_new(const HttpRequest *request, Transfer **ret, Problem *problem)
         .public_only = request->public_only,
         .body_max = request->body_max,
     };
-    if (!fields_are_valid(request))
+    if (!text_is_graphic(strempty(request->accept)) || !text_is_graphic(strempty(request->content_type)))
         return -EINVAL;
     r = url_check(request, &t->host, problem);
     if (r >= 0 && request->address)

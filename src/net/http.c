@@ -5,8 +5,8 @@
 #include "net/http-internal.h"
 #include "util/timer.h"
 
-#define CONNECTIONS_MAX 64L /* of one pool at once; what comes then waits */
-#define IDLE_MAX        32L /* connections that one pool keeps */
+#define CONNECTIONS_MAX 64L /* of one pool; further requests wait */
+#define IDLE_MAX        32L /* idle connections that one pool keeps */
 
 /* The connections that use the same file of authorities. libcurl caches one such file per multi handle and
  * drops it for the next one: with a single handle, a machine that uses two files would read them again for
@@ -23,9 +23,9 @@ typedef struct Pool {
     uint64_t due; /* CLOCK_MONOTONIC, usec; UINT64_MAX: never */
 } Pool;
 
-/* A transfer is in one of two queues. It is active while libcurl works on it. When libcurl, its deadline or http_free is
- * done with it, it is taken from the pool and waits in finished until its owner is told, which happens outside of libcurl's
- * callbacks so that the owner may do as he likes. */
+/* A transfer is in one of two queues: active while libcurl works on it, then finished, after libcurl, the
+ * deadline or http_free() has ended it, until done() is called. That happens outside of libcurl's callbacks, so
+ * that done() may call anything. */
 TAILQ_HEAD(TransferQueue, Transfer);
 
 struct Http {
@@ -34,7 +34,7 @@ struct Http {
     struct TransferQueue active, finished;
     size_t n_pending;
     uint64_t n_connections;
-    bool answering; /* notifying owners, one of which may free the Http: it is freed afterwards then */
+    bool answering; /* calling done(), which may call http_free(): the Http is freed afterwards then */
     bool closing;
 };
 
@@ -230,7 +230,7 @@ static int transfer_start_deadline(Transfer *t, sd_event *event)
 
     r = sd_event_add_time_relative(event, &t->deadline, CLOCK_MONOTONIC, t->time_max * USEC_PER_SEC, 0,
                                    on_deadline, t);
-    if (r >= 0) /* what ends at the same time ends before another begins in its place */
+    if (r >= 0) /* requests that time out together end before others are started in their place */
         r = sd_event_source_set_priority(t->deadline, SD_EVENT_PRIORITY_NORMAL - 1);
     if (r < 0)
         return r;

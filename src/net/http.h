@@ -42,11 +42,12 @@ typedef struct HttpReply {
     void *easy; /* for http_reply_header() */
 } HttpReply;
 
-/* Value of the nth field (from 0 on) of this name, in any case; NULL when there are not so many. White space around is
- * taken off; of a name list (RFC 9110 section 5.3) each line is one value. One that is not printable ASCII does not count. */
+/* Returns the value of the nth field (from 0 on) with this name, ignoring case, without surrounding white space;
+ * NULL if there are fewer. Each field line is one value (RFC 9110 section 5.3). Values that are not printable
+ * ASCII are skipped. */
 const char *http_reply_header(const HttpReply *reply, const char *name, size_t n);
-/* HTTP-date in its three forms (RFC 9110 section 5.6.7), and nothing else that libcurl would take: seconds since 1970-01-01 UTC.
- * now: for years of two digits. -EINVAL. */
+/* Parses an HTTP-date in one of its three formats (RFC 9110 section 5.6.7), as seconds since 1970-01-01 UTC.
+ * now: for years with two digits. -EINVAL. */
 int http_date_parse(const char *s, int64_t now, int64_t *ret);
 
 /* Exactly one of reply and problem is set; both are borrowed during the call (PROBLEM_NETWORK_FAILED,

@@ -8,8 +8,7 @@
 #include "net/resolver-internal.h"
 #include "util/text.h"
 
-/* The message is walked by the C library (libresolv), which keeps within its bounds; what the data of a record says has to be
- * looked at here. */
+/* The C library (libresolv) walks the message within its bounds; the data of records is checked here. */
 
 /* To lower case; "." is the root. */
 static const char *tidy_name(char *name)
@@ -30,7 +29,7 @@ static int add_address(const ns_rr *rr, char ***values)
     return strv_extend(values, text);
 }
 
-/* A sequence of strings, each with a byte of length before it. */
+/* A sequence of strings, each preceded by its length in one byte. */
 static int add_text(const ns_rr *rr, char ***values)
 {
     const uint8_t *data = ns_rr_rdata(*rr);
@@ -71,8 +70,8 @@ static bool zone_has_name(const char *zone, const char *name)
     return z <= n && strncasecmp(name + n - z, zone, z) == 0 && (z == n || name[n - z - 1] == '.');
 }
 
-/* Found in the answer, or beside it when the name is not a zone's own (RFC 2308 section 3); one of another zone is that of
- * an alias' target. */
+/* The record is in the answer section, or in the authority section if the name is not the apex of a zone (RFC
+ * 2308 section 3). One that does not contain the name belongs to the target of an alias. */
 static int add_zone(const ns_msg *m, ns_rr *rr, const char *name, char ***values)
 {
     const char *zone = tidy_name(rr->name);
@@ -117,14 +116,6 @@ static int read_section(ns_msg *m, ns_sect section, const char *name, int record
     return k;
 }
 
-static void drop_values(char **values, size_t n)
-{
-    for (size_t i = n; values && values[i]; i++) {
-        free(values[i]);
-        values[i] = NULL;
-    }
-}
-
 static int read_message(const uint8_t *data, size_t size, const char *name, int record, char ***values)
 {
     ns_msg m;
@@ -136,16 +127,12 @@ static int read_message(const uint8_t *data, size_t size, const char *name, int 
     return k < 0 || record != ns_t_soa ? k : read_section(&m, ns_s_ns, name, record, values);
 }
 
-/* Appends all values or none. */
 int dns_answer_read(const uint8_t *data, size_t size, const char *name, int record, char ***values)
 {
-    size_t before = strv_length(*values);
-    int r = read_message(data, size, name, record, values);
+    _cleanup_strv_ char **found = NULL;
+    int r = read_message(data, size, name, record, &found);
 
-    if (r < 0) {
-        drop_values(*values, before);
-        if (before == 0)
-            *values = strv_free(*values);
-    }
+    for (char **value = found; r >= 0 && value && *value; value++)
+        r = strv_extend(values, *value);
     return r;
 }

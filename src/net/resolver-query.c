@@ -3,7 +3,7 @@
 
 #include "net/resolver-internal.h"
 
-/* c-ares 1.28 and later, which parses answers; they are turned back into the message for resolver-answer.c. */
+/* c-ares 1.28 and later, which parses answers: turns them back into messages for resolver-answer.c. */
 
 static void on_answer(void *part, ares_status_t status, size_t timeouts _unused_,
                       const ares_dns_record_t *answer)

@@ -13,7 +13,7 @@
 #include "util/text.h"
 #include "util/timer.h"
 
-#define FIRST_WAIT_MSEC 2000 /* for one server; doubled each time that all were asked */
+#define FIRST_WAIT_MSEC 2000 /* for one server; doubled after each round of all servers */
 #define TRIES           3
 #define MALFORMED       "the answer is malformed"
 #define RECORDS_MAX     2 /* record types of a query: A and AAAA */
@@ -45,7 +45,7 @@ struct DnsQuery {
     DnsType type;
     Part parts[RECORDS_MAX];
     size_t n_pending;
-    bool telling; /* in done(): freed afterwards */
+    bool telling; /* done() is running: freed afterwards */
 
     bool exists; /* as opposed to NXDOMAIN */
     char **values;
@@ -56,7 +56,7 @@ struct DnsQuery {
 
 struct Dns {
     sd_event *event;
-    char **servers;
+    char *servers; /* in the format of c-ares; NULL: those of the system */
     LIST_HEAD(, DnsQuery) queries;
 };
 
@@ -72,14 +72,6 @@ static const struct {
 };
 
 /* ---- servers */
-
-static int server_check(const char *text)
-{
-    char address[ADDRESS_TEXT_SIZE];
-    uint16_t port;
-
-    return server_address_parse(text, address, &port);
-}
 
 /* In the format of c-ares: always with a port, since 1.18 does not accept brackets without one. */
 static int server_append(char **list, const char *text)
@@ -100,19 +92,7 @@ static int server_append(char **list, const char *text)
     return 0;
 }
 
-static int query_set_servers(DnsQuery *q, char *const *servers)
-{
-    _cleanup_free_ char *list = NULL;
-    int r = 0;
-
-    for (size_t i = 0; i < strv_length(servers) && r >= 0; i++)
-        r = server_append(&list, servers[i]);
-    if (r < 0)
-        return r;
-    return !list || ares_set_servers_ports_csv(q->channel, list) == ARES_SUCCESS ? 0 : -ENOMEM;
-}
-
-/* ---- what c-ares says */
+/* ---- results of c-ares */
 
 static void query_finish(DnsQuery *q)
 {
@@ -125,7 +105,7 @@ static void query_finish(DnsQuery *q)
 static void query_describe(DnsQuery *q, const char *what)
 {
     (void)problem_set(&q->problem, PROBLEM_NETWORK_FAILED,
-                      "The %s records of \"%s\" could not be asked for at %s: %s.", types[q->type].name,
+                      "The %s records of \"%s\" could not be requested from %s: %s.", types[q->type].name,
                       q->name, q->server ? q->server : "the resolver", what);
 }
 
@@ -133,7 +113,7 @@ static void query_describe(DnsQuery *q, const char *what)
 static const char *status_to_string(int status)
 {
     if (status == ARES_ECONNREFUSED)
-        return "no name server could be reached, or none had an answer (such as SERVFAIL or REFUSED)";
+        return "no name server could be reached, or none returned an answer (such as SERVFAIL or REFUSED)";
     if (status == ARES_ESERVFAIL)
         return "the name server failed (SERVFAIL)";
     if (status == ARES_EBADRESP)
@@ -198,7 +178,7 @@ static int on_deadline(sd_event_source *s _unused_, uint64_t usec _unused_, void
 {
     DnsQuery *q = userdata;
 
-    query_describe(q, "there is no answer");
+    query_describe(q, "the query timed out");
     query_finish(q);
     return 0;
 }
@@ -302,22 +282,22 @@ static int query_add_sources(DnsQuery *q, sd_event *event)
     return r < 0 ? r : deferred_add(event, &q->deliver, on_deliver, q);
 }
 
-static int query_open_channel(DnsQuery *q)
+/* servers: in the format of c-ares; NULL. */
+static int query_open_channel(DnsQuery *q, const char *servers)
 {
-    /* for a single server, its reply matters, whatever the reason why it is no answer */
+    /* of a given server, any reply is wanted, even if it is no answer */
     struct ares_options options = { .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
                                              (q->server ? ARES_FLAG_NORECURSE | ARES_FLAG_NOCHECKRESP : 0),
                                     .timeout = FIRST_WAIT_MSEC,
                                     .tries = TRIES,
                                     .sock_state_cb = on_interest,
                                     .sock_state_cb_data = q };
-    char *const server[] = { q->server, NULL };
 
     if (ares_init_options(&q->channel, &options,
                           ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) !=
         ARES_SUCCESS)
         return -ENOMEM;
-    return query_set_servers(q, q->server ? server : q->dns->servers);
+    return !servers || ares_set_servers_ports_csv(q->channel, servers) == ARES_SUCCESS ? 0 : -ENOMEM;
 }
 
 static void query_send(DnsQuery *q)
@@ -355,7 +335,8 @@ static bool name_is_sound(const char *name)
     return true;
 }
 
-static int query_new(Dns *d, const char *name, DnsType type, const char *server, DnsQuery **ret)
+static int query_new(Dns *d, const char *name, DnsType type, const char *server, const char *servers,
+                     DnsQuery **ret)
 {
     DnsQuery *q = calloc(1, sizeof(DnsQuery));
     int r;
@@ -370,7 +351,7 @@ static int query_new(Dns *d, const char *name, DnsType type, const char *server,
     q->server = server ? strdup(server) : NULL;
     r = q->name && (q->server || !server) ? query_add_sources(q, d->event) : -ENOMEM;
     if (r >= 0)
-        r = query_open_channel(q);
+        r = query_open_channel(q, servers);
     if (r < 0)
         dns_cancel(q);
     else
@@ -381,17 +362,19 @@ static int query_new(Dns *d, const char *name, DnsType type, const char *server,
 int dns_query(Dns *d, const char *name, DnsType type, const char *server, DnsDone done, void *userdata,
               DnsQuery **ret, Problem *problem)
 {
-    char address[ADDRESS_TEXT_SIZE];
+    _cleanup_free_ char *servers = NULL;
     DnsQuery *q;
-    uint16_t port;
-    int r;
+    int r = 0;
 
     if (!name_is_sound(name))
-        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is no name that DNS has.", name);
-    if (server && server_address_parse(server, address, &port) < 0)
-        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is no address of a name server.",
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is not a valid DNS name.", name);
+    if (server)
+        r = server_append(&servers, server);
+    if (r == -EINVAL)
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is not an address of a name server.",
                            server);
-    r = query_new(d, name, type, server, &q);
+    if (r >= 0)
+        r = query_new(d, name, type, server, servers ? servers : d->servers, &q);
     if (r < 0)
         return problem_set_errno(problem, r, "Asking a name server");
     q->done = done;
@@ -406,17 +389,15 @@ int dns_query(Dns *d, const char *name, DnsType type, const char *server, DnsDon
 
 int dns_set_servers(Dns *d, char *const *servers)
 {
-    char **copy = NULL;
+    _cleanup_free_ char *list = NULL;
     int r = 0;
 
-    for (size_t i = 0; i < strv_length(servers) && r >= 0; i++)
-        r = server_check(servers[i]);
-    if (r >= 0)
-        r = strv_copy(servers, &copy);
+    for (size_t i = 0; servers && servers[i] && r >= 0; i++)
+        r = server_append(&list, servers[i]);
     if (r < 0)
         return r;
-    strv_free(d->servers);
-    d->servers = copy;
+    free(d->servers);
+    d->servers = TAKE_PTR(list);
     return 0;
 }
 
@@ -441,7 +422,7 @@ Dns *dns_free(Dns *d)
         return NULL;
     while (!LIST_EMPTY(&d->queries))
         dns_cancel(LIST_FIRST(&d->queries));
-    strv_free(d->servers);
+    free(d->servers);
     sd_event_unref(d->event);
     free(d);
     return NULL;

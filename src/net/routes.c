@@ -14,11 +14,9 @@
  * routes are queried. A checksum of the relevant attributes of default routes shows whether one is new. */
 
 #define BUFFER_SIZE 32768
-#define WAIT_USEC \
-    (300 * USEC_PER_MSEC) /* routes come one after the other; what has come then is asked for */
+#define WAIT_USEC   (300 * USEC_PER_MSEC) /* routes change in bursts: query them once afterwards */
 
 struct Network {
-    sd_event *event;
     NetworkChanged changed;
     void *userdata;
     int fd;
@@ -179,7 +177,7 @@ int network_new(sd_event *event, NetworkChanged changed, void *userdata, Network
 
     if (!n)
         return -ENOMEM;
-    *n = (Network){ .event = sd_event_ref(event), .changed = changed, .userdata = userdata, .fd = -EBADF };
+    *n = (Network){ .changed = changed, .userdata = userdata, .fd = -EBADF };
     r = open_socket(n);
     if (r >= 0)
         r = sd_event_add_io(event, &n->io, n->fd, EPOLLIN, on_io, n);
@@ -201,7 +199,6 @@ Network *network_free(Network *n)
     sd_event_source_disable_unref(n->timer);
     if (n->fd >= 0)
         close(n->fd);
-    sd_event_unref(n->event);
     free(n);
     return NULL;
 }

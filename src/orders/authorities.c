@@ -21,7 +21,7 @@ Connection *connection_free(Orders *s, Connection *p)
 {
     TAILQ_REMOVE(&s->connections, p, entry);
     order_search_free(p->search);
-    acme_client_free(p->client);
+    account_free(p->account);
     settings_unref(p->settings);
     free(p);
     return NULL;
@@ -83,15 +83,15 @@ static int remove_account(void *accounts, const char *authority)
     return store_remove_account(accounts, authority);
 }
 
-static int client_new(const Orders *s, const AuthoritySettings *a, AcmeClient **ret)
+static int make_account(const Orders *s, const AuthoritySettings *a, Account **ret)
 {
-    const AcmeContext context = { .event = s->event,
-                                  .http = s->http,
-                                  .workers = s->workers,
-                                  .read_account = read_account,
-                                  .write_account = write_account,
-                                  .remove_account = remove_account,
-                                  .accounts = s->store };
+    const AccountContext context = { .event = s->event,
+                                     .http = s->http,
+                                     .workers = s->workers,
+                                     .read_account = read_account,
+                                     .write_account = write_account,
+                                     .remove_account = remove_account,
+                                     .accounts = s->store };
     const AcmeAuthority authority = { .name = a->name,
                                       .directory = a->directory,
                                       .trust_file = a->trust_file,
@@ -105,7 +105,7 @@ static int client_new(const Orders *s, const AuthoritySettings *a, AcmeClient **
                                       .needs_profile = a->needs_profile,
                                       .terms_agreed = s->settings->acme.terms_agreed };
 
-    return acme_client_new(&context, &authority, ret);
+    return account_new(&context, &authority, ret);
 }
 
 /* a is one of the settings in force. */
@@ -119,11 +119,12 @@ int connection_get(Orders *s, const AuthoritySettings *a, Connection **ret)
         if (!p)
             return -ENOMEM;
         p->book = book_get(s, a);
-        r = p->book ? client_new(s, a, &p->client) : -ENOMEM;
+        r = p->book ? make_account(s, a, &p->account) : -ENOMEM;
         if (r < 0) {
             free(p);
             return r;
         }
+        p->client = account_client(p->account);
         p->settings = settings_ref(s->settings);
         p->authority = a;
         TAILQ_INSERT_TAIL(&s->connections, p, entry);

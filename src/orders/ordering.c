@@ -228,10 +228,7 @@ void ordering_run(Ordering *o)
         .event = s->event,
         .client = o->connection->client,
         .crypto = s->crypto,
-        .solvers = s->ordered,
-        .n_solvers = s->n_ordered,
-        .solver = o->solver,
-        .failed_solvers = o->failed_solvers,
+        .solvers = { s->ordered, s->n_ordered, o->solver, o->failed_solvers },
     };
     int r;
 

@@ -3,6 +3,7 @@
 
 #include <sys/queue.h>
 
+#include "acme/account.h"
 #include "acme/order-search.h"
 #include "acme/order.h"
 #include "core/ledger.h"
@@ -35,7 +36,8 @@ typedef struct Book {
 /* A configured authority in use; created for the first request to it. */
 typedef struct Connection {
     TAILQ_ENTRY(Connection) entry;
-    AcmeClient *client;
+    Account *account;
+    AcmeClient *client; /* of the account */
     Settings *settings; /* when it was created */
     const AuthoritySettings *authority;
     Book *book;

@@ -126,5 +126,5 @@ int orders_change_account(Orders *s, const char *authority, bool deactivate, Rev
 
     if (r < 0)
         return r;
-    return acme_client_change_account(connection->client, deactivate, done, userdata, problem);
+    return account_change(connection->account, deactivate, done, userdata, problem);
 }

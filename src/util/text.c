@@ -127,6 +127,13 @@ bool text_is_hex(const char *s, size_t length)
     return strlen(s) == length && strspn(s, "0123456789abcdefABCDEF") == length;
 }
 
+bool text_consists_of(const char *s, const char *letters, size_t min, size_t max)
+{
+    size_t n = strspn(s, letters);
+
+    return !s[n] && n >= min && n <= max;
+}
+
 bool text_is_graphic(const char *s)
 {
     for (; *s; s++)

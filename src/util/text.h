@@ -26,6 +26,10 @@ void hex_encode(const uint8_t *data, size_t size, bool upper, char *ret);
 bool text_is_hex(const char *s, size_t length);
 /* Returns the suffix within s, or NULL if s does not end with it. */
 const char *text_ends_with(const char *s, const char *suffix);
+/* min to max characters, all of them among these. */
+#define TEXT_ALNUM "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+#define TEXT_TOKEN TEXT_ALNUM "!#$%&'*+-.^_`|~" /* RFC 9110 section 5.6.2 */
+bool text_consists_of(const char *s, const char *letters, size_t min, size_t max);
 /* ASCII without blanks and control characters; also "". */
 bool text_is_graphic(const char *s);
 /* Skips a prefix of this form, in which 9 matches a digit, A and a match a letter of their case, and all else matches

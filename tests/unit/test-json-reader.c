@@ -43,8 +43,8 @@ static void test_open(void)
         { " {\"a\":{\"a\":[{\"a\":1}]}}\r\n", NULL },
         { "{\"a\":\"\\\"}:{\"}", NULL },
         { "{\"a\":\"\xc3\xa9\"}", NULL },
-        { "", "breaks off" },
-        { "{", "breaks off" },
+        { "", "is truncated" },
+        { "{", "is truncated" },
         { "[]", "not an object" },
         { "\"a\"", "not an object" },
         { "{}{}", "not JSON" },
@@ -99,7 +99,8 @@ static void test_limits(void)
 
 /* Something of each type under the letter of its name, and nothing under "n". */
 #define ALL \
-    "{\"o\":{\"a\":\"b\"},\"l\":[\"x\",\"y\"],\"m\":[{\"a\":\"c\"}],\"s\":\"text\",\"b\":true,\"i\":1,\"n\":null}"
+    "{\"o\":{\"a\":\"b\"},\"l\":[\"x\",\"y\"],\"m\":[{\"a\":\"c\"}],\"s\":\"text\",\"b\":true,\"i\":1,\"n\":null," \
+    "\"u\":\"https://a.test/\"}"
 
 static void test_enter(void)
 {
@@ -107,18 +108,18 @@ static void test_enter(void)
     Reader in = {};
     size_t n = 7;
 
-    g_assert_cmpint(reader_enter(&r, "o", "an object within", &in), ==, 0);
+    g_assert_cmpint(reader_enter(&r, "o", REQUIRED, "an object within", &in), ==, 0);
     g_assert_cmpstr(reader_peek(&in, "a"), ==, "b");
     g_assert_cmpint(reader_enter_item(&r, "m", 0, "an object in a list", &in), ==, 0);
     g_assert_cmpstr(reader_peek(&in, "a"), ==, "c");
-    g_assert_cmpint(reader_enter_optional(&r, "n", "nothing", &in), ==, 0);
+    g_assert_cmpint(reader_enter(&r, "n", OPTIONAL, "nothing", &in), ==, 0);
     g_assert_null(in.object);
-    g_assert_cmpint(reader_enter_optional(&r, "missing", "nothing", &in), ==, 0);
+    g_assert_cmpint(reader_enter(&r, "missing", OPTIONAL, "nothing", &in), ==, 0);
     g_assert_null(in.object);
-    assert_complaint(reader_enter(&r, "n", "nothing", &in), "n");
-    assert_complaint(reader_enter(&r, "missing", "nothing", &in), "missing");
-    assert_complaint(reader_enter(&r, "l", "a list", &in), "l");
-    assert_complaint(reader_enter_optional(&r, "s", "a text", &in), "s");
+    assert_complaint(reader_enter(&r, "n", REQUIRED, "nothing", &in), "n");
+    assert_complaint(reader_enter(&r, "missing", REQUIRED, "nothing", &in), "missing");
+    assert_complaint(reader_enter(&r, "l", REQUIRED, "a list", &in), "l");
+    assert_complaint(reader_enter(&r, "s", OPTIONAL, "a text", &in), "s");
     assert_complaint(reader_enter_item(&r, "l", 0, "a text", &in), "l");
     assert_complaint(reader_enter_item(&r, "m", 1, "behind the end", &in), "m");
     g_assert_cmpint(reader_count(&r, "l", 2, &n), ==, 0);
@@ -132,16 +133,20 @@ static void test_enter(void)
 /* Whatever is there, nothing is said of it. */
 static void test_peek(void)
 {
-    static const char *const keys[] = { "o", "l", "m", "s", "b", "i", "n", "missing" };
+    static const char *const keys[] = { "o", "l", "m", "s", "u", "b", "i", "n", "missing" };
     _cleanup_reader_ Reader r = opened(ALL);
-    Reader in;
+    char *url = NULL;
 
     for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
         bool is_list = streq(keys[i], "l") || streq(keys[i], "m");
 
-        g_assert_cmpstr(reader_peek(&r, keys[i]), ==, streq(keys[i], "s") ? "text" : NULL);
-        g_assert_cmpint(reader_peek_object(&r, keys[i], &in), ==, streq(keys[i], "o"));
-        g_assert_cmpint(reader_peek_item(&r, keys[i], 0, &in), ==, streq(keys[i], "m"));
+        g_assert_cmpstr(reader_peek(&r, keys[i]), ==,
+                        streq(keys[i], "s")   ? "text"
+                        : streq(keys[i], "u") ? "https://a.test/"
+                                              : NULL);
+        g_assert_cmpint(reader_peek_url(&r, keys[i], &url), ==, 0);
+        g_assert_cmpstr(url, ==, streq(keys[i], "u") ? "https://a.test/" : NULL);
+        g_clear_pointer(&url, free);
         g_assert_cmpuint(reader_peek_count(&r, keys[i]), ==, is_list ? streq(keys[i], "l") ? 2 : 1 : 0);
         g_assert_cmpstr(reader_peek_word(&r, keys[i], 1), ==, streq(keys[i], "l") ? "y" : NULL);
         g_assert_null(reader_peek_word(&r, keys[i], 2));
@@ -161,13 +166,13 @@ static void test_texts(void)
     _cleanup_strv_ char **l = NULL;
     char **no_list = NULL;
 
-    g_assert_cmpint(reader_read_text(&r, "s", text_is_plain, &text), ==, 0);
+    g_assert_cmpint(reader_read_text(&r, "s", REQUIRED, text_is_plain, &text), ==, 0);
     g_assert_cmpstr(text, ==, "text");
-    g_assert_cmpint(reader_read_optional_text(&r, "n", text_is_plain, &none), ==, 0);
-    g_assert_cmpint(reader_read_optional_text(&r, "missing", text_is_plain, &none), ==, 0);
-    assert_complaint(reader_read_text(&r, "n", text_is_plain, &none), "n");
-    assert_complaint(reader_read_text(&r, "s", text_is_url, &none), "s");
-    assert_complaint(reader_read_optional_text(&r, "i", text_is_plain, &none), "i");
+    g_assert_cmpint(reader_read_text(&r, "n", OPTIONAL, text_is_plain, &none), ==, 0);
+    g_assert_cmpint(reader_read_text(&r, "missing", OPTIONAL, text_is_plain, &none), ==, 0);
+    assert_complaint(reader_read_text(&r, "n", REQUIRED, text_is_plain, &none), "n");
+    assert_complaint(reader_read_text(&r, "s", REQUIRED, text_is_url, &none), "s");
+    assert_complaint(reader_read_text(&r, "i", OPTIONAL, text_is_plain, &none), "i");
     g_assert_null(none);
     g_assert_cmpint(reader_read_texts(&r, "l", text_is_plain, 2, &l), ==, 0);
     g_assert_cmpuint(strv_length(l), ==, 2);
@@ -179,22 +184,20 @@ static void test_texts(void)
     g_assert_null(no_list);
 }
 
-static void test_pairs(void)
+static void test_names(void)
 {
     _cleanup_reader_ Reader r = opened("{\"p\":{\"a\":\"x\\u001by\",\"b\":\"\"},\"q\":{\"a\":1},\"e\":{}}");
-    _cleanup_strv_ char **keys = NULL, **values = NULL;
+    _cleanup_strv_ char **names = NULL;
     char **none = NULL;
 
-    g_assert_cmpint(reader_read_pairs(&r, "p", text_is_plain, 2, &keys, &values), ==, 0);
-    g_assert_cmpuint(strv_length(keys), ==, 2);
-    g_assert_cmpstr(keys[0], ==, "a");
-    g_assert_cmpstr(values[0], ==, "x?y");
-    g_assert_cmpstr(values[1], ==, "");
-    g_assert_cmpint(reader_read_pairs(&r, "e", text_is_plain, 2, &none, &none), ==, 0);
-    g_assert_cmpint(reader_read_pairs(&r, "missing", text_is_plain, 2, &none, &none), ==, 0);
-    g_assert_cmpint(reader_read_pairs(&r, "p", text_is_plain, 1, &none, &none), ==, -EBADMSG);
-    g_assert_cmpint(reader_read_pairs(&r, "p", text_is_url, 2, &none, &none), ==, -EBADMSG);
-    g_assert_cmpint(reader_read_pairs(&r, "q", text_is_plain, 2, &none, &none), ==, -EBADMSG);
+    g_assert_cmpint(reader_read_names(&r, "p", text_is_plain, 2, &names), ==, 0);
+    g_assert_cmpuint(strv_length(names), ==, 2);
+    g_assert_cmpstr(names[0], ==, "a");
+    g_assert_cmpint(reader_read_names(&r, "e", text_is_plain, 2, &none), ==, 0);
+    g_assert_cmpint(reader_read_names(&r, "missing", text_is_plain, 2, &none), ==, 0);
+    g_assert_cmpint(reader_read_names(&r, "p", text_is_plain, 1, &none), ==, -EBADMSG);
+    g_assert_cmpint(reader_read_names(&r, "p", text_is_url, 2, &none), ==, -EBADMSG);
+    g_assert_cmpint(reader_read_names(&r, "q", text_is_plain, 2, &none), ==, -EBADMSG);
     g_assert_null(none);
 }
 
@@ -218,16 +221,16 @@ static void test_time(void)
         opened("{\"t\":\"2001-09-09T01:46:40Z\",\"e\":\"1900-01-01T00:00:00Z\",\"s\":\"today\"}");
     int64_t seconds = -1;
 
-    g_assert_cmpint(reader_read_time(&r, "t", &seconds), ==, 0);
+    g_assert_cmpint(reader_read_time(&r, "t", REQUIRED, &seconds), ==, 0);
     g_assert_cmpint(seconds, ==, 1000000000);
-    g_assert_cmpint(reader_read_time(&r, "e", &seconds), ==, 0);
+    g_assert_cmpint(reader_read_time(&r, "e", REQUIRED, &seconds), ==, 0);
     g_assert_cmpint(seconds, ==, 0);
     seconds = -1;
-    g_assert_cmpint(reader_read_optional_time(&r, "missing", &seconds), ==, 0);
+    g_assert_cmpint(reader_read_time(&r, "missing", OPTIONAL, &seconds), ==, 0);
     g_assert_cmpint(seconds, ==, 0);
-    assert_complaint(reader_read_time(&r, "missing", &seconds), "missing");
-    assert_complaint(reader_read_time(&r, "s", &seconds), "s");
-    assert_complaint(reader_read_optional_time(&r, "s", &seconds), "s");
+    assert_complaint(reader_read_time(&r, "missing", REQUIRED, &seconds), "missing");
+    assert_complaint(reader_read_time(&r, "s", REQUIRED, &seconds), "s");
+    assert_complaint(reader_read_time(&r, "s", OPTIONAL, &seconds), "s");
 }
 
 static void test_checks(void)
@@ -271,7 +274,7 @@ int main(int argc, char **argv)
     g_test_add_func("/json-reader/enter", test_enter);
     g_test_add_func("/json-reader/peek", test_peek);
     g_test_add_func("/json-reader/texts", test_texts);
-    g_test_add_func("/json-reader/pairs", test_pairs);
+    g_test_add_func("/json-reader/names", test_names);
     g_test_add_func("/json-reader/boolean", test_boolean);
     g_test_add_func("/json-reader/time", test_time);
     g_test_add_func("/json-reader/checks", test_checks);

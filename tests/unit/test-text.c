@@ -63,6 +63,14 @@ static void test_forms(void)
     g_assert_false(text_is_graphic("a b"));
     g_assert_false(text_is_graphic("a\x7f"));
     g_assert_false(text_is_graphic("\xc3\xa9"));
+    g_assert_true(text_consists_of("aZ9-", TEXT_ALNUM "-", 4, 4));
+    g_assert_true(text_consists_of("", TEXT_ALNUM, 0, 0));
+    g_assert_false(text_consists_of("", TEXT_ALNUM, 1, 9));
+    g_assert_false(text_consists_of("aZ9-", TEXT_ALNUM, 1, 9));
+    g_assert_false(text_consists_of("abc", TEXT_ALNUM, 4, 9));
+    g_assert_false(text_consists_of("abc", TEXT_ALNUM, 1, 2));
+    g_assert_true(text_consists_of("!~", TEXT_TOKEN, 1, 2));
+    g_assert_false(text_consists_of("a:", TEXT_TOKEN, 1, 2));
     g_assert_true(text_skip_form(text, "Aaa, 99") == text + 7);
     g_assert_true(text_skip_form(text, "") == text);
     g_assert_true(text_skip_form(text, "Tue, 24 rest") == text + 12);

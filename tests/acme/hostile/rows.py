@@ -51,7 +51,7 @@ BODIES = [
     fails("trailing-garbage", DIRECTORY, suffix(b"garbage"), PROTOCOL, "JSON"),
     fails("trailing-object", DIRECTORY, suffix(b"{}"), PROTOCOL, "JSON"),
     fails("trailing-nul", DIRECTORY, suffix(b"\0"), PROTOCOL, "NUL"),
-    fails("half-an-object", DIRECTORY, lambda r, s: setattr(r, "body", r.body[:-3]), PROTOCOL, "breaks off"),
+    fails("half-an-object", DIRECTORY, lambda r, s: setattr(r, "body", r.body[:-3]), PROTOCOL, "is truncated"),
     fails("duplicate-key", DIRECTORY, prefix('"newNonce":"https://localhost/x"'), PROTOCOL, "twice"),
     fails("escaped-nul", DIRECTORY, member("newOrder", lambda s: s.authority.url("new-order\0x")), PROTOCOL),
     fails("raw-nul", DIRECTORY, replaced(b"new-order", b"new\0order"), PROTOCOL),
@@ -150,7 +150,7 @@ TRANSPORT = [
     fails("length-in-letters", DIRECTORY, field("Content-Length", "many"), None),
     fails("length-of-2-to-64", DIRECTORY, field("Content-Length", "18446744073709551616"), None),
     fails("two-lengths", DIRECTORY, field("Content-Length", "10", "20"), None),
-    fails("length-too-small", DIRECTORY, field("Content-Length", "10"), PROTOCOL, "breaks off"),
+    fails("length-too-small", DIRECTORY, field("Content-Length", "10"), PROTOCOL, "is truncated"),
     fails("chunk-of-2-to-63", DIRECTORY, raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                                          b"Transfer-Encoding: chunked\r\n\r\n8000000000000000\r\n{}"), NETWORK),
     fails("chunk-in-letters", DIRECTORY, raw(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -191,7 +191,7 @@ SLOW = [
             b"Content-Length", b"X-Length"), b"1\r\n \r\n", 0.9), NETWORK, "60 seconds", slow=True),
     fails("silent-after-directory", "nonce", silent, NETWORK, "60 seconds", slow=True),
     fails("silent-at-finalize", "finalize", silent, NETWORK, "60 seconds", slow=True),
-    fails("no-handshake", None, [], NETWORK, "in time", slow=True, port="mute"),
+    fails("no-handshake", None, [], NETWORK, "timed out", slow=True, port="mute"),
 ]
 
 # ---- nonces and accounts
@@ -221,12 +221,12 @@ NONCES = [
 ]
 
 ACCOUNTS = [
-    fails("account-without-location", ACCOUNT, field("Location"), PROTOCOL, "where the account is"),
+    fails("account-without-location", ACCOUNT, field("Location"), PROTOCOL, "URL of the account"),
     fails("account-two-locations", ACCOUNT, field("Location", same("account/0"), same("account/1")), PROTOCOL,
           "more than one Location"),
     fails("account-foreign-location", ACCOUNT, field("Location", abroad("account")), PROTOCOL),
     fails("account-http-location", ACCOUNT, field("Location", at_home("account/0", "http")), PROTOCOL,
-          "no https URL"),
+          "not an https URL"),
     fails("account-location-of-3000", ACCOUNT, field("Location", longest(3000)), PROTOCOL),
     fails("account-location-with-quotes", ACCOUNT, field("Location", same('account/","x":"')), "accountDoesNotExist"),
     fails("account-deactivated", ACCOUNT, member("status", "deactivated"), None, "deactivated"),
@@ -260,7 +260,7 @@ NEW = "new-order"
 BOTH = [NEW, "order"]
 IDENTIFIER = {"type": "dns", "value": "else.example.test"}
 ORDERS = [
-    fails("order-without-location", NEW, field("Location"), PROTOCOL, "where the order is"),
+    fails("order-without-location", NEW, field("Location"), PROTOCOL, "URL of the order"),
     fails("order-two-locations", NEW, field("Location", same("order/0"), same("order/1")), PROTOCOL),
     fails("order-foreign-location", NEW, field("Location", abroad("order/0")), PROTOCOL),
     fails("order-http-location", NEW, field("Location", at_home("order/0", "http")), PROTOCOL),

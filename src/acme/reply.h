@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "acme/authority.h"
+#include "core/problem.h"
+#include "net/http.h"
+
+/* Checks that all replies of an authority have to pass (RFC 8555 section 6). */
+
+typedef struct AcmeReply {
+    const void *body;
+    size_t size;
+    const char *location; /* an https URL of the authority; NULL */
+    int64_t retry_after;  /* seconds; 0: none */
+    const HttpReply *http;
+} AcmeReply;
+
+/* Requires status 2xx, the given media type (NULL: any), and that a Location is a URL of the authority; else
+ * fails, with the problem that the authority reports if there is one. what: the requested object. */
+int reply_check(const AcmeAuthority *a, const HttpReply *reply, const char *what, const char *type,
+                AcmeReply *ret, Problem *problem);
+void reply_describe_refusal(const AcmeAuthority *a, const HttpReply *reply, const char *what,
+                            Problem *problem);
+/* Returns true if the reply has exactly one Content-Type field, with this media type. */
+bool reply_is(const HttpReply *reply, const char *type);
+/* Seconds; 0: there is no Retry-After. */
+int64_t reply_retry_after(const HttpReply *reply);
+/* Returns the URLs of links with this relation, only those of the authority. */
+int acme_reply_links(const AcmeAuthority *a, const AcmeReply *reply, const char *relation, char ***ret);
