@@ -206,7 +206,7 @@ static int64_t urgency_of(const Certificate *c)
 static int order_begin(Lifecycle *l, Certificate *c, const Request *q)
 {
     bool reissue = q->kind == REQUEST_REISSUE;
-    OrderingWish wish = {
+    OrderingRequest wish = {
         .name = certificate_name(c),
         .names = c->names,
         .key_type = certificate_key_type(c, c->record, l->settings->key_type),

@@ -42,7 +42,7 @@ int orders_open(Orders *s)
     return 0;
 }
 
-int orders_begin(Orders *s, const OrderingWish *wish, Ordering **ret)
+int orders_begin(Orders *s, const OrderingRequest *wish, Ordering **ret)
 {
     Ordering *o;
     int r = orders_open(s);

@@ -16,7 +16,7 @@ typedef struct Orders Orders;
 /* One attempt to get a chain for a certificate, from the choice of the authority to the outcome. */
 typedef struct Ordering Ordering;
 
-typedef struct OrderingWish {
+typedef struct OrderingRequest {
     const char *name;   /* of the certificate */
     char *const *names; /* canonical, the primary one first */
     KeyType key_type;
@@ -30,7 +30,7 @@ typedef struct OrderingWish {
     bool retry;   /* the cause of the last failure may be gone: skip the back-off */
     bool early;   /* because of the window of the authority */
     int64_t not_after; /* end of the chain to replace, or when one is needed; the earliest goes first */
-} OrderingWish;
+} OrderingRequest;
 
 /* The outcome of an ordering that is over. Borrowed from the ordering. */
 typedef struct OrderingOutcome {
@@ -67,13 +67,13 @@ void orders_configure(Orders *s, Settings *settings);
 void orders_set_network(Orders *s, const Network *network);
 /* Returns true if any authority may be asked at all. */
 bool acme_settings_are_on(const Settings *settings);
-/* Whether an authority can be asked for these names; if not, why is set to the reason. authority as in OrderingWish. */
+/* Whether an authority can be asked for these names; if not, why is set to the reason. authority as in OrderingRequest. */
 AcmeEligibility acme_settings_judge(const Settings *settings, char *const *names, const char *authority);
 bool acme_settings_suit(const Settings *settings, char *const *names, const char *authority, Problem *why);
 /* Opens the connection to the authority in advance of an order for these names. */
 void orders_expect(Orders *s, char *const *names, const char *authority);
 /* Starts an ordering, which the caller has to free. */
-int orders_begin(Orders *s, const OrderingWish *wish, Ordering **ret);
+int orders_begin(Orders *s, const OrderingRequest *wish, Ordering **ret);
 const char *ordering_name(const Ordering *o);
 char *const *ordering_names(const Ordering *o);
 /* Requests waiting for the ordering. The owner removes them before it frees the ordering. */

@@ -115,10 +115,10 @@ char *orders_ledger(OrdersFixture *f)
     return folder_read(&f->state, "acme/away/ledger");
 }
 
-void orders_ask(OrdersFixture *f, const char *name, const OrderingWish *wish, Asked *ret)
+void orders_ask(OrdersFixture *f, const char *name, const OrderingRequest *wish, Asked *ret)
 {
     char *names[] = { S(name), NULL };
-    OrderingWish w = wish ? *wish : (OrderingWish){};
+    OrderingRequest w = wish ? *wish : (OrderingRequest){};
 
     *ret = (Asked){ .name = name };
     w.name = name;

@@ -41,7 +41,7 @@ typedef struct Asked {
 } Asked;
 
 /* wish: all but the names; NULL: nothing special. */
-void orders_ask(OrdersFixture *f, const char *name, const OrderingWish *wish, Asked *ret);
+void orders_ask(OrdersFixture *f, const char *name, const OrderingRequest *wish, Asked *ret);
 /* Frees it, as if nobody wanted it any more. */
 void orders_cancel(OrdersFixture *f, Asked *a);
 void orders_await(OrdersFixture *f, Asked *a);

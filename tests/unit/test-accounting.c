@@ -46,7 +46,7 @@ static void test_reissue(void)
 
     orders_fixture_init(&f);
     orders_start(&f);
-    orders_ask(&f, "a.example", &(OrderingWish){ .reissue = true, .manual = true }, &a);
+    orders_ask(&f, "a.example", &(OrderingRequest){ .reissue = true, .manual = true }, &a);
     orders_await(&f, &a);
     g_assert_cmpuint(ledger_attempts(orders_book(&f)->ledger, "a.example"), ==, 0);
     g_assert_cmpuint(ledger_recent_orders(orders_book(&f)->ledger, 60, clock_now()), ==, 1);

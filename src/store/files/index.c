@@ -262,7 +262,7 @@ static void unpack_slot(Unpacker *u, Slot *slot)
 static void unpack_registration(Unpacker *u, Record *rec)
 {
     const char *names[LIMIT_NAMES + 1], *authority;
-    RegistrationWish wish = { .module = unpack_text(u), .names = (char *const *)(uintptr_t)names };
+    RegistrationRequest wish = { .module = unpack_text(u), .names = (char *const *)(uintptr_t)names };
 
     wish.key_type = (KeyType)unpack_int(u);
     wish.acme = (int)unpack_int(u);

@@ -305,7 +305,7 @@ static int get_registrations(json_object *o, Record *rec)
         return -EBADMSG;
     for (size_t i = 0; i < json_object_array_length(l) && r >= 0; i++) {
         json_object *item = json_object_array_get_idx(l, i);
-        RegistrationWish wish = { .key_type = _KEY_TYPE_INVALID, .acme = -1 };
+        RegistrationRequest wish = { .key_type = _KEY_TYPE_INVALID, .acme = -1 };
 
         if (json_get_text(item, "module", &wish.module) < 0 || !module_name_is_valid(wish.module) ||
             get_names(item, "names", names, &n) < 0)
