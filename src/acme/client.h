@@ -18,6 +18,8 @@ typedef struct AcmeClient AcmeClient;
 /* A request until its reply. */
 typedef struct AcmeCall AcmeCall;
 
+struct Store;
+
 /* Used by clients; borrowed. */
 typedef struct AcmeContext {
     sd_event *event;
@@ -25,10 +27,10 @@ typedef struct AcmeContext {
     Workers *workers; /* for keys and files */
     /* Where accounts are kept: called in a thread of the workers, for each authority one at a time. -ENOENT: there is none;
      * what is written is on disk when it returns. */
-    int (*read_account)(void *accounts, const char *authority, AccountRecord **ret);
-    int (*write_account)(void *accounts, const char *authority, const AccountRecord *account);
-    int (*remove_account)(void *accounts, const char *authority);
-    void *accounts;
+    int (*read_account)(struct Store *accounts, const char *authority, AccountRecord **ret);
+    int (*write_account)(struct Store *accounts, const char *authority, const AccountRecord *account);
+    int (*remove_account)(struct Store *accounts, const char *authority);
+    struct Store *accounts;
 } AcmeContext;
 
 typedef enum AcmeResource {

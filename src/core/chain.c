@@ -32,7 +32,7 @@ bool key_type_suits_root(KeyType t)
            t == KEY_TYPE_RSA_4096;
 }
 
-static const char *put(char **at, const char *s)
+static char *put(char **at, const char *s)
 {
     char *begin = *at;
 
@@ -43,7 +43,7 @@ static const char *put(char **at, const char *s)
 Chain *chain_new(const ChainEntry *entries, size_t n_entries, const char *const *names, size_t n_names,
                  KeyType key_type, bool is_authority)
 {
-    size_t head = sizeof(Chain) + n_entries * sizeof(ChainEntry) + n_names * sizeof(char *), text = 0;
+    size_t head = sizeof(Chain) + n_entries * sizeof(ChainEntry) + (n_names + 1) * sizeof(char *), text = 0;
     Chain *c;
     char *at;
 
@@ -60,7 +60,7 @@ Chain *chain_new(const ChainEntry *entries, size_t n_entries, const char *const 
                   .is_authority = is_authority,
                   .n_entries = (unsigned)n_entries,
                   .n_names = (unsigned)n_names };
-    c->names = (const char **)(void *)(c->entries + n_entries);
+    c->names = (char **)(void *)(c->entries + n_entries);
     at = (char *)c + head;
     for (size_t i = 0; i < n_entries; i++) {
         const ChainEntry *e = entries + i;
@@ -70,6 +70,7 @@ Chain *chain_new(const ChainEntry *entries, size_t n_entries, const char *const 
     }
     for (size_t i = 0; i < n_names; i++)
         c->names[i] = put(&at, names[i]);
+    c->names[n_names] = NULL;
     return c;
 }
 

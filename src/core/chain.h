@@ -39,7 +39,8 @@ typedef struct Chain {
     bool is_authority;  /* the first entry has CA:TRUE */
     unsigned n_entries; /* at least one; leaf first */
     unsigned n_names;
-    const char **names; /* of the leaf, canonical: subject alternative names, or else its common name */
+    char **
+        names; /* of the leaf, canonical, NULL-terminated: subject alternative names, or else its common name */
     ChainEntry entries[];
 } Chain;
 

@@ -16,6 +16,18 @@ typedef struct Orders Orders;
 /* One attempt to get a chain for a certificate, from the choice of the authority to the outcome. */
 typedef struct Ordering Ordering;
 
+/* What an ordering may skip. */
+typedef enum OrderingFlags {
+    /* requested by a caller, with a new key: no former order is resumed, back-off and outage are ignored, and a failure does
+     * not count for the back-off */
+    ORDERING_REISSUE = 1 << 0,
+    ORDERING_MANUAL = 1 << 1,    /* the caller is waiting: start now, within the limits of the authority */
+    ORDERING_RETRY = 1 << 2,     /* the cause of the last failure may be gone: skip the back-off */
+    ORDERING_EARLY = 1 << 3,     /* because of the window of the authority */
+    ORDERING_REUSE_KEY = 1 << 4, /* of the chain that is renewed */
+} OrderingFlags;
+
+/* What is wanted. All members are borrowed. */
 typedef struct OrderingRequest {
     const char *name;   /* of the certificate */
     char *const *names; /* canonical, the primary one first */
@@ -23,12 +35,7 @@ typedef struct OrderingRequest {
     const char *authority; /* the only one that may be asked; NULL: any */
     const char *solver;    /* type of the challenge that succeeded last; may be NULL */
     const Record *former;  /* record whose ACME chain is renewed; NULL: none */
-    bool keeps_key;        /* reuse the key of that chain */
-    bool reissue; /* requested by a caller, with a new key: no former order is resumed, back-off and outage
-                            * are ignored, and a failure does not count for the back-off */
-    bool manual;  /* the caller is waiting: start now, within the limits of the authority */
-    bool retry;   /* the cause of the last failure may be gone: skip the back-off */
-    bool early;   /* because of the window of the authority */
+    OrderingFlags flags;
     int64_t not_after; /* end of the chain to replace, or when one is needed; the earliest goes first */
 } OrderingRequest;
 
@@ -73,7 +80,7 @@ bool acme_settings_suit(const Settings *settings, char *const *names, const char
 /* Opens the connection to the authority in advance of an order for these names. */
 void orders_expect(Orders *s, char *const *names, const char *authority);
 /* Starts an ordering, which the caller has to free. */
-int orders_begin(Orders *s, const OrderingRequest *wish, Ordering **ret);
+int orders_begin(Orders *s, const OrderingRequest *request, Ordering **ret);
 const char *ordering_name(const Ordering *o);
 char *const *ordering_names(const Ordering *o);
 /* Requests waiting for the ordering. The owner removes them before it frees the ordering. */

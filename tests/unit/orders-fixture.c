@@ -90,24 +90,24 @@ void orders_fixture_done(OrdersFixture *f)
     folder_done(&f->state);
 }
 
-Book *orders_book(OrdersFixture *f)
+LedgerFile *orders_ledger_file(OrdersFixture *f)
 {
-    Book *b = book_get(f->orders, f->settings->authorities);
+    LedgerFile *l = ledger_file_get(f->orders, f->settings->authorities);
 
-    g_assert_nonnull(b);
-    return b;
+    g_assert_nonnull(l);
+    return l;
 }
 
 static bool is_kept(void *userdata)
 {
-    const Book *b = userdata;
+    const LedgerFile *l = userdata;
 
-    return b->noted == b->kept && !b->writing;
+    return l->noted == l->kept && !l->writing;
 }
 
-void orders_keep(OrdersFixture *f, Book *b)
+void orders_keep(OrdersFixture *f, LedgerFile *l)
 {
-    loop_until(f->event, is_kept, b);
+    loop_until(f->event, is_kept, l);
 }
 
 char *orders_ledger(OrdersFixture *f)
@@ -115,16 +115,16 @@ char *orders_ledger(OrdersFixture *f)
     return folder_read(&f->state, "acme/away/ledger");
 }
 
-void orders_ask(OrdersFixture *f, const char *name, const OrderingRequest *wish, Asked *ret)
+void orders_ask(OrdersFixture *f, const char *name, const OrderingRequest *request, Asked *ret)
 {
     char *names[] = { S(name), NULL };
-    OrderingRequest w = wish ? *wish : (OrderingRequest){};
+    OrderingRequest r = request ? *request : (OrderingRequest){};
 
     *ret = (Asked){ .name = name };
-    w.name = name;
-    w.names = names;
-    w.key_type = KEY_TYPE_ECDSA_P256;
-    g_assert_cmpint(orders_begin(f->orders, &w, &ret->ordering), >=, 0);
+    r.name = name;
+    r.names = names;
+    r.key_type = KEY_TYPE_ECDSA_P256;
+    g_assert_cmpint(orders_begin(f->orders, &r, &ret->ordering), >=, 0);
     g_hash_table_insert(f->asked, ret->ordering, ret);
     g_assert_false(ret->done || ret->begun); /* nothing is told from within */
 }

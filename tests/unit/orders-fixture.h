@@ -25,9 +25,9 @@ void orders_start(OrdersFixture *f);
 void orders_stop(OrdersFixture *f);
 void orders_fixture_done(OrdersFixture *f);
 #define _cleanup_orders_ _cleanup_(orders_fixture_done)
-Book *orders_book(OrdersFixture *f);
+LedgerFile *orders_ledger_file(OrdersFixture *f);
 /* Until what was noted in it is on disk. */
-void orders_keep(OrdersFixture *f, Book *b);
+void orders_keep(OrdersFixture *f, LedgerFile *l);
 /* The ledger's file; NULL: there is none. */
 char *orders_ledger(OrdersFixture *f);
 
@@ -40,8 +40,8 @@ typedef struct Asked {
     int64_t until;
 } Asked;
 
-/* wish: all but the names; NULL: nothing special. */
-void orders_ask(OrdersFixture *f, const char *name, const OrderingRequest *wish, Asked *ret);
+/* request: all but the names; NULL: nothing special. */
+void orders_ask(OrdersFixture *f, const char *name, const OrderingRequest *request, Asked *ret);
 /* Frees it, as if nobody wanted it any more. */
 void orders_cancel(OrdersFixture *f, Asked *a);
 void orders_await(OrdersFixture *f, Asked *a);

@@ -19,7 +19,7 @@ static json_object *parse(const char *text, size_t size)
 
 /* ---- writing */
 
-static int put_names(json_object *o, const char *key, const char *const *names, size_t n)
+static int put_names(json_object *o, const char *key, char *const *names, size_t n)
 {
     json_object *l = json_object_new_array();
 
@@ -92,7 +92,7 @@ static int put_registrations(json_object *o, const Record *rec)
         json_object *item = json_object_new_object();
 
         if (!item || json_object_array_add(l, item) < 0 || json_put_text(item, "module", reg->module) < 0 ||
-            put_names(item, "names", (const char *const *)reg->names, strv_length(reg->names)) < 0)
+            put_names(item, "names", reg->names, strv_length(reg->names)) < 0)
             return -ENOMEM;
         if (reg->key_type >= 0)
             r = json_put_text(item, "key-type", key_type_to_string(reg->key_type));
