@@ -20,6 +20,14 @@ typedef struct OrdersFixture {
 } OrdersFixture;
 
 void orders_fixture_init(OrdersFixture *f);
+/* Another one like "away", tried after it; before orders_start(). */
+AuthoritySettings *orders_add_authority(OrdersFixture *f, const char *name);
+/* Writes the record of an order at "away", as if the service had been stopped. url NULL: before it was placed. */
+void orders_leave(OrdersFixture *f, const char *name, const char *url);
+/* Whether there is such a record. */
+bool orders_are_left(OrdersFixture *f, const char *name);
+/* Until nothing is being done. */
+void orders_settle(OrdersFixture *f);
 void orders_start(OrdersFixture *f);
 /* Ends it, and whatever is being written with it. */
 void orders_stop(OrdersFixture *f);
