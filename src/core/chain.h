@@ -40,7 +40,7 @@ typedef struct Chain {
     unsigned n_entries; /* at least one; leaf first */
     unsigned n_names;
     char **
-        names; /* of the leaf, canonical, NULL-terminated: subject alternative names, or else its common name */
+        names; /* of the leaf, canonical: subject alternative names, or else its common name; a string list */
     ChainEntry entries[];
 } Chain;
 

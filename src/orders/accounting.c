@@ -124,39 +124,29 @@ static void explain_limit(const AuthoritySettings *a, const LedgerWait *wait, Pr
 
 void wait_explain(const AuthoritySettings *a, const LedgerWait *wait, Problem *problem)
 {
+    static const char *const why[] = {
+        [WAIT_OUTAGE] = "had an outage when it was last used; unless by Reissue, it is not used before",
+        [WAIT_AFTER] = "completed none of the last orders; unless by Reissue, the next one is placed at",
+        [WAIT_TRIED] =
+            "has just failed to complete other orders, so this one was not placed; the next one can be "
+            "placed at",
+        [WAIT_LOST] =
+            "cannot tell whether it has the order that was being placed when the service was stopped; "
+            "another one is placed at",
+    };
     char when[MOMENT_SIZE];
 
-    moment_to_text(wait->until, when);
     if (wait->limit < _LEDGER_LIMIT_MAX)
         explain_limit(a, wait, problem);
     else if (wait->limit == WAIT_READ)
         problem_set(
             problem, PROBLEM_STORAGE_FAILED,
-            "The record of earlier requests to the authority %s cannot be read, so nothing is ordered from it "
+            "The record of earlier orders at the authority %s cannot be read, so nothing is ordered from it "
             "now; see the journal, and acme/%s/ledger below the state directory.",
             a->name, a->name);
-    else if (wait->limit == WAIT_AFTER)
-        problem_set(
-            problem, PROBLEM_AUTHORITY_FAILED,
-            "The last orders at the authority %s failed; the next one is placed at %s, or at once by Reissue.",
-            a->name, when);
-    else if (wait->limit == WAIT_TRIED)
-        problem_set(
-            problem, PROBLEM_AUTHORITY_FAILED,
-            "The authority %s has just failed to serve other orders, so this one was not placed; the next "
-            "one can be placed at %s.",
-            a->name, when);
-    else if (wait->limit == WAIT_LOST)
-        problem_set(
-            problem, PROBLEM_AUTHORITY_FAILED,
-            "The service was stopped while an order was being placed, and the authority %s cannot tell "
-            "whether it has it; another one is placed at %s.",
-            a->name, when);
     else
-        problem_set(
-            problem, PROBLEM_AUTHORITY_FAILED,
-            "The authority %s had an outage when it was last used, so it is not used before %s; Reissue uses it at once.",
-            a->name, when);
+        problem_set(problem, PROBLEM_AUTHORITY_FAILED, "The authority %s %s %s.", a->name, why[wait->limit],
+                    moment_to_text(wait->until, when));
 }
 
 int64_t orders_after(Orders *s, char *const *names, const char *authority, const char *name)

@@ -38,12 +38,12 @@ void orders_clean_connections(Orders *s)
     }
 }
 
-static Connection *find_connection(Orders *s, const char *name)
+static Connection *find_connection(const Orders *s, const AuthoritySettings *a)
 {
     Connection *p;
 
     TAILQ_FOREACH (p, &s->connections, entry)
-        if (streq(p->authority->name, name) && is_current(s, p))
+        if (authority_settings_equal(p->authority, a))
             return p;
     return NULL;
 }
@@ -73,10 +73,9 @@ static int client_new(const Orders *s, const AuthoritySettings *a, AcmeClient **
     return acme_client_new(&context, &authority, ret);
 }
 
-/* a is one of the settings in force. */
 int connection_get(Orders *s, const AuthoritySettings *a, Connection **ret)
 {
-    Connection *p = find_connection(s, a->name);
+    Connection *p = find_connection(s, a);
     int r;
 
     if (!p) {

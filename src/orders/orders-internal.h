@@ -202,7 +202,7 @@ void ordering_end_later(Ordering *o);
 void ordering_detach(Ordering *o);
 /* Ends an ordering that was cancelled, once no worker uses it any more. */
 void ordering_conclude(Ordering *o);
-/* Moves the earliest retry forward. */
+/* Sets the time of the earliest retry unless it is earlier already. */
 void ordering_note_until(Ordering *o, int64_t until);
 /* Sets until and problem: why a is not asked now, and until when. */
 void ordering_note_wait(Ordering *o, const AuthoritySettings *a, const LedgerWait *wait);
@@ -240,7 +240,7 @@ void ledger_file_note_outage(LedgerFile *f, int64_t retry_after);
 void ordering_note_end(Ordering *o);
 /* The authority counts the order differently than expected. */
 void ordering_note_counted(Ordering *o);
-/* Notifies the observer of what is back. */
+/* Notifies the observer of authorities, and of the network, that are back. */
 int orders_on_back(sd_event_source *source, void *userdata);
 /* The reason why a is not asked now, and until when. */
 void wait_explain(const AuthoritySettings *a, const LedgerWait *wait, Problem *problem);
@@ -266,7 +266,7 @@ void orders_give_up_revocations(Orders *s);
 
 /* authorities.c, eligibility.c */
 bool authority_suits(const AuthoritySettings *a, char *const *names, const char *authority);
-/* The caller releases it. */
+/* a: one of the settings in force. The caller releases the connection. */
 int connection_get(Orders *s, const AuthoritySettings *a, Connection **ret);
 /* NULL is allowed. It stays open as long as its authority is configured as it was. */
 void connection_release(Connection *p);

@@ -9,7 +9,7 @@
 #define DISK_WORKERS   1 /* what is written about one order is written in turn */
 #define CRYPTO_WORKERS 2
 
-/* Hands the settings on to what works with them. */
+/* Passes the settings on to the resolver and the solvers. */
 static void configure_parts(Orders *s)
 {
     const AcmeSettings *acme = &s->settings->acme;

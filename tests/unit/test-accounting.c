@@ -130,8 +130,8 @@ static void test_explain(void)
         { LEDGER_SET, NULL, PROBLEM_LIMITS_EXCEEDED, "exactly the same names in 3 hours" },
         { LEDGER_FAILURES, "x.org", PROBLEM_LIMITS_EXCEEDED, "failed validations of x.org in 3 hours" },
         { WAIT_OUTAGE, NULL, PROBLEM_AUTHORITY_FAILED, "had an outage" },
-        { WAIT_AFTER, NULL, PROBLEM_AUTHORITY_FAILED, "last orders" },
-        { WAIT_TRIED, NULL, PROBLEM_AUTHORITY_FAILED, "failed to serve other orders" },
+        { WAIT_AFTER, NULL, PROBLEM_AUTHORITY_FAILED, "completed none of the last orders" },
+        { WAIT_TRIED, NULL, PROBLEM_AUTHORITY_FAILED, "failed to complete other orders" },
         { WAIT_LOST, NULL, PROBLEM_AUTHORITY_FAILED, "cannot tell whether it has it" },
         { WAIT_READ, NULL, PROBLEM_STORAGE_FAILED, "acme/away/ledger" },
     };

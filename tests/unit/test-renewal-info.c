@@ -12,7 +12,6 @@ static Record *record_make(const char *name)
 
     g_assert_nonnull(rec);
     rec->authority = strdup("away");
-    rec->slots[SOURCE_ACME].generation = 1;
     rec->slots[SOURCE_ACME].chain = chain_make(names, now_seconds(), now_seconds() + 90 * DAY);
     return rec;
 }
