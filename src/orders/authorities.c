@@ -18,7 +18,7 @@ void connection_free(Orders *s, Connection *p)
     free(p);
 }
 
-/* Whether the authority is still configured as it was. */
+/* Returns true if the authority is still configured as it was. */
 static bool is_current(const Orders *s, const Connection *p)
 {
     const AuthoritySettings *is = orders_find_authority(s, p->authority->name);
@@ -112,7 +112,7 @@ static bool was_asked(const Ordering *o, const char *name)
     return false;
 }
 
-/* Whether the authority suits the ordering, and was not asked yet. */
+/* Returns true if the authority suits the ordering and was not asked yet. */
 static bool may_be_asked(const Ordering *o, const AuthoritySettings *a)
 {
     return authority_suits(a, o->wanted.names, o->wanted.authority) && !was_asked(o, a->name);
@@ -126,7 +126,7 @@ bool ordering_has_other(const Ordering *o)
     return false;
 }
 
-/* How the authority will count it. */
+/* Predicts how the authority will count the order. */
 static LedgerOrder judge_order(const Ordering *o, const AuthoritySettings *a, int64_t now)
 {
     const Record *former = o->wanted.former;
@@ -165,7 +165,7 @@ static LedgerWait wait_as_reissue(const Ordering *o, const LedgerFile *f, Ledger
     return wait;
 }
 
-/* How long the ordering has to wait for this authority. until 0: for another ordering, which is tried first. */
+/* Computes the wait for this authority. until 0: for another ordering, which is tried first. */
 static LedgerWait wait_for(const Ordering *o, const AuthoritySettings *a, const LedgerFile *f,
                            LedgerOrder kind, int64_t now)
 {
@@ -200,8 +200,8 @@ bool ordering_must_wait(Ordering *o)
     return wait.until > now;
 }
 
-/* Whether an order that has begun is for one of its names: refused proofs are only known when that has ended, and more orders
- * at once could exceed what the authority allows. */
+/* Returns true if an ordering that has begun has one of its names. Refused proofs are only known when that has ended, and more
+ * orders at once could exceed what the authority allows. */
 static bool shares_name(const Ordering *o)
 {
     const Ordering *other;

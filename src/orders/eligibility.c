@@ -4,7 +4,7 @@
 #include "orders/orders-internal.h"
 #include "util/text.h"
 
-/* Which names an authority can be asked for: a function of names and settings alone. */
+/* Decides whether an authority can be asked for names: a function of names and settings alone. */
 
 bool acme_settings_are_on(const Settings *settings)
 {

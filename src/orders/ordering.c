@@ -105,7 +105,7 @@ void ordering_note_wait(Ordering *o, const AuthoritySettings *a, const LedgerWai
     ordering_note_until(o, wait->until);
 }
 
-/* One without a default route may have authorities of its own: so the failure tells. */
+/* A machine without a default route may still reach internal authorities, so the kind of the failure counts as well. */
 static bool is_offline(const Ordering *o)
 {
     const Network *network = o->orders->network;
@@ -114,7 +114,7 @@ static bool is_offline(const Ordering *o)
            !network_has_default_route(network);
 }
 
-/* Whether the authority may issue a certificate for an order that has failed here. */
+/* Returns true if the authority may issue a certificate for an order that has failed here. */
 static bool may_be_issued(const OrderAttempt *a)
 {
     return a->finalized || a->resumed;
@@ -140,8 +140,8 @@ static void ordering_end(Ordering *o)
     queue_drive(s);
 }
 
-/* Whether another order is placed: after a resumed one, at another authority when this one has an outage, or with another
- * solver when proofs were refused. */
+/* Decides whether another order is placed: after a resumed one, at another authority when this one has an outage, or with
+ * another solver when proofs were refused. */
 static bool try_again(Ordering *o)
 {
     unsigned all = (1U << o->orders->solving.n_ordered) - 1;
@@ -149,9 +149,8 @@ static bool try_again(Ordering *o)
 
     if (o->outcome.bundle || o->owner != OWNER_WAITS || o->outcome.kind == OUTCOME_WAITED)
         return false;
-    if (a->resumed &&
-        a->failure != FAILED_AT_AUTHORITY) { /* it may have failed because it was interrupted */
-        o->n_asked = 0;
+    if (a->resumed && a->failure != FAILED_AT_AUTHORITY) {
+        o->n_asked = 0; /* it may have failed because it was interrupted */
         return true;
     }
     if (a->failure == FAILED_AT_AUTHORITY)

@@ -17,7 +17,7 @@ typedef struct Connection Connection;
 typedef struct Revocation Revocation;
 typedef struct WindowCheck WindowCheck;
 
-/* What is known of an authority's outage besides its ledger; outage.c. */
+/* The outage of an authority, as far as it is not in its ledger; outage.c. */
 typedef struct Outage {
     Ordering *trial;    /* the order that is tried while the others wait; NULL: none */
     uint64_t last;      /* last failure that counted for an outage, CLOCK_MONOTONIC in usec; 0: none */
@@ -71,7 +71,7 @@ typedef enum OrderingState {
     ORDERING_OVER,     /* not in the queue any more */
 } OrderingState;
 
-/* What the owner still wants. */
+/* The owner's interest in the ordering. */
 typedef enum OrderingOwner {
     OWNER_WAITS,
     OWNER_STOPPED, /* cancelled, but not freed yet */
@@ -88,7 +88,7 @@ typedef struct WantedChain {
     uint64_t begun; /* CLOCK_MONOTONIC in usec */
 } WantedChain;
 
-/* How an attempt failed. */
+/* Where an attempt failed. */
 typedef enum AttemptFailure {
     FAILED_HERE,         /* or it did not fail */
     FAILED_BY_ANSWER,    /* the authority explained why */
@@ -210,13 +210,13 @@ void ordering_note_wait(Ordering *o, const AuthoritySettings *a, const LedgerWai
 /* record.c */
 /* Makes the record. A worker generates the key and writes the record; then the order runs. */
 int ordering_make_record(Ordering *o, const AuthoritySettings *a);
-/* The same for a record that is there already. While an order runs: its URL is recorded, and it may be finalized then. */
+/* Writes a record that was made already; after that an order that is running may be finalized. */
 int ordering_write(Ordering *o);
 /* Runs the order if its record and its attempt are on disk. */
 void ordering_maybe_run(Ordering *o);
 /* Returns the interrupted order and its authority if it still fits; NULL otherwise. */
 const AuthoritySettings *ordering_take_up(Ordering *o, OrderRecord **ret);
-/* URLs of interrupted orders that were not resumed yet. */
+/* Lists the URLs of interrupted orders that were not resumed yet. */
 int orders_left_urls(Orders *s, char ***ret);
 
 /* ledger-file.c, accounting.c, outage.c */
@@ -228,32 +228,33 @@ LedgerFile *ledger_file_close(LedgerFile *f);
 int ledger_file_changed(LedgerFile *f, int r);
 /* Records the attempt, before the authority is asked. */
 int ordering_note(Ordering *o);
-/* The same for a resumed order, whose attempt is on record already in most cases. */
+/* Records the attempt of a resumed order, unless it is on record already. */
 int ordering_note_resumed(Ordering *o);
-/* Whether an interrupted order cannot be resumed now because of an outage or an unreadable ledger; sets until and problem. */
+/* Returns true if an interrupted order cannot be resumed now because of an outage or an unreadable ledger, and sets until and
+ * problem then. */
 bool ordering_must_stay(Ordering *o, const AuthoritySettings *a);
-/* The authority answered as it should. */
+/* Records that the authority answered as it should. */
 void ledger_file_note_works(LedgerFile *f);
-/* It did not. retry_after: delay in seconds that it asked for; 0: none. */
+/* Records that it did not. retry_after: delay in seconds that it asked for; 0: none. */
 void ledger_file_note_outage(LedgerFile *f, int64_t retry_after);
 /* Records how the attempt ended. */
 void ordering_note_end(Ordering *o);
-/* The authority counts the order differently than expected. */
+/* Corrects the ledger when the authority counts the order differently than predicted. */
 void ordering_note_counted(Ordering *o);
 /* Notifies the observer of authorities, and of the network, that are back. */
 int orders_on_back(sd_event_source *source, void *userdata);
-/* The reason why a is not asked now, and until when. */
+/* Sets the problem to the reason why a is not asked now, and until when. */
 void wait_explain(const AuthoritySettings *a, const LedgerWait *wait, Problem *problem);
 
 /* queue.c */
 int queue_init(Orders *s);
 /* Starts waiting orders as far as limits allow, when the event loop is idle. */
 void queue_drive(Orders *s);
-/* It has not begun. Those that have begun stand before all others in the queue. */
+/* Returns true if it has not begun. Those that have begun stand before all others in the queue. */
 bool ordering_is_waiting(const Ordering *o);
 /* Puts an ordering behind all others. */
 void queue_move_last(Ordering *o);
-/* Orderings that wait for another one are considered again. */
+/* Considers orderings again that wait for another one. */
 void queue_unhold(Orders *s);
 
 /* renewal-info.c */
@@ -276,8 +277,8 @@ void orders_clean_connections(Orders *s);
 /* Returns the first authority that may be asked now. NULL: there is none left, or all have to be waited for; the state is
  * ORDERING_HELD, or until and problem say so then. */
 const AuthoritySettings *ordering_choose_authority(Ordering *o);
-/* Whether a limit of its authority delays it; sets until and problem. */
+/* Returns true if a limit of its authority delays it, and sets until and problem then. */
 bool ordering_must_wait(Ordering *o);
-/* Whether there is an authority that was not asked yet. */
+/* Returns true if there is an authority that was not asked yet. */
 bool ordering_has_other(const Ordering *o);
 const AuthoritySettings *orders_find_authority(const Orders *s, const char *name);

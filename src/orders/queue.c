@@ -81,7 +81,7 @@ static int on_pace_timer(sd_event_source *source _unused_, uint64_t usec _unused
     return 0;
 }
 
-/* Whether one more new order is within OrdersPerMinute=. */
+/* Returns true if one more new order is within OrdersPerMinute=. */
 static bool is_in_pace(const Orders *s)
 {
     unsigned allowed = s->settings->orders_per_minute, recent = 0;
