@@ -172,15 +172,6 @@ static LedgerFile *ledger_file_free(LedgerFile *f)
     return NULL;
 }
 
-static void retire_former(Orders *s, const char *authority)
-{
-    LedgerFile *f;
-
-    TAILQ_FOREACH (f, &s->ledgers, entry)
-        if (streq(f->authority, authority))
-            f->retired = true; /* the file belongs to the one that comes */
-}
-
 static LedgerFile *ledger_file_new(Orders *s, const AuthoritySettings *a)
 {
     LedgerFile *f = calloc(1, sizeof(LedgerFile));
@@ -194,13 +185,18 @@ static LedgerFile *ledger_file_new(Orders *s, const AuthoritySettings *a)
     return f->authority && f->directory && f->ledger ? f : ledger_file_free(f);
 }
 
-static LedgerFile *find_ledger_file(const Orders *s, const AuthoritySettings *a)
+/* Retires one for another directory: the file belongs to the one that comes. */
+static LedgerFile *find_ledger_file(Orders *s, const AuthoritySettings *a)
 {
     LedgerFile *f;
 
-    TAILQ_FOREACH (f, &s->ledgers, entry)
-        if (!f->retired && streq(f->authority, a->name) && streq(f->directory, a->directory))
+    TAILQ_FOREACH (f, &s->ledgers, entry) {
+        if (f->retired || !streq(f->authority, a->name))
+            continue;
+        if (streq(f->directory, a->directory))
             return f;
+        f->retired = true;
+    }
     return NULL;
 }
 
@@ -217,7 +213,6 @@ LedgerFile *ledger_file_get(Orders *s, const AuthoritySettings *a)
         f = ledger_file_new(s, a);
         if (!f)
             return NULL;
-        retire_former(s, a->name);
         TAILQ_INSERT_TAIL(&s->ledgers, f, entry);
     }
     r = ledger_file_read(f);
