@@ -51,7 +51,7 @@ static Connection *find_connection(const Orders *s, const AuthoritySettings *a)
 static int client_new(const Orders *s, const AuthoritySettings *a, AcmeClient **ret)
 {
     const AcmeContext context = { .event = s->event,
-                                  .http = s->solving.http,
+                                  .http = s->solving.context.http,
                                   .workers = s->workers,
                                   .read_account = store_read_account,
                                   .write_account = store_write_account,

@@ -10,7 +10,6 @@
 
 typedef struct LedgerTask {
     LedgerFile *file;
-    Store *store;
     char *text;
     bool whole, sync;
     uint64_t noted; /* on disk with it */
@@ -28,9 +27,10 @@ static LedgerTask *ledger_task_free(LedgerTask *t)
 static void run_write(void *data)
 {
     LedgerTask *t = data;
+    Store *store = t->file->orders->store;
 
-    t->result = t->whole ? store_write_ledger(t->store, t->file->authority, t->text)
-                         : store_append_ledger(t->store, t->file->authority, t->text, t->sync);
+    t->result = t->whole ? store_write_ledger(store, t->file->authority, t->text)
+                         : store_append_ledger(store, t->file->authority, t->text, t->sync);
 }
 
 static bool is_noted_in(const Ordering *o, const LedgerFile *f)
@@ -101,7 +101,6 @@ static int ledger_task_new(LedgerFile *f, LedgerTask **ret)
         return whole || text ? -ENOMEM : 0;
     }
     *t = (LedgerTask){ .file = f,
-                       .store = f->orders->store,
                        .text = text,
                        .whole = whole,
                        .sync = is_waited_for(f),

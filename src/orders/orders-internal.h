@@ -149,9 +149,7 @@ struct Ordering {
 
 /* Solvers and what they work with; orders.c. */
 typedef struct Solving {
-    Http *http;
-    Dns *dns;
-    SolverContext context;
+    SolverContext context;                /* http NULL: not open yet */
     Solver *solvers[_CHALLENGE_TYPE_MAX]; /* by ChallengeType */
     Solver *ordered[_CHALLENGE_TYPE_MAX]; /* as configured */
     size_t n_ordered;

@@ -15,7 +15,7 @@ static void configure_parts(Orders *s)
     const AcmeSettings *acme = &s->settings->acme;
     Solving *v = &s->solving;
 
-    (void)dns_set_servers(v->dns, acme->dns_resolvers);
+    (void)dns_set_servers(v->context.dns, acme->dns_resolvers);
     v->context.settings = acme;
     v->n_ordered = 0;
     for (size_t i = 0; i < acme->n_challenges; i++)
@@ -27,15 +27,14 @@ int orders_open(Orders *s)
     Solving *v = &s->solving;
     int r;
 
-    if (v->http)
+    if (v->context.http)
         return 0;
+    v->context = (SolverContext){ .event = s->event, .settings = &s->settings->acme };
     if ((r = workers_new(s->event, "acme", DISK_WORKERS, s, &s->workers)) < 0 ||
         (r = workers_new(s->event, "acme-crypto", CRYPTO_WORKERS, s, &s->crypto)) < 0 ||
-        (r = http_new(s->event, &v->http)) < 0 ||
-        (r = dns_new(s->event, s->settings->acme.dns_resolvers, &v->dns)) < 0)
-        return r;
-    v->context = (SolverContext){ s->event, v->http, v->dns, &s->settings->acme };
-    if ((r = solver_http_new(&v->context, &v->solvers[CHALLENGE_HTTP_01])) < 0 ||
+        (r = http_new(s->event, &v->context.http)) < 0 ||
+        (r = dns_new(s->event, s->settings->acme.dns_resolvers, &v->context.dns)) < 0 ||
+        (r = solver_http_new(&v->context, &v->solvers[CHALLENGE_HTTP_01])) < 0 ||
         (r = solver_tls_new(&v->context, &v->solvers[CHALLENGE_TLS_ALPN_01])) < 0 ||
         (r = solver_dns_new(&v->context, &v->solvers[CHALLENGE_DNS_01])) < 0)
         return r;
@@ -111,7 +110,7 @@ void orders_configure(Orders *s, Settings *settings)
     Ordering *o;
 
     s->settings = settings_ref(settings);
-    if (s->solving.http) {
+    if (s->solving.context.http) {
         configure_parts(s);
         TAILQ_FOREACH (o, &s->queue.orderings, entry)
             o->n_asked = 0; /* the names were those of the former settings */
@@ -152,9 +151,9 @@ static void solving_done(Solving *v)
 {
     for (size_t i = 0; i < ELEMENTSOF(v->solvers); i++)
         solver_free(v->solvers[i]);
-    if (v->http)
-        http_free(v->http);
-    dns_free(v->dns);
+    if (v->context.http)
+        http_free(v->context.http);
+    dns_free(v->context.dns);
 }
 
 Orders *orders_free(Orders *s)

@@ -50,10 +50,10 @@ static void test_busy(void)
     orders_fixture_init(&f);
     orders_start(&f);
     g_assert_cmpuint(orders_busy(f.orders), ==, 0);
-    g_assert_null(f.orders->solving.http);
+    g_assert_null(f.orders->solving.context.http);
     g_assert_null(f.orders->workers);
     orders_ask(&f, "a.example", NULL, &a);
-    g_assert_nonnull(f.orders->solving.http);
+    g_assert_nonnull(f.orders->solving.context.http);
     g_assert_cmpuint(orders_busy(f.orders), ==, 1);
     g_assert_cmpuint(orders_running(f.orders), ==, 0); /* it waits for its turn */
     orders_await(&f, &a);
