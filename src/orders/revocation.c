@@ -5,6 +5,8 @@
 #include "orders/orders-internal.h"
 #include "util/text.h"
 
+/* Revokes chains, with the account key first, except for keyCompromise. The other key is tried when that is refused. */
+
 #define REVOKED_FOR_KEY 1 /* keyCompromise, RFC 5280 section 5.3.1 */
 
 struct Revocation {
