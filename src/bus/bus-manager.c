@@ -111,7 +111,7 @@ static int read_module_and_name(sd_bus_message *m, const char **ret_module, char
 
 static int method_register(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
-    RegistrationWish wish = { .key_type = _KEY_TYPE_INVALID, .acme = -1 };
+    RegistrationRequest wish = { .key_type = _KEY_TYPE_INVALID, .acme = -1 };
     const char *type_text = NULL;
     _cleanup_free_ char *name = NULL;
     _cleanup_strv_ char **names = NULL;

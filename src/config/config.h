@@ -80,6 +80,10 @@ typedef struct Settings {
     size_t n_authorities;
 } Settings;
 
+#define FOREACH_AUTHORITY(a, settings) \
+    for (const AuthoritySettings *a = (settings)->authorities; \
+         (size_t)(a - (settings)->authorities) < (settings)->n_authorities; a++)
+
 /* A module's request for a certificate. */
 typedef struct Claim {
     char *name;        /* canonical */

@@ -265,7 +265,7 @@ static int64_t note_attempt(Ledger *l, const char *certificate, bool another, in
         return -ENOMEM;
     if (e->attempts < UINT32_MAX && (another || e->attempts == 0))
         e->attempts++;
-    e->after = now + schedule_retry(e->attempts, schedule_chance(certificate, e->attempts));
+    e->after = now + schedule_back_off(certificate, e->attempts);
     return ledger_write_attempt(l, e) < 0 ? -ENOMEM : e->after;
 }
 
@@ -427,8 +427,7 @@ int ledger_note_outage(Ledger *l, int64_t retry_after, int64_t now)
     if (b->failures >= BREAKER_FAILURES && now >= b->until) {
         if (b->openings < UINT32_MAX)
             b->openings++;
-        b->until =
-            now + MIN(schedule_retry(b->openings, schedule_chance(l->directory, b->openings)), BREAKER_MAX);
+        b->until = now + MIN(schedule_back_off(l->directory, b->openings), BREAKER_MAX);
         b->probe = now + SEC_PER_HOUR;
     }
     b->until = MAX(b->until, retry_after > 0 ? now + retry_after : 0);

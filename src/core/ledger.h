@@ -78,7 +78,9 @@ int ledger_note_failed(Ledger *l, const char *certificate, char *const *names, b
 /* Records that the attempt was cancelled locally, so that the next one need not wait; placed orders stay
  * counted. */
 int ledger_note_withdrawn(Ledger *l, const char *certificate, int64_t now);
-/* The number of attempts since the last success, and the time before which no other is made; 0: any time. */
+/* The number of attempts since the last success, and the time before which no other is made at this authority; 0: any time.
+ * The record of the certificate has the time before which none is made anywhere (order_after): with several authorities that
+ * is not the earliest of these, and failures without an attempt count there. */
 unsigned ledger_attempts(const Ledger *l, const char *certificate);
 int64_t ledger_after(const Ledger *l, const char *certificate);
 /* Records that the reason of the failure is gone: the next attempt need not wait, unless proofs of the names
@@ -89,7 +91,7 @@ int ledger_note_released(Ledger *l, const char *certificate, int64_t now);
 unsigned ledger_recent_orders(const Ledger *l, int64_t span, int64_t now);
 
 /* The circuit breaker. An authority that has failed twice in a row, for any certificates, is avoided for the
- * same period as a failed certificate (schedule_retry()), but at most for six hours; then one order is
+ * same period as a failed certificate (schedule_back_off()), but at most for six hours; then one order is
  * tried. An authority that was unreachable is also probed once an hour, so that nothing waits for hours
  * after it is back. */
 typedef enum LedgerState {

@@ -50,7 +50,7 @@ void registration_done(Registration *reg)
     *reg = (Registration){ .key_type = _KEY_TYPE_INVALID, .acme = -1 };
 }
 
-int registration_set(Registration *reg, const RegistrationWish *wish)
+int registration_set(Registration *reg, const RegistrationRequest *wish)
 {
     Registration set = { .key_type = wish->key_type, .acme = wish->acme };
 
@@ -64,9 +64,9 @@ int registration_set(Registration *reg, const RegistrationWish *wish)
     return 0;
 }
 
-RegistrationWish registration_wish(const Registration *reg)
+RegistrationRequest registration_request(const Registration *reg)
 {
-    return (RegistrationWish){ reg->module, reg->names, reg->key_type, reg->acme, reg->authority };
+    return (RegistrationRequest){ reg->module, reg->names, reg->key_type, reg->acme, reg->authority };
 }
 
 Record *record_free(Record *rec)
@@ -102,7 +102,7 @@ Record *record_copy(const Record *rec)
     for (Source s = 0; s < _SOURCE_MAX; s++)
         chain_ref(copy->slots[s].chain);
     for (size_t i = 0; i < rec->n_registrations; i++) {
-        RegistrationWish wish = registration_wish(rec->registrations + i);
+        RegistrationRequest wish = registration_request(rec->registrations + i);
 
         if (record_register(copy, &wish) < 0)
             return NULL;
@@ -148,7 +148,7 @@ Registration *record_find_registration(const Record *rec, const char *module)
     return NULL;
 }
 
-int record_register(Record *rec, const RegistrationWish *wish)
+int record_register(Record *rec, const RegistrationRequest *wish)
 {
     Registration *reg = record_find_registration(rec, wish->module), *grown, added = {};
     int r;

@@ -53,16 +53,16 @@ typedef struct Registration {
 } Registration;
 
 /* The same before it is stored; all members are borrowed. */
-typedef struct RegistrationWish {
+typedef struct RegistrationRequest {
     const char *module;
     char *const *names;
     KeyType key_type;
     int acme;
     const char *authority;
-} RegistrationWish;
+} RegistrationRequest;
 
-int registration_set(Registration *reg, const RegistrationWish *wish);
-RegistrationWish registration_wish(const Registration *reg);
+int registration_set(Registration *reg, const RegistrationRequest *wish);
+RegistrationRequest registration_request(const Registration *reg);
 void registration_done(Registration *reg);
 
 /* The last failure since the last success. */
@@ -133,7 +133,7 @@ void record_candidates(const Record *rec, Candidate ret[static _SOURCE_MAX]);
 const Chain *record_usable_acme(const Record *rec, char *const *names, int64_t now);
 Registration *record_find_registration(const Record *rec, const char *module);
 /* Replaces an earlier registration of the module. */
-int record_register(Record *rec, const RegistrationWish *wish);
+int record_register(Record *rec, const RegistrationRequest *wish);
 bool record_unregister(Record *rec, const char *module);
 void record_set_failure(Record *rec, const Problem *problem, int64_t when);
 void record_clear_failure(Record *rec);

@@ -152,6 +152,11 @@ uint32_t schedule_chance(const char *name, unsigned failures)
     return failures % 2 == 0 ? chance : UINT32_MAX - chance;
 }
 
+int64_t schedule_back_off(const char *name, unsigned failures)
+{
+    return schedule_retry(failures, schedule_chance(name, failures));
+}
+
 int64_t schedule_root_renewal(const Chain *chain)
 {
     return share_of_life(chain, 4, 5);

@@ -62,5 +62,7 @@ int64_t schedule_retry(unsigned failures, uint32_t chance);
 /* The chance for the retry of a name. Consecutive ones compensate each other, so that what always fails is
  * tried once a day on average. */
 uint32_t schedule_chance(const char *name, unsigned failures);
+/* The delay in seconds of a name after this number of consecutive failures. */
+int64_t schedule_back_off(const char *name, unsigned failures);
 /* After 4/5 of the lifetime of the root. */
 int64_t schedule_root_renewal(const Chain *chain);

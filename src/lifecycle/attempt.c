@@ -78,7 +78,7 @@ static int apply_registrations(Attempt *a)
 
     STAILQ_FOREACH (q, &a->requests, entry)
         if (q->kind == REQUEST_REGISTER) {
-            RegistrationWish wish = registration_wish(&q->registration);
+            RegistrationRequest wish = registration_request(&q->registration);
 
             r = record_register(a->after, &wish);
             if (r < 0)

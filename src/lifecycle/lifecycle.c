@@ -93,8 +93,8 @@ static int queue_request(Lifecycle *l, Certificate *c, const Request *request)
     return 0;
 }
 
-int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind, const RegistrationWish *registration,
-                      RequestDone done, void *userdata)
+int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind,
+                      const RegistrationRequest *registration, RequestDone done, void *userdata)
 {
     Request q = { .kind = kind, .done = done, .userdata = userdata };
     int r = registration ? registration_set(&q.registration, registration) : 0;

@@ -49,8 +49,8 @@ DEFINE_CLEANUP(Lifecycle *, lifecycle_free);
 void lifecycle_settle(Lifecycle *l, Certificate *c);
 void lifecycle_settle_all(Lifecycle *l);
 /* Queues a request and settles. registration: for REQUEST_REGISTER, and its module for REQUEST_UNREGISTER; else NULL. */
-int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind, const RegistrationWish *registration,
-                      RequestDone done, void *userdata);
+int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind,
+                      const RegistrationRequest *registration, RequestDone done, void *userdata);
 /* Creates a job and queues its request. options: for JOB_REISSUE and JOB_ROOT, else NULL. The job may be over when this
  * returns, for example when there is nothing to do, so only its number is returned. -E2BIG: there are LIMIT_JOBS.
  *

@@ -205,28 +205,27 @@ static int64_t urgency_of(const Certificate *c)
 
 static int order_begin(Lifecycle *l, Certificate *c, const Request *q)
 {
-    bool reissue = q->kind == REQUEST_REISSUE;
-    OrderingWish wish = {
+    const Slot *slot = &c->record->slots[SOURCE_ACME];
+    OrderingRequest request = {
         .name = certificate_name(c),
         .names = c->names,
         .key_type = certificate_key_type(c, c->record, l->settings->key_type),
         .authority = certificate_authority(c),
         .solver = c->record->solver,
-        .reissue = reissue,
-        .manual = reissue && q->options.hurry,
-        .retry = c->order.retry,
-        .early = !reissue && is_early(l, c),
+        .former = slot->chain && !slot->broken ? c->record : NULL,
+        .flags = c->order.retry ? ORDERING_RETRY : 0,
         .not_after = urgency_of(c),
     };
 
-    wish.former =
-        c->record->slots[SOURCE_ACME].chain && !c->record->slots[SOURCE_ACME].broken ? c->record : NULL;
-    wish.keeps_key = !reissue && keeps_key(l, c, wish.key_type);
-    if (!reissue) {
+    if (q->kind == REQUEST_REISSUE)
+        request.flags |= ORDERING_REISSUE | (q->options.hurry ? ORDERING_MANUAL : 0);
+    else {
+        request.flags |= (is_early(l, c) ? ORDERING_EARLY : 0) |
+                         (keeps_key(l, c, request.key_type) ? ORDERING_REUSE_KEY : 0);
         c->order.retry = false;
         c->order.waits_until = 0;
     }
-    return orders_begin(l->orders, &wish, &c->order.ordering);
+    return orders_begin(l->orders, &request, &c->order.ordering);
 }
 
 /* What an upload leaves to be ordered. */

@@ -91,7 +91,7 @@ bool plan_falls_back(const PlanFacts *f, const Plan *p, const Request *q)
 
 static int64_t retry_delay(const Record *after, unsigned failures)
 {
-    return schedule_retry(failures, schedule_chance(after->name, failures));
+    return schedule_back_off(after->name, failures);
 }
 
 /* Whether it only waits for an authority that is out of order, as it has failed before: that need not be recorded, for many

@@ -198,7 +198,7 @@ int manager_check_module(const char *module, Problem *problem)
         LIMIT_MODULE_NAME);
 }
 
-static int check_authority(const Settings *s, const RegistrationWish *wish, Problem *problem)
+static int check_authority(const Settings *s, const RegistrationRequest *wish, Problem *problem)
 {
     if (!wish->authority)
         return 0;
@@ -217,7 +217,7 @@ static int check_authority(const Settings *s, const RegistrationWish *wish, Prob
 }
 
 /* fresh: the name, when there is no certificate of it; NULL. */
-static int check_register(Manager *m, const RegistrationWish *wish, size_t n_names, const char *fresh,
+static int check_register(Manager *m, const RegistrationRequest *wish, size_t n_names, const char *fresh,
                           Problem *problem)
 {
     int r = manager_check_module(wish->module, problem);
@@ -253,12 +253,12 @@ static int check_union(const Certificate *c, char *const *names, Problem *proble
     return 0;
 }
 
-int manager_register(Manager *m, const char *name, const RegistrationWish *wish, RequestDone done,
+int manager_register(Manager *m, const char *name, const RegistrationRequest *wish, RequestDone done,
                      void *userdata, Problem *problem)
 {
     _cleanup_free_ char *canonical = NULL;
     _cleanup_strv_ char **l = NULL;
-    RegistrationWish checked = *wish;
+    RegistrationRequest checked = *wish;
     Certificate *c;
     int r;
 
@@ -284,7 +284,7 @@ int manager_register(Manager *m, const char *name, const RegistrationWish *wish,
 int manager_unregister(Manager *m, const char *module, const char *name, RequestDone done, void *userdata,
                        Problem *problem)
 {
-    const RegistrationWish wish = { .module = module, .key_type = _KEY_TYPE_INVALID, .acme = -1 };
+    const RegistrationRequest wish = { .module = module, .key_type = _KEY_TYPE_INVALID, .acme = -1 };
     _cleanup_free_ char *canonical = NULL;
     Certificate *c;
     int r;

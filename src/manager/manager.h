@@ -59,7 +59,7 @@ bool manager_clock_is_doubted(const Manager *m);
 int manager_check_module(const char *module, Problem *problem);
 
 /* Requests. done is called exactly once, unless a negative value is returned. */
-int manager_register(Manager *m, const char *name, const RegistrationWish *wish, RequestDone done,
+int manager_register(Manager *m, const char *name, const RegistrationRequest *wish, RequestDone done,
                      void *userdata, Problem *problem);
 int manager_unregister(Manager *m, const char *module, const char *name, RequestDone done, void *userdata,
                        Problem *problem);

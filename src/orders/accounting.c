@@ -8,109 +8,100 @@
 #include "util/text.h"
 #include "util/timer.h"
 
-/* What is asked of authorities is counted in their ledgers before it is asked, and what came of it afterwards. */
+/* Each order is counted in the ledger of its authority before it is placed, and its result is recorded afterwards. */
 
 int ordering_note(Ordering *o)
 {
+    OrderAttempt *a = &o->attempt;
+    LedgerFile *f = a->connection->file;
     int64_t now = clock_now(), after = 0;
-    Book *b = o->connection->book;
     int r = 0;
 
-    if (o->tried != b && !o->reissue) {
-        after = ledger_note_attempt(b->ledger, o->name, now);
-        r = o->early && after >= 0 ? ledger_note_early(b->ledger, o->name, now) : 0;
+    if (o->tried != f && !(o->flags & ORDERING_REISSUE)) {
+        after = ledger_note_attempt(f->ledger, o->wanted.name, now);
+        if (after >= 0 && o->flags & ORDERING_EARLY)
+            r = ledger_note_early(f->ledger, o->wanted.name, now);
     }
     if (after >= 0 && r >= 0)
-        r = ledger_note_order(b->ledger, o->name, o->names, o->kind, now);
+        r = ledger_note_order(f->ledger, o->wanted.name, o->wanted.names, a->kind, now);
     if (after < 0 || r < 0)
         return -ENOMEM;
-    o->tried = b;
-    if (ledger_state(b->ledger, now) != LEDGER_CLOSED && !b->probing)
-        b->probing = o;
-    o->waits_for = b->noted + 1;
-    book_changed(b);
+    o->tried = f;
+    if (ledger_state(f->ledger, now) != LEDGER_CLOSED && !f->outage.trial)
+        f->outage.trial = o;
+    a->waits_for = f->noted + 1;
+    ledger_file_changed(f, 0);
     return 0;
 }
 
 void ordering_note_counted(Ordering *o)
 {
-    Book *b = o->connection->book;
+    OrderAttempt *a = &o->attempt;
+    LedgerFile *f = a->connection->file;
 
-    if (o->kind != LEDGER_IN_WINDOW || o->record->replaces)
+    if (a->kind != LEDGER_IN_WINDOW || a->record->replaces)
         return;
-    o->kind = LEDGER_NEW;
-    if (ledger_note_order(b->ledger, o->name, o->names, o->kind, clock_now()) < 0)
-        (void)log_oom();
-    book_changed(b);
+    a->kind = LEDGER_NEW;
+    ledger_file_changed(f,
+                        ledger_note_order(f->ledger, o->wanted.name, o->wanted.names, a->kind, clock_now()));
 }
 
 int ordering_note_resumed(Ordering *o)
 {
-    Book *b = o->connection->book;
+    LedgerFile *f = o->attempt.connection->file;
     int64_t now = clock_now();
 
-    o->tried = b;
-    if (o->reissue || ledger_after(b->ledger, o->name) > now)
+    o->tried = f;
+    if (o->flags & ORDERING_REISSUE || ledger_after(f->ledger, o->wanted.name) > now)
         return 0;
-    if (ledger_note_resumed(b->ledger, o->name, now) < 0)
-        return -ENOMEM;
-    book_changed(b);
-    return 0;
+    return ledger_file_changed(f, ledger_note_resumed(f->ledger, o->wanted.name, now)) < 0 ? -ENOMEM : 0;
 }
 
 bool ordering_must_stay(Ordering *o, const AuthoritySettings *a)
 {
-    const Book *b = book_get(o->orders, a);
+    const LedgerFile *f = ledger_file_get(o->orders, a);
     int64_t now = clock_now();
-    LedgerWait wait = { .until = b ? ledger_open_until(b->ledger) : now + READ_AGAIN,
-                        .limit = b ? WAIT_OUTAGE : WAIT_READ };
+    LedgerWait wait = { .until = f ? ledger_open_until(f->ledger) : now + READ_AGAIN,
+                        .limit = f ? WAIT_OUTAGE : WAIT_READ };
 
-    if (b && (o->reissue || o->manual || ledger_state(b->ledger, now) != LEDGER_OPEN))
+    if (f &&
+        (o->flags & (ORDERING_REISSUE | ORDERING_MANUAL) || ledger_state(f->ledger, now) != LEDGER_OPEN))
         return false;
-    o->until = wait.until;
-    o->waited = o->keeps_record = true;
-    ordering_explain_wait(o, a, &wait);
+    ordering_note_wait(o, a, &wait);
     return true;
-}
-
-void orders_unhold(Orders *s)
-{
-    Ordering *o;
-
-    TAILQ_FOREACH (o, &s->orderings, entry)
-        o->held = false;
 }
 
 void ordering_note_end(Ordering *o)
 {
+    const OrderAttempt *a = &o->attempt;
+    const char *name = o->wanted.name;
+    LedgerFile *f = a->connection->file;
+    bool issued = o->outcome.bundle, counted = o->tried == f && !a->finalized && !a->resumed;
     int64_t now = clock_now();
-    Book *b = o->connection->book;
-    Ledger *l = b->ledger;
     int r = 0;
 
-    if (o->bundle)
-        r = ledger_note_issued(l, o->name);
+    if (issued)
+        r = ledger_note_issued(f->ledger, name);
     else if (o->owner != OWNER_WAITS)
-        r = ledger_note_withdrawn(l, o->name, now);
-    else if (o->answered ||
-             (o->tried == b && !o->finalized && !o->resumed)) /* else there may be a certificate */
-        r = ledger_note_failed(l, o->name, o->names, o->refused != 0, now);
+        r = ledger_note_withdrawn(f->ledger, name, now);
+    else if (a->failure == FAILED_BY_ANSWER || counted) /* else there may be a certificate */
+        r = ledger_note_failed(f->ledger, name, o->wanted.names, a->refused != 0, now);
     if (r < 0)
         (void)log_oom();
-    if (!o->bundle && (o->tried == b || o->resumed))
-        o->until = o->until > 0 ? MIN(o->until, ledger_after(l, o->name)) : ledger_after(l, o->name);
-    if (b->probing == o)
-        b->probing = NULL;
-    orders_unhold(o->orders);
-    if (o->bundle || o->answered)
-        book_note_works(b);
-    else if (o->at_authority && !problem_is_rate_limited(&o->problem))
-        book_note_outage(b, o->retry_after);
+    if (!issued && o->owner == OWNER_WAITS && o->tried == f)
+        ordering_note_until(o, ledger_after(f->ledger, name));
+    if (f->outage.trial == o)
+        f->outage.trial = NULL;
+    queue_unhold(o->orders);
+    if (issued || a->failure == FAILED_BY_ANSWER)
+        ledger_file_note_works(f);
+    else if (a->failure == FAILED_AT_AUTHORITY && !problem_is_rate_limited(&o->outcome.problem))
+        ledger_file_note_outage(f, a->retry_after);
     else
-        book_changed(b);
+        ledger_file_changed(f, 0);
 }
 
-static void explain_limit(Ordering *o, const AuthoritySettings *a, const LedgerWait *wait)
+static void explain_limit(const AuthoritySettings *a, const LedgerWait *wait, Problem *problem)
 {
     static const char *const what[_LEDGER_LIMIT_MAX] = {
         [LEDGER_ORDERS] = "orders of one account",
@@ -128,51 +119,45 @@ static void explain_limit(Ordering *o, const AuthoritySettings *a, const LedgerW
                  (long long)(limit->span >= 7200 ? limit->span / 3600 : limit->span / 60),
                  limit->span >= 7200 ? "hours" : "minutes", moment_to_text(wait->until, when)) < 0)
         text = NULL;
-    (void)problem_set_type(&o->problem, PROBLEM_LIMITS_EXCEEDED, "rateLimited", strempty(text));
+    (void)problem_set_type(problem, PROBLEM_LIMITS_EXCEEDED, "rateLimited", strempty(text));
 }
 
-void ordering_explain_wait(Ordering *o, const AuthoritySettings *a, const LedgerWait *wait)
+void wait_explain(const AuthoritySettings *a, const LedgerWait *wait, Problem *problem)
 {
+    static const char *const why[] = {
+        [WAIT_OUTAGE] = "had an outage when it was last used; unless by Reissue, it is not used before",
+        [WAIT_AFTER] = "completed none of the last orders; unless by Reissue, the next one is placed at",
+        [WAIT_TRIED] =
+            "has just failed to complete other orders, so this one was not placed; the next one can be "
+            "placed at",
+        [WAIT_LOST] =
+            "cannot tell whether it has the order that was being placed when the service was stopped; "
+            "another one is placed at",
+    };
     char when[MOMENT_SIZE];
 
-    problem_clear(&o->problem);
     if (wait->limit < _LEDGER_LIMIT_MAX)
-        explain_limit(o, a, wait);
+        explain_limit(a, wait, problem);
     else if (wait->limit == WAIT_READ)
         problem_set(
-            &o->problem, PROBLEM_STORAGE_FAILED,
-            "What was asked of the authority %s before cannot be read, so nothing is asked of it now; see the journal, "
-            "and acme/%s/ledger below the state directory.",
+            problem, PROBLEM_STORAGE_FAILED,
+            "The record of earlier orders at the authority %s cannot be read, so nothing is ordered from it "
+            "now; see the journal, and acme/%s/ledger below the state directory.",
             a->name, a->name);
-    else if (wait->limit == WAIT_AFTER)
-        problem_set(
-            &o->problem, PROBLEM_AUTHORITY_FAILED,
-            "The last attempts at the authority %s came to nothing; the next one is made at %s, or at once by Reissue.",
-            a->name, moment_to_text(wait->until, when));
-    else if (wait->limit == WAIT_TRIED)
-        problem_set(
-            &o->problem, PROBLEM_AUTHORITY_FAILED,
-            "The authority %s could not serve other orders just now, so this one was not placed; the next attempt "
-            "can be made at %s.",
-            a->name, moment_to_text(wait->until, when));
     else
-        problem_set(
-            &o->problem, PROBLEM_AUTHORITY_FAILED,
-            "The authority %s was in trouble when it was asked last, and is left alone until %s; Reissue asks it "
-            "at once.",
-            a->name, moment_to_text(wait->until, when));
+        problem_set(problem, PROBLEM_AUTHORITY_FAILED, "The authority %s %s %s.", a->name, why[wait->limit],
+                    moment_to_text(wait->until, when));
 }
 
 int64_t orders_after(Orders *s, char *const *names, const char *authority, const char *name)
 {
     int64_t after = INT64_MAX;
 
-    for (size_t i = 0; i < s->settings->n_authorities; i++) {
-        const AuthoritySettings *a = s->settings->authorities + i;
-        Book *b = authority_suits(a, names, authority) ? book_get(s, a) : NULL;
+    FOREACH_AUTHORITY (a, s->settings) {
+        LedgerFile *f = authority_suits(a, names, authority) ? ledger_file_get(s, a) : NULL;
 
-        if (b)
-            after = MIN(after, ledger_after(b->ledger, name));
+        if (f)
+            after = MIN(after, ledger_after(f->ledger, name));
     }
     return after == INT64_MAX ? 0 : after;
 }
@@ -180,13 +165,13 @@ int64_t orders_after(Orders *s, char *const *names, const char *authority, const
 bool orders_release(Orders *s, const char *authority, const char *name)
 {
     bool released = false;
-    Book *b;
+    LedgerFile *f;
 
-    TAILQ_FOREACH (b, &s->books, entry)
-        if (!b->retired && (!authority || streq(b->authority, authority)) &&
-            ledger_note_released(b->ledger, name, clock_now()) > 0) {
+    TAILQ_FOREACH (f, &s->ledgers, entry)
+        if (!f->retired && (!authority || streq(f->authority, authority)) &&
+            ledger_note_released(f->ledger, name, clock_now()) > 0) {
             released = true;
-            book_changed(b);
+            ledger_file_changed(f, 0);
         }
     return released;
 }

@@ -9,25 +9,16 @@
 #include "util/log.h"
 #include "util/text.h"
 
-bool orders_can_prove(const Orders *s, char *const *names, Problem *why)
-{
-    for (size_t i = 0; names[i]; i++)
-        if (!solvers_suit(s->ordered, s->n_ordered, names[i], why))
-            return false;
-    return true;
-}
-
-Connection *connection_free(Orders *s, Connection *p)
+void connection_free(Orders *s, Connection *p)
 {
     TAILQ_REMOVE(&s->connections, p, entry);
     order_search_free(p->search);
     account_free(p->account);
     settings_unref(p->settings);
     free(p);
-    return NULL;
 }
 
-/* Whether the configuration still has it just so. */
+/* Returns true if the authority is still configured as it was. */
 static bool is_current(const Orders *s, const Connection *p)
 {
     const AuthoritySettings *is = orders_find_authority(s, p->authority->name);
@@ -35,35 +26,24 @@ static bool is_current(const Orders *s, const Connection *p)
     return is && authority_settings_equal(is, p->authority);
 }
 
-static bool is_used(const Orders *s, const Connection *p)
-{
-    const Ordering *o;
-
-    TAILQ_FOREACH (o, &s->orderings, entry)
-        if (o->connection == p)
-            return true;
-    return (p->book->looking && p->book->looked_with == p->client) || orders_checks_with(s, p) ||
-           orders_revoke_with(s, p);
-}
-
-/* Orders end where they were made. */
+/* Orders end where they were placed. */
 void orders_clean_connections(Orders *s)
 {
     Connection *p, *next;
 
     for (p = TAILQ_FIRST(&s->connections); p; p = next) {
         next = TAILQ_NEXT(p, entry);
-        if (!is_current(s, p) && !is_used(s, p))
+        if (p->n_users == 0 && !is_current(s, p))
             connection_free(s, p);
     }
 }
 
-static Connection *find_connection(Orders *s, const char *name)
+static Connection *find_connection(const Orders *s, const AuthoritySettings *a)
 {
     Connection *p;
 
     TAILQ_FOREACH (p, &s->connections, entry)
-        if (streq(p->authority->name, name) && is_current(s, p))
+        if (authority_settings_equal(p->authority, a))
             return p;
     return NULL;
 }
@@ -86,7 +66,7 @@ static int remove_account(void *accounts, const char *authority)
 static int make_account(const Orders *s, const AuthoritySettings *a, Account **ret)
 {
     const AccountContext context = { .event = s->event,
-                                     .http = s->http,
+                                     .http = s->solving.context.http,
                                      .workers = s->workers,
                                      .read_account = read_account,
                                      .write_account = write_account,
@@ -108,18 +88,18 @@ static int make_account(const Orders *s, const AuthoritySettings *a, Account **r
     return account_new(&context, &authority, ret);
 }
 
-/* a is one of the settings in force. */
 int connection_get(Orders *s, const AuthoritySettings *a, Connection **ret)
 {
-    Connection *p = find_connection(s, a->name);
+    Connection *p = find_connection(s, a);
     int r;
 
     if (!p) {
-        p = calloc(1, sizeof(Connection));
+        r = orders_open(s);
+        p = r >= 0 ? calloc(1, sizeof(Connection)) : NULL;
         if (!p)
-            return -ENOMEM;
-        p->book = book_get(s, a);
-        r = p->book ? make_account(s, a, &p->account) : -ENOMEM;
+            return r < 0 ? r : -ENOMEM;
+        p->file = ledger_file_get(s, a);
+        r = p->file ? make_account(s, a, &p->account) : -ENOMEM;
         if (r < 0) {
             free(p);
             return r;
@@ -129,8 +109,15 @@ int connection_get(Orders *s, const AuthoritySettings *a, Connection **ret)
         p->authority = a;
         TAILQ_INSERT_TAIL(&s->connections, p, entry);
     }
+    p->n_users++;
     *ret = p;
     return 0;
+}
+
+void connection_release(Connection *p)
+{
+    if (p)
+        p->n_users--;
 }
 
 static bool was_asked(const Ordering *o, const char *name)
@@ -141,45 +128,38 @@ static bool was_asked(const Ordering *o, const char *name)
     return false;
 }
 
+/* Returns true if the authority suits the ordering and was not asked yet. */
+static bool may_be_asked(const Ordering *o, const AuthoritySettings *a)
+{
+    return authority_suits(a, o->wanted.names, o->wanted.authority) && !was_asked(o, a->name);
+}
+
 bool ordering_has_other(const Ordering *o)
 {
-    const Orders *s = o->orders;
-
-    for (size_t i = 0; i < s->settings->n_authorities; i++)
-        if (authority_suits(s->settings->authorities + i, o->names, o->authority) &&
-            !was_asked(o, s->settings->authorities[i].name))
+    FOREACH_AUTHORITY (a, o->orders->settings)
+        if (may_be_asked(o, a))
             return true;
     return false;
 }
 
-/* Whether the certificate that is renewed has just these names, in whichever order. */
-static bool has_same_names(const Chain *chain, char *const *names)
-{
-    size_t n = strv_length(names);
-
-    for (size_t i = 0; i < chain->n_names; i++)
-        if (!strv_contains(names, chain->names[i]))
-            return false;
-    return n == chain->n_names;
-}
-
-/* How the authority will count it. */
+/* Predicts how the authority will count the order. */
 static LedgerOrder judge_order(const Ordering *o, const AuthoritySettings *a, int64_t now)
 {
-    const Chain *chain = o->former ? o->former->slots[SOURCE_ACME].chain : NULL;
+    const Record *former = o->wanted.former;
+    const Chain *chain = former ? former->slots[SOURCE_ACME].chain : NULL;
     LedgerWindow known;
 
-    if (!chain || !o->former->authority || !streq(o->former->authority, a->name))
+    if (!chain || !former->authority || !streq(former->authority, a->name))
         return LEDGER_NEW;
-    known = orders_window(o->orders, o->former);
+    known = orders_window(o->orders, former);
     if (known.window.start <= now && now < known.window.end)
         return LEDGER_IN_WINDOW;
-    return has_same_names(chain, o->names) ? LEDGER_AGAIN : LEDGER_NEW;
+    return strv_equal_sets(chain->names, o->wanted.names) ? LEDGER_AGAIN : LEDGER_NEW;
 }
 
-/* The authority counts a certificate when it is issued, here it is counted when it is ordered: so as much longer. And it counts
- * an order when the request has come to it. */
-static LedgerWait wait_for_limits(const Ordering *o, const AuthoritySettings *a, const Book *b,
+/* Authorities count a certificate when it is issued, and an order when the request arrives, whereas the ledger counts both
+ * before: so they are counted longer here. */
+static LedgerWait wait_for_limits(const Ordering *o, const AuthoritySettings *a, const LedgerFile *f,
                                   LedgerOrder kind, int64_t now)
 {
     RateLimit limits[_LEDGER_LIMIT_MAX];
@@ -188,70 +168,67 @@ static LedgerWait wait_for_limits(const Ordering *o, const AuthoritySettings *a,
     limits[LEDGER_ORDERS].span += LIMIT_ACME_TIME;
     limits[LEDGER_DOMAIN].span += LIMIT_ORDER_TIME;
     limits[LEDGER_SET].span += LIMIT_ORDER_TIME;
-    return ledger_wait(b->ledger, limits, o->names, kind, now);
+    return ledger_wait(f->ledger, limits, o->wanted.names, kind, now);
 }
 
-/* One of many that somebody asked for, at an authority in trouble: one is tried, and answers for the others. */
-static LedgerWait wait_as_reissue(const Ordering *o, const Book *b, LedgerWait wait)
+/* At an authority with an outage, one of many reissues is tried first, and decides for the others. */
+static LedgerWait wait_as_reissue(const Ordering *o, const LedgerFile *f, LedgerWait wait)
 {
-    if (b->probing && b->probing != o)
+    if (f->outage.trial && f->outage.trial != o)
         return (LedgerWait){ .limit = WAIT_OUTAGE };
-    if (b->outage_at >= o->begun)
-        return (LedgerWait){ .until = ledger_open_until(b->ledger), .limit = WAIT_TRIED };
+    if (f->outage.last >= o->wanted.begun)
+        return (LedgerWait){ .until = ledger_open_until(f->ledger), .limit = WAIT_TRIED };
     return wait;
 }
 
-/* What it has to wait for there; until 0: another order, that is tried first. */
-static LedgerWait wait_for(const Ordering *o, const AuthoritySettings *a, const Book *b, LedgerOrder kind,
-                           int64_t now)
+/* Computes the wait for this authority. until 0: for another ordering, which is tried first. */
+static LedgerWait wait_for(const Ordering *o, const AuthoritySettings *a, const LedgerFile *f,
+                           LedgerOrder kind, int64_t now)
 {
-    LedgerWait wait = wait_for_limits(o, a, b, kind, now);
-    LedgerState state = ledger_state(b->ledger, now);
-    int64_t after = ledger_after(b->ledger, o->name);
+    LedgerWait wait = wait_for_limits(o, a, f, kind, now);
+    LedgerState state = ledger_state(f->ledger, now);
+    int64_t after = ledger_after(f->ledger, o->wanted.name);
+    bool reissue = o->flags & ORDERING_REISSUE;
 
-    if (wait.until > now || o->manual || (o->reissue && state == LEDGER_CLOSED))
+    if (wait.until > now || o->flags & ORDERING_MANUAL || (reissue && state == LEDGER_CLOSED))
         return wait;
-    if (o->reissue)
-        return wait_as_reissue(o, b, wait);
+    if (reissue)
+        return wait_as_reissue(o, f, wait);
     if (state == LEDGER_OPEN)
-        wait = (LedgerWait){ .until = ledger_open_until(b->ledger), .limit = WAIT_OUTAGE };
-    else if (state == LEDGER_HALF_OPEN && b->probing)
+        wait = (LedgerWait){ .until = ledger_open_until(f->ledger), .limit = WAIT_OUTAGE };
+    else if (state == LEDGER_HALF_OPEN && f->outage.trial)
         wait = (LedgerWait){ .limit = WAIT_OUTAGE };
-    else if (!o->retry && after > now && b != o->tried)
+    else if (!(o->flags & ORDERING_RETRY) && after > now && f != o->tried)
         wait = (LedgerWait){ .until = after, .limit = WAIT_AFTER };
     return wait;
 }
 
 bool ordering_must_wait(Ordering *o)
 {
-    const AuthoritySettings *a = orders_find_authority(o->orders, o->asked_now);
+    const AuthoritySettings *a = o->attempt.connection->authority;
     int64_t now = clock_now();
-    LedgerWait wait;
+    _cleanup_(ledger_wait_done) LedgerWait wait = {};
 
-    if (!a)
-        return false;
-    o->kind = judge_order(o, a, now);
-    wait = wait_for_limits(o, a, o->connection->book, o->kind, now);
-    if (wait.until > now) {
-        o->until = wait.until;
-        ordering_explain_wait(o, a, &wait);
-    }
-    ledger_wait_done(&wait);
-    return o->until > now;
+    o->attempt.kind = judge_order(o, a, now);
+    wait = wait_for_limits(o, a, o->attempt.connection->file, o->attempt.kind, now);
+    if (wait.until > now)
+        ordering_note_wait(o, a, &wait);
+    return wait.until > now;
 }
 
-/* That a name's proof is refused is known when its order has ended: more at once could be more than the authority allows. */
+/* Returns true if an ordering that has begun has one of its names. Refused proofs are only known when that has ended, and more
+ * orders at once could exceed what the authority allows. */
 static bool shares_name(const Ordering *o)
 {
     const Ordering *other;
 
-    TAILQ_FOREACH (other, &o->orders->orderings, entry) {
+    TAILQ_FOREACH (other, &o->orders->queue.orderings, entry) {
         if (other == o)
             continue;
-        if (other->state == ORDERING_WAITING) /* those that have begun stand first */
+        if (ordering_is_waiting(other)) /* so are those behind it */
             break;
-        for (size_t i = 0; other->tried && o->names[i]; i++)
-            if (strv_contains(other->names, o->names[i]))
+        for (size_t i = 0; other->tried && o->wanted.names[i]; i++)
+            if (strv_contains(other->wanted.names, o->wanted.names[i]))
                 return true;
     }
     return false;
@@ -259,42 +236,42 @@ static bool shares_name(const Ordering *o)
 
 const AuthoritySettings *ordering_choose_authority(Ordering *o)
 {
-    int64_t now = clock_now(), until = INT64_MAX;
-    Orders *s = o->orders;
+    _cleanup_(ledger_wait_done) LedgerWait first = { .until = INT64_MAX };
+    const AuthoritySettings *first_of = NULL;
+    int64_t now = clock_now();
     bool held = false;
 
-    o->held = shares_name(o);
-    if (o->held)
+    if (shares_name(o)) {
+        o->state = ORDERING_HELD;
         return NULL;
-    for (size_t i = 0; i < s->settings->n_authorities; i++) {
-        const AuthoritySettings *a = s->settings->authorities + i;
-        LedgerWait wait = {};
+    }
+    FOREACH_AUTHORITY (a, o->orders->settings) {
+        _cleanup_(ledger_wait_done) LedgerWait wait = { .until = now + READ_AGAIN, .limit = WAIT_READ };
         LedgerOrder kind;
-        Book *b;
+        LedgerFile *f;
 
-        if (!authority_suits(a, o->names, o->authority) || was_asked(o, a->name))
+        if (!may_be_asked(o, a))
             continue;
-        b = book_get(s, a);
         kind = judge_order(o, a, now);
-        wait =
-            b ? wait_for(o, a, b, kind, now) : (LedgerWait){ .until = now + READ_AGAIN, .limit = WAIT_READ };
+        f = ledger_file_get(o->orders, a);
+        if (f)
+            wait = wait_for(o, a, f, kind, now);
         if (wait.until == now) {
-            o->kind = kind;
-            ledger_wait_done(&wait);
+            o->attempt.kind = kind;
             return a;
         }
         held |= wait.until == 0;
-        if (wait.until > 0 && wait.until < until) {
-            until = wait.until;
-            ordering_explain_wait(o, a, &wait);
+        if (wait.until > 0 && wait.until < first.until) {
+            ledger_wait_done(&first);
+            first = wait;
+            wait = (LedgerWait){}; /* its subject has moved */
+            first_of = a;
         }
-        ledger_wait_done(&wait);
     }
-    o->held = held;
-    if (until < INT64_MAX && !held)
-        o->until = o->tried && o->until > 0 ? MIN(o->until, until) : until;
     if (held)
-        problem_clear(&o->problem);
+        o->state = ORDERING_HELD;
+    else if (first_of)
+        ordering_note_wait(o, first_of, &first);
     return NULL;
 }
 
@@ -304,23 +281,24 @@ void orders_expect(Orders *s, char *const *names, const char *authority)
     AcmeCall *call;
     Connection *p;
 
-    for (size_t i = 0; i < s->settings->n_authorities; i++) {
-        const AuthoritySettings *a = s->settings->authorities + i;
-
+    FOREACH_AUTHORITY (a, s->settings) {
         if (!authority_suits(a, names, authority))
             continue;
-        if (orders_open(s) < 0 || connection_get(s, a, &p) < 0)
+        if (connection_get(s, a, &p) < 0) {
             (void)log_oom();
-        else if (!p->expecting)
+            return;
+        }
+        if (!p->expecting)
             p->expecting = acme_client_send(p->client, &request, NULL, NULL, &call) >= 0;
+        connection_release(p);
         return;
     }
 }
 
 const AuthoritySettings *orders_find_authority(const Orders *s, const char *name)
 {
-    for (size_t i = 0; i < s->settings->n_authorities; i++)
-        if (streq(s->settings->authorities[i].name, name))
-            return s->settings->authorities + i;
+    FOREACH_AUTHORITY (a, s->settings)
+        if (streq(a->name, name))
+            return a;
     return NULL;
 }

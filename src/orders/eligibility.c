@@ -4,14 +4,14 @@
 #include "orders/orders-internal.h"
 #include "util/text.h"
 
-/* Which names an authority can be asked for: a function of names and settings alone. */
+/* Decides whether an authority can be asked for names: a function of names and settings alone. */
 
 bool acme_settings_are_on(const Settings *settings)
 {
     if (!settings->acme.enabled || !settings->acme.terms_agreed)
         return false;
-    for (size_t i = 0; i < settings->n_authorities; i++)
-        if (settings->authorities[i].enabled)
+    FOREACH_AUTHORITY (a, settings)
+        if (a->enabled)
             return true;
     return false;
 }
@@ -42,15 +42,19 @@ AcmeEligibility acme_settings_judge(const Settings *settings, char *const *names
         return ACME_ELIGIBILITY_TERMS;
     if (!acme_settings_are_on(settings))
         return ACME_ELIGIBILITY_OFF;
-    if (acme_settings_suit(settings, names, authority, NULL))
-        return ACME_ELIGIBILITY_ASKED;
+    FOREACH_AUTHORITY (a, settings)
+        if (authority_suits(a, names, authority))
+            return ACME_ELIGIBILITY_ASKED;
     return private_name(names, &reason) ? ACME_ELIGIBILITY_PRIVATE : ACME_ELIGIBILITY_UNSUITED;
 }
 
 bool acme_settings_suit(const Settings *settings, char *const *names, const char *authority, Problem *why)
 {
+    AcmeEligibility eligibility = acme_settings_judge(settings, names, authority);
     const char *reason = NULL, *name;
 
+    if (eligibility == ACME_ELIGIBILITY_ASKED)
+        return true;
     if (!settings->acme.enabled)
         problem_set(why, PROBLEM_ACME_DISABLED,
                     "ACME is switched off; Enabled=yes in [ACME] switches it on.");
@@ -58,25 +62,18 @@ bool acme_settings_suit(const Settings *settings, char *const *names, const char
         problem_set(why, PROBLEM_ACME_DISABLED,
                     "Nothing is ordered before you agree to the authority's terms of service: "
                     "TermsOfServiceAgreed=yes in [ACME].");
-    else if (!acme_settings_are_on(settings))
+    else if (eligibility == ACME_ELIGIBILITY_OFF)
         problem_set(why, PROBLEM_ACME_DISABLED,
-                    "No ACME authority is configured; see [Authority] in "
-                    "certwright.conf(5).");
-    else {
-        for (size_t i = 0; i < settings->n_authorities; i++)
-            if (authority_suits(settings->authorities + i, names, authority))
-                return true;
+                    "No ACME authority is configured; see [Authority] in certwright.conf(5).");
+    else if (eligibility == ACME_ELIGIBILITY_PRIVATE) {
         name = private_name(names, &reason);
-        if (name)
-            problem_set(
-                why, PROBLEM_ACME_DISABLED,
-                "No public authority issues for %s: it is %s; an internal one can be set up with Public=no.",
-                name, reason);
-        else
-            problem_set(
-                why, PROBLEM_ACME_DISABLED,
-                "There is no [Authority %s] that is enabled; correct Authority= of this certificate.",
-                strempty(authority));
-    }
+        problem_set(
+            why, PROBLEM_ACME_DISABLED,
+            "No public authority issues for %s: it is %s; an internal one can be set up with Public=no.",
+            name, reason);
+    } else
+        problem_set(why, PROBLEM_ACME_DISABLED,
+                    "There is no [Authority %s] that is enabled; correct Authority= of this certificate.",
+                    strempty(authority));
     return false;
 }

@@ -11,41 +11,53 @@
 
 /* ---- an ordering */
 
+static void outcome_clear(Outcome *u)
+{
+    bundle_free(u->bundle);
+    free(u->authority);
+    problem_clear(&u->problem);
+    *u = (Outcome){};
+}
+
+/* The connection and its ledger stay known: what the attempt left there may change yet. */
+static void attempt_reset(OrderAttempt *a)
+{
+    order_seeker_cancel(a->seeker);
+    order_free(a->order);
+    order_record_free(a->record);
+    *a = (OrderAttempt){ .connection = a->connection };
+}
+
 void ordering_detach(Ordering *o)
 {
-    TAILQ_REMOVE(&o->orders->orderings, o, entry);
-    orders_unhold(o->orders);
-    o->seeker = order_seeker_cancel(o->seeker);
-    o->order = order_free(o->order);
-    o->record = order_record_free(o->record);
+    TAILQ_REMOVE(&o->orders->queue.orderings, o, entry);
+    queue_unhold(o->orders);
+    attempt_reset(&o->attempt);
+    connection_release(TAKE_PTR(o->attempt.connection));
     o->ending = sd_event_source_disable_unref(o->ending);
-    o->connection = NULL;
     o->orders = NULL;
     o->state = ORDERING_OVER;
 }
 
 static void destroy(Ordering *o)
 {
-    bundle_free(o->bundle);
-    problem_clear(&o->problem);
-    strv_free(o->names);
-    record_free(o->former);
-    free(o->worked);
-    free(o->name);
-    free(o->authority);
-    free(o->solver);
-    free(o->asked_now);
+    outcome_clear(&o->outcome);
+    strv_free(o->wanted.names);
+    record_free(o->wanted.former);
+    free(o->wanted.name);
+    free(o->wanted.authority);
+    free(o->wanted.solver);
     free(o);
 }
 
 const char *ordering_name(const Ordering *o)
 {
-    return o->name;
+    return o->wanted.name;
 }
 
 char *const *ordering_names(const Ordering *o)
 {
-    return o->names;
+    return o->wanted.names;
 }
 
 struct RequestQueue *ordering_requests(Ordering *o)
@@ -58,110 +70,124 @@ bool ordering_is_over(const Ordering *o)
     return o->state == ORDERING_OVER || o->owner == OWNER_STOPPED;
 }
 
+/* ---- its outcome */
+
 OrderingOutcome ordering_outcome(const Ordering *o)
 {
-    OrderingOutcome stopped = {
-        .authority = "", .problem = &o->problem, .requests = &o->requests, .automatic = o->automatic
-    };
-
-    if (o->owner == OWNER_STOPPED) /* neither a chain that came meanwhile nor the ledger's times matter */
-        return stopped;
     return (OrderingOutcome){
-        .chain = o->bundle ? o->bundle->chain : NULL,
-        .authority = strempty(o->asked_now),
-        .solver = o->worked,
-        .problem = &o->problem,
+        .chain = o->outcome.bundle ? o->outcome.bundle->chain : NULL,
+        .authority = strempty(o->outcome.authority),
+        .solver = o->outcome.solver,
+        .problem = &o->outcome.problem,
         .requests = &o->requests,
-        .until = o->until,
-        .waited = o->waited,
-        .attempted = o->attempted,
-        .offline = o->offline,
-        .automatic = o->automatic,
+        .until = o->outcome.until,
+        .waited = o->outcome.kind == OUTCOME_WAITED || o->outcome.kind == OUTCOME_POSTPONED,
+        .attempted = o->outcome.kind == OUTCOME_ATTEMPTED,
+        .offline = o->outcome.offline,
+        .automatic = o->wanted.automatic,
     };
 }
 
 Bundle *ordering_take_bundle(Ordering *o)
 {
-    return TAKE_PTR(o->bundle);
+    return TAKE_PTR(o->outcome.bundle);
 }
 
-/* One without a default route may have authorities of its own: so the failure tells. */
+void ordering_note_until(Ordering *o, int64_t until)
+{
+    o->outcome.until = o->outcome.until > 0 ? MIN(o->outcome.until, until) : until;
+}
+
+void ordering_note_wait(Ordering *o, const AuthoritySettings *a, const LedgerWait *wait)
+{
+    problem_clear(&o->outcome.problem);
+    wait_explain(a, wait, &o->outcome.problem);
+    ordering_note_until(o, wait->until);
+}
+
+/* A machine without a default route may still reach internal authorities, so the kind of the failure counts as well. */
 static bool is_offline(const Ordering *o)
 {
     const Network *network = o->orders->network;
 
-    return o->problem.code == PROBLEM_NETWORK_FAILED && o->problem.unreachable && network &&
+    return o->outcome.problem.code == PROBLEM_NETWORK_FAILED && o->outcome.problem.unreachable && network &&
            !network_has_default_route(network);
+}
+
+/* Returns true if the authority may issue a certificate for an order that has failed here. */
+static bool may_be_issued(const OrderAttempt *a)
+{
+    return a->finalized || a->resumed;
 }
 
 static void ordering_end(Ordering *o)
 {
+    OrderAttempt *a = &o->attempt;
+    Outcome *u = &o->outcome;
     Orders *s = o->orders;
 
-    o->offline = is_offline(o);
-    if (!o->bundle && (o->keeps_record || ((o->finalized || o->resumed) && o->at_authority)))
-        (void)strv_extend(&s->kept, o->name);
-    else if (!o->bundle && !o->waited)
-        orders_forget(s, o->name);
-    if (!o->bundle && o->retry_after > 0)
-        o->until = MAX(o->until, clock_now() + o->retry_after);
+    u->offline = is_offline(o);
+    if (!u->bundle &&
+        (u->kind == OUTCOME_POSTPONED || (may_be_issued(a) && a->failure == FAILED_AT_AUTHORITY)))
+        (void)strv_extend(&s->interrupted.kept, o->wanted.name);
+    else if (!u->bundle && u->kind != OUTCOME_WAITED)
+        orders_forget(s, o->wanted.name);
+    if (!u->bundle && a->retry_after > 0)
+        u->until = MAX(u->until, clock_now() + a->retry_after);
     ordering_detach(o);
     s->observer->over(o, s->userdata);
     orders_clean_connections(s);
     queue_drive(s);
 }
 
-/* Whether the order is made once more: anew when it was one of before the last stop, at another authority when this one is in
- * trouble, with another proof when this one was refused. */
+/* Decides whether another order is placed: after a resumed one, at another authority when this one has an outage, or with
+ * another solver when proofs were refused. */
 static bool try_again(Ordering *o)
 {
-    unsigned all = (1U << o->orders->n_ordered) - 1;
+    unsigned all = (1U << o->orders->solving.n_ordered) - 1;
+    OrderAttempt *a = &o->attempt;
 
-    if (o->bundle || o->owner != OWNER_WAITS || o->waited)
+    if (o->outcome.bundle || o->owner != OWNER_WAITS || o->outcome.kind == OUTCOME_WAITED)
         return false;
-    if (o->resumed && !o->at_authority) { /* that it was interrupted may be what was wrong with it */
-        o->n_asked = 0;
+    if (a->resumed && a->failure != FAILED_AT_AUTHORITY) {
+        o->n_asked = 0; /* it may have failed because it was interrupted */
         return true;
     }
-    if (o->at_authority)
-        return !o->finalized && !o->resumed && /* else there may be a certificate, which is fetched later */
-               (problem_is_rate_limited(&o->problem) ||
-                ledger_state(o->connection->book->ledger, clock_now()) != LEDGER_CLOSED) &&
+    if (a->failure == FAILED_AT_AUTHORITY)
+        return !may_be_issued(a) && /* else the certificate is fetched later */
+               (problem_is_rate_limited(&o->outcome.problem) ||
+                ledger_state(a->connection->file->ledger, clock_now()) != LEDGER_CLOSED) &&
                ordering_has_other(o);
-    if (o->refused == 0 || o->retry_after > 0 || (o->failed_solvers | o->refused) == all)
+    if (a->refused == 0 || a->retry_after > 0 || (o->failed_solvers | a->refused) == all)
         return false;
     if (o->n_asked > 0) /* the same authority once more */
         o->n_asked--;
-    o->failed_solvers |= o->refused;
+    o->failed_solvers |= a->refused;
     return true;
 }
 
 static int on_ending(sd_event_source *source _unused_, void *userdata)
 {
     Ordering *o = userdata;
-    Orders *s = o->orders;
+    OrderAttempt *a = &o->attempt;
+    Problem *problem = &o->outcome.problem;
 
     o->ending = sd_event_source_disable_unref(o->ending);
-    o->order = order_free(o->order);
-    o->ends = o->outside;
-    if (o->ends)
+    a->order = order_free(a->order);
+    if (a->writing) {
+        o->state = ORDERING_SETTLING;
         return 0;
-    if (o->state == ORDERING_RUNNING || o->state == ORDERING_PREPARING)
-        s->n_running--;
-    if (o->connection && !o->waited)
+    }
+    if (a->connection && o->outcome.kind != OUTCOME_WAITED)
         ordering_note_end(o);
-    if (o->connection && try_again(o)) {
-        log_notice("%s: %s%s Trying another way.", o->name, strempty(o->problem.text),
-                   text_full_stop(strempty(o->problem.text)));
-        problem_clear(&o->problem);
-        o->record = order_record_free(o->record);
+    if (a->connection && try_again(o)) {
+        log_notice("%s: %s%s Placing another order.", o->wanted.name, strempty(problem->text),
+                   text_full_stop(strempty(problem->text)));
+        problem_clear(problem);
+        attempt_reset(a); /* its file is replaced by the next one's */
         o->state = ORDERING_WAITING;
-        TAILQ_REMOVE(&s->orderings, o, entry);
-        TAILQ_INSERT_TAIL(&s->orderings, o, entry);
-        o->refused = 0;
-        o->retry_after = 0;
-        o->resumed = o->answered = o->at_authority = o->finalized = false;
-        queue_drive(s); /* its record stays until the next one takes its place */
+        queue_move_last(o);
+        queue_drive(o->orders);
     } else
         ordering_end(o);
     return 0;
@@ -175,7 +201,7 @@ void ordering_end_later(Ordering *o)
 
 void ordering_fail(Ordering *o, int r, const char *doing)
 {
-    problem_set_errno(&o->problem, r, doing);
+    problem_set_errno(&o->outcome.problem, r, doing);
     ordering_end_later(o);
 }
 
@@ -185,8 +211,7 @@ static void on_progress(double progress, const char *step, void *userdata)
 {
     Ordering *o = userdata;
 
-    if (o->owner == OWNER_WAITS)
-        o->orders->observer->progress(o, progress, step, o->orders->userdata);
+    o->orders->observer->progress(o, progress, step, o->orders->userdata);
 }
 
 static void on_placed(void *userdata)
@@ -194,9 +219,9 @@ static void on_placed(void *userdata)
     Ordering *o = userdata;
 
     ordering_note_counted(o);
-    if (ordering_write_place(o) < 0) {
+    if (ordering_write(o) < 0) {
         (void)log_oom();
-        order_noted(o->order);
+        order_noted(o->attempt.order);
     }
 }
 
@@ -204,79 +229,65 @@ static void on_order_done(Bundle *bundle, const char *solver, const AcmeFailure 
                           void *userdata)
 {
     Ordering *o = userdata;
+    OrderAttempt *a = &o->attempt;
 
-    o->bundle = bundle;
-    o->finalized = order_was_finalized(o->order);
-    free(o->worked);
-    o->worked = solver ? strdup(solver) : NULL;
+    o->outcome.bundle = bundle;
+    o->outcome.solver = solver;
+    a->finalized = order_was_finalized(a->order);
+    a->refused = refused;
     if (failure) {
-        (void)problem_copy(failure->problem, &o->problem);
-        o->retry_after = failure->retry_after;
-        o->at_authority = failure->at_authority;
-        o->answered = !failure->at_authority && failure->problem->code == PROBLEM_AUTHORITY_REFUSED;
+        (void)problem_copy(failure->problem, &o->outcome.problem);
+        a->retry_after = failure->retry_after;
+        if (failure->at_authority)
+            a->failure = FAILED_AT_AUTHORITY;
+        else if (failure->problem->code == PROBLEM_AUTHORITY_REFUSED)
+            a->failure = FAILED_BY_ANSWER;
     }
-    o->refused = refused;
     ordering_end_later(o);
 }
 
 static const OrderObserver order_observer = { on_progress, on_placed, on_order_done };
 
-void ordering_run(Ordering *o)
+static void ordering_run(Ordering *o)
 {
     Orders *s = o->orders;
+    OrderAttempt *a = &o->attempt;
     OrderContext context = {
         .event = s->event,
-        .client = o->connection->client,
+        .client = a->connection->client,
         .crypto = s->crypto,
-        .solvers = { s->ordered, s->n_ordered, o->solver, o->failed_solvers },
+        .solvers = { s->solving.ordered, s->solving.n_ordered, o->wanted.solver, o->failed_solvers },
     };
     int r;
 
     o->state = ORDERING_RUNNING;
-    o->attempted = true;
-    r = order_start(&context, o->record, &order_observer, o, &o->order);
+    o->outcome.kind = OUTCOME_ATTEMPTED;
+    r = order_start(&context, a->record, &order_observer, o, &a->order);
     if (r < 0)
         ordering_fail(o, r, "Placing an order");
 }
 
-static void strv_take(char **l, const char *s)
-{
-    size_t n = strv_length(l);
-
-    for (size_t i = 0; i < n; i++)
-        if (streq(l[i], s)) {
-            free(l[i]);
-            memmove(l + i, l + i + 1, (n - i) * sizeof(char *));
-            return;
-        }
-}
-
 static int name_connection(Ordering *o, const AuthoritySettings *a)
 {
-    free(o->asked_now);
-    o->asked_now = strdup(a->name);
-    if (!o->asked_now)
+    if (text_set(&o->outcome.authority, a->name) < 0)
         return -ENOMEM;
     if (o->n_asked < LIMIT_AUTHORITIES)
         o->asked[o->n_asked++] = a->name;
-    return connection_get(o->orders, a, &o->connection);
+    connection_release(TAKE_PTR(o->attempt.connection));
+    return connection_get(o->orders, a, &o->attempt.connection);
 }
 
 /* An authority that keeps no list of orders cannot tell whether it has made one just before the service was stopped. If each
  * start made another one, a service that is started again and again would use up what the authority allows. */
 static bool must_wait_for_lost(Ordering *o)
 {
-    const char *name = o->connection->authority->name;
-    int64_t after = ledger_after(o->connection->book->ledger, o->name);
+    const Connection *p = o->attempt.connection;
+    const LedgerWait wait = { .until = ledger_after(p->file->ledger, o->wanted.name), .limit = WAIT_LOST };
 
-    if (o->reissue || o->manual || acme_client_orders_url(o->connection->client) || after <= clock_now())
+    if (o->flags & (ORDERING_REISSUE | ORDERING_MANUAL) || acme_client_orders_url(p->client) ||
+        wait.until <= clock_now())
         return false;
-    o->until = after;
-    problem_set(
-        &o->problem, PROBLEM_AUTHORITY_FAILED,
-        "The service was stopped while an order was being placed, and the authority %s cannot tell whether it has "
-        "it; it is placed anew later.",
-        name);
+    ordering_note_wait(o, p->authority, &wait);
     return true;
 }
 
@@ -285,18 +296,15 @@ static void on_found(const char *url, void *userdata)
     Ordering *o = userdata;
     int r;
 
-    o->seeker = NULL;
+    o->attempt.seeker = NULL;
     if (!url && (must_wait_for_lost(o) || ordering_must_wait(o))) {
-        o->waited = true;
+        o->outcome.kind = OUTCOME_WAITED;
         ordering_end_later(o);
         return;
     }
-    if (url && !(o->record->url = strdup(url)))
-        r = -ENOMEM;
-    else
-        r = url ? 0 : ordering_note(o);
+    r = url ? text_set(&o->attempt.record->url, url) : ordering_note(o);
     if (r >= 0)
-        r = ordering_write(o, TAKE_PTR(o->record));
+        r = ordering_write(o);
     if (r < 0)
         ordering_fail(o, r, "Preparing an order");
 }
@@ -312,130 +320,129 @@ static int connection_get_search(Orders *s, Connection *p)
     return r < 0 ? r : order_search_new(s->event, p->client, known, &p->search);
 }
 
-/* Goes on with what the record tells. Without an URL the order may have been made all the same, just before a crash. */
-static int take_up(Ordering *o)
+/* Resumes the order of the record. Even without a URL it may have been placed, just before a crash. */
+static int resume(Ordering *o)
 {
-    int r;
+    OrderAttempt *a = &o->attempt;
+    int r = ordering_note_resumed(o);
 
-    if (o->record->url) {
+    if (r >= 0 && a->record->url)
         ordering_run(o);
-        return 0;
+    else if (r >= 0) {
+        r = connection_get_search(o->orders, a->connection);
+        if (r >= 0)
+            r = order_search_add(a->connection->search, a->record->names, on_found, o, &a->seeker);
     }
-    r = connection_get_search(o->orders, o->connection);
-    return r < 0 ? r : order_search_add(o->connection->search, o->record->names, on_found, o, &o->seeker);
+    return r;
 }
 
 void ordering_maybe_run(Ordering *o)
 {
-    if (o->record && !o->outside && !o->order && !o->ending && !o->ends &&
-        o->waits_for <= o->connection->book->kept && o->state == ORDERING_PREPARING && !o->seeker)
+    const OrderAttempt *a = &o->attempt;
+
+    if (o->state == ORDERING_PREPARING && a->record && !a->writing && !a->seeker && !o->ending &&
+        a->waits_for <= a->connection->file->kept)
         ordering_run(o);
 }
 
-/* Nobody can be asked now. */
 static void ordering_give_up(Ordering *o)
 {
-    if (o->held) {
-        o->state = ORDERING_WAITING;
-        o->orders->n_running--;
+    if (o->state == ORDERING_HELD)
         return;
-    }
-    o->waited = o->until > 0 && !o->tried;
-    if (o->until == 0 && o->n_asked == 0)
-        (void)acme_settings_suit(o->orders->settings, o->names, o->authority, &o->problem);
+    if (o->outcome.until > 0 && !o->tried)
+        o->outcome.kind = OUTCOME_WAITED;
+    if (o->outcome.until == 0 && o->n_asked == 0)
+        (void)acme_settings_suit(o->orders->settings, o->wanted.names, o->wanted.authority,
+                                 &o->outcome.problem);
     ordering_fail(o, -EOPNOTSUPP, "Placing an order");
+}
+
+static bool can_prove(const Solving *v, char *const *names, Problem *why)
+{
+    for (size_t i = 0; names[i]; i++)
+        if (!solvers_suit(v->ordered, v->n_ordered, names[i], why))
+            return false;
+    return true;
 }
 
 static int begin_new(Ordering *o, const AuthoritySettings *a)
 {
-    int r;
+    /* In this order: after a crash the record is resumed, whereas an attempt without one has to wait. */
+    int r = ordering_make_record(o, a);
 
-    /* In this order: after a crash the record is what goes on, and what is noted without one has to wait. */
-    r = ordering_write(o, ordering_make_record(o, a));
     return r < 0 ? r : ordering_note(o);
 }
 
 void ordering_begin(Ordering *o)
 {
-    OrderRecord *record = NULL;
+    _cleanup_(order_record_freep) OrderRecord *record = NULL;
     const AuthoritySettings *a = ordering_take_up(o, &record);
     int r;
 
     o->state = ORDERING_PREPARING;
-    o->orders->n_running++;
-    if (o->orders->left)
-        strv_take(o->orders->left, o->name);
-    if (o->orders->kept)
-        strv_take(o->orders->kept, o->name);
     if (!a)
         a = ordering_choose_authority(o);
     if (!a) {
         ordering_give_up(o);
         return;
     }
-    if (!record && !orders_can_prove(o->orders, o->names, &o->problem)) {
+    if (!record && !can_prove(&o->orders->solving, o->wanted.names, &o->outcome.problem)) {
         ordering_fail(o, -EOPNOTSUPP, "Placing an order");
         return;
     }
     if (record && ordering_must_stay(o, a)) {
-        order_record_free(record);
+        o->outcome.kind = OUTCOME_POSTPONED;
         ordering_end_later(o);
         return;
     }
-    on_progress(0.05, record ? "going on with an order" : "preparing an order", o);
+    on_progress(0.05, record ? "resuming an order" : "preparing an order", o);
+    o->attempt.resumed = record != NULL;
+    o->attempt.record = TAKE_PTR(record);
     r = name_connection(o, a);
-    if (r >= 0 && record) {
-        o->record = TAKE_PTR(record);
-        o->resumed = true;
-        r = ordering_note_resumed(o);
-        if (r >= 0)
-            r = take_up(o);
-    } else if (r >= 0)
-        r = begin_new(o, a);
-    order_record_free(record);
+    if (r >= 0)
+        r = o->attempt.resumed ? resume(o) : begin_new(o, a);
     if (r < 0)
         ordering_fail(o, r, "Preparing an order");
 }
+
+/* ---- its end without an outcome */
 
 void ordering_conclude(Ordering *o)
 {
     Orders *s = o->orders;
 
-    if (o->state == ORDERING_RUNNING || o->state == ORDERING_PREPARING)
-        s->n_running--;
-    if (o->connection && o->tried)
+    if (o->attempt.connection && o->tried)
         ordering_note_end(o);
-    if (o->forgets)
-        orders_forget(s, o->name);
     ordering_detach(o);
     if (o->owner == OWNER_GONE)
         destroy(o);
     queue_drive(s);
 }
 
-/* What a worker has of it is waited for. */
+/* A worker that is writing the record is waited for. */
 static void cancel(Ordering *o, OrderingOwner owner, bool forget)
 {
     o->owner = owner;
-    o->forgets |= forget;
-    o->order = order_free(o->order);
+    if (forget)
+        orders_forget(o->orders, o->wanted.name);
+    o->attempt.order = order_free(o->attempt.order);
     o->ending = sd_event_source_disable_unref(o->ending);
-    if (!o->outside)
+    if (!o->attempt.writing)
         ordering_conclude(o);
 }
 
 void ordering_stop(Ordering *o, ProblemCode code, const char *text)
 {
     cancel(o, OWNER_STOPPED, true);
-    problem_clear(&o->problem);
-    problem_set(&o->problem, code, "%s", text);
+    outcome_clear(&o->outcome); /* neither a chain that came meanwhile nor the ledger's times matter */
+    problem_set(&o->outcome.problem, code, "%s", text);
 }
 
 Ordering *ordering_free(Orders *s, Ordering *o, bool forget)
 {
     if (o->state == ORDERING_OVER) {
         if (s && forget)
-            orders_forget(s, o->name);
+            orders_forget(s, o->wanted.name);
         destroy(o);
     } else
         cancel(o, OWNER_GONE, forget);

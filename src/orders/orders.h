@@ -16,21 +16,28 @@ typedef struct Orders Orders;
 /* One attempt to get a chain for a certificate, from the choice of the authority to the outcome. */
 typedef struct Ordering Ordering;
 
-typedef struct OrderingWish {
+/* Waits that an ordering skips, and its reasons. */
+typedef enum OrderingFlags {
+    /* requested by a caller, with a new key: no former order is resumed, back-off and outage are ignored, and a failure does
+     * not count for the back-off */
+    ORDERING_REISSUE = 1 << 0,
+    ORDERING_MANUAL = 1 << 1,    /* the caller is waiting: start now, within the limits of the authority */
+    ORDERING_RETRY = 1 << 2,     /* the cause of the last failure may be gone: skip the back-off */
+    ORDERING_EARLY = 1 << 3,     /* because of the window of the authority */
+    ORDERING_REUSE_KEY = 1 << 4, /* of the chain that is renewed */
+} OrderingFlags;
+
+/* A chain that is wanted. All members are borrowed. */
+typedef struct OrderingRequest {
     const char *name;   /* of the certificate */
     char *const *names; /* canonical, the primary one first */
     KeyType key_type;
     const char *authority; /* the only one that may be asked; NULL: any */
     const char *solver;    /* type of the challenge that succeeded last; may be NULL */
     const Record *former;  /* record whose ACME chain is renewed; NULL: none */
-    bool keeps_key;        /* reuse the key of that chain */
-    bool reissue; /* requested by a caller, with a new key: no former order is resumed, back-off and outage
-                            * are ignored, and a failure does not count for the back-off */
-    bool manual;  /* the caller is waiting: start now, within the limits of the authority */
-    bool retry;   /* the cause of the last failure may be gone: skip the back-off */
-    bool early;   /* because of the window of the authority */
+    OrderingFlags flags;
     int64_t not_after; /* end of the chain to replace, or when one is needed; the earliest goes first */
-} OrderingWish;
+} OrderingRequest;
 
 /* The outcome of an ordering that is over. Borrowed from the ordering. */
 typedef struct OrderingOutcome {
@@ -67,13 +74,14 @@ void orders_configure(Orders *s, Settings *settings);
 void orders_set_network(Orders *s, const Network *network);
 /* Returns true if any authority may be asked at all. */
 bool acme_settings_are_on(const Settings *settings);
-/* Whether an authority can be asked for these names; if not, why is set to the reason. authority as in OrderingWish. */
+/* Decide whether an authority can be asked for these names; if not, why is set to the reason. authority as in
+ * OrderingRequest. */
 AcmeEligibility acme_settings_judge(const Settings *settings, char *const *names, const char *authority);
 bool acme_settings_suit(const Settings *settings, char *const *names, const char *authority, Problem *why);
 /* Opens the connection to the authority in advance of an order for these names. */
 void orders_expect(Orders *s, char *const *names, const char *authority);
 /* Starts an ordering, which the caller has to free. */
-int orders_begin(Orders *s, const OrderingWish *wish, Ordering **ret);
+int orders_begin(Orders *s, const OrderingRequest *request, Ordering **ret);
 const char *ordering_name(const Ordering *o);
 char *const *ordering_names(const Ordering *o);
 /* Requests waiting for the ordering. The owner removes them before it frees the ordering. */
@@ -91,31 +99,31 @@ Ordering *ordering_free(Orders *s, Ordering *o, bool forget);
 bool ordering_join(Ordering *o, bool hurry);
 /* Drops the record of an order whose chain is stored or useless. Until then a crash does not lose the order. */
 void orders_forget(Orders *s, const char *name);
-/* Whether an order for this certificate was interrupted by the last stop. */
+/* Returns true if an order for this certificate was interrupted by the last stop. */
 bool orders_has_order(const Orders *s, const char *name);
-/* Everything that has to end before the service may exit. */
+/* Counts everything that has to end before the service may exit. */
 size_t orders_busy(const Orders *s);
-/* Orders that were started. */
+/* Counts orders that have begun. */
 size_t orders_running(const Orders *s);
 
-/* The earliest time of the next order by the attempts on record, interrupted ones included; 0: any time. */
+/* Returns the earliest time of the next order by the attempts on record, interrupted ones included; 0: any time. */
 int64_t orders_after(Orders *s, char *const *names, const char *authority, const char *name);
-/* Whether an order that failed at this authority (NULL: at any) may be retried now that the outage is over. Refused orders
- * are not, and others a few times only, or else what always fails would be tried after each outage. */
+/* Returns true if an order that failed at this authority (NULL: at any) may be retried now that the outage is over. Refused
+ * orders are not retried, and others a few times only, or else an order that always fails would be placed after each outage. */
 bool orders_release(Orders *s, const char *authority, const char *name);
-/* The clock was set: writes the ledgers again with the current time. */
+/* Writes the ledgers again with the current time, after the clock was set. */
 void orders_clock_set(Orders *s);
-/* The network is back. */
+/* Retries what failed without the network. */
 void orders_network_back(Orders *s);
 /* Probes authorities with an outage when their probe is due. */
 void orders_look(Orders *s);
-/* When the next probe is due; INT64_MAX: never. */
+/* Returns when the next probe is due; INT64_MAX: never. */
 int64_t orders_next_look(Orders *s);
 
 /* Renewal information (RFC 9773) on the ACME chain of this record, as far as its authority has given it; all zero
  * otherwise. */
 LedgerWindow orders_window(Orders *s, const Record *record);
-/* When the certificate was last renewed because of a window; 0: never. */
+/* Returns when the certificate was last renewed because of a window; 0: never. */
 int64_t orders_early(Orders *s, const Record *record);
 /* Queries renewal information. done is called from the event loop on success and failure; not after orders_free(). */
 typedef void (*WindowDone)(const char *name, void *userdata);

@@ -4,88 +4,88 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* Outages of authorities, and their end: when one is noticed, who asks whether it is over, and who hears of that. */
+/* Outages of authorities: recording them, probing whether one is over, and notifying the observer then. */
 
-void book_note_works(Book *b)
+/* Notifies the observer when the event loop is idle. */
+static void signal_back(Orders *s)
 {
-    bool was_open = ledger_state(b->ledger, clock_now()) != LEDGER_CLOSED;
+    (void)sd_event_source_set_enabled(s->back_source, SD_EVENT_ONESHOT);
+}
 
-    if (ledger_note_works(b->ledger) < 0)
-        (void)log_oom();
-    book_changed(b);
+void ledger_file_note_works(LedgerFile *f)
+{
+    bool was_open = ledger_state(f->ledger, clock_now()) != LEDGER_CLOSED;
+
+    ledger_file_changed(f, ledger_note_works(f->ledger));
     if (!was_open)
         return;
-    log_info("The authority %s works again.", b->authority);
-    orders_signal_back(b->orders, b);
+    log_info("The authority %s works again.", f->authority);
+    f->outage.over = true;
+    signal_back(f->orders);
 }
 
-void book_note_outage(Book *b, int64_t retry_after)
+void ledger_file_note_outage(LedgerFile *f, int64_t retry_after)
 {
     int64_t now = clock_now();
-    LedgerState before = ledger_state(b->ledger, now);
+    LedgerState before = ledger_state(f->ledger, now);
     char when[MOMENT_SIZE];
 
-    b->outage_at = loop_now(b->orders->event, CLOCK_MONOTONIC);
-    if (ledger_note_outage(b->ledger, retry_after, now) < 0)
-        (void)log_oom();
-    book_changed(b);
-    if (before != LEDGER_OPEN && ledger_state(b->ledger, now) == LEDGER_OPEN)
-        log_warning("The authority %s is in trouble and is left alone until %s.", b->authority,
-                    moment_to_text(ledger_open_until(b->ledger), when));
-}
-
-void orders_signal_back(Orders *s, Book *b)
-{
-    if (b)
-        b->is_back = true;
-    if (s->back_source)
-        (void)sd_event_source_set_enabled(s->back_source, SD_EVENT_ONESHOT);
+    f->outage.last = loop_now(f->orders->event, CLOCK_MONOTONIC);
+    ledger_file_changed(f, ledger_note_outage(f->ledger, retry_after, now));
+    if (before != LEDGER_OPEN && ledger_state(f->ledger, now) == LEDGER_OPEN)
+        log_warning("The authority %s has an outage, not using it before %s.", f->authority,
+                    moment_to_text(ledger_open_until(f->ledger), when));
 }
 
 int orders_on_back(sd_event_source *source _unused_, void *userdata)
 {
     Orders *s = userdata;
-    bool network = s->network_is_back;
-    Book *b;
+    LedgerFile *f;
 
-    s->network_is_back = false;
-    if (network)
+    if (s->network_is_back) {
+        s->network_is_back = false;
         s->observer->back(NULL, s->userdata);
-    TAILQ_FOREACH (b, &s->books, entry)
-        if (b->is_back) {
-            b->is_back = false;
-            s->observer->back(b->authority, s->userdata);
+    }
+    TAILQ_FOREACH (f, &s->ledgers, entry)
+        if (f->outage.over) {
+            f->outage.over = false;
+            s->observer->back(f->authority, s->userdata);
         }
     return 0;
 }
 
 void orders_network_back(Orders *s)
 {
-    Book *b;
+    int64_t now = clock_now();
+    LedgerFile *f;
 
-    TAILQ_FOREACH (b, &s->books, entry)
-        if (ledger_state(b->ledger, clock_now()) == LEDGER_OPEN) {
-            (void)ledger_note_back(b->ledger, clock_now());
-            book_changed(b);
-        }
+    TAILQ_FOREACH (f, &s->ledgers, entry)
+        if (ledger_state(f->ledger, now) == LEDGER_OPEN)
+            ledger_file_changed(f, ledger_note_back(f->ledger, now));
     s->network_is_back = true;
-    orders_signal_back(s, NULL);
+    signal_back(s);
     queue_drive(s);
 }
 
-static void on_looked(const AcmeReply *reply, const AcmeFailure *failure _unused_, void *userdata)
+static void on_probed(const AcmeReply *reply, const AcmeFailure *failure _unused_, void *userdata)
 {
-    Book *b = userdata;
-    Orders *s = b->orders;
-    int r;
+    LedgerFile *f = userdata;
 
-    b->looking = NULL;
-    r = ledger_note_probe(b->ledger, reply != NULL, clock_now());
-    book_changed(b);
-    if (r <= 0)
+    f->outage.probe = NULL;
+    connection_release(TAKE_PTR(f->outage.probed));
+    if (ledger_file_changed(f, ledger_note_probe(f->ledger, reply != NULL, clock_now())) <= 0)
         return;
-    log_info("The authority %s can be reached again.", b->authority);
-    orders_signal_back(s, b);
+    log_info("The authority %s can be reached again.", f->authority);
+    f->outage.over = true;
+    signal_back(f->orders);
+}
+
+/* The ledger of an authority that may be probed; NULL: not now. */
+static LedgerFile *get_to_probe(Orders *s, const AuthoritySettings *a)
+{
+    LedgerFile *f = a->enabled ? ledger_file_get(s, a) : NULL;
+
+    return f && !f->outage.probe && !f->outage.trial ? f : NULL;
 }
 
 void orders_look(Orders *s)
@@ -96,17 +96,16 @@ void orders_look(Orders *s)
 
     if (!acme_settings_are_on(s->settings))
         return;
-    for (size_t i = 0; i < s->settings->n_authorities; i++) {
-        const AuthoritySettings *a = s->settings->authorities + i;
-        Book *b = a->enabled ? book_get(s, a) : NULL;
+    FOREACH_AUTHORITY (a, s->settings) {
+        LedgerFile *f = get_to_probe(s, a);
 
-        if (!b || b->looking || b->probing || ledger_probe_due(b->ledger) > now)
-            continue;
-        if (orders_open(s) < 0 || connection_get(s, a, &p) < 0)
+        if (!f || ledger_probe_due(f->ledger) > now || connection_get(s, a, &p) < 0)
             continue;
         acme_client_doubt_directory(p->client);
-        if (acme_client_send(p->client, &request, on_looked, b, &b->looking) >= 0)
-            b->looked_with = p->client;
+        if (acme_client_send(p->client, &request, on_probed, f, &f->outage.probe) >= 0)
+            f->outage.probed = p;
+        else
+            connection_release(p);
     }
 }
 
@@ -116,11 +115,11 @@ int64_t orders_next_look(Orders *s)
 
     if (!acme_settings_are_on(s->settings) || !clock_is_trusted())
         return next;
-    for (size_t i = 0; i < s->settings->n_authorities; i++) {
-        Book *b = s->settings->authorities[i].enabled ? book_get(s, s->settings->authorities + i) : NULL;
+    FOREACH_AUTHORITY (a, s->settings) {
+        LedgerFile *f = get_to_probe(s, a);
 
-        if (b && !b->looking && !b->probing)
-            next = MIN(next, ledger_probe_due(b->ledger));
+        if (f)
+            next = MIN(next, ledger_probe_due(f->ledger));
     }
     return next;
 }

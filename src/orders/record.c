@@ -7,28 +7,33 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* The records of orders (store/accounts.h): written before anything is asked of an authority, so that a crash loses neither the
- * key nor the order; and gone once the order has ended. */
+/* The records of orders (store/accounts.h): written before an authority is asked, so that a crash loses neither the key nor the
+ * order, and removed once the order has ended. */
 
 typedef struct RecordTask {
     Store *store;
-    OrderRecord *record; /* to be written, without key when it has to be made */
-    KeyType key_type;
-    const Record *former; /* the ordering's */
-    bool keeps_key;
-    char *name; /* to be removed */
+    Ordering *ordering; /* whose record is written; it leaves the record alone meanwhile */
+    bool reuses_key;
+    char *name; /* or whose record is removed */
     int result;
-    Ordering *ordering; /* that waits for it; NULL */
-    bool placed;        /* the order is under way, with a record of its own */
 } RecordTask;
-
-static void record_task_done(void *data, void *userdata _unused_);
 
 static void run_remove(void *data)
 {
     RecordTask *t = data;
 
     t->result = store_remove_order(t->store, t->name);
+}
+
+static void on_removed(void *data, void *userdata _unused_)
+{
+    RecordTask *t = data;
+
+    if (t->result < 0)
+        log_warning("%s: Failed to remove the record of the order, ignoring: %s", t->name,
+                    strerror(-t->result));
+    free(t->name);
+    free(t);
 }
 
 void orders_forget(Orders *s, const char *name)
@@ -40,163 +45,139 @@ void orders_forget(Orders *s, const char *name)
         return;
     }
     t->store = s->store;
-    if (workers_add(s->workers, run_remove, record_task_done, t) < 0)
-        record_task_done(t, NULL);
+    if (workers_add(s->workers, run_remove, on_removed, t) < 0)
+        on_removed(t, NULL);
 }
 
-/* What the order takes over from the chain that it renews, if that can be read: its key, and what it is called at the
- * authority that has issued it (RFC 9773 section 5). */
-static void take_over(RecordTask *t)
+/* Takes over from the chain that is renewed, if that can be read: its key, and its identifier at the authority that issued it
+ * (RFC 9773 section 5). */
+static void take_over(Store *store, const Record *former, bool reuses_key, OrderRecord *rec)
 {
-    bool replaces = t->former->authority && streq(t->former->authority, t->record->authority);
+    bool replaces = former->authority && streq(former->authority, rec->authority);
     _cleanup_bundle_ Bundle *b = NULL;
 
-    if ((!replaces && !t->keeps_key) || store_read(t->store, t->former, SOURCE_ACME, &b) < 0)
+    if ((!replaces && !reuses_key) || store_read(store, former, SOURCE_ACME, &b) < 0)
         return;
     if (replaces)
-        (void)certificate_identifier(b->leaf, &t->record->replaces);
-    if (t->keeps_key)
-        t->record->key = TAKE_PTR(b->key);
+        (void)certificate_identifier(b->leaf, &rec->replaces);
+    if (reuses_key)
+        rec->key = TAKE_PTR(b->key);
 }
 
 static void run_write(void *data)
 {
     RecordTask *t = data;
+    OrderRecord *rec = t->ordering->attempt.record;
+    const WantedChain *w = &t->ordering->wanted;
 
-    if (!t->record->key && t->former)
-        take_over(t);
-    if (!t->record->key)
-        t->result = request_make_key(t->key_type, &t->record->key);
+    if (!rec->key && w->former && w->former->slots[SOURCE_ACME].chain)
+        take_over(t->store, w->former, t->reuses_key, rec);
+    if (!rec->key)
+        t->result = request_make_key(w->key_type, &rec->key);
     if (t->result >= 0)
-        t->result = store_write_order(t->store, t->record);
+        t->result = store_write_order(t->store, rec);
 }
 
-static void on_written(Ordering *o, RecordTask *t)
+static void ordering_written(Ordering *o, int r)
 {
-    if (!t->placed)
-        o->record = TAKE_PTR(t->record);
+    o->attempt.writing = false;
     if (o->orders->closing)
         return;
+    if (r < 0 && o->state != ORDERING_PREPARING && o->owner == OWNER_WAITS)
+        log_warning("%s: Failed to write the record of the order, so a crash would lose it, ignoring: %s",
+                    o->wanted.name, strerror(-r));
     if (o->owner != OWNER_WAITS)
         ordering_conclude(o);
-    else if (t->placed) {
-        if (t->result < 0)
-            log_warning("%s: where the order is cannot be noted, so a crash would lose it: %s", o->name,
-                        strerror(-t->result));
-        if (o->ends)
-            ordering_end_later(o);
-        else if (o->order)
-            order_noted(o->order);
-    } else if (o->ends)
+    else if (o->state == ORDERING_SETTLING)
         ordering_end_later(o);
-    else if (t->result < 0)
-        ordering_fail(o, t->result, "Writing the order to the store");
+    else if (o->state == ORDERING_RUNNING)
+        order_noted(o->attempt.order);
+    else if (r < 0)
+        ordering_fail(o, r, "Writing the order to the store");
     else
         ordering_maybe_run(o);
 }
 
-static void record_task_done(void *data, void *userdata _unused_)
+static void on_written(void *data, void *userdata)
 {
     RecordTask *t = data;
-    Orders *s = t->ordering ? t->ordering->orders : NULL;
 
-    if (t->ordering) {
-        t->ordering->outside = false;
-        on_written(t->ordering, t);
-        queue_drive(s);
-    } else if (t->result < 0)
-        log_warning("The record of an order cannot be written: %s", strerror(-t->result));
-    order_record_free(t->record);
-    free(t->name);
+    ordering_written(t->ordering, t->result);
+    queue_drive(userdata);
     free(t);
 }
 
-OrderRecord *ordering_make_record(const Ordering *o, const AuthoritySettings *a)
-{
-    _cleanup_(order_record_freep) OrderRecord *rec = calloc(1, sizeof(OrderRecord));
-
-    if (!rec)
-        return NULL;
-    rec->name = strdup(o->name);
-    rec->authority = strdup(a->name);
-    rec->directory = strdup(a->directory);
-    rec->created = clock_now();
-    if (!rec->name || !rec->authority || !rec->directory || strv_copy(o->names, &rec->names) < 0 ||
-        (a->profile && !(rec->profile = strdup(a->profile))))
-        return NULL;
-    return TAKE_PTR(rec);
-}
-
-static OrderRecord *record_copy_of(const OrderRecord *from)
-{
-    _cleanup_(order_record_freep) OrderRecord *rec = calloc(1, sizeof(OrderRecord));
-    const char *const texts[] = { from->name, from->authority, from->directory, from->key,
-                                  from->url,  from->profile,   from->replaces };
-    char **copies[] = { &rec->name, &rec->authority, &rec->directory, &rec->key,
-                        &rec->url,  &rec->profile,   &rec->replaces };
-
-    if (!rec)
-        return NULL;
-    rec->created = from->created;
-    for (size_t i = 0; i < ELEMENTSOF(texts); i++)
-        if (texts[i] && !(*copies[i] = strdup(texts[i])))
-            return NULL;
-    return strv_copy(from->names, &rec->names) < 0 ? NULL : TAKE_PTR(rec);
-}
-
-static int write_record(Ordering *o, OrderRecord *record, bool placed)
+int ordering_write(Ordering *o)
 {
     RecordTask *t = calloc(1, sizeof(RecordTask));
     int r;
 
-    if (!t || !record) {
-        free(t);
-        order_record_free(record);
+    if (!t)
         return -ENOMEM;
-    }
-    *t = (RecordTask){
-        .store = o->orders->store,
-        .record = record,
-        .key_type = o->key_type,
-        .former = o->former && o->former->slots[SOURCE_ACME].chain ? o->former : NULL,
-        .keeps_key = o->keeps_key,
-        .ordering = o,
-        .placed = placed,
-    };
-    r = workers_add(o->orders->workers, run_write, record_task_done, t);
-    if (r < 0) {
-        order_record_free(record);
+    *t = (RecordTask){ .store = o->orders->store,
+                       .ordering = o,
+                       .reuses_key = o->flags & ORDERING_REUSE_KEY };
+    r = workers_add(o->orders->workers, run_write, on_written, t);
+    if (r < 0)
         free(t);
-        return r;
-    }
-    o->outside = true;
-    return 0;
+    else
+        o->attempt.writing = true;
+    return r;
 }
 
-int ordering_write(Ordering *o, OrderRecord *record)
+int ordering_make_record(Ordering *o, const AuthoritySettings *a)
 {
-    return write_record(o, record, false);
+    OrderRecord *rec = calloc(1, sizeof(OrderRecord));
+
+    if (!rec)
+        return -ENOMEM;
+    o->attempt.record = rec;
+    rec->name = strdup(o->wanted.name);
+    rec->authority = strdup(a->name);
+    rec->directory = strdup(a->directory);
+    rec->created = clock_now();
+    if (!rec->name || !rec->authority || !rec->directory || strv_copy(o->wanted.names, &rec->names) < 0 ||
+        text_set(&rec->profile, a->profile) < 0)
+        return -ENOMEM;
+    return ordering_write(o);
 }
 
-int ordering_write_place(Ordering *o)
+/* ---- orders interrupted by the last stop */
+
+bool orders_has_order(const Orders *s, const char *name)
 {
-    return write_record(o, record_copy_of(o->record), true);
+    return strv_contains(s->interrupted.left, name);
+}
+
+static void strv_take(char **l, const char *s)
+{
+    size_t n = strv_length(l);
+
+    for (size_t i = 0; i < n; i++)
+        if (streq(l[i], s)) {
+            free(l[i]);
+            memmove(l + i, l + i + 1, (n - i) * sizeof(char *));
+            return;
+        }
 }
 
 const AuthoritySettings *ordering_take_up(Ordering *o, OrderRecord **ret)
 {
     _cleanup_(order_record_freep) OrderRecord *rec = NULL;
+    bool reissue = o->flags & ORDERING_REISSUE;
+    const WantedChain *w = &o->wanted;
     const AuthoritySettings *a;
     Orders *s = o->orders;
+    bool may = orders_has_order(s, w->name) || (!reissue && strv_contains(s->interrupted.kept, w->name));
 
-    if (o->reissue && s->settings->acme.reuse_key) /* it may be for the former key */
-        return NULL;
-    if ((!orders_has_order(s, o->name) && (o->reissue || !strv_contains(s->kept, o->name))) ||
-        store_read_order(s->store, o->name, &rec) < 0)
+    strv_take(s->interrupted.left, w->name);
+    strv_take(s->interrupted.kept, w->name);
+    if (!may || (reissue && s->settings->acme.reuse_key) || /* it may be for the former key */
+        store_read_order(s->store, w->name, &rec) < 0)
         return NULL;
     a = orders_find_authority(s, rec->authority);
-    if (!a || !streq(a->directory, rec->directory) || !authority_suits(a, o->names, o->authority) ||
-        !strv_equal(rec->names, o->names))
+    if (!a || !streq(a->directory, rec->directory) || !authority_suits(a, w->names, w->authority) ||
+        !strv_equal(rec->names, w->names))
         return NULL;
     *ret = TAKE_PTR(rec);
     return a;
@@ -204,15 +185,15 @@ const AuthoritySettings *ordering_take_up(Ordering *o, OrderRecord **ret)
 
 int orders_left_urls(Orders *s, char ***ret)
 {
-    _cleanup_strv_ char **urls = calloc(strv_length(s->left) + 1, sizeof(char *));
+    _cleanup_strv_ char **urls = calloc(strv_length(s->interrupted.left) + 1, sizeof(char *));
     size_t n = 0;
 
     if (!urls)
         return -ENOMEM;
-    for (size_t i = 0; s->left && s->left[i]; i++) {
+    for (size_t i = 0; s->interrupted.left && s->interrupted.left[i]; i++) {
         _cleanup_(order_record_freep) OrderRecord *rec = NULL;
 
-        if (store_read_order(s->store, s->left[i], &rec) >= 0 && rec->url)
+        if (store_read_order(s->store, s->interrupted.left[i], &rec) >= 0 && rec->url)
             urls[n++] = TAKE_PTR(rec->url);
     }
     *ret = TAKE_PTR(urls);

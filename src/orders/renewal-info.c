@@ -7,12 +7,13 @@
 #include "orders/orders-internal.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/time.h"
 
-/* Renewal information (RFC 9773): what the certificate is called there is worked out by a worker from its file, then the
- * authority is asked, and its answer goes into the ledger. Checks wait for one another beyond LIMIT_RENEWAL_CHECKS. */
+/* Renewal information (RFC 9773): a worker computes the identifier of the certificate from its file, then the authority is
+ * queried, and its answer is recorded in the ledger. LIMIT_RENEWAL_CHECKS run at a time. */
 
-#define NONE_AGAIN 86400 /* seconds until an authority that offers no windows is asked for one again */
-#define FAIL_AGAIN 3600  /* and one that did not answer as it should */
+#define NONE_AGAIN SEC_PER_DAY  /* until an authority that offers no renewal information is queried again */
+#define FAIL_AGAIN SEC_PER_HOUR /* and one that did not answer as it should */
 
 struct WindowCheck {
     TAILQ_ENTRY(WindowCheck) entry;
@@ -20,7 +21,6 @@ struct WindowCheck {
     Record *record;
     char *identifier;
     Connection *connection;
-    AcmeCall *call;
     WindowDone done;
     void *userdata;
     bool running;
@@ -32,31 +32,32 @@ static const char *fingerprint_of(const Record *rec)
     return chain_leaf(rec->slots[SOURCE_ACME].chain)->fingerprint;
 }
 
-static Book *book_of(Orders *s, const Record *rec)
+static LedgerFile *ledger_file_of(Orders *s, const Record *rec)
 {
     const AuthoritySettings *a = rec->authority ? orders_find_authority(s, rec->authority) : NULL;
 
-    return a && a->enabled && rec->slots[SOURCE_ACME].chain ? book_get(s, a) : NULL;
+    return a && a->enabled && rec->slots[SOURCE_ACME].chain ? ledger_file_get(s, a) : NULL;
 }
 
 LedgerWindow orders_window(Orders *s, const Record *rec)
 {
-    Book *b = book_of(s, rec);
+    LedgerFile *f = ledger_file_of(s, rec);
 
-    return b ? ledger_window(b->ledger, rec->name, fingerprint_of(rec))
+    return f ? ledger_window(f->ledger, rec->name, fingerprint_of(rec))
              : (LedgerWindow){ .check = INT64_MAX };
 }
 
 int64_t orders_early(Orders *s, const Record *rec)
 {
-    Book *b = book_of(s, rec);
+    LedgerFile *f = ledger_file_of(s, rec);
 
-    return b ? ledger_early(b->ledger, rec->name) : 0;
+    return f ? ledger_early(f->ledger, rec->name) : 0;
 }
 
 static void check_free(WindowCheck *w)
 {
     TAILQ_REMOVE(&w->orders->checks, w, entry);
+    connection_release(w->connection);
     record_free(w->record);
     free(w->identifier);
     free(w);
@@ -67,24 +68,22 @@ static void start_checks(Orders *s);
 static void check_end(WindowCheck *w, const LedgerWindow *window)
 {
     Orders *s = w->orders;
-    Book *b = book_of(s, w->record);
+    LedgerFile *f = ledger_file_of(s, w->record);
 
-    if (b && ledger_note_window(b->ledger, w->record->name, fingerprint_of(w->record), window) >= 0)
-        book_changed(b);
-    s->n_checks--;
+    if (f)
+        ledger_file_changed(
+            f, ledger_note_window(f->ledger, w->record->name, fingerprint_of(w->record), window));
     w->done(w->record->name, w->userdata);
     check_free(w);
     orders_clean_connections(s);
     start_checks(s);
 }
 
-/* What was known stays, and is asked for again later. */
+/* Keeps what is known, which is queried again later. */
 static void check_fail(WindowCheck *w, int64_t again)
 {
     LedgerWindow known = orders_window(w->orders, w->record);
-    _cleanup_free_ char *explanation_url = known.explanation_url ? strdup(known.explanation_url) : NULL;
 
-    known.explanation_url = explanation_url;
     known.check = clock_now() + again;
     check_end(w, &known);
 }
@@ -96,7 +95,6 @@ static void on_window(const AcmeReply *reply, const AcmeFailure *failure, void *
     LedgerWindow window = {};
     WindowCheck *w = userdata;
 
-    w->call = NULL;
     if (reply &&
         acme_renewal_info_parse(w->record->authority, reply->body, reply->size, &info, &problem) >= 0) {
         window.window = (RenewalWindow){ info->start, info->end };
@@ -105,9 +103,8 @@ static void on_window(const AcmeReply *reply, const AcmeFailure *failure, void *
         check_end(w, &window);
         return;
     }
-    log_notice("%s: When the authority %s wants the certificate to be renewed is not known. %s",
-               w->record->name, w->record->authority,
-               failure ? strempty(failure->problem->text) : strempty(problem.text));
+    log_notice("%s: Failed to get renewal information from %s, retrying later. %s", w->record->name,
+               w->record->authority, strempty(failure ? failure->problem->text : problem.text));
     check_fail(w, failure && failure->retry_after > 0 ? schedule_window_check(failure->retry_after)
                                                       : FAIL_AGAIN);
 }
@@ -116,14 +113,14 @@ static void on_directory(const AcmeReply *reply, const AcmeFailure *failure, voi
 {
     WindowCheck *w = userdata;
     int r = -ENETUNREACH;
+    AcmeCall *call;
 
-    w->call = NULL;
     if (failure && failure->at_authority)
-        book_note_outage(w->connection->book, failure->retry_after);
-    if (reply)
-        book_note_works(w->connection->book);
-    if (reply)
-        r = acme_client_get_renewal_info(w->connection->client, w->identifier, on_window, w, &w->call);
+        ledger_file_note_outage(w->connection->file, failure->retry_after);
+    if (reply) {
+        ledger_file_note_works(w->connection->file);
+        r = acme_client_get_renewal_info(w->connection->client, w->identifier, on_window, w, &call);
+    }
     if (r < 0)
         check_fail(w, r == -EOPNOTSUPP ? NONE_AGAIN : FAIL_AGAIN);
 }
@@ -144,6 +141,7 @@ static void on_identified(void *data, void *userdata _unused_)
     WindowCheck *w = data;
     const AuthoritySettings *a = orders_find_authority(w->orders, w->record->authority);
     int r = w->result;
+    AcmeCall *call;
 
     if (w->orders->closing) {
         check_free(w);
@@ -151,33 +149,40 @@ static void on_identified(void *data, void *userdata _unused_)
     }
     if (r >= 0)
         r = a ? connection_get(w->orders, a, &w->connection) : -ENOENT;
-    if (r >= 0 && ledger_state(w->connection->book->ledger, clock_now()) == LEDGER_OPEN) {
-        check_fail(w, FAIL_AGAIN); /* it is in trouble */
+    if (r >= 0 && ledger_state(w->connection->file->ledger, clock_now()) == LEDGER_OPEN) {
+        check_fail(w, FAIL_AGAIN);
         return;
     }
     if (r >= 0)
-        r = acme_client_send(w->connection->client, &request, on_directory, w, &w->call);
+        r = acme_client_send(w->connection->client, &request, on_directory, w, &call);
     if (r < 0)
         check_fail(w, NONE_AGAIN);
 }
 
 static void start_checks(Orders *s)
 {
-    WindowCheck *w, *next;
+    size_t n = 0;
+    WindowCheck *w;
 
-    for (w = TAILQ_FIRST(&s->checks); w && s->n_checks < LIMIT_RENEWAL_CHECKS; w = next) {
-        next = TAILQ_NEXT(w, entry);
-        if (w->running)
-            continue;
-        w->running = true;
-        s->n_checks++;
-        if (workers_add(s->workers, run_identify, on_identified, w) < 0) {
+    TAILQ_FOREACH (w, &s->checks, entry) {
+        if (n++ == LIMIT_RENEWAL_CHECKS)
+            return;
+        if (!w->running && workers_add(s->workers, run_identify, on_identified, w) < 0) {
             (void)log_oom();
-            w->running = false;
-            s->n_checks--;
             return;
         }
+        w->running = true;
     }
+}
+
+size_t orders_running_checks(const Orders *s)
+{
+    const WindowCheck *w;
+    size_t n = 0;
+
+    TAILQ_FOREACH (w, &s->checks, entry)
+        n += w->running;
+    return n;
 }
 
 int orders_check_window(Orders *s, const Record *record, WindowDone done, void *userdata)
@@ -198,16 +203,6 @@ int orders_check_window(Orders *s, const Record *record, WindowDone done, void *
     TAILQ_INSERT_TAIL(&s->checks, w, entry);
     start_checks(s);
     return 0;
-}
-
-bool orders_checks_with(const Orders *s, const Connection *p)
-{
-    const WindowCheck *w;
-
-    TAILQ_FOREACH (w, &s->checks, entry)
-        if (w->connection == p)
-            return true;
-    return false;
 }
 
 void orders_give_up_checks(Orders *s)

@@ -5,12 +5,14 @@
 #include "orders/orders-internal.h"
 #include "util/text.h"
 
+/* Revokes chains, with the account key first, except for keyCompromise. The other key is tried when that is refused. */
+
 #define REVOKED_FOR_KEY 1 /* keyCompromise, RFC 5280 section 5.3.1 */
 
 struct Revocation {
     TAILQ_ENTRY(Revocation) entry;
     Orders *orders;
-    AcmeClient *client;
+    Connection *connection;
     AccountKey *key;
     char *payload;
     bool by_key, tried_other;
@@ -26,6 +28,12 @@ static void revocation_free(Revocation *v)
     free(v);
 }
 
+static void revocation_end(Revocation *v)
+{
+    connection_release(v->connection);
+    revocation_free(v);
+}
+
 void orders_give_up_revocations(Orders *s)
 {
     _cleanup_problem_ Problem stopped = {};
@@ -38,16 +46,6 @@ void orders_give_up_revocations(Orders *s)
     }
 }
 
-bool orders_revoke_with(const Orders *s, const Connection *p)
-{
-    const Revocation *v;
-
-    TAILQ_FOREACH (v, &s->revocations, entry)
-        if (v->client == p->client)
-            return true;
-    return false;
-}
-
 static void on_revoked(const AcmeReply *reply, const AcmeFailure *failure, void *userdata);
 
 static int revocation_send(Revocation *v)
@@ -57,7 +55,7 @@ static int revocation_send(Revocation *v)
                             .key = v->by_key ? v->key : NULL };
     AcmeCall *call;
 
-    return acme_client_send(v->client, &request, on_revoked, v, &call);
+    return acme_client_send(v->connection->client, &request, on_revoked, v, &call);
 }
 
 static void on_revoked(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
@@ -73,58 +71,55 @@ static void on_revoked(const AcmeReply *reply _unused_, const AcmeFailure *failu
             return;
     }
     v->done(failure && !streq(type, "alreadyRevoked") ? failure->problem : &none, v->userdata);
-    revocation_free(v);
+    revocation_end(v);
 }
 
 static int open_connection(Orders *s, const char *authority, Connection **ret, Problem *problem)
 {
     const AuthoritySettings *a = orders_find_authority(s, authority);
-    int r;
 
     if (!a)
         return problem_set(
             problem, PROBLEM_INVALID_ARGUMENT,
             "There is no [Authority %s] in the configuration; property Authorities lists them.", authority);
-    r = orders_open(s);
-    return r < 0 ? r : connection_get(s, a, ret);
+    return connection_get(s, a, ret);
 }
 
 int orders_revoke(Orders *s, const char *authority, const Bundle *bundle, int reason, RevokeDone done,
                   void *userdata, Problem *problem)
 {
     _cleanup_free_ char *certificate = NULL;
-    Revocation *v;
-    Connection *connection;
-    int r = open_connection(s, authority, &connection, problem);
+    Revocation *v = calloc(1, sizeof(Revocation));
+    int r;
 
-    if (r < 0)
-        return r;
-    r = certificate_to_base64url(bundle->leaf, &certificate);
-    v = r >= 0 ? calloc(1, sizeof(Revocation)) : NULL;
     if (!v)
-        return r < 0 ? r : -ENOMEM;
-    *v = (Revocation){ .orders = s,
-                       .client = connection->client,
-                       .payload = acme_revocation_payload(certificate, reason),
-                       .by_key = reason == REVOKED_FOR_KEY,
-                       .done = done,
-                       .userdata = userdata };
+        return -ENOMEM;
+    *v =
+        (Revocation){ .orders = s, .by_key = reason == REVOKED_FOR_KEY, .done = done, .userdata = userdata };
     TAILQ_INSERT_TAIL(&s->revocations, v, entry);
-    r = v->payload ? account_key_from_pem(bundle->key, &v->key) : -ENOMEM;
+    r = open_connection(s, authority, &v->connection, problem);
+    if (r >= 0)
+        r = certificate_to_base64url(bundle->leaf, &certificate);
+    if (r >= 0)
+        r = (v->payload = acme_revocation_payload(certificate, reason)) ? 0 : -ENOMEM;
+    if (r >= 0)
+        r = account_key_from_pem(bundle->key, &v->key);
     if (r >= 0)
         r = revocation_send(v);
     if (r < 0)
-        revocation_free(v);
+        revocation_end(v);
     return r;
 }
 
 int orders_change_account(Orders *s, const char *authority, bool deactivate, RevokeDone done, void *userdata,
                           Problem *problem)
 {
-    Connection *connection;
-    int r = open_connection(s, authority, &connection, problem);
+    Connection *p;
+    int r = open_connection(s, authority, &p, problem);
 
     if (r < 0)
         return r;
-    return account_change(connection->account, deactivate, done, userdata, problem);
+    r = account_change(p->account, deactivate, done, userdata, problem);
+    connection_release(p);
+    return r;
 }

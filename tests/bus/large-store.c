@@ -80,7 +80,7 @@ static void texts_write(Texts *t, const Kind *kind, unsigned number, int64_t now
 
 static Record *make_record(Texts *t, const Kind *kind, int64_t now)
 {
-    RegistrationWish wish = {
+    RegistrationRequest wish = {
         .module = "large", .names = t->list, .key_type = _KEY_TYPE_INVALID, .acme = -1
     };
     const char *names[LIMIT_NAMES];

@@ -1,9 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "orders-fixture.h"
 
+#include <errno.h>
+
 #include "core/now.h"
 
 /* The fixture of orders-fixture.h. */
+
+AuthoritySettings *orders_add_authority(OrdersFixture *f, const char *name)
+{
+    AuthoritySettings *a;
+
+    g_assert_cmpint(settings_add_authority(f->settings, name), ==, 0);
+    a = f->settings->authorities + f->settings->n_authorities - 1;
+    a->enabled = true;
+    a->is_public = false;
+    free(a->directory);
+    a->directory = strdup("https://127.0.0.1:1/directory");
+    return a;
+}
 
 void orders_fixture_init(OrdersFixture *f)
 {
@@ -15,11 +30,8 @@ void orders_fixture_init(OrdersFixture *f)
     g_assert_cmpint(sd_event_new(&f->event), ==, 0);
     g_assert_cmpint(store_open(f->state.path, &f->store, NULL), >=, 0);
     g_assert_cmpint(settings_new(&f->settings), ==, 0);
-    g_assert_cmpint(settings_add_authority(f->settings, "away"), ==, 0);
-    f->settings->acme.enabled = f->settings->acme.terms_agreed = f->settings->authorities[0].enabled = true;
-    f->settings->authorities[0].is_public = false;
-    free(f->settings->authorities[0].directory);
-    f->settings->authorities[0].directory = strdup("https://127.0.0.1:1/directory");
+    f->settings->acme.enabled = f->settings->acme.terms_agreed = true;
+    orders_add_authority(f, "away");
 }
 
 static void on_progress(Ordering *o, double progress _unused_, const char *step _unused_, void *userdata)
@@ -47,7 +59,8 @@ static void on_over(Ordering *o, void *userdata)
     a->attempted = outcome.attempted;
     a->code = outcome.problem->code;
     a->until = outcome.until;
-    orders_cancel(f, a);
+    g_assert_true(g_hash_table_remove(f->asked, o));
+    a->ordering = ordering_free(f->orders, o, false);
 }
 
 static void on_back(const char *authority, void *userdata)
@@ -90,24 +103,24 @@ void orders_fixture_done(OrdersFixture *f)
     folder_done(&f->state);
 }
 
-Book *orders_book(OrdersFixture *f)
+LedgerFile *orders_ledger_file(OrdersFixture *f)
 {
-    Book *b = book_get(f->orders, f->settings->authorities);
+    LedgerFile *l = ledger_file_get(f->orders, f->settings->authorities);
 
-    g_assert_nonnull(b);
-    return b;
+    g_assert_nonnull(l);
+    return l;
 }
 
 static bool is_kept(void *userdata)
 {
-    const Book *b = userdata;
+    const LedgerFile *l = userdata;
 
-    return b->noted == b->kept && !b->writing;
+    return l->noted == l->kept && !l->writing;
 }
 
-void orders_keep(OrdersFixture *f, Book *b)
+void orders_keep(OrdersFixture *f, LedgerFile *l)
 {
-    loop_until(f->event, is_kept, b);
+    loop_until(f->event, is_kept, l);
 }
 
 char *orders_ledger(OrdersFixture *f)
@@ -115,18 +128,51 @@ char *orders_ledger(OrdersFixture *f)
     return folder_read(&f->state, "acme/away/ledger");
 }
 
-void orders_ask(OrdersFixture *f, const char *name, const OrderingWish *wish, Asked *ret)
+void orders_ask(OrdersFixture *f, const char *name, const OrderingRequest *request, Asked *ret)
 {
     char *names[] = { S(name), NULL };
-    OrderingWish w = wish ? *wish : (OrderingWish){};
+    OrderingRequest r = request ? *request : (OrderingRequest){};
 
     *ret = (Asked){ .name = name };
-    w.name = name;
-    w.names = names;
-    w.key_type = KEY_TYPE_ECDSA_P256;
-    g_assert_cmpint(orders_begin(f->orders, &w, &ret->ordering), >=, 0);
+    r.name = name;
+    r.names = names;
+    r.key_type = KEY_TYPE_ECDSA_P256;
+    g_assert_cmpint(orders_begin(f->orders, &r, &ret->ordering), >=, 0);
     g_hash_table_insert(f->asked, ret->ordering, ret);
     g_assert_false(ret->done || ret->begun); /* nothing is told from within */
+}
+
+void orders_leave(OrdersFixture *f, const char *name, const char *url)
+{
+    char *names[] = { S(name), NULL };
+    const OrderRecord rec = { .name = S(name),
+                              .authority = S("away"),
+                              .directory = f->settings->authorities[0].directory,
+                              .names = names,
+                              .key = S("a key"),
+                              .url = S(url) };
+
+    g_assert_cmpint(store_write_order(f->store, &rec), ==, 0);
+}
+
+bool orders_are_left(OrdersFixture *f, const char *name)
+{
+    OrderRecord *rec = NULL;
+    int r = store_read_order(f->store, name, &rec);
+
+    g_assert_true(r >= 0 || r == -ENOENT);
+    order_record_free(rec);
+    return r >= 0;
+}
+
+static bool is_idle(void *userdata)
+{
+    return orders_busy(((OrdersFixture *)userdata)->orders) == 0;
+}
+
+void orders_settle(OrdersFixture *f)
+{
+    loop_until(f->event, is_idle, f);
 }
 
 static bool is_done(void *userdata)

@@ -20,14 +20,22 @@ typedef struct OrdersFixture {
 } OrdersFixture;
 
 void orders_fixture_init(OrdersFixture *f);
+/* Another one like "away", tried after it; before orders_start(). */
+AuthoritySettings *orders_add_authority(OrdersFixture *f, const char *name);
+/* Writes the record of an order at "away", as if the service had been stopped. url NULL: before it was placed. */
+void orders_leave(OrdersFixture *f, const char *name, const char *url);
+/* Whether there is such a record. */
+bool orders_are_left(OrdersFixture *f, const char *name);
+/* Until nothing is being done. */
+void orders_settle(OrdersFixture *f);
 void orders_start(OrdersFixture *f);
 /* Ends it, and whatever is being written with it. */
 void orders_stop(OrdersFixture *f);
 void orders_fixture_done(OrdersFixture *f);
 #define _cleanup_orders_ _cleanup_(orders_fixture_done)
-Book *orders_book(OrdersFixture *f);
+LedgerFile *orders_ledger_file(OrdersFixture *f);
 /* Until what was noted in it is on disk. */
-void orders_keep(OrdersFixture *f, Book *b);
+void orders_keep(OrdersFixture *f, LedgerFile *l);
 /* The ledger's file; NULL: there is none. */
 char *orders_ledger(OrdersFixture *f);
 
@@ -40,8 +48,8 @@ typedef struct Asked {
     int64_t until;
 } Asked;
 
-/* wish: all but the names; NULL: nothing special. */
-void orders_ask(OrdersFixture *f, const char *name, const OrderingWish *wish, Asked *ret);
+/* request: all but the names; NULL: nothing special. */
+void orders_ask(OrdersFixture *f, const char *name, const OrderingRequest *request, Asked *ret);
 /* Frees it, as if nobody wanted it any more. */
 void orders_cancel(OrdersFixture *f, Asked *a);
 void orders_await(OrdersFixture *f, Asked *a);

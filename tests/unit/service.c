@@ -238,7 +238,7 @@ ProblemCode service_register(Service *s, const char *module, const char *name, c
     Waited w = {};
 
     return finish(s, &w,
-                  manager_register(s->manager, name, &(RegistrationWish){ module, names, type, -1, NULL },
+                  manager_register(s->manager, name, &(RegistrationRequest){ module, names, type, -1, NULL },
                                    on_done, &w, &problem),
                   &problem);
 }

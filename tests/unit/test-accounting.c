@@ -18,21 +18,21 @@ static void test_attempt(void)
     _cleanup_orders_ OrdersFixture f = {};
     int64_t now = clock_now();
     Asked a;
-    Book *b;
+    LedgerFile *l;
 
     orders_fixture_init(&f);
     orders_start(&f);
     g_assert_cmpint(after(&f), ==, 0);
     orders_ask(&f, "a.example", NULL, &a);
     orders_await(&f, &a);
-    b = orders_book(&f);
+    l = orders_ledger_file(&f);
     g_assert_cmpint(a.code, ==, PROBLEM_NETWORK_FAILED);
-    g_assert_cmpuint(ledger_attempts(b->ledger, "a.example"), ==, 1);
-    g_assert_cmpuint(ledger_recent_orders(b->ledger, 60, clock_now()), ==, 1);
+    g_assert_cmpuint(ledger_attempts(l->ledger, "a.example"), ==, 1);
+    g_assert_cmpuint(ledger_recent_orders(l->ledger, 60, clock_now()), ==, 1);
     g_assert_cmpint(after(&f), >, now);
     g_assert_cmpint(a.until, ==, after(&f));
     g_assert_cmpint(orders_after(f.orders, names, "another", "a.example"), ==, 0);
-    g_assert_null(b->probing);
+    g_assert_null(l->outage.trial);
     orders_stop(&f);
     orders_start(&f); /* it is on disk */
     g_assert_cmpint(after(&f), >, now);
@@ -46,10 +46,10 @@ static void test_reissue(void)
 
     orders_fixture_init(&f);
     orders_start(&f);
-    orders_ask(&f, "a.example", &(OrderingWish){ .reissue = true, .manual = true }, &a);
+    orders_ask(&f, "a.example", &(OrderingRequest){ .flags = ORDERING_REISSUE | ORDERING_MANUAL }, &a);
     orders_await(&f, &a);
-    g_assert_cmpuint(ledger_attempts(orders_book(&f)->ledger, "a.example"), ==, 0);
-    g_assert_cmpuint(ledger_recent_orders(orders_book(&f)->ledger, 60, clock_now()), ==, 1);
+    g_assert_cmpuint(ledger_attempts(orders_ledger_file(&f)->ledger, "a.example"), ==, 0);
+    g_assert_cmpuint(ledger_recent_orders(orders_ledger_file(&f)->ledger, 60, clock_now()), ==, 1);
     g_assert_cmpint(after(&f), ==, 0);
 }
 
@@ -106,15 +106,14 @@ static void test_must_stay(void)
     orders_start(&f);
     o.orders = f.orders;
     g_assert_false(ordering_must_stay(&o, f.settings->authorities));
-    book_note_outage(orders_book(&f), 3600);
-    o.manual = true;
+    ledger_file_note_outage(orders_ledger_file(&f), 3600);
+    o.flags = ORDERING_MANUAL;
     g_assert_false(ordering_must_stay(&o, f.settings->authorities));
-    o.manual = false;
+    o.flags = 0;
     g_assert_true(ordering_must_stay(&o, f.settings->authorities));
-    g_assert_true(o.waited && o.keeps_record);
-    g_assert_cmpint(o.until, ==, ledger_open_until(orders_book(&f)->ledger));
-    g_assert_nonnull(strstr(o.problem.text, "was in trouble"));
-    problem_clear(&o.problem);
+    g_assert_cmpint(o.outcome.until, ==, ledger_open_until(orders_ledger_file(&f)->ledger));
+    g_assert_nonnull(strstr(o.outcome.problem.text, "had an outage"));
+    problem_clear(&o.outcome.problem);
 }
 
 /* Each reason to wait is a sentence, with the authority and its limit. */
@@ -130,26 +129,26 @@ static void test_explain(void)
         { LEDGER_DOMAIN, "a.org", PROBLEM_LIMITS_EXCEEDED, "certificates for the domain a.org in 3 hours" },
         { LEDGER_SET, NULL, PROBLEM_LIMITS_EXCEEDED, "exactly the same names in 3 hours" },
         { LEDGER_FAILURES, "x.org", PROBLEM_LIMITS_EXCEEDED, "failed validations of x.org in 3 hours" },
-        { WAIT_OUTAGE, NULL, PROBLEM_AUTHORITY_FAILED, "was in trouble" },
-        { WAIT_AFTER, NULL, PROBLEM_AUTHORITY_FAILED, "came to nothing" },
-        { WAIT_TRIED, NULL, PROBLEM_AUTHORITY_FAILED, "could not serve other orders" },
+        { WAIT_OUTAGE, NULL, PROBLEM_AUTHORITY_FAILED, "had an outage" },
+        { WAIT_AFTER, NULL, PROBLEM_AUTHORITY_FAILED, "completed none of the last orders" },
+        { WAIT_TRIED, NULL, PROBLEM_AUTHORITY_FAILED, "failed to complete other orders" },
+        { WAIT_LOST, NULL, PROBLEM_AUTHORITY_FAILED, "cannot tell whether it has it" },
         { WAIT_READ, NULL, PROBLEM_STORAGE_FAILED, "acme/away/ledger" },
     };
     AuthoritySettings a = { .name = S("away") };
-    Ordering o = {};
 
     for (size_t i = 0; i < _LEDGER_LIMIT_MAX; i++)
         a.limits[i] = (RateLimit){ 7, 3 * HOUR };
     for (size_t i = 0; i < ELEMENTSOF(waits); i++) {
+        _cleanup_problem_ Problem problem = {};
         const LedgerWait wait = { clock_now() + HOUR, (LedgerLimit)waits[i].limit, S(waits[i].subject) };
 
-        ordering_explain_wait(&o, &a, &wait);
-        g_assert_cmpint(o.problem.code, ==, waits[i].code);
-        g_assert_cmpint(problem_is_rate_limited(&o.problem), ==, waits[i].limit < _LEDGER_LIMIT_MAX);
-        if (!strstr(o.problem.text, waits[i].says) || !strstr(o.problem.text, "away"))
-            g_error("\"%s\" does not say \"%s\"", o.problem.text, waits[i].says);
+        wait_explain(&a, &wait, &problem);
+        g_assert_cmpint(problem.code, ==, waits[i].code);
+        g_assert_cmpint(problem_is_rate_limited(&problem), ==, waits[i].limit < _LEDGER_LIMIT_MAX);
+        if (!strstr(problem.text, waits[i].says) || !strstr(problem.text, "away"))
+            g_error("\"%s\" does not say \"%s\"", problem.text, waits[i].says);
     }
-    problem_clear(&o.problem);
 }
 
 int main(int argc, char *argv[])

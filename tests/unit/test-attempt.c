@@ -124,7 +124,7 @@ static void test_together(void)
     for (int i = 0; i < 3; i++) {
         g_autofree char *module = g_strdup_printf("m%d", i), *name = g_strdup_printf("n%d.example", i);
         char *names[] = { name, NULL };
-        const RegistrationWish wish = { module, names, _KEY_TYPE_INVALID, -1, NULL };
+        const RegistrationRequest wish = { module, names, _KEY_TYPE_INVALID, -1, NULL };
 
         g_assert_cmpint(manager_register(s.manager, "www.example.com", &wish, on_done, &a, NULL), >=, 0);
     }

@@ -184,7 +184,7 @@ static void test_limit(gconstpointer userdata)
            max = MIN((size_t)LIMIT_CERTIFICATES, (size_t)LIMIT_NAMES_SIZE / length);
     g_autoptr(GString) text = g_string_new("");
     _cleanup_problem_ Problem problem = {};
-    const RegistrationWish wish = { .module = "m", .key_type = _KEY_TYPE_INVALID, .acme = -1 };
+    const RegistrationRequest wish = { .module = "m", .key_type = _KEY_TYPE_INVALID, .acme = -1 };
     _cleanup_service_ Service s = {};
 
     for (size_t i = 0; i < max + 2; i++) {
@@ -227,7 +227,7 @@ static void test_limit_names(void)
 /* What is asked of authorities by name is refused when that cannot be. */
 static void test_authority(void)
 {
-    RegistrationWish wish = { "m", NULL, _KEY_TYPE_INVALID, -1, "nowhere" };
+    RegistrationRequest wish = { "m", NULL, _KEY_TYPE_INVALID, -1, "nowhere" };
     _cleanup_problem_ Problem problem = {};
     _cleanup_service_ Service s = {};
 

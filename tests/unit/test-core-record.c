@@ -22,8 +22,8 @@ static void test_copy(void)
     rec->abandoned = 11;
     rec->uploaded = 12;
     rec->uploaded_at = 14;
-    g_assert_cmpint(record_register(rec, &(RegistrationWish){ "m", names, KEY_TYPE_RSA_2048, -1, NULL }), ==,
-                    0);
+    g_assert_cmpint(record_register(rec, &(RegistrationRequest){ "m", names, KEY_TYPE_RSA_2048, -1, NULL }),
+                    ==, 0);
     record_set_failure(rec, &problem, 13);
     copy = record_copy(rec);
     assert_record_equal(rec, copy);
@@ -39,15 +39,15 @@ static void test_registrations(void)
     _cleanup_record_ Record *rec = record_new(RECORD_CERTIFICATE, "a.example");
     char *fewer[] = { S("c.example"), NULL };
 
-    g_assert_cmpint(record_register(rec, &(RegistrationWish){ "m", names, KEY_TYPE_RSA_2048, -1, NULL }), ==,
-                    0);
-    g_assert_cmpint(record_register(rec, &(RegistrationWish){ "n", NULL, _KEY_TYPE_INVALID, -1, NULL }), ==,
-                    0);
-    g_assert_cmpint(record_register(rec, &(RegistrationWish){ "o", fewer, _KEY_TYPE_INVALID, -1, NULL }), ==,
-                    0);
+    g_assert_cmpint(record_register(rec, &(RegistrationRequest){ "m", names, KEY_TYPE_RSA_2048, -1, NULL }),
+                    ==, 0);
+    g_assert_cmpint(record_register(rec, &(RegistrationRequest){ "n", NULL, _KEY_TYPE_INVALID, -1, NULL }),
+                    ==, 0);
+    g_assert_cmpint(record_register(rec, &(RegistrationRequest){ "o", fewer, _KEY_TYPE_INVALID, -1, NULL }),
+                    ==, 0);
     /* once more replaces what was registered */
-    g_assert_cmpint(record_register(rec, &(RegistrationWish){ "m", fewer, _KEY_TYPE_INVALID, -1, NULL }), ==,
-                    0);
+    g_assert_cmpint(record_register(rec, &(RegistrationRequest){ "m", fewer, _KEY_TYPE_INVALID, -1, NULL }),
+                    ==, 0);
     g_assert_cmpuint(rec->n_registrations, ==, 3);
     g_assert_true(strv_equal(record_find_registration(rec, "m")->names, fewer));
     g_assert_cmpint(record_find_registration(rec, "m")->key_type, ==, _KEY_TYPE_INVALID);

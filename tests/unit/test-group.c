@@ -32,7 +32,7 @@ static bool is_staged(void *userdata)
 
 static void ask(Service *s, const char *name, Answered *a)
 {
-    const RegistrationWish wish = { .module = "m", .key_type = _KEY_TYPE_INVALID, .acme = -1 };
+    const RegistrationRequest wish = { .module = "m", .key_type = _KEY_TYPE_INVALID, .acme = -1 };
 
     g_assert_cmpint(manager_register(s->manager, name, &wish, on_done, a, NULL), >=, 0);
 }

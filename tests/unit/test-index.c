@@ -61,10 +61,10 @@ static Record *sample(unsigned i)
     rec->uploaded_at = i;
     if (i % 3) {
         g_assert_cmpint(
-            record_register(rec, &(RegistrationWish){ "one", more, KEY_TYPE_ED25519, 1, "internal" }), ==,
+            record_register(rec, &(RegistrationRequest){ "one", more, KEY_TYPE_ED25519, 1, "internal" }), ==,
             0);
-        g_assert_cmpint(record_register(rec, &(RegistrationWish){ "two", NULL, _KEY_TYPE_INVALID, 0, NULL }),
-                        ==, 0);
+        g_assert_cmpint(
+            record_register(rec, &(RegistrationRequest){ "two", NULL, _KEY_TYPE_INVALID, 0, NULL }), ==, 0);
         record_set_failure(rec, &problem, 77);
     }
     return rec;

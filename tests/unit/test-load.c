@@ -342,7 +342,7 @@ static void test_largest_record(void)
         g_autofree char *module = g_strdup_printf("module%d", i);
 
         g_assert_cmpint(
-            record_register(c->record, &(RegistrationWish){ module, names, _KEY_TYPE_INVALID, -1, NULL }),
+            record_register(c->record, &(RegistrationRequest){ module, names, _KEY_TYPE_INVALID, -1, NULL }),
             ==, 0);
     }
     g_assert_cmpint(shelf_commit(&s, c), ==, 0);

@@ -129,7 +129,7 @@ static void test_stop_at_any_moment(void)
         }
         service_start(&s);
         for (int i = 0; i < 3; i++) {
-            const RegistrationWish wish = { .module = "m", .key_type = _KEY_TYPE_INVALID, .acme = -1 };
+            const RegistrationRequest wish = { .module = "m", .key_type = _KEY_TYPE_INVALID, .acme = -1 };
 
             n_asked +=
                 manager_register(s.manager, "www.example.com", &wish, count_done, &n_answered, NULL) >= 0;

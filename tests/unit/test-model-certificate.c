@@ -61,8 +61,8 @@ static void test_names(void)
     g_assert_cmpint(wish_add(&c->wish, "m", &claim), ==, 0);
     g_assert_true(certificate_is_wanted(c));
     g_assert_cmpint(
-        record_register(c->record, &(RegistrationWish){ "n", registered, KEY_TYPE_ED25519, -1, NULL }), ==,
-        0);
+        record_register(c->record, &(RegistrationRequest){ "n", registered, KEY_TYPE_ED25519, -1, NULL }),
+        ==, 0);
     g_assert_cmpint(certificate_update_names(c, c->record, &changed), ==, 0);
     g_assert_true(changed);
     g_assert_true(strv_equal(c->names, (char *[]){ S("a.example"), S("b.example"), S("c.example"), NULL }));

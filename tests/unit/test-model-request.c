@@ -127,7 +127,7 @@ static void test_withdraw(void)
 /* What a request brings with it is freed by its answer: the sanitizers see to that. */
 static void test_contents(void)
 {
-    const RegistrationWish wish = { .module = "proxy", .key_type = _KEY_TYPE_INVALID, .acme = -1 };
+    const RegistrationRequest wish = { .module = "proxy", .key_type = _KEY_TYPE_INVALID, .acme = -1 };
     Answered one = {};
     const Problem none = {};
     Request *q = calloc(1, sizeof(Request));

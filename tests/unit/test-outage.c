@@ -23,21 +23,21 @@ static void expect_back(OrdersFixture *f, const char *who)
 static void test_outage(void)
 {
     _cleanup_orders_ OrdersFixture f = {};
-    Book *b;
+    LedgerFile *l;
 
     orders_fixture_init(&f);
     orders_start(&f);
-    b = orders_book(&f);
-    book_note_works(b); /* as it did all along */
-    book_note_outage(b, 0);
-    g_assert_cmpint(ledger_state(b->ledger, clock_now()), ==, LEDGER_CLOSED);
-    book_note_outage(b, 0);
-    g_assert_cmpint(ledger_state(b->ledger, clock_now()), ==, LEDGER_OPEN);
-    g_assert_cmpuint(b->outage_at, >, 0);
-    orders_keep(&f, b);
+    l = orders_ledger_file(&f);
+    ledger_file_note_works(l); /* as it did all along */
+    ledger_file_note_outage(l, 0);
+    g_assert_cmpint(ledger_state(l->ledger, clock_now()), ==, LEDGER_CLOSED);
+    ledger_file_note_outage(l, 0);
+    g_assert_cmpint(ledger_state(l->ledger, clock_now()), ==, LEDGER_OPEN);
+    g_assert_cmpuint(l->outage.last, >, 0);
+    orders_keep(&f, l);
     g_assert_cmpstr(f.back->str, ==, "");
-    book_note_works(b);
-    g_assert_cmpint(ledger_state(b->ledger, clock_now()), ==, LEDGER_CLOSED);
+    ledger_file_note_works(l);
+    g_assert_cmpint(ledger_state(l->ledger, clock_now()), ==, LEDGER_CLOSED);
     expect_back(&f, "away ");
 }
 
@@ -49,10 +49,10 @@ static void test_known_later(void)
 
     orders_fixture_init(&f);
     orders_start(&f);
-    book_note_outage(orders_book(&f), 7200);
+    ledger_file_note_outage(orders_ledger_file(&f), 7200);
     orders_stop(&f);
     orders_start(&f);
-    l = orders_book(&f)->ledger;
+    l = orders_ledger_file(&f)->ledger;
     g_assert_cmpint(ledger_state(l, clock_now()), ==, LEDGER_OPEN);
     g_assert_cmpint(ledger_open_until(l), >, clock_now() + 7000);
 }
@@ -61,21 +61,21 @@ static void test_known_later(void)
 static void test_network(void)
 {
     _cleanup_orders_ OrdersFixture f = {};
-    Book *b;
+    LedgerFile *l;
 
     orders_fixture_init(&f);
     orders_start(&f);
-    b = orders_book(&f);
-    book_note_outage(b, 0);
-    book_note_outage(b, 0);
+    l = orders_ledger_file(&f);
+    ledger_file_note_outage(l, 0);
+    ledger_file_note_outage(l, 0);
     orders_network_back(f.orders);
-    g_assert_cmpint(ledger_state(b->ledger, clock_now()), ==, LEDGER_HALF_OPEN);
+    g_assert_cmpint(ledger_state(l->ledger, clock_now()), ==, LEDGER_HALF_OPEN);
     expect_back(&f, "network ");
 }
 
 static bool is_over(void *userdata)
 {
-    return !((Book *)userdata)->looking;
+    return !((LedgerFile *)userdata)->outage.probe;
 }
 
 /* Once an hour somebody looks whether it can be reached; nobody is told while it cannot. */
@@ -83,23 +83,23 @@ static void test_look(void)
 {
     _cleanup_orders_ OrdersFixture f = {};
     int64_t now;
-    Book *b;
+    LedgerFile *l;
 
     orders_fixture_init(&f);
     orders_start(&f);
     g_assert_cmpint(orders_next_look(f.orders), ==, INT64_MAX);
     orders_look(f.orders);
-    b = orders_book(&f);
-    g_assert_null(b->looking);
+    l = orders_ledger_file(&f);
+    g_assert_null(l->outage.probe);
     now = clock_now();
     for (int i = 0; i < 2; i++)
-        g_assert_cmpint(ledger_note_outage(b->ledger, 0, now - 2 * HOUR), ==, 0);
+        g_assert_cmpint(ledger_note_outage(l->ledger, 0, now - 2 * HOUR), ==, 0);
     g_assert_cmpint(orders_next_look(f.orders), ==, now - HOUR);
     orders_look(f.orders);
-    g_assert_nonnull(b->looking);
+    g_assert_nonnull(l->outage.probe);
     g_assert_cmpuint(orders_busy(f.orders), >=, 1);
     g_assert_cmpint(orders_next_look(f.orders), ==, INT64_MAX);
-    loop_until(f.event, is_over, b);
+    loop_until(f.event, is_over, l);
     g_assert_cmpint(orders_next_look(f.orders), >, now);
     loop_for(f.event, 20000);
     g_assert_cmpstr(f.back->str, ==, "");
@@ -108,17 +108,17 @@ static void test_look(void)
 static void test_off(void)
 {
     _cleanup_orders_ OrdersFixture f = {};
-    Book *b;
+    LedgerFile *l;
 
     orders_fixture_init(&f);
     f.settings->acme.enabled = false;
     orders_start(&f);
-    b = orders_book(&f);
+    l = orders_ledger_file(&f);
     for (int i = 0; i < 2; i++)
-        g_assert_cmpint(ledger_note_outage(b->ledger, 0, clock_now() - 2 * HOUR), ==, 0);
+        g_assert_cmpint(ledger_note_outage(l->ledger, 0, clock_now() - 2 * HOUR), ==, 0);
     g_assert_cmpint(orders_next_look(f.orders), ==, INT64_MAX);
     orders_look(f.orders);
-    g_assert_null(b->looking);
+    g_assert_null(l->outage.probe);
 }
 
 int main(int argc, char *argv[])

@@ -6,8 +6,8 @@
 /* Whoever somebody waits for comes first, then that whose chain ends first. */
 static void test_order(void)
 {
-    const OrderingWish late = { .not_after = 3000 }, soon = { .not_after = 1000 },
-                       manual = { .not_after = 9000, .manual = true, .reissue = true };
+    const OrderingRequest late = { .not_after = 3000 }, soon = { .not_after = 1000 },
+                          manual = { .not_after = 9000, .flags = ORDERING_MANUAL | ORDERING_REISSUE };
     _cleanup_orders_ OrdersFixture f = {};
     Asked a, b, c, d;
 
@@ -16,7 +16,7 @@ static void test_order(void)
     orders_ask(&f, "late.example", &late, &a);
     orders_ask(&f, "soon.example", &soon, &b);
     orders_ask(&f, "manual.example", &manual, &c);
-    orders_ask(&f, "sooner.example", &(OrderingWish){ .not_after = 500 }, &d);
+    orders_ask(&f, "sooner.example", &(OrderingRequest){ .not_after = 500 }, &d);
     orders_await(&f, &a);
     orders_await(&f, &b);
     orders_await(&f, &c);
@@ -46,7 +46,8 @@ static void test_limit(void)
     orders_start(&f);
     for (int i = 0; i < N; i++) {
         g_snprintf(names[i], sizeof(names[i]), "n%d.example", i);
-        orders_ask(&f, names[i], &(OrderingWish){ .manual = true, .reissue = true }, asked + i);
+        orders_ask(&f, names[i], &(OrderingRequest){ .flags = ORDERING_MANUAL | ORDERING_REISSUE },
+                   asked + i);
     }
     loop_until(f.event, has_begun, &f);
     for (int i = 0; i < N; i++)
@@ -69,7 +70,7 @@ static void test_pace(void)
     orders_ask(&f, "a.example", NULL, &a);
     orders_ask(&f, "b.example", NULL, &b);
     orders_await(&f, &a);
-    orders_ask(&f, "c.example", &(OrderingWish){ .manual = true, .reissue = true }, &c);
+    orders_ask(&f, "c.example", &(OrderingRequest){ .flags = ORDERING_MANUAL | ORDERING_REISSUE }, &c);
     orders_await(&f, &c);
     g_assert_false(b.begun);
     g_assert_cmpint(b.ordering->state, ==, ORDERING_WAITING);
@@ -86,13 +87,12 @@ static void test_join(void)
     orders_fixture_init(&f);
     f.settings->orders_per_minute = 1;
     orders_start(&f);
-    orders_ask(&f, "a.example", &(OrderingWish){ .keeps_key = true, .early = true }, &a);
+    orders_ask(&f, "a.example", &(OrderingRequest){ .flags = ORDERING_REUSE_KEY | ORDERING_EARLY }, &a);
     g_assert_true(ordering_join(a.ordering, false));
-    g_assert_true(a.ordering->reissue && !a.ordering->keeps_key && !a.ordering->early &&
-                  !a.ordering->manual);
+    g_assert_cmpint(a.ordering->flags, ==, ORDERING_REISSUE);
     g_assert_true(ordering_join(a.ordering, true));
-    g_assert_true(a.ordering->manual);
-    orders_ask(&f, "b.example", &(OrderingWish){ .keeps_key = true, .manual = true }, &b);
+    g_assert_cmpint(a.ordering->flags, ==, ORDERING_REISSUE | ORDERING_MANUAL);
+    orders_ask(&f, "b.example", &(OrderingRequest){ .flags = ORDERING_REUSE_KEY | ORDERING_MANUAL }, &b);
     loop_until(f.event, has_begun, &f);
     g_assert_true(a.begun && b.begun);
     g_assert_cmpint(b.ordering->state, !=, ORDERING_WAITING);

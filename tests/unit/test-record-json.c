@@ -33,9 +33,10 @@ static Record *sample(void)
     rec->stored.former = 4;
     rec->abandoned = 1700000000;
     g_assert_cmpint(
-        record_register(rec, &(RegistrationWish){ "mail", more, KEY_TYPE_ED25519, 1, "internal" }), ==, 0);
-    g_assert_cmpint(record_register(rec, &(RegistrationWish){ "vpn-2.x", NULL, _KEY_TYPE_INVALID, 0, NULL }),
-                    ==, 0);
+        record_register(rec, &(RegistrationRequest){ "mail", more, KEY_TYPE_ED25519, 1, "internal" }), ==,
+        0);
+    g_assert_cmpint(
+        record_register(rec, &(RegistrationRequest){ "vpn-2.x", NULL, _KEY_TYPE_INVALID, 0, NULL }), ==, 0);
     record_set_failure(rec, &problem, 1700000001);
     return rec;
 }

@@ -407,6 +407,7 @@ static void test_chance(void)
         uint32_t chance = schedule_chance(name, 4);
 
         g_assert_cmpuint(chance, ==, schedule_chance(name, 4));
+        g_assert_cmpint(schedule_back_off(name, 4), ==, schedule_retry(4, chance));
         g_assert_cmpuint(chance, ==, UINT32_MAX - schedule_chance(name, 5));
         g_assert_cmpuint(chance, !=, schedule_chance(name, 6));
         g_assert_cmpuint(schedule_chance(name, 511), ==, UINT32_MAX - schedule_chance(name, 510));

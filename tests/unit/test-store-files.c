@@ -118,10 +118,10 @@ static void test_record_members(void)
     c = change_of(shelf_get(&s, "mail.example.com"), RECORD_CERTIFICATE, "mail.example.com", NULL,
                   SOURCE_LOCAL);
     g_assert_cmpint(
-        record_register(c->record, &(RegistrationWish){ "mail", names, KEY_TYPE_RSA_3072, -1, NULL }), ==,
+        record_register(c->record, &(RegistrationRequest){ "mail", names, KEY_TYPE_RSA_3072, -1, NULL }), ==,
         0);
     g_assert_cmpint(
-        record_register(c->record, &(RegistrationWish){ "other", NULL, _KEY_TYPE_INVALID, -1, NULL }), ==,
+        record_register(c->record, &(RegistrationRequest){ "other", NULL, _KEY_TYPE_INVALID, -1, NULL }), ==,
         0);
     record_set_failure(c->record, &problem, 1234567890);
     c->record->abandoned = 1234567891;

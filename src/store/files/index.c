@@ -140,7 +140,7 @@ static void code_slot(Coder *c, Slot *slot)
 
 static void code_registration(Coder *c, Record *rec, const Registration *reg)
 {
-    RegistrationWish wish = reg ? registration_wish(reg) : (RegistrationWish){};
+    RegistrationRequest wish = reg ? registration_request(reg) : (RegistrationRequest){};
     const char *names[LIMIT_NAMES + 1] = {};
     size_t n;
 

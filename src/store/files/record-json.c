@@ -258,7 +258,7 @@ static int get_slot(json_object *sources, Source s, Slot *ret)
 
 static int get_registration(json_object *o, Record *rec)
 {
-    RegistrationWish wish = { .key_type = _KEY_TYPE_INVALID, .acme = -1 };
+    RegistrationRequest wish = { .key_type = _KEY_TYPE_INVALID, .acme = -1 };
     _cleanup_strv_ char **names = NULL;
     const char *key_type;
     json_object *acme;
