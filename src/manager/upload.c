@@ -8,18 +8,19 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* One call of Upload or RemoveUpload: examine, store, then settle all that are concerned, then answer. */
+/* One call of Upload, CheckUpload or RemoveUpload: examine, store, settle the certificates that it concerns, reply. */
 typedef struct UploadCall {
     Manager *manager;
-    char *target; /* name of the certificate that it is for; NULL: for any */
+    char *target; /* name of the certificate that it is for; NULL: for any, or the root */
+    bool is_root;
     UploadDone done;
+    UploadChecked checked; /* of a dry run, instead of done */
     void *userdata;
 
     Bundle *bundle;
     Problem problem;
 
     char *fingerprint;
-    bool is_root;
     size_t n_waiting;
 } UploadCall;
 
@@ -90,16 +91,15 @@ static void on_stored(Certificate *upload, RequestResult result _unused_, const 
                       void *userdata)
 {
     UploadCall *call = userdata;
-    Manager *m = call->manager;
 
-    if (problem->code != PROBLEM_NONE) {
-        (void)problem_copy(problem, &call->problem);
-        if (!upload->stored)
-            model_drop_upload(m->model, upload);
-        upload_call_answer(call);
+    (void)problem_copy(problem, &call->problem);
+    if (problem->code == PROBLEM_NONE && !call->is_root) {
+        settle_concerned(call, upload);
         return;
     }
-    settle_concerned(call, upload);
+    if (!upload->stored && !call->is_root)
+        model_drop_upload(call->manager->model, upload);
+    upload_call_answer(call);
 }
 
 /* Its names may have changed since it was looked at. */
@@ -161,43 +161,21 @@ static int store_new(UploadCall *call)
     return r;
 }
 
-static int store_upload(UploadCall *call)
+static int store_bundle(UploadCall *call)
 {
+    Manager *m = call->manager;
     Certificate *upload;
-    int r;
+    int r = check_target(call);
 
-    r = check_target(call);
     if (r < 0)
         return r;
     call->fingerprint = strdup(chain_leaf(call->bundle->chain)->fingerprint);
     if (!call->fingerprint)
         return -ENOMEM;
-    upload = model_find_upload(call->manager->model, call->fingerprint);
+    if (call->is_root)
+        return lifecycle_replace_root(m->lifecycle, TAKE_PTR(call->bundle), on_stored, call);
+    upload = model_find_upload(m->model, call->fingerprint);
     return upload ? store_again(call, upload) : store_new(call);
-}
-
-static void on_root_replaced(Certificate *root _unused_, RequestResult result _unused_,
-                             const Problem *problem, void *userdata)
-{
-    UploadCall *call = userdata;
-
-    if (problem->code != PROBLEM_NONE)
-        (void)problem_copy(problem, &call->problem);
-    upload_call_answer(call);
-}
-
-static int store_root(UploadCall *call)
-{
-    call->is_root = true;
-    call->fingerprint = strdup(chain_leaf(call->bundle->chain)->fingerprint);
-    if (!call->fingerprint)
-        return -ENOMEM;
-    return lifecycle_replace_root(call->manager->lifecycle, TAKE_PTR(call->bundle), on_root_replaced, call);
-}
-
-static bool is_for_root(const UploadCall *call)
-{
-    return call->target && streq(call->target, certificate_name(call->manager->model->root));
 }
 
 /* What is wrong is told as the first check that is not passed has it. */
@@ -213,86 +191,60 @@ static void on_examined(UploadResult *result, const Problem *problem, void *user
         return;
     }
     call->bundle = TAKE_PTR(result->bundle);
-    r = is_for_root(call) ? store_root(call) : store_upload(call);
+    r = store_bundle(call);
     if (r < 0) {
         problem_set_errno(&call->problem, r, "Taking the upload");
         upload_call_answer(call);
     }
 }
 
-static UploadCall *upload_call_new(Manager *m, UploadDone done, void *userdata)
+static void on_checked(UploadResult *result, const Problem *problem, void *userdata)
 {
-    UploadCall *call = calloc(1, sizeof(UploadCall));
+    _cleanup_(upload_call_freep) UploadCall *call = userdata;
+    UploadReport *report = &result->report;
+    const Problem *first = report_first_problem(report);
 
-    if (call)
-        *call = (UploadCall){ .manager = m, .done = done, .userdata = userdata };
-    return call;
+    if (problem->code == PROBLEM_NONE && first)
+        (void)problem_set(&report->findings[CHECK_OUTCOME].problem, first->code,
+                          "It would be refused, and nothing would change.");
+    else if (problem->code == PROBLEM_NONE)
+        manager_foretell(call->manager, call->is_root, result->chain, report);
+    call->checked(report, problem, call->userdata);
+}
+
+static int start_examining(const UploadCall *prototype, Certificate *target, int bundle_fd,
+                           const UploadOptions *options, Problem *problem)
+{
+    _cleanup_(upload_call_freep) UploadCall *call = malloc(sizeof(UploadCall));
+    int r;
+
+    if (!call)
+        return -ENOMEM;
+    *call = *prototype;
+    call->is_root = target && certificate_is_root(target);
+    if (target && !call->is_root && !(call->target = strdup(certificate_name(target))))
+        return -ENOMEM;
+    r = manager_examine(call->manager, target, bundle_fd, options, call->checked ? on_checked : on_examined,
+                        call, problem);
+    if (r >= 0)
+        TAKE_PTR(call);
+    return r;
 }
 
 int manager_upload(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
                    UploadDone done, void *userdata, Problem *problem)
 {
-    _cleanup_(upload_call_freep) UploadCall *call = upload_call_new(m, done, userdata);
-    int r;
+    const UploadCall call = { .manager = m, .done = done, .userdata = userdata };
 
-    if (!call || (target && !(call->target = strdup(certificate_name(target)))))
-        return -ENOMEM;
-    r = manager_examine(m, target, bundle_fd, options, on_examined, call, problem);
-    if (r >= 0)
-        TAKE_PTR(call);
-    return r;
-}
-
-/* A dry run. */
-typedef struct CheckCall {
-    Manager *manager;
-    char *target;
-    UploadChecked done;
-    void *userdata;
-} CheckCall;
-
-static CheckCall *check_call_free(CheckCall *call)
-{
-    if (call)
-        free(call->target);
-    free(call);
-    return NULL;
-}
-DEFINE_CLEANUP(CheckCall *, check_call_free);
-
-static void on_checked(UploadResult *result, const Problem *problem, void *userdata)
-{
-    _cleanup_(check_call_freep) CheckCall *call = userdata;
-    UploadReport *report = &result->report;
-
-    if (problem->code == PROBLEM_NONE) {
-        if (report_first_problem(report))
-            (void)problem_set(&report->findings[CHECK_OUTCOME].problem, report_first_problem(report)->code,
-                              "It would be refused, and nothing would change.");
-        else
-            manager_foretell(call->manager,
-                             call->target &&
-                                 streq(call->target, certificate_name(call->manager->model->root)),
-                             result->chain, report);
-    }
-    call->done(report, problem, call->userdata);
+    return start_examining(&call, target, bundle_fd, options, problem);
 }
 
 int manager_check_upload(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
                          UploadChecked done, void *userdata, Problem *problem)
 {
-    _cleanup_(check_call_freep) CheckCall *call = calloc(1, sizeof(CheckCall));
-    int r;
+    const UploadCall call = { .manager = m, .checked = done, .userdata = userdata };
 
-    if (!call)
-        return -ENOMEM;
-    *call = (CheckCall){ .manager = m, .done = done, .userdata = userdata };
-    if (target && !(call->target = strdup(certificate_name(target))))
-        return -ENOMEM;
-    r = manager_examine(m, target, bundle_fd, options, on_checked, call, problem);
-    if (r >= 0)
-        TAKE_PTR(call);
-    return r;
+    return start_examining(&call, target, bundle_fd, options, problem);
 }
 
 /* The upload leaves the pool at once, so that nothing takes it up again, and is freed after this. */
@@ -320,8 +272,13 @@ int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, 
     if (!text_is_hex(fingerprint, 64))
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
                            "A fingerprint has 64 hexadecimal digits; ListUploads gives those there are.");
-    call = upload_call_new(m, done, userdata);
-    if (!call || !(call->fingerprint = strdup(fingerprint)))
+    call = malloc(sizeof(UploadCall));
+    if (!call)
+        return -ENOMEM;
+    *call = (UploadCall){
+        .manager = m, .done = done, .userdata = userdata, .fingerprint = strdup(fingerprint)
+    };
+    if (!call->fingerprint)
         return -ENOMEM;
     for (char *p = call->fingerprint; *p; p++)
         *p = (char)(*p >= 'A' && *p <= 'F' ? *p - 'A' + 'a' : *p);
