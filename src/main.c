@@ -132,7 +132,7 @@ static int on_reload_signal(sd_event_source *s _unused_, const struct signalfd_s
     Daemon *d = userdata;
 
     (void)sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, usec_now(CLOCK_MONOTONIC));
-    manager_reload(d->manager);
+    (void)manager_reload(d->manager);
     (void)sd_notify(false, "READY=1");
     return 0;
 }

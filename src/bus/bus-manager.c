@@ -424,7 +424,7 @@ static int method_reload(sd_bus_message *m, void *userdata _unused_, sd_bus_erro
     r = call_begin(m, ANY_NAME, NULL, error, &call);
     if (r <= 0)
         return r < 0 ? r : 1;
-    manager_reload(call->bus->manager);
+    (void)manager_reload(call->bus->manager);
     return call_answer(call, NULL);
 }
 

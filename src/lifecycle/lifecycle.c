@@ -242,12 +242,10 @@ int lifecycle_new(sd_event *event, Store *store, Model *model, const LifecycleOb
     return 0;
 }
 
-static void give_up_staged(Lifecycle *l)
+static void give_up_staged(Lifecycle *l, const Problem *cancelled)
 {
-    Problem cancelled = {};
     Attempt *a;
 
-    problem_set(&cancelled, PROBLEM_CANCELLED, "The service stops.");
     while ((a = STAILQ_FIRST(&l->group.staged))) {
         Certificate *c = a->certificate;
 
@@ -255,33 +253,37 @@ static void give_up_staged(Lifecycle *l)
         c->work.busy = false;
         store_discard(l->store, a->change);
         requests_answer(c, &a->refused, &a->plan.order_problem);
-        requests_answer(c, &a->requests, &cancelled);
+        requests_answer(c, &a->requests, cancelled);
         attempt_free(a);
         l->observer->settled(c, l->userdata);
     }
-    requests_answer(l->model->root, &l->root.requests, &cancelled);
-    problem_clear(&cancelled);
+    requests_answer(l->model->root, &l->root.requests, cancelled);
+}
+
+static void give_up(Lifecycle *l, Certificate *c, const Problem *cancelled)
+{
+    lifecycle_give_up_order(l, c, cancelled);
+    requests_answer(c, &c->work.requests, cancelled);
 }
 
 void lifecycle_stop(Lifecycle *l)
 {
+    _cleanup_problem_ Problem cancelled = {};
+    Certificate *c, *next;
+
+    problem_set(&cancelled, PROBLEM_CANCELLED, "The service is stopping.");
     l->stopping = true;
     l->orders = orders_free(l->orders);
     if (l->workers)
         workers_free(TAKE_PTR(l->workers));
     if (l->disk)
         workers_free(TAKE_PTR(l->disk));
-    give_up_staged(l);
-}
-
-void lifecycle_give_up(Lifecycle *l, Certificate *c)
-{
-    Problem cancelled = {};
-
-    problem_set(&cancelled, PROBLEM_CANCELLED, "The service stops.");
-    lifecycle_give_up_order(l, c, &cancelled);
-    requests_answer(c, &c->work.requests, &cancelled);
-    problem_clear(&cancelled);
+    give_up_staged(l, &cancelled);
+    give_up(l, l->model->root, &cancelled);
+    FOREACH_UPLOAD (l->model, c, next)
+        give_up(l, c, &cancelled);
+    FOREACH_CERTIFICATE (l->model, c, next)
+        give_up(l, c, &cancelled);
 }
 
 Lifecycle *lifecycle_free(Lifecycle *l)

@@ -38,10 +38,8 @@ typedef struct LifecycleObserver {
 /* Call lifecycle_configure() before anything is settled. */
 int lifecycle_new(sd_event *event, Store *store, Model *model, const LifecycleObserver *observer,
                   void *userdata, Lifecycle **ret);
-/* Waits for pending writes, and starts nothing any more. */
+/* Waits for pending writes, answers all queued requests, and starts nothing any more. */
 void lifecycle_stop(Lifecycle *l);
-/* To be called after lifecycle_stop(): answers the requests that are queued in a certificate. */
-void lifecycle_give_up(Lifecycle *l, Certificate *c);
 Lifecycle *lifecycle_free(Lifecycle *l);
 DEFINE_CLEANUP(Lifecycle *, lifecycle_free);
 

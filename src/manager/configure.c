@@ -87,7 +87,7 @@ static void apply(Manager *m, const Config *config)
     }
 }
 
-void manager_reload(Manager *m)
+int manager_reload(Manager *m)
 {
     Configuration *k = m->configuration;
     _cleanup_config_ Config *former = NULL;
@@ -97,12 +97,10 @@ void manager_reload(Manager *m)
 
     r = config_watch_refresh(k->watch);
     if (r < 0)
-        (void)log_warning_errno(r, "Changes of the configuration cannot be watched for; use Reload");
+        (void)log_warning_errno(r, "Failed to watch the configuration, changes take effect after a reload");
     r = config_load(k->directories, k->config, on_complaint, NULL, &fresh);
-    if (r < 0) {
-        (void)log_error_errno(r, "The configuration could not be read; the former one stays in force");
-        return;
-    }
+    if (r < 0)
+        return log_error_errno(r, "Failed to read the configuration, keeping the former one");
     former = k->config;
     k->config = fresh;
     alike = former && settings_order_alike(former->settings, fresh->settings);
@@ -116,6 +114,7 @@ void manager_reload(Manager *m)
         TELL(m, authorities_changed);
     apply(m, fresh);
     agenda_note_outlook(m->agenda);
+    return 0;
 }
 
 static void on_file_changed(void *userdata)
@@ -123,7 +122,7 @@ static void on_file_changed(void *userdata)
     Configuration *k = userdata;
 
     log_info("The configuration changed on disk.");
-    manager_reload(k->manager);
+    (void)manager_reload(k->manager);
 }
 
 int configuration_new(Manager *m, char *const *directories, Configuration **ret)
@@ -157,11 +156,6 @@ Configuration *configuration_free(Configuration *k)
     config_free(k->config);
     free(k);
     return NULL;
-}
-
-bool configuration_is_there(const Configuration *k)
-{
-    return k->config;
 }
 
 const Settings *manager_settings(const Manager *m)

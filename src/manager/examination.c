@@ -26,8 +26,7 @@ struct Examiner {
 
 typedef struct Examination {
     Manager *manager;
-    char *target; /* name of the certificate that it is for, "root", or NULL */
-    bool fetch_issuers;
+    bool for_root, fetch_issuers;
     uid_t owner;
     ManagerExamined done;
     void *userdata;
@@ -62,7 +61,6 @@ static Examination *examination_free(Examination *e)
 {
     if (!e)
         return NULL;
-    free(e->target);
     imported_free(e->imported);
     strv_free(e->names);
     free(e->directory);
@@ -116,7 +114,7 @@ static void examine(void *data)
 {
     Examination *e = data;
     UploadContext context = {
-        .authority = e->target && streq(e->target, "root"),
+        .authority = e->for_root,
         .names = e->names,
         .directory = e->directory,
         .now = clock_now(),
@@ -207,7 +205,7 @@ static int look_for_key(Examination *e)
     int r = 0;
 
     e->looked_for_key = true;
-    if (e->target && streq(e->target, "root"))
+    if (e->for_root)
         return add_supplier(e, m->model->root->record);
     FOREACH_CERTIFICATE (m->model, c, next)
         if (r >= 0 && shares_a_name(chain, certificate_chain(c)))
@@ -354,11 +352,10 @@ static int examination_new(Manager *m, Certificate *target, const UploadOptions 
     e->manager = m;
     e->fetch_issuers = options->fetch_issuers;
     e->owner = options->owner;
-    if (target && !(e->target = strdup(certificate_name(target))))
+    e->for_root = target && certificate_is_root(target);
+    if (target && !e->for_root && strv_copy(target->names, &e->names) < 0)
         return -ENOMEM;
-    if (target && !certificate_is_root(target) && strv_copy(target->names, &e->names) < 0)
-        return -ENOMEM;
-    if (directory && !(e->directory = strdup(directory)))
+    if (text_set(&e->directory, directory) < 0)
         return -ENOMEM;
     *ret = TAKE_PTR(e);
     return 0;

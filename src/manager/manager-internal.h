@@ -43,8 +43,6 @@ int configuration_new(Manager *m, char *const *directories, Configuration **ret)
 /* Watches the files no more. */
 void configuration_stop(Configuration *k);
 Configuration *configuration_free(Configuration *k);
-/* Whether a configuration was read. */
-bool configuration_is_there(const Configuration *k);
 
 /* What is due, and when (agenda.c). */
 int agenda_new(Manager *m, Agenda **ret);
@@ -77,7 +75,6 @@ struct Network *network_watch_routes(const NetworkWatch *w);
 /* Checkpoints of the store, and the check of its files (upkeep.c). */
 int upkeep_new(Manager *m, Upkeep **ret);
 Upkeep *upkeep_free(Upkeep *u);
-void upkeep_begin_check(Upkeep *u);
 /* Something was stored: a checkpoint is written when changes have calmed down. */
 void upkeep_note_change(Upkeep *u);
 /* Whether the last checkpoint is up to date; otherwise one is written now. */

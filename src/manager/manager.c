@@ -197,15 +197,13 @@ static int manager_start(Manager *m, const ManagerOptions *options, Problem *pro
         r = read_store(m, options->state, problem);
     if (r >= 0)
         r = make_parts(m, options);
+    if (r >= 0)
+        r = manager_reload(m);
     if (r < 0)
         return r;
-    manager_reload(m);
-    if (!configuration_is_there(m->configuration))
-        return -ENOMEM;
     lifecycle_settle(m->lifecycle, m->model->root);
     manager_look_at_clock(m);
     agenda_arm(m->agenda);
-    upkeep_begin_check(m->upkeep);
     if (store_wants_checkpoint(m->store))
         upkeep_note_change(m->upkeep);
     return 0;
@@ -234,19 +232,12 @@ void manager_observe(Manager *m, const ManagerObserver *observer, void *userdata
 
 void manager_stop(Manager *m)
 {
-    Certificate *c, *next;
-
     if (m->configuration)
         configuration_stop(m->configuration);
     if (!m->lifecycle)
         return;
     lifecycle_stop(m->lifecycle);
     m->examiner = examiner_free(m->examiner);
-    lifecycle_give_up(m->lifecycle, m->model->root);
-    FOREACH_UPLOAD (m->model, c, next)
-        lifecycle_give_up(m->lifecycle, c);
-    FOREACH_CERTIFICATE (m->model, c, next)
-        lifecycle_give_up(m->lifecycle, c);
     m->lifecycle = lifecycle_free(m->lifecycle);
     if (m->upkeep)
         upkeep_write_last(m->upkeep);

@@ -71,7 +71,8 @@ int manager_revoke(Manager *m, Certificate *c, const char *reason, uint64_t *ret
 int manager_cancel_job(Manager *m, Job *j, Problem *problem);
 /* Starts every renewal that is due and returns their number. Also removes certificates that were abandoned long ago. */
 unsigned manager_renew_due(Manager *m);
-void manager_reload(Manager *m);
+/* Reads the configuration again; the former one stays in force if that fails. */
+int manager_reload(Manager *m);
 
 /* Replaces the key of the account at an authority (RFC 8555 section 7.3.5), or deactivates the account (section 7.3.6). done
  * is called when the authority has answered; problem->code is PROBLEM_NONE on success. */

@@ -15,7 +15,6 @@ static void foretell_root(const Manager *m, const Chain *chain, int64_t now, Upl
 {
     const Candidate candidate = { .chain = chain };
     Verdict verdict = candidate_judge(&candidate, SOURCE_UPLOADED, NULL, now);
-    char when[MOMENT_SIZE];
     Certificate *c, *next;
     unsigned n = 0;
 
@@ -30,12 +29,12 @@ static void foretell_root(const Manager *m, const Chain *chain, int64_t now, Upl
             report, CHECK_OUTCOME,
             "It would be kept, and become the local root when it is valid, at %s; until then the machine's own root "
             "signs.",
-            moment_to_text(chain_not_before(chain), when));
+            MOMENT(chain_not_before(chain)));
     else
         report_pass(
             report, CHECK_OUTCOME,
             "It would not become the local root, as it ends too soon, at %s; the machine's own root would sign.",
-            moment_to_text(chain_not_after(chain), when));
+            MOMENT(chain_not_after(chain)));
 }
 
 /* The names of those that it fits; *ret is how each of them would judge it: their names have no part in that any more. */
@@ -57,7 +56,6 @@ static void foretell_leaf(const Manager *m, const Chain *chain, int64_t now, Upl
 {
     Verdict verdict = VERDICT_NAME_MISMATCH;
     _cleanup_free_ char *names = list_fitting(m, chain, now, &verdict);
-    char when[MOMENT_SIZE];
 
     switch (verdict) {
     case VERDICT_USABLE:
@@ -67,7 +65,7 @@ static void foretell_leaf(const Manager *m, const Chain *chain, int64_t now, Upl
         report_pass(
             report, CHECK_OUTCOME,
             "It would be kept, as it is not valid yet, and served from its first moment, %s, for %s.",
-            moment_to_text(chain_not_before(chain), when), QUOTE(names, NAMES_MAX));
+            MOMENT(chain_not_before(chain)), QUOTE(names, NAMES_MAX));
         break;
     case VERDICT_NAME_MISMATCH:
         report_pass(
@@ -77,7 +75,7 @@ static void foretell_leaf(const Manager *m, const Chain *chain, int64_t now, Upl
     default:
         report_pass(report, CHECK_OUTCOME,
                     "It would be kept, but not be served for %s, as it ends too soon, at %s.",
-                    QUOTE(names, NAMES_MAX), moment_to_text(chain_not_after(chain), when));
+                    QUOTE(names, NAMES_MAX), MOMENT(chain_not_after(chain)));
         break;
     }
 }
@@ -96,20 +94,20 @@ void manager_foretell(Manager *m, bool root, const Chain *chain, UploadReport *r
 
 static char *explain_verdict(Verdict verdict, const Chain *chain)
 {
-    char when[MOMENT_SIZE], *text = NULL;
+    char *text = NULL;
     int r = 0;
 
     switch (verdict) {
     case VERDICT_NOT_YET_VALID:
         r = asprintf(&text, "It is not valid yet, and is served from %s on.",
-                     moment_to_text(chain_not_before(chain), when));
+                     MOMENT(chain_not_before(chain)));
         break;
     case VERDICT_EXPIRING:
         r = asprintf(&text, "It ends at %s, which is too soon for it to be served.",
-                     moment_to_text(chain_not_after(chain), when));
+                     MOMENT(chain_not_after(chain)));
         break;
     case VERDICT_EXPIRED:
-        r = asprintf(&text, "It ended at %s.", moment_to_text(chain_not_after(chain), when));
+        r = asprintf(&text, "It ended at %s.", MOMENT(chain_not_after(chain)));
         break;
     case VERDICT_BROKEN:
         text = strdup("Its files are damaged: upload it again.");

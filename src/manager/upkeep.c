@@ -143,11 +143,6 @@ static int on_check_timer(sd_event_source *s _unused_, uint64_t usec _unused_, v
     return timer_arm(u->check_timer, CHECK_PAUSE_USEC);
 }
 
-void upkeep_begin_check(Upkeep *u)
-{
-    (void)timer_arm(u->check_timer, CHECK_WAIT_USEC);
-}
-
 void upkeep_write_last(Upkeep *u)
 {
     Manager *m = u->manager;
@@ -170,6 +165,8 @@ int upkeep_new(Manager *m, Upkeep **ret)
     r = timer_add(m->event, &u->checkpoint_timer, CLOCK_MONOTONIC, 0, on_checkpoint_timer, u);
     if (r >= 0)
         r = timer_add(m->event, &u->check_timer, CLOCK_MONOTONIC, 0, on_check_timer, u);
+    if (r >= 0)
+        r = timer_arm(u->check_timer, CHECK_WAIT_USEC);
     if (r < 0) {
         upkeep_free(u);
         return r;

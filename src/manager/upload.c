@@ -275,9 +275,8 @@ int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, 
     call = malloc(sizeof(UploadCall));
     if (!call)
         return -ENOMEM;
-    *call = (UploadCall){
-        .manager = m, .done = done, .userdata = userdata, .fingerprint = strdup(fingerprint)
-    };
+    *call =
+        (UploadCall){ .manager = m, .done = done, .userdata = userdata, .fingerprint = strdup(fingerprint) };
     if (!call->fingerprint)
         return -ENOMEM;
     for (char *p = call->fingerprint; *p; p++)
