@@ -11,14 +11,15 @@
 
 /* How an attempt is carried out: in a worker, in a group, and in the end in memory. */
 
-/* The change is durable. A reissue whose order failed has a chain all the same, but not the one that was asked for. */
-static void attempt_answer(Attempt *a)
+void attempt_answer(Attempt *a, const Problem *problem)
 {
     Certificate *c = a->certificate;
     const Problem none = {};
     Request *q;
 
     requests_answer(c, &a->refused, &a->plan.order_problem);
+    if (problem)
+        requests_answer(c, &a->requests, problem);
     while ((q = STAILQ_FIRST(&a->requests))) {
         bool fallback = q->falls_back && c->record->served == SOURCE_LOCAL;
 
@@ -47,7 +48,7 @@ Attempt *attempt_free(Attempt *a)
     return NULL;
 }
 
-Attempt *attempt_new(Lifecycle *l, Certificate *c, const char *event)
+Attempt *attempt_new(Lifecycle *l, Certificate *c)
 {
     Attempt *a = calloc(1, sizeof(Attempt));
 
@@ -57,7 +58,6 @@ Attempt *attempt_new(Lifecycle *l, Certificate *c, const char *event)
         .lifecycle = l,
         .certificate = c,
         .settings = settings_ref(l->settings),
-        .event = event,
         .plan.source = _SOURCE_INVALID,
         .result = -ECANCELED,
     };
@@ -137,7 +137,7 @@ static int fill(Attempt *a, const PlanFacts *facts)
 
     attempt_conclude_order(a, facts);
     a->certificate->work.again |= a->plan.again;
-    if (a->plan.makes_root)
+    if (a->plan.work == PLAN_MAKE_ROOT)
         return fill_root(a, facts->now);
     if (a->plan.source == SOURCE_UPLOADED && !(a->upload = record_copy(facts->upload)))
         return -ENOMEM;
@@ -179,7 +179,7 @@ int attempt_plan(Attempt *a)
     r = plan(&facts, a->after, changed, &a->plan);
     if (r >= 0)
         r = fill(a, &facts);
-    return r < 0 ? r : a->plan.changes;
+    return r < 0 ? r : a->plan.work != PLAN_NOTHING;
 }
 
 /* In a worker: obtain, choose, stage. */
@@ -199,7 +199,7 @@ static int obtain(Attempt *a, Bundle **ret)
 {
     int r = 0;
 
-    if (a->plan.makes_root) {
+    if (a->plan.work == PLAN_MAKE_ROOT) {
         if (a->plan.replacement) {
             *ret = TAKE_PTR(a->plan.replacement->bundle);
             r = authority_bridge(*ret, a->authority, a->root.now, &a->problem);
@@ -233,9 +233,13 @@ static void choose_served(Record *rec, const Record *before, char *const *names,
 
 static void attempt_run(void *data)
 {
+    static const char *const events[_RECORD_KIND_MAX] = {
+        [RECORD_CERTIFICATE] = "change", [RECORD_ROOT] = "root", [RECORD_UPLOAD] = "uploaded"
+    };
     Attempt *a = data;
     Lifecycle *l = a->lifecycle;
     const Record *before = a->certificate->record;
+    RecordKind event = a->plan.work == PLAN_REMOVE ? RECORD_CERTIFICATE : before->kind;
     Bundle *b = NULL;
 
     a->result = obtain(a, &b);
@@ -244,10 +248,10 @@ static void attempt_run(void *data)
         problem_set_errno(&a->problem, a->result, "Obtaining a chain");
         return;
     }
-    a->result =
-        store_change_new(a->certificate->stored ? before : NULL, a->plan.removes ? NULL : TAKE_PTR(a->after),
-                         a->plan.source, b, a->event, &a->change);
-    if (a->result >= 0 && !a->plan.removes) {
+    a->result = store_change_new(a->certificate->stored ? before : NULL,
+                                 a->plan.work == PLAN_REMOVE ? NULL : TAKE_PTR(a->after), a->plan.source, b,
+                                 events[event], &a->change);
+    if (a->result >= 0 && a->plan.work != PLAN_REMOVE) {
         choose_served(a->change->record, before, a->names, a->leaf.now);
         if (!a->change->record->order_failed || (a->plan.source >= 0 && a->plan.source != SOURCE_LOCAL))
             record_clear_failure(a->change->record);
@@ -272,17 +276,16 @@ void lifecycle_note_progress(Lifecycle *l, Certificate *c, double progress, cons
 static void attempt_apply(Lifecycle *l, Attempt *a)
 {
     Certificate *c = a->certificate;
-    const Problem none = {};
     char previous[65] = "";
     unsigned changed = CHANGED_MODULES | CHANGED_NAMES | CHANGED_FAILURE;
 
     c->work.busy = false;
-    if (l->orders && (a->plan.order == PLAN_ORDER_TAKE || a->plan.removes))
+    if (l->orders && (a->plan.order == PLAN_ORDER_TAKE || a->plan.work == PLAN_REMOVE))
         orders_forget(l->orders, certificate_name(c));
-    if (a->plan.removes) {
+    if (a->plan.work == PLAN_REMOVE) {
         c->stored = false;
         root_uncount(l, c);
-        requests_answer(c, &a->requests, &none);
+        attempt_answer(a, NULL);
         l->observer->removed(c, l->userdata);
         return;
     }
@@ -298,11 +301,11 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
     if (a->plan.warns &&
         c->record->warned > 0) /* it may have been left for another chain at the same time */
         l->observer->warned(c, l->userdata);
-    if (a->plan.makes_root)
+    if (a->plan.work == PLAN_MAKE_ROOT)
         root_adopt(l, a);
     else if (certificate_is_root(c) && (changed & CHANGED_CHAIN))
         root_switch(l);
-    attempt_answer(a);
+    attempt_answer(a, NULL);
     root_uncount_signed(l, c);
 }
 
@@ -321,8 +324,7 @@ void attempt_fail(Attempt *a)
     record_free(fresh);
     record_set_failure(c->record, &a->problem, clock_now());
     l->observer->failed(c, &a->problem, l->userdata);
-    requests_answer(c, &a->refused, &a->plan.order_problem);
-    requests_answer(c, &a->requests, &a->problem);
+    attempt_answer(a, &a->problem);
     root_uncount(l, c);
     if (certificate_is_root(c))
         root_fail_waiting(l, &a->problem);
@@ -333,7 +335,7 @@ void attempt_fail(Attempt *a)
 void attempt_end(Lifecycle *l, Attempt *a)
 {
     Certificate *c = a->certificate;
-    bool succeeded = a->result >= 0, removed = a->plan.removes && succeeded, again;
+    bool succeeded = a->result >= 0, removed = a->plan.work == PLAN_REMOVE && succeeded, again;
 
     if (succeeded)
         attempt_apply(l, a);
@@ -368,7 +370,7 @@ static void attempt_staged(void *data, void *userdata _unused_)
 
 static const char *describe(const Attempt *a)
 {
-    if (a->plan.makes_root)
+    if (a->plan.work == PLAN_MAKE_ROOT)
         return "working";
     if (a->bundle)
         return "storing the chain";

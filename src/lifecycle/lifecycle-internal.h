@@ -21,7 +21,6 @@ typedef struct Attempt {
     struct RequestQueue refused;  /* whose order failed or could not be placed */
 
     /* the plan */
-    const char *event;
     Record *after; /* the wanted record, without a new chain */
     Plan plan;
     Bundle *bundle;     /* a chain that was obtained already */
@@ -36,7 +35,6 @@ typedef struct Attempt {
     /* the result */
     StoreChange *change;
     Authority *made;
-    bool committed; /* the commit was started */
     Problem problem;
     int result;
 } Attempt;
@@ -73,6 +71,7 @@ struct Lifecycle {
         sd_event_source *timer;
         Attempt **attempts; /* being committed; NULL: none are */
         size_t n;
+        bool committed; /* the commit was started */
     } group;
 };
 
@@ -82,10 +81,13 @@ int attempt_plan(Attempt *a);
 /* The leaf that the local root would sign now. */
 void attempt_fill_leaf(Attempt *a, int64_t now);
 
-Attempt *attempt_new(Lifecycle *l, Certificate *c, const char *event);
+Attempt *attempt_new(Lifecycle *l, Certificate *c);
 Attempt *attempt_free(Attempt *a);
 DEFINE_CLEANUP(Attempt *, attempt_free);
 void attempt_start(Attempt *a);
+/* Answers its requests. problem: NULL when the change is durable, or there is none. A reissue whose order failed and that got
+ * a chain of the local root instead ends in RESULT_FALLBACK. */
+void attempt_answer(Attempt *a, const Problem *problem);
 /* Ends an attempt that was not started, with its result. */
 void attempt_fail(Attempt *a);
 /* Ends one that was: applies its change, or records its failure, and answers. */

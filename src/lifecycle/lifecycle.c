@@ -25,7 +25,6 @@ void lifecycle_settle_all(Lifecycle *l)
 
 void lifecycle_settle(Lifecycle *l, Certificate *c)
 {
-    const Problem none = {};
     bool order_failed = false;
     Attempt *a;
     int r;
@@ -45,7 +44,7 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
         root_obtain(l);
         return;
     }
-    a = attempt_new(l, c, certificate_is_root(c) ? "root" : "change");
+    a = attempt_new(l, c);
     if (!a) {
         (void)log_oom();
         return;
@@ -69,8 +68,7 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
         attempt_fail(a);
     } else {
         order_failed = a->plan.order_problem.code != PROBLEM_NONE;
-        requests_answer(c, &a->refused, &a->plan.order_problem);
-        requests_answer(c, &a->requests, &none);
+        attempt_answer(a, NULL);
     }
     attempt_free(a);
     root_uncount(l, c);
@@ -154,7 +152,7 @@ bool lifecycle_cancel_job(Lifecycle *l, Job *j)
 int lifecycle_add_upload(Lifecycle *l, Certificate *upload, uint64_t number, Bundle *bundle,
                          RequestDone done, void *userdata)
 {
-    Attempt *a = attempt_new(l, upload, "uploaded");
+    Attempt *a = attempt_new(l, upload);
     Request *q = calloc(1, sizeof(Request));
 
     if (!a || !q || l->stopping) {
@@ -252,8 +250,7 @@ static void give_up_staged(Lifecycle *l, const Problem *cancelled)
         STAILQ_REMOVE_HEAD(&l->group.staged, entry);
         c->work.busy = false;
         store_discard(l->store, a->change);
-        requests_answer(c, &a->refused, &a->plan.order_problem);
-        requests_answer(c, &a->requests, cancelled);
+        attempt_answer(a, cancelled);
         attempt_free(a);
         l->observer->settled(c, l->userdata);
     }

@@ -479,7 +479,7 @@ static void conclude_failure(Attempt *a, const PlanFacts *facts)
     sort_requests(a, facts);
     if (facts->order->automatic)
         c->order.waits_until = facts->order->waited ? facts->order->until : 0;
-    if (a->plan.counts)
+    if (a->plan.order == PLAN_ORDER_FAILED_SCHEDULED)
         log_warning("%s: %s%s The order is tried again in %lld seconds.", certificate_name(c), text,
                     text_full_stop(text), (long long)(a->after->order_after - facts->now));
 }
@@ -494,7 +494,7 @@ void attempt_conclude_order(Attempt *a, const PlanFacts *facts)
         take_back(a->lifecycle, c);
         return;
     }
-    if (a->plan.forgets_retry)
+    if (a->plan.order == PLAN_ORDER_TAKE || a->plan.order == PLAN_ORDER_FAILED_MANUAL)
         c->order.retry = false;
     if (a->plan.order == PLAN_ORDER_TAKE) {
         STAILQ_CONCAT(&a->requests, ordering_requests(c->order.ordering));
@@ -502,8 +502,8 @@ void attempt_conclude_order(Attempt *a, const PlanFacts *facts)
         a->bundle = ordering_take_bundle(c->order.ordering);
     } else
         conclude_failure(a, facts);
-    drop_ordering(a->lifecycle, c,
-                  a->plan.order == PLAN_ORDER_FAILED && facts->order->chain); /* of no use */
+    /* a chain that is not taken is of no use */
+    drop_ordering(a->lifecycle, c, a->plan.order != PLAN_ORDER_TAKE && facts->order->chain);
 }
 
 bool lifecycle_cancel_order(Lifecycle *l, Certificate *c)

@@ -69,7 +69,7 @@ static void plan_upload(const PlanFacts *f, Record *after, Plan *p)
         p->source = SOURCE_UPLOADED;
     else if (after->slots[SOURCE_UPLOADED].chain) {
         record_clear_slot(after, SOURCE_UPLOADED);
-        p->changes = true;
+        p->work = PLAN_CHANGE;
     }
 }
 
@@ -110,7 +110,8 @@ static void plan_manual_failure(const PlanFacts *f, Record *after, Plan *p)
 
     if (!p->tried)
         return;
-    p->forgets_retry = p->changes = true;
+    p->order = PLAN_ORDER_FAILED_MANUAL;
+    p->work = PLAN_CHANGE;
     record_set_failure(after, &p->order_problem, f->now);
     after->failure.attempts = attempts;
     after->order_failed = true;
@@ -122,7 +123,8 @@ static void plan_automatic_failure(const PlanFacts *f, Record *after, Plan *p)
     const OrderingOutcome *o = f->order;
     unsigned attempts = after->failure.attempts;
 
-    p->counts = p->changes = true;
+    p->order = PLAN_ORDER_FAILED_SCHEDULED;
+    p->work = PLAN_CHANGE;
     record_set_failure(after, &p->order_problem, f->now);
     if (o->waited)
         after->failure.attempts = attempts;
@@ -134,7 +136,6 @@ static void plan_automatic_failure(const PlanFacts *f, Record *after, Plan *p)
 static void plan_failure(const PlanFacts *f, Record *after, const Problem *problem, Plan *p)
 {
     const OrderingOutcome *o = f->order;
-    const Request *q;
 
     p->order = PLAN_ORDER_FAILED;
     p->tried = was_tried(o, problem);
@@ -144,8 +145,6 @@ static void plan_failure(const PlanFacts *f, Record *after, const Problem *probl
                     strempty(problem->text));
     else
         (void)problem_copy(problem, &p->order_problem);
-    STAILQ_FOREACH (q, o->requests, entry)
-        p->withdraws |= plan_falls_back(f, p, q);
     if (!o->automatic)
         plan_manual_failure(f, after, p);
     else if (!just_waits(o, after, problem))
@@ -168,7 +167,7 @@ static int plan_order(const PlanFacts *f, Record *after, Plan *p)
     }
     if (!chain_covers(o->chain, f->names, NULL)) {
         p->order = PLAN_ORDER_RETURN;
-        p->changes = true;
+        p->work = PLAN_CHANGE;
         return 0;
     }
     verdict = candidate_judge(&candidate, SOURCE_ACME, f->names, f->now);
@@ -181,21 +180,26 @@ static int plan_order(const PlanFacts *f, Record *after, Plan *p)
         return 0;
     }
     p->order = PLAN_ORDER_TAKE;
-    p->forgets_retry = true;
     p->source = SOURCE_ACME;
     return record_set_authority(after, o->authority, o->solver);
 }
 
 /* ---- the local root */
 
-/* Whether a reissue is to end what comes from ACME, as those who use the certificate do not want that. */
-static bool is_unwanted(const PlanFacts *f)
+/* Whether a reissue withdraws the chain from ACME: its order failed, or a module does not want one. */
+static bool withdraws_acme(const PlanFacts *f, const Plan *p)
 {
     const Request *q;
 
     STAILQ_FOREACH (q, f->requests, entry)
-        if (q->kind == REQUEST_REISSUE && !q->options.keep_current)
-            return f->eligibility == ACME_ELIGIBILITY_UNWANTED;
+        if (q->kind == REQUEST_REISSUE && !q->options.keep_current &&
+            f->eligibility == ACME_ELIGIBILITY_UNWANTED)
+            return true;
+    if (p->order < PLAN_ORDER_FAILED)
+        return false;
+    STAILQ_FOREACH (q, f->order->requests, entry)
+        if (plan_falls_back(f, p, q))
+            return true;
     return false;
 }
 
@@ -203,22 +207,25 @@ static bool is_unwanted(const PlanFacts *f)
  * date, asked to be replaced, or due. */
 static void plan_local(const PlanFacts *f, Record *after, Plan *p)
 {
-    bool replaces = requests_have(f->requests, REQUEST_REISSUE) || p->withdraws ||
+    bool withdraws = withdraws_acme(f, p);
+    bool replaces = withdraws || requests_have(f->requests, REQUEST_REISSUE) ||
                     requests_have(f->requests, REQUEST_RENEW);
     Candidate candidates[_SOURCE_MAX];
     Slot *acme = &after->slots[SOURCE_ACME];
     Choice choice;
 
-    if (requests_have(f->requests, REQUEST_REVOKED))
-        acme->revoked = p->changes = true;
-    p->withdraws |= is_unwanted(f);
-    acme->withdrawn |= p->withdraws && acme->chain;
+    if (requests_have(f->requests, REQUEST_REVOKED)) {
+        acme->revoked = true;
+        p->work = PLAN_CHANGE;
+    }
+    acme->withdrawn |= withdraws && acme->chain;
     record_candidates(after, candidates);
     choice = choose(candidates, f->names, f->now);
     if ((choice.source >= 0 && choice.source != SOURCE_LOCAL &&
          choice.verdicts[choice.source] == VERDICT_USABLE) ||
         (choice.source == SOURCE_LOCAL && !replaces && local_is_current(f, after))) {
-        p->changes |= choice.source != after->served;
+        if (choice.source != after->served)
+            p->work = PLAN_CHANGE;
         return;
     }
     p->source = SOURCE_LOCAL;
@@ -231,21 +238,24 @@ static void plan_warning(const PlanFacts *f, Record *after, Plan *p)
         record_current(after) != record_current(f->record))
         return;
     after->warned = f->warning_due;
-    p->warns = p->changes = true;
+    p->warns = true;
+    p->work = PLAN_CHANGE;
 }
 
 static int plan_leaf(const PlanFacts *f, Record *after, Plan *p)
 {
     int r = 0;
 
-    if (!f->wanted) {
-        p->changes = f->stored && (p->changes || after->abandoned == 0);
-        if (f->stored && after->abandoned == 0)
-            after->abandoned = f->now;
+    if (!f->stored && !f->wanted) {
+        p->work = PLAN_NOTHING;
         return 0;
     }
-    p->changes |= after->abandoned > 0;
-    after->abandoned = 0;
+    if (f->wanted == (after->abandoned > 0)) {
+        after->abandoned = f->wanted ? 0 : f->now;
+        p->work = PLAN_CHANGE;
+    }
+    if (!f->wanted)
+        return 0;
     plan_upload(f, after, p);
     if (p->source < 0)
         r = plan_order(f, after, p);
@@ -280,10 +290,10 @@ static void plan_root(const PlanFacts *f, Record *after, Plan *p)
         if (choice.source == after->served)
             plan_warning(f, after, p);
         else
-            p->changes = true;
+            p->work = PLAN_CHANGE;
         return;
     }
-    p->makes_root = true;
+    p->work = PLAN_MAKE_ROOT;
     p->replacement = q && q->kind == REQUEST_REPLACE ? q : NULL;
     p->source = p->replacement ? SOURCE_UPLOADED : SOURCE_LOCAL;
     p->keeps_name = f->record->served == SOURCE_LOCAL;
@@ -296,13 +306,14 @@ int plan(const PlanFacts *facts, Record *after, bool changed, Plan *ret)
 {
     int r = 0;
 
-    *ret = (Plan){ .source = _SOURCE_INVALID, .changes = changed };
+    *ret = (Plan){ .source = _SOURCE_INVALID, .work = changed ? PLAN_CHANGE : PLAN_NOTHING };
     if (requests_have(facts->requests, REQUEST_REMOVE))
-        ret->removes = true;
+        ret->work = PLAN_REMOVE;
     else if (facts->record->kind == RECORD_ROOT)
         plan_root(facts, after, ret);
     else if (facts->record->kind == RECORD_CERTIFICATE)
         r = plan_leaf(facts, after, ret);
-    ret->changes |= ret->removes || ret->source >= 0;
+    if (ret->work == PLAN_NOTHING && ret->source >= 0)
+        ret->work = PLAN_CHANGE;
     return r;
 }

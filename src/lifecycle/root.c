@@ -85,12 +85,12 @@ void root_obtain(Lifecycle *l)
 /* Whether the attempt has to wait until there is an authority. */
 bool root_awaits(Lifecycle *l, const Attempt *a)
 {
-    bool needed = a->plan.makes_root ? root_is_stored(l) && !l->root.authority
-                                     : a->plan.source == SOURCE_LOCAL && !l->root.authority;
+    bool needed = a->plan.work == PLAN_MAKE_ROOT ? root_is_stored(l) && !l->root.authority
+                                                 : a->plan.source == SOURCE_LOCAL && !l->root.authority;
 
-    if (needed && a->plan.makes_root && !l->model->root->work.busy)
+    if (needed && a->plan.work == PLAN_MAKE_ROOT && !l->model->root->work.busy)
         root_read(l);
-    else if (needed && !a->plan.makes_root)
+    else if (needed && a->plan.work != PLAN_MAKE_ROOT)
         root_obtain(l);
     return needed;
 }
