@@ -129,7 +129,8 @@ int lifecycle_start_job(Lifecycle *l, Certificate *c, JobKind kind, const Reques
 
     if (r < 0)
         return r;
-    *ret_id = j->id;
+    if (ret_id)
+        *ret_id = j->id;
     r = queue_request(l, c, &q);
     if (r < 0) {
         problem_set_errno(&problem, r, "Starting the job");

@@ -50,7 +50,8 @@ void lifecycle_settle_all(Lifecycle *l);
 int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind, const RegistrationWish *registration,
                       RequestDone done, void *userdata);
 /* Creates a job and queues its request. options: for JOB_REISSUE and JOB_ROOT, else NULL. The job may be over when this
- * returns, for example when there is nothing to do, so only its number is returned. -E2BIG: there are LIMIT_JOBS.
+ * returns, for example when there is nothing to do, so only its number is returned (ret_id may be NULL). -E2BIG: there are
+ * LIMIT_JOBS.
  *
  * A chain that clients trust is replaced by one of the local root only after an order that was really tried: a reissue whose
  * order cannot be placed (limits, the clock, no network, the configuration) ends in RESULT_FAILED and changes nothing. */

@@ -31,27 +31,45 @@ static AcmeEligibility judge(const Lifecycle *l, const Certificate *c)
     return acme_settings_judge(l->settings, c->names, certificate_authority(c));
 }
 
-/* An upload that is usable makes orders needless; one that is near its end, or not valid yet, does not. */
-static bool is_served_by(const Chain *upload, const Certificate *c)
+/* What has to be ordered beside an upload. */
+typedef enum Need {
+    NEED_NOTHING,
+    NEED_SUCCESSOR, /* in time for a few failures before the end of the upload */
+    NEED_CHAIN,
+} Need;
+
+/* An upload that is not valid yet, or about to expire, leaves a chain to be ordered. */
+static Need need_beside(const Chain *upload, const Certificate *c)
 {
     const Candidate candidate = { .chain = upload };
+    int64_t now = clock_now();
 
-    return upload && candidate_judge(&candidate, SOURCE_UPLOADED, c->names, clock_now()) == VERDICT_USABLE;
+    if (!upload || candidate_judge(&candidate, SOURCE_UPLOADED, c->names, now) != VERDICT_USABLE)
+        return NEED_CHAIN;
+    return schedule_successor(upload) <= now ? NEED_SUCCESSOR : NEED_NOTHING;
 }
 
-/* An order for what follows it may fail, and fail again, before its end. */
-static bool wants_successor(const Chain *upload)
+static Need need_beside_own(const Certificate *c)
 {
-    return schedule_successor(upload) <= clock_now();
+    const Slot *uploaded = &c->record->slots[SOURCE_UPLOADED];
+
+    return uploaded->broken ? NEED_CHAIN : need_beside(uploaded->chain, c);
+}
+
+/* The upload that fits may not be in its slot yet. */
+static Need find_need(const Lifecycle *l, const Certificate *c)
+{
+    const Certificate *upload = model_choose_upload(l->model, c, clock_now());
+    Need need = need_beside_own(c);
+
+    return upload ? MIN(need, need_beside(certificate_chain(upload), c)) : need;
 }
 
 static bool can_order(const Lifecycle *l, const Certificate *c)
 {
-    const Slot *uploaded = &c->record->slots[SOURCE_UPLOADED];
-
-    return c->record->kind == RECORD_CERTIFICATE && certificate_is_wanted(c) &&
-           judge(l, c) == ACME_ELIGIBILITY_ASKED &&
-           (uploaded->broken || !is_served_by(uploaded->chain, c) || wants_successor(uploaded->chain));
+    return !l->stopping && c->stored && clock_is_trusted() && c->record->kind == RECORD_CERTIFICATE &&
+           certificate_is_wanted(c) && judge(l, c) == ACME_ELIGIBILITY_ASKED &&
+           need_beside_own(c) != NEED_NOTHING;
 }
 
 static const Chain *usable_chain(const Certificate *c)
@@ -95,7 +113,7 @@ int64_t lifecycle_next_order(const Lifecycle *l, const Certificate *c)
 {
     OrderState state;
 
-    if (l->stopping || !c->stored || c->order.ordering || !can_order(l, c) || !clock_is_trusted())
+    if (c->order.ordering || !can_order(l, c))
         return INT64_MAX;
     if (orders_has_order(l->orders, certificate_name(c)))
         return 0;
@@ -107,8 +125,7 @@ int64_t lifecycle_next_order(const Lifecycle *l, const Certificate *c)
 
 int64_t lifecycle_next_check(const Lifecycle *l, const Certificate *c)
 {
-    if (l->stopping || !c->stored || c->order.checks_window || !c->record->authority ||
-        !c->record->slots[SOURCE_ACME].chain || !can_order(l, c) || !clock_is_trusted() || !usable_chain(c))
+    if (c->order.checks_window || !c->record->authority || !can_order(l, c) || !usable_chain(c))
         return INT64_MAX;
     return orders_window(l->orders, c->record).check;
 }
@@ -229,13 +246,6 @@ static int order_begin(Lifecycle *l, Certificate *c, const Request *q)
     return orders_begin(l->orders, &wish, &c->order.ordering);
 }
 
-/* What an upload leaves to be ordered. */
-typedef enum Need {
-    NEED_NOTHING,
-    NEED_SUCCESSOR, /* of the upload, which is served until its end */
-    NEED_CHAIN,
-} Need;
-
 /* Whether an order may be made for a reissue; if not, and a chain that clients trust would be given up for nothing, why says
  * what is in the way. */
 static bool may_reissue(const Lifecycle *l, const Certificate *c, const Request *q, Problem *why)
@@ -355,23 +365,6 @@ bool lifecycle_order_is_left(const Certificate *c)
     return c->order.ordering && (!is_running(c) || !certificate_is_wanted(c));
 }
 
-static Need need_beside(const Chain *upload, const Certificate *c)
-{
-    if (!is_served_by(upload, c))
-        return NEED_CHAIN;
-    return wants_successor(upload) ? NEED_SUCCESSOR : NEED_NOTHING;
-}
-
-/* The upload that fits may not be in its slot yet. */
-static Need find_need(const Lifecycle *l, const Certificate *c)
-{
-    const Slot *uploaded = &c->record->slots[SOURCE_UPLOADED];
-    const Certificate *upload = model_choose_upload(l->model, c, clock_now());
-    Need need = uploaded->broken ? NEED_CHAIN : need_beside(uploaded->chain, c);
-
-    return upload ? MIN(need, need_beside(certificate_chain(upload), c)) : need;
-}
-
 void lifecycle_refresh_order(const Lifecycle *l, Certificate *c)
 {
     if (c->record->kind == RECORD_CERTIFICATE)
@@ -409,11 +402,9 @@ bool lifecycle_may_fall_back(const Certificate *c)
 
 void lifecycle_maybe_order(Lifecycle *l, Certificate *c)
 {
-    uint64_t job;
-
-    if (l->stopping || c->job || c->work.busy || lifecycle_next_order(l, c) > clock_now())
+    if (c->job || c->work.busy || lifecycle_next_order(l, c) > clock_now())
         return;
-    if (lifecycle_start_job(l, c, JOB_ORDER, NULL, &job) < 0)
+    if (lifecycle_start_job(l, c, JOB_ORDER, NULL, NULL) < 0)
         log_warning("%s: the order cannot be begun now.", certificate_name(c));
 }
 

@@ -77,14 +77,12 @@ static int64_t next_check_of(Manager *m, const Certificate *c, int64_t now)
 static int64_t next_change_of(Manager *m, const Certificate *c, int64_t now)
 {
     int64_t order = INT64_MAX, check = INT64_MAX;
-    Candidate candidates[_SOURCE_MAX];
 
     if (!certificate_is_root(c)) {
         order = lifecycle_next_order(m->lifecycle, c);
         check = next_check_of(m, c, now);
     }
-    record_candidates(c->record, candidates);
-    return MIN(MIN(choose_next_change(candidates, now), certificate_next_warning(c, now)),
+    return MIN(MIN(certificate_next_change(c, now), certificate_next_warning(c, now)),
                MIN(order > now ? order : INT64_MAX, check));
 }
 
@@ -227,11 +225,8 @@ static const ModelWatcher watcher = { .job_added = on_job_changed, .job_removed 
 /* Whether time alone soon has another chain served. */
 static bool changes_soon(Manager *m, const Certificate *c, int64_t now)
 {
-    Candidate candidates[_SOURCE_MAX];
-    int64_t next;
+    int64_t next = certificate_next_change(c, now);
 
-    record_candidates(c->record, candidates);
-    next = choose_next_change(candidates, now);
     return next <= now + TIMER_SEC && certificate_choose(c, next).source != c->record->served;
 }
 
@@ -269,10 +264,9 @@ static unsigned renew_root(Manager *m, int64_t now)
 {
     Certificate *root = m->model->root;
     int64_t renewal = certificate_next_renewal(root);
-    uint64_t job;
 
     if (renewal > 0 && renewal <= now && !root->job)
-        return lifecycle_start_job(m->lifecycle, root, JOB_ROOT, NULL, &job) >= 0;
+        return lifecycle_start_job(m->lifecycle, root, JOB_ROOT, NULL, NULL) >= 0;
     lifecycle_settle(m->lifecycle, root);
     return 0;
 }
@@ -280,7 +274,6 @@ static unsigned renew_root(Manager *m, int64_t now)
 static unsigned renew_leaf(Manager *m, Certificate *c, bool uploads_changed, int64_t now)
 {
     int64_t renewal = certificate_next_renewal(c);
-    uint64_t job;
 
     if (lifecycle_next_check(m->lifecycle, c) <= now)
         lifecycle_check_window(m->lifecycle, c);
@@ -289,7 +282,7 @@ static unsigned renew_leaf(Manager *m, Certificate *c, bool uploads_changed, int
         return c->job != NULL;
     }
     if (renewal > 0 && renewal <= now && !c->job && c->record->served == SOURCE_LOCAL)
-        return lifecycle_start_job(m->lifecycle, c, JOB_RENEW, NULL, &job) >= 0;
+        return lifecycle_start_job(m->lifecycle, c, JOB_RENEW, NULL, NULL) >= 0;
     if (uploads_changed || !has_right_chain(c, now))
         lifecycle_settle(m->lifecycle, c);
     return 0;

@@ -126,35 +126,36 @@ static bool is_same(const Certificate *upload, const Bundle *bundle)
     return slot->chain && !slot->broken && chain_equal(slot->chain, bundle->chain);
 }
 
-/* What was uploaded before is uploaded once more, and so becomes the latest. */
-static int store_again(UploadCall *call, Certificate *upload)
+/* Uploaded again, a chain becomes the latest. */
+static int find_place(UploadCall *call, Certificate **ret)
 {
-    Manager *m = call->manager;
+    Model *model = call->manager->model;
 
-    if (upload->work.busy)
+    *ret = model_find_upload(model, call->fingerprint);
+    if (!*ret && model_n_uploads(model) >= LIMIT_UPLOADS)
+        return problem_set(&call->problem, PROBLEM_LIMITS_EXCEEDED,
+                           "There are %d uploads already; remove some first.", LIMIT_UPLOADS);
+    if (!*ret)
+        return model_add_upload(model, call->fingerprint, ret);
+    if ((*ret)->work.busy)
         return problem_set(&call->problem, PROBLEM_BUSY,
                            "The same chain is being uploaded or removed just now; try again in a moment.");
-    if (is_same(upload, call->bundle))
+    if (is_same(*ret, call->bundle))
         call->bundle = bundle_free(call->bundle);
-    return lifecycle_add_upload(m->lifecycle, upload, model_number_upload(m->model), TAKE_PTR(call->bundle),
-                                on_stored, call);
+    return 0;
 }
 
-static int store_new(UploadCall *call)
+static int store_upload(UploadCall *call)
 {
     Manager *m = call->manager;
     Certificate *upload;
-    int r;
+    int r = find_place(call, &upload);
 
-    if (model_n_uploads(m->model) >= LIMIT_UPLOADS)
-        return problem_set(&call->problem, PROBLEM_LIMITS_EXCEEDED,
-                           "There are %d uploads already; remove some first.", LIMIT_UPLOADS);
-    r = model_add_upload(m->model, call->fingerprint, &upload);
     if (r < 0)
         return r;
     r = lifecycle_add_upload(m->lifecycle, upload, model_number_upload(m->model), TAKE_PTR(call->bundle),
                              on_stored, call);
-    if (r < 0) {
+    if (r < 0 && !upload->stored) {
         model_drop_upload(m->model, upload);
         certificate_free(upload);
     }
@@ -163,8 +164,6 @@ static int store_new(UploadCall *call)
 
 static int store_bundle(UploadCall *call)
 {
-    Manager *m = call->manager;
-    Certificate *upload;
     int r = check_target(call);
 
     if (r < 0)
@@ -172,10 +171,9 @@ static int store_bundle(UploadCall *call)
     call->fingerprint = strdup(chain_leaf(call->bundle->chain)->fingerprint);
     if (!call->fingerprint)
         return -ENOMEM;
-    if (call->is_root)
-        return lifecycle_replace_root(m->lifecycle, TAKE_PTR(call->bundle), on_stored, call);
-    upload = model_find_upload(m->model, call->fingerprint);
-    return upload ? store_again(call, upload) : store_new(call);
+    if (!call->is_root)
+        return store_upload(call);
+    return lifecycle_replace_root(call->manager->lifecycle, TAKE_PTR(call->bundle), on_stored, call);
 }
 
 /* What is wrong is told as the first check that is not passed has it. */

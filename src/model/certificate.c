@@ -126,6 +126,14 @@ Choice certificate_choose(const Certificate *c, int64_t now)
     return choose(candidates, certificate_is_root(c) ? NULL : c->names, now);
 }
 
+int64_t certificate_next_change(const Certificate *c, int64_t now)
+{
+    Candidate candidates[_SOURCE_MAX];
+
+    record_candidates(c->record, candidates);
+    return choose_next_change(candidates, now);
+}
+
 const char *certificate_explain_choice(const Certificate *c, const Choice *choice)
 {
     bool failed = c->order.eligibility == ACME_ELIGIBILITY_ASKED && c->record->order_failed;

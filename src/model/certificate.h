@@ -120,6 +120,8 @@ int64_t certificate_warning_due(const Certificate *c, int64_t now);
 /* When the next warning is due; INT64_MAX: never. */
 int64_t certificate_next_warning(const Certificate *c, int64_t now);
 Choice certificate_choose(const Certificate *c, int64_t now);
+/* The next time after now at which another chain may be served; INT64_MAX: never. */
+int64_t certificate_next_change(const Certificate *c, int64_t now);
 /* Explains the served chain in one sentence; a static string. */
 const char *certificate_explain(const Certificate *c, int64_t now);
 const char *certificate_explain_choice(const Certificate *c, const Choice *choice);
