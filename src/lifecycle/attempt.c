@@ -5,9 +5,7 @@
 #include "core/now.h"
 #include "core/schedule.h"
 #include "lifecycle/lifecycle-internal.h"
-#include "util/log.h"
 #include "util/text.h"
-#include "util/timer.h"
 
 /* How an attempt is carried out: in a worker, in a group, and in the end in memory. */
 

@@ -6,7 +6,6 @@
 #include "crypto/authority.h"
 #include "lifecycle/lifecycle.h"
 #include "lifecycle/plan.h"
-#include "orders/orders.h"
 #include "util/timer.h"
 #include "util/workers.h"
 

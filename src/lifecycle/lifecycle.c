@@ -8,8 +8,6 @@
 #include "core/now.h"
 #include "lifecycle/lifecycle-internal.h"
 #include "util/log.h"
-#include "util/text.h"
-#include "util/timer.h"
 
 #define RETRY_USEC  (30 * USEC_PER_SEC) /* after a failure, while a certificate has no chain */
 #define WORKERS_MIN 2

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "model/certificate.h"
 #include "orders/orders.h"
 
 /* Decides what leads from the current to the wanted state: a function of its arguments alone. The facts are gathered once per

@@ -3,8 +3,6 @@
 
 #include "core/now.h"
 #include "manager/manager-internal.h"
-#include "util/text.h"
-#include "util/timer.h"
 
 /* What the passing of time brings: what is due now, and when to look again. */
 

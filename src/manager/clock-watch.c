@@ -6,7 +6,6 @@
 #include "core/now.h"
 #include "manager/manager-internal.h"
 #include "util/log.h"
-#include "util/timer.h"
 
 /* A clock that is set, and a machine that wakes up, change what can be done. A clock that is not trusted (core/clock.h) is
  * checked again and again until it is. */

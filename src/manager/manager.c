@@ -8,8 +8,6 @@
 #include "core/now.h"
 #include "manager/manager-internal.h"
 #include "util/log.h"
-#include "util/text.h"
-#include "util/timer.h"
 
 Model *manager_model(Manager *m)
 {

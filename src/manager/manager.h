@@ -6,7 +6,6 @@
 #include "core/bundle.h"
 #include "core/export-format.h"
 #include "core/report.h"
-#include "lifecycle/lifecycle.h"
 #include "model/model.h"
 
 /* The service without the bus: owns store, configuration, certificates, uploads and jobs. To be used from the thread of

@@ -2,10 +2,7 @@
 #include <errno.h>
 
 #include "core/limits.h"
-#include "core/now.h"
 #include "manager/manager-internal.h"
-#include "orders/orders.h"
-#include "util/log.h"
 #include "util/text.h"
 
 /* Requests of callers that become jobs. */

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
-#include "core/now.h"
 #include "manager/manager-internal.h"
 #include "util/log.h"
-#include "util/timer.h"
 
 #define CHECKPOINT_WAIT_USEC (2 * USEC_PER_SEC)
 #define CHECK_WAIT_USEC      (5 * USEC_PER_SEC)

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <stdio.h>
 
 #include "core/limits.h"
-#include "core/now.h"
 #include "manager/manager-internal.h"
-#include "util/log.h"
 #include "util/text.h"
 
 /* One call of Upload, CheckUpload or RemoveUpload: examine, store, settle the certificates that it concerns, reply. */

@@ -3,7 +3,6 @@
 
 #include "core/upload-choice.h"
 #include "model/model.h"
-#include "util/text.h"
 
 Certificate *model_find_upload(const Model *m, const char *fingerprint)
 {
