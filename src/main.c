@@ -171,7 +171,7 @@ static void log_started(const Daemon *d)
 {
     char n[24];
 
-    snprintf(n, sizeof(n), "%zu", model_n_certificates(manager_model(d->manager)));
+    snprintf(n, sizeof(n), "%zu", manager_model(d->manager)->n_published);
     log_fields(LOG_INFO, MESSAGE_STARTED,
                (const LogField[]){ { "CERTIFICATES", n }, { "VERSION", CERTWRIGHT_VERSION }, {} },
                "certwrightd %s: %s certificates.", CERTWRIGHT_VERSION, n);

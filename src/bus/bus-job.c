@@ -48,7 +48,7 @@ int enumerate_jobs(sd_bus *bus _unused_, const char *prefix, void *userdata, cha
 
     if (!prefix_is_above(prefix, BUS_PATH_JOBS))
         return 0;
-    at = paths = calloc(model_n_jobs(b->model) + 1, sizeof(char *));
+    at = paths = calloc(HASH_COUNT(b->model->jobs) + 1, sizeof(char *));
     if (!paths)
         return -ENOMEM;
     if (model_foreach_job(b->model, add_path, &at) < 0) {

@@ -129,7 +129,7 @@ static int find_place(UploadCall *call, Certificate **ret)
     Model *model = call->manager->model;
 
     *ret = model_find_upload(model, call->fingerprint);
-    if (!*ret && model_n_uploads(model) >= LIMIT_UPLOADS)
+    if (!*ret && HASH_COUNT(model->uploads) >= LIMIT_UPLOADS)
         return problem_set(&call->problem, PROBLEM_LIMITS_EXCEEDED,
                            "There are %d uploads already; remove some first.", LIMIT_UPLOADS);
     if (!*ret)

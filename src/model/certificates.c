@@ -6,11 +6,6 @@
 #include "model/model.h"
 #include "util/log.h"
 
-Certificate *model_root(const Model *m)
-{
-    return m->root;
-}
-
 Certificate *model_find_any(const Model *m, const char *name)
 {
     Certificate *c;
@@ -53,11 +48,6 @@ int model_get(const Model *m, const char *name, Certificate **ret, Problem *prob
             "No certificate has or covers the name %s; a module file or Register asks for one.", canonical);
     *ret = c;
     return 0;
-}
-
-size_t model_n_certificates(const Model *m)
-{
-    return m->n_published;
 }
 
 static void add_certificate(Model *m, Certificate *c)

@@ -53,11 +53,6 @@ int model_foreach_job(const Model *m, int (*visit)(Job *j, void *userdata), void
     return r;
 }
 
-size_t model_n_jobs(const Model *m)
-{
-    return HASH_COUNT(m->jobs);
-}
-
 int model_add_job(Model *m, Certificate *c, JobKind kind, Job **ret)
 {
     Job *j;

@@ -62,7 +62,6 @@ void model_unwatch(Model *m, const void *userdata);
 
 /* Takes over an object that was read from the store. -ENOMEM. */
 int model_adopt(Model *m, Record *rec);
-Certificate *model_root(const Model *m);
 /* By primary name, as it is, without making it canonical; NULL. */
 Certificate *model_find(const Model *m, const char *name);
 /* The same, also one that is not published. */
@@ -71,7 +70,6 @@ Certificate *model_find_any(const Model *m, const char *name);
 int model_get(const Model *m, const char *name, Certificate **ret, Problem *problem);
 /* Calls visit for each published leaf; ends at a negative value and returns it. */
 int model_foreach(const Model *m, int (*visit)(Certificate *c, void *userdata), void *userdata);
-size_t model_n_certificates(const Model *m);
 /* Whether no certificate of this name can be added. */
 bool model_is_full(const Model *m, const char *name);
 /* Adds a leaf, not published yet. */
@@ -88,7 +86,6 @@ int model_add_upload(Model *m, const char *fingerprint, Certificate **ret);
 void model_drop_upload(Model *m, Certificate *upload);
 /* Calls visit for each upload with a chain; ends at a negative value and returns it. */
 int model_foreach_upload(const Model *m, int (*visit)(Certificate *upload, void *userdata), void *userdata);
-size_t model_n_uploads(const Model *m);
 /* The number of the next upload; the later, the higher. */
 uint64_t model_number_upload(Model *m);
 /* The upload that a certificate takes at this moment; NULL: none. */
@@ -106,7 +103,6 @@ bool model_takes_other_upload(const Model *m, const Certificate *c, int64_t now)
 int model_add_job(Model *m, Certificate *c, JobKind kind, Job **ret);
 Job *model_find_job(const Model *m, uint64_t id);
 int model_foreach_job(const Model *m, int (*visit)(Job *j, void *userdata), void *userdata);
-size_t model_n_jobs(const Model *m);
 /* step is static. */
 void model_job_progress(Model *m, Job *j, double progress, const char *step);
 /* Ends the job with what came of its request and frees it. */

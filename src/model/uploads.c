@@ -39,11 +39,6 @@ int model_foreach_upload(const Model *m, int (*visit)(Certificate *upload, void 
     return r;
 }
 
-size_t model_n_uploads(const Model *m)
-{
-    return HASH_COUNT(m->uploads);
-}
-
 uint64_t model_number_upload(Model *m)
 {
     return ++m->last_upload;

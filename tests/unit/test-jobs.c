@@ -90,7 +90,7 @@ static void test_jobs(void)
     g_assert_cmpuint(j->id, ==, 2);
     model_cancel_job(m, j);
     expect(news, "job2:queued www.example.com:8 counts www.example.com:8 job2:cancelled:0:- counts ");
-    g_assert_cmpuint(model_n_jobs(m), ==, 0);
+    g_assert_cmpuint(HASH_COUNT(m->jobs), ==, 0);
 }
 
 /* The result of its request, and what is wrong, say in which state it ends. */
@@ -157,7 +157,7 @@ static void test_limit(void)
         last = start(m, c, JOB_RENEW);
     g_assert_cmpint(model_add_job(m, c, JOB_RENEW, &refused), ==, -E2BIG);
     g_assert_null(refused);
-    g_assert_cmpuint(model_n_jobs(m), ==, LIMIT_JOBS);
+    g_assert_cmpuint(HASH_COUNT(m->jobs), ==, LIMIT_JOBS);
     model_cancel_job(m, last);
     g_assert_cmpuint(start(m, c, JOB_RENEW)->id, ==, LIMIT_JOBS + 1);
 }

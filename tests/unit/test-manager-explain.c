@@ -31,7 +31,7 @@ static void test_local(void)
     g_assert_cmpint(service_register(&s, "mail", "www.example.com", NULL, _KEY_TYPE_INVALID), ==,
                     PROBLEM_NONE);
     expect(&s, c, true, "It is used by web, mail.\n");
-    root = model_root(manager_model(s.manager));
+    root = manager_model(s.manager)->root;
     expect(&s, root, true, "The local root is \"");
     expect(&s, root, false, "It is used by");
 }

@@ -72,10 +72,10 @@ static void test_table(void)
     g_assert_null(model_find_upload(m, "a1"));
     upload = add(m, "a1", names, NOW, NOW + DAY);
     g_assert_true(model_find_upload(m, "a1") == upload);
-    g_assert_cmpuint(model_n_uploads(m), ==, 1);
+    g_assert_cmpuint(HASH_COUNT(m->uploads), ==, 1);
     g_assert_cmpuint(upload->record->uploaded, ==, 1);
     model_drop_upload(m, upload);
-    g_assert_cmpuint(model_n_uploads(m), ==, 0);
+    g_assert_cmpuint(HASH_COUNT(m->uploads), ==, 0);
     g_assert_null(model_find_upload(m, "a1"));
     certificate_free(upload);
     g_assert_cmpuint(model_number_upload(m), ==, 2); /* no number comes twice */
