@@ -41,7 +41,7 @@ Attempt *attempt_free(Attempt *a)
     settings_unref(a->settings);
     store_change_free(a->change);
     problem_clear(&a->problem);
-    plan_done(&a->plan);
+    problem_clear(&a->plan.order_problem);
     free(a);
     return NULL;
 }
@@ -111,7 +111,6 @@ static int fill_root(Attempt *a, int64_t now)
 {
     const Settings *s = a->settings;
 
-    a->authority = a->lifecycle->root.authority ? authority_ref(a->lifecycle->root.authority) : NULL;
     a->root.now = now;
     if (a->plan.replacement)
         return 0;
@@ -135,12 +134,12 @@ static int fill(Attempt *a, const PlanFacts *facts)
 
     attempt_conclude_order(a, facts);
     a->certificate->work.again |= a->plan.again;
+    if (l->root.authority && (a->plan.work == PLAN_MAKE_ROOT || a->plan.source == SOURCE_LOCAL))
+        a->authority = authority_ref(l->root.authority);
     if (a->plan.work == PLAN_MAKE_ROOT)
         return fill_root(a, facts->now);
     if (a->plan.source == SOURCE_UPLOADED && !(a->upload = record_copy(facts->upload)))
         return -ENOMEM;
-    if (a->plan.source == SOURCE_LOCAL && l->root.authority)
-        a->authority = authority_ref(l->root.authority);
     return 0;
 }
 
@@ -368,13 +367,12 @@ static void attempt_staged(void *data, void *userdata _unused_)
 
 static const char *describe(const Attempt *a)
 {
-    if (a->plan.work == PLAN_MAKE_ROOT)
-        return "working";
     if (a->bundle)
         return "storing the chain";
-    if (a->plan.source == SOURCE_LOCAL)
-        return "making a key and signing with the local root";
-    return a->plan.source == SOURCE_UPLOADED ? "taking over the uploaded chain" : "working";
+    if (a->plan.work == PLAN_MAKE_ROOT || a->plan.source < 0)
+        return "working";
+    return a->plan.source == SOURCE_LOCAL ? "making a key and signing with the local root"
+                                          : "taking over the uploaded chain";
 }
 
 void attempt_start(Attempt *a)

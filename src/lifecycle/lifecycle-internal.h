@@ -57,6 +57,9 @@ struct Lifecycle {
     struct {
         Authority *authority; /* NULL: not read yet, or missing */
         bool loading;
+        Authority *loaded; /* by a worker, with its problem and result */
+        Problem problem;
+        int result;
         bool counting;                /* certificates settled now have to be signed again */
         struct RequestQueue requests; /* answered when every chain is signed again */
         size_t total, left;

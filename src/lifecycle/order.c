@@ -14,11 +14,6 @@
  * wait with it. When it is over, its result is something that is wanted like all else: the certificate is settled, and
  * planning takes it from here. */
 
-static void drop_ordering(Lifecycle *l, Certificate *c, bool forget)
-{
-    c->order.ordering = ordering_free(l->orders, c->order.ordering, forget);
-}
-
 static bool is_running(const Certificate *c)
 {
     return c->order.ordering && !ordering_is_over(c->order.ordering);
@@ -212,16 +207,9 @@ static bool is_early(const Lifecycle *l, const Certificate *c)
            MAX(schedule_window_moment(state.chain, &state.window), state.window_after) <= now;
 }
 
-/* When the chain from an authority ends, if there is one that can be served; one that is to come is wanted within a day. */
-static int64_t urgency_of(const Certificate *c)
-{
-    const Chain *chain = usable_chain(c);
-
-    return chain ? chain_not_after(chain) : clock_now() + DAY;
-}
-
 static int order_begin(Lifecycle *l, Certificate *c, const Request *q)
 {
+    const Chain *chain = usable_chain(c);
     bool reissue = q->kind == REQUEST_REISSUE;
     OrderingWish wish = {
         .name = certificate_name(c),
@@ -233,7 +221,7 @@ static int order_begin(Lifecycle *l, Certificate *c, const Request *q)
         .manual = reissue && q->options.hurry,
         .retry = c->order.retry,
         .early = !reissue && is_early(l, c),
-        .not_after = urgency_of(c),
+        .not_after = chain ? chain_not_after(chain) : clock_now() + DAY,
     };
 
     wish.former =
@@ -281,7 +269,7 @@ static bool wants_order(const Certificate *c, const Request *q)
 static void take_back(Lifecycle *l, Certificate *c)
 {
     STAILQ_CONCAT(&c->work.requests, ordering_requests(c->order.ordering));
-    drop_ordering(l, c, true);
+    c->order.ordering = ordering_free(l->orders, c->order.ordering, true);
 }
 
 /* Whether the request waits with an order from now on. */
@@ -494,7 +482,8 @@ void attempt_conclude_order(Attempt *a, const PlanFacts *facts)
     } else
         conclude_failure(a, facts);
     /* a chain that is not taken is of no use */
-    drop_ordering(a->lifecycle, c, a->plan.order != PLAN_ORDER_TAKE && facts->order->chain);
+    c->order.ordering = ordering_free(a->lifecycle->orders, c->order.ordering,
+                                      a->plan.order != PLAN_ORDER_TAKE && facts->order->chain);
 }
 
 bool lifecycle_cancel_order(Lifecycle *l, Certificate *c)
@@ -513,7 +502,7 @@ void lifecycle_give_up_order(Lifecycle *l, Certificate *c, const Problem *proble
     if (!c->order.ordering)
         return;
     requests_answer(c, ordering_requests(c->order.ordering), problem);
-    drop_ordering(l, c, false);
+    c->order.ordering = ordering_free(l->orders, c->order.ordering, false);
 }
 
 const OrdersObserver lifecycle_orders_observer = { on_progress, on_over, on_back };

@@ -7,11 +7,6 @@
 #include "core/schedule.h"
 #include "util/text.h"
 
-void plan_done(Plan *p)
-{
-    problem_clear(&p->order_problem);
-}
-
 /* Whether the chain in the local slot is what the root would sign now, but for serial and dates. */
 static bool local_is_current(const PlanFacts *f, const Record *after)
 {

@@ -56,6 +56,5 @@ typedef struct Plan {
 /* after: a copy of the record with the requested registrations applied (changed: they differ), which becomes the wanted record
  * but for a new chain. -ENOMEM. */
 int plan(const PlanFacts *facts, Record *after, bool changed, Plan *ret);
-void plan_done(Plan *p);
 /* Whether the local root carries out a reissue whose order failed. */
 bool plan_falls_back(const PlanFacts *facts, const Plan *p, const Request *q);

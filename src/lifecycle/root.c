@@ -7,63 +7,44 @@
 
 /* The root's key is loaded when something is to be signed for the first time. */
 
-typedef struct RootLoading {
-    Lifecycle *lifecycle;
-    Authority *authority;
-    Problem problem;
-    int result;
-} RootLoading;
-
 static void read_root(void *data)
 {
-    RootLoading *loading = data;
-    Lifecycle *l = loading->lifecycle;
+    Lifecycle *l = data;
     const Record *rec = l->model->root->record;
     _cleanup_bundle_ Bundle *b = NULL;
+    int r = store_read(l->store, rec, rec->served, &b);
 
-    loading->result = store_read(l->store, rec, rec->served, &b);
-    if (loading->result >= 0)
-        loading->result =
-            authority_new(b, record_current(rec), clock_now(), &loading->authority, &loading->problem);
-    problem_set_errno(&loading->problem, loading->result, "Reading the local root");
+    if (r >= 0)
+        r = authority_new(b, record_current(rec), clock_now(), &l->root.loaded, &l->root.problem);
+    l->root.result = problem_set_errno(&l->root.problem, r, "Reading the local root");
 }
 
 static void on_root_loaded(void *data, void *userdata _unused_)
 {
-    RootLoading *loading = data;
-    Lifecycle *l = loading->lifecycle;
+    Lifecycle *l = data;
+    Certificate *root = l->model->root;
+    int r = l->root.result;
 
-    l->root.loading = false;
-    l->model->root->work.busy = false;
-    if (loading->result >= 0) {
+    l->root.loading = root->work.busy = false;
+    if (r >= 0) {
         authority_unref(l->root.authority);
-        l->root.authority = TAKE_PTR(loading->authority);
-        lifecycle_settle_all(l);
-    } else if (loading->result != -ENOMEM && loading->result != -ECANCELED) {
-        log_error("%s A new root is made; clients have to be given the new one.", loading->problem.text);
-        l->model->root->record->slots[l->model->root->record->served].broken = true;
+        l->root.authority = TAKE_PTR(l->root.loaded);
+    } else if (r != -ENOMEM && r != -ECANCELED) {
+        log_error("%s Making a new root, which has to be distributed to clients.", l->root.problem.text);
+        root->record->slots[root->record->served].broken = true;
     }
-    authority_unref(loading->authority);
-    problem_clear(&loading->problem);
-    free(loading);
-    lifecycle_settle(l, l->model->root);
+    problem_clear(&l->root.problem);
+    if (r >= 0)
+        lifecycle_settle_all(l);
+    lifecycle_settle(l, root);
 }
 
 void root_read(Lifecycle *l)
 {
-    RootLoading *loading = calloc(1, sizeof(RootLoading));
-
-    if (!loading) {
-        (void)log_oom();
-        return;
-    }
-    loading->lifecycle = l;
-    loading->result = -ECANCELED;
+    l->root.result = -ECANCELED;
     l->root.loading = l->model->root->work.busy = true;
-    if (workers_add(l->workers, read_root, on_root_loaded, loading) < 0) {
-        loading->result = -ENOMEM;
-        on_root_loaded(loading, NULL);
-    }
+    if (workers_add(l->workers, read_root, on_root_loaded, l) < 0)
+        on_root_loaded(l, NULL);
 }
 
 static bool root_is_stored(const Lifecycle *l)
@@ -157,19 +138,14 @@ static void log_root(const Lifecycle *l, const char *what)
                "%s, \"%s\", SHA-256 %s.", what, root->subject, root->fingerprint);
 }
 
-/* Those who asked for a new root wait until all is signed again; who brought one does not. */
-static void keep_waiting(Lifecycle *l, Attempt *a)
-{
-    requests_take(&a->requests, 1U << REQUEST_REISSUE | 1U << REQUEST_RENEW, &l->root.requests);
-}
-
 void root_adopt(Lifecycle *l, Attempt *a)
 {
     if (authority_generation(a->made) != record_current(l->model->root->record))
         return; /* uploaded, and not valid yet */
     authority_unref(l->root.authority);
     l->root.authority = TAKE_PTR(a->made);
-    keep_waiting(l, a);
+    /* who asked for a new root waits until all is signed again; who uploaded one does not */
+    requests_take(&a->requests, 1U << REQUEST_REISSUE | 1U << REQUEST_RENEW, &l->root.requests);
     log_root(l, a->plan.replacement ? "There is a new local root, which was uploaded"
                                     : "Made a new local root");
     l->root.counting = true;

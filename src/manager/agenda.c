@@ -326,7 +326,7 @@ bool manager_is_idle(Manager *m)
 
 int agenda_new(Manager *m, Agenda **ret)
 {
-    Agenda *a = calloc(1, sizeof(Agenda));
+    _cleanup_(agenda_freep) Agenda *a = calloc(1, sizeof(Agenda));
     int r;
 
     if (!a)
@@ -334,11 +334,9 @@ int agenda_new(Manager *m, Agenda **ret)
     *a = (Agenda){ .manager = m, .uploads_seen = clock_now() };
     if ((r = timer_add(m->event, &a->wake_timer, CLOCK_MONOTONIC, 0, on_wake, a)) < 0 ||
         (r = timer_add(m->event, &a->outlook_timer, CLOCK_MONOTONIC, 0, on_outlook_timer, a)) < 0 ||
-        (r = model_watch(m->model, &watcher, a)) < 0) {
-        agenda_free(a);
+        (r = model_watch(m->model, &watcher, a)) < 0)
         return r;
-    }
-    *ret = a;
+    *ret = TAKE_PTR(a);
     return 0;
 }
 

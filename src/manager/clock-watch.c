@@ -154,7 +154,7 @@ static int watch_set(ClockWatch *w)
 
 int clock_watch_new(Manager *m, ClockWatch **ret)
 {
-    ClockWatch *w = calloc(1, sizeof(ClockWatch));
+    _cleanup_(clock_watch_freep) ClockWatch *w = calloc(1, sizeof(ClockWatch));
     int64_t recorded = 0;
     int r;
 
@@ -167,12 +167,10 @@ int clock_watch_new(Manager *m, ClockWatch **ret)
     r = timer_add(m->event, &w->timer, CLOCK_MONOTONIC, 0, on_clock_timer, w);
     if (r >= 0)
         r = watch_set(w);
-    if (r < 0) {
-        clock_watch_free(w);
+    if (r < 0)
         return r;
-    }
     arm_clock(w);
-    *ret = w;
+    *ret = TAKE_PTR(w);
     return 0;
 }
 

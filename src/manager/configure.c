@@ -42,7 +42,7 @@ static int note_claim(Manager *m, const Module *module, const Claim *claim)
                         HASH_COUNT(m->model->certificates), claim->name);
             return 0;
         }
-        r = model_add(m->model, claim->name, &c);
+        r = model_add(m->model, RECORD_CERTIFICATE, claim->name, &c);
         if (r < 0)
             return r;
     }
@@ -270,7 +270,7 @@ int manager_register(Manager *m, const char *name, const RegistrationWish *wish,
     if (r >= 0 && c)
         r = check_union(c, l, problem);
     if (r >= 0 && !c)
-        r = model_add(m->model, canonical, &c);
+        r = model_add(m->model, RECORD_CERTIFICATE, canonical, &c);
     checked.names = l;
     return r < 0 ? r : lifecycle_request(m->lifecycle, c, REQUEST_REGISTER, &checked, done, userdata);
 }

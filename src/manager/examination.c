@@ -342,41 +342,29 @@ static void on_imported(Imported *imported, const Problem *problem, void *userda
     finish(e);
 }
 
-static int examination_new(Manager *m, Certificate *target, const UploadOptions *options, Examination **ret)
-{
-    const char *directory = manager_settings(m)->authority_directory;
-    _cleanup_(examination_freep) Examination *e = calloc(1, sizeof(Examination));
-
-    if (!e)
-        return -ENOMEM;
-    e->manager = m;
-    e->fetch_issuers = options->fetch_issuers;
-    e->owner = options->owner;
-    e->for_root = target && certificate_is_root(target);
-    if (target && !e->for_root && strv_copy(target->names, &e->names) < 0)
-        return -ENOMEM;
-    if (text_set(&e->directory, directory) < 0)
-        return -ENOMEM;
-    *ret = TAKE_PTR(e);
-    return 0;
-}
-
 int manager_examine(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
                     ManagerExamined done, void *userdata, Problem *problem)
 {
     ImportInput input = { bundle_fd, options->key_fd, options->passphrase_fd, options->passphrase,
                           options->owner };
-    Examination *e;
+    _cleanup_(examination_freep) Examination *e = calloc(1, sizeof(Examination));
     int r;
 
-    r = examination_new(m, target, options, &e);
-    if (r < 0)
-        return r;
-    e->done = done;
-    e->userdata = userdata;
-    r = importer_start(m->examiner->importer, &input, on_imported, e, problem);
-    if (r < 0)
-        examination_free(e);
+    if (!e)
+        return -ENOMEM;
+    *e = (Examination){ .manager = m,
+                        .for_root = target && certificate_is_root(target),
+                        .fetch_issuers = options->fetch_issuers,
+                        .owner = options->owner,
+                        .done = done,
+                        .userdata = userdata };
+    if (target && !e->for_root && strv_copy(target->names, &e->names) < 0)
+        return -ENOMEM;
+    r = text_set(&e->directory, manager_settings(m)->authority_directory);
+    if (r >= 0)
+        r = importer_start(m->examiner->importer, &input, on_imported, e, problem);
+    if (r >= 0)
+        TAKE_PTR(e);
     return r;
 }
 

@@ -47,6 +47,7 @@ Configuration *configuration_free(Configuration *k);
 /* What is due, and when (agenda.c). */
 int agenda_new(Manager *m, Agenda **ret);
 Agenda *agenda_free(Agenda *a);
+DEFINE_CLEANUP(Agenda *, agenda_free);
 /* Computes again when something is due next. */
 void agenda_arm(Agenda *a);
 /* The same when only this certificate has changed, or an upload. */
@@ -58,12 +59,14 @@ void agenda_note_outlook(Agenda *a);
 /* The clock (clock-watch.c). */
 int clock_watch_new(Manager *m, ClockWatch **ret);
 ClockWatch *clock_watch_free(ClockWatch *w);
+DEFINE_CLEANUP(ClockWatch *, clock_watch_free);
 /* Records the current time, at the end. */
 void clock_watch_record_last(ClockWatch *w);
 
 /* The network (network-watch.c). */
 int network_watch_new(Manager *m, NetworkWatch **ret);
 NetworkWatch *network_watch_free(NetworkWatch *w);
+DEFINE_CLEANUP(NetworkWatch *, network_watch_free);
 /* Orders that failed as there was no network are retried in a moment. */
 void network_watch_retry(NetworkWatch *w);
 /* Whether something is retried as soon as there is a default route, or in a moment. */
@@ -75,6 +78,7 @@ struct Network *network_watch_routes(const NetworkWatch *w);
 /* Checkpoints of the store, and the check of its files (upkeep.c). */
 int upkeep_new(Manager *m, Upkeep **ret);
 Upkeep *upkeep_free(Upkeep *u);
+DEFINE_CLEANUP(Upkeep *, upkeep_free);
 /* Something was stored: a checkpoint is written when changes have calmed down. */
 void upkeep_note_change(Upkeep *u);
 /* Whether the last checkpoint is up to date; otherwise one is written now. */

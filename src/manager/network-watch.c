@@ -74,21 +74,19 @@ bool network_watch_awaits(const NetworkWatch *w)
 
 int network_watch_new(Manager *m, NetworkWatch **ret)
 {
-    NetworkWatch *w = calloc(1, sizeof(NetworkWatch));
+    _cleanup_(network_watch_freep) NetworkWatch *w = calloc(1, sizeof(NetworkWatch));
     int r;
 
     if (!w)
         return -ENOMEM;
     w->manager = m;
     r = timer_add(m->event, &w->back_timer, CLOCK_MONOTONIC, 0, on_back_timer, w);
-    if (r < 0) {
-        network_watch_free(w);
+    if (r < 0)
         return r;
-    }
     r = network_new(m->event, on_routes_changed, w, &w->routes);
     if (r < 0)
         (void)log_warning_errno(r, "Failed to watch the routes, orders are retried by their schedule alone");
-    *ret = w;
+    *ret = TAKE_PTR(w);
     return 0;
 }
 

@@ -138,7 +138,7 @@ void upkeep_write_last(Upkeep *u)
 
 int upkeep_new(Manager *m, Upkeep **ret)
 {
-    Upkeep *u = calloc(1, sizeof(Upkeep));
+    _cleanup_(upkeep_freep) Upkeep *u = calloc(1, sizeof(Upkeep));
     int r;
 
     if (!u)
@@ -149,11 +149,9 @@ int upkeep_new(Manager *m, Upkeep **ret)
         r = timer_add(m->event, &u->check_timer, CLOCK_MONOTONIC, 0, on_check_timer, u);
     if (r >= 0)
         r = timer_arm(u->check_timer, CHECK_WAIT_USEC);
-    if (r < 0) {
-        upkeep_free(u);
+    if (r < 0)
         return r;
-    }
-    *ret = u;
+    *ret = TAKE_PTR(u);
     return 0;
 }
 

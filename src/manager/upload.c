@@ -133,7 +133,7 @@ static int find_place(UploadCall *call, Certificate **ret)
         return problem_set(&call->problem, PROBLEM_LIMITS_EXCEEDED,
                            "There are %d uploads already; remove some first.", LIMIT_UPLOADS);
     if (!*ret)
-        return model_add_upload(model, call->fingerprint, ret);
+        return model_add(model, RECORD_UPLOAD, call->fingerprint, ret);
     if ((*ret)->work.busy)
         return problem_set(&call->problem, PROBLEM_BUSY,
                            "The same chain is being uploaded or removed just now; try again in a moment.");

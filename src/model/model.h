@@ -72,8 +72,8 @@ int model_get(const Model *m, const char *name, Certificate **ret, Problem *prob
 int model_foreach(const Model *m, int (*visit)(Certificate *c, void *userdata), void *userdata);
 /* Whether no certificate of this name can be added. */
 bool model_is_full(const Model *m, const char *name);
-/* Adds a leaf, not published yet. */
-int model_add(Model *m, const char *name, Certificate **ret);
+/* Adds a leaf, not published yet, or an upload, whose name is its fingerprint. */
+int model_add(Model *m, RecordKind kind, const char *name, Certificate **ret);
 void model_remove(Model *m, Certificate *c);
 /* Publishes or withdraws a leaf as it is wanted; frees it when nothing is left of it. */
 void model_review(Model *m, Certificate *c);
@@ -81,7 +81,6 @@ void model_review(Model *m, Certificate *c);
 /* ---- uploads (uploads.c): each serves every certificate that it fits unless another one is preferred (core/upload-choice.h) */
 
 Certificate *model_find_upload(const Model *m, const char *fingerprint);
-int model_add_upload(Model *m, const char *fingerprint, Certificate **ret);
 /* The upload leaves the table; its owner frees it. */
 void model_drop_upload(Model *m, Certificate *upload);
 /* Calls visit for each upload with a chain; ends at a negative value and returns it. */

@@ -12,17 +12,6 @@ Certificate *model_find_upload(const Model *m, const char *fingerprint)
     return upload;
 }
 
-int model_add_upload(Model *m, const char *fingerprint, Certificate **ret)
-{
-    Certificate *upload = certificate_new(record_new(RECORD_UPLOAD, fingerprint));
-
-    if (!upload)
-        return -ENOMEM;
-    HASH_ADD_KEYPTR(hh, m->uploads, upload->name, strlen(upload->name), upload);
-    *ret = upload;
-    return 0;
-}
-
 void model_drop_upload(Model *m, Certificate *upload)
 {
     HASH_DEL(m->uploads, upload);

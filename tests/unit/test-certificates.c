@@ -40,7 +40,7 @@ static Certificate *add(Model *m, const char *name, const char *module)
     const Claim claim = { .name = S(name), .key_type = _KEY_TYPE_INVALID, .acme = -1 };
     Certificate *c;
 
-    g_assert_cmpint(model_add(m, name, &c), ==, 0);
+    g_assert_cmpint(model_add(m, RECORD_CERTIFICATE, name, &c), ==, 0);
     if (module)
         g_assert_cmpint(wish_add(&c->wish, module, &claim), ==, 0);
     model_review(m, c);
@@ -173,7 +173,7 @@ static void test_full(void)
         Certificate *c;
 
         g_assert_false(model_is_full(m, other));
-        g_assert_cmpint(model_add(m, other, &c), ==, 0);
+        g_assert_cmpint(model_add(m, RECORD_CERTIFICATE, other, &c), ==, 0);
     }
     g_assert_true(model_is_full(m, "c"));
 }

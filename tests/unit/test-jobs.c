@@ -49,7 +49,7 @@ static Model *model(bool published, Certificate **ret)
     Model *m = NULL;
 
     g_assert_cmpint(model_new(&m), ==, 0);
-    g_assert_cmpint(model_add(m, "www.example.com", ret), ==, 0);
+    g_assert_cmpint(model_add(m, RECORD_CERTIFICATE, "www.example.com", ret), ==, 0);
     if (published)
         g_assert_cmpint(certificate_publish(*ret, true), >=, 0);
     return m;

@@ -244,7 +244,7 @@ static void try(const Case *k)
     facts.order = k->outcome == OUTCOME_NONE ? NULL : &order;
     g_assert_cmpint(plan(&facts, after, false, &p), ==, 0);
     check(k, &p, after);
-    plan_done(&p);
+    problem_clear(&p.order_problem);
 }
 
 static bool next(Case *k)
@@ -312,7 +312,7 @@ static void test_abandoned(void)
         g_assert_cmpint(p.work, ==, rows[i].changes ? PLAN_CHANGE : PLAN_NOTHING);
         g_assert_cmpint(after->abandoned, ==, rows[i].expected);
         g_assert_cmpint(p.source, <, 0);
-        plan_done(&p);
+        problem_clear(&p.order_problem);
     }
 }
 
@@ -363,7 +363,7 @@ static void test_root(void)
             g_assert_cmpint(p.keeps_name, ==, rows[i].keeps_name);
         g_assert_cmpint(after->slots[SOURCE_UPLOADED].chain != NULL, ==,
                         rows[i].uploaded && !rows[i].clears);
-        plan_done(&p);
+        problem_clear(&p.order_problem);
     }
 }
 
