@@ -46,6 +46,33 @@ typedef enum Changed {
     CHANGED_OUTLOOK = 1 << 6, /* Outlook */
 } Changed;
 
+/* Work in progress; written by lifecycle/ only. */
+typedef struct CertificateWork {
+    struct RequestQueue requests;
+    bool busy;  /* an attempt is running */
+    bool again; /* settle once more afterwards */
+    bool waits_for_root;
+    bool counts_for_root; /* the job of the new root waits for it */
+} CertificateWork;
+
+/* Its order; written by lifecycle/order.c only. */
+typedef struct CertificateOrder {
+    struct Ordering *ordering;   /* running, or over and not settled yet; NULL: none */
+    AcmeEligibility eligibility; /* at the last settling; never ACME_ELIGIBILITY_FAILED */
+    bool retry;                  /* the cause of the last failure may be gone: skip the back-off */
+    int64_t waits_until;   /* earliest order by limits that were found without an attempt; 0: any time */
+    bool checks_window;    /* a query for renewal information is running */
+    RenewalWindow window;  /* suggested by the authority for the chain of SOURCE_ACME */
+    int64_t window_after;  /* no renewal because of the window before this time */
+    char *explanation_url; /* RFC 9773 section 4.2; NULL: none */
+} CertificateOrder;
+
+/* What clients know; written by bus/ only. */
+typedef struct CertificateClient {
+    Outlook told;
+    bool is_known; /* a client has read it, or was sent a signal */
+} CertificateClient;
+
 struct Certificate {
     char *name; /* a copy, since the record may be replaced */
     Record *record;
@@ -56,34 +83,9 @@ struct Certificate {
     Job *job;
     bool published; /* an object on the bus */
     bool stored;    /* has files in the store */
-
-    /* Work in progress; written by lifecycle/ only. */
-    struct {
-        struct RequestQueue requests;
-        bool busy;  /* an attempt is running */
-        bool again; /* settle once more afterwards */
-        bool waits_for_root;
-        bool counts_for_root; /* the job of the new root waits for it */
-    } work;
-
-    /* Its order; written by lifecycle/order.c only. */
-    struct {
-        struct Ordering *ordering;   /* running, or over and not settled yet; NULL: none */
-        AcmeEligibility eligibility; /* at the last settling; never ACME_ELIGIBILITY_FAILED */
-        bool retry;                  /* the cause of the last failure may be gone: skip the back-off */
-        int64_t waits_until;   /* earliest order by limits that were found without an attempt; 0: any time */
-        bool checks_window;    /* a query for renewal information is running */
-        RenewalWindow window;  /* suggested by the authority for the chain of SOURCE_ACME */
-        int64_t window_after;  /* no renewal because of the window before this time */
-        char *explanation_url; /* RFC 9773 section 4.2; NULL: none */
-    } order;
-
-    /* What clients know; written by bus/ only. */
-    struct {
-        Outlook told;
-        bool is_known; /* a client has read it, or was sent a signal */
-    } client;
-
+    CertificateWork work;
+    CertificateOrder order;
+    CertificateClient client;
     UT_hash_handle hh; /* by name */
 };
 
