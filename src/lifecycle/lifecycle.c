@@ -148,8 +148,7 @@ bool lifecycle_cancel_job(Lifecycle *l, Job *j)
     return true;
 }
 
-int lifecycle_add_upload(Lifecycle *l, Certificate *upload, uint64_t number, Bundle *bundle,
-                         RequestDone done, void *userdata)
+int lifecycle_add_upload(Lifecycle *l, Certificate *upload, Bundle *bundle, RequestDone done, void *userdata)
 {
     Attempt *a = attempt_new(l, upload);
     Request *q = calloc(1, sizeof(Request));
@@ -162,7 +161,7 @@ int lifecycle_add_upload(Lifecycle *l, Certificate *upload, uint64_t number, Bun
     }
     *q = (Request){ .kind = REQUEST_SETTLE, .done = done, .userdata = userdata };
     STAILQ_INSERT_TAIL(&a->requests, q, entry);
-    a->after->uploaded = number;
+    a->after->uploaded = model_number_upload(l->model);
     if (bundle)
         a->plan.source = SOURCE_UPLOADED;
     a->bundle = bundle;

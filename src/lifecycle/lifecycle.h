@@ -57,14 +57,14 @@ int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind, const Regi
  * order cannot be placed (limits, the clock, no network, the configuration) ends in RESULT_FAILED and changes nothing. */
 int lifecycle_start_job(Lifecycle *l, Certificate *c, JobKind kind, const RequestOptions *options,
                         uint64_t *ret_id);
-/* Cancels a job; false: it is being written already. */
+/* Cancels a job; false: its result is being written already. */
 bool lifecycle_cancel_job(Lifecycle *l, Job *j);
-/* Turns the order that the service started by itself into a reissue, which its job then waits for; false: there is none. */
+/* Turns the order that the service started by itself into a reissue of the same job; false: there is none. */
 bool lifecycle_adopt_order(Lifecycle *l, Certificate *c, const RequestOptions *options);
-/* Stores a chain in the object of an upload, with its number in the order of uploads. bundle: NULL to change the number of
- * the stored chain only. Takes the bundle. The object must not be busy. */
-int lifecycle_add_upload(Lifecycle *l, Certificate *upload, uint64_t number, Bundle *bundle,
-                         RequestDone done, void *userdata);
+/* Stores a chain in the object of an upload, which becomes the latest one. bundle: NULL if the chain is stored already. Takes the
+ * bundle. The object must not be busy. */
+int lifecycle_add_upload(Lifecycle *l, Certificate *upload, Bundle *bundle, RequestDone done,
+                         void *userdata);
 /* Makes an uploaded authority the local root. done is called when that is durable; every local chain is signed again
  * afterwards. Takes the bundle. */
 int lifecycle_replace_root(Lifecycle *l, Bundle *bundle, RequestDone done, void *userdata);
@@ -82,7 +82,7 @@ void lifecycle_check_window(Lifecycle *l, Certificate *c);
 void lifecycle_configure(Lifecycle *l, Settings *settings);
 /* For revocation and account management. */
 struct Orders *lifecycle_orders(Lifecycle *l);
-/* Everything that has to end before the service may exit. */
+/* The number of tasks that have to end before the service may exit. */
 size_t lifecycle_busy(const Lifecycle *l);
 /* Runs a task in a worker or, with disk, in the thread that owns the disk (util/workers.h). done gets the userdata of
  * lifecycle_new(). */

@@ -150,8 +150,7 @@ static int store_upload(UploadCall *call)
 
     if (r < 0)
         return r;
-    r = lifecycle_add_upload(m->lifecycle, upload, model_number_upload(m->model), TAKE_PTR(call->bundle),
-                             on_stored, call);
+    r = lifecycle_add_upload(m->lifecycle, upload, TAKE_PTR(call->bundle), on_stored, call);
     if (r < 0 && !upload->stored) {
         model_drop_upload(m->model, upload);
         certificate_free(upload);
