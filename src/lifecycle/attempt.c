@@ -7,7 +7,7 @@
 #include "lifecycle/lifecycle-internal.h"
 #include "util/text.h"
 
-/* How an attempt is carried out: in a worker, in a group, and in the end in memory. */
+/* Plans an attempt, carries it out in a worker, and applies its change. */
 
 void attempt_answer(Attempt *a, const Problem *problem)
 {
@@ -68,7 +68,7 @@ Attempt *attempt_new(Lifecycle *l, Certificate *c)
 
 /* ---- planning */
 
-/* -errno, or whether the record changes. */
+/* Returns a negative errno, or whether the record changes. */
 static int apply_registrations(Attempt *a)
 {
     Request *q;
@@ -179,7 +179,7 @@ int attempt_plan(Attempt *a)
     return r < 0 ? r : a->plan.work != PLAN_NOTHING;
 }
 
-/* In a worker: obtain, choose, stage. */
+/* ---- in a worker: obtain, choose, stage */
 
 static int read_upload(Attempt *a, Bundle **ret)
 {
@@ -220,7 +220,7 @@ static void choose_served(Record *rec, const Record *before, char *const *names,
 
     record_candidates(rec, candidates);
     choice = choose(candidates, rec->kind == RECORD_CERTIFICATE ? names : NULL, now);
-    /* Keep an upload that cannot be served now; keep serving what has no successor. */
+    /* an upload is kept even if unusable; without a usable chain, the current one stays */
     if (choice.source < 0)
         choice.source = rec->kind == RECORD_UPLOAD ? SOURCE_UPLOADED : rec->served;
     if (choice.source >= 0 && !rec->slots[choice.source].chain)
@@ -262,7 +262,7 @@ static void attempt_run(void *data)
     problem_set_errno(&a->problem, a->result, "Writing to the store");
 }
 
-/* In the event loop: gather, commit, apply. */
+/* ---- in the event loop: apply */
 
 void lifecycle_note_progress(Lifecycle *l, Certificate *c, double progress, const char *step)
 {
@@ -293,10 +293,9 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
     record_free(c->record);
     c->record = TAKE_PTR(a->change->record);
     c->stored = true;
-    lifecycle_refresh_order(l, c); /* those who use it may want another one now */
+    lifecycle_refresh_order(l, c); /* registrations may have changed the eligibility */
     l->observer->applied(c, changed, previous, l->userdata);
-    if (a->plan.warns &&
-        c->record->warned > 0) /* it may have been left for another chain at the same time */
+    if (a->plan.warns && c->record->warned > 0) /* 0: another chain is served now */
         l->observer->warned(c, l->userdata);
     if (a->plan.work == PLAN_MAKE_ROOT)
         root_adopt(l, a);

@@ -4,11 +4,12 @@
 #include "lifecycle/lifecycle-internal.h"
 #include "util/log.h"
 
-/* Attempts that are staged are committed as a group, by the thread that owns the disk. */
+/* Commits staged attempts as a group, in the thread that owns the disk. */
 
-#define GROUP_MAX       1024
-#define GROUP_WAIT_USEC (20 * USEC_PER_MSEC) /* a slow disk gathers more by itself: one group at a time */
-#define ORDERS_FEW      2                    /* while more of them run, what they bring is gathered, too */
+#define GROUP_MAX 1024
+#define GROUP_WAIT_USEC \
+    (20 * USEC_PER_MSEC) /* while a slow disk commits a group, the next one grows anyway */
+#define ORDERS_FEW 2     /* while more orders run, wait for their chains, too */
 
 static void group_commit(void *data)
 {

@@ -36,8 +36,7 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
     }
     if (c->record->kind == RECORD_CERTIFICATE)
         lifecycle_divert_to_order(l, c);
-    if (!l->root.authority &&
-        lifecycle_may_fall_back(c)) { /* what came of the order is planned once, and not put back */
+    if (!l->root.authority && lifecycle_may_fall_back(c)) { /* before planning, which concludes the order */
         c->work.waits_for_root = true;
         root_obtain(l);
         return;
@@ -76,7 +75,7 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
         lifecycle_maybe_order(l, c);
 }
 
-/* Takes what the request owns on success only. */
+/* Takes the members of the request on success only. */
 static int queue_request(Lifecycle *l, Certificate *c, const Request *request)
 {
     Request *q = l->stopping ? NULL : malloc(sizeof(Request));

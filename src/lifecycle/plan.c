@@ -7,7 +7,7 @@
 #include "core/schedule.h"
 #include "util/text.h"
 
-/* Whether the chain in the local slot is what the root would sign now, but for serial and dates. */
+/* Returns true if the root would sign the same again, except for serial and dates. */
 static bool local_is_current(const PlanFacts *f, const Record *after)
 {
     const Slot *slot = &after->slots[SOURCE_LOCAL];
@@ -33,8 +33,8 @@ static bool holds_upload(const Record *after, const Record *upload)
     return slot->chain && !slot->broken && chain_equal(slot->chain, uploaded_chain(upload));
 }
 
-/* An upload that cannot be served now must not push out what is served instead of it, so it waits for that to be there, and to be
- * what the local root would sign now. */
+/* An upload that cannot be served now must not replace one that is; it waits until another source has an up-to-date chain to
+ * serve instead. */
 static bool may_take_upload(const PlanFacts *f, const Record *after)
 {
     const Candidate taken = { .chain = uploaded_chain(f->upload) };
@@ -70,7 +70,7 @@ static void plan_upload(const PlanFacts *f, Record *after, Plan *p)
 
 /* ---- an order that is over */
 
-/* Whether the authority was really asked, and its answer, or that it gave none, is why there is no chain. */
+/* Returns true if the authority was really asked, and its answer or its silence is the cause of the failure. */
 static bool was_tried(const OrderingOutcome *o, const Problem *problem)
 {
     return o->attempted && !o->waited && !problem_is_rate_limited(problem) && !o->offline &&
@@ -89,15 +89,14 @@ static int64_t retry_delay(const Record *after, unsigned failures)
     return schedule_retry(failures, schedule_chance(after->name, failures));
 }
 
-/* Whether it only waits for an authority that is out of order, as it has failed before: that need not be recorded, for many
- * certificates and each time. */
+/* A certificate that keeps waiting for an outage to end is not recorded each time: there may be many. */
 static bool just_waits(const OrderingOutcome *o, const Record *after, const Problem *problem)
 {
     return o->waited && o->until > 0 && after->order_failed && !problem_is_rate_limited(problem);
 }
 
-/* A manual attempt is no failure of the schedule: the next attempt of the service itself is made when it would have been made,
- * or with the first back-off from now where none was due. */
+/* A manual attempt leaves the schedule alone: the next automatic attempt is made as planned, or after the first back-off if
+ * none was planned. */
 static void plan_manual_failure(const PlanFacts *f, Record *after, Plan *p)
 {
     unsigned attempts = after->failure.attempts;
@@ -146,7 +145,7 @@ static void plan_failure(const PlanFacts *f, Record *after, const Problem *probl
         plan_automatic_failure(f, after, p);
 }
 
-/* A chain that has come and is of no use is a failure like others: else the next order would follow at once. */
+/* A useless chain is a failure like others; otherwise the next order would follow at once. */
 static int plan_order(const PlanFacts *f, Record *after, Plan *p)
 {
     const OrderingOutcome *o = f->order;
@@ -198,8 +197,7 @@ static bool withdraws_acme(const PlanFacts *f, const Plan *p)
     return false;
 }
 
-/* Whether the local root has to sign: nothing above it can be served, and what it signed is not there, not up to
- * date, asked to be replaced, or due. */
+/* The local root has to sign if no better chain can be served, and its own is missing, outdated, due, or to be replaced. */
 static void plan_local(const PlanFacts *f, Record *after, Plan *p)
 {
     bool withdraws = withdraws_acme(f, p);
@@ -226,7 +224,7 @@ static void plan_local(const PlanFacts *f, Record *after, Plan *p)
     p->source = SOURCE_LOCAL;
 }
 
-/* The end of a chain is warned of in a change of its own: durable, so that it is signalled once. */
+/* A warning is recorded in a change of its own, so that it is given once. */
 static void plan_warning(const PlanFacts *f, Record *after, Plan *p)
 {
     if (f->warning_due == 0 || after->served < 0 || !clock_is_trusted() ||
@@ -271,8 +269,7 @@ static Request *last_root_request(const struct RequestQueue *requests)
     return last;
 }
 
-/* A root that the machine makes follows the one before under the same name; one that takes the place of an uploaded one
- * has its own. */
+/* A root made by the machine keeps the name of the one before, unless that was uploaded. */
 static void plan_root(const PlanFacts *f, Record *after, Plan *p)
 {
     Request *q = last_root_request(f->requests);

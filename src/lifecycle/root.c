@@ -54,7 +54,6 @@ static bool root_is_stored(const Lifecycle *l)
     return slot && !slot->broken;
 }
 
-/* Sees to it that there is an authority to sign with. */
 void root_obtain(Lifecycle *l)
 {
     if (root_is_stored(l) && !l->model->root->work.busy)
@@ -63,7 +62,6 @@ void root_obtain(Lifecycle *l)
         lifecycle_settle(l, l->model->root);
 }
 
-/* Whether the attempt has to wait until there is an authority. */
 bool root_awaits(Lifecycle *l, const Attempt *a)
 {
     bool needed = a->plan.work == PLAN_MAKE_ROOT ? root_is_stored(l) && !l->root.authority
@@ -85,7 +83,7 @@ void root_fail_waiting(Lifecycle *l, const Problem *problem)
             requests_answer(c, &c->work.requests, problem);
 }
 
-/* ---- a new root, and every local chain that is signed again */
+/* ---- a new root, and signing every local chain again */
 
 static void note_root_progress(Lifecycle *l)
 {
@@ -94,7 +92,7 @@ static void note_root_progress(Lifecycle *l)
     if (l->root.left > 0) {
         lifecycle_note_progress(l, l->model->root,
                                 (double)(l->root.total - l->root.left + 1) / (double)(l->root.total + 1),
-                                "signing every local chain again");
+                                "signing all local chains again");
         return;
     }
     requests_answer(l->model->root, &l->root.requests, &none);
@@ -117,7 +115,7 @@ void root_uncount(Lifecycle *l, Certificate *c)
     note_root_progress(l);
 }
 
-/* One that has to be signed again still is counted on. */
+/* A chain that is still signed by the former root remains counted. */
 void root_uncount_signed(Lifecycle *l, Certificate *c)
 {
     const Slot *slot = record_served(c->record);
@@ -141,13 +139,12 @@ static void log_root(const Lifecycle *l, const char *what)
 void root_adopt(Lifecycle *l, Attempt *a)
 {
     if (authority_generation(a->made) != record_current(l->model->root->record))
-        return; /* uploaded, and not valid yet */
+        return; /* an upload that is not valid yet */
     authority_unref(l->root.authority);
     l->root.authority = TAKE_PTR(a->made);
     /* who asked for a new root waits until all is signed again; who uploaded one does not */
     requests_take(&a->requests, 1U << REQUEST_REISSUE | 1U << REQUEST_RENEW, &l->root.requests);
-    log_root(l, a->plan.replacement ? "There is a new local root, which was uploaded"
-                                    : "Made a new local root");
+    log_root(l, a->plan.replacement ? "The local root was replaced by an upload" : "Made a new local root");
     l->root.counting = true;
     lifecycle_settle_all(l);
     l->root.counting = false;
@@ -155,10 +152,9 @@ void root_adopt(Lifecycle *l, Attempt *a)
     note_root_progress(l);
 }
 
-/* By time alone: an uploaded root has come to its end, or to its beginning. */
 void root_switch(Lifecycle *l)
 {
-    log_root(l, "There is another local root now");
+    log_root(l, "Switched to another local root");
     l->root.authority = authority_unref(l->root.authority);
     root_read(l);
 }

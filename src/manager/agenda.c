@@ -4,9 +4,9 @@
 #include "core/now.h"
 #include "manager/manager-internal.h"
 
-/* What the passing of time brings: what is due now, and when to look again. */
+/* Starts what is due, and wakes up when something is due next. */
 
-/* The outlook of all is looked at in slices of a few milliseconds, which take a small part of the time. */
+/* Outlooks are computed in slices of a few milliseconds, with pauses. */
 #define OUTLOOK_SLICE      200
 #define OUTLOOK_USEC       (10 * USEC_PER_MSEC)
 #define OUTLOOK_PAUSE_USEC (50 * USEC_PER_MSEC)
@@ -14,18 +14,18 @@
 #define CHECK_WAIT_SEC     60
 #define SOON_SEC           (15 * 60)
 #define TIMER_SEC          (2 * 3600)     /* certwright-renew.timer wakes the service more often */
-#define ABANDONED_SEC      (30 * 86400LL) /* files of a name that nobody wants any more are kept this long */
+#define ABANDONED_SEC      (30 * 86400LL) /* how long files of an unused certificate are kept */
 
 struct Agenda {
     Manager *manager;
     sd_event_source *wake_timer; /* when something is due */
     int64_t wake_at;             /* that moment, seconds; 0: not armed yet */
-    int64_t next_wake;           /* what NextWake says; 0: nothing is due at all */
+    int64_t next_wake;           /* the property NextWake; 0: nothing is due */
     bool wake_is_stale;
-    int64_t uploads_seen; /* every certificate takes the upload that was best for it then */
+    int64_t uploads_seen; /* when all certificates took their best upload */
     sd_event_source *outlook_timer;
-    char *outlook_next; /* name of the certificate to be looked at next; NULL: the first */
-    bool outlook_again; /* something happened since the first was looked at */
+    char *outlook_next; /* name of the next certificate; NULL: the first */
+    bool outlook_again; /* something changed since the first one was computed */
 };
 
 int64_t manager_next_renewal(const Manager *m, const Certificate *c)
@@ -64,7 +64,7 @@ int64_t manager_next_wake(Manager *m)
     return a->next_wake;
 }
 
-/* The moments of checks are not kept to the second: many certificates are not to wake the service all the time. */
+/* Queries are up to a minute late, so that many certificates do not wake the service all the time. */
 static int64_t next_check_of(Manager *m, const Certificate *c, int64_t now)
 {
     int64_t check = lifecycle_next_check(m->lifecycle, c);
@@ -161,7 +161,7 @@ bool outlook_equal(const Outlook *a, const Outlook *b)
            memcmp(a->verdicts, b->verdicts, sizeof(a->verdicts)) == 0;
 }
 
-/* Changes of a certificate that is busy are signalled when that is over. */
+/* Changes of a busy certificate are signalled when it is settled. */
 static void look_at_outlook(Manager *m, Certificate *c)
 {
     Outlook o;
@@ -173,7 +173,7 @@ static void look_at_outlook(Manager *m, Certificate *c)
         MODEL_NOTIFY(m->model, certificate_changed, c, CHANGED_OUTLOOK);
 }
 
-/* Looks at some of them, from where the last look ended; the first of those that are left, NULL: none is. */
+/* Continues where the last slice ended. Returns the first certificate of the next slice; NULL: none. */
 static Certificate *look_at_some(Agenda *a)
 {
     const Model *model = a->manager->model;
@@ -217,10 +217,10 @@ static void on_job_changed(Job *j _unused_, void *userdata)
     agenda_note_outlook(userdata);
 }
 
-/* A job is a part of its certificate's outlook. */
+/* The outlook includes the job. */
 static const ModelWatcher watcher = { .job_added = on_job_changed, .job_removed = on_job_changed };
 
-/* Whether time alone soon has another chain served. */
+/* Returns true if another chain will be served soon, by time alone. */
 static bool changes_soon(Manager *m, const Certificate *c, int64_t now)
 {
     int64_t next = certificate_next_change(c, now);
@@ -249,7 +249,7 @@ static int on_wake(sd_event_source *s _unused_, uint64_t usec _unused_, void *us
     return 0;
 }
 
-/* Whether time has changed nothing: the chain that is served is the one to be served, and no warning is due. */
+/* Returns true if the served chain is still the best one, and no warning is due. */
 static bool has_right_chain(const Certificate *c, int64_t now)
 {
     Choice choice = certificate_choose(c, now);
@@ -308,7 +308,7 @@ unsigned manager_renew_due(Manager *m)
     return started;
 }
 
-/* Not worth exiting when something is due within minutes: the service's timer elapses once an hour only. */
+/* Not worth exiting when something is due within minutes. */
 static bool is_due_soon(Manager *m)
 {
     int64_t now = clock_now(), next = manager_next_wake(m);

@@ -7,16 +7,16 @@
 #include "manager/manager-internal.h"
 #include "util/log.h"
 
-/* A clock that is set, and a machine that wakes up, change what can be done. A clock that is not trusted (core/clock.h) is
- * checked again and again until it is. */
+/* Checks everything again when the clock is set or the machine wakes up. A clock that is not trusted (core/clock.h) is checked
+ * periodically until it is. */
 
 #define LOOK_AGAIN_USEC (20 * USEC_PER_SEC)
 #define RECORD_USEC     (3600 * USEC_PER_SEC)
 
 struct ClockWatch {
     Manager *manager;
-    sd_event_source *timer; /* the clock is checked again, or recorded */
-    sd_event_source *set;   /* it was set */
+    sd_event_source *timer; /* checks the clock again, or records the time */
+    sd_event_source *set;   /* signals that it was set */
     bool doubts, recorded;
     int64_t recording; /* the time that is being written; 0: none is */
     int result;
@@ -59,7 +59,6 @@ bool manager_clock_is_doubted(const Manager *m)
     return m->clock->doubts;
 }
 
-/* Everything is looked at anew, as if time had passed. */
 static void look_at_all(Manager *m)
 {
     (void)manager_renew_due(m);
@@ -80,10 +79,10 @@ void manager_look_at_clock(Manager *m)
 
     if (doubted && !w->doubts)
         log_warning(
-            "The clock of this machine cannot be right: until it is, or is kept in step by a time service, nothing is "
-            "ordered, renewed, removed or taken for expired.");
+            "The clock of this machine is not trusted: until it is set or synchronized, nothing is ordered, renewed, "
+            "removed or considered expired.");
     else if (!doubted && w->doubts)
-        log_info("The clock is right again.");
+        log_info("The clock is trusted again.");
     if (!doubted && (w->doubts || !w->recorded))
         record_clock(w);
     w->recorded = w->recorded || !doubted;

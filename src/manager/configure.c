@@ -11,7 +11,7 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* From the configuration, and from registrations, to what is wanted of each certificate. */
+/* Reads the configuration, and applies it and registrations to the certificates. */
 
 struct Configuration {
     Manager *manager;
@@ -38,7 +38,7 @@ static int note_claim(Manager *m, const Module *module, const Claim *claim)
 
     if (!c) {
         if (model_is_full(m->model, claim->name)) {
-            log_warning("Module %s: there are %u certificates already; %s is left out.", module->name,
+            log_warning("Module %s: There are already %u certificates, ignoring %s.", module->name,
                         HASH_COUNT(m->model->certificates), claim->name);
             return 0;
         }
@@ -62,7 +62,7 @@ static void adopt_wish(Manager *m, Certificate *c)
     } else
         wish_clear(&c->next_wish);
     if (certificate_update_names(c, c->record, &changed) == -E2BIG)
-        log_warning("%s: its modules ask for more than %d names together; the others are left out.",
+        log_warning("%s: Modules request more than %d names together, ignoring the rest.",
                     certificate_name(c), LIMIT_NAMES);
     if (changed)
         what |= CHANGED_NAMES | CHANGED_CHAIN;
@@ -108,7 +108,7 @@ int manager_reload(Manager *m)
     if (!alike)
         lifecycle_retry_orders(m->lifecycle, former ? INT64_MAX
                                              : fresh->changed > clock_now()
-                                                 ? 0 /* by a clock that was wrong */
+                                                 ? 0 /* saved with a wrong clock */
                                                  : fresh->changed);
     if (!alike)
         TELL(m, authorities_changed);
@@ -121,7 +121,7 @@ static void on_file_changed(void *userdata)
 {
     Configuration *k = userdata;
 
-    log_info("The configuration changed on disk.");
+    log_info("Configuration changed on disk, reloading.");
     (void)manager_reload(k->manager);
 }
 
@@ -205,8 +205,8 @@ static int check_authority(const Settings *s, const RegistrationWish *wish, Prob
             return 0;
     return problem_set(
         problem, PROBLEM_INVALID_ARGUMENT,
-        "There is no authority called \"%s\"; the property Authorities lists those that there are, and "
-        "certwright.conf(5) tells how one is added.",
+        "There is no authority called \"%s\"; the property Authorities lists the configured ones, and "
+        "certwright.conf(5) describes how to add one.",
         QUOTE(wish->authority, LIMIT_ACME_LABEL));
 }
 
@@ -222,18 +222,18 @@ static int check_register(Manager *m, const RegistrationWish *wish, size_t n_nam
     if (r < 0)
         return r;
     if (wish->key_type != _KEY_TYPE_INVALID && !key_type_suits_leaf(wish->key_type))
-        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "No leaf is made with a key of this type.");
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "A leaf cannot have a key of this type.");
     if (n_names >= LIMIT_NAMES)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "A certificate has at most %d names.",
                            LIMIT_NAMES);
     if (fresh && model_is_full(m->model, fresh))
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                           "There are %u certificates already, and no more are made.",
+                           "There are already %u certificates, which is the limit.",
                            HASH_COUNT(m->model->certificates));
     return 0;
 }
 
-/* Together with what others ask for. */
+/* Together with the names that others request. */
 static int check_union(const Certificate *c, char *const *names, Problem *problem)
 {
     size_t n = strv_length(c->names);
@@ -242,7 +242,7 @@ static int check_union(const Certificate *c, char *const *names, Problem *proble
         n += !strv_contains(c->names, names[i]);
     if (n > LIMIT_NAMES)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                           "With the names that other modules ask for, %s would have more than %d names.",
+                           "With the names that other modules request, %s would have more than %d names.",
                            certificate_name(c), LIMIT_NAMES);
     return 0;
 }
@@ -265,7 +265,7 @@ int manager_register(Manager *m, const char *name, const RegistrationWish *wish,
     r = check_register(m, wish, strv_length(l), c ? NULL : canonical, problem);
     if (r >= 0 && c && !record_find_registration(c->record, wish->module) &&
         c->record->n_registrations >= LIMIT_REGISTRATIONS)
-        r = problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "%d modules have registered %s already.",
+        r = problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "%d modules have already registered %s.",
                         LIMIT_REGISTRATIONS, canonical);
     if (r >= 0 && c)
         r = check_union(c, l, problem);
@@ -291,7 +291,7 @@ int manager_unregister(Manager *m, const char *module, const char *name, Request
         return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE, "The module has not registered %s; %s",
                            canonical,
                            c && strv_contains(c->wish.modules, module)
-                               ? "its module file asks for it: take it out there."
-                               : "the property Modules of a certificate tells who did.");
+                               ? "its module file requests it: remove it there."
+                               : "the property Modules of a certificate lists those that use it.");
     return lifecycle_request(m->lifecycle, c, REQUEST_UNREGISTER, &wish, done, userdata);
 }

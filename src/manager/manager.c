@@ -19,7 +19,7 @@ bool manager_acme_is_on(const Manager *m)
     return acme_settings_are_on(manager_settings(m));
 }
 
-/* News of the lifecycle. */
+/* ---- events of the lifecycle */
 
 static void log_chain(const Certificate *c, const char *previous)
 {
@@ -79,14 +79,14 @@ static char *explain_warning(const Certificate *c, int64_t left)
 {
     static const char *const advice[_SOURCE_MAX] = {
         [SOURCE_UPLOADED] = "upload its successor, or the next best source takes its place",
-        [SOURCE_ACME] = "it could not be renewed so far, which Explain tells more about",
-        [SOURCE_LOCAL] = "it could not be made anew so far, which Explain tells more about",
+        [SOURCE_ACME] = "it could not be renewed so far, Explain shows why",
+        [SOURCE_LOCAL] = "it could not be signed again so far, Explain shows why",
     };
     long long days = left / 86400, hours = left / 3600;
     char *text;
 
     if (asprintf(
-            &text, "The %s ends in %lld %s; %s.",
+            &text, "The %s expires in %lld %s; %s.",
             certificate_is_root(c)                 ? "local root"
             : c->record->served == SOURCE_UPLOADED ? "uploaded chain"
                                                    : "served chain",
@@ -144,7 +144,7 @@ static void on_settled(Certificate *c, void *userdata)
         agenda_note_change(m->agenda, c);
         model_review(m->model, c);
     } else if (c->record->kind == RECORD_UPLOAD && !c->stored && !c->work.busy)
-        certificate_free(c); /* it could not be stored, and has left the pool */
+        certificate_free(c); /* it could not be stored, and has left the table */
 }
 
 static const LifecycleObserver lifecycle_observer = {
@@ -155,7 +155,7 @@ static const LifecycleObserver lifecycle_observer = {
     .settled = on_settled,
 };
 
-/* Starting. */
+/* ---- start and stop */
 
 static int on_record(Record *rec, void *userdata)
 {

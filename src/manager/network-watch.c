@@ -6,14 +6,14 @@
 #include "net/routes.h"
 #include "util/log.h"
 
-/* A default route that appears lets orders succeed that failed without one. */
+/* Retries orders that failed without a default route as soon as there is one. */
 
-#define BACK_USEC (10 * USEC_PER_SEC) /* by chance up to that much later, since others come back as well */
+#define BACK_USEC (10 * USEC_PER_SEC) /* random up to this, as other machines come back at the same time */
 
 struct NetworkWatch {
     Manager *manager;
     Network *routes;             /* NULL: they cannot be watched */
-    sd_event_source *back_timer; /* the network came back a moment ago */
+    sd_event_source *back_timer; /* armed: the network is back */
 };
 
 static int on_back_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)

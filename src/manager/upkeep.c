@@ -9,18 +9,18 @@
 #define CHECK_PAUSE_USEC     (20 * USEC_PER_MSEC)
 #define CHECKED_AT_ONCE      32
 
-/* Checkpoints of the store, for a fast start, and the check of the files that they stand for. */
+/* Writes checkpoints of the store, for a fast start, and verifies the files once after the start. */
 
 struct Upkeep {
     Manager *manager;
     sd_event_source *checkpoint_timer; /* elapses a while after the last change */
     sd_event_source *check_timer;
-    char *checked;               /* name of the certificate that was checked last */
+    char *checked;               /* name of the certificate checked last */
     StoreCheckpoint *checkpoint; /* being written; NULL: none is */
     int result;
 };
 
-/* A checkpoint is written when changes have calmed down, once for a burst. */
+/* ---- checkpoints: one for a burst of changes */
 
 static void run_checkpoint(void *data)
 {
@@ -105,7 +105,7 @@ bool upkeep_is_done(Upkeep *u)
     return !u->checkpoint;
 }
 
-/* After the start every certificate's files are looked at once, a few at a time. */
+/* ---- verification, a few certificates at a time */
 
 static int on_check_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
 {

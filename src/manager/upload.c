@@ -41,7 +41,7 @@ static void upload_call_answer(UploadCall *call)
 
     if (call->problem.code == PROBLEM_NONE)
         r = manager_collect_fits(call->manager, call->is_root, &outcome);
-    problem_set_errno(&call->problem, r, "Looking at what serves the upload");
+    problem_set_errno(&call->problem, r, "Listing the certificates that the upload fits");
     call->done(&outcome, &call->problem, call->userdata);
     upload_outcome_done(&outcome);
     upload_call_free(call);
@@ -66,7 +66,7 @@ static bool is_concerned(const Certificate *c, const Certificate *upload, const 
            (upload && c->published && chain_covers(certificate_chain(upload), c->names, NULL));
 }
 
-/* One is added to what is waited for, so that the answer is not given before all were asked. */
+/* n_waiting is one too high meanwhile, so that the reply is not sent before all were asked. */
 static void settle_concerned(UploadCall *call, const Certificate *upload)
 {
     Manager *m = call->manager;
@@ -99,7 +99,7 @@ static void on_stored(Certificate *upload, RequestResult result _unused_, const 
     upload_call_answer(call);
 }
 
-/* Its names may have changed since it was looked at. */
+/* The names of the target may have changed during the examination. */
 static int check_target(UploadCall *call)
 {
     Certificate *target = call->target ? model_find(call->manager->model, call->target) : NULL;
@@ -108,14 +108,15 @@ static int check_target(UploadCall *call)
     if (!call->target)
         return 0;
     if (!target)
-        return problem_set(&call->problem, PROBLEM_NO_SUCH_CERTIFICATE, "The certificate %s is gone.",
-                           call->target);
+        return problem_set(&call->problem, PROBLEM_NO_SUCH_CERTIFICATE,
+                           "The certificate %s no longer exists.", call->target);
     if (chain_covers(call->bundle->chain, target->names, &missing))
         return 0;
-    return problem_set(&call->problem, PROBLEM_NAME_MISMATCH, "The uploaded leaf is not for %s.", missing);
+    return problem_set(&call->problem, PROBLEM_NAME_MISMATCH, "The uploaded leaf does not cover %s.",
+                       missing);
 }
 
-/* Whether just this is stored already, so that it need not be written once more. */
+/* Returns true if exactly this chain is stored already. */
 static bool is_same(const Certificate *upload, const Bundle *bundle)
 {
     const Slot *slot = &upload->record->slots[SOURCE_UPLOADED];
@@ -131,12 +132,12 @@ static int find_place(UploadCall *call, Certificate **ret)
     *ret = model_find_upload(model, call->fingerprint);
     if (!*ret && HASH_COUNT(model->uploads) >= LIMIT_UPLOADS)
         return problem_set(&call->problem, PROBLEM_LIMITS_EXCEEDED,
-                           "There are %d uploads already; remove some first.", LIMIT_UPLOADS);
+                           "There are already %d uploads; remove some first.", LIMIT_UPLOADS);
     if (!*ret)
         return model_add(model, RECORD_UPLOAD, call->fingerprint, ret);
     if ((*ret)->work.busy)
         return problem_set(&call->problem, PROBLEM_BUSY,
-                           "The same chain is being uploaded or removed just now; try again in a moment.");
+                           "The same chain is being uploaded or removed right now; try again in a moment.");
     if (is_same(*ret, call->bundle))
         call->bundle = bundle_free(call->bundle);
     return 0;
@@ -172,7 +173,7 @@ static int store_bundle(UploadCall *call)
     return lifecycle_replace_root(call->manager->lifecycle, TAKE_PTR(call->bundle), on_stored, call);
 }
 
-/* What is wrong is told as the first check that is not passed has it. */
+/* The first failed check is the problem of the call. */
 static void on_examined(UploadResult *result, const Problem *problem, void *userdata)
 {
     UploadCall *call = userdata;
@@ -187,7 +188,7 @@ static void on_examined(UploadResult *result, const Problem *problem, void *user
     call->bundle = TAKE_PTR(result->bundle);
     r = store_bundle(call);
     if (r < 0) {
-        problem_set_errno(&call->problem, r, "Taking the upload");
+        problem_set_errno(&call->problem, r, "Storing the upload");
         upload_call_answer(call);
     }
 }
@@ -241,7 +242,7 @@ int manager_check_upload(Manager *m, Certificate *target, int bundle_fd, const U
     return start_examining(&call, target, bundle_fd, options, problem);
 }
 
-/* The upload leaves the pool at once, so that nothing takes it up again, and is freed after this. */
+/* The upload leaves the table at once, so that no certificate takes it again, and is freed after this. */
 static void on_upload_removed(Certificate *upload, RequestResult result _unused_, const Problem *problem,
                               void *userdata)
 {
@@ -264,8 +265,9 @@ int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, 
     int r;
 
     if (!text_is_hex(fingerprint, 64))
-        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
-                           "A fingerprint has 64 hexadecimal digits; ListUploads gives those there are.");
+        return problem_set(
+            problem, PROBLEM_INVALID_ARGUMENT,
+            "A fingerprint has 64 hexadecimal digits; ListUploads shows those of all uploads.");
     call = malloc(sizeof(UploadCall));
     if (!call)
         return -ENOMEM;
@@ -278,10 +280,10 @@ int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, 
     upload = model_find_upload(m->model, call->fingerprint);
     if (!upload)
         return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
-                           "There is no upload with this fingerprint; ListUploads gives those there are.");
+                           "There is no upload with this fingerprint; ListUploads shows all uploads.");
     if (upload->work.busy)
         return problem_set(problem, PROBLEM_BUSY,
-                           "The upload is being written just now; try again in a moment.");
+                           "The upload is being written right now; try again in a moment.");
     r = lifecycle_request(m->lifecycle, upload, REQUEST_REMOVE, NULL, on_upload_removed, call);
     if (r >= 0)
         TAKE_PTR(call);

@@ -92,8 +92,8 @@ int64_t certificate_next_renewal(const Certificate *c)
                : schedule_leaf_renewal(chain, c->record->served);
 }
 
-/* What the local root signs is made anew in time; only when that fails is there something to be told. That it ends with the root
- * is told of the root. */
+/* Chains of the local root are signed again in time; only a failure to do so is worth a warning. If they expire with the root,
+ * the root is warned of. */
 static bool is_warned_of(const Certificate *c)
 {
     const Record *rec = c->record;
@@ -107,7 +107,7 @@ int64_t certificate_warning_due(const Certificate *c, int64_t now)
     const Chain *chain = certificate_chain(c);
     int64_t due = is_warned_of(c) ? schedule_last_warning(chain, c->record->served, now) : 0;
 
-    /* what was told in the future was told with a wrong clock */
+    /* a warning in the future was given with a wrong clock */
     return due > c->record->warned || c->record->warned > now ? due : 0;
 }
 

@@ -12,10 +12,10 @@
 #include "model/job.h"
 #include "model/request.h"
 
-/* A certificate in the running service: its record, who wants it, and what is being done with it. The local root and
- * uploads use the same struct; the kind of the record tells them apart. */
+/* A certificate in the running service: its record, its users, and its work in progress. The local root and uploads use the
+ * same struct; the kind of the record tells them apart. */
 
-/* What the module files ask for. */
+/* What the module files request. */
 typedef struct Wish {
     char **modules;
     char **names;     /* beside the primary one */

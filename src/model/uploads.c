@@ -44,7 +44,7 @@ static PooledUpload pooled(const Certificate *upload)
     };
 }
 
-/* except: the fingerprint of one that is left out; NULL: none is. */
+/* except: fingerprint of an upload to ignore; NULL: none. */
 static Certificate *choose_upload(const Model *m, const Certificate *c, int64_t now, const char *except,
                                   UploadChoice *choice)
 {

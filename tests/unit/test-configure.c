@@ -257,7 +257,7 @@ static void test_unregister_module(void)
     service_start_with(&s, MODULE_WWW);
     g_assert_cmpint(manager_unregister(s.manager, "web", "www.example.com", on_done, NULL, &problem), <, 0);
     g_assert_cmpint(problem.code, ==, PROBLEM_NO_SUCH_CERTIFICATE);
-    g_assert_nonnull(strstr(problem.text, "its module file asks for it"));
+    g_assert_nonnull(strstr(problem.text, "its module file requests it"));
     service_settle_to(&s, 1);
 }
 

@@ -80,7 +80,7 @@ static void test_job(void)
     c = service_find(&s, "www.example.com");
     g_assert_cmpint(model_add_job(manager_model(s.manager), c, JOB_RENEW, &j), ==, 0);
     model_job_progress(manager_model(s.manager), j, 0.5, "asking the oracle");
-    expect(&s, c, true, "Something is being done for it now: asking the oracle (job 1).\n");
+    expect(&s, c, true, "A job is in progress: asking the oracle (job 1).\n");
     expect(&s, c, false, "The next attempt is due");
     model_cancel_job(manager_model(s.manager), j);
     expect(&s, c, true, "The next attempt is due");

@@ -128,8 +128,8 @@ static void test_revoke_refused(void)
     _cleanup_service_ Service s = {};
 
     service_start_with(&s, MODULE_WWW);
-    expect_refusal(&s, "cACompromise", "The reason is one of");
-    expect_refusal(&s, "keycompromise", "The reason is one of");
+    expect_refusal(&s, "cACompromise", "The reason has to be one of");
+    expect_refusal(&s, "keycompromise", "The reason has to be one of");
     expect_refusal(&s, "keyCompromise", "not from an ACME authority");
     expect_refusal(&s, "", "not from an ACME authority");
     service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
