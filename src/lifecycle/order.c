@@ -415,7 +415,7 @@ static void on_back(const char *authority, void *userdata)
 
         if (l->stopping || !c->published || c->order.ordering || !c->record->order_failed ||
             problem_is_rate_limited(p) ||
-            (authority ? !problem_blames_authority(p) : p->code != PROBLEM_NETWORK_FAILED))
+            (authority ? !problem_blames_authority(p) : !certificate_lacked_network(c)))
             continue;
         if (c->record->failure.attempts > 0 && !orders_release(l->orders, authority, certificate_name(c)))
             continue;

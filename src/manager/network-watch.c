@@ -25,18 +25,13 @@ static int on_back_timer(sd_event_source *s _unused_, uint64_t usec _unused_, vo
     return 0;
 }
 
-static bool lacked_network(const Certificate *c)
-{
-    return c->record->order_failed && c->record->failure.problem.code == PROBLEM_NETWORK_FAILED;
-}
-
 void network_watch_retry(NetworkWatch *w)
 {
     uint16_t chance = 0;
     Certificate *c, *next;
 
     FOREACH_CERTIFICATE (w->manager->model, c, next)
-        if (lacked_network(c)) {
+        if (certificate_lacked_network(c)) {
             (void)random_bytes(&chance, sizeof(chance));
             (void)timer_arm(w->back_timer, USEC_PER_SEC + BACK_USEC * chance / UINT16_MAX);
             return;
@@ -67,7 +62,7 @@ bool network_watch_awaits(const NetworkWatch *w)
     if (network_watch_has_route(w))
         return false;
     FOREACH_CERTIFICATE (w->manager->model, c, next)
-        if (c->published && lacked_network(c))
+        if (c->published && certificate_lacked_network(c))
             return true;
     return false;
 }

@@ -148,6 +148,11 @@ const char *certificate_explain(const Certificate *c, int64_t now)
     return certificate_explain_choice(c, &choice);
 }
 
+bool certificate_lacked_network(const Certificate *c)
+{
+    return c->record->order_failed && c->record->failure.problem.code == PROBLEM_NETWORK_FAILED;
+}
+
 bool certificate_is_wanted(const Certificate *c)
 {
     return c->wish.modules || c->record->n_registrations > 0;

@@ -127,9 +127,11 @@ int64_t certificate_next_change(const Certificate *c, int64_t now);
 /* Explains the served chain in one sentence; a static string. */
 const char *certificate_explain(const Certificate *c, int64_t now);
 const char *certificate_explain_choice(const Certificate *c, const Choice *choice);
-/* Whether a module file or a registration asks for it. */
+/* Returns true if its last order failed for lack of a network. */
+bool certificate_lacked_network(const Certificate *c);
+/* Returns true if a module file or a registration requests it. */
 bool certificate_is_wanted(const Certificate *c);
-/* Whether a module that uses it has disabled ACME. */
+/* Returns true if a module that uses it has disabled ACME. */
 bool certificate_refuses_acme(const Certificate *c);
 /* The only authority that may be asked, borrowed; NULL: any. */
 const char *certificate_authority(const Certificate *c);
