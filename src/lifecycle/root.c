@@ -64,14 +64,12 @@ void root_obtain(Lifecycle *l)
 
 bool root_awaits(Lifecycle *l, const Attempt *a)
 {
-    bool needed = a->plan.work == PLAN_MAKE_ROOT ? root_is_stored(l) && !l->root.authority
-                                                 : a->plan.source == SOURCE_LOCAL && !l->root.authority;
+    bool needed = a->plan.work == PLAN_MAKE_ROOT ? root_is_stored(l) : a->plan.source == SOURCE_LOCAL;
 
-    if (needed && a->plan.work == PLAN_MAKE_ROOT && !l->model->root->work.busy)
-        root_read(l);
-    else if (needed && a->plan.work != PLAN_MAKE_ROOT)
-        root_obtain(l);
-    return needed;
+    if (!needed || l->root.authority)
+        return false;
+    root_obtain(l);
+    return true;
 }
 
 void root_fail_waiting(Lifecycle *l, const Problem *problem)

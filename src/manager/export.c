@@ -82,8 +82,7 @@ static KeyCall *key_call_free(KeyCall *call)
     record_free(call->record);
     record_free(call->root);
     erase_and_free(call->passphrase);
-    if (call->fd >= 0)
-        close(call->fd);
+    closep(&call->fd);
     free(call);
     return NULL;
 }

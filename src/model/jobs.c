@@ -42,17 +42,6 @@ Job *model_find_job(const Model *m, uint64_t id)
     return j;
 }
 
-int model_foreach_job(const Model *m, int (*visit)(Job *j, void *userdata), void *userdata)
-{
-    Job *j, *next;
-    int r = 0;
-
-    HASH_ITER (hh, m->jobs, j, next)
-        if (r >= 0)
-            r = visit(j, userdata);
-    return r;
-}
-
 int model_add_job(Model *m, Certificate *c, JobKind kind, Job **ret)
 {
     Job *j;

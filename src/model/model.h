@@ -54,8 +54,9 @@ void model_unwatch(Model *m, const void *userdata);
                 (m)->watches[_i].watcher->member(__VA_ARGS__ __VA_OPT__(, )(m)->watches[_i].userdata); \
     } while (0)
 
-/* Iterate over every certificate, or upload, of the table. next is a helper: c may be removed from the table meanwhile. */
+/* Iterate over every certificate, upload or job of the table. next is a helper: the current one may be removed meanwhile. */
 #define FOREACH_CERTIFICATE(m, c, next) HASH_ITER (hh, (m)->certificates, c, next)
+#define FOREACH_JOB(m, j, next)         HASH_ITER (hh, (m)->jobs, j, next)
 #define FOREACH_UPLOAD(m, c, next)      HASH_ITER (hh, (m)->uploads, c, next)
 
 /* ---- certificates (certificates.c) */
@@ -101,7 +102,6 @@ bool model_takes_other_upload(const Model *m, const Certificate *c, int64_t now)
 /* -E2BIG: there are LIMIT_JOBS. */
 int model_add_job(Model *m, Certificate *c, JobKind kind, Job **ret);
 Job *model_find_job(const Model *m, uint64_t id);
-int model_foreach_job(const Model *m, int (*visit)(Job *j, void *userdata), void *userdata);
 /* step is static. */
 void model_job_progress(Model *m, Job *j, double progress, const char *step);
 /* Ends the job with the outcome of its request, and frees it. */
