@@ -18,7 +18,7 @@ typedef struct ManagerOptions {
     char *const *config;  /* directories, the most important last; borrowed while the manager lives */
 } ManagerOptions;
 
-/* Called from the event loop, when the change is durable. Changes of the tables are reported to their watchers (model/model.h). */
+/* Called from the event loop when the change is durable. Changes of the tables are reported to their watchers (model/model.h). */
 typedef struct ManagerObserver {
     void (*chain_changed)(Certificate *c, const char *previous, void *userdata);
     /* The chain is about to expire. reason: a sentence, borrowed. */
