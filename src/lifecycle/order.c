@@ -206,9 +206,16 @@ static bool is_early(const Lifecycle *l, const Certificate *c)
            MAX(schedule_window_moment(state.chain, &state.window), state.window_after) <= now;
 }
 
-static int order_begin(Lifecycle *l, Certificate *c, const Request *q)
+/* When a chain is needed: before the current one of an authority expires, or within a day. */
+static int64_t urgency_of(const Certificate *c)
 {
     const Chain *chain = usable_chain(c);
+
+    return chain ? chain_not_after(chain) : clock_now() + DAY;
+}
+
+static int order_begin(Lifecycle *l, Certificate *c, const Request *q)
+{
     bool reissue = q->kind == REQUEST_REISSUE;
     OrderingWish wish = {
         .name = certificate_name(c),
@@ -220,7 +227,7 @@ static int order_begin(Lifecycle *l, Certificate *c, const Request *q)
         .manual = reissue && q->options.hurry,
         .retry = c->order.retry,
         .early = !reissue && is_early(l, c),
-        .not_after = chain ? chain_not_after(chain) : clock_now() + DAY,
+        .not_after = urgency_of(c),
     };
 
     wish.former =

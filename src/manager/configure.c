@@ -127,19 +127,16 @@ static void on_file_changed(void *userdata)
 
 int configuration_new(Manager *m, char *const *directories, Configuration **ret)
 {
-    Configuration *k = calloc(1, sizeof(Configuration));
+    _cleanup_(configuration_freep) Configuration *k = calloc(1, sizeof(Configuration));
     int r;
 
     if (!k)
         return -ENOMEM;
     *k = (Configuration){ .manager = m, .directories = directories };
     r = config_watch_new(m->event, directories, on_file_changed, k, &k->watch);
-    if (r < 0) {
-        free(k);
-        return r;
-    }
-    *ret = k;
-    return 0;
+    if (r >= 0)
+        *ret = TAKE_PTR(k);
+    return r;
 }
 
 void configuration_stop(Configuration *k)

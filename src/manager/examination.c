@@ -369,19 +369,16 @@ int manager_examine(Manager *m, Certificate *target, int bundle_fd, const Upload
 
 int examiner_new(sd_event *event, const char *importer, Examiner **ret)
 {
-    Examiner *x = calloc(1, sizeof(Examiner));
+    _cleanup_(examiner_freep) Examiner *x = calloc(1, sizeof(Examiner));
     int r;
 
     if (!x)
         return -ENOMEM;
     x->event = event;
     r = importer_new(event, importer, &x->importer);
-    if (r < 0) {
-        free(x);
-        return r;
-    }
-    *ret = x;
-    return 0;
+    if (r >= 0)
+        *ret = TAKE_PTR(x);
+    return r;
 }
 
 Examiner *examiner_free(Examiner *x)

@@ -43,6 +43,7 @@ int configuration_new(Manager *m, char *const *directories, Configuration **ret)
 /* Stops watching the files. */
 void configuration_stop(Configuration *k);
 Configuration *configuration_free(Configuration *k);
+DEFINE_CLEANUP(Configuration *, configuration_free);
 
 /* Starts what is due, and wakes up when something is due next (agenda.c). */
 int agenda_new(Manager *m, Agenda **ret);
@@ -92,6 +93,7 @@ void upkeep_write_last(Upkeep *u);
 typedef void (*ManagerExamined)(UploadResult *result, const Problem *problem, void *userdata);
 int examiner_new(sd_event *event, const char *importer, Examiner **ret);
 Examiner *examiner_free(Examiner *x);
+DEFINE_CLEANUP(Examiner *, examiner_free);
 /* The number of uploads that are being parsed. */
 size_t examiner_pending(const Examiner *x);
 int manager_examine(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
