@@ -25,7 +25,7 @@ static AcmeEligibility judge(const Lifecycle *l, const Certificate *c)
     return acme_settings_judge(l->settings, c->names, certificate_authority(c));
 }
 
-/* What has to be ordered beside an upload. */
+/* The chain to order beside an upload. */
 typedef enum Need {
     NEED_NOTHING,
     NEED_SUCCESSOR, /* in time for a few failures before the end of the upload */
@@ -206,7 +206,7 @@ static bool is_early(const Lifecycle *l, const Certificate *c)
            MAX(schedule_window_moment(state.chain, &state.window), state.window_after) <= now;
 }
 
-/* When a chain is needed: before the current one of an authority expires, or within a day. */
+/* A chain is needed before the current one of an authority expires, or within a day. */
 static int64_t urgency_of(const Certificate *c)
 {
     const Chain *chain = usable_chain(c);

@@ -180,7 +180,7 @@ static int plan_order(const PlanFacts *f, Record *after, Plan *p)
 
 /* ---- the local root */
 
-/* Whether a reissue withdraws the chain from ACME: its order failed, or a module does not want one. */
+/* Returns true if a reissue withdraws the chain from ACME: its order failed, or a module does not want one. */
 static bool withdraws_acme(const PlanFacts *f, const Plan *p)
 {
     const Request *q;

@@ -23,7 +23,7 @@ typedef struct PlanFacts {
     int64_t now;         /* seconds since 1970-01-01 UTC */
 } PlanFacts;
 
-/* What has to be done. */
+/* The change that leads to the wanted state. */
 typedef enum PlanWork {
     PLAN_NOTHING,
     PLAN_CHANGE, /* the record, and its chain if there is a source */
@@ -31,7 +31,7 @@ typedef enum PlanWork {
     PLAN_MAKE_ROOT,
 } PlanWork;
 
-/* What becomes of an order that is over. */
+/* The fate of an order that is over. */
 typedef enum PlanOrder {
     PLAN_ORDER_KEEP,   /* there is none, or it waits for another settling */
     PLAN_ORDER_RETURN, /* it was for other names: its requests are queued again */
@@ -56,5 +56,5 @@ typedef struct Plan {
 /* after: a copy of the record with the requested registrations applied (changed: they differ), which becomes the wanted record
  * but for a new chain. -ENOMEM. */
 int plan(const PlanFacts *facts, Record *after, bool changed, Plan *ret);
-/* Whether the local root carries out a reissue whose order failed. */
+/* Returns true if the local root carries out a reissue whose order failed. */
 bool plan_falls_back(const PlanFacts *facts, const Plan *p, const Request *q);

@@ -15,7 +15,7 @@
 /* A certificate in the running service: its record, its users, and its work in progress. The local root and uploads use the
  * same struct; the kind of the record tells them apart. */
 
-/* What the module files request. */
+/* The requests of all module files together. */
 typedef struct Wish {
     char **modules;
     char **names;     /* beside the primary one */
@@ -35,7 +35,7 @@ typedef struct Outlook {
     uint64_t job; /* 0: none */
 } Outlook;
 
-/* What changed in a certificate, for watchers of the tables. */
+/* Changes of a certificate, for watchers of the tables. */
 typedef enum Changed {
     CHANGED_CHAIN = 1 << 0,
     CHANGED_NAMES = 1 << 1,
@@ -67,7 +67,7 @@ typedef struct CertificateOrder {
     char *explanation_url; /* RFC 9773 section 4.2; NULL: none */
 } CertificateOrder;
 
-/* What clients know; written by bus/ only. */
+/* The state that clients know; written by bus/ only. */
 typedef struct CertificateClient {
     Outlook told;
     bool is_known; /* a client has read it, or was sent a signal */
