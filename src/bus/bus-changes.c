@@ -140,10 +140,10 @@ static void tell(Bus *b, Change *change)
 
 static Counts counts_of(const Bus *b)
 {
-    const Chain *root = certificate_chain(model_root(b->model));
+    const Chain *root = certificate_chain(b->model->root);
     Counts c = {
-        .certificates = model_n_certificates(b->model),
-        .jobs = model_n_jobs(b->model),
+        .certificates = b->model->n_published,
+        .jobs = HASH_COUNT(b->model->jobs),
         .wake = manager_next_wake(b->manager),
     };
 
@@ -270,7 +270,7 @@ static bool progress_is_due(Bus *b)
 
     if (!b->job_changes && !b->counts_changed)
         return false;
-    if (model_n_jobs(b->model) < MANY_JOBS || now >= b->progress_told + WHILE_USEC) {
+    if (HASH_COUNT(b->model->jobs) < MANY_JOBS || now >= b->progress_told + WHILE_USEC) {
         b->progress_told = now;
         return true;
     }

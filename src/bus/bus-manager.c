@@ -15,7 +15,7 @@ GETTER(property_get_version)
 GETTER(property_get_certificates)
 {
     const Bus *b = userdata;
-    uint32_t n = (uint32_t)model_n_certificates(b->model);
+    uint32_t n = (uint32_t)b->model->n_published;
 
     return sd_bus_message_append_basic(reply, 'u', &n);
 }
@@ -23,7 +23,7 @@ GETTER(property_get_certificates)
 GETTER(property_get_jobs_running)
 {
     const Bus *b = userdata;
-    uint32_t n = (uint32_t)model_n_jobs(b->model);
+    uint32_t n = (uint32_t)HASH_COUNT(b->model->jobs);
 
     return sd_bus_message_append_basic(reply, 'u', &n);
 }
@@ -31,7 +31,7 @@ GETTER(property_get_jobs_running)
 GETTER(property_get_root_fingerprint)
 {
     const Bus *b = userdata;
-    const Chain *chain = certificate_chain(model_root(b->model));
+    const Chain *chain = certificate_chain(b->model->root);
 
     return sd_bus_message_append_basic(reply, 's', chain ? chain_leaf(chain)->fingerprint : "");
 }
@@ -201,7 +201,7 @@ static int method_explain(sd_bus_message *m, void *userdata _unused_, sd_bus_err
         if (!streq(name, "root"))
             return 1;
         problem_clear(&call->problem);
-        c = model_root(call->bus->model);
+        c = call->bus->model->root;
     }
     text = manager_explain(call->bus->manager, c);
     return text ? call_answer(call, "s", text) : call_fail(call, -ENOMEM);
@@ -325,7 +325,7 @@ static int method_export_root(sd_bus_message *m, void *userdata, sd_bus_error *e
 {
     const Bus *b = userdata;
 
-    return export_chain(m, model_root(b->model), true, error);
+    return export_chain(m, b->model->root, true, error);
 }
 
 typedef struct ReissueAll {
@@ -424,7 +424,7 @@ static int method_reload(sd_bus_message *m, void *userdata _unused_, sd_bus_erro
     r = call_begin(m, ANY_NAME, NULL, error, &call);
     if (r <= 0)
         return r < 0 ? r : 1;
-    manager_reload(call->bus->manager);
+    (void)manager_reload(call->bus->manager);
     return call_answer(call, NULL);
 }
 

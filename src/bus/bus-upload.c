@@ -143,8 +143,8 @@ static int find_target(Bus *b, const Arguments *a, Certificate **ret, const char
     *ret_name = ANY_NAME;
     if (!a->name)
         return 0;
-    if (streq(a->name, certificate_name(model_root(b->model))))
-        *ret = model_root(b->model);
+    if (streq(a->name, certificate_name(b->model->root)))
+        *ret = b->model->root;
     else if (model_get(b->model, a->name, ret, &problem) < 0)
         return error_set_problem(error, &problem);
     *ret_name = certificate_name(*ret);

@@ -43,7 +43,7 @@ size_t bus_reply_size(sd_bus_message *m, void *userdata)
 {
     const char *member = strempty(sd_bus_message_get_member(m));
     const Bus *b = userdata;
-    size_t n = model_n_certificates(b->model), i = 0;
+    size_t n = b->model->n_published, i = 0;
 
     while (i < ELEMENTSOF(rows) && !streq(rows[i].member, member))
         i++;
@@ -51,11 +51,11 @@ size_t bus_reply_size(sd_bus_message *m, void *userdata)
         return OTHER_SIZE;
     switch (rows[i].scale) {
     case SCALE_OBJECTS:
-        return rows[i].size + n * OBJECT_SIZE + model_n_jobs(b->model) * JOB_SIZE;
+        return rows[i].size + n * OBJECT_SIZE + HASH_COUNT(b->model->jobs) * JOB_SIZE;
     case SCALE_CHILDREN:
         return rows[i].size + (has_many_children(strempty(sd_bus_message_get_path(m))) ? n * NODE_SIZE : 0);
     case SCALE_UPLOADS:
-        return rows[i].size + model_n_uploads(b->model) * UPLOAD_SIZE;
+        return rows[i].size + HASH_COUNT(b->model->uploads) * UPLOAD_SIZE;
     case SCALE_JOBS:
         return rows[i].size + n * NODE_SIZE;
     case SCALE_ONE:

@@ -10,15 +10,15 @@ typedef struct Reason {
 #define ADVICE_SUCCESSOR N_("Upload its successor: this chain is of no use any more.")
 
 static const Reason reasons[] = {
-    { N_("It is not valid yet, and is served from %s on."), NULL, true },
-    { N_("It ends at %s, which is too soon for it to be served."), ADVICE_SUCCESSOR, false },
-    { N_("It ended at %s."), ADVICE_SUCCESSOR, false },
+    { N_("It is not valid yet, and will be served from %s on."), NULL, true },
+    { N_("It expires at %s, which is too soon to be served."), ADVICE_SUCCESSOR, false },
+    { N_("It expired at %s."), ADVICE_SUCCESSOR, false },
     { N_("Another chain was uploaded later: %s."),
       N_("Upload this one once more to have it served, or remove the other one: certwright remove-upload "
          "FINGERPRINT"),
       false },
     { N_("Its files are damaged: upload it again."), NULL, false },
-    { N_("It was not taken up yet: the certificate is being changed otherwise."),
+    { N_("It is not served yet: the certificate is being changed."),
       N_("Look at it again in a moment: certwright show NAME"), false },
 };
 

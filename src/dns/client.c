@@ -298,8 +298,7 @@ static void job_run(DnsJob *j)
     if (r >= 0)
         r = sd_event_add_io(event, &j->io, j->fd, EPOLLIN | EPOLLOUT, on_io, j);
     if (r >= 0)
-        r = sd_event_add_time_relative(event, &j->timer, CLOCK_MONOTONIC, j->helper->patience * USEC_PER_SEC,
-                                       0, on_timeout, j);
+        r = deadline_add(event, &j->timer, j->helper->patience * USEC_PER_SEC, on_timeout, j);
     if (r >= 0)
         return;
     (void)problem_set(&j->problem, PROBLEM_CHALLENGE_FAILED,

@@ -13,6 +13,7 @@
 #include "util/log.h"
 #include "util/memfd.h"
 #include "util/time.h"
+#include "util/timer.h"
 
 typedef struct Import Import;
 STAILQ_HEAD(ImportQueue, Import);
@@ -249,8 +250,7 @@ static int import_start(Import *i)
     if (r >= 0)
         r = sd_event_add_io(event, &i->exit_source, i->child.pidfd, EPOLLIN, on_exit_of_process, i);
     if (r >= 0)
-        r = sd_event_add_time_relative(event, &i->timer, CLOCK_MONOTONIC, LIMIT_IMPORT_TIME * USEC_PER_SEC,
-                                       0, on_timeout, i);
+        r = deadline_add(event, &i->timer, LIMIT_IMPORT_TIME * USEC_PER_SEC, on_timeout, i);
     if (r < 0 && i->child.pidfd >= 0)
         child_end(&i->child, NULL);
     return r;

@@ -5,20 +5,19 @@
 #include "core/now.h"
 #include "core/schedule.h"
 #include "lifecycle/lifecycle-internal.h"
-#include "util/log.h"
 #include "util/text.h"
-#include "util/timer.h"
 
-/* How an attempt is carried out: in a worker, in a group, and in the end in memory. */
+/* Plans an attempt, carries it out in a worker, and applies its change. */
 
-/* The change is durable. A reissue whose order failed has a chain all the same, but not the one that was asked for. */
-static void attempt_answer(Attempt *a)
+void attempt_answer(Attempt *a, const Problem *problem)
 {
     Certificate *c = a->certificate;
     const Problem none = {};
     Request *q;
 
     requests_answer(c, &a->refused, &a->plan.order_problem);
+    if (problem)
+        requests_answer(c, &a->requests, problem);
     while ((q = STAILQ_FIRST(&a->requests))) {
         bool fallback = q->falls_back && c->record->served == SOURCE_LOCAL;
 
@@ -42,12 +41,12 @@ Attempt *attempt_free(Attempt *a)
     settings_unref(a->settings);
     store_change_free(a->change);
     problem_clear(&a->problem);
-    plan_done(&a->plan);
+    problem_clear(&a->plan.order_problem);
     free(a);
     return NULL;
 }
 
-Attempt *attempt_new(Lifecycle *l, Certificate *c, const char *event)
+Attempt *attempt_new(Lifecycle *l, Certificate *c)
 {
     Attempt *a = calloc(1, sizeof(Attempt));
 
@@ -57,7 +56,6 @@ Attempt *attempt_new(Lifecycle *l, Certificate *c, const char *event)
         .lifecycle = l,
         .certificate = c,
         .settings = settings_ref(l->settings),
-        .event = event,
         .plan.source = _SOURCE_INVALID,
         .result = -ECANCELED,
     };
@@ -70,7 +68,7 @@ Attempt *attempt_new(Lifecycle *l, Certificate *c, const char *event)
 
 /* ---- planning */
 
-/* -errno, or whether the record changes. */
+/* Returns a negative errno, or whether the record changes. */
 static int apply_registrations(Attempt *a)
 {
     Request *q;
@@ -113,7 +111,6 @@ static int fill_root(Attempt *a, int64_t now)
 {
     const Settings *s = a->settings;
 
-    a->authority = a->lifecycle->root.authority ? authority_ref(a->lifecycle->root.authority) : NULL;
     a->root.now = now;
     if (a->plan.replacement)
         return 0;
@@ -137,12 +134,12 @@ static int fill(Attempt *a, const PlanFacts *facts)
 
     attempt_conclude_order(a, facts);
     a->certificate->work.again |= a->plan.again;
-    if (a->plan.makes_root)
+    if (l->root.authority && (a->plan.work == PLAN_MAKE_ROOT || a->plan.source == SOURCE_LOCAL))
+        a->authority = authority_ref(l->root.authority);
+    if (a->plan.work == PLAN_MAKE_ROOT)
         return fill_root(a, facts->now);
     if (a->plan.source == SOURCE_UPLOADED && !(a->upload = record_copy(facts->upload)))
         return -ENOMEM;
-    if (a->plan.source == SOURCE_LOCAL && l->root.authority)
-        a->authority = authority_ref(l->root.authority);
     return 0;
 }
 
@@ -179,10 +176,10 @@ int attempt_plan(Attempt *a)
     r = plan(&facts, a->after, changed, &a->plan);
     if (r >= 0)
         r = fill(a, &facts);
-    return r < 0 ? r : a->plan.changes;
+    return r < 0 ? r : a->plan.work != PLAN_NOTHING;
 }
 
-/* In a worker: obtain, choose, stage. */
+/* ---- in a worker: obtain, choose, stage */
 
 static int read_upload(Attempt *a, Bundle **ret)
 {
@@ -199,7 +196,7 @@ static int obtain(Attempt *a, Bundle **ret)
 {
     int r = 0;
 
-    if (a->plan.makes_root) {
+    if (a->plan.work == PLAN_MAKE_ROOT) {
         if (a->plan.replacement) {
             *ret = TAKE_PTR(a->plan.replacement->bundle);
             r = authority_bridge(*ret, a->authority, a->root.now, &a->problem);
@@ -223,7 +220,7 @@ static void choose_served(Record *rec, const Record *before, char *const *names,
 
     record_candidates(rec, candidates);
     choice = choose(candidates, rec->kind == RECORD_CERTIFICATE ? names : NULL, now);
-    /* Keep an upload that cannot be served now; keep serving what has no successor. */
+    /* an upload is kept even if unusable; without a usable chain, the current one stays */
     if (choice.source < 0)
         choice.source = rec->kind == RECORD_UPLOAD ? SOURCE_UPLOADED : rec->served;
     if (choice.source >= 0 && !rec->slots[choice.source].chain)
@@ -233,9 +230,13 @@ static void choose_served(Record *rec, const Record *before, char *const *names,
 
 static void attempt_run(void *data)
 {
+    static const char *const events[_RECORD_KIND_MAX] = {
+        [RECORD_CERTIFICATE] = "change", [RECORD_ROOT] = "root", [RECORD_UPLOAD] = "uploaded"
+    };
     Attempt *a = data;
     Lifecycle *l = a->lifecycle;
     const Record *before = a->certificate->record;
+    RecordKind event = a->plan.work == PLAN_REMOVE ? RECORD_CERTIFICATE : before->kind;
     Bundle *b = NULL;
 
     a->result = obtain(a, &b);
@@ -244,10 +245,10 @@ static void attempt_run(void *data)
         problem_set_errno(&a->problem, a->result, "Obtaining a chain");
         return;
     }
-    a->result =
-        store_change_new(a->certificate->stored ? before : NULL, a->plan.removes ? NULL : TAKE_PTR(a->after),
-                         a->plan.source, b, a->event, &a->change);
-    if (a->result >= 0 && !a->plan.removes) {
+    a->result = store_change_new(a->certificate->stored ? before : NULL,
+                                 a->plan.work == PLAN_REMOVE ? NULL : TAKE_PTR(a->after), a->plan.source, b,
+                                 events[event], &a->change);
+    if (a->result >= 0 && a->plan.work != PLAN_REMOVE) {
         choose_served(a->change->record, before, a->names, a->leaf.now);
         if (!a->change->record->order_failed || (a->plan.source >= 0 && a->plan.source != SOURCE_LOCAL))
             record_clear_failure(a->change->record);
@@ -260,7 +261,7 @@ static void attempt_run(void *data)
     problem_set_errno(&a->problem, a->result, "Writing to the store");
 }
 
-/* In the event loop: gather, commit, apply. */
+/* ---- in the event loop: apply */
 
 void lifecycle_note_progress(Lifecycle *l, Certificate *c, double progress, const char *step)
 {
@@ -271,17 +272,16 @@ void lifecycle_note_progress(Lifecycle *l, Certificate *c, double progress, cons
 static void attempt_apply(Lifecycle *l, Attempt *a)
 {
     Certificate *c = a->certificate;
-    const Problem none = {};
     char previous[65] = "";
     unsigned changed = CHANGED_MODULES | CHANGED_NAMES | CHANGED_FAILURE;
 
     c->work.busy = false;
-    if (l->orders && (a->plan.order == PLAN_ORDER_TAKE || a->plan.removes))
+    if (l->orders && (a->plan.order == PLAN_ORDER_TAKE || a->plan.work == PLAN_REMOVE))
         orders_forget(l->orders, certificate_name(c));
-    if (a->plan.removes) {
+    if (a->plan.work == PLAN_REMOVE) {
         c->stored = false;
         root_uncount(l, c);
-        requests_answer(c, &a->requests, &none);
+        attempt_answer(a, NULL);
         l->observer->removed(c, l->userdata);
         return;
     }
@@ -292,16 +292,15 @@ static void attempt_apply(Lifecycle *l, Attempt *a)
     record_free(c->record);
     c->record = TAKE_PTR(a->change->record);
     c->stored = true;
-    lifecycle_refresh_order(l, c); /* those who use it may want another one now */
+    lifecycle_refresh_order(l, c); /* registrations may have changed the eligibility */
     l->observer->applied(c, changed, previous, l->userdata);
-    if (a->plan.warns &&
-        c->record->warned > 0) /* it may have been left for another chain at the same time */
+    if (a->plan.warns && c->record->warned > 0) /* 0: another chain is served now */
         l->observer->warned(c, l->userdata);
-    if (a->plan.makes_root)
+    if (a->plan.work == PLAN_MAKE_ROOT)
         root_adopt(l, a);
     else if (certificate_is_root(c) && (changed & CHANGED_CHAIN))
         root_switch(l);
-    attempt_answer(a);
+    attempt_answer(a, NULL);
     root_uncount_signed(l, c);
 }
 
@@ -320,8 +319,7 @@ void attempt_fail(Attempt *a)
     record_free(fresh);
     record_set_failure(c->record, &a->problem, clock_now());
     l->observer->failed(c, &a->problem, l->userdata);
-    requests_answer(c, &a->refused, &a->plan.order_problem);
-    requests_answer(c, &a->requests, &a->problem);
+    attempt_answer(a, &a->problem);
     root_uncount(l, c);
     if (certificate_is_root(c))
         root_fail_waiting(l, &a->problem);
@@ -332,7 +330,7 @@ void attempt_fail(Attempt *a)
 void attempt_end(Lifecycle *l, Attempt *a)
 {
     Certificate *c = a->certificate;
-    bool succeeded = a->result >= 0, removed = a->plan.removes && succeeded, again;
+    bool succeeded = a->result >= 0, removed = a->plan.work == PLAN_REMOVE && succeeded, again;
 
     if (succeeded)
         attempt_apply(l, a);
@@ -367,13 +365,12 @@ static void attempt_staged(void *data, void *userdata _unused_)
 
 static const char *describe(const Attempt *a)
 {
-    if (a->plan.makes_root)
-        return "working";
     if (a->bundle)
         return "storing the chain";
-    if (a->plan.source == SOURCE_LOCAL)
-        return "making a key and signing with the local root";
-    return a->plan.source == SOURCE_UPLOADED ? "taking over the uploaded chain" : "working";
+    if (a->plan.work == PLAN_MAKE_ROOT || a->plan.source < 0)
+        return "working";
+    return a->plan.source == SOURCE_LOCAL ? "making a key and signing with the local root"
+                                          : "taking over the uploaded chain";
 }
 
 void attempt_start(Attempt *a)

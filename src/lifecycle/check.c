@@ -4,8 +4,8 @@
 #include "lifecycle/lifecycle-internal.h"
 #include "util/log.h"
 
-/* The index tells what was stored, and the service starts from it without a look at the files. So they are looked at
- * afterwards, some certificates at a time, which are busy for that moment. */
+/* The service starts from the index without reading the files, and verifies them afterwards, some certificates at a time, which
+ * are busy meanwhile. */
 
 typedef struct Check {
     Lifecycle *lifecycle;
@@ -27,13 +27,13 @@ static void check_run(void *data)
     }
 }
 
-/* What the files still tell is taken over, after a repair; where they tell nothing, every chain counts as damaged. */
-static void put_right(Lifecycle *l, Certificate *c)
+/* Reads the record from its files after the store repaired them; if there are none, all chains count as lost. */
+static void repair(Lifecycle *l, Certificate *c)
 {
     Record *found = NULL;
     int r;
 
-    log_warning("%s: what is stored is not what was stored; it is put right.", certificate_name(c));
+    log_warning("%s: stored files are damaged, repairing.", certificate_name(c));
     r = store_reload(l->store, c->record->kind, certificate_name(c), &found);
     if (r >= 0) {
         record_free(c->record);
@@ -57,7 +57,7 @@ static void on_checked(void *data, void *userdata _unused_)
 
         c->work.busy = c->work.again = false;
         if (damaged)
-            put_right(l, c);
+            repair(l, c);
         if (damaged || again || !STAILQ_EMPTY(&c->work.requests))
             lifecycle_settle(l, c);
         l->observer->settled(c, l->userdata);

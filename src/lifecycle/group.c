@@ -4,21 +4,21 @@
 #include "lifecycle/lifecycle-internal.h"
 #include "util/log.h"
 
-/* Attempts that are staged are committed as a group, by the thread that owns the disk. */
+/* Commits staged attempts as a group, in the thread that owns the disk. */
 
-#define GROUP_MAX       1024
-#define GROUP_WAIT_USEC (20 * USEC_PER_MSEC) /* a slow disk gathers more by itself: one group at a time */
-#define ORDERS_FEW      2                    /* while more of them run, what they bring is gathered, too */
+#define GROUP_MAX 1024
+#define GROUP_WAIT_USEC \
+    (20 * USEC_PER_MSEC) /* while a slow disk commits a group, the next one grows anyway */
+#define ORDERS_FEW 2     /* while more orders run, wait for their chains, too */
 
 static void group_commit(void *data)
 {
     Lifecycle *l = data;
     StoreChange **changes = calloc(l->group.n, sizeof(StoreChange *));
 
-    for (size_t i = 0; changes && i < l->group.n; i++) {
+    l->group.committed = changes;
+    for (size_t i = 0; changes && i < l->group.n; i++)
         changes[i] = l->group.attempts[i]->change;
-        l->group.attempts[i]->committed = true;
-    }
     if (changes)
         (void)store_commit(l->store, changes, l->group.n);
     free(changes);
@@ -29,11 +29,12 @@ static void on_group_committed(void *data, void *userdata _unused_)
     Lifecycle *l = data;
     Attempt **group = TAKE_PTR(l->group.attempts);
     size_t n = l->group.n;
+    bool committed = l->group.committed;
 
-    l->group.n = 0;
+    l->group.n = 0; /* settling may start the next group */
     for (size_t i = 0; i < n; i++) {
-        group[i]->result = group[i]->committed ? group[i]->change->result : -ECANCELED;
-        if (!group[i]->committed)
+        group[i]->result = committed ? group[i]->change->result : -ECANCELED;
+        if (!committed)
             store_discard(l->store, group[i]->change);
         problem_set_errno(&group[i]->problem, group[i]->result, "Writing to the store");
         attempt_end(l, group[i]);
@@ -57,6 +58,7 @@ static void start_group(Lifecycle *l)
         l->group.attempts[l->group.n++] = a;
         l->group.n_staged--;
     }
+    l->group.committed = false;
     l->group.staged_since = loop_now(l->event, CLOCK_MONOTONIC);
     if (workers_add(l->disk, group_commit, on_group_committed, l) < 0)
         (void)log_oom();

@@ -8,8 +8,6 @@
 #include "core/now.h"
 #include "lifecycle/lifecycle-internal.h"
 #include "util/log.h"
-#include "util/text.h"
-#include "util/timer.h"
 
 #define RETRY_USEC  (30 * USEC_PER_SEC) /* after a failure, while a certificate has no chain */
 #define WORKERS_MIN 2
@@ -25,7 +23,6 @@ void lifecycle_settle_all(Lifecycle *l)
 
 void lifecycle_settle(Lifecycle *l, Certificate *c)
 {
-    const Problem none = {};
     bool order_failed = false;
     Attempt *a;
     int r;
@@ -39,13 +36,12 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
     }
     if (c->record->kind == RECORD_CERTIFICATE)
         lifecycle_divert_to_order(l, c);
-    if (!l->root.authority &&
-        lifecycle_may_fall_back(c)) { /* what came of the order is planned once, and not put back */
+    if (!l->root.authority && lifecycle_may_fall_back(c)) { /* before planning, which concludes the order */
         c->work.waits_for_root = true;
         root_obtain(l);
         return;
     }
-    a = attempt_new(l, c, certificate_is_root(c) ? "root" : "change");
+    a = attempt_new(l, c);
     if (!a) {
         (void)log_oom();
         return;
@@ -69,8 +65,7 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
         attempt_fail(a);
     } else {
         order_failed = a->plan.order_problem.code != PROBLEM_NONE;
-        requests_answer(c, &a->refused, &a->plan.order_problem);
-        requests_answer(c, &a->requests, &none);
+        attempt_answer(a, NULL);
     }
     attempt_free(a);
     root_uncount(l, c);
@@ -80,7 +75,7 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
         lifecycle_maybe_order(l, c);
 }
 
-/* Takes what the request owns on success only. */
+/* Takes the members of the request on success only. */
 static int queue_request(Lifecycle *l, Certificate *c, const Request *request)
 {
     Request *q = l->stopping ? NULL : malloc(sizeof(Request));
@@ -131,7 +126,8 @@ int lifecycle_start_job(Lifecycle *l, Certificate *c, JobKind kind, const Reques
 
     if (r < 0)
         return r;
-    *ret_id = j->id;
+    if (ret_id)
+        *ret_id = j->id;
     r = queue_request(l, c, &q);
     if (r < 0) {
         problem_set_errno(&problem, r, "Starting the job");
@@ -151,10 +147,9 @@ bool lifecycle_cancel_job(Lifecycle *l, Job *j)
     return true;
 }
 
-int lifecycle_add_upload(Lifecycle *l, Certificate *upload, uint64_t number, Bundle *bundle,
-                         RequestDone done, void *userdata)
+int lifecycle_add_upload(Lifecycle *l, Certificate *upload, Bundle *bundle, RequestDone done, void *userdata)
 {
-    Attempt *a = attempt_new(l, upload, "uploaded");
+    Attempt *a = attempt_new(l, upload);
     Request *q = calloc(1, sizeof(Request));
 
     if (!a || !q || l->stopping) {
@@ -165,7 +160,7 @@ int lifecycle_add_upload(Lifecycle *l, Certificate *upload, uint64_t number, Bun
     }
     *q = (Request){ .kind = REQUEST_SETTLE, .done = done, .userdata = userdata };
     STAILQ_INSERT_TAIL(&a->requests, q, entry);
-    a->after->uploaded = number;
+    a->after->uploaded = model_number_upload(l->model);
     if (bundle)
         a->plan.source = SOURCE_UPLOADED;
     a->bundle = bundle;
@@ -242,46 +237,47 @@ int lifecycle_new(sd_event *event, Store *store, Model *model, const LifecycleOb
     return 0;
 }
 
-static void give_up_staged(Lifecycle *l)
+static void give_up_staged(Lifecycle *l, const Problem *cancelled)
 {
-    Problem cancelled = {};
     Attempt *a;
 
-    problem_set(&cancelled, PROBLEM_CANCELLED, "The service stops.");
     while ((a = STAILQ_FIRST(&l->group.staged))) {
         Certificate *c = a->certificate;
 
         STAILQ_REMOVE_HEAD(&l->group.staged, entry);
         c->work.busy = false;
         store_discard(l->store, a->change);
-        requests_answer(c, &a->refused, &a->plan.order_problem);
-        requests_answer(c, &a->requests, &cancelled);
+        attempt_answer(a, cancelled);
         attempt_free(a);
         l->observer->settled(c, l->userdata);
     }
-    requests_answer(l->model->root, &l->root.requests, &cancelled);
-    problem_clear(&cancelled);
+    requests_answer(l->model->root, &l->root.requests, cancelled);
+}
+
+static void give_up(Lifecycle *l, Certificate *c, const Problem *cancelled)
+{
+    lifecycle_give_up_order(l, c, cancelled);
+    requests_answer(c, &c->work.requests, cancelled);
 }
 
 void lifecycle_stop(Lifecycle *l)
 {
+    _cleanup_problem_ Problem cancelled = {};
+    Certificate *c, *next;
+
+    problem_set(&cancelled, PROBLEM_CANCELLED, "The service is stopping.");
     l->stopping = true;
     l->orders = orders_free(l->orders);
     if (l->workers)
         workers_free(TAKE_PTR(l->workers));
     if (l->disk)
         workers_free(TAKE_PTR(l->disk));
-    give_up_staged(l);
-}
-
-void lifecycle_give_up(Lifecycle *l, Certificate *c)
-{
-    Problem cancelled = {};
-
-    problem_set(&cancelled, PROBLEM_CANCELLED, "The service stops.");
-    lifecycle_give_up_order(l, c, &cancelled);
-    requests_answer(c, &c->work.requests, &cancelled);
-    problem_clear(&cancelled);
+    give_up_staged(l, &cancelled);
+    give_up(l, l->model->root, &cancelled);
+    FOREACH_UPLOAD (l->model, c, next)
+        give_up(l, c, &cancelled);
+    FOREACH_CERTIFICATE (l->model, c, next)
+        give_up(l, c, &cancelled);
 }
 
 Lifecycle *lifecycle_free(Lifecycle *l)

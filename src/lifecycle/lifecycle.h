@@ -38,10 +38,8 @@ typedef struct LifecycleObserver {
 /* Call lifecycle_configure() before anything is settled. */
 int lifecycle_new(sd_event *event, Store *store, Model *model, const LifecycleObserver *observer,
                   void *userdata, Lifecycle **ret);
-/* Waits for pending writes, and starts nothing any more. */
+/* Waits for pending writes, answers all queued requests, and starts nothing any more. */
 void lifecycle_stop(Lifecycle *l);
-/* To be called after lifecycle_stop(): answers the requests that are queued in a certificate. */
-void lifecycle_give_up(Lifecycle *l, Certificate *c);
 Lifecycle *lifecycle_free(Lifecycle *l);
 DEFINE_CLEANUP(Lifecycle *, lifecycle_free);
 
@@ -52,20 +50,21 @@ void lifecycle_settle_all(Lifecycle *l);
 int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind,
                       const RegistrationRequest *registration, RequestDone done, void *userdata);
 /* Creates a job and queues its request. options: for JOB_REISSUE and JOB_ROOT, else NULL. The job may be over when this
- * returns, for example when there is nothing to do, so only its number is returned. -E2BIG: there are LIMIT_JOBS.
+ * returns, for example when there is nothing to do, so only its number is returned (ret_id may be NULL). -E2BIG: there are
+ * LIMIT_JOBS.
  *
  * A chain that clients trust is replaced by one of the local root only after an order that was really tried: a reissue whose
  * order cannot be placed (limits, the clock, no network, the configuration) ends in RESULT_FAILED and changes nothing. */
 int lifecycle_start_job(Lifecycle *l, Certificate *c, JobKind kind, const RequestOptions *options,
                         uint64_t *ret_id);
-/* Cancels a job; false: it is being written already. */
+/* Cancels a job; false: its result is being written already. */
 bool lifecycle_cancel_job(Lifecycle *l, Job *j);
-/* Turns the order that the service started by itself into a reissue, which its job then waits for; false: there is none. */
+/* Turns the order that the service started by itself into a reissue of the same job; false: there is none. */
 bool lifecycle_adopt_order(Lifecycle *l, Certificate *c, const RequestOptions *options);
-/* Stores a chain in the object of an upload, with its number in the order of uploads. bundle: NULL to change the number of
- * the stored chain only. Takes the bundle. The object must not be busy. */
-int lifecycle_add_upload(Lifecycle *l, Certificate *upload, uint64_t number, Bundle *bundle,
-                         RequestDone done, void *userdata);
+/* Stores a chain in the object of an upload, which becomes the latest one. bundle: NULL if the chain is stored already. Takes the
+ * bundle. The object must not be busy. */
+int lifecycle_add_upload(Lifecycle *l, Certificate *upload, Bundle *bundle, RequestDone done,
+                         void *userdata);
 /* Makes an uploaded authority the local root. done is called when that is durable; every local chain is signed again
  * afterwards. Takes the bundle. */
 int lifecycle_replace_root(Lifecycle *l, Bundle *bundle, RequestDone done, void *userdata);
@@ -83,7 +82,7 @@ void lifecycle_check_window(Lifecycle *l, Certificate *c);
 void lifecycle_configure(Lifecycle *l, Settings *settings);
 /* For revocation and account management. */
 struct Orders *lifecycle_orders(Lifecycle *l);
-/* Everything that has to end before the service may exit. */
+/* The number of tasks that have to end before the service may exit. */
 size_t lifecycle_busy(const Lifecycle *l);
 /* Runs a task in a worker or, with disk, in the thread that owns the disk (util/workers.h). done gets the userdata of
  * lifecycle_new(). */

@@ -9,15 +9,9 @@
 
 #define DAY INT64_C(86400)
 
-/* Orders from ACME authorities. An order runs beside everything else that happens to its certificate: a name has its local
- * chain at once, and is busy with nothing while the authority takes its time. Requests that an order may fulfil
- * wait with it. When it is over, its result is something that is wanted like all else: the certificate is settled, and
- * planning takes it from here. */
-
-static void drop_ordering(Lifecycle *l, Certificate *c, bool forget)
-{
-    c->order.ordering = ordering_free(l->orders, c->order.ordering, forget);
-}
+/* Orders from ACME authorities. An order runs in parallel to other changes of its certificate, which has its local chain at
+ * once and is not busy while the authority works. Requests that an order may fulfil wait in its ordering. When the order is
+ * over, the certificate is settled, and planning decides what becomes of the result. */
 
 static bool is_running(const Certificate *c)
 {
@@ -31,27 +25,45 @@ static AcmeEligibility judge(const Lifecycle *l, const Certificate *c)
     return acme_settings_judge(l->settings, c->names, certificate_authority(c));
 }
 
-/* An upload that is usable makes orders needless; one that is near its end, or not valid yet, does not. */
-static bool is_served_by(const Chain *upload, const Certificate *c)
+/* The chain to order beside an upload. */
+typedef enum Need {
+    NEED_NOTHING,
+    NEED_SUCCESSOR, /* in time for a few failures before the end of the upload */
+    NEED_CHAIN,
+} Need;
+
+/* An upload that is not valid yet, or about to expire, leaves a chain to be ordered. */
+static Need need_beside(const Chain *upload, const Certificate *c)
 {
     const Candidate candidate = { .chain = upload };
+    int64_t now = clock_now();
 
-    return upload && candidate_judge(&candidate, SOURCE_UPLOADED, c->names, clock_now()) == VERDICT_USABLE;
+    if (!upload || candidate_judge(&candidate, SOURCE_UPLOADED, c->names, now) != VERDICT_USABLE)
+        return NEED_CHAIN;
+    return schedule_successor(upload) <= now ? NEED_SUCCESSOR : NEED_NOTHING;
 }
 
-/* An order for what follows it may fail, and fail again, before its end. */
-static bool wants_successor(const Chain *upload)
+static Need need_beside_own(const Certificate *c)
 {
-    return schedule_successor(upload) <= clock_now();
+    const Slot *uploaded = &c->record->slots[SOURCE_UPLOADED];
+
+    return uploaded->broken ? NEED_CHAIN : need_beside(uploaded->chain, c);
+}
+
+/* The upload that fits may not be in its slot yet. */
+static Need find_need(const Lifecycle *l, const Certificate *c)
+{
+    const Certificate *upload = model_choose_upload(l->model, c, clock_now());
+    Need need = need_beside_own(c);
+
+    return upload ? MIN(need, need_beside(certificate_chain(upload), c)) : need;
 }
 
 static bool can_order(const Lifecycle *l, const Certificate *c)
 {
-    const Slot *uploaded = &c->record->slots[SOURCE_UPLOADED];
-
-    return c->record->kind == RECORD_CERTIFICATE && certificate_is_wanted(c) &&
-           judge(l, c) == ACME_ELIGIBILITY_ASKED &&
-           (uploaded->broken || !is_served_by(uploaded->chain, c) || wants_successor(uploaded->chain));
+    return !l->stopping && c->stored && clock_is_trusted() && c->record->kind == RECORD_CERTIFICATE &&
+           certificate_is_wanted(c) && judge(l, c) == ACME_ELIGIBILITY_ASKED &&
+           need_beside_own(c) != NEED_NOTHING;
 }
 
 static const Chain *usable_chain(const Certificate *c)
@@ -64,7 +76,7 @@ static int64_t window_after(const Lifecycle *l, const Certificate *c)
     return orders_early(l->orders, c->record) + schedule_window_pause(c->record->slots[SOURCE_ACME].chain);
 }
 
-/* Everything that the next order's moment depends on. */
+/* Gathers what decides when the next order is due. */
 static OrderState order_state(const Lifecycle *l, const Certificate *c)
 {
     const Record *rec = c->record;
@@ -77,15 +89,15 @@ static OrderState order_state(const Lifecycle *l, const Certificate *c)
 
     if (state.chain) {
         state.window = orders_window(l->orders, rec).window;
-        if (!state.failed) /* else it is the back-off that it waits for */
+        if (!state.failed) /* otherwise the back-off counts */
             state.window_after = window_after(l, c);
     }
-    /* An attempt that came to no end, as the service was stopped in it, has no more than its place in the ledger. */
+    /* an attempt that was interrupted by a stop is in the ledger only */
     state.after = rec->order_failed ? MAX(rec->order_after, attempted)
                   : attempted > 0   ? attempted
                                     : rec->order_after;
     if (state.failed && state.after > clock_now() + LEDGER_SPAN_MAX + DAY)
-        state.after = 0; /* no limit lasts as long: it was written with a wrong clock */
+        state.after = 0; /* no limit lasts that long: recorded with a wrong clock */
     if (state.failed && c->order.waits_until <= clock_now() + LEDGER_SPAN_MAX + DAY)
         state.after = MAX(state.after, c->order.waits_until);
     return state;
@@ -95,7 +107,7 @@ int64_t lifecycle_next_order(const Lifecycle *l, const Certificate *c)
 {
     OrderState state;
 
-    if (l->stopping || !c->stored || c->order.ordering || !can_order(l, c) || !clock_is_trusted())
+    if (c->order.ordering || !can_order(l, c))
         return INT64_MAX;
     if (orders_has_order(l->orders, certificate_name(c)))
         return 0;
@@ -103,17 +115,16 @@ int64_t lifecycle_next_order(const Lifecycle *l, const Certificate *c)
     return schedule_order(&state);
 }
 
-/* ---- windows of renewal */
+/* ---- renewal information */
 
 int64_t lifecycle_next_check(const Lifecycle *l, const Certificate *c)
 {
-    if (l->stopping || !c->stored || c->order.checks_window || !c->record->authority ||
-        !c->record->slots[SOURCE_ACME].chain || !can_order(l, c) || !clock_is_trusted() || !usable_chain(c))
+    if (c->order.checks_window || !c->record->authority || !can_order(l, c) || !usable_chain(c))
         return INT64_MAX;
     return orders_window(l->orders, c->record).check;
 }
 
-/* Adopts what the authority has suggested; whether that is something else than before. */
+/* Copies the window that the authority suggests; returns true if it has changed. */
 static bool refresh_window(const Lifecycle *l, Certificate *c)
 {
     const Chain *chain = c->record->slots[SOURCE_ACME].chain;
@@ -156,7 +167,7 @@ void lifecycle_check_window(Lifecycle *l, Certificate *c)
         c->order.checks_window = true;
 }
 
-/* ---- from the order to its result */
+/* ---- orders and their results */
 
 static void on_progress(Ordering *o, double progress, const char *step, void *userdata)
 {
@@ -176,7 +187,7 @@ static void on_over(Ordering *o, void *userdata)
         lifecycle_settle(l, c);
 }
 
-/* A reissue is for a key that is not to be used any more. */
+/* Not for a reissue, which is to replace the key. */
 static bool keeps_key(const Lifecycle *l, const Certificate *c, KeyType type)
 {
     const Slot *slot = &c->record->slots[SOURCE_ACME];
@@ -185,7 +196,7 @@ static bool keeps_key(const Lifecycle *l, const Certificate *c, KeyType type)
            !slot->withdrawn && slot->chain->key_type == type;
 }
 
-/* Whether it is renewed now because the authority wants it, and not because of its age. */
+/* Returns true if it is renewed because of the window, before its lifetime requires it. */
 static bool is_early(const Lifecycle *l, const Certificate *c)
 {
     OrderState state = order_state(l, c);
@@ -195,7 +206,7 @@ static bool is_early(const Lifecycle *l, const Certificate *c)
            MAX(schedule_window_moment(state.chain, &state.window), state.window_after) <= now;
 }
 
-/* When the chain from an authority ends, if there is one that can be served; one that is to come is wanted within a day. */
+/* A chain is needed before the current one of an authority expires, or within a day. */
 static int64_t urgency_of(const Certificate *c)
 {
     const Chain *chain = usable_chain(c);
@@ -228,15 +239,7 @@ static int order_begin(Lifecycle *l, Certificate *c, const Request *q)
     return orders_begin(l->orders, &request, &c->order.ordering);
 }
 
-/* What an upload leaves to be ordered. */
-typedef enum Need {
-    NEED_NOTHING,
-    NEED_SUCCESSOR, /* of the upload, which is served until its end */
-    NEED_CHAIN,
-} Need;
-
-/* Whether an order may be made for a reissue; if not, and a chain that clients trust would be given up for nothing, why says
- * what is in the way. */
+/* Returns true if a reissue may place an order. Otherwise why is set to the reason if a usable ACME chain would be lost. */
 static bool may_reissue(const Lifecycle *l, const Certificate *c, const Request *q, Problem *why)
 {
     _cleanup_problem_ Problem reason = {};
@@ -245,17 +248,17 @@ static bool may_reissue(const Lifecycle *l, const Certificate *c, const Request 
         if (!clock_is_trusted())
             problem_set(
                 why, PROBLEM_ACME_DISABLED,
-                "The clock of this machine is not believed, so nothing is ordered and nothing was changed; "
-                "set it, or wait until a time service has.");
+                "The clock of this machine is not trusted, so no order is placed and nothing was changed; "
+                "set it, or wait for time synchronization.");
         return clock_is_trusted();
     }
     if (!usable_chain(c) || (c->order.eligibility == ACME_ELIGIBILITY_UNWANTED && !q->options.keep_current))
         return false;
     if (c->order.eligibility == ACME_ELIGIBILITY_UNWANTED)
-        problem_set(&reason, PROBLEM_ACME_DISABLED, "A module that uses it says ACME=no.");
+        problem_set(&reason, PROBLEM_ACME_DISABLED, "A module that uses it has ACME=no.");
     else
         (void)acme_settings_suit(l->settings, c->names, certificate_authority(c), &reason);
-    problem_set(why, PROBLEM_ACME_DISABLED, "No order is placed for %s, so its present chain is kept. %s",
+    problem_set(why, PROBLEM_ACME_DISABLED, "No order is placed for %s, so the current chain is kept. %s",
                 certificate_name(c), strempty(reason.text));
     return false;
 }
@@ -266,17 +269,17 @@ static bool wants_order(const Certificate *c, const Request *q)
            (q->kind == REQUEST_RENEW && c->record->served == SOURCE_ACME);
 }
 
-/* What waits with an order goes back to be looked at anew. */
+/* Drops the order and queues its requests again. */
 static void take_back(Lifecycle *l, Certificate *c)
 {
     STAILQ_CONCAT(&c->work.requests, ordering_requests(c->order.ordering));
-    drop_ordering(l, c, true);
+    c->order.ordering = ordering_free(l->orders, c->order.ordering, true);
 }
 
-/* Whether the request waits with an order from now on. */
+/* Returns true if the request waits for an order now. */
 static bool join_order(Lifecycle *l, Certificate *c, Request *q, Need need, Problem *why)
 {
-    if (q->kind == REQUEST_REISSUE && need == NEED_SUCCESSOR) /* which keeps the upload */
+    if (q->kind == REQUEST_REISSUE && need == NEED_SUCCESSOR) /* the upload stays */
         return false;
     if (q->kind == REQUEST_REISSUE ? !may_reissue(l, c, q, why)
                                    : c->order.eligibility != ACME_ELIGIBILITY_ASKED)
@@ -306,7 +309,7 @@ static void divert(Lifecycle *l, Certificate *c, Need need)
     requests_answer(c, &refused, &why);
 }
 
-/* One that has gone too far with the former key is given up for another. */
+/* Replaces an order that has started with the former key. */
 static void join_as_reissue(Lifecycle *l, Certificate *c, const RequestOptions *options)
 {
     if (c->order.ordering && !ordering_join(c->order.ordering, options->hurry)) {
@@ -335,7 +338,7 @@ bool lifecycle_adopt_order(Lifecycle *l, Certificate *c, const RequestOptions *o
     return false;
 }
 
-/* Nobody uses it any more: its order is given up, and whoever asked for another chain is told so. */
+/* Drops the order of a certificate that nobody uses any more, and fails requests for another chain. */
 static void abandon(Lifecycle *l, Certificate *c)
 {
     struct RequestQueue given_up = STAILQ_HEAD_INITIALIZER(given_up);
@@ -352,23 +355,6 @@ static void abandon(Lifecycle *l, Certificate *c)
 bool lifecycle_order_is_left(const Certificate *c)
 {
     return c->order.ordering && (!is_running(c) || !certificate_is_wanted(c));
-}
-
-static Need need_beside(const Chain *upload, const Certificate *c)
-{
-    if (!is_served_by(upload, c))
-        return NEED_CHAIN;
-    return wants_successor(upload) ? NEED_SUCCESSOR : NEED_NOTHING;
-}
-
-/* The upload that fits may not be in its slot yet. */
-static Need find_need(const Lifecycle *l, const Certificate *c)
-{
-    const Slot *uploaded = &c->record->slots[SOURCE_UPLOADED];
-    const Certificate *upload = model_choose_upload(l->model, c, clock_now());
-    Need need = uploaded->broken ? NEED_CHAIN : need_beside(uploaded->chain, c);
-
-    return upload ? MIN(need, need_beside(certificate_chain(upload), c)) : need;
 }
 
 void lifecycle_refresh_order(const Lifecycle *l, Certificate *c)
@@ -408,12 +394,10 @@ bool lifecycle_may_fall_back(const Certificate *c)
 
 void lifecycle_maybe_order(Lifecycle *l, Certificate *c)
 {
-    uint64_t job;
-
-    if (l->stopping || c->job || c->work.busy || lifecycle_next_order(l, c) > clock_now())
+    if (c->job || c->work.busy || lifecycle_next_order(l, c) > clock_now())
         return;
-    if (lifecycle_start_job(l, c, JOB_ORDER, NULL, &job) < 0)
-        log_warning("%s: the order cannot be begun now.", certificate_name(c));
+    if (lifecycle_start_job(l, c, JOB_ORDER, NULL, NULL) < 0)
+        log_warning("%s: Failed to start the order, ignoring.", certificate_name(c));
 }
 
 void lifecycle_retry_orders(Lifecycle *l, int64_t corrected)
@@ -437,7 +421,7 @@ static void on_back(const char *authority, void *userdata)
 
         if (l->stopping || !c->published || c->order.ordering || !c->record->order_failed ||
             problem_is_rate_limited(p) ||
-            (authority ? !problem_blames_authority(p) : p->code != PROBLEM_NETWORK_FAILED))
+            (authority ? !problem_blames_authority(p) : !certificate_lacked_network(c)))
             continue;
         if (c->record->failure.attempts > 0 && !orders_release(l->orders, authority, certificate_name(c)))
             continue;
@@ -454,7 +438,7 @@ const OrderingOutcome *lifecycle_order_outcome(const Certificate *c, OrderingOut
     return outcome;
 }
 
-/* A reissue whose order was really tried falls back to the local root; all else that waited for the order has failed. */
+/* A reissue whose order was really tried falls back to the local root; other requests fail. */
 static void sort_requests(Attempt *a, const PlanFacts *facts)
 {
     struct RequestQueue *waiting = ordering_requests(a->certificate->order.ordering);
@@ -478,8 +462,8 @@ static void conclude_failure(Attempt *a, const PlanFacts *facts)
     sort_requests(a, facts);
     if (facts->order->automatic)
         c->order.waits_until = facts->order->waited ? facts->order->until : 0;
-    if (a->plan.counts)
-        log_warning("%s: %s%s The order is tried again in %lld seconds.", certificate_name(c), text,
+    if (a->plan.order == PLAN_ORDER_FAILED_SCHEDULED)
+        log_warning("%s: %s%s The order is retried in %lld seconds.", certificate_name(c), text,
                     text_full_stop(text), (long long)(a->after->order_after - facts->now));
 }
 
@@ -493,7 +477,7 @@ void attempt_conclude_order(Attempt *a, const PlanFacts *facts)
         take_back(a->lifecycle, c);
         return;
     }
-    if (a->plan.forgets_retry)
+    if (a->plan.order == PLAN_ORDER_TAKE || a->plan.order == PLAN_ORDER_FAILED_MANUAL)
         c->order.retry = false;
     if (a->plan.order == PLAN_ORDER_TAKE) {
         STAILQ_CONCAT(&a->requests, ordering_requests(c->order.ordering));
@@ -501,8 +485,9 @@ void attempt_conclude_order(Attempt *a, const PlanFacts *facts)
         a->bundle = ordering_take_bundle(c->order.ordering);
     } else
         conclude_failure(a, facts);
-    drop_ordering(a->lifecycle, c,
-                  a->plan.order == PLAN_ORDER_FAILED && facts->order->chain); /* of no use */
+    /* a chain that is not taken is of no use */
+    c->order.ordering = ordering_free(a->lifecycle->orders, c->order.ordering,
+                                      a->plan.order != PLAN_ORDER_TAKE && facts->order->chain);
 }
 
 bool lifecycle_cancel_order(Lifecycle *l, Certificate *c)
@@ -521,7 +506,7 @@ void lifecycle_give_up_order(Lifecycle *l, Certificate *c, const Problem *proble
     if (!c->order.ordering)
         return;
     requests_answer(c, ordering_requests(c->order.ordering), problem);
-    drop_ordering(l, c, false);
+    c->order.ordering = ordering_free(l->orders, c->order.ordering, false);
 }
 
 const OrdersObserver lifecycle_orders_observer = { on_progress, on_over, on_back };

@@ -7,12 +7,7 @@
 #include "core/schedule.h"
 #include "util/text.h"
 
-void plan_done(Plan *p)
-{
-    problem_clear(&p->order_problem);
-}
-
-/* Whether the chain in the local slot is what the root would sign now, but for serial and dates. */
+/* Returns true if the root would sign the same again, except for serial and dates. */
 static bool local_is_current(const PlanFacts *f, const Record *after)
 {
     const Slot *slot = &after->slots[SOURCE_LOCAL];
@@ -38,8 +33,8 @@ static bool holds_upload(const Record *after, const Record *upload)
     return slot->chain && !slot->broken && chain_equal(slot->chain, uploaded_chain(upload));
 }
 
-/* An upload that cannot be served now must not push out what is served instead of it, so it waits for that to be there, and to be
- * what the local root would sign now. */
+/* An upload that cannot be served now must not replace one that is; it waits until another source has an up-to-date chain to
+ * serve instead. */
 static bool may_take_upload(const PlanFacts *f, const Record *after)
 {
     const Candidate taken = { .chain = uploaded_chain(f->upload) };
@@ -69,13 +64,13 @@ static void plan_upload(const PlanFacts *f, Record *after, Plan *p)
         p->source = SOURCE_UPLOADED;
     else if (after->slots[SOURCE_UPLOADED].chain) {
         record_clear_slot(after, SOURCE_UPLOADED);
-        p->changes = true;
+        p->work = PLAN_CHANGE;
     }
 }
 
 /* ---- an order that is over */
 
-/* Whether the authority was really asked, and its answer, or that it gave none, is why there is no chain. */
+/* Returns true if the authority was really asked, and its answer or its silence is the cause of the failure. */
 static bool was_tried(const OrderingOutcome *o, const Problem *problem)
 {
     return o->attempted && !o->waited && !problem_is_rate_limited(problem) && !o->offline &&
@@ -94,15 +89,14 @@ static int64_t retry_delay(const Record *after, unsigned failures)
     return schedule_back_off(after->name, failures);
 }
 
-/* Whether it only waits for an authority that is out of order, as it has failed before: that need not be recorded, for many
- * certificates and each time. */
+/* A certificate that keeps waiting for an outage to end is not recorded each time: there may be many. */
 static bool just_waits(const OrderingOutcome *o, const Record *after, const Problem *problem)
 {
     return o->waited && o->until > 0 && after->order_failed && !problem_is_rate_limited(problem);
 }
 
-/* A manual attempt is no failure of the schedule: the next attempt of the service itself is made when it would have been made,
- * or with the first back-off from now where none was due. */
+/* A manual attempt leaves the schedule alone: the next automatic attempt is made as planned, or after the first back-off if
+ * none was planned. */
 static void plan_manual_failure(const PlanFacts *f, Record *after, Plan *p)
 {
     unsigned attempts = after->failure.attempts;
@@ -110,7 +104,8 @@ static void plan_manual_failure(const PlanFacts *f, Record *after, Plan *p)
 
     if (!p->tried)
         return;
-    p->forgets_retry = p->changes = true;
+    p->order = PLAN_ORDER_FAILED_MANUAL;
+    p->work = PLAN_CHANGE;
     record_set_failure(after, &p->order_problem, f->now);
     after->failure.attempts = attempts;
     after->order_failed = true;
@@ -122,7 +117,8 @@ static void plan_automatic_failure(const PlanFacts *f, Record *after, Plan *p)
     const OrderingOutcome *o = f->order;
     unsigned attempts = after->failure.attempts;
 
-    p->counts = p->changes = true;
+    p->order = PLAN_ORDER_FAILED_SCHEDULED;
+    p->work = PLAN_CHANGE;
     record_set_failure(after, &p->order_problem, f->now);
     if (o->waited)
         after->failure.attempts = attempts;
@@ -134,7 +130,6 @@ static void plan_automatic_failure(const PlanFacts *f, Record *after, Plan *p)
 static void plan_failure(const PlanFacts *f, Record *after, const Problem *problem, Plan *p)
 {
     const OrderingOutcome *o = f->order;
-    const Request *q;
 
     p->order = PLAN_ORDER_FAILED;
     p->tried = was_tried(o, problem);
@@ -144,15 +139,13 @@ static void plan_failure(const PlanFacts *f, Record *after, const Problem *probl
                     strempty(problem->text));
     else
         (void)problem_copy(problem, &p->order_problem);
-    STAILQ_FOREACH (q, o->requests, entry)
-        p->withdraws |= plan_falls_back(f, p, q);
     if (!o->automatic)
         plan_manual_failure(f, after, p);
     else if (!just_waits(o, after, problem))
         plan_automatic_failure(f, after, p);
 }
 
-/* A chain that has come and is of no use is a failure like others: else the next order would follow at once. */
+/* A useless chain is a failure like others; otherwise the next order would follow at once. */
 static int plan_order(const PlanFacts *f, Record *after, Plan *p)
 {
     const OrderingOutcome *o = f->order;
@@ -168,7 +161,7 @@ static int plan_order(const PlanFacts *f, Record *after, Plan *p)
     }
     if (!chain_covers(o->chain, f->names, NULL)) {
         p->order = PLAN_ORDER_RETURN;
-        p->changes = true;
+        p->work = PLAN_CHANGE;
         return 0;
     }
     verdict = candidate_judge(&candidate, SOURCE_ACME, f->names, f->now);
@@ -181,71 +174,81 @@ static int plan_order(const PlanFacts *f, Record *after, Plan *p)
         return 0;
     }
     p->order = PLAN_ORDER_TAKE;
-    p->forgets_retry = true;
     p->source = SOURCE_ACME;
     return record_set_authority(after, o->authority, o->solver);
 }
 
 /* ---- the local root */
 
-/* Whether a reissue is to end what comes from ACME, as those who use the certificate do not want that. */
-static bool is_unwanted(const PlanFacts *f)
+/* Returns true if a reissue withdraws the chain from ACME: its order failed, or a module does not want one. */
+static bool withdraws_acme(const PlanFacts *f, const Plan *p)
 {
     const Request *q;
 
     STAILQ_FOREACH (q, f->requests, entry)
-        if (q->kind == REQUEST_REISSUE && !q->options.keep_current)
-            return f->eligibility == ACME_ELIGIBILITY_UNWANTED;
+        if (q->kind == REQUEST_REISSUE && !q->options.keep_current &&
+            f->eligibility == ACME_ELIGIBILITY_UNWANTED)
+            return true;
+    if (p->order < PLAN_ORDER_FAILED)
+        return false;
+    STAILQ_FOREACH (q, f->order->requests, entry)
+        if (plan_falls_back(f, p, q))
+            return true;
     return false;
 }
 
-/* Whether the local root has to sign: nothing above it can be served, and what it signed is not there, not up to
- * date, asked to be replaced, or due. */
+/* The local root has to sign if no better chain can be served, and its own is missing, outdated, due, or to be replaced. */
 static void plan_local(const PlanFacts *f, Record *after, Plan *p)
 {
-    bool replaces = requests_have(f->requests, REQUEST_REISSUE) || p->withdraws ||
+    bool withdraws = withdraws_acme(f, p);
+    bool replaces = withdraws || requests_have(f->requests, REQUEST_REISSUE) ||
                     requests_have(f->requests, REQUEST_RENEW);
     Candidate candidates[_SOURCE_MAX];
     Slot *acme = &after->slots[SOURCE_ACME];
     Choice choice;
 
-    if (requests_have(f->requests, REQUEST_REVOKED))
-        acme->revoked = p->changes = true;
-    p->withdraws |= is_unwanted(f);
-    acme->withdrawn |= p->withdraws && acme->chain;
+    if (requests_have(f->requests, REQUEST_REVOKED)) {
+        acme->revoked = true;
+        p->work = PLAN_CHANGE;
+    }
+    acme->withdrawn |= withdraws && acme->chain;
     record_candidates(after, candidates);
     choice = choose(candidates, f->names, f->now);
     if ((choice.source >= 0 && choice.source != SOURCE_LOCAL &&
          choice.verdicts[choice.source] == VERDICT_USABLE) ||
         (choice.source == SOURCE_LOCAL && !replaces && local_is_current(f, after))) {
-        p->changes |= choice.source != after->served;
+        if (choice.source != after->served)
+            p->work = PLAN_CHANGE;
         return;
     }
     p->source = SOURCE_LOCAL;
 }
 
-/* The end of a chain is warned of in a change of its own: durable, so that it is signalled once. */
+/* A warning is recorded in a change of its own, so that it is given once. */
 static void plan_warning(const PlanFacts *f, Record *after, Plan *p)
 {
     if (f->warning_due == 0 || after->served < 0 || !clock_is_trusted() ||
         record_current(after) != record_current(f->record))
         return;
     after->warned = f->warning_due;
-    p->warns = p->changes = true;
+    p->warns = true;
+    p->work = PLAN_CHANGE;
 }
 
 static int plan_leaf(const PlanFacts *f, Record *after, Plan *p)
 {
     int r = 0;
 
-    if (!f->wanted) {
-        p->changes = f->stored && (p->changes || after->abandoned == 0);
-        if (f->stored && after->abandoned == 0)
-            after->abandoned = f->now;
+    if (!f->stored && !f->wanted) {
+        p->work = PLAN_NOTHING;
         return 0;
     }
-    p->changes |= after->abandoned > 0;
-    after->abandoned = 0;
+    if (f->wanted == (after->abandoned > 0)) {
+        after->abandoned = f->wanted ? 0 : f->now;
+        p->work = PLAN_CHANGE;
+    }
+    if (!f->wanted)
+        return 0;
     plan_upload(f, after, p);
     if (p->source < 0)
         r = plan_order(f, after, p);
@@ -266,8 +269,7 @@ static Request *last_root_request(const struct RequestQueue *requests)
     return last;
 }
 
-/* A root that the machine makes follows the one before under the same name; one that takes the place of an uploaded one
- * has its own. */
+/* A root made by the machine keeps the name of the one before, unless that was uploaded. */
 static void plan_root(const PlanFacts *f, Record *after, Plan *p)
 {
     Request *q = last_root_request(f->requests);
@@ -280,10 +282,10 @@ static void plan_root(const PlanFacts *f, Record *after, Plan *p)
         if (choice.source == after->served)
             plan_warning(f, after, p);
         else
-            p->changes = true;
+            p->work = PLAN_CHANGE;
         return;
     }
-    p->makes_root = true;
+    p->work = PLAN_MAKE_ROOT;
     p->replacement = q && q->kind == REQUEST_REPLACE ? q : NULL;
     p->source = p->replacement ? SOURCE_UPLOADED : SOURCE_LOCAL;
     p->keeps_name = f->record->served == SOURCE_LOCAL;
@@ -296,13 +298,14 @@ int plan(const PlanFacts *facts, Record *after, bool changed, Plan *ret)
 {
     int r = 0;
 
-    *ret = (Plan){ .source = _SOURCE_INVALID, .changes = changed };
+    *ret = (Plan){ .source = _SOURCE_INVALID, .work = changed ? PLAN_CHANGE : PLAN_NOTHING };
     if (requests_have(facts->requests, REQUEST_REMOVE))
-        ret->removes = true;
+        ret->work = PLAN_REMOVE;
     else if (facts->record->kind == RECORD_ROOT)
         plan_root(facts, after, ret);
     else if (facts->record->kind == RECORD_CERTIFICATE)
         r = plan_leaf(facts, after, ret);
-    ret->changes |= ret->removes || ret->source >= 0;
+    if (ret->work == PLAN_NOTHING && ret->source >= 0)
+        ret->work = PLAN_CHANGE;
     return r;
 }

@@ -7,63 +7,44 @@
 
 /* The root's key is loaded when something is to be signed for the first time. */
 
-typedef struct RootLoading {
-    Lifecycle *lifecycle;
-    Authority *authority;
-    Problem problem;
-    int result;
-} RootLoading;
-
 static void read_root(void *data)
 {
-    RootLoading *loading = data;
-    Lifecycle *l = loading->lifecycle;
+    Lifecycle *l = data;
     const Record *rec = l->model->root->record;
     _cleanup_bundle_ Bundle *b = NULL;
+    int r = store_read(l->store, rec, rec->served, &b);
 
-    loading->result = store_read(l->store, rec, rec->served, &b);
-    if (loading->result >= 0)
-        loading->result =
-            authority_new(b, record_current(rec), clock_now(), &loading->authority, &loading->problem);
-    problem_set_errno(&loading->problem, loading->result, "Reading the local root");
+    if (r >= 0)
+        r = authority_new(b, record_current(rec), clock_now(), &l->root.loaded, &l->root.problem);
+    l->root.result = problem_set_errno(&l->root.problem, r, "Reading the local root");
 }
 
 static void on_root_loaded(void *data, void *userdata _unused_)
 {
-    RootLoading *loading = data;
-    Lifecycle *l = loading->lifecycle;
+    Lifecycle *l = data;
+    Certificate *root = l->model->root;
+    int r = l->root.result;
 
-    l->root.loading = false;
-    l->model->root->work.busy = false;
-    if (loading->result >= 0) {
+    l->root.loading = root->work.busy = false;
+    if (r >= 0) {
         authority_unref(l->root.authority);
-        l->root.authority = TAKE_PTR(loading->authority);
-        lifecycle_settle_all(l);
-    } else if (loading->result != -ENOMEM && loading->result != -ECANCELED) {
-        log_error("%s A new root is made; clients have to be given the new one.", loading->problem.text);
-        l->model->root->record->slots[l->model->root->record->served].broken = true;
+        l->root.authority = TAKE_PTR(l->root.loaded);
+    } else if (r != -ENOMEM && r != -ECANCELED) {
+        log_error("%s Making a new root, which has to be distributed to clients.", l->root.problem.text);
+        root->record->slots[root->record->served].broken = true;
     }
-    authority_unref(loading->authority);
-    problem_clear(&loading->problem);
-    free(loading);
-    lifecycle_settle(l, l->model->root);
+    problem_clear(&l->root.problem);
+    if (r >= 0)
+        lifecycle_settle_all(l);
+    lifecycle_settle(l, root);
 }
 
 void root_read(Lifecycle *l)
 {
-    RootLoading *loading = calloc(1, sizeof(RootLoading));
-
-    if (!loading) {
-        (void)log_oom();
-        return;
-    }
-    loading->lifecycle = l;
-    loading->result = -ECANCELED;
+    l->root.result = -ECANCELED;
     l->root.loading = l->model->root->work.busy = true;
-    if (workers_add(l->workers, read_root, on_root_loaded, loading) < 0) {
-        loading->result = -ENOMEM;
-        on_root_loaded(loading, NULL);
-    }
+    if (workers_add(l->workers, read_root, on_root_loaded, l) < 0)
+        on_root_loaded(l, NULL);
 }
 
 static bool root_is_stored(const Lifecycle *l)
@@ -73,7 +54,6 @@ static bool root_is_stored(const Lifecycle *l)
     return slot && !slot->broken;
 }
 
-/* Sees to it that there is an authority to sign with. */
 void root_obtain(Lifecycle *l)
 {
     if (root_is_stored(l) && !l->model->root->work.busy)
@@ -82,17 +62,14 @@ void root_obtain(Lifecycle *l)
         lifecycle_settle(l, l->model->root);
 }
 
-/* Whether the attempt has to wait until there is an authority. */
 bool root_awaits(Lifecycle *l, const Attempt *a)
 {
-    bool needed = a->plan.makes_root ? root_is_stored(l) && !l->root.authority
-                                     : a->plan.source == SOURCE_LOCAL && !l->root.authority;
+    bool needed = a->plan.work == PLAN_MAKE_ROOT ? root_is_stored(l) : a->plan.source == SOURCE_LOCAL;
 
-    if (needed && a->plan.makes_root && !l->model->root->work.busy)
-        root_read(l);
-    else if (needed && !a->plan.makes_root)
-        root_obtain(l);
-    return needed;
+    if (!needed || l->root.authority)
+        return false;
+    root_obtain(l);
+    return true;
 }
 
 void root_fail_waiting(Lifecycle *l, const Problem *problem)
@@ -104,7 +81,7 @@ void root_fail_waiting(Lifecycle *l, const Problem *problem)
             requests_answer(c, &c->work.requests, problem);
 }
 
-/* ---- a new root, and every local chain that is signed again */
+/* ---- a new root, and signing every local chain again */
 
 static void note_root_progress(Lifecycle *l)
 {
@@ -113,7 +90,7 @@ static void note_root_progress(Lifecycle *l)
     if (l->root.left > 0) {
         lifecycle_note_progress(l, l->model->root,
                                 (double)(l->root.total - l->root.left + 1) / (double)(l->root.total + 1),
-                                "signing every local chain again");
+                                "signing all local chains again");
         return;
     }
     requests_answer(l->model->root, &l->root.requests, &none);
@@ -136,7 +113,7 @@ void root_uncount(Lifecycle *l, Certificate *c)
     note_root_progress(l);
 }
 
-/* One that has to be signed again still is counted on. */
+/* A chain that is still signed by the former root remains counted. */
 void root_uncount_signed(Lifecycle *l, Certificate *c)
 {
     const Slot *slot = record_served(c->record);
@@ -157,21 +134,15 @@ static void log_root(const Lifecycle *l, const char *what)
                "%s, \"%s\", SHA-256 %s.", what, root->subject, root->fingerprint);
 }
 
-/* Those who asked for a new root wait until all is signed again; who brought one does not. */
-static void keep_waiting(Lifecycle *l, Attempt *a)
-{
-    requests_take(&a->requests, 1U << REQUEST_REISSUE | 1U << REQUEST_RENEW, &l->root.requests);
-}
-
 void root_adopt(Lifecycle *l, Attempt *a)
 {
     if (authority_generation(a->made) != record_current(l->model->root->record))
-        return; /* uploaded, and not valid yet */
+        return; /* an upload that is not valid yet */
     authority_unref(l->root.authority);
     l->root.authority = TAKE_PTR(a->made);
-    keep_waiting(l, a);
-    log_root(l, a->plan.replacement ? "There is a new local root, which was uploaded"
-                                    : "Made a new local root");
+    /* who asked for a new root waits until all is signed again; who uploaded one does not */
+    requests_take(&a->requests, 1U << REQUEST_REISSUE | 1U << REQUEST_RENEW, &l->root.requests);
+    log_root(l, a->plan.replacement ? "The local root was replaced by an upload" : "Made a new local root");
     l->root.counting = true;
     lifecycle_settle_all(l);
     l->root.counting = false;
@@ -179,10 +150,9 @@ void root_adopt(Lifecycle *l, Attempt *a)
     note_root_progress(l);
 }
 
-/* By time alone: an uploaded root has come to its end, or to its beginning. */
 void root_switch(Lifecycle *l)
 {
-    log_root(l, "There is another local root now");
+    log_root(l, "Switched to another local root");
     l->root.authority = authority_unref(l->root.authority);
     root_read(l);
 }

@@ -3,12 +3,10 @@
 
 #include "core/now.h"
 #include "manager/manager-internal.h"
-#include "util/text.h"
-#include "util/timer.h"
 
-/* What the passing of time brings: what is due now, and when to look again. */
+/* Starts what is due, and wakes up when something is due next. */
 
-/* The outlook of all is looked at in slices of a few milliseconds, which take a small part of the time. */
+/* Outlooks are computed in slices of a few milliseconds, with pauses. */
 #define OUTLOOK_SLICE      200
 #define OUTLOOK_USEC       (10 * USEC_PER_MSEC)
 #define OUTLOOK_PAUSE_USEC (50 * USEC_PER_MSEC)
@@ -16,18 +14,18 @@
 #define CHECK_WAIT_SEC     60
 #define SOON_SEC           (15 * 60)
 #define TIMER_SEC          (2 * 3600)     /* certwright-renew.timer wakes the service more often */
-#define ABANDONED_SEC      (30 * 86400LL) /* files of a name that nobody wants any more are kept this long */
+#define ABANDONED_SEC      (30 * 86400LL) /* how long files of an unused certificate are kept */
 
 struct Agenda {
     Manager *manager;
     sd_event_source *wake_timer; /* when something is due */
     int64_t wake_at;             /* that moment, seconds; 0: not armed yet */
-    int64_t next_wake;           /* what NextWake says; 0: nothing is due at all */
+    int64_t next_wake;           /* the property NextWake; 0: nothing is due */
     bool wake_is_stale;
-    int64_t uploads_seen; /* every certificate takes the upload that was best for it then */
+    int64_t uploads_seen; /* when all certificates took their best upload */
     sd_event_source *outlook_timer;
-    char *outlook_next; /* name of the certificate to be looked at next; NULL: the first */
-    bool outlook_again; /* something happened since the first was looked at */
+    char *outlook_next; /* name of the next certificate; NULL: the first */
+    bool outlook_again; /* something changed since the first one was computed */
 };
 
 int64_t manager_next_renewal(const Manager *m, const Certificate *c)
@@ -66,7 +64,7 @@ int64_t manager_next_wake(Manager *m)
     return a->next_wake;
 }
 
-/* The moments of checks are not kept to the second: many certificates are not to wake the service all the time. */
+/* Queries are up to a minute late, so that many certificates do not wake the service all the time. */
 static int64_t next_check_of(Manager *m, const Certificate *c, int64_t now)
 {
     int64_t check = lifecycle_next_check(m->lifecycle, c);
@@ -77,14 +75,12 @@ static int64_t next_check_of(Manager *m, const Certificate *c, int64_t now)
 static int64_t next_change_of(Manager *m, const Certificate *c, int64_t now)
 {
     int64_t order = INT64_MAX, check = INT64_MAX;
-    Candidate candidates[_SOURCE_MAX];
 
     if (!certificate_is_root(c)) {
         order = lifecycle_next_order(m->lifecycle, c);
         check = next_check_of(m, c, now);
     }
-    record_candidates(c->record, candidates);
-    return MIN(MIN(choose_next_change(candidates, now), certificate_next_warning(c, now)),
+    return MIN(MIN(certificate_next_change(c, now), certificate_next_warning(c, now)),
                MIN(order > now ? order : INT64_MAX, check));
 }
 
@@ -165,7 +161,7 @@ bool outlook_equal(const Outlook *a, const Outlook *b)
            memcmp(a->verdicts, b->verdicts, sizeof(a->verdicts)) == 0;
 }
 
-/* Changes of a certificate that is busy are signalled when that is over. */
+/* Changes of a busy certificate are signalled when it is settled. */
 static void look_at_outlook(Manager *m, Certificate *c)
 {
     Outlook o;
@@ -177,7 +173,7 @@ static void look_at_outlook(Manager *m, Certificate *c)
         MODEL_NOTIFY(m->model, certificate_changed, c, CHANGED_OUTLOOK);
 }
 
-/* Looks at some of them, from where the last look ended; the first of those that are left, NULL: none is. */
+/* Continues where the last slice ended. Returns the first certificate of the next slice; NULL: none. */
 static Certificate *look_at_some(Agenda *a)
 {
     const Model *model = a->manager->model;
@@ -221,17 +217,14 @@ static void on_job_changed(Job *j _unused_, void *userdata)
     agenda_note_outlook(userdata);
 }
 
-/* A job is a part of its certificate's outlook. */
+/* The outlook includes the job. */
 static const ModelWatcher watcher = { .job_added = on_job_changed, .job_removed = on_job_changed };
 
-/* Whether time alone soon has another chain served. */
+/* Returns true if another chain will be served soon, by time alone. */
 static bool changes_soon(Manager *m, const Certificate *c, int64_t now)
 {
-    Candidate candidates[_SOURCE_MAX];
-    int64_t next;
+    int64_t next = certificate_next_change(c, now);
 
-    record_candidates(c->record, candidates);
-    next = choose_next_change(candidates, now);
     return next <= now + TIMER_SEC && certificate_choose(c, next).source != c->record->served;
 }
 
@@ -256,7 +249,7 @@ static int on_wake(sd_event_source *s _unused_, uint64_t usec _unused_, void *us
     return 0;
 }
 
-/* Whether time has changed nothing: the chain that is served is the one to be served, and no warning is due. */
+/* Returns true if the served chain is still the best one, and no warning is due. */
 static bool has_right_chain(const Certificate *c, int64_t now)
 {
     Choice choice = certificate_choose(c, now);
@@ -269,10 +262,9 @@ static unsigned renew_root(Manager *m, int64_t now)
 {
     Certificate *root = m->model->root;
     int64_t renewal = certificate_next_renewal(root);
-    uint64_t job;
 
     if (renewal > 0 && renewal <= now && !root->job)
-        return lifecycle_start_job(m->lifecycle, root, JOB_ROOT, NULL, &job) >= 0;
+        return lifecycle_start_job(m->lifecycle, root, JOB_ROOT, NULL, NULL) >= 0;
     lifecycle_settle(m->lifecycle, root);
     return 0;
 }
@@ -280,7 +272,6 @@ static unsigned renew_root(Manager *m, int64_t now)
 static unsigned renew_leaf(Manager *m, Certificate *c, bool uploads_changed, int64_t now)
 {
     int64_t renewal = certificate_next_renewal(c);
-    uint64_t job;
 
     if (lifecycle_next_check(m->lifecycle, c) <= now)
         lifecycle_check_window(m->lifecycle, c);
@@ -289,7 +280,7 @@ static unsigned renew_leaf(Manager *m, Certificate *c, bool uploads_changed, int
         return c->job != NULL;
     }
     if (renewal > 0 && renewal <= now && !c->job && c->record->served == SOURCE_LOCAL)
-        return lifecycle_start_job(m->lifecycle, c, JOB_RENEW, NULL, &job) >= 0;
+        return lifecycle_start_job(m->lifecycle, c, JOB_RENEW, NULL, NULL) >= 0;
     if (uploads_changed || !has_right_chain(c, now))
         lifecycle_settle(m->lifecycle, c);
     return 0;
@@ -317,7 +308,7 @@ unsigned manager_renew_due(Manager *m)
     return started;
 }
 
-/* Not worth exiting when something is due within minutes: the service's timer elapses once an hour only. */
+/* Not worth exiting when something is due within minutes. */
 static bool is_due_soon(Manager *m)
 {
     int64_t now = clock_now(), next = manager_next_wake(m);
@@ -335,7 +326,7 @@ bool manager_is_idle(Manager *m)
 
 int agenda_new(Manager *m, Agenda **ret)
 {
-    Agenda *a = calloc(1, sizeof(Agenda));
+    _cleanup_(agenda_freep) Agenda *a = calloc(1, sizeof(Agenda));
     int r;
 
     if (!a)
@@ -343,11 +334,9 @@ int agenda_new(Manager *m, Agenda **ret)
     *a = (Agenda){ .manager = m, .uploads_seen = clock_now() };
     if ((r = timer_add(m->event, &a->wake_timer, CLOCK_MONOTONIC, 0, on_wake, a)) < 0 ||
         (r = timer_add(m->event, &a->outlook_timer, CLOCK_MONOTONIC, 0, on_outlook_timer, a)) < 0 ||
-        (r = model_watch(m->model, &watcher, a)) < 0) {
-        agenda_free(a);
+        (r = model_watch(m->model, &watcher, a)) < 0)
         return r;
-    }
-    *ret = a;
+    *ret = TAKE_PTR(a);
     return 0;
 }
 

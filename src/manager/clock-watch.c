@@ -6,52 +6,46 @@
 #include "core/now.h"
 #include "manager/manager-internal.h"
 #include "util/log.h"
-#include "util/timer.h"
 
-/* A clock that is set, and a machine that wakes up, change what can be done. A clock that is not trusted (core/clock.h) is
- * checked again and again until it is. */
+/* Checks everything again when the clock is set or the machine wakes up. A clock that is not trusted (core/clock.h) is checked
+ * periodically until it is. */
 
 #define LOOK_AGAIN_USEC (20 * USEC_PER_SEC)
 #define RECORD_USEC     (3600 * USEC_PER_SEC)
 
 struct ClockWatch {
     Manager *manager;
-    sd_event_source *timer; /* the clock is checked again, or recorded */
-    sd_event_source *set;   /* it was set */
+    sd_event_source *timer; /* checks the clock again, or records the time */
+    sd_event_source *set;   /* signals that it was set */
     bool doubts, recorded;
-};
-
-typedef struct ClockTask {
-    Store *store;
-    int64_t now;
+    int64_t recording; /* the time that is being written; 0: none is */
     int result;
-} ClockTask;
+};
 
 static void run_record(void *data)
 {
-    ClockTask *t = data;
+    ClockWatch *w = data;
 
-    t->result = store_write_clock(t->store, t->now);
+    w->result = store_write_clock(w->manager->store, w->recording);
 }
 
 static void on_recorded(void *data, void *userdata _unused_)
 {
-    ClockTask *t = data;
+    ClockWatch *w = data;
 
-    if (t->result < 0)
-        (void)log_warning_errno(t->result, "What the clock shows could not be noted for the next start");
-    free(t);
+    if (w->result < 0)
+        (void)log_warning_errno(w->result, "Failed to record the current time, ignoring");
+    w->recording = 0;
 }
 
-static void record_clock(Manager *m)
+static void record_clock(ClockWatch *w)
 {
-    ClockTask *t = calloc(1, sizeof(ClockTask));
-
-    if (!t)
+    if (w->recording > 0)
         return;
-    *t = (ClockTask){ .store = m->store, .now = clock_now() };
-    if (lifecycle_run(m->lifecycle, true, run_record, on_recorded, t) < 0)
-        free(t);
+    w->recording = clock_now();
+    w->result = 0;
+    if (lifecycle_run(w->manager->lifecycle, true, run_record, on_recorded, w) < 0)
+        w->recording = 0;
 }
 
 void clock_watch_record_last(ClockWatch *w)
@@ -65,7 +59,6 @@ bool manager_clock_is_doubted(const Manager *m)
     return m->clock->doubts;
 }
 
-/* Everything is looked at anew, as if time had passed. */
 static void look_at_all(Manager *m)
 {
     (void)manager_renew_due(m);
@@ -86,12 +79,12 @@ void manager_look_at_clock(Manager *m)
 
     if (doubted && !w->doubts)
         log_warning(
-            "The clock of this machine cannot be right: until it is, or is kept in step by a time service, nothing is "
-            "ordered, renewed, removed or taken for expired.");
+            "The clock of this machine is not trusted: until it is set or synchronized, nothing is ordered, renewed, "
+            "removed or considered expired.");
     else if (!doubted && w->doubts)
-        log_info("The clock is right again.");
+        log_info("The clock is trusted again.");
     if (!doubted && (w->doubts || !w->recorded))
-        record_clock(m);
+        record_clock(w);
     w->recorded = w->recorded || !doubted;
     if (doubted != w->doubts) {
         w->doubts = doubted;
@@ -111,7 +104,7 @@ static int on_clock_timer(sd_event_source *s _unused_, uint64_t usec _unused_, v
     if (w->doubts)
         TELL(w->manager, clock_doubted);
     else if (!doubted)
-        record_clock(w->manager);
+        record_clock(w);
     arm_clock(w);
     return 0;
 }
@@ -160,7 +153,7 @@ static int watch_set(ClockWatch *w)
 
 int clock_watch_new(Manager *m, ClockWatch **ret)
 {
-    ClockWatch *w = calloc(1, sizeof(ClockWatch));
+    _cleanup_(clock_watch_freep) ClockWatch *w = calloc(1, sizeof(ClockWatch));
     int64_t recorded = 0;
     int r;
 
@@ -168,17 +161,15 @@ int clock_watch_new(Manager *m, ClockWatch **ret)
         return -ENOMEM;
     w->manager = m;
     if ((r = store_read_clock(m->store, &recorded)) < 0)
-        (void)log_warning_errno(r, "What the clock showed at the last stop cannot be read");
+        (void)log_warning_errno(r, "Failed to read the time of the last stop, ignoring");
     clock_begin(recorded);
     r = timer_add(m->event, &w->timer, CLOCK_MONOTONIC, 0, on_clock_timer, w);
     if (r >= 0)
         r = watch_set(w);
-    if (r < 0) {
-        clock_watch_free(w);
+    if (r < 0)
         return r;
-    }
     arm_clock(w);
-    *ret = w;
+    *ret = TAKE_PTR(w);
     return 0;
 }
 

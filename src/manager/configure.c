@@ -11,7 +11,7 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* From the configuration, and from registrations, to what is wanted of each certificate. */
+/* Reads the configuration, and applies it and registrations to the certificates. */
 
 struct Configuration {
     Manager *manager;
@@ -38,11 +38,11 @@ static int note_claim(Manager *m, const Module *module, const Claim *claim)
 
     if (!c) {
         if (model_is_full(m->model, claim->name)) {
-            log_warning("Module %s: there are %u certificates already; %s is left out.", module->name,
+            log_warning("Module %s: There are already %u certificates, ignoring %s.", module->name,
                         HASH_COUNT(m->model->certificates), claim->name);
             return 0;
         }
-        r = model_add(m->model, claim->name, &c);
+        r = model_add(m->model, RECORD_CERTIFICATE, claim->name, &c);
         if (r < 0)
             return r;
     }
@@ -62,7 +62,7 @@ static void adopt_wish(Manager *m, Certificate *c)
     } else
         wish_clear(&c->next_wish);
     if (certificate_update_names(c, c->record, &changed) == -E2BIG)
-        log_warning("%s: its modules ask for more than %d names together; the others are left out.",
+        log_warning("%s: Modules request more than %d names together, ignoring the rest.",
                     certificate_name(c), LIMIT_NAMES);
     if (changed)
         what |= CHANGED_NAMES | CHANGED_CHAIN;
@@ -87,7 +87,7 @@ static void apply(Manager *m, const Config *config)
     }
 }
 
-void manager_reload(Manager *m)
+int manager_reload(Manager *m)
 {
     Configuration *k = m->configuration;
     _cleanup_config_ Config *former = NULL;
@@ -97,12 +97,10 @@ void manager_reload(Manager *m)
 
     r = config_watch_refresh(k->watch);
     if (r < 0)
-        (void)log_warning_errno(r, "Changes of the configuration cannot be watched for; use Reload");
+        (void)log_warning_errno(r, "Failed to watch the configuration, changes take effect after a reload");
     r = config_load(k->directories, k->config, on_complaint, NULL, &fresh);
-    if (r < 0) {
-        (void)log_error_errno(r, "The configuration could not be read; the former one stays in force");
-        return;
-    }
+    if (r < 0)
+        return log_error_errno(r, "Failed to read the configuration, keeping the former one");
     former = k->config;
     k->config = fresh;
     alike = former && settings_order_alike(former->settings, fresh->settings);
@@ -110,37 +108,35 @@ void manager_reload(Manager *m)
     if (!alike)
         lifecycle_retry_orders(m->lifecycle, former ? INT64_MAX
                                              : fresh->changed > clock_now()
-                                                 ? 0 /* by a clock that was wrong */
+                                                 ? 0 /* saved with a wrong clock */
                                                  : fresh->changed);
     if (!alike)
         TELL(m, authorities_changed);
     apply(m, fresh);
     agenda_note_outlook(m->agenda);
+    return 0;
 }
 
 static void on_file_changed(void *userdata)
 {
     Configuration *k = userdata;
 
-    log_info("The configuration changed on disk.");
-    manager_reload(k->manager);
+    log_info("Configuration changed on disk, reloading.");
+    (void)manager_reload(k->manager);
 }
 
 int configuration_new(Manager *m, char *const *directories, Configuration **ret)
 {
-    Configuration *k = calloc(1, sizeof(Configuration));
+    _cleanup_(configuration_freep) Configuration *k = calloc(1, sizeof(Configuration));
     int r;
 
     if (!k)
         return -ENOMEM;
     *k = (Configuration){ .manager = m, .directories = directories };
     r = config_watch_new(m->event, directories, on_file_changed, k, &k->watch);
-    if (r < 0) {
-        free(k);
-        return r;
-    }
-    *ret = k;
-    return 0;
+    if (r >= 0)
+        *ret = TAKE_PTR(k);
+    return r;
 }
 
 void configuration_stop(Configuration *k)
@@ -157,11 +153,6 @@ Configuration *configuration_free(Configuration *k)
     config_free(k->config);
     free(k);
     return NULL;
-}
-
-bool configuration_is_there(const Configuration *k)
-{
-    return k->config;
 }
 
 const Settings *manager_settings(const Manager *m)
@@ -211,8 +202,8 @@ static int check_authority(const Settings *s, const RegistrationRequest *wish, P
             return 0;
     return problem_set(
         problem, PROBLEM_INVALID_ARGUMENT,
-        "There is no authority called \"%s\"; the property Authorities lists those that there are, and "
-        "certwright.conf(5) tells how one is added.",
+        "There is no authority called \"%s\"; the property Authorities lists the configured ones, and "
+        "certwright.conf(5) describes how to add one.",
         QUOTE(wish->authority, LIMIT_ACME_LABEL));
 }
 
@@ -228,18 +219,18 @@ static int check_register(Manager *m, const RegistrationRequest *wish, size_t n_
     if (r < 0)
         return r;
     if (wish->key_type != _KEY_TYPE_INVALID && !key_type_suits_leaf(wish->key_type))
-        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "No leaf is made with a key of this type.");
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "A leaf cannot have a key of this type.");
     if (n_names >= LIMIT_NAMES)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "A certificate has at most %d names.",
                            LIMIT_NAMES);
     if (fresh && model_is_full(m->model, fresh))
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                           "There are %u certificates already, and no more are made.",
+                           "There are already %u certificates, which is the limit.",
                            HASH_COUNT(m->model->certificates));
     return 0;
 }
 
-/* Together with what others ask for. */
+/* Together with the names that others request. */
 static int check_union(const Certificate *c, char *const *names, Problem *problem)
 {
     size_t n = strv_length(c->names);
@@ -248,7 +239,7 @@ static int check_union(const Certificate *c, char *const *names, Problem *proble
         n += !strv_contains(c->names, names[i]);
     if (n > LIMIT_NAMES)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                           "With the names that other modules ask for, %s would have more than %d names.",
+                           "With the names that other modules request, %s would have more than %d names.",
                            certificate_name(c), LIMIT_NAMES);
     return 0;
 }
@@ -271,12 +262,12 @@ int manager_register(Manager *m, const char *name, const RegistrationRequest *wi
     r = check_register(m, wish, strv_length(l), c ? NULL : canonical, problem);
     if (r >= 0 && c && !record_find_registration(c->record, wish->module) &&
         c->record->n_registrations >= LIMIT_REGISTRATIONS)
-        r = problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "%d modules have registered %s already.",
+        r = problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "%d modules have already registered %s.",
                         LIMIT_REGISTRATIONS, canonical);
     if (r >= 0 && c)
         r = check_union(c, l, problem);
     if (r >= 0 && !c)
-        r = model_add(m->model, canonical, &c);
+        r = model_add(m->model, RECORD_CERTIFICATE, canonical, &c);
     checked.names = l;
     return r < 0 ? r : lifecycle_request(m->lifecycle, c, REQUEST_REGISTER, &checked, done, userdata);
 }
@@ -297,7 +288,7 @@ int manager_unregister(Manager *m, const char *module, const char *name, Request
         return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE, "The module has not registered %s; %s",
                            canonical,
                            c && strv_contains(c->wish.modules, module)
-                               ? "its module file asks for it: take it out there."
-                               : "the property Modules of a certificate tells who did.");
+                               ? "its module file requests it: remove it there."
+                               : "the property Modules of a certificate lists those that use it.");
     return lifecycle_request(m->lifecycle, c, REQUEST_UNREGISTER, &wish, done, userdata);
 }

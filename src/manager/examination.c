@@ -12,11 +12,10 @@
 #include "util/memfd.h"
 #include "util/text.h"
 
-/* From a descriptor to what is to be thought of it. The import process takes the upload apart; a worker examines it; what
- * is found to be missing (the key, an issuer) is looked for in the store or on the network, and then it is examined once
- * more with that, until nothing new turns up. */
+/* Examines an upload. The import process parses it, and a worker checks it. A missing key or issuer is searched in the store or
+ * on the network, and the upload is checked again, until nothing new is found. */
 
-#define SUPPLIERS_MAX 64 /* chains of the store that are read for one upload */
+#define SUPPLIERS_MAX 64 /* stored chains to read for one upload */
 
 struct Examiner {
     sd_event *event;
@@ -26,8 +25,7 @@ struct Examiner {
 
 typedef struct Examination {
     Manager *manager;
-    char *target; /* name of the certificate that it is for, "root", or NULL */
-    bool fetch_issuers;
+    bool for_root, fetch_issuers;
     uid_t owner;
     ManagerExamined done;
     void *userdata;
@@ -36,13 +34,13 @@ typedef struct Examination {
     char **names;
     char *directory;
 
-    Record **suppliers; /* whose chains and keys are to be read before the next look */
+    Record **suppliers; /* read their chains and keys before the next check */
     size_t n_suppliers;
-    char **chains, **keys; /* PEM, of those that were read; keys are secrets */
+    char **chains, **keys; /* PEM, from suppliers; keys are secrets */
     bool looked_for_key;
-    char *looked_for; /* the issuer that was looked for last */
+    char *looked_for; /* subject of the issuer searched last */
     unsigned n_fetched;
-    char **urls; /* where that issuer may be had, as yet untried */
+    char **urls; /* of that issuer, not tried yet */
 
     UploadResult result;
     Problem problem;
@@ -62,7 +60,6 @@ static Examination *examination_free(Examination *e)
 {
     if (!e)
         return NULL;
-    free(e->target);
     imported_free(e->imported);
     strv_free(e->names);
     free(e->directory);
@@ -92,7 +89,7 @@ static void fail(Examination *e, int r)
     finish(e);
 }
 
-/* In a worker. */
+/* ---- in a worker */
 
 static int read_supplier(Examination *e, const Record *rec, Source source)
 {
@@ -101,7 +98,7 @@ static int read_supplier(Examination *e, const Record *rec, Source source)
 
     if (!rec->slots[source].chain || rec->slots[source].broken ||
         store_read(e->manager->store, rec, source, &b) < 0)
-        return 0; /* what cannot be read cannot help */
+        return 0; /* another supplier may help */
     r = strv_extend(&e->chains, b->issuers);
     if (r >= 0 && b->anchor)
         r = strv_extend(&e->chains, b->anchor);
@@ -116,7 +113,7 @@ static void examine(void *data)
 {
     Examination *e = data;
     UploadContext context = {
-        .authority = e->target && streq(e->target, "root"),
+        .authority = e->for_root,
         .names = e->names,
         .directory = e->directory,
         .now = clock_now(),
@@ -147,7 +144,7 @@ static void look(Examination *e)
         fail(e, r);
 }
 
-/* What is missing, in the store. */
+/* ---- searching the store */
 
 static int add_supplier(Examination *e, const Record *rec)
 {
@@ -159,7 +156,7 @@ static int add_supplier(Examination *e, const Record *rec)
     return e->suppliers[e->n_suppliers++] ? 0 : -ENOMEM;
 }
 
-/* Whether a certificate of this name is in the chain, above its first one, or is what it ends in. */
+/* Returns true if the subject is that of an issuer in the chain, or of its root. */
 static bool has_authority(const Chain *c, const char *subject)
 {
     for (unsigned i = 1; c && i < c->n_entries; i++)
@@ -207,7 +204,7 @@ static int look_for_key(Examination *e)
     int r = 0;
 
     e->looked_for_key = true;
-    if (e->target && streq(e->target, "root"))
+    if (e->for_root)
         return add_supplier(e, m->model->root->record);
     FOREACH_CERTIFICATE (m->model, c, next)
         if (r >= 0 && shares_a_name(chain, certificate_chain(c)))
@@ -218,7 +215,7 @@ static int look_for_key(Examination *e)
     return r;
 }
 
-/* On the network, for who asked for that. What comes from there is an upload like any other. */
+/* ---- searching the network, if requested; what is fetched is parsed like an upload */
 
 static void try_next_url(Examination *e);
 
@@ -275,13 +272,13 @@ static void on_fetched(const HttpReply *reply, const Problem *problem, void *use
     if (reply && reply->status == 200)
         import_fetched(e, reply);
     else {
-        log_info("An issuer could not be fetched: %s",
+        log_info("Failed to fetch an issuer, ignoring: %s",
                  reply ? "the server has no such file" : strempty(problem->text));
         try_next_url(e);
     }
 }
 
-/* The last of them is tried first: which one is as good as any other. */
+/* From the last to the first: their order has no meaning. */
 static void try_next_url(Examination *e)
 {
     Examiner *x = e->manager->examiner;
@@ -323,7 +320,7 @@ static void on_examined(void *data, void *userdata _unused_)
         finish(e);
 }
 
-/* Whether an upload could not even be looked at, for reasons that are not its own. */
+/* Returns true if the upload itself is not to blame. */
 static bool is_beside_the_upload(ProblemCode code)
 {
     return code == PROBLEM_INVALID_ARGUMENT || code == PROBLEM_INTERNAL || code == PROBLEM_CANCELLED ||
@@ -344,60 +341,44 @@ static void on_imported(Imported *imported, const Problem *problem, void *userda
     finish(e);
 }
 
-static int examination_new(Manager *m, Certificate *target, const UploadOptions *options, Examination **ret)
-{
-    const char *directory = manager_settings(m)->authority_directory;
-    _cleanup_(examination_freep) Examination *e = calloc(1, sizeof(Examination));
-
-    if (!e)
-        return -ENOMEM;
-    e->manager = m;
-    e->fetch_issuers = options->fetch_issuers;
-    e->owner = options->owner;
-    if (target && !(e->target = strdup(certificate_name(target))))
-        return -ENOMEM;
-    if (target && !certificate_is_root(target) && strv_copy(target->names, &e->names) < 0)
-        return -ENOMEM;
-    if (directory && !(e->directory = strdup(directory)))
-        return -ENOMEM;
-    *ret = TAKE_PTR(e);
-    return 0;
-}
-
 int manager_examine(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
                     ManagerExamined done, void *userdata, Problem *problem)
 {
     ImportInput input = { bundle_fd, options->key_fd, options->passphrase_fd, options->passphrase,
                           options->owner };
-    Examination *e;
+    _cleanup_(examination_freep) Examination *e = calloc(1, sizeof(Examination));
     int r;
 
-    r = examination_new(m, target, options, &e);
-    if (r < 0)
-        return r;
-    e->done = done;
-    e->userdata = userdata;
-    r = importer_start(m->examiner->importer, &input, on_imported, e, problem);
-    if (r < 0)
-        examination_free(e);
+    if (!e)
+        return -ENOMEM;
+    *e = (Examination){ .manager = m,
+                        .for_root = target && certificate_is_root(target),
+                        .fetch_issuers = options->fetch_issuers,
+                        .owner = options->owner,
+                        .done = done,
+                        .userdata = userdata };
+    if (target && !e->for_root && strv_copy(target->names, &e->names) < 0)
+        return -ENOMEM;
+    r = text_set(&e->directory, manager_settings(m)->authority_directory);
+    if (r >= 0)
+        r = importer_start(m->examiner->importer, &input, on_imported, e, problem);
+    if (r >= 0)
+        TAKE_PTR(e);
     return r;
 }
 
 int examiner_new(sd_event *event, const char *importer, Examiner **ret)
 {
-    Examiner *x = calloc(1, sizeof(Examiner));
+    _cleanup_(examiner_freep) Examiner *x = calloc(1, sizeof(Examiner));
     int r;
 
     if (!x)
         return -ENOMEM;
     x->event = event;
     r = importer_new(event, importer, &x->importer);
-    if (r < 0) {
-        free(x);
-        return r;
-    }
-    *ret = x;
-    return 0;
+    if (r >= 0)
+        *ret = TAKE_PTR(x);
+    return r;
 }
 
 Examiner *examiner_free(Examiner *x)

@@ -6,7 +6,7 @@
 #include "manager/manager-internal.h"
 #include "util/text.h"
 
-/* In plain sentences: what is served and why, what was tried, what failed, and what comes next. */
+/* Explains in sentences what is served and why, what was tried, what failed, and what happens next. */
 
 typedef struct Account {
     FILE *out;
@@ -17,7 +17,7 @@ typedef struct Account {
 
 static void say(Account *a, const char *format, ...) _printf_(2, 3);
 
-/* One line, whatever is quoted in it. */
+/* Writes one line, whatever is quoted in it. */
 static void say(Account *a, const char *format, ...)
 {
     _cleanup_free_ char *text = NULL;
@@ -32,39 +32,22 @@ static void say(Account *a, const char *format, ...)
     (void)fprintf(a->out, "%s\n", strempty(text));
 }
 
-typedef struct Moment {
-    char text[MOMENT_SIZE];
-} Moment;
-
-static Moment moment(int64_t when)
-{
-    Moment m;
-
-    moment_to_text(when, m.text);
-    return m;
-}
-
-typedef struct Span {
-    char text[48];
-} Span;
+#define SPAN_SIZE 48
 
 /* "in 3 days", "in 5 minutes", "now". */
-static Span from_now(int64_t when, int64_t now)
+static const char *span_to_text(int64_t left, char ret[static SPAN_SIZE])
 {
     static const struct {
         int64_t seconds;
         const char *unit;
     } units[] = { { 86400, "days" }, { 3600, "hours" }, { 60, "minutes" }, { 1, "seconds" } };
-    int64_t left = when - now;
-    Span s = { "now" };
 
     for (size_t i = 0; i < ELEMENTSOF(units); i++)
         if (left >= 2 * units[i].seconds || (left > 0 && units[i].seconds == 1)) {
-            snprintf(s.text, sizeof(s.text), "in %lld %s", (long long)(left / units[i].seconds),
-                     units[i].unit);
-            break;
+            snprintf(ret, SPAN_SIZE, "in %lld %s", (long long)(left / units[i].seconds), units[i].unit);
+            return ret;
         }
-    return s;
+    return "now";
 }
 
 static void say_served(Account *a)
@@ -81,17 +64,17 @@ static void say_served(Account *a)
         say(a, "%s has no chain yet.", certificate_name(a->c));
     else if (certificate_is_root(a->c))
         say(a, "The local root is \"%s\", serial %s; it is valid until %s.", chain_leaf(chain)->subject,
-            chain_leaf(chain)->serial, moment(end).text);
+            chain_leaf(chain)->serial, MOMENT(end));
     else
         say(a, "%s serves a chain %s%s%s, serial %s; it %s %s.", certificate_name(a->c),
             sources[a->c->record->served], a->c->record->served == SOURCE_ACME ? ", " : "",
             a->c->record->served == SOURCE_ACME ? strempty(a->c->record->authority) : "",
-            chain_leaf(chain)->serial, end < a->now ? "ended at" : "is valid until", moment(end).text);
+            chain_leaf(chain)->serial, end < a->now ? "expired at" : "is valid until", MOMENT(end));
     if (!certificate_is_root(a->c))
         say(a, "%s", certificate_explain(a->c, a->now));
 }
 
-/* What would be better, and why it is not served. */
+/* Better sources, and why they are not served. */
 static void say_passed_over(Account *a)
 {
     static const char *const sources[_SOURCE_MAX] = {
@@ -109,13 +92,13 @@ static void say_passed_over(Account *a)
 static void say_failure(Account *a)
 {
     const Failure *f = &a->c->record->failure;
-    const char *text = strempty(f->problem.text), *stop = *text && text[strlen(text) - 1] == '.' ? "" : ".";
+    const char *text = strempty(f->problem.text), *stop = text_full_stop(text);
 
     if (f->problem.code == PROBLEM_NONE)
         return;
     if (f->attempts > 0)
-        say(a, "The last attempt failed at %s (attempts since the last success: %u): %s%s",
-            moment(f->when).text, f->attempts, text, stop);
+        say(a, "The last attempt failed at %s (attempts since the last success: %u): %s%s", MOMENT(f->when),
+            f->attempts, text, stop);
     else
         say(a, "%s%s", text, stop);
 }
@@ -126,9 +109,9 @@ static void say_window(Account *a)
 
     if (a->c->record->served != SOURCE_ACME || w->start >= w->end)
         return;
-    say(a, "The authority %s wants it to be renewed between %s and %s%s%s.",
-        strempty(a->c->record->authority), moment(w->start).text, moment(w->end).text,
-        a->c->order.explanation_url ? "; why is said at " : "", strempty(a->c->order.explanation_url));
+    say(a, "The authority %s suggests renewal between %s and %s%s%s.", strempty(a->c->record->authority),
+        MOMENT(w->start), MOMENT(w->end), a->c->order.explanation_url ? "; the reason is given at " : "",
+        strempty(a->c->order.explanation_url));
 }
 
 static void say_next(Account *a)
@@ -136,19 +119,19 @@ static void say_next(Account *a)
     int64_t next = manager_next_renewal(a->m, a->c);
 
     if (a->c->job) {
-        say(a, "Something is being done for it now: %s (job %llu).", a->c->job->step,
-            (unsigned long long)a->c->job->id);
+        say(a, "A job is in progress: %s (job %llu).", a->c->job->step, (unsigned long long)a->c->job->id);
         return;
     }
     if (manager_clock_is_doubted(a->m))
-        say(a, "The clock of this machine is not believed, so nothing is done by itself until it is.");
+        say(a, "The clock of this machine is not trusted, so nothing is done automatically until it is.");
     if (!network_watch_has_route(a->m->network) && a->c->record->order_failed)
-        say(a, "This machine has no default route; as soon as it has one, the order is tried again.");
+        say(a, "This machine has no default route; as soon as it has one, the order is retried.");
     if (a->c->record->served == SOURCE_UPLOADED)
-        say(a, "Only an upload can renew it; shortly before its end the next best source takes its place.");
+        say(a,
+            "Only an upload can renew it; shortly before it expires, the next best source takes its place.");
     else if (next > 0)
-        say(a, "The next attempt is due %s, at %s.", from_now(next, a->now).text,
-            moment(MAX(next, a->now)).text);
+        say(a, "The next attempt is due %s, at %s.", span_to_text(next - a->now, (char[SPAN_SIZE]){ 0 }),
+            MOMENT(MAX(next, a->now)));
 }
 
 static void say_modules(Account *a)

@@ -6,8 +6,7 @@
 #include "manager/manager-internal.h"
 #include "util/memfd.h"
 
-/* What is handed out: chains and roots at once, as they are small; keys from a worker, which may have to hash a
- * passphrase. */
+/* Exports chains and roots at once, as they are small, and keys from a worker, which may have to hash a passphrase. */
 
 int manager_read_chain(Manager *m, Certificate *c, Bundle **ret, Problem *problem)
 {
@@ -20,7 +19,7 @@ int manager_read_chain(Manager *m, Certificate *c, Bundle **ret, Problem *proble
     return problem_set_errno(problem, r, "Reading the chain from the store");
 }
 
-/* A chain of the local root ends where that does; another one where its own says. */
+/* The local root may itself be signed by another one; other chains have their root as anchor, or are self-signed. */
 int manager_read_root(Manager *m, Certificate *c, char **ret, Problem *problem)
 {
     bool local = certificate_is_root(c) || c->record->served == SOURCE_LOCAL || !certificate_chain(c);
@@ -40,8 +39,8 @@ int manager_read_root(Manager *m, Certificate *c, char **ret, Problem *problem)
     else
         return problem_set(
             problem, PROBLEM_NO_SUCH_CERTIFICATE,
-            "The root that the chain of %s ends in is not known here; upload the chain once more with its "
-            "root, or ask who signed it.",
+            "The root of the chain of %s is unknown; upload the chain again with its root, or get it from its "
+            "issuer.",
             certificate_name(c));
     return 0;
 }
@@ -66,7 +65,7 @@ int manager_export(Manager *m, Certificate *c, bool root, ExportFormat format, v
 typedef struct KeyCall {
     Manager *manager;
     Record *record;
-    Record *root; /* that signed it; NULL: another did */
+    Record *root; /* the local root, if it signed the leaf; else NULL */
     KeyFormat format;
     char *passphrase;
     KeyOpened done;
@@ -83,14 +82,13 @@ static KeyCall *key_call_free(KeyCall *call)
     record_free(call->record);
     record_free(call->root);
     erase_and_free(call->passphrase);
-    if (call->fd >= 0)
-        close(call->fd);
+    closep(&call->fd);
     free(call);
     return NULL;
 }
 DEFINE_CLEANUP(KeyCall *, key_call_free);
 
-/* What the chain of a local leaf ends in. */
+/* Adds the root of a local leaf. */
 static int add_root(const KeyCall *call, Bundle *b)
 {
     _cleanup_bundle_ Bundle *root = NULL;

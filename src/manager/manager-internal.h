@@ -8,7 +8,7 @@
 #include "store/store.h"
 #include "util/timer.h"
 
-/* Shared by the manager's files alone. Each of them has an object of its own, whose struct no other file knows. */
+/* Shared by the files of this folder only. Each file has an object of its own, whose struct no other file knows. */
 
 typedef struct Agenda Agenda;
 typedef struct ClockWatch ClockWatch;
@@ -38,66 +38,70 @@ struct Manager {
             (m)->observer->member(__VA_ARGS__ __VA_OPT__(, )(m)->observer_userdata); \
     } while (0)
 
-/* The configuration in force, and what it asks for (configure.c). directories: borrowed, the most important last. */
+/* The configuration and the certificates that it asks for (configure.c). directories: borrowed, the most important last. */
 int configuration_new(Manager *m, char *const *directories, Configuration **ret);
-/* Watches the files no more. */
+/* Stops watching the files. */
 void configuration_stop(Configuration *k);
 Configuration *configuration_free(Configuration *k);
-/* Whether a configuration was read. */
-bool configuration_is_there(const Configuration *k);
+DEFINE_CLEANUP(Configuration *, configuration_free);
 
-/* What is due, and when (agenda.c). */
+/* Starts what is due, and wakes up when something is due next (agenda.c). */
 int agenda_new(Manager *m, Agenda **ret);
 Agenda *agenda_free(Agenda *a);
-/* Computes again when something is due next. */
+DEFINE_CLEANUP(Agenda *, agenda_free);
+/* Computes the next wake-up from all certificates. */
 void agenda_arm(Agenda *a);
-/* The same when only this certificate has changed, or an upload. */
+/* The same after a change of this certificate only, or of uploads. */
 void agenda_note_change(Agenda *a, const Certificate *c);
 void agenda_note_uploads(Agenda *a);
-/* The outlook of any certificate may have changed: all are looked at soon. */
+/* Compares the outlook of all certificates with what clients know, soon and in slices. */
 void agenda_note_outlook(Agenda *a);
 
-/* The clock (clock-watch.c). */
+/* Follows jumps of the clock, and decides when it can be trusted (clock-watch.c). */
 int clock_watch_new(Manager *m, ClockWatch **ret);
 ClockWatch *clock_watch_free(ClockWatch *w);
-/* Records the current time, at the end. */
+DEFINE_CLEANUP(ClockWatch *, clock_watch_free);
+/* Records the current time and waits for the disk; for the stop of the service. */
 void clock_watch_record_last(ClockWatch *w);
 
-/* The network (network-watch.c). */
+/* Follows the default route (network-watch.c). */
 int network_watch_new(Manager *m, NetworkWatch **ret);
 NetworkWatch *network_watch_free(NetworkWatch *w);
-/* Orders that failed as there was no network are retried in a moment. */
+DEFINE_CLEANUP(NetworkWatch *, network_watch_free);
+/* Retries orders that failed because there was no network, in a few seconds. */
 void network_watch_retry(NetworkWatch *w);
-/* Whether something is retried as soon as there is a default route, or in a moment. */
+/* Returns true if an order is retried in a few seconds, or as soon as there is a default route. */
 bool network_watch_awaits(const NetworkWatch *w);
 bool network_watch_has_route(const NetworkWatch *w);
-/* Borrowed; NULL: they cannot be watched. */
+/* Borrowed; NULL: the routes cannot be watched. */
 struct Network *network_watch_routes(const NetworkWatch *w);
 
-/* Checkpoints of the store, and the check of its files (upkeep.c). */
+/* Writes checkpoints of the store, and checks its files once after the start (upkeep.c). */
 int upkeep_new(Manager *m, Upkeep **ret);
 Upkeep *upkeep_free(Upkeep *u);
-void upkeep_begin_check(Upkeep *u);
-/* Something was stored: a checkpoint is written when changes have calmed down. */
+DEFINE_CLEANUP(Upkeep *, upkeep_free);
+/* Schedules a checkpoint, which is written when changes have calmed down. */
 void upkeep_note_change(Upkeep *u);
-/* Whether the last checkpoint is up to date; otherwise one is written now. */
+/* Returns true if the last checkpoint is up to date; otherwise starts to write one. */
 bool upkeep_is_done(Upkeep *u);
-/* Writes the last one and waits for it. */
+/* Writes a last checkpoint and waits for the disk. */
 void upkeep_write_last(Upkeep *u);
 
-/* What is to be thought of an upload, for a certificate, the root, or any (examination.c). result is the callee's to take
- * from; when problem is set, the upload could not be examined. Called exactly once, perhaps before this returns, unless a
- * negative value is returned. */
+/* Examines an upload for a certificate, for the root, or for any certificate (target NULL) (examination.c). done is called
+ * exactly once, perhaps before this returns, unless a negative value is returned. It may take from result; problem: the upload
+ * could not be examined. */
 typedef void (*ManagerExamined)(UploadResult *result, const Problem *problem, void *userdata);
 int examiner_new(sd_event *event, const char *importer, Examiner **ret);
 Examiner *examiner_free(Examiner *x);
-/* Uploads that are being taken apart. */
+DEFINE_CLEANUP(Examiner *, examiner_free);
+/* The number of uploads that are being parsed. */
 size_t examiner_pending(const Examiner *x);
 int manager_examine(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
                     ManagerExamined done, void *userdata, Problem *problem);
 
-/* What an upload has come to, of the fingerprint that is there already; root: it is the root's (outcome.c). */
+/* Lists the certificates that a stored upload fits (outcome.c). outcome->fingerprint is set by the caller; root: the upload is
+ * the local root. */
 int manager_collect_fits(Manager *m, bool root, UploadOutcome *outcome);
 void upload_outcome_done(UploadOutcome *outcome);
-/* What it would come to, in the report. */
+/* Reports what an upload would do. */
 void manager_foretell(Manager *m, bool root, const Chain *chain, UploadReport *report);

@@ -8,8 +8,6 @@
 #include "core/now.h"
 #include "manager/manager-internal.h"
 #include "util/log.h"
-#include "util/text.h"
-#include "util/timer.h"
 
 Model *manager_model(Manager *m)
 {
@@ -21,7 +19,7 @@ bool manager_acme_is_on(const Manager *m)
     return acme_settings_are_on(manager_settings(m));
 }
 
-/* News of the lifecycle. */
+/* ---- events of the lifecycle */
 
 static void log_chain(const Certificate *c, const char *previous)
 {
@@ -81,14 +79,14 @@ static char *explain_warning(const Certificate *c, int64_t left)
 {
     static const char *const advice[_SOURCE_MAX] = {
         [SOURCE_UPLOADED] = "upload its successor, or the next best source takes its place",
-        [SOURCE_ACME] = "it could not be renewed so far, which Explain tells more about",
-        [SOURCE_LOCAL] = "it could not be made anew so far, which Explain tells more about",
+        [SOURCE_ACME] = "it could not be renewed so far, Explain shows why",
+        [SOURCE_LOCAL] = "it could not be signed again so far, Explain shows why",
     };
     long long days = left / 86400, hours = left / 3600;
     char *text;
 
     if (asprintf(
-            &text, "The %s ends in %lld %s; %s.",
+            &text, "The %s expires in %lld %s; %s.",
             certificate_is_root(c)                 ? "local root"
             : c->record->served == SOURCE_UPLOADED ? "uploaded chain"
                                                    : "served chain",
@@ -146,7 +144,7 @@ static void on_settled(Certificate *c, void *userdata)
         agenda_note_change(m->agenda, c);
         model_review(m->model, c);
     } else if (c->record->kind == RECORD_UPLOAD && !c->stored && !c->work.busy)
-        certificate_free(c); /* it could not be stored, and has left the pool */
+        certificate_free(c); /* it could not be stored, and has left the table */
 }
 
 static const LifecycleObserver lifecycle_observer = {
@@ -157,7 +155,7 @@ static const LifecycleObserver lifecycle_observer = {
     .settled = on_settled,
 };
 
-/* Starting. */
+/* ---- start and stop */
 
 static int on_record(Record *rec, void *userdata)
 {
@@ -197,15 +195,13 @@ static int manager_start(Manager *m, const ManagerOptions *options, Problem *pro
         r = read_store(m, options->state, problem);
     if (r >= 0)
         r = make_parts(m, options);
+    if (r >= 0)
+        r = manager_reload(m);
     if (r < 0)
         return r;
-    manager_reload(m);
-    if (!configuration_is_there(m->configuration))
-        return -ENOMEM;
     lifecycle_settle(m->lifecycle, m->model->root);
     manager_look_at_clock(m);
     agenda_arm(m->agenda);
-    upkeep_begin_check(m->upkeep);
     if (store_wants_checkpoint(m->store))
         upkeep_note_change(m->upkeep);
     return 0;
@@ -234,19 +230,12 @@ void manager_observe(Manager *m, const ManagerObserver *observer, void *userdata
 
 void manager_stop(Manager *m)
 {
-    Certificate *c, *next;
-
     if (m->configuration)
         configuration_stop(m->configuration);
     if (!m->lifecycle)
         return;
     lifecycle_stop(m->lifecycle);
     m->examiner = examiner_free(m->examiner);
-    lifecycle_give_up(m->lifecycle, m->model->root);
-    FOREACH_UPLOAD (m->model, c, next)
-        lifecycle_give_up(m->lifecycle, c);
-    FOREACH_CERTIFICATE (m->model, c, next)
-        lifecycle_give_up(m->lifecycle, c);
     m->lifecycle = lifecycle_free(m->lifecycle);
     if (m->upkeep)
         upkeep_write_last(m->upkeep);

@@ -6,7 +6,6 @@
 #include "core/bundle.h"
 #include "core/export-format.h"
 #include "core/report.h"
-#include "lifecycle/lifecycle.h"
 #include "model/model.h"
 
 /* The service without the bus: owns store, configuration, certificates, uploads and jobs. To be used from the thread of
@@ -19,23 +18,23 @@ typedef struct ManagerOptions {
     char *const *config;  /* directories, the most important last; borrowed while the manager lives */
 } ManagerOptions;
 
-/* Called from the event loop, when the change is durable. Changes of the tables are reported by model/model.h. */
+/* Called from the event loop when the change is durable. Changes of the tables are reported to their watchers (model/model.h). */
 typedef struct ManagerObserver {
     void (*chain_changed)(Certificate *c, const char *previous, void *userdata);
     /* The chain is about to expire. reason: a sentence, borrowed. */
     void (*expiry_warning)(Certificate *c, int64_t not_after, const char *reason, void *userdata);
     /* ACME was enabled or disabled, or other authorities were configured. */
     void (*authorities_changed)(void *userdata);
-    /* The clock is not trusted (core/clock.h): the callee finds out whether something keeps it in step, calls
-     * clock_set_synchronized(), and then manager_look_at_clock(). */
+    /* The clock is not trusted (core/clock.h): the callee queries whether it is synchronized, calls clock_set_synchronized(),
+     * and then manager_look_at_clock(). */
     void (*clock_doubted)(void *userdata);
 } ManagerObserver;
 
-/* Loads store and configuration, and starts to create missing chains. */
+/* Loads the store and the configuration, and starts to create missing chains. */
 int manager_new(sd_event *event, const ManagerOptions *options, Manager **ret, Problem *problem);
 Manager *manager_free(Manager *m);
 DEFINE_CLEANUP(Manager *, manager_free);
-/* Waits for pending writes, answers queued requests and writes the index. No request may be made afterwards. */
+/* Waits for pending writes, answers queued requests and writes a checkpoint. No request may be made afterwards. */
 void manager_stop(Manager *m);
 /* Both are borrowed. */
 void manager_observe(Manager *m, const ManagerObserver *observer, void *userdata);
@@ -49,13 +48,14 @@ int64_t manager_next_renewal(const Manager *m, const Certificate *c);
 /* The current outlook. */
 Outlook manager_outlook(const Manager *m, const Certificate *c);
 bool outlook_equal(const Outlook *a, const Outlook *b);
-/* Explains in sentences of one line each what is served and why, what was tried, what failed, and what happens next. Newly
- * allocated; NULL when memory is short. */
+/* Explains, one sentence per line, which chain is served and why, what was tried, what failed, and what happens next. Newly
+ * allocated; NULL on OOM. */
 char *manager_explain(const Manager *m, const Certificate *c);
+/* Checks whether the clock can be trusted. */
 void manager_look_at_clock(Manager *m);
 bool manager_clock_is_doubted(const Manager *m);
 
-/* Whether this is a valid name of a module; -EINVAL. */
+/* -EINVAL: this is no valid name of a module. */
 int manager_check_module(const char *module, Problem *problem);
 
 /* Requests. done is called exactly once, unless a negative value is returned. */
@@ -71,7 +71,8 @@ int manager_revoke(Manager *m, Certificate *c, const char *reason, uint64_t *ret
 int manager_cancel_job(Manager *m, Job *j, Problem *problem);
 /* Starts every renewal that is due and returns their number. Also removes certificates that were abandoned long ago. */
 unsigned manager_renew_due(Manager *m);
-void manager_reload(Manager *m);
+/* Reads the configuration again; the former one stays in force if that fails. */
+int manager_reload(Manager *m);
 
 /* Replaces the key of the account at an authority (RFC 8555 section 7.3.5), or deactivates the account (section 7.3.6). done
  * is called when the authority has answered; problem->code is PROBLEM_NONE on success. */
@@ -92,7 +93,7 @@ typedef struct UploadOptions {
 typedef struct UploadFit {
     Certificate *certificate;
     bool served;  /* serves the upload now */
-    char *reason; /* a sentence why not; NULL if it does, or when memory is short */
+    char *reason; /* a sentence why not; NULL if it does, or on OOM */
 } UploadFit;
 
 typedef struct UploadOutcome {
@@ -101,36 +102,35 @@ typedef struct UploadOutcome {
     size_t n_fits;
 } UploadOutcome;
 
-/* When there is no problem, all is stored. outcome is borrowed during the call; of a removal it is empty. */
+/* Without a problem, everything is stored. outcome is borrowed during the call, and empty for a removal. */
 typedef void (*UploadDone)(const UploadOutcome *outcome, const Problem *problem, void *userdata);
-/* target NULL: for whatever it fits; the root: to become it. */
+/* target: the certificate to serve it; the root: to become the local root; NULL: any that it fits. */
 int manager_upload(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
                    UploadDone done, void *userdata, Problem *problem);
-/* Just looks: report is what the same upload would come to; borrowed during the call. When problem is set (not
- * PROBLEM_NONE), it could not even be tried. */
+/* Dry run: report says what the same upload would do; borrowed during the call. With a problem, the upload could not be
+ * examined. */
 typedef void (*UploadChecked)(const UploadReport *report, const Problem *problem, void *userdata);
 int manager_check_upload(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
                          UploadChecked done, void *userdata, Problem *problem);
 int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, void *userdata,
                           Problem *problem);
-/* The served chain and, in its issuers, what leads up from there. */
+/* Reads the served chain with its issuers. */
 int manager_read_chain(Manager *m, Certificate *c, Bundle **ret, Problem *problem);
-/* The self-signed certificate that the served chain ends in, PEM. */
+/* Reads the self-signed certificate that the served chain ends in, as PEM. */
 int manager_read_root(Manager *m, Certificate *c, char **ret, Problem *problem);
-/* That root, or the served chain, in a format. */
+/* Encodes that root, or the served chain. */
 int manager_export(Manager *m, Certificate *c, bool root, ExportFormat format, void **ret, size_t *ret_size,
                    Problem *problem);
 
-/* fd is borrowed: a sealed memfd with the private key and the served chain; negative with a problem. */
+/* fd: a sealed memfd with the private key and the served chain, borrowed; negative with a problem. */
 typedef void (*KeyOpened)(int fd, const Problem *problem, void *userdata);
 int manager_open_key(Manager *m, Certificate *c, KeyFormat format, const char *passphrase, KeyOpened done,
                      void *userdata, Problem *problem);
 
-/* Idle. */
-/* Whether orders are made from ACME authorities. */
+/* Returns true if any ACME authority may be asked. */
 bool manager_acme_is_on(const Manager *m);
 const Settings *manager_settings(const Manager *m);
-/* Whether nothing is being done and everything is on disk; if only the index is not, it is written. */
+/* Returns true if nothing is being done and everything is on disk; a checkpoint that is due is started. */
 bool manager_is_idle(Manager *m);
-/* Whether time alone has another chain served before the service would be woken again: then it stays. */
+/* Returns true if another chain has to be served, by time alone, before the timer would start the service again. */
 bool manager_awaits_change(Manager *m);

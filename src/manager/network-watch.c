@@ -6,14 +6,14 @@
 #include "net/routes.h"
 #include "util/log.h"
 
-/* A default route that appears lets orders succeed that failed without one. */
+/* Retries orders that failed without a default route as soon as there is one. */
 
-#define BACK_USEC (10 * USEC_PER_SEC) /* by chance up to that much later, since others come back as well */
+#define BACK_USEC (10 * USEC_PER_SEC) /* random up to this, as other machines come back at the same time */
 
 struct NetworkWatch {
     Manager *manager;
     Network *routes;             /* NULL: they cannot be watched */
-    sd_event_source *back_timer; /* the network came back a moment ago */
+    sd_event_source *back_timer; /* armed: the network is back */
 };
 
 static int on_back_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
@@ -25,18 +25,13 @@ static int on_back_timer(sd_event_source *s _unused_, uint64_t usec _unused_, vo
     return 0;
 }
 
-static bool lacked_network(const Certificate *c)
-{
-    return c->record->order_failed && c->record->failure.problem.code == PROBLEM_NETWORK_FAILED;
-}
-
 void network_watch_retry(NetworkWatch *w)
 {
     uint16_t chance = 0;
     Certificate *c, *next;
 
     FOREACH_CERTIFICATE (w->manager->model, c, next)
-        if (lacked_network(c)) {
+        if (certificate_lacked_network(c)) {
             (void)random_bytes(&chance, sizeof(chance));
             (void)timer_arm(w->back_timer, USEC_PER_SEC + BACK_USEC * chance / UINT16_MAX);
             return;
@@ -67,28 +62,26 @@ bool network_watch_awaits(const NetworkWatch *w)
     if (network_watch_has_route(w))
         return false;
     FOREACH_CERTIFICATE (w->manager->model, c, next)
-        if (c->published && lacked_network(c))
+        if (c->published && certificate_lacked_network(c))
             return true;
     return false;
 }
 
 int network_watch_new(Manager *m, NetworkWatch **ret)
 {
-    NetworkWatch *w = calloc(1, sizeof(NetworkWatch));
+    _cleanup_(network_watch_freep) NetworkWatch *w = calloc(1, sizeof(NetworkWatch));
     int r;
 
     if (!w)
         return -ENOMEM;
     w->manager = m;
     r = timer_add(m->event, &w->back_timer, CLOCK_MONOTONIC, 0, on_back_timer, w);
-    if (r < 0) {
-        network_watch_free(w);
+    if (r < 0)
         return r;
-    }
     r = network_new(m->event, on_routes_changed, w, &w->routes);
     if (r < 0)
         (void)log_warning_errno(r, "Failed to watch the routes, orders are retried by their schedule alone");
-    *ret = w;
+    *ret = TAKE_PTR(w);
     return 0;
 }
 

@@ -7,15 +7,14 @@
 #include "manager/manager-internal.h"
 #include "util/text.h"
 
-#define NAMES_MAX 1000 /* bytes of a list of names that are shown */
+#define NAMES_MAX 1000 /* bytes shown of a list of names */
 
-/* What an upload would come to, and what it has come to: the same functions decide in a dry run and after a real one. */
+/* Reports what an upload would do, and what it did. Both use the same functions to decide. */
 
 static void foretell_root(const Manager *m, const Chain *chain, int64_t now, UploadReport *report)
 {
     const Candidate candidate = { .chain = chain };
     Verdict verdict = candidate_judge(&candidate, SOURCE_UPLOADED, NULL, now);
-    char when[MOMENT_SIZE];
     Certificate *c, *next;
     unsigned n = 0;
 
@@ -28,17 +27,17 @@ static void foretell_root(const Manager *m, const Chain *chain, int64_t now, Upl
     else if (verdict == VERDICT_NOT_YET_VALID)
         report_pass(
             report, CHECK_OUTCOME,
-            "It would be kept, and become the local root when it is valid, at %s; until then the machine's own root "
-            "signs.",
-            moment_to_text(chain_not_before(chain), when));
+            "It would be kept, and become the local root as soon as it is valid, at %s; until then the machine's own "
+            "root signs.",
+            MOMENT(chain_not_before(chain)));
     else
         report_pass(
             report, CHECK_OUTCOME,
-            "It would not become the local root, as it ends too soon, at %s; the machine's own root would sign.",
-            moment_to_text(chain_not_after(chain), when));
+            "It would not become the local root, as it expires too soon, at %s; the machine's own root would sign.",
+            MOMENT(chain_not_after(chain)));
 }
 
-/* The names of those that it fits; *ret is how each of them would judge it: their names have no part in that any more. */
+/* Lists the certificates that the chain fits. *ret: their verdict, which is the same for all whose names are covered. */
 static char *list_fitting(const Manager *m, const Chain *chain, int64_t now, Verdict *ret)
 {
     _cleanup_strv_ char **l = NULL;
@@ -57,27 +56,24 @@ static void foretell_leaf(const Manager *m, const Chain *chain, int64_t now, Upl
 {
     Verdict verdict = VERDICT_NAME_MISMATCH;
     _cleanup_free_ char *names = list_fitting(m, chain, now, &verdict);
-    char when[MOMENT_SIZE];
 
     switch (verdict) {
     case VERDICT_USABLE:
         report_pass(report, CHECK_OUTCOME, "It would be served for %s.", QUOTE(names, NAMES_MAX));
         break;
     case VERDICT_NOT_YET_VALID:
-        report_pass(
-            report, CHECK_OUTCOME,
-            "It would be kept, as it is not valid yet, and served from its first moment, %s, for %s.",
-            moment_to_text(chain_not_before(chain), when), QUOTE(names, NAMES_MAX));
+        report_pass(report, CHECK_OUTCOME,
+                    "It would be kept, as it is not valid yet, and served as soon as it is, at %s, for %s.",
+                    MOMENT(chain_not_before(chain)), QUOTE(names, NAMES_MAX));
         break;
     case VERDICT_NAME_MISMATCH:
-        report_pass(
-            report, CHECK_OUTCOME,
-            "It would be kept for names that come later: there is no certificate all of whose names it covers.");
+        report_pass(report, CHECK_OUTCOME,
+                    "It would be kept for later: there is no certificate all of whose names it covers.");
         break;
     default:
         report_pass(report, CHECK_OUTCOME,
-                    "It would be kept, but not be served for %s, as it ends too soon, at %s.",
-                    QUOTE(names, NAMES_MAX), moment_to_text(chain_not_after(chain), when));
+                    "It would be kept, but not served for %s, as it expires too soon, at %s.",
+                    QUOTE(names, NAMES_MAX), MOMENT(chain_not_after(chain)));
         break;
     }
 }
@@ -92,30 +88,30 @@ void manager_foretell(Manager *m, bool root, const Chain *chain, UploadReport *r
         foretell_leaf(m, chain, now, report);
 }
 
-/* ---- what an upload has come to */
+/* ---- results of an upload */
 
 static char *explain_verdict(Verdict verdict, const Chain *chain)
 {
-    char when[MOMENT_SIZE], *text = NULL;
+    char *text = NULL;
     int r = 0;
 
     switch (verdict) {
     case VERDICT_NOT_YET_VALID:
-        r = asprintf(&text, "It is not valid yet, and is served from %s on.",
-                     moment_to_text(chain_not_before(chain), when));
+        r = asprintf(&text, "It is not valid yet, and will be served from %s on.",
+                     MOMENT(chain_not_before(chain)));
         break;
     case VERDICT_EXPIRING:
-        r = asprintf(&text, "It ends at %s, which is too soon for it to be served.",
-                     moment_to_text(chain_not_after(chain), when));
+        r = asprintf(&text, "It expires at %s, which is too soon to be served.",
+                     MOMENT(chain_not_after(chain)));
         break;
     case VERDICT_EXPIRED:
-        r = asprintf(&text, "It ended at %s.", moment_to_text(chain_not_after(chain), when));
+        r = asprintf(&text, "It expired at %s.", MOMENT(chain_not_after(chain)));
         break;
     case VERDICT_BROKEN:
         text = strdup("Its files are damaged: upload it again.");
         break;
     default:
-        text = strdup("It was not taken up yet: the certificate is being changed otherwise.");
+        text = strdup("It is not served yet: the certificate is being changed.");
         break;
     }
     return r < 0 ? NULL : text;

@@ -2,18 +2,15 @@
 #include <errno.h>
 
 #include "core/limits.h"
-#include "core/now.h"
 #include "manager/manager-internal.h"
-#include "orders/orders.h"
-#include "util/log.h"
 #include "util/text.h"
 
-/* Requests of callers that become jobs. */
+/* Turns requests of callers into jobs. */
 
 static int complain_busy(const Certificate *c, Problem *problem)
 {
     return problem_set(problem, PROBLEM_BUSY,
-                       "%s is being changed already, by job %llu; wait until it is over.",
+                       "%s is already being changed by job %llu; wait until it has finished.",
                        certificate_name(c), (unsigned long long)c->job->id);
 }
 
@@ -23,9 +20,9 @@ int manager_reissue(Manager *m, Certificate *c, const RequestOptions *options, u
     JobKind kind = certificate_is_root(c) ? JOB_ROOT : JOB_REISSUE;
     int r;
 
-    /* an order that runs by itself is what a reissue would begin */
+    /* an automatic order does what the reissue would do */
     if (c->job && c->job->kind == JOB_ORDER) {
-        *ret_id = c->job->id; /* which may be over in a moment */
+        *ret_id = c->job->id; /* adopting may end the job */
         if (lifecycle_adopt_order(m->lifecycle, c, options))
             return 0;
     }
@@ -34,11 +31,11 @@ int manager_reissue(Manager *m, Certificate *c, const RequestOptions *options, u
     r = lifecycle_start_job(m->lifecycle, c, kind, options, ret_id);
     if (r == -E2BIG)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                           "There are %d jobs already; wait until some are over.", LIMIT_JOBS);
+                           "There are already %d jobs; wait until some have finished.", LIMIT_JOBS);
     return r;
 }
 
-/* Revoking: the authority is asked; what it says ends the job, or has another chain served. */
+/* ---- revocation: a refusal of the authority ends the job, and its consent serves another chain */
 
 typedef struct Revoking {
     Manager *manager;
@@ -107,13 +104,13 @@ int manager_revoke(Manager *m, Certificate *c, const char *reason, uint64_t *ret
     if (code < 0)
         return problem_set(
             problem, PROBLEM_INVALID_ARGUMENT,
-            "The reason is one of unspecified, keyCompromise, affiliationChanged, superseded and "
+            "The reason has to be one of unspecified, keyCompromise, affiliationChanged, superseded and "
             "cessationOfOperation.");
     if (c->record->served != SOURCE_ACME || !c->record->authority)
         return problem_set(
             problem, PROBLEM_INVALID_ARGUMENT,
-            "The chain of %s is not from an ACME authority: who issued it has to revoke it; Reissue "
-            "replaces what the local root signed.",
+            "The chain of %s is not from an ACME authority: its issuer has to revoke it; for a chain "
+            "of the local root, use Reissue.",
             certificate_name(c));
     if (c->job)
         return complain_busy(c, problem);
@@ -137,9 +134,10 @@ int manager_cancel_job(Manager *m, Job *j, Problem *problem)
     if (j->kind == JOB_REVOKE)
         return problem_set(
             problem, PROBLEM_BUSY,
-            "The authority was asked to revoke the chain already, which cannot be taken back; wait for its answer.");
+            "The authority was already asked to revoke the chain, which cannot be undone; wait for its answer.");
     if (!lifecycle_cancel_job(m->lifecycle, j))
-        return problem_set(problem, PROBLEM_BUSY,
-                           "The job has begun to write and will be over in a moment; wait for it.");
+        return problem_set(
+            problem, PROBLEM_BUSY,
+            "The job is already writing its result and will finish in a moment; wait for it.");
     return 0;
 }

@@ -1,51 +1,42 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
-#include "core/now.h"
 #include "manager/manager-internal.h"
 #include "util/log.h"
-#include "util/timer.h"
 
 #define CHECKPOINT_WAIT_USEC (2 * USEC_PER_SEC)
 #define CHECK_WAIT_USEC      (5 * USEC_PER_SEC)
 #define CHECK_PAUSE_USEC     (20 * USEC_PER_MSEC)
 #define CHECKED_AT_ONCE      32
 
-/* Checkpoints of the store, for a fast start, and the check of the files that they stand for. */
+/* Writes checkpoints of the store, for a fast start, and verifies the files once after the start. */
 
 struct Upkeep {
     Manager *manager;
     sd_event_source *checkpoint_timer; /* elapses a while after the last change */
     sd_event_source *check_timer;
-    char *checked; /* name of the certificate that was checked last */
-    bool is_writing;
+    char *checked;               /* name of the certificate checked last */
+    StoreCheckpoint *checkpoint; /* being written; NULL: none is */
+    int result;
 };
 
-/* A checkpoint is written when changes have calmed down, once for a burst. */
-
-typedef struct CheckpointTask {
-    Upkeep *upkeep;
-    StoreCheckpoint *checkpoint;
-    int result;
-} CheckpointTask;
+/* ---- checkpoints: one for a burst of changes */
 
 static void run_checkpoint(void *data)
 {
-    CheckpointTask *w = data;
+    Upkeep *u = data;
 
-    w->result = store_checkpoint_write(w->upkeep->manager->store, w->checkpoint);
+    u->result = store_checkpoint_write(u->manager->store, u->checkpoint);
 }
 
 static void on_checkpoint_written(void *data, void *userdata _unused_)
 {
-    CheckpointTask *w = data;
+    Upkeep *u = data;
 
-    w->upkeep->is_writing = false;
-    if (w->result < 0 && w->result != -ECANCELED)
-        (void)log_warning_errno(w->result,
+    if (u->result < 0 && u->result != -ECANCELED)
+        (void)log_warning_errno(u->result,
                                 "Failed to write a checkpoint of the store, the next start will be slower");
-    store_checkpoint_free(w->checkpoint);
-    free(w);
+    store_checkpoint_free(TAKE_PTR(u->checkpoint));
 }
 
 static int collect_records(const Model *m, const Record ***ret, size_t *ret_n)
@@ -85,24 +76,15 @@ static int take_checkpoint(Manager *m, StoreCheckpoint **ret)
 
 static int write_checkpoint(Upkeep *u)
 {
-    Manager *m = u->manager;
-    CheckpointTask *w = calloc(1, sizeof(CheckpointTask));
-    int r;
+    int r = take_checkpoint(u->manager, &u->checkpoint);
 
-    if (!w)
-        return log_oom();
-    w->upkeep = u;
-    w->result = -ECANCELED;
-    r = take_checkpoint(m, &w->checkpoint);
+    u->result = -ECANCELED;
     if (r >= 0)
-        r = lifecycle_run(m->lifecycle, true, run_checkpoint, on_checkpoint_written, w);
-    if (r < 0) {
-        store_checkpoint_free(w->checkpoint);
-        free(w);
-        return log_warning_errno(r, "Failed to prepare a checkpoint of the store");
-    }
-    u->is_writing = true;
-    return 0;
+        r = lifecycle_run(u->manager->lifecycle, true, run_checkpoint, on_checkpoint_written, u);
+    if (r >= 0)
+        return 0;
+    store_checkpoint_free(TAKE_PTR(u->checkpoint));
+    return log_warning_errno(r, "Failed to prepare a checkpoint of the store");
 }
 
 static int on_checkpoint_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
@@ -118,12 +100,12 @@ void upkeep_note_change(Upkeep *u)
 
 bool upkeep_is_done(Upkeep *u)
 {
-    if (!u->is_writing && store_wants_checkpoint(u->manager->store))
+    if (!u->checkpoint && store_wants_checkpoint(u->manager->store))
         (void)write_checkpoint(u);
-    return !u->is_writing;
+    return !u->checkpoint;
 }
 
-/* After the start every certificate's files are looked at once, a few at a time. */
+/* ---- verification, a few certificates at a time */
 
 static int on_check_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
 {
@@ -143,11 +125,6 @@ static int on_check_timer(sd_event_source *s _unused_, uint64_t usec _unused_, v
     return timer_arm(u->check_timer, CHECK_PAUSE_USEC);
 }
 
-void upkeep_begin_check(Upkeep *u)
-{
-    (void)timer_arm(u->check_timer, CHECK_WAIT_USEC);
-}
-
 void upkeep_write_last(Upkeep *u)
 {
     Manager *m = u->manager;
@@ -161,7 +138,7 @@ void upkeep_write_last(Upkeep *u)
 
 int upkeep_new(Manager *m, Upkeep **ret)
 {
-    Upkeep *u = calloc(1, sizeof(Upkeep));
+    _cleanup_(upkeep_freep) Upkeep *u = calloc(1, sizeof(Upkeep));
     int r;
 
     if (!u)
@@ -170,11 +147,11 @@ int upkeep_new(Manager *m, Upkeep **ret)
     r = timer_add(m->event, &u->checkpoint_timer, CLOCK_MONOTONIC, 0, on_checkpoint_timer, u);
     if (r >= 0)
         r = timer_add(m->event, &u->check_timer, CLOCK_MONOTONIC, 0, on_check_timer, u);
-    if (r < 0) {
-        upkeep_free(u);
+    if (r >= 0)
+        r = timer_arm(u->check_timer, CHECK_WAIT_USEC);
+    if (r < 0)
         return r;
-    }
-    *ret = u;
+    *ret = TAKE_PTR(u);
     return 0;
 }
 

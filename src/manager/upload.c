@@ -1,25 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <stdio.h>
 
 #include "core/limits.h"
-#include "core/now.h"
 #include "manager/manager-internal.h"
-#include "util/log.h"
 #include "util/text.h"
 
-/* One call of Upload or RemoveUpload: examine, store, then settle all that are concerned, then answer. */
+/* One call of Upload, CheckUpload or RemoveUpload: examine, store, settle the certificates that it concerns, reply. */
 typedef struct UploadCall {
     Manager *manager;
-    char *target; /* name of the certificate that it is for; NULL: for any */
+    char *target; /* name of the certificate that it is for; NULL: for any, or the root */
+    bool is_root;
     UploadDone done;
+    UploadChecked checked; /* of a dry run, instead of done */
     void *userdata;
 
     Bundle *bundle;
     Problem problem;
 
     char *fingerprint;
-    bool is_root;
     size_t n_waiting;
 } UploadCall;
 
@@ -43,7 +41,7 @@ static void upload_call_answer(UploadCall *call)
 
     if (call->problem.code == PROBLEM_NONE)
         r = manager_collect_fits(call->manager, call->is_root, &outcome);
-    problem_set_errno(&call->problem, r, "Looking at what serves the upload");
+    problem_set_errno(&call->problem, r, "Listing the certificates that the upload fits");
     call->done(&outcome, &call->problem, call->userdata);
     upload_outcome_done(&outcome);
     upload_call_free(call);
@@ -68,7 +66,7 @@ static bool is_concerned(const Certificate *c, const Certificate *upload, const 
            (upload && c->published && chain_covers(certificate_chain(upload), c->names, NULL));
 }
 
-/* One is added to what is waited for, so that the answer is not given before all were asked. */
+/* n_waiting is one too high meanwhile, so that the reply is not sent before all were asked. */
 static void settle_concerned(UploadCall *call, const Certificate *upload)
 {
     Manager *m = call->manager;
@@ -90,19 +88,18 @@ static void on_stored(Certificate *upload, RequestResult result _unused_, const 
                       void *userdata)
 {
     UploadCall *call = userdata;
-    Manager *m = call->manager;
 
-    if (problem->code != PROBLEM_NONE) {
-        (void)problem_copy(problem, &call->problem);
-        if (!upload->stored)
-            model_drop_upload(m->model, upload);
-        upload_call_answer(call);
+    (void)problem_copy(problem, &call->problem);
+    if (problem->code == PROBLEM_NONE && !call->is_root) {
+        settle_concerned(call, upload);
         return;
     }
-    settle_concerned(call, upload);
+    if (!upload->stored && !call->is_root)
+        model_drop_upload(call->manager->model, upload);
+    upload_call_answer(call);
 }
 
-/* Its names may have changed since it was looked at. */
+/* The names of the target may have changed during the examination. */
 static int check_target(UploadCall *call)
 {
     Certificate *target = call->target ? model_find(call->manager->model, call->target) : NULL;
@@ -111,14 +108,15 @@ static int check_target(UploadCall *call)
     if (!call->target)
         return 0;
     if (!target)
-        return problem_set(&call->problem, PROBLEM_NO_SUCH_CERTIFICATE, "The certificate %s is gone.",
-                           call->target);
+        return problem_set(&call->problem, PROBLEM_NO_SUCH_CERTIFICATE,
+                           "The certificate %s no longer exists.", call->target);
     if (chain_covers(call->bundle->chain, target->names, &missing))
         return 0;
-    return problem_set(&call->problem, PROBLEM_NAME_MISMATCH, "The uploaded leaf is not for %s.", missing);
+    return problem_set(&call->problem, PROBLEM_NAME_MISMATCH, "The uploaded leaf does not cover %s.",
+                       missing);
 }
 
-/* Whether just this is stored already, so that it need not be written once more. */
+/* Returns true if exactly this chain is stored already. */
 static bool is_same(const Certificate *upload, const Bundle *bundle)
 {
     const Slot *slot = &upload->record->slots[SOURCE_UPLOADED];
@@ -126,81 +124,56 @@ static bool is_same(const Certificate *upload, const Bundle *bundle)
     return slot->chain && !slot->broken && chain_equal(slot->chain, bundle->chain);
 }
 
-/* What was uploaded before is uploaded once more, and so becomes the latest. */
-static int store_again(UploadCall *call, Certificate *upload)
+/* Uploaded again, a chain becomes the latest. */
+static int find_place(UploadCall *call, Certificate **ret)
 {
-    Manager *m = call->manager;
+    Model *model = call->manager->model;
 
-    if (upload->work.busy)
+    *ret = model_find_upload(model, call->fingerprint);
+    if (!*ret && HASH_COUNT(model->uploads) >= LIMIT_UPLOADS)
+        return problem_set(&call->problem, PROBLEM_LIMITS_EXCEEDED,
+                           "There are already %d uploads; remove some first.", LIMIT_UPLOADS);
+    if (!*ret)
+        return model_add(model, RECORD_UPLOAD, call->fingerprint, ret);
+    if ((*ret)->work.busy)
         return problem_set(&call->problem, PROBLEM_BUSY,
-                           "The same chain is being uploaded or removed just now; try again in a moment.");
-    if (is_same(upload, call->bundle))
+                           "The same chain is being uploaded or removed right now; try again in a moment.");
+    if (is_same(*ret, call->bundle))
         call->bundle = bundle_free(call->bundle);
-    return lifecycle_add_upload(m->lifecycle, upload, model_number_upload(m->model), TAKE_PTR(call->bundle),
-                                on_stored, call);
+    return 0;
 }
 
-static int store_new(UploadCall *call)
+static int store_upload(UploadCall *call)
 {
     Manager *m = call->manager;
     Certificate *upload;
-    int r;
+    int r = find_place(call, &upload);
 
-    if (model_n_uploads(m->model) >= LIMIT_UPLOADS)
-        return problem_set(&call->problem, PROBLEM_LIMITS_EXCEEDED,
-                           "There are %d uploads already; remove some first.", LIMIT_UPLOADS);
-    r = model_add_upload(m->model, call->fingerprint, &upload);
     if (r < 0)
         return r;
-    r = lifecycle_add_upload(m->lifecycle, upload, model_number_upload(m->model), TAKE_PTR(call->bundle),
-                             on_stored, call);
-    if (r < 0) {
+    r = lifecycle_add_upload(m->lifecycle, upload, TAKE_PTR(call->bundle), on_stored, call);
+    if (r < 0 && !upload->stored) {
         model_drop_upload(m->model, upload);
         certificate_free(upload);
     }
     return r;
 }
 
-static int store_upload(UploadCall *call)
+static int store_bundle(UploadCall *call)
 {
-    Certificate *upload;
-    int r;
+    int r = check_target(call);
 
-    r = check_target(call);
     if (r < 0)
         return r;
     call->fingerprint = strdup(chain_leaf(call->bundle->chain)->fingerprint);
     if (!call->fingerprint)
         return -ENOMEM;
-    upload = model_find_upload(call->manager->model, call->fingerprint);
-    return upload ? store_again(call, upload) : store_new(call);
+    if (!call->is_root)
+        return store_upload(call);
+    return lifecycle_replace_root(call->manager->lifecycle, TAKE_PTR(call->bundle), on_stored, call);
 }
 
-static void on_root_replaced(Certificate *root _unused_, RequestResult result _unused_,
-                             const Problem *problem, void *userdata)
-{
-    UploadCall *call = userdata;
-
-    if (problem->code != PROBLEM_NONE)
-        (void)problem_copy(problem, &call->problem);
-    upload_call_answer(call);
-}
-
-static int store_root(UploadCall *call)
-{
-    call->is_root = true;
-    call->fingerprint = strdup(chain_leaf(call->bundle->chain)->fingerprint);
-    if (!call->fingerprint)
-        return -ENOMEM;
-    return lifecycle_replace_root(call->manager->lifecycle, TAKE_PTR(call->bundle), on_root_replaced, call);
-}
-
-static bool is_for_root(const UploadCall *call)
-{
-    return call->target && streq(call->target, certificate_name(call->manager->model->root));
-}
-
-/* What is wrong is told as the first check that is not passed has it. */
+/* The first failed check is the problem of the call. */
 static void on_examined(UploadResult *result, const Problem *problem, void *userdata)
 {
     UploadCall *call = userdata;
@@ -213,89 +186,63 @@ static void on_examined(UploadResult *result, const Problem *problem, void *user
         return;
     }
     call->bundle = TAKE_PTR(result->bundle);
-    r = is_for_root(call) ? store_root(call) : store_upload(call);
+    r = store_bundle(call);
     if (r < 0) {
-        problem_set_errno(&call->problem, r, "Taking the upload");
+        problem_set_errno(&call->problem, r, "Storing the upload");
         upload_call_answer(call);
     }
 }
 
-static UploadCall *upload_call_new(Manager *m, UploadDone done, void *userdata)
+static void on_checked(UploadResult *result, const Problem *problem, void *userdata)
 {
-    UploadCall *call = calloc(1, sizeof(UploadCall));
+    _cleanup_(upload_call_freep) UploadCall *call = userdata;
+    UploadReport *report = &result->report;
+    const Problem *first = report_first_problem(report);
 
-    if (call)
-        *call = (UploadCall){ .manager = m, .done = done, .userdata = userdata };
-    return call;
+    if (problem->code == PROBLEM_NONE && first)
+        (void)problem_set(&report->findings[CHECK_OUTCOME].problem, first->code,
+                          "It would be refused, and nothing would change.");
+    else if (problem->code == PROBLEM_NONE)
+        manager_foretell(call->manager, call->is_root, result->chain, report);
+    call->checked(report, problem, call->userdata);
+}
+
+static int start_examining(const UploadCall *prototype, Certificate *target, int bundle_fd,
+                           const UploadOptions *options, Problem *problem)
+{
+    _cleanup_(upload_call_freep) UploadCall *call = malloc(sizeof(UploadCall));
+    int r;
+
+    if (!call)
+        return -ENOMEM;
+    *call = *prototype;
+    call->is_root = target && certificate_is_root(target);
+    if (target && !call->is_root && !(call->target = strdup(certificate_name(target))))
+        return -ENOMEM;
+    r = manager_examine(call->manager, target, bundle_fd, options, call->checked ? on_checked : on_examined,
+                        call, problem);
+    if (r >= 0)
+        TAKE_PTR(call);
+    return r;
 }
 
 int manager_upload(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
                    UploadDone done, void *userdata, Problem *problem)
 {
-    _cleanup_(upload_call_freep) UploadCall *call = upload_call_new(m, done, userdata);
-    int r;
+    const UploadCall call = { .manager = m, .done = done, .userdata = userdata };
 
-    if (!call || (target && !(call->target = strdup(certificate_name(target)))))
-        return -ENOMEM;
-    r = manager_examine(m, target, bundle_fd, options, on_examined, call, problem);
-    if (r >= 0)
-        TAKE_PTR(call);
-    return r;
-}
-
-/* A dry run. */
-typedef struct CheckCall {
-    Manager *manager;
-    char *target;
-    UploadChecked done;
-    void *userdata;
-} CheckCall;
-
-static CheckCall *check_call_free(CheckCall *call)
-{
-    if (call)
-        free(call->target);
-    free(call);
-    return NULL;
-}
-DEFINE_CLEANUP(CheckCall *, check_call_free);
-
-static void on_checked(UploadResult *result, const Problem *problem, void *userdata)
-{
-    _cleanup_(check_call_freep) CheckCall *call = userdata;
-    UploadReport *report = &result->report;
-
-    if (problem->code == PROBLEM_NONE) {
-        if (report_first_problem(report))
-            (void)problem_set(&report->findings[CHECK_OUTCOME].problem, report_first_problem(report)->code,
-                              "It would be refused, and nothing would change.");
-        else
-            manager_foretell(call->manager,
-                             call->target &&
-                                 streq(call->target, certificate_name(call->manager->model->root)),
-                             result->chain, report);
-    }
-    call->done(report, problem, call->userdata);
+    return start_examining(&call, target, bundle_fd, options, problem);
 }
 
 int manager_check_upload(Manager *m, Certificate *target, int bundle_fd, const UploadOptions *options,
                          UploadChecked done, void *userdata, Problem *problem)
 {
-    _cleanup_(check_call_freep) CheckCall *call = calloc(1, sizeof(CheckCall));
-    int r;
+    const UploadCall call = { .manager = m, .checked = done, .userdata = userdata };
 
-    if (!call)
-        return -ENOMEM;
-    *call = (CheckCall){ .manager = m, .done = done, .userdata = userdata };
-    if (target && !(call->target = strdup(certificate_name(target))))
-        return -ENOMEM;
-    r = manager_examine(m, target, bundle_fd, options, on_checked, call, problem);
-    if (r >= 0)
-        TAKE_PTR(call);
-    return r;
+    return start_examining(&call, target, bundle_fd, options, problem);
 }
 
-/* The upload leaves the pool at once, so that nothing takes it up again, and is freed after this. */
+/* The upload leaves the table at once, so that no certificate takes it again, and is freed after this. */
 static void on_upload_removed(Certificate *upload, RequestResult result _unused_, const Problem *problem,
                               void *userdata)
 {
@@ -318,20 +265,25 @@ int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, 
     int r;
 
     if (!text_is_hex(fingerprint, 64))
-        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
-                           "A fingerprint has 64 hexadecimal digits; ListUploads gives those there are.");
-    call = upload_call_new(m, done, userdata);
-    if (!call || !(call->fingerprint = strdup(fingerprint)))
+        return problem_set(
+            problem, PROBLEM_INVALID_ARGUMENT,
+            "A fingerprint has 64 hexadecimal digits; ListUploads shows those of all uploads.");
+    call = malloc(sizeof(UploadCall));
+    if (!call)
+        return -ENOMEM;
+    *call =
+        (UploadCall){ .manager = m, .done = done, .userdata = userdata, .fingerprint = strdup(fingerprint) };
+    if (!call->fingerprint)
         return -ENOMEM;
     for (char *p = call->fingerprint; *p; p++)
         *p = (char)(*p >= 'A' && *p <= 'F' ? *p - 'A' + 'a' : *p);
     upload = model_find_upload(m->model, call->fingerprint);
     if (!upload)
         return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
-                           "There is no upload with this fingerprint; ListUploads gives those there are.");
+                           "There is no upload with this fingerprint; ListUploads shows all uploads.");
     if (upload->work.busy)
         return problem_set(problem, PROBLEM_BUSY,
-                           "The upload is being written just now; try again in a moment.");
+                           "The upload is being written right now; try again in a moment.");
     r = lifecycle_request(m->lifecycle, upload, REQUEST_REMOVE, NULL, on_upload_removed, call);
     if (r >= 0)
         TAKE_PTR(call);

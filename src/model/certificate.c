@@ -92,8 +92,8 @@ int64_t certificate_next_renewal(const Certificate *c)
                : schedule_leaf_renewal(chain, c->record->served);
 }
 
-/* What the local root signs is made anew in time; only when that fails is there something to be told. That it ends with the root
- * is told of the root. */
+/* Chains of the local root are signed again in time; only a failure to do so is worth a warning. If they expire with the root,
+ * the root is warned of. */
 static bool is_warned_of(const Certificate *c)
 {
     const Record *rec = c->record;
@@ -107,7 +107,7 @@ int64_t certificate_warning_due(const Certificate *c, int64_t now)
     const Chain *chain = certificate_chain(c);
     int64_t due = is_warned_of(c) ? schedule_last_warning(chain, c->record->served, now) : 0;
 
-    /* what was told in the future was told with a wrong clock */
+    /* a warning in the future was given with a wrong clock */
     return due > c->record->warned || c->record->warned > now ? due : 0;
 }
 
@@ -126,6 +126,14 @@ Choice certificate_choose(const Certificate *c, int64_t now)
     return choose(candidates, certificate_is_root(c) ? NULL : c->names, now);
 }
 
+int64_t certificate_next_change(const Certificate *c, int64_t now)
+{
+    Candidate candidates[_SOURCE_MAX];
+
+    record_candidates(c->record, candidates);
+    return choose_next_change(candidates, now);
+}
+
 const char *certificate_explain_choice(const Certificate *c, const Choice *choice)
 {
     bool failed = c->order.eligibility == ACME_ELIGIBILITY_ASKED && c->record->order_failed;
@@ -138,6 +146,11 @@ const char *certificate_explain(const Certificate *c, int64_t now)
     Choice choice = certificate_choose(c, now);
 
     return certificate_explain_choice(c, &choice);
+}
+
+bool certificate_lacked_network(const Certificate *c)
+{
+    return c->record->order_failed && c->record->failure.problem.code == PROBLEM_NETWORK_FAILED;
 }
 
 bool certificate_is_wanted(const Certificate *c)

@@ -12,10 +12,10 @@
 #include "model/job.h"
 #include "model/request.h"
 
-/* A certificate in the running service: its record, who wants it, and what is being done with it. The local root and
- * uploads use the same struct; the kind of the record tells them apart. */
+/* A certificate in the running service: its record, its users, and its work in progress. The local root and uploads use the
+ * same struct; the kind of the record tells them apart. */
 
-/* What the module files ask for. */
+/* The requests of all module files together. */
 typedef struct Wish {
     char **modules;
     char **names;     /* beside the primary one */
@@ -35,7 +35,7 @@ typedef struct Outlook {
     uint64_t job; /* 0: none */
 } Outlook;
 
-/* What changed in a certificate, for watchers of the tables. */
+/* Changes of a certificate, for watchers of the tables. */
 typedef enum Changed {
     CHANGED_CHAIN = 1 << 0,
     CHANGED_NAMES = 1 << 1,
@@ -45,6 +45,33 @@ typedef enum Changed {
     CHANGED_WINDOW = 1 << 5,  /* renewal information */
     CHANGED_OUTLOOK = 1 << 6, /* Outlook */
 } Changed;
+
+/* Work in progress; written by lifecycle/ only. */
+typedef struct CertificateWork {
+    struct RequestQueue requests;
+    bool busy;  /* an attempt is running */
+    bool again; /* settle once more afterwards */
+    bool waits_for_root;
+    bool counts_for_root; /* the job of the new root waits for it */
+} CertificateWork;
+
+/* Its order; written by lifecycle/order.c only. */
+typedef struct CertificateOrder {
+    struct Ordering *ordering;   /* running, or over and not settled yet; NULL: none */
+    AcmeEligibility eligibility; /* at the last settling; never ACME_ELIGIBILITY_FAILED */
+    bool retry;                  /* the cause of the last failure may be gone: skip the back-off */
+    int64_t waits_until;   /* earliest order by limits that were found without an attempt; 0: any time */
+    bool checks_window;    /* a query for renewal information is running */
+    RenewalWindow window;  /* suggested by the authority for the chain of SOURCE_ACME */
+    int64_t window_after;  /* no renewal because of the window before this time */
+    char *explanation_url; /* RFC 9773 section 4.2; NULL: none */
+} CertificateOrder;
+
+/* The state that clients know; written by bus/ only. */
+typedef struct CertificateClient {
+    Outlook told;
+    bool is_known; /* a client has read it, or was sent a signal */
+} CertificateClient;
 
 struct Certificate {
     char *name; /* a copy, since the record may be replaced */
@@ -56,34 +83,9 @@ struct Certificate {
     Job *job;
     bool published; /* an object on the bus */
     bool stored;    /* has files in the store */
-
-    /* Work in progress; written by lifecycle/ only. */
-    struct {
-        struct RequestQueue requests;
-        bool busy;  /* an attempt is running */
-        bool again; /* settle once more afterwards */
-        bool waits_for_root;
-        bool counts_for_root; /* the job of the new root waits for it */
-    } work;
-
-    /* Its order; written by lifecycle/order.c only. */
-    struct {
-        struct Ordering *ordering;   /* running, or over and not settled yet; NULL: none */
-        AcmeEligibility eligibility; /* at the last settling; never ACME_ELIGIBILITY_FAILED */
-        bool retry;                  /* the cause of the last failure may be gone: skip the back-off */
-        int64_t waits_until;   /* earliest order by limits that were found without an attempt; 0: any time */
-        bool checks_window;    /* a query for renewal information is running */
-        RenewalWindow window;  /* suggested by the authority for the chain of SOURCE_ACME */
-        int64_t window_after;  /* no renewal because of the window before this time */
-        char *explanation_url; /* RFC 9773 section 4.2; NULL: none */
-    } order;
-
-    /* What clients know; written by bus/ only. */
-    struct {
-        Outlook told;
-        bool is_known; /* a client has read it, or was sent a signal */
-    } client;
-
+    CertificateWork work;
+    CertificateOrder order;
+    CertificateClient client;
     UT_hash_handle hh; /* by name */
 };
 
@@ -120,12 +122,16 @@ int64_t certificate_warning_due(const Certificate *c, int64_t now);
 /* When the next warning is due; INT64_MAX: never. */
 int64_t certificate_next_warning(const Certificate *c, int64_t now);
 Choice certificate_choose(const Certificate *c, int64_t now);
+/* The next time after now at which another chain may be served; INT64_MAX: never. */
+int64_t certificate_next_change(const Certificate *c, int64_t now);
 /* Explains the served chain in one sentence; a static string. */
 const char *certificate_explain(const Certificate *c, int64_t now);
 const char *certificate_explain_choice(const Certificate *c, const Choice *choice);
-/* Whether a module file or a registration asks for it. */
+/* Returns true if its last order failed for lack of a network. */
+bool certificate_lacked_network(const Certificate *c);
+/* Returns true if a module file or a registration requests it. */
 bool certificate_is_wanted(const Certificate *c);
-/* Whether a module that uses it has disabled ACME. */
+/* Returns true if a module that uses it has disabled ACME. */
 bool certificate_refuses_acme(const Certificate *c);
 /* The only authority that may be asked, borrowed; NULL: any. */
 const char *certificate_authority(const Certificate *c);

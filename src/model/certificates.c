@@ -6,11 +6,6 @@
 #include "model/model.h"
 #include "util/log.h"
 
-Certificate *model_root(const Model *m)
-{
-    return m->root;
-}
-
 Certificate *model_find_any(const Model *m, const char *name)
 {
     Certificate *c;
@@ -55,13 +50,12 @@ int model_get(const Model *m, const char *name, Certificate **ret, Problem *prob
     return 0;
 }
 
-size_t model_n_certificates(const Model *m)
+static void enter(Model *m, Certificate *c)
 {
-    return m->n_published;
-}
-
-static void add_certificate(Model *m, Certificate *c)
-{
+    if (c->record->kind == RECORD_UPLOAD) {
+        HASH_ADD_KEYPTR(hh, m->uploads, c->name, strlen(c->name), c);
+        return;
+    }
     HASH_ADD_KEYPTR(hh, m->certificates, c->name, strlen(c->name), c);
     m->names_size += strlen(c->name);
     name_holder_join(&c->listed, m->names, c);
@@ -80,34 +74,32 @@ bool model_is_full(const Model *m, const char *name)
            m->names_size + strlen(name) > LIMIT_NAMES_SIZE;
 }
 
-int model_add(Model *m, const char *name, Certificate **ret)
+int model_add(Model *m, RecordKind kind, const char *name, Certificate **ret)
 {
-    Certificate *c = certificate_new(record_new(RECORD_CERTIFICATE, name));
+    Certificate *c = certificate_new(record_new(kind, name));
 
     if (!c)
         return -ENOMEM;
-    add_certificate(m, c);
+    enter(m, c);
     *ret = c;
     return 0;
 }
 
 int model_adopt(Model *m, Record *rec)
 {
-    RecordKind kind = rec->kind;
     Certificate *c = certificate_new(rec);
 
     if (!c)
         return -ENOMEM;
     c->stored = true;
-    if (kind == RECORD_ROOT) {
+    if (certificate_is_root(c)) {
         certificate_free(m->root);
         m->root = c;
         c->published = true;
-    } else if (kind == RECORD_UPLOAD) {
-        HASH_ADD_KEYPTR(hh, m->uploads, c->name, strlen(c->name), c);
-        m->last_upload = MAX(m->last_upload, c->record->uploaded);
-    } else
-        add_certificate(m, c);
+        return 0;
+    }
+    enter(m, c);
+    m->last_upload = MAX(m->last_upload, c->record->uploaded);
     return 0;
 }
 

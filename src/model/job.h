@@ -5,13 +5,13 @@
 
 #include "core/problem.h"
 
-/* Work that somebody asked for, while it is being done. What is true of a certificate does not depend on it. */
+/* Work in progress for a certificate, as clients see it. The state of the certificate does not depend on it. */
 
 typedef enum JobKind {
     JOB_REISSUE,
     JOB_RENEW,
     JOB_ROOT,
-    JOB_ORDER, /* that the service began by itself */
+    JOB_ORDER, /* started by the service itself */
     JOB_REVOKE,
     _JOB_KIND_MAX,
 } JobKind;
@@ -20,7 +20,7 @@ typedef enum JobState {
     JOB_QUEUED,
     JOB_RUNNING,
     JOB_DONE,
-    JOB_FALLBACK, /* with a lesser chain than was asked for; its problem says why */
+    JOB_FALLBACK, /* with a lesser chain than requested; the problem says why */
     JOB_FAILED,
     JOB_CANCELLED,
     _JOB_STATE_MAX,

@@ -42,22 +42,6 @@ Job *model_find_job(const Model *m, uint64_t id)
     return j;
 }
 
-int model_foreach_job(const Model *m, int (*visit)(Job *j, void *userdata), void *userdata)
-{
-    Job *j, *next;
-    int r = 0;
-
-    HASH_ITER (hh, m->jobs, j, next)
-        if (r >= 0)
-            r = visit(j, userdata);
-    return r;
-}
-
-size_t model_n_jobs(const Model *m)
-{
-    return HASH_COUNT(m->jobs);
-}
-
 int model_add_job(Model *m, Certificate *c, JobKind kind, Job **ret)
 {
     Job *j;

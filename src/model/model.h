@@ -5,8 +5,8 @@
 #include "model/certificate.h"
 #include "model/job.h"
 
-/* The tables of the running service: certificates, uploads and jobs, all of them used by the event loop's thread alone. They
- * know neither the event loop nor the disk. Members are written by the files of this folder. */
+/* The tables of the running service: certificates, uploads and jobs. They are used by the thread of the event loop only, and know
+ * neither the event loop nor the disk. Members are written by the files of this folder. */
 typedef struct Model Model;
 
 /* Notifications of what changed in the tables; members may be NULL. what is a set of Changed. Whatever is in a record is
@@ -26,9 +26,9 @@ typedef struct ModelWatcher {
 
 struct Model {
     Certificate *root;
-    Certificate *certificates; /* by primary name, also those that are hidden or abandoned */
-    NameTable *names;          /* of those that are published */
-    size_t names_size;         /* of the primary names of all, bytes */
+    Certificate *certificates; /* by primary name, published or not */
+    NameTable *names;          /* of published ones */
+    size_t names_size;         /* of all primary names, in bytes */
     size_t n_published;
     Certificate *uploads; /* by the fingerprint of their leaf */
     uint64_t last_upload; /* the highest number given to an upload so far */
@@ -54,50 +54,47 @@ void model_unwatch(Model *m, const void *userdata);
                 (m)->watches[_i].watcher->member(__VA_ARGS__ __VA_OPT__(, )(m)->watches[_i].userdata); \
     } while (0)
 
-/* Iterate over every certificate, or upload, of the table. next is a helper: c may be removed from the table meanwhile. */
+/* Iterate over every certificate, upload or job of the table. next is a helper: the current one may be removed meanwhile. */
 #define FOREACH_CERTIFICATE(m, c, next) HASH_ITER (hh, (m)->certificates, c, next)
+#define FOREACH_JOB(m, j, next)         HASH_ITER (hh, (m)->jobs, j, next)
 #define FOREACH_UPLOAD(m, c, next)      HASH_ITER (hh, (m)->uploads, c, next)
 
 /* ---- certificates (certificates.c) */
 
-/* Takes over an object that was read from the store. -ENOMEM. */
+/* Adds an object that was read from the store, and takes its record. -ENOMEM. */
 int model_adopt(Model *m, Record *rec);
-Certificate *model_root(const Model *m);
-/* By primary name, as it is, without making it canonical; NULL. */
+/* Finds a published certificate by its canonical primary name; NULL: none. */
 Certificate *model_find(const Model *m, const char *name);
 /* The same, also one that is not published. */
 Certificate *model_find_any(const Model *m, const char *name);
-/* Any spelling; the certificate of this name, or else one that has it or covers it. */
+/* Finds the certificate of this name, or else one that has or covers it. The name need not be canonical. */
 int model_get(const Model *m, const char *name, Certificate **ret, Problem *problem);
 /* Calls visit for each published leaf; ends at a negative value and returns it. */
 int model_foreach(const Model *m, int (*visit)(Certificate *c, void *userdata), void *userdata);
-size_t model_n_certificates(const Model *m);
-/* Whether no certificate of this name can be added. */
+/* Returns true if no certificate of this name can be added. */
 bool model_is_full(const Model *m, const char *name);
-/* Adds a leaf, not published yet. */
-int model_add(Model *m, const char *name, Certificate **ret);
+/* Adds a leaf, not published yet, or an upload, whose name is its fingerprint. */
+int model_add(Model *m, RecordKind kind, const char *name, Certificate **ret);
 void model_remove(Model *m, Certificate *c);
-/* Publishes or withdraws a leaf as it is wanted; frees it when nothing is left of it. */
+/* Publishes a leaf that is in use and withdraws others; frees a leaf that has no files either. */
 void model_review(Model *m, Certificate *c);
 
 /* ---- uploads (uploads.c): each serves every certificate that it fits unless another one is preferred (core/upload-choice.h) */
 
 Certificate *model_find_upload(const Model *m, const char *fingerprint);
-int model_add_upload(Model *m, const char *fingerprint, Certificate **ret);
 /* The upload leaves the table; its owner frees it. */
 void model_drop_upload(Model *m, Certificate *upload);
 /* Calls visit for each upload with a chain; ends at a negative value and returns it. */
 int model_foreach_upload(const Model *m, int (*visit)(Certificate *upload, void *userdata), void *userdata);
-size_t model_n_uploads(const Model *m);
 /* The number of the next upload; the later, the higher. */
 uint64_t model_number_upload(Model *m);
-/* The upload that a certificate takes at this moment; NULL: none. */
+/* The best upload for a certificate at this time; NULL: none. */
 Certificate *model_choose_upload(const Model *m, const Certificate *c, int64_t now);
-/* How a certificate would judge a chain if it was uploaded now; VERDICT_USABLE: it would be served. */
+/* How a certificate would judge a chain that is uploaded now; VERDICT_USABLE: it would be served. */
 Verdict model_judge_upload(const Model *m, const Certificate *c, const Chain *chain, int64_t now);
-/* The next moment after which time alone makes another upload the best for some certificate; INT64_MAX: never. */
+/* The next time at which another upload may become the best for some certificate, by time alone; INT64_MAX: never. */
 int64_t model_next_upload_change(const Model *m, int64_t after);
-/* Whether at that moment a certificate takes another upload than it has. */
+/* Returns true if a certificate takes another upload at that time than it has. */
 bool model_takes_other_upload(const Model *m, const Certificate *c, int64_t now);
 
 /* ---- jobs (jobs.c) */
@@ -105,12 +102,10 @@ bool model_takes_other_upload(const Model *m, const Certificate *c, int64_t now)
 /* -E2BIG: there are LIMIT_JOBS. */
 int model_add_job(Model *m, Certificate *c, JobKind kind, Job **ret);
 Job *model_find_job(const Model *m, uint64_t id);
-int model_foreach_job(const Model *m, int (*visit)(Job *j, void *userdata), void *userdata);
-size_t model_n_jobs(const Model *m);
 /* step is static. */
 void model_job_progress(Model *m, Job *j, double progress, const char *step);
-/* Ends the job with what came of its request and frees it. */
+/* Ends the job with the outcome of its request, and frees it. */
 void model_end_job(Model *m, Job *j, RequestResult result, const Problem *problem);
 void model_cancel_job(Model *m, Job *j);
-/* The same as the RequestDone of the request that carries out a certificate's job; userdata is the model. */
+/* The same as a RequestDone, for the job of the certificate; userdata is the model. */
 void model_job_done(Certificate *c, RequestResult result, const Problem *problem, void *userdata);

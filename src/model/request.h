@@ -6,7 +6,7 @@
 #include "core/bundle.h"
 #include "core/record.h"
 
-/* What to do with a certificate as soon as it is not busy. */
+/* A task for a certificate, carried out as soon as it is not busy. */
 typedef enum RequestKind {
     REQUEST_REGISTER,
     REQUEST_UNREGISTER,
@@ -19,7 +19,7 @@ typedef enum RequestKind {
     REQUEST_REMOVE,
 } RequestKind;
 
-/* How a request ended. */
+/* The outcome of a request. */
 typedef enum RequestResult {
     RESULT_DONE,
     RESULT_FALLBACK, /* a lesser chain took the place of the requested one; the problem says why */

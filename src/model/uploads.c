@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
-
 #include "core/upload-choice.h"
 #include "model/model.h"
-#include "util/text.h"
 
 Certificate *model_find_upload(const Model *m, const char *fingerprint)
 {
@@ -11,17 +8,6 @@ Certificate *model_find_upload(const Model *m, const char *fingerprint)
 
     HASH_FIND_STR(m->uploads, fingerprint, upload);
     return upload;
-}
-
-int model_add_upload(Model *m, const char *fingerprint, Certificate **ret)
-{
-    Certificate *upload = certificate_new(record_new(RECORD_UPLOAD, fingerprint));
-
-    if (!upload)
-        return -ENOMEM;
-    HASH_ADD_KEYPTR(hh, m->uploads, upload->name, strlen(upload->name), upload);
-    *ret = upload;
-    return 0;
 }
 
 void model_drop_upload(Model *m, Certificate *upload)
@@ -40,11 +26,6 @@ int model_foreach_upload(const Model *m, int (*visit)(Certificate *upload, void 
     return r;
 }
 
-size_t model_n_uploads(const Model *m)
-{
-    return HASH_COUNT(m->uploads);
-}
-
 uint64_t model_number_upload(Model *m)
 {
     return ++m->last_upload;
@@ -61,7 +42,7 @@ static PooledUpload pooled(const Certificate *upload)
     };
 }
 
-/* except: the fingerprint of one that is left out; NULL: none is. */
+/* except: fingerprint of an upload to ignore; NULL: none. */
 static Certificate *choose_upload(const Model *m, const Certificate *c, int64_t now, const char *except,
                                   UploadChoice *choice)
 {

@@ -228,9 +228,8 @@ static int transfer_start_deadline(Transfer *t, sd_event *event)
 {
     int r;
 
-    r = sd_event_add_time_relative(event, &t->deadline, CLOCK_MONOTONIC, t->time_max * USEC_PER_SEC, 0,
-                                   on_deadline, t);
-    if (r >= 0) /* requests that time out together end before others are started in their place */
+    r = deadline_add(event, &t->deadline, t->time_max * USEC_PER_SEC, on_deadline, t);
+    if (r >= 0) /* what ends at the same time ends before another begins in its place */
         r = sd_event_source_set_priority(t->deadline, SD_EVENT_PRIORITY_NORMAL - 1);
     if (r < 0)
         return r;

@@ -277,8 +277,7 @@ static int query_add_sources(DnsQuery *q, sd_event *event)
 
     r = timer_add(event, &q->timer, CLOCK_MONOTONIC, USEC_PER_MSEC, on_timer, q);
     if (r >= 0)
-        r = sd_event_add_time_relative(event, &q->deadline, CLOCK_MONOTONIC, LIMIT_DNS_TIME * USEC_PER_SEC,
-                                       0, on_deadline, q);
+        r = deadline_add(event, &q->deadline, LIMIT_DNS_TIME * USEC_PER_SEC, on_deadline, q);
     return r < 0 ? r : deferred_add(event, &q->deliver, on_deliver, q);
 }
 

@@ -168,7 +168,7 @@ static int wait_for_next(DnsPropagation *p)
     int r;
 
     p->timer = sd_event_source_disable_unref(p->timer);
-    r = sd_event_add_time_relative(p->event, &p->timer, CLOCK_MONOTONIC, p->pause, 0, on_timer, p);
+    r = deadline_add(p->event, &p->timer, p->pause, on_timer, p);
     p->pause = MIN(p->pause * 2, LONGEST_PAUSE);
     return r;
 }

@@ -256,8 +256,7 @@ static int check_prepare(TlsCheck *c, const char *name, const char *key_authoriz
     if (r < 0)
         return r;
     (void)sd_event_source_set_description(c->deferred, "tls-alpn-01-checked");
-    return sd_event_add_time_relative(c->event, &c->deadline, CLOCK_MONOTONIC,
-                                      LIMIT_CHECK_TIME * USEC_PER_SEC, 0, on_deadline, c);
+    return deadline_add(c->event, &c->deadline, LIMIT_CHECK_TIME * USEC_PER_SEC, on_deadline, c);
 }
 
 int tls_check_start(sd_event *event, Dns *dns, const char *name, const char *key_authorization,

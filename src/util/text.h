@@ -59,6 +59,8 @@ const char *text_quote(const char *s, size_t max, char *ret);
 /* Formats a time in seconds since 1970-01-01 UTC: "2026-11-28 08:27:48 UTC". */
 #define MOMENT_SIZE 32
 const char *moment_to_text(int64_t when, char ret[static MOMENT_SIZE]);
+/* The same, valid until the end of the block. */
+#define MOMENT(when) moment_to_text(when, (char[MOMENT_SIZE]){ 0 })
 /* Returns "." if the text needs one before another sentence, else "". */
 const char *text_full_stop(const char *s);
 

@@ -29,6 +29,12 @@ bool timer_is_armed(sd_event_source *timer)
     return sd_event_source_get_enabled(timer, NULL) > 0;
 }
 
+int deadline_add(sd_event *event, sd_event_source **ret, uint64_t in_usec, sd_event_time_handler_t handler,
+                 void *userdata)
+{
+    return sd_event_add_time_relative(event, ret, CLOCK_MONOTONIC, in_usec, 0, handler, userdata);
+}
+
 int deferred_add(sd_event *event, sd_event_source **ret, sd_event_handler_t handler, void *userdata)
 {
     int r = sd_event_add_defer(event, ret, handler, userdata);

@@ -15,6 +15,9 @@ int timer_arm(sd_event_source *timer, uint64_t in_usec);
 /* Absolute, by the clock of the timer; UINT64_MAX disarms it. */
 int timer_arm_at(sd_event_source *timer, uint64_t usec);
 bool timer_is_armed(sd_event_source *timer);
+/* A timer that elapses once, by the monotonic clock. */
+int deadline_add(sd_event *event, sd_event_source **ret, uint64_t in_usec, sd_event_time_handler_t handler,
+                 void *userdata);
 
 /* As sd_event_add_defer(3), but disabled. */
 int deferred_add(sd_event *event, sd_event_source **ret, sd_event_handler_t handler, void *userdata);

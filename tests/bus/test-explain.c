@@ -274,7 +274,7 @@ static void test_job(void)
     reply = client_expect(f->root, path, CERTIFICATE, "Reissue", g_variant_new("(@a{sv})", NO_OPTIONS));
     g_variant_get(reply, "(&o)", &job);
     text = explain(f->root, "a.example.com");
-    expect_says(text, "Something is being done for it now: ");
+    expect_says(text, "A job is in progress: ");
     says = g_strdup_printf("(job %s).", strrchr(job, '/') + 1);
     expect_says(text, says);
     expect_silent(text, "due");

@@ -181,8 +181,7 @@ static void test_forms(void)
            "It would be served for a.example.com.", " a.example.com=");
     expect(f, &(Upload){ .bundle = chain, .key = encrypted, .passphrase_file = SECRET "\n" }, a->fingerprint,
            "It would be served for a.example.com.", " a.example.com=");
-    expect(f, &(Upload){ .bundle = none }, other->fingerprint, "It would be kept for names that come later*",
-           "");
+    expect(f, &(Upload){ .bundle = none }, other->fingerprint, "It would be kept for later*", "");
 }
 
 static void test_root(void)
@@ -312,11 +311,11 @@ static void test_time(void)
 
     expect(
         f, &(Upload){ .bundle = early_text }, early->fingerprint,
-        "It would be kept, as it is not valid yet, and served from its first moment, * UTC, for a.example.com.",
-        " a.example.com=It is not valid yet, and is served from * UTC on.");
+        "It would be kept, as it is not valid yet, and served as soon as it is, at * UTC, for a.example.com.",
+        " a.example.com=It is not valid yet, and will be served from * UTC on.");
     expect(f, &(Upload){ .bundle = minutes_text }, minutes->fingerprint,
-           "It would be kept, but not be served for a.example.com, as it ends too soon, at * UTC.",
-           " a.example.com=It ends at * UTC, which is too soon for it to be served.");
+           "It would be kept, but not served for a.example.com, as it expires too soon, at * UTC.",
+           " a.example.com=It expires at * UTC, which is too soon to be served.");
     is = client_get_string(f->root, path, "Source");
     g_assert_cmpstr(is, ==, "local");
     expect(f, &(Upload){ .bundle = week_text }, week->fingerprint, "It would be served for a.example.com.",

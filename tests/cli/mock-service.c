@@ -508,12 +508,12 @@ static int upload_refuse(const char *text, sd_bus_error *error)
 
 /* A word in the bundle, and why mail.example.com does not serve it then. */
 static const char *const not_served[][2] = {
-    { "EARLY", "It is not valid yet, and is served from 2099-01-02 03:04:05 UTC on." },
-    { "ENDING", "It ends at 2026-01-02 03:04:05 UTC, which is too soon for it to be served." },
-    { "ENDED", "It ended at 2026-01-02 03:04:05 UTC." },
+    { "EARLY", "It is not valid yet, and will be served from 2099-01-02 03:04:05 UTC on." },
+    { "ENDING", "It expires at 2026-01-02 03:04:05 UTC, which is too soon to be served." },
+    { "ENDED", "It expired at 2026-01-02 03:04:05 UTC." },
     { "LATER", "Another chain was uploaded later: " FINGERPRINT "." },
     { "DAMAGED", "Its files are damaged: upload it again." },
-    { "BUSY", "It was not taken up yet: the certificate is being changed otherwise." },
+    { "BUSY", "It is not served yet: the certificate is being changed." },
     { "STRANGE", "A newer service \x1b[31mknows why." },
 };
 

@@ -54,7 +54,7 @@ static void test_abandoned(void)
     g_assert_cmpint(service_unregister(&s, "m", "a.example"), ==, PROBLEM_NONE);
     service_settle_to(&s, 0);
     service_restart(&s);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 0);
+    g_assert_cmpuint(manager_model(s.manager)->n_published, ==, 0);
     manager_renew_due(s.manager);
     service_settle(&s);
     g_assert_true(folder_has(&s.state, "certificates/a.example/current"));
@@ -89,7 +89,7 @@ static void test_next_wake(void)
     service_start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n");
     www = service_find(&s, "www.example.com");
     mail = service_find(&s, "mail.example.com");
-    root = model_root(manager_model(s.manager));
+    root = manager_model(s.manager)->root;
     g_assert_cmpint(manager_next_renewal(s.manager, root), ==, certificate_next_renewal(root));
     age(mail, 10 * DAY);
     agenda_note_change(s.manager->agenda, mail);

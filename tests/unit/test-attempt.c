@@ -69,7 +69,7 @@ static void test_plan(void)
     service_settle(&s);
     l = s.manager->lifecycle;
     c = service_find(&s, "www.example.com");
-    a = attempt_new(l, c, "change");
+    a = attempt_new(l, c);
     g_assert_cmpuint(l->n_attempts, ==, 1);
     g_assert_cmpint(attempt_plan(a), ==, 0);
     g_assert_cmpint(a->plan.source, ==, _SOURCE_INVALID);
@@ -80,7 +80,7 @@ static void test_plan(void)
     attempt_free(a);
     g_assert_cmpuint(l->n_attempts, ==, 0);
     c->record->slots[SOURCE_LOCAL].broken = true;
-    a = attempt_new(l, c, "change");
+    a = attempt_new(l, c);
     g_assert_cmpint(attempt_plan(a), ==, 1);
     g_assert_cmpint(a->plan.source, ==, SOURCE_LOCAL);
     g_assert_nonnull(a->authority);

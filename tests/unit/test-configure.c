@@ -71,7 +71,7 @@ static void test_register_refused(void)
                     PROBLEM_INVALID_ARGUMENT);
     g_assert_cmpint(service_register(&s, "m", "a.example", many, _KEY_TYPE_INVALID), ==,
                     PROBLEM_LIMITS_EXCEEDED);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 0);
+    g_assert_cmpuint(manager_model(s.manager)->n_published, ==, 0);
     g_assert_false(folder_has(&s.state, "certificates/a.example"));
     /* LIMIT_NAMES with the primary one, and one more by another module */
     g_free(TAKE_PTR(many[LIMIT_NAMES - 1]));
@@ -115,7 +115,7 @@ static void test_reload(void)
     service_write_module(
         &s, "mail", "[Certificate mail.example.com]\nKeyType=ecdsa-p384\nExtendedKeyUsage=clientAuth\n");
     service_reload(&s);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 2);
+    g_assert_cmpuint(manager_model(s.manager)->n_published, ==, 2);
     g_assert_cmpint(certificate_chain(service_find(&s, "mail.example.com"))->key_type, ==,
                     KEY_TYPE_ECDSA_P384);
     g_assert_cmpuint(service_find(&s, "mail.example.com")->record->slots[SOURCE_LOCAL].purposes, ==,
@@ -132,7 +132,7 @@ static void test_reload(void)
     /* a module goes */
     folder_remove(&s.config, "modules.d/mail.conf");
     service_reload(&s);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 1);
+    g_assert_cmpuint(manager_model(s.manager)->n_published, ==, 1);
     g_assert_cmpuint(s.n_removed, ==, 1);
     g_assert_null(model_find(manager_model(s.manager), "mail.example.com"));
     g_assert_true(pair_is_whole(&s.state, "certificates/mail.example.com/current", RECORD_CERTIFICATE));
@@ -168,7 +168,7 @@ static void test_settings(void)
     service_write_module(&s, "web", MODULE_WWW);
     service_start(&s);
     service_settle(&s);
-    chain = certificate_chain(model_root(manager_model(s.manager)));
+    chain = certificate_chain(manager_model(s.manager)->root);
     g_assert_cmpint(chain->key_type, ==, KEY_TYPE_ECDSA_P384);
     g_assert_nonnull(strstr(chain_leaf(chain)->subject, "O=Org"));
     g_assert_cmpint(chain_leaf(chain)->not_after - chain_leaf(chain)->not_before, ==, 2 * YEAR + HOUR);
@@ -198,11 +198,11 @@ static void test_limit(gconstpointer userdata)
     service_init(&s);
     service_write_module(&s, "web", text->str);
     service_start(&s);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, max);
+    g_assert_cmpuint(manager_model(s.manager)->n_published, ==, max);
     g_assert_cmpint(manager_register(s.manager, "one-more.example.com", &wish, on_done, NULL, &problem), <,
                     0);
     g_assert_cmpint(problem.code, ==, PROBLEM_LIMITS_EXCEEDED);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, max);
+    g_assert_cmpuint(manager_model(s.manager)->n_published, ==, max);
 }
 
 /* Names of the modules beyond LIMIT_NAMES are left out, the others are served. */
@@ -257,7 +257,7 @@ static void test_unregister_module(void)
     service_start_with(&s, MODULE_WWW);
     g_assert_cmpint(manager_unregister(s.manager, "web", "www.example.com", on_done, NULL, &problem), <, 0);
     g_assert_cmpint(problem.code, ==, PROBLEM_NO_SUCH_CERTIFICATE);
-    g_assert_nonnull(strstr(problem.text, "its module file asks for it"));
+    g_assert_nonnull(strstr(problem.text, "its module file requests it"));
     service_settle_to(&s, 1);
 }
 

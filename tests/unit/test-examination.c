@@ -115,7 +115,7 @@ static void test_target(void)
     e = examine(&s, service_find(&s, "mail.example.com"), all);
     g_assert_cmpint(e.first, ==, PROBLEM_NAME_MISMATCH);
     g_assert_cmpint(e.check, ==, CHECK_NAMES);
-    e = examine(&s, model_root(manager_model(s.manager)), all);
+    e = examine(&s, manager_model(s.manager)->root, all);
     g_assert_cmpint(e.first, ==, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY);
     e = examine(&s, NULL, "nothing");
     g_assert_cmpint(e.first, ==, PROBLEM_INVALID_BUNDLE);

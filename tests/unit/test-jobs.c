@@ -49,7 +49,7 @@ static Model *model(bool published, Certificate **ret)
     Model *m = NULL;
 
     g_assert_cmpint(model_new(&m), ==, 0);
-    g_assert_cmpint(model_add(m, "www.example.com", ret), ==, 0);
+    g_assert_cmpint(model_add(m, RECORD_CERTIFICATE, "www.example.com", ret), ==, 0);
     if (published)
         g_assert_cmpint(certificate_publish(*ret, true), >=, 0);
     return m;
@@ -90,7 +90,7 @@ static void test_jobs(void)
     g_assert_cmpuint(j->id, ==, 2);
     model_cancel_job(m, j);
     expect(news, "job2:queued www.example.com:8 counts www.example.com:8 job2:cancelled:0:- counts ");
-    g_assert_cmpuint(model_n_jobs(m), ==, 0);
+    g_assert_cmpuint(HASH_COUNT(m->jobs), ==, 0);
 }
 
 /* The result of its request, and what is wrong, say in which state it ends. */
@@ -125,26 +125,23 @@ static void test_ends(void)
     }
 }
 
-static int visit(Job *j, void *userdata)
-{
-    ++*(unsigned *)userdata;
-    return j->id == 2 ? -EALREADY : 0;
-}
-
 static void test_foreach(void)
 {
     Certificate *c;
+    Job *j, *following;
     _cleanup_(model_freep) Model *m = model(true, &c);
-    unsigned n = 0;
+    uint64_t seen = 0;
 
     (void)start(m, c, JOB_ROOT);
-    g_assert_cmpint(model_foreach_job(m, visit, &n), ==, 0);
-    g_assert_cmpuint(n, ==, 1);
     (void)start(m, c, JOB_ROOT);
     (void)start(m, c, JOB_ROOT);
-    n = 0;
-    g_assert_cmpint(model_foreach_job(m, visit, &n), ==, -EALREADY);
-    g_assert_cmpuint(n, ==, 2);
+    FOREACH_JOB (m, j, following) {
+        seen |= 1U << j->id;
+        if (j->id == 2)
+            model_cancel_job(m, j);
+    }
+    g_assert_cmpuint(seen, ==, 0xe); /* each, even if one ends meanwhile */
+    g_assert_null(model_find_job(m, 2));
 }
 
 static void test_limit(void)
@@ -157,7 +154,7 @@ static void test_limit(void)
         last = start(m, c, JOB_RENEW);
     g_assert_cmpint(model_add_job(m, c, JOB_RENEW, &refused), ==, -E2BIG);
     g_assert_null(refused);
-    g_assert_cmpuint(model_n_jobs(m), ==, LIMIT_JOBS);
+    g_assert_cmpuint(HASH_COUNT(m->jobs), ==, LIMIT_JOBS);
     model_cancel_job(m, last);
     g_assert_cmpuint(start(m, c, JOB_RENEW)->id, ==, LIMIT_JOBS + 1);
 }

@@ -121,7 +121,7 @@ static void test_unwanted(void)
     g_assert_cmpint(lifecycle_next_order(s.manager->lifecycle, c), ==, INT64_MAX);
     g_assert_cmpuint(s.n_job_removed, ==, 0);
     g_assert_cmpint(service_reissue(&s, c), ==, JOB_DONE);
-    g_assert_cmpint(lifecycle_next_order(s.manager->lifecycle, model_root(manager_model(s.manager))), ==,
+    g_assert_cmpint(lifecycle_next_order(s.manager->lifecycle, manager_model(s.manager)->root), ==,
                     INT64_MAX);
 }
 

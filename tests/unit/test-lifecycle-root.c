@@ -17,7 +17,7 @@ static void test_root_reissue(void)
     service_start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n");
     www = service_copy_fingerprint(&s, "www.example.com");
     mail = service_copy_fingerprint(&s, "mail.example.com");
-    c = model_root(manager_model(s.manager));
+    c = manager_model(s.manager)->root;
     root = g_strdup(chain_leaf(certificate_chain(c))->fingerprint);
     g_assert_cmpint(service_reissue(&s, c), ==, JOB_DONE);
     /* when the job is over, all is done */
@@ -50,7 +50,7 @@ static void test_root_damaged(void)
     g_assert_cmpint(service_register(&s, "m", "new.example", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
     service_settle(&s);
     g_assert_true(pair_is_whole(&s.state, "root/current", RECORD_ROOT));
-    g_assert_cmpuint(record_current(model_root(manager_model(s.manager))->record), ==, 2);
+    g_assert_cmpuint(record_current(manager_model(s.manager)->root->record), ==, 2);
     service_assert_served(&s, "new.example", SOURCE_LOCAL);
     service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
     g_assert_cmpuint(service_find(&s, "www.example.com")->record->slots[SOURCE_LOCAL].root, ==, 2);
@@ -69,8 +69,8 @@ static void test_read_when_needed(void)
     g_assert_cmpint(service_reissue(&s, service_find(&s, "www.example.com")), ==, JOB_DONE);
     g_assert_nonnull(l->root.authority);
     g_assert_cmpuint(authority_generation(l->root.authority), ==,
-                     record_current(model_root(manager_model(s.manager))->record));
-    g_assert_cmpint(service_reissue(&s, model_root(manager_model(s.manager))), ==, JOB_DONE);
+                     record_current(manager_model(s.manager)->root->record));
+    g_assert_cmpint(service_reissue(&s, manager_model(s.manager)->root), ==, JOB_DONE);
     g_assert_cmpuint(authority_generation(l->root.authority), ==, 2);
 }
 
@@ -90,7 +90,7 @@ static void test_progress(void)
     service_start_with(
         &s, "[Certificate a.example.com]\n[Certificate b.example.com]\n[Certificate c.example.com]\n");
     l = s.manager->lifecycle;
-    root = model_root(manager_model(s.manager));
+    root = manager_model(s.manager)->root;
     g_assert_cmpint(manager_reissue(s.manager, root, &(RequestOptions){ .hurry = true }, &id, NULL), ==, 0);
     loop_until(s.event, is_counting, l);
     g_assert_cmpuint(l->root.total, ==, 3);
@@ -115,7 +115,7 @@ static void test_refused_by_the_new_one(void)
     before = service_copy_fingerprint(&s, "b.example.org");
     folder_write(&s.config, "certwright.conf", "[Local]\nNameConstraints=example.com\n");
     service_reload(&s);
-    g_assert_cmpint(service_reissue(&s, model_root(manager_model(s.manager))), ==, JOB_DONE);
+    g_assert_cmpint(service_reissue(&s, manager_model(s.manager)->root), ==, JOB_DONE);
     service_settle(&s);
     g_assert_cmpuint(s.manager->lifecycle->root.left, ==, 0);
     service_assert_served(&s, "a.example.com", SOURCE_LOCAL);

@@ -31,7 +31,7 @@ static void test_local(void)
     g_assert_cmpint(service_register(&s, "mail", "www.example.com", NULL, _KEY_TYPE_INVALID), ==,
                     PROBLEM_NONE);
     expect(&s, c, true, "It is used by web, mail.\n");
-    root = model_root(manager_model(s.manager));
+    root = manager_model(s.manager)->root;
     expect(&s, root, true, "The local root is \"");
     expect(&s, root, false, "It is used by");
 }
@@ -80,7 +80,7 @@ static void test_job(void)
     c = service_find(&s, "www.example.com");
     g_assert_cmpint(model_add_job(manager_model(s.manager), c, JOB_RENEW, &j), ==, 0);
     model_job_progress(manager_model(s.manager), j, 0.5, "asking the oracle");
-    expect(&s, c, true, "Something is being done for it now: asking the oracle (job 1).\n");
+    expect(&s, c, true, "A job is in progress: asking the oracle (job 1).\n");
     expect(&s, c, false, "The next attempt is due");
     model_cancel_job(manager_model(s.manager), j);
     expect(&s, c, true, "The next attempt is due");

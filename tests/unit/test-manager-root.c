@@ -94,7 +94,7 @@ static void restart(Machine *m)
 
 static Certificate *root_of(Machine *m)
 {
-    return model_root(manager_model(m->service.manager));
+    return manager_model(m->service.manager)->root;
 }
 
 static char *export_root(Machine *m)

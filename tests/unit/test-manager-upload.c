@@ -166,7 +166,7 @@ static void test_check(void)
     g_assert_nonnull(strstr(c.text, "served for mail.example.com"));
     g_free(c.text);
     service_settle(&s);
-    g_assert_cmpuint(model_n_uploads(manager_model(s.manager)), ==, 0);
+    g_assert_cmpuint(HASH_COUNT(manager_model(s.manager)->uploads), ==, 0);
     g_assert_cmpstr(service_fingerprint(&s, "mail.example.com"), ==, before);
     g_assert_cmpint(service_upload(&s, "www.example.com", pem, NULL), ==, PROBLEM_NAME_MISMATCH);
     g_assert_cmpint(service_upload(&s, "mail.example.com", pem, NULL), ==, PROBLEM_NONE);
@@ -185,7 +185,7 @@ static void test_remove_in_capitals(void)
     capitals = g_ascii_strup(service_fingerprint(&s, "www.example.com"), -1);
     g_assert_cmpint(service_remove_upload(&s, capitals), ==, PROBLEM_NONE);
     service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
-    g_assert_cmpuint(model_n_uploads(manager_model(s.manager)), ==, 0);
+    g_assert_cmpuint(HASH_COUNT(manager_model(s.manager)->uploads), ==, 0);
 }
 
 int main(int argc, char *argv[])

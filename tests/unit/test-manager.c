@@ -16,7 +16,7 @@ static void test_first_issue(void)
     _cleanup_strv_ char **modules = NULL;
 
     service_start_with(&s, MODULE_WWW);
-    g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 1);
+    g_assert_cmpuint(manager_model(s.manager)->n_published, ==, 1);
     service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
     c = service_find(&s, "www.example.com");
     g_assert_cmpuint(certificate_chain(c)->n_names, ==, 2);
@@ -24,7 +24,7 @@ static void test_first_issue(void)
     g_assert_cmpuint(strv_length(modules), ==, 1);
     g_assert_cmpstr(modules[0], ==, "web");
     g_assert_true(pair_is_whole(&s.state, "root/current", RECORD_ROOT));
-    g_assert_nonnull(certificate_chain(model_root(manager_model(s.manager))));
+    g_assert_nonnull(certificate_chain(manager_model(s.manager)->root));
     g_assert_true(folder_has(&s.state, "index"));
     g_assert_cmpint(model_get(manager_model(s.manager), "WWW.Example.Com.", &found, NULL), ==, 0);
     g_assert_true(found == c);
@@ -42,7 +42,7 @@ static void test_no_module(void)
     service_init(&s);
     service_start(&s);
     service_settle_to(&s, 0);
-    g_assert_nonnull(certificate_chain(model_root(manager_model(s.manager))));
+    g_assert_nonnull(certificate_chain(manager_model(s.manager)->root));
 }
 
 /* The same chains come back, from the index, from the files, and after an end without warning. */
@@ -53,13 +53,13 @@ static void test_restart(void)
 
     service_start_with(&s, MODULE_WWW "[Certificate mail.example.com]\n[Certificate *.example.org]\n");
     first = service_copy_fingerprint(&s, "mail.example.com");
-    root = g_strdup(chain_leaf(certificate_chain(model_root(manager_model(s.manager))))->fingerprint);
+    root = g_strdup(chain_leaf(certificate_chain(manager_model(s.manager)->root))->fingerprint);
     s.n_chain_changed = 0;
     for (int i = 0; i < 3; i++) {
         service_restart(&s);
-        g_assert_cmpuint(model_n_certificates(manager_model(s.manager)), ==, 3);
+        g_assert_cmpuint(manager_model(s.manager)->n_published, ==, 3);
         g_assert_cmpstr(service_fingerprint(&s, "mail.example.com"), ==, first);
-        g_assert_cmpstr(chain_leaf(certificate_chain(model_root(manager_model(s.manager))))->fingerprint, ==,
+        g_assert_cmpstr(chain_leaf(certificate_chain(manager_model(s.manager)->root))->fingerprint, ==,
                         root);
         g_assert_true(folder_has(&s.state, "certificates/_.example.org/current"));
         if (i == 0) {
@@ -139,8 +139,8 @@ static void test_stop_at_any_moment(void)
         n_asked += manager_upload(s.manager, NULL, fd, &options, count_uploads, &n_answered, NULL) >= 0;
         n_asked += manager_upload(s.manager, NULL, fd, &options, count_uploads, &n_answered, NULL) >= 0;
         close(fd);
-        (void)manager_reissue(s.manager, model_root(manager_model(s.manager)),
-                              &(RequestOptions){ .hurry = true }, &id, NULL);
+        (void)manager_reissue(s.manager, manager_model(s.manager)->root, &(RequestOptions){ .hurry = true },
+                              &id, NULL);
         (void)manager_reissue(s.manager, service_find(&s, "www.example.com"),
                               &(RequestOptions){ .hurry = true }, &id, NULL);
         for (unsigned t = 0; t < turns; t++)

@@ -18,7 +18,7 @@ static Model *model(Certificate **ret)
     Model *m = NULL;
 
     g_assert_cmpint(model_new(&m), ==, 0);
-    g_assert_cmpint(model_add(m, NAME, ret), ==, 0);
+    g_assert_cmpint(model_add(m, RECORD_CERTIFICATE, NAME, ret), ==, 0);
     return m;
 }
 
@@ -36,7 +36,7 @@ static Certificate *add(Model *m, const char *fingerprint, char *const *covers, 
     _cleanup_chain_ Chain *c = chain(fingerprint, covers, from, to);
     Certificate *upload = NULL;
 
-    g_assert_cmpint(model_add_upload(m, fingerprint, &upload), ==, 0);
+    g_assert_cmpint(model_add(m, RECORD_UPLOAD, fingerprint, &upload), ==, 0);
     record_set_slot(upload->record, SOURCE_UPLOADED, 1, c, 0, 0);
     record_serve(upload->record, SOURCE_UPLOADED, NULL);
     upload->record->uploaded = model_number_upload(m);
@@ -72,10 +72,10 @@ static void test_table(void)
     g_assert_null(model_find_upload(m, "a1"));
     upload = add(m, "a1", names, NOW, NOW + DAY);
     g_assert_true(model_find_upload(m, "a1") == upload);
-    g_assert_cmpuint(model_n_uploads(m), ==, 1);
+    g_assert_cmpuint(HASH_COUNT(m->uploads), ==, 1);
     g_assert_cmpuint(upload->record->uploaded, ==, 1);
     model_drop_upload(m, upload);
-    g_assert_cmpuint(model_n_uploads(m), ==, 0);
+    g_assert_cmpuint(HASH_COUNT(m->uploads), ==, 0);
     g_assert_null(model_find_upload(m, "a1"));
     certificate_free(upload);
     g_assert_cmpuint(model_number_upload(m), ==, 2); /* no number comes twice */
@@ -93,7 +93,7 @@ static void test_foreach(void)
     _cleanup_(model_freep) Model *m = model(&c);
     int n = 0;
 
-    g_assert_cmpint(model_add_upload(m, "a1", &fresh), ==, 0);
+    g_assert_cmpint(model_add(m, RECORD_UPLOAD, "a1", &fresh), ==, 0);
     (void)add(m, "b2", names, NOW, NOW + DAY);
     g_assert_cmpint(model_foreach_upload(m, visit, &n), ==, 0);
     g_assert_cmpint(n, ==, 1);

@@ -55,7 +55,7 @@ static Certificate *add(Model *m, const char *name, const char *module)
     const Claim claim = { .name = S(name), .key_type = _KEY_TYPE_INVALID, .acme = -1 };
     Certificate *c;
 
-    g_assert_cmpint(model_add(m, name, &c), ==, 0);
+    g_assert_cmpint(model_add(m, RECORD_CERTIFICATE, name, &c), ==, 0);
     if (module)
         g_assert_cmpint(wish_add(&c->wish, module, &claim), ==, 0);
     model_review(m, c);

@@ -28,11 +28,11 @@ static void test_foretell(void)
 
     service_start_with(&s, MODULE_WWW);
     expect(&s, false, names, -DAY, 90 * DAY, "It would be served for " NAME ".");
-    expect(&s, false, names, DAY, 90 * DAY, "from its first moment");
-    expect(&s, false, names, -DAY, 60, "it ends too soon");
-    expect(&s, false, others, -DAY, 90 * DAY, "kept for names that come later");
+    expect(&s, false, names, DAY, 90 * DAY, "served as soon as it is");
+    expect(&s, false, names, -DAY, 60, "it expires too soon");
+    expect(&s, false, others, -DAY, 90 * DAY, "kept for later");
     names[1] = NULL; /* one of its names is not covered */
-    expect(&s, false, names, -DAY, 90 * DAY, "kept for names that come later");
+    expect(&s, false, names, -DAY, 90 * DAY, "kept for later");
     names[1] = S("example.com");
 }
 
@@ -47,7 +47,7 @@ static void test_foretell_root(void)
     expect(&s, true, names, -DAY, YEAR, "and 2 chains would be signed again");
     g_assert_cmpint(service_upload(&s, NULL, pem, NULL), ==, PROBLEM_NONE);
     expect(&s, true, names, -DAY, YEAR, "and 1 chain would be signed again");
-    expect(&s, true, names, DAY, YEAR, "become the local root when it is valid");
+    expect(&s, true, names, DAY, YEAR, "become the local root as soon as it is valid");
     expect(&s, true, names, -DAY, 60, "It would not become the local root");
 }
 
@@ -88,7 +88,7 @@ static void test_fits(void)
     expect_fit(&s, former, "damaged");
     slot->broken = false;
     slot->chain->entries[0].not_after = now_seconds() - 60;
-    expect_fit(&s, former, "It ended at");
+    expect_fit(&s, former, "It expired at");
     g_assert_cmpint(manager_collect_fits(s.manager, false, &none), ==, 0);
     g_assert_cmpuint(none.n_fits, ==, 0);
     upload_outcome_done(&none);

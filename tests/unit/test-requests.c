@@ -21,7 +21,7 @@ static void test_reissue(void)
     g_assert_cmpstr(service_fingerprint(&s, "www.example.com"), !=, before);
     g_assert_cmpuint(s.n_chain_changed, ==, changed + 1);
     g_assert_cmpstr(g_hash_table_lookup(s.previous, "www.example.com"), ==, before);
-    g_assert_cmpuint(model_n_jobs(manager_model(s.manager)), ==, 0);
+    g_assert_cmpuint(HASH_COUNT(manager_model(s.manager)->jobs), ==, 0);
     service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
     g_assert_true(folder_has(&s.state, "certificates/www.example.com/1"));
 }
@@ -101,8 +101,7 @@ static void test_limit(void)
     c = service_find(&s, "www.example.com");
     for (int i = 0; i < LIMIT_JOBS; i++)
         g_assert_cmpint(
-            model_add_job(manager_model(s.manager), model_root(manager_model(s.manager)), JOB_ROOT, &j), ==,
-            0);
+            model_add_job(manager_model(s.manager), manager_model(s.manager)->root, JOB_ROOT, &j), ==, 0);
     g_assert_cmpint(manager_reissue(s.manager, c, &(RequestOptions){ .hurry = true }, &id, &problem), <, 0);
     g_assert_cmpint(problem.code, ==, PROBLEM_LIMITS_EXCEEDED);
     g_assert_null(c->job);
@@ -120,7 +119,7 @@ static void expect_refusal(Service *s, const char *reason, const char *why)
     if (!strstr(problem.text, why))
         g_error("\"%s\" does not say \"%s\"", problem.text, why);
     g_assert_cmpuint(id, ==, 0);
-    g_assert_cmpuint(model_n_jobs(manager_model(s->manager)), ==, 0);
+    g_assert_cmpuint(HASH_COUNT(manager_model(s->manager)->jobs), ==, 0);
 }
 
 /* Words of RFC 5280 section 5.3.1 that make sense for a leaf, and a chain that somebody can revoke. */
@@ -129,8 +128,8 @@ static void test_revoke_refused(void)
     _cleanup_service_ Service s = {};
 
     service_start_with(&s, MODULE_WWW);
-    expect_refusal(&s, "cACompromise", "The reason is one of");
-    expect_refusal(&s, "keycompromise", "The reason is one of");
+    expect_refusal(&s, "cACompromise", "The reason has to be one of");
+    expect_refusal(&s, "keycompromise", "The reason has to be one of");
     expect_refusal(&s, "keyCompromise", "not from an ACME authority");
     expect_refusal(&s, "", "not from an ACME authority");
     service_assert_served(&s, "www.example.com", SOURCE_LOCAL);

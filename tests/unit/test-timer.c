@@ -131,6 +131,22 @@ static void test_deferred(void)
     g_assert_cmpuint(c.n_deferred, ==, 1);
 }
 
+static void test_deadline(void)
+{
+    _cleanup_clockwork_ Clockwork c = {};
+    sd_event_source *deadline = NULL;
+    uint64_t begin = usec_now(CLOCK_MONOTONIC);
+
+    clockwork_init(&c, CLOCK_MONOTONIC);
+    g_assert_cmpint(deadline_add(c.event, &deadline, SHORT, on_timer, &c), >=, 0);
+    g_assert_true(timer_is_armed(deadline));
+    while (c.n_timer == 0)
+        g_assert_cmpint(sd_event_run(c.event, UINT64_MAX), >=, 0);
+    g_assert_cmpuint(usec_now(CLOCK_MONOTONIC) - begin, >=, SHORT);
+    g_assert_false(timer_is_armed(deadline));
+    sd_event_source_disable_unref(deadline);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -141,5 +157,6 @@ int main(int argc, char **argv)
     g_test_add_func("/timer/moved", test_moved);
     g_test_add_func("/timer/disarmed", test_disarmed);
     g_test_add_func("/timer/deferred", test_deferred);
+    g_test_add_func("/timer/deadline", test_deadline);
     return g_test_run();
 }

@@ -274,7 +274,7 @@ static Certificate *make_target(Service *s, const Case *c)
     Certificate *target = NULL;
 
     if (is_for_root(c))
-        return model_root(manager_model(s->manager));
+        return manager_model(s->manager)->root;
     if (streq(c->target, "-"))
         return NULL;
     g_assert_cmpint(service_register(s, "cases", c->target, NULL, KEY_TYPE_ECDSA_P256), ==, PROBLEM_NONE);
@@ -357,7 +357,7 @@ static void test_case(const void *data)
     }
     s = service_get();
     target = make_target(s, c);
-    root = g_strdup(chain_leaf(certificate_chain(model_root(manager_model(s->manager))))->fingerprint);
+    root = g_strdup(chain_leaf(certificate_chain(manager_model(s->manager)->root))->fingerprint);
 
     g_test_message("%s", c->remark);
     check_case(s, c, target);
@@ -365,7 +365,7 @@ static void test_case(const void *data)
     upload_case(s, c, target);
     remove_uploads(s);
     forget_target(s, c);
-    if (!streq(chain_leaf(certificate_chain(model_root(manager_model(s->manager))))->fingerprint, root))
+    if (!streq(chain_leaf(certificate_chain(manager_model(s->manager)->root))->fingerprint, root))
         service_drop();
 }
 
@@ -490,9 +490,9 @@ static void test_root_completed_by_directory(void)
     _cleanup_service_ Service s;
 
     service_start_with_authorities(&s, "/authorities");
-    g_assert_cmpint(upload(&s, "root-intermediate-alone", model_root(manager_model(s.manager))), ==, PROBLEM_NONE);
-    g_assert_true(has_anchor(&s, model_root(manager_model(s.manager))));
-    g_assert_cmpstr(chain_leaf(certificate_chain(model_root(manager_model(s.manager))))->subject, ==,
+    g_assert_cmpint(upload(&s, "root-intermediate-alone", manager_model(s.manager)->root), ==, PROBLEM_NONE);
+    g_assert_true(has_anchor(&s, manager_model(s.manager)->root));
+    g_assert_cmpstr(chain_leaf(certificate_chain(manager_model(s.manager)->root))->subject, ==,
                     "CN=Example Upper,O=Example Trust");
 }
 
