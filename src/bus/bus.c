@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "policy/policy.h"
 #include "util/log.h"
 

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "core/limits.h"
 #include "util/log.h"
 #include "util/text.h"

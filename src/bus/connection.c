@@ -5,8 +5,8 @@
 #include <sys/ioctl.h>
 #include <systemd/sd-daemon.h>
 
-#include "bus/bus-address.h"
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
+#include "bus/socket.h"
 #include "policy/policy.h"
 #include "util/log.h"
 #include "util/timer.h"
@@ -256,7 +256,7 @@ static int watch_gate(Link *l, int64_t priority)
 static int link_open(Link *l, Bus *b, int64_t priority, bool wait)
 {
     const char *address = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS");
-    int fd = bus_address_connect(isempty(address) ? DEFAULT_ADDRESS : address, wait), in, out, r;
+    int fd = bus_socket_open(isempty(address) ? DEFAULT_ADDRESS : address, wait), in, out, r;
 
     if (fd < 0)
         return fd;

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <systemd/sd-daemon.h>
 
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "util/log.h"
 #include "util/timer.h"
 

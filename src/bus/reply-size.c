@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 
 /* Estimates of reply sizes in bytes, rather too large than too small. */
 

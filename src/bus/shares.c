@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "bus/shares-internal.h"
 #include "core/limits.h"
 #include "util/log.h"

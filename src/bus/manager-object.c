@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "core/name.h"
 #include "util/text.h"
 

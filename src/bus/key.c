@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "core/limits.h"
 #include "util/memfd.h"
 #include "util/text.h"

@@ -32,7 +32,7 @@ typedef struct EndedJob EndedJob;
  * progress goes first. */
 #define BUS_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
 
-/* The space for texts in a reply to GetManagedObjects (bus-brevity.c). */
+/* The space for texts in a reply to GetManagedObjects (brevity.c). */
 typedef struct Brevity {
     size_t n, size; /* number and total minimum size of the certificates */
     size_t share, left;
@@ -224,7 +224,7 @@ static inline const char *valid_text(const char *s)
     return text_is_utf8(strempty(s)) ? strempty(s) : "?";
 }
 
-/* Upload, UploadFd and the like (bus-upload.c), for a certificate, or for the manager if target is NULL. */
+/* Upload, UploadFd and the like (upload.c), for a certificate, or for the manager if target is NULL. */
 int upload_text(sd_bus_message *m, Certificate *target, const char *name, UploadDone done,
                 sd_bus_error *error);
 int upload_descriptor(sd_bus_message *m, Certificate *target, const char *name, UploadDone done,
@@ -232,12 +232,12 @@ int upload_descriptor(sd_bus_message *m, Certificate *target, const char *name, 
 int upload_data(sd_bus_message *m, Bus *b, sd_bus_error *error);
 /* data: the bundle is in the message, not in a file. */
 int upload_check(sd_bus_message *m, Bus *b, bool data, sd_bus_error *error);
-/* OpenKey (bus-key.c). */
+/* OpenKey (key.c). */
 int open_key(sd_bus_message *m, Certificate *c, sd_bus_error *error);
 
 #define ANY_NAME "*" /* the detail "name" of methods that are not about one certificate */
 
-/* Export, and ExportRoot for the root that a certificate's chain ends in (bus-export.c). */
+/* Export, and ExportRoot for the root that a certificate's chain ends in (export.c). */
 int export_chain(sd_bus_message *m, Certificate *c, bool root, sd_bus_error *error);
 
 /* Options, a{sv}. */

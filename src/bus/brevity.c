@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "core/limits.h"
 
 /* Limits the size of the reply to GetManagedObjects. The bus disconnects clients that send a message of more

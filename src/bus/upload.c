@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "core/limits.h"
 #include "util/memfd.h"
 #include "util/text.h"

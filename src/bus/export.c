@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 
 /* Common parts of the methods that return certificates. */
 

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "util/text.h"
 
 char *job_path(uint64_t id)
