@@ -180,7 +180,6 @@ static void log_started(const Daemon *d)
 static int start(Daemon *d, const Arguments *args)
 {
     ManagerOptions options = { .state = args->state, .config = args->config };
-    BusOptions bus_options = { .idle_exit = !args->no_idle_exit };
     _cleanup_problem_ Problem problem = {};
     int r;
 
@@ -198,7 +197,7 @@ static int start(Daemon *d, const Arguments *args)
         log_error("%s", strempty(problem.text));
         return r;
     }
-    r = bus_new(d->event, d->manager, &bus_options, &d->bus);
+    r = bus_new(d->event, d->manager, !args->no_idle_exit, &d->bus);
     if (r < 0)
         return r;
     log_started(d);

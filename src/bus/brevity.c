@@ -72,11 +72,6 @@ static size_t size_without_texts(const Certificate *c, size_t path)
            (chain ? strlen(chain_leaf(chain)->serial) : 0) + (c->job ? JOB_SIZE + path : 0);
 }
 
-void brevity_begin(Brevity *v)
-{
-    *v = (Brevity){};
-}
-
 void brevity_add(Brevity *v, const Certificate *c, const char *path)
 {
     v->n++;

@@ -53,14 +53,7 @@ static int find_root(sd_bus *bus _unused_, const char *path, const char *interfa
 static int enumerate_root(sd_bus *bus _unused_, const char *prefix _unused_, void *userdata _unused_,
                           char ***ret, sd_bus_error *error _unused_)
 {
-    char **paths = calloc(2, sizeof(char *));
-
-    if (!paths || !(paths[0] = strdup(BUS_PATH_ROOT))) {
-        free(paths);
-        return -ENOMEM;
-    }
-    *ret = paths;
-    return 0;
+    return strv_extend(ret, BUS_PATH_ROOT);
 }
 
 int bus_add_objects(Bus *b)
@@ -81,7 +74,7 @@ int bus_add_objects(Bus *b)
     return r;
 }
 
-int bus_new(sd_event *event, Manager *m, const BusOptions *options, Bus **ret)
+int bus_new(sd_event *event, Manager *m, bool idle_exit, Bus **ret)
 {
     _cleanup_(bus_freep) Bus *b = calloc(1, sizeof(Bus));
     int r;
@@ -91,9 +84,9 @@ int bus_new(sd_event *event, Manager *m, const BusOptions *options, Bus **ret)
     b->event = sd_event_ref(event);
     b->manager = m;
     b->model = manager_model(m);
-    b->idle_exit = options->idle_exit;
-    if ((r = bus_changes_init(b)) < 0 || (r = bus_idle_init(b)) < 0 || (r = bus_connection_init(b)) < 0 ||
-        (r = bus_connect(b, true)) < 0 || (r = model_watch(b->model, &bus_watcher, b)) < 0)
+    if ((r = bus_changes_init(b)) < 0 || (r = bus_idle_init(b, idle_exit)) < 0 ||
+        (r = bus_connection_init(b)) < 0 || (r = bus_connect(b, true)) < 0 ||
+        (r = model_watch(b->model, &bus_watcher, b)) < 0)
         return r;
     manager_observe(m, &bus_observer, b);
     if (manager_clock_is_doubted(m))

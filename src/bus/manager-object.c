@@ -12,37 +12,11 @@ GETTER(property_get_version)
     return sd_bus_message_append_basic(reply, 's', CERTWRIGHT_VERSION);
 }
 
-GETTER(property_get_certificates)
-{
-    const Bus *b = userdata;
-    uint32_t n = (uint32_t)model_n_certificates(b->model);
-
-    return sd_bus_message_append_basic(reply, 'u', &n);
-}
-
-GETTER(property_get_jobs_running)
-{
-    const Bus *b = userdata;
-    uint32_t n = (uint32_t)model_n_jobs(b->model);
-
-    return sd_bus_message_append_basic(reply, 'u', &n);
-}
-
-GETTER(property_get_root_fingerprint)
-{
-    const Bus *b = userdata;
-    const Chain *chain = certificate_chain(model_root(b->model));
-
-    return sd_bus_message_append_basic(reply, 's', chain ? chain_leaf(chain)->fingerprint : "");
-}
-
-GETTER(property_get_acme_enabled)
-{
-    const Bus *b = userdata;
-    int enabled = manager_acme_is_on(b->manager);
-
-    return sd_bus_message_append_basic(reply, 'b', &enabled);
-}
+TEXT_GETTER(property_get_root_fingerprint, Bus, b, strempty(served_leaf(model_root(b->model))->fingerprint));
+NUMBER_GETTER(property_get_certificates, 'u', uint32_t, Bus, b, model_n_certificates(b->model));
+NUMBER_GETTER(property_get_jobs_running, 'u', uint32_t, Bus, b, model_n_jobs(b->model));
+NUMBER_GETTER(property_get_acme_enabled, 'b', int, Bus, b, manager_acme_is_on(b->manager));
+NUMBER_GETTER(property_get_next_wake, 'x', int64_t, Bus, b, manager_next_wake(b->manager));
 
 GETTER(property_get_authorities)
 {
@@ -55,14 +29,6 @@ GETTER(property_get_authorities)
         if (s->authorities[i].enabled)
             r = sd_bus_message_append_basic(reply, 's', s->authorities[i].name);
     return r < 0 ? r : sd_bus_message_close_container(reply);
-}
-
-GETTER(property_get_next_wake)
-{
-    const Bus *b = userdata;
-    int64_t wake = manager_next_wake(b->manager);
-
-    return sd_bus_message_append_basic(reply, 'x', &wake);
 }
 
 static void on_registered(Certificate *c, RequestResult result _unused_, const Problem *problem,
@@ -115,10 +81,10 @@ static int method_register(sd_bus_message *m, void *userdata _unused_, sd_bus_er
     const char *type_text = NULL;
     _cleanup_free_ char *name = NULL;
     _cleanup_strv_ char **names = NULL;
-    const OptionRow rows[] = { { "names", 'a', &names },
-                               { "key-type", 's', &type_text },
-                               { "acme", 'b', &wish.acme },
-                               { "authority", 's', &wish.authority },
+    const OptionRow rows[] = { { "names", "as", &names },
+                               { "key-type", "s", &type_text },
+                               { "acme", "b", &wish.acme },
+                               { "authority", "s", &wish.authority },
                                {} };
     _cleanup_call_ Call *call = NULL;
     int r;
@@ -129,19 +95,18 @@ static int method_register(sd_bus_message *m, void *userdata _unused_, sd_bus_er
     if (r >= 0)
         r = read_key_type(type_text, error, &wish.key_type);
     if (r >= 0)
-        r = call_begin(m, name, wish.module, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
+        r = call_begin(m, name, wish.module, &call);
+    if (!call)
+        return r;
     wish.names = names;
-    if (manager_register(call->bus->manager, name, &wish, on_registered, call, &call->problem) >= 0)
-        TAKE_PTR(call);
-    return 1;
+    return call_park(&call,
+                     manager_register(call->bus->manager, name, &wish, on_registered, call, &call->problem));
 }
 
 static void on_unregistered(Certificate *c _unused_, RequestResult result _unused_, const Problem *problem,
                             void *userdata)
 {
-    call_end(userdata, problem);
+    call_end(problem, userdata);
 }
 
 static int method_unregister(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
@@ -153,20 +118,19 @@ static int method_unregister(sd_bus_message *m, void *userdata _unused_, sd_bus_
 
     r = read_module_and_name(m, &module, &name, error);
     if (r >= 0)
-        r = call_begin(m, name, module, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
-    if (manager_unregister(call->bus->manager, module, name, on_unregistered, call, &call->problem) >= 0)
-        TAKE_PTR(call);
-    return 1;
+        r = call_begin(m, name, module, &call);
+    if (!call)
+        return r;
+    return call_park(
+        &call, manager_unregister(call->bus->manager, module, name, on_unregistered, call, &call->problem));
 }
 
 /* For methods with only a name as argument; like call_begin(). */
-static int begin_with_name(sd_bus_message *m, const char **ret_name, sd_bus_error *error, Call **ret)
+static int begin_with_name(sd_bus_message *m, const char **ret_name, Call **ret)
 {
     int r = sd_bus_message_read_basic(m, 's', ret_name);
 
-    return r < 0 ? r : call_begin(m, *ret_name, NULL, error, ret);
+    return r < 0 ? r : call_begin(m, *ret_name, NULL, ret);
 }
 
 static int method_get_certificate(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
@@ -177,9 +141,9 @@ static int method_get_certificate(sd_bus_message *m, void *userdata _unused_, sd
     Certificate *c;
     int r;
 
-    r = begin_with_name(m, &name, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
+    r = begin_with_name(m, &name, &call);
+    if (!call)
+        return r;
     if (model_get(call->bus->model, name, &c, &call->problem) < 0)
         return 1;
     path = certificate_path(c);
@@ -194,9 +158,9 @@ static int method_explain(sd_bus_message *m, void *userdata _unused_, sd_bus_err
     Certificate *c;
     int r;
 
-    r = begin_with_name(m, &name, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
+    r = begin_with_name(m, &name, &call);
+    if (!call)
+        return r;
     if (model_get(call->bus->model, name, &c, &call->problem) < 0) {
         if (!streq(name, "root"))
             return 1;
@@ -207,120 +171,6 @@ static int method_explain(sd_bus_message *m, void *userdata _unused_, sd_bus_err
     return text ? call_answer(call, "s", text) : call_fail(call, -ENOMEM);
 }
 
-/* The certificates that serve the upload. */
-static void reply_with_paths(Call *call, const UploadOutcome *outcome)
-{
-    sd_bus_message *reply = NULL;
-    int r;
-
-    r = sd_bus_message_new_method_return(call->message, &reply);
-    if (r >= 0)
-        r = sd_bus_message_open_container(reply, 'a', "o");
-    for (size_t i = 0; i < outcome->n_fits && r >= 0; i++) {
-        _cleanup_free_ char *path = NULL;
-
-        if (!outcome->fits[i].served)
-            continue;
-        path = certificate_path(outcome->fits[i].certificate);
-        r = path ? sd_bus_message_append_basic(reply, 'o', path) : -ENOMEM;
-    }
-    if (r >= 0)
-        r = sd_bus_message_close_container(reply);
-    if (r >= 0)
-        r = call_answer_message(call, reply);
-    sd_bus_message_unref(reply);
-    if (r < 0)
-        (void)call_fail(call, r);
-}
-
-static void on_uploaded(const UploadOutcome *outcome, const Problem *problem, void *userdata)
-{
-    _cleanup_call_ Call *call = userdata;
-
-    if (!call_failed(call, problem))
-        reply_with_paths(call, outcome);
-}
-
-static int method_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
-{
-    return upload_text(m, NULL, ANY_NAME, on_uploaded, error);
-}
-
-static int method_upload_fd(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
-{
-    return upload_descriptor(m, NULL, ANY_NAME, on_uploaded, error);
-}
-
-static int method_check_upload(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-    return upload_check(m, userdata, false, error);
-}
-
-static int method_upload_data(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-    return upload_data(m, userdata, error);
-}
-
-static int method_check_upload_data(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-    return upload_check(m, userdata, true, error);
-}
-
-static int append_upload(Certificate *upload, void *userdata)
-{
-    const Chain *chain = certificate_chain(upload);
-    const ChainEntry *leaf = chain_leaf(chain);
-    _cleanup_free_ char *names = chain_join_names(chain, " ");
-
-    if (!names)
-        return -ENOMEM;
-    return sd_bus_message_append(userdata, "(ssssx)", leaf->fingerprint, valid_text(leaf->subject),
-                                 valid_text(leaf->issuer), valid_text(names), leaf->not_after);
-}
-
-static int method_list_uploads(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
-{
-    _cleanup_call_ Call *call = NULL;
-    sd_bus_message *reply = NULL;
-    int r;
-
-    r = call_begin(m, ANY_NAME, NULL, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
-    r = sd_bus_message_new_method_return(m, &reply);
-    if (r >= 0)
-        r = sd_bus_message_open_container(reply, 'a', "(ssssx)");
-    if (r >= 0)
-        r = model_foreach_upload(call->bus->model, append_upload, reply);
-    if (r >= 0)
-        r = sd_bus_message_close_container(reply);
-    if (r >= 0)
-        r = call_answer_message(call, reply);
-    sd_bus_message_unref(reply);
-    return r < 0 ? call_fail(call, r) : 1;
-}
-
-static void on_upload_removed(const UploadOutcome *outcome _unused_, const Problem *problem, void *userdata)
-{
-    call_end(userdata, problem);
-}
-
-static int method_remove_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
-{
-    _cleanup_call_ Call *call = NULL;
-    const char *fingerprint;
-    int r;
-
-    r = sd_bus_message_read_basic(m, 's', &fingerprint);
-    if (r >= 0)
-        r = call_begin(m, ANY_NAME, NULL, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
-    if (manager_remove_upload(call->bus->manager, fingerprint, on_upload_removed, call, &call->problem) >= 0)
-        TAKE_PTR(call);
-    return 1;
-}
-
 static int method_export_root(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     const Bus *b = userdata;
@@ -329,7 +179,7 @@ static int method_export_root(sd_bus_message *m, void *userdata, sd_bus_error *e
 }
 
 typedef struct ReissueAll {
-    Manager *manager;
+    Call *call;
     RequestOptions options;
     sd_bus_message *reply;
 } ReissueAll;
@@ -341,36 +191,36 @@ static int reissue_one(Certificate *c, void *userdata)
     _cleanup_free_ char *path = NULL;
     uint64_t job;
 
-    if (manager_reissue(all->manager, c, &all->options, &job, &problem) < 0)
+    if (manager_reissue(all->call->bus->manager, c, &all->options, &job, &problem) < 0)
         return 0;
     path = job_path(job);
     return path ? sd_bus_message_append_basic(all->reply, 'o', path) : -ENOMEM;
 }
 
+static int append_jobs(sd_bus_message *reply, const void *userdata)
+{
+    ReissueAll all = *(const ReissueAll *)userdata;
+    int r = sd_bus_message_open_container(reply, 'a', "o");
+
+    all.reply = reply;
+    if (r >= 0)
+        r = model_foreach(all.call->bus->model, reissue_one, &all);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
 static int method_reissue_all(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
     int keep_current = true, r;
-    const OptionRow rows[] = { { "keep-current", 'b', &keep_current }, {} };
+    const OptionRow rows[] = { { "keep-current", "b", &keep_current }, {} };
     _cleanup_call_ Call *call = NULL;
-    ReissueAll all = {};
 
     r = read_options(m, rows, error);
     if (r >= 0)
-        r = call_begin(m, ANY_NAME, NULL, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
-    all = (ReissueAll){ .manager = call->bus->manager, .options.keep_current = keep_current };
-    r = sd_bus_message_new_method_return(m, &all.reply);
-    if (r >= 0)
-        r = sd_bus_message_open_container(all.reply, 'a', "o");
-    if (r >= 0)
-        r = model_foreach(call->bus->model, reissue_one, &all);
-    if (r >= 0)
-        r = sd_bus_message_close_container(all.reply);
-    if (r >= 0)
-        r = call_answer_message(call, all.reply);
-    sd_bus_message_unref(all.reply);
-    return r < 0 ? call_fail(call, r) : 1;
+        r = call_begin(m, ANY_NAME, NULL, &call);
+    if (!call)
+        return r;
+    return call_answer_with(call, append_jobs,
+                            &(ReissueAll){ .call = call, .options.keep_current = keep_current });
 }
 
 static int method_renew_due(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
@@ -378,15 +228,10 @@ static int method_renew_due(sd_bus_message *m, void *userdata _unused_, sd_bus_e
     _cleanup_call_ Call *call = NULL;
     int r;
 
-    r = call_begin(m, ANY_NAME, NULL, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
+    r = call_begin(m, ANY_NAME, NULL, &call);
+    if (!call)
+        return r;
     return call_answer(call, "u", manager_renew_due(call->bus->manager));
-}
-
-static void on_account_changed(const Problem *problem, void *userdata)
-{
-    call_end(userdata, problem);
 }
 
 static int change_account(sd_bus_message *m, bool deactivate, sd_bus_error *error)
@@ -397,13 +242,11 @@ static int change_account(sd_bus_message *m, bool deactivate, sd_bus_error *erro
 
     r = sd_bus_message_read_basic(m, 's', &authority);
     if (r >= 0)
-        r = call_begin(m, ANY_NAME, NULL, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
-    if (manager_change_account(call->bus->manager, authority, deactivate, on_account_changed, call,
-                               &call->problem) >= 0)
-        TAKE_PTR(call);
-    return 1;
+        r = call_begin(m, ANY_NAME, NULL, &call);
+    if (!call)
+        return r;
+    return call_park(&call, manager_change_account(call->bus->manager, authority, deactivate, call_end, call,
+                                                   &call->problem));
 }
 
 static int method_rollover_account_key(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
@@ -421,63 +264,42 @@ static int method_reload(sd_bus_message *m, void *userdata _unused_, sd_bus_erro
     _cleanup_call_ Call *call = NULL;
     int r;
 
-    r = call_begin(m, ANY_NAME, NULL, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
+    r = call_begin(m, ANY_NAME, NULL, &call);
+    if (!call)
+        return r;
     manager_reload(call->bus->manager);
     return call_answer(call, NULL);
 }
 
-#define CHANGES     SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
-#define METHOD_OPEN SD_BUS_VTABLE_UNPRIVILEGED
-
 const sd_bus_vtable manager_vtable[] = {
     SD_BUS_VTABLE_START(0),
-    SD_BUS_PROPERTY("Version", "s", property_get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Version", "s", property_get_version, 0, CONST),
     SD_BUS_PROPERTY("Certificates", "u", property_get_certificates, 0, CHANGES),
     SD_BUS_PROPERTY("JobsRunning", "u", property_get_jobs_running, 0, CHANGES),
     SD_BUS_PROPERTY("RootFingerprint", "s", property_get_root_fingerprint, 0, CHANGES),
     SD_BUS_PROPERTY("AcmeEnabled", "b", property_get_acme_enabled, 0, CHANGES),
     SD_BUS_PROPERTY("Authorities", "as", property_get_authorities, 0, CHANGES),
     SD_BUS_PROPERTY("NextWake", "x", property_get_next_wake, 0, CHANGES),
-    SD_BUS_METHOD_WITH_ARGS("Register", SD_BUS_ARGS("s", module, "s", name, "a{sv}", options),
-                            SD_BUS_RESULT("o", certificate), method_register, METHOD_OPEN),
-    SD_BUS_METHOD_WITH_ARGS("Unregister", SD_BUS_ARGS("s", module, "s", name), SD_BUS_NO_RESULT,
-                            method_unregister, METHOD_OPEN),
-    SD_BUS_METHOD_WITH_ARGS("GetCertificate", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", certificate),
-                            method_get_certificate, METHOD_OPEN),
-    SD_BUS_METHOD_WITH_ARGS("Explain", SD_BUS_ARGS("s", name), SD_BUS_RESULT("s", text), method_explain,
-                            METHOD_OPEN),
-    SD_BUS_METHOD_WITH_ARGS("Upload", SD_BUS_ARGS("s", pem, "a{sv}", options),
-                            SD_BUS_RESULT("ao", certificates), method_upload,
-                            METHOD_OPEN | SD_BUS_VTABLE_SENSITIVE),
-    SD_BUS_METHOD_WITH_ARGS("UploadFd", SD_BUS_ARGS("h", bundle, "a{sv}", options),
-                            SD_BUS_RESULT("ao", certificates), method_upload_fd,
-                            METHOD_OPEN | SD_BUS_VTABLE_SENSITIVE),
-    SD_BUS_METHOD_WITH_ARGS("CheckUpload", SD_BUS_ARGS("h", bundle, "a{sv}", options),
-                            SD_BUS_RESULT("a(sbs)", checks), method_check_upload,
-                            METHOD_OPEN | SD_BUS_VTABLE_SENSITIVE),
-    SD_BUS_METHOD_WITH_ARGS("UploadData", SD_BUS_ARGS("ay", bundle, "a{sv}", options),
-                            SD_BUS_RESULT("s", fingerprint, "a(obs)", certificates), method_upload_data,
-                            METHOD_OPEN | SD_BUS_VTABLE_SENSITIVE),
-    SD_BUS_METHOD_WITH_ARGS("CheckUploadData", SD_BUS_ARGS("ay", bundle, "a{sv}", options),
-                            SD_BUS_RESULT("a(sbs)", checks), method_check_upload_data,
-                            METHOD_OPEN | SD_BUS_VTABLE_SENSITIVE),
-    SD_BUS_METHOD_WITH_ARGS("ListUploads", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssssx)", uploads),
-                            method_list_uploads, METHOD_OPEN),
-    SD_BUS_METHOD_WITH_ARGS("RemoveUpload", SD_BUS_ARGS("s", fingerprint), SD_BUS_NO_RESULT,
-                            method_remove_upload, METHOD_OPEN),
-    SD_BUS_METHOD_WITH_ARGS("ExportRoot", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("ay", data),
-                            method_export_root, METHOD_OPEN),
-    SD_BUS_METHOD_WITH_ARGS("ReissueAll", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("ao", jobs),
-                            method_reissue_all, METHOD_OPEN),
-    SD_BUS_METHOD_WITH_ARGS("RenewDue", SD_BUS_NO_ARGS, SD_BUS_RESULT("u", started), method_renew_due,
-                            METHOD_OPEN),
-    SD_BUS_METHOD_WITH_ARGS("RolloverAccountKey", SD_BUS_ARGS("s", authority), SD_BUS_NO_RESULT,
-                            method_rollover_account_key, METHOD_OPEN),
-    SD_BUS_METHOD_WITH_ARGS("DeactivateAccount", SD_BUS_ARGS("s", authority), SD_BUS_NO_RESULT,
-                            method_deactivate_account, METHOD_OPEN),
-    SD_BUS_METHOD_WITH_ARGS("Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_reload, METHOD_OPEN),
+    METHOD("Register", ("s", module, "s", name, "a{sv}", options), ("o", certificate), method_register, 0),
+    METHOD("Unregister", ("s", module, "s", name), NONE, method_unregister, 0),
+    METHOD("GetCertificate", ("s", name), ("o", certificate), method_get_certificate, 0),
+    METHOD("Explain", ("s", name), ("s", text), method_explain, 0),
+    METHOD("Upload", ("s", pem, "a{sv}", options), ("ao", certificates), method_upload, SENSITIVE),
+    METHOD("UploadFd", ("h", bundle, "a{sv}", options), ("ao", certificates), method_upload, SENSITIVE),
+    METHOD("CheckUpload", ("h", bundle, "a{sv}", options), ("a(sbs)", checks), method_check_upload,
+           SENSITIVE),
+    METHOD("UploadData", ("ay", bundle, "a{sv}", options), ("s", fingerprint, "a(obs)", certificates),
+           method_upload_data, SENSITIVE),
+    METHOD("CheckUploadData", ("ay", bundle, "a{sv}", options), ("a(sbs)", checks), method_check_upload,
+           SENSITIVE),
+    METHOD("ListUploads", NONE, ("a(ssssx)", uploads), method_list_uploads, 0),
+    METHOD("RemoveUpload", ("s", fingerprint), NONE, method_remove_upload, 0),
+    METHOD("ExportRoot", ("a{sv}", options), ("ay", data), method_export_root, 0),
+    METHOD("ReissueAll", ("a{sv}", options), ("ao", jobs), method_reissue_all, 0),
+    METHOD("RenewDue", NONE, ("u", started), method_renew_due, 0),
+    METHOD("RolloverAccountKey", ("s", authority), NONE, method_rollover_account_key, 0),
+    METHOD("DeactivateAccount", ("s", authority), NONE, method_deactivate_account, 0),
+    METHOD("Reload", NONE, NONE, method_reload, 0),
     SD_BUS_SIGNAL_WITH_ARGS("ChainChanged",
                             SD_BUS_ARGS("o", certificate, "s", name, "s", source, "s", fingerprint), 0),
     SD_BUS_SIGNAL_WITH_ARGS("ExpiryWarning",

@@ -7,46 +7,70 @@
 #include "util/memfd.h"
 #include "util/text.h"
 
-/* Common parts of the methods for uploads. Texts and file descriptors belong to the message, which the call
- * references. */
+/* The methods for uploads. The signature of each tells its form: it takes the bundle, and the key beside it, as
+ * texts, file descriptors or bytes. Texts and descriptors belong to the message, which the call references. */
+
+typedef enum Form {
+    FORM_TEXT,
+    FORM_DESCRIPTOR,
+    FORM_BYTES,
+} Form;
 
 typedef struct Arguments {
     int bundle_fd; /* owned */
     UploadOptions options;
-    int key_memfd;    /* of a key in the message; owned */
-    const char *name; /* of the target certificate; NULL: any */
+    int key_memfd;       /* of a key in the message; owned */
+    Certificate *target; /* NULL: any */
 } Arguments;
+
+static void arguments_init(Arguments *a, Certificate *target)
+{
+    *a = (Arguments){ .bundle_fd = -EBADF,
+                      .key_memfd = -EBADF,
+                      .options = { .key_fd = -EBADF, .passphrase_fd = -EBADF },
+                      .target = target };
+}
 
 static void arguments_done(Arguments *a)
 {
-    if (a->bundle_fd >= 0)
-        close(a->bundle_fd);
-    if (a->key_memfd >= 0)
-        close(a->key_memfd);
+    closep(&a->bundle_fd);
+    closep(&a->key_memfd);
 }
 
-static int complain_of_size(sd_bus_error *error, const char *what)
+static Form form_of(sd_bus_message *m)
 {
-    return error_set(error, PROBLEM_LIMITS_EXCEEDED, "The %s has more than %d bytes.", what, LIMIT_BUNDLE);
+    const char *signature = sd_bus_message_get_signature(m, true);
+
+    return *signature == 's' ? FORM_TEXT : *signature == 'h' ? FORM_DESCRIPTOR : FORM_BYTES;
 }
 
 static int bytes_to_memfd(const Bytes *bytes, const char *what, sd_bus_error *error, int *ret)
 {
     if (bytes->size > LIMIT_BUNDLE)
-        return complain_of_size(error, what);
+        return error_set(error, PROBLEM_LIMITS_EXCEEDED, "The %s has more than %d bytes.", what,
+                         LIMIT_BUNDLE);
     *ret = memfd_new("upload", bytes->data, bytes->size);
     return *ret;
 }
 
-static int take_bundle(Arguments *a, const Bytes *bundle, const Bytes *key, sd_bus_error *error)
+static int read_bundle(sd_bus_message *m, Form form, Arguments *a, sd_bus_error *error)
 {
-    int r = bytes_to_memfd(bundle, "upload", error, &a->bundle_fd);
+    Bytes bytes = {};
+    int fd, r;
 
-    if (r >= 0 && key->data) {
-        r = bytes_to_memfd(key, "key", error, &a->key_memfd);
-        a->options.key_fd = a->key_memfd;
+    if (form == FORM_DESCRIPTOR) {
+        r = sd_bus_message_read_basic(m, 'h', &fd);
+        if (r < 0)
+            return r;
+        a->bundle_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        return a->bundle_fd < 0 ? -errno : 0;
     }
-    return r;
+    if (form == FORM_TEXT) {
+        r = sd_bus_message_read_basic(m, 's', &bytes.data);
+        bytes.size = r < 0 ? 0 : strlen(bytes.data);
+    } else
+        r = sd_bus_message_read_array(m, 'y', &bytes.data, &bytes.size);
+    return r < 0 ? r : bytes_to_memfd(&bytes, "upload", error, &a->bundle_fd);
 }
 
 static int check_passphrase(const Arguments *a, sd_bus_error *error)
@@ -58,139 +82,132 @@ static int check_passphrase(const Arguments *a, sd_bus_error *error)
     return 0;
 }
 
-static int read_text_arguments(sd_bus_message *m, Arguments *a, sd_bus_error *error)
+/* ret_name: NULL if the method does not take the option "name". */
+static int read_upload_options(sd_bus_message *m, Form form, Arguments *a, const char **ret_name,
+                               sd_bus_error *error)
 {
-    const char *pem, *key_text = NULL;
+    const char *key_text = NULL;
+    Bytes key = {};
     int fetch = false, r;
-    const OptionRow rows[] = { { "key", 's', &key_text },
-                               { "passphrase", 's', &a->options.passphrase },
-                               { "fetch-issuers", 'b', &fetch },
-                               {} };
-    Bytes bundle, key;
-
-    r = sd_bus_message_read_basic(m, 's', &pem);
-    if (r >= 0)
-        r = read_options(m, rows, error);
-    if (r < 0)
-        return r;
-    a->options.fetch_issuers = fetch;
-    bundle = (Bytes){ pem, strlen(pem) };
-    key = (Bytes){ key_text, strlen(strempty(key_text)) };
-    return take_bundle(a, &bundle, &key, error);
-}
-
-/* named: it takes the option "name". */
-static int read_descriptor_arguments(sd_bus_message *m, Arguments *a, bool named, sd_bus_error *error)
-{
-    int bundle = -EBADF, fetch = false, r;
-    const OptionRow rows[] = { { "key", 'h', &a->options.key_fd },
-                               { "passphrase", 's', &a->options.passphrase },
-                               { "passphrase-fd", 'h', &a->options.passphrase_fd },
-                               { "fetch-issuers", 'b', &fetch },
-                               { named ? "name" : NULL, 's', &a->name },
+    const OptionRow key_rows[] = {
+        [FORM_TEXT] = { "key", "s", &key_text },
+        [FORM_DESCRIPTOR] = { "key", "h", &a->options.key_fd },
+        [FORM_BYTES] = { "key", "ay", &key },
+    };
+    const OptionRow rows[] = { key_rows[form],
+                               { "passphrase", "s", &a->options.passphrase },
+                               { "fetch-issuers", "b", &fetch },
+                               { form == FORM_TEXT ? NULL : "passphrase-fd", "h",
+                                 &a->options.passphrase_fd },
+                               { ret_name ? "name" : NULL, "s", ret_name },
                                {} };
 
-    r = sd_bus_message_read_basic(m, 'h', &bundle);
-    if (r >= 0)
-        r = read_options(m, rows, error);
-    if (r >= 0)
-        r = check_passphrase(a, error);
-    if (r < 0)
-        return r;
-    a->bundle_fd = fcntl(bundle, F_DUPFD_CLOEXEC, 3);
-    a->options.fetch_issuers = fetch;
-    return a->bundle_fd < 0 ? -errno : 0;
-}
-
-static int read_data_arguments(sd_bus_message *m, Arguments *a, sd_bus_error *error)
-{
-    Bytes bundle = {}, key = {};
-    int fetch = false, r;
-    const OptionRow rows[] = { { "key", 'y', &key },
-                               { "passphrase", 's', &a->options.passphrase },
-                               { "passphrase-fd", 'h', &a->options.passphrase_fd },
-                               { "fetch-issuers", 'b', &fetch },
-                               { "name", 's', &a->name },
-                               {} };
-
-    r = sd_bus_message_read_array(m, 'y', &bundle.data, &bundle.size);
-    if (r >= 0 && bundle.size > LIMIT_BUNDLE)
-        r = complain_of_size(error, "upload");
-    if (r >= 0)
-        r = read_options(m, rows, error);
+    r = read_options(m, rows, error);
     if (r >= 0)
         r = check_passphrase(a, error);
     if (r < 0)
         return r;
     a->options.fetch_issuers = fetch;
-    return take_bundle(a, &bundle, &key, error);
+    if (key_text)
+        key = (Bytes){ key_text, strlen(key_text) };
+    if (!key.data)
+        return 0;
+    r = bytes_to_memfd(&key, "key", error, &a->key_memfd);
+    a->options.key_fd = a->key_memfd;
+    return r;
 }
 
-static void arguments_init(Arguments *a)
+/* Finds the certificate of the option "name". */
+static int find_target(sd_bus_message *m, const char *name, Certificate **ret, sd_bus_error *error)
 {
-    *a = (Arguments){ .bundle_fd = -EBADF,
-                      .key_memfd = -EBADF,
-                      .options = { .key_fd = -EBADF, .passphrase_fd = -EBADF } };
-}
-
-/* Finds the certificate of the option "name", and its primary name for polkit, whichever name was given. */
-static int find_target(Bus *b, const Arguments *a, Certificate **ret, const char **ret_name,
-                       sd_bus_error *error)
-{
+    const Model *model = bus_of_message(m)->model;
     _cleanup_problem_ Problem problem = {};
 
-    *ret = NULL;
-    *ret_name = ANY_NAME;
-    if (!a->name)
+    if (!name)
         return 0;
-    if (streq(a->name, certificate_name(model_root(b->model))))
-        *ret = model_root(b->model);
-    else if (model_get(b->model, a->name, ret, &problem) < 0)
+    if (streq(name, certificate_name(model_root(model))))
+        *ret = model_root(model);
+    else if (model_get(model, name, ret, &problem) < 0)
         return error_set_problem(error, &problem);
-    *ret_name = certificate_name(*ret);
     return 0;
 }
 
-static int upload(sd_bus_message *m, Certificate *target, const char *name, Arguments *a, UploadDone done,
-                  sd_bus_error *error)
+/* named: the method takes the option "name". polkit gets the primary name, whichever name was given. */
+static int begin_upload(sd_bus_message *m, bool named, Arguments *a, sd_bus_error *error, Call **ret)
 {
+    const char *name = NULL;
+    Form form = form_of(m);
+    int r;
+
+    r = read_bundle(m, form, a, error);
+    if (r >= 0)
+        r = read_upload_options(m, form, a, named ? &name : NULL, error);
+    if (r >= 0)
+        r = find_target(m, name, &a->target, error);
+    if (r >= 0)
+        r = call_begin(m, a->target ? certificate_name(a->target) : ANY_NAME, NULL, ret);
+    if (*ret)
+        a->options.owner = (*ret)->uid;
+    return r;
+}
+
+static int upload(sd_bus_message *m, Certificate *target, bool named, UploadDone done, sd_bus_error *error)
+{
+    _cleanup_(arguments_done) Arguments a;
     _cleanup_call_ Call *call = NULL;
     int r;
 
-    r = call_begin(m, name, NULL, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
-    a->options.owner = call->uid;
-    r = manager_upload(call->bus->manager, target, a->bundle_fd, &a->options, done, call, &call->problem);
-    if (r >= 0)
-        TAKE_PTR(call);
-    return 1;
+    arguments_init(&a, target);
+    r = begin_upload(m, named, &a, error, &call);
+    if (!call)
+        return r;
+    return call_park(&call, manager_upload(call->bus->manager, a.target, a.bundle_fd, &a.options, done, call,
+                                           &call->problem));
 }
 
-int upload_text(sd_bus_message *m, Certificate *target, const char *name, UploadDone done,
-                sd_bus_error *error)
+static void on_done(const UploadOutcome *outcome _unused_, const Problem *problem, void *userdata)
 {
-    _cleanup_(arguments_done) Arguments a;
-    int r;
-
-    arguments_init(&a);
-    r = read_text_arguments(m, &a, error);
-    return r < 0 ? r : upload(m, target, name, &a, done, error);
+    call_end(problem, userdata);
 }
 
-int upload_descriptor(sd_bus_message *m, Certificate *target, const char *name, UploadDone done,
-                      sd_bus_error *error)
+int method_upload_to_certificate(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-    _cleanup_(arguments_done) Arguments a;
-    int r;
-
-    arguments_init(&a);
-    r = read_descriptor_arguments(m, &a, false, error);
-    return r < 0 ? r : upload(m, target, name, &a, done, error);
+    return upload(m, userdata, false, on_done, error);
 }
 
-static int append_fits(sd_bus_message *reply, const UploadOutcome *outcome)
+/* The certificates that serve the upload. */
+static int append_served(sd_bus_message *reply, const void *userdata)
 {
+    const UploadOutcome *outcome = userdata;
+    int r = sd_bus_message_open_container(reply, 'a', "o");
+
+    for (size_t i = 0; i < outcome->n_fits && r >= 0; i++) {
+        _cleanup_free_ char *path = NULL;
+
+        if (!outcome->fits[i].served)
+            continue;
+        path = certificate_path(outcome->fits[i].certificate);
+        r = path ? sd_bus_message_append_basic(reply, 'o', path) : -ENOMEM;
+    }
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static void on_uploaded(const UploadOutcome *outcome, const Problem *problem, void *userdata)
+{
+    _cleanup_call_ Call *call = userdata;
+
+    if (!call_failed(call, problem))
+        (void)call_answer_with(call, append_served, outcome);
+}
+
+int method_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    return upload(m, NULL, false, on_uploaded, error);
+}
+
+static int append_fits(sd_bus_message *reply, const void *userdata)
+{
+    const UploadOutcome *outcome = userdata;
     int r = sd_bus_message_append_basic(reply, 's', outcome->fingerprint);
 
     if (r >= 0)
@@ -208,37 +225,19 @@ static int append_fits(sd_bus_message *reply, const UploadOutcome *outcome)
 static void on_data_uploaded(const UploadOutcome *outcome, const Problem *problem, void *userdata)
 {
     _cleanup_call_ Call *call = userdata;
-    sd_bus_message *reply = NULL;
-    int r;
 
-    if (call_failed(call, problem))
-        return;
-    r = sd_bus_message_new_method_return(call->message, &reply);
-    if (r >= 0)
-        r = append_fits(reply, outcome);
-    if (r >= 0)
-        r = call_answer_message(call, reply);
-    if (r < 0)
-        (void)call_fail(call, r);
-    sd_bus_message_unref(reply);
+    if (!call_failed(call, problem))
+        (void)call_answer_with(call, append_fits, outcome);
 }
 
-int upload_data(sd_bus_message *m, Bus *b, sd_bus_error *error)
+int method_upload_data(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
-    _cleanup_(arguments_done) Arguments a;
-    Certificate *target;
-    const char *name;
-    int r;
-
-    arguments_init(&a);
-    r = read_data_arguments(m, &a, error);
-    if (r >= 0)
-        r = find_target(b, &a, &target, &name, error);
-    return r < 0 ? r : upload(m, target, name, &a, on_data_uploaded, error);
+    return upload(m, NULL, true, on_data_uploaded, error);
 }
 
-static int append_findings(sd_bus_message *reply, const UploadReport *report)
+static int append_findings(sd_bus_message *reply, const void *userdata)
 {
+    const UploadReport *report = userdata;
     int r = sd_bus_message_open_container(reply, 'a', "(sbs)");
 
     for (Check c = 0; c < _CHECK_MAX && r >= 0; c++) {
@@ -251,53 +250,72 @@ static int append_findings(sd_bus_message *reply, const UploadReport *report)
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-/* Nothing can be checked without the passphrase: tells callers that can ask for it. */
-static const Problem *passphrase_problem(const UploadReport *report)
-{
-    const Problem *first = report_first_problem(report);
-
-    return first && first->code == PROBLEM_PASSPHRASE_REQUIRED ? first : NULL;
-}
-
+/* Without the passphrase, nothing can be checked: fails, so that callers ask for it. */
 static void on_checked(const UploadReport *report, const Problem *problem, void *userdata)
 {
     _cleanup_call_ Call *call = userdata;
-    sd_bus_message *reply = NULL;
-    int r;
+    const Problem *first = problem->code == PROBLEM_NONE ? report_first_problem(report) : NULL;
 
-    if (problem->code == PROBLEM_NONE && passphrase_problem(report))
-        problem = passphrase_problem(report);
-    if (call_failed(call, problem))
-        return;
-    r = sd_bus_message_new_method_return(call->message, &reply);
-    if (r >= 0)
-        r = append_findings(reply, report);
-    if (r >= 0)
-        r = call_answer_message(call, reply);
-    if (r < 0)
-        (void)call_fail(call, r);
-    sd_bus_message_unref(reply);
+    if (first && first->code == PROBLEM_PASSPHRASE_REQUIRED)
+        problem = first;
+    if (!call_failed(call, problem))
+        (void)call_answer_with(call, append_findings, report);
 }
 
-int upload_check(sd_bus_message *m, Bus *b, bool data, sd_bus_error *error)
+int method_check_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
     _cleanup_(arguments_done) Arguments a;
     _cleanup_call_ Call *call = NULL;
-    Certificate *target = NULL;
-    const char *name;
     int r;
 
-    arguments_init(&a);
-    r = data ? read_data_arguments(m, &a, error) : read_descriptor_arguments(m, &a, true, error);
+    arguments_init(&a, NULL);
+    r = begin_upload(m, true, &a, error, &call);
+    if (!call)
+        return r;
+    return call_park(&call, manager_check_upload(call->bus->manager, a.target, a.bundle_fd, &a.options,
+                                                 on_checked, call, &call->problem));
+}
+
+static int append_upload(Certificate *upload, void *userdata)
+{
+    const ChainEntry *leaf = served_leaf(upload);
+    _cleanup_free_ char *names = chain_join_names(certificate_chain(upload), " ");
+
+    if (!names)
+        return -ENOMEM;
+    return sd_bus_message_append(userdata, "(ssssx)", leaf->fingerprint, valid_text(leaf->subject),
+                                 valid_text(leaf->issuer), valid_text(names), leaf->not_after);
+}
+
+static int append_uploads(sd_bus_message *reply, const void *userdata)
+{
+    int r = sd_bus_message_open_container(reply, 'a', "(ssssx)");
+
     if (r >= 0)
-        r = find_target(b, &a, &target, &name, error);
+        r = model_foreach_upload(userdata, append_upload, reply);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+int method_list_uploads(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
+{
+    _cleanup_call_ Call *call = NULL;
+    int r;
+
+    r = call_begin(m, ANY_NAME, NULL, &call);
+    return call ? call_answer_with(call, append_uploads, call->bus->model) : r;
+}
+
+int method_remove_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
+{
+    _cleanup_call_ Call *call = NULL;
+    const char *fingerprint;
+    int r;
+
+    r = sd_bus_message_read_basic(m, 's', &fingerprint);
     if (r >= 0)
-        r = call_begin(m, name, NULL, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
-    a.options.owner = call->uid;
-    r = manager_check_upload(b->manager, target, a.bundle_fd, &a.options, on_checked, call, &call->problem);
-    if (r >= 0)
-        TAKE_PTR(call);
-    return 1;
+        r = call_begin(m, ANY_NAME, NULL, &call);
+    if (!call)
+        return r;
+    return call_park(&call,
+                     manager_remove_upload(call->bus->manager, fingerprint, on_done, call, &call->problem));
 }

@@ -19,11 +19,6 @@
 #define INTERACTION_USEC (180 * USEC_PER_SEC) /* a person types a password */
 #define DETAIL_MAX       LIMIT_NAME /* what polkit shows is spelled by the caller where it is no name yet */
 
-typedef enum CheckState {
-    CHECK_ASKING_POLKIT,
-    CHECK_DECIDED,
-} CheckState;
-
 /* A call that waits for its answer. */
 typedef struct Check {
     LIST_ENTRY(Check) entry;
@@ -31,11 +26,10 @@ typedef struct Check {
     sd_bus_message *message;
     const PolicyRow *row;
     char *name, *module;
-    CheckState state;
     uint64_t id;
     uid_t uid;
     Problem problem;   /* of a decided check; none: allowed */
-    sd_bus_slot *call; /* to polkit */
+    sd_bus_slot *call; /* to polkit; NULL: decided */
 } Check;
 
 struct Authorizer {
@@ -43,7 +37,6 @@ struct Authorizer {
     AuthorizerDecided decided;
     void *userdata;
     LIST_HEAD(, Check) checks;
-    size_t n_checks;
     uint64_t last_id;
 };
 
@@ -52,7 +45,6 @@ static Check *check_free(Check *c)
     if (!c)
         return NULL;
     LIST_REMOVE(c, entry);
-    c->authorizer->n_checks--;
     sd_bus_slot_unref(c->call);
     sd_bus_message_unref(c->message);
     problem_clear(&c->problem);
@@ -67,7 +59,6 @@ static void check_decide(Check *c)
 {
     int r;
 
-    c->state = CHECK_DECIDED;
     c->call = sd_bus_slot_unref(c->call);
     r = c->authorizer->decided(c->message, c->authorizer->userdata);
     if (r < 0) {
@@ -93,7 +84,7 @@ static void cancel_polkit(Check *c)
 {
     char id[48];
 
-    if (c->state != CHECK_ASKING_POLKIT)
+    if (!c->call)
         return;
     cancel_id(c, id);
     (void)sd_bus_call_method_async(c->authorizer->bus, NULL, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE,
@@ -105,7 +96,7 @@ static Check *find_check(Authorizer *a, sd_bus_message *m)
     Check *c;
 
     LIST_FOREACH (c, &a->checks, entry)
-        if (c->message == m && c->state == CHECK_DECIDED)
+        if (c->message == m && !c->call)
             return c;
     return NULL;
 }
@@ -200,12 +191,10 @@ static int ask_polkit(Check *c)
         r = append_details(ask, c);
     if (r >= 0)
         r = sd_bus_message_append(ask, "us", interactive ? FLAG_INTERACTION : 0, id);
-    c->call = sd_bus_slot_unref(c->call);
     if (r >= 0)
         r = sd_bus_call_async(c->authorizer->bus, &c->call, ask, on_polkit_answer, c,
                               interactive ? INTERACTION_USEC : ANSWER_USEC);
     sd_bus_message_unref(ask);
-    c->state = CHECK_ASKING_POLKIT;
     return r;
 }
 
@@ -216,7 +205,7 @@ static size_t asking_polkit(const Authorizer *a, uid_t uid)
     Check *c;
 
     LIST_FOREACH (c, &a->checks, entry)
-        n += c->state == CHECK_ASKING_POLKIT && (uid == (uid_t)-1 || c->uid == uid);
+        n += c->call && (uid == (uid_t)-1 || c->uid == uid);
     return n;
 }
 
@@ -252,10 +241,11 @@ static int check_start(Authorizer *a, sd_bus_message *m, const PolicyRow *row, u
         .authorizer = a, .message = sd_bus_message_ref(m), .row = row, .uid = uid, .id = ++a->last_id
     };
     LIST_INSERT_HEAD(&a->checks, c, entry);
-    a->n_checks++;
-    c->name = details->name ? strdup(details->name) : NULL;
-    c->module = details->module ? strdup(details->module) : NULL;
-    r = (details->name && !c->name) || (details->module && !c->module) ? -ENOMEM : ask_polkit(c);
+    r = text_set(&c->name, details->name);
+    if (r >= 0)
+        r = text_set(&c->module, details->module);
+    if (r >= 0)
+        r = ask_polkit(c);
     if (r < 0)
         check_free(c);
     return r;
@@ -292,9 +282,9 @@ int authorizer_check(Authorizer *a, sd_bus_message *m, uid_t uid, const Authoriz
     return r;
 }
 
-size_t authorizer_pending(const Authorizer *a)
+bool authorizer_is_busy(const Authorizer *a)
 {
-    return a->n_checks;
+    return !LIST_EMPTY(&a->checks);
 }
 
 int authorizer_new(sd_bus *bus, AuthorizerDecided decided, void *userdata, Authorizer **ret)
