@@ -11,7 +11,7 @@
 #define OPTIONS_MAX 16
 #define KEY_MAX     64 /* bytes of an option's key that are quoted */
 #define TYPE_MAX    16 /* and of its type */
-#define UNEXPLAINED "Certwright could not do this; its journal may say why."
+#define UNEXPLAINED "Certwright failed to do this; see its journal for the reason."
 
 int error_set_problem(sd_bus_error *error, const Problem *problem)
 {
@@ -172,8 +172,9 @@ int call_fail(Call *c, int r)
 {
     (void)log_error_errno(r, "Failed to answer %s", sd_bus_message_get_member(c->message));
     problem_clear(&c->problem);
-    (void)problem_set(&c->problem, PROBLEM_INTERNAL,
-                      "The answer could not be made or sent; the journal of Certwright says why.");
+    (void)problem_set(
+        &c->problem, PROBLEM_INTERNAL,
+        "The reply could not be created or sent; see the journal of Certwright for the reason.");
     return 1;
 }
 
@@ -308,8 +309,7 @@ int read_options(sd_bus_message *m, const OptionRow *rows, sd_bus_error *error)
         row = find_row(rows, key);
         if (!row || n >= OPTIONS_MAX)
             return error_set(error, PROBLEM_INVALID_ARGUMENT,
-                             "The option \"%s\" is not known to this method; its documentation tells which "
-                             "are.",
+                             "The method does not know the option \"%s\"; see its documentation.",
                              QUOTE(key, KEY_MAX));
         r = read_value(m, row, error);
         if (r >= 0)

@@ -18,20 +18,20 @@
  * clients list the objects again when the name has a new owner. */
 
 #define DEFAULT_ADDRESS    "unix:path=/run/dbus/system_bus_socket"
-#define READ_USEC          (10 * USEC_PER_MSEC) /* of calls that are read in one turn of the event loop */
+#define READ_USEC          (10 * USEC_PER_MSEC) /* for reading calls in one turn of the event loop */
 #define RECONNECT_USEC_MIN (100 * USEC_PER_MSEC)
 #define RECONNECT_USEC_MAX (5 * USEC_PER_SEC)
 #define STALL_LOOK_USEC    (10 * USEC_PER_SEC)
-#define STALL_USEC         (30 * USEC_PER_SEC) /* without a byte that the bus takes */
+#define STALL_USEC         (30 * USEC_PER_SEC) /* without a byte read by the bus */
 
-/* ---- losing it */
+/* ---- loss of the connection */
 
 static void lose(Bus *b, const char *why)
 {
     if (timer_is_armed(b->connection.reconnect))
         return;
     if (b->connection.was_ready)
-        log_warning("%s, connecting again.", why);
+        log_warning("%s, reconnecting.", why);
     (void)timer_arm(b->connection.reconnect, b->connection.owns_name ? 0 : b->connection.reconnect_usec);
     b->connection.owns_name = false;
 }
@@ -82,7 +82,7 @@ static int on_stall_timer(sd_event_source *s, uint64_t usec _unused_, void *user
     return timer_arm(s, STALL_LOOK_USEC);
 }
 
-/* ---- what comes in */
+/* ---- incoming messages */
 
 /* Calls that only read and expect no reply are pointless; the bus limits the number of calls that expect
  * one, but not of these. */
@@ -193,7 +193,7 @@ static int on_name(sd_bus_message *reply, void *userdata, sd_bus_error *error _u
 
     if (owned) {
         if (b->connection.was_ready && !b->connection.owns_name)
-            log_info("Connected to the message bus again.");
+            log_info("Reconnected to the message bus.");
         b->connection.owns_name = b->connection.was_ready = true;
         b->connection.reconnect_usec = RECONNECT_USEC_MIN;
         (void)sd_notify(false, "READY=1");
@@ -209,7 +209,7 @@ static int on_name(sd_bus_message *reply, void *userdata, sd_bus_error *error _u
         return sd_event_exit(b->event, EXIT_FAILURE);
     b->connection.owns_name = false;
     b->connection.reconnect_usec = RECONNECT_USEC_MAX;
-    lose(b, "Could not take the name " BUS_NAME);
+    lose(b, "Failed to acquire the name " BUS_NAME);
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/internal.h"
 
-/* Common parts of the methods that return certificates. */
+/* Export and ExportRoot. */
 
 static int check_format(const char *text, bool fingerprint, sd_bus_error *error, ExportFormat *ret)
 {

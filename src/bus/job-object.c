@@ -24,7 +24,7 @@ int find_job(sd_bus *bus _unused_, const char *path, const char *interface _unus
         return 0;
     *ret = model_find_job(b->model, number);
     if (!*ret)
-        return error_set(error, PROBLEM_NO_SUCH_JOB, "There is no job %" PRIu64 ", or no more: it is over.",
+        return error_set(error, PROBLEM_NO_SUCH_JOB, "There is no job %" PRIu64 "; it may have ended.",
                          number);
     return 1;
 }

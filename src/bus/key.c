@@ -6,7 +6,7 @@
 #include "util/memfd.h"
 #include "util/text.h"
 
-/* OpenKey: the only way for a private key to leave the service, and never in a message. */
+/* OpenKey, the only method that hands out a private key: in a sealed memfd, never in a message. */
 
 typedef struct KeyArguments {
     KeyFormat format;

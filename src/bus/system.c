@@ -6,8 +6,8 @@
 #include "core/now.h"
 #include "util/log.h"
 
-/* Calls to other services on the bus: to systemd-timedated, whether the clock is synchronized; to systemd,
- * to start the unit for warnings. Neither has to exist. */
+/* Calls to other services on the bus: queries systemd-timedated whether the clock is synchronized, and asks
+ * systemd to start the unit for warnings. Neither has to exist. */
 
 #define TIMEDATED      "org.freedesktop.timedate1"
 #define TIMEDATED_PATH "/org/freedesktop/timedate1"
@@ -24,7 +24,7 @@ static int on_synchronized(sd_bus_message *reply, void *userdata, sd_bus_error *
     if (sd_bus_message_is_method_error(reply, NULL) || sd_bus_message_enter_container(reply, 'v', "b") < 0 ||
         sd_bus_message_read_basic(reply, 'b', &yes) < 0 || !yes)
         return 0;
-    clock_set_synchronized(true); /* just now; later changes need another query */
+    clock_set_synchronized(true); /* at this moment; later changes need another query */
     manager_look_at_clock(b->manager);
     clock_set_synchronized(false);
     return 0;
@@ -41,7 +41,7 @@ void bus_ask_clock(Bus *b)
     b->asking_clock = r >= 0;
 }
 
-/* ---- a unit to be started */
+/* ---- the unit for warnings */
 
 /* Escapes like systemd-escape(1). -ENAMETOOLONG. */
 static int escape(const char *name, char *ret, size_t size)

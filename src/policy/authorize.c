@@ -16,10 +16,10 @@
 #define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
 #define FLAG_INTERACTION 1U /* AllowUserInteraction */
 #define ANSWER_USEC      (20 * USEC_PER_SEC)
-#define INTERACTION_USEC (180 * USEC_PER_SEC) /* a person types a password */
-#define DETAIL_MAX       LIMIT_NAME /* what polkit shows is spelled by the caller where it is no name yet */
+#define INTERACTION_USEC (180 * USEC_PER_SEC) /* for a person to enter a password */
+#define DETAIL_MAX       LIMIT_NAME           /* bytes of a detail, which may be what the caller wrote */
 
-/* A call that waits for its answer. */
+/* A call that waits for polkit, or for its handler to run again. */
 typedef struct Check {
     LIST_ENTRY(Check) entry;
     Authorizer *authorizer;
@@ -128,15 +128,15 @@ static int on_polkit_answer(sd_bus_message *reply, void *userdata, sd_bus_error 
     int authorized, challenge, r;
     char why[256];
 
-    if (sd_bus_message_is_method_error(
-            reply, SD_BUS_ERROR_LIMITS_EXCEEDED)) { /* of the bus: limit of pending replies */
+    if (sd_bus_message_is_method_error(reply,
+                                       SD_BUS_ERROR_LIMITS_EXCEEDED)) { /* the bus limits pending replies */
         problem_set(&c->problem, PROBLEM_LIMITS_EXCEEDED,
-                    "Too many calls wait for authorization; try again in a moment.");
+                    "Too many calls are waiting for authorization; try again in a moment.");
         check_decide(c);
         return 0;
     }
     if (sd_bus_message_is_method_error(reply, NULL)) {
-        snprintf(why, sizeof(why), "polkit could not be asked (%s)",
+        snprintf(why, sizeof(why), "polkit cannot be reached (%s)",
                  QUOTE(sd_bus_message_get_error(reply)->name, 200));
         cancel_polkit(c);
         check_deny(c, why);
@@ -146,16 +146,16 @@ static int on_polkit_answer(sd_bus_message *reply, void *userdata, sd_bus_error 
     if (r > 0)
         r = sd_bus_message_read(reply, "bb", &authorized, &challenge);
     if (r <= 0)
-        check_deny(c, "polkit's answer cannot be understood");
+        check_deny(c, "polkit sent an invalid reply");
     else if (authorized)
         check_decide(c);
     else if (challenge)
         check_deny(
             c,
             sd_bus_message_get_allow_interactive_authorization(c->message) > 0
-                ? "it takes the password of an administrator, and there is no agent that could ask for it; "
+                ? "it requires the password of an administrator, and no agent can ask for it; "
                   "use the certwright command on a terminal, or call as root"
-                : "it takes the password of an administrator; allow interactive authorization (busctl and gdbus "
+                : "it requires the password of an administrator; allow interactive authorization (busctl and gdbus "
                   "have an option for that), use the certwright command on a terminal, or call as root");
     else
         check_deny(c, "polkit says no");
@@ -214,11 +214,12 @@ static int check_limits(const Authorizer *a, uid_t uid, Problem *problem)
     if (asking_polkit(a, uid) >= LIMIT_CHECKS_PER_USER)
         return problem_set(
             problem, PROBLEM_LIMITS_EXCEEDED,
-            "User %u has %d calls that wait for authorization already; wait until some are answered.", uid,
-            LIMIT_CHECKS_PER_USER);
+            "User %u already has %d calls that wait for authorization; wait for replies to some of them.",
+            uid, LIMIT_CHECKS_PER_USER);
     if (asking_polkit(a, (uid_t)-1) >= LIMIT_CHECKS)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                           "%d calls wait for authorization already; try again in a moment.", LIMIT_CHECKS);
+                           "%d calls are already waiting for authorization; try again in a moment.",
+                           LIMIT_CHECKS);
     return 0;
 }
 
@@ -230,7 +231,8 @@ static int check_start(Authorizer *a, sd_bus_message *m, const PolicyRow *row, u
 
     if (uid == (uid_t)-1)
         return problem_set(problem, PROBLEM_NOT_AUTHORIZED,
-                           "%s is not allowed: the bus does not tell who asks.", row->member);
+                           "%s is not allowed: the bus does not report the user of the caller.",
+                           row->member);
     r = check_limits(a, uid, problem);
     if (r < 0)
         return r;
@@ -259,7 +261,7 @@ int authorizer_check(Authorizer *a, sd_bus_message *m, uid_t uid, const Authoriz
     int r = 1;
 
     if (!row)
-        return problem_set(problem, PROBLEM_NOT_AUTHORIZED, "There is no rule that allows %s.",
+        return problem_set(problem, PROBLEM_NOT_AUTHORIZED, "No rule allows %s.",
                            sd_bus_message_get_member(m));
     if (!row->action) {
         *ret_uid = (uid_t)-1;
@@ -272,7 +274,7 @@ int authorizer_check(Authorizer *a, sd_bus_message *m, uid_t uid, const Authoriz
     *ret_uid = c->uid;
     if (!streq(strempty(c->name), strempty(details->name)))
         (void)problem_set(&c->problem, PROBLEM_NOT_AUTHORIZED,
-                          "%s was allowed for %s, and would now be for %s; try again.", row->member,
+                          "%s was authorized for %s, but would now be for %s; try again.", row->member,
                           strempty(c->name), strempty(details->name));
     if (c->problem.code != PROBLEM_NONE) {
         problem_move(&c->problem, problem);
