@@ -152,7 +152,7 @@ const char *certificate_reason(const Certificate *c)
     return certificate_is_root(c) ? root_reason(c) : certificate_explain(c, clock_now());
 }
 
-/* Signals changes over time from the first time that somebody reads such a property. */
+/* Starts to signal changes over time when a client first reads such a property. Returns the Bus. */
 static const Bus *note_known(sd_bus *bus, Certificate *c)
 {
     const Bus *b = sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus));

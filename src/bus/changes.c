@@ -122,7 +122,8 @@ static void tell(Bus *b, Change *change)
         bus_start_warning_unit(b, certificate_name(change->certificate));
     }
     if (r < 0)
-        (void)log_warning_errno(r, "Failed to send signals for %s", certificate_name(change->certificate));
+        (void)log_warning_errno(r, "Failed to send signals for %s, ignoring",
+                                certificate_name(change->certificate));
     forget_change(b, change);
 }
 
@@ -181,7 +182,7 @@ static void tell_jobs(Bus *b)
     (void)model_foreach_job(b->model, tell_job, b);
 }
 
-/* Data of a finished job whose object is gone. */
+/* A finished job whose object is gone. */
 struct EndedJob {
     STAILQ_ENTRY(EndedJob) entry;
     char *path, *certificate, *name;
@@ -232,7 +233,7 @@ static void tell_ended_job(Bus *b, EndedJob *e)
                                            "org.freedesktop.DBus.Introspectable",
                                            "org.freedesktop.DBus.Properties", NULL);
     if (r < 0)
-        (void)log_warning_errno(r, "Failed to signal the end of job %s", e->path);
+        (void)log_warning_errno(r, "Failed to signal the end of job %s, ignoring", e->path);
     ended_job_free(e);
 }
 

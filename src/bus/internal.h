@@ -70,7 +70,7 @@ struct Bus {
     size_t n_starting; /* units that systemd was asked to start */
     bool asking_clock;
 
-    /* Whether the bus can be reached; written by connection.c only. */
+    /* State of the connections; written by connection.c only. */
     struct {
         unsigned number; /* calls of previous connections are not answered */
         bool owns_name, was_ready;
@@ -169,7 +169,7 @@ const char *certificate_reason(const Certificate *c);
 /* The leaf of the served chain; an empty one if there is none. */
 const ChainEntry *served_leaf(const Certificate *c);
 bool bus_has_changes(const Bus *b);
-/* Drops pending signals, as nobody listens. */
+/* Drops pending signals while the name is not owned, so that there are no listeners. */
 void bus_changes_drop(Bus *b);
 void bus_changes_done(Bus *b);
 int bus_changes_init(Bus *b);

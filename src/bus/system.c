@@ -82,7 +82,7 @@ static int on_started(sd_bus_message *reply, void *userdata, sd_bus_error *error
     b->n_starting--;
     bus_reset_idle(b);
     if (e)
-        log_warning("Failed to start the unit of OnWarning=: %s", strempty(e->message));
+        log_warning("Failed to start the unit of OnWarning=, ignoring: %s", strempty(e->message));
     return 0;
 }
 
@@ -99,7 +99,7 @@ void bus_start_warning_unit(Bus *b, const char *name)
         r = sd_bus_call_method_async(b->bus, NULL, SYSTEMD, SYSTEMD_PATH, SYSTEMD ".Manager", "StartUnit",
                                      on_started, b, "ss", text, "replace");
     if (r < 0)
-        (void)log_warning_errno(r, "Failed to start the unit of OnWarning= for %s", name);
+        (void)log_warning_errno(r, "Failed to start the unit of OnWarning= for %s, ignoring", name);
     else
         b->n_starting++;
 }
