@@ -18,24 +18,18 @@ static int check_policy(const char *interface, const sd_bus_vtable *vtable)
     return 0;
 }
 
-static int add_object(Bus *b, const char *path, const char *interface, const sd_bus_vtable *vtable,
-                      void *object)
-{
-    int r = check_policy(interface, vtable);
-
-    return r < 0
-               ? r
-               : sd_bus_add_object_vtable(b->bus, b->slots + b->n_slots++, path, interface, vtable, object);
-}
-
-static int add_objects(Bus *b, const char *prefix, const char *interface, const sd_bus_vtable *vtable,
+/* find NULL: there is a single object at the path, the Bus. */
+static int add_objects(Bus *b, const char *path, const char *interface, const sd_bus_vtable *vtable,
                        sd_bus_object_find_t find, sd_bus_node_enumerator_t enumerate)
 {
     int r = check_policy(interface, vtable);
 
-    if (r >= 0)
-        r = sd_bus_add_fallback_vtable(b->bus, b->slots + b->n_slots++, prefix, interface, vtable, find, b);
-    return r < 0 ? r : sd_bus_add_node_enumerator(b->bus, b->slots + b->n_slots++, prefix, enumerate, b);
+    if (r < 0)
+        return r;
+    if (!find)
+        return sd_bus_add_object_vtable(b->bus, b->slots + b->n_slots++, path, interface, vtable, b);
+    r = sd_bus_add_fallback_vtable(b->bus, b->slots + b->n_slots++, path, interface, vtable, find, b);
+    return r < 0 ? r : sd_bus_add_node_enumerator(b->bus, b->slots + b->n_slots++, path, enumerate, b);
 }
 
 /* The root is a single object, but its handlers expect the Bus in their slot, as for all others. */
@@ -62,7 +56,7 @@ int bus_add_objects(Bus *b)
 
     r = sd_bus_add_object_manager(b->bus, b->slots + b->n_slots++, BUS_PATH);
     if (r >= 0)
-        r = add_object(b, BUS_PATH, INTERFACE_MANAGER, manager_vtable, b);
+        r = add_objects(b, BUS_PATH, INTERFACE_MANAGER, manager_vtable, NULL, NULL);
     if (r >= 0)
         r = add_objects(b, BUS_PATH_ROOT, INTERFACE_CERTIFICATE, certificate_vtable, find_root,
                         enumerate_root);

@@ -93,31 +93,22 @@ static bool is_pointless(sd_bus_message *m)
     return sd_bus_message_get_expect_reply(m) <= 0 && (!row || !row->action || row->reads);
 }
 
+/* The connection for queries receives no calls. */
 static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
 {
-    Bus *b = userdata;
+    Link *l = userdata;
+    Bus *b = l->owner;
     size_t size;
 
     if (!sd_bus_message_is_method_call(m, NULL, NULL))
         return 0;
     if (shares_is_dispatching(b->shares, m))
         return 0;
-    size = gate_next_call(b->calls.gate);
-    if (is_pointless(m))
+    size = gate_next_call(l->gate);
+    if (l == &b->questions || is_pointless(m))
         return 1;
     bus_reset_idle(b);
     shares_take(b->shares, m, size);
-    return 1;
-}
-
-/* No calls are received on the connection for queries. */
-static int on_stray_message(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
-{
-    Bus *b = userdata;
-
-    if (!sd_bus_message_is_method_call(m, NULL, NULL))
-        return 0;
-    (void)gate_next_call(b->questions.gate);
     return 1;
 }
 
@@ -301,8 +292,8 @@ int bus_connect(Bus *b, bool first)
         r = link_open(&b->questions, b, SD_EVENT_PRIORITY_NORMAL, first);
     if (r < 0)
         return first ? log_error_errno(r, "Failed to connect to the system bus") : r;
-    if ((r = sd_bus_add_filter(b->bus, b->slots + b->n_slots++, on_message, b)) < 0 ||
-        (r = sd_bus_add_filter(b->questions.bus, b->slots + b->n_slots++, on_stray_message, b)) < 0 ||
+    if ((r = sd_bus_add_filter(b->bus, b->slots + b->n_slots++, on_message, &b->calls)) < 0 ||
+        (r = sd_bus_add_filter(b->questions.bus, b->slots + b->n_slots++, on_message, &b->questions)) < 0 ||
         (r = shares_new(b->bus, b->questions.bus, &shares_observer, b, &b->shares)) < 0 ||
         (r = authorizer_new(b->questions.bus, on_decided, b, &b->authorizer)) < 0 ||
         (r = bus_add_objects(b)) < 0)
