@@ -133,7 +133,7 @@ static int on_reload_signal(sd_event_source *s _unused_, const struct signalfd_s
     Daemon *d = userdata;
 
     (void)sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, usec_now(CLOCK_MONOTONIC));
-    manager_reload(d->manager);
+    (void)manager_reload(d->manager);
     (void)sd_notify(false, "READY=1");
     return 0;
 }
@@ -172,7 +172,7 @@ static void log_started(const Daemon *d)
 {
     char n[24];
 
-    snprintf(n, sizeof(n), "%zu", model_n_certificates(manager_model(d->manager)));
+    snprintf(n, sizeof(n), "%zu", manager_model(d->manager)->n_published);
     log_fields(LOG_INFO, MESSAGE_STARTED,
                (const LogField[]){ { "CERTIFICATES", n }, { "VERSION", CERTWRIGHT_VERSION }, {} },
                "certwrightd %s: %s certificates.", CERTWRIGHT_VERSION, n);

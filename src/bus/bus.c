@@ -40,7 +40,7 @@ static int find_root(sd_bus *bus _unused_, const char *path, const char *interfa
 
     if (!streq(path, BUS_PATH_ROOT))
         return 0;
-    *ret = model_root(b->model);
+    *ret = b->model->root;
     return 1;
 }
 

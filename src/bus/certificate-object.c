@@ -84,7 +84,7 @@ int enumerate_certificates(sd_bus *bus _unused_, const char *prefix, void *userd
 
     if (!prefix_is_above(prefix, BUS_PATH_CERTIFICATES))
         return 0;
-    l.at = paths = calloc(model_n_certificates(b->model) + 1, sizeof(char *));
+    l.at = paths = calloc(b->model->n_published + 1, sizeof(char *));
     if (!paths)
         return -ENOMEM;
     *l.brevity = (Brevity){};

@@ -130,12 +130,12 @@ static void tell(Bus *b, Change *change)
 static Counts counts_of(const Bus *b)
 {
     Counts c = {
-        .certificates = model_n_certificates(b->model),
-        .jobs = model_n_jobs(b->model),
+        .certificates = b->model->n_published,
+        .jobs = HASH_COUNT(b->model->jobs),
         .wake = manager_next_wake(b->manager),
     };
 
-    strncpy(c.root, strempty(served_leaf(model_root(b->model))->fingerprint), sizeof(c.root) - 1);
+    strncpy(c.root, strempty(served_leaf(b->model->root)->fingerprint), sizeof(c.root) - 1);
     return c;
 }
 
@@ -166,20 +166,18 @@ static void emit_job(Bus *b, const char *path)
                                          NULL);
 }
 
-static int tell_job(Job *j, void *userdata)
-{
-    _cleanup_free_ char *path = j->changed ? job_path(j->id) : NULL;
-
-    j->changed = false;
-    if (path)
-        emit_job(userdata, path);
-    return 0;
-}
-
 static void tell_jobs(Bus *b)
 {
+    Job *j, *next;
+
     b->changes.jobs = false;
-    (void)model_foreach_job(b->model, tell_job, b);
+    HASH_ITER (hh, b->model->jobs, j, next) {
+        _cleanup_free_ char *path = j->changed ? job_path(j->id) : NULL;
+
+        j->changed = false;
+        if (path)
+            emit_job(b, path);
+    }
 }
 
 /* A finished job whose object is gone. */
@@ -254,7 +252,7 @@ static bool progress_is_due(Bus *b)
 
     if (!b->changes.jobs && !b->changes.counts)
         return false;
-    if (model_n_jobs(b->model) < MANY_JOBS || now >= b->changes.progress_told + WHILE_USEC) {
+    if (HASH_COUNT(b->model->jobs) < MANY_JOBS || now >= b->changes.progress_told + WHILE_USEC) {
         b->changes.progress_told = now;
         return true;
     }

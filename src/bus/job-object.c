@@ -29,31 +29,24 @@ int find_job(sd_bus *bus _unused_, const char *path, const char *interface _unus
     return 1;
 }
 
-static int add_path(Job *j, void *userdata)
-{
-    char ***at = userdata;
-
-    **at = job_path(j->id);
-    if (!**at)
-        return -ENOMEM;
-    (*at)++;
-    return 0;
-}
-
 int enumerate_jobs(sd_bus *bus _unused_, const char *prefix, void *userdata, char ***ret,
                    sd_bus_error *error _unused_)
 {
-    Bus *b = userdata;
+    const Bus *b = userdata;
     char **paths, **at;
+    Job *j, *next;
 
     if (!prefix_is_above(prefix, BUS_PATH_JOBS))
         return 0;
-    at = paths = calloc(model_n_jobs(b->model) + 1, sizeof(char *));
+    at = paths = calloc(HASH_COUNT(b->model->jobs) + 1, sizeof(char *));
     if (!paths)
         return -ENOMEM;
-    if (model_foreach_job(b->model, add_path, &at) < 0) {
-        strv_free(paths);
-        return -ENOMEM;
+    HASH_ITER (hh, b->model->jobs, j, next) {
+        *at = job_path(j->id);
+        if (!*at++) {
+            strv_free(paths);
+            return -ENOMEM;
+        }
     }
     *ret = paths;
     return 0;

@@ -12,9 +12,9 @@ GETTER(property_get_version)
     return sd_bus_message_append_basic(reply, 's', CERTWRIGHT_VERSION);
 }
 
-TEXT_GETTER(property_get_root_fingerprint, Bus, b, strempty(served_leaf(model_root(b->model))->fingerprint));
-NUMBER_GETTER(property_get_certificates, 'u', uint32_t, Bus, b, model_n_certificates(b->model));
-NUMBER_GETTER(property_get_jobs_running, 'u', uint32_t, Bus, b, model_n_jobs(b->model));
+TEXT_GETTER(property_get_root_fingerprint, Bus, b, strempty(served_leaf(b->model->root)->fingerprint));
+NUMBER_GETTER(property_get_certificates, 'u', uint32_t, Bus, b, b->model->n_published);
+NUMBER_GETTER(property_get_jobs_running, 'u', uint32_t, Bus, b, HASH_COUNT(b->model->jobs));
 NUMBER_GETTER(property_get_acme_enabled, 'b', int, Bus, b, manager_acme_is_on(b->manager));
 NUMBER_GETTER(property_get_next_wake, 'x', int64_t, Bus, b, manager_next_wake(b->manager));
 
@@ -165,7 +165,7 @@ static int method_explain(sd_bus_message *m, void *userdata _unused_, sd_bus_err
         if (!streq(name, "root"))
             return 1;
         problem_clear(&call->problem);
-        c = model_root(call->bus->model);
+        c = call->bus->model->root;
     }
     text = manager_explain(call->bus->manager, c);
     return text ? call_answer(call, "s", text) : call_fail(call, -ENOMEM);
@@ -175,7 +175,7 @@ static int method_export_root(sd_bus_message *m, void *userdata, sd_bus_error *e
 {
     const Bus *b = userdata;
 
-    return export_chain(m, model_root(b->model), true, error);
+    return export_chain(m, b->model->root, true, error);
 }
 
 typedef struct ReissueAll {
@@ -267,7 +267,7 @@ static int method_reload(sd_bus_message *m, void *userdata _unused_, sd_bus_erro
     r = call_begin(m, ANY_NAME, NULL, &call);
     if (!call)
         return r;
-    manager_reload(call->bus->manager);
+    (void)manager_reload(call->bus->manager);
     return call_answer(call, NULL);
 }
 

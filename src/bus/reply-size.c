@@ -43,8 +43,8 @@ size_t bus_reply_size(sd_bus_message *m, void *userdata)
             continue;
         if (streq(member, "Introspect") && has_few_children(m))
             return rows[i].size;
-        return rows[i].size + model_n_certificates(b->model) * rows[i].certificate +
-               model_n_jobs(b->model) * rows[i].job + model_n_uploads(b->model) * rows[i].upload;
+        return rows[i].size + b->model->n_published * rows[i].certificate +
+               HASH_COUNT(b->model->jobs) * rows[i].job + HASH_COUNT(b->model->uploads) * rows[i].upload;
     }
     return OTHER_SIZE;
 }

@@ -125,8 +125,8 @@ static int find_target(sd_bus_message *m, const char *name, Certificate **ret, s
 
     if (!name)
         return 0;
-    if (streq(name, certificate_name(model_root(model))))
-        *ret = model_root(model);
+    if (streq(name, certificate_name(model->root)))
+        *ret = model->root;
     else if (model_get(model, name, ret, &problem) < 0)
         return error_set_problem(error, &problem);
     return 0;
