@@ -33,13 +33,13 @@ static void help(void)
 {
     printf("certwrightd [OPTIONS...]\n\n"
            "Keeps a certificate chain for every service, on the system bus as org.certwright1.\n\n"
-           "  --state=DIR           where everything is kept ($STATE_DIRECTORY, else " STATE_DEFAULT ")\n"
-           "  --config=DIR[:DIR...] configuration directories, the most important last\n"
+           "  --state=DIR           state directory ($STATE_DIRECTORY, else " STATE_DEFAULT ")\n"
+           "  --config=DIR[:DIR...] configuration directories, in ascending order of priority\n"
            "                        (" CONFIG_DEFAULT ")\n"
-           "  --no-idle-exit        stay when there is nothing to do\n"
-           "  --allow-root          run as root all the same\n"
+           "  --no-idle-exit        do not exit when idle\n"
+           "  --allow-root          allow running as root\n"
            "  --version             show the version\n"
-           "  --help                show this\n\n"
+           "  --help                show this help\n\n"
            "See certwrightd(8).\n");
 }
 
@@ -55,7 +55,7 @@ static int split_config(const char *text, char ***ret)
     return r;
 }
 
-/* 1: go on; 0: done; negative: wrong. */
+/* Returns 1 to continue, 0 to exit successfully, or a negative errno. */
 static int parse_arguments(int argc, char *argv[], Arguments *args)
 {
     enum { ARG_STATE = 256, ARG_CONFIG, ARG_NO_IDLE_EXIT, ARG_ALLOW_ROOT, ARG_VERSION, ARG_HELP };
@@ -97,7 +97,7 @@ static int parse_arguments(int argc, char *argv[], Arguments *args)
             return -EINVAL;
         }
     if (optind < argc) {
-        fprintf(stderr, "certwrightd takes no arguments, but there is \"%s\"; see --help.\n", argv[optind]);
+        fprintf(stderr, "certwrightd takes no arguments, but got \"%s\"; see --help.\n", argv[optind]);
         return -EINVAL;
     }
     if (isempty(args->state))
@@ -105,13 +105,14 @@ static int parse_arguments(int argc, char *argv[], Arguments *args)
     return split_config(config, &args->config) < 0 ? -ENOMEM : 1;
 }
 
-/* Keys are in this process's memory: it leaves no core file, and nobody looks into it. And it shall stay small: without
- * these, glibc learns from one large reply to keep that much memory for ever, and has an arena for each thread. */
+/* Protects the private keys in memory: no core files, and no access by other processes of the user. Keeps the
+ * process small: otherwise glibc raises its thresholds after one large reply and keeps that much memory, and
+ * creates an arena for each thread. */
 static void settle_process(void)
 {
     static const struct rlimit none = { 0, 0 };
 
-    (void)signal(SIGPIPE, SIG_IGN); /* whoever reads stderr may go */
+    (void)signal(SIGPIPE, SIG_IGN); /* the reader of stderr may exit */
     (void)setrlimit(RLIMIT_CORE, &none);
     (void)prctl(PR_SET_DUMPABLE, 0);
     (void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
@@ -140,7 +141,7 @@ static int on_reload_signal(sd_event_source *s _unused_, const struct signalfd_s
 static int on_stop_signal(sd_event_source *s, const struct signalfd_siginfo *si _unused_,
                           void *userdata _unused_)
 {
-    log_info("Asked to stop.");
+    log_info("Received a signal to stop, exiting.");
     (void)sd_notify(false, "STOPPING=1");
     return sd_event_exit(sd_event_source_get_event(s), 0);
 }
@@ -180,7 +181,6 @@ static void log_started(const Daemon *d)
 static int start(Daemon *d, const Arguments *args)
 {
     ManagerOptions options = { .state = args->state, .config = args->config };
-    BusOptions bus_options = { .idle_exit = !args->no_idle_exit };
     _cleanup_problem_ Problem problem = {};
     int r;
 
@@ -192,13 +192,13 @@ static int start(Daemon *d, const Arguments *args)
     if (r >= 0)
         r = memory_keeper_new(d->event, &d->memory);
     if (r < 0)
-        return log_error_errno(r, "The event loop cannot be set up");
+        return log_error_errno(r, "Failed to set up the event loop");
     r = manager_new(d->event, &options, &d->manager, &problem);
     if (r < 0) {
         log_error("%s", strempty(problem.text));
         return r;
     }
-    r = bus_new(d->event, d->manager, &bus_options, &d->bus);
+    r = bus_new(d->event, d->manager, !args->no_idle_exit, &d->bus);
     if (r < 0)
         return r;
     log_started(d);
@@ -208,7 +208,7 @@ static int start(Daemon *d, const Arguments *args)
 static void stop(Daemon *d)
 {
     if (d->manager)
-        manager_stop(d->manager); /* answers on the bus */
+        manager_stop(d->manager); /* sends replies on the bus */
     if (d->bus)
         bus_free(d->bus);
     if (d->manager)
@@ -231,10 +231,9 @@ int main(int argc, char *argv[])
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     }
     if (geteuid() == 0 && !args.allow_root) {
-        fprintf(
-            stderr,
-            "certwrightd does not run as root. Its unit runs it as user certwright: \"busctl status "
-            "org.certwright1\" starts it; where there is no systemd, --allow-root lets it run all the same.\n");
+        fprintf(stderr,
+                "certwrightd does not run as root. Its unit runs it as user certwright: \"busctl status "
+                "org.certwright1\" starts it; on a machine without systemd, use --allow-root.\n");
         strv_free(args.config);
         return EXIT_FAILURE;
     }
@@ -243,7 +242,7 @@ int main(int argc, char *argv[])
     if (r >= 0) {
         r = sd_event_loop(d.event);
         if (r < 0)
-            (void)log_error_errno(r, "The event loop failed");
+            (void)log_error_errno(r, "Failed to run the event loop");
     }
     stop(&d);
     strv_free(args.config);

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "policy/policy.h"
 #include "util/log.h"
 
@@ -18,24 +18,18 @@ static int check_policy(const char *interface, const sd_bus_vtable *vtable)
     return 0;
 }
 
-static int add_object(Bus *b, const char *path, const char *interface, const sd_bus_vtable *vtable,
-                      void *object)
-{
-    int r = check_policy(interface, vtable);
-
-    return r < 0
-               ? r
-               : sd_bus_add_object_vtable(b->bus, b->slots + b->n_slots++, path, interface, vtable, object);
-}
-
-static int add_objects(Bus *b, const char *prefix, const char *interface, const sd_bus_vtable *vtable,
+/* find NULL: there is a single object at the path, the Bus. */
+static int add_objects(Bus *b, const char *path, const char *interface, const sd_bus_vtable *vtable,
                        sd_bus_object_find_t find, sd_bus_node_enumerator_t enumerate)
 {
     int r = check_policy(interface, vtable);
 
-    if (r >= 0)
-        r = sd_bus_add_fallback_vtable(b->bus, b->slots + b->n_slots++, prefix, interface, vtable, find, b);
-    return r < 0 ? r : sd_bus_add_node_enumerator(b->bus, b->slots + b->n_slots++, prefix, enumerate, b);
+    if (r < 0)
+        return r;
+    if (!find)
+        return sd_bus_add_object_vtable(b->bus, b->slots + b->n_slots++, path, interface, vtable, b);
+    r = sd_bus_add_fallback_vtable(b->bus, b->slots + b->n_slots++, path, interface, vtable, find, b);
+    return r < 0 ? r : sd_bus_add_node_enumerator(b->bus, b->slots + b->n_slots++, path, enumerate, b);
 }
 
 /* The root is a single object, but its handlers expect the Bus in their slot, as for all others. */
@@ -53,14 +47,7 @@ static int find_root(sd_bus *bus _unused_, const char *path, const char *interfa
 static int enumerate_root(sd_bus *bus _unused_, const char *prefix _unused_, void *userdata _unused_,
                           char ***ret, sd_bus_error *error _unused_)
 {
-    char **paths = calloc(2, sizeof(char *));
-
-    if (!paths || !(paths[0] = strdup(BUS_PATH_ROOT))) {
-        free(paths);
-        return -ENOMEM;
-    }
-    *ret = paths;
-    return 0;
+    return strv_extend(ret, BUS_PATH_ROOT);
 }
 
 int bus_add_objects(Bus *b)
@@ -69,7 +56,7 @@ int bus_add_objects(Bus *b)
 
     r = sd_bus_add_object_manager(b->bus, b->slots + b->n_slots++, BUS_PATH);
     if (r >= 0)
-        r = add_object(b, BUS_PATH, INTERFACE_MANAGER, manager_vtable, b);
+        r = add_objects(b, BUS_PATH, INTERFACE_MANAGER, manager_vtable, NULL, NULL);
     if (r >= 0)
         r = add_objects(b, BUS_PATH_ROOT, INTERFACE_CERTIFICATE, certificate_vtable, find_root,
                         enumerate_root);
@@ -81,7 +68,7 @@ int bus_add_objects(Bus *b)
     return r;
 }
 
-int bus_new(sd_event *event, Manager *m, const BusOptions *options, Bus **ret)
+int bus_new(sd_event *event, Manager *m, bool idle_exit, Bus **ret)
 {
     _cleanup_(bus_freep) Bus *b = calloc(1, sizeof(Bus));
     int r;
@@ -91,9 +78,9 @@ int bus_new(sd_event *event, Manager *m, const BusOptions *options, Bus **ret)
     b->event = sd_event_ref(event);
     b->manager = m;
     b->model = manager_model(m);
-    b->idle_exit = options->idle_exit;
-    if ((r = bus_changes_init(b)) < 0 || (r = bus_idle_init(b)) < 0 || (r = bus_connection_init(b)) < 0 ||
-        (r = bus_connect(b, true)) < 0 || (r = model_watch(b->model, &bus_watcher, b)) < 0)
+    if ((r = bus_changes_init(b)) < 0 || (r = bus_idle_init(b, idle_exit)) < 0 ||
+        (r = bus_connection_init(b)) < 0 || (r = bus_connect(b, true)) < 0 ||
+        (r = model_watch(b->model, &bus_watcher, b)) < 0)
         return r;
     manager_observe(m, &bus_observer, b);
     if (manager_clock_is_doubted(m))

@@ -6,12 +6,8 @@
 /* The bus interface of the manager: objects, methods, signals. dbus/ documents it. */
 typedef struct Bus Bus;
 
-typedef struct BusOptions {
-    /* leave the event loop when idle (certwright.conf(5), IdleExit=) */
-    bool idle_exit;
-} BusOptions;
-
-/* Connects to the system bus, registers all objects and acquires the name. The manager is borrowed. */
-int bus_new(sd_event *event, Manager *m, const BusOptions *options, Bus **ret);
+/* Connects to the system bus, registers all objects and acquires the name. The manager is borrowed. idle_exit:
+ * leave the event loop when idle (certwright.conf(5), IdleExit=). */
+int bus_new(sd_event *event, Manager *m, bool idle_exit, Bus **ret);
 Bus *bus_free(Bus *b);
 DEFINE_CLEANUP(Bus *, bus_free);

@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "core/limits.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -11,7 +11,7 @@
 #define OPTIONS_MAX 16
 #define KEY_MAX     64 /* bytes of an option's key that are quoted */
 #define TYPE_MAX    16 /* and of its type */
-#define UNEXPLAINED "Certwright could not do this; its journal may say why."
+#define UNEXPLAINED "Certwright failed to do this; see its journal for the reason."
 
 int error_set_problem(sd_bus_error *error, const Problem *problem)
 {
@@ -74,57 +74,62 @@ static void log_call(const Call *c)
 static int call_new(Bus *b, sd_bus_message *m, const char *name, const char *module, Call **ret)
 {
     _cleanup_call_ Call *c = calloc(1, sizeof(Call));
+    int r;
 
     if (!c)
         return -ENOMEM;
     c->bus = b;
-    c->connection = b->connection;
+    c->connection = b->connection.number;
     b->n_calls++;
     c->message = sd_bus_message_ref(m);
     c->uid = (uid_t)-1;
     c->sender_uid = shares_get_user(b->shares, m);
     shares_hold(b->shares, c->sender_uid);
-    c->answered = true; /* until the handler is known not to answer itself */
-    c->name = name ? strdup(name) : NULL;
-    c->module = module ? strdup(module) : NULL;
-    if ((name && !c->name) || (module && !c->module))
-        return -ENOMEM;
+    c->answered = true; /* until it is complete */
+    r = text_set(&c->name, name);
+    if (r >= 0)
+        r = text_set(&c->module, module);
+    if (r < 0)
+        return r;
+    c->answered = false;
     *ret = TAKE_PTR(c);
     return 0;
 }
 
-int call_begin(sd_bus_message *m, const char *name, const char *module, sd_bus_error *error, Call **ret)
+int call_begin(sd_bus_message *m, const char *name, const char *module, Call **ret)
 {
     AuthorizeDetails details = { name, module };
     _cleanup_problem_ Problem problem = {};
+    _cleanup_call_ Call *c = NULL;
     Bus *b = bus_of_message(m);
-    Call *c = NULL;
     uid_t uid = (uid_t)-1;
     int r, checked;
 
     checked = authorizer_check(b->authorizer, m, shares_get_user(b->shares, m), &details, &uid, &problem);
     if (checked == 0)
-        return 0;
+        return 1;
     r = call_new(b, m, name, module, &c);
     if (r < 0)
         return r;
     c->uid = uid;
-    if (checked < 0) {
+    if (checked < 0)
         problem_move(&problem, &c->problem);
-        log_call(c);
-        (void)error_set_problem(error, &c->problem);
-        call_free(c);
-        return checked;
-    }
-    c->answered = false;
-    *ret = c;
+    else
+        *ret = TAKE_PTR(c);
+    return 1;
+}
+
+int call_park(Call **c, int r)
+{
+    if (r >= 0)
+        *c = NULL;
     return 1;
 }
 
 /* Returns true if the connection that the call came by is closed. */
 static bool is_lost(const Call *c)
 {
-    return c->connection != c->bus->connection || sd_bus_is_open(c->bus->bus) <= 0;
+    return c->connection != c->bus->connection.number || sd_bus_is_open(c->bus->bus) <= 0;
 }
 
 static void answer_problem(Call *c)
@@ -153,7 +158,7 @@ Call *call_free(Call *c)
         answer_problem(c);
     bus_reset_idle(c->bus);
     c->bus->n_calls--;
-    if (c->connection == c->bus->connection && c->bus->shares)
+    if (c->connection == c->bus->connection.number && c->bus->shares)
         shares_release(c->bus->shares, c->sender_uid);
     sd_bus_message_unref(c->message);
     problem_clear(&c->problem);
@@ -167,20 +172,34 @@ int call_fail(Call *c, int r)
 {
     (void)log_error_errno(r, "Failed to answer %s", sd_bus_message_get_member(c->message));
     problem_clear(&c->problem);
-    (void)problem_set(&c->problem, PROBLEM_INTERNAL,
-                      "The answer could not be made or sent; the journal of Certwright says why.");
+    (void)problem_set(
+        &c->problem, PROBLEM_INTERNAL,
+        "The reply could not be created or sent; see the journal of Certwright for the reason.");
     return 1;
 }
 
-int call_answer_message(Call *c, sd_bus_message *reply)
+/* Takes the reply; r: of making it. */
+static int send_reply(Call *c, sd_bus_message *reply, int r)
 {
-    int r = is_lost(c) ? 0 : sd_bus_send(NULL, reply, NULL);
-
+    if (r >= 0 && !is_lost(c))
+        r = sd_bus_send(NULL, reply, NULL);
+    sd_bus_message_unref(reply);
     if (r < 0)
-        return r;
+        return call_fail(c, r);
     c->answered = true;
     log_call(c);
     return 1;
+}
+
+int call_answer_with(Call *c, CallAppend append, const void *userdata)
+{
+    sd_bus_message *reply = NULL;
+    int r;
+
+    r = sd_bus_message_new_method_return(c->message, &reply);
+    if (r >= 0)
+        r = append(reply, userdata);
+    return send_reply(c, reply, r);
 }
 
 int call_answer(Call *c, const char *types, ...)
@@ -195,10 +214,7 @@ int call_answer(Call *c, const char *types, ...)
         r = sd_bus_message_appendv(reply, types, ap);
         va_end(ap);
     }
-    if (r >= 0)
-        r = call_answer_message(c, reply);
-    sd_bus_message_unref(reply);
-    return r < 0 ? call_fail(c, r) : 1;
+    return send_reply(c, reply, r);
 }
 
 bool call_failed(Call *c, const Problem *problem)
@@ -208,25 +224,13 @@ bool call_failed(Call *c, const Problem *problem)
     return problem->code != PROBLEM_NONE;
 }
 
-void call_end(Call *c, const Problem *problem)
+void call_end(const Problem *problem, void *userdata)
 {
+    Call *c = userdata;
+
     if (!call_failed(c, problem))
         (void)call_answer(c, NULL);
     call_free(c);
-}
-
-int call_answer_bytes(Call *c, const void *data, size_t size)
-{
-    sd_bus_message *reply = NULL;
-    int r;
-
-    r = sd_bus_message_new_method_return(c->message, &reply);
-    if (r >= 0)
-        r = sd_bus_message_append_array(reply, 'y', data, size);
-    if (r >= 0)
-        r = call_answer_message(c, reply);
-    sd_bus_message_unref(reply);
-    return r < 0 ? call_fail(c, r) : 1;
 }
 
 static const OptionRow *find_row(const OptionRow *rows, const char *key)
@@ -260,42 +264,28 @@ static int read_bytes(sd_bus_message *m, Bytes *target)
     return r;
 }
 
-static const char *signature_of(const OptionRow *row, char buffer[static 2])
-{
-    if (row->type == 'a' || row->type == 'y')
-        return row->type == 'a' ? "as" : "ay";
-    buffer[0] = row->type;
-    buffer[1] = 0;
-    return buffer;
-}
-
 static int read_by_type(sd_bus_message *m, const OptionRow *row)
 {
-    switch (row->type) {
-    case 'a':
+    if (streq(row->type, "as"))
         return read_names(m, row->target);
-    case 'y':
+    if (streq(row->type, "ay"))
         return read_bytes(m, row->target);
-    default:
-        return sd_bus_message_read_basic(m, row->type, row->target);
-    }
+    return sd_bus_message_read_basic(m, *row->type, row->target);
 }
 
 static int read_value(sd_bus_message *m, const OptionRow *row, sd_bus_error *error)
 {
-    char buffer[2];
-    const char *signature = signature_of(row, buffer);
     const char *contents;
     int r;
 
     r = sd_bus_message_peek_type(m, NULL, &contents);
     if (r < 0)
         return r;
-    if (!streq(contents, signature))
+    if (!streq(contents, row->type))
         return error_set(error, PROBLEM_INVALID_ARGUMENT,
                          "The option \"%s\" is of type %s and has to be of type %s.", row->key,
-                         QUOTE(contents, TYPE_MAX), signature);
-    r = sd_bus_message_enter_container(m, 'v', signature);
+                         QUOTE(contents, TYPE_MAX), row->type);
+    r = sd_bus_message_enter_container(m, 'v', row->type);
     if (r >= 0)
         r = read_by_type(m, row);
     if (r == -E2BIG)
@@ -319,8 +309,7 @@ int read_options(sd_bus_message *m, const OptionRow *rows, sd_bus_error *error)
         row = find_row(rows, key);
         if (!row || n >= OPTIONS_MAX)
             return error_set(error, PROBLEM_INVALID_ARGUMENT,
-                             "The option \"%s\" is not known to this method; its documentation tells which "
-                             "are.",
+                             "The method does not know the option \"%s\"; see its documentation.",
                              QUOTE(key, KEY_MAX));
         r = read_value(m, row, error);
         if (r >= 0)

@@ -5,8 +5,8 @@
 #include <sys/ioctl.h>
 #include <systemd/sd-daemon.h>
 
-#include "bus/bus-address.h"
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
+#include "bus/socket.h"
 #include "policy/policy.h"
 #include "util/log.h"
 #include "util/timer.h"
@@ -18,22 +18,22 @@
  * clients list the objects again when the name has a new owner. */
 
 #define DEFAULT_ADDRESS    "unix:path=/run/dbus/system_bus_socket"
-#define READ_USEC          (10 * USEC_PER_MSEC) /* of calls that are read in one turn of the event loop */
+#define READ_USEC          (10 * USEC_PER_MSEC) /* for reading calls in one turn of the event loop */
 #define RECONNECT_USEC_MIN (100 * USEC_PER_MSEC)
 #define RECONNECT_USEC_MAX (5 * USEC_PER_SEC)
 #define STALL_LOOK_USEC    (10 * USEC_PER_SEC)
-#define STALL_USEC         (30 * USEC_PER_SEC) /* without a byte that the bus takes */
+#define STALL_USEC         (30 * USEC_PER_SEC) /* without a byte read by the bus */
 
-/* ---- losing it */
+/* ---- loss of the connection */
 
 static void lose(Bus *b, const char *why)
 {
-    if (timer_is_armed(b->reconnect))
+    if (timer_is_armed(b->connection.reconnect))
         return;
-    if (b->was_ready)
-        log_warning("%s, connecting again.", why);
-    (void)timer_arm(b->reconnect, b->owns_name ? 0 : b->reconnect_usec);
-    b->owns_name = false;
+    if (b->connection.was_ready)
+        log_warning("%s, reconnecting.", why);
+    (void)timer_arm(b->connection.reconnect, b->connection.owns_name ? 0 : b->connection.reconnect_usec);
+    b->connection.owns_name = false;
 }
 
 static int on_reconnect(sd_event_source *s, uint64_t usec _unused_, void *userdata)
@@ -46,8 +46,8 @@ static int on_reconnect(sd_event_source *s, uint64_t usec _unused_, void *userda
     if (r >= 0)
         return 0;
     log_debug("Failed to connect to the message bus: %s", strerror(-r));
-    b->reconnect_usec = MIN(2 * b->reconnect_usec, RECONNECT_USEC_MAX);
-    return timer_arm(s, b->reconnect_usec);
+    b->connection.reconnect_usec = MIN(2 * b->connection.reconnect_usec, RECONNECT_USEC_MAX);
+    return timer_arm(s, b->connection.reconnect_usec);
 }
 
 static int on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_)
@@ -59,12 +59,12 @@ static int on_disconnected(sd_bus_message *m _unused_, void *userdata, sd_bus_er
 /* Returns true if the bus has read from the service since the last look, or nothing is queued. */
 static bool has_moved(Bus *b)
 {
-    uint64_t unwritten = bus_unwritten(b->bus), before = b->unwritten;
-    int unsent = 0, unsent_before = b->unsent;
+    uint64_t unwritten = bus_unwritten(b->bus), before = b->connection.unwritten;
+    int unsent = 0, unsent_before = b->connection.unsent;
 
     (void)ioctl(gate_socket(b->calls.gate), SIOCOUTQ, &unsent);
-    b->unwritten = unwritten;
-    b->unsent = unsent;
+    b->connection.unwritten = unwritten;
+    b->connection.unsent = unsent;
     return unwritten == 0 || unwritten < before || unsent != unsent_before;
 }
 
@@ -73,16 +73,16 @@ static int on_stall_timer(sd_event_source *s, uint64_t usec _unused_, void *user
     Bus *b = userdata;
     uint64_t now = usec_now(CLOCK_MONOTONIC);
 
-    if (!b->owns_name || has_moved(b))
-        b->stalled_since = 0;
-    else if (b->stalled_since == 0)
-        b->stalled_since = now;
-    else if (now >= b->stalled_since + STALL_USEC)
+    if (!b->connection.owns_name || has_moved(b))
+        b->connection.stalled_since = 0;
+    else if (b->connection.stalled_since == 0)
+        b->connection.stalled_since = now;
+    else if (now >= b->connection.stalled_since + STALL_USEC)
         lose(b, "The message bus has stopped reading from this service");
     return timer_arm(s, STALL_LOOK_USEC);
 }
 
-/* ---- what comes in */
+/* ---- incoming messages */
 
 /* Calls that only read and expect no reply are pointless; the bus limits the number of calls that expect
  * one, but not of these. */
@@ -93,31 +93,22 @@ static bool is_pointless(sd_bus_message *m)
     return sd_bus_message_get_expect_reply(m) <= 0 && (!row || !row->action || row->reads);
 }
 
+/* The connection for queries receives no calls. */
 static int on_message(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
 {
-    Bus *b = userdata;
+    Link *l = userdata;
+    Bus *b = l->owner;
     size_t size;
 
     if (!sd_bus_message_is_method_call(m, NULL, NULL))
         return 0;
     if (shares_is_dispatching(b->shares, m))
         return 0;
-    size = gate_next_call(b->calls.gate);
-    if (is_pointless(m))
+    size = gate_next_call(l->gate);
+    if (l == &b->questions || is_pointless(m))
         return 1;
     bus_reset_idle(b);
     shares_take(b->shares, m, size);
-    return 1;
-}
-
-/* No calls are received on the connection for queries. */
-static int on_stray_message(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
-{
-    Bus *b = userdata;
-
-    if (!sd_bus_message_is_method_call(m, NULL, NULL))
-        return 0;
-    (void)gate_next_call(b->questions.gate);
     return 1;
 }
 
@@ -192,10 +183,10 @@ static int on_name(sd_bus_message *reply, void *userdata, sd_bus_error *error _u
     bool owned = !e && sd_bus_message_read_basic(reply, 'u', &code) >= 0 && (code == 1 || code == 4);
 
     if (owned) {
-        if (b->was_ready && !b->owns_name)
-            log_info("Connected to the message bus again.");
-        b->owns_name = b->was_ready = true;
-        b->reconnect_usec = RECONNECT_USEC_MIN;
+        if (b->connection.was_ready && !b->connection.owns_name)
+            log_info("Reconnected to the message bus.");
+        b->connection.owns_name = b->connection.was_ready = true;
+        b->connection.reconnect_usec = RECONNECT_USEC_MIN;
         (void)sd_notify(false, "READY=1");
         return 0;
     }
@@ -205,11 +196,11 @@ static int on_name(sd_bus_message *reply, void *userdata, sd_bus_error *error _u
                   strempty(e->message));
     else
         log_error("The name " BUS_NAME " is taken: the service is already running.");
-    if (!b->was_ready)
+    if (!b->connection.was_ready)
         return sd_event_exit(b->event, EXIT_FAILURE);
-    b->owns_name = false;
-    b->reconnect_usec = RECONNECT_USEC_MAX;
-    lose(b, "Could not take the name " BUS_NAME);
+    b->connection.owns_name = false;
+    b->connection.reconnect_usec = RECONNECT_USEC_MAX;
+    lose(b, "Failed to acquire the name " BUS_NAME);
     return 0;
 }
 
@@ -256,7 +247,7 @@ static int watch_gate(Link *l, int64_t priority)
 static int link_open(Link *l, Bus *b, int64_t priority, bool wait)
 {
     const char *address = secure_getenv("DBUS_SYSTEM_BUS_ADDRESS");
-    int fd = bus_address_connect(isempty(address) ? DEFAULT_ADDRESS : address, wait), in, out, r;
+    int fd = bus_socket_open(isempty(address) ? DEFAULT_ADDRESS : address, wait), in, out, r;
 
     if (fd < 0)
         return fd;
@@ -294,15 +285,15 @@ int bus_connect(Bus *b, bool first)
 {
     int r;
 
-    b->connection++;
+    b->connection.number++;
     r = link_open(&b->calls, b, BUS_PRIORITY, first);
     b->bus = b->calls.bus;
     if (r >= 0)
         r = link_open(&b->questions, b, SD_EVENT_PRIORITY_NORMAL, first);
     if (r < 0)
         return first ? log_error_errno(r, "Failed to connect to the system bus") : r;
-    if ((r = sd_bus_add_filter(b->bus, b->slots + b->n_slots++, on_message, b)) < 0 ||
-        (r = sd_bus_add_filter(b->questions.bus, b->slots + b->n_slots++, on_stray_message, b)) < 0 ||
+    if ((r = sd_bus_add_filter(b->bus, b->slots + b->n_slots++, on_message, &b->calls)) < 0 ||
+        (r = sd_bus_add_filter(b->questions.bus, b->slots + b->n_slots++, on_message, &b->questions)) < 0 ||
         (r = shares_new(b->bus, b->questions.bus, &shares_observer, b, &b->shares)) < 0 ||
         (r = authorizer_new(b->questions.bus, on_decided, b, &b->authorizer)) < 0 ||
         (r = bus_add_objects(b)) < 0)
@@ -318,10 +309,10 @@ void bus_disconnect(Bus *b)
     for (size_t i = 0; i < b->n_slots; i++)
         sd_bus_slot_unref(b->slots[i]);
     b->n_slots = 0;
-    b->release = sd_bus_slot_unref(b->release);
-    b->releasing = b->asking_clock = b->owns_name = false;
+    b->idle.release = sd_bus_slot_unref(b->idle.release);
+    b->asking_clock = b->connection.owns_name = false;
     b->n_starting = 0;
-    b->stalled_since = 0;
+    b->connection.stalled_since = 0;
     link_close(&b->calls);
     link_close(&b->questions);
 }
@@ -330,20 +321,21 @@ int bus_connection_init(Bus *b)
 {
     int r;
 
-    b->reconnect_usec = RECONNECT_USEC_MIN;
-    r = timer_add(b->event, &b->reconnect, CLOCK_MONOTONIC, 0, on_reconnect, b);
+    b->connection.reconnect_usec = RECONNECT_USEC_MIN;
+    r = timer_add(b->event, &b->connection.reconnect, CLOCK_MONOTONIC, 0, on_reconnect, b);
     if (r >= 0)
-        r = timer_add(b->event, &b->stall_timer, CLOCK_MONOTONIC, STALL_LOOK_USEC / 2, on_stall_timer, b);
-    return r < 0 ? r : timer_arm(b->stall_timer, STALL_LOOK_USEC);
+        r = timer_add(b->event, &b->connection.stall_timer, CLOCK_MONOTONIC, STALL_LOOK_USEC / 2,
+                      on_stall_timer, b);
+    return r < 0 ? r : timer_arm(b->connection.stall_timer, STALL_LOOK_USEC);
 }
 
 void bus_connection_done(Bus *b)
 {
-    if (b->bus && b->owns_name)
+    if (b->bus && b->connection.owns_name)
         (void)sd_bus_flush(b->bus);
     bus_disconnect(b);
     sd_bus_unref(b->calls.bus);
     sd_bus_unref(b->questions.bus);
-    sd_event_source_disable_unref(b->reconnect);
-    sd_event_source_disable_unref(b->stall_timer);
+    sd_event_source_disable_unref(b->connection.reconnect);
+    sd_event_source_disable_unref(b->connection.stall_timer);
 }

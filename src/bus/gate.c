@@ -25,6 +25,12 @@
 #define DESCRIPTORS_MAX  253           /* SCM_MAX_FD of the kernel */
 #define LINE_MAX_BYTES   4096          /* of the data before the first message */
 
+/* File descriptors beside data. */
+typedef union Control {
+    struct cmsghdr align;
+    uint8_t bytes[CMSG_SPACE(sizeof(int) * DESCRIPTORS_MAX)];
+} Control;
+
 struct Gate {
     int socket, feed;
     bool authenticated;
@@ -69,10 +75,7 @@ static void take_fds(Gate *g, struct msghdr *mh)
 /* File descriptors arrive with the first bytes of their message. */
 static ssize_t receive(Gate *g, void *data, size_t size)
 {
-    union {
-        struct cmsghdr align;
-        uint8_t bytes[CMSG_SPACE(sizeof(int) * DESCRIPTORS_MAX)];
-    } control;
+    Control control;
     struct iovec iov = { data, size };
     struct msghdr mh = { .msg_iov = &iov,
                          .msg_iovlen = 1,
@@ -88,10 +91,7 @@ static ssize_t receive(Gate *g, void *data, size_t size)
 
 static ssize_t pass_with_fds(Gate *g, const struct iovec *iov)
 {
-    union {
-        struct cmsghdr align;
-        uint8_t bytes[CMSG_SPACE(sizeof(int) * DESCRIPTORS_MAX)];
-    } control = {};
+    Control control = {};
     struct msghdr mh = { .msg_iov = (struct iovec *)(uintptr_t)iov,
                          .msg_iovlen = 1,
                          .msg_control = control.bytes,

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <systemd/sd-daemon.h>
 
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "util/log.h"
 #include "util/timer.h"
 
@@ -14,13 +14,13 @@
 
 void bus_reset_idle(Bus *b)
 {
-    b->last_activity = loop_now(b->event, CLOCK_MONOTONIC);
+    b->idle.last_activity = loop_now(b->event, CLOCK_MONOTONIC);
 }
 
 static bool is_idle(Bus *b)
 {
-    if (b->owns_name && (bus_unwritten(b->bus) > 0 || shares_waiting(b->shares) > 0 ||
-                         authorizer_pending(b->authorizer) > 0))
+    if (b->connection.owns_name &&
+        (bus_unwritten(b->bus) > 0 || shares_waiting(b->shares) > 0 || authorizer_is_busy(b->authorizer)))
         return false;
     return b->n_calls == 0 && b->n_starting == 0 && !bus_has_changes(b) && manager_is_idle(b->manager) &&
            !manager_awaits_change(b->manager);
@@ -28,7 +28,7 @@ static bool is_idle(Bus *b)
 
 static uint64_t idle_since(Bus *b)
 {
-    return b->last_activity + (uint64_t)manager_settings(b->manager)->idle_exit * USEC_PER_SEC;
+    return b->idle.last_activity + (uint64_t)manager_settings(b->manager)->idle_exit * USEC_PER_SEC;
 }
 
 static int exit_idle(Bus *b)
@@ -42,12 +42,11 @@ static int on_name_released(sd_bus_message *reply _unused_, void *userdata, sd_b
     Bus *b = userdata;
     uint64_t now = loop_now(b->event, CLOCK_MONOTONIC);
 
-    b->releasing = false;
     if (is_idle(b) && idle_since(b) <= now)
         return exit_idle(b);
     (void)sd_notify(false, "READY=1");
     (void)bus_request_name(b);
-    return timer_arm_at(b->idle_timer, now + LOOK_AGAIN_USEC);
+    return timer_arm_at(b->idle.timer, now + LOOK_AGAIN_USEC);
 }
 
 static int on_idle_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
@@ -56,32 +55,30 @@ static int on_idle_timer(sd_event_source *s _unused_, uint64_t usec _unused_, vo
     uint64_t now = loop_now(b->event, CLOCK_MONOTONIC);
 
     if (manager_settings(b->manager)->idle_exit == 0)
-        return timer_arm_at(b->idle_timer, now + 60 * USEC_PER_SEC);
+        return timer_arm_at(b->idle.timer, now + 60 * USEC_PER_SEC);
     if (idle_since(b) > now)
-        return timer_arm_at(b->idle_timer, idle_since(b));
+        return timer_arm_at(b->idle.timer, idle_since(b));
     if (!is_idle(b))
-        return timer_arm_at(b->idle_timer, now + LOOK_AGAIN_USEC);
-    if (!b->owns_name)
+        return timer_arm_at(b->idle.timer, now + LOOK_AGAIN_USEC);
+    if (!b->connection.owns_name)
         return exit_idle(b); /* there is no bus that calls could come from */
-    b->releasing = true;
     (void)sd_notify(false, "STOPPING=1");
-    b->release = sd_bus_slot_unref(b->release);
-    if (sd_bus_release_name_async(b->bus, &b->release, BUS_NAME, on_name_released, b) >= 0)
+    b->idle.release = sd_bus_slot_unref(b->idle.release);
+    if (sd_bus_release_name_async(b->bus, &b->idle.release, BUS_NAME, on_name_released, b) >= 0)
         return 0;
-    b->releasing = false;
-    return timer_arm_at(b->idle_timer, now + LOOK_AGAIN_USEC);
+    return timer_arm_at(b->idle.timer, now + LOOK_AGAIN_USEC);
 }
 
-int bus_idle_init(Bus *b)
+int bus_idle_init(Bus *b, bool exit_on_idle)
 {
     int r;
 
     bus_reset_idle(b);
-    r = timer_add(b->event, &b->idle_timer, CLOCK_MONOTONIC, 0, on_idle_timer, b);
-    return r < 0 || !b->idle_exit ? r : timer_arm_at(b->idle_timer, idle_since(b));
+    r = timer_add(b->event, &b->idle.timer, CLOCK_MONOTONIC, 0, on_idle_timer, b);
+    return r < 0 || !exit_on_idle ? r : timer_arm_at(b->idle.timer, idle_since(b));
 }
 
 void bus_idle_done(Bus *b)
 {
-    sd_event_source_disable_unref(b->idle_timer);
+    sd_event_source_disable_unref(b->idle.timer);
 }

@@ -1,65 +1,50 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 
 /* Estimates of reply sizes in bytes, rather too large than too small. */
 
 #define OBJECT_SIZE 2400 /* of a certificate in GetManagedObjects */
 #define JOB_SIZE    700
-#define NODE_SIZE   128 /* of a child in Introspect; the longest paths are rare */
+#define NODE_SIZE   128 /* of a path, and of a child in Introspect; the longest paths are rare */
 #define UPLOAD_SIZE 1024
 #define OTHER_SIZE  1024
 
-typedef enum Scale {
-    SCALE_ONE,
-    SCALE_OBJECTS,
-    SCALE_CHILDREN,
-    SCALE_UPLOADS,
-    SCALE_JOBS,
-} Scale;
-
+/* The size, and what each certificate, job and upload adds to it. */
 static const struct {
     const char *member;
-    size_t size;
-    Scale scale;
+    size_t size, certificate, job, upload;
 } rows[] = {
-    { "GetManagedObjects", 4096, SCALE_OBJECTS },
-    { "Introspect", 8 * 1024, SCALE_CHILDREN },
-    { "GetAll", 6 * 1024, SCALE_ONE },
-    { "Explain", 6 * 1024, SCALE_ONE },
-    { "Export", 32 * 1024, SCALE_ONE },
-    { "ExportRoot", 16 * 1024, SCALE_ONE },
-    { "CheckUpload", 16 * 1024, SCALE_ONE },
-    { "CheckUploadData", 16 * 1024, SCALE_ONE },
-    { "ListUploads", 1024, SCALE_UPLOADS },
-    { "ReissueAll", 1024, SCALE_JOBS },
+    { "GetManagedObjects", 4096, OBJECT_SIZE, JOB_SIZE, 0 },
+    { "Introspect", 8 * 1024, NODE_SIZE, 0, 0 },
+    { "GetAll", 6 * 1024, 0, 0, 0 },
+    { "Explain", 6 * 1024, 0, 0, 0 },
+    { "Export", 32 * 1024, 0, 0, 0 },
+    { "ExportRoot", 16 * 1024, 0, 0, 0 },
+    { "CheckUpload", 16 * 1024, 0, 0, 0 },
+    { "CheckUploadData", 16 * 1024, 0, 0, 0 },
+    { "ListUploads", 1024, 0, 0, UPLOAD_SIZE },
+    { "ReissueAll", 1024, NODE_SIZE, 0, 0 },
 };
 
-static bool has_many_children(const char *path)
+static bool has_few_children(sd_bus_message *m)
 {
-    return streq(path, BUS_PATH_CERTIFICATES) || streq(path, BUS_PATH_JOBS);
+    const char *path = strempty(sd_bus_message_get_path(m));
+
+    return !streq(path, BUS_PATH_CERTIFICATES) && !streq(path, BUS_PATH_JOBS);
 }
 
 size_t bus_reply_size(sd_bus_message *m, void *userdata)
 {
     const char *member = strempty(sd_bus_message_get_member(m));
     const Bus *b = userdata;
-    size_t n = b->model->n_published, i = 0;
 
-    while (i < ELEMENTSOF(rows) && !streq(rows[i].member, member))
-        i++;
-    if (i == ELEMENTSOF(rows))
-        return OTHER_SIZE;
-    switch (rows[i].scale) {
-    case SCALE_OBJECTS:
-        return rows[i].size + n * OBJECT_SIZE + HASH_COUNT(b->model->jobs) * JOB_SIZE;
-    case SCALE_CHILDREN:
-        return rows[i].size + (has_many_children(strempty(sd_bus_message_get_path(m))) ? n * NODE_SIZE : 0);
-    case SCALE_UPLOADS:
-        return rows[i].size + HASH_COUNT(b->model->uploads) * UPLOAD_SIZE;
-    case SCALE_JOBS:
-        return rows[i].size + n * NODE_SIZE;
-    case SCALE_ONE:
-        return rows[i].size;
+    for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+        if (!streq(rows[i].member, member))
+            continue;
+        if (streq(member, "Introspect") && has_few_children(m))
+            return rows[i].size;
+        return rows[i].size + b->model->n_published * rows[i].certificate +
+               HASH_COUNT(b->model->jobs) * rows[i].job + HASH_COUNT(b->model->uploads) * rows[i].upload;
     }
     return OTHER_SIZE;
 }

@@ -4,20 +4,20 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "bus/shares-internal.h"
 #include "core/limits.h"
 #include "util/log.h"
 #include "util/timer.h"
 
-#define TURN_USEC       (2 * USEC_PER_MSEC) /* of calls that are dispatched in one turn of the event loop */
-#define RETRY_USEC      (2 * USEC_PER_MSEC) /* until calls that could not be dispatched are looked at again */
-#define HOLD_USEC       (20 * USEC_PER_SEC) /* a call waits so long for replies to be read */
+#define TURN_USEC       (2 * USEC_PER_MSEC) /* for dispatching calls in one turn of the event loop */
+#define RETRY_USEC      (2 * USEC_PER_MSEC) /* until calls that could not be dispatched are checked again */
+#define HOLD_USEC       (20 * USEC_PER_SEC) /* that a call waits for replies to be read */
 #define REPORT_USEC     (60 * USEC_PER_SEC)
 #define READ_USEC       20           /* charged for a call that is read */
-#define CALL_OVERHEAD   1024         /* bytes of a call that waits, beside its own */
-#define WRITE_QUEUE_MAX 128          /* messages; with more, no call is dispatched */
-#define LARGE_REPLY     (256 * 1024) /* not made while anything is in the write queue */
+#define CALL_OVERHEAD   1024         /* bytes charged for a waiting call besides its own */
+#define WRITE_QUEUE_MAX 128          /* messages; above that, no call is dispatched */
+#define LARGE_REPLY     (256 * 1024) /* not created while anything is in the write queue */
 #define ERROR_REPLY     512
 
 /* While calls keep coming in, the next large reply is delayed by a multiple of the time that the last one
@@ -165,9 +165,9 @@ static void refuse_waiting(Sender *sender, Waiting *w, const char *why)
 }
 
 static const char too_many[] =
-    "Too many calls of yours wait to be answered; wait for answers before you send more.";
+    "You have too many pending calls; wait for their replies before you send more.";
 
-/* Whose load a call adds to: the user's, or the sender's while the user is unknown. */
+/* Returns the load that a call of the sender counts for: the user's, or its own while the user is unknown. */
 static const Load *load_of(const Sender *sender)
 {
     return sender->user ? &sender->user->load : &sender->load;
@@ -207,16 +207,15 @@ static bool has_room(Shares *s, const Sender *sender, size_t size)
     return true;
 }
 
-/* ---- what comes in */
+/* ---- incoming calls */
 
 static void refuse_size(sd_bus_message *call, Sender *sender, size_t size)
 {
     char text[160];
 
-    snprintf(
-        text, sizeof(text),
-        "The call has %zu bytes, and no method takes more than %d; a bundle can be passed as a descriptor.",
-        size, LIMIT_CALL);
+    snprintf(text, sizeof(text),
+             "The call has %zu bytes, but no method takes more than %d; pass a bundle as a file descriptor.",
+             size, LIMIT_CALL);
     refuse(sender, call, text);
 }
 
@@ -426,7 +425,7 @@ static void wait_for_readers(Shares *s)
             next = TAILQ_NEXT(sender, turn);
             if (now > MAX(w->since, sender->read_at) + HOLD_USEC && !w->resumed)
                 refuse_waiting(sender, w,
-                               "Read the answers to your earlier calls first; too many wait for that.");
+                               "You have too many unread replies; read them before you send more.");
         }
     }
 }

@@ -19,11 +19,11 @@
 #define ASK_USEC_MIN   (20 * USEC_PER_MSEC)
 #define ASK_USEC_MAX   USEC_PER_SEC
 #define STATS_USEC     (10 * USEC_PER_SEC)
-#define BROKER_USEC    (50 * USEC_PER_MSEC) /* for an answer to Ping on a bus that has no such interface */
-#define FOLLOWED       (1024 * 1024)        /* is asked about at once */
-#define FOLLOWED_MAX   4                    /* at a time: the bus counts questions that are not answered */
+#define BROKER_USEC    (50 * USEC_PER_MSEC) /* for a reply to Ping on a bus without that interface */
+#define FOLLOWED       (1024 * 1024)        /* bytes, above which reading is checked at once */
+#define FOLLOWED_MAX   4                    /* at a time: the bus limits pending calls */
 #define PING_USEC      (2 * USEC_PER_SEC)
-#define UNREAD_IGNORED (64 * 1024) /* is not worth asking about */
+#define UNREAD_IGNORED (64 * 1024) /* bytes, below which no query is made */
 
 static bool fits(size_t unread, size_t size, size_t limit)
 {

@@ -70,7 +70,7 @@ const char *check_to_text(const char *check)
     return word_to_text(words, ELEMENTSOF(words), check);
 }
 
-/* The sentences of core/choose.c and of the root in bus/bus-certificate.c. */
+/* The sentences of core/choose.c and of the root in bus/certificate-object.c. */
 const char *reason_to_text(const char *reason)
 {
     static const char *const sentences[] = {

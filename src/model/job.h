@@ -38,6 +38,7 @@ typedef struct Job {
     const char *step; /* static text */
     int64_t started;  /* seconds since 1970-01-01 UTC */
     Problem problem;
+    bool changed;      /* not signalled yet; written by bus/ only */
     UT_hash_handle hh; /* in the model, by id */
 } Job;
 

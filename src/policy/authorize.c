@@ -16,26 +16,20 @@
 #define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
 #define FLAG_INTERACTION 1U /* AllowUserInteraction */
 #define ANSWER_USEC      (20 * USEC_PER_SEC)
-#define INTERACTION_USEC (180 * USEC_PER_SEC) /* a person types a password */
-#define DETAIL_MAX       LIMIT_NAME /* what polkit shows is spelled by the caller where it is no name yet */
+#define INTERACTION_USEC (180 * USEC_PER_SEC) /* for a person to enter a password */
+#define DETAIL_MAX       LIMIT_NAME           /* bytes of a detail, which may be what the caller wrote */
 
-typedef enum CheckState {
-    CHECK_ASKING_POLKIT,
-    CHECK_DECIDED,
-} CheckState;
-
-/* A call that waits for its answer. */
+/* A call that waits for polkit, or for its handler to run again. */
 typedef struct Check {
     LIST_ENTRY(Check) entry;
     Authorizer *authorizer;
     sd_bus_message *message;
     const PolicyRow *row;
     char *name, *module;
-    CheckState state;
     uint64_t id;
     uid_t uid;
     Problem problem;   /* of a decided check; none: allowed */
-    sd_bus_slot *call; /* to polkit */
+    sd_bus_slot *call; /* to polkit; NULL: decided */
 } Check;
 
 struct Authorizer {
@@ -43,7 +37,6 @@ struct Authorizer {
     AuthorizerDecided decided;
     void *userdata;
     LIST_HEAD(, Check) checks;
-    size_t n_checks;
     uint64_t last_id;
 };
 
@@ -52,7 +45,6 @@ static Check *check_free(Check *c)
     if (!c)
         return NULL;
     LIST_REMOVE(c, entry);
-    c->authorizer->n_checks--;
     sd_bus_slot_unref(c->call);
     sd_bus_message_unref(c->message);
     problem_clear(&c->problem);
@@ -67,7 +59,6 @@ static void check_decide(Check *c)
 {
     int r;
 
-    c->state = CHECK_DECIDED;
     c->call = sd_bus_slot_unref(c->call);
     r = c->authorizer->decided(c->message, c->authorizer->userdata);
     if (r < 0) {
@@ -93,7 +84,7 @@ static void cancel_polkit(Check *c)
 {
     char id[48];
 
-    if (c->state != CHECK_ASKING_POLKIT)
+    if (!c->call)
         return;
     cancel_id(c, id);
     (void)sd_bus_call_method_async(c->authorizer->bus, NULL, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE,
@@ -105,7 +96,7 @@ static Check *find_check(Authorizer *a, sd_bus_message *m)
     Check *c;
 
     LIST_FOREACH (c, &a->checks, entry)
-        if (c->message == m && c->state == CHECK_DECIDED)
+        if (c->message == m && !c->call)
             return c;
     return NULL;
 }
@@ -137,15 +128,15 @@ static int on_polkit_answer(sd_bus_message *reply, void *userdata, sd_bus_error 
     int authorized, challenge, r;
     char why[256];
 
-    if (sd_bus_message_is_method_error(
-            reply, SD_BUS_ERROR_LIMITS_EXCEEDED)) { /* of the bus: limit of pending replies */
+    if (sd_bus_message_is_method_error(reply,
+                                       SD_BUS_ERROR_LIMITS_EXCEEDED)) { /* the bus limits pending replies */
         problem_set(&c->problem, PROBLEM_LIMITS_EXCEEDED,
-                    "Too many calls wait for authorization; try again in a moment.");
+                    "Too many calls are waiting for authorization; try again in a moment.");
         check_decide(c);
         return 0;
     }
     if (sd_bus_message_is_method_error(reply, NULL)) {
-        snprintf(why, sizeof(why), "polkit could not be asked (%s)",
+        snprintf(why, sizeof(why), "polkit cannot be reached (%s)",
                  QUOTE(sd_bus_message_get_error(reply)->name, 200));
         cancel_polkit(c);
         check_deny(c, why);
@@ -155,16 +146,16 @@ static int on_polkit_answer(sd_bus_message *reply, void *userdata, sd_bus_error 
     if (r > 0)
         r = sd_bus_message_read(reply, "bb", &authorized, &challenge);
     if (r <= 0)
-        check_deny(c, "polkit's answer cannot be understood");
+        check_deny(c, "polkit sent an invalid reply");
     else if (authorized)
         check_decide(c);
     else if (challenge)
         check_deny(
             c,
             sd_bus_message_get_allow_interactive_authorization(c->message) > 0
-                ? "it takes the password of an administrator, and there is no agent that could ask for it; "
+                ? "it requires the password of an administrator, and no agent can ask for it; "
                   "use the certwright command on a terminal, or call as root"
-                : "it takes the password of an administrator; allow interactive authorization (busctl and gdbus "
+                : "it requires the password of an administrator; allow interactive authorization (busctl and gdbus "
                   "have an option for that), use the certwright command on a terminal, or call as root");
     else
         check_deny(c, "polkit says no");
@@ -200,12 +191,10 @@ static int ask_polkit(Check *c)
         r = append_details(ask, c);
     if (r >= 0)
         r = sd_bus_message_append(ask, "us", interactive ? FLAG_INTERACTION : 0, id);
-    c->call = sd_bus_slot_unref(c->call);
     if (r >= 0)
         r = sd_bus_call_async(c->authorizer->bus, &c->call, ask, on_polkit_answer, c,
                               interactive ? INTERACTION_USEC : ANSWER_USEC);
     sd_bus_message_unref(ask);
-    c->state = CHECK_ASKING_POLKIT;
     return r;
 }
 
@@ -216,7 +205,7 @@ static size_t asking_polkit(const Authorizer *a, uid_t uid)
     Check *c;
 
     LIST_FOREACH (c, &a->checks, entry)
-        n += c->state == CHECK_ASKING_POLKIT && (uid == (uid_t)-1 || c->uid == uid);
+        n += c->call && (uid == (uid_t)-1 || c->uid == uid);
     return n;
 }
 
@@ -225,11 +214,12 @@ static int check_limits(const Authorizer *a, uid_t uid, Problem *problem)
     if (asking_polkit(a, uid) >= LIMIT_CHECKS_PER_USER)
         return problem_set(
             problem, PROBLEM_LIMITS_EXCEEDED,
-            "User %u has %d calls that wait for authorization already; wait until some are answered.", uid,
-            LIMIT_CHECKS_PER_USER);
+            "User %u already has %d calls that wait for authorization; wait for replies to some of them.",
+            uid, LIMIT_CHECKS_PER_USER);
     if (asking_polkit(a, (uid_t)-1) >= LIMIT_CHECKS)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                           "%d calls wait for authorization already; try again in a moment.", LIMIT_CHECKS);
+                           "%d calls are already waiting for authorization; try again in a moment.",
+                           LIMIT_CHECKS);
     return 0;
 }
 
@@ -241,7 +231,8 @@ static int check_start(Authorizer *a, sd_bus_message *m, const PolicyRow *row, u
 
     if (uid == (uid_t)-1)
         return problem_set(problem, PROBLEM_NOT_AUTHORIZED,
-                           "%s is not allowed: the bus does not tell who asks.", row->member);
+                           "%s is not allowed: the bus does not report the user of the caller.",
+                           row->member);
     r = check_limits(a, uid, problem);
     if (r < 0)
         return r;
@@ -252,10 +243,11 @@ static int check_start(Authorizer *a, sd_bus_message *m, const PolicyRow *row, u
         .authorizer = a, .message = sd_bus_message_ref(m), .row = row, .uid = uid, .id = ++a->last_id
     };
     LIST_INSERT_HEAD(&a->checks, c, entry);
-    a->n_checks++;
-    c->name = details->name ? strdup(details->name) : NULL;
-    c->module = details->module ? strdup(details->module) : NULL;
-    r = (details->name && !c->name) || (details->module && !c->module) ? -ENOMEM : ask_polkit(c);
+    r = text_set(&c->name, details->name);
+    if (r >= 0)
+        r = text_set(&c->module, details->module);
+    if (r >= 0)
+        r = ask_polkit(c);
     if (r < 0)
         check_free(c);
     return r;
@@ -269,7 +261,7 @@ int authorizer_check(Authorizer *a, sd_bus_message *m, uid_t uid, const Authoriz
     int r = 1;
 
     if (!row)
-        return problem_set(problem, PROBLEM_NOT_AUTHORIZED, "There is no rule that allows %s.",
+        return problem_set(problem, PROBLEM_NOT_AUTHORIZED, "No rule allows %s.",
                            sd_bus_message_get_member(m));
     if (!row->action) {
         *ret_uid = (uid_t)-1;
@@ -282,7 +274,7 @@ int authorizer_check(Authorizer *a, sd_bus_message *m, uid_t uid, const Authoriz
     *ret_uid = c->uid;
     if (!streq(strempty(c->name), strempty(details->name)))
         (void)problem_set(&c->problem, PROBLEM_NOT_AUTHORIZED,
-                          "%s was allowed for %s, and would now be for %s; try again.", row->member,
+                          "%s was authorized for %s, but would now be for %s; try again.", row->member,
                           strempty(c->name), strempty(details->name));
     if (c->problem.code != PROBLEM_NONE) {
         problem_move(&c->problem, problem);
@@ -292,9 +284,9 @@ int authorizer_check(Authorizer *a, sd_bus_message *m, uid_t uid, const Authoriz
     return r;
 }
 
-size_t authorizer_pending(const Authorizer *a)
+bool authorizer_is_busy(const Authorizer *a)
 {
-    return a->n_checks;
+    return !LIST_EMPTY(&a->checks);
 }
 
 int authorizer_new(sd_bus *bus, AuthorizerDecided decided, void *userdata, Authorizer **ret)

@@ -34,5 +34,5 @@ int authorizer_check(Authorizer *a, sd_bus_message *m, uid_t uid, const Authoriz
 void authorizer_forget_sender(Authorizer *a, const char *sender);
 /* Drops a decision that the handler did not fetch because its object is gone. */
 void authorizer_forget_decision(Authorizer *a, sd_bus_message *m);
-/* Returns the number of pending checks. */
-size_t authorizer_pending(const Authorizer *a);
+/* Returns true if there are pending checks. */
+bool authorizer_is_busy(const Authorizer *a);

@@ -52,7 +52,7 @@ static void test_restart(void)
     }
     after = client_get_string(f->root, PATH_A, "Fingerprint");
     g_assert_cmpstr(before, ==, after);
-    g_assert_true(has_said(f, "Connected to the message bus again."));
+    g_assert_true(has_said(f, "Reconnected to the message bus."));
 }
 
 /* Authorization works again as well, and signals. */
@@ -121,7 +121,7 @@ static gboolean has_stalled(gpointer userdata)
 
 static gboolean is_back(gpointer userdata)
 {
-    return has_said(userdata, "Connected to the message bus again.");
+    return has_said(userdata, "Reconnected to the message bus.");
 }
 
 /* The bus is stopped: it reads nothing, and closes nothing. */

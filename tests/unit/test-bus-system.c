@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
 
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 
 #include <errno.h>
 #include <string.h>

@@ -250,7 +250,7 @@ static void test_request(void)
 {
     _cleanup_life_ Life life = {};
     Answer registered = {}, settled = {}, removed = {};
-    const RegistrationWish wish = { .module = "mail", .key_type = _KEY_TYPE_INVALID, .acme = -1 };
+    const RegistrationRequest wish = { .module = "mail", .key_type = _KEY_TYPE_INVALID, .acme = -1 };
     Certificate *c;
 
     life_init(&life);
@@ -348,7 +348,7 @@ static void test_run(void)
 static void test_stop(void)
 {
     _cleanup_life_ Life life = {};
-    const RegistrationWish wish = { .module = "mail", .key_type = _KEY_TYPE_INVALID, .acme = -1 };
+    const RegistrationRequest wish = { .module = "mail", .key_type = _KEY_TYPE_INVALID, .acme = -1 };
     Bundle *bundle = bundle_make("a.example.com", 0), *root = bundle_make("b.example.com", 0);
     Answer queued = {}, later = {};
     unsigned n = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "bus/bus-address.h"
+#include "bus/socket.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -80,7 +80,7 @@ static int connect_address(const char *address, size_t length, bool wait)
     return value ? connect_to(value, n, true, wait) : -EPROTONOSUPPORT;
 }
 
-int bus_address_connect(const char *addresses, bool wait)
+int bus_socket_open(const char *addresses, bool wait)
 {
     int r = -EPROTONOSUPPORT;
 

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "util/text.h"
 
 char *job_path(uint64_t id)
@@ -24,7 +24,7 @@ int find_job(sd_bus *bus _unused_, const char *path, const char *interface _unus
         return 0;
     *ret = model_find_job(b->model, number);
     if (!*ret)
-        return error_set(error, PROBLEM_NO_SUCH_JOB, "There is no job %" PRIu64 ", or no more: it is over.",
+        return error_set(error, PROBLEM_NO_SUCH_JOB, "There is no job %" PRIu64 "; it may have ended.",
                          number);
     return 1;
 }
@@ -50,12 +50,8 @@ int enumerate_jobs(sd_bus *bus _unused_, const char *prefix, void *userdata, cha
     return 0;
 }
 
-GETTER(property_get_kind)
-{
-    const Job *j = userdata;
-
-    return sd_bus_message_append_basic(reply, 's', job_kind_to_string(j->kind));
-}
+TEXT_GETTER(property_get_kind, Job, j, job_kind_to_string(j->kind));
+TEXT_GETTER(property_get_state, Job, j, job_state_to_string(j->state));
 
 GETTER(property_get_certificate)
 {
@@ -63,13 +59,6 @@ GETTER(property_get_certificate)
     _cleanup_free_ char *certificate = certificate_path(j->certificate);
 
     return certificate ? sd_bus_message_append_basic(reply, 'o', certificate) : -ENOMEM;
-}
-
-GETTER(property_get_state)
-{
-    const Job *j = userdata;
-
-    return sd_bus_message_append_basic(reply, 's', job_state_to_string(j->state));
 }
 
 GETTER(property_get_error)
@@ -86,9 +75,9 @@ static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error)
     Job *j = userdata;
     int r;
 
-    r = call_begin(m, certificate_name(j->certificate), NULL, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
+    r = call_begin(m, certificate_name(j->certificate), NULL, &call);
+    if (!call)
+        return r;
     if (manager_cancel_job(call->bus->manager, j, &call->problem) < 0)
         return 1;
     return call_answer(call, NULL);
@@ -96,15 +85,14 @@ static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
 const sd_bus_vtable job_vtable[] = {
     SD_BUS_VTABLE_START(0),
-    SD_BUS_PROPERTY("Id", "t", NULL, offsetof(Job, id), SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("Kind", "s", property_get_kind, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("Certificate", "o", property_get_certificate, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("State", "s", property_get_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-    SD_BUS_PROPERTY("Progress", "d", NULL, offsetof(Job, progress), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-    SD_BUS_PROPERTY("Step", "s", NULL, offsetof(Job, step), SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-    SD_BUS_PROPERTY("Started", "x", NULL, offsetof(Job, started), SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("Error", "(ss)", property_get_error, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-    SD_BUS_METHOD_WITH_ARGS("Cancel", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_cancel,
-                            SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_PROPERTY("Id", "t", NULL, offsetof(Job, id), CONST),
+    SD_BUS_PROPERTY("Kind", "s", property_get_kind, 0, CONST),
+    SD_BUS_PROPERTY("Certificate", "o", property_get_certificate, 0, CONST),
+    SD_BUS_PROPERTY("State", "s", property_get_state, 0, CHANGES),
+    SD_BUS_PROPERTY("Progress", "d", NULL, offsetof(Job, progress), CHANGES),
+    SD_BUS_PROPERTY("Step", "s", NULL, offsetof(Job, step), CHANGES),
+    SD_BUS_PROPERTY("Started", "x", NULL, offsetof(Job, started), CONST),
+    SD_BUS_PROPERTY("Error", "(ss)", property_get_error, 0, CHANGES),
+    METHOD("Cancel", NONE, NONE, method_cancel, 0),
     SD_BUS_VTABLE_END,
 };

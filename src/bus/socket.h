@@ -6,4 +6,4 @@
 /* Connects to the first address of a list that accepts (D-Bus Specification, "Server Addresses"); supports
  * the transport unix with path and abstract. Returns a socket, or a negative errno: -EPROTONOSUPPORT if the
  * list has no supported address. wait: wait for room in the backlog of the socket; else -EAGAIN. */
-int bus_address_connect(const char *addresses, bool wait);
+int bus_socket_open(const char *addresses, bool wait);

@@ -2,12 +2,12 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "core/now.h"
 #include "util/log.h"
 
-/* Calls to other services on the bus: to systemd-timedated, whether the clock is synchronized; to systemd,
- * to start the unit for warnings. Neither has to exist. */
+/* Calls to other services on the bus: queries systemd-timedated whether the clock is synchronized, and asks
+ * systemd to start the unit for warnings. Neither has to exist. */
 
 #define TIMEDATED      "org.freedesktop.timedate1"
 #define TIMEDATED_PATH "/org/freedesktop/timedate1"
@@ -24,7 +24,7 @@ static int on_synchronized(sd_bus_message *reply, void *userdata, sd_bus_error *
     if (sd_bus_message_is_method_error(reply, NULL) || sd_bus_message_enter_container(reply, 'v', "b") < 0 ||
         sd_bus_message_read_basic(reply, 'b', &yes) < 0 || !yes)
         return 0;
-    clock_set_synchronized(true); /* just now; later changes need another query */
+    clock_set_synchronized(true); /* at this moment; later changes need another query */
     manager_look_at_clock(b->manager);
     clock_set_synchronized(false);
     return 0;
@@ -41,7 +41,7 @@ void bus_ask_clock(Bus *b)
     b->asking_clock = r >= 0;
 }
 
-/* ---- a unit to be started */
+/* ---- the unit for warnings */
 
 /* Escapes like systemd-escape(1). -ENAMETOOLONG. */
 static int escape(const char *name, char *ret, size_t size)
@@ -82,7 +82,7 @@ static int on_started(sd_bus_message *reply, void *userdata, sd_bus_error *error
     b->n_starting--;
     bus_reset_idle(b);
     if (e)
-        log_warning("Failed to start the unit of OnWarning=: %s", strempty(e->message));
+        log_warning("Failed to start the unit of OnWarning=, ignoring: %s", strempty(e->message));
     return 0;
 }
 
@@ -99,7 +99,7 @@ void bus_start_warning_unit(Bus *b, const char *name)
         r = sd_bus_call_method_async(b->bus, NULL, SYSTEMD, SYSTEMD_PATH, SYSTEMD ".Manager", "StartUnit",
                                      on_started, b, "ss", text, "replace");
     if (r < 0)
-        (void)log_warning_errno(r, "Failed to start the unit of OnWarning= for %s", name);
+        (void)log_warning_errno(r, "Failed to start the unit of OnWarning= for %s, ignoring", name);
     else
         b->n_starting++;
 }

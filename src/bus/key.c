@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "core/limits.h"
 #include "util/memfd.h"
 #include "util/text.h"
 
-/* OpenKey: the only way for a private key to leave the service, and never in a message. */
+/* OpenKey, the only method that hands out a private key: in a sealed memfd, never in a message. */
 
 typedef struct KeyArguments {
     KeyFormat format;
@@ -16,7 +16,7 @@ typedef struct KeyArguments {
 static int read_arguments(sd_bus_message *m, KeyArguments *a, sd_bus_error *error)
 {
     const char *format = "pem";
-    const OptionRow rows[] = { { "format", 's', &format }, { "passphrase", 's', &a->passphrase }, {} };
+    const OptionRow rows[] = { { "format", "s", &format }, { "passphrase", "s", &a->passphrase }, {} };
     int r;
 
     r = read_options(m, rows, error);
@@ -47,7 +47,7 @@ static void on_opened(int fd, const Problem *problem, void *userdata)
         (void)call_answer(call, "h", fd);
 }
 
-int open_key(sd_bus_message *m, Certificate *c, sd_bus_error *error)
+int method_open_key(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     _cleanup_call_ Call *call = NULL;
     KeyArguments a = {};
@@ -55,11 +55,9 @@ int open_key(sd_bus_message *m, Certificate *c, sd_bus_error *error)
 
     r = read_arguments(m, &a, error);
     if (r >= 0)
-        r = call_begin(m, certificate_name(c), NULL, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
-    if (manager_open_key(call->bus->manager, c, a.format, a.passphrase, on_opened, call, &call->problem) >=
-        0)
-        TAKE_PTR(call);
-    return 1;
+        r = call_begin(m, certificate_name(userdata), NULL, &call);
+    if (!call)
+        return r;
+    return call_park(&call, manager_open_key(call->bus->manager, userdata, a.format, a.passphrase, on_opened,
+                                             call, &call->problem));
 }

@@ -6,7 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "bus/bus-address.h"
+#include "bus/socket.h"
 
 typedef struct Row {
     const char *address; /* %s: the directory */
@@ -69,7 +69,7 @@ static void test_connect(void)
     for (gsize i = 0; i < G_N_ELEMENTS(rows); i++)
         for (int wait = 0; wait < 2; wait++) {
             g_autofree char *address = fill_in(rows[i].address, directory);
-            int fd = bus_address_connect(address, wait);
+            int fd = bus_socket_open(address, wait);
 
             g_test_message("%s: %d", address, fd);
             if (rows[i].error < 0)
@@ -93,7 +93,7 @@ static void test_too_long(void)
 {
     g_autofree char *name = g_strnfill(200, 'x'), *address = g_strconcat("unix:path=/tmp/", name, NULL);
 
-    g_assert_cmpint(bus_address_connect(address, FALSE), ==, -ENAMETOOLONG);
+    g_assert_cmpint(bus_socket_open(address, FALSE), ==, -ENAMETOOLONG);
 }
 
 /* With nobody who accepts, and no room to wait in, one is not kept waiting. */
@@ -104,7 +104,7 @@ static void test_backlog(void)
                     *path = g_build_filename(directory, "a", NULL);
     int listener = make_socket(directory, "a", FALSE), fds[64], n = 0, r;
 
-    while ((r = bus_address_connect(address, FALSE)) >= 0 && n < 63)
+    while ((r = bus_socket_open(address, FALSE)) >= 0 && n < 63)
         fds[n++] = r;
     g_assert_cmpint(r, ==, -EAGAIN);
     while (n > 0)

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "core/now.h"
 #include "util/log.h"
 #include "util/timer.h"
@@ -28,56 +28,44 @@ struct Change {
     UT_hash_handle hh;
 };
 
-static const char *const chain_properties[] = {
-    "Source",    "Reason",      "State",         "Serial",      "NotBefore", "NotAfter",
-    "Issuer",    "Subject",     "Fingerprint",   "KeyType",     "Chain",     "Candidates",
-    "Authority", "NextRenewal", "RenewalWindow", "Deployments",
+/* The properties that a set of Changed is about; none of them twice. */
+static const struct {
+    unsigned what;
+    const char *names[12];
+} properties[] = {
+    { CHANGED_CHAIN,
+      { "Source", "Serial", "NotBefore", "NotAfter", "Issuer", "Subject", "Fingerprint", "KeyType", "Chain",
+        "Authority", "Deployments" } },
+    { CHANGED_CHAIN | CHANGED_OUTLOOK, { "Reason", "State", "Candidates", "NextRenewal" } },
+    { CHANGED_CHAIN | CHANGED_WINDOW, { "RenewalWindow" } },
+    { CHANGED_NAMES, { "Names" } },
+    { CHANGED_MODULES, { "Modules" } },
+    { CHANGED_JOB, { "Job" } },
+    { CHANGED_FAILURE, { "LastError" } },
 };
 
-struct JobChange {
-    uint64_t id;
-    UT_hash_handle hh;
-};
+#define PROPERTIES_MAX (ELEMENTSOF(properties) * ELEMENTSOF(properties[0].names))
 
-#define PROPERTIES_MAX (ELEMENTSOF(chain_properties) + 8)
-
-static void list_properties(unsigned what, const char *names[static PROPERTIES_MAX])
+static void list_properties(unsigned what, const char *ret[static PROPERTIES_MAX])
 {
     size_t n = 0;
 
-    for (size_t i = 0; (what & CHANGED_CHAIN) && i < ELEMENTSOF(chain_properties); i++)
-        names[n++] = chain_properties[i];
-    if (what & CHANGED_NAMES)
-        names[n++] = "Names";
-    if (what & CHANGED_MODULES)
-        names[n++] = "Modules";
-    if (what & CHANGED_JOB)
-        names[n++] = "Job";
-    if (what & CHANGED_FAILURE)
-        names[n++] = "LastError";
-    if ((what & CHANGED_OUTLOOK) && !(what & CHANGED_CHAIN)) {
-        names[n++] = "Reason";
-        names[n++] = "State";
-        names[n++] = "Candidates";
-        names[n++] = "NextRenewal";
-    }
-    if ((what & CHANGED_WINDOW) && !(what & CHANGED_CHAIN))
-        names[n++] = "RenewalWindow";
-    names[n] = NULL;
+    for (size_t i = 0; i < ELEMENTSOF(properties); i++)
+        for (const char *const *name = properties[i].names; (what & properties[i].what) && *name; name++)
+            ret[n++] = *name;
+    ret[n] = NULL;
 }
 
 static int tell_chain(Bus *b, const Change *change, const char *path)
 {
     const Certificate *c = change->certificate;
-    const char *source = source_to_string(c->record->served), *fingerprint;
+    const char *source = source_to_string(c->record->served), *fingerprint = served_leaf(c)->fingerprint;
     int r;
 
     if (!certificate_chain(c))
         return 0;
-    fingerprint = chain_leaf(certificate_chain(c))->fingerprint;
     r = sd_bus_emit_signal(b->bus, path, INTERFACE_CERTIFICATE, "ChainChanged", "ssss", source, fingerprint,
-                           change->previous,
-                           certificate_is_root(c) ? root_reason(c) : certificate_explain(c, clock_now()));
+                           change->previous, certificate_reason(c));
     if (r < 0)
         return r;
     return sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "ChainChanged", "osss", path,
@@ -86,7 +74,7 @@ static int tell_chain(Bus *b, const Change *change, const char *path)
 
 static void forget_change(Bus *b, Change *change)
 {
-    HASH_DEL(b->changes, change);
+    HASH_DEL(b->changes.certificates, change);
     free(change->warning);
     free(change);
 }
@@ -134,21 +122,20 @@ static void tell(Bus *b, Change *change)
         bus_start_warning_unit(b, certificate_name(change->certificate));
     }
     if (r < 0)
-        (void)log_warning_errno(r, "Failed to send signals for %s", certificate_name(change->certificate));
+        (void)log_warning_errno(r, "Failed to send signals for %s, ignoring",
+                                certificate_name(change->certificate));
     forget_change(b, change);
 }
 
 static Counts counts_of(const Bus *b)
 {
-    const Chain *root = certificate_chain(b->model->root);
     Counts c = {
         .certificates = b->model->n_published,
         .jobs = HASH_COUNT(b->model->jobs),
         .wake = manager_next_wake(b->manager),
     };
 
-    if (root)
-        strncpy(c.root, chain_leaf(root)->fingerprint, sizeof(c.root) - 1);
+    strncpy(c.root, strempty(served_leaf(b->model->root)->fingerprint), sizeof(c.root) - 1);
     return c;
 }
 
@@ -158,16 +145,16 @@ static void tell_counts(Bus *b)
     const char *names[5] = {};
     size_t n = 0;
 
-    b->counts_changed = false;
-    if (now.certificates != b->told.certificates)
+    b->changes.counts = false;
+    if (now.certificates != b->changes.told.certificates)
         names[n++] = "Certificates";
-    if (now.jobs != b->told.jobs)
+    if (now.jobs != b->changes.told.jobs)
         names[n++] = "JobsRunning";
-    if (!streq(now.root, b->told.root))
+    if (!streq(now.root, b->changes.told.root))
         names[n++] = "RootFingerprint";
-    if (now.wake != b->told.wake)
+    if (now.wake != b->changes.told.wake)
         names[n++] = "NextWake";
-    b->told = now;
+    b->changes.told = now;
     if (n > 0)
         (void)sd_bus_emit_properties_changed_strv(b->bus, BUS_PATH, INTERFACE_MANAGER,
                                                   (char **)(uintptr_t)names);
@@ -179,26 +166,21 @@ static void emit_job(Bus *b, const char *path)
                                          NULL);
 }
 
-static void forget_job(Bus *b, JobChange *change)
-{
-    HASH_DEL(b->job_changes, change);
-    free(change);
-}
-
 static void tell_jobs(Bus *b)
 {
-    JobChange *change, *next;
+    Job *j, *next;
 
-    HASH_ITER (hh, b->job_changes, change, next) {
-        _cleanup_free_ char *path = job_path(change->id);
+    b->changes.jobs = false;
+    HASH_ITER (hh, b->model->jobs, j, next) {
+        _cleanup_free_ char *path = j->changed ? job_path(j->id) : NULL;
 
+        j->changed = false;
         if (path)
             emit_job(b, path);
-        forget_job(b, change);
     }
 }
 
-/* Data of a finished job whose object is gone. */
+/* A finished job whose object is gone. */
 struct EndedJob {
     STAILQ_ENTRY(EndedJob) entry;
     char *path, *certificate, *name;
@@ -249,7 +231,7 @@ static void tell_ended_job(Bus *b, EndedJob *e)
                                            "org.freedesktop.DBus.Introspectable",
                                            "org.freedesktop.DBus.Properties", NULL);
     if (r < 0)
-        (void)log_warning_errno(r, "Failed to signal the end of job %s", e->path);
+        (void)log_warning_errno(r, "Failed to signal the end of job %s, ignoring", e->path);
     ended_job_free(e);
 }
 
@@ -257,8 +239,8 @@ static void tell_root_jobs(Bus *b)
 {
     EndedJob *e;
 
-    while ((e = STAILQ_FIRST(&b->root_jobs))) {
-        STAILQ_REMOVE_HEAD(&b->root_jobs, entry);
+    while ((e = STAILQ_FIRST(&b->changes.root_jobs))) {
+        STAILQ_REMOVE_HEAD(&b->changes.root_jobs, entry);
         tell_ended_job(b, e);
     }
 }
@@ -268,13 +250,13 @@ static bool progress_is_due(Bus *b)
 {
     uint64_t now = loop_now(b->event, CLOCK_MONOTONIC);
 
-    if (!b->job_changes && !b->counts_changed)
+    if (!b->changes.jobs && !b->changes.counts)
         return false;
-    if (HASH_COUNT(b->model->jobs) < MANY_JOBS || now >= b->progress_told + WHILE_USEC) {
-        b->progress_told = now;
+    if (HASH_COUNT(b->model->jobs) < MANY_JOBS || now >= b->changes.progress_told + WHILE_USEC) {
+        b->changes.progress_told = now;
         return true;
     }
-    (void)timer_arm_at(b->progress_timer, b->progress_told + WHILE_USEC);
+    (void)timer_arm_at(b->changes.progress_timer, b->changes.progress_told + WHILE_USEC);
     return false;
 }
 
@@ -283,7 +265,7 @@ static bool wait_for_bus(Bus *b)
 {
     if (bus_unwritten(b->bus) <= UNSENT_MAX)
         return false;
-    (void)timer_arm(b->progress_timer, WHILE_USEC / 10);
+    (void)timer_arm(b->changes.progress_timer, WHILE_USEC / 10);
     return true;
 }
 
@@ -294,7 +276,7 @@ static int on_changes(sd_event_source *s, void *userdata)
     bool progress;
     int n = 0;
 
-    if (!b->owns_name && b->was_ready) {
+    if (!b->connection.owns_name && b->connection.was_ready) {
         bus_changes_drop(b);
         return 0;
     }
@@ -303,12 +285,12 @@ static int on_changes(sd_event_source *s, void *userdata)
     progress = progress_is_due(b);
     if (progress)
         tell_jobs(b);
-    HASH_ITER (hh, b->changes, change, next) {
+    HASH_ITER (hh, b->changes.certificates, change, next) {
         if (n++ >= TOLD_PER_TURN)
             return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
         tell(b, change);
     }
-    if (progress && b->counts_changed)
+    if (progress && b->changes.counts)
         tell_counts(b);
     tell_root_jobs(b);
     return 0;
@@ -318,19 +300,19 @@ static int on_progress_timer(sd_event_source *s _unused_, uint64_t usec _unused_
 {
     Bus *b = userdata;
 
-    return sd_event_source_set_enabled(b->changes_source, SD_EVENT_ONESHOT);
+    return sd_event_source_set_enabled(b->changes.source, SD_EVENT_ONESHOT);
 }
 
 static void wake(Bus *b)
 {
-    (void)sd_event_source_set_enabled(b->changes_source, SD_EVENT_ONESHOT);
+    (void)sd_event_source_set_enabled(b->changes.source, SD_EVENT_ONESHOT);
 }
 
 static Change *get_change(Bus *b, Certificate *c)
 {
     Change *change;
 
-    HASH_FIND_PTR(b->changes, &c, change);
+    HASH_FIND_PTR(b->changes.certificates, &c, change);
     if (!change) {
         change = calloc(1, sizeof(Change));
         if (!change) {
@@ -338,24 +320,16 @@ static Change *get_change(Bus *b, Certificate *c)
             return NULL;
         }
         change->certificate = c;
-        HASH_ADD_PTR(b->changes, certificate, change);
+        HASH_ADD_PTR(b->changes.certificates, certificate, change);
     }
     wake(b);
     return change;
 }
 
-void bus_flush_certificate(Bus *b, Certificate *c)
-{
-    Change *change;
-
-    HASH_FIND_PTR(b->changes, &c, change);
-    if (change)
-        tell(b, change);
-}
-
 bool bus_has_changes(const Bus *b)
 {
-    return b->changes || b->job_changes || b->counts_changed || !STAILQ_EMPTY(&b->root_jobs);
+    return b->changes.certificates || b->changes.jobs || b->changes.counts ||
+           !STAILQ_EMPTY(&b->changes.root_jobs);
 }
 
 static void on_certificate_added(Certificate *c, void *userdata)
@@ -374,7 +348,7 @@ static void on_certificate_removed(Certificate *c, void *userdata)
     Change *change;
     bool unknown = false;
 
-    HASH_FIND_PTR(b->changes, &c, change);
+    HASH_FIND_PTR(b->changes.certificates, &c, change);
     if (change) {
         unknown = change->added;
         forget_change(b, change);
@@ -416,7 +390,7 @@ static void on_counts_changed(void *userdata)
 {
     Bus *b = userdata;
 
-    b->counts_changed = true;
+    b->changes.counts = true;
     wake(b);
 }
 
@@ -449,18 +423,8 @@ static void on_job_added(Job *j, void *userdata)
 static void on_job_changed(Job *j, void *userdata)
 {
     Bus *b = userdata;
-    JobChange *change;
 
-    HASH_FIND(hh, b->job_changes, &j->id, sizeof(j->id), change);
-    if (change)
-        return;
-    change = calloc(1, sizeof(JobChange));
-    if (!change) {
-        (void)log_oom();
-        return;
-    }
-    change->id = j->id;
-    HASH_ADD(hh, b->job_changes, id, sizeof(change->id), change);
+    j->changed = b->changes.jobs = true;
     wake(b);
 }
 
@@ -471,22 +435,21 @@ static void on_job_removed(Job *j, void *userdata)
 {
     EndedJob *ended = ended_job_new(j);
     Bus *b = userdata;
-    JobChange *change;
+    Change *change;
 
-    HASH_FIND(hh, b->job_changes, &j->id, sizeof(j->id), change);
-    if (change)
-        forget_job(b, change);
     if (!ended) {
         (void)log_oom();
         return;
     }
     emit_job(b, ended->path);
     if (j->kind == JOB_ROOT) {
-        STAILQ_INSERT_TAIL(&b->root_jobs, ended, entry);
+        STAILQ_INSERT_TAIL(&b->changes.root_jobs, ended, entry);
         wake(b);
         return;
     }
-    bus_flush_certificate(b, j->certificate);
+    HASH_FIND_PTR(b->changes.certificates, &j->certificate, change);
+    if (change)
+        tell(b, change);
     tell_ended_job(b, ended);
 }
 
@@ -511,12 +474,13 @@ int bus_changes_init(Bus *b)
 {
     int r;
 
-    STAILQ_INIT(&b->root_jobs);
-    b->told = counts_of(b);
-    r = deferred_add(b->event, &b->changes_source, on_changes, b);
+    STAILQ_INIT(&b->changes.root_jobs);
+    b->changes.told = counts_of(b);
+    r = deferred_add(b->event, &b->changes.source, on_changes, b);
     if (r >= 0)
-        r = sd_event_source_set_priority(b->changes_source, BUS_PRIORITY);
-    return r < 0 ? r : timer_add(b->event, &b->progress_timer, CLOCK_MONOTONIC, 1, on_progress_timer, b);
+        r = sd_event_source_set_priority(b->changes.source, BUS_PRIORITY);
+    return r < 0 ? r
+                 : timer_add(b->event, &b->changes.progress_timer, CLOCK_MONOTONIC, 1, on_progress_timer, b);
 }
 
 void bus_changes_drop(Bus *b)
@@ -524,20 +488,18 @@ void bus_changes_drop(Bus *b)
     Change *change, *next;
     EndedJob *e;
 
-    HASH_ITER (hh, b->changes, change, next)
+    HASH_ITER (hh, b->changes.certificates, change, next)
         forget_change(b, change);
-    while (b->job_changes)
-        forget_job(b, b->job_changes);
-    while ((e = STAILQ_FIRST(&b->root_jobs))) {
-        STAILQ_REMOVE_HEAD(&b->root_jobs, entry);
+    while ((e = STAILQ_FIRST(&b->changes.root_jobs))) {
+        STAILQ_REMOVE_HEAD(&b->changes.root_jobs, entry);
         ended_job_free(e);
     }
-    b->counts_changed = false;
+    b->changes.jobs = b->changes.counts = false;
 }
 
 void bus_changes_done(Bus *b)
 {
     bus_changes_drop(b);
-    sd_event_source_disable_unref(b->changes_source);
-    sd_event_source_disable_unref(b->progress_timer);
+    sd_event_source_disable_unref(b->changes.source);
+    sd_event_source_disable_unref(b->changes.progress_timer);
 }

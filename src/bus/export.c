@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 
-/* Common parts of the methods that return certificates. */
+/* Export and ExportRoot. */
 
 static int check_format(const char *text, bool fingerprint, sd_bus_error *error, ExportFormat *ret)
 {
@@ -15,10 +15,17 @@ static int check_format(const char *text, bool fingerprint, sd_bus_error *error,
     return 0;
 }
 
+static int append_bytes(sd_bus_message *reply, const void *userdata)
+{
+    const Bytes *bytes = userdata;
+
+    return sd_bus_message_append_array(reply, 'y', bytes->data, bytes->size);
+}
+
 int export_chain(sd_bus_message *m, Certificate *c, bool root, sd_bus_error *error)
 {
     const char *text = "pem";
-    const OptionRow rows[] = { { "format", 's', &text }, {} };
+    const OptionRow rows[] = { { "format", "s", &text }, {} };
     _cleanup_free_ void *data = NULL;
     _cleanup_call_ Call *call = NULL;
     ExportFormat format = EXPORT_PEM;
@@ -29,10 +36,10 @@ int export_chain(sd_bus_message *m, Certificate *c, bool root, sd_bus_error *err
     if (r >= 0)
         r = check_format(text, root, error, &format);
     if (r >= 0)
-        r = call_begin(m, certificate_name(c), NULL, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
+        r = call_begin(m, certificate_name(c), NULL, &call);
+    if (!call)
+        return r;
     if (manager_export(call->bus->manager, c, root, format, &data, &size, &call->problem) < 0)
         return 1;
-    return call_answer_bytes(call, data, size);
+    return call_answer_with(call, append_bytes, &(Bytes){ data, size });
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "core/limits.h"
 
 /* Limits the size of the reply to GetManagedObjects. The bus disconnects clients that send a message of more
@@ -70,11 +70,6 @@ static size_t size_without_texts(const Certificate *c, size_t path)
 
     return CERTIFICATE_SIZE + path + 2 * strlen(certificate_name(c)) +
            (chain ? strlen(chain_leaf(chain)->serial) : 0) + (c->job ? JOB_SIZE + path : 0);
-}
-
-void brevity_begin(Brevity *v)
-{
-    *v = (Brevity){};
 }
 
 void brevity_add(Brevity *v, const Certificate *c, const char *path)

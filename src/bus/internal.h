@@ -25,14 +25,13 @@
 #define ERROR_PREFIX          "org.certwright1.Error."
 
 typedef struct Change Change;
-typedef struct JobChange JobChange;
 typedef struct EndedJob EndedJob;
 
 /* The priority of everything that a flood of calls could keep busy, so that each gets its turn, and work in
  * progress goes first. */
 #define BUS_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
 
-/* The space for texts in a reply to GetManagedObjects (bus-brevity.c). */
+/* The space for texts in a reply to GetManagedObjects (brevity.c). */
 typedef struct Brevity {
     size_t n, size; /* number and total minimum size of the certificates */
     size_t share, left;
@@ -60,40 +59,46 @@ struct Bus {
     Manager *manager;
     Model *model;
 
-    /* The connections (connection.c), reconnected when lost. bus is the one for calls; it always exists, but
-     * may be closed. */
-    sd_bus *bus;
+    sd_bus *bus; /* of Link calls; always exists, but may be closed */
     Link calls, questions;
     Shares *shares;
     Authorizer *authorizer;
     sd_bus_slot *slots[16];
     size_t n_slots;
-    unsigned connection; /* its number; calls of previous ones are not answered */
-    bool owns_name, was_ready;
-    sd_event_source *reconnect;
-    uint64_t reconnect_usec; /* until the next attempt */
-    sd_event_source *stall_timer;
-    uint64_t stalled_since; /* CLOCK_MONOTONIC; 0: not stalled */
-    uint64_t unwritten;     /* messages and bytes, at the last check */
-    int unsent;
-
-    Change *changes;        /* to be signalled, by certificate */
-    JobChange *job_changes; /* by job */
-    bool counts_changed;
-    Counts told;
-    STAILQ_HEAD(, EndedJob) root_jobs; /* finished, to be signalled after all changes */
-    sd_event_source *changes_source;
-    sd_event_source *progress_timer; /* for progress withheld because some was signalled a moment ago */
-    uint64_t progress_told;          /* CLOCK_MONOTONIC, usec */
-
     Brevity brevity;
     size_t n_calls;    /* not answered yet */
     size_t n_starting; /* units that systemd was asked to start */
     bool asking_clock;
-    bool idle_exit, releasing;
-    uint64_t last_activity; /* CLOCK_MONOTONIC */
-    sd_event_source *idle_timer;
-    sd_bus_slot *release;
+
+    /* State of the connections; written by connection.c only. */
+    struct {
+        unsigned number; /* calls of previous connections are not answered */
+        bool owns_name, was_ready;
+        sd_event_source *reconnect;
+        uint64_t reconnect_usec; /* until the next attempt */
+        sd_event_source *stall_timer;
+        uint64_t stalled_since; /* CLOCK_MONOTONIC; 0: not stalled */
+        uint64_t unwritten;     /* messages and bytes, at the last check */
+        int unsent;
+    } connection;
+
+    /* Pending signals; written by changes.c only. */
+    struct {
+        Change *certificates;
+        bool jobs, counts;
+        Counts told;
+        STAILQ_HEAD(, EndedJob) root_jobs; /* finished, to be signalled after all changes */
+        sd_event_source *source;
+        sd_event_source *progress_timer; /* for progress withheld because some was signalled a moment ago */
+        uint64_t progress_told;          /* CLOCK_MONOTONIC, usec */
+    } changes;
+
+    /* Written by idle.c; connection.c drops the request with its connection. */
+    struct {
+        uint64_t last_activity; /* CLOCK_MONOTONIC */
+        sd_event_source *timer;
+        sd_bus_slot *release;
+    } idle;
 };
 
 extern const sd_bus_vtable manager_vtable[], certificate_vtable[], job_vtable[];
@@ -105,6 +110,32 @@ extern const ModelWatcher bus_watcher;
     static int name(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_, \
                     const char *property _unused_, sd_bus_message *reply, void *userdata, \
                     sd_bus_error *error _unused_)
+/* Defines a getter that appends a text, or a number, of the object. */
+#define TEXT_GETTER(name, type, object, value) \
+    GETTER(name) \
+    { \
+        const type *object = userdata; \
+\
+        return sd_bus_message_append_basic(reply, 's', (value)); \
+    } \
+    struct _require_semicolon_
+#define NUMBER_GETTER(name, letter, number, type, object, value) \
+    GETTER(name) \
+    { \
+        const type *object = userdata; \
+\
+        return sd_bus_message_append_basic(reply, letter, &(number){ (number)(value) }); \
+    } \
+    struct _require_semicolon_
+
+/* Rows of a vtable. All methods are unprivileged for sd-bus, as policy/ decides who may call them. */
+#define METHOD(name, args, result, handler, flags) \
+    SD_BUS_METHOD_WITH_ARGS(name, SD_BUS_ARGS args, SD_BUS_RESULT result, handler, \
+                            SD_BUS_VTABLE_UNPRIVILEGED | (flags))
+#define NONE      (NULL)
+#define SENSITIVE SD_BUS_VTABLE_SENSITIVE
+#define CHANGES   SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+#define CONST     SD_BUS_VTABLE_PROPERTY_CONST
 
 /* Object paths, newly allocated. */
 char *certificate_path(const Certificate *c);
@@ -126,20 +157,19 @@ static inline bool prefix_is_above(const char *prefix, const char *folder)
     return strncmp(prefix, folder, n) != 0 || prefix[n] != '/';
 }
 
-/* Counts the certificates about to be described. */
-void brevity_begin(Brevity *v);
+/* Counts a certificate about to be described. */
 void brevity_add(Brevity *v, const Certificate *c, const char *path);
 void brevity_end(Brevity *v);
 /* Returns true if a getter should omit or truncate the texts of this certificate, since they exceed the
  * space in the reply. */
 bool brevity_wants(Brevity *v, sd_bus *bus, const Certificate *c);
 
-/* Explains the source of the root in one sentence. */
-const char *root_reason(const Certificate *c);
-/* Emits pending signals for one certificate now. */
-void bus_flush_certificate(Bus *b, Certificate *c);
+/* Explains the served chain in one sentence. */
+const char *certificate_reason(const Certificate *c);
+/* The leaf of the served chain; an empty one if there is none. */
+const ChainEntry *served_leaf(const Certificate *c);
 bool bus_has_changes(const Bus *b);
-/* Drops pending signals, as nobody listens. */
+/* Drops pending signals while the name is not owned, so that there are no listeners. */
 void bus_changes_drop(Bus *b);
 void bus_changes_done(Bus *b);
 int bus_changes_init(Bus *b);
@@ -166,7 +196,7 @@ static inline uint64_t bus_unwritten(sd_bus *bus)
 }
 
 /* The one place that decides to exit (idle.c). */
-int bus_idle_init(Bus *b);
+int bus_idle_init(Bus *b, bool exit_on_idle);
 void bus_idle_done(Bus *b);
 void bus_reset_idle(Bus *b);
 
@@ -192,24 +222,26 @@ typedef struct Call {
 
 /* Returns the Bus of the object on which the current method was called. */
 Bus *bus_of_message(sd_bus_message *m);
-/* Called first by a handler, after reading its arguments. Returns 1 to continue; otherwise the handler
- * returns the result: 0 (pending) or negative (error set). */
-int call_begin(sd_bus_message *m, const char *name, const char *module, sd_bus_error *error, Call **ret);
+/* Called first by a handler, after reading its arguments. Sets *ret if the call is allowed. Otherwise the handler
+ * returns the result: 1 if the call was denied or waits for polkit, or a negative errno. */
+int call_begin(sd_bus_message *m, const char *name, const char *module, Call **ret);
 Call *call_free(Call *c);
 DEFINE_CLEANUP(Call *, call_free);
 #define _cleanup_call_ _cleanup_(call_freep)
-/* Replies with values as for sd_bus_message_append(), or with none if types is NULL. These two always return
- * 1, like a handler: if a reply cannot be created or sent, an error is sent instead. */
+/* Leaves the call to the callback of a request if r, the result of making the request, is not negative.
+ * Returns 1, like a handler. */
+int call_park(Call **c, int r);
+/* Replies with values as for sd_bus_message_append(), or with none if types is NULL. These three always
+ * return 1, like a handler: if a reply cannot be created or sent, an error is sent instead. */
 int call_answer(Call *c, const char *types, ...);
-int call_answer_bytes(Call *c, const void *data, size_t size);
+typedef int (*CallAppend)(sd_bus_message *reply, const void *userdata);
+int call_answer_with(Call *c, CallAppend append, const void *userdata);
+/* Logs why the reply could not be created or sent, and replies with an error. */
+int call_fail(Call *c, int r);
 /* Returns true if there is a problem, and takes a copy of it as the answer. */
 bool call_failed(Call *c, const Problem *problem);
-/* Answers with the problem or with nothing, and frees the call. */
-void call_end(Call *c, const Problem *problem);
-/* Sends a reply made elsewhere. Negative: it could not be sent, and nothing was answered; see call_fail(). */
-int call_answer_message(Call *c, sd_bus_message *reply);
-/* Logs why the reply could not be created or sent, and replies with an error instead. */
-int call_fail(Call *c, int r);
+/* Answers with the problem or with nothing, and frees the call, which is userdata: a callback. */
+void call_end(const Problem *problem, void *userdata);
 
 /* Sets an error with valid UTF-8, since sd-bus silently drops others. Returns a negative errno. */
 int error_set_problem(sd_bus_error *error, const Problem *problem);
@@ -224,26 +256,25 @@ static inline const char *valid_text(const char *s)
     return text_is_utf8(strempty(s)) ? strempty(s) : "?";
 }
 
-/* Upload, UploadFd and the like (bus-upload.c), for a certificate, or for the manager if target is NULL. */
-int upload_text(sd_bus_message *m, Certificate *target, const char *name, UploadDone done,
-                sd_bus_error *error);
-int upload_descriptor(sd_bus_message *m, Certificate *target, const char *name, UploadDone done,
-                      sd_bus_error *error);
-int upload_data(sd_bus_message *m, Bus *b, sd_bus_error *error);
-/* data: the bundle is in the message, not in a file. */
-int upload_check(sd_bus_message *m, Bus *b, bool data, sd_bus_error *error);
-/* OpenKey (bus-key.c). */
-int open_key(sd_bus_message *m, Certificate *c, sd_bus_error *error);
-
 #define ANY_NAME "*" /* the detail "name" of methods that are not about one certificate */
 
-/* Export, and ExportRoot for the root that a certificate's chain ends in (bus-export.c). */
+/* Handlers of methods; userdata is the Bus for those of the manager, else the certificate. Upload and UploadFd
+ * have the same handler, and so have CheckUpload and CheckUploadData (upload.c). */
+int method_upload(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int method_upload_data(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int method_check_upload(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int method_list_uploads(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int method_remove_upload(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int method_upload_to_certificate(sd_bus_message *m, void *userdata, sd_bus_error *error);
+/* key.c */
+int method_open_key(sd_bus_message *m, void *userdata, sd_bus_error *error);
+/* Export, and ExportRoot for the root that a certificate's chain ends in (export.c). */
 int export_chain(sd_bus_message *m, Certificate *c, bool root, sd_bus_error *error);
 
 /* Options, a{sv}. */
 typedef struct OptionRow {
     const char *key;
-    char type; /* 's', 'b', 'h', 'a' for as, or 'y' for ay */
+    const char *type; /* "s", "b", "h", "as" or "ay" */
     /* const char **, int *, int *, char *** (owned by the caller), Bytes *; else borrowed from the
      * message */
     void *target;

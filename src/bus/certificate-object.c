@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "bus/bus-internal.h"
+#include "bus/internal.h"
 #include "core/now.h"
 #include "util/text.h"
 
@@ -87,7 +87,7 @@ int enumerate_certificates(sd_bus *bus _unused_, const char *prefix, void *userd
     l.at = paths = calloc(b->model->n_published + 1, sizeof(char *));
     if (!paths)
         return -ENOMEM;
-    brevity_begin(l.brevity);
+    *l.brevity = (Brevity){};
     if (model_foreach(b->model, add_path, &l) < 0) {
         strv_free(paths);
         return -ENOMEM;
@@ -106,55 +106,27 @@ static bool is_brief(sd_bus *bus, const Certificate *c)
     return brevity_wants(&b->brevity, bus, c);
 }
 
-static int append_text(sd_bus_message *reply, const char *text, bool brief)
+#define SHOWN(text, brief) ((brief) ? QUOTE(text, BRIEF_MAX) : valid_text(text))
+
+const ChainEntry *served_leaf(const Certificate *c)
 {
-    return sd_bus_message_append_basic(reply, 's', brief ? QUOTE(text, BRIEF_MAX) : valid_text(text));
+    static const ChainEntry none = {};
+    const Chain *chain = certificate_chain(c);
+
+    return chain ? chain_leaf(chain) : &none;
 }
 
-/* A text of the served leaf, "" while there is none. */
-#define LEAF_TEXT_GETTER(name, member) \
-    GETTER(name) \
-    { \
-        const Chain *chain = certificate_chain(userdata); \
-\
-        return sd_bus_message_append_basic(reply, 's', chain ? valid_text(chain_leaf(chain)->member) : ""); \
-    } \
-    struct _require_semicolon_
-
-#define LEAF_TIME_GETTER(name, member) \
-    GETTER(name) \
-    { \
-        const Chain *chain = certificate_chain(userdata); \
-\
-        return sd_bus_message_append_basic(reply, 'x', chain ? &chain_leaf(chain)->member : &never); \
-    } \
-    struct _require_semicolon_
-
-static const int64_t never = 0;
-
-LEAF_TEXT_GETTER(property_get_serial, serial);
-LEAF_TEXT_GETTER(property_get_fingerprint, fingerprint);
-LEAF_TIME_GETTER(property_get_not_before, not_before);
-LEAF_TIME_GETTER(property_get_not_after, not_after);
-
-GETTER(property_get_issuer)
-{
-    const Chain *chain = certificate_chain(userdata);
-
-    return append_text(reply, chain ? chain_leaf(chain)->issuer : "", is_brief(bus, userdata));
-}
-
-GETTER(property_get_subject)
-{
-    const Chain *chain = certificate_chain(userdata);
-
-    return append_text(reply, chain ? chain_leaf(chain)->subject : "", is_brief(bus, userdata));
-}
-
-GETTER(property_get_name)
-{
-    return sd_bus_message_append_basic(reply, 's', certificate_name(userdata));
-}
+TEXT_GETTER(property_get_serial, Certificate, c, valid_text(served_leaf(c)->serial));
+TEXT_GETTER(property_get_fingerprint, Certificate, c, valid_text(served_leaf(c)->fingerprint));
+TEXT_GETTER(property_get_issuer, Certificate, c, SHOWN(served_leaf(c)->issuer, is_brief(bus, c)));
+TEXT_GETTER(property_get_subject, Certificate, c, SHOWN(served_leaf(c)->subject, is_brief(bus, c)));
+NUMBER_GETTER(property_get_not_before, 'x', int64_t, Certificate, c, served_leaf(c)->not_before);
+NUMBER_GETTER(property_get_not_after, 'x', int64_t, Certificate, c, served_leaf(c)->not_after);
+TEXT_GETTER(property_get_name, Certificate, c, certificate_name(c));
+TEXT_GETTER(property_get_role, Certificate, c, certificate_is_root(c) ? "root" : "leaf");
+TEXT_GETTER(property_get_source, Certificate, c, source_to_string(c->record->served));
+TEXT_GETTER(property_get_authority, Certificate, c,
+            c->record->served == SOURCE_ACME ? valid_text(c->record->authority) : "");
 
 GETTER(property_get_names)
 {
@@ -164,19 +136,7 @@ GETTER(property_get_names)
                             : sd_bus_message_append_strv(reply, c->names);
 }
 
-GETTER(property_get_role)
-{
-    return sd_bus_message_append_basic(reply, 's', certificate_is_root(userdata) ? "root" : "leaf");
-}
-
-GETTER(property_get_source)
-{
-    const Certificate *c = userdata;
-
-    return sd_bus_message_append_basic(reply, 's', source_to_string(c->record->served));
-}
-
-const char *root_reason(const Certificate *c)
+static const char *root_reason(const Certificate *c)
 {
     if (!certificate_chain(c))
         return "There is no root yet; it is being made.";
@@ -187,7 +147,12 @@ const char *root_reason(const Certificate *c)
                : "The machine made this root by itself.";
 }
 
-/* Signals changes over time from the first time that somebody reads such a property. */
+const char *certificate_reason(const Certificate *c)
+{
+    return certificate_is_root(c) ? root_reason(c) : certificate_explain(c, clock_now());
+}
+
+/* Starts to signal changes over time when a client first reads such a property. Returns the Bus. */
 static const Bus *note_known(sd_bus *bus, Certificate *c)
 {
     const Bus *b = sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus));
@@ -200,11 +165,8 @@ static const Bus *note_known(sd_bus *bus, Certificate *c)
 
 GETTER(property_get_reason)
 {
-    const Certificate *c = userdata;
-
     (void)note_known(bus, userdata);
-    return sd_bus_message_append_basic(
-        reply, 's', certificate_is_root(c) ? root_reason(c) : certificate_explain(c, clock_now()));
+    return sd_bus_message_append_basic(reply, 's', certificate_reason(userdata));
 }
 
 GETTER(property_get_state)
@@ -249,7 +211,7 @@ GETTER(property_get_candidates)
 
         r = sd_bus_message_append(reply, "(sbsx)", source_to_string(s), choice.verdicts[s] == VERDICT_USABLE,
                                   verdict_to_string(choice.verdicts[s]),
-                                  chain ? chain_leaf(chain)->not_after : never);
+                                  chain ? chain_leaf(chain)->not_after : INT64_C(0));
     }
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
@@ -268,17 +230,7 @@ GETTER(property_get_modules)
     return r < 0 ? r : sd_bus_message_append_strv(reply, modules);
 }
 
-GETTER(property_get_authority)
-{
-    const Certificate *c = userdata;
-
-    return sd_bus_message_append_basic(
-        reply, 's', c->record->served == SOURCE_ACME ? valid_text(c->record->authority) : "");
-}
-
-static int property_get_next_renewal(sd_bus *bus, const char *path _unused_, const char *interface _unused_,
-                                     const char *property _unused_, sd_bus_message *reply, void *userdata,
-                                     sd_bus_error *error _unused_)
+GETTER(property_get_next_renewal)
 {
     int64_t next = manager_next_renewal(note_known(bus, userdata)->manager, userdata);
 
@@ -301,25 +253,15 @@ GETTER(property_get_last_error)
     const Certificate *c = userdata;
     const Failure *f = &c->record->failure;
     bool brief = is_brief(bus, c);
-    int r;
 
-    r = sd_bus_message_open_container(reply, 'r', "ssxu");
-    if (r >= 0)
-        r = append_text(reply, problem_name(&f->problem), brief);
-    if (r >= 0)
-        r = append_text(reply, f->problem.text, brief);
-    if (r >= 0)
-        r = sd_bus_message_append(reply, "xu", f->when, f->attempts);
-    return r < 0 ? r : sd_bus_message_close_container(reply);
+    return sd_bus_message_append(reply, "(ssxu)", SHOWN(problem_name(&f->problem), brief),
+                                 SHOWN(f->problem.text, brief), f->when, f->attempts);
 }
 
 GETTER(property_get_deployments)
 {
-    int r;
-
     (void)userdata;
-    r = sd_bus_message_open_container(reply, 'a', "(sssx)");
-    return r < 0 ? r : sd_bus_message_close_container(reply);
+    return sd_bus_message_append(reply, "a(sssx)", 0);
 }
 
 GETTER(property_get_job)
@@ -336,7 +278,7 @@ GETTER(property_get_job)
 static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     int keep_current = false;
-    const OptionRow rows[] = { { "keep-current", 'b', &keep_current }, {} };
+    const OptionRow rows[] = { { "keep-current", "b", &keep_current }, {} };
     _cleanup_free_ char *path = NULL;
     _cleanup_call_ Call *call = NULL;
     Certificate *c = userdata;
@@ -346,9 +288,9 @@ static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error
 
     r = read_options(m, rows, error);
     if (r >= 0)
-        r = call_begin(m, certificate_name(c), NULL, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
+        r = call_begin(m, certificate_name(c), NULL, &call);
+    if (!call)
+        return r;
     options.keep_current = keep_current;
     if (manager_reissue(call->bus->manager, c, &options, &job, &call->problem) < 0)
         return 1;
@@ -367,33 +309,13 @@ static int method_revoke(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
     r = sd_bus_message_read(m, "s", &reason);
     if (r >= 0)
-        r = call_begin(m, certificate_name(c), NULL, error, &call);
-    if (r <= 0)
-        return r < 0 ? r : 1;
+        r = call_begin(m, certificate_name(c), NULL, &call);
+    if (!call)
+        return r;
     if (manager_revoke(call->bus->manager, c, reason, &job, &call->problem) < 0)
         return 1;
     path = job_path(job);
     return call_answer(call, "o", path);
-}
-
-static void on_uploaded(const UploadOutcome *outcome _unused_, const Problem *problem, void *userdata)
-{
-    call_end(userdata, problem);
-}
-
-static int method_upload(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-    return upload_text(m, userdata, certificate_name(userdata), on_uploaded, error);
-}
-
-static int method_upload_fd(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-    return upload_descriptor(m, userdata, certificate_name(userdata), on_uploaded, error);
-}
-
-static int method_open_key(sd_bus_message *m, void *userdata, sd_bus_error *error)
-{
-    return open_key(m, userdata, error);
 }
 
 static int method_export_root(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -405,9 +327,6 @@ static int method_export(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     return export_chain(m, userdata, false, error);
 }
-
-#define CHANGES SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
-#define CONST   SD_BUS_VTABLE_PROPERTY_CONST
 
 const sd_bus_vtable certificate_vtable[] = {
     SD_BUS_VTABLE_START(0),
@@ -433,20 +352,13 @@ const sd_bus_vtable certificate_vtable[] = {
     SD_BUS_PROPERTY("LastError", "(ssxu)", property_get_last_error, 0, CHANGES),
     SD_BUS_PROPERTY("Deployments", "a(sssx)", property_get_deployments, 0, CHANGES),
     SD_BUS_PROPERTY("Job", "o", property_get_job, 0, CHANGES),
-    SD_BUS_METHOD_WITH_ARGS("Reissue", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job),
-                            method_reissue, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD_WITH_ARGS("Upload", SD_BUS_ARGS("s", pem, "a{sv}", options), SD_BUS_NO_RESULT,
-                            method_upload, SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_SENSITIVE),
-    SD_BUS_METHOD_WITH_ARGS("UploadFd", SD_BUS_ARGS("h", bundle, "a{sv}", options), SD_BUS_NO_RESULT,
-                            method_upload_fd, SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_SENSITIVE),
-    SD_BUS_METHOD_WITH_ARGS("ExportRoot", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("ay", data),
-                            method_export_root, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD_WITH_ARGS("Export", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("ay", data),
-                            method_export, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_METHOD_WITH_ARGS("OpenKey", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("h", key),
-                            method_open_key, SD_BUS_VTABLE_UNPRIVILEGED | SD_BUS_VTABLE_SENSITIVE),
-    SD_BUS_METHOD_WITH_ARGS("Revoke", SD_BUS_ARGS("s", reason), SD_BUS_RESULT("o", job), method_revoke,
-                            SD_BUS_VTABLE_UNPRIVILEGED),
+    METHOD("Reissue", ("a{sv}", options), ("o", job), method_reissue, 0),
+    METHOD("Upload", ("s", pem, "a{sv}", options), NONE, method_upload_to_certificate, SENSITIVE),
+    METHOD("UploadFd", ("h", bundle, "a{sv}", options), NONE, method_upload_to_certificate, SENSITIVE),
+    METHOD("ExportRoot", ("a{sv}", options), ("ay", data), method_export_root, 0),
+    METHOD("Export", ("a{sv}", options), ("ay", data), method_export, 0),
+    METHOD("OpenKey", ("a{sv}", options), ("h", key), method_open_key, SENSITIVE),
+    METHOD("Revoke", ("s", reason), ("o", job), method_revoke, 0),
     SD_BUS_SIGNAL_WITH_ARGS("ChainChanged",
                             SD_BUS_ARGS("s", source, "s", fingerprint, "s", previous, "s", reason), 0),
     SD_BUS_VTABLE_END,
