@@ -197,22 +197,11 @@ int pkey_from_pkcs1(const uint8_t *der, size_t size, EVP_PKEY **ret, Problem *pr
     return r < 0 ? r : finish_key(d2i_PrivateKey(EVP_PKEY_RSA, NULL, &der, (long)size), ret, problem);
 }
 
-int pkey_to_pkcs8(EVP_PKEY *key, uint8_t **ret, size_t *ret_size)
+int pkey_to_pkcs8(EVP_PKEY *key, Blob *ret)
 {
     _cleanup_(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *p8 = EVP_PKEY2PKCS8(key);
-    uint8_t *der = NULL, *copy;
-    int size = p8 ? i2d_PKCS8_PRIV_KEY_INFO(p8, &der) : -1;
 
-    if (size <= 0)
-        return -EIO;
-    copy = malloc((size_t)size);
-    if (copy) {
-        memcpy(copy, der, (size_t)size);
-        *ret = copy;
-        *ret_size = (size_t)size;
-    }
-    OPENSSL_clear_free(der, (size_t)size);
-    return copy ? 0 : -ENOMEM;
+    return p8 ? asn1_to_der(p8, ASN1_ITEM_rptr(PKCS8_PRIV_KEY_INFO), ret) : -EIO;
 }
 
 /* Returns the DER of an element if it is a sequence. */
@@ -247,26 +236,60 @@ static int find_algorithm(const uint8_t *der, size_t size, X509_ALGOR **ret)
     return *ret ? 0 : -EBADMSG;
 }
 
+/* As it stands in a sentence about its key. */
+static void key_of(const char *whose, char ret[static WHOSE_MAX])
+{
+    snprintf(ret, WHOSE_MAX, "The key of %c%s", whose[0] | 0x20, whose + 1);
+}
+
 int x509_from_der(const uint8_t *der, size_t size, const char *whose, X509 **ret, size_t *ret_used,
                   Problem *problem)
 {
     _cleanup_(X509_ALGOR_freep) X509_ALGOR *algorithm = NULL;
+    _cleanup_x509_ X509 *x = NULL;
     const uint8_t *at = der;
     char key[WHOSE_MAX];
-    X509 *x;
+    size_t used;
     int r;
 
     if (find_algorithm(der, size, &algorithm) < 0)
         return problem_set(problem, PROBLEM_INVALID_BUNDLE,
                            "%s is damaged: it is not built as a certificate is.", whose);
-    snprintf(key, sizeof(key), "The key of %c%s", whose[0] | 0x20, whose + 1);
+    key_of(whose, key);
     r = algorithm_check(algorithm, key, problem);
     if (r < 0)
         return r;
     x = d2i_X509(NULL, &at, (long)size);
     if (!x)
         return problem_set(problem, PROBLEM_INVALID_BUNDLE, "%s is damaged: %s.", whose, openssl_error());
-    *ret = x;
-    *ret_used = (size_t)(at - der);
+    used = (size_t)(at - der);
+    if (!ret_used && used != size)
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "%s is damaged: there are %zu bytes behind it.",
+                           whose, size - used);
+    if (ret_used)
+        *ret_used = used;
+    *ret = TAKE_PTR(x);
+    return 0;
+}
+
+int x509_list_add_der(STACK_OF(X509) * l, const Blob *der, const char *whose, Problem *problem)
+{
+    _cleanup_x509_ X509 *x = NULL;
+    char key[WHOSE_MAX];
+    int r;
+
+    r = x509_from_der(der->data, der->size, whose, &x, NULL, problem);
+    if (r < 0)
+        return r;
+    if (!X509_get0_pubkey(x))
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "%s is damaged: its key cannot be read (%s).",
+                           whose, openssl_error());
+    key_of(whose, key);
+    r = pkey_check(X509_get0_pubkey(x), key, problem);
+    if (r < 0)
+        return r;
+    if (sk_X509_push(l, x) <= 0)
+        return -ENOMEM;
+    TAKE_PTR(x);
     return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <openssl/x509.h>
 
+#include "core/blob.h"
 #include "core/problem.h"
 
 /* Checks whether keys are accepted: RSA, and ECDSA on P-256, P-384 and P-521. Decoding a key of another
@@ -17,7 +18,9 @@ int pkey_check(EVP_PKEY *key, const char *whose, Problem *problem);
 int pkey_from_pkcs8(const uint8_t *der, size_t size, EVP_PKEY **ret, Problem *problem);
 int pkey_from_sec1(const uint8_t *der, size_t size, EVP_PKEY **ret, Problem *problem);
 int pkey_from_pkcs1(const uint8_t *der, size_t size, EVP_PKEY **ret, Problem *problem);
-int pkey_to_pkcs8(EVP_PKEY *key, uint8_t **ret, size_t *ret_size);
-/* Decodes a certificate, checking the type of its key first. *ret_used: number of bytes used. */
+int pkey_to_pkcs8(EVP_PKEY *key, Blob *ret);
+/* Decodes a certificate, checking the type of its key first. *ret_used: number of bytes used; NULL: all have to be. */
 int x509_from_der(const uint8_t *der, size_t size, const char *whose, X509 **ret, size_t *ret_used,
                   Problem *problem);
+/* Decodes a certificate, checks its key as well, and appends it. */
+int x509_list_add_der(STACK_OF(X509) * l, const Blob *der, const char *whose, Problem *problem);

@@ -10,38 +10,20 @@
 #include "crypto/algorithm.h"
 #include "crypto/key.h"
 
-static int blob_set(Blob *b, const void *data, size_t size)
-{
-    uint8_t *copy = malloc(size);
-
-    if (!copy)
-        return -ENOMEM;
-    memcpy(copy, data, size);
-    *b = (Blob){ copy, size };
-    return 0;
-}
-
-static bool blob_equal(const Blob *b, const void *data, size_t size)
-{
-    return b->size == size && memcmp(b->data, data, size) == 0;
-}
-
-static int add_certificate(Collector *c, const uint8_t *der, size_t size)
+static int add_certificate(Collector *c, Blob *der)
 {
     Imported *i = c->imported;
-    int r;
 
     for (size_t n = 0; n < i->n_certificates; n++)
-        if (blob_equal(i->certificates + n, der, size))
+        if (blob_equal(i->certificates + n, der))
             return 0;
     if (i->n_certificates >= LIMIT_CHAIN)
         return problem_set(
             c->problem, PROBLEM_LIMITS_EXCEEDED,
             "There are more than %d certificates in the upload; leave in it the chain of one leaf.",
             LIMIT_CHAIN);
-    r = blob_set(i->certificates + i->n_certificates, der, size);
-    i->n_certificates += r >= 0;
-    return r;
+    i->certificates[i->n_certificates++] = TAKE_GENERIC(*der, Blob, (Blob){});
+    return 0;
 }
 
 static int check_names(Collector *c, X509 *x)
@@ -89,44 +71,31 @@ static int check_sizes(Collector *c, X509 *x)
 
 static int take_certificate(Collector *c, X509 *x)
 {
-    uint8_t *der = NULL;
-    int size, r;
+    _cleanup_blob_ Blob der = {};
+    int r;
 
-    r = check_sizes(c, x);
-    if (r >= 0)
-        r = check_dates(c, x);
-    if (r >= 0)
-        r = check_names(c, x);
-    if (r < 0)
+    if ((r = check_sizes(c, x)) < 0 || (r = check_dates(c, x)) < 0 || (r = check_names(c, x)) < 0)
         return r;
-    size = i2d_X509(x, &der);
-    if (size <= 0)
+    if (asn1_to_der(x, ASN1_ITEM_rptr(X509), &der) < 0)
         return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
                            "Certificate %zu of the upload is damaged: %s.", c->n_seen, openssl_error());
-    r = add_certificate(c, der, (size_t)size);
-    OPENSSL_free(der);
-    return r;
+    return add_certificate(c, &der);
 }
 
 int collect_x509(Collector *c, X509 *x)
 {
-    uint8_t *der = NULL;
-    int size = i2d_X509(x, &der), r = -EBADMSG;
+    _cleanup_blob_ Blob der = {};
 
-    if (size > 0)
-        r = collect_certificate(c, der, (size_t)size, NULL);
-    else
-        (void)problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "A certificate of the upload is damaged: %s.",
-                          openssl_error());
-    OPENSSL_free(der);
-    return r;
+    if (asn1_to_der(x, ASN1_ITEM_rptr(X509), &der) < 0)
+        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "A certificate of the upload is damaged: %s.",
+                           openssl_error());
+    return collect_certificate(c, der.data, der.size, NULL);
 }
 
 int collect_certificate(Collector *c, const uint8_t *der, size_t size, size_t *ret_used)
 {
     _cleanup_x509_ X509 *x = NULL;
     char whose[40];
-    size_t used;
     int r;
 
     if (c->key_only) {
@@ -135,15 +104,8 @@ int collect_certificate(Collector *c, const uint8_t *der, size_t size, size_t *r
         return 0;
     }
     snprintf(whose, sizeof(whose), "Certificate %zu of the upload", ++c->n_seen);
-    r = x509_from_der(der, size, whose, &x, &used, c->problem);
-    if (r < 0)
-        return r;
-    if (!ret_used && used != size)
-        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
-                           "%s is damaged: there are %zu bytes behind it.", whose, size - used);
-    if (ret_used)
-        *ret_used = used;
-    return take_certificate(c, x);
+    r = x509_from_der(der, size, whose, &x, ret_used, c->problem);
+    return r < 0 ? r : take_certificate(c, x);
 }
 
 /* Whether its numbers belong together. OpenSSL heals a wrong remainder when it signs; others do not, and give the key away
@@ -160,29 +122,27 @@ static bool key_is_sound(EVP_PKEY *key)
 static int add_key(Collector *c, EVP_PKEY *key, Problem *problem)
 {
     Imported *i = c->imported;
-    uint8_t *der;
-    size_t size;
+    _cleanup_blob_ Blob der = {};
     int r;
 
     if (!key_is_sound(key))
         return problem_set(problem, PROBLEM_INVALID_BUNDLE,
                            "The private key is damaged: its numbers do not belong together (%s).",
                            openssl_error());
-    r = pkey_to_pkcs8(key, &der, &size);
+    r = pkey_to_pkcs8(key, &der);
     if (r < 0)
         return r == -ENOMEM ? r
                             : problem_set(problem, PROBLEM_INVALID_BUNDLE, "The private key is damaged: %s.",
                                           openssl_error());
-    if (size > LIMIT_KEY)
-        r = problem_set(problem, PROBLEM_WEAK_KEY, "The private key has more than %d bytes.", LIMIT_KEY);
-    else if (!i->key.data)
-        r = blob_set(&i->key, der, size);
-    else if (!blob_equal(&i->key, der, size))
-        r = problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                        "There is more than one private key in the upload; leave in it that of the leaf.");
-    explicit_bzero(der, size);
-    free(der);
-    return r;
+    if (der.size > LIMIT_KEY)
+        return problem_set(problem, PROBLEM_WEAK_KEY, "The private key has more than %d bytes.", LIMIT_KEY);
+    if (i->key.data && !blob_equal(&i->key, &der))
+        return problem_set(
+            problem, PROBLEM_INVALID_BUNDLE,
+            "There is more than one private key in the upload; leave in it that of the leaf.");
+    if (!i->key.data)
+        i->key = TAKE_GENERIC(der, Blob, (Blob){});
+    return 0;
 }
 
 int collect_key(Collector *c, EVP_PKEY *key, int r, Problem *problem)

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "core/blob.h"
 #include "core/chain.h"
 #include "core/problem.h"
 
@@ -33,6 +34,8 @@ DEFINE_CLEANUP(Key *, key_free);
 #define _cleanup_key_ _cleanup_(key_freep)
 /* Sets the public key of a certificate under construction. */
 int key_set_public(X509 *x, const Key *k);
+/* The same for a request. */
+int pkey_set_public(X509_REQ *request, EVP_PKEY *key);
 /* Unencrypted PKCS#8 (RFC 5958), PEM: a secret. */
 int key_to_pem(const Key *k, char **ret);
 
@@ -45,5 +48,7 @@ KeyType pkey_type(EVP_PKEY *key);
 const EVP_MD *pkey_digest(EVP_PKEY *key);
 int pkey_to_pem(EVP_PKEY *key, char **ret);
 int pkey_from_pem(const char *pem, EVP_PKEY **ret);
+/* Encodes an object, as its i2d function does. */
+int asn1_to_der(const void *value, const ASN1_ITEM *item, Blob *ret);
 /* Returns the contents of a memory BIO as text. */
 int bio_to_text(BIO *bio, char **ret);

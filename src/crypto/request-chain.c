@@ -11,7 +11,7 @@
 #include "crypto/inspect.h"
 #include "crypto/path.h"
 #include "crypto/pem-reader.h"
-#include "crypto/request-internal.h"
+#include "crypto/request.h"
 #include "util/text.h"
 
 #define EARLY_MAX 3600 /* seconds; clocks differ */
@@ -44,31 +44,17 @@ static X509 *leaf_of(const Acceptance *a)
     return sk_X509_value(a->path.served, 0);
 }
 
-static int take_certificate(Acceptance *a, const PemBlock *block)
+static int take_certificate(Acceptance *a, const Blob *der)
 {
-    int n = sk_X509_num(a->path.served) + 1, r;
-    const char *whose = QUOTE(a->whose, 64);
+    int n = sk_X509_num(a->path.served) + 1;
     char which[128];
-    X509 *x = NULL;
-    size_t used;
 
     if (n > LIMIT_CHAIN)
         return problem_set(a->problem, PROBLEM_LIMITS_EXCEEDED,
                            "%s returned a chain of more than %d certificates" BLAME ".", a->whose,
                            LIMIT_CHAIN);
-    snprintf(which, sizeof(which), "Certificate %d of the chain from %s", n, whose);
-    r = x509_from_der(block->data, block->size, which, &x, &used, a->problem);
-    if (r < 0)
-        return r;
-    if (sk_X509_push(a->path.served, x) <= 0) {
-        X509_free(x);
-        return -ENOMEM;
-    }
-    if (used != block->size || !X509_get0_pubkey(x))
-        return problem_set(a->problem, PROBLEM_INVALID_BUNDLE, "%s is damaged: %s" BLAME ".", which,
-                           used != block->size ? "there is something behind it" : "its key cannot be read");
-    snprintf(which, sizeof(which), "The key of certificate %d of the chain from %s", n, whose);
-    return pkey_check(X509_get0_pubkey(x), which, a->problem);
+    snprintf(which, sizeof(which), "Certificate %d of the chain from %s", n, QUOTE(a->whose, 64));
+    return x509_list_add_der(a->path.served, der, which, a->problem);
 }
 
 static int take_text(Acceptance *a, const char *pem)
@@ -81,7 +67,7 @@ static int take_text(Acceptance *a, const char *pem)
                            "%s returned a chain of more than %d bytes" BLAME ".", a->whose,
                            LIMIT_ACME_CHAIN);
     for (;;) {
-        _cleanup_pem_block_ PemBlock block = {};
+        _cleanup_blob_ Blob block = {};
 
         r = pem_read_block(&reader, "CERTIFICATE", &block);
         if (r == -EBADMSG)
@@ -254,7 +240,7 @@ int request_accept(const char *whose, const char *pem, const char *key, char *co
     a.path.served = sk_X509_new_null();
     if (!a.path.served)
         return -ENOMEM;
-    r = request_decode_key(key, &a.key);
+    r = pkey_from_pem(key, &a.key);
     if (r < 0)
         return r == -ENOMEM
                    ? r
@@ -318,17 +304,17 @@ static int certificate_from_pem(const char *pem, X509 **ret)
 /* The bytes of the number as encoded in DER, including the zero that keeps it positive. */
 static int encode_serial(const X509 *x, char **ret)
 {
-    uint8_t *der = NULL;
+    _cleanup_blob_ Blob der = {};
     const uint8_t *at;
     long length;
-    int tag, class, size = i2d_ASN1_INTEGER(X509_get0_serialNumber(x), &der);
+    int tag, class, r = asn1_to_der(X509_get0_serialNumber(x), ASN1_ITEM_rptr(ASN1_INTEGER), &der);
 
-    if (size <= 0)
+    if (r < 0)
+        return r;
+    at = der.data;
+    if (ASN1_get_object(&at, &length, &tag, &class, (long)der.size) & 0x80)
         return -EIO;
-    at = der;
-    *ret = ASN1_get_object(&at, &length, &tag, &class, size) & 0x80 ? NULL
-                                                                    : base64url_encode(at, (size_t)length);
-    OPENSSL_free(der);
+    *ret = base64url_encode(at, (size_t)length);
     return *ret ? 0 : -ENOMEM;
 }
 
@@ -359,11 +345,11 @@ int certificate_identifier(const char *pem, char **ret)
 int certificate_to_base64url(const char *pem, char **ret)
 {
     _cleanup_x509_ X509 *x = NULL;
-    uint8_t *der = NULL;
-    int size, r = certificate_from_pem(pem, &x);
+    _cleanup_blob_ Blob der = {};
+    int r;
 
-    if (r < 0)
+    if ((r = certificate_from_pem(pem, &x)) < 0 || (r = asn1_to_der(x, ASN1_ITEM_rptr(X509), &der)) < 0)
         return r;
-    size = i2d_X509(x, &der);
-    return request_encode(size, der, ret);
+    *ret = base64url_encode(der.data, der.size);
+    return *ret ? 0 : -ENOMEM;
 }

@@ -9,11 +9,9 @@
 
 /* Creates local roots, and the bridges to them for clients of previous roots. */
 
-#define COMMON_NAME_MAX 64 /* ub-common-name, RFC 5280 appendix A.1 */
+DEFINE_CLEANUP(ASN1_OCTET_STRING *, ASN1_OCTET_STRING_free);
 
-/* For clients of this root, its successors are authorities below it, each behind a bridge, with everything
- * above an uploaded one. */
-#define NO_PATH_LENGTH (-1)
+#define COMMON_NAME_MAX 64 /* ub-common-name, RFC 5280 appendix A.1 */
 
 static int set_root_subject(X509 *x, const RootTemplate *t, const Authority *predecessor, bool keeps_name)
 {
@@ -30,42 +28,37 @@ static int set_root_subject(X509 *x, const RootTemplate *t, const Authority *pre
     return r < 0 ? r : x509_add_name_entry(name, NID_commonName, common_name);
 }
 
+/* No limit on the path: for clients of this root, its successors are authorities below it, each behind a bridge, with
+ * everything above an uploaded one. */
 static int add_authority_extensions(X509 *x)
 {
-    int r = x509_add_basic_constraints(x, true, NO_PATH_LENGTH);
+    int r = x509_add_extension(x, "basicConstraints", "critical,CA:TRUE");
 
-    return r < 0 ? r : x509_add_key_usage(x, KU_KEY_CERT_SIGN | KU_CRL_SIGN);
+    return r < 0 ? r : x509_add_extension(x, "keyUsage", "critical,keyCertSign,cRLSign");
 }
 
 /* For an unsigned certificate, which X509_get0_subject_key_id() would consider broken. */
 static int add_own_key_id(X509 *x)
 {
-    ASN1_OCTET_STRING *id = X509_get_ext_d2i(x, NID_subject_key_identifier, NULL, NULL);
-    int r = id ? x509_add_authority_key_id(x, id) : -EIO;
+    _cleanup_(ASN1_OCTET_STRING_freep) ASN1_OCTET_STRING *id =
+        X509_get_ext_d2i(x, NID_subject_key_identifier, NULL, NULL);
 
-    ASN1_OCTET_STRING_free(id);
-    return r;
+    return id ? x509_add_authority_key_id(x, id) : -EIO;
 }
 
 static int make_root(const RootTemplate *t, const Key *key, EVP_PKEY *pkey, const Authority *predecessor,
                      bool keeps_name, X509 **ret)
 {
-    _cleanup_x509_ X509 *x = x509_new_v3();
+    _cleanup_x509_ X509 *x = NULL;
     char serial[33];
     int r;
 
-    if (!x)
-        return -ENOMEM;
-    if ((r = set_root_subject(x, t, predecessor, keeps_name)) < 0 || (r = key_set_public(x, key)) < 0 ||
-        (r = x509_set_random_serial(x, serial)) < 0 ||
-        (r = x509_set_validity(x, t->now - SKEW_SEC, t->now + t->lifetime)) < 0 ||
-        (r = add_authority_extensions(x)) < 0 || (r = x509_add_subject_key_id(x)) < 0 ||
-        (r = x509_add_constraints(x, t->constraints)) < 0 || (r = add_own_key_id(x)) < 0)
-        return r;
-    if (X509_set_issuer_name(x, X509_get_subject_name(x)) <= 0)
-        return -EIO;
-    r = x509_sign_with(x, pkey);
-    if (r < 0)
+    if ((r = x509_begin(t->now - SKEW_SEC, t->now + t->lifetime, serial, &x)) < 0 ||
+        (r = set_root_subject(x, t, predecessor, keeps_name)) < 0 || (r = key_set_public(x, key)) < 0 ||
+        (r = add_authority_extensions(x)) < 0 ||
+        (r = x509_add_extension(x, "subjectKeyIdentifier", "hash")) < 0 ||
+        (r = x509_add_constraints(x, t->constraints)) < 0 || (r = add_own_key_id(x)) < 0 ||
+        (r = x509_sign_as(x, X509_get_subject_name(x), pkey)) < 0)
         return r;
     *ret = TAKE_PTR(x);
     return 0;
@@ -88,22 +81,21 @@ static int copy_extension(X509 *from, X509 *to, int nid)
 static int make_bridge(X509 *authority, const Authority *predecessor, int64_t now, X509 **ret)
 {
     int64_t end = MIN(predecessor->not_after, asn1_time_to_seconds(X509_get0_notAfter(authority)));
-    _cleanup_x509_ X509 *x = x509_new_v3();
+    _cleanup_x509_ X509 *x = NULL;
     char serial[33];
     int r;
 
-    if (!x)
-        return -ENOMEM;
+    r = x509_begin(now - SKEW_SEC, end, serial, &x);
+    if (r < 0)
+        return r;
     if (X509_set_subject_name(x, X509_get_subject_name(authority)) <= 0 ||
-        X509_set_issuer_name(x, X509_get_subject_name(predecessor->certificate)) <= 0 ||
         X509_set_pubkey(x, X509_get0_pubkey(authority)) <= 0)
         return -EIO;
-    if ((r = x509_set_random_serial(x, serial)) < 0 || (r = x509_set_validity(x, now - SKEW_SEC, end)) < 0 ||
-        (r = add_authority_extensions(x)) < 0 ||
+    if ((r = add_authority_extensions(x)) < 0 ||
         (r = copy_extension(authority, x, NID_subject_key_identifier)) < 0 ||
         (r = copy_extension(authority, x, NID_name_constraints)) < 0 ||
         (predecessor->key_id && (r = x509_add_authority_key_id(x, predecessor->key_id)) < 0) ||
-        (r = x509_sign_with(x, predecessor->key)) < 0)
+        (r = x509_sign_as(x, X509_get_subject_name(predecessor->certificate), predecessor->key)) < 0)
         return r;
     *ret = TAKE_PTR(x);
     return 0;

@@ -14,7 +14,6 @@
 #include "core/limits.h"
 #include "core/name.h"
 #include "core/now.h"
-#include "crypto/authority-internal.h"
 #include "crypto/digest.h"
 #include "crypto/extension.h"
 #include "crypto/inspect.h"
@@ -22,14 +21,11 @@
 
 #define PROTOCOL        "\012acme-tls/1"     /* in ALPN format (RFC 7301 section 3.1): length and name */
 #define ACME_IDENTIFIER "1.3.6.1.5.5.7.1.31" /* id-pe-acmeIdentifier, RFC 8737 section 6.1 */
-#define REVERSE_MAX     80
 #define SNI_MAX         (LIMIT_NAME + 1)
 #define LIFETIME        86400 /* seconds; not checked by anybody */
 
 DEFINE_CLEANUP(SSL_CTX *, SSL_CTX_free);
 DEFINE_CLEANUP(ASN1_OBJECT *, ASN1_OBJECT_free);
-DEFINE_CLEANUP(ASN1_OCTET_STRING *, ASN1_OCTET_STRING_free);
-DEFINE_CLEANUP(X509_EXTENSION *, X509_EXTENSION_free);
 
 typedef struct AlpnProof {
     char *sni;
@@ -72,40 +68,30 @@ static void name_to_sni(const char *name, char ret[static SNI_MAX])
 /* Its value is the digest as an OCTET STRING, and it is critical (RFC 8737 section 3). */
 static int add_identifier(X509 *x, const uint8_t digest[static DIGEST_SIZE])
 {
-    _cleanup_(ASN1_OCTET_STRING_freep) ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
-    _cleanup_(X509_EXTENSION_freep) X509_EXTENSION *extension = NULL;
-    _cleanup_(ASN1_OBJECT_freep) ASN1_OBJECT *object = OBJ_txt2obj(ACME_IDENTIFIER, 1);
-    uint8_t der[2 + DIGEST_SIZE] = { V_ASN1_OCTET_STRING, DIGEST_SIZE };
+    char hex[2 * DIGEST_SIZE + 1], value[sizeof("critical,DER:0420") + sizeof(hex)];
 
-    memcpy(der + 2, digest, DIGEST_SIZE);
-    if (!object || !value || ASN1_OCTET_STRING_set(value, der, sizeof(der)) <= 0)
-        return -ENOMEM;
-    extension = X509_EXTENSION_create_by_OBJ(NULL, object, 1, value);
-    return extension && X509_add_ext(x, extension, -1) > 0 ? 0 : -ENOMEM;
+    hex_encode(digest, DIGEST_SIZE, false, hex);
+    snprintf(value, sizeof(value), "critical,DER:0420%s", hex);
+    return x509_add_extension(x, ACME_IDENTIFIER, value);
 }
 
 static int make_certificate(EVP_PKEY *key, const char *name, const char *key_authorization, X509 **ret)
 {
     char *const names[] = { (char *)(uintptr_t)name, NULL };
     uint8_t digest[DIGEST_SIZE];
-    _cleanup_x509_ X509 *x = x509_new_v3();
+    _cleanup_x509_ X509 *x = NULL;
     int64_t now = clock_now();
     char serial[33];
     int r;
 
-    if (!x)
-        return -ENOMEM;
-    r = digest_sha256(key_authorization, strlen(key_authorization), digest);
-    if (r < 0)
-        return r;
-    if ((r = x509_add_name_entry(X509_get_subject_name(x), NID_commonName, "ACME challenge")) < 0 ||
-        (r = x509_set_random_serial(x, serial)) < 0 ||
-        (r = x509_set_validity(x, now - SKEW_SEC, now + LIFETIME)) < 0 ||
+    if ((r = digest_sha256(key_authorization, strlen(key_authorization), digest)) < 0 ||
+        (r = x509_begin(now - SKEW_SEC, now + LIFETIME, serial, &x)) < 0 ||
+        (r = x509_add_name_entry(X509_get_subject_name(x), NID_commonName, "ACME challenge")) < 0 ||
         (r = x509_add_alternative_names(x, names, false)) < 0 || (r = add_identifier(x, digest)) < 0)
         return r;
-    if (X509_set_issuer_name(x, X509_get_subject_name(x)) <= 0 || X509_set_pubkey(x, key) <= 0)
+    if (X509_set_pubkey(x, key) <= 0)
         return -EIO;
-    r = x509_sign_with(x, key);
+    r = x509_sign_as(x, X509_get_subject_name(x), key);
     if (r >= 0)
         *ret = TAKE_PTR(x);
     return r;

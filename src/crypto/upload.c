@@ -36,24 +36,10 @@ static int decode_certificates(Examination *e)
         return -ENOMEM;
     for (size_t n = 0; n < i->n_certificates; n++) {
         char whose[64];
-        size_t used;
-        X509 *x = NULL;
         int r;
 
         snprintf(whose, sizeof(whose), "Certificate %zu of the upload", n + 1);
-        r = x509_from_der(i->certificates[n].data, i->certificates[n].size, whose, &x, &used,
-                          problem_of(e, CHECK_KEY));
-        if (r < 0)
-            return r;
-        if (sk_X509_push(e->certificates, x) <= 0) {
-            X509_free(x);
-            return -ENOMEM;
-        }
-        snprintf(whose, sizeof(whose), "The key of certificate %zu", n + 1);
-        if (!X509_get0_pubkey(x))
-            return problem_set(problem_of(e, CHECK_KEY), PROBLEM_INVALID_BUNDLE, "%s is damaged: %s.", whose,
-                               openssl_error());
-        r = pkey_check(X509_get0_pubkey(x), whose, problem_of(e, CHECK_KEY));
+        r = x509_list_add_der(e->certificates, i->certificates + n, whose, problem_of(e, CHECK_KEY));
         if (r < 0)
             return r;
     }

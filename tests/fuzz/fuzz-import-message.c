@@ -43,11 +43,6 @@ static void check_imported(const Imported *i)
         require(!i->key_problem.text);
 }
 
-static bool blob_equal(const Blob *a, const Blob *b)
-{
-    return a->size == b->size && (a->size == 0 || memcmp(a->data, b->data, a->size) == 0);
-}
-
 static void check_same(const Imported *a, const Imported *b)
 {
     require(streq(a->format, b->format) && a->n_certificates == b->n_certificates);

@@ -28,15 +28,14 @@ static GBytes *der_of(X509 *x)
 
 static void pki_make(void)
 {
-    uint8_t *der;
-    size_t size;
+    Blob der;
 
     root = issue(&(CertificateSpec){ .subject = "Root", .authority = true }, NULL, NULL);
     leaf = issue(&(CertificateSpec){ .subject = "a.example", .names = "DNS:a.example" }, &root, NULL);
     root_der = der_of(root.certificate);
     leaf_der = der_of(leaf.certificate);
-    g_assert_cmpint(pkey_to_pkcs8(leaf.key, &der, &size), ==, 0);
-    key_der = g_bytes_new_with_free_func(der, size, free, der);
+    g_assert_cmpint(pkey_to_pkcs8(leaf.key, &der), ==, 0);
+    key_der = g_bytes_new_with_free_func(der.data, der.size, free, der.data);
     root_pem = pem_of(&root);
     leaf_pem = pem_of(&leaf);
     key_pem = key_pem_of(&leaf);

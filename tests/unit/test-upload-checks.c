@@ -33,7 +33,7 @@ static Imported *imported_of(const Issued *first, const Issued *second, const Is
     const Issued *all[] = { first, second, third };
     Imported *i = calloc(1, sizeof(Imported));
 
-    g_assert_cmpint(pkey_to_pkcs8(first->key, &i->key.data, &i->key.size), ==, 0);
+    g_assert_cmpint(pkey_to_pkcs8(first->key, &i->key), ==, 0);
     for (size_t n = 0; n < ELEMENTSOF(all) && all[n]; n++) {
         uint8_t *der = NULL;
         int size = i2d_X509(all[n]->certificate, &der);
