@@ -15,14 +15,6 @@
 #define TYPE_NAME_MAX 80
 #define WHOSE_MAX     160 /* sufficient for the names that callers pass, which are limited */
 
-static inline void sequence_freep(ASN1_SEQUENCE_ANY **s)
-{
-    sk_ASN1_TYPE_pop_free(*s, ASN1_TYPE_free);
-}
-#define _cleanup_sequence_ _cleanup_(sequence_freep)
-DEFINE_CLEANUP(X509_ALGOR *, X509_ALGOR_free);
-DEFINE_CLEANUP(PKCS8_PRIV_KEY_INFO *, PKCS8_PRIV_KEY_INFO_free);
-
 static bool curve_is_accepted(int nid)
 {
     return nid == NID_X9_62_prime256v1 || nid == NID_secp384r1 || nid == NID_secp521r1;
@@ -179,6 +171,15 @@ int pkey_from_pkcs8(const uint8_t *der, size_t size, EVP_PKEY **ret, Problem *pr
     if (r >= 0 && OBJ_obj2nid(algorithm->algorithm) == NID_X9_62_id_ecPublicKey)
         r = check_inner_curve(inner, (size_t)inner_size, problem);
     return r < 0 ? r : finish_key(EVP_PKCS82PKEY(p8), ret, problem);
+}
+
+int pkey_from_p8(const PKCS8_PRIV_KEY_INFO *p8, EVP_PKEY **ret, Problem *problem)
+{
+    _cleanup_blob_ Blob der = {};
+
+    if (asn1_to_der(p8, ASN1_ITEM_rptr(PKCS8_PRIV_KEY_INFO), &der) < 0)
+        return key_is_damaged(problem);
+    return pkey_from_pkcs8(der.data, der.size, ret, problem);
 }
 
 int pkey_from_sec1(const uint8_t *der, size_t size, EVP_PKEY **ret, Problem *problem)

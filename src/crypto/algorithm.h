@@ -3,8 +3,14 @@
 
 #include <openssl/x509.h>
 
-#include "core/blob.h"
 #include "core/problem.h"
+#include "crypto/key.h"
+
+static inline void sequence_freep(ASN1_SEQUENCE_ANY **s)
+{
+    sk_ASN1_TYPE_pop_free(*s, ASN1_TYPE_free);
+}
+#define _cleanup_sequence_ _cleanup_(sequence_freep)
 
 /* Checks whether keys are accepted: RSA, and ECDSA on P-256, P-384 and P-521. Decoding a key of another
  * type, or with explicit curve parameters, may take seconds, so the AlgorithmIdentifier (RFC 5280 section
@@ -16,6 +22,7 @@ int algorithm_check(const X509_ALGOR *algorithm, const char *whose, Problem *pro
 int pkey_check(EVP_PKEY *key, const char *whose, Problem *problem);
 /* Checks and decodes a private key, PKCS#8 (RFC 5958) or ECPrivateKey (RFC 5915). */
 int pkey_from_pkcs8(const uint8_t *der, size_t size, EVP_PKEY **ret, Problem *problem);
+int pkey_from_p8(const PKCS8_PRIV_KEY_INFO *p8, EVP_PKEY **ret, Problem *problem);
 int pkey_from_sec1(const uint8_t *der, size_t size, EVP_PKEY **ret, Problem *problem);
 int pkey_from_pkcs1(const uint8_t *der, size_t size, EVP_PKEY **ret, Problem *problem);
 int pkey_to_pkcs8(EVP_PKEY *key, Blob *ret);

@@ -27,15 +27,6 @@ static void look_upward(Authority *a, X509 *x, long distance)
         a->constraints[a->n_constraints++] = constraints;
 }
 
-static int push(STACK_OF(X509) * *l, X509 *x)
-{
-    if (!*l && !(*l = sk_X509_new_null()))
-        return -ENOMEM;
-    if (X509_up_ref(x) <= 0 || sk_X509_push(*l, x) <= 0)
-        return -ENOMEM;
-    return 0;
-}
-
 /* The chain above an intermediate authority is part of every chain that it signs, except for the root. */
 static int load_upper(Authority *a, const Bundle *root)
 {
@@ -51,13 +42,12 @@ static int load_upper(Authority *a, const Bundle *root)
         r = x509_list_from_pem(root->anchor, &anchor);
     if (r < 0 || !anchor)
         return r;
-    r = push(&a->upper, a->certificate);
-    for (int i = 0; i < sk_X509_num(issuers) && r >= 0; i++) {
+    a->upper = sk_X509_new_null();
+    if (!a->upper || X509_add_cert(a->upper, a->certificate, X509_ADD_FLAG_UP_REF) <= 0 ||
+        X509_add_certs(a->upper, issuers, X509_ADD_FLAG_UP_REF) <= 0)
+        return -ENOMEM;
+    for (int i = 0; i < sk_X509_num(issuers); i++)
         look_upward(a, sk_X509_value(issuers, i), i + 1);
-        r = push(&a->upper, sk_X509_value(issuers, i));
-    }
-    if (r < 0)
-        return r;
     a->anchor = sk_X509_shift(anchor);
     look_upward(a, a->anchor, sk_X509_num(issuers) + 1);
     return 0;

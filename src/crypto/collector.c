@@ -28,10 +28,9 @@ static int add_certificate(Collector *c, Blob *der)
 
 static int check_names(Collector *c, X509 *x)
 {
-    GENERAL_NAMES *l = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+    _cleanup_(GENERAL_NAMES_freep) GENERAL_NAMES *l = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
     int n = sk_GENERAL_NAME_num(l);
 
-    GENERAL_NAMES_free(l);
     ERR_clear_error();
     if (n <= LIMIT_NAMES)
         return 0;
@@ -108,15 +107,13 @@ int collect_certificate(Collector *c, const uint8_t *der, size_t size, size_t *r
     return r < 0 ? r : take_certificate(c, x);
 }
 
-/* Whether its numbers belong together. OpenSSL heals a wrong remainder when it signs; others do not, and give the key away
+/* Checks that its numbers belong together. OpenSSL heals a wrong remainder when it signs; others do not, and give the key away
  * by the first wrong signature. */
 static bool key_is_sound(EVP_PKEY *key)
 {
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
-    bool sound = context && EVP_PKEY_pairwise_check(context) > 0;
+    _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
 
-    EVP_PKEY_CTX_free(context);
-    return sound;
+    return context && EVP_PKEY_pairwise_check(context) > 0;
 }
 
 static int add_key(Collector *c, EVP_PKEY *key, Problem *problem)

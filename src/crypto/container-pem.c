@@ -43,13 +43,12 @@ static int decrypt_block(Collector *c, Block *b, Problem *problem)
         return passphrase_problem(c, "The private key", problem);
     if (PEM_do_header(&cipher, b->der, &b->size, give_passphrase, (void *)(uintptr_t)c->passphrase) > 0)
         return 0;
-    if (ERR_GET_REASON(ERR_peek_last_error()) == EVP_R_UNSUPPORTED_ALGORITHM ||
-        ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_EVP)
-        return ERR_GET_REASON(ERR_peek_error()) == EVP_R_BAD_DECRYPT
-                   ? passphrase_problem(c, "The private key", problem)
-                   : problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                                 "The private key is encrypted with a cipher that cannot be used here: %s.",
-                                 openssl_error());
+    if (ERR_GET_REASON(ERR_peek_error()) != EVP_R_BAD_DECRYPT &&
+        (ERR_GET_REASON(ERR_peek_last_error()) == EVP_R_UNSUPPORTED_ALGORITHM ||
+         ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_EVP))
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                           "The private key is encrypted with a cipher that cannot be used here: %s.",
+                           openssl_error());
     return passphrase_problem(c, "The private key", problem);
 }
 

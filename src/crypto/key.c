@@ -27,7 +27,6 @@
 DEFINE_CLEANUP(BN_CTX *, BN_CTX_free);
 DEFINE_CLEANUP(BIGNUM *, BN_clear_free);
 DEFINE_CLEANUP(EC_POINT *, EC_POINT_free);
-DEFINE_CLEANUP(EVP_PKEY_CTX *, EVP_PKEY_CTX_free);
 
 /* head and middle: DER of the PrivateKeyInfo (RFC 5958) up to the scalar, and between scalar and point. It contains an
  * ECPrivateKey (RFC 5915) without parameters but with the point, as OpenSSL encodes it. */

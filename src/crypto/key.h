@@ -2,7 +2,7 @@
 #pragma once
 
 #include <openssl/evp.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "core/blob.h"
 #include "core/chain.h"
@@ -11,7 +11,16 @@
 /* Keys, and cleanup functions for OpenSSL objects. Functions return a negative errno; -EIO if OpenSSL
  * fails. */
 
+DEFINE_CLEANUP(ASN1_OCTET_STRING *, ASN1_OCTET_STRING_free);
+DEFINE_CLEANUP(AUTHORITY_KEYID *, AUTHORITY_KEYID_free);
 DEFINE_CLEANUP(EVP_PKEY *, EVP_PKEY_free);
+DEFINE_CLEANUP(EVP_PKEY_CTX *, EVP_PKEY_CTX_free);
+DEFINE_CLEANUP(GENERAL_NAMES *, GENERAL_NAMES_free);
+DEFINE_CLEANUP(PKCS7 *, PKCS7_free);
+DEFINE_CLEANUP(PKCS8_PRIV_KEY_INFO *, PKCS8_PRIV_KEY_INFO_free);
+DEFINE_CLEANUP(X509_ALGOR *, X509_ALGOR_free);
+DEFINE_CLEANUP(X509_REQ *, X509_REQ_free);
+DEFINE_CLEANUP(X509_SIG *, X509_SIG_free);
 DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free);
 DEFINE_CLEANUP(X509 *, X509_free);
 DEFINE_CLEANUP(BIO *, BIO_free_all);

@@ -19,8 +19,6 @@
 /* End of sentences about a chain: it cannot be repaired here. */
 #define BLAME "; tell who runs that authority"
 
-DEFINE_CLEANUP(AUTHORITY_KEYID *, AUTHORITY_KEYID_free);
-
 typedef struct Acceptance {
     const char *whose;
     char *const *names;
@@ -123,12 +121,12 @@ static bool are_addresses(char *const *names)
 /* A common name alone does not count (RFC 9525 section 2); and the check below takes time for each name. */
 static int check_alternative_names(Acceptance *a)
 {
-    GENERAL_NAMES *names = X509_get_ext_d2i(leaf_of(a), NID_subject_alt_name, NULL, NULL);
-    int n = names ? sk_GENERAL_NAME_num(names) : 0, n_dns = 0;
+    _cleanup_(GENERAL_NAMES_freep) GENERAL_NAMES *names =
+        X509_get_ext_d2i(leaf_of(a), NID_subject_alt_name, NULL, NULL);
+    int n = sk_GENERAL_NAME_num(names), n_dns = 0;
 
     for (int i = 0; i < n; i++)
         n_dns += sk_GENERAL_NAME_value(names, i)->type == GEN_DNS;
-    GENERAL_NAMES_free(names);
     if (n > LIMIT_NAMES)
         return problem_set(a->problem, PROBLEM_LIMITS_EXCEEDED,
                            "%s returned a certificate for more than %d names" BLAME ".", a->whose,
@@ -185,11 +183,12 @@ static int check_validity_of(Acceptance *a, X509 *x, int n)
 
 static int check_validity(Acceptance *a)
 {
-    int n = sk_X509_num(a->path.served), r = 0;
+    X509 *x;
+    int r = 0;
 
-    for (int i = 0; i < n && r >= 0; i++)
-        r = check_validity_of(a, sk_X509_value(a->path.served, i), i + 1);
-    return r >= 0 && a->path.anchor ? check_validity_of(a, a->path.anchor, n + 1) : r;
+    for (int i = 0; r >= 0 && (x = path_at(&a->path, i)); i++)
+        r = check_validity_of(a, x, i + 1);
+    return r;
 }
 
 static int check_names(Acceptance *a)
@@ -220,13 +219,9 @@ static int make_bundle(Acceptance *a, const char *key)
     Bundle *b = a->bundle = calloc(1, sizeof(Bundle));
     int r;
 
-    if (!b || !(b->issuers = strdup("")) || !(b->key = strdup(key)))
+    if (!b || !(b->key = strdup(key)))
         return -ENOMEM;
-    r = x509_to_pem(leaf_of(a), &b->leaf);
-    for (int i = 1; i < sk_X509_num(a->path.served) && r >= 0; i++)
-        r = x509_append_pem(&b->issuers, sk_X509_value(a->path.served, i));
-    if (r >= 0 && a->path.anchor)
-        r = x509_to_pem(a->path.anchor, &b->anchor);
+    r = path_to_bundle(&a->path, b);
     return r < 0 ? r : chain_from_x509(a->path.served, &b->chain);
 }
 

@@ -13,8 +13,6 @@
 #include "crypto/request.h"
 #include "util/text.h"
 
-DEFINE_CLEANUP(X509_REQ *, X509_REQ_free);
-
 int request_make_key(KeyType type, char **ret)
 {
     _cleanup_key_ Key *key = NULL;

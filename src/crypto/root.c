@@ -9,8 +9,6 @@
 
 /* Creates local roots, and the bridges to them for clients of previous roots. */
 
-DEFINE_CLEANUP(ASN1_OCTET_STRING *, ASN1_OCTET_STRING_free);
-
 #define COMMON_NAME_MAX 64 /* ub-common-name, RFC 5280 appendix A.1 */
 
 static int set_root_subject(X509 *x, const RootTemplate *t, const Authority *predecessor, bool keeps_name)
@@ -173,7 +171,7 @@ int authority_make_root(const RootTemplate *t, const Authority *predecessor, boo
     if ((r = key_generate(t->key_type, &key)) < 0 || (r = key_to_pem(key, &b->key)) < 0 ||
         (r = pkey_from_pem(b->key, &pkey)) < 0 ||
         (r = make_root(t, key, pkey, predecessor, keeps_name, &x)) < 0 ||
-        (r = x509_to_pem(x, &b->leaf)) < 0 || (r = chain_from_pem(b->leaf, &b->chain)) < 0) {
+        (r = x509_append_pem(&b->leaf, x)) < 0 || (r = chain_from_pem(b->leaf, &b->chain)) < 0) {
         problem_set(problem, PROBLEM_INTERNAL, "The local root could not be made: %s.", openssl_error());
         return r;
     }

@@ -107,31 +107,28 @@ static X509 *find_end(Examination *e, int *ret_n)
 static void check_kind(Examination *e, Problem *problem)
 {
     bool is_authority = X509_get_extension_flags(e->leaf) & EXFLAG_CA;
-    char subject[256];
 
-    subject_of(e->leaf, subject);
     if (!e->context->authority && is_authority)
         (void)problem_set(
             problem, PROBLEM_INVALID_BUNDLE,
             "The certificate \"%s\" is that of an authority (CA:TRUE) and not of a server; upload the "
             "server's key, or give the authority to the root.",
-            subject);
+            SUBJECT(e->leaf));
     else if (e->context->authority && !is_authority)
         (void)problem_set(
             problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
             "The certificate \"%s\" is not that of an authority: its basic constraints lack CA:TRUE.",
-            subject);
+            SUBJECT(e->leaf));
     else if (e->context->authority && !(X509_get_key_usage(e->leaf) & KU_KEY_CERT_SIGN))
         (void)problem_set(problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
                           "The authority \"%s\" may not sign certificates: its key usage lacks keyCertSign.",
-                          subject);
+                          SUBJECT(e->leaf));
 }
 
 static void find_leaf(Examination *e)
 {
     Problem *problem = problem_of(e, CHECK_LEAF);
     const char *what = e->context->authority ? "authority" : "leaf";
-    char subject[256];
     int n = 0;
 
     if (e->key) {
@@ -158,7 +155,7 @@ static void find_leaf(Examination *e)
     if (problem->code != PROBLEM_NONE)
         e->leaf = NULL;
     else
-        report_pass(&e->result->report, CHECK_LEAF, "\"%s\".", subject_of(e->leaf, subject));
+        report_pass(&e->result->report, CHECK_LEAF, "\"%s\".", SUBJECT(e->leaf));
 }
 
 /* Tries existing keys, for a chain without one. */
@@ -199,7 +196,7 @@ static void report_key(Examination *e)
 static int describe(Examination *e)
 {
     STACK_OF(X509) *l = sk_X509_dup(e->path.served);
-    X509 *top = e->context->authority && e->path.anchor != e->leaf ? e->path.anchor : NULL;
+    X509 *top = e->context->authority ? path_at(&e->path, sk_X509_num(l)) : NULL;
     int r = -ENOMEM;
 
     if (l && (!top || sk_X509_push(l, top) > 0))
@@ -213,15 +210,9 @@ static int make_bundle(Examination *e)
     _cleanup_bundle_ Bundle *b = calloc(1, sizeof(Bundle));
     int r;
 
-    if (!b || !(b->issuers = strdup("")))
+    if (!b)
         return -ENOMEM;
-    if ((r = pkey_to_pem(e->key, &b->key)) < 0 || (r = x509_to_pem(e->leaf, &b->leaf)) < 0)
-        return r;
-    for (int i = 1; i < sk_X509_num(e->path.served) && r >= 0; i++)
-        r = x509_append_pem(&b->issuers, sk_X509_value(e->path.served, i));
-    if (r >= 0 && e->path.anchor && e->path.anchor != e->leaf)
-        r = x509_append_pem(&b->anchor, e->path.anchor);
-    if (r < 0)
+    if ((r = pkey_to_pem(e->key, &b->key)) < 0 || (r = path_to_bundle(&e->path, b)) < 0)
         return r;
     b->chain = chain_ref(e->result->chain);
     e->result->bundle = TAKE_PTR(b);
