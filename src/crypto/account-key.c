@@ -28,16 +28,17 @@ typedef struct Algorithm {
     const EVP_MD *(*digest)(void);
 } Algorithm;
 
-static const Algorithm rs256 = { "RS256", NULL, 0, EVP_sha256 };
-static const Algorithm es256 = { "ES256", "P-256", 32, EVP_sha256 };
-static const Algorithm es384 = { "ES384", "P-384", COORDINATE_MAX, EVP_sha384 };
+static const Algorithm algorithms[_KEY_TYPE_MAX] = {
+    [KEY_TYPE_ECDSA_P256] = { "ES256", "P-256", 32, EVP_sha256 },
+    [KEY_TYPE_ECDSA_P384] = { "ES384", "P-384", COORDINATE_MAX, EVP_sha384 },
+    [KEY_TYPE_RSA_2048... KEY_TYPE_RSA_OTHER] = { "RS256", NULL, 0, EVP_sha256 },
+};
 
 /* All requests are signed and identify the signer: the constant parts of that are computed once. */
 struct AccountKey {
     EVP_PKEY *pkey;
     EVP_MD_CTX *signer; /* initialized, to be copied */
     const Algorithm *algorithm;
-    KeyType type;
     char *jwk;
     char *thumbprint;
 };
@@ -46,19 +47,7 @@ struct AccountKey {
 
 static const Algorithm *algorithm_of(KeyType type)
 {
-    switch (type) {
-    case KEY_TYPE_ECDSA_P256:
-        return &es256;
-    case KEY_TYPE_ECDSA_P384:
-        return &es384;
-    case KEY_TYPE_RSA_2048:
-    case KEY_TYPE_RSA_3072:
-    case KEY_TYPE_RSA_4096:
-    case KEY_TYPE_RSA_OTHER:
-        return &rs256;
-    default:
-        return NULL;
-    }
+    return type >= 0 && type < _KEY_TYPE_MAX && algorithms[type].name ? algorithms + type : NULL;
 }
 
 /* A number of the public key; size 0: without leading zeros (RFC 7518 section 2, Base64urlUInt). */
@@ -123,8 +112,7 @@ int account_key_from_pem(const char *pem, AccountKey **ret)
         ERR_clear_error();
         return -EINVAL;
     }
-    k->type = pkey_type(k->pkey);
-    k->algorithm = algorithm_of(k->type);
+    k->algorithm = algorithm_of(pkey_type(k->pkey));
     if (!k->algorithm)
         return -EINVAL;
     k->signer = EVP_MD_CTX_new();
@@ -170,7 +158,7 @@ int account_key_to_pem(const AccountKey *k, char **ret)
 
 KeyType account_key_type(const AccountKey *k)
 {
-    return k->type;
+    return pkey_type(k->pkey);
 }
 
 const char *account_key_algorithm(const AccountKey *k)

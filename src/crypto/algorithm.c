@@ -11,7 +11,6 @@
 #include "core/limits.h"
 #include "crypto/key.h"
 
-#define ACCEPTED      "RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or P-521 are accepted"
 #define TYPE_NAME_MAX 80
 #define WHOSE_MAX     160 /* sufficient for the names that callers pass, which are limited */
 
@@ -54,7 +53,7 @@ int algorithm_check(const X509_ALGOR *algorithm, const char *whose, Problem *pro
     default:
         OBJ_obj2txt(name, sizeof(name), object, 0);
     }
-    return problem_set(problem, PROBLEM_WEAK_KEY, "%s is of the type %s; " ACCEPTED ".", whose, name);
+    return problem_set(problem, PROBLEM_WEAK_KEY, "%s is of the type %s; " KEYS_ACCEPTED ".", whose, name);
 }
 
 /* With an even exponent or 1, anybody can forge signatures. */
@@ -71,7 +70,7 @@ int pkey_check(EVP_PKEY *key, const char *whose, Problem *problem)
 {
     if (pkey_type(key) < 0 || EVP_PKEY_is_a(key, "ED25519"))
         return problem_set(problem, PROBLEM_WEAK_KEY,
-                           "%s has %d bits or a curve that is not accepted; " ACCEPTED ".", whose,
+                           "%s has %d bits or a curve that is not accepted; " KEYS_ACCEPTED ".", whose,
                            EVP_PKEY_get_bits(key));
     if (EVP_PKEY_is_a(key, "RSA") && !exponent_is_sound(key))
         return problem_set(problem, PROBLEM_WEAK_KEY,
@@ -90,7 +89,7 @@ static int check_size(size_t size, Problem *problem)
                ? 0
                : problem_set(
                      problem, PROBLEM_WEAK_KEY,
-                     "The private key has more than %d bytes, larger than any that is accepted; " ACCEPTED
+                     "The private key has more than %d bytes, larger than any that is accepted; " KEYS_ACCEPTED
                      ".",
                      LIMIT_KEY);
 }
@@ -135,8 +134,8 @@ static int check_inner_curve(const uint8_t *der, size_t size, Problem *problem)
         accepted = curve_check(curve ? V_ASN1_OBJECT : V_ASN1_SEQUENCE, curve, name);
         ASN1_OBJECT_free(curve);
         if (!accepted)
-            return problem_set(problem, PROBLEM_WEAK_KEY, "The private key is of the type %s; " ACCEPTED ".",
-                               name);
+            return problem_set(problem, PROBLEM_WEAK_KEY,
+                               "The private key is of the type %s; " KEYS_ACCEPTED ".", name);
     }
     return 0;
 }

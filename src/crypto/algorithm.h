@@ -12,6 +12,8 @@ static inline void sequence_freep(ASN1_SEQUENCE_ANY **s)
 }
 #define _cleanup_sequence_ _cleanup_(sequence_freep)
 
+#define KEYS_ACCEPTED "RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or P-521 are accepted"
+
 /* Checks whether keys are accepted: RSA, and ECDSA on P-256, P-384 and P-521. Decoding a key of another
  * type, or with explicit curve parameters, may take seconds, so the AlgorithmIdentifier (RFC 5280 section
  * 4.1.1.2) is checked first, in DER that nothing else has parsed yet. */

@@ -118,10 +118,8 @@ static int read_key(Collector *c, Shape shape, const uint8_t *der, size_t size)
     else if (shape == SHAPE_PKCS1)
         r = pkey_from_pkcs1(der, size, &key, &problem);
     else
-        r = problem_set(
-            &problem, PROBLEM_WEAK_KEY,
-            "The private key is of the type DSA; RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or "
-            "P-521 are accepted.");
+        r = problem_set(&problem, PROBLEM_WEAK_KEY,
+                        "The private key is of the type DSA; " KEYS_ACCEPTED ".");
     return collect_key(c, key, r, &problem);
 }
 

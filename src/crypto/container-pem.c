@@ -62,11 +62,8 @@ static int decode_key(const Block *b, EVP_PKEY **ret, Problem *problem)
         return pkey_from_pkcs1(b->der, size, ret, problem);
     if (strcmp(b->label, PEM_STRING_ECPRIVATEKEY) == 0)
         return pkey_from_sec1(b->der, size, ret, problem);
-    return problem_set(
-        problem, PROBLEM_WEAK_KEY,
-        "The private key is of the type \"%s\"; RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or "
-        "P-521 are accepted.",
-        QUOTE(b->label, 40));
+    return problem_set(problem, PROBLEM_WEAK_KEY,
+                       "The private key is of the type \"%s\"; " KEYS_ACCEPTED ".", QUOTE(b->label, 40));
 }
 
 static int take_key(Collector *c, Block *b)

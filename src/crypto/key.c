@@ -125,12 +125,18 @@ static int generate_on_curve(Key *k)
     return 0;
 }
 
+/* Of the types for which there is a length. */
+static int rsa_bits(KeyType type)
+{
+    return 2048 + 1024 * (int)(type - KEY_TYPE_RSA_2048);
+}
+
 static int generate_otherwise(Key *k, KeyType type)
 {
     if (type == KEY_TYPE_ED25519)
         k->pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
     else if (type >= KEY_TYPE_RSA_2048 && type <= KEY_TYPE_RSA_4096)
-        k->pkey = EVP_RSA_gen(2048U + 1024U * (unsigned)(type - KEY_TYPE_RSA_2048));
+        k->pkey = EVP_RSA_gen((unsigned)rsa_bits(type));
     else
         return -EINVAL;
     return k->pkey ? 0 : -EIO;
@@ -163,17 +169,10 @@ Key *key_free(Key *k)
 
 static KeyType rsa_type(int bits)
 {
-    switch (bits) {
-    case 2048:
-        return KEY_TYPE_RSA_2048;
-    case 3072:
-        return KEY_TYPE_RSA_3072;
-    case 4096:
-        return KEY_TYPE_RSA_4096;
-    default:
-        return bits >= LIMIT_RSA_BITS_MIN && bits <= LIMIT_RSA_BITS_MAX ? KEY_TYPE_RSA_OTHER
-                                                                        : _KEY_TYPE_INVALID;
-    }
+    for (KeyType t = KEY_TYPE_RSA_2048; t <= KEY_TYPE_RSA_4096; t++)
+        if (bits == rsa_bits(t))
+            return t;
+    return bits >= LIMIT_RSA_BITS_MIN && bits <= LIMIT_RSA_BITS_MAX ? KEY_TYPE_RSA_OTHER : _KEY_TYPE_INVALID;
 }
 
 KeyType pkey_type(EVP_PKEY *key)

@@ -404,16 +404,6 @@ static void give_up(Import *i)
     import_free(i);
 }
 
-static Owner *first_waiting(const Importer *importer)
-{
-    Owner *o;
-
-    TAILQ_FOREACH (o, &importer->owners, entry)
-        if (o->n_waiting > 0)
-            break;
-    return o;
-}
-
 Importer *importer_free(Importer *importer)
 {
     Owner *o;
@@ -421,13 +411,13 @@ Importer *importer_free(Importer *importer)
 
     if (!importer)
         return NULL;
-    while ((o = first_waiting(importer))) {
-        i = STAILQ_FIRST(&o->waiting);
-        note_running(i); /* as an answer ends that */
-        give_up(i);
-    }
     while ((i = STAILQ_FIRST(&importer->started))) {
         STAILQ_REMOVE_HEAD(&importer->started, entry);
+        give_up(i);
+    }
+    while ((o = TAILQ_FIRST(&importer->owners))) { /* has waiting imports alone */
+        i = STAILQ_FIRST(&o->waiting);
+        note_running(i); /* as an answer ends that */
         give_up(i);
     }
     sd_event_unref(importer->event);

@@ -111,8 +111,7 @@ static int inputs_read(Inputs *in, Problem *problem)
 
 static int answer(const Imported *imported, Problem *problem, int r)
 {
-    uint8_t *data;
-    size_t size;
+    Blob message;
 
     if (!imported && problem->code == PROBLEM_NONE)
         (void)(r == -ENOMEM ? problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
@@ -120,8 +119,8 @@ static int answer(const Imported *imported, Problem *problem, int r)
                                           LIMIT_IMPORT_MEMORY >> 20)
                             : problem_set(problem, PROBLEM_INVALID_BUNDLE, "The upload cannot be read: %s.",
                                           strerror(-r)));
-    r = message_encode(imported, problem, &data, &size);
-    return r < 0 ? r : fs_write_all(STDOUT_FILENO, data, size);
+    r = message_encode(imported, problem, &message);
+    return r < 0 ? r : fs_write_all(STDOUT_FILENO, message.data, message.size);
 }
 
 static int run(Inputs *in)
