@@ -25,7 +25,7 @@ static bool curve_check(int type, const void *value, char name[static TYPE_NAME_
     char curve[48];
 
     if (type != V_ASN1_OBJECT) {
-        snprintf(name, TYPE_NAME_MAX, "EC with a curve of its own");
+        snprintf(name, TYPE_NAME_MAX, "EC with explicit curve parameters");
         return false;
     }
     if (curve_is_accepted(OBJ_obj2nid(value)))
@@ -236,7 +236,7 @@ static int find_algorithm(const uint8_t *der, size_t size, X509_ALGOR **ret)
     return *ret ? 0 : -EBADMSG;
 }
 
-/* As it stands in a sentence about its key. */
+/* Names the key of a certificate in messages. */
 static void key_of(const char *whose, char ret[static WHOSE_MAX])
 {
     snprintf(ret, WHOSE_MAX, "The key of %c%s", whose[0] | 0x20, whose + 1);
@@ -254,7 +254,7 @@ int x509_from_der(const uint8_t *der, size_t size, const char *whose, X509 **ret
 
     if (find_algorithm(der, size, &algorithm) < 0)
         return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                           "%s is damaged: it is not built as a certificate is.", whose);
+                           "%s is damaged: it does not have the structure of a certificate.", whose);
     key_of(whose, key);
     r = algorithm_check(algorithm, key, problem);
     if (r < 0)
@@ -264,8 +264,8 @@ int x509_from_der(const uint8_t *der, size_t size, const char *whose, X509 **ret
         return problem_set(problem, PROBLEM_INVALID_BUNDLE, "%s is damaged: %s.", whose, openssl_error());
     used = (size_t)(at - der);
     if (!ret_used && used != size)
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "%s is damaged: there are %zu bytes behind it.",
-                           whose, size - used);
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                           "%s is damaged: it is followed by %zu extra bytes.", whose, size - used);
     if (ret_used)
         *ret_used = used;
     *ret = TAKE_PTR(x);

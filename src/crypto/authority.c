@@ -234,7 +234,7 @@ static int check_constraints(Authority *a, X509 *x, const char *name, Problem *p
     problem_set(
         problem, PROBLEM_NAME_MISMATCH,
         "The name constraints of the local root do not permit the names of %s; change NameConstraints= and "
-        "reissue the root, or leave the name out.",
+        "reissue the root, or remove the name.",
         name);
     return -ERANGE;
 }

@@ -20,7 +20,7 @@ static int add_certificate(Collector *c, Blob *der)
     if (i->n_certificates >= LIMIT_CHAIN)
         return problem_set(
             c->problem, PROBLEM_LIMITS_EXCEEDED,
-            "There are more than %d certificates in the upload; leave in it the chain of one leaf.",
+            "There are more than %d certificates in the upload; upload only the chain of one leaf.",
             LIMIT_CHAIN);
     i->certificates[i->n_certificates++] = TAKE_GENERIC(*der, Blob, (Blob){});
     return 0;
@@ -47,10 +47,10 @@ static int check_dates(Collector *c, X509 *x)
         return 0;
     ERR_clear_error();
     return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
-                       "Certificate %zu of the upload has a date that is none.", c->n_seen);
+                       "Certificate %zu of the upload has an invalid date.", c->n_seen);
 }
 
-/* What is shown to people has bounds of its own. */
+/* Limits what is displayed. */
 static int check_sizes(Collector *c, X509 *x)
 {
     const X509_NAME *names[] = { X509_get_subject_name(x), X509_get_issuer_name(x) };
@@ -107,8 +107,8 @@ int collect_certificate(Collector *c, const uint8_t *der, size_t size, size_t *r
     return r < 0 ? r : take_certificate(c, x);
 }
 
-/* Checks that its numbers belong together. OpenSSL heals a wrong remainder when it signs; others do not, and give the key away
- * by the first wrong signature. */
+/* OpenSSL corrects an inconsistent RSA key when it signs; other implementations do not, and leak the key with the first
+ * faulty signature. */
 static bool key_is_sound(EVP_PKEY *key)
 {
     _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
@@ -124,7 +124,7 @@ static int add_key(Collector *c, EVP_PKEY *key, Problem *problem)
 
     if (!key_is_sound(key))
         return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                           "The private key is damaged: its numbers do not belong together (%s).",
+                           "The private key is damaged: its numbers are inconsistent (%s).",
                            openssl_error());
     r = pkey_to_pkcs8(key, &der);
     if (r < 0)
@@ -136,7 +136,7 @@ static int add_key(Collector *c, EVP_PKEY *key, Problem *problem)
     if (i->key.data && !blob_equal(&i->key, &der))
         return problem_set(
             problem, PROBLEM_INVALID_BUNDLE,
-            "There is more than one private key in the upload; leave in it that of the leaf.");
+            "There is more than one private key in the upload; upload only that of the leaf.");
     if (!i->key.data)
         i->key = TAKE_GENERIC(der, Blob, (Blob){});
     return 0;

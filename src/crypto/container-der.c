@@ -67,12 +67,12 @@ bool der_is_pkcs7(const uint8_t *der, size_t size)
 
 static int refuse(Collector *c, const char *what)
 {
-    return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The %s is %s and no %s.",
+    return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The %s is %s, not a %s.",
                        c->key_only ? "key file" : "upload", what,
                        c->key_only ? "private key" : "certificate");
 }
 
-/* Returns what has the structure of a certificate but is none, or NULL. */
+/* Names objects of other types with the structure of a certificate, or returns NULL. */
 static const char *lookalike(const uint8_t *der, size_t size)
 {
     const uint8_t *at = der, *again = der;
@@ -96,7 +96,7 @@ static int read_certificates(Collector *c, const uint8_t *der, size_t size)
         if (shape_of(der, size) != SHAPE_CERTIFICATE)
             return problem_set(
                 c->problem, PROBLEM_INVALID_BUNDLE,
-                "Behind certificate %zu of the upload there are %zu bytes that are no certificate.",
+                "After certificate %zu of the upload there are %zu bytes that are not a certificate.",
                 c->n_seen, size);
         r = collect_certificate(c, der, size, &used);
         if (r < 0)
@@ -185,7 +185,8 @@ static bool has_nothing_behind(const uint8_t *der, size_t size)
     ERR_clear_error();
     if (r & 0x80)
         return false;
-    return (r & 1) || (size_t)(at - der) + (size_t)length == size; /* indefinite lengths do not help here */
+    return (r & 1) ||
+           (size_t)(at - der) + (size_t)length == size; /* an indefinite length does not tell the size */
 }
 
 int read_der(Collector *c, const uint8_t *der, size_t size, const char **ret_format)
@@ -193,7 +194,7 @@ int read_der(Collector *c, const uint8_t *der, size_t size, const char **ret_for
     Shape shape = shape_of(der, size);
 
     if (shape != SHAPE_CERTIFICATE && shape != SHAPE_UNKNOWN && !has_nothing_behind(der, size))
-        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "There are bytes behind what the %s holds.",
+        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "There are extra bytes at the end of the %s.",
                            c->key_only ? "key file" : "upload");
     *ret_format = "DER";
     switch (shape) {
@@ -210,11 +211,10 @@ int read_der(Collector *c, const uint8_t *der, size_t size, const char **ret_for
     case SHAPE_PUBLIC_KEY:
         return refuse(c, "a public key");
     case SHAPE_UNKNOWN:
-        return problem_set(
-            c->problem, PROBLEM_INVALID_BUNDLE,
-            "The %s is damaged, or of a kind that is not known: it begins as DER does, but holds no "
-            "certificate, key, PKCS#12 or PKCS#7.",
-            c->key_only ? "key file" : "upload");
+        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
+                           "The %s is damaged, or of an unknown kind: it begins like DER, but contains no "
+                           "certificate, key, PKCS#12 or PKCS#7.",
+                           c->key_only ? "key file" : "upload");
     default:
         return read_key(c, shape, der, size);
     }

@@ -35,8 +35,7 @@ static int decrypt_block(Collector *c, Block *b, Problem *problem)
 
     if (PEM_get_EVP_CIPHER_INFO((char *)(uintptr_t)b->header, &cipher) <= 0)
         return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                           "The private key is encrypted in a way that is not known here: %s.",
-                           openssl_error());
+                           "The private key is encrypted in an unknown way: %s.", openssl_error());
     if (!cipher.cipher)
         return 0;
     if (!c->passphrase)
@@ -109,7 +108,7 @@ static int take_block(Collector *c, Block *b)
     if (streq(b->label, PEM_STRING_X509_TRUSTED))
         return problem_set(
             c->problem, PROBLEM_INVALID_BUNDLE,
-            "A block is a TRUSTED CERTIFICATE, which only OpenSSL knows; convert it with openssl x509.");
+            "A block is a TRUSTED CERTIFICATE, a format of OpenSSL alone; convert it with openssl x509.");
     if (streq(b->label, PEM_STRING_PKCS8))
         return read_encrypted_pkcs8(c, b->der, size);
     if (streq(b->label, "PKCS12"))

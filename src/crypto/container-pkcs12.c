@@ -47,14 +47,14 @@ static int check_iterations(const ASN1_INTEGER *iterations, Problem *problem)
         ERR_clear_error();
         return problem_set(
             problem, PROBLEM_LIMITS_EXCEEDED,
-            "The file wants its passphrase to be hashed more than %d times, which takes too long; "
-            "export it anew with fewer iterations.",
+            "The file requires its passphrase to be hashed more than %d times, which takes too long; "
+            "export it again with fewer iterations.",
             LIMIT_ITERATIONS);
     }
     return n > 0 ? 0
                  : problem_set(
                        problem, PROBLEM_INVALID_BUNDLE,
-                       "The encryption of the file is damaged: its number of iterations is not above 0.");
+                       "The encryption of the file is damaged: its number of iterations is not positive.");
 }
 
 static int encryption_is_damaged(Problem *problem)
@@ -87,7 +87,7 @@ static int check_available(const ASN1_OBJECT *algorithm, Problem *problem)
     ERR_clear_error();
     OBJ_obj2txt(name, sizeof(name), algorithm, 0);
     return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                       "It is encrypted by %s, which cannot be undone here; export it anew with AES-256.",
+                       "It is encrypted by %s, which is not supported here; export it again with AES-256.",
                        name);
 }
 
@@ -104,7 +104,7 @@ static int check_scrypt(const X509_ALGOR *algorithm, Problem *problem)
     if (!read || n > LIMIT_SCRYPT_MEMORY || r > LIMIT_SCRYPT_MEMORY || 128 * n * r > LIMIT_SCRYPT_MEMORY)
         return problem_set(
             problem, PROBLEM_LIMITS_EXCEEDED,
-            "The file wants more than %d MiB of memory for its passphrase (scrypt); encrypt it anew with "
+            "The file requires more than %d MiB of memory for its passphrase (scrypt); encrypt it again with "
             "less, or with PBKDF2.",
             LIMIT_SCRYPT_MEMORY >> 20);
     return 0;
@@ -191,7 +191,8 @@ static int cannot_decrypt(Reader *reader, const char *what, Problem *problem)
         return passphrase_problem(reader->collector, what, problem);
     }
     return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                       "%s cannot be decrypted, though the passphrase is right: %s.", what, openssl_error());
+                       "%s cannot be decrypted, although the passphrase is correct: %s.", what,
+                       openssl_error());
 }
 
 static int take_key(Reader *reader, const PKCS12_SAFEBAG *bag)
@@ -246,7 +247,7 @@ static int take_bag(Reader *reader, const PKCS12_SAFEBAG *bag, int depth)
     case NID_safeContentsBag:
         if (depth >= DEPTH_MAX)
             return problem_set(reader->collector->problem, PROBLEM_LIMITS_EXCEEDED,
-                               "The PKCS#12 file has bags within bags, more than %d deep.", DEPTH_MAX);
+                               "The PKCS#12 file has nested bags more than %d levels deep.", DEPTH_MAX);
         return take_bags(reader, PKCS12_SAFEBAG_get0_safes(bag), depth + 1);
     default:
         return 0;

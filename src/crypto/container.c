@@ -80,8 +80,8 @@ static int not_understood(Collector *c, const uint8_t *data, size_t size)
     else if (size > 4 && (memcmp(data, jks, 4) == 0 || memcmp(data, jceks, 4) == 0))
         what = "It is a Java keystore (JKS); convert it to PKCS#12 with keytool -importkeystore";
     else if (holds(data, MIN(size, (size_t)1024), "<html") || holds(data, MIN(size, (size_t)1024), "<HTML"))
-        what = "It is a page of HTML; the download went wrong";
-    return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The %s cannot be understood. %s.",
+        what = "It is an HTML page, so the download failed";
+    return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The %s cannot be parsed. %s.",
                        c->key_only ? "key file" : "upload", what);
 }
 
@@ -173,7 +173,7 @@ int container_read(const ContainerInput *bundle, const ContainerInput *key, cons
     if (i->n_certificates == 0)
         return problem_set(
             problem, PROBLEM_INVALID_BUNDLE,
-            "There is no certificate in the upload%s; add that of the leaf and those that lead up from it.",
+            "There is no certificate in the upload%s; add the certificate of the leaf and its chain.",
             i->key.data || i->key_problem.code != PROBLEM_NONE ? ", only a private key" : "");
     forget_key(i);
     i->format = strdup(format);

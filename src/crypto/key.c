@@ -125,7 +125,7 @@ static int generate_on_curve(Key *k)
     return 0;
 }
 
-/* Of the types for which there is a length. */
+/* Of KEY_TYPE_RSA_2048 to KEY_TYPE_RSA_4096. */
 static int rsa_bits(KeyType type)
 {
     return 2048 + 1024 * (int)(type - KEY_TYPE_RSA_2048);
@@ -197,7 +197,7 @@ KeyType pkey_type(EVP_PKEY *key)
     }
 }
 
-/* X509_PUBKEY_set() would encode it by the provider. */
+/* Does not use X509_PUBKEY_set(), which encodes the key by the provider. */
 static int set_point(X509_PUBKEY *public_key, const Curve *curve, const uint8_t *point)
 {
     size_t size = 1 + 2 * curve->scalar_size;

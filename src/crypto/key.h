@@ -53,7 +53,7 @@ int key_to_pem(const Key *k, char **ret);
 bool pkey_belongs_to(EVP_PKEY *key, X509 *x);
 /* Returns _KEY_TYPE_INVALID for types that are not accepted. */
 KeyType pkey_type(EVP_PKEY *key);
-/* The digest that it signs with; NULL: its algorithm has one of its own. */
+/* Returns the digest to sign with; NULL for algorithms that include one. */
 const EVP_MD *pkey_digest(EVP_PKEY *key);
 int pkey_to_pem(EVP_PKEY *key, char **ret);
 int pkey_from_pem(const char *pem, EVP_PKEY **ret);

@@ -17,7 +17,7 @@
 #define EARLY_MAX 3600 /* seconds; clocks differ */
 
 /* End of sentences about a chain: it cannot be repaired here. */
-#define BLAME "; tell who runs that authority"
+#define BLAME "; contact its operator"
 
 typedef struct Acceptance {
     const char *whose;
@@ -70,7 +70,7 @@ static int take_text(Acceptance *a, const char *pem)
         r = pem_read_block(&reader, "CERTIFICATE", &block);
         if (r == -EBADMSG)
             return problem_set(a->problem, PROBLEM_INVALID_BUNDLE,
-                               "%s returned a chain that is not one of certificates in strict PEM (RFC 8555 "
+                               "%s returned a chain that is not in strict PEM (RFC 8555 "
                                "section 9.1): line %u is wrong" BLAME ".",
                                a->whose, reader.n_line);
         if (r > 0)
@@ -149,17 +149,17 @@ static int check_leaf(Acceptance *a)
         return r;
     if (!pkey_belongs_to(a->key, leaf))
         return problem_set(a->problem, PROBLEM_KEY_MISMATCH,
-                           "%s returned a certificate for another key than it was asked for" BLAME ".",
+                           "%s returned a certificate for another key than the requested one" BLAME ".",
                            a->whose);
     if (X509_get_extension_flags(leaf) & EXFLAG_CA)
         return problem_set(
             a->problem, PROBLEM_INVALID_BUNDLE,
-            "%s returned the certificate of an authority (CA:TRUE) and not of a server" BLAME ".", a->whose);
+            "%s returned the certificate of an authority (CA:TRUE) instead of a server" BLAME ".", a->whose);
     if (!(X509_get_extended_key_usage(leaf) & XKU_SSL_SERVER))
         return problem_set(
             a->problem, PROBLEM_INVALID_BUNDLE,
             "%s returned a certificate that may not be used by a server: its extended key usage "
-            "lacks serverAuth; ask for another profile (Profile=), or tell who runs it.",
+            "lacks serverAuth; request another profile (Profile=), or contact its operator.",
             a->whose);
     return 0;
 }
@@ -169,14 +169,14 @@ static int check_validity_of(Acceptance *a, X509 *x, int n)
     if (asn1_time_to_seconds(X509_get0_notAfter(x)) <= a->now)
         return problem_set(
             a->problem, PROBLEM_EXPIRED,
-            "%s returned a chain whose certificate %d has expired; see that the clock of this "
-            "machine is right, or tell who runs that authority.",
+            "%s returned a chain whose certificate %d has expired; check that the clock of this "
+            "machine is right, or contact the operator of that authority.",
             a->whose, n);
     if (asn1_time_to_seconds(X509_get0_notBefore(x)) > a->now + EARLY_MAX)
         return problem_set(
             a->problem, PROBLEM_INVALID_BUNDLE,
-            "%s returned a chain whose certificate %d is not valid yet; see that the clock of "
-            "this machine is right, or tell who runs that authority.",
+            "%s returned a chain whose certificate %d is not valid yet; check that the clock of "
+            "this machine is right, or contact the operator of that authority.",
             a->whose, n);
     return 0;
 }
@@ -210,7 +210,7 @@ static int check_path(Acceptance *a)
         return 0;
     return problem_set(a->problem,
                        error == X509_V_ERR_CERT_HAS_EXPIRED ? PROBLEM_EXPIRED : PROBLEM_INVALID_BUNDLE,
-                       "%s returned a chain that clients refuse: certificate %d: %s" BLAME ".", a->whose,
+                       "%s returned a chain that clients reject: certificate %d: %s" BLAME ".", a->whose,
                        depth + 1, X509_verify_cert_error_string(error));
 }
 

@@ -109,7 +109,7 @@ static int append_list(char **text, STACK_OF(X509) * l, int max, int64_t now)
     return r;
 }
 
-/* Whoever trusts the one accepts what the other signs. */
+/* Returns the trust anchor of its clients. */
 static X509 *predecessor_end(const Authority *predecessor)
 {
     return predecessor->anchor ? predecessor->anchor : predecessor->certificate;
@@ -172,7 +172,7 @@ int authority_make_root(const RootTemplate *t, const Authority *predecessor, boo
         (r = pkey_from_pem(b->key, &pkey)) < 0 ||
         (r = make_root(t, key, pkey, predecessor, keeps_name, &x)) < 0 ||
         (r = x509_append_pem(&b->leaf, x)) < 0 || (r = chain_from_pem(b->leaf, &b->chain)) < 0) {
-        problem_set(problem, PROBLEM_INTERNAL, "The local root could not be made: %s.", openssl_error());
+        problem_set(problem, PROBLEM_INTERNAL, "The local root could not be created: %s.", openssl_error());
         return r;
     }
     r = authority_bridge(b, predecessor, t->now, problem);

@@ -22,7 +22,7 @@
 #define PROTOCOL        "\012acme-tls/1"     /* in ALPN format (RFC 7301 section 3.1): length and name */
 #define ACME_IDENTIFIER "1.3.6.1.5.5.7.1.31" /* id-pe-acmeIdentifier, RFC 8737 section 6.1 */
 #define SNI_MAX         (LIMIT_NAME + 1)
-#define LIFETIME        86400 /* seconds; not checked by anybody */
+#define LIFETIME        86400 /* seconds; nobody checks it */
 
 DEFINE_CLEANUP(SSL_CTX *, SSL_CTX_free);
 DEFINE_CLEANUP(ASN1_OBJECT *, ASN1_OBJECT_free);
@@ -333,20 +333,22 @@ static int check_proof(const AlpnConnection *c, Problem *problem)
 
     SSL_get0_alpn_selected(c->tls, &protocol, &size);
     if (size != strlen(PROTOCOL) - 1 || memcmp(protocol, &PROTOCOL[1], size) != 0)
-        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
-                           "another TLS server answers, which does not know the protocol acme-tls/1 (ALPN)");
+        return problem_set(
+            problem, PROBLEM_CHALLENGE_FAILED,
+            "another TLS server answers, which does not support the protocol acme-tls/1 (ALPN)");
     r = x ? check_identifier(c, x) : -ENODATA;
     if (r == -ENODATA)
         return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
-                           "who answers shows a certificate without the proof (acmeIdentifier, RFC 8737)");
+                           "the server presents a certificate without the proof (acmeIdentifier, RFC 8737)");
     if (r < 0)
         return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
-                           "who answers shows the proof of another challenge or account");
+                           "the server presents the proof of another challenge or account");
     r = x509_names(x, &names);
     if (r < 0)
         return r;
     if (strv_length(names) != 1 || !streq(names[0], c->name))
-        return problem_set(problem, PROBLEM_CHALLENGE_FAILED, "who answers shows the proof of another name");
+        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
+                           "the server presents the proof of another name");
     return 0;
 }
 
@@ -355,7 +357,7 @@ static int describe_errno(int error, Problem *problem)
 {
     if (error == 0 || error == ECONNRESET || error == EPIPE)
         return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
-                           "the connection is closed before a proof is shown");
+                           "the connection was closed before a proof was presented");
     (void)problem_set(problem, PROBLEM_NETWORK_FAILED, "no connection can be made (%s)", strerror(error));
     return -error;
 }
@@ -368,10 +370,11 @@ static int describe_failure(int why, int error, Problem *problem)
     if (why == SSL_ERROR_SYSCALL || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
         return describe_errno(why == SSL_ERROR_SYSCALL ? error : 0, problem);
     if (reason == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL)
-        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
-                           "another TLS server answers, which does not know the protocol acme-tls/1 (ALPN)");
+        return problem_set(
+            problem, PROBLEM_CHALLENGE_FAILED,
+            "another TLS server answers, which does not support the protocol acme-tls/1 (ALPN)");
     if (reason == SSL_R_TLSV1_UNRECOGNIZED_NAME)
-        return problem_set(problem, PROBLEM_CHALLENGE_FAILED, "who answers does not know the name");
+        return problem_set(problem, PROBLEM_CHALLENGE_FAILED, "the server does not know the name");
     return problem_set(problem, PROBLEM_CHALLENGE_FAILED, "the TLS handshake fails (%s)", openssl_error());
 }
 

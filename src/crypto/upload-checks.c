@@ -69,7 +69,7 @@ static void check_leftovers(Examination *e)
         (void)problem_set(
             problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
             "The certificate \"%s\" does not belong to the chain of the leaf: the one that it signed "
-            "is missing, or it is from elsewhere. Add what is missing, or leave it out.",
+            "is missing, or it is unrelated. Add the missing one, or remove this one.",
             SUBJECT(x));
         return;
     }
@@ -87,8 +87,8 @@ static int check_end(Examination *e)
     if (e->path.pretender) {
         (void)problem_set(
             problem_of(e, CHECK_SIGNATURES), PROBLEM_INVALID_BUNDLE,
-            "The certificate \"%s\" names \"%s\" as its issuer, and that has not signed it: one of the two "
-            "is damaged, or from another time.",
+            "The certificate \"%s\" names \"%s\" as its issuer, which did not sign it: one of the two "
+            "is damaged or outdated.",
             SUBJECT(last), SUBJECT(e->path.pretender));
         return 0;
     }
@@ -122,14 +122,14 @@ static void report_chain(Examination *e)
                     SUBJECT(e->path.expired_root));
     else if (!e->path.anchor)
         report_pass(&e->result->report, CHECK_CHAIN,
-                    "%d certificates%s; \"%s\", who signed the last one, is not known here.", n,
-                    e->path.completed ? ", completed by what is here" : "",
+                    "%d certificates%s; \"%s\", the issuer of the last one, is unknown.", n,
+                    e->path.completed ? ", completed with known certificates" : "",
                     QUOTE(e->result->missing_issuer, SUBJECT_MAX));
     else if (e->path.anchor == e->leaf)
-        report_pass(&e->result->report, CHECK_CHAIN, "It is signed by itself.");
+        report_pass(&e->result->report, CHECK_CHAIN, "It is self-signed.");
     else
         report_pass(&e->result->report, CHECK_CHAIN, "%d certificate%s%s, up to the root \"%s\".", n,
-                    n == 1 ? "" : "s", e->path.completed ? ", completed by what is here" : "",
+                    n == 1 ? "" : "s", e->path.completed ? ", completed with known certificates" : "",
                     SUBJECT(e->path.anchor));
 }
 
@@ -140,10 +140,9 @@ static void check_authorities(Examination *e)
         X509 *x = sk_X509_value(e->path.served, i);
 
         if (X509_check_ca(x) != 1)
-            (void)problem_set(
-                problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
-                "The certificate \"%s\" signed the one before it, but is not that of an authority.",
-                SUBJECT(x));
+            (void)problem_set(problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
+                              "The certificate \"%s\" signed the one before it, but is not an authority.",
+                              SUBJECT(x));
     }
 }
 
@@ -225,7 +224,7 @@ static void check_names(Examination *e)
         return;
     if (chain->n_names == 0)
         (void)problem_set(problem_of(e, CHECK_NAMES), PROBLEM_NAME_MISMATCH,
-                          "The leaf has no host name and no address in it.");
+                          "The leaf contains neither a host name nor an address.");
     else if (!chain_covers(chain, e->context->names, &missing))
         (void)problem_set(problem_of(e, CHECK_NAMES), PROBLEM_NAME_MISMATCH,
                           "The uploaded leaf is not for %s; it has the names %s.", missing,
@@ -273,7 +272,7 @@ static void check_path_lengths(Examination *e)
 
         if (limit >= 0 && below > limit)
             (void)problem_set(problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
-                              "The authority \"%s\" does not permit so many authorities below it.",
+                              "The authority \"%s\" does not permit that many authorities below it.",
                               SUBJECT(x));
         below += !(X509_get_extension_flags(x) & EXFLAG_SI);
     }
@@ -346,7 +345,7 @@ static void check_is_distinct(Examination *e)
                 problem_of(e, CHECK_CHAIN), PROBLEM_INVALID_BUNDLE,
                 "The authority and another one above it are both called \"%s\", with different keys "
                 "and without key identifiers that tell them apart, so clients would not find "
-                "who signed; make the authority again with a subject key identifier.",
+                "the issuer; create the authority again with a subject key identifier.",
                 SUBJECT(e->leaf));
 }
 
@@ -365,5 +364,5 @@ void upload_check_all(Examination *e)
         verify(e);
     report_chain(e);
     if (problem_of(e, CHECK_CHAIN)->code == PROBLEM_NONE)
-        report_pass(&e->result->report, CHECK_SIGNATURES, "All are good.");
+        report_pass(&e->result->report, CHECK_SIGNATURES, "All are valid.");
 }

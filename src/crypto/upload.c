@@ -26,7 +26,7 @@ void upload_result_done(UploadResult *result)
     *result = (UploadResult){};
 }
 
-/* They come from a process that its input may have compromised, so they are parsed again as untrusted. */
+/* The upload may have compromised the process that parsed it, so its output is untrusted as well. */
 static int decode_certificates(Examination *e)
 {
     const Imported *i = e->imported;
@@ -109,16 +109,14 @@ static void check_kind(Examination *e, Problem *problem)
     bool is_authority = X509_get_extension_flags(e->leaf) & EXFLAG_CA;
 
     if (!e->context->authority && is_authority)
-        (void)problem_set(
-            problem, PROBLEM_INVALID_BUNDLE,
-            "The certificate \"%s\" is that of an authority (CA:TRUE) and not of a server; upload the "
-            "server's key, or give the authority to the root.",
-            SUBJECT(e->leaf));
+        (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                          "The certificate \"%s\" is an authority (CA:TRUE) and not a server; upload the "
+                          "server's key, or upload the authority as the root.",
+                          SUBJECT(e->leaf));
     else if (e->context->authority && !is_authority)
-        (void)problem_set(
-            problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
-            "The certificate \"%s\" is not that of an authority: its basic constraints lack CA:TRUE.",
-            SUBJECT(e->leaf));
+        (void)problem_set(problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
+                          "The certificate \"%s\" is not an authority: its basic constraints lack CA:TRUE.",
+                          SUBJECT(e->leaf));
     else if (e->context->authority && !(X509_get_key_usage(e->leaf) & KU_KEY_CERT_SIGN))
         (void)problem_set(problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
                           "The authority \"%s\" may not sign certificates: its key usage lacks keyCertSign.",
@@ -137,19 +135,20 @@ static void find_leaf(Examination *e)
             (void)problem_set(problem_of(e, CHECK_KEY_MATCH), PROBLEM_KEY_MISMATCH,
                               "The private key belongs to none of the certificates in the upload.");
         else
-            report_pass(&e->result->report, CHECK_KEY_MATCH, "The private key is that of the certificate.");
+            report_pass(&e->result->report, CHECK_KEY_MATCH, "The private key belongs to the certificate.");
     }
     if (!e->leaf)
         e->leaf = find_end(e, &n);
     if (n > 1)
         (void)problem_set(
             problem, PROBLEM_INVALID_BUNDLE,
-            "There are %d certificates in the upload that could be the %s; leave one of them in it, with "
-            "those that lead up from it.",
+            "There are %d certificates in the upload that could be the %s; upload only one of them, with "
+            "its chain.",
             n, what);
     else if (n == 0)
         (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                          "None of the certificates in the upload is a %s: all are authorities.", what);
+                          "None of the certificates in the upload is a %s: all of them are authorities.",
+                          what);
     else
         check_kind(e, problem);
     if (problem->code != PROBLEM_NONE)
@@ -178,11 +177,11 @@ static int try_keys(Examination *e)
     if (!e->key)
         (void)problem_set(
             problem_of(e, CHECK_KEY), PROBLEM_INVALID_BUNDLE,
-            "There is no private key in the upload, and none of the chains that are here has one that "
+            "There is no private key in the upload, and none of the stored chains has one that "
             "fits; add the key.");
     else
         report_pass(&e->result->report, CHECK_KEY_MATCH,
-                    "There is no private key in the upload; one that is here already fits.");
+                    "There is no private key in the upload; a stored one fits.");
     return 0;
 }
 

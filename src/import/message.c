@@ -25,7 +25,7 @@ typedef enum Field {
 #define HEAD_SIZE  (1 + sizeof(uint32_t))
 #define FORMAT_MAX 64
 
-/* Counts only while there is no memory for it. */
+/* Only adds up the size while m->data is NULL. */
 static void put(Blob *m, Field field, const void *data, size_t size)
 {
     uint32_t length = (uint32_t)size;

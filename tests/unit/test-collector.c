@@ -53,7 +53,7 @@ static void test_behind(void)
     g_assert_cmpuint(used, ==, der.size);
     g_assert_cmpint(collect_certificate(&s.c, longer.data, longer.size, NULL), ==, -EBADMSG);
     g_assert_cmpstr(s.problem.text, ==,
-                    "Certificate 2 of the upload is damaged: there are 3 bytes behind it.");
+                    "Certificate 2 of the upload is damaged: it is followed by 3 extra bytes.");
 }
 
 static void test_key_only(void)

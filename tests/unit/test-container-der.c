@@ -53,10 +53,10 @@ static void test_lookalikes(void)
     encode(list, ASN1_ITEM_rptr(X509_CRL), &list_der);
     encode(public_key, ASN1_ITEM_rptr(X509_PUBKEY), &public_der);
     g_assert_cmpint(blob_new(numbers, sizeof(numbers), &unknown), ==, 0);
-    assert_refused(&request_der, "is a certificate request and no certificate");
-    assert_refused(&list_der, "is a certificate revocation list and no certificate");
-    assert_refused(&public_der, "is a public key and no certificate");
-    assert_refused(&unknown, "holds no certificate, key, PKCS#12 or PKCS#7");
+    assert_refused(&request_der, "is a certificate request, not a certificate");
+    assert_refused(&list_der, "is a certificate revocation list, not a certificate");
+    assert_refused(&public_der, "is a public key, not a certificate");
+    assert_refused(&unknown, "contains no certificate, key, PKCS#12 or PKCS#7");
 }
 
 static void assert_key(const Blob *b, ProblemCode code)
@@ -91,7 +91,7 @@ static void test_keys(void)
         assert_key(&pkcs8, PROBLEM_NONE);
         longer = (Blob){ g_malloc0(own.size + 1), own.size + 1 };
         memcpy(longer.data, own.data, own.size);
-        assert_refused(&longer, "There are bytes behind");
+        assert_refused(&longer, "There are extra bytes at the end");
     }
     g_assert_cmpint(blob_new(dsa, sizeof(dsa), &numbers), ==, 0);
     assert_key(&numbers, PROBLEM_WEAK_KEY);
@@ -113,7 +113,7 @@ static void test_certificates(void)
     g_assert_cmpuint(s.imported->n_certificates, ==, 1); /* the same twice */
     g_assert_cmpuint(s.c.n_seen, ==, 2);
     two.data[one.size] = 0x31; /* SET */
-    assert_refused(&two, "bytes that are no certificate");
+    assert_refused(&two, "bytes that are not a certificate");
 }
 
 /* A container for certificates without any. */

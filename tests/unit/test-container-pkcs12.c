@@ -146,7 +146,7 @@ static void test_bags(void)
                  { LIMIT_BAGS + 1, 0, "more than 64 bags" },
                  { LIMIT_BAGS, 1, "more than 64 bags" },
                  { 1, 3, NULL },
-                 { 1, 4, "more than 3 deep" } };
+                 { 1, 4, "more than 3 levels deep" } };
 
     for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
         _cleanup_(PKCS12_freep) PKCS12 *p12 = nested(rows[i].n, rows[i].depth);

@@ -218,8 +218,8 @@ static void test_refused(void)
     assert_refused(g_bytes_ref(java), PROBLEM_INVALID_BUNDLE, "Java keystore");
     assert_refused(bytes_of_text(key_pem), PROBLEM_INVALID_BUNDLE, "only a private key");
     assert_refused(g_bytes_ref(key_der), PROBLEM_INVALID_BUNDLE, "only a private key");
-    assert_refused(joined(key_der, zeros), PROBLEM_INVALID_BUNDLE, "bytes behind");
-    assert_refused(joined(leaf_der, zeros), PROBLEM_INVALID_BUNDLE, "3 bytes that are no certificate");
+    assert_refused(joined(key_der, zeros), PROBLEM_INVALID_BUNDLE, "extra bytes at the end");
+    assert_refused(joined(leaf_der, zeros), PROBLEM_INVALID_BUNDLE, "3 bytes that are not a certificate");
     assert_refused(g_bytes_new(g_bytes_get_data(leaf_der, NULL), g_bytes_get_size(leaf_der) - 1),
                    PROBLEM_INVALID_BUNDLE, "damaged");
     assert_refused(pkcs12(PASSPHRASE), PROBLEM_PASSPHRASE_REQUIRED, "passphrase");

@@ -125,7 +125,7 @@ static void test_descriptors(void)
         { open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600), PROBLEM_INVALID_ARGUMENT,
           "not opened for reading" },
         { file_of(much), PROBLEM_LIMITS_EXCEEDED, "more than 65536 bytes" },
-        { file_of("no upload"), PROBLEM_INVALID_BUNDLE, "cannot be understood" },
+        { file_of("no upload"), PROBLEM_INVALID_BUNDLE, "cannot be parsed" },
     };
 
     for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
@@ -144,7 +144,7 @@ static void test_by_hand(void)
         int status;
     } rows[] = { { "--version", "certwright-import ", EXIT_SUCCESS },
                  { "--help", "See certwrightd(8).", EXIT_SUCCESS },
-                 { "--other", "is started by certwrightd alone", EXIT_FAILURE } };
+                 { "--other", "is only started by certwrightd", EXIT_FAILURE } };
 
     for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
         char *argv[] = { S(IMPORTER), S(rows[i].option), NULL };
