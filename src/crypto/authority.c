@@ -30,7 +30,7 @@ static void look_upward(Authority *a, X509 *x, long distance)
 /* The chain above an intermediate authority is part of every chain that it signs, except for the root. */
 static int load_upper(Authority *a, const Bundle *root)
 {
-    _cleanup_x509_stack_ STACK_OF(X509) *issuers = NULL, *anchor = NULL;
+    _cleanup_x509_stack_ STACK_OF(X509) *issuers = NULL;
     int r = 0;
 
     a->not_after = INT64_MAX;
@@ -39,8 +39,8 @@ static int load_upper(Authority *a, const Bundle *root)
     if (!isempty(root->issuers))
         r = x509_list_from_pem(root->issuers, &issuers);
     if (r >= 0 && !isempty(root->anchor))
-        r = x509_list_from_pem(root->anchor, &anchor);
-    if (r < 0 || !anchor)
+        r = x509_from_pem(root->anchor, &a->anchor);
+    if (r < 0 || !a->anchor)
         return r;
     a->upper = sk_X509_new_null();
     if (!a->upper || X509_add_cert(a->upper, a->certificate, X509_ADD_FLAG_UP_REF) <= 0 ||
@@ -48,7 +48,6 @@ static int load_upper(Authority *a, const Bundle *root)
         return -ENOMEM;
     for (int i = 0; i < sk_X509_num(issuers); i++)
         look_upward(a, sk_X509_value(issuers, i), i + 1);
-    a->anchor = sk_X509_shift(anchor);
     look_upward(a, a->anchor, sk_X509_num(issuers) + 1);
     return 0;
 }
@@ -82,12 +81,10 @@ static int join_issuers(Authority *a)
 
 static int load(Authority *a, const Bundle *root, int64_t now)
 {
-    _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
     int r;
 
-    if ((r = pkey_from_pem(root->key, &a->key)) < 0 || (r = x509_list_from_pem(root->leaf, &l)) < 0)
+    if ((r = pkey_from_pem(root->key, &a->key)) < 0 || (r = x509_from_pem(root->leaf, &a->certificate)) < 0)
         return r;
-    a->certificate = sk_X509_shift(l);
     if (!pkey_belongs_to(a->key, a->certificate) || X509_check_ca(a->certificate) != 1)
         return -EBADMSG;
     r = x509_name_to_text(X509_get_subject_name(a->certificate), &a->issuer);

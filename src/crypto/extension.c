@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "crypto/extension.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -65,34 +64,19 @@ static int set_general_name(GENERAL_NAME *general, int type, const void *data, i
     return 0;
 }
 
-static int general_name_from_name(GENERAL_NAME *general, const char *name)
-{
-    uint8_t address[sizeof(struct in6_addr)];
-
-    if (!name_is_address(name))
-        return set_general_name(general, GEN_DNS, name, (int)strlen(name));
-    if (inet_pton(AF_INET, name, address) == 1)
-        return set_general_name(general, GEN_IPADD, address, 4);
-    if (inet_pton(AF_INET6, name, address) == 1)
-        return set_general_name(general, GEN_IPADD, address, 16);
-    return -EINVAL;
-}
-
 int x509_add_alternative_names(X509 *x, char *const *names, bool critical)
 {
     _cleanup_(GENERAL_NAMES_freep) GENERAL_NAMES *l = GENERAL_NAMES_new();
-    int r;
 
     if (!l)
         return -ENOMEM;
     for (size_t i = 0; names[i]; i++) {
-        _cleanup_(GENERAL_NAME_freep) GENERAL_NAME *general = GENERAL_NAME_new();
+        int type = name_is_address(names[i]) ? GEN_IPADD : GEN_DNS;
+        _cleanup_(GENERAL_NAME_freep) GENERAL_NAME *general =
+            a2i_GENERAL_NAME(NULL, NULL, NULL, type, names[i], 0);
 
         if (!general)
-            return -ENOMEM;
-        r = general_name_from_name(general, names[i]);
-        if (r < 0)
-            return r;
+            return -EINVAL;
         if (sk_GENERAL_NAME_push(l, general) <= 0)
             return -ENOMEM;
         TAKE_PTR(general);

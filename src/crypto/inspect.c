@@ -102,6 +102,16 @@ int x509_list_from_pem(const char *pem, STACK_OF(X509) * *ret)
     return 0;
 }
 
+int x509_from_pem(const char *pem, X509 **ret)
+{
+    _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
+    int r = x509_list_from_pem(pem, &l);
+
+    if (r >= 0)
+        *ret = sk_X509_shift(l);
+    return r;
+}
+
 static int add_canonical(char ***names, const uint8_t *text, int size)
 {
     _cleanup_free_ char *copy = strndup((const char *)text, (size_t)size), *name = NULL;

@@ -282,20 +282,6 @@ int bundle_has_issuer(const Bundle *b, const char *common_name, bool *ret)
     return 0;
 }
 
-/* The first certificate. */
-static int certificate_from_pem(const char *pem, X509 **ret)
-{
-    _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
-    int r = x509_list_from_pem(pem, &l);
-
-    if (r < 0) {
-        ERR_clear_error();
-        return r;
-    }
-    *ret = sk_X509_shift(l);
-    return 0;
-}
-
 /* The bytes of the number as encoded in DER, including the zero that keeps it positive. */
 static int encode_serial(const X509 *x, char **ret)
 {
@@ -319,8 +305,9 @@ int certificate_identifier(const char *pem, char **ret)
     _cleanup_free_ char *key_id = NULL, *serial = NULL;
     _cleanup_x509_ X509 *x = NULL;
     char *text;
-    int r = certificate_from_pem(pem, &x);
+    int r = x509_from_pem(pem, &x);
 
+    ERR_clear_error();
     if (r < 0)
         return r;
     id = X509_get_ext_d2i(x, NID_authority_key_identifier, NULL, NULL);
@@ -343,8 +330,10 @@ int certificate_to_base64url(const char *pem, char **ret)
     _cleanup_blob_ Blob der = {};
     int r;
 
-    if ((r = certificate_from_pem(pem, &x)) < 0 || (r = asn1_to_der(x, ASN1_ITEM_rptr(X509), &der)) < 0)
+    if ((r = x509_from_pem(pem, &x)) < 0 || (r = asn1_to_der(x, ASN1_ITEM_rptr(X509), &der)) < 0) {
+        ERR_clear_error();
         return r;
+    }
     *ret = base64url_encode(der.data, der.size);
     return *ret ? 0 : -ENOMEM;
 }

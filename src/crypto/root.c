@@ -138,13 +138,13 @@ static int bridges_to_pem(X509 *authority, const Authority *predecessor, int64_t
 
 int authority_bridge(Bundle *root, const Authority *predecessor, int64_t now, Problem *problem)
 {
-    _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
+    _cleanup_x509_ X509 *x = NULL;
     char *bridges = NULL;
     int r;
 
-    r = x509_list_from_pem(isempty(root->anchor) ? root->leaf : root->anchor, &l);
+    r = x509_from_pem(isempty(root->anchor) ? root->leaf : root->anchor, &x);
     if (r >= 0)
-        r = bridges_to_pem(sk_X509_value(l, 0), predecessor, now, &bridges);
+        r = bridges_to_pem(x, predecessor, now, &bridges);
     if (r < 0) {
         problem_set(problem, PROBLEM_INTERNAL,
                     "The certificate that leads from the new root to the former one could not "

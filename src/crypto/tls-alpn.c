@@ -21,6 +21,7 @@
 
 #define PROTOCOL        "\012acme-tls/1"     /* in ALPN format (RFC 7301 section 3.1): length and name */
 #define ACME_IDENTIFIER "1.3.6.1.5.5.7.1.31" /* id-pe-acmeIdentifier, RFC 8737 section 6.1 */
+#define OTHER_SERVER    "another TLS server answers, which does not support the protocol acme-tls/1 (ALPN)"
 #define SNI_MAX         (LIMIT_NAME + 1)
 #define LIFETIME        86400 /* seconds; nobody checks it */
 
@@ -307,49 +308,46 @@ bool alpn_connection_is_expected(const AlpnConnection *c)
 
 /* ---- checking the proof of the peer */
 
-static int check_identifier(const AlpnConnection *c, X509 *x)
+/* NULL: there is none. */
+static X509_EXTENSION *find_identifier(X509 *x)
 {
     _cleanup_(ASN1_OBJECT_freep) ASN1_OBJECT *object = OBJ_txt2obj(ACME_IDENTIFIER, 1);
     int at = object ? X509_get_ext_by_OBJ(x, object, -1) : -1;
-    X509_EXTENSION *extension = at >= 0 ? X509_get_ext(x, at) : NULL;
-    const ASN1_OCTET_STRING *value = extension ? X509_EXTENSION_get_data(extension) : NULL;
 
-    if (!value)
-        return -ENODATA;
+    return at >= 0 ? X509_get_ext(x, at) : NULL;
+}
+
+static bool identifier_is(X509_EXTENSION *extension, const uint8_t digest[static DIGEST_SIZE])
+{
+    const ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(extension);
+
     return X509_EXTENSION_get_critical(extension) && value->length == 2 + DIGEST_SIZE &&
-                   value->data[0] == V_ASN1_OCTET_STRING && value->data[1] == DIGEST_SIZE &&
-                   memcmp(value->data + 2, c->digest, DIGEST_SIZE) == 0
-               ? 0
-               : -EBADMSG;
+           value->data[0] == V_ASN1_OCTET_STRING && value->data[1] == DIGEST_SIZE &&
+           memcmp(value->data + 2, digest, DIGEST_SIZE) == 0;
 }
 
 static int check_proof(const AlpnConnection *c, Problem *problem)
 {
     _cleanup_x509_ X509 *x = SSL_get1_peer_certificate(c->tls);
+    X509_EXTENSION *identifier = x ? find_identifier(x) : NULL;
     _cleanup_strv_ char **names = NULL;
+    const char *what = NULL;
     const uint8_t *protocol;
     unsigned size;
-    int r;
+    int r = x ? x509_names(x, &names) : 0;
 
-    SSL_get0_alpn_selected(c->tls, &protocol, &size);
-    if (size != strlen(PROTOCOL) - 1 || memcmp(protocol, &PROTOCOL[1], size) != 0)
-        return problem_set(
-            problem, PROBLEM_CHALLENGE_FAILED,
-            "another TLS server answers, which does not support the protocol acme-tls/1 (ALPN)");
-    r = x ? check_identifier(c, x) : -ENODATA;
-    if (r == -ENODATA)
-        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
-                           "the server presents a certificate without the proof (acmeIdentifier, RFC 8737)");
-    if (r < 0)
-        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
-                           "the server presents the proof of another challenge or account");
-    r = x509_names(x, &names);
     if (r < 0)
         return r;
-    if (strv_length(names) != 1 || !streq(names[0], c->name))
-        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
-                           "the server presents the proof of another name");
-    return 0;
+    SSL_get0_alpn_selected(c->tls, &protocol, &size);
+    if (size != strlen(PROTOCOL) - 1 || memcmp(protocol, &PROTOCOL[1], size) != 0)
+        what = OTHER_SERVER;
+    else if (!identifier)
+        what = "the server presents a certificate without the proof (acmeIdentifier, RFC 8737)";
+    else if (!identifier_is(identifier, c->digest))
+        what = "the server presents the proof of another challenge or account";
+    else if (strv_length(names) != 1 || !streq(names[0], c->name))
+        what = "the server presents the proof of another name";
+    return what ? problem_set(problem, PROBLEM_CHALLENGE_FAILED, "%s", what) : 0;
 }
 
 /* Errno values of the connection: the peer is unreachable, or hangs up. */
@@ -370,9 +368,7 @@ static int describe_failure(int why, int error, Problem *problem)
     if (why == SSL_ERROR_SYSCALL || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
         return describe_errno(why == SSL_ERROR_SYSCALL ? error : 0, problem);
     if (reason == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL)
-        return problem_set(
-            problem, PROBLEM_CHALLENGE_FAILED,
-            "another TLS server answers, which does not support the protocol acme-tls/1 (ALPN)");
+        return problem_set(problem, PROBLEM_CHALLENGE_FAILED, OTHER_SERVER);
     if (reason == SSL_R_TLSV1_UNRECOGNIZED_NAME)
         return problem_set(problem, PROBLEM_CHALLENGE_FAILED, "the server does not know the name");
     return problem_set(problem, PROBLEM_CHALLENGE_FAILED, "the TLS handshake fails (%s)", openssl_error());

@@ -58,49 +58,40 @@ static void decode_key(Examination *e)
         e->result->lacks_key = true;
 }
 
-/* Finds the certificates that a key belongs to; *ret_n of them. */
-static X509 *find_owner(Examination *e, EVP_PKEY *key, int *ret_n)
+static bool has_key(Examination *e, X509 *x)
 {
-    X509 *owner = NULL;
-
-    *ret_n = 0;
-    for (int i = 0; i < sk_X509_num(e->certificates); i++) {
-        X509 *x = sk_X509_value(e->certificates, i);
-
-        if (!pkey_belongs_to(key, x))
-            continue;
-        owner = owner ? owner : x;
-        (*ret_n)++;
-    }
-    return owner;
+    return pkey_belongs_to(e->key, x);
 }
 
-/* Without a key: certificates that are no authority, or, if an authority is wanted, that signed none of the
- * others. */
-static X509 *find_end(Examination *e, int *ret_n)
+/* Without a key: a certificate that is no authority, or, if an authority is wanted, that signed none of the others. */
+static bool is_end(Examination *e, X509 *x)
 {
-    X509 *end = NULL;
+    if (!e->context->authority)
+        return X509_check_ca(x) != 1;
+    for (int i = 0; i < sk_X509_num(e->certificates); i++) {
+        X509 *other = sk_X509_value(e->certificates, i);
+
+        if (other != x && x509_issued(x, other))
+            return false;
+    }
+    return true;
+}
+
+/* Returns the first certificate of *ret_n that match. */
+static X509 *find_matching(Examination *e, bool (*matches)(Examination *e, X509 *x), int *ret_n)
+{
+    X509 *first = NULL;
 
     *ret_n = 0;
     for (int i = 0; i < sk_X509_num(e->certificates); i++) {
         X509 *x = sk_X509_value(e->certificates, i);
-        bool is_end = X509_check_ca(x) != 1;
 
-        if (e->context->authority) {
-            is_end = true;
-            for (int j = 0; j < sk_X509_num(e->certificates) && is_end; j++)
-                is_end = j == i || !x509_issued(x, sk_X509_value(e->certificates, j));
-        }
-        if (!is_end)
+        if (!matches(e, x))
             continue;
-        end = end ? end : x;
+        first = first ? first : x;
         (*ret_n)++;
     }
-    if (!end && sk_X509_num(e->certificates) == 1) {
-        *ret_n = 1;
-        end = sk_X509_value(e->certificates, 0);
-    }
-    return end;
+    return first;
 }
 
 /* A server certificate, or for the root an authority. */
@@ -130,7 +121,7 @@ static void find_leaf(Examination *e)
     int n = 0;
 
     if (e->key) {
-        e->leaf = find_owner(e, e->key, &n);
+        e->leaf = find_matching(e, has_key, &n);
         if (!e->leaf)
             (void)problem_set(problem_of(e, CHECK_KEY_MATCH), PROBLEM_KEY_MISMATCH,
                               "The private key belongs to none of the certificates in the upload.");
@@ -138,7 +129,11 @@ static void find_leaf(Examination *e)
             report_pass(&e->result->report, CHECK_KEY_MATCH, "The private key belongs to the certificate.");
     }
     if (!e->leaf)
-        e->leaf = find_end(e, &n);
+        e->leaf = find_matching(e, is_end, &n);
+    if (!e->leaf && sk_X509_num(e->certificates) == 1) {
+        e->leaf = sk_X509_value(e->certificates, 0);
+        n = 1;
+    }
     if (n > 1)
         (void)problem_set(
             problem, PROBLEM_INVALID_BUNDLE,
