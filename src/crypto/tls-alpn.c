@@ -334,10 +334,8 @@ static int check_proof(const AlpnConnection *c, Problem *problem)
     const char *what = NULL;
     const uint8_t *protocol;
     unsigned size;
-    int r = x ? x509_names(x, &names) : 0;
+    int r;
 
-    if (r < 0)
-        return r;
     SSL_get0_alpn_selected(c->tls, &protocol, &size);
     if (size != strlen(PROTOCOL) - 1 || memcmp(protocol, &PROTOCOL[1], size) != 0)
         what = OTHER_SERVER;
@@ -345,33 +343,37 @@ static int check_proof(const AlpnConnection *c, Problem *problem)
         what = "the server presents a certificate without the proof (acmeIdentifier, RFC 8737)";
     else if (!identifier_is(identifier, c->digest))
         what = "the server presents the proof of another challenge or account";
+    else if ((r = x509_names(x, &names)) < 0)
+        return r;
     else if (strv_length(names) != 1 || !streq(names[0], c->name))
         what = "the server presents the proof of another name";
     return what ? problem_set(problem, PROBLEM_CHALLENGE_FAILED, "%s", what) : 0;
 }
 
-/* Errno values of the connection: the peer is unreachable, or hangs up. */
-static int describe_errno(int error, Problem *problem)
+/* The peer is unreachable, or hangs up. */
+static void describe_errno(int error, Problem *problem)
 {
     if (error == 0 || error == ECONNRESET || error == EPIPE)
-        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
-                           "the connection was closed before a proof was presented");
-    (void)problem_set(problem, PROBLEM_NETWORK_FAILED, "no connection can be made (%s)", strerror(error));
-    return -error;
+        (void)problem_set(problem, PROBLEM_CHALLENGE_FAILED,
+                          "the connection was closed before a proof was presented");
+    else
+        (void)problem_set(problem, PROBLEM_NETWORK_FAILED, "no connection can be made (%s)",
+                          strerror(error));
 }
 
-static int describe_failure(int why, int error, Problem *problem)
+static void describe_failure(int why, int error, Problem *problem)
 {
-    unsigned long code = ERR_peek_error();
-    int reason = ERR_GET_REASON(code);
+    int reason = ERR_GET_REASON(ERR_peek_error());
 
     if (why == SSL_ERROR_SYSCALL || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-        return describe_errno(why == SSL_ERROR_SYSCALL ? error : 0, problem);
-    if (reason == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL)
-        return problem_set(problem, PROBLEM_CHALLENGE_FAILED, OTHER_SERVER);
-    if (reason == SSL_R_TLSV1_UNRECOGNIZED_NAME)
-        return problem_set(problem, PROBLEM_CHALLENGE_FAILED, "the server does not know the name");
-    return problem_set(problem, PROBLEM_CHALLENGE_FAILED, "the TLS handshake fails (%s)", openssl_error());
+        describe_errno(why == SSL_ERROR_SYSCALL ? error : 0, problem);
+    else if (reason == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL)
+        (void)problem_set(problem, PROBLEM_CHALLENGE_FAILED, OTHER_SERVER);
+    else if (reason == SSL_R_TLSV1_UNRECOGNIZED_NAME)
+        (void)problem_set(problem, PROBLEM_CHALLENGE_FAILED, "the server does not know the name");
+    else
+        (void)problem_set(problem, PROBLEM_CHALLENGE_FAILED, "the TLS handshake fails (%s)",
+                          openssl_error());
 }
 
 int alpn_connection_handshake(AlpnConnection *c, Problem *problem)
@@ -394,7 +396,7 @@ int alpn_connection_handshake(AlpnConnection *c, Problem *problem)
     if (why == SSL_ERROR_WANT_WRITE)
         return EPOLLOUT;
     if (c->name)
-        (void)describe_failure(why, error, problem);
+        describe_failure(why, error, problem);
     ERR_clear_error();
     return -EPROTO;
 }
