@@ -226,12 +226,11 @@ int pkey_set_public(X509_REQ *request, EVP_PKEY *key)
     uint8_t point[POINT_MAX];
     size_t size;
 
-    if (!curve)
-        return X509_REQ_set_pubkey(request, key) > 0 ? 0 : -EIO;
-    if (EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &size) <= 0 ||
-        size != 1 + 2 * curve->scalar_size)
-        return -EIO;
-    return set_point(X509_REQ_get_X509_PUBKEY(request), curve, point);
+    if (curve &&
+        EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &size) > 0 &&
+        size == 1 + 2 * curve->scalar_size)
+        return set_point(X509_REQ_get_X509_PUBKEY(request), curve, point);
+    return X509_REQ_set_pubkey(request, key) > 0 ? 0 : -EIO;
 }
 
 int asn1_to_der(const void *value, const ASN1_ITEM *item, Blob *ret)

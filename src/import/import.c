@@ -89,14 +89,6 @@ static Owner *get_owner(Importer *importer, uid_t uid)
     return o;
 }
 
-static void drop_owner_if_idle(Importer *importer, Owner *o)
-{
-    if (o->n_waiting > 0 || o->n_running > 0)
-        return;
-    TAILQ_REMOVE(&importer->owners, o, entry);
-    free(o);
-}
-
 static void note_waiting(Import *i, Owner *o)
 {
     i->owner = o;
@@ -120,21 +112,21 @@ static void note_running(Import *i)
     TAILQ_INSERT_TAIL(&importer->owners, o, entry);
 }
 
-static void note_answered(Import *i)
-{
-    i->owner->n_running--;
-    i->importer->n_running--;
-    drop_owner_if_idle(i->importer, TAKE_PTR(i->owner));
-}
-
 static void start_waiting(Importer *importer);
 
 static void answer(Import *i, Imported *imported, const Problem *problem)
 {
+    Importer *importer = i->importer;
+    Owner *o = TAKE_PTR(i->owner);
     ImportDone done = i->done;
 
     i->done = NULL;
-    note_answered(i);
+    o->n_running--;
+    importer->n_running--;
+    if (o->n_waiting == 0 && o->n_running == 0) {
+        TAILQ_REMOVE(&importer->owners, o, entry);
+        free(o);
+    }
     done(imported, problem, i->userdata);
 }
 
