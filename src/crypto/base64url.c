@@ -51,13 +51,14 @@ int base64_decode(const char *text, Blob *ret)
 
 int base64url_decode(const char *text, void **ret, size_t *ret_size)
 {
+    size_t padding = -strlen(text) % 4;
     _cleanup_erase_ char *padded = NULL;
     Blob data;
     int r;
 
     if (strpbrk(text, "+/="))
         return -EINVAL;
-    if (asprintf(&padded, "%s%.*s", text, (int)(-strlen(text) % 4), "===") < 0)
+    if (asprintf(&padded, "%s%s", text, &"==="[3 - padding]) < 0)
         return -ENOMEM;
     translate(padded, "-_", "+/");
     r = base64_decode(padded, &data);

@@ -141,8 +141,8 @@ static void explain_end(const siginfo_t *si, Problem *problem)
     else if (si->si_status == SIGXCPU || si->si_status == SIGKILL)
         (void)problem_set(
             problem, PROBLEM_LIMITS_EXCEEDED,
-            "Reading the upload takes more than %d seconds of CPU time; if it is a PKCS#12 file, its passphrase may be hashed too "
-            "often: export it again with fewer iterations.",
+            "Reading the upload takes more than %d seconds of CPU time; if it is a PKCS#12 file, its passphrase "
+            "may be hashed too often: export it again with fewer iterations.",
             LIMIT_IMPORT_CPU);
     else
         (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,

@@ -11,7 +11,7 @@ static const struct {
 } vectors[] = {
     { "", "", "" },
     { "f", "Zg", "Zg==" },
-    { "fo", "Zm8", "Zm8=" },
+    { "f\x6f", "Zm8", "Zm8=" },
     { "foo", "Zm9v", "Zm9v" },
     { "foob", "Zm9vYg", "Zm9vYg==" },
     { "fooba", "Zm9vYmE", "Zm9vYmE=" },
