@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "core/blob.h"
 #include "core/limits.h"
 #include "core/problem.h"
 
 /* Contents of an upload, independent of its format, re-encoded as DER (X.690). */
-
-typedef struct Blob {
-    uint8_t *data; /* NULL: none */
-    size_t size;
-} Blob;
-
-static inline void blob_done(Blob *b)
-{
-    if (b->data)
-        explicit_bzero(b->data, b->size);
-    free(b->data);
-    *b = (Blob){};
-}
 
 typedef struct Imported {
     char *format;                   /* human-readable source format: "PKCS#12" */

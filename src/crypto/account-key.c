@@ -28,118 +28,26 @@ typedef struct Algorithm {
     const EVP_MD *(*digest)(void);
 } Algorithm;
 
-static const Algorithm rs256 = { "RS256", NULL, 0, EVP_sha256 };
-static const Algorithm es256 = { "ES256", "P-256", 32, EVP_sha256 };
-static const Algorithm es384 = { "ES384", "P-384", COORDINATE_MAX, EVP_sha384 };
+static const Algorithm algorithms[_KEY_TYPE_MAX] = {
+    [KEY_TYPE_ECDSA_P256] = { "ES256", "P-256", 32, EVP_sha256 },
+    [KEY_TYPE_ECDSA_P384] = { "ES384", "P-384", COORDINATE_MAX, EVP_sha384 },
+    [KEY_TYPE_RSA_2048... KEY_TYPE_RSA_OTHER] = { "RS256", NULL, 0, EVP_sha256 },
+};
 
 /* All requests are signed and identify the signer: the constant parts of that are computed once. */
 struct AccountKey {
     EVP_PKEY *pkey;
     EVP_MD_CTX *signer; /* initialized, to be copied */
     const Algorithm *algorithm;
-    KeyType type;
     char *jwk;
     char *thumbprint;
 };
-
-/* ---- base64url */
-
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-char *base64url_encode(const void *data, size_t size)
-{
-    const uint8_t *in = data;
-    char *text, *out;
-
-    if (size > SIZE_MAX / 2 || !(text = malloc(size / 3 * 4 + 5)))
-        return NULL;
-    out = text;
-    for (size_t i = 0; i < size; i += 3) {
-        size_t n = MIN(size - i, (size_t)3);
-        uint32_t word = (uint32_t)in[i] << 16;
-
-        if (n > 1)
-            word |= (uint32_t)in[i + 1] << 8;
-        if (n > 2)
-            word |= in[i + 2];
-        for (size_t k = 0; k <= n; k++)
-            *out++ = digits[word >> (18 - 6 * k) & 63];
-    }
-    *out = 0;
-    return text;
-}
-
-static int digit_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '-' ? 62 : c == '_' ? 63 : -EINVAL;
-}
-
-/* Returns the number of bytes, or -EINVAL. */
-static ssize_t decode_digits(const char *text, size_t length, uint8_t *out)
-{
-    uint32_t word = 0;
-    unsigned bits = 0;
-    ssize_t n = 0;
-
-    for (size_t i = 0; i < length; i++) {
-        int value = digit_value(text[i]);
-
-        if (value < 0)
-            return value;
-        word = word << 6 | (uint32_t)value;
-        bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            out[n++] = (uint8_t)(word >> bits);
-            word &= (1U << bits) - 1;
-        }
-    }
-    return bits >= 6 || word ? -EINVAL : n; /* the remaining bits are fewer than a digit, and 0 */
-}
-
-int base64url_decode(const char *text, void **ret, size_t *ret_size)
-{
-    size_t length = strlen(text);
-    uint8_t *data = malloc(length / 4 * 3 + 4);
-    ssize_t n;
-
-    if (!data)
-        return -ENOMEM;
-    n = decode_digits(text, length, data);
-    if (n < 0) {
-        explicit_bzero(data, length / 4 * 3 + 4);
-        free(data);
-        return (int)n;
-    }
-    data[n] = 0;
-    *ret = data;
-    *ret_size = (size_t)n;
-    return 0;
-}
 
 /* ---- the key */
 
 static const Algorithm *algorithm_of(KeyType type)
 {
-    switch (type) {
-    case KEY_TYPE_ECDSA_P256:
-        return &es256;
-    case KEY_TYPE_ECDSA_P384:
-        return &es384;
-    case KEY_TYPE_RSA_2048:
-    case KEY_TYPE_RSA_3072:
-    case KEY_TYPE_RSA_4096:
-    case KEY_TYPE_RSA_OTHER:
-        return &rs256;
-    default:
-        return NULL;
-    }
+    return type >= 0 && type < _KEY_TYPE_MAX && algorithms[type].name ? algorithms + type : NULL;
 }
 
 /* A number of the public key; size 0: without leading zeros (RFC 7518 section 2, Base64urlUInt). */
@@ -204,8 +112,7 @@ int account_key_from_pem(const char *pem, AccountKey **ret)
         ERR_clear_error();
         return -EINVAL;
     }
-    k->type = pkey_type(k->pkey);
-    k->algorithm = algorithm_of(k->type);
+    k->algorithm = algorithm_of(pkey_type(k->pkey));
     if (!k->algorithm)
         return -EINVAL;
     k->signer = EVP_MD_CTX_new();
@@ -251,7 +158,7 @@ int account_key_to_pem(const AccountKey *k, char **ret)
 
 KeyType account_key_type(const AccountKey *k)
 {
-    return k->type;
+    return pkey_type(k->pkey);
 }
 
 const char *account_key_algorithm(const AccountKey *k)

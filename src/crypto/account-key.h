@@ -3,6 +3,7 @@
 
 #include "core/chain.h"
 #include "core/mac-algorithm.h"
+#include "crypto/base64url.h"
 
 /* Keys that sign requests to an authority (RFC 7518): ECDSA P-256 as ES256, P-384 as ES384, RSA as RS256.
  * Also used for keys of certificates, which may sign their own revocation. Immutable; any thread. */
@@ -29,8 +30,3 @@ const char *account_key_thumbprint(const AccountKey *k);
 int account_key_sign(const AccountKey *k, const void *data, size_t size, char **ret);
 int mac_sign(MacAlgorithm a, const void *secret, size_t secret_size, const void *data, size_t size,
              char **ret);
-
-/* RFC 4648 section 5, without padding. */
-char *base64url_encode(const void *data, size_t size);
-/* Adds a NUL. -EINVAL for anything but canonical base64url without padding. */
-int base64url_decode(const char *text, void **ret, size_t *ret_size);

@@ -11,17 +11,8 @@
 #include "core/limits.h"
 #include "crypto/key.h"
 
-#define ACCEPTED      "RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or P-521 are accepted"
 #define TYPE_NAME_MAX 80
 #define WHOSE_MAX     160 /* sufficient for the names that callers pass, which are limited */
-
-static inline void sequence_freep(ASN1_SEQUENCE_ANY **s)
-{
-    sk_ASN1_TYPE_pop_free(*s, ASN1_TYPE_free);
-}
-#define _cleanup_sequence_ _cleanup_(sequence_freep)
-DEFINE_CLEANUP(X509_ALGOR *, X509_ALGOR_free);
-DEFINE_CLEANUP(PKCS8_PRIV_KEY_INFO *, PKCS8_PRIV_KEY_INFO_free);
 
 static bool curve_is_accepted(int nid)
 {
@@ -34,7 +25,7 @@ static bool curve_check(int type, const void *value, char name[static TYPE_NAME_
     char curve[48];
 
     if (type != V_ASN1_OBJECT) {
-        snprintf(name, TYPE_NAME_MAX, "EC with a curve of its own");
+        snprintf(name, TYPE_NAME_MAX, "EC with explicit curve parameters");
         return false;
     }
     if (curve_is_accepted(OBJ_obj2nid(value)))
@@ -62,7 +53,7 @@ int algorithm_check(const X509_ALGOR *algorithm, const char *whose, Problem *pro
     default:
         OBJ_obj2txt(name, sizeof(name), object, 0);
     }
-    return problem_set(problem, PROBLEM_WEAK_KEY, "%s is of the type %s; " ACCEPTED ".", whose, name);
+    return problem_set(problem, PROBLEM_WEAK_KEY, "%s is of the type %s; " KEYS_ACCEPTED ".", whose, name);
 }
 
 /* With an even exponent or 1, anybody can forge signatures. */
@@ -79,7 +70,7 @@ int pkey_check(EVP_PKEY *key, const char *whose, Problem *problem)
 {
     if (pkey_type(key) < 0 || EVP_PKEY_is_a(key, "ED25519"))
         return problem_set(problem, PROBLEM_WEAK_KEY,
-                           "%s has %d bits or a curve that is not accepted; " ACCEPTED ".", whose,
+                           "%s has %d bits or a curve that is not accepted; " KEYS_ACCEPTED ".", whose,
                            EVP_PKEY_get_bits(key));
     if (EVP_PKEY_is_a(key, "RSA") && !exponent_is_sound(key))
         return problem_set(problem, PROBLEM_WEAK_KEY,
@@ -98,7 +89,7 @@ static int check_size(size_t size, Problem *problem)
                ? 0
                : problem_set(
                      problem, PROBLEM_WEAK_KEY,
-                     "The private key has more than %d bytes, larger than any that is accepted; " ACCEPTED
+                     "The private key has more than %d bytes, larger than any that is accepted; " KEYS_ACCEPTED
                      ".",
                      LIMIT_KEY);
 }
@@ -143,8 +134,8 @@ static int check_inner_curve(const uint8_t *der, size_t size, Problem *problem)
         accepted = curve_check(curve ? V_ASN1_OBJECT : V_ASN1_SEQUENCE, curve, name);
         ASN1_OBJECT_free(curve);
         if (!accepted)
-            return problem_set(problem, PROBLEM_WEAK_KEY, "The private key is of the type %s; " ACCEPTED ".",
-                               name);
+            return problem_set(problem, PROBLEM_WEAK_KEY,
+                               "The private key is of the type %s; " KEYS_ACCEPTED ".", name);
     }
     return 0;
 }
@@ -181,6 +172,15 @@ int pkey_from_pkcs8(const uint8_t *der, size_t size, EVP_PKEY **ret, Problem *pr
     return r < 0 ? r : finish_key(EVP_PKCS82PKEY(p8), ret, problem);
 }
 
+int pkey_from_p8(const PKCS8_PRIV_KEY_INFO *p8, EVP_PKEY **ret, Problem *problem)
+{
+    _cleanup_blob_ Blob der = {};
+
+    if (asn1_to_der(p8, ASN1_ITEM_rptr(PKCS8_PRIV_KEY_INFO), &der) < 0)
+        return key_is_damaged(problem);
+    return pkey_from_pkcs8(der.data, der.size, ret, problem);
+}
+
 int pkey_from_sec1(const uint8_t *der, size_t size, EVP_PKEY **ret, Problem *problem)
 {
     int r;
@@ -197,22 +197,11 @@ int pkey_from_pkcs1(const uint8_t *der, size_t size, EVP_PKEY **ret, Problem *pr
     return r < 0 ? r : finish_key(d2i_PrivateKey(EVP_PKEY_RSA, NULL, &der, (long)size), ret, problem);
 }
 
-int pkey_to_pkcs8(EVP_PKEY *key, uint8_t **ret, size_t *ret_size)
+int pkey_to_pkcs8(EVP_PKEY *key, Blob *ret)
 {
     _cleanup_(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *p8 = EVP_PKEY2PKCS8(key);
-    uint8_t *der = NULL, *copy;
-    int size = p8 ? i2d_PKCS8_PRIV_KEY_INFO(p8, &der) : -1;
 
-    if (size <= 0)
-        return -EIO;
-    copy = malloc((size_t)size);
-    if (copy) {
-        memcpy(copy, der, (size_t)size);
-        *ret = copy;
-        *ret_size = (size_t)size;
-    }
-    OPENSSL_clear_free(der, (size_t)size);
-    return copy ? 0 : -ENOMEM;
+    return p8 ? asn1_to_der(p8, ASN1_ITEM_rptr(PKCS8_PRIV_KEY_INFO), ret) : -EIO;
 }
 
 /* Returns the DER of an element if it is a sequence. */
@@ -247,26 +236,60 @@ static int find_algorithm(const uint8_t *der, size_t size, X509_ALGOR **ret)
     return *ret ? 0 : -EBADMSG;
 }
 
+/* Names the key of a certificate in messages. */
+static void key_of(const char *whose, char ret[static WHOSE_MAX])
+{
+    snprintf(ret, WHOSE_MAX, "The key of %c%s", whose[0] | 0x20, whose + 1);
+}
+
 int x509_from_der(const uint8_t *der, size_t size, const char *whose, X509 **ret, size_t *ret_used,
                   Problem *problem)
 {
     _cleanup_(X509_ALGOR_freep) X509_ALGOR *algorithm = NULL;
+    _cleanup_x509_ X509 *x = NULL;
     const uint8_t *at = der;
     char key[WHOSE_MAX];
-    X509 *x;
+    size_t used;
     int r;
 
     if (find_algorithm(der, size, &algorithm) < 0)
         return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                           "%s is damaged: it is not built as a certificate is.", whose);
-    snprintf(key, sizeof(key), "The key of %c%s", whose[0] | 0x20, whose + 1);
+                           "%s is damaged: it does not have the structure of a certificate.", whose);
+    key_of(whose, key);
     r = algorithm_check(algorithm, key, problem);
     if (r < 0)
         return r;
     x = d2i_X509(NULL, &at, (long)size);
     if (!x)
         return problem_set(problem, PROBLEM_INVALID_BUNDLE, "%s is damaged: %s.", whose, openssl_error());
-    *ret = x;
-    *ret_used = (size_t)(at - der);
+    used = (size_t)(at - der);
+    if (!ret_used && used != size)
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                           "%s is damaged: it is followed by %zu extra bytes.", whose, size - used);
+    if (ret_used)
+        *ret_used = used;
+    *ret = TAKE_PTR(x);
+    return 0;
+}
+
+int x509_list_add_der(STACK_OF(X509) * l, const Blob *der, const char *whose, Problem *problem)
+{
+    _cleanup_x509_ X509 *x = NULL;
+    char key[WHOSE_MAX];
+    int r;
+
+    r = x509_from_der(der->data, der->size, whose, &x, NULL, problem);
+    if (r < 0)
+        return r;
+    if (!X509_get0_pubkey(x))
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "%s is damaged: its key cannot be read (%s).",
+                           whose, openssl_error());
+    key_of(whose, key);
+    r = pkey_check(X509_get0_pubkey(x), key, problem);
+    if (r < 0)
+        return r;
+    if (sk_X509_push(l, x) <= 0)
+        return -ENOMEM;
+    TAKE_PTR(x);
     return 0;
 }

@@ -4,6 +4,15 @@
 #include <openssl/x509.h>
 
 #include "core/problem.h"
+#include "crypto/key.h"
+
+static inline void sequence_freep(ASN1_SEQUENCE_ANY **s)
+{
+    sk_ASN1_TYPE_pop_free(*s, ASN1_TYPE_free);
+}
+#define _cleanup_sequence_ _cleanup_(sequence_freep)
+
+#define KEYS_ACCEPTED "RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or P-521 are accepted"
 
 /* Checks whether keys are accepted: RSA, and ECDSA on P-256, P-384 and P-521. Decoding a key of another
  * type, or with explicit curve parameters, may take seconds, so the AlgorithmIdentifier (RFC 5280 section
@@ -15,9 +24,12 @@ int algorithm_check(const X509_ALGOR *algorithm, const char *whose, Problem *pro
 int pkey_check(EVP_PKEY *key, const char *whose, Problem *problem);
 /* Checks and decodes a private key, PKCS#8 (RFC 5958) or ECPrivateKey (RFC 5915). */
 int pkey_from_pkcs8(const uint8_t *der, size_t size, EVP_PKEY **ret, Problem *problem);
+int pkey_from_p8(const PKCS8_PRIV_KEY_INFO *p8, EVP_PKEY **ret, Problem *problem);
 int pkey_from_sec1(const uint8_t *der, size_t size, EVP_PKEY **ret, Problem *problem);
 int pkey_from_pkcs1(const uint8_t *der, size_t size, EVP_PKEY **ret, Problem *problem);
-int pkey_to_pkcs8(EVP_PKEY *key, uint8_t **ret, size_t *ret_size);
-/* Decodes a certificate, checking the type of its key first. *ret_used: number of bytes used. */
+int pkey_to_pkcs8(EVP_PKEY *key, Blob *ret);
+/* Decodes a certificate, checking the type of its key first. *ret_used: number of bytes used; NULL: all have to be. */
 int x509_from_der(const uint8_t *der, size_t size, const char *whose, X509 **ret, size_t *ret_used,
                   Problem *problem);
+/* Decodes a certificate, checks its key as well, and appends it. */
+int x509_list_add_der(STACK_OF(X509) * l, const Blob *der, const char *whose, Problem *problem);

@@ -9,8 +9,6 @@
 
 /* Shared only by authority.c (signing) and root.c (creating an authority). */
 
-#define SKEW_SEC 3600 /* notBefore is this much in the past, for clients whose clocks are slow */
-
 struct Authority {
     unsigned n_refs;
     uint64_t generation;
@@ -31,7 +29,3 @@ struct Authority {
     NAME_CONSTRAINTS *constraints[LIMIT_CHAIN + 1]; /* of itself and all authorities above it */
     unsigned n_constraints;
 };
-
-X509 *x509_new_v3(void);
-int x509_add_name_entry(X509_NAME *name, int nid, const char *value);
-int x509_sign_with(X509 *x, EVP_PKEY *key);

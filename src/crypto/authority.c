@@ -14,29 +14,6 @@
 
 #define COMMON_NAME_MAX 64 /* ub-common-name, RFC 5280 appendix A.1 */
 
-int x509_sign_with(X509 *x, EVP_PKEY *key)
-{
-    return X509_sign(x, key, pkey_digest(key)) > 0 ? 0 : -EIO;
-}
-
-int x509_add_name_entry(X509_NAME *name, int nid, const char *value)
-{
-    return X509_NAME_add_entry_by_NID(name, nid, MBSTRING_UTF8, (const unsigned char *)value, -1, -1, 0) > 0
-               ? 0
-               : -EIO;
-}
-
-X509 *x509_new_v3(void)
-{
-    X509 *x = X509_new();
-
-    if (x && X509_set_version(x, X509_VERSION_3) <= 0) {
-        X509_free(x);
-        return NULL;
-    }
-    return x;
-}
-
 /* Metadata of the certificates above it, one by one, starting with the authority itself. */
 static void look_upward(Authority *a, X509 *x, long distance)
 {
@@ -50,19 +27,10 @@ static void look_upward(Authority *a, X509 *x, long distance)
         a->constraints[a->n_constraints++] = constraints;
 }
 
-static int push(STACK_OF(X509) * *l, X509 *x)
-{
-    if (!*l && !(*l = sk_X509_new_null()))
-        return -ENOMEM;
-    if (X509_up_ref(x) <= 0 || sk_X509_push(*l, x) <= 0)
-        return -ENOMEM;
-    return 0;
-}
-
 /* The chain above an intermediate authority is part of every chain that it signs, except for the root. */
 static int load_upper(Authority *a, const Bundle *root)
 {
-    _cleanup_x509_stack_ STACK_OF(X509) *issuers = NULL, *anchor = NULL;
+    _cleanup_x509_stack_ STACK_OF(X509) *issuers = NULL;
     int r = 0;
 
     a->not_after = INT64_MAX;
@@ -71,17 +39,15 @@ static int load_upper(Authority *a, const Bundle *root)
     if (!isempty(root->issuers))
         r = x509_list_from_pem(root->issuers, &issuers);
     if (r >= 0 && !isempty(root->anchor))
-        r = x509_list_from_pem(root->anchor, &anchor);
-    if (r < 0 || !anchor)
+        r = x509_from_pem(root->anchor, &a->anchor);
+    if (r < 0 || !a->anchor)
         return r;
-    r = push(&a->upper, a->certificate);
-    for (int i = 0; i < sk_X509_num(issuers) && r >= 0; i++) {
+    a->upper = sk_X509_new_null();
+    if (!a->upper || X509_add_cert(a->upper, a->certificate, X509_ADD_FLAG_UP_REF) <= 0 ||
+        X509_add_certs(a->upper, issuers, X509_ADD_FLAG_UP_REF) <= 0)
+        return -ENOMEM;
+    for (int i = 0; i < sk_X509_num(issuers); i++)
         look_upward(a, sk_X509_value(issuers, i), i + 1);
-        r = push(&a->upper, sk_X509_value(issuers, i));
-    }
-    if (r < 0)
-        return r;
-    a->anchor = sk_X509_shift(anchor);
     look_upward(a, a->anchor, sk_X509_num(issuers) + 1);
     return 0;
 }
@@ -115,12 +81,10 @@ static int join_issuers(Authority *a)
 
 static int load(Authority *a, const Bundle *root, int64_t now)
 {
-    _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
     int r;
 
-    if ((r = pkey_from_pem(root->key, &a->key)) < 0 || (r = x509_list_from_pem(root->leaf, &l)) < 0)
+    if ((r = pkey_from_pem(root->key, &a->key)) < 0 || (r = x509_from_pem(root->leaf, &a->certificate)) < 0)
         return r;
-    a->certificate = sk_X509_shift(l);
     if (!pkey_belongs_to(a->key, a->certificate) || X509_check_ca(a->certificate) != 1)
         return -EBADMSG;
     r = x509_name_to_text(X509_get_subject_name(a->certificate), &a->issuer);
@@ -215,11 +179,11 @@ static int set_leaf_subject(const Authority *a, X509 *x, const LeafTemplate *t)
     return r < 0 ? r : x509_add_alternative_names(x, t->names, !has_common_name(a, t));
 }
 
-static unsigned leaf_key_usage(KeyType type)
+static const char *leaf_key_usage(KeyType type)
 {
     bool rsa = type >= KEY_TYPE_RSA_2048 && type <= KEY_TYPE_RSA_4096;
 
-    return rsa ? KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT : KU_DIGITAL_SIGNATURE;
+    return rsa ? "critical,digitalSignature,keyEncipherment" : "critical,digitalSignature";
 }
 
 static int sign_leaf(Authority *a, X509 *x)
@@ -228,26 +192,25 @@ static int sign_leaf(Authority *a, X509 *x)
 
     if (!signing)
         return -ENOMEM;
-    return EVP_MD_CTX_copy_ex(signing, a->signer) > 0 && X509_sign_ctx(x, signing) > 0 ? 0 : -EIO;
+    return X509_set_issuer_name(x, X509_get_subject_name(a->certificate)) > 0 &&
+                   EVP_MD_CTX_copy_ex(signing, a->signer) > 0 && X509_sign_ctx(x, signing) > 0
+               ? 0
+               : -EIO;
 }
 
 static int make_leaf(Authority *a, const LeafTemplate *t, const Key *key, ChainEntry *e,
                      char serial[static 33], X509 **ret)
 {
-    _cleanup_x509_ X509 *x = x509_new_v3();
+    _cleanup_x509_ X509 *x = NULL;
     int r;
 
-    if (!x)
-        return -ENOMEM;
     e->not_before = t->now - SKEW_SEC;
     e->not_after = MIN(t->now + t->lifetime, a->not_after);
-    if (X509_set_issuer_name(x, X509_get_subject_name(a->certificate)) <= 0)
-        return -EIO;
-    if ((r = key_set_public(x, key)) < 0 || (r = x509_set_random_serial(x, serial)) < 0 ||
-        (r = x509_set_validity(x, e->not_before, e->not_after)) < 0 ||
-        (r = x509_add_basic_constraints(x, false, 0)) < 0 ||
-        (r = x509_add_key_usage(x, leaf_key_usage(t->key_type))) < 0 ||
-        (r = x509_add_extended_key_usage(x, t->purposes)) < 0 || (r = x509_add_subject_key_id(x)) < 0 ||
+    if ((r = x509_begin(e->not_before, e->not_after, serial, &x)) < 0 || (r = key_set_public(x, key)) < 0 ||
+        (r = x509_add_extension(x, "basicConstraints", "critical,CA:FALSE")) < 0 ||
+        (r = x509_add_extension(x, "keyUsage", leaf_key_usage(t->key_type))) < 0 ||
+        (r = x509_add_extended_key_usage(x, t->purposes)) < 0 ||
+        (r = x509_add_extension(x, "subjectKeyIdentifier", "hash")) < 0 ||
         (a->key_id && (r = x509_add_authority_key_id(x, a->key_id)) < 0) ||
         (r = set_leaf_subject(a, x, t)) < 0 || (r = sign_leaf(a, x)) < 0)
         return r;
@@ -268,23 +231,23 @@ static int check_constraints(Authority *a, X509 *x, const char *name, Problem *p
     problem_set(
         problem, PROBLEM_NAME_MISMATCH,
         "The name constraints of the local root do not permit the names of %s; change NameConstraints= and "
-        "reissue the root, or leave the name out.",
+        "reissue the root, or remove the name.",
         name);
     return -ERANGE;
 }
 
 static int encode_leaf(X509 *x, Bundle *b, char fingerprint[static 65])
 {
-    uint8_t *der = NULL, digest[DIGEST_SIZE];
-    int size = i2d_X509(x, &der), r = -EIO;
+    uint8_t digest[DIGEST_SIZE];
+    _cleanup_blob_ Blob der = {};
+    int r;
 
-    if (size > 0) {
-        r = digest_sha256(der, (size_t)size, digest);
-        hex_encode(digest, sizeof(digest), false, fingerprint);
-        b->leaf = pem_encode("CERTIFICATE", der, (size_t)size);
-    }
-    OPENSSL_free(der);
-    return r < 0 ? r : b->leaf ? 0 : -ENOMEM;
+    if ((r = asn1_to_der(x, ASN1_ITEM_rptr(X509), &der)) < 0 ||
+        (r = digest_sha256(der.data, der.size, digest)) < 0)
+        return r;
+    hex_encode(digest, sizeof(digest), false, fingerprint);
+    b->leaf = pem_encode("CERTIFICATE", der.data, der.size);
+    return b->leaf ? 0 : -ENOMEM;
 }
 
 /* The metadata of a leaf made here is known without parsing it, which would take longer than making it. */

@@ -28,10 +28,9 @@ typedef struct LeafTemplate {
     int64_t now;
 } LeafTemplate;
 
-/* Makes a root, with bridges to its predecessor (NULL: there is none) as authority_bridge() makes them. keeps_name: it is
- * called as the predecessor is, whatever host and organization are; so it is also when the predecessor permits no other
- * authority below it, since a certificate for an authority of the same name does not count (RFC 5280 section
- * 4.2.1.9, self-issued). */
+/* Makes a root, with bridges to its predecessor (NULL: none) as authority_bridge() makes them. keeps_name: it gets the name
+ * of its predecessor, regardless of host and organization. It also does if the predecessor permits no authority below it, since
+ * self-issued certificates do not count for the path length (RFC 5280 section 4.2.1.9). */
 int authority_make_root(const RootTemplate *t, const Authority *predecessor, bool keeps_name, Bundle **ret,
                         Problem *problem);
 /* Adds bridges to the bundle of an authority that is about to replace predecessor: certificates that link

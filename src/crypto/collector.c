@@ -10,46 +10,27 @@
 #include "crypto/algorithm.h"
 #include "crypto/key.h"
 
-static int blob_set(Blob *b, const void *data, size_t size)
-{
-    uint8_t *copy = malloc(size);
-
-    if (!copy)
-        return -ENOMEM;
-    memcpy(copy, data, size);
-    *b = (Blob){ copy, size };
-    return 0;
-}
-
-static bool blob_equal(const Blob *b, const void *data, size_t size)
-{
-    return b->size == size && memcmp(b->data, data, size) == 0;
-}
-
-static int add_certificate(Collector *c, const uint8_t *der, size_t size)
+static int add_certificate(Collector *c, Blob *der)
 {
     Imported *i = c->imported;
-    int r;
 
     for (size_t n = 0; n < i->n_certificates; n++)
-        if (blob_equal(i->certificates + n, der, size))
+        if (blob_equal(i->certificates + n, der))
             return 0;
     if (i->n_certificates >= LIMIT_CHAIN)
         return problem_set(
             c->problem, PROBLEM_LIMITS_EXCEEDED,
-            "There are more than %d certificates in the upload; leave in it the chain of one leaf.",
+            "There are more than %d certificates in the upload; upload only the chain of one leaf.",
             LIMIT_CHAIN);
-    r = blob_set(i->certificates + i->n_certificates, der, size);
-    i->n_certificates += r >= 0;
-    return r;
+    i->certificates[i->n_certificates++] = TAKE_GENERIC(*der, Blob, (Blob){});
+    return 0;
 }
 
 static int check_names(Collector *c, X509 *x)
 {
-    GENERAL_NAMES *l = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+    _cleanup_(GENERAL_NAMES_freep) GENERAL_NAMES *l = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
     int n = sk_GENERAL_NAME_num(l);
 
-    GENERAL_NAMES_free(l);
     ERR_clear_error();
     if (n <= LIMIT_NAMES)
         return 0;
@@ -66,10 +47,10 @@ static int check_dates(Collector *c, X509 *x)
         return 0;
     ERR_clear_error();
     return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
-                       "Certificate %zu of the upload has a date that is none.", c->n_seen);
+                       "Certificate %zu of the upload has an invalid date.", c->n_seen);
 }
 
-/* What is shown to people has bounds of its own. */
+/* Limits what is displayed. */
 static int check_sizes(Collector *c, X509 *x)
 {
     const X509_NAME *names[] = { X509_get_subject_name(x), X509_get_issuer_name(x) };
@@ -89,44 +70,31 @@ static int check_sizes(Collector *c, X509 *x)
 
 static int take_certificate(Collector *c, X509 *x)
 {
-    uint8_t *der = NULL;
-    int size, r;
+    _cleanup_blob_ Blob der = {};
+    int r;
 
-    r = check_sizes(c, x);
-    if (r >= 0)
-        r = check_dates(c, x);
-    if (r >= 0)
-        r = check_names(c, x);
-    if (r < 0)
+    if ((r = check_sizes(c, x)) < 0 || (r = check_dates(c, x)) < 0 || (r = check_names(c, x)) < 0)
         return r;
-    size = i2d_X509(x, &der);
-    if (size <= 0)
+    if (asn1_to_der(x, ASN1_ITEM_rptr(X509), &der) < 0)
         return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
                            "Certificate %zu of the upload is damaged: %s.", c->n_seen, openssl_error());
-    r = add_certificate(c, der, (size_t)size);
-    OPENSSL_free(der);
-    return r;
+    return add_certificate(c, &der);
 }
 
 int collect_x509(Collector *c, X509 *x)
 {
-    uint8_t *der = NULL;
-    int size = i2d_X509(x, &der), r = -EBADMSG;
+    _cleanup_blob_ Blob der = {};
 
-    if (size > 0)
-        r = collect_certificate(c, der, (size_t)size, NULL);
-    else
-        (void)problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "A certificate of the upload is damaged: %s.",
-                          openssl_error());
-    OPENSSL_free(der);
-    return r;
+    if (asn1_to_der(x, ASN1_ITEM_rptr(X509), &der) < 0)
+        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "A certificate of the upload is damaged: %s.",
+                           openssl_error());
+    return collect_certificate(c, der.data, der.size, NULL);
 }
 
 int collect_certificate(Collector *c, const uint8_t *der, size_t size, size_t *ret_used)
 {
     _cleanup_x509_ X509 *x = NULL;
     char whose[40];
-    size_t used;
     int r;
 
     if (c->key_only) {
@@ -135,54 +103,43 @@ int collect_certificate(Collector *c, const uint8_t *der, size_t size, size_t *r
         return 0;
     }
     snprintf(whose, sizeof(whose), "Certificate %zu of the upload", ++c->n_seen);
-    r = x509_from_der(der, size, whose, &x, &used, c->problem);
-    if (r < 0)
-        return r;
-    if (!ret_used && used != size)
-        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
-                           "%s is damaged: there are %zu bytes behind it.", whose, size - used);
-    if (ret_used)
-        *ret_used = used;
-    return take_certificate(c, x);
+    r = x509_from_der(der, size, whose, &x, ret_used, c->problem);
+    return r < 0 ? r : take_certificate(c, x);
 }
 
-/* Whether its numbers belong together. OpenSSL heals a wrong remainder when it signs; others do not, and give the key away
- * by the first wrong signature. */
+/* OpenSSL corrects an inconsistent RSA key when it signs; other implementations do not, and leak the key with the first
+ * faulty signature. */
 static bool key_is_sound(EVP_PKEY *key)
 {
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
-    bool sound = context && EVP_PKEY_pairwise_check(context) > 0;
+    _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
 
-    EVP_PKEY_CTX_free(context);
-    return sound;
+    return context && EVP_PKEY_pairwise_check(context) > 0;
 }
 
 static int add_key(Collector *c, EVP_PKEY *key, Problem *problem)
 {
     Imported *i = c->imported;
-    uint8_t *der;
-    size_t size;
+    _cleanup_blob_ Blob der = {};
     int r;
 
     if (!key_is_sound(key))
         return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                           "The private key is damaged: its numbers do not belong together (%s).",
+                           "The private key is damaged: its numbers are inconsistent (%s).",
                            openssl_error());
-    r = pkey_to_pkcs8(key, &der, &size);
+    r = pkey_to_pkcs8(key, &der);
     if (r < 0)
         return r == -ENOMEM ? r
                             : problem_set(problem, PROBLEM_INVALID_BUNDLE, "The private key is damaged: %s.",
                                           openssl_error());
-    if (size > LIMIT_KEY)
-        r = problem_set(problem, PROBLEM_WEAK_KEY, "The private key has more than %d bytes.", LIMIT_KEY);
-    else if (!i->key.data)
-        r = blob_set(&i->key, der, size);
-    else if (!blob_equal(&i->key, der, size))
-        r = problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                        "There is more than one private key in the upload; leave in it that of the leaf.");
-    explicit_bzero(der, size);
-    free(der);
-    return r;
+    if (der.size > LIMIT_KEY)
+        return problem_set(problem, PROBLEM_WEAK_KEY, "The private key has more than %d bytes.", LIMIT_KEY);
+    if (i->key.data && !blob_equal(&i->key, &der))
+        return problem_set(
+            problem, PROBLEM_INVALID_BUNDLE,
+            "There is more than one private key in the upload; upload only that of the leaf.");
+    if (!i->key.data)
+        i->key = TAKE_GENERIC(der, Blob, (Blob){});
+    return 0;
 }
 
 int collect_key(Collector *c, EVP_PKEY *key, int r, Problem *problem)

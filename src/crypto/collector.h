@@ -7,21 +7,21 @@
 #include "core/imported.h"
 #include "core/problem.h"
 
-/* What is being gathered from one upload, by those that read its formats. */
+/* The contents of an upload, as the readers of the formats find them. */
 typedef struct Collector {
     Imported *imported;
     const char *passphrase; /* NULL: none was given */
-    bool key_only; /* the file that is being read is for the key: certificates in it are passed over */
-    size_t n_seen; /* certificates so far, for counting in messages */
+    bool key_only;          /* this is the separate key file: certificates in it are skipped */
+    size_t n_seen;          /* certificates so far, to number them in messages */
     Problem *problem;
 } Collector;
 
-/* A certificate at the beginning of der. *ret_used (may be NULL: it has to be all) is how long it is. */
+/* Adds the certificate at the beginning of der. *ret_used: its size; NULL: it has to fill der. */
 int collect_certificate(Collector *c, const uint8_t *der, size_t size, size_t *ret_used);
-/* An OpenSSL object out of a container. */
+/* Adds a certificate that OpenSSL has decoded. */
 int collect_x509(Collector *c, X509 *x);
-/* The key that a decoder made, with what came of it: r and problem are noted as the key's own trouble, so that all the
- * rest is still looked at. Takes the key. Fails for want of memory only. */
+/* Adds the key, or the problem with which decoding it failed (r), which does not end the import. Takes ownership of the key.
+ * Returns 0 or -ENOMEM. */
 int collect_key(Collector *c, EVP_PKEY *key, int r, Problem *problem);
-/* Says that a passphrase is missing or wrong; what as in "The private key". */
+/* Sets a problem for a missing or wrong passphrase. what: start of the sentence, such as "The private key". */
 int passphrase_problem(const Collector *c, const char *what, Problem *problem);

@@ -9,6 +9,8 @@
 #include "crypto/container-internal.h"
 #include "crypto/key.h"
 
+DEFINE_CLEANUP(X509_CRL *, X509_CRL_free);
+
 /* DER (X.690) without a label: identified by the types of the elements in the outermost sequence. */
 
 typedef enum Shape {
@@ -47,17 +49,15 @@ static bool type_is(const ASN1_SEQUENCE_ANY *s, int n, int type)
 
 static Shape shape_of(const uint8_t *der, size_t size)
 {
-    ASN1_SEQUENCE_ANY *s = d2i_ASN1_SEQUENCE_ANY(NULL, &der, (long)size);
-    Shape shape = SHAPE_UNKNOWN;
+    _cleanup_sequence_ ASN1_SEQUENCE_ANY *s = d2i_ASN1_SEQUENCE_ANY(NULL, &der, (long)size);
     int n = sk_ASN1_TYPE_num(s);
 
-    for (size_t i = 0; i < ELEMENTSOF(shapes) && shape == SHAPE_UNKNOWN; i++)
+    ERR_clear_error();
+    for (size_t i = 0; i < ELEMENTSOF(shapes); i++)
         if (n >= shapes[i].n_min && n <= shapes[i].n_max && type_is(s, 0, shapes[i].first) &&
             type_is(s, 1, shapes[i].second) && type_is(s, 2, shapes[i].third))
-            shape = shapes[i].shape;
-    sk_ASN1_TYPE_pop_free(s, ASN1_TYPE_free);
-    ERR_clear_error();
-    return shape;
+            return shapes[i].shape;
+    return SHAPE_UNKNOWN;
 }
 
 bool der_is_pkcs7(const uint8_t *der, size_t size)
@@ -67,54 +67,42 @@ bool der_is_pkcs7(const uint8_t *der, size_t size)
 
 static int refuse(Collector *c, const char *what)
 {
-    return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The %s is %s and no %s.",
+    return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The %s is %s, not a %s.",
                        c->key_only ? "key file" : "upload", what,
                        c->key_only ? "private key" : "certificate");
 }
 
-/* Identifies objects with the structure of a certificate that are none. */
-static int refuse_lookalike(Collector *c, const uint8_t *der, size_t size, bool *ret_refused)
+/* Names objects of other types with the structure of a certificate, or returns NULL. */
+static const char *lookalike(const uint8_t *der, size_t size)
 {
-    const uint8_t *at = der;
-    X509_CRL *list = d2i_X509_CRL(NULL, &at, (long)size);
-    X509_REQ *request = NULL;
+    const uint8_t *at = der, *again = der;
+    _cleanup_(X509_CRL_freep) X509_CRL *list = d2i_X509_CRL(NULL, &at, (long)size);
+    _cleanup_(X509_REQ_freep) X509_REQ *request = list ? NULL : d2i_X509_REQ(NULL, &again, (long)size);
 
-    *ret_refused = true;
-    if (!list) {
-        at = der;
-        request = d2i_X509_REQ(NULL, &at, (long)size);
-    }
-    X509_CRL_free(list);
-    X509_REQ_free(request);
     ERR_clear_error();
-    if (list)
-        return refuse(c, "a certificate revocation list");
-    if (request)
-        return refuse(c, "a certificate request");
-    *ret_refused = false;
-    return 0;
+    return list ? "a certificate revocation list" : request ? "a certificate request" : NULL;
 }
 
 /* Concatenated, as some authorities send a chain. */
 static int read_certificates(Collector *c, const uint8_t *der, size_t size)
 {
+    const char *other = lookalike(der, size);
     size_t used;
-    bool refused;
-    int r = refuse_lookalike(c, der, size, &refused);
+    int r;
 
-    while (!refused && r >= 0 && size > 0) {
+    if (other)
+        return refuse(c, other);
+    for (; size > 0; der += used, size -= used) {
         if (shape_of(der, size) != SHAPE_CERTIFICATE)
             return problem_set(
                 c->problem, PROBLEM_INVALID_BUNDLE,
-                "Behind certificate %zu of the upload there are %zu bytes that are no certificate.",
+                "After certificate %zu of the upload there are %zu bytes that are not a certificate.",
                 c->n_seen, size);
         r = collect_certificate(c, der, size, &used);
-        if (r >= 0) {
-            der += used;
-            size -= used;
-        }
+        if (r < 0)
+            return r;
     }
-    return r;
+    return 0;
 }
 
 static int read_key(Collector *c, Shape shape, const uint8_t *der, size_t size)
@@ -130,67 +118,61 @@ static int read_key(Collector *c, Shape shape, const uint8_t *der, size_t size)
     else if (shape == SHAPE_PKCS1)
         r = pkey_from_pkcs1(der, size, &key, &problem);
     else
-        r = problem_set(
-            &problem, PROBLEM_WEAK_KEY,
-            "The private key is of the type DSA; RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or "
-            "P-521 are accepted.");
+        r = problem_set(&problem, PROBLEM_WEAK_KEY,
+                        "The private key is of the type DSA; " KEYS_ACCEPTED ".");
     return collect_key(c, key, r, &problem);
+}
+
+static int decrypt_key(Collector *c, const X509_SIG *sealed, EVP_PKEY **ret, Problem *problem)
+{
+    _cleanup_(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *p8 = NULL;
+    const X509_ALGOR *algorithm;
+    int r;
+
+    X509_SIG_get0(sealed, &algorithm, NULL);
+    r = encryption_check(algorithm, problem);
+    if (r < 0)
+        return r;
+    if (c->passphrase)
+        p8 = PKCS8_decrypt(sealed, c->passphrase, (int)strlen(c->passphrase));
+    return p8 ? pkey_from_p8(p8, ret, problem) : passphrase_problem(c, "The private key", problem);
 }
 
 int read_encrypted_pkcs8(Collector *c, const uint8_t *der, size_t size)
 {
-    X509_SIG *sealed = d2i_X509_SIG(NULL, &der, (long)size);
+    _cleanup_(X509_SIG_freep) X509_SIG *sealed = d2i_X509_SIG(NULL, &der, (long)size);
     _cleanup_problem_ Problem problem = {};
-    PKCS8_PRIV_KEY_INFO *p8 = NULL;
-    const X509_ALGOR *algorithm;
     EVP_PKEY *key = NULL;
-    uint8_t *plain = NULL;
-    int plain_size = 0, r;
+    int r;
 
-    if (!sealed)
+    if (sealed)
+        r = decrypt_key(c, sealed, &key, &problem);
+    else
         r = problem_set(&problem, PROBLEM_INVALID_BUNDLE, "The encrypted private key is damaged: %s.",
                         openssl_error());
-    else {
-        X509_SIG_get0(sealed, &algorithm, NULL);
-        r = encryption_check(algorithm, &problem);
-        if (r >= 0 && !c->passphrase)
-            r = passphrase_problem(c, "The private key", &problem);
-    }
-    if (r >= 0) {
-        p8 = PKCS8_decrypt(sealed, c->passphrase, (int)strlen(c->passphrase));
-        plain_size = p8 ? i2d_PKCS8_PRIV_KEY_INFO(p8, &plain) : -1;
-        r = plain_size > 0 ? pkey_from_pkcs8(plain, (size_t)plain_size, &key, &problem)
-                           : passphrase_problem(c, "The private key", &problem);
-        OPENSSL_clear_free(plain, plain_size > 0 ? (size_t)plain_size : 0);
-    }
-    PKCS8_PRIV_KEY_INFO_free(p8);
-    X509_SIG_free(sealed);
     return collect_key(c, key, r, &problem);
 }
 
 /* Signed data without content that carries certificates (RFC 2315 section 9.1), or any other signed data. */
 int read_pkcs7(Collector *c, const uint8_t *der, size_t size)
 {
-    PKCS7 *p7 = d2i_PKCS7(NULL, &der, (long)size);
+    _cleanup_(PKCS7_freep) PKCS7 *p7 = d2i_PKCS7(NULL, &der, (long)size);
     STACK_OF(X509) *l = NULL;
     int r = 0;
 
-    if (c->key_only) {
-        PKCS7_free(p7);
+    if (c->key_only)
         return 0;
-    }
-    if (p7 && PKCS7_type_is_signed(p7))
-        l = p7->d.sign->cert;
-    else if (p7 && PKCS7_type_is_signedAndEnveloped(p7))
-        l = p7->d.signed_and_enveloped->cert;
     if (!p7)
-        r = problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The PKCS#7 container is damaged: %s.",
-                        openssl_error());
-    else if (sk_X509_num(l) <= 0)
-        r = problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The PKCS#7 container has no certificates.");
+        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The PKCS#7 container is damaged: %s.",
+                           openssl_error());
+    if (PKCS7_type_is_signed(p7))
+        l = p7->d.sign->cert;
+    else if (PKCS7_type_is_signedAndEnveloped(p7))
+        l = p7->d.signed_and_enveloped->cert;
+    if (sk_X509_num(l) <= 0)
+        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The PKCS#7 container has no certificates.");
     for (int i = 0; i < sk_X509_num(l) && r >= 0; i++)
         r = collect_x509(c, sk_X509_value(l, i));
-    PKCS7_free(p7);
     return r;
 }
 
@@ -203,7 +185,8 @@ static bool has_nothing_behind(const uint8_t *der, size_t size)
     ERR_clear_error();
     if (r & 0x80)
         return false;
-    return (r & 1) || (size_t)(at - der) + (size_t)length == size; /* indefinite lengths do not help here */
+    return (r & 1) ||
+           (size_t)(at - der) + (size_t)length == size; /* an indefinite length does not tell the size */
 }
 
 int read_der(Collector *c, const uint8_t *der, size_t size, const char **ret_format)
@@ -211,7 +194,7 @@ int read_der(Collector *c, const uint8_t *der, size_t size, const char **ret_for
     Shape shape = shape_of(der, size);
 
     if (shape != SHAPE_CERTIFICATE && shape != SHAPE_UNKNOWN && !has_nothing_behind(der, size))
-        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "There are bytes behind what the %s holds.",
+        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "There are extra bytes at the end of the %s.",
                            c->key_only ? "key file" : "upload");
     *ret_format = "DER";
     switch (shape) {
@@ -228,11 +211,10 @@ int read_der(Collector *c, const uint8_t *der, size_t size, const char **ret_for
     case SHAPE_PUBLIC_KEY:
         return refuse(c, "a public key");
     case SHAPE_UNKNOWN:
-        return problem_set(
-            c->problem, PROBLEM_INVALID_BUNDLE,
-            "The %s is damaged, or of a kind that is not known: it begins as DER does, but holds no "
-            "certificate, key, PKCS#12 or PKCS#7.",
-            c->key_only ? "key file" : "upload");
+        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE,
+                           "The %s is damaged, or of an unknown kind: it begins like DER, but contains no "
+                           "certificate, key, PKCS#12 or PKCS#7.",
+                           c->key_only ? "key file" : "upload");
     default:
         return read_key(c, shape, der, size);
     }

@@ -4,11 +4,12 @@
 #include "crypto/collector.h"
 #include "crypto/container.h"
 
-/* The formats, each of which knows those below it alone. All of one file is read: -EBADMSG or another negative errno with a
- * problem. */
+/* Readers of one format each. They read the whole file, or return a negative errno with a problem. *ret_format: static text. */
 
-/* container-pem.c, container-der.c: by what it looks like. *ret_format: static text. */
+/* container-pem.c */
 int read_pem(Collector *c, const char *text, size_t size, const char **ret_format);
+
+/* container-der.c: determines the type from the structure. */
 int read_der(Collector *c, const uint8_t *der, size_t size, const char **ret_format);
 bool der_is_pkcs7(const uint8_t *der, size_t size);
 int read_pkcs7(Collector *c, const uint8_t *der, size_t size);
@@ -16,6 +17,6 @@ int read_encrypted_pkcs8(Collector *c, const uint8_t *der, size_t size);
 
 /* container-pkcs12.c */
 int read_pkcs12(Collector *c, const uint8_t *der, size_t size);
-/* The passphrase-based encryption that an algorithm stands for (RFC 8018, RFC 7292 appendix C): -E2BIG with a problem when
- * it wants more iterations than are allowed. */
+/* Checks the parameters of an encryption with a passphrase (RFC 8018, RFC 7292 appendix C). -E2BIG with a problem for more
+ * iterations or memory than permitted. */
 int encryption_check(const X509_ALGOR *algorithm, Problem *problem);

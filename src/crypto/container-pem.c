@@ -35,21 +35,19 @@ static int decrypt_block(Collector *c, Block *b, Problem *problem)
 
     if (PEM_get_EVP_CIPHER_INFO((char *)(uintptr_t)b->header, &cipher) <= 0)
         return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                           "The private key is encrypted in a way that is not known here: %s.",
-                           openssl_error());
+                           "The private key is encrypted in an unknown way: %s.", openssl_error());
     if (!cipher.cipher)
         return 0;
     if (!c->passphrase)
         return passphrase_problem(c, "The private key", problem);
     if (PEM_do_header(&cipher, b->der, &b->size, give_passphrase, (void *)(uintptr_t)c->passphrase) > 0)
         return 0;
-    if (ERR_GET_REASON(ERR_peek_last_error()) == EVP_R_UNSUPPORTED_ALGORITHM ||
-        ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_EVP)
-        return ERR_GET_REASON(ERR_peek_error()) == EVP_R_BAD_DECRYPT
-                   ? passphrase_problem(c, "The private key", problem)
-                   : problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                                 "The private key is encrypted with a cipher that cannot be used here: %s.",
-                                 openssl_error());
+    if (ERR_GET_REASON(ERR_peek_error()) != EVP_R_BAD_DECRYPT &&
+        (ERR_GET_REASON(ERR_peek_last_error()) == EVP_R_UNSUPPORTED_ALGORITHM ||
+         ERR_GET_LIB(ERR_peek_error()) == ERR_LIB_EVP))
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                           "The private key is encrypted with a cipher that cannot be used here: %s.",
+                           openssl_error());
     return passphrase_problem(c, "The private key", problem);
 }
 
@@ -63,11 +61,8 @@ static int decode_key(const Block *b, EVP_PKEY **ret, Problem *problem)
         return pkey_from_pkcs1(b->der, size, ret, problem);
     if (strcmp(b->label, PEM_STRING_ECPRIVATEKEY) == 0)
         return pkey_from_sec1(b->der, size, ret, problem);
-    return problem_set(
-        problem, PROBLEM_WEAK_KEY,
-        "The private key is of the type \"%s\"; RSA of 2048 to 4096 bits and ECDSA on P-256, P-384 or "
-        "P-521 are accepted.",
-        QUOTE(b->label, 40));
+    return problem_set(problem, PROBLEM_WEAK_KEY,
+                       "The private key is of the type \"%s\"; " KEYS_ACCEPTED ".", QUOTE(b->label, 40));
 }
 
 static int take_key(Collector *c, Block *b)
@@ -113,7 +108,7 @@ static int take_block(Collector *c, Block *b)
     if (streq(b->label, PEM_STRING_X509_TRUSTED))
         return problem_set(
             c->problem, PROBLEM_INVALID_BUNDLE,
-            "A block is a TRUSTED CERTIFICATE, which only OpenSSL knows; convert it with openssl x509.");
+            "A block is a TRUSTED CERTIFICATE, a format of OpenSSL alone; convert it with openssl x509.");
     if (streq(b->label, PEM_STRING_PKCS8))
         return read_encrypted_pkcs8(c, b->der, size);
     if (streq(b->label, "PKCS12"))

@@ -25,6 +25,17 @@ DEFINE_CLEANUP(PKCS12 *, PKCS12_free);
 DEFINE_CLEANUP(PBEPARAM *, PBEPARAM_free);
 DEFINE_CLEANUP(PBE2PARAM *, PBE2PARAM_free);
 DEFINE_CLEANUP(PBKDF2PARAM *, PBKDF2PARAM_free);
+DEFINE_CLEANUP(SCRYPT_PARAMS *, SCRYPT_PARAMS_free);
+
+static inline void parts_freep(STACK_OF(PKCS7) * *l)
+{
+    sk_PKCS7_pop_free(*l, PKCS7_free);
+}
+
+static inline void bags_freep(STACK_OF(PKCS12_SAFEBAG) * *l)
+{
+    sk_PKCS12_SAFEBAG_pop_free(*l, PKCS12_SAFEBAG_free);
+}
 
 static int check_iterations(const ASN1_INTEGER *iterations, Problem *problem)
 {
@@ -36,14 +47,19 @@ static int check_iterations(const ASN1_INTEGER *iterations, Problem *problem)
         ERR_clear_error();
         return problem_set(
             problem, PROBLEM_LIMITS_EXCEEDED,
-            "The file wants its passphrase to be hashed more than %d times, which takes too long; "
-            "export it anew with fewer iterations.",
+            "The file requires its passphrase to be hashed more than %d times, which takes too long; "
+            "export it again with fewer iterations.",
             LIMIT_ITERATIONS);
     }
     return n > 0 ? 0
                  : problem_set(
                        problem, PROBLEM_INVALID_BUNDLE,
-                       "The encryption of the file is damaged: its number of iterations is not above 0.");
+                       "The encryption of the file is damaged: its number of iterations is not positive.");
+}
+
+static int encryption_is_damaged(Problem *problem)
+{
+    return problem_set(problem, PROBLEM_INVALID_BUNDLE, "The encryption of the file is damaged.");
 }
 
 static void *parameter(const ASN1_ITEM *item, const X509_ALGOR *algorithm)
@@ -71,24 +87,24 @@ static int check_available(const ASN1_OBJECT *algorithm, Problem *problem)
     ERR_clear_error();
     OBJ_obj2txt(name, sizeof(name), algorithm, 0);
     return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                       "It is encrypted by %s, which cannot be undone here; export it anew with AES-256.",
+                       "It is encrypted by %s, which is not supported here; export it again with AES-256.",
                        name);
 }
 
 /* RFC 7914: it needs 128 * N * r bytes; OpenSSL refuses more by itself. */
 static int check_scrypt(const X509_ALGOR *algorithm, Problem *problem)
 {
-    SCRYPT_PARAMS *scrypt = parameter(ASN1_ITEM_rptr(SCRYPT_PARAMS), algorithm);
+    _cleanup_(SCRYPT_PARAMS_freep) SCRYPT_PARAMS *scrypt =
+        parameter(ASN1_ITEM_rptr(SCRYPT_PARAMS), algorithm);
     int64_t n = 0, r = 0;
     bool read = scrypt && ASN1_INTEGER_get_int64(&n, scrypt->costParameter) > 0 &&
                 ASN1_INTEGER_get_int64(&r, scrypt->blockSize) > 0 && n > 0 && r > 0;
 
-    SCRYPT_PARAMS_free(scrypt);
     ERR_clear_error();
     if (!read || n > LIMIT_SCRYPT_MEMORY || r > LIMIT_SCRYPT_MEMORY || 128 * n * r > LIMIT_SCRYPT_MEMORY)
         return problem_set(
             problem, PROBLEM_LIMITS_EXCEEDED,
-            "The file wants more than %d MiB of memory for its passphrase (scrypt); encrypt it anew with "
+            "The file requires more than %d MiB of memory for its passphrase (scrypt); encrypt it again with "
             "less, or with PBKDF2.",
             LIMIT_SCRYPT_MEMORY >> 20);
     return 0;
@@ -100,14 +116,14 @@ static int check_pbes2(const X509_ALGOR *algorithm, Problem *problem)
     _cleanup_(PBKDF2PARAM_freep) PBKDF2PARAM *pbkdf2 = NULL;
 
     if (!pbes2)
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "The encryption of the file is damaged.");
+        return encryption_is_damaged(problem);
     if (OBJ_obj2nid(pbes2->keyfunc->algorithm) == NID_id_scrypt)
         return check_scrypt(pbes2->keyfunc, problem);
     if (OBJ_obj2nid(pbes2->keyfunc->algorithm) != NID_id_pbkdf2)
         return 0;
     pbkdf2 = parameter(ASN1_ITEM_rptr(PBKDF2PARAM), pbes2->keyfunc);
     if (!pbkdf2)
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "The encryption of the file is damaged.");
+        return encryption_is_damaged(problem);
     return check_iterations(pbkdf2->iter, problem);
 }
 
@@ -123,7 +139,7 @@ int encryption_check(const X509_ALGOR *algorithm, Problem *problem)
         return r;
     pbe = parameter(ASN1_ITEM_rptr(PBEPARAM), algorithm);
     if (!pbe)
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "The encryption of the file is damaged.");
+        return encryption_is_damaged(problem);
     return check_iterations(pbe->iter, problem);
 }
 
@@ -145,10 +161,11 @@ static int check_mac(PKCS12 *p12, Problem *problem)
     return check_iterations(iterations, problem);
 }
 
-/* A passphrase that was not given may be absent or empty, which differ in PKCS#12 and are both in use. */
+/* A passphrase that was not given may be absent or empty, which differ in PKCS#12 and are both in use. Such files are not
+ * secret, so they open even if another passphrase was given. */
 static int find_passphrase(Reader *reader, PKCS12 *p12)
 {
-    const char *given = reader->collector->passphrase, *tries[] = { given, given ? NULL : "" };
+    const char *given = reader->collector->passphrase, *tries[] = { given, NULL, "" };
     Problem *problem = reader->collector->problem;
     int r;
 
@@ -158,17 +175,11 @@ static int find_passphrase(Reader *reader, PKCS12 *p12)
     r = check_mac(p12, problem);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < (given ? 1 : ELEMENTSOF(tries)) && !reader->proven; i++)
+    for (size_t i = given ? 0 : 1; i < ELEMENTSOF(tries) && !reader->proven; i++)
         if (PKCS12_verify_mac(p12, tries[i], size_of(tries[i])) > 0) {
             reader->passphrase = tries[i];
             reader->proven = true;
         }
-    /* Files with an empty passphrase are not secret, so they open even if a wrong one was given. */
-    if (!reader->proven && given &&
-        (PKCS12_verify_mac(p12, NULL, 0) > 0 || PKCS12_verify_mac(p12, "", 0) > 0)) {
-        reader->passphrase = PKCS12_verify_mac(p12, NULL, 0) > 0 ? NULL : "";
-        reader->proven = true;
-    }
     ERR_clear_error();
     return reader->proven ? 0 : passphrase_problem(reader->collector, "The PKCS#12 file", problem);
 }
@@ -180,48 +191,41 @@ static int cannot_decrypt(Reader *reader, const char *what, Problem *problem)
         return passphrase_problem(reader->collector, what, problem);
     }
     return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                       "%s cannot be decrypted, though the passphrase is right: %s.", what, openssl_error());
+                       "%s cannot be decrypted, although the passphrase is correct: %s.", what,
+                       openssl_error());
 }
 
-static int take_key(Reader *reader, const PKCS8_PRIV_KEY_INFO *p8, int r, Problem *problem)
+static int take_key(Reader *reader, const PKCS12_SAFEBAG *bag)
 {
+    _cleanup_problem_ Problem problem = {};
     EVP_PKEY *key = NULL;
-    uint8_t *der = NULL;
-    int size = p8 ? i2d_PKCS8_PRIV_KEY_INFO(p8, &der) : 0;
+    int r = pkey_from_p8(PKCS12_SAFEBAG_get0_p8inf(bag), &key, &problem);
 
-    if (r >= 0)
-        r = pkey_from_pkcs8(der, size > 0 ? (size_t)size : 0, &key, problem);
-    OPENSSL_clear_free(der, size > 0 ? (size_t)size : 0);
-    return collect_key(reader->collector, key, r, problem);
+    return collect_key(reader->collector, key, r, &problem);
 }
 
 static int take_shrouded_key(Reader *reader, const PKCS12_SAFEBAG *bag)
 {
-    const X509_SIG *sealed = PKCS12_SAFEBAG_get0_pkcs8(bag);
+    _cleanup_(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *p8 = NULL;
     _cleanup_problem_ Problem problem = {};
-    PKCS8_PRIV_KEY_INFO *p8 = NULL;
     const X509_ALGOR *algorithm;
+    EVP_PKEY *key = NULL;
     int r;
 
-    X509_SIG_get0(sealed, &algorithm, NULL);
+    X509_SIG_get0(PKCS12_SAFEBAG_get0_pkcs8(bag), &algorithm, NULL);
     r = encryption_check(algorithm, &problem);
     if (r >= 0) {
         p8 = PKCS12_decrypt_skey(bag, reader->passphrase, size_of(reader->passphrase));
-        if (!p8)
-            r = cannot_decrypt(reader, "The private key", &problem);
+        r = p8 ? pkey_from_p8(p8, &key, &problem) : cannot_decrypt(reader, "The private key", &problem);
     }
-    r = take_key(reader, p8, r, &problem);
-    PKCS8_PRIV_KEY_INFO_free(p8);
-    return r;
+    return collect_key(reader->collector, key, r, &problem);
 }
 
 static int take_bags(Reader *reader, const STACK_OF(PKCS12_SAFEBAG) * bags, int depth);
 
 static int take_bag(Reader *reader, const PKCS12_SAFEBAG *bag, int depth)
 {
-    _cleanup_problem_ Problem problem = {};
-    X509 *x;
-    int r;
+    _cleanup_x509_ X509 *x = NULL;
 
     if (++reader->n_bags > LIMIT_BAGS)
         return problem_set(reader->collector->problem, PROBLEM_LIMITS_EXCEEDED,
@@ -229,7 +233,7 @@ static int take_bag(Reader *reader, const PKCS12_SAFEBAG *bag, int depth)
                            LIMIT_BAGS);
     switch (PKCS12_SAFEBAG_get_nid(bag)) {
     case NID_keyBag:
-        return take_key(reader, PKCS12_SAFEBAG_get0_p8inf(bag), 0, &problem);
+        return take_key(reader, bag);
     case NID_pkcs8ShroudedKeyBag:
         return take_shrouded_key(reader, bag);
     case NID_certBag:
@@ -239,13 +243,11 @@ static int take_bag(Reader *reader, const PKCS12_SAFEBAG *bag, int depth)
         if (!x)
             return problem_set(reader->collector->problem, PROBLEM_INVALID_BUNDLE,
                                "A certificate in the PKCS#12 file is damaged: %s.", openssl_error());
-        r = collect_x509(reader->collector, x);
-        X509_free(x);
-        return r;
+        return collect_x509(reader->collector, x);
     case NID_safeContentsBag:
         if (depth >= DEPTH_MAX)
             return problem_set(reader->collector->problem, PROBLEM_LIMITS_EXCEEDED,
-                               "The PKCS#12 file has bags within bags, more than %d deep.", DEPTH_MAX);
+                               "The PKCS#12 file has nested bags more than %d levels deep.", DEPTH_MAX);
         return take_bags(reader, PKCS12_SAFEBAG_get0_safes(bag), depth + 1);
     default:
         return 0;
@@ -261,17 +263,20 @@ static int take_bags(Reader *reader, const STACK_OF(PKCS12_SAFEBAG) * bags, int 
     return r;
 }
 
-/* Reads a part of the file: *ret is NULL if it contains no readable bags. */
-static int open_part(Reader *reader, PKCS7 *part, STACK_OF(PKCS12_SAFEBAG) * *ret)
+static int file_is_damaged(Problem *problem)
 {
+    return problem_set(problem, PROBLEM_INVALID_BUNDLE, "The PKCS#12 file is damaged: %s.", openssl_error());
+}
+
+static int take_part(Reader *reader, PKCS7 *part)
+{
+    _cleanup_(bags_freep) STACK_OF(PKCS12_SAFEBAG) *bags = NULL;
     Problem *problem = reader->collector->problem;
     int r;
 
     if (OBJ_obj2nid(part->type) == NID_pkcs7_data) {
-        *ret = PKCS12_unpack_p7data(part);
-        return *ret ? 0
-                    : problem_set(problem, PROBLEM_INVALID_BUNDLE, "The PKCS#12 file is damaged: %s.",
-                                  openssl_error());
+        bags = PKCS12_unpack_p7data(part);
+        return bags ? take_bags(reader, bags, 0) : file_is_damaged(problem);
     }
     if (OBJ_obj2nid(part->type) != NID_pkcs7_encrypted || !part->d.encrypted)
         return problem_set(
@@ -280,35 +285,26 @@ static int open_part(Reader *reader, PKCS7 *part, STACK_OF(PKCS12_SAFEBAG) * *re
     r = encryption_check(part->d.encrypted->enc_data->algorithm, problem);
     if (r < 0)
         return r;
-    *ret = PKCS12_unpack_p7encdata(part, reader->passphrase, size_of(reader->passphrase));
-    return *ret ? 0 : cannot_decrypt(reader, "The PKCS#12 file", problem);
+    bags = PKCS12_unpack_p7encdata(part, reader->passphrase, size_of(reader->passphrase));
+    return bags ? take_bags(reader, bags, 0) : cannot_decrypt(reader, "The PKCS#12 file", problem);
 }
 
 int read_pkcs12(Collector *c, const uint8_t *der, size_t size)
 {
     _cleanup_(PKCS12_freep) PKCS12 *p12 = d2i_PKCS12(NULL, &der, (long)size);
+    _cleanup_(parts_freep) STACK_OF(PKCS7) *parts = NULL;
     Reader reader = { .collector = c };
-    STACK_OF(PKCS7) *parts = NULL;
     int r;
 
     if (!p12)
-        return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The PKCS#12 file is damaged: %s.",
-                           openssl_error());
+        return file_is_damaged(c->problem);
     r = find_passphrase(&reader, p12);
-    if (r >= 0) {
-        parts = PKCS12_unpack_authsafes(p12);
-        if (!parts)
-            r = problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The PKCS#12 file is damaged: %s.",
-                            openssl_error());
-    }
-    for (int i = 0; i < sk_PKCS7_num(parts) && r >= 0; i++) {
-        STACK_OF(PKCS12_SAFEBAG) *bags = NULL;
-
-        r = open_part(&reader, sk_PKCS7_value(parts, i), &bags);
-        if (r >= 0)
-            r = take_bags(&reader, bags, 0);
-        sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
-    }
-    sk_PKCS7_pop_free(parts, PKCS7_free);
+    if (r < 0)
+        return r;
+    parts = PKCS12_unpack_authsafes(p12);
+    if (!parts)
+        return file_is_damaged(c->problem);
+    for (int i = 0; i < sk_PKCS7_num(parts) && r >= 0; i++)
+        r = take_part(&reader, sk_PKCS7_value(parts, i));
     return r;
 }

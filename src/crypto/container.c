@@ -18,17 +18,18 @@ void container_init(void)
 }
 
 /* Text that a Windows editor saved as "Unicode": UTF-16 with a byte order mark, all ASCII when it is PEM. */
-static char *narrow(const uint8_t *data, size_t size, size_t *ret_size)
+static int narrow(const uint8_t *data, size_t size, Blob *ret)
 {
     size_t low = data[0] == 0xff ? 0 : 1, n = 0;
-    char *text = malloc(size / 2 + 1);
+    uint8_t *text = malloc(size / 2 + 1);
 
-    for (size_t i = 2; text && i + 1 < size; i += 2)
-        text[n++] = data[i + 1 - low] == 0 ? (char)data[i + low] : '?';
-    if (text)
-        text[n] = 0;
-    *ret_size = n;
-    return text;
+    if (!text)
+        return -ENOMEM;
+    for (size_t i = 2; i + 1 < size; i += 2)
+        text[n++] = data[i + 1 - low] == 0 ? data[i + low] : '?';
+    text[n] = 0;
+    *ret = (Blob){ text, n };
+    return 0;
 }
 
 static bool holds(const void *data, size_t size, const char *what)
@@ -43,7 +44,7 @@ static bool is_alphabet(uint8_t byte)
 }
 
 /* BASE64 without PEM labels. */
-static int decode_base64(const uint8_t *data, size_t size, uint8_t **ret, size_t *ret_size)
+static int decode_base64(const uint8_t *data, size_t size, Blob *ret)
 {
     uint8_t *letters = malloc(size + 1), *der = malloc(size + 1);
     size_t n = 0, padding = 0;
@@ -65,8 +66,7 @@ static int decode_base64(const uint8_t *data, size_t size, uint8_t **ret, size_t
         free(der);
         return -EBADMSG;
     }
-    *ret = der;
-    *ret_size = (size_t)length - padding;
+    *ret = (Blob){ der, (size_t)length - padding };
     return 0;
 }
 
@@ -80,50 +80,40 @@ static int not_understood(Collector *c, const uint8_t *data, size_t size)
     else if (size > 4 && (memcmp(data, jks, 4) == 0 || memcmp(data, jceks, 4) == 0))
         what = "It is a Java keystore (JKS); convert it to PKCS#12 with keytool -importkeystore";
     else if (holds(data, MIN(size, (size_t)1024), "<html") || holds(data, MIN(size, (size_t)1024), "<HTML"))
-        what = "It is a page of HTML; the download went wrong";
-    return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The %s cannot be understood. %s.",
+        what = "It is an HTML page, so the download failed";
+    return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The %s cannot be parsed. %s.",
                        c->key_only ? "key file" : "upload", what);
 }
 
 /* Line endings of old Macintoshes. */
 static int read_pem_of_returns(Collector *c, const uint8_t *data, size_t size, const char **ret_format)
 {
-    char *text = malloc(size);
-    int r;
+    _cleanup_blob_ Blob text = {};
 
-    if (!text)
+    if (blob_new(data, size, &text) < 0)
         return -ENOMEM;
     for (size_t i = 0; i < size; i++)
-        text[i] = data[i] == '\r' ? '\n' : (char)data[i];
-    r = read_pem(c, text, size, ret_format);
-    explicit_bzero(text, size);
-    free(text);
-    return r;
+        if (text.data[i] == '\r')
+            text.data[i] = '\n';
+    return read_pem(c, (const char *)text.data, size, ret_format);
 }
 
 static int read_text(Collector *c, const uint8_t *data, size_t size, const char **ret_format)
 {
-    uint8_t *der = NULL;
-    size_t der_size;
-    int r;
+    _cleanup_blob_ Blob der = {};
 
     if (holds(data, size, "-----BEGIN "))
         return memchr(data, '\n', size) ? read_pem(c, (const char *)data, size, ret_format)
                                         : read_pem_of_returns(c, data, size, ret_format);
-    if (decode_base64(data, size, &der, &der_size) < 0)
+    if (decode_base64(data, size, &der) < 0)
         return not_understood(c, data, size);
-    r = read_der(c, der, der_size, ret_format);
-    explicit_bzero(der, der_size);
-    free(der);
-    return r;
+    return read_der(c, der.data, der.size, ret_format);
 }
 
 static int read_any(Collector *c, const uint8_t *data, size_t size, const char **ret_format)
 {
     static const uint8_t mark[] = { 0xef, 0xbb, 0xbf };
-    _cleanup_free_ char *text = NULL;
-    size_t text_size;
-    int r;
+    _cleanup_blob_ Blob text = {};
 
     if (size > LIMIT_BUNDLE)
         return problem_set(c->problem, PROBLEM_LIMITS_EXCEEDED, "The %s has more than %d bytes.",
@@ -131,12 +121,9 @@ static int read_any(Collector *c, const uint8_t *data, size_t size, const char *
     if (size > 2 && data[0] == 0x30)
         return read_der(c, data, size, ret_format);
     if (size > 2 && ((data[0] == 0xff && data[1] == 0xfe) || (data[0] == 0xfe && data[1] == 0xff))) {
-        text = narrow(data, size, &text_size);
-        if (!text)
+        if (narrow(data, size, &text) < 0)
             return -ENOMEM;
-        r = read_text(c, (const uint8_t *)text, text_size, ret_format);
-        explicit_bzero(text, text_size);
-        return r;
+        return read_text(c, text.data, text.size, ret_format);
     }
     if (size > sizeof(mark) && memcmp(data, mark, sizeof(mark)) == 0)
         return read_text(c, data + sizeof(mark), size - sizeof(mark), ret_format);
@@ -186,7 +173,7 @@ int container_read(const ContainerInput *bundle, const ContainerInput *key, cons
     if (i->n_certificates == 0)
         return problem_set(
             problem, PROBLEM_INVALID_BUNDLE,
-            "There is no certificate in the upload%s; add that of the leaf and those that lead up from it.",
+            "There is no certificate in the upload%s; add the certificate of the leaf and its chain.",
             i->key.data || i->key_problem.code != PROBLEM_NONE ? ", only a private key" : "");
     forget_key(i);
     i->format = strdup(format);

@@ -10,41 +10,21 @@
 #include "crypto/inspect.h"
 #include "util/text.h"
 
+DEFINE_CLEANUP(PKCS12 *, PKCS12_free);
+
 #define KEY_ITERATIONS 100000 /* of PBKDF2 (RFC 8018); well below the limit for uploads */
 
-/* From OpenSSL's memory to ours. */
-static int hand_over(uint8_t *der, int size, void **ret, size_t *ret_size)
+static int to_pkcs7(STACK_OF(X509) * l, Blob *ret)
 {
-    void *copy;
+    _cleanup_(PKCS7_freep) PKCS7 *p7 = PKCS7_new();
 
-    if (size < 0)
+    if (!p7 || PKCS7_set_type(p7, NID_pkcs7_signed) <= 0 || PKCS7_content_new(p7, NID_pkcs7_data) <= 0)
         return -EIO;
-    copy = malloc((size_t)size);
-    if (copy) {
-        memcpy(copy, der, (size_t)size);
-        *ret = copy;
-        *ret_size = (size_t)size;
-    }
-    OPENSSL_free(der);
-    return copy ? 0 : -ENOMEM;
-}
-
-static int to_pkcs7(STACK_OF(X509) * l, uint8_t **ret)
-{
-    PKCS7 *p7 = PKCS7_new();
-    int size = -1;
-
-    if (p7 && PKCS7_set_type(p7, NID_pkcs7_signed) > 0 && PKCS7_content_new(p7, NID_pkcs7_data) > 0) {
-        bool failed = false;
-
-        for (int i = 0; i < sk_X509_num(l) && !failed; i++)
-            failed = PKCS7_add_certificate(p7, sk_X509_value(l, i)) <= 0;
-        PKCS7_set_detached(p7, 1);
-        if (!failed)
-            size = i2d_PKCS7(p7, ret);
-    }
-    PKCS7_free(p7);
-    return size;
+    for (int i = 0; i < sk_X509_num(l); i++)
+        if (PKCS7_add_certificate(p7, sk_X509_value(l, i)) <= 0)
+            return -EIO;
+    PKCS7_set_detached(p7, 1);
+    return asn1_to_der(p7, ASN1_ITEM_rptr(PKCS7), ret);
 }
 
 static int to_fingerprint(X509 *x, void **ret, size_t *ret_size)
@@ -64,8 +44,8 @@ static int to_fingerprint(X509 *x, void **ret, size_t *ret_size)
 int export_certificates(const char *pem, ExportFormat format, void **ret, size_t *ret_size)
 {
     _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
-    uint8_t *der = NULL;
-    int r, size;
+    Blob der;
+    int r;
 
     if (format == EXPORT_PEM) {
         *ret = strdup(pem);
@@ -77,16 +57,20 @@ int export_certificates(const char *pem, ExportFormat format, void **ret, size_t
         return r;
     if (format == EXPORT_FINGERPRINT)
         return to_fingerprint(sk_X509_value(l, 0), ret, ret_size);
-    size = format == EXPORT_DER ? i2d_X509(sk_X509_value(l, 0), &der) : to_pkcs7(l, &der);
-    return hand_over(der, size, ret, ret_size);
+    r = format == EXPORT_DER ? asn1_to_der(sk_X509_value(l, 0), ASN1_ITEM_rptr(X509), &der)
+                             : to_pkcs7(l, &der);
+    if (r < 0)
+        return r;
+    *ret = der.data;
+    *ret_size = der.size;
+    return 0;
 }
 
 static int write_key(BIO *bio, EVP_PKEY *key, const char *passphrase)
 {
-    PKCS8_PRIV_KEY_INFO *p8 = NULL;
-    X509_ALGOR *algorithm = NULL;
-    X509_SIG *sealed = NULL;
-    int r = -EIO;
+    _cleanup_(PKCS8_PRIV_KEY_INFO_freep) PKCS8_PRIV_KEY_INFO *p8 = NULL;
+    _cleanup_(X509_ALGOR_freep) X509_ALGOR *algorithm = NULL;
+    _cleanup_(X509_SIG_freep) X509_SIG *sealed = NULL;
 
     if (!passphrase)
         return PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) > 0 ? 0 : -EIO;
@@ -94,14 +78,10 @@ static int write_key(BIO *bio, EVP_PKEY *key, const char *passphrase)
     algorithm = PKCS5_pbe2_set_iv(EVP_aes_256_cbc(), KEY_ITERATIONS, NULL, 0, NULL, NID_hmacWithSHA256);
     if (p8 && algorithm)
         sealed = PKCS8_set0_pbe(passphrase, (int)strlen(passphrase), p8, algorithm);
-    if (sealed) {
-        algorithm = NULL; /* now owned by it */
-        r = PEM_write_bio_PKCS8(bio, sealed) > 0 ? 0 : -EIO;
-    }
-    X509_SIG_free(sealed);
-    X509_ALGOR_free(algorithm);
-    PKCS8_PRIV_KEY_INFO_free(p8);
-    return r;
+    if (!sealed)
+        return -EIO;
+    TAKE_PTR(algorithm); /* now owned by it */
+    return PEM_write_bio_PKCS8(bio, sealed) > 0 ? 0 : -EIO;
 }
 
 static int key_to_pem_file(const Bundle *b, EVP_PKEY *key, const char *passphrase, BIO *bio)
@@ -116,9 +96,9 @@ static int key_to_pem_file(const Bundle *b, EVP_PKEY *key, const char *passphras
 static int key_to_pkcs12(const Bundle *b, EVP_PKEY *key, const char *name, const char *passphrase, BIO *bio)
 {
     _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
+    _cleanup_(PKCS12_freep) PKCS12 *p12 = NULL;
     _cleanup_free_ char *all = NULL;
-    PKCS12 *p12 = NULL;
-    X509 *leaf;
+    _cleanup_x509_ X509 *leaf = NULL;
     int r;
 
     if (asprintf(&all, "%s%s%s", b->leaf, b->issuers, strempty(b->anchor)) < 0)
@@ -129,10 +109,7 @@ static int key_to_pkcs12(const Bundle *b, EVP_PKEY *key, const char *name, const
     leaf = sk_X509_shift(l);
     p12 = PKCS12_create(passphrase, name, key, leaf, l, NID_aes_256_cbc, NID_aes_256_cbc, KEY_ITERATIONS,
                         KEY_ITERATIONS, 0);
-    X509_free(leaf);
-    r = p12 && i2d_PKCS12_bio(bio, p12) > 0 ? 0 : -EIO;
-    PKCS12_free(p12);
-    return r;
+    return p12 && i2d_PKCS12_bio(bio, p12) > 0 ? 0 : -EIO;
 }
 
 int export_key(const Bundle *b, const char *name, KeyFormat format, const char *passphrase, void **ret,
@@ -140,6 +117,7 @@ int export_key(const Bundle *b, const char *name, KeyFormat format, const char *
 {
     _cleanup_bio_ BIO *bio = BIO_new(BIO_s_secmem());
     _cleanup_pkey_ EVP_PKEY *key = NULL;
+    Blob file;
     char *data;
     long size;
     int r;
@@ -153,9 +131,10 @@ int export_key(const Bundle *b, const char *name, KeyFormat format, const char *
     if (r < 0)
         return r;
     size = BIO_get_mem_data(bio, &data);
-    if (size <= 0 || !(*ret = malloc((size_t)size)))
-        return size <= 0 ? -EIO : -ENOMEM;
-    memcpy(*ret, data, (size_t)size);
-    *ret_size = (size_t)size;
+    r = size > 0 ? blob_new(data, (size_t)size, &file) : -EIO;
+    if (r < 0)
+        return r;
+    *ret = file.data;
+    *ret_size = file.size;
     return 0;
 }

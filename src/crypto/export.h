@@ -4,9 +4,9 @@
 #include "core/bundle.h"
 #include "core/export-format.h"
 
-/* Certificates in PEM, first the one that counts, to a format. */
+/* Converts certificates in PEM, leaf or root first. */
 int export_certificates(const char *pem, ExportFormat format, void **ret, size_t *ret_size);
-/* Secrets, erased by who frees them. May take half a second with a passphrase. name: for people who see it in their
- * programs. */
+/* Exports the key with its chain: a secret, erased by the caller. Takes up to half a second with a passphrase. name: the
+ * friendly name in PKCS#12. */
 int export_key(const Bundle *b, const char *name, KeyFormat format, const char *passphrase, void **ret,
                size_t *ret_size);

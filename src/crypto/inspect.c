@@ -64,26 +64,19 @@ int64_t asn1_time_to_seconds(const ASN1_TIME *t)
     return ASN1_TIME_to_tm(t, &tm) > 0 ? (int64_t)timegm(&tm) : 0;
 }
 
-int x509_to_pem(X509 *x, char **ret)
-{
-    _cleanup_bio_ BIO *bio = BIO_new(BIO_s_mem());
-
-    if (!bio)
-        return -ENOMEM;
-    return PEM_write_bio_X509(bio, x) > 0 ? bio_to_text(bio, ret) : -EIO;
-}
-
 int x509_append_pem(char **text, X509 *x)
 {
-    _cleanup_free_ char *pem = NULL;
+    _cleanup_bio_ BIO *bio = BIO_new(BIO_s_mem());
     char *joined;
     int r;
 
-    r = x509_to_pem(x, &pem);
+    if (!bio)
+        return -ENOMEM;
+    if (BIO_puts(bio, strempty(*text)) < 0 || PEM_write_bio_X509(bio, x) <= 0)
+        return -EIO;
+    r = bio_to_text(bio, &joined);
     if (r < 0)
         return r;
-    if (asprintf(&joined, "%s%s", strempty(*text), pem) < 0)
-        return -ENOMEM;
     free(*text);
     *text = joined;
     return 0;
@@ -107,6 +100,16 @@ int x509_list_from_pem(const char *pem, STACK_OF(X509) * *ret)
     ERR_clear_error();
     *ret = TAKE_PTR(l);
     return 0;
+}
+
+int x509_from_pem(const char *pem, X509 **ret)
+{
+    _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
+    int r = x509_list_from_pem(pem, &l);
+
+    if (r >= 0)
+        *ret = sk_X509_shift(l);
+    return r;
 }
 
 static int add_canonical(char ***names, const uint8_t *text, int size)
@@ -136,7 +139,7 @@ static int add_address(char ***names, const ASN1_OCTET_STRING *address)
 
 static int add_alternative_names(X509 *x, char ***names, bool *ret_dns)
 {
-    GENERAL_NAMES *l = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+    _cleanup_(GENERAL_NAMES_freep) GENERAL_NAMES *l = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
     int r = 0;
 
     for (int i = 0; i < sk_GENERAL_NAME_num(l) && r >= 0; i++) {
@@ -148,7 +151,6 @@ static int add_alternative_names(X509 *x, char ***names, bool *ret_dns)
         } else if (name->type == GEN_IPADD)
             r = add_address(names, name->d.iPAddress);
     }
-    GENERAL_NAMES_free(l);
     return r;
 }
 

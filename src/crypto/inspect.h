@@ -20,11 +20,12 @@ int x509_serial_to_text(const ASN1_INTEGER *serial, char **ret);
 /* Lower-case hexadecimal SHA-256 of the DER. */
 int x509_fingerprint(X509 *x, char ret[static 65]);
 int64_t asn1_time_to_seconds(const ASN1_TIME *t);
-int x509_to_pem(X509 *x, char **ret);
 /* Appends to *text, which may be NULL. */
 int x509_append_pem(char **text, X509 *x);
 /* Reads all certificates of a PEM text in order; -EBADMSG if there are none, or anything else. */
 int x509_list_from_pem(const char *pem, STACK_OF(X509) * *ret);
+/* Returns the first of them. */
+int x509_from_pem(const char *pem, X509 **ret);
 /* Returns the names of a server certificate: its DNS and IP subject alternative names, or its common name if
  * there is no DNS name (RFC 6125 section 6.4.4). Invalid names are dropped. */
 int x509_names(X509 *x, char ***ret);

@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
 #include <pthread.h>
 
 #include "core/limits.h"
+#include "crypto/pem-reader.h"
 #include "crypto/pem.h"
 
 /* EC keys are the most common, by the thousands. OpenSSL 3 makes a key through its key manager and encodes
@@ -19,11 +22,19 @@
 
 #define SCALAR_MAX 48
 #define POINT_MAX  (1 + 2 * SCALAR_MAX)
+#define DER_MAX    (40 + SCALAR_MAX + 5 + POINT_MAX)
 
+DEFINE_CLEANUP(BN_CTX *, BN_CTX_free);
+DEFINE_CLEANUP(BIGNUM *, BN_clear_free);
+DEFINE_CLEANUP(EC_POINT *, EC_POINT_free);
+
+/* head and middle: DER of the PrivateKeyInfo (RFC 5958) up to the scalar, and between scalar and point. It contains an
+ * ECPrivateKey (RFC 5915) without parameters but with the point, as OpenSSL encodes it. */
 typedef struct Curve {
     KeyType type;
     int nid;
-    size_t scalar_size;
+    size_t scalar_size, head_size;
+    uint8_t head[40], middle[5];
     EC_GROUP *group;
 } Curve;
 
@@ -35,8 +46,22 @@ struct Key {
 };
 
 static Curve curves[] = {
-    { KEY_TYPE_ECDSA_P256, NID_X9_62_prime256v1, 32, NULL },
-    { KEY_TYPE_ECDSA_P384, NID_secp384r1, 48, NULL },
+    { .type = KEY_TYPE_ECDSA_P256,
+      .nid = NID_X9_62_prime256v1,
+      .scalar_size = 32,
+      .head_size = 36,
+      .head = { 0x30, 0x81, 0x87, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86,
+                0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d,
+                0x03, 0x01, 0x07, 0x04, 0x6d, 0x30, 0x6b, 0x02, 0x01, 0x01, 0x04, 0x20 },
+      .middle = { 0xa1, 0x44, 0x03, 0x42, 0x00 } },
+    { .type = KEY_TYPE_ECDSA_P384,
+      .nid = NID_secp384r1,
+      .scalar_size = 48,
+      .head_size = 35,
+      .head = { 0x30, 0x81, 0xb6, 0x02, 0x01, 0x00, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86,
+                0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22,
+                0x04, 0x81, 0x9e, 0x30, 0x81, 0x9b, 0x02, 0x01, 0x01, 0x04, 0x30 },
+      .middle = { 0xa1, 0x64, 0x03, 0x62, 0x00 } },
 };
 
 static pthread_once_t curves_once = PTHREAD_ONCE_INIT;
@@ -84,24 +109,26 @@ static int generate_on_curve(Key *k)
 {
     const EC_GROUP *group = k->curve->group;
     size_t n = k->curve->scalar_size;
-    EC_POINT *point = EC_POINT_new(group);
-    BN_CTX *numbers = BN_CTX_secure_new();
-    BIGNUM *scalar = BN_secure_new();
-    int r = -EIO;
+    _cleanup_(EC_POINT_freep) EC_POINT *point = EC_POINT_new(group);
+    _cleanup_(BN_CTX_freep) BN_CTX *numbers = BN_CTX_secure_new();
+    _cleanup_(BN_clear_freep) BIGNUM *scalar = BN_secure_new();
 
-    if (point && numbers && scalar) {
-        BN_set_flags(scalar, BN_FLG_CONSTTIME);
-        if (make_scalar(k->curve, scalar, numbers) >= 0 &&
-            EC_POINT_mul(group, point, scalar, NULL, NULL, numbers) > 0 &&
-            EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, k->point, 1 + 2 * n, numbers) ==
-                1 + 2 * n &&
-            BN_bn2binpad(scalar, k->scalar, (int)n) == (int)n)
-            r = 0;
-    }
-    BN_clear_free(scalar);
-    BN_CTX_free(numbers);
-    EC_POINT_free(point);
-    return r;
+    if (!point || !numbers || !scalar)
+        return -ENOMEM;
+    BN_set_flags(scalar, BN_FLG_CONSTTIME);
+    if (make_scalar(k->curve, scalar, numbers) < 0 ||
+        EC_POINT_mul(group, point, scalar, NULL, NULL, numbers) <= 0 ||
+        EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED, k->point, 1 + 2 * n, numbers) !=
+            1 + 2 * n ||
+        BN_bn2binpad(scalar, k->scalar, (int)n) != (int)n)
+        return -EIO;
+    return 0;
+}
+
+/* Of KEY_TYPE_RSA_2048 to KEY_TYPE_RSA_4096. */
+static int rsa_bits(KeyType type)
+{
+    return 2048 + 1024 * (int)(type - KEY_TYPE_RSA_2048);
 }
 
 static int generate_otherwise(Key *k, KeyType type)
@@ -109,7 +136,7 @@ static int generate_otherwise(Key *k, KeyType type)
     if (type == KEY_TYPE_ED25519)
         k->pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
     else if (type >= KEY_TYPE_RSA_2048 && type <= KEY_TYPE_RSA_4096)
-        k->pkey = EVP_RSA_gen(2048U + 1024U * (unsigned)(type - KEY_TYPE_RSA_2048));
+        k->pkey = EVP_RSA_gen((unsigned)rsa_bits(type));
     else
         return -EINVAL;
     return k->pkey ? 0 : -EIO;
@@ -142,17 +169,10 @@ Key *key_free(Key *k)
 
 static KeyType rsa_type(int bits)
 {
-    switch (bits) {
-    case 2048:
-        return KEY_TYPE_RSA_2048;
-    case 3072:
-        return KEY_TYPE_RSA_3072;
-    case 4096:
-        return KEY_TYPE_RSA_4096;
-    default:
-        return bits >= LIMIT_RSA_BITS_MIN && bits <= LIMIT_RSA_BITS_MAX ? KEY_TYPE_RSA_OTHER
-                                                                        : _KEY_TYPE_INVALID;
-    }
+    for (KeyType t = KEY_TYPE_RSA_2048; t <= KEY_TYPE_RSA_4096; t++)
+        if (bits == rsa_bits(t))
+            return t;
+    return bits >= LIMIT_RSA_BITS_MIN && bits <= LIMIT_RSA_BITS_MAX ? KEY_TYPE_RSA_OTHER : _KEY_TYPE_INVALID;
 }
 
 KeyType pkey_type(EVP_PKEY *key)
@@ -177,23 +197,52 @@ KeyType pkey_type(EVP_PKEY *key)
     }
 }
 
-int key_set_public(X509 *x, const Key *k)
+/* Does not use X509_PUBKEY_set(), which encodes the key by the provider. */
+static int set_point(X509_PUBKEY *public_key, const Curve *curve, const uint8_t *point)
 {
-    uint8_t *copy;
-    size_t size;
+    size_t size = 1 + 2 * curve->scalar_size;
+    uint8_t *copy = OPENSSL_memdup(point, size);
 
-    if (!k->curve)
-        return X509_set_pubkey(x, k->pkey) > 0 ? 0 : -EIO;
-    size = 1 + 2 * k->curve->scalar_size;
-    copy = OPENSSL_memdup(k->point, size);
     if (!copy)
         return -ENOMEM;
-    if (X509_PUBKEY_set0_param(X509_get_X509_PUBKEY(x), OBJ_nid2obj(NID_X9_62_id_ecPublicKey), V_ASN1_OBJECT,
-                               OBJ_nid2obj(k->curve->nid), copy, (int)size) <= 0) {
+    if (X509_PUBKEY_set0_param(public_key, OBJ_nid2obj(NID_X9_62_id_ecPublicKey), V_ASN1_OBJECT,
+                               OBJ_nid2obj(curve->nid), copy, (int)size) <= 0) {
         OPENSSL_free(copy);
         return -EIO;
     }
     return 0;
+}
+
+int key_set_public(X509 *x, const Key *k)
+{
+    if (k->curve)
+        return set_point(X509_get_X509_PUBKEY(x), k->curve, k->point);
+    return X509_set_pubkey(x, k->pkey) > 0 ? 0 : -EIO;
+}
+
+int pkey_set_public(X509_REQ *request, EVP_PKEY *key)
+{
+    const Curve *curve = curve_of_type(pkey_type(key));
+    uint8_t point[POINT_MAX];
+    size_t size;
+
+    if (curve &&
+        EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &size) > 0 &&
+        size == 1 + 2 * curve->scalar_size)
+        return set_point(X509_REQ_get_X509_PUBKEY(request), curve, point);
+    return X509_REQ_set_pubkey(request, key) > 0 ? 0 : -EIO;
+}
+
+int asn1_to_der(const void *value, const ASN1_ITEM *item, Blob *ret)
+{
+    uint8_t *der = NULL;
+    int size = ASN1_item_i2d(value, &der, item), r;
+
+    if (size <= 0)
+        return -EIO;
+    r = blob_new(der, (size_t)size, ret);
+    OPENSSL_clear_free(der, (size_t)size);
+    return r;
 }
 
 int bio_to_text(BIO *bio, char **ret)
@@ -207,70 +256,24 @@ int bio_to_text(BIO *bio, char **ret)
     return *ret ? 0 : -ENOMEM;
 }
 
-/* DER is written backwards, so that all lengths are known when their headers are written. */
-typedef struct DerWriter {
-    uint8_t data[2 * POINT_MAX + 64];
-    size_t at; /* start of the data written */
-} DerWriter;
-
-static void put(DerWriter *w, const void *data, size_t size)
+static size_t der_size(const Curve *curve)
 {
-    w->at -= size;
-    memcpy(w->data + w->at, data, size);
-}
-
-static size_t written(const DerWriter *w)
-{
-    return sizeof(w->data) - w->at;
-}
-
-static void put_head(DerWriter *w, uint8_t tag, size_t size)
-{
-    const uint8_t small[] = { tag, (uint8_t)size }, large[] = { tag, 0x81, (uint8_t)size };
-
-    if (size > 127)
-        put(w, large, sizeof(large));
-    else
-        put(w, small, sizeof(small));
-}
-
-/* PrivateKeyInfo (RFC 5958) containing an ECPrivateKey (RFC 5915) without parameters but with the point. */
-static void put_private_key_info(DerWriter *w, const Key *k)
-{
-    static const uint8_t p256[] = { 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
-                                    0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07 };
-    static const uint8_t p384[] = { 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d,
-                                    0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22 };
-    static const uint8_t version_0[] = { 0x02, 0x01, 0x00 }, version_1[] = { 0x02, 0x01, 0x01 },
-                         no_unused_bits[] = { 0 };
-    size_t n = k->curve->scalar_size, m = 1 + 2 * n;
-
-    put(w, k->point, m);
-    put(w, no_unused_bits, 1);
-    put_head(w, 0x03, m + 1);
-    put_head(w, 0xa1, written(w));
-    put(w, k->scalar, n);
-    put_head(w, 0x04, n);
-    put(w, version_1, sizeof(version_1));
-    put_head(w, 0x30, written(w));
-    put_head(w, 0x04, written(w));
-    if (k->curve->type == KEY_TYPE_ECDSA_P256)
-        put(w, p256, sizeof(p256));
-    else
-        put(w, p384, sizeof(p384));
-    put(w, version_0, sizeof(version_0));
-    put_head(w, 0x30, written(w));
+    return curve->head_size + curve->scalar_size + sizeof(curve->middle) + 1 + 2 * curve->scalar_size;
 }
 
 int key_to_pem(const Key *k, char **ret)
 {
-    DerWriter w = { .at = sizeof(w.data) };
+    const Curve *curve = k->curve;
+    uint8_t der[DER_MAX], *at = der;
 
-    if (!k->curve)
+    if (!curve)
         return pkey_to_pem(k->pkey, ret);
-    put_private_key_info(&w, k);
-    *ret = pem_encode("PRIVATE KEY", w.data + w.at, written(&w));
-    explicit_bzero(&w, sizeof(w));
+    at = mempcpy(at, curve->head, curve->head_size);
+    at = mempcpy(at, k->scalar, curve->scalar_size);
+    at = mempcpy(at, curve->middle, sizeof(curve->middle));
+    memcpy(at, k->point, 1 + 2 * curve->scalar_size);
+    *ret = pem_encode("PRIVATE KEY", der, der_size(curve));
+    explicit_bzero(der, sizeof(der));
     return *ret ? 0 : -ENOMEM;
 }
 
@@ -315,14 +318,60 @@ static int no_passphrase(char *buffer _unused_, int size _unused_, int writing _
     return -1;
 }
 
+static const Curve *curve_of_der(const Blob *b)
+{
+    for (size_t i = 0; i < ELEMENTSOF(curves); i++) {
+        const Curve *c = curves + i;
+
+        if (b->size == der_size(c) && memcmp(b->data, c->head, c->head_size) == 0 &&
+            memcmp(b->data + c->head_size + c->scalar_size, c->middle, sizeof(c->middle)) == 0)
+            return c;
+    }
+    return NULL;
+}
+
+static int pkey_on_curve(const Curve *curve, uint8_t *der, EVP_PKEY **ret)
+{
+    size_t n = curve->scalar_size;
+    uint8_t *scalar = der + curve->head_size, *point = scalar + n + sizeof(curve->middle),
+            native[SCALAR_MAX];
+    _cleanup_(BN_clear_freep) BIGNUM *number = BN_bin2bn(scalar, (int)n, BN_secure_new());
+    _cleanup_(EVP_PKEY_CTX_freep) EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    const char *group = OBJ_nid2sn(curve->nid);
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char *)(uintptr_t)group, strlen(group)),
+        OSSL_PARAM_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, 1 + 2 * n),
+        OSSL_PARAM_BN(OSSL_PKEY_PARAM_PRIV_KEY, native, n),
+        OSSL_PARAM_END,
+    };
+    bool ok;
+
+    if (!number || !context)
+        return -ENOMEM;
+    ok = BN_bn2nativepad(number, native, (int)n) > 0 && EVP_PKEY_fromdata_init(context) > 0 &&
+         EVP_PKEY_fromdata(context, ret, EVP_PKEY_KEYPAIR, parameters) > 0;
+    explicit_bzero(native, sizeof(native));
+    return ok ? 0 : -EIO;
+}
+
+/* OpenSSL 3 takes 600 us to decode a key, much longer than for a signature; one in the frame above takes 30 us. */
 int pkey_from_pem(const char *pem, EVP_PKEY **ret)
 {
-    _cleanup_bio_ BIO *bio = BIO_new_mem_buf(pem, -1);
-    EVP_PKEY *key;
+    PemReader reader = { .at = pem };
+    _cleanup_bio_ BIO *bio = NULL;
+    _cleanup_blob_ Blob der = {};
+    const Curve *curve = NULL;
+    EVP_PKEY *key = NULL;
 
-    if (!bio)
-        return -ENOMEM;
-    key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    if (pem_read_block(&reader, "PRIVATE KEY", &der) > 0)
+        curve = curve_of_der(&der);
+    if (!curve || pkey_on_curve(curve, der.data, &key) < 0) {
+        ERR_clear_error();
+        bio = BIO_new_mem_buf(pem, -1);
+        if (!bio)
+            return -ENOMEM;
+        key = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+    }
     if (!key)
         return -EIO;
     *ret = key;

@@ -81,41 +81,6 @@ static int load_directory(const char *directory, const X509_NAME *subject, STACK
     return 0;
 }
 
-static int find_in_directory(const PathSources *sources, X509 *x, const Path *p, X509 **ret)
-{
-    _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
-    X509 *found;
-    int r;
-
-    if (isempty(sources->directory))
-        return 0;
-    r = load_directory(sources->directory, X509_get_issuer_name(x), &l);
-    found = find_issuer(l, x, p);
-    if (found && X509_up_ref(found) > 0)
-        *ret = found;
-    return r;
-}
-
-static int find_next(X509 *x, const PathSources *sources, Path *p, X509 **ret)
-{
-    X509 *found = find_issuer(sources->uploaded, x, p);
-
-    if (!found) {
-        found = find_issuer(sources->known, x, p);
-        if (!found) {
-            int r = find_in_directory(sources, x, p, ret);
-
-            p->completed |= *ret != NULL;
-            return r;
-        }
-        p->completed = true;
-    }
-    if (X509_up_ref(found) <= 0)
-        return -ENOMEM;
-    *ret = found;
-    return 0;
-}
-
 bool x509_is_same_authority(X509 *a, X509 *b)
 {
     return X509_NAME_cmp(X509_get_subject_name(a), X509_get_subject_name(b)) == 0 &&
@@ -124,31 +89,38 @@ bool x509_is_same_authority(X509 *a, X509 *b)
 
 /* If the issuer of the last one is unknown, it may be the cross-certificate of an authority that also has a
  * self-signed one. */
-static X509 *find_twin(STACK_OF(X509) * l, X509 *x)
+static X509 *find_twin(STACK_OF(X509) * l, X509 *x, const Path *p _unused_)
 {
     for (int i = 0; i < sk_X509_num(l); i++) {
         X509 *candidate = sk_X509_value(l, i);
 
-        if (x509_is_same_authority(candidate, x) && x509_is_self_signed(candidate) &&
-            X509_up_ref(candidate) > 0)
+        if (x509_is_same_authority(candidate, x) && x509_is_self_signed(candidate))
             return candidate;
     }
     return NULL;
 }
 
-static int find_anchor_of_twin(Path *p, X509 *last, const PathSources *sources)
+/* Picks a certificate for x: from the upload, else a known one, else one of this subject in the directory. */
+static int find(const PathSources *sources, const X509_NAME *subject,
+                X509 *(*pick)(STACK_OF(X509) * l, X509 *x, const Path *p), X509 *x, const Path *p,
+                X509 **ret)
 {
     _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
-    int r = 0;
+    X509 *found = pick(sources->uploaded, x, p);
+    int r;
 
-    p->anchor = find_twin(sources->uploaded, last);
-    if (!p->anchor)
-        p->anchor = find_twin(sources->known, last);
-    if (!p->anchor && !isempty(sources->directory)) {
-        r = load_directory(sources->directory, X509_get_subject_name(last), &l);
-        p->anchor = find_twin(l, last);
+    if (!found)
+        found = pick(sources->known, x, p);
+    if (!found && !isempty(sources->directory)) {
+        r = load_directory(sources->directory, subject, &l);
+        if (r < 0)
+            return r;
+        found = pick(l, x, p);
     }
-    return r;
+    if (found && X509_up_ref(found) <= 0)
+        return -ENOMEM;
+    *ret = found;
+    return 0;
 }
 
 static int push(Path *p, X509 *x)
@@ -192,7 +164,7 @@ static void end_at_root(Path *p, X509 *root, int64_t now)
 
 static int end_below(Path *p, X509 *last, const PathSources *sources)
 {
-    int r = find_anchor_of_twin(p, last, sources);
+    int r = find(sources, X509_get_subject_name(last), find_twin, last, p, &p->anchor);
 
     if (!p->anchor)
         p->pretender = find_pretender(sources->uploaded, last, sk_X509_num(p->served) == 1);
@@ -211,9 +183,10 @@ static int climb(Path *p, X509 *x, const PathSources *sources, int64_t now)
             return r;
         if (x509_is_self_signed(x))
             return X509_up_ref(p->anchor = x) > 0 ? 0 : -ENOMEM;
-        r = find_next(x, sources, p, &next);
+        r = find(sources, X509_get_issuer_name(x), find_issuer, x, p, &next);
         if (r < 0)
             return r;
+        p->completed |= next && !x509_list_contains(sources->uploaded, next);
         if (!next)
             return end_below(p, x, sources);
         if (x509_is_self_signed(next)) {
@@ -248,12 +221,37 @@ void path_done(Path *p)
     *p = (Path){};
 }
 
+X509 *path_at(const Path *p, int depth)
+{
+    int n = sk_X509_num(p->served);
+
+    if (depth < n)
+        return sk_X509_value(p->served, depth);
+    return depth == n && p->anchor != sk_X509_value(p->served, 0) ? p->anchor : NULL;
+}
+
+int path_to_bundle(const Path *p, Bundle *b)
+{
+    int n = sk_X509_num(p->served), r = x509_append_pem(&b->leaf, path_at(p, 0));
+
+    b->issuers = strdup("");
+    if (!b->issuers)
+        return -ENOMEM;
+    for (int i = 1; i < n && r >= 0; i++)
+        r = x509_append_pem(&b->issuers, path_at(p, i));
+    if (r >= 0 && path_at(p, n))
+        r = x509_append_pem(&b->anchor, path_at(p, n));
+    return r;
+}
+
 /* For a path that is not valid yet, the time when all of it is. */
 static int64_t moment_of_validity(const Path *p, int64_t now)
 {
-    for (int i = 0; i < sk_X509_num(p->served); i++)
-        now = MAX(now, asn1_time_to_seconds(X509_get0_notBefore(sk_X509_value(p->served, i))));
-    return p->anchor ? MAX(now, asn1_time_to_seconds(X509_get0_notBefore(p->anchor))) : now;
+    X509 *x;
+
+    for (int i = 0; (x = path_at(p, i)); i++)
+        now = MAX(now, asn1_time_to_seconds(X509_get0_notBefore(x)));
+    return now;
 }
 
 int path_verify(const Path *p, int purpose, int64_t now, int *ret_depth)

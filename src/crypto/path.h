@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "core/bundle.h"
 #include "crypto/inspect.h"
 
 /* The path from a certificate up to its root (RFC 5280 section 6, RFC 4158). */
@@ -26,6 +27,10 @@ typedef struct PathSources {
 int path_build(X509 *x, const PathSources *sources, int64_t now, Path *ret);
 void path_done(Path *p);
 #define _cleanup_path_ _cleanup_(path_done)
+/* Returns the certificate at a depth: one that is served, then the root above them, then NULL. */
+X509 *path_at(const Path *p, int depth);
+/* Fills in the certificates. */
+int path_to_bundle(const Path *p, Bundle *b);
 /* Runs X509_verify_cert() with the anchor, or else the last certificate, as trust anchor. Returns X509_V_OK
  * or X509_V_ERR_*, and the depth of the failing certificate. purpose: X509_PURPOSE_*. */
 int path_verify(const Path *p, int purpose, int64_t now, int *ret_depth);

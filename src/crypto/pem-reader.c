@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "crypto/pem-reader.h"
 
-#include <errno.h>
+#include <stdio.h>
 
-#include "crypto/account-key.h"
+#include "crypto/base64url.h"
 
 #define LINE_LENGTH 64 /* RFC 7468 section 2 */
 
-void pem_block_done(PemBlock *b)
-{
-    if (b->data)
-        explicit_bzero(b->data, b->size);
-    free(b->data);
-}
 static bool next_line(PemReader *r)
 {
     if (!*r->at)
@@ -29,33 +23,13 @@ static bool next_line(PemReader *r)
 /* "-----BEGIN LABEL-----", exactly. */
 static bool line_is(const PemReader *r, const char *which, const char *label)
 {
-    size_t a = strlen(which), b = strlen(label);
+    char expected[64];
+    int size = snprintf(expected, sizeof(expected), "-----%s %s-----", which, label);
 
-    return r->length == 5 + a + 1 + b + 5 && memcmp(r->line, "-----", 5) == 0 &&
-           memcmp(r->line + 5, which, a) == 0 && r->line[5 + a] == ' ' &&
-           memcmp(r->line + 5 + a + 1, label, b) == 0 && memcmp(r->line + 5 + a + 1 + b, "-----", 5) == 0;
+    return r->length == (size_t)size && strncmp(r->line, expected, r->length) == 0;
 }
 
-/* Converts base64 to base64url, for which there is a strict decoder. */
-static int decode_text(char *text, size_t length, PemBlock *ret)
-{
-    size_t padding = length > 1 && text[length - 1] == '=' ? text[length - 2] == '=' ? 2 : 1 : 0;
-    void *data;
-    int r;
-
-    if (length == 0 || length % 4 != 0 || strpbrk(text, "-_"))
-        return -EBADMSG;
-    text[length - padding] = 0;
-    for (char *c = text; *c; c++)
-        *c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
-    r = base64url_decode(text, &data, &ret->size);
-    if (r < 0)
-        return r == -ENOMEM ? r : -EBADMSG;
-    ret->data = data;
-    return 0;
-}
-
-int pem_read_block(PemReader *r, const char *label, PemBlock *ret)
+int pem_read_block(PemReader *r, const char *label, Blob *ret)
 {
     _cleanup_erase_ char *text = NULL;
     size_t length = 0, last = LINE_LENGTH;
@@ -78,6 +52,6 @@ int pem_read_block(PemReader *r, const char *label, PemBlock *ret)
     }
     if (!line_is(r, "END", label))
         return -EBADMSG;
-    q = decode_text(text, length, ret);
-    return q < 0 ? q : 1;
+    q = length > 0 ? base64_decode(text, ret) : -EINVAL;
+    return q >= 0 ? 1 : q == -ENOMEM ? q : -EBADMSG;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "util/macro.h"
+#include "core/blob.h"
 
 /* Parses PEM as strictly as required by RFC 8555 section 9.1: a sequence of stricttextualmsg of RFC 7468
  * section 3. Only line endings of any kind, and empty lines in between, are accepted. */
@@ -13,15 +13,6 @@ typedef struct PemReader {
     size_t length;
 } PemReader;
 
-typedef struct PemBlock {
-    uint8_t *data;
-    size_t size;
-} PemBlock;
-
-/* Erases it. */
-void pem_block_done(PemBlock *b);
-#define _cleanup_pem_block_ _cleanup_(pem_block_done)
-
 /* Reads the next block, which must have this label. 1; 0: no more blocks; -EBADMSG: the last line read is
  * unexpected. */
-int pem_read_block(PemReader *r, const char *label, PemBlock *ret);
+int pem_read_block(PemReader *r, const char *label, Blob *ret);

@@ -11,15 +11,13 @@
 #include "crypto/inspect.h"
 #include "crypto/path.h"
 #include "crypto/pem-reader.h"
-#include "crypto/request-internal.h"
+#include "crypto/request.h"
 #include "util/text.h"
 
 #define EARLY_MAX 3600 /* seconds; clocks differ */
 
 /* End of sentences about a chain: it cannot be repaired here. */
-#define BLAME "; tell who runs that authority"
-
-DEFINE_CLEANUP(AUTHORITY_KEYID *, AUTHORITY_KEYID_free);
+#define BLAME "; contact its operator"
 
 typedef struct Acceptance {
     const char *whose;
@@ -44,31 +42,17 @@ static X509 *leaf_of(const Acceptance *a)
     return sk_X509_value(a->path.served, 0);
 }
 
-static int take_certificate(Acceptance *a, const PemBlock *block)
+static int take_certificate(Acceptance *a, const Blob *der)
 {
-    int n = sk_X509_num(a->path.served) + 1, r;
-    const char *whose = QUOTE(a->whose, 64);
+    int n = sk_X509_num(a->path.served) + 1;
     char which[128];
-    X509 *x = NULL;
-    size_t used;
 
     if (n > LIMIT_CHAIN)
         return problem_set(a->problem, PROBLEM_LIMITS_EXCEEDED,
                            "%s returned a chain of more than %d certificates" BLAME ".", a->whose,
                            LIMIT_CHAIN);
-    snprintf(which, sizeof(which), "Certificate %d of the chain from %s", n, whose);
-    r = x509_from_der(block->data, block->size, which, &x, &used, a->problem);
-    if (r < 0)
-        return r;
-    if (sk_X509_push(a->path.served, x) <= 0) {
-        X509_free(x);
-        return -ENOMEM;
-    }
-    if (used != block->size || !X509_get0_pubkey(x))
-        return problem_set(a->problem, PROBLEM_INVALID_BUNDLE, "%s is damaged: %s" BLAME ".", which,
-                           used != block->size ? "there is something behind it" : "its key cannot be read");
-    snprintf(which, sizeof(which), "The key of certificate %d of the chain from %s", n, whose);
-    return pkey_check(X509_get0_pubkey(x), which, a->problem);
+    snprintf(which, sizeof(which), "Certificate %d of the chain from %s", n, QUOTE(a->whose, 64));
+    return x509_list_add_der(a->path.served, der, which, a->problem);
 }
 
 static int take_text(Acceptance *a, const char *pem)
@@ -81,12 +65,12 @@ static int take_text(Acceptance *a, const char *pem)
                            "%s returned a chain of more than %d bytes" BLAME ".", a->whose,
                            LIMIT_ACME_CHAIN);
     for (;;) {
-        _cleanup_pem_block_ PemBlock block = {};
+        _cleanup_blob_ Blob block = {};
 
         r = pem_read_block(&reader, "CERTIFICATE", &block);
         if (r == -EBADMSG)
             return problem_set(a->problem, PROBLEM_INVALID_BUNDLE,
-                               "%s returned a chain that is not one of certificates in strict PEM (RFC 8555 "
+                               "%s returned a chain that is not in strict PEM (RFC 8555 "
                                "section 9.1): line %u is wrong" BLAME ".",
                                a->whose, reader.n_line);
         if (r > 0)
@@ -137,12 +121,12 @@ static bool are_addresses(char *const *names)
 /* A common name alone does not count (RFC 9525 section 2); and the check below takes time for each name. */
 static int check_alternative_names(Acceptance *a)
 {
-    GENERAL_NAMES *names = X509_get_ext_d2i(leaf_of(a), NID_subject_alt_name, NULL, NULL);
-    int n = names ? sk_GENERAL_NAME_num(names) : 0, n_dns = 0;
+    _cleanup_(GENERAL_NAMES_freep) GENERAL_NAMES *names =
+        X509_get_ext_d2i(leaf_of(a), NID_subject_alt_name, NULL, NULL);
+    int n = sk_GENERAL_NAME_num(names), n_dns = 0;
 
     for (int i = 0; i < n; i++)
         n_dns += sk_GENERAL_NAME_value(names, i)->type == GEN_DNS;
-    GENERAL_NAMES_free(names);
     if (n > LIMIT_NAMES)
         return problem_set(a->problem, PROBLEM_LIMITS_EXCEEDED,
                            "%s returned a certificate for more than %d names" BLAME ".", a->whose,
@@ -165,17 +149,17 @@ static int check_leaf(Acceptance *a)
         return r;
     if (!pkey_belongs_to(a->key, leaf))
         return problem_set(a->problem, PROBLEM_KEY_MISMATCH,
-                           "%s returned a certificate for another key than it was asked for" BLAME ".",
+                           "%s returned a certificate for another key than the requested one" BLAME ".",
                            a->whose);
     if (X509_get_extension_flags(leaf) & EXFLAG_CA)
         return problem_set(
             a->problem, PROBLEM_INVALID_BUNDLE,
-            "%s returned the certificate of an authority (CA:TRUE) and not of a server" BLAME ".", a->whose);
+            "%s returned the certificate of an authority (CA:TRUE) instead of a server" BLAME ".", a->whose);
     if (!(X509_get_extended_key_usage(leaf) & XKU_SSL_SERVER))
         return problem_set(
             a->problem, PROBLEM_INVALID_BUNDLE,
             "%s returned a certificate that may not be used by a server: its extended key usage "
-            "lacks serverAuth; ask for another profile (Profile=), or tell who runs it.",
+            "lacks serverAuth; request another profile (Profile=), or contact its operator.",
             a->whose);
     return 0;
 }
@@ -185,25 +169,26 @@ static int check_validity_of(Acceptance *a, X509 *x, int n)
     if (asn1_time_to_seconds(X509_get0_notAfter(x)) <= a->now)
         return problem_set(
             a->problem, PROBLEM_EXPIRED,
-            "%s returned a chain whose certificate %d has expired; see that the clock of this "
-            "machine is right, or tell who runs that authority.",
+            "%s returned a chain whose certificate %d has expired; check that the clock of this "
+            "machine is right, or contact the operator of that authority.",
             a->whose, n);
     if (asn1_time_to_seconds(X509_get0_notBefore(x)) > a->now + EARLY_MAX)
         return problem_set(
             a->problem, PROBLEM_INVALID_BUNDLE,
-            "%s returned a chain whose certificate %d is not valid yet; see that the clock of "
-            "this machine is right, or tell who runs that authority.",
+            "%s returned a chain whose certificate %d is not valid yet; check that the clock of "
+            "this machine is right, or contact the operator of that authority.",
             a->whose, n);
     return 0;
 }
 
 static int check_validity(Acceptance *a)
 {
-    int n = sk_X509_num(a->path.served), r = 0;
+    X509 *x;
+    int r = 0;
 
-    for (int i = 0; i < n && r >= 0; i++)
-        r = check_validity_of(a, sk_X509_value(a->path.served, i), i + 1);
-    return r >= 0 && a->path.anchor ? check_validity_of(a, a->path.anchor, n + 1) : r;
+    for (int i = 0; r >= 0 && (x = path_at(&a->path, i)); i++)
+        r = check_validity_of(a, x, i + 1);
+    return r;
 }
 
 static int check_names(Acceptance *a)
@@ -225,7 +210,7 @@ static int check_path(Acceptance *a)
         return 0;
     return problem_set(a->problem,
                        error == X509_V_ERR_CERT_HAS_EXPIRED ? PROBLEM_EXPIRED : PROBLEM_INVALID_BUNDLE,
-                       "%s returned a chain that clients refuse: certificate %d: %s" BLAME ".", a->whose,
+                       "%s returned a chain that clients reject: certificate %d: %s" BLAME ".", a->whose,
                        depth + 1, X509_verify_cert_error_string(error));
 }
 
@@ -234,13 +219,9 @@ static int make_bundle(Acceptance *a, const char *key)
     Bundle *b = a->bundle = calloc(1, sizeof(Bundle));
     int r;
 
-    if (!b || !(b->issuers = strdup("")) || !(b->key = strdup(key)))
+    if (!b || !(b->key = strdup(key)))
         return -ENOMEM;
-    r = x509_to_pem(leaf_of(a), &b->leaf);
-    for (int i = 1; i < sk_X509_num(a->path.served) && r >= 0; i++)
-        r = x509_append_pem(&b->issuers, sk_X509_value(a->path.served, i));
-    if (r >= 0 && a->path.anchor)
-        r = x509_to_pem(a->path.anchor, &b->anchor);
+    r = path_to_bundle(&a->path, b);
     return r < 0 ? r : chain_from_x509(a->path.served, &b->chain);
 }
 
@@ -254,7 +235,7 @@ int request_accept(const char *whose, const char *pem, const char *key, char *co
     a.path.served = sk_X509_new_null();
     if (!a.path.served)
         return -ENOMEM;
-    r = request_decode_key(key, &a.key);
+    r = pkey_from_pem(key, &a.key);
     if (r < 0)
         return r == -ENOMEM
                    ? r
@@ -301,34 +282,20 @@ int bundle_has_issuer(const Bundle *b, const char *common_name, bool *ret)
     return 0;
 }
 
-/* The first certificate. */
-static int certificate_from_pem(const char *pem, X509 **ret)
-{
-    _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
-    int r = x509_list_from_pem(pem, &l);
-
-    if (r < 0) {
-        ERR_clear_error();
-        return r;
-    }
-    *ret = sk_X509_shift(l);
-    return 0;
-}
-
 /* The bytes of the number as encoded in DER, including the zero that keeps it positive. */
 static int encode_serial(const X509 *x, char **ret)
 {
-    uint8_t *der = NULL;
+    _cleanup_blob_ Blob der = {};
     const uint8_t *at;
     long length;
-    int tag, class, size = i2d_ASN1_INTEGER(X509_get0_serialNumber(x), &der);
+    int tag, class, r = asn1_to_der(X509_get0_serialNumber(x), ASN1_ITEM_rptr(ASN1_INTEGER), &der);
 
-    if (size <= 0)
+    if (r < 0)
+        return r;
+    at = der.data;
+    if (ASN1_get_object(&at, &length, &tag, &class, (long)der.size) & 0x80)
         return -EIO;
-    at = der;
-    *ret = ASN1_get_object(&at, &length, &tag, &class, size) & 0x80 ? NULL
-                                                                    : base64url_encode(at, (size_t)length);
-    OPENSSL_free(der);
+    *ret = base64url_encode(at, (size_t)length);
     return *ret ? 0 : -ENOMEM;
 }
 
@@ -338,8 +305,9 @@ int certificate_identifier(const char *pem, char **ret)
     _cleanup_free_ char *key_id = NULL, *serial = NULL;
     _cleanup_x509_ X509 *x = NULL;
     char *text;
-    int r = certificate_from_pem(pem, &x);
+    int r = x509_from_pem(pem, &x);
 
+    ERR_clear_error();
     if (r < 0)
         return r;
     id = X509_get_ext_d2i(x, NID_authority_key_identifier, NULL, NULL);
@@ -359,11 +327,13 @@ int certificate_identifier(const char *pem, char **ret)
 int certificate_to_base64url(const char *pem, char **ret)
 {
     _cleanup_x509_ X509 *x = NULL;
-    uint8_t *der = NULL;
-    int size, r = certificate_from_pem(pem, &x);
+    _cleanup_blob_ Blob der = {};
+    int r;
 
-    if (r < 0)
+    if ((r = x509_from_pem(pem, &x)) < 0 || (r = asn1_to_der(x, ASN1_ITEM_rptr(X509), &der)) < 0) {
+        ERR_clear_error();
         return r;
-    size = i2d_X509(x, &der);
-    return request_encode(size, der, ret);
+    }
+    *ret = base64url_encode(der.data, der.size);
+    return *ret ? 0 : -ENOMEM;
 }

@@ -11,10 +11,6 @@
 
 #define COMMON_NAME_MAX 64 /* ub-common-name, RFC 5280 appendix A.1 */
 
-/* For clients of this root, its successors are authorities below it, each behind a bridge, with everything
- * above an uploaded one. */
-#define NO_PATH_LENGTH (-1)
-
 static int set_root_subject(X509 *x, const RootTemplate *t, const Authority *predecessor, bool keeps_name)
 {
     X509_NAME *name = X509_get_subject_name(x);
@@ -30,42 +26,37 @@ static int set_root_subject(X509 *x, const RootTemplate *t, const Authority *pre
     return r < 0 ? r : x509_add_name_entry(name, NID_commonName, common_name);
 }
 
+/* No limit on the path: for clients of this root, its successors are authorities below it, each behind a bridge, with
+ * everything above an uploaded one. */
 static int add_authority_extensions(X509 *x)
 {
-    int r = x509_add_basic_constraints(x, true, NO_PATH_LENGTH);
+    int r = x509_add_extension(x, "basicConstraints", "critical,CA:TRUE");
 
-    return r < 0 ? r : x509_add_key_usage(x, KU_KEY_CERT_SIGN | KU_CRL_SIGN);
+    return r < 0 ? r : x509_add_extension(x, "keyUsage", "critical,keyCertSign,cRLSign");
 }
 
 /* For an unsigned certificate, which X509_get0_subject_key_id() would consider broken. */
 static int add_own_key_id(X509 *x)
 {
-    ASN1_OCTET_STRING *id = X509_get_ext_d2i(x, NID_subject_key_identifier, NULL, NULL);
-    int r = id ? x509_add_authority_key_id(x, id) : -EIO;
+    _cleanup_(ASN1_OCTET_STRING_freep) ASN1_OCTET_STRING *id =
+        X509_get_ext_d2i(x, NID_subject_key_identifier, NULL, NULL);
 
-    ASN1_OCTET_STRING_free(id);
-    return r;
+    return id ? x509_add_authority_key_id(x, id) : -EIO;
 }
 
 static int make_root(const RootTemplate *t, const Key *key, EVP_PKEY *pkey, const Authority *predecessor,
                      bool keeps_name, X509 **ret)
 {
-    _cleanup_x509_ X509 *x = x509_new_v3();
+    _cleanup_x509_ X509 *x = NULL;
     char serial[33];
     int r;
 
-    if (!x)
-        return -ENOMEM;
-    if ((r = set_root_subject(x, t, predecessor, keeps_name)) < 0 || (r = key_set_public(x, key)) < 0 ||
-        (r = x509_set_random_serial(x, serial)) < 0 ||
-        (r = x509_set_validity(x, t->now - SKEW_SEC, t->now + t->lifetime)) < 0 ||
-        (r = add_authority_extensions(x)) < 0 || (r = x509_add_subject_key_id(x)) < 0 ||
-        (r = x509_add_constraints(x, t->constraints)) < 0 || (r = add_own_key_id(x)) < 0)
-        return r;
-    if (X509_set_issuer_name(x, X509_get_subject_name(x)) <= 0)
-        return -EIO;
-    r = x509_sign_with(x, pkey);
-    if (r < 0)
+    if ((r = x509_begin(t->now - SKEW_SEC, t->now + t->lifetime, serial, &x)) < 0 ||
+        (r = set_root_subject(x, t, predecessor, keeps_name)) < 0 || (r = key_set_public(x, key)) < 0 ||
+        (r = add_authority_extensions(x)) < 0 ||
+        (r = x509_add_extension(x, "subjectKeyIdentifier", "hash")) < 0 ||
+        (r = x509_add_constraints(x, t->constraints)) < 0 || (r = add_own_key_id(x)) < 0 ||
+        (r = x509_sign_as(x, X509_get_subject_name(x), pkey)) < 0)
         return r;
     *ret = TAKE_PTR(x);
     return 0;
@@ -88,22 +79,21 @@ static int copy_extension(X509 *from, X509 *to, int nid)
 static int make_bridge(X509 *authority, const Authority *predecessor, int64_t now, X509 **ret)
 {
     int64_t end = MIN(predecessor->not_after, asn1_time_to_seconds(X509_get0_notAfter(authority)));
-    _cleanup_x509_ X509 *x = x509_new_v3();
+    _cleanup_x509_ X509 *x = NULL;
     char serial[33];
     int r;
 
-    if (!x)
-        return -ENOMEM;
+    r = x509_begin(now - SKEW_SEC, end, serial, &x);
+    if (r < 0)
+        return r;
     if (X509_set_subject_name(x, X509_get_subject_name(authority)) <= 0 ||
-        X509_set_issuer_name(x, X509_get_subject_name(predecessor->certificate)) <= 0 ||
         X509_set_pubkey(x, X509_get0_pubkey(authority)) <= 0)
         return -EIO;
-    if ((r = x509_set_random_serial(x, serial)) < 0 || (r = x509_set_validity(x, now - SKEW_SEC, end)) < 0 ||
-        (r = add_authority_extensions(x)) < 0 ||
+    if ((r = add_authority_extensions(x)) < 0 ||
         (r = copy_extension(authority, x, NID_subject_key_identifier)) < 0 ||
         (r = copy_extension(authority, x, NID_name_constraints)) < 0 ||
         (predecessor->key_id && (r = x509_add_authority_key_id(x, predecessor->key_id)) < 0) ||
-        (r = x509_sign_with(x, predecessor->key)) < 0)
+        (r = x509_sign_as(x, X509_get_subject_name(predecessor->certificate), predecessor->key)) < 0)
         return r;
     *ret = TAKE_PTR(x);
     return 0;
@@ -119,7 +109,7 @@ static int append_list(char **text, STACK_OF(X509) * l, int max, int64_t now)
     return r;
 }
 
-/* Whoever trusts the one accepts what the other signs. */
+/* Returns the trust anchor of its clients. */
 static X509 *predecessor_end(const Authority *predecessor)
 {
     return predecessor->anchor ? predecessor->anchor : predecessor->certificate;
@@ -148,13 +138,13 @@ static int bridges_to_pem(X509 *authority, const Authority *predecessor, int64_t
 
 int authority_bridge(Bundle *root, const Authority *predecessor, int64_t now, Problem *problem)
 {
-    _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
+    _cleanup_x509_ X509 *x = NULL;
     char *bridges = NULL;
     int r;
 
-    r = x509_list_from_pem(isempty(root->anchor) ? root->leaf : root->anchor, &l);
+    r = x509_from_pem(isempty(root->anchor) ? root->leaf : root->anchor, &x);
     if (r >= 0)
-        r = bridges_to_pem(sk_X509_value(l, 0), predecessor, now, &bridges);
+        r = bridges_to_pem(x, predecessor, now, &bridges);
     if (r < 0) {
         problem_set(problem, PROBLEM_INTERNAL,
                     "The certificate that leads from the new root to the former one could not "
@@ -181,8 +171,8 @@ int authority_make_root(const RootTemplate *t, const Authority *predecessor, boo
     if ((r = key_generate(t->key_type, &key)) < 0 || (r = key_to_pem(key, &b->key)) < 0 ||
         (r = pkey_from_pem(b->key, &pkey)) < 0 ||
         (r = make_root(t, key, pkey, predecessor, keeps_name, &x)) < 0 ||
-        (r = x509_to_pem(x, &b->leaf)) < 0 || (r = chain_from_pem(b->leaf, &b->chain)) < 0) {
-        problem_set(problem, PROBLEM_INTERNAL, "The local root could not be made: %s.", openssl_error());
+        (r = x509_append_pem(&b->leaf, x)) < 0 || (r = chain_from_pem(b->leaf, &b->chain)) < 0) {
+        problem_set(problem, PROBLEM_INTERNAL, "The local root could not be created: %s.", openssl_error());
         return r;
     }
     r = authority_bridge(b, predecessor, t->now, problem);

@@ -14,7 +14,6 @@
 #include "core/limits.h"
 #include "core/name.h"
 #include "core/now.h"
-#include "crypto/authority-internal.h"
 #include "crypto/digest.h"
 #include "crypto/extension.h"
 #include "crypto/inspect.h"
@@ -22,14 +21,12 @@
 
 #define PROTOCOL        "\012acme-tls/1"     /* in ALPN format (RFC 7301 section 3.1): length and name */
 #define ACME_IDENTIFIER "1.3.6.1.5.5.7.1.31" /* id-pe-acmeIdentifier, RFC 8737 section 6.1 */
-#define REVERSE_MAX     80
+#define OTHER_SERVER    "another TLS server answers, which does not support the protocol acme-tls/1 (ALPN)"
 #define SNI_MAX         (LIMIT_NAME + 1)
-#define LIFETIME        86400 /* seconds; not checked by anybody */
+#define LIFETIME        86400 /* seconds; nobody checks it */
 
 DEFINE_CLEANUP(SSL_CTX *, SSL_CTX_free);
 DEFINE_CLEANUP(ASN1_OBJECT *, ASN1_OBJECT_free);
-DEFINE_CLEANUP(ASN1_OCTET_STRING *, ASN1_OCTET_STRING_free);
-DEFINE_CLEANUP(X509_EXTENSION *, X509_EXTENSION_free);
 
 typedef struct AlpnProof {
     char *sni;
@@ -72,40 +69,30 @@ static void name_to_sni(const char *name, char ret[static SNI_MAX])
 /* Its value is the digest as an OCTET STRING, and it is critical (RFC 8737 section 3). */
 static int add_identifier(X509 *x, const uint8_t digest[static DIGEST_SIZE])
 {
-    _cleanup_(ASN1_OCTET_STRING_freep) ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
-    _cleanup_(X509_EXTENSION_freep) X509_EXTENSION *extension = NULL;
-    _cleanup_(ASN1_OBJECT_freep) ASN1_OBJECT *object = OBJ_txt2obj(ACME_IDENTIFIER, 1);
-    uint8_t der[2 + DIGEST_SIZE] = { V_ASN1_OCTET_STRING, DIGEST_SIZE };
+    char hex[2 * DIGEST_SIZE + 1], value[sizeof("critical,DER:0420") + sizeof(hex)];
 
-    memcpy(der + 2, digest, DIGEST_SIZE);
-    if (!object || !value || ASN1_OCTET_STRING_set(value, der, sizeof(der)) <= 0)
-        return -ENOMEM;
-    extension = X509_EXTENSION_create_by_OBJ(NULL, object, 1, value);
-    return extension && X509_add_ext(x, extension, -1) > 0 ? 0 : -ENOMEM;
+    hex_encode(digest, DIGEST_SIZE, false, hex);
+    snprintf(value, sizeof(value), "critical,DER:0420%s", hex);
+    return x509_add_extension(x, ACME_IDENTIFIER, value);
 }
 
 static int make_certificate(EVP_PKEY *key, const char *name, const char *key_authorization, X509 **ret)
 {
     char *const names[] = { (char *)(uintptr_t)name, NULL };
     uint8_t digest[DIGEST_SIZE];
-    _cleanup_x509_ X509 *x = x509_new_v3();
+    _cleanup_x509_ X509 *x = NULL;
     int64_t now = clock_now();
     char serial[33];
     int r;
 
-    if (!x)
-        return -ENOMEM;
-    r = digest_sha256(key_authorization, strlen(key_authorization), digest);
-    if (r < 0)
-        return r;
-    if ((r = x509_add_name_entry(X509_get_subject_name(x), NID_commonName, "ACME challenge")) < 0 ||
-        (r = x509_set_random_serial(x, serial)) < 0 ||
-        (r = x509_set_validity(x, now - SKEW_SEC, now + LIFETIME)) < 0 ||
+    if ((r = digest_sha256(key_authorization, strlen(key_authorization), digest)) < 0 ||
+        (r = x509_begin(now - SKEW_SEC, now + LIFETIME, serial, &x)) < 0 ||
+        (r = x509_add_name_entry(X509_get_subject_name(x), NID_commonName, "ACME challenge")) < 0 ||
         (r = x509_add_alternative_names(x, names, false)) < 0 || (r = add_identifier(x, digest)) < 0)
         return r;
-    if (X509_set_issuer_name(x, X509_get_subject_name(x)) <= 0 || X509_set_pubkey(x, key) <= 0)
+    if (X509_set_pubkey(x, key) <= 0)
         return -EIO;
-    r = x509_sign_with(x, key);
+    r = x509_sign_as(x, X509_get_subject_name(x), key);
     if (r >= 0)
         *ret = TAKE_PTR(x);
     return r;
@@ -321,72 +308,72 @@ bool alpn_connection_is_expected(const AlpnConnection *c)
 
 /* ---- checking the proof of the peer */
 
-static int check_identifier(const AlpnConnection *c, X509 *x)
+/* NULL: there is none. */
+static X509_EXTENSION *find_identifier(X509 *x)
 {
     _cleanup_(ASN1_OBJECT_freep) ASN1_OBJECT *object = OBJ_txt2obj(ACME_IDENTIFIER, 1);
     int at = object ? X509_get_ext_by_OBJ(x, object, -1) : -1;
-    X509_EXTENSION *extension = at >= 0 ? X509_get_ext(x, at) : NULL;
-    const ASN1_OCTET_STRING *value = extension ? X509_EXTENSION_get_data(extension) : NULL;
 
-    if (!value)
-        return -ENODATA;
+    return at >= 0 ? X509_get_ext(x, at) : NULL;
+}
+
+static bool identifier_is(X509_EXTENSION *extension, const uint8_t digest[static DIGEST_SIZE])
+{
+    const ASN1_OCTET_STRING *value = X509_EXTENSION_get_data(extension);
+
     return X509_EXTENSION_get_critical(extension) && value->length == 2 + DIGEST_SIZE &&
-                   value->data[0] == V_ASN1_OCTET_STRING && value->data[1] == DIGEST_SIZE &&
-                   memcmp(value->data + 2, c->digest, DIGEST_SIZE) == 0
-               ? 0
-               : -EBADMSG;
+           value->data[0] == V_ASN1_OCTET_STRING && value->data[1] == DIGEST_SIZE &&
+           memcmp(value->data + 2, digest, DIGEST_SIZE) == 0;
 }
 
 static int check_proof(const AlpnConnection *c, Problem *problem)
 {
     _cleanup_x509_ X509 *x = SSL_get1_peer_certificate(c->tls);
+    X509_EXTENSION *identifier = x ? find_identifier(x) : NULL;
     _cleanup_strv_ char **names = NULL;
+    const char *what = NULL;
     const uint8_t *protocol;
     unsigned size;
     int r;
 
     SSL_get0_alpn_selected(c->tls, &protocol, &size);
     if (size != strlen(PROTOCOL) - 1 || memcmp(protocol, &PROTOCOL[1], size) != 0)
-        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
-                           "another TLS server answers, which does not know the protocol acme-tls/1 (ALPN)");
-    r = x ? check_identifier(c, x) : -ENODATA;
-    if (r == -ENODATA)
-        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
-                           "who answers shows a certificate without the proof (acmeIdentifier, RFC 8737)");
-    if (r < 0)
-        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
-                           "who answers shows the proof of another challenge or account");
-    r = x509_names(x, &names);
-    if (r < 0)
+        what = OTHER_SERVER;
+    else if (!identifier)
+        what = "the server presents a certificate without the proof (acmeIdentifier, RFC 8737)";
+    else if (!identifier_is(identifier, c->digest))
+        what = "the server presents the proof of another challenge or account";
+    else if ((r = x509_names(x, &names)) < 0)
         return r;
-    if (strv_length(names) != 1 || !streq(names[0], c->name))
-        return problem_set(problem, PROBLEM_CHALLENGE_FAILED, "who answers shows the proof of another name");
-    return 0;
+    else if (strv_length(names) != 1 || !streq(names[0], c->name))
+        what = "the server presents the proof of another name";
+    return what ? problem_set(problem, PROBLEM_CHALLENGE_FAILED, "%s", what) : 0;
 }
 
-/* Errno values of the connection: the peer is unreachable, or hangs up. */
-static int describe_errno(int error, Problem *problem)
+/* The peer is unreachable, or hangs up. */
+static void describe_errno(int error, Problem *problem)
 {
     if (error == 0 || error == ECONNRESET || error == EPIPE)
-        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
-                           "the connection is closed before a proof is shown");
-    (void)problem_set(problem, PROBLEM_NETWORK_FAILED, "no connection can be made (%s)", strerror(error));
-    return -error;
+        (void)problem_set(problem, PROBLEM_CHALLENGE_FAILED,
+                          "the connection was closed before a proof was presented");
+    else
+        (void)problem_set(problem, PROBLEM_NETWORK_FAILED, "no connection can be made (%s)",
+                          strerror(error));
 }
 
-static int describe_failure(int why, int error, Problem *problem)
+static void describe_failure(int why, int error, Problem *problem)
 {
-    unsigned long code = ERR_peek_error();
-    int reason = ERR_GET_REASON(code);
+    int reason = ERR_GET_REASON(ERR_peek_error());
 
     if (why == SSL_ERROR_SYSCALL || reason == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-        return describe_errno(why == SSL_ERROR_SYSCALL ? error : 0, problem);
-    if (reason == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL)
-        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
-                           "another TLS server answers, which does not know the protocol acme-tls/1 (ALPN)");
-    if (reason == SSL_R_TLSV1_UNRECOGNIZED_NAME)
-        return problem_set(problem, PROBLEM_CHALLENGE_FAILED, "who answers does not know the name");
-    return problem_set(problem, PROBLEM_CHALLENGE_FAILED, "the TLS handshake fails (%s)", openssl_error());
+        describe_errno(why == SSL_ERROR_SYSCALL ? error : 0, problem);
+    else if (reason == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL)
+        (void)problem_set(problem, PROBLEM_CHALLENGE_FAILED, OTHER_SERVER);
+    else if (reason == SSL_R_TLSV1_UNRECOGNIZED_NAME)
+        (void)problem_set(problem, PROBLEM_CHALLENGE_FAILED, "the server does not know the name");
+    else
+        (void)problem_set(problem, PROBLEM_CHALLENGE_FAILED, "the TLS handshake fails (%s)",
+                          openssl_error());
 }
 
 int alpn_connection_handshake(AlpnConnection *c, Problem *problem)
@@ -409,7 +396,7 @@ int alpn_connection_handshake(AlpnConnection *c, Problem *problem)
     if (why == SSL_ERROR_WANT_WRITE)
         return EPOLLOUT;
     if (c->name)
-        (void)describe_failure(why, error, problem);
+        describe_failure(why, error, problem);
     ERR_clear_error();
     return -EPROTO;
 }

@@ -36,15 +36,9 @@ static int decode_known(Examination *e)
         return -ENOMEM;
     for (size_t i = 0; chains && chains[i]; i++) {
         _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
-        X509 *x;
 
-        if (x509_list_from_pem(chains[i], &l) < 0)
-            continue;
-        while ((x = sk_X509_shift(l)))
-            if (sk_X509_push(e->known, x) <= 0) {
-                X509_free(x);
-                return -ENOMEM;
-            }
+        if (x509_list_from_pem(chains[i], &l) >= 0 && X509_add_certs(e->known, l, X509_ADD_FLAG_UP_REF) <= 0)
+            return -ENOMEM;
     }
     return 0;
 }
@@ -66,7 +60,6 @@ static bool is_root_of(const Path *p, X509 *x)
 
 static void check_leftovers(Examination *e)
 {
-    char subject[256];
 
     for (int i = 0; i < sk_X509_num(e->certificates); i++) {
         X509 *x = sk_X509_value(e->certificates, i);
@@ -76,8 +69,8 @@ static void check_leftovers(Examination *e)
         (void)problem_set(
             problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
             "The certificate \"%s\" does not belong to the chain of the leaf: the one that it signed "
-            "is missing, or it is from elsewhere. Add what is missing, or leave it out.",
-            subject_of(x, subject));
+            "is missing, or it is unrelated. Add the missing one, or remove this one.",
+            SUBJECT(x));
         return;
     }
 }
@@ -87,7 +80,6 @@ static void check_leftovers(Examination *e)
 static int check_end(Examination *e)
 {
     X509 *last = sk_X509_value(e->path.served, sk_X509_num(e->path.served) - 1);
-    char subject[256], issuer[256];
     int r;
 
     if (e->path.anchor)
@@ -95,15 +87,15 @@ static int check_end(Examination *e)
     if (e->path.pretender) {
         (void)problem_set(
             problem_of(e, CHECK_SIGNATURES), PROBLEM_INVALID_BUNDLE,
-            "The certificate \"%s\" names \"%s\" as its issuer, and that has not signed it: one of the two "
-            "is damaged, or from another time.",
-            subject_of(last, subject), subject_of(e->path.pretender, issuer));
+            "The certificate \"%s\" names \"%s\" as its issuer, which did not sign it: one of the two "
+            "is damaged or outdated.",
+            SUBJECT(last), SUBJECT(e->path.pretender));
         return 0;
     }
     if (e->path.expired_root && (sk_X509_num(e->path.served) == 1 || e->context->authority))
         (void)problem_set(problem_of(e, CHECK_VALIDITY), PROBLEM_EXPIRED,
                           "The root \"%s\", which signed \"%s\", has expired.",
-                          subject_of(e->path.expired_root, issuer), subject_of(last, subject));
+                          SUBJECT(e->path.expired_root), SUBJECT(last));
     if (e->path.expired_root)
         return 0;
     r = x509_name_to_text(X509_get_issuer_name(last), &e->result->missing_issuer);
@@ -115,7 +107,7 @@ static int check_end(Examination *e)
         (void)problem_set(
             problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
             "The certificate of \"%s\", which signed \"%s\", is missing; add it to the upload%s.",
-            QUOTE(e->result->missing_issuer, SUBJECT_MAX), subject_of(last, subject),
+            QUOTE(e->result->missing_issuer, SUBJECT_MAX), SUBJECT(last),
             e->context->authority ? ", and so on up to the root" : "");
     return 0;
 }
@@ -123,37 +115,34 @@ static int check_end(Examination *e)
 static void report_chain(Examination *e)
 {
     int n = sk_X509_num(e->path.served);
-    char subject[256];
 
     if (e->path.expired_root)
         report_pass(&e->result->report, CHECK_CHAIN,
                     "%d certificates; the root \"%s\", which signed the last one, has expired.", n,
-                    subject_of(e->path.expired_root, subject));
+                    SUBJECT(e->path.expired_root));
     else if (!e->path.anchor)
         report_pass(&e->result->report, CHECK_CHAIN,
-                    "%d certificates%s; \"%s\", who signed the last one, is not known here.", n,
-                    e->path.completed ? ", completed by what is here" : "",
+                    "%d certificates%s; \"%s\", the issuer of the last one, is unknown.", n,
+                    e->path.completed ? ", completed with known certificates" : "",
                     QUOTE(e->result->missing_issuer, SUBJECT_MAX));
     else if (e->path.anchor == e->leaf)
-        report_pass(&e->result->report, CHECK_CHAIN, "It is signed by itself.");
+        report_pass(&e->result->report, CHECK_CHAIN, "It is self-signed.");
     else
         report_pass(&e->result->report, CHECK_CHAIN, "%d certificate%s%s, up to the root \"%s\".", n,
-                    n == 1 ? "" : "s", e->path.completed ? ", completed by what is here" : "",
-                    subject_of(e->path.anchor, subject));
+                    n == 1 ? "" : "s", e->path.completed ? ", completed with known certificates" : "",
+                    SUBJECT(e->path.anchor));
 }
 
 static void check_authorities(Examination *e)
 {
-    char subject[256];
 
     for (int i = 1; i < sk_X509_num(e->path.served); i++) {
         X509 *x = sk_X509_value(e->path.served, i);
 
         if (X509_check_ca(x) != 1)
-            (void)problem_set(
-                problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
-                "The certificate \"%s\" signed the one before it, but is not that of an authority.",
-                subject_of(x, subject));
+            (void)problem_set(problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
+                              "The certificate \"%s\" signed the one before it, but is not an authority.",
+                              SUBJECT(x));
     }
 }
 
@@ -181,7 +170,6 @@ int upload_check_path(Examination *e)
 
 static void check_signatures(Examination *e)
 {
-    char subject[256];
 
     for (int i = 0; i < sk_X509_num(e->path.served); i++) {
         X509 *x = sk_X509_value(e->path.served, i);
@@ -192,44 +180,33 @@ static void check_signatures(Examination *e)
             continue;
         (void)problem_set(problem_of(e, CHECK_SIGNATURES), PROBLEM_WEAK_KEY,
                           "The certificate \"%s\" is signed with %s, which is broken or unknown.",
-                          subject_of(x, subject), digest == NID_undef ? "an algorithm" : OBJ_nid2sn(digest));
+                          SUBJECT(x), digest == NID_undef ? "an algorithm" : OBJ_nid2sn(digest));
     }
     ERR_clear_error();
-}
-
-static void format_day(int64_t seconds, char ret[static 32])
-{
-    time_t t = (time_t)seconds;
-    struct tm tm;
-
-    if (!gmtime_r(&t, &tm) || strftime(ret, 32, "%Y-%m-%d %H:%M UTC", &tm) == 0)
-        strcpy(ret, "?");
 }
 
 static void check_validity_of(Examination *e, X509 *x, int64_t *begin, int64_t *end)
 {
     int64_t not_after = asn1_time_to_seconds(X509_get0_notAfter(x));
-    char subject[256], day[32];
 
     *begin = MAX(*begin, asn1_time_to_seconds(X509_get0_notBefore(x)));
     *end = MIN(*end, not_after);
-    format_day(not_after, day);
     if (not_after < e->context->now)
         (void)problem_set(problem_of(e, CHECK_VALIDITY), PROBLEM_EXPIRED,
-                          "The certificate \"%s\" has expired, at %s.", subject_of(x, subject), day);
+                          "The certificate \"%s\" has expired, at %s.", SUBJECT(x),
+                          moment_to_text(not_after, (char[MOMENT_SIZE]){ 0 }));
 }
 
 static void check_validity(Examination *e)
 {
     int64_t begin = INT64_MIN, end = INT64_MAX;
-    char from[32], to[32];
+    char from[MOMENT_SIZE], to[MOMENT_SIZE];
+    X509 *x;
 
-    for (int i = 0; i < sk_X509_num(e->path.served); i++)
-        check_validity_of(e, sk_X509_value(e->path.served, i), &begin, &end);
-    if (e->path.anchor && e->path.anchor != e->leaf)
-        check_validity_of(e, e->path.anchor, &begin, &end);
-    format_day(begin, from);
-    format_day(end, to);
+    for (int i = 0; (x = path_at(&e->path, i)); i++)
+        check_validity_of(e, x, &begin, &end);
+    moment_to_text(begin, from);
+    moment_to_text(end, to);
     if (begin > e->context->now)
         report_pass(&e->result->report, CHECK_VALIDITY,
                     "It is not valid yet: it is held back until %s, and valid until %s.", from, to);
@@ -247,7 +224,7 @@ static void check_names(Examination *e)
         return;
     if (chain->n_names == 0)
         (void)problem_set(problem_of(e, CHECK_NAMES), PROBLEM_NAME_MISMATCH,
-                          "The leaf has no host name and no address in it.");
+                          "The leaf contains neither a host name nor an address.");
     else if (!chain_covers(chain, e->context->names, &missing))
         (void)problem_set(problem_of(e, CHECK_NAMES), PROBLEM_NAME_MISMATCH,
                           "The uploaded leaf is not for %s; it has the names %s.", missing,
@@ -272,18 +249,14 @@ static void check_leaf_purpose(Examination *e)
 /* Required of every authority above a leaf during verification. */
 static void check_authority_purpose(Examination *e)
 {
-    int n = sk_X509_num(e->path.served);
-    char subject[256];
+    X509 *x;
 
-    for (int i = 0; i <= n; i++) {
-        X509 *x = i < n ? sk_X509_value(e->path.served, i) : e->path.anchor;
-
-        if (x && X509_check_purpose(x, X509_PURPOSE_SSL_SERVER, 1) <= 0)
+    for (int i = 0; (x = path_at(&e->path, i)); i++)
+        if (X509_check_purpose(x, X509_PURPOSE_SSL_SERVER, 1) <= 0)
             (void)problem_set(problem_of(e, CHECK_PURPOSE), PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
                               "The authority \"%s\" may not sign for servers: its extended key usage lacks "
                               "serverAuth.",
-                              subject_of(x, subject));
-    }
+                              SUBJECT(x));
     report_pass(&e->result->report, CHECK_PURPOSE, "It may sign certificates for servers.");
 }
 
@@ -291,19 +264,17 @@ static void check_authority_purpose(Examination *e)
  * count. */
 static void check_path_lengths(Examination *e)
 {
-    int n = sk_X509_num(e->path.served), below = 0;
-    char subject[256];
+    int below = 0;
+    X509 *x;
 
-    for (int i = 0; i <= n; i++) {
-        X509 *x = i < n ? sk_X509_value(e->path.served, i) : e->path.anchor;
-        long limit = x && (i < n || x != e->leaf) ? X509_get_pathlen(x) : -1;
+    for (int i = 0; (x = path_at(&e->path, i)); i++) {
+        long limit = X509_get_pathlen(x);
 
         if (limit >= 0 && below > limit)
             (void)problem_set(problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
-                              "The authority \"%s\" does not permit so many authorities below it.",
-                              subject_of(x, subject));
-        if (x && !(X509_get_extension_flags(x) & EXFLAG_SI))
-            below++;
+                              "The authority \"%s\" does not permit that many authorities below it.",
+                              SUBJECT(x));
+        below += !(X509_get_extension_flags(x) & EXFLAG_SI);
     }
 }
 
@@ -336,9 +307,8 @@ static void verify(Examination *e)
 {
     int purpose = e->context->authority ? X509_PURPOSE_ANY : X509_PURPOSE_SSL_SERVER, depth;
     int error = path_verify(&e->path, purpose, e->context->now, &depth);
-    X509 *x = depth < sk_X509_num(e->path.served) ? sk_X509_value(e->path.served, depth) : e->path.anchor;
+    X509 *x = path_at(&e->path, depth);
     Check check = CHECK_CHAIN;
-    char subject[256];
 
     if (error == X509_V_OK)
         return;
@@ -350,7 +320,7 @@ static void verify(Examination *e)
         check = CHECK_PURPOSE;
     (void)problem_set(problem_of(e, check), code_of_verification(error),
                       "Clients will not accept the chain; at the certificate \"%s\": %s.",
-                      x ? subject_of(x, subject) : "?", X509_verify_cert_error_string(error));
+                      x ? SUBJECT(x) : "?", X509_verify_cert_error_string(error));
 }
 
 /* Clients look up an issuer by name and key identifier, and stop at the first match (RFC 5280 section
@@ -367,22 +337,16 @@ static bool can_be_mistaken(X509 *x, X509 *other)
 /* Clients must be able to find the issuer of what the authority signs, and nobody above it. */
 static void check_is_distinct(Examination *e)
 {
-    int n = sk_X509_num(e->path.served);
-    char subject[256];
+    X509 *x;
 
-    for (int i = 1; i <= n; i++) {
-        X509 *x = i < n ? sk_X509_value(e->path.served, i) : e->path.anchor;
-
-        if (x && can_be_mistaken(e->leaf, x)) {
+    for (int i = 1; (x = path_at(&e->path, i)); i++)
+        if (can_be_mistaken(e->leaf, x))
             (void)problem_set(
                 problem_of(e, CHECK_CHAIN), PROBLEM_INVALID_BUNDLE,
                 "The authority and another one above it are both called \"%s\", with different keys "
                 "and without key identifiers that tell them apart, so clients would not find "
-                "who signed; make the authority again with a subject key identifier.",
-                subject_of(e->leaf, subject));
-            return;
-        }
-    }
+                "the issuer; create the authority again with a subject key identifier.",
+                SUBJECT(e->leaf));
 }
 
 void upload_check_all(Examination *e)
@@ -400,5 +364,5 @@ void upload_check_all(Examination *e)
         verify(e);
     report_chain(e);
     if (problem_of(e, CHECK_CHAIN)->code == PROBLEM_NONE)
-        report_pass(&e->result->report, CHECK_SIGNATURES, "All are good.");
+        report_pass(&e->result->report, CHECK_SIGNATURES, "All are valid.");
 }

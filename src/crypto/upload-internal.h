@@ -23,7 +23,8 @@ static inline Problem *problem_of(Examination *e, Check c)
     return &e->result->report.findings[c].problem;
 }
 
-/* Writes the subject to the buffer, for messages. */
+/* Returns the subject for messages, valid until the end of the block. */
+#define SUBJECT(x) subject_of(x, (char[256]){ 0 })
 const char *subject_of(X509 *x, char buffer[static 256]);
 
 /* Builds the path up from the leaf. Negative errno for errors that are not caused by the upload. */

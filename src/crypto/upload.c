@@ -26,7 +26,7 @@ void upload_result_done(UploadResult *result)
     *result = (UploadResult){};
 }
 
-/* They come from a process that its input may have compromised, so they are parsed again as untrusted. */
+/* The upload may have compromised the process that parsed it, so its output is untrusted as well. */
 static int decode_certificates(Examination *e)
 {
     const Imported *i = e->imported;
@@ -36,24 +36,10 @@ static int decode_certificates(Examination *e)
         return -ENOMEM;
     for (size_t n = 0; n < i->n_certificates; n++) {
         char whose[64];
-        size_t used;
-        X509 *x = NULL;
         int r;
 
         snprintf(whose, sizeof(whose), "Certificate %zu of the upload", n + 1);
-        r = x509_from_der(i->certificates[n].data, i->certificates[n].size, whose, &x, &used,
-                          problem_of(e, CHECK_KEY));
-        if (r < 0)
-            return r;
-        if (sk_X509_push(e->certificates, x) <= 0) {
-            X509_free(x);
-            return -ENOMEM;
-        }
-        snprintf(whose, sizeof(whose), "The key of certificate %zu", n + 1);
-        if (!X509_get0_pubkey(x))
-            return problem_set(problem_of(e, CHECK_KEY), PROBLEM_INVALID_BUNDLE, "%s is damaged: %s.", whose,
-                               openssl_error());
-        r = pkey_check(X509_get0_pubkey(x), whose, problem_of(e, CHECK_KEY));
+        r = x509_list_add_der(e->certificates, i->certificates + n, whose, problem_of(e, CHECK_KEY));
         if (r < 0)
             return r;
     }
@@ -72,107 +58,98 @@ static void decode_key(Examination *e)
         e->result->lacks_key = true;
 }
 
-/* Finds the certificates that a key belongs to; *ret_n of them. */
-static X509 *find_owner(Examination *e, EVP_PKEY *key, int *ret_n)
+static bool has_key(Examination *e, X509 *x)
 {
-    X509 *owner = NULL;
-
-    *ret_n = 0;
-    for (int i = 0; i < sk_X509_num(e->certificates); i++) {
-        X509 *x = sk_X509_value(e->certificates, i);
-
-        if (!pkey_belongs_to(key, x))
-            continue;
-        owner = owner ? owner : x;
-        (*ret_n)++;
-    }
-    return owner;
+    return pkey_belongs_to(e->key, x);
 }
 
-/* Without a key: certificates that are no authority, or, if an authority is wanted, that signed none of the
- * others. */
-static X509 *find_end(Examination *e, int *ret_n)
+/* Without a key: a certificate that is no authority, or, if an authority is wanted, that signed none of the others. */
+static bool is_end(Examination *e, X509 *x)
 {
-    X509 *end = NULL;
+    if (!e->context->authority)
+        return X509_check_ca(x) != 1;
+    for (int i = 0; i < sk_X509_num(e->certificates); i++) {
+        X509 *other = sk_X509_value(e->certificates, i);
+
+        if (other != x && x509_issued(x, other))
+            return false;
+    }
+    return true;
+}
+
+/* Returns the first certificate of *ret_n that match. */
+static X509 *find_matching(Examination *e, bool (*matches)(Examination *e, X509 *x), int *ret_n)
+{
+    X509 *first = NULL;
 
     *ret_n = 0;
     for (int i = 0; i < sk_X509_num(e->certificates); i++) {
         X509 *x = sk_X509_value(e->certificates, i);
-        bool is_end = X509_check_ca(x) != 1;
 
-        if (e->context->authority) {
-            is_end = true;
-            for (int j = 0; j < sk_X509_num(e->certificates) && is_end; j++)
-                is_end = j == i || !x509_issued(x, sk_X509_value(e->certificates, j));
-        }
-        if (!is_end)
+        if (!matches(e, x))
             continue;
-        end = end ? end : x;
+        first = first ? first : x;
         (*ret_n)++;
     }
-    if (!end && sk_X509_num(e->certificates) == 1) {
-        *ret_n = 1;
-        end = sk_X509_value(e->certificates, 0);
-    }
-    return end;
+    return first;
 }
 
 /* A server certificate, or for the root an authority. */
 static void check_kind(Examination *e, Problem *problem)
 {
     bool is_authority = X509_get_extension_flags(e->leaf) & EXFLAG_CA;
-    char subject[256];
 
-    subject_of(e->leaf, subject);
     if (!e->context->authority && is_authority)
-        (void)problem_set(
-            problem, PROBLEM_INVALID_BUNDLE,
-            "The certificate \"%s\" is that of an authority (CA:TRUE) and not of a server; upload the "
-            "server's key, or give the authority to the root.",
-            subject);
+        (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                          "The certificate \"%s\" is an authority (CA:TRUE) and not a server; upload the "
+                          "server's key, or upload the authority as the root.",
+                          SUBJECT(e->leaf));
     else if (e->context->authority && !is_authority)
-        (void)problem_set(
-            problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
-            "The certificate \"%s\" is not that of an authority: its basic constraints lack CA:TRUE.",
-            subject);
+        (void)problem_set(problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
+                          "The certificate \"%s\" is not an authority: its basic constraints lack CA:TRUE.",
+                          SUBJECT(e->leaf));
     else if (e->context->authority && !(X509_get_key_usage(e->leaf) & KU_KEY_CERT_SIGN))
         (void)problem_set(problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
                           "The authority \"%s\" may not sign certificates: its key usage lacks keyCertSign.",
-                          subject);
+                          SUBJECT(e->leaf));
 }
 
 static void find_leaf(Examination *e)
 {
     Problem *problem = problem_of(e, CHECK_LEAF);
     const char *what = e->context->authority ? "authority" : "leaf";
-    char subject[256];
     int n = 0;
 
     if (e->key) {
-        e->leaf = find_owner(e, e->key, &n);
+        e->leaf = find_matching(e, has_key, &n);
         if (!e->leaf)
             (void)problem_set(problem_of(e, CHECK_KEY_MATCH), PROBLEM_KEY_MISMATCH,
                               "The private key belongs to none of the certificates in the upload.");
         else
-            report_pass(&e->result->report, CHECK_KEY_MATCH, "The private key is that of the certificate.");
+            report_pass(&e->result->report, CHECK_KEY_MATCH, "The private key belongs to the certificate.");
     }
     if (!e->leaf)
-        e->leaf = find_end(e, &n);
+        e->leaf = find_matching(e, is_end, &n);
+    if (!e->leaf && sk_X509_num(e->certificates) == 1) {
+        e->leaf = sk_X509_value(e->certificates, 0);
+        n = 1;
+    }
     if (n > 1)
         (void)problem_set(
             problem, PROBLEM_INVALID_BUNDLE,
-            "There are %d certificates in the upload that could be the %s; leave one of them in it, with "
-            "those that lead up from it.",
+            "There are %d certificates in the upload that could be the %s; upload only one of them, with "
+            "its chain.",
             n, what);
     else if (n == 0)
         (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                          "None of the certificates in the upload is a %s: all are authorities.", what);
+                          "None of the certificates in the upload is a %s: all of them are authorities.",
+                          what);
     else
         check_kind(e, problem);
     if (problem->code != PROBLEM_NONE)
         e->leaf = NULL;
     else
-        report_pass(&e->result->report, CHECK_LEAF, "\"%s\".", subject_of(e->leaf, subject));
+        report_pass(&e->result->report, CHECK_LEAF, "\"%s\".", SUBJECT(e->leaf));
 }
 
 /* Tries existing keys, for a chain without one. */
@@ -195,11 +172,11 @@ static int try_keys(Examination *e)
     if (!e->key)
         (void)problem_set(
             problem_of(e, CHECK_KEY), PROBLEM_INVALID_BUNDLE,
-            "There is no private key in the upload, and none of the chains that are here has one that "
+            "There is no private key in the upload, and none of the stored chains has one that "
             "fits; add the key.");
     else
         report_pass(&e->result->report, CHECK_KEY_MATCH,
-                    "There is no private key in the upload; one that is here already fits.");
+                    "There is no private key in the upload; a stored one fits.");
     return 0;
 }
 
@@ -213,7 +190,7 @@ static void report_key(Examination *e)
 static int describe(Examination *e)
 {
     STACK_OF(X509) *l = sk_X509_dup(e->path.served);
-    X509 *top = e->context->authority && e->path.anchor != e->leaf ? e->path.anchor : NULL;
+    X509 *top = e->context->authority ? path_at(&e->path, sk_X509_num(l)) : NULL;
     int r = -ENOMEM;
 
     if (l && (!top || sk_X509_push(l, top) > 0))
@@ -227,15 +204,9 @@ static int make_bundle(Examination *e)
     _cleanup_bundle_ Bundle *b = calloc(1, sizeof(Bundle));
     int r;
 
-    if (!b || !(b->issuers = strdup("")))
+    if (!b)
         return -ENOMEM;
-    if ((r = pkey_to_pem(e->key, &b->key)) < 0 || (r = x509_to_pem(e->leaf, &b->leaf)) < 0)
-        return r;
-    for (int i = 1; i < sk_X509_num(e->path.served) && r >= 0; i++)
-        r = x509_append_pem(&b->issuers, sk_X509_value(e->path.served, i));
-    if (r >= 0 && e->path.anchor && e->path.anchor != e->leaf)
-        r = x509_append_pem(&b->anchor, e->path.anchor);
-    if (r < 0)
+    if ((r = pkey_to_pem(e->key, &b->key)) < 0 || (r = path_to_bundle(&e->path, b)) < 0)
         return r;
     b->chain = chain_ref(e->result->chain);
     e->result->bundle = TAKE_PTR(b);

@@ -90,14 +90,6 @@ static Owner *get_owner(Importer *importer, uid_t uid)
     return o;
 }
 
-static void drop_owner_if_idle(Importer *importer, Owner *o)
-{
-    if (o->n_waiting > 0 || o->n_running > 0)
-        return;
-    TAILQ_REMOVE(&importer->owners, o, entry);
-    free(o);
-}
-
 static void note_waiting(Import *i, Owner *o)
 {
     i->owner = o;
@@ -106,7 +98,7 @@ static void note_waiting(Import *i, Owner *o)
     i->importer->n_waiting++;
 }
 
-/* It does not wait any more, and the turn passes to the next one. */
+/* Moves the import from waiting to running, and its owner to the end of the queue. */
 static void note_running(Import *i)
 {
     Importer *importer = i->importer;
@@ -121,21 +113,21 @@ static void note_running(Import *i)
     TAILQ_INSERT_TAIL(&importer->owners, o, entry);
 }
 
-static void note_answered(Import *i)
-{
-    i->owner->n_running--;
-    i->importer->n_running--;
-    drop_owner_if_idle(i->importer, TAKE_PTR(i->owner));
-}
-
 static void start_waiting(Importer *importer);
 
 static void answer(Import *i, Imported *imported, const Problem *problem)
 {
+    Importer *importer = i->importer;
+    Owner *o = TAKE_PTR(i->owner);
     ImportDone done = i->done;
 
     i->done = NULL;
-    note_answered(i);
+    o->n_running--;
+    importer->n_running--;
+    if (o->n_waiting == 0 && o->n_running == 0) {
+        TAILQ_REMOVE(&importer->owners, o, entry);
+        free(o);
+    }
     done(imported, problem, i->userdata);
 }
 
@@ -145,17 +137,17 @@ static void explain_end(const siginfo_t *si, Problem *problem)
     if (si->si_code == CLD_EXITED)
         (void)problem_set(problem, PROBLEM_INTERNAL,
                           IMPORT_PROGRAM
-                          " ended with status %d and no answer; the upload was not looked at.",
+                          " exited with status %d without a reply; the upload was not examined.",
                           si->si_status);
     else if (si->si_status == SIGXCPU || si->si_status == SIGKILL)
         (void)problem_set(
             problem, PROBLEM_LIMITS_EXCEEDED,
-            "The upload takes more than %d seconds of computing to read; a PKCS#12 file may want its passphrase to be hashed too "
-            "often: export it anew with fewer iterations.",
+            "Reading the upload takes more than %d seconds of CPU time; if it is a PKCS#12 file, its passphrase "
+            "may be hashed too often: export it again with fewer iterations.",
             LIMIT_IMPORT_CPU);
     else
         (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                          "The upload makes the program that reads it fail (signal %d), so it is refused.",
+                          "The upload crashes the program that reads it (signal %d), so it is rejected.",
                           si->si_status);
 }
 
@@ -176,7 +168,7 @@ static int read_reply(const Import *i, const siginfo_t *si, Imported **ret, Prob
         explicit_bzero(data, size);
     free(data);
     if (r < 0)
-        (void)problem_set(problem, PROBLEM_INTERNAL, IMPORT_PROGRAM " gave an answer that is none: %s.",
+        (void)problem_set(problem, PROBLEM_INTERNAL, IMPORT_PROGRAM " returned an invalid reply: %s.",
                           strerror(-r));
     return r;
 }
@@ -211,7 +203,7 @@ static int on_timeout(sd_event_source *s _unused_, uint64_t usec _unused_, void 
     child_signal(&i->child, SIGKILL);
     (void)problem_set(
         &problem, PROBLEM_LIMITS_EXCEEDED,
-        "The upload could not be read within %d seconds; is its file on a file system that does not answer?",
+        "The upload could not be read within %d seconds; is its file on a file system that does not respond?",
         LIMIT_IMPORT_TIME);
     answer(i, NULL, &problem);
     start_waiting(i->importer);
@@ -286,7 +278,7 @@ static void start_waiting(Importer *importer)
         (void)problem_set(
             &problem, PROBLEM_INTERNAL,
             IMPORT_PROGRAM
-            " cannot be started (%s), so uploads cannot be read; is Certwright installed as a whole?",
+            " cannot be started (%s), so uploads cannot be read; is Certwright installed completely?",
             strerror(-r));
         answer(i, NULL, &problem);
         import_free(i);
@@ -326,11 +318,11 @@ static int check_limits(Importer *importer, const ImportInput *input, Problem *p
     if (o && o->n_waiting >= LIMIT_IMPORTS_PER_UID)
         return problem_set(
             problem, PROBLEM_LIMITS_EXCEEDED,
-            "%d uploads of the same user wait to be read already; try again when some of them are answered.",
+            "%d uploads of the same user are already waiting to be read; try again when some of them have finished.",
             LIMIT_IMPORTS_PER_UID);
     if (importer->n_waiting >= LIMIT_IMPORTS_WAITING)
         return problem_set(problem, PROBLEM_BUSY,
-                           "Many uploads are being read just now; try again in a moment.");
+                           "Many uploads are being read at the moment; try again shortly.");
     if (input->passphrase && strlen(input->passphrase) > LIMIT_PASSPHRASE)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "The passphrase has more than %d bytes.",
                            LIMIT_PASSPHRASE);
@@ -396,22 +388,12 @@ static void give_up(Import *i)
         siginfo_t si;
 
         child_signal(&i->child, SIGKILL);
-        (void)child_reap(&i->child, &si); /* else init does */
+        (void)child_reap(&i->child, &si); /* or init does */
     }
-    (void)problem_set(&problem, PROBLEM_CANCELLED, "The service stops.");
+    (void)problem_set(&problem, PROBLEM_CANCELLED, "The service is stopping.");
     if (i->done)
         answer(i, NULL, &problem);
     import_free(i);
-}
-
-static Owner *first_waiting(const Importer *importer)
-{
-    Owner *o;
-
-    TAILQ_FOREACH (o, &importer->owners, entry)
-        if (o->n_waiting > 0)
-            break;
-    return o;
 }
 
 Importer *importer_free(Importer *importer)
@@ -421,13 +403,13 @@ Importer *importer_free(Importer *importer)
 
     if (!importer)
         return NULL;
-    while ((o = first_waiting(importer))) {
-        i = STAILQ_FIRST(&o->waiting);
-        note_running(i); /* as an answer ends that */
-        give_up(i);
-    }
     while ((i = STAILQ_FIRST(&importer->started))) {
         STAILQ_REMOVE_HEAD(&importer->started, entry);
+        give_up(i);
+    }
+    while ((o = TAILQ_FIRST(&importer->owners))) { /* only waiting imports are left */
+        i = STAILQ_FIRST(&o->waiting);
+        note_running(i); /* which answer() ends */
         give_up(i);
     }
     sd_event_unref(importer->event);

@@ -23,8 +23,8 @@ static void help(void)
 {
     puts(
         "certwright-import\n\n"
-        "Reads one uploaded file for certwrightd, which starts it and gives it what it needs by descriptors.\n"
-        "It is of no use by itself: \"certwright check FILE\" tells what an upload would come to.\n\n"
+        "Reads one uploaded file for certwrightd, which starts it and passes its input as file descriptors.\n"
+        "It is not useful by itself: \"certwright check FILE\" shows what an upload would do.\n\n"
         "  --version  show the version\n"
         "  --help     show this\n\n"
         "See certwrightd(8).");
@@ -93,7 +93,7 @@ static int passphrase_read(Inputs *in, Problem *problem)
                            LIMIT_PASSPHRASE);
     if (strlen(p->data) != p->size)
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
-                           "The passphrase has a zero byte in it, which no passphrase has.");
+                           "The passphrase contains a zero byte, which is not allowed.");
     return 0;
 }
 
@@ -111,17 +111,16 @@ static int inputs_read(Inputs *in, Problem *problem)
 
 static int answer(const Imported *imported, Problem *problem, int r)
 {
-    uint8_t *data;
-    size_t size;
+    Blob message;
 
     if (!imported && problem->code == PROBLEM_NONE)
         (void)(r == -ENOMEM ? problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                                          "The upload takes more than %d MiB of memory to read.",
+                                          "Reading the upload takes more than %d MiB of memory.",
                                           LIMIT_IMPORT_MEMORY >> 20)
                             : problem_set(problem, PROBLEM_INVALID_BUNDLE, "The upload cannot be read: %s.",
                                           strerror(-r)));
-    r = message_encode(imported, problem, &data, &size);
-    return r < 0 ? r : fs_write_all(STDOUT_FILENO, data, size);
+    r = message_encode(imported, problem, &message);
+    return r < 0 ? r : fs_write_all(STDOUT_FILENO, message.data, message.size);
 }
 
 static int run(Inputs *in)
@@ -163,7 +162,7 @@ int main(int argc, char *argv[])
         else if (streq(argv[i], IMPORT_OPTION_PASSPHRASE_FILE))
             in.has_passphrase = in.passphrase_is_file = true;
         else {
-            fprintf(stderr, "certwright-import is started by certwrightd alone; see --help.\n");
+            fprintf(stderr, "certwright-import is only started by certwrightd; see --help.\n");
             return EXIT_FAILURE;
         }
     r = sandbox_set_limits();

@@ -25,77 +25,63 @@ typedef enum Field {
 #define HEAD_SIZE  (1 + sizeof(uint32_t))
 #define FORMAT_MAX 64
 
-static size_t text_size(const char *s)
-{
-    return s ? HEAD_SIZE + strlen(s) : 0;
-}
-
-static size_t message_size(const Imported *i, const Problem *problem)
-{
-    size_t size = sizeof(magic) + HEAD_SIZE + text_size(problem_code_to_string(problem->code)) +
-                  text_size(strempty(problem->text));
-
-    if (!i)
-        return size;
-    size += text_size(strempty(i->format));
-    for (size_t n = 0; n < i->n_certificates; n++)
-        size += HEAD_SIZE + i->certificates[n].size;
-    return size + HEAD_SIZE + i->key.size;
-}
-
-static void put(uint8_t **at, Field field, const void *data, size_t size)
+/* Only adds up the size while m->data is NULL. */
+static void put(Blob *m, Field field, const void *data, size_t size)
 {
     uint32_t length = (uint32_t)size;
 
-    *(*at)++ = (uint8_t)field;
-    memcpy(*at, &length, sizeof(length));
-    *at += sizeof(length);
-    if (size > 0)
-        memcpy(*at, data, size);
-    *at += size;
+    if (m->data) {
+        uint8_t *at = m->data + m->size;
+
+        *at = (uint8_t)field;
+        memcpy(at + 1, &length, sizeof(length));
+        if (size > 0)
+            memcpy(at + HEAD_SIZE, data, size);
+    }
+    m->size += HEAD_SIZE + size;
 }
 
-static void put_text(uint8_t **at, Field field, const char *s)
+static void put_text(Blob *m, Field field, const char *s)
 {
-    put(at, field, s, strlen(s));
+    put(m, field, strempty(s), strlen(strempty(s)));
 }
 
-int message_encode(const Imported *imported, const Problem *problem, uint8_t **ret, size_t *ret_size)
+static void put_message(Blob *m, const Imported *imported, const Problem *problem)
 {
-    const Problem *told = imported ? &imported->key_problem : problem;
-    size_t size = message_size(imported, told);
-    uint8_t *data = malloc(size), *at = data;
-
-    if (!data)
-        return -ENOMEM;
-    memcpy(at, magic, sizeof(magic));
-    at += sizeof(magic);
+    if (m->data)
+        memcpy(m->data, magic, sizeof(magic));
+    m->size = sizeof(magic);
     if (imported) {
-        put_text(&at, FIELD_FORMAT, strempty(imported->format));
+        put_text(m, FIELD_FORMAT, imported->format);
         for (size_t n = 0; n < imported->n_certificates; n++)
-            put(&at, FIELD_CERTIFICATE, imported->certificates[n].data, imported->certificates[n].size);
-        put(&at, FIELD_KEY, imported->key.data, imported->key.size);
+            put(m, FIELD_CERTIFICATE, imported->certificates[n].data, imported->certificates[n].size);
+        put(m, FIELD_KEY, imported->key.data, imported->key.size);
     }
-    if (told->code != PROBLEM_NONE) {
-        put_text(&at, FIELD_CODE, problem_code_to_string(told->code));
-        put_text(&at, FIELD_TEXT, strempty(told->text));
+    if (problem->code != PROBLEM_NONE) {
+        put_text(m, FIELD_CODE, problem_code_to_string(problem->code));
+        put_text(m, FIELD_TEXT, problem->text);
     }
-    put(&at, FIELD_END, NULL, 0);
-    *ret = data;
-    *ret_size = (size_t)(at - data);
+    put(m, FIELD_END, NULL, 0);
+}
+
+int message_encode(const Imported *imported, const Problem *problem, Blob *ret)
+{
+    Blob message = {};
+
+    if (imported)
+        problem = &imported->key_problem;
+    put_message(&message, imported, problem);
+    message.data = malloc(message.size);
+    if (!message.data)
+        return -ENOMEM;
+    put_message(&message, imported, problem);
+    *ret = message;
     return 0;
 }
 
 static int take_blob(const uint8_t *data, size_t size, size_t max, Blob *ret)
 {
-    if (size == 0 || size > max || ret->data)
-        return -EBADMSG;
-    ret->data = malloc(size);
-    if (!ret->data)
-        return -ENOMEM;
-    memcpy(ret->data, data, size);
-    ret->size = size;
-    return 0;
+    return size == 0 || size > max || ret->data ? -EBADMSG : blob_new(data, size, ret);
 }
 
 /* Texts for people and for the bus: UTF-8 without control characters. */

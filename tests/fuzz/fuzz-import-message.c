@@ -43,11 +43,6 @@ static void check_imported(const Imported *i)
         require(!i->key_problem.text);
 }
 
-static bool blob_equal(const Blob *a, const Blob *b)
-{
-    return a->size == b->size && (a->size == 0 || memcmp(a->data, b->data, a->size) == 0);
-}
-
 static void check_same(const Imported *a, const Imported *b)
 {
     require(streq(a->format, b->format) && a->n_certificates == b->n_certificates);
@@ -61,17 +56,15 @@ static void send_again(const Imported *imported, const Problem *problem)
 {
     _cleanup_imported_ Imported *same = NULL;
     _cleanup_problem_ Problem told = {};
-    uint8_t *message;
-    size_t size;
+    _cleanup_blob_ Blob message = {};
 
-    require(message_encode(imported, problem, &message, &size) >= 0);
-    require(message_decode(message, size, &same, &told) >= 0);
+    require(message_encode(imported, problem, &message) >= 0);
+    require(message_decode(message.data, message.size, &same, &told) >= 0);
     require(!same == !imported);
     if (imported)
         check_same(imported, same);
     else
         require(told.code == problem->code && streq(strempty(told.text), strempty(problem->text)));
-    free(message);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

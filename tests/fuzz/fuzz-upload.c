@@ -36,14 +36,12 @@ static void check_message(const Imported *i)
 {
     _cleanup_imported_ Imported *same = NULL;
     _cleanup_problem_ Problem problem = {};
-    uint8_t *message;
-    size_t size;
+    _cleanup_blob_ Blob message = {};
 
-    require(message_encode(i, &problem, &message, &size) >= 0);
-    require(message_decode(message, size, &same, &problem) >= 0 && same);
+    require(message_encode(i, &problem, &message) >= 0);
+    require(message_decode(message.data, message.size, &same, &problem) >= 0 && same);
     require(same->n_certificates == i->n_certificates && same->key.size == i->key.size);
-    require(message_decode(message, size - 1, &same, &problem) < 0);
-    free(message);
+    require(message_decode(message.data, message.size - 1, &same, &problem) < 0);
 }
 
 static void examine(const Imported *i)

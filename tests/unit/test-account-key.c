@@ -246,36 +246,6 @@ static void test_mac_of_jws(void)
     g_assert_cmpstr(mac, ==, "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
 }
 
-static void test_base64url(void)
-{
-    static const struct {
-        const char *data, *text;
-    } vectors[] = {
-        /* RFC 4648 section 10 */
-        { "", "" },           { "f", "Zg" },          { "f\x6f", "Zm8" },       { "foo", "Zm9v" },
-        { "foob", "Zm9vYg" }, { "fooba", "Zm9vYmE" }, { "foobar", "Zm9vYmFy" }, { "\xfb\xff\xbf", "-_-_" }
-    };
-    static const char *const bad[] = { "Zg==", "Zg=", "Z",    "Zm9vY", "Zh",           "Zm9", "Zm+v",
-                                       "Zm/v", " Zg", "Zg\n", "Z g",   "Zm9v\xc3\xa9", "=",   "Zm9v." };
-    void *data = NULL;
-    size_t size = 99;
-
-    for (size_t i = 0; i < ELEMENTSOF(vectors); i++) {
-        _cleanup_free_ char *text = base64url_encode(vectors[i].data, strlen(vectors[i].data));
-
-        g_assert_cmpstr(text, ==, vectors[i].text);
-        g_assert_cmpint(base64url_decode(text, &data, &size), ==, 0);
-        g_assert_cmpuint(size, ==, strlen(vectors[i].data));
-        g_assert_cmpint(memcmp(data, vectors[i].data, size), ==, 0);
-        g_assert_cmpint(((char *)data)[size], ==, 0);
-        free(TAKE_PTR(data));
-    }
-    for (size_t i = 0; i < ELEMENTSOF(bad); i++)
-        if (base64url_decode(bad[i], &data, &size) != -EINVAL)
-            note_failure("\"%s\" is taken for base64url", bad[i]);
-    g_assert_null(data);
-}
-
 int main(int argc, char **argv)
 {
     fixture_init(&argc, &argv);
@@ -288,6 +258,5 @@ int main(int argc, char **argv)
     g_test_add_func("/account-key/refused", test_refused);
     g_test_add_func("/account-key/mac", test_mac);
     g_test_add_func("/account-key/mac-of-jws", test_mac_of_jws);
-    g_test_add_func("/account-key/base64url", test_base64url);
     return g_test_run();
 }

@@ -127,22 +127,21 @@ static void test_private(void)
     for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
         _cleanup_pkey_ EVP_PKEY *key = key_of(i);
         ProblemCode wanted = kinds[i].accepted ? PROBLEM_NONE : PROBLEM_WEAK_KEY;
-        uint8_t *pkcs8 = NULL, *der = NULL, longer[LIMIT_KEY] = {};
-        size_t size;
+        uint8_t *der = NULL, longer[LIMIT_KEY] = {};
+        _cleanup_blob_ Blob pkcs8 = {};
         int der_size = streq(kinds[i].type, "ED25519") ? 0 : i2d_PrivateKey(key, &der);
 
-        g_assert_cmpint(pkey_to_pkcs8(key, &pkcs8, &size), ==, 0);
-        memcpy(longer, pkcs8, size);
-        g_assert_cmpint(decode(pkey_from_pkcs8, pkcs8, size, key), ==, wanted);
-        g_assert_cmpint(decode(pkey_from_pkcs8, longer, size + 1, key), ==, PROBLEM_INVALID_BUNDLE);
-        for (size_t n = 0; n < size; n++)
-            g_assert_cmpint(decode(pkey_from_pkcs8, pkcs8, n, key), !=, PROBLEM_NONE);
+        g_assert_cmpint(pkey_to_pkcs8(key, &pkcs8), ==, 0);
+        memcpy(longer, pkcs8.data, pkcs8.size);
+        g_assert_cmpint(decode(pkey_from_pkcs8, pkcs8.data, pkcs8.size, key), ==, wanted);
+        g_assert_cmpint(decode(pkey_from_pkcs8, longer, pkcs8.size + 1, key), ==, PROBLEM_INVALID_BUNDLE);
+        for (size_t n = 0; n < pkcs8.size; n++)
+            g_assert_cmpint(decode(pkey_from_pkcs8, pkcs8.data, n, key), !=, PROBLEM_NONE);
         if (der)
             g_assert_cmpint(decode(streq(kinds[i].type, "RSA") ? pkey_from_pkcs1 : pkey_from_sec1, der,
                                    (size_t)der_size, key),
                             ==, wanted);
         OPENSSL_free(der);
-        free(pkcs8);
     }
 }
 

@@ -28,15 +28,14 @@ static GBytes *der_of(X509 *x)
 
 static void pki_make(void)
 {
-    uint8_t *der;
-    size_t size;
+    Blob der;
 
     root = issue(&(CertificateSpec){ .subject = "Root", .authority = true }, NULL, NULL);
     leaf = issue(&(CertificateSpec){ .subject = "a.example", .names = "DNS:a.example" }, &root, NULL);
     root_der = der_of(root.certificate);
     leaf_der = der_of(leaf.certificate);
-    g_assert_cmpint(pkey_to_pkcs8(leaf.key, &der, &size), ==, 0);
-    key_der = g_bytes_new_with_free_func(der, size, free, der);
+    g_assert_cmpint(pkey_to_pkcs8(leaf.key, &der), ==, 0);
+    key_der = g_bytes_new_with_free_func(der.data, der.size, free, der.data);
     root_pem = pem_of(&root);
     leaf_pem = pem_of(&leaf);
     key_pem = key_pem_of(&leaf);
@@ -219,8 +218,8 @@ static void test_refused(void)
     assert_refused(g_bytes_ref(java), PROBLEM_INVALID_BUNDLE, "Java keystore");
     assert_refused(bytes_of_text(key_pem), PROBLEM_INVALID_BUNDLE, "only a private key");
     assert_refused(g_bytes_ref(key_der), PROBLEM_INVALID_BUNDLE, "only a private key");
-    assert_refused(joined(key_der, zeros), PROBLEM_INVALID_BUNDLE, "bytes behind");
-    assert_refused(joined(leaf_der, zeros), PROBLEM_INVALID_BUNDLE, "3 bytes that are no certificate");
+    assert_refused(joined(key_der, zeros), PROBLEM_INVALID_BUNDLE, "extra bytes at the end");
+    assert_refused(joined(leaf_der, zeros), PROBLEM_INVALID_BUNDLE, "3 bytes that are not a certificate");
     assert_refused(g_bytes_new(g_bytes_get_data(leaf_der, NULL), g_bytes_get_size(leaf_der) - 1),
                    PROBLEM_INVALID_BUNDLE, "damaged");
     assert_refused(pkcs12(PASSPHRASE), PROBLEM_PASSPHRASE_REQUIRED, "passphrase");

@@ -32,19 +32,16 @@ static void assert_value(X509 *x, int nid, const char *expected)
 static void test_basic_constraints(void)
 {
     static const struct {
-        bool ca;
-        int path_length;
-        const char *value;
-    } rows[] = { { false, -1, "critical 3000" },
-                 { false, 3, "critical 3000" }, /* only authorities have one */
-                 { true, -1, "critical 30030101ff" },
-                 { true, 0, "critical 30060101ff020100" },
-                 { true, 2, "critical 30060101ff020102" } };
+        const char *text, *value;
+    } rows[] = { { "critical,CA:FALSE", "critical 3000" },
+                 { "critical,CA:TRUE", "critical 30030101ff" },
+                 { "CA:TRUE,pathlen:0", "30060101ff020100" },
+                 { "critical,CA:TRUE,pathlen:2", "critical 30060101ff020102" } };
 
     for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
         _cleanup_x509_ X509 *x = X509_new();
 
-        g_assert_cmpint(x509_add_basic_constraints(x, rows[i].ca, rows[i].path_length), ==, 0);
+        g_assert_cmpint(x509_add_extension(x, "basicConstraints", rows[i].text), ==, 0);
         assert_value(x, NID_basic_constraints, rows[i].value);
     }
 }
@@ -53,16 +50,15 @@ static void test_basic_constraints(void)
 static void test_key_usage(void)
 {
     static const struct {
-        unsigned bits;
-        const char *value;
-    } rows[] = { { KU_DIGITAL_SIGNATURE, "critical 03020780" },
-                 { KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT, "critical 030205a0" },
-                 { KU_KEY_CERT_SIGN | KU_CRL_SIGN, "critical 03020106" } };
+        const char *text, *value;
+    } rows[] = { { "critical,digitalSignature", "critical 03020780" },
+                 { "critical,digitalSignature,keyEncipherment", "critical 030205a0" },
+                 { "critical,keyCertSign,cRLSign", "critical 03020106" } };
 
     for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
         _cleanup_x509_ X509 *x = X509_new();
 
-        g_assert_cmpint(x509_add_key_usage(x, rows[i].bits), ==, 0);
+        g_assert_cmpint(x509_add_extension(x, "keyUsage", rows[i].text), ==, 0);
         assert_value(x, NID_key_usage, rows[i].value);
     }
 }
@@ -99,11 +95,12 @@ static void test_key_ids(void)
     subject = g_strconcat("0414", hex, NULL);
     authority = g_strconcat("30168014", hex, NULL);
     g_assert_cmpint(X509_set_pubkey(x, i.key), ==, 1);
-    g_assert_cmpint(x509_add_subject_key_id(x), ==, 0);
+    g_assert_cmpint(x509_add_extension(x, "subjectKeyIdentifier", "hash"), ==, 0);
     assert_value(x, NID_subject_key_identifier, subject);
     g_assert_cmpint(x509_add_authority_key_id(below, id), ==, 0);
     assert_value(below, NID_authority_key_identifier, authority);
     g_assert_cmpint(x509_add_authority_key_id(none, NULL), <, 0);
+    g_assert_cmpint(x509_add_extension(none, "basicConstraints", "CA:perhaps"), <, 0);
     g_assert_cmpint(X509_get_ext_count(none), ==, 0);
 }
 

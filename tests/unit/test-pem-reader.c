@@ -18,7 +18,7 @@ static int read_all(const char *text, char **ret, unsigned *ret_line)
     int r;
 
     for (;;) {
-        _cleanup_pem_block_ PemBlock b = {};
+        _cleanup_blob_ Blob b = {};
 
         r = pem_read_block(&reader, "X", &b);
         if (r <= 0)
@@ -122,7 +122,7 @@ static void test_written(void)
         data[i] = (uint8_t)(i * 7);
     for (size_t size = 1; size <= sizeof(data); size++) {
         _cleanup_free_ char *pem = pem_encode("X Y", data, size);
-        _cleanup_pem_block_ PemBlock b = {}, none = {};
+        _cleanup_blob_ Blob b = {}, none = {};
         PemReader reader = { .at = pem };
 
         g_assert_cmpint(pem_read_block(&reader, "X Y", &b), ==, 1);

@@ -33,7 +33,7 @@ static Imported *imported_of(const Issued *first, const Issued *second, const Is
     const Issued *all[] = { first, second, third };
     Imported *i = calloc(1, sizeof(Imported));
 
-    g_assert_cmpint(pkey_to_pkcs8(first->key, &i->key.data, &i->key.size), ==, 0);
+    g_assert_cmpint(pkey_to_pkcs8(first->key, &i->key), ==, 0);
     for (size_t n = 0; n < ELEMENTSOF(all) && all[n]; n++) {
         uint8_t *der = NULL;
         int size = i2d_X509(all[n]->certificate, &der);
@@ -74,7 +74,7 @@ static void test_passed(void)
         examine(&(UploadContext){ .names = names }, &leaf, &middle, &root);
 
     assert_finding(&r, CHECK_CHAIN, PROBLEM_NONE, "2 certificates, up to the root \"CN=Root\"");
-    assert_finding(&r, CHECK_SIGNATURES, PROBLEM_NONE, "All are good");
+    assert_finding(&r, CHECK_SIGNATURES, PROBLEM_NONE, "All are valid");
     assert_finding(&r, CHECK_VALIDITY, PROBLEM_NONE, "Until 2");
     assert_finding(&r, CHECK_NAMES, PROBLEM_NONE, "a.example, b.example");
     assert_finding(&r, CHECK_PURPOSE, PROBLEM_NONE, "by a server");
@@ -163,7 +163,7 @@ static void test_authority(void)
     assert_finding(&good, CHECK_PURPOSE, PROBLEM_NONE, "may sign certificates for servers");
     g_assert_false(finding_was_made(good.report.findings + CHECK_NAMES));
     assert_finding(&alone, CHECK_CHAIN, PROBLEM_CHAIN_INCOMPLETE, "up to the root");
-    assert_finding(&itself, CHECK_CHAIN, PROBLEM_NONE, "signed by itself");
+    assert_finding(&itself, CHECK_CHAIN, PROBLEM_NONE, "self-signed");
     assert_finding(&bad, CHECK_PURPOSE, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY, "\"CN=Client\"");
 }
 

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fixture.h"
+
+#include <openssl/pkcs12.h>
+
+#include "collection.h"
+#include "crypto/container-internal.h"
+#include "crypto/key.h"
+
+DEFINE_CLEANUP(PKCS12 *, PKCS12_free);
+
+static Issued leaf;
+
+static PKCS12 *pkcs12_new(const char *passphrase, int iterations, int mac_iterations)
+{
+    PKCS12 *p12 = PKCS12_create(passphrase, "name", leaf.key, leaf.certificate, NULL, 0, 0, iterations,
+                                mac_iterations, 0);
+
+    g_assert_nonnull(p12);
+    return p12;
+}
+
+static int read_file(Collection *s, const PKCS12 *p12)
+{
+    _cleanup_blob_ Blob der = {};
+    int r;
+
+    g_assert_cmpint(asn1_to_der(p12, ASN1_ITEM_rptr(PKCS12), &der), ==, 0);
+    r = read_pkcs12(&s->c, der.data, der.size);
+    g_assert_cmpint(r < 0, ==, s->problem.code != PROBLEM_NONE);
+    return r;
+}
+
+/* An absent passphrase and an empty one differ in the format; neither is a secret. */
+static void test_passphrases(void)
+{
+    static const struct {
+        const char *of, *given;
+        ProblemCode code;
+    } rows[] = {
+        { "secret", "secret", PROBLEM_NONE },
+        { "secret", NULL, PROBLEM_PASSPHRASE_REQUIRED },
+        { "secret", "wrong", PROBLEM_PASSPHRASE_REQUIRED },
+        { "secret", "", PROBLEM_PASSPHRASE_REQUIRED },
+        { "", NULL, PROBLEM_NONE },
+        { "", "", PROBLEM_NONE },
+        { "", "wrong", PROBLEM_NONE },
+        { NULL, NULL, PROBLEM_NONE },
+        { NULL, "wrong", PROBLEM_NONE },
+        { NULL, "", PROBLEM_NONE },
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+        _cleanup_(PKCS12_freep) PKCS12 *p12 = pkcs12_new(rows[i].of, 1000, 1000);
+        _cleanup_collection_ Collection s = {};
+
+        collection_init(&s, false, rows[i].given);
+        (void)read_file(&s, p12);
+        if (s.problem.code != rows[i].code || s.imported->key_problem.code != PROBLEM_NONE ||
+            (s.imported->key.data != NULL) != (rows[i].code == PROBLEM_NONE))
+            note_failure("%zu: %s %s", i, strempty(s.problem.text), strempty(s.imported->key_problem.text));
+    }
+}
+
+/* Asked for by the file, and refused before any of it is computed. */
+static void test_iterations(void)
+{
+    static const int rows[][2] = { { LIMIT_ITERATIONS + 1, 1 }, { 1, LIMIT_ITERATIONS + 1 } };
+
+    for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+        _cleanup_(PKCS12_freep) PKCS12 *p12 = pkcs12_new("secret", rows[i][0], rows[i][1]);
+        _cleanup_collection_ Collection s = {};
+
+        collection_init(&s, false, "secret");
+        g_assert_cmpint(read_file(&s, p12), ==, -E2BIG);
+        g_assert_cmpint(s.problem.code, ==, PROBLEM_LIMITS_EXCEEDED);
+        g_assert_nonnull(strstr(s.problem.text, "more than 600000 times"));
+    }
+}
+
+static Blob wrapped(int tag, int class, Blob inside)
+{
+    int size = ASN1_object_size(1, (int)inside.size, tag);
+    uint8_t *data = malloc((size_t)size), *at = data;
+
+    ASN1_put_object(&at, 1, (int)inside.size, tag, class);
+    memcpy(at, inside.data, inside.size);
+    blob_done(&inside);
+    return (Blob){ data, (size_t)size };
+}
+
+/* A bag of bags (RFC 7292 section 4.2.6). */
+static PKCS12_SAFEBAG *bag_of(STACK_OF(PKCS12_SAFEBAG) * bags)
+{
+    static const uint8_t type[] = { 0x06, 0x0b, 0x2a, 0x86, 0x48, 0x86, 0xf7,
+                                    0x0d, 0x01, 0x0c, 0x0a, 0x01, 0x06 };
+    Blob inside, all;
+    const uint8_t *at;
+    PKCS12_SAFEBAG *bag;
+
+    g_assert_cmpint(asn1_to_der(bags, ASN1_ITEM_rptr(PKCS12_SAFEBAGS), &inside), ==, 0);
+    inside = wrapped(0, V_ASN1_CONTEXT_SPECIFIC, inside);
+    all = (Blob){ malloc(sizeof(type) + inside.size), sizeof(type) + inside.size };
+    memcpy(all.data, type, sizeof(type));
+    memcpy(all.data + sizeof(type), inside.data, inside.size);
+    blob_done(&inside);
+    all = wrapped(V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL, all);
+    at = all.data;
+    bag = d2i_PKCS12_SAFEBAG(NULL, &at, (long)all.size);
+    g_assert_nonnull(bag);
+    blob_done(&all);
+    return bag;
+}
+
+/* The certificate in each of n bags, and these in bags of bags. */
+static PKCS12 *nested(int n, int depth)
+{
+    STACK_OF(PKCS12_SAFEBAG) *bags = sk_PKCS12_SAFEBAG_new_null();
+    STACK_OF(PKCS7) *parts = sk_PKCS7_new_null();
+    PKCS12 *p12;
+
+    for (int i = 0; i < n; i++)
+        sk_PKCS12_SAFEBAG_push(bags, PKCS12_SAFEBAG_create_cert(leaf.certificate));
+    for (; depth > 0; depth--) {
+        PKCS12_SAFEBAG *outer = bag_of(bags);
+
+        sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
+        bags = sk_PKCS12_SAFEBAG_new_null();
+        sk_PKCS12_SAFEBAG_push(bags, outer);
+    }
+    sk_PKCS7_push(parts, PKCS12_pack_p7data(bags));
+    p12 = PKCS12_add_safes(parts, 0);
+    sk_PKCS12_SAFEBAG_pop_free(bags, PKCS12_SAFEBAG_free);
+    sk_PKCS7_pop_free(parts, PKCS7_free);
+    g_assert_nonnull(p12);
+    return p12;
+}
+
+static void test_bags(void)
+{
+    static const struct {
+        int n, depth;
+        const char *words; /* NULL: it is read */
+    } rows[] = { { 1, 0, NULL },
+                 { LIMIT_BAGS, 0, NULL },
+                 { LIMIT_BAGS + 1, 0, "more than 64 bags" },
+                 { LIMIT_BAGS, 1, "more than 64 bags" },
+                 { 1, 3, NULL },
+                 { 1, 4, "more than 3 levels deep" } };
+
+    for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+        _cleanup_(PKCS12_freep) PKCS12 *p12 = nested(rows[i].n, rows[i].depth);
+        _cleanup_collection_ Collection s = {};
+        int r;
+
+        collection_init(&s, false, NULL);
+        r = read_file(&s, p12);
+        if ((r < 0) != (rows[i].words != NULL) || !strstr(strempty(s.problem.text), strempty(rows[i].words)))
+            note_failure("%d bags, %d deep: %s", rows[i].n, rows[i].depth, strempty(s.problem.text));
+        g_assert_cmpuint(s.imported->n_certificates, ==, rows[i].depth < 4);
+    }
+}
+
+/* As a key file, its certificates do not count. */
+static void test_key_only(void)
+{
+    _cleanup_(PKCS12_freep) PKCS12 *p12 = pkcs12_new("secret", 1000, 1000);
+    _cleanup_collection_ Collection s = {};
+
+    collection_init(&s, true, "secret");
+    g_assert_cmpint(read_file(&s, p12), ==, 0);
+    g_assert_nonnull(s.imported->key.data);
+    g_assert_cmpuint(s.imported->n_certificates, ==, 0);
+}
+
+/* A damaged file, and one whose MAC is that of another. */
+static void test_damaged(void)
+{
+    _cleanup_(PKCS12_freep) PKCS12 *p12 = pkcs12_new("secret", 1000, 1000);
+    _cleanup_collection_ Collection cut = {}, changed = {};
+    _cleanup_blob_ Blob der = {};
+
+    g_assert_cmpint(asn1_to_der(p12, ASN1_ITEM_rptr(PKCS12), &der), ==, 0);
+    collection_init(&cut, false, "secret");
+    g_assert_cmpint(read_pkcs12(&cut.c, der.data, der.size - 1), <, 0);
+    g_assert_cmpint(cut.problem.code, ==, PROBLEM_INVALID_BUNDLE);
+    der.data[der.size / 2] ^= 1;
+    collection_init(&changed, false, "secret");
+    g_assert_cmpint(read_pkcs12(&changed.c, der.data, der.size), <, 0);
+    g_assert_cmpint(changed.problem.code, !=, PROBLEM_NONE);
+    g_assert_cmpuint(changed.imported->n_certificates, ==, 0);
+}
+
+int main(int argc, char *argv[])
+{
+    int status;
+
+    fixture_init(&argc, &argv);
+    container_init();
+    leaf = issue(&(CertificateSpec){ .subject = "a.example", .names = "DNS:a.example" }, NULL, NULL);
+    g_test_add_func("/container-pkcs12/passphrases", test_passphrases);
+    g_test_add_func("/container-pkcs12/iterations", test_iterations);
+    g_test_add_func("/container-pkcs12/bags", test_bags);
+    g_test_add_func("/container-pkcs12/key-only", test_key_only);
+    g_test_add_func("/container-pkcs12/damaged", test_damaged);
+    status = g_test_run();
+    issued_done(&leaf);
+    return status;
+}
