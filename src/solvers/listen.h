@@ -33,6 +33,9 @@ typedef struct AcceptorUse {
     void (*dismiss)(Place *p, void *userdata);
     /* Does what can be done now; returns when there is more to do, or UINT64_MAX. May be NULL. */
     uint64_t (*run)(void *userdata);
+    /* Starts the server before the first connection is accepted, and stops it with all connections. May be NULL. */
+    int (*open)(void *userdata);
+    void (*close)(void *userdata);
 } AcceptorUse;
 
 typedef struct Acceptor Acceptor;
@@ -53,18 +56,21 @@ struct Acceptor {
     bool passed;            /* the sockets are the process's: never closed */
     sd_event_source *timer; /* NULL: it does not listen */
     TAILQ_HEAD(, Place) places;
-    size_t n_places;
+    size_t n_places, n_holds;
     uint64_t paused_until; /* 0: not paused */
 };
 
-/* Takes the sockets that systemd passed under the use's name, if there are any; passed tells. */
+/* Takes the sockets that systemd passed under the use's name, if there are any, sets passed, and accepts from then on. */
 int acceptor_init(Acceptor *a, sd_event *event, const AcceptorUse *use, void *userdata);
 /* Accepts from now on, at the addresses unless systemd passed sockets. ADDRESS:PORT, [ADDRESS]:PORT, or :PORT for all
  * addresses of both families, as far as the kernel has them. All or nothing. */
 int acceptor_listen(Acceptor *a, char *const *addresses, Problem *problem);
-/* No place may be taken any more. */
+/* Dismisses all connections. */
 void acceptor_close(Acceptor *a);
 void acceptor_done(Acceptor *a);
+/* Accepts, as acceptor_listen(), until each hold was released; always, if systemd passed sockets. */
+int acceptor_hold(Acceptor *a, char *const *addresses, Problem *problem);
+void acceptor_release(Acceptor *a);
 
 void acceptor_enter(Acceptor *a, Place *p, uint64_t deadline);
 void acceptor_leave(Acceptor *a, Place *p);
