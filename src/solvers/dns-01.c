@@ -8,10 +8,9 @@
 #include "dns/client.h"
 #include "solvers/dns-place.h"
 #include "solvers/dns-propagation.h"
-#include "solvers/solver.h"
+#include "solvers/task.h"
 #include "util/log.h"
 #include "util/text.h"
-#include "util/timer.h"
 
 /* dns-01 (RFC 8555 section 8.4). A task finds the place of its record, then uses a record there. Tasks with
  * the same record (two orders that share an authorization) share it: it is created for the first one and
@@ -37,7 +36,7 @@ typedef enum TaskState {
 } TaskState;
 
 typedef struct DnsTask {
-    SolverTask task;
+    Task task; /* first */
     TAILQ_ENTRY(DnsTask) entry;
     TaskState state;
     bool checks; /* SelfCheck= at the start */
@@ -45,10 +44,6 @@ typedef struct DnsTask {
     DnsPlace *place;
     TxtRecord *record;
     DnsPropagation *propagation;
-    sd_event_source *deferred; /* reports the result */
-    Problem problem;
-    SolverReady ready;
-    void *userdata;
 } DnsTask;
 
 typedef struct DnsSolver {
@@ -81,38 +76,26 @@ static bool solver_suits(Solver *base, const char *name, bool wildcard, Problem 
 
 /* ---- tasks: results */
 
-static int on_deferred(sd_event_source *s _unused_, void *userdata)
-{
-    DnsTask *t = userdata;
-
-    t->ready(&t->problem, t->userdata);
-    return 0;
-}
-
-static void task_tell(DnsTask *t)
+/* r: the problem, unless one is set already. */
+static void dns_task_tell(DnsTask *t, int r)
 {
     t->state = TASK_TOLD;
-    (void)sd_event_source_set_enabled(t->deferred, SD_EVENT_ONESHOT);
-}
-
-static void task_fail(DnsTask *t, int r)
-{
-    problem_set_errno(&t->problem, r, "Proving a name by dns-01");
-    task_tell(t);
+    problem_set_errno(&t->task.problem, r, "Proving a name by dns-01");
+    task_tell(&t->task);
 }
 
 static void on_propagated(const Problem *problem, void *userdata)
 {
     DnsTask *t = userdata;
 
-    (void)problem_copy(problem, &t->problem);
+    (void)problem_copy(problem, &t->task.problem);
     t->propagation = dns_propagation_free(t->propagation);
-    task_tell(t);
+    dns_task_tell(t, 0);
 }
 
 static void task_look(DnsTask *t)
 {
-    DnsSolver *s = (DnsSolver *)t->task.solver;
+    const SolverContext *context = t->task.base.solver->context;
     const TxtRecord *rec = t->record;
     const DnsRecordWish wish = {
         .owner = rec->owner, .zone = rec->zone, .value = rec->value, .server = rec->server
@@ -120,14 +103,14 @@ static void task_look(DnsTask *t)
     int r;
 
     if (!t->checks) {
-        task_tell(t);
+        dns_task_tell(t, 0);
         return;
     }
     t->state = TASK_WAITING;
-    r = dns_propagation_start(s->solver.context->event, s->solver.context->dns, &wish, on_propagated, t,
-                              &t->propagation, &t->problem);
+    r = dns_propagation_start(context->event, context->dns, &wish, on_propagated, t, &t->propagation,
+                              &t->task.problem);
     if (r < 0)
-        task_fail(t, r);
+        dns_task_tell(t, r);
 }
 
 /* ---- records */
@@ -159,8 +142,8 @@ static void txt_tell(TxtRecord *rec, const Problem *problem)
         if (problem->code == PROBLEM_NONE)
             task_look(t);
         else {
-            (void)problem_copy(problem, &t->problem);
-            task_tell(t);
+            (void)problem_copy(problem, &t->task.problem);
+            dns_task_tell(t, 0);
         }
     }
 }
@@ -305,18 +288,17 @@ static void on_place(const char *owner, const char *zone, const Problem *problem
     int r = 0;
 
     if (problem->code == PROBLEM_NONE)
-        r = txt_get((DnsSolver *)t->task.solver, owner, zone, t->value, &t->record, &t->problem);
+        r = txt_get((DnsSolver *)t->task.base.solver, owner, zone, t->value, &t->record, &t->task.problem);
     else
-        (void)problem_copy(problem, &t->problem);
+        (void)problem_copy(problem, &t->task.problem);
     t->place = dns_place_free(t->place);
-    if (r < 0)
-        task_fail(t, r);
-    else if (t->record) {
-        t->state = TASK_MAKING;
-        t->record->n_users++;
-        txt_drive(t->record);
-    } else
-        task_tell(t);
+    if (!t->record) {
+        dns_task_tell(t, r);
+        return;
+    }
+    t->state = TASK_MAKING;
+    t->record->n_users++;
+    txt_drive(t->record);
 }
 
 static SolverTask *solver_end(SolverTask *base)
@@ -327,12 +309,11 @@ static SolverTask *solver_end(SolverTask *base)
     TAILQ_REMOVE(&s->tasks, t, entry);
     dns_place_free(t->place);
     dns_propagation_free(t->propagation);
-    sd_event_source_disable_unref(t->deferred);
     if (t->record) {
         t->record->n_users--;
         txt_drive(t->record);
     }
-    problem_clear(&t->problem);
+    task_done(&t->task);
     free(t->value);
     free(t);
     return NULL;
@@ -349,53 +330,42 @@ static int proof_digest(const Proof *proof, char **ret)
     return r < 0 ? r : *ret ? 0 : -ENOMEM;
 }
 
-static int task_new(DnsSolver *s, const Proof *proof, DnsTask **ret)
+/* An update needs the zone, and so does the check, which may be disabled for a hook. */
+static int task_start(DnsTask *t, const Proof *proof, Problem *problem)
 {
-    DnsTask *t = calloc(1, sizeof(DnsTask));
+    const SolverContext *context = t->task.base.solver->context;
+    const DnsPlaceWish wish = {
+        .name = proof->name,
+        .zone = context->settings->self_check || context->settings->dns_server,
+        .guess = !context->settings->self_check,
+    };
     int r;
 
-    if (!t)
-        return -ENOMEM;
-    TAILQ_INSERT_TAIL(&s->tasks, t, entry);
-    t->task.solver = &s->solver;
-    t->checks = s->solver.context->settings->self_check;
+    t->checks = context->settings->self_check;
     r = proof_digest(proof, &t->value);
-    if (r >= 0)
-        r = deferred_add(s->solver.context->event, &t->deferred, on_deferred, t);
-    if (r < 0)
-        solver_end(&t->task);
-    else
-        *ret = t;
-    return r;
+    return r < 0 ? r : dns_place_find(context->dns, &wish, on_place, t, &t->place, problem);
 }
 
-/* An update needs the zone, and so does the check, which may be disabled for a hook. */
 static int solver_start(Solver *base, const Proof *proof, SolverReady ready, void *userdata,
                         SolverTask **ret, Problem *problem)
 {
-    DnsSolver *s = (DnsSolver *)base;
-    const AcmeSettings *settings = s->solver.context->settings;
-    const DnsPlaceWish wish = {
-        .name = proof->name,
-        .zone = settings->self_check || settings->dns_server,
-        .guess = !settings->self_check,
-    };
     DnsTask *t;
     int r;
 
     if (!solver_suits(base, proof->name, proof->wildcard, problem))
         return -EINVAL;
-    r = task_new(s, proof, &t);
-    if (r < 0)
-        return problem_set_errno(problem, r, "Proving a name by dns-01");
-    t->ready = ready;
-    t->userdata = userdata;
-    r = dns_place_find(s->solver.context->dns, &wish, on_place, t, &t->place, problem);
+    t = calloc(1, sizeof(DnsTask));
+    if (!t)
+        return problem_set_errno(problem, -ENOMEM, "Proving a name by dns-01");
+    TAILQ_INSERT_TAIL(&((DnsSolver *)base)->tasks, t, entry);
+    r = task_init(&t->task, base, proof, ready, userdata);
+    if (r >= 0)
+        r = task_start(t, proof, problem);
     if (r < 0) {
-        solver_end(&t->task);
-        return r;
+        solver_end(&t->task.base);
+        return problem_set_errno(problem, r, "Proving a name by dns-01");
     }
-    *ret = &t->task;
+    *ret = &t->task.base;
     return 0;
 }
 
@@ -411,7 +381,7 @@ static Solver *solver_dns_free(Solver *base)
     DnsSolver *s = (DnsSolver *)base;
 
     while (!TAILQ_EMPTY(&s->tasks))
-        solver_end(&TAILQ_FIRST(&s->tasks)->task);
+        solver_end(&TAILQ_FIRST(&s->tasks)->task.base);
     while (!TAILQ_EMPTY(&s->records))
         txt_free(TAILQ_FIRST(&s->records));
     dns_helper_free(s->helper);
