@@ -37,13 +37,11 @@ struct DnsJob {
     DnsJobDone done; /* NULL: forgotten */
     void *userdata;
     char *request; /* may contain a secret */
-    size_t size, sent;
-    char *what; /* description of the change */
+    char *what;    /* description of the change */
 
     int fd;
     bool child; /* answered by a process started here */
     sd_event_source *io, *timer;
-    sd_event_source *failed; /* it could not be started */
     char reply[LIMIT_DNS_REPLY];
     size_t received;
     Problem problem;
@@ -134,12 +132,8 @@ static DnsJob *job_free(DnsJob *j)
         return NULL;
     sd_event_source_disable_unref(j->io);
     sd_event_source_disable_unref(j->timer);
-    sd_event_source_disable_unref(j->failed);
-    if (j->fd >= 0)
-        close(j->fd);
-    if (j->request)
-        explicit_bzero(j->request, j->size);
-    free(j->request);
+    closep(&j->fd);
+    erase_and_free(j->request);
     free(j->what);
     problem_clear(&j->problem);
     free(j);
@@ -195,52 +189,37 @@ static void job_read_reply(DnsJob *j)
     }
 }
 
-static int job_send(DnsJob *j)
+/* A new connection has room for a whole request. Who ended before reading it may have answered. */
+static int job_send(const DnsJob *j)
 {
-    ssize_t n;
+    size_t size = strlen(j->request);
+    ssize_t n = send(j->fd, j->request, size, MSG_NOSIGNAL);
 
-    while (j->sent < j->size) {
-        n = send(j->fd, j->request + j->sent, j->size - j->sent, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno == EAGAIN ? 0 : -errno;
-        j->sent += (size_t)n;
-    }
-    if (shutdown(j->fd, SHUT_WR) < 0)
-        return -errno;
-    return sd_event_source_set_io_events(j->io, EPOLLIN);
+    if (n < 0)
+        return errno == EPIPE || errno == ECONNRESET ? 0 : -errno;
+    if ((size_t)n < size)
+        return -ENOBUFS;
+    return shutdown(j->fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
 /* Returns 0 at the end of the reply. */
 static int job_receive(DnsJob *j)
 {
-    ssize_t n;
+    ssize_t n = recv(j->fd, j->reply + j->received, sizeof(j->reply) - j->received, 0);
 
-    do
-        n = recv(j->fd, j->reply + j->received, sizeof(j->reply) - j->received, 0);
-    while (n < 0 && errno == EINTR);
     if (n < 0)
-        return errno == EAGAIN ? 1 : errno == ECONNRESET ? 0 : -errno;
+        return errno == EAGAIN || errno == EINTR ? 1 : errno == ECONNRESET ? 0 : -errno;
     j->received += (size_t)n;
     if (j->received == sizeof(j->reply))
         return -E2BIG;
     return n > 0;
 }
 
-static int on_io(sd_event_source *s _unused_, int fd _unused_, uint32_t revents, void *userdata)
+static int on_reply(sd_event_source *s _unused_, int fd _unused_, uint32_t revents _unused_, void *userdata)
 {
     DnsJob *j = userdata;
-    int r = 1;
+    int r = job_receive(j);
 
-    /* it may have answered before reading everything */
-    if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))
-        r = job_receive(j);
-    if (r > 0 && j->sent < j->size) {
-        r = job_send(j);
-        r = r == -EPIPE || r == -ECONNRESET ? sd_event_source_set_io_events(j->io, EPOLLIN) : r;
-        r = r < 0 ? r : 1;
-    }
     if (r == 0)
         job_read_reply(j);
     else if (r < 0)
@@ -252,12 +231,6 @@ static int on_timeout(sd_event_source *s _unused_, uint64_t usec _unused_, void 
 {
     job_fail(userdata,
              PROGRAM " did not answer in time; is its service stopped, or the machine under great load?");
-    return 0;
-}
-
-static int on_failed(sd_event_source *s _unused_, void *userdata)
-{
-    job_finish(userdata);
     return 0;
 }
 
@@ -296,7 +269,9 @@ static void job_run(DnsJob *j)
     int r = job_connect(j);
 
     if (r >= 0)
-        r = sd_event_add_io(event, &j->io, j->fd, EPOLLIN | EPOLLOUT, on_io, j);
+        r = job_send(j);
+    if (r >= 0)
+        r = sd_event_add_io(event, &j->io, j->fd, EPOLLIN, on_reply, j);
     if (r >= 0)
         r = sd_event_add_time_relative(event, &j->timer, CLOCK_MONOTONIC, j->helper->patience * USEC_PER_SEC,
                                        0, on_timeout, j);
@@ -305,22 +280,27 @@ static void job_run(DnsJob *j)
     (void)problem_set(&j->problem, PROBLEM_CHALLENGE_FAILED,
                       "%s failed: %s cannot be started: %s; is Certwright installed as a whole?", j->what,
                       j->helper->program, strerror(-r));
-    j->io = sd_event_source_disable_unref(j->io);
-    (void)sd_event_source_set_enabled(j->failed, SD_EVENT_ONESHOT);
+    job_finish(j);
+}
+
+/* Starts the next job, if there is one and room for it. If it cannot be started, the helper may be freed. */
+static bool start_next(DnsHelper *h)
+{
+    DnsJob *j = STAILQ_FIRST(&h->waiting);
+
+    if (!j || h->n_running == LIMIT_DNS_JOBS)
+        return false;
+    STAILQ_REMOVE_HEAD(&h->waiting, entry);
+    STAILQ_INSERT_TAIL(&h->running, j, entry);
+    h->n_running++;
+    (void)sd_event_source_set_enabled(h->pump, SD_EVENT_ONESHOT);
+    job_run(j);
+    return true;
 }
 
 static int on_pump(sd_event_source *s _unused_, void *userdata)
 {
-    DnsHelper *h = userdata;
-
-    while (h->n_running < LIMIT_DNS_JOBS && !STAILQ_EMPTY(&h->waiting)) {
-        DnsJob *j = STAILQ_FIRST(&h->waiting);
-
-        STAILQ_REMOVE_HEAD(&h->waiting, entry);
-        STAILQ_INSERT_TAIL(&h->running, j, entry);
-        h->n_running++;
-        job_run(j);
-    }
+    (void)start_next(userdata);
     return 0;
 }
 
@@ -383,10 +363,8 @@ int dns_helper_start(DnsHelper *h, const DnsChange *change, DnsJobDone done, voi
     j->userdata = userdata;
     if ((r = request_fill(change, address, &request, problem)) < 0 ||
         (r = dns_request_encode(&request, &j->request, problem)) < 0 || (r = job_describe(j, change)) < 0 ||
-        (r = deferred_add(h->event, &j->failed, on_failed, j)) < 0 ||
         (r = sd_event_source_set_enabled(h->pump, SD_EVENT_ONESHOT)) < 0)
         return r;
-    j->size = strlen(j->request);
     STAILQ_INSERT_TAIL(&h->waiting, j, entry);
     if (ret)
         *ret = j;
@@ -464,10 +442,10 @@ static void begin_all(DnsHelper *h)
 {
     DnsJob *j;
 
-    (void)on_pump(NULL, h);
-    STAILQ_FOREACH (j, &h->running, entry)
-        if (j->io && j->sent < j->size && job_send(j) < 0)
-            log_warning("%s may not have started.", j->what);
+    STAILQ_FOREACH (j, &h->waiting, entry)
+        (void)dns_job_forget(j);
+    while (start_next(h))
+        ;
     STAILQ_FOREACH (j, &h->waiting, entry)
         log_warning("%s was not started, as the service is stopping.", j->what);
 }

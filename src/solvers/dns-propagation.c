@@ -84,44 +84,36 @@ static size_t count(const DnsPropagation *p, Verdict verdict)
     return n;
 }
 
-/* Appends a sentence about the servers with this verdict. */
-static int say(char **text, const Server *s, const Place *place)
+static void describe_server(FILE *f, const Server *s, Verdict verdict)
 {
-    const char *blank = *text ? " " : "";
-    char *longer = NULL;
-    int n;
+    if (s->n_places == 0)
+        fprintf(f, " %s: It has no address.", s->name);
+    for (size_t i = 0; i < s->n_places; i++) {
+        const Place *place = s->places + i;
 
-    if (!place)
-        n = asprintf(&longer, "%s%s%s: It has no address.", strempty(*text), blank, s->name);
-    else if (place->verdict == LACKS)
-        n = asprintf(&longer, "%s%s%s: At %s it does not have it.", strempty(*text), blank, s->name,
-                     place->address);
-    else
-        n = asprintf(&longer, "%s%s%s: %s", strempty(*text), blank, s->name, strempty(place->why));
-    if (n < 0)
-        return -ENOMEM;
-    free(*text);
-    *text = longer;
-    return 0;
+        if (place->verdict != verdict)
+            continue;
+        if (verdict == LACKS)
+            fprintf(f, " %s: At %s it does not have it.", s->name, place->address);
+        else
+            fprintf(f, " %s: %s", s->name, strempty(place->why));
+    }
 }
 
-/* Returns NULL on OOM. */
+/* Sentences about the servers with this verdict, each with a blank before it. Returns NULL on OOM. */
 static char *describe(const DnsPropagation *p, Verdict verdict)
 {
-    _cleanup_free_ char *text = NULL;
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
 
-    for (size_t i = 0; i < p->n_servers; i++) {
-        const Server *s = p->servers + i;
-
-        if (server_judge(s) != verdict)
-            continue;
-        if (s->n_places == 0 && say(&text, s, NULL) < 0)
-            return NULL;
-        for (size_t k = 0; k < s->n_places; k++)
-            if (s->places[k].verdict == verdict && say(&text, s, s->places + k) < 0)
-                return NULL;
-    }
-    return TAKE_PTR(text);
+    if (!f)
+        return NULL;
+    for (size_t i = 0; i < p->n_servers; i++)
+        if (server_judge(p->servers + i) == verdict)
+            describe_server(f, p->servers + i, verdict);
+    (void)fclose(f);
+    return text;
 }
 
 static int tell_late(const DnsPropagation *p, Problem *problem)
@@ -130,7 +122,7 @@ static int tell_late(const DnsPropagation *p, Problem *problem)
 
     return problem_set(
         problem, PROBLEM_CHALLENGE_FAILED,
-        "The record %s TXT was made, but not all name servers of the zone %s have it after %d seconds. "
+        "The record %s TXT was made, but not all name servers of the zone %s have it after %d seconds."
         "%s Do they get the changes of the server that was updated? " WITHOUT_CHECK ".",
         p->owner, p->zone, LIMIT_DNS_PROPAGATION, strempty(which));
 }
@@ -142,7 +134,7 @@ static int tell_silent(const DnsPropagation *p, Problem *problem)
     return problem_set(
         problem, PROBLEM_CHALLENGE_FAILED,
         "The record %s TXT was made, but whether it can be seen is not known, as no name server of the zone %s "
-        "answers. %s If others can reach them and this machine cannot, " WITHOUT_CHECK ".",
+        "answers.%s If others can reach them and this machine cannot, " WITHOUT_CHECK ".",
         p->owner, p->zone, strempty(which));
 }
 
@@ -150,7 +142,7 @@ static void warn_of_silent(const DnsPropagation *p)
 {
     _cleanup_free_ char *which = describe(p, SILENT);
 
-    log_warning("Some name servers of the zone %s do not answer, ignoring. %s", p->zone, strempty(which));
+    log_warning("Some name servers of the zone %s do not answer, ignoring.%s", p->zone, strempty(which));
 }
 
 /* ---- rounds */
