@@ -20,10 +20,10 @@
 #define SOCKET   "/run/certwright-dns"
 #define UNIT     "certwright-dns.socket"
 #define DNS_PORT 53
-/* Longer than the program takes for its worst case, so that it is the one to say what took so long. */
+/* Longer than all timeouts of the program, so that its own error message arrives. */
 #define PATIENCE (LIMIT_DNS_REQUEST_TIME + LIMIT_DNS_HOOK_TIME + LIMIT_DNS_GRACE + 15)
 
-/* A process that this service started, until it was reaped. Its job may be long gone. */
+/* A process started by this service, until it is reaped. It may outlive its job. */
 typedef struct Instance {
     LIST_ENTRY(Instance) entry;
     sd_event_source *source;
@@ -98,7 +98,7 @@ static int instance_watch(DnsHelper *h, Child *child)
     return r;
 }
 
-/* Where nobody can watch the process, its own limits end it. */
+/* A process that cannot be watched still ends by its own timeouts. */
 static int start_instance(DnsHelper *h, int *ret_fd)
 {
     const char *const arguments[] = { PROGRAM, NULL };
@@ -176,7 +176,7 @@ static void job_read_reply(DnsJob *j)
     int r = dns_reply_decode(j->reply, j->received, &outcome);
 
     if (r == -ENOMEM)
-        job_fail(j, "memory is short.");
+        job_fail(j, "out of memory.");
     else if (r < 0)
         job_fail(j, j->child ? PROGRAM
                         " ended without an answer; its messages are in the log of the service."
@@ -189,7 +189,7 @@ static void job_read_reply(DnsJob *j)
     }
 }
 
-/* A new connection has room for a whole request. Who ended before reading it may have answered. */
+/* The buffer of a new socket holds a whole request. A peer that closed it early may have replied nevertheless. */
 static int job_send(const DnsJob *j)
 {
     size_t size = strlen(j->request);
@@ -230,7 +230,7 @@ static int on_reply(sd_event_source *s _unused_, int fd _unused_, uint32_t reven
 static int on_timeout(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
 {
     job_fail(userdata,
-             PROGRAM " did not answer in time; is its service stopped, or the machine under great load?");
+             PROGRAM " did not answer in time; is its service stopped, or the machine under heavy load?");
     return 0;
 }
 
@@ -278,12 +278,12 @@ static void job_run(DnsJob *j)
     if (r >= 0)
         return;
     (void)problem_set(&j->problem, PROBLEM_CHALLENGE_FAILED,
-                      "%s failed: %s cannot be started: %s; is Certwright installed as a whole?", j->what,
+                      "%s failed: %s cannot be started: %s; is Certwright installed completely?", j->what,
                       j->helper->program, strerror(-r));
     job_finish(j);
 }
 
-/* Starts the next job, if there is one and room for it. If it cannot be started, the helper may be freed. */
+/* Starts the next waiting job unless LIMIT_DNS_JOBS are running. If it fails, done() may free the helper. */
 static bool start_next(DnsHelper *h)
 {
     DnsJob *j = STAILQ_FIRST(&h->waiting);
@@ -322,7 +322,7 @@ static int request_fill(const DnsChange *c, char address[static ADDRESS_TEXT_SIZ
     if (server_address_parse(strempty(c->server), address, &ret->port) < 0)
         return problem_set(
             problem, PROBLEM_INVALID_ARGUMENT,
-            "The server for updates of the DNS is no address; write DNSServer= as in 192.0.2.53 or "
+            "The server for DNS updates is not an address; set DNSServer= as in 192.0.2.53 or "
             "[2001:db8::53]:5353.");
     ret->address = address;
     ret->port = ret->port ? ret->port : DNS_PORT;
@@ -437,7 +437,7 @@ static void free_all(struct DnsJobQueue *queue)
     }
 }
 
-/* Starts what can be started: records should not remain because the service stops. */
+/* Starts as many waiting jobs as possible, so that no records remain because the service stops. */
 static void begin_all(DnsHelper *h)
 {
     DnsJob *j;

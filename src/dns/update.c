@@ -6,7 +6,7 @@
 
 #include "dns/process.h"
 
-#define TTL 60 /* seconds: caches should not keep a proof that is gone */
+#define TTL 60 /* seconds: caches should forget removed proofs soon */
 
 const char *const update_programs[] = { "/usr/bin/nsupdate", "/usr/bin/knsupdate", NULL };
 
@@ -45,7 +45,7 @@ static int explain(const DnsRequest *q, const ProcessCall *call, const ProcessEn
 
     return problem_set(
         problem, PROBLEM_CHALLENGE_FAILED,
-        "The update of the zone %s at the name server %s, port %u, failed: %s. Does the server take "
+        "The update of the zone %s at the name server %s, port %u, failed: %s. Does the server accept "
         "updates of this zone %s%s, from this machine? Its log says more.",
         q->zone, q->address, (unsigned)q->port, strempty(how),
         q->key_name ? "that are signed by the key " : "without a key (DNSKeyFile=)", strempty(q->key_name));
@@ -78,8 +78,7 @@ int update_run(const char *const *programs, unsigned seconds, const DnsRequest *
     for (const char *const *p = programs; *p; p++)
         if (access(*p, X_OK) == 0)
             return run_program(*p, seconds, q, problem);
-    return problem_set(
-        problem, PROBLEM_CHALLENGE_FAILED,
-        "There is no program that sends updates to a name server: install nsupdate (apt install "
-        "bind9-dnsutils) or knsupdate (apt install knot-dnsutils).");
+    return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
+                       "No program for DNS updates was found: install nsupdate (apt install "
+                       "bind9-dnsutils) or knsupdate (apt install knot-dnsutils).");
 }

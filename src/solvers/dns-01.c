@@ -64,11 +64,10 @@ static bool solver_suits(Solver *base, const char *name, bool wildcard, Problem 
                           "dns-01 cannot prove the address %s (RFC 8738); only http-01 and tls-alpn-01 can.",
                           name);
     else if (!settings->dns_server && !settings->dns_hook)
-        (void)problem_set(
-            why, PROBLEM_CHALLENGE_FAILED,
-            "dns-01 cannot prove %s%s, as nothing is set that changes the DNS: set DNSServer= and DNSKeyFile=, or "
-            "DNSHook=, in [ACME]; see certwright-dns-hook(5).",
-            wildcard ? "*." : "", name);
+        (void)problem_set(why, PROBLEM_CHALLENGE_FAILED,
+                          "dns-01 is not set up for %s%s: set DNSServer= and DNSKeyFile=, or "
+                          "DNSHook=, in [ACME]; see certwright-dns-hook(5).",
+                          wildcard ? "*." : "", name);
     else
         return true;
     return false;
@@ -237,7 +236,7 @@ static int txt_set_way(TxtRecord *rec, Problem *problem)
     else
         return problem_set(
             problem, PROBLEM_CHALLENGE_FAILED,
-            "DNSServer= or DNSHook= was changed while %s was looked at, so the record is not made.",
+            "DNSServer= or DNSHook= changed while %s was looked up, so the record was not created.",
             rec->owner);
     if (!rec->server && !rec->hook)
         return -ENOMEM;

@@ -12,7 +12,7 @@
 
 #define FIRST_PAUSE   (USEC_PER_SEC / 5) /* between two rounds; doubled each time */
 #define LONGEST_PAUSE (10 * USEC_PER_SEC)
-#define WITHOUT_CHECK "SelfCheck=no in [ACME] does without this check"
+#define WITHOUT_CHECK "SelfCheck=no in [ACME] disables this check"
 
 typedef enum Verdict {
     SILENT, /* never answered */
@@ -61,8 +61,7 @@ static void check_end(DnsPropagation *p, int r, Problem *problem)
     p->done(problem, p->userdata);
 }
 
-/* The verdict of a server from those of its addresses; lacking the value counts more than having it, as any
- * of them may be queried. */
+/* The verdict of a server: an address that lacks the value counts more than one that has it, as authorities may query any. */
 static Verdict server_judge(const Server *s)
 {
     Verdict verdict = SILENT;
@@ -122,8 +121,8 @@ static int tell_late(const DnsPropagation *p, Problem *problem)
 
     return problem_set(
         problem, PROBLEM_CHALLENGE_FAILED,
-        "The record %s TXT was made, but not all name servers of the zone %s have it after %d seconds."
-        "%s Do they get the changes of the server that was updated? " WITHOUT_CHECK ".",
+        "The TXT record of %s was created, but not all name servers of the zone %s have it after %d seconds."
+        "%s Do they receive updates from the server that was changed? " WITHOUT_CHECK ".",
         p->owner, p->zone, LIMIT_DNS_PROPAGATION, strempty(which));
 }
 
@@ -133,8 +132,8 @@ static int tell_silent(const DnsPropagation *p, Problem *problem)
 
     return problem_set(
         problem, PROBLEM_CHALLENGE_FAILED,
-        "The record %s TXT was made, but whether it can be seen is not known, as no name server of the zone %s "
-        "answers.%s If others can reach them and this machine cannot, " WITHOUT_CHECK ".",
+        "The TXT record of %s was created, but could not be checked, as no name server of the zone %s "
+        "answers.%s If only this machine cannot reach them, " WITHOUT_CHECK ".",
         p->owner, p->zone, strempty(which));
 }
 
@@ -288,14 +287,13 @@ static void on_servers(DnsResult result, char *const *values, const Problem *why
     if (result == DNS_FAILED)
         r = problem_set(
             &problem, PROBLEM_CHALLENGE_FAILED,
-            "The name servers of the zone %s cannot be found: %s If this machine cannot ask for them, " WITHOUT_CHECK
+            "The name servers of the zone %s cannot be found: %s If only this machine cannot query them, " WITHOUT_CHECK
             ".",
             p->zone, why->text);
     else if (result != DNS_FOUND)
-        r = problem_set(
-            &problem, PROBLEM_CHALLENGE_FAILED,
-            "The zone %s has no NS record, so no authority can look for the proof; correct the zone.",
-            p->zone);
+        r = problem_set(&problem, PROBLEM_CHALLENGE_FAILED,
+                        "The zone %s has no NS record, so no authority can find the proof; fix the zone.",
+                        p->zone);
     else
         for (size_t i = 0; values[i] && p->n_servers < LIMIT_DNS_SERVERS && r >= 0; i++)
             r = add_server(p, values[i], &problem);

@@ -14,7 +14,7 @@
 #define ANOTHER_WAY \
     "let it hand /.well-known/acme-challenge/ to this service (there are lines for nginx, Apache, HAProxy and Caddy in " \
     "/usr/share/certwright/snippets), or set WebRoot= to the directory that it serves"
-#define SEEN_FROM_HERE "if others see it but this machine does not, set SelfCheck=no"
+#define SEEN_FROM_HERE "if only this machine cannot reach it, set SelfCheck=no"
 
 typedef struct HttpSolver {
     Solver solver;
@@ -57,7 +57,7 @@ static void describe_wrong(const HttpTask *t, const Probe *p, const char *what, 
         problem_set(
             problem, PROBLEM_CHALLENGE_FAILED,
             "The proof for %s is in the web root %s, but %s at %s answered %s; correct WebRoot=, check that its "
-            "web server may read the file and serves it by http, and that the address is this machine's",
+            "web server can read the file and serves it over HTTP, and that the address is this machine's",
             t->task.name, t->root, t->url, p->address, what);
     else
         problem_set(

@@ -11,9 +11,9 @@
 #include "util/text.h"
 #include "util/timer.h"
 
-#define DEFER_TIME 1  /* seconds that the kernel keeps a connection on which nothing comes */
-#define ACCEPT_MAX 32 /* connections in one turn of the loop */
-#define PAUSE_USEC (100 * USEC_PER_MSEC) /* when no more descriptors are to be had */
+#define DEFER_TIME 1                     /* seconds that the kernel keeps a connection without data */
+#define ACCEPT_MAX 32                    /* connections accepted in one turn of the loop */
+#define PAUSE_USEC (100 * USEC_PER_MSEC) /* when descriptors have run out */
 #define BACKLOG \
     4096 /* connections that the kernel keeps until they are accepted; net.core.somaxconn may be less */
 
@@ -118,29 +118,29 @@ static int describe(const AcceptorUse *use, const char *address, int r, Problem 
 
     switch (r) {
     case -EADDRINUSE:
-        what = "another program has the port";
+        what = "another program uses the port";
         break;
     case -EACCES:
     case -EPERM:
         what = "the service may not use the port";
         advice =
-            "give its unit CAP_NET_BIND_SERVICE, or take a port from 1024 on to which a proxy or the firewall "
-            "leads";
+            "grant its unit CAP_NET_BIND_SERVICE, or use a port above 1023 to which a proxy or the firewall "
+            "forwards";
         break;
     case -EADDRNOTAVAIL:
     case -EAFNOSUPPORT:
         what = "this machine does not have the address";
-        advice = "correct the setting, or give the address to an interface";
+        advice = "correct the setting, or assign the address to an interface";
         break;
     case -EINVAL:
-        what = "it is no address with a port";
+        what = "it is not an address with a port";
         advice = "write ADDRESS:PORT, [ADDRESS]:PORT or :PORT";
         break;
     default:
         what = strerror(-r);
     }
-    problem_set(problem, PROBLEM_CHALLENGE_FAILED, "Nothing can be listened to at %s (%s): %s; %s", address,
-                use->key, what, advice);
+    problem_set(problem, PROBLEM_CHALLENGE_FAILED, "Cannot listen on %s (%s): %s; %s", address, use->key,
+                what, advice);
     return r;
 }
 
@@ -158,13 +158,13 @@ static int open_all(Acceptor *a, char *const *addresses, Problem *problem)
 
 /* ---- places
  *
- * Who has one when there are more connections than places:
+ * How connections are dropped when there are more of them than places:
  *
- * An authority connects and asks at once. Those that would keep it out connect and say nothing, or a little at a time. So
- * the kernel hands over a connection when its first bytes are there (TCP_DEFER_ACCEPT), and the server is let run after each
- * that was accepted: a request that is whole has its answer then and has left its place again. Only what is not whole keeps
- * a place, for LIMIT_CONNECTION_TIME in all and not for each byte, or until all places are taken and another needs one: that
- * whose time ends first gives it up then, and one that asked for a proof that waits after all others. */
+ * An authority connects and sends its request at once. Attackers that want to keep it out connect and send nothing, or a few
+ * bytes at a time. So the kernel hands over a connection when its first bytes have arrived (TCP_DEFER_ACCEPT), and the server
+ * runs after each accepted connection: a complete request is answered right away and leaves its place again. Only incomplete
+ * requests keep a place, for LIMIT_CONNECTION_TIME in total. When all places are taken, a new connection replaces the one whose
+ * deadline is next; those that requested a pending proof are replaced last. */
 
 static Place *first_to_go(const Acceptor *a)
 {
@@ -207,7 +207,7 @@ static void set_ports_enabled(Acceptor *a, int enabled)
         (void)sd_event_source_set_enabled(a->ports[i].source, enabled);
 }
 
-/* Short of descriptors or memory: what is there is given up for what comes, and then nothing is accepted for a while. */
+/* Out of descriptors or memory: dismisses a connection, and accepts no others for a while. */
 static void acceptor_pause(Acceptor *a)
 {
     a->paused_until = loop_now(a->event, CLOCK_MONOTONIC) + PAUSE_USEC;

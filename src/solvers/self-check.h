@@ -12,15 +12,15 @@ typedef struct SelfCheck SelfCheck;
 
 /* A request to one address. */
 typedef struct Probe {
-    SelfCheck *check; /* NULL: nobody needs the result any more */
+    SelfCheck *check; /* NULL: the check has ended */
     LIST_ENTRY(Probe) entry;
     char address[ADDRESS_TEXT_SIZE];
 } Probe;
 
 typedef struct SelfCheckUse {
-    /* Starts a probe; its result may be known at once. Negative errno: there is none. */
+    /* Starts a probe, which may end immediately. On failure there is no probe. */
     int (*ask)(SelfCheck *c, const char *address);
-    /* Frees a pending probe. NULL: it cannot be cancelled, and is freed when it has completed. */
+    /* Frees a pending probe. NULL if probes cannot be cancelled, and free themselves when they have completed. */
     void (*drop)(Probe *p);
 } SelfCheckUse;
 
@@ -30,15 +30,15 @@ struct SelfCheck {
     DnsQuery *query;
     LIST_HEAD(, Probe) probes; /* pending */
     size_t n_found;
-    bool asking;         /* more addresses are to come */
+    bool asking;         /* not all addresses were asked yet */
     Problem unreachable; /* the first address that was not reached */
 };
 
-/* The result is that of the task, which has to live until self_check_end(). */
+/* Reports its result by task_tell(). The task must live until self_check_end(). */
 int self_check_start(SelfCheck *c, Task *t, const SelfCheckUse *use, Problem *problem);
 void self_check_end(SelfCheck *c);
 
-/* For ask(). */
+/* To be called by ask(). */
 void probe_begin(Probe *p, SelfCheck *c, const char *address);
-/* Takes the problem of a pending probe. PROBLEM_NONE: the proof is there. unreachable: the address did not answer. */
+/* Ends a pending probe and takes its problem: PROBLEM_NONE if the proof was found. unreachable: the address did not answer. */
 void probe_end(Probe *p, bool unreachable, Problem *problem);

@@ -3,7 +3,7 @@
 
 #include "solvers/solver.h"
 
-/* A challenge that is being answered, as all solvers keep it. Their own structs begin with this. */
+/* The common part of a challenge being answered: the task structs of all solvers begin with it. */
 typedef struct Task {
     SolverTask base;
     SolverReady ready;
@@ -13,7 +13,7 @@ typedef struct Task {
     sd_event_source *deferred;      /* reports it */
 } Task;
 
-/* task_done() is needed also if it fails. */
+/* Call task_done() also if it fails. */
 int task_init(Task *t, Solver *s, const Proof *proof, SolverReady ready, void *userdata);
 void task_done(Task *t);
 /* Reports the result in the next turn of the loop, as ready() may not be called from within start(). */

@@ -44,9 +44,8 @@ static bool solver_suits(Solver *base, const char *name, bool wildcard, Problem 
             name);
     else if (!tls_listener_is_passed(s->listener) &&
              (!s->solver.context->settings->tls_listen || !s->solver.context->settings->tls_listen[0]))
-        (void)problem_set(
-            why, PROBLEM_CHALLENGE_FAILED,
-            "tls-alpn-01 has no address to answer at: set TLSListen= in [ACME], as in \":443\".");
+        (void)problem_set(why, PROBLEM_CHALLENGE_FAILED,
+                          "tls-alpn-01 is not set up: set TLSListen= in [ACME], as in \":443\".");
     else
         return true;
     return false;

@@ -27,9 +27,9 @@ static void probe_drop(Probe *base)
 static const char *advice(bool unreachable)
 {
     if (unreachable)
-        return "see that the name leads to this machine and that firewall and router let the port through, or set "
+        return "check that the name leads to this machine and that firewall and router let the port through, or set "
                "SelfCheck=no if this machine cannot reach its own public address";
-    return "see that the name leads to this machine alone and that the port, or for a proxy what comes there with the "
+    return "check that the name leads to this machine alone and that the port, or for a proxy connections with the "
            "ALPN protocol acme-tls/1, leads to an address of TLSListen=";
 }
 
@@ -42,7 +42,7 @@ static void probe_finish(TlsProbe *p, const Problem *why)
 
     if (why->code != PROBLEM_NONE)
         problem_set(&problem, PROBLEM_CHALLENGE_FAILED,
-                    "The proof of %s by tls-alpn-01 is not seen at %s port %u: %s; %s.", c->check.task->name,
+                    "The tls-alpn-01 proof for %s was not found at %s port %u: %s; %s.", c->check.task->name,
                     p->probe.address, c->port, strempty(why->text), advice(unreachable));
     probe_end(&p->probe, unreachable, &problem);
     probe_drop(&p->probe);
@@ -65,7 +65,7 @@ static int on_timeout(sd_event_source *s _unused_, uint64_t usec _unused_, void 
 {
     _cleanup_problem_ Problem problem = {};
 
-    problem_set(&problem, PROBLEM_NETWORK_FAILED, "nothing answers within %d seconds", LIMIT_CHECK_TIME);
+    problem_set(&problem, PROBLEM_NETWORK_FAILED, "no answer within %d seconds", LIMIT_CHECK_TIME);
     probe_finish(userdata, &problem);
     return 0;
 }
@@ -107,7 +107,7 @@ static int probe_ask(SelfCheck *c, const char *address)
     r = probe_connect(p);
     if (r >= 0)
         return 0;
-    problem_set(&problem, PROBLEM_NETWORK_FAILED, "no connection can be made (%s)", strerror(-r));
+    problem_set(&problem, PROBLEM_NETWORK_FAILED, "connection failed (%s)", strerror(-r));
     probe_finish(p, &problem);
     return 0;
 }

@@ -6,8 +6,8 @@
 #include "crypto/tls-alpn.h"
 #include "util/log.h"
 
-/* The handshake is begun as soon as a connection is accepted: who asks for anything else than a proof that waits is refused in
- * that moment and takes no place. */
+/* The handshake starts as soon as a connection is accepted: clients that request anything but a pending proof are refused at
+ * once and take no place. */
 
 typedef struct Connection {
     Place place; /* first */
@@ -84,8 +84,8 @@ static const AcceptorUse use = {
     .name = "tls-alpn-01",
     .key = "TLSListen=",
     .instead =
-        "let it pass on what comes with the ALPN protocol acme-tls/1 to another port (certwright.conf(5), "
-        "\"Behind a reverse proxy\") and set TLSListen= to that, or use another of Challenges=",
+        "let it forward connections with the ALPN protocol acme-tls/1 to another port (certwright.conf(5), "
+        "\"Behind a reverse proxy\") and set TLSListen= to that, or choose another challenge with Challenges=",
     .welcome = welcome,
     .dismiss = dismiss,
 };

@@ -27,11 +27,11 @@ static void test_ends(void)
         const char *script, *text;
         int status, signal;
     } cases[] = {
-        { "exit 0", "sh ended with status 0, and wrote nothing", 0, 0 },
-        { "exit 255", "sh ended with status 255, and wrote nothing", 255, 0 },
-        { "echo \"$1\"; exit 3", "sh ended with status 3: an argument", 3, 0 },
-        { "kill -USR1 $$", "sh was ended by signal 10, and wrote nothing", -1, SIGUSR1 },
-        { "echo dead; kill -KILL $$", "sh was ended by signal 9: dead", -1, SIGKILL },
+        { "exit 0", "sh exited with status 0, and wrote nothing", 0, 0 },
+        { "exit 255", "sh exited with status 255, and wrote nothing", 255, 0 },
+        { "echo \"$1\"; exit 3", "sh exited with status 3: an argument", 3, 0 },
+        { "kill -USR1 $$", "sh was killed by signal 10, and wrote nothing", -1, SIGUSR1 },
+        { "echo dead; kill -KILL $$", "sh was killed by signal 9: dead", -1, SIGKILL },
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -118,11 +118,11 @@ static void test_late(void)
 
     g_assert_true(end.late);
     g_assert_cmpint(end.status, ==, 7);
-    g_assert_cmpstr(asked, ==, "sh did not end within 1 seconds and was ended: begun asked");
+    g_assert_cmpstr(asked, ==, "sh did not exit within 1 seconds and was terminated: begun asked");
     _cleanup_free_ char *killed = run("trap '' TERM; while :; do sleep 600; done", NULL, 1, &end);
     g_assert_true(end.late);
     g_assert_cmpint(end.signal, ==, SIGKILL);
-    g_assert_cmpstr(killed, ==, "sh did not end within 1 seconds and was ended, and wrote nothing");
+    g_assert_cmpstr(killed, ==, "sh did not exit within 1 seconds and was terminated, and wrote nothing");
 }
 
 /* What it leaves behind neither keeps it from ending nor outlives it. */

@@ -150,7 +150,7 @@ static void test_proof(void)
 /* Somebody else answers: where, and what to do. */
 static void test_another_proof(void)
 {
-    assert_shown("another.proof", PROOF, "is not seen at " NAME " port ");
+    assert_shown("another.proof", PROOF, "was not found at " NAME " port ");
     assert_shown("another.proof", PROOF, "leads to an address of TLSListen=");
 }
 
@@ -177,7 +177,7 @@ static void test_silence(void)
     bed_init(&b);
     time_is_over = true;
     bed_start(&b, NAME, PROOF, port);
-    assert_ready(&b, "nothing answers within 10 seconds; see that the name leads");
+    assert_ready(&b, "no answer within 10 seconds; see that the name leads");
 }
 
 /* An address of a family that the kernel does not have, or from which nothing is sent there. */
@@ -187,7 +187,7 @@ static void test_no_connection(void)
 
     bed_init(&b);
     bed_start(&b, "255.255.255.255", PROOF, 443);
-    assert_ready(&b, "no connection can be made (");
+    assert_ready(&b, "connection failed (");
 }
 
 /* After every number of turns of the loop: nothing is said of what has ended. */

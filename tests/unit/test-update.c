@@ -277,7 +277,7 @@ static void test_secret(void)
     g_assert_cmpint(chmod(program, 0755), ==, 0);
     q.port = 53;
     assert_fails(program, &q,
-                 "program ended with status 1: server 127.0.0.1 53 zone example.net. key "
+                 "program exited with status 1: server 127.0.0.1 53 zone example.net. key "
                  "hmac-sha256:test-key. ******************************************** "
                  "update add " OWNER ". 60 TXT \"" VALUE "\" send.");
     text = folder_read(&f, "said");
