@@ -9,17 +9,14 @@
 #include <sys/un.h>
 
 #include "core/limits.h"
-#include "core/server-address.h"
 #include "dns/client-internal.h"
-#include "dns/request.h"
 #include "util/child.h"
 #include "util/log.h"
 #include "util/timer.h"
 
-#define PROGRAM  "certwright-dns"
-#define SOCKET   "/run/certwright-dns"
-#define UNIT     "certwright-dns.socket"
-#define DNS_PORT 53
+#define PROGRAM "certwright-dns"
+#define SOCKET  "/run/certwright-dns"
+#define UNIT    "certwright-dns.socket"
 /* Longer than all timeouts of the program, so that its own error message arrives. */
 #define PATIENCE (LIMIT_DNS_REQUEST_TIME + LIMIT_DNS_HOOK_TIME + LIMIT_DNS_GRACE + 15)
 
@@ -306,53 +303,23 @@ static int on_pump(sd_event_source *s _unused_, void *userdata)
 
 /* ---- changes */
 
-static char *text(const char *s)
+static int job_describe(DnsJob *j, const DnsRequest *c)
 {
-    return (char *)(uintptr_t)s;
-}
-
-static int request_fill(const DnsChange *c, char address[static ADDRESS_TEXT_SIZE], DnsRequest *ret,
-                        Problem *problem)
-{
-    *ret = (DnsRequest){
-        .remove = c->remove, .fqdn = text(c->fqdn), .value = text(c->value), .hook = text(c->hook)
-    };
-    if (c->hook)
-        return 0;
-    if (server_address_parse(strempty(c->server), address, &ret->port) < 0)
-        return problem_set(
-            problem, PROBLEM_INVALID_ARGUMENT,
-            "The server for DNS updates is not an address; set DNSServer= as in 192.0.2.53 or "
-            "[2001:db8::53]:5353.");
-    ret->address = address;
-    ret->port = ret->port ? ret->port : DNS_PORT;
-    ret->zone = text(c->zone);
-    if (c->key) {
-        ret->key_name = c->key->name;
-        ret->key_algorithm = c->key->algorithm;
-        ret->key_secret = c->key->secret;
-    }
-    return 0;
-}
-
-static int job_describe(DnsJob *j, const DnsChange *c)
-{
-    const char *verb = c->remove ? "Removing" : "Making";
+    const char *verb = c->remove ? "Removing" : "Creating";
     int n;
 
     if (c->hook)
         n = asprintf(&j->what, "%s the TXT record of %s by the hook %s", verb, c->fqdn, c->hook);
     else
-        n = asprintf(&j->what, "%s the TXT record of %s at the name server %s", verb, c->fqdn, c->server);
+        n = asprintf(&j->what, "%s the TXT record of %s at the name server %s, port %u", verb, c->fqdn,
+                     c->address, (unsigned)c->port);
     return n < 0 ? -ENOMEM : 0;
 }
 
-int dns_helper_start(DnsHelper *h, const DnsChange *change, DnsJobDone done, void *userdata, DnsJob **ret,
+int dns_helper_start(DnsHelper *h, const DnsRequest *change, DnsJobDone done, void *userdata, DnsJob **ret,
                      Problem *problem)
 {
     _cleanup_(job_freep) DnsJob *j = calloc(1, sizeof(DnsJob));
-    char address[ADDRESS_TEXT_SIZE];
-    DnsRequest request;
     int r;
 
     if (!j)
@@ -361,8 +328,7 @@ int dns_helper_start(DnsHelper *h, const DnsChange *change, DnsJobDone done, voi
     j->helper = h;
     j->done = done;
     j->userdata = userdata;
-    if ((r = request_fill(change, address, &request, problem)) < 0 ||
-        (r = dns_request_encode(&request, &j->request, problem)) < 0 || (r = job_describe(j, change)) < 0 ||
+    if ((r = dns_request_encode(change, &j->request, problem)) < 0 || (r = job_describe(j, change)) < 0 ||
         (r = sd_event_source_set_enabled(h->pump, SD_EVENT_ONESHOT)) < 0)
         return r;
     STAILQ_INSERT_TAIL(&h->waiting, j, entry);

@@ -28,9 +28,9 @@ static const struct {
     { "value", offsetof(DnsRequest, value) },
     { "zone", offsetof(DnsRequest, zone) },
     { "server", offsetof(DnsRequest, address) },
-    { "key-name", offsetof(DnsRequest, key_name) },
-    { "key-algorithm", offsetof(DnsRequest, key_algorithm) },
-    { "key-secret", offsetof(DnsRequest, key_secret) },
+    { "key-name", offsetof(DnsRequest, key.name) },
+    { "key-algorithm", offsetof(DnsRequest, key.algorithm) },
+    { "key-secret", offsetof(DnsRequest, key.secret) },
     { "hook", offsetof(DnsRequest, hook) },
 };
 
@@ -41,7 +41,7 @@ static char **field_of(const DnsRequest *q, size_t i)
 
 void dns_request_clear(DnsRequest *q)
 {
-    erase_and_free(TAKE_PTR(q->key_secret));
+    erase_and_free(TAKE_PTR(q->key.secret));
     for (size_t i = 0; i < ELEMENTSOF(fields); i++)
         free(*field_of(q, i));
     *q = (DnsRequest){};
@@ -118,13 +118,13 @@ static const char *update_check(const DnsRequest *q)
         return "the name of the record is not in the zone";
     if (!q->address || !is_address(q->address) || q->port == 0)
         return "the server is not an address with a port";
-    if (!q->key_name && !q->key_algorithm && !q->key_secret)
+    if (!q->key.name && !q->key.algorithm && !q->key.secret)
         return NULL;
-    if (!q->key_name || !dns_name_is_canonical(q->key_name))
+    if (!q->key.name || !dns_name_is_canonical(q->key.name))
         return "the name of the key is not a domain name";
-    if (!q->key_algorithm || !dns_algorithm_is_known(q->key_algorithm))
+    if (!q->key.algorithm || !dns_algorithm_is_known(q->key.algorithm))
         return "the algorithm of the key is none of hmac-sha1, hmac-sha224, hmac-sha256, hmac-sha384, hmac-sha512";
-    if (!q->key_secret || !dns_secret_is_base64(q->key_secret))
+    if (!q->key.secret || !dns_secret_is_base64(q->key.secret))
         return "the secret of the key is not base64";
     return NULL;
 }
@@ -140,7 +140,7 @@ static const char *request_check(const DnsRequest *q)
     if (!dns_hook_is_name(q->hook))
         return "the hook's name must be letters, digits, \".\", \"_\" and \"-\", a letter or digit first, "
                "64 at most";
-    if (q->zone || q->address || q->port > 0 || q->key_name || q->key_algorithm || q->key_secret)
+    if (q->zone || q->address || q->port > 0 || q->key.name || q->key.algorithm || q->key.secret)
         return "a hook takes no server and no key";
     return NULL;
 }

@@ -16,7 +16,7 @@ char *update_script(const DnsRequest *q)
     _cleanup_free_ char *change = NULL;
     char *script = NULL;
 
-    if (q->key_name ? asprintf(&key, "key %s:%s. %s\n", q->key_algorithm, q->key_name, q->key_secret) < 0
+    if (q->key.name ? asprintf(&key, "key %s:%s. %s\n", q->key.algorithm, q->key.name, q->key.secret) < 0
                     : !(key = strdup("")))
         return key = NULL;
     if ((q->remove ? asprintf(&change, "update delete %s. TXT \"%s\"", q->fqdn, q->value)
@@ -48,7 +48,7 @@ static int explain(const DnsRequest *q, const ProcessCall *call, const ProcessEn
         "The update of the zone %s at the name server %s, port %u, failed: %s. Does the server accept "
         "updates of this zone %s%s, from this machine? Its log says more.",
         q->zone, q->address, (unsigned)q->port, strempty(how),
-        q->key_name ? "that are signed by the key " : "without a key (DNSKeyFile=)", strempty(q->key_name));
+        q->key.name ? "that are signed by the key " : "without a key (DNSKeyFile=)", strempty(q->key.name));
 }
 
 static int run_program(const char *program, unsigned seconds, const DnsRequest *q, Problem *problem)
@@ -69,7 +69,7 @@ static int run_program(const char *program, unsigned seconds, const DnsRequest *
     if (r < 0)
         return problem_set(problem, PROBLEM_CHALLENGE_FAILED, "%s cannot be run: %s.", program,
                            strerror(-r));
-    output_clean(end.output, q->key_secret);
+    output_clean(end.output, q->key.secret);
     return end.status == 0 && !end.late ? 0 : explain(q, &call, &end, problem);
 }
 

@@ -3,6 +3,7 @@
 #include <sys/queue.h>
 
 #include "core/name.h"
+#include "core/server-address.h"
 #include "crypto/account-key.h"
 #include "crypto/digest.h"
 #include "dns/client.h"
@@ -12,6 +13,8 @@
 #include "util/log.h"
 #include "util/text.h"
 
+#define DNS_PORT 53
+
 /* dns-01 (RFC 8555 section 8.4). A task finds the place of its record, then uses a record there. Tasks with
  * the same record (two orders that share an authorization) share it: it is created for the first one and
  * removed, in the background, after the last. A record keeps the settings that it was created with, which
@@ -20,11 +23,10 @@
 typedef struct TxtRecord {
     TAILQ_ENTRY(TxtRecord) entry;
     struct DnsSolver *solver;
-    char *owner, *zone, *value; /* zone is NULL for a hook without self-check */
-    char *server, *hook;        /* one of them */
-    Tsig key;                   /* for the server; no name: none */
-    DnsJob *job;                /* the change in progress */
-    bool there;                 /* it was created, or may have been */
+    DnsRequest change; /* to create or remove it */
+    char *zone;        /* NULL for a hook without self-check */
+    DnsJob *job;       /* the change in progress */
+    bool there;        /* it was created, or may have been */
     size_t n_users;
 } TxtRecord;
 
@@ -96,9 +98,11 @@ static void task_look(DnsTask *t)
 {
     const SolverContext *context = t->task.base.solver->context;
     const TxtRecord *rec = t->record;
-    const DnsRecordWish wish = {
-        .owner = rec->owner, .zone = rec->zone, .value = rec->value, .server = rec->server
-    };
+    const DnsRecordWish wish = { .owner = rec->change.fqdn,
+                                 .zone = rec->zone,
+                                 .value = rec->change.value,
+                                 .address = rec->change.address,
+                                 .port = rec->change.port };
     int r;
 
     if (!t->checks) {
@@ -120,12 +124,8 @@ static TxtRecord *txt_free(TxtRecord *rec)
         return NULL;
     TAILQ_REMOVE(&rec->solver->records, rec, entry);
     dns_job_forget(rec->job);
-    free(rec->owner);
+    dns_request_clear(&rec->change);
     free(rec->zone);
-    free(rec->value);
-    free(rec->server);
-    free(rec->hook);
-    tsig_clear(&rec->key);
     free(rec);
     return NULL;
 }
@@ -163,7 +163,7 @@ static void on_made(const Problem *problem, void *userdata)
     TxtRecord *rec = userdata;
 
     rec->job = NULL;
-    rec->there = problem->code == PROBLEM_NONE || rec->hook;
+    rec->there = problem->code == PROBLEM_NONE || rec->change.hook;
     txt_tell(rec, problem);
     txt_drive(rec);
 }
@@ -176,23 +176,14 @@ static void on_removed(const Problem *problem, void *userdata)
     rec->there = false;
     if (problem->code != PROBLEM_NONE)
         log_warning("%s%s Remove the record %s. TXT \"%s\" manually.", strempty(problem->text),
-                    text_full_stop(strempty(problem->text)), rec->owner, rec->value);
+                    text_full_stop(strempty(problem->text)), rec->change.fqdn, rec->change.value);
     txt_drive(rec);
 }
 
 static int txt_change(TxtRecord *rec, bool remove, Problem *problem)
 {
-    const DnsChange change = {
-        .remove = remove,
-        .fqdn = rec->owner,
-        .value = rec->value,
-        .zone = rec->server ? rec->zone : NULL,
-        .server = rec->server,
-        .key = rec->key.name ? &rec->key : NULL,
-        .hook = rec->hook,
-    };
-
-    return dns_helper_start(rec->solver->helper, &change, remove ? on_removed : on_made, rec, &rec->job,
+    rec->change.remove = remove;
+    return dns_helper_start(rec->solver->helper, &rec->change, remove ? on_removed : on_made, rec, &rec->job,
                             problem);
 }
 
@@ -224,25 +215,35 @@ static void txt_drive(TxtRecord *rec)
         txt_free(rec);
 }
 
+static int txt_set_server(TxtRecord *rec, const AcmeSettings *settings, Problem *problem)
+{
+    char address[ADDRESS_TEXT_SIZE];
+    DnsRequest *q = &rec->change;
+    int r;
+
+    if (server_address_parse(settings->dns_server, address, &q->port) < 0)
+        return problem_set(
+            problem, PROBLEM_INVALID_ARGUMENT,
+            "The server for DNS updates is not an address; set DNSServer= as in 192.0.2.53 or "
+            "[2001:db8::53]:5353.");
+    q->port = q->port ? q->port : DNS_PORT;
+    if ((r = text_set(&q->address, address)) < 0 || (r = text_set(&q->zone, rec->zone)) < 0)
+        return r;
+    return settings->dns_key_file ? tsig_read(settings->dns_key_file, &q->key, problem) : 0;
+}
+
 static int txt_set_way(TxtRecord *rec, Problem *problem)
 {
     const AcmeSettings *settings = rec->solver->solver.context->settings;
-    int r = 0;
 
     if (settings->dns_server && rec->zone)
-        rec->server = strdup(settings->dns_server);
-    else if (settings->dns_hook)
-        rec->hook = strdup(settings->dns_hook);
-    else
-        return problem_set(
-            problem, PROBLEM_CHALLENGE_FAILED,
-            "DNSServer= or DNSHook= changed while %s was looked up, so the record was not created.",
-            rec->owner);
-    if (!rec->server && !rec->hook)
-        return -ENOMEM;
-    if (rec->server && settings->dns_key_file)
-        r = tsig_read(settings->dns_key_file, &rec->key, problem);
-    return r;
+        return txt_set_server(rec, settings, problem);
+    if (settings->dns_hook)
+        return text_set(&rec->change.hook, settings->dns_hook);
+    return problem_set(
+        problem, PROBLEM_CHALLENGE_FAILED,
+        "DNSServer= or DNSHook= changed while %s was looked up, so the record was not created.",
+        rec->change.fqdn);
 }
 
 static int txt_new(DnsSolver *s, const char *owner, const char *zone, const char *value, TxtRecord **ret,
@@ -255,11 +256,8 @@ static int txt_new(DnsSolver *s, const char *owner, const char *zone, const char
         return -ENOMEM;
     TAILQ_INSERT_TAIL(&s->records, rec, entry);
     rec->solver = s;
-    rec->owner = strdup(owner);
-    rec->zone = zone ? strdup(zone) : NULL;
-    rec->value = strdup(value);
-    r = rec->owner && rec->value && (rec->zone || !zone) ? txt_set_way(rec, problem) : -ENOMEM;
-    if (r < 0)
+    if ((r = text_set(&rec->change.fqdn, owner)) < 0 || (r = text_set(&rec->change.value, value)) < 0 ||
+        (r = text_set(&rec->zone, zone)) < 0 || (r = txt_set_way(rec, problem)) < 0)
         txt_free(rec);
     else
         *ret = rec;
@@ -272,7 +270,7 @@ static int txt_get(DnsSolver *s, const char *owner, const char *zone, const char
     TxtRecord *rec;
 
     TAILQ_FOREACH (rec, &s->records, entry)
-        if (streq(rec->owner, owner) && streq(rec->value, value) && (rec->zone || !zone)) {
+        if (streq(rec->change.fqdn, owner) && streq(rec->change.value, value) && (rec->zone || !zone)) {
             *ret = rec;
             return 0;
         }

@@ -303,18 +303,6 @@ static void on_servers(DnsResult result, char *const *values, const Problem *why
 
 /* ---- */
 
-static int check_fill(DnsPropagation *p, const DnsRecordWish *wish)
-{
-    char address[ADDRESS_TEXT_SIZE];
-
-    if (wish->server && server_address_parse(wish->server, address, &p->port) >= 0)
-        p->address = strdup(address);
-    p->owner = strdup(wish->owner);
-    p->zone = strdup(wish->zone);
-    p->value = strdup(wish->value);
-    return p->owner && p->zone && p->value && (p->address || p->port == 0) ? 0 : -ENOMEM;
-}
-
 int dns_propagation_start(sd_event *event, Dns *dns, const DnsRecordWish *wish, DnsPropagationDone done,
                           void *userdata, DnsPropagation **ret, Problem *problem)
 {
@@ -326,11 +314,12 @@ int dns_propagation_start(sd_event *event, Dns *dns, const DnsRecordWish *wish, 
     p->event = sd_event_ref(event);
     p->dns = dns;
     p->pause = FIRST_PAUSE;
+    p->port = wish->port;
     p->done = done;
     p->userdata = userdata;
     p->begun = loop_now(p->event, CLOCK_MONOTONIC);
-    r = check_fill(p, wish);
-    if (r >= 0)
+    if ((r = text_set(&p->owner, wish->owner)) >= 0 && (r = text_set(&p->zone, wish->zone)) >= 0 &&
+        (r = text_set(&p->value, wish->value)) >= 0 && (r = text_set(&p->address, wish->address)) >= 0)
         r = dns_query(dns, p->zone, DNS_NS, NULL, on_servers, p, &p->query, problem);
     if (r >= 0)
         *ret = TAKE_PTR(p);

@@ -59,7 +59,7 @@ DnsHelper *dns_helper_free(DnsHelper *h)
     return NULL;
 }
 
-int dns_helper_start(DnsHelper *h _unused_, const DnsChange *c, DnsJobDone done, void *userdata,
+int dns_helper_start(DnsHelper *h _unused_, const DnsRequest *c, DnsJobDone done, void *userdata,
                      DnsJob **ret, Problem *problem)
 {
     DnsJob *j;
@@ -69,13 +69,14 @@ int dns_helper_start(DnsHelper *h _unused_, const DnsChange *c, DnsJobDone done,
     j = g_new0(DnsJob, 1);
     j->done = done;
     j->userdata = userdata;
-    g_assert_true(!c->hook != !c->server);
+    g_assert_true(!c->hook != !c->address);
     g_string_append_printf(changes, "%s %s %s", c->remove ? "remove" : "add", c->fqdn, c->value);
     if (c->hook)
         g_string_append_printf(changes, " by %s\n", c->hook);
     else
-        g_string_append_printf(changes, " in %s at %s, %s\n", c->zone, c->server,
-                               c->key ? c->key->name : "unsigned");
+        g_string_append_printf(changes,
+                               strchr(c->address, ':') ? " in %s at [%s]:%u, %s\n" : " in %s at %s:%u, %s\n",
+                               c->zone, c->address, c->port, c->key.name ? c->key.name : "unsigned");
     g_assert_cmpint(sd_event_add_defer(loop, &j->source, on_job, j), >=, 0);
     *ret = j;
     return 0;
@@ -239,6 +240,40 @@ static void test_record(void)
     end(t);
     assert_changes("remove " OWNER " " VALUE " in example.com at " SERVER ", unsigned\n");
     g_assert_false(solver_is_busy(b.solver));
+}
+
+/* The port of DNSServer= may be left out, and the address have brackets. */
+static void test_server(void)
+{
+    static const struct {
+        const char *setting, *server; /* NULL: refused */
+    } cases[] = {
+        { "192.0.2.53", "192.0.2.53:53" },
+        { "2001:db8::53", "[2001:db8::53]:53" },
+        { "[2001:db8::53]:5353", "[2001:db8::53]:5353" },
+        { "ns1.example.com", NULL },
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        g_autofree char *expected = g_strdup_printf(" at %s, unsigned", strempty(cases[i].server));
+        _cleanup_said_ Said said = {};
+        _cleanup_bed_ Bed b;
+        SolverTask *t;
+
+        bed_init(&b);
+        b.settings.dns_server = S(cases[i].setting);
+        b.settings.self_check = false;
+        t = start(&b, NAME, PROOF, &said);
+        loop_until(loop, was_said, &said);
+        if (cases[i].server)
+            g_assert_nonnull(strstr(changes->str, expected));
+        else {
+            g_assert_cmpint(said.problem.code, ==, PROBLEM_INVALID_ARGUMENT);
+            g_assert_nonnull(strstr(said.problem.text, "DNSServer="));
+            assert_changes("");
+        }
+        end(t);
+    }
 }
 
 static void test_key(void)
@@ -578,6 +613,7 @@ int main(int argc, char **argv)
     fixture_init(&argc, &argv);
     g_test_add_func("/solver-dns/suits", test_suits);
     g_test_add_func("/solver-dns/record", test_record);
+    g_test_add_func("/solver-dns/server", test_server);
     g_test_add_func("/solver-dns/key", test_key);
     g_test_add_func("/solver-dns/hook", test_hook);
     g_test_add_func("/solver-dns/alias", test_alias);
