@@ -91,7 +91,7 @@ static void probe_fail(Probe *p, const Problem *why)
     bool answered = why->code == PROBLEM_LIMITS_EXCEEDED;
 
     if (why->code == PROBLEM_CANCELLED)
-        (void)problem_copy(why, &problem);
+        problem_set(&problem, why->code, "%s", strempty(why->text));
     else if (answered)
         describe_wrong(t, p, "with something larger than the proof", &problem);
     else
