@@ -268,17 +268,23 @@ void acceptor_run(Acceptor *a)
     (void)timer_arm_at(a->timer, next);
 }
 
-static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+static void dismiss_until(Acceptor *a, uint64_t deadline)
 {
-    Acceptor *a = userdata;
-    uint64_t now = loop_now(a->event, CLOCK_MONOTONIC);
     Place *p, *next;
 
     for (p = TAILQ_FIRST(&a->places); p; p = next) {
         next = TAILQ_NEXT(p, entry);
-        if (!p->ended && p->deadline <= now)
+        if (!p->ended && p->deadline <= deadline)
             a->use->dismiss(p, a->userdata);
     }
+}
+
+static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+{
+    Acceptor *a = userdata;
+    uint64_t now = loop_now(a->event, CLOCK_MONOTONIC);
+
+    dismiss_until(a, now);
     if (a->paused_until && a->paused_until <= now) {
         a->paused_until = 0;
         set_ports_enabled(a, SD_EVENT_ON);
@@ -363,8 +369,7 @@ void acceptor_close(Acceptor *a)
 {
     if (a->use->close)
         a->use->close(a->userdata);
-    while (!TAILQ_EMPTY(&a->places))
-        a->use->dismiss(TAILQ_FIRST(&a->places), a->userdata);
+    dismiss_until(a, UINT64_MAX);
     a->timer = sd_event_source_disable_unref(a->timer);
     for (size_t i = 0; i < a->n_ports; i++) {
         sd_event_source_disable_unref(a->ports[i].source);
