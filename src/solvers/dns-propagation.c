@@ -21,20 +21,20 @@ typedef enum Verdict {
 } Verdict;
 
 /* One address of a name server. */
-typedef struct Place {
+typedef struct Address {
     struct Server *server;
-    char *address; /* to query */
+    char *text; /* ADDRESS[:PORT] to query */
     DnsQuery *query;
     Verdict verdict;
     char *why; /* it does not answer */
-} Place;
+} Address;
 
 typedef struct Server {
     DnsPropagation *check;
     char *name;
     DnsQuery *query; /* for its addresses */
-    Place places[LIMIT_CHECK_ADDRESSES];
-    size_t n_places;
+    Address addresses[LIMIT_CHECK_ADDRESSES];
+    size_t n_addresses;
 } Server;
 
 struct DnsPropagation {
@@ -66,10 +66,10 @@ static Verdict server_judge(const Server *s)
 {
     Verdict verdict = SILENT;
 
-    for (size_t i = 0; i < s->n_places; i++)
-        if (s->places[i].verdict == LACKS)
+    for (size_t i = 0; i < s->n_addresses; i++)
+        if (s->addresses[i].verdict == LACKS)
             return LACKS;
-        else if (s->places[i].verdict == HAS)
+        else if (s->addresses[i].verdict == HAS)
             verdict = HAS;
     return verdict;
 }
@@ -85,17 +85,17 @@ static size_t count(const DnsPropagation *p, Verdict verdict)
 
 static void describe_server(FILE *f, const Server *s, Verdict verdict)
 {
-    if (s->n_places == 0)
+    if (s->n_addresses == 0)
         fprintf(f, " %s: It has no address.", s->name);
-    for (size_t i = 0; i < s->n_places; i++) {
-        const Place *place = s->places + i;
+    for (size_t i = 0; i < s->n_addresses; i++) {
+        const Address *a = s->addresses + i;
 
-        if (place->verdict != verdict)
+        if (a->verdict != verdict)
             continue;
         if (verdict == LACKS)
-            fprintf(f, " %s: At %s it does not have it.", s->name, place->address);
+            fprintf(f, " %s: At %s it does not have it.", s->name, a->text);
         else
-            fprintf(f, " %s: %s", s->name, strempty(place->why));
+            fprintf(f, " %s: %s", s->name, strempty(a->why));
     }
 }
 
@@ -191,28 +191,28 @@ static void one_is_done(DnsPropagation *p)
 
 static void on_record(DnsResult result, char *const *values, const Problem *why, void *userdata)
 {
-    Place *place = userdata;
+    Address *a = userdata;
 
-    place->query = NULL;
-    if (result == DNS_FOUND && strv_contains(values, place->server->check->value))
-        place->verdict = HAS;
+    a->query = NULL;
+    if (result == DNS_FOUND && strv_contains(values, a->server->check->value))
+        a->verdict = HAS;
     else if (result != DNS_FAILED)
-        place->verdict = LACKS;
-    else if (place->verdict == SILENT) {
-        free(place->why);
-        place->why = strdup(strempty(why->text));
+        a->verdict = LACKS;
+    else if (a->verdict == SILENT) {
+        free(a->why);
+        a->why = strdup(strempty(why->text));
     }
-    one_is_done(place->server->check);
+    one_is_done(a->server->check);
 }
 
-static int ask_place(Place *place, Problem *problem)
+static int ask_address(Address *a, Problem *problem)
 {
-    DnsPropagation *p = place->server->check;
+    DnsPropagation *p = a->server->check;
     int r;
 
-    if (place->verdict == HAS)
+    if (a->verdict == HAS)
         return 0;
-    r = dns_query(p->dns, p->owner, DNS_TXT, place->address, on_record, place, &place->query, problem);
+    r = dns_query(p->dns, p->owner, DNS_TXT, a->text, on_record, a, &a->query, problem);
     p->n_pending += r >= 0;
     return r;
 }
@@ -223,8 +223,8 @@ static void ask_all(DnsPropagation *p)
     int r = 0;
 
     for (size_t i = 0; i < p->n_servers && r >= 0; i++)
-        for (size_t k = 0; k < p->servers[i].n_places && r >= 0; k++)
-            r = ask_place(p->servers[i].places + k, &problem);
+        for (size_t k = 0; k < p->servers[i].n_addresses && r >= 0; k++)
+            r = ask_address(p->servers[i].addresses + k, &problem);
     if (r < 0)
         check_end(p, r, &problem);
     else if (p->n_pending == 0)
@@ -233,16 +233,16 @@ static void ask_all(DnsPropagation *p)
 
 /* ---- the servers */
 
-static int add_place(Server *s, const char *address)
+static int add_address(Server *s, const char *address)
 {
     const DnsPropagation *p = s->check;
-    Place *place = s->places + s->n_places;
+    Address *a = s->addresses + s->n_addresses;
 
-    *place = (Place){ .server = s };
-    place->address = server_address_format(address, p->address && streq(p->address, address) ? p->port : 0);
-    if (!place->address)
+    *a = (Address){ .server = s };
+    a->text = server_address_format(address, p->address && streq(p->address, address) ? p->port : 0);
+    if (!a->text)
         return -ENOMEM;
-    s->n_places++;
+    s->n_addresses++;
     return 0;
 }
 
@@ -254,9 +254,9 @@ static void on_addresses(DnsResult result, char *const *values, const Problem *w
     int r = 0;
 
     s->query = NULL;
-    for (size_t i = 0; result == DNS_FOUND && values[i] && s->n_places < LIMIT_CHECK_ADDRESSES && r >= 0;
+    for (size_t i = 0; result == DNS_FOUND && values[i] && s->n_addresses < LIMIT_CHECK_ADDRESSES && r >= 0;
          i++)
-        r = add_place(s, values[i]);
+        r = add_address(s, values[i]);
     if (r < 0)
         (void)log_oom();
     if (--p->n_pending == 0)
@@ -336,10 +336,10 @@ DnsPropagation *dns_propagation_free(DnsPropagation *p)
 
         dns_cancel(s->query);
         free(s->name);
-        for (size_t k = 0; k < s->n_places; k++) {
-            dns_cancel(s->places[k].query);
-            free(s->places[k].address);
-            free(s->places[k].why);
+        for (size_t k = 0; k < s->n_addresses; k++) {
+            dns_cancel(s->addresses[k].query);
+            free(s->addresses[k].text);
+            free(s->addresses[k].why);
         }
     }
     sd_event_source_disable_unref(p->timer);
