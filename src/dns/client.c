@@ -9,21 +9,18 @@
 #include <sys/un.h>
 
 #include "core/limits.h"
-#include "core/server-address.h"
 #include "dns/client-internal.h"
-#include "dns/request.h"
 #include "util/child.h"
 #include "util/log.h"
 #include "util/timer.h"
 
-#define PROGRAM  "certwright-dns"
-#define SOCKET   "/run/certwright-dns"
-#define UNIT     "certwright-dns.socket"
-#define DNS_PORT 53
-/* Longer than the program takes for its worst case, so that it is the one to say what took so long. */
+#define PROGRAM "certwright-dns"
+#define SOCKET  "/run/certwright-dns"
+#define UNIT    "certwright-dns.socket"
+/* Longer than all timeouts of the program, so that its own error message arrives. */
 #define PATIENCE (LIMIT_DNS_REQUEST_TIME + LIMIT_DNS_HOOK_TIME + LIMIT_DNS_GRACE + 15)
 
-/* A process that this service started, until it was reaped. Its job may be long gone. */
+/* A process started by this service, until it is reaped. It may outlive its job. */
 typedef struct Instance {
     LIST_ENTRY(Instance) entry;
     sd_event_source *source;
@@ -37,13 +34,11 @@ struct DnsJob {
     DnsJobDone done; /* NULL: forgotten */
     void *userdata;
     char *request; /* may contain a secret */
-    size_t size, sent;
-    char *what; /* description of the change */
+    char *what;    /* description of the change */
 
     int fd;
     bool child; /* answered by a process started here */
     sd_event_source *io, *timer;
-    sd_event_source *failed; /* it could not be started */
     char reply[LIMIT_DNS_REPLY];
     size_t received;
     Problem problem;
@@ -100,7 +95,7 @@ static int instance_watch(DnsHelper *h, Child *child)
     return r;
 }
 
-/* Where nobody can watch the process, its own limits end it. */
+/* A process that cannot be watched still ends by its own timeouts. */
 static int start_instance(DnsHelper *h, int *ret_fd)
 {
     const char *const arguments[] = { PROGRAM, NULL };
@@ -134,12 +129,8 @@ static DnsJob *job_free(DnsJob *j)
         return NULL;
     sd_event_source_disable_unref(j->io);
     sd_event_source_disable_unref(j->timer);
-    sd_event_source_disable_unref(j->failed);
-    if (j->fd >= 0)
-        close(j->fd);
-    if (j->request)
-        explicit_bzero(j->request, j->size);
-    free(j->request);
+    closep(&j->fd);
+    erase_and_free(j->request);
     free(j->what);
     problem_clear(&j->problem);
     free(j);
@@ -182,7 +173,7 @@ static void job_read_reply(DnsJob *j)
     int r = dns_reply_decode(j->reply, j->received, &outcome);
 
     if (r == -ENOMEM)
-        job_fail(j, "memory is short.");
+        job_fail(j, "out of memory.");
     else if (r < 0)
         job_fail(j, j->child ? PROGRAM
                         " ended without an answer; its messages are in the log of the service."
@@ -195,52 +186,37 @@ static void job_read_reply(DnsJob *j)
     }
 }
 
-static int job_send(DnsJob *j)
+/* The buffer of a new socket holds a whole request. A peer that closed it early may have replied nevertheless. */
+static int job_send(const DnsJob *j)
 {
-    ssize_t n;
+    size_t size = strlen(j->request);
+    ssize_t n = send(j->fd, j->request, size, MSG_NOSIGNAL);
 
-    while (j->sent < j->size) {
-        n = send(j->fd, j->request + j->sent, j->size - j->sent, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno == EAGAIN ? 0 : -errno;
-        j->sent += (size_t)n;
-    }
-    if (shutdown(j->fd, SHUT_WR) < 0)
-        return -errno;
-    return sd_event_source_set_io_events(j->io, EPOLLIN);
+    if (n < 0)
+        return errno == EPIPE || errno == ECONNRESET ? 0 : -errno;
+    if ((size_t)n < size)
+        return -ENOBUFS;
+    return shutdown(j->fd, SHUT_WR) < 0 ? -errno : 0;
 }
 
 /* Returns 0 at the end of the reply. */
 static int job_receive(DnsJob *j)
 {
-    ssize_t n;
+    ssize_t n = recv(j->fd, j->reply + j->received, sizeof(j->reply) - j->received, 0);
 
-    do
-        n = recv(j->fd, j->reply + j->received, sizeof(j->reply) - j->received, 0);
-    while (n < 0 && errno == EINTR);
     if (n < 0)
-        return errno == EAGAIN ? 1 : errno == ECONNRESET ? 0 : -errno;
+        return errno == EAGAIN || errno == EINTR ? 1 : errno == ECONNRESET ? 0 : -errno;
     j->received += (size_t)n;
     if (j->received == sizeof(j->reply))
         return -E2BIG;
     return n > 0;
 }
 
-static int on_io(sd_event_source *s _unused_, int fd _unused_, uint32_t revents, void *userdata)
+static int on_reply(sd_event_source *s _unused_, int fd _unused_, uint32_t revents _unused_, void *userdata)
 {
     DnsJob *j = userdata;
-    int r = 1;
+    int r = job_receive(j);
 
-    /* it may have answered before reading everything */
-    if (revents & (EPOLLIN | EPOLLHUP | EPOLLERR))
-        r = job_receive(j);
-    if (r > 0 && j->sent < j->size) {
-        r = job_send(j);
-        r = r == -EPIPE || r == -ECONNRESET ? sd_event_source_set_io_events(j->io, EPOLLIN) : r;
-        r = r < 0 ? r : 1;
-    }
     if (r == 0)
         job_read_reply(j);
     else if (r < 0)
@@ -251,13 +227,7 @@ static int on_io(sd_event_source *s _unused_, int fd _unused_, uint32_t revents,
 static int on_timeout(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
 {
     job_fail(userdata,
-             PROGRAM " did not answer in time; is its service stopped, or the machine under great load?");
-    return 0;
-}
-
-static int on_failed(sd_event_source *s _unused_, void *userdata)
-{
-    job_finish(userdata);
+             PROGRAM " did not answer in time; is its service stopped, or the machine under heavy load?");
     return 0;
 }
 
@@ -296,82 +266,59 @@ static void job_run(DnsJob *j)
     int r = job_connect(j);
 
     if (r >= 0)
-        r = sd_event_add_io(event, &j->io, j->fd, EPOLLIN | EPOLLOUT, on_io, j);
+        r = job_send(j);
+    if (r >= 0)
+        r = sd_event_add_io(event, &j->io, j->fd, EPOLLIN, on_reply, j);
     if (r >= 0)
         r = deadline_add(event, &j->timer, j->helper->patience * USEC_PER_SEC, on_timeout, j);
     if (r >= 0)
         return;
     (void)problem_set(&j->problem, PROBLEM_CHALLENGE_FAILED,
-                      "%s failed: %s cannot be started: %s; is Certwright installed as a whole?", j->what,
+                      "%s failed: %s cannot be started: %s; is Certwright installed completely?", j->what,
                       j->helper->program, strerror(-r));
-    j->io = sd_event_source_disable_unref(j->io);
-    (void)sd_event_source_set_enabled(j->failed, SD_EVENT_ONESHOT);
+    job_finish(j);
+}
+
+/* Starts the next waiting job unless LIMIT_DNS_JOBS are running. If it fails, done() may free the helper. */
+static bool start_next(DnsHelper *h)
+{
+    DnsJob *j = STAILQ_FIRST(&h->waiting);
+
+    if (!j || h->n_running == LIMIT_DNS_JOBS)
+        return false;
+    STAILQ_REMOVE_HEAD(&h->waiting, entry);
+    STAILQ_INSERT_TAIL(&h->running, j, entry);
+    h->n_running++;
+    (void)sd_event_source_set_enabled(h->pump, SD_EVENT_ONESHOT);
+    job_run(j);
+    return true;
 }
 
 static int on_pump(sd_event_source *s _unused_, void *userdata)
 {
-    DnsHelper *h = userdata;
-
-    while (h->n_running < LIMIT_DNS_JOBS && !STAILQ_EMPTY(&h->waiting)) {
-        DnsJob *j = STAILQ_FIRST(&h->waiting);
-
-        STAILQ_REMOVE_HEAD(&h->waiting, entry);
-        STAILQ_INSERT_TAIL(&h->running, j, entry);
-        h->n_running++;
-        job_run(j);
-    }
+    (void)start_next(userdata);
     return 0;
 }
 
 /* ---- changes */
 
-static char *text(const char *s)
+static int job_describe(DnsJob *j, const DnsRequest *c)
 {
-    return (char *)(uintptr_t)s;
-}
-
-static int request_fill(const DnsChange *c, char address[static ADDRESS_TEXT_SIZE], DnsRequest *ret,
-                        Problem *problem)
-{
-    *ret = (DnsRequest){
-        .remove = c->remove, .fqdn = text(c->fqdn), .value = text(c->value), .hook = text(c->hook)
-    };
-    if (c->hook)
-        return 0;
-    if (server_address_parse(strempty(c->server), address, &ret->port) < 0)
-        return problem_set(
-            problem, PROBLEM_INVALID_ARGUMENT,
-            "The server for updates of the DNS is no address; write DNSServer= as in 192.0.2.53 or "
-            "[2001:db8::53]:5353.");
-    ret->address = address;
-    ret->port = ret->port ? ret->port : DNS_PORT;
-    ret->zone = text(c->zone);
-    if (c->key) {
-        ret->key_name = c->key->name;
-        ret->key_algorithm = c->key->algorithm;
-        ret->key_secret = c->key->secret;
-    }
-    return 0;
-}
-
-static int job_describe(DnsJob *j, const DnsChange *c)
-{
-    const char *verb = c->remove ? "Removing" : "Making";
+    const char *verb = c->remove ? "Removing" : "Creating";
     int n;
 
     if (c->hook)
         n = asprintf(&j->what, "%s the TXT record of %s by the hook %s", verb, c->fqdn, c->hook);
     else
-        n = asprintf(&j->what, "%s the TXT record of %s at the name server %s", verb, c->fqdn, c->server);
+        n = asprintf(&j->what, "%s the TXT record of %s at the name server %s, port %u", verb, c->fqdn,
+                     c->address, (unsigned)c->port);
     return n < 0 ? -ENOMEM : 0;
 }
 
-int dns_helper_start(DnsHelper *h, const DnsChange *change, DnsJobDone done, void *userdata, DnsJob **ret,
+int dns_helper_start(DnsHelper *h, const DnsRequest *change, DnsJobDone done, void *userdata, DnsJob **ret,
                      Problem *problem)
 {
     _cleanup_(job_freep) DnsJob *j = calloc(1, sizeof(DnsJob));
-    char address[ADDRESS_TEXT_SIZE];
-    DnsRequest request;
     int r;
 
     if (!j)
@@ -380,12 +327,9 @@ int dns_helper_start(DnsHelper *h, const DnsChange *change, DnsJobDone done, voi
     j->helper = h;
     j->done = done;
     j->userdata = userdata;
-    if ((r = request_fill(change, address, &request, problem)) < 0 ||
-        (r = dns_request_encode(&request, &j->request, problem)) < 0 || (r = job_describe(j, change)) < 0 ||
-        (r = deferred_add(h->event, &j->failed, on_failed, j)) < 0 ||
+    if ((r = dns_request_encode(change, &j->request, problem)) < 0 || (r = job_describe(j, change)) < 0 ||
         (r = sd_event_source_set_enabled(h->pump, SD_EVENT_ONESHOT)) < 0)
         return r;
-    j->size = strlen(j->request);
     STAILQ_INSERT_TAIL(&h->waiting, j, entry);
     if (ret)
         *ret = j;
@@ -458,15 +402,15 @@ static void free_all(struct DnsJobQueue *queue)
     }
 }
 
-/* Starts what can be started: records should not remain because the service stops. */
+/* Starts as many waiting jobs as possible, so that no records remain because the service stops. */
 static void begin_all(DnsHelper *h)
 {
     DnsJob *j;
 
-    (void)on_pump(NULL, h);
-    STAILQ_FOREACH (j, &h->running, entry)
-        if (j->io && j->sent < j->size && job_send(j) < 0)
-            log_warning("%s may not have started.", j->what);
+    STAILQ_FOREACH (j, &h->waiting, entry)
+        (void)dns_job_forget(j);
+    while (start_next(h))
+        ;
     STAILQ_FOREACH (j, &h->waiting, entry)
         log_warning("%s was not started, as the service is stopping.", j->what);
 }

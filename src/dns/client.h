@@ -3,8 +3,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "core/problem.h"
-#include "dns/tsig.h"
+#include "dns/request.h"
 
 /* Changes TXT records with the program certwright-dns (src/dns), so that this service runs neither
  * nsupdate(1) nor hooks in its own sandbox. With systemd, its socket unit starts one instance per change;
@@ -12,17 +11,6 @@
  * one reply (dns/request.h). */
 typedef struct DnsHelper DnsHelper;
 typedef struct DnsJob DnsJob;
-
-/* Borrowed. Exactly one of server and hook is set. */
-typedef struct DnsChange {
-    bool remove;        /* remove only this value of the name; otherwise add it to existing ones */
-    const char *fqdn;   /* owner of the TXT record, canonical, without the trailing dot */
-    const char *value;  /* RFC 8555 section 8.4: [A-Za-z0-9_-]{43} */
-    const char *zone;   /* for an update: the zone of fqdn, without the trailing dot */
-    const char *server; /* RFC 2136: ADDRESS[:PORT] or [ADDRESS]:PORT */
-    const Tsig *key;    /* NULL: an unsigned update */
-    const char *hook;   /* name of a file in /etc/certwright/dns-hooks */
-} DnsChange;
 
 /* problem->code is PROBLEM_NONE if the change was made. Called once, never from within dns_helper_start()
  * and never after dns_job_forget(). */
@@ -34,7 +22,7 @@ int dns_helper_new(sd_event *event, DnsHelper **ret);
 DnsHelper *dns_helper_free(DnsHelper *h);
 DEFINE_CLEANUP(DnsHelper *, dns_helper_free);
 /* At most LIMIT_DNS_JOBS run in parallel, others wait. ret may be NULL: done is called nevertheless. */
-int dns_helper_start(DnsHelper *h, const DnsChange *change, DnsJobDone done, void *userdata, DnsJob **ret,
+int dns_helper_start(DnsHelper *h, const DnsRequest *change, DnsJobDone done, void *userdata, DnsJob **ret,
                      Problem *problem);
 /* Call this before done(), which is not called any more; the change itself continues. */
 DnsJob *dns_job_forget(DnsJob *j);

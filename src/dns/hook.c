@@ -20,7 +20,7 @@ static const char *check_owner(const struct stat *st, uid_t owner)
     if (st->st_uid != owner)
         return "it does not belong to root (chown root)";
     if (st->st_mode & (S_IWGRP | S_IWOTH))
-        return "others than root may write to it (chmod go-w)";
+        return "users other than root can write to it (chmod go-w)";
     return NULL;
 }
 
@@ -60,7 +60,7 @@ static int check_hook(const char *folder, uid_t owner, const char *name, const c
     else if (S_ISLNK(st.st_mode))
         wrong = "it is a symbolic link; put the program itself there";
     else if (!S_ISREG(st.st_mode))
-        wrong = "it is no regular file";
+        wrong = "it is not a regular file";
     else
         wrong = check_owner(&st, owner);
     if (!wrong && faccessat(fd, name, X_OK, AT_EACCESS) < 0)

@@ -35,7 +35,7 @@ static void tell(int priority, const char *what, const char *detail)
     fprintf(stderr, "%s%s\n", what, detail);
 }
 
-/* Up to the end that the other side sets. */
+/* Receives until the peer shuts down its side. */
 static int request_receive(char data[static LIMIT_DNS_REQUEST + 1], size_t *ret_size, Problem *problem)
 {
     int64_t end = monotonic_msec() + LIMIT_DNS_REQUEST_TIME * MSEC_PER_SEC;
@@ -47,8 +47,8 @@ static int request_receive(char data[static LIMIT_DNS_REQUEST + 1], size_t *ret_
         ssize_t n;
 
         if (left <= 0)
-            return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
-                               "The request did not come within %d seconds.", LIMIT_DNS_REQUEST_TIME);
+            return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "No request arrived within %d seconds.",
+                               LIMIT_DNS_REQUEST_TIME);
         if (poll(&fd, 1, (int)left) <= 0)
             continue;
         n = recv(STDIN_FILENO, data + size, LIMIT_DNS_REQUEST + 1 - size, MSG_DONTWAIT);
@@ -85,7 +85,7 @@ static int change(Problem *problem)
     return r;
 }
 
-/* The other side may be gone. */
+/* The peer may be gone. */
 static void reply(const Problem *outcome)
 {
     _cleanup_free_ char *text = dns_reply_encode(outcome);
@@ -106,7 +106,7 @@ static int run(void)
     int r = privileges_drop();
 
     if (r < 0)
-        (void)problem_set(&problem, PROBLEM_INTERNAL, "certwright-dns cannot give up its rights: %s.",
+        (void)problem_set(&problem, PROBLEM_INTERNAL, "certwright-dns cannot drop its privileges: %s.",
                           strerror(-r));
     else
         r = change(&problem);

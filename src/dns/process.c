@@ -13,7 +13,7 @@
 #include "util/time.h"
 
 #define READ_SIZE   4096
-#define DRAIN_READS 64 /* of what is in the pipe at the end: more than it holds */
+#define DRAIN_READS 64 /* at the end: more than a pipe holds */
 
 /* The last LIMIT_DNS_OUTPUT bytes of output. */
 typedef struct Tail {
@@ -24,7 +24,7 @@ typedef struct Tail {
 typedef struct Process {
     Child child;
     int output_fd;    /* negative once nobody can write to it any more */
-    int64_t deadline; /* of what comes next: SIGTERM, SIGKILL */
+    int64_t deadline; /* until the next signal: SIGTERM, then SIGKILL */
     bool late;
     Tail tail;
 } Process;
@@ -170,11 +170,11 @@ char *process_describe(const ProcessCall *call, const ProcessEnd *end)
     int n;
 
     if (end->late)
-        n = asprintf(&s, "%s did not end within %u seconds and was ended%s%s", name, call->seconds, colon,
-                     output);
+        n = asprintf(&s, "%s did not exit within %u seconds and was terminated%s%s", name, call->seconds,
+                     colon, output);
     else if (end->status < 0)
-        n = asprintf(&s, "%s was ended by signal %d%s%s", name, end->signal, colon, output);
+        n = asprintf(&s, "%s was killed by signal %d%s%s", name, end->signal, colon, output);
     else
-        n = asprintf(&s, "%s ended with status %d%s%s", name, end->status, colon, output);
+        n = asprintf(&s, "%s exited with status %d%s%s", name, end->status, colon, output);
     return n < 0 ? NULL : s;
 }

@@ -28,9 +28,9 @@ static const struct {
     { "value", offsetof(DnsRequest, value) },
     { "zone", offsetof(DnsRequest, zone) },
     { "server", offsetof(DnsRequest, address) },
-    { "key-name", offsetof(DnsRequest, key_name) },
-    { "key-algorithm", offsetof(DnsRequest, key_algorithm) },
-    { "key-secret", offsetof(DnsRequest, key_secret) },
+    { "key-name", offsetof(DnsRequest, key.name) },
+    { "key-algorithm", offsetof(DnsRequest, key.algorithm) },
+    { "key-secret", offsetof(DnsRequest, key.secret) },
     { "hook", offsetof(DnsRequest, hook) },
 };
 
@@ -41,7 +41,7 @@ static char **field_of(const DnsRequest *q, size_t i)
 
 void dns_request_clear(DnsRequest *q)
 {
-    erase_and_free(TAKE_PTR(q->key_secret));
+    erase_and_free(TAKE_PTR(q->key.secret));
     for (size_t i = 0; i < ELEMENTSOF(fields); i++)
         free(*field_of(q, i));
     *q = (DnsRequest){};
@@ -113,18 +113,18 @@ bool dns_name_is_in_zone(const char *name, const char *zone)
 static const char *update_check(const DnsRequest *q)
 {
     if (!q->zone || !dns_name_is_canonical(q->zone))
-        return "the zone is no domain name";
+        return "the zone is not a domain name";
     if (!dns_name_is_in_zone(q->fqdn, q->zone))
         return "the name of the record is not in the zone";
     if (!q->address || !is_address(q->address) || q->port == 0)
-        return "the server is no address with a port";
-    if (!q->key_name && !q->key_algorithm && !q->key_secret)
+        return "the server is not an address with a port";
+    if (!q->key.name && !q->key.algorithm && !q->key.secret)
         return NULL;
-    if (!q->key_name || !dns_name_is_canonical(q->key_name))
-        return "the name of the key is no domain name";
-    if (!q->key_algorithm || !dns_algorithm_is_known(q->key_algorithm))
+    if (!q->key.name || !dns_name_is_canonical(q->key.name))
+        return "the name of the key is not a domain name";
+    if (!q->key.algorithm || !dns_algorithm_is_known(q->key.algorithm))
         return "the algorithm of the key is none of hmac-sha1, hmac-sha224, hmac-sha256, hmac-sha384, hmac-sha512";
-    if (!q->key_secret || !dns_secret_is_base64(q->key_secret))
+    if (!q->key.secret || !dns_secret_is_base64(q->key.secret))
         return "the secret of the key is not base64";
     return NULL;
 }
@@ -132,15 +132,15 @@ static const char *update_check(const DnsRequest *q)
 static const char *request_check(const DnsRequest *q)
 {
     if (!q->fqdn || !dns_name_is_canonical(q->fqdn))
-        return "the name of the record is no domain name";
+        return "the name of the record is not a domain name";
     if (!q->value || !is_value(q->value))
-        return "the value of the record has to be 43 letters of base64url";
+        return "the value of the record must be 43 letters of base64url";
     if (!q->hook)
         return update_check(q);
     if (!dns_hook_is_name(q->hook))
-        return "the hook's name has to be letters, digits, \".\", \"_\" and \"-\", a letter or digit first, "
+        return "the hook's name must be letters, digits, \".\", \"_\" and \"-\", a letter or digit first, "
                "64 at most";
-    if (q->zone || q->address || q->port > 0 || q->key_name || q->key_algorithm || q->key_secret)
+    if (q->zone || q->address || q->port > 0 || q->key.name || q->key.algorithm || q->key.secret)
         return "a hook takes no server and no key";
     return NULL;
 }
@@ -195,8 +195,7 @@ int dns_request_encode(const DnsRequest *q, char **ret, Problem *problem)
     size_t size = 64, at;
 
     if (wrong)
-        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "The DNS cannot be changed like that: %s.",
-                           wrong);
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "Invalid change of the DNS: %s.", wrong);
     for (size_t i = 0; i < ELEMENTSOF(fields); i++)
         size += strlen(fields[i].key) + strlen(strempty(*field_of(q, i))) + 2;
     text = malloc(size);
@@ -275,7 +274,7 @@ int dns_request_decode(const char *data, size_t size, DnsRequest *ret, Problem *
     if (r == -EBADMSG) {
         (void)problem_set(
             problem, PROBLEM_INVALID_ARGUMENT,
-            "The request is not written as certwrightd writes it; are both of the same version?");
+            "The request is not in the format of certwrightd; are both programs of the same version?");
         return r;
     }
     if (r < 0)
@@ -301,7 +300,7 @@ char *dns_reply_encode(const Problem *outcome)
         n = asprintf(&text, RESULT " " RESULT_DONE "\n\n");
     else
         n = asprintf(&text, RESULT " %s\ntext %s\n\n", problem_code_to_string(outcome->code),
-                     isempty(outcome->text) ? "Memory is short." : outcome->text);
+                     isempty(outcome->text) ? "Out of memory." : outcome->text);
     return n < 0 ? NULL : text;
 }
 

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/problem.h"
+#include "dns/tsig.h"
 
 /* The request of certwrightd to certwright-dns, and its reply: lines "key value", terminated by an empty
  * line, one message in each direction. Neither side trusts the other: any deviation from this format is
  * refused. */
 
-/* A change of a TXT record, by an update (zone, server) or by a hook. */
+/* A change of a TXT record, by an update (RFC 2136: zone, address, port and key) or by a hook. */
 typedef struct DnsRequest {
-    bool remove;
-    char *fqdn;    /* dns_name_is_canonical() */
+    bool remove;   /* remove only this value of the name; otherwise add it to existing ones */
+    char *fqdn;    /* owner of the record, dns_name_is_canonical() */
     char *value;   /* RFC 8555 section 8.4: 43 letters of base64url */
     char *zone;    /* dns_name_is_canonical(), contains fqdn */
     char *address; /* of the server, IPv4 or IPv6 */
     uint16_t port;
-    char *key_name, *key_algorithm, *key_secret; /* TSIG, RFC 8945; all NULL: unsigned */
-    char *hook;
+    Tsig key;   /* all NULL: an unsigned update */
+    char *hook; /* name of a file in /etc/certwright/dns-hooks */
 } DnsRequest;
 
 void dns_request_clear(DnsRequest *q);

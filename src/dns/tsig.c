@@ -32,8 +32,8 @@ typedef struct Reader {
 
 static int refuse(const Reader *r, const char *what)
 {
-    (void)problem_set(r->problem, PROBLEM_CHALLENGE_FAILED, "line %u: %s; the file has to be like this: %s",
-                      r->line, what, FORM);
+    (void)problem_set(r->problem, PROBLEM_CHALLENGE_FAILED, "line %u: %s; expected format: %s", r->line,
+                      what, FORM);
     return -EINVAL;
 }
 
@@ -151,8 +151,8 @@ static int read_name(Reader *r, Tsig *t)
     if (t->name[length - 1] == '.')
         t->name[length - 1] = 0;
     if (!dns_name_is_canonical(t->name))
-        return refuse(r,
-                      "the name of the key is no domain name of letters, digits, hyphens and underscores");
+        return refuse(
+            r, "the name of the key is not a domain name of letters, digits, hyphens and underscores");
     return next_token(r);
 }
 
@@ -222,14 +222,13 @@ static int read_key(Reader *r, Tsig *t)
     if (r->type == TOKEN_END)
         return refuse(r, "there is no key");
     if (is_word(r, "key:"))
-        return refuse(r, "this is a key as Knot DNS has it in its own configuration");
+        return refuse(r, "this key is in the format of Knot DNS's own configuration");
     if (!is_word(r, "key"))
         return refuse(r, "\"key\" is expected here");
     if ((n = next_token(r)) < 0 || (n = read_name(r, t)) < 0 || (n = read_clauses(r, t)) < 0 ||
         (n = expect_mark(r, ';', "the \";\" after \"}\" is missing")) < 0)
         return n;
-    return r->type == TOKEN_END ? 0
-                                : refuse(r, "there is something behind the key; a file holds one key alone");
+    return r->type == TOKEN_END ? 0 : refuse(r, "there is more after the key; a file holds only one key");
 }
 
 int tsig_parse(const char *text, size_t size, Tsig *ret, Problem *problem)
@@ -239,7 +238,7 @@ int tsig_parse(const char *text, size_t size, Tsig *ret, Problem *problem)
     int r;
 
     if (memchr(text, 0, size))
-        return refuse(&reader, "the file is no text");
+        return refuse(&reader, "the file is not text");
     r = read_key(&reader, &t);
     if (r < 0)
         return r;
@@ -270,14 +269,14 @@ static int explain_open(const char *path, int error, Problem *problem)
     case -ENOENT:
         return refuse_file(
             path, error,
-            "is not there; make it with tsig-keygen(8) so that the user certwright can read it: "
+            "does not exist; create it with tsig-keygen(8) so that the user certwright can read it: "
             "owner root, group certwright, mode 0640",
             problem);
     case -EACCES:
     case -EPERM:
         return refuse_file(
             path, error,
-            "may not be read by the user certwright; set owner root, group certwright, mode 0640, and "
+            "cannot be read by the user certwright; set owner root, group certwright, mode 0640, and "
             "let that user reach its directory",
             problem);
     case -ELOOP:
@@ -298,16 +297,16 @@ static int read_text(const char *path, char **ret, size_t *ret_size, Problem *pr
     if (fstat(fd, &st) < 0)
         return explain_open(path, -errno, problem);
     if (!S_ISREG(st.st_mode))
-        return refuse_file(path, -EINVAL, "is no regular file", problem);
+        return refuse_file(path, -EINVAL, "is not a regular file", problem);
     if (st.st_mode & S_IRWXO)
         return refuse_file(
             path, -EPERM,
-            "is open to every user of this machine: make a new key, and set owner root, group "
+            "is accessible to every user of this machine: create a new key, and set owner root, group "
             "certwright, mode 0640",
             problem);
     r = fs_read_fd(fd, LIMIT_TSIG_FILE, ret, ret_size);
     if (r == -E2BIG)
-        return refuse_file(path, -EINVAL, "is too big for one key", problem);
+        return refuse_file(path, -EINVAL, "is too large for one key", problem);
     return r < 0 ? explain_open(path, r, problem) : 0;
 }
 

@@ -6,7 +6,7 @@
 
 #include "dns/process.h"
 
-#define TTL 60 /* seconds: caches should not keep a proof that is gone */
+#define TTL 60 /* seconds: caches should forget removed proofs soon */
 
 const char *const update_programs[] = { "/usr/bin/nsupdate", "/usr/bin/knsupdate", NULL };
 
@@ -16,7 +16,7 @@ char *update_script(const DnsRequest *q)
     _cleanup_free_ char *change = NULL;
     char *script = NULL;
 
-    if (q->key_name ? asprintf(&key, "key %s:%s. %s\n", q->key_algorithm, q->key_name, q->key_secret) < 0
+    if (q->key.name ? asprintf(&key, "key %s:%s. %s\n", q->key.algorithm, q->key.name, q->key.secret) < 0
                     : !(key = strdup("")))
         return key = NULL;
     if ((q->remove ? asprintf(&change, "update delete %s. TXT \"%s\"", q->fqdn, q->value)
@@ -45,10 +45,10 @@ static int explain(const DnsRequest *q, const ProcessCall *call, const ProcessEn
 
     return problem_set(
         problem, PROBLEM_CHALLENGE_FAILED,
-        "The update of the zone %s at the name server %s, port %u, failed: %s. Does the server take "
+        "The update of the zone %s at the name server %s, port %u, failed: %s. Does the server accept "
         "updates of this zone %s%s, from this machine? Its log says more.",
         q->zone, q->address, (unsigned)q->port, strempty(how),
-        q->key_name ? "that are signed by the key " : "without a key (DNSKeyFile=)", strempty(q->key_name));
+        q->key.name ? "that are signed by the key " : "without a key (DNSKeyFile=)", strempty(q->key.name));
 }
 
 static int run_program(const char *program, unsigned seconds, const DnsRequest *q, Problem *problem)
@@ -69,7 +69,7 @@ static int run_program(const char *program, unsigned seconds, const DnsRequest *
     if (r < 0)
         return problem_set(problem, PROBLEM_CHALLENGE_FAILED, "%s cannot be run: %s.", program,
                            strerror(-r));
-    output_clean(end.output, q->key_secret);
+    output_clean(end.output, q->key.secret);
     return end.status == 0 && !end.late ? 0 : explain(q, &call, &end, problem);
 }
 
@@ -78,8 +78,7 @@ int update_run(const char *const *programs, unsigned seconds, const DnsRequest *
     for (const char *const *p = programs; *p; p++)
         if (access(*p, X_OK) == 0)
             return run_program(*p, seconds, q, problem);
-    return problem_set(
-        problem, PROBLEM_CHALLENGE_FAILED,
-        "There is no program that sends updates to a name server: install nsupdate (apt install "
-        "bind9-dnsutils) or knsupdate (apt install knot-dnsutils).");
+    return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
+                       "No program for DNS updates was found: install nsupdate (apt install "
+                       "bind9-dnsutils) or knsupdate (apt install knot-dnsutils).");
 }

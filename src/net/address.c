@@ -2,7 +2,6 @@
 #include "net/address.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 
 static bool in4_is_local(const uint8_t a[static 4])
 {
@@ -74,15 +73,21 @@ bool address_is_local(const struct sockaddr *address, size_t size)
     }
 }
 
+socklen_t address_from_text(const char *text, uint16_t port, SocketAddress *ret)
+{
+    *ret = (SocketAddress){ .in4 = { .sin_family = AF_INET, .sin_port = htons(port) } };
+    if (inet_pton(AF_INET, text, &ret->in4.sin_addr) == 1)
+        return sizeof(ret->in4);
+    *ret = (SocketAddress){ .in6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) } };
+    return inet_pton(AF_INET6, text, &ret->in6.sin6_addr) == 1 ? sizeof(ret->in6) : 0;
+}
+
 bool address_text_is_local(const char *text)
 {
-    uint8_t bytes[16];
+    SocketAddress address;
+    socklen_t size = address_from_text(text, 0, &address);
 
-    if (inet_pton(AF_INET, text, bytes) == 1)
-        return in4_is_local(bytes);
-    if (inet_pton(AF_INET6, text, bytes) == 1)
-        return in6_is_local(bytes);
-    return true;
+    return address_is_local(&address.any, size);
 }
 
 void address_to_text(const struct sockaddr *address, size_t size, char ret[static ADDRESS_TEXT_SIZE])

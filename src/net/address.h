@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "core/server-address.h"
 
+typedef union SocketAddress {
+    struct sockaddr any;
+    struct sockaddr_in in4;
+    struct sockaddr_in6 in6;
+} SocketAddress;
+
+/* Reads an IPv4 or IPv6 address without a port. Returns its size, or 0 if it is neither. */
+socklen_t address_from_text(const char *text, uint16_t port, SocketAddress *ret);
 /* Returns true if packets to the address stay on this machine or its link, or reach no single host:
  * unspecified, loopback, link-local, multicast, broadcast and reserved addresses of IPv4 (RFC 6890) and IPv6
  * (RFC 4291), and IPv6 forms of such IPv4 addresses: mapped, compatible, translated (RFC 6052, RFC 7915, RFC

@@ -3,15 +3,17 @@
 #include <sys/queue.h>
 
 #include "core/name.h"
+#include "core/server-address.h"
 #include "crypto/account-key.h"
 #include "crypto/digest.h"
 #include "dns/client.h"
 #include "solvers/dns-place.h"
 #include "solvers/dns-propagation.h"
-#include "solvers/solver.h"
+#include "solvers/task.h"
 #include "util/log.h"
 #include "util/text.h"
-#include "util/timer.h"
+
+#define DNS_PORT 53
 
 /* dns-01 (RFC 8555 section 8.4). A task finds the place of its record, then uses a record there. Tasks with
  * the same record (two orders that share an authorization) share it: it is created for the first one and
@@ -21,11 +23,10 @@
 typedef struct TxtRecord {
     TAILQ_ENTRY(TxtRecord) entry;
     struct DnsSolver *solver;
-    char *owner, *zone, *value; /* zone is NULL for a hook without self-check */
-    char *server, *hook;        /* one of them */
-    Tsig key;                   /* for the server; no name: none */
-    DnsJob *job;                /* the change in progress */
-    bool there;                 /* it was created, or may have been */
+    DnsRequest change; /* to create or remove it */
+    char *zone;        /* NULL for a hook without self-check */
+    DnsJob *job;       /* the change in progress */
+    bool there;        /* it was created, or may have been */
     size_t n_users;
 } TxtRecord;
 
@@ -37,7 +38,7 @@ typedef enum TaskState {
 } TaskState;
 
 typedef struct DnsTask {
-    SolverTask task;
+    Task task; /* first */
     TAILQ_ENTRY(DnsTask) entry;
     TaskState state;
     bool checks; /* SelfCheck= at the start */
@@ -45,10 +46,6 @@ typedef struct DnsTask {
     DnsPlace *place;
     TxtRecord *record;
     DnsPropagation *propagation;
-    sd_event_source *deferred; /* reports the result */
-    Problem problem;
-    SolverReady ready;
-    void *userdata;
 } DnsTask;
 
 typedef struct DnsSolver {
@@ -69,11 +66,10 @@ static bool solver_suits(Solver *base, const char *name, bool wildcard, Problem 
                           "dns-01 cannot prove the address %s (RFC 8738); only http-01 and tls-alpn-01 can.",
                           name);
     else if (!settings->dns_server && !settings->dns_hook)
-        (void)problem_set(
-            why, PROBLEM_CHALLENGE_FAILED,
-            "dns-01 cannot prove %s%s, as nothing is set that changes the DNS: set DNSServer= and DNSKeyFile=, or "
-            "DNSHook=, in [ACME]; see certwright-dns-hook(5).",
-            wildcard ? "*." : "", name);
+        (void)problem_set(why, PROBLEM_CHALLENGE_FAILED,
+                          "dns-01 is not set up for %s%s: set DNSServer= and DNSKeyFile=, or "
+                          "DNSHook=, in [ACME]; see certwright-dns-hook(5).",
+                          wildcard ? "*." : "", name);
     else
         return true;
     return false;
@@ -81,53 +77,43 @@ static bool solver_suits(Solver *base, const char *name, bool wildcard, Problem 
 
 /* ---- tasks: results */
 
-static int on_deferred(sd_event_source *s _unused_, void *userdata)
-{
-    DnsTask *t = userdata;
-
-    t->ready(&t->problem, t->userdata);
-    return 0;
-}
-
-static void task_tell(DnsTask *t)
+/* r: the problem, unless one is set already. */
+static void dns_task_tell(DnsTask *t, int r)
 {
     t->state = TASK_TOLD;
-    (void)sd_event_source_set_enabled(t->deferred, SD_EVENT_ONESHOT);
-}
-
-static void task_fail(DnsTask *t, int r)
-{
-    problem_set_errno(&t->problem, r, "Proving a name by dns-01");
-    task_tell(t);
+    problem_set_errno(&t->task.problem, r, "Proving a name by dns-01");
+    task_tell(&t->task);
 }
 
 static void on_propagated(const Problem *problem, void *userdata)
 {
     DnsTask *t = userdata;
 
-    (void)problem_copy(problem, &t->problem);
+    (void)problem_copy(problem, &t->task.problem);
     t->propagation = dns_propagation_free(t->propagation);
-    task_tell(t);
+    dns_task_tell(t, 0);
 }
 
 static void task_look(DnsTask *t)
 {
-    DnsSolver *s = (DnsSolver *)t->task.solver;
+    const SolverContext *context = t->task.base.solver->context;
     const TxtRecord *rec = t->record;
-    const DnsRecordWish wish = {
-        .owner = rec->owner, .zone = rec->zone, .value = rec->value, .server = rec->server
-    };
+    const DnsRecordWish wish = { .owner = rec->change.fqdn,
+                                 .zone = rec->zone,
+                                 .value = rec->change.value,
+                                 .address = rec->change.address,
+                                 .port = rec->change.port };
     int r;
 
     if (!t->checks) {
-        task_tell(t);
+        dns_task_tell(t, 0);
         return;
     }
     t->state = TASK_WAITING;
-    r = dns_propagation_start(s->solver.context->event, s->solver.context->dns, &wish, on_propagated, t,
-                              &t->propagation, &t->problem);
+    r = dns_propagation_start(context->event, context->dns, &wish, on_propagated, t, &t->propagation,
+                              &t->task.problem);
     if (r < 0)
-        task_fail(t, r);
+        dns_task_tell(t, r);
 }
 
 /* ---- records */
@@ -138,12 +124,8 @@ static TxtRecord *txt_free(TxtRecord *rec)
         return NULL;
     TAILQ_REMOVE(&rec->solver->records, rec, entry);
     dns_job_forget(rec->job);
-    free(rec->owner);
+    dns_request_clear(&rec->change);
     free(rec->zone);
-    free(rec->value);
-    free(rec->server);
-    free(rec->hook);
-    tsig_clear(&rec->key);
     free(rec);
     return NULL;
 }
@@ -159,8 +141,8 @@ static void txt_tell(TxtRecord *rec, const Problem *problem)
         if (problem->code == PROBLEM_NONE)
             task_look(t);
         else {
-            (void)problem_copy(problem, &t->problem);
-            task_tell(t);
+            (void)problem_copy(problem, &t->task.problem);
+            dns_task_tell(t, 0);
         }
     }
 }
@@ -181,7 +163,7 @@ static void on_made(const Problem *problem, void *userdata)
     TxtRecord *rec = userdata;
 
     rec->job = NULL;
-    rec->there = problem->code == PROBLEM_NONE || rec->hook;
+    rec->there = problem->code == PROBLEM_NONE || rec->change.hook;
     txt_tell(rec, problem);
     txt_drive(rec);
 }
@@ -194,23 +176,14 @@ static void on_removed(const Problem *problem, void *userdata)
     rec->there = false;
     if (problem->code != PROBLEM_NONE)
         log_warning("%s%s Remove the record %s. TXT \"%s\" manually.", strempty(problem->text),
-                    text_full_stop(strempty(problem->text)), rec->owner, rec->value);
+                    text_full_stop(strempty(problem->text)), rec->change.fqdn, rec->change.value);
     txt_drive(rec);
 }
 
 static int txt_change(TxtRecord *rec, bool remove, Problem *problem)
 {
-    const DnsChange change = {
-        .remove = remove,
-        .fqdn = rec->owner,
-        .value = rec->value,
-        .zone = rec->server ? rec->zone : NULL,
-        .server = rec->server,
-        .key = rec->key.name ? &rec->key : NULL,
-        .hook = rec->hook,
-    };
-
-    return dns_helper_start(rec->solver->helper, &change, remove ? on_removed : on_made, rec, &rec->job,
+    rec->change.remove = remove;
+    return dns_helper_start(rec->solver->helper, &rec->change, remove ? on_removed : on_made, rec, &rec->job,
                             problem);
 }
 
@@ -242,25 +215,35 @@ static void txt_drive(TxtRecord *rec)
         txt_free(rec);
 }
 
+static int txt_set_server(TxtRecord *rec, const AcmeSettings *settings, Problem *problem)
+{
+    char address[ADDRESS_TEXT_SIZE];
+    DnsRequest *q = &rec->change;
+    int r;
+
+    if (server_address_parse(settings->dns_server, address, &q->port) < 0)
+        return problem_set(
+            problem, PROBLEM_INVALID_ARGUMENT,
+            "The server for DNS updates is not an address; set DNSServer= as in 192.0.2.53 or "
+            "[2001:db8::53]:5353.");
+    q->port = q->port ? q->port : DNS_PORT;
+    if ((r = text_set(&q->address, address)) < 0 || (r = text_set(&q->zone, rec->zone)) < 0)
+        return r;
+    return settings->dns_key_file ? tsig_read(settings->dns_key_file, &q->key, problem) : 0;
+}
+
 static int txt_set_way(TxtRecord *rec, Problem *problem)
 {
     const AcmeSettings *settings = rec->solver->solver.context->settings;
-    int r = 0;
 
     if (settings->dns_server && rec->zone)
-        rec->server = strdup(settings->dns_server);
-    else if (settings->dns_hook)
-        rec->hook = strdup(settings->dns_hook);
-    else
-        return problem_set(
-            problem, PROBLEM_CHALLENGE_FAILED,
-            "DNSServer= or DNSHook= was changed while %s was looked at, so the record is not made.",
-            rec->owner);
-    if (!rec->server && !rec->hook)
-        return -ENOMEM;
-    if (rec->server && settings->dns_key_file)
-        r = tsig_read(settings->dns_key_file, &rec->key, problem);
-    return r;
+        return txt_set_server(rec, settings, problem);
+    if (settings->dns_hook)
+        return text_set(&rec->change.hook, settings->dns_hook);
+    return problem_set(
+        problem, PROBLEM_CHALLENGE_FAILED,
+        "DNSServer= or DNSHook= changed while %s was looked up, so the record was not created.",
+        rec->change.fqdn);
 }
 
 static int txt_new(DnsSolver *s, const char *owner, const char *zone, const char *value, TxtRecord **ret,
@@ -273,11 +256,8 @@ static int txt_new(DnsSolver *s, const char *owner, const char *zone, const char
         return -ENOMEM;
     TAILQ_INSERT_TAIL(&s->records, rec, entry);
     rec->solver = s;
-    rec->owner = strdup(owner);
-    rec->zone = zone ? strdup(zone) : NULL;
-    rec->value = strdup(value);
-    r = rec->owner && rec->value && (rec->zone || !zone) ? txt_set_way(rec, problem) : -ENOMEM;
-    if (r < 0)
+    if ((r = text_set(&rec->change.fqdn, owner)) < 0 || (r = text_set(&rec->change.value, value)) < 0 ||
+        (r = text_set(&rec->zone, zone)) < 0 || (r = txt_set_way(rec, problem)) < 0)
         txt_free(rec);
     else
         *ret = rec;
@@ -290,7 +270,7 @@ static int txt_get(DnsSolver *s, const char *owner, const char *zone, const char
     TxtRecord *rec;
 
     TAILQ_FOREACH (rec, &s->records, entry)
-        if (streq(rec->owner, owner) && streq(rec->value, value) && (rec->zone || !zone)) {
+        if (streq(rec->change.fqdn, owner) && streq(rec->change.value, value) && (rec->zone || !zone)) {
             *ret = rec;
             return 0;
         }
@@ -305,18 +285,17 @@ static void on_place(const char *owner, const char *zone, const Problem *problem
     int r = 0;
 
     if (problem->code == PROBLEM_NONE)
-        r = txt_get((DnsSolver *)t->task.solver, owner, zone, t->value, &t->record, &t->problem);
+        r = txt_get((DnsSolver *)t->task.base.solver, owner, zone, t->value, &t->record, &t->task.problem);
     else
-        (void)problem_copy(problem, &t->problem);
+        (void)problem_copy(problem, &t->task.problem);
     t->place = dns_place_free(t->place);
-    if (r < 0)
-        task_fail(t, r);
-    else if (t->record) {
-        t->state = TASK_MAKING;
-        t->record->n_users++;
-        txt_drive(t->record);
-    } else
-        task_tell(t);
+    if (!t->record) {
+        dns_task_tell(t, r);
+        return;
+    }
+    t->state = TASK_MAKING;
+    t->record->n_users++;
+    txt_drive(t->record);
 }
 
 static SolverTask *solver_end(SolverTask *base)
@@ -327,12 +306,11 @@ static SolverTask *solver_end(SolverTask *base)
     TAILQ_REMOVE(&s->tasks, t, entry);
     dns_place_free(t->place);
     dns_propagation_free(t->propagation);
-    sd_event_source_disable_unref(t->deferred);
     if (t->record) {
         t->record->n_users--;
         txt_drive(t->record);
     }
-    problem_clear(&t->problem);
+    task_done(&t->task);
     free(t->value);
     free(t);
     return NULL;
@@ -349,53 +327,42 @@ static int proof_digest(const Proof *proof, char **ret)
     return r < 0 ? r : *ret ? 0 : -ENOMEM;
 }
 
-static int task_new(DnsSolver *s, const Proof *proof, DnsTask **ret)
+/* An update needs the zone, and so does the check, which may be disabled for a hook. */
+static int task_start(DnsTask *t, const Proof *proof, Problem *problem)
 {
-    DnsTask *t = calloc(1, sizeof(DnsTask));
+    const SolverContext *context = t->task.base.solver->context;
+    const DnsPlaceWish wish = {
+        .name = proof->name,
+        .zone = context->settings->self_check || context->settings->dns_server,
+        .guess = !context->settings->self_check,
+    };
     int r;
 
-    if (!t)
-        return -ENOMEM;
-    TAILQ_INSERT_TAIL(&s->tasks, t, entry);
-    t->task.solver = &s->solver;
-    t->checks = s->solver.context->settings->self_check;
+    t->checks = context->settings->self_check;
     r = proof_digest(proof, &t->value);
-    if (r >= 0)
-        r = deferred_add(s->solver.context->event, &t->deferred, on_deferred, t);
-    if (r < 0)
-        solver_end(&t->task);
-    else
-        *ret = t;
-    return r;
+    return r < 0 ? r : dns_place_find(context->dns, &wish, on_place, t, &t->place, problem);
 }
 
-/* An update needs the zone, and so does the check, which may be disabled for a hook. */
 static int solver_start(Solver *base, const Proof *proof, SolverReady ready, void *userdata,
                         SolverTask **ret, Problem *problem)
 {
-    DnsSolver *s = (DnsSolver *)base;
-    const AcmeSettings *settings = s->solver.context->settings;
-    const DnsPlaceWish wish = {
-        .name = proof->name,
-        .zone = settings->self_check || settings->dns_server,
-        .guess = !settings->self_check,
-    };
     DnsTask *t;
     int r;
 
     if (!solver_suits(base, proof->name, proof->wildcard, problem))
         return -EINVAL;
-    r = task_new(s, proof, &t);
-    if (r < 0)
-        return problem_set_errno(problem, r, "Proving a name by dns-01");
-    t->ready = ready;
-    t->userdata = userdata;
-    r = dns_place_find(s->solver.context->dns, &wish, on_place, t, &t->place, problem);
+    t = calloc(1, sizeof(DnsTask));
+    if (!t)
+        return problem_set_errno(problem, -ENOMEM, "Proving a name by dns-01");
+    TAILQ_INSERT_TAIL(&((DnsSolver *)base)->tasks, t, entry);
+    r = task_init(&t->task, base, proof, ready, userdata);
+    if (r >= 0)
+        r = task_start(t, proof, problem);
     if (r < 0) {
-        solver_end(&t->task);
-        return r;
+        solver_end(&t->task.base);
+        return problem_set_errno(problem, r, "Proving a name by dns-01");
     }
-    *ret = &t->task;
+    *ret = &t->task.base;
     return 0;
 }
 
@@ -411,7 +378,7 @@ static Solver *solver_dns_free(Solver *base)
     DnsSolver *s = (DnsSolver *)base;
 
     while (!TAILQ_EMPTY(&s->tasks))
-        solver_end(&TAILQ_FIRST(&s->tasks)->task);
+        solver_end(&TAILQ_FIRST(&s->tasks)->task.base);
     while (!TAILQ_EMPTY(&s->records))
         txt_free(TAILQ_FIRST(&s->records));
     dns_helper_free(s->helper);

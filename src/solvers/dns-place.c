@@ -43,7 +43,7 @@ static void place_fail(DnsPlace *p, int r, Problem *problem)
 
 static int ask_zone(DnsPlace *p, Problem *problem);
 
-/* -ENOENT when there is nothing above it but the root, in which nobody makes records. */
+/* -ENOENT if only the root zone is above it. */
 static int cut_label(DnsPlace *p)
 {
     const char *dot = strchr(p->cut, '.');
@@ -67,16 +67,16 @@ static void on_zone(DnsResult result, char *const *values, const Problem *why, v
     }
     if (result == DNS_FAILED) {
         (void)problem_set(&problem, PROBLEM_CHALLENGE_FAILED,
-                          "The zone of the record %s, which proves a name by dns-01, cannot be found: %s",
-                          owner_of(p), why->text);
+                          "The zone of the record %s, which dns-01 needs, cannot be found: %s", owner_of(p),
+                          why->text);
         r = -EHOSTUNREACH;
     } else if ((r = cut_label(p)) >= 0)
         r = ask_zone(p, &problem);
     else
         (void)problem_set(
             &problem, PROBLEM_CHALLENGE_FAILED,
-            "No zone of the DNS has the record %s, which is to prove a name by dns-01: the resolver tells of no "
-            "SOA record at it or above it; see DNSResolvers= in [ACME].",
+            "No zone was found for the record %s, which dns-01 needs: the resolver returned no SOA "
+            "record for it or for any name above it; see DNSResolvers= in [ACME].",
             owner_of(p));
     if (r < 0)
         place_fail(p, r, &problem);
@@ -99,17 +99,15 @@ static int follow(DnsPlace *p, const char *target, Problem *problem)
     if (!chain)
         return -ENOMEM;
     if (strv_contains(p->owners, target))
-        return problem_set(
-            problem, PROBLEM_CHALLENGE_FAILED,
-            "The alias (CNAME) %s, at which a name is to be proved by dns-01, leads back to itself: "
-            "%s, %s; correct it in the DNS.",
-            p->owners[0], chain, target);
+        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
+                           "The alias (CNAME) %s, which dns-01 follows, leads back to itself: "
+                           "%s, %s; correct it in the DNS.",
+                           p->owners[0], chain, target);
     if (strv_length(p->owners) > LIMIT_DNS_ALIASES)
-        return problem_set(
-            problem, PROBLEM_CHALLENGE_FAILED,
-            "The alias (CNAME) %s, at which a name is to be proved by dns-01, leads on to more than %d others: "
-            "%s, %s; shorten the chain in the DNS.",
-            p->owners[0], LIMIT_DNS_ALIASES, chain, target);
+        return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
+                           "The alias (CNAME) %s, which dns-01 follows, leads to more than %d others: "
+                           "%s, %s; shorten the chain in the DNS.",
+                           p->owners[0], LIMIT_DNS_ALIASES, chain, target);
     r = strv_extend(&p->owners, target);
     return r < 0 ? r : ask_alias(p, problem);
 }
@@ -126,7 +124,7 @@ static void on_alias(DnsResult result, char *const *values, const Problem *why, 
     else if (result == DNS_FAILED && !p->guesses)
         r = problem_set(
             &problem, PROBLEM_CHALLENGE_FAILED,
-            "Whether the record %s, which proves a name by dns-01, is an alias (CNAME) cannot be found out: %s",
+            "Failed to find out whether the record %s, which dns-01 needs, is an alias (CNAME): %s",
             owner_of(p), why->text);
     else if (p->wants_zone) {
         p->cut = owner_of(p);
@@ -165,7 +163,7 @@ int dns_place_find(Dns *dns, const DnsPlaceWish *wish, DnsPlaceDone done, void *
     if (strlen(owner) > LIMIT_NAME)
         return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
                            "dns-01 cannot prove %s: with \"" LABEL
-                           "\" before it the name is longer than the DNS allows.",
+                           "\" in front, the name is longer than the DNS allows.",
                            wish->name);
     r = strv_extend(&p->owners, owner);
     if (r >= 0)

@@ -12,7 +12,7 @@
 
 #define FIRST_PAUSE   (USEC_PER_SEC / 5) /* between two rounds; doubled each time */
 #define LONGEST_PAUSE (10 * USEC_PER_SEC)
-#define WITHOUT_CHECK "SelfCheck=no in [ACME] does without this check"
+#define WITHOUT_CHECK "SelfCheck=no in [ACME] disables this check"
 
 typedef enum Verdict {
     SILENT, /* never answered */
@@ -21,20 +21,20 @@ typedef enum Verdict {
 } Verdict;
 
 /* One address of a name server. */
-typedef struct Place {
+typedef struct Address {
     struct Server *server;
-    char *address; /* to query */
+    char *text; /* ADDRESS[:PORT] to query */
     DnsQuery *query;
     Verdict verdict;
     char *why; /* it does not answer */
-} Place;
+} Address;
 
 typedef struct Server {
     DnsPropagation *check;
     char *name;
     DnsQuery *query; /* for its addresses */
-    Place places[LIMIT_CHECK_ADDRESSES];
-    size_t n_places;
+    Address addresses[LIMIT_CHECK_ADDRESSES];
+    size_t n_addresses;
 } Server;
 
 struct DnsPropagation {
@@ -61,16 +61,15 @@ static void check_end(DnsPropagation *p, int r, Problem *problem)
     p->done(problem, p->userdata);
 }
 
-/* The verdict of a server from those of its addresses; lacking the value counts more than having it, as any
- * of them may be queried. */
+/* The verdict of a server: an address that lacks the value counts more than one that has it, as authorities may query any. */
 static Verdict server_judge(const Server *s)
 {
     Verdict verdict = SILENT;
 
-    for (size_t i = 0; i < s->n_places; i++)
-        if (s->places[i].verdict == LACKS)
+    for (size_t i = 0; i < s->n_addresses; i++)
+        if (s->addresses[i].verdict == LACKS)
             return LACKS;
-        else if (s->places[i].verdict == HAS)
+        else if (s->addresses[i].verdict == HAS)
             verdict = HAS;
     return verdict;
 }
@@ -84,44 +83,36 @@ static size_t count(const DnsPropagation *p, Verdict verdict)
     return n;
 }
 
-/* Appends a sentence about the servers with this verdict. */
-static int say(char **text, const Server *s, const Place *place)
+static void describe_server(FILE *f, const Server *s, Verdict verdict)
 {
-    const char *blank = *text ? " " : "";
-    char *longer = NULL;
-    int n;
+    if (s->n_addresses == 0)
+        fprintf(f, " %s: It has no address.", s->name);
+    for (size_t i = 0; i < s->n_addresses; i++) {
+        const Address *a = s->addresses + i;
 
-    if (!place)
-        n = asprintf(&longer, "%s%s%s: It has no address.", strempty(*text), blank, s->name);
-    else if (place->verdict == LACKS)
-        n = asprintf(&longer, "%s%s%s: At %s it does not have it.", strempty(*text), blank, s->name,
-                     place->address);
-    else
-        n = asprintf(&longer, "%s%s%s: %s", strempty(*text), blank, s->name, strempty(place->why));
-    if (n < 0)
-        return -ENOMEM;
-    free(*text);
-    *text = longer;
-    return 0;
+        if (a->verdict != verdict)
+            continue;
+        if (verdict == LACKS)
+            fprintf(f, " %s: At %s it does not have it.", s->name, a->text);
+        else
+            fprintf(f, " %s: %s", s->name, strempty(a->why));
+    }
 }
 
-/* Returns NULL on OOM. */
+/* Sentences about the servers with this verdict, each with a blank before it. Returns NULL on OOM. */
 static char *describe(const DnsPropagation *p, Verdict verdict)
 {
-    _cleanup_free_ char *text = NULL;
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
 
-    for (size_t i = 0; i < p->n_servers; i++) {
-        const Server *s = p->servers + i;
-
-        if (server_judge(s) != verdict)
-            continue;
-        if (s->n_places == 0 && say(&text, s, NULL) < 0)
-            return NULL;
-        for (size_t k = 0; k < s->n_places; k++)
-            if (s->places[k].verdict == verdict && say(&text, s, s->places + k) < 0)
-                return NULL;
-    }
-    return TAKE_PTR(text);
+    if (!f)
+        return NULL;
+    for (size_t i = 0; i < p->n_servers; i++)
+        if (server_judge(p->servers + i) == verdict)
+            describe_server(f, p->servers + i, verdict);
+    (void)fclose(f);
+    return text;
 }
 
 static int tell_late(const DnsPropagation *p, Problem *problem)
@@ -130,8 +121,8 @@ static int tell_late(const DnsPropagation *p, Problem *problem)
 
     return problem_set(
         problem, PROBLEM_CHALLENGE_FAILED,
-        "The record %s TXT was made, but not all name servers of the zone %s have it after %d seconds. "
-        "%s Do they get the changes of the server that was updated? " WITHOUT_CHECK ".",
+        "The TXT record of %s was created, but not all name servers of the zone %s have it after %d seconds."
+        "%s Do they receive updates from the server that was changed? " WITHOUT_CHECK ".",
         p->owner, p->zone, LIMIT_DNS_PROPAGATION, strempty(which));
 }
 
@@ -141,8 +132,8 @@ static int tell_silent(const DnsPropagation *p, Problem *problem)
 
     return problem_set(
         problem, PROBLEM_CHALLENGE_FAILED,
-        "The record %s TXT was made, but whether it can be seen is not known, as no name server of the zone %s "
-        "answers. %s If others can reach them and this machine cannot, " WITHOUT_CHECK ".",
+        "The TXT record of %s was created, but could not be checked, as no name server of the zone %s "
+        "answers.%s If only this machine cannot reach them, " WITHOUT_CHECK ".",
         p->owner, p->zone, strempty(which));
 }
 
@@ -150,7 +141,7 @@ static void warn_of_silent(const DnsPropagation *p)
 {
     _cleanup_free_ char *which = describe(p, SILENT);
 
-    log_warning("Some name servers of the zone %s do not answer, ignoring. %s", p->zone, strempty(which));
+    log_warning("Some name servers of the zone %s do not answer, ignoring.%s", p->zone, strempty(which));
 }
 
 /* ---- rounds */
@@ -200,28 +191,28 @@ static void one_is_done(DnsPropagation *p)
 
 static void on_record(DnsResult result, char *const *values, const Problem *why, void *userdata)
 {
-    Place *place = userdata;
+    Address *a = userdata;
 
-    place->query = NULL;
-    if (result == DNS_FOUND && strv_contains(values, place->server->check->value))
-        place->verdict = HAS;
+    a->query = NULL;
+    if (result == DNS_FOUND && strv_contains(values, a->server->check->value))
+        a->verdict = HAS;
     else if (result != DNS_FAILED)
-        place->verdict = LACKS;
-    else if (place->verdict == SILENT) {
-        free(place->why);
-        place->why = strdup(strempty(why->text));
+        a->verdict = LACKS;
+    else if (a->verdict == SILENT) {
+        free(a->why);
+        a->why = strdup(strempty(why->text));
     }
-    one_is_done(place->server->check);
+    one_is_done(a->server->check);
 }
 
-static int ask_place(Place *place, Problem *problem)
+static int ask_address(Address *a, Problem *problem)
 {
-    DnsPropagation *p = place->server->check;
+    DnsPropagation *p = a->server->check;
     int r;
 
-    if (place->verdict == HAS)
+    if (a->verdict == HAS)
         return 0;
-    r = dns_query(p->dns, p->owner, DNS_TXT, place->address, on_record, place, &place->query, problem);
+    r = dns_query(p->dns, p->owner, DNS_TXT, a->text, on_record, a, &a->query, problem);
     p->n_pending += r >= 0;
     return r;
 }
@@ -232,8 +223,8 @@ static void ask_all(DnsPropagation *p)
     int r = 0;
 
     for (size_t i = 0; i < p->n_servers && r >= 0; i++)
-        for (size_t k = 0; k < p->servers[i].n_places && r >= 0; k++)
-            r = ask_place(p->servers[i].places + k, &problem);
+        for (size_t k = 0; k < p->servers[i].n_addresses && r >= 0; k++)
+            r = ask_address(p->servers[i].addresses + k, &problem);
     if (r < 0)
         check_end(p, r, &problem);
     else if (p->n_pending == 0)
@@ -242,16 +233,16 @@ static void ask_all(DnsPropagation *p)
 
 /* ---- the servers */
 
-static int add_place(Server *s, const char *address)
+static int add_address(Server *s, const char *address)
 {
     const DnsPropagation *p = s->check;
-    Place *place = s->places + s->n_places;
+    Address *a = s->addresses + s->n_addresses;
 
-    *place = (Place){ .server = s };
-    place->address = server_address_format(address, p->address && streq(p->address, address) ? p->port : 0);
-    if (!place->address)
+    *a = (Address){ .server = s };
+    a->text = server_address_format(address, p->address && streq(p->address, address) ? p->port : 0);
+    if (!a->text)
         return -ENOMEM;
-    s->n_places++;
+    s->n_addresses++;
     return 0;
 }
 
@@ -263,9 +254,9 @@ static void on_addresses(DnsResult result, char *const *values, const Problem *w
     int r = 0;
 
     s->query = NULL;
-    for (size_t i = 0; result == DNS_FOUND && values[i] && s->n_places < LIMIT_CHECK_ADDRESSES && r >= 0;
+    for (size_t i = 0; result == DNS_FOUND && values[i] && s->n_addresses < LIMIT_CHECK_ADDRESSES && r >= 0;
          i++)
-        r = add_place(s, values[i]);
+        r = add_address(s, values[i]);
     if (r < 0)
         (void)log_oom();
     if (--p->n_pending == 0)
@@ -296,14 +287,13 @@ static void on_servers(DnsResult result, char *const *values, const Problem *why
     if (result == DNS_FAILED)
         r = problem_set(
             &problem, PROBLEM_CHALLENGE_FAILED,
-            "The name servers of the zone %s cannot be found: %s If this machine cannot ask for them, " WITHOUT_CHECK
+            "The name servers of the zone %s cannot be found: %s If only this machine cannot query them, " WITHOUT_CHECK
             ".",
             p->zone, why->text);
     else if (result != DNS_FOUND)
-        r = problem_set(
-            &problem, PROBLEM_CHALLENGE_FAILED,
-            "The zone %s has no NS record, so no authority can look for the proof; correct the zone.",
-            p->zone);
+        r = problem_set(&problem, PROBLEM_CHALLENGE_FAILED,
+                        "The zone %s has no NS record, so no authority can find the proof; fix the zone.",
+                        p->zone);
     else
         for (size_t i = 0; values[i] && p->n_servers < LIMIT_DNS_SERVERS && r >= 0; i++)
             r = add_server(p, values[i], &problem);
@@ -312,18 +302,6 @@ static void on_servers(DnsResult result, char *const *values, const Problem *why
 }
 
 /* ---- */
-
-static int check_fill(DnsPropagation *p, const DnsRecordWish *wish)
-{
-    char address[ADDRESS_TEXT_SIZE];
-
-    if (wish->server && server_address_parse(wish->server, address, &p->port) >= 0)
-        p->address = strdup(address);
-    p->owner = strdup(wish->owner);
-    p->zone = strdup(wish->zone);
-    p->value = strdup(wish->value);
-    return p->owner && p->zone && p->value && (p->address || p->port == 0) ? 0 : -ENOMEM;
-}
 
 int dns_propagation_start(sd_event *event, Dns *dns, const DnsRecordWish *wish, DnsPropagationDone done,
                           void *userdata, DnsPropagation **ret, Problem *problem)
@@ -336,11 +314,12 @@ int dns_propagation_start(sd_event *event, Dns *dns, const DnsRecordWish *wish, 
     p->event = sd_event_ref(event);
     p->dns = dns;
     p->pause = FIRST_PAUSE;
+    p->port = wish->port;
     p->done = done;
     p->userdata = userdata;
     p->begun = loop_now(p->event, CLOCK_MONOTONIC);
-    r = check_fill(p, wish);
-    if (r >= 0)
+    if ((r = text_set(&p->owner, wish->owner)) >= 0 && (r = text_set(&p->zone, wish->zone)) >= 0 &&
+        (r = text_set(&p->value, wish->value)) >= 0 && (r = text_set(&p->address, wish->address)) >= 0)
         r = dns_query(dns, p->zone, DNS_NS, NULL, on_servers, p, &p->query, problem);
     if (r >= 0)
         *ret = TAKE_PTR(p);
@@ -357,10 +336,10 @@ DnsPropagation *dns_propagation_free(DnsPropagation *p)
 
         dns_cancel(s->query);
         free(s->name);
-        for (size_t k = 0; k < s->n_places; k++) {
-            dns_cancel(s->places[k].query);
-            free(s->places[k].address);
-            free(s->places[k].why);
+        for (size_t k = 0; k < s->n_addresses; k++) {
+            dns_cancel(s->addresses[k].query);
+            free(s->addresses[k].text);
+            free(s->addresses[k].why);
         }
     }
     sd_event_source_disable_unref(p->timer);

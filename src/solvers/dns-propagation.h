@@ -9,9 +9,9 @@ typedef struct DnsPropagation DnsPropagation;
 typedef struct DnsRecordWish {
     const char *owner, *zone; /* canonical */
     const char *value;
-    /* ADDRESS[:PORT]: if the zone has a name server with this address, query it on this port; NULL: query
-     * all on port 53. */
-    const char *server;
+    /* If the zone has a name server with this address, query it on this port; NULL: query all on port 53. */
+    const char *address;
+    uint16_t port;
 } DnsRecordWish;
 
 /* problem->code is PROBLEM_NONE if all servers have the record. A server that does not answer for

@@ -9,8 +9,8 @@
 #include "util/log.h"
 #include "util/timer.h"
 
-/* libmicrohttpd has no sockets to accept from, no thread and no timeouts of its own here: it is given connections, and
- * run by its epoll descriptor in our loop. It closes a connection when that was shut down. */
+/* libmicrohttpd neither listens nor has threads or timeouts here: it gets accepted connections, and runs when its epoll
+ * descriptor is readable. It closes a connection that was shut down. */
 
 typedef struct Connection {
     Place place; /* first */
@@ -28,9 +28,9 @@ struct Listener {
     Acceptor acceptor;
     ListenerSeen seen;
     void *userdata;
-    struct MHD_Daemon *server; /* NULL: it does not listen */
+    struct MHD_Daemon *server; /* NULL: not listening */
     sd_event_source *io;
-    uint64_t next_deadline; /* of the connection that is being handed over */
+    uint64_t next_deadline; /* of the connection being handed over */
     ListenerProof *proofs;
 };
 
@@ -55,7 +55,7 @@ static enum MHD_Result queue_reply(struct MHD_Connection *c, unsigned status, co
     return r;
 }
 
-/* It is answered before its body is read, so the body is never read. */
+/* Queues the reply before libmicrohttpd reads the body, which it never does then. */
 static enum MHD_Result on_request(void *userdata, struct MHD_Connection *c, const char *url,
                                   const char *method, const char *version _unused_,
                                   const char *data _unused_, size_t *size _unused_, void **request _unused_)
@@ -74,7 +74,7 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *c, cons
     return queue_reply(c, proof ? MHD_HTTP_OK : MHD_HTTP_NOT_FOUND, proof);
 }
 
-/* An escaped path is a different one. */
+/* An escaped path is a different path. */
 static size_t keep_escapes(void *userdata _unused_, struct MHD_Connection *c _unused_, char *text)
 {
     return strlen(text);
@@ -82,7 +82,7 @@ static size_t keep_escapes(void *userdata _unused_, struct MHD_Connection *c _un
 
 /* ---- connections */
 
-/* Nothing is left to wait for in the kernel either. */
+/* Leaves nothing in the kernel that waits for the peer. */
 static void dismiss(Place *p, void *userdata _unused_)
 {
     static const struct linger at_once = { .l_onoff = 1 };
@@ -150,30 +150,11 @@ static int on_io(sd_event_source *s _unused_, int fd _unused_, uint32_t revents 
     return 0;
 }
 
-static const AcceptorUse use = {
-    .name = "http-01",
-    .key = "HTTPListen=",
-    .instead =
-        "let it hand /.well-known/acme-challenge/ to this service (certwright.conf(5), \"Behind a reverse "
-        "proxy\", and the lines for nginx, Apache, HAProxy and Caddy in /usr/share/certwright/snippets), or set "
-        "WebRoot= to its directory, or use another of Challenges=",
-    .welcome = welcome,
-    .dismiss = dismiss,
-    .run = run,
-};
+/* ---- the server */
 
-/* ---- listening */
-
-static void listener_close(Listener *l)
+static int server_open(void *userdata)
 {
-    l->io = sd_event_source_disable_unref(l->io);
-    if (l->server)
-        MHD_stop_daemon(TAKE_PTR(l->server));
-    acceptor_close(&l->acceptor);
-}
-
-static int listener_start_server(Listener *l)
-{
+    Listener *l = userdata;
     const union MHD_DaemonInfo *info;
     int r;
 
@@ -192,18 +173,28 @@ static int listener_start_server(Listener *l)
     return 0;
 }
 
-static int listener_open(Listener *l, char *const *addresses, Problem *problem)
+static void server_close(void *userdata)
 {
-    int r;
+    Listener *l = userdata;
 
-    r = listener_start_server(l);
-    r = r < 0 && problem ? problem_set_errno(problem, r, "Listening for http-01") : r;
-    if (r >= 0)
-        r = acceptor_listen(&l->acceptor, addresses, problem);
-    if (r < 0)
-        listener_close(l);
-    return r;
+    l->io = sd_event_source_disable_unref(l->io);
+    if (l->server)
+        MHD_stop_daemon(TAKE_PTR(l->server));
 }
+
+static const AcceptorUse use = {
+    .name = "http-01",
+    .key = "HTTPListen=",
+    .instead =
+        "let it hand /.well-known/acme-challenge/ to this service (certwright.conf(5), \"Behind a reverse "
+        "proxy\", and the lines for nginx, Apache, HAProxy and Caddy in /usr/share/certwright/snippets), or set "
+        "WebRoot= to its directory, or choose another challenge with Challenges=",
+    .welcome = welcome,
+    .dismiss = dismiss,
+    .run = run,
+    .open = server_open,
+    .close = server_close,
+};
 
 /* ---- proofs */
 
@@ -235,18 +226,18 @@ int listener_add(Listener *l, char *const *addresses, const char *token, const c
     if (p && !streq(p->text, key_authorization))
         return problem_set(
             problem, PROBLEM_CHALLENGE_FAILED,
-            "Two authorities gave the same token, of which only one can be answered; try again");
+            "Two authorities issued the same token, and only one can be answered at a time; try again");
     if (p) {
         p->n_users++;
         *ret = p;
         return 0;
     }
-    r = l->server ? 0 : listener_open(l, addresses, problem);
+    r = acceptor_hold(&l->acceptor, addresses, problem);
     if (r < 0)
         return r;
     r = proof_new(l, token, key_authorization, ret);
-    if (r < 0 && !l->proofs && !l->acceptor.passed)
-        listener_close(l);
+    if (r < 0)
+        acceptor_release(&l->acceptor);
     return problem_set_errno(problem, r, "Answering http-01");
 }
 
@@ -260,8 +251,7 @@ ListenerProof *listener_remove(ListenerProof *p)
     free(p->token);
     free(p->text);
     free(p);
-    if (!l->proofs && !l->acceptor.passed)
-        listener_close(l);
+    acceptor_release(&l->acceptor);
     return NULL;
 }
 
@@ -282,8 +272,6 @@ int listener_new(sd_event *event, ListenerSeen seen, void *userdata, Listener **
     l->seen = seen;
     l->userdata = userdata;
     r = acceptor_init(&l->acceptor, event, &use, l);
-    if (r >= 0 && l->acceptor.passed)
-        r = listener_open(l, NULL, NULL);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(l);
@@ -294,7 +282,6 @@ Listener *listener_free(Listener *l)
 {
     if (!l)
         return NULL;
-    listener_close(l);
     acceptor_done(&l->acceptor);
     free(l);
     return NULL;

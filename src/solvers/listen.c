@@ -1,27 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "solvers/listen.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
 
+#include "net/address.h"
 #include "util/text.h"
 #include "util/timer.h"
 
-#define DEFER_TIME 1  /* seconds that the kernel keeps a connection on which nothing comes */
-#define ACCEPT_MAX 32 /* connections in one turn of the loop */
-#define PAUSE_USEC (100 * USEC_PER_MSEC) /* when no more descriptors are to be had */
+#define DEFER_TIME 1                     /* seconds that the kernel keeps a connection without data */
+#define ACCEPT_MAX 32                    /* connections accepted in one turn of the loop */
+#define PAUSE_USEC (100 * USEC_PER_MSEC) /* when descriptors have run out */
 #define BACKLOG \
     4096 /* connections that the kernel keeps until they are accepted; net.core.somaxconn may be less */
-
-typedef union SocketAddress {
-    struct sockaddr any;
-    struct sockaddr_in in4;
-    struct sockaddr_in6 in6;
-} SocketAddress;
 
 /* ---- sockets that systemd passed */
 
@@ -55,47 +49,7 @@ static int find_passed(Acceptor *a)
 
 /* ---- sockets that are opened here */
 
-static bool parse_port(const char *text, in_port_t *ret)
-{
-    uint64_t port;
-
-    if (parse_uint64(text, &port) < 0 || port == 0 || port > UINT16_MAX)
-        return false;
-    *ret = htons((uint16_t)port);
-    return true;
-}
-
-/* ADDRESS:PORT and [ADDRESS]:PORT. */
-static bool parse_address(const char *text, SocketAddress *ret)
-{
-    const char *colon = strrchr(text, ':');
-    char host[INET6_ADDRSTRLEN] = {};
-    bool six = text[0] == '[';
-    in_port_t port;
-    size_t size;
-
-    if (!colon || !parse_port(colon + 1, &port))
-        return false;
-    size = (size_t)(colon - text);
-    if (six && (size < 2 || colon[-1] != ']'))
-        return false;
-    if (six) {
-        text++;
-        size -= 2;
-    }
-    if (size >= sizeof(host))
-        return false;
-    memcpy(host, text, size);
-    *ret = (SocketAddress){};
-    if (six) {
-        ret->in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = port };
-        return inet_pton(AF_INET6, host, &ret->in6.sin6_addr) == 1;
-    }
-    ret->in4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = port };
-    return inet_pton(AF_INET, host, &ret->in4.sin_addr) == 1;
-}
-
-static int socket_listen(const SocketAddress *address, int *ret)
+static int socket_listen(const SocketAddress *address, socklen_t size, int *ret)
 {
     bool six = address->any.sa_family == AF_INET6;
     _cleanup_close_ int fd = -EBADF;
@@ -106,8 +60,7 @@ static int socket_listen(const SocketAddress *address, int *ret)
         return -errno;
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0 ||
         (six && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)) < 0) ||
-        bind(fd, &address->any, six ? sizeof(address->in6) : sizeof(address->in4)) < 0 ||
-        listen(fd, BACKLOG) < 0)
+        bind(fd, &address->any, size) < 0 || listen(fd, BACKLOG) < 0)
         return -errno;
     *ret = TAKE_FD(fd);
     return 0;
@@ -119,29 +72,44 @@ static bool family_is_missing(int r)
     return r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL;
 }
 
-static int open_one(Acceptor *a, const SocketAddress *address)
+static int open_at(Acceptor *a, const char *host, uint16_t port)
 {
+    SocketAddress address;
+    socklen_t size = address_from_text(host, port, &address);
     int r;
 
     if (a->n_ports == ENDPOINTS_MAX)
         return -E2BIG;
-    r = socket_listen(address, &a->ports[a->n_ports].fd);
+    r = socket_listen(&address, size, &a->ports[a->n_ports].fd);
     if (r >= 0)
         a->n_ports++;
     return r;
 }
 
-static int open_everywhere(Acceptor *a, in_port_t port)
+static int open_everywhere(Acceptor *a, const char *text)
 {
-    SocketAddress in4 = { .in4 = { .sin_family = AF_INET, .sin_port = port } };
-    SocketAddress in6 = { .in6 = { .sin6_family = AF_INET6, .sin6_port = port } };
+    uint64_t port;
     int four, six;
 
-    four = open_one(a, &in4);
+    if (parse_uint64(text, &port) < 0 || port < 1 || port > UINT16_MAX)
+        return -EINVAL;
+    four = open_at(a, "0.0.0.0", (uint16_t)port);
     if (four < 0 && !family_is_missing(four))
         return four;
-    six = open_one(a, &in6);
+    six = open_at(a, "::", (uint16_t)port);
     return four < 0 || !family_is_missing(six) ? six : 0;
+}
+
+static int open_one(Acceptor *a, const char *text)
+{
+    char host[ADDRESS_TEXT_SIZE];
+    uint16_t port;
+
+    if (text[0] == ':')
+        return open_everywhere(a, text + 1);
+    if (server_address_parse(text, host, &port) < 0 || port == 0)
+        return -EINVAL;
+    return open_at(a, host, port);
 }
 
 static int describe(const AcceptorUse *use, const char *address, int r, Problem *problem)
@@ -150,29 +118,29 @@ static int describe(const AcceptorUse *use, const char *address, int r, Problem 
 
     switch (r) {
     case -EADDRINUSE:
-        what = "another program has the port";
+        what = "another program uses the port";
         break;
     case -EACCES:
     case -EPERM:
         what = "the service may not use the port";
         advice =
-            "give its unit CAP_NET_BIND_SERVICE, or take a port from 1024 on to which a proxy or the firewall "
-            "leads";
+            "grant its unit CAP_NET_BIND_SERVICE, or use a port above 1023 to which a proxy or the firewall "
+            "forwards";
         break;
     case -EADDRNOTAVAIL:
     case -EAFNOSUPPORT:
         what = "this machine does not have the address";
-        advice = "correct the setting, or give the address to an interface";
+        advice = "correct the setting, or assign the address to an interface";
         break;
     case -EINVAL:
-        what = "it is no address with a port";
+        what = "it is not an address with a port";
         advice = "write ADDRESS:PORT, [ADDRESS]:PORT or :PORT";
         break;
     default:
         what = strerror(-r);
     }
-    problem_set(problem, PROBLEM_CHALLENGE_FAILED, "Nothing can be listened to at %s (%s): %s; %s", address,
-                use->key, what, advice);
+    problem_set(problem, PROBLEM_CHALLENGE_FAILED, "Cannot listen on %s (%s): %s; %s", address, use->key,
+                what, advice);
     return r;
 }
 
@@ -181,13 +149,7 @@ static int open_all(Acceptor *a, char *const *addresses, Problem *problem)
     int r = 0;
 
     for (size_t i = 0; addresses && addresses[i] && r >= 0; i++) {
-        SocketAddress address;
-        in_port_t port;
-
-        if (addresses[i][0] == ':' && parse_port(addresses[i] + 1, &port))
-            r = open_everywhere(a, port);
-        else
-            r = parse_address(addresses[i], &address) ? open_one(a, &address) : -EINVAL;
+        r = open_one(a, addresses[i]);
         if (r < 0)
             (void)describe(a->use, addresses[i], r, problem);
     }
@@ -196,13 +158,13 @@ static int open_all(Acceptor *a, char *const *addresses, Problem *problem)
 
 /* ---- places
  *
- * Who has one when there are more connections than places:
+ * How connections are dropped when there are more of them than places:
  *
- * An authority connects and asks at once. Those that would keep it out connect and say nothing, or a little at a time. So
- * the kernel hands over a connection when its first bytes are there (TCP_DEFER_ACCEPT), and the server is let run after each
- * that was accepted: a request that is whole has its answer then and has left its place again. Only what is not whole keeps
- * a place, for LIMIT_CONNECTION_TIME in all and not for each byte, or until all places are taken and another needs one: that
- * whose time ends first gives it up then, and one that asked for a proof that waits after all others. */
+ * An authority connects and sends its request at once. Attackers that want to keep it out connect and send nothing, or a few
+ * bytes at a time. So the kernel hands over a connection when its first bytes have arrived (TCP_DEFER_ACCEPT), and the server
+ * runs after each accepted connection: a complete request is answered right away and leaves its place again. Only incomplete
+ * requests keep a place, for LIMIT_CONNECTION_TIME in total. When all places are taken, a new connection replaces the one whose
+ * deadline is next; those that requested a pending proof are replaced last. */
 
 static Place *first_to_go(const Acceptor *a)
 {
@@ -245,7 +207,7 @@ static void set_ports_enabled(Acceptor *a, int enabled)
         (void)sd_event_source_set_enabled(a->ports[i].source, enabled);
 }
 
-/* Short of descriptors or memory: what is there is given up for what comes, and then nothing is accepted for a while. */
+/* Out of descriptors or memory: dismisses a connection, and accepts no others for a while. */
 static void acceptor_pause(Acceptor *a)
 {
     a->paused_until = loop_now(a->event, CLOCK_MONOTONIC) + PAUSE_USEC;
@@ -306,17 +268,23 @@ void acceptor_run(Acceptor *a)
     (void)timer_arm_at(a->timer, next);
 }
 
-static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+static void dismiss_until(Acceptor *a, uint64_t deadline)
 {
-    Acceptor *a = userdata;
-    uint64_t now = loop_now(a->event, CLOCK_MONOTONIC);
     Place *p, *next;
 
     for (p = TAILQ_FIRST(&a->places); p; p = next) {
         next = TAILQ_NEXT(p, entry);
-        if (!p->ended && p->deadline <= now)
+        if (!p->ended && p->deadline <= deadline)
             a->use->dismiss(p, a->userdata);
     }
+}
+
+static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+{
+    Acceptor *a = userdata;
+    uint64_t now = loop_now(a->event, CLOCK_MONOTONIC);
+
+    dismiss_until(a, now);
     if (a->paused_until && a->paused_until <= now) {
         a->paused_until = 0;
         set_ports_enabled(a, SD_EVENT_ON);
@@ -352,6 +320,8 @@ static int start(Acceptor *a)
     r = timer_add(a->event, &a->timer, CLOCK_MONOTONIC, 1, on_timer, a);
     if (r >= 0)
         name_source(a, a->timer, "timer");
+    if (r >= 0 && a->use->open)
+        r = a->use->open(a->userdata);
     for (size_t i = 0; i < a->n_ports && r >= 0; i++)
         r = watch_port(a, a->ports + i);
     return r;
@@ -370,15 +340,36 @@ int acceptor_listen(Acceptor *a, char *const *addresses, Problem *problem)
     return r;
 }
 
+int acceptor_hold(Acceptor *a, char *const *addresses, Problem *problem)
+{
+    int r = a->timer ? 0 : acceptor_listen(a, addresses, problem);
+
+    if (r >= 0)
+        a->n_holds++;
+    return r;
+}
+
+void acceptor_release(Acceptor *a)
+{
+    if (--a->n_holds == 0 && !a->passed)
+        acceptor_close(a);
+}
+
 int acceptor_init(Acceptor *a, sd_event *event, const AcceptorUse *use, void *userdata)
 {
+    int r;
+
     *a = (Acceptor){ .use = use, .userdata = userdata, .event = sd_event_ref(event) };
     TAILQ_INIT(&a->places);
-    return find_passed(a);
+    r = find_passed(a);
+    return r >= 0 && a->passed ? acceptor_listen(a, NULL, NULL) : r;
 }
 
 void acceptor_close(Acceptor *a)
 {
+    if (a->use->close)
+        a->use->close(a->userdata);
+    dismiss_until(a, UINT64_MAX);
     a->timer = sd_event_source_disable_unref(a->timer);
     for (size_t i = 0; i < a->n_ports; i++) {
         sd_event_source_disable_unref(a->ports[i].source);

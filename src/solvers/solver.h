@@ -10,8 +10,7 @@
 
 /* The solvers (core/solver.h), one file for each. */
 
-/* What they work with, as long as they live. Whoever puts other settings in keeps the former ones until then; a solver that
- * needs something of them later copies it. */
+/* Must outlive the solvers. The settings may be replaced between two calls; solvers copy what they need later. */
 typedef struct SolverContext {
     sd_event *event;
     Http *http;

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <sys/queue.h>
 
-#include "solvers/solver.h"
 #include "solvers/tls-check.h"
 #include "solvers/tls-server.h"
 
@@ -12,14 +11,9 @@
  * a time: if two orders have a name in common, the second one waits until the first has ended. */
 
 typedef struct TlsTask {
-    SolverTask task;
-    sd_event_source *deferred; /* reports the result */
-    TlsCheck *check;
-    Problem problem;
-    char *name, *key_authorization;
+    Task task; /* first */
+    TlsCheck check;
     bool shown; /* else it waits for another task of its name */
-    SolverReady ready;
-    void *userdata;
     TAILQ_ENTRY(TlsTask) entry;
 } TlsTask;
 
@@ -34,7 +28,7 @@ static TlsTask *find_shown(TlsSolver *s, const char *name)
     TlsTask *t;
 
     TAILQ_FOREACH (t, &s->tasks, entry)
-        if (t->shown && streq(t->name, name))
+        if (t->shown && streq(t->task.name, name))
             return t;
     return NULL;
 }
@@ -50,54 +44,30 @@ static bool solver_suits(Solver *base, const char *name, bool wildcard, Problem 
             name);
     else if (!tls_listener_is_passed(s->listener) &&
              (!s->solver.context->settings->tls_listen || !s->solver.context->settings->tls_listen[0]))
-        (void)problem_set(
-            why, PROBLEM_CHALLENGE_FAILED,
-            "tls-alpn-01 has no address to answer at: set TLSListen= in [ACME], as in \":443\".");
+        (void)problem_set(why, PROBLEM_CHALLENGE_FAILED,
+                          "tls-alpn-01 is not set up: set TLSListen= in [ACME], as in \":443\".");
     else
         return true;
     return false;
 }
 
-static int on_deferred(sd_event_source *e _unused_, void *userdata)
-{
-    TlsTask *t = userdata;
-
-    t->ready(&t->problem, t->userdata);
-    return 0;
-}
-
-static void task_tell(TlsTask *t)
-{
-    (void)sd_event_source_set_enabled(t->deferred, SD_EVENT_ONESHOT);
-}
-
-/* The check is freed with the task: this is its callback. */
-static void on_checked(const Problem *problem, void *userdata)
-{
-    TlsTask *t = userdata;
-
-    (void)problem_copy(problem, &t->problem);
-    task_tell(t);
-}
-
 static int task_show(TlsTask *t, Problem *problem)
 {
-    TlsSolver *s = (TlsSolver *)t->task.solver;
+    TlsSolver *s = (TlsSolver *)t->task.base.solver;
     const AcmeSettings *settings = s->solver.context->settings;
     int r = 0;
 
-    if (!find_shown(s, t->name))
-        r = tls_listener_add(s->listener, settings->tls_listen, t->name, t->key_authorization, problem);
+    if (!find_shown(s, t->task.name))
+        r = tls_listener_add(s->listener, settings->tls_listen, t->task.name, t->task.key_authorization,
+                             problem);
     if (r < 0)
         return r;
     t->shown = true;
-    if (!settings->self_check) {
-        task_tell(t);
-        return 0;
-    }
-    return tls_check_start(s->solver.context->event, s->solver.context->dns, t->name, t->key_authorization,
-                           settings->tls_check_port ? settings->tls_check_port : PORT, on_checked, t,
-                           &t->check, problem);
+    if (settings->self_check)
+        return tls_check_start(&t->check, &t->task,
+                               settings->tls_check_port ? settings->tls_check_port : PORT, problem);
+    task_tell(&t->task);
+    return 0;
 }
 
 /* Starts tasks that waited for the name, until one has another proof. */
@@ -108,24 +78,13 @@ static void solver_show_next(TlsSolver *s, const char *name)
     TAILQ_FOREACH (t, &s->tasks, entry) {
         TlsTask *shown = find_shown(s, name);
 
-        if (t->shown || !streq(t->name, name) || t->problem.code != PROBLEM_NONE)
+        if (t->shown || !streq(t->task.name, name) || t->task.problem.code != PROBLEM_NONE)
             continue;
-        if (shown && !streq(shown->key_authorization, t->key_authorization))
+        if (shown && !streq(shown->task.key_authorization, t->task.key_authorization))
             return;
-        if (task_show(t, &t->problem) < 0)
-            task_tell(t);
+        if (task_show(t, &t->task.problem) < 0)
+            task_tell(&t->task);
     }
-}
-
-static void task_hide(TlsTask *t)
-{
-    TlsSolver *s = (TlsSolver *)t->task.solver;
-
-    if (!t->shown)
-        return;
-    t->shown = false;
-    if (!find_shown(s, t->name))
-        tls_listener_remove(s->listener, t->name);
 }
 
 static SolverTask *solver_end(SolverTask *base)
@@ -134,40 +93,14 @@ static SolverTask *solver_end(SolverTask *base)
     TlsSolver *s = (TlsSolver *)base->solver;
 
     TAILQ_REMOVE(&s->tasks, t, entry);
-    tls_check_free(t->check);
-    sd_event_source_disable_unref(t->deferred);
-    task_hide(t);
-    solver_show_next(s, t->name);
-    problem_clear(&t->problem);
-    free(t->name);
-    erase_and_free(t->key_authorization);
+    self_check_end(&t->check.check);
+    if (t->shown && !find_shown(s, t->task.name)) {
+        tls_listener_remove(s->listener, t->task.name);
+        solver_show_next(s, t->task.name);
+    }
+    task_done(&t->task);
     free(t);
     return NULL;
-}
-
-static int task_new(TlsSolver *s, const Proof *proof, TlsTask **ret)
-{
-    TlsTask *t = calloc(1, sizeof(TlsTask));
-    int r = -ENOMEM;
-
-    if (!t)
-        return r;
-    t->task.solver = &s->solver;
-    t->name = strdup(proof->name);
-    t->key_authorization = strdup(proof->key_authorization);
-    if (t->name && t->key_authorization)
-        r = sd_event_add_defer(s->solver.context->event, &t->deferred, on_deferred, t);
-    if (r < 0) {
-        free(t->name);
-        free(t->key_authorization);
-        free(t);
-        return r;
-    }
-    (void)sd_event_source_set_enabled(t->deferred, SD_EVENT_OFF);
-    (void)sd_event_source_set_description(t->deferred, "tls-alpn-01-ready");
-    TAILQ_INSERT_TAIL(&s->tasks, t, entry);
-    *ret = t;
-    return 0;
 }
 
 static int solver_start(Solver *base, const Proof *proof, SolverReady ready, void *userdata,
@@ -180,18 +113,18 @@ static int solver_start(Solver *base, const Proof *proof, SolverReady ready, voi
 
     if (!solver_suits(base, proof->name, proof->wildcard, problem))
         return -EINVAL;
-    r = task_new(s, proof, &t);
-    if (r < 0)
-        return problem_set_errno(problem, r, "Answering tls-alpn-01");
-    t->ready = ready;
-    t->userdata = userdata;
-    if (!shown || streq(shown->key_authorization, t->key_authorization))
+    t = calloc(1, sizeof(TlsTask));
+    if (!t)
+        return problem_set_errno(problem, -ENOMEM, "Answering tls-alpn-01");
+    TAILQ_INSERT_TAIL(&s->tasks, t, entry);
+    r = task_init(&t->task, base, proof, ready, userdata);
+    if (r >= 0 && (!shown || streq(shown->task.key_authorization, proof->key_authorization)))
         r = task_show(t, problem);
     if (r < 0) {
-        solver_end(&t->task);
-        return r;
+        solver_end(&t->task.base);
+        return problem_set_errno(problem, r, "Answering tls-alpn-01");
     }
-    *ret = &t->task;
+    *ret = &t->task.base;
     return 0;
 }
 
@@ -201,7 +134,7 @@ static Solver *solver_tls_free(Solver *base)
     TlsSolver *s = (TlsSolver *)base;
 
     while (!TAILQ_EMPTY(&s->tasks))
-        solver_end(&TAILQ_LAST(&s->tasks, TlsTasks)->task);
+        solver_end(&TAILQ_LAST(&s->tasks, TlsTasks)->task.base);
     tls_listener_free(s->listener);
     free(s);
     return NULL;

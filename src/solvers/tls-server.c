@@ -6,8 +6,8 @@
 #include "crypto/tls-alpn.h"
 #include "util/log.h"
 
-/* The handshake is begun as soon as a connection is accepted: who asks for anything else than a proof that waits is refused in
- * that moment and takes no place. */
+/* The handshake starts as soon as a connection is accepted: clients that request anything but a pending proof are refused at
+ * once and take no place. */
 
 typedef struct Connection {
     Place place; /* first */
@@ -19,7 +19,6 @@ typedef struct Connection {
 struct TlsListener {
     Acceptor acceptor;
     AlpnServer *server;
-    size_t n_proofs;
 };
 
 /* ---- connections */
@@ -85,20 +84,11 @@ static const AcceptorUse use = {
     .name = "tls-alpn-01",
     .key = "TLSListen=",
     .instead =
-        "let it pass on what comes with the ALPN protocol acme-tls/1 to another port (certwright.conf(5), "
-        "\"Behind a reverse proxy\") and set TLSListen= to that, or use another of Challenges=",
+        "let it forward connections with the ALPN protocol acme-tls/1 to another port (certwright.conf(5), "
+        "\"Behind a reverse proxy\") and set TLSListen= to that, or choose another challenge with Challenges=",
     .welcome = welcome,
     .dismiss = dismiss,
 };
-
-/* ---- listening */
-
-static void listener_close(TlsListener *l)
-{
-    while (!TAILQ_EMPTY(&l->acceptor.places))
-        dismiss(TAILQ_FIRST(&l->acceptor.places), NULL);
-    acceptor_close(&l->acceptor);
-}
 
 /* ---- proofs */
 
@@ -107,25 +97,19 @@ int tls_listener_add(TlsListener *l, char *const *addresses, const char *name, c
 {
     int r;
 
-    r = l->acceptor.timer ? 0 : acceptor_listen(&l->acceptor, addresses, problem);
+    r = acceptor_hold(&l->acceptor, addresses, problem);
     if (r < 0)
         return r;
     r = alpn_server_add(l->server, name, key_authorization);
-    if (r >= 0) {
-        l->n_proofs++;
-        return 0;
-    }
-    if (l->n_proofs == 0 && !l->acceptor.passed)
-        listener_close(l);
+    if (r < 0)
+        acceptor_release(&l->acceptor);
     return problem_set_errno(problem, r, "Answering tls-alpn-01");
 }
 
 void tls_listener_remove(TlsListener *l, const char *name)
 {
     alpn_server_remove(l->server, name);
-    l->n_proofs--;
-    if (l->n_proofs == 0 && !l->acceptor.passed)
-        listener_close(l);
+    acceptor_release(&l->acceptor);
 }
 
 /* ---- the listener */
@@ -145,8 +129,6 @@ int tls_listener_new(sd_event *event, TlsListener **ret)
     r = acceptor_init(&l->acceptor, event, &use, l);
     if (r >= 0)
         r = alpn_server_new(&l->server);
-    if (r >= 0 && l->acceptor.passed)
-        r = acceptor_listen(&l->acceptor, NULL, NULL);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(l);
@@ -157,9 +139,8 @@ TlsListener *tls_listener_free(TlsListener *l)
 {
     if (!l)
         return NULL;
-    listener_close(l);
-    alpn_server_free(l->server);
     acceptor_done(&l->acceptor);
+    alpn_server_free(l->server);
     free(l);
     return NULL;
 }

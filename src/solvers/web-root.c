@@ -23,7 +23,7 @@ static const char *const level_names[_LEVEL_MAX] = {
 
 typedef struct Level {
     int fd;
-    bool made; /* created here, so removed here */
+    bool made; /* created by this process, so to be removed */
 } Level;
 
 struct WebProof {
@@ -50,29 +50,29 @@ static bool token_is_valid(const char *token)
 
 static int describe(const WebRoot *w, int r, Problem *problem)
 {
-    const char *what = strerror(-r), *advice = "correct WebRoot=, or what is wrong there";
+    const char *what = strerror(-r), *advice = "correct WebRoot=, or fix the problem there";
 
     switch (r) {
     case -ENOENT:
         what = "the directory does not exist";
-        advice = "make it, or correct WebRoot=";
+        advice = "create it, or correct WebRoot=";
         break;
     case -ENOTDIR:
     case -ELOOP:
-        what = "a part of the path is a symbolic link or no directory, and links are not followed";
+        what = "a component of the path is not a directory, or a symbolic link, which is not followed";
         advice =
             "set WebRoot= to the real path, and let .well-known and acme-challenge in it be directories";
         break;
     case -EACCES:
     case -EPERM:
     case -EROFS:
-        what = "the service may not write there";
+        what = "the service has no write permission there";
         advice =
             "let its user write to the directory (or to .well-known/acme-challenge in it), and add the directory "
             "to ReadWritePaths= of its unit (systemctl edit certwrightd.service)";
         break;
     case -EEXIST:
-        what = "a file of that name is there, and it is not the service's";
+        what = "a file of that name exists, and it is not the service's";
         advice = "remove what is in .well-known/acme-challenge";
         break;
     case -ENOSPC:
@@ -82,7 +82,7 @@ static int describe(const WebRoot *w, int r, Problem *problem)
     default:
         break;
     }
-    problem_set(problem, PROBLEM_CHALLENGE_FAILED, "No proof can be put into %s: %s; %s", w->path, what,
+    problem_set(problem, PROBLEM_CHALLENGE_FAILED, "Cannot put a proof into %s: %s; %s", w->path, what,
                 advice);
     return r;
 }
@@ -263,7 +263,8 @@ int web_root_add(WebRoot *w, const char *token, const char *key_authorization, W
 
     if (!token_is_valid(token))
         return problem_set(problem, PROBLEM_AUTHORITY_FAILED,
-                           "The authority's token can be no file name in %s; tell its operator", w->path);
+                           "The authority's token is not a valid file name in %s; tell its operator",
+                           w->path);
     LIST_FOREACH (other, &w->proofs, entry)
         if (streq(other->token, token)) {
             if (!streq(other->text, key_authorization))

@@ -19,12 +19,12 @@ static void check_word(const char *s)
 static void check(const DnsRequest *q)
 {
     require(dns_name_is_canonical(q->fqdn) && strlen(q->value) == 43);
-    require(q->hook ? !q->zone && !q->address && !q->key_secret : q->zone && q->address && q->port > 0);
-    require(!q->key_name == !q->key_secret && !q->key_name == !q->key_algorithm);
+    require(q->hook ? !q->zone && !q->address && !q->key.secret : q->zone && q->address && q->port > 0);
+    require(!q->key.name == !q->key.secret && !q->key.name == !q->key.algorithm);
     require(!q->hook || (dns_hook_is_name(q->hook) && q->hook[0] != '.' && !strchr(q->hook, '/')));
     for (size_t i = 0; i < 6; i++)
-        check_word((const char *const[]){ q->fqdn, q->value, q->zone, q->address, q->key_name, q->hook }[i]);
-    check_word(q->key_secret);
+        check_word((const char *const[]){ q->fqdn, q->value, q->zone, q->address, q->key.name, q->hook }[i]);
+    check_word(q->key.secret);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -35,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int r = dns_request_decode((const char *)data, size, &q, &problem);
 
     if (r < 0) {
-        require(r == -EBADMSG && !q.fqdn && !q.key_secret && problem.text && text_is_plain(problem.text));
+        require(r == -EBADMSG && !q.fqdn && !q.key.secret && problem.text && text_is_plain(problem.text));
         return 0;
     }
     check(&q);

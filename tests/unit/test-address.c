@@ -119,11 +119,29 @@ static void test_text(void)
     }
 }
 
+static void test_port(void)
+{
+    static const char *const bad[] = { "", "192.0.2", "192.0.2.1:80", "[::1]", "localhost", "fe80::1%lo" };
+    SocketAddress address;
+
+    g_assert_cmpuint(address_from_text("192.0.2.1", 80, &address), ==, sizeof(struct sockaddr_in));
+    g_assert_cmpint(address.in4.sin_family, ==, AF_INET);
+    g_assert_cmpuint(ntohs(address.in4.sin_port), ==, 80);
+    g_assert_cmpuint(ntohl(address.in4.sin_addr.s_addr), ==, 0xc0000201);
+    g_assert_cmpuint(address_from_text("::1", 443, &address), ==, sizeof(struct sockaddr_in6));
+    g_assert_cmpint(address.in6.sin6_family, ==, AF_INET6);
+    g_assert_cmpuint(ntohs(address.in6.sin6_port), ==, 443);
+    g_assert_true(IN6_IS_ADDR_LOOPBACK(&address.in6.sin6_addr));
+    for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+        g_assert_cmpuint(address_from_text(bad[i], 80, &address), ==, 0);
+}
+
 int main(int argc, char **argv)
 {
     fixture_init(&argc, &argv);
     g_test_add_func("/address/table", test_table);
     g_test_add_func("/address/no-address", test_no_address);
     g_test_add_func("/address/text", test_text);
+    g_test_add_func("/address/port", test_port);
     return g_test_run();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fixture.h"
+#include "dns-fixture.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -17,109 +17,6 @@
 #define NAME   "www.example.com"
 #define OWNER  "_acme-challenge.www.example.com"
 #define SERVER "192.0.2.53:5353"
-#define MINUTE (60 * G_USEC_PER_SEC)
-
-/* ---- the clock of these tests: whoever waits makes it later */
-
-static uint64_t clock_usec;
-
-typedef struct Timer {
-    sd_event_time_handler_t handler;
-    void *userdata;
-    uint64_t usec;
-} Timer;
-
-static int on_timer(sd_event_source *s, void *userdata)
-{
-    Timer *t = userdata;
-
-    clock_usec += t->usec;
-    return t->handler(s, clock_usec, t->userdata);
-}
-
-int sd_event_now(sd_event *e _unused_, clockid_t clock _unused_, uint64_t *ret)
-{
-    *ret = clock_usec;
-    return 0;
-}
-
-int sd_event_add_time_relative(sd_event *e, sd_event_source **ret, clockid_t clock _unused_, uint64_t usec,
-                               uint64_t accuracy _unused_, sd_event_time_handler_t handler, void *userdata)
-{
-    Timer *t = g_new(Timer, 1);
-    int r = sd_event_add_defer(e, ret, on_timer, t);
-
-    *t = (Timer){ handler, userdata, usec };
-    g_assert_cmpint(r, >=, 0);
-    return sd_event_source_set_destroy_callback(*ret, g_free);
-}
-
-/* ---- the DNS: what is asked ("TYPE name" or "TYPE name@server") -> answers with blanks between; "!": there is none; "-":
- * the name has no such record. "?": another value, and VALUE after a minute. What is not there does not exist. */
-
-static GHashTable *dns;
-static unsigned dns_asked;
-static sd_event *loop;
-
-struct DnsQuery {
-    DnsDone done;
-    void *userdata;
-    sd_event_source *source;
-    char *question;
-};
-
-DnsQuery *dns_cancel(DnsQuery *q)
-{
-    if (q) {
-        sd_event_source_disable_unref(q->source);
-        g_free(q->question);
-        g_free(q);
-    }
-    return NULL;
-}
-
-static void dns_set(const char *question, const char *answer)
-{
-    g_hash_table_insert(dns, g_strdup(question), g_strdup(answer));
-}
-
-static int on_query(sd_event_source *s _unused_, void *userdata)
-{
-    DnsQuery *q = userdata;
-    const char *entry = g_hash_table_lookup(dns, q->question),
-               *answer = g_strcmp0(entry, "?") == 0 && clock_usec >= MINUTE ? VALUE : entry;
-    g_auto(GStrv) values = g_strsplit(answer ? answer : "", " ", 0);
-    _cleanup_problem_ Problem problem = {};
-
-    dns_asked++;
-    g_test_message("%s: %s", q->question, answer ? answer : "there is no such name");
-    if (!answer)
-        q->done(DNS_NO_NAME, NULL, NULL, q->userdata);
-    else if (g_str_equal(answer, "-"))
-        q->done(DNS_NO_DATA, NULL, NULL, q->userdata);
-    else if (g_str_equal(answer, "!")) {
-        problem_set(&problem, PROBLEM_NETWORK_FAILED, "%s: there is no answer.", q->question);
-        clock_usec += LIMIT_DNS_TIME * G_USEC_PER_SEC;
-        q->done(DNS_FAILED, NULL, &problem, q->userdata);
-    } else
-        q->done(DNS_FOUND, values, NULL, q->userdata);
-    dns_cancel(q);
-    return 0;
-}
-
-int dns_query(Dns *d _unused_, const char *name, DnsType type, const char *server, DnsDone done,
-              void *userdata, DnsQuery **ret, Problem *problem _unused_)
-{
-    static const char *const types[] = { "ADDRESS", "TXT", "CNAME", "NS", "SOA" };
-    DnsQuery *q = g_new0(DnsQuery, 1);
-
-    q->done = done;
-    q->userdata = userdata;
-    q->question = g_strdup_printf("%s %s%s%s", types[type], name, server ? "@" : "", server ? server : "");
-    g_assert_cmpint(sd_event_add_defer(loop, &q->source, on_query, q), >=, 0);
-    *ret = q;
-    return 0;
-}
 
 /* ---- what changes the DNS */
 
@@ -162,7 +59,7 @@ DnsHelper *dns_helper_free(DnsHelper *h)
     return NULL;
 }
 
-int dns_helper_start(DnsHelper *h _unused_, const DnsChange *c, DnsJobDone done, void *userdata,
+int dns_helper_start(DnsHelper *h _unused_, const DnsRequest *c, DnsJobDone done, void *userdata,
                      DnsJob **ret, Problem *problem)
 {
     DnsJob *j;
@@ -172,13 +69,14 @@ int dns_helper_start(DnsHelper *h _unused_, const DnsChange *c, DnsJobDone done,
     j = g_new0(DnsJob, 1);
     j->done = done;
     j->userdata = userdata;
-    g_assert_true(!c->hook != !c->server);
+    g_assert_true(!c->hook != !c->address);
     g_string_append_printf(changes, "%s %s %s", c->remove ? "remove" : "add", c->fqdn, c->value);
     if (c->hook)
         g_string_append_printf(changes, " by %s\n", c->hook);
     else
-        g_string_append_printf(changes, " in %s at %s, %s\n", c->zone, c->server,
-                               c->key ? c->key->name : "unsigned");
+        g_string_append_printf(changes,
+                               strchr(c->address, ':') ? " in %s at [%s]:%u, %s\n" : " in %s at %s:%u, %s\n",
+                               c->zone, c->address, c->port, c->key.name ? c->key.name : "unsigned");
     g_assert_cmpint(sd_event_add_defer(loop, &j->source, on_job, j), >=, 0);
     *ret = j;
     return 0;
@@ -210,10 +108,7 @@ typedef struct Bed {
 static void bed_init(Bed *b)
 {
     *b = (Bed){ .folder = folder_new() };
-    g_assert_cmpint(sd_event_new(&loop), >=, 0);
-    clock_usec = 1;
-    dns_asked = 0;
-    dns = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    dns_fixture_init();
     changes = g_string_new("");
     holds = refuses = false;
     change_fails = NULL;
@@ -236,8 +131,7 @@ static void bed_done(Bed *b)
     solver_free(b->solver);
     loop_for(loop, 1000);
     g_string_free(changes, true);
-    g_hash_table_unref(dns);
-    sd_event_unref(loop);
+    dns_fixture_done();
     g_free(b->key_file);
     folder_done(&b->folder);
 }
@@ -346,6 +240,40 @@ static void test_record(void)
     end(t);
     assert_changes("remove " OWNER " " VALUE " in example.com at " SERVER ", unsigned\n");
     g_assert_false(solver_is_busy(b.solver));
+}
+
+/* The port of DNSServer= may be left out, and the address have brackets. */
+static void test_server(void)
+{
+    static const struct {
+        const char *setting, *server; /* NULL: refused */
+    } cases[] = {
+        { "192.0.2.53", "192.0.2.53:53" },
+        { "2001:db8::53", "[2001:db8::53]:53" },
+        { "[2001:db8::53]:5353", "[2001:db8::53]:5353" },
+        { "ns1.example.com", NULL },
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        g_autofree char *expected = g_strdup_printf(" at %s, unsigned", strempty(cases[i].server));
+        _cleanup_said_ Said said = {};
+        _cleanup_bed_ Bed b;
+        SolverTask *t;
+
+        bed_init(&b);
+        b.settings.dns_server = S(cases[i].setting);
+        b.settings.self_check = false;
+        t = start(&b, NAME, PROOF, &said);
+        loop_until(loop, was_said, &said);
+        if (cases[i].server)
+            g_assert_nonnull(strstr(changes->str, expected));
+        else {
+            g_assert_cmpint(said.problem.code, ==, PROBLEM_INVALID_ARGUMENT);
+            g_assert_nonnull(strstr(said.problem.text, "DNSServer="));
+            assert_changes("");
+        }
+        end(t);
+    }
 }
 
 static void test_key(void)
@@ -486,7 +414,7 @@ static void test_server_behind(void)
     _cleanup_bed_ Bed b;
 
     bed_init(&b);
-    dns_set("TXT " OWNER "@192.0.2.54", "?");
+    dns_set("TXT " OWNER "@192.0.2.54", "?" VALUE);
     SolverTask *t = start(&b, NAME, PROOF, &said);
     assert_ready(&said);
     g_assert_cmpuint(clock_usec, >=, MINUTE);
@@ -685,6 +613,7 @@ int main(int argc, char **argv)
     fixture_init(&argc, &argv);
     g_test_add_func("/solver-dns/suits", test_suits);
     g_test_add_func("/solver-dns/record", test_record);
+    g_test_add_func("/solver-dns/server", test_server);
     g_test_add_func("/solver-dns/key", test_key);
     g_test_add_func("/solver-dns/hook", test_hook);
     g_test_add_func("/solver-dns/alias", test_alias);

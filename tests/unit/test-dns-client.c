@@ -10,7 +10,6 @@
 
 #include "core/limits.h"
 #include "dns/client-internal.h"
-#include "dns/request.h"
 
 #define VALUE "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_-"
 #define CALLS 64
@@ -167,12 +166,12 @@ static void on_done(const Problem *problem, void *userdata)
     g_assert_cmpint(problem_copy(problem, &t->problem), ==, 0);
 }
 
-static DnsChange change_new(const char *fqdn)
+static DnsRequest change_new(const char *fqdn)
 {
-    return (DnsChange){ .fqdn = fqdn, .value = VALUE, .hook = "certwright-test" };
+    return (DnsRequest){ .fqdn = S(fqdn), .value = S(VALUE), .hook = S("certwright-test") };
 }
 
-static DnsJob *start(Scene *s, size_t i, const DnsChange *change)
+static DnsJob *start(Scene *s, size_t i, const DnsRequest *change)
 {
     _cleanup_problem_ Problem problem = {};
     DnsJob *j = NULL;
@@ -199,13 +198,13 @@ static void test_request(void)
 {
     _cleanup_scene_ Scene *s = scene_new_listening();
     _cleanup_dns_request_ DnsRequest q = {};
-    Tsig key = { .name = S("k"), .algorithm = S("hmac-sha512"), .secret = S("c2VjcmV0") };
-    DnsChange change = { .remove = true,
-                         .fqdn = "a.example.net",
-                         .value = VALUE,
-                         .zone = "example.net",
-                         .server = "[2001:db8::1]:5353",
-                         .key = &key };
+    DnsRequest change = { .remove = true,
+                          .fqdn = S("a.example.net"),
+                          .value = S(VALUE),
+                          .zone = S("example.net"),
+                          .address = S("2001:db8::1"),
+                          .port = 5353,
+                          .key = { S("k"), S("hmac-sha512"), S("c2VjcmV0") } };
 
     start(s, 0, &change);
     wait_for_calls(s, 1);
@@ -216,29 +215,31 @@ static void test_request(void)
     g_assert_cmpstr(q.zone, ==, "example.net");
     g_assert_cmpstr(q.address, ==, "2001:db8::1");
     g_assert_cmpint(q.port, ==, 5353);
-    g_assert_cmpstr(q.key_name, ==, "k");
-    g_assert_cmpstr(q.key_algorithm, ==, "hmac-sha512");
-    g_assert_cmpstr(q.key_secret, ==, "c2VjcmV0");
+    g_assert_cmpstr(q.key.name, ==, "k");
+    g_assert_cmpstr(q.key.algorithm, ==, "hmac-sha512");
+    g_assert_cmpstr(q.key.secret, ==, "c2VjcmV0");
     g_assert_null(q.hook);
     answer(s, 0, "result done\n\n");
     wait_for_told(s, 1);
     g_assert_cmpint(s->told[0].problem.code, ==, PROBLEM_NONE);
 }
 
-static void test_default_port(void)
+static void test_unsigned(void)
 {
     _cleanup_scene_ Scene *s = scene_new_listening();
     _cleanup_dns_request_ DnsRequest q = {};
-    DnsChange change = {
-        .fqdn = "a.example.net", .value = VALUE, .zone = "example.net", .server = "192.0.2.53"
-    };
+    DnsRequest change = { .fqdn = S("a.example.net"),
+                          .value = S(VALUE),
+                          .zone = S("example.net"),
+                          .address = S("192.0.2.53"),
+                          .port = 53 };
 
     start(s, 0, &change);
     wait_for_calls(s, 1);
     g_assert_cmpint(dns_request_decode(s->calls[0].data, s->calls[0].size, &q, NULL), ==, 0);
     g_assert_cmpint(q.port, ==, 53);
     g_assert_false(q.remove);
-    g_assert_null(q.key_name);
+    g_assert_null(q.key.name);
 }
 
 static void test_answers(void)
@@ -257,7 +258,7 @@ static void test_answers(void)
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
         _cleanup_scene_ Scene *s = scene_new_listening();
-        DnsChange change = change_new("a.example.net");
+        DnsRequest change = change_new("a.example.net");
 
         start(s, 0, &change);
         wait_for_calls(s, 1);
@@ -273,7 +274,7 @@ static void test_endless_answer(void)
 {
     _cleanup_scene_ Scene *s = scene_new_listening();
     g_autofree char *fill = g_strnfill(LIMIT_DNS_REPLY, 'x');
-    DnsChange change = change_new("a.example.net");
+    DnsRequest change = change_new("a.example.net");
 
     start(s, 0, &change);
     wait_for_calls(s, 1);
@@ -286,7 +287,7 @@ static void test_endless_answer(void)
 static void test_deaf(void)
 {
     _cleanup_scene_ Scene *s = scene_new_listening();
-    DnsChange change = change_new("a.example.net");
+    DnsRequest change = change_new("a.example.net");
 
     s->deaf = true;
     start(s, 0, &change);
@@ -300,7 +301,7 @@ static void test_deaf(void)
 static void test_silence(void)
 {
     _cleanup_scene_ Scene *s = scene_new_listening();
-    DnsChange change = change_new("a.example.net");
+    DnsRequest change = change_new("a.example.net");
 
     dns_helper_set_patience(s->helper, 1);
     start(s, 0, &change);
@@ -317,7 +318,7 @@ static void test_queue(void)
 
     for (size_t i = 0; i < n; i++) {
         g_autofree char *name = g_strdup_printf("n%zu.example", i);
-        DnsChange change = change_new(name);
+        DnsRequest change = change_new(name);
 
         start(s, i, &change);
     }
@@ -341,7 +342,7 @@ static void test_forget(void)
     _cleanup_scene_ Scene *s = scene_new_listening();
     size_t n = LIMIT_DNS_JOBS + 2;
     DnsJob *jobs[LIMIT_DNS_JOBS + 2];
-    DnsChange change = change_new("a.example.net");
+    DnsRequest change = change_new("a.example.net");
 
     for (size_t i = 0; i < n; i++)
         jobs[i] = start(s, i, &change);
@@ -364,7 +365,7 @@ static void test_forget(void)
 static void test_without_job(void)
 {
     _cleanup_scene_ Scene *s = scene_new_listening();
-    DnsChange change = change_new("a.example.net");
+    DnsRequest change = change_new("a.example.net");
 
     s->told[0].scene = s;
     g_assert_cmpint(dns_helper_start(s->helper, &change, on_done, s->told, NULL, NULL), ==, 0);
@@ -379,7 +380,7 @@ static void test_without_job(void)
 static void test_free(void)
 {
     _cleanup_scene_ Scene *s = scene_new_listening();
-    DnsChange change = change_new("a.example.net");
+    DnsRequest change = change_new("a.example.net");
 
     for (size_t i = 0; i < LIMIT_DNS_JOBS + 2; i++)
         start(s, i, &change);
@@ -403,7 +404,7 @@ static void on_done_free(const Problem *problem _unused_, void *userdata)
 static void test_free_when_told(void)
 {
     _cleanup_scene_ Scene *s = scene_new_listening();
-    DnsChange change = change_new("a.example.net");
+    DnsRequest change = change_new("a.example.net");
 
     g_assert_cmpint(dns_helper_start(s->helper, &change, on_done_free, s, NULL, NULL), ==, 0);
     for (size_t i = 0; i < LIMIT_DNS_JOBS + 2; i++)
@@ -418,21 +419,34 @@ static void test_free_when_told(void)
 static void test_wrong_changes(void)
 {
     _cleanup_scene_ Scene *s = scene_new_listening();
-    Tsig key = { .name = S("k"), .algorithm = S("hmac-md5"), .secret = S("c2VjcmV0") };
-    struct {
+    static const struct {
         const char *what;
-        DnsChange change;
+        DnsRequest change;
     } cases[] = {
-        { "the value", { .fqdn = "a.example", .value = "short", .hook = "h" } },
-        { "the hook's name", { .fqdn = "a.example", .value = VALUE, .hook = "../h" } },
-        { "the name of the record", { .fqdn = "a.example\nhook b", .value = VALUE, .hook = "h" } },
-        { "DNSServer=", { .fqdn = "a.example", .value = VALUE, .zone = "example", .server = "ns.example" } },
-        { "DNSServer=", { .fqdn = "a.example", .value = VALUE, .zone = "example" } },
-        { "the zone", { .fqdn = "a.example", .value = VALUE, .server = "192.0.2.1" } },
+        { "the value", { .fqdn = S("a.example"), .value = S("short"), .hook = S("h") } },
+        { "the hook's name", { .fqdn = S("a.example"), .value = S(VALUE), .hook = S("../h") } },
+        { "the name of the record", { .fqdn = S("a.example\nhook b"), .value = S(VALUE), .hook = S("h") } },
+        { "the server",
+          { .fqdn = S("a.example"),
+            .value = S(VALUE),
+            .zone = S("example"),
+            .address = S("ns.example"),
+            .port = 53 } },
+        { "the server", { .fqdn = S("a.example"), .value = S(VALUE), .zone = S("example") } },
+        { "the zone", { .fqdn = S("a.example"), .value = S(VALUE), .address = S("192.0.2.1"), .port = 53 } },
         { "not in the zone",
-          { .fqdn = "a.example", .value = VALUE, .zone = "b.example", .server = "192.0.2.1" } },
+          { .fqdn = S("a.example"),
+            .value = S(VALUE),
+            .zone = S("b.example"),
+            .address = S("192.0.2.1"),
+            .port = 53 } },
         { "algorithm",
-          { .fqdn = "a.example", .value = VALUE, .zone = "example", .server = "192.0.2.1", .key = &key } },
+          { .fqdn = S("a.example"),
+            .value = S(VALUE),
+            .zone = S("example"),
+            .address = S("192.0.2.1"),
+            .port = 53,
+            .key = { S("k"), S("hmac-md5"), S("c2VjcmV0") } } },
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -458,10 +472,12 @@ static bool has_no_child(void *userdata _unused_)
 static void test_child(void)
 {
     _cleanup_scene_ Scene *s = scene_new(DNS_PROGRAM);
-    DnsChange change = {
-        .fqdn = "a.example.net", .value = VALUE, .zone = "example.net", .server = "127.0.0.1:1"
-    };
-    DnsChange hook = change_new("a.example.net");
+    DnsRequest change = { .fqdn = S("a.example.net"),
+                          .value = S(VALUE),
+                          .zone = S("example.net"),
+                          .address = S("127.0.0.1"),
+                          .port = 1 };
+    DnsRequest hook = change_new("a.example.net");
 
     start(s, 0, &change);
     start(s, 1, &hook);
@@ -479,7 +495,7 @@ static void test_child(void)
 static void test_child_for_dead_socket(void)
 {
     _cleanup_scene_ Scene *s = scene_new(DNS_PROGRAM);
-    DnsChange hook = change_new("a.example.net");
+    DnsRequest hook = change_new("a.example.net");
 
     scene_listen(s);
     s->source = sd_event_source_disable_unref(s->source);
@@ -499,7 +515,7 @@ static void test_what_child_gets(void)
         g_strdup_printf("#!/bin/sh\n{ echo \"$0 $*\"; cat; tr '\\0' '\\n' </proc/$$/environ;\n"
                         "[ -e /proc/$$/fd/77 ] || echo closed; } >%s\n",
                         said);
-    DnsChange hook = change_new("a.example.net");
+    DnsRequest hook = change_new("a.example.net");
 
     folder_write(&s->folder, "program", script);
     g_assert_cmpint(chmod(program, 0755), ==, 0);
@@ -517,7 +533,7 @@ static void test_what_child_gets(void)
 static void test_no_program(void)
 {
     _cleanup_scene_ Scene *s = scene_new("/nowhere/certwright-dns");
-    DnsChange change = change_new("a.example.net");
+    DnsRequest change = change_new("a.example.net");
     size_t n = 2 * LIMIT_DNS_JOBS;
 
     for (size_t i = 0; i < n; i++)
@@ -531,7 +547,7 @@ static void test_no_program(void)
 static void test_no_program_free(void)
 {
     _cleanup_scene_ Scene *s = scene_new("/nowhere/certwright-dns");
-    DnsChange change = change_new("a.example.net");
+    DnsRequest change = change_new("a.example.net");
 
     for (size_t i = 0; i < 3; i++)
         g_assert_cmpint(dns_helper_start(s->helper, &change, on_done_free, s, NULL, NULL), ==, 0);
@@ -544,7 +560,7 @@ int main(int argc, char **argv)
 {
     fixture_init(&argc, &argv);
     g_test_add_func("/dns-helper/request", test_request);
-    g_test_add_func("/dns-helper/default-port", test_default_port);
+    g_test_add_func("/dns-helper/unsigned", test_unsigned);
     g_test_add_func("/dns-helper/answers", test_answers);
     g_test_add_func("/dns-helper/endless-answer", test_endless_answer);
     g_test_add_func("/dns-helper/deaf", test_deaf);

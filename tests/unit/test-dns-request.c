@@ -17,9 +17,9 @@ static const DnsRequest update = { .fqdn = S("_acme-challenge.www.example.net"),
                                    .zone = S("example.net"),
                                    .address = S("2001:db8::53"),
                                    .port = 5353,
-                                   .key_name = S("k.example.net"),
-                                   .key_algorithm = S("hmac-sha256"),
-                                   .key_secret = S("c2VjcmV0") };
+                                   .key.name = S("k.example.net"),
+                                   .key.algorithm = S("hmac-sha256"),
+                                   .key.secret = S("c2VjcmV0") };
 static const DnsRequest hook = {
     .remove = true, .fqdn = S("_acme-challenge.example.net"), .value = S(VALUE), .hook = S("my-hook_1.sh")
 };
@@ -40,9 +40,9 @@ static void assert_there_and_back(const DnsRequest *q)
     g_assert_cmpstr(same.zone, ==, q->zone);
     g_assert_cmpstr(same.address, ==, q->address);
     g_assert_cmpint(same.port, ==, q->port);
-    g_assert_cmpstr(same.key_name, ==, q->key_name);
-    g_assert_cmpstr(same.key_algorithm, ==, q->key_algorithm);
-    g_assert_cmpstr(same.key_secret, ==, q->key_secret);
+    g_assert_cmpstr(same.key.name, ==, q->key.name);
+    g_assert_cmpstr(same.key.algorithm, ==, q->key.algorithm);
+    g_assert_cmpstr(same.key.secret, ==, q->key.secret);
     g_assert_cmpstr(same.hook, ==, q->hook);
 }
 
@@ -52,7 +52,7 @@ static void test_there_and_back(void)
 
     assert_there_and_back(&update);
     assert_there_and_back(&hook);
-    q.key_name = q.key_algorithm = q.key_secret = NULL;
+    q.key.name = q.key.algorithm = q.key.secret = NULL;
     q.remove = true;
     assert_there_and_back(&q);
     q.zone = q.fqdn;
@@ -67,9 +67,9 @@ static void test_biggest(void)
     DnsRequest q = update;
 
     g_assert_cmpuint(strlen(name), ==, LIMIT_NAME);
-    q.fqdn = q.zone = q.key_name = name;
-    q.key_secret = secret;
-    q.key_algorithm = S("hmac-sha512");
+    q.fqdn = q.zone = q.key.name = name;
+    q.key.secret = secret;
+    q.key.algorithm = S("hmac-sha512");
     q.address = S("2001:db8:1111:2222:3333:4444:5555:6666");
     q.port = 65535;
     assert_there_and_back(&q);
@@ -104,13 +104,13 @@ static void test_encode_refuses(void)
     cases[4].q.zone = S("ample.net");
     cases[5].q.address = S("ns.example.net");
     cases[6].q.port = 0;
-    cases[7].q.key_name = NULL;
-    cases[8].q.key_name = S("K");
-    cases[9].q.key_algorithm = S("hmac-md5");
-    cases[10].q.key_secret = S("a b c");
+    cases[7].q.key.name = NULL;
+    cases[8].q.key.name = S("K");
+    cases[9].q.key.algorithm = S("hmac-md5");
+    cases[10].q.key.secret = S("a b c");
     cases[11].q.hook = S("../hook");
     cases[12].q.zone = S("example.net");
-    cases[13].q.key_secret = S("AAAA");
+    cases[13].q.key.secret = S("AAAA");
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
         _cleanup_problem_ Problem problem = {};
         char *text = NULL;

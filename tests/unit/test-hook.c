@@ -92,13 +92,13 @@ static void test_failure(void)
     _cleanup_scene_ Scene s = scene_new();
 
     write_hook(&s, "hook", "#!/bin/sh\necho out\nprintf 'line\\n\\n\\033[31mtwo\\t\\377\\n' >&2\nexit 3\n");
-    assert_fails(&s, run(&s, "hook"), "hook ended with status 3: out line ?[31mtwo ?");
+    assert_fails(&s, run(&s, "hook"), "hook exited with status 3: out line ?[31mtwo ?");
     assert_fails(&s, run(&s, "hook"), "\"present _acme-challenge.example.net.\"");
     g_assert_null(strchr(s.problem.text, '\n'));
     write_hook(&s, "quiet", "#!/bin/sh\nexit 1\n");
     assert_fails(&s, run(&s, "quiet"), "status 1, and wrote nothing");
     write_hook(&s, "signal", "#!/bin/sh\nkill -USR1 $$\n");
-    assert_fails(&s, run(&s, "signal"), "was ended by signal 10");
+    assert_fails(&s, run(&s, "signal"), "was killed by signal 10");
 }
 
 static void test_much_output(void)
@@ -128,9 +128,9 @@ static void test_late(void)
     write_hook(&s, "polite",
                "#!/bin/sh\ntrap 'echo asked to end; exit 0' TERM\necho begun\nsleep 600 & wait\n");
     assert_fails(&s, run_by(&s, "polite", false, SHORT, geteuid()),
-                 "did not end within 1 seconds and was ended: begun asked to end");
+                 "did not exit within 1 seconds and was terminated: begun asked to end");
     write_hook(&s, "deaf", "#!/bin/sh\ntrap '' TERM\necho deaf\nwhile :; do sleep 600; done\n");
-    assert_fails(&s, run_by(&s, "deaf", false, SHORT, geteuid()), "was ended: deaf");
+    assert_fails(&s, run_by(&s, "deaf", false, SHORT, geteuid()), "was terminated: deaf");
     g_assert_cmpint(seconds_since(begin), <, 300);
 }
 
@@ -176,7 +176,7 @@ static void test_what_is_no_hook(void)
     assert_fails(&s, run(&s, "link"), "it is a symbolic link");
     assert_fails(&s, run(&s, "other"), "there is no such file");
     g_assert_cmpint(mkdir(directory, 0755), ==, 0);
-    assert_fails(&s, run(&s, "directory"), "no regular file");
+    assert_fails(&s, run(&s, "directory"), "not a regular file");
     g_assert_cmpint(chmod(hook, 0757), ==, 0);
     assert_fails(&s, run(&s, "hook"), "chmod go-w");
     g_assert_cmpint(chmod(hook, 0775), ==, 0);

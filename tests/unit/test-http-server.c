@@ -495,7 +495,8 @@ static void test_port_in_use(void)
     g_autofree char *everywhere = NULL;
 
     server_start(&s);
-    assert_refused(s.addresses[0], "another program has the port; let it hand /.well-known/acme-challenge/");
+    assert_refused(s.addresses[0],
+                   "another program uses the port; let it hand /.well-known/acme-challenge/");
     everywhere = g_strdup_printf(":%u", s.port);
     assert_refused(everywhere, "WebRoot=");
 }
@@ -517,7 +518,7 @@ static void test_no_address(void)
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++)
-        assert_refused(cases[i], "no address with a port");
+        assert_refused(cases[i], "not an address with a port");
 }
 
 static void test_no_permission(void)

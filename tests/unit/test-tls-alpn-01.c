@@ -392,9 +392,9 @@ static void test_self_check(void)
         { NAME, DNS_FOUND, wrong_and_away, PROBLEM_CHALLENGE_FAILED, "127.0.0.3" },
         { NAME, DNS_FOUND, nonsense, PROBLEM_CHALLENGE_FAILED, "nonsense" },
         { NAME, DNS_FOUND, empty, PROBLEM_CHALLENGE_FAILED, "address" },
-        { NAME, DNS_NO_NAME, NULL, PROBLEM_CHALLENGE_FAILED, "not in the DNS" },
+        { NAME, DNS_NO_NAME, NULL, PROBLEM_CHALLENGE_FAILED, "does not exist in the DNS" },
         { NAME, DNS_NO_DATA, NULL, PROBLEM_CHALLENGE_FAILED, "no address" },
-        { NAME, DNS_FAILED, NULL, PROBLEM_CHALLENGE_FAILED, "DNS" },
+        { NAME, DNS_FAILED, NULL, PROBLEM_NETWORK_FAILED, "DNS" },
         { "127.0.0.2", DNS_FAILED, NULL, PROBLEM_CHALLENGE_FAILED, "SelfCheck=no" },
     };
     _cleanup_bed_ Bed b, other;

@@ -51,10 +51,10 @@ static void test_bad(void)
         { "key", "line 1:", "name of the key" },
         { "key { algorithm hmac-sha256; secret AAAA; };", "line 1:", "name of the key" },
         { "key \"\" { algorithm hmac-sha256; secret AAAA; };", "line 1:", "name of the key" },
-        { "key \"a b\" { algorithm hmac-sha256; secret AAAA; };", "line 1:", "no domain name" },
-        { "key a..b { algorithm hmac-sha256; secret AAAA; };", "line 1:", "no domain name" },
-        { "key . { algorithm hmac-sha256; secret AAAA; };", "line 1:", "no domain name" },
-        { "key -a { algorithm hmac-sha256; secret AAAA; };", "line 1:", "no domain name" },
+        { "key \"a b\" { algorithm hmac-sha256; secret AAAA; };", "line 1:", "not a domain name" },
+        { "key a..b { algorithm hmac-sha256; secret AAAA; };", "line 1:", "not a domain name" },
+        { "key . { algorithm hmac-sha256; secret AAAA; };", "line 1:", "not a domain name" },
+        { "key -a { algorithm hmac-sha256; secret AAAA; };", "line 1:", "not a domain name" },
         { "key k algorithm", "line 1:", "\"{\" is expected" },
         { "key k {\nalgorithm hmac-md5;\nsecret AAAA; };", "line 2:", "hmac-md5 is broken" },
         { "key k {\nalgorithm hmac-md5.sig-alg.reg.int;\nsecret AAAA; };", "line 2:", "hmac-md5 is broken" },
@@ -77,7 +77,7 @@ static void test_bad(void)
         { "key k { algorithm hmac-sha1; bits 3; };", "line 1:", "\"algorithm\" or \"secret\"" },
         { "key k { algorithm hmac-sha1; secret AAAA;", "line 1:", "\"}\"" },
         { "key k { algorithm hmac-sha1; secret AAAA; }", "line 1:", "after \"}\"" },
-        { PLAIN PLAIN, "line 2:", "one key alone" },
+        { PLAIN PLAIN, "line 2:", "only one key" },
         { "\n/* no end", "line 2:", "has no end" },
     };
 
@@ -124,7 +124,7 @@ static void test_nul(void)
     _cleanup_tsig_ Tsig t = {};
 
     g_assert_cmpint(tsig_parse(text, sizeof(text) - 1, &t, &problem), ==, -EINVAL);
-    g_assert_nonnull(strstr(problem.text, "no text"));
+    g_assert_nonnull(strstr(problem.text, "not text"));
 }
 
 static void check_file(const char *path, int expected, const char *what)
@@ -160,12 +160,12 @@ static void test_file(void)
     g_assert_cmpint(chmod(path, 0600), ==, 0);
     g_assert_cmpint(symlink(path, link), ==, 0);
     check_file(link, -ELOOP, "symbolic link");
-    check_file(f.path, -EINVAL, "no regular file");
+    check_file(f.path, -EINVAL, "not a regular file");
     g_assert_cmpint(mkfifo(pipe, 0600), ==, 0);
-    check_file(pipe, -EINVAL, "no regular file");
+    check_file(pipe, -EINVAL, "not a regular file");
     folder_write(&f, "key", big);
     g_assert_cmpint(chmod(path, 0600), ==, 0);
-    check_file(path, -EINVAL, "too big");
+    check_file(path, -EINVAL, "too large");
     folder_write(&f, "key", "\nkey k {\n" SECRET "; };");
     g_assert_cmpint(chmod(path, 0600), ==, 0);
     check_file(path, -EINVAL, "line 3:");

@@ -130,9 +130,9 @@ static DnsRequest request(const char *name, const char *zone_name, const char *v
                          .zone = S(zone_name),
                          .address = S("127.0.0.1"),
                          .port = port,
-                         .key_name = S("test-key"),
-                         .key_algorithm = S("hmac-sha256"),
-                         .key_secret = S(SECRET) };
+                         .key.name = S("test-key"),
+                         .key.algorithm = S("hmac-sha256"),
+                         .key.secret = S(SECRET) };
 }
 
 static int run(const char *program, const DnsRequest *q, Problem *problem)
@@ -167,7 +167,7 @@ static void assert_fails(const char *program, const DnsRequest *q, const char *w
 
     g_assert_cmpint(run(program, q, &problem), <, 0);
     g_assert_cmpint(problem.code, ==, PROBLEM_CHALLENGE_FAILED);
-    if (!says(problem.text, what) || (q->key_secret && strstr(problem.text, q->key_secret)))
+    if (!says(problem.text, what) || (q->key.secret && strstr(problem.text, q->key.secret)))
         note_failure("\"%s\" is not in, or the secret is: %s", what, problem.text);
 }
 
@@ -200,14 +200,14 @@ static void test_without_key(const void *program)
     if (!is_possible(program))
         return;
     q = request("a.open.example", "open.example", VALUE);
-    q.key_name = q.key_algorithm = q.key_secret = NULL;
+    q.key.name = q.key.algorithm = q.key.secret = NULL;
     assert_done(program, &q);
     g_assert_true(has("a.open.example", VALUE));
     q.remove = true;
     assert_done(program, &q);
     g_assert_false(has("a.open.example", VALUE));
     q = request(OWNER, "example.net", VALUE);
-    q.key_name = q.key_algorithm = q.key_secret = NULL;
+    q.key.name = q.key.algorithm = q.key.secret = NULL;
     assert_fails(program, &q, "without a key (DNSKeyFile=)");
     g_assert_false(has(OWNER, VALUE));
 }
@@ -219,10 +219,10 @@ static void test_refusals(const void *program)
     if (!is_possible(program))
         return;
     q = request(OWNER, "example.net", VALUE);
-    q.key_secret = S(WRONG);
+    q.key.secret = S(WRONG);
     assert_fails(program, &q, "BADSIG");
-    q.key_secret = S(SECRET);
-    q.key_name = S("other-key");
+    q.key.secret = S(SECRET);
+    q.key.name = S("other-key");
     assert_fails(program, &q, "BADKEY|NOTAUTH"); /* knot 3.4 says the second only */
     g_assert_false(has(OWNER, VALUE));
     q = request("a.fixed.example", "fixed.example", VALUE);
@@ -277,7 +277,7 @@ static void test_secret(void)
     g_assert_cmpint(chmod(program, 0755), ==, 0);
     q.port = 53;
     assert_fails(program, &q,
-                 "program ended with status 1: server 127.0.0.1 53 zone example.net. key "
+                 "program exited with status 1: server 127.0.0.1 53 zone example.net. key "
                  "hmac-sha256:test-key. ******************************************** "
                  "update add " OWNER ". 60 TXT \"" VALUE "\" send.");
     text = folder_read(&f, "said");
