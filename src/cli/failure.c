@@ -19,13 +19,13 @@ typedef struct Failure {
 #define ADVICE_VERSION \
     N_("The command and the service may be of different versions: compare \"certwright --version\" with " \
        "\"certwrightd --version\".")
-#define ADVICE_BUNDLE N_("\"certwright check\" looks at a file and tells all that is wrong with it.")
+#define ADVICE_BUNDLE N_("\"certwright check\" examines a file and lists everything that is wrong with it.")
 #define ADVICE_PASSPHRASE \
-    N_("Run it on a terminal without --no-ask-password to be asked for the passphrase, or put it into a file " \
+    N_("Run it on a terminal without --no-ask-password to be asked for the passphrase, or write it to a file " \
        "and add --passphrase-file=FILE.")
 #define ADVICE_TERMS \
     N_("Agree to the authorities' terms with TermsOfServiceAgreed=yes below [ACME] in " \
-       "/etc/certwright/certwright.conf; certwright.conf(5) has more.")
+       "/etc/certwright/certwright.conf; see certwright.conf(5).")
 #define ADVICE_FETCH \
     N_("Try again later. An upload needs no network without --fetch-issuers, if the file has all certificates.")
 
@@ -103,8 +103,8 @@ Exit session_fail(int error, const sd_bus_error *e, const char *purpose)
 Exit session_fail_reply(int error)
 {
     if (error == -ENOMEM)
-        return session_fail(error, NULL, _("Cannot read the service's answer"));
-    fail(EXIT_FAILED, _("The service's answer has an unexpected form."));
+        return session_fail(error, NULL, _("Cannot read the reply of the service"));
+    fail(EXIT_FAILED, _("Unexpected reply from the service."));
     hint("%s", _(ADVICE_VERSION));
     return EXIT_FAILED;
 }

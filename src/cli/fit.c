@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/fit.h"
 
-/* The sentences of manager/pool.c; "%s" matches anything. */
+#include "cli/xalloc.h"
+
+/* The sentences of manager/outcome.c; "%s" matches anything. */
 typedef struct Reason {
     const char *sentence, *advice;
-    bool comes_by_itself;
+    bool later;
 } Reason;
 
-#define ADVICE_SUCCESSOR N_("Upload its successor: this chain is of no use any more.")
+#define ADVICE_SUCCESSOR N_("Upload its successor: this chain is no longer useful.")
 
 static const Reason reasons[] = {
     { N_("It is not valid yet, and is served from %s on."), NULL, true },
@@ -38,46 +40,30 @@ static bool sentence_matches(const char *sentence, const char *text, const char 
     return true;
 }
 
-static const Reason *reason_find(const char *text, const char **ret_begin, size_t *ret_size)
+static char *sentence_translate(const char *sentence, const char *begin, size_t size)
 {
-    for (size_t i = 0; i < ELEMENTSOF(reasons); i++)
-        if (sentence_matches(reasons[i].sentence, text, ret_begin, ret_size))
-            return reasons + i;
-    return NULL;
+    const char *translated = _(sentence), *gap = strstr(translated, "%s");
+
+    return gap ? xasprintf("%.*s%.*s%s", (int)(gap - translated), translated, (int)size, begin, gap + 2)
+               : xstrdup(translated);
 }
 
-char *fit_reason_to_text(const Fit *fit)
-{
-    const char *begin, *translated, *gap;
-    char *text = NULL;
-    size_t size;
-    const Reason *r = reason_find(fit->reason, &begin, &size);
-
-    if (!r)
-        return strdup(fit->reason);
-    translated = _(r->sentence);
-    gap = strstr(translated, "%s");
-    if (!gap)
-        return strdup(translated);
-    if (asprintf(&text, "%.*s%.*s%s", (int)(gap - translated), translated, (int)size, begin, gap + 2) < 0)
-        return NULL;
-    return text;
-}
-
-const char *fit_advice(const Fit *fit)
+FitReason fit_get_reason(const Fit *fit)
 {
     const char *begin;
     size_t size;
-    const Reason *r = reason_find(fit->reason, &begin, &size);
 
-    return r ? r->advice : NULL;
+    for (const Reason *r = reasons; r < reasons + ELEMENTSOF(reasons); r++)
+        if (sentence_matches(r->sentence, fit->reason, &begin, &size))
+            return (FitReason){
+                .text = sentence_translate(r->sentence, begin, size),
+                .advice = r->advice ? _(r->advice) : NULL,
+                .later = r->later,
+            };
+    return (FitReason){ .text = xstrdup(fit->reason) };
 }
 
-bool fit_comes_by_itself(const Fit *fit)
+void fit_reason_done(FitReason *r)
 {
-    const char *begin;
-    size_t size;
-    const Reason *r = reason_find(fit->reason, &begin, &size);
-
-    return r && r->comes_by_itself;
+    free(r->text);
 }

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <wchar.h>
 
+#include "cli/xalloc.h"
 #include "util/time.h"
 
 static bool output_utf8;
@@ -179,63 +180,62 @@ void hint(const char *format, ...)
     va_end(ap);
 }
 
-static char *time_format_parts(int64_t t, bool date_only)
+static char *time_format_by(int64_t t, bool date_only)
 {
     char text[64];
     time_t seconds = (time_t)t;
     struct tm tm;
 
     if (t == 0)
-        return strdup("");
+        return xstrdup("");
     if (!localtime_r(&seconds, &tm) ||
         strftime(text, sizeof text, date_only ? "%Y-%m-%d" : "%Y-%m-%d %H:%M:%S %Z", &tm) == 0)
-        return strdup("?");
-    return strdup(text);
+        return xstrdup("?");
+    return xstrdup(text);
 }
 
 char *time_format(int64_t t)
 {
-    return time_format_parts(t, false);
-}
-
-char *time_format_date(int64_t t)
-{
-    return time_format_parts(t, true);
+    return time_format_by(t, false);
 }
 
 /* Whole units, rounded down: 36 hours are one day. */
 static char *duration_format_left(uint64_t seconds)
 {
-    char *text = NULL;
-    unsigned long n = seconds / SEC_PER_DAY, hours = seconds / SEC_PER_HOUR,
+    unsigned long days = seconds / SEC_PER_DAY, hours = seconds / SEC_PER_HOUR,
                   minutes = seconds / SEC_PER_MINUTE;
-    int r = n > 0       ? asprintf(&text, ngettext("%lu day left", "%lu days left", n), n)
-            : hours > 0 ? asprintf(&text, ngettext("%lu hour left", "%lu hours left", hours), hours)
-                        : asprintf(&text, ngettext("%lu minute left", "%lu minutes left", minutes), minutes);
 
-    return r < 0 ? NULL : text;
+    if (days > 0)
+        return xasprintf(ngettext("%lu day left", "%lu days left", days), days);
+    if (hours > 0)
+        return xasprintf(ngettext("%lu hour left", "%lu hours left", hours), hours);
+    return xasprintf(ngettext("%lu minute left", "%lu minutes left", minutes), minutes);
 }
 
 static char *duration_format_past(uint64_t seconds)
 {
-    char *text = NULL;
-    unsigned long n = seconds / SEC_PER_DAY, hours = seconds / SEC_PER_HOUR;
-    int r = n > 0 ? asprintf(&text, ngettext("ran out %lu day ago", "ran out %lu days ago", n), n)
-            : hours > 0
-                ? asprintf(&text, ngettext("ran out %lu hour ago", "ran out %lu hours ago", hours), hours)
-                : asprintf(&text, "%s", _("ran out within the last hour"));
+    unsigned long days = seconds / SEC_PER_DAY, hours = seconds / SEC_PER_HOUR;
 
-    return r < 0 ? NULL : text;
+    if (days > 0)
+        return xasprintf(ngettext("expired %lu day ago", "expired %lu days ago", days), days);
+    if (hours > 0)
+        return xasprintf(ngettext("expired %lu hour ago", "expired %lu hours ago", hours), hours);
+    return xstrdup(_("expired within the last hour"));
 }
 
 char *time_format_remaining(int64_t t)
 {
     int64_t now = time(NULL);
 
-    if (t == 0)
-        return strdup("");
     return t > now ? duration_format_left((uint64_t)t - (uint64_t)now)
                    : duration_format_past((uint64_t)now - (uint64_t)t);
+}
+
+char *time_format_expiry(int64_t t)
+{
+    _cleanup_free_ char *date = time_format_by(t, true), *left = time_format_remaining(t);
+
+    return t == 0 ? xstrdup("") : xasprintf("%s (%s)", date, left);
 }
 
 Exit output_finish(Exit code)

@@ -6,9 +6,4 @@
 /* Translates fixed words and sentences of the service to the user's language. Unknown ones, of a newer
  * service, are returned unchanged. */
 
-const char *state_to_text(const char *state);
-const char *source_to_text(const char *source);
-const char *kind_to_text(const char *kind);
-const char *result_to_text(const char *result);
-const char *check_to_text(const char *check);
-const char *reason_to_text(const char *reason);
+const char *word_to_text(const char *word);
