@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "cli/fields.h"
+#include "cli/words.h"
 #include "cli/xalloc.h"
 #include "util/text.h"
 
@@ -122,7 +123,7 @@ static void job_watch_show_step(JobWatch *w, sd_bus_message *m)
         return;
     free(w->step);
     w->step = xstrdup(step);
-    hint("%s", step);
+    hint("%s", word_to_text(step));
 }
 
 static int on_job_changed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)

@@ -15,7 +15,8 @@ void table_done(Table *t)
 
 void table_add(Table *t, const char *text)
 {
-    t->cells = xreallocarray(t->cells, t->n_cells + 1, sizeof *t->cells);
+    if (t->n_cells % 64 == 0)
+        t->cells = xreallocarray(t->cells, t->n_cells + 64, sizeof *t->cells);
     t->cells[t->n_cells++] = xcheck(output_escape(isempty(text) ? "-" : text));
 }
 

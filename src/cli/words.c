@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/words.h"
 
+#include "cli/xalloc.h"
+
 /* Those whose text is another word. */
 static const struct {
     const char *word, *text;
@@ -27,6 +29,21 @@ static const char *const texts[] = {
     N_("done"),
     N_("failed"),
     N_("cancelled"),
+    /* steps of jobs */
+    N_("asking the authority to revoke"),
+    N_("downloading the chain"),
+    N_("making a key and signing with the local root"),
+    N_("placing the order"),
+    N_("preparing an order"),
+    N_("proving the names"),
+    N_("requesting the certificate"),
+    N_("requesting validation"),
+    N_("resuming an order"),
+    N_("signing all local chains again"),
+    N_("storing the chain"),
+    N_("taking over the uploaded chain"),
+    N_("waiting for validation"),
+    N_("working"),
     /* checks of an upload */
     N_("format"),
     N_("key"),
@@ -76,4 +93,20 @@ const char *word_to_text(const char *word)
         if (streq(texts[i], word))
             return _(word);
     return word;
+}
+
+char *sentence_to_text(const char *sentence, const char *text)
+{
+    const char *gap = strstr(sentence, "%s"), *translated = _(sentence),
+               *gap_translated = strstr(translated, "%s");
+    size_t before = gap ? (size_t)(gap - sentence) : strlen(sentence), after = gap ? strlen(gap + 2) : 0;
+    size_t n = strlen(text);
+
+    if (n < before + after || strncmp(sentence, text, before) != 0 || (!gap && n != before) ||
+        (gap && !streq(gap + 2, text + n - after)))
+        return NULL;
+    if (!gap || !gap_translated)
+        return xstrdup(translated);
+    return xasprintf("%.*s%.*s%s", (int)(gap_translated - translated), translated, (int)(n - before - after),
+                     text + before, gap_translated + 2);
 }

@@ -7,3 +7,7 @@
  * service, are returned unchanged. */
 
 const char *word_to_text(const char *word);
+
+/* Translates a text of the service if it matches a sentence, in which "%s" stands for anything. Returns an
+ * allocated text, or NULL if it does not match. */
+char *sentence_to_text(const char *sentence, const char *text);
