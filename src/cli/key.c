@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "cli/passphrase.h"
+#include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "util/fs.h"
 
@@ -156,7 +157,7 @@ static Exit key_get_passphrase(const Session *s, const Options *o, bool required
         return key_read_passphrase(o->passphrase_file, ret);
     if (!required)
         return EXIT_DONE;
-    if (s->ask_password && passphrase_can_ask())
+    if (s->ask_password && terminal_exists())
         return passphrase_ask_new(ret);
     return fail(EXIT_USAGE, _("A PKCS#12 file needs a passphrase: add --passphrase-file=FILE."));
 }

@@ -9,6 +9,7 @@
 #include <wchar.h>
 
 #include "cli/xalloc.h"
+#include "util/text.h"
 #include "util/time.h"
 
 static bool output_utf8;
@@ -21,27 +22,6 @@ void output_init(void)
         return;
     bindtextdomain("certwright", LOCALEDIR);
     textdomain("certwright");
-}
-
-/* Decodes one UTF-8 character and returns its length, or 0 if there is none. */
-static size_t utf8_decode(const char *text, uint32_t *ret_character)
-{
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    const unsigned char *t = (const unsigned char *)text;
-    size_t n = t[0] < 0x80 ? 1 : t[0] >= 0xf0 ? 4 : t[0] >= 0xe0 ? 3 : t[0] >= 0xc0 ? 2 : 0;
-    uint32_t c = n == 1 ? t[0] : t[0] & (0x7f >> n);
-
-    if (n == 0 || t[0] >= 0xf8)
-        return 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((t[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (t[i] & 0x3f);
-    }
-    if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-        return 0;
-    *ret_character = c;
-    return n;
 }
 
 /* Characters that move the cursor, start a control sequence or turn the direction of writing. */
@@ -73,13 +53,13 @@ static void character_write_json(uint32_t c)
 void output_write_json(const char *text)
 {
     while (*text) {
-        uint32_t c = 0xfffd;
+        uint32_t c;
         size_t n = utf8_decode(text, &c);
 
         if (n > 0 && (c == '\n' || !character_is_unsafe(c)))
             fwrite(text, 1, n, stdout);
         else
-            character_write_json(c);
+            character_write_json(n > 0 ? c : 0xfffd);
         text += MAX(n, 1u);
     }
 }
@@ -109,7 +89,7 @@ char *output_escape(const char *text)
     if (!file)
         return NULL;
     while (*text) {
-        uint32_t c = 0;
+        uint32_t c;
         size_t n = utf8_decode(text, &c);
 
         character_write(file, text, n, c);
@@ -126,7 +106,7 @@ size_t output_width(const char *text)
     size_t width = 0;
 
     while (*text) {
-        uint32_t c = 0;
+        uint32_t c;
         size_t n = utf8_decode(text, &c);
         int columns = n > 0 ? wcwidth((wchar_t)c) : 1;
 

@@ -45,11 +45,6 @@ Exit passphrase_read(const char *file, Passphrase **ret)
     return passphrase_read_file(file, ret);
 }
 
-bool passphrase_can_ask(void)
-{
-    return terminal_exists();
-}
-
 static Exit passphrase_ask_for(const char *prompt, Passphrase **ret)
 {
     _cleanup_(passphrase_freep) Passphrase *p = secret_new(sizeof *p);

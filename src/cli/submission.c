@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "cli/certificate.h"
+#include "cli/terminal.h"
 #include "cli/xalloc.h"
 
 #define TRIES 3
@@ -133,7 +134,7 @@ static Exit submission_try(Submission *u, Session *s, const char *member, const 
     if (r >= 0)
         return EXIT_DONE;
     if (!may_ask || !sd_bus_error_has_name(&error, SERVICE ".Error.PassphraseRequired") ||
-        !passphrase_can_ask())
+        !terminal_exists())
         return session_fail(r, &error, purpose);
     hint("%s", error.message);
     *ret_again = true;
