@@ -1,102 +1,89 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 
-#include "cli/json.h"
+#include "cli/fields.h"
 #include "cli/submission.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
 
-/* The reply of CheckUploadData. */
-typedef struct Checks {
-    Table table;
-    Json *array;
-    size_t next; /* in the order of checks[] */
-    bool made, wrong;
-} Checks;
+typedef struct Check {
+    const char *name, *text;
+    int passed;
+} Check;
 
-/* All known checks. The service omits those that it could not run. */
-static const char *const checks[] = {
+static const Field check_fields[] = {
+    { NULL, "check", "s", offsetof(Check, name) },
+    { NULL, "passed", "b", offsetof(Check, passed) },
+    { NULL, "text", "s", offsetof(Check, text) },
+};
+
+static const Record check_record = RECORD("sbs", Check, check_fields);
+
+/* All known checks in the order of the service, which omits those that it could not run. */
+static const char *const names[] = {
     "format", "key", "leaf", "key-match", "chain", "signatures", "validity", "names", "purpose", "outcome",
 };
 
-static void checks_done(Checks *c)
+static void table_add_unchecked(Table *t, size_t from, size_t to)
 {
-    table_done(&c->table);
-    json_putp(&c->array);
+    for (size_t i = from; i < to; i++)
+        table_add_row(t, word_to_text(names[i]), "-", _("not checked"));
 }
 
-static void checks_add_row(Checks *c, const char *check, const char *mark, const char *text)
+static void checks_print(const Session *s, const List *l)
 {
-    table_add(&c->table, check_to_text(check));
-    table_add(&c->table, mark);
-    table_add(&c->table, text);
+    _cleanup_table_ Table t = { .n_columns = 3 };
+    size_t next = 0;
+
+    table_add_row(&t, _("CHECK"), _("RESULT"), _("DETAIL"));
+    for (const Check *c = l->items; c < (const Check *)l->items + l->n; c++) {
+        size_t at = next;
+
+        while (at < ELEMENTSOF(names) && !streq(names[at], c->name))
+            at++;
+        if (at < ELEMENTSOF(names)) {
+            table_add_unchecked(&t, next, at);
+            next = at + 1;
+        }
+        table_add_row(&t, word_to_text(c->name), c->passed ? _("ok") : _("WRONG"), c->text);
+    }
+    table_add_unchecked(&t, next, ELEMENTSOF(names));
+    table_print(&t, s->legend, 0);
 }
 
-static void checks_skip_to(Checks *c, size_t end)
-{
-    for (; c->next < end; c->next++)
-        checks_add_row(c, checks[c->next], "-", _("not checked"));
-}
-
-static void checks_add(Checks *c, const char *check, bool passed, const char *text)
+static Exit checks_print_json(const List *l, bool passed)
 {
     Json *j = json_object_new_object();
 
-    for (size_t i = c->next; i < ELEMENTSOF(checks); i++)
-        if (streq(checks[i], check)) {
-            checks_skip_to(c, i);
-            c->next++;
-        }
-    checks_add_row(c, check, passed ? _("ok") : _("WRONG"), text);
-    json_set(j, "check", json_text(check));
     json_set(j, "passed", json_object_new_boolean(passed));
-    json_set(j, "text", json_text(text));
-    json_object_array_add(c->array, j);
-    c->made = true;
-    c->wrong = c->wrong || !passed;
-}
-
-static Exit checks_read(Checks *c, sd_bus_message *reply)
-{
-    const char *check, *text;
-    int passed, r = sd_bus_message_enter_container(reply, 'a', "(sbs)");
-
-    while (r >= 0 && (r = sd_bus_message_read(reply, "(sbs)", &check, &passed, &text)) > 0)
-        checks_add(c, check, passed, text);
-    checks_skip_to(c, ELEMENTSOF(checks));
-    return r < 0 ? session_fail_reply(r) : c->made ? EXIT_DONE : session_fail_reply(-EBADMSG);
-}
-
-static Exit checks_print_json(Checks *c)
-{
-    _cleanup_json_ Json *j = json_object_new_object();
-
-    json_set(j, "passed", json_object_new_boolean(!c->wrong));
-    json_set(j, "checks", TAKE_PTR(c->array));
+    json_set(j, "checks", list_to_json(l, &check_record));
     return json_print(j);
 }
 
 static Exit checks_report(Session *s, sd_bus_message *reply)
 {
-    _cleanup_(checks_done) Checks c = { .table = { .n_columns = 3 }, .array = json_object_new_array() };
-    Exit e;
+    _cleanup_list_ List l = {};
+    bool passed = true;
+    Exit e = EXIT_DONE;
+    int r = list_read(&l, &check_record, "a(sbs)", reply);
 
-    table_add(&c.table, _("CHECK"));
-    table_add(&c.table, _("RESULT"));
-    table_add(&c.table, _("DETAIL"));
-    e = checks_read(&c, reply);
-    if (e != EXIT_DONE)
-        return e;
-    e = s->json ? checks_print_json(&c) : table_print(&c.table, s->legend, 0);
-    return e == EXIT_DONE && c.wrong ? EXIT_FAILED : e;
+    if (r < 0 || l.n == 0)
+        return session_fail_reply(r < 0 ? r : -EBADMSG);
+    for (size_t i = 0; i < l.n; i++)
+        passed = passed && ((const Check *)l.items)[i].passed;
+    if (s->json)
+        e = checks_print_json(&l, passed);
+    else
+        checks_print(s, &l);
+    return e == EXIT_DONE && !passed ? EXIT_FAILED : e;
 }
 
-Exit verb_check(Session *s, const Options *o, char **arguments, int n)
+Exit verb_check(Session *s, const Options *o, char **arguments)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     _cleanup_submission_ Submission u;
-    Exit e = submission_init(&u, s, o, arguments, n);
+    Exit e = submission_init(&u, s, o, arguments);
 
     if (e == EXIT_DONE)
         e = submission_send(&u, s, "CheckUploadData", _("Cannot check"), &reply);

@@ -5,22 +5,6 @@
 #include "cli/verbs.h"
 #include "util/fs.h"
 
-static Exit export_check_format(const char *format)
-{
-    if (!format || streq(format, "pem") || streq(format, "der") || streq(format, "pkcs7"))
-        return EXIT_DONE;
-    return fail(EXIT_USAGE, _("Unknown format \"%s\": it is one of pem, der and pkcs7."), format);
-}
-
-static Exit export_check_root_format(const char *format)
-{
-    if (!format || streq(format, "pem") || streq(format, "der") || streq(format, "pkcs7") ||
-        streq(format, "fingerprint"))
-        return EXIT_DONE;
-    return fail(EXIT_USAGE, _("Unknown format \"%s\": it is one of pem, der, pkcs7 and fingerprint."),
-                format);
-}
-
 static Exit export_write(const void *data, size_t size, const char *file)
 {
     _cleanup_close_ int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
@@ -36,8 +20,7 @@ static Exit export_print(const char *data, size_t size, bool fingerprint)
 {
     for (size_t i = 0; isatty(STDOUT_FILENO) && i < size; i++)
         if (data[i] != '\n' && (data[i] < ' ' || data[i] > '~'))
-            return fail(EXIT_FAILED,
-                        _("This is not text and not written to the terminal: add --output=FILE."));
+            return fail(EXIT_FAILED, _("Binary data is not written to a terminal: add --output=FILE."));
     fwrite(data, 1, size, stdout);
     if (fingerprint)
         putchar('\n');
@@ -49,14 +32,10 @@ static Exit export_call(Session *s, const char *path, const char *interface, con
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     Exit e = session_new_call(s, path, interface, member, &call);
-    int r;
 
-    if (e != EXIT_DONE)
-        return e;
-    r = sd_bus_message_append(call, "a{sv}", 1, "format", "s", format);
-    if (r < 0)
-        return session_fail(r, NULL, _("Cannot make a message for the bus"));
-    return session_send(s, call, _("Cannot export"), ret_reply);
+    if (e == EXIT_DONE)
+        e = message_check(sd_bus_message_append(call, "a{sv}", 1, "format", "s", format));
+    return e == EXIT_DONE ? session_send(s, call, _("Cannot export"), ret_reply) : e;
 }
 
 static Exit export_run(Session *s, const Options *o, const char *path, const char *interface,
@@ -66,10 +45,9 @@ static Exit export_run(Session *s, const Options *o, const char *path, const cha
     const char *format = o->format ? o->format : "pem";
     const void *data;
     size_t size;
-    Exit e;
+    Exit e = export_call(s, path, interface, member, format, &reply);
     int r;
 
-    e = export_call(s, path, interface, member, format, &reply);
     if (e != EXIT_DONE)
         return e;
     r = sd_bus_message_read_array(reply, 'y', &data, &size);
@@ -80,26 +58,24 @@ static Exit export_run(Session *s, const Options *o, const char *path, const cha
     return export_print(data, size, streq(format, "fingerprint"));
 }
 
-Exit verb_export(Session *s, const Options *o, char **arguments, int n)
+Exit verb_export(Session *s, const Options *o, char **arguments)
 {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *found = NULL;
     const char *path;
-    Exit e = export_check_format(o->format);
+    Exit e = options_check_format(o, "pem|der|pkcs7");
 
     if (e == EXIT_DONE)
-        e = session_find_target(s, o->given & OPTION_ROOT, n > 0 ? arguments[0] : NULL, &path, &found);
+        e = session_find_target(s, o->given & OPTION_ROOT, arguments[0], &path);
     return e == EXIT_DONE ? export_run(s, o, path, CERTIFICATE_INTERFACE, "Export") : e;
 }
 
-Exit verb_export_root(Session *s, const Options *o, char **arguments, int n)
+Exit verb_export_root(Session *s, const Options *o, char **arguments)
 {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *found = NULL;
     const char *path = MANAGER_PATH;
-    Exit e = export_check_root_format(o->format);
+    Exit e = options_check_format(o, "pem|der|pkcs7|fingerprint");
 
-    if (e == EXIT_DONE && n > 0)
-        e = session_find_certificate(s, arguments[0], &path, &found);
+    if (e == EXIT_DONE && arguments[0])
+        e = session_find_certificate(s, arguments[0], &path);
     if (e != EXIT_DONE)
         return e;
-    return export_run(s, o, path, n > 0 ? CERTIFICATE_INTERFACE : MANAGER_INTERFACE, "ExportRoot");
+    return export_run(s, o, path, arguments[0] ? CERTIFICATE_INTERFACE : MANAGER_INTERFACE, "ExportRoot");
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "cli/session.h"
+#include "cli/words.h"
 
 typedef struct Failure {
     const char *name; /* bus error name; a "*" at the end matches any suffix */
@@ -19,13 +20,13 @@ typedef struct Failure {
 #define ADVICE_VERSION \
     N_("The command and the service may be of different versions: compare \"certwright --version\" with " \
        "\"certwrightd --version\".")
-#define ADVICE_BUNDLE N_("\"certwright check\" looks at a file and tells all that is wrong with it.")
+#define ADVICE_BUNDLE N_("\"certwright check\" examines a file and lists everything that is wrong with it.")
 #define ADVICE_PASSPHRASE \
-    N_("Run it on a terminal without --no-ask-password to be asked for the passphrase, or put it into a file " \
+    N_("Run it on a terminal without --no-ask-password to be asked for the passphrase, or write it to a file " \
        "and add --passphrase-file=FILE.")
 #define ADVICE_TERMS \
     N_("Agree to the authorities' terms with TermsOfServiceAgreed=yes below [ACME] in " \
-       "/etc/certwright/certwright.conf; certwright.conf(5) has more.")
+       "/etc/certwright/certwright.conf; see certwright.conf(5).")
 #define ADVICE_FETCH \
     N_("Try again later. An upload needs no network without --fetch-issuers, if the file has all certificates.")
 
@@ -75,6 +76,24 @@ static const Failure *failure_find(const char *name)
     return &other;
 }
 
+/* The sentences of policy/authorize.c that anybody may get; others stay English. */
+static char *message_translate(const char *message)
+{
+    static const char *const sentences[] = {
+        N_("%s is not allowed: polkit says no."),
+        N_("%s is not allowed: it requires the password of an administrator, and no agent can ask for it; "
+           "use the certwright command on a terminal, or call as root."),
+        N_("%s is not allowed: it requires the password of an administrator; allow interactive authorization (busctl and "
+           "gdbus have an option for that), use the certwright command on a terminal, or call as root."),
+        N_("%s is not allowed: the bus does not report the user of the caller."),
+    };
+    char *text = NULL;
+
+    for (size_t i = 0; i < ELEMENTSOF(sentences) && !text; i++)
+        text = sentence_to_text(sentences[i], message);
+    return text;
+}
+
 /* Scripts and people search for the last part of the error name. */
 static const char *failure_code(const char *name)
 {
@@ -86,6 +105,8 @@ static const char *failure_code(const char *name)
 Exit session_fail(int error, const sd_bus_error *e, const char *purpose)
 {
     _cleanup_(sd_bus_error_free) sd_bus_error made = SD_BUS_ERROR_NULL;
+    _cleanup_free_ char *translated = NULL;
+    const char *message;
     const Failure *f;
 
     if (!e || !sd_bus_error_is_set(e)) {
@@ -93,8 +114,9 @@ Exit session_fail(int error, const sd_bus_error *e, const char *purpose)
         e = &made;
     }
     f = failure_find(e->name);
-    fail(f->exit, "%s: %s (%s)", purpose, isempty(e->message) ? strerror(-error) : e->message,
-         failure_code(e->name));
+    message = isempty(e->message) ? strerror(-error) : e->message;
+    translated = message_translate(message);
+    fail(f->exit, "%s: %s (%s)", purpose, translated ? translated : message, failure_code(e->name));
     if (f->advice)
         hint("%s", _(f->advice));
     return f->exit;
@@ -103,8 +125,8 @@ Exit session_fail(int error, const sd_bus_error *e, const char *purpose)
 Exit session_fail_reply(int error)
 {
     if (error == -ENOMEM)
-        return session_fail(error, NULL, _("Cannot read the service's answer"));
-    fail(EXIT_FAILED, _("The service's answer has an unexpected form."));
+        return session_fail(error, NULL, _("Cannot read the reply of the service"));
+    fail(EXIT_FAILED, _("Unexpected reply from the service."));
     hint("%s", _(ADVICE_VERSION));
     return EXIT_FAILED;
 }

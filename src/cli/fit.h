@@ -6,12 +6,16 @@
 /* A certificate that an uploaded chain fits, as returned by Manager.UploadData. */
 typedef struct Fit {
     const char *path, *reason; /* reason: why it does not serve the chain, in English */
-    bool served;
+    int served;
 } Fit;
 
-/* Returns the reason in the user's language, allocated; NULL on OOM. */
-char *fit_reason_to_text(const Fit *fit);
-/* Returns what to do about it, untranslated; NULL: nothing. */
-const char *fit_advice(const Fit *fit);
-/* Returns true if the chain will be served later without further action. */
-bool fit_comes_by_itself(const Fit *fit);
+typedef struct FitReason {
+    char *text;         /* in the user's language */
+    const char *advice; /* in the user's language; NULL: nothing to do */
+    bool later;         /* the chain will be served later without further action */
+} FitReason;
+
+void fit_reason_done(FitReason *r);
+#define _cleanup_fit_reason_ _cleanup_(fit_reason_done)
+
+FitReason fit_get_reason(const Fit *fit);

@@ -3,6 +3,11 @@
 
 #include <errno.h>
 
+#include "cli/fields.h"
+#include "cli/words.h"
+#include "cli/xalloc.h"
+#include "util/text.h"
+
 static const char *const job_results[] = {
     [JOB_RUNNING] = "running", [JOB_DONE] = "done",           [JOB_FALLBACK] = "fallback",
     [JOB_FAILED] = "failed",   [JOB_CANCELLED] = "cancelled", [JOB_UNKNOWN] = "unknown",
@@ -16,10 +21,9 @@ const char *job_result_to_string(JobResult result)
 /* Unknown results of a newer service are no success. */
 static JobResult job_result_from_string(const char *text)
 {
-    for (JobResult r = JOB_DONE; r < JOB_RESULT_MAX; r++)
-        if (streq(job_results[r], text))
-            return r;
-    return JOB_FAILED;
+    int r = TABLE_FROM_STRING(job_results, text);
+
+    return r > JOB_RUNNING ? (JobResult)r : JOB_FAILED;
 }
 
 static void job_done(Job *j)
@@ -63,28 +67,21 @@ static void job_watch_end(JobWatch *w, Job *j, JobResult result)
     w->n_running--;
 }
 
-static bool job_watch_trusts(const JobWatch *w, sd_bus_message *m)
-{
-    const char *sender = sd_bus_message_get_sender(m);
-
-    return sender && w->owner && streq(sender, w->owner);
-}
-
 static int on_job_finished(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
 {
     JobWatch *w = userdata;
     const char *path, *kind, *certificate, *name, *result, *code, *text;
     Job *j;
 
-    if (!job_watch_trusts(w, m) ||
+    if (!message_is_from(m, w->owner) ||
         sd_bus_message_read(m, "ososs(ss)", &path, &kind, &certificate, &name, &result, &code, &text) < 0)
         return 0;
     j = job_watch_find(w, path);
     if (!j || j->result != JOB_RUNNING)
         return 0;
-    j->name = strdup(name);
-    j->error_code = isempty(code) ? NULL : strdup(code);
-    j->error_text = isempty(code) ? NULL : strdup(text);
+    j->name = xstrdup(name);
+    j->error_code = isempty(code) ? NULL : xstrdup(code);
+    j->error_text = isempty(code) ? NULL : xstrdup(text);
     job_watch_end(w, j, job_result_from_string(result));
     return 0;
 }
@@ -96,7 +93,7 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
     const char *path, *result;
     Job *j;
 
-    if (!job_watch_trusts(w, m) || sd_bus_message_read(m, "os", &path, &result) < 0)
+    if (!message_is_from(m, w->owner) || sd_bus_message_read(m, "os", &path, &result) < 0)
         return 0;
     j = job_watch_find(w, path);
     if (j)
@@ -107,46 +104,26 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
 static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
 {
     JobWatch *w = userdata;
-    const char *name, *before, *after, *sender = sd_bus_message_get_sender(m);
+    const char *name, *before, *after;
 
-    if (sender && streq(sender, "org.freedesktop.DBus") &&
+    if (message_is_from(m, "org.freedesktop.DBus") &&
         sd_bus_message_read(m, "sss", &name, &before, &after) >= 0 && w->owner && streq(before, w->owner))
         w->gone = true;
     return 0;
 }
 
-static void job_watch_show_step(JobWatch *w, const char *step)
+/* Shows the Step among the properties of a job. */
+static void job_watch_show_step(JobWatch *w, sd_bus_message *m)
 {
-    if (isempty(step) || !w->progress || (w->step && streq(w->step, step)))
+    static const Field properties[] = { { "Step", NULL, "s", 0 } };
+    const char *step = "";
+
+    if (fields_read_properties(properties, ELEMENTSOF(properties), m, &step) < 0 || isempty(step) ||
+        !w->progress || (w->step && streq(w->step, step)))
         return;
     free(w->step);
-    w->step = strdup(step);
-    hint("%s", step);
-}
-
-/* Reads the Step from the a{sv} of a job. */
-static int job_watch_read_properties(JobWatch *w, sd_bus_message *m)
-{
-    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
-
-    if (r < 0)
-        return r;
-    while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-        const char *name, *text;
-
-        r = sd_bus_message_read(m, "s", &name);
-        if (r < 0)
-            return r;
-        if (streq(name, "Step") && (r = sd_bus_message_read(m, "v", "s", &text)) >= 0)
-            job_watch_show_step(w, text);
-        else if (r >= 0)
-            r = sd_bus_message_skip(m, "v");
-        if (r >= 0)
-            r = sd_bus_message_exit_container(m);
-        if (r < 0)
-            return r;
-    }
-    return r;
+    w->step = xstrdup(step);
+    hint("%s", word_to_text(step));
 }
 
 static int on_job_changed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
@@ -154,9 +131,9 @@ static int on_job_changed(sd_bus_message *m, void *userdata, sd_bus_error *error
     JobWatch *w = userdata;
     const char *interface, *path = sd_bus_message_get_path(m);
 
-    if (w->n_jobs == 1 && job_watch_trusts(w, m) && path && streq(path, w->jobs[0].path) &&
+    if (w->n_jobs == 1 && message_is_from(m, w->owner) && path && streq(path, w->jobs[0].path) &&
         sd_bus_message_read(m, "s", &interface) >= 0 && streq(interface, JOB_INTERFACE))
-        job_watch_read_properties(w, m);
+        job_watch_show_step(w, m);
     return 0;
 }
 
@@ -179,27 +156,15 @@ Exit job_watch_begin(JobWatch *w, Session *s, bool many)
                              "arg0='" JOB_INTERFACE "'",
                              on_job_changed, w);
     if (r >= 0)
-        r = sd_bus_add_match(s->bus, NULL,
-                             "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
-                             "member='NameOwnerChanged',arg0='" SERVICE "'",
-                             on_owner_changed, w);
-    return r < 0 ? session_fail(r, NULL, _("Cannot listen for the end of the job")) : EXIT_DONE;
+        r = session_match_owner(s, on_owner_changed, w);
+    return r < 0 ? session_fail(r, NULL, _("Cannot subscribe to the end of the job")) : EXIT_DONE;
 }
 
-Exit job_watch_add(JobWatch *w, const char *path)
+void job_watch_add(JobWatch *w, const char *path)
 {
-    char *copy = strdup(path);
-    Job *jobs = reallocarray(w->jobs, w->n_jobs + 1, sizeof *jobs);
-
-    if (jobs)
-        w->jobs = jobs;
-    if (!jobs || !copy) {
-        free(copy);
-        return session_fail(-ENOMEM, NULL, _("Cannot wait for the job"));
-    }
-    w->jobs[w->n_jobs++] = (Job){ .path = copy };
+    w->jobs = xreallocarray(w->jobs, w->n_jobs + 1, sizeof *w->jobs);
+    w->jobs[w->n_jobs++] = (Job){ .path = xstrdup(path) };
     w->n_running++;
-    return EXIT_DONE;
 }
 
 static Exit job_watch_process(JobWatch *w, bool *ret_idle)
@@ -224,7 +189,7 @@ static Exit job_watch_check_only(JobWatch *w)
                                &reply, "s", JOB_INTERFACE);
 
     if (r >= 0) {
-        job_watch_read_properties(w, reply);
+        job_watch_show_step(w, reply);
         return EXIT_DONE;
     }
     if (!sd_bus_error_has_name(&error, SD_BUS_ERROR_UNKNOWN_OBJECT))
@@ -242,7 +207,7 @@ static Exit job_watch_check_only(JobWatch *w)
 
 static Exit job_watch_fail_gone(void)
 {
-    fail(EXIT_NO_SERVICE, _("The service ended before the job did."));
+    fail(EXIT_NO_SERVICE, _("The service stopped before the job ended."));
     hint(_("The journal says why: journalctl -u certwrightd.service"));
     return EXIT_NO_SERVICE;
 }
@@ -252,8 +217,9 @@ Exit job_watch_wait(JobWatch *w, sd_bus_message *reply)
     const char *owner = sd_bus_message_get_sender(reply);
     Exit e = EXIT_DONE;
 
-    if (!owner || !(w->owner = strdup(owner)))
-        return session_fail(-ENOMEM, NULL, _("Cannot wait for the job"));
+    if (!owner)
+        return session_fail_reply(-EBADMSG);
+    w->owner = xstrdup(owner);
     if (w->n_jobs > 1)
         qsort(w->jobs, w->n_jobs, sizeof *w->jobs, job_compare);
     if (w->n_jobs == 1)

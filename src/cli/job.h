@@ -38,7 +38,7 @@ void job_watch_done(JobWatch *w);
 #define _cleanup_jobs_ _cleanup_(job_watch_done)
 
 Exit job_watch_begin(JobWatch *w, Session *s, bool many);
-Exit job_watch_add(JobWatch *w, const char *path);
+void job_watch_add(JobWatch *w, const char *path);
 Exit job_watch_wait(JobWatch *w, sd_bus_message *reply);
 
 size_t job_watch_count(const JobWatch *w, JobResult result);

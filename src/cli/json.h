@@ -3,7 +3,7 @@
 
 #include <json-c/json.h>
 
-#include "cli/certificate.h"
+#include "cli/session.h"
 
 /* JSON output: the keys are documented in certwright(1) and stable. All functions that create a value return
  * a reference owned by the caller. */
@@ -14,12 +14,11 @@ typedef struct json_object Json;
 void json_putp(Json **j);
 
 Json *json_text(const char *text);
-Json *json_texts(const char *const *texts, size_t n);
-Json *json_time(int64_t t); /* null for none */
-Json *json_certificate(const Certificate *c);
+Json *json_texts(char *const *texts);
+Json *json_time(int64_t t);                                /* null for none */
 void json_set(Json *object, const char *key, Json *value); /* takes ownership of value */
 
-/* Prints one value to stdout, over several lines or on one; control characters and the like are
+/* Print one value to stdout, over several lines or on one, and free it; control characters and the like are
  * \u-escaped. */
 Exit json_print(Json *j);
 Exit json_print_line(Json *j);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "cli/passphrase.h"
+#include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "util/fs.h"
 
@@ -36,17 +37,17 @@ static Exit key_file_check(const KeyFile *f)
 
     if (key_file_is_stdout(f))
         return isatty(STDOUT_FILENO)
-                   ? fail(EXIT_USAGE, _("A key is not written to the terminal: add --output=FILE."))
+                   ? fail(EXIT_USAGE, _("Keys are not written to a terminal: add --output=FILE."))
                    : EXIT_DONE;
     if (lstat(f->path, &st) < 0)
         return errno == ENOENT ? EXIT_DONE
                                : fail(EXIT_FAILED, _("Cannot write %s: %s"), f->path, strerror(errno));
     if (!f->force)
-        return fail(EXIT_FAILED,
-                    _("%s is there already: choose another name, or add --force to replace it."), f->path);
+        return fail(EXIT_FAILED, _("%s already exists: choose another name, or add --force to replace it."),
+                    f->path);
     return S_ISREG(st.st_mode)
                ? EXIT_DONE
-               : fail(EXIT_FAILED, _("%s is no regular file, so it is not replaced."), f->path);
+               : fail(EXIT_FAILED, _("%s is not a regular file, not replacing it."), f->path);
 }
 
 /* Created with its final mode, so that nobody else can ever read it. */
@@ -134,9 +135,8 @@ static Exit key_call(Session *s, const char *path, const char *format, const Pas
         r = sd_bus_message_close_container(call);
     if (r == -EINVAL)
         return fail(EXIT_FAILED, _("The passphrase is not valid UTF-8, which the bus requires."));
-    if (r < 0)
-        return session_fail(r, NULL, _("Cannot make a message for the bus"));
-    return session_send(s, call, _("Cannot open the key"), ret_reply);
+    e = message_check(r);
+    return e == EXIT_DONE ? session_send(s, call, _("Cannot open the key"), ret_reply) : e;
 }
 
 /* An empty one would leave the key unencrypted, which is not what a user who names a file wants. */
@@ -157,29 +157,29 @@ static Exit key_get_passphrase(const Session *s, const Options *o, bool required
         return key_read_passphrase(o->passphrase_file, ret);
     if (!required)
         return EXIT_DONE;
-    if (s->ask_password && passphrase_can_ask())
+    if (s->ask_password && terminal_exists())
         return passphrase_ask_new(ret);
     return fail(EXIT_USAGE, _("A PKCS#12 file needs a passphrase: add --passphrase-file=FILE."));
 }
 
-Exit verb_export_key(Session *s, const Options *o, char **arguments, int n)
+Exit verb_export_key(Session *s, const Options *o, char **arguments)
 {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *found = NULL, *reply = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     _cleanup_(passphrase_freep) Passphrase *passphrase = NULL;
     _cleanup_(key_file_done)
         KeyFile file = { .path = o->output, .force = o->given & OPTION_FORCE, .fd = -EBADF };
     const char *path, *format = o->format ? o->format : "pem";
     int key_fd, r;
-    Exit e;
+    Exit e = options_check_format(o, "pem|pkcs12");
 
-    if (!streq(format, "pem") && !streq(format, "pkcs12"))
-        return fail(EXIT_USAGE, _("Unknown format \"%s\": it is pem or pkcs12."), format);
+    if (e != EXIT_DONE)
+        return e;
     if (!o->output)
-        return fail(EXIT_USAGE, _("A key is not written to the terminal: add --output=FILE."));
+        return fail(EXIT_USAGE, _("Keys are not written to a terminal: add --output=FILE."));
     s->input_taken = o->passphrase_file && streq(o->passphrase_file, "-");
     e = key_file_check(&file);
     if (e == EXIT_DONE)
-        e = session_find_target(s, o->given & OPTION_ROOT, n > 0 ? arguments[0] : NULL, &path, &found);
+        e = session_find_target(s, o->given & OPTION_ROOT, arguments[0], &path);
     if (e == EXIT_DONE)
         e = key_get_passphrase(s, o, streq(format, "pkcs12"), &passphrase);
     if (e == EXIT_DONE)
@@ -191,7 +191,6 @@ Exit verb_export_key(Session *s, const Options *o, char **arguments, int n)
         return session_fail_reply(r);
     e = key_write(&file, key_fd);
     if (e == EXIT_DONE && !s->json && !key_file_is_stdout(&file))
-        print_line(stdout, _("%s: the key and its chain are written. Only its owner may read it."),
-                   file.path);
+        print_line(stdout, _("%s: wrote the key and its chain, readable only by the owner."), file.path);
     return e;
 }

@@ -1,28 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
-
 #include "cli/certificate.h"
-#include "cli/json.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
-
-/* Joins the items with a separator; allocated. */
-static char *text_list_join(const TextList *l, const char *separator)
-{
-    char *text = NULL;
-    size_t length = 0;
-    FILE *file = open_memstream(&text, &length);
-
-    if (!file)
-        return NULL;
-    for (size_t i = 0; i < l->n; i++)
-        fprintf(file, "%s%s", i > 0 ? separator : "", l->items[i]);
-    if (fclose(file) == 0)
-        return text;
-    free(text);
-    return NULL;
-}
+#include "cli/xalloc.h"
+#include "util/text.h"
 
 /* The column of authorities is shown if it is not empty. */
 #define COLUMNS 6
@@ -41,15 +23,16 @@ static void list_add_headings(Table *t)
 
 static void list_add_certificate(Table *t, const Certificate *c)
 {
-    _cleanup_free_ char *issuer = distinguished_name_short(c->issuer), *modules = NULL;
+    _cleanup_free_ char *issuer = distinguished_name_short(c->issuer),
+                        *expiry = time_format_expiry(c->not_after),
+                        *modules = xcheck(strv_join(c->modules, " "));
 
-    modules = text_list_join(&c->modules, " ");
     table_add(t, c->name);
-    table_add(t, source_to_text(c->source));
+    table_add(t, word_to_text(c->source));
     if (t->n_columns > COLUMNS)
         table_add(t, c->authority);
-    table_add(t, state_to_text(c->state));
-    table_add_date(t, c->not_after);
+    table_add(t, word_to_text(c->state));
+    table_add(t, expiry);
     table_add(t, issuer);
     table_add(t, modules);
 }
@@ -67,7 +50,7 @@ static size_t list_count_failures(const CertificateList *l)
     size_t n = 0;
 
     for (size_t i = 0; i < l->n; i++)
-        n += !isempty(l->items[i].error_code);
+        n += !isempty(l->items[i].error.code);
     return n;
 }
 
@@ -76,17 +59,17 @@ static void list_print_legend(const CertificateList *l)
     size_t failures = list_count_failures(l);
 
     if (l->n == 0) {
-        print_line(stdout, _("There are no certificates yet. Ask for one with \"certwright register MODULE "
-                             "NAME\", or in a file of /etc/certwright/modules.d."));
+        print_line(stdout, _("There are no certificates yet. Request one with \"certwright register MODULE "
+                             "NAME\", or in a file in /etc/certwright/modules.d."));
         return;
     }
     printf("\n");
     print_line(stdout, ngettext("%zu certificate.", "%zu certificates.", l->n), l->n);
     if (l->root && l->root->not_after != 0) {
         _cleanup_free_ char *subject = distinguished_name_short(l->root->subject);
-        _cleanup_free_ char *date = time_format_date(l->root->not_after);
+        _cleanup_free_ char *expiry = time_format_expiry(l->root->not_after);
 
-        print_line(stdout, _("Local root: %s, valid until %s."), strempty(subject), strempty(date));
+        print_line(stdout, _("Local root: %s, valid until %s."), subject, expiry);
     }
     if (failures > 0)
         print_line(stdout,
@@ -98,14 +81,14 @@ static void list_print_legend(const CertificateList *l)
 
 static Exit list_print_json(const CertificateList *l)
 {
-    _cleanup_json_ Json *array = json_object_new_array();
+    Json *array = json_object_new_array();
 
     for (size_t i = 0; i < l->n; i++)
-        json_object_array_add(array, json_certificate(&l->items[i]));
+        json_object_array_add(array, certificate_to_json(&l->items[i]));
     return json_print(array);
 }
 
-Exit verb_list(Session *s, const Options *o _unused_, char **arguments _unused_, int n _unused_)
+Exit verb_list(Session *s, const Options *o _unused_, char **arguments _unused_)
 {
     _cleanup_certificates_ CertificateList list = {};
     _cleanup_table_ Table table = { .n_columns = COLUMNS };
@@ -120,8 +103,8 @@ Exit verb_list(Session *s, const Options *o _unused_, char **arguments _unused_,
     for (size_t i = 0; i < list.n; i++)
         list_add_certificate(&table, &list.items[i]);
     if (list.n > 0)
-        e = table_print(&table, s->legend, 0);
+        table_print(&table, s->legend, 0);
     if (s->legend)
         list_print_legend(&list);
-    return e;
+    return EXIT_DONE;
 }

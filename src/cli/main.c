@@ -6,7 +6,7 @@ typedef struct Verb {
     const char *name;
     int least, most; /* arguments */
     unsigned options;
-    Exit (*run)(Session *s, const Options *o, char **arguments, int n);
+    Exit (*run)(Session *s, const Options *o, char **arguments);
     const char *usage, *help;
 } Verb;
 
@@ -20,39 +20,38 @@ static const Verb verbs[] = {
     { "show", 0, 1, OPTION_ROOT, verb_show, "NAME | --root",
       N_("Show a certificate, its chain and its candidates") },
     { "explain", 0, 1, OPTION_ROOT, verb_explain, "NAME | --root",
-      N_("Tell why its chain is served, what failed, and what comes next") },
-    { "status", 0, 0, 0, verb_status, "", N_("Show the service, its ACME authorities, and what failed") },
+      N_("Explain why a chain is served, what failed, and what happens next") },
+    { "status", 0, 0, 0, verb_status, "", N_("Show the service, its ACME authorities, and failures") },
     { "reissue", 0, 1, OPTIONS_REISSUE, verb_reissue,
       "NAME | --all | --root [--keep-current | --no-keep-current] [--yes] [--no-wait]",
-      N_("Make a new chain, all chains, or a new local root") },
+      N_("Reissue a chain, all chains, or the local root") },
     { "revoke", 1, 1, OPTION_REASON | OPTION_YES | OPTION_NO_WAIT, verb_revoke,
-      "NAME [--reason=WORD] [--yes] [--no-wait]",
-      N_("Tell the ACME authority that its chain is not to be trusted any more") },
+      "NAME [--reason=WORD] [--yes] [--no-wait]", N_("Revoke a chain at its ACME authority") },
     { "export", 0, 1, OPTION_ROOT | OPTION_FORMAT | OPTION_OUTPUT, verb_export,
       "NAME | --root [--format=pem|der|pkcs7] [--output=FILE]",
-      N_("Write the chain that is served, without its key") },
+      N_("Export the served chain, without its key") },
     { "export-root", 0, 1, OPTION_FORMAT | OPTION_OUTPUT, verb_export_root,
       "[NAME] [--format=pem|der|pkcs7|fingerprint] [--output=FILE]",
-      N_("Write the root that clients have to trust") },
+      N_("Export the root that clients have to trust") },
     { "export-key", 0, 1, OPTIONS_KEY, verb_export_key,
       "NAME | --root --output=FILE [--format=pem|pkcs12] [--passphrase-file=FILE] [--force]",
-      N_("Write a private key and its chain to a file") },
+      N_("Export a private key and its chain to a file") },
     { "upload", 1, 2, OPTIONS_SUBMISSION, verb_upload,
       "[NAME | --root] FILE [--key=FILE] [--passphrase-file=FILE] [--fetch-issuers]",
-      N_("Give a chain and its key, in any form (- is standard input)") },
+      N_("Upload a chain and its key, in any format (- is standard input)") },
     { "check", 1, 2, OPTIONS_SUBMISSION, verb_check,
       "[NAME | --root] FILE [--key=FILE] [--passphrase-file=FILE] [--fetch-issuers]",
-      N_("Tell what an upload would come to") },
+      N_("Check what an upload would do") },
     { "uploads", 0, 0, 0, verb_uploads, "", N_("List the uploaded chains") },
-    { "remove-upload", 1, 1, 0, verb_remove_upload, "FINGERPRINT", N_("Forget an uploaded chain") },
+    { "remove-upload", 1, 1, 0, verb_remove_upload, "FINGERPRINT", N_("Remove an uploaded chain") },
     { "register", 2, 2, OPTION_NAME | OPTION_KEY_TYPE | OPTION_ACME | OPTION_AUTHORITY, verb_register,
       "MODULE NAME [--name=NAME]... [--key-type=TYPE] [--acme=yes|no] [--authority=NAME]",
-      N_("Ask for a certificate for a module") },
-    { "unregister", 2, 2, 0, verb_unregister, "MODULE NAME", N_("End a registration") },
+      N_("Request a certificate for a module") },
+    { "unregister", 2, 2, 0, verb_unregister, "MODULE NAME", N_("Remove a registration") },
     { "account", 2, 2, 0, verb_account, "rollover | deactivate AUTHORITY",
-      N_("Change the key of the account at an ACME authority, or end the account") },
+      N_("Change the key of the account at an ACME authority, or deactivate the account") },
     { "monitor", 0, 0, 0, verb_monitor, "", N_("Print changes as they happen") },
-    { "reload", 0, 0, 0, verb_reload, "", N_("Read the configuration again") },
+    { "reload", 0, 0, 0, verb_reload, "", N_("Reload the configuration") },
     { "renew-due", 0, 0, 0, verb_renew_due, "", N_("Start the renewals that are due") },
 };
 
@@ -60,9 +59,9 @@ static void help_print_options(void)
 {
     printf("%s", _("Options:\n"
                    "  --json             print JSON\n"
-                   "  --no-legend        print neither headings nor remarks\n"
+                   "  --no-legend        omit headings and remarks\n"
                    "  --no-ask-password  do not ask for a password or passphrase\n"
-                   "  -h, --help         print this text\n"
+                   "  -h, --help         print this help\n"
                    "  --version          print the version\n"));
 }
 
@@ -74,11 +73,11 @@ static Exit help_print(void)
                _(verbs[i].help));
     printf("\n");
     help_print_options();
-    printf("\n%s\n", _("The exit status is 0 if all was done, 1 if it failed, 2 for wrong usage,\n"
-                       "3 if there is no such certificate, 4 if it is not allowed, 5 if the service\n"
+    printf("\n%s\n", _("The exit status is 0 on success, 1 on failure, 2 for wrong usage, 3 if there\n"
+                       "is no such certificate, 4 if the caller is not authorized, 5 if the service\n"
                        "cannot be reached, 6 if the job failed, 7 if the order failed and the local\n"
-                       "root had to sign, and 8 if what was uploaded for a certificate is not served\n"
-                       "by it. See certwright(1)."));
+                       "root had to sign, and 8 if a chain uploaded for a certificate is stored, but\n"
+                       "not served. See certwright(1)."));
     return EXIT_DONE;
 }
 
@@ -100,12 +99,11 @@ static Exit verb_find(const Options *o, const Verb **ret)
 {
     const char *word = o->n_arguments > 0 ? o->arguments[0] : "list";
     int n = MAX(o->n_arguments - 1, 0);
-    const Verb *v = NULL;
+    const Verb *v = verbs;
 
-    for (size_t i = 0; i < ELEMENTSOF(verbs) && !v; i++)
-        if (streq(verbs[i].name, word))
-            v = &verbs[i];
-    if (!v)
+    while (v < verbs + ELEMENTSOF(verbs) && !streq(v->name, word))
+        v++;
+    if (v == verbs + ELEMENTSOF(verbs))
         return verb_fail_unknown(word);
     if (n < v->least || n > v->most)
         return fail(EXIT_USAGE, _("Usage: certwright %s %s"), v->name, v->usage);
@@ -115,11 +113,15 @@ static Exit verb_find(const Options *o, const Verb **ret)
 
 static Exit verb_run(const Verb *v, const Options *o)
 {
-    Session s = { .json = o->json, .legend = !o->no_legend, .ask_password = !o->no_ask_password };
+    Session s = {
+        .json = o->given & OPTION_JSON,
+        .legend = !(o->given & OPTION_NO_LEGEND),
+        .ask_password = !(o->given & OPTION_NO_ASK_PASSWORD),
+    };
     Exit e = session_open(&s);
 
     if (e == EXIT_DONE)
-        e = v->run(&s, o, o->arguments + 1, MAX(o->n_arguments - 1, 0));
+        e = v->run(&s, o, o->arguments + (o->n_arguments > 0));
     session_close(&s);
     return e;
 }
@@ -132,9 +134,9 @@ static Exit run(int argc, char **argv)
 
     if (e != EXIT_DONE)
         return e;
-    if (o.help)
+    if (o.given & OPTION_HELP)
         return help_print();
-    if (o.version) {
+    if (o.given & OPTION_VERSION) {
         printf("certwright %s\n", CERTWRIGHT_VERSION);
         return EXIT_DONE;
     }

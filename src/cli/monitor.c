@@ -2,10 +2,10 @@
 #include <errno.h>
 #include <time.h>
 
-#include "cli/certificate.h"
-#include "cli/json.h"
+#include "cli/fields.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
+#include "cli/xalloc.h"
 
 /* Prints the signals of the service as they arrive. Neither starts the service nor keeps it from exiting,
  * and ignores signals of other senders. */
@@ -15,16 +15,95 @@ typedef struct Monitor {
     Exit exit;
 } Monitor;
 
+/* The arguments of all signals; each has some of them. */
+typedef struct Event {
+    const char *path, *name, *kind, *certificate, *source, *fingerprint, *reason, *result;
+    int64_t not_after;
+    struct JobError {
+        const char *code, *text;
+    } error;
+} Event;
+
+typedef struct Signal {
+    const char *member, *event;
+    const Field *fields;
+    size_t n_fields;
+    char *(*to_line)(const Event *e);
+} Signal;
+
+static const Field chain_changed_fields[] = {
+    { NULL, "object", "o", offsetof(Event, path) },
+    { NULL, "name", "s", offsetof(Event, name) },
+    { NULL, "source", "s", offsetof(Event, source) },
+    { NULL, "fingerprint", "s", offsetof(Event, fingerprint) },
+};
+
+static const Field expiry_warning_fields[] = {
+    { NULL, "object", "o", offsetof(Event, path) },
+    { NULL, "name", "s", offsetof(Event, name) },
+    { NULL, "not_after", "x", offsetof(Event, not_after) },
+    { NULL, "reason", "s", offsetof(Event, reason) },
+};
+
+static const Field error_fields[] = {
+    { NULL, "code", "s", offsetof(struct JobError, code) },
+    { NULL, "text", "s", offsetof(struct JobError, text) },
+};
+
+static const Record error_record = RECORD("ss", struct JobError, error_fields);
+
+#define JOB_STARTED_FIELDS 4
+
+static const Field job_fields[] = {
+    { NULL, "job", "o", offsetof(Event, path) },
+    { NULL, "kind", "s", offsetof(Event, kind) },
+    { NULL, "certificate", "o", offsetof(Event, certificate) },
+    { NULL, "name", "s", offsetof(Event, name) },
+    /* JobFinished alone */
+    { NULL, "result", "s", offsetof(Event, result) },
+    { NULL, "error", "(ss)", offsetof(Event, error), &error_record, FIELD_OPTIONAL },
+};
+
+static char *chain_changed_to_line(const Event *e)
+{
+    return xasprintf(_("%s: a new chain, source: %s, fingerprint %s"), e->name, word_to_text(e->source),
+                     e->fingerprint);
+}
+
+static char *expiry_warning_to_line(const Event *e)
+{
+    _cleanup_free_ char *expiry = time_format_expiry(e->not_after);
+
+    return xasprintf(_("%s: warning: valid until %s: %s"), e->name, expiry, word_to_text(e->reason));
+}
+
+static char *job_started_to_line(const Event *e)
+{
+    return xasprintf(_("job %s begins: %s, %s"), e->path, word_to_text(e->kind), e->name);
+}
+
+static char *job_finished_to_line(const Event *e)
+{
+    const char *kind = word_to_text(e->kind), *result = word_to_text(e->result);
+
+    if (isempty(e->error.code))
+        return xasprintf(_("job %s ends: %s, %s: %s"), e->path, kind, e->name, result);
+    return xasprintf(_("job %s ends: %s, %s: %s: %s: %s"), e->path, kind, e->name, result, e->error.code,
+                     e->error.text);
+}
+
+static const Signal signals[] = {
+    { "ChainChanged", "chain-changed", chain_changed_fields, ELEMENTSOF(chain_changed_fields),
+      chain_changed_to_line },
+    { "ExpiryWarning", "expiry-warning", expiry_warning_fields, ELEMENTSOF(expiry_warning_fields),
+      expiry_warning_to_line },
+    { "JobStarted", "job-started", job_fields, JOB_STARTED_FIELDS, job_started_to_line },
+    { "JobFinished", "job-finished", job_fields, ELEMENTSOF(job_fields), job_finished_to_line },
+};
+
 static void monitor_done(Monitor *m)
 {
     free(m->owner);
-}
-
-static bool monitor_trusts(const Monitor *m, sd_bus_message *message)
-{
-    const char *sender = sd_bus_message_get_sender(message);
-
-    return sender && m->owner && streq(sender, m->owner);
 }
 
 static Json *event_new(const char *event)
@@ -36,165 +115,69 @@ static Json *event_new(const char *event)
     return j;
 }
 
-/* Prints the line, or the event if JSON is requested. */
+/* Prints the line, or the event if JSON is requested, and frees the event. */
 static void monitor_print(Monitor *m, Json *event, const char *line)
 {
+    _cleanup_json_ Json *owned = event;
     char clock[16];
     time_t now = time(NULL);
     struct tm tm;
 
     if (m->session->json)
-        json_print_line(event);
-    else if (line && localtime_r(&now, &tm) && strftime(clock, sizeof clock, "%H:%M:%S", &tm) > 0)
+        json_print_line(TAKE_PTR(owned));
+    else if (localtime_r(&now, &tm) && strftime(clock, sizeof clock, "%H:%M:%S", &tm) > 0)
         print_line(stdout, "%s %s", clock, line);
     fflush(stdout);
     if (ferror(stdout))
         m->exit = EXIT_FAILED;
 }
 
-static int on_chain_changed(sd_bus_message *message, void *userdata, sd_bus_error *error _unused_)
+static void monitor_show(Monitor *m, const Signal *s, sd_bus_message *message)
 {
-    Monitor *m = userdata;
-    _cleanup_json_ Json *event = event_new("chain-changed");
     _cleanup_free_ char *line = NULL;
-    const char *path, *name, *source, *fingerprint;
+    Event e = {};
+    Json *j;
 
-    if (!monitor_trusts(m, message) ||
-        sd_bus_message_read(message, "osss", &path, &name, &source, &fingerprint) < 0)
-        return 0;
-    json_set(event, "name", json_text(name));
-    json_set(event, "source", json_text(source));
-    json_set(event, "fingerprint", json_text(fingerprint));
-    json_set(event, "object", json_text(path));
-    if (asprintf(&line, _("%s: a new chain, source: %s, fingerprint %s"), name, source_to_text(source),
-                 fingerprint) < 0)
-        line = NULL;
-    monitor_print(m, event, line);
-    return 0;
+    if (fields_read(s->fields, s->n_fields, message, &e) <= 0)
+        return;
+    j = event_new(s->event);
+    fields_to_json(s->fields, s->n_fields, &e, j);
+    line = s->to_line(&e);
+    monitor_print(m, j, line);
 }
 
-static int on_expiry_warning(sd_bus_message *message, void *userdata, sd_bus_error *error _unused_)
+static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *error _unused_)
 {
     Monitor *m = userdata;
-    _cleanup_json_ Json *event = event_new("expiry-warning");
-    _cleanup_free_ char *line = NULL, *date = NULL, *left = NULL;
-    const char *path, *name, *reason;
-    int64_t not_after;
 
-    if (!monitor_trusts(m, message) ||
-        sd_bus_message_read(message, "osxs", &path, &name, &not_after, &reason) < 0)
-        return 0;
-    json_set(event, "name", json_text(name));
-    json_set(event, "not_after", json_time(not_after));
-    json_set(event, "reason", json_text(reason));
-    json_set(event, "object", json_text(path));
-    date = time_format_date(not_after);
-    left = time_format_remaining(not_after);
-    if (asprintf(&line, _("%s: warning: valid until %s (%s): %s"), name, strempty(date), strempty(left),
-                 reason_to_text(reason)) < 0)
-        line = NULL;
-    monitor_print(m, event, line);
-    return 0;
-}
-
-static Json *event_new_job(const char *event, const char *path, const char *kind, const char *certificate,
-                           const char *name)
-{
-    Json *j = event_new(event);
-
-    json_set(j, "job", json_text(path));
-    json_set(j, "kind", json_text(kind));
-    json_set(j, "certificate", json_text(certificate));
-    json_set(j, "name", json_text(name));
-    return j;
-}
-
-static int on_job_started(sd_bus_message *message, void *userdata, sd_bus_error *error _unused_)
-{
-    Monitor *m = userdata;
-    _cleanup_json_ Json *event = NULL;
-    _cleanup_free_ char *line = NULL;
-    const char *path, *kind, *certificate, *name;
-
-    if (!monitor_trusts(m, message) ||
-        sd_bus_message_read(message, "osos", &path, &kind, &certificate, &name) < 0)
-        return 0;
-    event = event_new_job("job-started", path, kind, certificate, name);
-    if (asprintf(&line, _("job %s begins: %s, %s"), path, kind_to_text(kind), name) < 0)
-        line = NULL;
-    monitor_print(m, event, line);
-    return 0;
-}
-
-static Json *job_error_json(const char *code, const char *text)
-{
-    Json *j = json_object_new_object();
-
-    json_set(j, "code", json_text(code));
-    json_set(j, "text", json_text(text));
-    return j;
-}
-
-static int on_job_finished(sd_bus_message *message, void *userdata, sd_bus_error *error _unused_)
-{
-    Monitor *m = userdata;
-    _cleanup_json_ Json *event = NULL;
-    _cleanup_free_ char *line = NULL;
-    const char *path, *kind, *certificate, *name, *result, *code, *text;
-    int n;
-
-    if (!monitor_trusts(m, message) || sd_bus_message_read(message, "ososs(ss)", &path, &kind, &certificate,
-                                                           &name, &result, &code, &text) < 0)
-        return 0;
-    event = event_new_job("job-finished", path, kind, certificate, name);
-    json_set(event, "result", json_text(result));
-    json_set(event, "error", isempty(code) ? NULL : job_error_json(code, text));
-    if (isempty(code))
-        n = asprintf(&line, _("job %s ends: %s, %s: %s"), path, kind_to_text(kind), name,
-                     result_to_text(result));
-    else
-        n = asprintf(&line, _("job %s ends: %s, %s: %s: %s: %s"), path, kind_to_text(kind), name,
-                     result_to_text(result), code, text);
-    monitor_print(m, event, n < 0 ? NULL : line);
+    for (size_t i = 0; message_is_from(message, m->owner) && i < ELEMENTSOF(signals); i++)
+        if (sd_bus_message_is_signal(message, MANAGER_INTERFACE, signals[i].member))
+            monitor_show(m, &signals[i], message);
     return 0;
 }
 
 static int on_owner_changed(sd_bus_message *message, void *userdata, sd_bus_error *error _unused_)
 {
     Monitor *m = userdata;
-    const char *name, *before, *after, *sender = sd_bus_message_get_sender(message);
-    _cleanup_json_ Json *event = NULL;
+    const char *name, *before, *after;
 
-    if (!sender || !streq(sender, "org.freedesktop.DBus") ||
+    if (!message_is_from(message, "org.freedesktop.DBus") ||
         sd_bus_message_read(message, "sss", &name, &before, &after) < 0)
         return 0;
     free(m->owner);
-    m->owner = isempty(after) ? NULL : strdup(after);
-    event = event_new(isempty(after) ? "service-stopped" : "service-started");
-    monitor_print(m, event, isempty(after) ? _("the service ended") : _("the service started"));
+    m->owner = isempty(after) ? NULL : xstrdup(after);
+    monitor_print(m, event_new(m->owner ? "service-started" : "service-stopped"),
+                  m->owner ? _("the service started") : _("the service stopped"));
     return 0;
 }
 
 static int monitor_subscribe(Monitor *m)
 {
-    static const struct {
-        const char *member;
-        sd_bus_message_handler_t handler;
-    } signals[] = {
-        { "ChainChanged", on_chain_changed },
-        { "ExpiryWarning", on_expiry_warning },
-        { "JobStarted", on_job_started },
-        { "JobFinished", on_job_finished },
-    };
-    sd_bus *bus = m->session->bus;
-    int r = sd_bus_add_match(bus, NULL,
-                             "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
-                             "member='NameOwnerChanged',arg0='" SERVICE "'",
-                             on_owner_changed, m);
+    int r = session_match_owner(m->session, on_owner_changed, m);
 
     for (size_t i = 0; i < ELEMENTSOF(signals) && r >= 0; i++)
-        r = sd_bus_match_signal(bus, NULL, SERVICE, MANAGER_PATH, MANAGER_INTERFACE, signals[i].member,
-                                signals[i].handler, m);
+        r = sd_bus_match_signal(m->session->bus, NULL, SERVICE, MANAGER_PATH, MANAGER_INTERFACE,
+                                signals[i].member, on_signal, m);
     return r;
 }
 
@@ -210,11 +193,11 @@ static int monitor_find_owner(Monitor *m)
         r = sd_bus_creds_get_unique_name(creds, &owner);
     if (r < 0)
         return r;
-    m->owner = strdup(owner);
-    return m->owner ? 0 : -ENOMEM;
+    m->owner = xstrdup(owner);
+    return 0;
 }
 
-Exit verb_monitor(Session *s, const Options *o _unused_, char **arguments _unused_, int n _unused_)
+Exit verb_monitor(Session *s, const Options *o _unused_, char **arguments _unused_)
 {
     _cleanup_(monitor_done) Monitor m = { .session = s };
     int r = monitor_subscribe(&m);
@@ -222,9 +205,9 @@ Exit verb_monitor(Session *s, const Options *o _unused_, char **arguments _unuse
     if (r >= 0)
         r = monitor_find_owner(&m);
     if (r < 0)
-        return session_fail(r, NULL, _("Cannot listen to the service"));
+        return session_fail(r, NULL, _("Cannot subscribe to the signals of the service"));
     if (s->legend)
-        hint(_("Listening for changes; Ctrl+C ends it."));
+        hint(_("Listening for changes; press Ctrl+C to stop."));
     while (r >= 0 && m.exit == EXIT_DONE) {
         r = sd_bus_process(s->bus, NULL);
         if (r == 0)
@@ -232,5 +215,5 @@ Exit verb_monitor(Session *s, const Options *o _unused_, char **arguments _unuse
         if (r == -EINTR)
             r = 0;
     }
-    return r < 0 ? session_fail(r, NULL, _("The connection to the bus is lost")) : m.exit;
+    return r < 0 ? session_fail(r, NULL, _("Lost the connection to the bus")) : m.exit;
 }

@@ -1,47 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/options.h"
 
-#include <errno.h>
 #include <getopt.h>
 
-enum {
-    ARG_HELP = 'h',
-    ARG_OUTPUT = 'o',
-    ARG_VERSION = 0x100,
-    ARG_JSON,
-    ARG_NO_LEGEND,
-    ARG_NO_ASK_PASSWORD,
-    ARG_VERB, /* + index in verb_options */
-};
+#include "cli/xalloc.h"
+#include "util/text.h"
 
-static const struct option common_options[] = {
-    { "help", no_argument, NULL, ARG_HELP },
-    { "version", no_argument, NULL, ARG_VERSION },
-    { "json", no_argument, NULL, ARG_JSON },
-    { "no-legend", no_argument, NULL, ARG_NO_LEGEND },
-    { "no-ask-password", no_argument, NULL, ARG_NO_ASK_PASSWORD },
-};
+#define FIRST_VALUE 0x100 /* of options without a letter; + index in the table */
 
-/* Options of some verbs. */
 static const struct {
     const char *name;
     OptionFlag flag;
     size_t value; /* offset of its text in Options; 0: none */
-} verb_options[] = {
-    { "all", OPTION_ALL, 0 },
-    { "root", OPTION_ROOT, 0 },
-    { "no-wait", OPTION_NO_WAIT, 0 },
+    char letter;
+} table[] = {
+    { "help", OPTION_HELP, 0, 'h' },
+    { "version", OPTION_VERSION },
+    { "json", OPTION_JSON },
+    { "no-legend", OPTION_NO_LEGEND },
+    { "no-ask-password", OPTION_NO_ASK_PASSWORD },
+    { "all", OPTION_ALL },
+    { "root", OPTION_ROOT },
+    { "no-wait", OPTION_NO_WAIT },
     { "format", OPTION_FORMAT, offsetof(Options, format) },
-    { "output", OPTION_OUTPUT, offsetof(Options, output) },
+    { "output", OPTION_OUTPUT, offsetof(Options, output), 'o' },
     { "name", OPTION_NAME, offsetof(Options, names) },
     { "key-type", OPTION_KEY_TYPE, offsetof(Options, key_type) },
     { "key", OPTION_KEY, offsetof(Options, key) },
     { "passphrase-file", OPTION_PASSPHRASE_FILE, offsetof(Options, passphrase_file) },
-    { "fetch-issuers", OPTION_FETCH_ISSUERS, 0 },
-    { "force", OPTION_FORCE, 0 },
-    { "keep-current", OPTION_KEEP_CURRENT, 0 },
-    { "no-keep-current", OPTION_NO_KEEP_CURRENT, 0 },
-    { "yes", OPTION_YES, 0 },
+    { "fetch-issuers", OPTION_FETCH_ISSUERS },
+    { "force", OPTION_FORCE },
+    { "keep-current", OPTION_KEEP_CURRENT },
+    { "no-keep-current", OPTION_NO_KEEP_CURRENT },
+    { "yes", OPTION_YES },
     { "reason", OPTION_REASON, offsetof(Options, reason) },
     { "acme", OPTION_ACME, offsetof(Options, acme) },
     { "authority", OPTION_AUTHORITY, offsetof(Options, authority) },
@@ -49,68 +40,44 @@ static const struct {
 
 void options_done(Options *o)
 {
-    free(o->names);
+    strv_free(o->names);
     *o = (Options){ 0 };
 }
 
-static void options_take_verb(Options *o, size_t i, const char *value)
+static int option_to_value(size_t i)
 {
-    o->given |= verb_options[i].flag;
-    if (verb_options[i].flag == OPTION_NAME)
-        o->names[o->n_names++] = value;
-    else if (verb_options[i].value > 0)
-        *(const char **)(void *)((char *)o + verb_options[i].value) = value;
+    return table[i].letter ? table[i].letter : FIRST_VALUE + (int)i;
 }
 
-static Exit options_take(Options *o, int option)
+static Exit options_take(Options *o, int value)
 {
-    switch (option) {
-    case ARG_HELP:
-        o->help = true;
-        return EXIT_DONE;
-    case ARG_VERSION:
-        o->version = true;
-        return EXIT_DONE;
-    case ARG_JSON:
-        o->json = true;
-        return EXIT_DONE;
-    case ARG_NO_LEGEND:
-        o->no_legend = true;
-        return EXIT_DONE;
-    case ARG_NO_ASK_PASSWORD:
-        o->no_ask_password = true;
-        return EXIT_DONE;
-    case ARG_OUTPUT:
-        o->given |= OPTION_OUTPUT;
-        o->output = optarg;
-        return EXIT_DONE;
-    default:
-        if (option >= ARG_VERB) {
-            options_take_verb(o, (size_t)(option - ARG_VERB), optarg);
-            return EXIT_DONE;
-        }
+    size_t i = 0;
+
+    while (i < ELEMENTSOF(table) && option_to_value(i) != value)
+        i++;
+    if (i == ELEMENTSOF(table)) {
         /* getopt_long() has reported it */
         hint(_("\"certwright --help\" lists the commands and their options."));
         return EXIT_USAGE;
     }
+    o->given |= table[i].flag;
+    if (table[i].flag == OPTION_NAME)
+        xcheck(strv_extend(&o->names, optarg) < 0 ? NULL : o->names);
+    else if (table[i].value > 0)
+        *(const char **)(void *)((char *)o + table[i].value) = optarg;
+    return EXIT_DONE;
 }
 
 Exit options_parse(Options *o, int argc, char **argv)
 {
-    struct option options[ELEMENTSOF(common_options) + ELEMENTSOF(verb_options) + 1] = {};
-    int option;
+    struct option options[ELEMENTSOF(table) + 1] = {};
+    int value;
 
-    memcpy(options, common_options, sizeof common_options);
-    for (size_t i = 0; i < ELEMENTSOF(verb_options); i++)
-        options[ELEMENTSOF(common_options) + i] =
-            (struct option){ verb_options[i].name,
-                             verb_options[i].value > 0 ? required_argument : no_argument, NULL,
-                             ARG_VERB + (int)i };
-    o->names = calloc((size_t)argc + 1, sizeof *o->names);
-    if (!o->names)
-        return fail(EXIT_FAILED, "%s", strerror(ENOMEM));
-    while ((option = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
-        Exit e = options_take(o, option);
+    for (size_t i = 0; i < ELEMENTSOF(table); i++)
+        options[i] = (struct option){ table[i].name, table[i].value > 0 ? required_argument : no_argument,
+                                      NULL, option_to_value(i) };
+    while ((value = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
+        Exit e = options_take(o, value);
 
         if (e != EXIT_DONE)
             return e;
@@ -122,10 +89,23 @@ Exit options_parse(Options *o, int argc, char **argv)
 
 Exit options_check(const Options *o, const char *verb, unsigned allowed)
 {
-    for (size_t i = 0; i < ELEMENTSOF(verb_options); i++)
-        if (o->given & ~allowed & verb_options[i].flag)
+    for (size_t i = 0; i < ELEMENTSOF(table); i++)
+        if (o->given & ~(allowed | OPTIONS_COMMON) & table[i].flag)
             return fail(EXIT_USAGE,
                         _("The command \"%s\" has no option --%s; \"certwright --help\" lists them."), verb,
-                        verb_options[i].name);
+                        table[i].name);
     return EXIT_DONE;
+}
+
+Exit options_check_format(const Options *o, const char *formats)
+{
+    _cleanup_free_ char *copy = xstrdup(formats);
+    char *rest = copy;
+
+    if (!o->format)
+        return EXIT_DONE;
+    while (rest)
+        if (streq(strsep(&rest, "|"), o->format))
+            return EXIT_DONE;
+    return fail(EXIT_USAGE, _("Unknown format \"%s\"; use one of %s."), o->format, formats);
 }

@@ -3,7 +3,7 @@
 
 #include "cli/output.h"
 
-/* Options of some verbs, in addition to those of all; bits of Verb.options and Options.given. */
+/* Bits of Options.given; those of some verbs also of Verb.options. */
 typedef enum OptionFlag {
     OPTION_ALL = 1 << 0,
     OPTION_ROOT = 1 << 1,
@@ -22,16 +22,20 @@ typedef enum OptionFlag {
     OPTION_AUTHORITY = 1 << 14,
     OPTION_NO_KEEP_CURRENT = 1 << 15,
     OPTION_YES = 1 << 16,
+    /* of all verbs */
+    OPTION_HELP = 1 << 17,
+    OPTION_VERSION = 1 << 18,
+    OPTION_JSON = 1 << 19,
+    OPTION_NO_LEGEND = 1 << 20,
+    OPTION_NO_ASK_PASSWORD = 1 << 21,
+    OPTIONS_COMMON = OPTION_HELP | OPTION_VERSION | OPTION_JSON | OPTION_NO_LEGEND | OPTION_NO_ASK_PASSWORD,
 } OptionFlag;
 
 typedef struct Options {
     unsigned given;
-    bool json, no_legend, no_ask_password;
-    bool help, version;
     /* NULL if not given */
     const char *format, *output, *key_type, *key, *passphrase_file, *reason, *acme, *authority;
-    const char **names; /* --name=, n_names of them */
-    size_t n_names;
+    char **names;     /* --name= */
     char **arguments; /* verb first */
     int n_arguments;
 } Options;
@@ -43,3 +47,6 @@ Exit options_parse(Options *o, int argc, char **argv);
 
 /* Fails with the name of the first given option that the verb does not allow. */
 Exit options_check(const Options *o, const char *verb, unsigned allowed);
+
+/* Fails if --format= is none of these, which are separated by "|". */
+Exit options_check_format(const Options *o, const char *formats);

@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <wchar.h>
 
+#include "cli/xalloc.h"
+#include "util/text.h"
 #include "util/time.h"
 
 static bool output_utf8;
@@ -20,27 +22,6 @@ void output_init(void)
         return;
     bindtextdomain("certwright", LOCALEDIR);
     textdomain("certwright");
-}
-
-/* Decodes one UTF-8 character and returns its length, or 0 if there is none. */
-static size_t utf8_decode(const char *text, uint32_t *ret_character)
-{
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    const unsigned char *t = (const unsigned char *)text;
-    size_t n = t[0] < 0x80 ? 1 : t[0] >= 0xf0 ? 4 : t[0] >= 0xe0 ? 3 : t[0] >= 0xc0 ? 2 : 0;
-    uint32_t c = n == 1 ? t[0] : t[0] & (0x7f >> n);
-
-    if (n == 0 || t[0] >= 0xf8)
-        return 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((t[i] & 0xc0) != 0x80)
-            return 0;
-        c = c << 6 | (t[i] & 0x3f);
-    }
-    if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-        return 0;
-    *ret_character = c;
-    return n;
 }
 
 /* Characters that move the cursor, start a control sequence or turn the direction of writing. */
@@ -72,13 +53,13 @@ static void character_write_json(uint32_t c)
 void output_write_json(const char *text)
 {
     while (*text) {
-        uint32_t c = 0xfffd;
+        uint32_t c;
         size_t n = utf8_decode(text, &c);
 
         if (n > 0 && (c == '\n' || !character_is_unsafe(c)))
             fwrite(text, 1, n, stdout);
         else
-            character_write_json(c);
+            character_write_json(n > 0 ? c : 0xfffd);
         text += MAX(n, 1u);
     }
 }
@@ -108,7 +89,7 @@ char *output_escape(const char *text)
     if (!file)
         return NULL;
     while (*text) {
-        uint32_t c = 0;
+        uint32_t c;
         size_t n = utf8_decode(text, &c);
 
         character_write(file, text, n, c);
@@ -125,7 +106,7 @@ size_t output_width(const char *text)
     size_t width = 0;
 
     while (*text) {
-        uint32_t c = 0;
+        uint32_t c;
         size_t n = utf8_decode(text, &c);
         int columns = n > 0 ? wcwidth((wchar_t)c) : 1;
 
@@ -179,63 +160,62 @@ void hint(const char *format, ...)
     va_end(ap);
 }
 
-static char *time_format_parts(int64_t t, bool date_only)
+static char *time_format_by(int64_t t, bool date_only)
 {
     char text[64];
     time_t seconds = (time_t)t;
     struct tm tm;
 
     if (t == 0)
-        return strdup("");
+        return xstrdup("");
     if (!localtime_r(&seconds, &tm) ||
         strftime(text, sizeof text, date_only ? "%Y-%m-%d" : "%Y-%m-%d %H:%M:%S %Z", &tm) == 0)
-        return strdup("?");
-    return strdup(text);
+        return xstrdup("?");
+    return xstrdup(text);
 }
 
 char *time_format(int64_t t)
 {
-    return time_format_parts(t, false);
-}
-
-char *time_format_date(int64_t t)
-{
-    return time_format_parts(t, true);
+    return time_format_by(t, false);
 }
 
 /* Whole units, rounded down: 36 hours are one day. */
 static char *duration_format_left(uint64_t seconds)
 {
-    char *text = NULL;
-    unsigned long n = seconds / SEC_PER_DAY, hours = seconds / SEC_PER_HOUR,
+    unsigned long days = seconds / SEC_PER_DAY, hours = seconds / SEC_PER_HOUR,
                   minutes = seconds / SEC_PER_MINUTE;
-    int r = n > 0       ? asprintf(&text, ngettext("%lu day left", "%lu days left", n), n)
-            : hours > 0 ? asprintf(&text, ngettext("%lu hour left", "%lu hours left", hours), hours)
-                        : asprintf(&text, ngettext("%lu minute left", "%lu minutes left", minutes), minutes);
 
-    return r < 0 ? NULL : text;
+    if (days > 0)
+        return xasprintf(ngettext("%lu day left", "%lu days left", days), days);
+    if (hours > 0)
+        return xasprintf(ngettext("%lu hour left", "%lu hours left", hours), hours);
+    return xasprintf(ngettext("%lu minute left", "%lu minutes left", minutes), minutes);
 }
 
 static char *duration_format_past(uint64_t seconds)
 {
-    char *text = NULL;
-    unsigned long n = seconds / SEC_PER_DAY, hours = seconds / SEC_PER_HOUR;
-    int r = n > 0 ? asprintf(&text, ngettext("ran out %lu day ago", "ran out %lu days ago", n), n)
-            : hours > 0
-                ? asprintf(&text, ngettext("ran out %lu hour ago", "ran out %lu hours ago", hours), hours)
-                : asprintf(&text, "%s", _("ran out within the last hour"));
+    unsigned long days = seconds / SEC_PER_DAY, hours = seconds / SEC_PER_HOUR;
 
-    return r < 0 ? NULL : text;
+    if (days > 0)
+        return xasprintf(ngettext("expired %lu day ago", "expired %lu days ago", days), days);
+    if (hours > 0)
+        return xasprintf(ngettext("expired %lu hour ago", "expired %lu hours ago", hours), hours);
+    return xstrdup(_("expired within the last hour"));
 }
 
 char *time_format_remaining(int64_t t)
 {
     int64_t now = time(NULL);
 
-    if (t == 0)
-        return strdup("");
     return t > now ? duration_format_left((uint64_t)t - (uint64_t)now)
                    : duration_format_past((uint64_t)now - (uint64_t)t);
+}
+
+char *time_format_expiry(int64_t t)
+{
+    _cleanup_free_ char *date = time_format_by(t, true), *left = time_format_remaining(t);
+
+    return t == 0 ? xstrdup("") : xasprintf("%s (%s)", date, left);
 }
 
 Exit output_finish(Exit code)

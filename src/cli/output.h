@@ -46,10 +46,10 @@ void print_line(FILE *file, const char *format, ...) _printf_(2, 3);
 Exit fail(Exit code, const char *format, ...) _printf_(2, 3);
 void hint(const char *format, ...) _printf_(1, 2);
 
-/* All return an allocated string, "" if there is no time, or NULL on OOM. */
+/* All return an allocated string; the first and the last one "" for 0, which is no time. */
 char *time_format(int64_t t);           /* 2026-11-23 17:50:51 UTC */
-char *time_format_date(int64_t t);      /* 2026-11-23 */
-char *time_format_remaining(int64_t t); /* "89 days left", "ran out 3 days ago" */
+char *time_format_remaining(int64_t t); /* "89 days left", "expired 3 days ago" */
+char *time_format_expiry(int64_t t);    /* "2026-11-23 (89 days left)" */
 
 /* Flushes stdout; reports write errors such as a full disk. */
 Exit output_finish(Exit code);

@@ -2,7 +2,6 @@
 #include "cli/passphrase.h"
 
 #include <errno.h>
-#include <fcntl.h>
 
 #include "cli/secret.h"
 #include "cli/terminal.h"
@@ -16,42 +15,25 @@ Passphrase *passphrase_free(Passphrase *p)
 
 static Exit passphrase_fail_long(const char *where)
 {
-    return fail(EXIT_FAILED, _("%s: longer than %d bytes, which is the most a passphrase may have."), where,
+    return fail(EXIT_FAILED, _("%s: longer than %d bytes, the limit for passphrases."), where,
                 LIMIT_PASSPHRASE);
-}
-
-static int passphrase_read_from(Passphrase *p, int fd)
-{
-    int r = secret_read(fd, p->text, sizeof p->text - 1, &p->length);
-
-    if (r < 0)
-        return r;
-    if (p->length > 0 && p->text[p->length - 1] == '\n')
-        p->length--;
-    p->text[p->length] = '\0';
-    return 0;
 }
 
 static Exit passphrase_read_file(const char *file, Passphrase **ret)
 {
     _cleanup_(passphrase_freep) Passphrase *p = secret_new(sizeof *p);
-    bool from_stdin = streq(file, "-");
-    _cleanup_close_ int opened = from_stdin ? -EBADF : open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    int r;
+    Exit e = secret_read(file, p->text, sizeof p->text - 1, &p->length);
 
-    if (!p)
-        return EXIT_FAILED;
-    if (!from_stdin && opened < 0)
-        return fail(EXIT_FAILED, _("Cannot open %s: %s"), file, strerror(errno));
-    r = passphrase_read_from(p, from_stdin ? STDIN_FILENO : opened);
-    if (from_stdin)
-        file = _("standard input");
-    if (r < 0)
-        return fail(EXIT_FAILED, _("Cannot read %s: %s"), file, strerror(-r));
+    if (e != EXIT_DONE)
+        return e;
+    if (p->length > 0 && p->text[p->length - 1] == '\n')
+        p->length--;
+    p->text[p->length] = '\0';
     if (p->length > LIMIT_PASSPHRASE)
-        return passphrase_fail_long(file);
+        return passphrase_fail_long(secret_file_to_text(file));
     if (strlen(p->text) != p->length)
-        return fail(EXIT_FAILED, _("%s: there are zero bytes in it, which no passphrase has."), file);
+        return fail(EXIT_FAILED, _("%s: a passphrase cannot contain zero bytes."),
+                    secret_file_to_text(file));
     *ret = TAKE_PTR(p);
     return EXIT_DONE;
 }
@@ -63,18 +45,11 @@ Exit passphrase_read(const char *file, Passphrase **ret)
     return passphrase_read_file(file, ret);
 }
 
-bool passphrase_can_ask(void)
-{
-    return terminal_exists();
-}
-
 static Exit passphrase_ask_for(const char *prompt, Passphrase **ret)
 {
     _cleanup_(passphrase_freep) Passphrase *p = secret_new(sizeof *p);
     int r;
 
-    if (!p)
-        return EXIT_FAILED;
     fflush(stdout);
     r = terminal_ask(prompt, p->text, sizeof p->text, &p->length);
     if (r == -ECANCELED)
@@ -111,7 +86,7 @@ Exit passphrase_ask_new(Passphrase **ret)
             *ret = TAKE_PTR(p);
             return EXIT_DONE;
         }
-        hint(_("The two differ."));
+        hint(_("The passphrases do not match."));
     }
     return fail(EXIT_FAILED, _("No passphrase was given."));
 }

@@ -17,7 +17,6 @@ DEFINE_CLEANUP(Passphrase *, passphrase_free);
 /* Strips a newline at the end; "-" is stdin. */
 Exit passphrase_read(const char *file, Passphrase **ret);
 
-bool passphrase_can_ask(void);
 Exit passphrase_ask(Passphrase **ret);
 /* For encrypting: not empty, and asked for twice. */
 Exit passphrase_ask_new(Passphrase **ret);

@@ -12,7 +12,7 @@ Exit question_ask(void)
     size_t size = 0;
 
     fflush(stdout);
-    fprintf(stderr, "%s", _("Go on? [y/N] "));
+    fprintf(stderr, "%s", _("Continue? [y/N] "));
     fflush(stderr);
     if (getline(&answer, &size, stdin) < 0)
         fputc('\n', stderr); /* the cursor is still on the line of the question */

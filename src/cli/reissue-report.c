@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "cli/json.h"
 #include "cli/reissue.h"
 #include "cli/words.h"
 
@@ -21,16 +20,10 @@ static Json *job_error_json(const Job *j)
     return error;
 }
 
-static void reissue_set_count(const Reissue *r, Json *object, JobResult result)
-{
-    json_set(object, job_result_to_string(result),
-             json_object_new_int64((int64_t)job_watch_count(&r->jobs, result)));
-}
-
 static Exit reissue_print_json(const Reissue *r)
 {
-    _cleanup_json_ Json *object = json_object_new_object();
-    Json *paths = json_object_new_array(), *errors = json_object_new_array();
+    Json *object = json_object_new_object(), *paths = json_object_new_array(),
+         *errors = json_object_new_array();
 
     for (size_t i = 0; i < r->jobs.n_jobs; i++) {
         const Job *j = &r->jobs.jobs[i];
@@ -41,31 +34,39 @@ static Exit reissue_print_json(const Reissue *r)
     }
     json_set(object, "jobs", paths);
     json_set(object, "waited", json_object_new_boolean(r->wait));
-    reissue_set_count(r, object, JOB_DONE);
-    reissue_set_count(r, object, JOB_FALLBACK);
-    reissue_set_count(r, object, JOB_FAILED);
-    reissue_set_count(r, object, JOB_CANCELLED);
+    for (JobResult result = JOB_DONE; result <= JOB_CANCELLED; result++)
+        json_set(object, job_result_to_string(result),
+                 json_object_new_int64((int64_t)job_watch_count(&r->jobs, result)));
     json_set(object, "errors", errors);
     return json_print(object);
+}
+
+static Exit job_fail(const Job *j, const char *name)
+{
+    if (j->error_code)
+        return fail(EXIT_JOB_FAILED, "%s: %s: %s", name, j->error_code, j->error_text);
+    return fail(EXIT_JOB_FAILED,
+                _("%s: the job failed. The journal says why: journalctl -u certwrightd.service"), name);
 }
 
 /* ---- one certificate */
 
 static void reissue_print_chain(const Reissue *r, const Certificate *c)
 {
-    _cleanup_free_ char *date = time_format_date(c->not_after), *left = time_format_remaining(c->not_after);
+    _cleanup_free_ char *expiry = time_format_expiry(c->not_after);
 
     if (r->reason && c->not_after == 0)
-        print_line(stdout, _("%s: the chain is revoked, and nothing is served now."), c->name);
-    else if (!r->reason && !r->root && streq(c->source, "uploaded"))
+        print_line(stdout, _("%s: the chain was revoked, and no chain is served now."), c->name);
+    else if (r->reason)
+        print_line(stdout, _("%s: the chain was revoked; serving another one (source: %s), valid until %s."),
+                   c->name, word_to_text(c->source), expiry);
+    else if (!r->root && streq(c->source, "uploaded"))
         print_line(stdout,
-                   _("%s: the uploaded chain is served until it ends or is removed; valid until %s (%s)."),
-                   c->name, strempty(date), strempty(left));
+                   _("%s: the uploaded chain is served until it expires or is removed; valid until %s."),
+                   c->name, expiry);
     else
-        print_line(stdout,
-                   r->reason ? _("%s: the chain is revoked; served now: source: %s, valid until %s (%s).")
-                             : _("%s: a new chain, source: %s, valid until %s (%s)."),
-                   c->name, source_to_text(c->source), strempty(date), strempty(left));
+        print_line(stdout, _("%s: a new chain, source: %s, valid until %s."), c->name,
+                   word_to_text(c->source), expiry);
     if (r->root)
         hint(_("Clients that trusted the old root need the new one: certwright export-root"));
 }
@@ -74,29 +75,25 @@ static Exit reissue_report_fallback(const Reissue *r, const Job *j, const Certif
 {
     reissue_print_chain(r, c);
     if (j->error_code)
-        fail(EXIT_FELL_BACK, "%s: %s: %s", c->name, j->error_code, strempty(j->error_text));
+        fail(EXIT_FELL_BACK, "%s: %s: %s", c->name, j->error_code, j->error_text);
     hint(
         _("The order failed. Until one succeeds, a chain of the local root is served, which clients may not "
-          "trust. The order is repeated automatically; \"certwright explain %s\" tells when."),
+          "trust. The order is retried automatically; \"certwright explain %s\" tells when."),
         c->name);
     return EXIT_FELL_BACK;
 }
 
 static Exit reissue_report_failure(const Job *j, const Certificate *c)
 {
-    _cleanup_free_ char *date = time_format_date(c->not_after), *left = time_format_remaining(c->not_after);
+    _cleanup_free_ char *expiry = time_format_expiry(c->not_after);
+    Exit e = job_fail(j, c->name);
 
-    if (j->error_code)
-        fail(EXIT_JOB_FAILED, "%s: %s: %s", c->name, j->error_code, strempty(j->error_text));
-    else
-        fail(EXIT_JOB_FAILED,
-             _("%s: the job failed. The journal says why: journalctl -u certwrightd.service"), c->name);
     if (streq(c->role, "root"))
-        hint(_("The current root stays in use; valid until %s (%s)."), strempty(date), strempty(left));
+        hint(_("The current root stays in use; valid until %s."), expiry);
     else if (c->not_after != 0 && !streq(c->state, "expired"))
-        hint(_("The current chain is still served; source: %s, valid until %s (%s)."),
-             source_to_text(c->source), strempty(date), strempty(left));
-    return EXIT_JOB_FAILED;
+        hint(_("The current chain is still served; source: %s, valid until %s."), word_to_text(c->source),
+             expiry);
+    return e;
 }
 
 static Exit reissue_report_one(const Reissue *r, const Certificate *c)
@@ -115,20 +112,20 @@ static Exit reissue_report_one(const Reissue *r, const Certificate *c)
                               : _("%s: the job was cancelled; the old chain is still served."),
                     c->name);
     case JOB_UNKNOWN:
-        return fail(EXIT_JOB_FAILED, _("%s: the job is over, but the service did not tell how it ended."),
+        return fail(EXIT_JOB_FAILED, _("%s: the job ended, but the service did not report its result."),
                     c->name);
     default:
         return reissue_report_failure(j, c);
     }
 }
 
-/* Reads the certificate: a finished job has no object any more. */
+/* Reads the certificate, since a finished job has no object on the bus. */
 static Exit reissue_load_and_report(Session *s, const Reissue *r)
 {
     _cleanup_certificates_ CertificateList list = {};
     Exit e = certificate_load(s, r->path, &list);
 
-    return e == EXIT_DONE ? reissue_report_one(r, list.root ? list.root : list.items) : e;
+    return e == EXIT_DONE ? reissue_report_one(r, list.items) : e;
 }
 
 /* ---- all certificates */
@@ -143,13 +140,10 @@ static void job_report(const Job *j)
     if (j->result == JOB_FALLBACK)
         fail(EXIT_FELL_BACK, _("%s: fell back to the local root: %s: %s"), job_name(j),
              strempty(j->error_code), strempty(j->error_text));
-    else if (j->error_code)
-        fail(EXIT_JOB_FAILED, "%s: %s: %s", job_name(j), j->error_code, strempty(j->error_text));
-    else if (j->result == JOB_CANCELLED)
+    else if (j->result == JOB_CANCELLED && !j->error_code)
         fail(EXIT_JOB_FAILED, _("%s: the job was cancelled; the old chain is still served."), job_name(j));
     else
-        fail(EXIT_JOB_FAILED,
-             _("%s: the job failed. The journal says why: journalctl -u certwrightd.service"), job_name(j));
+        job_fail(j, job_name(j));
 }
 
 static void reissue_print_summary(const Reissue *r)
@@ -185,7 +179,7 @@ static void reissue_report_all(Reissue *r)
         if (r->jobs.jobs[i].result != JOB_DONE)
             job_report(&r->jobs.jobs[i]);
     if (job_watch_count(&r->jobs, JOB_FALLBACK) > 0)
-        hint(_("Failed orders are repeated automatically; \"certwright explain NAME\" tells when."));
+        hint(_("Failed orders are retried automatically; \"certwright explain NAME\" tells when."));
 }
 
 /* ---- */
@@ -217,9 +211,9 @@ Exit reissue_report_started(Session *s, const Reissue *r)
     if (s->json)
         return reissue_print_json(r);
     if (r->all)
-        print_line(stdout, ngettext("%zu job is started.", "%zu jobs are started.", r->jobs.n_jobs),
+        print_line(stdout, ngettext("Started %zu job.", "Started %zu jobs.", r->jobs.n_jobs),
                    r->jobs.n_jobs);
     else
-        print_line(stdout, _("The job %s is started."), r->jobs.jobs[0].path);
+        print_line(stdout, _("Started job %s."), r->jobs.jobs[0].path);
     return EXIT_DONE;
 }

@@ -9,32 +9,33 @@ static void reissue_done(Reissue *r)
     job_watch_done(&r->jobs);
 }
 
-static Exit reissue_read_jobs(Reissue *r, sd_bus_message *reply)
+static int reissue_read_job(Reissue *r, sd_bus_message *reply)
 {
     const char *path;
-    Exit e = EXIT_DONE;
-    int n;
+    int n = sd_bus_message_read(reply, "o", &path);
 
-    if (!r->all) {
-        n = sd_bus_message_read(reply, "o", &path);
-        return n < 0 ? session_fail_reply(n) : job_watch_add(&r->jobs, path);
-    }
-    n = sd_bus_message_enter_container(reply, 'a', "o");
-    while (n >= 0 && e == EXIT_DONE && (n = sd_bus_message_read(reply, "o", &path)) > 0)
-        e = job_watch_add(&r->jobs, path);
-    return n < 0 ? session_fail_reply(n) : e;
+    if (n > 0)
+        job_watch_add(&r->jobs, path);
+    return n;
+}
+
+static Exit reissue_read_jobs(Reissue *r, sd_bus_message *reply)
+{
+    int n = r->all ? sd_bus_message_enter_container(reply, 'a', "o") : reissue_read_job(r, reply);
+
+    while (r->all && n > 0)
+        n = reissue_read_job(r, reply);
+    return n < 0 ? session_fail_reply(n) : EXIT_DONE;
 }
 
 static Exit reissue_append_arguments(const Reissue *r, sd_bus_message *call)
 {
-    int n;
-
     if (r->reason)
         return message_append_text(call, r->reason);
     if (r->keep_current == KEEP_DEFAULT)
-        return message_append_no_options(call);
-    n = sd_bus_message_append(call, "a{sv}", 1, "keep-current", "b", r->keep_current == KEEP_YES);
-    return n < 0 ? session_fail(n, NULL, _("Cannot make a message for the bus")) : EXIT_DONE;
+        return message_check(sd_bus_message_append(call, "a{sv}", 0));
+    return message_check(
+        sd_bus_message_append(call, "a{sv}", 1, "keep-current", "b", r->keep_current == KEEP_YES));
 }
 
 static Exit reissue_call(Session *s, Reissue *r, sd_bus_message **ret_reply)
@@ -66,18 +67,18 @@ static bool reissue_endangers(const Reissue *r, const Certificate *c)
 
 static void reissue_warn_one(const Reissue *r, const Certificate *c)
 {
-    _cleanup_free_ char *date = time_format_date(c->not_after), *left = time_format_remaining(c->not_after);
+    _cleanup_free_ char *expiry = time_format_expiry(c->not_after);
 
     if (r->reason)
         hint(
-            _("The chain of %s is valid until %s (%s). A revocation cannot be undone; without an uploaded chain, "
-              "clients get one of the local root next, which they may not trust."),
-            c->name, strempty(date), strempty(left));
+            _("The chain of %s is valid until %s. A revocation cannot be undone. Without an uploaded chain, "
+              "clients get one signed by the local root, which they may not trust."),
+            c->name, expiry);
     else
         hint(
-            _("%s has a chain of an ACME authority, valid until %s (%s). If the order for a new one fails, it is "
+            _("%s has a chain of an ACME authority, valid until %s. If the order for a new one fails, it is "
               "replaced by a chain of the local root, which clients may not trust; --keep-current keeps it."),
-            c->name, strempty(date), strempty(left));
+            c->name, expiry);
 }
 
 static void reissue_warn_all(size_t n)
@@ -116,11 +117,11 @@ static Exit reissue_ask(Session *s, const Reissue *r)
 
 static Exit reissue_run(Session *s, Reissue *r)
 {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *found = NULL, *reply = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     Exit e = EXIT_DONE;
 
     if (!r->all)
-        e = session_find_target(s, r->root, r->name, &r->path, &found);
+        e = session_find_target(s, r->root, r->name, &r->path);
     if (e == EXIT_DONE && r->ask && question_can_ask(s))
         e = reissue_ask(s, r);
     if (e == EXIT_DONE)
@@ -147,17 +148,17 @@ static Exit keep_current_parse(const Options *o, KeepCurrent *ret)
     return EXIT_DONE;
 }
 
-Exit verb_reissue(Session *s, const Options *o, char **arguments, int n)
+Exit verb_reissue(Session *s, const Options *o, char **arguments)
 {
     _cleanup_(reissue_done) Reissue r = {
         .all = o->given & OPTION_ALL,
         .root = o->given & OPTION_ROOT,
         .wait = !(o->given & OPTION_NO_WAIT),
-        .name = n > 0 ? arguments[0] : NULL,
+        .name = arguments[0],
     };
     Exit e;
 
-    if (r.all + r.root + n != 1)
+    if (r.all + r.root + (r.name != NULL) != 1)
         return fail(EXIT_USAGE, _("Give one of NAME, --all and --root."));
     e = keep_current_parse(o, &r.keep_current);
     if (e != EXIT_DONE)
@@ -167,7 +168,7 @@ Exit verb_reissue(Session *s, const Options *o, char **arguments, int n)
     return reissue_run(s, &r);
 }
 
-Exit verb_revoke(Session *s, const Options *o, char **arguments, int n _unused_)
+Exit verb_revoke(Session *s, const Options *o, char **arguments)
 {
     _cleanup_(reissue_done) Reissue r = {
         .wait = !(o->given & OPTION_NO_WAIT),

@@ -2,16 +2,15 @@
 #include "cli/secret.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/resource.h>
+
+#include "cli/xalloc.h"
 
 void *secret_new(size_t size)
 {
-    void *p = calloc(1, size);
-
     setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
-    if (!p)
-        fail(EXIT_FAILED, "%s", strerror(ENOMEM));
-    return p;
+    return xcheck(calloc(1, size));
 }
 
 void *secret_free(void *p, size_t size)
@@ -22,7 +21,12 @@ void *secret_free(void *p, size_t size)
     return NULL;
 }
 
-int secret_read(int fd, char *data, size_t size, size_t *ret_size)
+const char *secret_file_to_text(const char *file)
+{
+    return streq(file, "-") ? _("standard input") : file;
+}
+
+static int secret_read_fd(int fd, char *data, size_t size, size_t *ret_size)
 {
     size_t at = 0;
 
@@ -37,4 +41,18 @@ int secret_read(int fd, char *data, size_t size, size_t *ret_size)
     }
     *ret_size = at;
     return 0;
+}
+
+Exit secret_read(const char *file, char *data, size_t size, size_t *ret_size)
+{
+    bool from_stdin = streq(file, "-");
+    _cleanup_close_ int opened = from_stdin ? -EBADF : open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int r;
+
+    if (!from_stdin && opened < 0)
+        return fail(EXIT_FAILED, _("Cannot open %s: %s"), file, strerror(errno));
+    r = secret_read_fd(from_stdin ? STDIN_FILENO : opened, data, size, ret_size);
+    if (r < 0)
+        return fail(EXIT_FAILED, _("Cannot read %s: %s"), secret_file_to_text(file), strerror(-r));
+    return EXIT_DONE;
 }

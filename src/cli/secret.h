@@ -3,9 +3,11 @@
 
 #include "cli/output.h"
 
-/* Memory for keys and passphrases. A core file would have them, so none is written from then on. NULL after a message. */
+/* Memory for keys and passphrases. A core file would have them, so none is written from then on. */
 void *secret_new(size_t size);
 /* Erases it. */
 void *secret_free(void *p, size_t size);
-/* Reads a descriptor to its end, up to size bytes. */
-int secret_read(int fd, char *data, size_t size, size_t *ret_size);
+/* Reads a file of any type to its end, up to size bytes; "-" is stdin. */
+Exit secret_read(const char *file, char *data, size_t size, size_t *ret_size);
+/* Returns how messages call the file: "-" is standard input. */
+const char *secret_file_to_text(const char *file);

@@ -2,47 +2,42 @@
 #include "cli/json.h"
 #include "cli/verbs.h"
 
-Exit verb_reload(Session *s, const Options *o _unused_, char **arguments _unused_, int n _unused_)
+Exit verb_reload(Session *s, const Options *o _unused_, char **arguments _unused_)
 {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
-    Exit e = session_new_call(s, MANAGER_PATH, MANAGER_INTERFACE, "Reload", &call);
+    Exit e = session_call_manager(s, "Reload", NULL, 0, _("Cannot reload the configuration"), NULL);
 
-    if (e == EXIT_DONE)
-        e = session_send(s, call, _("Cannot reload the configuration"), &reply);
     if (e == EXIT_DONE && !s->json)
-        print_line(stdout, _("The configuration is read again. What could not be read is in the journal: "
+        print_line(stdout, _("The configuration was reloaded. Errors in it are in the journal: "
                              "journalctl -u certwrightd.service"));
     return e;
 }
 
 static Exit renew_due_print(Session *s, uint32_t started)
 {
-    _cleanup_json_ Json *j = NULL;
+    Json *j;
 
-    if (!s->json) {
-        if (started == 0)
-            print_line(stdout, _("No renewal is due."));
-        else
-            print_line(stdout,
-                       ngettext("%u renewal was due and is started.",
-                                "%u renewals were due and are started.", started),
-                       started);
-        return EXIT_DONE;
+    if (s->json) {
+        j = json_object_new_object();
+        json_set(j, "started", json_object_new_int64(started));
+        return json_print(j);
     }
-    j = json_object_new_object();
-    json_set(j, "started", json_object_new_int64(started));
-    return json_print(j);
+    if (started == 0)
+        print_line(stdout, _("No renewal is due."));
+    else
+        print_line(
+            stdout,
+            ngettext("%u renewal was due and is started.", "%u renewals were due and are started.", started),
+            started);
+    return EXIT_DONE;
 }
 
-Exit verb_renew_due(Session *s, const Options *o _unused_, char **arguments _unused_, int n _unused_)
+Exit verb_renew_due(Session *s, const Options *o _unused_, char **arguments _unused_)
 {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     uint32_t started;
-    Exit e = session_new_call(s, MANAGER_PATH, MANAGER_INTERFACE, "RenewDue", &call);
+    Exit e = session_call_manager(s, "RenewDue", NULL, 0, _("Cannot renew"), &reply);
     int r;
 
-    if (e == EXIT_DONE)
-        e = session_send(s, call, _("Cannot renew"), &reply);
     if (e != EXIT_DONE)
         return e;
     r = sd_bus_message_read(reply, "u", &started);

@@ -17,7 +17,7 @@ static Exit session_fail_open(int error)
     fail(EXIT_NO_SERVICE, _("Cannot connect to the system bus at %s: %s"),
          isempty(address) ? "/run/dbus/system_bus_socket" : address, strerror(-error));
     if (isempty(address))
-        hint(_("Is it running? Where systemd runs: systemctl status dbus.socket"));
+        hint(_("Is it running? With systemd: systemctl status dbus.socket"));
     else
         hint(_("The address is from DBUS_SYSTEM_BUS_ADDRESS in the environment."));
     return EXIT_NO_SERVICE;
@@ -35,6 +35,7 @@ Exit session_open(Session *s)
 
 void session_close(Session *s)
 {
+    sd_bus_message_unref(s->found);
     s->bus = sd_bus_flush_close_unref(s->bus);
     agent_stop(s->agent);
     s->agent = 0;
@@ -56,11 +57,16 @@ Exit session_new_call(Session *s, const char *path, const char *interface, const
     if (r >= 0)
         r = sd_bus_message_set_allow_interactive_authorization(m, s->ask_password);
     if (r < 0)
-        return session_fail(r, NULL, _("Cannot make a message for the bus"));
+        return message_check(r);
     if (session_needs_agent(s))
         s->agent = agent_start();
     *ret = TAKE_PTR(m);
     return EXIT_DONE;
+}
+
+Exit message_check(int r)
+{
+    return r < 0 ? session_fail(r, NULL, _("Cannot create a bus message")) : EXIT_DONE;
 }
 
 Exit message_append_text(sd_bus_message *m, const char *text)
@@ -69,14 +75,22 @@ Exit message_append_text(sd_bus_message *m, const char *text)
 
     if (r == -EINVAL)
         return fail(EXIT_USAGE, _("Not valid UTF-8, which the bus requires: \"%s\""), text);
-    return r < 0 ? session_fail(r, NULL, _("Cannot make a message for the bus")) : EXIT_DONE;
+    return message_check(r);
 }
 
-Exit message_append_no_options(sd_bus_message *m)
+bool message_is_from(sd_bus_message *m, const char *sender)
 {
-    int r = sd_bus_message_append(m, "a{sv}", 0);
+    const char *actual = sd_bus_message_get_sender(m);
 
-    return r < 0 ? session_fail(r, NULL, _("Cannot make a message for the bus")) : EXIT_DONE;
+    return sender && actual && streq(sender, actual);
+}
+
+int session_match_owner(Session *s, sd_bus_message_handler_t handler, void *userdata)
+{
+    return sd_bus_add_match(s->bus, NULL,
+                            "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+                            "member='NameOwnerChanged',arg0='" SERVICE "'",
+                            handler, userdata);
 }
 
 int session_call(Session *s, sd_bus_message *call, sd_bus_error *ret_error, sd_bus_message **ret_reply)
@@ -90,6 +104,17 @@ Exit session_send(Session *s, sd_bus_message *call, const char *purpose, sd_bus_
     int r = session_call(s, call, &error, ret_reply);
 
     return r < 0 ? session_fail(r, &error, purpose) : EXIT_DONE;
+}
+
+Exit session_call_manager(Session *s, const char *member, char *const *texts, size_t n, const char *purpose,
+                          sd_bus_message **ret_reply)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+    Exit e = session_new_call(s, MANAGER_PATH, MANAGER_INTERFACE, member, &call);
+
+    for (size_t i = 0; i < n && e == EXIT_DONE; i++)
+        e = message_append_text(call, texts[i]);
+    return e == EXIT_DONE ? session_send(s, call, purpose, ret_reply) : e;
 }
 
 Exit session_get_all(Session *s, const char *path, const char *interface, sd_bus_message **ret_reply)
@@ -117,39 +142,32 @@ static Exit session_fail_not_found(Session *s, const char *name)
     return EXIT_NOT_FOUND;
 }
 
-Exit session_find_certificate(Session *s, const char *name, const char **ret_path,
-                              sd_bus_message **ret_reply)
+Exit session_find_certificate(Session *s, const char *name, const char **ret_path)
 {
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     int r = sd_bus_message_new_method_call(s->bus, &call, SERVICE, MANAGER_PATH, MANAGER_INTERFACE,
                                            "GetCertificate");
-    Exit e;
+    Exit e = r < 0 ? message_check(r) : message_append_text(call, name);
 
-    if (r < 0)
-        return session_fail(r, NULL, _("Cannot make a message for the bus"));
-    e = message_append_text(call, name);
     if (e != EXIT_DONE)
         return e;
-    r = sd_bus_call(s->bus, call, 0, &error, &reply);
+    s->found = sd_bus_message_unref(s->found);
+    r = sd_bus_call(s->bus, call, 0, &error, &s->found);
     if (sd_bus_error_has_name(&error, SERVICE ".Error.NoSuchCertificate"))
         return session_fail_not_found(s, name);
     if (r < 0)
         return session_fail(r, &error, _("Cannot find the certificate"));
-    r = sd_bus_message_read(reply, "o", ret_path);
-    if (r < 0)
-        return session_fail_reply(r);
-    *ret_reply = TAKE_PTR(reply);
-    return EXIT_DONE;
+    r = sd_bus_message_read(s->found, "o", ret_path);
+    return r < 0 ? session_fail_reply(r) : EXIT_DONE;
 }
 
-Exit session_find_target(Session *s, bool root, const char *name, const char **ret_path,
-                         sd_bus_message **ret_reply)
+Exit session_find_target(Session *s, bool root, const char *name, const char **ret_path)
 {
     if (root == (name != NULL))
         return fail(EXIT_USAGE, _("Give either a NAME or --root."));
     if (!root)
-        return session_find_certificate(s, name, ret_path, ret_reply);
+        return session_find_certificate(s, name, ret_path);
     *ret_path = ROOT_PATH;
     return EXIT_DONE;
 }

@@ -19,6 +19,7 @@
 typedef struct Session {
     sd_bus *bus;
     pid_t agent;
+    sd_bus_message *found; /* owns the path of session_find_certificate() */
     bool json, legend, ask_password;
     bool input_taken; /* stdin is used for data, so it cannot be asked on */
 } Session;
@@ -26,12 +27,21 @@ typedef struct Session {
 Exit session_open(Session *s);
 void session_close(Session *s);
 
-/* Creates a call that may require authorization: starts the agent if needed. Fails for text that is not
- * valid UTF-8, which the bus does not accept. */
+/* Creates a call that may require authorization: starts the agent if needed. */
 Exit session_new_call(Session *s, const char *path, const char *interface, const char *member,
                       sd_bus_message **ret);
+
+/* Fails for text that is not valid UTF-8, which the bus does not accept. */
 Exit message_append_text(sd_bus_message *m, const char *text);
-Exit message_append_no_options(sd_bus_message *m);
+
+/* Reports the failure of an sd_bus_message_append*(). */
+Exit message_check(int r);
+
+/* Returns true if a signal was sent by this unique name. */
+bool message_is_from(sd_bus_message *m, const char *sender);
+
+/* Subscribes to NameOwnerChanged of the service. */
+int session_match_owner(Session *s, sd_bus_message_handler_t handler, void *userdata);
 
 /* Waits long enough for somebody to enter a password. */
 int session_call(Session *s, sd_bus_message *call, sd_bus_error *ret_error, sd_bus_message **ret_reply);
@@ -40,17 +50,20 @@ int session_call(Session *s, sd_bus_message *call, sd_bus_error *ret_error, sd_b
  * to. */
 Exit session_send(Session *s, sd_bus_message *call, const char *purpose, sd_bus_message **ret_reply);
 
-/* Calls without arguments that need no authorization. */
+/* Calls a method of the manager with n texts as its arguments, and reports failures likewise. */
+Exit session_call_manager(Session *s, const char *member, char *const *texts, size_t n, const char *purpose,
+                          sd_bus_message **ret_reply);
+
+/* Calls that need no authorization. */
 Exit session_get_all(Session *s, const char *path, const char *interface, sd_bus_message **ret_reply);
 Exit session_get_objects(Session *s, sd_bus_message **ret_reply);
 
-/* Finds the object of a name in any spelling; suggests similar names if there is none. */
-Exit session_find_certificate(Session *s, const char *name, const char **ret_path,
-                              sd_bus_message **ret_reply);
+/* Finds the object of a name in any spelling; suggests similar names if there is none. The path is valid
+ * until the next call. */
+Exit session_find_certificate(Session *s, const char *name, const char **ret_path);
 
 /* The same for "NAME or --root", exactly one of which must be given. */
-Exit session_find_target(Session *s, bool root, const char *name, const char **ret_path,
-                         sd_bus_message **ret_reply);
+Exit session_find_target(Session *s, bool root, const char *name, const char **ret_path);
 
 /* Prints the error of a failed call and what to do about it. */
 Exit session_fail(int error, const sd_bus_error *e, const char *purpose);

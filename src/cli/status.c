@@ -1,83 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
-
 #include "cli/certificate.h"
-#include "cli/json.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 
-/* Properties of org.certwright1.Manager; text is borrowed from the message. */
+/* Properties of org.certwright1.Manager. */
 typedef struct Status {
-    sd_bus_message *reply;
+    sd_bus_message *reply; /* owns the text */
     const char *version, *root_fingerprint;
     uint32_t certificates, jobs;
     int acme;
-    const char **authorities;
-    size_t n_authorities;
+    char **authorities;
     int64_t next_wake;
     CertificateList list;
 } Status;
 
+static const Field properties[] = {
+    { "Version", "version", "s", offsetof(Status, version) },
+    { "Certificates", "certificates", "u", offsetof(Status, certificates) },
+    { "JobsRunning", "jobs_running", "u", offsetof(Status, jobs) },
+    { "RootFingerprint", "root_fingerprint", "s", offsetof(Status, root_fingerprint), NULL, FIELD_OPTIONAL },
+    { "AcmeEnabled", "acme_enabled", "b", offsetof(Status, acme) },
+    { "Authorities", "authorities", "as", offsetof(Status, authorities) },
+    { "NextWake", "next_wake", "x", offsetof(Status, next_wake) },
+};
+
 static void status_done(Status *t)
 {
-    free(t->authorities);
+    fields_done(properties, ELEMENTSOF(properties), t);
     certificate_list_done(&t->list);
     sd_bus_message_unref(t->reply);
-}
-
-static int status_read_authorities(Status *t, sd_bus_message *m)
-{
-    const char *name;
-    int r = sd_bus_message_enter_container(m, 'v', "as");
-
-    if (r >= 0)
-        r = sd_bus_message_enter_container(m, 'a', "s");
-    while (r >= 0 && (r = sd_bus_message_read(m, "s", &name)) > 0) {
-        const char **grown = reallocarray(t->authorities, t->n_authorities + 1, sizeof(char *));
-
-        if (!grown)
-            return -ENOMEM;
-        t->authorities = grown;
-        grown[t->n_authorities++] = name;
-    }
-    if (r >= 0)
-        r = sd_bus_message_exit_container(m);
-    return r < 0 ? r : sd_bus_message_exit_container(m);
-}
-
-static int status_read_property(Status *t, sd_bus_message *m, const char *name)
-{
-    const struct {
-        const char *name, *type;
-        void *value;
-    } properties[] = {
-        { "Version", "s", &t->version },           { "RootFingerprint", "s", &t->root_fingerprint },
-        { "Certificates", "u", &t->certificates }, { "JobsRunning", "u", &t->jobs },
-        { "AcmeEnabled", "b", &t->acme },          { "NextWake", "x", &t->next_wake },
-    };
-
-    if (streq(name, "Authorities"))
-        return status_read_authorities(t, m);
-    for (size_t i = 0; i < ELEMENTSOF(properties); i++)
-        if (streq(name, properties[i].name))
-            return sd_bus_message_read(m, "v", properties[i].type, properties[i].value);
-    return sd_bus_message_skip(m, "v");
-}
-
-static int status_read(Status *t, sd_bus_message *m)
-{
-    int r = sd_bus_message_enter_container(m, 'a', "{sv}");
-
-    while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-        const char *name;
-
-        r = sd_bus_message_read(m, "s", &name);
-        if (r >= 0)
-            r = status_read_property(t, m, name);
-        if (r >= 0)
-            r = sd_bus_message_exit_container(m);
-    }
-    return r;
 }
 
 static Json *status_failures_json(const Status *t)
@@ -88,14 +39,11 @@ static Json *status_failures_json(const Status *t)
         const Certificate *c = &t->list.items[i];
         Json *j;
 
-        if (isempty(c->error_code))
+        if (isempty(c->error.code))
             continue;
         j = json_object_new_object();
         json_set(j, "name", json_text(c->name));
-        json_set(j, "code", json_text(c->error_code));
-        json_set(j, "text", json_text(c->error_text));
-        json_set(j, "time", json_time(c->error_time));
-        json_set(j, "attempts", json_object_new_int64(c->error_attempts));
+        certificate_error_to_json(c, j);
         json_object_array_add(array, j);
     }
     return array;
@@ -103,15 +51,9 @@ static Json *status_failures_json(const Status *t)
 
 static Exit status_print_json(const Status *t)
 {
-    _cleanup_json_ Json *j = json_object_new_object();
+    Json *j = json_object_new_object();
 
-    json_set(j, "version", json_text(strempty(t->version)));
-    json_set(j, "certificates", json_object_new_int64(t->certificates));
-    json_set(j, "jobs_running", json_object_new_int64(t->jobs));
-    json_set(j, "root_fingerprint", isempty(t->root_fingerprint) ? NULL : json_text(t->root_fingerprint));
-    json_set(j, "acme_enabled", json_object_new_boolean(t->acme));
-    json_set(j, "authorities", json_texts(t->authorities, t->n_authorities));
-    json_set(j, "next_wake", json_time(t->next_wake));
+    fields_to_json(properties, ELEMENTSOF(properties), t, j);
     json_set(j, "failures", status_failures_json(t));
     return json_print(j);
 }
@@ -124,7 +66,7 @@ static void status_add_number(Table *t, const char *label, uint32_t number)
     table_add_labelled(t, label, text);
 }
 
-static Exit status_print_service(const Status *t)
+static void status_print_service(const Status *t)
 {
     _cleanup_table_ Table table = { .n_columns = 2 };
     _cleanup_free_ char *next = time_format(t->next_wake);
@@ -132,12 +74,11 @@ static Exit status_print_service(const Status *t)
     table_add_labelled(&table, _("Version:"), t->version);
     status_add_number(&table, _("Certificates:"), t->certificates);
     status_add_number(&table, _("Jobs:"), t->jobs);
-    table_add_labelled(&table, _("Root's fingerprint:"), t->root_fingerprint);
+    table_add_labelled(&table, _("Root fingerprint:"), t->root_fingerprint);
     table_add_labelled(&table, _("ACME:"), t->acme ? _("enabled") : _("not enabled"));
-    for (size_t i = 0; i < t->n_authorities; i++)
-        table_add_labelled(&table, i == 0 ? _("Authorities:") : " ", t->authorities[i]);
+    table_add_list(&table, _("Authorities:"), t->authorities);
     table_add_labelled(&table, _("Next renewal:"), next);
-    return table_print(&table, true, 0);
+    table_print(&table, true, 0);
 }
 
 static void status_print_failures(const Status *t)
@@ -146,34 +87,20 @@ static void status_print_failures(const Status *t)
 
     for (size_t i = 0; i < t->list.n; i++) {
         const Certificate *c = &t->list.items[i];
-        _cleanup_free_ char *when = time_format(c->error_time);
+        _cleanup_free_ char *when = time_format(c->error.time);
 
-        if (isempty(c->error_code))
+        if (isempty(c->error.code))
             continue;
         if (!any) {
             printf("\n");
-            print_line(stdout, _("What failed last, and has not succeeded since:"));
+            print_line(stdout, _("Certificates whose last attempt failed:"));
         }
         any = true;
-        print_line(stdout, "  %s: %s: %s (%s)", c->name, c->error_code, c->error_text, strempty(when));
+        print_line(stdout, "  %s: %s: %s (%s)", c->name, c->error.code, c->error.text, when);
     }
 }
 
-static Exit status_print(const Session *s, const Status *t)
-{
-    Exit e = status_print_service(t);
-
-    if (e != EXIT_DONE)
-        return e;
-    status_print_failures(t);
-    if (s->legend && !t->acme)
-        hint(_(
-            "With ACME, authorities such as Let's Encrypt sign what this machine signs by itself now: agree to "
-            "their terms with TermsOfServiceAgreed=yes below [ACME] in /etc/certwright/certwright.conf."));
-    return EXIT_DONE;
-}
-
-Exit verb_status(Session *s, const Options *o _unused_, char **arguments _unused_, int n _unused_)
+Exit verb_status(Session *s, const Options *o _unused_, char **arguments _unused_)
 {
     _cleanup_(status_done) Status t = {};
     Exit e = session_get_all(s, MANAGER_PATH, MANAGER_INTERFACE, &t.reply);
@@ -181,11 +108,21 @@ Exit verb_status(Session *s, const Options *o _unused_, char **arguments _unused
 
     if (e != EXIT_DONE)
         return e;
-    r = status_read(&t, t.reply);
+    fields_init(properties, ELEMENTSOF(properties), &t);
+    r = fields_read_properties(properties, ELEMENTSOF(properties), t.reply, &t);
     if (r < 0)
         return session_fail_reply(r);
     e = certificates_load(s, &t.list);
     if (e != EXIT_DONE)
         return e;
-    return s->json ? status_print_json(&t) : status_print(s, &t);
+    if (s->json)
+        return status_print_json(&t);
+    status_print_service(&t);
+    status_print_failures(&t);
+    if (s->legend && !t.acme)
+        hint(_(
+            "To have certificates issued by an authority such as Let's Encrypt instead of this machine, agree "
+            "to its terms with TermsOfServiceAgreed=yes below [ACME] in "
+            "/etc/certwright/certwright.conf."));
+    return EXIT_DONE;
 }

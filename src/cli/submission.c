@@ -4,6 +4,8 @@
 #include <errno.h>
 
 #include "cli/certificate.h"
+#include "cli/terminal.h"
+#include "cli/xalloc.h"
 
 #define TRIES 3
 
@@ -42,31 +44,27 @@ static Exit submission_read_files(Submission *u, const Options *o, const char *f
 /* Its primary name, whichever name was given. */
 static Exit submission_find(Submission *u, Session *s, const char *name)
 {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *found = NULL;
     const char *path;
-    Exit e = session_find_certificate(s, name, &path, &found);
+    Exit e = session_find_certificate(s, name, &path);
 
-    if (e != EXIT_DONE)
-        return e;
-    u->name = certificate_path_name(path);
-    return u->name ? EXIT_DONE : fail(EXIT_FAILED, "%s", strerror(ENOMEM));
+    if (e == EXIT_DONE)
+        u->name = certificate_path_name(path);
+    return e;
 }
 
-Exit submission_init(Submission *u, Session *s, const Options *o, char **arguments, int n)
+Exit submission_init(Submission *u, Session *s, const Options *o, char **arguments)
 {
-    const char *name = n == 2 ? arguments[0] : NULL, *file = arguments[n - 1];
+    const char *name = arguments[1] ? arguments[0] : NULL, *file = arguments[name != NULL];
     bool root = o->given & OPTION_ROOT;
     Exit e;
 
     *u = (Submission){
-        .name = root ? strdup("root") : NULL,
+        .name = root ? xstrdup("root") : NULL,
         .fetch_issuers = o->given & OPTION_FETCH_ISSUERS,
         .may_ask = s->ask_password && !o->passphrase_file,
     };
     if (root && name)
         return fail(EXIT_USAGE, _("Give either a NAME or --root."));
-    if (root && !u->name)
-        return fail(EXIT_FAILED, "%s", strerror(ENOMEM));
     e = submission_check_stdin(s, o, file);
     if (e == EXIT_DONE)
         e = submission_read_files(u, o, file);
@@ -117,7 +115,7 @@ static Exit submission_new_call(const Submission *u, Session *s, const char *mem
         r = submission_append_options(u, *ret);
     if (r == -EINVAL)
         return fail(EXIT_FAILED, _("The passphrase is not valid UTF-8, which the bus requires."));
-    return r < 0 ? session_fail(r, NULL, _("Cannot make a message for the bus")) : EXIT_DONE;
+    return message_check(r);
 }
 
 /* *ret_again: another passphrase may work. */
@@ -136,7 +134,7 @@ static Exit submission_try(Submission *u, Session *s, const char *member, const 
     if (r >= 0)
         return EXIT_DONE;
     if (!may_ask || !sd_bus_error_has_name(&error, SERVICE ".Error.PassphraseRequired") ||
-        !passphrase_can_ask())
+        !terminal_exists())
         return session_fail(r, &error, purpose);
     hint("%s", error.message);
     *ret_again = true;

@@ -19,7 +19,7 @@ typedef struct Submission {
 void submission_done(Submission *u);
 
 /* Opens and reads the files given by arguments and options. */
-Exit submission_init(Submission *u, Session *s, const Options *o, char **arguments, int n);
+Exit submission_init(Submission *u, Session *s, const Options *o, char **arguments);
 
 /* Calls a method of the manager. Asks on the terminal if the service requires a passphrase, at most three
  * times. purpose: see session_send(). */

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "cli/certificate.h"
+#include "cli/xalloc.h"
 
 #define SUGGESTIONS  3
 #define LENGTH_LIMIT 253
@@ -87,14 +88,12 @@ void suggestion_print(Session *s, const char *name)
     if (certificates_load(s, &list) != EXIT_DONE)
         return;
     for (size_t i = 0; i < list.n; i++)
-        for (size_t j = 0; j < list.items[i].names.n; j++) {
-            const char *candidate = list.items[i].names.items[j];
-
-            suggestion_insert(best, candidate, suggestion_rate(name, candidate));
-        }
-    if (best[0].name &&
-        asprintf(&text, "%s%s%s%s%s", best[0].name, best[1].name ? ", " : "", strempty(best[1].name),
-                 best[2].name ? ", " : "", strempty(best[2].name)) >= 0)
+        for (char **candidate = list.items[i].names; candidate && *candidate; candidate++)
+            suggestion_insert(best, *candidate, suggestion_rate(name, *candidate));
+    if (best[0].name) {
+        text = xasprintf("%s%s%s%s%s", best[0].name, best[1].name ? ", " : "", strempty(best[1].name),
+                         best[2].name ? ", " : "", strempty(best[2].name));
         hint(_("Did you mean %s?"), text);
-    hint(_("\"certwright list\" shows all; \"certwright register MODULE NAME\" asks for a new one."));
+    }
+    hint(_("\"certwright list\" shows all; \"certwright register MODULE NAME\" requests a new one."));
 }

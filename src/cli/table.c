@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/table.h"
 
-#include <errno.h>
+#include <stdarg.h>
+
+#include "cli/xalloc.h"
 
 void table_done(Table *t)
 {
@@ -13,33 +15,31 @@ void table_done(Table *t)
 
 void table_add(Table *t, const char *text)
 {
-    if (t->n_cells % 64 == 0) {
-        char **cells = reallocarray(t->cells, t->n_cells + 64, sizeof *cells);
+    if (t->n_cells % 64 == 0)
+        t->cells = xreallocarray(t->cells, t->n_cells + 64, sizeof *t->cells);
+    t->cells[t->n_cells++] = xcheck(output_escape(isempty(text) ? "-" : text));
+}
 
-        if (!cells) {
-            fail(EXIT_FAILED, "%s", strerror(ENOMEM));
-            exit(EXIT_FAILED);
-        }
-        t->cells = cells;
-    }
-    t->cells[t->n_cells++] = output_escape(isempty(text) ? "-" : text);
+void table_add_row(Table *t, ...)
+{
+    va_list ap;
+
+    va_start(ap, t);
+    for (size_t i = 0; i < t->n_columns; i++)
+        table_add(t, va_arg(ap, const char *));
+    va_end(ap);
 }
 
 void table_add_labelled(Table *t, const char *label, const char *text)
 {
-    if (isempty(text))
-        return;
-    table_add(t, label);
-    table_add(t, text);
+    if (!isempty(text))
+        table_add_row(t, label, text);
 }
 
-void table_add_date(Table *t, int64_t time)
+void table_add_list(Table *t, const char *label, char *const *texts)
 {
-    _cleanup_free_ char *date = time_format_date(time), *left = time_format_remaining(time), *text = NULL;
-
-    if (time == 0 || asprintf(&text, "%s (%s)", strempty(date), strempty(left)) < 0)
-        text = NULL;
-    table_add(t, text);
+    for (; texts && *texts; texts++, label = " ")
+        table_add_row(t, label, *texts);
 }
 
 static size_t table_column_width(const Table *t, size_t column, bool headings)
@@ -47,7 +47,7 @@ static size_t table_column_width(const Table *t, size_t column, bool headings)
     size_t width = 0;
 
     for (size_t i = headings ? column : t->n_columns + column; i < t->n_cells; i += t->n_columns)
-        width = MAX(width, output_width(strempty(t->cells[i])));
+        width = MAX(width, output_width(t->cells[i]));
     return width;
 }
 
@@ -55,7 +55,7 @@ static void table_print_row(const Table *t, size_t row, const size_t *widths, in
 {
     printf("%*s", indent, "");
     for (size_t i = 0; i < t->n_columns; i++) {
-        const char *cell = strempty(t->cells[row * t->n_columns + i]);
+        const char *cell = t->cells[row * t->n_columns + i];
         size_t width = output_width(cell);
 
         if (i + 1 == t->n_columns)
@@ -65,15 +65,12 @@ static void table_print_row(const Table *t, size_t row, const size_t *widths, in
     }
 }
 
-Exit table_print(const Table *t, bool headings, int indent)
+void table_print(const Table *t, bool headings, int indent)
 {
-    _cleanup_free_ size_t *widths = calloc(t->n_columns, sizeof *widths);
+    _cleanup_free_ size_t *widths = xreallocarray(NULL, t->n_columns, sizeof *widths);
 
-    if (!widths)
-        return fail(EXIT_FAILED, "%s", strerror(ENOMEM));
     for (size_t i = 0; i < t->n_columns; i++)
         widths[i] = table_column_width(t, i, headings);
     for (size_t row = headings ? 0 : 1; row < t->n_cells / t->n_columns; row++)
         table_print_row(t, row, widths, indent);
-    return EXIT_DONE;
 }

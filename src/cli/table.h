@@ -5,18 +5,20 @@
 
 /* Text in columns, which are aligned once all rows are known. */
 typedef struct Table {
-    char **cells; /* escaped; row by row; NULL on OOM */
+    char **cells; /* escaped; row by row */
     size_t n_cells, n_columns;
 } Table;
 
 void table_done(Table *t);
 #define _cleanup_table_ _cleanup_(table_done)
 
-/* Adds the next cell to the current row, or starts a new row. */
+/* Adds the next cell to the current row, or starts a new row. NULL or "" is shown as "-". */
 void table_add(Table *t, const char *text);
-/* A row of two; none when the text is empty. */
+/* Adds a row of as many texts as there are columns. */
+void table_add_row(Table *t, ...);
+/* Add rows of two: none if the text is empty; one for each text, the label before the first one. */
 void table_add_labelled(Table *t, const char *label, const char *text);
-void table_add_date(Table *t, int64_t time); /* date and what is left, "-" for 0 */
+void table_add_list(Table *t, const char *label, char *const *texts);
 
 /* Prints all rows, indented by `indent` blanks; the first one is the header and can be omitted. */
-Exit table_print(const Table *t, bool headings, int indent);
+void table_print(const Table *t, bool headings, int indent);

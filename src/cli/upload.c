@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
-
 #include "cli/certificate.h"
 #include "cli/fit.h"
-#include "cli/json.h"
 #include "cli/submission.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
@@ -11,42 +8,51 @@
 /* The results of an upload for each certificate. */
 typedef struct Outcome {
     const char *fingerprint;
+    List fits;
     Json *served, *not_served;
-    size_t n;
     bool missed; /* a certificate does not serve it, and will not later */
 } Outcome;
 
+static const Field fit_fields[] = {
+    { NULL, NULL, "o", offsetof(Fit, path) },
+    { NULL, NULL, "b", offsetof(Fit, served) },
+    { NULL, NULL, "s", offsetof(Fit, reason) },
+};
+
+static const Record fit_record = RECORD("obs", Fit, fit_fields);
+
 static void outcome_done(Outcome *o)
 {
+    list_done(&o->fits);
     json_putp(&o->served);
     json_putp(&o->not_served);
 }
 
 static void upload_print_root(const Certificate *c)
 {
-    _cleanup_free_ char *subject = distinguished_name_short(c->subject);
-    _cleanup_free_ char *date = time_format_date(c->not_after);
+    _cleanup_free_ char *subject = distinguished_name_short(c->subject),
+                        *expiry = time_format_expiry(c->not_after);
 
-    print_line(stdout, _("The uploaded root is stored; local root now: %s, valid until %s."),
-               strempty(subject), strempty(date));
+    print_line(stdout, _("The uploaded root is stored; local root now: %s, valid until %s."), subject,
+               expiry);
     hint(_(
-        "Every local chain is signed again, in the background. Clients that trust the former root alone go on "
+        "Every local chain is signed again, in the background. Clients that trust only the former root keep "
         "accepting these chains; new ones need this root: certwright export-root"));
 }
 
-static void print_not_served(const Certificate *c, const Fit *fit)
+static void upload_print_not_served(const Certificate *c, const FitReason *reason)
 {
-    _cleanup_free_ char *date = time_format(c->not_after), *reason = fit_reason_to_text(fit);
-    const char *advice = fit_advice(fit);
+    _cleanup_free_ char *date = time_format(c->not_after);
 
-    print_line(stdout, _("%s: the uploaded chain is stored, but not served. %s"), c->name, strempty(reason));
+    print_line(stdout, _("%s: the uploaded chain is stored, but not served. %s"), c->name, reason->text);
     if (c->not_after == 0)
         print_line(stdout, _("%s: no chain is served yet."), c->name);
     else
-        print_line(stdout, _("%s: it serves another chain instead (source %s, serial %s, valid until %s). %s"), c->name,
-                   source_to_text(c->source), c->serial, strempty(date), reason_to_text(c->reason));
-    if (advice)
-        hint("%s", _(advice));
+        print_line(stdout,
+                   _("%s: another chain is served instead (source %s, serial %s, valid until %s). %s"),
+                   c->name, word_to_text(c->source), c->serial, date, word_to_text(c->reason));
+    if (reason->advice)
+        hint("%s", reason->advice);
 }
 
 static Json *not_served_json(const Certificate *c, const Fit *fit)
@@ -67,39 +73,36 @@ static Json *not_served_json(const Certificate *c, const Fit *fit)
     return j;
 }
 
-/* Reads what a certificate serves instead of the uploaded chain. */
-static Exit outcome_add_loaded(Outcome *o, Session *s, const Fit *fit)
+/* Reads the root, or what a certificate serves instead of the uploaded chain. */
+static Exit outcome_add_loaded(Outcome *o, Session *s, const Fit *fit, const FitReason *reason)
 {
     _cleanup_certificates_ CertificateList list = {};
     Exit e = certificate_load(s, fit->path, &list);
-    const Certificate *c = list.root ? list.root : list.items;
 
     if (e != EXIT_DONE)
         return e;
     if (fit->served)
-        json_object_array_add(o->served, json_text(c->name));
+        json_object_array_add(o->served, json_text(list.items->name));
     else
-        json_object_array_add(o->not_served, not_served_json(c, fit));
+        json_object_array_add(o->not_served, not_served_json(list.items, fit));
     if (s->json)
         return EXIT_DONE;
     if (fit->served)
-        upload_print_root(c);
+        upload_print_root(list.items);
     else
-        print_not_served(c, fit);
+        upload_print_not_served(list.items, reason);
     return EXIT_DONE;
 }
 
 static Exit outcome_add(Outcome *o, Session *s, const Fit *fit)
 {
+    _cleanup_fit_reason_ FitReason reason = fit_get_reason(fit);
     _cleanup_free_ char *name = NULL;
 
-    o->n++;
-    o->missed = o->missed || !(fit->served || fit_comes_by_itself(fit));
+    o->missed = o->missed || !(fit->served || reason.later);
     if (!fit->served || streq(fit->path, ROOT_PATH))
-        return outcome_add_loaded(o, s, fit);
+        return outcome_add_loaded(o, s, fit, &reason);
     name = certificate_path_name(fit->path);
-    if (!name)
-        return fail(EXIT_FAILED, "%s", strerror(ENOMEM));
     json_object_array_add(o->served, json_text(name));
     if (!s->json)
         print_line(stdout, _("%s: the uploaded chain is served."), name);
@@ -108,23 +111,21 @@ static Exit outcome_add(Outcome *o, Session *s, const Fit *fit)
 
 static Exit outcome_read(Outcome *o, Session *s, sd_bus_message *reply)
 {
-    int r = sd_bus_message_read(reply, "s", &o->fingerprint), served;
+    int r = sd_bus_message_read(reply, "s", &o->fingerprint);
     Exit e = EXIT_DONE;
-    Fit fit;
 
     if (r >= 0)
-        r = sd_bus_message_enter_container(reply, 'a', "(obs)");
-    while (r >= 0 && e == EXIT_DONE &&
-           (r = sd_bus_message_read(reply, "(obs)", &fit.path, &served, &fit.reason)) > 0) {
-        fit.served = served;
-        e = outcome_add(o, s, &fit);
-    }
-    return r < 0 ? session_fail_reply(r) : e;
+        r = list_read(&o->fits, &fit_record, "a(obs)", reply);
+    if (r < 0)
+        return session_fail_reply(r);
+    for (size_t i = 0; i < o->fits.n && e == EXIT_DONE; i++)
+        e = outcome_add(o, s, (const Fit *)o->fits.items + i);
+    return e;
 }
 
 static Exit outcome_print_json(Outcome *o)
 {
-    _cleanup_json_ Json *j = json_object_new_object();
+    Json *j = json_object_new_object();
 
     json_set(j, "fingerprint", json_text(o->fingerprint));
     json_set(j, "certificates", TAKE_PTR(o->served));
@@ -141,18 +142,18 @@ static Exit outcome_report(Session *s, sd_bus_message *reply, bool given)
 
     if (e == EXIT_DONE && s->json)
         e = outcome_print_json(&o);
-    else if (e == EXIT_DONE && o.n == 0)
+    else if (e == EXIT_DONE && o.fits.n == 0)
         print_line(stdout,
-                   _("The chain is stored. No certificate has a name that it fits now; it is kept for "
-                     "names that come later."));
+                   _("The chain is stored. It fits no certificate now, and is kept for names that come "
+                     "later."));
     return e == EXIT_DONE && given && o.missed ? EXIT_NOT_SERVED : e;
 }
 
-Exit verb_upload(Session *s, const Options *o, char **arguments, int n)
+Exit verb_upload(Session *s, const Options *o, char **arguments)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     _cleanup_submission_ Submission u;
-    Exit e = submission_init(&u, s, o, arguments, n);
+    Exit e = submission_init(&u, s, o, arguments);
 
     if (e == EXIT_DONE)
         e = submission_send(&u, s, "UploadData", _("Cannot upload"), &reply);

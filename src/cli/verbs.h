@@ -4,24 +4,24 @@
 #include "cli/options.h"
 #include "cli/session.h"
 
-/* The commands. arguments: those after the verb, as many as the table of verbs permits. */
+/* The commands. arguments: those after the verb, NULL-terminated, as many as the table of verbs permits. */
 
-Exit verb_list(Session *s, const Options *o, char **arguments, int n);
-Exit verb_show(Session *s, const Options *o, char **arguments, int n);
-Exit verb_explain(Session *s, const Options *o, char **arguments, int n);
-Exit verb_reissue(Session *s, const Options *o, char **arguments, int n);
-Exit verb_revoke(Session *s, const Options *o, char **arguments, int n);
-Exit verb_status(Session *s, const Options *o, char **arguments, int n);
-Exit verb_account(Session *s, const Options *o, char **arguments, int n);
-Exit verb_upload(Session *s, const Options *o, char **arguments, int n);
-Exit verb_check(Session *s, const Options *o, char **arguments, int n);
-Exit verb_uploads(Session *s, const Options *o, char **arguments, int n);
-Exit verb_remove_upload(Session *s, const Options *o, char **arguments, int n);
-Exit verb_export(Session *s, const Options *o, char **arguments, int n);
-Exit verb_export_root(Session *s, const Options *o, char **arguments, int n);
-Exit verb_export_key(Session *s, const Options *o, char **arguments, int n);
-Exit verb_monitor(Session *s, const Options *o, char **arguments, int n);
-Exit verb_register(Session *s, const Options *o, char **arguments, int n);
-Exit verb_unregister(Session *s, const Options *o, char **arguments, int n);
-Exit verb_reload(Session *s, const Options *o, char **arguments, int n);
-Exit verb_renew_due(Session *s, const Options *o, char **arguments, int n);
+Exit verb_list(Session *s, const Options *o, char **arguments);
+Exit verb_show(Session *s, const Options *o, char **arguments);
+Exit verb_explain(Session *s, const Options *o, char **arguments);
+Exit verb_reissue(Session *s, const Options *o, char **arguments);
+Exit verb_revoke(Session *s, const Options *o, char **arguments);
+Exit verb_status(Session *s, const Options *o, char **arguments);
+Exit verb_account(Session *s, const Options *o, char **arguments);
+Exit verb_upload(Session *s, const Options *o, char **arguments);
+Exit verb_check(Session *s, const Options *o, char **arguments);
+Exit verb_uploads(Session *s, const Options *o, char **arguments);
+Exit verb_remove_upload(Session *s, const Options *o, char **arguments);
+Exit verb_export(Session *s, const Options *o, char **arguments);
+Exit verb_export_root(Session *s, const Options *o, char **arguments);
+Exit verb_export_key(Session *s, const Options *o, char **arguments);
+Exit verb_monitor(Session *s, const Options *o, char **arguments);
+Exit verb_register(Session *s, const Options *o, char **arguments);
+Exit verb_unregister(Session *s, const Options *o, char **arguments);
+Exit verb_reload(Session *s, const Options *o, char **arguments);
+Exit verb_renew_due(Session *s, const Options *o, char **arguments);

@@ -1,109 +1,112 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/words.h"
 
-typedef struct Word {
-    const char *word, *text;
-} Word;
+#include "cli/xalloc.h"
 
-static const char *word_to_text(const Word *words, size_t n, const char *word)
+/* Those whose text is another word. */
+static const struct {
+    const char *word, *text;
+} words[] = {
+    { "acme", N_("ACME") },
+    { "renew", N_("renewal") },
+    { "root", N_("new local root") },
+    { "revoke", N_("revocation") },
+    { "fallback", N_("fell back to the local root") },
+};
+
+static const char *const texts[] = {
+    /* states */
+    N_("pending"),
+    N_("valid"),
+    N_("expiring"),
+    N_("expired"),
+    /* sources */
+    N_("uploaded"),
+    N_("local"),
+    /* kinds and results of jobs */
+    N_("reissue"),
+    N_("order"),
+    N_("done"),
+    N_("failed"),
+    N_("cancelled"),
+    /* steps of jobs */
+    N_("asking the authority to revoke"),
+    N_("downloading the chain"),
+    N_("making a key and signing with the local root"),
+    N_("placing the order"),
+    N_("preparing an order"),
+    N_("proving the names"),
+    N_("requesting the certificate"),
+    N_("requesting validation"),
+    N_("resuming an order"),
+    N_("signing all local chains again"),
+    N_("storing the chain"),
+    N_("taking over the uploaded chain"),
+    N_("waiting for validation"),
+    N_("working"),
+    /* checks of an upload */
+    N_("format"),
+    N_("key"),
+    N_("leaf"),
+    N_("key-match"),
+    N_("chain"),
+    N_("signatures"),
+    N_("validity"),
+    N_("names"),
+    N_("purpose"),
+    N_("outcome"),
+    /* core/choose.c, and the root in bus/certificate-object.c */
+    N_("there is none"),
+    N_("its files cannot be read"),
+    N_("its key does not belong to its certificate"),
+    N_("it does not cover every name"),
+    N_("it is not valid yet"),
+    N_("it has expired"),
+    N_("it is about to expire"),
+    N_("it is revoked"),
+    N_("it was withdrawn by a reissue"),
+    N_("An uploaded chain covers every name."),
+    N_("No uploaded chain fits, and an ACME authority has issued this one."),
+    N_("The uploaded chain cannot be served, and an ACME authority has issued this one."),
+    N_("The uploaded chain cannot be served, so the local root signed this one."),
+    N_("No uploaded chain fits and there is none from ACME yet, so the local root signed this one."),
+    N_("No uploaded chain fits and nothing is ordered before TermsOfServiceAgreed=yes, so the local root signed this one."),
+    N_("No uploaded chain fits and no public authority issues for such names, so the local root signed this one."),
+    N_("No uploaded chain fits and ACME is not enabled, so the local root signed this one."),
+    N_("No uploaded chain fits and this certificate is not to come from ACME, so the local root signed it."),
+    N_("No uploaded chain fits and no configured ACME authority issues for these names, so the local root "
+       "signed this one."),
+    N_("No uploaded chain fits and the last order from ACME failed, so the local root signed this one."),
+    N_("There is no chain that can be served; one is being made."),
+    N_("There is no root yet; it is being made."),
+    N_("The machine made this root by itself."),
+    N_("An administrator uploaded this root."),
+    N_("The uploaded root cannot be used, so the machine's own root is."),
+};
+
+const char *word_to_text(const char *word)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < ELEMENTSOF(words); i++)
         if (streq(words[i].word, word))
             return _(words[i].text);
+    for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+        if (streq(texts[i], word))
+            return _(word);
     return word;
 }
 
-const char *state_to_text(const char *state)
+char *sentence_to_text(const char *sentence, const char *text)
 {
-    static const Word words[] = {
-        { "pending", N_("pending") },
-        { "valid", N_("valid") },
-        { "expiring", N_("expiring") },
-        { "expired", N_("expired") },
-    };
+    const char *gap = strstr(sentence, "%s"), *translated = _(sentence),
+               *gap_translated = strstr(translated, "%s");
+    size_t before = gap ? (size_t)(gap - sentence) : strlen(sentence), after = gap ? strlen(gap + 2) : 0;
+    size_t n = strlen(text);
 
-    return word_to_text(words, ELEMENTSOF(words), state);
-}
-
-const char *source_to_text(const char *source)
-{
-    static const Word words[] = {
-        { "uploaded", N_("uploaded") },
-        { "acme", N_("ACME") },
-        { "local", N_("local") },
-    };
-
-    return word_to_text(words, ELEMENTSOF(words), source);
-}
-
-const char *kind_to_text(const char *kind)
-{
-    static const Word words[] = {
-        { "reissue", N_("reissue") }, { "renew", N_("renewal") },     { "root", N_("new local root") },
-        { "order", N_("order") },     { "revoke", N_("revocation") },
-    };
-
-    return word_to_text(words, ELEMENTSOF(words), kind);
-}
-
-const char *result_to_text(const char *result)
-{
-    static const Word words[] = {
-        { "done", N_("done") },
-        { "fallback", N_("fell back to the local root") },
-        { "failed", N_("failed") },
-        { "cancelled", N_("cancelled") },
-    };
-
-    return word_to_text(words, ELEMENTSOF(words), result);
-}
-
-const char *check_to_text(const char *check)
-{
-    static const Word words[] = {
-        { "format", N_("format") },       { "key", N_("key") },     { "leaf", N_("leaf") },
-        { "key-match", N_("key-match") }, { "chain", N_("chain") }, { "signatures", N_("signatures") },
-        { "validity", N_("validity") },   { "names", N_("names") }, { "purpose", N_("purpose") },
-        { "outcome", N_("outcome") },
-    };
-
-    return word_to_text(words, ELEMENTSOF(words), check);
-}
-
-/* The sentences of core/choose.c and of the root in bus/certificate-object.c. */
-const char *reason_to_text(const char *reason)
-{
-    static const char *const sentences[] = {
-        N_("there is none"),
-        N_("its files cannot be read"),
-        N_("its key does not belong to its certificate"),
-        N_("it does not cover every name"),
-        N_("it is not valid yet"),
-        N_("it has expired"),
-        N_("it is about to expire"),
-        N_("it is revoked"),
-        N_("it was withdrawn by a reissue"),
-        N_("An uploaded chain covers every name."),
-        N_("No uploaded chain fits, and an ACME authority has issued this one."),
-        N_("The uploaded chain cannot be served, and an ACME authority has issued this one."),
-        N_("The uploaded chain cannot be served, so the local root signed this one."),
-        N_("No uploaded chain fits and there is none from ACME yet, so the local root signed this one."),
-        N_("No uploaded chain fits and nothing is ordered before TermsOfServiceAgreed=yes, so the local root signed this one."),
-        N_("No uploaded chain fits and no public authority issues for such names, so the local root signed this one."),
-        N_("No uploaded chain fits and ACME is not enabled, so the local root signed this one."),
-        N_("No uploaded chain fits and this certificate is not to come from ACME, so the local root signed it."),
-        N_("No uploaded chain fits and no configured ACME authority issues for these names, so the local root "
-           "signed this one."),
-        N_("No uploaded chain fits and the last order from ACME failed, so the local root signed this one."),
-        N_("There is no chain that can be served; one is being made."),
-        N_("There is no root yet; it is being made."),
-        N_("The machine made this root by itself."),
-        N_("An administrator uploaded this root."),
-        N_("The uploaded root cannot be used, so the machine's own root is."),
-    };
-
-    for (size_t i = 0; i < ELEMENTSOF(sentences); i++)
-        if (streq(sentences[i], reason))
-            return _(sentences[i]);
-    return reason;
+    if (n < before + after || strncmp(sentence, text, before) != 0 || (!gap && n != before) ||
+        (gap && !streq(gap + 2, text + n - after)))
+        return NULL;
+    if (!gap || !gap_translated)
+        return xstrdup(translated);
+    return xasprintf("%.*s%.*s%s", (int)(gap_translated - translated), translated, (int)(n - before - after),
+                     text + before, gap_translated + 2);
 }

@@ -6,9 +6,8 @@
 /* Translates fixed words and sentences of the service to the user's language. Unknown ones, of a newer
  * service, are returned unchanged. */
 
-const char *state_to_text(const char *state);
-const char *source_to_text(const char *source);
-const char *kind_to_text(const char *kind);
-const char *result_to_text(const char *result);
-const char *check_to_text(const char *check);
-const char *reason_to_text(const char *reason);
+const char *word_to_text(const char *word);
+
+/* Translates a text of the service if it matches a sentence, in which "%s" stands for anything. Returns an
+ * allocated text, or NULL if it does not match. */
+char *sentence_to_text(const char *sentence, const char *text);

@@ -182,8 +182,9 @@ int text_set(char **text, const char *value)
     return 0;
 }
 
-static size_t utf8_sequence(const unsigned char *s, uint32_t *ret_letter)
+size_t utf8_decode(const char *text, uint32_t *ret_letter)
 {
+    const unsigned char *s = (const unsigned char *)text;
     uint32_t c, least;
     size_t n;
 
@@ -210,7 +211,7 @@ bool text_is_utf8(const char *s)
     size_t n;
 
     for (; *s; s += n) {
-        n = utf8_sequence((const unsigned char *)s, &letter);
+        n = utf8_decode(s, &letter);
         if (n == 0)
             return false;
     }
@@ -235,7 +236,7 @@ int text_json_to_ascii(const char *s, size_t size, char **ret)
     if (strlen(copy) < size || !text_is_utf8(copy))
         return -EINVAL;
     for (const char *from = copy; *from; from += n) {
-        n = utf8_sequence((const unsigned char *)from, &letter);
+        n = utf8_decode(from, &letter);
         if (n == 1)
             *to++ = *from;
         else if (n < 4)
@@ -265,7 +266,7 @@ bool text_is_plain(const char *s)
     size_t n;
 
     for (; *s; s += n) {
-        n = utf8_sequence((const unsigned char *)s, &letter);
+        n = utf8_decode(s, &letter);
         if (n == 0 || !letter_is_plain(letter))
             return false;
     }
@@ -280,7 +281,7 @@ static const char *copy_plain(const char *s, size_t max, char *ret)
     uint32_t letter;
 
     for (; *s; s += MAX(n, (size_t)1)) {
-        n = utf8_sequence((const unsigned char *)s, &letter);
+        n = utf8_decode(s, &letter);
         if (to + MAX(n, (size_t)1) > max)
             break;
         if (n > 0 && letter_is_plain(letter)) {

@@ -43,6 +43,8 @@ bool text_is_utf8(const char *s);
  * nothing else in strict mode. The caller erases and frees it. -EINVAL if the text contains a NUL or is not
  * UTF-8. */
 int text_json_to_ascii(const char *s, size_t size, char **ret);
+/* Returns the length of the character at the beginning of s, or 0 if there is no valid one (RFC 3629). */
+size_t utf8_decode(const char *s, uint32_t *ret_letter);
 /* UTF-8 without control characters and without characters that change the direction of writing (Unicode
  * standard, section 23.2), which could disguise the text. */
 bool text_is_plain(const char *s);
