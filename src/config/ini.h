@@ -4,8 +4,8 @@
 #include "util/macro.h"
 
 /* Parses an INI file with the syntax of systemd (systemd.syntax(7)): [Section] lines, Key=Value lines,
- * comments with # or ;, and continuation with a backslash. Lines, words and section names may have any
- * length. */
+ * comments with # or ;, and continuation with a backslash. inih parses the lines, in pieces that it can
+ * handle: lines, words and section names may have any length. */
 
 typedef struct IniEntry {
     const char *file;
