@@ -279,7 +279,7 @@ int method_check_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error
 static int append_upload(Certificate *upload, void *userdata)
 {
     const ChainEntry *leaf = served_leaf(upload);
-    _cleanup_free_ char *names = chain_join_names(certificate_chain(upload), " ");
+    _cleanup_free_ char *names = strv_join(certificate_chain(upload)->names, " ");
 
     if (!names)
         return -ENOMEM;
