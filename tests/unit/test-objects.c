@@ -164,11 +164,11 @@ static void test_json(void)
         { TEXT("{\"x\":\"a\0b\"}"), "NUL" },
         { TEXT("{\"x\":\"a\\u0000b\"}"), "not JSON" },
         { TEXT("{\"x\\u0000y\":1}"), "not JSON" },
-        { TEXT("{\"x\":1,\"x\":1}"), "twice" },
-        { TEXT("{\"x\":1,\"\\u0078\":1}"), "twice" },
-        { TEXT("{\"x\":{\"y\":1,\"y\":2}}"), "twice" },
-        { TEXT("{\"x\":[{\"y\":null,\"z\":1,\"y\":null}]}"), "twice" },
-        { TEXT("{\"x\":{\"y\":1},\"x\":{}}"), "twice" },
+        { TEXT("{\"x\":1,\"x\":1}"), "duplicate" },
+        { TEXT("{\"x\":1,\"\\u0078\":1}"), "duplicate" },
+        { TEXT("{\"x\":{\"y\":1,\"y\":2}}"), "duplicate" },
+        { TEXT("{\"x\":[{\"y\":null,\"z\":1,\"y\":null}]}"), "duplicate" },
+        { TEXT("{\"x\":{\"y\":1},\"x\":{}}"), "duplicate" },
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++)
