@@ -13,6 +13,7 @@
 struct AcmeCall {
     AcmeResource resource;
     char *url, *payload;
+    const AccountKey *key;
     AcmeDone done;
     void *userdata;
 };
@@ -40,8 +41,12 @@ int acme_client_send(AcmeClient *c _unused_, const AcmeRequest *request, AcmeDon
         return -ENOMEM;
     g_assert_true((request->resource == ACME_URL) == (request->url != NULL));
     call = g_new(AcmeCall, 1);
-    *call =
-        (AcmeCall){ request->resource, g_strdup(request->url), g_strdup(request->payload), done, userdata };
+    *call = (AcmeCall){ .resource = request->resource,
+                        .url = g_strdup(request->url),
+                        .payload = g_strdup(request->payload),
+                        .key = request->key,
+                        .done = done,
+                        .userdata = userdata };
     g_queue_push_tail(&calls, call);
     n_sent++;
     *ret = call;

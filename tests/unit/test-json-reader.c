@@ -54,8 +54,8 @@ static void test_open(void)
         { "{\"a\":NaN}", "not JSON" },
         { "{\"a\":\"\n\"}", "not JSON" },
         { "{\"a\":\"\\u0000\"}", "not JSON" },
-        { "{\"a\":1,\"a\":2}", "twice" },
-        { "{\"b\":[{\"a\":1,\"\\u0061\":2}]}", "twice" },
+        { "{\"a\":1,\"a\":2}", "duplicate" },
+        { "{\"b\":[{\"a\":1,\"\\u0061\":2}]}", "duplicate" },
         { "{\"a\":\"\xff\"}", "not UTF-8" },
     };
 

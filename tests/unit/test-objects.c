@@ -164,11 +164,11 @@ static void test_json(void)
         { TEXT("{\"x\":\"a\0b\"}"), "NUL" },
         { TEXT("{\"x\":\"a\\u0000b\"}"), "not JSON" },
         { TEXT("{\"x\\u0000y\":1}"), "not JSON" },
-        { TEXT("{\"x\":1,\"x\":1}"), "twice" },
-        { TEXT("{\"x\":1,\"\\u0078\":1}"), "twice" },
-        { TEXT("{\"x\":{\"y\":1,\"y\":2}}"), "twice" },
-        { TEXT("{\"x\":[{\"y\":null,\"z\":1,\"y\":null}]}"), "twice" },
-        { TEXT("{\"x\":{\"y\":1},\"x\":{}}"), "twice" },
+        { TEXT("{\"x\":1,\"x\":1}"), "duplicate" },
+        { TEXT("{\"x\":1,\"\\u0078\":1}"), "duplicate" },
+        { TEXT("{\"x\":{\"y\":1,\"y\":2}}"), "duplicate" },
+        { TEXT("{\"x\":[{\"y\":null,\"z\":1,\"y\":null}]}"), "duplicate" },
+        { TEXT("{\"x\":{\"y\":1},\"x\":{}}"), "duplicate" },
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++)
@@ -263,7 +263,7 @@ static const struct {
     { ACCOUNT, "[\"mailto:a@b.test\"]", "\"mailto:a@b.test\"", "\"contact\" is not an array" },
     { ACCOUNT, "\"mailto:a@b.test\"", "1", "\"contact\" has a member that is not a string" },
     { ACCOUNT, "mailto:a@b.test", "a@b.test", "\"contact\" has characters" },
-    { ACCOUNT, URL "l", "http://ca.test/l", "\"orders\" is not an URL" },
+    { ACCOUNT, URL "l", "http://ca.test/l", "\"orders\" is not an https:// URL" },
 
     { ORDER, "\"pending\"", "\"ready\"", NULL },
     { ORDER, "\"pending\"", "\"processing\"", NULL },
@@ -276,7 +276,7 @@ static const struct {
     { ORDER, "\"authorizations\"", "\"x\"", NULL },
     { ORDER, "\"" URL "z\"", "", NULL },
     { ORDER, "\"" URL "z\"", "17", "\"authorizations\" has a member that is not a string" },
-    { ORDER, URL "z", "http://ca.test/z", "\"authorizations\" is not an URL" },
+    { ORDER, URL "z", "http://ca.test/z", "\"authorizations\" is not an https:// URL" },
     { ORDER, "\"identifiers\"", "\"x\"", "\"identifiers\" is missing" },
     { ORDER, "{\"type\":\"dns\",\"value\":\"a.test\"}", "", "\"identifiers\" is missing" },
     { ORDER, "{\"type\":\"dns\",\"value\":\"a.test\"}", "\"a.test\"",
@@ -296,7 +296,7 @@ static const struct {
     { ORDER, "2026-11-24T10:00:00Z", "tomorrow", "\"expires\" is not a time" },
     { ORDER, "{\"status\"", "{\"certificate\":\"" URL "cert\",\"status\"", NULL },
     { ORDER, "{\"status\"", "{\"certificate\":\"http://ca.test/\",\"status\"",
-      "\"certificate\" is not an URL" },
+      "\"certificate\" is not an https:// URL" },
     { ORDER, "{\"status\"", "{\"profile\":\"\",\"status\"", "\"profile\" has characters" },
     { ORDER, "{\"status\"", "{\"profile\":\"\\u001b\",\"status\"", "\"profile\" has characters" },
     { ORDER, "{\"status\"", "{\"replaces\":7,\"status\"", "\"replaces\" is not a string" },
@@ -350,14 +350,14 @@ static const struct {
     { ORDER_LIST, "\"orders\"", "\"x\"", NULL },
     { ORDER_LIST, "[\"" URL "1\"]", "[]", NULL },
     { ORDER_LIST, "[\"" URL "1\"]", "\"" URL "1\"", "\"orders\" is not an array" },
-    { ORDER_LIST, URL "1", "1", "\"orders\" is not an URL" },
+    { ORDER_LIST, URL "1", "1", "\"orders\" is not an https:// URL" },
 
     { RENEWAL_INFO, "\"suggestedWindow\"", "\"x\"", "\"suggestedWindow\" is missing" },
     { RENEWAL_INFO, "\"start\"", "\"x\"", "\"start\" is missing" },
     { RENEWAL_INFO, "\"end\"", "\"x\"", "\"end\" is missing" },
     { RENEWAL_INFO, "\"end\"", "\"end\":null,\"x\"", "\"end\" is missing" },
-    { RENEWAL_INFO, "2026-11-25", "2026-11-24", "\"end\" is not behind" },
-    { RENEWAL_INFO, "2026-11-25", "2026-11-23", "\"end\" is not behind" },
+    { RENEWAL_INFO, "2026-11-25", "2026-11-24", "\"end\" is not after" },
+    { RENEWAL_INFO, "2026-11-25", "2026-11-23", "\"end\" is not after" },
     { RENEWAL_INFO, "{\"suggested", "{\"explanationURL\":\"javascript:x\",\"suggested", NULL },
 };
 

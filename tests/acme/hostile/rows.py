@@ -52,7 +52,7 @@ BODIES = [
     fails("trailing-object", DIRECTORY, suffix(b"{}"), PROTOCOL, "JSON"),
     fails("trailing-nul", DIRECTORY, suffix(b"\0"), PROTOCOL, "NUL"),
     fails("half-an-object", DIRECTORY, lambda r, s: setattr(r, "body", r.body[:-3]), PROTOCOL, "is truncated"),
-    fails("duplicate-key", DIRECTORY, prefix('"newNonce":"https://localhost/x"'), PROTOCOL, "twice"),
+    fails("duplicate-key", DIRECTORY, prefix('"newNonce":"https://localhost/x"'), PROTOCOL, "duplicate"),
     fails("escaped-nul", DIRECTORY, member("newOrder", lambda s: s.authority.url("new-order\0x")), PROTOCOL),
     fails("raw-nul", DIRECTORY, replaced(b"new-order", b"new\0order"), PROTOCOL),
     fails("control-in-text", DIRECTORY, replaced(b"new-order", b"new\x01order"), PROTOCOL),
