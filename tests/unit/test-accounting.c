@@ -132,7 +132,7 @@ static void test_explain(void)
         { WAIT_OUTAGE, NULL, PROBLEM_AUTHORITY_FAILED, "had an outage" },
         { WAIT_AFTER, NULL, PROBLEM_AUTHORITY_FAILED, "completed none of the last orders" },
         { WAIT_TRIED, NULL, PROBLEM_AUTHORITY_FAILED, "failed to complete other orders" },
-        { WAIT_LOST, NULL, PROBLEM_AUTHORITY_FAILED, "cannot tell whether it has it" },
+        { WAIT_LOST, NULL, PROBLEM_AUTHORITY_FAILED, "cannot tell whether it has the order" },
         { WAIT_READ, NULL, PROBLEM_STORAGE_FAILED, "acme/away/ledger" },
     };
     AuthoritySettings a = { .name = S("away") };

@@ -11,7 +11,7 @@ static void test_nobody(void)
     Asked a;
 
     orders_fixture_init(&f);
-    f.settings->acme.enabled = false;
+    f.settings->authorities[0].enabled = false;
     orders_start(&f);
     orders_ask(&f, "a.example", NULL, &a);
     orders_await(&f, &a);
