@@ -183,7 +183,7 @@ static void check_denied(const Row *row, const char *user, Polkit polkit, const 
                 row->member, user, polkits[polkit], error, message);
     g_assert_nonnull(strstr(message, row->member));
     if (polkit == POLKIT_STOPPED)
-        g_assert_nonnull(strstr(message, "could not be asked"));
+        g_assert_nonnull(strstr(message, "cannot be reached"));
     else if (polkit == POLKIT_NO)
         g_assert_nonnull(strstr(message, "polkit says no"));
     else
@@ -350,7 +350,7 @@ static void test_polkit_returns(void)
     g_autoptr(GVariant) reply = NULL;
 
     fixture_stop_polkit(f);
-    client_expect_error(f->root, PATH, MANAGER, "Reload", NULL, "NotAuthorized", "could not be asked");
+    client_expect_error(f->root, PATH, MANAGER, "Reload", NULL, "NotAuthorized", "cannot be reached");
     fixture_start_polkit(f);
     reply = client_expect(f->root, PATH, MANAGER, "Reload", NULL);
 }
