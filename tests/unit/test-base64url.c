@@ -38,9 +38,10 @@ static void test_vectors(void)
 
 static void test_refused(void)
 {
-    static const char *const bad[] = { "Zg==", "Zg=",   "Z",    "Zm9vY", "Zh",   "Zm9",
-                                       "Zm+v", "Zm/v",  " Zg",  "Zg\n",  "Z g",  "Zm9v\xc3\xa9",
-                                       "=",    "Zm9v.", "----", "-",     "Zm9v-" };
+    static const char *const bad[] = {
+        "Zg==", "Zg=",  "Z",   "Zm9vY",        "Zh", "Zm9",   "Zm+v", "Zm/v",
+        " Zg",  "Zg\n", "Z g", "Zm9v\xc3\xa9", "=",  "Zm9v.", "-",    "Zm9v-"
+    };
     static const char *const bad_padded[] = {
         "Zg",   "Zg=",  "Zh==",     "Zm9=",         "=",        "====",     "Zg==Zg==",      "Z===",
         "-_-_", " Zm9", "Zm9v    ", "Zm9v\n\n\n\n", "    Zm9v", "Zm9vZg=x", "Zm9vY\xc3\xa9="

@@ -125,7 +125,7 @@ static void test_descriptors(void)
         { open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600), PROBLEM_INVALID_ARGUMENT,
           "not opened for reading" },
         { file_of(much), PROBLEM_LIMITS_EXCEEDED, "more than 65536 bytes" },
-        { file_of("no upload"), PROBLEM_INVALID_BUNDLE, "cannot be parsed" },
+        { file_of("no upload!"), PROBLEM_INVALID_BUNDLE, "cannot be parsed" },
     };
 
     for (size_t i = 0; i < ELEMENTSOF(rows); i++) {

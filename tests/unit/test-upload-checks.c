@@ -112,7 +112,7 @@ static void test_completed(void)
         examine(&(UploadContext){ .chains = chains }, &leaf, NULL, NULL);
     _cleanup_upload_result_ UploadResult without = examine(&(UploadContext){}, &leaf, NULL, NULL);
 
-    assert_finding(&with, CHECK_CHAIN, PROBLEM_NONE, "2 certificates, completed by what is here");
+    assert_finding(&with, CHECK_CHAIN, PROBLEM_NONE, "2 certificates, completed with known certificates");
     g_assert_cmpstr(with.bundle->issuers, ==, pem);
     g_assert_cmpstr(with.missing_issuer, ==, "CN=Root");
     assert_finding(&without, CHECK_CHAIN, PROBLEM_CHAIN_INCOMPLETE, "\"CN=Middle\", which signed");
