@@ -177,7 +177,7 @@ static void test_silence(void)
     bed_init(&b);
     time_is_over = true;
     bed_start(&b, NAME, PROOF, port);
-    assert_ready(&b, "no answer within 10 seconds; see that the name leads");
+    assert_ready(&b, "no answer within 10 seconds; check that the name leads");
 }
 
 /* An address of a family that the kernel does not have, or from which nothing is sent there. */
