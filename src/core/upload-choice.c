@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/upload-choice.h"
 
-
 /* Lower is better; negative: unusable. An upload that is about to expire is preferred to one that is not
  * valid yet, as it can still be served if nothing else is usable. */
 static int rank(Verdict v)

