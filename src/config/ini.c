@@ -115,8 +115,7 @@ static void begin_section(Reader *r, char *text)
     r->section = NULL;
     r->section_broken = text[length - 1] != ']';
     if (r->section_broken) {
-        complain(r, NULL,
-                 "a section begins with \"[\" but does not end with \"]\"; ignoring its keys");
+        complain(r, NULL, "a section begins with \"[\" but does not end with \"]\"; ignoring its keys");
         return;
     }
     r->section = strndup(text + 1, length - 2);
