@@ -195,6 +195,18 @@ static void test_connections(void)
     g_assert_true(TAILQ_FIRST(&f.orders->connections) == next); /* it is as configured */
 }
 
+static void on_directory(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
+{
+    g_assert_null(reply);
+    g_assert_cmpint(failure->problem->code, ==, PROBLEM_NETWORK_FAILED);
+    *(bool *)userdata = true;
+}
+
+static bool is_set(void *userdata)
+{
+    return *(bool *)userdata;
+}
+
 /* In advance of an order, one connection is opened, to the first authority that suits. */
 static void test_expect(void)
 {
@@ -202,7 +214,10 @@ static void test_expect(void)
     _cleanup_orders_ OrdersFixture f = {};
     Asked a;
     LedgerFile *files[2];
+    const AcmeRequest request = { .resource = ACME_DIRECTORY };
     const Connection *p;
+    bool failed = false;
+    AcmeCall *call;
 
     (void)two_authorities(&f, &a, files);
     orders_cancel(&f, &a);
@@ -215,6 +230,8 @@ static void test_expect(void)
     g_assert_cmpstr(p->authority->name, ==, "second");
     g_assert_true(p->expecting);
     g_assert_cmpuint(p->n_users, ==, 0);
+    g_assert_cmpint(acme_client_send(p->client, &request, on_directory, &failed, &call), ==, 0);
+    loop_until(f.event, is_set, &failed);
 }
 
 int main(int argc, char *argv[])

@@ -75,6 +75,8 @@ static void test_stop(void)
     orders_fixture_init(&f);
     orders_start(&f);
     g_assert_cmpint(orders_revoke(f.orders, "away", b, 0, on_answer, &a, &problem), ==, 0);
+    g_assert_cmpint(sd_event_run(f.event, 0), >, 0); /* it is under way */
+    g_assert_cmpuint(a.n, ==, 0);
     orders_stop(&f);
     g_assert_cmpuint(a.n, ==, 1);
     g_assert_cmpint(a.code, ==, PROBLEM_CANCELLED);
