@@ -9,16 +9,19 @@
 
 #define PATIENT 60
 
-/* Runs a script. Its end as text, in which the program is "sh". */
-static char *run(const char *script, const char *input, unsigned seconds, ProcessEnd *end)
+/* Runs a script. ret_text gets a description of its end, in which the program is "sh"; NULL: none. */
+static ProcessEnd run(const char *script, const char *input, unsigned seconds, char **ret_text)
 {
     const char *const arguments[] = { "sh", "-c", script, "script", "an argument", NULL };
     const ProcessCall call = {
         .path = "/bin/sh", .arguments = arguments, .input = input, .seconds = seconds
     };
+    ProcessEnd end = {};
 
-    g_assert_cmpint(process_run(&call, end), ==, 0);
-    return process_describe(&call, end);
+    g_assert_cmpint(process_run(&call, &end), ==, 0);
+    if (ret_text)
+        *ret_text = process_describe(&call, &end);
+    return end;
 }
 
 static void test_ends(void)
@@ -35,8 +38,8 @@ static void test_ends(void)
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-        ProcessEnd end = {};
-        _cleanup_free_ char *text = run(cases[i].script, NULL, PATIENT, &end);
+        _cleanup_free_ char *text = NULL;
+        ProcessEnd end = run(cases[i].script, NULL, PATIENT, &text);
 
         g_assert_cmpstr(text, ==, cases[i].text);
         g_assert_cmpint(end.status, ==, cases[i].status);
@@ -59,8 +62,7 @@ static void test_output(void)
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-        ProcessEnd end = {};
-        _cleanup_free_ char *text = run(cases[i].script, NULL, PATIENT, &end);
+        ProcessEnd end = run(cases[i].script, NULL, PATIENT, NULL);
 
         g_assert_cmpstr(end.output, ==, cases[i].output);
     }
@@ -69,14 +71,11 @@ static void test_output(void)
 /* Of much output the end is kept, from the beginning of a character on. */
 static void test_much_output(void)
 {
-    ProcessEnd end = {};
-    _cleanup_free_ char *text =
-        run("head -c 300000 /dev/zero | tr '\\0' x; echo; echo the end", NULL, PATIENT, &end);
+    ProcessEnd end = run("head -c 300000 /dev/zero | tr '\\0' x; echo; echo the end", NULL, PATIENT, NULL);
 
     g_assert_true(g_str_has_suffix(end.output, "xxx the end"));
     g_assert_cmpuint(strlen(end.output), ==, LIMIT_DNS_OUTPUT - 1); /* without the last line break */
-    g_clear_pointer(&text, free);
-    text = run("for i in $(seq 1000); do printf '\\342\\202\\254'; done; printf .", NULL, PATIENT, &end);
+    end = run("for i in $(seq 1000); do printf '\\342\\202\\254'; done; printf .", NULL, PATIENT, NULL);
     g_assert_true(g_str_has_prefix(end.output, "€€"));
     g_assert_true(g_str_has_suffix(end.output, "€."));
     g_assert_cmpuint(strlen(end.output), >, LIMIT_DNS_OUTPUT - 4);
@@ -84,11 +83,10 @@ static void test_much_output(void)
 
 static void test_input(void)
 {
-    ProcessEnd end = {};
-    _cleanup_free_ char *with = run("cat", "the input", PATIENT, &end);
+    ProcessEnd end = run("cat", "the input", PATIENT, NULL);
 
     g_assert_cmpstr(end.output, ==, "the input");
-    _cleanup_free_ char *without = run("cat", NULL, PATIENT, &end); /* /dev/null */
+    end = run("cat", NULL, PATIENT, NULL); /* /dev/null */
     g_assert_cmpstr(end.output, ==, "");
     g_assert_cmpint(end.status, ==, 0);
 }
@@ -97,12 +95,12 @@ static void test_input(void)
 static void test_environment(void)
 {
     _cleanup_folder_ Folder f = folder_new();
-    ProcessEnd end = {};
+    ProcessEnd end;
 
     g_assert_true(g_setenv("SECRET", "1", true));
     g_assert_cmpint(dup2(f.fd, 77), ==, 77); /* without O_CLOEXEC */
-    _cleanup_free_ char *text = run(
-        "pwd; tr '\\0' ' ' </proc/$$/environ; [ -e /proc/$$/fd/77 ] || echo closed", NULL, PATIENT, &end);
+    end = run("pwd; tr '\\0' ' ' </proc/$$/environ; [ -e /proc/$$/fd/77 ] || echo closed", NULL, PATIENT,
+              NULL);
     close(77);
     g_assert_cmpstr(
         end.output, ==,
@@ -112,14 +110,14 @@ static void test_environment(void)
 /* It may put things right when it is asked to end, and is killed if it does not. */
 static void test_late(void)
 {
-    ProcessEnd end = {};
-    _cleanup_free_ char *asked =
-        run("trap 'echo asked; exit 7' TERM; echo begun; while :; do sleep 600 & wait; done", NULL, 1, &end);
+    _cleanup_free_ char *asked = NULL, *killed = NULL;
+    ProcessEnd end = run("trap 'echo asked; exit 7' TERM; echo begun; while :; do sleep 600 & wait; done",
+                         NULL, 1, &asked);
 
     g_assert_true(end.late);
     g_assert_cmpint(end.status, ==, 7);
     g_assert_cmpstr(asked, ==, "sh did not exit within 1 seconds and was terminated: begun asked");
-    _cleanup_free_ char *killed = run("trap '' TERM; while :; do sleep 600; done", NULL, 1, &end);
+    end = run("trap '' TERM; while :; do sleep 600; done", NULL, 1, &killed);
     g_assert_true(end.late);
     g_assert_cmpint(end.signal, ==, SIGKILL);
     g_assert_cmpstr(killed, ==, "sh did not exit within 1 seconds and was terminated, and wrote nothing");
@@ -129,8 +127,7 @@ static void test_late(void)
 static void test_group(void)
 {
     g_autofree char *path = NULL, *status = NULL;
-    ProcessEnd end = {};
-    _cleanup_free_ char *text = run("(trap '' TERM HUP; exec sleep 600) & echo $!", NULL, PATIENT, &end);
+    ProcessEnd end = run("(trap '' TERM HUP; exec sleep 600) & echo $!", NULL, PATIENT, NULL);
 
     g_assert_cmpint(end.status, ==, 0);
     g_assert_cmpint(atoi(end.output), >, 1);
