@@ -60,7 +60,6 @@ static bool is_root_of(const Path *p, X509 *x)
 
 static void check_leftovers(Examination *e)
 {
-
     for (int i = 0; i < sk_X509_num(e->certificates); i++) {
         X509 *x = sk_X509_value(e->certificates, i);
 

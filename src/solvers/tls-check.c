@@ -7,6 +7,7 @@
 #include "crypto/tls-alpn.h"
 #include "net/address.h"
 #include "util/time.h"
+#include "util/timer.h"
 
 typedef struct TlsProbe {
     Probe probe; /* first */
@@ -91,8 +92,7 @@ static int probe_connect(TlsProbe *p)
     if (r < 0)
         return r;
     (void)sd_event_source_set_description(p->io, "tls-alpn-01-check");
-    return sd_event_add_time_relative(event, &p->timer, CLOCK_MONOTONIC, LIMIT_CHECK_TIME * USEC_PER_SEC, 0,
-                                      on_timeout, p);
+    return deadline_add(event, &p->timer, LIMIT_CHECK_TIME * USEC_PER_SEC, on_timeout, p);
 }
 
 static int probe_ask(SelfCheck *c, const char *address)
