@@ -7,6 +7,7 @@
 #include "util/timer.h"
 
 #define LOOK_AGAIN_USEC (1 * USEC_PER_SEC)
+#define RELEASE_USEC    (30 * USEC_PER_SEC) /* the reply may be lost with the connection */
 
 /* Exit on idle: releases the name first. The bus replies to that in order with the calls that it passed on
  * before, so when the reply arrives, all calls are known; if there was one, the name is requested again.
@@ -53,6 +54,7 @@ static int on_idle_timer(sd_event_source *s _unused_, uint64_t usec _unused_, vo
 {
     Bus *b = userdata;
     uint64_t now = loop_now(b->event, CLOCK_MONOTONIC);
+    int r;
 
     if (manager_settings(b->manager)->idle_exit == 0)
         return timer_arm_at(b->idle.timer, now + 60 * USEC_PER_SEC);
@@ -64,9 +66,8 @@ static int on_idle_timer(sd_event_source *s _unused_, uint64_t usec _unused_, vo
         return exit_idle(b); /* there is no bus that calls could come from */
     (void)sd_notify(false, "STOPPING=1");
     b->idle.release = sd_bus_slot_unref(b->idle.release);
-    if (sd_bus_release_name_async(b->bus, &b->idle.release, BUS_NAME, on_name_released, b) >= 0)
-        return 0;
-    return timer_arm_at(b->idle.timer, now + LOOK_AGAIN_USEC);
+    r = sd_bus_release_name_async(b->bus, &b->idle.release, BUS_NAME, on_name_released, b);
+    return timer_arm_at(b->idle.timer, now + (r < 0 ? LOOK_AGAIN_USEC : RELEASE_USEC));
 }
 
 int bus_idle_init(Bus *b, bool exit_on_idle)
