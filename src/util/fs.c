@@ -51,7 +51,7 @@ int fs_pread(int fd, uint64_t offset, size_t max, char **ret, size_t *ret_size)
 
 int fs_read_fd(int fd, size_t limit, char **ret, size_t *ret_size)
 {
-    size_t size;
+    size_t size = 0;
     int r = regular_file_check(fd, limit, &size);
 
     return r < 0 ? r : fs_pread(fd, 0, size, ret, ret_size ? ret_size : &size);
