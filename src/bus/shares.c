@@ -20,8 +20,9 @@
 #define LARGE_REPLY     (256 * 1024) /* not created while anything is in the write queue */
 #define ERROR_REPLY     512
 
-/* While calls keep coming in, the next large reply is delayed by a multiple of the time that the last one
- * took: the calls of others may still be behind those of a user who requests many of these. */
+/* While many calls keep coming in, the next large reply is delayed by a multiple of the time that the last
+ * one took: the calls of others may still be behind those of a user who requests many of these. */
+#define FEW_CALLS   32 /* since the last large reply */
 #define QUIET_USEC  (20 * USEC_PER_MSEC)
 #define DELAY_RATIO 10
 #define DELAY_MAX   (300 * USEC_PER_MSEC)
@@ -229,6 +230,7 @@ void shares_take(Shares *s, sd_bus_message *call, size_t size)
         return;
     }
     s->taken_at = shares_now(s);
+    s->n_taken++;
     (void)sd_bus_message_sensitive(call); /* in any case */
     if (sender->user)
         sender->user->used += READ_USEC;
@@ -301,7 +303,7 @@ static bool is_delayed(const Shares *s)
 {
     uint64_t now = shares_now(s);
 
-    return now < s->large_after && now < s->taken_at + QUIET_USEC;
+    return s->n_taken > FEW_CALLS && now < s->large_after && now < s->taken_at + QUIET_USEC;
 }
 
 static Readiness readiness(const Sender *sender, const Waiting *w, uint64_t unwritten)
@@ -405,8 +407,10 @@ static uint64_t serve(Shares *s, Sender *sender, uint64_t begin)
     end = usec_now(CLOCK_THREAD_CPUTIME_ID); /* a system call */
     if (u)
         u->used += end - begin;
-    if (size >= LARGE_REPLY)
+    if (size >= LARGE_REPLY) {
         s->large_after = usec_now(CLOCK_MONOTONIC) + MIN(DELAY_RATIO * (end - begin), DELAY_MAX);
+        s->n_taken = 0;
+    }
     return end;
 }
 
