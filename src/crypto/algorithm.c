@@ -106,13 +106,21 @@ static int sequence_read(const uint8_t *der, size_t size, ASN1_SEQUENCE_ANY **re
     return 0;
 }
 
+/* RFC 5915 section 3: the version is 1. OpenSSL takes any, and keeps it. */
+static bool has_version_1(const ASN1_SEQUENCE_ANY *s)
+{
+    const ASN1_TYPE *t = sk_ASN1_TYPE_num(s) > 0 ? sk_ASN1_TYPE_value(s, 0) : NULL;
+
+    return t && t->type == V_ASN1_INTEGER && ASN1_INTEGER_get(t->value.integer) == 1;
+}
+
 /* An ECPrivateKey may contain its own curve, which takes precedence for decoding. */
 static int check_inner_curve(const uint8_t *der, size_t size, Problem *problem)
 {
     _cleanup_sequence_ ASN1_SEQUENCE_ANY *s = NULL;
     char name[TYPE_NAME_MAX];
 
-    if (sequence_read(der, size, &s) < 0)
+    if (sequence_read(der, size, &s) < 0 || !has_version_1(s))
         return key_is_damaged(problem);
     for (int i = 0; i < sk_ASN1_TYPE_num(s); i++) {
         const ASN1_TYPE *t = sk_ASN1_TYPE_value(s, i);
