@@ -3,7 +3,7 @@
 
 #include "cli/xalloc.h"
 
-/* Those whose text is another word. */
+/* Words of the bus that are displayed as another word. */
 static const struct {
     const char *word, *text;
 } words[] = {
