@@ -1,59 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fixture.h"
+#include "fake-dns.h"
 
 #include <errno.h>
 
 #include "core/limits.h"
 #include "solvers/self-check.h"
 
-#define NAME "www.example.com"
-
-/* ---- the DNS of these tests */
-
-static DnsResult dns_result;
-static char *const *dns_values;
-static sd_event *loop;
-
-struct DnsQuery {
-    DnsDone done;
-    void *userdata;
-    sd_event_source *source;
-};
-
-DnsQuery *dns_cancel(DnsQuery *q)
-{
-    if (q) {
-        sd_event_source_disable_unref(q->source);
-        g_free(q);
-    }
-    return NULL;
-}
-
-static int on_query(sd_event_source *s _unused_, void *userdata)
-{
-    _cleanup_problem_ Problem problem = {};
-    DnsQuery *q = userdata;
-
-    problem_set(&problem, PROBLEM_NETWORK_FAILED, "No name server answered.");
-    q->done(dns_result, dns_result == DNS_FOUND ? dns_values : NULL,
-            dns_result == DNS_FAILED ? &problem : NULL, q->userdata);
-    dns_cancel(q);
-    return 0;
-}
-
-int dns_query(Dns *d _unused_, const char *name, DnsType type, const char *server, DnsDone done,
-              void *userdata, DnsQuery **ret, Problem *problem _unused_)
-{
-    DnsQuery *q = g_new0(DnsQuery, 1);
-
-    g_assert_cmpstr(name, ==, NAME);
-    g_assert_cmpint(type, ==, DNS_ADDRESS);
-    g_assert_null(server);
-    *q = (DnsQuery){ .done = done, .userdata = userdata };
-    g_assert_cmpint(sd_event_add_defer(loop, &q->source, on_query, q), >=, 0);
-    *ret = q;
-    return 0;
-}
+#define NAME FAKE_DNS_NAME
 
 /* ---- probes: the last octet of an address says what comes of it, and when */
 

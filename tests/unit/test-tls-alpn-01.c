@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fixture.h"
+#include "fake-dns.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,51 +18,7 @@
 
 #define TOKEN "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
 #define PROOF TOKEN ".9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"
-#define NAME  "www.example.com"
-
-/* ---- the DNS of these tests */
-
-static char *const *dns_values; /* NULL: there is no answer */
-static DnsResult dns_result;
-
-struct DnsQuery {
-    DnsDone done;
-    void *userdata;
-    sd_event_source *source;
-};
-
-static sd_event *dns_event;
-
-DnsQuery *dns_cancel(DnsQuery *q)
-{
-    if (q) {
-        sd_event_source_disable_unref(q->source);
-        free(q);
-    }
-    return NULL;
-}
-
-static int on_query(sd_event_source *s _unused_, void *userdata)
-{
-    DnsQuery *q = userdata;
-
-    q->done(dns_result, dns_result == DNS_FOUND ? dns_values : NULL, NULL, q->userdata);
-    return dns_cancel(q) ? -EINVAL : 0;
-}
-
-int dns_query(Dns *d _unused_, const char *name, DnsType type, const char *server, DnsDone done,
-              void *userdata, DnsQuery **ret, Problem *problem _unused_)
-{
-    DnsQuery *q = calloc(1, sizeof(DnsQuery));
-
-    g_assert_cmpstr(name, ==, NAME);
-    g_assert_cmpint(type, ==, DNS_ADDRESS);
-    g_assert_null(server);
-    *q = (DnsQuery){ .done = done, .userdata = userdata };
-    g_assert_cmpint(sd_event_add_defer(dns_event, &q->source, on_query, q), >=, 0);
-    *ret = q;
-    return 0;
-}
+#define NAME  FAKE_DNS_NAME
 
 /* ---- a solver */
 
@@ -92,7 +48,7 @@ static void bed_init(Bed *b)
 {
     *b = (Bed){ .port = free_port() };
     g_assert_cmpint(sd_event_new(&b->event), >=, 0);
-    dns_event = b->event;
+    loop = b->event;
     b->listen[0] = g_strdup_printf("127.0.0.1:%u", b->port);
     b->settings.tls_listen = b->listen;
     b->settings.tls_check_port = b->port;
@@ -406,7 +362,8 @@ static void test_self_check(void)
     g_free(other.listen[0]);
     other.listen[0] = g_strdup_printf("127.0.0.3:%u", b.port);
     elsewhere = start(&other, "www.example.org", PROOF, &said);
-    dns_event = b.event;
+    loop = b.event;
+    dns_problem = NULL;
     b.settings.self_check = true;
     for (size_t i = 0; i < ELEMENTSOF(vectors); i++) {
         SolverTask *t;
