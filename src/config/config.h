@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "config/deploy.h"
 #include "config/ini.h"
 #include "core/ledger.h"
 #include "core/mac-algorithm.h"
@@ -75,6 +76,7 @@ typedef struct Settings {
     int64_t idle_exit;          /* [Renewal] IdleExit=, seconds; 0: never */
     unsigned orders_per_minute; /* OrdersPerMinute=, new ones; 0: unlimited */
     char *on_warning;           /* OnWarning=, a unit, possibly a template; NULL: none */
+    bool deploys_directly;      /* [Deploy] Exec=direct: runs certwright-deploy itself, without systemd */
     AcmeSettings acme;
     AuthoritySettings *authorities;
     size_t n_authorities;
@@ -94,11 +96,14 @@ typedef struct Claim {
     char *authority;   /* Authority=, the only one to use; NULL: any that can issue */
 } Claim;
 
+/* A module file: a service or an application, and its certificates. */
 typedef struct Module {
     char *name; /* the name of its file without .conf */
     char *description;
     Claim *claims;
     size_t n_claims;
+    DeploySettings *deploys; /* as written; use module_deploy_settings() */
+    size_t n_deploys;
 } Module;
 
 typedef struct Config {

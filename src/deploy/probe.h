@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "config/deploy.h"
+#include "core/problem.h"
+#include "deploy/examine.h"
+
+/* Looks at the chain that a service presents. Only loopback and the machine's own addresses are connected to. The
+ * connection is made here; TLS is spoken by a child without rights, which returns a result of fixed size. */
+
+typedef struct Presented {
+    uint32_t n;
+    uint8_t digests[DEPLOY_CHAIN_MAX][DIGEST_SIZE]; /* as in Examination */
+} Presented;
+
+bool presented_equal(const Presented *a, const Presented *b);
+
+/* Makes one new connection, without session resumption. name: sent as server name (RFC 6066 section 3); of a
+ * wildcard, a name that it covers. timeout: milliseconds. */
+int probe_once(const Probe *p, const char *name, int64_t timeout, Presented *ret, Problem *problem);
+/* Waits until three new connections in a row present this chain, at most timeout milliseconds. The problem says what
+ * the last one presented instead, or why there was none. */
+int probe_verify(const Probe *p, const char *name, const Presented *expected, int64_t timeout,
+                 Problem *problem);
+/* "https://127.0.0.1:443", for messages. */
+int probe_to_text(const Probe *p, char **ret);
+/* The child: argv[1] is "--probe". Never returns. */
+_Noreturn void probe_child(int argc, char *argv[]);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/deployment.h"
+#include "core/problem.h"
+
+/* The report of a module: what certwright-deploy did last for each of its certificates. It is a file of root's,
+ * DIRECTORY/MODULE/report.json (root:certwright, 0640), which only certwright-deploy writes and which the service
+ * reads; it is replaced as a whole. */
+
+#define DEPLOY_STATE_DIRECTORY "/var/lib/certwright-deploy"
+#define REPORT_FILE            "report.json"
+#define DIGEST_TEXT            65 /* SHA-256 in lower-case hexadecimal, and NUL */
+
+typedef struct Deployment {
+    char *name; /* of the certificate, canonical */
+    DeploymentState state;
+    char *detail;           /* a sentence: the step that failed and why; NULL: none. Holds nothing secret. */
+    int64_t when;           /* of the last try, seconds since 1970-01-01 UTC */
+    unsigned failures;      /* tries in a row that ended as failed or rolled-back */
+    char leaf[DIGEST_TEXT]; /* fingerprint of the leaf that was tried */
+    char settings[DIGEST_TEXT]; /* deploy_settings_digest() */
+} Deployment;
+
+typedef struct Report {
+    Deployment *deployments; /* ordered by name */
+    size_t n;
+} Report;
+
+void report_clear(Report *r);
+#define _cleanup_report_ _cleanup_(report_clear)
+/* NULL: none. */
+Deployment *report_find(const Report *r, const char *name);
+/* Finds or adds one, in the state DEPLOYMENT_PENDING. NULL on OOM. */
+Deployment *report_get(Report *r, const char *name);
+void report_remove(Report *r, const char *name);
+
+/* Reads it strictly. -ENOENT: there is none yet. -EBADMSG: it is damaged; the problem says where. */
+int report_read_at(int dir_fd, Report *ret, Problem *problem);
+/* Replaces the file, flushed. group: may read it; (gid_t)-1: root's. */
+int report_write_at(int dir_fd, const Report *r, gid_t group, Problem *problem);
