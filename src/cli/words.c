@@ -12,6 +12,8 @@ static const struct {
     { "root", N_("new local root") },
     { "revoke", N_("revocation") },
     { "fallback", N_("fell back to the local root") },
+    { "deploy", N_("delivery") },
+    { "rolled-back", N_("rolled back") },
 };
 
 static const char *const texts[] = {
@@ -20,6 +22,10 @@ static const char *const texts[] = {
     N_("valid"),
     N_("expiring"),
     N_("expired"),
+    /* states of deployments */
+    N_("written"),
+    N_("waiting"),
+    N_("verified"),
     /* sources */
     N_("uploaded"),
     N_("local"),
