@@ -92,11 +92,16 @@ static Exit enable_write(Session *s, Enabling *n)
     return e;
 }
 
+static bool enable_lacks_lines(const Enabling *n)
+{
+    return !module_files_are_used(&n->files, n->targets);
+}
+
 static void enable_advise(const Enabling *n, const Deployment *d)
 {
     if (streq(d->state, "verified") || streq(d->state, "waiting"))
         return;
-    if (!module_files_are_used(&n->files, n->targets))
+    if (enable_lacks_lines(n))
         hint(_("No file in %s names %s yet: add the lines, then run \"certwright deploy %s\"."),
              n->files.service->configuration, n->targets[0], n->files.service->name);
     else if (deployment_is_failure(d))
@@ -115,7 +120,7 @@ static Exit enable_report(Session *s, const Enabling *n, bool printed, const Cer
         e = enabling_print_json(n, "written", c, d);
     } else {
         deployment_print(c, d);
-        if (!printed && !streq(d->state, "verified"))
+        if (!printed && !streq(d->state, "verified") && enable_lacks_lines(n))
             e = enable_print_lines(n);
         enable_advise(n, d);
     }
@@ -148,7 +153,7 @@ Exit verb_enable(Session *s, const Options *o _unused_, char **arguments)
         e = enable_write(s, &n);
     if (e != EXIT_DONE)
         return e;
-    print = !s->json && n.change.done;
+    print = !s->json && n.change.done && enable_lacks_lines(&n);
     if (print)
         e = enable_print_lines(&n);
     if (e == EXIT_DONE)
