@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/deployment.h"
 
+#include "cli/words.h"
 #include "cli/xalloc.h"
 
 const Deployment *deployment_find(const Certificate *c, const char *module)
@@ -25,13 +26,11 @@ bool deployment_is_over(const Deployment *d)
            streq(d->state, "waiting");
 }
 
+/* The service knows which chain was delivered last, and says so as the first reason. */
 bool deployment_is_of_revoked(const Certificate *c, const Deployment *d)
 {
-    bool revoked = false;
-
-    for (size_t i = 0; i < c->candidates.n; i++)
-        revoked = revoked || streq(((const Candidate *)c->candidates.items + i)->reason, "it is revoked");
-    return revoked && !streq(d->state, "verified") && !streq(d->state, "written");
+    return streq(c->reason, REASON_REVOKED_IN_USE) && !streq(d->state, "verified") &&
+           !streq(d->state, "written");
 }
 
 static char *deployment_to_sentence(const char *name, const char *module, const char *state)

@@ -17,6 +17,8 @@
 #define MANAGER     "/org/certwright1"
 #define CERTIFICATE SERVICE ".Certificate"
 #define DAY         (24 * 3600)
+#define REVOKED_IN_USE \
+    "A service still uses the revoked chain: its successor has not been delivered yet; Deployments shows why."
 #define FINGERPRINT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 typedef struct Entry {
@@ -54,7 +56,7 @@ static Entry entries[] = {
     { "denied.example.com", NULL, "local", "valid", "denied", "CN=X", 89, { "webui" } },
     { "ask.example.com", NULL, "local", "valid", "ask", "CN=X", 89, { "webui" } },
     { "fallback.example.com", NULL, "local", "valid", "fallback", "CN=X", 89, { "webui" } },
-    { "trusted.example.com", NULL, "acme", "expiring", "trusted", "CN=X", 20, { "webui" } },
+    { "trusted.example.com", NULL, "acme", "expiring", REVOKED_IN_USE, "CN=X", 20, { "webui" } },
     { "old.example.com", NULL, "local", "valid", "old", "CN=X", 89, { "webui" } },
 };
 static Entry root = { "Certwright Root", NULL, "local", "valid", "root", "CN=Certwright Root", 3650, {} };
@@ -202,9 +204,6 @@ static int get_other(sd_bus *bus _unused_, const char *path _unused_, const char
         return get_deployments(reply, e);
     if (e->days == 0)
         return sd_bus_message_append(reply, streq(property, "Chain") ? "a(sssxxs)" : "a(sbsx)", 0);
-    if (streq(property, "Candidates") && streq(e->name, "trusted.example.com"))
-        return sd_bus_message_append(reply, "a(sbsx)", 2, "acme", false, "it is revoked", (int64_t)0,
-                                     "local", true, "", entry_not_after(e));
     if (streq(property, "Chain"))
         return sd_bus_message_append(reply, "a(sssxxs)", 2, "CN=leaf", e->issuer, "0A1B", (int64_t)begun,
                                      entry_not_after(e), FINGERPRINT, e->issuer, e->issuer, "01",
