@@ -116,6 +116,11 @@ is_delivered() {                                 # SERVICE NAME
     has_deployment "$2" "$1" verified && presents "$1" "$2" "$(leaf_of "$2")"
 }
 
+# As until_true, for what a probe of ten seconds goes before, perhaps twice.
+before_long() {                                  # COMMAND...
+    until_true "$@" >/dev/null || until_true "$@" >/dev/null || until_true "$@"
+}
+
 reissue() {                                      # NAME: a new leaf, of the same source
     certwright --no-ask-password reissue "$1" --keep-current
 }
