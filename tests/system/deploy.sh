@@ -104,7 +104,7 @@ leaf_of() {                                      # NAME
 }
 
 deployment_of() {                                # NAME MODULE KEY
-    certwright --json show "$1" | jq -r --arg module "$2" --arg key "$3" '.deployments[] | select(.module == $module) | .[$key]'
+    certwright --json show "$1" | jq -r --arg of "$2" --arg key "$3" '.deployments[] | select(.module == $of) | .[$key]'
 }
 
 has_deployment() {                               # NAME MODULE STATE
