@@ -46,7 +46,7 @@ static char *deployment_to_sentence(const char *name, const char *module, const 
     if (streq(state, "failed"))
         return xasprintf(_("%s: the delivery to %s failed."), name, module);
     if (streq(state, "rolled-back"))
-        return xasprintf(_("%s: the delivery to %s failed, and the former files are back."), name, module);
+        return xasprintf(_("%s: the delivery to %s failed and was rolled back."), name, module);
     return xasprintf("%s: %s: %s", name, module, state);
 }
 
