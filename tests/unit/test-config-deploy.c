@@ -200,6 +200,13 @@ static void assert_template(const char *service, const char *snippet)
 
 static void test_templates(void)
 {
+    GDir *folder = g_dir_open(DATA "/modules", 0, NULL);
+    unsigned n = 0;
+
+    while (g_dir_read_name(folder))
+        n++;
+    g_dir_close(folder);
+    g_assert_cmpuint(n, ==, 5);
     assert_template("nginx", "nginx-tls.conf");
     assert_template("apache2", "apache-tls.conf");
     assert_template("haproxy", "haproxy-tls.cfg");
