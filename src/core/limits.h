@@ -113,3 +113,10 @@
 #define LIMIT_DNS_SILENCE       15  /* seconds until a silent server is skipped */
 #define LIMIT_DNS_PROPAGATION   600 /* seconds until every server of a zone has the record */
 #define LIMIT_KEY_FILE          4096
+
+/* Deployments. */
+#define LIMIT_DEPLOYED_FILE  (1024 * 1024)       /* a file of a service that is replaced */
+#define LIMIT_DEPLOYED_FILES (4 * LIMIT_CERTIFICATES) /* of one run */
+#define LIMIT_REPORT         (32 * 1024 * 1024)  /* a report.json */
+#define LIMIT_SAVED_LIST     (64 * 1024 * 1024)  /* attributes of the former files of a module */
+#define LIMIT_SAVED_CONTENT  (512 * 1024 * 1024) /* and their content */

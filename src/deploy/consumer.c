@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "deploy/consumer.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "deploy/former.h"
+#include "util/text.h"
+
+#define MODE_WITH_KEY    0600
+#define MODE_WITHOUT_KEY 0644
+#define FOLDER_WITH_KEY  0700
+#define FOLDER           0755
+
+int consumer_init(Consumer *c, const Module *m, const Claim *claim)
+{
+    int r;
+
+    *c = (Consumer){ .module = m, .claim = claim, .restored = true };
+    r = module_deploy_settings(m, claim->name, &c->settings);
+    if (r <= 0)
+        return r;
+    for (DeployFile i = 0; i < _DEPLOY_FILE_MAX; i++)
+        if (c->settings.files[i])
+            c->files[c->n_files++].kind = i;
+    r = deploy_settings_digest(&c->settings, c->digest);
+    if (r < 0 || c->n_files == 0)
+        consumer_done(c);
+    return r < 0 ? r : c->n_files > 0;
+}
+
+void consumer_done(Consumer *c)
+{
+    for (size_t i = 0; i < c->n_files; i++) {
+        target_close(&c->files[i].target);
+        image_clear(&c->files[i].next);
+        image_clear(&c->files[i].former);
+    }
+    deploy_settings_done(&c->settings);
+    problem_clear(&c->problem);
+    *c = (Consumer){ 0 };
+}
+
+void consumer_settle(Consumer *c, DeploymentState outcome, Problem *problem)
+{
+    c->stage = CONSUMER_SETTLED;
+    c->outcome = outcome;
+    problem_clear(&c->problem);
+    if (problem)
+        problem_move(problem, &c->problem);
+}
+
+static bool has_key(const Consumer *c)
+{
+    return c->settings.files[DEPLOY_KEY] || c->settings.files[DEPLOY_COMBINED];
+}
+
+int consumer_open(Consumer *c, TargetFolders *folders, Problem *problem)
+{
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < c->n_files; i++) {
+        mode_t mode = has_key(c) ? FOLDER_WITH_KEY : FOLDER;
+
+        r = target_open(folders, c->settings.files[c->files[i].kind], mode, &c->files[i].target, problem);
+    }
+    return r;
+}
+
+/* ---- contents */
+
+static int examined_check(const Examination *e, size_t size)
+{
+    bool sound = e->n >= 1 && e->n <= DEPLOY_CHAIN_MAX;
+
+    for (uint32_t i = 0; sound && i < e->n; i++)
+        sound = e->ends[i] <= size && e->ends[i] > (i > 0 ? e->ends[i - 1] : 0);
+    return sound ? 0 : -EBADMSG;
+}
+
+static int join_names(const Claim *claim, char ***ret)
+{
+    _cleanup_strv_ char **names = NULL;
+    int r = strv_copy(claim->names, &names);
+
+    if (r >= 0 && !strv_contains(names, claim->name))
+        r = strv_extend(&names, claim->name);
+    if (r >= 0)
+        *ret = TAKE_PTR(names);
+    return r;
+}
+
+/* The leaf is set as soon as it is known, since the report of a failure names it, too. */
+static int examine_pair(Consumer *c, const SourceText *chain, const SourceText *key, int64_t now,
+                        Examination *e, Problem *problem)
+{
+    _cleanup_strv_ char **names = NULL;
+    ExamineInput input = {
+        .chain = chain->data, .chain_size = chain->size, .key = key->data, .key_size = key->size, .now = now
+    };
+    int r = join_names(c->claim, &names);
+
+    if (r < 0)
+        return problem_set_errno(problem, r, "examining a chain");
+    input.names = names;
+    r = examine(&input, e, problem);
+    if (r < 0)
+        return r;
+    if (e->verdict >= _EXAMINED_MAX || (e->verdict == EXAMINED_USABLE && examined_check(e, chain->size) < 0))
+        return problem_set(problem, PROBLEM_INTERNAL,
+                           "The examination of the chain returned an invalid result.");
+    if (e->verdict != EXAMINED_NOT_PEM && e->verdict != EXAMINED_NOT_A_KEY)
+        hex_encode(e->digests[0], DIGEST_SIZE, false, c->leaf);
+    return e->verdict == EXAMINED_USABLE
+               ? 0
+               : problem_set(problem, PROBLEM_INVALID_BUNDLE, "The chain in the store is not delivered: %s",
+                             examined_verdict_explain((ExaminedVerdict)e->verdict));
+}
+
+typedef struct Part {
+    const char *data;
+    size_t size;
+} Part;
+
+/* Each part ends with a newline, as another may follow. */
+static int join_parts(const Part *parts, size_t n, Image *ret)
+{
+    size_t size = 1;
+    char *at;
+
+    for (size_t i = 0; i < n; i++)
+        size += parts[i].size + 1;
+    ret->kind = IMAGE_FILE;
+    ret->data = at = malloc(size);
+    if (!at)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        if (parts[i].size > 0) {
+            at = mempcpy(at, parts[i].data, parts[i].size);
+            if (at[-1] != '\n')
+                *at++ = '\n';
+        }
+    ret->size = (size_t)(at - ret->data);
+    *at = 0;
+    return 0;
+}
+
+static Part issuers_of(const SourceText *chain, const Examination *e)
+{
+    size_t start = (size_t)e->ends[0];
+
+    while (start < chain->size && (chain->data[start] == '\n' || chain->data[start] == '\r'))
+        start++;
+    return (Part){ chain->data + start, chain->size - start };
+}
+
+static int make_content(const Consumer *c, DeployFile kind, const SourceText *chain, const Examination *e,
+                        const SourceText *key, const SourceText *root, Image *ret)
+{
+    Part full = { chain->data, chain->size }, secret = { key->data, key->size };
+    bool key_first = c->settings.combined_order == COMBINED_KEY_CHAIN;
+    Part both[] = { key_first ? secret : full, key_first ? full : secret };
+    Part one;
+
+    if (kind == DEPLOY_COMBINED)
+        return join_parts(both, ELEMENTSOF(both), ret);
+    switch (kind) {
+    case DEPLOY_CERTIFICATE:
+        one = (Part){ chain->data, (size_t)e->ends[0] };
+        break;
+    case DEPLOY_CHAIN:
+        one = issuers_of(chain, e);
+        break;
+    case DEPLOY_KEY:
+        one = secret;
+        break;
+    case DEPLOY_ROOT:
+        one = (Part){ root->data, root->size };
+        break;
+    default:
+        one = full;
+    }
+    return join_parts(&one, 1, ret);
+}
+
+static int make_contents(Consumer *c, const SourceText *chain, const Examination *e, const SourceText *key,
+                         const SourceText *root)
+{
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < c->n_files; i++)
+        r = make_content(c, c->files[i].kind, chain, e, key, root, &c->files[i].next);
+    return r;
+}
+
+/* A service that gets no issuers cannot present them. */
+static void expect(Consumer *c, const Examination *e)
+{
+    bool all = c->settings.files[DEPLOY_FULL_CHAIN] || c->settings.files[DEPLOY_COMBINED] ||
+               c->settings.files[DEPLOY_CHAIN];
+
+    c->next.n = all ? e->n : 1;
+    memcpy(c->next.digests, e->digests, c->next.n * sizeof(e->digests[0]));
+}
+
+int consumer_read(Consumer *c, const SourceStore *store, const SourceText *root, int64_t now,
+                  Problem *problem)
+{
+    _cleanup_source_text_ SourceText chain = { 0 }, key = { 0 };
+    Examination e = { 0 };
+    int r;
+
+    if (c->settings.files[DEPLOY_ROOT] && !root)
+        return problem_set(problem, PROBLEM_STORAGE_FAILED, "There is no local root for RootFile=.");
+    r = source_read_certificate(store, c->claim->name, &chain, has_key(c) ? &key : NULL, problem);
+    if (r >= 0)
+        r = examine_pair(c, &chain, &key, now, &e, problem);
+    if (r < 0)
+        return r;
+    expect(c, &e);
+    return problem_set_errno(problem, make_contents(c, &chain, &e, &key, root), "preparing the files");
+}
+
+/* ---- attributes */
+
+static int parse_id(const char *text, uint32_t *ret)
+{
+    uint64_t n;
+
+    if (parse_uint64(text, &n) < 0 || n >= UINT32_MAX)
+        return -ESRCH;
+    *ret = (uint32_t)n;
+    return 0;
+}
+
+static int find_owner(const char *text, uid_t *ret, Problem *problem)
+{
+    const struct passwd *user = getpwnam(text);
+
+    if (user) {
+        *ret = user->pw_uid;
+        return 0;
+    }
+    if (parse_id(text, ret) < 0)
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
+                           "Owner=%s is not a user of this machine; correct it, or make the user.",
+                           QUOTE(text, 64));
+    return 0;
+}
+
+static int find_group(const char *text, gid_t *ret, Problem *problem)
+{
+    const struct group *group = getgrnam(text);
+
+    if (group) {
+        *ret = group->gr_gid;
+        return 0;
+    }
+    if (parse_id(text, ret) < 0)
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
+                           "Group=%s is not a group of this machine; correct it, or make the group.",
+                           QUOTE(text, 64));
+    return 0;
+}
+
+/* The mode of a file that contained no key says nothing about who may read one. */
+static mode_t mode_of(const ConsumerFile *f)
+{
+    bool key = deploy_file_has_key(f->kind);
+
+    if (f->former.kind != IMAGE_FILE)
+        return key ? MODE_WITH_KEY : MODE_WITHOUT_KEY;
+    return key && !former_has_key(&f->former) ? f->former.mode & ~(mode_t)S_IRWXO : f->former.mode;
+}
+
+static int set_attributes(const DeploySettings *s, ConsumerFile *f, Problem *problem)
+{
+    bool replaces = f->former.kind == IMAGE_FILE;
+    int r = 0;
+
+    f->next.owner = replaces ? f->former.owner : 0;
+    f->next.group = replaces ? f->former.group : 0;
+    f->next.mode = s->mode == MODE_AS_BEFORE ? mode_of(f) : s->mode;
+    if (s->owner)
+        r = find_owner(s->owner, &f->next.owner, problem);
+    if (r >= 0 && s->group)
+        r = find_group(s->group, &f->next.group, problem);
+    if (r >= 0 && replaces &&
+        (text_set(&f->next.label, f->former.label) < 0 || text_set(&f->next.acl, f->former.acl) < 0))
+        r = problem_set_errno(problem, -ENOMEM, "preparing the files");
+    return r;
+}
+
+int consumer_capture(Consumer *c, Problem *problem)
+{
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < c->n_files; i++) {
+        r = target_capture(&c->files[i].target, &c->files[i].former, problem);
+        if (r >= 0)
+            r = set_attributes(&c->settings, c->files + i, problem);
+    }
+    return r;
+}
+
+bool consumer_is_unchanged(const Consumer *c)
+{
+    for (size_t i = 0; i < c->n_files; i++)
+        if (!image_equal(&c->files[i].next, &c->files[i].former))
+            return false;
+    return true;
+}
+
+/* ---- replacing */
+
+int consumer_stage(Consumer *c, bool flush, Problem *problem)
+{
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < c->n_files; i++)
+        r = target_stage(&c->files[i].target, &c->files[i].next, flush, problem);
+    if (r < 0)
+        consumer_unstage(c);
+    return r;
+}
+
+void consumer_unstage(Consumer *c)
+{
+    for (size_t i = 0; i < c->n_files; i++)
+        target_unstage(&c->files[i].target);
+}
+
+int consumer_switch(Consumer *c, Problem *problem)
+{
+    int r = 0;
+
+    c->restored = false;
+    for (size_t i = 0; r >= 0 && i < c->n_files; i++)
+        r = target_switch(&c->files[i].target, problem);
+    return r;
+}
+
+int consumer_flush(Consumer *c, Problem *problem)
+{
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < c->n_files; i++)
+        r = target_flush(&c->files[i].target, problem);
+    return r;
+}
+
+int consumer_put_back(Consumer *c, Problem *problem)
+{
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < c->n_files; i++)
+        r = target_stage(&c->files[i].target, &c->files[i].former, true, problem);
+    if (r >= 0)
+        r = consumer_switch(c, problem);
+    if (r >= 0)
+        r = consumer_flush(c, problem);
+    consumer_unstage(c);
+    c->restored = r >= 0;
+    return r;
+}
+
+int consumer_examine_former(const Consumer *c, int64_t now, Presented *ret, int64_t *ret_end,
+                            Problem *problem)
+{
+    const Image *images[_DEPLOY_FILE_MAX] = { NULL };
+
+    for (size_t i = 0; i < c->n_files; i++)
+        images[c->files[i].kind] = &c->files[i].former;
+    return former_examine(images, now, ret, ret_end, problem);
+}

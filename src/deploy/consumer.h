@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "config/config.h"
+#include "deploy/due.h"
+#include "deploy/probe.h"
+#include "deploy/source.h"
+#include "deploy/target.h"
+
+/* A certificate as a module uses it: its settings, the files that it has now, and those that it is to have. */
+
+typedef struct ConsumerFile {
+    DeployFile kind;
+    Target target;
+    Image next, former;
+} ConsumerFile;
+
+typedef enum ConsumerStage {
+    CONSUMER_FOUND,    /* in the configuration */
+    CONSUMER_READY,    /* pending; the chain was examined and the former files were captured */
+    CONSUMER_STAGED,   /* its files wait to be switched */
+    CONSUMER_SWITCHED, /* it has the new files */
+    CONSUMER_SETTLED,  /* the outcome is known */
+} ConsumerStage;
+
+typedef struct Consumer {
+    const Module *module;
+    const Claim *claim;
+    DeploySettings settings;
+    char digest[DIGEST_TEXT]; /* of the settings */
+    char leaf[DIGEST_TEXT];   /* fingerprint of the new leaf; "": unknown */
+    ConsumerFile files[_DEPLOY_FILE_MAX];
+    size_t n_files;
+    Presented next; /* what the service has to present */
+    ConsumerStage stage;
+    DeploymentState outcome; /* once it is settled */
+    Problem problem;         /* why it is not verified, if so */
+    bool restored;           /* the former files are back, or were never replaced */
+} Consumer;
+
+/* Returns 0 if the certificate has no files in this module. 1: the consumer is to be freed by consumer_done().
+ * -ENOMEM. Both arguments have to live as long. */
+int consumer_init(Consumer *c, const Module *m, const Claim *claim);
+void consumer_done(Consumer *c);
+void consumer_settle(Consumer *c, DeploymentState outcome, Problem *problem);
+
+/* Opens the folders of its files. */
+int consumer_open(Consumer *c, TargetFolders *folders, Problem *problem);
+/* Reads the served chain, examines it, and splits it into the files. root: NULL unless one is needed. */
+int consumer_read(Consumer *c, const SourceStore *store, const SourceText *root, int64_t now,
+                  Problem *problem);
+/* Captures the former files, and determines the attributes of the next ones. */
+int consumer_capture(Consumer *c, Problem *problem);
+/* True if every file is already what it is to be. */
+bool consumer_is_unchanged(const Consumer *c);
+
+int consumer_stage(Consumer *c, bool flush, Problem *problem);
+void consumer_unstage(Consumer *c);
+int consumer_switch(Consumer *c, Problem *problem);
+int consumer_flush(Consumer *c, Problem *problem);
+/* Replaces the new files by the former ones, flushed. */
+int consumer_put_back(Consumer *c, Problem *problem);
+/* Examines the chain in former files. *ret_end: when its leaf expires; 0 and no certificates: unknown. */
+int consumer_examine_former(const Consumer *c, int64_t now, Presented *ret, int64_t *ret_end,
+                            Problem *problem);
