@@ -54,6 +54,8 @@
 #define LIMIT_CHECKS           256
 #define LIMIT_CONFIG_FILE      (16 * 1024 * 1024)
 #define LIMIT_CONFIG_ERRORS    20                /* complaints about one file that are logged */
+#define LIMIT_DEPLOY_STEPS     16                /* units that a deployment reloads, restarts or starts */
+#define LIMIT_DEPLOY_PROBES    16
 #define LIMIT_REGISTRATIONS    64                /* modules per registered certificate */
 #define LIMIT_RECORD           (4 * 1024 * 1024) /* a record.json */
 #define LIMIT_STORED_FILE      (256 * 1024)      /* a PEM file of the store */
