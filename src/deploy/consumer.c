@@ -15,6 +15,18 @@
 #define FOLDER_WITH_KEY  0700
 #define FOLDER           0755
 
+static int init_flawed(Consumer *c)
+{
+    _cleanup_problem_ Problem problem = { 0 };
+    const char *flaw = module_deploy_flaw(c->module, c->claim->name);
+
+    if (!flaw)
+        return 0;
+    (void)problem_set(&problem, PROBLEM_INVALID_ARGUMENT, "%s", flaw);
+    consumer_settle(c, DEPLOYMENT_FAILED, &problem);
+    return 1;
+}
+
 int consumer_init(Consumer *c, const Module *m, const Claim *claim)
 {
     int r;
@@ -22,14 +34,14 @@ int consumer_init(Consumer *c, const Module *m, const Claim *claim)
     *c = (Consumer){ .module = m, .claim = claim, .restored = true };
     r = module_deploy_settings(m, claim->name, &c->settings);
     if (r <= 0)
-        return r;
+        return r < 0 ? r : init_flawed(c);
     for (DeployFile i = 0; i < _DEPLOY_FILE_MAX; i++)
         if (c->settings.files[i])
             c->files[c->n_files++].kind = i;
     r = deploy_settings_digest(&c->settings, c->digest);
-    if (r < 0 || c->n_files == 0)
+    if (r < 0)
         consumer_done(c);
-    return r < 0 ? r : c->n_files > 0;
+    return r < 0 ? r : 1;
 }
 
 void consumer_done(Consumer *c)
@@ -68,6 +80,51 @@ int consumer_open(Consumer *c, TargetFolders *folders, Problem *problem)
         r = target_open(folders, c->settings.files[c->files[i].kind], mode, &c->files[i].target, problem);
     }
     return r;
+}
+
+typedef struct Use {
+    const Target *target;
+    Consumer *consumer;
+} Use;
+
+static int compare_uses(const void *a, const void *b)
+{
+    const Target *x = ((const Use *)a)->target, *y = ((const Use *)b)->target;
+
+    if (x->folder != y->folder)
+        return x->folder < y->folder ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+static void refuse(Consumer *c, const Target *t, const Use *other)
+{
+    _cleanup_problem_ Problem problem = { 0 };
+
+    (void)problem_set(&problem, PROBLEM_INVALID_ARGUMENT,
+                      "\"%s\" is also the file \"%s\" of %s in module %s; give each certificate its own.",
+                      QUOTE(t->path, 1024), QUOTE(other->target->path, 1024), other->consumer->claim->name,
+                      other->consumer->module->name);
+    consumer_settle(c, DEPLOYMENT_FAILED, &problem);
+}
+
+int consumers_refuse_twins(Consumer *consumers, size_t n)
+{
+    _cleanup_free_ Use *uses = calloc(n * _DEPLOY_FILE_MAX + 1, sizeof(Use));
+    size_t n_uses = 0;
+
+    if (!uses)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < consumers[i].n_files; j++)
+            if (consumers[i].files[j].target.folder)
+                uses[n_uses++] = (Use){ &consumers[i].files[j].target, consumers + i };
+    qsort(uses, n_uses, sizeof(Use), compare_uses);
+    for (size_t i = 1; i < n_uses; i++)
+        if (target_equal(uses[i - 1].target, uses[i].target)) {
+            refuse(uses[i - 1].consumer, uses[i - 1].target, uses + i);
+            refuse(uses[i].consumer, uses[i].target, uses + i - 1);
+        }
+    return 0;
 }
 
 /* ---- contents */

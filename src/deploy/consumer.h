@@ -38,14 +38,17 @@ typedef struct Consumer {
     bool restored;           /* the former files are back, or were never replaced */
 } Consumer;
 
-/* Returns 0 if the certificate has no files in this module. 1: the consumer is to be freed by consumer_done().
- * -ENOMEM. Both arguments have to live as long. */
+/* Returns 0 if nothing of the certificate is deployed to this module. 1: the consumer is to be freed by
+ * consumer_done(); if its configuration has a flaw, it has failed already. -ENOMEM. Both arguments have to live as
+ * long. */
 int consumer_init(Consumer *c, const Module *m, const Claim *claim);
 void consumer_done(Consumer *c);
 void consumer_settle(Consumer *c, DeploymentState outcome, Problem *problem);
 
 /* Opens the folders of its files. */
 int consumer_open(Consumer *c, TargetFolders *folders, Problem *problem);
+/* Lets all consumers fail that have the same file by different paths. -ENOMEM. */
+int consumers_refuse_twins(Consumer *consumers, size_t n);
 /* Reads the served chain, examines it, and splits it into the files. root: NULL unless one is needed. */
 int consumer_read(Consumer *c, const SourceStore *store, const SourceText *root, int64_t now,
                   Problem *problem);
