@@ -113,3 +113,14 @@
 #define LIMIT_DNS_SILENCE       15  /* seconds until a silent server is skipped */
 #define LIMIT_DNS_PROPAGATION   600 /* seconds until every server of a zone has the record */
 #define LIMIT_KEY_FILE          4096
+
+/* Input of certwright-deploy. */
+#define LIMIT_EXAMINE_CPU     10                  /* seconds for some chains and keys */
+#define LIMIT_EXAMINE_TIME    30                  /* the same by the clock on the wall */
+#define LIMIT_EXAMINE_MEMORY  (256 * 1024 * 1024) /* address space */
+#define LIMIT_PROBE_CPU       5                   /* seconds for one connection */
+#define LIMIT_PROBE_MEMORY    (256 * 1024 * 1024) /* address space */
+#define LIMIT_PROBE_TALK      (16 * 1024)         /* bytes from a server before TLS */
+#define LIMIT_PRESENTED_CHAIN (100 * 1024)        /* bytes of a chain that a server presents */
+#define LIMIT_UNIT_TIME       300                 /* seconds for a job of systemd */
+#define LIMIT_UNIT_ABSENCE    10                  /* seconds without systemd on the bus, as it executes itself again */
