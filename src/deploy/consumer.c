@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "deploy/former.h"
+#include "util/log.h"
 #include "util/text.h"
 
 #define MODE_WITH_KEY    0600
@@ -31,7 +32,7 @@ int consumer_init(Consumer *c, const Module *m, const Claim *claim)
 {
     int r;
 
-    *c = (Consumer){ .module = m, .claim = claim, .restored = true };
+    *c = (Consumer){ .module = m, .claim = claim };
     r = module_deploy_settings(m, claim->name, &c->settings);
     if (r <= 0)
         return r < 0 ? r : init_flawed(c);
@@ -46,6 +47,9 @@ int consumer_init(Consumer *c, const Module *m, const Claim *claim)
 
 void consumer_done(Consumer *c)
 {
+    source_text_clear(&c->chain);
+    source_text_clear(&c->key);
+    strv_free(c->names);
     for (size_t i = 0; i < c->n_files; i++) {
         target_close(&c->files[i].target);
         image_clear(&c->files[i].next);
@@ -129,15 +133,6 @@ int consumers_refuse_twins(Consumer *consumers, size_t n)
 
 /* ---- contents */
 
-static int examined_check(const Examination *e, size_t size)
-{
-    bool sound = e->n >= 1 && e->n <= DEPLOY_CHAIN_MAX;
-
-    for (uint32_t i = 0; sound && i < e->n; i++)
-        sound = e->ends[i] <= size && e->ends[i] > (i > 0 ? e->ends[i - 1] : 0);
-    return sound ? 0 : -EBADMSG;
-}
-
 static int join_names(const Claim *claim, char ***ret)
 {
     _cleanup_strv_ char **names = NULL;
@@ -150,31 +145,21 @@ static int join_names(const Claim *claim, char ***ret)
     return r;
 }
 
-/* The leaf is set as soon as it is known, since the report of a failure names it, too. */
-static int examine_pair(Consumer *c, const SourceText *chain, const SourceText *key, int64_t now,
-                        Examination *e, Problem *problem)
+int consumer_read(Consumer *c, const SourceStore *store, Problem *problem)
 {
-    _cleanup_strv_ char **names = NULL;
-    ExamineInput input = {
-        .chain = chain->data, .chain_size = chain->size, .key = key->data, .key_size = key->size, .now = now
-    };
-    int r = join_names(c->claim, &names);
+    int r = source_read_certificate(store, c->claim->name, &c->chain, has_key(c) ? &c->key : NULL, problem);
 
-    if (r < 0)
-        return problem_set_errno(problem, r, "examining a chain");
-    input.names = names;
-    r = examine(&input, e, problem);
-    if (r < 0)
-        return r;
-    if (e->verdict >= _EXAMINED_MAX || (e->verdict == EXAMINED_USABLE && examined_check(e, chain->size) < 0))
-        return problem_set(problem, PROBLEM_INTERNAL,
-                           "The examination of the chain returned an invalid result.");
-    if (e->verdict != EXAMINED_NOT_PEM && e->verdict != EXAMINED_NOT_A_KEY)
-        hex_encode(e->digests[0], DIGEST_SIZE, false, c->leaf);
-    return e->verdict == EXAMINED_USABLE
-               ? 0
-               : problem_set(problem, PROBLEM_INVALID_BUNDLE, "The chain in the store is not delivered: %s",
-                             examined_verdict_explain((ExaminedVerdict)e->verdict));
+    return r < 0 ? r : problem_set_errno(problem, join_names(c->claim, &c->names), "preparing the files");
+}
+
+ExamineInput consumer_input(const Consumer *c, int64_t now)
+{
+    return (ExamineInput){ .chain = c->chain.data,
+                           .chain_size = c->chain.size,
+                           .key = c->key.data,
+                           .key_size = c->key.size,
+                           .names = c->names,
+                           .now = now };
 }
 
 typedef struct Part {
@@ -214,43 +199,39 @@ static Part issuers_of(const SourceText *chain, const Examination *e)
     return (Part){ chain->data + start, chain->size - start };
 }
 
-static int make_content(const Consumer *c, DeployFile kind, const SourceText *chain, const Examination *e,
-                        const SourceText *key, const SourceText *root, Image *ret)
+static int make_combined(const Consumer *c, Image *ret)
 {
-    Part full = { chain->data, chain->size }, secret = { key->data, key->size };
+    Part chain = { c->chain.data, c->chain.size }, key = { c->key.data, c->key.size };
     bool key_first = c->settings.combined_order == COMBINED_KEY_CHAIN;
-    Part both[] = { key_first ? secret : full, key_first ? full : secret };
-    Part one;
+    Part parts[] = { key_first ? key : chain, key_first ? chain : key };
 
-    if (kind == DEPLOY_COMBINED)
-        return join_parts(both, ELEMENTSOF(both), ret);
-    switch (kind) {
-    case DEPLOY_CERTIFICATE:
-        one = (Part){ chain->data, (size_t)e->ends[0] };
-        break;
-    case DEPLOY_CHAIN:
-        one = issuers_of(chain, e);
-        break;
-    case DEPLOY_KEY:
-        one = secret;
-        break;
-    case DEPLOY_ROOT:
-        one = (Part){ root->data, root->size };
-        break;
-    default:
-        one = full;
-    }
-    return join_parts(&one, 1, ret);
+    return join_parts(parts, ELEMENTSOF(parts), ret);
 }
 
-static int make_contents(Consumer *c, const SourceText *chain, const Examination *e, const SourceText *key,
-                         const SourceText *root)
+static int make_content(const Consumer *c, DeployFile kind, const Examination *e, const SourceText *root,
+                        Image *ret)
 {
-    int r = 0;
+    Part part = { c->chain.data, c->chain.size };
 
-    for (size_t i = 0; r >= 0 && i < c->n_files; i++)
-        r = make_content(c, c->files[i].kind, chain, e, key, root, &c->files[i].next);
-    return r;
+    switch (kind) {
+    case DEPLOY_COMBINED:
+        return make_combined(c, ret);
+    case DEPLOY_CERTIFICATE:
+        part.size = (size_t)e->ends[0];
+        break;
+    case DEPLOY_CHAIN:
+        part = issuers_of(&c->chain, e);
+        break;
+    case DEPLOY_KEY:
+        part = (Part){ c->key.data, c->key.size };
+        break;
+    case DEPLOY_ROOT:
+        part = (Part){ root->data, root->size };
+        break;
+    default:
+        break;
+    }
+    return join_parts(&part, 1, ret);
 }
 
 /* A service that gets no issuers cannot present them. */
@@ -263,22 +244,24 @@ static void expect(Consumer *c, const Examination *e)
     memcpy(c->next.digests, e->digests, c->next.n * sizeof(e->digests[0]));
 }
 
-int consumer_read(Consumer *c, const SourceStore *store, const SourceText *root, int64_t now,
-                  Problem *problem)
+/* The leaf is set as soon as it is known, since the report of a failure names it, too. */
+int consumer_take(Consumer *c, const Examination *e, const SourceText *root, Problem *problem)
 {
-    _cleanup_source_text_ SourceText chain = { 0 }, key = { 0 };
-    Examination e = { 0 };
-    int r;
+    int r = 0;
 
+    if (e->verdict != EXAMINED_NOT_PEM && e->verdict != EXAMINED_NOT_A_KEY)
+        hex_encode(e->digests[0], DIGEST_SIZE, false, c->leaf);
+    if (e->verdict != EXAMINED_USABLE)
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE, "The chain in the store is not delivered. %s",
+                           examined_verdict_explain((ExaminedVerdict)e->verdict));
     if (c->settings.files[DEPLOY_ROOT] && !root)
         return problem_set(problem, PROBLEM_STORAGE_FAILED, "There is no local root for RootFile=.");
-    r = source_read_certificate(store, c->claim->name, &chain, has_key(c) ? &key : NULL, problem);
-    if (r >= 0)
-        r = examine_pair(c, &chain, &key, now, &e, problem);
-    if (r < 0)
-        return r;
-    expect(c, &e);
-    return problem_set_errno(problem, make_contents(c, &chain, &e, &key, root), "preparing the files");
+    expect(c, e);
+    for (size_t i = 0; r >= 0 && i < c->n_files; i++)
+        r = make_content(c, c->files[i].kind, e, root, &c->files[i].next);
+    source_text_clear(&c->chain);
+    source_text_clear(&c->key);
+    return problem_set_errno(problem, r, "preparing the files");
 }
 
 /* ---- attributes */
@@ -394,7 +377,7 @@ int consumer_switch(Consumer *c, Problem *problem)
 {
     int r = 0;
 
-    c->restored = false;
+    c->unrestored = true;
     for (size_t i = 0; r >= 0 && i < c->n_files; i++)
         r = target_switch(&c->files[i].target, problem);
     return r;
@@ -420,16 +403,19 @@ int consumer_put_back(Consumer *c, Problem *problem)
     if (r >= 0)
         r = consumer_flush(c, problem);
     consumer_unstage(c);
-    c->restored = r >= 0;
+    c->unrestored = r < 0;
     return r;
 }
 
-int consumer_examine_former(const Consumer *c, int64_t now, Presented *ret, int64_t *ret_end,
-                            Problem *problem)
+bool consumer_former_expired(Consumer *c, int64_t now)
 {
     const Image *images[_DEPLOY_FILE_MAX] = { NULL };
+    _cleanup_problem_ Problem problem = { 0 };
+    int64_t end = 0;
 
     for (size_t i = 0; i < c->n_files; i++)
         images[c->files[i].kind] = &c->files[i].former;
-    return former_examine(images, now, ret, ret_end, problem);
+    if (former_examine(images, now, &c->previous, &end, &problem) < 0)
+        log_warning("Examining the former chain of %s failed: %s", c->claim->name, strempty(problem.text));
+    return end != 0 && end < now;
 }

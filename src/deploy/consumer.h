@@ -29,13 +29,16 @@ typedef struct Consumer {
     DeploySettings settings;
     char digest[DIGEST_TEXT]; /* of the settings */
     char leaf[DIGEST_TEXT];   /* fingerprint of the new leaf; "": unknown */
+    char **names;             /* that the chain has to cover; a string list */
+    SourceText chain, key;    /* as read, until they are split into the files */
     ConsumerFile files[_DEPLOY_FILE_MAX];
     size_t n_files;
-    Presented next; /* what the service has to present */
+    Presented next;     /* what the service has to present */
+    Presented previous; /* what it presented with the former files; no certificates: unknown */
     ConsumerStage stage;
     DeploymentState outcome; /* once it is settled */
     Problem problem;         /* why it is not verified, if so */
-    bool restored;           /* the former files are back, or were never replaced */
+    bool unrestored;         /* its former files were replaced, and may have to come back */
 } Consumer;
 
 /* Returns 0 if nothing of the certificate is deployed to this module. 1: the consumer is to be freed by
@@ -49,9 +52,12 @@ void consumer_settle(Consumer *c, DeploymentState outcome, Problem *problem);
 int consumer_open(Consumer *c, TargetFolders *folders, Problem *problem);
 /* Lets all consumers fail that have the same file by different paths. -ENOMEM. */
 int consumers_refuse_twins(Consumer *consumers, size_t n);
-/* Reads the served chain, examines it, and splits it into the files. root: NULL unless one is needed. */
-int consumer_read(Consumer *c, const SourceStore *store, const SourceText *root, int64_t now,
-                  Problem *problem);
+/* Reads the served chain, and the key if it is needed. */
+int consumer_read(Consumer *c, const SourceStore *store, Problem *problem);
+/* What is to be examined of it; valid until consumer_take(). */
+ExamineInput consumer_input(const Consumer *c, int64_t now);
+/* Splits the examined chain into the files, if it can be used. root: NULL if no file needs it. */
+int consumer_take(Consumer *c, const Examination *e, const SourceText *root, Problem *problem);
 /* Captures the former files, and determines the attributes of the next ones. */
 int consumer_capture(Consumer *c, Problem *problem);
 /* True if every file is already what it is to be. */
@@ -63,6 +69,5 @@ int consumer_switch(Consumer *c, Problem *problem);
 int consumer_flush(Consumer *c, Problem *problem);
 /* Replaces the new files by the former ones, flushed. */
 int consumer_put_back(Consumer *c, Problem *problem);
-/* Examines the chain in former files. *ret_end: when its leaf expires; 0 and no certificates: unknown. */
-int consumer_examine_former(const Consumer *c, int64_t now, Presented *ret, int64_t *ret_end,
-                            Problem *problem);
+/* Examines the chain in the former files. Returns true if it has expired: such a chain is not put back. */
+bool consumer_former_expired(Consumer *c, int64_t now);

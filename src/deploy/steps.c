@@ -53,6 +53,14 @@ int steps_add(Steps *s, const DeploySettings *settings, Problem *problem)
     return r;
 }
 
+bool steps_all_ran(const Steps *s, const DeploySettings *settings)
+{
+    for (size_t i = 0; i < settings->n_steps; i++)
+        if (!steps_find(s, settings->steps + i)->ran)
+            return false;
+    return true;
+}
+
 static void take(Steps *s, Step *step)
 {
     if (step->state != STEP_WAITS)

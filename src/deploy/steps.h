@@ -37,6 +37,8 @@ int steps_add(Steps *s, const DeploySettings *settings, Problem *problem);
 /* NULL: none. */
 Step *steps_find(const Steps *s, const UnitStep *step);
 
+/* True if all units of the settings ran before the run. */
+bool steps_all_ran(const Steps *s, const DeploySettings *settings);
 /* Takes the steps of the settings that still wait, in order. Continues after one that fails. */
 void steps_take(Steps *s, const DeploySettings *settings);
 /* What has become of the steps of the settings: the worst of them. *ret: that step, unless all were taken. */
