@@ -402,6 +402,7 @@ static void replace_and_verify(Run *run)
     run_take_steps(run);
     run_verify(run);
     run_roll_back(run);
+    target_folders_tidy(&run->folders);
     run_erase_saved(run);
 }
 

@@ -24,6 +24,8 @@ typedef struct TargetFolders {
 } TargetFolders;
 
 /* Removes the stages, with all that is still in them. */
+void target_folders_tidy(TargetFolders *f);
+/* The same, and closes the folders. All targets have to be closed. */
 void target_folders_close(TargetFolders *f);
 #define _cleanup_target_folders_ _cleanup_(target_folders_close)
 /* Flushes everything that was staged, at once. */
