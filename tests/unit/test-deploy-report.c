@@ -22,7 +22,8 @@ static Deployment *add(Report *r, const char *name)
 
 static void test_table(void)
 {
-    static const char *const names[] = { "m.example.com", "a.example.com", "z.example.com", "*.example.com" };
+    static const char *const names[] = { "m.example.com", "a.example.com", "z.example.com",
+                                         "*.example.com" };
     _cleanup_deploy_report_ Report r = {};
 
     for (size_t i = 0; i < ELEMENTSOF(names); i++) {
@@ -87,9 +88,9 @@ static void test_readers(void)
 }
 
 #define ENTRY(name, state, when, failures, leaf, more) \
-    "{\"name\":\"" name "\",\"state\":\"" state "\",\"when\":" when ",\"failures\":" failures ",\"leaf\":\"" leaf \
-    "\",\"settings\":\"\"" more "}"
-#define GOOD              ENTRY("www.example.com", "failed", "1", "2", LEAF, "")
+    "{\"name\":\"" name "\",\"state\":\"" state "\",\"when\":" when ",\"failures\":" failures \
+    ",\"leaf\":\"" leaf "\",\"settings\":\"\"" more "}"
+#define GOOD               ENTRY("www.example.com", "failed", "1", "2", LEAF, "")
 #define REPORT_OF(entries) "{\"format\":1,\"deployments\":[" entries "]}"
 
 static void test_damaged(void)

@@ -10,8 +10,13 @@
 
 static Deployment deployment(DeploymentState state, const char *detail, unsigned failures)
 {
-    return (Deployment){ .name = S("www.example.com"), .state = state, .detail = S(detail), .when = WHEN,
-                         .failures = failures, .leaf = LEAF, .settings = OTHER };
+    return (Deployment){ .name = S("www.example.com"),
+                         .state = state,
+                         .detail = S(detail),
+                         .when = WHEN,
+                         .failures = failures,
+                         .leaf = LEAF,
+                         .settings = OTHER };
 }
 
 static void test_pending(void)

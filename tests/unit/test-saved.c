@@ -7,8 +7,14 @@
 static SavedSet make_set(void)
 {
     SavedSet s = {};
-    Image file = { .kind = IMAGE_FILE, .owner = 1000, .group = 1001, .mode = 0640, .label = S("label"), .acl = S("0200"),
-                   .data = S("a\0b"), .size = 3 };
+    Image file = { .kind = IMAGE_FILE,
+                   .owner = 1000,
+                   .group = 1001,
+                   .mode = 0640,
+                   .label = S("label"),
+                   .acl = S("0200"),
+                   .data = S("a\0b"),
+                   .size = 3 };
     Image link = { .kind = IMAGE_LINK, .owner = 5, .data = S("../elsewhere"), .size = 12 };
     Image empty = { .kind = IMAGE_FILE, .mode = 0600, .data = S("") };
 
@@ -99,16 +105,26 @@ static void expect_damaged(const Folder *f, const char *what)
 }
 
 #define ENTRY(contains, kind, mode, size) \
-    "{\"format\":1,\"units\":[],\"files\":[{\"certificate\":\"a\",\"contains\":\"" contains "\",\"path\":\"/a\"," \
+    "{\"format\":1,\"units\":[],\"files\":[{\"certificate\":\"a\",\"contains\":\"" contains \
+    "\",\"path\":\"/a\"," \
     "\"kind\":\"" kind "\",\"owner\":0,\"group\":0,\"mode\":" mode ",\"size\":" size "}]}"
 
 static void test_damaged(void)
 {
     static const char *const manifests[] = {
-        "", "{}", "[]", "{\"format\":1}", "{\"format\":2,\"units\":[],\"files\":[]}",
-        "{\"format\":1,\"units\":[],\"files\":[1]}", ENTRY("KeyFile", "folder", "0", "4"),
-        ENTRY("Key", "file", "0", "4"), ENTRY("KeyFile", "file", "65536", "4"), ENTRY("KeyFile", "file", "-1", "4"),
-        ENTRY("KeyFile", "file", "0", "5"), ENTRY("KeyFile", "file", "0", "3"), ENTRY("KeyFile", "file", "0", "1e9"),
+        "",
+        "{}",
+        "[]",
+        "{\"format\":1}",
+        "{\"format\":2,\"units\":[],\"files\":[]}",
+        "{\"format\":1,\"units\":[],\"files\":[1]}",
+        ENTRY("KeyFile", "folder", "0", "4"),
+        ENTRY("Key", "file", "0", "4"),
+        ENTRY("KeyFile", "file", "65536", "4"),
+        ENTRY("KeyFile", "file", "-1", "4"),
+        ENTRY("KeyFile", "file", "0", "5"),
+        ENTRY("KeyFile", "file", "0", "3"),
+        ENTRY("KeyFile", "file", "0", "1e9"),
     };
     _cleanup_folder_ Folder f = folder_new();
     _cleanup_saved_ SavedSet back = {};
