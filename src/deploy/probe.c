@@ -89,30 +89,32 @@ static int explain_talk(const Probe *p, const char *where, const Result *result,
                        where, service);
 }
 
-static int explain(const Probe *p, const char *where, const Result *result, Problem *problem)
+static int explain_tls(const char *where, const Result *result, Problem *problem)
 {
-    switch (result->error) {
-    case -ECONNRESET:
-        return problem_set(problem, PROBLEM_NETWORK_FAILED,
-                           "%s closed the connection before it presented a chain.", where);
-    case -E2BIG:
-        return problem_set(problem, PROBLEM_NETWORK_FAILED,
-                           "%s sent more than a chain of %d certificates and %d bytes.", where,
-                           DEPLOY_CHAIN_MAX, LIMIT_PRESENTED_CHAIN);
-    }
-    if (result->step != STARTTLS_DONE)
-        return explain_talk(p, where, result, problem);
     switch (result->error) {
     case -ETIMEDOUT:
         return problem_set(problem, PROBLEM_NETWORK_FAILED,
                            "%s accepted a connection, but did not complete the TLS handshake in time.",
                            where);
+    case -E2BIG:
+        return problem_set(problem, PROBLEM_NETWORK_FAILED,
+                           "%s sent more than a chain of %d certificates and %d bytes.", where,
+                           DEPLOY_CHAIN_MAX, LIMIT_PRESENTED_CHAIN);
     case -EPROTO:
         return problem_set(problem, PROBLEM_NETWORK_FAILED, "The TLS handshake with %s failed (%s).", where,
                            tls_error_to_text(result->tls_error));
     default:
         return problem_set(problem, PROBLEM_NETWORK_FAILED, "The connection to %s broke.", where);
     }
+}
+
+static int explain(const Probe *p, const char *where, const Result *result, Problem *problem)
+{
+    if (result->error == -ECONNRESET)
+        return problem_set(problem, PROBLEM_NETWORK_FAILED,
+                           "%s closed the connection before it presented a chain.", where);
+    return result->step == STARTTLS_DONE ? explain_tls(where, result, problem)
+                                         : explain_talk(p, where, result, problem);
 }
 
 static int take_result(const Probe *p, const char *where, const Result *result, Presented *ret,
