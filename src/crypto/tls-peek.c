@@ -11,6 +11,15 @@
 
 #define TEXT_UNKNOWN "unknown error"
 
+/* Algorithms of TLS 1.3, and ciphers before. */
+static const struct {
+    const char *signatures, *ciphers;
+} offers[_TLS_PEEK_KEY_MAX] = {
+    [TLS_PEEK_ECDSA] = { "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ECDSA+SHA1", "aECDSA" },
+    [TLS_PEEK_RSA] = { "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512:RSA+SHA1",
+                       "aRSA" },
+};
+
 struct TlsPeek {
     SSL_CTX *context;
     SSL *tls;
@@ -52,7 +61,7 @@ static int on_request(SSL *tls, X509 **certificate _unused_, EVP_PKEY **key _unu
 }
 
 /* Services are not judged here, so old versions and weak keys are accepted. */
-static int set_up(TlsPeek *p, const char *name)
+static int set_up(TlsPeek *p, const char *name, TlsPeekKey key)
 {
     p->context = SSL_CTX_new(TLS_client_method());
     if (!p->context)
@@ -67,11 +76,14 @@ static int set_up(TlsPeek *p, const char *name)
     p->tls = SSL_new(p->context);
     if (!p->tls || SSL_set_app_data(p->tls, p) <= 0)
         return -EIO;
+    if (offers[key].ciphers && (SSL_set1_sigalgs_list(p->tls, offers[key].signatures) <= 0 ||
+                                SSL_set_cipher_list(p->tls, offers[key].ciphers) <= 0))
+        return -EIO;
     SSL_set_connect_state(p->tls);
     return name_is_address(name) || SSL_set_tlsext_host_name(p->tls, name) > 0 ? 0 : -EIO;
 }
 
-int tls_peek_new(const char *name, TlsPeek **ret)
+int tls_peek_new(const char *name, TlsPeekKey key, TlsPeek **ret)
 {
     _cleanup_(tls_peek_freep) TlsPeek *p = calloc(1, sizeof(TlsPeek));
     uint8_t byte;
@@ -85,7 +97,7 @@ int tls_peek_new(const char *name, TlsPeek **ret)
         return -EIO;
     r = random_bytes(&byte, sizeof(byte)); /* seeds the generator */
     if (r >= 0)
-        r = set_up(p, name);
+        r = set_up(p, name, key);
     if (r >= 0)
         *ret = TAKE_PTR(p);
     return r;

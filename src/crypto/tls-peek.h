@@ -8,9 +8,17 @@
  * the server are parsed by this process. */
 typedef struct TlsPeek TlsPeek;
 
+/* The kind of key that the server is asked for, as it may have a chain for each. */
+typedef enum TlsPeekKey {
+    TLS_PEEK_ANY, /* the server chooses */
+    TLS_PEEK_ECDSA,
+    TLS_PEEK_RSA,
+    _TLS_PEEK_KEY_MAX,
+} TlsPeekKey;
+
 /* Does all that needs files; the rest needs but the socket. name: sent as server name (RFC 6066 section 3), unless
  * it is an address. -ENOMEM, -EIO. */
-int tls_peek_new(const char *name, TlsPeek **ret);
+int tls_peek_new(const char *name, TlsPeekKey key, TlsPeek **ret);
 TlsPeek *tls_peek_free(TlsPeek *p);
 DEFINE_CLEANUP(TlsPeek *, tls_peek_free);
 

@@ -22,7 +22,13 @@
 #define PAUSE_MAX   400
 #define WHERE_SIZE  128
 #define TEXT_SIZE   (2 * DIGEST_SIZE + 1) /* of a fingerprint */
-#define N_ARGUMENTS 5
+#define N_ARGUMENTS 6
+
+static const char *const keys[_TLS_PEEK_KEY_MAX] = {
+    [TLS_PEEK_ANY] = "any",
+    [TLS_PEEK_ECDSA] = "ecdsa",
+    [TLS_PEEK_RSA] = "rsa",
+};
 
 typedef struct Result {
     int32_t error;      /* 0, or the negative errno of starttls() or tls_peek() */
@@ -178,11 +184,13 @@ static void write_server_name(const char *name, char ret[static LIMIT_NAME + 1])
     snprintf(ret, LIMIT_NAME + 1, "%s%s", name_is_wildcard(name) ? "x" : "", name + name_is_wildcard(name));
 }
 
-int probe_once(const Probe *p, const char *name, int64_t timeout, Presented *ret, Problem *problem)
+static int probe_key(const Probe *p, const char *name, TlsPeekKey key, int64_t timeout, Presented *ret,
+                     Problem *problem)
 {
     char server_name[LIMIT_NAME + 1], left[32], where[WHERE_SIZE];
-    const char *arguments[N_ARGUMENTS + 1] = { "certwright-deploy", OPTION,
-                                               probe_scheme_to_string(p->scheme), server_name, left };
+    const char *arguments[N_ARGUMENTS + 1] = {
+        "certwright-deploy", OPTION, probe_scheme_to_string(p->scheme), server_name, left, keys[key]
+    };
     int64_t deadline = monotonic_msec() + timeout;
     _cleanup_close_ int fd = -EBADF;
     Result result;
@@ -199,6 +207,11 @@ int probe_once(const Probe *p, const char *name, int64_t timeout, Presented *ret
     return r < 0 ? r : take_result(p, where, &result, ret, problem);
 }
 
+int probe_once(const Probe *p, const char *name, int64_t timeout, Presented *ret, Problem *problem)
+{
+    return probe_key(p, name, TLS_PEEK_ANY, timeout, ret, problem);
+}
+
 /* ---- until the chain is presented */
 
 static void pause_before(int64_t milliseconds, int64_t deadline)
@@ -209,8 +222,8 @@ static void pause_before(int64_t milliseconds, int64_t deadline)
     (void)nanosleep(&t, NULL);
 }
 
-static int explain_difference(const Probe *p, const char *name, const Presented *presented,
-                              const Presented *expected, Problem *problem)
+static void explain_difference(const Probe *p, const char *name, const Presented *presented,
+                               const Presented *expected, Problem *problem)
 {
     char where[WHERE_SIZE], other[TEXT_SIZE], wanted[TEXT_SIZE];
 
@@ -218,16 +231,15 @@ static int explain_difference(const Probe *p, const char *name, const Presented 
     hex_encode(presented->digests[0], DIGEST_SIZE, false, other);
     hex_encode(expected->digests[0], DIGEST_SIZE, false, wanted);
     if (streq(other, wanted))
-        return problem_set(
-            problem, PROBLEM_NETWORK_FAILED,
-            "%s presents the certificate for %s that was delivered, but not with the issuers that were "
-            "delivered: %u instead of %u certificates, or others.",
-            where, QUOTE(name, LIMIT_NAME), presented->n, expected->n);
-    return problem_set(
-        problem, PROBLEM_NETWORK_FAILED,
-        "%s presents another certificate for %s than the one that was delivered: the one with "
-        "the fingerprint %s instead of %s.",
-        where, QUOTE(name, LIMIT_NAME), other, wanted);
+        (void)problem_set(problem, PROBLEM_NETWORK_FAILED,
+                          "%s presents the certificate for %s that was delivered, but not with the issuers "
+                          "that were delivered: %u instead of %u certificates, or others.",
+                          where, QUOTE(name, LIMIT_NAME), presented->n, expected->n);
+    else
+        (void)problem_set(problem, PROBLEM_NETWORK_FAILED,
+                          "%s presents another certificate for %s than the one that was delivered: the one "
+                          "with the fingerprint %s instead of %s.",
+                          where, QUOTE(name, LIMIT_NAME), other, wanted);
 }
 
 /* A connection that hangs, as one to a process of before, does not take the time of all. */
@@ -236,46 +248,51 @@ static int64_t time_for_attempt(int64_t timeout, int64_t deadline)
     return MAX(INT64_C(1), MIN(deadline - monotonic_msec(), MAX(timeout / IN_A_ROW, (int64_t)ATTEMPT_MIN)));
 }
 
-static int attempt(const Probe *p, const char *name, const Presented *expected, int64_t timeout,
-                   Problem *problem)
+/* Returns 1 if the chain is presented, 0 with a problem if another one is. */
+static int attempt(const Probe *p, const char *name, TlsPeekKey key, const Presented *expected,
+                   int64_t timeout, Problem *problem)
 {
     Presented presented;
-    int r = probe_once(p, name, timeout, &presented, problem);
+    int r = probe_key(p, name, key, timeout, &presented, problem);
 
-    if (r < 0 || presented_equal(&presented, expected))
+    if (r < 0)
         return r;
-    return explain_difference(p, name, &presented, expected, problem);
+    if (presented_equal(&presented, expected))
+        return 1;
+    explain_difference(p, name, &presented, expected, problem);
+    return 0;
 }
 
+/* A server that has chains for other kinds of keys as well is asked for each kind. What it presents otherwise is told. */
 int probe_verify(const Probe *p, const char *name, const Presented *expected, int64_t timeout,
                  Problem *problem)
 {
     int64_t deadline = monotonic_msec() + timeout, pause = PAUSE_MIN;
     _cleanup_problem_ Problem last = {};
-    unsigned n = 0;
+    unsigned key = TLS_PEEK_ANY, n = 0;
     int r;
 
     do {
         _cleanup_problem_ Problem now = {};
 
-        r = attempt(p, name, expected, time_for_attempt(timeout, deadline), &now);
-        if (r >= 0 && ++n == IN_A_ROW)
+        r = attempt(p, name, (TlsPeekKey)key, expected, time_for_attempt(timeout, deadline), &now);
+        if (r > 0 && ++n == IN_A_ROW)
             return 0;
-        if (r >= 0)
+        if (r > 0)
             continue;
         n = 0;
-        problem_clear(&last);
-        problem_move(&now, &last);
-        if (r == -ENOMEM || last.code == PROBLEM_INVALID_ARGUMENT)
+        if (key == TLS_PEEK_ANY)
+            problem_move(&now, &last);
+        if (r == -ENOMEM || now.code == PROBLEM_INVALID_ARGUMENT || last.code == PROBLEM_INVALID_ARGUMENT)
             break;
+        key = r == 0 ? (key + 1) % _TLS_PEEK_KEY_MAX : TLS_PEEK_ANY;
         pause_before(pause, deadline);
         pause = MIN(2 * pause, (int64_t)PAUSE_MAX);
     } while (monotonic_msec() < deadline);
     if (last.code == PROBLEM_NONE)
         return problem_set(problem, PROBLEM_NETWORK_FAILED,
                            "There was no time for %d connections; is ProbeTimeout= too short?", IN_A_ROW);
-    r = r < 0 ? r : -EAGAIN;
-    return problem_set(problem, last.code, "%s", strempty(last.text)), r;
+    return problem_set(problem, last.code, "%s", strempty(last.text));
 }
 
 /* ---- child */
@@ -305,10 +322,12 @@ void probe_child(int argc, char *argv[])
     Result result = {};
     ProbeScheme scheme;
     uint64_t timeout;
+    int key;
     TlsPeek *peek; /* not freed: the process exits */
 
     if (argc != N_ARGUMENTS || (scheme = probe_scheme_from_string(argv[2])) < 0 ||
-        parse_uint64(argv[4], &timeout) < 0 || timeout > INT32_MAX || tls_peek_new(argv[3], &peek) < 0 ||
+        parse_uint64(argv[4], &timeout) < 0 || timeout > INT32_MAX ||
+        (key = TABLE_FROM_STRING(keys, argv[5])) < 0 || tls_peek_new(argv[3], (TlsPeekKey)key, &peek) < 0 ||
         confined_enter(&limits, SANDBOX_CONVERSE) < 0)
         _exit(EXIT_FAILURE);
     result.error = look(peek, scheme, monotonic_msec() + (int64_t)timeout, &result);

@@ -305,6 +305,31 @@ static void check_verify_fails(const TlsServer *s, const Presented *expected, co
     g_assert_cmpint(monotonic_msec() - start, <, 5000);
 }
 
+/* A server that has one chain for each kind of key. */
+static void test_two_kinds(void)
+{
+    _cleanup_issued_ Issued ecdsa = leaf_make(), other = leaf_make(),
+                            rsa = issue(&(CertificateSpec){ .subject = NAME }, NULL, EVP_RSA_gen(2048));
+
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        _cleanup_tls_server_ TlsServer s = { .scheme = PROBE_HTTPS };
+        SSL_CTX *context = tls_context_make(&ecdsa, NULL, 0);
+        const Presented first = presented_of(&ecdsa, NULL, 0), second = presented_of(&rsa, NULL, 0),
+                        none = presented_of(&other, NULL, 0);
+        Probe p;
+
+        g_assert_cmpint(SSL_CTX_set_max_proto_version(context, version), ==, 1);
+        g_assert_cmpint(SSL_CTX_use_certificate(context, rsa.certificate), ==, 1);
+        g_assert_cmpint(SSL_CTX_use_PrivateKey(context, rsa.key), ==, 1);
+        tls_server_add(&s, context, 0);
+        tls_server_start(&s);
+        p = probe_of(&s);
+        g_assert_cmpint(probe_verify(&p, NAME, &first, TIMEOUT, NULL), ==, 0);
+        g_assert_cmpint(probe_verify(&p, NAME, &second, TIMEOUT, NULL), ==, 0);
+        check_verify_fails(&s, &none, "https://*presents another certificate*");
+    }
+}
+
 static void test_verify_fails(void)
 {
     _cleanup_issued_ Issued former = leaf_make(), leaf = leaf_make(), issuer = leaf_make();
@@ -347,6 +372,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/probe/long-chain", test_long_chain);
     g_test_add_func("/probe/nobody-listens", test_nobody_listens);
     g_test_add_func("/probe/verify", test_verify);
+    g_test_add_func("/probe/two-kinds", test_two_kinds);
     g_test_add_func("/probe/verify-fails", test_verify_fails);
     g_test_add_func("/probe/text", test_text);
     return g_test_run();
