@@ -131,7 +131,7 @@ static int wait_for(int fd, short events, int64_t deadline)
 
 static int failure_of(TlsPeek *p)
 {
-    unsigned long error = ERR_peek_error();
+    unsigned long error = ERR_peek_last_error(); /* that of libssl, if several libraries have one */
 
     ERR_clear_error();
     if (error == 0)
@@ -144,6 +144,8 @@ static int failure_of(TlsPeek *p)
         return -ECONNRESET;
     case SSL_R_EXCESSIVE_MESSAGE_SIZE:
         return -E2BIG;
+    case SSL_R_BAD_SIGNATURE:
+        return -EKEYREJECTED;
     default:
         return -EPROTO;
     }

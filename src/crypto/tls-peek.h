@@ -27,7 +27,8 @@ DEFINE_CLEANUP(TlsPeek *, tls_peek_free);
  * then because it wants a certificate of the client. The process has to ignore SIGPIPE.
  *
  * -ETIMEDOUT, -ECONNRESET: the server closed the connection. -E2BIG: the chain is larger than LIMIT_CHAIN or
- * LIMIT_PRESENTED_CHAIN. -EPROTO: the handshake failed; see tls_peek_error(). */
+ * LIMIT_PRESENTED_CHAIN. -EKEYREJECTED: the server signs with another key than that of the leaf. -EPROTO: the
+ * handshake failed otherwise; see tls_peek_error(). */
 int tls_peek(TlsPeek *p, int fd, int64_t deadline);
 /* The chain that was presented, the leaf first: number of certificates, SHA-256 of the DER of each. */
 size_t tls_peek_chain(const TlsPeek *p, const uint8_t (**ret)[DIGEST_SIZE]);

@@ -106,6 +106,9 @@ static int explain_tls(const char *where, const Result *result, Problem *problem
         return problem_set(problem, PROBLEM_NETWORK_FAILED,
                            "%s sent more than a chain of %d certificates and %d bytes.", where,
                            DEPLOY_CHAIN_MAX, LIMIT_PRESENTED_CHAIN);
+    case -EKEYREJECTED:
+        return problem_set(problem, PROBLEM_NETWORK_FAILED,
+                           "%s presents a certificate, but signs with another key than its.", where);
     case -EPROTO:
         return problem_set(problem, PROBLEM_NETWORK_FAILED, "The TLS handshake with %s failed (%s).", where,
                            tls_error_to_text(result->tls_error));

@@ -152,7 +152,7 @@ static void check_foreign_key(const Issued *leaf, int version, bool mutual)
     tls_server_add(&s, context, 0);
     tls_server_start(&s);
     p = probe_of(&s);
-    check_fails(&p, TIMEOUT, "The TLS handshake with tls://* failed (bad signature).");
+    check_fails(&p, TIMEOUT, "tls://*presents a certificate, but signs with another key than its.");
 }
 
 /* A server that presents a certificate whose key it does not have does not serve it. */
@@ -168,6 +168,25 @@ static void test_foreign_key(void)
     }
     EVP_PKEY_free(other);
     EVP_PKEY_free(own);
+}
+
+/* A server that did not have to use its key before it refused us has not shown that it has it. */
+static void test_unproved(void)
+{
+    _cleanup_issued_ Issued leaf = issue(&(CertificateSpec){ .subject = NAME }, NULL, EVP_RSA_gen(2048));
+    _cleanup_tls_server_ TlsServer s = { .scheme = PROBE_TLS };
+    Presented expected = presented_of(&leaf, NULL, 0);
+    SSL_CTX *context = tls_context_make(&leaf, NULL, 0);
+    Probe p;
+
+    g_assert_cmpint(SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION), ==, 1);
+    g_assert_cmpint(SSL_CTX_set_cipher_list(context, "kRSA:@SECLEVEL=0"), ==, 1);
+    tls_server_add(&s, context, 0);
+    tls_server_start(&s);
+    check_presents(&s, &expected);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    p = probe_of(&s);
+    check_fails(&p, TIMEOUT, "The TLS handshake with tls://* failed (*alert handshake failure).");
 }
 
 static void test_wildcard(void)
@@ -366,6 +385,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/probe/schemes", test_schemes);
     g_test_add_func("/probe/keys", test_keys);
     g_test_add_func("/probe/foreign-key", test_foreign_key);
+    g_test_add_func("/probe/unproved", test_unproved);
     g_test_add_func("/probe/wildcard", test_wildcard);
     g_test_add_func("/probe/proxy", test_proxy);
     g_test_add_func("/probe/faults", test_faults);
