@@ -2,6 +2,7 @@
 #include "crypto/tls-peek.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -83,6 +84,15 @@ static int set_up(TlsPeek *p, const char *name, TlsPeekKey key)
     return name_is_address(name) || SSL_set_tlsext_host_name(p->tls, name) > 0 ? 0 : -EIO;
 }
 
+static int load_texts(void)
+{
+    return OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
+                                OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
+                            NULL) > 0
+               ? 0
+               : -EIO;
+}
+
 int tls_peek_new(const char *name, TlsPeekKey key, TlsPeek **ret)
 {
     _cleanup_(tls_peek_freep) TlsPeek *p = calloc(1, sizeof(TlsPeek));
@@ -91,11 +101,9 @@ int tls_peek_new(const char *name, TlsPeekKey key, TlsPeek **ret)
 
     if (!p)
         return -ENOMEM;
-    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
-                             OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
-                         NULL) <= 0)
-        return -EIO;
-    r = random_bytes(&byte, sizeof(byte)); /* seeds the generator */
+    r = load_texts();
+    if (r >= 0)
+        r = random_bytes(&byte, sizeof(byte)); /* seeds the generator */
     if (r >= 0)
         r = set_up(p, name, key);
     if (r >= 0)
@@ -204,8 +212,9 @@ uint64_t tls_peek_error(const TlsPeek *p)
 
 const char *tls_error_to_text(uint64_t error)
 {
-    const char *text =
-        error > 0 && error <= ULONG_MAX ? ERR_reason_error_string((unsigned long)error) : NULL;
+    const char *text;
 
+    load_texts();
+    text = error > 0 && error <= ULONG_MAX ? ERR_reason_error_string((unsigned long)error) : NULL;
     return text ? text : TEXT_UNKNOWN;
 }

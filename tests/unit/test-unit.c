@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
+#include <systemd/sd-daemon.h>
 
 #include "deploy/unit.h"
 #include "util/text.h"
@@ -45,6 +46,13 @@ typedef struct Systemd {
     int stop;
     GThread *thread;
 } Systemd;
+
+static bool booted; /* with systemd, says the test */
+
+int sd_booted(void)
+{
+    return booted;
+}
 
 /* ---- systemd */
 
@@ -216,7 +224,10 @@ static void systemd_start(Systemd *s)
     g_assert_cmpint(
         sd_bus_add_fallback_vtable(s->bus, NULL, MANAGER "/job", SYSTEMD ".Job", job_table, find_job, s), >=,
         0);
-    g_assert_cmpint(sd_bus_request_name(s->bus, SYSTEMD, 0), >=, 0);
+    if (s->absent)
+        s->due = usec_now(CLOCK_MONOTONIC) + 5 * AWHILE;
+    else
+        g_assert_cmpint(sd_bus_request_name(s->bus, SYSTEMD, 0), >=, 0);
     s->thread = g_thread_new("systemd", run, s);
 }
 
@@ -301,6 +312,20 @@ static void test_absence(void)
                 "systemd could not reload or restart web.service: *");
 }
 
+/* It is away before the first call. */
+static void test_return(void)
+{
+    _cleanup_systemd_ Systemd s = { .result = "done", .state = "active", .absent = true };
+    _cleanup_problem_ Problem problem = {};
+    _cleanup_(unit_manager_freep) UnitManager *m = NULL;
+
+    systemd_start(&s);
+    booted = true;
+    if (unit_manager_connect(&m, &problem) < 0)
+        note_failure("%s", problem.text);
+    booted = false;
+}
+
 /* One connection is for all jobs of a run. */
 static void test_several(void)
 {
@@ -363,6 +388,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/unit/signals", test_signals);
     g_test_add_func("/unit/failures", test_failures);
     g_test_add_func("/unit/absence", test_absence);
+    g_test_add_func("/unit/return", test_return);
     g_test_add_func("/unit/several", test_several);
     g_test_add_func("/unit/states", test_states);
     g_test_add_func("/unit/none", test_none);
