@@ -47,8 +47,8 @@ static void write_place(const Probe *p, char ret[static WHERE_SIZE])
 {
     bool v6 = strchr(p->host, ':') != NULL;
 
-    snprintf(ret, WHERE_SIZE, "%s://%s%.64s%s:%u", probe_scheme_to_string(p->scheme), v6 ? "[" : "", p->host,
-             v6 ? "]" : "", (unsigned)p->port);
+    snprintf(ret, WHERE_SIZE, "%s://%s%s%s:%u", probe_scheme_to_string(p->scheme), v6 ? "[" : "",
+             QUOTE(p->host, 64), v6 ? "]" : "", (unsigned)p->port);
 }
 
 int probe_to_text(const Probe *p, char **ret)
