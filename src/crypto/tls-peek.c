@@ -23,7 +23,7 @@ static const struct {
 
 struct TlsPeek {
     SSL_CTX *context;
-    SSL *tls;
+    SSL *tls; /* during a handshake */
     uint8_t digests[LIMIT_CHAIN][DIGEST_SIZE];
     size_t n;
     bool too_long, proved;
@@ -62,7 +62,7 @@ static int on_request(SSL *tls, X509 **certificate _unused_, EVP_PKEY **key _unu
 }
 
 /* Services are not judged here, so old versions and weak keys are accepted. */
-static int set_up(TlsPeek *p, const char *name, TlsPeekKey key)
+static int set_up(TlsPeek *p)
 {
     p->context = SSL_CTX_new(TLS_client_method());
     if (!p->context)
@@ -72,16 +72,7 @@ static int set_up(TlsPeek *p, const char *name, TlsPeekKey key)
     SSL_CTX_set_session_cache_mode(p->context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_cert_verify_callback(p->context, on_chain, p);
     SSL_CTX_set_client_cert_cb(p->context, on_request);
-    if (SSL_CTX_set_min_proto_version(p->context, TLS1_VERSION) <= 0)
-        return -EIO;
-    p->tls = SSL_new(p->context);
-    if (!p->tls || SSL_set_app_data(p->tls, p) <= 0)
-        return -EIO;
-    if (offers[key].ciphers && (SSL_set1_sigalgs_list(p->tls, offers[key].signatures) <= 0 ||
-                                SSL_set_cipher_list(p->tls, offers[key].ciphers) <= 0))
-        return -EIO;
-    SSL_set_connect_state(p->tls);
-    return name_is_address(name) || SSL_set_tlsext_host_name(p->tls, name) > 0 ? 0 : -EIO;
+    return SSL_CTX_set_min_proto_version(p->context, TLS1_VERSION) > 0 ? 0 : -EIO;
 }
 
 static int load_texts(void)
@@ -93,7 +84,7 @@ static int load_texts(void)
                : -EIO;
 }
 
-int tls_peek_new(const char *name, TlsPeekKey key, TlsPeek **ret)
+int tls_peek_new(TlsPeek **ret)
 {
     _cleanup_(tls_peek_freep) TlsPeek *p = calloc(1, sizeof(TlsPeek));
     uint8_t byte;
@@ -105,7 +96,7 @@ int tls_peek_new(const char *name, TlsPeekKey key, TlsPeek **ret)
     if (r >= 0)
         r = random_bytes(&byte, sizeof(byte)); /* seeds the generator */
     if (r >= 0)
-        r = set_up(p, name, key);
+        r = set_up(p);
     if (r >= 0)
         *ret = TAKE_PTR(p);
     return r;
@@ -114,7 +105,6 @@ int tls_peek_new(const char *name, TlsPeekKey key, TlsPeek **ret)
 TlsPeek *tls_peek_free(TlsPeek *p)
 {
     if (p) {
-        SSL_free(p->tls);
         SSL_CTX_free(p->context);
         free(p);
     }
@@ -182,21 +172,43 @@ static int handshake(TlsPeek *p, int fd, int64_t deadline)
     return r;
 }
 
-int tls_peek(TlsPeek *p, int fd, int64_t deadline)
+static int prepare(TlsPeek *p, const char *name, TlsPeekKey key, int fd)
 {
-    int r;
-
-    if (SSL_set_fd(p->tls, fd) <= 0)
+    if (!p->tls || SSL_set_app_data(p->tls, p) <= 0 || SSL_set_fd(p->tls, fd) <= 0)
         return -ENOMEM;
-    r = handshake(p, fd, deadline);
+    if (offers[key].ciphers && (SSL_set1_sigalgs_list(p->tls, offers[key].signatures) <= 0 ||
+                                SSL_set_cipher_list(p->tls, offers[key].ciphers) <= 0))
+        return -EIO;
+    SSL_set_connect_state(p->tls);
+    return name_is_address(name) || SSL_set_tlsext_host_name(p->tls, name) > 0 ? 0 : -EIO;
+}
+
+static int take_outcome(TlsPeek *p, int r)
+{
     if (p->too_long)
         return -E2BIG;
     if (r >= 0)
         (void)SSL_shutdown(p->tls);
     else if (!p->proved || r == -ETIMEDOUT)
         return r;
-    ERR_clear_error();
     return p->n > 0 ? 0 : -EPROTO;
+}
+
+int tls_peek(TlsPeek *p, const char *name, TlsPeekKey key, int fd, int64_t deadline)
+{
+    int r;
+
+    p->n = 0;
+    p->error = 0;
+    p->too_long = p->proved = false;
+    p->tls = SSL_new(p->context);
+    r = prepare(p, name, key, fd);
+    if (r >= 0)
+        r = take_outcome(p, handshake(p, fd, deadline));
+    SSL_free(p->tls);
+    p->tls = NULL;
+    ERR_clear_error();
+    return r;
 }
 
 size_t tls_peek_chain(const TlsPeek *p, const uint8_t (**ret)[DIGEST_SIZE])

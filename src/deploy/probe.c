@@ -2,40 +2,21 @@
 #include "deploy/probe.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "core/name.h"
-#include "crypto/tls-peek.h"
-#include "deploy/confined.h"
 #include "deploy/own-address.h"
-#include "deploy/starttls.h"
+#include "deploy/prober.h"
 #include "net/address.h"
 #include "util/text.h"
 #include "util/time.h"
 
-#define OPTION      "--probe"
 #define IN_A_ROW    3
 #define ATTEMPT_MIN 1000 /* milliseconds for one of several connections, if there are as many left */
-#define GRACE       2000 /* that the child has in addition to start and end */
 #define PAUSE_MIN   50   /* between connections that do not present the chain */
 #define PAUSE_MAX   400
 #define WHERE_SIZE  128
 #define TEXT_SIZE   (2 * DIGEST_SIZE + 1) /* of a fingerprint */
-#define N_ARGUMENTS 6
-
-static const char *const keys[_TLS_PEEK_KEY_MAX] = {
-    [TLS_PEEK_ANY] = "any",
-    [TLS_PEEK_ECDSA] = "ecdsa",
-    [TLS_PEEK_RSA] = "rsa",
-};
-
-typedef struct Result {
-    int32_t error;      /* 0, or the negative errno of starttls() or tls_peek() */
-    uint32_t step;      /* StarttlsStep */
-    uint64_t tls_error; /* tls_peek_error() */
-    Presented presented;
-} Result;
 
 bool presented_equal(const Presented *a, const Presented *b)
 {
@@ -73,7 +54,7 @@ static const char *service_of(const Probe *p)
 }
 
 /* Before TLS was begun. */
-static int explain_talk(const Probe *p, const char *where, const Result *result, Problem *problem)
+static int explain_talk(const Probe *p, const char *where, const ProberResult *result, Problem *problem)
 {
     const char *service = service_of(p);
 
@@ -95,7 +76,7 @@ static int explain_talk(const Probe *p, const char *where, const Result *result,
                        where, service);
 }
 
-static int explain_tls(const char *where, const Result *result, Problem *problem)
+static int explain_tls(const char *where, const ProberResult *result, Problem *problem)
 {
     switch (result->error) {
     case -ETIMEDOUT:
@@ -117,7 +98,7 @@ static int explain_tls(const char *where, const Result *result, Problem *problem
     }
 }
 
-static int explain(const Probe *p, const char *where, const Result *result, Problem *problem)
+static int explain(const Probe *p, const char *where, const ProberResult *result, Problem *problem)
 {
     if (result->error == -ECONNRESET)
         return problem_set(problem, PROBLEM_NETWORK_FAILED,
@@ -126,7 +107,7 @@ static int explain(const Probe *p, const char *where, const Result *result, Prob
                                          : explain_talk(p, where, result, problem);
 }
 
-static int take_result(const Probe *p, const char *where, const Result *result, Presented *ret,
+static int take_result(const Probe *p, const char *where, const ProberResult *result, Presented *ret,
                        Problem *problem)
 {
     if (result->error != 0)
@@ -187,16 +168,13 @@ static void write_server_name(const char *name, char ret[static LIMIT_NAME + 1])
     snprintf(ret, LIMIT_NAME + 1, "%s%s", name_is_wildcard(name) ? "x" : "", name + name_is_wildcard(name));
 }
 
-static int probe_key(const Probe *p, const char *name, TlsPeekKey key, int64_t timeout, Presented *ret,
-                     Problem *problem)
+static int probe_key(Prober *prober, const Probe *p, const char *name, TlsPeekKey key, int64_t timeout,
+                     Presented *ret, Problem *problem)
 {
-    char server_name[LIMIT_NAME + 1], left[32], where[WHERE_SIZE];
-    const char *arguments[N_ARGUMENTS + 1] = {
-        "certwright-deploy", OPTION, probe_scheme_to_string(p->scheme), server_name, left, keys[key]
-    };
+    char server_name[LIMIT_NAME + 1], where[WHERE_SIZE];
     int64_t deadline = monotonic_msec() + timeout;
     _cleanup_close_ int fd = -EBADF;
-    Result result;
+    ProberResult result;
     int r;
 
     write_place(p, where);
@@ -204,15 +182,17 @@ static int probe_key(const Probe *p, const char *name, TlsPeekKey key, int64_t t
     r = connect_to(p, where, deadline, &fd, problem);
     if (r < 0)
         return r;
-    timeout = MAX(INT64_C(1), deadline - monotonic_msec());
-    snprintf(left, sizeof(left), "%" PRIi64, timeout);
-    r = confined_run(arguments, fd, timeout + GRACE, where, &result, sizeof(result), problem);
+    r = prober_look(prober, where, p->scheme, server_name, key, fd,
+                    MAX(INT64_C(1), deadline - monotonic_msec()), &result, problem);
     return r < 0 ? r : take_result(p, where, &result, ret, problem);
 }
 
 int probe_once(const Probe *p, const char *name, int64_t timeout, Presented *ret, Problem *problem)
 {
-    return probe_key(p, name, TLS_PEEK_ANY, timeout, ret, problem);
+    _cleanup_(prober_freep) Prober *prober = NULL;
+    int r = prober_new(&prober);
+
+    return r < 0 ? r : probe_key(prober, p, name, TLS_PEEK_ANY, timeout, ret, problem);
 }
 
 /* ---- until the chain is presented */
@@ -252,11 +232,11 @@ static int64_t time_for_attempt(int64_t timeout, int64_t deadline)
 }
 
 /* Returns 1 if the chain is presented, 0 with a problem if another one is. */
-static int attempt(const Probe *p, const char *name, TlsPeekKey key, const Presented *expected,
-                   int64_t timeout, Problem *problem)
+static int attempt(Prober *prober, const Probe *p, const char *name, TlsPeekKey key,
+                   const Presented *expected, int64_t timeout, Problem *problem)
 {
     Presented presented;
-    int r = probe_key(p, name, key, timeout, &presented, problem);
+    int r = probe_key(prober, p, name, key, timeout, &presented, problem);
 
     if (r < 0)
         return r;
@@ -267,8 +247,8 @@ static int attempt(const Probe *p, const char *name, TlsPeekKey key, const Prese
 }
 
 /* A server that has chains for other kinds of keys as well is asked for each kind. What it presents otherwise is told. */
-int probe_verify(const Probe *p, const char *name, const Presented *expected, int64_t timeout,
-                 Problem *problem)
+int prober_verify(Prober *prober, const Probe *p, const char *name, const Presented *expected,
+                  int64_t timeout, Problem *problem)
 {
     int64_t deadline = monotonic_msec() + timeout, pause = PAUSE_MIN;
     _cleanup_problem_ Problem last = {};
@@ -278,7 +258,7 @@ int probe_verify(const Probe *p, const char *name, const Presented *expected, in
     do {
         _cleanup_problem_ Problem now = {};
 
-        r = attempt(p, name, (TlsPeekKey)key, expected, time_for_attempt(timeout, deadline), &now);
+        r = attempt(prober, p, name, (TlsPeekKey)key, expected, time_for_attempt(timeout, deadline), &now);
         if (r > 0 && ++n == IN_A_ROW)
             return 0;
         if (r > 0)
@@ -298,41 +278,11 @@ int probe_verify(const Probe *p, const char *name, const Presented *expected, in
     return problem_set(problem, last.code, "%s", strempty(last.text));
 }
 
-/* ---- child */
-
-static int look(TlsPeek *peek, ProbeScheme scheme, int64_t deadline, Result *ret)
+int probe_verify(const Probe *p, const char *name, const Presented *expected, int64_t timeout,
+                 Problem *problem)
 {
-    const uint8_t(*chain)[DIGEST_SIZE];
-    StarttlsStep step = STARTTLS_GREETING;
-    int r = starttls(STDIN_FILENO, scheme, deadline, &step);
+    _cleanup_(prober_freep) Prober *prober = NULL;
+    int r = prober_new(&prober);
 
-    ret->step = (uint32_t)step;
-    if (r >= 0)
-        r = tls_peek(peek, STDIN_FILENO, deadline);
-    ret->tls_error = tls_peek_error(peek);
-    if (r < 0)
-        return r;
-    ret->presented.n = (uint32_t)tls_peek_chain(peek, &chain);
-    memcpy(ret->presented.digests, chain, ret->presented.n * DIGEST_SIZE);
-    return 0;
-}
-
-void probe_child(int argc, char *argv[])
-{
-    static const SandboxLimits limits = { .cpu = LIMIT_PROBE_CPU,
-                                          .output = sizeof(Result),
-                                          .memory = LIMIT_PROBE_MEMORY };
-    Result result = {};
-    ProbeScheme scheme;
-    uint64_t timeout;
-    int key;
-    TlsPeek *peek; /* not freed: the process exits */
-
-    if (argc != N_ARGUMENTS || (scheme = probe_scheme_from_string(argv[2])) < 0 ||
-        parse_uint64(argv[4], &timeout) < 0 || timeout > INT32_MAX ||
-        (key = TABLE_FROM_STRING(keys, argv[5])) < 0 || tls_peek_new(argv[3], (TlsPeekKey)key, &peek) < 0 ||
-        confined_enter(&limits, SANDBOX_CONVERSE) < 0)
-        _exit(EXIT_FAILURE);
-    result.error = look(peek, scheme, monotonic_msec() + (int64_t)timeout, &result);
-    confined_finish(&result, sizeof(result));
+    return r < 0 ? r : prober_verify(prober, p, name, expected, timeout, problem);
 }

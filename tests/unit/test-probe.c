@@ -2,8 +2,10 @@
 #include "tls-server-fixture.h"
 
 #include <openssl/param_build.h>
+#include <signal.h>
 
 #include "deploy/probe.h"
+#include "util/text.h"
 #include "util/time.h"
 
 /* This program is its own child. */
@@ -365,6 +367,67 @@ static void test_verify_fails(void)
     check_verify_fails(&silent, &expected, "tls://*in time.");
 }
 
+/* The only child that runs. */
+static pid_t child_of_this(void)
+{
+    g_autofree char *path = g_strdup_printf("/proc/self/task/%d/children", (int)gettid()), *text = NULL;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL) || isempty(text))
+        return 0;
+    return (pid_t)g_ascii_strtoll(text, NULL, 10);
+}
+
+/* One child for one place, until it has had many connections; another one for another place. */
+static void test_prober(void)
+{
+    _cleanup_issued_ Issued leaf = leaf_make();
+    const Presented expected = presented_of(&leaf, NULL, 0);
+    _cleanup_tls_server_ TlsServer a = { .scheme = PROBE_HTTPS }, b = { .scheme = PROBE_SMTP };
+    _cleanup_(prober_freep) Prober *prober = NULL;
+    Probe p, q;
+    pid_t first, other;
+
+    tls_server_add(&a, tls_context_make(&leaf, NULL, 0), 0);
+    tls_server_add(&b, tls_context_make(&leaf, NULL, 0), 0);
+    tls_server_start(&a);
+    tls_server_start(&b);
+    p = probe_of(&a);
+    q = probe_of(&b);
+    g_assert_cmpint(prober_new(&prober), ==, 0);
+    g_assert_cmpint(prober_verify(prober, &p, NAME, &expected, TIMEOUT, NULL), ==, 0);
+    first = child_of_this();
+    g_assert_cmpint(first, >, 0);
+    g_assert_cmpint(prober_verify(prober, &p, "*.example.com", &expected, TIMEOUT, NULL), ==, 0);
+    g_assert_cmpint(child_of_this(), ==, first);
+    g_assert_cmpint(prober_verify(prober, &q, NAME, &expected, TIMEOUT, NULL), ==, 0);
+    other = child_of_this();
+    g_assert_cmpint(other, !=, first);
+    for (int i = 0; i < 100; i++)
+        g_assert_cmpint(prober_verify(prober, &q, NAME, &expected, TIMEOUT, NULL), ==, 0);
+    g_assert_cmpint(child_of_this(), !=, other);
+    prober_free(TAKE_PTR(prober));
+    g_assert_cmpint(child_of_this(), ==, 0);
+}
+
+/* A child that ends is replaced. */
+static void test_prober_ends(void)
+{
+    _cleanup_issued_ Issued leaf = leaf_make();
+    const Presented expected = presented_of(&leaf, NULL, 0);
+    _cleanup_tls_server_ TlsServer s = { .scheme = PROBE_HTTPS };
+    _cleanup_(prober_freep) Prober *prober = NULL;
+    _cleanup_problem_ Problem problem = {};
+    Probe p;
+
+    tls_server_add(&s, tls_context_make(&leaf, NULL, 0), 0);
+    tls_server_start(&s);
+    p = probe_of(&s);
+    g_assert_cmpint(prober_new(&prober), ==, 0);
+    g_assert_cmpint(prober_verify(prober, &p, NAME, &expected, TIMEOUT, NULL), ==, 0);
+    g_assert_cmpint(kill(child_of_this(), SIGKILL), ==, 0);
+    g_assert_cmpint(prober_verify(prober, &p, NAME, &expected, TIMEOUT, &problem), ==, 0);
+}
+
 static void test_text(void)
 {
     _cleanup_free_ char *v4 = NULL, *v6 = NULL;
@@ -394,6 +457,8 @@ int main(int argc, char *argv[])
     g_test_add_func("/probe/verify", test_verify);
     g_test_add_func("/probe/two-kinds", test_two_kinds);
     g_test_add_func("/probe/verify-fails", test_verify_fails);
+    g_test_add_func("/probe/prober", test_prober);
+    g_test_add_func("/probe/prober-ends", test_prober_ends);
     g_test_add_func("/probe/text", test_text);
     return g_test_run();
 }

@@ -50,8 +50,8 @@ static Outcome peek(void *(*server)(void *userdata), Peer *peer, int64_t timeout
     g_assert_true(fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0);
     peer->fd = ends[1];
     thread = g_thread_new("peer", server, peer);
-    g_assert_cmpint(tls_peek_new(NAME, TLS_PEEK_ANY, &p), ==, 0);
-    o.r = tls_peek(p, ends[0], start + timeout);
+    g_assert_cmpint(tls_peek_new(&p), ==, 0);
+    o.r = tls_peek(p, NAME, TLS_PEEK_ANY, ends[0], start + timeout);
     o.took = monotonic_msec() - start;
     o.n = tls_peek_chain(p, &digests);
     o.error = tls_peek_error(p);
