@@ -72,6 +72,7 @@ struct Shares {
     sd_bus_message *current;
     sd_event_source *turn, *retry;
     uint64_t taken_at;    /* when the last call came in, CLOCK_MONOTONIC */
+    uint64_t large_at;    /* when the last large reply was written, CLOCK_MONOTONIC */
     uint64_t large_after; /* no large reply before this time while many calls come in, CLOCK_MONOTONIC */
     size_t n_taken;       /* calls that came in since the last large reply */
 

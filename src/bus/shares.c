@@ -20,8 +20,11 @@
 #define LARGE_REPLY     (256 * 1024) /* not created while anything is in the write queue */
 #define ERROR_REPLY     512
 
-/* While many calls keep coming in, the next large reply is delayed by a multiple of the time that the last
- * one took: the calls of others may still be behind those of a user who requests many of these. */
+/* After a large reply, the bus gets time to send what it has queued: dbus-broker does not write to a service
+ * whose data it can read. While many calls keep coming in, the next large reply is delayed by a multiple of the
+ * time that the last one took: the calls of others may still be behind those of a user who requests many of
+ * these. */
+#define PAUSE_USEC  (2 * USEC_PER_MSEC)
 #define FEW_CALLS   32 /* since the last large reply */
 #define QUIET_USEC  (20 * USEC_PER_MSEC)
 #define DELAY_RATIO 10
@@ -303,6 +306,8 @@ static bool is_delayed(const Shares *s)
 {
     uint64_t now = shares_now(s);
 
+    if (now < s->large_at + PAUSE_USEC)
+        return true;
     return s->n_taken > FEW_CALLS && now < s->large_after && now < s->taken_at + QUIET_USEC;
 }
 
@@ -408,7 +413,8 @@ static uint64_t serve(Shares *s, Sender *sender, uint64_t begin)
     if (u)
         u->used += end - begin;
     if (size >= LARGE_REPLY) {
-        s->large_after = usec_now(CLOCK_MONOTONIC) + MIN(DELAY_RATIO * (end - begin), DELAY_MAX);
+        s->large_at = usec_now(CLOCK_MONOTONIC);
+        s->large_after = s->large_at + MIN(DELAY_RATIO * (end - begin), DELAY_MAX);
         s->n_taken = 0;
     }
     return end;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "core/limits.h"
 #include "core/problem.h"
+#include "crypto/digest.h"
 
 /* Chains and keys are bytes of another user. They are parsed by a child without rights, which gets open descriptors
  * and returns a result of fixed size. */
 
-#define DEPLOY_CHAIN_MAX 16 /* certificates of a chain */
-#define DIGEST_SIZE      32 /* SHA-256 */
+#define DEPLOY_CHAIN_MAX LIMIT_CHAIN /* certificates */
 
 typedef enum ExaminedVerdict {
     EXAMINED_USABLE,
@@ -21,9 +22,9 @@ typedef enum ExaminedVerdict {
 } ExaminedVerdict;
 
 typedef struct Examination {
-    uint32_t
-        verdict; /* ExaminedVerdict; the members below are set unless it is one of the first two errors */
-    uint32_t n;  /* certificates */
+    /* ExaminedVerdict; the members below are set unless it is one of the first two errors */
+    uint32_t verdict;
+    uint32_t n;                                     /* certificates */
     int64_t not_before, not_after;                  /* of the leaf, seconds since 1970-01-01 UTC */
     uint8_t digests[DEPLOY_CHAIN_MAX][DIGEST_SIZE]; /* SHA-256 of the DER, the leaf first */
     uint64_t ends[DEPLOY_CHAIN_MAX];                /* where the PEM of each ends in the chain, in bytes */
@@ -40,6 +41,9 @@ typedef struct ExamineInput {
 
 /* Fails only if the child could not be run or did not return a result; what it found is in the verdict. */
 int examine(const ExamineInput *input, Examination *ret, Problem *problem);
+/* The same for several, in as few children as possible. All have to be bytes of one user: a child that one of them
+ * takes over decides on all. */
+int examine_all(const ExamineInput *inputs, size_t n, Examination *ret, Problem *problem);
 /* A sentence, static. */
 const char *examined_verdict_explain(ExaminedVerdict v);
 /* The child: argv[1] is "--examine". Never returns. */

@@ -7,9 +7,9 @@
 #include "crypto/container.h"
 #include "import/import-internal.h"
 #include "import/message.h"
-#include "import/sandbox.h"
 #include "util/fs.h"
 #include "util/memfd.h"
+#include "util/sandbox.h"
 
 /* certwright-import: one upload in, DER out. Everything it needs is read, or loaded, before the sandbox is
  * entered; the upload is parsed inside. */
@@ -131,7 +131,7 @@ static int run(Inputs *in)
 
     container_init();
     r = inputs_read(in, &problem);
-    sandboxed = sandbox_enter();
+    sandboxed = sandbox_enter(SANDBOX_COMPUTE);
     if (sandboxed < 0)
         return sandboxed;
     if (r >= 0) {
@@ -145,6 +145,9 @@ static int run(Inputs *in)
 
 int main(int argc, char *argv[])
 {
+    const SandboxLimits limits = { .cpu = LIMIT_IMPORT_CPU,
+                                   .output = LIMIT_IMPORT_REPLY,
+                                   .memory = LIMIT_IMPORT_MEMORY };
     Inputs in = {};
     int r;
 
@@ -165,7 +168,7 @@ int main(int argc, char *argv[])
             fprintf(stderr, "certwright-import is only started by certwrightd; see --help.\n");
             return EXIT_FAILURE;
         }
-    r = sandbox_set_limits();
+    r = sandbox_set_limits(&limits);
     if (r >= 0)
         r = run(&in);
     _exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS); /* nothing is freed: the process exits */

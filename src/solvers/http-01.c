@@ -51,7 +51,7 @@ static bool body_is(const HttpReply *reply, const char *text)
     return size == strlen(text) && memcmp(body, text, size) == 0;
 }
 
-static void describe_wrong(const HttpTask *t, const Probe *p, const char *what, Problem *problem)
+static void describe_wrong(const HttpTask *t, const AddressProbe *p, const char *what, Problem *problem)
 {
     if (t->root)
         problem_set(
@@ -67,7 +67,7 @@ static void describe_wrong(const HttpTask *t, const Probe *p, const char *what, 
             t->task.name, t->url, p->address, what);
 }
 
-static void probe_judge(Probe *p, const HttpReply *reply)
+static void probe_judge(AddressProbe *p, const HttpReply *reply)
 {
     const HttpTask *t = (HttpTask *)p->check->task;
     _cleanup_problem_ Problem problem = {};
@@ -81,10 +81,10 @@ static void probe_judge(Probe *p, const HttpReply *reply)
         describe_wrong(t, p, what, &problem);
     } else if (!body_is(reply, t->task.key_authorization))
         describe_wrong(t, p, "with something else than the proof", &problem);
-    probe_end(p, false, &problem);
+    address_probe_end(p, false, &problem);
 }
 
-static void probe_fail(Probe *p, const Problem *why)
+static void probe_fail(AddressProbe *p, const Problem *why)
 {
     const HttpTask *t = (HttpTask *)p->check->task;
     _cleanup_problem_ Problem problem = {};
@@ -100,12 +100,12 @@ static void probe_fail(Probe *p, const Problem *why)
             "%s cannot be proved: %s at %s cannot be reached. %s. Let port 80 of that address lead to this machine, or "
             "correct the A and AAAA records of the name; " SEEN_FROM_HERE,
             t->task.name, t->url, p->address, strempty(why->text));
-    probe_end(p, problem.code != PROBLEM_CANCELLED && !answered, &problem);
+    address_probe_end(p, problem.code != PROBLEM_CANCELLED && !answered, &problem);
 }
 
 static void on_reply(const HttpReply *reply, const Problem *problem, void *userdata)
 {
-    Probe *p = userdata;
+    AddressProbe *p = userdata;
 
     if (p->check && reply)
         probe_judge(p, reply);
@@ -117,7 +117,7 @@ static void on_reply(const HttpReply *reply, const Problem *problem, void *userd
 static int probe_ask(SelfCheck *c, const char *address)
 {
     const HttpTask *t = (HttpTask *)c->task;
-    Probe *p = calloc(1, sizeof(Probe));
+    AddressProbe *p = calloc(1, sizeof(AddressProbe));
     _cleanup_problem_ Problem problem = {};
     const HttpRequest request = {
         .url = t->url,
@@ -129,7 +129,7 @@ static int probe_ask(SelfCheck *c, const char *address)
 
     if (!p)
         return -ENOMEM;
-    probe_begin(p, c, address);
+    address_probe_begin(p, c, address);
     if (http_send(t->task.base.solver->context->http, &request, on_reply, p, &problem) < 0)
         on_reply(NULL, &problem, p);
     return 0;

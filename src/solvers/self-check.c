@@ -8,14 +8,14 @@
 
 /* ---- probes */
 
-void probe_begin(Probe *p, SelfCheck *c, const char *address)
+void address_probe_begin(AddressProbe *p, SelfCheck *c, const char *address)
 {
     p->check = c;
     (void)snprintf(p->address, sizeof(p->address), "%s", address);
     LIST_INSERT_HEAD(&c->probes, p, entry);
 }
 
-static void probe_leave(Probe *p)
+static void probe_leave(AddressProbe *p)
 {
     LIST_REMOVE(p, entry);
     p->check = NULL;
@@ -24,7 +24,7 @@ static void probe_leave(Probe *p)
 static void drop_probes(SelfCheck *c)
 {
     while (!LIST_EMPTY(&c->probes)) {
-        Probe *p = LIST_FIRST(&c->probes);
+        AddressProbe *p = LIST_FIRST(&c->probes);
 
         probe_leave(p);
         if (c->use->drop)
@@ -45,7 +45,7 @@ static void check_conclude(SelfCheck *c)
     task_tell(t);
 }
 
-void probe_end(Probe *p, bool unreachable, Problem *problem)
+void address_probe_end(AddressProbe *p, bool unreachable, Problem *problem)
 {
     SelfCheck *c = p->check;
 

@@ -10,12 +10,12 @@
 #include "util/timer.h"
 
 typedef struct TlsProbe {
-    Probe probe; /* first */
+    AddressProbe probe; /* first */
     AlpnConnection *tls;
     sd_event_source *io, *timer;
 } TlsProbe;
 
-static void probe_drop(Probe *base)
+static void probe_drop(AddressProbe *base)
 {
     TlsProbe *p = (TlsProbe *)base;
 
@@ -45,7 +45,7 @@ static void probe_finish(TlsProbe *p, const Problem *why)
         problem_set(&problem, PROBLEM_CHALLENGE_FAILED,
                     "The tls-alpn-01 proof for %s was not found at %s port %u: %s; %s.", c->check.task->name,
                     p->probe.address, c->port, strempty(why->text), advice(unreachable));
-    probe_end(&p->probe, unreachable, &problem);
+    address_probe_end(&p->probe, unreachable, &problem);
     probe_drop(&p->probe);
 }
 
@@ -103,7 +103,7 @@ static int probe_ask(SelfCheck *c, const char *address)
 
     if (!p)
         return -ENOMEM;
-    probe_begin(&p->probe, c, address);
+    address_probe_begin(&p->probe, c, address);
     r = probe_connect(p);
     if (r >= 0)
         return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
 
-#include "import/sandbox.h"
+#include "util/sandbox.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -19,18 +19,23 @@
 
 #define FINISHED 17 /* the child came to its end */
 
+static const SandboxLimits limits = { .cpu = LIMIT_IMPORT_CPU,
+                                      .output = LIMIT_IMPORT_REPLY,
+                                      .memory = LIMIT_IMPORT_MEMORY };
 static void *page;
 static int program_fd;
 
-/* The status of a child that does it; out (may be negative) is its descriptor 1. */
-static int run(void (*action)(void), int out)
+/* The status of a child that does it; in and out (may be negative) are its descriptors 0 and 1. */
+static int run(SandboxProfile profile, void (*action)(void), int in, int out)
 {
     int status;
     pid_t pid = fork();
 
     g_assert_cmpint(pid, >=, 0);
     if (pid == 0) {
-        if ((out >= 0 && dup2(out, STDOUT_FILENO) < 0) || sandbox_set_limits() < 0 || sandbox_enter() < 0)
+        if ((in >= 0 && dup2(in, STDIN_FILENO) < 0) || (out >= 0 && dup2(out, STDOUT_FILENO) < 0) ||
+            (in >= 0 && close_range(SANDBOX_SOCKET, ~0U, 0) < 0) || sandbox_set_limits(&limits) < 0 ||
+            sandbox_enter(profile) < 0)
             _exit(EXIT_FAILURE);
         action();
         _exit(FINISHED);
@@ -186,47 +191,101 @@ static void do_unknown(void)
     syscall(1000000);
 }
 
+static void do_read_elsewhere(void)
+{
+    char byte;
+
+    syscall(SYS_read, STDOUT_FILENO, &byte, 1);
+}
+
+static void do_receive_descriptor(void)
+{
+    syscall(SYS_recvmsg, STDIN_FILENO, NULL, 0);
+}
+
+static void do_receive_elsewhere(void)
+{
+    syscall(SYS_recvmsg, SANDBOX_SOCKET, NULL, 0);
+}
+
+static void do_close_elsewhere(void)
+{
+    syscall(SYS_close, STDIN_FILENO);
+}
+
+static void do_send_elsewhere(void)
+{
+    syscall(SYS_sendto, SANDBOX_SOCKET, "", 0, 0, NULL, 0);
+}
+
+static void do_accept(void)
+{
+    syscall(SYS_accept4, STDIN_FILENO, NULL, NULL, 0);
+}
+
+static void do_set_option(void)
+{
+    syscall(SYS_setsockopt, STDIN_FILENO, SOL_SOCKET, SO_KEEPALIVE, NULL, 0);
+}
+
+static void do_wait(void)
+{
+    syscall(SYS_poll, NULL, 0, 0);
+}
+
+/* The profile is the last one that ends a process for it. */
 static const struct {
     const char *name;
     void (*action)(void);
+    SandboxProfile profile;
 } refused[] = {
-    { "open", do_open },
-    { "open-old", do_open_old },
-    { "create", do_create },
-    { "read", do_read },
-    { "write-elsewhere", do_write_elsewhere },
-    { "socket", do_socket },
-    { "socket-unix", do_socket_unix },
-    { "connect", do_connect },
-    { "send", do_send },
-    { "execute", do_execute },
-    { "execute-fd", do_execute_fd },
-    { "fork", do_fork },
-    { "fork-new", do_fork_new },
-    { "kill-parent", do_kill_parent },
-    { "signal-thread", do_signal_thread },
-    { "trace", do_trace },
-    { "read-memory", do_read_memory },
-    { "raise-limit", do_raise_limit },
-    { "prctl", do_prctl },
-    { "duplicate", do_duplicate },
-    { "memfd", do_memfd },
-    { "ring", do_ring },
-    { "unlink", do_unlink },
-    { "map-code", do_map_code },
-    { "map-file", do_map_file },
-    { "make-code", do_make_code },
-    { "unknown", do_unknown },
+    { "open", do_open, SANDBOX_CONVERSE },
+    { "open-old", do_open_old, SANDBOX_CONVERSE },
+    { "create", do_create, SANDBOX_CONVERSE },
+    { "read", do_read, SANDBOX_CONVERSE },
+    { "read-elsewhere", do_read_elsewhere, SANDBOX_CONVERSE },
+    { "wait", do_wait, SANDBOX_COMPUTE },
+    { "write-elsewhere", do_write_elsewhere, SANDBOX_CONVERSE },
+    { "socket", do_socket, SANDBOX_CONVERSE },
+    { "socket-unix", do_socket_unix, SANDBOX_CONVERSE },
+    { "connect", do_connect, SANDBOX_CONVERSE },
+    { "accept", do_accept, SANDBOX_CONVERSE },
+    { "set-option", do_set_option, SANDBOX_CONVERSE },
+    { "send", do_send, SANDBOX_CONVERSE },
+    { "receive-descriptor", do_receive_descriptor, SANDBOX_COMPUTE },
+    { "receive-elsewhere", do_receive_elsewhere, SANDBOX_CONVERSE },
+    { "close-elsewhere", do_close_elsewhere, SANDBOX_CONVERSE },
+    { "send-elsewhere", do_send_elsewhere, SANDBOX_CONVERSE },
+    { "execute", do_execute, SANDBOX_CONVERSE },
+    { "execute-fd", do_execute_fd, SANDBOX_CONVERSE },
+    { "fork", do_fork, SANDBOX_CONVERSE },
+    { "fork-new", do_fork_new, SANDBOX_CONVERSE },
+    { "kill-parent", do_kill_parent, SANDBOX_CONVERSE },
+    { "signal-thread", do_signal_thread, SANDBOX_CONVERSE },
+    { "trace", do_trace, SANDBOX_CONVERSE },
+    { "read-memory", do_read_memory, SANDBOX_CONVERSE },
+    { "raise-limit", do_raise_limit, SANDBOX_CONVERSE },
+    { "prctl", do_prctl, SANDBOX_CONVERSE },
+    { "duplicate", do_duplicate, SANDBOX_CONVERSE },
+    { "memfd", do_memfd, SANDBOX_CONVERSE },
+    { "ring", do_ring, SANDBOX_CONVERSE },
+    { "unlink", do_unlink, SANDBOX_CONVERSE },
+    { "map-code", do_map_code, SANDBOX_CONVERSE },
+    { "map-file", do_map_file, SANDBOX_CONVERSE },
+    { "make-code", do_make_code, SANDBOX_CONVERSE },
+    { "unknown", do_unknown, SANDBOX_CONVERSE },
 };
 
 static void test_refused(void)
 {
-    for (size_t i = 0; i < ELEMENTSOF(refused); i++) {
-        int status = run(refused[i].action, -1);
+    for (size_t i = 0; i < ELEMENTSOF(refused); i++)
+        for (SandboxProfile profile = SANDBOX_COMPUTE; profile <= refused[i].profile; profile++) {
+            int status = run(profile, refused[i].action, -1, -1);
 
-        if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
-            note_failure("%s: it is not ended for this (status 0x%x)", refused[i].name, (unsigned)status);
-    }
+            if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGSYS)
+                note_failure("%s: it is not ended for this (profile %d, status 0x%x)", refused[i].name,
+                             (int)profile, (unsigned)status);
+        }
 }
 
 static void do_nothing(void)
@@ -253,14 +312,105 @@ static void do_write(void)
 
 static void test_allowed(void)
 {
-    _cleanup_close_ int out = memfd_create("out", MFD_CLOEXEC);
-    char text[6] = "";
+    for (SandboxProfile profile = SANDBOX_COMPUTE; profile <= SANDBOX_CONVERSE; profile++) {
+        _cleanup_close_ int out = memfd_create("out", MFD_CLOEXEC);
+        char text[6] = "";
 
-    g_assert_cmpint(WEXITSTATUS(run(do_nothing, -1)), ==, FINISHED);
-    g_assert_cmpint(WEXITSTATUS(run(do_work, -1)), ==, FINISHED);
-    g_assert_cmpint(WEXITSTATUS(run(do_write, out)), ==, FINISHED);
-    g_assert_cmpint(pread(out, text, sizeof(text), 0), ==, 5);
-    g_assert_cmpstr(text, ==, "hello");
+        g_assert_cmpint(WEXITSTATUS(run(profile, do_nothing, -1, -1)), ==, FINISHED);
+        g_assert_cmpint(WEXITSTATUS(run(profile, do_work, -1, -1)), ==, FINISHED);
+        g_assert_cmpint(WEXITSTATUS(run(profile, do_write, -1, out)), ==, FINISHED);
+        g_assert_cmpint(pread(out, text, sizeof(text), 0), ==, 5);
+        g_assert_cmpstr(text, ==, "hello");
+    }
+}
+
+/* Receives sockets, answers a byte on each, and says so. */
+static void do_converse(void)
+{
+    for (int i = 0; i < 2; i++) {
+        struct pollfd p = { .fd = SANDBOX_SOCKET, .events = POLLIN };
+        char byte, control[CMSG_SPACE(sizeof(int))] = "";
+        struct iovec data = { &byte, 1 };
+        struct msghdr m = {
+            .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+        };
+
+        if (recvmsg(STDIN_FILENO, &m, 0) != 1 || poll(&p, 1, 30000) != 1 ||
+            read(SANDBOX_SOCKET, &byte, 1) != 1 || write(SANDBOX_SOCKET, &byte, 1) != 1 ||
+            close(SANDBOX_SOCKET) < 0 || send(STDIN_FILENO, "x", 1, MSG_NOSIGNAL) != 1)
+            _exit(EXIT_FAILURE);
+    }
+}
+
+static void pass(int to, int fd)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {};
+    struct iovec data = { S("?"), 1 };
+    struct msghdr m = { .msg_iov = &data,
+                        .msg_iovlen = 1,
+                        .msg_control = control.bytes,
+                        .msg_controllen = sizeof(control.bytes) };
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(fd));
+    memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+    g_assert_cmpint(sendmsg(to, &m, 0), ==, 1);
+}
+
+static void test_converse(void)
+{
+    int control[2], socket[2];
+    char text[3] = "";
+
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control), ==, 0);
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socket), ==, 0);
+    g_assert_cmpint(write(socket[1], "hi", 2), ==, 2);
+    pass(control[1], socket[0]);
+    pass(control[1], socket[0]);
+    g_assert_cmpint(WEXITSTATUS(run(SANDBOX_CONVERSE, do_converse, control[0], -1)), ==, FINISHED);
+    g_assert_cmpint(read(socket[1], text, 2), ==, 2);
+    g_assert_cmpstr(text, ==, "hi");
+    for (int i = 0; i < 2; i++) {
+        close(control[i]);
+        close(socket[i]);
+    }
+}
+
+static bool has_no_capabilities(void)
+{
+    g_autofree char *status = NULL;
+
+    return g_file_get_contents("/proc/self/status", &status, NULL, NULL) &&
+           strstr(status, "\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n") &&
+           strstr(status, "\nCapAmb:\t0000000000000000\n");
+}
+
+static void do_become_nobody(bool root)
+{
+    uid_t wanted = root ? 65534 : getuid(), ruid, euid, suid;
+    bool right = sandbox_become_nobody() >= 0 && getresuid(&ruid, &euid, &suid) == 0 && ruid == wanted &&
+                 euid == wanted && suid == wanted &&
+                 (!root || (getgroups(0, NULL) == 0 && getegid() == 65534)) && has_no_capabilities() &&
+                 (!root || setuid(0) < 0);
+
+    _exit(right ? FINISHED : EXIT_FAILURE);
+}
+
+static void test_nobody(void)
+{
+    int status;
+    pid_t pid = fork();
+
+    g_assert_cmpint(pid, >=, 0);
+    if (pid == 0)
+        do_become_nobody(geteuid() == 0);
+    g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+    g_assert_cmpint(WEXITSTATUS(status), ==, FINISHED);
 }
 
 static void do_fill(void)
@@ -275,7 +425,7 @@ static void do_fill(void)
 static void test_size_of_answer(void)
 {
     _cleanup_close_ int out = memfd_create("out", MFD_CLOEXEC);
-    int status = run(do_fill, out);
+    int status = run(SANDBOX_COMPUTE, do_fill, -1, out);
 
     g_assert_true(WIFSIGNALED(status));
     g_assert_cmpint(WTERMSIG(status), ==, SIGXFSZ);
@@ -292,7 +442,7 @@ static bool limit_is(__rlimit_resource_t resource, rlim_t soft, rlim_t hard)
 static void do_exit_by_limits(void)
 {
     bool right =
-        sandbox_set_limits() >= 0 && limit_is(RLIMIT_CPU, LIMIT_IMPORT_CPU, LIMIT_IMPORT_CPU + 1) &&
+        sandbox_set_limits(&limits) >= 0 && limit_is(RLIMIT_CPU, LIMIT_IMPORT_CPU, LIMIT_IMPORT_CPU + 1) &&
         limit_is(RLIMIT_FSIZE, LIMIT_IMPORT_REPLY, LIMIT_IMPORT_REPLY) && limit_is(RLIMIT_CORE, 0, 0) &&
         (!ADDRESS_SPACE_IS_LIMITED || limit_is(RLIMIT_AS, LIMIT_IMPORT_MEMORY, LIMIT_IMPORT_MEMORY));
 
@@ -318,7 +468,7 @@ static void do_leave_orphan(int ready)
     pid_t pid = fork();
 
     if (pid == 0) {
-        if (sandbox_set_limits() >= 0 && write(ready, "r", 1) == 1)
+        if (sandbox_set_limits(&limits) >= 0 && write(ready, "r", 1) == 1)
             sleep(60);
         _exit(EXIT_FAILURE);
     }
@@ -359,6 +509,8 @@ int main(int argc, char *argv[])
     g_assert_cmpint(program_fd, >=, 0);
     g_test_add_func("/sandbox/refused", test_refused);
     g_test_add_func("/sandbox/allowed", test_allowed);
+    g_test_add_func("/sandbox/converse", test_converse);
+    g_test_add_func("/sandbox/nobody", test_nobody);
     g_test_add_func("/sandbox/size-of-answer", test_size_of_answer);
     g_test_add_func("/sandbox/limits", test_limits);
     g_test_add_func("/sandbox/ends-with-parent", test_ends_with_parent);

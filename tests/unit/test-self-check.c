@@ -17,12 +17,12 @@ enum { GOOD = 1, WRONG, AWAY, PENDING, NO_MEMORY };
 static unsigned n_asked, n_dropped;
 
 typedef struct TestProbe {
-    Probe probe;
+    AddressProbe probe;
     unsigned what;
     sd_event_source *source;
 } TestProbe;
 
-static void probe_drop(Probe *base)
+static void probe_drop(AddressProbe *base)
 {
     TestProbe *p = (TestProbe *)base;
 
@@ -40,7 +40,7 @@ static int on_probe(sd_event_source *s _unused_, void *userdata)
     if (p->what != GOOD)
         problem_set(&problem, PROBLEM_CHALLENGE_FAILED, "%s is %s", p->probe.address,
                     p->what == WRONG ? "wrong" : "away");
-    probe_end(&p->probe, p->what == AWAY, &problem);
+    address_probe_end(&p->probe, p->what == AWAY, &problem);
     g_assert_null(p->probe.check);
     sd_event_source_disable_unref(p->source);
     g_free(p);
@@ -57,7 +57,7 @@ static int probe_ask(SelfCheck *c, const char *address)
         return -ENOMEM;
     p = g_new0(TestProbe, 1);
     p->what = what % AT_ONCE;
-    probe_begin(&p->probe, c, address);
+    address_probe_begin(&p->probe, c, address);
     g_assert_cmpstr(p->probe.address, ==, address);
     if (what > AT_ONCE)
         return on_probe(NULL, p);

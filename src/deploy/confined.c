@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "deploy/confined.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+
+#include "util/fs.h"
+#include "util/memfd.h"
+#include "util/time.h"
+
+/* Even if its file was replaced by an upgrade. */
+#define THIS_PROGRAM "/proc/self/exe"
+
+/* ---- parent */
+
+/* Returns 0 if it is still running at the deadline. */
+static int wait_until(const Child *c, int64_t deadline)
+{
+    struct pollfd p = { .fd = c->pidfd, .events = POLLIN };
+    int r;
+
+    do
+        r = poll(&p, 1, (int)MAX(INT64_C(0), MIN(deadline - monotonic_msec(), (int64_t)INT32_MAX)));
+    while (r < 0 && errno == EINTR);
+    return r < 0 ? -errno : r;
+}
+
+int confined_explain(const siginfo_t *si, const char *what, Problem *problem)
+{
+    if (si->si_code == CLD_EXITED)
+        return problem_set(problem, PROBLEM_INTERNAL,
+                           "The program that examines %s exited with status %d; nothing was examined.", what,
+                           si->si_status);
+    return problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                       "The program that examines %s was ended by signal %d, so it is rejected.", what,
+                       si->si_status);
+}
+
+static int read_result(int fd, const char *what, void *ret, size_t size, Problem *problem)
+{
+    char *data = NULL;
+    size_t n = 0;
+    int r = memfd_read(fd, size, &data, &n);
+
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0 || n != size)
+        r = problem_set(problem, PROBLEM_INTERNAL, "The program that examines %s returned no whole result.",
+                        what);
+    else
+        memcpy(ret, data, size);
+    free(data);
+    return r;
+}
+
+int confined_start(const char *const *arguments, int input, int output, Child *ret)
+{
+    const int fds[] = { input, output };
+    const ChildCall call = {
+        .program = THIS_PROGRAM, .arguments = arguments, .fds = fds, .n_fds = ELEMENTSOF(fds)
+    };
+
+    return child_start(&call, ret);
+}
+
+int confined_run(const char *const *arguments, int input, int64_t timeout, const char *what, void *ret,
+                 size_t size, Problem *problem)
+{
+    _cleanup_close_ int output = memfd_new_writable("result");
+    int64_t deadline = monotonic_msec() + timeout;
+    siginfo_t si = {};
+    Child child;
+    bool in_time;
+    int r = output < 0 ? output : confined_start(arguments, input, output, &child);
+
+    if (r < 0)
+        return problem_set_errno(problem, r, "starting a program without rights");
+    r = wait_until(&child, deadline);
+    in_time = r > 0;
+    child_end(&child, &si);
+    if (r < 0)
+        return problem_set_errno(problem, r, "waiting for a program");
+    if (!in_time)
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
+                           "The program that examines %s did not end in time; nothing was examined.", what);
+    if (si.si_code != CLD_EXITED || si.si_status != EXIT_SUCCESS)
+        return confined_explain(&si, what, problem);
+    return read_result(output, what, ret, size, problem);
+}
+
+/* ---- child */
+
+int confined_enter(const SandboxLimits *limits, SandboxProfile profile)
+{
+    int r = sandbox_become_nobody();
+
+    if (r >= 0)
+        r = sandbox_set_limits(limits);
+    /* writing to a socket that the server has closed is an error like others */
+    if (r >= 0 && signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        r = -errno;
+    return r < 0 ? r : sandbox_enter(profile);
+}
+
+void confined_finish(const void *result, size_t size)
+{
+    _exit(fs_write_all(STDOUT_FILENO, result, size) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
