@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "config/authority-section.h"
+#include "config/deploy-internal.h"
 #include "config/files.h"
 #include "config/keys.h"
 #include "config/settings.h"
@@ -14,13 +15,12 @@
 #include "util/fs.h"
 #include "util/text.h"
 
-#define MODULES_FOLDER "modules.d"
-
 static void claim_done(Claim *claim)
 {
     free(claim->name);
     strv_free(claim->names);
     free(claim->authority);
+    free(claim->deploy_flaw);
 }
 
 static void module_done(Module *m)
@@ -28,6 +28,10 @@ static void module_done(Module *m)
     for (size_t i = 0; i < m->n_claims; i++)
         claim_done(m->claims + i);
     free(m->claims);
+    for (size_t i = 0; i < m->n_deploys; i++)
+        deploy_settings_done(m->deploys + i);
+    free(m->deploys);
+    free(m->by_name);
     free(m->name);
     free(m->description);
     *m = (Module){};
@@ -58,14 +62,31 @@ static int module_copy(const Module *from, Module *to)
     int r = 0;
 
     to->claims = calloc(from->n_claims + 1, sizeof(Claim));
-    if (!to->claims || text_set(&to->name, from->name) < 0 ||
+    to->deploys = calloc(from->n_deploys + 1, sizeof(DeploySettings));
+    if (!to->claims || !to->deploys || text_set(&to->name, from->name) < 0 ||
         text_set(&to->description, from->description) < 0)
         return -ENOMEM;
     while (to->n_claims < from->n_claims && r >= 0) {
         r = claim_copy(from->claims + to->n_claims, to->claims + to->n_claims);
         to->n_claims++;
     }
+    for (; to->n_deploys < from->n_deploys && r >= 0; to->n_deploys++)
+        r = deploy_settings_copy(from->deploys + to->n_deploys, to->deploys + to->n_deploys);
     return r;
+}
+
+static int compare_name(const void *name, const void *claim)
+{
+    return strcmp(name, (*(Claim *const *)claim)->name);
+}
+
+Claim *module_find_claim(const Module *m, const char *name)
+{
+    Claim **found = NULL;
+
+    if (m->by_name)
+        found = bsearch(name, m->by_name, m->n_claims, sizeof(Claim *), compare_name);
+    return found ? *found : NULL;
 }
 
 static const Module *find_module(const Config *c, const char *name)
@@ -181,6 +202,8 @@ int config_load(char *const *directories, const Config *former, ConfigComplain c
     }
     if (r >= 0 || r == -EUNATCH)
         r = load_modules(directories, former, &context, c);
+    if (r >= 0)
+        r = deploys_settle(c, &context);
     context_done(&context);
     if (r < 0)
         return r;

@@ -94,6 +94,9 @@ typedef struct Claim {
     unsigned purposes; /* Purpose */
     int acme;          /* ACME=: 1 yes, 0 no, -1 unset */
     char *authority;   /* Authority=, the only one to use; NULL: any that can issue */
+    /* found when all files are read; for module_deploy_settings() */
+    const DeploySettings *deploy; /* [Deploy NAME]; NULL: none */
+    char *deploy_flaw;            /* why it is not deployed; NULL: none */
 } Claim;
 
 /* A module file: a service or an application, and its certificates. */
@@ -104,6 +107,9 @@ typedef struct Module {
     size_t n_claims;
     DeploySettings *deploys; /* as written; use module_deploy_settings() */
     size_t n_deploys;
+    /* found when all files are read */
+    const DeploySettings *deploy; /* [Deploy]; NULL: none */
+    Claim **by_name;              /* claims, ordered by name */
 } Module;
 
 typedef struct Config {
@@ -113,6 +119,9 @@ typedef struct Config {
     Module *modules;
     size_t n_modules;
 } Config;
+
+/* NULL: the module does not request it. */
+Claim *module_find_claim(const Module *m, const char *name);
 
 /* Reads the configuration. Reports errors to complain and ignores the affected lines; if a file cannot be
  * read, keeps its module from former (may be NULL). Fails only on OOM. directories: NULL-terminated, the

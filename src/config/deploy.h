@@ -34,7 +34,12 @@ typedef struct DeploySettings {
     Probe *probes;
     size_t n_probes;
     int64_t probe_timeout; /* ProbeTimeout=, seconds */
-    unsigned given;        /* keys that the section has, as bits of an internal table */
+
+    /* of a section, for config/ itself */
+    unsigned given; /* keys that it has, as bits of DeployKey */
+    unsigned wrong; /* keys with a value that was refused: nothing is deployed */
+    char *file;     /* where it begins */
+    unsigned line;
 } DeploySettings;
 
 #define MODE_AS_BEFORE        ((mode_t)-1)
@@ -44,8 +49,16 @@ struct Module;
 
 void deploy_settings_done(DeploySettings *s);
 #define _cleanup_deploy_settings_ _cleanup_(deploy_settings_done)
+int deploy_settings_copy(const DeploySettings *from, DeploySettings *to);
+
+/* The functions below take modules of config_load(). */
+
 /* The settings of a module for one of its certificates: those of [Deploy NAME], key by key in place of those of
- * [Deploy]. %n in paths is expanded to the canonical name, with "_" for a leading "*", and %% to a percent sign.
- * Returns 0 if there are none: no file is to be written. 1: *ret is to be freed by deploy_settings_done().
- * -ENOMEM. */
+ * [Deploy]; the steps of units count as one key. %n in paths is expanded to the canonical name, with "_" for a leading
+ * "*", and %% to a percent sign. Returns 0 if nothing is to be deployed: the configuration of the module does not have
+ * the certificate (registrations do not count) or names no file for it, or it has a flaw. 1: *ret is to be freed by
+ * deploy_settings_done(), and no file of it is a file of another certificate or module. -ENOMEM. */
 int module_deploy_settings(const struct Module *m, const char *name, DeploySettings *ret);
+/* Why a certificate is not deployed although the module has settings for it: a sentence, which was reported as an
+ * error of the configuration, too. NULL: it has no flaw. */
+const char *module_deploy_flaw(const struct Module *m, const char *name);

@@ -3,12 +3,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "util/fs.h"
 #include "util/text.h"
 
-#define SUFFIX ".conf"
+#define SUFFIX    ".conf"
+#define LINKS_MAX 40 /* as path_resolution(7) */
 
 static int compare(const void *a, const void *b)
 {
@@ -120,4 +123,144 @@ int config_file_names(char *const *directories, const char *folder, char ***ret)
     for (size_t i = 0; r >= 0 && *ret && (*ret)[i]; i++)
         (*ret)[i][strlen((*ret)[i]) - strlen(SUFFIX)] = 0;
     return r;
+}
+
+/* ---- who could have written them */
+
+/* A component of a path. */
+typedef enum Place {
+    PLACE_END,
+    PLACE_WAY, /* leads there */
+} Place;
+
+static int refuse(Problem *problem, const char *path, const char *why)
+{
+    return problem_set(
+        problem, PROBLEM_NOT_AUTHORIZED,
+        "The configuration cannot be trusted: %s %s. Only root may be able to write what is run with its rights: use "
+        "chown root:root and chmod go-w.",
+        QUOTE(path, 500), why);
+}
+
+/* Nobody can replace what root has in a folder like /tmp, but everybody can add to it. */
+static int check_owner(const char *path, const struct stat *st, Place place, Problem *problem)
+{
+    bool sticky = place == PLACE_WAY && S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX);
+    bool has_mode = S_ISREG(st->st_mode) || S_ISDIR(st->st_mode); /* nothing else is read */
+
+    if (st->st_uid != 0)
+        return refuse(problem, path, "does not belong to root");
+    if (has_mode && (st->st_mode & 0022) && !sticky)
+        return refuse(problem, path, "can be written by others");
+    return 0;
+}
+
+/* Replaces the link at the end of the first n bytes of *path by its target. */
+static int follow(char **path, size_t n)
+{
+    _cleanup_free_ char *link = strndup(*path, n), *target = NULL;
+    char *joined, *slash;
+    int r;
+
+    if (!link)
+        return -ENOMEM;
+    r = fs_read_link_at(AT_FDCWD, link, &target);
+    if (r < 0)
+        return r;
+    slash = strrchr(link, '/');
+    (slash ? slash + 1 : link)[0] = 0;
+    if (asprintf(&joined, "%s%s%s", *target == '/' ? "" : link, target, *path + n) < 0)
+        return -ENOMEM;
+    free(*path);
+    *path = joined;
+    return 0;
+}
+
+static int on_absent(const char *path, int error, bool shared, Problem *problem)
+{
+    if (error != ENOENT)
+        return problem_set(problem, PROBLEM_STORAGE_FAILED, "The configuration cannot be examined: %s: %s.",
+                           QUOTE(path, 500), strerror(error));
+    return shared ? refuse(problem, path, "does not exist, and others could create it") : 0;
+}
+
+/* Walks from the root, so that links are judged in the folders that they are in. Returns 0 also if there is nothing. */
+static int check_path(const char *text, Problem *problem)
+{
+    _cleanup_free_ char *path = strdup(text);
+    bool shared = false; /* others can create entries here */
+    unsigned links = 0;
+    size_t n = 0;
+    int r = path ? 0 : -ENOMEM;
+
+    while (r >= 0 && path[n]) {
+        _cleanup_free_ char *part = NULL;
+        struct stat st;
+
+        n += strspn(path + n, "/");
+        n += strcspn(path + n, "/");
+        part = strndup(path, n);
+        if (!part)
+            return -ENOMEM;
+        if (lstat(part, &st) < 0)
+            return on_absent(part, errno, shared, problem);
+        r = check_owner(part, &st, path[n + strspn(path + n, "/")] ? PLACE_WAY : PLACE_END, problem);
+        shared = S_ISDIR(st.st_mode) && (st.st_mode & 0022);
+        if (r < 0 || !S_ISLNK(st.st_mode))
+            continue;
+        r = ++links > LINKS_MAX ? -ELOOP : follow(&path, n);
+        n = 0;
+    }
+    return r;
+}
+
+static int check_entry(const char *folder, const char *name, Problem *problem)
+{
+    _cleanup_free_ char *path = NULL;
+    struct stat st;
+
+    if (asprintf(&path, "%s/%s", folder, name) < 0)
+        return -ENOMEM;
+    if (lstat(path, &st) >= 0 && S_ISREG(st.st_mode))
+        return check_owner(path, &st, PLACE_END, problem);
+    return check_path(path, problem);
+}
+
+/* Checks a folder and the files in it that are read. */
+static int check_folder(const char *directory, const char *name, const char *suffix, Problem *problem)
+{
+    _cleanup_strv_ char **names = NULL;
+    _cleanup_free_ char *path = NULL;
+    int r;
+
+    if (asprintf(&path, "%s%s%s", directory, name, suffix) < 0)
+        return -ENOMEM;
+    r = check_path(path, problem);
+    if (r >= 0)
+        r = list_folder(path, &names);
+    for (size_t i = 0; r >= 0 && names && names[i]; i++)
+        r = check_entry(path, names[i], problem);
+    return r;
+}
+
+int config_files_are_roots(char *const *directories, Problem *problem)
+{
+    _cleanup_strv_ char **modules = NULL;
+    int r = config_file_names(directories, MODULES_FOLDER, &modules);
+
+    for (size_t i = 0; directories[i] && r >= 0; i++) {
+        r = check_folder(directories[i], "", "", problem);
+        if (r >= 0)
+            r = check_folder(directories[i], "/certwright", SUFFIX ".d", problem);
+        if (r >= 0)
+            r = check_folder(directories[i], "/" MODULES_FOLDER, "", problem);
+        for (size_t k = 0; r >= 0 && modules && modules[k]; k++) {
+            _cleanup_free_ char *name = NULL;
+
+            if (asprintf(&name, "/" MODULES_FOLDER "/%s", modules[k]) < 0)
+                return -ENOMEM;
+            r = check_folder(directories[i], name, SUFFIX ".d", problem);
+        }
+    }
+    return problem_set_errno(problem, r, "Examining the configuration");
 }

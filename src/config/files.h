@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "util/macro.h"
+#include "core/problem.h"
 
 /* Finds the files to read. */
+
+#define MODULES_FOLDER "modules.d"
 
 /* Lists NAME.conf and its drop-ins in NAME.conf.d, in reading order: the main file of the most important
  * directory that has one, then the drop-ins by name, each of the most important directory. */
@@ -13,3 +15,8 @@ int config_files_of(char *const *directories, const char *path, char ***ret);
 int64_t config_files_changed(char *const *directories, const char *path, char *const *files);
 /* Lists the sorted names, without suffix, of the *.conf files in a folder of any of the directories. */
 int config_file_names(char *const *directories, const char *folder, char ***ret);
+
+/* Checks that nobody but root could have written any of the files, or could add one: that all files, the folders that
+ * they are looked up in, and what leads there are root's and not writable by others. The problem names the first that
+ * is not. -EACCES; -ENOMEM, or another errno if something could not be examined. */
+int config_files_are_roots(char *const *directories, Problem *problem);

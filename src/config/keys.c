@@ -2,10 +2,9 @@
 #include "config/keys.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <uthash.h>
 
 #include "config/authority-section.h"
+#include "config/deploy-section.h"
 #include "config/values.h"
 #include "core/limits.h"
 #include "core/name-constraint.h"
@@ -22,52 +21,27 @@
 #define UNIT_NAME_MAX      200
 #define UNIT_LETTERS       "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz:-_.\\@"
 
-struct SectionIndex {
-    char *name;
-    size_t claim;
-    UT_hash_handle hh;
-};
-
-static void index_clear(ParseContext *context)
-{
-    SectionIndex *item, *next;
-
-    HASH_ITER (hh, context->index, item, next) {
-        HASH_DEL(context->index, item);
-        free(item->name);
-        free(item);
-    }
-}
-
 void context_begin_file(ParseContext *context)
 {
     context->claim = NULL;
+    context->deploy = NULL;
     context->authority = -1;
     context->n_complaints = 0;
-    if (context->index_module != context->module)
-        index_clear(context);
+    if (context->index_module != context->module) {
+        section_index_clear(&context->claims);
+        section_index_clear(&context->deploys);
+    }
     context->index_module = context->module;
 }
 
 void context_done(ParseContext *context)
 {
-    index_clear(context);
+    section_index_clear(&context->claims);
+    section_index_clear(&context->deploys);
     for (size_t i = 0; i < LIMIT_AUTHORITIES; i++) {
         free(context->drafts[i].file);
         context->drafts[i].file = NULL;
     }
-}
-
-static int parse_span(ParseContext *context, const IniEntry *e, int64_t min, int64_t max, int64_t *target)
-{
-    int64_t seconds;
-
-    if (parse_seconds(e->value, &seconds) < 0 || seconds < min || seconds > max)
-        return entry_complain(
-            context, e, "\"%s\" is not a time span between %lld and %lld seconds; write it as 90d or 12h",
-            QUOTED(e->value), (long long)min, (long long)max);
-    *target = seconds;
-    return 0;
 }
 
 static int parse_leaf_lifetime(ParseContext *context, const IniEntry *e, void *target)
@@ -113,6 +87,19 @@ static int parse_unit(ParseContext *context, const IniEntry *e, void *target)
             "certificate to it",
             QUOTED(e->value));
     return parse_text(context, e, target);
+}
+
+static int parse_exec(ParseContext *context, const IniEntry *e, void *target)
+{
+    bool direct = streq(e->value, "direct");
+
+    if (!direct && !streq(e->value, "systemd"))
+        return entry_complain(
+            context, e,
+            "\"%s\" is not a way to run certwright-deploy; use systemd, or direct on a machine without systemd",
+            QUOTED(e->value));
+    *(bool *)target = direct;
+    return 0;
 }
 
 static int parse_challenges(ParseContext *context, const IniEntry *e, void *target)
@@ -178,49 +165,6 @@ static int parse_constraints(ParseContext *context, const IniEntry *e, void *tar
     return r;
 }
 
-/* Expands %H to the host name and %% to a percent sign. */
-static int expand(ParseContext *context, const IniEntry *e, const char *text, char **ret)
-{
-    char host[HOST_NAME_MAX + 1] = "", expanded[LIMIT_NAME_INPUT + 1];
-    size_t n = 0;
-
-    if (strchr(text, '%') && gethostname(host, sizeof(host)) < 0)
-        return entry_complain(context, e, "failed to determine the host name: %s", strerror(errno));
-    host[sizeof(host) - 1] = 0;
-    for (; *text && n < sizeof(expanded) - sizeof(host); text++) {
-        if (*text != '%')
-            expanded[n++] = *text;
-        else if (*++text == 'H')
-            n += (size_t)(stpcpy(expanded + n, host) - (expanded + n));
-        else if (*text == '%')
-            expanded[n++] = '%';
-        else
-            return entry_complain(
-                context, e, "unknown specifier %%%c; use %%H for the host name, and %%%% for a percent sign",
-                *text ? *text : ' ');
-    }
-    if (*text)
-        return entry_complain(context, e, "the name is too long");
-    expanded[n] = 0;
-    *ret = strdup(expanded);
-    return *ret ? 0 : -ENOMEM;
-}
-
-static int canonical_name(ParseContext *context, const IniEntry *e, const char *text, char **ret)
-{
-    _cleanup_problem_ Problem problem = {};
-    _cleanup_free_ char *expanded = NULL;
-    int r;
-
-    r = expand(context, e, text, &expanded);
-    if (r < 0)
-        return r;
-    r = name_canonicalize(expanded, ret, &problem);
-    if (r < 0 && r != -ENOMEM)
-        entry_complain(context, e, "%s", problem.text);
-    return r;
-}
-
 static int parse_names(ParseContext *context, const IniEntry *e, void *target)
 {
     _cleanup_strv_ char **words = NULL;
@@ -233,7 +177,7 @@ static int parse_names(ParseContext *context, const IniEntry *e, void *target)
     for (size_t i = 0; words && words[i]; i++) {
         _cleanup_free_ char *name = NULL;
 
-        r = canonical_name(context, e, words[i], &name);
+        r = parse_name(context, e, words[i], &name);
         if (r >= 0 && strv_length(*list) + 1 >= LIMIT_NAMES)
             return entry_complain(context, e,
                                   "a certificate can have at most %d names; ignoring %s and all that follow",
@@ -298,6 +242,7 @@ static const KeyRow settings_keys[] = {
     { "Renewal", "IdleExit", parse_idle_exit, offsetof(Settings, idle_exit), false },
     { "Renewal", "OrdersPerMinute", parse_pace, offsetof(Settings, orders_per_minute), false },
     { "Renewal", "OnWarning", parse_unit, offsetof(Settings, on_warning), false },
+    { "Deploy", "Exec", parse_exec, offsetof(Settings, deploys_directly), false },
     { "ACME", "Enabled", parse_flag, offsetof(Settings, acme.enabled), false },
     { "ACME", "TermsOfServiceAgreed", parse_flag, offsetof(Settings, acme.terms_agreed), false },
     { "ACME", "Challenges", parse_challenges, offsetof(Settings, acme), false },
@@ -349,27 +294,22 @@ int on_settings_entry(const IniEntry *e, void *userdata)
 static int get_claim(ParseContext *context, const char *name, Claim **ret)
 {
     Module *m = context->module;
-    SectionIndex *item;
+    size_t at = m->n_claims;
     Claim *grown;
 
-    HASH_FIND_STR(context->index, name, item);
-    if (item) {
-        *ret = m->claims + item->claim;
+    if (section_index_find(context->claims, name, &at)) {
+        *ret = m->claims + at;
         return 0;
     }
     grown = reallocarray(m->claims, m->n_claims + 1, sizeof(Claim));
-    item = calloc(1, sizeof(SectionIndex));
-    if (grown)
-        m->claims = grown;
-    if (!grown || !item || !(item->name = strdup(name))) {
-        free(item);
+    if (!grown)
         return -ENOMEM;
-    }
-    item->claim = m->n_claims;
-    HASH_ADD_KEYPTR(hh, context->index, item->name, strlen(item->name), item);
-    m->claims[m->n_claims] = (Claim){ .name = strdup(name), .key_type = _KEY_TYPE_INVALID, .acme = -1 };
-    *ret = m->claims + m->n_claims;
-    return m->claims[m->n_claims++].name ? 0 : -ENOMEM;
+    m->claims = grown;
+    if (section_index_add(&context->claims, name, at) < 0)
+        return -ENOMEM;
+    m->claims[m->n_claims++] = (Claim){ .name = strdup(name), .key_type = _KEY_TYPE_INVALID, .acme = -1 };
+    *ret = m->claims + at;
+    return (*ret)->name ? 0 : -ENOMEM;
 }
 
 static int begin_claim(ParseContext *context, const IniEntry *e)
@@ -379,7 +319,7 @@ static int begin_claim(ParseContext *context, const IniEntry *e)
     int r;
 
     text += strspn(text, " \t");
-    r = canonical_name(context, e, text, &name);
+    r = parse_name(context, e, text, &name);
     if (r >= 0 && context->module->n_claims >= LIMIT_CERTIFICATES) {
         entry_complain(context, e, "there are more than %d certificates; ignoring this one",
                        LIMIT_CERTIFICATES);
@@ -390,23 +330,32 @@ static int begin_claim(ParseContext *context, const IniEntry *e)
     return get_claim(context, name, &context->claim);
 }
 
+static int on_certificate_entry(ParseContext *context, const IniEntry *e)
+{
+    if (!e->key)
+        return begin_claim(context, e);
+    return context->claim
+               ? key_apply(context, e, claim_keys, ELEMENTSOF(claim_keys), "Certificate", context->claim)
+               : 0;
+}
+
 int on_module_entry(const IniEntry *e, void *userdata)
 {
     ParseContext *context = userdata;
-    bool certificate = strncmp(e->section, CERTIFICATE_PREFIX, strlen(CERTIFICATE_PREFIX)) == 0;
-    bool module = streq(e->section, "Module");
 
-    if (e->key) {
-        if (module)
-            return key_apply(context, e, module_keys, ELEMENTSOF(module_keys), "Module", context->module);
-        return certificate && context->claim
-                   ? key_apply(context, e, claim_keys, ELEMENTSOF(claim_keys), "Certificate", context->claim)
-                   : 0;
+    if (!e->key) {
+        context->claim = NULL;
+        context->deploy = NULL;
     }
-    context->claim = NULL;
-    if (certificate)
-        return begin_claim(context, e);
-    if (!module)
+    if (strncmp(e->section, CERTIFICATE_PREFIX, strlen(CERTIFICATE_PREFIX)) == 0)
+        return on_certificate_entry(context, e);
+    if (is_deploy_section(e->section))
+        return on_deploy_entry(context, e);
+    if (streq(e->section, "Module"))
+        return e->key
+                   ? key_apply(context, e, module_keys, ELEMENTSOF(module_keys), "Module", context->module)
+                   : 0;
+    if (!e->key)
         complain_of_section(context, e);
     return 0;
 }

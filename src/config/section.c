@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <uthash.h>
 
 /* ---- complaints */
 
@@ -58,4 +59,46 @@ int key_apply(ParseContext *context, const IniEntry *e, const KeyRow *rows, size
     const KeyRow *row = key_find(context, e, rows, n, section);
 
     return row && row->parse(context, e, (char *)object + row->offset) == -ENOMEM ? -ENOMEM : 0;
+}
+
+/* ---- sections with names */
+
+struct SectionIndex {
+    char *name;
+    size_t position;
+    UT_hash_handle hh;
+};
+
+bool section_index_find(SectionIndex *index, const char *name, size_t *ret)
+{
+    SectionIndex *item;
+
+    HASH_FIND_STR(index, name, item);
+    if (item)
+        *ret = item->position;
+    return item;
+}
+
+int section_index_add(SectionIndex **index, const char *name, size_t position)
+{
+    SectionIndex *item = calloc(1, sizeof(SectionIndex));
+
+    if (!item || !(item->name = strdup(name))) {
+        free(item);
+        return -ENOMEM;
+    }
+    item->position = position;
+    HASH_ADD_KEYPTR(hh, *index, item->name, strlen(item->name), item);
+    return 0;
+}
+
+void section_index_clear(SectionIndex **index)
+{
+    SectionIndex *item, *next;
+
+    HASH_ITER (hh, *index, item, next) {
+        HASH_DEL(*index, item);
+        free(item->name);
+        free(item);
+    }
 }

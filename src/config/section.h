@@ -7,7 +7,11 @@
 
 /* Common to all sections: the state of the parser, complaints, tables of keys. */
 
+/* Sections of one kind by their canonical names. */
 typedef struct SectionIndex SectionIndex;
+bool section_index_find(SectionIndex *index, const char *name, size_t *ret);
+int section_index_add(SectionIndex **index, const char *name, size_t position);
+void section_index_clear(SectionIndex **index);
 
 /* The state of an authority while files are being read. */
 typedef struct AuthorityDraft {
@@ -19,8 +23,10 @@ typedef struct AuthorityDraft {
 typedef struct ParseContext {
     Settings *settings;
     Module *module;
-    Claim *claim;        /* of the current section; NULL: the section is ignored */
-    SectionIndex *index; /* the module's claims by name */
+    Claim *claim;           /* of the current section; NULL: the section is ignored */
+    DeploySettings *deploy; /* as claim */
+    SectionIndex *claims;   /* the module's */
+    SectionIndex *deploys;
     const Module *index_module;
     AuthorityDraft drafts[LIMIT_AUTHORITIES]; /* as settings->authorities */
     ssize_t authority;     /* index of the current section; negative: the section is ignored */

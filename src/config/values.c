@@ -118,6 +118,18 @@ int parse_port(ParseContext *context, const IniEntry *e, void *target)
     return 0;
 }
 
+int parse_span(ParseContext *context, const IniEntry *e, int64_t min, int64_t max, int64_t *ret)
+{
+    int64_t seconds;
+
+    if (parse_seconds(e->value, &seconds) < 0 || seconds < min || seconds > max)
+        return entry_complain(
+            context, e, "\"%s\" is not a time span between %lld and %lld seconds; write it as 90d or 12h",
+            QUOTED(e->value), (long long)min, (long long)max);
+    *ret = seconds;
+    return 0;
+}
+
 static int parse_key_type(ParseContext *context, const IniEntry *e, bool (*suits)(KeyType),
                           const char *purpose, const char *types, KeyType *target)
 {
@@ -346,4 +358,49 @@ static char *read_origin(ParseContext *context, const IniEntry *e, const char *w
 int parse_origins(ParseContext *context, const IniEntry *e, void *target)
 {
     return parse_list(context, e, LIMIT_ORIGINS, read_origin, target);
+}
+
+/* ---- names of servers */
+
+/* Expands %H to the host name and %% to a percent sign. */
+static int expand(ParseContext *context, const IniEntry *e, const char *text, char **ret)
+{
+    char host[HOST_NAME_MAX + 1] = "", expanded[LIMIT_NAME_INPUT + 1];
+    size_t n = 0;
+
+    if (strchr(text, '%') && gethostname(host, sizeof(host)) < 0)
+        return entry_complain(context, e, "failed to determine the host name: %s", strerror(errno));
+    host[sizeof(host) - 1] = 0;
+    for (; *text && n < sizeof(expanded) - sizeof(host); text++) {
+        if (*text != '%')
+            expanded[n++] = *text;
+        else if (*++text == 'H')
+            n += (size_t)(stpcpy(expanded + n, host) - (expanded + n));
+        else if (*text == '%')
+            expanded[n++] = '%';
+        else
+            return entry_complain(
+                context, e, "unknown specifier %%%c; use %%H for the host name, and %%%% for a percent sign",
+                *text ? *text : ' ');
+    }
+    if (*text)
+        return entry_complain(context, e, "the name is too long");
+    expanded[n] = 0;
+    *ret = strdup(expanded);
+    return *ret ? 0 : -ENOMEM;
+}
+
+int parse_name(ParseContext *context, const IniEntry *e, const char *text, char **ret)
+{
+    _cleanup_problem_ Problem problem = {};
+    _cleanup_free_ char *expanded = NULL;
+    int r;
+
+    r = expand(context, e, text, &expanded);
+    if (r < 0)
+        return r;
+    r = name_canonicalize(expanded, ret, &problem);
+    if (r < 0 && r != -ENOMEM)
+        entry_complain(context, e, "%s", problem.text);
+    return r;
 }

@@ -26,3 +26,9 @@ ParseKey parse_contact;
 /* An https URL; makes its host canonical and drops the default port. */
 ParseKey parse_url;
 ParseKey parse_origins;
+
+/* Parses a time span within these bounds, in seconds. */
+int parse_span(ParseContext *context, const IniEntry *e, int64_t min, int64_t max, int64_t *ret);
+/* Makes a name of a server canonical, in which %H is the host name and %% a percent sign. text is a part of the
+ * entry. */
+int parse_name(ParseContext *context, const IniEntry *e, const char *text, char **ret);

@@ -53,7 +53,9 @@
 #define LIMIT_CHECKS_PER_USER  16                 /* pending polkit checks */
 #define LIMIT_CHECKS           256
 #define LIMIT_CONFIG_FILE      (16 * 1024 * 1024)
-#define LIMIT_CONFIG_ERRORS    20                /* complaints about one file that are logged */
+#define LIMIT_CONFIG_ERRORS    20 /* complaints about one file that are logged */
+#define LIMIT_DEPLOY_STEPS     16 /* units that a deployment reloads, restarts or starts */
+#define LIMIT_DEPLOY_PROBES    16
 #define LIMIT_REGISTRATIONS    64                /* modules per registered certificate */
 #define LIMIT_RECORD           (4 * 1024 * 1024) /* a record.json */
 #define LIMIT_STORED_FILE      (256 * 1024)      /* a PEM file of the store */
@@ -114,6 +116,13 @@
 #define LIMIT_DNS_PROPAGATION   600 /* seconds until every server of a zone has the record */
 #define LIMIT_KEY_FILE          4096
 
+/* Deployments. */
+#define LIMIT_DEPLOYED_FILE  (1024 * 1024)            /* a file of a service that is replaced */
+#define LIMIT_DEPLOYED_FILES (4 * LIMIT_CERTIFICATES) /* of one run */
+#define LIMIT_REPORT         (32 * 1024 * 1024)       /* a report.json */
+#define LIMIT_SAVED_LIST     (64 * 1024 * 1024)       /* attributes of the former files of a module */
+#define LIMIT_SAVED_CONTENT  (512 * 1024 * 1024)      /* and their content */
+
 /* Input of certwright-deploy. */
 #define LIMIT_EXAMINE_CPU     10                  /* seconds for some chains and keys */
 #define LIMIT_EXAMINE_TIME    30                  /* the same by the clock on the wall */
@@ -123,4 +132,4 @@
 #define LIMIT_PROBE_TALK      (16 * 1024)         /* bytes from a server before TLS */
 #define LIMIT_PRESENTED_CHAIN (100 * 1024)        /* bytes of a chain that a server presents */
 #define LIMIT_UNIT_TIME       300                 /* seconds for a job of systemd */
-#define LIMIT_UNIT_ABSENCE    10                  /* seconds without systemd on the bus, as it executes itself again */
+#define LIMIT_UNIT_ABSENCE    10 /* seconds without systemd on the bus, as it executes itself again */

@@ -83,6 +83,9 @@ static const Call calls[] = {
     CALL(fchmod, SHAPE_FD, KIND_WRITE),
     CALL(fchmodat, SHAPE_AT, KIND_WRITE),
     CALL(fchown, SHAPE_FD, KIND_WRITE),
+    CALL(fchownat, SHAPE_AT, KIND_WRITE),
+    CALL(fsetxattr, SHAPE_FD, KIND_WRITE),
+    CALL(fremovexattr, SHAPE_FD, KIND_WRITE),
     CALL(mkdirat, SHAPE_AT, KIND_WRITE),
     CALL(unlinkat, SHAPE_AT, KIND_WRITE),
     CALL(linkat, SHAPE_AT, KIND_WRITE),
@@ -96,6 +99,7 @@ static const Call calls[] = {
     CALL(pread64, SHAPE_FD, KIND_READ),
     CALL(getdents64, SHAPE_FD, KIND_READ),
     CALL(readlinkat, SHAPE_AT, KIND_READ),
+    CALL(openat2, SHAPE_AT, KIND_READ),
     CALL(close, SHAPE_FD, KIND_READ),
 #ifdef SYS_open /* the older half of the table, which younger machines are without */
     CALL(open, SHAPE_PATH, KIND_OPEN),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* certwright.conf and a module's file: settings stay within their bounds, names are canonical. */
 #include "config/authority-section.h"
+#include "config/deploy-internal.h"
 #include "config/keys.h"
 #include "config/settings.h"
 #include "core/limits.h"
@@ -62,6 +63,34 @@ static void check_module(const Module *m)
     }
 }
 
+static void check_path(const char *path)
+{
+    require(path[0] == '/' && path[strlen(path) - 1] != '/' && !strstr(path, "//"));
+    require(!strstr(path, "/../") && !text_ends_with(path, "/..") && text_is_plain(path));
+}
+
+static void check_deploy(const Module *m, const Claim *claim)
+{
+    _cleanup_deploy_settings_ DeploySettings s = {};
+    bool key = false, any = false;
+
+    if (module_deploy_settings(m, claim->name, &s) <= 0)
+        return;
+    require(!claim->deploy_flaw && s.n_steps <= LIMIT_DEPLOY_STEPS && s.n_probes <= LIMIT_DEPLOY_PROBES);
+    for (DeployFile f = 0; f < _DEPLOY_FILE_MAX; f++)
+        if (s.files[f]) {
+            check_path(s.files[f]);
+            any = true;
+            key |= deploy_file_has_key(f);
+        }
+    require(any && (s.mode == MODE_AS_BEFORE || (s.mode <= 0777 && !(key && (s.mode & 0004)))));
+    for (size_t i = 0; i < s.n_steps; i++)
+        require(!strchr(s.steps[i].unit, '/') && !strstr(s.steps[i].unit, "@."));
+    for (size_t i = 0; i < s.n_probes; i++)
+        require(s.probes[i].port && s.probes[i].scheme >= 0);
+    require(s.probe_timeout >= 1 && s.probe_timeout <= 600);
+}
+
 static Config *config_new(void)
 {
     Config *c = calloc(1, sizeof(Config));
@@ -69,7 +98,7 @@ static Config *config_new(void)
     require(c);
     require(settings_new(&c->settings) >= 0);
     c->modules = calloc(1, sizeof(Module));
-    require(c->modules);
+    require(c->modules && (c->modules->name = strdup("module")));
     c->n_modules = 1;
     return c;
 }
@@ -90,7 +119,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     context_begin_file(&context);
     require(ini_parse_text("module.conf", text, on_module_entry, context_complain, &context) >= 0);
     check_module(c->modules);
-    require(n_complaints <= 2 * (LIMIT_CONFIG_ERRORS + 1) + LIMIT_AUTHORITIES);
+    require(deploys_settle(c, &context) >= 0);
+    for (size_t i = 0; i < c->modules->n_claims; i++)
+        check_deploy(c->modules, c->modules->claims + i);
+    require(n_complaints <= 3 * (LIMIT_CONFIG_ERRORS + 1) + LIMIT_AUTHORITIES);
     context_done(&context);
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fixture.h"
 
-#include "store/files/strict-json.h"
+#include "util/strict-json.h"
 
 #include <errno.h>
 
@@ -124,7 +124,7 @@ static void test_list(void)
         for (size_t i = 0; i < n; i++)
             many[i] = S("a.example");
         g_assert_cmpint(json_put_list(o, "k", n > 0 ? many : NULL), ==, 0);
-        g_assert_cmpint(json_get_list(o, "k", &again), ==, n > LIMIT_NAMES ? -EBADMSG : 0);
+        g_assert_cmpint(json_get_list(o, "k", LIMIT_NAMES, &again), ==, n > LIMIT_NAMES ? -EBADMSG : 0);
         g_assert_true(n > LIMIT_NAMES ? again == NULL : strv_equal(again, many));
     }
 }
@@ -139,7 +139,7 @@ static void test_list_refused(void)
         _cleanup_json_ json_object *o = json_parse(texts[i], strlen(texts[i]), 3);
         _cleanup_strv_ char **list = NULL;
 
-        if (json_get_list(o, "k", &list) != -EBADMSG || list)
+        if (json_get_list(o, "k", LIMIT_NAMES, &list) != -EBADMSG || list)
             note_failure("%s is taken", texts[i]);
     }
 }

@@ -4,8 +4,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/limits.h"
 #include "core/record.h"
-#include "store/files/strict-json.h"
+#include "util/strict-json.h"
 
 #define FORMAT 1
 #define DEPTH  4
@@ -69,7 +70,7 @@ int account_from_json(const char *text, size_t size, AccountRecord *ret)
     if (!json_has_format(o, FORMAT))
         return -EBADMSG;
     r = json_get_fields(o, account_fields, ELEMENTSOF(account_fields), ret);
-    return r < 0 ? r : json_get_list(o, "contact", &ret->contact);
+    return r < 0 ? r : json_get_list(o, "contact", LIMIT_NAMES, &ret->contact);
 }
 
 int order_from_json(const char *text, size_t size, OrderRecord **ret)
@@ -83,7 +84,7 @@ int order_from_json(const char *text, size_t size, OrderRecord **ret)
     if (!json_has_format(o, FORMAT))
         return -EBADMSG;
     if ((r = json_get_fields(o, order_fields, ELEMENTSOF(order_fields), order)) < 0 ||
-        (r = json_get_list(o, "names", &order->names)) < 0 ||
+        (r = json_get_list(o, "names", LIMIT_NAMES, &order->names)) < 0 ||
         (r = json_get_fields(o, more_order_fields, ELEMENTSOF(more_order_fields), order)) < 0)
         return r;
     if (!record_name_is_valid(RECORD_CERTIFICATE, order->name) || !order->names)

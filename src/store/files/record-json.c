@@ -6,7 +6,7 @@
 
 #include "core/limits.h"
 #include "core/name.h"
-#include "store/files/strict-json.h"
+#include "util/strict-json.h"
 #include "util/text.h"
 
 #define FORMAT 1
@@ -208,7 +208,7 @@ static int get_chain(json_object *o, Chain **ret)
     size_t n;
     int r;
 
-    r = json_get_list(o, "names", &names);
+    r = json_get_list(o, "names", LIMIT_NAMES, &names);
     if (r < 0)
         return r;
     if (json_get(o, "chain", json_type_array, &l) < 0 || json_get_text(o, "key-type", &key_type) < 0)
@@ -266,7 +266,7 @@ static int get_registration(json_object *o, Record *rec)
 
     if (json_get_text(o, "module", &wish.module) < 0 || !module_name_is_valid(wish.module))
         return -EBADMSG;
-    r = json_get_list(o, "names", &names);
+    r = json_get_list(o, "names", LIMIT_NAMES, &names);
     if (r < 0)
         return r;
     wish.names = names;

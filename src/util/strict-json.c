@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "store/files/strict-json.h"
+#include "util/strict-json.h"
 
 #include <errno.h>
 
-#include "core/limits.h"
 #include "util/text.h"
 
 int json_put(json_object *o, const char *key, json_object *value)
@@ -84,7 +83,7 @@ int json_get_int(json_object *o, const char *key, int64_t *ret)
     return r;
 }
 
-int json_get_list(json_object *o, const char *key, char ***ret)
+int json_get_list(json_object *o, const char *key, size_t max, char ***ret)
 {
     _cleanup_strv_ char **list = NULL;
     json_object *array;
@@ -92,7 +91,7 @@ int json_get_list(json_object *o, const char *key, char ***ret)
     int r;
 
     r = json_get(o, key, json_type_array, &array);
-    if (r >= 0 && json_object_array_length(array) > LIMIT_NAMES)
+    if (r >= 0 && json_object_array_length(array) > max)
         r = -EBADMSG;
     for (size_t i = 0; r >= 0 && i < json_object_array_length(array); i++) {
         r = get_string(json_object_array_get_idx(array, i), &text);

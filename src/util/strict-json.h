@@ -5,7 +5,8 @@
 
 #include "util/macro.h"
 
-/* Reads back JSON as this service writes it: a member of the wrong type, or an embedded NUL, means a damaged file (-EBADMSG). */
+/* Reads back JSON as this project writes it: a member of the wrong type, or an embedded NUL, means a damaged file
+ * (-EBADMSG). */
 
 static inline void json_putp(json_object **o)
 {
@@ -27,8 +28,8 @@ json_object *json_parse(const char *text, size_t size, int depth);
 int json_get(json_object *o, const char *key, json_type type, json_object **ret);
 int json_get_text(json_object *o, const char *key, const char **ret);
 int json_get_int(json_object *o, const char *key, int64_t *ret);
-/* At most LIMIT_NAMES strings. */
-int json_get_list(json_object *o, const char *key, char ***ret);
+/* At most max strings. */
+int json_get_list(json_object *o, const char *key, size_t max, char ***ret);
 /* Checks the member "format". */
 bool json_has_format(json_object *o, int64_t format);
 

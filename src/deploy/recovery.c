@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
+#include "deploy/former.h"
+#include "deploy/run-internal.h"
+#include "util/log.h"
+#include "util/text.h"
+
+/* A run that was interrupted left its saved set. Which files it had switched, and whether the service used them, is
+ * unknown, so all former files are put back, and the units are made to use them: from there, the delivery is tried
+ * again. All steps can be repeated, if this is interrupted, too. */
+
+/* A folder that is gone, or that others can change now, is not written to. */
+static int open_target(Run *run, const SavedFile *f, Target *ret, Problem *problem)
+{
+    _cleanup_problem_ Problem inner = { 0 };
+    int r = target_open(&run->folders, f->path, 0, ret, &inner);
+
+    if (r < 0 && inner.code != PROBLEM_INVALID_ARGUMENT)
+        return problem_set(problem, inner.code, "%s", strempty(inner.text));
+    if (r < 0)
+        log_warning("The former file \"%s\" of %s is not put back: %s", f->path, f->certificate,
+                    strempty(inner.text));
+    return 0;
+}
+
+int run_open_interrupted(Run *run, Problem *problem)
+{
+    int r = 0;
+
+    FOREACH_MODULE (m, run) {
+        m->targets = calloc(m->interrupted.n + 1, sizeof(Target));
+        if (!m->targets)
+            return problem_set_errno(problem, -ENOMEM, "putting former files back");
+        for (size_t i = 0; r >= 0 && i < m->interrupted.n; i++)
+            r = open_target(run, m->interrupted.files + i, m->targets + i, problem);
+    }
+    return r;
+}
+
+static bool has_expired(const SavedFile *files, size_t n, int64_t now)
+{
+    const Image *images[_DEPLOY_FILE_MAX] = { NULL };
+    _cleanup_problem_ Problem problem = { 0 };
+    Presented chain;
+    int64_t end = 0;
+
+    for (size_t i = 0; i < n; i++)
+        images[files[i].kind] = &files[i].image;
+    if (former_examine(images, now, &chain, &end, &problem) < 0)
+        log_warning("Examining the former chain of %s failed: %s", files->certificate,
+                    strempty(problem.text));
+    return end != 0 && end < now;
+}
+
+static int stage(Target *t, const Image *former, Problem *problem)
+{
+    _cleanup_image_ Image now = { 0 };
+    int r = target_prepare(t, problem);
+
+    if (r >= 0)
+        r = target_capture(t, &now, problem);
+    if (r < 0 || image_equal(&now, former))
+        return r;
+    return target_stage(t, former, true, problem);
+}
+
+static int restore(const SavedFile *files, Target *targets, size_t n, Problem *problem)
+{
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < n; i++)
+        r = targets[i].folder ? stage(targets + i, &files[i].image, problem) : 0;
+    for (size_t i = 0; r >= 0 && i < n; i++)
+        r = target_switch(targets + i, problem);
+    for (size_t i = 0; r >= 0 && i < n; i++)
+        r = targets[i].folder ? target_flush(targets + i, problem) : 0;
+    return r;
+}
+
+/* What was delivered to the certificate counts no more. */
+static void let_be_pending(ModuleState *m, const char *name)
+{
+    Deployment *d = report_find(&m->report, name);
+
+    if (!d)
+        return;
+    d->state = DEPLOYMENT_PENDING;
+    m->changed = true;
+}
+
+static int restore_set(Run *run, ModuleState *m, Problem *problem)
+{
+    const SavedSet *s = &m->interrupted;
+    int r = 0;
+
+    for (size_t i = 0, next; r >= 0 && i < s->n; i = next) {
+        const SavedFile *files = s->files + i;
+
+        for (next = i + 1; next < s->n && streq(s->files[next].certificate, files->certificate);)
+            next++;
+        let_be_pending(m, files->certificate);
+        if (has_expired(files, next - i, run->now))
+            log_notice("The former chain of %s has expired, so it is not put back.", files->certificate);
+        else
+            r = restore(files, m->targets + i, next - i, problem);
+    }
+    return r;
+}
+
+/* The units that the interrupted run found running, not those that run now. If one cannot be brought back with the
+ * former files, it may be with the new ones, so the delivery goes on, and owes it. */
+static int bring_back(const Run *run, const ModuleState *m, Problem *problem)
+{
+    _cleanup_steps_ Steps steps = { 0 };
+    int r = 0;
+
+    if (!m->interrupted.units)
+        return 0;
+    FOREACH_CONSUMER (c, run) {
+        if (r >= 0)
+            r = steps_add(&steps, &c->settings, problem);
+        for (size_t i = 0; i < steps.n; i++)
+            steps.steps[i].ran = strv_contains(m->interrupted.units, steps.steps[i].unit);
+        if (r >= 0)
+            r = steps_bring_back(&steps, &c->settings, false, problem);
+    }
+    return r;
+}
+
+static int owe_units(Run *run, const ModuleState *m, const Problem *why)
+{
+    int r = 0;
+
+    log_warning("With the former files of module %s: %s", m->module->name, strempty(why->text));
+    for (size_t i = 0; r >= 0 && m->interrupted.units[i]; i++)
+        if (!strv_contains(run->steps.owed, m->interrupted.units[i]))
+            r = strv_extend(&run->steps.owed, m->interrupted.units[i]);
+    return r;
+}
+
+static int recover(Run *run, ModuleState *m, Problem *problem)
+{
+    _cleanup_problem_ Problem down = { 0 };
+    int r;
+
+    log_notice("The last delivery to module %s did not end, so the former files are put back.",
+               m->module->name);
+    r = restore_set(run, m, problem);
+    if (r >= 0)
+        r = run_write_report(run, m, problem);
+    if (r < 0)
+        return r;
+    if (bring_back(run, m, &down) < 0)
+        return problem_set_errno(problem, owe_units(run, m, &down), "putting former files back");
+    m->saved = false;
+    return saved_erase(m->dir_fd, problem);
+}
+
+int run_recover(Run *run, Problem *problem)
+{
+    int r = 0;
+
+    FOREACH_MODULE (m, run)
+        if (r >= 0 && m->saved)
+            r = recover(run, m, problem);
+    return r;
+}
