@@ -176,6 +176,7 @@ static int prepare(Run *run, const char *module, Problem *problem)
         r = locks_open(run->options->runtime, &run->locks, problem);
     if (r >= 0)
         r = lock_modules(run, modules, n, problem);
+    run->now = clock_now(); /* another run may have had the locks for a while */
     if (r >= 0)
         r = run_open_states(run, modules, n, problem);
     if (r >= 0)

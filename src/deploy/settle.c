@@ -157,7 +157,7 @@ static int check_former(Run *run, Consumer *c, int64_t timeout, Problem *problem
     if (probe_all(c, &c->previous, timeout, &first) >= 0)
         return 0;
     r = steps_bring_back(&run->steps, &c->settings, true, problem);
-    return r < 0 ? r : probe_all(c, &c->previous, PROBE_AGAIN, problem);
+    return r < 0 ? r : probe_all(c, &c->previous, timeout, problem);
 }
 
 static void conclude(Run *run, Consumer *c, int64_t timeout)
