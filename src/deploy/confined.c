@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <stdio.h>
 
-#include "util/child.h"
 #include "util/fs.h"
 #include "util/memfd.h"
 #include "util/time.h"
@@ -27,7 +26,7 @@ static int wait_until(const Child *c, int64_t deadline)
     return r < 0 ? -errno : r;
 }
 
-static int explain_end(const siginfo_t *si, const char *what, Problem *problem)
+int confined_explain(const siginfo_t *si, const char *what, Problem *problem)
 {
     if (si->si_code == CLD_EXITED)
         return problem_set(problem, PROBLEM_INTERNAL,
@@ -55,7 +54,7 @@ static int read_result(int fd, const char *what, void *ret, size_t size, Problem
     return r;
 }
 
-static int start(const char *const *arguments, int input, int output, Child *ret)
+int confined_start(const char *const *arguments, int input, int output, Child *ret)
 {
     const int fds[] = { input, output };
     const ChildCall call = {
@@ -73,7 +72,7 @@ int confined_run(const char *const *arguments, int input, int64_t timeout, const
     siginfo_t si = {};
     Child child;
     bool in_time;
-    int r = output < 0 ? output : start(arguments, input, output, &child);
+    int r = output < 0 ? output : confined_start(arguments, input, output, &child);
 
     if (r < 0)
         return problem_set_errno(problem, r, "starting a program without rights");
@@ -86,7 +85,7 @@ int confined_run(const char *const *arguments, int input, int64_t timeout, const
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
                            "The program that examines %s did not end in time; nothing was examined.", what);
     if (si.si_code != CLD_EXITED || si.si_status != EXIT_SUCCESS)
-        return explain_end(&si, what, problem);
+        return confined_explain(&si, what, problem);
     return read_result(output, what, ret, size, problem);
 }
 

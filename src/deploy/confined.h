@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/problem.h"
+#include "util/child.h"
 #include "util/sandbox.h"
 
 /* Runs this program once more, as a child that reads foreign bytes without any rights: it is nobody's, has no
@@ -11,6 +12,10 @@
  * examined, for the problem: "the chain". Fails if there is no whole result; what is in it is not to be trusted. */
 int confined_run(const char *const *arguments, int input, int64_t timeout, const char *what, void *ret,
                  size_t size, Problem *problem);
+
+/* The two parts of it: starts the child; explains why one that has ended returned no result. */
+int confined_start(const char *const *arguments, int input, int output, Child *ret);
+int confined_explain(const siginfo_t *si, const char *what, Problem *problem);
 
 /* The child: gives up its rights. Call it before anything foreign is read, but after what needs files. */
 int confined_enter(const SandboxLimits *limits, SandboxProfile profile);
