@@ -134,7 +134,7 @@ int target_open(TargetFolders *f, const char *path, mode_t make, Target *ret, Pr
     const char *end = strrchr(path, '/');
     int r;
 
-    if (path[0] != '/' || !end[1] || streq(end, "/.") || streq(end, "/..") || streq(end + 1, STAGE) ||
+    if (path[0] != '/' || !end[1] || streq(end, "/.") || streq(end, "/..") || strstr(path, "/" STAGE) ||
         !text_is_utf8(path))
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is not an absolute path of a file.",
                            QUOTE(path, 1024));
