@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "cli/certificate.h"
+#include "cli/deployment.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
@@ -54,9 +54,25 @@ static size_t list_count_failures(const CertificateList *l)
     return n;
 }
 
+/* Certificates with a delivery that failed. */
+static size_t list_count_undelivered(const CertificateList *l)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < l->n; i++) {
+        const List *d = &l->items[i].deployments;
+        bool failed = false;
+
+        for (size_t j = 0; j < d->n; j++)
+            failed = failed || deployment_is_failure((const Deployment *)d->items + j);
+        n += failed;
+    }
+    return n;
+}
+
 static void list_print_legend(const CertificateList *l)
 {
-    size_t failures = list_count_failures(l);
+    size_t failures = list_count_failures(l), undelivered = list_count_undelivered(l);
 
     if (l->n == 0) {
         print_line(stdout, _("There are no certificates yet. Request one with \"certwright register MODULE "
@@ -77,6 +93,12 @@ static void list_print_legend(const CertificateList *l)
                             "The last attempts for %zu of them failed: \"certwright status\" says why.",
                             failures),
                    failures);
+    if (undelivered > 0)
+        print_line(stdout,
+                   ngettext("The delivery of %zu of them failed: \"certwright status\" says why.",
+                            "The deliveries of %zu of them failed: \"certwright status\" says why.",
+                            undelivered),
+                   undelivered);
 }
 
 static Exit list_print_json(const CertificateList *l)

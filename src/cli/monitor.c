@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "cli/fields.h"
+#include "cli/deployment.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
 #include "cli/xalloc.h"
@@ -18,6 +18,7 @@ typedef struct Monitor {
 /* The arguments of all signals; each has some of them. */
 typedef struct Event {
     const char *path, *name, *kind, *certificate, *source, *fingerprint, *reason, *result;
+    const char *module, *state, *detail;
     int64_t not_after;
     struct JobError {
         const char *code, *text;
@@ -64,6 +65,13 @@ static const Field job_fields[] = {
     { NULL, "error", "(ss)", offsetof(Event, error), &error_record, FIELD_OPTIONAL },
 };
 
+/* A signal of the certificate: its object is the path, which has the name, too. */
+static const Field deployment_changed_fields[] = {
+    { NULL, "module", "s", offsetof(Event, module) },
+    { NULL, "state", "s", offsetof(Event, state) },
+    { NULL, "detail", "s", offsetof(Event, detail) },
+};
+
 static char *chain_changed_to_line(const Event *e)
 {
     return xasprintf(_("%s: a new chain, source: %s, fingerprint %s"), e->name, word_to_text(e->source),
@@ -92,6 +100,16 @@ static char *job_finished_to_line(const Event *e)
                      e->error.text);
 }
 
+static char *deployment_changed_to_line(const Event *e)
+{
+    return deployment_to_line(e->name, e->module, e->state, e->detail);
+}
+
+static const Signal deployment_changed = { "DeploymentChanged", "deployment-changed",
+                                           deployment_changed_fields, ELEMENTSOF(deployment_changed_fields),
+                                           deployment_changed_to_line };
+
+/* Those of the manager. */
 static const Signal signals[] = {
     { "ChainChanged", "chain-changed", chain_changed_fields, ELEMENTSOF(chain_changed_fields),
       chain_changed_to_line },
@@ -156,6 +174,27 @@ static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *erro
     return 0;
 }
 
+static int on_deployment_changed(sd_bus_message *message, void *userdata, sd_bus_error *error _unused_)
+{
+    Monitor *m = userdata;
+    const Signal *s = &deployment_changed;
+    const char *path = sd_bus_message_get_path(message);
+    _cleanup_free_ char *name = path ? certificate_path_name(path) : NULL, *line = NULL;
+    Event e = { .path = path, .name = name };
+    Json *j;
+
+    if (!name || !message_is_from(message, m->owner) ||
+        fields_read(s->fields, s->n_fields, message, &e) <= 0)
+        return 0;
+    j = event_new(s->event);
+    json_set(j, "object", json_text(path));
+    json_set(j, "name", json_text(name));
+    fields_to_json(s->fields, s->n_fields, &e, j);
+    line = s->to_line(&e);
+    monitor_print(m, j, line);
+    return 0;
+}
+
 static int on_owner_changed(sd_bus_message *message, void *userdata, sd_bus_error *error _unused_)
 {
     Monitor *m = userdata;
@@ -178,6 +217,11 @@ static int monitor_subscribe(Monitor *m)
     for (size_t i = 0; i < ELEMENTSOF(signals) && r >= 0; i++)
         r = sd_bus_match_signal(m->session->bus, NULL, SERVICE, MANAGER_PATH, MANAGER_INTERFACE,
                                 signals[i].member, on_signal, m);
+    if (r >= 0)
+        r = sd_bus_add_match(m->session->bus, NULL,
+                             "type='signal',sender='" SERVICE "',interface='" CERTIFICATE_INTERFACE "',"
+                             "member='DeploymentChanged',path_namespace='" CERTIFICATE_PREFIX "'",
+                             on_deployment_changed, m);
     return r;
 }
 

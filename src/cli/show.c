@@ -126,7 +126,7 @@ static void show_deployments(const Certificate *c)
         const Deployment *d = (const Deployment *)c->deployments.items + i;
         _cleanup_free_ char *when = time_format(d->time);
 
-        table_add_row(&t, d->module, d->state, when, d->detail);
+        table_add_row(&t, d->module, word_to_text(d->state), when, d->detail);
     }
     show_table(&t, _("Deployments:"));
 }

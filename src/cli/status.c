@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "cli/certificate.h"
+#include "cli/deployment.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
+#include "cli/xalloc.h"
 
 /* Properties of org.certwright1.Manager. */
 typedef struct Status {
@@ -49,12 +50,37 @@ static Json *status_failures_json(const Status *t)
     return array;
 }
 
+/* Two lists of deployments; one whose predecessor was revoked is in the first of them alone. */
+static bool deployment_concerns(const Certificate *c, const Deployment *d, bool revoked)
+{
+    return deployment_is_of_revoked(c, d) ? revoked : !revoked && deployment_is_failure(d);
+}
+
+static Json *status_deployments_json(const Status *t, bool revoked)
+{
+    Json *array = json_object_new_array();
+
+    for (size_t i = 0; i < t->list.n; i++) {
+        const Certificate *c = &t->list.items[i];
+
+        for (size_t j = 0; j < c->deployments.n; j++) {
+            const Deployment *d = (const Deployment *)c->deployments.items + j;
+
+            if (deployment_concerns(c, d, revoked))
+                json_object_array_add(array, deployment_to_json(c, d));
+        }
+    }
+    return array;
+}
+
 static Exit status_print_json(const Status *t)
 {
     Json *j = json_object_new_object();
 
     fields_to_json(properties, ELEMENTSOF(properties), t, j);
     json_set(j, "failures", status_failures_json(t));
+    json_set(j, "failed_deployments", status_deployments_json(t, false));
+    json_set(j, "revoked_in_use", status_deployments_json(t, true));
     return json_print(j);
 }
 
@@ -100,6 +126,40 @@ static void status_print_failures(const Status *t)
     }
 }
 
+static void status_print_deployment(const Certificate *c, const Deployment *d)
+{
+    _cleanup_free_ char *line = deployment_to_line(c->name, d->module, d->state, d->detail),
+                        *when = time_format(d->time);
+
+    if (isempty(when))
+        print_line(stdout, "  %s", line);
+    else
+        print_line(stdout, "  %s (%s)", line, when);
+}
+
+/* What is worst comes first. */
+static void status_print_deployments(const Status *t, const char *title, bool revoked)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < t->list.n; i++) {
+        const Certificate *c = &t->list.items[i];
+
+        for (size_t j = 0; j < c->deployments.n; j++) {
+            const Deployment *d = (const Deployment *)c->deployments.items + j;
+
+            if (!deployment_concerns(c, d, revoked))
+                continue;
+            if (!any)
+                print_line(stdout, "%s", title);
+            any = true;
+            status_print_deployment(c, d);
+        }
+    }
+    if (any)
+        printf("\n");
+}
+
 Exit verb_status(Session *s, const Options *o _unused_, char **arguments _unused_)
 {
     _cleanup_(status_done) Status t = {};
@@ -117,6 +177,8 @@ Exit verb_status(Session *s, const Options *o _unused_, char **arguments _unused
         return e;
     if (s->json)
         return status_print_json(&t);
+    status_print_deployments(&t, _("A revoked chain may still be in use:"), true);
+    status_print_deployments(&t, _("Failed deliveries:"), false);
     status_print_service(&t);
     status_print_failures(&t);
     if (s->legend && !t.acme)

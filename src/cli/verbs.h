@@ -25,3 +25,6 @@ Exit verb_register(Session *s, const Options *o, char **arguments);
 Exit verb_unregister(Session *s, const Options *o, char **arguments);
 Exit verb_reload(Session *s, const Options *o, char **arguments);
 Exit verb_renew_due(Session *s, const Options *o, char **arguments);
+Exit verb_deploy(Session *s, const Options *o, char **arguments);
+Exit verb_enable(Session *s, const Options *o, char **arguments);
+Exit verb_disable(Session *s, const Options *o, char **arguments);

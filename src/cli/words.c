@@ -12,6 +12,8 @@ static const struct {
     { "root", N_("new local root") },
     { "revoke", N_("revocation") },
     { "fallback", N_("fell back to the local root") },
+    { "deploy", N_("delivery") },
+    { "rolled-back", N_("rolled back") },
 };
 
 static const char *const texts[] = {
@@ -20,6 +22,10 @@ static const char *const texts[] = {
     N_("valid"),
     N_("expiring"),
     N_("expired"),
+    /* states of deployments */
+    N_("written"),
+    N_("waiting"),
+    N_("verified"),
     /* sources */
     N_("uploaded"),
     N_("local"),
@@ -44,6 +50,7 @@ static const char *const texts[] = {
     N_("taking over the uploaded chain"),
     N_("waiting for validation"),
     N_("working"),
+    N_("writing files, reloading units, and checking what they present"),
     /* checks of an upload */
     N_("format"),
     N_("key"),
@@ -79,6 +86,8 @@ static const char *const texts[] = {
     N_("No uploaded chain fits and the last order from ACME failed, so the local root signed this one."),
     N_("There is no chain that can be served; one is being made."),
     N_("There is no root yet; it is being made."),
+    /* model/certificate.c: REASON_REVOKED_IN_USE */
+    N_("A service still uses the revoked chain: its successor has not been delivered yet; Deployments shows why."),
     N_("The machine made this root by itself."),
     N_("An administrator uploaded this root."),
     N_("The uploaded root cannot be used, so the machine's own root is."),

@@ -6,6 +6,10 @@
 /* Translates fixed words and sentences of the service to the user's language. Unknown ones, of a newer
  * service, are returned unchanged. */
 
+/* The reason of a certificate whose revoked chain a service may still use. */
+#define REASON_REVOKED_IN_USE \
+    "A service still uses the revoked chain: its successor has not been delivered yet; Deployments shows why."
+
 const char *word_to_text(const char *word);
 
 /* Translates a text of the service if it matches a sentence, in which "%s" stands for anything. Returns an

@@ -17,6 +17,8 @@
 #define MANAGER     "/org/certwright1"
 #define CERTIFICATE SERVICE ".Certificate"
 #define DAY         (24 * 3600)
+#define REVOKED_IN_USE \
+    "A service still uses the revoked chain: its successor has not been delivered yet; Deployments shows why."
 #define FINGERPRINT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 typedef struct Entry {
@@ -54,7 +56,7 @@ static Entry entries[] = {
     { "denied.example.com", NULL, "local", "valid", "denied", "CN=X", 89, { "webui" } },
     { "ask.example.com", NULL, "local", "valid", "ask", "CN=X", 89, { "webui" } },
     { "fallback.example.com", NULL, "local", "valid", "fallback", "CN=X", 89, { "webui" } },
-    { "trusted.example.com", NULL, "acme", "expiring", "trusted", "CN=X", 20, { "webui" } },
+    { "trusted.example.com", NULL, "acme", "expiring", REVOKED_IN_USE, "CN=X", 20, { "webui" } },
     { "old.example.com", NULL, "local", "valid", "old", "CN=X", 89, { "webui" } },
 };
 static Entry root = { "Certwright Root", NULL, "local", "valid", "root", "CN=Certwright Root", 3650, {} };
@@ -70,7 +72,8 @@ static Job jobs[64];
 static size_t n_jobs;
 static time_t begun;
 static bool failed;
-static const char *all_path; /* file with the names that ReissueAll takes, a line each */
+static const char *all_path;   /* file with the names that ReissueAll takes, a line each */
+static const char *nginx_path; /* file with a state of deployments, read by Reload */
 static const char *key_type = "ecdsa-p256";
 
 static char *entry_path(const Entry *e)
@@ -158,6 +161,25 @@ static int get_list(sd_bus *bus _unused_, const char *path _unused_, const char 
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+/* ---- deployments */
+
+static const char *nginx_state = "verified"; /* of whatever is delivered to nginx */
+static int64_t nginx_time;
+
+static int get_deployments(sd_bus_message *reply, const Entry *e)
+{
+    if (streq(e->name, "mail.example.com"))
+        return sd_bus_message_append(reply, "a(sssx)", 2, "postfix", "verified", "", (int64_t)begun,
+                                     "dovecot", "rolled-back", "dovecot.service: the reload \x1b[1mfailed.",
+                                     (int64_t)begun);
+    if (streq(e->name, "trusted.example.com"))
+        return sd_bus_message_append(reply, "a(sssx)", 1, "haproxy", "pending", "", (int64_t)0);
+    if (streq(e->name, "wide.example.com"))
+        return sd_bus_message_append(reply, "a(sssx)", 1, "nginx", nginx_state,
+                                     streq(nginx_state, "verified") ? "" : "nginx.service: no.", nginx_time);
+    return sd_bus_message_append(reply, "a(sssx)", 0);
+}
+
 static int get_other(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
                      const char *property, sd_bus_message *reply, void *userdata,
                      sd_bus_error *error _unused_)
@@ -179,7 +201,7 @@ static int get_other(sd_bus *bus _unused_, const char *path _unused_, const char
                                      wanted ? "https://ca.example/why" : "");
     }
     if (streq(property, "Deployments"))
-        return sd_bus_message_append(reply, "a(sssx)", 0);
+        return get_deployments(reply, e);
     if (e->days == 0)
         return sd_bus_message_append(reply, streq(property, "Chain") ? "a(sssxxs)" : "a(sbsx)", 0);
     if (streq(property, "Chain"))
@@ -650,6 +672,36 @@ static int method_get_certificate(sd_bus_message *m, void *userdata _unused_, sd
     return sd_bus_reply_method_return(m, "o", path);
 }
 
+/* The job of postfix is done, that of dovecot fails; nginx presents the chain if it is told to by the name. */
+static int method_deploy(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    static const struct {
+        const char *module;
+        size_t entry;
+    } outcomes[] = { { "postfix", 1 }, { "dovecot", 4 }, { "haproxy", 14 }, { "nginx", 2 } };
+    const char *module;
+    int r = sd_bus_message_read(m, "s", &module);
+
+    if (r < 0)
+        return r;
+    printf("deploy %s", module);
+    r = options_print(m);
+    if (streq(module, "nginx"))
+        nginx_time = (int64_t)time(NULL);
+    for (size_t i = 0; r >= 0 && i < ELEMENTSOF(outcomes); i++) {
+        Job *j;
+
+        if (!streq(outcomes[i].module, module))
+            continue;
+        r = job_start(sd_bus_message_get_bus(m), &entries[outcomes[i].entry], sd_bus_message_get_sender(m),
+                      &j);
+        return r < 0 ? r : sd_bus_reply_method_return(m, "o", j->path);
+    }
+    return r < 0 ? r
+                 : sd_bus_error_setf(error, SERVICE ".Error.InvalidArgument",
+                                     "The module %s has no [Deploy].", module);
+}
+
 static int method_register(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
 {
     _cleanup_free_ char *path = entry_path(&entries[1]);
@@ -748,6 +800,22 @@ static int method_renew_due(sd_bus_message *m, void *userdata _unused_, sd_bus_e
     return sd_bus_reply_method_return(m, "u", started);
 }
 
+/* Reads a word of a file, which is what becomes of deliveries to nginx. */
+static int nginx_reload(sd_bus *bus)
+{
+    static char word[32];
+    _cleanup_free_ char *path = entry_path(&entries[2]);
+    FILE *file = nginx_path ? fopen(nginx_path, "re") : NULL;
+
+    if (!file)
+        return 0;
+    if (fscanf(file, "%31s", word) == 1)
+        nginx_state = word;
+    fclose(file);
+    return sd_bus_emit_signal(bus, path, CERTIFICATE, "DeploymentChanged", "sss", "nginx", nginx_state,
+                              "It \x1b[1mwas done.");
+}
+
 /* Warns besides, for want of time that passes. */
 static int method_reload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
 {
@@ -756,6 +824,9 @@ static int method_reload(sd_bus_message *m, void *userdata _unused_, sd_bus_erro
                                "osxs", path, entries[2].name, entry_not_after(&entries[2]),
                                "Upload \x1b[5manother one.");
 
+    printf("reload\n");
+    if (r >= 0)
+        r = nginx_reload(sd_bus_message_get_bus(m));
     return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
 
@@ -813,6 +884,7 @@ static const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD("RemoveUpload", "s", "", method_remove_upload, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("ExportRoot", "a{sv}", "ay", method_export, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("ReissueAll", "a{sv}", "ao", method_reissue_all, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("Deploy", "sa{sv}", "o", method_deploy, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("RenewDue", "", "u", method_renew_due, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Reload", "", "", method_reload, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_VTABLE_END,
@@ -853,6 +925,7 @@ int main(int argc, char **argv)
 
     setlinebuf(stdout);
     all_path = argc > 1 ? argv[1] : "/dev/null";
+    nginx_path = argc > 2 ? argv[2] : NULL;
     begun = time(NULL);
     if (r >= 0)
         r = sd_bus_open_system(&bus);

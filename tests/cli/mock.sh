@@ -92,7 +92,7 @@ mock_answers() {
 }
 
 start_mock() {
-    "$directory/mock-service" "$directory/all" >"$directory/mock.log" 2>&1 &
+    "$directory/mock-service" "$directory/all" "$directory/nginx" >"$directory/mock.log" 2>&1 &
     mock_pid=$!
     until_true mock_answers
 }

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/delivery-wait.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "cli/xalloc.h"
+#include "util/time.h"
+
+/* For a chain of the local root, a reload, a probe, and a rollback with another probe. */
+#define WAIT_SEC 120
+
+/* A module without [Deploy] gets no deployment, however long one waits. */
+#define WAIT_DEPLOYMENT_SEC 10
+
+/* Properties are read again when they change, and now and then. */
+#define LOOK_AGAIN_USEC (2 * USEC_PER_SEC)
+
+typedef struct DeliveryWait {
+    Session *session;
+    const char *path, *module;
+    time_t since, begun;
+    bool changed, gone;
+    bool retried;
+    JobWatch jobs;    /* of the retry; the bus knows it until the end */
+    const char *step; /* last one shown */
+} DeliveryWait;
+
+static void delivery_done(DeliveryWait *w)
+{
+    job_watch_done(&w->jobs);
+}
+
+static int on_changed(sd_bus_message *m _unused_, void *userdata, sd_bus_error *error _unused_)
+{
+    ((DeliveryWait *)userdata)->changed = true;
+    return 0;
+}
+
+static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
+{
+    DeliveryWait *w = userdata;
+    const char *name, *before, *after;
+
+    if (message_is_from(m, "org.freedesktop.DBus") &&
+        sd_bus_message_read(m, "sss", &name, &before, &after) >= 0)
+        w->gone = w->gone || *before;
+    return 0;
+}
+
+static Exit delivery_subscribe(DeliveryWait *w)
+{
+    int r = sd_bus_match_signal(w->session->bus, NULL, SERVICE, w->path, PROPERTIES_INTERFACE,
+                                "PropertiesChanged", on_changed, w);
+
+    if (r >= 0)
+        r = session_match_owner(w->session, on_owner_changed, w);
+    return r < 0 ? session_fail(r, NULL, _("Cannot subscribe to the signals of the service")) : EXIT_DONE;
+}
+
+static void delivery_show_step(DeliveryWait *w, const Certificate *c, const Deployment *d)
+{
+    const char *step = c->not_after == 0 ? "chain" : d ? "delivery" : "beginning";
+
+    if (w->session->json || !isatty(STDERR_FILENO) || streq(strempty(w->step), step))
+        return;
+    w->step = step;
+    if (c->not_after == 0)
+        hint(_("Waiting for the chain of %s ..."), c->name);
+    else if (d)
+        hint(_("Waiting for the delivery to %s ..."), w->module);
+    else
+        hint(_("Waiting for the service to begin the delivery to %s ..."), w->module);
+}
+
+/* Waits for the next change, for two seconds at most. */
+static Exit delivery_next(DeliveryWait *w)
+{
+    int r = 1;
+
+    w->changed = false;
+    while (r > 0 && !w->changed)
+        r = sd_bus_process(w->session->bus, NULL);
+    if (r == 0)
+        r = sd_bus_wait(w->session->bus, LOOK_AGAIN_USEC);
+    if (r < 0 && r != -EINTR)
+        return session_fail(r, NULL, _("Cannot wait for the delivery"));
+    if (!w->gone)
+        return EXIT_DONE;
+    fail(EXIT_NO_SERVICE, _("The service stopped before the chain was delivered."));
+    hint(_("The journal says why: journalctl -u certwrightd.service"));
+    return EXIT_NO_SERVICE;
+}
+
+static Exit delivery_check_time(const DeliveryWait *w, const Certificate *c, const Deployment *d)
+{
+    time_t waited = time(NULL) - w->begun;
+
+    if (c->not_after != 0 && !d && waited > WAIT_DEPLOYMENT_SEC) {
+        fail(EXIT_FAILED,
+             _("%s: the service does not deliver to %s: its configuration is incomplete or wrong."), c->name,
+             w->module);
+        hint(_("The journal says why: journalctl -u certwrightd.service"));
+        return EXIT_FAILED;
+    }
+    if (waited <= WAIT_SEC)
+        return EXIT_DONE;
+    fail(EXIT_JOB_FAILED, _("%s: not delivered to %s within %d seconds."), c->name, w->module, WAIT_SEC);
+    hint(_("The service goes on trying; \"certwright show %s\" tells how far it is."), c->name);
+    return EXIT_JOB_FAILED;
+}
+
+static Exit delivery_retry(DeliveryWait *w)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    Exit e = job_watch_begin(&w->jobs, w->session, false);
+
+    w->retried = true;
+    if (e == EXIT_DONE)
+        e = deployment_start(w->session, &w->jobs, w->module, &reply);
+    return e == EXIT_DONE ? job_watch_wait(&w->jobs, reply) : e;
+}
+
+/* An outcome of before is not the answer, unless it is the best one. */
+static bool delivery_is_stale(const DeliveryWait *w, const Deployment *d)
+{
+    return !w->retried && d->time < w->since && !streq(d->state, "verified") && !streq(d->state, "waiting");
+}
+
+Exit delivery_wait(Session *s, const char *path, const char *module, time_t since, CertificateList *list,
+                   const Deployment **ret)
+{
+    _cleanup_(delivery_done) DeliveryWait w = {
+        .session = s, .path = path, .module = module, .since = since, .begun = time(NULL)
+    };
+    Exit e = delivery_subscribe(&w);
+
+    while (e == EXIT_DONE) {
+        const Certificate *c;
+        const Deployment *d;
+
+        certificate_list_done(list);
+        e = certificate_load(s, path, list);
+        if (e != EXIT_DONE)
+            return e;
+        c = list->items;
+        d = deployment_find(c, module);
+        if (d && deployment_is_over(d) && !delivery_is_stale(&w, d)) {
+            *ret = d;
+            return EXIT_DONE;
+        }
+        delivery_show_step(&w, c, d);
+        if (d && deployment_is_over(d)) {
+            e = delivery_retry(&w);
+            continue;
+        }
+        e = delivery_check_time(&w, c, d);
+        if (e == EXIT_DONE)
+            e = delivery_next(&w);
+    }
+    return e;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/module-targets.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "cli/xalloc.h"
+#include "core/deployment.h"
+#include "core/limits.h"
+#include "core/name.h"
+#include "util/fs.h"
+#include "util/text.h"
+
+#define SNIPPETS_DIRECTORY DATADIR "/certwright/snippets"
+
+/* Of the service's own configuration: what is deeper or larger is not looked at. */
+#define SERVICE_FILE_MAX  ((size_t)1024 * 1024)
+#define SERVICE_DEPTH_MAX 4
+
+/* ---- targets */
+
+/* Replaces %n by the name of files; allocated. */
+static char *text_expand(const char *text, const char *name)
+{
+    char *expanded = NULL;
+    size_t length = 0;
+    FILE *file = open_memstream(&expanded, &length);
+
+    xcheck(file);
+    for (const char *at = text; *at; at++)
+        if (at[0] == '%' && at[1] == 'n' && ++at)
+            fprintf(file, "%s%s", name_is_wildcard(name) ? "_" : "",
+                    name_is_wildcard(name) ? name + 1 : name);
+        else if (at[0] == '%' && at[1] == '%' && ++at)
+            fputc('%', file);
+        else
+            fputc(*at, file);
+    return xcheck(fclose(file) == 0 ? expanded : NULL);
+}
+
+static char *text_strip(char *text)
+{
+    char *end;
+
+    while (isspace((unsigned char)*text))
+        text++;
+    end = text + strlen(text);
+    while (end > text && isspace((unsigned char)end[-1]))
+        *--end = '\0';
+    return text;
+}
+
+/* [Deploy] or that of the certificate; other names are as the module's author wrote them. */
+static bool section_concerns(const char *line, const char *name)
+{
+    size_t n = strlen(name);
+
+    return streq(line, "[Deploy]") || (strncmp(line, "[Deploy ", 8) == 0 &&
+                                       strncmp(line + 8, name, n) == 0 && streq(line + 8 + n, "]"));
+}
+
+/* Later sections win, as in the service; values of several lines are no paths. */
+static void targets_read(char *text, const char *name, char *paths[static _DEPLOY_FILE_MAX])
+{
+    bool concerned = false;
+
+    for (char *rest = text; !isempty(rest);) {
+        char *line = text_strip(strsep(&rest, "\n")), *value = strchr(line, '=');
+        DeployFile file;
+
+        if (*line == '[')
+            concerned = section_concerns(line, name);
+        if (!concerned || !value || *line == '#' || *line == ';')
+            continue;
+        *value++ = '\0';
+        file = deploy_file_from_string(text_strip(line));
+        value = text_strip(value);
+        if (file < 0)
+            continue;
+        free(paths[file]);
+        paths[file] = *value ? text_expand(value, name) : NULL;
+    }
+}
+
+static Exit module_file_read_targets(const char *path, const char *name,
+                                     char *paths[static _DEPLOY_FILE_MAX])
+{
+    _cleanup_free_ char *text = NULL;
+    int r = fs_read_at(AT_FDCWD, path, LIMIT_CONFIG_FILE, &text, NULL);
+
+    if (r < 0 && r != -ENOENT)
+        return fail(EXIT_FAILED, _("Cannot read %s: %s"), path, strerror(-r));
+    if (r >= 0)
+        targets_read(text, name, paths);
+    return EXIT_DONE;
+}
+
+Exit module_files_targets(const ModuleFiles *f, char ***ret)
+{
+    char *paths[_DEPLOY_FILE_MAX] = {};
+    _cleanup_strv_ char **targets = NULL;
+    Exit e = module_file_read_targets(f->module, f->name, paths);
+
+    if (e == EXIT_DONE)
+        e = module_file_read_targets(f->drop_in, f->name, paths);
+    for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
+        if (paths[i])
+            xcheck(strv_extend(&targets, paths[i]) < 0 ? NULL : paths[i]);
+        free(paths[i]);
+    }
+    *ret = TAKE_PTR(targets);
+    return e;
+}
+
+/* ---- lines of the service */
+
+Exit module_files_print_snippet(const ModuleFiles *f)
+{
+    _cleanup_free_ char *path = xasprintf(SNIPPETS_DIRECTORY "/%s", f->service->snippet), *text = NULL,
+                        *expanded = NULL;
+    int r = fs_read_at(AT_FDCWD, path, LIMIT_CONFIG_FILE, &text, NULL);
+
+    if (r < 0)
+        return fail(EXIT_FAILED, _("Cannot read %s: %s"), path, strerror(-r));
+    expanded = text_expand(text, f->name);
+    for (char *rest = expanded; !isempty(rest);)
+        print_line(stdout, "    %s", strsep(&rest, "\n"));
+    return EXIT_DONE;
+}
+
+static bool text_names_any(const char *text, char *const *words)
+{
+    for (; words && *words; words++)
+        if (strstr(text, *words))
+            return true;
+    return false;
+}
+
+static bool file_names_any(int dir_fd, const char *path, char *const *words)
+{
+    _cleanup_free_ char *text = NULL;
+
+    return fs_read_at(dir_fd, path, SERVICE_FILE_MAX, &text, NULL) >= 0 && text_names_any(text, words);
+}
+
+static bool directory_names_any(int dir_fd, const char *path, char *const *words, int depth)
+{
+    _cleanup_(closedirp) DIR *directory = NULL;
+    const struct dirent *entry;
+
+    if (depth == 0 || fs_open_stream_at(dir_fd, path, &directory) < 0)
+        return false;
+    while ((entry = readdir(directory)))
+        if (*entry->d_name != '.' &&
+            (entry->d_type == DT_DIR ? directory_names_any(dirfd(directory), entry->d_name, words, depth - 1)
+                                     : file_names_any(dirfd(directory), entry->d_name, words)))
+            return true;
+    return false;
+}
+
+bool module_files_are_used(const ModuleFiles *f, char *const *targets)
+{
+    _cleanup_strv_ char **words = NULL;
+
+    for (char *const *target = targets; target && *target; target++) {
+        _cleanup_free_ char *word = xstrdup(*target);
+        char *slash = strrchr(word, '/');
+
+        if (f->service->reads_folder && slash > word)
+            *slash = '\0';
+        xcheck(strv_extend(&words, word) < 0 ? NULL : word);
+    }
+    return directory_names_any(AT_FDCWD, f->service->configuration, words, SERVICE_DEPTH_MAX);
+}
