@@ -38,7 +38,7 @@ typedef struct Consumer {
     ConsumerStage stage;
     DeploymentState outcome; /* once it is settled */
     Problem problem;         /* why it is not verified, if so */
-    bool unrestored;         /* its former files were replaced, and may have to come back */
+    bool unrestored;         /* its former files, or its units, may have to come back */
 } Consumer;
 
 /* Returns 0 if nothing of the certificate is deployed to this module. 1: the consumer is to be freed by

@@ -37,6 +37,15 @@ static int add_units(SavedSet *s, const Steps *steps)
     return r;
 }
 
+/* Also without files: the units that ran are known then. */
+static bool is_needed(const Run *run, const ModuleState *m)
+{
+    FOREACH_CONSUMER (c, run)
+        if (c->module == m->module && c->stage == CONSUMER_READY && (is_changed(c) || c->settings.n_steps > 0))
+            return true;
+    return false;
+}
+
 static int save(Run *run, ModuleState *m, Problem *problem)
 {
     _cleanup_saved_ SavedSet s = { 0 };
@@ -47,9 +56,11 @@ static int save(Run *run, ModuleState *m, Problem *problem)
             r = add_files(&s, c);
     if (r < 0)
         return problem_set_errno(problem, r, "saving the former files");
-    if (s.n == 0)
+    if (!is_needed(run, m))
         return 0;
-    r = saved_write(m->dir_fd, &s, problem);
+    r = m->saved ? saved_erase(m->dir_fd, problem) : 0; /* its files are back */
+    if (r >= 0)
+        r = saved_write(m->dir_fd, &s, problem);
     m->saved = r >= 0;
     return r;
 }

@@ -19,13 +19,17 @@
 static int make_directory(int dir_fd, const char *name, gid_t readers, int *ret)
 {
     _cleanup_close_ int fd = -EBADF;
+    struct stat st;
     int r = fs_make_directory_at(dir_fd, name);
 
     if (r >= 0)
         r = fs_open_directory_at(dir_fd, name, &fd);
     if (r < 0)
         return r;
-    if (fchown(fd, 0, readers) < 0 || fchmod(fd, MODULE_MODE) < 0)
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if ((readers != (gid_t)-1 && st.st_gid != readers && fchown(fd, 0, readers) < 0) ||
+        ((st.st_mode & 07777) != MODULE_MODE && fchmod(fd, MODULE_MODE) < 0))
         return -errno;
     *ret = TAKE_FD(fd);
     return 0;

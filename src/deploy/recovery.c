@@ -108,7 +108,8 @@ static int restore_set(Run *run, ModuleState *m, Problem *problem)
     return r;
 }
 
-/* The units that the interrupted run found running, not those that run now. */
+/* The units that the interrupted run found running, not those that run now. If one cannot be brought back with the
+ * former files, it may be with the new ones, so the delivery goes on, and owes it. */
 static int bring_back(const Run *run, const ModuleState *m, Problem *problem)
 {
     _cleanup_steps_ Steps steps = { 0 };
@@ -127,21 +128,33 @@ static int bring_back(const Run *run, const ModuleState *m, Problem *problem)
     return r;
 }
 
+static int owe_units(Run *run, const ModuleState *m, const Problem *why)
+{
+    int r = 0;
+
+    log_warning("With the former files of module %s: %s", m->module->name, strempty(why->text));
+    for (size_t i = 0; r >= 0 && m->interrupted.units[i]; i++)
+        if (!strv_contains(run->steps.owed, m->interrupted.units[i]))
+            r = strv_extend(&run->steps.owed, m->interrupted.units[i]);
+    return r;
+}
+
 static int recover(Run *run, ModuleState *m, Problem *problem)
 {
+    _cleanup_problem_ Problem down = { 0 };
     int r;
 
-    log_notice("The last delivery to module %s was interrupted, so the former files are put back.",
+    log_notice("The last delivery to module %s did not end, so the former files are put back.",
                m->module->name);
     r = restore_set(run, m, problem);
     if (r >= 0)
-        r = bring_back(run, m, problem);
-    if (r >= 0)
         r = run_write_report(run, m, problem);
-    if (r >= 0)
-        r = saved_erase(m->dir_fd, problem);
-    m->saved = r < 0;
-    return r;
+    if (r < 0)
+        return r;
+    if (bring_back(run, m, &down) < 0)
+        return problem_set_errno(problem, owe_units(run, m, &down), "putting former files back");
+    m->saved = false;
+    return saved_erase(m->dir_fd, problem);
 }
 
 int run_recover(Run *run, Problem *problem)

@@ -421,6 +421,11 @@ static void replace_and_verify(Run *run)
     run_erase_saved(run);
 }
 
+static bool owes_units(const Run *run)
+{
+    return run->steps.owed != NULL;
+}
+
 static bool any_settled(const Run *run)
 {
     FOREACH_CONSUMER (c, run)
@@ -441,7 +446,7 @@ static int deliver(Run *run, const char *module)
     if (capture(run) > 0) {
         if (note_beginning(run, begun) >= 0)
             replace_and_verify(run);
-    } else if (!any_settled(run))
+    } else if (!any_settled(run) && !owes_units(run))
         log_info("Nothing is pending for module %s.", module);
     return finish(run, begun);
 }

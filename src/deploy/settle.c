@@ -165,6 +165,7 @@ static void conclude(Run *run, Consumer *c, int64_t timeout)
     _cleanup_problem_ Problem problem = { 0 };
     int r = steps_bring_back(&run->steps, &c->settings, false, &problem);
 
+    c->unrestored = c->unrestored || r < 0;
     if (c->stage == CONSUMER_SETTLED) { /* its former files are not there */
         if (r < 0)
             add_sentence(c, strempty(problem.text));

@@ -14,6 +14,7 @@ void steps_clear(Steps *s)
         problem_clear(&s->steps[i].down);
     }
     free(s->steps);
+    strv_free(s->owed);
     unit_manager_free(s->manager);
     *s = (Steps){ 0 };
 }
@@ -39,7 +40,9 @@ static int add_step(Steps *s, const UnitStep *step, Problem *problem)
         return problem_set_errno(problem, -ENOMEM, "preparing the steps");
     r = unit_is_running(s->manager, unit, &ran, problem);
     if (r >= 0)
-        grown[s->n++] = (Step){ .action = step->action, .unit = TAKE_PTR(unit), .ran = ran };
+        grown[s->n++] = (Step){
+            .action = step->action, .ran = ran || strv_contains(s->owed, step->unit), .unit = TAKE_PTR(unit)
+        };
     return r;
 }
 
@@ -61,6 +64,23 @@ bool steps_all_ran(const Steps *s, const DeploySettings *settings)
     return true;
 }
 
+static int start(Steps *s, const Step *step, Problem *problem)
+{
+    bool runs = false;
+    int r = unit_is_running(s->manager, step->unit, &runs, problem);
+
+    return r < 0 || runs ? r : unit_run(s->manager, step->unit, UNIT_START, problem);
+}
+
+/* One that is owed does not run, so it cannot be reloaded; when it starts, it uses the new files. */
+static int run_step(Steps *s, Step *step)
+{
+    bool runs = true;
+    int r = strv_contains(s->owed, step->unit) ? unit_is_running(s->manager, step->unit, &runs, &step->problem) : 0;
+
+    return r < 0 ? r : unit_run(s->manager, step->unit, runs ? step->action : UNIT_START, &step->problem);
+}
+
 static void take(Steps *s, Step *step)
 {
     if (step->state != STEP_WAITS)
@@ -68,8 +88,7 @@ static void take(Steps *s, Step *step)
     if (!step->ran && step->action != UNIT_START)
         step->state = STEP_SKIPPED;
     else
-        step->state =
-            unit_run(s->manager, step->unit, step->action, &step->problem) < 0 ? STEP_FAILED : STEP_TAKEN;
+        step->state = run_step(s, step) < 0 ? STEP_FAILED : STEP_TAKEN;
 }
 
 void steps_take(Steps *s, const DeploySettings *settings)
@@ -92,14 +111,6 @@ StepState steps_outcome(const Steps *s, const DeploySettings *settings, const St
         }
     }
     return worst;
-}
-
-static int start(Steps *s, const Step *step, Problem *problem)
-{
-    bool runs = false;
-    int r = unit_is_running(s->manager, step->unit, &runs, problem);
-
-    return r < 0 || runs ? r : unit_run(s->manager, step->unit, UNIT_START, problem);
 }
 
 /* A reload that fails is no failure if the unit runs, as it may use the former files still. */

@@ -16,7 +16,7 @@ typedef enum StepState {
 typedef struct Step {
     UnitAction action;
     char *unit;
-    bool ran; /* the unit, before the run */
+    bool ran; /* the unit, before the run, or it is owed */
     StepState state;
     Problem problem; /* of STEP_FAILED */
     bool brought_back;
@@ -25,6 +25,7 @@ typedef struct Step {
 
 typedef struct Steps {
     UnitManager *manager; /* NULL: not connected yet */
+    char **owed;          /* units that ran before an earlier run, which could not bring them back; a string list */
     Step *steps;
     size_t n;
 } Steps;

@@ -137,8 +137,8 @@ class Store:
 class Scene:
     """Everything in one folder, "now", which reset() makes as it was at first."""
 
-    def __init__(self, folder, program, gate=None):
-        self.folder, self.program, self.gate = folder, program, gate
+    def __init__(self, folder, program, gate=None, logs=None):
+        self.logs, self.program, self.gate = logs or folder, program, gate
         self.now = os.path.join(folder, "now")
         self.first = os.path.join(folder, "first")
         self.targets = os.path.join(self.now, "targets")
@@ -206,8 +206,8 @@ class Scene:
 
     def run_gated(self, order):
         """Behind the gate (tests/crash/gate.c)."""
-        log = os.path.join(self.folder, "gate.log")
-        messages = os.path.join(self.folder, "messages")
+        log = os.path.join(self.logs, "gate.log")
+        messages = os.path.join(self.logs, "messages")
         if os.path.exists(log):
             os.unlink(log)
         with open(messages, "wb") as f, subprocess.Popen([self.gate, self.now, log, *self._command()],
