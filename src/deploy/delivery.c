@@ -41,7 +41,8 @@ static int add_units(SavedSet *s, const Steps *steps)
 static bool is_needed(const Run *run, const ModuleState *m)
 {
     FOREACH_CONSUMER (c, run)
-        if (c->module == m->module && c->stage == CONSUMER_READY && (is_changed(c) || c->settings.n_steps > 0))
+        if (c->module == m->module && c->stage == CONSUMER_READY &&
+            (is_changed(c) || c->settings.n_steps > 0))
             return true;
     return false;
 }

@@ -174,7 +174,7 @@ static int parse(const char *text, size_t size, Report *ret)
 
 int report_read_at(int dir_fd, Report *ret, Problem *problem)
 {
-    _cleanup_report_ Report report = { 0 };
+    _cleanup_deploy_report_ Report report = { 0 };
     _cleanup_free_ char *text = NULL;
     size_t size = 0;
     int r = fs_read_at(dir_fd, REPORT_FILE, LIMIT_REPORT, &text, &size);

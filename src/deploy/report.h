@@ -28,7 +28,7 @@ typedef struct Report {
 } Report;
 
 void report_clear(Report *r);
-#define _cleanup_report_ _cleanup_(report_clear)
+#define _cleanup_deploy_report_ _cleanup_(report_clear)
 /* NULL: none. */
 Deployment *report_find(const Report *r, const char *name);
 /* Finds or adds one, in the state DEPLOYMENT_PENDING. NULL on OOM. */

@@ -173,11 +173,7 @@ static int open_all(Run *run, const Module *const *modules, size_t n, Problem *p
     open_targets(run);
     r = problem_set_errno(problem, consumers_refuse_twins(run->consumers, run->n_consumers),
                           "comparing targets");
-    if (r >= 0)
-        r = lock_others(run, problem);
-    if (r >= 0)
-        target_folders_clean(&run->folders);
-    return r;
+    return r < 0 ? r : lock_others(run, problem);
 }
 
 static int prepare(Run *run, const char *module, Problem *problem)
@@ -418,6 +414,7 @@ static void replace_and_verify(Run *run)
     run_take_steps(run);
     run_verify(run);
     run_roll_back(run);
+    target_folders_tidy(&run->folders);
     run_erase_saved(run);
 }
 

@@ -64,7 +64,7 @@ void source_text_clear(SourceText *t)
 static int open_beneath(int dir_fd, const char *path, int flags)
 {
     const struct open_how how = {
-        .flags = (uint64_t)flags | O_RDONLY | O_CLOEXEC | O_NOFOLLOW,
+        .flags = (uint64_t)flags | O_RDONLY | O_CLOEXEC,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
     };
     int fd = (int)syscall(SYS_openat2, dir_fd, path, &how, sizeof(how));

@@ -40,9 +40,9 @@ static int add_step(Steps *s, const UnitStep *step, Problem *problem)
         return problem_set_errno(problem, -ENOMEM, "preparing the steps");
     r = unit_is_running(s->manager, unit, &ran, problem);
     if (r >= 0)
-        grown[s->n++] = (Step){
-            .action = step->action, .ran = ran || strv_contains(s->owed, step->unit), .unit = TAKE_PTR(unit)
-        };
+        grown[s->n++] = (Step){ .action = step->action,
+                                .ran = ran || strv_contains(s->owed, step->unit),
+                                .unit = TAKE_PTR(unit) };
     return r;
 }
 
@@ -76,7 +76,9 @@ static int start(Steps *s, const Step *step, Problem *problem)
 static int run_step(Steps *s, Step *step)
 {
     bool runs = true;
-    int r = strv_contains(s->owed, step->unit) ? unit_is_running(s->manager, step->unit, &runs, &step->problem) : 0;
+    int r = strv_contains(s->owed, step->unit)
+                ? unit_is_running(s->manager, step->unit, &runs, &step->problem)
+                : 0;
 
     return r < 0 ? r : unit_run(s->manager, step->unit, runs ? step->action : UNIT_START, &step->problem);
 }

@@ -25,7 +25,7 @@ typedef struct Step {
 
 typedef struct Steps {
     UnitManager *manager; /* NULL: not connected yet */
-    char **owed;          /* units that ran before an earlier run, which could not bring them back; a string list */
+    char **owed; /* units that ran before an earlier run, which could not bring them back; a string list */
     Step *steps;
     size_t n;
 } Steps;

@@ -21,29 +21,26 @@ static int fail(const char *path, int r, const char *what, Problem *problem)
 
 /* ---- folders */
 
-static void folder_free(TargetFolder *f)
+void target_folders_tidy(TargetFolders *f)
 {
-    if (f->stage >= 0)
-        (void)fs_remove_tree_at(f->fd, STAGE);
-    closep(&f->stage);
-    closep(&f->fd);
-    free(f->path);
-    free(f);
+    for (size_t i = 0; i < f->n; i++) {
+        if (f->folders[i]->stage >= 0)
+            (void)fs_remove_tree_at(f->folders[i]->fd, STAGE);
+        closep(&f->folders[i]->stage);
+        f->folders[i]->stage = -EBADF;
+    }
 }
 
 void target_folders_close(TargetFolders *f)
 {
-    for (size_t i = 0; i < f->n; i++)
-        folder_free(f->folders[i]);
+    target_folders_tidy(f);
+    for (size_t i = 0; i < f->n; i++) {
+        closep(&f->folders[i]->fd);
+        free(f->folders[i]->path);
+        free(f->folders[i]);
+    }
     free(f->folders);
     *f = (TargetFolders){ 0 };
-}
-
-void target_folders_clean(TargetFolders *f)
-{
-    for (size_t i = 0; i < f->n; i++)
-        if (f->folders[i]->stage < 0)
-            (void)fs_remove_tree_at(f->folders[i]->fd, STAGE);
 }
 
 static TargetFolder *find_path(const TargetFolders *f, const char *path)

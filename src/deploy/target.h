@@ -24,10 +24,10 @@ typedef struct TargetFolders {
 } TargetFolders;
 
 /* Removes the stages, with all that is still in them. */
+void target_folders_tidy(TargetFolders *f);
+/* The same, and closes the folders. All targets have to be closed. */
 void target_folders_close(TargetFolders *f);
 #define _cleanup_target_folders_ _cleanup_(target_folders_close)
-/* Removes stages that a crash has left, even if nothing is staged now. The folders have to be locked (lock.h). */
-void target_folders_clean(TargetFolders *f);
 /* Flushes everything that was staged, at once. */
 int target_folders_flush_staged(TargetFolders *f, Problem *problem);
 

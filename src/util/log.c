@@ -51,7 +51,7 @@ static void send_to_journal(int priority, const char *message_id, const LogField
 
     add_field(v, &n, "", "MESSAGE", message);
     add_field(v, &n, "", "PRIORITY", digit);
-    add_field(v, &n, "", "SYSLOG_IDENTIFIER", "certwrightd");
+    add_field(v, &n, "", "SYSLOG_IDENTIFIER", program_invocation_short_name);
     if (message_id)
         add_field(v, &n, "", "MESSAGE_ID", message_id);
     for (; fields && fields->name && n < FIELDS_MAX; fields++)

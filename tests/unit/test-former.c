@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "root-fixture.h"
+
+#include "deploy/former.h"
+
+/* This program is the child that examines. */
+
+#define BEGIN "-----BEGIN CERTIFICATE-----"
+#define END   "-----END CERTIFICATE-----"
+
+static Image image_with(const char *text)
+{
+    return (Image){ .kind = IMAGE_FILE, .data = S(text), .size = strlen(text) };
+}
+
+static void test_has_key(void)
+{
+    const Image with = image_with("x-----BEGIN EC PRIVATE KEY-----"), without = image_with(BEGIN),
+                link = { .kind = IMAGE_LINK, .data = S("PRIVATE KEY-----"), .size = 16 };
+
+    g_assert_true(former_has_key(&with));
+    g_assert_false(former_has_key(&without));
+    g_assert_false(former_has_key(&link));
+    g_assert_false(former_has_key(&(Image){}));
+}
+
+/* Returns the number of certificates. */
+static uint32_t examine_files(const char *full, const char *combined, const char *leaf, const char *issuers,
+                              int64_t *ret_end)
+{
+    const char *texts[_DEPLOY_FILE_MAX] = { [DEPLOY_FULL_CHAIN] = full,
+                                            [DEPLOY_COMBINED] = combined,
+                                            [DEPLOY_CERTIFICATE] = leaf,
+                                            [DEPLOY_CHAIN] = issuers };
+    const Image *images[_DEPLOY_FILE_MAX] = {};
+    Image all[_DEPLOY_FILE_MAX];
+    _cleanup_problem_ Problem problem = {};
+    Presented found;
+    int64_t end = -1;
+
+    for (size_t i = 0; i < ELEMENTSOF(texts); i++)
+        if (texts[i]) {
+            all[i] = image_with(texts[i]);
+            images[i] = all + i;
+        }
+    if (former_examine(images, now_seconds(), &found, &end, &problem) < 0)
+        g_error("%s", problem.text);
+    if (ret_end)
+        *ret_end = end;
+    else
+        g_assert_true((end != 0) == (found.n != 0));
+    return found.n;
+}
+
+static void test_chains(void)
+{
+    _cleanup_issued_ Issued issuer =
+        issue(&(CertificateSpec){ .subject = "issuer", .authority = true }, NULL, NULL);
+    _cleanup_issued_ Issued leaf =
+        issue(&(CertificateSpec){ .subject = "leaf", .names = "DNS:a.example.com" }, &issuer, NULL);
+    g_autofree char *a = pem_of(&leaf), *b = pem_of(&issuer), *key = key_pem_of(&leaf),
+                    *chain = text_join(a, b, NULL), *key_last = text_join(a, b, key, NULL),
+                    *key_first = text_join("# comment\n", key, a, NULL),
+                    *key_between = text_join(a, key, b, NULL);
+
+    g_assert_cmpuint(examine_files(chain, NULL, NULL, NULL, NULL), ==, 2);
+    g_assert_cmpuint(examine_files(NULL, key_last, NULL, NULL, NULL), ==, 2);
+    g_assert_cmpuint(examine_files(NULL, key_first, NULL, NULL, NULL), ==, 1);
+    g_assert_cmpuint(examine_files(NULL, NULL, a, b, NULL), ==, 2);
+    g_assert_cmpuint(examine_files(NULL, NULL, a, NULL, NULL), ==, 1);
+    g_assert_cmpuint(examine_files(NULL, NULL, a, "", NULL), ==, 1);
+    /* unknown, rather than wrong */
+    g_assert_cmpuint(examine_files(NULL, key_between, NULL, NULL, NULL), ==, 0);
+    g_assert_cmpuint(examine_files(NULL, NULL, NULL, NULL, NULL), ==, 0);
+    g_assert_cmpuint(examine_files("", NULL, NULL, NULL, NULL), ==, 0);
+    g_assert_cmpuint(examine_files(BEGIN, NULL, NULL, NULL, NULL), ==, 0);
+    g_assert_cmpuint(examine_files(END BEGIN, NULL, NULL, NULL, NULL), ==, 0);
+    g_assert_cmpuint(examine_files(BEGIN "\nAAAA\n" END, NULL, NULL, NULL, NULL), ==, 0);
+}
+
+static void test_expired(void)
+{
+    _cleanup_issued_ Issued leaf = issue(
+        &(CertificateSpec){ .subject = "leaf", .not_before = -2 * DAY, .not_after = -DAY }, NULL, NULL);
+    g_autofree char *chain = pem_of(&leaf);
+    int64_t end = 0;
+
+    g_assert_cmpuint(examine_files(chain, NULL, NULL, NULL, &end), ==, 1);
+    g_assert_cmpint(end, >, 0);
+    g_assert_cmpint(end, <, now_seconds());
+}
+
+int main(int argc, char *argv[])
+{
+    if (argc > 1 && streq(argv[1], "--examine"))
+        examine_child(argc, argv);
+    fixture_init(&argc, &argv);
+    g_test_add_func("/former/has-key", test_has_key);
+    g_test_add_func("/former/chains", test_chains);
+    g_test_add_func("/former/expired", test_expired);
+    return g_test_run();
+}
