@@ -55,39 +55,52 @@ static int read_result(int fd, const char *what, void *ret, size_t size, Problem
     return r;
 }
 
-static int start(const char *const *arguments, int input, int output, Child *ret)
+int confined_start(const char *const *arguments, int input, Confined *ret, Problem *problem)
 {
+    _cleanup_close_ int output = memfd_new_writable("result");
     const int fds[] = { input, output };
     const ChildCall call = {
         .program = THIS_PROGRAM, .arguments = arguments, .fds = fds, .n_fds = ELEMENTSOF(fds)
     };
+    int r = output < 0 ? output : child_start(&call, &ret->child);
 
-    return child_start(&call, ret);
+    if (r < 0)
+        return problem_set_errno(problem, r, "starting a program without rights");
+    ret->output = TAKE_FD(output);
+    return 0;
+}
+
+static int read_end(const Confined *c, int waited, const siginfo_t *si, const char *what, void *ret,
+                    size_t size, Problem *problem)
+{
+    if (waited < 0)
+        return problem_set_errno(problem, waited, "waiting for a program");
+    if (waited == 0)
+        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
+                           "The program that examines %s did not end in time; nothing was examined.", what);
+    if (si->si_code != CLD_EXITED || si->si_status != EXIT_SUCCESS)
+        return explain_end(si, what, problem);
+    return read_result(c->output, what, ret, size, problem);
+}
+
+int confined_wait(Confined *c, int64_t timeout, const char *what, void *ret, size_t size, Problem *problem)
+{
+    int waited = wait_until(&c->child, monotonic_msec() + timeout), r;
+    siginfo_t si = {};
+
+    child_end(&c->child, &si);
+    r = read_end(c, waited, &si, what, ret, size, problem);
+    closep(&c->output);
+    return r;
 }
 
 int confined_run(const char *const *arguments, int input, int64_t timeout, const char *what, void *ret,
                  size_t size, Problem *problem)
 {
-    _cleanup_close_ int output = memfd_new_writable("result");
-    int64_t deadline = monotonic_msec() + timeout;
-    siginfo_t si = {};
-    Child child;
-    bool in_time;
-    int r = output < 0 ? output : start(arguments, input, output, &child);
+    Confined c;
+    int r = confined_start(arguments, input, &c, problem);
 
-    if (r < 0)
-        return problem_set_errno(problem, r, "starting a program without rights");
-    r = wait_until(&child, deadline);
-    in_time = r > 0;
-    child_end(&child, &si);
-    if (r < 0)
-        return problem_set_errno(problem, r, "waiting for a program");
-    if (!in_time)
-        return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                           "The program that examines %s did not end in time; nothing was examined.", what);
-    if (si.si_code != CLD_EXITED || si.si_status != EXIT_SUCCESS)
-        return explain_end(&si, what, problem);
-    return read_result(output, what, ret, size, problem);
+    return r < 0 ? r : confined_wait(&c, timeout, what, ret, size, problem);
 }
 
 /* ---- child */
