@@ -176,10 +176,19 @@ static int follow(char **path, size_t n)
     return 0;
 }
 
+static int on_absent(const char *path, int error, bool shared, Problem *problem)
+{
+    if (error != ENOENT)
+        return problem_set(problem, PROBLEM_STORAGE_FAILED, "The configuration cannot be examined: %s: %s.",
+                           QUOTE(path, 500), strerror(error));
+    return shared ? refuse(problem, path, "does not exist, and others could create it") : 0;
+}
+
 /* Walks from the root, so that links are judged in the folders that they are in. Returns 0 also if there is nothing. */
 static int check_path(const char *text, Problem *problem)
 {
     _cleanup_free_ char *path = strdup(text);
+    bool shared = false; /* others can create entries here */
     unsigned links = 0;
     size_t n = 0;
     int r = path ? 0 : -ENOMEM;
@@ -194,11 +203,9 @@ static int check_path(const char *text, Problem *problem)
         if (!part)
             return -ENOMEM;
         if (lstat(part, &st) < 0)
-            return errno == ENOENT ? 0
-                                   : problem_set(problem, PROBLEM_STORAGE_FAILED,
-                                                 "The configuration cannot be examined: %s: %s.",
-                                                 QUOTE(part, 500), strerror(errno));
+            return on_absent(part, errno, shared, problem);
         r = check_owner(part, &st, path[n + strspn(path + n, "/")] ? PLACE_WAY : PLACE_END, problem);
+        shared = S_ISDIR(st.st_mode) && (st.st_mode & 0022);
         if (r < 0 || !S_ISLNK(st.st_mode))
             continue;
         r = ++links > LINKS_MAX ? -ELOOP : follow(&path, n);

@@ -127,7 +127,7 @@
 #define LIMIT_EXAMINE_CPU     10                  /* seconds for some chains and keys */
 #define LIMIT_EXAMINE_TIME    30                  /* the same by the clock on the wall */
 #define LIMIT_EXAMINE_MEMORY  (256 * 1024 * 1024) /* address space */
-#define LIMIT_PROBE_CPU       5                   /* seconds for one connection */
+#define LIMIT_PROBE_CPU       5                   /* seconds for some connections */
 #define LIMIT_PROBE_MEMORY    (256 * 1024 * 1024) /* address space */
 #define LIMIT_PROBE_TALK      (16 * 1024)         /* bytes from a server before TLS */
 #define LIMIT_PRESENTED_CHAIN (100 * 1024)        /* bytes of a chain that a server presents */

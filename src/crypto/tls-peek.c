@@ -2,6 +2,7 @@
 #include "crypto/tls-peek.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -11,9 +12,18 @@
 
 #define TEXT_UNKNOWN "unknown error"
 
+/* Algorithms of TLS 1.3, and ciphers before. */
+static const struct {
+    const char *signatures, *ciphers;
+} offers[_TLS_PEEK_KEY_MAX] = {
+    [TLS_PEEK_ECDSA] = { "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ECDSA+SHA1", "aECDSA" },
+    [TLS_PEEK_RSA] = { "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:RSA+SHA512:RSA+SHA1",
+                       "aRSA" },
+};
+
 struct TlsPeek {
     SSL_CTX *context;
-    SSL *tls;
+    SSL *tls; /* during a handshake */
     uint8_t digests[LIMIT_CHAIN][DIGEST_SIZE];
     size_t n;
     bool too_long, proved;
@@ -52,7 +62,7 @@ static int on_request(SSL *tls, X509 **certificate _unused_, EVP_PKEY **key _unu
 }
 
 /* Services are not judged here, so old versions and weak keys are accepted. */
-static int set_up(TlsPeek *p, const char *name)
+static int set_up(TlsPeek *p)
 {
     p->context = SSL_CTX_new(TLS_client_method());
     if (!p->context)
@@ -62,16 +72,19 @@ static int set_up(TlsPeek *p, const char *name)
     SSL_CTX_set_session_cache_mode(p->context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_cert_verify_callback(p->context, on_chain, p);
     SSL_CTX_set_client_cert_cb(p->context, on_request);
-    if (SSL_CTX_set_min_proto_version(p->context, TLS1_VERSION) <= 0)
-        return -EIO;
-    p->tls = SSL_new(p->context);
-    if (!p->tls || SSL_set_app_data(p->tls, p) <= 0)
-        return -EIO;
-    SSL_set_connect_state(p->tls);
-    return name_is_address(name) || SSL_set_tlsext_host_name(p->tls, name) > 0 ? 0 : -EIO;
+    return SSL_CTX_set_min_proto_version(p->context, TLS1_VERSION) > 0 ? 0 : -EIO;
 }
 
-int tls_peek_new(const char *name, TlsPeek **ret)
+static int load_texts(void)
+{
+    return OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
+                                OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
+                            NULL) > 0
+               ? 0
+               : -EIO;
+}
+
+int tls_peek_new(TlsPeek **ret)
 {
     _cleanup_(tls_peek_freep) TlsPeek *p = calloc(1, sizeof(TlsPeek));
     uint8_t byte;
@@ -79,13 +92,11 @@ int tls_peek_new(const char *name, TlsPeek **ret)
 
     if (!p)
         return -ENOMEM;
-    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_LOAD_SSL_STRINGS |
-                             OPENSSL_INIT_LOAD_CRYPTO_STRINGS,
-                         NULL) <= 0)
-        return -EIO;
-    r = random_bytes(&byte, sizeof(byte)); /* seeds the generator */
+    r = load_texts();
     if (r >= 0)
-        r = set_up(p, name);
+        r = random_bytes(&byte, sizeof(byte)); /* seeds the generator */
+    if (r >= 0)
+        r = set_up(p);
     if (r >= 0)
         *ret = TAKE_PTR(p);
     return r;
@@ -94,7 +105,6 @@ int tls_peek_new(const char *name, TlsPeek **ret)
 TlsPeek *tls_peek_free(TlsPeek *p)
 {
     if (p) {
-        SSL_free(p->tls);
         SSL_CTX_free(p->context);
         free(p);
     }
@@ -119,7 +129,7 @@ static int wait_for(int fd, short events, int64_t deadline)
 
 static int failure_of(TlsPeek *p)
 {
-    unsigned long error = ERR_peek_error();
+    unsigned long error = ERR_peek_last_error(); /* that of libssl, if several libraries have one */
 
     ERR_clear_error();
     if (error == 0)
@@ -132,6 +142,8 @@ static int failure_of(TlsPeek *p)
         return -ECONNRESET;
     case SSL_R_EXCESSIVE_MESSAGE_SIZE:
         return -E2BIG;
+    case SSL_R_BAD_SIGNATURE:
+        return -EKEYREJECTED;
     default:
         return -EPROTO;
     }
@@ -160,21 +172,43 @@ static int handshake(TlsPeek *p, int fd, int64_t deadline)
     return r;
 }
 
-int tls_peek(TlsPeek *p, int fd, int64_t deadline)
+static int prepare(TlsPeek *p, const char *name, TlsPeekKey key, int fd)
 {
-    int r;
-
-    if (SSL_set_fd(p->tls, fd) <= 0)
+    if (!p->tls || SSL_set_app_data(p->tls, p) <= 0 || SSL_set_fd(p->tls, fd) <= 0)
         return -ENOMEM;
-    r = handshake(p, fd, deadline);
+    if (offers[key].ciphers && (SSL_set1_sigalgs_list(p->tls, offers[key].signatures) <= 0 ||
+                                SSL_set_cipher_list(p->tls, offers[key].ciphers) <= 0))
+        return -EIO;
+    SSL_set_connect_state(p->tls);
+    return name_is_address(name) || SSL_set_tlsext_host_name(p->tls, name) > 0 ? 0 : -EIO;
+}
+
+static int take_outcome(TlsPeek *p, int r)
+{
     if (p->too_long)
         return -E2BIG;
     if (r >= 0)
         (void)SSL_shutdown(p->tls);
     else if (!p->proved || r == -ETIMEDOUT)
         return r;
-    ERR_clear_error();
     return p->n > 0 ? 0 : -EPROTO;
+}
+
+int tls_peek(TlsPeek *p, const char *name, TlsPeekKey key, int fd, int64_t deadline)
+{
+    int r;
+
+    p->n = 0;
+    p->error = 0;
+    p->too_long = p->proved = false;
+    p->tls = SSL_new(p->context);
+    r = prepare(p, name, key, fd);
+    if (r >= 0)
+        r = take_outcome(p, handshake(p, fd, deadline));
+    SSL_free(p->tls);
+    p->tls = NULL;
+    ERR_clear_error();
+    return r;
 }
 
 size_t tls_peek_chain(const TlsPeek *p, const uint8_t (**ret)[DIGEST_SIZE])
@@ -190,8 +224,9 @@ uint64_t tls_peek_error(const TlsPeek *p)
 
 const char *tls_error_to_text(uint64_t error)
 {
-    const char *text =
-        error > 0 && error <= ULONG_MAX ? ERR_reason_error_string((unsigned long)error) : NULL;
+    const char *text;
 
+    load_texts();
+    text = error > 0 && error <= ULONG_MAX ? ERR_reason_error_string((unsigned long)error) : NULL;
     return text ? text : TEXT_UNKNOWN;
 }

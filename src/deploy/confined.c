@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <stdio.h>
 
-#include "util/child.h"
 #include "util/fs.h"
 #include "util/memfd.h"
 #include "util/time.h"
@@ -27,7 +26,7 @@ static int wait_until(const Child *c, int64_t deadline)
     return r < 0 ? -errno : r;
 }
 
-static int explain_end(const siginfo_t *si, const char *what, Problem *problem)
+int confined_explain(const siginfo_t *si, const char *what, Problem *problem)
 {
     if (si->si_code == CLD_EXITED)
         return problem_set(problem, PROBLEM_INTERNAL,
@@ -55,14 +54,20 @@ static int read_result(int fd, const char *what, void *ret, size_t size, Problem
     return r;
 }
 
-int confined_start(const char *const *arguments, int input, Confined *ret, Problem *problem)
+int confined_start(const char *const *arguments, int input, int output, Child *ret)
 {
-    _cleanup_close_ int output = memfd_new_writable("result");
     const int fds[] = { input, output };
     const ChildCall call = {
         .program = THIS_PROGRAM, .arguments = arguments, .fds = fds, .n_fds = ELEMENTSOF(fds)
     };
-    int r = output < 0 ? output : child_start(&call, &ret->child);
+
+    return child_start(&call, ret);
+}
+
+int confined_begin(const char *const *arguments, int input, Confined *ret, Problem *problem)
+{
+    _cleanup_close_ int output = memfd_new_writable("result");
+    int r = output < 0 ? output : confined_start(arguments, input, output, &ret->child);
 
     if (r < 0)
         return problem_set_errno(problem, r, "starting a program without rights");
@@ -79,11 +84,11 @@ static int read_end(const Confined *c, int waited, const siginfo_t *si, const ch
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
                            "The program that examines %s did not end in time; nothing was examined.", what);
     if (si->si_code != CLD_EXITED || si->si_status != EXIT_SUCCESS)
-        return explain_end(si, what, problem);
+        return confined_explain(si, what, problem);
     return read_result(c->output, what, ret, size, problem);
 }
 
-int confined_wait(Confined *c, int64_t timeout, const char *what, void *ret, size_t size, Problem *problem)
+int confined_end(Confined *c, int64_t timeout, const char *what, void *ret, size_t size, Problem *problem)
 {
     int waited = wait_until(&c->child, monotonic_msec() + timeout), r;
     siginfo_t si = {};
@@ -98,9 +103,9 @@ int confined_run(const char *const *arguments, int input, int64_t timeout, const
                  size_t size, Problem *problem)
 {
     Confined c;
-    int r = confined_start(arguments, input, &c, problem);
+    int r = confined_begin(arguments, input, &c, problem);
 
-    return r < 0 ? r : confined_wait(&c, timeout, what, ret, size, problem);
+    return r < 0 ? r : confined_end(&c, timeout, what, ret, size, problem);
 }
 
 /* ---- child */

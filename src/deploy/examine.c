@@ -131,13 +131,13 @@ static int start_batch(Batch *b, Problem *problem)
 
     if (fd < 0)
         return problem_set_errno(problem, fd, "passing a chain to the program that examines it");
-    return confined_start(arguments, fd, &b->child, problem);
+    return confined_begin(arguments, fd, &b->child, problem);
 }
 
 static int finish_batch(Batch *b, int64_t timeout, Examination *ret, Problem *problem)
 {
     Results results;
-    int r = confined_wait(&b->child, timeout, "the chain", &results, sizeof(results), problem);
+    int r = confined_end(&b->child, timeout, "the chain", &results, sizeof(results), problem);
 
     if (r < 0)
         return r;

@@ -2,34 +2,21 @@
 #include "deploy/probe.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "core/name.h"
-#include "crypto/tls-peek.h"
-#include "deploy/confined.h"
 #include "deploy/own-address.h"
-#include "deploy/starttls.h"
+#include "deploy/prober.h"
 #include "net/address.h"
 #include "util/text.h"
 #include "util/time.h"
 
-#define OPTION      "--probe"
 #define IN_A_ROW    3
 #define ATTEMPT_MIN 1000 /* milliseconds for one of several connections, if there are as many left */
-#define GRACE       2000 /* that the child has in addition to start and end */
 #define PAUSE_MIN   50   /* between connections that do not present the chain */
 #define PAUSE_MAX   400
 #define WHERE_SIZE  128
 #define TEXT_SIZE   (2 * DIGEST_SIZE + 1) /* of a fingerprint */
-#define N_ARGUMENTS 5
-
-typedef struct Result {
-    int32_t error;      /* 0, or the negative errno of starttls() or tls_peek() */
-    uint32_t step;      /* StarttlsStep */
-    uint64_t tls_error; /* tls_peek_error() */
-    Presented presented;
-} Result;
 
 bool presented_equal(const Presented *a, const Presented *b)
 {
@@ -41,8 +28,8 @@ static void write_place(const Probe *p, char ret[static WHERE_SIZE])
 {
     bool v6 = strchr(p->host, ':') != NULL;
 
-    snprintf(ret, WHERE_SIZE, "%s://%s%.64s%s:%u", probe_scheme_to_string(p->scheme), v6 ? "[" : "", p->host,
-             v6 ? "]" : "", (unsigned)p->port);
+    snprintf(ret, WHERE_SIZE, "%s://%s%s%s:%u", probe_scheme_to_string(p->scheme), v6 ? "[" : "",
+             QUOTE(p->host, 64), v6 ? "]" : "", (unsigned)p->port);
 }
 
 int probe_to_text(const Probe *p, char **ret)
@@ -67,7 +54,7 @@ static const char *service_of(const Probe *p)
 }
 
 /* Before TLS was begun. */
-static int explain_talk(const Probe *p, const char *where, const Result *result, Problem *problem)
+static int explain_talk(const Probe *p, const char *where, const ProberResult *result, Problem *problem)
 {
     const char *service = service_of(p);
 
@@ -89,24 +76,20 @@ static int explain_talk(const Probe *p, const char *where, const Result *result,
                        where, service);
 }
 
-static int explain(const Probe *p, const char *where, const Result *result, Problem *problem)
+static int explain_tls(const char *where, const ProberResult *result, Problem *problem)
 {
-    switch (result->error) {
-    case -ECONNRESET:
-        return problem_set(problem, PROBLEM_NETWORK_FAILED,
-                           "%s closed the connection before it presented a chain.", where);
-    case -E2BIG:
-        return problem_set(problem, PROBLEM_NETWORK_FAILED,
-                           "%s sent more than a chain of %d certificates and %d bytes.", where,
-                           DEPLOY_CHAIN_MAX, LIMIT_PRESENTED_CHAIN);
-    }
-    if (result->step != STARTTLS_DONE)
-        return explain_talk(p, where, result, problem);
     switch (result->error) {
     case -ETIMEDOUT:
         return problem_set(problem, PROBLEM_NETWORK_FAILED,
                            "%s accepted a connection, but did not complete the TLS handshake in time.",
                            where);
+    case -E2BIG:
+        return problem_set(problem, PROBLEM_NETWORK_FAILED,
+                           "%s sent more than a chain of %d certificates and %d bytes.", where,
+                           DEPLOY_CHAIN_MAX, LIMIT_PRESENTED_CHAIN);
+    case -EKEYREJECTED:
+        return problem_set(problem, PROBLEM_NETWORK_FAILED,
+                           "%s presents a certificate, but signs with another key than its.", where);
     case -EPROTO:
         return problem_set(problem, PROBLEM_NETWORK_FAILED, "The TLS handshake with %s failed (%s).", where,
                            tls_error_to_text(result->tls_error));
@@ -115,7 +98,16 @@ static int explain(const Probe *p, const char *where, const Result *result, Prob
     }
 }
 
-static int take_result(const Probe *p, const char *where, const Result *result, Presented *ret,
+static int explain(const Probe *p, const char *where, const ProberResult *result, Problem *problem)
+{
+    if (result->error == -ECONNRESET)
+        return problem_set(problem, PROBLEM_NETWORK_FAILED,
+                           "%s closed the connection before it presented a chain.", where);
+    return result->step == STARTTLS_DONE ? explain_tls(where, result, problem)
+                                         : explain_talk(p, where, result, problem);
+}
+
+static int take_result(const Probe *p, const char *where, const ProberResult *result, Presented *ret,
                        Problem *problem)
 {
     if (result->error != 0)
@@ -176,14 +168,13 @@ static void write_server_name(const char *name, char ret[static LIMIT_NAME + 1])
     snprintf(ret, LIMIT_NAME + 1, "%s%s", name_is_wildcard(name) ? "x" : "", name + name_is_wildcard(name));
 }
 
-int probe_once(const Probe *p, const char *name, int64_t timeout, Presented *ret, Problem *problem)
+static int probe_key(Prober *prober, const Probe *p, const char *name, TlsPeekKey key, int64_t timeout,
+                     Presented *ret, Problem *problem)
 {
-    char server_name[LIMIT_NAME + 1], left[32], where[WHERE_SIZE];
-    const char *arguments[N_ARGUMENTS + 1] = { "certwright-deploy", OPTION,
-                                               probe_scheme_to_string(p->scheme), server_name, left };
+    char server_name[LIMIT_NAME + 1], where[WHERE_SIZE];
     int64_t deadline = monotonic_msec() + timeout;
     _cleanup_close_ int fd = -EBADF;
-    Result result;
+    ProberResult result;
     int r;
 
     write_place(p, where);
@@ -191,10 +182,17 @@ int probe_once(const Probe *p, const char *name, int64_t timeout, Presented *ret
     r = connect_to(p, where, deadline, &fd, problem);
     if (r < 0)
         return r;
-    timeout = MAX(INT64_C(1), deadline - monotonic_msec());
-    snprintf(left, sizeof(left), "%" PRIi64, timeout);
-    r = confined_run(arguments, fd, timeout + GRACE, where, &result, sizeof(result), problem);
+    r = prober_look(prober, where, p->scheme, server_name, key, fd,
+                    MAX(INT64_C(1), deadline - monotonic_msec()), &result, problem);
     return r < 0 ? r : take_result(p, where, &result, ret, problem);
+}
+
+int probe_once(const Probe *p, const char *name, int64_t timeout, Presented *ret, Problem *problem)
+{
+    _cleanup_(prober_freep) Prober *prober = NULL;
+    int r = prober_new(&prober);
+
+    return r < 0 ? r : probe_key(prober, p, name, TLS_PEEK_ANY, timeout, ret, problem);
 }
 
 /* ---- until the chain is presented */
@@ -207,8 +205,8 @@ static void pause_before(int64_t milliseconds, int64_t deadline)
     (void)nanosleep(&t, NULL);
 }
 
-static int explain_difference(const Probe *p, const char *name, const Presented *presented,
-                              const Presented *expected, Problem *problem)
+static void explain_difference(const Probe *p, const char *name, const Presented *presented,
+                               const Presented *expected, Problem *problem)
 {
     char where[WHERE_SIZE], other[TEXT_SIZE], wanted[TEXT_SIZE];
 
@@ -216,16 +214,15 @@ static int explain_difference(const Probe *p, const char *name, const Presented 
     hex_encode(presented->digests[0], DIGEST_SIZE, false, other);
     hex_encode(expected->digests[0], DIGEST_SIZE, false, wanted);
     if (streq(other, wanted))
-        return problem_set(
-            problem, PROBLEM_NETWORK_FAILED,
-            "%s presents the certificate for %s that was delivered, but not with the issuers that were "
-            "delivered: %u instead of %u certificates, or others.",
-            where, QUOTE(name, LIMIT_NAME), presented->n, expected->n);
-    return problem_set(
-        problem, PROBLEM_NETWORK_FAILED,
-        "%s presents another certificate for %s than the one that was delivered: the one with "
-        "the fingerprint %s instead of %s.",
-        where, QUOTE(name, LIMIT_NAME), other, wanted);
+        (void)problem_set(problem, PROBLEM_NETWORK_FAILED,
+                          "%s presents the certificate for %s that was delivered, but not with the issuers "
+                          "that were delivered: %u instead of %u certificates, or others.",
+                          where, QUOTE(name, LIMIT_NAME), presented->n, expected->n);
+    else
+        (void)problem_set(problem, PROBLEM_NETWORK_FAILED,
+                          "%s presents another certificate for %s than the one that was delivered: the one "
+                          "with the fingerprint %s instead of %s.",
+                          where, QUOTE(name, LIMIT_NAME), other, wanted);
 }
 
 /* A connection that hangs, as one to a process of before, does not take the time of all. */
@@ -234,81 +231,58 @@ static int64_t time_for_attempt(int64_t timeout, int64_t deadline)
     return MAX(INT64_C(1), MIN(deadline - monotonic_msec(), MAX(timeout / IN_A_ROW, (int64_t)ATTEMPT_MIN)));
 }
 
-static int attempt(const Probe *p, const char *name, const Presented *expected, int64_t timeout,
-                   Problem *problem)
+/* Returns 1 if the chain is presented, 0 with a problem if another one is. */
+static int attempt(Prober *prober, const Probe *p, const char *name, TlsPeekKey key,
+                   const Presented *expected, int64_t timeout, Problem *problem)
 {
     Presented presented;
-    int r = probe_once(p, name, timeout, &presented, problem);
+    int r = probe_key(prober, p, name, key, timeout, &presented, problem);
 
-    if (r < 0 || presented_equal(&presented, expected))
+    if (r < 0)
         return r;
-    return explain_difference(p, name, &presented, expected, problem);
+    if (presented_equal(&presented, expected))
+        return 1;
+    explain_difference(p, name, &presented, expected, problem);
+    return 0;
 }
 
-int probe_verify(const Probe *p, const char *name, const Presented *expected, int64_t timeout,
-                 Problem *problem)
+/* A server that has chains for other kinds of keys as well is asked for each kind. What it presents otherwise is told. */
+int prober_verify(Prober *prober, const Probe *p, const char *name, const Presented *expected,
+                  int64_t timeout, Problem *problem)
 {
     int64_t deadline = monotonic_msec() + timeout, pause = PAUSE_MIN;
     _cleanup_problem_ Problem last = {};
-    unsigned n = 0;
+    unsigned key = TLS_PEEK_ANY, n = 0;
     int r;
 
     do {
         _cleanup_problem_ Problem now = {};
 
-        r = attempt(p, name, expected, time_for_attempt(timeout, deadline), &now);
-        if (r >= 0 && ++n == IN_A_ROW)
+        r = attempt(prober, p, name, (TlsPeekKey)key, expected, time_for_attempt(timeout, deadline), &now);
+        if (r > 0 && ++n == IN_A_ROW)
             return 0;
-        if (r >= 0)
+        if (r > 0)
             continue;
         n = 0;
-        problem_clear(&last);
-        problem_move(&now, &last);
-        if (r == -ENOMEM || last.code == PROBLEM_INVALID_ARGUMENT)
+        if (key == TLS_PEEK_ANY)
+            problem_move(&now, &last);
+        if (r == -ENOMEM || now.code == PROBLEM_INVALID_ARGUMENT || last.code == PROBLEM_INVALID_ARGUMENT)
             break;
+        key = r == 0 ? (key + 1) % _TLS_PEEK_KEY_MAX : TLS_PEEK_ANY;
         pause_before(pause, deadline);
         pause = MIN(2 * pause, (int64_t)PAUSE_MAX);
     } while (monotonic_msec() < deadline);
     if (last.code == PROBLEM_NONE)
         return problem_set(problem, PROBLEM_NETWORK_FAILED,
                            "There was no time for %d connections; is ProbeTimeout= too short?", IN_A_ROW);
-    r = r < 0 ? r : -EAGAIN;
-    return problem_set(problem, last.code, "%s", strempty(last.text)), r;
+    return problem_set(problem, last.code, "%s", strempty(last.text));
 }
 
-/* ---- child */
-
-static int look(TlsPeek *peek, ProbeScheme scheme, int64_t deadline, Result *ret)
+int probe_verify(const Probe *p, const char *name, const Presented *expected, int64_t timeout,
+                 Problem *problem)
 {
-    const uint8_t(*chain)[DIGEST_SIZE];
-    StarttlsStep step = STARTTLS_GREETING;
-    int r = starttls(STDIN_FILENO, scheme, deadline, &step);
+    _cleanup_(prober_freep) Prober *prober = NULL;
+    int r = prober_new(&prober);
 
-    ret->step = (uint32_t)step;
-    if (r >= 0)
-        r = tls_peek(peek, STDIN_FILENO, deadline);
-    ret->tls_error = tls_peek_error(peek);
-    if (r < 0)
-        return r;
-    ret->presented.n = (uint32_t)tls_peek_chain(peek, &chain);
-    memcpy(ret->presented.digests, chain, ret->presented.n * DIGEST_SIZE);
-    return 0;
-}
-
-void probe_child(int argc, char *argv[])
-{
-    static const SandboxLimits limits = { .cpu = LIMIT_PROBE_CPU,
-                                          .output = sizeof(Result),
-                                          .memory = LIMIT_PROBE_MEMORY };
-    Result result = {};
-    ProbeScheme scheme;
-    uint64_t timeout;
-    TlsPeek *peek; /* not freed: the process exits */
-
-    if (argc != N_ARGUMENTS || (scheme = probe_scheme_from_string(argv[2])) < 0 ||
-        parse_uint64(argv[4], &timeout) < 0 || timeout > INT32_MAX || tls_peek_new(argv[3], &peek) < 0 ||
-        confined_enter(&limits, SANDBOX_CONVERSE) < 0)
-        _exit(EXIT_FAILURE);
-    result.error = look(peek, scheme, monotonic_msec() + (int64_t)timeout, &result);
-    confined_finish(&result, sizeof(result));
+    return r < 0 ? r : prober_verify(prober, p, name, expected, timeout, problem);
 }

@@ -22,6 +22,14 @@ int probe_once(const Probe *p, const char *name, int64_t timeout, Presented *ret
  * the last one presented instead, or why there was none. */
 int probe_verify(const Probe *p, const char *name, const Presented *expected, int64_t timeout,
                  Problem *problem);
+/* The same for many certificates: connections to one place share a child, as far as that is safe. */
+typedef struct Prober Prober;
+
+int prober_new(Prober **ret);
+Prober *prober_free(Prober *p);
+DEFINE_CLEANUP(Prober *, prober_free);
+int prober_verify(Prober *prober, const Probe *p, const char *name, const Presented *expected,
+                  int64_t timeout, Problem *problem);
 /* "https://127.0.0.1:443", for messages. */
 int probe_to_text(const Probe *p, char **ret);
 /* The child: argv[1] is "--probe". Never returns. */

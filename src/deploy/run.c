@@ -188,6 +188,7 @@ static int prepare(Run *run, const char *module, Problem *problem)
         r = locks_open(run->options->runtime, &run->locks, problem);
     if (r >= 0)
         r = lock_modules(run, modules, n, problem);
+    run->now = clock_now(); /* another run may have had the locks for a while */
     if (r >= 0)
         r = run_open_states(run, modules, n, problem);
     if (r >= 0)
@@ -435,7 +436,7 @@ static int deliver(Run *run, const char *module)
 {
     _cleanup_free_ bool *begun = calloc(run->n_consumers + 1, sizeof(bool));
 
-    if (!begun)
+    if (!begun || prober_new(&run->prober) < 0)
         return log_oom();
     read_root(run);
     read_chains(run);
@@ -456,6 +457,7 @@ static void run_done(Run *run)
     run_close_states(run);
     target_folders_close(&run->folders);
     steps_clear(&run->steps);
+    prober_free(run->prober);
     source_text_clear(&run->root);
     source_close(&run->store);
     config_free(run->config);

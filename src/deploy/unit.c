@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <systemd/sd-bus.h>
+#include <systemd/sd-daemon.h>
 #include <time.h>
 
 #include "core/limits.h"
@@ -58,6 +59,49 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
     return 0;
 }
 
+/* ---- calls */
+
+#define ABSENT_PREFIX "org.freedesktop.DBus.Error."
+#define PAUSE_USEC    (200 * USEC_PER_MSEC)
+
+/* systemd leaves the bus for a moment when it executes itself again. Nobody starts it by a message; the bus tries to. */
+static bool is_absence(const sd_bus_error *e)
+{
+    static const char *const names[] = { "ServiceUnknown", "NameHasNoOwner", "NoReply", "Disconnected" };
+    const char *name = e->name && strncmp(e->name, ABSENT_PREFIX, strlen(ABSENT_PREFIX)) == 0
+                           ? e->name + strlen(ABSENT_PREFIX)
+                           : "";
+
+    return TABLE_FROM_STRING(names, name) >= 0 || strncmp(name, "Spawn.", 6) == 0;
+}
+
+/* After a call failed: waits and returns true if it is to be tried again. *until: 0 at first. */
+static bool wait_for_return(const UnitManager *m, sd_bus_error *error, uint64_t *until)
+{
+    uint64_t now = usec_now(CLOCK_MONOTONIC);
+
+    if (*until == 0)
+        *until = now + LIMIT_UNIT_ABSENCE * USEC_PER_SEC;
+    if (!is_absence(error) || sd_bus_is_open(m->bus) <= 0 || sd_booted() <= 0 || now > *until)
+        return false;
+    sd_bus_error_free(error);
+    (void)usleep(PAUSE_USEC);
+    return true;
+}
+
+static int call_manager(UnitManager *m, const char *member, sd_bus_error *error, sd_bus_message **ret,
+                        const char *unit, const char *mode)
+{
+    const char *types = !unit ? NULL : mode ? "ss" : "s";
+    uint64_t until = 0;
+    int r;
+
+    do
+        r = sd_bus_call_method(m->bus, SYSTEMD, PATH, MANAGER, member, error, ret, types, unit, mode);
+    while (r < 0 && wait_for_return(m, error, &until));
+    return r;
+}
+
 static int connect_failed(int r, const sd_bus_error *e, Problem *problem)
 {
     return problem_set(
@@ -80,7 +124,7 @@ int unit_manager_connect(UnitManager **ret, Problem *problem)
     if (r >= 0)
         r = sd_bus_match_signal(m->bus, NULL, SYSTEMD, PATH, MANAGER, "JobRemoved", on_job_removed, m);
     if (r >= 0)
-        r = sd_bus_call_method(m->bus, SYSTEMD, PATH, MANAGER, "Subscribe", &error, NULL, NULL);
+        r = call_manager(m, "Subscribe", &error, NULL, NULL, NULL);
     if (r < 0)
         return connect_failed(r, &error, problem);
     *ret = TAKE_PTR(m);
@@ -110,7 +154,7 @@ static int get_active_state(UnitManager *m, const char *unit, char **ret, sd_bus
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     const char *path;
-    int r = sd_bus_call_method(m->bus, SYSTEMD, PATH, MANAGER, "LoadUnit", error, &reply, "s", unit);
+    int r = call_manager(m, "LoadUnit", error, &reply, unit, NULL);
 
     if (r >= 0)
         r = sd_bus_message_read(reply, "o", &path);
@@ -139,8 +183,7 @@ static int enqueue(UnitManager *m, const char *unit, UnitAction action, Problem 
 
     (void)text_set(&m->result, NULL);
     m->error = 0;
-    r = sd_bus_call_method(m->bus, SYSTEMD, PATH, MANAGER, methods[action], &error, &reply, "ss", unit,
-                           "replace");
+    r = call_manager(m, methods[action], &error, &reply, unit, "replace");
     if (r >= 0)
         r = sd_bus_message_read(reply, "o", &job);
     if (r >= 0)

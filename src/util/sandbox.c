@@ -90,11 +90,17 @@ static int allow_computing(scmp_filter_ctx filter)
 static int allow_conversing(scmp_filter_ctx filter)
 {
     static const int waiting[] = { SCMP_SYS(poll), SCMP_SYS(ppoll) };
-    static const int talking[] = { SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(recvfrom), SCMP_SYS(sendto) };
+    static const struct {
+        int call, fd;
+    } talking[] = {
+        { SCMP_SYS(recvmsg), STDIN_FILENO }, { SCMP_SYS(sendto), STDIN_FILENO },
+        { SCMP_SYS(read), SANDBOX_SOCKET },  { SCMP_SYS(write), SANDBOX_SOCKET },
+        { SCMP_SYS(close), SANDBOX_SOCKET },
+    };
     int r = allow(filter, waiting, ELEMENTSOF(waiting));
 
     for (size_t i = 0; i < ELEMENTSOF(talking) && r >= 0; i++)
-        r = allow_on(filter, talking[i], STDIN_FILENO);
+        r = allow_on(filter, talking[i].call, talking[i].fd);
     return r;
 }
 

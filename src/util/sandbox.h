@@ -14,8 +14,11 @@ typedef struct SandboxLimits {
 /* What is left. Both permit memory, random numbers, the time, writing to descriptor 1, and exiting. */
 typedef enum SandboxProfile {
     SANDBOX_COMPUTE, /* nothing else */
-    SANDBOX_CONVERSE /* and to read from and write to a socket, descriptor 0, and to wait for it */
+    SANDBOX_CONVERSE, /* and to receive connected sockets by descriptor 0, one at a time, to talk on each, and to reply */
 } SandboxProfile;
+
+/* The number of a received socket, if there are no others than the standard streams. */
+#define SANDBOX_SOCKET 3
 
 /* If it is root's, permanently becomes one of nobody's without groups and capabilities. Negative errno. */
 int sandbox_become_nobody(void);

@@ -156,6 +156,64 @@ static void test_kept(void)
     assert_file(&m, "b.example", DEPLOY_KEY, "/x/b.example");
 }
 
+static char *data_read(const char *folder, const char *name)
+{
+    g_autofree char *path = g_strconcat(DATA "/", folder, "/", name, NULL);
+    char *text = NULL;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    return text;
+}
+
+/* A template and the lines of the service, as "certwright enable" uses them: they name the same file. */
+static void assert_template(const char *service, const char *snippet)
+{
+    g_autofree char *name = g_strconcat(service, ".conf", NULL), *drop_in = NULL, *template = NULL,
+                    *lines = NULL, *folder = NULL;
+    _cleanup_deploy_settings_ DeploySettings a = {}, b = {};
+    _cleanup_modules_ Modules m;
+
+    template = data_read("modules", name);
+    lines = data_read("snippets", snippet);
+    drop_in = g_strdup_printf("modules.d/%s.conf.d/a.conf", service);
+    modules_init(&m);
+    modules_write(&m, service, template);
+    modules_load(&m);
+    g_assert_cmpstr(m.complaints->str, ==, "");
+    folder_write(&m.folder, drop_in,
+                 "[Certificate a.example]\n[Certificate %n.example]\n[Certificate *.b.example]\n");
+    modules_load(&m);
+    g_assert_cmpuint(m.n_complaints, ==, 1); /* %n is not for names */
+    a = modules_settings(&m, service, "a.example");
+    b = modules_settings(&m, service, "*.b.example");
+    folder = g_strdup_printf("/etc/ssl/certwright/%s/", service);
+    g_assert_true(g_str_has_prefix(a.files[DEPLOY_COMBINED], folder));
+    g_assert_true(g_str_has_suffix(b.files[DEPLOY_COMBINED], "/_.b.example.pem"));
+    g_assert_nonnull(strstr(lines, folder));
+    g_assert_cmpuint(a.mode, ==, 0600);
+    g_assert_cmpint(a.combined_order, ==,
+                    streq(service, "postfix") ? COMBINED_KEY_CHAIN : COMBINED_CHAIN_KEY);
+    g_assert_cmpuint(a.n_steps, ==, 1);
+    g_assert_cmpuint(a.n_probes, ==, 1);
+    g_assert_nonnull(modules_get(&m, service)->description);
+}
+
+static void test_templates(void)
+{
+    GDir *folder = g_dir_open(DATA "/modules", 0, NULL);
+    unsigned n = 0;
+
+    while (g_dir_read_name(folder))
+        n++;
+    g_dir_close(folder);
+    g_assert_cmpuint(n, ==, 5);
+    assert_template("nginx", "nginx-tls.conf");
+    assert_template("apache2", "apache-tls.conf");
+    assert_template("haproxy", "haproxy-tls.cfg");
+    assert_template("postfix", "postfix.cf");
+    assert_template("dovecot", "dovecot.conf");
+}
+
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
@@ -166,5 +224,6 @@ int main(int argc, char *argv[])
     g_test_add_func("/config-deploy/nothing", test_nothing);
     g_test_add_func("/config-deploy/copies", test_copies);
     g_test_add_func("/config-deploy/kept", test_kept);
+    g_test_add_func("/config-deploy/templates", test_templates);
     return g_test_run();
 }

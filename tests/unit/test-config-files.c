@@ -163,6 +163,14 @@ static void test_links_of_root(void)
     assert_roots(&f, NULL);
     put_link(&f, "/nonexistent/file", "usr/modules.d/b.conf");
     assert_roots(&f, NULL);
+    change(&f, "good", 0, 01777);
+    assert_roots(&f, NULL);
+    put_link(&f, "../../good/file", "usr/modules.d/b.conf");
+    assert_roots(&f, NULL);
+    put_link(&f, "../../good/none", "usr/modules.d/b.conf");
+    assert_roots(&f, "/good/none does not exist");
+    change(&f, "good", 0, 0755);
+    assert_roots(&f, NULL);
     change(&f, "usr/modules.d/b.conf", NOBODY, 0);
     assert_roots(&f, "usr/modules.d/b.conf");
     put_link(&f, "../../bad/file", "usr/modules.d/b.conf");

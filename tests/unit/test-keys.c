@@ -41,9 +41,30 @@ static void test_claims_are_shared(void)
     free(m.claims);
 }
 
+static void test_exec(void)
+{
+    unsigned n_complaints = 0;
+    Settings s = {};
+    ParseContext context = { .settings = &s, .complain = count, .userdata = &n_complaints };
+    IniEntry e = { "f", "Deploy", 1, "Exec", "direct", 2 };
+
+    context_begin_file(&context);
+    g_assert_cmpint(on_settings_entry(&e, &context), ==, 0);
+    g_assert_true(s.deploys_directly);
+    e.value = "fork";
+    g_assert_cmpint(on_settings_entry(&e, &context), ==, 0);
+    g_assert_true(s.deploys_directly);
+    e.value = "systemd";
+    g_assert_cmpint(on_settings_entry(&e, &context), ==, 0);
+    g_assert_false(s.deploys_directly);
+    g_assert_cmpuint(n_complaints, ==, 1);
+    context_done(&context);
+}
+
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
     g_test_add_func("/keys/claims-are-shared", test_claims_are_shared);
+    g_test_add_func("/keys/exec", test_exec);
     return g_test_run();
 }

@@ -34,7 +34,8 @@ static int run(SandboxProfile profile, void (*action)(void), int in, int out)
     g_assert_cmpint(pid, >=, 0);
     if (pid == 0) {
         if ((in >= 0 && dup2(in, STDIN_FILENO) < 0) || (out >= 0 && dup2(out, STDOUT_FILENO) < 0) ||
-            sandbox_set_limits(&limits) < 0 || sandbox_enter(profile) < 0)
+            (in >= 0 && close_range(SANDBOX_SOCKET, ~0U, 0) < 0) || sandbox_set_limits(&limits) < 0 ||
+            sandbox_enter(profile) < 0)
             _exit(EXIT_FAILURE);
         action();
         _exit(FINISHED);
@@ -202,6 +203,21 @@ static void do_receive_descriptor(void)
     syscall(SYS_recvmsg, STDIN_FILENO, NULL, 0);
 }
 
+static void do_receive_elsewhere(void)
+{
+    syscall(SYS_recvmsg, SANDBOX_SOCKET, NULL, 0);
+}
+
+static void do_close_elsewhere(void)
+{
+    syscall(SYS_close, STDIN_FILENO);
+}
+
+static void do_send_elsewhere(void)
+{
+    syscall(SYS_sendto, SANDBOX_SOCKET, "", 0, 0, NULL, 0);
+}
+
 static void do_accept(void)
 {
     syscall(SYS_accept4, STDIN_FILENO, NULL, NULL, 0);
@@ -226,7 +242,7 @@ static const struct {
     { "open", do_open, SANDBOX_CONVERSE },
     { "open-old", do_open_old, SANDBOX_CONVERSE },
     { "create", do_create, SANDBOX_CONVERSE },
-    { "read", do_read, SANDBOX_COMPUTE },
+    { "read", do_read, SANDBOX_CONVERSE },
     { "read-elsewhere", do_read_elsewhere, SANDBOX_CONVERSE },
     { "wait", do_wait, SANDBOX_COMPUTE },
     { "write-elsewhere", do_write_elsewhere, SANDBOX_CONVERSE },
@@ -236,7 +252,10 @@ static const struct {
     { "accept", do_accept, SANDBOX_CONVERSE },
     { "set-option", do_set_option, SANDBOX_CONVERSE },
     { "send", do_send, SANDBOX_CONVERSE },
-    { "receive-descriptor", do_receive_descriptor, SANDBOX_CONVERSE },
+    { "receive-descriptor", do_receive_descriptor, SANDBOX_COMPUTE },
+    { "receive-elsewhere", do_receive_elsewhere, SANDBOX_CONVERSE },
+    { "close-elsewhere", do_close_elsewhere, SANDBOX_CONVERSE },
+    { "send-elsewhere", do_send_elsewhere, SANDBOX_CONVERSE },
     { "execute", do_execute, SANDBOX_CONVERSE },
     { "execute-fd", do_execute_fd, SANDBOX_CONVERSE },
     { "fork", do_fork, SANDBOX_CONVERSE },
@@ -305,29 +324,61 @@ static void test_allowed(void)
     }
 }
 
-/* Waits for a byte and returns it, by any of the calls. */
-static void do_echo(void)
+/* Receives sockets, answers a byte on each, and says so. */
+static void do_converse(void)
 {
-    struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
-    char byte;
+    for (int i = 0; i < 2; i++) {
+        struct pollfd p = { .fd = SANDBOX_SOCKET, .events = POLLIN };
+        char byte, control[CMSG_SPACE(sizeof(int))] = "";
+        struct iovec data = { &byte, 1 };
+        struct msghdr m = {
+            .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+        };
 
-    if (poll(&p, 1, 30000) != 1 || read(STDIN_FILENO, &byte, 1) != 1 || write(STDIN_FILENO, &byte, 1) != 1 ||
-        recv(STDIN_FILENO, &byte, 1, 0) != 1 || send(STDIN_FILENO, &byte, 1, MSG_NOSIGNAL) != 1)
-        _exit(EXIT_FAILURE);
+        if (recvmsg(STDIN_FILENO, &m, 0) != 1 || poll(&p, 1, 30000) != 1 ||
+            read(SANDBOX_SOCKET, &byte, 1) != 1 || write(SANDBOX_SOCKET, &byte, 1) != 1 ||
+            close(SANDBOX_SOCKET) < 0 || send(STDIN_FILENO, "x", 1, MSG_NOSIGNAL) != 1)
+            _exit(EXIT_FAILURE);
+    }
+}
+
+static void pass(int to, int fd)
+{
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {};
+    struct iovec data = { S("?"), 1 };
+    struct msghdr m = { .msg_iov = &data,
+                        .msg_iovlen = 1,
+                        .msg_control = control.bytes,
+                        .msg_controllen = sizeof(control.bytes) };
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(fd));
+    memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+    g_assert_cmpint(sendmsg(to, &m, 0), ==, 1);
 }
 
 static void test_converse(void)
 {
+    int control[2], socket[2];
     char text[3] = "";
-    int ends[2];
 
-    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
-    g_assert_cmpint(write(ends[1], "hi", 2), ==, 2);
-    g_assert_cmpint(WEXITSTATUS(run(SANDBOX_CONVERSE, do_echo, ends[0], -1)), ==, FINISHED);
-    g_assert_cmpint(read(ends[1], text, 2), ==, 2);
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control), ==, 0);
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socket), ==, 0);
+    g_assert_cmpint(write(socket[1], "hi", 2), ==, 2);
+    pass(control[1], socket[0]);
+    pass(control[1], socket[0]);
+    g_assert_cmpint(WEXITSTATUS(run(SANDBOX_CONVERSE, do_converse, control[0], -1)), ==, FINISHED);
+    g_assert_cmpint(read(socket[1], text, 2), ==, 2);
     g_assert_cmpstr(text, ==, "hi");
-    close(ends[0]);
-    close(ends[1]);
+    for (int i = 0; i < 2; i++) {
+        close(control[i]);
+        close(socket[i]);
+    }
 }
 
 static bool has_no_capabilities(void)

@@ -122,6 +122,23 @@ static void test_complaints(void)
     scene_end(&s);
 }
 
+static void test_index(void)
+{
+    SectionIndex *index = NULL;
+    size_t position = 7;
+
+    g_assert_false(section_index_find(index, "a", &position));
+    g_assert_cmpuint(position, ==, 7);
+    g_assert_cmpint(section_index_add(&index, "a", 0), ==, 0);
+    g_assert_cmpint(section_index_add(&index, "", 1), ==, 0);
+    g_assert_true(section_index_find(index, "", &position));
+    g_assert_cmpuint(position, ==, 1);
+    g_assert_true(section_index_find(index, "a", &position));
+    g_assert_cmpuint(position, ==, 0);
+    section_index_clear(&index);
+    g_assert_null(index);
+}
+
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
@@ -129,5 +146,6 @@ int main(int argc, char *argv[])
     g_test_add_func("/section/apply", test_apply);
     g_test_add_func("/section/apply-refused", test_apply_refused);
     g_test_add_func("/section/complaints", test_complaints);
+    g_test_add_func("/section/index", test_index);
     return g_test_run();
 }
