@@ -142,11 +142,11 @@ static NameHolder *find_exactly(const NameTable *t, const char *name)
 static NameHolder *find_covering(const NameTable *t, const char *name)
 {
     char wildcard[LIMIT_NAME + 2] = "*";
-    const char *parent = strchr(name, '.');
+    const char *parent = name_without_label(name);
     NameHolder *primary, *other;
     const Bucket *b;
 
-    if (!parent || name_is_wildcard(name) || name_is_address(name) || strlen(parent) + 1 >= sizeof(wildcard))
+    if (!parent || strlen(parent) + 1 >= sizeof(wildcard))
         return NULL;
     strcpy(wildcard + 1, parent);
     b = find_bucket(t, wildcard);

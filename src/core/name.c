@@ -198,16 +198,16 @@ const char *name_base(const char *name)
     return name_is_wildcard(name) ? name + strlen("*.") : name;
 }
 
+const char *name_without_label(const char *name)
+{
+    return name_is_wildcard(name) || name_is_address(name) ? NULL : strchr(name, '.');
+}
+
 bool name_covers(const char *pattern, const char *name)
 {
-    const char *dot;
+    const char *parent = name_is_wildcard(pattern) ? name_without_label(name) : NULL;
 
-    if (streq(pattern, name))
-        return true;
-    if (!name_is_wildcard(pattern) || name_is_wildcard(name) || name_is_address(name))
-        return false;
-    dot = strchr(name, '.');
-    return dot && streq(pattern + 1, dot);
+    return streq(pattern, name) || (parent && streq(pattern + 1, parent));
 }
 
 bool module_name_is_valid(const char *s)

@@ -17,8 +17,10 @@ bool name_is_address(const char *name);
 bool name_is_wildcard(const char *name);
 /* Returns the name without a leading "*.": what is proved for a wildcard (RFC 8555 section 7.1.4). */
 const char *name_base(const char *name);
-/* Returns true if a certificate for pattern covers name: they are equal, or pattern is a wildcard one label
- * above it. A wildcard is only covered by itself. */
+/* Returns the part of name that follows the "*" of the wildcard that covers it, beginning with a dot; NULL: no
+ * wildcard does. A wildcard covers one label, and neither an address nor a wildcard. */
+const char *name_without_label(const char *name);
+/* Returns true if a certificate for pattern covers name: they are equal, or pattern is that wildcard. */
 bool name_covers(const char *pattern, const char *name);
 /* Up to LIMIT_MODULE_NAME letters, digits, "-", "_", ".", beginning with a letter or digit. */
 bool module_name_is_valid(const char *s);

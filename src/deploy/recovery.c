@@ -53,16 +53,23 @@ static bool has_expired(const SavedFile *files, size_t n, int64_t now)
     return end != 0 && end < now;
 }
 
+/* What is neither a file nor a link was put there by somebody else since. */
 static int stage(Target *t, const Image *former, Problem *problem)
 {
+    _cleanup_problem_ Problem inner = { 0 }, ignored = { 0 };
     _cleanup_image_ Image now = { 0 };
-    int r = target_prepare(t, problem);
+    int r = target_capture(t, &now, &inner);
 
-    if (r >= 0)
-        r = target_capture(t, &now, problem);
-    if (r < 0 || image_equal(&now, former))
-        return r;
-    return target_stage(t, former, true, problem);
+    if (r < 0 && inner.code != PROBLEM_INVALID_ARGUMENT)
+        return problem_set(problem, inner.code, "%s", strempty(inner.text));
+    if (r < 0) {
+        log_warning("The former file is not put back: %s", strempty(inner.text));
+        return 0;
+    }
+    if (!image_equal(&now, former))
+        return target_stage(t, former, true, problem);
+    (void)target_prepare(t, &ignored); /* removes what was staged, if it can be */
+    return 0;
 }
 
 static int restore(const SavedFile *files, Target *targets, size_t n, Problem *problem)

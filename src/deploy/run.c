@@ -173,7 +173,11 @@ static int open_all(Run *run, const Module *const *modules, size_t n, Problem *p
     open_targets(run);
     r = problem_set_errno(problem, consumers_refuse_twins(run->consumers, run->n_consumers),
                           "comparing targets");
-    return r < 0 ? r : lock_others(run, problem);
+    if (r >= 0)
+        r = lock_others(run, problem);
+    if (r >= 0)
+        target_folders_clean(&run->folders);
+    return r;
 }
 
 static int prepare(Run *run, const char *module, Problem *problem)

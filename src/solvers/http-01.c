@@ -51,7 +51,7 @@ static bool body_is(const HttpReply *reply, const char *text)
     return size == strlen(text) && memcmp(body, text, size) == 0;
 }
 
-static void describe_wrong(const HttpTask *t, const ProofRequest *p, const char *what, Problem *problem)
+static void describe_wrong(const HttpTask *t, const AddressProbe *p, const char *what, Problem *problem)
 {
     if (t->root)
         problem_set(
@@ -67,7 +67,7 @@ static void describe_wrong(const HttpTask *t, const ProofRequest *p, const char 
             t->task.name, t->url, p->address, what);
 }
 
-static void proof_request_judge(ProofRequest *p, const HttpReply *reply)
+static void probe_judge(AddressProbe *p, const HttpReply *reply)
 {
     const HttpTask *t = (HttpTask *)p->check->task;
     _cleanup_problem_ Problem problem = {};
@@ -81,10 +81,10 @@ static void proof_request_judge(ProofRequest *p, const HttpReply *reply)
         describe_wrong(t, p, what, &problem);
     } else if (!body_is(reply, t->task.key_authorization))
         describe_wrong(t, p, "with something else than the proof", &problem);
-    proof_request_end(p, false, &problem);
+    address_probe_end(p, false, &problem);
 }
 
-static void proof_request_fail(ProofRequest *p, const Problem *why)
+static void probe_fail(AddressProbe *p, const Problem *why)
 {
     const HttpTask *t = (HttpTask *)p->check->task;
     _cleanup_problem_ Problem problem = {};
@@ -100,24 +100,24 @@ static void proof_request_fail(ProofRequest *p, const Problem *why)
             "%s cannot be proved: %s at %s cannot be reached. %s. Let port 80 of that address lead to this machine, or "
             "correct the A and AAAA records of the name; " SEEN_FROM_HERE,
             t->task.name, t->url, p->address, strempty(why->text));
-    proof_request_end(p, problem.code != PROBLEM_CANCELLED && !answered, &problem);
+    address_probe_end(p, problem.code != PROBLEM_CANCELLED && !answered, &problem);
 }
 
 static void on_reply(const HttpReply *reply, const Problem *problem, void *userdata)
 {
-    ProofRequest *p = userdata;
+    AddressProbe *p = userdata;
 
     if (p->check && reply)
-        proof_request_judge(p, reply);
+        probe_judge(p, reply);
     else if (p->check)
-        proof_request_fail(p, problem);
+        probe_fail(p, problem);
     free(p);
 }
 
-static int proof_request_ask(SelfCheck *c, const char *address)
+static int probe_ask(SelfCheck *c, const char *address)
 {
     const HttpTask *t = (HttpTask *)c->task;
-    ProofRequest *p = calloc(1, sizeof(ProofRequest));
+    AddressProbe *p = calloc(1, sizeof(AddressProbe));
     _cleanup_problem_ Problem problem = {};
     const HttpRequest request = {
         .url = t->url,
@@ -129,13 +129,13 @@ static int proof_request_ask(SelfCheck *c, const char *address)
 
     if (!p)
         return -ENOMEM;
-    proof_request_begin(p, c, address);
+    address_probe_begin(p, c, address);
     if (http_send(t->task.base.solver->context->http, &request, on_reply, p, &problem) < 0)
         on_reply(NULL, &problem, p);
     return 0;
 }
 
-static const SelfCheckUse self_check_use = { .ask = proof_request_ask };
+static const SelfCheckUse self_check_use = { .ask = probe_ask };
 
 /* ---- tasks */
 

@@ -6,16 +6,16 @@
 #include "core/limits.h"
 #include "core/name.h"
 
-/* ---- requests */
+/* ---- probes */
 
-void proof_request_begin(ProofRequest *p, SelfCheck *c, const char *address)
+void address_probe_begin(AddressProbe *p, SelfCheck *c, const char *address)
 {
     p->check = c;
     (void)snprintf(p->address, sizeof(p->address), "%s", address);
-    LIST_INSERT_HEAD(&c->requests, p, entry);
+    LIST_INSERT_HEAD(&c->probes, p, entry);
 }
 
-static void proof_request_leave(ProofRequest *p)
+static void probe_leave(AddressProbe *p)
 {
     LIST_REMOVE(p, entry);
     p->check = NULL;
@@ -23,10 +23,10 @@ static void proof_request_leave(ProofRequest *p)
 
 static void drop_probes(SelfCheck *c)
 {
-    while (!LIST_EMPTY(&c->requests)) {
-        ProofRequest *p = LIST_FIRST(&c->requests);
+    while (!LIST_EMPTY(&c->probes)) {
+        AddressProbe *p = LIST_FIRST(&c->probes);
 
-        proof_request_leave(p);
+        probe_leave(p);
         if (c->use->drop)
             c->use->drop(p);
     }
@@ -37,7 +37,7 @@ static void check_conclude(SelfCheck *c)
 {
     Task *t = c->task;
 
-    if (c->asking || (!LIST_EMPTY(&c->requests) && t->problem.code == PROBLEM_NONE))
+    if (c->asking || (!LIST_EMPTY(&c->probes) && t->problem.code == PROBLEM_NONE))
         return;
     if (t->problem.code == PROBLEM_NONE && c->n_found == 0)
         problem_move(&c->unreachable, &t->problem);
@@ -45,11 +45,11 @@ static void check_conclude(SelfCheck *c)
     task_tell(t);
 }
 
-void proof_request_end(ProofRequest *p, bool unreachable, Problem *problem)
+void address_probe_end(AddressProbe *p, bool unreachable, Problem *problem)
 {
     SelfCheck *c = p->check;
 
-    proof_request_leave(p);
+    probe_leave(p);
     if (problem->code == PROBLEM_NONE)
         c->n_found++;
     else if (!unreachable)

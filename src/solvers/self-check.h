@@ -11,24 +11,24 @@
 typedef struct SelfCheck SelfCheck;
 
 /* A request to one address. */
-typedef struct ProofRequest {
+typedef struct AddressProbe {
     SelfCheck *check; /* NULL: the check has ended */
-    LIST_ENTRY(ProofRequest) entry;
+    LIST_ENTRY(AddressProbe) entry;
     char address[ADDRESS_TEXT_SIZE];
-} ProofRequest;
+} AddressProbe;
 
 typedef struct SelfCheckUse {
-    /* Starts a request, which may end immediately. On failure there is no request. */
+    /* Starts a probe, which may end immediately. On failure there is no probe. */
     int (*ask)(SelfCheck *c, const char *address);
-    /* Frees a pending request. NULL if requests cannot be cancelled, and free themselves when they have completed. */
-    void (*drop)(ProofRequest *p);
+    /* Frees a pending probe. NULL if probes cannot be cancelled, and free themselves when they have completed. */
+    void (*drop)(AddressProbe *p);
 } SelfCheckUse;
 
 struct SelfCheck {
     const SelfCheckUse *use;
     Task *task;
     DnsQuery *query;
-    LIST_HEAD(, ProofRequest) requests; /* pending */
+    LIST_HEAD(, AddressProbe) probes; /* pending */
     size_t n_found;
     bool asking;         /* not all addresses were asked yet */
     Problem unreachable; /* the first address that was not reached */
@@ -39,6 +39,6 @@ int self_check_start(SelfCheck *c, Task *t, const SelfCheckUse *use, Problem *pr
 void self_check_end(SelfCheck *c);
 
 /* To be called by ask(). */
-void proof_request_begin(ProofRequest *p, SelfCheck *c, const char *address);
-/* Ends a pending request and takes its problem: PROBLEM_NONE if the proof was found. unreachable: the address did not answer. */
-void proof_request_end(ProofRequest *p, bool unreachable, Problem *problem);
+void address_probe_begin(AddressProbe *p, SelfCheck *c, const char *address);
+/* Ends a pending probe and takes its problem: PROBLEM_NONE if the proof was found. unreachable: the address did not answer. */
+void address_probe_end(AddressProbe *p, bool unreachable, Problem *problem);

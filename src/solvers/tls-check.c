@@ -9,15 +9,15 @@
 #include "util/time.h"
 #include "util/timer.h"
 
-typedef struct TlsProofRequest {
-    ProofRequest request; /* first */
+typedef struct TlsProbe {
+    AddressProbe probe; /* first */
     AlpnConnection *tls;
     sd_event_source *io, *timer;
-} TlsProofRequest;
+} TlsProbe;
 
-static void proof_request_drop(ProofRequest *base)
+static void probe_drop(AddressProbe *base)
 {
-    TlsProofRequest *p = (TlsProofRequest *)base;
+    TlsProbe *p = (TlsProbe *)base;
 
     sd_event_source_disable_unref(p->io);
     sd_event_source_disable_unref(p->timer);
@@ -35,30 +35,30 @@ static const char *advice(bool unreachable)
 }
 
 /* why: PROBLEM_NONE if the proof is there. */
-static void proof_request_finish(TlsProofRequest *p, const Problem *why)
+static void probe_finish(TlsProbe *p, const Problem *why)
 {
-    const TlsCheck *c = (TlsCheck *)p->request.check;
+    const TlsCheck *c = (TlsCheck *)p->probe.check;
     bool unreachable = why->code == PROBLEM_NETWORK_FAILED;
     _cleanup_problem_ Problem problem = {};
 
     if (why->code != PROBLEM_NONE)
         problem_set(&problem, PROBLEM_CHALLENGE_FAILED,
                     "The tls-alpn-01 proof for %s was not found at %s port %u: %s; %s.", c->check.task->name,
-                    p->request.address, c->port, strempty(why->text), advice(unreachable));
-    proof_request_end(&p->request, unreachable, &problem);
-    proof_request_drop(&p->request);
+                    p->probe.address, c->port, strempty(why->text), advice(unreachable));
+    address_probe_end(&p->probe, unreachable, &problem);
+    probe_drop(&p->probe);
 }
 
 static int on_io(sd_event_source *s _unused_, int fd _unused_, uint32_t revents _unused_, void *userdata)
 {
-    TlsProofRequest *p = userdata;
+    TlsProbe *p = userdata;
     _cleanup_problem_ Problem problem = {};
     int r = alpn_connection_handshake(p->tls, &problem);
 
     if (r > 0 && sd_event_source_set_io_events(p->io, (uint32_t)r) >= 0)
         return 0;
     (void)problem_set_errno(&problem, r > 0 ? -ENOMEM : r, "Looking for the proof");
-    proof_request_finish(p, &problem);
+    probe_finish(p, &problem);
     return 0;
 }
 
@@ -67,18 +67,18 @@ static int on_timeout(sd_event_source *s _unused_, uint64_t usec _unused_, void 
     _cleanup_problem_ Problem problem = {};
 
     problem_set(&problem, PROBLEM_NETWORK_FAILED, "no answer within %d seconds", LIMIT_CHECK_TIME);
-    proof_request_finish(userdata, &problem);
+    probe_finish(userdata, &problem);
     return 0;
 }
 
-static int proof_request_connect(TlsProofRequest *p)
+static int probe_connect(TlsProbe *p)
 {
-    const TlsCheck *c = (TlsCheck *)p->request.check;
+    const TlsCheck *c = (TlsCheck *)p->probe.check;
     const Task *t = c->check.task;
     sd_event *event = t->base.solver->context->event;
     _cleanup_close_ int fd = -EBADF;
     SocketAddress address;
-    socklen_t size = address_from_text(p->request.address, c->port, &address);
+    socklen_t size = address_from_text(p->probe.address, c->port, &address);
     int r;
 
     if (size == 0)
@@ -95,26 +95,26 @@ static int proof_request_connect(TlsProofRequest *p)
     return deadline_add(event, &p->timer, LIMIT_CHECK_TIME * USEC_PER_SEC, on_timeout, p);
 }
 
-static int proof_request_ask(SelfCheck *c, const char *address)
+static int probe_ask(SelfCheck *c, const char *address)
 {
     _cleanup_problem_ Problem problem = {};
-    TlsProofRequest *p = calloc(1, sizeof(TlsProofRequest));
+    TlsProbe *p = calloc(1, sizeof(TlsProbe));
     int r;
 
     if (!p)
         return -ENOMEM;
-    proof_request_begin(&p->request, c, address);
-    r = proof_request_connect(p);
+    address_probe_begin(&p->probe, c, address);
+    r = probe_connect(p);
     if (r >= 0)
         return 0;
     problem_set(&problem, PROBLEM_NETWORK_FAILED, "connection failed (%s)", strerror(-r));
-    proof_request_finish(p, &problem);
+    probe_finish(p, &problem);
     return 0;
 }
 
 int tls_check_start(TlsCheck *c, Task *t, uint16_t port, Problem *problem)
 {
-    static const SelfCheckUse use = { .ask = proof_request_ask, .drop = proof_request_drop };
+    static const SelfCheckUse use = { .ask = probe_ask, .drop = probe_drop };
 
     c->port = port;
     return self_check_start(&c->check, t, &use, problem);

@@ -241,7 +241,7 @@ static const Flood floods[] = {
     { "middle-calls", 1, 100, 16, 0, 1000, CALLS(&rollover_middle), .flags = FLOOD_TABLE },
     { "one-unread", 1, 1, 128, 0, 60000, CALLS(&objects), .flags = FLOOD_TABLE },
     { "many-unread", 1, MOST_CONNECTIONS, 128, 0, 10000, CALLS(&objects),
-      .flags = FLOOD_TABLE | FLOOD_SYSTEM | FLOOD_NEAR_ON_BROKER },
+      .flags = FLOOD_TABLE | FLOOD_SYSTEM },
     { "missing-names", 1, 20, 0, 127, 0, CALLS(&missing), .flags = FLOOD_TABLE },
     { "explanations", 1, 20, 0, 127, 0, CALLS(&explain), .flags = FLOOD_TABLE },
     { "introspection", 1, 20, 0, 127, 0, CALLS(&introspect_tree, &introspect), .flags = FLOOD_TABLE },

@@ -9,9 +9,7 @@ typedef enum FloodFlags {
     FLOOD_HALF = 1 << 2,   /* of the last call of each connection the first half is written alone */
     FLOOD_BURST = 1 << 3,  /* connections are made as fast as the bus lets them in */
     FLOOD_RANDOM = 1 << 4, /* calls are not made in turn but by chance */
-    FLOOD_NEAR_ON_BROKER =
-        1 << 6,           /* so near its bound on dbus-broker that samples leave it to all of them */
-    FLOOD_RULES = 1 << 5, /* its first user may register and upload, by a rule of the administrator */
+    FLOOD_RULES = 1 << 5,  /* its first user may register and upload, by a rule of the administrator */
 } FloodFlags;
 
 /* What unprivileged users do to the service and its bus at the same time. */

@@ -128,8 +128,7 @@ static GPtrArray *choose(gboolean in_table, guint n)
     const Flood *flood;
 
     for (guint i = 0; (flood = flood_nth(i)); i++)
-        if (!(flood->flags & FLOOD_TABLE) == !in_table &&
-            !(is_sample && flood->flags & (FLOOD_RANDOM | FLOOD_NEAR_ON_BROKER)))
+        if (!(flood->flags & FLOOD_TABLE) == !in_table && !(is_sample && flood->flags & FLOOD_RANDOM))
             g_ptr_array_add(chosen, (gpointer)(guintptr)flood);
     if (is_sample) {
         GRand *random = g_rand_new_with_seed(seed);

@@ -8,7 +8,7 @@
 
 #define NAME FAKE_DNS_NAME
 
-/* ---- requests: the last octet of an address says what comes of it, and when */
+/* ---- probes: the last octet of an address says what comes of it, and when */
 
 enum { GOOD = 1, WRONG, AWAY, PENDING, NO_MEMORY };
 #define AT_ONCE 100      /* from within ask() */
@@ -17,12 +17,12 @@ enum { GOOD = 1, WRONG, AWAY, PENDING, NO_MEMORY };
 static unsigned n_asked, n_dropped;
 
 typedef struct TestProbe {
-    ProofRequest request;
+    AddressProbe probe;
     unsigned what;
     sd_event_source *source;
 } TestProbe;
 
-static void proof_request_drop(ProofRequest *base)
+static void probe_drop(AddressProbe *base)
 {
     TestProbe *p = (TestProbe *)base;
 
@@ -38,10 +38,10 @@ static int on_probe(sd_event_source *s _unused_, void *userdata)
     _cleanup_problem_ Problem problem = {};
 
     if (p->what != GOOD)
-        problem_set(&problem, PROBLEM_CHALLENGE_FAILED, "%s is %s", p->request.address,
+        problem_set(&problem, PROBLEM_CHALLENGE_FAILED, "%s is %s", p->probe.address,
                     p->what == WRONG ? "wrong" : "away");
-    proof_request_end(&p->request, p->what == AWAY, &problem);
-    g_assert_null(p->request.check);
+    address_probe_end(&p->probe, p->what == AWAY, &problem);
+    g_assert_null(p->probe.check);
     sd_event_source_disable_unref(p->source);
     g_free(p);
     return 0;
@@ -57,8 +57,8 @@ static int probe_ask(SelfCheck *c, const char *address)
         return -ENOMEM;
     p = g_new0(TestProbe, 1);
     p->what = what % AT_ONCE;
-    proof_request_begin(&p->request, c, address);
-    g_assert_cmpstr(p->request.address, ==, address);
+    address_probe_begin(&p->probe, c, address);
+    g_assert_cmpstr(p->probe.address, ==, address);
     if (what > AT_ONCE)
         return on_probe(NULL, p);
     if (what != PENDING)
@@ -66,7 +66,7 @@ static int probe_ask(SelfCheck *c, const char *address)
     return 0;
 }
 
-static const SelfCheckUse use = { .ask = probe_ask, .drop = proof_request_drop };
+static const SelfCheckUse use = { .ask = probe_ask, .drop = probe_drop };
 
 /* ---- a check */
 
