@@ -68,20 +68,20 @@ class Issuer:
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Authority of the test")])
         self.pem = self._sign(self.name, self.key, [x509.BasicConstraints(True, None)])
 
-    def _sign(self, subject, key, extensions):
+    def _sign(self, subject, key, extensions, days=90):
         now = datetime.datetime.utcnow()
         builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(self.name)
                    .public_key(key.public_key()).serial_number(x509.random_serial_number())
-                   .not_valid_before(now - datetime.timedelta(days=1))
-                   .not_valid_after(now + datetime.timedelta(days=90)))
+                   .not_valid_before(now - datetime.timedelta(days=9))
+                   .not_valid_after(now + datetime.timedelta(days=days)))
         for extension in extensions:
             builder = builder.add_extension(extension, True)
         return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
-    def issue(self, name):
+    def issue(self, name, days=90):
         key = ec.generate_private_key(ec.SECP256R1())
         leaf = self._sign(x509.Name([]), key, [x509.BasicConstraints(False, None),
-                                               x509.SubjectAlternativeName([x509.DNSName(name)])])
+                                               x509.SubjectAlternativeName([x509.DNSName(name)])], days)
         return Chain(leaf, self.pem, key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
 
@@ -137,7 +137,7 @@ class Store:
 class Scene:
     """Everything in one folder, "now", which reset() makes as it was at first."""
 
-    def __init__(self, folder, program, gate=None, logs=None):
+    def __init__(self, folder, program, gate=None, logs=None, former_days=90):
         self.logs, self.program, self.gate = logs or folder, program, gate
         self.now = os.path.join(folder, "now")
         self.first = os.path.join(folder, "first")
@@ -146,7 +146,8 @@ class Scene:
         self.store_path = os.path.join(self.now, "store")
         issuer = Issuer()
         names = ALPHA, BETA, GAMMA
-        self.old, self.new = ({name: issuer.issue(name) for name in names} for _ in range(2))
+        self.old = {name: issuer.issue(name, former_days) for name in names}
+        self.new = {name: issuer.issue(name) for name in names}
         os.mkdir(self.now, 0o755)
         self._write_former()
         self.former = {name: self.sets()[name] for name in names}
