@@ -43,6 +43,13 @@ void target_folders_close(TargetFolders *f)
     *f = (TargetFolders){ 0 };
 }
 
+void target_folders_clean(TargetFolders *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->folders[i]->stage < 0)
+            (void)fs_remove_tree_at(f->folders[i]->fd, STAGE);
+}
+
 static TargetFolder *find_path(const TargetFolders *f, const char *path)
 {
     for (size_t i = 0; i < f->n; i++)
