@@ -24,6 +24,7 @@
 
 typedef struct Arguments {
     const char *state;
+    const char *deploy_state; /* NULL: the default */
     char **config;
     bool no_idle_exit;
     bool allow_root;
@@ -36,6 +37,8 @@ static void help(void)
            "  --state=DIR           state directory ($STATE_DIRECTORY, else " STATE_DEFAULT ")\n"
            "  --config=DIR[:DIR...] configuration directories, in ascending order of priority\n"
            "                        (" CONFIG_DEFAULT ")\n"
+           "  --deploy-state=DIR    directory of the reports of certwright-deploy\n"
+           "                        (/var/lib/certwright-deploy)\n"
            "  --no-idle-exit        do not exit when idle\n"
            "  --allow-root          allow running as root\n"
            "  --version             show the version\n"
@@ -58,9 +61,18 @@ static int split_config(const char *text, char ***ret)
 /* Returns 1 to continue, 0 to exit successfully, or a negative errno. */
 static int parse_arguments(int argc, char *argv[], Arguments *args)
 {
-    enum { ARG_STATE = 256, ARG_CONFIG, ARG_NO_IDLE_EXIT, ARG_ALLOW_ROOT, ARG_VERSION, ARG_HELP };
+    enum {
+        ARG_STATE = 256,
+        ARG_DEPLOY_STATE,
+        ARG_CONFIG,
+        ARG_NO_IDLE_EXIT,
+        ARG_ALLOW_ROOT,
+        ARG_VERSION,
+        ARG_HELP
+    };
     static const struct option options[] = {
         { "state", required_argument, NULL, ARG_STATE },
+        { "deploy-state", required_argument, NULL, ARG_DEPLOY_STATE },
         { "config", required_argument, NULL, ARG_CONFIG },
         { "no-idle-exit", no_argument, NULL, ARG_NO_IDLE_EXIT },
         { "allow-root", no_argument, NULL, ARG_ALLOW_ROOT },
@@ -76,6 +88,9 @@ static int parse_arguments(int argc, char *argv[], Arguments *args)
         switch (c) {
         case ARG_STATE:
             args->state = optarg;
+            break;
+        case ARG_DEPLOY_STATE:
+            args->deploy_state = optarg;
             break;
         case ARG_CONFIG:
             config = optarg;
@@ -180,7 +195,9 @@ static void log_started(const Daemon *d)
 
 static int start(Daemon *d, const Arguments *args)
 {
-    ManagerOptions options = { .state = args->state, .config = args->config };
+    ManagerOptions options = { .state = args->state,
+                               .deploy_state = args->deploy_state,
+                               .config = args->config };
     _cleanup_problem_ Problem problem = {};
     int r;
 

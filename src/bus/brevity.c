@@ -51,6 +51,16 @@ static size_t chain_size(const Chain *chain)
     return size;
 }
 
+static size_t placements_size(const Placements *l)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < l->n; i++)
+        size += STRUCTURE + text_size(l->list[i].module) +
+                text_size(deployment_state_to_string(l->list[i].state)) + text_size(l->list[i].detail);
+    return size;
+}
+
 /* The texts omitted or truncated in brief. */
 static size_t size_of_texts(const Certificate *c)
 {
@@ -61,7 +71,7 @@ static size_t size_of_texts(const Certificate *c)
         size += text_size(c->record->registrations[i].module);
     return size + text_size(c->record->failure.problem.text) +
            text_size(problem_name(&c->record->failure.problem)) + text_size(c->record->authority) +
-           text_size(c->order.explanation_url);
+           text_size(c->order.explanation_url) + placements_size(&c->placements);
 }
 
 static size_t size_without_texts(const Certificate *c, size_t path)

@@ -78,6 +78,8 @@ int bus_new(sd_event *event, Manager *m, bool idle_exit, Bus **ret)
     b->event = sd_event_ref(event);
     b->manager = m;
     b->model = manager_model(m);
+    LIST_INIT(&b->deploys.units);
+    LIST_INIT(&b->deploys.programs);
     if ((r = bus_changes_init(b)) < 0 || (r = bus_idle_init(b, idle_exit)) < 0 ||
         (r = bus_connection_init(b)) < 0 || (r = bus_connect(b, true)) < 0 ||
         (r = model_watch(b->model, &bus_watcher, b)) < 0)
@@ -93,6 +95,7 @@ Bus *bus_free(Bus *b)
 {
     manager_observe(b->manager, NULL, NULL);
     model_unwatch(b->model, b);
+    bus_deploy_done(b);
     bus_changes_done(b);
     bus_idle_done(b);
     bus_connection_done(b);

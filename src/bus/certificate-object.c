@@ -260,8 +260,18 @@ GETTER(property_get_last_error)
 
 GETTER(property_get_deployments)
 {
-    (void)userdata;
-    return sd_bus_message_append(reply, "a(sssx)", 0);
+    const Certificate *c = userdata;
+    size_t n = is_brief(bus, c) ? 0 : c->placements.n;
+    int r;
+
+    r = sd_bus_message_open_container(reply, 'a', "(sssx)");
+    for (size_t i = 0; i < n && r >= 0; i++) {
+        const Placement *d = c->placements.list + i;
+
+        r = sd_bus_message_append(reply, "(sssx)", d->module, deployment_state_to_string(d->state),
+                                  valid_text(d->detail), d->when);
+    }
+    return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 GETTER(property_get_job)
@@ -361,5 +371,6 @@ const sd_bus_vtable certificate_vtable[] = {
     METHOD("Revoke", ("s", reason), ("o", job), method_revoke, 0),
     SD_BUS_SIGNAL_WITH_ARGS("ChainChanged",
                             SD_BUS_ARGS("s", source, "s", fingerprint, "s", previous, "s", reason), 0),
+    SD_BUS_SIGNAL_WITH_ARGS("DeploymentChanged", SD_BUS_ARGS("s", module, "s", state, "s", detail), 0),
     SD_BUS_VTABLE_END,
 };

@@ -31,17 +31,18 @@ struct Change {
 /* The properties that a set of Changed is about; none of them twice. */
 static const struct {
     unsigned what;
-    const char *names[12];
+    const char *names[11];
 } properties[] = {
     { CHANGED_CHAIN,
       { "Source", "Serial", "NotBefore", "NotAfter", "Issuer", "Subject", "Fingerprint", "KeyType", "Chain",
-        "Authority", "Deployments" } },
+        "Authority" } },
     { CHANGED_CHAIN | CHANGED_OUTLOOK, { "Reason", "State", "Candidates", "NextRenewal" } },
     { CHANGED_CHAIN | CHANGED_WINDOW, { "RenewalWindow" } },
     { CHANGED_NAMES, { "Names" } },
     { CHANGED_MODULES, { "Modules" } },
     { CHANGED_JOB, { "Job" } },
     { CHANGED_FAILURE, { "LastError" } },
+    { CHANGED_DEPLOYMENTS, { "Deployments" } },
 };
 
 #define PROPERTIES_MAX (ELEMENTSOF(properties) * ELEMENTSOF(properties[0].names))
@@ -70,6 +71,21 @@ static int tell_chain(Bus *b, const Change *change, const char *path)
         return r;
     return sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "ChainChanged", "osss", path,
                               certificate_name(c), source, fingerprint);
+}
+
+static int tell_placements(Bus *b, Certificate *c, const char *path)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < c->placements.n && r >= 0; i++) {
+        Placement *d = c->placements.list + i;
+
+        if (d->changed)
+            r = sd_bus_emit_signal(b->bus, path, INTERFACE_CERTIFICATE, "DeploymentChanged", "sss",
+                                   d->module, deployment_state_to_string(d->state), valid_text(d->detail));
+        d->changed = false;
+    }
+    return r;
 }
 
 static void forget_change(Bus *b, Change *change)
@@ -115,6 +131,8 @@ static void tell(Bus *b, Change *change)
 
     if (r >= 0 && change->chain_changed)
         r = tell_chain(b, change, path);
+    if (r >= 0)
+        r = tell_placements(b, change->certificate, path);
     if (r >= 0 && change->warning) {
         r = sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "ExpiryWarning", "osxs", path,
                                certificate_name(change->certificate), change->not_after,
@@ -206,8 +224,8 @@ static EndedJob *ended_job_new(const Job *j)
     if (!e)
         return NULL;
     e->path = job_path(j->id);
-    e->certificate = certificate_path(j->certificate);
-    e->name = strdup(certificate_name(j->certificate));
+    e->certificate = job_certificate_path(j);
+    e->name = strdup(job_name(j));
     e->kind = j->kind;
     e->result = j->state;
     if (!e->path || !e->certificate || !e->name || problem_copy(&j->problem, &e->problem) < 0)
@@ -235,12 +253,12 @@ static void tell_ended_job(Bus *b, EndedJob *e)
     ended_job_free(e);
 }
 
-static void tell_root_jobs(Bus *b)
+static void tell_late_jobs(Bus *b)
 {
     EndedJob *e;
 
-    while ((e = STAILQ_FIRST(&b->changes.root_jobs))) {
-        STAILQ_REMOVE_HEAD(&b->changes.root_jobs, entry);
+    while ((e = STAILQ_FIRST(&b->changes.late_jobs))) {
+        STAILQ_REMOVE_HEAD(&b->changes.late_jobs, entry);
         tell_ended_job(b, e);
     }
 }
@@ -292,7 +310,7 @@ static int on_changes(sd_event_source *s, void *userdata)
     }
     if (progress && b->changes.counts)
         tell_counts(b);
-    tell_root_jobs(b);
+    tell_late_jobs(b);
     return 0;
 }
 
@@ -329,7 +347,7 @@ static Change *get_change(Bus *b, Certificate *c)
 bool bus_has_changes(const Bus *b)
 {
     return b->changes.certificates || b->changes.jobs || b->changes.counts ||
-           !STAILQ_EMPTY(&b->changes.root_jobs);
+           !STAILQ_EMPTY(&b->changes.late_jobs);
 }
 
 static void on_certificate_added(Certificate *c, void *userdata)
@@ -363,6 +381,11 @@ static void on_certificate_changed(Certificate *c, unsigned what, void *userdata
 
     if (change)
         change->what |= what;
+}
+
+static void on_placement_changed(Certificate *c, Placement *d, void *userdata)
+{
+    d->changed = get_change(userdata, c) != NULL;
 }
 
 static void on_chain_changed(Certificate *c, const char *previous, void *userdata)
@@ -407,9 +430,14 @@ static void on_clock_doubted(void *userdata)
     bus_ask_clock(userdata);
 }
 
+static void on_deploy_due(const char *module, void *userdata)
+{
+    bus_deploy(userdata, module);
+}
+
 static void on_job_added(Job *j, void *userdata)
 {
-    _cleanup_free_ char *path = job_path(j->id), *certificate = certificate_path(j->certificate);
+    _cleanup_free_ char *path = job_path(j->id), *certificate = job_certificate_path(j);
     Bus *b = userdata;
 
     if (!path || !certificate)
@@ -417,7 +445,7 @@ static void on_job_added(Job *j, void *userdata)
     (void)sd_bus_emit_object_added(b->bus, path);
     (void)sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "JobNew", "o", path);
     (void)sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "JobStarted", "osos", path,
-                             job_kind_to_string(j->kind), certificate, certificate_name(j->certificate));
+                             job_kind_to_string(j->kind), certificate, job_name(j));
 }
 
 static void on_job_changed(Job *j, void *userdata)
@@ -429,8 +457,8 @@ static void on_job_changed(Job *j, void *userdata)
 }
 
 /* Clients that wait for the job see its results first: the signals are for the job, then the certificate,
- * then the end of the job. A new root changes many certificates, and the end of its job is signalled after
- * all of them. */
+ * then the end of the job. A new root or a delivery changes many certificates, and the end of its job is signalled after all
+ * of them. */
 static void on_job_removed(Job *j, void *userdata)
 {
     EndedJob *ended = ended_job_new(j);
@@ -442,8 +470,8 @@ static void on_job_removed(Job *j, void *userdata)
         return;
     }
     emit_job(b, ended->path);
-    if (j->kind == JOB_ROOT) {
-        STAILQ_INSERT_TAIL(&b->changes.root_jobs, ended, entry);
+    if (j->kind == JOB_ROOT || j->kind == JOB_DEPLOY) {
+        STAILQ_INSERT_TAIL(&b->changes.late_jobs, ended, entry);
         wake(b);
         return;
     }
@@ -457,6 +485,7 @@ const ModelWatcher bus_watcher = {
     .certificate_added = on_certificate_added,
     .certificate_removed = on_certificate_removed,
     .certificate_changed = on_certificate_changed,
+    .placement_changed = on_placement_changed,
     .job_added = on_job_added,
     .job_changed = on_job_changed,
     .job_removed = on_job_removed,
@@ -468,13 +497,14 @@ const ManagerObserver bus_observer = {
     .expiry_warning = on_expiry_warning,
     .authorities_changed = on_authorities_changed,
     .clock_doubted = on_clock_doubted,
+    .deploy_due = on_deploy_due,
 };
 
 int bus_changes_init(Bus *b)
 {
     int r;
 
-    STAILQ_INIT(&b->changes.root_jobs);
+    STAILQ_INIT(&b->changes.late_jobs);
     b->changes.told = counts_of(b);
     r = deferred_add(b->event, &b->changes.source, on_changes, b);
     if (r >= 0)
@@ -490,8 +520,8 @@ void bus_changes_drop(Bus *b)
 
     HASH_ITER (hh, b->changes.certificates, change, next)
         forget_change(b, change);
-    while ((e = STAILQ_FIRST(&b->changes.root_jobs))) {
-        STAILQ_REMOVE_HEAD(&b->changes.root_jobs, entry);
+    while ((e = STAILQ_FIRST(&b->changes.late_jobs))) {
+        STAILQ_REMOVE_HEAD(&b->changes.late_jobs, entry);
         ended_job_free(e);
     }
     b->changes.jobs = b->changes.counts = false;

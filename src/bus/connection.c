@@ -304,6 +304,7 @@ int bus_connect(Bus *b, bool first)
 void bus_disconnect(Bus *b)
 {
     bus_changes_drop(b);
+    bus_deploy_disconnect(b);
     b->authorizer = authorizer_free(b->authorizer);
     b->shares = shares_free(b->shares);
     for (size_t i = 0; i < b->n_slots; i++)

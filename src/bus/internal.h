@@ -25,6 +25,8 @@
 #define ERROR_PREFIX          "org.certwright1.Error."
 
 typedef struct Change Change;
+typedef struct DeployProgram DeployProgram;
+typedef struct DeployUnit DeployUnit;
 typedef struct EndedJob EndedJob;
 
 /* The priority of everything that a flood of calls could keep busy, so that each gets its turn, and work in
@@ -70,6 +72,12 @@ struct Bus {
     size_t n_starting; /* units that systemd was asked to start */
     bool asking_clock;
 
+    /* Runs of certwright-deploy; written by deploy.c and deploy-direct.c. */
+    struct {
+        LIST_HEAD(, DeployUnit) units;
+        LIST_HEAD(, DeployProgram) programs;
+    } deploys;
+
     /* State of the connections; written by connection.c only. */
     struct {
         unsigned number; /* calls of previous connections are not answered */
@@ -87,7 +95,7 @@ struct Bus {
         Change *certificates;
         bool jobs, counts;
         Counts told;
-        STAILQ_HEAD(, EndedJob) root_jobs; /* finished, to be signalled after all changes */
+        STAILQ_HEAD(, EndedJob) late_jobs; /* finished, to be signalled after all changes */
         sd_event_source *source;
         sd_event_source *progress_timer; /* for progress withheld because some was signalled a moment ago */
         uint64_t progress_told;          /* CLOCK_MONOTONIC, usec */
@@ -140,6 +148,8 @@ extern const ModelWatcher bus_watcher;
 /* Object paths, newly allocated. */
 char *certificate_path(const Certificate *c);
 char *job_path(uint64_t id);
+/* Of the certificate that the job is for; "/" if it is for a module. */
+char *job_certificate_path(const Job *j);
 /* sd_bus_object_find_t and sd_bus_node_enumerator_t; userdata is the Bus. */
 int find_certificate(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
                      sd_bus_error *error);
@@ -204,6 +214,14 @@ void bus_reset_idle(Bus *b);
 void bus_ask_clock(Bus *b);
 /* Starts the unit of OnWarning= for this certificate, if there is one. */
 void bus_start_warning_unit(Bus *b, const char *name);
+/* Runs certwright-deploy for a module, and reports its end to the manager (deploy.c). */
+void bus_deploy(Bus *b, const char *module);
+/* Repeats pending calls on the next connection. */
+void bus_deploy_disconnect(Bus *b);
+void bus_deploy_done(Bus *b);
+/* The same without systemd (deploy-direct.c). */
+int deploy_directly(Bus *b, const char *module, Problem *problem);
+void deploy_directly_done(Bus *b);
 /* Returns the unit name, with the certificate's name as instance if it is a template. -ENAMETOOLONG. */
 int unit_name_for(const char *unit, const char *name, char *ret, size_t size);
 

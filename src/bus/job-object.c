@@ -13,6 +13,11 @@ char *job_path(uint64_t id)
     return asprintf(&path, BUS_PATH_JOBS "/%" PRIu64, id) < 0 ? NULL : path;
 }
 
+char *job_certificate_path(const Job *j)
+{
+    return j->certificate ? certificate_path(j->certificate) : strdup("/");
+}
+
 int find_job(sd_bus *bus _unused_, const char *path, const char *interface _unused_, void *userdata,
              void **ret, sd_bus_error *error)
 {
@@ -56,7 +61,7 @@ TEXT_GETTER(property_get_state, Job, j, job_state_to_string(j->state));
 GETTER(property_get_certificate)
 {
     const Job *j = userdata;
-    _cleanup_free_ char *certificate = certificate_path(j->certificate);
+    _cleanup_free_ char *certificate = job_certificate_path(j);
 
     return certificate ? sd_bus_message_append_basic(reply, 'o', certificate) : -ENOMEM;
 }
@@ -75,7 +80,7 @@ static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error)
     Job *j = userdata;
     int r;
 
-    r = call_begin(m, certificate_name(j->certificate), NULL, &call);
+    r = call_begin(m, j->certificate ? certificate_name(j->certificate) : ANY_NAME, j->module, &call);
     if (!call)
         return r;
     if (manager_cancel_job(call->bus->manager, j, &call->problem) < 0)

@@ -223,6 +223,31 @@ static int method_reissue_all(sd_bus_message *m, void *userdata _unused_, sd_bus
                             &(ReissueAll){ .call = call, .options.keep_current = keep_current });
 }
 
+static int method_deploy(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
+{
+    static const OptionRow rows[] = { {} };
+    _cleanup_free_ char *path = NULL;
+    _cleanup_call_ Call *call = NULL;
+    _cleanup_problem_ Problem problem = {};
+    const char *module;
+    uint64_t job;
+    int r;
+
+    r = sd_bus_message_read_basic(m, 's', &module);
+    if (r >= 0)
+        r = read_options(m, rows, error);
+    if (r >= 0 && manager_check_module(module, &problem) < 0)
+        r = error_set_problem(error, &problem);
+    if (r >= 0)
+        r = call_begin(m, ANY_NAME, module, &call);
+    if (!call)
+        return r;
+    if (manager_deploy(call->bus->manager, module, &job, &call->problem) < 0)
+        return 1;
+    path = job_path(job);
+    return path ? call_answer(call, "o", path) : call_fail(call, -ENOMEM);
+}
+
 static int method_renew_due(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
     _cleanup_call_ Call *call = NULL;
@@ -296,6 +321,7 @@ const sd_bus_vtable manager_vtable[] = {
     METHOD("RemoveUpload", ("s", fingerprint), NONE, method_remove_upload, 0),
     METHOD("ExportRoot", ("a{sv}", options), ("ay", data), method_export_root, 0),
     METHOD("ReissueAll", ("a{sv}", options), ("ao", jobs), method_reissue_all, 0),
+    METHOD("Deploy", ("s", module, "a{sv}", options), ("o", job), method_deploy, 0),
     METHOD("RenewDue", NONE, ("u", started), method_renew_due, 0),
     METHOD("RolloverAccountKey", ("s", authority), NONE, method_rollover_account_key, 0),
     METHOD("DeactivateAccount", ("s", authority), NONE, method_deactivate_account, 0),

@@ -63,6 +63,7 @@ static int module_copy(const Module *from, Module *to)
 
     to->claims = calloc(from->n_claims + 1, sizeof(Claim));
     to->deploys = calloc(from->n_deploys + 1, sizeof(DeploySettings));
+    to->unreadable = from->unreadable;
     if (!to->claims || !to->deploys || text_set(&to->name, from->name) < 0 ||
         text_set(&to->description, from->description) < 0)
         return -ENOMEM;
@@ -142,8 +143,9 @@ static int load_module(char *const *directories, const char *name, const Config 
         return r;
     context->module = m;
     r = read_files(files, on_module_entry, context->complain, context->userdata, context);
-    if (r != -EUNATCH || !before)
-        return r == -EUNATCH ? 0 : r;
+    m->unreadable = r == -EUNATCH;
+    if (!m->unreadable || !before)
+        return m->unreadable ? 0 : r;
     module_done(m);
     return module_copy(before, m);
 }

@@ -107,6 +107,7 @@ typedef struct Module {
     size_t n_claims;
     DeploySettings *deploys; /* as written; use module_deploy_settings() */
     size_t n_deploys;
+    bool unreadable; /* with former ones unknown: some of its files could not be read, so it is incomplete */
     /* found when all files are read */
     const DeploySettings *deploy; /* [Deploy]; NULL: none */
     Claim **by_name;              /* claims, ordered by name */

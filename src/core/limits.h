@@ -118,7 +118,7 @@
 
 /* Deployments. */
 #define LIMIT_DEPLOYED_FILE  (1024 * 1024)            /* a file of a service that is replaced */
-#define LIMIT_DEPLOYED_FILES (4 * LIMIT_CERTIFICATES) /* of one run */
+#define LIMIT_DEPLOYED_FILES (6 * LIMIT_CERTIFICATES) /* of a module: each has up to six kinds */
 #define LIMIT_REPORT         (32 * 1024 * 1024)       /* a report.json */
 #define LIMIT_SAVED_LIST     (64 * 1024 * 1024)       /* attributes of the former files of a module */
 #define LIMIT_SAVED_CONTENT  (512 * 1024 * 1024)      /* and their content */

@@ -34,6 +34,7 @@ static const struct {
     [PROBLEM_AUTHORITY_REFUSED] = { "AuthorityRefused", EREMOTEIO },
     [PROBLEM_AUTHORITY_FAILED] = { "AuthorityFailed", EPROTO },
     [PROBLEM_CHALLENGE_FAILED] = { "ChallengeFailed", EHOSTUNREACH },
+    [PROBLEM_DEPLOYMENT_FAILED] = { "DeploymentFailed", EHOSTDOWN },
     [PROBLEM_CANCELLED] = { "Cancelled", ECANCELED },
     [PROBLEM_INTERNAL] = { "Internal", ENOTRECOVERABLE },
 };

@@ -30,6 +30,7 @@ typedef enum ProblemCode {
     PROBLEM_AUTHORITY_REFUSED,
     PROBLEM_AUTHORITY_FAILED, /* it violates the protocol, or reports an outage */
     PROBLEM_CHALLENGE_FAILED, /* a name could not be proved, as seen from here */
+    PROBLEM_DEPLOYMENT_FAILED, /* a service was not brought to use a chain */
     PROBLEM_CANCELLED,
     PROBLEM_INTERNAL,
     _PROBLEM_MAX,

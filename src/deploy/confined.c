@@ -64,29 +64,48 @@ int confined_start(const char *const *arguments, int input, int output, Child *r
     return child_start(&call, ret);
 }
 
-int confined_run(const char *const *arguments, int input, int64_t timeout, const char *what, void *ret,
-                 size_t size, Problem *problem)
+int confined_begin(const char *const *arguments, int input, Confined *ret, Problem *problem)
 {
     _cleanup_close_ int output = memfd_new_writable("result");
-    int64_t deadline = monotonic_msec() + timeout;
-    siginfo_t si = {};
-    Child child;
-    bool in_time;
-    int r = output < 0 ? output : confined_start(arguments, input, output, &child);
+    int r = output < 0 ? output : confined_start(arguments, input, output, &ret->child);
 
     if (r < 0)
         return problem_set_errno(problem, r, "starting a program without rights");
-    r = wait_until(&child, deadline);
-    in_time = r > 0;
-    child_end(&child, &si);
-    if (r < 0)
-        return problem_set_errno(problem, r, "waiting for a program");
-    if (!in_time)
+    ret->output = TAKE_FD(output);
+    return 0;
+}
+
+static int read_end(const Confined *c, int waited, const siginfo_t *si, const char *what, void *ret,
+                    size_t size, Problem *problem)
+{
+    if (waited < 0)
+        return problem_set_errno(problem, waited, "waiting for a program");
+    if (waited == 0)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
                            "The program that examines %s did not end in time; nothing was examined.", what);
-    if (si.si_code != CLD_EXITED || si.si_status != EXIT_SUCCESS)
-        return confined_explain(&si, what, problem);
-    return read_result(output, what, ret, size, problem);
+    if (si->si_code != CLD_EXITED || si->si_status != EXIT_SUCCESS)
+        return confined_explain(si, what, problem);
+    return read_result(c->output, what, ret, size, problem);
+}
+
+int confined_end(Confined *c, int64_t timeout, const char *what, void *ret, size_t size, Problem *problem)
+{
+    int waited = wait_until(&c->child, monotonic_msec() + timeout), r;
+    siginfo_t si = {};
+
+    child_end(&c->child, &si);
+    r = read_end(c, waited, &si, what, ret, size, problem);
+    closep(&c->output);
+    return r;
+}
+
+int confined_run(const char *const *arguments, int input, int64_t timeout, const char *what, void *ret,
+                 size_t size, Problem *problem)
+{
+    Confined c;
+    int r = confined_begin(arguments, input, &c, problem);
+
+    return r < 0 ? r : confined_end(&c, timeout, what, ret, size, problem);
 }
 
 /* ---- child */

@@ -13,7 +13,15 @@
 int confined_run(const char *const *arguments, int input, int64_t timeout, const char *what, void *ret,
                  size_t size, Problem *problem);
 
-/* The two parts of it: starts the child; explains why one that has ended returned no result. */
+/* The two halves of it, for several children at the same time. The second half has to follow. */
+typedef struct Confined {
+    Child child;
+    int output;
+} Confined;
+int confined_begin(const char *const *arguments, int input, Confined *ret, Problem *problem);
+int confined_end(Confined *c, int64_t timeout, const char *what, void *ret, size_t size, Problem *problem);
+
+/* Parts of both: starts the child; explains why one that has ended returned no result. */
 int confined_start(const char *const *arguments, int input, int output, Child *ret);
 int confined_explain(const siginfo_t *si, const char *what, Problem *problem);
 

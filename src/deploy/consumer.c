@@ -13,6 +13,7 @@
 
 #define MODE_WITH_KEY    0600
 #define MODE_WITHOUT_KEY 0644
+#define MODE_MASK        ((mode_t)0777)
 #define FOLDER_WITH_KEY  0700
 #define FOLDER           0755
 
@@ -306,30 +307,38 @@ static int find_group(const char *text, gid_t *ret, Problem *problem)
     return 0;
 }
 
-/* The mode of a file that contained no key says nothing about who may read one. */
-static mode_t mode_of(const ConsumerFile *f)
+/* What a file that contained no key allows says nothing about who may read one. */
+static bool is_exposed(const ConsumerFile *f, const Image *former)
 {
-    bool key = deploy_file_has_key(f->kind);
-
-    if (f->former.kind != IMAGE_FILE)
-        return key ? MODE_WITH_KEY : MODE_WITHOUT_KEY;
-    return key && !former_has_key(&f->former) ? f->former.mode & ~(mode_t)S_IRWXO : f->former.mode;
+    return deploy_file_has_key(f->kind) && !former_has_key(former);
 }
 
+static mode_t mode_of(const ConsumerFile *f, const Image *former)
+{
+    if (!former)
+        return deploy_file_has_key(f->kind) ? MODE_WITH_KEY : MODE_WITHOUT_KEY;
+    return former->mode & (is_exposed(f, former) ? MODE_MASK & ~(mode_t)S_IRWXO : MODE_MASK);
+}
+
+/* The former attributes are kept unless they were chosen by a user to whom the file does not belong any more: group, mode
+ * and ACL could let that user read the key. */
 static int set_attributes(const DeploySettings *s, ConsumerFile *f, Problem *problem)
 {
-    bool replaces = f->former.kind == IMAGE_FILE;
+    const Image *former = f->former.kind == IMAGE_FILE ? &f->former : NULL;
     int r = 0;
 
-    f->next.owner = replaces ? f->former.owner : 0;
-    f->next.group = replaces ? f->former.group : 0;
-    f->next.mode = s->mode == MODE_AS_BEFORE ? mode_of(f) : s->mode;
+    f->next.owner = former ? former->owner : 0;
     if (s->owner)
         r = find_owner(s->owner, &f->next.owner, problem);
+    if (former && former->owner != 0 && former->owner != f->next.owner)
+        former = NULL;
+    f->next.group = former ? former->group : 0;
+    f->next.mode = s->mode == MODE_AS_BEFORE ? mode_of(f, former) : s->mode;
     if (r >= 0 && s->group)
         r = find_group(s->group, &f->next.group, problem);
-    if (r >= 0 && replaces &&
-        (text_set(&f->next.label, f->former.label) < 0 || text_set(&f->next.acl, f->former.acl) < 0))
+    if (r >= 0 && f->former.kind == IMAGE_FILE && text_set(&f->next.label, f->former.label) < 0)
+        r = problem_set_errno(problem, -ENOMEM, "preparing the files");
+    if (r >= 0 && former && !is_exposed(f, former) && text_set(&f->next.acl, former->acl) < 0)
         r = problem_set_errno(problem, -ENOMEM, "preparing the files");
     return r;
 }

@@ -13,8 +13,10 @@
 #include "util/memfd.h"
 #include "util/text.h"
 
-#define OPTION    "--examine"
-#define BATCH_MAX 64 /* inputs of a child */
+#define OPTION       "--examine"
+#define BATCH_MAX    64 /* inputs of a child */
+#define CHILDREN_MAX 8  /* at the same time */
+#define ROUND_MAX    (BATCH_MAX * CHILDREN_MAX)
 
 static const char *const explanations[_EXAMINED_MAX] = {
     [EXAMINED_USABLE] = "The chain and its key can be used.",
@@ -116,25 +118,57 @@ static bool is_plausible(const Examination *e, const ExamineInput *in)
     return e->verdict != EXAMINED_USABLE || (e->not_before <= in->now && in->now <= e->not_after);
 }
 
-static int examine_batch(const ExamineInput *inputs, size_t n, Examination *ret, Problem *problem)
+typedef struct Batch {
+    const ExamineInput *inputs;
+    size_t n;
+    Confined child;
+} Batch;
+
+static int start_batch(Batch *b, Problem *problem)
 {
     static const char *const arguments[] = { "certwright-deploy", OPTION, NULL };
-    _cleanup_close_ int fd = inputs_to_memfd(inputs, n);
-    _cleanup_free_ Results *results = malloc(sizeof(Results));
-    int r = fd < 0 ? fd : results ? 0 : -ENOMEM;
+    _cleanup_close_ int fd = inputs_to_memfd(b->inputs, b->n);
+
+    if (fd < 0)
+        return problem_set_errno(problem, fd, "passing a chain to the program that examines it");
+    return confined_begin(arguments, fd, &b->child, problem);
+}
+
+static int finish_batch(Batch *b, int64_t timeout, Examination *ret, Problem *problem)
+{
+    Results results;
+    int r = confined_end(&b->child, timeout, "the chain", &results, sizeof(results), problem);
 
     if (r < 0)
-        return problem_set_errno(problem, r, "passing a chain to the program that examines it");
-    r = confined_run(arguments, fd, LIMIT_EXAMINE_TIME * 1000, "the chain", results, sizeof(*results),
-                     problem);
-    if (r < 0)
         return r;
-    for (size_t i = 0; i < n; i++)
-        if (!is_plausible(results->results + i, inputs + i))
+    for (size_t i = 0; i < b->n; i++)
+        if (!is_plausible(results.results + i, b->inputs + i))
             return problem_set(problem, PROBLEM_INTERNAL,
                                "The program that examines the chain returned an impossible result.");
-    memcpy(ret, results->results, n * sizeof(Examination));
+    memcpy(ret, results.results, b->n * sizeof(Examination));
     return 0;
+}
+
+/* At most ROUND_MAX. If one of them fails, the others are ended. */
+static int examine_round(const ExamineInput *inputs, size_t n, Examination *ret, Problem *problem)
+{
+    Batch batches[CHILDREN_MAX];
+    size_t started = 0;
+    int r = 0;
+
+    for (size_t at = 0; r >= 0 && at < n; at += BATCH_MAX) {
+        batches[started] = (Batch){ .inputs = inputs + at, .n = MIN((size_t)BATCH_MAX, n - at) };
+        r = start_batch(batches + started, problem);
+        started += r >= 0;
+    }
+    for (size_t i = 0; i < started; i++) {
+        _cleanup_problem_ Problem another = { 0 };
+        int k = finish_batch(batches + i, r < 0 ? 0 : LIMIT_EXAMINE_TIME * 1000, ret + i * BATCH_MAX,
+                             r < 0 ? &another : problem);
+
+        r = r < 0 ? r : k;
+    }
+    return r;
 }
 
 int examine_all(const ExamineInput *inputs, size_t n, Examination *ret, Problem *problem)
@@ -145,8 +179,8 @@ int examine_all(const ExamineInput *inputs, size_t n, Examination *ret, Problem 
         if (inputs[i].chain_size > LIMIT_STORED_FILE || inputs[i].key_size > LIMIT_STORED_FILE)
             return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "A chain or key has more than %d bytes.",
                                LIMIT_STORED_FILE);
-    for (size_t done = 0; r >= 0 && done < n; done += BATCH_MAX)
-        r = examine_batch(inputs + done, MIN((size_t)BATCH_MAX, n - done), ret + done, problem);
+    for (size_t done = 0; r >= 0 && done < n; done += ROUND_MAX)
+        r = examine_round(inputs + done, MIN((size_t)ROUND_MAX, n - done), ret + done, problem);
     return r;
 }
 

@@ -98,3 +98,26 @@ int former_examine(const Image *const images[static _DEPLOY_FILE_MAX], int64_t n
     *ret_end = e.not_after;
     return 0;
 }
+
+int former_is_pair(const Image *const images[static _DEPLOY_FILE_MAX], int64_t now, bool *ret,
+                   Problem *problem)
+{
+    _cleanup_source_text_ SourceText chain = { 0 };
+    const Image *key = images[DEPLOY_KEY];
+    Examination e = { 0 };
+    int r = find_chain(images, &chain);
+
+    *ret = true;
+    if (r == -ENODATA || !is_file(key))
+        return 0;
+    if (r < 0)
+        return problem_set_errno(problem, r, "examining a chain and its key");
+    r = examine(&(ExamineInput){ .chain = chain.data,
+                                 .chain_size = chain.size,
+                                 .key = key->data,
+                                 .key_size = key->size,
+                                 .now = now },
+                &e, problem);
+    *ret = r < 0 || e.verdict != EXAMINED_MISMATCH;
+    return r;
+}

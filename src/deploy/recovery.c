@@ -53,16 +53,23 @@ static bool has_expired(const SavedFile *files, size_t n, int64_t now)
     return end != 0 && end < now;
 }
 
+/* What is neither a file nor a link was put there by somebody else since. */
 static int stage(Target *t, const Image *former, Problem *problem)
 {
+    _cleanup_problem_ Problem inner = { 0 }, ignored = { 0 };
     _cleanup_image_ Image now = { 0 };
-    int r = target_prepare(t, problem);
+    int r = target_capture(t, &now, &inner);
 
-    if (r >= 0)
-        r = target_capture(t, &now, problem);
-    if (r < 0 || image_equal(&now, former))
-        return r;
-    return target_stage(t, former, true, problem);
+    if (r < 0 && inner.code != PROBLEM_INVALID_ARGUMENT)
+        return problem_set(problem, inner.code, "%s", strempty(inner.text));
+    if (r < 0) {
+        log_warning("The former file is not put back: %s", strempty(inner.text));
+        return 0;
+    }
+    if (!image_equal(&now, former))
+        return target_stage(t, former, true, problem);
+    (void)target_prepare(t, &ignored); /* removes what was staged, if it can be */
+    return 0;
 }
 
 static int restore(const SavedFile *files, Target *targets, size_t n, Problem *problem)
@@ -78,6 +85,28 @@ static int restore(const SavedFile *files, Target *targets, size_t n, Problem *p
     return r;
 }
 
+/* True if a new chain is there with the former key, or the other way round. */
+static bool is_mixed(const SavedFile *files, const Target *targets, size_t n, int64_t now)
+{
+    const Image *images[_DEPLOY_FILE_MAX] = { NULL };
+    Image there[_DEPLOY_FILE_MAX] = { 0 };
+    _cleanup_problem_ Problem problem = { 0 };
+    bool pair = true;
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < MIN(n, ELEMENTSOF(there)); i++) {
+        images[files[i].kind] = there + i;
+        r = targets[i].folder ? target_capture(targets + i, there + i, &problem) : 0;
+    }
+    if (r >= 0)
+        r = former_is_pair(images, now, &pair, &problem);
+    if (r < 0)
+        log_warning("Examining the files of %s failed: %s", files->certificate, strempty(problem.text));
+    for (size_t i = 0; i < ELEMENTSOF(there); i++)
+        image_clear(there + i);
+    return !pair;
+}
+
 /* What was delivered to the certificate counts no more. */
 static void let_be_pending(ModuleState *m, const char *name)
 {
@@ -89,6 +118,8 @@ static void let_be_pending(ModuleState *m, const char *name)
     m->changed = true;
 }
 
+/* A chain that has expired is not put back, unless its key would stay with another one: most services do not even start
+ * with such a pair, and all would go back to it if the next delivery failed. */
 static int restore_set(Run *run, ModuleState *m, Problem *problem)
 {
     const SavedSet *s = &m->interrupted;
@@ -100,7 +131,7 @@ static int restore_set(Run *run, ModuleState *m, Problem *problem)
         for (next = i + 1; next < s->n && streq(s->files[next].certificate, files->certificate);)
             next++;
         let_be_pending(m, files->certificate);
-        if (has_expired(files, next - i, run->now))
+        if (has_expired(files, next - i, run->now) && !is_mixed(files, m->targets + i, next - i, run->now))
             log_notice("The former chain of %s has expired, so it is not put back.", files->certificate);
         else
             r = restore(files, m->targets + i, next - i, problem);

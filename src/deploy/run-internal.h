@@ -30,6 +30,7 @@ typedef struct Run {
     SourceStore store;
     SourceText root; /* NULL: not needed */
     Steps steps;
+    Prober *prober;
     int64_t now;
     gid_t readers; /* the group of the service, which may read reports */
 } Run;

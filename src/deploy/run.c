@@ -33,13 +33,25 @@ static int load_config(Run *run, Problem *problem)
     return problem_set_errno(problem, r, "reading the configuration");
 }
 
+/* With half of its settings, a module could get a key that others can read. */
+static int check_readable(const Module *const *modules, size_t n, Problem *problem)
+{
+    for (size_t i = 0; i < n; i++)
+        if (modules[i]->unreadable)
+            return problem_set(
+                problem, PROBLEM_STORAGE_FAILED,
+                "The configuration of module %s cannot be read completely; see the messages before.",
+                modules[i]->name);
+    return 0;
+}
+
 static int find_group(const Run *run, const char *name, const Module ***ret, size_t *ret_n, Problem *problem)
 {
     int r = deploy_group_of(run->config, name, ret, ret_n);
 
     if (r < 0)
         return problem_set_errno(problem, r, "reading the configuration");
-    return *ret_n > 0 ? 0
+    return *ret_n > 0 ? check_readable(*ret, *ret_n, problem)
                       : problem_set(problem, PROBLEM_INVALID_ARGUMENT,
                                     "There is no module \"%s\" in the configuration.",
                                     QUOTE(name, LIMIT_MODULE_NAME));
@@ -161,7 +173,11 @@ static int open_all(Run *run, const Module *const *modules, size_t n, Problem *p
     open_targets(run);
     r = problem_set_errno(problem, consumers_refuse_twins(run->consumers, run->n_consumers),
                           "comparing targets");
-    return r < 0 ? r : lock_others(run, problem);
+    if (r >= 0)
+        r = lock_others(run, problem);
+    if (r >= 0)
+        target_folders_clean(&run->folders);
+    return r;
 }
 
 static int prepare(Run *run, const char *module, Problem *problem)
@@ -176,6 +192,7 @@ static int prepare(Run *run, const char *module, Problem *problem)
         r = locks_open(run->options->runtime, &run->locks, problem);
     if (r >= 0)
         r = lock_modules(run, modules, n, problem);
+    run->now = clock_now(); /* another run may have had the locks for a while */
     if (r >= 0)
         r = run_open_states(run, modules, n, problem);
     if (r >= 0)
@@ -423,7 +440,7 @@ static int deliver(Run *run, const char *module)
 {
     _cleanup_free_ bool *begun = calloc(run->n_consumers + 1, sizeof(bool));
 
-    if (!begun)
+    if (!begun || prober_new(&run->prober) < 0)
         return log_oom();
     read_root(run);
     read_chains(run);
@@ -444,6 +461,7 @@ static void run_done(Run *run)
     run_close_states(run);
     target_folders_close(&run->folders);
     steps_clear(&run->steps);
+    prober_free(run->prober);
     source_text_clear(&run->root);
     source_close(&run->store);
     config_free(run->config);

@@ -109,6 +109,8 @@ static int write_set(int fd, const SavedSet *s)
     if (r < 0)
         return r;
     text = json_to_text(manifest);
+    if (text && strlen(text) > LIMIT_SAVED_LIST)
+        return -E2BIG;
     r = text ? fs_create_at(fd, MANIFEST, text, strlen(text), true) : -ENOMEM;
     return r < 0 ? r : fs_sync(fd);
 }

@@ -45,12 +45,13 @@ static void add_sentence(Consumer *c, const char *sentence)
 
 /* ---- probes */
 
-static int probe_all(const Consumer *c, const Presented *expected, int64_t timeout, Problem *problem)
+static int probe_all(const Run *run, const Consumer *c, const Presented *expected, int64_t timeout,
+                     Problem *problem)
 {
     int r = 0;
 
     for (size_t i = 0; r >= 0 && i < c->settings.n_probes; i++)
-        r = probe_verify(c->settings.probes + i, c->claim->name, expected, timeout, problem);
+        r = prober_verify(run->prober, c->settings.probes + i, c->claim->name, expected, timeout, problem);
     return r;
 }
 
@@ -75,7 +76,7 @@ static void find_verified(Run *run)
         if (!is_in_use(c) || !consumer_is_unchanged(c) || c->settings.n_probes == 0 ||
             !steps_all_ran(&run->steps, &c->settings) || failures >= MANY_FAILURES)
             continue;
-        if (probe_all(c, &c->next, PROBE_AGAIN, &problem) >= 0)
+        if (probe_all(run, c, &c->next, PROBE_AGAIN, &problem) >= 0)
             settle(c, DEPLOYMENT_VERIFIED);
         else
             failures++;
@@ -121,7 +122,7 @@ void run_verify(Run *run)
             continue;
         if (c->settings.n_probes == 0)
             settle(c, DEPLOYMENT_WRITTEN);
-        else if (probe_all(c, &c->next, time_left(c, start, failures), &c->problem) < 0)
+        else if (probe_all(run, c, &c->next, time_left(c, start, failures), &c->problem) < 0)
             failures++;
         else
             settle(c, DEPLOYMENT_VERIFIED);
@@ -154,10 +155,10 @@ static int check_former(Run *run, Consumer *c, int64_t timeout, Problem *problem
 
     if (c->previous.n == 0 || c->settings.n_probes == 0)
         return 0;
-    if (probe_all(c, &c->previous, timeout, &first) >= 0)
+    if (probe_all(run, c, &c->previous, timeout, &first) >= 0)
         return 0;
     r = steps_bring_back(&run->steps, &c->settings, true, problem);
-    return r < 0 ? r : probe_all(c, &c->previous, PROBE_AGAIN, problem);
+    return r < 0 ? r : probe_all(run, c, &c->previous, timeout, problem);
 }
 
 static void conclude(Run *run, Consumer *c, int64_t timeout)

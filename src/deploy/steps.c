@@ -15,6 +15,7 @@ void steps_clear(Steps *s)
     }
     free(s->steps);
     strv_free(s->owed);
+    problem_clear(&s->unreachable);
     unit_manager_free(s->manager);
     *s = (Steps){ 0 };
 }
@@ -46,9 +47,16 @@ static int add_step(Steps *s, const UnitStep *step, Problem *problem)
     return r;
 }
 
+static int connect_once(Steps *s, Problem *problem)
+{
+    if (!s->manager && s->unreachable.code == PROBLEM_NONE)
+        (void)unit_manager_connect(&s->manager, &s->unreachable);
+    return s->manager ? 0 : problem_set(problem, s->unreachable.code, "%s", strempty(s->unreachable.text));
+}
+
 int steps_add(Steps *s, const DeploySettings *settings, Problem *problem)
 {
-    int r = settings->n_steps > 0 && !s->manager ? unit_manager_connect(&s->manager, problem) : 0;
+    int r = settings->n_steps > 0 ? connect_once(s, problem) : 0;
 
     for (size_t i = 0; r >= 0 && i < settings->n_steps; i++)
         if (!steps_find(s, settings->steps + i))
@@ -129,15 +137,17 @@ static void reload(Steps *s, const Step *step)
 
 static void bring_back(Steps *s, Step *step, bool again)
 {
-    bool first = !step->brought_back;
+    bool first = step->brought_back == 0;
 
-    step->brought_back = true;
+    if (step->brought_back >= (again ? 2 : 1))
+        return;
+    step->brought_back++;
     if (step->action == UNIT_START) {
         if (first)
             (void)unit_run(s->manager, step->unit, UNIT_START, &step->down);
         return;
     }
-    if (!step->ran || (!first && !again))
+    if (!step->ran)
         return;
     if (first)
         reload(s, step);

@@ -18,14 +18,15 @@ typedef struct Step {
     char *unit;
     bool ran; /* the unit, before the run, or it is owed */
     StepState state;
-    Problem problem; /* of STEP_FAILED */
-    bool brought_back;
-    Problem down; /* why the unit could not be brought back */
+    Problem problem;       /* of STEP_FAILED */
+    unsigned brought_back; /* how often */
+    Problem down;          /* why the unit could not be brought back */
 } Step;
 
 typedef struct Steps {
     UnitManager *manager; /* NULL: not connected yet */
     char **owed; /* units that ran before an earlier run, which could not bring them back; a string list */
+    Problem unreachable; /* why it could not be connected to; not tried again */
     Step *steps;
     size_t n;
 } Steps;

@@ -43,6 +43,13 @@ void target_folders_close(TargetFolders *f)
     *f = (TargetFolders){ 0 };
 }
 
+void target_folders_clean(TargetFolders *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->folders[i]->stage < 0)
+            (void)fs_remove_tree_at(f->folders[i]->fd, STAGE);
+}
+
 static TargetFolder *find_path(const TargetFolders *f, const char *path)
 {
     for (size_t i = 0; i < f->n; i++)
@@ -134,7 +141,7 @@ int target_open(TargetFolders *f, const char *path, mode_t make, Target *ret, Pr
     const char *end = strrchr(path, '/');
     int r;
 
-    if (path[0] != '/' || !end[1] || streq(end, "/.") || streq(end, "/..") || streq(end + 1, STAGE) ||
+    if (path[0] != '/' || !end[1] || streq(end, "/.") || streq(end, "/..") || strstr(path, "/" STAGE) ||
         !text_is_utf8(path))
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is not an absolute path of a file.",
                            QUOTE(path, 1024));

@@ -28,6 +28,8 @@ void target_folders_tidy(TargetFolders *f);
 /* The same, and closes the folders. All targets have to be closed. */
 void target_folders_close(TargetFolders *f);
 #define _cleanup_target_folders_ _cleanup_(target_folders_close)
+/* Removes stages that were left by a crash or an error, even if nothing is staged now. The folders have to be locked. */
+void target_folders_clean(TargetFolders *f);
 /* Flushes everything that was staged, at once. */
 int target_folders_flush_staged(TargetFolders *f, Problem *problem);
 

@@ -86,7 +86,8 @@ static int64_t next_change_of(Manager *m, const Certificate *c, int64_t now)
 
 static int64_t next_change(Manager *m, int64_t now)
 {
-    int64_t next = MIN(now + WAKE_MAX_SEC, orders_next_look(lifecycle_orders(m->lifecycle)));
+    int64_t next = MIN(MIN(now + WAKE_MAX_SEC, deployments_next(m->deployments)),
+                       orders_next_look(lifecycle_orders(m->lifecycle)));
     Certificate *c, *following;
 
     next = MIN(next, model_next_upload_change(m->model, now));
@@ -128,6 +129,14 @@ void agenda_note_change(Agenda *a, const Certificate *c)
     a->wake_is_stale = true;
     agenda_note_outlook(a);
     wake_no_later(a, next_change_of(a->manager, c, now), now);
+}
+
+void agenda_note_deployments(Agenda *a)
+{
+    int64_t next = deployments_next(a->manager->deployments);
+
+    if (next < INT64_MAX)
+        wake_no_later(a, next, clock_now());
 }
 
 void agenda_note_uploads(Agenda *a)
@@ -240,15 +249,6 @@ bool manager_awaits_change(Manager *m)
     return false;
 }
 
-static int on_wake(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
-{
-    Agenda *a = userdata;
-
-    (void)manager_renew_due(a->manager);
-    agenda_arm(a);
-    return 0;
-}
-
 /* Returns true if the served chain is still the best one, and no warning is due. */
 static bool has_right_chain(const Certificate *c, int64_t now)
 {
@@ -286,7 +286,7 @@ static unsigned renew_leaf(Manager *m, Certificate *c, bool uploads_changed, int
     return 0;
 }
 
-unsigned manager_renew_due(Manager *m)
+static unsigned renew_due(Manager *m)
 {
     int64_t now = clock_now();
     Certificate *c, *next;
@@ -308,17 +308,34 @@ unsigned manager_renew_due(Manager *m)
     return started;
 }
 
+static int on_wake(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+{
+    Agenda *a = userdata;
+
+    deployments_look_again(a->manager->deployments, false);
+    (void)renew_due(a->manager);
+    agenda_arm(a);
+    return 0;
+}
+
+unsigned manager_renew_due(Manager *m)
+{
+    deployments_look_again(m->deployments, true);
+    return renew_due(m);
+}
+
 /* Not worth exiting when something is due within minutes. */
 static bool is_due_soon(Manager *m)
 {
     int64_t now = clock_now(), next = manager_next_wake(m);
 
-    return next > now && next - now <= SOON_SEC;
+    return (next > now && next - now <= SOON_SEC) || deployments_next(m->deployments) <= now + SOON_SEC;
 }
 
 bool manager_is_idle(Manager *m)
 {
-    if (lifecycle_busy(m->lifecycle) > 0 || examiner_pending(m->examiner) > 0 || m->model->jobs)
+    if (lifecycle_busy(m->lifecycle) > 0 || examiner_pending(m->examiner) > 0 || m->model->jobs ||
+        deployments_are_busy(m->deployments))
         return false;
     return upkeep_is_done(m->upkeep) && !manager_clock_is_doubted(m) && !network_watch_awaits(m->network) &&
            !is_due_soon(m);

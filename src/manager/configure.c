@@ -113,6 +113,7 @@ int manager_reload(Manager *m)
     if (!alike)
         TELL(m, authorities_changed);
     apply(m, fresh);
+    deployments_configure(m->deployments, fresh);
     agenda_note_outlook(m->agenda);
     return 0;
 }
@@ -143,6 +144,11 @@ void configuration_stop(Configuration *k)
 {
     if (k->watch)
         config_watch_free(TAKE_PTR(k->watch));
+}
+
+char *const *configuration_directories(const Configuration *k)
+{
+    return k->directories;
 }
 
 Configuration *configuration_free(Configuration *k)

@@ -70,7 +70,7 @@ static void say_served(Account *a)
             sources[a->c->record->served], a->c->record->served == SOURCE_ACME ? ", " : "",
             a->c->record->served == SOURCE_ACME ? strempty(a->c->record->authority) : "",
             chain_leaf(chain)->serial, end < a->now ? "expired at" : "is valid until", MOMENT(end));
-    if (!certificate_is_root(a->c))
+    if (!certificate_is_root(a->c) && !placements_have_revoked(&a->c->placements))
         say(a, "%s", certificate_explain(a->c, a->now));
 }
 
@@ -146,6 +146,49 @@ static void say_modules(Account *a)
         say(a, "It is used by %s.", list);
 }
 
+/* "; the next try is due in 9 minutes, at ..." or "". */
+static char *next_try(const Account *a, const Placement *d)
+{
+    int64_t next = deployments_next_try(a->m->deployments, a->c, d->module);
+    char *text;
+
+    if (next == INT64_MAX || d->state == DEPLOYMENT_WAITING)
+        return strdup("");
+    if (next <= a->now)
+        return strdup("; it is tried again now");
+    return asprintf(&text, "; the next try is due %s, at %s",
+                    span_to_text(next - a->now, (char[SPAN_SIZE]){ 0 }), MOMENT(next)) < 0
+               ? NULL
+               : text;
+}
+
+static void say_placement(Account *a, const Placement *d)
+{
+    static const char *const states[_DEPLOYMENT_STATE_MAX] = {
+        [DEPLOYMENT_WRITTEN] = "has the chain in its files since",
+        [DEPLOYMENT_WAITING] = "waits for its maintenance window since",
+        [DEPLOYMENT_VERIFIED] = "presents the chain, as it was seen at",
+        [DEPLOYMENT_FAILED] = "could not be brought to use the chain at",
+        [DEPLOYMENT_ROLLED_BACK] = "did not take the chain and uses the former one again since",
+    };
+    const char *detail = strempty(d->detail);
+    _cleanup_free_ char *next = next_try(a, d);
+
+    if (d->when == 0 && *detail) /* an error of the configuration */
+        say(a, "The module %s is not given the chain: %s%s", d->module, detail, text_full_stop(detail));
+    else if (d->state == DEPLOYMENT_PENDING)
+        say(a, "The chain has not been delivered to the module %s yet%s.", d->module, strempty(next));
+    else
+        say(a, "The module %s %s %s%s.%s%s%s", d->module, states[d->state], MOMENT(d->when), strempty(next),
+            *detail ? " " : "", detail, text_full_stop(detail));
+}
+
+static void say_placements(Account *a)
+{
+    for (size_t i = 0; i < a->c->placements.n; i++)
+        say_placement(a, a->c->placements.list + i);
+}
+
 char *manager_explain(const Manager *m, const Certificate *c)
 {
     char *text = NULL;
@@ -154,12 +197,15 @@ char *manager_explain(const Manager *m, const Certificate *c)
 
     if (!a.out)
         return NULL;
+    if (placements_have_revoked(&c->placements))
+        say(&a, "%s", certificate_explain(c, a.now));
     say_served(&a);
     say_passed_over(&a);
     say_failure(&a);
     say_window(&a);
     say_next(&a);
     say_modules(&a);
+    say_placements(&a);
     if (fclose(a.out) != 0) {
         free(text);
         return NULL;

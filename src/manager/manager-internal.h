@@ -13,6 +13,7 @@
 typedef struct Agenda Agenda;
 typedef struct ClockWatch ClockWatch;
 typedef struct Configuration Configuration;
+typedef struct Deployments Deployments;
 typedef struct Examiner Examiner;
 typedef struct NetworkWatch NetworkWatch;
 typedef struct Upkeep Upkeep;
@@ -25,6 +26,7 @@ struct Manager {
     Configuration *configuration;
     Examiner *examiner;
     Agenda *agenda;
+    Deployments *deployments;
     ClockWatch *clock;
     NetworkWatch *network;
     Upkeep *upkeep;
@@ -42,6 +44,8 @@ struct Manager {
 int configuration_new(Manager *m, char *const *directories, Configuration **ret);
 /* Stops watching the files. */
 void configuration_stop(Configuration *k);
+/* Borrowed. */
+char *const *configuration_directories(const Configuration *k);
 Configuration *configuration_free(Configuration *k);
 DEFINE_CLEANUP(Configuration *, configuration_free);
 
@@ -54,8 +58,29 @@ void agenda_arm(Agenda *a);
 /* The same after a change of this certificate only, or of uploads. */
 void agenda_note_change(Agenda *a, const Certificate *c);
 void agenda_note_uploads(Agenda *a);
+void agenda_note_deployments(Agenda *a);
 /* Compares the outlook of all certificates with what clients know, soon and in slices. */
 void agenda_note_outlook(Agenda *a);
+
+/* Has certwright-deploy started for the modules to which a chain has to be delivered, and reads what it reports
+ * (deployments.c). The options are borrowed. */
+int deployments_new(Manager *m, const ManagerOptions *options, Deployments **ret);
+/* Starts and reads nothing any more. */
+void deployments_stop(Deployments *d);
+Deployments *deployments_free(Deployments *d);
+DEFINE_CLEANUP(Deployments *, deployments_free);
+/* Takes over the modules of the configuration. */
+void deployments_configure(Deployments *d, const Config *config);
+/* The chain of this certificate changed. */
+void deployments_note_change(Deployments *d, const Certificate *c);
+/* Starts everything that is due, also where the unit did not run; reread: reads all reports before. */
+void deployments_look_again(Deployments *d, bool reread);
+/* When something is due next; INT64_MAX: nothing is. */
+int64_t deployments_next(const Deployments *d);
+/* When the deployment of a certificate to a module is tried again; INT64_MAX: nothing is pending. */
+int64_t deployments_next_try(const Deployments *d, const Certificate *c, const char *module);
+/* Returns true if a run is under way, or something is found out. */
+bool deployments_are_busy(const Deployments *d);
 
 /* Follows jumps of the clock, and decides when it can be trusted (clock-watch.c). */
 int clock_watch_new(Manager *m, ClockWatch **ret);

@@ -58,8 +58,10 @@ static void on_applied(Certificate *c, unsigned changed, const char *previous, v
     if (certificate_is_root(c))
         MODEL_NOTIFY(m->model, counts_changed);
     if (chain_changed) {
-        if (!certificate_is_root(c))
+        if (!certificate_is_root(c)) {
             log_chain(c, previous);
+            deployments_note_change(m->deployments, c);
+        }
         TELL(m, chain_changed, c, previous);
     }
 }
@@ -181,7 +183,8 @@ static int make_parts(Manager *m, const ManagerOptions *options)
         (r = lifecycle_new(m->event, m->store, m->model, &lifecycle_observer, m, &m->lifecycle)) < 0 ||
         (r = configuration_new(m, options->config, &m->configuration)) < 0 ||
         (r = examiner_new(m->event, options->importer, &m->examiner)) < 0 ||
-        (r = upkeep_new(m, &m->upkeep)) < 0 || (r = agenda_new(m, &m->agenda)) < 0)
+        (r = upkeep_new(m, &m->upkeep)) < 0 || (r = agenda_new(m, &m->agenda)) < 0 ||
+        (r = deployments_new(m, options, &m->deployments)) < 0)
         return r;
     orders_set_network(lifecycle_orders(m->lifecycle), network_watch_routes(m->network));
     return 0;
@@ -232,6 +235,8 @@ void manager_stop(Manager *m)
 {
     if (m->configuration)
         configuration_stop(m->configuration);
+    if (m->deployments)
+        deployments_stop(m->deployments);
     if (!m->lifecycle)
         return;
     lifecycle_stop(m->lifecycle);
@@ -246,6 +251,7 @@ Manager *manager_free(Manager *m)
 {
     m->observer = NULL;
     manager_stop(m);
+    deployments_free(m->deployments);
     agenda_free(m->agenda);
     upkeep_free(m->upkeep);
     network_watch_free(m->network);

@@ -12,10 +12,12 @@
  * the event loop only. */
 typedef struct Manager Manager;
 
+/* Everything is borrowed while the manager lives. */
 typedef struct ManagerOptions {
-    const char *state;    /* directory of the store */
-    const char *importer; /* path of certwright-import; NULL: the installed or built one */
-    char *const *config;  /* directories, the most important last; borrowed while the manager lives */
+    const char *state;        /* directory of the store */
+    const char *importer;     /* path of certwright-import; NULL: the installed or built one */
+    const char *deploy_state; /* directory of the reports of certwright-deploy; NULL: the default one */
+    char *const *config;      /* directories, the most important last */
 } ManagerOptions;
 
 /* Called from the event loop when the change is durable. Changes of the tables are reported to their watchers (model/model.h). */
@@ -28,6 +30,9 @@ typedef struct ManagerObserver {
     /* The clock is not trusted (core/clock.h): the callee queries whether it is synchronized, calls clock_set_synchronized(),
      * and then manager_look_at_clock(). */
     void (*clock_doubted)(void *userdata);
+    /* The callee runs certwright-deploy for the module, and then calls manager_deployed(), perhaps before this returns.
+     * NULL: nothing is delivered. */
+    void (*deploy_due)(const char *module, void *userdata);
 } ManagerObserver;
 
 /* Loads the store and the configuration, and starts to create missing chains. */
@@ -73,6 +78,14 @@ int manager_cancel_job(Manager *m, Job *j, Problem *problem);
 unsigned manager_renew_due(Manager *m);
 /* Reads the configuration again; the former one stays in force if that fails. */
 int manager_reload(Manager *m);
+
+/* Delivers now what is pending for a module, whenever it is due. The job may be over when this returns. */
+int manager_deploy(Manager *m, const char *module, uint64_t *ret_id, Problem *problem);
+/* The run that deploy_due() asked for is over. A problem: it could not be started, or ended abnormally. */
+void manager_deployed(Manager *m, const char *module, const Problem *problem);
+/* The arguments with which certwright-deploy finds what this service has, when it is not started by its unit; newly
+ * allocated. */
+int manager_deploy_arguments(const Manager *m, const char *module, char ***ret);
 
 /* Replaces the key of the account at an authority (RFC 8555 section 7.3.5), or deactivates the account (section 7.3.6). done
  * is called when the authority has answered; problem->code is PROBLEM_NONE on success. */

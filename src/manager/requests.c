@@ -135,6 +135,11 @@ int manager_cancel_job(Manager *m, Job *j, Problem *problem)
         return problem_set(
             problem, PROBLEM_BUSY,
             "The authority was already asked to revoke the chain, which cannot be undone; wait for its answer.");
+    if (j->kind == JOB_DEPLOY)
+        return problem_set(
+            problem, PROBLEM_BUSY,
+            "A delivery is not interrupted, since the services of the module would be left with files that they do "
+            "not use; wait until it has finished.");
     if (!lifecycle_cancel_job(m->lifecycle, j))
         return problem_set(
             problem, PROBLEM_BUSY,

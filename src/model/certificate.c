@@ -49,6 +49,7 @@ Certificate *certificate_free(Certificate *c)
     name_holder_leave(&c->listed);
     free(c->name);
     free(c->order.explanation_url);
+    placements_clear(&c->placements);
     record_free(c->record);
     strv_free(c->names);
     wish_clear(&c->wish);
@@ -138,6 +139,8 @@ const char *certificate_explain_choice(const Certificate *c, const Choice *choic
 {
     bool failed = c->order.eligibility == ACME_ELIGIBILITY_ASKED && c->record->order_failed;
 
+    if (placements_have_revoked(&c->placements))
+        return "A service still uses the revoked chain: its successor has not been delivered yet; Deployments shows why.";
     return choice_explain(choice, failed ? ACME_ELIGIBILITY_FAILED : c->order.eligibility);
 }
 

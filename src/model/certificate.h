@@ -10,6 +10,7 @@
 #include "core/record.h"
 #include "core/schedule.h"
 #include "model/job.h"
+#include "model/placement.h"
 #include "model/request.h"
 
 /* A certificate in the running service: its record, its users, and its work in progress. The local root and uploads use the
@@ -44,6 +45,7 @@ typedef enum Changed {
     CHANGED_FAILURE = 1 << 4,
     CHANGED_WINDOW = 1 << 5,  /* renewal information */
     CHANGED_OUTLOOK = 1 << 6, /* Outlook */
+    CHANGED_DEPLOYMENTS = 1 << 7,
 } Changed;
 
 /* Work in progress; written by lifecycle/ only. */
@@ -86,7 +88,8 @@ struct Certificate {
     CertificateWork work;
     CertificateOrder order;
     CertificateClient client;
-    UT_hash_handle hh; /* by name */
+    Placements placements; /* written by model_set_placement() and model_remove_placement() only */
+    UT_hash_handle hh;     /* by name */
 };
 
 typedef enum CertificateState {

@@ -125,3 +125,31 @@ void model_review(Model *m, Certificate *c)
     if (!wanted && !c->stored)
         model_remove(m, c);
 }
+
+static void note_placements(Model *m, Certificate *c, bool revoked_changed)
+{
+    if (c->published)
+        MODEL_NOTIFY(m, certificate_changed, c,
+                     CHANGED_DEPLOYMENTS | (revoked_changed ? CHANGED_OUTLOOK : 0));
+}
+
+int model_set_placement(Model *m, Certificate *c, const Placement *placement)
+{
+    bool had_revoked = placements_have_revoked(&c->placements);
+    int r = placements_set(&c->placements, placement);
+
+    if (r <= 0)
+        return r;
+    note_placements(m, c, had_revoked != placements_have_revoked(&c->placements));
+    if (r == 1 && c->published)
+        MODEL_NOTIFY(m, placement_changed, c, placements_find(&c->placements, placement->module));
+    return r;
+}
+
+void model_remove_placement(Model *m, Certificate *c, const char *module)
+{
+    bool had_revoked = placements_have_revoked(&c->placements);
+
+    if (placements_remove(&c->placements, module))
+        note_placements(m, c, had_revoked != placements_have_revoked(&c->placements));
+}

@@ -5,7 +5,7 @@
 
 #include "core/problem.h"
 
-/* Work in progress for a certificate, as clients see it. The state of the certificate does not depend on it. */
+/* Work in progress for a certificate or a module, as clients see it. The state of the certificate does not depend on it. */
 
 typedef enum JobKind {
     JOB_REISSUE,
@@ -13,6 +13,7 @@ typedef enum JobKind {
     JOB_ROOT,
     JOB_ORDER, /* started by the service itself */
     JOB_REVOKE,
+    JOB_DEPLOY, /* for a module */
     _JOB_KIND_MAX,
 } JobKind;
 
@@ -33,7 +34,8 @@ typedef struct Job {
     uint64_t id;
     JobKind kind;
     JobState state;
-    struct Certificate *certificate;
+    struct Certificate *certificate; /* NULL: it is for a module */
+    char *module;                    /* NULL: it is for a certificate */
     double progress;
     const char *step; /* static text */
     int64_t started;  /* seconds since 1970-01-01 UTC */
@@ -43,3 +45,5 @@ typedef struct Job {
 } Job;
 
 Job *job_free(Job *j);
+/* The name of its certificate or module. */
+const char *job_name(const Job *j);

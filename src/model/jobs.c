@@ -10,7 +10,7 @@ const char *job_kind_to_string(JobKind k)
 {
     static const char *const kinds[_JOB_KIND_MAX] = {
         [JOB_REISSUE] = "reissue", [JOB_RENEW] = "renew",   [JOB_ROOT] = "root",
-        [JOB_ORDER] = "order",     [JOB_REVOKE] = "revoke",
+        [JOB_ORDER] = "order",     [JOB_REVOKE] = "revoke", [JOB_DEPLOY] = "deploy",
     };
 
     return kinds[k];
@@ -28,10 +28,17 @@ const char *job_state_to_string(JobState s)
 
 Job *job_free(Job *j)
 {
-    if (j)
-        problem_clear(&j->problem);
+    if (!j)
+        return NULL;
+    problem_clear(&j->problem);
+    free(j->module);
     free(j);
     return NULL;
+}
+
+const char *job_name(const Job *j)
+{
+    return j->certificate ? certificate_name(j->certificate) : j->module;
 }
 
 Job *model_find_job(const Model *m, uint64_t id)
@@ -42,7 +49,7 @@ Job *model_find_job(const Model *m, uint64_t id)
     return j;
 }
 
-int model_add_job(Model *m, Certificate *c, JobKind kind, Job **ret)
+static int make_job(Model *m, JobKind kind, Job **ret)
 {
     Job *j;
 
@@ -51,15 +58,53 @@ int model_add_job(Model *m, Certificate *c, JobKind kind, Job **ret)
     j = calloc(1, sizeof(Job));
     if (!j)
         return -ENOMEM;
-    *j = (Job){
-        .id = ++m->last_job, .kind = kind, .certificate = c, .step = "waiting", .started = clock_now()
-    };
-    HASH_ADD(hh, m->jobs, id, sizeof(j->id), j);
-    c->job = j;
-    MODEL_NOTIFY(m, job_added, j);
-    if (c->published)
+    *j = (Job){ .id = ++m->last_job, .kind = kind, .step = "waiting", .started = clock_now() };
+    *ret = j;
+    return 0;
+}
+
+/* c: that has or had the job; NULL: a module has. */
+static void note_certificate(Model *m, Certificate *c)
+{
+    if (c && c->published)
         MODEL_NOTIFY(m, certificate_changed, c, CHANGED_JOB);
+}
+
+static void publish_job(Model *m, Job *j)
+{
+    HASH_ADD(hh, m->jobs, id, sizeof(j->id), j);
+    MODEL_NOTIFY(m, job_added, j);
+    note_certificate(m, j->certificate);
     MODEL_NOTIFY(m, counts_changed);
+}
+
+int model_add_job(Model *m, Certificate *c, JobKind kind, Job **ret)
+{
+    Job *j;
+    int r = make_job(m, kind, &j);
+
+    if (r < 0)
+        return r;
+    j->certificate = c;
+    c->job = j;
+    publish_job(m, j);
+    *ret = j;
+    return 0;
+}
+
+int model_add_module_job(Model *m, const char *module, JobKind kind, Job **ret)
+{
+    Job *j;
+    int r = make_job(m, kind, &j);
+
+    if (r < 0)
+        return r;
+    j->module = strdup(module);
+    if (!j->module) {
+        job_free(j);
+        return -ENOMEM;
+    }
+    publish_job(m, j);
     *ret = j;
     return 0;
 }
@@ -82,12 +127,10 @@ void model_job_progress(Model *m, Job *j, double progress, const char *step)
 
 static void end_job(Model *m, Job *j, JobState state)
 {
-    Certificate *c = j->certificate;
-
     set_state(j, state);
-    c->job = NULL;
-    if (c->published)
-        MODEL_NOTIFY(m, certificate_changed, c, CHANGED_JOB);
+    if (j->certificate)
+        j->certificate->job = NULL;
+    note_certificate(m, j->certificate);
     MODEL_NOTIFY(m, job_removed, j);
     HASH_DEL(m->jobs, j);
     MODEL_NOTIFY(m, counts_changed);

@@ -15,6 +15,8 @@ typedef struct ModelWatcher {
     void (*certificate_added)(Certificate *c, void *userdata);
     void (*certificate_removed)(Certificate *c, void *userdata);
     void (*certificate_changed)(Certificate *c, unsigned what, void *userdata);
+    /* After certificate_changed(), unless it is the first about this module. */
+    void (*placement_changed)(Certificate *c, Placement *d, void *userdata);
     void (*job_added)(Job *j, void *userdata);
     void (*job_changed)(Job *j, void *userdata);
     void (*job_removed)(Job *j, void *userdata);
@@ -79,6 +81,11 @@ void model_remove(Model *m, Certificate *c);
 /* Publishes a leaf that is in use and withdraws others; frees a leaf that has no files either. */
 void model_review(Model *m, Certificate *c);
 
+/* Replaces or adds what is known about the deployment to a module. Returns 0 if nothing changed, 1 if it did, 2 if it is
+ * the first about this module, or -ENOMEM. */
+int model_set_placement(Model *m, Certificate *c, const Placement *placement);
+void model_remove_placement(Model *m, Certificate *c, const char *module);
+
 /* ---- uploads (uploads.c): each serves every certificate that it fits unless another one is preferred (core/upload-choice.h) */
 
 Certificate *model_find_upload(const Model *m, const char *fingerprint);
@@ -101,6 +108,7 @@ bool model_takes_other_upload(const Model *m, const Certificate *c, int64_t now)
 
 /* -E2BIG: there are LIMIT_JOBS. */
 int model_add_job(Model *m, Certificate *c, JobKind kind, Job **ret);
+int model_add_module_job(Model *m, const char *module, JobKind kind, Job **ret);
 Job *model_find_job(const Model *m, uint64_t id);
 /* step is static. */
 void model_job_progress(Model *m, Job *j, double progress, const char *step);

@@ -22,6 +22,7 @@ static const PolicyRow rows[] = {
     { "Manager", "RemoveUpload", "upload", false },
     { "Manager", "ExportRoot", "export-root", true },
     { "Manager", "ReissueAll", "reissue", false },
+    { "Manager", "Deploy", "deploy", false },
     { "Manager", "RenewDue", "renew", false },
     { "Manager", "RolloverAccountKey", "manage-accounts", false },
     { "Manager", "DeactivateAccount", "manage-accounts", false },

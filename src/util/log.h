@@ -10,16 +10,19 @@
  * Thread-safe. */
 
 /* Message ids, explained in data/certwright.catalog. */
-#define MESSAGE_CHAIN_CHANGED     "2d6857b3075244d1978bc750a880fcbe"
-#define MESSAGE_REQUEST           "c718f9c132cc4ed69f3c2d6a1cfd5877"
-#define MESSAGE_ROOT_MADE         "a62cbe8bcc224dc181842305e986f70f"
-#define MESSAGE_CONFIG_ERROR      "f20dad6e31324078bc223d01d6fdbd9b"
-#define MESSAGE_STORAGE_FAILED    "7c4e27d1465f4634a318ef7d3b5a6f14"
-#define MESSAGE_EXPIRY_WARNING    "72b9c11318e241a4a1ce7c3afb89e00c"
-#define MESSAGE_STARTED           "7cabef0879414f99a33f823988c8159e"
-#define MESSAGE_DEPLOYED          "7a63186f63e64de18dabd16bd4add78f"
-#define MESSAGE_ROLLED_BACK       "f5894da5d16c4e70a43051da60af2c65"
-#define MESSAGE_DEPLOYMENT_FAILED "0519db2435c945b0b4f540f757caa044"
+#define MESSAGE_CHAIN_CHANGED       "2d6857b3075244d1978bc750a880fcbe"
+#define MESSAGE_REQUEST             "c718f9c132cc4ed69f3c2d6a1cfd5877"
+#define MESSAGE_ROOT_MADE           "a62cbe8bcc224dc181842305e986f70f"
+#define MESSAGE_CONFIG_ERROR        "f20dad6e31324078bc223d01d6fdbd9b"
+#define MESSAGE_STORAGE_FAILED      "7c4e27d1465f4634a318ef7d3b5a6f14"
+#define MESSAGE_EXPIRY_WARNING      "72b9c11318e241a4a1ce7c3afb89e00c"
+#define MESSAGE_STARTED             "7cabef0879414f99a33f823988c8159e"
+#define MESSAGE_SERVICE_VERIFIED    "737e2de1c4b94f9f917d63246de2a872"
+#define MESSAGE_SERVICE_ROLLED_BACK "4382afe9b3e648a1b9b7874d991c7a25"
+#define MESSAGE_SERVICE_FAILED      "d69f8c09a7cc4ec081b0e4ba6b8fff68"
+#define MESSAGE_DEPLOYED            "7a63186f63e64de18dabd16bd4add78f"
+#define MESSAGE_ROLLED_BACK         "f5894da5d16c4e70a43051da60af2c65"
+#define MESSAGE_DEPLOYMENT_FAILED   "0519db2435c945b0b4f540f757caa044"
 
 typedef struct LogField {
     const char *name;  /* without the prefix CERTWRIGHT_ */

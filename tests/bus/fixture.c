@@ -431,18 +431,24 @@ void fixture_start_daemon(Fixture *f, unsigned flags)
     g_autofree char *program = g_build_filename(f->directory, "certwrightd", NULL),
                     *state = g_strdup_printf("--state=%s", f->state),
                     *config = g_strdup_printf("--config=%s", f->config),
+                    *reports = g_strdup_printf("--deploy-state=%s", f->reports),
                     *address = g_strdup_printf("DBUS_SYSTEM_BUS_ADDRESS=%s", f->address),
                     *hold = g_strdup_printf("HOLD_DISK=%s", f->hold),
                     *fail = g_strdup_printf("FAIL_ANSWER=%s", f->fail), *preload = list_preloads(f, flags),
                     *asan = NULL;
-    const char *const argv[] = { program, state, config, flags & FIXTURE_IDLE_EXIT ? NULL : "--no-idle-exit",
-                                 NULL };
+    const char *argv[] = { program, state, config, reports, NULL, NULL, NULL };
+    size_t n = 4;
     const char *options = g_getenv("ASAN_OPTIONS");
     const char *env[] = { address, preload, hold, fail, NULL, NULL };
 
+    if (!(flags & FIXTURE_IDLE_EXIT))
+        argv[n++] = "--no-idle-exit";
+    if (flags & FIXTURE_ROOT)
+        argv[n++] = "--allow-root";
     asan = g_strdup_printf("ASAN_OPTIONS=verify_asan_link_order=0:%s", options ? options : "");
     env[4] = asan;
-    f->daemon = process_start(argv, env, f->daemon_log, become_owner, getpwnam(OWNER));
+    f->daemon =
+        process_start(argv, env, f->daemon_log, flags & FIXTURE_ROOT ? NULL : become_owner, getpwnam(OWNER));
     wait_for_name(f, "org.certwright1", TRUE, f->daemon_log);
 }
 
@@ -517,6 +523,7 @@ Fixture *fixture_new(unsigned flags, const char *module)
     f->address = g_strdup_printf("unix:path=%s/bus", f->directory);
     f->state = g_build_filename(f->directory, "state", NULL);
     f->config = g_build_filename(f->directory, "config", NULL);
+    f->reports = g_build_filename(f->directory, "reports", NULL);
     f->rules = g_build_filename(f->directory, "rules", NULL);
     f->hold = g_build_filename(f->directory, "hold", NULL);
     f->fail = g_build_filename(f->directory, "fail", NULL);
@@ -552,6 +559,7 @@ void fixture_free(Fixture *f)
     g_free(f->address);
     g_free(f->state);
     g_free(f->config);
+    g_free(f->reports);
     g_free(f->rules);
     g_free(f->hold);
     g_free(f->fail);

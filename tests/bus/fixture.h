@@ -11,6 +11,7 @@ typedef struct Fixture {
     char *directory;
     char *address;        /* of the bus */
     char *state, *config; /* the daemon's directories */
+    char *reports;        /* of certwright-deploy; made by the test */
     char *rules;          /* polkit's rules of this machine's administrator: the test's to edit */
     char *hold;           /* while this file exists, the daemon's flushes to disk wait (hold-disk.c) */
     char *fail;           /* names a function by which answers are made, that fails once (fail-answer.c) */
@@ -30,6 +31,7 @@ typedef enum FixtureFlags {
     FIXTURE_FAIL_ANSWER = 1 << 7, /* the daemon minds the file fail */
     FIXTURE_CONTROL = 1 << 8,     /* root may own the name org.example.Control, for everybody to call */
     FIXTURE_BROKER = 1 << 9,      /* the bus is a dbus-broker (broker.h) */
+    FIXTURE_ROOT = 1 << 10,       /* the daemon runs as root */
 } FixtureFlags;
 
 /* main() of every test program: prepares a directory, runs the tests that add() adds, and clears up after

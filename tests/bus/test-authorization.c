@@ -101,6 +101,7 @@ static const Row rows[] = {
     { PATH, MANAGER, "RemoveUpload", "('" UPLOADS "',)", GATED, "NoSuchCertificate" },
     { PATH, MANAGER, "ExportRoot", "(@a{sv} {},)", OPEN_BY_POLKIT, NULL },
     { PATH, MANAGER, "ReissueAll", "(@a{sv} {},)", GATED, NULL },
+    { PATH, MANAGER, "Deploy", "('test', @a{sv} {})", GATED, "InvalidArgument" },
     { PATH, MANAGER, "RenewDue", "()", RENEW, NULL },
     { PATH, MANAGER, "Reload", "()", GATED, NULL },
     { PATH, MANAGER, "RolloverAccountKey", "('letsencrypt',)", GATED, "InvalidArgument" },

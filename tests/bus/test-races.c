@@ -316,6 +316,7 @@ static const struct {
     { PATH, MANAGER, "Register", "('m', 'new.example.com', @a{sv} {})" },
     { PATH, MANAGER, "Unregister", "('test', 'a.example.com')" },
     { PATH, MANAGER, "ReissueAll", "(@a{sv} {},)" },
+    { PATH, MANAGER, "Deploy", "('test', @a{sv} {})" },
     { PATH, MANAGER, "RenewDue", "()" },
     { PATH, MANAGER, "Reload", "()" },
     { PATH, MANAGER, "Upload", "('x', @a{sv} {})" },

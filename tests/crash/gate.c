@@ -14,6 +14,7 @@
  *     torn N             the same, but when it is a write, half of it is done before
  *     power N            the same as kill, and the file system of DIRECTORY is shut down as it is on the disk
  *     fail N ERRNO       the Nth call, reading ones counted as well, fails
+ *     broken N ERRNO     the Nth call that writes fails, and all that come after it
  *     short N            the Nth call that writes is done by half when it is a write
  *     unflushed          calls that flush do nothing
  *     unflushed N        the Nth of them does nothing
@@ -99,7 +100,9 @@ static const Call calls[] = {
     CALL(pread64, SHAPE_FD, KIND_READ),
     CALL(getdents64, SHAPE_FD, KIND_READ),
     CALL(readlinkat, SHAPE_AT, KIND_READ),
-    CALL(openat2, SHAPE_AT, KIND_READ),
+    CALL(openat2, SHAPE_AT, KIND_READ), /* its flags are in memory: used for reading alone */
+    CALL(fgetxattr, SHAPE_FD, KIND_READ),
+    CALL(flock, SHAPE_FD, KIND_READ),
     CALL(close, SHAPE_FD, KIND_READ),
 #ifdef SYS_open /* the older half of the table, which younger machines are without */
     CALL(open, SHAPE_PATH, KIND_OPEN),
@@ -123,12 +126,14 @@ typedef enum Verb {
     VERB_TORN,
     VERB_POWER,
     VERB_FAIL,
+    VERB_BROKEN,
     VERB_SHORT,
     VERB_UNFLUSHED,
     _VERB_MAX,
 } Verb;
 
-static const char *const verbs[_VERB_MAX] = { "pass", "kill", "torn", "power", "fail", "short", "unflushed" };
+static const char *const verbs[_VERB_MAX] = { "pass",   "kill",  "torn",     "power", "fail",
+                                             "broken", "short", "unflushed" };
 
 typedef struct Gate {
     const char *directory;
@@ -375,11 +380,12 @@ static bool decide(Gate *g, const Call *call, const struct seccomp_notif *q, str
         g->n++;
     else
         return true;
-    meant = g->n == g->at || (g->at == 0 && g->verb == VERB_UNFLUSHED);
+    meant = g->n == g->at || (g->at == 0 && g->verb == VERB_UNFLUSHED) || (g->n > g->at && g->verb == VERB_BROKEN);
     if (!meant || g->verb == VERB_PASS)
         return true;
     switch (g->verb) {
     case VERB_FAIL:
+    case VERB_BROKEN:
         *answer = (struct seccomp_notif_resp){ .id = q->id, .error = -g->error };
         return true;
     case VERB_UNFLUSHED:

@@ -52,9 +52,9 @@ class Authority:
 
 
 class World:
-    def __init__(self, program):
+    def __init__(self, program, path=None):
         self.program = program
-        self.path = tempfile.mkdtemp(prefix="certwright-deploy-", dir="/run")
+        self.path = path or tempfile.mkdtemp(prefix="certwright-deploy-", dir="/run")
         self.scratch = os.path.join(self.path, "scratch")
         os.mkdir(self.scratch)
         self.authority = Authority(self.scratch)

@@ -118,6 +118,7 @@ void loop_for(sd_event *event, uint64_t usec);
 /* A service without a bus: state, configuration, and what it tells. */
 typedef struct Service {
     Folder state, config;
+    const char *deploy_state; /* NULL: the default one */
     char *directories[3];
     sd_event *event;
     Manager *manager;

@@ -90,7 +90,10 @@ void service_done(Service *s)
 
 void service_start(Service *s)
 {
-    ManagerOptions options = { .state = s->state.path, .importer = IMPORTER, .config = s->directories };
+    ManagerOptions options = { .state = s->state.path,
+                               .deploy_state = s->deploy_state,
+                               .importer = IMPORTER,
+                               .config = s->directories };
     _cleanup_problem_ Problem problem = {};
     int r = manager_new(s->event, &options, &s->manager, &problem);
 

@@ -409,6 +409,14 @@ static void test_unreadable(void)
         if (p.config->settings->key_type != KEY_TYPE_RSA_2048 || !p.config->settings->organization)
             note_failure("round %d: the settings are lost", i);
         g_assert_nonnull(claim(&p, "n", i ? "changed.example" : "n.example"));
+        g_assert_false(module(&p, "m")->unreadable);
+    }
+    /* without that, the drop-in alone is not what was meant, the next time neither */
+    config_free(TAKE_PTR(p.config));
+    for (int i = 0; i < 2; i++) {
+        load(&p);
+        g_assert_true(module(&p, "m")->unreadable);
+        g_assert_false(module(&p, "n")->unreadable);
     }
 }
 

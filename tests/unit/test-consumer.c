@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "root-fixture.h"
 
+#include <sys/xattr.h>
+
 #include "deploy-fixture.h"
 #include "deploy/consumer.h"
 
@@ -224,13 +226,56 @@ static void check_attributes(const char *keys, const char *former, const Attribu
 static void test_attributes(void)
 {
     const Attributes had = { 0644, 1234, 4321 }, none = { 0600, 0, 0 }, no_key = { 0640, 1234, 4321 },
-                     given = { 0440, 0, 7 }, owner = { 0644, 65000, 4321 };
+                     given = { 0440, 0, 7 }, owner = { 0600, 65000, 0 }, special = { 04755, 1234, 4321 },
+                     roots = { 0644, 0, 4321 }, was_roots = { 0644, 65000, 4321 },
+                     plain = { 0755, 1234, 4321 };
 
     check_attributes("", NULL, NULL, &none);
     check_attributes("", KEY, &had, &had);
     check_attributes("", "no key", &had, &no_key);
     check_attributes("Owner=root\nGroup=7\nMode=0440\n", KEY, &had, &given);
-    check_attributes("Owner=65000\n", KEY, &had, &owner);
+    check_attributes("", KEY, &special, &plain);
+    check_attributes("Owner=1234\n", KEY, &had, &had);
+    check_attributes("Owner=65000\n", KEY, &roots, &was_roots);
+    check_attributes("Owner=65000\n", KEY, &had, &owner); /* 1234 chose the rest */
+}
+
+/* acl(5): user::rw-,user:5555:r--,group::---,mask::r--,other::--- */
+static const uint8_t acl_of_reader[] = {
+    2, 0, 0,   0,   1,   0,   6,  0, 255, 255, 255, 255, 2,   0,   4,  0, 0xb3, 0x15, 0,   0,   4,   0,
+    0, 0, 255, 255, 255, 255, 16, 0, 4,   0,   255, 255, 255, 255, 32, 0, 0,    0,    255, 255, 255, 255,
+};
+
+static bool acl_is_kept(const char *keys, const char *former, uid_t owner)
+{
+    g_autofree char *text =
+        g_strconcat("[Module]\n[Certificate " NAME "]\n[Deploy]\nKeyFile=FILES/key\n", keys, NULL);
+    _cleanup_close_ int fd = -EBADF;
+    _cleanup_scene_ Scene s;
+    _cleanup_consumer_ Consumer c = {};
+
+    scene_init(&s, text);
+    get(&s, NAME, &c);
+    folder_write(&s.files, "key", former);
+    fd = openat(s.files.fd, "key", O_RDONLY | O_CLOEXEC);
+    g_assert_cmpint(fchown(fd, owner, 0), ==, 0);
+    g_assert_cmpint(fsetxattr(fd, "system.posix_acl_access", acl_of_reader, sizeof(acl_of_reader), 0), ==,
+                    0);
+    g_assert_cmpint(consumer_open(&c, &s.folders, NULL), ==, 0);
+    g_assert_cmpint(consumer_capture(&c, NULL), ==, 0);
+    g_assert_nonnull(c.files[0].former.acl);
+    return c.files[0].next.acl;
+}
+
+/* Who may read a key is root's to say, or its owner's. */
+static void test_acl(void)
+{
+    g_assert_true(acl_is_kept("", KEY, 0));
+    g_assert_true(acl_is_kept("", KEY, 1234));
+    g_assert_true(acl_is_kept("Owner=1234\n", KEY, 0));
+    g_assert_false(acl_is_kept("Owner=root\n", KEY, 1234));
+    g_assert_false(acl_is_kept("Owner=root\nMode=0640\n", KEY, 1234));
+    g_assert_false(acl_is_kept("", "no key", 0));
 }
 
 static void test_no_such_user(void)
@@ -351,6 +396,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/consumer/flaw", test_flaw);
     g_test_add_func("/consumer/not-deployed", test_not_deployed);
     g_test_add_func("/consumer/attributes", test_attributes);
+    g_test_add_func("/consumer/acl", test_acl);
     g_test_add_func("/consumer/no-such-user", test_no_such_user);
     g_test_add_func("/consumer/replace", test_replace);
     g_test_add_func("/consumer/unchanged", test_unchanged);

@@ -90,6 +90,38 @@ static void test_expired(void)
     g_assert_cmpint(end, <, now_seconds());
 }
 
+static bool is_pair(const char *chain, const char *key)
+{
+    const Image c = image_with(strempty(chain)), k = image_with(strempty(key));
+    const Image *images[_DEPLOY_FILE_MAX] = {
+        [DEPLOY_FULL_CHAIN] = chain ? &c : NULL, [DEPLOY_KEY] = key ? &k : NULL
+    };
+    bool pair = false;
+
+    g_assert_cmpint(former_is_pair(images, now_seconds(), &pair, NULL), ==, 0);
+    return pair;
+}
+
+static void test_pair(void)
+{
+    _cleanup_issued_ Issued a = issue(&(CertificateSpec){ .subject = "a" }, NULL, NULL),
+                            b = issue(&(CertificateSpec){ .subject = "b",
+                                                          .not_before = -2 * DAY,
+                                                          .not_after = -DAY },
+                                      NULL, NULL);
+    g_autofree char *chain = pem_of(&a), *key = key_pem_of(&a), *expired = pem_of(&b),
+                    *another = key_pem_of(&b);
+
+    g_assert_true(is_pair(chain, key));
+    g_assert_true(is_pair(expired, another));
+    g_assert_false(is_pair(chain, another));
+    g_assert_false(is_pair(expired, key));
+    g_assert_true(is_pair(chain, NULL));
+    g_assert_true(is_pair(NULL, key));
+    g_assert_true(is_pair(chain, "no key"));
+    g_assert_true(is_pair("no chain", key));
+}
+
 int main(int argc, char *argv[])
 {
     if (argc > 1 && streq(argv[1], "--examine"))
@@ -97,6 +129,7 @@ int main(int argc, char *argv[])
     fixture_init(&argc, &argv);
     g_test_add_func("/former/has-key", test_has_key);
     g_test_add_func("/former/chains", test_chains);
+    g_test_add_func("/former/pair", test_pair);
     g_test_add_func("/former/expired", test_expired);
     return g_test_run();
 }

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <uthash.h>
+
+#include "config/config.h"
+#include "deploy/due.h"
+#include "model/model.h"
+
+/* A module with [Deploy]: which of its certificates have to be delivered, and what is known about them. */
+
+struct DeployRun;
+
+/* One of its certificates. */
+typedef struct RecipientItem {
+    char *flaw;                 /* why nothing is delivered: an error of the configuration; NULL: none */
+    char *name;                 /* canonical */
+    char settings[DIGEST_TEXT]; /* deploy_settings_digest() */
+    char asked[DIGEST_TEXT];    /* leaf that the run under way is expected to deliver; "": none */
+    bool was_missed;            /* the last run delivered something else */
+    bool is_of_revoked;         /* the files have a chain that was revoked, as far as it is known */
+    Deployment *own; /* a run that left no report, as the service saw it; NULL: the report tells all */
+} RecipientItem;
+
+typedef struct Recipient {
+    char *module;
+    char **units;
+    RecipientItem *items; /* ordered by name */
+    size_t n_items;
+    size_t
+        group; /* the same for modules that share a unit, directly or by others: one run delivers them all */
+    Report report;         /* as it was read last */
+    Problem problem;       /* of reading it */
+    bool is_stale;         /* the report has to be read */
+    bool is_dirty;         /* a chain, the report or the settings changed */
+    int64_t due;           /* INT64_MAX: nothing is */
+    int64_t look_due;      /* of chains that are written, but not used: their unit did not run */
+    struct DeployRun *run; /* under way; NULL: none */
+    uint64_t job;          /* 0: none */
+    bool is_wanted;        /* by this job, as soon as no run is under way */
+    UT_hash_handle hh;     /* by module */
+} Recipient;
+
+#define FOREACH_RECIPIENT(c, table, next) HASH_ITER (hh, table, c, next)
+
+/* NULL: the module delivers nothing, or on OOM, which *ret_r tells. */
+Recipient *recipient_new(const Module *m, int *ret_r);
+Recipient *recipient_free(Recipient *c);
+DEFINE_CLEANUP(Recipient *, recipient_free);
+RecipientItem *recipient_find(const Recipient *c, const char *name);
+/* Moves to a fresh one what is known about the module. */
+void recipient_inherit(Recipient *fresh, Recipient *former);
+/* Finds the groups of a table. */
+int recipients_group(Recipient *table);
+
+/* What is known about the deployment of a certificate; NULL: nothing. */
+const Deployment *recipient_deployment(const Recipient *c, const RecipientItem *i);
+/* Marks what a run is expected to deliver. leaf: "" if there is none. */
+void recipient_ask(const Recipient *c, RecipientItem *i, const char *leaf);
+/* Returns true if, according to the report, a run that began at that time has tried what it was asked for, or did not have
+ * to. leaf: the current one. */
+bool recipient_was_tried(const Recipient *c, RecipientItem *i, const char *leaf, int64_t since);
+/* Records a try that left no report. -ENOMEM. */
+int recipient_note_failure(Recipient *c, RecipientItem *i, const char *leaf, const char *detail,
+                           int64_t now);
+void recipient_forget_failure(RecipientItem *i);
+/* Returns true if this leaf is still to be delivered. */
+bool recipient_is_pending(const Recipient *c, const RecipientItem *i, const char *leaf);
+/* Computes when it is due, and describes its state for clients; the strings are borrowed. leaf: "" if there is none. */
+Placement recipient_look(Recipient *c, RecipientItem *i, const char *leaf, int64_t now);
+
+/* ---- together with the certificates of the model (recipient-model.c) */
+
+/* Fingerprint of the served leaf; "": there is no chain yet. */
+const char *recipient_leaf(const Model *m, const RecipientItem *i);
+/* Computes when it is due, shows the state of each deployment, and logs what changed of it. */
+void recipient_look_at(Recipient *c, Model *m, int64_t now);
+bool recipient_has_pending(const Recipient *c, const Model *m);
+/* Returns true if a certificate has no chain yet. */
+bool recipient_lacks_chain(const Recipient *c, const Model *m);
+/* The first reason why something was not delivered; newly allocated. NULL: all was, or on OOM. */
+char *recipient_find_failure(const Recipient *c, const Model *m);
