@@ -49,11 +49,13 @@ add_lines_haproxy() {
 }
 
 add_lines_postfix() {
-    snippet postfix.cf "$1" >>/etc/postfix/main.cf
-    # a process of before serves for as long as the test is about it
-    echo "max_idle = 600s" >>/etc/postfix/main.cf
-    # and one that could not start, while it is broken, is not waited for
-    echo "service_throttle_time = 1s" >>/etc/postfix/main.cf
+    {
+        snippet postfix.cf "$1"
+        # a process of before serves for as long as the test is about it
+        echo 'max_idle = 600s'
+        # and one that could not start, while it is broken, is not waited for
+        echo 'service_throttle_time = 1s'
+    } >>/etc/postfix/main.cf
 }
 
 add_lines_dovecot() {
