@@ -36,7 +36,7 @@ add_lines_nginx() {                              # NAME
 }
 
 add_lines_apache2() {
-    a2enmod --quiet ssl
+    a2enmod --quiet ssl >/dev/null
     snippet apache-tls.conf "$1" >/etc/apache2/sites-enabled/tls.conf
 }
 
