@@ -92,7 +92,7 @@ int parse_file_name(ParseContext *context, const IniEntry *e, void *target)
 
 int parse_flag(ParseContext *context, const IniEntry *e, void *target)
 {
-    bool flag;
+    bool flag = false;
 
     if (parse_boolean(e->value, &flag) < 0)
         return entry_complain(context, e, "\"%s\" is neither yes nor no", QUOTED(e->value));
@@ -102,7 +102,7 @@ int parse_flag(ParseContext *context, const IniEntry *e, void *target)
 
 int parse_choice(ParseContext *context, const IniEntry *e, void *target)
 {
-    bool flag;
+    bool flag = false;
     int r = parse_flag(context, e, &flag);
 
     if (r >= 0)
