@@ -172,15 +172,21 @@ static int handshake(TlsPeek *p, int fd, int64_t deadline)
     return r;
 }
 
+/* The macros of OpenSSL cast const away. */
+static char *plain(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
 static int prepare(TlsPeek *p, const char *name, TlsPeekKey key, int fd)
 {
     if (!p->tls || SSL_set_app_data(p->tls, p) <= 0 || SSL_set_fd(p->tls, fd) <= 0)
         return -ENOMEM;
-    if (offers[key].ciphers && (SSL_set1_sigalgs_list(p->tls, offers[key].signatures) <= 0 ||
+    if (offers[key].ciphers && (SSL_set1_sigalgs_list(p->tls, plain(offers[key].signatures)) <= 0 ||
                                 SSL_set_cipher_list(p->tls, offers[key].ciphers) <= 0))
         return -EIO;
     SSL_set_connect_state(p->tls);
-    return name_is_address(name) || SSL_set_tlsext_host_name(p->tls, name) > 0 ? 0 : -EIO;
+    return name_is_address(name) || SSL_set_tlsext_host_name(p->tls, plain(name)) > 0 ? 0 : -EIO;
 }
 
 static int take_outcome(TlsPeek *p, int r)
