@@ -20,7 +20,7 @@ c_files() { all_files | grep -E '\.[ch]$'; }
 
 # files whose first line names an interpreter that matches
 scripts() {                                      # PATTERN
-    all_files | grep -v '^tests/fuzz/corpus-' | while read -r file; do
-        if head -n 1 "$file" | tr -d '\0' | grep -qE "^#!.*($1)"; then printf '%s\n' "$file"; fi
-    done
+    # shellcheck disable=SC2016
+    all_files | grep -v '^tests/fuzz/corpus-' | xargs awk 'FNR == 1 { print FILENAME ":" $0 } { nextfile }' |
+        grep -E "^[^:]*:#!.*($1)" | cut -d: -f1
 }
