@@ -116,7 +116,7 @@ static void test_direct(void)
 {
     g_autoptr(Fixture) f = make(0, DIRECT, "verified");
     g_autoptr(SignalLog) log = signals_new(f->root);
-    g_autofree char *path = NULL, *reissued = NULL;
+    g_autofree char *path = NULL;
     g_autoptr(GVariant) reply = NULL;
 
     fixture_start_daemon(f, FIXTURE_ROOT);
@@ -335,7 +335,8 @@ static void run_stand_in(const MockSystemd *s)
                     *state = g_strdup_printf("--state=%s", s->fixture->state),
                     *reports = g_strdup_printf("--deploy-state=%s", s->fixture->reports);
     const char *const argv[] = { program, config, state, reports, "test", NULL };
-    g_autofree char *output = process_run(argv, NULL, NULL);
+
+    g_free(process_run(argv, NULL, NULL));
 }
 
 static GDBusMessage *answer_start(MockSystemd *s, GDBusMessage *call)
