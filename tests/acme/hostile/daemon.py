@@ -10,7 +10,7 @@ import unicodedata
 import dbus
 from service import CERTIFICATE, MANAGER, NAME, PATH
 
-PATIENCE = 20
+PATIENCE = 120
 PROPERTIES = "org.freedesktop.DBus.Properties"
 JOB = NAME + ".Job"
 OBJECT = r"(record\.json|current|\d+(/(fullchain|chain|certificate|privkey|combined|key|cross|root)\.pem)?)"
