@@ -71,10 +71,12 @@ struct Shares {
     uint64_t used; /* of the user served last */
     sd_bus_message *current;
     sd_event_source *turn, *retry;
-    uint64_t taken_at;    /* when the last call came in, CLOCK_MONOTONIC */
-    uint64_t large_at;    /* when the last large reply was written, CLOCK_MONOTONIC */
-    uint64_t large_after; /* no large reply before this time while many calls come in, CLOCK_MONOTONIC */
-    size_t n_taken;       /* calls that came in since the last large reply */
+    struct {
+        uint64_t written_at; /* the last one */
+        uint64_t after;      /* no other before this time while many calls come in */
+        uint64_t call_at;    /* when the last call came in */
+        size_t n_calls;      /* that came in since the last one was written */
+    } large;                 /* replies; times of CLOCK_MONOTONIC */
 
     size_t unread, n_asking;
     bool no_stats;  /* the bus does not report unread data */

@@ -232,8 +232,8 @@ void shares_take(Shares *s, sd_bus_message *call, size_t size)
         refuse(NULL, call, "Out of memory.");
         return;
     }
-    s->taken_at = shares_now(s);
-    s->n_taken++;
+    s->large.call_at = shares_now(s);
+    s->large.n_calls++;
     (void)sd_bus_message_sensitive(call); /* in any case */
     if (sender->user)
         sender->user->used += READ_USEC;
@@ -306,9 +306,9 @@ static bool is_delayed(const Shares *s)
 {
     uint64_t now = shares_now(s);
 
-    if (now < s->large_at + PAUSE_USEC)
+    if (now < s->large.written_at + PAUSE_USEC)
         return true;
-    return s->n_taken > FEW_CALLS && now < s->large_after && now < s->taken_at + QUIET_USEC;
+    return s->large.n_calls > FEW_CALLS && now < s->large.after && now < s->large.call_at + QUIET_USEC;
 }
 
 static Readiness readiness(const Sender *sender, const Waiting *w, uint64_t unwritten)
@@ -413,9 +413,9 @@ static uint64_t serve(Shares *s, Sender *sender, uint64_t begin)
     if (u)
         u->used += end - begin;
     if (size >= LARGE_REPLY) {
-        s->large_at = usec_now(CLOCK_MONOTONIC);
-        s->large_after = s->large_at + MIN(DELAY_RATIO * (end - begin), DELAY_MAX);
-        s->n_taken = 0;
+        s->large.written_at = usec_now(CLOCK_MONOTONIC);
+        s->large.after = s->large.written_at + MIN(DELAY_RATIO * (end - begin), DELAY_MAX);
+        s->large.n_calls = 0;
     }
     return end;
 }
