@@ -5,10 +5,9 @@
 #include <limits.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <poll.h>
 
 #include "core/name.h"
-#include "util/time.h"
+#include "util/wait.h"
 
 #define TEXT_UNKNOWN "unknown error"
 
@@ -113,18 +112,10 @@ TlsPeek *tls_peek_free(TlsPeek *p)
 
 /* ---- handshake */
 
+/* Nothing more is read after the deadline, however much there is. */
 static int wait_for(int fd, short events, int64_t deadline)
 {
-    struct pollfd p = { .fd = fd, .events = events };
-    int64_t left = deadline - monotonic_msec();
-    int r;
-
-    if (left <= 0)
-        return -ETIMEDOUT;
-    r = poll(&p, 1, (int)MIN(left, (int64_t)INT32_MAX));
-    if (r < 0)
-        return errno == EINTR ? 0 : -errno;
-    return r > 0 ? 0 : -ETIMEDOUT;
+    return monotonic_msec() < deadline ? wait_until_ready(fd, events, deadline) : -ETIMEDOUT;
 }
 
 static int failure_of(TlsPeek *p)

@@ -2,29 +2,16 @@
 #include "deploy/confined.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 
 #include "util/fs.h"
 #include "util/memfd.h"
-#include "util/time.h"
+#include "util/wait.h"
 
 /* Even if its file was replaced by an upgrade. */
 #define THIS_PROGRAM "/proc/self/exe"
 
 /* ---- parent */
-
-/* Returns 0 if it is still running at the deadline. */
-static int wait_until(const Child *c, int64_t deadline)
-{
-    struct pollfd p = { .fd = c->pidfd, .events = POLLIN };
-    int r;
-
-    do
-        r = poll(&p, 1, (int)MAX(INT64_C(0), MIN(deadline - monotonic_msec(), (int64_t)INT32_MAX)));
-    while (r < 0 && errno == EINTR);
-    return r < 0 ? -errno : r;
-}
 
 int confined_explain(const siginfo_t *si, const char *what, Problem *problem)
 {
@@ -78,11 +65,11 @@ int confined_begin(const char *const *arguments, int input, Confined *ret, Probl
 static int read_end(const Confined *c, int waited, const siginfo_t *si, const char *what, void *ret,
                     size_t size, Problem *problem)
 {
-    if (waited < 0)
-        return problem_set_errno(problem, waited, "waiting for a program");
-    if (waited == 0)
+    if (waited == -ETIMEDOUT)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
                            "The program that examines %s did not end in time; nothing was examined.", what);
+    if (waited < 0)
+        return problem_set_errno(problem, waited, "waiting for a program");
     if (si->si_code != CLD_EXITED || si->si_status != EXIT_SUCCESS)
         return confined_explain(si, what, problem);
     return read_result(c->output, what, ret, size, problem);
@@ -90,7 +77,7 @@ static int read_end(const Confined *c, int waited, const siginfo_t *si, const ch
 
 int confined_end(Confined *c, int64_t timeout, const char *what, void *ret, size_t size, Problem *problem)
 {
-    int waited = wait_until(&c->child, monotonic_msec() + timeout), r;
+    int waited = wait_until_ready(c->child.pidfd, POLLIN, monotonic_msec() + timeout), r;
     siginfo_t si = {};
 
     child_end(&c->child, &si);

@@ -4,11 +4,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
-#include <poll.h>
 
 #include "net/address.h"
 #include "util/text.h"
-#include "util/time.h"
+#include "util/wait.h"
 
 #define LOOPBACK "lo"
 
@@ -95,16 +94,12 @@ static int tie(int fd, const OwnAddress *a)
 
 static int finish(int fd, int64_t deadline)
 {
-    struct pollfd p = { .fd = fd, .events = POLLOUT };
-    int64_t left = MAX(INT64_C(0), deadline - monotonic_msec());
     socklen_t size = sizeof(int);
-    int error = 0, r = poll(&p, 1, (int)MIN(left, (int64_t)INT32_MAX));
+    int error = 0, r = wait_until_ready(fd, POLLOUT, deadline);
 
-    if (r == 0)
-        return -ETIMEDOUT;
-    if (r < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
-        return -errno;
-    return -error;
+    if (r < 0)
+        return r;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? -errno : -error;
 }
 
 static int connect_to(const OwnAddress *a, int64_t deadline, int *ret)

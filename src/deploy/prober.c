@@ -2,11 +2,10 @@
 #include "deploy/prober.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include "util/text.h"
-#include "util/time.h"
+#include "util/wait.h"
 
 #define OPTION          "--probe"
 #define CONNECTIONS_MAX 256  /* of a child, whose time is limited */
@@ -104,16 +103,11 @@ static int send_request(int to, const Request *request, int fd)
 /* -ENODATA: the child has ended; -EBADMSG: it sent something else. */
 static int receive_result(int fd, int64_t timeout, ProberResult *ret)
 {
-    struct pollfd p = { .fd = fd, .events = POLLIN };
-    int64_t deadline = monotonic_msec() + timeout;
+    int r = wait_until_ready(fd, POLLIN, monotonic_msec() + timeout);
     ssize_t n;
-    int r;
 
-    do
-        r = poll(&p, 1, (int)MAX(INT64_C(0), MIN(deadline - monotonic_msec(), (int64_t)INT32_MAX)));
-    while (r < 0 && errno == EINTR);
-    if (r <= 0)
-        return r < 0 ? -errno : -ETIMEDOUT;
+    if (r < 0)
+        return r;
     n = recv(fd, ret, sizeof(*ret), MSG_TRUNC | MSG_DONTWAIT);
     if (n <= 0)
         return -ENODATA;

@@ -2,10 +2,9 @@
 #include "deploy/starttls.h"
 
 #include <errno.h>
-#include <poll.h>
 
 #include "core/limits.h"
-#include "util/time.h"
+#include "util/wait.h"
 
 #define TEXT_LINE_MAX \
     1024 /* RFC 5321 section 4.5.3.1.5 has 512, RFC 9051 section 4 more; the rest is skipped */
@@ -17,18 +16,10 @@ typedef struct Talk {
     char line[TEXT_LINE_MAX]; /* the last one, without its end */
 } Talk;
 
+/* Nothing more is read after the deadline, however much there is. */
 static int wait_for(const Talk *t, short events)
 {
-    struct pollfd p = { .fd = t->fd, .events = events };
-    int64_t left = t->deadline - monotonic_msec();
-    int r;
-
-    if (left <= 0)
-        return -ETIMEDOUT;
-    r = poll(&p, 1, (int)MIN(left, (int64_t)INT32_MAX));
-    if (r < 0)
-        return errno == EINTR ? 0 : -errno;
-    return r > 0 ? 0 : -ETIMEDOUT;
+    return monotonic_msec() < t->deadline ? wait_until_ready(t->fd, events, t->deadline) : -ETIMEDOUT;
 }
 
 static int error_of(int r)
