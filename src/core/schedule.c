@@ -132,10 +132,16 @@ int64_t schedule_first_warning(const Chain *chain, Source source)
     return warning(chain, source, 0);
 }
 
-int64_t schedule_retry(unsigned failures, uint32_t chance)
+int64_t schedule_delay(unsigned failures)
 {
     static const int64_t delays[] = { 60, 600, 6000, SEC_PER_DAY };
-    int64_t delay = delays[MIN((size_t)(failures > 0 ? failures - 1 : 0), ELEMENTSOF(delays) - 1)];
+
+    return delays[MIN((size_t)(failures > 0 ? failures - 1 : 0), ELEMENTSOF(delays) - 1)];
+}
+
+int64_t schedule_retry(unsigned failures, uint32_t chance)
+{
+    int64_t delay = schedule_delay(failures);
 
     return delay - delay / 5 + (int64_t)((double)(2 * delay / 5) * chance / UINT32_MAX);
 }

@@ -56,8 +56,9 @@ int64_t schedule_last_warning(const Chain *chain, Source source, int64_t now);
 int64_t schedule_next_warning(const Chain *chain, Source source, int64_t now);
 int64_t schedule_first_warning(const Chain *chain, Source source);
 
-/* The delay in seconds after this number of consecutive failures: 1, 10, 100 minutes, then a day, with a
- * deviation of up to 20% (chance: 0 to UINT32_MAX). */
+/* The delay in seconds after this number of consecutive failures: 1, 10, 100 minutes, then a day. */
+int64_t schedule_delay(unsigned failures);
+/* The same with a deviation of up to 20% (chance: 0 to UINT32_MAX). */
 int64_t schedule_retry(unsigned failures, uint32_t chance);
 /* The chance for the retry of a name. Consecutive ones compensate each other, so that what always fails is
  * tried once a day on average. */

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "core/schedule.h"
 #include "crypto/digest.h"
 #include "util/text.h"
 #include "util/time.h"
@@ -73,14 +74,6 @@ bool deployment_is_pending(const Deployment *d, const char *leaf, const char *se
     return !is_about(d, leaf, settings) || !is_done(d);
 }
 
-static int64_t delay_after(unsigned failures)
-{
-    static const int64_t delays[] = { SEC_PER_MINUTE, 10 * SEC_PER_MINUTE, 100 * SEC_PER_MINUTE,
-                                      SEC_PER_DAY };
-
-    return delays[MIN((size_t)failures, ELEMENTSOF(delays)) - 1];
-}
-
 /* If the leaf could not be read, whether the chain has changed since is unknown. */
 static bool is_unreadable(const Deployment *d, const char *settings)
 {
@@ -94,6 +87,6 @@ int64_t deployment_due(const Deployment *d, const char *leaf, const char *settin
     if (is_done(d) && !is_unreadable(d, settings))
         return INT64_MAX;
     if (d->failures > 0)
-        return d->when + delay_after(d->failures);
+        return d->when + schedule_delay(d->failures);
     return d->state == DEPLOYMENT_WRITTEN ? d->when + SEC_PER_HOUR : 0;
 }
