@@ -70,6 +70,14 @@ void consumer_settle(Consumer *c, DeploymentState outcome, Problem *problem)
         problem_move(problem, &c->problem);
 }
 
+void consumer_fail(Consumer *c, const Problem *why)
+{
+    _cleanup_problem_ Problem copy = { 0 };
+
+    (void)problem_copy(why, &copy);
+    consumer_settle(c, DEPLOYMENT_FAILED, &copy);
+}
+
 static bool has_key(const Consumer *c)
 {
     return c->settings.files[DEPLOY_KEY] || c->settings.files[DEPLOY_COMBINED];
@@ -307,7 +315,7 @@ static int find_group(const char *text, gid_t *ret, Problem *problem)
     return 0;
 }
 
-/* What a file that contained no key allows says nothing about who may read one. */
+/* The mode of a file without a key does not say who may read a key. */
 static bool is_exposed(const ConsumerFile *f, const Image *former)
 {
     return deploy_file_has_key(f->kind) && !former_has_key(former);

@@ -34,7 +34,7 @@ typedef struct Consumer {
     ConsumerFile files[_DEPLOY_FILE_MAX];
     size_t n_files;
     Presented next;     /* what the service has to present */
-    Presented previous; /* what it presented with the former files; no certificates: unknown */
+    Presented previous; /* presented with the former files; no certificates: unknown */
     ConsumerStage stage;
     DeploymentState outcome; /* once it is settled */
     Problem problem;         /* why it is not verified, if so */
@@ -47,6 +47,8 @@ typedef struct Consumer {
 int consumer_init(Consumer *c, const Module *m, const Claim *claim);
 void consumer_done(Consumer *c);
 void consumer_settle(Consumer *c, DeploymentState outcome, Problem *problem);
+/* Settles it as failed, with a copy of the problem. */
+void consumer_fail(Consumer *c, const Problem *why);
 
 /* Opens the folders of its files. */
 int consumer_open(Consumer *c, TargetFolders *folders, Problem *problem);
@@ -54,7 +56,7 @@ int consumer_open(Consumer *c, TargetFolders *folders, Problem *problem);
 int consumers_refuse_twins(Consumer *consumers, size_t n);
 /* Reads the served chain, and the key if it is needed. */
 int consumer_read(Consumer *c, const SourceStore *store, Problem *problem);
-/* What is to be examined of it; valid until consumer_take(). */
+/* Describes what the child has to examine; valid until consumer_take(). */
 ExamineInput consumer_input(const Consumer *c, int64_t now);
 /* Splits the examined chain into the files, if it can be used. root: NULL if no file needs it. */
 int consumer_take(Consumer *c, const Examination *e, const SourceText *root, Problem *problem);

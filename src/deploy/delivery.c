@@ -69,12 +69,8 @@ static int save(Run *run, ModuleState *m, Problem *problem)
 static void fail_module(Run *run, const ModuleState *m, const Problem *why)
 {
     FOREACH_CONSUMER (c, run)
-        if (c->module == m->module && c->stage == CONSUMER_READY) {
-            _cleanup_problem_ Problem copy = { 0 };
-
-            (void)problem_copy(why, &copy);
-            consumer_settle(c, DEPLOYMENT_FAILED, &copy);
-        }
+        if (c->module == m->module && c->stage == CONSUMER_READY)
+            consumer_fail(c, why);
 }
 
 void run_save(Run *run)
@@ -120,11 +116,8 @@ static void flush_all(Run *run)
         return;
     FOREACH_CONSUMER (c, run)
         if (c->stage == CONSUMER_STAGED) {
-            _cleanup_problem_ Problem copy = { 0 };
-
             consumer_unstage(c);
-            (void)problem_copy(&problem, &copy);
-            consumer_settle(c, DEPLOYMENT_FAILED, &copy);
+            consumer_fail(c, &problem);
         }
 }
 

@@ -23,7 +23,7 @@ static void on_complaint(const char *file, unsigned line, const char *key, const
     log_warning("%s:%u: %s%s%s", file, line, strempty(key), key ? ": " : "", text);
 }
 
-/* What others could have written would let them choose the paths. */
+/* Others must not be able to choose the paths. */
 static int load_config(Run *run, Problem *problem)
 {
     int r = config_files_are_roots(run->options->config, problem);
@@ -206,12 +206,8 @@ static int prepare(Run *run, const char *module, Problem *problem)
 static void fail_from(Run *run, ConsumerStage stage, const Problem *why)
 {
     FOREACH_CONSUMER (c, run)
-        if (c->stage >= stage && c->stage != CONSUMER_SETTLED) {
-            _cleanup_problem_ Problem copy = { 0 };
-
-            (void)problem_copy(why, &copy);
-            fail(c, &copy);
-        }
+        if (c->stage >= stage && c->stage != CONSUMER_SETTLED)
+            consumer_fail(c, why);
 }
 
 /* ---- what is pending */
@@ -307,7 +303,7 @@ static void count_failure(Run *run, const Consumer *c)
         d->failures++;
 }
 
-/* Those that the module does not have any more, or that are not deployed. */
+/* Removes certificates that the module no longer has, or no longer deploys. */
 static void forget_former(ModuleState *m)
 {
     for (size_t i = m->report.n; i > 0; i--) {
@@ -339,7 +335,8 @@ static int write_reports(Run *run)
     return r;
 }
 
-/* So that a run that is killed each time is not tried again each time at once. What cannot be reported is not done. */
+/* Counts the try beforehand, so that a run that is killed each time is not repeated at once each time. Without a report,
+ * nothing is delivered. */
 static int note_beginning(Run *run, bool *ret_begun)
 {
     _cleanup_problem_ Problem problem = { 0 };
