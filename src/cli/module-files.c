@@ -196,7 +196,7 @@ static Exit module_files_write_drop_in(const ModuleFiles *f, FilesChange *c)
     return EXIT_DONE;
 }
 
-/* Whether there is a module file already; an empty one switches the module off. */
+/* Looks for the module file; an empty one switches the module off. */
 static Exit module_file_check(const char *path, bool *ret_exists, FilesChange *c)
 {
     _cleanup_free_ char *text = NULL;

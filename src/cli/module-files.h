@@ -3,7 +3,7 @@
 
 #include "cli/output.h"
 
-/* What enable writes and disable removes: the file of a module in modules.d, a copy of the template of its service,
+/* The files that enable writes and disable removes: the file of a module in modules.d, a copy of the template of its service,
  * and a drop-in that requests a certificate. */
 
 typedef struct ServiceType {
@@ -29,7 +29,7 @@ Exit module_files_init(ModuleFiles *f, const char *service, const char *name);
 
 typedef struct FilesChange {
     char **done; /* files that were written or removed */
-    char **kept; /* those that were there already, or that stay */
+    char **kept; /* files that were there already, or that stay */
 } FilesChange;
 
 void files_change_done(FilesChange *c);

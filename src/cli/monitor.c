@@ -109,7 +109,7 @@ static const Signal deployment_changed = { "DeploymentChanged", "deployment-chan
                                            deployment_changed_fields, ELEMENTSOF(deployment_changed_fields),
                                            deployment_changed_to_line };
 
-/* Those of the manager. */
+/* Signals of the manager. */
 static const Signal signals[] = {
     { "ChainChanged", "chain-changed", chain_changed_fields, ELEMENTSOF(chain_changed_fields),
       chain_changed_to_line },

@@ -137,7 +137,7 @@ static void status_print_deployment(const Certificate *c, const Deployment *d)
         print_line(stdout, "  %s (%s)", line, when);
 }
 
-/* What is worst comes first. */
+/* The worst news come first. */
 static void status_print_deployments(const Status *t, const char *title, bool revoked)
 {
     bool any = false;

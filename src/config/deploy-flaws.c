@@ -8,7 +8,7 @@
 #include "config/deploy-section.h"
 #include "util/text.h"
 
-/* What is wrong with deployments as a whole, when all files are read. */
+/* Finds flaws that only show when all files have been read. */
 
 /* A file of a service, and the certificates that are deployed to it: more than one is a conflict. */
 typedef struct Consumer {

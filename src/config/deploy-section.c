@@ -63,7 +63,7 @@ static int parse_target(ParseContext *context, const IniEntry *e, void *target)
     return 0;
 }
 
-/* Whether there is such an account shows when files are written. */
+/* The account is looked up when files are written. */
 static int parse_account(ParseContext *context, const IniEntry *e, void *target)
 {
     uint64_t number = 0;

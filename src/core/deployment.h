@@ -21,7 +21,7 @@ typedef enum DeploymentState {
 const char *deployment_state_to_string(DeploymentState s);
 DeploymentState deployment_state_from_string(const char *s);
 
-/* What a file of a service contains, in PEM; the key of the configuration is its name, as FullChainFile=. */
+/* The content of a file of a service, in PEM; the key of the configuration is its name, as FullChainFile=. */
 typedef enum DeployFile {
     DEPLOY_FULL_CHAIN,  /* the leaf and its issuers */
     DEPLOY_CERTIFICATE, /* the leaf */
@@ -52,7 +52,7 @@ typedef enum CombinedOrder {
 const char *combined_order_to_string(CombinedOrder o);
 CombinedOrder combined_order_from_string(const char *s);
 
-/* How a unit takes new files: a job of systemd (org.freedesktop.systemd1(5)); the key of the configuration is its
+/* The job of systemd that makes a unit use new files (org.freedesktop.systemd1(5)); the key of the configuration is its
  * name, as Reload=. */
 typedef enum UnitAction {
     UNIT_RELOAD,
@@ -66,7 +66,7 @@ typedef enum UnitAction {
 const char *unit_action_to_string(UnitAction a);
 UnitAction unit_action_from_string(const char *s);
 
-/* How a server begins TLS; the scheme of Probe=. */
+/* The protocol in which TLS is begun; the scheme of Probe=. */
 typedef enum ProbeScheme {
     PROBE_TLS,   /* at once */
     PROBE_HTTPS, /* the same, with the port of https */

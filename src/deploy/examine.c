@@ -103,7 +103,7 @@ static int inputs_to_memfd(const ExamineInput *inputs, size_t n)
     return fd;
 }
 
-/* What cannot be true was not found by examining. */
+/* Rejects results that no examination can have. */
 static bool is_plausible(const Examination *e, const ExamineInput *in)
 {
     if (e->verdict >= _EXAMINED_MAX)

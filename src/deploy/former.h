@@ -14,6 +14,6 @@ bool former_has_key(const Image *image);
  * *ret_end is 0. */
 int former_examine(const Image *const images[static _DEPLOY_FILE_MAX], int64_t now, Presented *ret,
                    int64_t *ret_end, Problem *problem);
-/* *ret is false if the key, in a file of its own, is not that of the chain. What cannot be read as one counts as true. */
+/* *ret is false if the key, in a file of its own, is not that of the chain. Files that are no chain or no key count as a pair. */
 int former_is_pair(const Image *const images[static _DEPLOY_FILE_MAX], int64_t now, bool *ret,
                    Problem *problem);

@@ -5,7 +5,7 @@
 
 #include "core/problem.h"
 
-/* What a name in a directory is: a regular file with its content and attributes, a symbolic link, or nothing. */
+/* The object of a name in a directory: a regular file with its content and attributes, a symbolic link, or nothing. */
 typedef enum ImageKind {
     IMAGE_ABSENT,
     IMAGE_FILE,

@@ -48,7 +48,7 @@ static int read_report(ModuleState *m, Problem *problem)
     return 0;
 }
 
-/* What is left of a set that was not complete, or of one that was done with, is removed. */
+/* Also removes the remains of an incomplete set, or of one that is no longer needed. */
 static int read_saved(ModuleState *m, Problem *problem)
 {
     _cleanup_problem_ Problem inner = { 0 };

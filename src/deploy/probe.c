@@ -246,7 +246,7 @@ static int attempt(Prober *prober, const Probe *p, const char *name, TlsPeekKey 
     return 0;
 }
 
-/* A server that has chains for other kinds of keys as well is asked for each kind. What it presents otherwise is told. */
+/* A server that has chains for other kinds of keys as well is asked for each kind. The problem says what it presents instead. */
 int prober_verify(Prober *prober, const Probe *p, const char *name, const Presented *expected,
                   int64_t timeout, Problem *problem)
 {

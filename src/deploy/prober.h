@@ -9,7 +9,7 @@
 /* The child that talks to services, and its parent's side. One child talks to one place only, so that a service which
  * takes it over can tell lies about itself alone. */
 
-/* What came of a connection. It is not to be trusted more than the service is. */
+/* The result of a connection. It is not to be trusted more than the service is. */
 typedef struct ProberResult {
     int32_t error;      /* 0, or the negative errno of starttls() or tls_peek() */
     uint32_t step;      /* StarttlsStep */

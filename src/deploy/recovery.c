@@ -53,7 +53,7 @@ static bool has_expired(const SavedFile *files, size_t n, int64_t now)
     return end != 0 && end < now;
 }
 
-/* What is neither a file nor a link was put there by somebody else since. */
+/* Anything but a file or a link was put there by somebody else since. */
 static int stage(Target *t, const Image *former, Problem *problem)
 {
     _cleanup_problem_ Problem inner = { 0 }, ignored = { 0 };
@@ -107,7 +107,7 @@ static bool is_mixed(const SavedFile *files, const Target *targets, size_t n, in
     return !pair;
 }
 
-/* What was delivered to the certificate counts no more. */
+/* The last delivery of the certificate no longer counts. */
 static void let_be_pending(ModuleState *m, const char *name)
 {
     Deployment *d = report_find(&m->report, name);

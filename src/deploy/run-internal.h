@@ -7,7 +7,7 @@
 #include "deploy/saved.h"
 #include "deploy/steps.h"
 
-/* What a module keeps in the state directory. */
+/* The directory of a module below the state directory, and its content. */
 typedef struct ModuleState {
     const Module *module;
     int dir_fd;
@@ -59,7 +59,7 @@ int run_recover(Run *run, Problem *problem);
 
 /* ---- delivery.c: from the pending ones to those that have their new files */
 
-/* Those that fail are settled. */
+/* Consumers that fail are settled. */
 void run_save(Run *run);
 void run_replace(Run *run);
 

@@ -6,7 +6,7 @@
 #include "util/text.h"
 #include "util/time.h"
 
-/* What has to be done after the files were switched, until each consumer has its outcome. Those that fail keep their
+/* From switched files to the outcome of each consumer. Those that fail keep their
  * stage and have a problem, until they are rolled back together. */
 
 #define PROBE_AGAIN   1000 /* milliseconds for each probe after the time for all is over */

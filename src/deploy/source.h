@@ -7,7 +7,7 @@
 
 /* The store as certwright-deploy sees it: a directory of another user, who may change it at any time. Nothing in it
  * is followed but "current", of which only the name of a directory beside it is taken; files have to be regular, with
- * one link, and of the owner of the store. What was read is a copy, and foreign (examine.h). */
+ * one link, and of the owner of the store. The texts read are copies, and foreign (examine.h). */
 typedef struct SourceStore {
     int fd;
     uid_t owner;

@@ -19,7 +19,7 @@ typedef struct Step {
     bool ran; /* the unit, before the run, or it is owed */
     StepState state;
     Problem problem;       /* of STEP_FAILED */
-    unsigned brought_back; /* how often */
+    unsigned brought_back; /* number of times */
     Problem down;          /* why the unit could not be brought back */
 } Step;
 
@@ -43,7 +43,7 @@ Step *steps_find(const Steps *s, const UnitStep *step);
 bool steps_all_ran(const Steps *s, const DeploySettings *settings);
 /* Takes the steps of the settings that still wait, in order. Continues after one that fails. */
 void steps_take(Steps *s, const DeploySettings *settings);
-/* What has become of the steps of the settings: the worst of them. *ret: that step, unless all were taken. */
+/* The worst state among the steps of the settings. *ret: that step, unless all were taken. */
 StepState steps_outcome(const Steps *s, const DeploySettings *settings, const Step **ret);
 /* After the former files were put back: takes the steps of units that ran before the run once more, and starts those
  * that do not run any more. again: also those that were brought back already, if they do not run. Fails if a unit

@@ -15,7 +15,7 @@ DEFINE_CLEANUP(UnitManager *, unit_manager_free);
 /* LIMIT_UNIT_TIME by default. */
 void unit_manager_set_timeout(UnitManager *m, uint64_t usec);
 
-/* Whether the unit runs, or is on its way: active, reloading or activating. A unit that is not installed is not. */
+/* *ret is true if the unit runs, or is on its way: active, reloading or activating. A unit that is not installed is not. */
 int unit_is_running(UnitManager *m, const char *unit, bool *ret, Problem *problem);
 /* Enqueues a job and waits for its result, at most for the timeout. The problem says how the job ended. A success
  * proves nothing about what the unit serves. */

@@ -53,7 +53,7 @@ void recipient_inherit(Recipient *fresh, Recipient *former);
 /* Finds the groups of a table. */
 int recipients_group(Recipient *table);
 
-/* What is known about the deployment of a certificate; NULL: nothing. */
+/* The known state of the deployment of a certificate; NULL: none. */
 const Deployment *recipient_deployment(const Recipient *c, const RecipientItem *i);
 /* Marks what a run is expected to deliver. leaf: "" if there is none. */
 void recipient_ask(const Recipient *c, RecipientItem *i, const char *leaf);

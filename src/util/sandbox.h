@@ -11,7 +11,7 @@ typedef struct SandboxLimits {
     size_t memory; /* address space */
 } SandboxLimits;
 
-/* What is left. Both permit memory, random numbers, the time, writing to descriptor 1, and exiting. */
+/* The permitted system calls. Both profiles permit memory, random numbers, the time, writing to descriptor 1, and exiting. */
 typedef enum SandboxProfile {
     SANDBOX_COMPUTE, /* nothing else */
     SANDBOX_CONVERSE, /* and to receive connected sockets by descriptor 0, one at a time, to talk on each, and to reply */

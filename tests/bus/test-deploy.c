@@ -470,7 +470,7 @@ static void test_unit(void)
     g_assert_cmpuint(systemd_started(systemd), ==, 2);
 }
 
-/* What keeps the unit from being started is told, and it is tried again. */
+/* A unit that cannot be started: the reason is reported, and the start is retried. */
 static void test_refused(void)
 {
     g_autoptr(Fixture) f = make(FIXTURE_SYSTEMD, "", "verified");

@@ -3,7 +3,7 @@
 
 #include <sys/stat.h>
 
-/* What a module says of one of its certificates. */
+/* The settings of a module for one of its certificates. */
 
 #define CERTIFICATES "[Certificate a.example]\n[Certificate *.b.example]\n[Certificate 192.0.2.7]\n"
 

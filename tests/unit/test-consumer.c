@@ -267,7 +267,7 @@ static bool acl_is_kept(const char *keys, const char *former, uid_t owner)
     return c.files[0].next.acl;
 }
 
-/* Who may read a key is root's to say, or its owner's. */
+/* Only root, or the owner of a key, decides who may read it. */
 static void test_acl(void)
 {
     g_assert_true(acl_is_kept("", KEY, 0));

@@ -3,7 +3,7 @@
 
 #include "config/deploy-section.h"
 
-/* What each key takes and refuses. */
+/* Good and bad values of each key. */
 
 #define HEAD "[Certificate a.example]\n[Deploy]\n"
 

@@ -132,7 +132,7 @@ static void world_expect_none(World *w)
     g_assert_cmpstr(w->asked->str, ==, "");
 }
 
-/* What the module's settings for a name are now. */
+/* The current settings of the module for a name. */
 static void copy_settings(World *w, const char *module, const char *name, char ret[static DIGEST_TEXT])
 {
     _cleanup_config_ Config *config = NULL;
@@ -147,7 +147,7 @@ static void copy_settings(World *w, const char *module, const char *name, char r
     }
 }
 
-/* What certwright-deploy would report of a certificate: its current chain. age: how long ago. */
+/* The report that certwright-deploy would write for the current chain. age: in seconds. */
 static void world_report(World *w, const char *module, const char *name, DeploymentState state,
                          unsigned failures, int64_t age)
 {
@@ -406,7 +406,7 @@ static void test_retry(void)
     }
 }
 
-/* What was written for a unit that did not run is looked at by RenewDue, not before an hour is over. */
+/* RenewDue looks again at files written for a unit that did not run, after an hour at the earliest. */
 static void test_written(void)
 {
     _cleanup_world_ World w = {};
@@ -424,7 +424,7 @@ static void test_written(void)
     world_deliver(&w, "web", "a.example");
 }
 
-/* What somebody else did is seen by RenewDue. */
+/* RenewDue notices runs that somebody else has started. */
 static void test_reread(void)
 {
     _cleanup_world_ World w = {};

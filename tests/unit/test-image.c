@@ -14,7 +14,7 @@ static void capture(const Folder *f, const char *name, Image *ret)
         note_failure("%s: %s", name, problem.text);
 }
 
-/* What was captured and made again is the same. */
+/* Captured and created again, a file is the same. */
 static void check_again(const Folder *f, const char *name)
 {
     _cleanup_image_ Image first = {}, second = {}, copy = {};

@@ -64,7 +64,7 @@ static void assert_content(const Folder *f, const char *path, const char *wanted
     g_assert_cmpstr(content, ==, wanted);
 }
 
-/* What is staged is not in the folder, and goes away if it is not wanted. */
+/* A staged file is not in the folder, and is removed if it is not switched. */
 static void test_staged(void)
 {
     _cleanup_folder_ Folder f = { .fd = -EBADF };

@@ -153,7 +153,7 @@ static const sd_bus_vtable job_table[] = {
     SD_BUS_VTABLE_END,
 };
 
-/* What happens a while after the reply, and when systemd is back another while later. */
+/* The event a while after the reply, and the return of systemd another while later. */
 static void go_on(Systemd *s)
 {
     s->due = 0;
