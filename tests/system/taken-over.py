@@ -144,7 +144,8 @@ def execute_own(folder):
 
 
 def try_files(module, name, secret):
-    for path in *UNREADABLE, secret, f"/etc/ssl/certwright/{module}/{name}.pem", f"{REPORTS}/other/saved", *glob.glob("/run/log/journal/*/*"):
+    others = f"/etc/ssl/certwright/{module}/{name}.pem", f"{REPORTS}/other/saved", *glob.glob("/run/log/journal/*/*")
+    for path in *UNREADABLE, secret, *others:
         refused(f"read {path}", read, path)
     for path in *UNWRITABLE, f"{REPORTS}/{module}/report.json", f"/etc/ssl/certwright/{module}/evil.pem":
         refused(f"write {path}", write, path)
