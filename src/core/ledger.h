@@ -79,8 +79,8 @@ int ledger_note_failed(Ledger *l, const char *certificate, char *const *names, b
  * counted. */
 int ledger_note_withdrawn(Ledger *l, const char *certificate, int64_t now);
 /* The number of attempts since the last success, and the time before which no other is made at this authority; 0: any time.
- * The record of the certificate has the time before which none is made anywhere (order_after): with several authorities that
- * is not the earliest of these, and failures without an attempt count there. */
+ * It is derived from the last attempt; only the record of the certificate stores such a time (order_after), before which none is made
+ * anywhere. */
 unsigned ledger_attempts(const Ledger *l, const char *certificate);
 int64_t ledger_after(const Ledger *l, const char *certificate);
 /* Records that the reason of the failure is gone: the next attempt need not wait, unless proofs of the names
