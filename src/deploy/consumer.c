@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "deploy/former.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -217,7 +216,7 @@ static int make_combined(const Consumer *c, Image *ret)
     return join_parts(parts, ELEMENTSOF(parts), ret);
 }
 
-static int make_content(const Consumer *c, DeployFile kind, const Examination *e, const SourceText *root,
+static int make_content(const Consumer *c, DeployFile kind, const Examination *e, const LocalRoot *root,
                         Image *ret)
 {
     Part part = { c->chain.data, c->chain.size };
@@ -235,7 +234,7 @@ static int make_content(const Consumer *c, DeployFile kind, const Examination *e
         part = (Part){ c->key.data, c->key.size };
         break;
     case DEPLOY_ROOT:
-        part = (Part){ root->data, root->size };
+        part = (Part){ root->text.data, root->text.size };
         break;
     default:
         break;
@@ -246,24 +245,34 @@ static int make_content(const Consumer *c, DeployFile kind, const Examination *e
 /* A service that gets no issuers cannot present them. */
 static void expect(Consumer *c, const Examination *e)
 {
-    bool all = c->settings.files[DEPLOY_FULL_CHAIN] || c->settings.files[DEPLOY_COMBINED] ||
-               c->settings.files[DEPLOY_CHAIN];
-
-    c->next.n = all ? e->n : 1;
+    c->next.n = deploy_scope(&c->settings).issuers ? e->n : 1;
     memcpy(c->next.digests, e->digests, c->next.n * sizeof(e->digests[0]));
 }
 
-/* The leaf is set as soon as it is known, since the report of a failure names it, too. */
-int consumer_take(Consumer *c, const Examination *e, const SourceText *root, Problem *problem)
+/* Leaf and content are set as soon as they are known, since the report of a failure names them, too. */
+static int identify(Consumer *c, const Examination *e, const LocalRoot *root)
 {
-    int r = 0;
+    char fingerprints[DEPLOY_CHAIN_MAX][DIGEST_TEXT];
 
-    if (e->verdict != EXAMINED_NOT_PEM && e->verdict != EXAMINED_NOT_A_KEY)
-        hex_encode(e->digests[0], DIGEST_SIZE, false, c->leaf);
+    if (e->verdict == EXAMINED_NOT_PEM)
+        return 0;
+    for (size_t i = 0; i < e->n; i++)
+        hex_encode(e->digests[i], DIGEST_SIZE, false, fingerprints[i]);
+    memcpy(c->leaf, fingerprints[0], DIGEST_TEXT);
+    return deploy_content_digest(deploy_scope(&c->settings), fingerprints, e->n, root->fingerprint,
+                                 c->content);
+}
+
+int consumer_take(Consumer *c, const Examination *e, const LocalRoot *root, Problem *problem)
+{
+    int r = identify(c, e, root);
+
+    if (r < 0)
+        return problem_set_errno(problem, r, "preparing the files");
     if (e->verdict != EXAMINED_USABLE)
         return problem_set(problem, PROBLEM_INVALID_BUNDLE, "The chain in the store is not delivered. %s",
                            examined_verdict_explain((ExaminedVerdict)e->verdict));
-    if (c->settings.files[DEPLOY_ROOT] && !root)
+    if (c->settings.files[DEPLOY_ROOT] && !root->text.data)
         return problem_set(problem, PROBLEM_STORAGE_FAILED, "There is no local root for RootFile=.");
     expect(c, e);
     for (size_t i = 0; r >= 0 && i < c->n_files; i++)
@@ -424,15 +433,15 @@ int consumer_put_back(Consumer *c, Problem *problem)
     return r;
 }
 
-bool consumer_former_expired(Consumer *c, int64_t now)
+FormerVerdict consumer_judge_former(Consumer *c, const SourceStore *store, int64_t now)
 {
     const Image *images[_DEPLOY_FILE_MAX] = { NULL };
-    _cleanup_problem_ Problem problem = { 0 };
-    int64_t end = 0;
+    FormerVerdict verdict;
+    Former former;
 
     for (size_t i = 0; i < c->n_files; i++)
         images[c->files[i].kind] = &c->files[i].former;
-    if (former_examine(images, now, &c->previous, &end, &problem) < 0)
-        log_warning("Examining the former chain of %s failed: %s", c->claim->name, strempty(problem.text));
-    return end != 0 && end < now;
+    verdict = former_judge(images, store, c->claim->name, now, &former);
+    c->previous = former.chain;
+    return verdict;
 }

@@ -128,9 +128,10 @@ int run_note(Run *run, const Consumer *c, DeploymentState state, const char *det
     m->changed = true;
     if (!d || text_set(&d->detail, detail) < 0)
         return -ENOMEM;
-    if (!streq(d->leaf, c->leaf) || !streq(d->settings, c->digest))
+    if (!streq(d->content, c->content) || !streq(d->settings, c->digest))
         d->failures = 0;
     memcpy(d->leaf, c->leaf, DIGEST_TEXT);
+    memcpy(d->content, c->content, DIGEST_TEXT);
     memcpy(d->settings, c->digest, DIGEST_TEXT);
     d->state = state;
     d->when = run->now;

@@ -19,6 +19,8 @@ typedef struct Deployment {
     int64_t when;           /* of the last try, seconds since 1970-01-01 UTC */
     unsigned failures;      /* tries in a row that ended as failed or rolled-back */
     char leaf[DIGEST_TEXT]; /* fingerprint of the leaf that was tried */
+    /* deploy_content_digest(); "": it could not be read, or the report is of a version without it */
+    char content[DIGEST_TEXT];
     char settings[DIGEST_TEXT]; /* deploy_settings_digest() */
 } Deployment;
 

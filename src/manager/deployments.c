@@ -107,7 +107,7 @@ static bool group_runs(const Deployments *d, size_t group)
 static void ask_items(Deployments *d, Recipient *c)
 {
     for (size_t i = 0; i < c->n_items; i++)
-        recipient_ask(c, c->items + i, recipient_leaf(d->manager->model, c->items + i));
+        recipient_ask(c, c->items + i, RECIPIENT_CONTENT(d->manager->model, c->items + i));
 }
 
 /* All modules of the group take part. */
@@ -188,13 +188,13 @@ static void judge_items(Deployments *d, Recipient *c, const DeployRun *r)
 
     for (size_t k = 0; k < c->n_items; k++) {
         RecipientItem *i = c->items + k;
-        const char *leaf = recipient_leaf(d->manager->model, i);
+        const char *content = RECIPIENT_CONTENT(d->manager->model, i);
 
         if (isempty(i->asked))
             continue;
-        if (recipient_was_tried(c, i, leaf, r->started))
+        if (recipient_was_tried(c, i, content, r->started))
             recipient_forget_failure(i);
-        else if (recipient_note_failure(c, i, leaf, strempty(detail), clock_now()) < 0)
+        else if (recipient_note_failure(c, i, content, strempty(detail), clock_now()) < 0)
             (void)log_oom();
         memset(i->asked, 0, sizeof(i->asked));
     }
@@ -357,9 +357,22 @@ static int on_look(sd_event_source *s _unused_, uint64_t usec _unused_, void *us
     return 0;
 }
 
-void deployments_note_change(Deployments *d, const Certificate *c)
+/* Those with RootFile=, whose chains may stay the same. */
+static bool note_root(Deployments *d)
 {
     bool found = false;
+    Recipient *c, *next;
+
+    FOREACH_RECIPIENT(c, d->recipients, next)
+    for (size_t i = 0; i < c->n_items; i++)
+        if (c->items[i].scope.root)
+            c->is_dirty = found = true;
+    return found;
+}
+
+void deployments_note_change(Deployments *d, const Certificate *c)
+{
+    bool found = certificate_is_root(c) && note_root(d);
 
     for (char **module = c->wish.modules; module && *module; module++) {
         Recipient *recipient;
@@ -404,7 +417,7 @@ int64_t deployments_next_try(const Deployments *d, const Certificate *c, const c
     HASH_FIND_STR(d->recipients, module, recipient);
     i = recipient ? recipient_find(recipient, certificate_name(c)) : NULL;
     return i && !i->flaw && certificate_chain(c)
-               ? deployment_due(recipient_deployment(recipient, i), recipient_leaf(d->manager->model, i),
+               ? deployment_due(recipient_deployment(recipient, i), RECIPIENT_CONTENT(d->manager->model, i),
                                 i->settings)
                : INT64_MAX;
 }
