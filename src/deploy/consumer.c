@@ -82,15 +82,68 @@ static bool has_key(const Consumer *c)
     return c->settings.files[DEPLOY_KEY] || c->settings.files[DEPLOY_COMBINED];
 }
 
-int consumer_open(Consumer *c, TargetFolders *folders, Problem *problem)
+/* ---- owners */
+
+static int parse_id(const char *text, uint32_t *ret)
+{
+    uint64_t n;
+
+    if (parse_uint64(text, &n) < 0 || n >= UINT32_MAX)
+        return -ESRCH;
+    *ret = (uint32_t)n;
+    return 0;
+}
+
+static int find_owner(const char *text, uid_t *ret, Problem *problem)
+{
+    const struct passwd *user = getpwnam(text);
+
+    if (user) {
+        *ret = user->pw_uid;
+        return 0;
+    }
+    if (parse_id(text, ret) < 0)
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
+                           "Owner=%s is not a user of this machine; correct it, or make the user.",
+                           QUOTE(text, 64));
+    return 0;
+}
+
+static int find_group(const char *text, gid_t *ret, Problem *problem)
+{
+    const struct group *group = getgrnam(text);
+
+    if (group) {
+        *ret = group->gr_gid;
+        return 0;
+    }
+    if (parse_id(text, ret) < 0)
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
+                           "Group=%s is not a group of this machine; correct it, or make the group.",
+                           QUOTE(text, 64));
+    return 0;
+}
+
+/* The user and the group of the files have to reach them. */
+static int choose_access(const Consumer *c, FolderAccess *ret, Problem *problem)
 {
     int r = 0;
 
-    for (size_t i = 0; r >= 0 && i < c->n_files; i++) {
-        mode_t mode = has_key(c) ? FOLDER_WITH_KEY : FOLDER;
+    *ret = (FolderAccess){ .mode = has_key(c) ? FOLDER_WITH_KEY : FOLDER };
+    if (has_key(c) && c->settings.owner)
+        r = find_owner(c->settings.owner, &ret->user, problem);
+    if (r >= 0 && has_key(c) && c->settings.group)
+        r = find_group(c->settings.group, &ret->group, problem);
+    return r;
+}
 
-        r = target_open(folders, c->settings.files[c->files[i].kind], mode, &c->files[i].target, problem);
-    }
+int consumer_open(Consumer *c, TargetFolders *folders, Problem *problem)
+{
+    FolderAccess access;
+    int r = choose_access(c, &access, problem);
+
+    for (size_t i = 0; r >= 0 && i < c->n_files; i++)
+        r = target_open(folders, c->settings.files[c->files[i].kind], &access, &c->files[i].target, problem);
     return r;
 }
 
@@ -283,46 +336,6 @@ int consumer_take(Consumer *c, const Examination *e, const LocalRoot *root, Prob
 }
 
 /* ---- attributes */
-
-static int parse_id(const char *text, uint32_t *ret)
-{
-    uint64_t n;
-
-    if (parse_uint64(text, &n) < 0 || n >= UINT32_MAX)
-        return -ESRCH;
-    *ret = (uint32_t)n;
-    return 0;
-}
-
-static int find_owner(const char *text, uid_t *ret, Problem *problem)
-{
-    const struct passwd *user = getpwnam(text);
-
-    if (user) {
-        *ret = user->pw_uid;
-        return 0;
-    }
-    if (parse_id(text, ret) < 0)
-        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
-                           "Owner=%s is not a user of this machine; correct it, or make the user.",
-                           QUOTE(text, 64));
-    return 0;
-}
-
-static int find_group(const char *text, gid_t *ret, Problem *problem)
-{
-    const struct group *group = getgrnam(text);
-
-    if (group) {
-        *ret = group->gr_gid;
-        return 0;
-    }
-    if (parse_id(text, ret) < 0)
-        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
-                           "Group=%s is not a group of this machine; correct it, or make the group.",
-                           QUOTE(text, 64));
-    return 0;
-}
 
 /* The mode of a file without a key does not say who may read a key. */
 static bool is_exposed(const ConsumerFile *f, const Image *former)

@@ -79,9 +79,10 @@ static int open_state(ModuleState *m, int dir_fd, gid_t readers, Problem *proble
 
 int run_open_states(Run *run, const Module *const *modules, size_t n, Problem *problem)
 {
+    static const FolderAccess access = { .mode = DIRECTORY_MODE };
     _cleanup_close_ int fd = -EBADF;
     const struct group *group = getgrnam(SERVICE_GROUP);
-    int r = walk_open_directory(run->options->deploy_state, DIRECTORY_MODE, &fd, problem);
+    int r = walk_open_directory(run->options->deploy_state, &access, &fd, problem);
 
     run->readers = group ? group->gr_gid : (gid_t)-1;
     if (r < 0)

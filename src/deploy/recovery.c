@@ -14,7 +14,7 @@
 static int open_target(Run *run, const SavedFile *f, Target *ret, Problem *problem)
 {
     _cleanup_problem_ Problem inner = { 0 };
-    int r = target_open(&run->folders, f->path, 0, ret, &inner);
+    int r = target_open(&run->folders, f->path, NULL, ret, &inner);
 
     if (r < 0 && inner.code != PROBLEM_INVALID_ARGUMENT)
         return problem_set(problem, inner.code, "%s", strempty(inner.text));

@@ -101,6 +101,22 @@ static void open_targets(Run *run)
     }
 }
 
+/* Folders are made one at a time (folder.h). Nothing else is waited for meanwhile, so the order of locks does not matter. */
+static int open_targets_alone(Run *run, Problem *problem)
+{
+    _cleanup_locks_ Locks making = { .dir_fd = -EBADF };
+    _cleanup_strv_ char **names = NULL;
+    int r = problem_set_errno(problem, strv_extend(&names, "making-folders"), "taking locks");
+
+    if (r >= 0)
+        r = locks_open(run->options->runtime, &making, problem);
+    if (r >= 0)
+        r = locks_take(&making, names, problem);
+    if (r >= 0)
+        open_targets(run);
+    return r;
+}
+
 static int unit_lock(const char *unit, char ***names)
 {
     char name[LOCK_NAME_MAX];
@@ -171,7 +187,9 @@ static int open_all(Run *run, const Module *const *modules, size_t n, Problem *p
     r = run_open_interrupted(run, problem);
     if (r < 0)
         return r;
-    open_targets(run);
+    r = open_targets_alone(run, problem);
+    if (r < 0)
+        return r;
     r = problem_set_errno(problem, consumers_refuse_twins(run->consumers, run->n_consumers),
                           "comparing targets");
     if (r >= 0)
