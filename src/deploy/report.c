@@ -198,6 +198,11 @@ int report_read_at(int dir_fd, Report *ret, Problem *problem)
     return 0;
 }
 
+bool report_is_open_at(int dir_fd)
+{
+    return faccessat(dir_fd, SAVED_SET, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 /* ---- writing */
 
 static int describe(const Deployment *d, json_object *o)

@@ -10,7 +10,8 @@
 
 #define DEPLOY_STATE_DIRECTORY "/var/lib/certwright-deploy"
 #define REPORT_FILE            "report.json"
-#define DIGEST_TEXT            65 /* SHA-256 in lower-case hexadecimal, and NUL */
+#define SAVED_SET              "saved" /* beside it: former files, until a run has ended (saved.h) */
+#define DIGEST_TEXT            65      /* SHA-256 in lower-case hexadecimal, and NUL */
 
 typedef struct Deployment {
     char *name; /* of the certificate, canonical */
@@ -27,6 +28,7 @@ typedef struct Deployment {
 typedef struct Report {
     Deployment *deployments; /* ordered by name */
     size_t n;
+    bool is_open; /* not of the file: report_is_open_at() */
 } Report;
 
 void report_clear(Report *r);
@@ -39,5 +41,7 @@ void report_remove(Report *r, const char *name);
 
 /* Reads it strictly. -ENOENT: there is none yet. -EBADMSG: it is damaged; the problem says where. */
 int report_read_at(int dir_fd, Report *ret, Problem *problem);
+/* Returns true if a run has not ended: it is under way, or was interrupted. */
+bool report_is_open_at(int dir_fd);
 /* Replaces the file, flushed. group: may read it; (gid_t)-1: root's. */
 int report_write_at(int dir_fd, const Report *r, gid_t group, Problem *problem);

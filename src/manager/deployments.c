@@ -16,7 +16,8 @@
  * Changes are looked at a moment after the last one of a burst, so that a burst is one run. One run delivers all that is
  * pending for the modules that share a unit, so there is one run for each group of them; what changes meanwhile is
  * delivered by another one. A run that leaves no report is a failure, which the service keeps in memory only: after a
- * restart, the chain is simply pending. */
+ * restart, the chain is simply pending. A run that did not end left the former files saved: after a start of the
+ * service, which at boot is that of certwright-recover.timer, another one undoes it, whatever is due. */
 
 #define CALM_USEC  (1 * USEC_PER_SEC) /* without a change */
 #define BURST_USEC (5 * USEC_PER_SEC) /* after the first one, whether or not there are more */
@@ -122,7 +123,7 @@ static void join_run(Deployments *d, DeployRun *r, size_t group)
         if (c->group != group)
             continue;
         c->run = r;
-        c->is_wanted = false;
+        c->is_wanted = c->was_interrupted = false;
         ask_items(d, c);
         if (j)
             model_job_progress(d->manager->model, j, 0.5,
@@ -149,8 +150,8 @@ static void start_run(Deployments *d, const Recipient *c)
 
 static bool is_due(const Deployments *d, const Recipient *c, int64_t now)
 {
-    return (c->is_wanted && recipient_has_pending(c, d->manager->model)) || c->due <= now ||
-           (d->looks_at_all && c->look_due <= now);
+    return c->was_interrupted || (c->is_wanted && recipient_has_pending(c, d->manager->model)) ||
+           c->due <= now || (d->looks_at_all && c->look_due <= now);
 }
 
 static void start_due(Deployments *d)
@@ -405,7 +406,7 @@ int64_t deployments_next(const Deployments *d)
     if (can_start(d))
         FOREACH_RECIPIENT(c, d->recipients, next)
     if (!c->run)
-        due = MIN(due, c->due);
+        due = MIN(due, c->was_interrupted ? 0 : c->due);
     return due;
 }
 
@@ -531,7 +532,10 @@ static void read_first(Deployments *d)
     if (r < 0)
         (void)log_oom();
     FOREACH_RECIPIENT(c, d->recipients, next)
-    recipient_look_at(c, d->manager->model, clock_now());
+    {
+        c->was_interrupted = c->report.is_open;
+        recipient_look_at(c, d->manager->model, clock_now());
+    }
 }
 
 static void free_recipients(Recipient *table)

@@ -118,6 +118,7 @@ void recipient_inherit(Recipient *fresh, Recipient *former)
     former->report = (Report){};
     problem_move(&former->problem, &fresh->problem);
     fresh->is_stale = former->is_stale;
+    fresh->was_interrupted = former->was_interrupted;
     fresh->run = former->run;
     fresh->job = former->job;
     fresh->is_wanted = former->is_wanted;

@@ -34,6 +34,7 @@ typedef struct Recipient {
     Problem problem;       /* of reading it */
     bool is_stale;         /* the report has to be read */
     bool is_dirty;         /* a chain, the report or the settings changed */
+    bool was_interrupted;  /* when the service started, a run had not ended: the next one has to undo it */
     int64_t due;           /* INT64_MAX: nothing is */
     int64_t look_due;      /* of chains that are written, but not used: their unit did not run */
     struct DeployRun *run; /* under way; NULL: none */

@@ -287,8 +287,7 @@ static void test_no_such_user(void)
 
     scene_init(&s, COMBINED "Group=nobody-of-that-name\n");
     get(&s, NAME, &c);
-    g_assert_cmpint(consumer_open(&c, &s.folders, NULL), ==, 0);
-    g_assert_cmpint(consumer_capture(&c, &problem), <, 0);
+    g_assert_cmpint(consumer_open(&c, &s.folders, &problem), <, 0);
     assert_says(&problem, "Group=nobody-of-that-name");
 }
 
