@@ -4,7 +4,6 @@
 #include <errno.h>
 
 #include "store/store.h"
-#include "util/strict-json.h"
 #include "util/text.h"
 
 #define KEY "blocked"

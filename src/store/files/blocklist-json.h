@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <json-c/json.h>
-
 #include "core/blocklist.h"
+#include "util/strict-json.h"
 
 /* The member "blocked" of a record.json; there is none if nothing is blocked. */
 
