@@ -118,7 +118,7 @@ class World:
 
     def arguments(self, module="web"):
         return [self.program, "--config=" + self.at("config"), "--state=" + self.at("store"),
-                "--deploy-state=" + self.at("state"), "--runtime=" + self.at("locks"), module]
+                "--deploy-state=" + self.at("state"), "--runtime=" + self.at("locks"), "--", module]
 
     def run(self, module="web"):
         """Returns the exit status and what was said."""
