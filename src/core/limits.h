@@ -62,7 +62,8 @@
 #define LIMIT_INDEX            (256 * 1024 * 1024)
 #define LIMIT_JOURNAL          (8 * 1024 * 1024) /* then a new one is started */
 #define LIMIT_HISTORY          16                /* former chains listed in a record */
-#define LIMIT_BRIDGES          6                 /* cross-certificates from former roots in a chain */
+#define LIMIT_BLOCKED          32 /* leaves of a certificate that must not be presented again */
+#define LIMIT_BRIDGES          6  /* cross-certificates from former roots in a chain */
 
 /* Input from ACME authorities (RFC 8555). */
 #define LIMIT_ACME_JSON         (256 * 1024)

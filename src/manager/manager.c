@@ -58,10 +58,9 @@ static void on_applied(Certificate *c, unsigned changed, const char *previous, v
     if (certificate_is_root(c))
         MODEL_NOTIFY(m->model, counts_changed);
     if (chain_changed) {
-        if (!certificate_is_root(c)) {
+        if (!certificate_is_root(c))
             log_chain(c, previous);
-            deployments_note_change(m->deployments, c);
-        }
+        deployments_note_change(m->deployments, c);
         TELL(m, chain_changed, c, previous);
     }
 }

@@ -69,6 +69,10 @@ int store_read(Store *s, const Record *rec, Source source, Bundle **ret);
  * while nothing is staged for the object. */
 int store_verify(Store *s, const Record *rec, Source source);
 
+/* Reads from the text of a record.json, a file of the store, which leaves of the certificate must not be served again: for
+ * certwright-deploy. -EBADMSG. */
+int store_read_blocklist(const char *record, size_t size, Blocklist *ret);
+
 /* A checkpoint makes the next start fast. It is taken of all records in memory, which is fast, and then written in the
  * thread that commits. */
 typedef struct StoreCheckpoint StoreCheckpoint;
