@@ -159,19 +159,25 @@ static void test_damaged(void)
 static void test_order(void)
 {
     _cleanup_answer_ Answer a = answer_make(NULL, NULL, NULL), other = answer_make(NULL, NULL, NULL);
+    _cleanup_issued_ Issued stranger =
+        issue(&(CertificateSpec){ .subject = "Stranger", .authority = true }, NULL, NULL);
+    _cleanup_free_ char *stranger_pem = pem_of(&stranger);
     const struct {
         const char *parts[4];
         ProblemCode code;
     } vectors[] = {
-        { { a.issuer_pem, a.leaf_pem }, PROBLEM_CHAIN_INCOMPLETE },
-        { { a.leaf_pem, a.leaf_pem }, PROBLEM_CHAIN_INCOMPLETE },
+        { { a.issuer_pem, a.leaf_pem }, PROBLEM_NONE },
+        { { a.leaf_pem, a.leaf_pem }, PROBLEM_NONE },
+        { { a.root_pem, a.issuer_pem, a.leaf_pem }, PROBLEM_NONE },
+        { { a.leaf_pem, a.issuer_pem, a.issuer_pem }, PROBLEM_NONE },
+        { { a.leaf_pem, a.issuer_pem, a.root_pem, a.root_pem }, PROBLEM_NONE },
+        /* roots are not served: this one has the right name, and another key */
+        { { a.leaf_pem, a.issuer_pem, other.root_pem }, PROBLEM_NONE },
         { { a.leaf_pem, a.root_pem }, PROBLEM_CHAIN_INCOMPLETE },
         { { a.leaf_pem, other.issuer_pem }, PROBLEM_CHAIN_INCOMPLETE }, /* of the same name */
-        { { a.leaf_pem, a.issuer_pem, other.root_pem }, PROBLEM_CHAIN_INCOMPLETE },
-        { { a.leaf_pem, a.issuer_pem, a.issuer_pem }, PROBLEM_CHAIN_INCOMPLETE },
-        { { a.leaf_pem, a.issuer_pem, a.root_pem, a.root_pem }, PROBLEM_INVALID_BUNDLE },
+        { { a.leaf_pem, a.issuer_pem, stranger_pem }, PROBLEM_CHAIN_INCOMPLETE },
         { { other.leaf_pem, other.issuer_pem }, PROBLEM_KEY_MISMATCH },
-        { { a.root_pem }, PROBLEM_INVALID_BUNDLE },
+        { { a.root_pem }, PROBLEM_KEY_MISMATCH },
         { { a.leaf_pem }, PROBLEM_NONE },
     };
 
@@ -235,8 +241,7 @@ static void test_contents(void)
           .issuer = { .subject = "I", .authority = true, .not_before = -20, .not_after = -10 },
           .code = PROBLEM_EXPIRED },
         { .what = "expired root",
-          .root = { .subject = "R", .authority = true, .not_before = -20, .not_after = -10 },
-          .code = PROBLEM_EXPIRED },
+          .root = { .subject = "R", .authority = true, .not_before = -20, .not_after = -10 } },
         { .what = "an issuer that is no authority",
           .issuer = { .subject = "I" },
           .code = PROBLEM_INVALID_BUNDLE },
