@@ -266,7 +266,7 @@ static int consider(Search *s, size_t n, End end, bool cut)
     Rank k = rank_of(s, n, end, cut);
     int r;
 
-    k.accepted = all_are_sound(s, n);
+    k.accepted = all_are_sound(s, n) && (k.begin <= k.end || s->nodes[0].end < s->query->now);
     if (s->best.served && !is_better(&k, &s->rank))
         return 0;
     r = make_path(s, n, end, &p);
@@ -283,15 +283,18 @@ static int consider(Search *s, size_t n, End end, bool cut)
 }
 
 /* Authorities at the upper end may be cross-certificates of roots that clients have. This is not so if a valid root is above
- * them here, and a leaf is not served alone for it. */
-static int consider_cut(Search *s)
+ * them here, unless they are to be valid later; and a leaf is not served alone for it. */
+static int consider_cut(Search *s, bool below_root)
 {
     int r = 0;
 
     for (size_t n = s->depth - 1; n >= 2 && r >= 0; n--) {
-        if (X509_check_ca(s->nodes[s->way[n]].certificate) != 1)
+        const Node *x = s->nodes + s->way[n];
+
+        if (X509_check_ca(x->certificate) != 1)
             break;
-        r = consider(s, n, (End){}, true);
+        if (!below_root || x->begin > s->query->now)
+            r = consider(s, n, (End){}, true);
     }
     return r;
 }
@@ -301,7 +304,7 @@ static int end_at_root(Search *s, const Node *root)
     bool valid = root->end >= s->query->now;
     int r = consider(s, s->depth, valid ? (End){ .anchor = root } : (End){ .expired_root = root }, false);
 
-    return r < 0 || valid || s->query->for_authority ? r : consider_cut(s);
+    return r < 0 || s->query->for_authority ? r : consider_cut(s, valid);
 }
 
 static int end_below_unknown(Search *s)
@@ -309,7 +312,7 @@ static int end_below_unknown(Search *s)
     const Node *twin = find_twin(s, s->nodes + s->way[s->depth - 1]);
     int r = consider(s, s->depth, (End){ .anchor = twin }, false);
 
-    return r < 0 || twin || s->query->for_authority ? r : consider_cut(s);
+    return r < 0 || twin || s->query->for_authority ? r : consider_cut(s, false);
 }
 
 /* The same name and key twice would be a detour. */
@@ -321,9 +324,34 @@ static bool is_on_way(const Search *s, const Node *n)
     return false;
 }
 
+static int climb(Search *s, size_t at);
+
+/* A certificate whose known issuers are all below it closes a circle, and is needless. */
+static int climb_further(Search *s, size_t at)
+{
+    bool known = false, circle = false;
+    int r = find_issuers(s, at);
+
+    for (size_t i = 0; r >= 0 && i < s->nodes[at].n_issuers; i++) {
+        size_t next = s->nodes[at].issuers[i];
+
+        if (is_on_way(s, s->nodes + next)) {
+            circle = true;
+            continue;
+        }
+        known = true;
+        r = s->nodes[next].is_root ? end_at_root(s, s->nodes + next) : climb(s, next);
+    }
+    if (r < 0 || known)
+        return r;
+    if (!circle || s->query->for_authority)
+        return end_below_unknown(s);
+    r = consider_cut(s, false);
+    return r < 0 ? r : consider(s, s->depth, (End){}, true);
+}
+
 static int climb(Search *s, size_t at)
 {
-    bool known = false;
     int r;
 
     if (++s->n_steps > LIMIT_PATH_STEPS)
@@ -333,19 +361,8 @@ static int climb(Search *s, size_t at)
         return 0;
     }
     s->way[s->depth++] = at;
-    r = s->depth == 1 && s->nodes[at].is_root ? 0 : find_issuers(s, at);
-    if (s->depth == 1 && s->nodes[at].is_root)
-        r = consider(s, 1, (End){ .anchor = s->nodes + at }, false);
-    for (size_t i = 0; r >= 0 && i < s->nodes[at].n_issuers; i++) {
-        size_t next = s->nodes[at].issuers[i];
-
-        if (is_on_way(s, s->nodes + next))
-            continue;
-        known = true;
-        r = s->nodes[next].is_root ? end_at_root(s, s->nodes + next) : climb(s, next);
-    }
-    if (r >= 0 && !known && !(s->depth == 1 && s->nodes[at].is_root))
-        r = end_below_unknown(s);
+    r = s->depth == 1 && s->nodes[at].is_root ? consider(s, 1, (End){ .anchor = s->nodes + at }, false)
+                                              : climb_further(s, at);
     s->depth--;
     return r;
 }
@@ -378,6 +395,8 @@ int path_build(X509 *x, const PathQuery *query, Path *ret)
         return r;
     if (s.too_long && !s.rank.accepted)
         return -E2BIG;
+    if (!s.best.served && (r = make_path(&s, 1, (End){}, &s.best)) < 0)
+        return r;
     if (!s.best.anchor && !s.best.expired_root)
         s.best.pretender = find_pretender(query->uploaded, s.best.served);
     *ret = s.best;

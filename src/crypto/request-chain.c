@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <ctype.h>
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
@@ -10,7 +12,6 @@
 #include "crypto/algorithm.h"
 #include "crypto/inspect.h"
 #include "crypto/path.h"
-#include "crypto/pem-reader.h"
 #include "crypto/permission.h"
 #include "crypto/request.h"
 #include "util/text.h"
@@ -58,35 +59,93 @@ static int take_certificate(Acceptance *a, const Blob *der)
     return x509_list_add_der(a->received, der, which, a->problem);
 }
 
+/* A reply that was cut off within a marker would look like text behind the last block. */
+static bool ends_within_marker(const char *pem)
+{
+    size_t size = strlen(pem);
+    const char *line;
+
+    while (size > 0 && isspace((unsigned char)pem[size - 1]))
+        size--;
+    line = memrchr(pem, '\n', size);
+    line = line ? line + 1 : pem;
+    return line < pem + size && *line == '-' && strncmp(line, "-----END ", 9) != 0;
+}
+
+static int count_markers(const char *pem)
+{
+    int n = 0;
+
+    while ((pem = strstr(pem, "-----BEGIN"))) {
+        pem++;
+        n++;
+    }
+    return n;
+}
+
+static int take_block(Acceptance *a, const char *label, const uint8_t *der, long size)
+{
+    const Blob blob = { (uint8_t *)(uintptr_t)der, (size_t)size };
+
+    if (!streq(label, PEM_STRING_X509) && !streq(label, PEM_STRING_X509_OLD))
+        return 0;
+    return take_certificate(a, &blob);
+}
+
+/* OpenSSL knows line ends with LF alone. */
+static char *copy_with_lf(const char *pem)
+{
+    char *copy = strdup(pem);
+
+    for (char *at = copy; at && (at = strchr(at, '\r')); at++)
+        if (at[1] != '\n')
+            *at = '\n';
+    return copy;
+}
+
+/* In the lax form of RFC 7468 section 3: with text between blocks, and lines of any length. OpenSSL takes two blocks for one if
+ * the end of the first is damaged. */
+static int take_blocks(Acceptance *a, const char *pem)
+{
+    _cleanup_free_ char *text = copy_with_lf(pem);
+    _cleanup_bio_ BIO *bio = text ? BIO_new_mem_buf(text, -1) : NULL;
+    char *label, *header;
+    uint8_t *der;
+    int n = 0, r = 0;
+    long size;
+
+    if (!bio)
+        return -ENOMEM;
+    while (r >= 0 && PEM_read_bio(bio, &label, &header, &der, &size) > 0) {
+        n++;
+        r = take_block(a, label, der, size);
+        OPENSSL_free(label);
+        OPENSSL_free(header);
+        OPENSSL_clear_free(der, (size_t)size);
+    }
+    if (r >= 0 && (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE ||
+                   n != count_markers(text) || ends_within_marker(text)))
+        r = problem_set(a->problem, PROBLEM_INVALID_BUNDLE,
+                        "%s returned a chain that is damaged or cut off: what follows certificate %d is not "
+                        "PEM (RFC 7468)" BLAME ".",
+                        a->whose, sk_X509_num(a->received));
+    ERR_clear_error();
+    return r;
+}
+
 static int take_text(Acceptance *a, const char *pem)
 {
-    PemReader reader = { .at = pem };
     int r;
 
     if (strnlen(pem, LIMIT_ACME_CHAIN + 1) > LIMIT_ACME_CHAIN)
         return problem_set(a->problem, PROBLEM_LIMITS_EXCEEDED,
                            "%s returned a chain of more than %d bytes" BLAME ".", a->whose,
                            LIMIT_ACME_CHAIN);
-    for (;;) {
-        _cleanup_blob_ Blob block = {};
-
-        r = pem_read_block(&reader, "CERTIFICATE", &block);
-        if (r == -EBADMSG)
-            return problem_set(a->problem, PROBLEM_INVALID_BUNDLE,
-                               "%s returned a chain that is not in strict PEM (RFC 8555 "
-                               "section 9.1): line %u is wrong" BLAME ".",
-                               a->whose, reader.n_line);
-        if (r > 0)
-            r = take_certificate(a, &block);
-        if (r < 0)
-            return r;
-        if (!block.data)
-            break;
-    }
-    if (sk_X509_num(a->received) == 0)
+    r = take_blocks(a, pem);
+    if (r >= 0 && sk_X509_num(a->received) == 0)
         return problem_set(a->problem, PROBLEM_INVALID_BUNDLE,
                            "%s returned a chain without a certificate" BLAME ".", a->whose);
-    return 0;
+    return r;
 }
 
 /* The certificate of the key; if there are several, one that is still valid. */

@@ -120,12 +120,14 @@ static X509 *find_matching(Examination *e, Matches matches, int *ret_n)
     return l[0];
 }
 
-/* As "openssl req -x509" makes it by default. */
+/* As "openssl req -x509" makes it by default. The common name of an authority may look like a host name of one label. */
 static bool is_server_and_authority(X509 *x)
 {
     _cleanup_strv_ char **names = NULL;
 
-    return x509_is_self_signed(x) && x509_names(x, &names) >= 0 && names;
+    if (!x509_is_self_signed(x) || x509_names(x, &names) < 0 || !names)
+        return false;
+    return X509_get_ext_by_NID(x, NID_subject_alt_name, -1) >= 0 || strpbrk(names[0], ".:");
 }
 
 /* A server certificate, or for the root an authority. */
