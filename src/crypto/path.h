@@ -25,9 +25,9 @@ typedef struct PathQuery {
     int64_t now;
 } PathQuery;
 
-/* Of all paths up from x, finds one that clients accept: now, if possible; else as soon as possible; up to a root that is valid,
- * if possible; and of these the one that lasts longest. If clients accept none of them, finds the one that comes closest. -ENOMEM;
- * -E2BIG if all have more than LIMIT_CHAIN certificates. */
+/* Of all paths up from x, finds one that clients accept: now, if possible; else as soon as possible; up to a root that
+ * is valid, if possible; and of these the one that lasts longest. If clients accept none of them, finds the one that
+ * comes closest. -ENOMEM; -E2BIG if all have more than LIMIT_CHAIN certificates. */
 int path_build(X509 *x, const PathQuery *query, Path *ret);
 void path_done(Path *p);
 #define _cleanup_path_ _cleanup_(path_done)
@@ -38,12 +38,14 @@ int path_to_bundle(const Path *p, Bundle *b);
 /* Runs X509_verify_cert() with the anchor, or else the last certificate, as trust anchor. Returns X509_V_OK
  * or X509_V_ERR_*, and the depth of the failing certificate. purpose: X509_PURPOSE_*. */
 int path_verify(const Path *p, int purpose, int64_t now, int *ret_depth);
-/* The same in a fraction of the time, for a path of certificates that signed each other, regardless of faults of the first. */
+/* The same in a fraction of the time, for a path of certificates that signed each other, regardless of faults of the
+ * first. */
 bool path_is_acceptable(const Path *p, bool for_authority, int64_t now);
-/* Returns an authority that does not permit that many authorities below it, one of them the first (RFC 5280 section 4.2.1.9). */
+/* Returns an authority that does not permit that many authorities below it, one of them the first (RFC 5280 section
+ * 4.2.1.9). */
 X509 *path_find_short(const Path *p);
-/* Returns a certificate of the list that is neither an authority of the path or of another one up from its leaf, nor another certificate
- * for the key of the leaf. */
+/* Returns a certificate of the list that is neither an authority of the path or of another one up from its leaf, nor
+ * another certificate for the key of the leaf. */
 X509 *path_find_unrelated(const Path *p, STACK_OF(X509) * l);
 /* Returns an authority that does not permit the names of the leaf. */
 X509 *path_find_constraining(const Path *p);

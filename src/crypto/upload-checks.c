@@ -66,8 +66,8 @@ static void check_leftovers(Examination *e)
             SUBJECT(x));
 }
 
-/* Returns true if the issuer named by the last certificate is wrong, or cannot be examined. A root that is not needed here does not
- * matter. */
+/* Returns true if the issuer named by the last certificate is wrong, or cannot be examined. A root that is not needed
+ * here does not matter. */
 static bool check_pretender(Examination *e, X509 *last)
 {
     X509 *x = e->path.pretender;
@@ -81,6 +81,24 @@ static bool check_pretender(Examination *e, X509 *last)
             "is damaged or outdated.",
             SUBJECT(last), SUBJECT(x));
     return true;
+}
+
+/* Makes the caller look for another certificate of the issuer. */
+static int note_missing_issuer(Examination *e, X509 *x)
+{
+    int r = x509_name_to_text(X509_get_issuer_name(x), &e->result->missing_issuer);
+
+    return r < 0 ? r : x509_issuer_urls(x, &e->result->issuer_urls);
+}
+
+/* An authority that has expired may have been renewed. */
+static int look_for_renewed(Examination *e)
+{
+    for (int i = 1; i < sk_X509_num(e->path.served); i++)
+        if (asn1_time_to_seconds(X509_get0_notAfter(sk_X509_value(e->path.served, i))) < e->context->now)
+            return e->result->missing_issuer ? 0
+                                             : note_missing_issuer(e, sk_X509_value(e->path.served, i - 1));
+    return 0;
 }
 
 /* Roots need not be sent, so a chain may end below an unknown one. A single leaf may not, since no authority
@@ -100,9 +118,7 @@ static int check_end(Examination *e)
                           SUBJECT(e->path.expired_root), SUBJECT(last));
     if (e->path.expired_root)
         return 0;
-    r = x509_name_to_text(X509_get_issuer_name(last), &e->result->missing_issuer);
-    if (r >= 0)
-        r = x509_issuer_urls(last, &e->result->issuer_urls);
+    r = note_missing_issuer(e, last);
     if (r < 0)
         return r;
     if (sk_X509_num(e->path.served) == 1 || e->context->authority)
@@ -201,6 +217,8 @@ int upload_check_path(Examination *e)
     if (r < 0)
         return r;
     r = check_end(e);
+    if (r >= 0)
+        r = look_for_renewed(e);
     if (problem_of(e, CHECK_SIGNATURES)->code == PROBLEM_NONE) {
         check_leftovers(e);
         check_authorities(e);

@@ -105,8 +105,8 @@ static int narrow(Examination *e, Matches matches, X509 **l, int n)
     return kept > 0 ? kept : n;
 }
 
-/* Returns the first of *ret_n certificates that match. Of several certificates for one key, expired ones do not count; and one that is
- * signed by itself does not if another is not. */
+/* Returns the first of *ret_n certificates that match. Of several certificates for one key, expired ones do not count;
+ * for a server, neither does that of an authority. */
 static X509 *find_matching(Examination *e, Matches matches, int *ret_n)
 {
     X509 *l[LIMIT_CHAIN] = {};

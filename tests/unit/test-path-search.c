@@ -9,8 +9,8 @@
 #include "crypto/upload.h"
 #include "util/text.h"
 
-/* Bundles with several ways up. Authorities are letters, and so are their certificates: "A<B" is A as signed by B, "A<A" its root,
- * "leaf<A" the leaf. What follows after a space is wrong with it. */
+/* Bundles with several ways up. Authorities are letters: "A<B" is A as signed by B, "A<A" its root, "leaf<A" the leaf.
+ * What follows after a space is wrong with it. */
 
 #define AUTHORITIES 6
 
