@@ -284,7 +284,8 @@ static int append_upload(Certificate *upload, void *userdata)
     if (!names)
         return -ENOMEM;
     return sd_bus_message_append(userdata, "(ssssx)", leaf->fingerprint, valid_text(leaf->subject),
-                                 valid_text(leaf->issuer), valid_text(names), leaf->not_after);
+                                 valid_text(leaf->issuer), valid_text(names),
+                                 chain_not_after(certificate_chain(upload)));
 }
 
 static int append_uploads(sd_bus_message *reply, const void *userdata)

@@ -24,6 +24,9 @@
 #define LIMIT_HTTP_TIME       15          /* seconds for each of them */
 #define LIMIT_HTTP_HEADERS    (64 * 1024) /* of a reply */
 #define LIMIT_CHAIN           16          /* certificates in a chain */
+#define LIMIT_PATH_STEPS      4096        /* in the search for a path up from a leaf */
+#define LIMIT_PATH_NODES      1024        /* certificates that it is searched among */
+#define LIMIT_PATH_ISSUERS    64          /* of one certificate that are tried */
 #define LIMIT_NAMES           100         /* names in a certificate */
 #define LIMIT_NAME            253         /* a name, RFC 1035 section 2.3.4 as text without the last dot */
 #define LIMIT_LABEL           63          /* a label of a name, RFC 1035 section 2.3.4 */

@@ -10,6 +10,7 @@
 #include "crypto/digest.h"
 #include "crypto/extension.h"
 #include "crypto/pem.h"
+#include "crypto/permission.h"
 #include "util/text.h"
 
 #define COMMON_NAME_MAX 64 /* ub-common-name, RFC 5280 appendix A.1 */
@@ -222,10 +223,8 @@ static int check_constraints(Authority *a, X509 *x, const char *name, Problem *p
 {
     bool permitted = true;
 
-    if (a->n_constraints > 0)
-        (void)X509_check_purpose(x, -1, 0); /* fills in what the check below uses */
     for (unsigned i = 0; i < a->n_constraints && permitted; i++)
-        permitted = NAME_CONSTRAINTS_check(x, a->constraints[i]) == X509_V_OK;
+        permitted = constraints_permit(a->constraints[i], x);
     if (permitted)
         return 0;
     problem_set(

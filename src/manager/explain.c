@@ -58,7 +58,7 @@ static void say_served(Account *a)
         [SOURCE_LOCAL] = "from this machine's own root",
     };
     const Chain *chain = certificate_chain(a->c);
-    int64_t end = chain ? chain_not_after(chain) : 0;
+    int64_t end = chain ? source_chain_ends(a->c->record->served, chain) : 0;
 
     if (!chain)
         say(a, "%s has no chain yet.", certificate_name(a->c));

@@ -101,7 +101,7 @@ static char *explain_warning(const Certificate *c, int64_t left)
 
 static void on_warned(Certificate *c, void *userdata)
 {
-    int64_t not_after = chain_not_after(certificate_chain(c));
+    int64_t not_after = source_chain_ends(c->record->served, certificate_chain(c));
     _cleanup_free_ char *text = explain_warning(c, not_after - clock_now());
     Manager *m = userdata;
     char number[24];

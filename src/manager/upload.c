@@ -3,6 +3,7 @@
 
 #include "core/limits.h"
 #include "manager/manager-internal.h"
+#include "util/log.h"
 #include "util/text.h"
 
 /* One call of Upload, CheckUpload or RemoveUpload: examine, store, settle the certificates that it concerns, reply. */
@@ -189,6 +190,8 @@ static void on_examined(UploadResult *result, const Problem *problem, void *user
         upload_call_answer(call);
         return;
     }
+    log_info("An upload is accepted: %s %s", finding_text(&result->report.findings[CHECK_LEAF]),
+             finding_text(&result->report.findings[CHECK_CHAIN]));
     call->bundle = TAKE_PTR(result->bundle);
     r = store_bundle(call);
     if (r < 0) {

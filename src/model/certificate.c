@@ -72,7 +72,7 @@ CertificateState certificate_state(const Certificate *c, int64_t now)
 
     if (!chain)
         return CERTIFICATE_PENDING;
-    if (now > chain_leaf(chain)->not_after)
+    if (now > source_chain_ends(c->record->served, chain))
         return CERTIFICATE_EXPIRED;
     renewal = certificate_next_renewal(c);
     if (renewal == 0) /* only an administrator can replace it */
