@@ -209,6 +209,8 @@ static inline uint64_t bus_unwritten(sd_bus *bus)
 int bus_idle_init(Bus *b, bool exit_on_idle);
 void bus_idle_done(Bus *b);
 void bus_reset_idle(Bus *b);
+/* Follows a change of IdleExit=. */
+void bus_rearm_idle(Bus *b);
 
 /* Queries whether the clock is synchronized, and passes the result to the manager. */
 void bus_ask_clock(Bus *b);

@@ -64,6 +64,11 @@
 #define LIMIT_HISTORY          16                /* former chains listed in a record */
 #define LIMIT_BRIDGES          6                 /* cross-certificates from former roots in a chain */
 
+/* Errors in the configuration, as they are listed on the bus. */
+#define LIMIT_CONFIG_ERRORS_KEPT 200 /* about all files */
+#define LIMIT_CONFIG_ERROR_TEXT  1000
+#define LIMIT_CONFIG_ERROR_KEY   100
+
 /* Input from ACME authorities (RFC 8555). */
 #define LIMIT_ACME_JSON         (256 * 1024)
 #define LIMIT_ACME_DEPTH        16 /* of nested JSON */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "config/settings.h"
@@ -7,6 +8,7 @@
 #include "core/limits.h"
 #include "core/name.h"
 #include "core/now.h"
+#include "manager/config-errors.h"
 #include "manager/manager-internal.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -17,29 +19,39 @@ struct Configuration {
     Manager *manager;
     char *const *directories; /* the most important last */
     Config *config;           /* NULL: not read yet */
+    ConfigErrors errors;
     ConfigWatch *watch;
 };
 
-static void on_complaint(const char *file, unsigned line, const char *key, const char *text,
-                         void *userdata _unused_)
+static void on_complaint(const char *file, unsigned line, const char *key, const char *text, void *userdata)
 {
-    char number[16];
-
-    snprintf(number, sizeof(number), "%u", line);
-    log_fields(LOG_WARNING, MESSAGE_CONFIG_ERROR,
-               (const LogField[]){ { "FILE", file }, { "LINE", number }, { "KEY", key }, {} },
-               "%s:%u: %s%s%s", file, line, strempty(key), key ? "=: " : "", text);
+    config_errors_add(userdata, file, line, key, text);
 }
 
-static int note_claim(Manager *m, const Module *module, const Claim *claim)
+static void complain(ConfigErrors *errors, const Module *module, const char *format, ...) _printf_(3, 4);
+
+/* About the requests of a module, or of several: NULL. */
+static void complain(ConfigErrors *errors, const Module *module, const char *format, ...)
+{
+    _cleanup_free_ char *text = NULL;
+    va_list ap;
+
+    va_start(ap, format);
+    if (vasprintf(&text, format, ap) < 0)
+        text = NULL;
+    va_end(ap);
+    config_errors_add(errors, module ? strempty(module->file) : "", 0, NULL, text ? text : strerror(ENOMEM));
+}
+
+static int note_claim(Manager *m, const Module *module, const Claim *claim, ConfigErrors *errors)
 {
     Certificate *c = model_find_any(m->model, claim->name);
     int r;
 
     if (!c) {
         if (model_is_full(m->model, claim->name)) {
-            log_warning("Module %s: There are already %u certificates, ignoring %s.", module->name,
-                        HASH_COUNT(m->model->certificates), claim->name);
+            complain(errors, module, "there are already %u certificates, ignoring %s",
+                     HASH_COUNT(m->model->certificates), claim->name);
             return 0;
         }
         r = model_add(m->model, RECORD_CERTIFICATE, claim->name, &c);
@@ -49,7 +61,16 @@ static int note_claim(Manager *m, const Module *module, const Claim *claim)
     return wish_add(&c->next_wish, module->name, claim);
 }
 
-static void adopt_wish(Manager *m, Certificate *c)
+/* The first module that requests the certificate. */
+static const Module *find_claimant(const Config *config, const char *name)
+{
+    for (size_t i = 0; i < config->n_modules; i++)
+        if (module_find_claim(config->modules + i, name))
+            return config->modules + i;
+    return NULL;
+}
+
+static void adopt_wish(Manager *m, Certificate *c, const Config *config, ConfigErrors *errors)
 {
     bool same = wish_equal(&c->wish, &c->next_wish), changed = false;
     unsigned what = 0;
@@ -62,33 +83,49 @@ static void adopt_wish(Manager *m, Certificate *c)
     } else
         wish_clear(&c->next_wish);
     if (certificate_update_names(c, c->record, &changed) == -E2BIG)
-        log_warning("%s: Modules request more than %d names together, ignoring the rest.",
-                    certificate_name(c), LIMIT_NAMES);
+        complain(errors, find_claimant(config, certificate_name(c)),
+                 "modules request more than %d names together for %s, ignoring the rest", LIMIT_NAMES,
+                 certificate_name(c));
     if (changed)
         what |= CHANGED_NAMES | CHANGED_CHAIN;
     if (what && c->published)
         MODEL_NOTIFY(m->model, certificate_changed, c, what);
 }
 
-static void apply(Manager *m, const Config *config)
+static void apply(Manager *m, const Config *config, ConfigErrors *errors)
 {
     Certificate *c, *next;
     int r = 0;
 
     for (size_t i = 0; i < config->n_modules && r >= 0; i++)
         for (size_t k = 0; k < config->modules[i].n_claims && r >= 0; k++)
-            r = note_claim(m, config->modules + i, config->modules[i].claims + k);
+            r = note_claim(m, config->modules + i, config->modules[i].claims + k, errors);
     if (r < 0)
         (void)log_oom();
     FOREACH_CERTIFICATE (m->model, c, next) {
-        adopt_wish(m, c);
+        adopt_wish(m, c, config, errors);
         lifecycle_settle(m->lifecycle, c);
         model_review(m->model, c);
     }
 }
 
+/* Keeps the list of errors, and logs new ones. */
+static void adopt_errors(Configuration *k, ConfigErrors *fresh)
+{
+    bool changed = !config_errors_equal(fresh, &k->errors);
+    ConfigErrors former = k->errors;
+    Manager *m = k->manager;
+
+    config_errors_log(fresh, &former);
+    k->errors = *fresh;
+    *fresh = former;
+    if (m->observer && m->observer->configured)
+        m->observer->configured(changed, m->observer_userdata);
+}
+
 int manager_reload(Manager *m)
 {
+    _cleanup_config_errors_ ConfigErrors errors = {};
     Configuration *k = m->configuration;
     _cleanup_config_ Config *former = NULL;
     Config *fresh;
@@ -98,7 +135,7 @@ int manager_reload(Manager *m)
     r = config_watch_refresh(k->watch);
     if (r < 0)
         (void)log_warning_errno(r, "Failed to watch the configuration, changes take effect after a reload");
-    r = config_load(k->directories, k->config, on_complaint, NULL, &fresh);
+    r = config_load(k->directories, k->config, on_complaint, &errors, &fresh);
     if (r < 0)
         return log_error_errno(r, "Failed to read the configuration, keeping the former one");
     former = k->config;
@@ -112,10 +149,17 @@ int manager_reload(Manager *m)
                                                  : fresh->changed);
     if (!alike)
         TELL(m, authorities_changed);
-    apply(m, fresh);
+    apply(m, fresh, &errors);
+    adopt_errors(k, &errors);
     deployments_configure(m->deployments, fresh);
     agenda_note_outlook(m->agenda);
     return 0;
+}
+
+size_t manager_config_errors(const Manager *m, const ConfigError **ret)
+{
+    *ret = m->configuration->errors.items;
+    return m->configuration->errors.n;
 }
 
 static void on_file_changed(void *userdata)
@@ -157,6 +201,7 @@ Configuration *configuration_free(Configuration *k)
         return NULL;
     configuration_stop(k);
     config_free(k->config);
+    config_errors_done(&k->errors);
     free(k);
     return NULL;
 }
