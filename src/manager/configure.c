@@ -190,6 +190,11 @@ void configuration_stop(Configuration *k)
         config_watch_free(TAKE_PTR(k->watch));
 }
 
+bool configuration_is_changing(const Configuration *k)
+{
+    return k->watch && config_watch_is_settling(k->watch);
+}
+
 char *const *configuration_directories(const Configuration *k)
 {
     return k->directories;

@@ -182,6 +182,7 @@ static int make_parts(Manager *m, const ManagerOptions *options)
     if ((r = network_watch_new(m, &m->network)) < 0 ||
         (r = lifecycle_new(m->event, m->store, m->model, &lifecycle_observer, m, &m->lifecycle)) < 0 ||
         (r = configuration_new(m, options->config, &m->configuration)) < 0 ||
+        (r = host_name_watch_new(m, &m->host_name)) < 0 ||
         (r = examiner_new(m->event, options->importer, &m->examiner)) < 0 ||
         (r = upkeep_new(m, &m->upkeep)) < 0 || (r = agenda_new(m, &m->agenda)) < 0 ||
         (r = deployments_new(m, options, &m->deployments)) < 0)
@@ -235,6 +236,7 @@ void manager_stop(Manager *m)
 {
     if (m->configuration)
         configuration_stop(m->configuration);
+    m->host_name = host_name_watch_free(m->host_name);
     if (m->deployments)
         deployments_stop(m->deployments);
     if (!m->lifecycle)
