@@ -101,21 +101,24 @@ static bool is_later(const struct timespec *a, const struct timespec *b)
     return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
 }
 
-/* Returns 1 if the record or the link is later than the index, although the journal does not name the object: somebody else
+/* Returns 1 if the object, its record or its link is later than the index, although the journal does not name it: somebody else
  * put it there, perhaps from a backup. */
 static int is_restored(const Loading *l, const Record *rec, const struct timespec *indexed)
 {
-    static const char *const entries[] = { RECORD_FILE, CURRENT_LINK };
+    static const char *const entries[] = { "", "/" RECORD_FILE, "/" CURRENT_LINK };
     _cleanup_free_ char *path = object_path(rec->kind, rec->name);
-    _cleanup_close_ int fd = -EBADF;
     struct stat st;
 
     if (!path)
         return -ENOMEM;
-    fd = openat(l->store->fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    for (size_t i = 0; fd >= 0 && i < ELEMENTSOF(entries); i++)
-        if (fstatat(fd, entries[i], &st, AT_SYMLINK_NOFOLLOW) >= 0 && is_later(&st.st_ctim, indexed))
+    for (size_t i = 0; i < ELEMENTSOF(entries); i++) {
+        _cleanup_free_ char *entry = NULL;
+
+        if (asprintf(&entry, "%s%s", path, entries[i]) < 0)
+            return -ENOMEM;
+        if (fstatat(l->store->fd, entry, &st, AT_SYMLINK_NOFOLLOW) >= 0 && is_later(&st.st_ctim, indexed))
             return 1;
+    }
     return 0;
 }
 
