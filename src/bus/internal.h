@@ -245,6 +245,8 @@ Bus *bus_of_message(sd_bus_message *m);
 /* Called first by a handler, after reading its arguments. Sets *ret if the call is allowed. Otherwise the handler
  * returns the result: 1 if the call was denied or waits for polkit, or a negative errno. */
 int call_begin(sd_bus_message *m, const char *name, const char *module, Call **ret);
+/* The same for a call about a certificate, or the root, that is there. */
+int call_begin_for(sd_bus_message *m, const Certificate *c, Call **ret);
 Call *call_free(Call *c);
 DEFINE_CLEANUP(Call *, call_free);
 #define _cleanup_call_ _cleanup_(call_freep)

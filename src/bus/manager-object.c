@@ -175,7 +175,9 @@ static int method_explain(sd_bus_message *m, void *userdata _unused_, sd_bus_err
     r = begin_with_name(m, &name, &call);
     if (!call)
         return r;
-    if (model_get(call->bus->model, name, &c, &call->problem) < 0) {
+    if (streq(name, BUS_PATH_ROOT))
+        c = call->bus->model->root;
+    else if (model_get(call->bus->model, name, &c, &call->problem) < 0) {
         if (!streq(name, "root"))
             return 1;
         problem_clear(&call->problem);

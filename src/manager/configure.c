@@ -43,24 +43,6 @@ static void complain(ConfigErrors *errors, const Module *module, const char *for
     config_errors_add(errors, module ? strempty(module->file) : "", 0, NULL, text ? text : strerror(ENOMEM));
 }
 
-static int note_claim(Manager *m, const Module *module, const Claim *claim, ConfigErrors *errors)
-{
-    Certificate *c = model_find_any(m->model, claim->name);
-    int r;
-
-    if (!c) {
-        if (model_is_full(m->model, claim->name)) {
-            complain(errors, module, "there are already %u certificates, ignoring %s",
-                     HASH_COUNT(m->model->certificates), claim->name);
-            return 0;
-        }
-        r = model_add(m->model, RECORD_CERTIFICATE, claim->name, &c);
-        if (r < 0)
-            return r;
-    }
-    return wish_add(&c->next_wish, module->name, claim);
-}
-
 /* The first module that requests the certificate. */
 static const Module *find_claimant(const Config *config, const char *name)
 {
@@ -68,6 +50,90 @@ static const Module *find_claimant(const Config *config, const char *name)
         if (module_find_claim(config->modules + i, name))
             return config->modules + i;
     return NULL;
+}
+
+/* ---- room for certificates: those that nobody requests any more give way, the oldest first */
+
+typedef struct Room {
+    Manager *manager;
+    const Config *config;
+    Certificate **kept; /* that can give way, the oldest first; NULL: not listed yet */
+    size_t n, next;
+} Room;
+
+static void room_done(Room *room)
+{
+    free(room->kept);
+}
+
+static bool can_give_way(const Room *room, const Certificate *c)
+{
+    return c->record->abandoned > 0 && c->stored && !c->leaving && !c->work.busy &&
+           STAILQ_EMPTY(&c->work.requests) && !certificate_is_wanted(c) &&
+           !find_claimant(room->config, certificate_name(c));
+}
+
+static int compare_abandoned(const void *a, const void *b)
+{
+    int64_t x = (*(Certificate *const *)a)->record->abandoned,
+            y = (*(Certificate *const *)b)->record->abandoned;
+
+    return x < y ? -1 : x > y;
+}
+
+static void list_kept(Room *room)
+{
+    Model *model = room->manager->model;
+    Certificate *c, *next;
+
+    room->kept = calloc(HASH_COUNT(model->certificates) + 1, sizeof(Certificate *));
+    if (!room->kept)
+        return;
+    FOREACH_CERTIFICATE (model, c, next)
+        if (can_give_way(room, c))
+            room->kept[room->n++] = c;
+    qsort(room->kept, room->n, sizeof(Certificate *), compare_abandoned);
+}
+
+/* Returns true if a certificate of this name can be added. */
+static bool make_room(Room *room, const char *name)
+{
+    Manager *m = room->manager;
+
+    while (model_is_full(m->model, name)) {
+        Certificate *c;
+
+        if (!room->kept)
+            list_kept(room);
+        if (room->next >= room->n)
+            return false;
+        c = room->kept[room->next++];
+        model_set_leaving(m->model, c, true);
+        if (lifecycle_request(m->lifecycle, c, REQUEST_REMOVE, NULL, NULL, NULL) < 0)
+            model_set_leaving(m->model, c, false);
+    }
+    return true;
+}
+
+/* ---- applying */
+
+static int note_claim(Room *room, const Module *module, const Claim *claim, ConfigErrors *errors)
+{
+    Manager *m = room->manager;
+    Certificate *c = model_find_any(m->model, claim->name);
+    int r;
+
+    if (!c) {
+        if (!make_room(room, claim->name)) {
+            complain(errors, module, "there are already %u certificates, ignoring %s", model_count(m->model),
+                     claim->name);
+            return 0;
+        }
+        r = model_add(m->model, RECORD_CERTIFICATE, claim->name, &c);
+        if (r < 0)
+            return r;
+    }
+    return wish_add(&c->next_wish, module->name, claim);
 }
 
 static void adopt_wish(Manager *m, Certificate *c, const Config *config, ConfigErrors *errors)
@@ -94,12 +160,13 @@ static void adopt_wish(Manager *m, Certificate *c, const Config *config, ConfigE
 
 static void apply(Manager *m, const Config *config, ConfigErrors *errors)
 {
+    _cleanup_(room_done) Room room = { .manager = m, .config = config };
     Certificate *c, *next;
     int r = 0;
 
     for (size_t i = 0; i < config->n_modules && r >= 0; i++)
         for (size_t k = 0; k < config->modules[i].n_claims && r >= 0; k++)
-            r = note_claim(m, config->modules + i, config->modules[i].claims + k, errors);
+            r = note_claim(&room, config->modules + i, config->modules[i].claims + k, errors);
     if (r < 0)
         (void)log_oom();
     FOREACH_CERTIFICATE (m->model, c, next) {
@@ -267,6 +334,7 @@ static int check_authority(const Settings *s, const RegistrationRequest *wish, P
 static int check_register(Manager *m, const RegistrationRequest *wish, size_t n_names, const char *fresh,
                           Problem *problem)
 {
+    _cleanup_(room_done) Room room = { .manager = m, .config = m->configuration->config };
     int r = manager_check_module(wish->module, problem);
 
     if (r < 0)
@@ -279,10 +347,9 @@ static int check_register(Manager *m, const RegistrationRequest *wish, size_t n_
     if (n_names >= LIMIT_NAMES)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "A certificate has at most %d names.",
                            LIMIT_NAMES);
-    if (fresh && model_is_full(m->model, fresh))
+    if (fresh && !make_room(&room, fresh))
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                           "There are already %u certificates, which is the limit.",
-                           HASH_COUNT(m->model->certificates));
+                           "There are already %u certificates, which is the limit.", model_count(m->model));
     return 0;
 }
 

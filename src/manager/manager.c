@@ -66,15 +66,32 @@ static void on_applied(Certificate *c, unsigned changed, const char *previous, v
     }
 }
 
+/* Requested while it was being removed: begins as a new one. */
+static bool is_wanted_again(Manager *m, Certificate *c)
+{
+    Record *fresh;
+
+    if (STAILQ_EMPTY(&c->work.requests) && !certificate_is_wanted(c))
+        return false;
+    fresh = record_new(c->record->kind, c->record->name);
+    if (!fresh)
+        return false;
+    record_free(c->record);
+    c->record = fresh;
+    model_set_leaving(m->model, c, false);
+    lifecycle_settle(m->lifecycle, c);
+    return true;
+}
+
 static void on_removed(Certificate *c, void *userdata)
 {
     Manager *m = userdata;
 
     upkeep_note_change(m->upkeep);
-    if (c->record->kind == RECORD_CERTIFICATE)
-        model_remove(m->model, c);
-    else
+    if (c->record->kind != RECORD_CERTIFICATE)
         certificate_free(c);
+    else if (!is_wanted_again(m, c))
+        model_remove(m->model, c);
 }
 
 static char *explain_warning(const Certificate *c, int64_t left)
@@ -125,6 +142,7 @@ static void on_failed(Certificate *c, const Problem *problem, void *userdata)
 {
     Manager *m = userdata;
 
+    model_set_leaving(m->model, c, false);
     if (problem->code == PROBLEM_CANCELLED)
         return;
     agenda_note_outlook(m->agenda);
