@@ -202,6 +202,7 @@ int manager_reload(Manager *m)
     r = config_watch_refresh(k->watch);
     if (r < 0)
         (void)log_warning_errno(r, "Failed to watch the configuration, changes take effect after a reload");
+    host_name_watch_note(m->host_name);
     r = config_load(k->directories, k->config, on_complaint, &errors, &fresh);
     if (r < 0)
         return log_error_errno(r, "Failed to read the configuration, keeping the former one");

@@ -31,6 +31,11 @@ static bool update_name(HostNameWatch *w)
     return true;
 }
 
+void host_name_watch_note(HostNameWatch *w)
+{
+    (void)update_name(w);
+}
+
 static void compare_name(HostNameWatch *w)
 {
     if (!update_name(w))
@@ -79,7 +84,7 @@ int host_name_watch_new(Manager *m, HostNameWatch **ret)
         r = watch_clock(w);
     if (r < 0)
         return r;
-    (void)update_name(w);
+    host_name_watch_note(w);
     *ret = TAKE_PTR(w);
     return 0;
 }

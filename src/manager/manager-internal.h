@@ -97,6 +97,8 @@ void clock_watch_record_last(ClockWatch *w);
 int host_name_watch_new(Manager *m, HostNameWatch **ret);
 HostNameWatch *host_name_watch_free(HostNameWatch *w);
 DEFINE_CLEANUP(HostNameWatch *, host_name_watch_free);
+/* The configuration is about to be read, with the current name. */
+void host_name_watch_note(HostNameWatch *w);
 
 /* Follows the default route (network-watch.c). */
 int network_watch_new(Manager *m, NetworkWatch **ret);

@@ -31,6 +31,11 @@ static void change_name(void)
     g_assert_nonnull(service_find(&s, "old.example.com"));
     set_name("new.example.com");
     loop_until(s.event, has_new_name, &s);
+    set_name("other.example.com");
+    service_reload(&s); /* before the change is noticed */
+    g_assert_nonnull(service_find(&s, "other.example.com"));
+    set_name("new.example.com");
+    loop_until(s.event, has_new_name, &s);
 }
 
 static void test_signalled(void)
