@@ -35,13 +35,21 @@ int error_set(sd_bus_error *error, ProblemCode code, const char *format, ...)
     return error_set_problem(error, &problem);
 }
 
-void refuse_call(sd_bus_message *m, const char *why)
+void refuse_call_for(sd_bus_message *m, const Problem *problem)
 {
     sd_bus_error error = SD_BUS_ERROR_NULL;
 
-    (void)error_set(&error, PROBLEM_LIMITS_EXCEEDED, "%s", why);
+    (void)error_set_problem(&error, problem);
     (void)sd_bus_reply_method_error(m, &error);
     sd_bus_error_free(&error);
+}
+
+void refuse_call(sd_bus_message *m, const char *why)
+{
+    _cleanup_problem_ Problem problem = {};
+
+    (void)problem_set(&problem, PROBLEM_LIMITS_EXCEEDED, "%s", why);
+    refuse_call_for(m, &problem);
 }
 
 Bus *bus_of_message(sd_bus_message *m)

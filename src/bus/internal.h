@@ -271,6 +271,8 @@ int error_set(sd_bus_error *error, ProblemCode code, const char *format, ...) _p
 
 /* Refuses a call with LimitsExceeded before any handler sees it. */
 void refuse_call(sd_bus_message *m, const char *why);
+/* The same with any problem. */
+void refuse_call_for(sd_bus_message *m, const Problem *problem);
 
 /* Returns a text of a record that a getter can append even if the record is damaged. */
 static inline const char *valid_text(const char *s)

@@ -14,12 +14,9 @@
 
 static int on_call(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
 {
-    _cleanup_(sd_bus_error_free) sd_bus_error reason = SD_BUS_ERROR_NULL;
-
     if (!sd_bus_message_is_method_call(m, NULL, NULL))
         return 0;
-    (void)error_set_problem(&reason, userdata);
-    (void)sd_bus_reply_method_error(m, &reason);
+    refuse_call_for(m, userdata);
     return 1;
 }
 

@@ -15,8 +15,8 @@ typedef struct JournalPosition {
     uint64_t offset;
 } JournalPosition;
 
-/* Opens or creates (and flushes) the journal. A damaged one is renamed to journal.damaged and replaced, which returns 1. On a file system that
- * is read-only, it can only be read until that changes. dir_fd is borrowed. */
+/* Opens or creates (and flushes) the journal. A damaged one is renamed to journal.damaged and replaced, which returns 1. On a
+ * file system that is read-only, it can only be read until that changes. dir_fd is borrowed. */
 int journal_open(int dir_fd, Journal **ret);
 /* Returns 0 if there is a journal that can be read. -ENOENT. */
 int journal_probe(int dir_fd);
