@@ -130,7 +130,7 @@ TEXT_GETTER(property_get_subject, Certificate, c, SHOWN(served_leaf(c)->subject,
 NUMBER_GETTER(property_get_not_before, 'x', int64_t, Certificate, c, served_leaf(c)->not_before);
 NUMBER_GETTER(property_get_not_after, 'x', int64_t, Certificate, c, served_until(c));
 TEXT_GETTER(property_get_name, Certificate, c, certificate_name(c));
-TEXT_GETTER(property_get_role, Certificate, c, certificate_is_root(c) ? "root" : "leaf");
+TEXT_GETTER(property_get_role, Certificate, c, certificate_role(c));
 TEXT_GETTER(property_get_source, Certificate, c, source_to_string(c->record->served));
 TEXT_GETTER(property_get_authority, Certificate, c,
             c->record->served == SOURCE_ACME ? valid_text(c->record->authority) : "");
@@ -305,7 +305,7 @@ static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error
 
     r = read_options(m, rows, error);
     if (r >= 0)
-        r = call_begin(m, certificate_name(c), NULL, &call);
+        r = call_begin_for(m, c, &call);
     if (!call)
         return r;
     options.keep_current = keep_current;
@@ -326,7 +326,7 @@ static int method_revoke(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
     r = sd_bus_message_read(m, "s", &reason);
     if (r >= 0)
-        r = call_begin(m, certificate_name(c), NULL, &call);
+        r = call_begin_for(m, c, &call);
     if (!call)
         return r;
     if (manager_revoke(call->bus->manager, c, reason, &job, &call->problem) < 0)

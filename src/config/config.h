@@ -102,6 +102,7 @@ typedef struct Claim {
 /* A module file: a service or an application, and its certificates. */
 typedef struct Module {
     char *name; /* the name of its file without .conf */
+    char *file; /* the first of its files; NULL: it has none any more */
     char *description;
     Claim *claims;
     size_t n_claims;

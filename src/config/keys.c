@@ -41,6 +41,7 @@ void context_done(ParseContext *context)
     for (size_t i = 0; i < LIMIT_AUTHORITIES; i++) {
         free(context->drafts[i].file);
         context->drafts[i].file = NULL;
+        context->unreadable = strv_free(context->unreadable);
     }
 }
 

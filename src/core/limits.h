@@ -68,6 +68,11 @@
 #define LIMIT_BLOCKED          32 /* leaves of a certificate that must not be presented again */
 #define LIMIT_BRIDGES          6  /* cross-certificates from former roots in a chain */
 
+/* Errors in the configuration, as they are listed on the bus. */
+#define LIMIT_CONFIG_ERRORS_KEPT 200 /* about all files */
+#define LIMIT_CONFIG_ERROR_TEXT  1000
+#define LIMIT_CONFIG_ERROR_KEY   100
+
 /* Input from ACME authorities (RFC 8555). */
 #define LIMIT_ACME_JSON         (256 * 1024)
 #define LIMIT_ACME_DEPTH        16 /* of nested JSON */

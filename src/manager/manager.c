@@ -65,15 +65,32 @@ static void on_applied(Certificate *c, unsigned changed, const char *previous, v
     }
 }
 
+/* Requested while it was being removed: begins as a new one. */
+static bool is_wanted_again(Manager *m, Certificate *c)
+{
+    Record *fresh;
+
+    if (STAILQ_EMPTY(&c->work.requests) && !certificate_is_wanted(c))
+        return false;
+    fresh = record_new(c->record->kind, c->record->name);
+    if (!fresh)
+        return false;
+    record_free(c->record);
+    c->record = fresh;
+    model_set_leaving(m->model, c, false);
+    lifecycle_settle(m->lifecycle, c);
+    return true;
+}
+
 static void on_removed(Certificate *c, void *userdata)
 {
     Manager *m = userdata;
 
     upkeep_note_change(m->upkeep);
-    if (c->record->kind == RECORD_CERTIFICATE)
-        model_remove(m->model, c);
-    else
+    if (c->record->kind != RECORD_CERTIFICATE)
         certificate_free(c);
+    else if (!is_wanted_again(m, c))
+        model_remove(m->model, c);
 }
 
 static char *explain_warning(const Certificate *c, int64_t left)
@@ -124,6 +141,7 @@ static void on_failed(Certificate *c, const Problem *problem, void *userdata)
 {
     Manager *m = userdata;
 
+    model_set_leaving(m->model, c, false);
     if (problem->code == PROBLEM_CANCELLED)
         return;
     agenda_note_outlook(m->agenda);
@@ -181,6 +199,7 @@ static int make_parts(Manager *m, const ManagerOptions *options)
     if ((r = network_watch_new(m, &m->network)) < 0 ||
         (r = lifecycle_new(m->event, m->store, m->model, &lifecycle_observer, m, &m->lifecycle)) < 0 ||
         (r = configuration_new(m, options->config, &m->configuration)) < 0 ||
+        (r = host_name_watch_new(m, &m->host_name)) < 0 ||
         (r = examiner_new(m->event, options->importer, &m->examiner)) < 0 ||
         (r = upkeep_new(m, &m->upkeep)) < 0 || (r = agenda_new(m, &m->agenda)) < 0 ||
         (r = deployments_new(m, options, &m->deployments)) < 0)
@@ -234,6 +253,7 @@ void manager_stop(Manager *m)
 {
     if (m->configuration)
         configuration_stop(m->configuration);
+    m->host_name = host_name_watch_free(m->host_name);
     if (m->deployments)
         deployments_stop(m->deployments);
     if (!m->lifecycle)

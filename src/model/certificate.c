@@ -70,7 +70,7 @@ CertificateState certificate_state(const Certificate *c, int64_t now)
     const Chain *chain = certificate_chain(c);
     int64_t renewal;
 
-    if (!chain)
+    if (!chain || now < chain_not_before(chain)) /* nothing that clients accept yet */
         return CERTIFICATE_PENDING;
     if (now > source_chain_ends(c->record->served, chain))
         return CERTIFICATE_EXPIRED;

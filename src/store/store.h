@@ -61,8 +61,9 @@ void store_discard(Store *s, StoreChange *c);
  * next checkpoint include the changes of a commit. */
 void store_applied(Store *s);
 
-/* Reads the object again, repairing it, after a commit with an unknown result. -ENOENT. */
-int store_reload(Store *s, RecordKind kind, const char *name, Record **ret);
+/* Reads the object again, repairing it, after a commit with an unknown result. former: what was known of it, in case its record
+ * cannot be read; NULL. -ENOENT. */
+int store_reload(Store *s, RecordKind kind, const char *name, const Record *former, Record **ret);
 /* Reads the chain and key of a source. Any thread. -EBADMSG if they are not what was stored. */
 int store_read(Store *s, const Record *rec, Source source, Bundle **ret);
 /* Checks that the stored object matches the record, and if so, removes what a crash left beside it. Any thread,

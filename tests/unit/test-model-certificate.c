@@ -36,6 +36,8 @@ static void test_states(void)
 
         c = with_chain(s, NOW, NOW + 90 * DAY);
         due = s == SOURCE_ACME ? schedule_leaf_renewal(certificate_chain(c), s) : NOW + 60 * DAY;
+        g_assert_cmpint(certificate_state(c, chain_not_before(certificate_chain(c)) - 1), ==,
+                        CERTIFICATE_PENDING);
         g_assert_cmpint(certificate_state(c, NOW), ==, CERTIFICATE_VALID);
         g_assert_cmpint(certificate_state(c, due - 1), ==, CERTIFICATE_VALID);
         g_assert_cmpint(certificate_state(c, due), ==, CERTIFICATE_EXPIRING);
