@@ -5,7 +5,10 @@
 #include <stdio.h>
 
 #include "acme/header.h"
+#include "core/limits.h"
 #include "util/text.h"
+
+#define WATCHED 8 /* authorizations per poll of the order */
 
 /* The authorization of a name. */
 typedef struct Authorization {
@@ -18,9 +21,10 @@ typedef struct Authorization {
     unsigned tried; /* solvers whose self-check failed, as bits */
     const AcmeChallenge *challenge;
     char *key_authorization;
-    bool told; /* the authority was asked to validate */
-    bool seen; /* and may have done so */
-    bool done; /* nothing left to do */
+    bool told;   /* the authority was asked to validate */
+    bool seen;   /* and may have done so */
+    bool done;   /* nothing left to do */
+    bool proved; /* since it was told */
     Problem problem;
 } Authorization;
 
@@ -32,6 +36,7 @@ struct Authorizations {
     void *userdata;
     bool explaining;
     size_t solver;
+    size_t next; /* to be looked at while the order is pending */
     size_t n;
     Authorization items[];
 };
@@ -100,8 +105,103 @@ static void authorization_fail(Authorization *a, int r, Problem *problem)
     maybe_end(a->all);
 }
 
-static void on_told(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
+/* ---- refused proofs */
+
+static void explain(const Authorization *a, Problem *problem)
 {
+    for (size_t i = 0; a->object && i < a->object->n_challenges; i++)
+        if (a->object->challenges[i].problem) {
+            _cleanup_problem_ Problem one = {};
+
+            (void)acme_problem_describe(a->object->challenges[i].problem, whose(a->all), &one);
+            problem_set_type(problem, one.code, strempty(one.type), strempty(one.text));
+        }
+}
+
+static void describe_status(const Authorization *a, AcmeStatus status, Problem *problem)
+{
+    if (status == ACME_INVALID)
+        problem_set(
+            problem, PROBLEM_AUTHORITY_REFUSED,
+            "The authority %s did not accept the proof for %s, and gave no reason; check that the name points to this "
+            "machine.",
+            whose(a->all), a->object->name);
+    else
+        problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
+                    "The authority %s accepts no proof for %s: its authorization is already %s.",
+                    whose(a->all), a->object->name, acme_status_to_string(status));
+}
+
+/* Ends the order at once, as if it had become invalid: some authorities leave it pending (RFC 8555 section 7.5.1). */
+static void authorization_refuse(Authorization *a, AcmeStatus status, const AcmeProblem *why)
+{
+    _cleanup_problem_ Problem problem = {};
+    Authorizations *s = a->all;
+
+    if (why)
+        (void)acme_problem_describe(why, whose(s), &problem);
+    explain(a, &problem);
+    describe_status(a, status, &problem);
+    s->solver = a->solver;
+    s->observer->explained(&problem, s->userdata);
+}
+
+static const AcmeChallenge *find_challenge(const AcmeAuthorization *object, const char *type)
+{
+    for (size_t i = 0; i < object->n_challenges; i++)
+        if (object->challenges[i].token && streq(object->challenges[i].type, type))
+            return object->challenges + i;
+    return NULL;
+}
+
+/* Returns true if the authorization, or the challenge that was answered, cannot become valid any more. */
+static bool has_failed(const Authorization *a, AcmeStatus *ret)
+{
+    const Solver *solver = a->all->solvers->list[a->solver];
+    const AcmeChallenge *challenge = find_challenge(a->object, solver->ops->type);
+
+    *ret = a->object->status;
+    if (a->object->status == ACME_PENDING && challenge)
+        *ret = challenge->status;
+    return *ret != ACME_PENDING && *ret != ACME_PROCESSING && *ret != ACME_VALID;
+}
+
+static int take_authorization(Authorization *a, const AcmeReply *reply, Problem *problem);
+
+/* A reply that cannot be used is left to the order's next poll. */
+static void on_watched(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
+{
+    Authorization *a = userdata;
+    AcmeStatus status;
+
+    a->call = NULL;
+    if (failure || take_authorization(a, reply, NULL) < 0)
+        return;
+    a->proved = a->object->status == ACME_VALID;
+    if (has_failed(a, &status))
+        authorization_refuse(a, status, NULL);
+}
+
+void authorizations_watch(Authorizations *s)
+{
+    size_t n_asked = 0;
+
+    for (size_t i = 0; i < s->n && n_asked < WATCHED; i++) {
+        Authorization *a = s->items + s->next;
+        AcmeRequest request = { .url = a->url, .type = TYPE_JSON };
+
+        s->next = (s->next + 1) % s->n;
+        if (!a->told || a->proved || a->call)
+            continue;
+        if (acme_client_send(s->client, &request, on_watched, a, &a->call) >= 0)
+            n_asked++;
+    }
+}
+
+/* The authority may have validated the proof already. */
+static void on_told(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
+{
+    _cleanup_(acme_challenge_freep) AcmeChallenge *challenge = NULL;
     Authorization *a = userdata;
 
     a->call = NULL;
@@ -111,7 +211,11 @@ static void on_told(const AcmeReply *reply _unused_, const AcmeFailure *failure,
     }
     problem_clear(&a->problem); /* of a solver that failed before */
     a->told = a->done = true;
-    maybe_end(a->all);
+    if (acme_challenge_parse(whose(a->all), reply->body, reply->size, &challenge, NULL) >= 0 &&
+        challenge->status == ACME_INVALID)
+        authorization_refuse(a, ACME_INVALID, challenge->problem);
+    else
+        maybe_end(a->all);
 }
 
 /* ---- proving a name */
@@ -141,14 +245,6 @@ static void on_ready(const Problem *problem, void *userdata)
         authorization_fail(a, r, &wrong);
 }
 
-static const AcmeChallenge *find_challenge(const AcmeAuthorization *object, const char *type)
-{
-    for (size_t i = 0; i < object->n_challenges; i++)
-        if (object->challenges[i].token && streq(object->challenges[i].type, type))
-            return object->challenges + i;
-    return NULL;
-}
-
 /* Rank of a solver: the last successful one first, the last failed ones last. */
 static unsigned rank(const OrderSolvers *s, size_t i)
 {
@@ -165,15 +261,17 @@ static size_t choose_solver(Authorization *a, char **reasons)
 
     for (size_t i = 0; i < x->n; i++) {
         _cleanup_problem_ Problem why = {};
+        const AcmeChallenge *challenge;
         Solver *s = x->list[i];
 
         if (a->tried & (1U << i))
             continue;
+        challenge = find_challenge(a->object, s->ops->type);
         if (!s->ops->suits(s, a->object->name, a->object->wildcard, &why))
             (void)solver_add_reason(reasons, strempty(why.text));
-        else if (!find_challenge(a->object, s->ops->type)) {
-            problem_set(&why, PROBLEM_CHALLENGE_FAILED, "The authority %s does not offer %s for it",
-                        whose(a->all), s->ops->type);
+        else if (!challenge || challenge->status == ACME_INVALID) {
+            problem_set(&why, PROBLEM_CHALLENGE_FAILED, "The authority %s %s %s for it", whose(a->all),
+                        challenge ? "has already refused" : "does not offer", s->ops->type);
             (void)solver_add_reason(reasons, strempty(why.text));
         } else if (best == x->n || rank(x, i) < rank(x, best))
             best = i;
@@ -233,17 +331,6 @@ static void authorization_start(Authorization *a)
 
 /* ---- authorizations */
 
-static void explain(const Authorization *a, Problem *problem)
-{
-    for (size_t i = 0; a->object && i < a->object->n_challenges; i++)
-        if (a->object->challenges[i].problem) {
-            _cleanup_problem_ Problem one = {};
-
-            (void)acme_problem_describe(a->object->challenges[i].problem, whose(a->all), &one);
-            problem_set_type(problem, one.code, strempty(one.type), strempty(one.text));
-        }
-}
-
 static void maybe_explain(Authorizations *s)
 {
     _cleanup_problem_ Problem problem = {};
@@ -302,9 +389,8 @@ static void on_authorization(const AcmeReply *reply, const AcmeFailure *failure,
         a->done = true;
         maybe_end(s);
     } else if (a->object->status != ACME_PENDING) {
-        problem_set(&problem, PROBLEM_AUTHORITY_REFUSED,
-                    "The authority %s accepts no proof for %s: its authorization is already %s.", whose(s),
-                    a->object->name, acme_status_to_string(a->object->status));
+        explain(a, &problem);
+        describe_status(a, a->object->status, &problem);
         authorization_fail(a, -EREMOTEIO, &problem);
     } else
         authorization_start(a);
@@ -319,6 +405,7 @@ int authorizations_fetch(Authorizations *s, bool explain)
         Authorization *a = s->items + i;
         AcmeRequest request = { .url = a->url, .type = TYPE_JSON };
 
+        a->call = acme_call_cancel(a->call);
         r = acme_client_send(s->client, &request, on_authorization, a, &a->call);
     }
     return r;

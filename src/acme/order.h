@@ -15,7 +15,8 @@
  *     valid        download the chain
  *     invalid      find out why
  *
- * The order is polled rather than its authorizations: one request covers all names. */
+ * The order is polled, since one request covers all names; its authorizations only if it stays pending for more than a
+ * second. A Retry-After beyond LIMIT_ORDER_TIME does not keep it from being polled. */
 typedef struct Order Order;
 
 typedef struct OrderContext {

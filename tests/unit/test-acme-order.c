@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fake-client.h"
+#include "fake-timer.h"
 
 #include "acme/order.h"
+#include "core/limits.h"
 
 #define URL   "https://ca.test/"
 #define ORDER URL "order/1"
@@ -97,6 +99,8 @@ static void desk_init(Desk *d)
     directory = (AcmeDirectory){ .new_order = S(URL "new-order") };
     links = NULL;
     location = NULL;
+    reply_after = 0;
+    haste = 1;
     broken = false;
     n_sent = 0;
 }
@@ -250,6 +254,72 @@ static void test_resume(void)
         assert_issued(&d);
         g_assert_cmpuint(d.n_placed, ==, 0);
         g_assert_cmpint(order_was_finalized(d.order), ==, i <= 1);
+    }
+}
+
+#define HASTE 100 /* a minute in 0.6 s */
+
+/* An order that is processed: the authority asks for more patience than an order has. */
+static void test_long_retry_after(void)
+{
+    static const int64_t delays[] = { DAY, 1801 };
+
+    for (size_t i = 0; i < ELEMENTSOF(delays); i++) {
+        _cleanup_desk_ Desk d;
+        uint64_t began;
+
+        desk_init(&d);
+        haste = HASTE;
+        d.record.url = strdup(ORDER);
+        begin(&d);
+        answer_order(&d, ORDER, "ready", "");
+        (void)next_call(&d);
+        began = loop_now(d.event, CLOCK_BOOTTIME);
+        reply_after = delays[i];
+        answer_order(&d, URL "finalize", "processing", "");
+        answer_order(&d, ORDER, "processing", "");
+        answer_order(&d, ORDER, "valid", "\"certificate\":\"" URL "chain\",");
+        (void)next_call(&d);
+        answer(ACME_URL, URL "chain", d.chain);
+        assert_issued(&d);
+        g_assert_cmpuint(loop_now(d.event, CLOCK_BOOTTIME) - began, >=,
+                         120 * USEC_PER_SEC); /* two long pauses */
+    }
+}
+
+/* What can be waited for is; at the end the order is looked at once more before it is given up. */
+static void test_deadline(void)
+{
+    for (int late = 0; late < 2; late++) {
+        _cleanup_desk_ Desk d;
+        uint64_t began, now;
+
+        desk_init(&d);
+        haste = 4 * HASTE;
+        d.record.url = strdup(ORDER);
+        began = loop_now(d.event, CLOCK_BOOTTIME);
+        begin(&d);
+        reply_after = 1600;
+        answer_order(&d, ORDER, "processing", "");
+        (void)next_call(&d);
+        now = loop_now(d.event, CLOCK_BOOTTIME);
+        g_assert_cmpuint(now - began, >=, 1600 * USEC_PER_SEC);
+        reply_after = DAY;
+        while (now - began < LIMIT_ORDER_TIME * USEC_PER_SEC) {
+            answer_order(&d, ORDER, "processing", "");
+            (void)next_call(&d);
+            now = loop_now(d.event, CLOCK_BOOTTIME);
+        }
+        if (late) {
+            answer_order(&d, ORDER, "processing", "");
+            assert_failed(&d, PROBLEM_AUTHORITY_FAILED, "did not complete the order within 30 minutes");
+            g_assert_true(d.at_authority);
+        } else {
+            answer_order(&d, ORDER, "valid", "\"certificate\":\"" URL "chain\",");
+            (void)next_call(&d);
+            answer(ACME_URL, URL "chain", d.chain);
+            assert_issued(&d);
+        }
     }
 }
 
@@ -488,6 +558,8 @@ int main(int argc, char **argv)
     fixture_init(&argc, &argv);
     g_test_add_func("/acme-order/whole", test_whole);
     g_test_add_func("/acme-order/resume", test_resume);
+    g_test_add_func("/acme-order/long-retry-after", test_long_retry_after);
+    g_test_add_func("/acme-order/deadline", test_deadline);
     g_test_add_func("/acme-order/refused", test_refused_order);
     g_test_add_func("/acme-order/failure", test_failure);
     g_test_add_func("/acme-order/invalid", test_invalid);

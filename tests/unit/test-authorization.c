@@ -336,6 +336,107 @@ static void test_refused(void)
     g_assert_true(failing.at_authority);
 }
 
+#define FAILED_HTTP \
+    "{\"type\":\"http-01\",\"url\":\"" URL "http\",\"status\":\"invalid\",\"token\":\"" TOKEN "\"%s}"
+#define WHY ",\"error\":{\"type\":\"urn:ietf:params:acme:error:connection\",\"detail\":\"No route.\"}"
+
+/* The authority validates while it is asked to; whether it says why or not. */
+static void test_refused_at_once(void)
+{
+    static const struct {
+        const char *more, *type, *part;
+    } cases[] = {
+        { WHY, "connection", "No route" },
+        { "", NULL, "did not accept the proof for b.test, and gave no reason" },
+        { ",\"error\":null", NULL, "gave no reason" },
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        g_autofree char *body = g_strdup_printf(FAILED_HTTP, cases[i].more);
+        _cleanup_proving_ Proving p;
+
+        proving_init(&p, 1);
+        fetch_b(&p, "pending", HTTP "," DNS);
+        ready(&p.http, NULL);
+        answer(ACME_URL, URL "http", body);
+        g_assert_cmpuint(p.n_explained, ==, 1);
+        g_assert_cmpuint(p.n_failed + p.n_validating, ==, 0);
+        g_assert_cmpint(p.problem.code, ==, PROBLEM_AUTHORITY_REFUSED);
+        g_assert_true(isempty(cases[i].type) ? isempty(p.problem.type)
+                                             : streq(p.problem.type, cases[i].type));
+        if (!strstr(p.problem.text, cases[i].part))
+            g_error("\"%s\" does not say \"%s\"", p.problem.text, cases[i].part);
+        g_assert_cmpuint(authorizations_solver(p.all), ==, 0);
+    }
+}
+
+/* The order stays pending, its authorization does not; or only the challenge has failed. */
+static void test_watch(void)
+{
+    g_autofree char *failed = g_strdup_printf(FAILED_HTTP, WHY);
+    static const char *const statuses[] = { "invalid", "pending", "deactivated", "revoked" };
+
+    for (size_t i = 0; i < ELEMENTSOF(statuses); i++) {
+        _cleanup_proving_ Proving p;
+
+        proving_init(&p, 1);
+        authorizations_watch(p.all); /* nothing to see yet */
+        fetch_b(&p, "pending", HTTP "," DNS);
+        authorizations_watch(p.all);
+        g_assert_true(g_queue_is_empty(&calls));
+        ready(&p.http, NULL);
+        answer(ACME_URL, URL "http", HTTP);
+        g_assert_cmpuint(p.n_validating, ==, 1);
+        authorizations_watch(p.all);
+        answer_authorization(URL "b", "pending", "b.test", true, HTTP "," DNS);
+        authorizations_watch(p.all);
+        answer_failure(ACME_URL, URL "b", PROBLEM_NETWORK_FAILED, NULL);
+        authorizations_watch(p.all);
+        answer(ACME_URL, URL "b", "nonsense");
+        g_assert_cmpuint(p.n_explained + p.n_failed, ==, 0);
+        authorizations_watch(p.all);
+        authorizations_watch(p.all); /* one request at a time */
+        answer_authorization(URL "b", statuses[i], "b.test", true, failed);
+        g_assert_cmpuint(p.n_explained, ==, 1);
+        g_assert_cmpstr(p.problem.type, ==, "connection");
+        g_assert_cmpuint(authorizations_solver(p.all), ==, 0);
+    }
+}
+
+/* What is valid is not asked for again, and what is asked for twice is answered once. */
+static void test_watch_valid(void)
+{
+    _cleanup_proving_ Proving p;
+
+    proving_init(&p, 1);
+    fetch_b(&p, "pending", DNS);
+    ready(&p.dns, NULL);
+    answer(ACME_URL, URL "dns", DNS);
+    authorizations_watch(p.all);
+    fetch(&p, true);
+    answer_authorization(URL "b", "valid", "b.test", true, DNS);
+    g_assert_cmpuint(p.n_explained, ==, 1);
+    authorizations_watch(p.all);
+    answer_authorization(URL "b", "valid", "b.test", true, DNS);
+    authorizations_watch(p.all);
+    g_assert_true(g_queue_is_empty(&calls));
+}
+
+/* A challenge that was refused before is not tried again. */
+static void test_used_up(void)
+{
+    g_autofree char *failed = g_strdup_printf(FAILED_HTTP, WHY), *both = g_strconcat(failed, "," DNS, NULL);
+    _cleanup_proving_ Proving p, q;
+
+    proving_init(&p, 1);
+    fetch_b(&p, "pending", both);
+    g_assert_cmpuint(p.http.n_started, ==, 0);
+    g_assert_cmpuint(p.dns.n_started, ==, 1);
+    proving_init(&q, 1);
+    fetch_b(&q, "pending", failed);
+    assert_failed(&q, PROBLEM_CHALLENGE_FAILED, "has already refused http-01");
+}
+
 static void test_cannot_send(void)
 {
     _cleanup_proving_ Proving p;
@@ -401,6 +502,10 @@ int main(int argc, char **argv)
     g_test_add_func("/authorization/next-solver", test_next_solver);
     g_test_add_func("/authorization/no-solver", test_no_solver);
     g_test_add_func("/authorization/refused", test_refused);
+    g_test_add_func("/authorization/refused-at-once", test_refused_at_once);
+    g_test_add_func("/authorization/watch", test_watch);
+    g_test_add_func("/authorization/watch-valid", test_watch_valid);
+    g_test_add_func("/authorization/used-up", test_used_up);
     g_test_add_func("/authorization/cannot-send", test_cannot_send);
     g_test_add_func("/authorization/explain", test_explain);
     g_test_add_func("/authorization/free", test_free);

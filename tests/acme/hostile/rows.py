@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The table: every way in which the authority goes wrong, and what must come of it."""
 import json
+import time
 
 from authority import Reply
 from faults import (FAILS, HOLD, KIB, MIB, SUCCEEDS, WAITS, Fault, abroad, after_part, at_home, body, chain, cut, dripping,
@@ -192,7 +193,20 @@ SLOW = [
     fails("silent-after-directory", "nonce", silent, NETWORK, "60 seconds", slow=True),
     fails("silent-at-finalize", "finalize", silent, NETWORK, "60 seconds", slow=True),
     fails("no-handshake", None, [], NETWORK, "timed out", slow=True, port="mute"),
+    succeeds("retry-after-of-a-day", ["order", "finalize"], [field("Retry-After", "86400"), lambda r, s: process_for(5, r, s)],
+             slow=True),
 ]
+
+
+def process_for(seconds, reply, situation):
+    """The order is processed for so long, from finalize on."""
+    order = situation.order
+    if situation.where == "finalize":
+        order.done_at = time.monotonic() + seconds
+    parsed = json.loads(reply.body)
+    if order.status() == "processing":
+        parsed.pop("certificate", None)
+    reply.body = json.dumps(dict(parsed, status=order.status())).encode()
 
 # ---- nonces and accounts
 
@@ -402,7 +416,26 @@ NAMES = [
     fails("challenge-html", "challenge", lambda r, s: Reply(500, b"<html></html>", [("Content-Type", "text/html")]),
           PROTOCOL, "500", early=True),
     fails("challenge-fails", "challenge", lambda reply, s: fail_challenge(reply, s), "connection", "refused", early=True),
+    fails("challenge-invalid-at-once", ["challenge", "order"], lambda r, s: leave_pending(r, s, "challenge", status="invalid",
+          error=failed("connection", "Connection refused")), "connection", "refused"),
+    fails("challenge-invalid-without-reason", ["challenge", "order"], lambda r, s: leave_pending(
+        r, s, "challenge", status="invalid"), "AuthorityRefused", "gave no reason"),
+    fails("authorization-invalid-later", ["authorization", "order"], lambda r, s: leave_pending(
+        r, s, "authorization" if s.n else None, status="invalid"), "AuthorityRefused", "gave no reason"),
+    fails("challenge-invalid-later", ["authorization", "order"], lambda r, s: leave_pending(
+        r, s, "authorization" if s.n else None, status="pending", challenges=[dict(
+            json.loads(r.body)["challenges"][0], status="invalid", error=failed("dns", "NXDOMAIN"))]
+        if s.where == "authorization" else None), "dns", "NXDOMAIN"),
 ]
+
+
+def leave_pending(reply, situation, where, **members):
+    """The order never says that a proof was refused; only this kind of object does."""
+    if situation.where == "order":
+        members = {"status": "pending"}
+    elif situation.where != where:
+        return
+    reply.body = json.dumps(dict(json.loads(reply.body), **members)).encode()
 
 
 def fail_challenge(reply, situation):
