@@ -113,7 +113,8 @@ static void explain(const Authorization *a, Problem *problem)
         if (a->object->challenges[i].problem) {
             _cleanup_problem_ Problem one = {};
 
-            (void)acme_problem_describe(a->object->challenges[i].problem, whose(a->all), &one);
+            (void)acme_problem_describe(a->object->challenges[i].problem, whose(a->all), ACME_ABOUT_PROOF,
+                                        &one);
             problem_set_type(problem, one.code, strempty(one.type), strempty(one.text));
         }
 }
@@ -139,7 +140,7 @@ static void authorization_refuse(Authorization *a, AcmeStatus status, const Acme
     Authorizations *s = a->all;
 
     if (why)
-        (void)acme_problem_describe(why, whose(s), &problem);
+        (void)acme_problem_describe(why, whose(s), ACME_ABOUT_PROOF, &problem);
     explain(a, &problem);
     describe_status(a, status, &problem);
     s->solver = a->solver;
@@ -226,7 +227,9 @@ static void on_ready(const Problem *problem, void *userdata)
 {
     Authorization *a = userdata;
     Authorizations *s = a->all;
-    AcmeRequest request = { .url = a->challenge->url, .payload = "{}", .type = TYPE_JSON };
+    AcmeRequest request = {
+        .url = a->challenge->url, .subject = ACME_ABOUT_PROOF, .payload = "{}", .type = TYPE_JSON
+    };
     _cleanup_problem_ Problem wrong = {};
     int r;
 

@@ -18,6 +18,7 @@ struct AcmeCall {
     TAILQ_ENTRY(AcmeCall) entry;
     AcmeClient *client;
     AcmeResource resource;
+    AcmeSubject subject;
     char *url, *payload, *type;
     const AccountKey *key;
     bool plain;   /* an unsigned GET */
@@ -172,7 +173,7 @@ static void on_nonce(const HttpReply *reply, const Problem *problem, void *userd
     c->n_nonces_asked--;
     if (reply && !c->freed && !keep_nonce(c, reply)) {
         if (reply->status >= 400)
-            reply_describe_refusal(c->authority, reply, "the request for a nonce", &wrong);
+            reply_describe_refusal(c->authority, reply, ACME_ABOUT_NONCE, &wrong);
         problem_set(&wrong, PROBLEM_AUTHORITY_FAILED,
                     "The authority %s sent no usable nonce (RFC 8555 section 7.2); try again later.",
                     c->authority->name);
@@ -191,13 +192,13 @@ void acme_client_doubt_directory(AcmeClient *c)
     c->directory_until = 0;
 }
 
+/* Those that every order needs. The others are checked when they are used. */
 static int check_directory(const AcmeClient *c, const AcmeDirectory *d, Problem *problem)
 {
-    const char *const urls[] = { d->new_nonce,   d->new_account, d->new_order,
-                                 d->revoke_cert, d->key_change,  d->renewal_info };
+    const char *const urls[] = { d->new_nonce, d->new_account, d->new_order };
 
     for (size_t i = 0; i < ELEMENTSOF(urls); i++)
-        if (urls[i] && !acme_authority_has_url(c->authority, urls[i]))
+        if (!acme_authority_has_url(c->authority, urls[i]))
             return problem_set(
                 problem, PROBLEM_AUTHORITY_FAILED,
                 "The directory of the authority %s leads to another server, %s; check Directory=, or "
@@ -212,7 +213,7 @@ static int take_directory(AcmeClient *c, const HttpReply *reply, Problem *proble
     int r;
 
     if (reply->status != 200) {
-        reply_describe_refusal(c->authority, reply, "the request for its directory", problem);
+        reply_describe_refusal(c->authority, reply, ACME_ABOUT_DIRECTORY, problem);
         return -EPROTO;
     }
     if (!reply_is(reply, TYPE_JSON))
@@ -298,8 +299,7 @@ static void on_reply(const HttpReply *reply, const Problem *problem, void *userd
     }
     if (reply)
         (void)keep_nonce(c, reply);
-    if (reply &&
-        reply_check(c->authority, reply, call->url ? call->url : "a request", call->type, &good, &wrong) < 0)
+    if (reply && reply_check(c->authority, reply, call->subject, call->type, &good, &wrong) < 0)
         problem = &wrong;
     type = problem ? strempty(problem->type) : "";
     if (streq(type, "badNonce") && ++call->tries < LIMIT_NONCE_TRIES)
@@ -428,6 +428,7 @@ static int call_start(AcmeClient *c, const AcmeRequest *request, bool plain, Acm
         return -ENOMEM;
     *call = (AcmeCall){ .client = c,
                         .resource = request->resource,
+                        .subject = request->subject,
                         .key = request->key,
                         .plain = plain,
                         .done = done,
@@ -453,7 +454,7 @@ int acme_client_get_renewal_info(AcmeClient *c, const char *identifier, AcmeDone
                                  AcmeCall **ret)
 {
     _cleanup_free_ char *url = NULL;
-    AcmeRequest request = { .type = TYPE_JSON };
+    AcmeRequest request = { .type = TYPE_JSON, .subject = ACME_ABOUT_RENEWAL_INFO };
 
     if (!c->directory || !c->directory->renewal_info)
         return -EOPNOTSUPP;

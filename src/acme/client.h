@@ -46,6 +46,7 @@ typedef enum AcmeResource {
 
 typedef struct AcmeRequest {
     AcmeResource resource;
+    AcmeSubject subject; /* for messages */
     const char *url;     /* must have the origin of the authority, or one of Origins= */
     const char *payload; /* NULL: POST-as-GET (section 6.3) */
     const char *type;    /* media type of a successful reply; NULL: any */

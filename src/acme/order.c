@@ -359,7 +359,7 @@ static void on_explained(Problem *problem, void *userdata)
     Order *o = userdata;
 
     if (problem->code == PROBLEM_NONE && o->object->problem)
-        (void)acme_problem_describe(o->object->problem, order_whose(o), problem);
+        (void)acme_problem_describe(o->object->problem, order_whose(o), ACME_ABOUT_ORDER, problem);
     problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
                 "The authority %s ended the order without giving a reason.", order_whose(o));
     if (last_solver(o) < o->context.solvers.n)

@@ -386,8 +386,8 @@ static void test_invalid(void)
     static const struct {
         const char *more, *type, *part;
     } cases[] = {
-        { "", "connection", "ca refused: connection" },
-        { "\"error\":{\"type\":\"urn:ietf:params:acme:error:caa\"},", "caa", "ca refused: caa" },
+        { "", "connection", "ca refused the proof: connection" },
+        { "\"error\":{\"type\":\"urn:ietf:params:acme:error:caa\"},", "caa", "ca refused the order: caa" },
         { "", NULL, "ended the order without giving a reason" },
     };
 
