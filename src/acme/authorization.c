@@ -35,6 +35,7 @@ struct Authorizations {
     const AuthorizationsObserver *observer;
     void *userdata;
     bool explaining;
+    bool holds_key; /* proofs contain its thumbprint */
     size_t solver;
     size_t next; /* to be looked at while the order is pending */
     size_t n;
@@ -223,6 +224,12 @@ static void on_told(const AcmeReply *reply, const AcmeFailure *failure, void *us
 
 static void authorization_start(Authorization *a);
 
+/* Returns true if the proof is for the account's present key. */
+static bool proof_is_current(const Authorization *a)
+{
+    return text_ends_with(a->key_authorization, account_key_thumbprint(acme_client_key(a->all->client)));
+}
+
 static void on_ready(const Problem *problem, void *userdata)
 {
     Authorization *a = userdata;
@@ -233,6 +240,12 @@ static void on_ready(const Problem *problem, void *userdata)
     _cleanup_problem_ Problem wrong = {};
     int r;
 
+    if (!proof_is_current(a)) {
+        a->tried &= ~(1U << a->solver);
+        a->task = solver_task_end(a->task);
+        authorization_start(a);
+        return;
+    }
     if (problem->code != PROBLEM_NONE) {
         /* The authority was not involved; another solver may succeed. The first problem is the one to
          * report. */
@@ -304,6 +317,9 @@ static int solve(Authorization *a, Problem *problem)
         .thumbprint = account_key_thumbprint(key),
     };
     all->solver = a->solver;
+    if (!all->holds_key)
+        acme_client_hold_key(all->client);
+    all->holds_key = true;
     r = s->ops->start(s, &proof, on_ready, a, &a->task, problem);
     if (r >= 0)
         a->task->seen = on_seen;
@@ -414,6 +430,13 @@ int authorizations_fetch(Authorizations *s, bool explain)
     return r;
 }
 
+void authorizations_settle(Authorizations *s)
+{
+    if (s->holds_key)
+        acme_client_release_key(s->client);
+    s->holds_key = false;
+}
+
 size_t authorizations_solver(const Authorizations *s)
 {
     return s->solver;
@@ -442,6 +465,8 @@ int authorizations_new(AcmeClient *client, const OrderSolvers *solvers, char *co
 
 Authorizations *authorizations_free(Authorizations *s)
 {
+    if (s)
+        authorizations_settle(s);
     for (size_t i = 0; s && i < s->n; i++) {
         Authorization *a = s->items + i;
 

@@ -38,6 +38,8 @@ int authorizations_fetch(Authorizations *s, bool explain);
 /* Looks at some of the authorizations that the authority was asked to validate: an order may stay pending although one
  * of them is invalid. */
 void authorizations_watch(Authorizations *s);
+/* The authority has validated all proofs, so that the account key may change again. */
+void authorizations_settle(Authorizations *s);
 /* Returns the index of the solver that was used last; n: none. */
 size_t authorizations_solver(const Authorizations *s);
 /* Removes proofs. */

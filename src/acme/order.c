@@ -414,6 +414,8 @@ static int order_advance(Order *o, int64_t retry_after, Problem *problem)
 {
     AcmeStatus status = o->object->status;
 
+    if (status != ACME_PENDING && o->authorizations)
+        authorizations_settle(o->authorizations);
     if (!actions[status] || (o->acted & (1U << status))) {
         if (status == ACME_PENDING && o->authorizations && (retry_after > 0 || o->pause > WATCH_USEC))
             authorizations_watch(o->authorizations);

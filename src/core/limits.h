@@ -70,6 +70,7 @@
 #define LIMIT_ACME_DEPTH        16 /* of nested JSON */
 #define LIMIT_ACME_CHAIN        (256 * 1024)
 #define LIMIT_ACME_TIME         60   /* seconds for one request */
+#define LIMIT_KEY_CHANGE_WAIT   60   /* seconds that a key change waits for running validations */
 #define LIMIT_ORDER_TIME        1800 /* seconds for one order */
 #define LIMIT_ORDERS            16   /* in parallel; others wait */
 #define LIMIT_NONCE             512  /* bytes */

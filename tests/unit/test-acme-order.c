@@ -26,6 +26,18 @@ const AccountKey *acme_client_key(const AcmeClient *c _unused_)
     return NULL;
 }
 
+static unsigned n_holds;
+
+void acme_client_hold_key(AcmeClient *c _unused_)
+{
+    n_holds++;
+}
+
+void acme_client_release_key(AcmeClient *c _unused_)
+{
+    n_holds--;
+}
+
 /* ---- an order, and what is heard of it */
 
 typedef struct Desk {

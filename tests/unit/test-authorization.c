@@ -19,6 +19,18 @@ const AccountKey *acme_client_key(const AcmeClient *c _unused_)
     return key;
 }
 
+static unsigned n_holds;
+
+void acme_client_hold_key(AcmeClient *c _unused_)
+{
+    n_holds++;
+}
+
+void acme_client_release_key(AcmeClient *c _unused_)
+{
+    n_holds--;
+}
+
 /* ---- solvers of these tests */
 
 typedef struct Trial {
@@ -437,6 +449,34 @@ static void test_used_up(void)
     assert_failed(&q, PROBLEM_CHALLENGE_FAILED, "has already refused http-01");
 }
 
+/* The account key stays while proofs may be validated; if it changes nevertheless, the proof is made again. */
+static void test_key(void)
+{
+    _cleanup_account_key_ AccountKey *other = NULL;
+    AccountKey *former = key;
+    _cleanup_proving_ Proving p;
+
+    g_assert_cmpint(account_key_generate(KEY_TYPE_ECDSA_P256, &other), ==, 0);
+    proving_init(&p, 1);
+    fetch(&p, false);
+    g_assert_cmpuint(n_holds, ==, 0);
+    answer_authorization(URL "b", "pending", "b.test", true, HTTP);
+    g_assert_cmpuint(n_holds, ==, 1);
+    key = other;
+    ready(&p.http, NULL);
+    g_assert_true(g_queue_is_empty(&calls)); /* not with the former proof */
+    g_assert_cmpuint(p.http.n_started, ==, 2);
+    g_assert_nonnull(strstr(p.http.trial->proof, account_key_thumbprint(other)));
+    ready(&p.http, NULL);
+    answer(ACME_URL, URL "http", HTTP);
+    g_assert_cmpuint(p.n_validating, ==, 1);
+    g_assert_cmpuint(n_holds, ==, 1);
+    authorizations_settle(p.all);
+    authorizations_settle(p.all);
+    g_assert_cmpuint(n_holds, ==, 0);
+    key = former;
+}
+
 static void test_cannot_send(void)
 {
     _cleanup_proving_ Proving p;
@@ -506,10 +546,12 @@ int main(int argc, char **argv)
     g_test_add_func("/authorization/watch", test_watch);
     g_test_add_func("/authorization/watch-valid", test_watch_valid);
     g_test_add_func("/authorization/used-up", test_used_up);
+    g_test_add_func("/authorization/key", test_key);
     g_test_add_func("/authorization/cannot-send", test_cannot_send);
     g_test_add_func("/authorization/explain", test_explain);
     g_test_add_func("/authorization/free", test_free);
     r = g_test_run();
+    g_assert_cmpuint(n_holds, ==, 0);
     account_key_free(key);
     return r;
 }
