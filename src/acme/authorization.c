@@ -17,8 +17,10 @@ typedef struct Authorization {
     AcmeCall *call;
     AcmeAuthorization *object;
     SolverTask *task;
-    size_t solver;  /* current solver; n: none yet */
-    unsigned tried; /* solvers whose self-check failed, as bits */
+    size_t solver;   /* current solver; n: none yet */
+    unsigned tried;  /* solvers whose self-check failed, as bits */
+    size_t fallback; /* the first of them whose self-check only advises; n: none */
+    size_t forced; /* the solver with which the authority is asked, whatever the self-check finds; n: none */
     const AcmeChallenge *challenge;
     char *key_authorization;
     bool told;   /* the authority was asked to validate */
@@ -26,6 +28,7 @@ typedef struct Authorization {
     bool done;   /* nothing left to do */
     bool proved; /* since it was told */
     Problem problem;
+    Problem finding; /* of a self-check that advises */
 } Authorization;
 
 struct Authorizations {
@@ -223,11 +226,30 @@ static void on_told(const AcmeReply *reply, const AcmeFailure *failure, void *us
 /* ---- proving a name */
 
 static void authorization_start(Authorization *a);
+static size_t choose_solver(Authorization *a, char **reasons);
 
 /* Returns true if the proof is for the account's present key. */
 static bool proof_is_current(const Authorization *a)
 {
     return text_ends_with(a->key_authorization, account_key_thumbprint(acme_client_key(a->all->client)));
+}
+
+/* Returns true if the authority is asked in spite of what the self-check found: no other solver is left to be tried. */
+static bool is_last_resort(Authorization *a, const Problem *problem)
+{
+    _cleanup_free_ char *reasons = NULL;
+    size_t n = a->all->solvers->n;
+
+    if (!a->task->advises)
+        return false;
+    if (a->finding.code == PROBLEM_NONE)
+        (void)problem_copy(problem, &a->finding);
+    if (a->forced == a->solver)
+        return true;
+    if (a->fallback < n)
+        return false;
+    a->fallback = a->solver;
+    return choose_solver(a, &reasons) == n;
 }
 
 static void on_ready(const Problem *problem, void *userdata)
@@ -246,7 +268,7 @@ static void on_ready(const Problem *problem, void *userdata)
         authorization_start(a);
         return;
     }
-    if (problem->code != PROBLEM_NONE) {
+    if (problem->code != PROBLEM_NONE && !is_last_resort(a, problem)) {
         /* The authority was not involved; another solver may succeed. The first problem is the one to
          * report. */
         if (a->problem.code == PROBLEM_NONE)
@@ -255,6 +277,8 @@ static void on_ready(const Problem *problem, void *userdata)
         authorization_start(a);
         return;
     }
+    if (problem->code == PROBLEM_NONE)
+        problem_clear(&a->finding); /* of another solver */
     s->observer->progress(0.4, "requesting validation", s->userdata);
     r = acme_client_send(s->client, &request, on_told, a, &a->call);
     if (r < 0)
@@ -328,13 +352,19 @@ static int solve(Authorization *a, Problem *problem)
 
 static void authorization_start(Authorization *a)
 {
+    size_t n = a->all->solvers->n;
+
     for (;;) {
         _cleanup_problem_ Problem problem = {};
         _cleanup_free_ char *reasons = NULL;
         int r;
 
         a->solver = choose_solver(a, &reasons);
-        if (a->solver == a->all->solvers->n) {
+        if (a->solver == n) {
+            a->solver = a->forced = a->fallback;
+            a->fallback = n;
+        }
+        if (a->solver == n) {
             problem_set(&problem, PROBLEM_CHALLENGE_FAILED, "There is no way to prove %s%s. %s",
                         a->object->wildcard ? "*." : "", a->object->name, strempty(reasons));
             authorization_fail(a, -EHOSTUNREACH, &problem);
@@ -437,6 +467,14 @@ void authorizations_settle(Authorizations *s)
     s->holds_key = false;
 }
 
+const Problem *authorizations_finding(const Authorizations *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->items[i].finding.code != PROBLEM_NONE && !s->items[i].proved)
+            return &s->items[i].finding;
+    return NULL;
+}
+
 size_t authorizations_solver(const Authorizations *s)
 {
     return s->solver;
@@ -453,7 +491,11 @@ int authorizations_new(AcmeClient *client, const OrderSolvers *solvers, char *co
         return -ENOMEM;
     *s = (Authorizations){ client, solvers, names, observer, userdata, .solver = solvers->n, .n = n };
     for (size_t i = 0; i < n; i++) {
-        s->items[i] = (Authorization){ .all = s, .solver = solvers->n, .url = strdup(urls[i]) };
+        s->items[i] = (Authorization){ .all = s,
+                                       .url = strdup(urls[i]),
+                                       .solver = solvers->n,
+                                       .fallback = solvers->n,
+                                       .forced = solvers->n };
         if (!s->items[i].url) {
             authorizations_free(s);
             return -ENOMEM;
@@ -474,6 +516,7 @@ Authorizations *authorizations_free(Authorizations *s)
         (void)solver_task_end(a->task);
         acme_authorization_free(a->object);
         problem_clear(&a->problem);
+        problem_clear(&a->finding);
         free(a->key_authorization);
         free(a->url);
     }

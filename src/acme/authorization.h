@@ -40,6 +40,8 @@ int authorizations_fetch(Authorizations *s, bool explain);
 void authorizations_watch(Authorizations *s);
 /* The authority has validated all proofs, so that the account key may change again. */
 void authorizations_settle(Authorizations *s);
+/* Returns what a self-check found that only advises (SelfCheck=), for a name that is not known to be proved; NULL: nothing. */
+const Problem *authorizations_finding(const Authorizations *s);
 /* Returns the index of the solver that was used last; n: none. */
 size_t authorizations_solver(const Authorizations *s);
 /* Removes proofs. */

@@ -354,6 +354,35 @@ static void on_failed(const AcmeFailure *failure, void *userdata)
     order_end(userdata, NULL, failure);
 }
 
+static const Problem *order_finding(const Order *o)
+{
+    return o->authorizations ? authorizations_finding(o->authorizations) : NULL;
+}
+
+bool order_was_foreseen(const Order *o)
+{
+    return o->refused != 0 && order_finding(o);
+}
+
+/* What the authority says comes first; what was found from here may explain it. */
+static void add_finding(const Order *o, Problem *problem)
+{
+    const char *text = strempty(problem->text);
+    const Problem *finding = order_finding(o);
+    _cleanup_problem_ Problem both = {};
+    _cleanup_free_ char *joined = NULL;
+
+    if (!finding)
+        return;
+    if (asprintf(&joined, "%s%s The check made from here before (SelfCheck=, DNSResolvers=) found: %s", text,
+                 text_full_stop(text), strempty(finding->text)) < 0) {
+        joined = NULL;
+        return;
+    }
+    (void)problem_set_type(&both, problem->code, strempty(problem->type), joined);
+    problem_move(&both, problem);
+}
+
 static void on_explained(Problem *problem, void *userdata)
 {
     Order *o = userdata;
@@ -364,6 +393,7 @@ static void on_explained(Problem *problem, void *userdata)
                 "The authority %s ended the order without giving a reason.", order_whose(o));
     if (last_solver(o) < o->context.solvers.n)
         o->refused |= 1U << last_solver(o);
+    add_finding(o, problem);
     order_fail(o, problem, false);
 }
 

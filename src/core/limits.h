@@ -20,7 +20,7 @@
 #define LIMIT_IMPORT_REPLY    (512 * 1024) /* size of its reply */
 #define LIMIT_PROBLEM_TEXT    2048         /* of its error message */
 #define LIMIT_PROBLEM_TYPE    256
-#define LIMIT_REFUSAL_TEXT    500 /* that is quoted of a reply without a problem document */
+#define LIMIT_REFUSAL_TEXT    500         /* that is quoted of a reply without a problem document */
 #define LIMIT_ISSUERS_FETCHED 4           /* certificates downloaded for one upload */
 #define LIMIT_HTTP_TIME       15          /* seconds for each of them */
 #define LIMIT_HTTP_HEADERS    (64 * 1024) /* of a reply */

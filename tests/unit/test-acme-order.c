@@ -21,9 +21,11 @@ const AcmeDirectory *acme_client_directory(const AcmeClient *c _unused_)
     return &directory;
 }
 
+static AccountKey *account_key;
+
 const AccountKey *acme_client_key(const AcmeClient *c _unused_)
 {
-    return NULL;
+    return account_key;
 }
 
 static unsigned n_holds;
@@ -46,6 +48,7 @@ typedef struct Desk {
     Issued root, leaf;
     char *chain;
     OrderRecord record;
+    Solver *solver; /* NULL: none */
     Order *order;
     unsigned n_placed, n_done, refused;
     double progress;
@@ -78,7 +81,7 @@ static void on_done(Bundle *bundle, const char *solver, const AcmeFailure *failu
     Desk *d = userdata;
 
     g_assert_true(!bundle != !failure);
-    g_assert_null(solver); /* all names were proved before */
+    g_assert_true(!solver == !d->solver); /* all names were proved before */
     d->n_done++;
     d->bundle = bundle;
     d->refused = refused;
@@ -156,7 +159,9 @@ static bool is_done(void *userdata)
 static void begin(Desk *d)
 {
     static const OrderObserver observer = { on_progress, on_placed, on_done };
-    OrderContext context = { .event = d->event, .crypto = d->workers };
+    OrderContext context = { .event = d->event,
+                             .crypto = d->workers,
+                             .solvers = { .list = &d->solver, .n = d->solver ? 1 : 0 } };
 
     g_assert_cmpint(order_start(&context, &d->record, &observer, d, &d->order), ==, 0);
     g_assert_true(g_queue_is_empty(&calls));
@@ -422,6 +427,74 @@ static void test_invalid(void)
     }
 }
 
+/* A solver whose self-check does not find the proof. */
+static bool suits(Solver *s _unused_, const char *name _unused_, bool wildcard _unused_,
+                  Problem *why _unused_)
+{
+    return true;
+}
+
+static SolverReady blind_ready;
+static void *blind_userdata;
+static SolverTask blind_task;
+
+static int blind_start(Solver *s, const Proof *proof _unused_, SolverReady ready, void *userdata,
+                       SolverTask **ret, Problem *problem _unused_)
+{
+    blind_ready = ready;
+    blind_userdata = userdata;
+    blind_task = (SolverTask){ .solver = s, .advises = true };
+    *ret = &blind_task;
+    return 0;
+}
+
+static SolverTask *blind_end(SolverTask *t _unused_)
+{
+    return NULL;
+}
+
+/* What was found here explains what the authority says. */
+static void test_finding(void)
+{
+    static const SolverOps ops = {
+        .type = "http-01", .suits = suits, .start = blind_start, .end = blind_end
+    };
+    static const char failed[] =
+        "{\"type\":\"http-01\",\"url\":\"" URL
+        "c\",\"status\":\"invalid\",\"token\":\"evaGxfADs6pSRb2LAv9IZf\","
+        "\"error\":{\"type\":\"urn:ietf:params:acme:error:connection\",\"detail\":\"Refused.\"}}";
+    static const char pending[] =
+        "{\"status\":\"pending\",\"identifier\":{\"type\":\"dns\",\"value\":\"a.test\"},\"challenges\":[{\"type\":"
+        "\"http-01\",\"url\":\"" URL "c\",\"status\":\"pending\",\"token\":\"evaGxfADs6pSRb2LAv9IZf\"}]}";
+    const Problem finding = { .code = PROBLEM_CHALLENGE_FAILED, .text = S("The router answers.") };
+    AccountKey *key;
+
+    g_assert_cmpint(account_key_generate(KEY_TYPE_ECDSA_P256, &key), ==, 0);
+    account_key = key;
+    for (int i = 0; i < 2; i++) {
+        Solver solver = { .ops = &ops };
+        _cleanup_desk_ Desk d;
+
+        desk_init(&d);
+        d.solver = &solver;
+        begin(&d);
+        place(&d, "pending", "");
+        (void)next_call(&d);
+        answer(ACME_URL, URL "z", pending);
+        blind_task.advises = i == 0;
+        blind_ready(i == 0 ? &finding : &(Problem){}, blind_userdata);
+        (void)next_call(&d);
+        answer(ACME_URL, URL "c", failed);
+        assert_failed(&d, PROBLEM_AUTHORITY_REFUSED, "ca refused the proof: Refused (connection)");
+        g_assert_cmpstr(d.problem.type, ==, "connection");
+        g_assert_true(!strstr(d.problem.text, "(SelfCheck=, DNSResolvers=) found: The router answers.") ==
+                      (i == 1));
+        g_assert_cmpuint(d.refused, ==, 1);
+        g_assert_cmpint(order_was_foreseen(d.order), ==, i == 0);
+    }
+    account_key = account_key_free(key);
+}
+
 /* What an authority does without is left out, and the order is placed again. */
 static void test_less(void)
 {
@@ -575,6 +648,7 @@ int main(int argc, char **argv)
     g_test_add_func("/acme-order/refused", test_refused_order);
     g_test_add_func("/acme-order/failure", test_failure);
     g_test_add_func("/acme-order/invalid", test_invalid);
+    g_test_add_func("/acme-order/finding", test_finding);
     g_test_add_func("/acme-order/less", test_less);
     g_test_add_func("/acme-order/unsupported", test_unsupported);
     g_test_add_func("/acme-order/other-profile", test_other_profile);

@@ -90,6 +90,15 @@ static SolverTask *end(SolverTask *task)
 static const SolverOps http_ops = { .type = "http-01", .suits = suits, .start = start, .end = end };
 static const SolverOps dns_ops = { .type = "dns-01", .suits = suits, .start = start, .end = end };
 
+static void advise(const Tester *t, const char *finding)
+{
+    _cleanup_problem_ Problem problem = {};
+
+    problem_set(&problem, PROBLEM_CHALLENGE_FAILED, "%s", finding);
+    t->trial->task.advises = true;
+    t->trial->ready(&problem, t->trial->userdata);
+}
+
 static void ready(const Tester *t, const char *failure)
 {
     _cleanup_problem_ Problem problem = {};
@@ -306,6 +315,49 @@ static void test_next_solver(void)
     answer(ACME_URL, URL "dns", "");
     g_assert_cmpuint(q.n_failed, ==, 0);
     g_assert_cmpuint(q.n_validating, ==, 1);
+}
+
+/* A self-check that advises: others are tried first, then the authority is asked all the same. */
+static void test_advised(void)
+{
+    _cleanup_proving_ Proving only, other, both, certain;
+
+    proving_init(&only, 1);
+    g_assert_null(authorizations_finding(only.all));
+    fetch_b(&only, "pending", HTTP);
+    advise(&only.http, "The router answers.");
+    answer(ACME_URL, URL "http", HTTP);
+    g_assert_cmpuint(only.n_validating, ==, 1);
+    g_assert_cmpuint(only.http.n_started, ==, 1);
+    g_assert_cmpstr(authorizations_finding(only.all)->text, ==, "The router answers.");
+    authorizations_watch(only.all);
+    answer_authorization(URL "b", "valid", "b.test", true, HTTP);
+    g_assert_null(authorizations_finding(only.all)); /* it was wrong */
+
+    proving_init(&other, 1);
+    fetch_b(&other, "pending", HTTP "," DNS);
+    advise(&other.http, "The router answers.");
+    ready(&other.dns, NULL);
+    answer(ACME_URL, URL "dns", DNS);
+    g_assert_cmpuint(other.n_validating, ==, 1);
+    g_assert_null(authorizations_finding(other.all));
+
+    proving_init(&both, 1);
+    fetch_b(&both, "pending", HTTP "," DNS);
+    advise(&both.http, "The router answers.");
+    advise(&both.dns, "There is no record.");
+    g_assert_cmpuint(both.http.n_started, ==, 2);
+    advise(&both.http, "The router still answers.");
+    answer(ACME_URL, URL "http", HTTP);
+    g_assert_cmpuint(both.n_validating, ==, 1);
+    g_assert_cmpuint(both.n_failed, ==, 0);
+
+    proving_init(&certain, 1);
+    fetch_b(&certain, "pending", HTTP "," DNS);
+    advise(&certain.http, "The router answers.");
+    certain.http.fails = true; /* meanwhile */
+    ready(&certain.dns, "The record was not made.");
+    assert_failed(&certain, PROBLEM_CHALLENGE_FAILED, "The router answers.");
 }
 
 static void test_no_solver(void)
@@ -540,6 +592,7 @@ int main(int argc, char **argv)
     g_test_add_func("/authorization/valid", test_valid);
     g_test_add_func("/authorization/preference", test_preference);
     g_test_add_func("/authorization/next-solver", test_next_solver);
+    g_test_add_func("/authorization/advised", test_advised);
     g_test_add_func("/authorization/no-solver", test_no_solver);
     g_test_add_func("/authorization/refused", test_refused);
     g_test_add_func("/authorization/refused-at-once", test_refused_at_once);
