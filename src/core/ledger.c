@@ -9,10 +9,11 @@
 #include "util/text.h"
 #include "util/time.h"
 
-#define FUTURE_MAX       SEC_PER_HOUR /* later entries were written with a wrong clock */
-#define BREAKER_FAILURES 2U
-#define RELEASES_MAX     8                  /* early retries after outages, until an order succeeds */
-#define BREAKER_MAX      (6 * SEC_PER_HOUR) /* certificates that last a few days cannot wait for a day */
+#define FUTURE_MAX        SEC_PER_HOUR /* later entries were written with a wrong clock */
+#define BREAKER_FAILURES  2U
+#define FORESEEN_ATTEMPTS 3U                 /* the next back-off is that of 100 minutes */
+#define RELEASES_MAX      8                  /* early retries after outages, until an order succeeds */
+#define BREAKER_MAX       (6 * SEC_PER_HOUR) /* certificates that last a few days cannot wait for a day */
 
 static const char limit_letters[_LEDGER_LIMIT_MAX] = {
     [LEDGER_ORDERS] = 'o',
@@ -366,6 +367,16 @@ int ledger_note_failed(Ledger *l, const char *certificate, char *const *names, b
         r = ledger_write_refused(l, e);
     }
     return r >= 0 && refused ? count_failures(l, names, now) : r;
+}
+
+int ledger_note_foreseen(Ledger *l, const char *certificate)
+{
+    Entry *e = find_entry(l, certificate);
+
+    if (!e || e->attempts == 0 || e->attempts >= FORESEEN_ATTEMPTS)
+        return 0;
+    e->attempts = FORESEEN_ATTEMPTS;
+    return ledger_write_attempt(l, e);
 }
 
 int ledger_note_released(Ledger *l, const char *certificate, int64_t now)

@@ -20,6 +20,7 @@
 #define LIMIT_IMPORT_REPLY    (512 * 1024) /* size of its reply */
 #define LIMIT_PROBLEM_TEXT    2048         /* of its error message */
 #define LIMIT_PROBLEM_TYPE    256
+#define LIMIT_REFUSAL_TEXT    500         /* that is quoted of a reply without a problem document */
 #define LIMIT_ISSUERS_FETCHED 4           /* certificates downloaded for one upload */
 #define LIMIT_HTTP_TIME       15          /* seconds for each of them */
 #define LIMIT_HTTP_HEADERS    (64 * 1024) /* of a reply */
@@ -78,6 +79,7 @@
 #define LIMIT_ACME_DEPTH        16 /* of nested JSON */
 #define LIMIT_ACME_CHAIN        (256 * 1024)
 #define LIMIT_ACME_TIME         60   /* seconds for one request */
+#define LIMIT_KEY_CHANGE_WAIT   60   /* seconds that a key change waits for running validations */
 #define LIMIT_ORDER_TIME        1800 /* seconds for one order */
 #define LIMIT_ORDERS            16   /* in parallel; others wait */
 #define LIMIT_NONCE             512  /* bytes */
