@@ -22,7 +22,8 @@
  *     reap               SIGKILL, now
  *     cut                the same as power, now
  *
- * LOG gets a line for each call, and one that says how the program ended.
+ * LOG gets a line for each call, and one that says how the program ended. Processes that it has started and that live on
+ * make their calls as before; the gate ends after the last of them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -139,6 +140,7 @@ typedef struct Gate {
     const char *directory;
     FILE *log;
     pid_t child;
+    bool has_ended; /* and its status is known */
     int listener;
     Verb verb;
     unsigned long at; /* the call that is meant; 0: each */
@@ -334,6 +336,15 @@ static bool call_writes(const Call *call, const struct seccomp_notif *q)
     return call->kind == KIND_WRITE || call->kind == KIND_FLUSH;
 }
 
+/* Returns false for calls of processes that the program has started. */
+static bool is_of_program(const Gate *g, const struct seccomp_notif *q)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/task/%u", (int)g->child, q->pid);
+    return access(path, F_OK) == 0;
+}
+
 /* Half of a write, in the program's place. Returns how much that was, 0 when it is no write of several bytes. */
 static size_t write_half(const Gate *g, const Call *call, const struct seccomp_notif *q)
 {
@@ -344,7 +355,7 @@ static size_t write_half(const Gate *g, const Call *call, const struct seccomp_n
 
     if (call->number != SYS_write || half == 0)
         return 0;
-    process = (int)syscall(SYS_pidfd_open, g->child, 0);
+    process = (int)syscall(SYS_pidfd_open, is_of_program(g, q) ? g->child : (pid_t)q->pid, 0);
     fd = process < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, process, (int)q->data.args[0], 0);
     data = malloc(half);
     if (fd >= 0 && data) {
@@ -371,10 +382,16 @@ static void shut_down(const Gate *g)
     close(fd);
 }
 
+static void end_program(const Gate *g)
+{
+    if (!g->has_ended)
+        kill(g->child, SIGKILL);
+}
+
 /* Decides. Returns false when the program has been killed and needs no answer. */
 static bool decide(Gate *g, const Call *call, const struct seccomp_notif *q, struct seccomp_notif_resp *answer)
 {
-    bool meant;
+    bool meant, dies = is_of_program(g, q);
 
     if (g->verb == VERB_UNFLUSHED ? call->kind == KIND_FLUSH : g->verb == VERB_FAIL || call_writes(call, q))
         g->n++;
@@ -407,8 +424,8 @@ static bool decide(Gate *g, const Call *call, const struct seccomp_notif *q, str
     default:
         break;
     }
-    kill(g->child, SIGKILL);
-    return false;
+    end_program(g);
+    return !dies;
 }
 
 static void on_call(Gate *g)
@@ -445,10 +462,10 @@ static void obey(Gate *g, const char *order)
     if (strcmp(verb, "terminate") == 0)
         kill(g->child, SIGTERM);
     else if (strcmp(verb, "reap") == 0)
-        kill(g->child, SIGKILL);
+        end_program(g);
     else if (strcmp(verb, "cut") == 0) {
         shut_down(g);
-        kill(g->child, SIGKILL);
+        end_program(g);
     } else
         for (Verb v = 0; v < _VERB_MAX; v++)
             if (strcmp(verb, verbs[v]) == 0) {
@@ -479,33 +496,43 @@ static bool take_order(Gate *g)
     return write(STDOUT_FILENO, "ok\n", 3) == 3;
 }
 
-static void watch(Gate *g)
+static void note_end(Gate *g)
 {
-    int process = (int)syscall(SYS_pidfd_open, g->child, 0), status = 0;
-    struct pollfd p[] = { { process, POLLIN, 0 }, { STDIN_FILENO, POLLIN, 0 }, { g->listener, POLLIN, 0 } };
+    int status = 0;
 
-    if (process < 0)
-        die("pidfd_open");
-    for (;;) {
-        if (poll(p, ELEMENTSOF(p), -1) < 0)
-            die("poll");
-        if (p[2].revents & POLLIN)
-            on_call(g);
-        if (p[0].revents & POLLIN)
-            break;
-        if (p[1].revents && !take_order(g)) {
-            kill(g->child, SIGKILL);
-            p[1].fd = -1;
-        }
-        if (p[2].revents & (POLLHUP | POLLERR))
-            p[2].fd = -1;
-    }
     if (waitpid(g->child, &status, 0) < 0)
         die("waitpid");
+    g->has_ended = true;
     if (WIFSIGNALED(status))
         fprintf(g->log, "# ended by signal %d\n", WTERMSIG(status));
     else
         fprintf(g->log, "# ended with status %d\n", WEXITSTATUS(status));
+}
+
+/* No orders are taken after the program's end. */
+static void watch(Gate *g)
+{
+    int process = (int)syscall(SYS_pidfd_open, g->child, 0);
+    struct pollfd p[] = { { process, POLLIN, 0 }, { STDIN_FILENO, POLLIN, 0 }, { g->listener, POLLIN, 0 } };
+
+    if (process < 0)
+        die("pidfd_open");
+    while (!g->has_ended || p[2].fd >= 0) {
+        if (poll(p, ELEMENTSOF(p), -1) < 0)
+            die("poll");
+        if (p[2].revents & POLLIN)
+            on_call(g);
+        if (p[2].revents & (POLLHUP | POLLERR))
+            p[2].fd = -1;
+        if (p[1].revents && !take_order(g)) {
+            end_program(g);
+            p[1].fd = -1;
+        }
+        if (p[0].revents & POLLIN) {
+            note_end(g);
+            p[0].fd = p[1].fd = -1;
+        }
+    }
     fclose(g->log);
 }
 

@@ -108,9 +108,10 @@ def why_not(gate):
 
 
 class Service:
-    """One run of certwrightd. first_order is what the gate has to do from the first call on."""
+    """One run of certwrightd. first_order is what the gate has to do from the first call on, below state or, if it is given,
+    directory."""
 
-    def __init__(self, bus, programs, state, config, first_order="pass"):
+    def __init__(self, bus, programs, state, config, first_order="pass", directory=None, options=()):
         self.bus = bus
         self.log_path = os.path.join(bus.folder, "gate.log")
         self.messages_path = os.path.join(bus.folder, "messages")
@@ -120,8 +121,8 @@ class Service:
         environment["DBUS_SYSTEM_BUS_ADDRESS"] = bus.address
         with open(self.messages_path, "wb") as messages:
             self.gate = subprocess.Popen(
-                [programs.gate, os.path.realpath(state), self.log_path, programs.certwrightd, "--allow-root",
-                 "--no-idle-exit", "--state=" + state, "--config=" + config],
+                [programs.gate, os.path.realpath(directory or state), self.log_path, programs.certwrightd, "--allow-root",
+                 "--no-idle-exit", "--state=" + state, "--config=" + config, *options],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=messages, env=environment)
         self.order(first_order)
 

@@ -29,7 +29,7 @@ class Stage:
             os.chown(world.at("files", name), 1234, 4321)
         world.configure(f"[Module]\n[Certificate {NAME}]\n[Certificate {OTHER}]\n[Deploy {NAME}]\n"
                         "FullChainFile=FILES/chain.pem\nKeyFile=FILES/key.pem\nReloadOrRestart=front.service\n"
-                        f"Probe=tls://127.0.0.1:{self.front.port}\nProbeTimeout=1s\n"
+                        f"Probe=tls://127.0.0.1:{self.front.port}\nProbeTimeout=20s\n"
                         f"[Deploy {OTHER}]\nCombinedFile=FILES/other.pem\n")
         world.serve(self.second)
         world.serve(self.other[1], OTHER)

@@ -37,7 +37,7 @@ class Front:
 
     def __init__(self, chain, key, dies=False):
         self.chain, self.key, self.dies = chain, key, dies
-        self.broken = self.deaf = False
+        self.broken = self.deaf = self.held = False
         self.context = None
         self.jobs = []
         self.socket = socket.create_server(("127.0.0.1", 0))
@@ -105,8 +105,14 @@ class Object(dbus.service.Object):
         self.number += 1
         job = f"{PATH}/job/{self.number}"
         result = self.units[unit].take(method)
-        GLib.timeout_add(10, lambda: self.JobRemoved(self.number, job, unit, result) and False)
+        GLib.timeout_add(10, self.remove_job, self.number, job, unit, result)
         return job
+
+    def remove_job(self, number, job, unit, result):
+        """Returns true to be called again."""
+        if not self.units[unit].held:
+            self.JobRemoved(number, job, unit, result)
+        return self.units[unit].held
 
     @dbus.service.method(NAME + ".Manager", in_signature="ss", out_signature="o")
     def ReloadUnit(self, unit, mode):
@@ -137,18 +143,17 @@ class Unit(dbus.service.Object):
 
 class Absent:
     state = "inactive"
+    held = False
 
 
 class Systemd:
-    def __init__(self, folder, units):
+    """address: of a bus that is there."""
+
+    def __init__(self, folder, units, address=None):
         dbus.mainloop.glib.threads_init()
-        config, path = os.path.join(folder, "bus.conf"), os.path.join(folder, "bus")
-        with open(config, "w", encoding="utf-8") as f:
-            f.write(CONFIG.format(path=path))
-        self.address = "unix:path=" + path
-        self.daemon = subprocess.Popen(["dbus-daemon", "--config-file=" + config, "--nofork", "--nopidfile",
-                                        "--print-address"], stdout=subprocess.PIPE)
-        self.daemon.stdout.readline()
+        self.address, self.daemon = address, None
+        if not address:
+            self.start_bus(folder)
         self.bus = dbus.bus.BusConnection(self.address, mainloop=dbus.mainloop.glib.DBusGMainLoop())
         manager = Object(self.bus, units)
         self.objects = [manager] + [Unit(self.bus, manager.LoadUnit(n), u) for n, u in units.items()]
@@ -157,7 +162,17 @@ class Systemd:
         self.loop = GLib.MainLoop()
         threading.Thread(target=self.loop.run, daemon=True).start()
 
+    def start_bus(self, folder):
+        config, path = os.path.join(folder, "bus.conf"), os.path.join(folder, "bus")
+        with open(config, "w", encoding="utf-8") as f:
+            f.write(CONFIG.format(path=path))
+        self.address = "unix:path=" + path
+        self.daemon = subprocess.Popen(["dbus-daemon", "--config-file=" + config, "--nofork", "--nopidfile",
+                                        "--print-address"], stdout=subprocess.PIPE)
+        self.daemon.stdout.readline()
+
     def close(self):
         self.loop.quit()
-        self.daemon.terminate()
-        self.daemon.wait()
+        if self.daemon:
+            self.daemon.terminate()
+            self.daemon.wait()
