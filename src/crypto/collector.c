@@ -98,6 +98,7 @@ int collect_certificate(Collector *c, const uint8_t *der, size_t size, size_t *r
     int r;
 
     if (c->key_only) {
+        c->n_seen++;
         if (ret_used)
             *ret_used = size;
         return 0;

@@ -237,6 +237,7 @@ static int take_bag(Reader *reader, const PKCS12_SAFEBAG *bag, int depth)
     case NID_pkcs8ShroudedKeyBag:
         return take_shrouded_key(reader, bag);
     case NID_certBag:
+        reader->collector->n_seen += reader->collector->key_only;
         if (PKCS12_SAFEBAG_get_bag_nid(bag) != NID_x509Certificate || reader->collector->key_only)
             return 0;
         x = PKCS12_SAFEBAG_get1_cert(bag);
