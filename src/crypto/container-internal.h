@@ -23,3 +23,6 @@ int read_pkcs12(Collector *c, const uint8_t *der, size_t size);
 /* Checks the parameters of an encryption with a passphrase (RFC 8018, RFC 7292 appendix C). -E2BIG with a problem for more
  * iterations or memory than permitted. */
 int encryption_check(const X509_ALGOR *algorithm, Problem *problem);
+/* The same for the parameters of PBES2, and for a number of iterations. */
+int encryption_check_pbes2(const X509_ALGOR *algorithm, Problem *problem);
+int encryption_check_iterations(const ASN1_INTEGER *iterations, Problem *problem);

@@ -190,6 +190,8 @@ int read_pem(Collector *c, const char *text, const char **ret_format)
         r = pem_scan(&s, &b);
         if (r > 0) {
             strcpy(label, b.label);
+            c->first_line = b.first_line;
+            c->last_line = b.last_line;
             r = take_block(c, &s, &b);
             r = r < 0 ? r : 1;
         }

@@ -101,6 +101,12 @@ static int refuse(const PemScanner *s, const PemBlock *b, const char *format, ..
 
 /* ---- markers */
 
+/* Blanks of a label, also those of a form (application/x-www-form-urlencoded). */
+static bool is_gap(char c)
+{
+    return is_blank(c) || c == '+';
+}
+
 /* Compares without blanks and case. */
 static bool label_is(const char *text, size_t size, const char *label)
 {
@@ -109,12 +115,12 @@ static bool label_is(const char *text, size_t size, const char *label)
     for (; *label; label++) {
         if (*label == ' ')
             continue;
-        while (i < size && is_blank(text[i]))
+        while (i < size && is_gap(text[i]))
             i++;
         if (i == size || toupper((unsigned char)text[i++]) != *label)
             return false;
     }
-    while (i < size && is_blank(text[i]))
+    while (i < size && is_gap(text[i]))
         i++;
     return i == size;
 }
@@ -129,7 +135,7 @@ static bool read_label(const char *text, size_t size, char ret[static PEM_LABEL_
     if (size > PEM_LABEL_MAX)
         size = PEM_LABEL_MAX;
     for (size_t i = 0; i < size; i++)
-        ret[i] = is_blank(text[i]) ? ' ' : (char)toupper((unsigned char)text[i]);
+        ret[i] = is_gap(text[i]) ? ' ' : (char)toupper((unsigned char)text[i]);
     ret[size] = 0;
     return false;
 }
@@ -154,10 +160,10 @@ static const char *label_end(const char *at)
     const char *from = skip_blanks(at);
 
     for (at = from;
-         *at && *at != '-' && !is_line_end(*at) && (isalnum((unsigned char)*at) || strchr(" \t#.", *at));
+         *at && *at != '-' && !is_line_end(*at) && (isalnum((unsigned char)*at) || strchr(" \t#.+", *at));
          at++)
         ;
-    while (at > from && is_blank(at[-1]))
+    while (at > from && is_gap(at[-1]))
         at--;
     return at;
 }

@@ -161,11 +161,12 @@ static void fold(GRand *random, GString *text)
 
     g_string_truncate(text, 0);
     for (const char *c = all; *c; c++) {
-        bool marker = *c == '-' || (c > all && c[-1] == '-');
+        bool marker = *c == '-' || (unsigned char)*c >= 0x80 ||
+                      (c > all && (c[-1] == '-' || (unsigned char)c[-1] >= 0x80));
 
         if (*c != '\n' && column >= width && !marker && g_ascii_isalnum(*c) && !strstr(all, "Proc-Type") &&
             !(g_str_has_prefix(c, "BEGIN") || g_str_has_prefix(c, "END"))) {
-            const char *end = strpbrk(c, "-\n");
+            const char *end = strpbrk(c, "-\n\xe2");
 
             if (end && *end == '\n') { /* not in a marker */
                 g_string_append_c(text, '\n');

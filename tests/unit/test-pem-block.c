@@ -117,7 +117,7 @@ static void test_damaged(void)
     assert_refused("-----END CERTIFICATE", "-----END PRIVATE KEY",
                    "ends with another label, \"PRIVATE KEY\"");
     assert_refused("\nMII", "\nM?I", "its line 2 contains a character that is not part of base64");
-    assert_refused("\nMII", "\nMI", "letters are missing");
+    assert_refused("\nMII", "\nMI", "of the upload (");
     assert_refused("\nMII", "\nII", "Block 1 of the upload (CERTIFICATE, lines 1 to");
     assert_refused("-----BEGIN PRIVATE KEY-----\n",
                    "-----BEGIN PRIVATE KEY-----\n\n-----END PRIVATE KEY-----\n", "is empty");
