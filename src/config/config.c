@@ -12,6 +12,7 @@
 #include "config/settings.h"
 #include "core/limits.h"
 #include "core/name.h"
+#include "util/encoding.h"
 #include "util/fs.h"
 #include "util/text.h"
 
@@ -98,6 +99,25 @@ static const Module *find_module(const Config *c, const char *name)
     return NULL;
 }
 
+/* As editors of other systems write it, too. -EBADMSG if it is no text. */
+static int read_text(const char *path, char **ret)
+{
+    _cleanup_free_ char *data = NULL, *text = NULL;
+    size_t size = 0, length;
+    int r;
+
+    r = fs_read_at(AT_FDCWD, path, LIMIT_CONFIG_FILE, &data, &size);
+    if (r >= 0)
+        r = encoding_to_utf8(data, size, &text, &length);
+    if (r < 0)
+        return r;
+    if (strlen(text) != length)
+        return -EBADMSG;
+    text_unify_line_ends(text);
+    *ret = TAKE_PTR(text);
+    return 0;
+}
+
 /* Returns 0 if all files were read, -EUNATCH if a file could not be read. */
 static int read_files(char *const *files, IniVisit visit, ConfigComplain complain, void *userdata,
                       ParseContext *context)
@@ -106,13 +126,10 @@ static int read_files(char *const *files, IniVisit visit, ConfigComplain complai
 
     for (size_t i = 0; files && files[i]; i++) {
         _cleanup_free_ char *text = NULL;
-        size_t size = 0;
 
-        r = fs_read_at(AT_FDCWD, files[i], LIMIT_CONFIG_FILE, &text, &size);
+        r = read_text(files[i], &text);
         if (r == -EINVAL) /* a link to /dev/null masks the file */
             continue;
-        if (r >= 0 && strlen(text) != size)
-            r = -EBADMSG;
         if (r >= 0) {
             context_begin_file(context);
             r = ini_parse_text(files[i], text, visit, context_complain, context);
@@ -120,7 +137,11 @@ static int read_files(char *const *files, IniVisit visit, ConfigComplain complai
         if (r == -ENOMEM)
             return r;
         if (r < 0) {
-            complain(files[i], 0, NULL, r == -E2BIG ? "the file is too large" : strerror(-r), userdata);
+            complain(files[i], 0, NULL,
+                     r == -E2BIG     ? "the file is too large"
+                     : r == -EBADMSG ? "the file contains zero bytes, so it is no text; save it as UTF-8"
+                                     : strerror(-r),
+                     userdata);
             result = -EUNATCH;
         }
     }

@@ -71,6 +71,50 @@ char *text_strip_blanks(char *s)
     return s;
 }
 
+void text_unify_line_ends(char *s)
+{
+    char *to = s;
+
+    for (; *s; s++)
+        if (*s != '\r')
+            *to++ = *s;
+        else if (s[1] != '\n')
+            *to++ = '\n';
+    *to = 0;
+}
+
+void text_blank_out(char *s, const char *end)
+{
+    size_t n;
+
+    for (; s < end; s += MAX(n, (size_t)1)) {
+        n = blank_length(s);
+        if (n > 1)
+            memset(s, ' ', n);
+    }
+}
+
+int passphrase_from_file(char *data, size_t *size, size_t max)
+{
+    _cleanup_erase_ char *text = NULL;
+    size_t n;
+    int r;
+
+    r = encoding_to_utf8(data, *size, &text, &n);
+    if (r < 0)
+        return r;
+    n -= n > 0 && text[n - 1] == '\n';
+    n -= n > 0 && text[n - 1] == '\r';
+    text[n] = 0;
+    if (n > max)
+        return -E2BIG;
+    explicit_bzero(data, *size);
+    memcpy(data, text, n);
+    data[n] = 0;
+    *size = n;
+    return 0;
+}
+
 /* Returns the position of the low byte in each unit of UTF-16, or -1 if this is none. Without a mark, one of the
  * bytes of most of the first units is zero, and never the other: keys and configuration begin with ASCII. */
 static int low_byte(const uint8_t *data, size_t size)

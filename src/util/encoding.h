@@ -15,5 +15,12 @@ char *utf8_encode(char *to, uint32_t letter);
 bool letter_is_invisible(uint32_t letter);
 /* Returns true for blanks other than those of ASCII (Unicode category Zs). */
 bool letter_is_wide_blank(uint32_t letter);
+/* Ends all lines with "\n", in place: those of Windows and of old Macintoshes, too. */
+void text_unify_line_ends(char *s);
+/* Replaces blanks other than those of ASCII, and invisible characters, by " ", up to the end. */
+void text_blank_out(char *s, const char *end);
+/* Prepares a passphrase as editors and echo write it to a file, in place: without its mark, the line end behind it, and in
+ * UTF-8. *size may become smaller, but not larger than max: -E2BIG. -ENOMEM. */
+int passphrase_from_file(char *data, size_t *size, size_t max);
 /* Removes blanks of all kinds and invisible characters at both ends, in place. Returns the start. */
 char *text_strip_blanks(char *s);
