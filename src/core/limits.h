@@ -22,6 +22,7 @@
 #define LIMIT_PROBLEM_TEXT    2048         /* of its error message */
 #define LIMIT_PROBLEM_TYPE    256
 #define LIMIT_ISSUERS_FETCHED 4           /* certificates downloaded for one upload */
+#define LIMIT_REDIRECTS       3           /* followed for each of them */
 #define LIMIT_HTTP_TIME       15          /* seconds for each of them */
 #define LIMIT_HTTP_HEADERS    (64 * 1024) /* of a reply */
 #define LIMIT_CHAIN           16          /* certificates in a chain */
