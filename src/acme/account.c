@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "acme/binding-key.h"
 #include "acme/jws.h"
 #include "core/limits.h"
+#include "util/encoding.h"
 #include "util/fs.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -139,18 +141,24 @@ static int start_task(Account *a, void (*run)(void *), int (*then)(Account *, Ac
 static int read_binding(AccountTask *t)
 {
     const AcmeAuthority *s = &t->account->authority;
+    char *data = NULL;
+    size_t size = 0;
     int r;
 
     if (!s->eab_key_file || !s->eab_key_id)
         return 0;
-    r = fs_read_at(AT_FDCWD, s->eab_key_file, LIMIT_KEY_FILE, &t->binding_secret, NULL);
+    r = fs_read_at(AT_FDCWD, s->eab_key_file, LIMIT_KEY_FILE, &data, &size);
+    if (r >= 0)
+        r = encoding_to_utf8(data, size, &t->binding_secret, NULL);
+    if (data)
+        explicit_bzero(data, size);
+    free(data);
     if (r < 0)
         return problem_set(
             &t->problem, PROBLEM_STORAGE_FAILED,
             "EABKeyFile=%s of [Authority %s] cannot be read: %s; the service's user, certwright, needs "
             "read permission.",
             s->eab_key_file, s->name, strerror(-r));
-    t->binding_secret[strcspn(t->binding_secret, "\r\n \t")] = 0;
     return 0;
 }
 
@@ -299,8 +307,8 @@ static int make_binding(Account *a, const char *secret_text, char **ret, Problem
 {
     const AcmeDirectory *directory = acme_client_directory(a->client);
     const AcmeAuthority *s = &a->authority;
-    void *secret = NULL;
-    size_t size = 0;
+    _cleanup_blob_ Blob secret = {};
+    const char *why;
     int r;
 
     if (!s->eab_key_id && directory->needs_external_account)
@@ -311,20 +319,16 @@ static int make_binding(Account *a, const char *secret_text, char **ret, Problem
             s->name, s->name);
     if (!s->eab_key_id || !secret_text)
         return 0;
-    r = base64url_decode(secret_text, &secret, &size);
+    r = binding_key_parse(secret_text, &secret, &why);
     if (r == -EINVAL)
         return problem_set(
             problem, PROBLEM_INVALID_ARGUMENT,
-            "EABKeyFile=%s of [Authority %s] does not contain one line of base64url, as provided by the "
-            "authority.",
-            s->eab_key_file, s->name);
-    if (r >= 0)
-        r = jws_bind(a->signer.key, directory->new_account, s->eab_key_id, s->eab_algorithm, secret, size,
-                     ret);
-    if (secret)
-        explicit_bzero(secret, size);
-    free(secret);
-    return r;
+            "EABKeyFile=%s of [Authority %s] %s; it has to contain the HMAC key in base64, as the "
+            "authority gave it.",
+            s->eab_key_file, s->name, why);
+    return r < 0 ? r
+                 : jws_bind(a->signer.key, directory->new_account, s->eab_key_id, s->eab_algorithm,
+                            secret.data, secret.size, ret);
 }
 
 static int register_account(Account *a, AccountTask *t)

@@ -14,6 +14,7 @@
 #include "config/settings.h"
 #include "core/limits.h"
 #include "core/name.h"
+#include "util/encoding.h"
 #include "util/fs.h"
 #include "util/text.h"
 
@@ -117,16 +118,21 @@ static void on_unreadable(const char *path, int error, void *userdata)
     (void)strv_extend(&context->unreadable, obstacle);
 }
 
+/* As editors of other systems write it, too. -EBADMSG if it is no text. */
 static int read_text(const char *path, char **ret)
 {
-    _cleanup_free_ char *text = NULL;
-    size_t size = 0;
-    int r = fs_read_at(AT_FDCWD, path, LIMIT_CONFIG_FILE, &text, &size);
+    _cleanup_free_ char *data = NULL, *text = NULL;
+    size_t size = 0, length;
+    int r;
 
+    r = fs_read_at(AT_FDCWD, path, LIMIT_CONFIG_FILE, &data, &size);
+    if (r >= 0)
+        r = encoding_to_utf8(data, size, &text, &length);
     if (r < 0)
         return r;
-    if (strlen(text) != size)
+    if (strlen(text) != length)
         return -EBADMSG;
+    text_unify_line_ends(text);
     *ret = TAKE_PTR(text);
     return 0;
 }

@@ -170,7 +170,7 @@ static const char *explain_error(int error)
     case E2BIG:
         return "the file is too large";
     case EBADMSG:
-        return "the file has NUL bytes, so it is not a text file";
+        return "the file contains NUL bytes, so it is not a text file; save it as UTF-8";
     case EINVAL:
         return "this is not a regular file";
     case EISDIR:

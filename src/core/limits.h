@@ -9,6 +9,7 @@
 #define LIMIT_SERIAL          64     /* a serial number, bytes; RFC 5280 section 4.1.2.2 has 20 */
 #define LIMIT_KEY             4096   /* a private key, DER: one of RSA with 4096 bits has 2,400 bytes */
 #define LIMIT_ITERATIONS      600000 /* of a key derivation in an upload, RFC 8018 section 4.2 */
+#define LIMIT_GUESSED         10000  /* the same for the empty passphrase, when another one was given */
 #define LIMIT_SCRYPT_MEMORY   (33 * 1024 * 1024) /* RFC 7914; OpenSSL's own limit is a little lower */
 #define LIMIT_BAGS            64                 /* PKCS#12 bags, RFC 7292 section 4.2 */
 #define LIMIT_IMPORTS         4                  /* parallel import processes; others wait */
@@ -22,6 +23,7 @@
 #define LIMIT_PROBLEM_TYPE    256
 #define LIMIT_REFUSAL_TEXT    500         /* that is quoted of a reply without a problem document */
 #define LIMIT_ISSUERS_FETCHED 4           /* certificates downloaded for one upload */
+#define LIMIT_REDIRECTS       3           /* followed for each of them */
 #define LIMIT_HTTP_TIME       15          /* seconds for each of them */
 #define LIMIT_HTTP_HEADERS    (64 * 1024) /* of a reply */
 #define LIMIT_CHAIN           16          /* certificates in a chain */

@@ -205,8 +205,9 @@ static int make_leaf(Authority *a, const LeafTemplate *t, const Key *key, ChainE
     _cleanup_x509_ X509 *x = NULL;
     int r;
 
-    e->not_before = t->now - SKEW_SEC;
-    e->not_after = MIN(t->now + t->lifetime, a->not_after);
+    /* both ends count (RFC 5280 section 4.1.2.5), and clients that limit lifetimes measure all of it */
+    e->not_before = t->now - MIN((int64_t)SKEW_SEC, t->lifetime / 24);
+    e->not_after = MIN(e->not_before + t->lifetime - 1, a->not_after);
     if ((r = x509_begin(e->not_before, e->not_after, serial, &x)) < 0 || (r = key_set_public(x, key)) < 0 ||
         (r = x509_add_extension(x, "basicConstraints", "critical,CA:FALSE")) < 0 ||
         (r = x509_add_extension(x, "keyUsage", leaf_key_usage(t->key_type))) < 0 ||

@@ -105,6 +105,32 @@ static void test_defaults(void)
     assert_complaints(&p, "");
 }
 
+/* As editors of other systems write files. */
+static void test_editors(void)
+{
+    static const struct {
+        const char *data;
+        size_t size;
+    } files[] = {
+#define FILE_OF(s) { s, sizeof(s) - 1 }
+        FILE_OF("\xef\xbb\xbf[Local]\r\nLeafLifetime=10d\r\n"),
+        FILE_OF("[Local]\rLeafLifetime=10d\r"),
+        FILE_OF(
+            "\xff\xfe[\0L\0o\0c\0a\0l\0]\0\r\0\n\0L\0e\0a\0f\0L\0i\0f\0e\0t\0i\0m\0e\0=\0001\0000\0d\0\r\0\n\0"),
+        FILE_OF("[Local]\nLeafLifetime\xc2\xa0=\xc2\xa0"
+                "10d\xc2\xa0\n"),
+    };
+    _cleanup_place_ Place p = {};
+
+    place_init(&p);
+    for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+        folder_write_bytes(&p.folder, "etc/certwright.conf", files[i].data, files[i].size);
+        load(&p);
+        assert_complaints(&p, "");
+        g_assert_cmpint(p.config->settings->leaf_lifetime, ==, 10 * DAY);
+    }
+}
+
 static void test_settings(void)
 {
     _cleanup_place_ Place p = {};
@@ -641,6 +667,7 @@ int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
     g_test_add_func("/config/defaults", test_defaults);
+    g_test_add_func("/config/editors", test_editors);
     g_test_add_func("/config/settings", test_settings);
     g_test_add_func("/config/settings-refused", test_settings_refused);
     g_test_add_func("/config/renewal-refused", test_renewal_refused);
