@@ -19,6 +19,7 @@
 #include "util/text.h"
 #include "util/time.h"
 
+#define EXIT_REFUSED   3 /* the unit does not restart it: the next call does */
 #define STATE_DEFAULT  "/var/lib/certwright"
 #define CONFIG_DEFAULT "/usr/lib/certwright:/run/certwright:/etc/certwright"
 
@@ -140,6 +141,7 @@ typedef struct Daemon {
     Manager *manager;
     Bus *bus;
     MemoryKeeper *memory;
+    bool refused; /* it could not start, and callers were told why */
 } Daemon;
 
 static int on_reload_signal(sd_event_source *s _unused_, const struct signalfd_siginfo *si _unused_,
@@ -213,6 +215,8 @@ static int start(Daemon *d, const Arguments *args)
     r = manager_new(d->event, &options, &d->manager, &problem);
     if (r < 0) {
         log_error("%s", strempty(problem.text));
+        bus_refuse(&problem);
+        d->refused = true;
         return r;
     }
     r = bus_new(d->event, d->manager, !args->no_idle_exit, &d->bus);
@@ -263,5 +267,5 @@ int main(int argc, char *argv[])
     }
     stop(&d);
     strv_free(args.config);
-    return r < 0 ? EXIT_FAILURE : r;
+    return d.refused ? EXIT_REFUSED : r < 0 ? EXIT_FAILURE : r;
 }

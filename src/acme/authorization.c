@@ -5,7 +5,10 @@
 #include <stdio.h>
 
 #include "acme/header.h"
+#include "core/limits.h"
 #include "util/text.h"
+
+#define WATCHED 8 /* authorizations per poll of the order */
 
 /* The authorization of a name. */
 typedef struct Authorization {
@@ -14,14 +17,18 @@ typedef struct Authorization {
     AcmeCall *call;
     AcmeAuthorization *object;
     SolverTask *task;
-    size_t solver;  /* current solver; n: none yet */
-    unsigned tried; /* solvers whose self-check failed, as bits */
+    size_t solver;   /* current solver; n: none yet */
+    unsigned tried;  /* solvers whose self-check failed, as bits */
+    size_t fallback; /* the first of them whose self-check only advises; n: none */
+    size_t forced; /* the solver with which the authority is asked, whatever the self-check finds; n: none */
     const AcmeChallenge *challenge;
     char *key_authorization;
-    bool told; /* the authority was asked to validate */
-    bool seen; /* and may have done so */
-    bool done; /* nothing left to do */
+    bool told;   /* the authority was asked to validate */
+    bool seen;   /* and may have done so */
+    bool done;   /* nothing left to do */
+    bool proved; /* since it was told */
     Problem problem;
+    Problem finding; /* of a self-check that advises */
 } Authorization;
 
 struct Authorizations {
@@ -31,7 +38,9 @@ struct Authorizations {
     const AuthorizationsObserver *observer;
     void *userdata;
     bool explaining;
+    bool holds_key; /* proofs contain its thumbprint */
     size_t solver;
+    size_t next; /* to be looked at while the order is pending */
     size_t n;
     Authorization items[];
 };
@@ -100,8 +109,104 @@ static void authorization_fail(Authorization *a, int r, Problem *problem)
     maybe_end(a->all);
 }
 
-static void on_told(const AcmeReply *reply _unused_, const AcmeFailure *failure, void *userdata)
+/* ---- refused proofs */
+
+static void explain(const Authorization *a, Problem *problem)
 {
+    for (size_t i = 0; a->object && i < a->object->n_challenges; i++)
+        if (a->object->challenges[i].problem) {
+            _cleanup_problem_ Problem one = {};
+
+            (void)acme_problem_describe(a->object->challenges[i].problem, whose(a->all), ACME_ABOUT_PROOF,
+                                        &one);
+            problem_set_type(problem, one.code, strempty(one.type), strempty(one.text));
+        }
+}
+
+static void describe_status(const Authorization *a, AcmeStatus status, Problem *problem)
+{
+    if (status == ACME_INVALID)
+        problem_set(
+            problem, PROBLEM_AUTHORITY_REFUSED,
+            "The authority %s did not accept the proof for %s, and gave no reason; check that the name points to this "
+            "machine.",
+            whose(a->all), a->object->name);
+    else
+        problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
+                    "The authority %s accepts no proof for %s: its authorization is already %s.",
+                    whose(a->all), a->object->name, acme_status_to_string(status));
+}
+
+/* Ends the order at once, as if it had become invalid: some authorities leave it pending (RFC 8555 section 7.5.1). */
+static void authorization_refuse(Authorization *a, AcmeStatus status, const AcmeProblem *why)
+{
+    _cleanup_problem_ Problem problem = {};
+    Authorizations *s = a->all;
+
+    if (why)
+        (void)acme_problem_describe(why, whose(s), ACME_ABOUT_PROOF, &problem);
+    explain(a, &problem);
+    describe_status(a, status, &problem);
+    s->solver = a->solver;
+    s->observer->explained(&problem, s->userdata);
+}
+
+static const AcmeChallenge *find_challenge(const AcmeAuthorization *object, const char *type)
+{
+    for (size_t i = 0; i < object->n_challenges; i++)
+        if (object->challenges[i].token && streq(object->challenges[i].type, type))
+            return object->challenges + i;
+    return NULL;
+}
+
+/* Returns true if the authorization, or the challenge that was answered, cannot become valid any more. */
+static bool has_failed(const Authorization *a, AcmeStatus *ret)
+{
+    const Solver *solver = a->all->solvers->list[a->solver];
+    const AcmeChallenge *challenge = find_challenge(a->object, solver->ops->type);
+
+    *ret = a->object->status;
+    if (a->object->status == ACME_PENDING && challenge)
+        *ret = challenge->status;
+    return *ret != ACME_PENDING && *ret != ACME_PROCESSING && *ret != ACME_VALID;
+}
+
+static int take_authorization(Authorization *a, const AcmeReply *reply, Problem *problem);
+
+/* A reply that cannot be used is left to the order's next poll. */
+static void on_watched(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
+{
+    Authorization *a = userdata;
+    AcmeStatus status;
+
+    a->call = NULL;
+    if (failure || take_authorization(a, reply, NULL) < 0)
+        return;
+    a->proved = a->object->status == ACME_VALID;
+    if (has_failed(a, &status))
+        authorization_refuse(a, status, NULL);
+}
+
+void authorizations_watch(Authorizations *s)
+{
+    size_t n_asked = 0;
+
+    for (size_t i = 0; i < s->n && n_asked < WATCHED; i++) {
+        Authorization *a = s->items + s->next;
+        AcmeRequest request = { .url = a->url, .type = TYPE_JSON };
+
+        s->next = (s->next + 1) % s->n;
+        if (!a->told || a->proved || a->call)
+            continue;
+        if (acme_client_send(s->client, &request, on_watched, a, &a->call) >= 0)
+            n_asked++;
+    }
+}
+
+/* The authority may have validated the proof already. */
+static void on_told(const AcmeReply *reply, const AcmeFailure *failure, void *userdata)
+{
+    _cleanup_(acme_challenge_freep) AcmeChallenge *challenge = NULL;
     Authorization *a = userdata;
 
     a->call = NULL;
@@ -111,22 +216,59 @@ static void on_told(const AcmeReply *reply _unused_, const AcmeFailure *failure,
     }
     problem_clear(&a->problem); /* of a solver that failed before */
     a->told = a->done = true;
-    maybe_end(a->all);
+    if (acme_challenge_parse(whose(a->all), reply->body, reply->size, &challenge, NULL) >= 0 &&
+        challenge->status == ACME_INVALID)
+        authorization_refuse(a, ACME_INVALID, challenge->problem);
+    else
+        maybe_end(a->all);
 }
 
 /* ---- proving a name */
 
 static void authorization_start(Authorization *a);
+static size_t choose_solver(Authorization *a, char **reasons);
+
+/* Returns true if the proof is for the account's present key. */
+static bool proof_is_current(const Authorization *a)
+{
+    return text_ends_with(a->key_authorization, account_key_thumbprint(acme_client_key(a->all->client)));
+}
+
+/* Returns true if the authority is asked in spite of what the self-check found: no other solver is left to be tried. */
+static bool is_last_resort(Authorization *a, const Problem *problem)
+{
+    _cleanup_free_ char *reasons = NULL;
+    size_t n = a->all->solvers->n;
+
+    if (!a->task->advises)
+        return false;
+    if (a->finding.code == PROBLEM_NONE)
+        (void)problem_copy(problem, &a->finding);
+    if (a->forced == a->solver)
+        return true;
+    if (a->fallback < n)
+        return false;
+    a->fallback = a->solver;
+    return choose_solver(a, &reasons) == n;
+}
 
 static void on_ready(const Problem *problem, void *userdata)
 {
     Authorization *a = userdata;
     Authorizations *s = a->all;
-    AcmeRequest request = { .url = a->challenge->url, .payload = "{}", .type = TYPE_JSON };
+    AcmeRequest request = {
+        .url = a->challenge->url, .subject = ACME_ABOUT_PROOF, .payload = "{}", .type = TYPE_JSON
+    };
     _cleanup_problem_ Problem wrong = {};
     int r;
 
-    if (problem->code != PROBLEM_NONE) {
+    if (!proof_is_current(a)) {
+        a->tried &= ~(1U << a->solver);
+        a->task = solver_task_end(a->task);
+        authorization_start(a);
+        return;
+    }
+    if (problem->code != PROBLEM_NONE && !is_last_resort(a, problem)) {
         /* The authority was not involved; another solver may succeed. The first problem is the one to
          * report. */
         if (a->problem.code == PROBLEM_NONE)
@@ -135,18 +277,12 @@ static void on_ready(const Problem *problem, void *userdata)
         authorization_start(a);
         return;
     }
+    if (problem->code == PROBLEM_NONE)
+        problem_clear(&a->finding); /* of another solver */
     s->observer->progress(0.4, "requesting validation", s->userdata);
     r = acme_client_send(s->client, &request, on_told, a, &a->call);
     if (r < 0)
         authorization_fail(a, r, &wrong);
-}
-
-static const AcmeChallenge *find_challenge(const AcmeAuthorization *object, const char *type)
-{
-    for (size_t i = 0; i < object->n_challenges; i++)
-        if (object->challenges[i].token && streq(object->challenges[i].type, type))
-            return object->challenges + i;
-    return NULL;
 }
 
 /* Rank of a solver: the last successful one first, the last failed ones last. */
@@ -165,15 +301,17 @@ static size_t choose_solver(Authorization *a, char **reasons)
 
     for (size_t i = 0; i < x->n; i++) {
         _cleanup_problem_ Problem why = {};
+        const AcmeChallenge *challenge;
         Solver *s = x->list[i];
 
         if (a->tried & (1U << i))
             continue;
+        challenge = find_challenge(a->object, s->ops->type);
         if (!s->ops->suits(s, a->object->name, a->object->wildcard, &why))
             (void)solver_add_reason(reasons, strempty(why.text));
-        else if (!find_challenge(a->object, s->ops->type)) {
-            problem_set(&why, PROBLEM_CHALLENGE_FAILED, "The authority %s does not offer %s for it",
-                        whose(a->all), s->ops->type);
+        else if (!challenge || challenge->status == ACME_INVALID) {
+            problem_set(&why, PROBLEM_CHALLENGE_FAILED, "The authority %s %s %s for it", whose(a->all),
+                        challenge ? "has already refused" : "does not offer", s->ops->type);
             (void)solver_add_reason(reasons, strempty(why.text));
         } else if (best == x->n || rank(x, i) < rank(x, best))
             best = i;
@@ -203,6 +341,9 @@ static int solve(Authorization *a, Problem *problem)
         .thumbprint = account_key_thumbprint(key),
     };
     all->solver = a->solver;
+    if (!all->holds_key)
+        acme_client_hold_key(all->client);
+    all->holds_key = true;
     r = s->ops->start(s, &proof, on_ready, a, &a->task, problem);
     if (r >= 0)
         a->task->seen = on_seen;
@@ -211,13 +352,19 @@ static int solve(Authorization *a, Problem *problem)
 
 static void authorization_start(Authorization *a)
 {
+    size_t n = a->all->solvers->n;
+
     for (;;) {
         _cleanup_problem_ Problem problem = {};
         _cleanup_free_ char *reasons = NULL;
         int r;
 
         a->solver = choose_solver(a, &reasons);
-        if (a->solver == a->all->solvers->n) {
+        if (a->solver == n) {
+            a->solver = a->forced = a->fallback;
+            a->fallback = n;
+        }
+        if (a->solver == n) {
             problem_set(&problem, PROBLEM_CHALLENGE_FAILED, "There is no way to prove %s%s. %s",
                         a->object->wildcard ? "*." : "", a->object->name, strempty(reasons));
             authorization_fail(a, -EHOSTUNREACH, &problem);
@@ -232,17 +379,6 @@ static void authorization_start(Authorization *a)
 }
 
 /* ---- authorizations */
-
-static void explain(const Authorization *a, Problem *problem)
-{
-    for (size_t i = 0; a->object && i < a->object->n_challenges; i++)
-        if (a->object->challenges[i].problem) {
-            _cleanup_problem_ Problem one = {};
-
-            (void)acme_problem_describe(a->object->challenges[i].problem, whose(a->all), &one);
-            problem_set_type(problem, one.code, strempty(one.type), strempty(one.text));
-        }
-}
 
 static void maybe_explain(Authorizations *s)
 {
@@ -302,9 +438,8 @@ static void on_authorization(const AcmeReply *reply, const AcmeFailure *failure,
         a->done = true;
         maybe_end(s);
     } else if (a->object->status != ACME_PENDING) {
-        problem_set(&problem, PROBLEM_AUTHORITY_REFUSED,
-                    "The authority %s accepts no proof for %s: its authorization is already %s.", whose(s),
-                    a->object->name, acme_status_to_string(a->object->status));
+        explain(a, &problem);
+        describe_status(a, a->object->status, &problem);
         authorization_fail(a, -EREMOTEIO, &problem);
     } else
         authorization_start(a);
@@ -319,9 +454,25 @@ int authorizations_fetch(Authorizations *s, bool explain)
         Authorization *a = s->items + i;
         AcmeRequest request = { .url = a->url, .type = TYPE_JSON };
 
+        a->call = acme_call_cancel(a->call);
         r = acme_client_send(s->client, &request, on_authorization, a, &a->call);
     }
     return r;
+}
+
+void authorizations_settle(Authorizations *s)
+{
+    if (s->holds_key)
+        acme_client_release_key(s->client);
+    s->holds_key = false;
+}
+
+const Problem *authorizations_finding(const Authorizations *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (s->items[i].finding.code != PROBLEM_NONE && !s->items[i].proved)
+            return &s->items[i].finding;
+    return NULL;
 }
 
 size_t authorizations_solver(const Authorizations *s)
@@ -340,7 +491,11 @@ int authorizations_new(AcmeClient *client, const OrderSolvers *solvers, char *co
         return -ENOMEM;
     *s = (Authorizations){ client, solvers, names, observer, userdata, .solver = solvers->n, .n = n };
     for (size_t i = 0; i < n; i++) {
-        s->items[i] = (Authorization){ .all = s, .solver = solvers->n, .url = strdup(urls[i]) };
+        s->items[i] = (Authorization){ .all = s,
+                                       .url = strdup(urls[i]),
+                                       .solver = solvers->n,
+                                       .fallback = solvers->n,
+                                       .forced = solvers->n };
         if (!s->items[i].url) {
             authorizations_free(s);
             return -ENOMEM;
@@ -352,6 +507,8 @@ int authorizations_new(AcmeClient *client, const OrderSolvers *solvers, char *co
 
 Authorizations *authorizations_free(Authorizations *s)
 {
+    if (s)
+        authorizations_settle(s);
     for (size_t i = 0; s && i < s->n; i++) {
         Authorization *a = s->items + i;
 
@@ -359,6 +516,7 @@ Authorizations *authorizations_free(Authorizations *s)
         (void)solver_task_end(a->task);
         acme_authorization_free(a->object);
         problem_clear(&a->problem);
+        problem_clear(&a->finding);
         free(a->key_authorization);
         free(a->url);
     }

@@ -23,7 +23,8 @@ typedef struct AuthorizationsObserver {
     /* Afterwards: the authority may have requested all proofs. May be called more than once. */
     void (*seen)(void *userdata);
     void (*failed)(const AcmeFailure *failure, void *userdata);
-    /* The first error that the authority found with a name; PROBLEM_NONE: it reports none. */
+    /* The first error that the authority found with a name; PROBLEM_NONE: it reports none. Also called without
+     * a request to explain, when the authority refuses a proof. */
     void (*explained)(Problem *problem, void *userdata);
 } AuthorizationsObserver;
 
@@ -34,6 +35,13 @@ int authorizations_new(AcmeClient *client, const OrderSolvers *solvers, char *co
 /* Fetches all authorizations and starts to prove those that are pending; or, to explain, only looks for
  * errors. */
 int authorizations_fetch(Authorizations *s, bool explain);
+/* Looks at some of the authorizations that the authority was asked to validate: an order may stay pending although one
+ * of them is invalid. */
+void authorizations_watch(Authorizations *s);
+/* The authority has validated all proofs, so that the account key may change again. */
+void authorizations_settle(Authorizations *s);
+/* Returns what a self-check found that only advises (SelfCheck=), for a name that is not known to be proved; NULL: nothing. */
+const Problem *authorizations_finding(const Authorizations *s);
 /* Returns the index of the solver that was used last; n: none. */
 size_t authorizations_solver(const Authorizations *s);
 /* Removes proofs. */

@@ -18,11 +18,13 @@ struct AcmeCall {
     TAILQ_ENTRY(AcmeCall) entry;
     AcmeClient *client;
     AcmeResource resource;
+    AcmeSubject subject;
     char *url, *payload, *type;
     const AccountKey *key;
     bool plain;   /* an unsigned GET */
     bool sending; /* handed to http */
     bool failed;  /* about to be answered */
+    bool doubted; /* refused as unauthorized once */
     unsigned tries;
     AcmeDone done; /* NULL: cancelled */
     void *userdata;
@@ -41,7 +43,10 @@ struct AcmeClient {
 
     TAILQ_HEAD(, AcmeCall) waiting, sent;
     sd_event_source *soon;
-    unsigned n_refs; /* its owner, outstanding replies, and functions on the stack */
+    size_t n_holds;       /* of the account key */
+    uint64_t held_until;  /* CLOCK_BOOTTIME, usec: a key change does not wait for them any more */
+    sd_event_source *due; /* then */
+    unsigned n_refs;      /* its owner, outstanding replies, and functions on the stack */
     bool freed;
 };
 
@@ -88,14 +93,26 @@ static AcmeCall *find_failed(AcmeClient *c)
     return NULL;
 }
 
+static bool is_within(const AcmeCall *call, AcmeScope scope)
+{
+    switch (scope) {
+    case ACME_ALL_REQUESTS:
+        return true;
+    case ACME_REQUESTS_OF_ACCOUNT:
+        return needs_account(call);
+    default:
+        return needs_account(call) && call->resource == ACME_URL;
+    }
+}
+
 /* done() may cancel other calls, send new ones, or free the client. */
-void acme_client_fail(AcmeClient *c, bool all, const AcmeFailure *failure)
+void acme_client_fail(AcmeClient *c, AcmeScope scope, const AcmeFailure *failure)
 {
     AcmeCall *call;
 
     c->n_refs++;
     TAILQ_FOREACH (call, &c->waiting, entry)
-        call->failed = call->failed || all || needs_account(call);
+        call->failed = call->failed || is_within(call, scope);
     while ((call = find_failed(c))) {
         TAILQ_REMOVE(&c->waiting, call, entry);
         answer(call, NULL, failure);
@@ -112,7 +129,7 @@ static void fail_all(AcmeClient *c, const Problem *problem, int64_t retry_after)
 {
     AcmeFailure failure = failure_of(problem, retry_after);
 
-    acme_client_fail(c, true, &failure);
+    acme_client_fail(c, ACME_ALL_REQUESTS, &failure);
 }
 
 /* ---- nonces and the directory: what requests need first */
@@ -172,7 +189,7 @@ static void on_nonce(const HttpReply *reply, const Problem *problem, void *userd
     c->n_nonces_asked--;
     if (reply && !c->freed && !keep_nonce(c, reply)) {
         if (reply->status >= 400)
-            reply_describe_refusal(c->authority, reply, "the request for a nonce", &wrong);
+            reply_describe_refusal(c->authority, reply, ACME_ABOUT_NONCE, &wrong);
         problem_set(&wrong, PROBLEM_AUTHORITY_FAILED,
                     "The authority %s sent no usable nonce (RFC 8555 section 7.2); try again later.",
                     c->authority->name);
@@ -191,13 +208,13 @@ void acme_client_doubt_directory(AcmeClient *c)
     c->directory_until = 0;
 }
 
+/* Those that every order needs. The others are checked when they are used. */
 static int check_directory(const AcmeClient *c, const AcmeDirectory *d, Problem *problem)
 {
-    const char *const urls[] = { d->new_nonce,   d->new_account, d->new_order,
-                                 d->revoke_cert, d->key_change,  d->renewal_info };
+    const char *const urls[] = { d->new_nonce, d->new_account, d->new_order };
 
     for (size_t i = 0; i < ELEMENTSOF(urls); i++)
-        if (urls[i] && !acme_authority_has_url(c->authority, urls[i]))
+        if (!acme_authority_has_url(c->authority, urls[i]))
             return problem_set(
                 problem, PROBLEM_AUTHORITY_FAILED,
                 "The directory of the authority %s leads to another server, %s; check Directory=, or "
@@ -212,7 +229,7 @@ static int take_directory(AcmeClient *c, const HttpReply *reply, Problem *proble
     int r;
 
     if (reply->status != 200) {
-        reply_describe_refusal(c->authority, reply, "the request for its directory", problem);
+        reply_describe_refusal(c->authority, reply, ACME_ABOUT_DIRECTORY, problem);
         return -EPROTO;
     }
     if (!reply_is(reply, TYPE_JSON))
@@ -256,6 +273,8 @@ static const char *url_of(const AcmeClient *c, const AcmeCall *call)
         return c->directory->new_order;
     case ACME_REVOKE_CERT:
         return c->directory->revoke_cert;
+    case ACME_KEY_CHANGE:
+        return c->directory->key_change;
     case ACME_ACCOUNT:
         return c->signer->record->url;
     default:
@@ -282,13 +301,32 @@ static void requeue(AcmeClient *c, AcmeCall *call)
     TAILQ_INSERT_HEAD(&c->waiting, call, entry);
 }
 
+/* Puts a refused request back in the queue if another nonce, or another look at the account, may help. Requests that arrive
+ * at a lost account together wait for the same look. */
+static bool call_repeat(AcmeClient *c, AcmeCall *call, const char *type)
+{
+    AcmeSigner *s = c->signer;
+    bool lost = streq(type, "accountDoesNotExist"), ready = s->state == ACCOUNT_READY;
+
+    if (streq(type, "unauthorized") && needs_account(call) && !call->doubted)
+        call->doubted = true;
+    else if ((!streq(type, "badNonce") && !(lost && needs_account(call))) ||
+             ++call->tries >= LIMIT_NONCE_TRIES)
+        return false;
+    requeue(c, call);
+    if (ready && lost)
+        s->lost(s);
+    else if (ready && streq(type, "unauthorized"))
+        s->doubted(s);
+    return true;
+}
+
 static void on_reply(const HttpReply *reply, const Problem *problem, void *userdata)
 {
     _cleanup_problem_ Problem wrong = {};
     AcmeCall *call = userdata;
     AcmeClient *c = call->client;
     AcmeReply good = {};
-    const char *type;
 
     TAILQ_REMOVE(&c->sent, call, entry);
     if (c->freed) {
@@ -298,20 +336,13 @@ static void on_reply(const HttpReply *reply, const Problem *problem, void *userd
     }
     if (reply)
         (void)keep_nonce(c, reply);
-    if (reply &&
-        reply_check(c->authority, reply, call->url ? call->url : "a request", call->type, &good, &wrong) < 0)
+    if (reply && reply_check(c->authority, reply, call->subject, call->type, &good, &wrong) < 0)
         problem = &wrong;
-    type = problem ? strempty(problem->type) : "";
-    if (streq(type, "badNonce") && ++call->tries < LIMIT_NONCE_TRIES)
-        requeue(c, call);
-    else if (streq(type, "accountDoesNotExist") && needs_account(call) &&
-             ++call->tries < LIMIT_NONCE_TRIES && c->signer->state == ACCOUNT_READY) {
-        c->signer->lost(c->signer);
-        requeue(c, call);
-    } else if (problem)
-        fail(call, problem, reply ? reply_retry_after(reply) : 0);
-    else
+    if (!problem) {
+        c->signer->works = c->signer->works || needs_account(call);
         answer(call, &good, NULL);
+    } else if (!call_repeat(c, call, strempty(problem->type)))
+        fail(call, problem, reply ? reply_retry_after(reply) : 0);
     acme_client_drive(c);
     client_unref(c);
 }
@@ -374,12 +405,39 @@ static void send_call(AcmeClient *c, AcmeCall *call)
     TAILQ_INSERT_TAIL(&c->sent, call, entry);
 }
 
+static bool has_sent_for_account(const AcmeClient *c)
+{
+    const AcmeCall *call;
+
+    TAILQ_FOREACH (call, &c->sent, entry)
+        if (needs_account(call))
+            return true;
+    return false;
+}
+
+/* While a key change waits for proofs, the orders that they belong to go on; new ones do not begin. */
+static bool account_permits(const AcmeClient *c, const AcmeCall *call)
+{
+    bool held = c->n_holds > 0 && loop_now(c->event, CLOCK_BOOTTIME) < c->held_until;
+
+    if (c->signer->state != ACCOUNT_CHANGING)
+        return c->signer->state == ACCOUNT_READY;
+    if (call->resource == ACME_KEY_CHANGE)
+        return !held && !has_sent_for_account(c);
+    return held && call->resource != ACME_NEW_ORDER;
+}
+
+static bool is_sendable(const AcmeClient *c, const AcmeCall *call)
+{
+    return call->plain || (c->n_nonces > 0 && (!needs_account(call) || account_permits(c, call)));
+}
+
 static AcmeCall *find_sendable(AcmeClient *c)
 {
     AcmeCall *call;
 
     TAILQ_FOREACH (call, &c->waiting, entry)
-        if (call->plain || (c->n_nonces > 0 && (!needs_account(call) || c->signer->state == ACCOUNT_READY)))
+        if (is_sendable(c, call))
             return call;
     return NULL;
 }
@@ -402,7 +460,7 @@ void acme_client_drive(AcmeClient *c)
     while (!c->freed && (call = find_sendable(c)))
         send_call(c, call);
     TAILQ_FOREACH (call, &c->waiting, entry)
-        if (needs_account(call) && c->signer->state != ACCOUNT_READY)
+        if (needs_account(call) && !account_permits(c, call))
             wants_account = true;
         else
             wants_nonce++;
@@ -419,6 +477,23 @@ static int on_soon(sd_event_source *s _unused_, void *userdata)
     return 0;
 }
 
+static int on_due(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
+{
+    acme_client_drive(userdata);
+    return 0;
+}
+
+void acme_client_hold_key(AcmeClient *c)
+{
+    c->n_holds++;
+}
+
+void acme_client_release_key(AcmeClient *c)
+{
+    if (--c->n_holds == 0)
+        (void)sd_event_source_set_enabled(c->soon, SD_EVENT_ONESHOT);
+}
+
 static int call_start(AcmeClient *c, const AcmeRequest *request, bool plain, AcmeDone done, void *userdata,
                       AcmeCall **ret)
 {
@@ -428,6 +503,7 @@ static int call_start(AcmeClient *c, const AcmeRequest *request, bool plain, Acm
         return -ENOMEM;
     *call = (AcmeCall){ .client = c,
                         .resource = request->resource,
+                        .subject = request->subject,
                         .key = request->key,
                         .plain = plain,
                         .done = done,
@@ -439,6 +515,10 @@ static int call_start(AcmeClient *c, const AcmeRequest *request, bool plain, Acm
     }
     TAILQ_INSERT_TAIL(&c->waiting, call, entry);
     (void)sd_event_source_set_enabled(c->soon, SD_EVENT_ONESHOT);
+    if (request->resource == ACME_KEY_CHANGE) {
+        c->held_until = loop_now(c->event, CLOCK_BOOTTIME) + LIMIT_KEY_CHANGE_WAIT * USEC_PER_SEC;
+        (void)timer_arm_at(c->due, c->held_until);
+    }
     *ret = call;
     return 0;
 }
@@ -453,7 +533,7 @@ int acme_client_get_renewal_info(AcmeClient *c, const char *identifier, AcmeDone
                                  AcmeCall **ret)
 {
     _cleanup_free_ char *url = NULL;
-    AcmeRequest request = { .type = TYPE_JSON };
+    AcmeRequest request = { .type = TYPE_JSON, .subject = ACME_ABOUT_RENEWAL_INFO };
 
     if (!c->directory || !c->directory->renewal_info)
         return -EOPNOTSUPP;
@@ -509,6 +589,8 @@ int acme_client_new(sd_event *event, Http *http, const AcmeAuthority *authority,
     TAILQ_INIT(&c->waiting);
     TAILQ_INIT(&c->sent);
     r = deferred_add(event, &c->soon, on_soon, c);
+    if (r >= 0)
+        r = timer_add(event, &c->due, CLOCK_BOOTTIME, 1, on_due, c);
     if (r < 0)
         acme_client_free(c);
     else
@@ -524,6 +606,7 @@ AcmeClient *acme_client_free(AcmeClient *c)
         return NULL;
     c->freed = true;
     c->soon = sd_event_source_disable_unref(c->soon);
+    c->due = sd_event_source_disable_unref(c->due);
     TAILQ_FOREACH (call, &c->sent, entry)
         call->done = NULL;
     while ((call = TAILQ_FIRST(&c->waiting))) {

@@ -20,6 +20,9 @@ typedef enum AccountState {
     ACCOUNT_UNKNOWN,
     ACCOUNT_BUSY, /* being read, created or stored */
     ACCOUNT_READY,
+    /* Its key is about to be replaced: ACME_KEY_CHANGE is sent as soon as nothing else is pending that was signed with the
+     * former key, or that the authority validates with it. Everything else waits. */
+    ACCOUNT_CHANGING,
 } AccountState;
 
 /* The account, which signs all requests without a key of their own. */
@@ -34,6 +37,9 @@ struct AcmeSigner {
     /* The authority reports that the account does not exist any more (section 6.7,
      * accountDoesNotExist). */
     void (*lost)(AcmeSigner *s);
+    /* The authority refuses a request as unauthorized: the account may be deactivated. */
+    void (*doubted)(AcmeSigner *s);
+    bool works; /* the authority has accepted a request since this was cleared */
 };
 
 typedef enum AcmeResource {
@@ -41,11 +47,13 @@ typedef enum AcmeResource {
     ACME_NEW_ORDER,
     ACME_REVOKE_CERT,
     ACME_ACCOUNT,
+    ACME_KEY_CHANGE,
     ACME_DIRECTORY, /* only waits for it: the reply is empty, see acme_client_directory() */
 } AcmeResource;
 
 typedef struct AcmeRequest {
     AcmeResource resource;
+    AcmeSubject subject; /* for messages */
     const char *url;     /* must have the origin of the authority, or one of Origins= */
     const char *payload; /* NULL: POST-as-GET (section 6.3) */
     const char *type;    /* media type of a successful reply; NULL: any */
@@ -86,7 +94,17 @@ AcmeCall *acme_call_cancel(AcmeCall *call);
 int acme_client_get_renewal_info(AcmeClient *c, const char *identifier, AcmeDone done, void *userdata,
                                  AcmeCall **ret);
 
-/* For the owner of the account: send whatever can be sent now; fail waiting requests, all or only those that
- * need the account. */
+/* The account key must not change while the authority may validate proofs, which contain its thumbprint. Each hold is
+ * released once. A key change waits for them for LIMIT_KEY_CHANGE_WAIT seconds at most. */
+void acme_client_hold_key(AcmeClient *c);
+void acme_client_release_key(AcmeClient *c);
+
+typedef enum AcmeScope {
+    ACME_ALL_REQUESTS,
+    ACME_REQUESTS_OF_ACCOUNT,        /* those that need it */
+    ACME_REQUESTS_OF_FORMER_ACCOUNT, /* those that need it and are about an object that belongs to it */
+} AcmeScope;
+
+/* For the owner of the account: send whatever can be sent now; fail waiting requests. */
 void acme_client_drive(AcmeClient *c);
-void acme_client_fail(AcmeClient *c, bool all, const AcmeFailure *failure);
+void acme_client_fail(AcmeClient *c, AcmeScope scope, const AcmeFailure *failure);

@@ -230,11 +230,38 @@ const char *reader_peek(const Reader *r, const char *key)
     return o ? json_object_get_string(o) : NULL;
 }
 
+int reader_peek_text(const Reader *r, const char *key, TextCheck check, char **ret)
+{
+    const char *text = reader_peek(r, key);
+
+    return text && check(text) ? text_set(ret, text) : 0;
+}
+
 int reader_peek_url(const Reader *r, const char *key, char **ret)
 {
-    const char *url = reader_peek(r, key);
+    return reader_peek_text(r, key, text_is_url, ret);
+}
 
-    return url && text_is_url(url) ? text_set(ret, url) : 0;
+bool reader_peek_object(const Reader *r, const char *key, const char *what, Reader *ret)
+{
+    *ret = within(r, what, find(r, key, json_type_object));
+    return ret->object;
+}
+
+int reader_peek_names(const Reader *r, const char *key, TextCheck check, size_t max, char ***ret)
+{
+    _cleanup_strv_ char **names = NULL;
+    json_object *o = find(r, key, json_type_object);
+
+    if (!o)
+        return 0;
+    json_object_object_foreach(o, name, value)
+    {
+        if (value && check(name) && strv_length(names) < max && strv_extend(&names, name) < 0)
+            return -ENOMEM;
+    }
+    *ret = TAKE_PTR(names);
+    return 0;
 }
 
 size_t reader_peek_count(const Reader *r, const char *key)
@@ -257,13 +284,6 @@ bool text_is_url(const char *s)
 {
     return strncmp(s, "https://", 8) == 0 && s[8] && s[8] != '/' && strlen(s) <= LIMIT_URL &&
            text_is_graphic(s);
-}
-
-bool text_is_reference(const char *s)
-{
-    size_t scheme = strspn(s, TEXT_ALNUM "+-.");
-
-    return scheme > 0 && s[scheme] == ':' && strlen(s) <= LIMIT_URL && text_is_graphic(s);
 }
 
 bool text_is_token(const char *s)
@@ -310,29 +330,6 @@ int reader_read_texts(const Reader *r, const char *key, TextCheck check, size_t 
             return c;
     }
     *ret = TAKE_PTR(l);
-    return 0;
-}
-
-int reader_read_names(const Reader *r, const char *key, TextCheck check, size_t max, char ***ret)
-{
-    _cleanup_strv_ char **names = NULL;
-    Reader object;
-    int c = reader_enter(r, key, OPTIONAL, key, &object);
-
-    if (c < 0 || !object.object)
-        return c;
-    if ((size_t)json_object_object_length(object.object) > max)
-        return reader_refuse(r, key, "has more members than allowed");
-    json_object_object_foreach(object.object, name, value)
-    {
-        if (!json_object_is_type(value, json_type_string))
-            return reader_refuse(&object, name, "is not a string");
-        if (!check(name))
-            return reader_refuse(&object, name, "has an invalid name");
-        if (strv_extend(&names, name) < 0)
-            return -ENOMEM;
-    }
-    *ret = TAKE_PTR(names);
     return 0;
 }
 

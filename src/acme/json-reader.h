@@ -32,21 +32,23 @@ int reader_enter(const Reader *r, const char *key, Need need, const char *what, 
 int reader_count(const Reader *r, const char *key, size_t max, size_t *ret);
 int reader_enter_item(const Reader *r, const char *key, size_t i, const char *what, Reader *ret);
 
-/* Lenient: NULL or 0 if the member is missing or of another type, as RFC 9457 section 3.1 requires for
- * problem documents. */
+typedef bool (*TextCheck)(const char *s);
+
+/* Lenient: NULL or 0 if the member is missing, of another type or otherwise invalid, as RFC 9457 section 3.1 requires for
+ * problem documents, and for members that can be done without. The functions with ret only fail with -ENOMEM. */
 const char *reader_peek(const Reader *r, const char *key);
-/* Copies a URL for people. -ENOMEM. */
+int reader_peek_text(const Reader *r, const char *key, TextCheck check, char **ret);
 int reader_peek_url(const Reader *r, const char *key, char **ret);
 size_t reader_peek_count(const Reader *r, const char *key);
 const char *reader_peek_word(const Reader *r, const char *key, size_t i);
+/* Returns false if there is no such object. */
+bool reader_peek_object(const Reader *r, const char *key, const char *what, Reader *ret);
+/* Returns the valid ones among the names of the members of an object, at most max. */
+int reader_peek_names(const Reader *r, const char *key, TextCheck check, size_t max, char ***ret);
 
 /* Newly allocated texts. */
-typedef bool (*TextCheck)(const char *s);
-
 int reader_read_text(const Reader *r, const char *key, Need need, TextCheck check, char **ret);
 int reader_read_texts(const Reader *r, const char *key, TextCheck check, size_t max, char ***ret);
-/* Returns the names of the members of an object, which are all texts. */
-int reader_read_names(const Reader *r, const char *key, TextCheck check, size_t max, char ***ret);
 /* false if missing */
 int reader_read_boolean(const Reader *r, const char *key, bool *ret);
 /* RFC 3339, as seconds since 1970-01-01 UTC; earlier times are 0. */
@@ -56,7 +58,5 @@ int reader_read_time(const Reader *r, const char *key, Need need, int64_t *ret);
 int reader_refuse(const Reader *r, const char *key, const char *why);
 /* https://, graphic ASCII (RFC 3986), at most LIMIT_URL. */
 bool text_is_url(const char *s);
-/* A URL of any scheme, only for people. */
-bool text_is_reference(const char *s);
 /* [A-Za-z0-9_-]{22,128}, RFC 8555 section 8.1. */
 bool text_is_token(const char *s);

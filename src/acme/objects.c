@@ -96,9 +96,10 @@ static int read_names(const Reader *r, char ***ret)
 static int read_problem(const Reader *r, AcmeProblem **ret)
 {
     Reader document;
-    int c = reader_enter(r, "error", OPTIONAL, "a problem document", &document);
 
-    return c < 0 || !document.object ? c : acme_problem_read(&document, ret);
+    return reader_peek_object(r, "error", "a problem document", &document)
+               ? acme_problem_read(&document, ret)
+               : 0;
 }
 
 static bool text_is_label(const char *s)
@@ -111,13 +112,12 @@ static bool text_is_label(const char *s)
 static int read_meta(const Reader *r, AcmeDirectory *d)
 {
     Reader meta;
-    int c = reader_enter(r, "meta", OPTIONAL, "the \"meta\" of a directory", &meta);
+    int c;
 
-    if (c < 0 || !meta.object)
-        return c;
-    c = reader_read_text(&meta, "termsOfService", OPTIONAL, text_is_reference, &d->terms);
-    c = c < 0 ? c : reader_read_boolean(&meta, "externalAccountRequired", &d->needs_external_account);
-    return c < 0 ? c : reader_read_names(&meta, "profiles", text_is_label, LIMIT_PROFILES, &d->profiles);
+    if (!reader_peek_object(r, "meta", "the \"meta\" of a directory", &meta))
+        return 0;
+    c = reader_read_boolean(&meta, "externalAccountRequired", &d->needs_external_account);
+    return c < 0 ? c : reader_peek_names(&meta, "profiles", text_is_label, LIMIT_PROFILES, &d->profiles);
 }
 
 static int read_directory(const Reader *r, AcmeDirectory *d)
@@ -126,9 +126,9 @@ static int read_directory(const Reader *r, AcmeDirectory *d)
 
     c = c < 0 ? c : reader_read_text(r, "newAccount", REQUIRED, text_is_url, &d->new_account);
     c = c < 0 ? c : reader_read_text(r, "newOrder", REQUIRED, text_is_url, &d->new_order);
-    c = c < 0 ? c : reader_read_text(r, "revokeCert", OPTIONAL, text_is_url, &d->revoke_cert);
-    c = c < 0 ? c : reader_read_text(r, "keyChange", OPTIONAL, text_is_url, &d->key_change);
-    c = c < 0 ? c : reader_read_text(r, "renewalInfo", OPTIONAL, text_is_url, &d->renewal_info);
+    c = c < 0 ? c : reader_peek_url(r, "revokeCert", &d->revoke_cert);
+    c = c < 0 ? c : reader_peek_url(r, "keyChange", &d->key_change);
+    c = c < 0 ? c : reader_peek_url(r, "renewalInfo", &d->renewal_info);
     return c < 0 ? c : read_meta(r, d);
 }
 
@@ -143,7 +143,6 @@ AcmeDirectory *acme_directory_free(AcmeDirectory *d)
     free(d->revoke_cert);
     free(d->key_change);
     free(d->renewal_info);
-    free(d->terms);
     free(d);
     return NULL;
 }
@@ -154,15 +153,13 @@ static int read_account(const Reader *r, AcmeAccount *a)
 {
     int c = read_status(r, OF_ACCOUNT, &a->status);
 
-    c = c < 0 ? c : reader_read_texts(r, "contact", text_is_reference, LIMIT_CONTACTS, &a->contact);
-    return c < 0 ? c : reader_read_text(r, "orders", OPTIONAL, text_is_url, &a->orders);
+    return c < 0 ? c : reader_peek_url(r, "orders", &a->orders);
 }
 
 AcmeAccount *acme_account_free(AcmeAccount *a)
 {
     if (!a)
         return NULL;
-    strv_free(a->contact);
     free(a->orders);
     free(a);
     return NULL;
@@ -174,13 +171,11 @@ static int read_order(const Reader *r, AcmeOrder *o)
 {
     int c = read_status(r, OF_ORDER, &o->status);
 
-    c = c < 0 ? c : reader_read_time(r, "expires", OPTIONAL, &o->expires);
     c = c < 0 ? c : read_names(r, &o->names);
     c = c < 0 ? c : reader_read_texts(r, "authorizations", text_is_url, LIMIT_NAMES, &o->authorizations);
     c = c < 0 ? c : reader_read_text(r, "finalize", REQUIRED, text_is_url, &o->finalize);
-    c = c < 0 ? c : reader_read_text(r, "certificate", OPTIONAL, text_is_url, &o->certificate);
-    c = c < 0 ? c : reader_read_text(r, "profile", OPTIONAL, text_is_label, &o->profile);
-    c = c < 0 ? c : reader_read_text(r, "replaces", OPTIONAL, text_is_label, &o->replaces);
+    c = c < 0 ? c : reader_peek_url(r, "certificate", &o->certificate);
+    c = c < 0 ? c : reader_peek_text(r, "profile", text_is_label, &o->profile);
     return c < 0 ? c : read_problem(r, &o->problem);
 }
 
@@ -193,7 +188,6 @@ AcmeOrder *acme_order_free(AcmeOrder *o)
     free(o->finalize);
     free(o->certificate);
     free(o->profile);
-    free(o->replaces);
     acme_problem_free(o->problem);
     free(o);
     return NULL;
@@ -201,32 +195,23 @@ AcmeOrder *acme_order_free(AcmeOrder *o)
 
 /* ---- challenge: sections 7.1.5 and 8 */
 
-static bool text_is_challenge_type(const char *s)
-{
-    return text_consists_of(s, TEXT_ALNUM "-_.", 1, LIMIT_LABEL);
-}
-
-/* Unsupported types may have tokens in other formats, which are dropped. */
-static int read_token(const Reader *r, AcmeChallenge *c)
+static bool challenge_is_supported(const Reader *r)
 {
     static const char *const types[] = { "http-01", "dns-01", "tls-alpn-01" };
-    const char *token = reader_peek(r, "token");
 
-    if (TABLE_FROM_STRING(types, c->type) >= 0)
-        return reader_read_text(r, "token", REQUIRED, text_is_token, &c->token);
-    if (!token || !text_is_token(token))
-        return 0;
-    c->token = strdup(token);
-    return c->token ? 0 : -ENOMEM;
+    return TABLE_FROM_STRING(types, strempty(reader_peek(r, "type"))) >= 0;
 }
 
 static int read_challenge(const Reader *r, AcmeChallenge *challenge)
 {
-    int c = reader_read_text(r, "type", REQUIRED, text_is_challenge_type, &challenge->type);
+    int c;
 
+    if (!challenge_is_supported(r))
+        return reader_refuse(r, "type", "is not supported");
+    c = reader_peek_text(r, "type", text_is_plain, &challenge->type);
     c = c < 0 ? c : reader_read_text(r, "url", REQUIRED, text_is_url, &challenge->url);
     c = c < 0 ? c : read_status(r, OF_CHALLENGE, &challenge->status);
-    c = c < 0 ? c : read_token(r, challenge);
+    c = c < 0 ? c : reader_read_text(r, "token", REQUIRED, text_is_token, &challenge->token);
     return c < 0 ? c : read_problem(r, &challenge->problem);
 }
 
@@ -264,8 +249,9 @@ static int read_challenges(const Reader *r, AcmeAuthorization *a)
         c = reader_enter_item(r, "challenges", i, "a challenge", &item);
         if (c < 0)
             return c;
-        a->n_challenges++;
-        c = read_challenge(&item, a->challenges + i);
+        if (!challenge_is_supported(&item))
+            continue;
+        c = read_challenge(&item, a->challenges + a->n_challenges++);
         if (c < 0)
             return c;
     }
@@ -282,7 +268,6 @@ static int read_authorization(const Reader *r, AcmeAuthorization *a)
         return reader_refuse(&identifier, "value", "is a wildcard");
     c = c < 0 ? c : reader_read_boolean(r, "wildcard", &a->wildcard);
     c = c < 0 ? c : read_status(r, OF_AUTHORIZATION, &a->status);
-    c = c < 0 ? c : reader_read_time(r, "expires", OPTIONAL, &a->expires);
     return c < 0 ? c : read_challenges(r, a);
 }
 

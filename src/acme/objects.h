@@ -5,7 +5,8 @@
 
 /* The JSON objects of RFC 8555 section 7.1 and RFC 9773 sent by an authority. They are parsed strictly (RFC
  * 8259; no duplicate keys, no NUL, nothing after the end, limited depth), and all texts are validated
- * according to the protocol. Missing optional members are NULL. Each parser returns -EBADMSG with a problem
+ * according to the protocol. Members that nothing uses are not read. Optional members that are missing or invalid are NULL.
+ * Each parser returns -EBADMSG with a problem
  * that names the invalid member; whose: name of the authority, as the start of the sentence. */
 
 typedef enum AcmeStatus {
@@ -27,33 +28,29 @@ typedef struct AcmeDirectory {
     char *new_nonce, *new_account, *new_order;
     char *revoke_cert, *key_change; /* optional */
     char *renewal_info;             /* RFC 9773; NULL: it has none */
-    char *terms;                    /* URL of any scheme, for people; Pebble uses data: */
     bool needs_external_account;
     char **profiles; /* names (draft-aaron-acme-profiles) */
 } AcmeDirectory;
 
 typedef struct AcmeAccount {
     AcmeStatus status;
-    char **contact; /* URLs */
-    char *orders;   /* URL of the list of orders (RFC 8555 section 7.1.2.1) */
+    char *orders; /* URL of the list of orders (RFC 8555 section 7.1.2.1) */
 } AcmeAccount;
 
 typedef struct AcmeOrder {
     AcmeStatus status;
-    int64_t expires;       /* seconds since 1970-01-01 UTC; 0: unknown */
     char **names;          /* canonical (core/name.h), as listed by the authority; others are an error */
     char **authorizations; /* URLs */
     char *finalize;
     char *certificate; /* URL */
     char *profile;
-    char *replaces;
     AcmeProblem *problem;
 } AcmeOrder;
 
 typedef struct AcmeChallenge {
     char *type;
     char *url;
-    char *token; /* [A-Za-z0-9_-]{22,128}; NULL for a type without one */
+    char *token; /* [A-Za-z0-9_-]{22,128} */
     AcmeStatus status;
     AcmeProblem *problem;
 } AcmeChallenge;
@@ -62,8 +59,7 @@ typedef struct AcmeAuthorization {
     AcmeStatus status;
     char *name; /* canonical, without "*." */
     bool wildcard;
-    int64_t expires;
-    AcmeChallenge *challenges; /* including unsupported types */
+    AcmeChallenge *challenges; /* of supported types */
     size_t n_challenges;
 } AcmeAuthorization;
 

@@ -191,7 +191,10 @@ static int add_candidates(OrderSearch *s, char *const *urls)
 
 static int ask(OrderSearch *s, const char *url, AcmeDone done)
 {
-    AcmeRequest request = { .resource = url ? ACME_URL : ACME_ACCOUNT, .url = url, .type = TYPE_JSON };
+    AcmeRequest request = { .resource = url ? ACME_URL : ACME_ACCOUNT,
+                            .url = url,
+                            .type = TYPE_JSON,
+                            .subject = ACME_ABOUT_ACCOUNT };
 
     return acme_client_send(s->client, &request, done, s, &s->call);
 }

@@ -14,7 +14,9 @@
 
 #define POLL_FIRST_USEC (10 * USEC_PER_MSEC)
 #define POLL_MAX_USEC   (10 * USEC_PER_SEC)
-#define POLL_SEEN_USEC  USEC_PER_MSEC /* after the authority may have seen all proofs */
+#define POLL_LONG_USEC  (60 * USEC_PER_SEC) /* instead of a Retry-After beyond the end of the order */
+#define POLL_SEEN_USEC  USEC_PER_MSEC       /* after the authority may have seen all proofs */
+#define WATCH_USEC      USEC_PER_SEC        /* polls in quick succession do not look at authorizations */
 
 /* Continues with a successful reply. */
 typedef int (*OrderStep)(Order *o, const AcmeReply *reply, Problem *problem);
@@ -38,6 +40,7 @@ struct Order {
     sd_event_source *begin, *timer, *deadline;
     const char *profile; /* requested last; NULL */
     bool no_profile;     /* unknown to the authority */
+    uint64_t ends;       /* CLOCK_BOOTTIME, usec */
     uint64_t pause;      /* until the next poll, usec */
     bool patient;        /* the authority set the time of the next poll */
     unsigned refused;
@@ -246,13 +249,35 @@ static int on_timer(sd_event_source *s _unused_, uint64_t usec _unused_, void *u
     return 0;
 }
 
+static int64_t usec_left(const Order *o)
+{
+    return (int64_t)(o->ends - loop_now(o->context.event, CLOCK_BOOTTIME));
+}
+
+static void order_time_out(Order *o)
+{
+    _cleanup_problem_ Problem problem = {};
+
+    problem_set(&problem, PROBLEM_AUTHORITY_FAILED,
+                "The authority %s did not complete the order within %d minutes; it will be retried later.",
+                order_whose(o), LIMIT_ORDER_TIME / 60);
+    order_fail(o, &problem, true);
+}
+
 static void order_look_later(Order *o, int64_t retry_after)
 {
-    uint64_t pause = o->pause;
+    uint64_t pause = o->pause, wanted = (uint64_t)retry_after * USEC_PER_SEC;
+    int64_t left = usec_left(o);
 
+    if (left <= 0) {
+        order_time_out(o);
+        return;
+    }
     o->pause = MIN(o->pause * 2, POLL_MAX_USEC);
     o->patient = retry_after > 0;
-    (void)timer_arm(o->timer, retry_after > 0 ? MAX((uint64_t)retry_after * USEC_PER_SEC, pause) : pause);
+    if (wanted >= (uint64_t)left)
+        wanted = POLL_LONG_USEC;
+    (void)timer_arm(o->timer, MAX(wanted, pause));
 }
 
 /* ---- finalizing */
@@ -329,16 +354,46 @@ static void on_failed(const AcmeFailure *failure, void *userdata)
     order_end(userdata, NULL, failure);
 }
 
+static const Problem *order_finding(const Order *o)
+{
+    return o->authorizations ? authorizations_finding(o->authorizations) : NULL;
+}
+
+bool order_was_foreseen(const Order *o)
+{
+    return o->refused != 0 && order_finding(o);
+}
+
+/* What the authority says comes first; what was found from here may explain it. */
+static void add_finding(const Order *o, Problem *problem)
+{
+    const char *text = strempty(problem->text);
+    const Problem *finding = order_finding(o);
+    _cleanup_problem_ Problem both = {};
+    _cleanup_free_ char *joined = NULL;
+
+    if (!finding)
+        return;
+    if (asprintf(&joined, "%s%s The check made from here before (SelfCheck=, DNSResolvers=) found: %s", text,
+                 text_full_stop(text), strempty(finding->text)) < 0) {
+        joined = NULL;
+        return;
+    }
+    (void)problem_set_type(&both, problem->code, strempty(problem->type), joined);
+    problem_move(&both, problem);
+}
+
 static void on_explained(Problem *problem, void *userdata)
 {
     Order *o = userdata;
 
     if (problem->code == PROBLEM_NONE && o->object->problem)
-        (void)acme_problem_describe(o->object->problem, order_whose(o), problem);
+        (void)acme_problem_describe(o->object->problem, order_whose(o), ACME_ABOUT_ORDER, problem);
     problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
                 "The authority %s ended the order without giving a reason.", order_whose(o));
     if (last_solver(o) < o->context.solvers.n)
         o->refused |= 1U << last_solver(o);
+    add_finding(o, problem);
     order_fail(o, problem, false);
 }
 
@@ -389,7 +444,11 @@ static int order_advance(Order *o, int64_t retry_after, Problem *problem)
 {
     AcmeStatus status = o->object->status;
 
+    if (status != ACME_PENDING && o->authorizations)
+        authorizations_settle(o->authorizations);
     if (!actions[status] || (o->acted & (1U << status))) {
+        if (status == ACME_PENDING && o->authorizations && (retry_after > 0 || o->pause > WATCH_USEC))
+            authorizations_watch(o->authorizations);
         order_look_later(o, retry_after);
         return 0;
     }
@@ -527,15 +586,20 @@ static int on_begin(sd_event_source *s _unused_, void *userdata)
     return 0;
 }
 
+/* Polls once more before giving up. What is being received has the time of one more request. */
 static int on_deadline(sd_event_source *s _unused_, uint64_t usec _unused_, void *userdata)
 {
-    _cleanup_problem_ Problem problem = {};
+    const int64_t more = LIMIT_ACME_TIME * USEC_PER_SEC;
     Order *o = userdata;
+    bool polls = timer_is_armed(o->timer);
 
-    problem_set(&problem, PROBLEM_AUTHORITY_FAILED,
-                "The authority %s did not complete the order within %d minutes; it will be retried later.",
-                order_whose(o), LIMIT_ORDER_TIME / 60);
-    order_fail(o, &problem, true);
+    if (usec_left(o) <= -more || (!polls && !o->call && !o->accepting)) {
+        order_time_out(o);
+        return 0;
+    }
+    (void)timer_arm(o->deadline, (uint64_t)more);
+    if (polls)
+        (void)timer_arm(o->timer, POLL_SEEN_USEC);
     return 0;
 }
 
@@ -552,11 +616,12 @@ int order_start(const OrderContext *context, OrderRecord *record, const OrderObs
                   .noted = record->url != NULL,
                   .observer = *observer,
                   .userdata = userdata,
+                  .ends = loop_now(context->event, CLOCK_BOOTTIME) + LIMIT_ORDER_TIME * USEC_PER_SEC,
                   .pause = POLL_FIRST_USEC };
     if ((r = timer_add(context->event, &o->timer, CLOCK_BOOTTIME, 1, on_timer, o)) < 0 ||
         (r = timer_add(context->event, &o->deadline, CLOCK_BOOTTIME, 1, on_deadline, o)) < 0)
         return r;
-    (void)timer_arm(o->deadline, LIMIT_ORDER_TIME * USEC_PER_SEC);
+    (void)timer_arm_at(o->deadline, o->ends);
     r = order_work_start(context->crypto, &(OrderTask){ .record = record }, on_request, o, &o->making);
     if (r < 0)
         return r;

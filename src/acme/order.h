@@ -15,7 +15,8 @@
  *     valid        download the chain
  *     invalid      find out why
  *
- * The order is polled rather than its authorizations: one request covers all names. */
+ * The order is polled, since one request covers all names; its authorizations only if it stays pending for more than a
+ * second. A Retry-After beyond LIMIT_ORDER_TIME does not keep it from being polled. */
 typedef struct Order Order;
 
 typedef struct OrderContext {
@@ -44,6 +45,8 @@ int order_start(const OrderContext *context, OrderRecord *record, const OrderObs
 void order_noted(Order *o);
 /* Returns true if the order was finalized, so that there may be a certificate. */
 bool order_was_finalized(const Order *o);
+/* Returns true if the authority refused proofs that a self-check had not found either. */
+bool order_was_foreseen(const Order *o);
 /* Calls no callbacks any more, and removes proofs. */
 Order *order_free(Order *o);
 DEFINE_CLEANUP(Order *, order_free);

@@ -10,34 +10,69 @@
 
 #define URN "urn:ietf:params:acme:error:"
 
-/* Advice by type (RFC 8555 section 6.7, RFC 9773 section 5). */
-static const struct {
-    const char *type, *advice;
-} advices[] = {
-    { "accountDoesNotExist", "remove the account's key to make a new account" },
-    { "alreadyReplaced", "no action is needed, the order is placed again without it" },
-    { "badRevocationReason", "give another reason" },
-    { "caa", "correct the CAA records of the name" },
-    { "connection", "check that the name points to this machine and that no firewall blocks it" },
-    { "dns", "correct the records of the name" },
-    { "externalAccountRequired", "set the external account of this authority in certwright.conf" },
-    { "incorrectResponse", "check that the name points to this machine" },
-    { "invalidContact", "correct Contact= of this authority" },
-    { "invalidProfile", "correct Profile=" },
-    { "rateLimited", "it will be retried later" },
-    { "rejectedIdentifier", "use another authority for this name" },
-    { "serverInternal", "it will be retried later" },
-    { "tls", "check that the name points to this machine" },
-    { "unauthorized", "check that the name points to this machine, and check the account" },
-    { "unsupportedContact", "correct Contact= of this authority" },
-    { "unsupportedIdentifier", "use another authority for this name" },
-    { "userActionRequired", "do what it requests" },
+static const char *const subjects[_ACME_SUBJECT_MAX] = {
+    [ACME_ABOUT_ORDER] = "the order",
+    [ACME_ABOUT_PROOF] = "the proof",
+    [ACME_ABOUT_ACCOUNT] = "the account",
+    [ACME_ABOUT_KEY_CHANGE] = "the new account key",
+    [ACME_ABOUT_DEACTIVATION] = "the deactivation of the account",
+    [ACME_ABOUT_REVOCATION] = "the revocation",
+    [ACME_ABOUT_RENEWAL_INFO] = "the request for renewal information",
+    [ACME_ABOUT_NONCE] = "the request for a nonce",
+    [ACME_ABOUT_DIRECTORY] = "the request for its directory",
 };
 
-static const char *advice_for(const char *type)
+const char *acme_subject_to_string(AcmeSubject subject)
+{
+    return subjects[subject];
+}
+
+#define ABOUT(subject) (1U << ACME_ABOUT_##subject)
+#define RETRIED \
+    (ABOUT(ORDER) | ABOUT(PROOF) | ABOUT(ACCOUNT) | ABOUT(RENEWAL_INFO) | ABOUT(NONCE) | ABOUT(DIRECTORY))
+#define ACCOUNTS (ABOUT(ACCOUNT) | ABOUT(KEY_CHANGE) | ABOUT(DEACTIVATION))
+#define ANY      (~0U)
+
+/* Advice by type (RFC 8555 section 6.7, RFC 9773 section 5) and subject; the first one applies. */
+static const struct {
+    const char *type;
+    unsigned about;
+    const char *advice;
+} advices[] = {
+    { "accountDoesNotExist", ANY,
+      "certwright account deactivate removes the account's key, for a new account" },
+    { "alreadyReplaced", ANY, "no action is needed, the order is placed again without it" },
+    { "alreadyRevoked", ANY, "no action is needed" },
+    { "badRevocationReason", ANY, "give another reason" },
+    { "caa", ANY, "correct the CAA records of the name" },
+    { "connection", ANY, "check that the name points to this machine and that no firewall blocks it" },
+    { "dns", ANY, "correct the records of the name" },
+    { "externalAccountRequired", ANY, "set the external account of this authority in certwright.conf" },
+    { "incorrectResponse", ANY, "check that the name points to this machine" },
+    { "invalidContact", ANY, "correct Contact= of this authority" },
+    { "invalidProfile", ANY, "correct Profile=" },
+    { "rateLimited", RETRIED, "it will be retried later" },
+    { "rateLimited", ANY, "try again later" },
+    { "rejectedIdentifier", ANY, "use another authority for this name" },
+    { "serverInternal", RETRIED, "it will be retried later" },
+    { "serverInternal", ANY, "try again later" },
+    { "tls", ANY, "check that the name points to this machine" },
+    { "unauthorized", ABOUT(PROOF), "check that the name points to this machine" },
+    { "unauthorized", ABOUT(ORDER), "check the account, and for which names it may order" },
+    { "unauthorized", ABOUT(ACCOUNT),
+      "check the account, and EABKeyId= and EABKeyFile= of this authority if they are set" },
+    { "unauthorized", ABOUT(REVOCATION),
+      "the account that ordered the certificate, or the key of the certificate, has to request it" },
+    { "unauthorized", ACCOUNTS, "check the account" },
+    { "unsupportedContact", ANY, "correct Contact= of this authority" },
+    { "unsupportedIdentifier", ANY, "use another authority for this name" },
+    { "userActionRequired", ANY, "do what it requests" },
+};
+
+static const char *advice_for(const char *type, AcmeSubject subject)
 {
     for (size_t i = 0; i < ELEMENTSOF(advices); i++)
-        if (streq(advices[i].type, type))
+        if (streq(advices[i].type, type) && advices[i].about & (1U << subject))
             return advices[i].advice;
     return NULL;
 }
@@ -89,9 +124,12 @@ static int read_algorithms(const Reader *r, AcmeProblem *p)
 
 static int read_words(const Reader *r, AcmeProblem *p)
 {
+    const char *detail = reader_peek(r, "detail");
     int c = read_type(r, p);
 
-    c = c < 0 ? c : copy_plain(reader_peek(r, "detail"), LIMIT_PROBLEM_TEXT, &p->detail);
+    c = c < 0
+            ? c
+            : copy_plain(isempty(detail) ? reader_peek(r, "title") : detail, LIMIT_PROBLEM_TEXT, &p->detail);
     c = c < 0 ? c : reader_peek_url(r, "instance", &p->instance);
     c = c < 0 ? c : read_identifier(r, p);
     return c < 0 ? c : read_algorithms(r, p);
@@ -176,11 +214,11 @@ static void print_words(FILE *f, const AcmeProblem *p)
         fputs("it gives no reason", f);
 }
 
-static void print_problem(FILE *f, const AcmeProblem *p, const char *whose)
+static void print_problem(FILE *f, const AcmeProblem *p, const char *whose, AcmeSubject subject)
 {
-    const char *advice = advice_for(p->type);
+    const char *advice = advice_for(p->type, subject);
 
-    fprintf(f, "%s refused: ", whose);
+    fprintf(f, "%s refused %s: ", whose, subjects[subject]);
     print_words(f, p);
     for (size_t i = 0; i < p->n_subproblems; i++) {
         fprintf(f, "; %s: ", p->subproblems[i].identifier ? p->subproblems[i].identifier : "also");
@@ -194,7 +232,7 @@ static void print_problem(FILE *f, const AcmeProblem *p, const char *whose)
         fprintf(f, "; %s", advice);
 }
 
-int acme_problem_describe(const AcmeProblem *p, const char *whose, Problem *problem)
+int acme_problem_describe(const AcmeProblem *p, const char *whose, AcmeSubject subject, Problem *problem)
 {
     _cleanup_free_ char *text = NULL;
     size_t size;
@@ -202,7 +240,7 @@ int acme_problem_describe(const AcmeProblem *p, const char *whose, Problem *prob
 
     if (!f)
         return problem_set_errno(problem, -ENOMEM, "Reading what an authority says");
-    print_problem(f, p, whose);
+    print_problem(f, p, whose, subject);
     if (fclose(f) != 0)
         return problem_set_errno(problem, -ENOMEM, "Reading what an authority says");
     return problem_set_type(problem, PROBLEM_AUTHORITY_REFUSED, p->type, text);

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "acme/authority.h"
-#include "core/problem.h"
+#include "acme/problem-document.h"
 #include "net/http.h"
 
 /* Checks that all replies of an authority have to pass (RFC 8555 section 6). */
@@ -15,11 +15,13 @@ typedef struct AcmeReply {
     const HttpReply *http;
 } AcmeReply;
 
-/* Requires status 2xx, the given media type (NULL: any), and that a Location is a URL of the authority; else
- * fails, with the problem that the authority reports if there is one. what: the requested object. */
-int reply_check(const AcmeAuthority *a, const HttpReply *reply, const char *what, const char *type,
+/* Requires status 2xx, the given media type (NULL: any), and that a Location is a URL of the authority; else fails, with
+ * the problem that the authority reports if there is one. */
+int reply_check(const AcmeAuthority *a, const HttpReply *reply, AcmeSubject subject, const char *type,
                 AcmeReply *ret, Problem *problem);
-void reply_describe_refusal(const AcmeAuthority *a, const HttpReply *reply, const char *what,
+/* Describes a reply without success: by its problem document, of whatever type it claims to be, else by its status and
+ * its text. */
+void reply_describe_refusal(const AcmeAuthority *a, const HttpReply *reply, AcmeSubject subject,
                             Problem *problem);
 /* Returns true if the reply has exactly one Content-Type field, with this media type. */
 bool reply_is(const HttpReply *reply, const char *type);

@@ -11,3 +11,5 @@ typedef struct Bus Bus;
 int bus_new(sd_event *event, Manager *m, bool idle_exit, Bus **ret);
 Bus *bus_free(Bus *b);
 DEFINE_CLEANUP(Bus *, bus_free);
+/* Answers calls with the problem for a few seconds, in place of a service that cannot start. */
+void bus_refuse(const Problem *problem);

@@ -35,13 +35,21 @@ int error_set(sd_bus_error *error, ProblemCode code, const char *format, ...)
     return error_set_problem(error, &problem);
 }
 
-void refuse_call(sd_bus_message *m, const char *why)
+void refuse_call_for(sd_bus_message *m, const Problem *problem)
 {
     sd_bus_error error = SD_BUS_ERROR_NULL;
 
-    (void)error_set(&error, PROBLEM_LIMITS_EXCEEDED, "%s", why);
+    (void)error_set_problem(&error, problem);
     (void)sd_bus_reply_method_error(m, &error);
     sd_bus_error_free(&error);
+}
+
+void refuse_call(sd_bus_message *m, const char *why)
+{
+    _cleanup_problem_ Problem problem = {};
+
+    (void)problem_set(&problem, PROBLEM_LIMITS_EXCEEDED, "%s", why);
+    refuse_call_for(m, &problem);
 }
 
 Bus *bus_of_message(sd_bus_message *m)
@@ -96,19 +104,18 @@ static int call_new(Bus *b, sd_bus_message *m, const char *name, const char *mod
     return 0;
 }
 
-int call_begin(sd_bus_message *m, const char *name, const char *module, Call **ret)
+static int begin(sd_bus_message *m, const AuthorizeDetails *details, Call **ret)
 {
-    AuthorizeDetails details = { name, module };
     _cleanup_problem_ Problem problem = {};
     _cleanup_call_ Call *c = NULL;
     Bus *b = bus_of_message(m);
     uid_t uid = (uid_t)-1;
     int r, checked;
 
-    checked = authorizer_check(b->authorizer, m, shares_get_user(b->shares, m), &details, &uid, &problem);
+    checked = authorizer_check(b->authorizer, m, shares_get_user(b->shares, m), details, &uid, &problem);
     if (checked == 0)
         return 1;
-    r = call_new(b, m, name, module, &c);
+    r = call_new(b, m, details->name, details->module, &c);
     if (r < 0)
         return r;
     c->uid = uid;
@@ -117,6 +124,16 @@ int call_begin(sd_bus_message *m, const char *name, const char *module, Call **r
     else
         *ret = TAKE_PTR(c);
     return 1;
+}
+
+int call_begin(sd_bus_message *m, const char *name, const char *module, Call **ret)
+{
+    return begin(m, &(AuthorizeDetails){ name, module, streq(name, ANY_NAME) ? NULL : "leaf" }, ret);
+}
+
+int call_begin_for(sd_bus_message *m, const Certificate *c, Call **ret)
+{
+    return begin(m, &(AuthorizeDetails){ certificate_name(c), NULL, certificate_role(c) }, ret);
 }
 
 int call_park(Call **c, int r)

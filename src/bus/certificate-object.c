@@ -116,14 +116,21 @@ const ChainEntry *served_leaf(const Certificate *c)
     return chain ? chain_leaf(chain) : &none;
 }
 
+static int64_t served_until(const Certificate *c)
+{
+    const Chain *chain = certificate_chain(c);
+
+    return chain ? source_chain_ends(c->record->served, chain) : 0;
+}
+
 TEXT_GETTER(property_get_serial, Certificate, c, valid_text(served_leaf(c)->serial));
 TEXT_GETTER(property_get_fingerprint, Certificate, c, valid_text(served_leaf(c)->fingerprint));
 TEXT_GETTER(property_get_issuer, Certificate, c, SHOWN(served_leaf(c)->issuer, is_brief(bus, c)));
 TEXT_GETTER(property_get_subject, Certificate, c, SHOWN(served_leaf(c)->subject, is_brief(bus, c)));
 NUMBER_GETTER(property_get_not_before, 'x', int64_t, Certificate, c, served_leaf(c)->not_before);
-NUMBER_GETTER(property_get_not_after, 'x', int64_t, Certificate, c, served_leaf(c)->not_after);
+NUMBER_GETTER(property_get_not_after, 'x', int64_t, Certificate, c, served_until(c));
 TEXT_GETTER(property_get_name, Certificate, c, certificate_name(c));
-TEXT_GETTER(property_get_role, Certificate, c, certificate_is_root(c) ? "root" : "leaf");
+TEXT_GETTER(property_get_role, Certificate, c, certificate_role(c));
 TEXT_GETTER(property_get_source, Certificate, c, source_to_string(c->record->served));
 TEXT_GETTER(property_get_authority, Certificate, c,
             c->record->served == SOURCE_ACME ? valid_text(c->record->authority) : "");
@@ -211,7 +218,7 @@ GETTER(property_get_candidates)
 
         r = sd_bus_message_append(reply, "(sbsx)", source_to_string(s), choice.verdicts[s] == VERDICT_USABLE,
                                   verdict_to_string(choice.verdicts[s]),
-                                  chain ? chain_leaf(chain)->not_after : INT64_C(0));
+                                  chain ? source_chain_ends(s, chain) : INT64_C(0));
     }
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
@@ -298,7 +305,7 @@ static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error
 
     r = read_options(m, rows, error);
     if (r >= 0)
-        r = call_begin(m, certificate_name(c), NULL, &call);
+        r = call_begin_for(m, c, &call);
     if (!call)
         return r;
     options.keep_current = keep_current;
@@ -319,7 +326,7 @@ static int method_revoke(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
     r = sd_bus_message_read(m, "s", &reason);
     if (r >= 0)
-        r = call_begin(m, certificate_name(c), NULL, &call);
+        r = call_begin_for(m, c, &call);
     if (!call)
         return r;
     if (manager_revoke(call->bus->manager, c, reason, &job, &call->problem) < 0)

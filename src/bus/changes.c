@@ -425,6 +425,16 @@ static void on_authorities_changed(void *userdata)
                                          NULL);
 }
 
+static void on_configured(bool errors, void *userdata)
+{
+    Bus *b = userdata;
+
+    bus_rearm_idle(b);
+    if (errors)
+        (void)sd_bus_emit_properties_changed(b->bus, BUS_PATH, INTERFACE_MANAGER, "ConfigurationErrors",
+                                             NULL);
+}
+
 static void on_clock_doubted(void *userdata)
 {
     bus_ask_clock(userdata);
@@ -496,6 +506,7 @@ const ManagerObserver bus_observer = {
     .chain_changed = on_chain_changed,
     .expiry_warning = on_expiry_warning,
     .authorities_changed = on_authorities_changed,
+    .configured = on_configured,
     .clock_doubted = on_clock_doubted,
     .deploy_due = on_deploy_due,
 };

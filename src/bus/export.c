@@ -36,7 +36,7 @@ int export_chain(sd_bus_message *m, Certificate *c, bool root, sd_bus_error *err
     if (r >= 0)
         r = check_format(text, root, error, &format);
     if (r >= 0)
-        r = call_begin(m, certificate_name(c), NULL, &call);
+        r = call_begin_for(m, c, &call);
     if (!call)
         return r;
     if (manager_export(call->bus->manager, c, root, format, &data, &size, &call->problem) < 0)

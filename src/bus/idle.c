@@ -70,6 +70,12 @@ static int on_idle_timer(sd_event_source *s _unused_, uint64_t usec _unused_, vo
     return timer_arm_at(b->idle.timer, now + (r < 0 ? LOOK_AGAIN_USEC : RELEASE_USEC));
 }
 
+void bus_rearm_idle(Bus *b)
+{
+    if (timer_is_armed(b->idle.timer))
+        (void)timer_arm_at(b->idle.timer, idle_since(b));
+}
+
 int bus_idle_init(Bus *b, bool exit_on_idle)
 {
     int r;

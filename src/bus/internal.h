@@ -209,6 +209,8 @@ static inline uint64_t bus_unwritten(sd_bus *bus)
 int bus_idle_init(Bus *b, bool exit_on_idle);
 void bus_idle_done(Bus *b);
 void bus_reset_idle(Bus *b);
+/* Follows a change of IdleExit=. */
+void bus_rearm_idle(Bus *b);
 
 /* Queries whether the clock is synchronized, and passes the result to the manager. */
 void bus_ask_clock(Bus *b);
@@ -243,6 +245,8 @@ Bus *bus_of_message(sd_bus_message *m);
 /* Called first by a handler, after reading its arguments. Sets *ret if the call is allowed. Otherwise the handler
  * returns the result: 1 if the call was denied or waits for polkit, or a negative errno. */
 int call_begin(sd_bus_message *m, const char *name, const char *module, Call **ret);
+/* The same for a call about a certificate, or the root, that is there. */
+int call_begin_for(sd_bus_message *m, const Certificate *c, Call **ret);
 Call *call_free(Call *c);
 DEFINE_CLEANUP(Call *, call_free);
 #define _cleanup_call_ _cleanup_(call_freep)
@@ -267,6 +271,8 @@ int error_set(sd_bus_error *error, ProblemCode code, const char *format, ...) _p
 
 /* Refuses a call with LimitsExceeded before any handler sees it. */
 void refuse_call(sd_bus_message *m, const char *why);
+/* The same with any problem. */
+void refuse_call_for(sd_bus_message *m, const Problem *problem);
 
 /* Returns a text of a record that a getter can append even if the record is damaged. */
 static inline const char *valid_text(const char *s)

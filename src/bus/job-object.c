@@ -80,7 +80,8 @@ static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error)
     Job *j = userdata;
     int r;
 
-    r = call_begin(m, j->certificate ? certificate_name(j->certificate) : ANY_NAME, j->module, &call);
+    r = j->certificate ? call_begin_for(m, j->certificate, &call)
+                       : call_begin(m, ANY_NAME, j->module, &call);
     if (!call)
         return r;
     if (manager_cancel_job(call->bus->manager, j, &call->problem) < 0)

@@ -55,7 +55,7 @@ int method_open_key(sd_bus_message *m, void *userdata, sd_bus_error *error)
 
     r = read_arguments(m, &a, error);
     if (r >= 0)
-        r = call_begin(m, certificate_name(userdata), NULL, &call);
+        r = call_begin_for(m, userdata, &call);
     if (!call)
         return r;
     return call_park(&call, manager_open_key(call->bus->manager, userdata, a.format, a.passphrase, on_opened,

@@ -31,6 +31,20 @@ GETTER(property_get_authorities)
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+GETTER(property_get_configuration_errors)
+{
+    const Bus *b = userdata;
+    const ConfigError *errors;
+    size_t n = manager_config_errors(b->manager, &errors);
+    int r;
+
+    r = sd_bus_message_open_container(reply, 'a', "(suss)");
+    for (size_t i = 0; i < n && r >= 0; i++)
+        r = sd_bus_message_append(reply, "(suss)", errors[i].file, (uint32_t)errors[i].line, errors[i].key,
+                                  errors[i].text);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
 static void on_registered(Certificate *c, RequestResult result _unused_, const Problem *problem,
                           void *userdata)
 {
@@ -161,7 +175,9 @@ static int method_explain(sd_bus_message *m, void *userdata _unused_, sd_bus_err
     r = begin_with_name(m, &name, &call);
     if (!call)
         return r;
-    if (model_get(call->bus->model, name, &c, &call->problem) < 0) {
+    if (streq(name, BUS_PATH_ROOT))
+        c = call->bus->model->root;
+    else if (model_get(call->bus->model, name, &c, &call->problem) < 0) {
         if (!streq(name, "root"))
             return 1;
         problem_clear(&call->problem);
@@ -292,8 +308,8 @@ static int method_reload(sd_bus_message *m, void *userdata _unused_, sd_bus_erro
     r = call_begin(m, ANY_NAME, NULL, &call);
     if (!call)
         return r;
-    (void)manager_reload(call->bus->manager);
-    return call_answer(call, NULL);
+    r = manager_reload(call->bus->manager);
+    return r < 0 ? call_fail(call, r) : call_answer(call, NULL);
 }
 
 const sd_bus_vtable manager_vtable[] = {
@@ -305,6 +321,7 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_PROPERTY("AcmeEnabled", "b", property_get_acme_enabled, 0, CHANGES),
     SD_BUS_PROPERTY("Authorities", "as", property_get_authorities, 0, CHANGES),
     SD_BUS_PROPERTY("NextWake", "x", property_get_next_wake, 0, CHANGES),
+    SD_BUS_PROPERTY("ConfigurationErrors", "a(suss)", property_get_configuration_errors, 0, CHANGES),
     METHOD("Register", ("s", module, "s", name, "a{sv}", options), ("o", certificate), method_register, 0),
     METHOD("Unregister", ("s", module, "s", name), NONE, method_unregister, 0),
     METHOD("GetCertificate", ("s", name), ("o", certificate), method_get_certificate, 0),

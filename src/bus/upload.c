@@ -145,7 +145,7 @@ static int begin_upload(sd_bus_message *m, bool named, Arguments *a, sd_bus_erro
     if (r >= 0)
         r = find_target(m, name, &a->target, error);
     if (r >= 0)
-        r = call_begin(m, a->target ? certificate_name(a->target) : ANY_NAME, NULL, ret);
+        r = a->target ? call_begin_for(m, a->target, ret) : call_begin(m, ANY_NAME, NULL, ret);
     if (*ret)
         a->options.owner = (*ret)->uid;
     return r;
@@ -284,7 +284,8 @@ static int append_upload(Certificate *upload, void *userdata)
     if (!names)
         return -ENOMEM;
     return sd_bus_message_append(userdata, "(ssssx)", leaf->fingerprint, valid_text(leaf->subject),
-                                 valid_text(leaf->issuer), valid_text(names), leaf->not_after);
+                                 valid_text(leaf->issuer), valid_text(names),
+                                 chain_not_after(certificate_chain(upload)));
 }
 
 static int append_uploads(sd_bus_message *reply, const void *userdata)

@@ -30,7 +30,7 @@ Exit verb_explain(Session *s, const Options *o, char **arguments)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     bool root = o->given & OPTION_ROOT;
-    char *name = root ? (char[]){ "root" } : arguments[0];
+    char *name = root ? (char[]){ ROOT_PATH } : arguments[0]; /* a certificate may be called "root" */
     const char *path, *text;
     Exit e = session_find_target(s, root, arguments[0], &path);
 
@@ -40,5 +40,5 @@ Exit verb_explain(Session *s, const Options *o, char **arguments)
         return e;
     if (sd_bus_message_read_basic(reply, 's', &text) < 0)
         return session_fail_reply(-EBADMSG);
-    return explain_print(s, name, text);
+    return explain_print(s, root ? "root" : name, text);
 }

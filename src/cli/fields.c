@@ -114,6 +114,8 @@ static bool field_is_empty(const Field *f, const void *p)
         return isempty(*(const char *const *)p);
     case 'o':
         return streq(*(const char *const *)p, "/");
+    case 'u':
+        return *(const uint32_t *)p == 0;
     case 'x':
         return *(const int64_t *)p == 0;
     case '(':

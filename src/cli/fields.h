@@ -36,7 +36,7 @@ struct Field {
     size_t offset;        /* of a const char *, int, uint32_t, int64_t, char **, struct or List */
     const Record *record;
     enum {
-        FIELD_OPTIONAL = 1, /* null for "", "/", or a record whose first member is empty */
+        FIELD_OPTIONAL = 1, /* null for "", "/", 0, or a record whose first member is empty */
         FIELD_WORDS,        /* text that is printed as an array of its words */
     } form;
 };

@@ -5,6 +5,7 @@
 
 #include "cli/secret.h"
 #include "cli/terminal.h"
+#include "util/encoding.h"
 
 #define TRIES 3
 
@@ -26,10 +27,7 @@ static Exit passphrase_read_file(const char *file, Passphrase **ret)
 
     if (e != EXIT_DONE)
         return e;
-    if (p->length > 0 && p->text[p->length - 1] == '\n')
-        p->length--;
-    p->text[p->length] = '\0';
-    if (p->length > LIMIT_PASSPHRASE)
+    if (passphrase_from_file(p->text, &p->length, LIMIT_PASSPHRASE) < 0)
         return passphrase_fail_long(secret_file_to_text(file));
     if (strlen(p->text) != p->length)
         return fail(EXIT_FAILED, _("%s: a passphrase cannot contain zero bytes."),

@@ -7,14 +7,14 @@
 /* A passphrase, read from a file or the terminal, never from an argument or the environment, and erased when
  * freed. */
 typedef struct Passphrase {
-    char text[LIMIT_PASSPHRASE + 3]; /* a newline, one byte more than permitted, and the NUL */
+    char text[LIMIT_PASSPHRASE + 4]; /* a line end, one byte more than permitted, and the NUL */
     size_t length;
 } Passphrase;
 
 Passphrase *passphrase_free(Passphrase *p);
 DEFINE_CLEANUP(Passphrase *, passphrase_free);
 
-/* Strips a newline at the end; "-" is stdin. */
+/* Strips a line end; "-" is stdin. */
 Exit passphrase_read(const char *file, Passphrase **ret);
 
 Exit passphrase_ask(Passphrase **ret);

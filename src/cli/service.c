@@ -1,15 +1,39 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/configuration-error.h"
 #include "cli/json.h"
 #include "cli/verbs.h"
+
+static const Field errors_field = {
+    "ConfigurationErrors", NULL, "a(suss)", 0, &configuration_error_record,
+};
+
+static Exit reload_report(Session *s)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    _cleanup_list_ List errors = {};
+    Exit e = session_get_all(s, MANAGER_PATH, MANAGER_INTERFACE, &reply);
+    int r;
+
+    if (e != EXIT_DONE)
+        return e;
+    r = fields_read_properties(&errors_field, 1, reply, &errors);
+    if (r < 0)
+        return session_fail_reply(r);
+    if (errors.n > 0) {
+        fail(EXIT_FAILED, _("The configuration was reloaded, but has errors:"));
+        configuration_errors_print(stderr, &errors, "  ");
+        return EXIT_FAILED;
+    }
+    if (!s->json)
+        print_line(stdout, _("The configuration was reloaded."));
+    return EXIT_DONE;
+}
 
 Exit verb_reload(Session *s, const Options *o _unused_, char **arguments _unused_)
 {
     Exit e = session_call_manager(s, "Reload", NULL, 0, _("Cannot reload the configuration"), NULL);
 
-    if (e == EXIT_DONE && !s->json)
-        print_line(stdout, _("The configuration was reloaded. Errors in it are in the journal: "
-                             "journalctl -u certwrightd.service"));
-    return e;
+    return e == EXIT_DONE ? reload_report(s) : e;
 }
 
 static Exit renew_due_print(Session *s, uint32_t started)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/certificate.h"
+#include "cli/deployment.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
@@ -127,6 +128,14 @@ static void show_deployments(const Certificate *c)
         _cleanup_free_ char *when = time_format(d->time);
 
         table_add_row(&t, d->module, word_to_text(d->state), when, d->detail);
+    }
+    for (char **module = c->modules; module && *module; module++) {
+        _cleanup_free_ char *why = NULL;
+
+        if (deployment_find(c, *module))
+            continue;
+        why = xasprintf(_("no [Deploy] section of modules.d/%s.conf applies to it"), *module);
+        table_add_row(&t, *module, _("not delivered"), "", why);
     }
     show_table(&t, _("Deployments:"));
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/configuration-error.h"
 #include "cli/deployment.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
@@ -12,6 +13,7 @@ typedef struct Status {
     int acme;
     char **authorities;
     int64_t next_wake;
+    List errors; /* in the configuration */
     CertificateList list;
 } Status;
 
@@ -23,6 +25,8 @@ static const Field properties[] = {
     { "AcmeEnabled", "acme_enabled", "b", offsetof(Status, acme) },
     { "Authorities", "authorities", "as", offsetof(Status, authorities) },
     { "NextWake", "next_wake", "x", offsetof(Status, next_wake) },
+    { "ConfigurationErrors", "configuration_errors", "a(suss)", offsetof(Status, errors),
+      &configuration_error_record },
 };
 
 static void status_done(Status *t)
@@ -107,6 +111,15 @@ static void status_print_service(const Status *t)
     table_print(&table, true, 0);
 }
 
+static void status_print_errors(const Status *t)
+{
+    if (t->errors.n == 0)
+        return;
+    print_line(stdout, _("Errors in the configuration:"));
+    configuration_errors_print(stdout, &t->errors, "  ");
+    printf("\n");
+}
+
 static void status_print_failures(const Status *t)
 {
     bool any = false;
@@ -179,9 +192,10 @@ Exit verb_status(Session *s, const Options *o _unused_, char **arguments _unused
         return status_print_json(&t);
     status_print_deployments(&t, _("A revoked chain may still be in use:"), true);
     status_print_deployments(&t, _("Failed deliveries:"), false);
+    status_print_errors(&t);
     status_print_service(&t);
     status_print_failures(&t);
-    if (s->legend && !t.acme)
+    if (s->legend && !t.acme && t.errors.n == 0) /* the setting may be in a file that cannot be read */
         hint(_(
             "To have certificates issued by an authority such as Let's Encrypt instead of this machine, agree "
             "to its terms with TermsOfServiceAgreed=yes below [ACME] in "

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "config/authority-section.h"
 #include "config/deploy-internal.h"
@@ -12,6 +14,7 @@
 #include "config/settings.h"
 #include "core/limits.h"
 #include "core/name.h"
+#include "util/encoding.h"
 #include "util/fs.h"
 #include "util/text.h"
 
@@ -33,6 +36,7 @@ static void module_done(Module *m)
     free(m->deploys);
     free(m->by_name);
     free(m->name);
+    free(m->file);
     free(m->description);
     *m = (Module){};
 }
@@ -65,7 +69,7 @@ static int module_copy(const Module *from, Module *to)
     to->deploys = calloc(from->n_deploys + 1, sizeof(DeploySettings));
     to->unreadable = from->unreadable;
     if (!to->claims || !to->deploys || text_set(&to->name, from->name) < 0 ||
-        text_set(&to->description, from->description) < 0)
+        text_set(&to->file, from->file) < 0 || text_set(&to->description, from->description) < 0)
         return -ENOMEM;
     while (to->n_claims < from->n_claims && r >= 0) {
         r = claim_copy(from->claims + to->n_claims, to->claims + to->n_claims);
@@ -98,34 +102,80 @@ static const Module *find_module(const Config *c, const char *name)
     return NULL;
 }
 
-/* Returns 0 if all files were read, -EUNATCH if a file could not be read. */
-static int read_files(char *const *files, IniVisit visit, ConfigComplain complain, void *userdata,
-                      ParseContext *context)
+/* ---- reading files */
+
+/* Complains once about each file and folder, however often it is looked up. */
+static void on_unreadable(const char *path, int error, void *userdata)
 {
-    int r, result = 0;
+    _cleanup_free_ char *obstacle = config_find_obstacle(path, error), *text = NULL;
+    ParseContext *context = userdata;
 
-    for (size_t i = 0; files && files[i]; i++) {
+    context->incomplete = true;
+    if (!obstacle || strv_contains(context->unreadable, obstacle))
+        return;
+    text = config_explain_unreadable(obstacle, error);
+    context->complain(obstacle, 0, NULL, text ? text : strerror(error), context->userdata);
+    (void)strv_extend(&context->unreadable, obstacle);
+}
+
+/* As editors of other systems write it, too. -EBADMSG if it is no text. */
+static int read_text(const char *path, char **ret)
+{
+    _cleanup_free_ char *data = NULL, *text = NULL;
+    size_t size = 0, length;
+    int r;
+
+    r = fs_read_at(AT_FDCWD, path, LIMIT_CONFIG_FILE, &data, &size);
+    if (r >= 0)
+        r = encoding_to_utf8(data, size, &text, &length);
+    if (r < 0)
+        return r;
+    if (strlen(text) != length)
+        return -EBADMSG;
+    text_unify_line_ends(text);
+    *ret = TAKE_PTR(text);
+    return 0;
+}
+
+/* A link to /dev/null masks the file; a file that is gone was removed a moment ago. */
+static bool is_absent(const char *path, int error)
+{
+    struct stat st;
+
+    if (error == ENOENT)
+        return lstat(path, &st) < 0;
+    return error == EINVAL && stat(path, &st) >= 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+static int read_files(char *const *files, IniVisit visit, ParseContext *context)
+{
+    int r = 0;
+
+    for (size_t i = 0; r != -ENOMEM && files && files[i]; i++) {
         _cleanup_free_ char *text = NULL;
-        size_t size = 0;
 
-        r = fs_read_at(AT_FDCWD, files[i], LIMIT_CONFIG_FILE, &text, &size);
-        if (r == -EINVAL) /* a link to /dev/null masks the file */
-            continue;
-        if (r >= 0 && strlen(text) != size)
-            r = -EBADMSG;
+        r = read_text(files[i], &text);
         if (r >= 0) {
             context_begin_file(context);
             r = ini_parse_text(files[i], text, visit, context_complain, context);
-        }
-        if (r == -ENOMEM)
-            return r;
-        if (r < 0) {
-            complain(files[i], 0, NULL, r == -E2BIG ? "the file is too large" : strerror(-r), userdata);
-            result = -EUNATCH;
-        }
+        } else if (r != -ENOMEM && !is_absent(files[i], -r))
+            on_unreadable(files[i], -r, context);
     }
-    return result;
+    return r == -ENOMEM ? r : 0;
 }
+
+/* Reads NAME.conf and its drop-ins, and sets context->incomplete. */
+static int read_with_drop_ins(char *const *directories, const char *path, IniVisit visit,
+                              ParseContext *context, char ***ret_files)
+{
+    int r;
+
+    context->incomplete = false;
+    r = config_files_of(directories, path, on_unreadable, context, ret_files);
+    return r < 0 ? r : read_files(*ret_files, visit, context);
+}
+
+/* ---- modules */
 
 static int load_module(char *const *directories, const char *name, const Config *former,
                        ParseContext *context, Module *m)
@@ -138,16 +188,46 @@ static int load_module(char *const *directories, const char *name, const Config 
     m->name = strdup(name);
     if (!m->name || asprintf(&path, MODULES_FOLDER "/%s", name) < 0)
         return -ENOMEM;
-    r = config_files_of(directories, path, &files);
-    if (r < 0)
-        return r;
     context->module = m;
-    r = read_files(files, on_module_entry, context->complain, context->userdata, context);
-    m->unreadable = r == -EUNATCH;
-    if (!m->unreadable || !before)
-        return m->unreadable ? 0 : r;
+    r = read_with_drop_ins(directories, path, on_module_entry, context, &files);
+    if (r >= 0)
+        r = text_set(&m->file, files ? files[0] : NULL);
+    m->unreadable = context->incomplete;
+    if (r < 0 || !m->unreadable || !before)
+        return r;
     module_done(m);
     return module_copy(before, m);
+}
+
+/* Adds the modules that were known before to those that are found in a folder which cannot be listed. */
+static int add_former_names(const Config *former, char ***names)
+{
+    int r = 0;
+
+    for (size_t i = 0; former && i < former->n_modules && r >= 0; i++)
+        if (!strv_contains(*names, former->modules[i].name))
+            r = strv_extend(names, former->modules[i].name);
+    return r;
+}
+
+static int leave_out_module(char *const *directories, const char *name, ParseContext *context)
+{
+    _cleanup_free_ char *path = NULL;
+    _cleanup_strv_ char **files = NULL;
+    int r;
+
+    if (asprintf(&path, MODULES_FOLDER "/%s", name) < 0)
+        return -ENOMEM;
+    r = config_files_of(directories, path, NULL, NULL, &files);
+    if (r >= 0)
+        context->complain(
+            files ? files[0] : path, 0, NULL,
+            module_name_is_valid(name)
+                ? "there are more than 1000 modules; ignoring this one"
+                : "a module's name consists of letters, digits, \"-\", \"_\" and \".\", 64 at most; "
+                  "ignoring the file",
+            context->userdata);
+    return r;
 }
 
 static int load_modules(char *const *directories, const Config *former, ParseContext *context, Config *c)
@@ -156,7 +236,10 @@ static int load_modules(char *const *directories, const Config *former, ParseCon
     size_t n;
     int r;
 
-    r = config_file_names(directories, MODULES_FOLDER, &names);
+    context->incomplete = false;
+    r = config_file_names(directories, MODULES_FOLDER, on_unreadable, context, &names);
+    if (r >= 0 && context->incomplete)
+        r = add_former_names(former, &names);
     if (r < 0)
         return r;
     n = strv_length(names);
@@ -164,17 +247,10 @@ static int load_modules(char *const *directories, const Config *former, ParseCon
     if (!c->modules)
         return -ENOMEM;
     for (size_t i = 0; i < n && r >= 0; i++) {
-        if (!module_name_is_valid(names[i]) || c->n_modules >= LIMIT_MODULES) {
-            context->complain(
-                names[i], 0, NULL,
-                c->n_modules >= LIMIT_MODULES
-                    ? "there are more than 1000 modules; ignoring this one"
-                    : "a module's name consists of letters, digits, \"-\", \"_\" and \".\", 64 at most; "
-                      "ignoring the file",
-                context->userdata);
-            continue;
-        }
-        r = load_module(directories, names[i], former, context, c->modules + c->n_modules++);
+        if (module_name_is_valid(names[i]) && c->n_modules < LIMIT_MODULES)
+            r = load_module(directories, names[i], former, context, c->modules + c->n_modules++);
+        else
+            r = leave_out_module(directories, names[i], context);
     }
     return r;
 }
@@ -183,8 +259,8 @@ int config_load(char *const *directories, const Config *former, ConfigComplain c
                 Config **ret)
 {
     _cleanup_config_ Config *c = calloc(1, sizeof(Config));
-    _cleanup_strv_ char **files = NULL;
     ParseContext context = { .complain = complain, .userdata = userdata };
+    _cleanup_strv_ char **files = NULL;
     int r;
 
     if (!c)
@@ -193,16 +269,14 @@ int config_load(char *const *directories, const Config *former, ConfigComplain c
     if (r < 0)
         return r;
     context.settings = c->settings;
-    r = config_files_of(directories, "certwright", &files);
+    r = read_with_drop_ins(directories, "certwright", on_settings_entry, &context, &files);
     c->changed = config_files_changed(directories, "certwright", files);
-    if (r >= 0)
-        r = read_files(files, on_settings_entry, complain, userdata, &context);
     authorities_settle(&context);
-    if (r == -EUNATCH && former) {
+    if (context.incomplete && former) {
         settings_unref(c->settings);
         context.settings = c->settings = settings_ref(former->settings);
     }
-    if (r >= 0 || r == -EUNATCH)
+    if (r >= 0)
         r = load_modules(directories, former, &context, c);
     if (r >= 0)
         r = deploys_settle(c, &context);

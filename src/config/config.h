@@ -22,6 +22,14 @@ typedef enum ChallengeType {
 const char *challenge_type_to_string(ChallengeType t);
 ChallengeType challenge_type_from_string(const char *s);
 
+/* What a self-check without success means. */
+typedef enum CheckMode {
+    CHECK_NO,      /* it is not made */
+    CHECK_ADVISE,  /* the authority is asked nevertheless; the finding explains its refusal */
+    CHECK_REQUIRE, /* the authority is not asked */
+    _CHECK_MODE_MAX,
+} CheckMode;
+
 /* [ACME] */
 typedef struct AcmeSettings {
     bool enabled;                                  /* Enabled= */
@@ -37,7 +45,7 @@ typedef struct AcmeSettings {
     char *dns_key_file;       /* DNSKeyFile=, TSIG (RFC 8945); NULL: none */
     char *dns_hook;           /* DNSHook=, a name in the directory of hooks; NULL: none */
     char **dns_resolvers;     /* DNSResolvers=, ADDRESS[:PORT]; NULL: the system's */
-    bool self_check;          /* SelfCheck= */
+    CheckMode self_check;     /* SelfCheck= */
     bool reuse_key;           /* ReuseKey=: a renewed certificate keeps its key */
 } AcmeSettings;
 
@@ -102,6 +110,7 @@ typedef struct Claim {
 /* A module file: a service or an application, and its certificates. */
 typedef struct Module {
     char *name; /* the name of its file without .conf */
+    char *file; /* the first of its files; NULL: it has none any more */
     char *description;
     Claim *claims;
     size_t n_claims;

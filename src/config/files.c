@@ -23,14 +23,29 @@ static bool is_config_file(const char *name)
     return name[0] != '.' && text_ends_with(name, SUFFIX);
 }
 
-static int list_folder(const char *path, char ***names)
+/* What a listing could not look at is reported here. */
+typedef struct Report {
+    ConfigUnreadable unreadable;
+    void *userdata;
+} Report;
+
+/* A missing file or folder is no error, and neither is one in a missing folder. */
+static void report(const Report *report, const char *path, int error)
+{
+    if (error != ENOENT && report->unreadable)
+        report->unreadable(path, error, report->userdata);
+}
+
+static int list_folder(const char *path, const Report *to, char ***names)
 {
     DIR *d = opendir(path);
     struct dirent *entry;
     int r = 0;
 
-    if (!d)
-        return 0; /* a missing directory has no files; other errors show when files are read */
+    if (!d) {
+        report(to, path, errno);
+        return 0;
+    }
     while (r >= 0 && (entry = readdir(d)))
         if (is_config_file(entry->d_name) && !strv_contains(*names, entry->d_name))
             r = strv_extend(names, entry->d_name);
@@ -38,7 +53,7 @@ static int list_folder(const char *path, char ***names)
     return r;
 }
 
-static int list_names(char *const *directories, const char *folder, char ***ret)
+static int list_names(char *const *directories, const char *folder, const Report *to, char ***ret)
 {
     _cleanup_strv_ char **names = NULL;
     int r = 0;
@@ -48,7 +63,7 @@ static int list_names(char *const *directories, const char *folder, char ***ret)
 
         if (asprintf(&path, "%s/%s", directories[i], folder) < 0)
             return -ENOMEM;
-        r = list_folder(path, &names);
+        r = list_folder(path, to, &names);
     }
     if (r < 0)
         return r;
@@ -58,22 +73,28 @@ static int list_names(char *const *directories, const char *folder, char ***ret)
     return 0;
 }
 
-/* Adds the file of the most important directory that has it. */
-static int add_winner(char *const *directories, const char *folder, const char *name, char ***files)
+/* Adds the file of the most important directory that has it; a link counts, wherever it leads. */
+static int add_winner(char *const *directories, const char *folder, const char *name, const Report *to,
+                      char ***files)
 {
+    struct stat st;
+
     for (size_t i = strv_length(directories); i > 0; i--) {
         _cleanup_free_ char *path = NULL;
 
         if (asprintf(&path, "%s/%s%s%s", directories[i - 1], strempty(folder), folder ? "/" : "", name) < 0)
             return -ENOMEM;
-        if (access(path, F_OK) >= 0)
+        if (lstat(path, &st) >= 0)
             return strv_extend(files, path);
+        report(to, path, errno);
     }
     return 0;
 }
 
-int config_files_of(char *const *directories, const char *path, char ***ret)
+int config_files_of(char *const *directories, const char *path, ConfigUnreadable unreadable, void *userdata,
+                    char ***ret)
 {
+    const Report to = { unreadable, userdata };
     _cleanup_strv_ char **files = NULL, **names = NULL;
     _cleanup_free_ char *main_file = NULL, *folder = NULL;
     int r;
@@ -82,11 +103,11 @@ int config_files_of(char *const *directories, const char *path, char ***ret)
         return -ENOMEM;
     if (asprintf(&folder, "%s" SUFFIX ".d", path) < 0)
         return -ENOMEM;
-    r = add_winner(directories, NULL, main_file, &files);
+    r = add_winner(directories, NULL, main_file, &to, &files);
     if (r >= 0)
-        r = list_names(directories, folder, &names);
+        r = list_names(directories, folder, &to, &names);
     for (size_t i = 0; r >= 0 && names && names[i]; i++)
-        r = add_winner(directories, folder, names[i], &files);
+        r = add_winner(directories, folder, names[i], &to, &files);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(files);
@@ -116,13 +137,73 @@ int64_t config_files_changed(char *const *directories, const char *path, char *c
     return changed;
 }
 
-int config_file_names(char *const *directories, const char *folder, char ***ret)
+int config_file_names(char *const *directories, const char *folder, ConfigUnreadable unreadable,
+                      void *userdata, char ***ret)
 {
-    int r = list_names(directories, folder, ret);
+    int r = list_names(directories, folder, &(Report){ unreadable, userdata }, ret);
 
     for (size_t i = 0; r >= 0 && *ret && (*ret)[i]; i++)
         (*ret)[i][strlen((*ret)[i]) - strlen(SUFFIX)] = 0;
     return r;
+}
+
+/* ---- why they cannot be read */
+
+char *config_find_obstacle(const char *path, int error)
+{
+    _cleanup_free_ char *part = strdup(path);
+
+    for (size_t n = 1; part && path[n] && (error == EACCES || error == ENOTDIR); n++) {
+        if (path[n] != '/')
+            continue;
+        part[n] = 0;
+        if (access(part, X_OK) < 0)
+            return TAKE_PTR(part);
+        part[n] = '/';
+    }
+    return TAKE_PTR(part);
+}
+
+static const char *explain_error(int error)
+{
+    switch (error) {
+    case E2BIG:
+        return "the file is too large";
+    case EBADMSG:
+        return "the file contains NUL bytes, so it is not a text file; save it as UTF-8";
+    case EINVAL:
+        return "this is not a regular file";
+    case EISDIR:
+        return "this is a folder, but should be a file";
+    case ENOENT:
+        return "this link leads to a file that does not exist";
+    case ENOTDIR:
+        return "this should be a folder, but is none";
+    default:
+        return strerror(error);
+    }
+}
+
+char *config_explain_unreadable(const char *path, int error)
+{
+    bool folder;
+    struct stat st;
+    char *text;
+
+    if (error != EACCES)
+        return strdup(explain_error(error));
+    if (stat(path, &st) < 0)
+        return strdup(
+            "this link leads to a file that the user certwright, whom the service runs as, is not permitted to "
+            "read");
+    folder = S_ISDIR(st.st_mode);
+    if (asprintf(
+            &text,
+            "the user certwright, whom the service runs as, is not permitted to read this %s; use chmod o+%s %s, or "
+            "chgrp certwright and chmod g+%s if others must not read it",
+            folder ? "folder" : "file", folder ? "rx" : "r", QUOTE(path, 500), folder ? "rx" : "r") < 0)
+        return NULL;
+    return text;
 }
 
 /* ---- who could have written them */
@@ -237,7 +318,7 @@ static int check_folder(const char *directory, const char *name, const char *suf
         return -ENOMEM;
     r = check_path(path, problem);
     if (r >= 0)
-        r = list_folder(path, &names);
+        r = list_folder(path, &(Report){}, &names);
     for (size_t i = 0; r >= 0 && names && names[i]; i++)
         r = check_entry(path, names[i], problem);
     return r;
@@ -246,7 +327,7 @@ static int check_folder(const char *directory, const char *name, const char *suf
 int config_files_are_roots(char *const *directories, Problem *problem)
 {
     _cleanup_strv_ char **modules = NULL;
-    int r = config_file_names(directories, MODULES_FOLDER, &modules);
+    int r = config_file_names(directories, MODULES_FOLDER, NULL, NULL, &modules);
 
     for (size_t i = 0; directories[i] && r >= 0; i++) {
         r = check_folder(directories[i], "", "", problem);

@@ -6,6 +6,8 @@
 #include <ini.h>
 #include <stdio.h>
 
+#include "util/encoding.h"
+
 /* inih truncates lines after 200 bytes and section names after 50. So the reader below, which inih calls for
  * each line, keeps section names to itself, and passes a long value as a line with continuation lines, which
  * inih recognizes by the leading white space. */
@@ -182,6 +184,20 @@ static char *hand_over(Reader *r, char *buffer, size_t size)
     return buffer;
 }
 
+/* Editors write other blanks than those of ASCII where somebody pressed more than the space bar. */
+static char *straighten(char *line)
+{
+    char *text = text_strip_blanks(line), *value = strchr(text, '=');
+
+    if (value && *text != '#' && *text != ';') {
+        char *rest = text_strip_blanks(value + 1);
+
+        text_blank_out(text, value);
+        text_blank_out(value + 1, rest);
+    }
+    return text;
+}
+
 static char *on_read(char *buffer, int size, void *stream)
 {
     Reader *r = stream;
@@ -193,7 +209,7 @@ static char *on_read(char *buffer, int size, void *stream)
         r->line = NULL;
         if (!*r->at || r->result < 0 || !(r->line = take_logical_line(r)))
             return NULL;
-        text = r->line + strspn(r->line, " \t\r\f\v");
+        text = straighten(r->line);
         if (examine_line(r, text)) {
             hide(text);
             r->rest = text;

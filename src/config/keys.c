@@ -41,6 +41,7 @@ void context_done(ParseContext *context)
     for (size_t i = 0; i < LIMIT_AUTHORITIES; i++) {
         free(context->drafts[i].file);
         context->drafts[i].file = NULL;
+        context->unreadable = strv_free(context->unreadable);
     }
 }
 
@@ -255,7 +256,7 @@ static const KeyRow settings_keys[] = {
     { "ACME", "DNSKeyFile", parse_path, offsetof(Settings, acme.dns_key_file), false },
     { "ACME", "DNSHook", parse_file_name, offsetof(Settings, acme.dns_hook), false },
     { "ACME", "DNSResolvers", parse_servers, offsetof(Settings, acme.dns_resolvers), false },
-    { "ACME", "SelfCheck", parse_flag, offsetof(Settings, acme.self_check), false },
+    { "ACME", "SelfCheck", parse_check, offsetof(Settings, acme.self_check), false },
     { "ACME", "ReuseKey", parse_flag, offsetof(Settings, acme.reuse_key), false },
 };
 

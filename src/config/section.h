@@ -31,6 +31,8 @@ typedef struct ParseContext {
     AuthorityDraft drafts[LIMIT_AUTHORITIES]; /* as settings->authorities */
     ssize_t authority;     /* index of the current section; negative: the section is ignored */
     unsigned n_complaints; /* about this file */
+    char **unreadable;     /* files and folders that were complained about */
+    bool incomplete;       /* a file or folder of the settings, or of the module, could not be read */
     ConfigComplain complain;
     void *userdata;
 } ParseContext;

@@ -36,7 +36,7 @@ int settings_new(Settings **ret)
                   .n_challenges = _CHALLENGE_TYPE_MAX,
                   .http_check_port = 80,
                   .tls_check_port = 443,
-                  .self_check = true },
+                  .self_check = CHECK_ADVISE },
     };
     if (!s->authority_directory || strv_extend(&s->acme.http_listen, ":80") < 0)
         return -ENOMEM;

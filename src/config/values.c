@@ -110,6 +110,22 @@ int parse_choice(ParseContext *context, const IniEntry *e, void *target)
     return r;
 }
 
+int parse_check(ParseContext *context, const IniEntry *e, void *target)
+{
+    static const char *const modes[_CHECK_MODE_MAX] = {
+        [CHECK_NO] = "no",
+        [CHECK_ADVISE] = "advise",
+        [CHECK_REQUIRE] = "require",
+    };
+    int mode = TABLE_FROM_STRING(modes, e->value);
+    bool flag;
+
+    if (mode < 0 && parse_boolean(e->value, &flag) < 0)
+        return entry_complain(context, e, "\"%s\" is none of advise, require and no", QUOTED(e->value));
+    *(CheckMode *)target = mode >= 0 ? (CheckMode)mode : flag ? CHECK_ADVISE : CHECK_NO;
+    return 0;
+}
+
 int parse_port(ParseContext *context, const IniEntry *e, void *target)
 {
     if (parse_ip_port(e->value, target) < 0)

@@ -17,6 +17,7 @@ ParseKey parse_leaf_key_type;
 ParseKey parse_root_key_type;
 ParseKey parse_account_key_type;
 ParseKey parse_flag;
+ParseKey parse_check;  /* CheckMode; yes means advise */
 ParseKey parse_choice; /* int: 1 yes, 0 no */
 ParseKey parse_port;
 ParseKey parse_server;

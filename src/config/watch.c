@@ -38,6 +38,11 @@ static int on_inotify(sd_event_source *s _unused_, const struct inotify_event *e
     return timer_arm(w->timer, SETTLE_USEC);
 }
 
+bool config_watch_is_settling(const ConfigWatch *w)
+{
+    return timer_is_armed(w->timer);
+}
+
 static void drop_sources(ConfigWatch *w)
 {
     while (w->n_sources > 0)

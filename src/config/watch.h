@@ -14,5 +14,7 @@ int config_watch_new(sd_event *event, char *const *directories, ConfigWatchChang
                      ConfigWatch **ret);
 ConfigWatch *config_watch_free(ConfigWatch *w);
 DEFINE_CLEANUP(ConfigWatch *, config_watch_free);
+/* Returns true if a change is about to be reported. */
+bool config_watch_is_settling(const ConfigWatch *w);
 /* Looks for directories again. Call this before reading the configuration, so that no change is missed. */
 int config_watch_refresh(ConfigWatch *w);

@@ -131,3 +131,21 @@ bool chain_equal(const Chain *a, const Chain *b)
             return false;
     return true;
 }
+
+static bool entry_identical(const ChainEntry *a, const ChainEntry *b)
+{
+    return streq(a->subject, b->subject) && streq(a->issuer, b->issuer) && streq(a->serial, b->serial) &&
+           streq(a->fingerprint, b->fingerprint) && a->not_before == b->not_before &&
+           a->not_after == b->not_after;
+}
+
+bool chain_identical(const Chain *a, const Chain *b)
+{
+    if (a->n_entries != b->n_entries || a->key_type != b->key_type || a->is_authority != b->is_authority ||
+        !strv_equal(a->names, b->names))
+        return false;
+    for (unsigned i = 0; i < a->n_entries; i++)
+        if (!entry_identical(a->entries + i, b->entries + i))
+            return false;
+    return true;
+}

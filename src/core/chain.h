@@ -65,3 +65,5 @@ int64_t chain_not_before(const Chain *c);
 int64_t chain_not_after(const Chain *c);
 /* Returns true if both consist of the same certificates in the same order. */
 bool chain_equal(const Chain *a, const Chain *b);
+/* Returns true if they are equal in all metadata. */
+bool chain_identical(const Chain *a, const Chain *b);

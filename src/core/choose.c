@@ -45,8 +45,7 @@ const char *verdict_to_string(Verdict v)
     return verdicts[v];
 }
 
-/* Bridges to a former local root are optional, and do not limit the lifetime of the chain. */
-static int64_t life_ends(const Chain *c, Source source)
+int64_t source_chain_ends(Source source, const Chain *c)
 {
     return source == SOURCE_LOCAL ? chain_leaf(c)->not_after : chain_not_after(c);
 }
@@ -55,7 +54,7 @@ static int64_t life_ends(const Chain *c, Source source)
  * that only trust it have nothing else. */
 static int64_t margin_begins(const Chain *c, Source source)
 {
-    int64_t end = life_ends(c, source), share = (end - chain_leaf(c)->not_before) / MARGIN_SHARE;
+    int64_t end = source_chain_ends(source, c), share = (end - chain_leaf(c)->not_before) / MARGIN_SHARE;
 
     if (source == SOURCE_LOCAL)
         return end;
@@ -69,7 +68,7 @@ static Verdict judge_time(const Chain *c, Source source, int64_t now)
     for (unsigned i = 0; i < c->n_entries; i++)
         if (now < c->entries[i].not_before)
             return VERDICT_NOT_YET_VALID;
-    if (now > life_ends(c, source))
+    if (now > source_chain_ends(source, c))
         return VERDICT_EXPIRED;
     return now > margin_begins(c, source) ? VERDICT_EXPIRING : VERDICT_USABLE;
 }
@@ -120,8 +119,8 @@ int64_t choose_next_change(const Candidate candidates[static _SOURCE_MAX], int64
                 next = MIN(next, c->entries[i].not_before);
         if (margin_begins(c, s) >= now)
             next = MIN(next, margin_begins(c, s) + 1);
-        if (life_ends(c, s) >= now)
-            next = MIN(next, life_ends(c, s) + 1);
+        if (source_chain_ends(s, c) >= now)
+            next = MIN(next, source_chain_ends(s, c) + 1);
     }
     return next;
 }

@@ -15,6 +15,10 @@ typedef enum Source {
 const char *source_to_string(Source s); /* "" for _SOURCE_INVALID */
 Source source_from_string(const char *s);
 
+/* Returns until when clients accept the chain: until the first of its certificates expires. Bridges to a former local root are
+ * optional, and do not count. */
+int64_t source_chain_ends(Source source, const Chain *c);
+
 /* Why a chain is usable, or is not. */
 typedef enum Verdict {
     VERDICT_USABLE,

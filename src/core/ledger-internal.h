@@ -26,7 +26,8 @@ typedef struct Counter {
 typedef struct Entry {
     char *name;
     unsigned attempts;
-    int64_t after, early;
+    int64_t tried; /* the last attempt; earlier if the next need not wait for the whole back-off */
+    int64_t early;
     int64_t ordered; /* when the order that counts a certificate was placed; 0: none */
     bool again;      /* it counts only for the same names */
     bool refused;
@@ -63,6 +64,10 @@ int counter_remove(Ledger *l, const char *key, int64_t when);
 /* Returns NULL on OOM. */
 Entry *ledger_get_entry(Ledger *l, const char *name);
 void entry_free(Ledger *l, Entry *e);
+/* Like ledger_after(). */
+int64_t entry_after(const Entry *e);
+/* Lets the next attempt be made now. */
+void entry_end_wait(Entry *e, int64_t now);
 
 /* ledger-lines.c. Each appends one line to the result of ledger_take(). -ENOMEM. */
 int ledger_write_line(Ledger *l, const char *format, ...) _printf_(2, 3);

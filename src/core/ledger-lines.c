@@ -11,7 +11,7 @@
  *     ledger 1 DIRECTORY                             the first one
  *     count TIME KEY                                 a counted event happened
  *     uncount TIME KEY                               an event does not count after all
- *     attempt CERTIFICATE ATTEMPTS AFTER ORDERED     ORDERED: time of the order that counts; 0: none
+ *     tried CERTIFICATE ATTEMPTS TIME ORDERED        ORDERED: time of the order that counts; 0: none
  *     again CERTIFICATE                              that order only counts for the same names
  *     refused CERTIFICATE                            the authority did not accept a proof in one of these attempts
  *     released CERTIFICATE TIMES                     the wait after an outage was ended this many times
@@ -55,7 +55,7 @@ int ledger_write_line(Ledger *l, const char *format, ...)
 
 int ledger_write_attempt(Ledger *l, const Entry *e)
 {
-    int r = ledger_write_line(l, "attempt %s %u %" PRIi64 " %" PRIi64 "\n", e->name, e->attempts, e->after,
+    int r = ledger_write_line(l, "tried %s %u %" PRIi64 " %" PRIi64 "\n", e->name, e->attempts, e->tried,
                               e->ordered);
 
     return r >= 0 && e->again ? ledger_write_line(l, "again %s\n", e->name) : r;

@@ -19,7 +19,7 @@
 
 static bool entry_is_kept(const Entry *e, int64_t now)
 {
-    return MAX(MAX(e->after, e->ordered), MAX(e->early, e->check)) > now - ENTRY_KEEP;
+    return MAX(MAX(e->tried, e->ordered), MAX(e->early, e->check)) > now - ENTRY_KEEP;
 }
 
 /* Ends a delay that is due to a wrong clock. */
@@ -48,7 +48,8 @@ static void prune(Ledger *l, int64_t now)
             counter_free(l, c);
     }
     HASH_ITER (hh, l->entries, e, next_entry) {
-        mend(&e->after, now);
+        if (entry_after(e) > now + AHEAD_MAX)
+            entry_end_wait(e, now);
         mend(&e->early, now);
         mend(&e->check, now);
         if (!entry_is_kept(e, now))
@@ -158,19 +159,34 @@ static int read_count(Ledger *l, Entry *e _unused_, char *const *words)
     return add ? counter_add(l, words[2], when) : counter_remove(l, words[2], when);
 }
 
-static int read_attempt(Ledger *l _unused_, Entry *e, char *const *words)
+/* Returns false if the line has wrong values. */
+static bool read_attempts(Entry *e, char *const *words)
 {
-    int64_t attempts, after, ordered;
+    int64_t attempts, tried, ordered;
 
-    if (!read_number(words[2], UINT32_MAX, &attempts) || !read_moment(words[3], &after) ||
+    if (!read_number(words[2], UINT32_MAX, &attempts) || !read_moment(words[3], &tried) ||
         !read_moment(words[4], &ordered))
-        return 0;
+        return false;
     e->attempts = (unsigned)attempts;
-    e->after = attempts > 0 ? after : 0;
+    e->tried = attempts > 0 ? tried : 0;
     e->ordered = ordered;
     e->again = false;
     e->refused = e->refused && attempts > 0;
     e->released = attempts > 0 ? e->released : 0;
+    return true;
+}
+
+static int read_tried(Ledger *l _unused_, Entry *e, char *const *words)
+{
+    (void)read_attempts(e, words);
+    return 0;
+}
+
+/* Earlier versions recorded the time of the next attempt instead of the last. */
+static int read_attempt(Ledger *l _unused_, Entry *e, char *const *words)
+{
+    if (read_attempts(e, words) && e->attempts > 0)
+        entry_end_wait(e, e->tried);
     return 0;
 }
 
@@ -230,11 +246,11 @@ static const struct {
     bool of_certificate;
     ReadLine read;
 } kinds[] = {
-    { "count", 3, false, read_count },      { "uncount", 3, false, read_count },
-    { "attempt", 5, true, read_attempt },   { "early", 3, true, read_early },
-    { "window", 7, true, read_window },     { "breaker", 6, false, read_breaker },
-    { "again", 2, true, read_again },       { "refused", 2, true, read_refused },
-    { "released", 3, true, read_released },
+    { "count", 3, false, read_count },     { "uncount", 3, false, read_count },
+    { "tried", 5, true, read_tried },      { "attempt", 5, true, read_attempt },
+    { "early", 3, true, read_early },      { "window", 7, true, read_window },
+    { "breaker", 6, false, read_breaker }, { "again", 2, true, read_again },
+    { "refused", 2, true, read_refused },  { "released", 3, true, read_released },
 };
 
 static int read_line(Ledger *l, char *line)

@@ -9,10 +9,11 @@
 #include "util/text.h"
 #include "util/time.h"
 
-#define FUTURE_MAX       SEC_PER_HOUR /* later entries were written with a wrong clock */
-#define BREAKER_FAILURES 2U
-#define RELEASES_MAX     8                  /* early retries after outages, until an order succeeds */
-#define BREAKER_MAX      (6 * SEC_PER_HOUR) /* certificates that last a few days cannot wait for a day */
+#define FUTURE_MAX        SEC_PER_HOUR /* later entries were written with a wrong clock */
+#define BREAKER_FAILURES  2U
+#define FORESEEN_ATTEMPTS 3U                 /* the next back-off is that of 100 minutes */
+#define RELEASES_MAX      8                  /* early retries after outages, until an order succeeds */
+#define BREAKER_MAX       (6 * SEC_PER_HOUR) /* certificates that last a few days cannot wait for a day */
 
 static const char limit_letters[_LEDGER_LIMIT_MAX] = {
     [LEDGER_ORDERS] = 'o',
@@ -257,6 +258,16 @@ unsigned ledger_recent_orders(const Ledger *l, int64_t span, int64_t now)
 
 /* ---- orders */
 
+int64_t entry_after(const Entry *e)
+{
+    return e->attempts > 0 && e->tried > 0 ? e->tried + schedule_back_off(e->name, e->attempts) : 0;
+}
+
+void entry_end_wait(Entry *e, int64_t now)
+{
+    e->tried = MAX(MIN(e->tried, now - schedule_back_off(e->name, e->attempts)), 0);
+}
+
 static int64_t note_attempt(Ledger *l, const char *certificate, bool another, int64_t now)
 {
     Entry *e = ledger_get_entry(l, certificate);
@@ -265,8 +276,8 @@ static int64_t note_attempt(Ledger *l, const char *certificate, bool another, in
         return -ENOMEM;
     if (e->attempts < UINT32_MAX && (another || e->attempts == 0))
         e->attempts++;
-    e->after = now + schedule_back_off(certificate, e->attempts);
-    return ledger_write_attempt(l, e) < 0 ? -ENOMEM : e->after;
+    e->tried = now;
+    return ledger_write_attempt(l, e) < 0 ? -ENOMEM : entry_after(e);
 }
 
 int64_t ledger_note_attempt(Ledger *l, const char *certificate, int64_t now)
@@ -321,7 +332,7 @@ int ledger_note_issued(Ledger *l, const char *certificate)
     if (!e || (e->attempts == 0 && e->ordered == 0))
         return 0;
     e->attempts = 0;
-    e->after = e->ordered = 0;
+    e->tried = e->ordered = 0;
     e->again = e->refused = false;
     e->released = 0;
     return ledger_write_attempt(l, e);
@@ -358,6 +369,16 @@ int ledger_note_failed(Ledger *l, const char *certificate, char *const *names, b
     return r >= 0 && refused ? count_failures(l, names, now) : r;
 }
 
+int ledger_note_foreseen(Ledger *l, const char *certificate)
+{
+    Entry *e = find_entry(l, certificate);
+
+    if (!e || e->attempts == 0 || e->attempts >= FORESEEN_ATTEMPTS)
+        return 0;
+    e->attempts = FORESEEN_ATTEMPTS;
+    return ledger_write_attempt(l, e);
+}
+
 int ledger_note_released(Ledger *l, const char *certificate, int64_t now)
 {
     Entry *e = find_entry(l, certificate);
@@ -366,7 +387,7 @@ int ledger_note_released(Ledger *l, const char *certificate, int64_t now)
     if (!e || e->attempts == 0 || e->refused || e->released >= RELEASES_MAX)
         return 0;
     e->released++;
-    e->after = MIN(e->after, now);
+    entry_end_wait(e, now);
     r = ledger_write_released(l, e);
     if (r >= 0)
         r = ledger_write_attempt(l, e);
@@ -377,9 +398,9 @@ int ledger_note_withdrawn(Ledger *l, const char *certificate, int64_t now)
 {
     Entry *e = find_entry(l, certificate);
 
-    if (!e || e->after <= now)
+    if (!e || entry_after(e) <= now)
         return 0;
-    e->after = now;
+    entry_end_wait(e, now);
     return ledger_write_attempt(l, e);
 }
 
@@ -394,7 +415,7 @@ int64_t ledger_after(const Ledger *l, const char *certificate)
 {
     const Entry *e = find_entry(l, certificate);
 
-    return e && e->attempts > 0 ? e->after : 0;
+    return e ? entry_after(e) : 0;
 }
 
 /* ---- the circuit breaker */

@@ -75,12 +75,14 @@ int ledger_note_issued(Ledger *l, const char *certificate);
 /* Records that the attempt failed, so that no certificate is counted. refused: the authority did not accept
  * the proofs of the names. */
 int ledger_note_failed(Ledger *l, const char *certificate, char *const *names, bool refused, int64_t now);
+/* Records that the attempt failed as it was predicted here: the next one is made after 100 minutes at the earliest. -ENOMEM. */
+int ledger_note_foreseen(Ledger *l, const char *certificate);
 /* Records that the attempt was cancelled locally, so that the next one need not wait; placed orders stay
  * counted. */
 int ledger_note_withdrawn(Ledger *l, const char *certificate, int64_t now);
 /* The number of attempts since the last success, and the time before which no other is made at this authority; 0: any time.
- * The record of the certificate has the time before which none is made anywhere (order_after): with several authorities that
- * is not the earliest of these, and failures without an attempt count there. */
+ * It is derived from the last attempt; only the record of the certificate stores such a time (order_after), before which none is made
+ * anywhere. */
 unsigned ledger_attempts(const Ledger *l, const char *certificate);
 int64_t ledger_after(const Ledger *l, const char *certificate);
 /* Records that the reason of the failure is gone: the next attempt need not wait, unless proofs of the names

@@ -9,6 +9,7 @@
 #define LIMIT_SERIAL          64     /* a serial number, bytes; RFC 5280 section 4.1.2.2 has 20 */
 #define LIMIT_KEY             4096   /* a private key, DER: one of RSA with 4096 bits has 2,400 bytes */
 #define LIMIT_ITERATIONS      600000 /* of a key derivation in an upload, RFC 8018 section 4.2 */
+#define LIMIT_GUESSED         10000  /* the same for the empty passphrase, when another one was given */
 #define LIMIT_SCRYPT_MEMORY   (33 * 1024 * 1024) /* RFC 7914; OpenSSL's own limit is a little lower */
 #define LIMIT_BAGS            64                 /* PKCS#12 bags, RFC 7292 section 4.2 */
 #define LIMIT_IMPORTS         4                  /* parallel import processes; others wait */
@@ -20,10 +21,15 @@
 #define LIMIT_IMPORT_REPLY    (512 * 1024) /* size of its reply */
 #define LIMIT_PROBLEM_TEXT    2048         /* of its error message */
 #define LIMIT_PROBLEM_TYPE    256
+#define LIMIT_REFUSAL_TEXT    500         /* that is quoted of a reply without a problem document */
 #define LIMIT_ISSUERS_FETCHED 4           /* certificates downloaded for one upload */
+#define LIMIT_REDIRECTS       3           /* followed for each of them */
 #define LIMIT_HTTP_TIME       15          /* seconds for each of them */
 #define LIMIT_HTTP_HEADERS    (64 * 1024) /* of a reply */
 #define LIMIT_CHAIN           16          /* certificates in a chain */
+#define LIMIT_PATH_STEPS      4096        /* in the search for a path up from a leaf */
+#define LIMIT_PATH_NODES      1024        /* certificates that it is searched among */
+#define LIMIT_PATH_ISSUERS    64          /* of one certificate that are tried */
 #define LIMIT_NAMES           100         /* names in a certificate */
 #define LIMIT_NAME            253         /* a name, RFC 1035 section 2.3.4 as text without the last dot */
 #define LIMIT_LABEL           63          /* a label of a name, RFC 1035 section 2.3.4 */
@@ -62,13 +68,20 @@
 #define LIMIT_INDEX            (256 * 1024 * 1024)
 #define LIMIT_JOURNAL          (8 * 1024 * 1024) /* then a new one is started */
 #define LIMIT_HISTORY          16                /* former chains listed in a record */
-#define LIMIT_BRIDGES          6                 /* cross-certificates from former roots in a chain */
+#define LIMIT_BLOCKED          32 /* leaves of a certificate that must not be presented again */
+#define LIMIT_BRIDGES          6  /* cross-certificates from former roots in a chain */
+
+/* Errors in the configuration, as they are listed on the bus. */
+#define LIMIT_CONFIG_ERRORS_KEPT 200 /* about all files */
+#define LIMIT_CONFIG_ERROR_TEXT  1000
+#define LIMIT_CONFIG_ERROR_KEY   100
 
 /* Input from ACME authorities (RFC 8555). */
 #define LIMIT_ACME_JSON         (256 * 1024)
 #define LIMIT_ACME_DEPTH        16 /* of nested JSON */
 #define LIMIT_ACME_CHAIN        (256 * 1024)
 #define LIMIT_ACME_TIME         60   /* seconds for one request */
+#define LIMIT_KEY_CHANGE_WAIT   60   /* seconds that a key change waits for running validations */
 #define LIMIT_ORDER_TIME        1800 /* seconds for one order */
 #define LIMIT_ORDERS            16   /* in parallel; others wait */
 #define LIMIT_NONCE             512  /* bytes */

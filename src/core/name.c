@@ -43,26 +43,54 @@ static int label_check(const char *label, size_t length, Problem *problem)
     return why ? problem_set(problem, PROBLEM_INVALID_NAME, "%s", why) : 0;
 }
 
+/* IDNA2008 excludes letters, such as emoji, that registries nevertheless sell and authorities issue for. A label is
+ * left as it is then, which is its only spelling, as punycode has just one for each text. */
+static bool is_only_excluded(int r)
+{
+    return r == IDN2_DISALLOWED || r == IDN2_CONTEXTJ || r == IDN2_CONTEXTJ_NO_RULE || r == IDN2_CONTEXTO ||
+           r == IDN2_CONTEXTO_NO_RULE || r == IDN2_UNASSIGNED || r == IDN2_BIDI || r == IDN2_DOT_IN_LABEL ||
+           r == IDN2_INVALID_NONTRANSITIONAL || r == IDN2_2HYPHEN || r == IDN2_LEADING_COMBINING ||
+           r == IDN2_NOT_NFC;
+}
+
 /* An A-label must be the encoding of its U-label, or two spellings would be two names. */
-static int alabels_check(const char *name, Problem *problem)
+static int alabel_check(const char *label, Problem *problem)
 {
     _cleanup_free_ char *unicode = NULL, *again = NULL;
     int r;
 
-    if (strncmp(name, "xn--", 4) != 0 && !strstr(name, ".xn--"))
-        return 0;
-    r = idn2_to_unicode_8z8z(name, &unicode, 0);
+    r = idn2_to_unicode_8z8z(label, &unicode, 0);
     if (r == IDN2_OK)
         r = idn2_to_ascii_8z(unicode, &again, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
     if (r == IDN2_MALLOC)
         return -ENOMEM;
+    if (unicode && is_only_excluded(r) && text_is_plain(unicode) && !is_ascii(unicode) &&
+        !strchr(unicode, '.'))
+        return 0;
     if (r != IDN2_OK)
         return problem_set(problem, PROBLEM_INVALID_NAME,
                            "it has an xn-- label that is no international name (%s)", idn2_strerror(r));
-    if (!streq(name, again))
+    if (!streq(label, again))
         return problem_set(problem, PROBLEM_INVALID_NAME,
                            "it has an xn-- label that is properly written as %s", again);
     return 0;
+}
+
+static int alabels_check(const char *name, Problem *problem)
+{
+    int r = 0;
+
+    while (*name && r >= 0) {
+        size_t length = strcspn(name, ".");
+        _cleanup_free_ char *label = strndup(name, length);
+
+        if (!label)
+            return -ENOMEM;
+        if (strncmp(label, "xn--", 4) == 0)
+            r = alabel_check(label, problem);
+        name += length + (name[length] == '.');
+    }
+    return r;
 }
 
 static int labels_check(const char *name, bool wildcard, Problem *problem)
@@ -104,24 +132,51 @@ static bool address_canonicalize(const char *text, char ret[static INET6_ADDRSTR
     return false;
 }
 
-static int to_ascii(const char *text, char **ret, Problem *problem)
+/* Labels of ASCII are left alone: IDNA2008 forbids some of them, too, such as "r3---sn". */
+static int label_to_ascii(const char *label, char **ret, Problem *problem)
 {
-    _cleanup_free_ char *ascii = NULL;
+    char *ascii = NULL;
     int r;
 
-    if (is_ascii(text))
-        ascii = strdup(text);
+    if (is_ascii(label))
+        ascii = strdup(label);
     else {
-        r = idn2_to_ascii_8z(text, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+        r = idn2_to_ascii_8z(label, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
         if (r != IDN2_OK && r != IDN2_MALLOC)
-            return problem_set(problem, PROBLEM_INVALID_NAME, "it is no valid international name (%s)",
-                               idn2_strerror(r));
+            return problem_set(problem, PROBLEM_INVALID_NAME, "it is no valid international name (%s)%s",
+                               idn2_strerror(r), is_only_excluded(r) ? "; give the xn-- form of it" : "");
     }
     if (!ascii)
         return -ENOMEM;
-    for (char *p = ascii; *p; p++)
+    *ret = ascii;
+    return 0;
+}
+
+static int to_ascii(const char *text, char **ret, Problem *problem)
+{
+    _cleanup_free_ char *all = strdup("");
+    int r;
+
+    for (bool more = true; more;) {
+        size_t length = strcspn(text, ".");
+        _cleanup_free_ char *label = strndup(text, length), *ascii = NULL;
+        char *joined;
+
+        if (!all || !label)
+            return -ENOMEM;
+        r = label_to_ascii(label, &ascii, problem);
+        if (r < 0)
+            return r;
+        more = text[length] == '.';
+        if (asprintf(&joined, "%s%s%s", all, ascii, more ? "." : "") < 0)
+            return -ENOMEM;
+        free(all);
+        all = joined;
+        text += length + more;
+    }
+    for (char *p = all; *p; p++)
         *p = (char)tolower((unsigned char)*p);
-    *ret = TAKE_PTR(ascii);
+    *ret = TAKE_PTR(all);
     return 0;
 }
 

@@ -79,6 +79,7 @@ Record *record_free(Record *rec)
         registration_done(rec->registrations + i);
     free(rec->registrations);
     problem_clear(&rec->failure.problem);
+    blocklist_clear(&rec->blocked);
     free(rec->authority);
     free(rec->solver);
     free(rec->name);
@@ -99,6 +100,7 @@ Record *record_copy(const Record *rec)
     copy->failure.problem = (Problem){};
     copy->registrations = NULL;
     copy->n_registrations = 0;
+    copy->blocked = (Blocklist){};
     for (Source s = 0; s < _SOURCE_MAX; s++)
         chain_ref(copy->slots[s].chain);
     for (size_t i = 0; i < rec->n_registrations; i++) {
@@ -107,7 +109,8 @@ Record *record_copy(const Record *rec)
         if (record_register(copy, &wish) < 0)
             return NULL;
     }
-    if (record_set_authority(copy, rec->authority, rec->solver) < 0 ||
+    if (blocklist_copy(&rec->blocked, &copy->blocked) < 0 ||
+        record_set_authority(copy, rec->authority, rec->solver) < 0 ||
         problem_copy(&rec->failure.problem, &copy->failure.problem) < 0)
         return NULL;
     return TAKE_PTR(copy);
@@ -214,6 +217,14 @@ void record_clear_slot(Record *rec, Source source)
 {
     chain_unref(rec->slots[source].chain);
     rec->slots[source] = (Slot){};
+}
+
+int record_block(Record *rec, const Chain *chain, BlockReason reason, int64_t now)
+{
+    BlockedLeaf leaf = { .reason = reason, .not_after = chain_leaf(chain)->not_after };
+
+    (void)memccpy(leaf.fingerprint, chain_leaf(chain)->fingerprint, 0, sizeof(leaf.fingerprint) - 1);
+    return blocklist_add(&rec->blocked, &leaf, now);
 }
 
 bool record_serve(Record *rec, Source source, const Record *before)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "core/blocklist.h"
 #include "core/choose.h"
 #include "core/problem.h"
 
@@ -98,6 +99,7 @@ typedef struct Record {
     uint64_t uploaded;
     int64_t uploaded_at;
     Failure failure;
+    Blocklist blocked; /* leaves that it had, and that must not be served again */
 } Record;
 
 /* Returns NULL on OOM. */
@@ -143,6 +145,8 @@ int record_set_authority(Record *rec, const char *authority, const char *solver)
 void record_set_slot(Record *rec, Source source, uint64_t generation, Chain *chain, uint64_t root,
                      unsigned purposes);
 void record_clear_slot(Record *rec, Source source);
+/* Enters the leaf of a chain in the list of those that must not be served again. Returns 1 if it was not there. -ENOMEM. */
+int record_block(Record *rec, const Chain *chain, BlockReason reason, int64_t now);
 /* Serves another source, or none. before: the record before the change; NULL: none. Returns true if another
  * chain is served now. */
 bool record_serve(Record *rec, Source source, const Record *before);

@@ -12,14 +12,14 @@
 #define CHECK_MAX  (10 * SEC_PER_HOUR)
 #define CHECK      (6 * SEC_PER_HOUR) /* RFC 9773 section 4.3.2 */
 
-static int64_t life_of(const Chain *chain)
+static int64_t life_of(const Chain *chain, Source source)
 {
-    return chain_leaf(chain)->not_after - chain_leaf(chain)->not_before;
+    return source_chain_ends(source, chain) - chain_leaf(chain)->not_before;
 }
 
-static int64_t share_of_life(const Chain *chain, int64_t numerator, int64_t denominator)
+static int64_t share_of_life(const Chain *chain, Source source, int64_t numerator, int64_t denominator)
 {
-    return chain_leaf(chain)->not_before + life_of(chain) / denominator * numerator;
+    return chain_leaf(chain)->not_before + life_of(chain, source) / denominator * numerator;
 }
 
 /* A part of span that is specific to the certificate: its fingerprint is as good as random. which: the first
@@ -36,7 +36,8 @@ static int64_t own_part(const Chain *chain, unsigned which, int64_t span)
 
 static int64_t latest_renewal(const Chain *chain)
 {
-    return life_of(chain) < SHORT_LIFE ? share_of_life(chain, 1, 2) : share_of_life(chain, 2, 3);
+    return life_of(chain, SOURCE_ACME) < SHORT_LIFE ? share_of_life(chain, SOURCE_ACME, 1, 2)
+                                                    : share_of_life(chain, SOURCE_ACME, 2, 3);
 }
 
 int64_t schedule_leaf_renewal(const Chain *chain, Source source)
@@ -44,8 +45,8 @@ int64_t schedule_leaf_renewal(const Chain *chain, Source source)
     if (source == SOURCE_UPLOADED)
         return 0;
     if (source == SOURCE_LOCAL)
-        return share_of_life(chain, 2, 3);
-    return latest_renewal(chain) - own_part(chain, 0, life_of(chain) / 24);
+        return share_of_life(chain, SOURCE_LOCAL, 2, 3);
+    return latest_renewal(chain) - own_part(chain, 0, life_of(chain, SOURCE_ACME) / 24);
 }
 
 int64_t schedule_window_moment(const Chain *chain, const RenewalWindow *window)
@@ -73,7 +74,7 @@ int64_t schedule_renewal(const Chain *chain, const RenewalWindow *window, int64_
 
 int64_t schedule_window_pause(const Chain *chain)
 {
-    return MIN(SEC_PER_DAY, life_of(chain) / 6);
+    return MIN(SEC_PER_DAY, life_of(chain, SOURCE_ACME) / 6);
 }
 
 int64_t schedule_window_check(int64_t retry_after)
@@ -104,7 +105,7 @@ static const int64_t warning_days[] = { 30, 14, 7, 3, 1 };
 
 static int64_t warning(const Chain *chain, Source source, size_t n)
 {
-    int64_t end = chain_not_after(chain), life = end - chain_leaf(chain)->not_before;
+    int64_t end = source_chain_ends(source, chain), life = end - chain_leaf(chain)->not_before;
 
     return end - MIN(warning_days[n] * SEC_PER_DAY, life / (source == SOURCE_UPLOADED ? 3 : 4));
 }
@@ -165,5 +166,5 @@ int64_t schedule_back_off(const char *name, unsigned failures)
 
 int64_t schedule_root_renewal(const Chain *chain)
 {
-    return share_of_life(chain, 4, 5);
+    return share_of_life(chain, SOURCE_LOCAL, 4, 5);
 }

@@ -4,7 +4,7 @@
 #include "core/problem.h"
 
 /* The interface of solvers, which prove control of a name (RFC 8555 section 8). A task answers one challenge: it
- * provides the proof, checks with SelfCheck= that it is visible from outside, and calls ready when the authority may
+ * provides the proof, checks with SelfCheck= that it is visible, and calls ready when the authority may
  * validate it. The proof stays until the task is freed. */
 
 /* The proof of one challenge. */
@@ -44,6 +44,7 @@ struct Solver {
 };
 struct SolverTask {
     Solver *solver;
+    bool advises; /* of ready: the problem is only what the self-check found, the authority may see more */
     SolverSeen
         seen; /* set by the caller of start, for the same userdata; NULL: none. Not all solvers call it. */
 };

@@ -11,8 +11,10 @@
 #include "core/limits.h"
 #include "crypto/key.h"
 
-#define TYPE_NAME_MAX 80
-#define WHOSE_MAX     160 /* sufficient for the names that callers pass, which are limited */
+#define TYPE_NAME_MAX      80
+#define RSA_BITS_VERIFIED  8192
+#define SIGNATURE_BITS_MIN 80
+#define WHOSE_MAX          160 /* sufficient for the names that callers pass, which are limited */
 
 static bool curve_is_accepted(int nid)
 {
@@ -76,6 +78,18 @@ int pkey_check(EVP_PKEY *key, const char *whose, Problem *problem)
         return problem_set(problem, PROBLEM_WEAK_KEY,
                            "%s is an RSA key with an exponent that protects nothing.", whose);
     return 0;
+}
+
+/* RSA with long numbers takes long. */
+bool pkey_can_verify(EVP_PKEY *key)
+{
+    char group[64];
+
+    if (EVP_PKEY_is_a(key, "RSA"))
+        return EVP_PKEY_get_bits(key) <= RSA_BITS_VERIFIED && exponent_is_sound(key);
+    if (EVP_PKEY_is_a(key, "EC"))
+        return EVP_PKEY_get_group_name(key, group, sizeof(group), NULL) > 0;
+    return EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448");
 }
 
 static int key_is_damaged(Problem *problem)
@@ -250,6 +264,16 @@ static void key_of(const char *whose, char ret[static WHOSE_MAX])
     snprintf(ret, WHOSE_MAX, "The key of %c%s", whose[0] | 0x20, whose + 1);
 }
 
+/* All but EC keys with explicit curve parameters, which OpenSSL examines. */
+static bool is_quick_to_decode(const X509_ALGOR *algorithm)
+{
+    const ASN1_OBJECT *object;
+    int type;
+
+    X509_ALGOR_get0(&object, &type, NULL, algorithm);
+    return OBJ_obj2nid(object) != NID_X9_62_id_ecPublicKey || type == V_ASN1_OBJECT;
+}
+
 int x509_from_der(const uint8_t *der, size_t size, const char *whose, X509 **ret, size_t *ret_used,
                   Problem *problem)
 {
@@ -264,8 +288,7 @@ int x509_from_der(const uint8_t *der, size_t size, const char *whose, X509 **ret
         return problem_set(problem, PROBLEM_INVALID_BUNDLE,
                            "%s is damaged: it does not have the structure of a certificate.", whose);
     key_of(whose, key);
-    r = algorithm_check(algorithm, key, problem);
-    if (r < 0)
+    if (!is_quick_to_decode(algorithm) && (r = algorithm_check(algorithm, key, problem)) < 0)
         return r;
     x = d2i_X509(NULL, &at, (long)size);
     if (!x)
@@ -280,20 +303,41 @@ int x509_from_der(const uint8_t *der, size_t size, const char *whose, X509 **ret
     return 0;
 }
 
-int x509_list_add_der(STACK_OF(X509) * l, const Blob *der, const char *whose, Problem *problem)
+int x509_check_key(X509 *x, const char *whose, Problem *problem)
 {
-    _cleanup_x509_ X509 *x = NULL;
+    X509_ALGOR *algorithm;
     char key[WHOSE_MAX];
     int r;
 
-    r = x509_from_der(der->data, der->size, whose, &x, NULL, problem);
+    key_of(whose, key);
+    X509_PUBKEY_get0_param(NULL, NULL, NULL, &algorithm, X509_get_X509_PUBKEY(x));
+    r = algorithm_check(algorithm, key, problem);
     if (r < 0)
         return r;
     if (!X509_get0_pubkey(x))
         return problem_set(problem, PROBLEM_INVALID_BUNDLE, "%s is damaged: its key cannot be read (%s).",
                            whose, openssl_error());
-    key_of(whose, key);
-    r = pkey_check(X509_get0_pubkey(x), key, problem);
+    return pkey_check(X509_get0_pubkey(x), key, problem);
+}
+
+/* The security bits are those of the digest: SHA-1 and weaker ones have fewer than 80. */
+bool x509_signature_is_strong(X509 *x, int *ret_digest)
+{
+    int digest = NID_undef, bits = 0;
+    bool strong = X509_get_signature_info(x, &digest, NULL, &bits, NULL) > 0 && bits >= SIGNATURE_BITS_MIN;
+
+    if (ret_digest)
+        *ret_digest = digest;
+    ERR_clear_error();
+    return strong;
+}
+
+int x509_list_add_der(STACK_OF(X509) * l, const Blob *der, const char *whose, Problem *problem)
+{
+    _cleanup_x509_ X509 *x = NULL;
+    int r;
+
+    r = x509_from_der(der->data, der->size, whose, &x, NULL, problem);
     if (r < 0)
         return r;
     if (sk_X509_push(l, x) <= 0)

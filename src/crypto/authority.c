@@ -10,6 +10,7 @@
 #include "crypto/digest.h"
 #include "crypto/extension.h"
 #include "crypto/pem.h"
+#include "crypto/permission.h"
 #include "util/text.h"
 
 #define COMMON_NAME_MAX 64 /* ub-common-name, RFC 5280 appendix A.1 */
@@ -204,8 +205,9 @@ static int make_leaf(Authority *a, const LeafTemplate *t, const Key *key, ChainE
     _cleanup_x509_ X509 *x = NULL;
     int r;
 
-    e->not_before = t->now - SKEW_SEC;
-    e->not_after = MIN(t->now + t->lifetime, a->not_after);
+    /* both ends count (RFC 5280 section 4.1.2.5), and clients that limit lifetimes measure all of it */
+    e->not_before = t->now - MIN((int64_t)SKEW_SEC, t->lifetime / 24);
+    e->not_after = MIN(e->not_before + t->lifetime - 1, a->not_after);
     if ((r = x509_begin(e->not_before, e->not_after, serial, &x)) < 0 || (r = key_set_public(x, key)) < 0 ||
         (r = x509_add_extension(x, "basicConstraints", "critical,CA:FALSE")) < 0 ||
         (r = x509_add_extension(x, "keyUsage", leaf_key_usage(t->key_type))) < 0 ||
@@ -222,10 +224,8 @@ static int check_constraints(Authority *a, X509 *x, const char *name, Problem *p
 {
     bool permitted = true;
 
-    if (a->n_constraints > 0)
-        (void)X509_check_purpose(x, -1, 0); /* fills in what the check below uses */
     for (unsigned i = 0; i < a->n_constraints && permitted; i++)
-        permitted = NAME_CONSTRAINTS_check(x, a->constraints[i]) == X509_V_OK;
+        permitted = constraints_permit(a->constraints[i], x);
     if (permitted)
         return 0;
     problem_set(

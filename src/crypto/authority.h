@@ -29,8 +29,9 @@ typedef struct LeafTemplate {
 } LeafTemplate;
 
 /* Makes a root, with bridges to its predecessor (NULL: none) as authority_bridge() makes them. keeps_name: it gets the name
- * of its predecessor, regardless of host and organization. It also does if the predecessor permits no authority below it, since
- * self-issued certificates do not count for the path length (RFC 5280 section 4.2.1.9). */
+ * of its predecessor, unless that has another organization: clients with GnuTLS that trust only the newest root do not stop
+ * at it when bridges with other names follow. It also does if the predecessor, or a former root, permits no other authority
+ * below it, since self-issued certificates do not count for the path length (RFC 5280 section 4.2.1.9). */
 int authority_make_root(const RootTemplate *t, const Authority *predecessor, bool keeps_name, Bundle **ret,
                         Problem *problem);
 /* Adds bridges to the bundle of an authority that is about to replace predecessor: certificates that link

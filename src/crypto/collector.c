@@ -94,15 +94,21 @@ int collect_x509(Collector *c, X509 *x)
 int collect_certificate(Collector *c, const uint8_t *der, size_t size, size_t *ret_used)
 {
     _cleanup_x509_ X509 *x = NULL;
-    char whose[40];
+    char whose[100];
     int r;
 
     if (c->key_only) {
+        c->n_seen++;
         if (ret_used)
             *ret_used = size;
         return 0;
     }
-    snprintf(whose, sizeof(whose), "Certificate %zu of the upload", ++c->n_seen);
+    c->n_seen++;
+    if (c->first_line > 0)
+        snprintf(whose, sizeof(whose), "Certificate %zu of the upload (lines %u to %u)", c->n_seen,
+                 c->first_line, c->last_line);
+    else
+        snprintf(whose, sizeof(whose), "Certificate %zu of the upload", c->n_seen);
     r = x509_from_der(der, size, whose, &x, ret_used, c->problem);
     return r < 0 ? r : take_certificate(c, x);
 }

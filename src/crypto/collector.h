@@ -10,9 +10,10 @@
 /* The contents of an upload, as the readers of the formats find them. */
 typedef struct Collector {
     Imported *imported;
-    const char *passphrase; /* NULL: none was given */
-    bool key_only;          /* this is the separate key file: certificates in it are skipped */
-    size_t n_seen;          /* certificates so far, to number them in messages */
+    const char *passphrase;         /* NULL: none was given */
+    bool key_only;                  /* this is the separate key file: certificates in it are skipped */
+    size_t n_seen;                  /* certificates so far, to number them in messages */
+    unsigned first_line, last_line; /* of the PEM block that is read; 0: none */
     Problem *problem;
 } Collector;
 

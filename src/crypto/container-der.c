@@ -160,8 +160,10 @@ int read_pkcs7(Collector *c, const uint8_t *der, size_t size)
     STACK_OF(X509) *l = NULL;
     int r = 0;
 
-    if (c->key_only)
+    if (c->key_only) {
+        c->n_seen++;
         return 0;
+    }
     if (!p7)
         return problem_set(c->problem, PROBLEM_INVALID_BUNDLE, "The PKCS#7 container is damaged: %s.",
                            openssl_error());

@@ -8,6 +8,7 @@
 #include "crypto/algorithm.h"
 #include "crypto/container-internal.h"
 #include "crypto/key.h"
+#include "crypto/pkcs12-mac.h"
 
 /* PKCS#12 (RFC 7292): bags of certificates and keys, in parts that are individually encrypted or not, and a
  * MAC over everything. The file determines the number of iterations, so that is checked first. */
@@ -17,7 +18,8 @@
 typedef struct Reader {
     Collector *collector;
     const char *passphrase; /* the one that fits; may be NULL, which differs from "" */
-    bool proven;            /* verified by the MAC */
+    bool proven;            /* verified by the MAC, or by a part that it decrypted */
+    bool key_is_shut;       /* a key could not be decrypted with it */
     size_t n_bags;
 } Reader;
 
@@ -37,7 +39,7 @@ static inline void bags_freep(STACK_OF(PKCS12_SAFEBAG) * *l)
     sk_PKCS12_SAFEBAG_pop_free(*l, PKCS12_SAFEBAG_free);
 }
 
-static int check_iterations(const ASN1_INTEGER *iterations, Problem *problem)
+int encryption_check_iterations(const ASN1_INTEGER *iterations, Problem *problem)
 {
     int64_t n;
 
@@ -110,7 +112,7 @@ static int check_scrypt(const X509_ALGOR *algorithm, Problem *problem)
     return 0;
 }
 
-static int check_pbes2(const X509_ALGOR *algorithm, Problem *problem)
+int encryption_check_pbes2(const X509_ALGOR *algorithm, Problem *problem)
 {
     _cleanup_(PBE2PARAM_freep) PBE2PARAM *pbes2 = parameter(ASN1_ITEM_rptr(PBE2PARAM), algorithm);
     _cleanup_(PBKDF2PARAM_freep) PBKDF2PARAM *pbkdf2 = NULL;
@@ -124,7 +126,7 @@ static int check_pbes2(const X509_ALGOR *algorithm, Problem *problem)
     pbkdf2 = parameter(ASN1_ITEM_rptr(PBKDF2PARAM), pbes2->keyfunc);
     if (!pbkdf2)
         return encryption_is_damaged(problem);
-    return check_iterations(pbkdf2->iter, problem);
+    return encryption_check_iterations(pbkdf2->iter, problem);
 }
 
 int encryption_check(const X509_ALGOR *algorithm, Problem *problem)
@@ -133,14 +135,14 @@ int encryption_check(const X509_ALGOR *algorithm, Problem *problem)
     int r;
 
     if (OBJ_obj2nid(algorithm->algorithm) == NID_pbes2)
-        return check_pbes2(algorithm, problem);
+        return encryption_check_pbes2(algorithm, problem);
     r = check_available(algorithm->algorithm, problem);
     if (r < 0)
         return r;
     pbe = parameter(ASN1_ITEM_rptr(PBEPARAM), algorithm);
     if (!pbe)
         return encryption_is_damaged(problem);
-    return check_iterations(pbe->iter, problem);
+    return encryption_check_iterations(pbe->iter, problem);
 }
 
 static int size_of(const char *passphrase)
@@ -148,51 +150,42 @@ static int size_of(const char *passphrase)
     return passphrase ? (int)strlen(passphrase) : 0;
 }
 
-/* According to RFC 9579, the key of the MAC is derived like that of PBES2, with parameters of the same form,
- * and the adjacent count is not used. */
-static int check_mac(PKCS12 *p12, Problem *problem)
-{
-    const ASN1_INTEGER *iterations = NULL;
-    const X509_ALGOR *algorithm = NULL;
-
-    PKCS12_get0_mac(NULL, &algorithm, NULL, &iterations, p12);
-    if (OBJ_obj2nid(algorithm->algorithm) == NID_pbmac1)
-        return check_pbes2(algorithm, problem);
-    return check_iterations(iterations, problem);
-}
-
 /* A passphrase that was not given may be absent or empty, which differ in PKCS#12 and are both in use. Such files are not
- * secret, so they open even if another passphrase was given. */
-static int find_passphrase(Reader *reader, PKCS12 *p12)
+ * secret, so they open even if another passphrase was given, unless that takes long. */
+static int find_passphrase(Reader *reader, PKCS12 *p12, const uint8_t *der, size_t size)
 {
     const char *given = reader->collector->passphrase, *tries[] = { given, NULL, "" };
     Problem *problem = reader->collector->problem;
+    _cleanup_pkcs12_mac_ Pkcs12Mac mac = {};
+    size_t n;
     int r;
 
     reader->passphrase = given;
     if (!PKCS12_mac_present(p12))
         return 0;
-    r = check_mac(p12, problem);
+    r = pkcs12_mac_init(&mac, p12, der, size, problem);
     if (r < 0)
         return r;
-    for (size_t i = given ? 0 : 1; i < ELEMENTSOF(tries) && !reader->proven; i++)
-        if (PKCS12_verify_mac(p12, tries[i], size_of(tries[i])) > 0) {
+    n = given && mac.iterations > LIMIT_GUESSED ? 1 : ELEMENTSOF(tries);
+    for (size_t i = given ? 0 : 1; i < n && !reader->proven; i++)
+        if (pkcs12_mac_fits(&mac, tries[i])) {
             reader->passphrase = tries[i];
             reader->proven = true;
         }
-    ERR_clear_error();
     return reader->proven ? 0 : passphrase_problem(reader->collector, "The PKCS#12 file", problem);
 }
 
+/* The passphrase is right for another part of the file, or for its MAC. */
 static int cannot_decrypt(Reader *reader, const char *what, Problem *problem)
 {
-    if (!reader->proven) {
-        ERR_clear_error();
+    ERR_clear_error();
+    if (!reader->proven)
         return passphrase_problem(reader->collector, what, problem);
-    }
-    return problem_set(problem, PROBLEM_INVALID_BUNDLE,
-                       "%s cannot be decrypted, although the passphrase is correct: %s.", what,
-                       openssl_error());
+    return problem_set(
+        problem, PROBLEM_INVALID_BUNDLE,
+        "%s cannot be decrypted, although the passphrase is the one of the PKCS#12 file: it has a passphrase "
+        "of its own, or is damaged. Export the file again with one passphrase for all of it.",
+        what);
 }
 
 static int take_key(Reader *reader, const PKCS12_SAFEBAG *bag)
@@ -216,7 +209,11 @@ static int take_shrouded_key(Reader *reader, const PKCS12_SAFEBAG *bag)
     r = encryption_check(algorithm, &problem);
     if (r >= 0) {
         p8 = PKCS12_decrypt_skey(bag, reader->passphrase, size_of(reader->passphrase));
-        r = p8 ? pkey_from_p8(p8, &key, &problem) : cannot_decrypt(reader, "The private key", &problem);
+        reader->proven |= p8 != NULL;
+        reader->key_is_shut |= p8 == NULL;
+        if (!p8) /* said when all parts were tried */
+            return 0;
+        r = pkey_from_p8(p8, &key, &problem);
     }
     return collect_key(reader->collector, key, r, &problem);
 }
@@ -237,6 +234,7 @@ static int take_bag(Reader *reader, const PKCS12_SAFEBAG *bag, int depth)
     case NID_pkcs8ShroudedKeyBag:
         return take_shrouded_key(reader, bag);
     case NID_certBag:
+        reader->collector->n_seen += reader->collector->key_only;
         if (PKCS12_SAFEBAG_get_bag_nid(bag) != NID_x509Certificate || reader->collector->key_only)
             return 0;
         x = PKCS12_SAFEBAG_get1_cert(bag);
@@ -286,19 +284,29 @@ static int take_part(Reader *reader, PKCS7 *part)
     if (r < 0)
         return r;
     bags = PKCS12_unpack_p7encdata(part, reader->passphrase, size_of(reader->passphrase));
-    return bags ? take_bags(reader, bags, 0) : cannot_decrypt(reader, "The PKCS#12 file", problem);
+    reader->proven |= bags != NULL;
+    return bags ? take_bags(reader, bags, 0) : cannot_decrypt(reader, "A part of the PKCS#12 file", problem);
+}
+
+static int report_shut_key(Reader *reader)
+{
+    _cleanup_problem_ Problem problem = {};
+    int r = cannot_decrypt(reader, "The private key", &problem);
+
+    return collect_key(reader->collector, NULL, r, &problem);
 }
 
 int read_pkcs12(Collector *c, const uint8_t *der, size_t size)
 {
-    _cleanup_(PKCS12_freep) PKCS12 *p12 = d2i_PKCS12(NULL, &der, (long)size);
+    const uint8_t *at = der;
+    _cleanup_(PKCS12_freep) PKCS12 *p12 = d2i_PKCS12(NULL, &at, (long)size);
     _cleanup_(parts_freep) STACK_OF(PKCS7) *parts = NULL;
     Reader reader = { .collector = c };
     int r;
 
     if (!p12)
         return file_is_damaged(c->problem);
-    r = find_passphrase(&reader, p12);
+    r = find_passphrase(&reader, p12, der, size);
     if (r < 0)
         return r;
     parts = PKCS12_unpack_authsafes(p12);
@@ -306,5 +314,5 @@ int read_pkcs12(Collector *c, const uint8_t *der, size_t size)
         return file_is_damaged(c->problem);
     for (int i = 0; i < sk_PKCS7_num(parts) && r >= 0; i++)
         r = take_part(&reader, sk_PKCS7_value(parts, i));
-    return r;
+    return r >= 0 && reader.key_is_shut ? report_shut_key(&reader) : r;
 }

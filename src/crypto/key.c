@@ -93,7 +93,7 @@ const char *openssl_error(void)
     const char *text = ERR_reason_error_string(ERR_peek_error());
 
     ERR_clear_error();
-    return text ? text : "unknown error";
+    return text ? text : "OpenSSL gives no reason";
 }
 
 static int make_scalar(const Curve *curve, BIGNUM *scalar, BN_CTX *numbers)

@@ -33,3 +33,10 @@ int bundle_from_pem(const char *leaf, const char *issuers, const char *key, Bund
     *ret = TAKE_PTR(b);
     return 0;
 }
+
+int chain_from_parts(const char *leaf, const char *issuers, Chain **ret)
+{
+    _cleanup_free_ char *all = NULL;
+
+    return asprintf(&all, "%s%s", leaf, issuers) < 0 ? -ENOMEM : chain_from_pem(all, ret);
+}

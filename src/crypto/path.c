@@ -6,8 +6,8 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
-#include "core/limits.h"
 #include "crypto/algorithm.h"
+#include "crypto/permission.h"
 #include "util/text.h"
 
 DEFINE_CLEANUP(X509_STORE *, X509_STORE_free);
@@ -17,26 +17,35 @@ DEFINE_CLEANUP(X509_STORE_CTX *, X509_STORE_CTX_free);
 
 #define AUTH_LEVEL 1 /* SSL_CTX_set_security_level(3): 80 bits, so no SHA-1 */
 
+bool x509_is_named_issuer(X509 *issuer, X509 *x)
+{
+    int check = X509_check_issued(issuer, x);
+
+    ERR_clear_error();
+    return check == X509_V_OK || check == X509_V_ERR_KEYUSAGE_NO_CERTSIGN;
+}
+
 bool x509_issued(X509 *issuer, X509 *x)
 {
-    bool yes = false;
     EVP_PKEY *key;
+    bool yes;
 
-    if (X509_check_issued(issuer, x) == X509_V_OK ||
-        X509_check_issued(issuer, x) == X509_V_ERR_KEYUSAGE_NO_CERTSIGN) {
-        key = X509_get0_pubkey(issuer);
-        yes = key && pkey_check(key, "", NULL) >= 0 && X509_verify(x, key) > 0;
-    }
+    if (!x509_is_named_issuer(issuer, x))
+        return false;
+    key = X509_get0_pubkey(issuer);
+    yes = key && pkey_can_verify(key) && X509_verify(x, key) > 0;
     ERR_clear_error();
     return yes;
 }
 
+/* A signature that cannot be checked, such as one with MD2, is believed of a root, as nobody looks at it. */
 bool x509_is_self_signed(X509 *x)
 {
-    bool yes = X509_self_signed(x, 1) > 0;
+    EVP_PKEY *key = X509_get0_pubkey(x);
+    int r = X509_self_signed(x, key && pkey_can_verify(key));
 
     ERR_clear_error();
-    return yes;
+    return r > 0 || (r < 0 && X509_self_signed(x, 0) > 0 && X509_check_ca(x) > 0);
 }
 
 bool x509_list_contains(STACK_OF(X509) * l, X509 *x)
@@ -47,169 +56,10 @@ bool x509_list_contains(STACK_OF(X509) * l, X509 *x)
     return false;
 }
 
-/* Among those that signed x, prefers one with an issuer above it to a root: older clients may need it. */
-static X509 *find_issuer(STACK_OF(X509) * l, X509 *x, const Path *p)
-{
-    X509 *root = NULL;
-
-    for (int i = 0; i < sk_X509_num(l); i++) {
-        X509 *candidate = sk_X509_value(l, i);
-
-        if (x509_list_contains(p->served, candidate) || !x509_issued(candidate, x))
-            continue;
-        if (!x509_is_self_signed(candidate))
-            return candidate;
-        if (!root)
-            root = candidate;
-    }
-    return root;
-}
-
-/* The directory is searched by subject hash, so only a few of its files are read. */
-static int load_directory(const char *directory, const X509_NAME *subject, STACK_OF(X509) * *ret)
-{
-    _cleanup_context_ X509_STORE_CTX *context = X509_STORE_CTX_new();
-    _cleanup_store_ X509_STORE *store = X509_STORE_new();
-    X509_LOOKUP *lookup = store ? X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir()) : NULL;
-
-    if (!context || !lookup)
-        return -ENOMEM;
-    if (X509_LOOKUP_add_dir(lookup, directory, X509_FILETYPE_PEM) > 0 &&
-        X509_STORE_CTX_init(context, store, NULL, NULL) > 0)
-        *ret = X509_STORE_CTX_get1_certs(context, (X509_NAME *)(uintptr_t)subject);
-    ERR_clear_error();
-    return 0;
-}
-
 bool x509_is_same_authority(X509 *a, X509 *b)
 {
     return X509_NAME_cmp(X509_get_subject_name(a), X509_get_subject_name(b)) == 0 &&
            X509_PUBKEY_eq(X509_get_X509_PUBKEY(a), X509_get_X509_PUBKEY(b)) == 1;
-}
-
-/* If the issuer of the last one is unknown, it may be the cross-certificate of an authority that also has a
- * self-signed one. */
-static X509 *find_twin(STACK_OF(X509) * l, X509 *x, const Path *p _unused_)
-{
-    for (int i = 0; i < sk_X509_num(l); i++) {
-        X509 *candidate = sk_X509_value(l, i);
-
-        if (x509_is_same_authority(candidate, x) && x509_is_self_signed(candidate))
-            return candidate;
-    }
-    return NULL;
-}
-
-/* Picks a certificate for x: from the upload, else a known one, else one of this subject in the directory. */
-static int find(const PathSources *sources, const X509_NAME *subject,
-                X509 *(*pick)(STACK_OF(X509) * l, X509 *x, const Path *p), X509 *x, const Path *p,
-                X509 **ret)
-{
-    _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
-    X509 *found = pick(sources->uploaded, x, p);
-    int r;
-
-    if (!found)
-        found = pick(sources->known, x, p);
-    if (!found && !isempty(sources->directory)) {
-        r = load_directory(sources->directory, subject, &l);
-        if (r < 0)
-            return r;
-        found = pick(l, x, p);
-    }
-    if (found && X509_up_ref(found) <= 0)
-        return -ENOMEM;
-    *ret = found;
-    return 0;
-}
-
-static int push(Path *p, X509 *x)
-{
-    if (sk_X509_num(p->served) >= LIMIT_CHAIN) {
-        X509_free(x);
-        return -E2BIG;
-    }
-    if (sk_X509_push(p->served, x) <= 0) {
-        X509_free(x);
-        return -ENOMEM;
-    }
-    return 0;
-}
-
-/* Finds an uploaded certificate that should have signed x according to name and key id, but did not. This
- * may be the leaf itself. */
-static X509 *find_pretender(STACK_OF(X509) * l, X509 *x, bool is_leaf)
-{
-    X509 *found = NULL;
-
-    for (int i = 0; i < sk_X509_num(l) && !found; i++) {
-        X509 *candidate = sk_X509_value(l, i);
-        int check = X509_check_issued(candidate, x);
-
-        if ((is_leaf || candidate != x) &&
-            (check == X509_V_OK || check == X509_V_ERR_KEYUSAGE_NO_CERTSIGN) && X509_up_ref(candidate) > 0)
-            found = candidate;
-    }
-    ERR_clear_error();
-    return found;
-}
-
-static void end_at_root(Path *p, X509 *root, int64_t now)
-{
-    if (asn1_time_to_seconds(X509_get0_notAfter(root)) >= now)
-        p->anchor = root;
-    else
-        p->expired_root = root;
-}
-
-static int end_below(Path *p, X509 *last, const PathSources *sources)
-{
-    int r = find(sources, X509_get_subject_name(last), find_twin, last, p, &p->anchor);
-
-    if (!p->anchor)
-        p->pretender = find_pretender(sources->uploaded, last, sk_X509_num(p->served) == 1);
-    return r;
-}
-
-static int climb(Path *p, X509 *x, const PathSources *sources, int64_t now)
-{
-    int r;
-
-    for (;;) {
-        X509 *next = NULL;
-
-        r = push(p, x);
-        if (r < 0)
-            return r;
-        if (x509_is_self_signed(x))
-            return X509_up_ref(p->anchor = x) > 0 ? 0 : -ENOMEM;
-        r = find(sources, X509_get_issuer_name(x), find_issuer, x, p, &next);
-        if (r < 0)
-            return r;
-        p->completed |= next && !x509_list_contains(sources->uploaded, next);
-        if (!next)
-            return end_below(p, x, sources);
-        if (x509_is_self_signed(next)) {
-            end_at_root(p, next, now);
-            return 0;
-        }
-        x = next;
-    }
-}
-
-int path_build(X509 *x, const PathSources *sources, int64_t now, Path *ret)
-{
-    _cleanup_path_ Path p = { .served = sk_X509_new_null() };
-    int r;
-
-    if (!p.served || X509_up_ref(x) <= 0)
-        return -ENOMEM;
-    r = climb(&p, x, sources, now);
-    if (r < 0)
-        return r;
-    *ret = p;
-    p = (Path){};
-    return 0;
 }
 
 void path_done(Path *p)
@@ -254,7 +104,25 @@ static int64_t moment_of_validity(const Path *p, int64_t now)
     return now;
 }
 
-int path_verify(const Path *p, int purpose, int64_t now, int *ret_depth)
+/* Faults of the leaf are the same on each path; whether its names are permitted is not. */
+static int forgive_leaf(int ok, X509_STORE_CTX *context)
+{
+    int error = X509_STORE_CTX_get_error(context);
+
+    return ok ||
+           (X509_STORE_CTX_get_error_depth(context) == 0 &&
+            (error == X509_V_ERR_INVALID_PURPOSE || error == X509_V_ERR_CA_MD_TOO_WEAK ||
+             error == X509_V_ERR_EE_KEY_TOO_SMALL || error == X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION));
+}
+
+/* Replaces the check of signatures and dates. */
+static int skip_signatures(X509_STORE_CTX *context _unused_)
+{
+    return 1;
+}
+
+/* quick: signatures and dates are checked already, and the faults of the leaf do not matter. */
+static int run_verification(const Path *p, int purpose, int64_t now, bool quick, int *ret_depth)
 {
     _cleanup_context_ X509_STORE_CTX *context = X509_STORE_CTX_new();
     X509 *leaf = sk_X509_value(p->served, 0);
@@ -272,6 +140,10 @@ int path_verify(const Path *p, int purpose, int64_t now, int *ret_depth)
         X509_VERIFY_PARAM_set_auth_level(parameters, AUTH_LEVEL);
         if (!p->anchor)
             X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_PARTIAL_CHAIN);
+        if (quick) {
+            X509_STORE_CTX_set_verify_cb(context, forgive_leaf);
+            X509_STORE_CTX_set_verify(context, skip_signatures);
+        }
         error = X509_verify_cert(context) > 0 ? X509_V_OK : X509_STORE_CTX_get_error(context);
         *ret_depth = X509_STORE_CTX_get_error_depth(context);
         if (error == X509_V_OK && X509_STORE_CTX_get0_chain(context) == NULL)
@@ -279,6 +151,99 @@ int path_verify(const Path *p, int purpose, int64_t now, int *ret_depth)
     }
     ERR_clear_error();
     return error;
+}
+
+int path_verify(const Path *p, int purpose, int64_t now, int *ret_depth)
+{
+    return run_verification(p, purpose, now, false, ret_depth);
+}
+
+bool path_is_acceptable(const Path *p, bool for_authority, int64_t now)
+{
+    int depth, purpose = for_authority ? X509_PURPOSE_ANY : X509_PURPOSE_SSL_SERVER;
+
+    return run_verification(p, purpose, now, true, &depth) == X509_V_OK &&
+           !(for_authority ? path_find_short(p) : path_find_constraining(p));
+}
+
+X509 *path_find_short(const Path *p)
+{
+    int below = 0;
+    X509 *x;
+
+    for (int i = 0; (x = path_at(p, i)); i++) {
+        long limit = X509_get_pathlen(x);
+
+        if (limit >= 0 && below > limit)
+            return x;
+        below += !(X509_get_extension_flags(x) & EXFLAG_SI);
+    }
+    return NULL;
+}
+
+/* By name alone: a root with another key, or one whose key cannot be examined, is no stranger. */
+static bool is_related(X509 *x, X509 *other)
+{
+    const X509_NAME *name = X509_get_subject_name(x);
+
+    return X509_check_ca(x) > 0 && (X509_NAME_cmp(name, X509_get_issuer_name(other)) == 0 ||
+                                    X509_NAME_cmp(name, X509_get_subject_name(other)) == 0);
+}
+
+static bool is_related_to_any(X509 *x, STACK_OF(X509) * l)
+{
+    for (int i = 0; i < sk_X509_num(l); i++)
+        if (is_related(x, sk_X509_value(l, i)))
+            return true;
+    return false;
+}
+
+/* Moves related certificates to the list of related ones until none is left. */
+static X509 *sort_related(STACK_OF(X509) * rest, STACK_OF(X509) * related)
+{
+    for (int i = 0; i < sk_X509_num(rest); i++)
+        if (is_related_to_any(sk_X509_value(rest, i), related)) {
+            (void)sk_X509_push(related, sk_X509_delete(rest, i));
+            i = -1;
+        }
+    return sk_X509_value(rest, 0);
+}
+
+static bool is_for_key_of(X509 *x, X509 *leaf)
+{
+    bool yes = EVP_PKEY_eq(X509_get0_pubkey(x), X509_get0_pubkey(leaf)) == 1;
+
+    ERR_clear_error();
+    return yes;
+}
+
+X509 *path_find_unrelated(const Path *p, STACK_OF(X509) * l)
+{
+    STACK_OF(X509) *rest = sk_X509_new_reserve(NULL, sk_X509_num(l)),
+                   *related = sk_X509_new_reserve(NULL, sk_X509_num(l) + sk_X509_num(p->served));
+    X509 *leaf = path_at(p, 0), *x = NULL;
+
+    for (int i = 0; rest && related && i < sk_X509_num(p->served); i++)
+        (void)sk_X509_push(related, sk_X509_value(p->served, i));
+    for (int i = 0; rest && related && i < sk_X509_num(l); i++) {
+        x = sk_X509_value(l, i);
+        if (!x509_list_contains(p->served, x))
+            (void)sk_X509_push(is_for_key_of(x, leaf) ? related : rest, x);
+    }
+    x = rest && related ? sort_related(rest, related) : NULL;
+    sk_X509_free(rest);
+    sk_X509_free(related);
+    return x;
+}
+
+X509 *path_find_constraining(const Path *p)
+{
+    X509 *x;
+
+    for (int i = 1; (x = path_at(p, i)); i++)
+        if (!x509_permits_names(x, path_at(p, 0)))
+            return x;
+    return NULL;
 }
 
 int x509_issuer_urls(X509 *x, char ***ret)

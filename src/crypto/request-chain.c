@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <ctype.h>
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
@@ -10,13 +12,13 @@
 #include "crypto/algorithm.h"
 #include "crypto/inspect.h"
 #include "crypto/path.h"
-#include "crypto/pem-reader.h"
+#include "crypto/permission.h"
 #include "crypto/request.h"
 #include "util/text.h"
 
 #define EARLY_MAX 3600 /* seconds; clocks differ */
 
-/* End of sentences about a chain: it cannot be repaired here. */
+/* End of sentences about a chain that cannot be repaired here. */
 #define BLAME "; contact its operator"
 
 typedef struct Acceptance {
@@ -24,6 +26,7 @@ typedef struct Acceptance {
     char *const *names;
     int64_t now;
     EVP_PKEY *key;
+    STACK_OF(X509) * received; /* as the authority sent them */
     Path path;
     Bundle *bundle;
     Problem *problem;
@@ -32,6 +35,7 @@ typedef struct Acceptance {
 static void acceptance_done(Acceptance *a)
 {
     EVP_PKEY_free(a->key);
+    sk_X509_pop_free(a->received, X509_free);
     path_done(&a->path);
     bundle_free(a->bundle);
     ERR_clear_error();
@@ -44,7 +48,7 @@ static X509 *leaf_of(const Acceptance *a)
 
 static int take_certificate(Acceptance *a, const Blob *der)
 {
-    int n = sk_X509_num(a->path.served) + 1;
+    int n = sk_X509_num(a->received) + 1;
     char which[128];
 
     if (n > LIMIT_CHAIN)
@@ -52,62 +56,199 @@ static int take_certificate(Acceptance *a, const Blob *der)
                            "%s returned a chain of more than %d certificates" BLAME ".", a->whose,
                            LIMIT_CHAIN);
     snprintf(which, sizeof(which), "Certificate %d of the chain from %s", n, QUOTE(a->whose, 64));
-    return x509_list_add_der(a->path.served, der, which, a->problem);
+    return x509_list_add_der(a->received, der, which, a->problem);
+}
+
+/* A reply that was cut off within a marker would look like text behind the last block. */
+static bool ends_within_marker(const char *pem)
+{
+    size_t size = strlen(pem);
+    const char *line;
+
+    while (size > 0 && isspace((unsigned char)pem[size - 1]))
+        size--;
+    line = memrchr(pem, '\n', size);
+    line = line ? line + 1 : pem;
+    return line < pem + size && *line == '-' && strncmp(line, "-----END ", 9) != 0;
+}
+
+static int count_markers(const char *pem)
+{
+    int n = 0;
+
+    while ((pem = strstr(pem, "-----BEGIN"))) {
+        pem++;
+        n++;
+    }
+    return n;
+}
+
+static int take_block(Acceptance *a, const char *label, const uint8_t *der, long size)
+{
+    const Blob blob = { (uint8_t *)(uintptr_t)der, (size_t)size };
+
+    if (!streq(label, PEM_STRING_X509) && !streq(label, PEM_STRING_X509_OLD))
+        return 0;
+    return take_certificate(a, &blob);
+}
+
+/* OpenSSL knows line ends with LF alone. */
+static char *copy_with_lf(const char *pem)
+{
+    char *copy = strdup(pem);
+
+    for (char *at = copy; at && (at = strchr(at, '\r')); at++)
+        if (at[1] != '\n')
+            *at = '\n';
+    return copy;
+}
+
+/* In the lax form of RFC 7468 section 3: with text between blocks, and lines of any length. OpenSSL takes two blocks for one if
+ * the end of the first is damaged. */
+static int take_blocks(Acceptance *a, const char *pem)
+{
+    _cleanup_free_ char *text = copy_with_lf(pem);
+    _cleanup_bio_ BIO *bio = text ? BIO_new_mem_buf(text, -1) : NULL;
+    char *label, *header;
+    uint8_t *der;
+    int n = 0, r = 0;
+    long size;
+
+    if (!bio)
+        return -ENOMEM;
+    while (r >= 0 && PEM_read_bio(bio, &label, &header, &der, &size) > 0) {
+        n++;
+        r = take_block(a, label, der, size);
+        OPENSSL_free(label);
+        OPENSSL_free(header);
+        OPENSSL_clear_free(der, (size_t)size);
+    }
+    if (r >= 0 && (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE ||
+                   n != count_markers(text) || ends_within_marker(text)))
+        r = problem_set(a->problem, PROBLEM_INVALID_BUNDLE,
+                        "%s returned a chain that is damaged or cut off: what follows certificate %d is not "
+                        "PEM (RFC 7468)" BLAME ".",
+                        a->whose, sk_X509_num(a->received));
+    ERR_clear_error();
+    return r;
 }
 
 static int take_text(Acceptance *a, const char *pem)
 {
-    PemReader reader = { .at = pem };
     int r;
 
     if (strnlen(pem, LIMIT_ACME_CHAIN + 1) > LIMIT_ACME_CHAIN)
         return problem_set(a->problem, PROBLEM_LIMITS_EXCEEDED,
                            "%s returned a chain of more than %d bytes" BLAME ".", a->whose,
                            LIMIT_ACME_CHAIN);
-    for (;;) {
-        _cleanup_blob_ Blob block = {};
-
-        r = pem_read_block(&reader, "CERTIFICATE", &block);
-        if (r == -EBADMSG)
-            return problem_set(a->problem, PROBLEM_INVALID_BUNDLE,
-                               "%s returned a chain that is not in strict PEM (RFC 8555 "
-                               "section 9.1): line %u is wrong" BLAME ".",
-                               a->whose, reader.n_line);
-        if (r > 0)
-            r = take_certificate(a, &block);
-        if (r < 0)
-            return r;
-        if (!block.data)
-            break;
-    }
-    if (sk_X509_num(a->path.served) == 0)
+    r = take_blocks(a, pem);
+    if (r >= 0 && sk_X509_num(a->received) == 0)
         return problem_set(a->problem, PROBLEM_INVALID_BUNDLE,
                            "%s returned a chain without a certificate" BLAME ".", a->whose);
+    return r;
+}
+
+/* The certificate of the key; if there are several, one that is still valid. */
+static X509 *find_leaf(Acceptance *a)
+{
+    X509 *leaf = NULL;
+
+    for (int i = 0; i < sk_X509_num(a->received); i++) {
+        X509 *x = sk_X509_value(a->received, i);
+
+        if (pkey_belongs_to(a->key, x) &&
+            (!leaf || asn1_time_to_seconds(X509_get0_notAfter(leaf)) <= a->now))
+            leaf = x;
+    }
+    return leaf;
+}
+
+/* Number of a certificate in the reply, from 1. */
+static int number_of(const Acceptance *a, X509 *x)
+{
+    for (int i = 0; i < sk_X509_num(a->received); i++)
+        if (X509_cmp(sk_X509_value(a->received, i), x) == 0)
+            return i + 1;
     return 0;
 }
 
-static int check_order(Acceptance *a)
+static int check_keys(Acceptance *a, STACK_OF(X509) * l)
 {
-    int n = sk_X509_num(a->path.served);
+    int r = 0;
 
-    for (int i = 0; i < n; i++) {
-        X509 *x = sk_X509_value(a->path.served, i);
+    for (int i = 0; i < sk_X509_num(l) && r >= 0; i++) {
+        X509 *x = sk_X509_value(l, i);
+        char which[128];
 
-        if (i + 1 < n && !x509_issued(sk_X509_value(a->path.served, i + 1), x))
-            return problem_set(
-                a->problem, PROBLEM_CHAIN_INCOMPLETE,
-                "%s returned a chain whose certificate %d was not signed by the next one" BLAME ".",
-                a->whose, i + 1);
-        if (x509_is_self_signed(x) && (i == 0 || i + 1 < n))
-            return problem_set(
-                a->problem, PROBLEM_INVALID_BUNDLE,
-                "%s returned a chain whose certificate %d is signed by itself, which only the "
-                "root at its end may be" BLAME ".",
-                a->whose, i + 1);
+        snprintf(which, sizeof(which), "Certificate %d of the chain from %s", number_of(a, x),
+                 QUOTE(a->whose, 64));
+        r = x509_check_key(x, which, a->problem);
     }
-    if (n > 1 && x509_is_self_signed(sk_X509_value(a->path.served, n - 1)))
-        a->path.anchor = sk_X509_pop(a->path.served);
-    return 0;
+    return r;
+}
+
+static int leaf_is_missing(Acceptance *a)
+{
+    int r = check_keys(a, a->received);
+
+    if (r < 0)
+        return r;
+    return problem_set(a->problem, PROBLEM_KEY_MISMATCH,
+                       "%s returned a certificate for another key than the requested one" BLAME ".",
+                       a->whose);
+}
+
+static int find_path(Acceptance *a)
+{
+    PathQuery query = { .uploaded = a->received, .now = a->now };
+    X509 *leaf = find_leaf(a);
+    int r;
+
+    if (!leaf)
+        return leaf_is_missing(a);
+    if (x509_is_self_signed(leaf))
+        return problem_set(a->problem, PROBLEM_INVALID_BUNDLE,
+                           "%s returned a certificate that is signed by itself" BLAME ".", a->whose);
+    r = path_build(leaf, &query, &a->path);
+    return r == -E2BIG ? problem_set(a->problem, PROBLEM_LIMITS_EXCEEDED,
+                                     "%s returned a chain of more than %d certificates" BLAME ".", a->whose,
+                                     LIMIT_CHAIN)
+                       : r;
+}
+
+static X509 *last_of(const Acceptance *a)
+{
+    return sk_X509_value(a->path.served, sk_X509_num(a->path.served) - 1);
+}
+
+/* A leaf without its chain is believed if nothing else was sent. */
+static X509 *find_stranger(const Acceptance *a)
+{
+    bool alone = sk_X509_num(a->path.served) == 1 && !a->path.anchor && !a->path.expired_root;
+
+    for (int i = 0; alone && i < sk_X509_num(a->received); i++)
+        if (!pkey_belongs_to(a->key, sk_X509_value(a->received, i)))
+            return sk_X509_value(a->received, i);
+    return path_find_unrelated(&a->path, a->received);
+}
+
+/* Order, duplicates, other issuers and roots do not matter; what cannot be explained does. */
+static int check_received(Acceptance *a)
+{
+    X509 *pretender = a->path.pretender, *stranger;
+
+    if (pretender && (sk_X509_num(a->path.served) == 1 || !x509_is_self_signed(pretender)))
+        return problem_set(a->problem, PROBLEM_CHAIN_INCOMPLETE,
+                           "%s returned a chain whose certificate %d names certificate %d as its issuer, "
+                           "which did not sign it" BLAME ".",
+                           a->whose, number_of(a, last_of(a)), number_of(a, pretender));
+    stranger = find_stranger(a);
+    return stranger
+               ? problem_set(a->problem, PROBLEM_CHAIN_INCOMPLETE,
+                             "%s returned a chain whose certificate %d is not above the first one, or the "
+                             "one that it signed is missing" BLAME ".",
+                             a->whose, number_of(a, stranger))
+               : 0;
 }
 
 static bool are_addresses(char *const *names)
@@ -143,29 +284,28 @@ static int check_alternative_names(Acceptance *a)
 static int check_leaf(Acceptance *a)
 {
     X509 *leaf = leaf_of(a);
+    const char *flaw = x509_server_flaw(leaf);
     int r = check_alternative_names(a);
 
     if (r < 0)
         return r;
-    if (!pkey_belongs_to(a->key, leaf))
-        return problem_set(a->problem, PROBLEM_KEY_MISMATCH,
-                           "%s returned a certificate for another key than the requested one" BLAME ".",
-                           a->whose);
     if (X509_get_extension_flags(leaf) & EXFLAG_CA)
         return problem_set(
             a->problem, PROBLEM_INVALID_BUNDLE,
             "%s returned the certificate of an authority (CA:TRUE) instead of a server" BLAME ".", a->whose);
-    if (!(X509_get_extended_key_usage(leaf) & XKU_SSL_SERVER))
+    if (flaw)
         return problem_set(
             a->problem, PROBLEM_INVALID_BUNDLE,
-            "%s returned a certificate that may not be used by a server: its extended key usage "
-            "lacks serverAuth; request another profile (Profile=), or contact its operator.",
-            a->whose);
+            "%s returned a certificate that may not be used by a server: %s; request another profile "
+            "(Profile=), or contact its operator.",
+            a->whose, flaw);
     return 0;
 }
 
-static int check_validity_of(Acceptance *a, X509 *x, int n)
+static int check_validity_of(Acceptance *a, X509 *x)
 {
+    int n = number_of(a, x);
+
     if (asn1_time_to_seconds(X509_get0_notAfter(x)) <= a->now)
         return problem_set(
             a->problem, PROBLEM_EXPIRED,
@@ -187,7 +327,7 @@ static int check_validity(Acceptance *a)
     int r = 0;
 
     for (int i = 0; r >= 0 && (x = path_at(&a->path, i)); i++)
-        r = check_validity_of(a, x, i + 1);
+        r = check_validity_of(a, x);
     return r;
 }
 
@@ -205,13 +345,19 @@ static int check_names(Acceptance *a)
 static int check_path(Acceptance *a)
 {
     int depth, error = path_verify(&a->path, X509_PURPOSE_SSL_SERVER, a->now, &depth);
+    X509 *constraining = path_find_constraining(&a->path), *at = path_at(&a->path, depth);
 
+    if (constraining)
+        return problem_set(a->problem, PROBLEM_INVALID_BUNDLE,
+                           "%s returned a chain that clients reject: certificate %d may not sign for every "
+                           "name of the first one, by its name constraints" BLAME ".",
+                           a->whose, number_of(a, constraining));
     if (error == X509_V_OK)
         return 0;
     return problem_set(a->problem,
                        error == X509_V_ERR_CERT_HAS_EXPIRED ? PROBLEM_EXPIRED : PROBLEM_INVALID_BUNDLE,
                        "%s returned a chain that clients reject: certificate %d: %s" BLAME ".", a->whose,
-                       depth + 1, X509_verify_cert_error_string(error));
+                       at ? number_of(a, at) : 0, X509_verify_cert_error_string(error));
 }
 
 static int make_bundle(Acceptance *a, const char *key)
@@ -232,8 +378,8 @@ int request_accept(const char *whose, const char *pem, const char *key, char *co
         Acceptance a = { .whose = whose, .names = names, .now = now, .problem = problem };
     int r;
 
-    a.path.served = sk_X509_new_null();
-    if (!a.path.served)
+    a.received = sk_X509_new_null();
+    if (!a.received)
         return -ENOMEM;
     r = pkey_from_pem(key, &a.key);
     if (r < 0)
@@ -242,7 +388,8 @@ int request_accept(const char *whose, const char *pem, const char *key, char *co
                    : problem_set(problem, PROBLEM_STORAGE_FAILED,
                                  "The private key of the order at %s is damaged; reissue the certificate.",
                                  whose);
-    if ((r = take_text(&a, pem)) < 0 || (r = check_order(&a)) < 0 || (r = check_leaf(&a)) < 0 ||
+    if ((r = take_text(&a, pem)) < 0 || (r = find_path(&a)) < 0 || (r = check_received(&a)) < 0 ||
+        (r = check_keys(&a, a.path.served)) < 0 || (r = check_leaf(&a)) < 0 ||
         (r = check_validity(&a)) < 0 || (r = make_bundle(&a, key)) < 0 || (r = check_names(&a)) < 0 ||
         (r = check_path(&a)) < 0)
         return r;

@@ -12,11 +12,10 @@ int request_make(char *const *names, const char *key, char **ret);
 /* Generates a private key, PEM: a secret. */
 int request_make_key(KeyType type, char **ret);
 
-/* Parses and checks the chain of an authority (RFC 8555 section 9.1): at most LIMIT_CHAIN certificates, leaf
- * first, each issued by the next one (the order is not repaired, as the authority is responsible for it);
- * the key belongs to the leaf; the leaf covers all names and serverAuth; key types are accepted; it is valid
- * at now or soon. A self-signed root at the end becomes the anchor. PROBLEM_INVALID_BUNDLE and the like;
- * whose: start of the sentence. */
+/* Parses and checks the chain of an authority (RFC 8555 section 9.1) like an upload: at most LIMIT_CHAIN certificates
+ * in any order, of which those are served that path_build() chooses; the key belongs to the leaf; the leaf covers all
+ * names and is fit for a server; key types are accepted; it is valid at now or soon. PROBLEM_INVALID_BUNDLE and the
+ * like; whose: start of the sentence. */
 int request_accept(const char *whose, const char *pem, const char *key, char *const *names, int64_t now,
                    Bundle **ret, Problem *problem);
 /* Returns true if the chain ends in, or its last certificate is signed by, an authority with this common

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 
 #include "crypto/authority-internal.h"
@@ -11,13 +12,53 @@
 
 #define COMMON_NAME_MAX 64 /* ub-common-name, RFC 5280 appendix A.1 */
 
+static bool is_self_issued(const X509 *x)
+{
+    return X509_NAME_cmp(X509_get_subject_name(x), X509_get_issuer_name(x)) == 0;
+}
+
+/* For clients of the predecessor and of all former roots, a new name is one more authority in the path. */
+static bool may_rename(const Authority *predecessor)
+{
+    long below = 1;
+
+    if (predecessor->room < 1)
+        return false;
+    for (int i = 0; i < sk_X509_num(predecessor->bridges); i++) {
+        X509 *x = sk_X509_value(predecessor->bridges, i);
+        long limit = X509_get_pathlen(x);
+
+        if (limit >= 0 && below > limit)
+            return false;
+        below += !is_self_issued(x);
+    }
+    return true;
+}
+
+/* Returns true if the name has this organization and no other; NULL: none. */
+static bool has_organization(const Authority *a, const char *organization)
+{
+    const X509_NAME *name = X509_get_subject_name(a->certificate);
+    int at = X509_NAME_get_index_by_NID(name, NID_organizationName, -1), size;
+    uint8_t *text = NULL;
+    bool same;
+
+    if (at < 0 || isempty(organization))
+        return at < 0 && isempty(organization);
+    size = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)));
+    same = size == (int)strlen(organization) && memcmp(text, organization, (size_t)size) == 0;
+    OPENSSL_free(text);
+    return same;
+}
+
 static int set_root_subject(X509 *x, const RootTemplate *t, const Authority *predecessor, bool keeps_name)
 {
     X509_NAME *name = X509_get_subject_name(x);
     char common_name[COMMON_NAME_MAX + 1];
     int r = 0;
 
-    if (predecessor && (keeps_name || predecessor->room < 1))
+    if (predecessor &&
+        ((keeps_name && has_organization(predecessor, t->organization)) || !may_rename(predecessor)))
         return X509_set_subject_name(x, X509_get_subject_name(predecessor->certificate)) > 0 ? 0 : -EIO;
     snprintf(common_name, sizeof(common_name), "Certwright root of %s", t->host);
     text_make_plain(common_name, COMMON_NAME_MAX); /* host names may contain any bytes */
@@ -26,12 +67,16 @@ static int set_root_subject(X509 *x, const RootTemplate *t, const Authority *pre
     return r < 0 ? r : x509_add_name_entry(name, NID_commonName, common_name);
 }
 
-/* No limit on the path: for clients of this root, its successors are authorities below it, each behind a bridge, with
- * everything above an uploaded one. */
-static int add_authority_extensions(X509 *x)
+/* A root has no limit on the path: for its clients, its successors are authorities below it, each behind a bridge, with
+ * everything above an uploaded one. A bridge has that of what signs it, so that the next root knows it. */
+static int add_authority_extensions(X509 *x, long room)
 {
-    int r = x509_add_extension(x, "basicConstraints", "critical,CA:TRUE");
+    char constraints[64] = "critical,CA:TRUE";
+    int r;
 
+    if (room != LONG_MAX)
+        snprintf(constraints, sizeof(constraints), "critical,CA:TRUE,pathlen:%ld", MAX(room, 0L));
+    r = x509_add_extension(x, "basicConstraints", constraints);
     return r < 0 ? r : x509_add_extension(x, "keyUsage", "critical,keyCertSign,cRLSign");
 }
 
@@ -53,7 +98,7 @@ static int make_root(const RootTemplate *t, const Key *key, EVP_PKEY *pkey, cons
 
     if ((r = x509_begin(t->now - SKEW_SEC, t->now + t->lifetime, serial, &x)) < 0 ||
         (r = set_root_subject(x, t, predecessor, keeps_name)) < 0 || (r = key_set_public(x, key)) < 0 ||
-        (r = add_authority_extensions(x)) < 0 ||
+        (r = add_authority_extensions(x, LONG_MAX)) < 0 ||
         (r = x509_add_extension(x, "subjectKeyIdentifier", "hash")) < 0 ||
         (r = x509_add_constraints(x, t->constraints)) < 0 || (r = add_own_key_id(x)) < 0 ||
         (r = x509_sign_as(x, X509_get_subject_name(x), pkey)) < 0)
@@ -73,6 +118,14 @@ static int copy_extension(X509 *from, X509 *to, int nid)
     return X509_add_ext(to, X509_get_ext(from, at), -1) > 0 ? 0 : -EIO;
 }
 
+static long room_below(X509 *authority, const Authority *predecessor)
+{
+    bool renamed = X509_NAME_cmp(X509_get_subject_name(authority),
+                                 X509_get_subject_name(predecessor->certificate)) != 0;
+
+    return predecessor->room == LONG_MAX ? LONG_MAX : predecessor->room - renamed;
+}
+
 /* Subject and key of the root of the new chains, signed by the former authority. For an intermediate
  * authority, the root above it is signed: OpenSSL picks the first certificate that could have signed another
  * and never tries a second one, so each of them may be in a chain only once. */
@@ -89,7 +142,7 @@ static int make_bridge(X509 *authority, const Authority *predecessor, int64_t no
     if (X509_set_subject_name(x, X509_get_subject_name(authority)) <= 0 ||
         X509_set_pubkey(x, X509_get0_pubkey(authority)) <= 0)
         return -EIO;
-    if ((r = add_authority_extensions(x)) < 0 ||
+    if ((r = add_authority_extensions(x, room_below(authority, predecessor))) < 0 ||
         (r = copy_extension(authority, x, NID_subject_key_identifier)) < 0 ||
         (r = copy_extension(authority, x, NID_name_constraints)) < 0 ||
         (predecessor->key_id && (r = x509_add_authority_key_id(x, predecessor->key_id)) < 0) ||

@@ -6,12 +6,13 @@
 #include <stdio.h>
 
 #include "core/limits.h"
+#include "crypto/algorithm.h"
+#include "crypto/permission.h"
 #include "crypto/upload-internal.h"
 #include "util/text.h"
 
-#define SIGNATURE_BITS_MIN 80
-#define SUBJECT_MAX        200  /* bytes of a subject that are quoted */
-#define NAMES_MAX          1000 /* and of a list of names */
+#define SUBJECT_MAX 200  /* bytes of a subject that are quoted */
+#define NAMES_MAX   1000 /* and of a list of names */
 
 /* The subject, for messages. */
 const char *subject_of(X509 *x, char buffer[static 256])
@@ -43,35 +44,61 @@ static int decode_known(Examination *e)
     return 0;
 }
 
-/* Another certificate of an authority in the chain is useless here, but harmless. */
-static bool is_alternative(const Path *p, X509 *x)
+int upload_check_key(Examination *e, X509 *x)
 {
-    for (int i = 0; i < sk_X509_num(p->served); i++)
-        if (x509_issued(x, sk_X509_value(p->served, i)))
-            return true;
-    return false;
-}
+    char whose[64] = "A certificate of the chain";
 
-static bool is_root_of(const Path *p, X509 *x)
-{
-    return (p->anchor && X509_cmp(p->anchor, x) == 0) ||
-           (p->expired_root && X509_cmp(p->expired_root, x) == 0);
+    for (int i = 0; i < sk_X509_num(e->certificates); i++)
+        if (sk_X509_value(e->certificates, i) == x)
+            snprintf(whose, sizeof(whose), "Certificate %d of the upload", i + 1);
+    return x509_check_key(x, whose, problem_of(e, CHECK_KEY));
 }
 
 static void check_leftovers(Examination *e)
 {
-    for (int i = 0; i < sk_X509_num(e->certificates); i++) {
-        X509 *x = sk_X509_value(e->certificates, i);
+    X509 *x = path_find_unrelated(&e->path, e->certificates);
 
-        if (x509_list_contains(e->path.served, x) || is_root_of(&e->path, x) || is_alternative(&e->path, x))
-            continue;
+    if (x)
         (void)problem_set(
             problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
             "The certificate \"%s\" does not belong to the chain of the leaf: the one that it signed "
             "is missing, or it is unrelated. Add the missing one, or remove this one.",
             SUBJECT(x));
-        return;
-    }
+}
+
+/* Returns true if the issuer named by the last certificate is wrong, or cannot be examined. A root that is not needed
+ * here does not matter. */
+static bool check_pretender(Examination *e, X509 *last)
+{
+    X509 *x = e->path.pretender;
+
+    if (!x || (sk_X509_num(e->path.served) > 1 && !e->context->authority && x509_is_self_signed(x)))
+        return false;
+    if (upload_check_key(e, x) >= 0)
+        (void)problem_set(
+            problem_of(e, CHECK_SIGNATURES), PROBLEM_INVALID_BUNDLE,
+            "The certificate \"%s\" names \"%s\" as its issuer, which did not sign it: one of the two "
+            "is damaged or outdated.",
+            SUBJECT(last), SUBJECT(x));
+    return true;
+}
+
+/* Makes the caller look for another certificate of the issuer. */
+static int note_missing_issuer(Examination *e, X509 *x)
+{
+    int r = x509_name_to_text(X509_get_issuer_name(x), &e->result->missing_issuer);
+
+    return r < 0 ? r : x509_issuer_urls(x, &e->result->issuer_urls);
+}
+
+/* An authority that has expired may have been renewed. */
+static int look_for_renewed(Examination *e)
+{
+    for (int i = 1; i < sk_X509_num(e->path.served); i++)
+        if (asn1_time_to_seconds(X509_get0_notAfter(sk_X509_value(e->path.served, i))) < e->context->now)
+            return e->result->missing_issuer ? 0
+                                             : note_missing_issuer(e, sk_X509_value(e->path.served, i - 1));
+    return 0;
 }
 
 /* Roots need not be sent, so a chain may end below an unknown one. A single leaf may not, since no authority
@@ -83,23 +110,15 @@ static int check_end(Examination *e)
 
     if (e->path.anchor)
         return 0;
-    if (e->path.pretender) {
-        (void)problem_set(
-            problem_of(e, CHECK_SIGNATURES), PROBLEM_INVALID_BUNDLE,
-            "The certificate \"%s\" names \"%s\" as its issuer, which did not sign it: one of the two "
-            "is damaged or outdated.",
-            SUBJECT(last), SUBJECT(e->path.pretender));
+    if (check_pretender(e, last))
         return 0;
-    }
     if (e->path.expired_root && (sk_X509_num(e->path.served) == 1 || e->context->authority))
         (void)problem_set(problem_of(e, CHECK_VALIDITY), PROBLEM_EXPIRED,
                           "The root \"%s\", which signed \"%s\", has expired.",
                           SUBJECT(e->path.expired_root), SUBJECT(last));
     if (e->path.expired_root)
         return 0;
-    r = x509_name_to_text(X509_get_issuer_name(last), &e->result->missing_issuer);
-    if (r >= 0)
-        r = x509_issuer_urls(last, &e->result->issuer_urls);
+    r = note_missing_issuer(e, last);
     if (r < 0)
         return r;
     if (sk_X509_num(e->path.served) == 1 || e->context->authority)
@@ -111,25 +130,59 @@ static int check_end(Examination *e)
     return 0;
 }
 
+static const char *why_left_out(Examination *e, X509 *x)
+{
+    int64_t now = e->context->now;
+
+    if (asn1_time_to_seconds(X509_get0_notAfter(x)) < now)
+        return " (expired)";
+    return asn1_time_to_seconds(X509_get0_notBefore(x)) > now ? " (not valid yet)" : "";
+}
+
+static bool is_used(const Path *p, X509 *x)
+{
+    return x509_list_contains(p->served, x) || (p->anchor && X509_cmp(p->anchor, x) == 0) ||
+           (p->expired_root && X509_cmp(p->expired_root, x) == 0);
+}
+
+/* The end of a sentence. */
+static char *describe_left_out(Examination *e)
+{
+    char *text = strdup("");
+
+    for (int i = 0; text && i < sk_X509_num(e->certificates); i++) {
+        X509 *x = sk_X509_value(e->certificates, i);
+        _cleanup_free_ char *before = text;
+
+        if (is_used(&e->path, x))
+            text = TAKE_PTR(before);
+        else if (asprintf(&text, "%s%s \"%s\"%s", before,
+                          *before ? "," : "; not needed and left out:", SUBJECT(x), why_left_out(e, x)) < 0)
+            text = NULL;
+    }
+    return text;
+}
+
 static void report_chain(Examination *e)
 {
+    const char *completed = e->path.completed ? ", completed with known certificates" : "";
+    _cleanup_free_ char *left_out = describe_left_out(e);
+    UploadReport *report = &e->result->report;
     int n = sk_X509_num(e->path.served);
 
     if (e->path.expired_root)
-        report_pass(&e->result->report, CHECK_CHAIN,
-                    "%d certificates; the root \"%s\", which signed the last one, has expired.", n,
-                    SUBJECT(e->path.expired_root));
+        report_pass(report, CHECK_CHAIN,
+                    "%d certificates; the root \"%s\", which signed the last one, has expired%s.", n,
+                    SUBJECT(e->path.expired_root), strempty(left_out));
     else if (!e->path.anchor)
-        report_pass(&e->result->report, CHECK_CHAIN,
-                    "%d certificates%s; \"%s\", the issuer of the last one, is unknown.", n,
-                    e->path.completed ? ", completed with known certificates" : "",
-                    QUOTE(e->result->missing_issuer, SUBJECT_MAX));
+        report_pass(report, CHECK_CHAIN,
+                    "%d certificates%s; \"%s\", the issuer of the last one, is unknown%s.", n, completed,
+                    QUOTE(e->result->missing_issuer, SUBJECT_MAX), strempty(left_out));
     else if (e->path.anchor == e->leaf)
-        report_pass(&e->result->report, CHECK_CHAIN, "It is self-signed.");
+        report_pass(report, CHECK_CHAIN, "It is self-signed%s.", strempty(left_out));
     else
-        report_pass(&e->result->report, CHECK_CHAIN, "%d certificate%s%s, up to the root \"%s\".", n,
-                    n == 1 ? "" : "s", e->path.completed ? ", completed with known certificates" : "",
-                    SUBJECT(e->path.anchor));
+        report_pass(report, CHECK_CHAIN, "%d certificate%s%s, up to the root \"%s\"%s.", n,
+                    n == 1 ? "" : "s", completed, SUBJECT(e->path.anchor), strempty(left_out));
 }
 
 static void check_authorities(Examination *e)
@@ -142,24 +195,30 @@ static void check_authorities(Examination *e)
             (void)problem_set(problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
                               "The certificate \"%s\" signed the one before it, but is not an authority.",
                               SUBJECT(x));
+        (void)upload_check_key(e, x);
     }
 }
 
 int upload_check_path(Examination *e)
 {
-    PathSources sources = { e->certificates, NULL, e->context->directory };
+    PathQuery query = { .uploaded = e->certificates,
+                        .directory = e->context->directory,
+                        .for_authority = e->context->authority,
+                        .now = e->context->now };
     int r;
 
     r = decode_known(e);
-    sources.known = e->known;
+    query.known = e->known;
     if (r >= 0)
-        r = path_build(e->leaf, &sources, e->context->now, &e->path);
+        r = path_build(e->leaf, &query, &e->path);
     if (r == -E2BIG)
         return problem_set(problem_of(e, CHECK_CHAIN), PROBLEM_LIMITS_EXCEEDED,
                            "The chain has more than %d certificates.", LIMIT_CHAIN);
     if (r < 0)
         return r;
     r = check_end(e);
+    if (r >= 0)
+        r = look_for_renewed(e);
     if (problem_of(e, CHECK_SIGNATURES)->code == PROBLEM_NONE) {
         check_leftovers(e);
         check_authorities(e);
@@ -169,19 +228,15 @@ int upload_check_path(Examination *e)
 
 static void check_signatures(Examination *e)
 {
-
     for (int i = 0; i < sk_X509_num(e->path.served); i++) {
         X509 *x = sk_X509_value(e->path.served, i);
-        int digest = NID_undef, bits = 0;
+        int digest;
 
-        /* The security bits are those of the digest: SHA-1 and weaker ones have fewer than 80. */
-        if (X509_get_signature_info(x, &digest, NULL, &bits, NULL) > 0 && bits >= SIGNATURE_BITS_MIN)
-            continue;
-        (void)problem_set(problem_of(e, CHECK_SIGNATURES), PROBLEM_WEAK_KEY,
-                          "The certificate \"%s\" is signed with %s, which is broken or unknown.",
-                          SUBJECT(x), digest == NID_undef ? "an algorithm" : OBJ_nid2sn(digest));
+        if (!x509_signature_is_strong(x, &digest))
+            (void)problem_set(problem_of(e, CHECK_SIGNATURES), PROBLEM_WEAK_KEY,
+                              "The certificate \"%s\" is signed with %s, which is broken or unknown.",
+                              SUBJECT(x), digest == NID_undef ? "an algorithm" : OBJ_nid2sn(digest));
     }
-    ERR_clear_error();
 }
 
 static void check_validity_of(Examination *e, X509 *x, int64_t *begin, int64_t *end)
@@ -234,15 +289,25 @@ static void check_names(Examination *e)
 
 static void check_leaf_purpose(Examination *e)
 {
-    Problem *problem = problem_of(e, CHECK_PURPOSE);
+    const char *flaw = x509_server_flaw(e->leaf);
 
-    if (X509_check_purpose(e->leaf, X509_PURPOSE_SSL_SERVER, 0) != 1)
-        (void)problem_set(
-            problem, PROBLEM_INVALID_BUNDLE,
-            "The leaf may not be used by a server: its extended key usage lacks serverAuth, or its key "
-            "usage forbids it.");
+    if (flaw)
+        (void)problem_set(problem_of(e, CHECK_PURPOSE), PROBLEM_INVALID_BUNDLE,
+                          "The leaf may not be used by a server: %s. Request it again with that.", flaw);
     else
         report_pass(&e->result->report, CHECK_PURPOSE, "It may be used by a server.");
+}
+
+static void check_permitted(Examination *e)
+{
+    X509 *x = path_find_constraining(&e->path);
+
+    if (x)
+        (void)problem_set(
+            problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
+            "The authority \"%s\" may not sign for every name of the leaf: its name constraints exclude "
+            "one of them, or a name that a wildcard covers. Many clients reject the chain.",
+            SUBJECT(x));
 }
 
 /* Required of every authority above a leaf during verification. */
@@ -259,22 +324,14 @@ static void check_authority_purpose(Examination *e)
     report_pass(&e->result->report, CHECK_PURPOSE, "It may sign certificates for servers.");
 }
 
-/* Authorities above it may limit the number of authorities below (RFC 5280 section 4.2.1.9); leaves do not
- * count. */
 static void check_path_lengths(Examination *e)
 {
-    int below = 0;
-    X509 *x;
+    X509 *x = path_find_short(&e->path);
 
-    for (int i = 0; (x = path_at(&e->path, i)); i++) {
-        long limit = X509_get_pathlen(x);
-
-        if (limit >= 0 && below > limit)
-            (void)problem_set(problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
-                              "The authority \"%s\" does not permit that many authorities below it.",
-                              SUBJECT(x));
-        below += !(X509_get_extension_flags(x) & EXFLAG_SI);
-    }
+    if (x)
+        (void)problem_set(problem_of(e, CHECK_CHAIN), PROBLEM_CHAIN_INCOMPLETE,
+                          "The authority \"%s\" does not permit that many authorities below it.",
+                          SUBJECT(x));
 }
 
 static ProblemCode code_of_verification(int error)
@@ -357,8 +414,10 @@ void upload_check_all(Examination *e)
         check_authority_purpose(e);
         check_path_lengths(e);
         check_is_distinct(e);
-    } else
+    } else {
         check_leaf_purpose(e);
+        check_permitted(e);
+    }
     if (!report_first_problem(&e->result->report))
         verify(e);
     report_chain(e);

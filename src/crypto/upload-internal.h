@@ -27,6 +27,8 @@ static inline Problem *problem_of(Examination *e, Check c)
 #define SUBJECT(x) subject_of(x, (char[256]){ 0 })
 const char *subject_of(X509 *x, char buffer[static 256]);
 
+/* Checks the type of the key of one of the certificates. */
+int upload_check_key(Examination *e, X509 *x);
 /* Builds the path up from the leaf. Negative errno for errors that are not caused by the upload. */
 int upload_check_path(Examination *e);
 /* Adds the results of all checks of the path to the report. */

@@ -4,6 +4,7 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 
+#include "core/limits.h"
 #include "crypto/algorithm.h"
 #include "crypto/upload-internal.h"
 #include "util/text.h"
@@ -77,21 +78,56 @@ static bool is_end(Examination *e, X509 *x)
     return true;
 }
 
-/* Returns the first certificate of *ret_n that match. */
-static X509 *find_matching(Examination *e, bool (*matches)(Examination *e, X509 *x), int *ret_n)
+static bool is_current(Examination *e, X509 *x)
 {
-    X509 *first = NULL;
+    return asn1_time_to_seconds(X509_get0_notAfter(x)) >= e->context->now;
+}
 
-    *ret_n = 0;
-    for (int i = 0; i < sk_X509_num(e->certificates); i++) {
-        X509 *x = sk_X509_value(e->certificates, i);
+static bool is_of_kind(Examination *e, X509 *x)
+{
+    return e->context->authority ? x509_is_self_signed(x) : X509_check_ca(x) != 1;
+}
 
-        if (!matches(e, x))
-            continue;
-        first = first ? first : x;
-        (*ret_n)++;
-    }
-    return first;
+typedef bool (*Matches)(Examination *e, X509 *x);
+
+/* Keeps those that match, if there are any. */
+static int narrow(Examination *e, Matches matches, X509 **l, int n)
+{
+    int kept = 0;
+
+    for (int i = 0; i < n; i++)
+        if (matches(e, l[i])) {
+            X509 *x = l[kept];
+
+            l[kept++] = l[i];
+            l[i] = x;
+        }
+    return kept > 0 ? kept : n;
+}
+
+/* Returns the first of *ret_n certificates that match. Of several certificates for one key, expired ones do not count;
+ * for a server, neither does that of an authority. */
+static X509 *find_matching(Examination *e, Matches matches, int *ret_n)
+{
+    X509 *l[LIMIT_CHAIN] = {};
+    int n = 0;
+
+    for (int i = 0; i < sk_X509_num(e->certificates); i++)
+        if (matches(e, sk_X509_value(e->certificates, i)))
+            l[n++] = sk_X509_value(e->certificates, i);
+    n = narrow(e, is_current, l, n);
+    *ret_n = narrow(e, is_of_kind, l, n);
+    return l[0];
+}
+
+/* As "openssl req -x509" makes it by default. The common name of an authority may look like a host name of one label. */
+static bool is_server_and_authority(X509 *x)
+{
+    _cleanup_strv_ char **names = NULL;
+
+    if (!x509_is_self_signed(x) || x509_names(x, &names) < 0 || !names)
+        return false;
+    return X509_get_ext_by_NID(x, NID_subject_alt_name, -1) >= 0 || strpbrk(names[0], ".:");
 }
 
 /* A server certificate, or for the root an authority. */
@@ -99,7 +135,7 @@ static void check_kind(Examination *e, Problem *problem)
 {
     bool is_authority = X509_get_extension_flags(e->leaf) & EXFLAG_CA;
 
-    if (!e->context->authority && is_authority)
+    if (!e->context->authority && is_authority && !is_server_and_authority(e->leaf))
         (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,
                           "The certificate \"%s\" is an authority (CA:TRUE) and not a server; upload the "
                           "server's key, or upload the authority as the root.",
@@ -112,6 +148,17 @@ static void check_kind(Examination *e, Problem *problem)
         (void)problem_set(problem, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY,
                           "The authority \"%s\" may not sign certificates: its key usage lacks keyCertSign.",
                           SUBJECT(e->leaf));
+}
+
+static void report_leaf(Examination *e)
+{
+    if (!e->context->authority && X509_check_ca(e->leaf) == 1)
+        report_pass(&e->result->report, CHECK_LEAF,
+                    "\"%s\"; it is also the certificate of an authority (CA:TRUE): clients that trust it "
+                    "trust whatever its key signs.",
+                    SUBJECT(e->leaf));
+    else
+        report_pass(&e->result->report, CHECK_LEAF, "\"%s\".", SUBJECT(e->leaf));
 }
 
 static void find_leaf(Examination *e)
@@ -144,12 +191,14 @@ static void find_leaf(Examination *e)
         (void)problem_set(problem, PROBLEM_INVALID_BUNDLE,
                           "None of the certificates in the upload is a %s: all of them are authorities.",
                           what);
-    else
+    else {
         check_kind(e, problem);
-    if (problem->code != PROBLEM_NONE)
+        (void)upload_check_key(e, e->leaf);
+    }
+    if (problem->code != PROBLEM_NONE || problem_of(e, CHECK_KEY)->code == PROBLEM_WEAK_KEY)
         e->leaf = NULL;
     else
-        report_pass(&e->result->report, CHECK_LEAF, "\"%s\".", SUBJECT(e->leaf));
+        report_leaf(e);
 }
 
 /* Tries existing keys, for a chain without one. */

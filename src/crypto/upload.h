@@ -21,8 +21,8 @@ typedef struct UploadResult {
     UploadReport report;
     Bundle *bundle;       /* NULL if a check fails. Leaf first, without a self-signed root, re-encoded */
     Chain *chain;         /* as far as known; NULL: not even a leaf */
-    char *missing_issuer; /* issuer of the last certificate (RFC 4514), if unknown; NULL: none is missing */
-    char **issuer_urls;   /* URLs of that issuer, from the last certificate */
+    char *missing_issuer; /* issuer (RFC 4514) that is unknown or has expired; NULL: none is missing */
+    char **issuer_urls;   /* URLs of that issuer, from the certificate below */
     bool lacks_key;       /* the upload contains no key */
 } UploadResult;
 

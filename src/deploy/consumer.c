@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "deploy/former.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -83,15 +82,68 @@ static bool has_key(const Consumer *c)
     return c->settings.files[DEPLOY_KEY] || c->settings.files[DEPLOY_COMBINED];
 }
 
-int consumer_open(Consumer *c, TargetFolders *folders, Problem *problem)
+/* ---- owners */
+
+static int parse_id(const char *text, uint32_t *ret)
+{
+    uint64_t n;
+
+    if (parse_uint64(text, &n) < 0 || n >= UINT32_MAX)
+        return -ESRCH;
+    *ret = (uint32_t)n;
+    return 0;
+}
+
+static int find_owner(const char *text, uid_t *ret, Problem *problem)
+{
+    const struct passwd *user = getpwnam(text);
+
+    if (user) {
+        *ret = user->pw_uid;
+        return 0;
+    }
+    if (parse_id(text, ret) < 0)
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
+                           "Owner=%s is not a user of this machine; correct it, or make the user.",
+                           QUOTE(text, 64));
+    return 0;
+}
+
+static int find_group(const char *text, gid_t *ret, Problem *problem)
+{
+    const struct group *group = getgrnam(text);
+
+    if (group) {
+        *ret = group->gr_gid;
+        return 0;
+    }
+    if (parse_id(text, ret) < 0)
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
+                           "Group=%s is not a group of this machine; correct it, or make the group.",
+                           QUOTE(text, 64));
+    return 0;
+}
+
+/* The user and the group of the files have to reach them. */
+static int choose_access(const Consumer *c, FolderAccess *ret, Problem *problem)
 {
     int r = 0;
 
-    for (size_t i = 0; r >= 0 && i < c->n_files; i++) {
-        mode_t mode = has_key(c) ? FOLDER_WITH_KEY : FOLDER;
+    *ret = (FolderAccess){ .mode = has_key(c) ? FOLDER_WITH_KEY : FOLDER };
+    if (has_key(c) && c->settings.owner)
+        r = find_owner(c->settings.owner, &ret->user, problem);
+    if (r >= 0 && has_key(c) && c->settings.group)
+        r = find_group(c->settings.group, &ret->group, problem);
+    return r;
+}
 
-        r = target_open(folders, c->settings.files[c->files[i].kind], mode, &c->files[i].target, problem);
-    }
+int consumer_open(Consumer *c, TargetFolders *folders, Problem *problem)
+{
+    FolderAccess access;
+    int r = choose_access(c, &access, problem);
+
+    for (size_t i = 0; r >= 0 && i < c->n_files; i++)
+        r = target_open(folders, c->settings.files[c->files[i].kind], &access, &c->files[i].target, problem);
     return r;
 }
 
@@ -217,7 +269,7 @@ static int make_combined(const Consumer *c, Image *ret)
     return join_parts(parts, ELEMENTSOF(parts), ret);
 }
 
-static int make_content(const Consumer *c, DeployFile kind, const Examination *e, const SourceText *root,
+static int make_content(const Consumer *c, DeployFile kind, const Examination *e, const LocalRoot *root,
                         Image *ret)
 {
     Part part = { c->chain.data, c->chain.size };
@@ -235,7 +287,7 @@ static int make_content(const Consumer *c, DeployFile kind, const Examination *e
         part = (Part){ c->key.data, c->key.size };
         break;
     case DEPLOY_ROOT:
-        part = (Part){ root->data, root->size };
+        part = (Part){ root->text.data, root->text.size };
         break;
     default:
         break;
@@ -246,24 +298,34 @@ static int make_content(const Consumer *c, DeployFile kind, const Examination *e
 /* A service that gets no issuers cannot present them. */
 static void expect(Consumer *c, const Examination *e)
 {
-    bool all = c->settings.files[DEPLOY_FULL_CHAIN] || c->settings.files[DEPLOY_COMBINED] ||
-               c->settings.files[DEPLOY_CHAIN];
-
-    c->next.n = all ? e->n : 1;
+    c->next.n = deploy_scope(&c->settings).issuers ? e->n : 1;
     memcpy(c->next.digests, e->digests, c->next.n * sizeof(e->digests[0]));
 }
 
-/* The leaf is set as soon as it is known, since the report of a failure names it, too. */
-int consumer_take(Consumer *c, const Examination *e, const SourceText *root, Problem *problem)
+/* Leaf and content are set as soon as they are known, since the report of a failure names them, too. */
+static int identify(Consumer *c, const Examination *e, const LocalRoot *root)
 {
-    int r = 0;
+    char fingerprints[DEPLOY_CHAIN_MAX][DIGEST_TEXT];
 
-    if (e->verdict != EXAMINED_NOT_PEM && e->verdict != EXAMINED_NOT_A_KEY)
-        hex_encode(e->digests[0], DIGEST_SIZE, false, c->leaf);
+    if (e->verdict == EXAMINED_NOT_PEM)
+        return 0;
+    for (size_t i = 0; i < e->n; i++)
+        hex_encode(e->digests[i], DIGEST_SIZE, false, fingerprints[i]);
+    memcpy(c->leaf, fingerprints[0], DIGEST_TEXT);
+    return deploy_content_digest(deploy_scope(&c->settings), fingerprints, e->n, root->fingerprint,
+                                 c->content);
+}
+
+int consumer_take(Consumer *c, const Examination *e, const LocalRoot *root, Problem *problem)
+{
+    int r = identify(c, e, root);
+
+    if (r < 0)
+        return problem_set_errno(problem, r, "preparing the files");
     if (e->verdict != EXAMINED_USABLE)
         return problem_set(problem, PROBLEM_INVALID_BUNDLE, "The chain in the store is not delivered. %s",
                            examined_verdict_explain((ExaminedVerdict)e->verdict));
-    if (c->settings.files[DEPLOY_ROOT] && !root)
+    if (c->settings.files[DEPLOY_ROOT] && !root->text.data)
         return problem_set(problem, PROBLEM_STORAGE_FAILED, "There is no local root for RootFile=.");
     expect(c, e);
     for (size_t i = 0; r >= 0 && i < c->n_files; i++)
@@ -274,46 +336,6 @@ int consumer_take(Consumer *c, const Examination *e, const SourceText *root, Pro
 }
 
 /* ---- attributes */
-
-static int parse_id(const char *text, uint32_t *ret)
-{
-    uint64_t n;
-
-    if (parse_uint64(text, &n) < 0 || n >= UINT32_MAX)
-        return -ESRCH;
-    *ret = (uint32_t)n;
-    return 0;
-}
-
-static int find_owner(const char *text, uid_t *ret, Problem *problem)
-{
-    const struct passwd *user = getpwnam(text);
-
-    if (user) {
-        *ret = user->pw_uid;
-        return 0;
-    }
-    if (parse_id(text, ret) < 0)
-        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
-                           "Owner=%s is not a user of this machine; correct it, or make the user.",
-                           QUOTE(text, 64));
-    return 0;
-}
-
-static int find_group(const char *text, gid_t *ret, Problem *problem)
-{
-    const struct group *group = getgrnam(text);
-
-    if (group) {
-        *ret = group->gr_gid;
-        return 0;
-    }
-    if (parse_id(text, ret) < 0)
-        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
-                           "Group=%s is not a group of this machine; correct it, or make the group.",
-                           QUOTE(text, 64));
-    return 0;
-}
 
 /* The mode of a file without a key does not say who may read a key. */
 static bool is_exposed(const ConsumerFile *f, const Image *former)
@@ -424,15 +446,15 @@ int consumer_put_back(Consumer *c, Problem *problem)
     return r;
 }
 
-bool consumer_former_expired(Consumer *c, int64_t now)
+FormerVerdict consumer_judge_former(Consumer *c, const SourceStore *store, int64_t now)
 {
     const Image *images[_DEPLOY_FILE_MAX] = { NULL };
-    _cleanup_problem_ Problem problem = { 0 };
-    int64_t end = 0;
+    FormerVerdict verdict;
+    Former former;
 
     for (size_t i = 0; i < c->n_files; i++)
         images[c->files[i].kind] = &c->files[i].former;
-    if (former_examine(images, now, &c->previous, &end, &problem) < 0)
-        log_warning("Examining the former chain of %s failed: %s", c->claim->name, strempty(problem.text));
-    return end != 0 && end < now;
+    verdict = former_judge(images, store, c->claim->name, now, &former);
+    c->previous = former.chain;
+    return verdict;
 }

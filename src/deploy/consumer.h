@@ -3,6 +3,7 @@
 
 #include "config/config.h"
 #include "deploy/due.h"
+#include "deploy/former.h"
 #include "deploy/probe.h"
 #include "deploy/source.h"
 #include "deploy/target.h"
@@ -14,6 +15,12 @@ typedef struct ConsumerFile {
     Target target;
     Image next, former;
 } ConsumerFile;
+
+/* The local root, as it is delivered. */
+typedef struct LocalRoot {
+    SourceText text; /* without data: there is none, or it is not needed */
+    char fingerprint[DIGEST_TEXT];
+} LocalRoot;
 
 typedef enum ConsumerStage {
     CONSUMER_FOUND,    /* in the configuration */
@@ -27,10 +34,11 @@ typedef struct Consumer {
     const Module *module;
     const Claim *claim;
     DeploySettings settings;
-    char digest[DIGEST_TEXT]; /* of the settings */
-    char leaf[DIGEST_TEXT];   /* fingerprint of the new leaf; "": unknown */
-    char **names;             /* that the chain has to cover; a string list */
-    SourceText chain, key;    /* as read, until they are split into the files */
+    char digest[DIGEST_TEXT];  /* of the settings */
+    char leaf[DIGEST_TEXT];    /* fingerprint of the new leaf; "": unknown */
+    char content[DIGEST_TEXT]; /* deploy_content_digest() of what is to be delivered; "": unknown */
+    char **names;              /* that the chain has to cover; a string list */
+    SourceText chain, key;     /* as read, until they are split into the files */
     ConsumerFile files[_DEPLOY_FILE_MAX];
     size_t n_files;
     Presented next;     /* what the service has to present */
@@ -58,8 +66,8 @@ int consumers_refuse_twins(Consumer *consumers, size_t n);
 int consumer_read(Consumer *c, const SourceStore *store, Problem *problem);
 /* Describes what the child has to examine; valid until consumer_take(). */
 ExamineInput consumer_input(const Consumer *c, int64_t now);
-/* Splits the examined chain into the files, if it can be used. root: NULL if no file needs it. */
-int consumer_take(Consumer *c, const Examination *e, const SourceText *root, Problem *problem);
+/* Splits the examined chain into the files, if it can be used. */
+int consumer_take(Consumer *c, const Examination *e, const LocalRoot *root, Problem *problem);
 /* Captures the former files, and determines the attributes of the next ones. */
 int consumer_capture(Consumer *c, Problem *problem);
 /* True if every file is already what it is to be. */
@@ -71,5 +79,5 @@ int consumer_switch(Consumer *c, Problem *problem);
 int consumer_flush(Consumer *c, Problem *problem);
 /* Replaces the new files by the former ones, flushed. */
 int consumer_put_back(Consumer *c, Problem *problem);
-/* Examines the chain in the former files. Returns true if it has expired: such a chain is not put back. */
-bool consumer_former_expired(Consumer *c, int64_t now);
+/* Examines the chain in the former files: unless it is FORMER_USABLE, they are not put back. */
+FormerVerdict consumer_judge_former(Consumer *c, const SourceStore *store, int64_t now);

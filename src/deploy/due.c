@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "core/limits.h"
 #include "core/schedule.h"
 #include "crypto/digest.h"
 #include "util/text.h"
@@ -58,9 +59,36 @@ int deploy_settings_digest(const DeploySettings *s, char ret[static DIGEST_TEXT]
     return r;
 }
 
-static bool is_about(const Deployment *d, const char *leaf, const char *settings)
+DeployScope deploy_scope(const DeploySettings *s)
 {
-    return d && streq(d->leaf, leaf) && streq(d->settings, settings);
+    return (DeployScope){ .issuers = s->files[DEPLOY_FULL_CHAIN] || s->files[DEPLOY_COMBINED] ||
+                                     s->files[DEPLOY_CHAIN],
+                          .root = s->files[DEPLOY_ROOT] };
+}
+
+int deploy_content_digest(DeployScope scope, const char fingerprints[][DIGEST_TEXT], size_t n,
+                          const char *root, char ret[static DIGEST_TEXT])
+{
+    char text[(LIMIT_CHAIN + 1) * DIGEST_TEXT + 1], *at = text;
+    uint8_t digest[DIGEST_SIZE];
+    int r;
+
+    *ret = 0;
+    if (n == 0 || n > LIMIT_CHAIN || (scope.root && isempty(root)))
+        return 0;
+    for (size_t i = 0; i < (scope.issuers ? n : 1); i++)
+        at = stpcpy(stpcpy(at, fingerprints[i]), "\n");
+    if (scope.root)
+        at = stpcpy(stpcpy(at, "/"), root);
+    r = digest_sha256(text, (size_t)(at - text), digest);
+    if (r >= 0)
+        hex_encode(digest, sizeof(digest), false, ret);
+    return r;
+}
+
+static bool is_about(const Deployment *d, const char *content, const char *settings)
+{
+    return d && streq(d->content, content) && streq(d->settings, settings);
 }
 
 /* Where a unit did not run, the detail says so. */
@@ -69,20 +97,20 @@ static bool is_done(const Deployment *d)
     return d->state == DEPLOYMENT_VERIFIED || (d->state == DEPLOYMENT_WRITTEN && isempty(d->detail));
 }
 
-bool deployment_is_pending(const Deployment *d, const char *leaf, const char *settings)
+bool deployment_is_pending(const Deployment *d, const char *content, const char *settings)
 {
-    return !is_about(d, leaf, settings) || !is_done(d);
+    return !is_about(d, content, settings) || !is_done(d);
 }
 
-/* If the leaf could not be read, whether the chain has changed since is unknown. */
+/* If the chain could not be read, whether it has changed since is unknown. */
 static bool is_unreadable(const Deployment *d, const char *settings)
 {
-    return d && isempty(d->leaf) && streq(d->settings, settings);
+    return d && isempty(d->content) && streq(d->settings, settings);
 }
 
-int64_t deployment_due(const Deployment *d, const char *leaf, const char *settings)
+int64_t deployment_due(const Deployment *d, const char *content, const char *settings)
 {
-    if (!is_about(d, leaf, settings) && !is_unreadable(d, settings))
+    if (!is_about(d, content, settings) && !is_unreadable(d, settings))
         return 0;
     if (is_done(d) && !is_unreadable(d, settings))
         return INT64_MAX;

@@ -108,7 +108,7 @@ static bool is_plausible(const Examination *e, const ExamineInput *in)
 {
     if (e->verdict >= _EXAMINED_MAX)
         return false;
-    if (e->verdict == EXAMINED_NOT_PEM || e->verdict == EXAMINED_NOT_A_KEY)
+    if (e->verdict == EXAMINED_NOT_PEM)
         return true;
     if (e->n < 1 || e->n > DEPLOY_CHAIN_MAX || e->ends[e->n - 1] > in->chain_size || e->ends[0] == 0)
         return false;
@@ -251,10 +251,10 @@ static ExaminedVerdict judge(const Header *h, const char *text, Examination *e)
     if (strlen(text) + 1 != h->chain_size || !l || read_chain(text, l, e) < 0 ||
         chain_from_x509(l, &chain) < 0)
         return EXAMINED_NOT_PEM;
-    if (h->key_size > 0 && (strlen(key) + 1 != h->key_size || read_key(key, &pkey) < 0))
-        return EXAMINED_NOT_A_KEY;
     e->not_before = chain_leaf(chain)->not_before;
     e->not_after = chain_leaf(chain)->not_after;
+    if (h->key_size > 0 && (strlen(key) + 1 != h->key_size || read_key(key, &pkey) < 0))
+        return EXAMINED_NOT_A_KEY;
     if (pkey && !pkey_belongs_to(pkey, sk_X509_value(l, 0)))
         return EXAMINED_MISMATCH;
     if (!covers(chain, names, h->names_size))

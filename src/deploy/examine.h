@@ -22,7 +22,7 @@ typedef enum ExaminedVerdict {
 } ExaminedVerdict;
 
 typedef struct Examination {
-    /* ExaminedVerdict; the members below are set unless it is one of the first two errors */
+    /* ExaminedVerdict; the members below are set unless it is EXAMINED_NOT_PEM */
     uint32_t verdict;
     uint32_t n;                                     /* certificates */
     int64_t not_before, not_after;                  /* of the leaf, seconds since 1970-01-01 UTC */

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 
-#include "deploy/source.h"
+#include "deploy/blocked.h"
+#include "util/log.h"
+#include "util/text.h"
 
 #define BEGIN "-----BEGIN CERTIFICATE-----"
 #define END   "-----END CERTIFICATE-----"
@@ -77,47 +79,83 @@ static int find_chain(const Image *const *images, SourceText *ret)
     return r;
 }
 
-int former_examine(const Image *const images[static _DEPLOY_FILE_MAX], int64_t now, Presented *ret,
-                   int64_t *ret_end, Problem *problem)
+static void take(const Examination *e, bool has_key, Former *ret)
 {
-    _cleanup_source_text_ SourceText chain = { 0 };
-    Examination e = { 0 };
-    int r = find_chain(images, &chain);
-
-    *ret = (Presented){ 0 };
-    *ret_end = 0;
-    if (r < 0)
-        return r == -ENODATA ? 0 : problem_set_errno(problem, r, "examining the former chain");
-    r = examine(&(ExamineInput){ .chain = chain.data, .chain_size = chain.size, .now = now }, &e, problem);
-    if (r < 0)
-        return r;
-    if (e.verdict >= _EXAMINED_MAX || e.verdict == EXAMINED_NOT_PEM || e.n < 1 || e.n > DEPLOY_CHAIN_MAX)
-        return 0;
-    ret->n = e.n;
-    memcpy(ret->digests, e.digests, e.n * sizeof(e.digests[0]));
-    *ret_end = e.not_after;
-    return 0;
+    if (e->verdict >= _EXAMINED_MAX || e->verdict == EXAMINED_NOT_PEM || e->n < 1 || e->n > DEPLOY_CHAIN_MAX)
+        return;
+    ret->chain.n = e->n;
+    memcpy(ret->chain.digests, e->digests, e->n * sizeof(e->digests[0]));
+    ret->not_after = e->not_after;
+    ret->mismatched = has_key && e->verdict == EXAMINED_MISMATCH;
 }
 
-int former_is_pair(const Image *const images[static _DEPLOY_FILE_MAX], int64_t now, bool *ret,
+int former_examine(const Image *const images[static _DEPLOY_FILE_MAX], int64_t now, Former *ret,
                    Problem *problem)
 {
     _cleanup_source_text_ SourceText chain = { 0 };
-    const Image *key = images[DEPLOY_KEY];
+    const Image *key = is_file(images[DEPLOY_KEY]) ? images[DEPLOY_KEY] : NULL;
+    ExamineInput input = { .now = now };
     Examination e = { 0 };
     int r = find_chain(images, &chain);
 
-    *ret = true;
-    if (r == -ENODATA || !is_file(key))
-        return 0;
+    *ret = (Former){ 0 };
     if (r < 0)
-        return problem_set_errno(problem, r, "examining a chain and its key");
-    r = examine(&(ExamineInput){ .chain = chain.data,
-                                 .chain_size = chain.size,
-                                 .key = key->data,
-                                 .key_size = key->size,
-                                 .now = now },
-                &e, problem);
-    *ret = r < 0 || e.verdict != EXAMINED_MISMATCH;
+        return r == -ENODATA ? 0 : problem_set_errno(problem, r, "examining former files");
+    input.chain = chain.data;
+    input.chain_size = chain.size;
+    if (key && key->size <= LIMIT_STORED_FILE) {
+        input.key = key->data;
+        input.key_size = key->size;
+    }
+    r = examine(&input, &e, problem);
+    if (r >= 0)
+        take(&e, input.key, ret);
     return r;
+}
+
+static FormerVerdict judge_leaf(const SourceStore *store, const char *name, const Presented *chain)
+{
+    static const FormerVerdict verdicts[_BLOCK_REASON_MAX] = {
+        [BLOCK_REVOKED] = FORMER_REVOKED,
+        [BLOCK_WITHDRAWN] = FORMER_WITHDRAWN,
+    };
+    _cleanup_source_text_ SourceText record = { 0 };
+    _cleanup_problem_ Problem problem = { 0 };
+    char fingerprint[2 * DIGEST_SIZE + 1];
+    BlockReason reason;
+    int r = source_read_record(store, name, &record, &problem);
+
+    hex_encode(chain->digests[0], DIGEST_SIZE, false, fingerprint);
+    if (r >= 0)
+        r = blocked_find(record.data, record.size, fingerprint, &reason, &problem);
+    if (r < 0)
+        log_warning("Failed to look for revoked chains of %s, ignoring: %s", name, strempty(problem.text));
+    return r > 0 ? verdicts[reason] : FORMER_USABLE;
+}
+
+FormerVerdict former_judge(const Image *const images[static _DEPLOY_FILE_MAX], const SourceStore *store,
+                           const char *name, int64_t now, Former *ret)
+{
+    _cleanup_problem_ Problem problem = { 0 };
+    Former former;
+
+    if (former_examine(images, now, &former, &problem) < 0)
+        log_warning("Failed to examine the former files of %s, ignoring: %s", name, strempty(problem.text));
+    if (ret)
+        *ret = former;
+    if (former.chain.n == 0)
+        return FORMER_USABLE;
+    return former.not_after < now ? FORMER_EXPIRED : judge_leaf(store, name, &former.chain);
+}
+
+const char *former_verdict_explain(FormerVerdict v)
+{
+    static const char *const explanations[_FORMER_VERDICT_MAX] = {
+        [FORMER_USABLE] = "can be used",
+        [FORMER_EXPIRED] = "has expired",
+        [FORMER_REVOKED] = "was revoked",
+        [FORMER_WITHDRAWN] = "was withdrawn",
+    };
+
+    return explanations[v];
 }

@@ -12,7 +12,8 @@
 
 int locks_open(const char *path, Locks *ret, Problem *problem)
 {
-    int fd = -EBADF, r = walk_open_directory(path, DIRECTORY_MODE, &fd, problem);
+    static const FolderAccess access = { .mode = DIRECTORY_MODE };
+    int fd = -EBADF, r = walk_open_directory(path, &access, &fd, problem);
 
     if (r >= 0)
         *ret = (Locks){ .dir_fd = fd };

@@ -8,6 +8,7 @@
 
 #include "core/name.h"
 #include "core/now.h"
+#include "deploy/blocked.h"
 #include "deploy/examine.h"
 #include "deploy/probe.h"
 #include "deploy/report.h"
@@ -117,6 +118,8 @@ int main(int argc, char *argv[])
 
     if (argc > 1 && streq(argv[1], "--examine"))
         examine_child(argc, argv);
+    if (argc > 1 && streq(argv[1], "--blocked"))
+        blocked_child(argc, argv);
     if (argc > 1 && streq(argv[1], "--probe"))
         probe_child(argc, argv);
     log_open();

@@ -79,9 +79,10 @@ static int open_state(ModuleState *m, int dir_fd, gid_t readers, Problem *proble
 
 int run_open_states(Run *run, const Module *const *modules, size_t n, Problem *problem)
 {
+    static const FolderAccess access = { .mode = DIRECTORY_MODE };
     _cleanup_close_ int fd = -EBADF;
     const struct group *group = getgrnam(SERVICE_GROUP);
-    int r = walk_open_directory(run->options->deploy_state, DIRECTORY_MODE, &fd, problem);
+    int r = walk_open_directory(run->options->deploy_state, &access, &fd, problem);
 
     run->readers = group ? group->gr_gid : (gid_t)-1;
     if (r < 0)
@@ -128,9 +129,10 @@ int run_note(Run *run, const Consumer *c, DeploymentState state, const char *det
     m->changed = true;
     if (!d || text_set(&d->detail, detail) < 0)
         return -ENOMEM;
-    if (!streq(d->leaf, c->leaf) || !streq(d->settings, c->digest))
+    if (!streq(d->content, c->content) || !streq(d->settings, c->digest))
         d->failures = 0;
     memcpy(d->leaf, c->leaf, DIGEST_TEXT);
+    memcpy(d->content, c->content, DIGEST_TEXT);
     memcpy(d->settings, c->digest, DIGEST_TEXT);
     d->state = state;
     d->when = run->now;

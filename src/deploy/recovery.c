@@ -14,7 +14,7 @@
 static int open_target(Run *run, const SavedFile *f, Target *ret, Problem *problem)
 {
     _cleanup_problem_ Problem inner = { 0 };
-    int r = target_open(&run->folders, f->path, 0, ret, &inner);
+    int r = target_open(&run->folders, f->path, NULL, ret, &inner);
 
     if (r < 0 && inner.code != PROBLEM_INVALID_ARGUMENT)
         return problem_set(problem, inner.code, "%s", strempty(inner.text));
@@ -38,19 +38,13 @@ int run_open_interrupted(Run *run, Problem *problem)
     return r;
 }
 
-static bool has_expired(const SavedFile *files, size_t n, int64_t now)
+static FormerVerdict judge(const Run *run, const SavedFile *files, size_t n)
 {
     const Image *images[_DEPLOY_FILE_MAX] = { NULL };
-    _cleanup_problem_ Problem problem = { 0 };
-    Presented chain;
-    int64_t end = 0;
 
     for (size_t i = 0; i < n; i++)
         images[files[i].kind] = &files[i].image;
-    if (former_examine(images, now, &chain, &end, &problem) < 0)
-        log_warning("Examining the former chain of %s failed: %s", files->certificate,
-                    strempty(problem.text));
-    return end != 0 && end < now;
+    return former_judge(images, &run->store, files->certificate, run->now, NULL);
 }
 
 /* Anything but a file or a link was put there by somebody else since. */
@@ -91,7 +85,7 @@ static bool is_mixed(const SavedFile *files, const Target *targets, size_t n, in
     const Image *images[_DEPLOY_FILE_MAX] = { NULL };
     Image there[_DEPLOY_FILE_MAX] = { 0 };
     _cleanup_problem_ Problem problem = { 0 };
-    bool pair = true;
+    Former found = { 0 };
     int r = 0;
 
     for (size_t i = 0; r >= 0 && i < MIN(n, ELEMENTSOF(there)); i++) {
@@ -99,12 +93,13 @@ static bool is_mixed(const SavedFile *files, const Target *targets, size_t n, in
         r = targets[i].folder ? target_capture(targets + i, there + i, &problem) : 0;
     }
     if (r >= 0)
-        r = former_is_pair(images, now, &pair, &problem);
+        r = former_examine(images, now, &found, &problem);
     if (r < 0)
-        log_warning("Examining the files of %s failed: %s", files->certificate, strempty(problem.text));
+        log_warning("Failed to examine the files of %s, ignoring: %s", files->certificate,
+                    strempty(problem.text));
     for (size_t i = 0; i < ELEMENTSOF(there); i++)
         image_clear(there + i);
-    return !pair;
+    return found.mismatched;
 }
 
 /* The last delivery of the certificate no longer counts. */
@@ -118,23 +113,30 @@ static void let_be_pending(ModuleState *m, const char *name)
     m->changed = true;
 }
 
-/* A chain that has expired is not put back, unless its key would stay with another one: most services do not even start
- * with such a pair, and all would go back to it if the next delivery failed. */
+/* A chain that has expired, was revoked or was withdrawn is not put back, unless its key would stay with another one: a
+ * mixed pair is worse. Most services do not even start with it, and the next delivery would take it for the former set; with
+ * the former pair they run until the new one is delivered, which follows at once. */
+static int restore_certificate(Run *run, const SavedFile *files, Target *targets, size_t n, Problem *problem)
+{
+    FormerVerdict verdict = judge(run, files, n);
+
+    if (verdict == FORMER_USABLE || is_mixed(files, targets, n, run->now))
+        return restore(files, targets, n, problem);
+    log_notice("The former chain of %s %s, so it is not put back.", files->certificate,
+               former_verdict_explain(verdict));
+    return 0;
+}
+
 static int restore_set(Run *run, ModuleState *m, Problem *problem)
 {
     const SavedSet *s = &m->interrupted;
     int r = 0;
 
     for (size_t i = 0, next; r >= 0 && i < s->n; i = next) {
-        const SavedFile *files = s->files + i;
-
-        for (next = i + 1; next < s->n && streq(s->files[next].certificate, files->certificate);)
+        for (next = i + 1; next < s->n && streq(s->files[next].certificate, s->files[i].certificate);)
             next++;
-        let_be_pending(m, files->certificate);
-        if (has_expired(files, next - i, run->now) && !is_mixed(files, m->targets + i, next - i, run->now))
-            log_notice("The former chain of %s has expired, so it is not put back.", files->certificate);
-        else
-            r = restore(files, m->targets + i, next - i, problem);
+        let_be_pending(m, s->files[i].certificate);
+        r = restore_certificate(run, s->files + i, m->targets + i, next - i, problem);
     }
     return r;
 }

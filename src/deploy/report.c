@@ -137,6 +137,7 @@ static int read_deployment(json_object *o, Deployment *d)
         return -EBADMSG;
     d->failures = (unsigned)failures;
     if ((r = get_digest(o, "leaf", d->leaf)) < 0 || (r = get_digest(o, "settings", d->settings)) < 0 ||
+        (json_object_object_get_ex(o, "content", NULL) && (r = get_digest(o, "content", d->content)) < 0) ||
         (r = get_detail(o, d)) < 0)
         return r;
     return text_set(&d->name, name);
@@ -197,6 +198,11 @@ int report_read_at(int dir_fd, Report *ret, Problem *problem)
     return 0;
 }
 
+bool report_is_open_at(int dir_fd)
+{
+    return faccessat(dir_fd, SAVED_SET, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 /* ---- writing */
 
 static int describe(const Deployment *d, json_object *o)
@@ -206,7 +212,8 @@ static int describe(const Deployment *d, json_object *o)
     if ((r = json_put_text(o, "name", d->name)) < 0 ||
         (r = json_put_text(o, "state", deployment_state_to_string(d->state))) < 0 ||
         (r = json_put_int(o, "when", d->when)) < 0 || (r = json_put_int(o, "failures", d->failures)) < 0 ||
-        (r = json_put_text(o, "leaf", d->leaf)) < 0 || (r = json_put_text(o, "settings", d->settings)) < 0)
+        (r = json_put_text(o, "leaf", d->leaf)) < 0 || (r = json_put_text(o, "content", d->content)) < 0 ||
+        (r = json_put_text(o, "settings", d->settings)) < 0)
         return r;
     return isempty(d->detail) ? 0 : json_put_text(o, "detail", d->detail);
 }

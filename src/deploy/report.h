@@ -10,7 +10,8 @@
 
 #define DEPLOY_STATE_DIRECTORY "/var/lib/certwright-deploy"
 #define REPORT_FILE            "report.json"
-#define DIGEST_TEXT            65 /* SHA-256 in lower-case hexadecimal, and NUL */
+#define SAVED_SET              "saved" /* beside it: former files, until a run has ended (saved.h) */
+#define DIGEST_TEXT            65      /* SHA-256 in lower-case hexadecimal, and NUL */
 
 typedef struct Deployment {
     char *name; /* of the certificate, canonical */
@@ -19,12 +20,15 @@ typedef struct Deployment {
     int64_t when;           /* of the last try, seconds since 1970-01-01 UTC */
     unsigned failures;      /* tries in a row that ended as failed or rolled-back */
     char leaf[DIGEST_TEXT]; /* fingerprint of the leaf that was tried */
+    /* deploy_content_digest(); "": it could not be read, or the report is of a version without it */
+    char content[DIGEST_TEXT];
     char settings[DIGEST_TEXT]; /* deploy_settings_digest() */
 } Deployment;
 
 typedef struct Report {
     Deployment *deployments; /* ordered by name */
     size_t n;
+    bool is_open; /* not of the file: report_is_open_at() */
 } Report;
 
 void report_clear(Report *r);
@@ -37,5 +41,7 @@ void report_remove(Report *r, const char *name);
 
 /* Reads it strictly. -ENOENT: there is none yet. -EBADMSG: it is damaged; the problem says where. */
 int report_read_at(int dir_fd, Report *ret, Problem *problem);
+/* Returns true if a run has not ended: it is under way, or was interrupted. */
+bool report_is_open_at(int dir_fd);
 /* Replaces the file, flushed. group: may read it; (gid_t)-1: root's. */
 int report_write_at(int dir_fd, const Report *r, gid_t group, Problem *problem);

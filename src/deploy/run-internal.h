@@ -28,7 +28,7 @@ typedef struct Run {
     TargetFolders folders;
     Locks locks;
     SourceStore store;
-    SourceText root; /* NULL: not needed */
+    LocalRoot root;
     Steps steps;
     Prober *prober;
     int64_t now;

@@ -101,6 +101,22 @@ static void open_targets(Run *run)
     }
 }
 
+/* Folders are made one at a time (folder.h). Nothing else is waited for meanwhile, so the order of locks does not matter. */
+static int open_targets_alone(Run *run, Problem *problem)
+{
+    _cleanup_locks_ Locks making = { .dir_fd = -EBADF };
+    _cleanup_strv_ char **names = NULL;
+    int r = problem_set_errno(problem, strv_extend(&names, "making-folders"), "taking locks");
+
+    if (r >= 0)
+        r = locks_open(run->options->runtime, &making, problem);
+    if (r >= 0)
+        r = locks_take(&making, names, problem);
+    if (r >= 0)
+        open_targets(run);
+    return r;
+}
+
 static int unit_lock(const char *unit, char ***names)
 {
     char name[LOCK_NAME_MAX];
@@ -152,8 +168,9 @@ static void read_root(Run *run)
         r = examine(&(ExamineInput){ .chain = root.data, .chain_size = root.size, .now = run->now }, &e,
                     &problem);
     if (r >= 0 && e.verdict == EXAMINED_USABLE && e.n == 1) {
-        run->root = root;
+        run->root.text = root;
         root = (SourceText){ 0 };
+        hex_encode(e.digests[0], DIGEST_SIZE, false, run->root.fingerprint);
     } else if (needs_root(run))
         log_warning("The local root cannot be used: %s",
                     r < 0 ? strempty(problem.text) : examined_verdict_explain((ExaminedVerdict)e.verdict));
@@ -170,7 +187,9 @@ static int open_all(Run *run, const Module *const *modules, size_t n, Problem *p
     r = run_open_interrupted(run, problem);
     if (r < 0)
         return r;
-    open_targets(run);
+    r = open_targets_alone(run, problem);
+    if (r < 0)
+        return r;
     r = problem_set_errno(problem, consumers_refuse_twins(run->consumers, run->n_consumers),
                           "comparing targets");
     if (r >= 0)
@@ -182,9 +201,10 @@ static int open_all(Run *run, const Module *const *modules, size_t n, Problem *p
 
 static int prepare(Run *run, const char *module, Problem *problem)
 {
+    _cleanup_problem_ Problem closed = { 0 };
     _cleanup_free_ const Module **modules = NULL;
     size_t n = 0;
-    int r = load_config(run, problem);
+    int r = load_config(run, problem), store;
 
     if (r >= 0)
         r = find_group(run, module, &modules, &n, problem);
@@ -197,9 +217,11 @@ static int prepare(Run *run, const char *module, Problem *problem)
         r = run_open_states(run, modules, n, problem);
     if (r >= 0)
         r = open_all(run, modules, n, problem);
+    store =
+        source_open(run->options->store, &run->store, &closed); /* former files come back without it, too */
     if (r >= 0)
         r = run_recover(run, problem);
-    return r < 0 ? r : source_open(run->options->store, &run->store, problem);
+    return r < 0 || store >= 0 ? r : problem_set(problem, closed.code, "%s", strempty(closed.text));
 }
 
 /* Lets those fail that have no outcome and are at least at this stage. */
@@ -224,13 +246,12 @@ static void read_chains(Run *run)
 
 static void take(Run *run, Consumer *c, const Examination *e)
 {
-    const SourceText *root = run->root.data ? &run->root : NULL;
     const ModuleState *m = run_find_module(run, c->module);
     _cleanup_problem_ Problem problem = { 0 };
 
-    if (consumer_take(c, e, root, &problem) < 0)
+    if (consumer_take(c, e, &run->root, &problem) < 0)
         fail(c, &problem);
-    else if (deployment_is_pending(report_find(&m->report, c->claim->name), c->leaf, c->digest))
+    else if (deployment_is_pending(report_find(&m->report, c->claim->name), c->content, c->digest))
         c->stage = CONSUMER_READY;
 }
 
@@ -459,7 +480,7 @@ static void run_done(Run *run)
     target_folders_close(&run->folders);
     steps_clear(&run->steps);
     prober_free(run->prober);
-    source_text_clear(&run->root);
+    source_text_clear(&run->root.text);
     source_close(&run->store);
     config_free(run->config);
     locks_release(&run->locks);

@@ -7,15 +7,16 @@
 #include <sys/stat.h>
 
 #include "core/limits.h"
+#include "deploy/report.h"
 #include "util/fs.h"
 #include "util/strict-json.h"
 #include "util/text.h"
 
 /* The set is a folder: one file with all contents, one after the other, and a manifest with everything else. It is
  * written under another name and renamed when it is complete. */
-#define SET      "saved"
-#define NEW_SET  "saved.new"
-#define OLD_SET  "saved.old"
+#define SET      SAVED_SET
+#define NEW_SET  SET ".new"
+#define OLD_SET  SET ".old"
 #define MANIFEST "manifest.json"
 #define CONTENT  "content"
 #define FORMAT   1

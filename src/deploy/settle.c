@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdio.h>
 
 #include "deploy/run-internal.h"
 #include "util/log.h"
@@ -134,12 +135,18 @@ void run_verify(Run *run)
 static void put_back(Run *run, Consumer *c)
 {
     _cleanup_problem_ Problem problem = { 0 };
+    FormerVerdict verdict;
 
     if (consumer_is_unchanged(c))
         return;
-    if (consumer_former_expired(c, run->now)) {
+    verdict = consumer_judge_former(c, &run->store, run->now);
+    if (verdict != FORMER_USABLE) {
+        char sentence[128];
+
+        snprintf(sentence, sizeof(sentence), "The former chain %s, so the new files stay.",
+                 former_verdict_explain(verdict));
         c->unrestored = false;
-        add_sentence(c, "The former chain has expired, so the new files stay.");
+        add_sentence(c, sentence);
         settle(c, DEPLOYMENT_FAILED);
     } else if (consumer_put_back(c, &problem) < 0) {
         add_sentence(c, strempty(problem.text));

@@ -20,9 +20,12 @@
 #define CHAIN_FILE   "fullchain.pem"
 #define KEY_FILE     "privkey.pem"
 #define ROOT_FILE    "certificate.pem"
+#define RECORD_FILE  "record.json"
 
 /* A generation may be removed while it is read, if the chain is replaced twice meanwhile. */
 #define TRIES 5
+
+#define PATH_SIZE (sizeof(CERTIFICATES "/") + NAME_MAX)
 
 static int fail(int r, const char *what, const char *why, Problem *problem)
 {
@@ -93,7 +96,7 @@ static int open_object(const SourceStore *s, const char *path)
 }
 
 /* With O_NONBLOCK, neither a FIFO nor a lease (fcntl(2)) delays this. */
-static int read_text(const SourceStore *s, int dir_fd, const char *name, SourceText *ret)
+static int read_text(const SourceStore *s, int dir_fd, const char *name, size_t max, SourceText *ret)
 {
     _cleanup_close_ int fd = open_beneath(dir_fd, name, O_NONBLOCK | O_NOCTTY);
     struct stat st;
@@ -107,7 +110,7 @@ static int read_text(const SourceStore *s, int dir_fd, const char *name, SourceT
     if (st.st_uid != s->owner || st.st_nlink != 1)
         return st.st_nlink == 0 ? -ENOENT : -EPERM;
     source_text_clear(ret);
-    return fs_read_fd(fd, LIMIT_STORED_FILE, &ret->data, &ret->size);
+    return fs_read_fd(fd, max, &ret->data, &ret->size);
 }
 
 static const char *explain(int r)
@@ -133,22 +136,30 @@ static const char *explain(int r)
 static int read_pair(const SourceStore *s, const char *path, SourceText *chain, SourceText *key)
 {
     _cleanup_close_ int fd = open_object(s, path);
-    int r = fd < 0 ? fd : read_text(s, fd, CHAIN_FILE, chain);
+    int r = fd < 0 ? fd : read_text(s, fd, CHAIN_FILE, LIMIT_STORED_FILE, chain);
 
-    return r >= 0 && key ? read_text(s, fd, KEY_FILE, key) : r;
+    return r >= 0 && key ? read_text(s, fd, KEY_FILE, LIMIT_STORED_FILE, key) : r;
+}
+
+static int make_path(const char *name, char ret[static PATH_SIZE], Problem *problem)
+{
+    if (strchr(name, '/') || (size_t)snprintf(ret, PATH_SIZE, CERTIFICATES "/%s", name) >= PATH_SIZE)
+        return fail(-EINVAL, "certificate", "its name is no name of a directory", problem);
+    if (name[0] == '*')
+        ret[strlen(CERTIFICATES "/")] = '_';
+    return 0;
 }
 
 int source_read_certificate(const SourceStore *s, const char *name, SourceText *ret_chain,
                             SourceText *ret_key, Problem *problem)
 {
     _cleanup_source_text_ SourceText chain = { 0 }, key = { 0 };
-    char path[sizeof(CERTIFICATES "/") + NAME_MAX];
-    int r = -ENOENT;
+    char path[PATH_SIZE];
+    int r = make_path(name, path, problem);
 
-    if (strchr(name, '/') || (size_t)snprintf(path, sizeof(path), CERTIFICATES "/%s", name) >= sizeof(path))
-        return fail(-EINVAL, "certificate", "its name is no name of a directory", problem);
-    if (name[0] == '*')
-        path[strlen(CERTIFICATES "/")] = '_';
+    if (r < 0)
+        return r;
+    r = -ENOENT;
     for (int tries = 0; r == -ENOENT && tries < TRIES; tries++)
         r = read_pair(s, path, &chain, ret_key ? &key : NULL);
     if (r < 0)
@@ -162,6 +173,27 @@ int source_read_certificate(const SourceStore *s, const char *name, SourceText *
     return 0;
 }
 
+/* The record is replaced by a rename, so that there always is one. */
+int source_read_record(const SourceStore *s, const char *name, SourceText *ret, Problem *problem)
+{
+    _cleanup_source_text_ SourceText record = { 0 };
+    _cleanup_close_ int fd = -EBADF;
+    char path[PATH_SIZE];
+    int r = make_path(name, path, problem);
+
+    if (r < 0)
+        return r;
+    fd = open_beneath(s->fd, path, O_DIRECTORY);
+    r = fd < 0 ? fd : -ENOENT;
+    for (int tries = 0; fd >= 0 && r == -ENOENT && tries < TRIES; tries++)
+        r = read_text(s, fd, RECORD_FILE, LIMIT_RECORD, &record);
+    if (r < 0)
+        return fail(r, "record", explain(r), problem);
+    *ret = record;
+    record = (SourceText){ 0 };
+    return 0;
+}
+
 int source_read_root(const SourceStore *s, SourceText *ret, Problem *problem)
 {
     _cleanup_source_text_ SourceText root = { 0 };
@@ -170,7 +202,7 @@ int source_read_root(const SourceStore *s, SourceText *ret, Problem *problem)
     for (int tries = 0; r == -ENOENT && tries < TRIES; tries++) {
         _cleanup_close_ int fd = open_object(s, ROOT);
 
-        r = fd < 0 ? fd : read_text(s, fd, ROOT_FILE, &root);
+        r = fd < 0 ? fd : read_text(s, fd, ROOT_FILE, LIMIT_STORED_FILE, &root);
     }
     if (r < 0)
         return fail(r, "local root", explain(r), problem);

@@ -28,5 +28,7 @@ void source_text_clear(SourceText *t);
 /* Reads the served chain of a certificate and its key, of one generation. ret_key may be NULL. */
 int source_read_certificate(const SourceStore *s, const char *name, SourceText *ret_chain,
                             SourceText *ret_key, Problem *problem);
+/* Reads the record of a certificate, record.json. */
+int source_read_record(const SourceStore *s, const char *name, SourceText *ret, Problem *problem);
 /* Reads the certificate of the local root. */
 int source_read_root(const SourceStore *s, SourceText *ret, Problem *problem);

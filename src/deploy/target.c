@@ -86,7 +86,8 @@ static int add_folder(TargetFolders *f, const char *path, int *fd, const struct 
     return 0;
 }
 
-static int open_folder(TargetFolders *f, const char *path, mode_t make, TargetFolder **ret, Problem *problem)
+static int open_folder(TargetFolders *f, const char *path, const FolderAccess *make, TargetFolder **ret,
+                       Problem *problem)
 {
     _cleanup_close_ int fd = -EBADF;
     struct stat st;
@@ -134,7 +135,7 @@ int target_folders_flush_staged(TargetFolders *f, Problem *problem)
 
 /* ---- targets */
 
-int target_open(TargetFolders *f, const char *path, mode_t make, Target *ret, Problem *problem)
+int target_open(TargetFolders *f, const char *path, const FolderAccess *make, Target *ret, Problem *problem)
 {
     _cleanup_free_ char *folder = NULL;
     _cleanup_target_ Target t = { 0 };

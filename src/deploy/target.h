@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "deploy/folder.h"
 #include "deploy/image.h"
 
 /* A file of a service that is replaced: first staged beside the others, then switched by a rename. So a service
@@ -41,8 +42,8 @@ typedef struct Target {
     bool removes;         /* the target is removed instead */
 } Target;
 
-/* Opens the folder of an absolute path (walk.h). make: mode of the folder if it has to be made; 0: it must exist. */
-int target_open(TargetFolders *f, const char *path, mode_t make, Target *ret, Problem *problem);
+/* Opens the folder of an absolute path (walk.h). make: how the folder is made if it is missing; NULL: it must exist. */
+int target_open(TargetFolders *f, const char *path, const FolderAccess *make, Target *ret, Problem *problem);
 void target_close(Target *t);
 #define _cleanup_target_ _cleanup_(target_close)
 /* True if they are one file, whatever their paths. */

@@ -16,7 +16,7 @@ typedef struct Walk {
     int fd;
     char at[PATH_MAX], left[PATH_MAX];
     unsigned links;
-    mode_t make; /* of the last component; 0: it must exist */
+    const FolderAccess *make; /* of the last component; NULL: it must exist */
     Problem *problem;
 } Walk;
 
@@ -133,9 +133,7 @@ static int make_directory(Walk *w, const char *name)
 {
     _cleanup_close_ int parent = openat(w->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (parent < 0 || mkdirat(parent, name, w->make) < 0 || fsync(parent) < 0)
-        return -errno;
-    return 0;
+    return parent < 0 ? -errno : folder_make(parent, name, w->make);
 }
 
 static int open_component(Walk *w, const char *name)
@@ -146,9 +144,12 @@ static int open_component(Walk *w, const char *name)
         return fd;
     if (errno != ENOENT)
         return fail(w, name, errno);
-    if (w->make == 0 || !is_last(w))
+    if (!w->make || !is_last(w))
         return refuse(w, name, "does not exist; make it, owned by root and writable by root alone.");
     r = make_directory(w, name);
+    if (r == -EOPNOTSUPP)
+        return refuse(w, name,
+                      "cannot be made for the user of Owner=, as its file system has no ACLs; make it.");
     if (r < 0 && r != -EEXIST)
         return fail(w, name, -r);
     fd = openat(w->fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -187,7 +188,7 @@ static int walk(Walk *w)
     return r;
 }
 
-int walk_open_directory(const char *path, mode_t make, int *ret, Problem *problem)
+int walk_open_directory(const char *path, const FolderAccess *make, int *ret, Problem *problem)
 {
     Walk w = { .fd = -EBADF, .make = make, .problem = problem };
     int fd = -EBADF, r;

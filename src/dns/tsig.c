@@ -4,10 +4,12 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "core/limits.h"
 #include "dns/request.h"
+#include "util/encoding.h"
 #include "util/fs.h"
 
 #define FORM "key \"NAME\" { algorithm hmac-sha256; secret \"BASE64\"; };"
@@ -175,6 +177,23 @@ static int read_algorithm(Reader *r, Tsig *t)
     return next_token(r);
 }
 
+/* Base64url, and base64 whose padding was lost, are base64 in another spelling. */
+static int straighten_secret(Tsig *t)
+{
+    size_t n = strcspn(t->secret, "=");
+    char *straight;
+
+    if (t->secret[n + strspn(t->secret + n, "=")] || n % 4 == 1)
+        return 0; /* no base64, as its check says */
+    if (asprintf(&straight, "%.*s%s", (int)n, t->secret, &"=="[2 - -n % 4]) < 0)
+        return -ENOMEM;
+    for (char *c = straight; *c; c++)
+        *c = *c == '-' ? '+' : *c == '_' ? '/' : *c;
+    erase_and_free(t->secret);
+    t->secret = straight;
+    return 0;
+}
+
 static int read_secret(Reader *r, Tsig *t)
 {
     int n;
@@ -182,7 +201,8 @@ static int read_secret(Reader *r, Tsig *t)
     if (t->secret)
         return refuse(r, "there is a second secret");
     if ((n = next_token(r)) < 0 ||
-        (n = take_word(r, false, "after \"secret\" the secret is expected", &t->secret)) < 0)
+        (n = take_word(r, false, "after \"secret\" the secret is expected", &t->secret)) < 0 ||
+        (n = straighten_secret(t)) < 0)
         return n;
     if (!dns_secret_is_base64(t->secret))
         return refuse(r,
@@ -313,15 +333,24 @@ static int read_text(const char *path, char **ret, size_t *ret_size, Problem *pr
 int tsig_read(const char *path, Tsig *ret, Problem *problem)
 {
     _cleanup_problem_ Problem why = {};
-    _cleanup_free_ char *text = NULL;
-    size_t size = 0;
+    _cleanup_free_ char *text = NULL, *plain = NULL;
+    size_t size = 0, length;
     int r;
 
     r = read_text(path, &text, &size, problem);
     if (r < 0)
         return r;
-    r = tsig_parse(text, size, ret, &why);
+    r = encoding_to_utf8(text, size, &plain, &length);
     explicit_bzero(text, size); /* it may contain a NUL */
+    if (r < 0)
+        return r;
+    if (strlen(plain) == length) {
+        text_unify_line_ends(plain);
+        length = strlen(plain);
+        text_blank_out(plain, plain + length);
+    }
+    r = tsig_parse(plain, length, ret, &why);
+    explicit_bzero(plain, length);
     if (r < 0 && why.code != PROBLEM_NONE)
         (void)problem_set(problem, why.code, "The key file %s (DNSKeyFile=) cannot be used: %s", path,
                           why.text);

@@ -11,4 +11,4 @@
 /* The descriptor is open. */
 #define IMPORT_OPTION_KEY             "--key"
 #define IMPORT_OPTION_PASSPHRASE      "--passphrase"
-#define IMPORT_OPTION_PASSPHRASE_FILE "--passphrase-file" /* the same; a trailing newline is ignored */
+#define IMPORT_OPTION_PASSPHRASE_FILE "--passphrase-file" /* the same; as an editor writes it */

@@ -7,6 +7,7 @@
 #include "crypto/container.h"
 #include "import/import-internal.h"
 #include "import/message.h"
+#include "util/encoding.h"
 #include "util/fs.h"
 #include "util/memfd.h"
 #include "util/sandbox.h"
@@ -81,14 +82,16 @@ typedef struct Inputs {
 static int passphrase_read(Inputs *in, Problem *problem)
 {
     Input *p = &in->passphrase;
-    int r = input_read(IMPORT_FD_PASSPHRASE, LIMIT_PASSPHRASE + in->passphrase_is_file, "passphrase", p,
-                       problem);
+    int r = input_read(IMPORT_FD_PASSPHRASE, LIMIT_PASSPHRASE + (in->passphrase_is_file ? 5U : 0),
+                       "passphrase", p, problem);
 
     if (r < 0)
         return r;
-    if (in->passphrase_is_file && p->size > 0 && p->data[p->size - 1] == '\n')
-        p->data[--p->size] = 0;
-    if (p->size > LIMIT_PASSPHRASE)
+    if (in->passphrase_is_file)
+        r = passphrase_from_file(p->data, &p->size, LIMIT_PASSPHRASE);
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "The passphrase has more than %d bytes.",
                            LIMIT_PASSPHRASE);
     if (strlen(p->data) != p->size)
@@ -118,7 +121,7 @@ static int answer(const Imported *imported, Problem *problem, int r)
                                           "Reading the upload takes more than %d MiB of memory.",
                                           LIMIT_IMPORT_MEMORY >> 20)
                             : problem_set(problem, PROBLEM_INVALID_BUNDLE, "The upload cannot be read: %s.",
-                                          strerror(-r)));
+                                          r == -EBADMSG ? "it is damaged" : strerror(-r)));
     r = message_encode(imported, problem, &message);
     return r < 0 ? r : fs_write_all(STDOUT_FILENO, message.data, message.size);
 }

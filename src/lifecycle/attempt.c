@@ -312,7 +312,7 @@ void attempt_fail(Attempt *a)
 
     c->work.busy = false;
     if (a->change && a->change->doubtful &&
-        store_reload(l->store, c->record->kind, certificate_name(c), &fresh) >= 0 && c->stored) {
+        store_reload(l->store, c->record->kind, certificate_name(c), c->record, &fresh) >= 0 && c->stored) {
         record_free(c->record);
         c->record = TAKE_PTR(fresh);
     }

@@ -34,7 +34,7 @@ static void repair(Lifecycle *l, Certificate *c)
     int r;
 
     log_warning("%s: stored files are damaged, repairing.", certificate_name(c));
-    r = store_reload(l->store, c->record->kind, certificate_name(c), &found);
+    r = store_reload(l->store, c->record->kind, certificate_name(c), c->record, &found);
     if (r >= 0) {
         record_free(c->record);
         c->record = found;

@@ -101,6 +101,18 @@ int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind,
     return r;
 }
 
+int lifecycle_withdraw(Lifecycle *l, Certificate *c, Chain *chain, RequestDone done, void *userdata)
+{
+    const Request q = {
+        .kind = REQUEST_WITHDRAWN, .chain = chain_ref(chain), .done = done, .userdata = userdata
+    };
+    int r = queue_request(l, c, &q);
+
+    if (r < 0)
+        chain_unref(chain);
+    return r;
+}
+
 static RequestKind request_of(JobKind kind)
 {
     switch (kind) {

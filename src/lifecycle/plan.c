@@ -60,9 +60,10 @@ static void plan_upload(const PlanFacts *f, Record *after, Plan *p)
         p->again = true;
         best = NULL;
     }
-    if (best)
+    if (best) {
         p->source = SOURCE_UPLOADED;
-    else if (after->slots[SOURCE_UPLOADED].chain) {
+        (void)blocklist_pardon(&after->blocked, chain_leaf(uploaded_chain(best))->fingerprint);
+    } else if (after->slots[SOURCE_UPLOADED].chain) {
         record_clear_slot(after, SOURCE_UPLOADED);
         p->work = PLAN_CHANGE;
     }
@@ -198,7 +199,7 @@ static bool withdraws_acme(const PlanFacts *f, const Plan *p)
 }
 
 /* The local root has to sign if no better chain can be served, and its own is missing, outdated, due, or to be replaced. */
-static void plan_local(const PlanFacts *f, Record *after, Plan *p)
+static int plan_local(const PlanFacts *f, Record *after, Plan *p)
 {
     bool withdraws = withdraws_acme(f, p);
     bool replaces = withdraws || requests_have(f->requests, REQUEST_REISSUE) ||
@@ -207,11 +208,11 @@ static void plan_local(const PlanFacts *f, Record *after, Plan *p)
     Slot *acme = &after->slots[SOURCE_ACME];
     Choice choice;
 
-    if (requests_have(f->requests, REQUEST_REVOKED)) {
-        acme->revoked = true;
-        p->work = PLAN_CHANGE;
+    if (withdraws && acme->chain) {
+        acme->withdrawn = true;
+        if (record_block(after, acme->chain, BLOCK_WITHDRAWN, f->now) < 0)
+            return -ENOMEM;
     }
-    acme->withdrawn |= withdraws && acme->chain;
     record_candidates(after, candidates);
     choice = choose(candidates, f->names, f->now);
     if ((choice.source >= 0 && choice.source != SOURCE_LOCAL &&
@@ -219,9 +220,34 @@ static void plan_local(const PlanFacts *f, Record *after, Plan *p)
         (choice.source == SOURCE_LOCAL && !replaces && local_is_current(f, after))) {
         if (choice.source != after->served)
             p->work = PLAN_CHANGE;
-        return;
+        return 0;
     }
     p->source = SOURCE_LOCAL;
+    return 0;
+}
+
+/* ---- leaves that must not be served again */
+
+/* The flags of a slot end with its chain; the list of the record keeps the leaf from coming back to a service. An upload is
+ * entered although it may never have been served: former ones are not known. */
+static int plan_blocked(const PlanFacts *f, Record *after, Plan *p)
+{
+    Slot *acme = &after->slots[SOURCE_ACME];
+    const Request *q;
+    int r = 0;
+
+    STAILQ_FOREACH (q, f->requests, entry) {
+        bool revoked = q->kind == REQUEST_REVOKED;
+        const Chain *chain = revoked ? acme->chain : q->chain;
+
+        if (r < 0 || (!revoked && q->kind != REQUEST_WITHDRAWN))
+            continue;
+        r = chain ? record_block(after, chain, revoked ? BLOCK_REVOKED : BLOCK_WITHDRAWN, f->now) : 0;
+        acme->revoked |= revoked;
+        if (revoked || r > 0)
+            p->work = PLAN_CHANGE;
+    }
+    return MIN(r, 0);
 }
 
 /* A warning is recorded in a change of its own, so that it is given once. */
@@ -250,10 +276,11 @@ static int plan_leaf(const PlanFacts *f, Record *after, Plan *p)
     if (!f->wanted)
         return 0;
     plan_upload(f, after, p);
-    if (p->source < 0)
+    r = plan_blocked(f, after, p);
+    if (r >= 0 && p->source < 0)
         r = plan_order(f, after, p);
     if (r >= 0 && p->source < 0)
-        plan_local(f, after, p);
+        r = plan_local(f, after, p);
     if (r >= 0 && p->source < 0)
         plan_warning(f, after, p);
     return r;

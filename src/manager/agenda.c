@@ -335,7 +335,7 @@ static bool is_due_soon(Manager *m)
 bool manager_is_idle(Manager *m)
 {
     if (lifecycle_busy(m->lifecycle) > 0 || examiner_pending(m->examiner) > 0 || m->model->jobs ||
-        deployments_are_busy(m->deployments))
+        deployments_are_busy(m->deployments) || configuration_is_changing(m->configuration))
         return false;
     return upkeep_is_done(m->upkeep) && !manager_clock_is_doubted(m) && !network_watch_awaits(m->network) &&
            !is_due_soon(m);

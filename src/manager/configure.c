@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "config/settings.h"
@@ -7,6 +8,7 @@
 #include "core/limits.h"
 #include "core/name.h"
 #include "core/now.h"
+#include "manager/config-errors.h"
 #include "manager/manager-internal.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -17,29 +19,114 @@ struct Configuration {
     Manager *manager;
     char *const *directories; /* the most important last */
     Config *config;           /* NULL: not read yet */
+    ConfigErrors errors;
     ConfigWatch *watch;
 };
 
-static void on_complaint(const char *file, unsigned line, const char *key, const char *text,
-                         void *userdata _unused_)
+static void on_complaint(const char *file, unsigned line, const char *key, const char *text, void *userdata)
 {
-    char number[16];
-
-    snprintf(number, sizeof(number), "%u", line);
-    log_fields(LOG_WARNING, MESSAGE_CONFIG_ERROR,
-               (const LogField[]){ { "FILE", file }, { "LINE", number }, { "KEY", key }, {} },
-               "%s:%u: %s%s%s", file, line, strempty(key), key ? "=: " : "", text);
+    config_errors_add(userdata, file, line, key, text);
 }
 
-static int note_claim(Manager *m, const Module *module, const Claim *claim)
+static void complain(ConfigErrors *errors, const Module *module, const char *format, ...) _printf_(3, 4);
+
+/* About the requests of a module, or of several: NULL. */
+static void complain(ConfigErrors *errors, const Module *module, const char *format, ...)
 {
+    _cleanup_free_ char *text = NULL;
+    va_list ap;
+
+    va_start(ap, format);
+    if (vasprintf(&text, format, ap) < 0)
+        text = NULL;
+    va_end(ap);
+    config_errors_add(errors, module ? strempty(module->file) : "", 0, NULL, text ? text : strerror(ENOMEM));
+}
+
+/* The first module that requests the certificate. */
+static const Module *find_claimant(const Config *config, const char *name)
+{
+    for (size_t i = 0; i < config->n_modules; i++)
+        if (module_find_claim(config->modules + i, name))
+            return config->modules + i;
+    return NULL;
+}
+
+/* ---- room for certificates: those that nobody requests any more give way, the oldest first */
+
+typedef struct Room {
+    Manager *manager;
+    const Config *config;
+    Certificate **kept; /* that can give way, the oldest first; NULL: not listed yet */
+    size_t n, next;
+} Room;
+
+static void room_done(Room *room)
+{
+    free(room->kept);
+}
+
+static bool can_give_way(const Room *room, const Certificate *c)
+{
+    return c->record->abandoned > 0 && c->stored && !c->leaving && !c->work.busy &&
+           STAILQ_EMPTY(&c->work.requests) && !certificate_is_wanted(c) &&
+           !find_claimant(room->config, certificate_name(c));
+}
+
+static int compare_abandoned(const void *a, const void *b)
+{
+    int64_t x = (*(Certificate *const *)a)->record->abandoned,
+            y = (*(Certificate *const *)b)->record->abandoned;
+
+    return x < y ? -1 : x > y;
+}
+
+static void list_kept(Room *room)
+{
+    Model *model = room->manager->model;
+    Certificate *c, *next;
+
+    room->kept = calloc(HASH_COUNT(model->certificates) + 1, sizeof(Certificate *));
+    if (!room->kept)
+        return;
+    FOREACH_CERTIFICATE (model, c, next)
+        if (can_give_way(room, c))
+            room->kept[room->n++] = c;
+    qsort(room->kept, room->n, sizeof(Certificate *), compare_abandoned);
+}
+
+/* Returns true if a certificate of this name can be added. */
+static bool make_room(Room *room, const char *name)
+{
+    Manager *m = room->manager;
+
+    while (model_is_full(m->model, name)) {
+        Certificate *c;
+
+        if (!room->kept)
+            list_kept(room);
+        if (room->next >= room->n)
+            return false;
+        c = room->kept[room->next++];
+        model_set_leaving(m->model, c, true);
+        if (lifecycle_request(m->lifecycle, c, REQUEST_REMOVE, NULL, NULL, NULL) < 0)
+            model_set_leaving(m->model, c, false);
+    }
+    return true;
+}
+
+/* ---- applying */
+
+static int note_claim(Room *room, const Module *module, const Claim *claim, ConfigErrors *errors)
+{
+    Manager *m = room->manager;
     Certificate *c = model_find_any(m->model, claim->name);
     int r;
 
     if (!c) {
-        if (model_is_full(m->model, claim->name)) {
-            log_warning("Module %s: There are already %u certificates, ignoring %s.", module->name,
-                        HASH_COUNT(m->model->certificates), claim->name);
+        if (!make_room(room, claim->name)) {
+            complain(errors, module, "there are already %u certificates, ignoring %s", model_count(m->model),
+                     claim->name);
             return 0;
         }
         r = model_add(m->model, RECORD_CERTIFICATE, claim->name, &c);
@@ -49,7 +136,7 @@ static int note_claim(Manager *m, const Module *module, const Claim *claim)
     return wish_add(&c->next_wish, module->name, claim);
 }
 
-static void adopt_wish(Manager *m, Certificate *c)
+static void adopt_wish(Manager *m, Certificate *c, const Config *config, ConfigErrors *errors)
 {
     bool same = wish_equal(&c->wish, &c->next_wish), changed = false;
     unsigned what = 0;
@@ -62,33 +149,50 @@ static void adopt_wish(Manager *m, Certificate *c)
     } else
         wish_clear(&c->next_wish);
     if (certificate_update_names(c, c->record, &changed) == -E2BIG)
-        log_warning("%s: Modules request more than %d names together, ignoring the rest.",
-                    certificate_name(c), LIMIT_NAMES);
+        complain(errors, find_claimant(config, certificate_name(c)),
+                 "modules request more than %d names together for %s, ignoring the rest", LIMIT_NAMES,
+                 certificate_name(c));
     if (changed)
         what |= CHANGED_NAMES | CHANGED_CHAIN;
     if (what && c->published)
         MODEL_NOTIFY(m->model, certificate_changed, c, what);
 }
 
-static void apply(Manager *m, const Config *config)
+static void apply(Manager *m, const Config *config, ConfigErrors *errors)
 {
+    _cleanup_(room_done) Room room = { .manager = m, .config = config };
     Certificate *c, *next;
     int r = 0;
 
     for (size_t i = 0; i < config->n_modules && r >= 0; i++)
         for (size_t k = 0; k < config->modules[i].n_claims && r >= 0; k++)
-            r = note_claim(m, config->modules + i, config->modules[i].claims + k);
+            r = note_claim(&room, config->modules + i, config->modules[i].claims + k, errors);
     if (r < 0)
         (void)log_oom();
     FOREACH_CERTIFICATE (m->model, c, next) {
-        adopt_wish(m, c);
+        adopt_wish(m, c, config, errors);
         lifecycle_settle(m->lifecycle, c);
         model_review(m->model, c);
     }
 }
 
+/* Keeps the list of errors, and logs new ones. */
+static void adopt_errors(Configuration *k, ConfigErrors *fresh)
+{
+    bool changed = !config_errors_equal(fresh, &k->errors);
+    ConfigErrors former = k->errors;
+    Manager *m = k->manager;
+
+    config_errors_log(fresh, &former);
+    k->errors = *fresh;
+    *fresh = former;
+    if (m->observer && m->observer->configured)
+        m->observer->configured(changed, m->observer_userdata);
+}
+
 int manager_reload(Manager *m)
 {
+    _cleanup_config_errors_ ConfigErrors errors = {};
     Configuration *k = m->configuration;
     _cleanup_config_ Config *former = NULL;
     Config *fresh;
@@ -98,7 +202,8 @@ int manager_reload(Manager *m)
     r = config_watch_refresh(k->watch);
     if (r < 0)
         (void)log_warning_errno(r, "Failed to watch the configuration, changes take effect after a reload");
-    r = config_load(k->directories, k->config, on_complaint, NULL, &fresh);
+    host_name_watch_note(m->host_name);
+    r = config_load(k->directories, k->config, on_complaint, &errors, &fresh);
     if (r < 0)
         return log_error_errno(r, "Failed to read the configuration, keeping the former one");
     former = k->config;
@@ -112,10 +217,17 @@ int manager_reload(Manager *m)
                                                  : fresh->changed);
     if (!alike)
         TELL(m, authorities_changed);
-    apply(m, fresh);
+    apply(m, fresh, &errors);
+    adopt_errors(k, &errors);
     deployments_configure(m->deployments, fresh);
     agenda_note_outlook(m->agenda);
     return 0;
+}
+
+size_t manager_config_errors(const Manager *m, const ConfigError **ret)
+{
+    *ret = m->configuration->errors.items;
+    return m->configuration->errors.n;
 }
 
 static void on_file_changed(void *userdata)
@@ -146,6 +258,11 @@ void configuration_stop(Configuration *k)
         config_watch_free(TAKE_PTR(k->watch));
 }
 
+bool configuration_is_changing(const Configuration *k)
+{
+    return k->watch && config_watch_is_settling(k->watch);
+}
+
 char *const *configuration_directories(const Configuration *k)
 {
     return k->directories;
@@ -157,6 +274,7 @@ Configuration *configuration_free(Configuration *k)
         return NULL;
     configuration_stop(k);
     config_free(k->config);
+    config_errors_done(&k->errors);
     free(k);
     return NULL;
 }
@@ -217,6 +335,7 @@ static int check_authority(const Settings *s, const RegistrationRequest *wish, P
 static int check_register(Manager *m, const RegistrationRequest *wish, size_t n_names, const char *fresh,
                           Problem *problem)
 {
+    _cleanup_(room_done) Room room = { .manager = m, .config = m->configuration->config };
     int r = manager_check_module(wish->module, problem);
 
     if (r < 0)
@@ -229,10 +348,9 @@ static int check_register(Manager *m, const RegistrationRequest *wish, size_t n_
     if (n_names >= LIMIT_NAMES)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED, "A certificate has at most %d names.",
                            LIMIT_NAMES);
-    if (fresh && model_is_full(m->model, fresh))
+    if (fresh && !make_room(&room, fresh))
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
-                           "There are already %u certificates, which is the limit.",
-                           HASH_COUNT(m->model->certificates));
+                           "There are already %u certificates, which is the limit.", model_count(m->model));
     return 0;
 }
 

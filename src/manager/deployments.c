@@ -16,7 +16,8 @@
  * Changes are looked at a moment after the last one of a burst, so that a burst is one run. One run delivers all that is
  * pending for the modules that share a unit, so there is one run for each group of them; what changes meanwhile is
  * delivered by another one. A run that leaves no report is a failure, which the service keeps in memory only: after a
- * restart, the chain is simply pending. */
+ * restart, the chain is simply pending. A run that did not end left the former files saved: after a start of the
+ * service, which at boot is that of certwright-recover.timer, another one undoes it, whatever is due. */
 
 #define CALM_USEC  (1 * USEC_PER_SEC) /* without a change */
 #define BURST_USEC (5 * USEC_PER_SEC) /* after the first one, whether or not there are more */
@@ -107,7 +108,7 @@ static bool group_runs(const Deployments *d, size_t group)
 static void ask_items(Deployments *d, Recipient *c)
 {
     for (size_t i = 0; i < c->n_items; i++)
-        recipient_ask(c, c->items + i, recipient_leaf(d->manager->model, c->items + i));
+        recipient_ask(c, c->items + i, RECIPIENT_CONTENT(d->manager->model, c->items + i));
 }
 
 /* All modules of the group take part. */
@@ -122,7 +123,7 @@ static void join_run(Deployments *d, DeployRun *r, size_t group)
         if (c->group != group)
             continue;
         c->run = r;
-        c->is_wanted = false;
+        c->is_wanted = c->was_interrupted = false;
         ask_items(d, c);
         if (j)
             model_job_progress(d->manager->model, j, 0.5,
@@ -149,8 +150,8 @@ static void start_run(Deployments *d, const Recipient *c)
 
 static bool is_due(const Deployments *d, const Recipient *c, int64_t now)
 {
-    return (c->is_wanted && recipient_has_pending(c, d->manager->model)) || c->due <= now ||
-           (d->looks_at_all && c->look_due <= now);
+    return c->was_interrupted || (c->is_wanted && recipient_has_pending(c, d->manager->model)) ||
+           c->due <= now || (d->looks_at_all && c->look_due <= now);
 }
 
 static void start_due(Deployments *d)
@@ -188,13 +189,13 @@ static void judge_items(Deployments *d, Recipient *c, const DeployRun *r)
 
     for (size_t k = 0; k < c->n_items; k++) {
         RecipientItem *i = c->items + k;
-        const char *leaf = recipient_leaf(d->manager->model, i);
+        const char *content = RECIPIENT_CONTENT(d->manager->model, i);
 
         if (isempty(i->asked))
             continue;
-        if (recipient_was_tried(c, i, leaf, r->started))
+        if (recipient_was_tried(c, i, content, r->started))
             recipient_forget_failure(i);
-        else if (recipient_note_failure(c, i, leaf, strempty(detail), clock_now()) < 0)
+        else if (recipient_note_failure(c, i, content, strempty(detail), clock_now()) < 0)
             (void)log_oom();
         memset(i->asked, 0, sizeof(i->asked));
     }
@@ -357,9 +358,22 @@ static int on_look(sd_event_source *s _unused_, uint64_t usec _unused_, void *us
     return 0;
 }
 
-void deployments_note_change(Deployments *d, const Certificate *c)
+/* Those with RootFile=, whose chains may stay the same. */
+static bool note_root(Deployments *d)
 {
     bool found = false;
+    Recipient *c, *next;
+
+    FOREACH_RECIPIENT(c, d->recipients, next)
+    for (size_t i = 0; i < c->n_items; i++)
+        if (c->items[i].scope.root)
+            c->is_dirty = found = true;
+    return found;
+}
+
+void deployments_note_change(Deployments *d, const Certificate *c)
+{
+    bool found = certificate_is_root(c) && note_root(d);
 
     for (char **module = c->wish.modules; module && *module; module++) {
         Recipient *recipient;
@@ -392,7 +406,7 @@ int64_t deployments_next(const Deployments *d)
     if (can_start(d))
         FOREACH_RECIPIENT(c, d->recipients, next)
     if (!c->run)
-        due = MIN(due, c->due);
+        due = MIN(due, c->was_interrupted ? 0 : c->due);
     return due;
 }
 
@@ -404,7 +418,7 @@ int64_t deployments_next_try(const Deployments *d, const Certificate *c, const c
     HASH_FIND_STR(d->recipients, module, recipient);
     i = recipient ? recipient_find(recipient, certificate_name(c)) : NULL;
     return i && !i->flaw && certificate_chain(c)
-               ? deployment_due(recipient_deployment(recipient, i), recipient_leaf(d->manager->model, i),
+               ? deployment_due(recipient_deployment(recipient, i), RECIPIENT_CONTENT(d->manager->model, i),
                                 i->settings)
                : INT64_MAX;
 }
@@ -518,7 +532,10 @@ static void read_first(Deployments *d)
     if (r < 0)
         (void)log_oom();
     FOREACH_RECIPIENT(c, d->recipients, next)
-    recipient_look_at(c, d->manager->model, clock_now());
+    {
+        c->was_interrupted = c->report.is_open;
+        recipient_look_at(c, d->manager->model, clock_now());
+    }
 }
 
 static void free_recipients(Recipient *table)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdio.h>
 
 #include "core/limits.h"
 #include "core/name.h"
@@ -15,7 +16,8 @@
 /* Examines an upload. The import process parses it, and a worker checks it. A missing key or issuer is searched in the store or
  * on the network, and the upload is checked again, until nothing new is found. */
 
-#define SUPPLIERS_MAX 64 /* stored chains to read for one upload */
+#define URL_QUOTED    200 /* bytes of a URL in messages */
+#define SUPPLIERS_MAX 64  /* stored chains to read for one upload */
 
 struct Examiner {
     sd_event *event;
@@ -41,6 +43,9 @@ typedef struct Examination {
     char *looked_for; /* subject of the issuer searched last */
     unsigned n_fetched;
     char **urls; /* of that issuer, not tried yet */
+    char *url;   /* being fetched */
+    unsigned n_redirects;
+    char *notes; /* sentences on what was fetched, for the report */
 
     UploadResult result;
     Problem problem;
@@ -70,6 +75,8 @@ static Examination *examination_free(Examination *e)
     strv_free(e->keys);
     free(e->looked_for);
     strv_free(e->urls);
+    free(e->url);
+    free(e->notes);
     upload_result_done(&e->result);
     problem_clear(&e->problem);
     free(e);
@@ -77,8 +84,22 @@ static Examination *examination_free(Examination *e)
 }
 DEFINE_CLEANUP(Examination *, examination_free);
 
+/* What came over the network is part of the chain, or was tried. */
+static void report_fetched(Examination *e)
+{
+    Finding *f = e->result.report.findings + CHECK_CHAIN;
+    char **text = f->problem.code != PROBLEM_NONE ? &f->problem.text : &f->text, *joined;
+
+    if (!e->notes || !*text || asprintf(&joined, "%s%s", *text, e->notes) < 0)
+        return;
+    text_make_plain(joined, LIMIT_PROBLEM_TEXT);
+    free(*text);
+    *text = joined;
+}
+
 static void finish(Examination *e)
 {
+    report_fetched(e);
     e->done(&e->result, &e->problem, e->userdata);
     examination_free(e);
 }
@@ -219,6 +240,24 @@ static int look_for_key(Examination *e)
 
 static void try_next_url(Examination *e);
 
+/* why NULL: it was fetched. */
+static void note_fetched(Examination *e, const char *why)
+{
+    char *notes;
+
+    if (why)
+        log_info("Failed to fetch an issuer from %s, ignoring: %s", QUOTE(e->url, URL_QUOTED), why);
+    else
+        log_info("Fetched an issuer from %s.", QUOTE(e->url, URL_QUOTED));
+    if (asprintf(&notes, "%s %s %s%s%s%s", strempty(e->notes),
+                 why ? "Fetching the issuer failed at" : "The issuer was fetched from",
+                 QUOTE(e->url, URL_QUOTED), why ? ": " : ".", strempty(why),
+                 why ? text_full_stop(why) : "") < 0)
+        return;
+    free(e->notes);
+    e->notes = notes;
+}
+
 static int take_fetched(Examination *e, const Imported *found)
 {
     int r = 0;
@@ -232,15 +271,18 @@ static int take_fetched(Examination *e, const Imported *found)
     return r;
 }
 
-static void on_fetched_imported(Imported *imported, const Problem *problem _unused_, void *userdata)
+static void on_fetched_imported(Imported *imported, const Problem *problem, void *userdata)
 {
     Examination *e = userdata;
     int r;
 
-    if (!imported) {
+    if (!imported || imported->n_certificates == 0) {
+        note_fetched(e, imported ? "it is no certificate" : strempty(problem->text));
+        imported_free(imported);
         try_next_url(e);
         return;
     }
+    note_fetched(e, NULL);
     r = take_fetched(e, imported);
     imported_free(imported);
     if (r < 0)
@@ -265,28 +307,53 @@ static void import_fetched(Examination *e, const HttpReply *reply)
         try_next_url(e);
 }
 
+static void fetch(Examination *e, const char *url);
+
 static void on_fetched(const HttpReply *reply, const Problem *problem, void *userdata)
 {
     Examination *e = userdata;
+    const char *target = reply ? http_reply_redirect(reply) : NULL;
 
     if (reply && reply->status == 200)
         import_fetched(e, reply);
-    else {
-        log_info("Failed to fetch an issuer, ignoring: %s",
-                 reply ? "the server has no such file" : strempty(problem->text));
+    else if (target && e->n_redirects < LIMIT_REDIRECTS) {
+        e->n_redirects++;
+        fetch(e, target);
+    } else {
+        note_fetched(e, target  ? "there are too many redirects"
+                        : reply ? "the server has no such file"
+                                : strempty(problem->text));
         try_next_url(e);
     }
+}
+
+/* A redirect is fetched by the rules for what a certificate names. */
+static void fetch(Examination *e, const char *url)
+{
+    const HttpRequest request = {
+        .url = url, .body_max = LIMIT_BUNDLE, .time_max = LIMIT_HTTP_TIME, .plain = true, .public_only = true
+    };
+    _cleanup_problem_ Problem problem = {};
+    Examiner *x = e->manager->examiner;
+    int r = text_set(&e->url, url);
+
+    if (r >= 0 && !x->http)
+        r = http_new(x->event, &x->http);
+    if (r < 0) {
+        finish(e);
+        return;
+    }
+    if (http_send(x->http, &request, on_fetched, e, &problem) >= 0)
+        return;
+    note_fetched(e, strempty(problem.text));
+    try_next_url(e);
 }
 
 /* From the last to the first: their order has no meaning. */
 static void try_next_url(Examination *e)
 {
-    Examiner *x = e->manager->examiner;
     size_t n = strv_length(e->urls);
     _cleanup_free_ char *url = n > 0 && e->n_fetched < LIMIT_ISSUERS_FETCHED ? e->urls[n - 1] : NULL;
-    HttpRequest request = {
-        .url = url, .body_max = LIMIT_BUNDLE, .time_max = LIMIT_HTTP_TIME, .plain = true, .public_only = true
-    };
 
     if (!url) {
         finish(e);
@@ -294,10 +361,8 @@ static void try_next_url(Examination *e)
     }
     e->urls[n - 1] = NULL;
     e->n_fetched++;
-    if (!x->http && http_new(x->event, &x->http) < 0)
-        finish(e);
-    else if (http_send(x->http, &request, on_fetched, e, NULL) < 0)
-        try_next_url(e);
+    e->n_redirects = 0;
+    fetch(e, url);
 }
 
 static void on_examined(void *data, void *userdata _unused_)

@@ -58,7 +58,7 @@ static void say_served(Account *a)
         [SOURCE_LOCAL] = "from this machine's own root",
     };
     const Chain *chain = certificate_chain(a->c);
-    int64_t end = chain ? chain_not_after(chain) : 0;
+    int64_t end = chain ? source_chain_ends(a->c->record->served, chain) : 0;
 
     if (!chain)
         say(a, "%s has no chain yet.", certificate_name(a->c));
@@ -146,6 +146,22 @@ static void say_modules(Account *a)
         say(a, "It is used by %s.", list);
 }
 
+/* A registration names no paths: those are root's to choose, also with %n. */
+static void say_undelivered(Account *a)
+{
+    const Record *rec = a->c->record;
+
+    for (size_t i = 0; i < rec->n_registrations; i++) {
+        const char *module = rec->registrations[i].module;
+
+        if (!placements_find(&a->c->placements, module))
+            say(a,
+                "The module %s registered it over the bus, so it is not delivered to files: for that, "
+                "/etc/certwright/modules.d/%s.conf has to request it, too, with [Certificate %s] and a [Deploy] section.",
+                module, module, certificate_name(a->c));
+    }
+}
+
 /* "; the next try is due in 9 minutes, at ..." or "". */
 static char *next_try(const Account *a, const Placement *d)
 {
@@ -206,6 +222,7 @@ char *manager_explain(const Manager *m, const Certificate *c)
     say_next(&a);
     say_modules(&a);
     say_placements(&a);
+    say_undelivered(&a);
     if (fclose(a.out) != 0) {
         free(text);
         return NULL;

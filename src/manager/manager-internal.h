@@ -15,6 +15,7 @@ typedef struct ClockWatch ClockWatch;
 typedef struct Configuration Configuration;
 typedef struct Deployments Deployments;
 typedef struct Examiner Examiner;
+typedef struct HostNameWatch HostNameWatch;
 typedef struct NetworkWatch NetworkWatch;
 typedef struct Upkeep Upkeep;
 
@@ -28,6 +29,7 @@ struct Manager {
     Agenda *agenda;
     Deployments *deployments;
     ClockWatch *clock;
+    HostNameWatch *host_name;
     NetworkWatch *network;
     Upkeep *upkeep;
     const ManagerObserver *observer;
@@ -44,6 +46,8 @@ struct Manager {
 int configuration_new(Manager *m, char *const *directories, Configuration **ret);
 /* Stops watching the files. */
 void configuration_stop(Configuration *k);
+/* Returns true if files have changed and are about to be read. */
+bool configuration_is_changing(const Configuration *k);
 /* Borrowed. */
 char *const *configuration_directories(const Configuration *k);
 Configuration *configuration_free(Configuration *k);
@@ -89,6 +93,13 @@ DEFINE_CLEANUP(ClockWatch *, clock_watch_free);
 /* Records the current time and waits for the disk; for the stop of the service. */
 void clock_watch_record_last(ClockWatch *w);
 
+/* Follows the host name (host-name-watch.c). */
+int host_name_watch_new(Manager *m, HostNameWatch **ret);
+HostNameWatch *host_name_watch_free(HostNameWatch *w);
+DEFINE_CLEANUP(HostNameWatch *, host_name_watch_free);
+/* The configuration is about to be read, with the current name. */
+void host_name_watch_note(HostNameWatch *w);
+
 /* Follows the default route (network-watch.c). */
 int network_watch_new(Manager *m, NetworkWatch **ret);
 NetworkWatch *network_watch_free(NetworkWatch *w);
@@ -101,7 +112,7 @@ bool network_watch_has_route(const NetworkWatch *w);
 /* Borrowed; NULL: the routes cannot be watched. */
 struct Network *network_watch_routes(const NetworkWatch *w);
 
-/* Writes checkpoints of the store, and checks its files once after the start (upkeep.c). */
+/* Writes checkpoints of the store, and checks its files after the start and once a day (upkeep.c). */
 int upkeep_new(Manager *m, Upkeep **ret);
 Upkeep *upkeep_free(Upkeep *u);
 DEFINE_CLEANUP(Upkeep *, upkeep_free);

@@ -58,12 +58,28 @@ static void on_applied(Certificate *c, unsigned changed, const char *previous, v
     if (certificate_is_root(c))
         MODEL_NOTIFY(m->model, counts_changed);
     if (chain_changed) {
-        if (!certificate_is_root(c)) {
+        if (!certificate_is_root(c))
             log_chain(c, previous);
-            deployments_note_change(m->deployments, c);
-        }
+        deployments_note_change(m->deployments, c);
         TELL(m, chain_changed, c, previous);
     }
+}
+
+/* Requested while it was being removed: begins as a new one. */
+static bool is_wanted_again(Manager *m, Certificate *c)
+{
+    Record *fresh;
+
+    if (STAILQ_EMPTY(&c->work.requests) && !certificate_is_wanted(c))
+        return false;
+    fresh = record_new(c->record->kind, c->record->name);
+    if (!fresh)
+        return false;
+    record_free(c->record);
+    c->record = fresh;
+    model_set_leaving(m->model, c, false);
+    lifecycle_settle(m->lifecycle, c);
+    return true;
 }
 
 static void on_removed(Certificate *c, void *userdata)
@@ -71,10 +87,10 @@ static void on_removed(Certificate *c, void *userdata)
     Manager *m = userdata;
 
     upkeep_note_change(m->upkeep);
-    if (c->record->kind == RECORD_CERTIFICATE)
-        model_remove(m->model, c);
-    else
+    if (c->record->kind != RECORD_CERTIFICATE)
         certificate_free(c);
+    else if (!is_wanted_again(m, c))
+        model_remove(m->model, c);
 }
 
 static char *explain_warning(const Certificate *c, int64_t left)
@@ -102,7 +118,7 @@ static char *explain_warning(const Certificate *c, int64_t left)
 
 static void on_warned(Certificate *c, void *userdata)
 {
-    int64_t not_after = chain_not_after(certificate_chain(c));
+    int64_t not_after = source_chain_ends(c->record->served, certificate_chain(c));
     _cleanup_free_ char *text = explain_warning(c, not_after - clock_now());
     Manager *m = userdata;
     char number[24];
@@ -125,6 +141,7 @@ static void on_failed(Certificate *c, const Problem *problem, void *userdata)
 {
     Manager *m = userdata;
 
+    model_set_leaving(m->model, c, false);
     if (problem->code == PROBLEM_CANCELLED)
         return;
     agenda_note_outlook(m->agenda);
@@ -182,6 +199,7 @@ static int make_parts(Manager *m, const ManagerOptions *options)
     if ((r = network_watch_new(m, &m->network)) < 0 ||
         (r = lifecycle_new(m->event, m->store, m->model, &lifecycle_observer, m, &m->lifecycle)) < 0 ||
         (r = configuration_new(m, options->config, &m->configuration)) < 0 ||
+        (r = host_name_watch_new(m, &m->host_name)) < 0 ||
         (r = examiner_new(m->event, options->importer, &m->examiner)) < 0 ||
         (r = upkeep_new(m, &m->upkeep)) < 0 || (r = agenda_new(m, &m->agenda)) < 0 ||
         (r = deployments_new(m, options, &m->deployments)) < 0)
@@ -235,6 +253,7 @@ void manager_stop(Manager *m)
 {
     if (m->configuration)
         configuration_stop(m->configuration);
+    m->host_name = host_name_watch_free(m->host_name);
     if (m->deployments)
         deployments_stop(m->deployments);
     if (!m->lifecycle)

@@ -20,6 +20,14 @@ typedef struct ManagerOptions {
     char *const *config;      /* directories, the most important last */
 } ManagerOptions;
 
+/* What is wrong in a file of the configuration, or with the file. */
+typedef struct ConfigError {
+    char *file;    /* its path; "" for the configuration as a whole */
+    unsigned line; /* 0: the file as a whole */
+    char *key;     /* "": none */
+    char *text;    /* a sentence without its full stop */
+} ConfigError;
+
 /* Called from the event loop when the change is durable. Changes of the tables are reported to their watchers (model/model.h). */
 typedef struct ManagerObserver {
     void (*chain_changed)(Certificate *c, const char *previous, void *userdata);
@@ -27,6 +35,8 @@ typedef struct ManagerObserver {
     void (*expiry_warning)(Certificate *c, int64_t not_after, const char *reason, void *userdata);
     /* ACME was enabled or disabled, or other authorities were configured. */
     void (*authorities_changed)(void *userdata);
+    /* The configuration was read again. errors: manager_config_errors() changed. NULL: not of interest. */
+    void (*configured)(bool errors, void *userdata);
     /* The clock is not trusted (core/clock.h): the callee queries whether it is synchronized, calls clock_set_synchronized(),
      * and then manager_look_at_clock(). */
     void (*clock_doubted)(void *userdata);
@@ -78,6 +88,8 @@ int manager_cancel_job(Manager *m, Job *j, Problem *problem);
 unsigned manager_renew_due(Manager *m);
 /* Reads the configuration again; the former one stays in force if that fails. */
 int manager_reload(Manager *m);
+/* Lists what was wrong in it when it was read last; borrowed. */
+size_t manager_config_errors(const Manager *m, const ConfigError **ret);
 
 /* Delivers now what is pending for a module, whenever it is due. The job may be over when this returns. */
 int manager_deploy(Manager *m, const char *module, uint64_t *ret_id, Problem *problem);

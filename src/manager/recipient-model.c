@@ -14,9 +14,18 @@ static const char *leaf_of(const Certificate *c)
     return chain ? chain_leaf(chain)->fingerprint : "";
 }
 
-const char *recipient_leaf(const Model *m, const RecipientItem *i)
+const char *recipient_content(const Model *m, const RecipientItem *i, char ret[static DIGEST_TEXT])
 {
-    return leaf_of(model_find_any(m, i->name));
+    const Certificate *c = model_find_any(m, i->name);
+    const Chain *chain = c ? certificate_chain(c) : NULL;
+    char fingerprints[LIMIT_CHAIN][DIGEST_TEXT] = {};
+    size_t n = chain ? MIN((size_t)chain->n_entries, ELEMENTSOF(fingerprints)) : 0;
+
+    for (size_t k = 0; k < n; k++)
+        (void)memccpy(fingerprints[k], chain->entries[k].fingerprint, 0, DIGEST_TEXT - 1);
+    if (deploy_content_digest(i->scope, fingerprints, n, leaf_of(m->root), ret) < 0)
+        (void)log_oom();
+    return ret;
 }
 
 static void log_state(const Recipient *c, const Placement *d, const char *name)
@@ -46,11 +55,14 @@ static void log_state(const Recipient *c, const Placement *d, const char *name)
 static void note_revoked(const Recipient *c, RecipientItem *i, const Certificate *certificate)
 {
     const Deployment *d = report_find(&c->report, i->name);
-
+    const BlockedLeaf *blocked;
     bool in_files = d && (d->state == DEPLOYMENT_VERIFIED || d->state == DEPLOYMENT_WRITTEN);
 
     if (!d || (in_files && streq(d->leaf, leaf_of(certificate))))
         i->is_of_revoked = false;
+    blocked = in_files ? blocklist_find(&certificate->record->blocked, d->leaf) : NULL;
+    if (blocked && blocked->reason == BLOCK_REVOKED)
+        i->is_of_revoked = true;
     for (Source s = 0; in_files && s < _SOURCE_MAX; s++) {
         const Slot *slot = certificate->record->slots + s;
 
@@ -70,7 +82,7 @@ static void look_at_item(Model *m, Recipient *c, RecipientItem *i, int64_t now)
     if (!certificate)
         return;
     note_revoked(c, i, certificate);
-    placement = recipient_look(c, i, leaf_of(certificate), now);
+    placement = recipient_look(c, i, RECIPIENT_CONTENT(m, i), now);
     former = placements_find(&certificate->placements, c->module);
     if (former)
         before = former->state;
@@ -111,7 +123,7 @@ char *recipient_find_failure(const Recipient *c, const Model *m)
 bool recipient_has_pending(const Recipient *c, const Model *m)
 {
     for (size_t i = 0; i < c->n_items; i++)
-        if (recipient_is_pending(c, c->items + i, recipient_leaf(m, c->items + i)))
+        if (recipient_is_pending(c, c->items + i, RECIPIENT_CONTENT(m, c->items + i)))
             return true;
     return false;
 }

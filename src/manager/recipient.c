@@ -59,6 +59,7 @@ static int add_item(Recipient *c, const Module *m, const char *name)
         return -ENOMEM;
     if (r == 0)
         return text_set(&i->flaw, module_deploy_flaw(m, name));
+    i->scope = deploy_scope(&s);
     r = deploy_settings_digest(&s, i->settings);
     return r < 0 ? r : add_units(c, &s);
 }
@@ -117,6 +118,7 @@ void recipient_inherit(Recipient *fresh, Recipient *former)
     former->report = (Report){};
     problem_move(&former->problem, &fresh->problem);
     fresh->is_stale = former->is_stale;
+    fresh->was_interrupted = former->was_interrupted;
     fresh->run = former->run;
     fresh->job = former->job;
     fresh->is_wanted = former->is_wanted;
@@ -185,43 +187,44 @@ const Deployment *recipient_deployment(const Recipient *c, const RecipientItem *
 }
 
 /* A try that could not even read the chain is about any. */
-static bool is_about(const Deployment *d, const RecipientItem *i, const char *leaf)
+static bool is_about(const Deployment *d, const RecipientItem *i, const char *content)
 {
-    return d && (isempty(d->leaf) || streq(d->leaf, leaf)) && streq(d->settings, i->settings);
+    return d && (isempty(d->content) || streq(d->content, content)) && streq(d->settings, i->settings);
 }
 
-bool recipient_is_pending(const Recipient *c, const RecipientItem *i, const char *leaf)
+bool recipient_is_pending(const Recipient *c, const RecipientItem *i, const char *content)
 {
-    return !isempty(leaf) && !i->flaw &&
-           deployment_is_pending(recipient_deployment(c, i), leaf, i->settings);
+    return !isempty(content) && !i->flaw &&
+           deployment_is_pending(recipient_deployment(c, i), content, i->settings);
 }
 
-void recipient_ask(const Recipient *c, RecipientItem *i, const char *leaf)
+void recipient_ask(const Recipient *c, RecipientItem *i, const char *content)
 {
     memset(i->asked, 0, sizeof(i->asked));
-    if (recipient_is_pending(c, i, leaf))
-        (void)memccpy(i->asked, leaf, 0, sizeof(i->asked) - 1);
+    if (recipient_is_pending(c, i, content))
+        (void)memccpy(i->asked, content, 0, sizeof(i->asked) - 1);
 }
 
 /* A run that somebody else started a moment before may have read the former chain, but not twice. */
-bool recipient_was_tried(const Recipient *c, RecipientItem *i, const char *leaf, int64_t since)
+bool recipient_was_tried(const Recipient *c, RecipientItem *i, const char *content, int64_t since)
 {
     const Deployment *d = report_find(&c->report, i->name);
     bool was_missed = i->was_missed;
 
     i->was_missed = false;
-    if (!d || (d->when < since && deployment_is_pending(d, leaf, i->settings)))
+    if (!d || (d->when < since && deployment_is_pending(d, content, i->settings)))
         return false;
-    if (!streq(i->asked, leaf) || is_about(d, i, leaf))
+    if (!streq(i->asked, content) || is_about(d, i, content))
         return true;
     i->was_missed = true;
     return !was_missed;
 }
 
-int recipient_note_failure(Recipient *c, RecipientItem *i, const char *leaf, const char *detail, int64_t now)
+int recipient_note_failure(Recipient *c, RecipientItem *i, const char *content, const char *detail,
+                           int64_t now)
 {
     const Deployment *former = recipient_deployment(c, i);
-    unsigned failures = is_about(former, i, leaf) ? former->failures : 0;
+    unsigned failures = is_about(former, i, content) ? former->failures : 0;
     Deployment *d = i->own ? i->own : calloc(1, sizeof(Deployment));
 
     if (!d || text_set(&d->detail, detail) < 0) {
@@ -232,27 +235,27 @@ int recipient_note_failure(Recipient *c, RecipientItem *i, const char *leaf, con
     d->state = DEPLOYMENT_FAILED;
     d->when = now;
     d->failures = failures < UINT32_MAX ? failures + 1 : failures;
-    (void)memccpy(d->leaf, leaf, 0, sizeof(d->leaf) - 1);
+    (void)memccpy(d->content, content, 0, sizeof(d->content) - 1);
     (void)memccpy(d->settings, i->settings, 0, sizeof(d->settings) - 1);
     i->own = d;
     return 0;
 }
 
 /* A try that seems to lie far in the future was made with a wrong clock. */
-static int64_t due_of(const Deployment *d, const RecipientItem *i, const char *leaf, int64_t now)
+static int64_t due_of(const Deployment *d, const RecipientItem *i, const char *content, int64_t now)
 {
-    int64_t due = isempty(leaf) || i->flaw ? INT64_MAX : deployment_due(d, leaf, i->settings);
+    int64_t due = isempty(content) || i->flaw ? INT64_MAX : deployment_due(d, content, i->settings);
 
-    if (is_about(d, i, leaf))
+    if (is_about(d, i, content))
         due = MAX(due, d->when + BACK_OFF_MIN);
     return due < INT64_MAX && due > now + BACK_OFF_MAX ? now : due;
 }
 
-Placement recipient_look(Recipient *c, RecipientItem *i, const char *leaf, int64_t now)
+Placement recipient_look(Recipient *c, RecipientItem *i, const char *content, int64_t now)
 {
     const Deployment *d = recipient_deployment(c, i);
-    int64_t due = due_of(d, i, leaf, now);
-    bool current = is_about(d, i, leaf);
+    int64_t due = due_of(d, i, content, now);
+    bool current = is_about(d, i, content);
 
     if (current && d->state == DEPLOYMENT_WRITTEN)
         c->look_due = MIN(c->look_due, due);

@@ -16,10 +16,11 @@ typedef struct RecipientItem {
     char *flaw;                 /* why nothing is delivered: an error of the configuration; NULL: none */
     char *name;                 /* canonical */
     char settings[DIGEST_TEXT]; /* deploy_settings_digest() */
-    char asked[DIGEST_TEXT];    /* leaf that the run under way is expected to deliver; "": none */
-    bool was_missed;            /* the last run delivered something else */
-    bool is_of_revoked;         /* the files have a chain that was revoked, as far as it is known */
-    Deployment *own; /* a run that left no report, as the service saw it; NULL: the report tells all */
+    char asked[DIGEST_TEXT];    /* content that the run under way is expected to deliver; "": none */
+    DeployScope scope;
+    bool was_missed;    /* the last run delivered something else */
+    bool is_of_revoked; /* the files have a chain that was revoked, as far as it is known */
+    Deployment *own;    /* a run that left no report, as the service saw it; NULL: the report tells all */
 } RecipientItem;
 
 typedef struct Recipient {
@@ -33,6 +34,7 @@ typedef struct Recipient {
     Problem problem;       /* of reading it */
     bool is_stale;         /* the report has to be read */
     bool is_dirty;         /* a chain, the report or the settings changed */
+    bool was_interrupted;  /* when the service started, a run had not ended: the next one has to undo it */
     int64_t due;           /* INT64_MAX: nothing is */
     int64_t look_due;      /* of chains that are written, but not used: their unit did not run */
     struct DeployRun *run; /* under way; NULL: none */
@@ -55,24 +57,26 @@ int recipients_group(Recipient *table);
 
 /* The known state of the deployment of a certificate; NULL: none. */
 const Deployment *recipient_deployment(const Recipient *c, const RecipientItem *i);
-/* Marks what a run is expected to deliver. leaf: "" if there is none. */
-void recipient_ask(const Recipient *c, RecipientItem *i, const char *leaf);
+/* content, here and below: deploy_content_digest() of what is to be in the files; "": there is no chain yet. */
+/* Marks what a run is expected to deliver. */
+void recipient_ask(const Recipient *c, RecipientItem *i, const char *content);
 /* Returns true if, according to the report, a run that began at that time has tried what it was asked for, or did not have
- * to. leaf: the current one. */
-bool recipient_was_tried(const Recipient *c, RecipientItem *i, const char *leaf, int64_t since);
+ * to. */
+bool recipient_was_tried(const Recipient *c, RecipientItem *i, const char *content, int64_t since);
 /* Records a try that left no report. -ENOMEM. */
-int recipient_note_failure(Recipient *c, RecipientItem *i, const char *leaf, const char *detail,
+int recipient_note_failure(Recipient *c, RecipientItem *i, const char *content, const char *detail,
                            int64_t now);
 void recipient_forget_failure(RecipientItem *i);
-/* Returns true if this leaf is still to be delivered. */
-bool recipient_is_pending(const Recipient *c, const RecipientItem *i, const char *leaf);
-/* Computes when it is due, and describes its state for clients; the strings are borrowed. leaf: "" if there is none. */
-Placement recipient_look(Recipient *c, RecipientItem *i, const char *leaf, int64_t now);
+/* Returns true if this content is still to be delivered. */
+bool recipient_is_pending(const Recipient *c, const RecipientItem *i, const char *content);
+/* Computes when it is due, and describes its state for clients; the strings are borrowed. */
+Placement recipient_look(Recipient *c, RecipientItem *i, const char *content, int64_t now);
 
 /* ---- together with the certificates of the model (recipient-model.c) */
 
-/* Fingerprint of the served leaf; "": there is no chain yet. */
-const char *recipient_leaf(const Model *m, const RecipientItem *i);
+/* The content of the files as it is to be now, from the served chain and the local root; returns ret. */
+const char *recipient_content(const Model *m, const RecipientItem *i, char ret[static DIGEST_TEXT]);
+#define RECIPIENT_CONTENT(m, i) recipient_content(m, i, (char[DIGEST_TEXT]){ 0 })
 /* Computes when it is due, shows the state of each deployment, and logs what changed of it. */
 void recipient_look_at(Recipient *c, Model *m, int64_t now);
 bool recipient_has_pending(const Recipient *c, const Model *m);

@@ -59,6 +59,7 @@ static int read_file(int directory, const char *module, ReportFile *f)
 
     if (r >= 0)
         r = report_read_at(fd, &f->report, &f->problem);
+    f->report.is_open = fd >= 0 && report_is_open_at(fd);
     return r == -ENOENT ? 0 : r;
 }
 

@@ -6,10 +6,11 @@
 
 #define CHECKPOINT_WAIT_USEC (2 * USEC_PER_SEC)
 #define CHECK_WAIT_USEC      (5 * USEC_PER_SEC)
+#define CHECK_AGAIN_USEC     (24 * 3600 * USEC_PER_SEC)
 #define CHECK_PAUSE_USEC     (20 * USEC_PER_MSEC)
 #define CHECKED_AT_ONCE      32
 
-/* Writes checkpoints of the store, for a fast start, and verifies the files once after the start. */
+/* Writes checkpoints of the store, for a fast start, and verifies the files after the start and once a day. */
 
 struct Upkeep {
     Manager *manager;
@@ -120,9 +121,10 @@ static int on_check_timer(sd_event_source *s _unused_, uint64_t usec _unused_, v
         some[n++] = c;
     free(u->checked);
     u->checked = n > 0 ? strdup(certificate_name(some[n - 1])) : NULL;
-    if (!u->checked || lifecycle_check(u->manager->lifecycle, some, n) < 0)
-        return 0;
-    return timer_arm(u->check_timer, CHECK_PAUSE_USEC);
+    if (u->checked && lifecycle_check(u->manager->lifecycle, some, n) >= 0)
+        return timer_arm(u->check_timer, CHECK_PAUSE_USEC);
+    free(TAKE_PTR(u->checked));
+    return timer_arm(u->check_timer, CHECK_AGAIN_USEC);
 }
 
 void upkeep_write_last(Upkeep *u)

@@ -3,10 +3,13 @@
 
 #include "core/limits.h"
 #include "manager/manager-internal.h"
+#include "util/log.h"
 #include "util/text.h"
 
 /* One call of Upload, CheckUpload or RemoveUpload: examine, store, settle the certificates that it concerns, reply. */
-typedef struct UploadCall {
+typedef struct UploadCall UploadCall;
+
+struct UploadCall {
     Manager *manager;
     char *target; /* name of the certificate that it is for; NULL: for any, or the root */
     bool is_root;
@@ -19,7 +22,8 @@ typedef struct UploadCall {
 
     char *fingerprint;
     size_t n_waiting;
-} UploadCall;
+    void (*next)(UploadCall *call); /* when nothing is waited for any more */
+};
 
 static UploadCall *upload_call_free(UploadCall *call)
 {
@@ -55,7 +59,7 @@ static void on_settled(Certificate *c _unused_, RequestResult result _unused_, c
     if (problem->code != PROBLEM_NONE && call->problem.code == PROBLEM_NONE)
         (void)problem_copy(problem, &call->problem);
     if (--call->n_waiting == 0)
-        upload_call_answer(call);
+        call->next(call);
 }
 
 static bool is_concerned(const Certificate *c, const Certificate *upload, const char *fingerprint)
@@ -72,6 +76,7 @@ static void settle_concerned(UploadCall *call, const Certificate *upload)
     Manager *m = call->manager;
     Certificate *c, *next;
 
+    call->next = upload_call_answer;
     call->n_waiting = 1;
     FOREACH_CERTIFICATE (m->model, c, next) {
         if (!is_concerned(c, upload, call->fingerprint))
@@ -185,6 +190,8 @@ static void on_examined(UploadResult *result, const Problem *problem, void *user
         upload_call_answer(call);
         return;
     }
+    log_info("An upload is accepted: %s %s", finding_text(&result->report.findings[CHECK_LEAF]),
+             finding_text(&result->report.findings[CHECK_CHAIN]));
     call->bundle = TAKE_PTR(result->bundle);
     r = store_bundle(call);
     if (r < 0) {
@@ -242,6 +249,9 @@ int manager_check_upload(Manager *m, Certificate *target, int bundle_fd, const U
     return start_examining(&call, target, bundle_fd, options, problem);
 }
 
+/* ---- removal: no service may go back to the leaf, which is durable before the upload is gone; then it is removed, and
+ * certificates that serve it get another chain */
+
 /* The upload leaves the table at once, so that no certificate takes it again, and is freed after this. */
 static void on_upload_removed(Certificate *upload, RequestResult result _unused_, const Problem *problem,
                               void *userdata)
@@ -257,12 +267,53 @@ static void on_upload_removed(Certificate *upload, RequestResult result _unused_
     settle_concerned(call, NULL);
 }
 
+static void remove_withdrawn(UploadCall *call)
+{
+    Manager *m = call->manager;
+    Certificate *upload = model_find_upload(m->model, call->fingerprint);
+    int r = 0;
+
+    if (call->problem.code == PROBLEM_NONE && !upload)
+        (void)problem_set(&call->problem, PROBLEM_NO_SUCH_CERTIFICATE, "The upload was removed meanwhile.");
+    if (call->problem.code == PROBLEM_NONE)
+        r = lifecycle_request(m->lifecycle, upload, REQUEST_REMOVE, NULL, on_upload_removed, call);
+    problem_set_errno(&call->problem, r, "Removing the upload");
+    if (call->problem.code != PROBLEM_NONE)
+        upload_call_answer(call);
+}
+
+/* A module that has the certificate may still have this leaf in its files, though another one is served by now. */
+static bool may_have_been_delivered(const Certificate *c, const Chain *chain)
+{
+    char *const names[] = { (char *)(uintptr_t)certificate_name(c), NULL };
+
+    return c->stored && c->wish.modules && chain_covers(chain, names, NULL);
+}
+
+static void withdraw(UploadCall *call, Chain *chain)
+{
+    Manager *m = call->manager;
+    Certificate *c, *next;
+
+    call->next = remove_withdrawn;
+    call->n_waiting = 1;
+    FOREACH_CERTIFICATE (m->model, c, next) {
+        if (!is_concerned(c, NULL, call->fingerprint) && !may_have_been_delivered(c, chain))
+            continue;
+        call->n_waiting++;
+        if (lifecycle_withdraw(m->lifecycle, c, chain, on_settled, call) < 0)
+            call->n_waiting--;
+    }
+    if (--call->n_waiting == 0)
+        call->next(call);
+}
+
 int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, void *userdata,
                           Problem *problem)
 {
     _cleanup_(upload_call_freep) UploadCall *call = NULL;
+    _cleanup_chain_ Chain *chain = NULL;
     Certificate *upload = NULL;
-    int r;
 
     if (!text_is_hex(fingerprint, 64))
         return problem_set(
@@ -284,8 +335,10 @@ int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, 
     if (upload->work.busy)
         return problem_set(problem, PROBLEM_BUSY,
                            "The upload is being written right now; try again in a moment.");
-    r = lifecycle_request(m->lifecycle, upload, REQUEST_REMOVE, NULL, on_upload_removed, call);
-    if (r >= 0)
-        TAKE_PTR(call);
-    return r;
+    chain = chain_ref(upload->record->slots[SOURCE_UPLOADED].chain);
+    if (chain)
+        withdraw(TAKE_PTR(call), chain);
+    else
+        remove_withdrawn(TAKE_PTR(call));
+    return 0;
 }

@@ -70,9 +70,9 @@ CertificateState certificate_state(const Certificate *c, int64_t now)
     const Chain *chain = certificate_chain(c);
     int64_t renewal;
 
-    if (!chain)
+    if (!chain || now < chain_not_before(chain)) /* nothing that clients accept yet */
         return CERTIFICATE_PENDING;
-    if (now > chain_leaf(chain)->not_after)
+    if (now > source_chain_ends(c->record->served, chain))
         return CERTIFICATE_EXPIRED;
     renewal = certificate_next_renewal(c);
     if (renewal == 0) /* only an administrator can replace it */

@@ -85,6 +85,7 @@ struct Certificate {
     Job *job;
     bool published; /* an object on the bus */
     bool stored;    /* has files in the store */
+    bool leaving;   /* gives way to others and is about to be removed */
     CertificateWork work;
     CertificateOrder order;
     CertificateClient client;
@@ -114,6 +115,11 @@ static inline const char *certificate_name(const Certificate *c)
 static inline bool certificate_is_root(const Certificate *c)
 {
     return c->record->kind == RECORD_ROOT;
+}
+/* "leaf" or "root". */
+static inline const char *certificate_role(const Certificate *c)
+{
+    return certificate_is_root(c) ? "root" : "leaf";
 }
 /* The served chain; NULL: none yet. */
 const Chain *certificate_chain(const Certificate *c);

@@ -61,8 +61,25 @@ static void enter(Model *m, Certificate *c)
     name_holder_join(&c->listed, m->names, c);
 }
 
+void model_set_leaving(Model *m, Certificate *c, bool leaving)
+{
+    size_t size = strlen(c->name);
+
+    if (c->leaving == leaving)
+        return;
+    c->leaving = leaving;
+    m->n_leaving += leaving ? 1 : -(size_t)1;
+    m->names_size += leaving ? -size : size;
+}
+
+unsigned model_count(const Model *m)
+{
+    return HASH_COUNT(m->certificates) - (unsigned)m->n_leaving;
+}
+
 void model_remove(Model *m, Certificate *c)
 {
+    model_set_leaving(m, c, false);
     HASH_DEL(m->certificates, c);
     m->names_size -= strlen(c->name);
     certificate_free(c);
@@ -70,8 +87,7 @@ void model_remove(Model *m, Certificate *c)
 
 bool model_is_full(const Model *m, const char *name)
 {
-    return HASH_COUNT(m->certificates) >= LIMIT_CERTIFICATES ||
-           m->names_size + strlen(name) > LIMIT_NAMES_SIZE;
+    return model_count(m) >= LIMIT_CERTIFICATES || m->names_size + strlen(name) > LIMIT_NAMES_SIZE;
 }
 
 int model_add(Model *m, RecordKind kind, const char *name, Certificate **ret)

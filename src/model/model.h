@@ -30,7 +30,8 @@ struct Model {
     Certificate *root;
     Certificate *certificates; /* by primary name, published or not */
     NameTable *names;          /* of published ones */
-    size_t names_size;         /* of all primary names, in bytes */
+    size_t names_size;         /* of all primary names, in bytes, */
+    size_t n_leaving;          /* without those of certificates that give way */
     size_t n_published;
     Certificate *uploads; /* by the fingerprint of their leaf */
     uint64_t last_upload; /* the highest number given to an upload so far */
@@ -78,6 +79,10 @@ bool model_is_full(const Model *m, const char *name);
 /* Adds a leaf, not published yet, or an upload, whose name is its fingerprint. */
 int model_add(Model *m, RecordKind kind, const char *name, Certificate **ret);
 void model_remove(Model *m, Certificate *c);
+/* The certificate does not count any more for model_is_full(), or does again. */
+void model_set_leaving(Model *m, Certificate *c, bool leaving);
+/* The number of certificates that count. */
+unsigned model_count(const Model *m);
 /* Publishes a leaf that is in use and withdraws others; frees a leaf that has no files either. */
 void model_review(Model *m, Certificate *c);
 

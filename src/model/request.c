@@ -6,6 +6,7 @@ Request *request_free(Request *q)
     if (q) {
         registration_done(&q->registration);
         bundle_free(q->bundle);
+        chain_unref(q->chain);
     }
     free(q);
     return NULL;

@@ -35,6 +35,16 @@ const char *http_reply_header(const HttpReply *reply, const char *name, size_t n
     return NULL;
 }
 
+const char *http_reply_redirect(const HttpReply *reply)
+{
+    char *url = NULL;
+
+    if (reply->status != 301 && reply->status != 302 && reply->status != 303 && reply->status != 307 &&
+        reply->status != 308)
+        return NULL;
+    return curl_easy_getinfo(reply->easy, CURLINFO_REDIRECT_URL, &url) == CURLE_OK ? url : NULL;
+}
+
 /* ---- dates: curl_getdate() accepts far more than HTTP permits */
 
 static bool has_form(const char *s, const char *form)

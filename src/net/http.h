@@ -46,6 +46,8 @@ typedef struct HttpReply {
  * NULL if there are fewer. Each field line is one value (RFC 9110 section 5.3). Values that are not printable
  * ASCII are skipped. */
 const char *http_reply_header(const HttpReply *reply, const char *name, size_t n);
+/* Returns the absolute URL that the reply redirects to (RFC 9110 section 15.4), which is not followed; NULL: none. */
+const char *http_reply_redirect(const HttpReply *reply);
 /* Parses an HTTP-date in one of its three formats (RFC 9110 section 5.6.7), as seconds since 1970-01-01 UTC.
  * now: for years with two digits. -EINVAL. */
 int http_date_parse(const char *s, int64_t now, int64_t *ret);

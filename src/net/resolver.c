@@ -8,7 +8,7 @@
 #include <sys/queue.h>
 
 #include "core/limits.h"
-#include "core/server-address.h"
+#include "net/address.h"
 #include "net/resolver-internal.h"
 #include "util/text.h"
 #include "util/timer.h"
@@ -65,6 +65,7 @@ static const struct {
     int records[RECORDS_MAX];
 } types[] = {
     [DNS_ADDRESS] = { "address", { ns_t_a, ns_t_aaaa } },
+    [DNS_HOST] = { "address", { ns_t_a, ns_t_aaaa } },
     [DNS_TXT] = { "TXT", { ns_t_txt } },
     [DNS_CNAME] = { "CNAME", { ns_t_cname } },
     [DNS_NS] = { "NS", { ns_t_ns } },
@@ -139,6 +140,35 @@ void dns_part_answered(void *arg, int status, const uint8_t *data, size_t size)
         query_describe(q, status_to_string(status));
     if (--q->n_pending == 0)
         query_finish(q);
+}
+
+static int add_host_addresses(DnsQuery *q, const struct ares_addrinfo *found)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    int r = 0;
+
+    for (const struct ares_addrinfo_node *n = found->nodes; n && r >= 0; n = n->ai_next) {
+        address_to_text(n->ai_addr, n->ai_addrlen, text);
+        if (!strv_contains(q->values, text))
+            r = strv_extend(&q->values, text);
+    }
+    return r;
+}
+
+static void on_host(void *arg, int status, int timeouts _unused_, struct ares_addrinfo *found)
+{
+    DnsQuery *q = arg;
+
+    if (status != ARES_EDESTRUCTION && q->n_pending > 0) {
+        q->exists = status == ARES_SUCCESS || status == ARES_ENODATA;
+        if (found && add_host_addresses(q, found) < 0)
+            query_describe(q, strerror(ENOMEM));
+        else if (!q->exists && status != ARES_ENOTFOUND)
+            query_describe(q, status_to_string(status));
+        query_finish(q);
+    }
+    if (found)
+        ares_freeaddrinfo(found);
 }
 
 static void query_wait(DnsQuery *q)
@@ -301,9 +331,15 @@ static int query_open_channel(DnsQuery *q, const char *servers)
 
 static void query_send(DnsQuery *q)
 {
+    const struct ares_addrinfo_hints hints = { .ai_socktype = SOCK_STREAM };
     size_t n = types[q->type].records[1] ? 2 : 1;
 
     q->n_pending = n;
+    if (q->type == DNS_HOST && !q->dns->servers) {
+        ares_getaddrinfo(q->channel, q->name, NULL, &hints, on_host, q);
+        query_wait(q);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         q->parts[i] = (Part){ .query = q, .record = types[q->type].records[i] };
         dns_part_ask(q->channel, q->name, q->parts[i].record, q->parts + i);

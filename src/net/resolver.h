@@ -6,7 +6,7 @@
 #include "core/problem.h"
 
 /* DNS queries (RFC 1035) with c-ares in an event loop: only to name servers, ignoring hosts(5) and
- * nsswitch.conf(5). Names may end with a dot, and are never completed by a search list. */
+ * nsswitch.conf(5) except for DNS_HOST. Names may end with a dot, and are never completed by a search list. */
 typedef struct Dns Dns;
 typedef struct DnsQuery DnsQuery;
 
@@ -19,6 +19,9 @@ typedef enum DnsType {
      * primary server. DNS_NO_DATA and DNS_NO_NAME if the answer does not contain it: query the parent name
      * then. */
     DNS_SOA,
+    /* The addresses that programs of this machine use: of hosts(5) and DNS, in the order of nsswitch.conf(5). If servers are
+     * set, the same as DNS_ADDRESS. */
+    DNS_HOST,
 } DnsType;
 
 typedef enum DnsResult {

@@ -71,6 +71,19 @@ bool ordering_must_stay(Ordering *o, const AuthoritySettings *a)
     return true;
 }
 
+/* To spare the limits of the authority, what failed here and there alike is not tried soon. */
+static int note_foreseen(Ordering *o, LedgerFile *f)
+{
+    const char *name = o->wanted.name;
+
+    strv_take(o->orders->doubtful, name);
+    if (!o->attempt.foreseen)
+        return 0;
+    if (strv_extend(&o->orders->doubtful, name) < 0)
+        return -ENOMEM;
+    return o->flags & ORDERING_REISSUE ? 0 : ledger_note_foreseen(f->ledger, name);
+}
+
 void ordering_note_end(Ordering *o)
 {
     const OrderAttempt *a = &o->attempt;
@@ -86,6 +99,8 @@ void ordering_note_end(Ordering *o)
         r = ledger_note_withdrawn(f->ledger, name, now);
     else if (a->failure == FAILED_BY_ANSWER || counted) /* else there may be a certificate */
         r = ledger_note_failed(f->ledger, name, o->wanted.names, a->refused != 0, now);
+    if (r >= 0 && (issued || o->owner == OWNER_WAITS))
+        r = note_foreseen(o, f);
     if (r < 0)
         (void)log_oom();
     if (!issued && o->owner == OWNER_WAITS && o->tried == f)

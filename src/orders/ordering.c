@@ -234,6 +234,7 @@ static void on_order_done(Bundle *bundle, const char *solver, const AcmeFailure 
     o->outcome.bundle = bundle;
     o->outcome.solver = solver;
     a->finalized = order_was_finalized(a->order);
+    a->foreseen = order_was_foreseen(a->order);
     a->refused = refused;
     if (failure) {
         (void)problem_copy(failure->problem, &o->outcome.problem);

@@ -108,6 +108,7 @@ typedef struct OrderAttempt {
     bool writing;       /* a worker has the record */
     bool resumed;       /* interrupted by the last stop */
     bool finalized;     /* the authority may issue a certificate from now on */
+    bool foreseen;      /* it refused proofs that a self-check had not found either */
     AttemptFailure failure;
     unsigned refused; /* solvers whose proofs the authority refused, bits by index */
     int64_t retry_after;
@@ -183,6 +184,7 @@ struct Orders {
     Solving solving;
     OrderQueue queue;
     Interrupted interrupted;
+    char **doubtful; /* names of certificates whose last order failed as their self-check: they come last */
     sd_event_source *back_source; /* runs when the event loop is idle */
     bool network_is_back;         /* the observer has to be notified */
     TAILQ_HEAD(, Connection) connections;

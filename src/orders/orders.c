@@ -187,6 +187,7 @@ Orders *orders_free(Orders *s)
     sd_event_source_disable_unref(s->back_source);
     strv_free(s->interrupted.left);
     strv_free(s->interrupted.kept);
+    strv_free(s->doubtful);
     settings_unref(s->settings);
     sd_event_unref(s->event);
     free(s);

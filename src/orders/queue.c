@@ -4,6 +4,7 @@
 #include "core/now.h"
 #include "orders/orders-internal.h"
 #include "util/log.h"
+#include "util/text.h"
 #include "util/timer.h"
 
 /* Decides when waiting orderings begin, and in which order. */
@@ -50,18 +51,26 @@ size_t orders_running(const Orders *s)
     return n;
 }
 
-/* Manual and resumed orders go first, without waiting for OrdersPerMinute=; then the one whose chain expires first. */
+/* Manual and resumed orders go first, without waiting for OrdersPerMinute=; then the one whose chain expires first, those that
+ * are likely to fail last. */
 static bool is_pressing(const Ordering *o)
 {
     return o->flags & ORDERING_MANUAL || orders_has_order(o->orders, o->wanted.name);
 }
 
+static bool is_doubtful(const Ordering *o)
+{
+    return strv_contains(o->orders->doubtful, o->wanted.name);
+}
+
 static bool comes_before(const Ordering *a, const Ordering *b)
 {
-    bool pressing = is_pressing(a);
+    bool pressing = is_pressing(a), doubtful = is_doubtful(a);
 
     if (pressing != is_pressing(b))
         return pressing;
+    if (doubtful != is_doubtful(b))
+        return !doubtful;
     return a->wanted.not_after < b->wanted.not_after;
 }
 

@@ -149,18 +149,6 @@ bool orders_has_order(const Orders *s, const char *name)
     return strv_contains(s->interrupted.left, name);
 }
 
-static void strv_take(char **l, const char *s)
-{
-    size_t n = strv_length(l);
-
-    for (size_t i = 0; i < n; i++)
-        if (streq(l[i], s)) {
-            free(l[i]);
-            memmove(l + i, l + i + 1, (n - i) * sizeof(char *));
-            return;
-        }
-}
-
 const AuthoritySettings *ordering_take_up(Ordering *o, OrderRecord **ret)
 {
     _cleanup_(order_record_freep) OrderRecord *rec = NULL;

@@ -51,6 +51,7 @@ static void on_revoked(const AcmeReply *reply, const AcmeFailure *failure, void 
 static int revocation_send(Revocation *v)
 {
     AcmeRequest request = { .resource = ACME_REVOKE_CERT,
+                            .subject = ACME_ABOUT_REVOCATION,
                             .payload = v->payload,
                             .key = v->by_key ? v->key : NULL };
     AcmeCall *call;

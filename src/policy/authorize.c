@@ -25,7 +25,7 @@ typedef struct Check {
     Authorizer *authorizer;
     sd_bus_message *message;
     const PolicyRow *row;
-    char *name, *module;
+    char *name, *module, *role;
     uint64_t id;
     uid_t uid;
     Problem problem;   /* of a decided check; none: allowed */
@@ -49,6 +49,7 @@ static Check *check_free(Check *c)
     sd_bus_message_unref(c->message);
     problem_clear(&c->problem);
     free(c->name);
+    free(c->role);
     free(c->module);
     free(c);
     return NULL;
@@ -168,6 +169,8 @@ static int append_details(sd_bus_message *ask, const Check *c)
 
     if (r >= 0 && c->name)
         r = sd_bus_message_append(ask, "{ss}", "name", QUOTE(c->name, DETAIL_MAX));
+    if (r >= 0 && c->role)
+        r = sd_bus_message_append(ask, "{ss}", "role", c->role);
     if (r >= 0 && c->module)
         r = sd_bus_message_append(ask, "{ss}", "module", QUOTE(c->module, DETAIL_MAX));
     return r < 0 ? r : sd_bus_message_close_container(ask);
@@ -247,6 +250,8 @@ static int check_start(Authorizer *a, sd_bus_message *m, const PolicyRow *row, u
     if (r >= 0)
         r = text_set(&c->module, details->module);
     if (r >= 0)
+        r = text_set(&c->role, details->role);
+    if (r >= 0)
         r = ask_polkit(c);
     if (r < 0)
         check_free(c);
@@ -272,7 +277,8 @@ int authorizer_check(Authorizer *a, sd_bus_message *m, uid_t uid, const Authoriz
         return r < 0 ? problem_set_errno(problem, r, "Asking for authorization") : 0;
     }
     *ret_uid = c->uid;
-    if (!streq(strempty(c->name), strempty(details->name)))
+    if (!streq(strempty(c->name), strempty(details->name)) ||
+        !streq(strempty(c->role), strempty(details->role)))
         (void)problem_set(&c->problem, PROBLEM_NOT_AUTHORIZED,
                           "%s was authorized for %s, but would now be for %s; try again.", row->member,
                           strempty(c->name), strempty(details->name));

@@ -23,6 +23,7 @@ DEFINE_CLEANUP(Authorizer *, authorizer_free);
 typedef struct AuthorizeDetails {
     const char *name;
     const char *module;
+    const char *role; /* of the certificate: "leaf" or "root", which a leaf may be called as well */
 } AuthorizeDetails;
 
 /* uid: of the caller, (uid_t)-1 if unknown. Returns 1 if the call is allowed, with *ret_uid set to uid, or

@@ -41,7 +41,7 @@ typedef struct DnsTask {
     Task task; /* first */
     TAILQ_ENTRY(DnsTask) entry;
     TaskState state;
-    bool checks; /* SelfCheck= at the start */
+    CheckMode check; /* SelfCheck= at the start */
     char *value;
     DnsPlace *place;
     TxtRecord *record;
@@ -90,6 +90,7 @@ static void on_propagated(const Problem *problem, void *userdata)
     DnsTask *t = userdata;
 
     (void)problem_copy(problem, &t->task.problem);
+    t->task.base.advises = t->check == CHECK_ADVISE;
     t->propagation = dns_propagation_free(t->propagation);
     dns_task_tell(t, 0);
 }
@@ -105,7 +106,7 @@ static void task_look(DnsTask *t)
                                  .port = rec->change.port };
     int r;
 
-    if (!t->checks) {
+    if (t->check == CHECK_NO || t->task.problem.code != PROBLEM_NONE) {
         dns_task_tell(t, 0);
         return;
     }
@@ -141,6 +142,7 @@ static void txt_tell(TxtRecord *rec, const Problem *problem)
         if (problem->code == PROBLEM_NONE)
             task_look(t);
         else {
+            t->task.base.advises = false;
             (void)problem_copy(problem, &t->task.problem);
             dns_task_tell(t, 0);
         }
@@ -279,6 +281,19 @@ static int txt_get(DnsSolver *s, const char *owner, const char *zone, const char
 
 /* ---- tasks */
 
+static int find_place(DnsTask *t, const char *name, bool zone, Problem *problem);
+
+/* A zone that only the check needs cannot be found: that is a finding of the check. */
+static bool place_without_zone(DnsTask *t)
+{
+    const AcmeSettings *settings = t->task.base.solver->context->settings;
+
+    if (t->check != CHECK_ADVISE || t->task.base.advises || settings->dns_server || !settings->dns_hook)
+        return false;
+    t->task.base.advises = true;
+    return find_place(t, t->task.name, false, NULL) >= 0;
+}
+
 static void on_place(const char *owner, const char *zone, const Problem *problem, void *userdata)
 {
     DnsTask *t = userdata;
@@ -286,10 +301,13 @@ static void on_place(const char *owner, const char *zone, const Problem *problem
 
     if (problem->code == PROBLEM_NONE)
         r = txt_get((DnsSolver *)t->task.base.solver, owner, zone, t->value, &t->record, &t->task.problem);
-    else
+    else if (t->task.problem.code == PROBLEM_NONE)
         (void)problem_copy(problem, &t->task.problem);
     t->place = dns_place_free(t->place);
+    if (!t->record && r >= 0 && place_without_zone(t))
+        return;
     if (!t->record) {
+        t->task.base.advises = false;
         dns_task_tell(t, r);
         return;
     }
@@ -328,19 +346,22 @@ static int proof_digest(const Proof *proof, char **ret)
 }
 
 /* An update needs the zone, and so does the check, which may be disabled for a hook. */
-static int task_start(DnsTask *t, const Proof *proof, Problem *problem)
+static int find_place(DnsTask *t, const char *name, bool zone, Problem *problem)
 {
     const SolverContext *context = t->task.base.solver->context;
-    const DnsPlaceWish wish = {
-        .name = proof->name,
-        .zone = context->settings->self_check || context->settings->dns_server,
-        .guess = !context->settings->self_check,
-    };
+    const DnsPlaceWish wish = { .name = name, .zone = zone, .guess = t->check != CHECK_REQUIRE };
+
+    return dns_place_find(context->dns, &wish, on_place, t, &t->place, problem);
+}
+
+static int task_start(DnsTask *t, const Proof *proof, Problem *problem)
+{
+    const AcmeSettings *settings = t->task.base.solver->context->settings;
     int r;
 
-    t->checks = context->settings->self_check;
+    t->check = settings->self_check;
     r = proof_digest(proof, &t->value);
-    return r < 0 ? r : dns_place_find(context->dns, &wish, on_place, t, &t->place, problem);
+    return r < 0 ? r : find_place(t, proof->name, t->check != CHECK_NO || settings->dns_server, problem);
 }
 
 static int solver_start(Solver *base, const Proof *proof, SolverReady ready, void *userdata,

@@ -12,7 +12,7 @@
 
 #define FIRST_PAUSE   (USEC_PER_SEC / 5) /* between two rounds; doubled each time */
 #define LONGEST_PAUSE (10 * USEC_PER_SEC)
-#define WITHOUT_CHECK "SelfCheck=no in [ACME] disables this check"
+#define WITHOUT_CHECK "set DNSResolvers= in [ACME] to a resolver that sees what others see, or SelfCheck=no"
 
 typedef enum Verdict {
     SILENT, /* never answered */
@@ -122,7 +122,8 @@ static int tell_late(const DnsPropagation *p, Problem *problem)
     return problem_set(
         problem, PROBLEM_CHALLENGE_FAILED,
         "The TXT record of %s was created, but not all name servers of the zone %s have it after %d seconds."
-        "%s Do they receive updates from the server that was changed? " WITHOUT_CHECK ".",
+        "%s Do they receive updates from the server that was changed? If only this machine sees it so, " WITHOUT_CHECK
+        ".",
         p->owner, p->zone, LIMIT_DNS_PROPAGATION, strempty(which));
 }
 

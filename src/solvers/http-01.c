@@ -14,7 +14,6 @@
 #define ANOTHER_WAY \
     "let it hand /.well-known/acme-challenge/ to this service (there are lines for nginx, Apache, HAProxy and Caddy in " \
     "/usr/share/certwright/snippets), or set WebRoot= to the directory that it serves"
-#define SEEN_FROM_HERE "if only this machine cannot reach it, set SelfCheck=no"
 
 typedef struct HttpSolver {
     Solver solver;
@@ -63,7 +62,7 @@ static void describe_wrong(const HttpTask *t, const AddressProbe *p, const char 
         problem_set(
             problem, PROBLEM_CHALLENGE_FAILED,
             "%s cannot be proved: %s at %s answered %s, so another server answers there; if it is this machine's, " ANOTHER_WAY
-            "; if not, correct the A and AAAA records of the name",
+            "; if not, correct the A and AAAA records of the name, or, " SEEN_OTHERWISE,
             t->task.name, t->url, p->address, what);
 }
 
@@ -98,7 +97,7 @@ static void probe_fail(AddressProbe *p, const Problem *why)
         problem_set(
             &problem, PROBLEM_CHALLENGE_FAILED,
             "%s cannot be proved: %s at %s cannot be reached. %s. Let port 80 of that address lead to this machine, or "
-            "correct the A and AAAA records of the name; " SEEN_FROM_HERE,
+            "correct the A and AAAA records of the name; " SEEN_OTHERWISE,
             t->task.name, t->url, p->address, strempty(why->text));
     address_probe_end(p, problem.code != PROBLEM_CANCELLED && !answered, &problem);
 }

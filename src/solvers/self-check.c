@@ -83,23 +83,28 @@ static void on_addresses(DnsResult result, char *const *values, const Problem *w
         return;
     }
     if (result == DNS_FAILED)
-        problem_set(&t->problem, PROBLEM_NETWORK_FAILED,
-                    "%s cannot be proved, as its addresses cannot be found: %s", t->name,
-                    why && why->text ? why->text : "The DNS does not answer; check the network.");
+        problem_set(
+            &t->problem, PROBLEM_NETWORK_FAILED,
+            "%s cannot be proved, as its addresses cannot be found: %s Check the network; " SEEN_OTHERWISE
+            ".",
+            t->name, why && why->text ? why->text : "The DNS does not answer.");
     else
-        problem_set(&t->problem, PROBLEM_CHALLENGE_FAILED,
-                    "%s cannot be proved: %s; add an A or AAAA record that leads to this machine.", t->name,
-                    result == DNS_NO_NAME ? "the name does not exist in the DNS"
-                                          : "it has no address in the DNS");
+        problem_set(
+            &t->problem, PROBLEM_CHALLENGE_FAILED,
+            "%s cannot be proved: %s; add an A or AAAA record that leads to this machine, or, " SEEN_OTHERWISE
+            ".",
+            t->name,
+            result == DNS_NO_NAME ? "the name does not exist in the DNS" : "it has no address in the DNS");
     task_tell(t);
 }
 
 int self_check_start(SelfCheck *c, Task *t, const SelfCheckUse *use, Problem *problem)
 {
     *c = (SelfCheck){ .use = use, .task = t };
+    t->base.advises = t->base.solver->context->settings->self_check == CHECK_ADVISE;
     if (!name_is_address(t->name))
-        return dns_query(t->base.solver->context->dns, t->name, DNS_ADDRESS, NULL, on_addresses, c,
-                         &c->query, problem);
+        return dns_query(t->base.solver->context->dns, t->name, DNS_HOST, NULL, on_addresses, c, &c->query,
+                         problem);
     check_ask(c, (char *[]){ t->name, NULL });
     return 0;
 }

@@ -28,10 +28,9 @@ static void probe_drop(AddressProbe *base)
 static const char *advice(bool unreachable)
 {
     if (unreachable)
-        return "check that the name leads to this machine and that firewall and router let the port through, or set "
-               "SelfCheck=no if this machine cannot reach its own public address";
+        return "check that the name leads to this machine and that firewall and router let the port through, or, " SEEN_OTHERWISE;
     return "check that the name leads to this machine alone and that the port, or for a proxy connections with the "
-           "ALPN protocol acme-tls/1, leads to an address of TLSListen=";
+           "ALPN protocol acme-tls/1, leads to an address of TLSListen=, or, " SEEN_OTHERWISE;
 }
 
 /* why: PROBLEM_NONE if the proof is there. */

@@ -61,13 +61,18 @@ void store_discard(Store *s, StoreChange *c);
  * next checkpoint include the changes of a commit. */
 void store_applied(Store *s);
 
-/* Reads the object again, repairing it, after a commit with an unknown result. -ENOENT. */
-int store_reload(Store *s, RecordKind kind, const char *name, Record **ret);
+/* Reads the object again, repairing it, after a commit with an unknown result. former: what was known of it, in case its record
+ * cannot be read; NULL. -ENOENT. */
+int store_reload(Store *s, RecordKind kind, const char *name, const Record *former, Record **ret);
 /* Reads the chain and key of a source. Any thread. -EBADMSG if they are not what was stored. */
 int store_read(Store *s, const Record *rec, Source source, Bundle **ret);
 /* Checks that the stored object matches the record, and if so, removes what a crash left beside it. Any thread,
  * while nothing is staged for the object. */
 int store_verify(Store *s, const Record *rec, Source source);
+
+/* Reads from the text of a record.json, a file of the store, which leaves of the certificate must not be served again: for
+ * certwright-deploy. -EBADMSG. */
+int store_read_blocklist(const char *record, size_t size, Blocklist *ret);
 
 /* A checkpoint makes the next start fast. It is taken of all records in memory, which is fast, and then written in the
  * thread that commits. */

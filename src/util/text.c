@@ -64,6 +64,18 @@ int strv_copy(char *const *l, char ***ret)
     return r;
 }
 
+void strv_take(char **l, const char *s)
+{
+    size_t n = strv_length(l);
+
+    for (size_t i = 0; i < n; i++)
+        if (streq(l[i], s)) {
+            free(l[i]);
+            memmove(l + i, l + i + 1, (n - i) * sizeof(char *));
+            return;
+        }
+}
+
 int strv_extend(char ***l, const char *s)
 {
     size_t n = strv_length(*l);

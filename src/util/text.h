@@ -16,6 +16,8 @@ bool strv_equal(char *const *a, char *const *b);
 bool strv_equal_sets(char *const *a, char *const *b);
 int strv_copy(char *const *l, char ***ret);
 int strv_extend(char ***l, const char *s);
+/* Removes the first string that equals s. */
+void strv_take(char **l, const char *s);
 /* Splits at white space; *ret is NULL if there are no words. */
 int strv_split(const char *s, char ***ret);
 /* Joins the strings with a separator. Returns NULL on OOM. */

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "config/config.h"
+#include "core/limits.h"
 #include "deploy/due.h"
 #include "util/fs.h"
 #include "util/text.h"
@@ -63,28 +64,40 @@ static char *read_how(int reports)
     return how;
 }
 
-static int read_leaf(const char *state, const char *name, char ret[static DIGEST_TEXT])
+/* Fingerprints of a chain in PEM. Returns their number. */
+static size_t read_chain(const char *state, const char *name, char ret[static LIMIT_CHAIN][DIGEST_TEXT])
 {
     _cleanup_free_ char *path = NULL;
     uint8_t digest[EVP_MAX_MD_SIZE];
     unsigned size = 0;
-    X509 *x = NULL;
+    size_t n = 0;
+    X509 *x;
     FILE *f;
 
-    if (asprintf(&path, "%s/certificates/%s/current/certificate.pem", state, name) < 0)
-        return -ENOMEM;
-    f = fopen(path, "re");
-    if (f) {
-        x = PEM_read_X509(f, NULL, NULL, NULL);
-        fclose(f);
-    }
-    if (!x || !X509_digest(x, EVP_sha256(), digest, &size)) {
+    if (asprintf(&path, "%s/%s", state, name) < 0 || !(f = fopen(path, "re")))
+        return 0;
+    while (n < LIMIT_CHAIN && (x = PEM_read_X509(f, NULL, NULL, NULL))) {
+        if (X509_digest(x, EVP_sha256(), digest, &size))
+            hex_encode(digest, size, false, ret[n++]);
         X509_free(x);
-        return -ENOENT;
     }
-    X509_free(x);
-    hex_encode(digest, size, false, ret);
-    return 0;
+    fclose(f);
+    return n;
+}
+
+static int read_content(const char *state, const char *name, const DeploySettings *s, Deployment *ret)
+{
+    char chain[LIMIT_CHAIN][DIGEST_TEXT] = {}, root[LIMIT_CHAIN][DIGEST_TEXT] = {};
+    _cleanup_free_ char *path = NULL;
+    size_t n;
+
+    if (asprintf(&path, "certificates/%s/current/fullchain.pem", name) < 0)
+        return -ENOMEM;
+    n = read_chain(state, path, chain);
+    if (n == 0 || read_chain(state, "root/current/certificate.pem", root) == 0)
+        return -ENOENT;
+    memcpy(ret->leaf, chain[0], DIGEST_TEXT);
+    return deploy_content_digest(deploy_scope(s), chain, n, root[0], ret->content);
 }
 
 static int report_claim(const Arguments *a, const Module *m, const Claim *claim, const char *how,
@@ -97,7 +110,7 @@ static int report_claim(const Arguments *a, const Module *m, const Claim *claim,
     if (r <= 0)
         return r;
     d = report_get(report, claim->name);
-    if (!d || read_leaf(a->state, claim->name, d->leaf) < 0)
+    if (!d || read_content(a->state, claim->name, &s, d) < 0)
         return -ENOENT;
     d->state = deployment_state_from_string(how);
     d->when = time(NULL);

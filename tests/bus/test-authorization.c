@@ -326,6 +326,32 @@ static void test_details(void)
     wait_until(is_quiet, f->root, "the job to end");
 }
 
+/* A leaf may be called as the root is: the role tells them apart, in both directions, and so does Explain. */
+static void test_role(void)
+{
+    g_autoptr(Fixture) f = start(0);
+    g_autoptr(GDBusConnection) nobody = client_connect(f, fixture_uid("nobody"));
+    g_autofree char *leaf = client_register(f->root, "m", "root", NULL);
+    g_autoptr(GVariant) reissued G_GNUC_UNUSED = NULL, explained = NULL;
+    const char *text;
+
+    fixture_set_rules(f, "polkit.addRule(function(action, subject) {\n"
+                         "    if (action.lookup('name') == 'root' && action.lookup('role') == 'leaf')\n"
+                         "        return polkit.Result.YES;\n"
+                         "});\n");
+    reissued = client_expect(nobody, leaf, CERTIFICATE, "Reissue", g_variant_new("(@a{sv})", NO_OPTIONS));
+    client_expect_error(nobody, PATH_ROOT, CERTIFICATE, "Reissue", g_variant_new("(@a{sv})", NO_OPTIONS),
+                        "NotAuthorized", NULL);
+    client_expect_error(nobody, PATH_ROOT, CERTIFICATE, "OpenKey", g_variant_new("(@a{sv})", NO_OPTIONS),
+                        "NotAuthorized", NULL);
+    client_expect_error(nobody, PATH, MANAGER, "ReissueAll", g_variant_new("(@a{sv})", NO_OPTIONS),
+                        "NotAuthorized", NULL);
+    explained = client_expect(nobody, PATH, MANAGER, "Explain", g_variant_new("(s)", PATH_ROOT));
+    g_variant_get(explained, "(&s)", &text);
+    g_assert_nonnull(strstr(text, "local root"));
+    wait_until(is_quiet, f->root, "the job to end");
+}
+
 /* A rule that a person wrote for one spelling of a name holds for the others. */
 static void test_details_are_canonical(void)
 {
@@ -384,6 +410,7 @@ static void add(void)
     g_test_add_func("/bus/authorization/details", test_details);
     g_test_add_func("/bus/authorization/polkit-returns", test_polkit_returns);
     g_test_add_func("/bus/authorization/name", test_name);
+    g_test_add_func("/bus/authorization/role", test_role);
     g_test_add_func("/bus/authorization/details-are-canonical", test_details_are_canonical);
 }
 

@@ -144,6 +144,88 @@ static void test_broken(void)
     g_assert_nonnull(strstr(said, "NoSuchKey"));
 }
 
+/* ---- errors on the bus */
+
+static char *errors_of(Fixture *f)
+{
+    g_autoptr(GVariant) errors = client_get(f->root, PATH, MANAGER, "ConfigurationErrors");
+
+    g_assert_true(g_variant_is_of_type(errors, G_VARIANT_TYPE("a(suss)")));
+    return g_variant_print(errors, FALSE);
+}
+
+static unsigned count(const char *text, const char *what)
+{
+    unsigned n = 0;
+
+    for (const char *at = text; (at = strstr(at, what)); at++)
+        n++;
+    return n;
+}
+
+/* Each with its place; signalled when they change, and in the journal once. */
+static void test_errors(void)
+{
+    g_autoptr(Fixture) f = fixture_new(0, ONE);
+    g_autofree char *none = errors_of(f), *some = NULL, *said = NULL, *again = NULL;
+    g_autoptr(SignalLog) log = signals_new(f->root);
+
+    g_assert_cmpstr(none, ==, "[]");
+    fixture_write_settings(f, "[Renewal]\nIdleExit=soon\n");
+    fixture_write_module(f, "two", TWO "NoSuchKey=\xff\n");
+    notice_by_reload(f);
+    some = errors_of(f);
+    g_assert_nonnull(strstr(some, "/certwright.conf', 2, 'IdleExit', '"));
+    g_assert_nonnull(strstr(some, "/modules.d/two.conf', 5, 'NoSuchKey', '"));
+    g_assert_cmpuint(count(some, "('/"), ==, 2);
+    signals_wait(log, PATH, "PropertiesChanged", "ConfigurationErrors", 1);
+    notice_by_reload(f);
+    notice_by_signal(f);
+    wait_milliseconds(500);
+    signals_settle(log);
+    g_assert_cmpuint(signals_count(log, PATH, "PropertiesChanged", "ConfigurationErrors"), ==, 1);
+    said = file_read(f->daemon_log);
+    g_assert_cmpuint(count(said, "certwright.conf:2: IdleExit=: "), ==, 1);
+    fixture_write_settings(f, "");
+    fixture_write_module(f, "two", TWO);
+    notice_by_reload(f);
+    again = errors_of(f);
+    g_assert_cmpstr(again, ==, "[]");
+}
+
+/* With a umask of 077, root makes what the service may not read: it says so, and keeps what it knows. */
+static void test_unreadable(void)
+{
+    g_autoptr(Fixture) f = fixture_new(0, ONE);
+    g_autofree char *modules = g_build_filename(f->config, "modules.d", NULL),
+                    *settings = g_build_filename(f->config, "certwright.conf", NULL), *folder = NULL,
+                    *file = NULL, *said = NULL, *none = NULL, *line = NULL;
+
+    wait_known(f, "one.example.com", TRUE);
+    g_assert_cmpint(g_chmod(modules, 0700), ==, 0);
+    fixture_write_settings(f, "");
+    g_assert_cmpint(g_chmod(settings, 0600), ==, 0);
+    notice_by_reload(f);
+    folder = errors_of(f);
+    line = g_strdup_printf("('%s', 0, '', 'the user certwright", modules);
+    g_assert_nonnull(strstr(folder, line));
+    g_assert_cmpuint(count(folder, "chmod o+rx"), ==, 1);
+    g_assert_cmpuint(count(folder, "chmod o+r /"), ==, 1);
+    g_assert_true(client_knows(f->root, "one.example.com"));
+    fixture_stop_daemon(f);
+    fixture_start_daemon(f, 0);
+    file = errors_of(f);
+    g_assert_cmpstr(file, ==, folder);
+    said = file_read(f->daemon_log);
+    g_assert_null(strstr(said, ":0:"));
+    g_assert_cmpint(g_chmod(modules, 0755), ==, 0);
+    g_assert_cmpint(g_chmod(settings, 0644), ==, 0);
+    wait_known(f, "one.example.com", TRUE); /* noticed by itself */
+    notice_by_reload(f);
+    none = errors_of(f);
+    g_assert_cmpstr(none, ==, "[]");
+}
+
 /* New settings are for what is made from now on. */
 static void test_settings(void)
 {
@@ -194,6 +276,8 @@ static void add(void)
     g_test_add_func("/bus/configuration/shared", test_shared);
     g_test_add_func("/bus/configuration/names-change", test_names_change);
     g_test_add_func("/bus/configuration/broken", test_broken);
+    g_test_add_func("/bus/configuration/errors", test_errors);
+    g_test_add_func("/bus/configuration/unreadable", test_unreadable);
     g_test_add_func("/bus/configuration/settings", test_settings);
     g_test_add_func("/bus/configuration/burst", test_burst);
 }

@@ -105,6 +105,18 @@ static void test_calls_keep_it(void)
     stop(f);
 }
 
+/* A shorter IdleExit= counts from the moment it is noticed, not when the former time is over. */
+static void test_new_time(void)
+{
+    Fixture *f = fixture_new(FIXTURE_ACTIVATABLE | FIXTURE_IDLE_EXIT, MODULE);
+
+    fixture_write_settings(f, "[Renewal]\nIdleExit=1h\n");
+    g_free(client_find(f->root, names[0]));
+    fixture_write_settings(f, SETTINGS);
+    wait_until(is_gone, f->root, "the service to end");
+    stop(f);
+}
+
 static void test_resident(void)
 {
     g_autoptr(Fixture) f = fixture_new(0, MODULE);
@@ -204,6 +216,7 @@ static void add(void)
     g_test_add_func("/bus/idle/activation", test_activation);
     g_test_add_func("/bus/idle/calls-keep-it", test_calls_keep_it);
     g_test_add_func("/bus/idle/resident", test_resident);
+    g_test_add_func("/bus/idle/new-time", test_new_time);
     g_test_add_func("/bus/idle/moments", test_moments);
 }
 

@@ -790,6 +790,22 @@ static int get_newer(sd_bus *bus _unused_, const char *path _unused_, const char
     return sd_bus_message_append(reply, "(sv)", "what no version of the command knows", "s", "yet");
 }
 
+/* While the file beside all_path exists. */
+static int get_errors(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
+                      const char *property _unused_, sd_bus_message *reply, void *userdata _unused_,
+                      sd_bus_error *error _unused_)
+{
+    _cleanup_free_ char *file = NULL;
+
+    if (asprintf(&file, "%s.errors", all_path) < 0)
+        return -ENOMEM;
+    if (access(file, F_OK) < 0)
+        return sd_bus_message_append(reply, "a(suss)", 0);
+    return sd_bus_message_append(reply, "a(suss)", 3, "/etc/certwright/modules.d", 0, "", "chmod o+rx",
+                                 "/etc/certwright/certwright.conf", 7, "IdleExit", "no \x1b[1mtime", "", 0,
+                                 "", "there are 2 more errors");
+}
+
 static int method_renew_due(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
 {
     static uint32_t due = 3;
@@ -871,6 +887,7 @@ static const sd_bus_vtable manager_vtable[] = {
     SD_BUS_PROPERTY("AcmeEnabled", "b", get_status, 0, 0),
     SD_BUS_PROPERTY("Authorities", "as", get_status, 0, 0),
     SD_BUS_PROPERTY("NextWake", "x", get_status, 0, 0),
+    SD_BUS_PROPERTY("ConfigurationErrors", "a(suss)", get_errors, 0, 0),
     SD_BUS_PROPERTY("NewerThanThis", "(sv)", get_newer, 0, 0),
     SD_BUS_METHOD("RolloverAccountKey", "s", "", method_account, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("DeactivateAccount", "s", "", method_account, SD_BUS_VTABLE_UNPRIVILEGED),

@@ -45,8 +45,8 @@ class Pair:
 
 
 class Authority:
-    def __init__(self, folder):
-        self.pem, self.key = os.path.join(folder, "authority.pem"), os.path.join(folder, "authority.key")
+    def __init__(self, folder, name="authority"):
+        self.pem, self.key = os.path.join(folder, name + ".pem"), os.path.join(folder, name + ".key")
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", self.key,
                 "-out", self.pem, "-subj", "/CN=Root", "-days", "100")
 
@@ -91,10 +91,21 @@ class World:
         os.symlink(generation, current)
         self.give_store()
 
-    def serve_root(self):
-        os.makedirs(self.at("store/root/1"), exist_ok=True)
-        shutil.copy(self.authority.pem, self.at("store/root/1/certificate.pem"))
-        os.symlink("1", self.at("store/root/current"))
+    def record(self, name=NAME, **blocked):
+        """Writes the record of a certificate. blocked: pairs that are not to be used again, by reason."""
+        leaves = [{"fingerprint": pair.fingerprint, "reason": reason, "not-after": 4102444800}
+                  for reason, pair in blocked.items()]
+        text = json.dumps({"format": 1, "kind": "certificate", "name": name, "blocked": leaves})
+        write(self.at("store/certificates", name, "record.json"), text)
+        self.give_store()
+
+    def serve_root(self, authority=None, generation="1"):
+        folder, current = self.at("store/root", generation), self.at("store/root/current")
+        os.makedirs(folder, exist_ok=True)
+        shutil.copy((authority or self.authority).pem, os.path.join(folder, "certificate.pem"))
+        if os.path.lexists(current):
+            os.unlink(current)
+        os.symlink(generation, current)
         self.give_store()
 
     def give_store(self):
@@ -107,7 +118,7 @@ class World:
 
     def arguments(self, module="web"):
         return [self.program, "--config=" + self.at("config"), "--state=" + self.at("store"),
-                "--deploy-state=" + self.at("state"), "--runtime=" + self.at("locks"), module]
+                "--deploy-state=" + self.at("state"), "--runtime=" + self.at("locks"), "--", module]
 
     def run(self, module="web"):
         """Returns the exit status and what was said."""

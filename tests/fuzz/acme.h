@@ -82,22 +82,20 @@ static inline void require_problem(const AcmeProblem *p)
         require_words(p->subproblems + i);
         require(p->subproblems[i].n_subproblems == 0 && !p->subproblems[i].subproblems);
     }
-    require(acme_problem_describe(p, WHOSE, &problem) < 0 && problem.code == PROBLEM_AUTHORITY_REFUSED);
+    require(acme_problem_describe(p, WHOSE, ACME_ABOUT_PROOF, &problem) < 0 &&
+            problem.code == PROBLEM_AUTHORITY_REFUSED);
     require_plain(problem.text, LIMIT_PROBLEM_TEXT);
-    require(strncmp(problem.text, WHOSE " refused: ", strlen(WHOSE " refused: ")) == 0);
+    require(strncmp(problem.text, WHOSE " refused the proof: ", strlen(WHOSE " refused the proof: ")) == 0);
     require(streq(problem.type, p->type));
 }
 
 static inline void require_challenge(const AcmeChallenge *c)
 {
-    require_graphic(c->type, LIMIT_LABEL);
     require_url(c->url);
     require(c->status == ACME_PENDING || c->status == ACME_PROCESSING || c->status == ACME_VALID ||
             c->status == ACME_INVALID);
-    if (c->token)
-        require_token(c->token);
-    else
-        require(!streq(c->type, "http-01") && !streq(c->type, "dns-01") && !streq(c->type, "tls-alpn-01"));
+    require(streq(c->type, "http-01") || streq(c->type, "dns-01") || streq(c->type, "tls-alpn-01"));
+    require_token(c->token);
     require_problem(c->problem);
 }
 

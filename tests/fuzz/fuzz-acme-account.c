@@ -5,9 +5,6 @@
 static void require_account(const AcmeAccount *a)
 {
     require(a->status == ACME_VALID || a->status == ACME_DEACTIVATED || a->status == ACME_REVOKED);
-    require(strv_length(a->contact) <= LIMIT_CONTACTS);
-    for (char *const *l = a->contact; l && *l; l++)
-        require_graphic(*l, LIMIT_URL);
     require_optional_url(a->orders);
 }
 

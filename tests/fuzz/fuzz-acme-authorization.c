@@ -8,7 +8,6 @@ static void require_authorization(const AcmeAuthorization *a)
     require(!strchr(a->name, '*'));
     require(a->status >= 0 && a->status < _ACME_STATUS_MAX && a->status != ACME_READY &&
             a->status != ACME_PROCESSING);
-    require(a->expires >= 0);
     require(a->n_challenges <= LIMIT_CHALLENGES);
     for (size_t i = 0; i < a->n_challenges; i++)
         require_challenge(a->challenges + i);

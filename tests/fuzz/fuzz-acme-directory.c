@@ -10,10 +10,6 @@ static void require_directory(const AcmeDirectory *d)
     require_optional_url(d->revoke_cert);
     require_optional_url(d->key_change);
     require_optional_url(d->renewal_info);
-    if (d->terms) {
-        require_graphic(d->terms, LIMIT_URL);
-        require(strchr(d->terms, ':'));
-    }
     require(strv_length(d->profiles) <= LIMIT_PROFILES);
     for (size_t i = 0; d->profiles && d->profiles[i]; i++) {
         require_plain(d->profiles[i], LIMIT_ACME_LABEL);

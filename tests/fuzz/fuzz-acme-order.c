@@ -5,7 +5,6 @@
 static void require_order(const AcmeOrder *o)
 {
     require(o->status >= ACME_PENDING && o->status <= ACME_INVALID);
-    require(o->expires >= 0 && o->expires < 253402300800 + 86400);
     require(o->names && strv_length(o->names) <= LIMIT_NAMES);
     for (char *const *l = o->names; *l; l++)
         require_name(*l);
@@ -14,8 +13,6 @@ static void require_order(const AcmeOrder *o)
     require_optional_url(o->certificate);
     if (o->profile)
         require_plain(o->profile, LIMIT_ACME_LABEL);
-    if (o->replaces)
-        require_plain(o->replaces, LIMIT_ACME_LABEL);
     require_problem(o->problem);
 }
 

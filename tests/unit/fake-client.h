@@ -24,6 +24,7 @@ static bool broken; /* nothing can be sent */
 /* Of the next reply. */
 static char *const *links;
 static const char *location;
+static int64_t reply_after; /* Retry-After */
 
 static void call_free(AcmeCall *call)
 {
@@ -83,7 +84,9 @@ static void take_call(AcmeResource resource, const char *url, const AcmeReply *r
 /* Answers the oldest request. url: of ACME_URL, else NULL. */
 static void answer(AcmeResource resource, const char *url, const char *body)
 {
-    AcmeReply reply = { .body = body, .size = strlen(body), .location = location };
+    AcmeReply reply = {
+        .body = body, .size = strlen(body), .location = location, .retry_after = reply_after
+    };
 
     take_call(resource, url, &reply, NULL);
 }

@@ -52,7 +52,7 @@ int dns_query(Dns *d _unused_, const char *name, DnsType type, const char *serve
 
     dns_asked++;
     g_assert_cmpstr(name, ==, FAKE_DNS_NAME);
-    g_assert_cmpint(type, ==, DNS_ADDRESS);
+    g_assert_cmpint(type, ==, DNS_HOST);
     g_assert_null(server);
     *q = (DnsQuery){ .done = done, .userdata = userdata };
     g_assert_cmpint(sd_event_add_defer(loop, &q->source, on_query, q), >=, 0);

@@ -218,6 +218,12 @@ void assert_record_equal(const Record *a, const Record *b)
         g_assert_cmpint(a->registrations[i].acme, ==, b->registrations[i].acme);
         g_assert_cmpstr(a->registrations[i].authority, ==, b->registrations[i].authority);
     }
+    g_assert_cmpuint(a->blocked.n, ==, b->blocked.n);
+    for (size_t i = 0; i < a->blocked.n; i++) {
+        g_assert_cmpstr(a->blocked.leaves[i].fingerprint, ==, b->blocked.leaves[i].fingerprint);
+        g_assert_cmpint(a->blocked.leaves[i].reason, ==, b->blocked.leaves[i].reason);
+        g_assert_cmpint(a->blocked.leaves[i].not_after, ==, b->blocked.leaves[i].not_after);
+    }
     g_assert_cmpint(a->failure.problem.code, ==, b->failure.problem.code);
     g_assert_cmpstr(strempty(a->failure.problem.text), ==, strempty(b->failure.problem.text));
     g_assert_cmpint(a->failure.when, ==, b->failure.when);

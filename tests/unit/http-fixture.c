@@ -269,6 +269,8 @@ void client_done(Client *c)
 }
 void answer_done(Answer *a)
 {
+    g_free(a->redirect);
+    a->redirect = NULL;
     problem_clear(&a->problem);
     if (a->body)
         g_string_free(a->body, TRUE);
@@ -295,6 +297,7 @@ void on_done(const HttpReply *reply, const Problem *problem, void *userdata)
         a->status = reply->status;
         g_assert_nonnull(reply->body);
         a->body = g_string_new_len(reply->body, (gssize)reply->size);
+        a->redirect = g_strdup(http_reply_redirect(reply));
         if (a->field)
             collect_values(reply, a);
     } else {

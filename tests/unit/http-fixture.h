@@ -51,6 +51,7 @@ typedef struct Answer {
     GString *body;
     const char *field; /* of the head, whose values are wanted */
     GString *values;   /* each in brackets */
+    char *redirect;
     Problem problem;
     Client *client;
     const char *next; /* is asked for then */

@@ -11,7 +11,7 @@
 
 static AcmeSigner *signer;
 static AcmeDirectory directory;
-static unsigned n_driven, n_failed, n_clients;
+static unsigned n_driven, n_failed, n_failed_former, n_clients;
 static Problem failure; /* the last one */
 static bool failed_at_authority;
 
@@ -49,9 +49,13 @@ void acme_client_drive(AcmeClient *c _unused_)
     n_driven++;
 }
 
-void acme_client_fail(AcmeClient *c _unused_, bool all, const AcmeFailure *f)
+void acme_client_fail(AcmeClient *c _unused_, AcmeScope scope, const AcmeFailure *f)
 {
-    g_assert_false(all);
+    g_assert_cmpint(scope, !=, ACME_ALL_REQUESTS);
+    if (scope == ACME_REQUESTS_OF_FORMER_ACCOUNT) {
+        n_failed_former++;
+        return;
+    }
     n_failed++;
     problem_clear(&failure);
     g_assert_cmpint(problem_copy(f->problem, &failure), ==, 0);
@@ -129,7 +133,7 @@ static void desk_init(Desk *d, const AcmeAuthority *more)
     authority.key_type = KEY_TYPE_ECDSA_P256;
     authority.terms_agreed = true;
     directory = (AcmeDirectory){ .new_account = S(URL "new-account"), .key_change = S(URL "key-change") };
-    n_driven = n_failed = n_sent = 0;
+    n_driven = n_failed = n_failed_former = n_sent = 0;
     broken = false;
     location = NULL;
     problem_clear(&failure);
@@ -259,7 +263,7 @@ static void test_contact(void)
         want(&e);
         g_assert_cmpint(signer->state, ==, ACCOUNT_READY);
         g_assert_null(next_call()->key);
-        answer(ACME_URL, URL "account", VALID);
+        answer(ACME_ACCOUNT, NULL, VALID);
         settle(&e);
         g_assert_cmpstr(e.contact, ==, "mailto:a@b.test");
     }
@@ -273,7 +277,8 @@ static void test_refused(void)
         ProblemCode code;
     } cases[] = {
         { VALID, "did not return the URL of the account", PROBLEM_AUTHORITY_FAILED },
-        { "{\"status\":\"revoked\"}", "The account at ca is revoked", PROBLEM_AUTHORITY_REFUSED },
+        { "{\"status\":\"revoked\"}", "The authority ca has revoked the account",
+          PROBLEM_AUTHORITY_REFUSED },
         { "{}", "\"status\" is missing", PROBLEM_AUTHORITY_FAILED },
     };
     g_autofree char *key = NULL;
@@ -403,7 +408,7 @@ static void test_rollover(void)
     g_assert_nonnull(d.next_key);
     next = g_strdup(d.next_key);
     g_assert_nonnull(strstr(next_call()->payload, "\"signature\":"));
-    answer(ACME_URL, URL "key-change", "");
+    answer(ACME_KEY_CHANGE, NULL, "");
     settle(&d);
     g_assert_cmpuint(d.n_done, ==, 1);
     g_assert_cmpint(d.problem.code, ==, PROBLEM_NONE);
@@ -429,7 +434,9 @@ static void test_rollover_fails(void)
     change(&d, false);
     answer(ACME_ACCOUNT, NULL, "");
     settle(&d);
-    answer_failure(ACME_URL, URL "key-change", PROBLEM_AUTHORITY_REFUSED, "malformed");
+    g_assert_cmpint(signer->state, ==, ACCOUNT_CHANGING);
+    answer_failure(ACME_KEY_CHANGE, NULL, PROBLEM_AUTHORITY_REFUSED, "malformed");
+    settle(&d);
     g_assert_cmpuint(d.n_done, ==, 2);
     g_assert_cmpint(d.problem.code, ==, PROBLEM_AUTHORITY_REFUSED);
     g_assert_null(signer->record->next_key);
@@ -437,6 +444,33 @@ static void test_rollover_fails(void)
     change(&d, false);
     answer_failure(ACME_ACCOUNT, NULL, PROBLEM_NETWORK_FAILED, NULL);
     g_assert_cmpuint(d.n_done, ==, 3);
+    g_assert_cmpint(signer->state, ==, ACCOUNT_READY);
+    g_assert_cmpuint(n_failed, ==, 0); /* requests of others */
+}
+
+/* It is not known which key the authority has now: it is asked when the account is needed. */
+static void test_rollover_unknown(void)
+{
+    g_autofree char *next = NULL;
+    _cleanup_desk_ Desk d;
+
+    desk_init(&d, NULL);
+    make(&d);
+    change(&d, false);
+    answer(ACME_ACCOUNT, NULL, "");
+    settle(&d);
+    next = g_strdup(d.next_key);
+    n_driven = 0;
+    answer_failure(ACME_KEY_CHANGE, NULL, PROBLEM_NETWORK_FAILED, NULL);
+    g_assert_cmpint(d.problem.code, ==, PROBLEM_NETWORK_FAILED);
+    g_assert_cmpint(signer->state, ==, ACCOUNT_UNKNOWN);
+    g_assert_cmpuint(n_driven, ==, 1);
+    g_assert_cmpuint(n_failed, ==, 0);
+    want(&d);
+    answer(ACME_URL, URL "new-account", VALID);
+    settle(&d);
+    g_assert_cmpstr(d.key, ==, next);
+    g_assert_cmpint(signer->state, ==, ACCOUNT_READY);
 }
 
 /* The service stopped during a rollover: the authority is asked which key it has. */
@@ -487,7 +521,7 @@ static void test_deactivate(void)
     change(&d, true);
     answer(ACME_ACCOUNT, NULL, "");
     g_assert_cmpstr(next_call()->payload, ==, "{\"status\":\"deactivated\"}");
-    answer(ACME_URL, URL "account", "");
+    answer(ACME_ACCOUNT, NULL, "");
     settle(&d);
     g_assert_cmpuint(d.n_done, ==, 1);
     g_assert_cmpint(d.problem.code, ==, PROBLEM_NONE);
@@ -495,6 +529,195 @@ static void test_deactivate(void)
     g_assert_null(signer->key);
     g_assert_cmpint(signer->state, ==, ACCOUNT_UNKNOWN);
     make(&d); /* another one, with another key */
+}
+
+/* ---- accounts that the authority does not accept any more */
+
+/* A request was refused as unauthorized. */
+static void doubt(void)
+{
+    signer->doubted(signer);
+    g_assert_cmpint(signer->state, ==, ACCOUNT_BUSY);
+    g_assert_true(next_call()->key == signer->key);
+    g_assert_cmpstr(next_call()->payload, ==, "{\"onlyReturnExisting\":true,\"termsOfServiceAgreed\":true}");
+}
+
+static void answer_unauthorized(Desk *d)
+{
+    answer_failure(ACME_URL, URL "new-account", PROBLEM_AUTHORITY_REFUSED, "unauthorized");
+    settle(d);
+}
+
+/* There is nothing wrong with the account, or nothing can be learned. */
+static void test_doubt_unfounded(void)
+{
+    static const char *const bodies[] = { VALID, "nonsense", "{}" };
+    g_autofree char *key = NULL;
+    _cleanup_desk_ Desk d;
+
+    desk_init(&d, NULL);
+    make(&d);
+    key = g_strdup(d.key);
+    for (size_t i = 0; i < ELEMENTSOF(bodies); i++) {
+        doubt();
+        answer(ACME_URL, URL "new-account", bodies[i]);
+        settle(&d);
+        g_assert_cmpint(signer->state, ==, ACCOUNT_READY);
+    }
+    doubt();
+    answer_failure(ACME_URL, URL "new-account", PROBLEM_AUTHORITY_REFUSED, "malformed");
+    g_assert_cmpint(signer->state, ==, ACCOUNT_READY);
+    g_assert_cmpuint(d.n_written, ==, 2);
+    doubt();
+    location = URL "moved";
+    answer(ACME_URL, URL "new-account", VALID);
+    location = NULL;
+    settle(&d);
+    g_assert_cmpstr(d.url, ==, URL "moved");
+    g_assert_cmpint(signer->state, ==, ACCOUNT_READY);
+    g_assert_cmpuint(n_failed + n_failed_former, ==, 0);
+    doubt();
+    answer_failure(ACME_URL, URL "new-account", PROBLEM_NETWORK_FAILED, NULL);
+    g_assert_cmpuint(n_failed, ==, 1);
+    g_assert_true(failed_at_authority);
+    want(&d);
+    doubt();
+    answer_failure(ACME_URL, URL "new-account", PROBLEM_AUTHORITY_REFUSED, "accountDoesNotExist");
+    settle(&d);
+    answer_registration(&d, URL "again");
+    g_assert_cmpstr(d.url, ==, URL "again");
+    g_assert_cmpstr(d.key, ==, key);
+}
+
+/* Another account with another key is made, once unless that works. */
+static void test_gone(void)
+{
+    for (int i = 0; i < 2; i++) {
+        g_autofree char *key = NULL;
+        _cleanup_desk_ Desk d;
+
+        desk_init(&d, NULL);
+        make(&d);
+        signer->works = true;
+        key = g_strdup(d.key);
+        doubt();
+        if (i == 0)
+            answer_unauthorized(&d);
+        else
+            answer(ACME_URL, URL "new-account", "{\"status\":\"deactivated\"}");
+        settle(&d);
+        g_assert_cmpuint(n_failed_former, ==, 1);
+        g_assert_cmpstr(d.key, !=, key);
+        g_assert_null(d.url);
+        answer_registration(&d, URL "another");
+        g_assert_cmpint(signer->state, ==, ACCOUNT_READY);
+        g_assert_cmpstr(d.url, ==, URL "another");
+        g_assert_cmpuint(n_failed, ==, 0);
+        doubt();
+        answer_unauthorized(&d);
+        g_assert_cmpuint(n_failed, ==, 1);
+        g_assert_nonnull(strstr(failure.text, "is deactivated, which was made just now"));
+        want(&d);
+        signer->works = true;
+        doubt();
+        answer_unauthorized(&d);
+        answer_registration(&d, URL "third");
+        g_assert_cmpstr(d.url, ==, URL "third");
+    }
+}
+
+/* The service stopped between the key and its registration, or the directory has moved. */
+static void test_gone_before(void)
+{
+    g_autofree char *key = NULL;
+    _cleanup_desk_ Desk d, e;
+
+    desk_init(&d, NULL);
+    make(&d);
+    desk_init(&e, NULL);
+    e.key = strdup(d.key);
+    key = g_strdup(d.key);
+    want(&e);
+    answer_unauthorized(&e);
+    g_assert_cmpstr(e.key, !=, key);
+    answer_unauthorized(&e); /* nor with a new key */
+    g_assert_cmpuint(n_failed, ==, 1);
+    g_assert_cmpstr(failure.type, ==, "unauthorized");
+    want(&e);
+    answer_registration(&e, URL "account");
+    g_assert_cmpint(signer->state, ==, ACCOUNT_READY);
+}
+
+/* With an external account, and after a revocation by the authority, the administrator decides. */
+static void test_gone_for_good(void)
+{
+    AcmeAuthority authority = { .eab_key_id = S("id"), .eab_algorithm = MAC_HS256 };
+    _cleanup_desk_ Desk d, e;
+
+    desk_init(&d, &authority);
+    make(&d);
+    signer->works = true;
+    doubt();
+    answer_unauthorized(&d);
+    g_assert_cmpuint(n_failed, ==, 1);
+    g_assert_nonnull(strstr(failure.text, "is deactivated. Run \"certwright account deactivate ca\""));
+    g_assert_nonnull(strstr(failure.text, "EABKeyId="));
+    desk_init(&e, NULL);
+    make(&e);
+    doubt();
+    answer(ACME_URL, URL "new-account", "{\"status\":\"revoked\"}");
+    g_assert_cmpuint(n_failed, ==, 1);
+    g_assert_nonnull(strstr(failure.text, "certwright account deactivate ca"));
+}
+
+/* Deactivating what is deactivated ends well; a new key for it is a new account's. */
+static void test_change_gone(void)
+{
+    for (int i = 0; i < 4; i++) {
+        bool deactivate = i % 2 == 0, shown = i >= 2;
+        g_autofree char *key = NULL;
+        _cleanup_desk_ Desk d;
+
+        desk_init(&d, NULL);
+        make(&d);
+        signer->works = true;
+        key = g_strdup(d.key);
+        change(&d, deactivate);
+        if (shown)
+            answer(ACME_ACCOUNT, NULL, "{\"status\":\"deactivated\"}");
+        else { /* the client keeps the request */
+            AcmeCall *prepare = g_queue_pop_head(&calls);
+
+            doubt();
+            if (deactivate)
+                g_queue_push_tail(&calls, prepare); /* to be cancelled */
+            answer_unauthorized(&d);
+            if (!deactivate)
+                g_queue_push_tail(&calls, prepare);
+        }
+        settle(&d);
+        if (deactivate) {
+            g_assert_cmpuint(d.n_removed, ==, 1);
+            g_assert_null(signer->key);
+            g_assert_true(g_queue_is_empty(&calls));
+        } else {
+            AcmeCall *first = g_queue_pop_head(&calls), *second = g_queue_pop_head(&calls);
+
+            g_queue_push_tail(&calls, first->resource == ACME_ACCOUNT ? second : first);
+            g_queue_push_tail(&calls, first->resource == ACME_ACCOUNT ? first : second);
+            answer_registration(&d, URL "another");
+            answer(ACME_ACCOUNT, NULL, VALID);
+            settle(&d);
+            answer(ACME_KEY_CHANGE, NULL, "");
+            settle(&d);
+            g_assert_cmpint(signer->state, ==, ACCOUNT_READY);
+            g_assert_cmpstr(d.url, ==, URL "another");
+            g_assert_cmpstr(d.key, !=, key);
+        }
+        g_assert_cmpuint(d.n_done, ==, 1);
+        g_assert_cmpint(d.problem.code, ==, PROBLEM_NONE);
+        g_assert_cmpuint(n_failed, ==, 0);
+    }
 }
 
 static void test_free(void)
@@ -538,6 +761,12 @@ int main(int argc, char **argv)
     g_test_add_func("/acme-account/rollover-fails", test_rollover_fails);
     g_test_add_func("/acme-account/rollover-interrupted", test_rollover_interrupted);
     g_test_add_func("/acme-account/deactivate", test_deactivate);
+    g_test_add_func("/acme-account/rollover-unknown", test_rollover_unknown);
+    g_test_add_func("/acme-account/doubt-unfounded", test_doubt_unfounded);
+    g_test_add_func("/acme-account/gone", test_gone);
+    g_test_add_func("/acme-account/gone-before", test_gone_before);
+    g_test_add_func("/acme-account/gone-for-good", test_gone_for_good);
+    g_test_add_func("/acme-account/change-gone", test_change_gone);
     g_test_add_func("/acme-account/free", test_free);
     g_test_add_func("/acme-account/free-busy", test_free_busy);
     r = g_test_run();

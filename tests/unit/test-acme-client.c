@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fake-http.h"
+#include "fake-timer.h"
 
 #include "acme/client.h"
 #include "acme/header.h"
@@ -18,7 +19,7 @@ static char *refusal[] = { S("Content-Type"), S("application/problem+json"), S("
                            NULL };
 static const char directory[] =
     "{\"newNonce\":\"" NONCE "\",\"newAccount\":\"" URL "new-account\",\"newOrder\":\"" URL
-    "new-order\",\"renewalInfo\":\"" URL "info\"}";
+    "new-order\",\"keyChange\":\"" URL "key-change\",\"renewalInfo\":\"" URL "info\"}";
 
 /* ---- a client, its account, and what is heard of requests */
 
@@ -27,7 +28,7 @@ typedef struct Desk {
     AccountRecord record;
     sd_event *event;
     AcmeClient *client;
-    unsigned n_wanted, n_lost;
+    unsigned n_wanted, n_lost, n_doubted;
 } Desk;
 
 typedef struct Sent {
@@ -55,12 +56,21 @@ static void on_lost(AcmeSigner *s)
     s->state = ACCOUNT_BUSY;
 }
 
+static void on_doubted(AcmeSigner *s)
+{
+    ((Desk *)s)->n_doubted++;
+    s->state = ACCOUNT_BUSY;
+}
+
 static void desk_init(Desk *d)
 {
-    *d = (Desk){ .signer = { .wanted = on_wanted, .lost = on_lost, .record = &d->record },
-                 .record.url = S(URL "account"),
-                 .record.orders = S(URL "orders") };
+    *d = (Desk){
+        .signer = { .wanted = on_wanted, .lost = on_lost, .doubted = on_doubted, .record = &d->record },
+        .record.url = S(URL "account"),
+        .record.orders = S(URL "orders")
+    };
     http_broken = false;
+    haste = 1;
     n_asked = 0;
     g_assert_cmpint(account_key_generate(KEY_TYPE_ECDSA_P256, &d->signer.key), ==, 0);
     g_assert_cmpint(sd_event_new(&d->event), ==, 0);
@@ -101,6 +111,11 @@ static void on_done(const AcmeReply *reply, const AcmeFailure *failure, void *us
         s->cancels->call = acme_call_cancel(s->cancels->call);
     if (s->frees)
         s->frees->client = acme_client_free(s->frees->client);
+}
+
+static bool has_asked(void *userdata _unused_)
+{
+    return !g_queue_is_empty(&asked);
 }
 
 static void settle(Desk *d)
@@ -252,6 +267,122 @@ static void test_lost(void)
     g_assert_cmpint(a.code, ==, PROBLEM_NONE);
 }
 
+/* Refused requests are sent once more after a look at the account, one look for all of them. */
+static void test_doubted(void)
+{
+    _cleanup_sent_ Sent a = {}, b = {}, own = {};
+    _cleanup_account_key_ AccountKey *key = NULL;
+    _cleanup_desk_ Desk d;
+
+    desk_init(&d);
+    g_assert_cmpint(account_key_generate(KEY_TYPE_ECDSA_P256, &key), ==, 0);
+    open_up(&d);
+    send_url(&d, URL "a", &a);
+    send_url(&d, URL "b", &b);
+    http_answer(HTTP_POST, URL "a", 403, refusal, PROBLEM("unauthorized"));
+    http_answer(HTTP_HEAD, NONCE, 200, nonce, "");
+    g_assert_cmpuint(d.n_doubted, ==, 1);
+    g_assert_true(g_queue_is_empty(&asked)); /* b waits as well */
+    send_request(&d, &(AcmeRequest){ .url = URL "own", .payload = "{}", .key = key }, &own);
+    http_answer(HTTP_POST, URL "own", 403, refusal, PROBLEM("unauthorized"));
+    g_assert_cmpuint(own.n_done, ==, 1);
+    d.signer.state = ACCOUNT_READY;
+    acme_client_drive(d.client);
+    http_answer(HTTP_POST, URL "a", 200, json_nonce, "{}");
+    g_assert_cmpuint(a.n_done, ==, 1);
+    g_assert_cmpint(a.code, ==, PROBLEM_NONE);
+    g_assert_true(d.signer.works);
+    http_answer(HTTP_POST, URL "b", 403, refusal, PROBLEM("unauthorized"));
+    g_assert_cmpuint(d.n_doubted, ==, 2);
+    d.signer.state = ACCOUNT_READY;
+    acme_client_drive(d.client);
+    http_answer(HTTP_POST, URL "b", 403, refusal, PROBLEM("unauthorized"));
+    g_assert_cmpuint(b.n_done, ==, 1);
+    g_assert_cmpint(b.code, ==, PROBLEM_AUTHORITY_REFUSED);
+    g_assert_cmpuint(d.n_doubted, ==, 2);
+}
+
+/* Those that belong to a former account: all about its objects. */
+static void test_former(void)
+{
+    const Problem problem = { .code = PROBLEM_AUTHORITY_REFUSED };
+    _cleanup_sent_ Sent url = {}, order = {};
+    _cleanup_desk_ Desk d;
+
+    desk_init(&d);
+    send_url(&d, URL "x", &url);
+    send_request(&d, &(AcmeRequest){ .resource = ACME_NEW_ORDER, .payload = "{}" }, &order);
+    acme_client_fail(d.client, ACME_REQUESTS_OF_FORMER_ACCOUNT, &(AcmeFailure){ &problem, 0, false });
+    g_assert_cmpuint(url.n_done, ==, 1);
+    g_assert_cmpuint(order.n_done, ==, 0);
+}
+
+static void change_key(Desk *d, Sent *s)
+{
+    d->signer.state = ACCOUNT_CHANGING;
+    send_request(d, &(AcmeRequest){ .resource = ACME_KEY_CHANGE, .payload = "{}" }, s);
+}
+
+/* Nothing is pending while the key changes, and nothing that is signed with the former key follows. */
+static void test_key_change(void)
+{
+    _cleanup_sent_ Sent before = {}, change = {}, after = {};
+    _cleanup_desk_ Desk d;
+
+    desk_init(&d);
+    open_up(&d);
+    send_url(&d, URL "before", &before);
+    change_key(&d, &change);
+    send_url(&d, URL "after", &after);
+    g_assert_cmpuint(g_queue_get_length(&asked), ==, 1);
+    http_answer(HTTP_POST, URL "before", 200, json_nonce, "{}");
+    g_assert_cmpuint(before.n_done, ==, 1);
+    g_assert_cmpuint(g_queue_get_length(&asked), ==, 1);
+    http_answer(HTTP_POST, URL "key-change", 200, json_nonce, "{}");
+    g_assert_cmpuint(change.n_done, ==, 1);
+    g_assert_true(g_queue_is_empty(&asked));
+    d.signer.state = ACCOUNT_READY;
+    acme_client_drive(d.client);
+    http_answer(HTTP_POST, URL "after", 200, json_nonce, "{}");
+    g_assert_cmpuint(after.n_done, ==, 1);
+}
+
+/* Proofs that may be validated are waited for; the orders that they belong to go on, and no others begin. */
+static void test_key_held(void)
+{
+    for (int late = 0; late < 2; late++) {
+        _cleanup_sent_ Sent change = {}, order = {}, proof = {};
+        _cleanup_desk_ Desk d;
+
+        desk_init(&d);
+        haste = late ? 600 : 1; /* a minute in 100 ms */
+        open_up(&d);
+        acme_client_hold_key(d.client);
+        change_key(&d, &change);
+        send_request(&d, &(AcmeRequest){ .resource = ACME_NEW_ORDER, .payload = "{}", .type = TYPE_JSON },
+                     &order);
+        g_assert_true(g_queue_is_empty(&asked));
+        if (late) { /* not for ever */
+            loop_until(d.event, has_asked, NULL);
+            http_answer(HTTP_POST, URL "key-change", 200, json_nonce, "{}");
+            acme_client_release_key(d.client);
+            continue;
+        }
+        send_url(&d, URL "proof", &proof);
+        http_answer(HTTP_POST, URL "proof", 200, json_nonce, "{}");
+        g_assert_cmpuint(proof.n_done, ==, 1);
+        g_assert_true(g_queue_is_empty(&asked));
+        acme_client_release_key(d.client);
+        settle(&d);
+        http_answer(HTTP_POST, URL "key-change", 200, json_nonce, "{}");
+        g_assert_cmpuint(change.n_done, ==, 1);
+        d.signer.state = ACCOUNT_READY;
+        acme_client_drive(d.client);
+        http_answer(HTTP_POST, URL "new-order", 201, json_nonce, "{}");
+        g_assert_cmpuint(order.n_done, ==, 1);
+    }
+}
+
 /* Requests that an account signs fail with it; others do not. */
 static void test_own_key(void)
 {
@@ -265,7 +396,7 @@ static void test_own_key(void)
     g_assert_cmpint(account_key_generate(KEY_TYPE_ECDSA_P256, &key), ==, 0);
     send_url(&d, URL "x", &account);
     send_request(&d, &(AcmeRequest){ .url = URL "y", .payload = "{}", .key = key }, &own);
-    acme_client_fail(d.client, false, &failure);
+    acme_client_fail(d.client, ACME_REQUESTS_OF_ACCOUNT, &failure);
     g_assert_cmpuint(own.n_done, ==, 0);
     g_assert_cmpint(account.code, ==, PROBLEM_STORAGE_FAILED);
     g_assert_cmpint(account.retry_after, ==, 9);
@@ -440,6 +571,10 @@ int main(int argc, char **argv)
     g_test_add_func("/acme-client/nonces", test_nonces);
     g_test_add_func("/acme-client/bad-nonce", test_bad_nonce);
     g_test_add_func("/acme-client/lost", test_lost);
+    g_test_add_func("/acme-client/doubted", test_doubted);
+    g_test_add_func("/acme-client/former", test_former);
+    g_test_add_func("/acme-client/key-change", test_key_change);
+    g_test_add_func("/acme-client/key-held", test_key_held);
     g_test_add_func("/acme-client/own-key", test_own_key);
     g_test_add_func("/acme-client/directory-fails", test_directory_fails);
     g_test_add_func("/acme-client/doubt", test_doubt);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fake-client.h"
+#include "fake-timer.h"
 
 #include "acme/order.h"
+#include "core/limits.h"
 
 #define URL   "https://ca.test/"
 #define ORDER URL "order/1"
@@ -19,9 +21,23 @@ const AcmeDirectory *acme_client_directory(const AcmeClient *c _unused_)
     return &directory;
 }
 
+static AccountKey *account_key;
+
 const AccountKey *acme_client_key(const AcmeClient *c _unused_)
 {
-    return NULL;
+    return account_key;
+}
+
+static unsigned n_holds;
+
+void acme_client_hold_key(AcmeClient *c _unused_)
+{
+    n_holds++;
+}
+
+void acme_client_release_key(AcmeClient *c _unused_)
+{
+    n_holds--;
 }
 
 /* ---- an order, and what is heard of it */
@@ -32,6 +48,7 @@ typedef struct Desk {
     Issued root, leaf;
     char *chain;
     OrderRecord record;
+    Solver *solver; /* NULL: none */
     Order *order;
     unsigned n_placed, n_done, refused;
     double progress;
@@ -64,7 +81,7 @@ static void on_done(Bundle *bundle, const char *solver, const AcmeFailure *failu
     Desk *d = userdata;
 
     g_assert_true(!bundle != !failure);
-    g_assert_null(solver); /* all names were proved before */
+    g_assert_true(!solver == !d->solver); /* all names were proved before */
     d->n_done++;
     d->bundle = bundle;
     d->refused = refused;
@@ -97,6 +114,8 @@ static void desk_init(Desk *d)
     directory = (AcmeDirectory){ .new_order = S(URL "new-order") };
     links = NULL;
     location = NULL;
+    reply_after = 0;
+    haste = 1;
     broken = false;
     n_sent = 0;
 }
@@ -140,7 +159,9 @@ static bool is_done(void *userdata)
 static void begin(Desk *d)
 {
     static const OrderObserver observer = { on_progress, on_placed, on_done };
-    OrderContext context = { .event = d->event, .crypto = d->workers };
+    OrderContext context = { .event = d->event,
+                             .crypto = d->workers,
+                             .solvers = { .list = &d->solver, .n = d->solver ? 1 : 0 } };
 
     g_assert_cmpint(order_start(&context, &d->record, &observer, d, &d->order), ==, 0);
     g_assert_true(g_queue_is_empty(&calls));
@@ -253,6 +274,72 @@ static void test_resume(void)
     }
 }
 
+#define HASTE 100 /* a minute in 0.6 s */
+
+/* An order that is processed: the authority asks for more patience than an order has. */
+static void test_long_retry_after(void)
+{
+    static const int64_t delays[] = { DAY, 1801 };
+
+    for (size_t i = 0; i < ELEMENTSOF(delays); i++) {
+        _cleanup_desk_ Desk d;
+        uint64_t began;
+
+        desk_init(&d);
+        haste = HASTE;
+        d.record.url = strdup(ORDER);
+        begin(&d);
+        answer_order(&d, ORDER, "ready", "");
+        (void)next_call(&d);
+        began = loop_now(d.event, CLOCK_BOOTTIME);
+        reply_after = delays[i];
+        answer_order(&d, URL "finalize", "processing", "");
+        answer_order(&d, ORDER, "processing", "");
+        answer_order(&d, ORDER, "valid", "\"certificate\":\"" URL "chain\",");
+        (void)next_call(&d);
+        answer(ACME_URL, URL "chain", d.chain);
+        assert_issued(&d);
+        g_assert_cmpuint(loop_now(d.event, CLOCK_BOOTTIME) - began, >=,
+                         120 * USEC_PER_SEC); /* two long pauses */
+    }
+}
+
+/* What can be waited for is; at the end the order is looked at once more before it is given up. */
+static void test_deadline(void)
+{
+    for (int late = 0; late < 2; late++) {
+        _cleanup_desk_ Desk d;
+        uint64_t began, now;
+
+        desk_init(&d);
+        haste = 4 * HASTE;
+        d.record.url = strdup(ORDER);
+        began = loop_now(d.event, CLOCK_BOOTTIME);
+        begin(&d);
+        reply_after = 1600;
+        answer_order(&d, ORDER, "processing", "");
+        (void)next_call(&d);
+        now = loop_now(d.event, CLOCK_BOOTTIME);
+        g_assert_cmpuint(now - began, >=, 1600 * USEC_PER_SEC);
+        reply_after = DAY;
+        while (now - began < LIMIT_ORDER_TIME * USEC_PER_SEC) {
+            answer_order(&d, ORDER, "processing", "");
+            (void)next_call(&d);
+            now = loop_now(d.event, CLOCK_BOOTTIME);
+        }
+        if (late) {
+            answer_order(&d, ORDER, "processing", "");
+            assert_failed(&d, PROBLEM_AUTHORITY_FAILED, "did not complete the order within 30 minutes");
+            g_assert_true(d.at_authority);
+        } else {
+            answer_order(&d, ORDER, "valid", "\"certificate\":\"" URL "chain\",");
+            (void)next_call(&d);
+            answer(ACME_URL, URL "chain", d.chain);
+            assert_issued(&d);
+        }
+    }
+}
+
 static void test_refused_order(void)
 {
     static const struct {
@@ -316,8 +403,8 @@ static void test_invalid(void)
     static const struct {
         const char *more, *type, *part;
     } cases[] = {
-        { "", "connection", "ca refused: connection" },
-        { "\"error\":{\"type\":\"urn:ietf:params:acme:error:caa\"},", "caa", "ca refused: caa" },
+        { "", "connection", "ca refused the proof: connection" },
+        { "\"error\":{\"type\":\"urn:ietf:params:acme:error:caa\"},", "caa", "ca refused the order: caa" },
         { "", NULL, "ended the order without giving a reason" },
     };
 
@@ -338,6 +425,74 @@ static void test_invalid(void)
         g_assert_false(d.at_authority);
         g_assert_cmpuint(d.refused, ==, 0);
     }
+}
+
+/* A solver whose self-check does not find the proof. */
+static bool suits(Solver *s _unused_, const char *name _unused_, bool wildcard _unused_,
+                  Problem *why _unused_)
+{
+    return true;
+}
+
+static SolverReady blind_ready;
+static void *blind_userdata;
+static SolverTask blind_task;
+
+static int blind_start(Solver *s, const Proof *proof _unused_, SolverReady ready, void *userdata,
+                       SolverTask **ret, Problem *problem _unused_)
+{
+    blind_ready = ready;
+    blind_userdata = userdata;
+    blind_task = (SolverTask){ .solver = s, .advises = true };
+    *ret = &blind_task;
+    return 0;
+}
+
+static SolverTask *blind_end(SolverTask *t _unused_)
+{
+    return NULL;
+}
+
+/* What was found here explains what the authority says. */
+static void test_finding(void)
+{
+    static const SolverOps ops = {
+        .type = "http-01", .suits = suits, .start = blind_start, .end = blind_end
+    };
+    static const char failed[] =
+        "{\"type\":\"http-01\",\"url\":\"" URL
+        "c\",\"status\":\"invalid\",\"token\":\"evaGxfADs6pSRb2LAv9IZf\","
+        "\"error\":{\"type\":\"urn:ietf:params:acme:error:connection\",\"detail\":\"Refused.\"}}";
+    static const char pending[] =
+        "{\"status\":\"pending\",\"identifier\":{\"type\":\"dns\",\"value\":\"a.test\"},\"challenges\":[{\"type\":"
+        "\"http-01\",\"url\":\"" URL "c\",\"status\":\"pending\",\"token\":\"evaGxfADs6pSRb2LAv9IZf\"}]}";
+    const Problem finding = { .code = PROBLEM_CHALLENGE_FAILED, .text = S("The router answers.") };
+    AccountKey *key;
+
+    g_assert_cmpint(account_key_generate(KEY_TYPE_ECDSA_P256, &key), ==, 0);
+    account_key = key;
+    for (int i = 0; i < 2; i++) {
+        Solver solver = { .ops = &ops };
+        _cleanup_desk_ Desk d;
+
+        desk_init(&d);
+        d.solver = &solver;
+        begin(&d);
+        place(&d, "pending", "");
+        (void)next_call(&d);
+        answer(ACME_URL, URL "z", pending);
+        blind_task.advises = i == 0;
+        blind_ready(i == 0 ? &finding : &(Problem){}, blind_userdata);
+        (void)next_call(&d);
+        answer(ACME_URL, URL "c", failed);
+        assert_failed(&d, PROBLEM_AUTHORITY_REFUSED, "ca refused the proof: Refused (connection)");
+        g_assert_cmpstr(d.problem.type, ==, "connection");
+        g_assert_true(!strstr(d.problem.text, "(SelfCheck=, DNSResolvers=) found: The router answers.") ==
+                      (i == 1));
+        g_assert_cmpuint(d.refused, ==, 1);
+        g_assert_cmpint(order_was_foreseen(d.order), ==, i == 0);
+    }
+    account_key = account_key_free(key);
 }
 
 /* What an authority does without is left out, and the order is placed again. */
@@ -488,9 +643,12 @@ int main(int argc, char **argv)
     fixture_init(&argc, &argv);
     g_test_add_func("/acme-order/whole", test_whole);
     g_test_add_func("/acme-order/resume", test_resume);
+    g_test_add_func("/acme-order/long-retry-after", test_long_retry_after);
+    g_test_add_func("/acme-order/deadline", test_deadline);
     g_test_add_func("/acme-order/refused", test_refused_order);
     g_test_add_func("/acme-order/failure", test_failure);
     g_test_add_func("/acme-order/invalid", test_invalid);
+    g_test_add_func("/acme-order/finding", test_finding);
     g_test_add_func("/acme-order/less", test_less);
     g_test_add_func("/acme-order/unsupported", test_unsupported);
     g_test_add_func("/acme-order/other-profile", test_other_profile);

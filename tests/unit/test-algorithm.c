@@ -157,7 +157,7 @@ static void test_size(void)
     }
 }
 
-/* A certificate with what stands behind it, cut off, and with a key that is refused by its name. */
+/* A certificate with what stands behind it, and cut off; its key may have any type until that is asked for. */
 static void test_certificate(void)
 {
     for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
@@ -165,24 +165,88 @@ static void test_certificate(void)
         _cleanup_x509_ X509 *x = NULL, *none = NULL;
         _cleanup_problem_ Problem problem = {}, damaged = {};
         uint8_t *der = NULL;
-        int size = i2d_X509(one.certificate, &der), r;
+        int size = i2d_X509(one.certificate, &der);
         size_t used = 0;
 
         der = OPENSSL_realloc(der, (size_t)size + 10);
         memset(der + size, 0, 10);
-        r = x509_from_der(der, (size_t)size + 10, "Certificate 1", &x, &used, &problem);
-        g_assert_cmpint(r < 0, ==, kinds[i].named != NULL);
-        if (r < 0) {
+        g_assert_cmpint(x509_from_der(der, (size_t)size + 10, "Certificate 1", &x, &used, &problem), ==, 0);
+        g_assert_cmpuint(used, ==, (size_t)size);
+        g_assert_cmpint(X509_cmp(x, one.certificate), ==, 0);
+        if ((x509_check_key(x, "Certificate 1", &problem) >= 0) != kinds[i].accepted)
+            note_failure("%s of %zu bits: %s", kinds[i].type, kinds[i].bits, strempty(problem.text));
+        if (!kinds[i].accepted) {
             g_assert_cmpint(problem.code, ==, PROBLEM_WEAK_KEY);
             g_assert_true(g_str_has_prefix(problem.text, "The key of certificate 1 "));
-        } else {
-            g_assert_cmpuint(used, ==, (size_t)size);
-            g_assert_cmpint(X509_cmp(x, one.certificate), ==, 0);
         }
         g_assert_cmpint(x509_from_der(der, (size_t)size - 1, "Certificate 1", &none, &used, &damaged), <, 0);
         g_assert_cmpint(damaged.code, ==, PROBLEM_INVALID_BUNDLE);
         g_assert_true(g_str_has_prefix(damaged.text, "Certificate 1 is damaged"));
         OPENSSL_free(der);
+    }
+}
+
+static X509 *with_explicit_parameters(void)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    EVP_PKEY *key = NULL;
+    _cleanup_issued_ Issued one = {};
+
+    g_assert_cmpint(EVP_PKEY_keygen_init(context), ==, 1);
+    g_assert_cmpint(EVP_PKEY_CTX_set_group_name(context, "P-256"), ==, 1);
+    g_assert_cmpint(EVP_PKEY_CTX_set_ec_param_enc(context, OPENSSL_EC_EXPLICIT_CURVE), ==, 1);
+    g_assert_cmpint(EVP_PKEY_generate(context, &key), ==, 1);
+    EVP_PKEY_CTX_free(context);
+    one = issue(&(CertificateSpec){ .subject = "a.example" }, NULL, key);
+    return X509_dup(one.certificate);
+}
+
+/* OpenSSL would examine the curve, which takes long if somebody means it to. */
+static void test_explicit_parameters(void)
+{
+    _cleanup_x509_ X509 *x = with_explicit_parameters(), *none = NULL;
+    _cleanup_problem_ Problem problem = {};
+    uint8_t *der = NULL;
+    int size = i2d_X509(x, &der);
+
+    g_assert_cmpint(x509_from_der(der, (size_t)size, "Certificate 1", &none, NULL, &problem), <, 0);
+    g_assert_cmpint(problem.code, ==, PROBLEM_WEAK_KEY);
+    g_assert_nonnull(strstr(problem.text, "explicit curve parameters"));
+    OPENSSL_free(der);
+}
+
+/* What can be served, and all that is verified quickly. */
+static void test_can_verify(void)
+{
+    for (size_t i = 0; i < ELEMENTSOF(kinds); i++) {
+        _cleanup_pkey_ EVP_PKEY *key = key_of(i);
+
+        g_assert_true(pkey_can_verify(key));
+    }
+    for (unsigned exponent = 1; exponent < 3; exponent++) {
+        _cleanup_pkey_ EVP_PKEY *key = EVP_RSA_gen(2048), *other = key_with_exponent(key, exponent);
+
+        g_assert_false(pkey_can_verify(other));
+    }
+}
+
+static void test_signature(void)
+{
+    const struct {
+        const EVP_MD *digest;
+        int nid;
+        bool strong;
+    } rows[] = { { EVP_sha1(), NID_sha1, false },
+                 { EVP_sha256(), NID_sha256, true },
+                 { EVP_sha512(), NID_sha512, true } };
+
+    for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+        _cleanup_issued_ Issued one =
+            issue(&(CertificateSpec){ .subject = "a.example", .digest = rows[i].digest }, NULL, NULL);
+        int digest;
+
+        g_assert_cmpint(x509_signature_is_strong(one.certificate, &digest), ==, rows[i].strong);
+        g_assert_cmpint(digest, ==, rows[i].nid);
     }
 }
 
@@ -195,5 +259,8 @@ int main(int argc, char *argv[])
     g_test_add_func("/algorithm/private", test_private);
     g_test_add_func("/algorithm/size", test_size);
     g_test_add_func("/algorithm/certificate", test_certificate);
+    g_test_add_func("/algorithm/explicit-parameters", test_explicit_parameters);
+    g_test_add_func("/algorithm/can-verify", test_can_verify);
+    g_test_add_func("/algorithm/signature", test_signature);
     return g_test_run();
 }

@@ -98,6 +98,25 @@ static void test_defaults(void)
     g_assert_cmpuint(p.config->settings->n_authorities, ==, 0);
 }
 
+static void test_self_check(void)
+{
+    static const struct {
+        const char *value;
+        CheckMode mode;
+    } cases[] = { { "advise", CHECK_ADVISE }, { "yes", CHECK_ADVISE }, { "true", CHECK_ADVISE },
+                  { "1", CHECK_ADVISE },      { "on", CHECK_ADVISE },  { "require", CHECK_REQUIRE },
+                  { "no", CHECK_NO },         { "0", CHECK_NO } };
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        g_autofree char *text = g_strdup_printf("[ACME]\nSelfCheck=%s\n", cases[i].value);
+        _cleanup_place_ Place p = {};
+
+        place_init(&p);
+        g_assert_cmpint(write_and_load(&p, text)->acme.self_check, ==, cases[i].mode);
+        g_assert_cmpstr(p.complaints->str, ==, "");
+    }
+}
+
 #define FULL_ACME \
     "[ACME]\nEnabled=no\nTermsOfServiceAgreed=yes\nChallenges=dns-01 http-01 dns-01\n" \
     "HTTPListen=127.0.0.1:8080 [::1]:8080\nHTTPCheckPort=8081\nWebRoot=/srv/www\nTLSListen=:443\nTLSCheckPort=8443\n" \
@@ -645,6 +664,7 @@ int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
     g_test_add_func("/authority-section/defaults", test_defaults);
+    g_test_add_func("/authority-section/self-check", test_self_check);
     g_test_add_func("/authority-section/all-keys", test_all_keys);
     g_test_add_func("/authority-section/copy", test_copy);
     g_test_add_func("/authority-section/alike", test_alike);

@@ -19,6 +19,18 @@ const AccountKey *acme_client_key(const AcmeClient *c _unused_)
     return key;
 }
 
+static unsigned n_holds;
+
+void acme_client_hold_key(AcmeClient *c _unused_)
+{
+    n_holds++;
+}
+
+void acme_client_release_key(AcmeClient *c _unused_)
+{
+    n_holds--;
+}
+
 /* ---- solvers of these tests */
 
 typedef struct Trial {
@@ -77,6 +89,15 @@ static SolverTask *end(SolverTask *task)
 
 static const SolverOps http_ops = { .type = "http-01", .suits = suits, .start = start, .end = end };
 static const SolverOps dns_ops = { .type = "dns-01", .suits = suits, .start = start, .end = end };
+
+static void advise(const Tester *t, const char *finding)
+{
+    _cleanup_problem_ Problem problem = {};
+
+    problem_set(&problem, PROBLEM_CHALLENGE_FAILED, "%s", finding);
+    t->trial->task.advises = true;
+    t->trial->ready(&problem, t->trial->userdata);
+}
 
 static void ready(const Tester *t, const char *failure)
 {
@@ -296,6 +317,49 @@ static void test_next_solver(void)
     g_assert_cmpuint(q.n_validating, ==, 1);
 }
 
+/* A self-check that advises: others are tried first, then the authority is asked all the same. */
+static void test_advised(void)
+{
+    _cleanup_proving_ Proving only, other, both, certain;
+
+    proving_init(&only, 1);
+    g_assert_null(authorizations_finding(only.all));
+    fetch_b(&only, "pending", HTTP);
+    advise(&only.http, "The router answers.");
+    answer(ACME_URL, URL "http", HTTP);
+    g_assert_cmpuint(only.n_validating, ==, 1);
+    g_assert_cmpuint(only.http.n_started, ==, 1);
+    g_assert_cmpstr(authorizations_finding(only.all)->text, ==, "The router answers.");
+    authorizations_watch(only.all);
+    answer_authorization(URL "b", "valid", "b.test", true, HTTP);
+    g_assert_null(authorizations_finding(only.all)); /* it was wrong */
+
+    proving_init(&other, 1);
+    fetch_b(&other, "pending", HTTP "," DNS);
+    advise(&other.http, "The router answers.");
+    ready(&other.dns, NULL);
+    answer(ACME_URL, URL "dns", DNS);
+    g_assert_cmpuint(other.n_validating, ==, 1);
+    g_assert_null(authorizations_finding(other.all));
+
+    proving_init(&both, 1);
+    fetch_b(&both, "pending", HTTP "," DNS);
+    advise(&both.http, "The router answers.");
+    advise(&both.dns, "There is no record.");
+    g_assert_cmpuint(both.http.n_started, ==, 2);
+    advise(&both.http, "The router still answers.");
+    answer(ACME_URL, URL "http", HTTP);
+    g_assert_cmpuint(both.n_validating, ==, 1);
+    g_assert_cmpuint(both.n_failed, ==, 0);
+
+    proving_init(&certain, 1);
+    fetch_b(&certain, "pending", HTTP "," DNS);
+    advise(&certain.http, "The router answers.");
+    certain.http.fails = true; /* meanwhile */
+    ready(&certain.dns, "The record was not made.");
+    assert_failed(&certain, PROBLEM_CHALLENGE_FAILED, "The router answers.");
+}
+
 static void test_no_solver(void)
 {
     _cleanup_proving_ Proving p;
@@ -334,6 +398,135 @@ static void test_refused(void)
     answer_failure(ACME_URL, URL "b", PROBLEM_NETWORK_FAILED, NULL);
     g_assert_cmpuint(failing.n_failed, ==, 1);
     g_assert_true(failing.at_authority);
+}
+
+#define FAILED_HTTP \
+    "{\"type\":\"http-01\",\"url\":\"" URL "http\",\"status\":\"invalid\",\"token\":\"" TOKEN "\"%s}"
+#define WHY ",\"error\":{\"type\":\"urn:ietf:params:acme:error:connection\",\"detail\":\"No route.\"}"
+
+/* The authority validates while it is asked to; whether it says why or not. */
+static void test_refused_at_once(void)
+{
+    static const struct {
+        const char *more, *type, *part;
+    } cases[] = {
+        { WHY, "connection", "No route" },
+        { "", NULL, "did not accept the proof for b.test, and gave no reason" },
+        { ",\"error\":null", NULL, "gave no reason" },
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        g_autofree char *body = g_strdup_printf(FAILED_HTTP, cases[i].more);
+        _cleanup_proving_ Proving p;
+
+        proving_init(&p, 1);
+        fetch_b(&p, "pending", HTTP "," DNS);
+        ready(&p.http, NULL);
+        answer(ACME_URL, URL "http", body);
+        g_assert_cmpuint(p.n_explained, ==, 1);
+        g_assert_cmpuint(p.n_failed + p.n_validating, ==, 0);
+        g_assert_cmpint(p.problem.code, ==, PROBLEM_AUTHORITY_REFUSED);
+        g_assert_true(isempty(cases[i].type) ? isempty(p.problem.type)
+                                             : streq(p.problem.type, cases[i].type));
+        if (!strstr(p.problem.text, cases[i].part))
+            g_error("\"%s\" does not say \"%s\"", p.problem.text, cases[i].part);
+        g_assert_cmpuint(authorizations_solver(p.all), ==, 0);
+    }
+}
+
+/* The order stays pending, its authorization does not; or only the challenge has failed. */
+static void test_watch(void)
+{
+    g_autofree char *failed = g_strdup_printf(FAILED_HTTP, WHY);
+    static const char *const statuses[] = { "invalid", "pending", "deactivated", "revoked" };
+
+    for (size_t i = 0; i < ELEMENTSOF(statuses); i++) {
+        _cleanup_proving_ Proving p;
+
+        proving_init(&p, 1);
+        authorizations_watch(p.all); /* nothing to see yet */
+        fetch_b(&p, "pending", HTTP "," DNS);
+        authorizations_watch(p.all);
+        g_assert_true(g_queue_is_empty(&calls));
+        ready(&p.http, NULL);
+        answer(ACME_URL, URL "http", HTTP);
+        g_assert_cmpuint(p.n_validating, ==, 1);
+        authorizations_watch(p.all);
+        answer_authorization(URL "b", "pending", "b.test", true, HTTP "," DNS);
+        authorizations_watch(p.all);
+        answer_failure(ACME_URL, URL "b", PROBLEM_NETWORK_FAILED, NULL);
+        authorizations_watch(p.all);
+        answer(ACME_URL, URL "b", "nonsense");
+        g_assert_cmpuint(p.n_explained + p.n_failed, ==, 0);
+        authorizations_watch(p.all);
+        authorizations_watch(p.all); /* one request at a time */
+        answer_authorization(URL "b", statuses[i], "b.test", true, failed);
+        g_assert_cmpuint(p.n_explained, ==, 1);
+        g_assert_cmpstr(p.problem.type, ==, "connection");
+        g_assert_cmpuint(authorizations_solver(p.all), ==, 0);
+    }
+}
+
+/* What is valid is not asked for again, and what is asked for twice is answered once. */
+static void test_watch_valid(void)
+{
+    _cleanup_proving_ Proving p;
+
+    proving_init(&p, 1);
+    fetch_b(&p, "pending", DNS);
+    ready(&p.dns, NULL);
+    answer(ACME_URL, URL "dns", DNS);
+    authorizations_watch(p.all);
+    fetch(&p, true);
+    answer_authorization(URL "b", "valid", "b.test", true, DNS);
+    g_assert_cmpuint(p.n_explained, ==, 1);
+    authorizations_watch(p.all);
+    answer_authorization(URL "b", "valid", "b.test", true, DNS);
+    authorizations_watch(p.all);
+    g_assert_true(g_queue_is_empty(&calls));
+}
+
+/* A challenge that was refused before is not tried again. */
+static void test_used_up(void)
+{
+    g_autofree char *failed = g_strdup_printf(FAILED_HTTP, WHY), *both = g_strconcat(failed, "," DNS, NULL);
+    _cleanup_proving_ Proving p, q;
+
+    proving_init(&p, 1);
+    fetch_b(&p, "pending", both);
+    g_assert_cmpuint(p.http.n_started, ==, 0);
+    g_assert_cmpuint(p.dns.n_started, ==, 1);
+    proving_init(&q, 1);
+    fetch_b(&q, "pending", failed);
+    assert_failed(&q, PROBLEM_CHALLENGE_FAILED, "has already refused http-01");
+}
+
+/* The account key stays while proofs may be validated; if it changes nevertheless, the proof is made again. */
+static void test_key(void)
+{
+    _cleanup_account_key_ AccountKey *other = NULL;
+    AccountKey *former = key;
+    _cleanup_proving_ Proving p;
+
+    g_assert_cmpint(account_key_generate(KEY_TYPE_ECDSA_P256, &other), ==, 0);
+    proving_init(&p, 1);
+    fetch(&p, false);
+    g_assert_cmpuint(n_holds, ==, 0);
+    answer_authorization(URL "b", "pending", "b.test", true, HTTP);
+    g_assert_cmpuint(n_holds, ==, 1);
+    key = other;
+    ready(&p.http, NULL);
+    g_assert_true(g_queue_is_empty(&calls)); /* not with the former proof */
+    g_assert_cmpuint(p.http.n_started, ==, 2);
+    g_assert_nonnull(strstr(p.http.trial->proof, account_key_thumbprint(other)));
+    ready(&p.http, NULL);
+    answer(ACME_URL, URL "http", HTTP);
+    g_assert_cmpuint(p.n_validating, ==, 1);
+    g_assert_cmpuint(n_holds, ==, 1);
+    authorizations_settle(p.all);
+    authorizations_settle(p.all);
+    g_assert_cmpuint(n_holds, ==, 0);
+    key = former;
 }
 
 static void test_cannot_send(void)
@@ -399,12 +592,19 @@ int main(int argc, char **argv)
     g_test_add_func("/authorization/valid", test_valid);
     g_test_add_func("/authorization/preference", test_preference);
     g_test_add_func("/authorization/next-solver", test_next_solver);
+    g_test_add_func("/authorization/advised", test_advised);
     g_test_add_func("/authorization/no-solver", test_no_solver);
     g_test_add_func("/authorization/refused", test_refused);
+    g_test_add_func("/authorization/refused-at-once", test_refused_at_once);
+    g_test_add_func("/authorization/watch", test_watch);
+    g_test_add_func("/authorization/watch-valid", test_watch_valid);
+    g_test_add_func("/authorization/used-up", test_used_up);
+    g_test_add_func("/authorization/key", test_key);
     g_test_add_func("/authorization/cannot-send", test_cannot_send);
     g_test_add_func("/authorization/explain", test_explain);
     g_test_add_func("/authorization/free", test_free);
     r = g_test_run();
+    g_assert_cmpuint(n_holds, ==, 0);
     account_key_free(key);
     return r;
 }

@@ -102,6 +102,36 @@ static void test_doubts_are_not_recorded(void)
     g_assert_cmpint(recorded(&s), ==, then);
 }
 
+static void postpone(Certificate *c)
+{
+    Chain *chain = record_served(c->record)->chain;
+
+    chain->entries[0].not_before += 400 * DAY;
+    chain->entries[0].not_after += 400 * DAY;
+}
+
+/* After a clock that was far ahead, neither the root nor a leaf is valid yet: both are made again, from now on. */
+static void test_was_ahead(void)
+{
+    _cleanup_service_ Service s = {};
+    Certificate *root, *leaf;
+
+    service_start_with(&s, MODULE_WWW);
+    root = manager_model(s.manager)->root;
+    leaf = service_find(&s, "www.example.com");
+    postpone(root);
+    postpone(leaf);
+    g_assert_cmpint(certificate_state(root, now_seconds()), ==, CERTIFICATE_PENDING);
+    g_assert_cmpint(certificate_state(leaf, now_seconds()), ==, CERTIFICATE_PENDING);
+    (void)manager_renew_due(s.manager);
+    service_settle(&s);
+    g_assert_cmpint(chain_not_before(certificate_chain(root)), <=, now_seconds());
+    service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
+    g_assert_cmpint(chain_not_before(certificate_chain(leaf)), <=, now_seconds());
+    g_assert_true(record_is_signed_by(leaf->record, root->record));
+    g_assert_cmpint(certificate_state(leaf, now_seconds()), ==, CERTIFICATE_VALID);
+}
+
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
@@ -109,5 +139,6 @@ int main(int argc, char *argv[])
     g_test_add_func("/clock-watch/doubts", test_doubts);
     g_test_add_func("/clock-watch/catches-up", test_catches_up);
     g_test_add_func("/clock-watch/doubts-are-not-recorded", test_doubts_are_not_recorded);
+    g_test_add_func("/clock-watch/was-ahead", test_was_ahead);
     return g_test_run();
 }

@@ -39,7 +39,7 @@ static void test_precedence(void)
     folder_write(&f, "etc/a.conf.d/1.conf", "");
     folder_write(&f, "usr/a.conf.d/1.conf", "");
     folder_write(&f, "usr/a.conf.d/README", "");
-    g_assert_cmpint(config_files_of(directories, "a", &files), ==, 0);
+    g_assert_cmpint(config_files_of(directories, "a", NULL, NULL, &files), ==, 0);
     g_assert_cmpuint(strv_length(files), ==, 3);
     g_assert_true(g_str_has_suffix(files[0], "/run/a.conf"));
     g_assert_true(g_str_has_suffix(files[1], "/etc/a.conf.d/1.conf"));
@@ -60,13 +60,60 @@ static void test_names(void)
     folder_write(&f, "run/m/.c.conf", "");
     folder_write(&f, "run/m/d.conf~", "");
     folder_write(&f, "run/m/.conf", "");
-    g_assert_cmpint(config_file_names(directories, "m", &names), ==, 0);
+    g_assert_cmpint(config_file_names(directories, "m", NULL, NULL, &names), ==, 0);
     g_assert_cmpuint(strv_length(names), ==, 2);
     g_assert_cmpstr(names[0], ==, "a");
     g_assert_cmpstr(names[1], ==, "b");
-    g_assert_cmpint(config_file_names(directories, "nothing", &none), ==, 0);
+    g_assert_cmpint(config_file_names(directories, "nothing", NULL, NULL, &none), ==, 0);
     g_assert_null(none);
     free_directories(directories);
+}
+
+static void on_unreadable(const char *path, int error, void *userdata)
+{
+    g_string_append_printf(userdata, "%s %d\n", strrchr(path, '/') + 1, error);
+}
+
+/* A link counts wherever it leads, and a folder that is none is reported. */
+static void test_unreadable(void)
+{
+    _cleanup_folder_ Folder f = folder_new();
+    g_autoptr(GString) reported = g_string_new("");
+    _cleanup_strv_ char **files = NULL;
+    char *directories[4];
+
+    with_directories(&f, directories);
+    folder_write(&f, "usr/a.conf", "");
+    folder_write(&f, "run/a.conf.d", "");
+    folder_write(&f, "etc/x", "");
+    g_assert_cmpint(symlinkat("nowhere", f.fd, "etc/a.conf"), ==, 0);
+    g_assert_cmpint(config_files_of(directories, "a", on_unreadable, reported, &files), ==, 0);
+    g_assert_cmpuint(strv_length(files), ==, 1);
+    g_assert_true(g_str_has_suffix(files[0], "/etc/a.conf"));
+    g_assert_cmpstr(reported->str, ==, "a.conf.d 20\n"); /* ENOTDIR */
+    free_directories(directories);
+}
+
+static void test_obstacle(void)
+{
+    _cleanup_folder_ Folder f = folder_new();
+    g_autofree char *file = folder_path(&f, "a/b/c"), *folder = folder_path(&f, "a");
+    _cleanup_free_ char *found = NULL, *text = NULL;
+
+    folder_write(&f, "a/b/c", "");
+    g_assert_cmpint(fchmodat(f.fd, "a", 0600, 0), ==, 0);
+    if (geteuid() != 0) {
+        found = config_find_obstacle(file, EACCES);
+        g_assert_cmpstr(found, ==, folder);
+    }
+    text = config_explain_unreadable(folder, EACCES);
+    g_assert_nonnull(strstr(text, "user certwright"));
+    g_assert_nonnull(strstr(text, "this folder; use chmod o+rx /"));
+    free(text);
+    text = config_explain_unreadable(file, EACCES);
+    if (geteuid() == 0)
+        g_assert_nonnull(strstr(text, "this file; use chmod o+r /"));
+    g_assert_cmpint(fchmodat(f.fd, "a", 0700, 0), ==, 0);
 }
 
 /* ---- who could have written them */
@@ -203,6 +250,8 @@ int main(int argc, char *argv[])
     fixture_init(&argc, &argv);
     g_test_add_func("/files/precedence", test_precedence);
     g_test_add_func("/files/names", test_names);
+    g_test_add_func("/files/unreadable", test_unreadable);
+    g_test_add_func("/files/obstacle", test_obstacle);
     if (geteuid() == 0) {
         g_test_add_func("/files/no-files", test_no_files);
         g_test_add_func("/files/roots", test_roots);

@@ -105,6 +105,32 @@ static void test_defaults(void)
     assert_complaints(&p, "");
 }
 
+/* As editors of other systems write files. */
+static void test_editors(void)
+{
+    static const struct {
+        const char *data;
+        size_t size;
+    } files[] = {
+#define FILE_OF(s) { s, sizeof(s) - 1 }
+        FILE_OF("\xef\xbb\xbf[Local]\r\nLeafLifetime=10d\r\n"),
+        FILE_OF("[Local]\rLeafLifetime=10d\r"),
+        FILE_OF(
+            "\xff\xfe[\0L\0o\0c\0a\0l\0]\0\r\0\n\0L\0e\0a\0f\0L\0i\0f\0e\0t\0i\0m\0e\0=\0001\0000\0d\0\r\0\n\0"),
+        FILE_OF("[Local]\nLeafLifetime\xc2\xa0=\xc2\xa0"
+                "10d\xc2\xa0\n"),
+    };
+    _cleanup_place_ Place p = {};
+
+    place_init(&p);
+    for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+        folder_write_bytes(&p.folder, "etc/certwright.conf", files[i].data, files[i].size);
+        load(&p);
+        assert_complaints(&p, "");
+        g_assert_cmpint(p.config->settings->leaf_lifetime, ==, 10 * DAY);
+    }
+}
+
 static void test_settings(void)
 {
     _cleanup_place_ Place p = {};
@@ -420,6 +446,54 @@ static void test_unreadable(void)
     }
 }
 
+/* A folder that cannot be opened keeps what was in it, and is complained about once; so is a link to nowhere. */
+static void test_unreadable_folder(void)
+{
+    _cleanup_place_ Place p = {};
+
+    place_init(&p);
+    folder_write(&p.folder, "usr/modules.d/n.conf", "[Certificate n.example]\n");
+    folder_write(&p.folder, "etc/modules.d/m.conf", "[Certificate a.example]\n");
+    folder_write(&p.folder, "etc/certwright.conf.d/x.conf", "[Local]\nOrganization=Org\n");
+    load(&p);
+    assert_complaints(&p, "");
+    folder_remove(&p.folder, "etc/modules.d/m.conf");
+    folder_remove(&p.folder, "etc/modules.d");
+    folder_remove(&p.folder, "etc/certwright.conf.d/x.conf");
+    folder_remove(&p.folder, "etc/certwright.conf.d");
+    folder_write(&p.folder, "etc/modules.d", "");
+    folder_write(&p.folder, "etc/certwright.conf.d", "");
+    load(&p);
+    assert_complaints(&p, "etc/certwright.conf.d:0:\netc/modules.d:0:\n");
+    g_assert_nonnull(claim(&p, "m", "a.example"));
+    g_assert_nonnull(claim(&p, "n", "n.example"));
+    g_assert_cmpstr(p.config->settings->organization, ==, "Org");
+    folder_remove(&p.folder, "etc/modules.d");
+    folder_remove(&p.folder, "etc/certwright.conf.d");
+    g_assert_cmpint(symlinkat("nowhere", p.folder.fd, "etc/certwright.conf"), ==, 0);
+    load(&p);
+    assert_complaints(&p, "etc/certwright.conf:0:\n");
+    g_assert_null(claim(&p, "m", "a.example"));
+    g_assert_cmpstr(p.config->settings->organization, ==, "Org");
+}
+
+/* A file that is not one, unless it is /dev/null; and a module whose name cannot be one, by its path. */
+static void test_strange_files(void)
+{
+    _cleanup_place_ Place p = {};
+
+    place_init(&p);
+    folder_write(&p.folder, "usr/modules.d/-m.conf", "[Certificate m.example]\n");
+    folder_write(&p.folder, "usr/modules.d/n.conf", "[Certificate n.example]\n");
+    folder_write(&p.folder, "etc/modules.d/x", "");
+    g_assert_cmpint(symlinkat("/dev/null", p.folder.fd, "etc/modules.d/n.conf"), ==, 0);
+    g_assert_cmpint(symlinkat("/dev/zero", p.folder.fd, "etc/certwright.conf"), ==, 0);
+    load(&p);
+    assert_complaints(&p, "etc/certwright.conf:0:\nusr/modules.d/-m.conf:0:\n");
+    g_assert_null(claim(&p, "n", "n.example"));
+    g_assert_false(module(&p, "n")->unreadable);
+}
+
 static void test_nul(void)
 {
     _cleanup_place_ Place p = {};
@@ -593,6 +667,7 @@ int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
     g_test_add_func("/config/defaults", test_defaults);
+    g_test_add_func("/config/editors", test_editors);
     g_test_add_func("/config/settings", test_settings);
     g_test_add_func("/config/settings-refused", test_settings_refused);
     g_test_add_func("/config/renewal-refused", test_renewal_refused);
@@ -604,6 +679,8 @@ int main(int argc, char *argv[])
     g_test_add_func("/config/file-names", test_file_names);
     g_test_add_func("/config/broken-file", test_broken_file);
     g_test_add_func("/config/unreadable", test_unreadable);
+    g_test_add_func("/config/unreadable-folder", test_unreadable_folder);
+    g_test_add_func("/config/strange-files", test_strange_files);
     g_test_add_func("/config/nul", test_nul);
     g_test_add_func("/config/long-names", test_long_names);
     g_test_add_func("/config/many-names", test_many_names);

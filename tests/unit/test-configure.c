@@ -205,10 +205,104 @@ static void test_limit(gconstpointer userdata)
     g_assert_cmpuint(manager_model(s.manager)->n_published, ==, max);
 }
 
+static void abandon(Service *s, const char *name, int64_t when)
+{
+    g_assert_cmpint(service_register(s, "m", name, NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
+    g_assert_cmpint(service_unregister(s, "m", name), ==, PROBLEM_NONE);
+    model_find_any(manager_model(s->manager), name)->record->abandoned = when;
+}
+
+/* What nobody requests any more gives way when room is needed, the oldest first, to a call and to a file; what is still
+ * requested does not. */
+static void test_room(void)
+{
+    _cleanup_service_ Service s = {};
+    size_t others; /* names that are not there */
+    Model *m;
+
+    service_start_with(&s, MODULE_WWW);
+    m = manager_model(s.manager);
+    abandon(&s, "b.example.com", now_seconds() - 20);
+    abandon(&s, "a.example.com", now_seconds() - 10);
+    abandon(&s, "c.example.com", now_seconds() - 30);
+    others = LIMIT_NAMES_SIZE - m->names_size;
+    m->names_size += others;
+    g_assert_cmpint(service_register(&s, "m", "d.example.com", NULL, _KEY_TYPE_INVALID), ==, PROBLEM_NONE);
+    service_settle_to(&s, 2);
+    g_assert_null(model_find_any(m, "c.example.com"));
+    g_assert_false(folder_has(&s.state, "certificates/c.example.com"));
+    g_assert_nonnull(model_find_any(m, "b.example.com"));
+    service_write_module(&s, "more", "[Certificate a.example.com]\n[Certificate e.example.com]\n");
+    service_reload(&s);
+    g_assert_nonnull(service_find(&s, "a.example.com")); /* the same */
+    g_assert_nonnull(service_find(&s, "e.example.com"));
+    g_assert_null(model_find_any(m, "b.example.com"));
+    g_assert_cmpint(service_register(&s, "m", "f.example.com", NULL, _KEY_TYPE_INVALID), ==,
+                    PROBLEM_LIMITS_EXCEEDED);
+    service_settle_to(&s, 4);
+    g_assert_cmpuint(m->n_leaving, ==, 0);
+    m->names_size -= others;
+}
+
+static void on_answered(Certificate *c _unused_, RequestResult result, const Problem *problem _unused_,
+                        void *userdata)
+{
+    *(int *)userdata = result;
+}
+
+/* Requested again while it is being removed: as if it had never been there. */
+static void test_wanted_again(void)
+{
+    const RegistrationRequest wish = { .module = "m", .key_type = _KEY_TYPE_INVALID, .acme = -1 };
+    _cleanup_service_ Service s = {};
+    int result = -1;
+    Certificate *c;
+
+    service_start_with(&s, MODULE_WWW);
+    abandon(&s, "a.example.com", now_seconds());
+    c = model_find_any(manager_model(s.manager), "a.example.com");
+    model_set_leaving(manager_model(s.manager), c, true);
+    g_assert_cmpint(lifecycle_request(s.manager->lifecycle, c, REQUEST_REMOVE, NULL, NULL, NULL), ==, 0);
+    g_assert_cmpint(manager_register(s.manager, "a.example.com", &wish, on_answered, &result, NULL), ==, 0);
+    service_settle_to(&s, 2);
+    g_assert_cmpint(result, ==, RESULT_DONE);
+    service_assert_served(&s, "a.example.com", SOURCE_LOCAL);
+    g_assert_cmpuint(manager_model(s.manager)->n_leaving, ==, 0);
+}
+
+static void on_configured(bool errors, void *userdata)
+{
+    ((unsigned *)userdata)[errors]++;
+}
+
+/* Observers hear of each time it was read, and whether what is wrong is another. */
+static void test_errors(void)
+{
+    static const ManagerObserver observer = { .configured = on_configured };
+    _cleanup_service_ Service s = {};
+    const ConfigError *errors;
+    unsigned n[2] = { 0 };
+
+    service_start_with(&s, MODULE_WWW);
+    g_assert_cmpuint(manager_config_errors(s.manager, &errors), ==, 0);
+    service_write_module(&s, "bad", "[Certificate bad.example.com]\nKeyTipe=x\n");
+    manager_observe(s.manager, &observer, n);
+    g_assert_cmpint(manager_reload(s.manager), ==, 0);
+    g_assert_cmpint(manager_reload(s.manager), ==, 0);
+    g_assert_cmpuint(n[0], ==, 1);
+    g_assert_cmpuint(n[1], ==, 1);
+    g_assert_cmpuint(manager_config_errors(s.manager, &errors), ==, 1);
+    g_assert_true(g_str_has_suffix(errors[0].file, "/modules.d/bad.conf"));
+    g_assert_cmpuint(errors[0].line, ==, 2);
+    g_assert_cmpstr(errors[0].key, ==, "KeyTipe");
+    manager_observe(s.manager, NULL, NULL);
+}
+
 /* Names of the modules beyond LIMIT_NAMES are left out, the others are served. */
 static void test_limit_names(void)
 {
     g_autoptr(GString) module = g_string_new("[Certificate www.example.com]\nAlternativeNames=");
+    const ConfigError *errors;
     _cleanup_service_ Service s = {};
 
     for (int i = 0; i < LIMIT_NAMES - 10; i++)
@@ -220,6 +314,9 @@ static void test_limit_names(void)
     service_write_module(&s, "b", module->str);
     service_start(&s);
     service_settle(&s);
+    g_assert_cmpuint(manager_config_errors(s.manager, &errors), ==, 1);
+    g_assert_true(g_str_has_suffix(errors[0].file, "/modules.d/a.conf"));
+    g_assert_nonnull(strstr(errors[0].text, "www.example.com"));
     g_assert_cmpuint(certificate_chain(service_find(&s, "www.example.com"))->n_names, ==, LIMIT_NAMES);
     service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
 }
@@ -298,6 +395,9 @@ int main(int argc, char *argv[])
     g_test_add_func("/configure/limit-names", test_limit_names);
     g_test_add_data_func("/configure/limit/certificates", GSIZE_TO_POINTER(16), test_limit);
     g_test_add_data_func("/configure/limit/names", GSIZE_TO_POINTER(250), test_limit);
+    g_test_add_func("/configure/room", test_room);
+    g_test_add_func("/configure/wanted-again", test_wanted_again);
+    g_test_add_func("/configure/errors", test_errors);
     g_test_add_func("/configure/authority", test_authority);
     g_test_add_func("/configure/unregister-module", test_unregister_module);
     g_test_add_func("/configure/reload", test_reload);

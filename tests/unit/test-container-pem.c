@@ -14,7 +14,7 @@ static char *leaf_pem, *key_pem;
 static int read_text(Collection *s, const char *text)
 {
     const char *format = NULL;
-    int r = read_pem(&s->c, text, strlen(text), &format);
+    int r = read_pem(&s->c, text, &format);
 
     g_assert_cmpint(r < 0, ==, s->problem.code != PROBLEM_NONE);
     if (r >= 0)
@@ -31,8 +31,8 @@ static void test_labels(void)
     } rows[] = {
         { "CERTIFICATE", NULL, 1 },
         { "X509 CERTIFICATE", NULL, 1 },
-        { "EC PARAMETERS", NULL, 0 },
-        { "TRUSTED CERTIFICATE", "convert it with openssl x509", 0 },
+        { "EC PARAMETERS", "a block \"EC PARAMETERS\"", 0 },
+        { "TRUSTED CERTIFICATE", NULL, 1 },
         { "CERTIFICATE REQUEST", "certificate request", 0 },
         { "NEW CERTIFICATE REQUEST", "certificate request", 0 },
         { "PUBLIC KEY", "a public key", 0 },
@@ -66,7 +66,7 @@ static void test_others(void)
     g_autofree char *text = text_join("Text.\n", request, leaf_pem, "More.\n", NULL);
 
     collection_init(&s, false, NULL);
-    g_assert_cmpint(read_text(&s, text), ==, 0);
+    g_assert_cmpint(read_text(&s, text), >, 0);
     g_assert_cmpuint(s.imported->n_certificates, ==, 1);
 }
 
@@ -74,14 +74,18 @@ static void test_damaged(void)
 {
     g_autofree char *cut = g_strndup(leaf_pem, strlen(leaf_pem) - 10),
                     *text = text_join(leaf_pem, "-----BEGIN CERTIFICATE-----\n!!!!\n", NULL);
-    const char *const texts[] = { cut, text };
+    const char *const texts[] = { cut, text }, *const words[] = {
+        "Block 1 of the upload (CERTIFICATE, line 1) is cut off: it has no END line",
+        "Block 2 of the upload (CERTIFICATE, line"
+    };
 
     for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
         _cleanup_collection_ Collection s = {};
 
         collection_init(&s, false, NULL);
         g_assert_cmpint(read_text(&s, texts[i]), <, 0);
-        g_assert_nonnull(strstr(s.problem.text, "A PEM block of the upload is damaged"));
+        if (!strstr(s.problem.text, words[i]))
+            note_failure("%s: %s", words[i], s.problem.text);
     }
 }
 
@@ -108,7 +112,7 @@ static void assert_key(const char *text, const char *passphrase, ProblemCode cod
     _cleanup_collection_ Collection s = {};
 
     collection_init(&s, true, passphrase);
-    g_assert_cmpint(read_text(&s, text), ==, 0);
+    g_assert_cmpint(read_text(&s, text), >, 0);
     g_assert_cmpint(s.imported->key_problem.code, ==, code);
     g_assert_cmpint(s.imported->key.data != NULL, ==, code == PROBLEM_NONE);
 }

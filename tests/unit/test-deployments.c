@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "manager/manager-internal.h"
 #include "manager/recipient.h"
@@ -132,8 +133,23 @@ static void world_expect_none(World *w)
     g_assert_cmpstr(w->asked->str, ==, "");
 }
 
-/* The current settings of the module for a name. */
-static void copy_settings(World *w, const char *module, const char *name, char ret[static DIGEST_TEXT])
+/* What the module is to have for a name now. */
+static void copy_content(World *w, const char *name, DeployScope scope, char ret[static DIGEST_TEXT])
+{
+    const Certificate *c = model_find_any(manager_model(w->service.manager), name);
+    const Chain *chain = c ? certificate_chain(c) : NULL;
+    const Chain *root = certificate_chain(manager_model(w->service.manager)->root);
+    char fingerprints[LIMIT_CHAIN][DIGEST_TEXT];
+
+    for (unsigned i = 0; chain && i < chain->n_entries; i++)
+        g_strlcpy(fingerprints[i], chain->entries[i].fingerprint, DIGEST_TEXT);
+    g_assert_cmpint(deploy_content_digest(scope, fingerprints, chain ? chain->n_entries : 0,
+                                          root ? chain_leaf(root)->fingerprint : "", ret),
+                    ==, 0);
+}
+
+/* And the current settings of the module. */
+static void copy_settings(World *w, const char *module, const char *name, Deployment *ret)
 {
     _cleanup_config_ Config *config = NULL;
 
@@ -142,8 +158,10 @@ static void copy_settings(World *w, const char *module, const char *name, char r
         _cleanup_deploy_settings_ DeploySettings s = {};
 
         if (streq(config->modules[i].name, module) &&
-            module_deploy_settings(config->modules + i, name, &s) > 0)
-            g_assert_cmpint(deploy_settings_digest(&s, ret), ==, 0);
+            module_deploy_settings(config->modules + i, name, &s) > 0) {
+            g_assert_cmpint(deploy_settings_digest(&s, ret->settings), ==, 0);
+            copy_content(w, name, deploy_scope(&s), ret->content);
+        }
     }
 }
 
@@ -169,7 +187,7 @@ static void world_report(World *w, const char *module, const char *name, Deploym
     free(d->detail);
     d->detail = state == DEPLOYMENT_VERIFIED ? NULL : strdup("It was so.");
     g_strlcpy(d->leaf, strempty(service_fingerprint(&w->service, name)), sizeof(d->leaf));
-    copy_settings(w, module, name, d->settings);
+    copy_settings(w, module, name, d);
     g_assert_cmpint(report_write_at(fd, &r, (gid_t)-1, NULL), ==, 0);
 }
 
@@ -277,6 +295,63 @@ static void test_none(void)
     world_expect_none(&w);
     g_assert_cmpuint(service_find(&w.service, "a.example")->placements.n, ==, 0);
     g_assert_true(manager_is_idle(w.service.manager));
+}
+
+/* A new local root is delivered to those who have it, although an uploaded chain stays as it is. */
+static void test_root(void)
+{
+    _cleanup_issued_ Issued leaf = {};
+    g_autofree char *pem = bundle_for("a.example", "DNS:a.example", &leaf), *before = NULL;
+    const RequestOptions options = {};
+    _cleanup_world_ World w = {};
+    uint64_t job;
+
+    world_init(&w);
+    service_write_module(&w.service, "mail",
+                         "[Module]\n[Certificate a.example]\n[Deploy]\nFullChainFile=/etc/mail/%n\n");
+    service_write_module(&w.service, "web",
+                         "[Module]\n[Certificate a.example]\n[Deploy]\nCertificateFile=/etc/web/%n\n"
+                         "RootFile=/etc/web/root.pem\n");
+    world_start(&w);
+    world_expect(&w, "mail web ");
+    g_assert_cmpint(service_upload(&w.service, "a.example", pem, NULL), ==, PROBLEM_NONE);
+    world_report(&w, "mail", "a.example", DEPLOYMENT_VERIFIED, 0, 0);
+    world_report(&w, "web", "a.example", DEPLOYMENT_VERIFIED, 0, 0);
+    world_end(&w, "mail", NULL);
+    world_end(&w, "web", NULL);
+    world_wait(&w, "a.example", "web", DEPLOYMENT_VERIFIED);
+    world_wait(&w, "a.example", "mail", DEPLOYMENT_VERIFIED);
+    world_expect_none(&w);
+    before = service_copy_fingerprint(&w.service, "a.example");
+    g_assert_cmpint(
+        manager_reissue(w.service.manager, manager_model(w.service.manager)->root, &options, &job, NULL), ==,
+        0);
+    world_wait(&w, "a.example", "web", DEPLOYMENT_PENDING);
+    world_deliver(&w, "web", "a.example");
+    g_assert_cmpstr(service_fingerprint(&w.service, "a.example"), ==, before);
+    world_expect_none(&w);
+}
+
+/* A run that a power failure ended is undone at the next start, though the next try is not due. */
+static void test_interrupted(void)
+{
+    _cleanup_world_ World w = {};
+    g_autofree char *saved = NULL;
+
+    world_start_with(&w, "a.example");
+    world_expect(&w, "web ");
+    world_report(&w, "web", "a.example", DEPLOYMENT_PENDING, 3, 0);
+    service_stop(&w.service);
+    world_start(&w);
+    world_expect_none(&w);
+    service_stop(&w.service);
+    saved = g_strconcat(w.reports.path, "/web/saved", NULL);
+    g_assert_cmpint(mkdir(saved, 0700), ==, 0);
+    world_start(&w);
+    g_assert_cmpint(deployments_next(w.service.manager->deployments), ==, 0);
+    world_expect(&w, "web ");
+    world_end(&w, "web", NULL);
+    world_expect_none(&w);
 }
 
 /* However many chains change: one run. */
@@ -686,6 +761,8 @@ int main(int argc, char *argv[])
     fixture_init(&argc, &argv);
     g_test_add_func("/deployments/verified", test_verified);
     g_test_add_func("/deployments/none", test_none);
+    g_test_add_func("/deployments/root", test_root);
+    g_test_add_func("/deployments/interrupted", test_interrupted);
     g_test_add_func("/deployments/burst", test_burst);
     g_test_add_func("/deployments/groups", test_groups);
     g_test_add_func("/deployments/change-meanwhile", test_change_meanwhile);

@@ -317,10 +317,40 @@ static void test_hook(void)
     end(t);
     assert_changes("add " OWNER " " VALUE " by hook\nremove " OWNER " " VALUE " by hook\n");
 
-    b.settings.self_check = true;
+    b.settings.self_check = CHECK_REQUIRE;
     t = start(&b, NAME, PROOF, &checked);
     assert_fails(&checked, "alias");
+    g_assert_false(t->advises);
     end(t);
+}
+
+/* What only the check needs, and what only the check finds, is not certain. */
+static void test_hook_advised(void)
+{
+    _cleanup_said_ Said nowhere = {}, late = {}, server = {};
+    _cleanup_bed_ Bed b;
+    SolverTask *t;
+
+    bed_init(&b);
+    b.settings.self_check = CHECK_ADVISE;
+    dns_set("TXT " OWNER "@2001:db8::53", "-");
+    t = start(&b, NAME, PROOF, &late);
+    assert_fails(&late, "it does not have it");
+    g_assert_true(t->advises);
+    end(t);
+    dns_set("SOA example.com", "-");
+    t = start(&b, NAME, PROOF, &server); /* an update needs the zone */
+    assert_fails(&server, "No zone was found");
+    g_assert_false(t->advises);
+    end(t);
+    b.settings.dns_server = NULL;
+    b.settings.dns_hook = S("hook");
+    g_string_truncate(changes, 0);
+    t = start(&b, NAME, PROOF, &nowhere);
+    assert_fails(&nowhere, "No zone was found");
+    g_assert_true(t->advises);
+    end(t);
+    assert_changes("add " OWNER " " VALUE " by hook\nremove " OWNER " " VALUE " by hook\n");
 }
 
 static void test_alias(void)
@@ -616,6 +646,7 @@ int main(int argc, char **argv)
     g_test_add_func("/solver-dns/server", test_server);
     g_test_add_func("/solver-dns/key", test_key);
     g_test_add_func("/solver-dns/hook", test_hook);
+    g_test_add_func("/solver-dns/hook-advised", test_hook_advised);
     g_test_add_func("/solver-dns/alias", test_alias);
     g_test_add_func("/solver-dns/alias-loop", test_alias_loop);
     g_test_add_func("/solver-dns/no-zone", test_no_zone);

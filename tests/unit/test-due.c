@@ -15,7 +15,8 @@ static Deployment deployment(DeploymentState state, const char *detail, unsigned
                          .detail = S(detail),
                          .when = WHEN,
                          .failures = failures,
-                         .leaf = LEAF,
+                         .leaf = OTHER,
+                         .content = LEAF,
                          .settings = OTHER };
 }
 
@@ -62,10 +63,63 @@ static void test_unreadable(void)
 {
     Deployment d = deployment(DEPLOYMENT_FAILED, "x", 2);
 
-    d.leaf[0] = 0;
+    d.content[0] = 0;
     g_assert_true(deployment_is_pending(&d, LEAF, OTHER));
     g_assert_cmpint(deployment_due(&d, LEAF, OTHER), ==, WHEN + 600);
     g_assert_cmpint(deployment_due(&d, LEAF, LEAF), ==, 0);
+}
+
+/* Only what the files contain counts, and all of it. */
+static void test_content(void)
+{
+    static const char chain[][DIGEST_TEXT] = { LEAF, OTHER, LEAF }, other[][DIGEST_TEXT] = { LEAF, LEAF };
+    static const struct {
+        DeployScope scope;
+        const char (*chain)[DIGEST_TEXT];
+        size_t n;
+        const char *root;
+        unsigned same; /* as other rows with this number */
+    } rows[] = {
+        { {}, chain, 1, "", 1 },
+        { {}, chain, 3, OTHER, 1 },
+        { {}, chain + 1, 1, "", 2 },
+        { { .issuers = true }, chain, 1, LEAF, 1 },
+        { { .issuers = true }, chain, 2, "", 3 },
+        { { .issuers = true }, other, 2, "", 4 },
+        { { .issuers = true }, chain, 3, "", 5 },
+        { { .root = true }, chain, 2, OTHER, 6 },
+        { { .root = true }, other, 2, OTHER, 6 },
+        { { .root = true }, chain, 2, LEAF, 7 },
+        { { .issuers = true, .root = true }, chain, 2, OTHER, 8 },
+    };
+    char digests[ELEMENTSOF(rows)][DIGEST_TEXT], none[DIGEST_TEXT] = LEAF;
+
+    for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+        g_assert_cmpint(
+            deploy_content_digest(rows[i].scope, rows[i].chain, rows[i].n, rows[i].root, digests[i]), ==, 0);
+        g_assert_true(text_is_hex(digests[i], DIGEST_TEXT - 1));
+        for (size_t k = 0; k < i; k++)
+            if (streq(digests[i], digests[k]) != (rows[i].same == rows[k].same))
+                note_failure("%zu and %zu", i, k);
+    }
+    g_assert_cmpint(deploy_content_digest((DeployScope){}, chain, 0, LEAF, none), ==, 0);
+    g_assert_cmpstr(none, ==, "");
+    g_assert_cmpint(deploy_content_digest((DeployScope){ .root = true }, chain, 1, "", none), ==, 0);
+    g_assert_cmpstr(none, ==, "");
+}
+
+static void test_scope(void)
+{
+    for (DeployFile f = 0; f < _DEPLOY_FILE_MAX; f++) {
+        DeploySettings s = {};
+        DeployScope scope;
+
+        s.files[f] = S("/a");
+        scope = deploy_scope(&s);
+        g_assert_cmpint(scope.root, ==, f == DEPLOY_ROOT);
+        g_assert_cmpint(scope.issuers, ==,
+                        f == DEPLOY_FULL_CHAIN || f == DEPLOY_CHAIN || f == DEPLOY_COMBINED);
+    }
 }
 
 /* Each member counts, and none can be taken for another. */
@@ -112,6 +166,8 @@ int main(int argc, char *argv[])
     fixture_init(&argc, &argv);
     g_test_add_func("/due/pending", test_pending);
     g_test_add_func("/due/unreadable", test_unreadable);
+    g_test_add_func("/due/content", test_content);
+    g_test_add_func("/due/scope", test_scope);
     g_test_add_func("/due/digest", test_digest);
     return g_test_run();
 }

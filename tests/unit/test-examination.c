@@ -101,6 +101,36 @@ static void test_issuer_from_store(void)
     g_assert_cmpuint(e.n_entries, ==, 2);
 }
 
+/* So does the renewed certificate of one that has expired in the upload. */
+static void test_renewed_issuer_from_store(void)
+{
+    _cleanup_issued_ Issued root =
+        issue(&(CertificateSpec){ .subject = "Root", .authority = true }, NULL, NULL);
+    _cleanup_issued_ Issued issuer =
+        issue(&(CertificateSpec){ .subject = "Issuing", .authority = true }, &root, NULL);
+    _cleanup_issued_ Issued expired = issue(
+        &(CertificateSpec){
+            .subject = "Issuing", .authority = true, .not_before = -2 * DAY, .not_after = -DAY },
+        &root, EVP_PKEY_dup(issuer.key));
+    _cleanup_issued_ Issued one = leaf_of(&issuer, NULL), two = leaf_of(&issuer, NULL);
+    _cleanup_free_ char *pem = pem_of(&one), *key = key_pem_of(&one), *issuer_pem = pem_of(&issuer),
+                        *pem_two = pem_of(&two), *key_two = key_pem_of(&two),
+                        *expired_pem = pem_of(&expired), *root_pem = pem_of(&root);
+    g_autofree char *whole = text_join(pem, issuer_pem, key, NULL),
+                    *outdated = text_join(pem_two, expired_pem, root_pem, key_two, NULL);
+    _cleanup_service_ Service s = {};
+    Examined e;
+
+    service_start_with(&s, "[Certificate " NAME "]\n");
+    e = examine(&s, NULL, outdated);
+    g_assert_cmpint(e.first, ==, PROBLEM_EXPIRED);
+    g_assert_cmpint(e.check, ==, CHECK_VALIDITY);
+    g_assert_cmpint(service_upload(&s, NULL, whole, NULL), ==, PROBLEM_NONE);
+    e = examine(&s, NULL, outdated);
+    g_assert_cmpint(e.first, ==, PROBLEM_NONE);
+    g_assert_cmpuint(e.n_entries, ==, 2);
+}
+
 /* Whom it is for says what is asked of it. */
 static void test_target(void)
 {
@@ -142,6 +172,7 @@ int main(int argc, char *argv[])
     fixture_init(&argc, &argv);
     g_test_add_func("/examination/key-from-store", test_key_from_store);
     g_test_add_func("/examination/issuer-from-store", test_issuer_from_store);
+    g_test_add_func("/examination/renewed-issuer-from-store", test_renewed_issuer_from_store);
     g_test_add_func("/examination/target", test_target);
     g_test_add_func("/examination/stop", test_stop);
     return g_test_run();

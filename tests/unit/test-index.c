@@ -52,6 +52,8 @@ static Record *sample(unsigned i)
             rec->slots[s].withdrawn = s == SOURCE_ACME;
             rec->served = s;
         }
+        if ((i >> s) & 2)
+            g_assert_cmpint(record_block(rec, c, s ? BLOCK_WITHDRAWN : BLOCK_REVOKED, 0), >=, 0);
         chain_unref(c);
     }
     rec->stored.last_generation = i + 7;

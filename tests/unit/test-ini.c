@@ -44,6 +44,10 @@ static const struct {
     { "[A]\r\nK=V\r\n", "1[A]\n2 K=V\n" },
     { "  [A]  \n  K  =  V  \n", "1[A]\n2 K=V\n" },
     { "\xef\xbb\xbf[A]\nK=V\n", "1[A]\n2 K=V\n" },
+    /* blanks of other kinds, at the ends and around "=" */
+    { "\xc2\xa0[A]\xc2\xa0\nK\xc2\xa0=\xc2\xa0V\xe2\x80\x8b\n", "1[A]\n2 K=V\n" },
+    { "[A]\n\xe3\x80\x80K =\xe2\x80\xaf V\xc2\xa0W \xc2\xa0\n", "1[A]\n2 K=V\xc2\xa0W\n" },
+    { "[A]\nK=\xc2\xa0\n", "1[A]\n2 K=\n" },
     { "[A]\nK=\n", "1[A]\n2 K=\n" },
     { "[A]\nK=a=b=c\n", "1[A]\n2 K=a=b=c\n" },
     { "[A]\nK=::1 fe80::1\n", "1[A]\n2 K=::1 fe80::1\n" },

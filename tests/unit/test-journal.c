@@ -14,7 +14,7 @@ static Journal *open_journal(const Folder *f)
 {
     Journal *j = NULL;
 
-    g_assert_cmpint(journal_open(f->fd, &j), ==, 0);
+    g_assert_cmpint(journal_open(f->fd, &j), >=, 0);
     return j;
 }
 
@@ -149,7 +149,9 @@ static void test_damaged(void)
         Journal *j;
 
         folder_write(&f, "journal", texts[i]);
-        j = open_journal(&f);
+        g_assert_cmpint(journal_probe(f.fd), ==, -EBADMSG);
+        g_assert_cmpint(journal_open(f.fd, &j), ==, 1);
+        g_assert_cmpint(journal_probe(f.fd), ==, 0);
         aside = folder_read(&f, "journal.damaged");
         g_assert_cmpstr(aside, ==, texts[i]);
         begin = journal_end(j);

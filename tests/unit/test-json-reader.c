@@ -187,18 +187,34 @@ static void test_texts(void)
 static void test_names(void)
 {
     _cleanup_reader_ Reader r = opened("{\"p\":{\"a\":\"x\\u001by\",\"b\":\"\"},\"q\":{\"a\":1},\"e\":{}}");
-    _cleanup_strv_ char **names = NULL;
+    _cleanup_strv_ char **names = NULL, **one = NULL;
     char **none = NULL;
 
-    g_assert_cmpint(reader_read_names(&r, "p", text_is_plain, 2, &names), ==, 0);
+    g_assert_cmpint(reader_peek_names(&r, "p", text_is_plain, 2, &names), ==, 0);
     g_assert_cmpuint(strv_length(names), ==, 2);
     g_assert_cmpstr(names[0], ==, "a");
-    g_assert_cmpint(reader_read_names(&r, "e", text_is_plain, 2, &none), ==, 0);
-    g_assert_cmpint(reader_read_names(&r, "missing", text_is_plain, 2, &none), ==, 0);
-    g_assert_cmpint(reader_read_names(&r, "p", text_is_plain, 1, &none), ==, -EBADMSG);
-    g_assert_cmpint(reader_read_names(&r, "p", text_is_url, 2, &none), ==, -EBADMSG);
-    g_assert_cmpint(reader_read_names(&r, "q", text_is_plain, 2, &none), ==, -EBADMSG);
+    g_assert_cmpint(reader_peek_names(&r, "e", text_is_plain, 2, &none), ==, 0);
+    g_assert_cmpint(reader_peek_names(&r, "missing", text_is_plain, 2, &none), ==, 0);
+    g_assert_cmpint(reader_peek_names(&r, "p", text_is_url, 2, &none), ==, 0);
     g_assert_null(none);
+    g_assert_cmpint(reader_peek_names(&r, "p", text_is_plain, 1, &one), ==, 0);
+    g_assert_cmpuint(strv_length(one), ==, 1);
+}
+
+static void test_peek_object(void)
+{
+    _cleanup_reader_ Reader r = opened("{\"o\":{\"t\":\"x\"},\"l\":[],\"n\":null}");
+    _cleanup_free_ char *text = NULL;
+    Reader object;
+
+    g_assert_false(reader_peek_object(&r, "l", "a list", &object));
+    g_assert_false(reader_peek_object(&r, "n", "nothing", &object));
+    g_assert_false(reader_peek_object(&r, "missing", "nothing", &object));
+    g_assert_true(reader_peek_object(&r, "o", "an object", &object));
+    g_assert_cmpint(reader_peek_text(&object, "t", text_is_url, &text), ==, 0);
+    g_assert_null(text);
+    g_assert_cmpint(reader_peek_text(&object, "t", text_is_plain, &text), ==, 0);
+    g_assert_cmpstr(text, ==, "x");
 }
 
 static void test_boolean(void)
@@ -248,10 +264,6 @@ static void test_checks(void)
     g_assert_false(text_is_url(url));
     url[LIMIT_URL] = 0;
     g_assert_true(text_is_url(url));
-    g_assert_true(text_is_reference("data:text/plain,x"));
-    g_assert_false(text_is_reference("://a"));
-    g_assert_false(text_is_reference("a b:c"));
-    g_assert_false(text_is_reference("data:\xc3\xa9"));
     g_assert_false(text_is_token(token));
     token[LIMIT_TOKEN_MAX] = 0;
     g_assert_true(text_is_token(token));
@@ -273,6 +285,7 @@ int main(int argc, char **argv)
     g_test_add_func("/json-reader/limits", test_limits);
     g_test_add_func("/json-reader/enter", test_enter);
     g_test_add_func("/json-reader/peek", test_peek);
+    g_test_add_func("/json-reader/peek-object", test_peek_object);
     g_test_add_func("/json-reader/texts", test_texts);
     g_test_add_func("/json-reader/names", test_names);
     g_test_add_func("/json-reader/boolean", test_boolean);

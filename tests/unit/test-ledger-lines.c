@@ -25,13 +25,13 @@ static void assert_lines(Ledger *l, const char *expected)
 static void test_attempt(void)
 {
     _cleanup_ledger_ Ledger *l = ledger_make();
-    Entry e = { .name = S("a.example"), .attempts = 3, .after = 1800000000, .ordered = 1799990000 };
+    Entry e = { .name = S("a.example"), .attempts = 3, .tried = 1800000000, .ordered = 1799990000 };
 
     g_assert_cmpint(ledger_write_attempt(l, &e), ==, 0);
-    assert_lines(l, "attempt a.example 3 1800000000 1799990000\n");
+    assert_lines(l, "tried a.example 3 1800000000 1799990000\n");
     e.again = true; /* in a line of its own, which older versions skip */
     g_assert_cmpint(ledger_write_attempt(l, &e), ==, 0);
-    assert_lines(l, "attempt a.example 3 1800000000 1799990000\nagain a.example\n");
+    assert_lines(l, "tried a.example 3 1800000000 1799990000\nagain a.example\n");
 }
 
 static void test_certificate(void)

@@ -321,6 +321,13 @@ static const char *const damaged[] = {
     "attempt a 4294967296 1800000000 0",
     "attempt a 1 1800000000 253402300800",
     "attempt a 1 yesterday 0",
+    "tried",
+    "tried a 1 1800000000",
+    "tried a 1 1800000000 0 0",
+    "tried a -1 1800000000 0",
+    "tried a 4294967296 1800000000 0",
+    "tried a 1 1800000000 253402300800",
+    "tried a 1 yesterday 0",
     "early a",
     "early 1800000000 a",
     "early a -5",
@@ -344,7 +351,7 @@ static const char *const damaged[] = {
 /* Lines that say nothing are passed over, wherever they are. */
 static void test_damaged(void)
 {
-    static const char good[] = "count 1800000000 o\nattempt a 3 1800000060 0\nearly a 1800000000\n"
+    static const char good[] = "count 1800000000 o\ntried a 3 1800000060 0\nearly a 1800000000\n"
                                "breaker 3 1 1800000060 1800003600 1\n"
                                "window a fedcba9876543210 1800000000 1800000001 1800000002 -\n";
     g_autofree char *as = text_join(HEAD, good, NULL);
@@ -437,19 +444,19 @@ static void test_pruned(void)
                                     "count 1797321601 o\n"
                                     "count 1790000000 dold.example\n"
                                     "uncount 1797321601 s0123456789abcdef\n"
-                                    "attempt old 5 1765440000 1765430000\n" /* 400 days ago */
-                                    "attempt kept 5 1765440001 0\n"
+                                    "tried old 5 1765440000 1765430000\n" /* 400 days ago */
+                                    "tried kept 5 1765440001 0\n"
                                     "early old 1765440000\n"
                                     "early used 1765440001\n"
                                     "early used 1765440002\n"
                                     "window gone 0123456789abcdef 1765440000 1800000000 1900000000 -\n"
                                     "window asked 0123456789abcdef 1799999999 1 2 -\n"
-                                    "attempt done 3 1800000060 0\n"
-                                    "attempt done 0 0 0\n"
+                                    "tried done 3 1800000060 0\n"
+                                    "tried done 0 0 0\n"
                                     "breaker 2 1 1800000000 1800000000 0\n"
                                     "breaker 0 0 0 0 0\n";
 
-    assert_reads_as(text, HEAD "early used 1765440002\nattempt kept 5 1765440001 0\ncount 1797321601 o\n"
+    assert_reads_as(text, HEAD "early used 1765440002\ntried kept 5 1765440001 0\ncount 1797321601 o\n"
                                "window asked 0123456789abcdef 1799999999 1 2 -\n");
 }
 
@@ -482,10 +489,10 @@ static void test_ahead(void)
 
     for (size_t i = 0; i < ELEMENTSOF(moments); i++) {
         g_autofree char *text = text_join(
-            HEAD, "count ", moments[i], " o\ncount ", moments[i],
-            " fa.one.example\nattempt a.one.example 9 ", moments[i], " ", moments[i],
-            "\nearly a.one.example ", moments[i], "\nwindow a.one.example 0123456789abcdef ", moments[i],
-            " 1799999999 ", moments[i], " -\nbreaker 9 9 ", moments[i], " ", moments[i], " 0\n", NULL);
+            HEAD, "count ", moments[i], " o\ncount ", moments[i], " fa.one.example\ntried a.one.example 9 ",
+            moments[i], " ", moments[i], "\nearly a.one.example ", moments[i],
+            "\nwindow a.one.example 0123456789abcdef ", moments[i], " 1799999999 ", moments[i],
+            " -\nbreaker 9 9 ", moments[i], " ", moments[i], " 0\n", NULL);
         _cleanup_ledger_ Ledger *l = ledger_of(text), *again = NULL;
         _cleanup_free_ char *anew = ledger_text(l, NOW);
 
@@ -504,6 +511,27 @@ static void test_ahead(void)
     }
 }
 
+/* Lines of earlier versions say when the next attempt may be made. */
+static void test_former_attempt(void)
+{
+    static const char *const wrong[] = { "attempt a 3 1800000060 x", "attempt a x 1800000060 0",
+                                         "attempt a 3 -1 0" };
+    _cleanup_ledger_ Ledger *l = ledger_of(HEAD "attempt a 3 1800000060 1799990000\nattempt b 0 0 0\n");
+    _cleanup_free_ char *text = ledger_text(l, NOW), *kept = NULL;
+
+    g_assert_cmpuint(ledger_attempts(l, "a"), ==, 3);
+    g_assert_cmpint(ledger_after(l, "a"), ==, NOW + 60);
+    g_assert_cmpint(ledger_after(l, "b"), ==, 0);
+    kept = g_strdup_printf(HEAD "tried a 3 %lld 1799990000\n",
+                           (long long)(NOW + 60 - schedule_back_off("a", 3)));
+    assert_reads_as(text, kept);
+    for (size_t i = 0; i < ELEMENTSOF(wrong); i++) {
+        g_autofree char *longer = text_join(kept, wrong[i], "\n", NULL);
+
+        assert_reads_as(longer, kept);
+    }
+}
+
 /* What is within reason stays as it is. */
 static void test_soon(void)
 {
@@ -519,7 +547,7 @@ static void test_soon(void)
 static void test_most(void)
 {
     _cleanup_ledger_ Ledger *l = ledger_of(
-        HEAD "attempt a 4294967295 1800000000 0\nbreaker 4294967295 4294967295 1800000000 1800000000 0\n");
+        HEAD "tried a 4294967295 1800000000 0\nbreaker 4294967295 4294967295 1800000000 1800000000 0\n");
 
     g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >=, NOW + DAY * 4 / 5);
     g_assert_cmpuint(ledger_attempts(l, "a"), ==, UINT32_MAX);
@@ -608,6 +636,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/ledger-text/pruned-later", test_pruned_later);
     g_test_add_func("/ledger-text/pruned-exempt", test_pruned_exempt);
     g_test_add_func("/ledger-text/ahead", test_ahead);
+    g_test_add_func("/ledger-text/former-attempt", test_former_attempt);
     g_test_add_func("/ledger-text/soon", test_soon);
     g_test_add_func("/ledger-text/most", test_most);
     g_test_add_func("/ledger-text/wasteful", test_wasteful);

@@ -269,6 +269,22 @@ static void test_released(void)
     g_assert_cmpint(ledger_note_released(l, "a", NOW), ==, 1);
 }
 
+/* What was bound to fail waits as after the third failure, and then as ever. */
+static void test_foreseen(void)
+{
+    _cleanup_ledger_ Ledger *l = ledger_make();
+
+    g_assert_cmpint(ledger_note_foreseen(l, "a"), ==, 0); /* it was not tried */
+    g_assert_cmpint(ledger_after(l, "a"), ==, 0);
+    g_assert_cmpint(ledger_note_attempt(l, "a", NOW), <, NOW + 100);
+    g_assert_cmpint(ledger_note_foreseen(l, "a"), ==, 0);
+    g_assert_cmpint(ledger_after(l, "a"), >=, NOW + 6000 * 4 / 5);
+    g_assert_cmpint(ledger_after(l, "a"), <=, NOW + 6000 * 6 / 5);
+    g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >=, NOW + 86400 * 4 / 5);
+    g_assert_cmpint(ledger_note_foreseen(l, "a"), ==, 0);
+    g_assert_cmpuint(ledger_attempts(l, "a"), ==, 4);
+}
+
 /* An authority that says how long it wants to be left alone is. */
 static void test_retry_after(void)
 {
@@ -877,6 +893,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/ledger/exempt", test_exempt);
     g_test_add_func("/ledger/again", test_again);
     g_test_add_func("/ledger/released", test_released);
+    g_test_add_func("/ledger/foreseen", test_foreseen);
     g_test_add_func("/ledger/retry-after", test_retry_after);
     g_test_add_func("/ledger/recent", test_recent);
     g_test_add_func("/ledger/ahead", test_ahead);

@@ -31,6 +31,8 @@ static void test_local(void)
     g_assert_cmpint(service_register(&s, "mail", "www.example.com", NULL, _KEY_TYPE_INVALID), ==,
                     PROBLEM_NONE);
     expect(&s, c, true, "It is used by web, mail.\n");
+    expect(&s, c, true, "The module mail registered it over the bus, so it is not delivered to files: ");
+    expect(&s, c, false, "The module web registered it");
     root = manager_model(s.manager)->root;
     expect(&s, root, true, "The local root is \"");
     expect(&s, root, false, "It is used by");

@@ -192,6 +192,39 @@ static void test_latest(void)
     assert_serves_local(&s);
 }
 
+static const BlockedLeaf *find_blocked(Service *s, const Upload *u)
+{
+    return blocklist_find(&service_find(s, NAME)->record->blocked, u->fingerprint);
+}
+
+/* No service may go back to an upload that was removed, whether it was served until then or had a successor already, until
+ * it is uploaded again. */
+static void test_withdrawn(void)
+{
+    _cleanup_upload_ Upload first = upload_make(-DAY, 80 * DAY), second = upload_make(-DAY, 80 * DAY),
+                            third = upload_make(-DAY, 80 * DAY);
+    _cleanup_service_ Service s = {};
+
+    start(&s, MODULE);
+    g_assert_cmpint(service_upload(&s, NULL, first.pem, NULL), ==, PROBLEM_NONE);
+    g_assert_cmpint(service_upload(&s, NULL, second.pem, NULL), ==, PROBLEM_NONE);
+    g_assert_cmpint(service_upload(&s, NULL, third.pem, NULL), ==, PROBLEM_NONE);
+    g_assert_null(find_blocked(&s, &first)); /* it was only replaced */
+    remove_upload(&s, &first);
+    remove_upload(&s, &third);
+    for (int i = 0; i < 2; i++) {
+        g_assert_cmpint(find_blocked(&s, &first)->reason, ==, BLOCK_WITHDRAWN);
+        g_assert_cmpint(find_blocked(&s, &third)->reason, ==, BLOCK_WITHDRAWN);
+        g_assert_null(find_blocked(&s, &second));
+        restart(&s);
+    }
+    g_assert_cmpstr(service_fingerprint(&s, NAME), ==, second.fingerprint);
+    g_assert_cmpint(service_upload(&s, NULL, first.pem, NULL), ==, PROBLEM_NONE);
+    g_assert_cmpstr(service_fingerprint(&s, NAME), ==, first.fingerprint);
+    g_assert_null(find_blocked(&s, &first));
+    g_assert_nonnull(find_blocked(&s, &third));
+}
+
 /* What is there already is uploaded once more, and is the latest from then on. */
 static void test_again(void)
 {
@@ -506,6 +539,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/manager-uploads/begins-and-is-older", test_begins_and_is_older);
     g_test_add_func("/manager-uploads/new-name-and-early-upload", test_new_name_and_early_upload);
     g_test_add_func("/manager-uploads/gap", test_gap);
+    g_test_add_func("/manager-uploads/withdrawn", test_withdrawn);
     g_test_add_func("/manager-uploads/at-once", test_at_once);
     return g_test_run();
 }

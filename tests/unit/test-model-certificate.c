@@ -36,12 +36,37 @@ static void test_states(void)
 
         c = with_chain(s, NOW, NOW + 90 * DAY);
         due = s == SOURCE_ACME ? schedule_leaf_renewal(certificate_chain(c), s) : NOW + 60 * DAY;
+        g_assert_cmpint(certificate_state(c, chain_not_before(certificate_chain(c)) - 1), ==,
+                        CERTIFICATE_PENDING);
         g_assert_cmpint(certificate_state(c, NOW), ==, CERTIFICATE_VALID);
         g_assert_cmpint(certificate_state(c, due - 1), ==, CERTIFICATE_VALID);
         g_assert_cmpint(certificate_state(c, due), ==, CERTIFICATE_EXPIRING);
         g_assert_cmpint(certificate_state(c, NOW + 90 * DAY), ==, CERTIFICATE_EXPIRING);
         g_assert_cmpint(certificate_state(c, NOW + 90 * DAY + 1), ==, CERTIFICATE_EXPIRED);
         g_assert_cmpint(certificate_next_renewal(c), ==, s == SOURCE_UPLOADED ? 0 : due);
+        certificate_free(c);
+    }
+}
+
+/* A chain ends with the first of its certificates; only bridges to former local roots do not count. */
+static void test_end_of_chain(void)
+{
+    for (Source s = 0; s < _SOURCE_MAX; s++) {
+        const ChainEntry entries[] = { { "CN=a", "CN=b", "01", "f0", NOW, NOW + 90 * DAY },
+                                       { "CN=b", "CN=c", "02", "f1", NOW - YEAR, NOW + 30 * DAY } };
+        _cleanup_chain_ Chain *chain =
+            chain_new(entries, 2, (const char *const *)names, 1, KEY_TYPE_ECDSA_P256, false);
+        Certificate *c = certificate_new(record_new(RECORD_CERTIFICATE, "a.example"));
+        int64_t end = NOW + (s == SOURCE_LOCAL ? 90 : 30) * DAY, due;
+
+        record_set_slot(c->record, s, 1, chain, 1, 0);
+        c->record->served = s;
+        due = certificate_next_renewal(c);
+        g_assert_cmpint(source_chain_ends(s, chain), ==, end);
+        g_assert_cmpint(certificate_state(c, end), ==, CERTIFICATE_EXPIRING);
+        g_assert_cmpint(certificate_state(c, end + 1), ==, CERTIFICATE_EXPIRED);
+        g_assert_true(due == 0 || (due > NOW + (end - NOW) / 2 && due <= NOW + (end - NOW) / 3 * 2));
+        g_assert_cmpint(due == 0, ==, s == SOURCE_UPLOADED);
         certificate_free(c);
     }
 }
@@ -130,6 +155,7 @@ int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
     g_test_add_func("/certificate/states", test_states);
+    g_test_add_func("/certificate/end-of-chain", test_end_of_chain);
     g_test_add_func("/certificate/names", test_names);
     g_test_add_func("/certificate/limit-names", test_limit_names);
     g_test_add_func("/certificate/wishes", test_wishes);

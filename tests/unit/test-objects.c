@@ -218,7 +218,7 @@ static const struct {
     { DIRECTORY, "\"" URL "n\"", "17", "\"newNonce\" is not a string" },
     { DIRECTORY, "\"" URL "n\"", "null", "\"newNonce\" is missing" },
     { DIRECTORY, "\"" URL "k\"", "null", NULL },
-    { DIRECTORY, "\"" URL "k\"", "[]", "\"keyChange\" is not a string" },
+    { DIRECTORY, "\"" URL "k\"", "[]", NULL },
     { DIRECTORY, URL "n", "http://ca.test/n", "\"newNonce\" is not an https:// URL" },
     { DIRECTORY, URL "n", "HTTPS://ca.test/n", "https://" },
     { DIRECTORY, URL "n", "https://", "https://" },
@@ -233,7 +233,7 @@ static const struct {
       "cher.test/",
       "https://" },
     { DIRECTORY, URL "n", "https://ca.test/\\u007f", "https://" },
-    { DIRECTORY, "{}", "[]", "\"meta\" is not an object" },
+    { DIRECTORY, "{}", "[]", NULL },
     { DIRECTORY, "{}", "null", NULL },
     { DIRECTORY, "{}", "{\"externalAccountRequired\":true}", NULL },
     { DIRECTORY, "{}", "{\"externalAccountRequired\":\"true\"}",
@@ -241,15 +241,15 @@ static const struct {
     { DIRECTORY, "{}", "{\"externalAccountRequired\":1}", "is not true or false" },
     { DIRECTORY, "{}", "{\"termsOfService\":\"data:text/plain,Do%20what%20thou%20wilt\"}", NULL },
     { DIRECTORY, "{}", "{\"termsOfService\":\"http://ca.test/terms\"}", NULL },
-    { DIRECTORY, "{}", "{\"termsOfService\":\"terms of service\"}", "\"termsOfService\" has characters" },
-    { DIRECTORY, "{}", "{\"termsOfService\":\"\\u001b[31m:x\"}", "\"termsOfService\" has characters" },
-    { DIRECTORY, "{}", "{\"termsOfService\":[]}", "\"termsOfService\" is not a string" },
+    { DIRECTORY, "{}", "{\"termsOfService\":\"terms of service\"}", NULL },
+    { DIRECTORY, "{}", "{\"termsOfService\":\"\\u001b[31m:x\"}", NULL },
+    { DIRECTORY, "{}", "{\"termsOfService\":[]}", NULL },
     { DIRECTORY, "{}", "{\"website\":1}", NULL },
-    { DIRECTORY, "{}", "{\"profiles\":[]}", "\"profiles\" is not an object" },
-    { DIRECTORY, "{}", "{\"profiles\":{\"a\":1}}", "\"a\" is not a string" },
-    { DIRECTORY, "{}", "{\"profiles\":{\"a\":\"x\",\"b\":null}}", "\"b\" is not a string" },
-    { DIRECTORY, "{}", "{\"profiles\":{\"\":\"x\"}}", "has an invalid name" },
-    { DIRECTORY, "{}", "{\"profiles\":{\"a\\u202eb\":\"x\"}}", "has an invalid name" },
+    { DIRECTORY, "{}", "{\"profiles\":[]}", NULL },
+    { DIRECTORY, "{}", "{\"profiles\":{\"a\":1}}", NULL },
+    { DIRECTORY, "{}", "{\"profiles\":{\"a\":\"x\",\"b\":null}}", NULL },
+    { DIRECTORY, "{}", "{\"profiles\":{\"\":\"x\"}}", NULL },
+    { DIRECTORY, "{}", "{\"profiles\":{\"a\\u202eb\":\"x\"}}", NULL },
 
     { ACCOUNT, "\"valid\"", "\"deactivated\"", NULL },
     { ACCOUNT, "\"valid\"", "\"revoked\"", NULL },
@@ -260,10 +260,10 @@ static const struct {
     { ACCOUNT, "\"status\"", "\"x\"", "\"status\" is missing" },
     { ACCOUNT, "[\"mailto:a@b.test\"]", "null", NULL },
     { ACCOUNT, "[\"mailto:a@b.test\"]", "[]", NULL },
-    { ACCOUNT, "[\"mailto:a@b.test\"]", "\"mailto:a@b.test\"", "\"contact\" is not an array" },
-    { ACCOUNT, "\"mailto:a@b.test\"", "1", "\"contact\" has a member that is not a string" },
-    { ACCOUNT, "mailto:a@b.test", "a@b.test", "\"contact\" has characters" },
-    { ACCOUNT, URL "l", "http://ca.test/l", "\"orders\" is not an https:// URL" },
+    { ACCOUNT, "[\"mailto:a@b.test\"]", "\"mailto:a@b.test\"", NULL },
+    { ACCOUNT, "\"mailto:a@b.test\"", "1", NULL },
+    { ACCOUNT, "mailto:a@b.test", "a@b.test", NULL },
+    { ACCOUNT, URL "l", "http://ca.test/l", NULL },
 
     { ORDER, "\"pending\"", "\"ready\"", NULL },
     { ORDER, "\"pending\"", "\"processing\"", NULL },
@@ -292,17 +292,16 @@ static const struct {
     { ORDER, "\"dns\",\"value\":\"a.test\"", "\"ip\",\"value\":\"192.0.2.1\"", NULL },
     { ORDER, "a.test", "*.a.test", NULL },
     { ORDER, "a.test", "A.TEST", NULL },
-    { ORDER, "\"2026-11-24T10:00:00Z\"", "1795514400", "\"expires\" is not a string" },
-    { ORDER, "2026-11-24T10:00:00Z", "tomorrow", "\"expires\" is not a time" },
+    { ORDER, "\"2026-11-24T10:00:00Z\"", "1795514400", NULL },
+    { ORDER, "2026-11-24T10:00:00Z", "tomorrow", NULL },
     { ORDER, "{\"status\"", "{\"certificate\":\"" URL "cert\",\"status\"", NULL },
-    { ORDER, "{\"status\"", "{\"certificate\":\"http://ca.test/\",\"status\"",
-      "\"certificate\" is not an https:// URL" },
-    { ORDER, "{\"status\"", "{\"profile\":\"\",\"status\"", "\"profile\" has characters" },
-    { ORDER, "{\"status\"", "{\"profile\":\"\\u001b\",\"status\"", "\"profile\" has characters" },
-    { ORDER, "{\"status\"", "{\"replaces\":7,\"status\"", "\"replaces\" is not a string" },
+    { ORDER, "{\"status\"", "{\"certificate\":\"http://ca.test/\",\"status\"", NULL },
+    { ORDER, "{\"status\"", "{\"profile\":\"\",\"status\"", NULL },
+    { ORDER, "{\"status\"", "{\"profile\":\"\\u001b\",\"status\"", NULL },
+    { ORDER, "{\"status\"", "{\"replaces\":7,\"status\"", NULL },
     { ORDER, "{\"status\"", "{\"error\":{},\"status\"", NULL },
     { ORDER, "{\"status\"", "{\"error\":null,\"status\"", NULL },
-    { ORDER, "{\"status\"", "{\"error\":\"no\",\"status\"", "\"error\" is not an object" },
+    { ORDER, "{\"status\"", "{\"error\":\"no\",\"status\"", NULL },
 
     { AUTHORIZATION, "{\"status\":\"pending\"", "{\"status\":\"valid\"", NULL },
     { AUTHORIZATION, "{\"status\":\"pending\"", "{\"status\":\"expired\"", NULL },
@@ -320,16 +319,20 @@ static const struct {
     { AUTHORIZATION, "[" CHALLENGE(TOKEN) "]", "[null]",
       "\"challenges\" has a member that is not an object" },
     { AUTHORIZATION, TOKEN, "../../../etc/passwd-12345678", "a challenge whose member \"token\"" },
+    { AUTHORIZATION, "[" CHALLENGE(TOKEN) "]", "[{}]", NULL },
+    { AUTHORIZATION, "[" CHALLENGE(TOKEN) "]",
+      "[{\"type\":1},{\"type\":\"x\",\"status\":\"new\",\"url\":[]}]", NULL },
+    { AUTHORIZATION, "{\"status\"", "{\"expires\":\"never\",\"status\"", NULL },
 
     { CHALLENGE, "\"pending\"", "\"processing\"", NULL },
     { CHALLENGE, "\"pending\"", "\"valid\"", NULL },
     { CHALLENGE, "\"pending\"", "\"invalid\"", NULL },
     { CHALLENGE, "\"pending\"", "\"ready\"", "\"status\" is not one of this kind" },
     { CHALLENGE, "\"url\"", "\"x\"", "\"url\" is missing" },
-    { CHALLENGE, "\"type\"", "\"x\"", "\"type\" is missing" },
-    { CHALLENGE, "http-01", "", "\"type\" has characters" },
-    { CHALLENGE, "http-01", "http 01", "\"type\" has characters" },
-    { CHALLENGE, "http-01", "http\\n01", "\"type\" has characters" },
+    { CHALLENGE, "\"type\"", "\"x\"", "\"type\" is not supported" },
+    { CHALLENGE, "http-01", "", "\"type\" is not supported" },
+    { CHALLENGE, "http-01", "http 01", "\"type\" is not supported" },
+    { CHALLENGE, "http-01", "http\\n01", "\"type\" is not supported" },
     { CHALLENGE, "http-01", "dns-01", NULL },
     { CHALLENGE, "http-01", "tls-alpn-01", NULL },
     { CHALLENGE, "\"token\"", "\"x\"", "\"token\" is missing" },
@@ -345,7 +348,7 @@ static const struct {
     { CHALLENGE, TOKEN, "..\\u002f..\\u002fevaGxfADs6pSRb2LAv9I", "\"token\" has characters" },
     { CHALLENGE, TOKEN, "evaGxfADs6pSRb2LAv9I\\u00e9x", "\"token\" has characters" },
     { CHALLENGE, "{\"type\"", "{\"error\":{\"type\":\"" URN "dns\"},\"type\"", NULL },
-    { CHALLENGE, "{\"type\"", "{\"error\":1,\"type\"", "\"error\" is not an object" },
+    { CHALLENGE, "{\"type\"", "{\"error\":1,\"type\"", NULL },
 
     { ORDER_LIST, "\"orders\"", "\"x\"", NULL },
     { ORDER_LIST, "[\"" URL "1\"]", "[]", NULL },
@@ -397,7 +400,6 @@ static void test_limits(void)
           LIMIT_NAMES },
         { ORDER, "[\"" URL "z\"]", "\"" URL "z\"", LIMIT_NAMES },
         { AUTHORIZATION, "[" CHALLENGE(TOKEN) "]", CHALLENGE(TOKEN), LIMIT_CHALLENGES },
-        { ACCOUNT, "[\"mailto:a@b.test\"]", "\"mailto:a@b.test\"", LIMIT_CONTACTS },
         { ORDER_LIST, "[\"" URL "1\"]", "\"" URL "1\"", LIMIT_ORDER_LIST },
     };
 
@@ -419,7 +421,6 @@ static void test_long_texts(void)
     } cases[] = {
         { DIRECTORY, URL "n", URL, LIMIT_URL },
         { ORDER, URL "z", URL, LIMIT_URL },
-        { ACCOUNT, "mailto:a@b.test", "mailto:", LIMIT_URL },
         { CHALLENGE, TOKEN, "", LIMIT_TOKEN_MAX },
         { CHALLENGE, URL "c", URL, LIMIT_URL },
     };
@@ -447,7 +448,10 @@ static void test_many_profiles(void)
     g_autofree char *meta = g_string_free(profiles, FALSE),
                     *text = replace(kinds[DIRECTORY].good, "{}", meta);
 
-    assert_refused(DIRECTORY, text, strlen(text), "\"profiles\" has more members");
+    _cleanup_(acme_directory_freep) AcmeDirectory *d = NULL;
+
+    g_assert_cmpint(acme_directory_parse(WHOSE, text, strlen(text), &d, NULL), ==, 0);
+    g_assert_cmpuint(strv_length(d->profiles), ==, LIMIT_PROFILES);
 }
 
 /* ---- what comes out */
@@ -469,7 +473,6 @@ static void test_directory(void)
     g_assert_cmpstr(d->revoke_cert, ==, URL "r");
     g_assert_cmpstr(d->key_change, ==, URL "k");
     g_assert_cmpstr(d->renewal_info, ==, URL "i");
-    g_assert_cmpstr(d->terms, ==, "data:,x");
     g_assert_true(d->needs_external_account);
     g_assert_cmpuint(strv_length(d->profiles), ==, 2);
     g_assert_cmpstr(d->profiles[0], ==, "classic");
@@ -477,7 +480,6 @@ static void test_directory(void)
     g_assert_cmpint(
         acme_directory_parse(WHOSE, kinds[DIRECTORY].good, strlen(kinds[DIRECTORY].good), &bare, NULL), ==,
         0);
-    g_assert_null(bare->terms);
     g_assert_null(bare->renewal_info);
     g_assert_false(bare->needs_external_account);
     g_assert_null(bare->profiles);
@@ -490,8 +492,6 @@ static void test_account(void)
 
     g_assert_cmpint(acme_account_parse(WHOSE, good, strlen(good), &a, NULL), ==, 0);
     g_assert_cmpint(a->status, ==, ACME_VALID);
-    g_assert_cmpuint(strv_length(a->contact), ==, 1);
-    g_assert_cmpstr(a->contact[0], ==, "mailto:a@b.test");
     g_assert_cmpstr(a->orders, ==, URL "l");
 }
 
@@ -509,7 +509,6 @@ static void test_order(void)
 
     g_assert_cmpint(acme_order_parse(WHOSE, text, strlen(text), &o, NULL), ==, 0);
     g_assert_cmpint(o->status, ==, ACME_INVALID);
-    g_assert_cmpint(o->expires, ==, 1795514400);
     g_assert_cmpuint(strv_length(o->names), ==, 3);
     g_assert_cmpstr(o->names[0], ==, "xn--bcher-kva.test");
     g_assert_cmpstr(o->names[1], ==, "*.a.test");
@@ -519,7 +518,6 @@ static void test_order(void)
     g_assert_cmpstr(o->finalize, ==, URL "f");
     g_assert_cmpstr(o->certificate, ==, URL "c");
     g_assert_cmpstr(o->profile, ==, "short");
-    g_assert_cmpstr(o->replaces, ==, "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE");
     g_assert_cmpstr(o->problem->type, ==, "rateLimited");
     g_assert_cmpstr(o->problem->detail, ==, "Wait.");
 }
@@ -537,16 +535,10 @@ static void test_authorization(void)
     g_assert_cmpint(acme_authorization_parse(WHOSE, text, strlen(text), &a, NULL), ==, 0);
     g_assert_cmpstr(a->name, ==, "a.test");
     g_assert_true(a->wildcard);
-    g_assert_cmpint(a->expires, ==, 0);
-    g_assert_cmpuint(a->n_challenges, ==, 3);
+    g_assert_cmpuint(a->n_challenges, ==, 1); /* the others are of types that nobody uses here */
     g_assert_cmpstr(a->challenges[0].type, ==, "http-01");
     g_assert_cmpstr(a->challenges[0].token, ==, TOKEN);
     g_assert_null(a->challenges[0].problem);
-    /* of a type that nobody uses here, a token that is none is not seen */
-    g_assert_null(a->challenges[1].token);
-    g_assert_cmpint(a->challenges[1].status, ==, ACME_INVALID);
-    g_assert_cmpstr(a->challenges[1].problem->type, ==, "caa");
-    g_assert_null(a->challenges[2].token);
 }
 
 static void test_order_list(void)
@@ -575,7 +567,7 @@ static void test_renewal_info(void)
     g_assert_null(j->explanation);
 }
 
-/* RFC 3339, as the end of an order. -1: it is none. */
+/* RFC 3339, as the start of a window. -1: it is none. */
 static void test_times(void)
 {
     static const struct {
@@ -637,14 +629,16 @@ static void test_times(void)
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
-        g_autofree char *text = replace(kinds[ORDER].good, "2026-11-24T10:00:00Z", cases[i].text);
-        _cleanup_(acme_order_freep) AcmeOrder *o = NULL;
-        int r = acme_order_parse(WHOSE, text, strlen(text), &o, NULL);
+        g_autofree char *long_window = replace(kinds[RENEWAL_INFO].good, "2026-11-25T10:00:00Z",
+                                               "9999-12-31T23:59:60-12:00"),
+                        *text = replace(long_window, "2026-11-24T10:00:00Z", cases[i].text);
+        _cleanup_(acme_renewal_info_freep) AcmeRenewalInfo *w = NULL;
+        int r = acme_renewal_info_parse(WHOSE, text, strlen(text), &w, NULL);
 
         if (cases[i].seconds < 0)
-            assert_refused(ORDER, text, strlen(text), "\"expires\" is not a time");
-        else if (r < 0 || o->expires != cases[i].seconds)
-            note_failure("%s: %lld", cases[i].text, r < 0 ? (long long)r : (long long)o->expires);
+            assert_refused(RENEWAL_INFO, text, strlen(text), "\"start\" is not a time");
+        else if (r < 0 || w->start != cases[i].seconds)
+            note_failure("%s: %lld", cases[i].text, r < 0 ? (long long)r : (long long)w->start);
     }
 }
 

@@ -40,6 +40,11 @@ static STACK_OF(X509) * list_of(const Issued *first, const Issued *second, const
     return l;
 }
 
+static int build(X509 *x, STACK_OF(X509) * l, Path *ret)
+{
+    return path_build(x, &(PathQuery){ .uploaded = l, .now = now_seconds() }, ret);
+}
+
 static void assert_served(const Path *p, int n, const Issued *last)
 {
     g_assert_cmpint(sk_X509_num(p->served), ==, n);
@@ -62,8 +67,7 @@ static void test_up(void)
 
         X509_up_ref(other.certificate);
         sk_X509_unshift(l, other.certificate);
-        g_assert_cmpint(path_build(leaf.certificate, &(PathSources){ .uploaded = l }, now_seconds(), &p), ==,
-                        0);
+        g_assert_cmpint(build(leaf.certificate, l, &p), ==, 0);
         assert_served(&p, 3, &upper);
         g_assert_cmpint(X509_cmp(p.anchor, root.certificate), ==, 0);
         g_assert_false(p.completed);
@@ -82,15 +86,15 @@ static void test_completed(void)
     _cleanup_free_ char *pem = pem_of(&root);
     g_autofree char *name = g_strdup_printf(
         "%08lx.0", X509_NAME_hash_ex(X509_get_subject_name(root.certificate), NULL, NULL, NULL));
-    PathSources sources = { uploaded, known, NULL };
+    PathQuery query = { uploaded, known, NULL, false, now_seconds() };
 
-    g_assert_cmpint(path_build(leaf.certificate, &sources, now_seconds(), &without), ==, 0);
+    g_assert_cmpint(path_build(leaf.certificate, &query, &without), ==, 0);
     assert_served(&without, 3, &upper);
     g_assert_true(without.completed);
     g_assert_null(without.anchor);
     folder_write(&f, name, pem);
-    sources.directory = f.path;
-    g_assert_cmpint(path_build(leaf.certificate, &sources, now_seconds(), &with), ==, 0);
+    query.directory = f.path;
+    g_assert_cmpint(path_build(leaf.certificate, &query, &with), ==, 0);
     assert_served(&with, 3, &upper);
     g_assert_cmpint(X509_cmp(with.anchor, root.certificate), ==, 0);
 }
@@ -106,17 +110,14 @@ static void test_ends(void)
     _cleanup_path_ Path unknown = {}, pretended = {}, itself = {};
     int depth = -1;
 
-    g_assert_cmpint(
-        path_build(leaf.certificate, &(PathSources){ .uploaded = none }, now_seconds(), &unknown), ==, 0);
+    g_assert_cmpint(build(leaf.certificate, none, &unknown), ==, 0);
     assert_served(&unknown, 1, &leaf);
     g_assert_null(unknown.anchor);
     g_assert_null(unknown.pretender);
-    g_assert_cmpint(
-        path_build(leaf.certificate, &(PathSources){ .uploaded = twins }, now_seconds(), &pretended), ==, 0);
+    g_assert_cmpint(build(leaf.certificate, twins, &pretended), ==, 0);
     g_assert_null(pretended.anchor);
     g_assert_cmpint(X509_cmp(pretended.pretender, twin.certificate), ==, 0);
-    g_assert_cmpint(
-        path_build(alone.certificate, &(PathSources){ .uploaded = none }, now_seconds(), &itself), ==, 0);
+    g_assert_cmpint(build(alone.certificate, none, &itself), ==, 0);
     assert_served(&itself, 1, &alone);
     g_assert_true(itself.anchor == alone.certificate);
     g_assert_cmpint(path_verify(&itself, X509_PURPOSE_SSL_SERVER, now_seconds(), &depth), ==, X509_V_OK);
@@ -131,12 +132,13 @@ static void test_expired_root(void)
     _cleanup_issued_ Issued below = issue(&(CertificateSpec){ .subject = "b.example" }, &old, NULL);
     _cleanup_x509_stack_ STACK_OF(X509) *l = list_of(&old, NULL, NULL);
     _cleanup_path_ Path expired = {}, then = {};
-    PathSources sources = { .uploaded = l };
+    PathQuery query = { .uploaded = l, .now = now_seconds() };
 
-    g_assert_cmpint(path_build(below.certificate, &sources, now_seconds(), &expired), ==, 0);
+    g_assert_cmpint(path_build(below.certificate, &query, &expired), ==, 0);
     g_assert_null(expired.anchor);
     g_assert_cmpint(X509_cmp(expired.expired_root, old.certificate), ==, 0);
-    g_assert_cmpint(path_build(below.certificate, &sources, now_seconds() - DAY - HOUR, &then), ==, 0);
+    query.now -= DAY + HOUR;
+    g_assert_cmpint(path_build(below.certificate, &query, &then), ==, 0);
     g_assert_cmpint(X509_cmp(then.anchor, old.certificate), ==, 0);
     g_assert_null(then.expired_root);
 }
@@ -163,9 +165,7 @@ static void test_verify(void)
         _cleanup_path_ Path p = {};
         int depth = -1, error;
 
-        g_assert_cmpint(
-            path_build(rows[i].leaf->certificate, &(PathSources){ .uploaded = l }, now_seconds(), &p), ==,
-            0);
+        g_assert_cmpint(build(rows[i].leaf->certificate, l, &p), ==, 0);
         error = path_verify(&p, rows[i].purpose, now_seconds(), &depth);
         if (error != rows[i].error || (error != X509_V_OK && depth != rows[i].depth))
             note_failure("row %zu: %s at %d", i, X509_verify_cert_error_string(error), depth);
@@ -202,13 +202,9 @@ static void test_limit(void)
         X509_up_ref(chain[i].certificate);
         sk_X509_push(l, chain[i].certificate);
     }
-    g_assert_cmpint(
-        path_build(chain[LIMIT_CHAIN].certificate, &(PathSources){ .uploaded = l }, now_seconds(), &most),
-        ==, 0);
+    g_assert_cmpint(build(chain[LIMIT_CHAIN].certificate, l, &most), ==, 0);
     assert_served(&most, LIMIT_CHAIN, chain + 1);
-    g_assert_cmpint(path_build(chain[LIMIT_CHAIN + 1].certificate, &(PathSources){ .uploaded = l },
-                               now_seconds(), &none),
-                    ==, -E2BIG);
+    g_assert_cmpint(build(chain[LIMIT_CHAIN + 1].certificate, l, &none), ==, -E2BIG);
     g_assert_null(none.served);
     for (size_t i = 0; i < ELEMENTSOF(chain); i++)
         issued_done(chain + i);

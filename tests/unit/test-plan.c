@@ -180,6 +180,19 @@ static void check_failure(const Case *k, const Plan *p, const Record *after)
     g_assert_cmpuint(after->failure.attempts, ==, automatic && k->outcome != OUTCOME_WAITED ? 1 : 0);
 }
 
+/* The leaf that was withdrawn or revoked is never served again, whatever takes its place. */
+static void check_blocked(const Case *k, const Plan *p, const Record *after)
+{
+    bool lives = k->asked != ASKED_REMOVE && k->acme == ACME_USABLE;
+    bool withdrawn = lives && is_withdrawn(k) && p->source != SOURCE_UPLOADED && p->order != PLAN_ORDER_TAKE;
+    const BlockedLeaf *leaf = blocklist_find(&after->blocked, chain_leaf(arrived)->fingerprint);
+
+    g_assert_cmpuint(after->blocked.n, ==, (lives && k->asked == ASKED_REVOKED) || withdrawn);
+    g_assert_true((after->blocked.n > 0) == (leaf != NULL));
+    if (leaf)
+        g_assert_cmpint(leaf->reason, ==, k->asked == ASKED_REVOKED ? BLOCK_REVOKED : BLOCK_WITHDRAWN);
+}
+
 static void check(const Case *k, const Plan *p, const Record *after)
 {
     static const PlanOrder orders[_OUTCOME_MAX] = {
@@ -192,6 +205,7 @@ static void check(const Case *k, const Plan *p, const Record *after)
     g_assert_cmpint(p->source, ==, expected(k));
     g_assert_cmpint(p->work == PLAN_REMOVE, ==, k->asked == ASKED_REMOVE);
     g_assert_cmpint(p->work, !=, PLAN_MAKE_ROOT);
+    check_blocked(k, p, after);
     if (k->asked == ASKED_REMOVE || p->source == SOURCE_UPLOADED) {
         g_assert_cmpint(p->order, ==, PLAN_ORDER_KEEP); /* until it is settled again */
         return;
@@ -276,6 +290,67 @@ static void test_every_combination(void)
         } while (next(&k));
     }
     g_assert_cmpuint(n, ==, 2 * 4 * 3 * 3 * 3 * 7 * 7 * 3);
+}
+
+/* ---- uploads that are removed */
+
+/* Also of an upload that is not, or no longer, the certificate's. */
+static void test_withdrawn(void)
+{
+    static const Upload uploads[] = { UPLOAD_HELD, UPLOAD_NONE };
+
+    for (size_t i = 0; i < ELEMENTSOF(uploads); i++) {
+        const Case k = { .upload = uploads[i], .local = LOCAL_CURRENT, .root = ROOT_CURRENT };
+        struct RequestQueue requests = STAILQ_HEAD_INITIALIZER(requests);
+        _cleanup_record_ Record *rec = record_of(&k), *after = record_copy(rec), *root = root_of(&k),
+                                *upload = upload_of(&k), *again = NULL;
+        Request q = { .kind = REQUEST_WITHDRAWN, .chain = good };
+        PlanFacts facts = { .record = rec,
+                            .requests = &requests,
+                            .stored = true,
+                            .wanted = true,
+                            .names = names,
+                            .key_type = good->key_type,
+                            .upload = upload,
+                            .root = root,
+                            .now = NOW };
+        Plan p;
+
+        STAILQ_INSERT_TAIL(&requests, &q, entry);
+        g_assert_cmpint(plan(&facts, after, false, &p), ==, 0);
+        g_assert_cmpint(p.work, ==, PLAN_CHANGE);
+        g_assert_cmpint(p.source, <, 0);
+        g_assert_cmpuint(after->blocked.n, ==, 1);
+        g_assert_cmpint(after->blocked.leaves[0].reason, ==, BLOCK_WITHDRAWN);
+        again = record_copy(after);
+        g_assert_cmpint(plan(&facts, again, false, &p), ==, 0);
+        g_assert_cmpint(p.work, ==, PLAN_NOTHING);
+    }
+}
+
+/* An administrator who uploads it once more wants it. */
+static void test_uploaded_again(void)
+{
+    const Case k = { .upload = UPLOAD_USABLE, .local = LOCAL_CURRENT, .root = ROOT_CURRENT };
+    struct RequestQueue requests = STAILQ_HEAD_INITIALIZER(requests);
+    _cleanup_record_ Record *rec = record_of(&k), *after = NULL, *root = root_of(&k),
+                            *upload = upload_of(&k);
+    PlanFacts facts = { .record = rec,
+                        .requests = &requests,
+                        .stored = true,
+                        .wanted = true,
+                        .names = names,
+                        .key_type = good->key_type,
+                        .upload = upload,
+                        .root = root,
+                        .now = NOW };
+    Plan p;
+
+    g_assert_cmpint(record_block(rec, good, BLOCK_WITHDRAWN, NOW), ==, 1);
+    after = record_copy(rec);
+    g_assert_cmpint(plan(&facts, after, false, &p), ==, 0);
+    g_assert_cmpint(p.source, ==, SOURCE_UPLOADED);
+    g_assert_cmpuint(after->blocked.n, ==, 0);
 }
 
 /* ---- who wants it */
@@ -380,6 +455,8 @@ int main(int argc, char *argv[])
     future = chain_make(names, NOW + DAY, NOW + 90 * DAY);
     elsewhere = chain_make(mail, NOW - DAY, NOW + 89 * DAY);
     g_test_add_func("/plan/every-combination", test_every_combination);
+    g_test_add_func("/plan/withdrawn", test_withdrawn);
+    g_test_add_func("/plan/uploaded-again", test_uploaded_again);
     g_test_add_func("/plan/abandoned", test_abandoned);
     g_test_add_func("/plan/root", test_root);
     status = g_test_run();

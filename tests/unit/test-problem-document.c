@@ -59,8 +59,8 @@ static void test_without(void)
         g_assert_null(p->instance);
         g_assert_null(p->algorithms);
         g_assert_cmpuint(p->n_subproblems, ==, 0);
-        g_assert_cmpint(acme_problem_describe(p, WHOSE, &problem), <, 0);
-        g_assert_cmpstr(problem.text, ==, WHOSE " refused: it gives no reason");
+        g_assert_cmpint(acme_problem_describe(p, WHOSE, ACME_ABOUT_ORDER, &problem), <, 0);
+        g_assert_cmpstr(problem.text, ==, WHOSE " refused the order: it gives no reason");
         g_assert_cmpstr(problem_name(&problem), ==, "AuthorityRefused");
     }
 }
@@ -96,15 +96,15 @@ static void test_describe(void)
           "{\"detail\":\"More...\"}]}",
           "malformed",
           WHOSE
-          " refused: Some names are wrong (malformed); a.test: Not ours (rejectedIdentifier); b.test: caa; "
+          " refused the order: Some names are wrong (malformed); a.test: Not ours (rejectedIdentifier); b.test: caa; "
           "also: More; see " URL "help" },
         { "{\"type\":\"" URN "rateLimited\",\"detail\":\"too many certificates\"}", "rateLimited",
-          WHOSE " refused: too many certificates (rateLimited); it will be retried later" },
+          WHOSE " refused the order: too many certificates (rateLimited); it will be retried later" },
         { "{\"type\":\"" URN "externalAccountRequired\"}", "externalAccountRequired",
           WHOSE
-          " refused: externalAccountRequired; set the external account of this authority in certwright.conf" },
+          " refused the order: externalAccountRequired; set the external account of this authority in certwright.conf" },
         { "{\"type\":\"https://ca.test/quota\",\"detail\":\"No 100%s left\"}", "https://ca.test/quota",
-          WHOSE " refused: No 100%s left (https://ca.test/quota)" },
+          WHOSE " refused the order: No 100%s left (https://ca.test/quota)" },
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -113,11 +113,52 @@ static void test_describe(void)
 
         g_assert_cmpint(acme_problem_parse(WHOSE, cases[i].document, strlen(cases[i].document), &p, NULL),
                         ==, 0);
-        g_assert_cmpint(acme_problem_describe(p, WHOSE, &problem), <, 0);
+        g_assert_cmpint(acme_problem_describe(p, WHOSE, ACME_ABOUT_ORDER, &problem), <, 0);
         g_assert_cmpint(problem.code, ==, PROBLEM_AUTHORITY_REFUSED);
         g_assert_cmpstr(problem.type, ==, cases[i].type);
         g_assert_cmpstr(problem.text, ==, cases[i].text);
     }
+}
+
+/* The advice suits the request. */
+static void test_subjects(void)
+{
+    static const struct {
+        const char *type;
+        AcmeSubject subject;
+        const char *text;
+    } cases[] = {
+        { "unauthorized", ACME_ABOUT_PROOF,
+          "refused the proof: No (unauthorized); check that the name points to this machine" },
+        { "unauthorized", ACME_ABOUT_ORDER,
+          "refused the order: No (unauthorized); check the account, and for which names" },
+        { "unauthorized", ACME_ABOUT_REVOCATION,
+          "refused the revocation: No (unauthorized); the account that ordered" },
+        { "unauthorized", ACME_ABOUT_KEY_CHANGE,
+          "refused the new account key: No (unauthorized); check the account" },
+        { "unauthorized", ACME_ABOUT_DEACTIVATION,
+          "the deactivation of the account: No (unauthorized); check the account" },
+        { "unauthorized", ACME_ABOUT_ACCOUNT,
+          "refused the account: No (unauthorized); check the account, and EABKeyId=" },
+        { "unauthorized", ACME_ABOUT_RENEWAL_INFO, "renewal information: No (unauthorized)" },
+        { "rateLimited", ACME_ABOUT_ORDER, "it will be retried later" },
+        { "rateLimited", ACME_ABOUT_REVOCATION, "try again later" },
+        { "serverInternal", ACME_ABOUT_KEY_CHANGE, "try again later" },
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        g_autofree char *document =
+            g_strdup_printf("{\"type\":\"" URN "%s\",\"title\":\"No\"}", cases[i].type);
+        _cleanup_(acme_problem_freep) AcmeProblem *p = NULL;
+        _cleanup_problem_ Problem problem = {};
+
+        g_assert_cmpint(acme_problem_parse(WHOSE, document, strlen(document), &p, NULL), ==, 0);
+        g_assert_cmpint(acme_problem_describe(p, WHOSE, cases[i].subject, &problem), <, 0);
+        if (!strstr(problem.text, cases[i].text))
+            note_failure("\"%s\" does not say \"%s\"", problem.text, cases[i].text);
+    }
+    for (AcmeSubject s = 0; s < _ACME_SUBJECT_MAX; s++)
+        g_assert_nonnull(acme_subject_to_string(s));
 }
 
 /* Within another object, whose reader reports nothing of it. */
@@ -161,6 +202,7 @@ int main(int argc, char **argv)
     g_test_add_func("/problem-document/without", test_without);
     g_test_add_func("/problem-document/long", test_long);
     g_test_add_func("/problem-document/describe", test_describe);
+    g_test_add_func("/problem-document/subjects", test_subjects);
     g_test_add_func("/problem-document/read", test_read);
     g_test_add_func("/problem-document/invalid", test_invalid);
     return g_test_run();

@@ -27,6 +27,26 @@ static void test_order(void)
     g_assert_cmpuint(orders_running(f.orders), ==, 0);
 }
 
+/* What is likely to fail comes last, unless somebody waits for it. */
+static void test_doubtful(void)
+{
+    const OrderingRequest late = { .not_after = 3000 }, soon = { .not_after = 1000 };
+    _cleanup_orders_ OrdersFixture f = {};
+    Asked a, b, c;
+
+    orders_fixture_init(&f);
+    orders_start(&f);
+    g_assert_cmpint(strv_extend(&f.orders->doubtful, "soon.example"), ==, 0);
+    g_assert_cmpint(strv_extend(&f.orders->doubtful, "manual.example"), ==, 0);
+    orders_ask(&f, "soon.example", &soon, &a);
+    orders_ask(&f, "late.example", &late, &b);
+    orders_ask(&f, "manual.example", &(OrderingRequest){ .flags = ORDERING_MANUAL | ORDERING_REISSUE }, &c);
+    orders_await(&f, &a);
+    orders_await(&f, &b);
+    orders_await(&f, &c);
+    g_assert_cmpstr(f.begun->str, ==, "manual.example late.example soon.example ");
+}
+
 static bool has_begun(void *userdata)
 {
     return ((OrdersFixture *)userdata)->begun->len > 0;
@@ -149,6 +169,7 @@ int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
     g_test_add_func("/queue/order", test_order);
+    g_test_add_func("/queue/doubtful", test_doubtful);
     g_test_add_func("/queue/limit", test_limit);
     g_test_add_func("/queue/pace", test_pace);
     g_test_add_func("/queue/join", test_join);

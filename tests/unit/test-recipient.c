@@ -6,8 +6,8 @@
 
 /* Modules with something to deliver, as they are configured. */
 
-#define LEAF_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define LEAF_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define CONTENT_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define CONTENT_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 
 typedef struct Table {
     Folder folder;
@@ -132,18 +132,18 @@ static void test_failure(void)
     c = table_find(&t, "a");
     i = c->items;
     c->due = c->look_due = INT64_MAX;
-    p = recipient_look(c, i, LEAF_A, now);
+    p = recipient_look(c, i, CONTENT_A, now);
     g_assert_cmpint(p.state, ==, DEPLOYMENT_PENDING);
     g_assert_cmpint(c->due, <=, now);
-    g_assert_cmpint(recipient_note_failure(c, i, LEAF_A, "It was killed.", now), ==, 0);
-    g_assert_cmpint(recipient_note_failure(c, i, LEAF_A, "It was killed again.", now), ==, 0);
+    g_assert_cmpint(recipient_note_failure(c, i, CONTENT_A, "It was killed.", now), ==, 0);
+    g_assert_cmpint(recipient_note_failure(c, i, CONTENT_A, "It was killed again.", now), ==, 0);
     c->due = INT64_MAX;
-    p = recipient_look(c, i, LEAF_A, now);
+    p = recipient_look(c, i, CONTENT_A, now);
     g_assert_cmpint(p.state, ==, DEPLOYMENT_FAILED);
     g_assert_cmpstr(p.detail, ==, "It was killed again.");
     g_assert_cmpint(c->due, ==, now + 600);
     c->due = INT64_MAX;
-    p = recipient_look(c, i, LEAF_B, now);
+    p = recipient_look(c, i, CONTENT_B, now);
     g_assert_cmpint(p.state, ==, DEPLOYMENT_PENDING);
     g_assert_cmpint(c->due, <=, now);
     recipient_forget_failure(i);
@@ -173,12 +173,12 @@ static void test_inherit(void)
     former->is_stale = false;
     former->job = 7;
     for (size_t i = 0; i < 2; i++) {
-        recipient_ask(former, former->items + i, LEAF_A);
-        g_assert_cmpstr(former->items[i].asked, ==, LEAF_A);
-        g_assert_cmpint(recipient_note_failure(former, former->items + i, LEAF_A, "So.", 1), ==, 0);
+        recipient_ask(former, former->items + i, CONTENT_A);
+        g_assert_cmpstr(former->items[i].asked, ==, CONTENT_A);
+        g_assert_cmpint(recipient_note_failure(former, former->items + i, CONTENT_A, "So.", 1), ==, 0);
     }
     recipient_inherit(fresh, former);
-    g_assert_cmpstr(fresh->items[0].asked, ==, LEAF_A);
+    g_assert_cmpstr(fresh->items[0].asked, ==, CONTENT_A);
     g_assert_cmpstr(fresh->items[1].asked, ==, "");
     g_assert_nonnull(fresh->items[1].own);
     g_assert_null(former->items[1].own);
@@ -198,21 +198,21 @@ static void test_tried(void)
     table_load(&t);
     c = table_find(&t, "a");
     i = c->items;
-    recipient_ask(c, i, LEAF_A);
-    g_assert_false(recipient_was_tried(c, i, LEAF_A, 100));
+    recipient_ask(c, i, CONTENT_A);
+    g_assert_false(recipient_was_tried(c, i, CONTENT_A, 100));
     d = report_get(&c->report, "a.example");
     d->state = DEPLOYMENT_ROLLED_BACK;
     d->failures = 1;
     d->when = 99;
-    g_strlcpy(d->leaf, LEAF_A, sizeof(d->leaf));
+    g_strlcpy(d->content, CONTENT_A, sizeof(d->content));
     g_strlcpy(d->settings, i->settings, sizeof(d->settings));
-    g_assert_false(recipient_was_tried(c, i, LEAF_A, 100)); /* a try of before */
+    g_assert_false(recipient_was_tried(c, i, CONTENT_A, 100)); /* a try of before */
     d->when = 100;
-    g_assert_true(recipient_was_tried(c, i, LEAF_A, 100));
-    g_strlcpy(d->leaf, LEAF_B, sizeof(d->leaf));
-    g_assert_true(recipient_was_tried(c, i, LEAF_A, 100)); /* once something else is no failure */
-    g_assert_false(recipient_was_tried(c, i, LEAF_A, 100));
-    g_assert_true(recipient_was_tried(c, i, LEAF_B, 100)); /* the chain changed meanwhile */
+    g_assert_true(recipient_was_tried(c, i, CONTENT_A, 100));
+    g_strlcpy(d->content, CONTENT_B, sizeof(d->content));
+    g_assert_true(recipient_was_tried(c, i, CONTENT_A, 100)); /* once something else is no failure */
+    g_assert_false(recipient_was_tried(c, i, CONTENT_A, 100));
+    g_assert_true(recipient_was_tried(c, i, CONTENT_B, 100)); /* the chain changed meanwhile */
 }
 
 int main(int argc, char *argv[])

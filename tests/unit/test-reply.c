@@ -33,12 +33,12 @@ static void test_good(void)
               bare = reply_of(204, NULL, "");
     AcmeReply reply = {};
 
-    g_assert_cmpint(reply_check(&authority, &http, "an order", TYPE_JSON, &reply, NULL), ==, 0);
+    g_assert_cmpint(reply_check(&authority, &http, ACME_ABOUT_ORDER, TYPE_JSON, &reply, NULL), ==, 0);
     g_assert_cmpstr(reply.location, ==, URL "order/1");
     g_assert_cmpint(reply.retry_after, ==, 5);
     g_assert_cmpmem(reply.body, reply.size, "{}", 2);
     g_assert_true(reply.http == &http);
-    g_assert_cmpint(reply_check(&authority, &bare, "nothing", NULL, &reply, NULL), ==, 0);
+    g_assert_cmpint(reply_check(&authority, &bare, ACME_ABOUT_ORDER, NULL, &reply, NULL), ==, 0);
     g_assert_null(reply.location);
     g_assert_cmpint(reply.retry_after, ==, 0);
 }
@@ -52,16 +52,40 @@ static void test_refused(void)
         const char *body, *type, *part;
         ProblemCode code;
     } cases[] = {
-        { 500, NULL, "", NULL, "The authority ca answered an order with status 500",
+        { 500, NULL, "", NULL,
+          "The authority ca answered the order with status 500 and without a reason; try again later",
           PROBLEM_AUTHORITY_FAILED },
         { 302, NULL, "", NULL, "status 302", PROBLEM_AUTHORITY_FAILED },
         { 403, FIELDS(S("Content-Type"), S("application/problem+json")),
-          "{\"type\":\"" URN "unauthorized\",\"detail\":\"No.\"}", NULL, "ca refused: No (unauthorized)",
-          PROBLEM_AUTHORITY_REFUSED },
+          "{\"type\":\"" URN "unauthorized\",\"detail\":\"No.\"}", NULL,
+          "ca refused the order: No (unauthorized)", PROBLEM_AUTHORITY_REFUSED },
         { 403, FIELDS(S("Content-Type"), S("application/problem+json")), "nonsense", NULL, "status 403",
           PROBLEM_AUTHORITY_FAILED },
         { 403, FIELDS(S("Content-Type"), S("text/html")), "{\"type\":\"" URN "unauthorized\"}", NULL,
-          "status 403", PROBLEM_AUTHORITY_FAILED },
+          "ca refused the order: unauthorized", PROBLEM_AUTHORITY_REFUSED },
+        { 403, NULL, "{\"title\":\"Blocked\"}", NULL, "ca refused the order: Blocked",
+          PROBLEM_AUTHORITY_REFUSED },
+        { 503, FIELDS(S("Content-Type"), S("application/json")), "{\"detail\":\"Maintenance\"}", NULL,
+          "ca refused the order: Maintenance", PROBLEM_AUTHORITY_FAILED },
+        { 403, FIELDS(S("Content-Type"), S("application/json")), "{\"message\":\"No key\"}", NULL,
+          "status 403: \"{\"message\":\"No key\"}\"; see its documentation", PROBLEM_AUTHORITY_FAILED },
+        { 403, FIELDS(S("Content-Type"), S("application/problem+json")), "{}", NULL, "it gives no reason",
+          PROBLEM_AUTHORITY_REFUSED },
+        { 404, FIELDS(S("Content-Type"), S("text/plain")), "  Not\r\n\tfound \x1b[31m\xff\n", NULL,
+          "status 404: \"Not found ?[31m?\";", PROBLEM_AUTHORITY_FAILED },
+        { 502, FIELDS(S("Content-Type"), S("text/html; charset=utf-8")),
+          "<!DOCTYPE html><html><head><title>502 Bad Gateway</title><style>p > a { color: red }</style></head>"
+          "<body><script>if (1 < 2) x()</script><p>The server\nis <b>down</b>.</p></body></html>",
+          NULL, "status 502: \"502 Bad Gateway The server is down .\"; try again later",
+          PROBLEM_AUTHORITY_FAILED },
+        { 500, FIELDS(S("Content-Type"), S("text/html")), "<style", NULL, "without a reason",
+          PROBLEM_AUTHORITY_FAILED },
+        { 500, FIELDS(S("Content-Type"), S("text/html")), "oops <", NULL, "status 500: \"oops\"",
+          PROBLEM_AUTHORITY_FAILED },
+        { 500, FIELDS(S("Content-Type"), S("image/png")), "PNG", NULL, "without a reason",
+          PROBLEM_AUTHORITY_FAILED },
+        { 500, FIELDS(S("Content-Type"), S("text/plain")), filling, NULL, "xxx…\"; try",
+          PROBLEM_AUTHORITY_FAILED },
         { 200, FIELDS(S("Content-Type"), S("text/html")), "{}", TYPE_JSON, "not application/json",
           PROBLEM_AUTHORITY_FAILED },
         { 200, NULL, "{}", TYPE_JSON, "not application/json", PROBLEM_AUTHORITY_FAILED },
@@ -82,11 +106,26 @@ static void test_refused(void)
         HttpReply http = reply_of(cases[i].status, cases[i].fields, cases[i].body);
         _cleanup_problem_ Problem problem = {};
         AcmeReply reply = { .retry_after = 77 };
-        int r = reply_check(&authority, &http, "an order", cases[i].type, &reply, &problem);
+        int r = reply_check(&authority, &http, ACME_ABOUT_ORDER, cases[i].type, &reply, &problem);
 
         g_assert_cmpint(reply.retry_after, ==, 77); /* untouched */
         if (r >= 0 || problem.code != cases[i].code || !strstr(problem.text, cases[i].part))
             note_failure("case %zu: %d, %s", i, r, strempty(problem.text));
+    }
+}
+
+/* Whatever the body of a reply with status 429 is, the authority is not to blame. */
+static void test_too_many(void)
+{
+    static const char *const bodies[] = { "", "Slow down", "{\"detail\":\"Slow down\"}",
+                                          "{\"type\":\"" URN "rateLimited\"}" };
+
+    for (size_t i = 0; i < ELEMENTSOF(bodies); i++) {
+        HttpReply http = reply_of(429, NULL, bodies[i]);
+        _cleanup_problem_ Problem problem = {};
+
+        reply_describe_refusal(&authority, &http, ACME_ABOUT_ORDER, &problem);
+        g_assert_true(problem_is_rate_limited(&problem));
     }
 }
 
@@ -124,6 +163,7 @@ int main(int argc, char **argv)
     fixture_init(&argc, &argv);
     g_test_add_func("/reply/good", test_good);
     g_test_add_func("/reply/refused", test_refused);
+    g_test_add_func("/reply/too-many", test_too_many);
     g_test_add_func("/reply/retry-after", test_retry_after);
     g_test_add_func("/reply/links", test_links);
     return g_test_run();

@@ -341,6 +341,8 @@ static void test_types(void)
         { TYPE_NS, RECORDS({ 0, TYPE_NS, "a.example", "ns1.example", 0 },
                            { 0, TYPE_NS, "a.example", "ns2.example", 0 }) },
         { TYPE_SOA, RECORDS({ 0, TYPE_SOA, "a.example", "ns1.example", 0 }) });
+    assert_answer(&b, "a.example", DNS_HOST,
+                  "192.0.2.1 192.0.2.2 2001:db8::1"); /* since there are servers */
     assert_answer(&b, "a.example", DNS_ADDRESS, "192.0.2.1 192.0.2.2 2001:db8::1");
     g_assert_cmpstr(b.server.question, ==, "a.example.");
     g_assert_true(b.server.recursion);
@@ -501,9 +503,30 @@ static void test_refused(void)
                     -EINVAL);
 }
 
+/* hosts(5), without a server. */
+static void test_host(void)
+{
+    _cleanup_(dns_freep) Dns *dns = NULL;
+    _cleanup_answer_ Answer a = {};
+    _cleanup_bed_ Bed b;
+
+    bed_init(&b);
+    g_assert_cmpint(dns_set_servers(b.dns, NULL), ==, 0);
+    ask(&b, "localhost", DNS_HOST, NULL, &a);
+    loop_until(b.event, is_answered, &a);
+    loop_for(b.event, 1000);
+    g_assert_cmpuint(a.n, ==, 1);
+    g_assert_cmpint(a.result, ==, DNS_FOUND);
+    g_assert_nonnull(strstr(a.values, "127.0.0.1"));
+    g_assert_cmpint(dns_new(b.event, NULL, &dns), ==, 0);
+    g_assert_cmpint(dns_query(dns, "localhost", DNS_HOST, NULL, NULL, NULL, NULL, NULL), ==,
+                    0); /* nobody is told */
+}
+
 int main(int argc, char **argv)
 {
     fixture_init(&argc, &argv);
+    g_test_add_func("/dns/host", test_host);
     g_test_add_func("/dns/types", test_types);
     g_test_add_func("/dns/zone", test_zone);
     g_test_add_func("/dns/nothing", test_nothing);

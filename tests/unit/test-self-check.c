@@ -71,6 +71,7 @@ static const SelfCheckUse use = { .ask = probe_ask, .drop = probe_drop };
 /* ---- a check */
 
 typedef struct Bed {
+    AcmeSettings settings;
     SolverContext context;
     Solver solver;
     Task task;
@@ -95,6 +96,7 @@ static void bed_init(Bed *b, const char *name)
     n_asked = n_dropped = 0;
     g_assert_cmpint(sd_event_new(&loop), >=, 0);
     b->context.event = loop;
+    b->context.settings = &b->settings;
     b->solver.context = &b->context;
     g_assert_cmpint(task_init(&b->task, &b->solver, &proof, on_ready, b), >=, 0);
     g_assert_cmpint(self_check_start(&b->check, &b->task, &use, NULL), >=, 0);

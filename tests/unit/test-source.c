@@ -42,6 +42,44 @@ static void test_read(void)
     g_assert_cmpmem(root.data, root.size, "root", 4);
 }
 
+static int read_record(const Folder *f, const char *name, const char *words)
+{
+    _cleanup_source_ SourceStore s = {};
+    _cleanup_source_text_ SourceText record = {};
+    _cleanup_problem_ Problem problem = {};
+    int r;
+
+    g_assert_cmpint(source_open(f->path, &s, NULL), ==, 0);
+    r = source_read_record(&s, name, &record, &problem);
+    if (r < 0)
+        assert_says(&problem, words);
+    else
+        g_assert_cmpmem(record.data, record.size, words, strlen(words));
+    return r;
+}
+
+static void test_record(void)
+{
+    _cleanup_folder_ Folder f = {};
+    g_autofree char *large = g_strnfill(LIMIT_RECORD + 1, 'x');
+
+    make_store(&f);
+    g_assert_cmpint(read_record(&f, NAME, "there is none yet"), <, 0);
+    folder_write(&f, OBJECT "record.json", "record");
+    folder_write(&f, "certificates/_.example.com/record.json", "of all");
+    g_assert_cmpint(read_record(&f, NAME, "record"), ==, 0);
+    g_assert_cmpint(read_record(&f, "*.example.com", "of all"), ==, 0);
+    g_assert_cmpint(read_record(&f, "a/b", "no name of a directory"), <, 0);
+    g_assert_cmpint(read_record(&f, "other.example.com", "there is none yet"), <, 0);
+    folder_write(&f, OBJECT "record.json", large);
+    g_assert_cmpint(read_record(&f, NAME, "too large"), <, 0);
+    relink(&f, OBJECT "record.json", "1/privkey.pem");
+    g_assert_cmpint(read_record(&f, NAME, "symbolic link"), <, 0);
+    g_assert_cmpint(unlinkat(f.fd, OBJECT "record.json", 0), ==, 0);
+    g_assert_cmpint(mkfifoat(f.fd, OBJECT "record.json", 0600), ==, 0);
+    g_assert_cmpint(read_record(&f, NAME, "regular file"), <, 0);
+}
+
 static void expect_refused(const Folder *f, const char *name, const char *words)
 {
     _cleanup_source_ SourceStore s = {};
@@ -145,6 +183,7 @@ static void test_no_store(void)
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
+    g_test_add_func("/source/record", test_record);
     g_test_add_func("/source/read", test_read);
     g_test_add_func("/source/links", test_links);
     g_test_add_func("/source/names", test_names);

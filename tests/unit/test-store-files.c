@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 #include "store/files/files-internal.h"
@@ -185,69 +187,70 @@ static void test_second_opener(void)
     g_assert_null(second);
 }
 
-/* The folder's version. */
+/* ---- a read-only file system */
 
-static unsigned n_first, n_second;
-static int step_result;
-
-static int upgrade_first(int dir_fd _unused_)
+/* Returns false if nothing can be mounted here. */
+static bool mount_read_only(const Folder *f, bool read_only)
 {
-    n_first++;
-    return 0;
+    return mount(NULL, f->path, NULL, MS_REMOUNT | MS_BIND | (read_only ? MS_RDONLY : 0), NULL) >= 0;
 }
 
-static int upgrade_second(int dir_fd)
+static bool mount_on_itself(const Folder *f)
 {
-    n_second++;
-    return step_result < 0 ? step_result : fs_create_at(dir_fd, "upgraded", "x", 1, true);
+    return unshare(CLONE_NEWNS) >= 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) >= 0 &&
+           mount(f->path, f->path, NULL, MS_BIND, NULL) >= 0;
 }
 
-static void test_upgrade(void)
-{
-    static const StoreUpgrade steps[] = { { 1, upgrade_first }, { 2, upgrade_second } };
-    _cleanup_folder_ Folder f = folder_new();
-    g_autofree char *version = NULL;
-
-    /* a new folder is of the newest version: nothing to do */
-    g_assert_cmpint(store_upgrade(f.fd, 3, steps, 2), ==, 0);
-    g_assert_cmpuint(n_first + n_second, ==, 0);
-    /* a step that fails is tried again, those before it are not */
-    folder_write(&f, "version", "1\n");
-    step_result = -ENOSPC;
-    g_assert_cmpint(store_upgrade(f.fd, 3, steps, 2), ==, -ENOSPC);
-    version = folder_read(&f, "version");
-    g_assert_cmpstr(version, ==, "2\n");
-    step_result = 0;
-    g_assert_cmpint(store_upgrade(f.fd, 3, steps, 2), ==, 0);
-    g_assert_cmpuint(n_first, ==, 1);
-    g_assert_cmpuint(n_second, ==, 2);
-    g_assert_true(folder_has(&f, "upgraded"));
-    g_free(version);
-    version = folder_read(&f, "version");
-    g_assert_cmpstr(version, ==, "3\n");
-    g_assert_cmpint(store_upgrade(f.fd, 3, steps, 2), ==, 0);
-    g_assert_cmpuint(n_second, ==, 2);
-    /* newer, and older than any step */
-    g_assert_cmpint(store_upgrade(f.fd, 2, steps, 1), ==, -EPROTONOSUPPORT);
-    folder_write(&f, "version", "0\n");
-    g_assert_cmpint(store_upgrade(f.fd, 3, steps, 2), ==, -EPROTONOSUPPORT);
-}
-
-static void test_newer(void)
+/* Everything can be read; what has to write fails with the reason, until the file system is writable. */
+static void test_read_only(void)
 {
     _cleanup_shelf_ Shelf s = shelf_new();
-    _cleanup_problem_ Problem problem = {};
 
     shelf_put(&s, "a.example");
+    shelf_write_index(&s);
     shelf_close(&s);
-    folder_write(&s.folder, "version", "2\n");
-    g_assert_cmpint(shelf_try(&s, &problem), ==, -EPROTONOSUPPORT);
-    g_assert_nonnull(strstr(problem.text, "newer"));
-    g_assert_true(folder_has(&s.folder, "certificates/a.example/1/privkey.pem"));
-    shelf_close(&s);
-    folder_write(&s.folder, "version", "1\n");
+    if (!mount_on_itself(&s.folder) || !mount_read_only(&s.folder, true)) {
+        g_test_skip("nothing can be mounted here");
+        shelf_open(&s);
+        return;
+    }
+    for (int round = 0; round < 2; round++) {
+        shelf_open(&s);
+        shelf_assert_whole(&s, shelf_get(&s, "a.example"));
+        g_assert_cmpint(shelf_commit(&s, change_of_leaf(shelf_get(&s, "a.example"), "a.example")), ==,
+                        -EROFS);
+        g_assert_true(mount_read_only(&s.folder, false));
+        if (round == 1)
+            shelf_put(&s, "a.example"); /* in the same run */
+        shelf_close(&s);
+        if (round == 0)
+            folder_remove(&s.folder, "index");
+        g_assert_true(mount_read_only(&s.folder, true));
+    }
+    g_assert_true(mount_read_only(&s.folder, false));
     shelf_open(&s);
-    shelf_assert_all_whole(&s);
+    g_assert_cmpuint(record_current(shelf_get(&s, "a.example")), ==, 2);
+    shelf_close(&s);
+    g_assert_cmpint(umount2(s.folder.path, MNT_DETACH), ==, 0);
+    shelf_open(&s);
+}
+
+/* A new store cannot be made there: the reason names the place and what to do. */
+static void test_new_read_only(void)
+{
+    _cleanup_folder_ Folder f = folder_new();
+    _cleanup_problem_ Problem problem = {};
+    Store *s = NULL;
+
+    if (!mount_on_itself(&f) || !mount_read_only(&f, true)) {
+        g_test_skip("nothing can be mounted here");
+        return;
+    }
+    g_assert_cmpint(store_open(f.path, &s, &problem), ==, -EROFS);
+    g_assert_cmpint(problem.code, ==, PROBLEM_STORAGE_FAILED);
+    g_assert_nonnull(strstr(problem.text, f.path));
+    g_assert_nonnull(strstr(problem.text, "Read-only file system. Mount its file system writable."));
+    g_assert_cmpint(umount2(f.path, MNT_DETACH), ==, 0);
 }
 
 int main(int argc, char *argv[])
@@ -261,7 +264,9 @@ int main(int argc, char *argv[])
     g_test_add_func("/store-files/generations", test_generations);
     g_test_add_func("/store-files/verify-tidies", test_verify_tidies);
     g_test_add_func("/store-files/second-opener", test_second_opener);
-    g_test_add_func("/store-files/upgrade", test_upgrade);
-    g_test_add_func("/store-files/newer", test_newer);
+    if (geteuid() == 0) {
+        g_test_add_func("/store-files/read-only", test_read_only);
+        g_test_add_func("/store-files/new-read-only", test_new_read_only);
+    }
     return g_test_run();
 }

@@ -10,7 +10,7 @@ static void open_target(TargetFolders *folders, const Folder *f, const char *nam
     _cleanup_problem_ Problem problem = {};
     g_autofree char *path = folder_path(f, name);
 
-    if (target_open(folders, path, 0, ret, &problem) < 0)
+    if (target_open(folders, path, NULL, ret, &problem) < 0)
         g_error("%s", problem.text);
 }
 
@@ -120,7 +120,7 @@ static void expect_refused(const char *path, const char *words)
     _cleanup_problem_ Problem problem = {};
     _cleanup_target_ Target t = {};
 
-    g_assert_cmpint(target_open(&folders, path, 0, &t, &problem), <, 0);
+    g_assert_cmpint(target_open(&folders, path, NULL, &t, &problem), <, 0);
     assert_says(&problem, words);
 }
 

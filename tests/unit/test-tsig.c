@@ -65,9 +65,9 @@ static void test_bad(void)
         { "key k { algorithm hmac-sha256; secret AAAA };", "line 1:", "\";\" is missing" },
         { "key k { algorithm hmac-sha256; secret ; };", "line 1:", "after \"secret\"" },
         { "key k { algorithm hmac-sha256; secret \"\"; };", "line 1:", "after \"secret\"" },
-        { "key k { algorithm hmac-sha256; secret AAA; };", "line 1:", "not base64" },
+        { "key k { algorithm hmac-sha256; secret AAAAA; };", "line 1:", "not base64" },
         { "key k { algorithm hmac-sha256; secret A===; };", "line 1:", "not base64" },
-        { "key k { algorithm hmac-sha256; secret AA-_; };", "line 1:", "not base64" },
+        { "key k { algorithm hmac-sha256; secret AA-.; };", "line 1:", "not base64" },
         { "key k { algorithm hmac-sha256; secret \"AAAA AAAA\"; };", "line 1:", "not base64" },
         { "key k { algorithm hmac-sha256; secret \"AAAA; };\n", "line 1:", "quotation mark" },
         { "key k { algorithm hmac-sha256; };", "line 1:", "no secret" },
@@ -171,6 +171,47 @@ static void test_file(void)
     check_file(path, -EINVAL, "line 3:");
 }
 
+/* As editors of other systems write it. */
+static void test_editors(void)
+{
+    static const char plain[] = "key k {\n# comment\nalgorithm hmac-sha256;\nsecret \"" SECRET "\";\n};\n";
+    g_auto(GStrv) lines = g_strsplit(plain, "\n", -1);
+    g_auto(GStrv) words = g_strsplit(plain, " ", -1);
+    g_autofree char *crlf = g_strjoinv("\r\n", lines), *cr = g_strdelimit(g_strdup(plain), "\n", '\r'),
+                    *marked = g_strconcat("\xef\xbb\xbf", crlf, NULL), *hard = g_strjoinv("\xc2\xa0", words);
+    const char *const texts[] = { crlf, cr, marked, hard };
+    _cleanup_folder_ Folder f = folder_new();
+    _cleanup_free_ char *path = folder_path(&f, "key");
+    glong n = 0;
+    g_autofree gunichar2 *wide = g_utf8_to_utf16(plain, -1, NULL, &n, NULL);
+
+    for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+        folder_write(&f, "key", texts[i]);
+        g_assert_cmpint(chmod(path, 0600), ==, 0);
+        check_file(path, 0, NULL);
+    }
+    folder_write_bytes(&f, "key", wide, (size_t)n * 2);
+    g_assert_cmpint(chmod(path, 0600), ==, 0);
+    check_file(path, 0, NULL);
+}
+
+/* Base64url, and without padding. */
+static void test_secrets(void)
+{
+    static const char *const rows[][2] = {
+        { "-_8=", "+/8=" }, { "-_8", "+/8=" }, { "AA", "AA==" }, { "AAAA", "AAAA" }
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+        g_autofree char *text =
+            g_strdup_printf("key k { algorithm hmac-sha1; secret \"%s\"; };", rows[i][0]);
+        _cleanup_tsig_ Tsig t = {};
+
+        g_assert_cmpint(tsig_parse(text, strlen(text), &t, NULL), ==, 0);
+        g_assert_cmpstr(t.secret, ==, rows[i][1]);
+    }
+}
+
 /* Only who is not root can be refused. */
 static void test_file_of_others(void)
 {
@@ -198,6 +239,8 @@ int main(int argc, char **argv)
     g_test_add_func("/tsig/secret", test_secret_is_not_told);
     g_test_add_func("/tsig/nul", test_nul);
     g_test_add_func("/tsig/file", test_file);
+    g_test_add_func("/tsig/editors", test_editors);
+    g_test_add_func("/tsig/secrets", test_secrets);
     g_test_add_func("/tsig/file-of-others", test_file_of_others);
     return g_test_run();
 }

@@ -142,6 +142,174 @@ static void test_alternative(void)
     assert_finding(&r, CHECK_CHAIN, PROBLEM_NONE, "2 certificates");
 }
 
+static void add_extension(Issued *i, const Issued *issuer, int nid, const char *value)
+{
+    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+    int at = X509_get_ext_by_NID(i->certificate, nid, -1);
+
+    if (at >= 0)
+        X509_EXTENSION_free(X509_delete_ext(i->certificate, at));
+    g_assert_cmpint(X509_add_ext(i->certificate, e, -1), ==, 1);
+    X509_EXTENSION_free(e);
+    g_assert_cmpint(X509_sign(i->certificate, issuer->key, EVP_sha256()), >, 0);
+}
+
+/* An expired cross-certificate above a root that clients may have is left out, and named. */
+static void test_expired_cross(void)
+{
+    _cleanup_issued_ Issued old = issue(
+        &(CertificateSpec){ .subject = "Old", .authority = true, .not_before = -5 * DAY, .not_after = -DAY },
+        NULL, NULL);
+    _cleanup_issued_ Issued cross = issue(
+        &(CertificateSpec){
+            .subject = "Root", .authority = true, .not_before = -5 * DAY, .not_after = -DAY },
+        &old, EVP_PKEY_dup(root.key));
+    _cleanup_upload_result_ UploadResult without = examine(&(UploadContext){}, &leaf, &middle, &cross),
+                                         with = examine(&(UploadContext){}, &leaf, &cross, &middle);
+    const char *words = "2 certificates; \"CN=Root\", the issuer of the last one, is unknown; "
+                        "not needed and left out: \"CN=Root\" (expired).";
+
+    assert_finding(&without, CHECK_CHAIN, PROBLEM_NONE, words);
+    assert_finding(&with, CHECK_CHAIN, PROBLEM_NONE, words);
+    g_assert_cmpuint(with.bundle->chain->n_entries, ==, 2);
+}
+
+/* Nobody serves a root, so its key may have any type; that of an authority between does matter. */
+static void test_keys_of_others(void)
+{
+    EVP_PKEY *const keys[] = { EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), EVP_RSA_gen(1024),
+                               EVP_EC_gen("secp256k1") };
+
+    for (size_t i = 0; i < ELEMENTSOF(keys); i++) {
+        _cleanup_issued_ Issued top =
+            issue(&(CertificateSpec){ .subject = "Top", .authority = true }, NULL, keys[i]);
+        _cleanup_issued_ Issued between =
+            issue(&(CertificateSpec){ .subject = "Between", .authority = true }, &top, NULL);
+        _cleanup_issued_ Issued odd =
+            issue(&(CertificateSpec){ .subject = "Odd", .authority = true }, &root, EVP_PKEY_dup(keys[i]));
+        const CertificateSpec spec = { .subject = "x", .names = "DNS:x.example" };
+        _cleanup_issued_ Issued good = issue(&spec, &between, NULL), direct = issue(&spec, &top, NULL),
+                                bad = issue(&spec, &odd, NULL);
+        _cleanup_upload_result_ UploadResult taken = examine(&(UploadContext){}, &good, &between, &top),
+                                             alone = examine(&(UploadContext){}, &direct, &top, NULL),
+                                             refused = examine(&(UploadContext){}, &bad, &odd, &root);
+
+        assert_finding(&taken, CHECK_CHAIN, PROBLEM_NONE, "2 certificates, up to the root \"CN=Top\"");
+        g_assert_cmpuint(taken.bundle->chain->n_entries, ==, 2);
+        assert_finding(&alone, CHECK_CHAIN, PROBLEM_NONE, "1 certificate, up to the root \"CN=Top\"");
+        assert_finding(&refused, CHECK_KEY, PROBLEM_WEAK_KEY, "The key of certificate 2 of the upload");
+    }
+}
+
+/* An old digest of a root does not matter either, even one that cannot be computed any more. */
+static void test_digest_of_root(void)
+{
+    static const unsigned char md2_with_rsa[] = { 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
+                                                  0xf7, 0x0d, 0x01, 0x01, 0x02 };
+    _cleanup_issued_ Issued top =
+        issue(&(CertificateSpec){ .subject = "Top", .authority = true, .digest = EVP_md5() }, NULL,
+              EVP_RSA_gen(2048));
+    _cleanup_issued_ Issued between =
+        issue(&(CertificateSpec){ .subject = "Between", .authority = true }, &top, NULL);
+    _cleanup_issued_ Issued below =
+        issue(&(CertificateSpec){ .subject = "x", .names = "DNS:x.example" }, &between, NULL);
+    _cleanup_upload_result_ UploadResult md5 = examine(&(UploadContext){}, &below, &between, &top);
+    _cleanup_imported_ Imported *i = imported_of(&below, &between, &top);
+    _cleanup_upload_result_ UploadResult md2 = {};
+    uint8_t *at = i->certificates[2].data, *end = at + i->certificates[2].size;
+
+    assert_finding(&md5, CHECK_CHAIN, PROBLEM_NONE, "2 certificates, up to the root \"CN=Top\"");
+    while ((at = memmem(at, (size_t)(end - at), md2_with_rsa, sizeof(md2_with_rsa) - 1))) {
+        at += sizeof(md2_with_rsa) - 1;
+        *at = *at == 4 ? 2 : *at; /* md5WithRSAEncryption */
+    }
+    g_assert_cmpint(upload_examine(i, &(UploadContext){ .now = now_seconds() }, &md2), ==, 0);
+    assert_finding(&md2, CHECK_CHAIN, PROBLEM_NONE, "2 certificates, up to the root \"CN=Top\"");
+}
+
+/* As "openssl req -x509" makes it; but not an authority that is no server. */
+static void test_server_and_authority(void)
+{
+    _cleanup_issued_ Issued both =
+        issue(&(CertificateSpec){ .subject = "x", .names = "DNS:x.example", .authority = true }, NULL, NULL);
+    _cleanup_issued_ Issued below = issue(
+        &(CertificateSpec){ .subject = "x", .names = "DNS:x.example", .authority = true }, &root, NULL);
+    char *const names[] = { S("x.example"), NULL }, *const others[] = { S("y.example"), NULL };
+    _cleanup_upload_result_ UploadResult good =
+                                             examine(&(UploadContext){ .names = names }, &both, NULL, NULL),
+                                         other =
+                                             examine(&(UploadContext){ .names = others }, &both, NULL, NULL),
+                                         authority = examine(&(UploadContext){}, &root, NULL, NULL),
+                                         signed_by_root = examine(&(UploadContext){}, &below, &root, NULL);
+
+    assert_finding(&good, CHECK_LEAF, PROBLEM_NONE, "also the certificate of an authority (CA:TRUE)");
+    assert_finding(&good, CHECK_CHAIN, PROBLEM_NONE, "self-signed");
+    g_assert_cmpuint(good.bundle->chain->n_entries, ==, 1);
+    assert_finding(&other, CHECK_NAMES, PROBLEM_NAME_MISMATCH, "not for y.example");
+    assert_finding(&authority, CHECK_LEAF, PROBLEM_INVALID_BUNDLE, "not a server");
+    assert_finding(&signed_by_root, CHECK_LEAF, PROBLEM_INVALID_BUNDLE, "not a server");
+}
+
+/* Of two certificates for one key the valid one; two valid ones are one too many. */
+static void test_two_leaves(void)
+{
+    CertificateSpec spec = { .subject = "x", .names = "DNS:x.example" };
+    _cleanup_issued_ Issued valid = issue(&spec, &middle, NULL),
+                            twin = issue(&spec, &middle, EVP_PKEY_dup(valid.key)),
+                            own = issue(&(CertificateSpec){ .subject = "x",
+                                                            .names = "DNS:x.example",
+                                                            .authority = true },
+                                        NULL, EVP_PKEY_dup(valid.key));
+    _cleanup_issued_ Issued expired = {};
+
+    spec.not_before = -2 * DAY;
+    spec.not_after = -DAY;
+    expired = issue(&spec, &root, EVP_PKEY_dup(valid.key));
+    _cleanup_upload_result_ UploadResult first = examine(&(UploadContext){}, &expired, &valid, &middle),
+                                         last = examine(&(UploadContext){}, &valid, &expired, &middle),
+                                         before = examine(&(UploadContext){}, &own, &valid, &middle),
+                                         two = examine(&(UploadContext){}, &valid, &twin, &middle);
+
+    assert_finding(&first, CHECK_CHAIN, PROBLEM_NONE, "not needed and left out: \"CN=x\" (expired).");
+    g_assert_cmpuint(first.bundle->chain->n_entries, ==, 2);
+    g_assert_true(chain_equal(first.chain, last.chain));
+    g_assert_true(chain_equal(first.chain, before.chain));
+    assert_finding(&two, CHECK_LEAF, PROBLEM_INVALID_BUNDLE,
+                   "2 certificates in the upload that could be the leaf");
+}
+
+static void test_key_usage(void)
+{
+    _cleanup_issued_ Issued x =
+        issue(&(CertificateSpec){ .subject = "x", .names = "DNS:x.example" }, &middle, NULL);
+    _cleanup_upload_result_ UploadResult good = {}, bad = {};
+
+    add_extension(&x, &middle, NID_key_usage, "critical,keyEncipherment");
+    bad = examine(&(UploadContext){}, &x, &middle, NULL);
+    assert_finding(&bad, CHECK_PURPOSE, PROBLEM_INVALID_BUNDLE, "(keyUsage) lacks digitalSignature");
+    add_extension(&x, &middle, NID_key_usage, "critical,digitalSignature");
+    good = examine(&(UploadContext){}, &x, &middle, NULL);
+    assert_finding(&good, CHECK_PURPOSE, PROBLEM_NONE, "by a server");
+}
+
+static void test_constraints(void)
+{
+    _cleanup_issued_ Issued limited =
+        issue(&(CertificateSpec){ .subject = "Limited", .authority = true }, &root, NULL);
+    _cleanup_issued_ Issued wildcard =
+        issue(&(CertificateSpec){ .subject = "x", .names = "DNS:*.case.example" }, &limited, NULL);
+    _cleanup_issued_ Issued free = issue(&(CertificateSpec){ .subject = "Limited", .authority = true },
+                                         &root, EVP_PKEY_dup(limited.key));
+    _cleanup_upload_result_ UploadResult bad = {}, good = {};
+
+    add_extension(&limited, &root, NID_name_constraints, "critical,excluded;DNS:secret.case.example");
+    bad = examine(&(UploadContext){}, &wildcard, &limited, &root);
+    good = examine(&(UploadContext){}, &wildcard, &limited, &free);
+    assert_finding(&bad, CHECK_CHAIN, PROBLEM_CHAIN_INCOMPLETE,
+                   "\"CN=Limited\" may not sign for every name");
+    assert_finding(&good, CHECK_CHAIN, PROBLEM_NONE, "left out: \"CN=Limited\"");
+}
+
 static Issued authority_of(const char *subject, const char *usage, const Issued *issuer)
 {
     Issued i =
@@ -167,18 +335,6 @@ static void test_authority(void)
     assert_finding(&bad, CHECK_PURPOSE, PROBLEM_NOT_A_CERTIFICATE_AUTHORITY, "\"CN=Client\"");
 }
 
-/* With its basic constraints replaced by such of a limited path length, and signed anew. */
-static void limit_path(Issued *i, const Issued *issuer, const char *constraints)
-{
-    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, constraints);
-
-    X509_EXTENSION_free(
-        X509_delete_ext(i->certificate, X509_get_ext_by_NID(i->certificate, NID_basic_constraints, -1)));
-    g_assert_cmpint(X509_add_ext(i->certificate, e, -1), ==, 1);
-    X509_EXTENSION_free(e);
-    g_assert_cmpint(X509_sign(i->certificate, issuer->key, EVP_sha256()), >, 0);
-}
-
 /* An authority that permits none below it can sign leaves alone. */
 static void test_path_length(void)
 {
@@ -188,7 +344,7 @@ static void test_path_length(void)
         _cleanup_issued_ Issued below = {};
         _cleanup_upload_result_ UploadResult r = {};
 
-        limit_path(&above, &root, constraints);
+        add_extension(&above, &root, NID_basic_constraints, constraints);
         below = authority_of("Below", NULL, &above);
         r = examine(&(UploadContext){ .authority = true }, &below, &above, &root);
         if (limit == 0)
@@ -226,6 +382,13 @@ int main(int argc, char *argv[])
     g_test_add_func("/upload-checks/completed", test_completed);
     g_test_add_func("/upload-checks/not-yet", test_not_yet);
     g_test_add_func("/upload-checks/alternative", test_alternative);
+    g_test_add_func("/upload-checks/expired-cross", test_expired_cross);
+    g_test_add_func("/upload-checks/keys-of-others", test_keys_of_others);
+    g_test_add_func("/upload-checks/digest-of-root", test_digest_of_root);
+    g_test_add_func("/upload-checks/server-and-authority", test_server_and_authority);
+    g_test_add_func("/upload-checks/two-leaves", test_two_leaves);
+    g_test_add_func("/upload-checks/key-usage", test_key_usage);
+    g_test_add_func("/upload-checks/constraints", test_constraints);
     g_test_add_func("/upload-checks/authority", test_authority);
     g_test_add_func("/upload-checks/path-length", test_path_length);
     g_test_add_func("/upload-checks/subject", test_subject);

@@ -9,7 +9,8 @@ static int walk(const Folder *f, const char *path, mode_t make, Problem *problem
 {
     g_autofree char *whole = folder_path(f, path);
     _cleanup_close_ int fd = -EBADF;
-    int r = walk_open_directory(whole, make, &fd, problem);
+    const FolderAccess access = { .mode = make };
+    int r = walk_open_directory(whole, make ? &access : NULL, &fd, problem);
 
     g_assert_true((fd >= 0) == (r >= 0));
     return r;
@@ -131,7 +132,7 @@ static void test_long(void)
         return;
     f = folder_of_root();
     expect_refused(&f, name, "too long");
-    g_assert_cmpint(walk_open_directory(path, 0, &fd, &problem), <, 0);
+    g_assert_cmpint(walk_open_directory(path, NULL, &fd, &problem), <, 0);
     assert_says(&problem, "too long");
 }
 

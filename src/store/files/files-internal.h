@@ -43,8 +43,14 @@ struct Store {
     JournalPosition indexed;   /* position of the index on disk; owner's thread */
 };
 
-/* Renames an entry of another type (S_IFREG, ...) to NAME.damaged. */
-int put_aside_unless(int dir_fd, const char *path, mode_t type);
+/* Renames a damaged entry of a directory to NAME.damaged and reports it; 0 if there is none. path: its path in the store;
+ * meaning: what follows from that. */
+int put_aside(const Store *s, int dir_fd, const char *entry, const char *path, const char *meaning);
+/* The same with an entry of another type than this one (S_IFREG, ...). */
+int put_aside_unless(const Store *s, int dir_fd, const char *entry, const char *path, mode_t type,
+                     const char *meaning);
+/* Says what to do about a negative errno: a sentence after a blank, or "". */
+const char *store_advice(int r);
 int store_open_object(Store *s, RecordKind kind, const char *name, int *ret_fd);
 /* Removes generations that the record does not refer to, and what was staged. Nothing may be staged now. */
 void object_tidy(Store *s, const Record *rec);
@@ -55,6 +61,11 @@ int generation_read(int dir_fd, RecordKind kind, uint64_t generation, Bundle **r
 /* Returns 0 if the files of the generation match the slot, else -EBADMSG. */
 int generation_verify(int dir_fd, RecordKind kind, const Slot *slot);
 
+/* Returns 0 if the certificates of the generation have the metadata of the slot, else -EBADMSG or another error. */
+int generation_bears_out(int fd, RecordKind kind, const Slot *slot);
+/* Returns 0 if the record of this object can be read, else -EBADMSG. */
+int object_verify_record(int fd, RecordKind kind, const char *name);
+
 /* A step of an upgrade from an older format; from: the version it applies to. */
 typedef struct StoreUpgrade {
     uint64_t from;
@@ -63,3 +74,5 @@ typedef struct StoreUpgrade {
 /* Upgrades a folder to the wanted version, recording each completed step. -EPROTONOSUPPORT if it is newer,
  * or if there is no upgrade. */
 int store_upgrade(int dir_fd, uint64_t wanted, const StoreUpgrade *steps, size_t n_steps);
+/* The same for the store; a damaged file is put aside and replaced if the rest of the store is of this version. */
+int version_check(Store *s, uint64_t version, const StoreUpgrade *steps, size_t n_steps, Problem *problem);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -11,6 +10,7 @@
 #include "store/files/files-internal.h"
 #include "store/files/index.h"
 #include "util/fs.h"
+#include "util/log.h"
 #include "util/text.h"
 #include "util/time.h"
 
@@ -21,47 +21,6 @@
 /* Oldest first. There is only one format so far. */
 static const StoreUpgrade *const upgrades = NULL;
 static const size_t n_upgrades = 0;
-
-static int write_version(int dir_fd, uint64_t version)
-{
-    char text[32];
-    int r;
-
-    snprintf(text, sizeof(text), "%" PRIu64 "\n", version);
-    r = fs_replace_at(dir_fd, VERSION_FILE, text, strlen(text), true);
-    return r < 0 ? r : fs_sync(dir_fd);
-}
-
-static int read_version(int dir_fd, uint64_t *ret)
-{
-    _cleanup_free_ char *text = NULL;
-    int r;
-
-    r = fs_read_at(dir_fd, VERSION_FILE, 32, &text, NULL);
-    if (r < 0)
-        return r;
-    text[strcspn(text, "\n")] = 0;
-    return parse_uint64(text, ret) < 0 ? -EPROTONOSUPPORT : 0;
-}
-
-int store_upgrade(int dir_fd, uint64_t wanted, const StoreUpgrade *steps, size_t n_steps)
-{
-    uint64_t version;
-    int r;
-
-    r = read_version(dir_fd, &version);
-    if (r == -ENOENT)
-        return write_version(dir_fd, wanted);
-    for (size_t i = 0; i < n_steps && r >= 0; i++)
-        if (steps[i].from == version) {
-            r = steps[i].upgrade(dir_fd);
-            if (r >= 0)
-                r = write_version(dir_fd, ++version);
-        }
-    if (r < 0)
-        return r;
-    return version == wanted ? 0 : -EPROTONOSUPPORT;
-}
 
 /* Two daemons on the same store would undo each other's changes. Waits for one that is about to exit: a call
  * that arrived while it released its name has started this one. */
@@ -94,36 +53,90 @@ static int open_folder(const char *path, int *ret)
     return 0;
 }
 
-int put_aside_unless(int dir_fd, const char *path, mode_t type)
+const char *store_advice(int r)
+{
+    switch (r) {
+    case -EROFS:
+        return " Mount its file system writable.";
+    case -ENOSPC:
+    case -EDQUOT:
+        return " Make room on its file system.";
+    case -EACCES:
+    case -EPERM:
+        return " It has to belong to the user that the service runs as.";
+    default:
+        return "";
+    }
+}
+
+int put_aside(const Store *s, int dir_fd, const char *entry, const char *path, const char *meaning)
+{
+    struct stat st;
+    int r;
+
+    if (fstatat(dir_fd, entry, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    r = fs_put_aside_at(dir_fd, entry);
+    if (r >= 0)
+        log_warning("%s/%s is damaged and was renamed to %s.damaged: %s.", s->path, path, path, meaning);
+    return r;
+}
+
+int put_aside_unless(const Store *s, int dir_fd, const char *entry, const char *path, mode_t type,
+                     const char *meaning)
 {
     struct stat st;
 
-    if (fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(dir_fd, entry, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : -errno;
-    return (st.st_mode & S_IFMT) == type ? 0 : fs_put_aside_at(dir_fd, path);
+    return (st.st_mode & S_IFMT) == type ? 0 : put_aside(s, dir_fd, entry, path, meaning);
 }
 
-static int make_usable_directory(int dir_fd, const char *path)
+static int prepare_folder(Store *s)
 {
-    int r = put_aside_unless(dir_fd, path, S_IFDIR);
+    static const char *const meanings[_RECORD_KIND_MAX] = {
+        [RECORD_CERTIFICATE] =
+            "all certificates get new chains, and applications have to register theirs again",
+        [RECORD_UPLOAD] = "all chains have to be uploaded again",
+    };
+    int r = 0;
 
-    return r < 0 ? r : fs_make_directory_at(dir_fd, path);
+    for (RecordKind kind = 0; kind < _RECORD_KIND_MAX && r >= 0; kind++) {
+        const char *path = object_parent(kind);
+
+        if (kind == RECORD_ROOT)
+            continue;
+        r = put_aside_unless(s, s->fd, path, path, S_IFDIR, meanings[kind]);
+        if (r >= 0)
+            r = fs_make_directory_at(s->fd, path);
+    }
+    if (r >= 0)
+        r = put_aside_unless(s, s->fd, INDEX_FILE, INDEX_FILE, S_IFREG,
+                             "it is made again from the other files");
+    return r < 0 ? r : fs_sync(s->fd);
 }
 
-static int prepare_folder(int fd)
+static int open_journal(Store *s)
+{
+    int r = journal_open(s->fd, &s->journal);
+
+    if (r > 0)
+        log_warning("%s/" JOURNAL_FILE " is damaged and was renamed to " JOURNAL_FILE
+                    ".damaged: all records are read from their own files.",
+                    s->path);
+    return r;
+}
+
+static int open_parts(Store *s, Problem *problem)
 {
     int r;
 
-    r = store_upgrade(fd, STORE_VERSION, upgrades, n_upgrades);
-    if (r < 0)
-        return r;
-    for (RecordKind kind = 0; kind < _RECORD_KIND_MAX; kind++) {
-        r = kind == RECORD_ROOT ? 0 : make_usable_directory(fd, object_parent(kind));
-        if (r < 0)
-            return r;
-    }
-    r = put_aside_unless(fd, INDEX_FILE, S_IFREG);
-    return r < 0 ? r : fs_sync(fd);
+    r = open_folder(s->path, &s->fd);
+    if (r >= 0)
+        r = version_check(s, STORE_VERSION, upgrades, n_upgrades, problem);
+    if (r >= 0)
+        r = prepare_folder(s);
+    return r < 0 ? r : open_journal(s);
 }
 
 int store_open(const char *path, Store **ret, Problem *problem)
@@ -137,20 +150,14 @@ int store_open(const char *path, Store **ret, Problem *problem)
     s->path = strdup(path);
     if (!s->path)
         return -ENOMEM;
-    if ((r = open_folder(path, &s->fd)) < 0 || (r = prepare_folder(s->fd)) < 0 ||
-        (r = journal_open(s->fd, &s->journal)) < 0) {
-        if (r == -EWOULDBLOCK)
-            problem_set(problem, PROBLEM_STORAGE_FAILED, "The store %s is in use by another process.", path);
-        else if (r == -EPROTONOSUPPORT)
-            problem_set(
-                problem, PROBLEM_STORAGE_FAILED,
-                "The store %s is of a version that this program does not know; install the newer program.",
-                path);
-        else
-            problem_set(problem, PROBLEM_STORAGE_FAILED, "The store %s cannot be used: %s.", path,
-                        strerror(-r));
+    r = open_parts(s, problem);
+    if (r == -EWOULDBLOCK)
+        problem_set(problem, PROBLEM_STORAGE_FAILED, "The store %s is in use by another process.", path);
+    else if (r < 0)
+        problem_set(problem, PROBLEM_STORAGE_FAILED, "The store %s cannot be used: %s.%s", path,
+                    strerror(-r), store_advice(r));
+    if (r < 0)
         return r;
-    }
     s->committed = s->applied = journal_end(s->journal);
     *ret = TAKE_PTR(s);
     return 0;
@@ -238,6 +245,10 @@ int store_verify(Store *s, const Record *rec, Source source)
             return r == -ENOMEM ? r : -EBADMSG;
     }
     r = generation_verify(fd, rec->kind, rec->slots + source);
+    if (r >= 0)
+        r = generation_bears_out(fd, rec->kind, rec->slots + source);
+    if (r >= 0)
+        r = object_verify_record(fd, rec->kind, rec->name);
     if (r >= 0)
         object_tidy(s, rec);
     return r;

@@ -8,7 +8,7 @@
 #include "crypto/digest.h"
 #include "util/text.h"
 
-static const char magic[16] = "certwright-ix-5\n";
+static const char magic[16] = "certwright-ix-6\n";
 
 /* Writes a record, or reads one: the same functions do both, so that the two cannot differ. A value out of
  * its limits, invalid input and OOM set failed; everything read after that is 0 or "". */
@@ -156,6 +156,18 @@ static void code_registration(Coder *c, Record *rec, const Registration *reg)
         c->failed = true;
 }
 
+static void code_blocked(Coder *c, Record *rec, const BlockedLeaf *from)
+{
+    BlockedLeaf leaf = from ? *from : (BlockedLeaf){};
+
+    code_bytes(c, leaf.fingerprint, sizeof(leaf.fingerprint));
+    leaf.reason = (BlockReason)code_count(c, leaf.reason, _BLOCK_REASON_MAX - 1);
+    leaf.not_after = code_int(c, leaf.not_after);
+    leaf.fingerprint[sizeof(leaf.fingerprint) - 1] = 0;
+    if (!from && !c->failed && blocklist_add(&rec->blocked, &leaf, INT64_MIN) < 0)
+        c->failed = true;
+}
+
 /* While writing, rec is a flat copy of the record. */
 static void code_members(Coder *c, Record *rec)
 {
@@ -172,6 +184,9 @@ static void code_members(Coder *c, Record *rec)
     n = code_count(c, rec->n_registrations, LIMIT_REGISTRATIONS);
     for (size_t i = 0; i < n; i++)
         code_registration(c, rec, c->out ? rec->registrations + i : NULL);
+    n = code_count(c, rec->blocked.n, LIMIT_BLOCKED);
+    for (size_t i = 0; i < n; i++)
+        code_blocked(c, rec, c->out ? rec->blocked.leaves + i : NULL);
     f->problem.code = (ProblemCode)code_count(c, f->problem.code, _PROBLEM_MAX - 1);
     code_copy(c, &f->problem.text);
     f->when = code_int(c, f->when);

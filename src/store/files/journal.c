@@ -12,14 +12,15 @@
 #include "util/fs.h"
 #include "util/text.h"
 
-#define JOURNAL_FILE  "journal"
 #define HEADER_FORMAT "{\"journal\":\"%s\"}\n"
 #define HEADER_PREFIX "{\"journal\":\""
 #define HEADER_SIZE   (sizeof(HEADER_PREFIX) - 1 + JOURNAL_ID_SIZE - 1 + 3)
 #define REPLAY_MAX    (LIMIT_JOURNAL * 16)
 
 struct Journal {
+    int dir_fd; /* borrowed */
     int fd;
+    bool read_only; /* the file system was, when it was opened */
     char id[JOURNAL_ID_SIZE];
     uint64_t end; /* after the last complete line */
 };
@@ -63,7 +64,7 @@ static int find_end(Journal *j)
         }
         j->end -= size;
     }
-    if (j->end < (uint64_t)st.st_size && ftruncate(j->fd, (off_t)j->end) < 0)
+    if (!j->read_only && j->end < (uint64_t)st.st_size && ftruncate(j->fd, (off_t)j->end) < 0)
         return -errno;
     return 0;
 }
@@ -85,6 +86,13 @@ static int create(int dir_fd)
     return r < 0 ? r : fs_sync(dir_fd);
 }
 
+static int open_file(int dir_fd, int flags)
+{
+    int fd = openat(dir_fd, JOURNAL_FILE, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+    return fd < 0 ? -errno : fd;
+}
+
 static int open_present(int dir_fd, Journal **ret)
 {
     _cleanup_(journal_closep) Journal *j = calloc(1, sizeof(Journal));
@@ -92,25 +100,44 @@ static int open_present(int dir_fd, Journal **ret)
 
     if (!j)
         return -ENOMEM;
-    j->fd = openat(dir_fd, JOURNAL_FILE, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    j->dir_fd = dir_fd;
+    j->fd = open_file(dir_fd, O_RDWR | O_APPEND);
+    if (j->fd == -EROFS) {
+        j->fd = open_file(dir_fd, O_RDONLY);
+        j->read_only = true;
+    }
     if (j->fd < 0)
-        return -errno;
+        return j->fd;
     if ((r = read_header(j)) < 0 || (r = find_end(j)) < 0)
         return r;
     *ret = TAKE_PTR(j);
     return 0;
 }
 
+int journal_probe(int dir_fd)
+{
+    _cleanup_(journal_closep) Journal *j = calloc(1, sizeof(Journal));
+
+    if (!j)
+        return -ENOMEM;
+    j->fd = open_file(dir_fd, O_RDONLY);
+    return j->fd < 0 ? j->fd : read_header(j);
+}
+
 int journal_open(int dir_fd, Journal **ret)
 {
     int r = open_present(dir_fd, ret);
+    bool damaged;
 
-    if (r >= 0 || r == -ENOMEM || r == -EACCES || r == -EIO)
+    if (r >= 0 || r == -ENOMEM || r == -EACCES || r == -EIO || r == -EROFS)
         return r;
+    damaged = r != -ENOENT;
     r = fs_put_aside_at(dir_fd, JOURNAL_FILE);
     if (r >= 0)
         r = create(dir_fd);
-    return r < 0 ? r : open_present(dir_fd, ret);
+    if (r >= 0)
+        r = open_present(dir_fd, ret);
+    return r < 0 ? r : damaged;
 }
 
 Journal *journal_close(Journal *j)
@@ -129,10 +156,29 @@ JournalPosition journal_end(const Journal *j)
     return p;
 }
 
+/* The file system may have become writable since. */
+static int make_writable(Journal *j)
+{
+    int fd;
+
+    if (!j->read_only)
+        return 0;
+    fd = open_file(j->dir_fd, O_RDWR | O_APPEND);
+    if (fd < 0)
+        return fd;
+    close(j->fd);
+    j->fd = fd;
+    j->read_only = false;
+    return ftruncate(fd, (off_t)j->end) < 0 ? -errno : 0;
+}
+
 int journal_append(Journal *j, const char *lines, size_t size)
 {
-    int r = fs_write_all(j->fd, lines, size);
+    int r = make_writable(j);
 
+    if (r < 0)
+        return r;
+    r = fs_write_all(j->fd, lines, size);
     if (r < 0) {
         (void)!ftruncate(j->fd, (off_t)j->end);
         return r;
@@ -151,7 +197,7 @@ int journal_rotate(int dir_fd, Journal **j)
     Journal *fresh;
     int r;
 
-    if ((*j)->end < LIMIT_JOURNAL)
+    if ((*j)->end < LIMIT_JOURNAL || (*j)->read_only)
         return 0;
     if (renameat(dir_fd, JOURNAL_FILE, dir_fd, JOURNAL_FILE ".1") < 0)
         return -errno;

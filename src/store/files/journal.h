@@ -7,6 +7,7 @@
  * different journals are never confused. */
 typedef struct Journal Journal;
 
+#define JOURNAL_FILE    "journal"
 #define JOURNAL_ID_SIZE 33
 
 typedef struct JournalPosition {
@@ -14,8 +15,11 @@ typedef struct JournalPosition {
     uint64_t offset;
 } JournalPosition;
 
-/* Opens or creates (and flushes) the journal. A damaged one is renamed to journal.damaged and replaced. */
+/* Opens or creates (and flushes) the journal. A damaged one is renamed to journal.damaged and replaced, which returns 1. On a
+ * file system that is read-only, it can only be read until that changes. dir_fd is borrowed. */
 int journal_open(int dir_fd, Journal **ret);
+/* Returns 0 if there is a journal that can be read. -ENOENT. */
+int journal_probe(int dir_fd);
 Journal *journal_close(Journal *j);
 DEFINE_CLEANUP(Journal *, journal_close);
 JournalPosition journal_end(const Journal *j);

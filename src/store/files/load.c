@@ -8,209 +8,13 @@
 
 #include "core/limits.h"
 #include "core/name.h"
-#include "crypto/pair.h"
 #include "store/files/files-internal.h"
 #include "store/files/index.h"
-#include "store/files/record-json.h"
 #include "util/fs.h"
 #include "util/log.h"
 #include "util/text.h"
 
-/* Loads the store, and repairs it if a crash, or a person, left it inconsistent with the records. Intact
- * data is kept; damage is logged and left for the owner of the object to replace; data that was never in use
- * is removed. */
-
-static void clean_object(int fd, const Record *rec)
-{
-    _cleanup_(closedirp) DIR *d = NULL;
-    struct dirent *entry;
-    uint64_t generation;
-
-    if (fs_open_stream_at(fd, ".", &d) < 0)
-        return;
-    while ((entry = readdir(d))) {
-        bool stale = streq(entry->d_name, RECORD_FILE_NEW) || streq(entry->d_name, CURRENT_LINK ".new");
-
-        if (parse_uint64(entry->d_name, &generation) >= 0)
-            stale = !record_keeps(rec, generation);
-        if (stale)
-            (void)fs_remove_tree_at(fd, entry->d_name);
-    }
-}
-
-void object_tidy(Store *s, const Record *rec)
-{
-    _cleanup_close_ int fd = -EBADF;
-
-    if (store_open_object(s, rec->kind, rec->name, &fd) >= 0)
-        clean_object(fd, rec);
-}
-
-static uint64_t highest_generation(int fd)
-{
-    _cleanup_(closedirp) DIR *d = NULL;
-    struct dirent *entry;
-    uint64_t generation, highest = 0;
-
-    (void)fs_open_stream_at(fd, ".", &d);
-    while (d && (entry = readdir(d)))
-        if (parse_uint64(entry->d_name, &generation) >= 0)
-            highest = MAX(highest, generation);
-    return highest;
-}
-
-static int64_t time_of_generation(int fd, const char *generation)
-{
-    struct stat st;
-
-    return fstatat(fd, generation, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : (int64_t)st.st_mtim.tv_sec;
-}
-
-/* Without a record, "current" shows what is in use, which is kept if it is intact. Its source is unknown: a
- * chain that cannot be attributed is filed under ACME, where it is served until it expires. */
-static int salvage(int fd, RecordKind kind, const char *name, Record **ret)
-{
-    _cleanup_record_ Record *rec = record_new(kind, name);
-    _cleanup_bundle_ Bundle *found = NULL, *b = NULL;
-    _cleanup_free_ char *current = NULL;
-    Source source = kind == RECORD_ROOT     ? SOURCE_LOCAL
-                    : kind == RECORD_UPLOAD ? SOURCE_UPLOADED
-                                            : SOURCE_ACME;
-    uint64_t generation;
-    int r;
-
-    if (!rec)
-        return -ENOMEM;
-    if (fs_read_link_at(fd, CURRENT_LINK, &current) < 0 || parse_uint64(current, &generation) < 0)
-        return -ENOENT;
-    if (generation_read(fd, kind, generation, &found) < 0)
-        return -ENOENT;
-    if (kind == RECORD_ROOT && found->anchor)
-        source = SOURCE_UPLOADED; /* a root made by the machine has nothing above it */
-    r = bundle_from_pem(found->leaf, found->issuers, found->key, &b);
-    if (r < 0)
-        return r == -ENOMEM ? r : -ENOENT;
-    record_set_slot(rec, source, generation, b->chain, 0, 0);
-    r = generation_read_digest(fd, kind, generation, rec->slots[source].stored.digest);
-    if (r < 0)
-        return r == -ENOMEM ? r : -ENOENT;
-    rec->served = source;
-    rec->uploaded_at = kind == RECORD_UPLOAD ? time_of_generation(fd, current) : 0;
-    rec->stored.last_generation = highest_generation(fd);
-    *ret = TAKE_PTR(rec);
-    return 0;
-}
-
-static int read_record(int fd, RecordKind kind, const char *name, Record **ret)
-{
-    _cleanup_record_ Record *rec = NULL;
-    _cleanup_free_ char *text = NULL;
-    int r;
-
-    r = fs_read_at(fd, RECORD_FILE, LIMIT_RECORD, &text, NULL);
-    if (r >= 0)
-        r = record_from_json(text, &rec);
-    if (r >= 0 && (rec->kind != kind || !streq(rec->name, name)))
-        r = -EBADMSG;
-    if (r >= 0)
-        *ret = TAKE_PTR(rec);
-    return r;
-}
-
-/* The record is switched before the link, so a different link is one step behind. */
-static void follow_record(int fd, const Record *rec)
-{
-    _cleanup_free_ char *current = NULL;
-    char name[24];
-
-    if (record_current(rec) == 0 || record_served(rec)->broken)
-        return;
-    generation_name(record_current(rec), name);
-    if (fs_read_link_at(fd, CURRENT_LINK, &current) >= 0 && streq(current, name))
-        return;
-    if (fs_switch_link_at(fd, CURRENT_LINK, name) >= 0)
-        (void)fsync(fd);
-}
-
-static bool has_link(int fd)
-{
-    _cleanup_free_ char *current = NULL;
-
-    return fs_read_link_at(fd, CURRENT_LINK, &current) >= 0;
-}
-
-static int repair(Store *s, int fd, Record *rec)
-{
-    bool in_use = has_link(fd);
-    int r;
-
-    for (Source source = 0; source < _SOURCE_MAX; source++) {
-        Slot *slot = rec->slots + source;
-
-        if (!slot->chain)
-            continue;
-        r = generation_verify(fd, rec->kind, slot);
-        if (r == -ENOMEM)
-            return r;
-        slot->broken = r < 0;
-        if (slot->broken && in_use)
-            log_warning("%s: generation %llu of %s \"%s\" is damaged, replacing.", s->path,
-                        (unsigned long long)slot->stored.generation, record_kind_to_string(rec->kind),
-                        rec->name);
-        if (slot->broken && !in_use) {
-            record_clear_slot(rec, source);
-            if (rec->served == source)
-                rec->served = _SOURCE_INVALID;
-        }
-    }
-    rec->stored.last_generation = MAX(rec->stored.last_generation, highest_generation(fd));
-    follow_record(fd, rec);
-    clean_object(fd, rec);
-    return 0;
-}
-
-/* -ENOENT: the object is gone. */
-static int put_object_aside(Store *s, RecordKind kind, const char *name)
-{
-    _cleanup_free_ char *path = object_path(kind, name);
-    int r = path ? fs_put_aside_at(s->fd, path) : -ENOMEM;
-
-    return r < 0 ? r : -ENOENT;
-}
-
-int store_reload(Store *s, RecordKind kind, const char *name, Record **ret)
-{
-    _cleanup_record_ Record *rec = NULL;
-    _cleanup_close_ int fd = -EBADF;
-    int r;
-
-    r = store_open_object(s, kind, name, &fd);
-    if (r == -ENOTDIR || r == -ELOOP)
-        return put_object_aside(s, kind, name);
-    if (r < 0)
-        return r;
-    if ((r = put_aside_unless(fd, RECORD_FILE, S_IFREG)) < 0 ||
-        (r = put_aside_unless(fd, CURRENT_LINK, S_IFLNK)) < 0)
-        return r;
-    r = read_record(fd, kind, name, &rec);
-    if (r == -ENOMEM)
-        return r;
-    if (r < 0) {
-        bool in_use = has_link(fd);
-
-        r = salvage(fd, kind, name, &rec);
-        if (in_use || r >= 0)
-            log_warning("%s: the record of %s \"%s\" is damaged%s", s->path, record_kind_to_string(kind),
-                        name, r >= 0 ? ", recovered the served chain from its files." : ".");
-        if (r < 0)
-            return r;
-    }
-    r = repair(s, fd, rec);
-    if (r < 0)
-        return r;
-    *ret = TAKE_PTR(rec);
-    return 0;
-}
+/* Loads all records: from the index, and from the files of objects that changed since, or of all (reload.c). */
 
 /* All records by kind and name, while they are collected from index, journal and files. */
 typedef struct Loaded {
@@ -282,7 +86,7 @@ static int on_object(RecordKind kind, const char *name, void *userdata)
     r = loading_get(l, kind, name, &item);
     if (r < 0 || item->reloaded)
         return r;
-    r = store_reload(l->store, kind, name, &rec);
+    r = store_reload(l->store, kind, name, item->record, &rec);
     if (r < 0 && r != -ENOENT)
         return r;
     record_free(item->record);
@@ -292,21 +96,70 @@ static int on_object(RecordKind kind, const char *name, void *userdata)
     return 0;
 }
 
+static bool is_later(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+}
+
+/* Returns 1 if the object, its record or its link is later than the index, although the journal does not name it: somebody else
+ * put it there, perhaps from a backup. */
+static int is_restored(const Loading *l, const Record *rec, const struct timespec *indexed)
+{
+    static const char *const entries[] = { "", "/" RECORD_FILE, "/" CURRENT_LINK };
+    _cleanup_free_ char *path = object_path(rec->kind, rec->name);
+    struct stat st;
+
+    if (!path)
+        return -ENOMEM;
+    for (size_t i = 0; i < ELEMENTSOF(entries); i++) {
+        _cleanup_free_ char *entry = NULL;
+
+        if (asprintf(&entry, "%s%s", path, entries[i]) < 0)
+            return -ENOMEM;
+        if (fstatat(l->store->fd, entry, &st, AT_SYMLINK_NOFOLLOW) >= 0 && is_later(&st.st_ctim, indexed))
+            return 1;
+    }
+    return 0;
+}
+
+static int reload_restored(Loading *l, const struct timespec *indexed)
+{
+    Loaded *item, *next;
+    int r = 0;
+
+    HASH_ITER (hh, l->table, item, next) {
+        if (item->reloaded || !item->record)
+            continue;
+        r = is_restored(l, item->record, indexed);
+        if (r > 0)
+            r = on_object(item->record->kind, item->record->name, l);
+        if (r < 0)
+            break;
+    }
+    return r;
+}
+
 static int load_quickly(Loading *l)
 {
     _cleanup_free_ char *data = NULL;
     JournalPosition position;
-    size_t size;
+    struct stat st;
+    size_t size, n;
     int r;
 
     r = fs_read_at(l->store->fd, INDEX_FILE, LIMIT_INDEX, &data, &size);
+    if (r >= 0 && fstatat(l->store->fd, INDEX_FILE, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        r = -errno;
     if (r < 0)
         return r;
     r = index_decode(data, size, &position, on_indexed, l);
     if (r < 0)
         return r;
     r = journal_replay(l->store->journal, &position, on_object, l);
+    n = l->n_reloaded;
     if (r >= 0)
+        r = reload_restored(l, &st.st_mtim);
+    if (r >= 0 && l->n_reloaded == n) /* otherwise a new index is wanted */
         l->store->indexed = position;
     return r;
 }
@@ -351,15 +204,21 @@ static int scan(Loading *l, RecordKind kind)
     return r < 0 ? r : -errno;
 }
 
+/* What the index had is not taken, but helps with records that cannot be read. */
 static int load_slowly(Loading *l)
 {
+    Loaded *item, *next;
     int r;
 
-    loading_done(l);
     r = on_object(RECORD_ROOT, "root", l);
     if (r >= 0)
         r = scan(l, RECORD_UPLOAD);
-    return r < 0 ? r : scan(l, RECORD_CERTIFICATE);
+    if (r >= 0)
+        r = scan(l, RECORD_CERTIFICATE);
+    HASH_ITER (hh, l->table, item, next)
+        if (!item->reloaded)
+            item->record = record_free(item->record);
+    return r;
 }
 
 static int hand_over(Loading *l, RecordKind kind, StoreVisit visit, void *userdata)

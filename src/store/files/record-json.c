@@ -6,15 +6,15 @@
 
 #include "core/limits.h"
 #include "core/name.h"
+#include "store/files/blocklist-json.h"
 #include "util/strict-json.h"
 #include "util/text.h"
 
-#define FORMAT 1
-#define DEPTH  8
+#define FORMAT RECORD_FORMAT
 
 static json_object *parse(const char *text, size_t size)
 {
-    return size <= LIMIT_RECORD ? json_parse(text, size, DEPTH) : NULL;
+    return size <= LIMIT_RECORD ? json_parse(text, size, RECORD_DEPTH) : NULL;
 }
 
 static const JsonField entry_fields[] = {
@@ -182,7 +182,7 @@ int record_to_json(const Record *rec, const char *former, int64_t now, char **re
         json_put_fields(o, record_fields, ELEMENTSOF(record_fields), rec) < 0 || put_sources(o, rec) < 0 ||
         put_registrations(o, rec) < 0 || put_failure(o, &rec->failure) < 0 ||
         json_put_fields(o, order_fields, ELEMENTSOF(order_fields), rec) < 0 ||
-        put_history(o, rec, former, now) < 0)
+        blocklist_to_json(&rec->blocked, o) < 0 || put_history(o, rec, former, now) < 0)
         return -ENOMEM;
     text = json_to_text(o);
     *ret = text ? strdup(text) : NULL;
@@ -337,6 +337,8 @@ static int get_members(json_object *o, Record *rec)
     r = get_registrations(o, rec);
     if (r >= 0)
         r = get_failure(o, &rec->failure);
+    if (r >= 0)
+        r = blocklist_from_json(o, &rec->blocked);
     return r < 0 ? r : json_get_fields(o, order_fields, ELEMENTSOF(order_fields), rec);
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The table: every way in which the authority goes wrong, and what must come of it."""
 import json
+import time
 
 from authority import Reply
 from faults import (FAILS, HOLD, KIB, MIB, SUCCEEDS, WAITS, Fault, abroad, after_part, at_home, body, chain, cut, dripping,
@@ -80,9 +81,12 @@ BODIES = [
     fails("new-order-null", DIRECTORY, member("newOrder", None), PROTOCOL, "newOrder"),
     fails("new-account-object", DIRECTORY, member("newAccount", {}), PROTOCOL, "newAccount"),
     fails("new-account-empty", DIRECTORY, member("newAccount", ""), PROTOCOL, "newAccount"),
-    fails("meta-text", DIRECTORY, member("meta", "x"), PROTOCOL, "meta"),
+    succeeds("meta-text", DIRECTORY, member("meta", "x")),
     fails("binding-text", DIRECTORY, member("meta.externalAccountRequired", "yes"), PROTOCOL, "externalAccountRequired"),
-    fails("profiles-list", DIRECTORY, member("meta.profiles", ["a"]), PROTOCOL, "profiles"),
+    succeeds("profiles-list", DIRECTORY, member("meta.profiles", ["a"])),
+    succeeds("optional-garbage", DIRECTORY, edit(lambda d: d.update(revokeCert="", keyChange="/key-change", renewalInfo=[]))),
+    succeeds("foreign-key-change", DIRECTORY, member("keyChange", abroad("key-change"))),
+    succeeds("terms-list", DIRECTORY, member("meta.termsOfService", [])),
     fails("foreign-new-order", DIRECTORY, member("newOrder", abroad("order")), PROTOCOL, "another server"),
     fails("foreign-new-nonce", DIRECTORY, member("newNonce", abroad("nonce")), PROTOCOL, "another server"),
     fails("foreign-host", DIRECTORY, member("newNonce", "https://127.0.0.1/"), PROTOCOL, "another server"),
@@ -128,8 +132,14 @@ TRANSPORT = [
     fails("status-204-with-body", DIRECTORY, status(204), PROTOCOL),
     fails("status-206", DIRECTORY, status(206), PROTOCOL, "206"),
     fails("status-304", DIRECTORY, [status(304), body(b"")], PROTOCOL, "304"),
-    fails("status-404", DIRECTORY, [status(404), body("gone", "text/plain")], PROTOCOL, "404"),
-    fails("status-500", "new-order", [status(500), body("<h1>oops</h1>", "text/html")], PROTOCOL, "500"),
+    fails("status-404", DIRECTORY, [status(404), body("gone", "text/plain")], PROTOCOL, "404", "gone"),
+    fails("status-500", "new-order", [status(500), body("<h1>oops</h1>", "text/html")], PROTOCOL, "the order", "500", '"oops"'),
+    fails("status-403-as-json", "new-order", [problem(403, "rejectedIdentifier", "Not here"), field("Content-Type", JSON)],
+          "rejectedIdentifier", "refused the order: Not here"),
+    fails("status-403-as-text", "new-order", [problem(403, None, "Not here"), field("Content-Type", "text/plain")],
+          "AuthorityRefused", "refused the order: Not here"),
+    fails("status-503-as-text", "new-order", [status(503), body("Down\u202e for\x1b maintenance\n", "text/plain")],
+          PROTOCOL, "maintenance"),
     fails("status-502", DIRECTORY, [status(502), body("", "text/html")], PROTOCOL, "502"),
     fails("status-99", DIRECTORY, status(99), None),
     fails("status-999", DIRECTORY, status(999), None),
@@ -192,7 +202,20 @@ SLOW = [
     fails("silent-after-directory", "nonce", silent, NETWORK, "60 seconds", slow=True),
     fails("silent-at-finalize", "finalize", silent, NETWORK, "60 seconds", slow=True),
     fails("no-handshake", None, [], NETWORK, "timed out", slow=True, port="mute"),
+    succeeds("retry-after-of-a-day", ["order", "finalize"], [field("Retry-After", "86400"), lambda r, s: process_for(5, r, s)],
+             slow=True),
 ]
+
+
+def process_for(seconds, reply, situation):
+    """The order is processed for so long, from finalize on."""
+    order = situation.order
+    if situation.where == "finalize":
+        order.done_at = time.monotonic() + seconds
+    parsed = json.loads(reply.body)
+    if order.status() == "processing":
+        parsed.pop("certificate", None)
+    reply.body = json.dumps(dict(parsed, status=order.status())).encode()
 
 # ---- nonces and accounts
 
@@ -234,7 +257,11 @@ ACCOUNTS = [
     fails("account-status-unknown", ACCOUNT, member("status", "splendid"), PROTOCOL, "status"),
     fails("account-status-missing", ACCOUNT, without("status"), PROTOCOL, "status"),
     fails("account-status-number", ACCOUNT, member("status", 1), PROTOCOL, "status"),
-    fails("account-contact-text", ACCOUNT, member("contact", "mailto:x@example.test"), PROTOCOL, "contact"),
+    succeeds("account-contact-text", ACCOUNT, member("contact", "mailto:x@example.test")),
+    succeeds("account-contact-without-scheme", ACCOUNT, member("contact", ["admin@case.example"])),
+    succeeds("account-contacts-1000", ACCOUNT, member("contact", ["mailto:x@example.test"] * 1000)),
+    succeeds("account-orders-number", ACCOUNT, member("orders", 1)),
+    succeeds("account-orders-http", ACCOUNT, member("orders", "http://ca.test/orders")),
     fails("account-does-not-exist", "new-order", problem(400, "accountDoesNotExist"), "accountDoesNotExist", early=True),
     succeeds("account-forgotten-once", "new-order", problem(400, "accountDoesNotExist"), early=True, times=1),
     fails("account-unauthorized", "new-order", problem(403, "unauthorized", "The account is deactivated."), "unauthorized",
@@ -304,9 +331,12 @@ ORDERS = [
     fails("order-foreign-certificate", ["order", "finalize"], member("certificate", abroad("certificate")), PROTOCOL,
           "another server"),
     fails("order-certificate-number", ["order", "finalize"], member("certificate", 5), PROTOCOL, "certificate"),
-    fails("order-expires-garbage", NEW, member("expires", "tomorrow"), PROTOCOL, "expires"),
-    fails("order-expires-number", NEW, member("expires", 5), PROTOCOL, "expires"),
-    fails("order-error-text", NEW, member("error", "x"), PROTOCOL, "error"),
+    succeeds("order-certificate-empty", NEW, member("certificate", "")),
+    succeeds("order-expires-garbage", NEW, member("expires", "tomorrow")),
+    succeeds("order-expires-number", BOTH, member("expires", 5)),
+    succeeds("order-error-text", BOTH, member("error", "x")),
+    succeeds("order-profile-number", BOTH, member("profile", 7)),
+    succeeds("order-replaces-list", BOTH, member("replaces", [])),
     fails("order-valid-without-certificate", NEW, member("status", "valid"), PROTOCOL, "certificate"),
     fails("order-valid-later-without-certificate", "order", [member("status", "valid"), edit(
         lambda o: o.pop("certificate", None) and None)], PROTOCOL, "certificate"),
@@ -396,13 +426,37 @@ NAMES = [
     fails("challenge-http-url", AUTHORIZATION, member("challenges.0.url", at_home("challenge/0", "http")), PROTOCOL, "url"),
     fails("challenge-url-number", AUTHORIZATION, member("challenges.0.url", 1), PROTOCOL, "url"),
     fails("challenge-status-unknown", AUTHORIZATION, member("challenges.0.status", "splendid"), PROTOCOL, "status"),
-    fails("challenge-type-number", AUTHORIZATION, member("challenges.0.type", 1), PROTOCOL, "type"),
+    fails("challenge-type-number", AUTHORIZATION, member("challenges.0.type", 1), "ChallengeFailed", "does not offer http-01"),
+    succeeds("challenges-of-other-types", AUTHORIZATION, edit(lambda a: a["challenges"].extend(
+        [{"type": "x-01"}, {"type": 1, "status": "odd"}, {}, dict(a["challenges"][0], type="y", url="x", error="no")]))),
+    succeeds("challenge-error-text", ["authorization", "challenge"], lambda r, s: setattr(
+        r, "body", r.body.replace(b'"type": "http-01"', b'"type": "http-01", "error": "none"'))),
+    succeeds("authorization-expires-number", AUTHORIZATION, member("expires", 0)),
     fails("challenge-refused", "challenge", problem(403, "unauthorized", "Not this one"), "unauthorized", "Not this one",
           early=True),
     fails("challenge-html", "challenge", lambda r, s: Reply(500, b"<html></html>", [("Content-Type", "text/html")]),
           PROTOCOL, "500", early=True),
     fails("challenge-fails", "challenge", lambda reply, s: fail_challenge(reply, s), "connection", "refused", early=True),
+    fails("challenge-invalid-at-once", ["challenge", "order"], lambda r, s: leave_pending(r, s, "challenge", status="invalid",
+          error=failed("connection", "Connection refused")), "connection", "refused"),
+    fails("challenge-invalid-without-reason", ["challenge", "order"], lambda r, s: leave_pending(
+        r, s, "challenge", status="invalid"), "AuthorityRefused", "gave no reason"),
+    fails("authorization-invalid-later", ["authorization", "order"], lambda r, s: leave_pending(
+        r, s, "authorization" if s.n else None, status="invalid"), "AuthorityRefused", "gave no reason"),
+    fails("challenge-invalid-later", ["authorization", "order"], lambda r, s: leave_pending(
+        r, s, "authorization" if s.n else None, status="pending", challenges=[dict(
+            json.loads(r.body)["challenges"][0], status="invalid", error=failed("dns", "NXDOMAIN"))]
+        if s.where == "authorization" else None), "dns", "NXDOMAIN"),
 ]
+
+
+def leave_pending(reply, situation, where, **members):
+    """The order never says that a proof was refused; only this kind of object does."""
+    if situation.where == "order":
+        members = {"status": "pending"}
+    elif situation.where != where:
+        return
+    reply.body = json.dumps(dict(json.loads(reply.body), **members)).encode()
 
 
 def fail_challenge(reply, situation):

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7, pkcs12
 from cryptography.x509 import load_pem_x509_certificate
 
-from uploads.keys import LETTERS, SECRET
+from uploads.keys import LETTERS, SCRYPT, SECRET
 from uploads.text import crl
 from uploads.workshop import der, der_integer, der_oid, pem_block
 
@@ -96,6 +96,12 @@ def add_openssl(w, t, a):
             "as very old programs did", passphrase=SECRET)
     t.taken("p12-nomac", export(w, "-nomac", key=a.leaf_key, chain=chain), 2, False, "encrypted, but without MAC",
             passphrase=SECRET)
+    t.taken("p12-pbmac1-own", pbmac1(export(w, "-nomac", key=a.leaf_key, chain=chain)), 2, False, "a MAC by RFC 9579",
+            passphrase=SECRET)
+    t.refused("p12-pbmac1-wrong", pbmac1(export(w, "-nomac", key=a.leaf_key, chain=chain)), "format=PassphraseRequired",
+              "a MAC by RFC 9579, wrong passphrase", passphrase="wrong")
+    t.refused("p12-mac-unknown", pbmac1(export(w, "-nomac", key=a.leaf_key, chain=chain), SCRYPT), "format=InvalidBundle",
+              "a MAC that nobody can check here", passphrase=SECRET)
     if b"pbmac1" in w.openssl("list", "-options", "pkcs12"):  # since OpenSSL 3.4
         t.taken("p12-pbmac1", export(w, "-pbmac1_pbkdf2", key=a.leaf_key, chain=chain), 2, False, "a MAC by RFC 9579",
                 passphrase=SECRET)
@@ -107,6 +113,29 @@ def add_openssl(w, t, a):
             "only the key is encrypted", passphrase=SECRET)
     t.taken("p12-plain-key", export(w, "-keypbe", "NONE", key=a.leaf_key, chain=chain), 2, False,
             "only the certificates are encrypted", passphrase=SECRET)
+
+
+def children(data):
+    """The elements of a constructed one, whole."""
+    at = 2 + (data[1] & 0x7f if data[1] & 0x80 else 0)
+    while at < len(data):
+        head = 2 + (data[at + 1] & 0x7f if data[at + 1] & 0x80 else 0)
+        size = int.from_bytes(data[at + 2:at + head], "big") if head > 2 else data[at + 1]
+        yield data[at:at + head + size]
+        at += head + size
+
+
+def pbmac1(p12, derivation="1.2.840.113549.1.5.12"):
+    """A file without MAC gets one by RFC 9579."""
+    version, safe = children(p12)
+    content = next(children(list(children(safe))[1]))
+    content = content[2 + (content[1] & 0x7f if content[1] & 0x80 else 0):]
+    salt, sha256 = bytes(range(16)), der(0x30, der_oid("1.2.840.113549.2.9"), der(5))
+    key = hashlib.pbkdf2_hmac("sha256", SECRET.encode(), salt, 2048, 32)
+    kdf = der(0x30, der_oid(derivation), der(0x30, der(4, salt), der_integer(2048), der_integer(32), sha256))
+    mac = der(0x30, der_oid("1.2.840.113549.1.5.14"), der(0x30, kdf, sha256))
+    digest = der(0x30, mac, der(4, hmac.digest(key, content, "sha256")))
+    return der(0x30, version, safe, der(0x30, digest, der(4, b"NOT USED")))
 
 
 def add_like_others(w, t, a):

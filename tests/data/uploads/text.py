@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """PEM, and what becomes of it on its way through programs and people."""
+import base64
+import json
+import quopri
+
 from uploads.workshop import pem_block
 
 
@@ -20,6 +24,7 @@ def add_cases(w, t, a):
     add_keys(w, t, a)
     add_line_ends(t, plain)
     add_surroundings(w, t, a)
+    add_lost_forms(w, t, a, plain)
     add_repetitions(w, t, a)
 
 
@@ -79,8 +84,8 @@ def add_surroundings(w, t, a):
                              b"---\nDONE\n", key], 2, False, "openssl s_client -showcerts, and a key below")
     t.taken("pem-x509-label", [leaf.replace(b" CERTIFICATE", b" X509 CERTIFICATE"), upper, key], 2, False,
             "the label X509 CERTIFICATE")
-    t.refused("pem-trusted", [w.openssl("x509", "-in", a.plain.path, "-trustout", "-addtrust", "serverAuth"), upper, key],
-              "format=InvalidBundle", "TRUSTED CERTIFICATE is refused by name")
+    t.taken("pem-trusted", [w.openssl("x509", "-in", a.plain.path, "-trustout", "-addtrust", "serverAuth"), upper, key], 2,
+            False, "TRUSTED CERTIFICATE, without what it is trusted for")
     for width in [48, 76, 4096]:
         t.taken(f"pem-width-{width}", [pem_block("CERTIFICATE", a.plain.der, width),
                                        pem_block("CERTIFICATE", a.upper.der, width),
@@ -92,6 +97,37 @@ def add_surroundings(w, t, a):
             "Diffie-Hellman parameters, as HAProxy wants them")
     t.taken("pem-public-key-too", [leaf, upper, key, w.public_pem(a.leaf_key)], 2, False, "the public key lies beside")
     t.taken("pem-crl-too", [leaf, upper, key, crl(w, a)], 2, False, "a revocation list lies beside")
+
+
+def add_lost_forms(w, t, a, plain):
+    lines = plain.splitlines()
+    t.taken("pem-escaped", b"".join(line + b"\\n" for line in lines), 2, False, "\\n as two characters, out of JSON")
+    t.taken("pem-json", json.dumps({"pem": plain.decode()}).replace("/", "\\/").encode(), 2, False, "a JSON document")
+    t.taken("pem-indented", b"".join(b"    " + line + b"\n" for line in lines), 2, False, "indented, out of YAML")
+    t.taken("pem-quoted", b"".join(b"> " + line + b"\n" for line in lines), 2, False, "quoted in a mail")
+    t.taken("pem-numbered", b"".join(b"%5d  %s\n" % (n, line) for n, line in enumerate(lines, 1)), 2, False, "nl -ba")
+    t.taken("pem-quoted-printable", quopri.encodestring(plain), 2, False, "quoted-printable")
+    t.taken("pem-joined", plain.replace(b"-----\n-----", b"----------"), 2, False, "END and BEGIN on one line")
+    t.taken("pem-one-line", plain.replace(b"\n", b" "), 2, False, "blanks where lines ended")
+    t.taken("pem-without-blanks", plain.replace(b"\n", b"").replace(b" ", b""), 2, False, "without any white space")
+    t.taken("pem-em-dashes", plain.replace(b"-----", "\u2014\u2013".encode()), 2, False, "typographic dashes")
+    t.taken("pem-em-dashes-wide", b"\xff\xfe" + plain.decode().replace("-----", "\u2014\u2014").encode("utf-16-le"), 2, False,
+            "the same as Unicode of Windows")
+    t.taken("pem-few-dashes", plain.replace(b"-----", b"---"), 2, False, "too few dashes")
+    t.taken("pem-small-labels", plain.replace(b"BEGIN CERT", b"begin cert"), 2, False, "small letters in a label")
+    t.taken("pem-html", b"<pre>" + plain.replace(b"+", b"&#43;").replace(b"\n", b"<br>\n") + b"</pre>", 2, False, "HTML")
+    t.taken("pem-hard-blanks", plain.replace(b" ", b"\xc2\xa0"), 2, False, "blanks that do not break")
+    t.taken("pem-zeros-behind", plain + b"\0\0", 2, False, "zeros at the end")
+    t.taken("pem-in-base64", base64.b64encode(plain), 2, False, "BASE64 of PEM, out of a secret of Kubernetes")
+    sealed = w.openssl("rsa", "-in", a.rsa_key.path, "-aes256", "-traditional", "-passout", "pass:secret")
+    header, body = sealed.split(b"\n\n")
+    rsa = a.rsa.pem + a.upper.pem
+    t.taken("dek-one-line", rsa + header + b"\n\n" + body.replace(b"\n", b"").replace(b"-----END", b"\n-----END"), 2, False,
+            "an encrypted key whose lines were joined", passphrase="secret")
+    t.taken("dek-joined", rsa + sealed.replace(b"\n", b""), 2, False, "the same with its header", passphrase="secret")
+    t.refused("pem-line-lost", b"\n".join(lines[:4] + lines[5:]), "format=InvalidBundle", "a line is missing in a block")
+    t.refused("pem-begin-lost", b"\n".join(lines[1:]), "format=InvalidBundle", "the first line is missing")
+    t.refused("pem-end-lost", b"\n".join(lines[:-1]), "format=InvalidBundle", "the last line is missing")
 
 
 def bag_attributes(w, a):

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/configuration-error.h"
+
+#include "cli/xalloc.h"
+
+typedef struct ConfigurationError {
+    const char *file, *key, *text;
+    uint32_t line; /* 0: the file as a whole */
+} ConfigurationError;
+
+static const Field fields[] = {
+    { NULL, "file", "s", offsetof(ConfigurationError, file), NULL, FIELD_OPTIONAL },
+    { NULL, "line", "u", offsetof(ConfigurationError, line), NULL, FIELD_OPTIONAL },
+    { NULL, "key", "s", offsetof(ConfigurationError, key), NULL, FIELD_OPTIONAL },
+    { NULL, "text", "s", offsetof(ConfigurationError, text) },
+};
+
+const Record configuration_error_record = RECORD("suss", ConfigurationError, fields);
+
+void configuration_errors_print(FILE *file, const List *l, const char *indent)
+{
+    for (const ConfigurationError *e = l->items; e < (const ConfigurationError *)l->items + l->n; e++) {
+        const char *place = isempty(e->file) ? _("the configuration") : e->file,
+                   *equals = isempty(e->key) ? "" : "=: ";
+
+        if (e->line > 0)
+            print_line(file, "%s%s:%u: %s%s%s", indent, place, e->line, e->key, equals, e->text);
+        else
+            print_line(file, "%s%s: %s%s%s", indent, place, e->key, equals, e->text);
+    }
+}
