@@ -51,10 +51,11 @@ static Exit deploy_find_name(Session *s, Deploy *d, const CertificateList *l, co
     for (size_t i = 0; c && i < c->deployments.n; i++)
         deploy_add_module(d, ((const Deployment *)c->deployments.items + i)->module);
     if (!d->modules)
-        return fail(EXIT_FAILED,
-                    _("%s is not delivered to any service: no module that uses it has a [Deploy] section; "
-                      "see certwright.conf(5) and \"certwright enable\"."),
-                    c ? c->name : name);
+        return fail(
+            EXIT_FAILED,
+            _("%s is not delivered to any service: no file of modules.d requests it with a [Deploy] section, "
+              "and a registration over the bus is not enough; see certwright.conf(5) and \"certwright enable\"."),
+            c ? c->name : name);
     d->name = xstrdup(c->name);
     return EXIT_DONE;
 }

@@ -101,11 +101,10 @@ int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind,
     return r;
 }
 
-int lifecycle_withdraw(Lifecycle *l, Certificate *c, Chain *chain, RequestDone done, void *userdata)
+int lifecycle_block(Lifecycle *l, Certificate *c, RequestKind kind, Chain *chain, RequestDone done,
+                    void *userdata)
 {
-    const Request q = {
-        .kind = REQUEST_WITHDRAWN, .chain = chain_ref(chain), .done = done, .userdata = userdata
-    };
+    const Request q = { .kind = kind, .chain = chain_ref(chain), .done = done, .userdata = userdata };
     int r = queue_request(l, c, &q);
 
     if (r < 0)

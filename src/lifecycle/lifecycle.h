@@ -57,8 +57,9 @@ int lifecycle_request(Lifecycle *l, Certificate *c, RequestKind kind,
  * order cannot be placed (limits, the clock, no network, the configuration) ends in RESULT_FAILED and changes nothing. */
 int lifecycle_start_job(Lifecycle *l, Certificate *c, JobKind kind, const RequestOptions *options,
                         uint64_t *ret_id);
-/* Queues a request never to let the leaf of an upload be served again. */
-int lifecycle_withdraw(Lifecycle *l, Certificate *c, Chain *chain, RequestDone done, void *userdata);
+/* Queues a request never to let the leaf of this chain be served again: REQUEST_REVOKED or REQUEST_WITHDRAWN. */
+int lifecycle_block(Lifecycle *l, Certificate *c, RequestKind kind, Chain *chain, RequestDone done,
+                    void *userdata);
 /* Cancels a job; false: its result is being written already. */
 bool lifecycle_cancel_job(Lifecycle *l, Job *j);
 /* Turns the order that the service started by itself into a reissue of the same job; false: there is none. */

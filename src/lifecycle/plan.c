@@ -228,7 +228,12 @@ static int plan_local(const PlanFacts *f, Record *after, Plan *p)
 
 /* ---- leaves that must not be served again */
 
-/* The flags of a slot end with its chain; the list of the record keeps the leaf from coming back to a service. An upload is
+static bool is_same_leaf(const Chain *a, const Chain *b)
+{
+    return a && b && streq(chain_leaf(a)->fingerprint, chain_leaf(b)->fingerprint);
+}
+
+/* The flags of a slot end with its chain, which a renewal may have replaced since the authority was asked; the list of the record keeps the leaf from coming back to a service. An upload is
  * entered although it may never have been served: former ones are not known. */
 static int plan_blocked(const PlanFacts *f, Record *after, Plan *p)
 {
@@ -238,12 +243,12 @@ static int plan_blocked(const PlanFacts *f, Record *after, Plan *p)
 
     STAILQ_FOREACH (q, f->requests, entry) {
         bool revoked = q->kind == REQUEST_REVOKED;
-        const Chain *chain = revoked ? acme->chain : q->chain;
+        const Chain *chain = revoked && !q->chain ? acme->chain : q->chain;
 
         if (r < 0 || (!revoked && q->kind != REQUEST_WITHDRAWN))
             continue;
         r = chain ? record_block(after, chain, revoked ? BLOCK_REVOKED : BLOCK_WITHDRAWN, f->now) : 0;
-        acme->revoked |= revoked;
+        acme->revoked |= revoked && is_same_leaf(chain, acme->chain);
         if (revoked || r > 0)
             p->work = PLAN_CHANGE;
     }

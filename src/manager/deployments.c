@@ -439,10 +439,12 @@ int manager_deploy(Manager *m, const char *module, uint64_t *ret_id, Problem *pr
         return r;
     HASH_FIND_STR(d->recipients, module, c);
     if (!c)
-        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
-                           "There is nothing to deliver for a module %s: it has no file in modules.d with a "
-                           "[Certificate] and a [Deploy] section; see certwright.conf(5).",
-                           module);
+        return problem_set(
+            problem, PROBLEM_INVALID_ARGUMENT,
+            "There is nothing to deliver for a module %s: it has no file in modules.d with a "
+            "[Certificate] and a [Deploy] section, and a registration over the bus is not enough; "
+            "see certwright.conf(5).",
+            module);
     if (c->job)
         return problem_set(problem, PROBLEM_BUSY,
                            "Job %llu already delivers the chains of module %s; wait until it has finished.",

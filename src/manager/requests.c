@@ -39,8 +39,17 @@ int manager_reissue(Manager *m, Certificate *c, const RequestOptions *options, u
 
 typedef struct Revoking {
     Manager *manager;
+    Chain *chain; /* that the authority is asked to revoke */
     uint64_t job;
 } Revoking;
+
+static Revoking *revoking_free(Revoking *v)
+{
+    chain_unref(v->chain);
+    free(v);
+    return NULL;
+}
+DEFINE_CLEANUP(Revoking *, revoking_free);
 
 static void fail_job(Manager *m, Job *j, int r, Problem *problem)
 {
@@ -50,20 +59,19 @@ static void fail_job(Manager *m, Job *j, int r, Problem *problem)
 
 static void on_revoked(const Problem *problem, void *userdata)
 {
-    Revoking *v = userdata;
+    _cleanup_(revoking_freep) Revoking *v = userdata;
     Manager *m = v->manager;
     Job *j = model_find_job(m->model, v->job);
     _cleanup_problem_ Problem failure = {};
     int r;
 
-    free(v);
     if (!j)
         return;
     if (problem->code != PROBLEM_NONE) {
         model_end_job(m->model, j, RESULT_FAILED, problem);
         return;
     }
-    r = lifecycle_request(m->lifecycle, j->certificate, REQUEST_REVOKED, NULL, model_job_done, m->model);
+    r = lifecycle_block(m->lifecycle, j->certificate, REQUEST_REVOKED, v->chain, model_job_done, m->model);
     if (r < 0)
         fail_job(m, j, r, &failure);
 }
@@ -80,13 +88,13 @@ static int start_revoking(Manager *m, Certificate *c, const Bundle *bundle, int 
         free(v);
         return r;
     }
-    *v = (Revoking){ m, j->id };
+    *v = (Revoking){ m, chain_ref(bundle->chain), j->id };
     *ret_id = j->id;
     model_job_progress(m->model, j, 0.5, "asking the authority to revoke");
     r = orders_revoke(lifecycle_orders(m->lifecycle), c->record->authority, bundle, reason, on_revoked, v,
                       problem);
     if (r < 0) {
-        free(v);
+        revoking_free(v);
         if (problem)
             (void)problem_copy(problem, &failure);
         fail_job(m, j, r, &failure);

@@ -301,7 +301,7 @@ static void withdraw(UploadCall *call, Chain *chain)
         if (!is_concerned(c, NULL, call->fingerprint) && !may_have_been_delivered(c, chain))
             continue;
         call->n_waiting++;
-        if (lifecycle_withdraw(m->lifecycle, c, chain, on_settled, call) < 0)
+        if (lifecycle_block(m->lifecycle, c, REQUEST_WITHDRAWN, chain, on_settled, call) < 0)
             call->n_waiting--;
     }
     if (--call->n_waiting == 0)

@@ -14,7 +14,7 @@ typedef enum RequestKind {
     REQUEST_REISSUE,
     REQUEST_RENEW,
     REQUEST_ORDER,     /* from an ACME authority */
-    REQUEST_REVOKED,   /* do not serve the chain of SOURCE_ACME any more */
+    REQUEST_REVOKED,   /* a chain of SOURCE_ACME: do not serve it any more */
     REQUEST_WITHDRAWN, /* an upload: never let its leaf be served again */
     REQUEST_REPLACE,   /* the root, by a bundle */
     REQUEST_REMOVE,
@@ -44,7 +44,7 @@ typedef struct Request {
     bool falls_back;           /* its order failed: it ends with RESULT_FALLBACK */
     Registration registration; /* for REQUEST_REGISTER; the module only for REQUEST_UNREGISTER */
     Bundle *bundle;            /* for REQUEST_REPLACE */
-    Chain *chain;              /* for REQUEST_WITHDRAWN */
+    Chain *chain;              /* for REQUEST_REVOKED and REQUEST_WITHDRAWN */
     RequestDone done;          /* may be NULL */
     void *userdata;
 } Request;

@@ -353,6 +353,39 @@ static void test_uploaded_again(void)
     g_assert_cmpuint(after->blocked.n, ==, 0);
 }
 
+/* ---- revocation */
+
+/* A renewal took the place of the chain while the authority was asked. */
+static void test_revoked_and_renewed(void)
+{
+    static const char other[] = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
+    const ChainEntry entry = { "CN=subject", "CN=issuer", "0B", other, NOW - DAY, NOW + DAY };
+    _cleanup_chain_ Chain *former =
+        chain_new(&entry, 1, (const char *const *)names, 1, KEY_TYPE_ECDSA_P256, false);
+    const Case k = { .acme = ACME_USABLE, .root = ROOT_CURRENT };
+    struct RequestQueue requests = STAILQ_HEAD_INITIALIZER(requests);
+    _cleanup_record_ Record *rec = record_of(&k), *after = record_copy(rec), *root = root_of(&k);
+    Request q = { .kind = REQUEST_REVOKED, .chain = former };
+    PlanFacts facts = { .record = rec,
+                        .requests = &requests,
+                        .stored = true,
+                        .wanted = true,
+                        .names = names,
+                        .key_type = good->key_type,
+                        .root = root,
+                        .now = NOW };
+    Plan p;
+
+    STAILQ_INSERT_TAIL(&requests, &q, entry);
+    g_assert_cmpint(plan(&facts, after, false, &p), ==, 0);
+    g_assert_cmpint(p.work, ==, PLAN_CHANGE);
+    g_assert_cmpint(p.source, <, 0);
+    g_assert_false(after->slots[SOURCE_ACME].revoked);
+    g_assert_cmpuint(after->blocked.n, ==, 1);
+    g_assert_cmpstr(after->blocked.leaves[0].fingerprint, ==, other);
+    g_assert_cmpint(after->blocked.leaves[0].reason, ==, BLOCK_REVOKED);
+}
+
 /* ---- who wants it */
 
 static void test_abandoned(void)
@@ -455,6 +488,7 @@ int main(int argc, char *argv[])
     future = chain_make(names, NOW + DAY, NOW + 90 * DAY);
     elsewhere = chain_make(mail, NOW - DAY, NOW + 89 * DAY);
     g_test_add_func("/plan/every-combination", test_every_combination);
+    g_test_add_func("/plan/revoked-and-renewed", test_revoked_and_renewed);
     g_test_add_func("/plan/withdrawn", test_withdrawn);
     g_test_add_func("/plan/uploaded-again", test_uploaded_again);
     g_test_add_func("/plan/abandoned", test_abandoned);
