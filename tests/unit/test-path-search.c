@@ -196,6 +196,8 @@ static void test_ways(void)
         { "leaf<A; A<B; B<C last; C<C; B<D; D<D", "leaf<A; A<B; B<D / D<D" },
         { "leaf<A; A<B; B<B sha1", "leaf<A; A<B / B<B sha1" },
         { "leaf<A; A<B; B<C sha1; B<B", "leaf<A; A<B / B<B" },
+        { "leaf<A; A<B; B<C sha1", "leaf<A; A<B / " },
+        { "leaf<A; A<B; B<C last", "leaf<A; A<B; B<C last / " },
         { "leaf<A; A<B none; B<B", "leaf<A; A<B none / B<B" },
         { "leaf<A; A<B; B<C none", "leaf<A; A<B; B<C none / " },
         /* a cross-certificate is served as long as it does no harm */
