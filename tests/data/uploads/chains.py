@@ -116,10 +116,10 @@ def add_ways(w, t, a):
     other_upper = again("Upper", a.upper_key, a.g_root)
     t.taken("both-ways", leaf + upper + root + other_upper + a.g_root.pem + key, 2, True, "two ways, each complete")
     t.taken("both-ways-mixed", a.g_root.pem + upper + other_upper + key + root + leaf, 2, True, "the same, in another order")
-    for name, kind in [("ed25519", "Ed25519"), ("rsa-1024", "RSA of 1024 bits"), ("rsa-8192", "RSA of 8192 bits"),
+    for name, kind in [("ed25519", "ED25519"), ("rsa-1024", "RSA 1024"), ("rsa-8192", "RSA of modp_4096 ffdhe4096"),
                        ("dsa", "DSA"), ("brainpool", "brainpoolP256r1")]:
         digest = "default" if name == "ed25519" else "sha256"
-        odd = a.authority(f"Root {name}", w.key(name), None, digest=digest)
+        odd = a.authority(f"Root {name}", w.key(name, kind), None, digest=digest)
         below = a.authority(f"Below {name}", a.lower_key, odd, digest=digest)
         t.taken(f"root-key-{name}", a.leaf(a.leaf_key, below).pem + below.pem + odd.pem + key, 2,
                 name != "dsa", f"the root's key: {kind}")
