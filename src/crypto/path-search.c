@@ -266,7 +266,8 @@ static int consider(Search *s, size_t n, End end, bool cut)
     Rank k = rank_of(s, n, end, cut);
     int r;
 
-    k.accepted = all_are_sound(s, n) && (k.begin <= k.end || s->nodes[0].end < s->query->now);
+    k.accepted = (end.anchor || (n > 1 && !s->query->for_authority)) && all_are_sound(s, n) &&
+                 (k.begin <= k.end || s->nodes[0].end < s->query->now);
     if (s->best.served && !is_better(&k, &s->rank))
         return 0;
     r = make_path(s, n, end, &p);

@@ -179,6 +179,7 @@ static void test_ways(void)
         { "leaf<A; A<B; B<C early; C<C", "leaf<A; A<B / " },
         { "leaf<A; A<B early; A<C brief; B<B; C<C", "leaf<A; A<C brief / C<C" },
         { "leaf<A; A<B early; B<C short; C<C; A<D early; D<D", "leaf<A; A<D early / D<D" },
+        { "leaf<A; A<A expired; A<B early; B<B", "leaf<A; A<B early / B<B" },
         /* two ways, each complete: the first, or the only whole one */
         { "leaf<A; A<B; B<B; A<C; C<C", "leaf<A; A<B / B<B" },
         { "leaf<A; A<C; A<B; B<B; C<C", "leaf<A; A<C / C<C" },
