@@ -417,7 +417,7 @@ static void check_upload(const Forest *f, const char *forest, GRand *random)
 
 static void test_random(void)
 {
-    const Sample of = sample_of(1000);
+    const Sample of = sample_of(600);
     g_autoptr(GRand) random = g_rand_new_with_seed(of.seed);
     int n_accepted = 0;
 
