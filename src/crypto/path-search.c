@@ -283,9 +283,9 @@ static int consider(Search *s, size_t n, End end, bool cut)
     return 0;
 }
 
-/* An authority that has expired, is not valid yet, or is signed in an old way may have got this certificate in addition to others, and
- * may be a root that clients have. This is not so if a valid root is above it here, unless it is to be valid later. A leaf is
- * not served alone for it. */
+/* An authority that has expired, is not valid yet, or is signed in an old way may have got this certificate in addition
+ * to others, and may be a root that clients have. This is not so if a valid root is above it here, unless it is to be
+ * valid later. A leaf is not served alone for it. */
 static int consider_cut(Search *s, bool below_root)
 {
     int64_t now = s->query->now;
