@@ -266,7 +266,8 @@ static int consider(Search *s, size_t n, End end, bool cut)
     Rank k = rank_of(s, n, end, cut);
     int r;
 
-    k.accepted = all_are_sound(s, n) && (k.begin <= k.end || s->nodes[0].end < s->query->now);
+    k.accepted = (end.anchor || (n > 1 && !s->query->for_authority)) && all_are_sound(s, n) &&
+                 (k.begin <= k.end || s->nodes[0].end < s->query->now);
     if (s->best.served && !is_better(&k, &s->rank))
         return 0;
     r = make_path(s, n, end, &p);
@@ -282,18 +283,19 @@ static int consider(Search *s, size_t n, End end, bool cut)
     return 0;
 }
 
-/* Authorities at the upper end may be cross-certificates of roots that clients have. This is not so if a valid root is above
- * them here, unless they are to be valid later; and a leaf is not served alone for it. */
+/* An authority that has expired, is not valid yet, or is signed in an old way may have got this certificate in addition
+ * to others, and may be a root that clients have. This is not so if a valid root is above it here, unless it is to be
+ * valid later. A leaf is not served alone for it. */
 static int consider_cut(Search *s, bool below_root)
 {
+    int64_t now = s->query->now;
     int r = 0;
 
     for (size_t n = s->depth - 1; n >= 2 && r >= 0; n--) {
         const Node *x = s->nodes + s->way[n];
+        bool outdated = x->end < now || !x509_signature_is_strong(x->certificate, NULL);
 
-        if (X509_check_ca(x->certificate) != 1)
-            break;
-        if (!below_root || x->begin > s->query->now)
+        if (X509_check_ca(x->certificate) == 1 && (x->begin > now || (outdated && !below_root)))
             r = consider(s, n, (End){}, true);
     }
     return r;
@@ -346,7 +348,7 @@ static int climb_further(Search *s, size_t at)
         return r;
     if (!circle || s->query->for_authority)
         return end_below_unknown(s);
-    r = consider_cut(s, false);
+    r = s->depth > 2 ? consider(s, s->depth - 1, (End){}, true) : 0;
     return r < 0 ? r : consider(s, s->depth, (End){}, true);
 }
 

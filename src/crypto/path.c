@@ -181,13 +181,13 @@ X509 *path_find_short(const Path *p)
     return NULL;
 }
 
-/* By name alone: a root with another key, or one whose key cannot be examined, is no stranger. */
+/* By name alone: an issuer with another key, or one whose key cannot be examined, is no stranger. */
 static bool is_related(X509 *x, X509 *other)
 {
     const X509_NAME *name = X509_get_subject_name(x);
 
-    return X509_check_ca(x) > 0 && (X509_NAME_cmp(name, X509_get_issuer_name(other)) == 0 ||
-                                    X509_NAME_cmp(name, X509_get_subject_name(other)) == 0);
+    return X509_NAME_cmp(name, X509_get_issuer_name(other)) == 0 ||
+           (X509_check_ca(x) > 0 && X509_NAME_cmp(name, X509_get_subject_name(other)) == 0);
 }
 
 static bool is_related_to_any(X509 *x, STACK_OF(X509) * l)

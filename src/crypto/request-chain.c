@@ -236,8 +236,9 @@ static X509 *find_stranger(const Acceptance *a)
 static int check_received(Acceptance *a)
 {
     X509 *pretender = a->path.pretender, *stranger;
+    EVP_PKEY *key = pretender ? X509_get0_pubkey(pretender) : NULL;
 
-    if (pretender && (sk_X509_num(a->path.served) == 1 || !x509_is_self_signed(pretender)))
+    if (key && pkey_can_verify(key))
         return problem_set(a->problem, PROBLEM_CHAIN_INCOMPLETE,
                            "%s returned a chain whose certificate %d names certificate %d as its issuer, "
                            "which did not sign it" BLAME ".",

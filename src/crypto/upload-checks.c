@@ -66,13 +66,16 @@ static void check_leftovers(Examination *e)
             SUBJECT(x));
 }
 
-/* Returns true if the issuer named by the last certificate is wrong, or cannot be examined. A root that is not needed
- * here does not matter. */
+/* Returns true if the issuer named by the last certificate is wrong. A root with a key of a type that cannot be examined
+ * is not, as it is not served. */
 static bool check_pretender(Examination *e, X509 *last)
 {
     X509 *x = e->path.pretender;
+    EVP_PKEY *key = x ? X509_get0_pubkey(x) : NULL;
+    bool needed =
+        sk_X509_num(e->path.served) == 1 || e->context->authority || (x && !x509_is_self_signed(x));
 
-    if (!x || (sk_X509_num(e->path.served) > 1 && !e->context->authority && x509_is_self_signed(x)))
+    if (!x || (!needed && !(key && pkey_can_verify(key))))
         return false;
     if (upload_check_key(e, x) >= 0)
         (void)problem_set(

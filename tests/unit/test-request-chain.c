@@ -197,8 +197,7 @@ static void test_order(void)
         { { a.root_pem, a.issuer_pem, a.leaf_pem }, PROBLEM_NONE },
         { { a.leaf_pem, a.issuer_pem, a.issuer_pem }, PROBLEM_NONE },
         { { a.leaf_pem, a.issuer_pem, a.root_pem, a.root_pem }, PROBLEM_NONE },
-        /* roots are not served: this one has the right name, and another key */
-        { { a.leaf_pem, a.issuer_pem, other.root_pem }, PROBLEM_NONE },
+        { { a.leaf_pem, a.issuer_pem, other.root_pem }, PROBLEM_CHAIN_INCOMPLETE },
         { { a.leaf_pem, a.root_pem }, PROBLEM_CHAIN_INCOMPLETE },
         { { a.leaf_pem, other.issuer_pem }, PROBLEM_CHAIN_INCOMPLETE }, /* of the same name */
         { { a.leaf_pem, a.issuer_pem, stranger_pem }, PROBLEM_CHAIN_INCOMPLETE },

@@ -55,8 +55,17 @@ def add_leaves(w, t, a):
               "the key of the intermediate, for a leaf")
     t.refused("authority-as-leaf", a.leaf(a.leaf_key, a.upper, extensions=authority).pem + upper + key,
               "leaf=InvalidBundle", "CA:TRUE, with names and serverAuth")
-    t.refused("authority-alone-as-leaf", a.leaf(a.leaf_key, None, extensions=authority).pem + key, "leaf=InvalidBundle",
-              "self-signed with CA:TRUE: what openssl req -x509 makes")
+    t.refused("authority-alone-as-leaf", a.leaf(a.leaf_key, None, extensions=authority).pem + key, "purpose=InvalidBundle",
+              "self-signed with CA:TRUE, and only for certificates")
+    t.refused("authority-without-names-as-leaf", a.root.pem + a.root_key.pem, "leaf=InvalidBundle", "a root with its key")
+    t.taken("self-signed-authority", a.leaf(a.leaf_key, None, extensions=[CA]).pem + key, 1, True,
+            "self-signed with CA:TRUE: what openssl req -x509 makes")
+    t.taken("self-signed-authority-common-name", a.leaf(a.leaf_key, None, names=None, extensions=[CA]).pem + key, 1, True,
+            "the same, with the name as common name alone")
+    t.taken("expired-and-renewed", a.leaf(a.leaf_key, a.upper, since=-400, until=-2).pem + a.plain.pem + upper + key, 2, False,
+            "two certificates of the same key, one of which has expired")
+    t.taken("expired-and-renewed-no-upper", a.plain.pem + a.leaf(a.leaf_key, a.lower, since=-400, until=-2).pem + upper +
+            a.lower.pem + key, 2, False, "the same, of another intermediate")
     t.taken("self-signed", a.alone.pem + key, 1, True, "a leaf signed by itself")
     t.taken("self-signed-rsa", a.alone_rsa.pem + a.rsa_key.pem, 1, True, "the same with RSA")
     t.taken("self-signed-gnutls", a.g_alone.pem + a.g_key.pem, 1, True, "the same of certtool")
@@ -76,8 +85,44 @@ def add_crosses(w, t, a):
     t.taken("cross", [a.plain.pem, a.upper.pem, cross.pem, a.leaf_key.pem], 3, False, "the root, signed by another root")
     t.taken("cross-root", [a.plain.pem, a.upper.pem, cross.pem, a.g_root.pem, a.leaf_key.pem], 3, True,
             "and that root is there")
-    t.refused("root-of-same-name", [a.plain.pem, a.upper.pem, new_root.pem, a.leaf_key.pem], "chain=ChainIncomplete",
-              "a root of the same name and another key")
+    t.taken("root-of-same-name", [a.plain.pem, a.upper.pem, new_root.pem, a.leaf_key.pem], 2, False,
+            "a root of the same name and another key, which is not served")
+    add_ways(w, t, a)
+
+
+def add_ways(w, t, a):
+    """Several ways up, in different orders."""
+    leaf, upper, root, key = a.plain.pem, a.upper.pem, a.root.pem, a.leaf_key.pem
+    expired, later = {"since": -400, "until": -2}, {"since": 10, "until": 900}
+
+    def again(name, key_of, issuer, **more):
+        return w.certificate(f"/O=Example Trust/CN=Example {name}", key_of, issuer, **{"extensions": AUTHORITY, **more}).pem
+
+    old_cross = again("Root", a.root_key, a.g_root, **expired)
+    t.taken("cross-expired", leaf + upper + old_cross + key, 2, False, "an expired cross-certificate of the root")
+    t.taken("cross-expired-root", old_cross + leaf + upper + root + key, 2, True, "the same, and the root is there")
+    t.taken("cross-later", leaf + upper + again("Root", a.root_key, a.g_root, **later) + root + key, 2, True,
+            "a cross-certificate that is not valid yet")
+    for name, more in [("expired", expired), ("later", later), ("sha1", {"digest": "sha1"}),
+                       ("constrained", {"extensions": [*AUTHORITY, "nameConstraints=critical,permitted;DNS:example.org"]}),
+                       ("client", {"extensions": [*AUTHORITY, "extendedKeyUsage=clientAuth"]}),
+                       ("no-ca", {"extensions": LEAF}),
+                       ("no-sign", {"extensions": [CA, "keyUsage=critical,digitalSignature"]})]:
+        bad = again("Upper", a.upper_key, a.root, **more)
+        t.taken(f"issuer-first-{name}", leaf + bad + upper + key, 2, False, f"{name}, and a good one after it")
+        t.taken(f"issuer-last-{name}", leaf + upper + bad + root + key, 2, True, f"{name}, and a good one before it")
+        bad = again("Upper", a.upper_key, a.g_root, **more)
+        t.taken(f"way-first-{name}", leaf + bad + a.g_root.pem + upper + root + key, 2, True, f"{name}, with its root")
+    other_upper = again("Upper", a.upper_key, a.g_root)
+    t.taken("both-ways", leaf + upper + root + other_upper + a.g_root.pem + key, 2, True, "two ways, each complete")
+    t.taken("both-ways-mixed", a.g_root.pem + upper + other_upper + key + root + leaf, 2, True, "the same, in another order")
+    for name, kind in [("ed25519", "ED25519"), ("rsa-1024", "RSA 1024"), ("rsa-8192", "RSA of modp_4096 ffdhe4096"),
+                       ("dsa", "DSA"), ("brainpool", "brainpoolP256r1")]:
+        digest = "default" if name == "ed25519" else "sha256"
+        odd = a.authority(f"Root {name}", w.key(name, kind), None, digest=digest)
+        below = a.authority(f"Below {name}", a.lower_key, odd, digest=digest)
+        t.taken(f"root-key-{name}", a.leaf(a.leaf_key, below).pem + below.pem + odd.pem + key, 2,
+                name != "dsa", f"the root's key: {kind}")
 
 
 def add_issuers(w, t, a):
@@ -187,7 +232,6 @@ def add_signatures(w, t, a):
 
 
 def add_key_types(w, t, a):
-    large = ("rsa-1024", "rsa-1536", "rsa-6144", "rsa-8192")  # of a right type, which is seen first
     refused = [("rsa-1024", "RSA 1024"), ("rsa-1536", "RSA 1536"), ("rsa-6144", "RSA of modp_4096 modp_2048"),
                ("rsa-8192", "RSA of modp_4096 ffdhe4096"), ("dsa", "DSA"), ("ed25519", "ED25519"), ("ed448", "ED448"),
                ("x25519", "X25519"), ("secp256k1", "secp256k1"), ("secp224r1", "secp224r1"),
@@ -197,7 +241,7 @@ def add_key_types(w, t, a):
         key = w.key(name, kind)
         leaf = w.certificate("www.example.com", key, a.upper, names="DNS:www.example.com",
                              foreign=kind in ("X25519", "DH", "SM2"))
-        weak = "key=WeakKey" if name in large else "format=WeakKey"
+        weak = "format=WeakKey" if name == "explicit" else "key=WeakKey"
         t.refused(f"type-{name}", leaf.pem + a.upper.pem + key.pem, weak, f"key and certificate: {kind}")
         if name in ("rsa-8192", "dsa", "explicit", "secp256k1"):
             t.refused(f"type-{name}-old", leaf.pem + a.upper.pem + w.traditional_pem(key), weak,
@@ -218,8 +262,7 @@ def add_key_types(w, t, a):
         issuer = a.authority(f"Authority {name}", w.key(name), a.root)
         digest = "default" if name == "ed25519" else "sha256"
         leaf = a.leaf(a.leaf_key, issuer, digest=digest)
-        weak = "key=WeakKey" if name in large else "format=WeakKey"
-        t.refused(f"issuer-{name}", leaf.pem + issuer.pem + a.leaf_key.pem, weak, f"issuer's key: {kind}")
+        t.refused(f"issuer-{name}", leaf.pem + issuer.pem + a.leaf_key.pem, "key=WeakKey", f"issuer's key: {kind}")
 
 
 def add_purposes(w, t, a):
@@ -233,6 +276,14 @@ def add_purposes(w, t, a):
             t.taken(f"purpose-{name}", pem, 2, False, usage or "no extended key usage")
         else:
             t.refused(f"purpose-{name}", pem, bad, usage)
+    for name in ["keyEncipherment", "keyEncipherment,dataEncipherment", "keyAgreement"]:
+        t.refused(f"purpose-{name.replace(',', '-')}", a.leaf(a.leaf_key, a.upper, extensions=[
+            LEAF[0], f"keyUsage=critical,{name}", SERVER]).pem + upper + key, bad, f"{name} without digitalSignature")
+    excluding = a.authority("Excluding", a.lower_key, a.root, [*AUTHORITY, "nameConstraints=critical,excluded;DNS:secret.example.com"])
+    t.refused("constraint-wildcard", a.leaf(a.leaf_key, excluding, "*.example.com", "DNS:*.example.com").pem + excluding.pem + key,
+              "chain=ChainIncomplete", "a wildcard that covers a name that is excluded")
+    t.taken("constraint-wildcard-deeper", a.leaf(a.leaf_key, excluding, "*.www.example.com", "DNS:*.www.example.com").pem +
+            excluding.pem + key, 2, False, "a wildcard that does not")
     t.refused("purpose-key-usage", a.leaf(a.leaf_key, a.upper, extensions=[
         LEAF[0], "keyUsage=critical,cRLSign", SERVER]).pem + upper + key, bad, "key usage that no server can use")
     client = a.authority("Client Upper", a.upper_key, a.root, [*AUTHORITY, "extendedKeyUsage=clientAuth"])

@@ -80,8 +80,7 @@ def add_refused(w, t, a):
     for name, kind in [("rsa-1024", "RSA of 1024 bits"), ("ed25519", "Ed25519"), ("secp256k1", "secp256k1")]:
         weak = w.key(name)
         digest = "default" if name == "ed25519" else "sha256"
-        check = "key" if name == "rsa-1024" else "format"
-        refused(name, a.authority(f"Root {name}", weak, None, digest=digest).pem + weak.pem, f"{check}=WeakKey", kind)
+        refused(name, a.authority(f"Root {name}", weak, None, digest=digest).pem + weak.pem, "key=WeakKey", kind)
     refused("empty", b"", "format=InvalidBundle", "nothing")
     refused("wrong-passphrase", export(w, key=a.root_key, chain=[a.root]), "format=PassphraseRequired", "PKCS#12",
             passphrase="wrong")
