@@ -101,7 +101,8 @@ int problem_set_errno(Problem *p, int r, const char *doing)
     while (i < ELEMENTSOF(errors) && errors[i].error != -r)
         i++;
     problem_set(p, i < ELEMENTSOF(errors) ? errors[i].code : PROBLEM_INTERNAL, "%s failed: %s%s", doing,
-                strerror(-r), i < ELEMENTSOF(errors) ? errors[i].advice : "");
+                r == -EBADMSG ? "stored data is damaged" : strerror(-r),
+                i < ELEMENTSOF(errors) ? errors[i].advice : "");
     return r;
 }
 

@@ -106,6 +106,17 @@ static void forget_key(Imported *i)
         blob_done(&i->key);
 }
 
+static int lacks_certificates(const Imported *i, const char *format, Problem *problem)
+{
+    if (i->key_problem.code != PROBLEM_NONE)
+        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                           "The upload (%s) contains only a private key, which cannot be used either. %s",
+                           format, i->key_problem.text);
+    return problem_set(problem, PROBLEM_INVALID_BUNDLE,
+                       "The upload (%s) contains %s; add the certificate of the leaf and its chain.", format,
+                       i->key.data ? "only a private key" : "neither a certificate nor a key");
+}
+
 int container_read(const ContainerInput *bundle, const ContainerInput *key, const char *passphrase,
                    Imported **ret, Problem *problem)
 {
@@ -123,11 +134,7 @@ int container_read(const ContainerInput *bundle, const ContainerInput *key, cons
     if (r < 0)
         return r;
     if (i->n_certificates == 0)
-        return problem_set(
-            problem, PROBLEM_INVALID_BUNDLE,
-            "The upload (%s) contains %s; add the certificate of the leaf and its chain.", format,
-            i->key.data || i->key_problem.code != PROBLEM_NONE ? "only a private key"
-                                                               : "neither a certificate nor a key");
+        return lacks_certificates(i, format, problem);
     forget_key(i);
     i->format = strdup(format);
     if (!i->format)

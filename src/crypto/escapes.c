@@ -279,7 +279,8 @@ static size_t unify_line_ends(char *text, size_t size)
 static bool is_form(const char *text, size_t size)
 {
     for (size_t i = 0; i + 7 <= size; i++)
-        if (strncasecmp(text + i + 1, "BEGIN+", 6) == 0 && (!isalnum((unsigned char)text[i]) || text[i] == 'D'))
+        if (strncasecmp(text + i + 1, "BEGIN+", 6) == 0 &&
+            (!isalnum((unsigned char)text[i]) || text[i] == 'D'))
             return memchr(text, '%', size) != NULL;
     return false;
 }

@@ -169,7 +169,7 @@ static int read_reply(const Import *i, const siginfo_t *si, Imported **ret, Prob
     free(data);
     if (r < 0)
         (void)problem_set(problem, PROBLEM_INTERNAL, IMPORT_PROGRAM " returned an invalid reply: %s.",
-                          strerror(-r));
+                          r == -EBADMSG ? "it is damaged" : strerror(-r));
     return r;
 }
 

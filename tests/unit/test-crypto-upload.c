@@ -411,8 +411,8 @@ static void test_trusted_certificate(void)
     g_assert_cmpint(bio_to_text(bio, &trusted), ==, 0);
     BIO_free(bio);
     g_assert_nonnull(strstr(trusted, "BEGIN TRUSTED CERTIFICATE"));
-    pem = text_join(trusted, pki.key_pem, NULL);
-    assert_refused(pem, PROBLEM_INVALID_BUNDLE);
+    pem = text_join(trusted, pki.lower_pem, pki.middle_pem, pki.key_pem, NULL);
+    assert_taken(pem);
 }
 
 static void test_missing_in_the_middle(void)

@@ -68,7 +68,8 @@ static void test_replies(void)
         client_ask_path(&c, &s, cases[i].path, &a);
         assert_reply(&a, cases[i].status, cases[i].body, cases[i].size);
         g_assert_cmpint(a.redirect != NULL, ==, cases[i].status == 302);
-        g_assert_true(!a.redirect || (g_str_has_prefix(a.redirect, "http") && g_str_has_suffix(a.redirect, "/ok")));
+        g_assert_true(!a.redirect ||
+                      (g_str_has_prefix(a.redirect, "http") && g_str_has_suffix(a.redirect, "/ok")));
     }
     /* nobody went where the redirect points to */
     g_assert_cmpint(g_atomic_int_get(&s.n_requests), ==, ELEMENTSOF(cases));
