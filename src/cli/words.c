@@ -81,8 +81,7 @@ static const char *const texts[] = {
     N_("No uploaded chain fits and no public authority issues for such names, so the local root signed this one."),
     N_("No uploaded chain fits and ACME is not enabled, so the local root signed this one."),
     N_("No uploaded chain fits and this certificate is not to come from ACME, so the local root signed it."),
-    N_("No uploaded chain fits and no configured ACME authority issues for these names, so the local root "
-       "signed this one."),
+    N_("No uploaded chain fits and the authority that Authority= names is not configured, so the local root signed this one."),
     N_("No uploaded chain fits and the last order from ACME failed, so the local root signed this one."),
     N_("There is no chain that can be served; one is being made."),
     N_("There is no root yet; it is being made."),

@@ -134,8 +134,8 @@ static const char *const local_reasons[] = {
         "No uploaded chain fits and no public authority issues for such names, so the local root signed this one.",
     [ACME_ELIGIBILITY_UNWANTED] =
         "No uploaded chain fits and this certificate is not to come from ACME, so the local root signed it.",
-    [ACME_ELIGIBILITY_UNSUITED] =
-        "No uploaded chain fits and no configured ACME authority issues for these names, so the local root signed this one.",
+    [ACME_ELIGIBILITY_MISSING] =
+        "No uploaded chain fits and the authority that Authority= names is not configured, so the local root signed this one.",
     [ACME_ELIGIBILITY_FAILED] =
         "No uploaded chain fits and the last order from ACME failed, so the local root signed this one.",
     [ACME_ELIGIBILITY_ASKED] =

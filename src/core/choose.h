@@ -63,7 +63,7 @@ typedef enum AcmeEligibility {
     ACME_ELIGIBILITY_TERMS,    /* the terms of service are not agreed to */
     ACME_ELIGIBILITY_PRIVATE,  /* no public authority issues for the names, and no other one is configured */
     ACME_ELIGIBILITY_UNWANTED, /* disabled for this certificate */
-    ACME_ELIGIBILITY_UNSUITED, /* no configured authority issues for the names */
+    ACME_ELIGIBILITY_MISSING,  /* the only authority that may be asked is not configured */
     ACME_ELIGIBILITY_FAILED,   /* the last order failed */
     ACME_ELIGIBILITY_ASKED,
 } AcmeEligibility;

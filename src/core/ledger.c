@@ -369,6 +369,26 @@ int ledger_note_failed(Ledger *l, const char *certificate, char *const *names, b
     return r >= 0 && refused ? count_failures(l, names, now) : r;
 }
 
+int ledger_note_unsent(Ledger *l, const char *certificate, char *const *names, bool attempted, int64_t now)
+{
+    Entry *e = find_entry(l, certificate);
+    int r = 0;
+
+    if (!e)
+        return 0;
+    if (e->ordered > 0) {
+        r = count_certificate(l, names, e->again, e->ordered, false);
+        if (r >= 0)
+            r = counter_remove(l, e->again ? EXEMPT_KEY : ORDERS_KEY, e->ordered);
+        e->ordered = 0;
+        e->again = false;
+    }
+    if (attempted && e->attempts > 0)
+        e->attempts--;
+    entry_end_wait(e, now);
+    return r < 0 ? r : ledger_write_attempt(l, e);
+}
+
 int ledger_note_foreseen(Ledger *l, const char *certificate)
 {
     Entry *e = find_entry(l, certificate);

@@ -75,6 +75,9 @@ int ledger_note_issued(Ledger *l, const char *certificate);
 /* Records that the attempt failed, so that no certificate is counted. refused: the authority did not accept
  * the proofs of the names. */
 int ledger_note_failed(Ledger *l, const char *certificate, char *const *names, bool refused, int64_t now);
+/* Takes back an attempt that could not be made, as this machine has no network, and its order; attempted: it was recorded by
+ * ledger_note_attempt(). -ENOMEM. */
+int ledger_note_unsent(Ledger *l, const char *certificate, char *const *names, bool attempted, int64_t now);
 /* Records that the attempt failed as it was predicted here: the next one is made after 100 minutes at the earliest. -ENOMEM. */
 int ledger_note_foreseen(Ledger *l, const char *certificate);
 /* Records that the attempt was cancelled locally, so that the next one need not wait; placed orders stay

@@ -42,6 +42,7 @@ typedef struct Problem {
     char *type; /* of PROBLEM_AUTHORITY_REFUSED, as in RFC 8555 section 6.7 ("rateLimited"); else NULL */
     /* of PROBLEM_NETWORK_FAILED: nothing was sent, since there was no route or no name server answered */
     bool unreachable;
+    bool silent; /* of PROBLEM_NETWORK_FAILED: nothing was received; the network may be gone */
 } Problem;
 
 /* Sets the problem unless one is set already, and returns the negative errno of the code. The text is made

@@ -411,6 +411,15 @@ void lifecycle_retry_orders(Lifecycle *l, int64_t corrected)
     }
 }
 
+/* Returns true if the next order has to wait. Attempts without a network are not on record. */
+static bool is_held(const Lifecycle *l, const Certificate *c, const char *authority)
+{
+    if (c->record->failure.attempts == 0)
+        return false;
+    return authority ||
+           orders_after(l->orders, c->names, certificate_authority(c), certificate_name(c)) > clock_now();
+}
+
 static void on_back(const char *authority, void *userdata)
 {
     Lifecycle *l = userdata;
@@ -423,7 +432,7 @@ static void on_back(const char *authority, void *userdata)
             problem_is_rate_limited(p) ||
             (authority ? !problem_blames_authority(p) : !certificate_lacked_network(c)))
             continue;
-        if (c->record->failure.attempts > 0 && !orders_release(l->orders, authority, certificate_name(c)))
+        if (is_held(l, c, authority) && !orders_release(l->orders, authority, certificate_name(c)))
             continue;
         c->order.retry = true;
         lifecycle_settle(l, c);

@@ -58,6 +58,7 @@ static bool was_unreachable(const Transfer *t, CURLcode result)
 void transfer_describe_deadline(Transfer *t)
 {
     t->problem.unreachable = was_unreachable(t, CURLE_OPERATION_TIMEDOUT);
+    t->problem.silent = t->header_size == 0;
     problem_set(
         &t->problem, PROBLEM_NETWORK_FAILED,
         "%s did not send a complete reply within %u seconds; check that it can be reached, or try again "
@@ -81,6 +82,7 @@ static void transfer_describe_failure(Transfer *t, CURLcode result)
         curl_easy_getinfo(t->easy, CURLINFO_OS_ERRNO, &error) == CURLE_OK && error)
         detail = strerror((int)error);
     t->problem.unreachable = was_unreachable(t, result);
+    t->problem.silent = t->problem.unreachable || result == CURLE_OPERATION_TIMEDOUT;
     problem_set(&t->problem, PROBLEM_NETWORK_FAILED, "Failed to fetch from %s: %s%s%s%s; %s", t->host,
                 failures[i].what, *detail ? " (" : "", detail, *detail ? ")" : "", failures[i].advice);
 }

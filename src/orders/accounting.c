@@ -90,6 +90,7 @@ void ordering_note_end(Ordering *o)
     const char *name = o->wanted.name;
     LedgerFile *f = a->connection->file;
     bool issued = o->outcome.bundle, counted = o->tried == f && !a->finalized && !a->resumed;
+    bool offline = a->failure == FAILED_AT_AUTHORITY && ordering_is_offline(o);
     int64_t now = clock_now();
     int r = 0;
 
@@ -97,6 +98,8 @@ void ordering_note_end(Ordering *o)
         r = ledger_note_issued(f->ledger, name);
     else if (o->owner != OWNER_WAITS)
         r = ledger_note_withdrawn(f->ledger, name, now);
+    else if (offline && counted && o->outcome.problem.unreachable && !a->record->url) /* nothing was sent */
+        r = ledger_note_unsent(f->ledger, name, o->wanted.names, !(o->flags & ORDERING_REISSUE), now);
     else if (a->failure == FAILED_BY_ANSWER || counted) /* else there may be a certificate */
         r = ledger_note_failed(f->ledger, name, o->wanted.names, a->refused != 0, now);
     if (r >= 0 && (issued || o->owner == OWNER_WAITS))
@@ -110,7 +113,7 @@ void ordering_note_end(Ordering *o)
     queue_unhold(o->orders);
     if (issued || a->failure == FAILED_BY_ANSWER)
         ledger_file_note_works(f);
-    else if (a->failure == FAILED_AT_AUTHORITY && !problem_is_rate_limited(&o->outcome.problem))
+    else if (a->failure == FAILED_AT_AUTHORITY && !offline && !problem_is_rate_limited(&o->outcome.problem))
         ledger_file_note_outage(f, a->retry_after);
     else
         ledger_file_changed(f, 0);

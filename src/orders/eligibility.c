@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config/settings.h"
+#include "core/limits.h"
 #include "core/private-name.h"
 #include "orders/orders-internal.h"
 #include "util/text.h"
@@ -34,18 +35,26 @@ bool authority_suits(const AuthoritySettings *a, char *const *names, const char 
            (!a->is_public || !private_name(names, &reason));
 }
 
+static bool has_authority(const Settings *settings, const char *name)
+{
+    FOREACH_AUTHORITY (a, settings)
+        if (a->enabled && streq(a->name, name))
+            return true;
+    return false;
+}
+
 AcmeEligibility acme_settings_judge(const Settings *settings, char *const *names, const char *authority)
 {
-    const char *reason;
-
     if (!settings->acme.terms_agreed && settings->acme.enabled && settings->n_authorities > 0)
         return ACME_ELIGIBILITY_TERMS;
     if (!acme_settings_are_on(settings))
         return ACME_ELIGIBILITY_OFF;
+    if (authority && !has_authority(settings, authority))
+        return ACME_ELIGIBILITY_MISSING;
     FOREACH_AUTHORITY (a, settings)
         if (authority_suits(a, names, authority))
             return ACME_ELIGIBILITY_ASKED;
-    return private_name(names, &reason) ? ACME_ELIGIBILITY_PRIVATE : ACME_ELIGIBILITY_UNSUITED;
+    return ACME_ELIGIBILITY_PRIVATE;
 }
 
 bool acme_settings_suit(const Settings *settings, char *const *names, const char *authority, Problem *why)
@@ -72,8 +81,10 @@ bool acme_settings_suit(const Settings *settings, char *const *names, const char
             "No public authority issues for %s: it is %s; an internal one can be set up with Public=no.",
             name, reason);
     } else
-        problem_set(why, PROBLEM_ACME_DISABLED,
-                    "There is no [Authority %s] that is enabled; correct Authority= of this certificate.",
-                    strempty(authority));
+        problem_set(
+            why, PROBLEM_ACME_DISABLED,
+            "There is no [Authority %s] that is enabled; correct Authority= of this certificate, or add the section to "
+            "certwright.conf, which may have up to %d.",
+            strempty(authority), LIMIT_AUTHORITIES);
     return false;
 }

@@ -105,15 +105,6 @@ void ordering_note_wait(Ordering *o, const AuthoritySettings *a, const LedgerWai
     ordering_note_until(o, wait->until);
 }
 
-/* A machine without a default route may still reach internal authorities, so the kind of the failure counts as well. */
-static bool is_offline(const Ordering *o)
-{
-    const Network *network = o->orders->network;
-
-    return o->outcome.problem.code == PROBLEM_NETWORK_FAILED && o->outcome.problem.unreachable && network &&
-           !network_has_default_route(network);
-}
-
 /* Returns true if the authority may issue a certificate for an order that has failed here. */
 static bool may_be_issued(const OrderAttempt *a)
 {
@@ -126,7 +117,7 @@ static void ordering_end(Ordering *o)
     Outcome *u = &o->outcome;
     Orders *s = o->orders;
 
-    u->offline = is_offline(o);
+    u->offline = ordering_is_offline(o);
     if (!u->bundle &&
         (u->kind == OUTCOME_POSTPONED || (may_be_issued(a) && a->failure == FAILED_AT_AUTHORITY)))
         (void)strv_extend(&s->interrupted.kept, o->wanted.name);
@@ -155,7 +146,7 @@ static bool try_again(Ordering *o)
     }
     if (a->failure == FAILED_AT_AUTHORITY)
         return !may_be_issued(a) && /* else the certificate is fetched later */
-               (problem_is_rate_limited(&o->outcome.problem) ||
+               (problem_is_rate_limited(&o->outcome.problem) || ordering_is_offline(o) ||
                 ledger_state(a->connection->file->ledger, clock_now()) != LEDGER_CLOSED) &&
                ordering_has_other(o);
     if (a->refused == 0 || a->retry_after > 0 || (o->failed_solvers | a->refused) == all)

@@ -239,6 +239,9 @@ bool ordering_must_stay(Ordering *o, const AuthoritySettings *a);
 void ledger_file_note_works(LedgerFile *f);
 /* Records that it did not. retry_after: delay in seconds that it asked for; 0: none. */
 void ledger_file_note_outage(LedgerFile *f, int64_t retry_after);
+/* Return true if the network of this machine is missing, rather than the authority. */
+bool problem_is_offline(const Orders *s, const Problem *problem);
+bool ordering_is_offline(const Ordering *o);
 /* Records how the attempt ended. */
 void ordering_note_end(Ordering *o);
 /* Corrects the ledger when the authority counts the order differently than predicted. */

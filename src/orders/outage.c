@@ -12,6 +12,18 @@ static void signal_back(Orders *s)
     (void)sd_event_source_set_enabled(s->back_source, SD_EVENT_ONESHOT);
 }
 
+/* A machine without a default route may still reach internal authorities, so the kind of the failure counts as well. */
+bool problem_is_offline(const Orders *s, const Problem *problem)
+{
+    return problem->code == PROBLEM_NETWORK_FAILED && problem->silent && s->network &&
+           !network_has_default_route(s->network);
+}
+
+bool ordering_is_offline(const Ordering *o)
+{
+    return problem_is_offline(o->orders, &o->outcome.problem);
+}
+
 void ledger_file_note_works(LedgerFile *f)
 {
     bool was_open = ledger_state(f->ledger, clock_now()) != LEDGER_CLOSED;

@@ -115,7 +115,7 @@ static void on_directory(const AcmeReply *reply, const AcmeFailure *failure, voi
     int r = -ENETUNREACH;
     AcmeCall *call;
 
-    if (failure && failure->at_authority)
+    if (failure && failure->at_authority && !problem_is_offline(w->orders, failure->problem))
         ledger_file_note_outage(w->connection->file, failure->retry_after);
     if (reply) {
         ledger_file_note_works(w->connection->file);

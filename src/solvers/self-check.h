@@ -9,8 +9,9 @@
 #define SEEN_OTHERWISE \
     "if only this machine sees it so, set DNSResolvers= to a resolver that sees what others see, or SelfCheck=no"
 
-/* Looks for a proof like an authority: at every address that the system, or DNSResolvers=, knows of the name. A wrong answer from any of them is a failure, since the
- * authority may connect to that one; an unreachable one is not, if another answers correctly. */
+/* Looks for a proof like an authority: at every address that the system, or DNSResolvers=, knows of the name. A wrong answer
+ * from any of them is a failure, since the authority may connect to that one; an unreachable one is not, if another answers
+ * correctly. */
 typedef struct SelfCheck SelfCheck;
 
 /* A request to one address. */

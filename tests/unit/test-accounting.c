@@ -116,6 +116,77 @@ static void test_must_stay(void)
     problem_clear(&o.outcome.problem);
 }
 
+static bool has_route;
+
+/* Instead of net/routes.c. */
+bool network_has_default_route(const Network *n _unused_)
+{
+    return has_route;
+}
+
+/* A machine without a network: nothing is counted against the authority, unless it was reached before. */
+static void test_offline(void)
+{
+    for (int i = 0; i < 3; i++) {
+        bool placed = i == 2;
+        _cleanup_orders_ OrdersFixture f = {};
+        OrderRecord record = { .url = placed ? S("https://away.test/order/1") : NULL };
+        Ordering o = { .wanted = { .name = S("a.example"), .names = names } };
+        LedgerFile *l;
+
+        orders_fixture_init(&f);
+        orders_start(&f);
+        orders_set_network(f.orders, (const Network *)&has_route);
+        has_route = i == 1;
+        o.orders = f.orders;
+        l = orders_ledger_file(&f);
+        o.attempt.connection = &(Connection){ .file = l };
+        o.attempt.record = &record;
+        g_assert_cmpint(ordering_note(&o), ==, 0);
+        o.attempt.failure = FAILED_AT_AUTHORITY;
+        o.outcome.problem = (Problem){ .code = PROBLEM_NETWORK_FAILED, .unreachable = true, .silent = true };
+        g_assert_cmpint(ordering_is_offline(&o), ==, !has_route);
+        ordering_note_end(&o);
+        g_assert_cmpuint(l->outage.last > 0, ==, has_route);
+        g_assert_cmpuint(ledger_attempts(l->ledger, "a.example"), ==, has_route || placed ? 1 : 0);
+        g_assert_cmpuint(ledger_recent_orders(l->ledger, 60, clock_now()), ==, has_route || placed ? 1 : 0);
+        orders_keep(&f, l);
+    }
+}
+
+/* What was refused here and there alike waits longer, and comes last; by hand it does not. */
+static void test_foreseen(void)
+{
+    for (int by_hand = 0; by_hand < 2; by_hand++) {
+        _cleanup_orders_ OrdersFixture f = {};
+        OrderRecord record = {};
+        Ordering o = { .wanted = { .name = S("a.example"), .names = names },
+                       .flags = by_hand ? ORDERING_REISSUE : 0 };
+
+        orders_fixture_init(&f);
+        orders_start(&f);
+        o.orders = f.orders;
+        o.attempt = (OrderAttempt){ .connection = &(Connection){ .file = orders_ledger_file(&f) },
+                                    .record = &record,
+                                    .failure = FAILED_BY_ANSWER,
+                                    .refused = 1,
+                                    .foreseen = true };
+        g_assert_cmpint(ordering_note(&o), ==, 0);
+        ordering_note_end(&o);
+        g_assert_true(strv_contains(f.orders->doubtful, "a.example"));
+        if (by_hand)
+            g_assert_cmpint(after(&f), ==, 0);
+        else {
+            g_assert_cmpint(after(&f), >=, clock_now() + 4700);
+            g_assert_cmpint(o.outcome.until, ==, after(&f));
+        }
+        o.attempt.foreseen = false; /* the check has changed */
+        ordering_note_end(&o);
+        g_assert_false(strv_contains(f.orders->doubtful, "a.example"));
+        orders_keep(&f, orders_ledger_file(&f));
+    }
+}
+
 /* Each reason to wait is a sentence, with the authority and its limit. */
 static void test_explain(void)
 {
@@ -159,6 +230,8 @@ int main(int argc, char *argv[])
     g_test_add_func("/accounting/release", test_release);
     g_test_add_func("/accounting/withdrawn", test_withdrawn);
     g_test_add_func("/accounting/must-stay", test_must_stay);
+    g_test_add_func("/accounting/offline", test_offline);
+    g_test_add_func("/accounting/foreseen", test_foreseen);
     g_test_add_func("/accounting/explain", test_explain);
     return g_test_run();
 }

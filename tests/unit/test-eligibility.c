@@ -78,10 +78,12 @@ static void test_judge(void)
     judge(s, mixed, NULL, ACME_ELIGIBILITY_ASKED, NULL);
     judge(s, mixed, "inside", ACME_ELIGIBILITY_ASKED, NULL);
     judge(s, mixed, "outside", ACME_ELIGIBILITY_PRIVATE, "printer");
-    judge(s, public, "elsewhere", ACME_ELIGIBILITY_UNSUITED, "[Authority elsewhere]");
+    judge(s, public, "elsewhere", ACME_ELIGIBILITY_MISSING, "[Authority elsewhere]");
+    judge(s, mixed, "elsewhere", ACME_ELIGIBILITY_MISSING,
+          "[Authority elsewhere]"); /* whatever the names are */
     s->authorities[1].enabled = false;
     judge(s, mixed, NULL, ACME_ELIGIBILITY_PRIVATE, "Public=no");
-    judge(s, public, "inside", ACME_ELIGIBILITY_UNSUITED, "[Authority inside]");
+    judge(s, public, "inside", ACME_ELIGIBILITY_MISSING, "[Authority inside]");
     s->acme.terms_agreed = false;
     judge(s, public, NULL, ACME_ELIGIBILITY_TERMS, "TermsOfServiceAgreed=yes");
     s->acme.enabled = false;

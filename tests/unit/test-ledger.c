@@ -285,6 +285,31 @@ static void test_foreseen(void)
     g_assert_cmpuint(ledger_attempts(l, "a"), ==, 4);
 }
 
+/* What could not be sent was not an order, whatever was written down before. */
+static void test_unsent(void)
+{
+    static const LedgerOrder orders[] = { LEDGER_NEW, LEDGER_AGAIN, LEDGER_IN_WINDOW };
+
+    for (size_t i = 0; i < ELEMENTSOF(orders); i++) {
+        _cleanup_ledger_ Ledger *l = ledger_make();
+
+        g_assert_cmpint(ledger_note_unsent(l, "a", both, true, NOW), ==, 0); /* it was not tried */
+        g_assert_cmpint(ledger_note_attempt(l, "a", NOW - 90000), <, NOW);
+        for (unsigned n = 0; n < 3; n++) {
+            g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, NOW);
+            g_assert_cmpint(ledger_note_order(l, "a", both, orders[i], NOW), ==, 0);
+            g_assert_cmpint(ledger_note_unsent(l, "a", both, true, NOW), ==, 0);
+        }
+        g_assert_cmpuint(ledger_attempts(l, "a"), ==, 1);
+        g_assert_cmpint(ledger_after(l, "a"), <=, NOW);
+        if (orders[i] != LEDGER_IN_WINDOW)
+            g_assert_cmpuint(ledger_recent_orders(l, 60, NOW), ==, 0);
+        g_assert_cmpint(ledger_note_order(l, "a", both, orders[i], NOW), ==, 0);
+        g_assert_cmpint(ledger_note_unsent(l, "a", both, false, NOW), ==, 0); /* a reissue */
+        g_assert_cmpuint(ledger_attempts(l, "a"), ==, 1);
+    }
+}
+
 /* An authority that says how long it wants to be left alone is. */
 static void test_retry_after(void)
 {
@@ -894,6 +919,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/ledger/again", test_again);
     g_test_add_func("/ledger/released", test_released);
     g_test_add_func("/ledger/foreseen", test_foreseen);
+    g_test_add_func("/ledger/unsent", test_unsent);
     g_test_add_func("/ledger/retry-after", test_retry_after);
     g_test_add_func("/ledger/recent", test_recent);
     g_test_add_func("/ledger/ahead", test_ahead);
