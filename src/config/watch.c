@@ -51,7 +51,8 @@ static void drop_sources(ConfigWatch *w)
     w->sources = NULL;
 }
 
-static int add_folder(ConfigWatch *w, const char *path)
+/* Returns 1 if it is watched, 0 if it cannot be. */
+static int add_source(ConfigWatch *w, const char *path, uint32_t mask, sd_event_inotify_handler_t handler)
 {
     sd_event_source **grown = reallocarray(w->sources, w->n_sources + 1, sizeof(sd_event_source *));
     int r;
@@ -59,11 +60,38 @@ static int add_folder(ConfigWatch *w, const char *path)
     if (!grown)
         return -ENOMEM;
     w->sources = grown;
-    r = sd_event_add_inotify(w->event, w->sources + w->n_sources, path, WATCH_MASK, on_inotify, w);
+    r = sd_event_add_inotify(w->event, w->sources + w->n_sources, path, mask, handler, w);
     if (r < 0)
         return r == -ENOENT || r == -ENOTDIR || r == -EACCES ? 0 : r;
     w->n_sources++;
+    return 1;
+}
+
+static const char *last_component(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+/* In the folder above a directory that is missing. */
+static int on_inotify_above(sd_event_source *s, const struct inotify_event *e, void *userdata)
+{
+    ConfigWatch *w = userdata;
+
+    for (size_t i = 0; e->len > 0 && w->directories[i]; i++)
+        if (streq(e->name, last_component(w->directories[i])))
+            return on_inotify(s, e, w);
     return 0;
+}
+
+static int add_above(ConfigWatch *w, const char *directory)
+{
+    const char *last = last_component(directory);
+    _cleanup_free_ char *above =
+        last > directory ? strndup(directory, (size_t)(last - directory)) : strdup(".");
+
+    return above ? add_source(w, above, IN_CREATE | IN_MOVED_TO | IN_ATTRIB, on_inotify_above) : -ENOMEM;
 }
 
 static int add_matching(ConfigWatch *w, const char *directory, const char *pattern)
@@ -76,7 +104,7 @@ static int add_matching(ConfigWatch *w, const char *directory, const char *patte
         return -ENOMEM;
     if (glob(path, GLOB_ONLYDIR, NULL, &found) == 0) {
         for (size_t i = 0; i < found.gl_pathc && r >= 0; i++)
-            r = add_folder(w, found.gl_pathv[i]);
+            r = add_source(w, found.gl_pathv[i], WATCH_MASK, on_inotify);
         globfree(&found);
     }
     free(path);
@@ -85,13 +113,17 @@ static int add_matching(ConfigWatch *w, const char *directory, const char *patte
 
 int config_watch_refresh(ConfigWatch *w)
 {
-    static const char *const patterns[] = { "", "/certwright.conf.d", "/modules.d", "/modules.d/*.conf.d" };
+    static const char *const patterns[] = { "/certwright.conf.d", "/modules.d", "/modules.d/*.conf.d" };
     int r = 0;
 
     drop_sources(w);
-    for (size_t i = 0; w->directories[i]; i++)
+    for (size_t i = 0; w->directories[i] && r >= 0; i++) {
+        r = add_source(w, w->directories[i], WATCH_MASK, on_inotify);
+        if (r == 0)
+            r = add_above(w, w->directories[i]);
         for (size_t k = 0; k < ELEMENTSOF(patterns) && r >= 0; k++)
             r = add_matching(w, w->directories[i], patterns[k]);
+    }
     return r;
 }
 

@@ -20,7 +20,11 @@
 static void on_complaint(const char *file, unsigned line, const char *key, const char *text,
                          void *userdata _unused_)
 {
-    log_warning("%s:%u: %s%s%s", file, line, strempty(key), key ? ": " : "", text);
+    char number[16] = "";
+
+    if (line > 0) /* else about the file as a whole */
+        snprintf(number, sizeof(number), ":%u", line);
+    log_warning("%s%s: %s%s%s", file, number, strempty(key), key ? ": " : "", text);
 }
 
 /* Others must not be able to choose the paths. */

@@ -105,6 +105,24 @@ static void test_calls_keep_it(void)
     stop(f);
 }
 
+/* A service that cannot start says why, long before the bus gives up; the next call tries again. */
+static void test_cannot_start(void)
+{
+    Fixture *f = start();
+    g_autofree char *version = g_build_filename(f->state, "version", NULL);
+
+    file_write(version, "7\n");
+    for (int i = 0; i < 2; i++) { /* the second is answered by the same process */
+        client_expect_error(f->root, PATH, MANAGER, "RenewDue", NULL, "StorageFailed", "its file version");
+        client_expect_error(f->root, PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL,
+                            "StorageFailed", "install the newer program");
+    }
+    file_write(version, "1\n");
+    wait_until(is_gone, f->root, "the service to end");
+    g_free(fingerprint_of(f, names[0]));
+    stop(f);
+}
+
 /* A shorter IdleExit= counts from the moment it is noticed, not when the former time is over. */
 static void test_new_time(void)
 {
@@ -217,6 +235,7 @@ static void add(void)
     g_test_add_func("/bus/idle/calls-keep-it", test_calls_keep_it);
     g_test_add_func("/bus/idle/resident", test_resident);
     g_test_add_func("/bus/idle/new-time", test_new_time);
+    g_test_add_func("/bus/idle/cannot-start", test_cannot_start);
     g_test_add_func("/bus/idle/moments", test_moments);
 }
 

@@ -27,9 +27,9 @@ static const struct {
     const char *what;
     char byte;
 } damages[] = {
-    { "\"not-after\":", '9' },      { "\"not-before\":", '2' },   { "\"fingerprint\":\"", '0' },
-    { "\"serial\":\"", '7' },       { "\"subject\":\"CN=", 'x' }, { "\"issuer\":\"CN=", 'X' },
-    { "\"key-type\":\"rsa-", '2' },
+    { "\"not-after\":", '9' }, { "\"not-before\":", '2' },   { "\"fingerprint\":\"", '0' },
+    { "\"serial\":\"", '7' },  { "\"subject\":\"CN=", 'x' }, { "\"issuer\":\"CN=", 'X' },
+    { "\"digest\":\"", '0' },  { "\"generation\":", '7' },
 };
 
 /* Each wrong digit is corrected from the certificate, at the first load and on disk, whether there is an index or not. */
@@ -55,10 +55,11 @@ static void test_damaged(void)
             shelf_reopen(&s);
             g_assert_true(chain_identical(record_served(shelf_get(&s, "a.example"))->chain, chain));
             after = folder_read(&s.folder, RECORD_PATH);
-            g_assert_cmpstr(after, ==, before);
+            if (!strstr(damages[i].what, "generation")) /* whose numbers are not used again */
+                g_assert_cmpstr(after, ==, before);
             g_assert_cmpint(store_verify(s.store, shelf_get(&s, "a.example"), SOURCE_LOCAL), ==, 0);
         }
-    g_assert_cmpuint(n, >=, 8);
+    g_assert_cmpuint(n, ==, 2 * ELEMENTSOF(damages));
 }
 
 /* In memory, too: the look at the files finds it. */

@@ -70,6 +70,26 @@ static void test_told(void)
     }
 }
 
+/* So is a directory that comes, and one that goes and comes back. */
+static void test_directory(void)
+{
+    _cleanup_watched_ Watched w = {};
+
+    watched_init(&w);
+    for (int i = 0; i < 2; i++) {
+        w.n_changed = 0;
+        folder_write(&w.folder, "nothing/certwright.conf", "x");
+        loop_until(w.event, has_changed, &w);
+        loop_for(w.event, 500000);
+        w.n_changed = 0;
+        folder_remove(&w.folder, "nothing/certwright.conf");
+        loop_until(w.event, has_changed, &w);
+        w.n_changed = 0;
+        g_assert_cmpint(unlinkat(w.folder.fd, "nothing", AT_REMOVEDIR), ==, 0);
+        loop_until(w.event, has_changed, &w);
+    }
+}
+
 /* A burst is told when it is over, and not for each of its changes. */
 static void test_burst(void)
 {
@@ -102,6 +122,7 @@ int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
     g_test_add_func("/watch/told", test_told);
+    g_test_add_func("/watch/directory", test_directory);
     g_test_add_func("/watch/burst", test_burst);
     g_test_add_func("/watch/quiet", test_quiet);
     return g_test_run();

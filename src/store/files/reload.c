@@ -8,6 +8,7 @@
 #include "core/limits.h"
 #include "core/name.h"
 #include "core/now.h"
+#include "crypto/digest.h"
 #include "crypto/pair.h"
 #include "store/files/files-internal.h"
 #include "store/files/record-json.h"
@@ -188,6 +189,44 @@ int object_verify_record(int fd, RecordKind kind, const char *name)
     return r == -ENOMEM ? r : r < 0 ? -EBADMSG : 0;
 }
 
+/* Returns 1 if the files of the generation are whole, and their chain is that of the slot: then the record was wrong about its
+ * number or digest, and is corrected. */
+static int adopt_generation(int fd, RecordKind kind, uint64_t generation, Slot *slot)
+{
+    _cleanup_bundle_ Bundle *found = NULL, *b = NULL;
+    uint8_t expected[DIGEST_SIZE], digest[DIGEST_SIZE];
+
+    if (generation_read(fd, kind, generation, &found) < 0 || !found->leaf || !found->key ||
+        bundle_from_pem(found->leaf, found->issuers, found->key, &b) < 0 ||
+        !chain_equal(b->chain, slot->chain) || generation_digest(kind, found, expected) < 0 ||
+        generation_read_digest(fd, kind, generation, digest) < 0 ||
+        memcmp(expected, digest, sizeof(digest)) != 0)
+        return 0;
+    slot->stored.generation = generation;
+    memcpy(slot->stored.digest, digest, sizeof(digest));
+    return 1;
+}
+
+/* Looks for the slot's chain where it should be, and where "current" leads if it is served. */
+static int find_generation(Store *s, int fd, Record *rec, Source source)
+{
+    _cleanup_free_ char *current = NULL;
+    Slot *slot = rec->slots + source;
+    uint64_t generation;
+    int r;
+
+    r = adopt_generation(fd, rec->kind, slot->stored.generation, slot);
+    if (r == 0 && source == rec->served && fs_read_link_at(fd, CURRENT_LINK, &current) >= 0 &&
+        parse_uint64(current, &generation) >= 0)
+        r = adopt_generation(fd, rec->kind, generation, slot);
+    if (r > 0)
+        log_warning(
+            "%s: the record of %s \"%s\" does not match the files of its generation %llu, corrected the record.",
+            s->path, record_kind_to_string(rec->kind), rec->name,
+            (unsigned long long)slot->stored.generation);
+    return r;
+}
+
 /* Returns 1 if the record has to be written. */
 static int repair_slot(Store *s, int fd, Record *rec, Source source, bool in_use)
 {
@@ -196,9 +235,12 @@ static int repair_slot(Store *s, int fd, Record *rec, Source source, bool in_use
 
     if (r == -ENOMEM)
         return r;
-    slot->broken = r < 0;
-    if (!slot->broken)
-        return correct_slot(s, fd, rec, source);
+    slot->broken = r < 0 && !find_generation(s, fd, rec, source);
+    if (!slot->broken) {
+        int corrected = correct_slot(s, fd, rec, source);
+
+        return r < 0 && corrected == 0 ? 1 : corrected;
+    }
     if (in_use) {
         log_warning("%s: generation %llu of %s \"%s\" is damaged, replacing.", s->path,
                     (unsigned long long)slot->stored.generation, record_kind_to_string(rec->kind),

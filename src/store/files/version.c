@@ -132,7 +132,7 @@ int version_check(Store *s, uint64_t version, const StoreUpgrade *steps, size_t 
     uint64_t found = version;
     int r = read_version(s->fd, &found);
 
-    if (r == -EBADMSG)
+    if (r < 0 && r != -ENOENT && r != -ENOMEM)
         return replace_damaged(s, version, problem);
     if (r >= 0 || r == -ENOENT)
         r = store_upgrade(s->fd, version, steps, n_steps);
