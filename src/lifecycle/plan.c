@@ -233,8 +233,9 @@ static bool is_same_leaf(const Chain *a, const Chain *b)
     return a && b && streq(chain_leaf(a)->fingerprint, chain_leaf(b)->fingerprint);
 }
 
-/* The flags of a slot end with its chain, which a renewal may have replaced since the authority was asked; the list of the record keeps the leaf from coming back to a service. An upload is
- * entered although it may never have been served: former ones are not known. */
+/* The flags of a slot end with its chain, which a renewal may have replaced since the authority was asked; the list of the
+ * record keeps the leaf from coming back to a service. An upload is entered although it may never have been served: former
+ * ones are not known. */
 static int plan_blocked(const PlanFacts *f, Record *after, Plan *p)
 {
     Slot *acme = &after->slots[SOURCE_ACME];

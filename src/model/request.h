@@ -13,11 +13,11 @@ typedef enum RequestKind {
     REQUEST_SETTLE, /* answered when the certificate is settled */
     REQUEST_REISSUE,
     REQUEST_RENEW,
-    REQUEST_ORDER,     /* from an ACME authority */
-    REQUEST_REVOKED,   /* a chain of SOURCE_ACME: do not serve it any more */
-    REQUEST_WITHDRAWN, /* an upload: never let its leaf be served again */
-    REQUEST_REPLACE,   /* the root, by a bundle */
+    REQUEST_ORDER,   /* from an ACME authority */
+    REQUEST_REVOKED, /* a chain of SOURCE_ACME: do not serve it any more */
+    REQUEST_REPLACE, /* the root, by a bundle */
     REQUEST_REMOVE,
+    REQUEST_WITHDRAWN, /* an upload: never let its leaf be served again */
 } RequestKind;
 
 /* The outcome of a request. */
