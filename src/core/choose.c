@@ -45,11 +45,6 @@ const char *verdict_to_string(Verdict v)
     return verdicts[v];
 }
 
-int64_t source_chain_ends(Source source, const Chain *c)
-{
-    return source == SOURCE_LOCAL ? chain_leaf(c)->not_after : chain_not_after(c);
-}
-
 /* An authority is replaced at the last possible time to sign everything again before it expires: clients
  * that only trust it have nothing else. */
 static int64_t margin_begins(const Chain *c, Source source)

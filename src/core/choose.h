@@ -17,7 +17,10 @@ Source source_from_string(const char *s);
 
 /* Returns until when clients accept the chain: until the first of its certificates expires. Bridges to a former local root are
  * optional, and do not count. */
-int64_t source_chain_ends(Source source, const Chain *c);
+static inline int64_t source_chain_ends(Source source, const Chain *c)
+{
+    return source == SOURCE_LOCAL ? chain_leaf(c)->not_after : chain_not_after(c);
+}
 
 /* Why a chain is usable, or is not. */
 typedef enum Verdict {

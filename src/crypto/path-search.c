@@ -71,7 +71,7 @@ static bool is_sound(X509 *x, bool is_root, int64_t end, int64_t now)
 {
     return end >= now &&
            (is_root || (X509_check_ca(x) == 1 && x509_signature_is_strong(x, NULL) &&
-                        x509_check_key(x, "", NULL) >= 0)) &&
+                        x509_check_key(x, "It", NULL) >= 0)) &&
            X509_check_purpose(x, X509_PURPOSE_SSL_SERVER, 1) > 0;
 }
 
