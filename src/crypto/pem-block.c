@@ -409,6 +409,7 @@ static const char *read_cipher(const char *at, PemBlock *b)
 {
     size_t name, n, digits;
     const char *cipher, *vector;
+    char *to;
 
     cipher = skip_blanks(at + strlen("DEK-Info:"));
     name = strcspn(cipher, ", \t\n\f");
@@ -423,7 +424,9 @@ static const char *read_cipher(const char *at, PemBlock *b)
     n = digits > 0 ? digits : n;
     if (strlen(b->header) + name + n + 16 > PEM_HEADER_MAX)
         return at;
-    sprintf(strchr(b->header, 0), "DEK-Info: %.*s,%.*s\n", (int)name, cipher, (int)n, vector);
+    to = mempcpy(stpcpy(strchr(b->header, 0), "DEK-Info: "), cipher, name);
+    *to++ = ',';
+    strcpy(mempcpy(to, vector, n), "\n");
     return vector + n;
 }
 

@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include "core/limits.h"
@@ -185,8 +184,10 @@ static int straighten_secret(Tsig *t)
 
     if (t->secret[n + strspn(t->secret + n, "=")] || n % 4 == 1)
         return 0; /* no base64, as its check says */
-    if (asprintf(&straight, "%.*s%s", (int)n, t->secret, &"=="[2 - -n % 4]) < 0)
+    straight = calloc(1, n + 3);
+    if (!straight)
         return -ENOMEM;
+    strcpy(mempcpy(straight, t->secret, n), &"=="[2 - -n % 4]);
     for (char *c = straight; *c; c++)
         *c = *c == '-' ? '+' : *c == '_' ? '/' : *c;
     erase_and_free(t->secret);
