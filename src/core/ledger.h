@@ -84,8 +84,8 @@ int ledger_note_foreseen(Ledger *l, const char *certificate);
  * counted. */
 int ledger_note_withdrawn(Ledger *l, const char *certificate, int64_t now);
 /* The number of attempts since the last success, and the time before which no other is made at this authority; 0: any time.
- * It is derived from the last attempt; only the record of the certificate stores such a time (order_after), before which none is made
- * anywhere. */
+ * It is derived from the last attempt; only the record of the certificate stores such a time (order_after), before which none
+ * is made anywhere. */
 unsigned ledger_attempts(const Ledger *l, const char *certificate);
 int64_t ledger_after(const Ledger *l, const char *certificate);
 /* Records that the reason of the failure is gone: the next attempt need not wait, unless proofs of the names
