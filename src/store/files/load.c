@@ -96,18 +96,21 @@ static int on_object(RecordKind kind, const char *name, void *userdata)
     return 0;
 }
 
-static bool is_later(const struct timespec *a, const struct timespec *b)
+static int compare_times(const struct timespec *a, const struct timespec *b)
 {
-    return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
+    if (a->tv_sec != b->tv_sec)
+        return a->tv_sec < b->tv_sec ? -1 : 1;
+    return a->tv_nsec < b->tv_nsec ? -1 : a->tv_nsec > b->tv_nsec;
 }
 
-/* Returns 1 if the object, its record or its link is later than the index, although the journal does not name it: somebody else
- * put it there, perhaps from a backup. */
+/* Returns 2 if the object, its record or its link is later than the index, although the journal does not name it: somebody else
+ * put it there, perhaps from a backup. 1: it may be, as the clock of a file system is coarse; 0: it is earlier. */
 static int is_restored(const Loading *l, const Record *rec, const struct timespec *indexed)
 {
     static const char *const entries[] = { "", "/" RECORD_FILE, "/" CURRENT_LINK };
     _cleanup_free_ char *path = object_path(rec->kind, rec->name);
     struct stat st;
+    int r = 0;
 
     if (!path)
         return -ENOMEM;
@@ -116,27 +119,30 @@ static int is_restored(const Loading *l, const Record *rec, const struct timespe
 
         if (asprintf(&entry, "%s%s", path, entries[i]) < 0)
             return -ENOMEM;
-        if (fstatat(l->store->fd, entry, &st, AT_SYMLINK_NOFOLLOW) >= 0 && is_later(&st.st_ctim, indexed))
-            return 1;
+        if (fstatat(l->store->fd, entry, &st, AT_SYMLINK_NOFOLLOW) >= 0)
+            r = MAX(r, compare_times(&st.st_ctim, indexed) + 1);
     }
-    return 0;
+    return r;
 }
 
+/* Returns 1 if there were any, so that a new index is wanted. */
 static int reload_restored(Loading *l, const struct timespec *indexed)
 {
     Loaded *item, *next;
+    bool found = false;
     int r = 0;
 
     HASH_ITER (hh, l->table, item, next) {
         if (item->reloaded || !item->record)
             continue;
         r = is_restored(l, item->record, indexed);
+        found |= r > 1;
         if (r > 0)
             r = on_object(item->record->kind, item->record->name, l);
         if (r < 0)
-            break;
+            return r;
     }
-    return r;
+    return found;
 }
 
 static int load_quickly(Loading *l)
@@ -144,7 +150,7 @@ static int load_quickly(Loading *l)
     _cleanup_free_ char *data = NULL;
     JournalPosition position;
     struct stat st;
-    size_t size, n;
+    size_t size;
     int r;
 
     r = fs_read_at(l->store->fd, INDEX_FILE, LIMIT_INDEX, &data, &size);
@@ -156,10 +162,9 @@ static int load_quickly(Loading *l)
     if (r < 0)
         return r;
     r = journal_replay(l->store->journal, &position, on_object, l);
-    n = l->n_reloaded;
     if (r >= 0)
         r = reload_restored(l, &st.st_mtim);
-    if (r >= 0 && l->n_reloaded == n) /* otherwise a new index is wanted */
+    if (r == 0)
         l->store->indexed = position;
     return r;
 }
