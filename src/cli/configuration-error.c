@@ -17,6 +17,10 @@ static const Field fields[] = {
 
 const Record configuration_error_record = RECORD("suss", ConfigurationError, fields);
 
+static const Field property = {
+    "ConfigurationErrors", NULL, "a(suss)", 0, &configuration_error_record,
+};
+
 void configuration_errors_print(FILE *file, const List *l, const char *indent)
 {
     for (const ConfigurationError *e = l->items; e < (const ConfigurationError *)l->items + l->n; e++) {
@@ -28,4 +32,23 @@ void configuration_errors_print(FILE *file, const List *l, const char *indent)
         else
             print_line(file, "%s%s: %s%s%s", indent, place, e->key, equals, e->text);
     }
+}
+
+void configuration_errors_print_section(const List *l)
+{
+    if (l->n == 0)
+        return;
+    print_line(stdout, _("Errors in the configuration:"));
+    configuration_errors_print(stdout, l, "  ");
+}
+
+Exit configuration_errors_load(Session *s, List *l, sd_bus_message **ret_reply)
+{
+    Exit e = session_get_all(s, MANAGER_PATH, MANAGER_INTERFACE, ret_reply);
+    int r;
+
+    if (e != EXIT_DONE)
+        return e;
+    r = fields_read_properties(&property, 1, *ret_reply, l);
+    return r < 0 ? session_fail_reply(r) : EXIT_DONE;
 }

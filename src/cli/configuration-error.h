@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cli/fields.h"
+#include "cli/session.h"
 
 /* What the service found wrong in its configuration: a list of the property ConfigurationErrors, a(suss). */
 
@@ -9,3 +10,9 @@ extern const Record configuration_error_record;
 
 /* Prints a line for each, with `indent` before it. */
 void configuration_errors_print(FILE *file, const List *l, const char *indent);
+
+/* The same with a heading, if there are any. */
+void configuration_errors_print_section(const List *l);
+
+/* Reads them from the service; *l is empty. The reply owns the text. */
+Exit configuration_errors_load(Session *s, List *l, sd_bus_message **ret_reply);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/configuration-error.h"
 #include "cli/deployment.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
@@ -101,6 +102,20 @@ static void list_print_legend(const CertificateList *l)
                    undelivered);
 }
 
+/* A section with an error may be why a certificate is not in the list. */
+static Exit list_print_errors(Session *s)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    _cleanup_list_ List errors = {};
+    Exit e = configuration_errors_load(s, &errors, &reply);
+
+    if (e == EXIT_DONE && errors.n > 0)
+        printf("\n");
+    if (e == EXIT_DONE)
+        configuration_errors_print_section(&errors);
+    return e;
+}
+
 static Exit list_print_json(const CertificateList *l)
 {
     Json *array = json_object_new_array();
@@ -126,7 +141,8 @@ Exit verb_list(Session *s, const Options *o _unused_, char **arguments _unused_)
         list_add_certificate(&table, &list.items[i]);
     if (list.n > 0)
         table_print(&table, s->legend, 0);
-    if (s->legend)
-        list_print_legend(&list);
-    return EXIT_DONE;
+    if (!s->legend)
+        return EXIT_DONE;
+    list_print_legend(&list);
+    return list_print_errors(s);
 }

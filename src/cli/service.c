@@ -3,22 +3,14 @@
 #include "cli/json.h"
 #include "cli/verbs.h"
 
-static const Field errors_field = {
-    "ConfigurationErrors", NULL, "a(suss)", 0, &configuration_error_record,
-};
-
 static Exit reload_report(Session *s)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     _cleanup_list_ List errors = {};
-    Exit e = session_get_all(s, MANAGER_PATH, MANAGER_INTERFACE, &reply);
-    int r;
+    Exit e = configuration_errors_load(s, &errors, &reply);
 
     if (e != EXIT_DONE)
         return e;
-    r = fields_read_properties(&errors_field, 1, reply, &errors);
-    if (r < 0)
-        return session_fail_reply(r);
     if (errors.n > 0) {
         fail(EXIT_FAILED, _("The configuration was reloaded, but has errors:"));
         configuration_errors_print(stderr, &errors, "  ");

@@ -113,11 +113,9 @@ static void status_print_service(const Status *t)
 
 static void status_print_errors(const Status *t)
 {
-    if (t->errors.n == 0)
-        return;
-    print_line(stdout, _("Errors in the configuration:"));
-    configuration_errors_print(stdout, &t->errors, "  ");
-    printf("\n");
+    configuration_errors_print_section(&t->errors);
+    if (t->errors.n > 0)
+        printf("\n");
 }
 
 static void status_print_failures(const Status *t)

@@ -378,21 +378,27 @@ int parse_origins(ParseContext *context, const IniEntry *e, void *target)
 
 /* ---- names of servers */
 
+typedef struct HostName {
+    char text[HOST_NAME_MAX + 1]; /* any bytes */
+    bool used;
+} HostName;
+
 /* Expands %H to the host name and %% to a percent sign. */
-static int expand(ParseContext *context, const IniEntry *e, const char *text, char **ret)
+static int expand(ParseContext *context, const IniEntry *e, const char *text, HostName *host, char **ret)
 {
-    char host[HOST_NAME_MAX + 1] = "", expanded[LIMIT_NAME_INPUT + 1];
+    char expanded[LIMIT_NAME_INPUT + 1];
     size_t n = 0;
 
-    if (strchr(text, '%') && gethostname(host, sizeof(host)) < 0)
+    if (strchr(text, '%') && gethostname(host->text, sizeof(host->text)) < 0)
         return entry_complain(context, e, "failed to determine the host name: %s", strerror(errno));
-    host[sizeof(host) - 1] = 0;
-    for (; *text && n < sizeof(expanded) - sizeof(host); text++) {
+    host->text[sizeof(host->text) - 1] = 0;
+    for (; *text && n < sizeof(expanded) - sizeof(host->text); text++) {
         if (*text != '%')
             expanded[n++] = *text;
-        else if (*++text == 'H')
-            n += (size_t)(stpcpy(expanded + n, host) - (expanded + n));
-        else if (*text == '%')
+        else if (*++text == 'H') {
+            n += (size_t)(stpcpy(expanded + n, host->text) - (expanded + n));
+            host->used = true;
+        } else if (*text == '%')
             expanded[n++] = '%';
         else
             return entry_complain(
@@ -406,17 +412,30 @@ static int expand(ParseContext *context, const IniEntry *e, const char *text, ch
     return *ret ? 0 : -ENOMEM;
 }
 
+/* The kernel takes any bytes for a host name, and begins with "(none)". */
+static void complain_name(ParseContext *context, const IniEntry *e, const HostName *host, const char *why)
+{
+    if (!host->used)
+        entry_complain(context, e, "%s", why);
+    else
+        entry_complain(context, e,
+                       "%s %%H is the host name of this machine, \"%s\"; set another one with \"hostnamectl "
+                       "set-hostname NAME\", or write a name instead of %%H.",
+                       why, QUOTED(host->text));
+}
+
 int parse_name(ParseContext *context, const IniEntry *e, const char *text, char **ret)
 {
     _cleanup_problem_ Problem problem = {};
     _cleanup_free_ char *expanded = NULL;
+    HostName host = {};
     int r;
 
-    r = expand(context, e, text, &expanded);
+    r = expand(context, e, text, &host, &expanded);
     if (r < 0)
         return r;
     r = name_canonicalize(expanded, ret, &problem);
     if (r < 0 && r != -ENOMEM)
-        entry_complain(context, e, "%s", problem.text);
+        complain_name(context, e, &host, problem.text);
     return r;
 }

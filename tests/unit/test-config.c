@@ -632,29 +632,58 @@ static void test_specifiers(void)
     g_assert_true(g_str_has_prefix(claim(&p, "m", host)->names[0], "www."));
 }
 
-/* A host's name of HOST_NAME_MAX bytes, in a name space of its own: 0 good, 1 bad, 77 cannot be tried. */
-static int child_with_long_host_name(void)
+typedef struct HostCase {
+    const char *host, *name; /* NULL: it makes no name */
+} HostCase;
+
+static const HostCase host_cases[] = {
+    { "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh.ooooooooooooooooooooooooooooooo",
+      "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh.ooooooooooooooooooooooooooooooo" },
+    { "localhost", "localhost" },
+    { "Box", "box" },
+    { "box.example.com.", "box.example.com" },
+    { "b\xc3\xbcro", "xn--bro-hoa" },
+    { "192.0.2.1", "192.0.2.1" },
+    { "my_box", NULL },
+    { "(none)", NULL },
+    { "", NULL },
+    { "My Box", NULL },
+    { "-box", NULL },
+    { "1234", NULL },
+    { "box..example", NULL },
+    { "b\xfcro", NULL },
+    { "box\033[1m", NULL },
+    { "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh", NULL },
+};
+
+/* In a name space of its own: 0 good, 1 bad, 77 cannot be tried. */
+static int child_with_host_name(const HostCase *c)
 {
-    g_autofree char *host = g_strdup_printf("%.*s.%.*s", 32, "hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh", 31,
-                                            "oooooooooooooooooooooooooooooooooooooooo");
-
-    if (unshare(CLONE_NEWUTS) < 0 || sethostname(host, strlen(host)) < 0)
-        return 77;
-
     _cleanup_place_ Place p = {};
 
+    if (unshare(CLONE_NEWUTS) < 0 || sethostname(c->host, strlen(c->host)) < 0)
+        return 77;
     place_init(&p);
-    write_and_load(&p, "etc/modules.d/m.conf", "[Certificate %H]\n");
-    return strlen(host) == 64 && claim(&p, "m", host) && p.complaints->len == 0 ? 0 : 1;
+    write_and_load(&p, "etc/modules.d/m.conf", "[Certificate %H]\n[Certificate other.example]\n");
+    g_strchomp(p.texts->str);
+    g_test_message("%s", p.texts->str);
+    if (!claim(&p, "m", "other.example") || (c->name && !claim(&p, "m", c->name)))
+        return 1;
+    if (c->name)
+        return p.complaints->len > 0;
+    return !g_str_has_prefix(p.complaints->str, "etc/modules.d/m.conf:1:") ||
+           !text_is_plain(p.texts->str) ||
+           !strstr(p.texts->str, "host name of this machine, \"") ||
+           !strstr(p.texts->str, "hostnamectl set-hostname NAME");
 }
 
-static void test_long_host_name(void)
+static void test_host_names(gconstpointer userdata)
 {
     int status;
     pid_t pid = fork();
 
     if (pid == 0)
-        _exit(child_with_long_host_name());
+        _exit(child_with_host_name(userdata));
     g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
     g_assert_true(WIFEXITED(status));
     if (WEXITSTATUS(status) == 77)
@@ -689,6 +718,10 @@ int main(int argc, char *argv[])
     g_test_add_func("/config/many-claims", test_many_claims);
     g_test_add_func("/config/large-file", test_large_file);
     g_test_add_func("/config/specifiers", test_specifiers);
-    g_test_add_func("/config/long-host-name", test_long_host_name);
+    for (size_t i = 0; i < G_N_ELEMENTS(host_cases); i++) {
+        g_autofree char *path = g_strdup_printf("/config/host-names/%zu", i);
+
+        g_test_add_data_func(path, host_cases + i, test_host_names);
+    }
     return g_test_run();
 }
