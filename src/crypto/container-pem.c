@@ -67,7 +67,7 @@ static int open_key(Collector *c, const PemScanner *s, PemBlock *b, EVP_PKEY **r
     int r;
 
     if (streq(b->label, "OPENSSH PRIVATE KEY"))
-        return problem_set(problem, PROBLEM_INVALID_BUNDLE,
+        return problem_set(problem, PROBLEM_WEAK_KEY,
                            "The private key is in the format of OpenSSH; convert a copy of it with "
                            "ssh-keygen -p -m PKCS8 -f FILE.");
     if ((r = pem_block_check(s, b, problem)) < 0 || (r = decrypt_block(c, b, problem)) < 0)
