@@ -34,9 +34,13 @@ int bundle_from_pem(const char *leaf, const char *issuers, const char *key, Bund
     return 0;
 }
 
-int chain_from_parts(const char *leaf, const char *issuers, Chain **ret)
+int bundle_read_chain(const Bundle *b, Chain **ret)
 {
     _cleanup_free_ char *all = NULL;
 
-    return asprintf(&all, "%s%s", leaf, issuers) < 0 ? -ENOMEM : chain_from_pem(all, ret);
+    if (!b->leaf)
+        return -EBADMSG;
+    if (asprintf(&all, "%s%s%s", b->leaf, strempty(b->issuers), strempty(b->anchor)) < 0)
+        return -ENOMEM;
+    return chain_from_pem(all, ret);
 }

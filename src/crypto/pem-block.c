@@ -608,8 +608,12 @@ static int check_stray_end(PemScanner *s, const Marker *end)
 
 static int check_ends(PemScanner *s, const Marker *begin, const Marker *end, int found, const PemBlock *b)
 {
-    if (found < 0)
+    if (found == -ENOMEM)
         return found;
+    if (found < 0) {
+        problem_clear(s->problem);
+        return refuse(s, b, "is cut off: its END line is damaged; copy it again, with its last line.");
+    }
     if (!found)
         return refuse(s, b, "is cut off: it has no END line; copy it again, with its last line.");
     if (end->begins)

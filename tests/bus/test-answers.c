@@ -398,7 +398,7 @@ static void test_odd_configuration(void)
     check_log(f);
     said = file_read(f->daemon_log);
     g_assert_nonnull(strstr(said, "Schl?ssel"));
-    g_assert_nonnull(strstr(said, "caf?:"));
+    g_assert_nonnull(strstr(said, "caf?.conf:"));
     g_assert_nonnull(strstr(said, "\303\251\342\200\246"));
 }
 

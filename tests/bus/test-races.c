@@ -58,7 +58,7 @@ static void test_question(void)
     g_assert_cmpstr(q->kind, ==, "system-bus-name");
     g_assert_cmpstr(q->caller, ==, g_dbus_connection_get_unique_name(c));
     g_assert_cmpstr(q->action, ==, "org.certwright1.reissue");
-    g_assert_cmpstr(details, ==, "{'name': 'a.example.com'}");
+    g_assert_cmpstr(details, ==, "{'name': 'a.example.com', 'role': 'leaf'}");
     g_assert_cmpuint(q->flags, ==, 0);
     g_assert_cmpint(strlen(q->cancellation), >, 0);
     mock_polkit_answer_no(p, q);

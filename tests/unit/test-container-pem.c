@@ -75,7 +75,7 @@ static void test_damaged(void)
     g_autofree char *cut = g_strndup(leaf_pem, strlen(leaf_pem) - 10),
                     *text = text_join(leaf_pem, "-----BEGIN CERTIFICATE-----\n!!!!\n", NULL);
     const char *const texts[] = { cut, text }, *const words[] = {
-        "Block 1 of the upload (CERTIFICATE, line 1) is cut off: it has no END line",
+        "Block 1 of the upload (CERTIFICATE, line 1) is cut off: its END line is damaged",
         "Block 2 of the upload (CERTIFICATE, line"
     };
 

@@ -46,6 +46,7 @@ int sd_event_add_time_relative(sd_event *e, sd_event_source **ret, clockid_t clo
 /* ---- a check */
 
 typedef struct Bed {
+    AcmeSettings settings;
     SolverContext context;
     Solver solver;
     Task task;
@@ -67,6 +68,7 @@ static void bed_init(Bed *b)
     *b = (Bed){};
     time_is_over = false;
     g_assert_cmpint(sd_event_new(&b->context.event), >=, 0);
+    b->context.settings = &b->settings;
     b->solver.context = &b->context;
 }
 

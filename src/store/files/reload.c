@@ -72,6 +72,7 @@ static int salvage(int fd, RecordKind kind, const char *name, Record **ret)
 {
     _cleanup_record_ Record *rec = record_new(kind, name);
     _cleanup_bundle_ Bundle *found = NULL, *b = NULL;
+    _cleanup_chain_ Chain *chain = NULL;
     _cleanup_free_ char *current = NULL;
     Source source = kind == RECORD_ROOT     ? SOURCE_LOCAL
                     : kind == RECORD_UPLOAD ? SOURCE_UPLOADED
@@ -88,9 +89,11 @@ static int salvage(int fd, RecordKind kind, const char *name, Record **ret)
     if (kind == RECORD_ROOT && found->anchor)
         source = SOURCE_UPLOADED; /* a root made by the machine has nothing above it */
     r = bundle_from_pem(found->leaf, found->issuers, found->key, &b);
+    if (r >= 0)
+        r = bundle_read_chain(found, &chain);
     if (r < 0)
         return r == -ENOMEM ? r : -ENOENT;
-    record_set_slot(rec, source, generation, b->chain, 0, 0);
+    record_set_slot(rec, source, generation, chain, 0, 0);
     r = generation_read_digest(fd, kind, generation, rec->slots[source].stored.digest);
     if (r < 0)
         return r == -ENOMEM ? r : -ENOENT;
@@ -147,9 +150,7 @@ static int read_chain(int fd, RecordKind kind, uint64_t generation, Chain **ret)
     _cleanup_bundle_ Bundle *b = NULL;
     int r = generation_read(fd, kind, generation, &b);
 
-    if (r < 0)
-        return r;
-    return b->leaf ? chain_from_parts(b->leaf, b->issuers, ret) : -EBADMSG;
+    return r < 0 ? r : bundle_read_chain(b, ret);
 }
 
 /* Replaces metadata in the record that the certificates do not bear out. Returns 1 if it did. */
@@ -194,11 +195,12 @@ int object_verify_record(int fd, RecordKind kind, const char *name)
 static int adopt_generation(int fd, RecordKind kind, uint64_t generation, Slot *slot)
 {
     _cleanup_bundle_ Bundle *found = NULL, *b = NULL;
+    _cleanup_chain_ Chain *chain = NULL;
     uint8_t expected[DIGEST_SIZE], digest[DIGEST_SIZE];
 
     if (generation_read(fd, kind, generation, &found) < 0 || !found->leaf || !found->key ||
         bundle_from_pem(found->leaf, found->issuers, found->key, &b) < 0 ||
-        !chain_equal(b->chain, slot->chain) || generation_digest(kind, found, expected) < 0 ||
+        bundle_read_chain(found, &chain) < 0 || !chain_equal(chain, slot->chain) || generation_digest(kind, found, expected) < 0 ||
         generation_read_digest(fd, kind, generation, digest) < 0 ||
         memcmp(expected, digest, sizeof(digest)) != 0)
         return 0;
