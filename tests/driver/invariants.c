@@ -78,7 +78,9 @@ static char *find_claim_fault(const Driver *d, GHashTable *now, const char *path
 
 static GVariant *properties_of(GHashTable *now, const char *path)
 {
-    static const char *const needed[] = { "Fingerprint", "Serial", "NotBefore", "NotAfter", "Chain" };
+    static const char *const needed[] = {
+        "Fingerprint", "Serial", "NotBefore", "NotAfter", "Chain", "Source"
+    };
     GVariantBuilder b;
 
     g_variant_builder_init(&b, G_VARIANT_TYPE_VARDICT);

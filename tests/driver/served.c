@@ -161,6 +161,23 @@ static char *compare_chain(const Served *s, GVariant *properties)
     return NULL;
 }
 
+/* The chain ends with the first of its certificates; bridges to a former local root do not count. */
+static gint64 end_of_chain(GVariant *properties, const X509 *leaf)
+{
+    gint64 end = seconds_of(X509_get0_notAfter(leaf)), until;
+    g_autoptr(GVariant) chain = g_variant_lookup_value(properties, "Chain", NULL);
+    const char *source = "";
+    GVariantIter iter;
+
+    (void)g_variant_lookup(properties, "Source", "&s", &source);
+    if (!chain || strcmp(source, "local") == 0)
+        return end;
+    g_variant_iter_init(&iter, chain);
+    while (g_variant_iter_next(&iter, "(&s&s&sxx&s)", NULL, NULL, NULL, NULL, &until, NULL))
+        end = MIN(end, until);
+    return end;
+}
+
 char *served_compare_leaf(const Served *s, GVariant *properties)
 {
     const X509 *leaf = sk_X509_value(s->chain, 0);
@@ -172,7 +189,7 @@ char *served_compare_leaf(const Served *s, GVariant *properties)
     if (!fault)
         fault = compare_time(properties, "NotBefore", seconds_of(X509_get0_notBefore(leaf)));
     if (!fault)
-        fault = compare_time(properties, "NotAfter", seconds_of(X509_get0_notAfter(leaf)));
+        fault = compare_time(properties, "NotAfter", end_of_chain(properties, leaf));
     return fault;
 }
 
