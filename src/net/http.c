@@ -67,7 +67,8 @@ static void transfer_answer(Transfer *t)
     HttpReply reply = { .status = t->status,
                         .body = t->size > 0 ? t->body : (const void *)"",
                         .size = t->size,
-                        .easy = t->easy };
+                        .easy = t->easy,
+                        .repeated = t->n_sent > 1 };
     bool failed = t->problem.code != PROBLEM_NONE;
 
     TAILQ_REMOVE(&t->http->finished, t, entry);

@@ -118,8 +118,10 @@ static void ordering_end(Ordering *o)
     Orders *s = o->orders;
 
     u->offline = ordering_is_offline(o);
+    if (a->lost && a->connection->search)
+        order_search_expect_more(a->connection->search);
     if (!u->bundle &&
-        (u->kind == OUTCOME_POSTPONED || (may_be_issued(a) && a->failure == FAILED_AT_AUTHORITY)))
+        (u->kind == OUTCOME_POSTPONED || a->lost || (may_be_issued(a) && a->failure == FAILED_AT_AUTHORITY)))
         (void)strv_extend(&s->interrupted.kept, o->wanted.name);
     else if (!u->bundle && u->kind != OUTCOME_WAITED)
         orders_forget(s, o->wanted.name);
@@ -230,6 +232,7 @@ static void on_order_done(Bundle *bundle, const char *solver, const AcmeFailure 
     if (failure) {
         (void)problem_copy(failure->problem, &o->outcome.problem);
         a->retry_after = failure->retry_after;
+        a->lost = failure->lost && !a->record->url;
         if (failure->at_authority)
             a->failure = FAILED_AT_AUTHORITY;
         else if (failure->problem->code == PROBLEM_AUTHORITY_REFUSED)

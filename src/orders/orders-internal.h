@@ -110,6 +110,7 @@ typedef struct OrderAttempt {
     bool finalized;     /* the authority may issue a certificate from now on */
     bool foreseen;      /* it refused proofs that a self-check had not found either */
     AttemptFailure failure;
+    bool lost;        /* the order may have been placed, but its URL was not received */
     unsigned refused; /* solvers whose proofs the authority refused, bits by index */
     int64_t retry_after;
 } OrderAttempt;
