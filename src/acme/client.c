@@ -337,7 +337,6 @@ static void fail_lost(AcmeCall *call, const Problem *problem)
     answer(call, NULL, &failure);
 }
 
-/* It was sent, unless it is said not to have been. */
 static void fail_sent(AcmeCall *call, const HttpReply *reply, const Problem *problem)
 {
     _cleanup_problem_ Problem lost = {};
@@ -349,7 +348,7 @@ static void fail_sent(AcmeCall *call, const HttpReply *reply, const Problem *pro
             "order is looked for before another one is placed",
             call->client->authority->name);
         fail_lost(call, &lost);
-    } else if (!reply && problem->code == PROBLEM_NETWORK_FAILED && !problem->unreachable)
+    } else if (!reply && problem->sent)
         fail_lost(call, problem);
     else
         fail(call, problem, reply ? reply_retry_after(reply) : 0);

@@ -3,8 +3,8 @@
 
 #include "acme/client.h"
 
-/* Searches the account's list of orders (RFC 8555 section 7.1.2.1) for orders placed just before a crash,
- * or whose replies were lost, so that their URLs are not known: these are resumed, instead of placing a second order for the same names.
+/* Searches the account's list of orders (RFC 8555 section 7.1.2.1) for orders placed just before a crash, or whose replies
+ * were lost, so that their URLs are not known: these are resumed, instead of placing a second order for the same names.
  * Not all authorities have such a list. */
 typedef struct OrderSearch OrderSearch;
 /* A pending search for an order. */

@@ -6,8 +6,8 @@
 /* INET6_ADDRSTRLEN + IF_NAMESIZE: of an IPv4 or IPv6 address as text, with %ZONE and its NUL */
 #define ADDRESS_TEXT_SIZE 62
 
-/* Returns true for an IPv4 or IPv6 address without a port. Link-local ones of IPv6 may have a zone: the name or the index of an interface
- * (RFC 4007 section 11). */
+/* Returns true for an IPv4 or IPv6 address without a port. Link-local ones of IPv6 may have a zone: the name or the index of
+ * an interface (RFC 4007 section 11). */
 bool server_address_is_valid(const char *text);
 /* Parses the address of a server as in the settings: ADDRESS[:PORT] or [ADDRESS]:PORT. *ret_port is 0 if there is no
  * port. -EINVAL. */

@@ -11,11 +11,14 @@
 char *dns_server_format(const char *address, uint16_t port)
 {
     const char *zone = strchr(address, '%');
+    _cleanup_free_ char *host = NULL, *server = NULL;
     char *s = NULL;
 
     if (!zone)
         return server_address_format(address, port);
-    return asprintf(&s, "[%.*s]:%u%s", (int)(zone - address), address, (unsigned)port, zone) < 0 ? NULL : s;
+    host = strndup(address, (size_t)(zone - address));
+    server = host ? server_address_format(host, port) : NULL;
+    return !server || asprintf(&s, "%s%s", server, zone) < 0 ? NULL : s;
 }
 
 int dns_system_servers(char **ret _unused_)

@@ -21,7 +21,7 @@ typedef struct Asked {
 static GQueue asked _unused_ = G_QUEUE_INIT;
 static unsigned n_asked _unused_;
 static bool http_broken _unused_;  /* nothing can be sent */
-static bool http_repeats _unused_; /* requests are sent twice */
+static bool http_repeats _unused_; /* requests are sent, twice */
 
 const char *http_reply_header(const HttpReply *reply, const char *name, size_t n)
 {
@@ -84,7 +84,7 @@ static void _unused_ http_answer(HttpMethod method, const char *url, unsigned st
 
 static void _unused_ http_answer_failure(void)
 {
-    const Problem problem = { .code = PROBLEM_NETWORK_FAILED };
+    const Problem problem = { .code = PROBLEM_NETWORK_FAILED, .sent = http_repeats };
     Asked *a = g_queue_pop_head(&asked);
 
     g_assert_nonnull(a);

@@ -69,7 +69,7 @@ static void desk_init(Desk *d)
         .record.url = S(URL "account"),
         .record.orders = S(URL "orders")
     };
-    http_broken = false;
+    http_broken = http_repeats = false;
     haste = 1;
     n_asked = 0;
     g_assert_cmpint(account_key_generate(KEY_TYPE_ECDSA_P256, &d->signer.key), ==, 0);
@@ -259,7 +259,7 @@ static void send_order(Desk *d, Sent *sent)
 /* Another nonce would make a second order. */
 static void test_order_sent_twice(void)
 {
-    _cleanup_sent_ Sent a = {}, b = {}, c = {}, e = {};
+    _cleanup_sent_ Sent a = {}, b = {}, c = {}, e = {}, g = {};
     _cleanup_desk_ Desk d;
 
     desk_init(&d);
@@ -283,8 +283,13 @@ static void test_order_sent_twice(void)
     send_order(&d, &e);
     http_answer(HTTP_POST, URL "new-order", 400, refusal, PROBLEM("badNonce"));
     g_assert_cmpuint(e.n_done, ==, 0);
+    http_answer_failure(); /* e.g. it could not connect */
+    g_assert_cmpuint(e.n_done, ==, 1);
+    g_assert_false(e.lost);
+    send_order(&d, &g);
+    http_repeats = true;
     http_answer_failure();
-    g_assert_true(e.lost);
+    g_assert_true(g.lost);
 }
 
 static void test_lost(void)

@@ -142,6 +142,7 @@ static void test_nobody(void)
     client_ask(&c, &(HttpRequest){ .url = url, .body_max = BODY_MAX, .time_max = TIME_MAX, .plain = true },
                &refused);
     assert_problem(&refused, PROBLEM_NETWORK_FAILED, "Connection refused");
+    g_assert_false(refused.problem.sent);
     client_ask(&c,
                &(HttpRequest){ .url = "https://nowhere.test/", .body_max = BODY_MAX, .time_max = TIME_MAX },
                &unknown);
@@ -290,6 +291,7 @@ static void test_lost_reply(void)
     g_atomic_int_set(&s.n_lost, 1);
     client_ask_path(&c, &s, "/lost", &fresh);
     g_assert_cmpint(fresh.problem.code, ==, PROBLEM_NETWORK_FAILED);
+    g_assert_true(fresh.problem.sent);
     g_assert_cmpint(g_atomic_int_get(&s.n_requests), ==, 1);
     client_ask_path(&c, &s, "/ok", &good);
     g_assert_false(good.repeated);
