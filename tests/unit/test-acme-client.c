@@ -287,6 +287,7 @@ static void test_order_sent_twice(void)
     g_assert_cmpuint(e.n_done, ==, 1);
     g_assert_false(e.lost);
     send_order(&d, &g);
+    http_answer(HTTP_HEAD, NONCE, 200, nonce, "");
     http_repeats = true;
     http_answer_failure();
     g_assert_true(g.lost);
