@@ -122,7 +122,7 @@ void acme_client_fail(AcmeClient *c, AcmeScope scope, const AcmeFailure *failure
 
 static AcmeFailure failure_of(const Problem *problem, int64_t retry_after)
 {
-    return (AcmeFailure){ problem, retry_after, problem_blames_authority(problem) };
+    return (AcmeFailure){ problem, retry_after, problem_blames_authority(problem), false };
 }
 
 static void fail_all(AcmeClient *c, const Problem *problem, int64_t retry_after)
@@ -321,6 +321,39 @@ static bool call_repeat(AcmeClient *c, AcmeCall *call, const char *type)
     return true;
 }
 
+/* libcurl sends a request again when a kept connection breaks. The nonce tells whether the first one arrived; if so, there is
+ * an order already, and another nonce would make a second one. */
+static bool made_order_before(const AcmeCall *call, const HttpReply *reply, const Problem *problem)
+{
+    return call->resource == ACME_NEW_ORDER && reply && reply->repeated &&
+           streq(strempty(problem->type), "badNonce");
+}
+
+static void fail_lost(AcmeCall *call, const Problem *problem)
+{
+    AcmeFailure failure = failure_of(problem, 0);
+
+    failure.lost = true;
+    answer(call, NULL, &failure);
+}
+
+static void fail_sent(AcmeCall *call, const HttpReply *reply, const Problem *problem)
+{
+    _cleanup_problem_ Problem lost = {};
+
+    if (made_order_before(call, reply, problem)) {
+        (void)problem_set(
+            &lost, PROBLEM_NETWORK_FAILED,
+            "The connection to the authority %s broke before its reply to the order arrived; the "
+            "order is looked for before another one is placed",
+            call->client->authority->name);
+        fail_lost(call, &lost);
+    } else if (!reply && problem->sent)
+        fail_lost(call, problem);
+    else
+        fail(call, problem, reply ? reply_retry_after(reply) : 0);
+}
+
 static void on_reply(const HttpReply *reply, const Problem *problem, void *userdata)
 {
     _cleanup_problem_ Problem wrong = {};
@@ -341,8 +374,8 @@ static void on_reply(const HttpReply *reply, const Problem *problem, void *userd
     if (!problem) {
         c->signer->works = c->signer->works || needs_account(call);
         answer(call, &good, NULL);
-    } else if (!call_repeat(c, call, strempty(problem->type)))
-        fail(call, problem, reply ? reply_retry_after(reply) : 0);
+    } else if (made_order_before(call, reply, problem) || !call_repeat(c, call, strempty(problem->type)))
+        fail_sent(call, reply, problem);
     acme_client_drive(c);
     client_unref(c);
 }

@@ -66,6 +66,7 @@ typedef struct AcmeFailure {
     int64_t retry_after; /* seconds; 0: none */
     /* the authority is unreachable, has an outage or is overloaded: another one may succeed */
     bool at_authority;
+    bool lost; /* the request was sent, and its reply was not received: it may have been carried out */
 } AcmeFailure;
 
 /* Exactly one of the two is set. Both are borrowed during the call. Never called from within

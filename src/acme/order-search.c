@@ -42,6 +42,7 @@ struct OrderSearch {
     AcmeCall *call;
     ListedOrder *candidates;
     size_t n_candidates, n_unseen, n_calls, n_pages; /* those below n_unseen have not been read */
+    bool outdated; /* orders may have been placed since the list was read */
     TAILQ_HEAD(, OrderSeeker) seekers;
     sd_event_source *answering;
 };
@@ -236,6 +237,34 @@ static void on_account(const AcmeReply *reply, const AcmeFailure *failure, void 
 
 /* ---- the search */
 
+static void drop_candidates(OrderSearch *s)
+{
+    for (size_t i = 0; i < s->n_candidates; i++) {
+        acme_call_cancel(s->candidates[i].call);
+        strv_free(s->candidates[i].names);
+        free(s->candidates[i].url);
+    }
+    free(s->candidates);
+    s->candidates = NULL;
+    s->n_candidates = s->n_unseen = 0;
+}
+
+/* Reads the list again, unless others are using it. */
+static void search_renew(OrderSearch *s)
+{
+    if (!s->outdated || s->state != SEARCH_LOOKING || s->n_calls > 0 || !TAILQ_EMPTY(&s->seekers))
+        return;
+    drop_candidates(s);
+    s->n_pages = 0;
+    s->state = SEARCH_NEW;
+    s->outdated = false;
+}
+
+void order_search_expect_more(OrderSearch *s)
+{
+    s->outdated = true;
+}
+
 int order_search_add(OrderSearch *s, char *const *names, OrderSearchDone done, void *userdata,
                      OrderSeeker **ret)
 {
@@ -246,6 +275,7 @@ int order_search_add(OrderSearch *s, char *const *names, OrderSearchDone done, v
         free(k);
         return -ENOMEM;
     }
+    search_renew(s);
     k->search = s;
     k->done = done;
     k->userdata = userdata;
@@ -287,12 +317,7 @@ OrderSearch *order_search_free(OrderSearch *s)
     while (!TAILQ_EMPTY(&s->seekers))
         order_seeker_cancel(TAILQ_FIRST(&s->seekers));
     acme_call_cancel(s->call);
-    for (size_t i = 0; i < s->n_candidates; i++) {
-        acme_call_cancel(s->candidates[i].call);
-        strv_free(s->candidates[i].names);
-        free(s->candidates[i].url);
-    }
-    free(s->candidates);
+    drop_candidates(s);
     strv_free(s->known);
     sd_event_source_disable_unref(s->answering);
     free(s);

@@ -3,8 +3,8 @@
 
 #include "acme/client.h"
 
-/* Searches the account's list of orders (RFC 8555 section 7.1.2.1) for orders placed just before a crash,
- * whose URLs had not been recorded: these are resumed, instead of placing a second order for the same names.
+/* Searches the account's list of orders (RFC 8555 section 7.1.2.1) for orders placed just before a crash, or whose replies
+ * were lost, so that their URLs are not known: these are resumed, instead of placing a second order for the same names.
  * Not all authorities have such a list. */
 typedef struct OrderSearch OrderSearch;
 /* A pending search for an order. */
@@ -22,5 +22,8 @@ DEFINE_CLEANUP(OrderSearch *, order_search_free);
 /* names: canonical names of the order. */
 int order_search_add(OrderSearch *s, char *const *names, OrderSearchDone done, void *userdata,
                      OrderSeeker **ret);
+/* An order may have been placed without its URL being received: reads the list again for the next search, once nobody uses
+ * the present one. */
+void order_search_expect_more(OrderSearch *s);
 /* Drops a search without calling done(). */
 OrderSeeker *order_seeker_cancel(OrderSeeker *k);

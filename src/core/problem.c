@@ -136,9 +136,9 @@ void problem_move(Problem *from, Problem *to)
 
 int problem_copy(const Problem *from, Problem *to)
 {
-    _cleanup_problem_ Problem copy = { .code = from->code,
-                                       .unreachable = from->unreachable,
-                                       .silent = from->silent };
+    _cleanup_problem_ Problem copy = {
+        .code = from->code, .unreachable = from->unreachable, .silent = from->silent, .sent = from->sent
+    };
 
     if (text_set(&copy.text, from->text) < 0 || text_set(&copy.type, from->type) < 0)
         return -ENOMEM;

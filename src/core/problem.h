@@ -28,8 +28,8 @@ typedef enum ProblemCode {
     PROBLEM_NETWORK_FAILED,
     PROBLEM_ACME_DISABLED,
     PROBLEM_AUTHORITY_REFUSED,
-    PROBLEM_AUTHORITY_FAILED, /* it violates the protocol, or reports an outage */
-    PROBLEM_CHALLENGE_FAILED, /* a name could not be proved, as seen from here */
+    PROBLEM_AUTHORITY_FAILED,  /* it violates the protocol, or reports an outage */
+    PROBLEM_CHALLENGE_FAILED,  /* a name could not be proved, as seen from here */
     PROBLEM_DEPLOYMENT_FAILED, /* a service was not brought to use a chain */
     PROBLEM_CANCELLED,
     PROBLEM_INTERNAL,
@@ -43,6 +43,7 @@ typedef struct Problem {
     /* of PROBLEM_NETWORK_FAILED: nothing was sent, since there was no route or no name server answered */
     bool unreachable;
     bool silent; /* of PROBLEM_NETWORK_FAILED: nothing was received; the network may be gone */
+    bool sent;   /* of PROBLEM_NETWORK_FAILED: a request was sent, and may have been carried out */
 } Problem;
 
 /* Sets the problem unless one is set already, and returns the negative errno of the code. The text is made

@@ -3,16 +3,35 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 
 #include "util/text.h"
 
-_Static_assert(ADDRESS_TEXT_SIZE == INET6_ADDRSTRLEN, "any address fits");
+_Static_assert(ADDRESS_TEXT_SIZE == INET6_ADDRSTRLEN + IF_NAMESIZE, "any address fits");
+
+#define ZONE_LETTERS TEXT_ALNUM "-_." /* fewer than the kernel allows: they get into lists and scripts */
+
+bool server_address_is_valid(const char *text)
+{
+    const char *zone = strchr(text, '%');
+    size_t n = zone ? (size_t)(zone - text) : strlen(text);
+    char address[INET6_ADDRSTRLEN];
+    struct in6_addr bytes;
+
+    if (n >= sizeof(address))
+        return false;
+    memcpy(address, text, n);
+    address[n] = 0;
+    if (inet_pton(strchr(address, ':') ? AF_INET6 : AF_INET, address, &bytes) != 1)
+        return false;
+    return !zone || (strchr(address, ':') && IN6_IS_ADDR_LINKLOCAL(&bytes) &&
+                     text_consists_of(zone + 1, ZONE_LETTERS, 1, IF_NAMESIZE - 1));
+}
 
 int server_address_parse(const char *text, char ret_address[static ADDRESS_TEXT_SIZE], uint16_t *ret_port)
 {
     const char *end, *port = NULL;
-    uint8_t bytes[16];
     char address[ADDRESS_TEXT_SIZE];
     bool bracket = *text == '[';
 
@@ -31,8 +50,7 @@ int server_address_parse(const char *text, char ret_address[static ADDRESS_TEXT_
         port = end + 1;
     else if (*end)
         return -EINVAL;
-    if (inet_pton(strchr(address, ':') ? AF_INET6 : AF_INET, address, bytes) != 1 ||
-        (bracket && !strchr(address, ':')))
+    if (!server_address_is_valid(address) || (bracket && !strchr(address, ':')))
         return -EINVAL;
     *ret_port = 0;
     if (port && parse_ip_port(port, ret_port) < 0)

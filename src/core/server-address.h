@@ -3,8 +3,12 @@
 
 #include "util/macro.h"
 
-#define ADDRESS_TEXT_SIZE 46 /* INET6_ADDRSTRLEN: of an IPv4 or IPv6 address as text, with its NUL */
+/* INET6_ADDRSTRLEN + IF_NAMESIZE: of an IPv4 or IPv6 address as text, with %ZONE and its NUL */
+#define ADDRESS_TEXT_SIZE 62
 
+/* Returns true for an IPv4 or IPv6 address without a port. Link-local ones of IPv6 may have a zone: the name or the index of
+ * an interface (RFC 4007 section 11). */
+bool server_address_is_valid(const char *text);
 /* Parses the address of a server as in the settings: ADDRESS[:PORT] or [ADDRESS]:PORT. *ret_port is 0 if there is no
  * port. -EINVAL. */
 int server_address_parse(const char *text, char ret_address[static ADDRESS_TEXT_SIZE], uint16_t *ret_port);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dns/request.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 
 #include "core/limits.h"
+#include "core/server-address.h"
 #include "util/text.h"
 
 #define LETTERS     "abcdefghijklmnopqrstuvwxyz"
@@ -95,13 +95,6 @@ static bool is_value(const char *s)
     return strlen(s) == VALUE_SIZE && strspn(s, LETTERS CAPITALS DIGITS "-_") == VALUE_SIZE;
 }
 
-static bool is_address(const char *s)
-{
-    uint8_t bytes[16];
-
-    return inet_pton(AF_INET, s, bytes) == 1 || inet_pton(AF_INET6, s, bytes) == 1;
-}
-
 bool dns_name_is_in_zone(const char *name, const char *zone)
 {
     size_t n = strlen(name), length = strlen(zone);
@@ -116,7 +109,7 @@ static const char *update_check(const DnsRequest *q)
         return "the zone is not a domain name";
     if (!dns_name_is_in_zone(q->fqdn, q->zone))
         return "the name of the record is not in the zone";
-    if (!q->address || !is_address(q->address) || q->port == 0)
+    if (!q->address || !server_address_is_valid(q->address) || q->port == 0)
         return "the server is not an address with a port";
     if (!q->key.name && !q->key.algorithm && !q->key.secret)
         return NULL;

@@ -2,6 +2,7 @@
 #include "net/address.h"
 
 #include <arpa/inet.h>
+#include <netdb.h>
 
 static bool in4_is_local(const uint8_t a[static 4])
 {
@@ -73,8 +74,24 @@ bool address_is_local(const struct sockaddr *address, size_t size)
     }
 }
 
+/* An interface that does not exist has no index. */
+static socklen_t zoned_from_text(const char *text, uint16_t port, SocketAddress *ret)
+{
+    static const struct addrinfo hints = { .ai_family = AF_INET6, .ai_flags = AI_NUMERICHOST };
+    struct addrinfo *found;
+
+    if (getaddrinfo(text, NULL, &hints, &found) != 0)
+        return 0;
+    memcpy(&ret->in6, found->ai_addr, sizeof(ret->in6));
+    freeaddrinfo(found);
+    ret->in6.sin6_port = htons(port);
+    return sizeof(ret->in6);
+}
+
 socklen_t address_from_text(const char *text, uint16_t port, SocketAddress *ret)
 {
+    if (strchr(text, '%'))
+        return zoned_from_text(text, port, ret);
     *ret = (SocketAddress){ .in4 = { .sin_family = AF_INET, .sin_port = htons(port) } };
     if (inet_pton(AF_INET, text, &ret->in4.sin_addr) == 1)
         return sizeof(ret->in4);

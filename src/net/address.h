@@ -12,7 +12,8 @@ typedef union SocketAddress {
     struct sockaddr_in6 in6;
 } SocketAddress;
 
-/* Reads an IPv4 or IPv6 address without a port. Returns its size, or 0 if it is neither. */
+/* Reads an IPv4 or IPv6 address without a port, the latter also with a zone. Returns its size, or 0 if it is neither or
+ * there is no such zone. */
 socklen_t address_from_text(const char *text, uint16_t port, SocketAddress *ret);
 /* Returns true if packets to the address stay on this machine or its link, or reach no single host:
  * unspecified, loopback, link-local, multicast, broadcast and reserved addresses of IPv4 (RFC 6890) and IPv6

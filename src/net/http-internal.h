@@ -20,6 +20,7 @@ typedef struct Transfer {
     char *host; /* with its port, for messages */
     unsigned time_max;
     bool public_only;
+    unsigned n_sent; /* how often libcurl has begun to send the request */
     unsigned status;
     uint8_t *body;
     size_t size, allocated, body_max;

@@ -234,6 +234,7 @@ static int on_connected(void *userdata, char *address, char *local_address _unus
 {
     Transfer *t = userdata;
 
+    t->n_sent++;
     if (!t->public_only || !address_text_is_local(address))
         return CURL_PREREQFUNC_OK;
     transfer_describe_refusal(t, address);

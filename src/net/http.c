@@ -52,6 +52,7 @@ static void transfer_finish(Transfer *t, CURLcode result)
     long status = 0, connections = 0;
 
     transfer_describe(t, result);
+    t->problem.sent = t->problem.code == PROBLEM_NETWORK_FAILED && t->n_sent > 0;
     (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     (void)curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connections);
     h->n_connections += (uint64_t)connections;
@@ -67,7 +68,8 @@ static void transfer_answer(Transfer *t)
     HttpReply reply = { .status = t->status,
                         .body = t->size > 0 ? t->body : (const void *)"",
                         .size = t->size,
-                        .easy = t->easy };
+                        .easy = t->easy,
+                        .repeated = t->n_sent > 1 };
     bool failed = t->problem.code != PROBLEM_NONE;
 
     TAILQ_REMOVE(&t->http->finished, t, entry);

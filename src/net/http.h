@@ -40,6 +40,9 @@ typedef struct HttpReply {
     const void *body;
     size_t size;
     void *easy; /* for http_reply_header() */
+    /* a kept connection broke before anything was received, and the request was sent again: it may have been carried out
+     * twice */
+    bool repeated;
 } HttpReply;
 
 /* Returns the value of the nth field (from 0 on) with this name, ignoring case, without surrounding white space;

@@ -56,7 +56,7 @@ struct DnsQuery {
 
 struct Dns {
     sd_event *event;
-    char *servers; /* in the format of c-ares; NULL: those of the system */
+    char **servers; /* as in the settings; NULL: those of the system */
     LIST_HEAD(, DnsQuery) queries;
 };
 
@@ -74,23 +74,43 @@ static const struct {
 
 /* ---- servers */
 
-/* In the format of c-ares: always with a port, since 1.18 does not accept brackets without one. */
-static int server_append(char **list, const char *text)
+static bool is_server(const char *text)
 {
-    _cleanup_free_ char *server = NULL;
-    char address[ADDRESS_TEXT_SIZE], *longer = NULL;
+    char address[ADDRESS_TEXT_SIZE];
     uint16_t port;
-    int r;
 
-    r = server_address_parse(text, address, &port);
-    if (r < 0)
-        return r;
-    server = server_address_format(address, port ? port : NS_DEFAULTPORT);
-    if (!server || asprintf(&longer, "%s%s%s", *list ? *list : "", *list ? "," : "", server) < 0)
+    return server_address_parse(text, address, &port) >= 0;
+}
+
+int dns_servers_append(char **list, const char *address, uint16_t port)
+{
+    _cleanup_free_ char *server = dns_server_format(address, port ? port : NS_DEFAULTPORT);
+    char *longer = NULL;
+
+    if (!server || asprintf(&longer, "%s%s%s", strempty(*list), *list ? "," : "", server) < 0)
         return -ENOMEM;
     free(*list);
     *list = longer;
     return 0;
+}
+
+/* Interfaces of zones come and go, so that each query looks for theirs. */
+static int query_set_servers(DnsQuery *q)
+{
+    char *const *servers = q->server ? (char *[]){ q->server, NULL } : q->dns->servers;
+    char address[ADDRESS_TEXT_SIZE];
+    _cleanup_free_ char *list = NULL;
+    uint16_t port;
+    int r = servers ? 0 : dns_system_servers(&list);
+
+    for (size_t i = 0; servers && servers[i] && r >= 0; i++) {
+        r = server_address_parse(servers[i], address, &port);
+        if (r >= 0)
+            r = dns_servers_append(&list, address, port);
+    }
+    if (r < 0 || !list)
+        return r;
+    return ares_set_servers_ports_csv(q->channel, list) == ARES_SUCCESS ? 0 : -ENOMEM;
 }
 
 /* ---- results of c-ares */
@@ -311,8 +331,7 @@ static int query_add_sources(DnsQuery *q, sd_event *event)
     return r < 0 ? r : deferred_add(event, &q->deliver, on_deliver, q);
 }
 
-/* servers: in the format of c-ares; NULL. */
-static int query_open_channel(DnsQuery *q, const char *servers)
+static int query_open_channel(DnsQuery *q)
 {
     /* of a given server, any reply is wanted, even if it is no answer */
     struct ares_options options = { .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
@@ -326,7 +345,8 @@ static int query_open_channel(DnsQuery *q, const char *servers)
                           ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB) !=
         ARES_SUCCESS)
         return -ENOMEM;
-    return !servers || ares_set_servers_ports_csv(q->channel, servers) == ARES_SUCCESS ? 0 : -ENOMEM;
+    dns_channel_enable_zones(q->channel);
+    return query_set_servers(q);
 }
 
 static void query_send(DnsQuery *q)
@@ -370,8 +390,7 @@ static bool name_is_sound(const char *name)
     return true;
 }
 
-static int query_new(Dns *d, const char *name, DnsType type, const char *server, const char *servers,
-                     DnsQuery **ret)
+static int query_new(Dns *d, const char *name, DnsType type, const char *server, DnsQuery **ret)
 {
     DnsQuery *q = calloc(1, sizeof(DnsQuery));
     int r;
@@ -386,7 +405,7 @@ static int query_new(Dns *d, const char *name, DnsType type, const char *server,
     q->server = server ? strdup(server) : NULL;
     r = q->name && (q->server || !server) ? query_add_sources(q, d->event) : -ENOMEM;
     if (r >= 0)
-        r = query_open_channel(q, servers);
+        r = query_open_channel(q);
     if (r < 0)
         dns_cancel(q);
     else
@@ -397,19 +416,15 @@ static int query_new(Dns *d, const char *name, DnsType type, const char *server,
 int dns_query(Dns *d, const char *name, DnsType type, const char *server, DnsDone done, void *userdata,
               DnsQuery **ret, Problem *problem)
 {
-    _cleanup_free_ char *servers = NULL;
     DnsQuery *q;
-    int r = 0;
+    int r;
 
     if (!name_is_sound(name))
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is not a valid DNS name.", name);
-    if (server)
-        r = server_append(&servers, server);
-    if (r == -EINVAL)
+    if (server && !is_server(server))
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT, "\"%s\" is not an address of a name server.",
                            server);
-    if (r >= 0)
-        r = query_new(d, name, type, server, servers ? servers : d->servers, &q);
+    r = query_new(d, name, type, server, &q);
     if (r < 0)
         return problem_set_errno(problem, r, "Asking a name server");
     q->done = done;
@@ -424,15 +439,18 @@ int dns_query(Dns *d, const char *name, DnsType type, const char *server, DnsDon
 
 int dns_set_servers(Dns *d, char *const *servers)
 {
-    _cleanup_free_ char *list = NULL;
+    char **list = NULL;
     int r = 0;
 
-    for (size_t i = 0; servers && servers[i] && r >= 0; i++)
-        r = server_append(&list, servers[i]);
+    for (size_t i = 0; servers && servers[i]; i++)
+        if (!is_server(servers[i]))
+            return -EINVAL;
+    if (servers && servers[0])
+        r = strv_copy(servers, &list);
     if (r < 0)
         return r;
-    free(d->servers);
-    d->servers = TAKE_PTR(list);
+    strv_free(d->servers);
+    d->servers = list;
     return 0;
 }
 
@@ -457,7 +475,7 @@ Dns *dns_free(Dns *d)
         return NULL;
     while (!LIST_EMPTY(&d->queries))
         dns_cancel(LIST_FIRST(&d->queries));
-    free(d->servers);
+    strv_free(d->servers);
     sd_event_unref(d->event);
     free(d);
     return NULL;

@@ -37,8 +37,8 @@ typedef enum DnsResult {
  * and never after dns_cancel(); the query is freed then. May call any of these functions. */
 typedef void (*DnsDone)(DnsResult result, char *const *values, const Problem *problem, void *userdata);
 
-/* servers: ADDRESS[:PORT] or [ADDRESS]:PORT; NULL or empty: those of the system (resolv.conf(5)). -EINVAL
- * for an invalid one. */
+/* servers: ADDRESS[:PORT] or [ADDRESS]:PORT, link-local addresses with %ZONE; NULL or empty: those of the system
+ * (resolv.conf(5)). -EINVAL for an invalid one. */
 int dns_new(sd_event *event, char *const *servers, Dns **ret);
 /* Drops pending queries without calling done(). */
 Dns *dns_free(Dns *d);

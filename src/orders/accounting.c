@@ -89,7 +89,7 @@ void ordering_note_end(Ordering *o)
     const OrderAttempt *a = &o->attempt;
     const char *name = o->wanted.name;
     LedgerFile *f = a->connection->file;
-    bool issued = o->outcome.bundle, counted = o->tried == f && !a->finalized && !a->resumed;
+    bool issued = o->outcome.bundle, counted = o->tried == f && a->left != LEFT_CERTIFICATE && !a->resumed;
     bool offline = a->failure == FAILED_AT_AUTHORITY && ordering_is_offline(o);
     int64_t now = clock_now();
     int r = 0;

@@ -108,7 +108,7 @@ void ordering_note_wait(Ordering *o, const AuthoritySettings *a, const LedgerWai
 /* Returns true if the authority may issue a certificate for an order that has failed here. */
 static bool may_be_issued(const OrderAttempt *a)
 {
-    return a->finalized || a->resumed;
+    return a->left == LEFT_CERTIFICATE || a->resumed;
 }
 
 static void ordering_end(Ordering *o)
@@ -118,8 +118,10 @@ static void ordering_end(Ordering *o)
     Orders *s = o->orders;
 
     u->offline = ordering_is_offline(o);
-    if (!u->bundle &&
-        (u->kind == OUTCOME_POSTPONED || (may_be_issued(a) && a->failure == FAILED_AT_AUTHORITY)))
+    if (a->left == LEFT_ORDER && a->connection->search)
+        order_search_expect_more(a->connection->search);
+    if (!u->bundle && (u->kind == OUTCOME_POSTPONED || a->left == LEFT_ORDER ||
+                       (may_be_issued(a) && a->failure == FAILED_AT_AUTHORITY)))
         (void)strv_extend(&s->interrupted.kept, o->wanted.name);
     else if (!u->bundle && u->kind != OUTCOME_WAITED)
         orders_forget(s, o->wanted.name);
@@ -224,7 +226,10 @@ static void on_order_done(Bundle *bundle, const char *solver, const AcmeFailure 
 
     o->outcome.bundle = bundle;
     o->outcome.solver = solver;
-    a->finalized = order_was_finalized(a->order);
+    if (order_was_finalized(a->order))
+        a->left = LEFT_CERTIFICATE;
+    else if (failure && failure->lost && !a->record->url)
+        a->left = LEFT_ORDER;
     a->foreseen = order_was_foreseen(a->order);
     a->refused = refused;
     if (failure) {

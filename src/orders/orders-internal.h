@@ -97,6 +97,13 @@ typedef enum AttemptFailure {
     FAILED_AT_AUTHORITY, /* it could not be reached, or did not answer as it should */
 } AttemptFailure;
 
+/* What the authority may have of an attempt that failed. */
+typedef enum AttemptTrace {
+    LEFT_NOTHING,
+    LEFT_ORDER,       /* whose URL was not received */
+    LEFT_CERTIFICATE, /* the order was finalized */
+} AttemptTrace;
+
 /* The order at the present authority; reset when another is placed. */
 typedef struct OrderAttempt {
     Connection *connection;
@@ -107,9 +114,9 @@ typedef struct OrderAttempt {
     uint64_t waits_for; /* LedgerFile.noted that has to be on disk before it runs */
     bool writing;       /* a worker has the record */
     bool resumed;       /* interrupted by the last stop */
-    bool finalized;     /* the authority may issue a certificate from now on */
     bool foreseen;      /* it refused proofs that a self-check had not found either */
     AttemptFailure failure;
+    AttemptTrace left;
     unsigned refused; /* solvers whose proofs the authority refused, bits by index */
     int64_t retry_after;
 } OrderAttempt;

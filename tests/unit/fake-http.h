@@ -20,7 +20,8 @@ typedef struct Asked {
 
 static GQueue asked _unused_ = G_QUEUE_INIT;
 static unsigned n_asked _unused_;
-static bool http_broken _unused_; /* nothing can be sent */
+static bool http_broken _unused_;  /* nothing can be sent */
+static bool http_repeats _unused_; /* requests are sent, twice */
 
 const char *http_reply_header(const HttpReply *reply, const char *name, size_t n)
 {
@@ -67,9 +68,11 @@ static void asked_free(Asked *a)
 static void _unused_ http_answer(HttpMethod method, const char *url, unsigned status, char *const *fields,
                                  const char *body)
 {
-    HttpReply reply = {
-        .status = status, .body = body, .size = strlen(body), .easy = (void *)(uintptr_t)fields
-    };
+    HttpReply reply = { .status = status,
+                        .body = body,
+                        .size = strlen(body),
+                        .easy = (void *)(uintptr_t)fields,
+                        .repeated = http_repeats };
     Asked *a = g_queue_pop_head(&asked);
 
     g_assert_nonnull(a);
@@ -81,7 +84,7 @@ static void _unused_ http_answer(HttpMethod method, const char *url, unsigned st
 
 static void _unused_ http_answer_failure(void)
 {
-    const Problem problem = { .code = PROBLEM_NETWORK_FAILED };
+    const Problem problem = { .code = PROBLEM_NETWORK_FAILED, .sent = http_repeats };
     Asked *a = g_queue_pop_head(&asked);
 
     g_assert_nonnull(a);

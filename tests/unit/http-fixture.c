@@ -173,6 +173,8 @@ static bool peer_serve(Peer *p, const GString *request)
     g_atomic_int_inc(&p->server->n_requests);
     if (sscanf(request->str, "%*[A-Z] %255s HTTP/1.1", path) != 1)
         return false;
+    if (streq(path, "/lost"))
+        return g_atomic_int_add(&p->server->n_lost, -1) <= 0 && peer_answer(p, "/ok");
     return streq(path, "/echo") ? peer_echo(p, request) : peer_answer(p, path);
 }
 
@@ -295,6 +297,7 @@ void on_done(const HttpReply *reply, const Problem *problem, void *userdata)
     a->n_done++;
     if (reply) {
         a->status = reply->status;
+        a->repeated = reply->repeated;
         g_assert_nonnull(reply->body);
         a->body = g_string_new_len(reply->body, (gssize)reply->size);
         a->redirect = g_strdup(http_reply_redirect(reply));

@@ -27,6 +27,7 @@ typedef struct Server {
     bool deaf;          /* accepts and never answers */
     GThread *thread;
     GPtrArray *peers;
+    int n_lost; /* replies to /lost that are never sent; the connection is closed instead */
     int n_connections, n_requests, n_open, n_open_max;
 } Server;
 
@@ -48,6 +49,7 @@ void client_done(Client *c);
 /* What became of a request. */
 typedef struct Answer {
     unsigned n_done, status;
+    bool repeated;
     GString *body;
     const char *field; /* of the head, whose values are wanted */
     GString *values;   /* each in brackets */

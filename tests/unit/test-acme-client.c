@@ -35,7 +35,7 @@ typedef struct Sent {
     AcmeCall *call;
     unsigned n_done;
     ProblemCode code;
-    bool at_authority;
+    bool at_authority, lost;
     int64_t retry_after;
     char *body;
     struct Sent *cancels; /* when it is done */
@@ -69,7 +69,7 @@ static void desk_init(Desk *d)
         .record.url = S(URL "account"),
         .record.orders = S(URL "orders")
     };
-    http_broken = false;
+    http_broken = http_repeats = false;
     haste = 1;
     n_asked = 0;
     g_assert_cmpint(account_key_generate(KEY_TYPE_ECDSA_P256, &d->signer.key), ==, 0);
@@ -105,6 +105,7 @@ static void on_done(const AcmeReply *reply, const AcmeFailure *failure, void *us
     else {
         s->code = failure->problem->code;
         s->at_authority = failure->at_authority;
+        s->lost = failure->lost;
         s->retry_after = failure->retry_after;
     }
     if (s->cancels)
@@ -245,6 +246,51 @@ static void test_bad_nonce(void)
     }
     g_assert_cmpuint(b.n_done, ==, 1);
     g_assert_cmpint(b.code, ==, PROBLEM_AUTHORITY_REFUSED);
+}
+
+static void send_order(Desk *d, Sent *sent)
+{
+    const AcmeRequest request = { .resource = ACME_NEW_ORDER, .payload = S("{}"), .type = TYPE_JSON };
+
+    g_assert_cmpint(acme_client_send(d->client, &request, on_done, sent, &sent->call), ==, 0);
+    loop_until(d->event, has_asked, NULL);
+}
+
+/* Another nonce would make a second order. */
+static void test_order_sent_twice(void)
+{
+    _cleanup_sent_ Sent a = {}, b = {}, c = {}, e = {}, g = {};
+    _cleanup_desk_ Desk d;
+
+    desk_init(&d);
+    open_up(&d);
+    send_order(&d, &a);
+    http_repeats = true;
+    http_answer(HTTP_POST, URL "new-order", 400, refusal, PROBLEM("badNonce"));
+    g_assert_cmpuint(a.n_done, ==, 1);
+    g_assert_cmpint(a.code, ==, PROBLEM_NETWORK_FAILED);
+    g_assert_true(a.lost);
+    g_assert_true(g_queue_is_empty(&asked));
+    send_order(&d, &b); /* the first one did not arrive */
+    http_answer(HTTP_POST, URL "new-order", 201, json_nonce, "{}");
+    g_assert_cmpstr(b.body, ==, "{}");
+    send_url(&d, URL "x", &c);
+    http_answer(HTTP_POST, URL "x", 400, refusal, PROBLEM("badNonce"));
+    g_assert_cmpuint(c.n_done, ==, 0);
+    http_repeats = false;
+    http_answer(HTTP_POST, URL "x", 200, json_nonce, "{}");
+    g_assert_cmpstr(c.body, ==, "{}");
+    send_order(&d, &e);
+    http_answer(HTTP_POST, URL "new-order", 400, refusal, PROBLEM("badNonce"));
+    g_assert_cmpuint(e.n_done, ==, 0);
+    http_answer_failure(); /* e.g. it could not connect */
+    g_assert_cmpuint(e.n_done, ==, 1);
+    g_assert_false(e.lost);
+    send_order(&d, &g);
+    http_answer(HTTP_HEAD, NONCE, 200, nonce, "");
+    http_repeats = true;
+    http_answer_failure();
+    g_assert_true(g.lost);
 }
 
 static void test_lost(void)
@@ -570,6 +616,7 @@ int main(int argc, char **argv)
     g_test_add_func("/acme-client/first", test_first);
     g_test_add_func("/acme-client/nonces", test_nonces);
     g_test_add_func("/acme-client/bad-nonce", test_bad_nonce);
+    g_test_add_func("/acme-client/order-sent-twice", test_order_sent_twice);
     g_test_add_func("/acme-client/lost", test_lost);
     g_test_add_func("/acme-client/doubted", test_doubted);
     g_test_add_func("/acme-client/former", test_former);

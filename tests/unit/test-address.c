@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/un.h>
 
@@ -121,7 +122,9 @@ static void test_text(void)
 
 static void test_port(void)
 {
-    static const char *const bad[] = { "", "192.0.2", "192.0.2.1:80", "[::1]", "localhost", "fe80::1%lo" };
+    static const char *const bad[] = {
+        "", "192.0.2", "192.0.2.1:80", "[::1]", "localhost", "fe80::1%no-such-link", "192.0.2.1%lo"
+    };
     SocketAddress address;
 
     g_assert_cmpuint(address_from_text("192.0.2.1", 80, &address), ==, sizeof(struct sockaddr_in));
@@ -132,6 +135,9 @@ static void test_port(void)
     g_assert_cmpint(address.in6.sin6_family, ==, AF_INET6);
     g_assert_cmpuint(ntohs(address.in6.sin6_port), ==, 443);
     g_assert_true(IN6_IS_ADDR_LOOPBACK(&address.in6.sin6_addr));
+    g_assert_cmpuint(address_from_text("fe80::1%lo", 53, &address), ==, sizeof(struct sockaddr_in6));
+    g_assert_cmpuint(address.in6.sin6_scope_id, ==, if_nametoindex("lo"));
+    g_assert_cmpuint(ntohs(address.in6.sin6_port), ==, 53);
     for (size_t i = 0; i < ELEMENTSOF(bad); i++)
         g_assert_cmpuint(address_from_text(bad[i], 80, &address), ==, 0);
 }

@@ -70,7 +70,7 @@ static void test_biggest(void)
     q.fqdn = q.zone = q.key.name = name;
     q.key.secret = secret;
     q.key.algorithm = S("hmac-sha512");
-    q.address = S("2001:db8:1111:2222:3333:4444:5555:6666");
+    q.address = S("fe80:1111:2222:3333:4444:5555:6666:7777%enp0s31f6np1ab");
     q.port = 65535;
     assert_there_and_back(&q);
 }
@@ -88,6 +88,7 @@ static void test_encode_refuses(void)
         { "not in the zone", update },
         { "server", update },
         { "server", update },
+        { "server", update },
         { "key", update },
         { "key", update },
         { "algorithm", update },
@@ -103,14 +104,15 @@ static void test_encode_refuses(void)
     cases[3].q.zone = NULL;
     cases[4].q.zone = S("ample.net");
     cases[5].q.address = S("ns.example.net");
-    cases[6].q.port = 0;
-    cases[7].q.key.name = NULL;
-    cases[8].q.key.name = S("K");
-    cases[9].q.key.algorithm = S("hmac-md5");
-    cases[10].q.key.secret = S("a b c");
-    cases[11].q.hook = S("../hook");
-    cases[12].q.zone = S("example.net");
-    cases[13].q.key.secret = S("AAAA");
+    cases[6].q.address = S("fe80::1%a\nb");
+    cases[7].q.port = 0;
+    cases[8].q.key.name = NULL;
+    cases[9].q.key.name = S("K");
+    cases[10].q.key.algorithm = S("hmac-md5");
+    cases[11].q.key.secret = S("a b c");
+    cases[12].q.hook = S("../hook");
+    cases[13].q.zone = S("example.net");
+    cases[14].q.key.secret = S("AAAA");
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
         _cleanup_problem_ Problem problem = {};
         char *text = NULL;

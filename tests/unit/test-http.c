@@ -142,6 +142,7 @@ static void test_nobody(void)
     client_ask(&c, &(HttpRequest){ .url = url, .body_max = BODY_MAX, .time_max = TIME_MAX, .plain = true },
                &refused);
     assert_problem(&refused, PROBLEM_NETWORK_FAILED, "Connection refused");
+    g_assert_false(refused.problem.sent);
     client_ask(&c,
                &(HttpRequest){ .url = "https://nowhere.test/", .body_max = BODY_MAX, .time_max = TIME_MAX },
                &unknown);
@@ -276,6 +277,32 @@ static void test_reuse(void)
     g_assert_cmpint(g_atomic_int_get(&s.n_requests), ==, 10);
     g_assert_cmpint(g_atomic_int_get(&s.n_connections), ==, 1);
     g_assert_cmpuint(http_connections(c.http), ==, 1);
+}
+
+/* On a connection of its own, a request is sent once; on one that was kept, it may be sent twice, and that is said. */
+static void test_lost_reply(void)
+{
+    _cleanup_answer_ Answer fresh = {}, good = {}, kept = {}, later = {};
+    _cleanup_server_ Server s = {};
+    _cleanup_client_ Client c = {};
+
+    server_start(&s);
+    client_init(&c);
+    g_atomic_int_set(&s.n_lost, 1);
+    client_ask_path(&c, &s, "/lost", &fresh);
+    g_assert_cmpint(fresh.problem.code, ==, PROBLEM_NETWORK_FAILED);
+    g_assert_true(fresh.problem.sent);
+    g_assert_cmpint(g_atomic_int_get(&s.n_requests), ==, 1);
+    client_ask_path(&c, &s, "/ok", &good);
+    g_assert_false(good.repeated);
+    g_atomic_int_set(&s.n_lost, 1);
+    client_ask_path(&c, &s, "/lost", &kept);
+    assert_reply(&kept, 200, TEXT("hello"));
+    g_assert_true(kept.repeated);
+    g_assert_cmpint(g_atomic_int_get(&s.n_requests), ==, 4);
+    client_ask_path(&c, &s, "/lost", &later);
+    assert_reply(&later, 200, TEXT("hello"));
+    g_assert_false(later.repeated);
 }
 
 static void test_slow_neighbour(void)
@@ -478,6 +505,7 @@ int main(int argc, char **argv)
     g_test_add_func("/http/public-only-reuse", test_public_only_reuse);
     g_test_add_func("/http/public-only-allows", test_public_only_allows);
     g_test_add_func("/http/reuse", test_reuse);
+    g_test_add_func("/http/lost-reply", test_lost_reply);
     g_test_add_func("/http/slow-neighbour", test_slow_neighbour);
     g_test_add_func("/http/parallel", test_parallel);
     g_test_add_func("/http/parallel-deaf", test_parallel_deaf);

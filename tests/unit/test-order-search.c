@@ -287,6 +287,30 @@ static void test_pages(void)
     assert_found(&s, &a, NULL);
 }
 
+/* The list is read once, unless there may be more in it. */
+static void test_again(void)
+{
+    _cleanup_(seeker_done) Seeker a = {}, b = {}, c = {};
+    _cleanup_(search_done) Search s;
+    unsigned sent;
+
+    search_init(&s);
+    seek(&s, "a.test", &a);
+    answer_account();
+    answer(ACME_URL, URL "list", "{\"orders\":[]}");
+    assert_found(&s, &a, NULL);
+    sent = n_sent;
+    seek(&s, "a.test", &b);
+    assert_found(&s, &b, NULL);
+    g_assert_cmpuint(n_sent, ==, sent);
+    order_search_expect_more(s.search);
+    seek(&s, "a.test", &c);
+    answer_account();
+    answer(ACME_URL, URL "list", "{\"orders\":[\"" URL "1\"]}");
+    answer_order(URL "1", "pending", "a.test");
+    assert_found(&s, &c, URL "1");
+}
+
 int main(int argc, char **argv)
 {
     fixture_init(&argc, &argv);
@@ -298,5 +322,6 @@ int main(int argc, char **argv)
     g_test_add_func("/order-search/free", test_free);
     g_test_add_func("/order-search/many", test_many);
     g_test_add_func("/order-search/pages", test_pages);
+    g_test_add_func("/order-search/again", test_again);
     return g_test_run();
 }

@@ -4,10 +4,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/epoll.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "core/limits.h"
+#include "net/address.h"
 #include "net/resolver-internal.h"
 #include "net/resolver.h"
 #include "util/text.h"
@@ -98,7 +102,7 @@ typedef struct Script {
 typedef struct Server {
     int udp, tcp;
     sd_event_source *on_udp, *on_tcp;
-    char address[32];
+    char address[80]; /* with its zone and port */
     const Script *script;
     size_t n_script;
     unsigned n_asked, n_tcp;
@@ -153,15 +157,15 @@ static size_t reply(Server *s, const uint8_t *query, size_t size, bool udp, Mess
 
 static int on_udp(sd_event_source *source _unused_, int fd, uint32_t revents _unused_, void *userdata)
 {
-    struct sockaddr_in a;
+    SocketAddress a;
     socklen_t size = sizeof(a);
     uint8_t query[4096];
     Message m = {};
-    ssize_t n = recvfrom(fd, query, sizeof(query), 0, (struct sockaddr *)&a, &size);
+    ssize_t n = recvfrom(fd, query, sizeof(query), 0, &a.any, &size);
 
     g_assert_cmpint(n, >, 16);
     if (reply(userdata, query, (size_t)n, true, &m) > 0)
-        (void)!sendto(fd, m.data, m.size, 0, (struct sockaddr *)&a, size);
+        (void)!sendto(fd, m.data, m.size, 0, &a.any, size);
     return 0;
 }
 
@@ -193,18 +197,22 @@ static int on_tcp(sd_event_source *source, int fd, uint32_t revents _unused_, vo
                            on_peer, userdata);
 }
 
-static void server_start(Server *s, sd_event *event)
+/* port: 0 for any. */
+static void server_start(Server *s, sd_event *event, const char *address, uint16_t port)
 {
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
-    socklen_t size = sizeof(a);
+    SocketAddress a;
+    socklen_t size = address_from_text(address, port, &a);
+    g_autofree char *text = NULL;
 
-    *s = (Server){ .udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0),
-                   .tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) };
-    g_assert_cmpint(bind(s->tcp, (struct sockaddr *)&a, size), ==, 0);
-    g_assert_cmpint(getsockname(s->tcp, (struct sockaddr *)&a, &size), ==, 0);
-    g_assert_cmpint(bind(s->udp, (struct sockaddr *)&a, size), ==, 0);
+    g_assert_cmpuint(size, >, 0);
+    *s = (Server){ .udp = socket(a.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0),
+                   .tcp = socket(a.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+    g_assert_cmpint(bind(s->tcp, &a.any, size), ==, 0);
+    g_assert_cmpint(getsockname(s->tcp, &a.any, &size), ==, 0);
+    g_assert_cmpint(bind(s->udp, &a.any, size), ==, 0);
     g_assert_cmpint(listen(s->tcp, 4), ==, 0);
-    snprintf(s->address, sizeof(s->address), "127.0.0.1:%u", ntohs(a.sin_port));
+    text = server_address_format(address, ntohs(a.in4.sin_port));
+    g_strlcpy(s->address, text, sizeof(s->address));
     g_assert_cmpint(sd_event_add_io(event, &s->on_udp, s->udp, EPOLLIN, on_udp, s), >=, 0);
     g_assert_cmpint(sd_event_add_io(event, &s->on_tcp, s->tcp, EPOLLIN, on_tcp, s), >=, 0);
 }
@@ -229,8 +237,8 @@ static void bed_init(Bed *b)
 {
     *b = (Bed){};
     g_assert_cmpint(sd_event_new(&b->event), >=, 0);
-    server_start(&b->server, b->event);
-    server_start(&b->second, b->event);
+    server_start(&b->server, b->event, "127.0.0.1", 0);
+    server_start(&b->second, b->event, "127.0.0.1", 0);
     g_assert_cmpint(dns_new(b->event, (char *[]){ b->server.address, NULL }, &b->dns), ==, 0);
 }
 
@@ -523,6 +531,106 @@ static void test_host(void)
                     0); /* nobody is told */
 }
 
+/* ---- zones, in a network and with a resolv.conf(5) of the test's own */
+
+#define ZONED "fe80::53"
+
+static bool run(const char *command)
+{
+    int status = -1;
+
+    return g_spawn_command_line_sync(command, NULL, NULL, &status, NULL) && status == 0;
+}
+
+/* Two interfaces with the same address. Returns why there are none; NULL: there are. */
+static const char *zones_enter(void)
+{
+    if (geteuid() != 0)
+        return "only root can have a network of its own";
+    if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        !run("ip link set lo up"))
+        return "there can be no network of its own here";
+    if (!run("ip link add one type veth peer name two") || !run("ip link set one up") ||
+        !run("ip link set two up") || !run("ip address add " ZONED "/64 dev one nodad") ||
+        !run("ip address add " ZONED "/64 dev two nodad"))
+        return "no interface can be made in a network of its own";
+    return NULL;
+}
+
+static bool set_resolv_conf(const char *text)
+{
+    g_autofree char *folder = g_dir_make_tmp(NULL, NULL),
+                    *file = g_build_filename(folder, "resolv.conf", NULL);
+    bool done;
+
+    g_assert_true(g_file_set_contents(file, text, -1, NULL));
+    done = mount(file, "/etc/resolv.conf", NULL, MS_BIND, NULL) == 0;
+    (void)unlink(file);
+    (void)rmdir(folder);
+    return done;
+}
+
+static void assert_told(Bed *b, Server *told, const Server *other)
+{
+    unsigned before = other->n_asked;
+
+    SCRIPT(told, { TYPE_TXT, RECORDS({ 0, TYPE_TXT, "a.example", "\5hello", 6 }) },
+           { TYPE_A, RECORDS({ 0, TYPE_A, "a.example", "\xc0\0\2\1", 4 }) }, { TYPE_AAAA });
+    assert_answer(b, "a.example", DNS_TXT, "hello");
+    assert_answer(b, "a.example", DNS_HOST, "192.0.2.1");
+    g_assert_cmpuint(told->n_asked, >=, 3);
+    g_assert_cmpuint(other->n_asked, ==, before);
+}
+
+/* With the address and port alike, the zone decides. */
+static void test_zones(void)
+{
+    const char *why = zones_enter();
+    Server one, two;
+    _cleanup_bed_ Bed b;
+
+    bed_init(&b);
+    if (why) {
+        g_test_skip(why);
+        return;
+    }
+    server_start(&one, b.event, ZONED "%one", 5353);
+    server_start(&two, b.event, ZONED "%two", 5353);
+    g_assert_cmpint(dns_set_servers(b.dns, (char *[]){ S("[" ZONED "%two]:5353"), NULL }), ==, 0);
+    assert_told(&b, &two, &one);
+    g_assert_cmpint(dns_set_servers(b.dns, (char *[]){ S("[" ZONED "%none]:5353"), one.address, NULL }), ==,
+                    0);
+    assert_told(&b, &one, &two);
+    SCRIPT(&two, { TYPE_TXT, RECORDS({ 0, TYPE_TXT, "a.example", "\5hello", 6 }), .truncated = true });
+    g_assert_cmpint(dns_set_servers(b.dns, (char *[]){ two.address, NULL }), ==, 0);
+    assert_answer(&b, "a.example", DNS_TXT, "hello");
+    g_assert_cmpuint(two.n_tcp, ==, 1);
+    server_stop(&one);
+    server_stop(&two);
+}
+
+/* Its name servers are asked at port 53. */
+static void test_zones_of_system(void)
+{
+    const char *why = zones_enter();
+    Server one, two;
+    _cleanup_bed_ Bed b;
+
+    bed_init(&b);
+    if (!why && !set_resolv_conf("nameserver " ZONED "%two\n"))
+        why = "there is no resolv.conf to put another over";
+    if (why) {
+        g_test_skip(why);
+        return;
+    }
+    g_assert_cmpint(dns_set_servers(b.dns, NULL), ==, 0);
+    server_start(&one, b.event, ZONED "%one", 53);
+    server_start(&two, b.event, ZONED "%two", 53);
+    assert_told(&b, &two, &one);
+    server_stop(&one);
+    server_stop(&two);
+}
+
 int main(int argc, char **argv)
 {
     fixture_init(&argc, &argv);
@@ -538,5 +646,7 @@ int main(int argc, char **argv)
     g_test_add_func("/dns/silent", test_silent);
     g_test_add_func("/dns/cancel", test_cancel);
     g_test_add_func("/dns/refused", test_refused);
+    g_test_add_func("/dns/zones", test_zones);
+    g_test_add_func("/dns/zones-of-system", test_zones_of_system);
     return g_test_run();
 }

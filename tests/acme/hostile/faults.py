@@ -7,7 +7,7 @@ import json
 
 from authority import ERROR, problem_reply
 
-FAILS, SUCCEEDS, WAITS = "fails", "succeeds", "waits"
+FAILS, SUCCEEDS, WAITS, RECOVERS = "fails", "succeeds", "waits", "recovers"
 KIB, MIB = 1024, 1024 * 1024
 STREAM_MAX = 64 * MIB  # then an endless reply is one that stops
 HOLD = 200             # seconds that a connection is held when nothing more is said
@@ -18,7 +18,8 @@ class Fault:
 
     where    which replies: one kind or several (authority.py); None: none, it is in how the authority is reached
     how      what is done to them: functions one after the other
-    outcome  FAILS with this code and these texts in LastError; SUCCEEDS all the same; WAITS: the order stays under way
+    outcome  FAILS with this code and these texts in LastError; SUCCEEDS all the same; WAITS: the order stays under way;
+             RECOVERS: the next attempt completes the order of the first
     times    only the first so many replies
     after    only those after so many
     early    instead of doing what was asked for

@@ -4,7 +4,7 @@ import json
 import time
 
 from authority import Reply
-from faults import (FAILS, HOLD, KIB, MIB, SUCCEEDS, WAITS, Fault, abroad, after_part, at_home, body, chain, cut, dripping,
+from faults import (FAILS, HOLD, KIB, MIB, RECOVERS, SUCCEEDS, WAITS, Fault, abroad, after_part, at_home, body, chain, cut, dripping,
                     edit, encoded, failed, field, head_with, interim, member, no_nonce, prefix, problem, raw,
                     redirect, repeated, replaced, same, silent, status, status_line, suffix, without, zipped)
 from pki import WRONG
@@ -204,6 +204,7 @@ SLOW = [
     fails("no-handshake", None, [], NETWORK, "timed out", slow=True, port="mute"),
     succeeds("retry-after-of-a-day", ["order", "finalize"], [field("Retry-After", "86400"), lambda r, s: process_for(5, r, s)],
              slow=True),
+    Fault("order-reply-lost-and-found", "new-order", cut, RECOVERS, times=1, slow=True),
 ]
 
 
@@ -362,6 +363,7 @@ ORDERS = [
     fails("order-rate-limited", NEW, problem(429, "rateLimited", "Too many", headers=[
         ("Retry-After", "3600"), ("Link", '<https://authority.example/limits>;rel="help"')]), "rateLimited", "Too many"),
     fails("order-gone", "order", problem(404, "malformed", "No such order"), "malformed", "No such order"),
+    fails("order-reply-lost", NEW, cut, NETWORK, "looked for", times=1),  # another order would succeed
     fails("order-html", NEW, body("<html></html>", "text/html")),
 ]
 
@@ -474,11 +476,11 @@ CHAINS = {  # kind of pki.WRONG -> code; True: that is accepted
     "a part of the name": "NameMismatch", "no name": "NameMismatch", "a common name alone": "NameMismatch",
     "a NUL in the name": None, "expired": "Expired", "not yet valid": None, "a client's": None, "an authority": None,
     "unknown and critical": None, "self-signed": None, "101 certificates": None, "17 certificates": None,
-    "15 certificates": True, "reversed": None, "root in the middle": None, "unrelated issuer": None, "forged": None,
+    "15 certificates": True, "reversed": True, "root in the middle": True, "unrelated issuer": None, "forged": None,
     "below a leaf": None, "below an expired issuer": None, "below RSA of 1024 bits": None, "below DSA": None,
     "for a key of DSA": None, "for a key of 1024 bits": None, "for a small curve": None, "signed with SHA-1": None,
-    "signed with MD5": None, "garbage behind the DER": None, "leaf twice": None, "a key inside": None,
-    "a key in front": None, "text around": None, "a request inside": None, "an unclosed block": None, "no base64": None,
+    "signed with MD5": None, "garbage behind the DER": None, "leaf twice": True, "a key inside": True,
+    "a key in front": True, "text around": True, "a request inside": True, "an unclosed block": None, "no base64": None,
     "no DER": None, "5000 names": LIMIT, "10 MiB": LIMIT, "empty": None, "with lines that end in CR LF": True,
     "leaf alone": True, "with its root": True, "a name more": True,
 }
