@@ -337,17 +337,27 @@ int consumer_take(Consumer *c, const Examination *e, const LocalRoot *root, Prob
 
 /* ---- attributes */
 
-/* The mode of a file without a key does not say who may read a key. */
+/* The ACL of a file without a key does not say who may read a key. */
 static bool is_exposed(const ConsumerFile *f, const Image *former)
 {
     return deploy_file_has_key(f->kind) && !former_has_key(former);
 }
 
+/* A key that all users could read was not meant to be: Mode= does not allow that either. */
 static mode_t mode_of(const ConsumerFile *f, const Image *former)
 {
+    mode_t mode;
+
     if (!former)
         return deploy_file_has_key(f->kind) ? MODE_WITH_KEY : MODE_WITHOUT_KEY;
-    return former->mode & (is_exposed(f, former) ? MODE_MASK & ~(mode_t)S_IRWXO : MODE_MASK);
+    mode = former->mode & MODE_MASK;
+    if (!deploy_file_has_key(f->kind) || !(mode & S_IRWXO))
+        return mode;
+    log_notice(
+        "%s was accessible by all users; with the new key, it is by its owner and group only. To give other "
+        "users access, see Owner=, Group= and Mode= in certwright.conf(5).",
+        f->target.path);
+    return mode & ~(mode_t)S_IRWXO;
 }
 
 /* The former attributes are kept unless they were chosen by a user to whom the file does not belong any more: group, mode
@@ -431,9 +441,23 @@ int consumer_flush(Consumer *c, Problem *problem)
     return r;
 }
 
-int consumer_put_back(Consumer *c, Problem *problem)
+/* Only a file or a link can be replaced; found out before the first one is, as some without the others may not fit
+ * together. */
+static int check_replaceable(const Consumer *c, Problem *problem)
 {
     int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < c->n_files; i++) {
+        _cleanup_image_ Image there = { 0 };
+
+        r = target_capture(&c->files[i].target, &there, problem);
+    }
+    return r;
+}
+
+int consumer_put_back(Consumer *c, Problem *problem)
+{
+    int r = check_replaceable(c, problem);
 
     for (size_t i = 0; r >= 0 && i < c->n_files; i++)
         r = target_stage(&c->files[i].target, &c->files[i].former, true, problem);

@@ -38,67 +38,81 @@ int run_open_interrupted(Run *run, Problem *problem)
     return r;
 }
 
-static FormerVerdict judge(const Run *run, const SavedFile *files, size_t n)
+/* The saved files of one certificate. They go back all or not at all: with some of them, a chain could get the key of
+ * another one. */
+typedef struct FormerFiles {
+    const SavedFile *files;
+    Target *targets;
+    Image *there; /* what the targets are now */
+    size_t n;
+} FormerFiles;
+
+static FormerVerdict judge(const Run *run, const FormerFiles *f)
 {
     const Image *images[_DEPLOY_FILE_MAX] = { NULL };
 
-    for (size_t i = 0; i < n; i++)
-        images[files[i].kind] = &files[i].image;
-    return former_judge(images, &run->store, files->certificate, run->now, NULL);
+    for (size_t i = 0; i < f->n; i++)
+        images[f->files[i].kind] = &f->files[i].image;
+    return former_judge(images, &run->store, f->files->certificate, run->now, NULL);
 }
 
-/* Anything but a file or a link was put there by somebody else since. */
-static int stage(Target *t, const Image *former, Problem *problem)
+/* Anything but a file or a link was put there by somebody else since. Returns 0 if one of them cannot go back, else 1. */
+static int capture_all(FormerFiles *f, Problem *problem)
 {
-    _cleanup_problem_ Problem inner = { 0 }, ignored = { 0 };
-    _cleanup_image_ Image now = { 0 };
-    int r = target_capture(t, &now, &inner);
+    int r = 0;
 
-    if (r < 0 && inner.code != PROBLEM_INVALID_ARGUMENT)
-        return problem_set(problem, inner.code, "%s", strempty(inner.text));
-    if (r < 0) {
-        log_warning("The former file is not put back: %s", strempty(inner.text));
-        return 0;
+    for (size_t i = 0; i < f->n; i++) {
+        _cleanup_problem_ Problem inner = { 0 };
+
+        if (!f->targets[i].folder)
+            return 0;
+        r = target_capture(f->targets + i, f->there + i, &inner);
+        if (r < 0 && inner.code != PROBLEM_INVALID_ARGUMENT)
+            return problem_set(problem, inner.code, "%s", strempty(inner.text));
+        if (r < 0) {
+            log_warning("The former file of %s is not put back: %s", f->files->certificate,
+                        strempty(inner.text));
+            return 0;
+        }
     }
-    if (!image_equal(&now, former))
+    return 1;
+}
+
+static int stage(Target *t, const Image *there, const Image *former, Problem *problem)
+{
+    _cleanup_problem_ Problem ignored = { 0 };
+
+    if (!image_equal(there, former))
         return target_stage(t, former, true, problem);
     (void)target_prepare(t, &ignored); /* removes what was staged, if it can be */
     return 0;
 }
 
-static int restore(const SavedFile *files, Target *targets, size_t n, Problem *problem)
+static int restore(const FormerFiles *f, Problem *problem)
 {
     int r = 0;
 
-    for (size_t i = 0; r >= 0 && i < n; i++)
-        r = targets[i].folder ? stage(targets + i, &files[i].image, problem) : 0;
-    for (size_t i = 0; r >= 0 && i < n; i++)
-        r = target_switch(targets + i, problem);
-    for (size_t i = 0; r >= 0 && i < n; i++)
-        r = targets[i].folder ? target_flush(targets + i, problem) : 0;
+    for (size_t i = 0; r >= 0 && i < f->n; i++)
+        r = stage(f->targets + i, f->there + i, &f->files[i].image, problem);
+    for (size_t i = 0; r >= 0 && i < f->n; i++)
+        r = target_switch(f->targets + i, problem);
+    for (size_t i = 0; r >= 0 && i < f->n; i++)
+        r = target_flush(f->targets + i, problem);
     return r;
 }
 
 /* True if a new chain is there with the former key, or the other way round. */
-static bool is_mixed(const SavedFile *files, const Target *targets, size_t n, int64_t now)
+static bool is_mixed(const FormerFiles *f, int64_t now)
 {
     const Image *images[_DEPLOY_FILE_MAX] = { NULL };
-    Image there[_DEPLOY_FILE_MAX] = { 0 };
     _cleanup_problem_ Problem problem = { 0 };
     Former found = { 0 };
-    int r = 0;
 
-    for (size_t i = 0; r >= 0 && i < MIN(n, ELEMENTSOF(there)); i++) {
-        images[files[i].kind] = there + i;
-        r = targets[i].folder ? target_capture(targets + i, there + i, &problem) : 0;
-    }
-    if (r >= 0)
-        r = former_examine(images, now, &found, &problem);
-    if (r < 0)
-        log_warning("Failed to examine the files of %s, ignoring: %s", files->certificate,
+    for (size_t i = 0; i < f->n; i++)
+        images[f->files[i].kind] = f->there + i;
+    if (former_examine(images, now, &found, &problem) < 0)
+        log_warning("Failed to examine the files of %s, ignoring: %s", f->files->certificate,
                     strempty(problem.text));
-    for (size_t i = 0; i < ELEMENTSOF(there); i++)
-        image_clear(there + i);
     return found.mismatched;
 }
 
@@ -116,15 +130,35 @@ static void let_be_pending(ModuleState *m, const char *name)
 /* A chain that has expired, was revoked or was withdrawn is not put back, unless its key would stay with another one: a
  * mixed pair is worse. Most services do not even start with it, and the next delivery would take it for the former set; with
  * the former pair they run until the new one is delivered, which follows at once. */
-static int restore_certificate(Run *run, const SavedFile *files, Target *targets, size_t n, Problem *problem)
+static int restore_captured(Run *run, const FormerFiles *f, Problem *problem)
 {
-    FormerVerdict verdict = judge(run, files, n);
+    FormerVerdict verdict = judge(run, f);
 
-    if (verdict == FORMER_USABLE || is_mixed(files, targets, n, run->now))
-        return restore(files, targets, n, problem);
-    log_notice("The former chain of %s %s, so it is not put back.", files->certificate,
+    if (verdict == FORMER_USABLE || is_mixed(f, run->now))
+        return restore(f, problem);
+    log_notice("The former chain of %s %s, so it is not put back.", f->files->certificate,
                former_verdict_explain(verdict));
     return 0;
+}
+
+static int restore_certificate(Run *run, const SavedFile *files, Target *targets, size_t n, Problem *problem)
+{
+    FormerFiles f = { .files = files, .targets = targets, .there = calloc(n, sizeof(Image)), .n = n };
+    int r;
+
+    if (!f.there)
+        return problem_set_errno(problem, -ENOMEM, "putting former files back");
+    r = capture_all(&f, problem);
+    if (r == 0)
+        log_warning(
+            "So none of the former files of %s is put back: some without the others may not fit together.",
+            files->certificate);
+    if (r > 0)
+        r = restore_captured(run, &f, problem);
+    for (size_t i = 0; i < n; i++)
+        image_clear(f.there + i);
+    free(f.there);
+    return r;
 }
 
 static int restore_set(Run *run, ModuleState *m, Problem *problem)

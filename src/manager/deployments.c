@@ -358,6 +358,12 @@ static int on_look(sd_event_source *s _unused_, uint64_t usec _unused_, void *us
     return 0;
 }
 
+static void note_item(Deployments *d, Recipient *c, RecipientItem *i)
+{
+    c->is_dirty = true;
+    recipient_show(c, i, d->manager->model);
+}
+
 /* Those with RootFile=, whose chains may stay the same. */
 static bool note_root(Deployments *d)
 {
@@ -366,22 +372,29 @@ static bool note_root(Deployments *d)
 
     FOREACH_RECIPIENT(c, d->recipients, next)
     for (size_t i = 0; i < c->n_items; i++)
-        if (c->items[i].scope.root)
-            c->is_dirty = found = true;
+        if (c->items[i].scope.root) {
+            note_item(d, c, c->items + i);
+            found = true;
+        }
     return found;
 }
 
+/* Only the run waits for the end of a burst: a chain that no service has yet is pending from the moment on that clients
+ * see it. */
 void deployments_note_change(Deployments *d, const Certificate *c)
 {
     bool found = certificate_is_root(c) && note_root(d);
 
     for (char **module = c->wish.modules; module && *module; module++) {
         Recipient *recipient;
+        RecipientItem *i;
 
         HASH_FIND_STR(d->recipients, *module, recipient);
-        if (!recipient)
+        i = recipient ? recipient_find(recipient, certificate_name(c)) : NULL;
+        if (!i)
             continue;
-        recipient->is_dirty = found = true;
+        note_item(d, recipient, i);
+        found = true;
     }
     if (found)
         look_soon(d);
@@ -522,6 +535,21 @@ static int make_recipients(Deployments *d, const Config *config, Recipient **ret
     return r;
 }
 
+/* What was delivered with former settings is pending again, before the configuration counts as reloaded. Reports of new
+ * modules are read first. */
+static void show_known(Deployments *d, Recipient *former)
+{
+    Recipient *c, *next, *known;
+
+    FOREACH_RECIPIENT(c, d->recipients, next)
+    {
+        HASH_FIND_STR(former, c->module, known);
+        for (size_t i = 0; known && i < c->n_items; i++)
+            if (recipient_find(known, c->items[i].name))
+                recipient_show(c, c->items + i, d->manager->model);
+    }
+}
+
 /* Before the event loop runs, so that the first client sees all. */
 static void read_first(Deployments *d)
 {
@@ -566,8 +594,10 @@ void deployments_configure(Deployments *d, const Config *config)
         if (c->job && !successor)
             end_job(d, c, "The module was removed from the configuration, so nothing is delivered to it.");
     }
-    if (former)
+    if (former) {
         drop_placements(d);
+        show_known(d, former);
+    }
     free_recipients(former);
     if (d->recipients && !d->was_configured)
         read_first(d);

@@ -57,12 +57,12 @@ static void on_applied(Certificate *c, unsigned changed, const char *previous, v
     MODEL_NOTIFY(m->model, certificate_changed, c, changed);
     if (certificate_is_root(c))
         MODEL_NOTIFY(m->model, counts_changed);
-    if (chain_changed) {
-        if (!certificate_is_root(c))
-            log_chain(c, previous);
+    if (chain_changed && !certificate_is_root(c))
+        log_chain(c, previous);
+    if (changed & CHANGED_CHAIN) /* also if only its issuers did */
         deployments_note_change(m->deployments, c);
+    if (chain_changed)
         TELL(m, chain_changed, c, previous);
-    }
 }
 
 /* Requested while it was being removed: begins as a new one. */

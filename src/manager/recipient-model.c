@@ -71,7 +71,8 @@ static void note_revoked(const Recipient *c, RecipientItem *i, const Certificate
     }
 }
 
-static void look_at_item(Model *m, Recipient *c, RecipientItem *i, int64_t now)
+/* Returns false if it has no certificate. */
+static bool show(Recipient *c, RecipientItem *i, Model *m, const char *content)
 {
     Certificate *certificate = model_find_any(m, i->name);
     DeploymentState before = _DEPLOYMENT_STATE_INVALID;
@@ -80,9 +81,9 @@ static void look_at_item(Model *m, Recipient *c, RecipientItem *i, int64_t now)
     int r;
 
     if (!certificate)
-        return;
+        return false;
     note_revoked(c, i, certificate);
-    placement = recipient_look(c, i, RECIPIENT_CONTENT(m, i), now);
+    placement = recipient_describe(c, i, content);
     former = placements_find(&certificate->placements, c->module);
     if (former)
         before = former->state;
@@ -91,13 +92,23 @@ static void look_at_item(Model *m, Recipient *c, RecipientItem *i, int64_t now)
         (void)log_oom();
     if (r == 1 && placement.state != before)
         log_state(c, &placement, i->name);
+    return true;
+}
+
+void recipient_show(Recipient *c, RecipientItem *i, Model *m)
+{
+    (void)show(c, i, m, RECIPIENT_CONTENT(m, i));
 }
 
 void recipient_look_at(Recipient *c, Model *m, int64_t now)
 {
     c->due = c->look_due = INT64_MAX;
-    for (size_t i = 0; i < c->n_items; i++)
-        look_at_item(m, c, c->items + i, now);
+    for (size_t i = 0; i < c->n_items; i++) {
+        const char *content = RECIPIENT_CONTENT(m, c->items + i);
+
+        if (show(c, c->items + i, m, content))
+            recipient_note_due(c, c->items + i, content, now);
+    }
     c->is_dirty = false;
 }
 

@@ -251,16 +251,22 @@ static int64_t due_of(const Deployment *d, const RecipientItem *i, const char *c
     return due < INT64_MAX && due > now + BACK_OFF_MAX ? now : due;
 }
 
-Placement recipient_look(Recipient *c, RecipientItem *i, const char *content, int64_t now)
+void recipient_note_due(Recipient *c, const RecipientItem *i, const char *content, int64_t now)
 {
     const Deployment *d = recipient_deployment(c, i);
     int64_t due = due_of(d, i, content, now);
-    bool current = is_about(d, i, content);
 
-    if (current && d->state == DEPLOYMENT_WRITTEN)
+    if (is_about(d, i, content) && d->state == DEPLOYMENT_WRITTEN)
         c->look_due = MIN(c->look_due, due);
     else
         c->due = MIN(c->due, due);
+}
+
+Placement recipient_describe(const Recipient *c, const RecipientItem *i, const char *content)
+{
+    const Deployment *d = recipient_deployment(c, i);
+    bool current = is_about(d, i, content);
+
     if (i->flaw)
         return (Placement){ .module = c->module, .state = DEPLOYMENT_FAILED, .detail = i->flaw };
     return (Placement){

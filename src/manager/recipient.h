@@ -69,15 +69,19 @@ int recipient_note_failure(Recipient *c, RecipientItem *i, const char *content, 
 void recipient_forget_failure(RecipientItem *i);
 /* Returns true if this content is still to be delivered. */
 bool recipient_is_pending(const Recipient *c, const RecipientItem *i, const char *content);
-/* Computes when it is due, and describes its state for clients; the strings are borrowed. */
-Placement recipient_look(Recipient *c, RecipientItem *i, const char *content, int64_t now);
+/* Lowers due or look_due to when this one is due. */
+void recipient_note_due(Recipient *c, const RecipientItem *i, const char *content, int64_t now);
+/* Describes its state for clients; the strings are borrowed. */
+Placement recipient_describe(const Recipient *c, const RecipientItem *i, const char *content);
 
 /* ---- together with the certificates of the model (recipient-model.c) */
 
 /* The content of the files as it is to be now, from the served chain and the local root; returns ret. */
 const char *recipient_content(const Model *m, const RecipientItem *i, char ret[static DIGEST_TEXT]);
 #define RECIPIENT_CONTENT(m, i) recipient_content(m, i, (char[DIGEST_TEXT]){ 0 })
-/* Computes when it is due, shows the state of each deployment, and logs what changed of it. */
+/* Shows the state of a deployment at once, and logs what changed of it; when it is due is found by the next look. */
+void recipient_show(Recipient *c, RecipientItem *i, Model *m);
+/* Computes when it is due, and shows each deployment. */
 void recipient_look_at(Recipient *c, Model *m, int64_t now);
 bool recipient_has_pending(const Recipient *c, const Model *m);
 /* Returns true if a certificate has no chain yet. */

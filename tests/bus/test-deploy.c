@@ -137,6 +137,47 @@ static void test_direct(void)
     g_assert_true(has_state(f, "rolled-back", "The probe of"));
 }
 
+/* Both properties, as they are at one moment. */
+static char *get_leaf_and_state(const Fixture *f, const char *path)
+{
+    g_autoptr(GVariant) reply = client_expect(f->root, path, "org.freedesktop.DBus.Properties", "GetAll",
+                                              g_variant_new("(s)", CERTIFICATE));
+    g_autoptr(GVariant) all = g_variant_get_child_value(reply, 0);
+    g_autoptr(GVariant) deployments = g_variant_lookup_value(all, "Deployments", NULL);
+    const char *leaf = NULL, *state = NULL;
+
+    g_assert_true(g_variant_lookup(all, "Fingerprint", "&s", &leaf));
+    g_variant_get_child(deployments, 0, "(&s&s&sx)", NULL, &state, NULL, NULL);
+    return g_strconcat(leaf, " ", state, NULL);
+}
+
+/* Whoever sees the new leaf sees that it is not delivered, and is told so by the same signal. */
+static void test_pending_at_once(void)
+{
+    g_autoptr(Fixture) f = make(0, DIRECT, "verified");
+    g_autoptr(SignalLog) log = signals_new(f->root);
+    g_autofree char *path = NULL, *former = NULL, *fresh = NULL;
+    g_autoptr(GVariant) reply = NULL;
+
+    fixture_start_daemon(f, FIXTURE_ROOT);
+    wait_state(f, "verified", NULL);
+    signals_settle(log);
+    signals_clear(log);
+    path = client_find(f->root, NAME);
+    former = get_leaf_and_state(f, path);
+    g_assert_true(g_str_has_suffix(former, " verified"));
+    reply = client_expect(f->root, path, CERTIFICATE, "Reissue", g_variant_new("(@a{sv})", NO_OPTIONS));
+    for (int i = 0; i < 6000 && (!fresh || strncmp(fresh, former, 64) == 0); i++) {
+        g_free(fresh);
+        fresh = get_leaf_and_state(f, path);
+    }
+    g_assert_true(g_str_has_suffix(fresh, " pending"));
+    signals_wait(log, path, "PropertiesChanged", "'Fingerprint'", 1);
+    g_assert_true(signals_get(log, path, "PropertiesChanged", "'Deployments'", 0) ==
+                  signals_get(log, path, "PropertiesChanged", "'Fingerprint'", 0));
+    wait_state(f, "verified", NULL);
+}
+
 static void test_job(void)
 {
     g_autoptr(Fixture) f = make(0, DIRECT, "rolled-back");
@@ -540,6 +581,7 @@ static void test_none(void)
 static void add(void)
 {
     g_test_add_func("/bus/deploy/direct", test_direct);
+    g_test_add_func("/bus/deploy/pending-at-once", test_pending_at_once);
     g_test_add_func("/bus/deploy/job", test_job);
     g_test_add_func("/bus/deploy/arguments", test_arguments);
     g_test_add_func("/bus/deploy/killed", test_killed);
