@@ -118,6 +118,12 @@ static void test_groups(void)
                 note_failure("%s and %s", rows[i].module, rows[k].module);
 }
 
+static Placement look_at(Recipient *c, const RecipientItem *i, const char *content, int64_t now)
+{
+    recipient_note_due(c, i, content, now);
+    return recipient_describe(c, i, content);
+}
+
 /* A failure of the service's own counts like those of reports, and is forgotten with another chain. */
 static void test_failure(void)
 {
@@ -132,25 +138,25 @@ static void test_failure(void)
     c = table_find(&t, "a");
     i = c->items;
     c->due = c->look_due = INT64_MAX;
-    p = recipient_look(c, i, CONTENT_A, now);
+    p = look_at(c, i, CONTENT_A, now);
     g_assert_cmpint(p.state, ==, DEPLOYMENT_PENDING);
     g_assert_cmpint(c->due, <=, now);
     g_assert_cmpint(recipient_note_failure(c, i, CONTENT_A, "It was killed.", now), ==, 0);
     g_assert_cmpint(recipient_note_failure(c, i, CONTENT_A, "It was killed again.", now), ==, 0);
     c->due = INT64_MAX;
-    p = recipient_look(c, i, CONTENT_A, now);
+    p = look_at(c, i, CONTENT_A, now);
     g_assert_cmpint(p.state, ==, DEPLOYMENT_FAILED);
     g_assert_cmpstr(p.detail, ==, "It was killed again.");
     g_assert_cmpint(c->due, ==, now + 600);
     c->due = INT64_MAX;
-    p = recipient_look(c, i, CONTENT_B, now);
+    p = look_at(c, i, CONTENT_B, now);
     g_assert_cmpint(p.state, ==, DEPLOYMENT_PENDING);
     g_assert_cmpint(c->due, <=, now);
     recipient_forget_failure(i);
     g_assert_null(recipient_deployment(c, i));
     /* without a chain there is nothing to be done */
     c->due = INT64_MAX;
-    p = recipient_look(c, i, "", now);
+    p = look_at(c, i, "", now);
     g_assert_cmpint(c->due, ==, INT64_MAX);
     g_assert_false(recipient_is_pending(c, i, ""));
 }

@@ -200,7 +200,8 @@ static int adopt_generation(int fd, RecordKind kind, uint64_t generation, Slot *
 
     if (generation_read(fd, kind, generation, &found) < 0 || !found->leaf || !found->key ||
         bundle_from_pem(found->leaf, found->issuers, found->key, &b) < 0 ||
-        bundle_read_chain(found, &chain) < 0 || !chain_equal(chain, slot->chain) || generation_digest(kind, found, expected) < 0 ||
+        bundle_read_chain(found, &chain) < 0 || !chain_equal(chain, slot->chain) ||
+        generation_digest(kind, found, expected) < 0 ||
         generation_read_digest(fd, kind, generation, digest) < 0 ||
         memcmp(expected, digest, sizeof(digest)) != 0)
         return 0;
