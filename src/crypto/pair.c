@@ -34,13 +34,13 @@ int bundle_from_pem(const char *leaf, const char *issuers, const char *key, Bund
     return 0;
 }
 
-int bundle_read_chain(const Bundle *b, Chain **ret)
+int bundle_read_chain(const Bundle *b, bool is_authority, Chain **ret)
 {
     _cleanup_free_ char *all = NULL;
 
     if (!b->leaf)
         return -EBADMSG;
-    if (asprintf(&all, "%s%s%s", b->leaf, strempty(b->issuers), strempty(b->anchor)) < 0)
+    if (asprintf(&all, "%s%s%s", b->leaf, strempty(b->issuers), is_authority ? strempty(b->anchor) : "") < 0)
         return -ENOMEM;
     return chain_from_pem(all, ret);
 }

@@ -8,4 +8,4 @@
 int bundle_from_pem(const char *leaf, const char *issuers, const char *key, Bundle **ret);
 /* Reads the metadata of a chain from its PEM texts. An authority is useless after the root above it has expired, so this root is
  * part of it. -EBADMSG if there is no leaf, or if they cannot be parsed. */
-int bundle_read_chain(const Bundle *b, Chain **ret);
+int bundle_read_chain(const Bundle *b, bool is_authority, Chain **ret);

@@ -22,6 +22,24 @@ static void test_pair(void)
     g_assert_cmpuint(alone->chain->n_entries, ==, 1);
 }
 
+static void test_chain(void)
+{
+    _cleanup_issued_ Issued root =
+        issue(&(CertificateSpec){ .subject = "Root", .authority = true }, NULL, NULL);
+    _cleanup_issued_ Issued leaf = issue(&(CertificateSpec){ .subject = "a.example" }, &root, NULL);
+    _cleanup_bundle_ Bundle *b = calloc(1, sizeof(Bundle));
+    _cleanup_chain_ Chain *own = NULL, *with_root = NULL, *none = NULL;
+
+    g_assert_nonnull(b);
+    g_assert_cmpint(bundle_read_chain(b, false, &none), ==, -EBADMSG);
+    b->leaf = pem_of(&leaf);
+    b->anchor = pem_of(&root);
+    g_assert_cmpint(bundle_read_chain(b, false, &own), ==, 0);
+    g_assert_cmpuint(own->n_entries, ==, 1);
+    g_assert_cmpint(bundle_read_chain(b, true, &with_root), ==, 0);
+    g_assert_cmpuint(with_root->n_entries, ==, 2);
+}
+
 static void test_refused(void)
 {
     _cleanup_issued_ Issued one = issue(&(CertificateSpec){ .subject = "a.example" }, NULL, NULL);
@@ -42,6 +60,7 @@ int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
     g_test_add_func("/pair/pair", test_pair);
+    g_test_add_func("/pair/chain", test_chain);
     g_test_add_func("/pair/refused", test_refused);
     return g_test_run();
 }

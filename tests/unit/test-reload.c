@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "crypto/pair.h"
 #include "store/files/files-internal.h"
 #include "util/text.h"
 
@@ -169,6 +170,47 @@ static void test_restored(void)
     g_assert_true(store_wants_checkpoint(s.store));
 }
 
+static Bundle *root_below(const Bundle *top)
+{
+    Bundle *b = NULL;
+
+    authority_unref(authority_make(KEY_TYPE_ECDSA_P256, now_seconds(), &b));
+    g_assert_nonnull(b->anchor = strdup(top->leaf));
+    chain_unref(TAKE_PTR(b->chain));
+    g_assert_cmpint(bundle_read_chain(b, true, &b->chain), ==, 0);
+    return b;
+}
+
+/* The root above is known of uploads as well, but is a part of the chain of the local root alone. */
+static void test_root_above(void)
+{
+    static const char *const fingerprint =
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    static const char *const paths[] = {
+        "root/record.json",
+        "uploads/0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef/record.json"
+    };
+    _cleanup_shelf_ Shelf s = shelf_new();
+    _cleanup_bundle_ Bundle *top = NULL;
+    Bundle *upload = bundle_make("up.example.com", 0);
+
+    authority_unref(authority_make(KEY_TYPE_ECDSA_P256, now_seconds(), &top));
+    g_assert_nonnull(upload->anchor = strdup(top->leaf));
+    g_assert_cmpint(shelf_commit(&s, change_of(NULL, RECORD_ROOT, "root", root_below(top), SOURCE_UPLOADED)),
+                    ==, 0);
+    g_assert_cmpint(shelf_commit(&s, change_of(NULL, RECORD_UPLOAD, fingerprint, upload, SOURCE_UPLOADED)),
+                    ==, 0);
+    for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
+        g_autofree char *before = folder_read(&s.folder, paths[i]), *after = NULL;
+
+        shelf_reopen(&s);
+        after = folder_read(&s.folder, paths[i]);
+        g_assert_cmpstr(after, ==, before);
+    }
+    g_assert_cmpuint(record_served(shelf_find(&s, RECORD_ROOT, "root"))->chain->n_entries, ==, 2);
+    g_assert_cmpuint(record_served(shelf_find(&s, RECORD_UPLOAD, fingerprint))->chain->n_entries, ==, 1);
+}
+
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
@@ -177,5 +219,6 @@ int main(int argc, char *argv[])
     g_test_add_func("/reload/registrations", test_registrations);
     g_test_add_func("/reload/lost", test_lost);
     g_test_add_func("/reload/restored", test_restored);
+    g_test_add_func("/reload/root-above", test_root_above);
     return g_test_run();
 }

@@ -90,7 +90,7 @@ static int salvage(int fd, RecordKind kind, const char *name, Record **ret)
         source = SOURCE_UPLOADED; /* a root made by the machine has nothing above it */
     r = bundle_from_pem(found->leaf, found->issuers, found->key, &b);
     if (r >= 0)
-        r = bundle_read_chain(found, &chain);
+        r = bundle_read_chain(found, kind == RECORD_ROOT, &chain);
     if (r < 0)
         return r == -ENOMEM ? r : -ENOENT;
     record_set_slot(rec, source, generation, chain, 0, 0);
@@ -150,7 +150,7 @@ static int read_chain(int fd, RecordKind kind, uint64_t generation, Chain **ret)
     _cleanup_bundle_ Bundle *b = NULL;
     int r = generation_read(fd, kind, generation, &b);
 
-    return r < 0 ? r : bundle_read_chain(b, ret);
+    return r < 0 ? r : bundle_read_chain(b, kind == RECORD_ROOT, ret);
 }
 
 /* Replaces metadata in the record that the certificates do not bear out. Returns 1 if it did. */
@@ -200,7 +200,7 @@ static int adopt_generation(int fd, RecordKind kind, uint64_t generation, Slot *
 
     if (generation_read(fd, kind, generation, &found) < 0 || !found->leaf || !found->key ||
         bundle_from_pem(found->leaf, found->issuers, found->key, &b) < 0 ||
-        bundle_read_chain(found, &chain) < 0 || !chain_equal(chain, slot->chain) ||
+        bundle_read_chain(found, kind == RECORD_ROOT, &chain) < 0 || !chain_equal(chain, slot->chain) ||
         generation_digest(kind, found, expected) < 0 ||
         generation_read_digest(fd, kind, generation, digest) < 0 ||
         memcmp(expected, digest, sizeof(digest)) != 0)
