@@ -290,8 +290,8 @@ static int explain_open(const char *path, int error, Problem *problem)
     case -ENOENT:
         return refuse_file(
             path, error,
-            "does not exist; create it with tsig-keygen(8) so that the user certwright can read it: "
-            "owner root, group certwright, mode 0640",
+            "does not exist; create it as certwright.conf(5) shows at DNSKeyFile=, with owner root, group certwright and "
+            "mode 0640, so that the user certwright can read it",
             problem);
     case -EACCES:
     case -EPERM:

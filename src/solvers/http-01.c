@@ -12,8 +12,8 @@
 
 #define HTTP_PORT 80 /* RFC 8555 section 8.3: authorities use no other port */
 #define ANOTHER_WAY \
-    "let it hand /.well-known/acme-challenge/ to this service (there are lines for nginx, Apache, HAProxy and Caddy in " \
-    "/usr/share/certwright/snippets), or set WebRoot= to the directory that it serves"
+    "let it hand /.well-known/acme-challenge/ to this service (certwright.conf(5), \"Behind a reverse proxy\"), or set " \
+    "WebRoot= to the directory that it serves"
 
 typedef struct HttpSolver {
     Solver solver;

@@ -186,8 +186,8 @@ static const AcceptorUse use = {
     .name = "http-01",
     .key = "HTTPListen=",
     .instead =
-        "let it hand /.well-known/acme-challenge/ to this service (certwright.conf(5), \"Behind a reverse "
-        "proxy\", and the lines for nginx, Apache, HAProxy and Caddy in /usr/share/certwright/snippets), or set "
+        "let it hand /.well-known/acme-challenge/ to this service (certwright.conf(5), \"Behind a reverse proxy\"), "
+        "or set "
         "WebRoot= to its directory, or choose another challenge with Challenges=",
     .welcome = welcome,
     .dismiss = dismiss,
