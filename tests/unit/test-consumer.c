@@ -226,17 +226,17 @@ static void check_attributes(const char *keys, const char *former, const Attribu
 
 static void test_attributes(void)
 {
-    const Attributes had = { 0644, 1234, 4321 }, none = { 0600, 0, 0 }, no_key = { 0640, 1234, 4321 },
+    const Attributes had = { 0644, 1234, 4321 }, none = { 0600, 0, 0 }, kept = { 0640, 1234, 4321 },
                      given = { 0440, 0, 7 }, owner = { 0600, 65000, 0 }, special = { 04755, 1234, 4321 },
-                     roots = { 0644, 0, 4321 }, was_roots = { 0644, 65000, 4321 },
-                     plain = { 0755, 1234, 4321 };
+                     roots = { 0644, 0, 4321 }, was_roots = { 0640, 65000, 4321 },
+                     plain = { 0750, 1234, 4321 };
 
     check_attributes("", NULL, NULL, &none);
-    check_attributes("", KEY, &had, &had);
-    check_attributes("", "no key", &had, &no_key);
+    check_attributes("", KEY, &had, &kept); /* without a mode, a key is for no others */
+    check_attributes("", "no key", &had, &kept);
     check_attributes("Owner=root\nGroup=7\nMode=0440\n", KEY, &had, &given);
     check_attributes("", KEY, &special, &plain);
-    check_attributes("Owner=1234\n", KEY, &had, &had);
+    check_attributes("Owner=1234\n", KEY, &had, &kept);
     check_attributes("Owner=65000\n", KEY, &roots, &was_roots);
     check_attributes("Owner=65000\n", KEY, &had, &owner); /* 1234 chose the rest */
 }
