@@ -9,7 +9,8 @@
 
 /* The bus as people use it, with busctl and gdbus alone: what README.md shows in its first session. */
 
-#define HOST "host"
+#define HOST      "box.example.com"
+#define HOST_PATH PATH "/certificate/box_2eexample_2ecom"
 #define MODULE \
     "[Module]\nDescription=Web interface\n[Certificate " HOST "]\n[Certificate mail.example.com]\n"
 
@@ -62,14 +63,13 @@ static void test_busctl(void)
 {
     Session s = session_begin();
 
-    run_and_expect(&s, "busctl tree org.certwright1", "/org/certwright1/certificate/host");
+    run_and_expect(&s, "busctl tree org.certwright1", HOST_PATH);
     run_and_expect(&s, "busctl tree org.certwright1", "/org/certwright1/root");
-    run_and_expect(&s, "busctl introspect org.certwright1 /org/certwright1/certificate/host",
-                   ".Fingerprint");
+    run_and_expect(&s, "busctl introspect org.certwright1 " HOST_PATH, ".Fingerprint");
     run_and_expect(&s, "busctl introspect org.certwright1 /org/certwright1", ".GetCertificate");
     run_and_expect(&s, "busctl introspect org.certwright1 /org/certwright1/root", "\"root\"");
     run_and_expect(&s,
-                   "busctl get-property org.certwright1 /org/certwright1/certificate/host "
+                   "busctl get-property org.certwright1 " HOST_PATH " "
                    "org.certwright1.Certificate State",
                    "s \"valid\"");
     run_and_expect(
@@ -83,7 +83,7 @@ static void test_busctl(void)
         "www.example.com 1 names as 2 a.example.com b.example.com",
         "www_2eexample_2ecom");
     run_and_expect(&s,
-                   "busctl call org.certwright1 /org/certwright1/certificate/host "
+                   "busctl call org.certwright1 " HOST_PATH " "
                    "org.certwright1.Certificate Reissue 'a{sv}' 0",
                    "o \"/org/certwright1/job/");
     run_and_expect(
@@ -93,7 +93,7 @@ static void test_busctl(void)
         &s,
         "busctl --json=short call org.certwright1 /org/certwright1 org.freedesktop.DBus.ObjectManager "
         "GetManagedObjects",
-        "\"/org/certwright1/certificate/host\"");
+        "\"" HOST_PATH "\"");
     session_end(&s);
 }
 
@@ -135,11 +135,10 @@ static void test_gdbus(void)
         "gdbus call --system --dest org.certwright1 --object-path /org/certwright1 "
         "--method org.certwright1.Manager.Register proxy www.example.com '{\"key-type\": <\"rsa-2048\">}'",
         "www_2eexample_2ecom");
-    run_and_expect(
-        &s,
-        "gdbus call --system --dest org.certwright1 --object-path /org/certwright1/certificate/host "
-        "--method org.freedesktop.DBus.Properties.GetAll org.certwright1.Certificate",
-        "'State': <'valid'>");
+    run_and_expect(&s,
+                   "gdbus call --system --dest org.certwright1 --object-path " HOST_PATH " "
+                   "--method org.freedesktop.DBus.Properties.GetAll org.certwright1.Certificate",
+                   "'State': <'valid'>");
     session_end(&s);
 }
 
@@ -199,10 +198,10 @@ static void check_monitor(Session *s, const char *const *argv)
         with_path[i] = argv[i];
     pid = process_start(with_path, (const char *const *)s->environment, log, NULL, NULL);
     for (int i = 0; i < 100; i++) { /* until it listens; then one is enough */
-        g_free(run(s, "busctl call org.certwright1 /org/certwright1/certificate/host "
+        g_free(run(s, "busctl call org.certwright1 " HOST_PATH " "
                       "org.certwright1.Certificate Export 'a{sv}' 0"));
         wait_milliseconds(100);
-        client_call(s->fixture->root, PATH "/certificate/host", CERTIFICATE, "Reissue",
+        client_call(s->fixture->root, HOST_PATH, CERTIFICATE, "Reissue",
                     g_variant_new("(@a{sv})", NO_OPTIONS), NULL);
         if (is_said(&(LogWait){ log, "ChainChanged" }))
             break;
@@ -232,40 +231,25 @@ static gboolean is_shown(const char *line)
            g_str_has_prefix(line, "    $ gdbus ") || g_str_has_prefix(line, "    # gdbus ");
 }
 
-/* Continued lines as one; "$(cat FILE)" as the file. */
-static char *complete(char **lines, const char *bundle)
+/* Continued lines as one. */
+static char *complete(char **lines)
 {
     g_autoptr(GString) command = g_string_new(*lines + strlen("    $ "));
-    g_autofree char *quoted = g_shell_quote(bundle);
 
     while (g_str_has_suffix(command->str, "\\") && lines[1]) {
         g_string_truncate(command, command->len - 1);
         g_string_append(command, g_strchug(*++lines));
     }
-    g_string_replace(command, "\"$(cat bundle.pem)\"", quoted, 0);
     return g_strdup(command->str);
 }
 
-/* The file that the commands take their third descriptor from: PKCS#12, of the passphrase that they give. */
-static char *make_pkcs12(Session *s, const char *bundle)
-{
-    g_autofree char *pem = g_build_filename(s->fixture->directory, "bundle.pem", NULL),
-                    *path = g_build_filename(s->fixture->directory, "bundle.pfx", NULL),
-                    *command = g_strdup_printf("openssl pkcs12 -export -in %s -passout pass:secret -out %s",
-                                               pem, path);
-
-    file_write(pem, bundle);
-    g_free(run(s, command));
-    return g_steal_pointer(&path);
-}
-
-/* A command that ends in "3<bundle.pfx" is one for a shell. */
+/* A command that ends in "3<bundle.pem" is one for a shell. */
 static char *open_descriptor(const char *command, const char *path)
 {
     g_autoptr(GString) line = g_string_new(command);
     g_autofree char *opened = g_strdup_printf("3<%s", path), *quoted = NULL;
 
-    if (g_string_replace(line, "3<bundle.pfx", opened, 0) == 0)
+    if (g_string_replace(line, "3<bundle.pem", opened, 0) == 0)
         return g_strdup(command);
     quoted = g_shell_quote(line->str);
     return g_strdup_printf("bash -c %s", quoted);
@@ -275,7 +259,7 @@ static char *open_descriptor(const char *command, const char *path)
 static void test_readme(void)
 {
     g_autofree char *path = g_build_filename(g_getenv("CERTWRIGHT_SOURCE"), "README.md", NULL),
-                    *text = file_read(path), *bundle = NULL, *pkcs12 = NULL;
+                    *text = file_read(path), *bundle = NULL, *pem = NULL;
     g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
     Session s = session_begin();
     g_autoptr(Pki) pki = pki_new(s.fixture->directory);
@@ -283,11 +267,11 @@ static void test_readme(void)
     guint n = 0;
 
     bundle = pki_bundle(leaf);
-    pkcs12 = make_pkcs12(&s, bundle);
+    pem = g_build_filename(s.fixture->directory, "bundle.pem", NULL);
+    file_write(pem, bundle);
     for (char **line = lines; *line; line++)
         if (is_shown(*line) && !strstr(*line, " monitor ")) {
-            g_autofree char *completed = complete(line, bundle),
-                            *command = open_descriptor(completed, pkcs12);
+            g_autofree char *completed = complete(line), *command = open_descriptor(completed, pem);
 
             g_test_message("%.100s", command);
             g_free(run(&s, command));
