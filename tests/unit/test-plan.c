@@ -292,6 +292,20 @@ static void test_every_combination(void)
     g_assert_cmpuint(n, ==, 2 * 4 * 3 * 3 * 3 * 7 * 7 * 3);
 }
 
+static PlanFacts facts_of(const Record *rec, struct RequestQueue *requests, const Record *upload,
+                          const Record *root)
+{
+    return (PlanFacts){ .record = rec,
+                        .requests = requests,
+                        .stored = true,
+                        .wanted = true,
+                        .names = names,
+                        .key_type = good->key_type,
+                        .upload = upload,
+                        .root = root,
+                        .now = NOW };
+}
+
 /* ---- uploads that are removed */
 
 /* Also of an upload that is not, or no longer, the certificate's. */
@@ -305,15 +319,7 @@ static void test_withdrawn(void)
         _cleanup_record_ Record *rec = record_of(&k), *after = record_copy(rec), *root = root_of(&k),
                                 *upload = upload_of(&k), *again = NULL;
         Request q = { .kind = REQUEST_WITHDRAWN, .chain = good };
-        PlanFacts facts = { .record = rec,
-                            .requests = &requests,
-                            .stored = true,
-                            .wanted = true,
-                            .names = names,
-                            .key_type = good->key_type,
-                            .upload = upload,
-                            .root = root,
-                            .now = NOW };
+        PlanFacts facts = facts_of(rec, &requests, upload, root);
         Plan p;
 
         STAILQ_INSERT_TAIL(&requests, &q, entry);
@@ -335,15 +341,7 @@ static void test_uploaded_again(void)
     struct RequestQueue requests = STAILQ_HEAD_INITIALIZER(requests);
     _cleanup_record_ Record *rec = record_of(&k), *after = NULL, *root = root_of(&k),
                             *upload = upload_of(&k);
-    PlanFacts facts = { .record = rec,
-                        .requests = &requests,
-                        .stored = true,
-                        .wanted = true,
-                        .names = names,
-                        .key_type = good->key_type,
-                        .upload = upload,
-                        .root = root,
-                        .now = NOW };
+    PlanFacts facts = facts_of(rec, &requests, upload, root);
     Plan p;
 
     g_assert_cmpint(record_block(rec, good, BLOCK_WITHDRAWN, NOW), ==, 1);
@@ -366,14 +364,7 @@ static void test_revoked_and_renewed(void)
     struct RequestQueue requests = STAILQ_HEAD_INITIALIZER(requests);
     _cleanup_record_ Record *rec = record_of(&k), *after = record_copy(rec), *root = root_of(&k);
     Request q = { .kind = REQUEST_REVOKED, .chain = former };
-    PlanFacts facts = { .record = rec,
-                        .requests = &requests,
-                        .stored = true,
-                        .wanted = true,
-                        .names = names,
-                        .key_type = good->key_type,
-                        .root = root,
-                        .now = NOW };
+    PlanFacts facts = facts_of(rec, &requests, NULL, root);
     Plan p;
 
     STAILQ_INSERT_TAIL(&requests, &q, entry);
