@@ -13,6 +13,10 @@ static inline void x509_stack_freep(STACK_OF(X509) * *l)
     sk_X509_pop_free(*l, X509_free);
 }
 #define _cleanup_x509_stack_ _cleanup_(x509_stack_freep)
+DEFINE_CLEANUP(X509_STORE *, X509_STORE_free);
+#define _cleanup_store_ _cleanup_(X509_STORE_freep)
+DEFINE_CLEANUP(X509_STORE_CTX *, X509_STORE_CTX_free);
+#define _cleanup_context_ _cleanup_(X509_STORE_CTX_freep)
 
 /* RFC 4514. */
 int x509_name_to_text(const X509_NAME *name, char **ret);

@@ -9,9 +9,6 @@
 #include "crypto/algorithm.h"
 #include "util/text.h"
 
-DEFINE_CLEANUP(X509_STORE *, X509_STORE_free);
-DEFINE_CLEANUP(X509_STORE_CTX *, X509_STORE_CTX_free);
-
 /* An authority may have several certificates: from several issuers, renewed, or self-signed. Each combination of them is a way up
  * from the leaf. All ways are walked (RFC 4158), depth first, and the best one is kept. An upload alone has a few hundred
  * at most; LIMIT_PATH_STEPS bounds what known certificates add to them. Signatures are checked once for each pair of
@@ -28,14 +25,14 @@ typedef struct Node {
     X509 *certificate;
     Origin origin;
     int64_t begin, end;
-    bool is_root,
-        is_sound; /* is_sound: nothing that can be seen from it alone keeps clients from accepting what it signed */
+    bool is_root;
+    bool is_sound; /* as far as it alone tells, clients accept certificates that it signed */
     bool searched; /* its issuers were searched */
     size_t issuers[LIMIT_PATH_ISSUERS];
     size_t n_issuers;
 } Node;
 
-/* What makes a path better than another, in this order. */
+/* The criteria by which one path is better than another, in this order. */
 typedef struct Rank {
     bool accepted; /* by clients, apart from faults of the leaf, which are the same on each path */
     int64_t begin; /* now, or when all of it is valid */
@@ -113,8 +110,8 @@ static int add_list(Search *s, STACK_OF(X509) * l, Origin origin)
 /* The directory is searched by subject hash, so only a few of its files are read. */
 static int add_from_directory(Search *s, const X509_NAME *subject)
 {
-    _cleanup_(X509_STORE_CTX_freep) X509_STORE_CTX *context = NULL;
-    _cleanup_(X509_STORE_freep) X509_STORE *store = NULL;
+    _cleanup_context_ X509_STORE_CTX *context = NULL;
+    _cleanup_store_ X509_STORE *store = NULL;
     _cleanup_x509_stack_ STACK_OF(X509) *l = NULL;
     X509_LOOKUP *lookup;
 

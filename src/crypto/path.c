@@ -10,11 +10,6 @@
 #include "crypto/permission.h"
 #include "util/text.h"
 
-DEFINE_CLEANUP(X509_STORE *, X509_STORE_free);
-DEFINE_CLEANUP(X509_STORE_CTX *, X509_STORE_CTX_free);
-#define _cleanup_store_   _cleanup_(X509_STORE_freep)
-#define _cleanup_context_ _cleanup_(X509_STORE_CTX_freep)
-
 #define AUTH_LEVEL 1 /* SSL_CTX_set_security_level(3): 80 bits, so no SHA-1 */
 
 bool x509_is_named_issuer(X509 *issuer, X509 *x)
