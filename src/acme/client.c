@@ -208,7 +208,7 @@ void acme_client_doubt_directory(AcmeClient *c)
     c->directory_until = 0;
 }
 
-/* Those that every order needs. The others are checked when they are used. */
+/* Checks the URLs that every order needs; others are checked when they are used. */
 static int check_directory(const AcmeClient *c, const AcmeDirectory *d, Problem *problem)
 {
     const char *const urls[] = { d->new_nonce, d->new_account, d->new_order };

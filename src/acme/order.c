@@ -364,7 +364,7 @@ bool order_was_foreseen(const Order *o)
     return o->refused != 0 && order_finding(o);
 }
 
-/* What the authority says comes first; what was found from here may explain it. */
+/* Appends the finding of the self-check, which may explain the error of the authority. */
 static void add_finding(const Order *o, Problem *problem)
 {
     const char *text = strempty(problem->text);

@@ -4,7 +4,7 @@
 #include "cli/fields.h"
 #include "cli/session.h"
 
-/* What the service found wrong in its configuration: a list of the property ConfigurationErrors, a(suss). */
+/* Errors that the service found in its configuration: the items of the property ConfigurationErrors, a(suss). */
 
 extern const Record configuration_error_record;
 

@@ -22,7 +22,7 @@ typedef enum ChallengeType {
 const char *challenge_type_to_string(ChallengeType t);
 ChallengeType challenge_type_from_string(const char *s);
 
-/* What a self-check without success means. */
+/* The consequence of a failed self-check. */
 typedef enum CheckMode {
     CHECK_NO,      /* it is not made */
     CHECK_ADVISE,  /* the authority is asked nevertheless; the finding explains its refusal */

@@ -23,7 +23,7 @@ static bool is_config_file(const char *name)
     return name[0] != '.' && text_ends_with(name, SUFFIX);
 }
 
-/* What a listing could not look at is reported here. */
+/* The callback for directories that cannot be listed. */
 typedef struct Report {
     ConfigUnreadable unreadable;
     void *userdata;

@@ -252,8 +252,8 @@ static int find_marker(const PemScanner *s, const char *from, Marker *ret)
 
 /* ---- the lines between two markers */
 
-/* What stands before a marker stands before each line of the block, if it does before the first of them. A number
- * in it counts the lines. */
+/* Text before a marker, such as "> ", is before each line of the block, too, if it is before the first of them. A number in it
+ * counts the lines. */
 typedef struct Prefix {
     const char *text;
     size_t size;

@@ -5,7 +5,7 @@
 
 #include "util/macro.h"
 
-/* What authorities permit: to the names of a leaf, and to its key. */
+/* Restrictions by authorities: of the names of a leaf, and of the use of its key. */
 
 /* Returns true if name constraints (RFC 5280 section 4.2.1.10) permit the names of a leaf. Unlike for OpenSSL, a wildcard is not
  * permitted if one of the names that it covers is excluded. */

@@ -3,7 +3,7 @@
 
 #include "manager/manager.h"
 
-/* What is wrong in the configuration, collected while it is read and applied. */
+/* Errors in the configuration, collected while it is read and applied. */
 typedef struct ConfigErrors {
     ConfigError *items;
     size_t n;

@@ -364,7 +364,7 @@ static void note_item(Deployments *d, Recipient *c, RecipientItem *i)
     recipient_show(c, i, d->manager->model);
 }
 
-/* Those with RootFile=, whose chains may stay the same. */
+/* Notes modules with RootFile=, even if their chains stay the same. */
 static bool note_root(Deployments *d)
 {
     bool found = false;
@@ -535,8 +535,8 @@ static int make_recipients(Deployments *d, const Config *config, Recipient **ret
     return r;
 }
 
-/* What was delivered with former settings is pending again, before the configuration counts as reloaded. Reports of new
- * modules are read first. */
+/* Deliveries with former settings are shown as pending before the configuration counts as reloaded. Reports of new modules
+ * are read first. */
 static void show_known(Deployments *d, Recipient *former)
 {
     Recipient *c, *next, *known;

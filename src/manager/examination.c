@@ -84,7 +84,7 @@ static Examination *examination_free(Examination *e)
 }
 DEFINE_CLEANUP(Examination *, examination_free);
 
-/* What came over the network is part of the chain, or was tried. */
+/* Adds the URLs of issuers that were downloaded, and of those that could not be, to the check of the chain. */
 static void report_fetched(Examination *e)
 {
     Finding *f = e->result.report.findings + CHECK_CHAIN;

@@ -20,7 +20,7 @@ typedef struct ManagerOptions {
     char *const *config;      /* directories, the most important last */
 } ManagerOptions;
 
-/* What is wrong in a file of the configuration, or with the file. */
+/* An error in a file of the configuration, or of reading it. */
 typedef struct ConfigError {
     char *file;    /* its path; "" for the configuration as a whole */
     unsigned line; /* 0: the file as a whole */

@@ -97,7 +97,7 @@ typedef enum AttemptFailure {
     FAILED_AT_AUTHORITY, /* it could not be reached, or did not answer as it should */
 } AttemptFailure;
 
-/* What the authority may have of an attempt that failed. */
+/* An object that a failed attempt may have left at the authority. */
 typedef enum AttemptTrace {
     LEFT_NOTHING,
     LEFT_ORDER,       /* whose URL was not received */

@@ -209,7 +209,7 @@ static int scan(Loading *l, RecordKind kind)
     return r < 0 ? r : -errno;
 }
 
-/* What the index had is not taken, but helps with records that cannot be read. */
+/* Records of the index are not used, except to recover those that cannot be read. */
 static int load_slowly(Loading *l)
 {
     Loaded *item, *next;
