@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from service import CERTIFICATE, MANAGER, PATH, PATIENCE, Gone, Service
+from service import CERTIFICATE, MANAGER, PATH, PATIENCE, Gone, Refused, Service
 from state import State, leads_to
 
 Programs = namedtuple("Programs", "gate certwrightd")
@@ -296,6 +296,10 @@ class Workshop:
         except Gone as e:
             service.wait()
             wrong.append(f"the service went: {e}")
+            seconds = PATIENCE
+        except Refused as e:
+            service.terminate()
+            wrong.append(f"the service refuses: {e}")
             seconds = PATIENCE
         if service.ending() != ["# ended with status 0"]:
             wrong.append(f"the service after it: {service.ending()}")
