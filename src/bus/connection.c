@@ -153,15 +153,18 @@ static void on_dispatched(sd_bus_message *m, void *userdata)
     authorizer_forget_decision(b->authorizer, m);
 }
 
-static void on_left(const char *sender, void *userdata)
+static void on_left(const char *sender, bool viewer, void *userdata)
 {
     Bus *b = userdata;
 
     authorizer_forget_sender(b->authorizer, sender);
+    if (viewer)
+        bus_note_departure(b);
 }
 
 static const SharesObserver shares_observer = {
     .reply_size = bus_reply_size,
+    .lists_objects = bus_lists_objects,
     .dispatched = on_dispatched,
     .left = on_left,
 };

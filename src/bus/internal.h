@@ -104,6 +104,7 @@ struct Bus {
     /* Written by idle.c; connection.c drops the request with its connection. */
     struct {
         uint64_t last_activity; /* CLOCK_MONOTONIC */
+        char *status;           /* why it does not exit, as last reported */
         sd_event_source *timer;
         sd_bus_slot *release;
     } idle;
@@ -196,6 +197,8 @@ int bus_request_name(Bus *b);
 int bus_add_objects(Bus *b);
 /* Estimates the size of the reply to a call, in bytes (reply-size.c). */
 size_t bus_reply_size(sd_bus_message *m, void *userdata);
+/* Returns true for GetManagedObjects; userdata is not used (brevity.c). */
+bool bus_lists_objects(sd_bus_message *m, void *userdata);
 
 /* Returns the number of messages that the bus has not taken yet. */
 static inline uint64_t bus_unwritten(sd_bus *bus)
@@ -211,6 +214,8 @@ void bus_idle_done(Bus *b);
 void bus_reset_idle(Bus *b);
 /* Follows a change of IdleExit=. */
 void bus_rearm_idle(Bus *b);
+/* Counts the idle time from now on if no client shows the objects any more. */
+void bus_note_departure(Bus *b);
 
 /* Queries whether the clock is synchronized, and passes the result to the manager. */
 void bus_ask_clock(Bus *b);
