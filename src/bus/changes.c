@@ -538,8 +538,11 @@ void bus_changes_drop(Bus *b)
     b->changes.jobs = b->changes.counts = false;
 }
 
+/* What has ended until the service stops is signalled; everything else is listed again after its next start. */
 void bus_changes_done(Bus *b)
 {
+    if (b->connection.owns_name)
+        tell_late_jobs(b);
     bus_changes_drop(b);
     sd_event_source_disable_unref(b->changes.source);
     sd_event_source_disable_unref(b->changes.progress_timer);

@@ -230,6 +230,8 @@ static int open_bus(Link *l, int in, int out, int64_t priority)
     }
     r = sd_bus_set_bus_client(l->bus, true);
     if (r >= 0)
+        r = sd_bus_set_close_on_exit(l->bus, false); /* pending calls are answered when the event loop has ended */
+    if (r >= 0)
         r = sd_bus_start(l->bus);
     return r < 0 ? r : sd_bus_attach_event(l->bus, l->owner->event, (int)priority);
 }

@@ -36,7 +36,7 @@ typedef struct Job {
     JobState state;
     struct Certificate *certificate; /* NULL: it is for a module */
     char *module;                    /* NULL: it is for a certificate */
-    double progress;
+    double progress; /* never decreases, although another authority or source begins again */
     const char *step; /* static text */
     int64_t started;  /* seconds since 1970-01-01 UTC */
     Problem problem;

@@ -120,7 +120,7 @@ void model_job_progress(Model *m, Job *j, double progress, const char *step)
 {
     if (j->state != JOB_RUNNING)
         set_state(j, JOB_RUNNING);
-    j->progress = progress;
+    j->progress = MAX(j->progress, progress);
     j->step = step;
     MODEL_NOTIFY(m, job_changed, j);
 }

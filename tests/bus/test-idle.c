@@ -241,9 +241,14 @@ static void expect_last(Fixture *f, const char *path)
 
 static void remove_state(Fixture *f)
 {
-    g_autofree char *certificates = g_build_filename(f->state, "certificates", NULL);
+    g_autoptr(GDir) state = g_dir_open(f->state, 0, NULL);
+    const char *entry;
 
-    directory_remove(certificates);
+    while ((entry = g_dir_read_name(state))) {
+        g_autofree char *path = g_build_filename(f->state, entry, NULL);
+
+        directory_remove(path);
+    }
 }
 
 /* The example of the documentation does not keep it, and learns of each chain: by the signal, and of what happened in its
