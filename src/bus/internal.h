@@ -11,6 +11,7 @@
 #include "core/export-format.h"
 #include "policy/authorize.h"
 #include "util/text.h"
+#include "util/user-names.h"
 
 /* Shared by the files of this folder only. */
 
@@ -28,6 +29,7 @@ typedef struct Change Change;
 typedef struct DeployProgram DeployProgram;
 typedef struct DeployUnit DeployUnit;
 typedef struct EndedJob EndedJob;
+typedef struct LogLine LogLine;
 
 /* The priority of everything that a flood of calls could keep busy, so that each gets its turn, and work in
  * progress goes first. */
@@ -100,6 +102,13 @@ struct Bus {
         sd_event_source *progress_timer; /* for progress withheld because some was signalled a moment ago */
         uint64_t progress_told;          /* CLOCK_MONOTONIC, usec */
     } changes;
+
+    /* Written by call-log.c only. */
+    struct {
+        UserNames *users;
+        struct Call *current;        /* is allowed, and being dispatched */
+        STAILQ_HEAD(, LogLine) held; /* until it has been */
+    } log;
 
     /* Written by idle.c; connection.c drops the request with its connection. */
     struct {
@@ -242,7 +251,9 @@ typedef struct Call {
     uid_t sender_uid;
     char *name, *module;
     Problem problem;
-    bool answered;
+    size_t n_jobs; /* that it began */
+    uint64_t job;  /* the last one of them */
+    bool answered, logged;
 } Call;
 
 /* Returns the Bus of the object on which the current method was called. */
@@ -267,8 +278,21 @@ int call_answer_with(Call *c, CallAppend append, const void *userdata);
 int call_fail(Call *c, int r);
 /* Returns true if there is a problem, and takes a copy of it as the answer. */
 bool call_failed(Call *c, const Problem *problem);
+/* Replies with the object of a job that was begun for the call. */
+int call_answer_job(Call *c, uint64_t id);
 /* Answers with the problem or with nothing, and frees the call, which is userdata: a callback. */
 void call_end(const Problem *problem, void *userdata);
+
+/* Messages about calls and the jobs that they begin (call-log.c). */
+int bus_log_init(Bus *b);
+/* Logs the caller, the call and its result, once. */
+void call_log_write(Call *c);
+/* Jobs that are added until call_log_end() belong to the call. */
+void call_log_begin(Call *c);
+void call_log_end(Bus *b);
+/* The same for a job that was there already. */
+void call_log_note_job(Call *c, uint64_t id);
+void call_log_refused(const Refusal *refusal, void *userdata);
 
 /* Sets an error with valid UTF-8, since sd-bus silently drops others. Returns a negative errno. */
 int error_set_problem(sd_bus_error *error, const Problem *problem);

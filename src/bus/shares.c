@@ -138,8 +138,8 @@ static void report(Sender *sender, const char *why)
     if (u->reported > 0 && now < u->reported + REPORT_USEC)
         return;
     u->reported = now;
-    log_notice("Refusing calls of user %u, with %zu pending calls and about %zu bytes of unread replies: %s",
-               u->uid, u->load.n + u->held, u->unread, why);
+    sender->shares->observer->refused(&(Refusal){ u->uid, u->load.n + u->held, u->unread, why },
+                                      sender->shares->userdata);
 }
 
 /* Drops it without a reply if too many are unread already; the bus replies for the service when the

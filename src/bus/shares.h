@@ -16,6 +16,14 @@
  * data of the sender. */
 typedef struct Shares Shares;
 
+/* Calls of a user are refused. */
+typedef struct Refusal {
+    uid_t uid;
+    size_t n_pending; /* calls */
+    size_t unread;    /* bytes of replies, estimated */
+    const char *why;
+} Refusal;
+
 typedef struct SharesObserver {
     /* Estimates the size of the reply to a call, in bytes. */
     size_t (*reply_size)(sd_bus_message *call, void *userdata);
@@ -23,6 +31,8 @@ typedef struct SharesObserver {
     bool (*lists_objects)(sd_bus_message *call, void *userdata);
     /* The call has been dispatched and has left the queue. */
     void (*dispatched)(sd_bus_message *call, void *userdata);
+    /* Called once in a while for each user. */
+    void (*refused)(const Refusal *refusal, void *userdata);
     /* This connection has left the bus, and its waiting calls were dropped. viewer: it had listed all objects. */
     void (*left)(const char *sender, bool viewer, void *userdata);
 } SharesObserver;

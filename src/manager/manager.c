@@ -150,7 +150,10 @@ static void on_failed(Certificate *c, const Problem *problem, void *userdata)
                    (const LogField[]){ { "NAME", certificate_name(c) }, {} }, "%s: %s", certificate_name(c),
                    problem->text);
     else
-        log_error("%s: %s", certificate_name(c), problem->text);
+        log_fields(LOG_ERR, MESSAGE_CHANGE_FAILED,
+                   FIELDS({ "NAME", certificate_name(c) }, { "CODE", problem_name(problem) },
+                          { "REASON", problem->text }),
+                   "%s: %s", certificate_name(c), problem->text);
     if (c->published)
         MODEL_NOTIFY(m->model, certificate_changed, c, CHANGED_FAILURE | CHANGED_CHAIN);
 }

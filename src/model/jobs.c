@@ -58,7 +58,9 @@ static int make_job(Model *m, JobKind kind, Job **ret)
     j = calloc(1, sizeof(Job));
     if (!j)
         return -ENOMEM;
-    *j = (Job){ .id = ++m->last_job, .kind = kind, .step = "waiting", .started = clock_now() };
+    *j = (Job){
+        .id = ++m->last_job, .kind = kind, .step = "waiting", .started = clock_now(), .requester = (uid_t)-1
+    };
     *ret = j;
     return 0;
 }

@@ -201,8 +201,9 @@ static int scan(Loading *l, RecordKind kind)
             continue;
         name = name_from_entry(kind, entry->d_name);
         if (!name)
-            log_warning("%s/%s/%s is not part of the store, ignoring.", l->store->path, object_parent(kind),
-                        entry->d_name);
+            log_fields(LOG_WARNING, MESSAGE_FAILURE, FIELDS({ "FILE", entry->d_name }),
+                       "%s/%s/%s is not part of the store, ignoring.", l->store->path, object_parent(kind),
+                       entry->d_name);
         else
             r = on_object(kind, name, l);
     }
