@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "broker.h"
 #include "client.h"
 #include "files.h"
 #include "process.h"
@@ -213,6 +214,32 @@ static void test_others_do_not(void)
     stop(f);
 }
 
+/* The same on the other message bus. */
+static void test_broker(void)
+{
+    const char *obstacle = broker_obstacle();
+    GDBusConnection *window;
+    int status;
+    Fixture *f;
+
+    if (obstacle) {
+        g_test_skip(obstacle);
+        return;
+    }
+    f = fixture_new(FIXTURE_BROKER | FIXTURE_NO_DAEMON, MODULE);
+    fixture_write_settings(f, SETTINGS);
+    fixture_start_daemon(f, FIXTURE_IDLE_EXIT);
+    window = client_connect(f, fixture_uid("nobody"));
+    list_objects(window);
+    wait_milliseconds(3000);
+    fixture_check_daemon(f);
+    leave(window);
+    g_assert_true(process_wait(f->daemon, 60000, &status));
+    g_assert_cmpint(status, ==, 0);
+    f->daemon = 0;
+    fixture_free(f);
+}
+
 typedef struct Lines {
     const char *path;
     guint n;
@@ -412,6 +439,7 @@ static void add(void)
     g_test_add_func("/bus/idle/viewers-keep-it", test_viewers_keep_it);
     g_test_add_func("/bus/idle/object-manager-client", test_object_manager_client);
     g_test_add_func("/bus/idle/others-do-not", test_others_do_not);
+    g_test_add_func("/bus/idle/broker", test_broker);
     g_test_add_func("/bus/idle/follower", test_follower);
     g_test_add_func("/bus/idle/resident", test_resident);
     g_test_add_func("/bus/idle/new-time", test_new_time);
