@@ -495,7 +495,7 @@ static void run_binding(void *data)
 
 static int register_again(Account *a)
 {
-    log_fields(LOG_NOTICE, NULL, FIELDS({ "AUTHORITY", a->authority.name }),
+    log_fields(LOG_NOTICE, MESSAGE_FAILURE, FIELDS({ "AUTHORITY", a->authority.name }),
                "%s: account does not exist any more, creating another one with the same key.",
                a->authority.name);
     free(a->signer.record->url);

@@ -139,7 +139,7 @@ static int restore_captured(Run *run, const FormerFiles *f, Problem *problem)
 
     if (verdict == FORMER_USABLE || is_mixed(f, run->now))
         return restore(f, problem);
-    log_fields(LOG_NOTICE, NULL, ABOUT(f->files->certificate),
+    log_fields(LOG_NOTICE, MESSAGE_FAILURE, ABOUT(f->files->certificate),
                "The former chain of %s %s, so it is not put back.", f->files->certificate,
                former_verdict_explain(verdict));
     return 0;
@@ -217,7 +217,7 @@ static int recover(Run *run, ModuleState *m, Problem *problem)
     _cleanup_problem_ Problem down = { 0 };
     int r;
 
-    log_fields(LOG_NOTICE, NULL, FIELDS({ "MODULE", m->module->name }),
+    log_fields(LOG_NOTICE, MESSAGE_FAILURE, FIELDS({ "MODULE", m->module->name }),
                "The last delivery to module %s did not end, so the former files are put back.",
                m->module->name);
     r = restore_set(run, m, problem);

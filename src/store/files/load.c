@@ -278,7 +278,8 @@ int store_load(Store *s, StoreVisit visit, void *userdata)
     r = load_quickly(&l);
     if (r < 0 && r != -ENOMEM) {
         if (r != -ENOENT)
-            log_notice("%s: failed to read the index, rebuilding from the files: %s", s->path, strerror(-r));
+            log_fields(LOG_NOTICE, MESSAGE_FAILURE, NULL,
+                       "%s: failed to read the index, rebuilding from the files: %s", s->path, strerror(-r));
         r = load_slowly(&l);
     }
     /* A switch made just before a crash of this program may not be on disk yet, but everything reported from
