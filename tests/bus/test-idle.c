@@ -120,12 +120,12 @@ static char *owner_of_service(GDBusConnection *c)
     return owner;
 }
 
-/* For three times as long as it would be idle. */
+/* For twice as long as it would be idle. */
 static void expect_stay(Fixture *f, const char *owner)
 {
     g_autofree char *now = NULL;
 
-    wait_milliseconds(3000);
+    wait_milliseconds(2000);
     now = owner_of_service(f->root);
     g_assert_cmpstr(now, ==, owner);
 }
