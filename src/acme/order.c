@@ -179,7 +179,9 @@ static void next_alternate(Order *o)
             return;
     }
     if (preferred)
-        log_notice("%s: %s offers no chain of \"%s\", using its default chain.", o->record->name,
+        log_fields(LOG_NOTICE, MESSAGE_FAILURE,
+                   FIELDS({ "NAME", o->record->name }, { "AUTHORITY", order_whose(o) }),
+                   "%s: %s offers no chain of \"%s\", using its default chain.", o->record->name,
                    order_whose(o), preferred);
     end_with_own_chain(o);
 }
@@ -469,14 +471,18 @@ static bool ask_for_less(Order *o, const AcmeFailure *failure)
     const char *type = strempty(failure->problem->type), *text = strempty(failure->problem->text);
 
     if (o->record->replaces && TABLE_FROM_STRING(replacing, type) >= 0) {
-        log_notice("%s: %s%s Placing the order without \"replaces\".", o->record->name, text,
+        log_fields(LOG_NOTICE, MESSAGE_FAILURE,
+                   FIELDS({ "NAME", o->record->name }, { "AUTHORITY", order_whose(o) }),
+                   "%s: %s%s Placing the order without \"replaces\".", o->record->name, text,
                    text_full_stop(text));
         free(o->record->replaces);
         o->record->replaces = NULL;
         return true;
     }
     if (o->profile && !s->needs_profile && streq(type, "invalidProfile")) {
-        log_notice("%s: %s%s Placing the order without a profile.", o->record->name, text,
+        log_fields(LOG_NOTICE, MESSAGE_FAILURE,
+                   FIELDS({ "NAME", o->record->name }, { "AUTHORITY", order_whose(o) }),
+                   "%s: %s%s Placing the order without a profile.", o->record->name, text,
                    text_full_stop(text));
         o->no_profile = true;
         return true;
@@ -539,7 +545,9 @@ static int choose_profile(Order *o, Problem *problem)
             "The authority %s has no profile \"%s\" (available: %s); correct Profile= of [Authority %s], "
             "or set RequireProfile=no to do without.",
             order_whose(o), o->profile, d->profiles ? strempty(known) : "none", order_whose(o));
-    log_notice("%s: The authority %s has no profile \"%s\" (available: %s), placing the order without one.",
+    log_fields(LOG_NOTICE, MESSAGE_FAILURE,
+               FIELDS({ "NAME", o->record->name }, { "AUTHORITY", order_whose(o) }),
+               "%s: The authority %s has no profile \"%s\" (available: %s), placing the order without one.",
                o->record->name, order_whose(o), o->profile, d->profiles ? strempty(known) : "none");
     o->profile = NULL;
     return 0;

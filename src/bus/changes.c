@@ -140,8 +140,9 @@ static void tell(Bus *b, Change *change)
         bus_start_warning_unit(b, certificate_name(change->certificate));
     }
     if (r < 0)
-        (void)log_warning_errno(r, "Failed to send signals for %s, ignoring",
-                                certificate_name(change->certificate));
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, ABOUT(certificate_name(change->certificate)),
+                   "Failed to send signals for %s, ignoring: %s", certificate_name(change->certificate),
+                   strerror(-r));
     forget_change(b, change);
 }
 
@@ -249,7 +250,8 @@ static void tell_ended_job(Bus *b, EndedJob *e)
                                            "org.freedesktop.DBus.Introspectable",
                                            "org.freedesktop.DBus.Properties", NULL);
     if (r < 0)
-        (void)log_warning_errno(r, "Failed to signal the end of job %s, ignoring", e->path);
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, ABOUT(e->name),
+                   "Failed to signal the end of job %s, ignoring: %s", e->path, strerror(-r));
     ended_job_free(e);
 }
 
@@ -538,8 +540,11 @@ void bus_changes_drop(Bus *b)
     b->changes.jobs = b->changes.counts = false;
 }
 
+/* What has ended until the service stops is signalled; everything else is listed again after its next start. */
 void bus_changes_done(Bus *b)
 {
+    if (b->connection.owns_name)
+        tell_late_jobs(b);
     bus_changes_drop(b);
     sd_event_source_disable_unref(b->changes.source);
     sd_event_source_disable_unref(b->changes.progress_timer);

@@ -209,6 +209,7 @@ static int reissue_one(Certificate *c, void *userdata)
 
     if (manager_reissue(all->call->bus->manager, c, &all->options, &job, &problem) < 0)
         return 0;
+    call_log_note_job(all->call, job);
     path = job_path(job);
     return path ? sd_bus_message_append_basic(all->reply, 'o', path) : -ENOMEM;
 }
@@ -242,7 +243,6 @@ static int method_reissue_all(sd_bus_message *m, void *userdata _unused_, sd_bus
 static int method_deploy(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
     static const OptionRow rows[] = { {} };
-    _cleanup_free_ char *path = NULL;
     _cleanup_call_ Call *call = NULL;
     _cleanup_problem_ Problem problem = {};
     const char *module;
@@ -260,8 +260,7 @@ static int method_deploy(sd_bus_message *m, void *userdata _unused_, sd_bus_erro
         return r;
     if (manager_deploy(call->bus->manager, module, &job, &call->problem) < 0)
         return 1;
-    path = job_path(job);
-    return path ? call_answer(call, "o", path) : call_fail(call, -ENOMEM);
+    return call_answer_job(call, job);
 }
 
 static int method_renew_due(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)

@@ -397,7 +397,8 @@ void lifecycle_maybe_order(Lifecycle *l, Certificate *c)
     if (c->job || c->work.busy || lifecycle_next_order(l, c) > clock_now())
         return;
     if (lifecycle_start_job(l, c, JOB_ORDER, NULL, NULL) < 0)
-        log_warning("%s: Failed to start the order, ignoring.", certificate_name(c));
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, ABOUT(certificate_name(c)),
+                   "%s: Failed to start the order, ignoring.", certificate_name(c));
 }
 
 void lifecycle_retry_orders(Lifecycle *l, int64_t corrected)
@@ -472,8 +473,11 @@ static void conclude_failure(Attempt *a, const PlanFacts *facts)
     if (facts->order->automatic)
         c->order.waits_until = facts->order->waited ? facts->order->until : 0;
     if (a->plan.order == PLAN_ORDER_FAILED_SCHEDULED)
-        log_warning("%s: %s%s The order is retried in %lld seconds.", certificate_name(c), text,
-                    text_full_stop(text), (long long)(a->after->order_after - facts->now));
+        log_fields(LOG_WARNING, MESSAGE_ORDER_FAILED,
+                   FIELDS({ "NAME", certificate_name(c) }, { "CODE", problem_name(&a->plan.order_problem) },
+                          { "REASON", text }),
+                   "%s: %s%s The order is retried in %lld seconds.", certificate_name(c), text,
+                   text_full_stop(text), (long long)(a->after->order_after - facts->now));
 }
 
 void attempt_conclude_order(Attempt *a, const PlanFacts *facts)

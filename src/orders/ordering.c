@@ -174,8 +174,8 @@ static int on_ending(sd_event_source *source _unused_, void *userdata)
     if (a->connection && o->outcome.kind != OUTCOME_WAITED)
         ordering_note_end(o);
     if (a->connection && try_again(o)) {
-        log_notice("%s: %s%s Placing another order.", o->wanted.name, strempty(problem->text),
-                   text_full_stop(strempty(problem->text)));
+        log_fields(LOG_NOTICE, MESSAGE_FAILURE, ABOUT(o->wanted.name), "%s: %s%s Placing another order.",
+                   o->wanted.name, strempty(problem->text), text_full_stop(strempty(problem->text)));
         problem_clear(problem);
         attempt_reset(a); /* its file is replaced by the next one's */
         o->state = ORDERING_WAITING;
