@@ -359,9 +359,9 @@ static const Problem *order_finding(const Order *o)
     return o->authorizations ? authorizations_finding(o->authorizations) : NULL;
 }
 
-bool order_was_foreseen(const Order *o)
+bool order_was_foreseen(const Order *o, SolverFinding *ret)
 {
-    return o->refused != 0 && order_finding(o);
+    return o->refused != 0 && o->authorizations && authorizations_were_foreseen(o->authorizations, ret);
 }
 
 /* Appends the finding of the self-check, which may explain the error of the authority. */

@@ -473,6 +473,7 @@ static void test_finding(void)
     account_key = key;
     for (int i = 0; i < 2; i++) {
         Solver solver = { .ops = &ops };
+        SolverFinding found;
         _cleanup_desk_ Desk d;
 
         desk_init(&d);
@@ -482,6 +483,7 @@ static void test_finding(void)
         (void)next_call(&d);
         answer(ACME_URL, URL "z", pending);
         blind_task.advises = i == 0;
+        blind_task.found = 7;
         blind_ready(i == 0 ? &finding : &(Problem){}, blind_userdata);
         (void)next_call(&d);
         answer(ACME_URL, URL "c", failed);
@@ -490,7 +492,12 @@ static void test_finding(void)
         g_assert_true(!strstr(d.problem.text, "(SelfCheck=, DNSResolvers=) found: The router answers.") ==
                       (i == 1));
         g_assert_cmpuint(d.refused, ==, 1);
-        g_assert_cmpint(order_was_foreseen(d.order), ==, i == 0);
+        g_assert_cmpint(order_was_foreseen(d.order, &found), ==, i == 0);
+        if (i == 0) {
+            g_assert_cmpstr(found.name, ==, "a.test");
+            g_assert_cmpstr(found.solver, ==, "http-01");
+            g_assert_cmpuint(found.what, ==, 7);
+        }
     }
     account_key = account_key_free(key);
 }
