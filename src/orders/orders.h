@@ -134,8 +134,8 @@ int orders_check_window(Orders *s, const Record *record, WindowDone done, void *
  * default route), or it is running. ret_soon: it is one of the first, minutes after the order. */
 int64_t orders_next_recheck(Orders *s, char *const *names, const char *authority, const char *name,
                             bool *ret_soon);
-/* Does so, unless enough others are running. done is called from the event loop; not after orders_free(), or if an order with that
- * name begins. released: it has found something else, and the next order need not wait. */
+/* Does so, unless enough others are running. done is called from the event loop; not after orders_free(), or if an order with
+ * that name begins. released: it has found something else, and the next order need not wait. */
 typedef void (*RecheckDone)(const char *name, bool released, void *userdata);
 int orders_recheck(Orders *s, char *const *names, const char *authority, const char *name, RecheckDone done,
                    void *userdata);

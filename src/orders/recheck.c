@@ -9,10 +9,10 @@
 #include "util/log.h"
 #include "util/text.h"
 
-/* Self-checks without an order. A proof that neither the self-check nor the authority has found is not shown to the authority again
- * soon, to spare its limits. But its cause may be corrected at any time, so the self-check is repeated with a proof that no authority
- * has asked for. When it finds something else, the order need not wait any more. The steps, and what was found last, are in the
- * ledger. */
+/* Self-checks without an order. A proof that neither the self-check nor the authority has found is not shown to the authority
+ * again soon, to spare its limits. But its cause may be corrected at any time, so the self-check is repeated with a proof that no
+ * authority has asked for. When it finds something else, the order need not wait any more. The steps, and what was found last,
+ * are in the ledger. */
 
 #define TOKEN_BYTES 16 /* RFC 8555 section 8: at least 128 bits */
 
