@@ -404,6 +404,15 @@ static void authorization_start(Authorization *a)
 
 /* ---- authorizations */
 
+void authorizations_explain(Authorizations *s, Problem *problem)
+{
+    for (size_t i = 0; i < s->n && problem->code == PROBLEM_NONE; i++)
+        explain(s->items + i, problem);
+    for (size_t i = 0; i < s->n; i++)
+        if (was_refused(s->items + i))
+            note_refused(s->items + i);
+}
+
 static void maybe_explain(Authorizations *s)
 {
     _cleanup_problem_ Problem problem = {};
@@ -411,11 +420,7 @@ static void maybe_explain(Authorizations *s)
     for (size_t i = 0; i < s->n; i++)
         if (s->items[i].call)
             return;
-    for (size_t i = 0; i < s->n && problem.code == PROBLEM_NONE; i++)
-        explain(s->items + i, &problem);
-    for (size_t i = 0; i < s->n; i++)
-        if (was_refused(s->items + i))
-            note_refused(s->items + i);
+    authorizations_explain(s, &problem);
     s->observer->explained(&problem, s->userdata);
 }
 

@@ -38,6 +38,8 @@ int authorizations_fetch(Authorizations *s, bool explain);
 /* Looks at some of the authorizations that the authority was asked to validate: an order may stay pending although one
  * of them is invalid. */
 void authorizations_watch(Authorizations *s);
+/* Sets the problem to the first error that the authority reports about a proof, as far as is known without asking. */
+void authorizations_explain(Authorizations *s, Problem *problem);
 /* The authority has validated all proofs, so that the account key may change again. */
 void authorizations_settle(Authorizations *s);
 /* Returns what a self-check found that only advises (SelfCheck=), for a name that is not known to be proved; NULL: nothing. */
