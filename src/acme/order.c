@@ -256,15 +256,7 @@ static int64_t usec_left(const Order *o)
     return (int64_t)(o->ends - loop_now(o->context.event, CLOCK_BOOTTIME));
 }
 
-static void order_time_out(Order *o)
-{
-    _cleanup_problem_ Problem problem = {};
-
-    problem_set(&problem, PROBLEM_AUTHORITY_FAILED,
-                "The authority %s did not complete the order within %d minutes; it will be retried later.",
-                order_whose(o), LIMIT_ORDER_TIME / 60);
-    order_fail(o, &problem, true);
-}
+static void order_time_out(Order *o);
 
 static void order_look_later(Order *o, int64_t retry_after)
 {
@@ -361,9 +353,9 @@ static const Problem *order_finding(const Order *o)
     return o->authorizations ? authorizations_finding(o->authorizations) : NULL;
 }
 
-bool order_was_foreseen(const Order *o)
+bool order_was_foreseen(const Order *o, SolverFinding *ret)
 {
-    return o->refused != 0 && order_finding(o);
+    return o->refused != 0 && o->authorizations && authorizations_were_foreseen(o->authorizations, ret);
 }
 
 /* Appends the finding of the self-check, which may explain the error of the authority. */
@@ -385,6 +377,31 @@ static void add_finding(const Order *o, Problem *problem)
     problem_move(&both, problem);
 }
 
+static void note_refused(Order *o)
+{
+    if (last_solver(o) < o->context.solvers.n)
+        o->refused |= 1U << last_solver(o);
+}
+
+/* An authority may look for a proof again and again without an end: that is not an outage. */
+static void order_time_out(Order *o)
+{
+    _cleanup_problem_ Problem problem = {};
+    bool proving = o->object && o->object->status == ACME_PENDING && o->authorizations;
+
+    if (proving)
+        authorizations_explain(o->authorizations, &problem);
+    proving = problem.code != PROBLEM_NONE || (proving && order_finding(o));
+    problem_set(&problem, PROBLEM_AUTHORITY_FAILED,
+                "The authority %s did not complete the order within %d minutes; it will be retried later.",
+                order_whose(o), LIMIT_ORDER_TIME / 60);
+    if (proving) {
+        note_refused(o);
+        add_finding(o, &problem);
+    }
+    order_fail(o, &problem, !proving);
+}
+
 static void on_explained(Problem *problem, void *userdata)
 {
     Order *o = userdata;
@@ -393,8 +410,7 @@ static void on_explained(Problem *problem, void *userdata)
         (void)acme_problem_describe(o->object->problem, order_whose(o), ACME_ABOUT_ORDER, problem);
     problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
                 "The authority %s ended the order without giving a reason.", order_whose(o));
-    if (last_solver(o) < o->context.solvers.n)
-        o->refused |= 1U << last_solver(o);
+    note_refused(o);
     add_finding(o, problem);
     order_fail(o, problem, false);
 }

@@ -117,6 +117,7 @@ static void say_window(Account *a)
 static void say_next(Account *a)
 {
     int64_t next = manager_next_renewal(a->m, a->c);
+    int64_t recheck = certificate_is_root(a->c) ? INT64_MAX : lifecycle_next_recheck(a->m->lifecycle, a->c);
 
     if (a->c->job) {
         say(a, "A job is in progress: %s (job %llu).", a->c->job->step, (unsigned long long)a->c->job->id);
@@ -126,6 +127,11 @@ static void say_next(Account *a)
         say(a, "The clock of this machine is not trusted, so nothing is done automatically until it is.");
     if (!network_watch_has_route(a->m->network) && a->c->record->order_failed)
         say(a, "This machine has no default route; as soon as it has one, the order is retried.");
+    if (recheck < INT64_MAX)
+        say(a,
+            "The self-check had found no proof either (SelfCheck=); it is repeated %s, at %s, and the next attempt is made as "
+            "soon as it has another result.",
+            span_to_text(recheck - a->now, (char[SPAN_SIZE]){ 0 }), MOMENT(MAX(recheck, a->now)));
     if (a->c->record->served == SOURCE_UPLOADED)
         say(a,
             "Only an upload can renew it; shortly before it expires, the next best source takes its place.");
