@@ -55,6 +55,8 @@ static const Verb verbs[] = {
     { "enable", 2, 2, 0, verb_enable, "SERVICE NAME",
       N_("Keep a chain for NAME in nginx, apache2, haproxy, postfix or dovecot") },
     { "disable", 2, 2, 0, verb_disable, "SERVICE NAME", N_("Take back what enable wrote") },
+    { "modules", 0, 0, 0, verb_modules, "", N_("List the modules, their certificates and deliveries") },
+    { "metrics", 0, 0, OPTION_OUTPUT, verb_metrics, "[--output=FILE]", N_("Print metrics for Prometheus") },
     { "monitor", 0, 0, 0, verb_monitor, "", N_("Print changes as they happen") },
     { "reload", 0, 0, 0, verb_reload, "", N_("Reload the configuration") },
     { "renew-due", 0, 0, 0, verb_renew_due, "", N_("Start the renewals that are due") },
