@@ -152,6 +152,7 @@ static Counts counts_of(const Bus *b)
         .certificates = b->model->n_published,
         .jobs = HASH_COUNT(b->model->jobs),
         .wake = manager_next_wake(b->manager),
+        .doubts_clock = manager_clock_is_doubted(b->manager),
     };
 
     strncpy(c.root, strempty(served_leaf(b->model->root)->fingerprint), sizeof(c.root) - 1);
@@ -161,7 +162,7 @@ static Counts counts_of(const Bus *b)
 static void tell_counts(Bus *b)
 {
     Counts now = counts_of(b);
-    const char *names[5] = {};
+    const char *names[6] = {};
     size_t n = 0;
 
     b->changes.counts = false;
@@ -173,6 +174,8 @@ static void tell_counts(Bus *b)
         names[n++] = "RootFingerprint";
     if (now.wake != b->changes.told.wake)
         names[n++] = "NextWake";
+    if (now.doubts_clock != b->changes.told.doubts_clock)
+        names[n++] = "ClockTrusted";
     b->changes.told = now;
     if (n > 0)
         (void)sd_bus_emit_properties_changed_strv(b->bus, BUS_PATH, INTERFACE_MANAGER,

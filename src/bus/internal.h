@@ -55,6 +55,7 @@ typedef struct Link {
 typedef struct Counts {
     size_t certificates, jobs;
     int64_t wake;
+    bool doubts_clock;
     char root[65];
 } Counts;
 

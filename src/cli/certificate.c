@@ -151,21 +151,31 @@ static int certificate_compare(const void *a, const void *b)
     return roots ? roots : strcmp(x->name, y->name);
 }
 
-Exit certificates_load(Session *s, CertificateList *l)
+int certificates_read(CertificateList *l, sd_bus_message *reply)
 {
-    Exit e = session_get_objects(s, &l->reply);
     int r;
 
-    if (e != EXIT_DONE)
-        return e;
-    r = certificate_list_read(l, l->reply);
+    l->reply = sd_bus_message_ref(reply);
+    r = certificate_list_read(l, reply);
     if (r < 0)
-        return session_fail_reply(r);
+        return r;
     if (l->n > 0)
         qsort(l->items, l->n, sizeof *l->items, certificate_compare);
     if (l->n > 0 && streq(l->items[l->n - 1].path, ROOT_PATH))
         l->root = &l->items[--l->n];
-    return EXIT_DONE;
+    return 0;
+}
+
+Exit certificates_load(Session *s, CertificateList *l)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    Exit e = session_get_objects(s, &reply);
+    int r;
+
+    if (e != EXIT_DONE)
+        return e;
+    r = certificates_read(l, reply);
+    return r < 0 ? session_fail_reply(r) : EXIT_DONE;
 }
 
 Exit certificate_load(Session *s, const char *path, CertificateList *l)

@@ -51,6 +51,9 @@ void certificate_list_done(CertificateList *l);
 
 Exit certificates_load(Session *s, CertificateList *l);
 
+/* The same for a reply to GetManagedObjects(), of which it keeps a reference; reports nothing. */
+int certificates_read(CertificateList *l, sd_bus_message *reply);
+
 /* Loads a list with one leaf or root as its only item. */
 Exit certificate_load(Session *s, const char *path, CertificateList *l);
 

@@ -122,6 +122,11 @@ Exit session_fail(int error, const sd_bus_error *e, const char *purpose)
     return f->exit;
 }
 
+const char *session_error_advice(const sd_bus_error *e)
+{
+    return e->name ? failure_find(e->name)->advice : NULL;
+}
+
 Exit session_fail_reply(int error)
 {
     if (error == -ENOMEM)

@@ -8,7 +8,10 @@ typedef struct Verb {
     unsigned options;
     Exit (*run)(Session *s, const Options *o, char **arguments);
     const char *usage, *help;
+    bool needs_no_bus;
 } Verb;
+
+#define NAMES_MAX 64
 
 #define OPTIONS_SUBMISSION (OPTION_ROOT | OPTION_KEY | OPTION_PASSPHRASE_FILE | OPTION_FETCH_ISSUERS)
 #define OPTIONS_REISSUE \
@@ -55,6 +58,10 @@ static const Verb verbs[] = {
     { "enable", 2, 2, 0, verb_enable, "SERVICE NAME",
       N_("Keep a chain for NAME in nginx, apache2, haproxy, postfix or dovecot") },
     { "disable", 2, 2, 0, verb_disable, "SERVICE NAME", N_("Take back what enable wrote") },
+    { "doctor", 0, NAMES_MAX, 0, verb_doctor, "[NAME]...", N_("Look for what is wrong, and say what to do about it"),
+      true },
+    { "modules", 0, 0, 0, verb_modules, "", N_("List the modules, their certificates and deliveries") },
+    { "metrics", 0, 0, OPTION_OUTPUT, verb_metrics, "[--output=FILE]", N_("Print metrics for Prometheus") },
     { "monitor", 0, 0, 0, verb_monitor, "", N_("Print changes as they happen") },
     { "reload", 0, 0, 0, verb_reload, "", N_("Reload the configuration") },
     { "renew-due", 0, 0, 0, verb_renew_due, "", N_("Start the renewals that are due") },
@@ -82,7 +89,8 @@ static Exit help_print(void)
                        "is no such certificate, 4 if the caller is not authorized, 5 if the service\n"
                        "cannot be reached, 6 if the job failed, 7 if the order failed and the local\n"
                        "root had to sign, and 8 if a chain uploaded for a certificate is stored, but\n"
-                       "not served. See certwright(1)."));
+                       "not served; that of doctor is 9 for warnings, and 10 for errors. See\n"
+                       "certwright(1)."));
     return EXIT_DONE;
 }
 
@@ -123,7 +131,7 @@ static Exit verb_run(const Verb *v, const Options *o)
         .legend = !(o->given & OPTION_NO_LEGEND),
         .ask_password = !(o->given & OPTION_NO_ASK_PASSWORD),
     };
-    Exit e = session_open(&s);
+    Exit e = v->needs_no_bus ? EXIT_DONE : session_open(&s);
 
     if (e == EXIT_DONE)
         e = v->run(&s, o, o->arguments + (o->n_arguments > 0));

@@ -25,6 +25,8 @@ typedef enum Exit {
     EXIT_JOB_FAILED = 6,
     EXIT_FELL_BACK = 7,
     EXIT_NOT_SERVED = 8,
+    EXIT_WARNINGS = 9, /* of doctor: only these, */
+    EXIT_ERRORS = 10,  /* or errors, too */
 } Exit;
 
 /* Sets the locale. Unless its encoding is UTF-8, texts stay English and everything else is escaped to

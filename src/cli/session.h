@@ -67,4 +67,6 @@ Exit session_find_target(Session *s, bool root, const char *name, const char **r
 
 /* Prints the error of a failed call and what to do about it. */
 Exit session_fail(int error, const sd_bus_error *e, const char *purpose);
+/* Returns that advice, to be translated; NULL if the error's message is sufficient. */
+const char *session_error_advice(const sd_bus_error *e);
 Exit session_fail_reply(int error); /* a reply that cannot be parsed */

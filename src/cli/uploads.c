@@ -3,14 +3,10 @@
 
 #include "cli/certificate.h"
 #include "cli/table.h"
+#include "cli/upload-list.h"
 #include "cli/verbs.h"
 
 #define FINGERPRINT_LENGTH 64
-
-typedef struct Upload {
-    const char *fingerprint, *subject, *issuer, *names;
-    int64_t not_after;
-} Upload;
 
 static const Field upload_fields[] = {
     { NULL, "fingerprint", "s", offsetof(Upload, fingerprint) },
@@ -20,7 +16,7 @@ static const Field upload_fields[] = {
     { NULL, "not_after", "x", offsetof(Upload, not_after) },
 };
 
-static const Record upload_record = RECORD("ssssx", Upload, upload_fields);
+const Record upload_record = RECORD("ssssx", Upload, upload_fields);
 
 static void uploads_print(const Session *s, const List *l)
 {

@@ -26,5 +26,8 @@ Exit verb_unregister(Session *s, const Options *o, char **arguments);
 Exit verb_reload(Session *s, const Options *o, char **arguments);
 Exit verb_renew_due(Session *s, const Options *o, char **arguments);
 Exit verb_deploy(Session *s, const Options *o, char **arguments);
+Exit verb_modules(Session *s, const Options *o, char **arguments);
+Exit verb_metrics(Session *s, const Options *o, char **arguments);
+Exit verb_doctor(Session *s, const Options *o, char **arguments);
 Exit verb_enable(Session *s, const Options *o, char **arguments);
 Exit verb_disable(Session *s, const Options *o, char **arguments);

@@ -732,6 +732,12 @@ static int method_list_uploads(sd_bus_message *m, void *userdata _unused_, sd_bu
                                       "mail.example.com imap.example.com", entry_not_after(&entries[1]));
 }
 
+static int method_list_modules(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
+{
+    return sd_bus_reply_method_return(m, "a(ssas)", 2, "idle", "Does \x1b[1mnothing \"yet\"", 0, "postfix",
+                                      "Mail server", 2, "postfix.service", "dovecot.service");
+}
+
 static int method_remove_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
     const char *fingerprint;
@@ -775,6 +781,8 @@ static int get_status(sd_bus *bus _unused_, const char *path _unused_, const cha
         return sd_bus_message_append(reply, "u", (uint32_t)ELEMENTSOF(entries));
     if (streq(property, "JobsRunning"))
         return sd_bus_message_append(reply, "u", (uint32_t)4);
+    if (streq(property, "ClockTrusted"))
+        return sd_bus_message_append(reply, "b", true);
     if (streq(property, "AcmeEnabled"))
         return sd_bus_message_append(reply, "b", acme_enabled);
     if (streq(property, "Authorities"))
@@ -887,6 +895,7 @@ static const sd_bus_vtable manager_vtable[] = {
     SD_BUS_PROPERTY("AcmeEnabled", "b", get_status, 0, 0),
     SD_BUS_PROPERTY("Authorities", "as", get_status, 0, 0),
     SD_BUS_PROPERTY("NextWake", "x", get_status, 0, 0),
+    SD_BUS_PROPERTY("ClockTrusted", "b", get_status, 0, 0),
     SD_BUS_PROPERTY("ConfigurationErrors", "a(suss)", get_errors, 0, 0),
     SD_BUS_PROPERTY("NewerThanThis", "(sv)", get_newer, 0, 0),
     SD_BUS_METHOD("RolloverAccountKey", "s", "", method_account, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -897,6 +906,7 @@ static const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD("Explain", "s", "s", method_explain, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("UploadData", "aya{sv}", "sa(obs)", method_upload_data, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("CheckUploadData", "aya{sv}", "a(sbs)", method_check_upload, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("ListModules", "", "a(ssas)", method_list_modules, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("ListUploads", "", "a(ssssx)", method_list_uploads, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("RemoveUpload", "s", "", method_remove_upload, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("ExportRoot", "a{sv}", "ay", method_export, SD_BUS_VTABLE_UNPRIVILEGED),
