@@ -19,6 +19,22 @@ int manager_read_chain(Manager *m, Certificate *c, Bundle **ret, Problem *proble
     return problem_set_errno(problem, r, "Reading the chain from the store");
 }
 
+/* Chains are sent without their root, which clients of a public authority have. */
+static int complain_rootless(const Certificate *c, Problem *problem)
+{
+    if (c->record->served == SOURCE_ACME)
+        return problem_set(
+            problem, PROBLEM_NO_SUCH_CERTIFICATE,
+            "The chain of %s is from the ACME authority %s, which does not send its root: clients trust the root of "
+            "a public authority already, and an internal one has to give it to you.",
+            certificate_name(c), strempty(c->record->authority));
+    return problem_set(
+        problem, PROBLEM_NO_SUCH_CERTIFICATE,
+        "The chain of %s was uploaded without its root; get the root from the issuer of the chain, or upload the "
+        "chain again with its root.",
+        certificate_name(c));
+}
+
 /* The local root may itself be signed by another one; other chains have their root as anchor, or are self-signed. */
 int manager_read_root(Manager *m, Certificate *c, char **ret, Problem *problem)
 {
@@ -37,11 +53,7 @@ int manager_read_root(Manager *m, Certificate *c, char **ret, Problem *problem)
              (chain->n_entries == 1 && streq(chain_leaf(chain)->subject, chain_leaf(chain)->issuer)))
         *ret = TAKE_PTR(b->leaf);
     else
-        return problem_set(
-            problem, PROBLEM_NO_SUCH_CERTIFICATE,
-            "The root of the chain of %s is unknown; upload the chain again with its root, or get it from its "
-            "issuer.",
-            certificate_name(c));
+        return complain_rootless(c, problem);
     return 0;
 }
 
