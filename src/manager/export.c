@@ -8,13 +8,25 @@
 
 /* Exports chains and roots at once, as they are small, and keys from a worker, which may have to hash a passphrase. */
 
+/* A name that cannot get a chain at all does not get one in a moment. */
+static int complain_chainless(const Certificate *c, Problem *problem)
+{
+    const Problem *failure = &c->record->failure.problem;
+
+    if (failure->code == PROBLEM_NONE)
+        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
+                           "There is no chain for %s yet; try again in a moment.", certificate_name(c));
+    return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
+                       "There is no chain for %s, since the last attempt failed: %s", certificate_name(c),
+                       strempty(failure->text));
+}
+
 int manager_read_chain(Manager *m, Certificate *c, Bundle **ret, Problem *problem)
 {
     int r;
 
     if (!certificate_chain(c))
-        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
-                           "There is no chain for %s yet; try again in a moment.", certificate_name(c));
+        return complain_chainless(c, problem);
     r = store_read(m->store, c->record, c->record->served, ret);
     return problem_set_errno(problem, r, "Reading the chain from the store");
 }
@@ -157,8 +169,7 @@ int manager_open_key(Manager *m, Certificate *c, KeyFormat format, const char *p
                        .fd = -EBADF,
                        .result = -ECANCELED };
     if (!certificate_chain(c))
-        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
-                           "There is no chain for %s yet; try again in a moment.", certificate_name(c));
+        return complain_chainless(c, problem);
     call->record = record_copy(c->record);
     if (c->record->kind == RECORD_CERTIFICATE && c->record->served == SOURCE_LOCAL &&
         record_is_signed_by(c->record, m->model->root->record) &&

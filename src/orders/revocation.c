@@ -132,11 +132,12 @@ static int check_agreement(Orders *s, const char *authority, bool deactivate, Pr
             "There is no account at %s yet: the first order makes it, once you agree to the authority's terms of "
             "service with TermsOfServiceAgreed=yes in [ACME].",
             authority);
-    return deactivate ? 0
-                      : problem_set(problem, PROBLEM_ACME_DISABLED,
-                                    "The account at %s cannot be used before you agree to the authority's terms of "
-                                    "service: TermsOfServiceAgreed=yes in [ACME].",
-                                    authority);
+    return deactivate
+               ? 0
+               : problem_set(problem, PROBLEM_ACME_DISABLED,
+                             "The account at %s cannot be used before you agree to the authority's terms of "
+                             "service: TermsOfServiceAgreed=yes in [ACME].",
+                             authority);
 }
 
 int orders_change_account(Orders *s, const char *authority, bool deactivate, RevokeDone done, void *userdata,

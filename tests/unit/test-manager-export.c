@@ -137,6 +137,7 @@ static void test_pending(void)
     c = service_find(&s, "www.example.org");
     g_assert_cmpint(manager_read_chain(s.manager, c, &b, &one), <, 0);
     g_assert_cmpint(one.code, ==, PROBLEM_NO_SUCH_CERTIFICATE);
+    g_assert_nonnull(strstr(one.text, "since the last attempt failed: The name constraints"));
     g_assert_cmpint(manager_open_key(s.manager, c, KEY_FORMAT_PEM, NULL, on_nothing, NULL, &two), <, 0);
     g_assert_cmpint(two.code, ==, PROBLEM_NO_SUCH_CERTIFICATE);
     g_assert_cmpint(manager_read_root(s.manager, c, &root, NULL), ==, 0);
@@ -147,7 +148,8 @@ static void test_pending(void)
 static void test_rootless(void)
 {
     _cleanup_service_ Service s = {};
-    _cleanup_issued_ Issued root = issue(&(CertificateSpec){ .subject = "R", .authority = true }, NULL, NULL);
+    _cleanup_issued_ Issued root =
+        issue(&(CertificateSpec){ .subject = "R", .authority = true }, NULL, NULL);
     _cleanup_issued_ Issued between =
         issue(&(CertificateSpec){ .subject = "I", .authority = true }, &root, NULL);
     _cleanup_issued_ Issued leaf = issue(&(CertificateSpec){ .subject = "L",
