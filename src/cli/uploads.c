@@ -24,9 +24,10 @@ static const Record upload_record = RECORD("ssssx", Upload, upload_fields);
 
 static void uploads_print(const Session *s, const List *l)
 {
-    _cleanup_table_ Table t = { .n_columns = 4 };
+    _cleanup_table_ Table t = { .n_columns = 4, .elastic = 1U << 2, .reluctant = 3U };
 
     table_add_row(&t, _("NAMES"), _("NOT AFTER"), _("ISSUER"), _("FINGERPRINT"));
+    table_style_headings(&t);
     for (const Upload *u = l->items; u < (const Upload *)l->items + l->n; u++) {
         _cleanup_free_ char *expiry = time_format_expiry(u->not_after),
                             *issuer = distinguished_name_short(u->issuer);
