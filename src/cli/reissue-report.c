@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/reissue.h"
 #include "cli/words.h"
+#include "cli/xalloc.h"
+
+#define NAMES_MAX 20 /* behind a cause */
 
 static const char *job_name(const Job *j)
 {
@@ -130,20 +133,20 @@ static Exit reissue_load_and_report(Session *s, const Reissue *r)
 
 /* ---- all certificates */
 
-static int job_compare_name(const void *a, const void *b)
+static void job_add_cause(const Job *j, Causes *causes)
 {
-    return strcmp(job_name(a), job_name(b));
-}
+    _cleanup_free_ char *cause = NULL;
 
-static void job_report(const Job *j)
-{
     if (j->result == JOB_FALLBACK)
-        fail(EXIT_FELL_BACK, _("%s: fell back to the local root: %s: %s"), job_name(j),
-             strempty(j->error_code), strempty(j->error_text));
+        cause = xasprintf(_("fell back to the local root: %s: %s"), strempty(j->error_code),
+                          strempty(j->error_text));
     else if (j->result == JOB_CANCELLED && !j->error_code)
-        fail(EXIT_JOB_FAILED, _("%s: the job was cancelled; the old chain is still served."), job_name(j));
+        cause = xstrdup(_("the job was cancelled; the old chain is still served."));
+    else if (j->error_code)
+        cause = xasprintf("%s: %s", j->error_code, j->error_text);
     else
-        job_fail(j, job_name(j));
+        cause = xstrdup(_("the job failed. The journal says why: journalctl -u certwrightd.service"));
+    causes_add(causes, job_name(j), job_name(j), cause, 0);
 }
 
 static void reissue_print_summary(const Reissue *r)
@@ -170,14 +173,15 @@ static void reissue_print_summary(const Reissue *r)
         print_line(stdout, "%s.", line);
 }
 
-static void reissue_report_all(Reissue *r)
+static void reissue_report_all(const Reissue *r)
 {
-    if (r->jobs.n_jobs > 0)
-        qsort(r->jobs.jobs, r->jobs.n_jobs, sizeof *r->jobs.jobs, job_compare_name);
+    _cleanup_causes_ Causes causes = {};
+
     reissue_print_summary(r);
     for (size_t i = 0; i < r->jobs.n_jobs; i++)
         if (r->jobs.jobs[i].result != JOB_DONE)
-            job_report(&r->jobs.jobs[i]);
+            job_add_cause(&r->jobs.jobs[i], &causes);
+    causes_print(&causes, stderr, "certwright: ", 0, NAMES_MAX);
     if (job_watch_count(&r->jobs, JOB_FALLBACK) > 0)
         hint(_("Failed orders are retried automatically; \"certwright explain NAME\" tells when."));
 }

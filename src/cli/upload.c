@@ -4,6 +4,8 @@
 #include "cli/submission.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
+#include "cli/xalloc.h"
+#include "util/text.h"
 
 /* The results of an upload for each certificate. */
 typedef struct Outcome {
@@ -133,13 +135,33 @@ static Exit outcome_print_json(Outcome *o)
     return json_print(j);
 }
 
-/* given: it is for one certificate, which has to serve it. */
-static Exit outcome_report(Session *s, sd_bus_message *reply, bool given)
+/* The fingerprints of what is stored already. Callers that may not read them, or not without a password, get none. */
+static void uploads_read(Session *s, char ***ret)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    int r = sd_bus_call_method(s->bus, SERVICE, MANAGER_PATH, MANAGER_INTERFACE, "ListUploads", NULL, &reply,
+                               NULL);
+
+    if (r >= 0)
+        r = sd_bus_message_enter_container(reply, 'a', "(ssssx)");
+    while (r > 0) {
+        const char *fingerprint;
+
+        r = sd_bus_message_read(reply, "(ssssx)", &fingerprint, NULL, NULL, NULL, NULL);
+        if (r > 0)
+            xcheck(strv_extend(ret, fingerprint) < 0 ? NULL : ret);
+    }
+}
+
+/* given: it is for one certificate, which has to serve it; stored: fingerprints of earlier uploads. */
+static Exit outcome_report(Session *s, sd_bus_message *reply, bool given, char *const *stored)
 {
     _cleanup_(outcome_done)
         Outcome o = { .served = json_object_new_array(), .not_served = json_object_new_array() };
     Exit e = outcome_read(&o, s, reply);
 
+    if (e == EXIT_DONE && !s->json && strv_contains(stored, o.fingerprint))
+        print_line(stdout, _("The same chain was stored already; it counts as the last upload now."));
     if (e == EXIT_DONE && s->json)
         e = outcome_print_json(&o);
     else if (e == EXIT_DONE && o.fits.n == 0)
@@ -153,9 +175,12 @@ Exit verb_upload(Session *s, const Options *o, char **arguments)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     _cleanup_submission_ Submission u;
+    _cleanup_strv_ char **stored = NULL;
     Exit e = submission_init(&u, s, o, arguments);
 
     if (e == EXIT_DONE)
+        uploads_read(s, &stored);
+    if (e == EXIT_DONE)
         e = submission_send(&u, s, "UploadData", _("Cannot upload"), &reply);
-    return e == EXIT_DONE ? outcome_report(s, reply, u.name) : e;
+    return e == EXIT_DONE ? outcome_report(s, reply, u.name, stored) : e;
 }
