@@ -128,9 +128,18 @@ static int certificate_list_add(CertificateList *l, sd_bus_message *m, const cha
     *c = (Certificate){ .path = path };
     fields_init(properties, ELEMENTSOF(properties), c);
     r = fields_read_properties(properties, ELEMENTSOF(properties), m, c);
-    if (r >= 0 && strstr(c->name, "xn--") && output_is_utf8())
-        xcheck(name_to_unicode(c->name, &c->unicode) < 0 ? NULL : c);
+    if (r >= 0 && strstr(c->name, "xn--"))
+        c->unicode = name_to_label(c->name);
     return r;
+}
+
+char *name_to_label(const char *name)
+{
+    char *unicode = NULL;
+
+    if (output_is_utf8())
+        return xcheck(name_to_unicode(name, &unicode) < 0 ? NULL : unicode);
+    return xstrdup(name);
 }
 
 const char *certificate_label(const Certificate *c)

@@ -24,7 +24,7 @@ typedef struct Deployment {
 
 typedef struct Certificate {
     const char *path;
-    char *unicode; /* the name in its own script; NULL: it is as it is */
+    char *unicode; /* the name for people to read, if it has an A-label; else NULL */
     const char *name, *role, *source, *reason, *state, *serial, *issuer, *subject, *fingerprint, *key_type;
     const char *authority, *job;
     char **names, **modules;
@@ -56,8 +56,9 @@ Exit certificates_load(Session *s, CertificateList *l);
 /* Loads a list with one leaf or root as its only item. */
 Exit certificate_load(Session *s, const char *path, CertificateList *l);
 
-/* Returns the name for people to read: in its own script, where the locale has its letters. */
+/* Return the name for people to read: in its own script, where the locale has its letters. */
 const char *certificate_label(const Certificate *c);
+char *name_to_label(const char *name); /* allocated */
 
 /* Returns true if a job is being done for it. */
 bool certificate_has_job(const Certificate *c);

@@ -59,16 +59,17 @@ static void reissue_print_chain(const Reissue *r, const Certificate *c)
     _cleanup_free_ char *expiry = time_format_expiry(c->not_after);
 
     if (r->reason && c->not_after == 0)
-        print_line(stdout, _("%s: the chain was revoked, and no chain is served now."), c->name);
+        print_line(stdout, _("%s: the chain was revoked, and no chain is served now."),
+                   certificate_label(c));
     else if (r->reason)
         print_line(stdout, _("%s: the chain was revoked; serving another one (source: %s), valid until %s."),
-                   c->name, word_to_text(c->source), expiry);
+                   certificate_label(c), word_to_text(c->source), expiry);
     else if (!r->root && streq(c->source, "uploaded"))
         print_line(stdout,
                    _("%s: the uploaded chain is served until it expires or is removed; valid until %s."),
-                   c->name, expiry);
+                   certificate_label(c), expiry);
     else
-        print_line(stdout, _("%s: a new chain, source: %s, valid until %s."), c->name,
+        print_line(stdout, _("%s: a new chain, source: %s, valid until %s."), certificate_label(c),
                    word_to_text(c->source), expiry);
     if (r->root)
         hint(_("Clients that trusted the old root need the new one: certwright export-root"));
@@ -78,18 +79,18 @@ static Exit reissue_report_fallback(const Reissue *r, const Job *j, const Certif
 {
     reissue_print_chain(r, c);
     if (j->error_code)
-        fail(EXIT_FELL_BACK, "%s: %s: %s", c->name, j->error_code, j->error_text);
+        fail(EXIT_FELL_BACK, "%s: %s: %s", certificate_label(c), j->error_code, j->error_text);
     hint(
         _("The order failed. Until one succeeds, a chain of the local root is served, which clients may not "
           "trust. The order is retried automatically; \"certwright explain %s\" tells when."),
-        c->name);
+        certificate_label(c));
     return EXIT_FELL_BACK;
 }
 
 static Exit reissue_report_failure(const Job *j, const Certificate *c)
 {
     _cleanup_free_ char *expiry = time_format_expiry(c->not_after);
-    Exit e = job_fail(j, c->name);
+    Exit e = job_fail(j, certificate_label(c));
 
     if (streq(c->role, "root"))
         hint(_("The current root stays in use; valid until %s."), expiry);
@@ -113,10 +114,10 @@ static Exit reissue_report_one(const Reissue *r, const Certificate *c)
         return fail(EXIT_JOB_FAILED,
                     r->reason ? _("%s: the job was cancelled.")
                               : _("%s: the job was cancelled; the old chain is still served."),
-                    c->name);
+                    certificate_label(c));
     case JOB_UNKNOWN:
         return fail(EXIT_JOB_FAILED, _("%s: the job ended, but the service did not report its result."),
-                    c->name);
+                    certificate_label(c));
     default:
         return reissue_report_failure(j, c);
     }
@@ -135,7 +136,7 @@ static Exit reissue_load_and_report(Session *s, const Reissue *r)
 
 static void job_add_cause(const Job *j, Causes *causes)
 {
-    _cleanup_free_ char *cause = NULL;
+    _cleanup_free_ char *cause = NULL, *label = name_to_label(job_name(j));
 
     if (j->result == JOB_FALLBACK)
         cause = xasprintf(_("fell back to the local root: %s: %s"), strempty(j->error_code),
@@ -146,7 +147,7 @@ static void job_add_cause(const Job *j, Causes *causes)
         cause = xasprintf("%s: %s", j->error_code, j->error_text);
     else
         cause = xstrdup(_("the job failed. The journal says why: journalctl -u certwrightd.service"));
-    causes_add(causes, job_name(j), job_name(j), cause, 0);
+    causes_add(causes, label, job_name(j), cause, 0);
 }
 
 static void reissue_print_summary(const Reissue *r)

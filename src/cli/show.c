@@ -64,16 +64,16 @@ static void show_add_expiry(Table *t, const Certificate *c)
 static void show_add_error(Table *t, const Certificate *c)
 {
     const struct LastError *e = &c->error;
-    _cleanup_free_ char *text = NULL, *when = time_format(e->time);
+    _cleanup_free_ char *text = NULL, *when = time_format(e->time), *cause = moment_localize(e->text);
 
     if (isempty(e->code) && isempty(e->text))
         return;
     if (e->attempts == 0)
-        text = xasprintf("%s: %s (%s)", e->code, e->text, when);
+        text = xasprintf("%s: %s (%s)", e->code, cause, when);
     else
         text = xasprintf(ngettext("%s: %s (%s, %u attempt since it last succeeded)",
                                   "%s: %s (%s, %u attempts since it last succeeded)", e->attempts),
-                         e->code, e->text, when, e->attempts);
+                         e->code, cause, when, e->attempts);
     table_add_labelled(t, _("Last error:"), text);
 }
 
@@ -96,7 +96,7 @@ static void show_properties(const Certificate *c, const Files *files)
     _cleanup_free_ char *next_renewal = moment_format_due(c->next_renewal);
 
     table_add_labelled(&t, _("Name:"), certificate_label(c));
-    table_add_labelled(&t, _("A-label:"), c->unicode ? c->name : "");
+    table_add_labelled(&t, _("A-label:"), streq(certificate_label(c), c->name) ? "" : c->name);
     if (strv_length(c->names) > 1)
         table_add_list(&t, _("Names:"), c->names);
     table_add(&t, _("State:"));

@@ -46,13 +46,14 @@ static void upload_print_not_served(const Certificate *c, const FitReason *reaso
 {
     _cleanup_free_ char *date = time_format(c->not_after);
 
-    print_line(stdout, _("%s: the uploaded chain is stored, but not served. %s"), c->name, reason->text);
+    print_line(stdout, _("%s: the uploaded chain is stored, but not served. %s"), certificate_label(c),
+               reason->text);
     if (c->not_after == 0)
-        print_line(stdout, _("%s: no chain is served yet."), c->name);
+        print_line(stdout, _("%s: no chain is served yet."), certificate_label(c));
     else
         print_line(stdout,
                    _("%s: another chain is served instead (source %s, serial %s, valid until %s). %s"),
-                   c->name, word_to_text(c->source), c->serial, date, word_to_text(c->reason));
+                   certificate_label(c), word_to_text(c->source), c->serial, date, word_to_text(c->reason));
     if (reason->advice)
         hint("%s", reason->advice);
 }
@@ -99,15 +100,16 @@ static Exit outcome_add_loaded(Outcome *o, Session *s, const Fit *fit, const Fit
 static Exit outcome_add(Outcome *o, Session *s, const Fit *fit)
 {
     _cleanup_fit_reason_ FitReason reason = fit_get_reason(fit);
-    _cleanup_free_ char *name = NULL;
+    _cleanup_free_ char *name = NULL, *label = NULL;
 
     o->missed = o->missed || !(fit->served || reason.later);
     if (!fit->served || streq(fit->path, ROOT_PATH))
         return outcome_add_loaded(o, s, fit, &reason);
     name = certificate_path_name(fit->path);
     json_object_array_add(o->served, json_text(name));
+    label = name_to_label(name);
     if (!s->json)
-        print_line(stdout, _("%s: the uploaded chain is served."), name);
+        print_line(stdout, _("%s: the uploaded chain is served."), label);
     return EXIT_DONE;
 }
 
