@@ -106,13 +106,17 @@ static char *message_to_text(const char *message)
     return text;
 }
 
-/* What has kept the session from being authorized. polkit reports a wrong password and a rule that denies alike. */
-static const char *authorization_advice(const Session *s)
+/* What keeps the session from being authorized. polkit reports a wrong password and a rule that denies alike. */
+static const char *authorization_advice(const Session *s, const sd_bus_error *e)
 {
+    if (strstr(strempty(e->message), "polkit cannot be reached"))
+        return N_(
+            "polkit decides who may do this, also for root: install it, or see why it does not run with "
+            "\"systemctl status polkit.service\".");
     if (geteuid() == 0)
         return N_(
-            "Root needs no password: either polkit does not run (systemctl status polkit.service), or the policy "
-            "of the bus denies this.");
+            "The policy of the bus denies this even to root: org.certwright1.conf is missing or was changed; "
+            "install Certwright again, then: systemctl reload dbus");
     if (s->agent > 0 && agent_is_missing(s->agent))
         return N_(
             "pkttyagent, which asks for a password, cannot be run: install the package of polkit that has it, or "
@@ -139,7 +143,7 @@ Exit session_fail_call(const Session *s, int error, const sd_bus_error *e, const
     Exit code = session_fail(error, e, purpose);
 
     if (code == EXIT_NOT_AUTHORIZED)
-        hint("%s", _(authorization_advice(s)));
+        hint("%s", _(authorization_advice(s, e)));
     return code;
 }
 

@@ -28,10 +28,10 @@ static char *moment_format(int64_t t, Form form)
     return xstrdup(text);
 }
 
-/* Rounded to the nearest unit, of which there is at least one. */
+/* Whole ones, as everywhere, of which there is at least one. */
 static unsigned long count_units(int64_t seconds, int64_t unit)
 {
-    return (unsigned long)MAX((seconds + unit / 2) / unit, (int64_t)1);
+    return (unsigned long)MAX(seconds / unit, (int64_t)1);
 }
 
 char *moment_format_due(int64_t t)

@@ -90,6 +90,20 @@ static void show_add_window(Table *t, const Certificate *c)
     table_add_labelled(t, _("Renewal window:"), text);
 }
 
+/* Each as people read it, and as the DNS has it where that is another spelling. */
+static void show_add_names(Table *t, const Certificate *c)
+{
+    const char *heading = _("Names:");
+
+    for (char **name = c->names; name && *name; name++, heading = " ") {
+        _cleanup_free_ char *label = name_to_label(*name), *text = streq(label, *name)
+                                                                       ? xstrdup(label)
+                                                                       : xasprintf("%s (%s)", label, *name);
+
+        table_add_row(t, heading, text);
+    }
+}
+
 static void show_properties(const Certificate *c, const Files *files)
 {
     _cleanup_table_ Table t = { .n_columns = 2 };
@@ -98,7 +112,7 @@ static void show_properties(const Certificate *c, const Files *files)
     table_add_labelled(&t, _("Name:"), certificate_label(c));
     table_add_labelled(&t, _("A-label:"), streq(certificate_label(c), c->name) ? "" : c->name);
     if (strv_length(c->names) > 1)
-        table_add_list(&t, _("Names:"), c->names);
+        show_add_names(&t, c);
     table_add(&t, _("State:"));
     table_add_styled(&t, word_to_text(c->state), word_to_style(c->state));
     table_add_labelled(&t, _("Source:"), word_to_text(c->source));

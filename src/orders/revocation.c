@@ -130,13 +130,13 @@ static int check_agreement(Orders *s, const char *authority, bool deactivate, Pr
         return problem_set(
             problem, PROBLEM_ACME_DISABLED,
             "There is no account at %s yet: the first order makes it, once you agree to the authority's terms of "
-            "service with TermsOfServiceAgreed=yes in [ACME].",
+            "service with TermsOfServiceAgreed=yes in [ACME] of certwright.conf.",
             authority);
     return deactivate
                ? 0
                : problem_set(problem, PROBLEM_ACME_DISABLED,
                              "The account at %s cannot be used before you agree to the authority's terms of "
-                             "service: TermsOfServiceAgreed=yes in [ACME].",
+                             "service: TermsOfServiceAgreed=yes in [ACME] of certwright.conf.",
                              authority);
 }
 

@@ -824,6 +824,9 @@ static int method_account(sd_bus_message *m, void *userdata _unused_, sd_bus_err
     if (streq(authority, "off"))
         return sd_bus_error_set(error, SERVICE ".Error.AcmeDisabled",
                                 "There is no account at off yet: TermsOfServiceAgreed=yes.");
+    if (streq(authority, "unasked"))
+        return sd_bus_error_set(error, SERVICE ".Error.NotAuthorized",
+                                "RolloverAccountKey is not allowed: polkit cannot be reached (Lost).");
     if (streq(authority, "unknown"))
         return sd_bus_error_set(
             error, SERVICE ".Error.InvalidArgument",
