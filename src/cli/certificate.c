@@ -3,6 +3,7 @@
 
 #include <strings.h>
 
+#include "cli/moment.h"
 #include "cli/xalloc.h"
 #include "core/name.h"
 
@@ -86,6 +87,14 @@ Json *certificate_to_json(const Certificate *c)
 void certificate_error_to_json(const Certificate *c, Json *object)
 {
     fields_to_json(error_fields, ELEMENTSOF(error_fields), &c->error, object);
+}
+
+void certificate_hint_next(const Certificate *c)
+{
+    _cleanup_free_ char *due = moment_format_due(c->next_renewal);
+
+    if (c->next_renewal > 0)
+        hint(_("The next attempt is due %s."), due);
 }
 
 bool certificate_has_job(const Certificate *c)

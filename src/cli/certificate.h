@@ -60,6 +60,9 @@ Exit certificate_load(Session *s, const char *path, CertificateList *l);
 const char *certificate_label(const Certificate *c);
 char *name_to_label(const char *name); /* allocated */
 
+/* Says as a hint when the next attempt is due, if it is. */
+void certificate_hint_next(const Certificate *c);
+
 /* Returns true if a job is being done for it. */
 bool certificate_has_job(const Certificate *c);
 

@@ -3,6 +3,7 @@
 
 #include "cli/agent.h"
 #include "cli/session.h"
+#include "cli/terminal.h"
 #include "cli/words.h"
 
 typedef struct Failure {
@@ -127,6 +128,10 @@ static const char *authorization_advice(const Session *s, const sd_bus_error *e)
             "or run the command as root.");
     if (!s->ask_password)
         return N_("Run it as root, or on a terminal without --no-ask-password to be asked for a password.");
+    if (terminal_exists())
+        return N_(
+            "No password is asked for, since standard input is not the terminal: run it without redirecting that, "
+            "or as root.");
     return N_("There is no terminal to ask for a password: run it on one, or as root.");
 }
 

@@ -117,6 +117,7 @@ static Exit registration_report_order(const Registration *r)
         fail(EXIT_FELL_BACK, _("%s: the order did not succeed: %s"), c->name,
              word_to_text(job_result_to_string(j->result)));
     hint(_("The order is retried automatically; \"certwright explain %s\" tells when."), c->name);
+    certificate_hint_next(c);
     return streq(c->source, "local") ? EXIT_FELL_BACK : EXIT_JOB_FAILED;
 }
 

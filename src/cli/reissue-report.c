@@ -84,6 +84,7 @@ static Exit reissue_report_fallback(const Reissue *r, const Job *j, const Certif
         _("The order failed. Until one succeeds, a chain of the local root is served, which clients may not "
           "trust. The order is retried automatically; \"certwright explain %s\" tells when."),
         certificate_label(c));
+    certificate_hint_next(c);
     return EXIT_FELL_BACK;
 }
 
