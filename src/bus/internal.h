@@ -49,11 +49,13 @@ typedef struct Link {
     sd_event_source *readable, *more;
 } Link;
 
-/* Properties of the manager that change often. */
+/* Properties of the manager that are computed from the tables. */
 typedef struct Counts {
     size_t certificates, jobs;
     int64_t wake;
     char root[65];
+    bool acme;
+    uint64_t authorities; /* a hash */
 } Counts;
 
 struct Bus {
@@ -93,8 +95,10 @@ struct Bus {
     /* Pending signals; written by changes.c only. */
     struct {
         Change *certificates;
-        bool jobs, counts;
-        Counts told;
+        bool jobs, manager;
+        bool errors;                       /* of the configuration are others */
+        Counts told;                       /* that clients know */
+        unsigned read;                     /* those that they may have read since they changed */
         STAILQ_HEAD(, EndedJob) late_jobs; /* finished, to be signalled after all changes */
         sd_event_source *source;
         sd_event_source *progress_timer; /* for progress withheld because some was signalled a moment ago */
@@ -174,10 +178,23 @@ void brevity_end(Brevity *v);
  * space in the reply. */
 bool brevity_wants(Brevity *v, sd_bus *bus, const Certificate *c);
 
+/* The properties that clients know (told.c). */
+#define CERTIFICATE_PROPERTIES_MAX 24
+/* A client is about to read the certificate. */
+void told_note_read(const Bus *b, Certificate *c);
+/* Lists the properties to be signalled now; clients know their values from then on. what: the set of Changed, which counts if no
+ * value is known yet. */
+void told_update(const Bus *b, Certificate *c, unsigned what,
+                 const char *ret[static CERTIFICATE_PROPERTIES_MAX]);
+
 /* Explains the served chain in one sentence. */
 const char *certificate_reason(const Certificate *c);
 /* The leaf of the served chain; an empty one if there is none. */
 const ChainEntry *served_leaf(const Certificate *c);
+/* Returns true if the authority of the served chain suggested when to renew it. */
+bool served_has_window(const Certificate *c);
+/* Returns the current values of properties of the manager, for a client to read. */
+Counts bus_read_counts(Bus *b);
 bool bus_has_changes(const Bus *b);
 /* Drops pending signals while the name is not owned, so that there are no listeners. */
 void bus_changes_drop(Bus *b);

@@ -69,10 +69,21 @@ typedef struct CertificateOrder {
     char *explanation_url; /* RFC 9773 section 4.2; NULL: none */
 } CertificateOrder;
 
-/* The state that clients know; written by bus/ only. */
+/* The values of properties that clients know. Chains are immutable, so a reference is enough to compare with them later; members
+ * without a type of their own are hashes. */
+typedef struct Told {
+    Outlook outlook;
+    const char *reason; /* static */
+    Source served;
+    Chain *chains[_SOURCE_MAX];
+    uint64_t names, modules, authority, window, failure, deployments;
+} Told;
+
+/* What clients know of it; written by bus/ only. */
 typedef struct CertificateClient {
-    Outlook told;
-    bool is_known; /* a client has read it, or was sent a signal */
+    Told *told;    /* NULL: no client has read it, or was sent a signal */
+    uint32_t read; /* properties whose value may have been read before it was signalled */
+    bool pending;  /* a change is about to be signalled */
 } CertificateClient;
 
 struct Certificate {
@@ -107,6 +118,7 @@ const char *certificate_state_to_string(CertificateState s);
 Certificate *certificate_new(Record *record);
 Certificate *certificate_free(Certificate *c);
 DEFINE_CLEANUP(Certificate *, certificate_free);
+Told *told_free(Told *t);
 
 static inline const char *certificate_name(const Certificate *c)
 {
