@@ -241,11 +241,20 @@ static bool may_differ(const Bus *b, const Certificate *c)
     return !outlook_equal(&now, &c->client.told->outlook);
 }
 
+/* Properties of all objects are read, or of one. */
+static bool is_reading(sd_bus *bus)
+{
+    sd_bus_message *m = sd_bus_get_current_message(bus);
+
+    return m && (sd_bus_message_is_method_call(m, "org.freedesktop.DBus.ObjectManager", NULL) > 0 ||
+                 sd_bus_message_is_method_call(m, "org.freedesktop.DBus.Properties", NULL) > 0);
+}
+
 void told_note_read(const Bus *b, Certificate *c)
 {
     Told *now;
 
-    if (c->client.told ? !may_differ(b, c) : c->client.pending)
+    if (!is_reading(b->bus) || (c->client.told ? !may_differ(b, c) : c->client.pending))
         return;
     now = told_new(b, c);
     if (!c->client.told) {
