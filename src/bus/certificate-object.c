@@ -7,7 +7,8 @@
 #include "util/text.h"
 
 #define PATH_SHOWN_MAX 1024 /* bytes of an unknown path that are quoted */
-#define BRIEF_MAX      64   /* of a text in brief */
+#define NAME_MAX_BYTES 1024
+#define BRIEF_MAX      64 /* of a text in brief */
 
 char *certificate_path(const Certificate *c)
 {
@@ -41,15 +42,33 @@ static bool decode_name(const char *path, char *ret, size_t size)
     return !*path;
 }
 
+static bool name_at(const char *path, char *ret, size_t size)
+{
+    const char *id = path + strlen(BUS_PATH_CERTIFICATES);
+
+    return *id == '/' && decode_name(id + 1, ret, size);
+}
+
+Certificate *certificate_at(const Bus *b, const char *path)
+{
+    char name[NAME_MAX_BYTES];
+
+    if (streq(path, BUS_PATH_ROOT))
+        return b->model->root;
+    return strncmp(path, BUS_PATH_CERTIFICATES, strlen(BUS_PATH_CERTIFICATES)) == 0 &&
+                   name_at(path, name, sizeof(name))
+               ? model_find(b->model, name)
+               : NULL;
+}
+
 int find_certificate(sd_bus *bus _unused_, const char *path, const char *interface _unused_, void *userdata,
                      void **ret, sd_bus_error *error)
 {
-    const char *id = path + strlen(BUS_PATH_CERTIFICATES);
-    char name[1024];
+    char name[NAME_MAX_BYTES];
     Bus *b = userdata;
     Certificate *c;
 
-    if (*id != '/' || !decode_name(id + 1, name, sizeof(name)))
+    if (!name_at(path, name, sizeof(name)))
         return 0;
     c = model_find(b->model, name);
     if (!c)

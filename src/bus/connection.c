@@ -160,8 +160,14 @@ static void on_left(const char *sender, void *userdata)
     authorizer_forget_sender(b->authorizer, sender);
 }
 
+static bool on_asked(sd_bus_message *m, void *userdata)
+{
+    return bus_awaits_chains(userdata, m);
+}
+
 static const SharesObserver shares_observer = {
     .reply_size = bus_reply_size,
+    .waits = on_asked,
     .dispatched = on_dispatched,
     .left = on_left,
 };

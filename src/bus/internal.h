@@ -70,8 +70,9 @@ struct Bus {
     sd_bus_slot *slots[16];
     size_t n_slots;
     Brevity brevity;
-    size_t n_calls;    /* not answered yet */
-    size_t n_starting; /* units that systemd was asked to start */
+    size_t n_calls;           /* not answered yet */
+    size_t n_starting;        /* units that systemd was asked to start */
+    uint64_t beginning_since; /* when a call first waited for first chains; 0: none did (beginning.c) */
     bool asking_clock;
 
     /* Runs of certwright-deploy; written by deploy.c and deploy-direct.c. */
@@ -154,6 +155,8 @@ char *certificate_path(const Certificate *c);
 char *job_path(uint64_t id);
 /* Of the certificate that the job is for; "/" if it is for a module. */
 char *job_certificate_path(const Job *j);
+/* The certificate, or the root, at this path; NULL: there is none. */
+Certificate *certificate_at(const Bus *b, const char *path);
 /* sd_bus_object_find_t and sd_bus_node_enumerator_t; userdata is the Bus. */
 int find_certificate(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
                      sd_bus_error *error);
@@ -180,7 +183,7 @@ bool brevity_wants(Brevity *v, sd_bus *bus, const Certificate *c);
 
 /* The properties that clients know (told.c). */
 #define CERTIFICATE_PROPERTIES_MAX 24
-/* A client is about to read the certificate. */
+/* Called when the object is looked up, for a client that may be about to read its properties. */
 void told_note_read(const Bus *b, Certificate *c);
 /* Lists the properties to be signalled now; clients know their values from then on. what: the set of Changed, which counts if no
  * value is known yet. */
@@ -211,6 +214,8 @@ void bus_connection_done(Bus *b);
 int bus_request_name(Bus *b);
 /* Registers all objects on the connection. */
 int bus_add_objects(Bus *b);
+/* Returns true if a call waits for first chains that are being made (beginning.c). */
+bool bus_awaits_chains(Bus *b, sd_bus_message *m);
 /* Estimates the size of the reply to a call, in bytes (reply-size.c). */
 size_t bus_reply_size(sd_bus_message *m, void *userdata);
 

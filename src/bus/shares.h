@@ -19,6 +19,8 @@ typedef struct Shares Shares;
 typedef struct SharesObserver {
     /* Estimates the size of the reply to a call, in bytes. */
     size_t (*reply_size)(sd_bus_message *call, void *userdata);
+    /* Returns true if the call cannot be answered yet. It is asked again every few milliseconds. */
+    bool (*waits)(sd_bus_message *call, void *userdata);
     /* The call has been dispatched and has left the queue. */
     void (*dispatched)(sd_bus_message *call, void *userdata);
     /* This connection has left the bus. Its waiting calls were dropped. */

@@ -19,6 +19,11 @@ bool manager_acme_is_on(const Manager *m)
     return acme_settings_are_on(manager_settings(m));
 }
 
+bool manager_is_beginning(const Manager *m)
+{
+    return lifecycle_is_beginning(m->lifecycle);
+}
+
 /* ---- events of the lifecycle */
 
 static void log_chain(const Certificate *c, const char *previous)

@@ -55,6 +55,7 @@ typedef struct CertificateWork {
     bool again; /* settle once more afterwards */
     bool waits_for_root;
     bool counts_for_root; /* the job of the new root waits for it */
+    bool begins;          /* its first chain is being made, for the first time */
 } CertificateWork;
 
 /* Its order; written by lifecycle/order.c only. */
