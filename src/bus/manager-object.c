@@ -12,12 +12,25 @@ GETTER(property_get_version)
     return sd_bus_message_append_basic(reply, 's', CERTWRIGHT_VERSION);
 }
 
-TEXT_GETTER(property_get_root_fingerprint, Bus, b, strempty(served_leaf(b->model->root)->fingerprint));
-NUMBER_GETTER(property_get_certificates, 'u', uint32_t, Bus, b, b->model->n_published);
-NUMBER_GETTER(property_get_jobs_running, 'u', uint32_t, Bus, b, HASH_COUNT(b->model->jobs));
-NUMBER_GETTER(property_get_acme_enabled, 'b', int, Bus, b, manager_acme_is_on(b->manager));
-NUMBER_GETTER(property_get_clock_trusted, 'b', int, Bus, b, !manager_clock_is_doubted(b->manager));
-NUMBER_GETTER(property_get_next_wake, 'x', int64_t, Bus, b, manager_next_wake(b->manager));
+#define COUNT_GETTER(name, letter, number, member) \
+    GETTER(name) \
+    { \
+        const Counts now = bus_read_counts(userdata); \
+\
+        return sd_bus_message_append_basic(reply, letter, &(number){ (number)now.member }); \
+    } \
+    struct _require_semicolon_
+
+COUNT_GETTER(property_get_certificates, 'u', uint32_t, certificates);
+COUNT_GETTER(property_get_jobs_running, 'u', uint32_t, jobs);
+COUNT_GETTER(property_get_acme_enabled, 'b', int, acme);
+COUNT_GETTER(property_get_clock_trusted, 'b', int, trusts_clock);
+COUNT_GETTER(property_get_next_wake, 'x', int64_t, wake);
+
+GETTER(property_get_root_fingerprint)
+{
+    return sd_bus_message_append_basic(reply, 's', bus_read_counts(userdata).root);
+}
 
 GETTER(property_get_authorities)
 {
@@ -25,6 +38,7 @@ GETTER(property_get_authorities)
     const Settings *s = manager_settings(b->manager);
     int r;
 
+    (void)bus_read_counts(userdata);
     r = sd_bus_message_open_container(reply, 'a', "s");
     for (size_t i = 0; i < s->n_authorities && r >= 0; i++)
         if (s->authorities[i].enabled)

@@ -40,6 +40,7 @@
 #define LIMIT_MODULES         1000
 #define LIMIT_CERTIFICATES    10000
 #define LIMIT_NAMES_SIZE      (LIMIT_CERTIFICATES * 64) /* total size of their primary names */
+#define LIMIT_BEGINNING       1000                      /* milliseconds that calls wait for first chains */
 #define LIMIT_ANSWER          (24 * 1024 * 1024) /* reply to GetManagedObjects: the bus permits 32 MiB */
 #define LIMIT_UPLOADS         1000
 #define LIMIT_JOBS            10000

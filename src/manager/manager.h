@@ -159,6 +159,8 @@ int manager_open_key(Manager *m, Certificate *c, KeyFormat format, const char *p
 /* Returns true if any ACME authority may be asked. */
 bool manager_acme_is_on(const Manager *m);
 const Settings *manager_settings(const Manager *m);
+/* Returns true if the first chain of a certificate is being made. */
+bool manager_is_beginning(const Manager *m);
 /* Returns true if nothing is being done and everything is on disk; a checkpoint that is due is started. */
 bool manager_is_idle(Manager *m);
 /* Returns true if another chain has to be served, by time alone, before the timer would start the service again. */

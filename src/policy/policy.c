@@ -19,7 +19,7 @@ static const PolicyRow rows[] = {
     { "Manager", "UploadData", "upload", false },
     { "Manager", "CheckUpload", "upload", true },
     { "Manager", "CheckUploadData", "upload", true },
-    { "Manager", "ListUploads", "upload", true },
+    { "Manager", "ListUploads", NULL, true },
     { "Manager", "RemoveUpload", "upload", false },
     { "Manager", "ExportRoot", "export-root", true },
     { "Manager", "ReissueAll", "reissue", false },

@@ -98,7 +98,7 @@ static const Row rows[] = {
     { PATH, MANAGER, "CheckUpload", "(handle 0, @a{sv} {})", GATED, NULL },
     { PATH, MANAGER, "UploadData", "(@ay [0x6e, 0x6f], @a{sv} {})", GATED, "InvalidBundle" },
     { PATH, MANAGER, "CheckUploadData", "(@ay [0x6e, 0x6f], @a{sv} {})", GATED, NULL },
-    { PATH, MANAGER, "ListUploads", "()", GATED, NULL },
+    { PATH, MANAGER, "ListUploads", "()", OPEN, NULL },
     { PATH, MANAGER, "RemoveUpload", "('" UPLOADS "',)", GATED, "NoSuchCertificate" },
     { PATH, MANAGER, "ExportRoot", "(@a{sv} {},)", OPEN_BY_POLKIT, NULL },
     { PATH, MANAGER, "ReissueAll", "(@a{sv} {},)", GATED, NULL },
