@@ -60,7 +60,7 @@ static Entry entries[] = {
     { "trusted.example.com", NULL, "acme", "expiring", REVOKED_IN_USE, "CN=X", 20, { "webui" } },
     { "old.example.com", NULL, "local", "valid", "old", "CN=X", 89, { "webui" } },
     { "mail10.example.com", NULL, "local", "valid", "ten", "CN=\"X\"", 89, { "shop" } },
-    { "mail2.example.com", NULL, "local", "valid", "two", "CN=X", 89, { "shop" } },
+    { "mail2.example.com", NULL, "local", "valid", "two", "CN=認証局認証局認証局", 89, { "shop" } },
     { "xn--bcher-kva.example.com",
       "bücher.example.com",
       "local",
