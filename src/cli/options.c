@@ -36,6 +36,11 @@ static const struct {
     { "reason", OPTION_REASON, offsetof(Options, reason) },
     { "acme", OPTION_ACME, offsetof(Options, acme) },
     { "authority", OPTION_AUTHORITY, offsetof(Options, authority) },
+    { "agree-tos", OPTION_AGREE_TOS },
+    { "contact", OPTION_CONTACT, offsetof(Options, contact) },
+    { "directory", OPTION_DIRECTORY, offsetof(Options, directory) },
+    { "ca-file", OPTION_CA_FILE, offsetof(Options, ca_file) },
+    { "challenges", OPTION_CHALLENGES, offsetof(Options, challenges) },
 };
 
 void options_done(Options *o)

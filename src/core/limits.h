@@ -128,6 +128,7 @@
 #define LIMIT_DNS_SILENCE       15  /* seconds until a silent server is skipped */
 #define LIMIT_DNS_PROPAGATION   600 /* seconds until every server of a zone has the record */
 #define LIMIT_KEY_FILE          4096
+#define LIMIT_PROGRAM_OUTPUT    (64 * 1024) /* of a service's check of its configuration, that is shown */
 
 /* Deployments. */
 #define LIMIT_DEPLOYED_FILE  (1024 * 1024)            /* a file of a service that is replaced */
