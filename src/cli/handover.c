@@ -2,6 +2,7 @@
 #include "cli/handover.h"
 
 #include "cli/program.h"
+#include "cli/proof-probe.h"
 #include "cli/xalloc.h"
 #include "core/name.h"
 #include "util/text.h"
@@ -344,6 +345,13 @@ static Exit handover_write(Handover *h, const char *name, FilesChange *c)
     return server_reload(h->server);
 }
 
+/* What the server does in the end, whoever wrote its configuration. */
+static void handover_probe(Handover *h, const char *name)
+{
+    if (h->state == HANDOVER_MADE && !proof_requests_arrive(name, h->owner.addresses[0]))
+        h->state = HANDOVER_BY_HAND;
+}
+
 Exit handover_make(Handover *h, const char *name, char *const *expected, FilesChange *c)
 {
     size_t since = strv_length(c->done);
@@ -359,7 +367,10 @@ Exit handover_make(Handover *h, const char *name, char *const *expected, FilesCh
         return EXIT_DONE;
     if (server_hands_over_by_hand(h->server)) {
         h->state = HANDOVER_MADE;
-        return socket_enable(c);
+        e = socket_enable(c);
+        if (e == EXIT_DONE)
+            handover_probe(h, name);
+        return e;
     }
     if (!h->server->writes_files || (h->server == NGINX && nginx_has_wildcard(name)))
         return socket_enable(c);
@@ -370,7 +381,9 @@ Exit handover_make(Handover *h, const char *name, char *const *expected, FilesCh
     e = socket_enable(c);
     if (e == EXIT_DONE)
         e = handover_write(h, name, c);
-    if (e != EXIT_DONE)
+    if (e == EXIT_DONE)
+        handover_probe(h, name);
+    else
         change_take_back(c, since);
     return e;
 }
@@ -383,6 +396,13 @@ void handover_print_lines(const Handover *h, const char *name)
             _("In the server block of nginx that has %s on port 80, this line hands its proofs over:"),
             name);
         print_line(stdout, "    include " SNIPPETS_DIRECTORY "/nginx.conf;");
+    } else if (h->server == APACHE) {
+        print_line(
+            stdout,
+            _("In the virtual host of Apache that has %s on port 80, this line hands its proofs over; it goes before "
+              "other ProxyPass lines:"),
+            name);
+        print_line(stdout, "    Include " SNIPPETS_DIRECTORY "/apache.conf");
     } else if (h->server) {
         const char *file = streq(h->server->program, "haproxy") ? "haproxy.cfg" : "Caddyfile";
 
