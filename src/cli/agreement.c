@@ -39,7 +39,7 @@ Exit agreement_init(Agreement *a, Session *s, const Options *o)
     return r < 0 ? session_fail_reply(r) : EXIT_DONE;
 }
 
-static void agreement_ask_contact(Agreement *a)
+void agreement_ask_contact(Agreement *a)
 {
     while (!a->contact) {
         _cleanup_free_ char *answer =

@@ -23,6 +23,9 @@ Exit agreement_init(Agreement *a, Session *s, const Options *o);
 /* Asks somebody on a terminal, unless it is not needed or the options say so. Otherwise says what there is to do. */
 void agreement_ask(Agreement *a, const Session *s, const char *command);
 
+/* Asks for the contact alone; an empty answer is none. */
+void agreement_ask_contact(Agreement *a);
+
 /* True if chains come from authorities, now or once this is written. */
 bool agreement_holds(const Agreement *a);
 

@@ -15,6 +15,10 @@ typedef struct Verb {
     (OPTION_ALL | OPTION_ROOT | OPTION_KEEP_CURRENT | OPTION_NO_KEEP_CURRENT | OPTION_YES | OPTION_NO_WAIT)
 #define OPTIONS_KEY (OPTION_ROOT | OPTION_FORMAT | OPTION_OUTPUT | OPTION_PASSPHRASE_FILE | OPTION_FORCE)
 
+#define OPTIONS_ACME \
+    (OPTION_AGREE_TOS | OPTION_CONTACT | OPTION_AUTHORITY | OPTION_DIRECTORY | OPTION_CA_FILE | \
+     OPTION_CHALLENGES)
+
 static const Verb verbs[] = {
     { "list", 0, 0, 0, verb_list, "", N_("List the certificates") },
     { "show", 0, 1, OPTION_ROOT, verb_show, "NAME | --root",
@@ -50,6 +54,9 @@ static const Verb verbs[] = {
     { "unregister", 2, 2, 0, verb_unregister, "MODULE NAME", N_("Remove a registration") },
     { "account", 2, 2, 0, verb_account, "rollover | deactivate AUTHORITY",
       N_("Change the key of the account at an ACME authority, or deactivate the account") },
+    { "acme", 1, 2, OPTIONS_ACME, verb_acme,
+      "setup [--agree-tos] [--contact=ADDRESS] [--authority=NAME] [--directory=URL] [--ca-file=FILE] [--challenges=TYPES]",
+      N_("Set up ACME: agreement, contact, authority, and how names are proved") },
     { "deploy", 1, 1, OPTION_NO_WAIT, verb_deploy, "NAME | MODULE [--no-wait]",
       N_("Deliver pending chains to the services now") },
     { "enable", 2, 2, OPTION_AGREE_TOS | OPTION_CONTACT, verb_enable,

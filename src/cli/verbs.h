@@ -28,3 +28,4 @@ Exit verb_renew_due(Session *s, const Options *o, char **arguments);
 Exit verb_deploy(Session *s, const Options *o, char **arguments);
 Exit verb_enable(Session *s, const Options *o, char **arguments);
 Exit verb_disable(Session *s, const Options *o, char **arguments);
+Exit verb_acme(Session *s, const Options *o, char **arguments);
