@@ -340,6 +340,8 @@ const sd_bus_vtable manager_vtable[] = {
     METHOD("ReissueAll", ("a{sv}", options), ("ao", jobs), method_reissue_all, 0),
     METHOD("Deploy", ("s", module, "a{sv}", options), ("o", job), method_deploy, 0),
     METHOD("RenewDue", NONE, ("u", started), method_renew_due, 0),
+    METHOD("ListAuthorities", NONE, ("a(sssbxuux)", authorities), method_list_authorities, 0),
+    METHOD("TestOrder", ("s", name, "a{sv}", options), ("a(sbs)", checks), method_test_order, 0),
     METHOD("RolloverAccountKey", ("s", authority), NONE, method_rollover_account_key, 0),
     METHOD("DeactivateAccount", ("s", authority), NONE, method_deactivate_account, 0),
     METHOD("Reload", NONE, NONE, method_reload, 0),

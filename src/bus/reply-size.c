@@ -23,6 +23,8 @@ static const struct {
     { "CheckUpload", 16 * 1024, 0, 0, 0 },
     { "CheckUploadData", 16 * 1024, 0, 0, 0 },
     { "ListUploads", 1024, 0, 0, UPLOAD_SIZE },
+    { "ListAuthorities", 128 * 1024, 0, 0, 0 },
+    { "TestOrder", 64 * 1024, 0, 0, 0 },
     { "ReissueAll", 1024, NODE_SIZE, 0, 0 },
 };
 

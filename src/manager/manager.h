@@ -5,6 +5,7 @@
 
 #include "core/bundle.h"
 #include "core/export-format.h"
+#include "core/rehearsal.h"
 #include "core/report.h"
 #include "model/model.h"
 
@@ -104,6 +105,11 @@ int manager_deploy_arguments(const Manager *m, const char *module, char ***ret);
 typedef void (*AccountChanged)(const Problem *problem, void *userdata);
 int manager_change_account(Manager *m, const char *authority, bool deactivate, AccountChanged done,
                            void *userdata, Problem *problem);
+
+/* Lists the authorities, and tests what an order for a name needs: for all names of its certificate if there is one. */
+int manager_list_authorities(Manager *m, AuthoritiesListed done, void *userdata, Problem *problem);
+int manager_rehearse(Manager *m, const char *name, const char *authority, RehearsalDone done, void *userdata,
+                     Problem *problem);
 
 /* Uploads. Descriptors and strings are copied. */
 typedef struct UploadOptions {

@@ -17,6 +17,7 @@
 typedef struct Connection Connection;
 typedef struct Revocation Revocation;
 typedef struct WindowCheck WindowCheck;
+typedef struct Rehearsal Rehearsal;
 
 /* The outage of an authority, as far as it is not in its ledger; outage.c. */
 typedef struct Outage {
@@ -198,6 +199,7 @@ struct Orders {
     TAILQ_HEAD(, LedgerFile) ledgers;
     TAILQ_HEAD(, WindowCheck) checks; /* running ones first */
     TAILQ_HEAD(, Revocation) revocations;
+    TAILQ_HEAD(, Rehearsal) rehearsals;
 };
 
 /* Creates workers, HTTP client, resolver and solvers for the first order. */
@@ -276,6 +278,9 @@ void orders_give_up_checks(Orders *s);
 /* revocation.c */
 /* Answers all of them as failed. No client may call back after that. */
 void orders_give_up_revocations(Orders *s);
+
+/* rehearsal.c: answers all of them as cancelled. */
+void orders_give_up_rehearsals(Orders *s);
 
 /* authorities.c, eligibility.c */
 bool authority_suits(const AuthoritySettings *a, char *const *names, const char *authority);
