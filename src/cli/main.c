@@ -55,8 +55,9 @@ static const Verb verbs[] = {
     { "account", 2, 2, 0, verb_account, "rollover | deactivate AUTHORITY",
       N_("Change the key of the account at an ACME authority, or deactivate the account") },
     { "acme", 1, 2, OPTIONS_ACME, verb_acme,
-      "setup [--agree-tos] [--contact=ADDRESS] [--authority=NAME] [--directory=URL] [--ca-file=FILE] [--challenges=TYPES]",
-      N_("Set up ACME: agreement, contact, authority, and how names are proved") },
+      "setup [--agree-tos] [--contact=ADDRESS] [--authority=NAME] [--directory=URL] [--ca-file=FILE] "
+      "[--challenges=TYPES] | test NAME [--authority=NAME] | status",
+      N_("Set ACME up, test what an order for NAME needs, or show the authorities") },
     { "deploy", 1, 1, OPTION_NO_WAIT, verb_deploy, "NAME | MODULE [--no-wait]",
       N_("Deliver pending chains to the services now") },
     { "enable", 2, 2, OPTION_AGREE_TOS | OPTION_CONTACT, verb_enable,
