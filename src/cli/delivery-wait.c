@@ -23,6 +23,7 @@
 typedef struct DeliveryWait {
     Session *session;
     const char *path, *module;
+    char *const *files;
     time_t since, begun;
     time_t ordered; /* until then an order was under way */
     bool changed, gone;
@@ -167,17 +168,27 @@ static Exit delivery_retry(DeliveryWait *w)
     return e == EXIT_DONE ? job_watch_wait(&w->jobs, reply) : e;
 }
 
-/* An outcome of before is not the answer, unless it is the best one. */
-static bool delivery_is_stale(const DeliveryWait *w, const Deployment *d)
+static bool delivery_lacks_file(const DeliveryWait *w)
 {
-    return !w->retried && d->time < w->since && !streq(d->state, "verified") && !streq(d->state, "waiting");
+    for (char *const *file = w->files; file && *file; file++)
+        if (access(*file, F_OK) < 0)
+            return true;
+    return false;
 }
 
-Exit delivery_wait(Session *s, const char *path, const char *module, time_t since, CertificateList *list,
-                   const Deployment **ret)
+/* An outcome of before is not the answer, unless it is the best one, and nobody has removed the files since. */
+static bool delivery_is_stale(const DeliveryWait *w, const Deployment *d)
+{
+    if (w->retried || d->time >= w->since)
+        return false;
+    return (!streq(d->state, "verified") && !streq(d->state, "waiting")) || delivery_lacks_file(w);
+}
+
+Exit delivery_wait(Session *s, const char *path, const char *module, char *const *files, time_t since,
+                   CertificateList *list, const Deployment **ret)
 {
     _cleanup_(delivery_done) DeliveryWait w = {
-        .session = s, .path = path, .module = module, .since = since, .begun = time(NULL)
+        .session = s, .path = path, .module = module, .files = files, .since = since, .begun = time(NULL)
     };
     Exit e = delivery_subscribe(&w);
 

@@ -232,7 +232,8 @@ static Exit enable_deliver(Enabling *n)
     if (e == EXIT_DONE)
         e = enable_retry_order(n, path);
     if (e == EXIT_DONE)
-        e = delivery_wait(n->session, path, n->files.service->name, begun, &n->list, &n->deployment);
+        e = delivery_wait(n->session, path, n->files.service->name, n->targets, begun, &n->list,
+                          &n->deployment);
     return e;
 }
 
