@@ -241,13 +241,13 @@ static int method_reissue_all(sd_bus_message *m, void *userdata _unused_, sd_bus
 
 static int method_deploy(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
-    static const OptionRow rows[] = { {} };
+    int again = false, r;
+    const OptionRow rows[] = { { "again", "b", &again }, {} };
     _cleanup_free_ char *path = NULL;
     _cleanup_call_ Call *call = NULL;
     _cleanup_problem_ Problem problem = {};
     const char *module;
     uint64_t job;
-    int r;
 
     r = sd_bus_message_read_basic(m, 's', &module);
     if (r >= 0)
@@ -258,7 +258,7 @@ static int method_deploy(sd_bus_message *m, void *userdata _unused_, sd_bus_erro
         r = call_begin(m, ANY_NAME, module, &call);
     if (!call)
         return r;
-    if (manager_deploy(call->bus->manager, module, &job, &call->problem) < 0)
+    if (manager_deploy(call->bus->manager, module, again, &job, &call->problem) < 0)
         return 1;
     path = job_path(job);
     return path ? call_answer(call, "o", path) : call_fail(call, -ENOMEM);

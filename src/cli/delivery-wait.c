@@ -157,6 +157,14 @@ static Exit delivery_check_time(DeliveryWait *w, const Certificate *c, const Dep
     return EXIT_JOB_FAILED;
 }
 
+static bool delivery_lacks_file(const DeliveryWait *w)
+{
+    for (char *const *file = w->files; file && *file; file++)
+        if (access(*file, F_OK) < 0)
+            return true;
+    return false;
+}
+
 static Exit delivery_retry(DeliveryWait *w)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
@@ -164,16 +172,8 @@ static Exit delivery_retry(DeliveryWait *w)
 
     w->retried = true;
     if (e == EXIT_DONE)
-        e = deployment_start(w->session, &w->jobs, w->module, &reply);
+        e = deployment_start(w->session, &w->jobs, w->module, delivery_lacks_file(w), &reply);
     return e == EXIT_DONE ? job_watch_wait(&w->jobs, reply) : e;
-}
-
-static bool delivery_lacks_file(const DeliveryWait *w)
-{
-    for (char *const *file = w->files; file && *file; file++)
-        if (access(*file, F_OK) < 0)
-            return true;
-    return false;
 }
 
 /* An outcome of before is not the answer, unless it is the best one, and nobody has removed the files since. */

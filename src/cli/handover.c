@@ -100,10 +100,10 @@ static Exit socket_enable(FilesChange *c)
 
     if (socket_is("is-active"))
         return EXIT_DONE;
-    e = program_require(stop_service, _("Cannot stop the service to open " SOCKET_UNIT));
+    e = program_require(stop_service, _("Cannot stop the service to open certwright-http.socket"));
     if (e == EXIT_DONE && !socket_is("is-enabled"))
         e = root_file_replace(SOCKET_MARK, SOCKET_MARK_TEXT, c);
-    return e == EXIT_DONE ? program_require(enable_socket, _("Cannot open " SOCKET_UNIT)) : e;
+    return e == EXIT_DONE ? program_require(enable_socket, _("Cannot open certwright-http.socket")) : e;
 }
 
 static bool anybody_hands_over_by_hand(void)
@@ -124,9 +124,10 @@ static Exit socket_disable(FilesChange *c)
     e = root_file_remove(SOCKET_MARK, c);
     (void)rmdir(SOCKET_FOLDER);
     if (e == EXIT_DONE)
-        e = program_require(disable_socket, _("Cannot close " SOCKET_UNIT));
+        e = program_require(disable_socket, _("Cannot close certwright-http.socket"));
     return e == EXIT_DONE
-               ? program_require(stop_service, _("Cannot stop the service that listened on " SOCKET_UNIT))
+               ? program_require(stop_service,
+                                 _("Cannot stop the service that listened on certwright-http.socket"))
                : e;
 }
 

@@ -92,8 +92,9 @@ int manager_reload(Manager *m);
 /* Lists what was wrong in it when it was read last; borrowed. */
 size_t manager_config_errors(const Manager *m, const ConfigError **ret);
 
-/* Delivers now what is pending for a module, whenever it is due. The job may be over when this returns. */
-int manager_deploy(Manager *m, const char *module, uint64_t *ret_id, Problem *problem);
+/* Delivers now what is pending for a module, whenever it is due; again: and files that are missing. The job may be over when
+ * this returns. */
+int manager_deploy(Manager *m, const char *module, bool again, uint64_t *ret_id, Problem *problem);
 /* The run that deploy_due() asked for is over. A problem: it could not be started, or ended abnormally. */
 void manager_deployed(Manager *m, const char *module, const Problem *problem);
 /* The arguments with which certwright-deploy finds what this service has, when it is not started by its unit; newly
