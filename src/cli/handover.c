@@ -172,7 +172,7 @@ static char **nginx_addresses(const char *text)
         _cleanup_free_ char *address = NULL;
 
         text += strlen(listen);
-        address = xasprintf("%.*s", (int)strcspn(text, ";\n"), text);
+        address = xcheck(strndup(text, strcspn(text, ";\n")));
         xcheck(strv_extend(&addresses, address) < 0 ? NULL : address);
     }
     return addresses;

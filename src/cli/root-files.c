@@ -56,7 +56,7 @@ static char *path_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
-    return xasprintf("%.*s", slash > path ? (int)(slash - path) : 1, path);
+    return xcheck(strndup(path, slash > path ? (size_t)(slash - path) : 1));
 }
 
 static Exit file_fail_write(const char *path, int r)

@@ -113,7 +113,7 @@ answer() {
     done
     shift
     # shellcheck disable=SC2016
-    timeout 100 "$here/terminal" "$directory/err" "${dialogue[@]}" -- bash -c '
+    timeout 100 "$(dirname "${BASH_SOURCE[0]}")/terminal" "$directory/err" "${dialogue[@]}" -- bash -c '
         out=$1; shift; exec "$@" </dev/tty >"$out" 2>/dev/tty' - "$directory/out" "$certwright" "$@" \
         >"$directory/dialogue" || status=$?
     [ "$status" = "$expected" ] || { echo "exit status $status instead of $expected"; cat "$directory/dialogue"; return 1; }
