@@ -339,6 +339,8 @@ static inline const char *valid_text(const char *s)
 int method_upload(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int method_upload_data(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int method_check_upload(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int method_list_authorities(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int method_test_order(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int method_list_uploads(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int method_remove_upload(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int method_upload_to_certificate(sd_bus_message *m, void *userdata, sd_bus_error *error);

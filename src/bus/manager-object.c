@@ -290,12 +290,12 @@ static int method_reissue_all(sd_bus_message *m, void *userdata _unused_, sd_bus
 
 static int method_deploy(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
-    static const OptionRow rows[] = { {} };
+    int again = false, r;
+    const OptionRow rows[] = { { "again", "b", &again }, {} };
     _cleanup_call_ Call *call = NULL;
     _cleanup_problem_ Problem problem = {};
     const char *module;
     uint64_t job;
-    int r;
 
     r = sd_bus_message_read_basic(m, 's', &module);
     if (r >= 0)
@@ -306,7 +306,7 @@ static int method_deploy(sd_bus_message *m, void *userdata _unused_, sd_bus_erro
         r = call_begin(m, ANY_NAME, module, &call);
     if (!call)
         return r;
-    if (manager_deploy(call->bus->manager, module, &job, &call->problem) < 0)
+    if (manager_deploy(call->bus->manager, module, again, &job, &call->problem) < 0)
         return 1;
     return call_answer_job(call, job);
 }
@@ -389,6 +389,8 @@ const sd_bus_vtable manager_vtable[] = {
     METHOD("ReissueAll", ("a{sv}", options), ("ao", jobs), method_reissue_all, 0),
     METHOD("Deploy", ("s", module, "a{sv}", options), ("o", job), method_deploy, 0),
     METHOD("RenewDue", NONE, ("u", started), method_renew_due, 0),
+    METHOD("ListAuthorities", NONE, ("a(sssbxuux)", authorities), method_list_authorities, 0),
+    METHOD("TestOrder", ("s", name, "a{sv}", options), ("a(sbs)", checks), method_test_order, 0),
     METHOD("RolloverAccountKey", ("s", authority), NONE, method_rollover_account_key, 0),
     METHOD("DeactivateAccount", ("s", authority), NONE, method_deactivate_account, 0),
     METHOD("Reload", NONE, NONE, method_reload, 0),

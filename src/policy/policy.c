@@ -25,6 +25,8 @@ static const PolicyRow rows[] = {
     { "Manager", "ReissueAll", "reissue", false },
     { "Manager", "Deploy", "deploy", false },
     { "Manager", "RenewDue", "renew", false },
+    { "Manager", "ListAuthorities", NULL, true },
+    { "Manager", "TestOrder", "reissue", true },
     { "Manager", "RolloverAccountKey", "manage-accounts", false },
     { "Manager", "DeactivateAccount", "manage-accounts", false },
     { "Manager", "Reload", "reload", false },

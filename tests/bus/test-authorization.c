@@ -105,6 +105,8 @@ static const Row rows[] = {
     { PATH, MANAGER, "Deploy", "('test', @a{sv} {})", GATED, "InvalidArgument" },
     { PATH, MANAGER, "RenewDue", "()", RENEW, NULL },
     { PATH, MANAGER, "Reload", "()", GATED, NULL },
+    { PATH, MANAGER, "ListAuthorities", "()", OPEN, NULL },
+    { PATH, MANAGER, "TestOrder", "('a.example.com', @a{sv} {})", GATED, NULL },
     { PATH, MANAGER, "RolloverAccountKey", "('letsencrypt',)", GATED, "InvalidArgument" },
     { PATH, MANAGER, "DeactivateAccount", "('letsencrypt',)", GATED, "InvalidArgument" },
 };
