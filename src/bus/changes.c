@@ -95,15 +95,17 @@ static void tell(Bus *b, Change *change)
         bus_start_warning_unit(b, certificate_name(change->certificate));
     }
     if (r < 0)
-        (void)log_warning_errno(r, "Failed to send signals for %s, ignoring",
-                                certificate_name(change->certificate));
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, ABOUT(certificate_name(change->certificate)),
+                   "Failed to send signals for %s, ignoring: %s", certificate_name(change->certificate),
+                   strerror(-r));
     forget_change(b, change);
 }
 
 /* ---- the manager */
 
 static const char *const manager_properties[] = {
-    "Certificates", "JobsRunning", "RootFingerprint", "NextWake", "AcmeEnabled", "Authorities",
+    "Certificates", "JobsRunning", "RootFingerprint", "NextWake",
+    "AcmeEnabled",  "Authorities", "ClockTrusted",
 };
 
 static uint64_t hash_authorities(const Settings *s)
@@ -124,6 +126,7 @@ static Counts counts_of(const Bus *b)
         .wake = manager_next_wake(b->manager),
         .acme = manager_acme_is_on(b->manager),
         .authorities = hash_authorities(manager_settings(b->manager)),
+        .doubts_clock = manager_clock_is_doubted(b->manager),
     };
 
     strncpy(c.root, strempty(served_leaf(b->model->root)->fingerprint), sizeof(c.root) - 1);
@@ -140,6 +143,7 @@ static unsigned compare_counts(const Counts *a, const Counts *b)
         a->wake != b->wake,
         a->acme != b->acme,
         a->authorities != b->authorities,
+        a->doubts_clock != b->doubts_clock,
     };
     unsigned set = 0;
 
@@ -272,7 +276,8 @@ static void tell_ended_job(Bus *b, EndedJob *e)
                                            "org.freedesktop.DBus.Introspectable",
                                            "org.freedesktop.DBus.Properties", NULL);
     if (r < 0)
-        (void)log_warning_errno(r, "Failed to signal the end of job %s, ignoring", e->path);
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, ABOUT(e->name),
+                   "Failed to signal the end of job %s, ignoring: %s", e->path, strerror(-r));
     ended_job_free(e);
 }
 
@@ -555,8 +560,11 @@ void bus_changes_drop(Bus *b)
     b->changes.jobs = b->changes.manager = false;
 }
 
+/* What has ended until the service stops is signalled; everything else is listed again after its next start. */
 void bus_changes_done(Bus *b)
 {
+    if (b->connection.owns_name)
+        tell_late_jobs(b);
     bus_changes_drop(b);
     sd_event_source_disable_unref(b->changes.source);
     sd_event_source_disable_unref(b->changes.progress_timer);

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """handshakes - a constant load of TLS handshakes
 
-    handshakes PORT NAME THREADS RESULT
+    handshakes PORT NAME THREADS PAUSE RESULT
 
 Connects to PORT of this machine in THREADS threads, each time anew and without resumption, and sends NAME, until SIGTERM.
-After each handshake a thread waits for 5 ms, so that the server has the processor, too. Then writes to RESULT, as JSON, how many handshakes there were, how many failed, and of these those in which the server's
-signature did not belong to its certificate: it had a mixed pair.
+After each handshake a thread waits for PAUSE seconds, so that others have the processor, too. Then writes to RESULT, as
+JSON, how many handshakes there were, how many failed, and of these those in which the server's signature did not belong
+to its certificate: it had a mixed pair.
 """
 
 import collections
@@ -17,12 +18,10 @@ import ssl
 import sys
 import threading
 
-PAUSE = 0.005
-
 
 class Load:
-    def __init__(self, port, name):
-        self.port, self.name = port, name
+    def __init__(self, port, name, pause):
+        self.port, self.name, self.pause = port, name, pause
         self.stop = threading.Event()
         self.lock = threading.Lock()
         self.count = 0
@@ -38,7 +37,7 @@ class Load:
                 return s.getpeercert(binary_form=True)
 
     def run(self):
-        while not self.stop.wait(PAUSE):
+        while not self.stop.wait(self.pause):
             try:
                 leaf, failure = self.handshake(), None
             except OSError as e:               # SSLError is one of them
@@ -62,11 +61,11 @@ class Load:
 
 
 def main():
-    port, name, threads, path = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
-    load = Load(port, name)
+    port, name, threads, pause, path = sys.argv[1:]
+    load = Load(int(port), name, float(pause))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: load.stop.set())
-    workers = [threading.Thread(target=load.run) for _ in range(threads)]
+    workers = [threading.Thread(target=load.run) for _ in range(int(threads))]
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -54,7 +54,7 @@ static void choose_sample(void)
 /* The first one, and those that the seed chooses of the others. */
 static bool sample_has(unsigned block)
 {
-    const unsigned share = (everything ? 1 : 4) * (ADDRESS_SPACE_IS_LIMITED ? 1 : 8);
+    const unsigned share = (everything ? 1 : 8) * (ADDRESS_SPACE_IS_LIMITED ? 1 : 4);
 
     return block == 0 || block % share == seed % share;
 }
