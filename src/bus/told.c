@@ -3,7 +3,7 @@
 
 #include "bus/internal.h"
 
-/* The properties of a certificate that clients know, so that PropertiesChanged lists those that have another value, and no others.
+/* The properties of a certificate that clients know: PropertiesChanged lists those that have another value, and no others.
  *
  * Nothing is kept of a certificate before a client first reads it, or is sent a signal about it. From then on, its values are
  * those of the last signal. A client that reads it after a change, but before the signal about it, may know later values: these
