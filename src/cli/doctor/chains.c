@@ -14,7 +14,8 @@ typedef struct Remedy {
 } Remedy;
 
 #define ADVICE_REACH \
-    N_("The authority has to reach this machine: compare the DNS, the firewall and port 80 with what it says.")
+    N_("The authority has to reach this machine: compare the DNS, the firewall and port 80 with what it says; " \
+       "\"certwright acme test NAME\" tests what an order needs.")
 #define ADVICE_WAIT N_("The service tries again by itself; \"certwright explain NAME\" says when.")
 #define ADVICE_CONTACT \
     N_("Correct Contact=mailto:ADDRESS of this authority's section in certwright.conf(5).")
@@ -164,7 +165,7 @@ static const struct {
 } choices[] = {
     { "No uploaded chain fits and nothing is ordered before TermsOfServiceAgreed=yes, so the local root signed this one.",
       "terms-not-agreed", SEVERITY_NOTE, N_("Nothing is ordered before you agree to the authorities' terms"),
-      N_("To have authorities issue, set TermsOfServiceAgreed=yes below [ACME] in /etc/certwright/certwright.conf.") },
+      N_("To have authorities issue: certwright acme setup; or set TermsOfServiceAgreed=yes below [ACME] in /etc/certwright/certwright.conf.") },
     { "No uploaded chain fits and ACME is not enabled, so the local root signed this one.", "acme-off",
       SEVERITY_NOTE, N_("No authority is asked, as ACME is switched off or no authority is configured"),
       N_("To have authorities issue, set Enabled=yes below [ACME], and see [Authority] in certwright.conf(5).") },
