@@ -58,17 +58,38 @@ static Exit status_print(Session *s, const List *l)
     return EXIT_DONE;
 }
 
-Exit acme_status(Session *s)
+/* The reply owns the text. */
+static Exit authorities_load(Session *s, List *l, sd_bus_message **ret_reply)
 {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    _cleanup_list_ List list = {};
-    Exit e = session_call_manager(s, "ListAuthorities", NULL, 0, _("Cannot list the authorities"), &reply);
+    Exit e =
+        session_call_manager(s, "ListAuthorities", NULL, 0, _("Cannot list the authorities"), ret_reply);
     int r;
 
     if (e != EXIT_DONE)
         return e;
-    r = list_read(&list, &authority_record, "a(sssbxuux)", reply);
-    return r < 0 ? session_fail_reply(r) : status_print(s, &list);
+    r = list_read(l, &authority_record, "a(sssbxuux)", *ret_reply);
+    return r < 0 ? session_fail_reply(r) : EXIT_DONE;
+}
+
+Exit acme_status(Session *s)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    _cleanup_list_ List list = {};
+    Exit e = authorities_load(s, &list, &reply);
+
+    return e == EXIT_DONE ? status_print(s, &list) : e;
+}
+
+Exit acme_find_internal(Session *s, bool *ret)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    _cleanup_list_ List list = {};
+    Exit e = authorities_load(s, &list, &reply);
+
+    *ret = false;
+    for (size_t i = 0; i < list.n; i++)
+        *ret = *ret || !((const Authority *)list.items)[i].is_public;
+    return e;
 }
 
 /* ---- test */

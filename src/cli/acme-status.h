@@ -8,3 +8,6 @@ Exit acme_status(Session *s);
 
 /* Prints what an order for a name needs, check by check. authority: the only one to ask; NULL: any. */
 Exit acme_test(Session *s, const char *name, const char *authority);
+
+/* Finds out if an authority may be asked for names that no public one issues for. */
+Exit acme_find_internal(Session *s, bool *ret);

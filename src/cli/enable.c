@@ -2,6 +2,7 @@
 #include <time.h>
 
 #include "cli/acme-file.h"
+#include "cli/acme-status.h"
 #include "cli/agreement.h"
 #include "cli/delivery-wait.h"
 #include "cli/handover.h"
@@ -98,22 +99,17 @@ static void enable_print_written(Enabling *n)
     enabling_print_files(n, _("Wrote"), _("Already there:"));
 }
 
-/* An internal authority may issue for any name; those of the package do not. */
-static bool authorities_are_public(char *const *authorities)
-{
-    for (; authorities && *authorities; authorities++)
-        if (!streq(*authorities, "letsencrypt") && !streq(*authorities, "letsencrypt-staging"))
-            return false;
-    return true;
-}
-
 static Exit enable_agree(Enabling *n, const Options *o)
 {
     const char *private_reason = name_private_reason(n->files.name);
     _cleanup_free_ char *command =
         xasprintf("certwright enable %s %s", n->files.service->name, n->files.name);
+    bool internal = false;
+    Exit e = private_reason ? acme_find_internal(n->session, &internal) : EXIT_DONE;
 
-    if (!private_reason || !authorities_are_public(n->agreement.authorities)) {
+    if (e != EXIT_DONE)
+        return e;
+    if (!private_reason || internal) {
         agreement_ask(&n->agreement, n->session, command);
         return EXIT_DONE;
     }

@@ -867,10 +867,14 @@ static int method_test_order(sd_bus_message *m, void *userdata _unused_, sd_bus_
                                       "No public \x1b[1mauthority issues for it.");
 }
 
+/* All of them are public while this file beside all_path exists. */
 static int method_list_authorities(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
 {
+    _cleanup_free_ char *file = NULL;
+    bool is_public = asprintf(&file, "%s.public", all_path) >= 0 && access(file, F_OK) >= 0;
+
     return sd_bus_reply_method_return(
-        m, "a(sssbxuux)", 2, "internal", "https://ca.example/dir", "https://ca.example/account/1", false,
+        m, "a(sssbxuux)", 2, "internal", "https://ca.example/dir", "https://ca.example/account/1", is_public,
         (int64_t)0, (uint32_t)3, (uint32_t)300, (int64_t)10800, "red\x1b[31m", "https://red.example/dir", "",
         true, (int64_t)begun, (uint32_t)0, (uint32_t)0, (int64_t)0);
 }

@@ -8,7 +8,7 @@ work=/var/tmp/orders
 begin() {                                        # NAME COMMAND...: a unit of its own
     local name=$1
     shift
-    systemd-run --quiet --unit="test-$name" --setenv=GOMAXPROCS=1 --setenv=PEBBLE_VA_NOSLEEP=1 \
+    systemd-run --quiet --collect --unit="test-$name" --setenv=GOMAXPROCS=1 --setenv=PEBBLE_VA_NOSLEEP=1 \
         --setenv=PEBBLE_WFE_NONCEREJECT=0 "$@"
 }
 
