@@ -214,7 +214,8 @@ static int start(Daemon *d, const Arguments *args)
         return log_error_errno(r, "Failed to set up the event loop");
     r = manager_new(d->event, &options, &d->manager, &problem);
     if (r < 0) {
-        log_error("%s", strempty(problem.text));
+        log_fields(LOG_ERR, MESSAGE_CANNOT_START, FIELDS({ "REASON", problem.text }), "%s",
+                   strempty(problem.text));
         bus_refuse(&problem);
         d->refused = true;
         return r;

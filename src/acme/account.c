@@ -224,6 +224,9 @@ static int change_written(Account *a, AccountTask *t)
 {
     const Problem none = {};
 
+    log_fields(LOG_NOTICE, NULL, FIELDS({ "AUTHORITY", a->authority.name }), "%s: %s.", a->authority.name,
+               a->change.deactivates ? "the account is deactivated, removed its key"
+                                     : "replaced the account key");
     end_change(a, &none);
     return a->freed ? 0 : account_ready(a, t);
 }
@@ -386,10 +389,9 @@ static void on_key_changed(const AcmeReply *reply _unused_, const AcmeFailure *f
     int r = 0;
 
     a->change.call = NULL;
-    if (!failure) {
-        log_notice("%s: replaced the account key.", a->authority.name);
+    if (!failure)
         r = adopt_next_key(a, change_written);
-    } else {
+    else {
         end_change(a, failure->problem);
         if (!a->freed)
             r = failure->at_authority ? account_reload(a) : drop_next_key(a);
@@ -493,7 +495,8 @@ static void run_binding(void *data)
 
 static int register_again(Account *a)
 {
-    log_notice("%s: account does not exist any more, creating another one with the same key.",
+    log_fields(LOG_NOTICE, MESSAGE_FAILURE, FIELDS({ "AUTHORITY", a->authority.name }),
+               "%s: account does not exist any more, creating another one with the same key.",
                a->authority.name);
     free(a->signer.record->url);
     a->signer.record->url = NULL;
@@ -526,7 +529,6 @@ static void fail_former(Account *a)
 /* Removes the account from the store, and ends the change well. */
 static int account_forget(Account *a)
 {
-    log_notice("%s: the account is deactivated, removed its key.", a->authority.name);
     a->change.call = acme_call_cancel(a->change.call);
     a->signer.record = account_record_free(a->signer.record);
     a->signer.key = account_key_free(a->signer.key);
@@ -567,7 +569,8 @@ static int account_gone(Account *a, AcmeStatus status, Problem *problem)
             problem, PROBLEM_AUTHORITY_REFUSED,
             "The authority %s reports that the account is deactivated, which was made just now; ask it why.",
             name);
-    log_warning("%s: the account is deactivated, creating another one with a new key.", name);
+    log_fields(LOG_WARNING, MESSAGE_FAILURE, FIELDS({ "AUTHORITY", name }),
+               "%s: the account is deactivated, creating another one with a new key.", name);
     fail_former(a);
     return a->freed ? 0 : start_task(a, run_replace, after_load);
 }

@@ -6,6 +6,7 @@
 
 #include "acme/header.h"
 #include "core/limits.h"
+#include "core/name.h"
 #include "util/text.h"
 
 #define WATCHED 8 /* authorizations per poll of the order */
@@ -28,7 +29,8 @@ typedef struct Authorization {
     bool done;   /* nothing left to do */
     bool proved; /* since it was told */
     Problem problem;
-    Problem finding; /* of a self-check that advises */
+    Problem finding;     /* of a self-check that advises */
+    SolverFinding found; /* the same, without a name */
 } Authorization;
 
 struct Authorizations {
@@ -40,7 +42,9 @@ struct Authorizations {
     bool explaining;
     bool holds_key; /* proofs contain its thumbprint */
     size_t solver;
-    size_t next; /* to be looked at while the order is pending */
+    const Authorization
+        *refused; /* whose proof was not accepted, preferably with a finding; NULL: not known */
+    size_t next;  /* to be looked at while the order is pending */
     size_t n;
     Authorization items[];
 };
@@ -123,6 +127,22 @@ static void explain(const Authorization *a, Problem *problem)
         }
 }
 
+static bool was_refused(const Authorization *a)
+{
+    for (size_t i = 0; a->object && i < a->object->n_challenges; i++)
+        if (a->object->challenges[i].problem || a->object->challenges[i].status == ACME_INVALID)
+            return true;
+    return a->object && a->object->status == ACME_INVALID;
+}
+
+static void note_refused(const Authorization *a)
+{
+    Authorizations *s = a->all;
+
+    if (!s->refused || s->refused->finding.code == PROBLEM_NONE)
+        s->refused = a;
+}
+
 static void describe_status(const Authorization *a, AcmeStatus status, Problem *problem)
 {
     if (status == ACME_INVALID)
@@ -148,6 +168,7 @@ static void authorization_refuse(Authorization *a, AcmeStatus status, const Acme
     explain(a, &problem);
     describe_status(a, status, &problem);
     s->solver = a->solver;
+    note_refused(a);
     s->observer->explained(&problem, s->userdata);
 }
 
@@ -242,8 +263,11 @@ static bool is_last_resort(Authorization *a, const Problem *problem)
 
     if (!a->task->advises)
         return false;
-    if (a->finding.code == PROBLEM_NONE)
+    if (a->finding.code == PROBLEM_NONE) {
         (void)problem_copy(problem, &a->finding);
+        a->found =
+            (SolverFinding){ .solver = a->all->solvers->list[a->solver]->ops->type, .what = a->task->found };
+    }
     if (a->forced == a->solver)
         return true;
     if (a->fallback < n)
@@ -380,6 +404,15 @@ static void authorization_start(Authorization *a)
 
 /* ---- authorizations */
 
+void authorizations_explain(Authorizations *s, Problem *problem)
+{
+    for (size_t i = 0; i < s->n && problem->code == PROBLEM_NONE; i++)
+        explain(s->items + i, problem);
+    for (size_t i = 0; i < s->n; i++)
+        if (was_refused(s->items + i))
+            note_refused(s->items + i);
+}
+
 static void maybe_explain(Authorizations *s)
 {
     _cleanup_problem_ Problem problem = {};
@@ -387,8 +420,7 @@ static void maybe_explain(Authorizations *s)
     for (size_t i = 0; i < s->n; i++)
         if (s->items[i].call)
             return;
-    for (size_t i = 0; i < s->n && problem.code == PROBLEM_NONE; i++)
-        explain(s->items + i, &problem);
+    authorizations_explain(s, &problem);
     s->observer->explained(&problem, s->userdata);
 }
 
@@ -467,12 +499,43 @@ void authorizations_settle(Authorizations *s)
     s->holds_key = false;
 }
 
-const Problem *authorizations_finding(const Authorizations *s)
+/* Returns the name as the order has it; NULL: it has none like that. */
+static const char *name_of(const Authorization *a)
 {
+    for (size_t i = 0; a->object && a->all->names[i]; i++)
+        if (streq(name_base(a->all->names[i]), a->object->name) &&
+            name_is_wildcard(a->all->names[i]) == a->object->wildcard)
+            return a->all->names[i];
+    return NULL;
+}
+
+static const Authorization *find_finding(const Authorizations *s)
+{
+    if (s->refused && s->refused->finding.code != PROBLEM_NONE)
+        return s->refused;
     for (size_t i = 0; i < s->n; i++)
         if (s->items[i].finding.code != PROBLEM_NONE && !s->items[i].proved)
-            return &s->items[i].finding;
+            return s->items + i;
     return NULL;
+}
+
+const Problem *authorizations_finding(const Authorizations *s)
+{
+    const Authorization *a = find_finding(s);
+
+    return a ? &a->finding : NULL;
+}
+
+bool authorizations_were_foreseen(const Authorizations *s, SolverFinding *ret)
+{
+    const Authorization *a = find_finding(s);
+    const char *name = a ? name_of(a) : NULL;
+
+    if (!name || (s->refused && s->refused != a)) /* another name was refused */
+        return false;
+    *ret = a->found;
+    ret->name = name;
+    return true;
 }
 
 size_t authorizations_solver(const Authorizations *s)

@@ -38,10 +38,15 @@ int authorizations_fetch(Authorizations *s, bool explain);
 /* Looks at some of the authorizations that the authority was asked to validate: an order may stay pending although one
  * of them is invalid. */
 void authorizations_watch(Authorizations *s);
+/* Sets the problem to the first error that the authority reports about a proof, as far as is known without asking. */
+void authorizations_explain(Authorizations *s, Problem *problem);
 /* The authority has validated all proofs, so that the account key may change again. */
 void authorizations_settle(Authorizations *s);
 /* Returns what a self-check found that only advises (SelfCheck=), for a name that is not known to be proved; NULL: nothing. */
 const Problem *authorizations_finding(const Authorizations *s);
+/* Returns true if a self-check had found no proof of the name that was refused (of any, if the authority does not say which), and
+ * what it found. The name is one of those given to authorizations_new(). */
+bool authorizations_were_foreseen(const Authorizations *s, SolverFinding *ret);
 /* Returns the index of the solver that was used last; n: none. */
 size_t authorizations_solver(const Authorizations *s);
 /* Removes proofs. */

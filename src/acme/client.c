@@ -354,6 +354,12 @@ static void fail_sent(AcmeCall *call, const HttpReply *reply, const Problem *pro
         fail(call, problem, reply ? reply_retry_after(reply) : 0);
 }
 
+/* Of others, whatever it is, nobody reads the Location. */
+static bool makes_object(const AcmeCall *call)
+{
+    return call->resource == ACME_NEW_ORDER || (call->resource == ACME_URL && call->key);
+}
+
 static void on_reply(const HttpReply *reply, const Problem *problem, void *userdata)
 {
     _cleanup_problem_ Problem wrong = {};
@@ -369,7 +375,8 @@ static void on_reply(const HttpReply *reply, const Problem *problem, void *userd
     }
     if (reply)
         (void)keep_nonce(c, reply);
-    if (reply && reply_check(c->authority, reply, call->subject, call->type, &good, &wrong) < 0)
+    if (reply &&
+        reply_check(c->authority, reply, call->subject, call->type, makes_object(call), &good, &wrong) < 0)
         problem = &wrong;
     if (!problem) {
         c->signer->works = c->signer->works || needs_account(call);

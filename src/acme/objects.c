@@ -167,13 +167,29 @@ AcmeAccount *acme_account_free(AcmeAccount *a)
 
 /* ---- order: section 7.1.3, RFC 9773 section 5 */
 
+/* The URLs of what is still to be done; whatever stands there afterwards. */
+static int read_steps(const Reader *r, AcmeOrder *o)
+{
+    bool pending = o->status == ACME_PENDING;
+    Reader quiet = *r;
+    int c;
+
+    quiet.problem = NULL;
+    c = reader_read_texts(pending ? r : &quiet, "authorizations", text_is_url, LIMIT_NAMES,
+                          &o->authorizations);
+    if (c < 0 && (pending || c == -ENOMEM))
+        return c;
+    if (pending || o->status == ACME_READY)
+        return reader_read_text(r, "finalize", REQUIRED, text_is_url, &o->finalize);
+    return reader_peek_url(r, "finalize", &o->finalize);
+}
+
 static int read_order(const Reader *r, AcmeOrder *o)
 {
     int c = read_status(r, OF_ORDER, &o->status);
 
     c = c < 0 ? c : read_names(r, &o->names);
-    c = c < 0 ? c : reader_read_texts(r, "authorizations", text_is_url, LIMIT_NAMES, &o->authorizations);
-    c = c < 0 ? c : reader_read_text(r, "finalize", REQUIRED, text_is_url, &o->finalize);
+    c = c < 0 ? c : read_steps(r, o);
     c = c < 0 ? c : reader_peek_url(r, "certificate", &o->certificate);
     c = c < 0 ? c : reader_peek_text(r, "profile", text_is_label, &o->profile);
     return c < 0 ? c : read_problem(r, &o->problem);
@@ -268,7 +284,7 @@ static int read_authorization(const Reader *r, AcmeAuthorization *a)
         return reader_refuse(&identifier, "value", "is a wildcard");
     c = c < 0 ? c : reader_read_boolean(r, "wildcard", &a->wildcard);
     c = c < 0 ? c : read_status(r, OF_AUTHORIZATION, &a->status);
-    return c < 0 ? c : read_challenges(r, a);
+    return c < 0 || a->status == ACME_VALID ? c : read_challenges(r, a);
 }
 
 AcmeAuthorization *acme_authorization_free(AcmeAuthorization *a)

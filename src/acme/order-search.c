@@ -219,7 +219,8 @@ static void on_page(const AcmeReply *reply, const AcmeFailure *failure, void *us
     if (r < 0)
         problem_set_errno(&problem, r, "Reading the list of orders");
     if (problem.code != PROBLEM_NONE)
-        log_notice("%s: failed to search for earlier orders, ignoring: %s", whose(s),
+        log_fields(LOG_NOTICE, MESSAGE_FAILURE, FIELDS({ "AUTHORITY", whose(s) }),
+                   "%s: failed to search for earlier orders, ignoring: %s", whose(s),
                    strempty(problem.text));
     list_end(s);
 }

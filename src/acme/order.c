@@ -179,7 +179,9 @@ static void next_alternate(Order *o)
             return;
     }
     if (preferred)
-        log_notice("%s: %s offers no chain of \"%s\", using its default chain.", o->record->name,
+        log_fields(LOG_NOTICE, MESSAGE_FAILURE,
+                   FIELDS({ "NAME", o->record->name }, { "AUTHORITY", order_whose(o) }),
+                   "%s: %s offers no chain of \"%s\", using its default chain.", o->record->name,
                    order_whose(o), preferred);
     end_with_own_chain(o);
 }
@@ -254,15 +256,7 @@ static int64_t usec_left(const Order *o)
     return (int64_t)(o->ends - loop_now(o->context.event, CLOCK_BOOTTIME));
 }
 
-static void order_time_out(Order *o)
-{
-    _cleanup_problem_ Problem problem = {};
-
-    problem_set(&problem, PROBLEM_AUTHORITY_FAILED,
-                "The authority %s did not complete the order within %d minutes; it will be retried later.",
-                order_whose(o), LIMIT_ORDER_TIME / 60);
-    order_fail(o, &problem, true);
-}
+static void order_time_out(Order *o);
 
 static void order_look_later(Order *o, int64_t retry_after)
 {
@@ -359,9 +353,9 @@ static const Problem *order_finding(const Order *o)
     return o->authorizations ? authorizations_finding(o->authorizations) : NULL;
 }
 
-bool order_was_foreseen(const Order *o)
+bool order_was_foreseen(const Order *o, SolverFinding *ret)
 {
-    return o->refused != 0 && order_finding(o);
+    return o->refused != 0 && o->authorizations && authorizations_were_foreseen(o->authorizations, ret);
 }
 
 /* Appends the finding of the self-check, which may explain the error of the authority. */
@@ -383,6 +377,31 @@ static void add_finding(const Order *o, Problem *problem)
     problem_move(&both, problem);
 }
 
+static void note_refused(Order *o)
+{
+    if (last_solver(o) < o->context.solvers.n)
+        o->refused |= 1U << last_solver(o);
+}
+
+/* An authority may look for a proof again and again without an end: that is not an outage. */
+static void order_time_out(Order *o)
+{
+    _cleanup_problem_ Problem problem = {};
+    bool proving = o->object && o->object->status == ACME_PENDING && o->authorizations;
+
+    if (proving)
+        authorizations_explain(o->authorizations, &problem);
+    proving = problem.code != PROBLEM_NONE || (proving && order_finding(o));
+    problem_set(&problem, PROBLEM_AUTHORITY_FAILED,
+                "The authority %s did not complete the order within %d minutes; it will be retried later.",
+                order_whose(o), LIMIT_ORDER_TIME / 60);
+    if (proving) {
+        note_refused(o);
+        add_finding(o, &problem);
+    }
+    order_fail(o, &problem, !proving);
+}
+
 static void on_explained(Problem *problem, void *userdata)
 {
     Order *o = userdata;
@@ -391,8 +410,7 @@ static void on_explained(Problem *problem, void *userdata)
         (void)acme_problem_describe(o->object->problem, order_whose(o), ACME_ABOUT_ORDER, problem);
     problem_set(problem, PROBLEM_AUTHORITY_REFUSED,
                 "The authority %s ended the order without giving a reason.", order_whose(o));
-    if (last_solver(o) < o->context.solvers.n)
-        o->refused |= 1U << last_solver(o);
+    note_refused(o);
     add_finding(o, problem);
     order_fail(o, problem, false);
 }
@@ -469,14 +487,18 @@ static bool ask_for_less(Order *o, const AcmeFailure *failure)
     const char *type = strempty(failure->problem->type), *text = strempty(failure->problem->text);
 
     if (o->record->replaces && TABLE_FROM_STRING(replacing, type) >= 0) {
-        log_notice("%s: %s%s Placing the order without \"replaces\".", o->record->name, text,
+        log_fields(LOG_NOTICE, MESSAGE_FAILURE,
+                   FIELDS({ "NAME", o->record->name }, { "AUTHORITY", order_whose(o) }),
+                   "%s: %s%s Placing the order without \"replaces\".", o->record->name, text,
                    text_full_stop(text));
         free(o->record->replaces);
         o->record->replaces = NULL;
         return true;
     }
     if (o->profile && !s->needs_profile && streq(type, "invalidProfile")) {
-        log_notice("%s: %s%s Placing the order without a profile.", o->record->name, text,
+        log_fields(LOG_NOTICE, MESSAGE_FAILURE,
+                   FIELDS({ "NAME", o->record->name }, { "AUTHORITY", order_whose(o) }),
+                   "%s: %s%s Placing the order without a profile.", o->record->name, text,
                    text_full_stop(text));
         o->no_profile = true;
         return true;
@@ -539,7 +561,9 @@ static int choose_profile(Order *o, Problem *problem)
             "The authority %s has no profile \"%s\" (available: %s); correct Profile= of [Authority %s], "
             "or set RequireProfile=no to do without.",
             order_whose(o), o->profile, d->profiles ? strempty(known) : "none", order_whose(o));
-    log_notice("%s: The authority %s has no profile \"%s\" (available: %s), placing the order without one.",
+    log_fields(LOG_NOTICE, MESSAGE_FAILURE,
+               FIELDS({ "NAME", o->record->name }, { "AUTHORITY", order_whose(o) }),
+               "%s: The authority %s has no profile \"%s\" (available: %s), placing the order without one.",
                o->record->name, order_whose(o), o->profile, d->profiles ? strempty(known) : "none");
     o->profile = NULL;
     return 0;

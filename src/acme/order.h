@@ -45,8 +45,9 @@ int order_start(const OrderContext *context, OrderRecord *record, const OrderObs
 void order_noted(Order *o);
 /* Returns true if the order was finalized, so that there may be a certificate. */
 bool order_was_finalized(const Order *o);
-/* Returns true if the authority refused proofs that a self-check had not found either. */
-bool order_was_foreseen(const Order *o);
+/* Returns true if the authority refused a proof that a self-check had not found either, and what that found. The name is one of
+ * the record. */
+bool order_was_foreseen(const Order *o, SolverFinding *ret);
 /* Calls no callbacks any more, and removes proofs. */
 Order *order_free(Order *o);
 DEFINE_CLEANUP(Order *, order_free);

@@ -40,7 +40,7 @@ static const struct {
     const char *advice;
 } advices[] = {
     { "accountDoesNotExist", ANY,
-      "certwright account deactivate removes the account's key, for a new account" },
+      "\"certwright account deactivate AUTHORITY\" removes the account's key, so that the next order makes a new account" },
     { "alreadyReplaced", ANY, "no action is needed, the order is placed again without it" },
     { "alreadyRevoked", ANY, "no action is needed" },
     { "badRevocationReason", ANY, "give another reason" },
@@ -48,7 +48,8 @@ static const struct {
     { "connection", ANY, "check that the name points to this machine and that no firewall blocks it" },
     { "dns", ANY, "correct the records of the name" },
     { "externalAccountRequired", ANY, "set the external account of this authority in certwright.conf" },
-    { "incorrectResponse", ANY, "check that the name points to this machine" },
+    { "incorrectResponse", ANY,
+      "check that the name points to this machine, or for dns-01 that its zone has the record" },
     { "invalidContact", ANY, "correct Contact= of this authority" },
     { "invalidProfile", ANY, "correct Profile=" },
     { "rateLimited", RETRIED, "it will be retried later" },
@@ -57,7 +58,8 @@ static const struct {
     { "serverInternal", RETRIED, "it will be retried later" },
     { "serverInternal", ANY, "try again later" },
     { "tls", ANY, "check that the name points to this machine" },
-    { "unauthorized", ABOUT(PROOF), "check that the name points to this machine" },
+    { "unauthorized", ABOUT(PROOF),
+      "check that the name points to this machine, or for dns-01 that its zone has the record" },
     { "unauthorized", ABOUT(ORDER), "check the account, and for which names it may order" },
     { "unauthorized", ABOUT(ACCOUNT),
       "check the account, and EABKeyId= and EABKeyFile= of this authority if they are set" },

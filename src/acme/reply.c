@@ -149,9 +149,9 @@ static int check_location(const AcmeAuthority *a, const HttpReply *reply, const 
 }
 
 int reply_check(const AcmeAuthority *a, const HttpReply *reply, AcmeSubject subject, const char *type,
-                AcmeReply *ret, Problem *problem)
+                bool located, AcmeReply *ret, Problem *problem)
 {
-    const char *location = http_reply_header(reply, "Location", 0);
+    const char *location = located ? http_reply_header(reply, "Location", 0) : NULL;
 
     if (reply->status < 200 || reply->status > 299) {
         reply_describe_refusal(a, reply, subject, problem);
@@ -162,7 +162,7 @@ int reply_check(const AcmeAuthority *a, const HttpReply *reply, AcmeSubject subj
             problem, PROBLEM_AUTHORITY_FAILED,
             "The authority %s sent a reply that is not %s; its administrator has to correct that.", a->name,
             type);
-    if (check_location(a, reply, location, problem) < 0)
+    if (located && check_location(a, reply, location, problem) < 0)
         return -EPROTO;
     *ret = (AcmeReply){
         .body = reply->body,

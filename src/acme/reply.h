@@ -15,10 +15,10 @@ typedef struct AcmeReply {
     const HttpReply *http;
 } AcmeReply;
 
-/* Requires status 2xx, the given media type (NULL: any), and that a Location is a URL of the authority; else fails, with
- * the problem that the authority reports if there is one. */
+/* Requires status 2xx and the given media type (NULL: any); else fails, with the problem that the authority reports if there
+ * is one. located: requires that a Location is a URL of the authority; else it is not read. */
 int reply_check(const AcmeAuthority *a, const HttpReply *reply, AcmeSubject subject, const char *type,
-                AcmeReply *ret, Problem *problem);
+                bool located, AcmeReply *ret, Problem *problem);
 /* Describes a reply without success: by its problem document, of whatever type it claims to be, else by its status and
  * its text. */
 void reply_describe_refusal(const AcmeAuthority *a, const HttpReply *reply, AcmeSubject subject,

@@ -16,12 +16,17 @@
 #define ELEMENT          6             /* average overhead of a text */
 #define STRUCTURE        24            /* and of a structure of the chain */
 
+bool bus_lists_objects(sd_bus_message *m, void *userdata _unused_)
+{
+    return streq(strempty(sd_bus_message_get_path(m)), BUS_PATH) &&
+           sd_bus_message_is_method_call(m, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects") > 0;
+}
+
 static bool is_for_all_objects(sd_bus *bus)
 {
     sd_bus_message *m = sd_bus_get_current_message(bus);
 
-    return m &&
-           sd_bus_message_is_method_call(m, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects") > 0;
+    return m && bus_lists_objects(m, NULL);
 }
 
 static size_t text_size(const char *s)

@@ -82,7 +82,7 @@ int bus_new(sd_event *event, Manager *m, bool idle_exit, Bus **ret)
     LIST_INIT(&b->deploys.programs);
     if ((r = bus_changes_init(b)) < 0 || (r = bus_idle_init(b, idle_exit)) < 0 ||
         (r = bus_connection_init(b)) < 0 || (r = bus_connect(b, true)) < 0 ||
-        (r = model_watch(b->model, &bus_watcher, b)) < 0)
+        (r = model_watch(b->model, &bus_watcher, b)) < 0 || (r = bus_log_init(b)) < 0)
         return r;
     manager_observe(m, &bus_observer, b);
     if (manager_clock_is_doubted(m))
@@ -99,6 +99,7 @@ Bus *bus_free(Bus *b)
     bus_changes_done(b);
     bus_idle_done(b);
     bus_connection_done(b);
+    user_names_free(b->log.users);
     sd_event_unref(b->event);
     free(b);
     return NULL;

@@ -57,28 +57,6 @@ Bus *bus_of_message(sd_bus_message *m)
     return sd_bus_slot_get_userdata(sd_bus_get_current_slot(sd_bus_message_get_bus(m)));
 }
 
-/* Logs the caller, the call and its result. */
-static void log_call(const Call *c)
-{
-    const char *member = sd_bus_message_get_member(c->message),
-               *result = problem_code_to_string(c->problem.code);
-    char uid[16];
-
-    if (c->uid == (uid_t)-1) /* public method, or the caller's uid is unknown */
-        return;
-    snprintf(uid, sizeof(uid), "%u", (unsigned)c->uid);
-    log_fields(c->problem.code == PROBLEM_NONE ? LOG_INFO : LOG_NOTICE, MESSAGE_REQUEST,
-               (const LogField[]){ { "UID", uid },
-                                   { "METHOD", member },
-                                   { "NAME", c->name },
-                                   { "MODULE", c->module },
-                                   { "SENDER", sd_bus_message_get_sender(c->message) },
-                                   { "RESULT", *result ? result : "done" },
-                                   {} },
-               "User %s asked for %s of %s: %s%s%s", uid, member, strempty(c->name),
-               *result ? result : "done", *result ? ". " : "", strempty(c->problem.text));
-}
-
 static int call_new(Bus *b, sd_bus_message *m, const char *name, const char *module, Call **ret)
 {
     _cleanup_call_ Call *c = calloc(1, sizeof(Call));
@@ -121,8 +99,10 @@ static int begin(sd_bus_message *m, const AuthorizeDetails *details, Call **ret)
     c->uid = uid;
     if (checked < 0)
         problem_move(&problem, &c->problem);
-    else
+    else {
+        call_log_begin(c);
         *ret = TAKE_PTR(c);
+    }
     return 1;
 }
 
@@ -155,7 +135,7 @@ static void answer_problem(Call *c)
     int r;
 
     (void)problem_set(&c->problem, PROBLEM_INTERNAL, UNEXPLAINED);
-    log_call(c);
+    call_log_write(c);
     if (is_lost(c))
         return;
     (void)error_set_problem(&error, &c->problem);
@@ -163,7 +143,9 @@ static void answer_problem(Call *c)
     sd_bus_error_free(&error);
     if (r >= 0)
         return;
-    (void)log_error_errno(r, "Failed to send the error of %s", sd_bus_message_get_member(c->message));
+    log_fields(LOG_ERR, MESSAGE_FAILURE,
+               FIELDS({ "NAME", c->name }, { "METHOD", sd_bus_message_get_member(c->message) }),
+               "Failed to send the error of %s: %s", sd_bus_message_get_member(c->message), strerror(-r));
     (void)sd_bus_reply_method_errorf(c->message, ERROR_PREFIX "Internal", UNEXPLAINED);
 }
 
@@ -173,6 +155,8 @@ Call *call_free(Call *c)
         return NULL;
     if (!c->answered)
         answer_problem(c);
+    if (c->bus->log.current == c)
+        call_log_end(c->bus);
     bus_reset_idle(c->bus);
     c->bus->n_calls--;
     if (c->connection == c->bus->connection.number && c->bus->shares)
@@ -187,7 +171,9 @@ Call *call_free(Call *c)
 
 int call_fail(Call *c, int r)
 {
-    (void)log_error_errno(r, "Failed to answer %s", sd_bus_message_get_member(c->message));
+    log_fields(LOG_ERR, MESSAGE_FAILURE,
+               FIELDS({ "NAME", c->name }, { "METHOD", sd_bus_message_get_member(c->message) }),
+               "Failed to answer %s: %s", sd_bus_message_get_member(c->message), strerror(-r));
     problem_clear(&c->problem);
     (void)problem_set(
         &c->problem, PROBLEM_INTERNAL,
@@ -204,7 +190,7 @@ static int send_reply(Call *c, sd_bus_message *reply, int r)
     if (r < 0)
         return call_fail(c, r);
     c->answered = true;
-    log_call(c);
+    call_log_write(c);
     return 1;
 }
 
@@ -232,6 +218,14 @@ int call_answer(Call *c, const char *types, ...)
         va_end(ap);
     }
     return send_reply(c, reply, r);
+}
+
+int call_answer_job(Call *c, uint64_t id)
+{
+    _cleanup_free_ char *path = job_path(id);
+
+    call_log_note_job(c, id);
+    return path ? call_answer(c, "o", path) : call_fail(c, -ENOMEM);
 }
 
 bool call_failed(Call *c, const Problem *problem)

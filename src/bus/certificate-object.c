@@ -296,7 +296,6 @@ static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error
 {
     int keep_current = false;
     const OptionRow rows[] = { { "keep-current", "b", &keep_current }, {} };
-    _cleanup_free_ char *path = NULL;
     _cleanup_call_ Call *call = NULL;
     Certificate *c = userdata;
     RequestOptions options = { .hurry = true };
@@ -311,13 +310,11 @@ static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error
     options.keep_current = keep_current;
     if (manager_reissue(call->bus->manager, c, &options, &job, &call->problem) < 0)
         return 1;
-    path = job_path(job);
-    return call_answer(call, "o", path);
+    return call_answer_job(call, job);
 }
 
 static int method_revoke(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-    _cleanup_free_ char *path = NULL;
     _cleanup_call_ Call *call = NULL;
     Certificate *c = userdata;
     const char *reason;
@@ -331,8 +328,7 @@ static int method_revoke(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return r;
     if (manager_revoke(call->bus->manager, c, reason, &job, &call->problem) < 0)
         return 1;
-    path = job_path(job);
-    return call_answer(call, "o", path);
+    return call_answer_job(call, job);
 }
 
 static int method_export_root(sd_bus_message *m, void *userdata, sd_bus_error *error)

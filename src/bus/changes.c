@@ -140,8 +140,9 @@ static void tell(Bus *b, Change *change)
         bus_start_warning_unit(b, certificate_name(change->certificate));
     }
     if (r < 0)
-        (void)log_warning_errno(r, "Failed to send signals for %s, ignoring",
-                                certificate_name(change->certificate));
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, ABOUT(certificate_name(change->certificate)),
+                   "Failed to send signals for %s, ignoring: %s", certificate_name(change->certificate),
+                   strerror(-r));
     forget_change(b, change);
 }
 
@@ -151,6 +152,7 @@ static Counts counts_of(const Bus *b)
         .certificates = b->model->n_published,
         .jobs = HASH_COUNT(b->model->jobs),
         .wake = manager_next_wake(b->manager),
+        .doubts_clock = manager_clock_is_doubted(b->manager),
     };
 
     strncpy(c.root, strempty(served_leaf(b->model->root)->fingerprint), sizeof(c.root) - 1);
@@ -160,7 +162,7 @@ static Counts counts_of(const Bus *b)
 static void tell_counts(Bus *b)
 {
     Counts now = counts_of(b);
-    const char *names[5] = {};
+    const char *names[6] = {};
     size_t n = 0;
 
     b->changes.counts = false;
@@ -172,6 +174,8 @@ static void tell_counts(Bus *b)
         names[n++] = "RootFingerprint";
     if (now.wake != b->changes.told.wake)
         names[n++] = "NextWake";
+    if (now.doubts_clock != b->changes.told.doubts_clock)
+        names[n++] = "ClockTrusted";
     b->changes.told = now;
     if (n > 0)
         (void)sd_bus_emit_properties_changed_strv(b->bus, BUS_PATH, INTERFACE_MANAGER,
@@ -249,7 +253,8 @@ static void tell_ended_job(Bus *b, EndedJob *e)
                                            "org.freedesktop.DBus.Introspectable",
                                            "org.freedesktop.DBus.Properties", NULL);
     if (r < 0)
-        (void)log_warning_errno(r, "Failed to signal the end of job %s, ignoring", e->path);
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, ABOUT(e->name),
+                   "Failed to signal the end of job %s, ignoring: %s", e->path, strerror(-r));
     ended_job_free(e);
 }
 
@@ -538,8 +543,11 @@ void bus_changes_drop(Bus *b)
     b->changes.jobs = b->changes.counts = false;
 }
 
+/* What has ended until the service stops is signalled; everything else is listed again after its next start. */
 void bus_changes_done(Bus *b)
 {
+    if (b->connection.owns_name)
+        tell_late_jobs(b);
     bus_changes_drop(b);
     sd_event_source_disable_unref(b->changes.source);
     sd_event_source_disable_unref(b->changes.progress_timer);

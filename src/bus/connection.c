@@ -31,7 +31,7 @@ static void lose(Bus *b, const char *why)
     if (timer_is_armed(b->connection.reconnect))
         return;
     if (b->connection.was_ready)
-        log_warning("%s, reconnecting.", why);
+        log_fields(LOG_WARNING, MESSAGE_BUS_LOST, NULL, "%s, reconnecting.", why);
     (void)timer_arm(b->connection.reconnect, b->connection.owns_name ? 0 : b->connection.reconnect_usec);
     b->connection.owns_name = false;
 }
@@ -150,19 +150,24 @@ static void on_dispatched(sd_bus_message *m, void *userdata)
 {
     Bus *b = userdata;
 
+    call_log_end(b);
     authorizer_forget_decision(b->authorizer, m);
 }
 
-static void on_left(const char *sender, void *userdata)
+static void on_left(const char *sender, bool viewer, void *userdata)
 {
     Bus *b = userdata;
 
     authorizer_forget_sender(b->authorizer, sender);
+    if (viewer)
+        bus_note_departure(b);
 }
 
 static const SharesObserver shares_observer = {
     .reply_size = bus_reply_size,
+    .lists_objects = bus_lists_objects,
     .dispatched = on_dispatched,
+    .refused = call_log_refused,
     .left = on_left,
 };
 
@@ -226,6 +231,9 @@ static int open_bus(Link *l, int in, int out, int64_t priority)
         return r;
     }
     r = sd_bus_set_bus_client(l->bus, true);
+    if (r >= 0)
+        r = sd_bus_set_close_on_exit(l->bus,
+                                     false); /* pending calls are answered when the event loop has ended */
     if (r >= 0)
         r = sd_bus_start(l->bus);
     return r < 0 ? r : sd_bus_attach_event(l->bus, l->owner->event, (int)priority);

@@ -11,6 +11,7 @@
 #include "core/export-format.h"
 #include "policy/authorize.h"
 #include "util/text.h"
+#include "util/user-names.h"
 
 /* Shared by the files of this folder only. */
 
@@ -28,6 +29,7 @@ typedef struct Change Change;
 typedef struct DeployProgram DeployProgram;
 typedef struct DeployUnit DeployUnit;
 typedef struct EndedJob EndedJob;
+typedef struct LogLine LogLine;
 
 /* The priority of everything that a flood of calls could keep busy, so that each gets its turn, and work in
  * progress goes first. */
@@ -53,6 +55,7 @@ typedef struct Link {
 typedef struct Counts {
     size_t certificates, jobs;
     int64_t wake;
+    bool doubts_clock;
     char root[65];
 } Counts;
 
@@ -101,9 +104,17 @@ struct Bus {
         uint64_t progress_told;          /* CLOCK_MONOTONIC, usec */
     } changes;
 
+    /* Written by call-log.c only. */
+    struct {
+        UserNames *users;
+        struct Call *current;        /* is allowed, and being dispatched */
+        STAILQ_HEAD(, LogLine) held; /* until it has been */
+    } log;
+
     /* Written by idle.c; connection.c drops the request with its connection. */
     struct {
         uint64_t last_activity; /* CLOCK_MONOTONIC */
+        char *status;           /* why it does not exit, as last reported */
         sd_event_source *timer;
         sd_bus_slot *release;
     } idle;
@@ -196,6 +207,8 @@ int bus_request_name(Bus *b);
 int bus_add_objects(Bus *b);
 /* Estimates the size of the reply to a call, in bytes (reply-size.c). */
 size_t bus_reply_size(sd_bus_message *m, void *userdata);
+/* Returns true for GetManagedObjects; userdata is not used (brevity.c). */
+bool bus_lists_objects(sd_bus_message *m, void *userdata);
 
 /* Returns the number of messages that the bus has not taken yet. */
 static inline uint64_t bus_unwritten(sd_bus *bus)
@@ -211,6 +224,8 @@ void bus_idle_done(Bus *b);
 void bus_reset_idle(Bus *b);
 /* Follows a change of IdleExit=. */
 void bus_rearm_idle(Bus *b);
+/* Counts the idle time from now on if no client shows the objects any more. */
+void bus_note_departure(Bus *b);
 
 /* Queries whether the clock is synchronized, and passes the result to the manager. */
 void bus_ask_clock(Bus *b);
@@ -237,7 +252,9 @@ typedef struct Call {
     uid_t sender_uid;
     char *name, *module;
     Problem problem;
-    bool answered;
+    size_t n_jobs; /* that it began */
+    uint64_t job;  /* the last one of them */
+    bool answered, logged;
 } Call;
 
 /* Returns the Bus of the object on which the current method was called. */
@@ -262,8 +279,21 @@ int call_answer_with(Call *c, CallAppend append, const void *userdata);
 int call_fail(Call *c, int r);
 /* Returns true if there is a problem, and takes a copy of it as the answer. */
 bool call_failed(Call *c, const Problem *problem);
+/* Replies with the object of a job that was begun for the call. */
+int call_answer_job(Call *c, uint64_t id);
 /* Answers with the problem or with nothing, and frees the call, which is userdata: a callback. */
 void call_end(const Problem *problem, void *userdata);
+
+/* Messages about calls and the jobs that they begin (call-log.c). */
+int bus_log_init(Bus *b);
+/* Logs the caller, the call and its result, once. */
+void call_log_write(Call *c);
+/* Jobs that are added until call_log_end() belong to the call. */
+void call_log_begin(Call *c);
+void call_log_end(Bus *b);
+/* The same for a job that was there already. */
+void call_log_note_job(Call *c, uint64_t id);
+void call_log_refused(const Refusal *refusal, void *userdata);
 
 /* Sets an error with valid UTF-8, since sd-bus silently drops others. Returns a negative errno. */
 int error_set_problem(sd_bus_error *error, const Problem *problem);

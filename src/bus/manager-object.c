@@ -16,6 +16,7 @@ TEXT_GETTER(property_get_root_fingerprint, Bus, b, strempty(served_leaf(b->model
 NUMBER_GETTER(property_get_certificates, 'u', uint32_t, Bus, b, b->model->n_published);
 NUMBER_GETTER(property_get_jobs_running, 'u', uint32_t, Bus, b, HASH_COUNT(b->model->jobs));
 NUMBER_GETTER(property_get_acme_enabled, 'b', int, Bus, b, manager_acme_is_on(b->manager));
+NUMBER_GETTER(property_get_clock_trusted, 'b', int, Bus, b, !manager_clock_is_doubted(b->manager));
 NUMBER_GETTER(property_get_next_wake, 'x', int64_t, Bus, b, manager_next_wake(b->manager));
 
 GETTER(property_get_authorities)
@@ -187,6 +188,39 @@ static int method_explain(sd_bus_message *m, void *userdata _unused_, sd_bus_err
     return text ? call_answer(call, "s", text) : call_fail(call, -ENOMEM);
 }
 
+static int append_module(const Module *module, void *userdata)
+{
+    _cleanup_strv_ char **units = NULL;
+    sd_bus_message *reply = userdata;
+    int r = module_units(module, &units);
+
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'r', "ssas");
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "ss", module->name, valid_text(module->description));
+    if (r >= 0)
+        r = sd_bus_message_append_strv(reply, units);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int append_modules(sd_bus_message *reply, const void *userdata)
+{
+    int r = sd_bus_message_open_container(reply, 'a', "(ssas)");
+
+    if (r >= 0)
+        r = manager_foreach_module(userdata, append_module, reply);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int method_list_modules(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
+{
+    _cleanup_call_ Call *call = NULL;
+    int r;
+
+    r = call_begin(m, ANY_NAME, NULL, &call);
+    return call ? call_answer_with(call, append_modules, call->bus->manager) : r;
+}
+
 static int method_export_root(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     const Bus *b = userdata;
@@ -209,6 +243,7 @@ static int reissue_one(Certificate *c, void *userdata)
 
     if (manager_reissue(all->call->bus->manager, c, &all->options, &job, &problem) < 0)
         return 0;
+    call_log_note_job(all->call, job);
     path = job_path(job);
     return path ? sd_bus_message_append_basic(all->reply, 'o', path) : -ENOMEM;
 }
@@ -242,7 +277,6 @@ static int method_reissue_all(sd_bus_message *m, void *userdata _unused_, sd_bus
 static int method_deploy(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
     static const OptionRow rows[] = { {} };
-    _cleanup_free_ char *path = NULL;
     _cleanup_call_ Call *call = NULL;
     _cleanup_problem_ Problem problem = {};
     const char *module;
@@ -260,8 +294,7 @@ static int method_deploy(sd_bus_message *m, void *userdata _unused_, sd_bus_erro
         return r;
     if (manager_deploy(call->bus->manager, module, &job, &call->problem) < 0)
         return 1;
-    path = job_path(job);
-    return path ? call_answer(call, "o", path) : call_fail(call, -ENOMEM);
+    return call_answer_job(call, job);
 }
 
 static int method_renew_due(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
@@ -321,11 +354,13 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_PROPERTY("AcmeEnabled", "b", property_get_acme_enabled, 0, CHANGES),
     SD_BUS_PROPERTY("Authorities", "as", property_get_authorities, 0, CHANGES),
     SD_BUS_PROPERTY("NextWake", "x", property_get_next_wake, 0, CHANGES),
+    SD_BUS_PROPERTY("ClockTrusted", "b", property_get_clock_trusted, 0, CHANGES),
     SD_BUS_PROPERTY("ConfigurationErrors", "a(suss)", property_get_configuration_errors, 0, CHANGES),
     METHOD("Register", ("s", module, "s", name, "a{sv}", options), ("o", certificate), method_register, 0),
     METHOD("Unregister", ("s", module, "s", name), NONE, method_unregister, 0),
     METHOD("GetCertificate", ("s", name), ("o", certificate), method_get_certificate, 0),
     METHOD("Explain", ("s", name), ("s", text), method_explain, 0),
+    METHOD("ListModules", NONE, ("a(ssas)", modules), method_list_modules, 0),
     METHOD("Upload", ("s", pem, "a{sv}", options), ("ao", certificates), method_upload, SENSITIVE),
     METHOD("UploadFd", ("h", bundle, "a{sv}", options), ("ao", certificates), method_upload, SENSITIVE),
     METHOD("CheckUpload", ("h", bundle, "a{sv}", options), ("a(sbs)", checks), method_check_upload,

@@ -7,6 +7,7 @@
 #define JOB_SIZE    700
 #define NODE_SIZE   128 /* of a path, and of a child in Introspect; the longest paths are rare */
 #define UPLOAD_SIZE 1024
+#define MODULE_SIZE 512
 #define OTHER_SIZE  1024
 
 /* The size, and what each certificate, job and upload adds to it. */
@@ -22,6 +23,7 @@ static const struct {
     { "ExportRoot", 16 * 1024, 0, 0, 0 },
     { "CheckUpload", 16 * 1024, 0, 0, 0 },
     { "CheckUploadData", 16 * 1024, 0, 0, 0 },
+    { "ListModules", 1024, MODULE_SIZE, 0, 0 }, /* hardly any module has no certificate */
     { "ListUploads", 1024, 0, 0, UPLOAD_SIZE },
     { "ReissueAll", 1024, NODE_SIZE, 0, 0 },
 };

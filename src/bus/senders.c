@@ -56,6 +56,11 @@ static void leave_user(Sender *sender)
 
     if (!u)
         return;
+    if (sender->is_viewer) {
+        sender->is_viewer = false;
+        u->n_viewers--;
+        s->n_viewers--;
+    }
     sender->user = NULL;
     u->n_senders--;
     user_release(s, u);
@@ -125,18 +130,30 @@ static int ask_user(Sender *sender)
     return r;
 }
 
+/* Finds a sender about which nothing need be known, or else one of the viewers of the user who has the most, so that nobody
+ * can push out those of others. */
+static Sender *find_idle(Shares *s)
+{
+    Sender *sender, *next, *found = NULL;
+
+    HASH_ITER (hh, s->senders, sender, next) {
+        if (sender->load.n > 0 || sender->unread > 0 || !sender->user)
+            continue;
+        if (!sender->is_viewer)
+            return sender;
+        if (!found || sender->user->n_viewers > found->user->n_viewers)
+            found = sender;
+    }
+    return found;
+}
+
 /* Makes room for another one. */
 static void forget_idle(Shares *s)
 {
-    Sender *sender, *next;
+    Sender *sender = HASH_COUNT(s->senders) < LIMIT_SENDERS ? NULL : find_idle(s);
 
-    if (HASH_COUNT(s->senders) < LIMIT_SENDERS)
-        return;
-    HASH_ITER (hh, s->senders, sender, next)
-        if (sender->load.n == 0 && sender->unread == 0 && sender->user) {
-            sender_free(sender);
-            return;
-        }
+    if (sender)
+        sender_free(sender);
 }
 
 static Sender *sender_new(Shares *s, const char *name)
@@ -177,26 +194,54 @@ Sender *sender_get(Shares *s, const char *name)
     return sender;
 }
 
+/* A user who is not known is queried again, and may have left the bus before. */
+void sender_note_viewer(Sender *sender)
+{
+    if (sender->is_viewer || !sender->user || sender->user->uid == UNKNOWN_USER)
+        return;
+    sender->is_viewer = true;
+    sender->user->n_viewers++;
+    sender->shares->n_viewers++;
+}
+
+size_t shares_viewers(const Shares *s, const char **ret_name)
+{
+    const Sender *sender = s->senders;
+
+    if (s->no_departures || s->n_viewers == 0)
+        return 0;
+    while (sender && !sender->is_viewer)
+        sender = sender->hh.next;
+    if (sender && ret_name)
+        *ret_name = sender->name;
+    return s->n_viewers;
+}
+
 static int on_name_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)
 {
     Shares *s = userdata;
     Sender *sender;
     const char *name;
+    bool was_viewer;
 
     if (sd_bus_message_read_basic(m, 's', &name) < 0)
         return 0;
     sender = sender_find(s, name);
     if (!sender)
         return 0;
-    s->observer->left(name, s->userdata);
+    was_viewer = sender->is_viewer;
     sender_free(sender);
+    s->observer->left(name, was_viewer, s->userdata);
     shares_wake(s); /* others may have waited for it to read */
     return 0;
 }
 
-static int on_match_installed(sd_bus_message *reply, void *userdata _unused_, sd_bus_error *error _unused_)
+static int on_match_installed(sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_)
 {
-    if (sd_bus_message_is_method_error(reply, NULL))
+    Shares *s = userdata;
+
+    s->no_departures = sd_bus_message_is_method_error(reply, NULL) > 0;
+    if (s->no_departures)
         log_warning("The bus does not report disconnects, serving calls of connections that have left.");
     return 0;
 }

@@ -43,12 +43,15 @@ struct Sender {
     sd_bus_slot *asking_unread;
     uint64_t asked_unread, ask_interval; /* CLOCK_MONOTONIC, usec */
     uint64_t read_at;                    /* when it was last known to have read something */
+
+    bool is_viewer; /* it has listed all objects; its user is known */
     UT_hash_handle hh;
 };
 
 struct User {
     uid_t uid;
     size_t n_senders;
+    size_t n_viewers;
     size_t held; /* calls that wait elsewhere */
     Load load;
     uint64_t used;     /* time used by calls of this user, usec; at least Shares.used while calls wait */
@@ -78,6 +81,9 @@ struct Shares {
         size_t n_calls;      /* that came in since the last one was written */
     } large;                 /* replies; times of CLOCK_MONOTONIC */
 
+    size_t n_viewers;
+    bool no_departures; /* the bus does not report who leaves it */
+
     size_t unread, n_asking;
     bool no_stats;  /* the bus does not report unread data */
     bool is_broker; /* and is not dbus-daemon */
@@ -88,6 +94,8 @@ struct Shares {
 Sender *sender_get(Shares *s, const char *name);
 Sender *sender_find(Shares *s, const char *name);
 void sender_free(Sender *sender);
+/* Counts it among those that show the objects. */
+void sender_note_viewer(Sender *sender);
 User *user_find(Shares *s, uid_t uid);
 /* Frees the user if there are no references left. */
 void user_release(Shares *s, User *u);

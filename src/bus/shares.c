@@ -138,8 +138,8 @@ static void report(Sender *sender, const char *why)
     if (u->reported > 0 && now < u->reported + REPORT_USEC)
         return;
     u->reported = now;
-    log_notice("Refusing calls of user %u, with %zu pending calls and about %zu bytes of unread replies: %s",
-               u->uid, u->load.n + u->held, u->unread, why);
+    sender->shares->observer->refused(&(Refusal){ u->uid, u->load.n + u->held, u->unread, why },
+                                      sender->shares->userdata);
 }
 
 /* Drops it without a reply if too many are unread already; the bus replies for the service when the
@@ -405,8 +405,11 @@ static uint64_t serve(Shares *s, Sender *sender, uint64_t begin)
     pass_turn(sender);
     dispatch(s, w->call);
     sender = sender_find(s, strempty(sd_bus_message_get_sender(w->call))); /* it may have left meanwhile */
-    if (sender)
+    if (sender) {
         unread_follow(sender, shares_now(s));
+        if (s->observer->lists_objects(w->call, s->userdata))
+            sender_note_viewer(sender);
+    }
     waiting_free(w);
     u = user_find(s, uid);
     end = usec_now(CLOCK_THREAD_CPUTIME_ID); /* a system call */

@@ -16,13 +16,25 @@
  * data of the sender. */
 typedef struct Shares Shares;
 
+/* Calls of a user are refused. */
+typedef struct Refusal {
+    uid_t uid;
+    size_t n_pending; /* calls */
+    size_t unread;    /* bytes of replies, estimated */
+    const char *why;
+} Refusal;
+
 typedef struct SharesObserver {
     /* Estimates the size of the reply to a call, in bytes. */
     size_t (*reply_size)(sd_bus_message *call, void *userdata);
+    /* Returns true if this call lists all objects, which its sender will show as long as it is on the bus. */
+    bool (*lists_objects)(sd_bus_message *call, void *userdata);
     /* The call has been dispatched and has left the queue. */
     void (*dispatched)(sd_bus_message *call, void *userdata);
-    /* This connection has left the bus. Its waiting calls were dropped. */
-    void (*left)(const char *sender, void *userdata);
+    /* Called once in a while for each user. */
+    void (*refused)(const Refusal *refusal, void *userdata);
+    /* This connection has left the bus, and its waiting calls were dropped. viewer: it had listed all objects. */
+    void (*left)(const char *sender, bool viewer, void *userdata);
 } SharesObserver;
 
 /* bus: connection for calls; questions: another connection, for queries to the bus. Both are attached to an
@@ -45,3 +57,6 @@ void shares_hold(Shares *s, uid_t uid);
 void shares_release(Shares *s, uid_t uid);
 /* Returns the number of waiting calls. */
 size_t shares_waiting(const Shares *s);
+/* Returns the number of connections on the bus that have listed all objects, and the name of one of them. 0 if the bus does
+ * not report when they leave. */
+size_t shares_viewers(const Shares *s, const char **ret_name);

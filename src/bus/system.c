@@ -74,15 +74,47 @@ int unit_name_for(const char *unit, const char *name, char *ret, size_t size)
     return n < 0 || (size_t)n >= size || n > UNIT_NAME_MAX ? -ENAMETOOLONG : 0;
 }
 
+/* A unit that systemd was asked to start for a certificate. */
+typedef struct Starting {
+    Bus *bus;
+    char name[];
+} Starting;
+
 static int on_started(sd_bus_message *reply, void *userdata, sd_bus_error *error _unused_)
 {
     const sd_bus_error *e = sd_bus_message_get_error(reply);
-    Bus *b = userdata;
+    const Starting *s = userdata;
 
-    b->n_starting--;
-    bus_reset_idle(b);
+    s->bus->n_starting--;
+    bus_reset_idle(s->bus);
     if (e)
-        log_warning("Failed to start the unit of OnWarning=, ignoring: %s", strempty(e->message));
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, ABOUT(s->name),
+                   "Failed to start the unit of OnWarning= for %s, ignoring: %s", s->name,
+                   strempty(e->message));
+    return 0;
+}
+
+/* What the callback needs is freed with the call, which the connection may end without a reply. */
+static int start_unit(Bus *b, const char *unit, const char *name)
+{
+    Starting *s = malloc(sizeof(Starting) + strlen(name) + 1);
+    sd_bus_slot *slot = NULL;
+    int r;
+
+    if (!s)
+        return -ENOMEM;
+    s->bus = b;
+    strcpy(s->name, name);
+    r = sd_bus_call_method_async(b->bus, &slot, SYSTEMD, SYSTEMD_PATH, SYSTEMD ".Manager", "StartUnit",
+                                 on_started, s, "ss", unit, "replace");
+    if (r < 0) {
+        free(s);
+        return r;
+    }
+    (void)sd_bus_slot_set_destroy_callback(slot, free);
+    (void)sd_bus_slot_set_floating(slot, true);
+    sd_bus_slot_unref(slot);
+    b->n_starting++;
     return 0;
 }
 
@@ -96,10 +128,8 @@ void bus_start_warning_unit(Bus *b, const char *name)
         return;
     r = unit_name_for(unit, name, text, sizeof(text));
     if (r >= 0)
-        r = sd_bus_call_method_async(b->bus, NULL, SYSTEMD, SYSTEMD_PATH, SYSTEMD ".Manager", "StartUnit",
-                                     on_started, b, "ss", text, "replace");
+        r = start_unit(b, text, name);
     if (r < 0)
-        (void)log_warning_errno(r, "Failed to start the unit of OnWarning= for %s, ignoring", name);
-    else
-        b->n_starting++;
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, ABOUT(name),
+                   "Failed to start the unit of OnWarning= for %s, ignoring: %s", name, strerror(-r));
 }

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #define START_TIMEOUT_MSEC 10000
+#define AGENT_MISSING      127 /* as shells have it */
 
 static void agent_exec(pid_t parent, int notify_fd) __attribute__((noreturn));
 
@@ -21,7 +22,7 @@ static void agent_exec(pid_t parent, int notify_fd)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() == parent && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 && fcntl(notify_fd, F_SETFD, 0) >= 0)
         execlp("pkttyagent", "pkttyagent", "--process", process, "--notify-fd", notify, "--fallback", NULL);
-    _exit(127);
+    _exit(AGENT_MISSING);
 }
 
 /* The agent closes its end when it is registered, or when it exits. */
@@ -48,6 +49,14 @@ pid_t agent_start(void)
         agent_wait(fds[0]);
     close(fds[0]);
     return MAX(pid, 0);
+}
+
+bool agent_is_missing(pid_t pid)
+{
+    siginfo_t info = {};
+
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) >= 0 && info.si_pid == pid &&
+           info.si_code == CLD_EXITED && info.si_status == AGENT_MISSING;
 }
 
 void agent_stop(pid_t pid)

@@ -11,3 +11,5 @@
 /* Returns 0 if it cannot be started: polkit then decides without asking. */
 pid_t agent_start(void);
 void agent_stop(pid_t pid);
+/* Returns true if the program could not be run. */
+bool agent_is_missing(pid_t pid);

@@ -3,7 +3,9 @@
 
 #include <strings.h>
 
+#include "cli/moment.h"
 #include "cli/xalloc.h"
+#include "core/name.h"
 
 static const Field chain_fields[] = {
     { NULL, "subject", "s", offsetof(ChainLink, subject) },
@@ -87,12 +89,37 @@ void certificate_error_to_json(const Certificate *c, Json *object)
     fields_to_json(error_fields, ELEMENTSOF(error_fields), &c->error, object);
 }
 
+void certificate_hint_next(const Certificate *c)
+{
+    _cleanup_free_ char *due = moment_format_due(c->next_renewal);
+
+    if (c->next_renewal > 0)
+        hint(_("The next attempt is due %s."), due);
+}
+
+bool certificate_has_job(const Certificate *c)
+{
+    return !streq(c->job, "/");
+}
+
+void certificate_add_cause(const Certificate *c, Causes *causes)
+{
+    _cleanup_free_ char *cause = NULL;
+
+    if (isempty(c->error.code))
+        return;
+    cause = xasprintf("%s: %s", c->error.code, c->error.text);
+    causes_add(causes, certificate_label(c), c->name, cause, c->error.time);
+}
+
 void certificate_list_done(CertificateList *l)
 {
     size_t n = l->n + (l->root != NULL);
 
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         fields_done(properties, ELEMENTSOF(properties), &l->items[i]);
+        free(l->items[i].unicode);
+    }
     free(l->items);
     sd_bus_message_unref(l->reply);
     *l = (CertificateList){ 0 };
@@ -102,12 +129,31 @@ void certificate_list_done(CertificateList *l)
 static int certificate_list_add(CertificateList *l, sd_bus_message *m, const char *path)
 {
     Certificate *c;
+    int r;
 
-    l->items = xreallocarray(l->items, l->n + 1, sizeof *l->items);
+    if ((l->n & (l->n - 1)) == 0) /* doubles */
+        l->items = xreallocarray(l->items, MAX(2 * l->n, (size_t)1), sizeof *l->items);
     c = &l->items[l->n++];
     *c = (Certificate){ .path = path };
     fields_init(properties, ELEMENTSOF(properties), c);
-    return fields_read_properties(properties, ELEMENTSOF(properties), m, c);
+    r = fields_read_properties(properties, ELEMENTSOF(properties), m, c);
+    if (r >= 0 && strstr(c->name, "xn--"))
+        c->unicode = name_to_label(c->name);
+    return r;
+}
+
+char *name_to_label(const char *name)
+{
+    char *unicode = NULL;
+
+    if (output_is_utf8())
+        return xcheck(name_to_unicode(name, &unicode) < 0 ? NULL : unicode);
+    return xstrdup(name);
+}
+
+const char *certificate_label(const Certificate *c)
+{
+    return c->unicode ? c->unicode : c->name;
 }
 
 static int certificate_list_read_interfaces(CertificateList *l, sd_bus_message *m, const char *path)
@@ -148,24 +194,34 @@ static int certificate_compare(const void *a, const void *b)
     const Certificate *x = a, *y = b;
     int roots = (int)streq(x->path, ROOT_PATH) - (int)streq(y->path, ROOT_PATH);
 
-    return roots ? roots : strcmp(x->name, y->name);
+    return roots ? roots : strverscmp(x->name, y->name);
 }
 
-Exit certificates_load(Session *s, CertificateList *l)
+int certificates_read(CertificateList *l, sd_bus_message *reply)
 {
-    Exit e = session_get_objects(s, &l->reply);
     int r;
 
-    if (e != EXIT_DONE)
-        return e;
-    r = certificate_list_read(l, l->reply);
+    l->reply = sd_bus_message_ref(reply);
+    r = certificate_list_read(l, reply);
     if (r < 0)
-        return session_fail_reply(r);
+        return r;
     if (l->n > 0)
         qsort(l->items, l->n, sizeof *l->items, certificate_compare);
     if (l->n > 0 && streq(l->items[l->n - 1].path, ROOT_PATH))
         l->root = &l->items[--l->n];
-    return EXIT_DONE;
+    return 0;
+}
+
+Exit certificates_load(Session *s, CertificateList *l)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    Exit e = session_get_objects(s, &reply);
+    int r;
+
+    if (e != EXIT_DONE)
+        return e;
+    r = certificates_read(l, reply);
+    return r < 0 ? session_fail_reply(r) : EXIT_DONE;
 }
 
 Exit certificate_load(Session *s, const char *path, CertificateList *l)

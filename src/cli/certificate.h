@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "cli/cause.h"
 #include "cli/fields.h"
 
 /* The properties of org.certwright1.Certificate. */
@@ -23,6 +24,7 @@ typedef struct Deployment {
 
 typedef struct Certificate {
     const char *path;
+    char *unicode; /* the name for people to read, if it has an A-label; else NULL */
     const char *name, *role, *source, *reason, *state, *serial, *issuer, *subject, *fingerprint, *key_type;
     const char *authority, *job;
     char **names, **modules;
@@ -41,7 +43,7 @@ typedef struct Certificate {
 
 typedef struct CertificateList {
     sd_bus_message *reply; /* owns the text */
-    Certificate *items;    /* sorted by name, and the root behind them */
+    Certificate *items;    /* sorted by name as numbers go (mail2 before mail10), and the root behind them */
     size_t n;              /* without the root */
     Certificate *root;     /* NULL if the service has none */
 } CertificateList;
@@ -51,10 +53,26 @@ void certificate_list_done(CertificateList *l);
 
 Exit certificates_load(Session *s, CertificateList *l);
 
+/* The same for a reply to GetManagedObjects(), of which it keeps a reference; reports nothing. */
+int certificates_read(CertificateList *l, sd_bus_message *reply);
+
 /* Loads a list with one leaf or root as its only item. */
 Exit certificate_load(Session *s, const char *path, CertificateList *l);
 
+/* Return the name for people to read: in its own script, where the locale has its letters. */
+const char *certificate_label(const Certificate *c);
+char *name_to_label(const char *name); /* allocated */
+
+/* Says as a hint when the next attempt is due, if it is. */
+void certificate_hint_next(const Certificate *c);
+
+/* Returns true if a job is being done for it. */
+bool certificate_has_job(const Certificate *c);
+
 Json *certificate_to_json(const Certificate *c);
+
+/* Adds the last error, if there is one. */
+void certificate_add_cause(const Certificate *c, Causes *causes);
 
 /* Adds code, text, time and attempts to an object. */
 void certificate_error_to_json(const Certificate *c, Json *object);

@@ -37,6 +37,7 @@ static void checks_print(const Session *s, const List *l)
     size_t next = 0;
 
     table_add_row(&t, _("CHECK"), _("RESULT"), _("DETAIL"));
+    table_style_headings(&t);
     for (const Check *c = l->items; c < (const Check *)l->items + l->n; c++) {
         size_t at = next;
 
@@ -46,7 +47,9 @@ static void checks_print(const Session *s, const List *l)
             table_add_unchecked(&t, next, at);
             next = at + 1;
         }
-        table_add_row(&t, word_to_text(c->name), c->passed ? _("ok") : _("WRONG"), c->text);
+        table_add(&t, word_to_text(c->name));
+        table_add_styled(&t, c->passed ? _("ok") : _("WRONG"), c->passed ? STYLE_GOOD : STYLE_BAD);
+        table_add(&t, c->text);
     }
     table_add_unchecked(&t, next, ELEMENTSOF(names));
     table_print(&t, s->legend, 0);

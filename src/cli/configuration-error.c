@@ -21,16 +21,21 @@ static const Field property = {
     "ConfigurationErrors", NULL, "a(suss)", 0, &configuration_error_record,
 };
 
+char *configuration_error_format(const List *l, size_t i, char **ret_place)
+{
+    const ConfigurationError *e = (const ConfigurationError *)l->items + i;
+    const char *file = isempty(e->file) ? _("the configuration") : e->file;
+
+    *ret_place = e->line > 0 ? xasprintf("%s:%u", file, e->line) : xstrdup(file);
+    return xasprintf("%s: %s%s%s", *ret_place, e->key, isempty(e->key) ? "" : "=: ", e->text);
+}
+
 void configuration_errors_print(FILE *file, const List *l, const char *indent)
 {
-    for (const ConfigurationError *e = l->items; e < (const ConfigurationError *)l->items + l->n; e++) {
-        const char *place = isempty(e->file) ? _("the configuration") : e->file,
-                   *equals = isempty(e->key) ? "" : "=: ";
+    for (size_t i = 0; i < l->n; i++) {
+        _cleanup_free_ char *place = NULL, *text = configuration_error_format(l, i, &place);
 
-        if (e->line > 0)
-            print_line(file, "%s%s:%u: %s%s%s", indent, place, e->line, e->key, equals, e->text);
-        else
-            print_line(file, "%s%s: %s%s%s", indent, place, e->key, equals, e->text);
+        print_line(file, "%s%s", indent, text);
     }
 }
 

@@ -8,6 +8,9 @@
 
 extern const Record configuration_error_record;
 
+/* Returns "PLACE: KEY=: TEXT" for the error with this index, and its place, FILE:LINE; both allocated. */
+char *configuration_error_format(const List *l, size_t i, char **ret_place);
+
 /* Prints a line for each, with `indent` before it. */
 void configuration_errors_print(FILE *file, const List *l, const char *indent);
 

@@ -33,33 +33,47 @@ bool deployment_is_of_revoked(const Certificate *c, const Deployment *d)
            !streq(d->state, "written");
 }
 
-static char *deployment_to_sentence(const char *name, const char *module, const char *state)
+static char *deployment_to_sentence(const char *module, const char *state)
 {
     if (streq(state, "pending"))
-        return xasprintf(_("%s: not delivered to %s yet."), name, module);
+        return xasprintf(_("not delivered to %s yet."), module);
     if (streq(state, "written"))
-        return xasprintf(_("%s: the chain is in the files of %s."), name, module);
+        return xasprintf(_("the chain is in the files of %s."), module);
     if (streq(state, "waiting"))
-        return xasprintf(_("%s: the delivery to %s waits for its maintenance window."), name, module);
+        return xasprintf(_("the delivery to %s waits for its maintenance window."), module);
     if (streq(state, "verified"))
-        return xasprintf(_("%s: %s presents the chain."), name, module);
+        return xasprintf(_("%s presents the chain."), module);
     if (streq(state, "failed"))
-        return xasprintf(_("%s: the delivery to %s failed."), name, module);
+        return xasprintf(_("the delivery to %s failed."), module);
     if (streq(state, "rolled-back"))
-        return xasprintf(_("%s: the delivery to %s failed and was rolled back."), name, module);
-    return xasprintf("%s: %s: %s", name, module, state);
+        return xasprintf(_("the delivery to %s failed and was rolled back."), module);
+    return xasprintf("%s: %s", module, state);
 }
 
-char *deployment_to_line(const char *name, const char *module, const char *state, const char *detail)
+static char *deployment_to_cause(const char *module, const char *state, const char *detail)
 {
-    _cleanup_free_ char *sentence = deployment_to_sentence(name, module, state);
+    _cleanup_free_ char *sentence = deployment_to_sentence(module, state);
 
     return isempty(detail) ? TAKE_PTR(sentence) : xasprintf("%s %s", sentence, detail);
 }
 
+char *deployment_to_line(const char *name, const char *module, const char *state, const char *detail)
+{
+    _cleanup_free_ char *cause = deployment_to_cause(module, state, detail);
+
+    return xasprintf("%s: %s", name, cause);
+}
+
+void deployment_add_cause(const Certificate *c, const Deployment *d, Causes *causes)
+{
+    _cleanup_free_ char *cause = deployment_to_cause(d->module, d->state, d->detail);
+
+    causes_add(causes, certificate_label(c), c->name, cause, d->time);
+}
+
 void deployment_print(const Certificate *c, const Deployment *d)
 {
-    _cleanup_free_ char *line = deployment_to_line(c->name, d->module, d->state, d->detail);
+    _cleanup_free_ char *line = deployment_to_line(certificate_label(c), d->module, d->state, d->detail);
 
     if (deployment_is_failure(d))
         fail(EXIT_JOB_FAILED, "%s", line);

@@ -18,6 +18,8 @@ bool deployment_is_of_revoked(const Certificate *c, const Deployment *d);
 
 /* Returns one sentence that names the certificate and the module, with the detail behind it; allocated. */
 char *deployment_to_line(const char *name, const char *module, const char *state, const char *detail);
+/* The same as a cause of failure. */
+void deployment_add_cause(const Certificate *c, const Deployment *d, Causes *causes);
 /* Prints it: failures to stderr, all else to stdout. */
 void deployment_print(const Certificate *c, const Deployment *d);
 /* Returns an object with name, module, state, detail and time. */

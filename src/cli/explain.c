@@ -2,10 +2,11 @@
 #include <errno.h>
 
 #include "cli/json.h"
+#include "cli/moment.h"
 #include "cli/verbs.h"
 #include "cli/xalloc.h"
 
-/* The sentences of the service are in English, like its messages in the journal. */
+/* The sentences of the service are in English, like its messages in the journal, and its times in UTC. */
 static Exit explain_print(const Session *s, const char *name, const char *text)
 {
     _cleanup_free_ char *copy = xstrdup(text);
@@ -17,11 +18,12 @@ static Exit explain_print(const Session *s, const char *name, const char *text)
     json_set(j, "sentences", sentences);
     while (!isempty(rest)) {
         const char *line = strsep(&rest, "\n");
+        _cleanup_free_ char *local = moment_localize(line);
 
         if (s->json)
             json_object_array_add(sentences, json_text(line));
         else
-            print_line(stdout, "%s", line);
+            print_line(stdout, "%s", local);
     }
     return s->json ? json_print(TAKE_PTR(j)) : EXIT_DONE;
 }

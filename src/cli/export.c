@@ -75,6 +75,10 @@ Exit verb_export_root(Session *s, const Options *o, char **arguments)
 
     if (e == EXIT_DONE && arguments[0])
         e = session_find_certificate(s, arguments[0], &path);
+    if (e == EXIT_NOT_FOUND)
+        hint(_(
+            "NAME is a certificate's, whose root is exported; without it, \"certwright export-root\" exports the "
+            "local root."));
     if (e != EXIT_DONE)
         return e;
     return export_run(s, o, path, arguments[0] ? CERTIFICATE_INTERFACE : MANAGER_INTERFACE, "ExportRoot");

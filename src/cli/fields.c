@@ -80,27 +80,41 @@ int fields_read(const Field *fields, size_t n, sd_bus_message *m, void *data)
     return r;
 }
 
-static int property_read(const Field *fields, size_t n, sd_bus_message *m, void *data)
+/* Services send their properties in the order of these fields, so each is looked for behind the one before. */
+static const Field *field_find(const Field *fields, size_t n, const char *name, size_t *at)
+{
+    for (size_t i = 0; i < n; i++) {
+        const Field *f = &fields[(*at + i) % n];
+
+        if (!streq(f->property, name))
+            continue;
+        *at = (size_t)(f - fields) + 1;
+        return f;
+    }
+    return NULL;
+}
+
+static int property_read(const Field *fields, size_t n, sd_bus_message *m, void *data, size_t *at)
 {
     const char *name;
     int r = sd_bus_message_read_basic(m, 's', &name);
+    const Field *f = r < 0 ? NULL : field_find(fields, n, name, at);
 
-    for (const Field *f = fields; r >= 0 && f < fields + n; f++)
-        if (streq(f->property, name)) {
-            r = sd_bus_message_enter_container(m, 'v', f->type);
-            if (r >= 0)
-                r = field_read(f, m, (char *)data + f->offset);
-            return r < 0 ? r : sd_bus_message_exit_container(m);
-        }
-    return r < 0 ? r : sd_bus_message_skip(m, "v");
+    if (!f)
+        return r < 0 ? r : sd_bus_message_skip(m, "v");
+    r = sd_bus_message_enter_container(m, 'v', f->type);
+    if (r >= 0)
+        r = field_read(f, m, (char *)data + f->offset);
+    return r < 0 ? r : sd_bus_message_exit_container(m);
 }
 
 int fields_read_properties(const Field *fields, size_t n, sd_bus_message *m, void *data)
 {
     int r = sd_bus_message_enter_container(m, 'a', "{sv}");
+    size_t at = 0;
 
     while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-        r = property_read(fields, n, m, data);
+        r = property_read(fields, n, m, data, &at);
         if (r >= 0)
             r = sd_bus_message_exit_container(m);
     }

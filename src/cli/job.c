@@ -7,6 +7,9 @@
 #include "cli/words.h"
 #include "cli/xalloc.h"
 #include "util/text.h"
+#include "util/time.h"
+
+#define COUNT_INTERVAL_USEC (100 * USEC_PER_MSEC)
 
 static const char *const job_results[] = {
     [JOB_RUNNING] = "running", [JOB_DONE] = "done",           [JOB_FALLBACK] = "fallback",
@@ -59,12 +62,27 @@ static Job *job_watch_find(JobWatch *w, const char *path)
     return w->n_jobs == 0 ? NULL : bsearch(path, w->jobs, w->n_jobs, sizeof *w->jobs, job_compare_path);
 }
 
+/* One line that is written over. A burst of jobs is not held up by the terminal. */
+static void job_watch_show_count(JobWatch *w)
+{
+    uint64_t now = usec_now(CLOCK_MONOTONIC);
+
+    if (!w->progress || w->n_jobs <= 1 || (w->n_running > 0 && now - w->counted < COUNT_INTERVAL_USEC))
+        return;
+    w->counted = now;
+    fputs("\r\x1b[K", stderr);
+    if (w->n_running > 0)
+        fprintf(stderr, _("%zu of %zu"), w->n_jobs - w->n_running, w->n_jobs);
+    fflush(stderr);
+}
+
 static void job_watch_end(JobWatch *w, Job *j, JobResult result)
 {
     if (j->result != JOB_RUNNING)
         return;
     j->result = result;
     w->n_running--;
+    job_watch_show_count(w);
 }
 
 static int on_job_finished(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_)

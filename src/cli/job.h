@@ -29,9 +29,10 @@ typedef struct JobWatch {
     char *owner; /* unique name of the service */
     Job *jobs;   /* sorted by path by wait */
     size_t n_jobs, n_running;
-    bool gone;     /* the service left the bus */
-    bool progress; /* show the steps of the only job on the terminal */
-    char *step;    /* last one shown */
+    bool gone;        /* the service left the bus */
+    bool progress;    /* show on the terminal the steps of the only job, or how many of them are over */
+    char *step;       /* last one shown */
+    uint64_t counted; /* when the number was shown last */
 } JobWatch;
 
 void job_watch_done(JobWatch *w);

@@ -2,13 +2,7 @@
 #include "cli/suggestion.h"
 #include "cli/verbs.h"
 
-typedef struct Verb {
-    const char *name;
-    int least, most; /* arguments */
-    unsigned options;
-    Exit (*run)(Session *s, const Options *o, char **arguments);
-    const char *usage, *help;
-} Verb;
+#define NAMES_MAX 64
 
 #define OPTIONS_SUBMISSION (OPTION_ROOT | OPTION_KEY | OPTION_PASSPHRASE_FILE | OPTION_FETCH_ISSUERS)
 #define OPTIONS_REISSUE \
@@ -16,7 +10,9 @@ typedef struct Verb {
 #define OPTIONS_KEY (OPTION_ROOT | OPTION_FORMAT | OPTION_OUTPUT | OPTION_PASSPHRASE_FILE | OPTION_FORCE)
 
 static const Verb verbs[] = {
-    { "list", 0, 0, 0, verb_list, "", N_("List the certificates") },
+    { "list", 0, 0, OPTION_FILTER | OPTION_CSV | OPTION_WATCH, verb_list,
+      "[--module=MODULE] [--source=SOURCE] [--state=STATE] [--expiring=DAYS] [--sort=KEY] [--csv] [--watch]",
+      N_("List the certificates") },
     { "show", 0, 1, OPTION_ROOT, verb_show, "NAME | --root",
       N_("Show a certificate, its chain and its candidates") },
     { "explain", 0, 1, OPTION_ROOT, verb_explain, "NAME | --root",
@@ -44,8 +40,9 @@ static const Verb verbs[] = {
       N_("Check what an upload would do") },
     { "uploads", 0, 0, 0, verb_uploads, "", N_("List the uploaded chains") },
     { "remove-upload", 1, 1, 0, verb_remove_upload, "FINGERPRINT", N_("Remove an uploaded chain") },
-    { "register", 2, 2, OPTION_NAME | OPTION_KEY_TYPE | OPTION_ACME | OPTION_AUTHORITY, verb_register,
-      "MODULE NAME [--name=NAME]... [--key-type=TYPE] [--acme=yes|no] [--authority=NAME]",
+    { "register", 2, 2, OPTION_NAME | OPTION_KEY_TYPE | OPTION_ACME | OPTION_AUTHORITY | OPTION_WAIT,
+      verb_register,
+      "MODULE NAME [--name=NAME]... [--key-type=TYPE] [--acme=yes|no] [--authority=NAME] [--wait]",
       N_("Request a certificate for a module") },
     { "unregister", 2, 2, 0, verb_unregister, "MODULE NAME", N_("Remove a registration") },
     { "account", 2, 2, 0, verb_account, "rollover | deactivate AUTHORITY",
@@ -55,36 +52,16 @@ static const Verb verbs[] = {
     { "enable", 2, 2, 0, verb_enable, "SERVICE NAME",
       N_("Keep a chain for NAME in nginx, apache2, haproxy, postfix or dovecot") },
     { "disable", 2, 2, 0, verb_disable, "SERVICE NAME", N_("Take back what enable wrote") },
+    { "doctor", 0, NAMES_MAX, 0, verb_doctor, "[NAME]...", N_("Look for what is wrong, and say what to do about it"),
+      true },
+    { "modules", 0, 0, 0, verb_modules, "", N_("List the modules, their certificates and deliveries") },
+    { "metrics", 0, 0, OPTION_OUTPUT, verb_metrics, "[--output=FILE]", N_("Print metrics for Prometheus") },
     { "monitor", 0, 0, 0, verb_monitor, "", N_("Print changes as they happen") },
     { "reload", 0, 0, 0, verb_reload, "", N_("Reload the configuration") },
     { "renew-due", 0, 0, 0, verb_renew_due, "", N_("Start the renewals that are due") },
+    { "help", 0, 1, 0, NULL, "[COMMAND]",
+      N_("Print the commands, or what one of them does and its options") },
 };
-
-static void help_print_options(void)
-{
-    printf("%s", _("Options:\n"
-                   "  --json             print JSON\n"
-                   "  --no-legend        omit headings and remarks\n"
-                   "  --no-ask-password  do not ask for a password or passphrase\n"
-                   "  -h, --help         print this help\n"
-                   "  --version          print the version\n"));
-}
-
-static Exit help_print(void)
-{
-    printf("%s\n\n%s\n", _("Usage: certwright [OPTION]... COMMAND [ARGUMENT]..."), _("Commands:"));
-    for (size_t i = 0; i < ELEMENTSOF(verbs); i++)
-        printf("  %s%s%s\n      %s\n", verbs[i].name, *verbs[i].usage ? " " : "", verbs[i].usage,
-               _(verbs[i].help));
-    printf("\n");
-    help_print_options();
-    printf("\n%s\n", _("The exit status is 0 on success, 1 on failure, 2 for wrong usage, 3 if there\n"
-                       "is no such certificate, 4 if the caller is not authorized, 5 if the service\n"
-                       "cannot be reached, 6 if the job failed, 7 if the order failed and the local\n"
-                       "root had to sign, and 8 if a chain uploaded for a certificate is stored, but\n"
-                       "not served. See certwright(1)."));
-    return EXIT_DONE;
-}
 
 static Exit verb_fail_unknown(const char *word)
 {
@@ -100,20 +77,33 @@ static Exit verb_fail_unknown(const char *word)
     return EXIT_USAGE;
 }
 
-static Exit verb_find(const Options *o, const Verb **ret)
+static const Verb *verb_find(const char *word)
 {
-    const char *word = o->n_arguments > 0 ? o->arguments[0] : "list";
-    int n = MAX(o->n_arguments - 1, 0);
-    const Verb *v = verbs;
+    for (const Verb *v = verbs; v < verbs + ELEMENTSOF(verbs); v++)
+        if (streq(v->name, word))
+            return v;
+    return NULL;
+}
 
-    while (v < verbs + ELEMENTSOF(verbs) && !streq(v->name, word))
-        v++;
-    if (v == verbs + ELEMENTSOF(verbs))
-        return verb_fail_unknown(word);
-    if (n < v->least || n > v->most)
-        return fail(EXIT_USAGE, _("Usage: certwright %s %s"), v->name, v->usage);
-    *ret = v;
-    return options_check(o, v->name, v->options);
+static Exit usage_check(const Verb *v, const Options *o)
+{
+    int n = MAX(o->n_arguments - 1, 0);
+
+    if (n >= v->least && n <= v->most)
+        return options_check(o, v->name, v->options);
+    fail(EXIT_USAGE, _("Usage: certwright %s %s"), v->name, v->usage);
+    hint(_("\"certwright help %s\" explains it."), v->name);
+    return EXIT_USAGE;
+}
+
+/* word: of a command; NULL: all of them. */
+static Exit help_run(const char *word)
+{
+    const Verb *v = word ? verb_find(word) : NULL;
+
+    if (!word)
+        return help_print(verbs, ELEMENTSOF(verbs));
+    return v ? help_print_verb(v) : verb_fail_unknown(word);
 }
 
 static Exit verb_run(const Verb *v, const Options *o)
@@ -123,7 +113,7 @@ static Exit verb_run(const Verb *v, const Options *o)
         .legend = !(o->given & OPTION_NO_LEGEND),
         .ask_password = !(o->given & OPTION_NO_ASK_PASSWORD),
     };
-    Exit e = session_open(&s);
+    Exit e = v->needs_no_bus ? EXIT_DONE : session_open(&s);
 
     if (e == EXIT_DONE)
         e = v->run(&s, o, o->arguments + (o->n_arguments > 0));
@@ -134,18 +124,26 @@ static Exit verb_run(const Verb *v, const Options *o)
 static Exit run(int argc, char **argv)
 {
     _cleanup_options_ Options o = {};
-    const Verb *v = NULL;
+    const char *word = "list";
+    const Verb *v;
     Exit e = options_parse(&o, argc, argv);
 
     if (e != EXIT_DONE)
         return e;
+    if (o.n_arguments > 0)
+        word = o.arguments[0];
     if (o.given & OPTION_HELP)
-        return help_print();
+        return help_run(o.n_arguments > 0 ? word : NULL);
     if (o.given & OPTION_VERSION) {
         printf("certwright %s\n", CERTWRIGHT_VERSION);
         return EXIT_DONE;
     }
-    e = verb_find(&o, &v);
+    v = verb_find(word);
+    if (!v)
+        return verb_fail_unknown(word);
+    e = usage_check(v, &o);
+    if (e == EXIT_DONE && !v->run)
+        return help_run(o.arguments[1]);
     return e == EXIT_DONE ? verb_run(v, &o) : e;
 }
 

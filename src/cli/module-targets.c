@@ -98,6 +98,16 @@ static Exit module_file_read_targets(const char *path, const char *name,
     return EXIT_DONE;
 }
 
+/* Frees the paths. */
+static void targets_add(char *paths[static _DEPLOY_FILE_MAX], char ***targets)
+{
+    for (size_t i = 0; i < _DEPLOY_FILE_MAX; i++) {
+        if (paths[i])
+            xcheck(strv_extend(targets, paths[i]) < 0 ? NULL : paths[i]);
+        free(paths[i]);
+    }
+}
+
 Exit module_files_targets(const ModuleFiles *f, char ***ret)
 {
     char *paths[_DEPLOY_FILE_MAX] = {};
@@ -106,13 +116,80 @@ Exit module_files_targets(const ModuleFiles *f, char ***ret)
 
     if (e == EXIT_DONE)
         e = module_file_read_targets(f->drop_in, f->name, paths);
-    for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
-        if (paths[i])
-            xcheck(strv_extend(&targets, paths[i]) < 0 ? NULL : paths[i]);
-        free(paths[i]);
-    }
+    targets_add(paths, &targets);
     *ret = TAKE_PTR(targets);
     return e;
+}
+
+/* ---- modules of any kind */
+
+/* The file of an earlier one takes the place of those of the same name in the later ones. */
+static const char *const directories[] = {
+    "/etc/certwright/modules.d",
+    "/run/certwright/modules.d",
+    "/usr/lib/certwright/modules.d",
+};
+
+static void file_read_targets(const char *file, const char *name, char *paths[static _DEPLOY_FILE_MAX])
+{
+    for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
+        _cleanup_free_ char *path = xasprintf("%s/%s", directories[i], file), *text = NULL;
+        int r = fs_read_at(AT_FDCWD, path, LIMIT_CONFIG_FILE, &text, NULL);
+
+        if (r >= 0)
+            targets_read(text, name, paths);
+        if (r != -ENOENT)
+            return;
+    }
+}
+
+static void folder_add_files(const char *path, char ***files)
+{
+    _cleanup_(closedirp) DIR *directory = opendir(path);
+    const struct dirent *entry;
+
+    while (directory && (entry = readdir(directory)))
+        if (*entry->d_name != '.' && text_ends_with(entry->d_name, ".conf") &&
+            !strv_contains(*files, entry->d_name))
+            xcheck(strv_extend(files, entry->d_name) < 0 ? NULL : directory);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Sorted by their names, wherever they are. */
+static char **drop_ins_find(const char *module)
+{
+    char **files = NULL;
+
+    for (size_t i = 0; i < ELEMENTSOF(directories); i++) {
+        _cleanup_free_ char *path = xasprintf("%s/%s.conf.d", directories[i], module);
+
+        folder_add_files(path, &files);
+    }
+    if (files)
+        qsort(files, strv_length(files), sizeof *files, compare_texts);
+    return files;
+}
+
+void module_read_targets(const char *module, const char *name, char ***targets)
+{
+    char *paths[_DEPLOY_FILE_MAX] = {};
+    _cleanup_strv_ char **drop_ins = NULL;
+    _cleanup_free_ char *file = xasprintf("%s.conf", module);
+
+    if (!module_name_is_valid(module))
+        return;
+    drop_ins = drop_ins_find(module);
+    file_read_targets(file, name, paths);
+    for (char **d = drop_ins; d && *d; d++) {
+        _cleanup_free_ char *drop_in = xasprintf("%s.conf.d/%s", module, *d);
+
+        file_read_targets(drop_in, name, paths);
+    }
+    targets_add(paths, targets);
 }
 
 /* ---- lines of the service */

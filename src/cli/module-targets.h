@@ -5,6 +5,9 @@
 
 /* Where a module delivers to, and the lines that the service's own configuration needs to use it. */
 
+/* Adds the files that a module of any kind delivers the certificate to, as far as its files can be read. */
+void module_read_targets(const char *module, const char *name, char ***targets);
+
 /* Returns the files that the module's [Deploy] names for the certificate. */
 Exit module_files_targets(const ModuleFiles *f, char ***ret);
 /* Prints the lines for the service's own configuration to stdout. */

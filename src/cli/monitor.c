@@ -152,7 +152,7 @@ static void monitor_print(Monitor *m, Json *event, const char *line)
 
 static void monitor_show(Monitor *m, const Signal *s, sd_bus_message *message)
 {
-    _cleanup_free_ char *line = NULL;
+    _cleanup_free_ char *line = NULL, *label = NULL;
     Event e = {};
     Json *j;
 
@@ -160,6 +160,7 @@ static void monitor_show(Monitor *m, const Signal *s, sd_bus_message *message)
         return;
     j = event_new(s->event);
     fields_to_json(s->fields, s->n_fields, &e, j);
+    e.name = label = name_to_label(e.name);
     line = s->to_line(&e);
     monitor_print(m, j, line);
 }
@@ -179,7 +180,7 @@ static int on_deployment_changed(sd_bus_message *message, void *userdata, sd_bus
     Monitor *m = userdata;
     const Signal *s = &deployment_changed;
     const char *path = sd_bus_message_get_path(message);
-    _cleanup_free_ char *name = path ? certificate_path_name(path) : NULL, *line = NULL;
+    _cleanup_free_ char *name = path ? certificate_path_name(path) : NULL, *line = NULL, *label = NULL;
     Event e = { .path = path, .name = name };
     Json *j;
 
@@ -190,6 +191,7 @@ static int on_deployment_changed(sd_bus_message *message, void *userdata, sd_bus
     json_set(j, "object", json_text(path));
     json_set(j, "name", json_text(name));
     fields_to_json(s->fields, s->n_fields, &e, j);
+    e.name = label = name_to_label(name);
     line = s->to_line(&e);
     monitor_print(m, j, line);
     return 0;

@@ -28,6 +28,11 @@ typedef enum OptionFlag {
     OPTION_JSON = 1 << 19,
     OPTION_NO_LEGEND = 1 << 20,
     OPTION_NO_ASK_PASSWORD = 1 << 21,
+    /* of list; those with values share a bit, as they go together */
+    OPTION_FILTER = 1 << 22,
+    OPTION_CSV = 1 << 23,
+    OPTION_WATCH = 1 << 24,
+    OPTION_WAIT = 1 << 25,
     OPTIONS_COMMON = OPTION_HELP | OPTION_VERSION | OPTION_JSON | OPTION_NO_LEGEND | OPTION_NO_ASK_PASSWORD,
 } OptionFlag;
 
@@ -35,6 +40,7 @@ typedef struct Options {
     unsigned given;
     /* NULL if not given */
     const char *format, *output, *key_type, *key, *passphrase_file, *reason, *acme, *authority;
+    const char *module, *source, *state, *expiring, *sort;
     char **names;     /* --name= */
     char **arguments; /* verb first */
     int n_arguments;
@@ -44,6 +50,9 @@ void options_done(Options *o);
 #define _cleanup_options_ _cleanup_(options_done)
 
 Exit options_parse(Options *o, int argc, char **argv);
+
+/* Prints a line for each option whose bit is set. */
+void options_print_help(unsigned options);
 
 /* Fails with the name of the first given option that the verb does not allow. */
 Exit options_check(const Options *o, const char *verb, unsigned allowed);

@@ -5,23 +5,39 @@
 #include <inttypes.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <sys/ioctl.h>
 #include <wchar.h>
 
 #include "cli/xalloc.h"
 #include "util/text.h"
 #include "util/time.h"
 
-static bool output_utf8;
+static bool output_utf8, output_colours;
+
+static bool has_colours(void)
+{
+    const char *terminal = getenv("TERM");
+
+    return isatty(STDOUT_FILENO) && isempty(getenv("NO_COLOR")) && !isempty(terminal) &&
+           !streq(terminal, "dumb");
+}
 
 void output_init(void)
 {
     setlocale(LC_ALL, "");
+    output_colours = has_colours();
     output_utf8 = streq(nl_langinfo(CODESET), "UTF-8");
     if (!output_utf8)
         return;
     bindtextdomain("certwright", LOCALEDIR);
     textdomain("certwright");
+}
+
+bool output_is_utf8(void)
+{
+    return output_utf8;
 }
 
 /* Characters that move the cursor, start a control sequence or turn the direction of writing. */
@@ -80,12 +96,23 @@ static void character_write(FILE *file, const char *text, size_t n, uint32_t c)
         fprintf(file, c > 0xffff ? "\\U%08" PRIx32 : "\\u%04" PRIx32, c);
 }
 
+/* Most text is printable ASCII, which is its own escaped form and has a column for each byte. */
+static bool text_is_simple(const char *text)
+{
+    while (*text >= ' ' && *text <= '~')
+        text++;
+    return *text == '\0';
+}
+
 char *output_escape(const char *text)
 {
     char *escaped = NULL;
     size_t length = 0;
-    FILE *file = open_memstream(&escaped, &length);
+    FILE *file;
 
+    if (text_is_simple(text))
+        return strdup(text);
+    file = open_memstream(&escaped, &length);
     if (!file)
         return NULL;
     while (*text) {
@@ -101,19 +128,74 @@ char *output_escape(const char *text)
     return NULL;
 }
 
+static size_t character_width(const char *text, size_t *ret_bytes)
+{
+    uint32_t c;
+    size_t n = utf8_decode(text, &c);
+    int columns = n > 0 ? wcwidth((wchar_t)c) : 1;
+
+    *ret_bytes = MAX(n, 1u);
+    return columns < 0 ? 1 : (size_t)columns;
+}
+
 size_t output_width(const char *text)
 {
-    size_t width = 0;
+    size_t width = 0, n;
 
-    while (*text) {
-        uint32_t c;
-        size_t n = utf8_decode(text, &c);
-        int columns = n > 0 ? wcwidth((wchar_t)c) : 1;
-
-        width += columns < 0 ? 1 : (size_t)columns;
-        text += MAX(n, 1u);
-    }
+    if (text_is_simple(text))
+        return strlen(text);
+    for (; *text; text += n)
+        width += character_width(text, &n);
     return width;
+}
+
+size_t output_columns(void)
+{
+    const char *variable = getenv("COLUMNS");
+    struct winsize size = {};
+    uint64_t columns;
+
+    if (!isatty(STDOUT_FILENO))
+        return 0;
+    if (variable && parse_uint64(variable, &columns) >= 0 && columns > 0 && columns <= UINT16_MAX)
+        return columns;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 ? 0 : size.ws_col;
+}
+
+void output_cut(const char *text, size_t columns)
+{
+    size_t width = 0, n;
+
+    for (; *text; text += n) {
+        width += character_width(text, &n);
+        if (width >= columns)
+            break;
+        fwrite(text, 1, n, stdout);
+    }
+    fputs(output_utf8 ? "…" : "~", stdout);
+}
+
+void style_begin(Style style)
+{
+    static const char *const numbers[_STYLE_MAX] = {
+        [STYLE_HEADING] = "1", [STYLE_GOOD] = "32", [STYLE_WARNING] = "33", [STYLE_BAD] = "1;31"
+    };
+
+    if (output_colours && numbers[style])
+        printf("\x1b[%sm", numbers[style]);
+}
+
+void style_end(Style style)
+{
+    if (output_colours && style != STYLE_PLAIN)
+        fputs("\x1b[0m", stdout);
+}
+
+bool output_is_closed(void)
+{
+    struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+    return poll(&p, 1, 0) > 0 && p.revents & POLLERR;
 }
 
 static void print_line_prefixed(FILE *file, const char *prefix, const char *format, va_list ap)
@@ -160,7 +242,13 @@ void hint(const char *format, ...)
     va_end(ap);
 }
 
-static char *time_format_by(int64_t t, bool date_only)
+typedef enum TimeForm {
+    TIME_DATE,
+    TIME_MINUTES,
+    TIME_SECONDS,
+} TimeForm;
+
+static char *time_format_by(int64_t t, TimeForm form)
 {
     char text[64];
     time_t seconds = (time_t)t;
@@ -168,15 +256,18 @@ static char *time_format_by(int64_t t, bool date_only)
 
     if (t == 0)
         return xstrdup("");
-    if (!localtime_r(&seconds, &tm) ||
-        strftime(text, sizeof text, date_only ? "%Y-%m-%d" : "%Y-%m-%d %H:%M:%S %Z", &tm) == 0)
+    if (!localtime_r(&seconds, &tm) || strftime(text, sizeof text,
+                                                form == TIME_DATE      ? "%Y-%m-%d"
+                                                : form == TIME_MINUTES ? "%Y-%m-%d %H:%M"
+                                                                       : "%Y-%m-%d %H:%M:%S %Z",
+                                                &tm) == 0)
         return xstrdup("?");
     return xstrdup(text);
 }
 
 char *time_format(int64_t t)
 {
-    return time_format_by(t, false);
+    return time_format_by(t, TIME_SECONDS);
 }
 
 /* Whole units, rounded down: 36 hours are one day. */
@@ -211,9 +302,17 @@ char *time_format_remaining(int64_t t)
                    : duration_format_past((uint64_t)now - (uint64_t)t);
 }
 
+static bool time_is_near(int64_t t)
+{
+    int64_t now = time(NULL);
+
+    return t > now && t - now < SEC_PER_DAY;
+}
+
 char *time_format_expiry(int64_t t)
 {
-    _cleanup_free_ char *date = time_format_by(t, true), *left = time_format_remaining(t);
+    _cleanup_free_ char *date = time_format_by(t, time_is_near(t) ? TIME_MINUTES : TIME_DATE),
+                        *left = time_format_remaining(t);
 
     return t == 0 ? xstrdup("") : xasprintf("%s (%s)", date, left);
 }
@@ -223,6 +322,8 @@ Exit output_finish(Exit code)
     bool failed = ferror(stdout);
 
     if (fflush(stdout) == 0 && !failed)
+        return code;
+    if (errno == EPIPE || output_is_closed())
         return code;
     return fail(code == EXIT_DONE ? EXIT_FAILED : code, _("Cannot write the output: %s"), strerror(errno));
 }

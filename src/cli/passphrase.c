@@ -54,8 +54,11 @@ static Exit passphrase_ask_for(const char *prompt, Passphrase **ret)
         return fail(EXIT_FAILED, _("No passphrase was given."));
     if (r == -EMSGSIZE || (r == 0 && p->length > LIMIT_PASSPHRASE))
         return passphrase_fail_long(_("the terminal"));
-    if (r < 0)
-        return fail(EXIT_FAILED, _("Cannot ask for the passphrase: %s"), strerror(-r));
+    if (r < 0) {
+        fail(EXIT_FAILED, _("Cannot ask for the passphrase on the terminal: %s"), strerror(-r));
+        hint(_("Write it to a file, and add --passphrase-file=FILE."));
+        return EXIT_FAILED;
+    }
     p->text[p->length] = '\0';
     *ret = TAKE_PTR(p);
     return EXIT_DONE;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/reissue.h"
 #include "cli/words.h"
+#include "cli/xalloc.h"
+
+#define NAMES_MAX 20 /* behind a cause */
 
 static const char *job_name(const Job *j)
 {
@@ -56,16 +59,17 @@ static void reissue_print_chain(const Reissue *r, const Certificate *c)
     _cleanup_free_ char *expiry = time_format_expiry(c->not_after);
 
     if (r->reason && c->not_after == 0)
-        print_line(stdout, _("%s: the chain was revoked, and no chain is served now."), c->name);
+        print_line(stdout, _("%s: the chain was revoked, and no chain is served now."),
+                   certificate_label(c));
     else if (r->reason)
         print_line(stdout, _("%s: the chain was revoked; serving another one (source: %s), valid until %s."),
-                   c->name, word_to_text(c->source), expiry);
+                   certificate_label(c), word_to_text(c->source), expiry);
     else if (!r->root && streq(c->source, "uploaded"))
         print_line(stdout,
                    _("%s: the uploaded chain is served until it expires or is removed; valid until %s."),
-                   c->name, expiry);
+                   certificate_label(c), expiry);
     else
-        print_line(stdout, _("%s: a new chain, source: %s, valid until %s."), c->name,
+        print_line(stdout, _("%s: a new chain, source: %s, valid until %s."), certificate_label(c),
                    word_to_text(c->source), expiry);
     if (r->root)
         hint(_("Clients that trusted the old root need the new one: certwright export-root"));
@@ -75,18 +79,19 @@ static Exit reissue_report_fallback(const Reissue *r, const Job *j, const Certif
 {
     reissue_print_chain(r, c);
     if (j->error_code)
-        fail(EXIT_FELL_BACK, "%s: %s: %s", c->name, j->error_code, j->error_text);
+        fail(EXIT_FELL_BACK, "%s: %s: %s", certificate_label(c), j->error_code, j->error_text);
     hint(
         _("The order failed. Until one succeeds, a chain of the local root is served, which clients may not "
           "trust. The order is retried automatically; \"certwright explain %s\" tells when."),
-        c->name);
+        certificate_label(c));
+    certificate_hint_next(c);
     return EXIT_FELL_BACK;
 }
 
 static Exit reissue_report_failure(const Job *j, const Certificate *c)
 {
     _cleanup_free_ char *expiry = time_format_expiry(c->not_after);
-    Exit e = job_fail(j, c->name);
+    Exit e = job_fail(j, certificate_label(c));
 
     if (streq(c->role, "root"))
         hint(_("The current root stays in use; valid until %s."), expiry);
@@ -110,10 +115,10 @@ static Exit reissue_report_one(const Reissue *r, const Certificate *c)
         return fail(EXIT_JOB_FAILED,
                     r->reason ? _("%s: the job was cancelled.")
                               : _("%s: the job was cancelled; the old chain is still served."),
-                    c->name);
+                    certificate_label(c));
     case JOB_UNKNOWN:
         return fail(EXIT_JOB_FAILED, _("%s: the job ended, but the service did not report its result."),
-                    c->name);
+                    certificate_label(c));
     default:
         return reissue_report_failure(j, c);
     }
@@ -130,20 +135,20 @@ static Exit reissue_load_and_report(Session *s, const Reissue *r)
 
 /* ---- all certificates */
 
-static int job_compare_name(const void *a, const void *b)
+static void job_add_cause(const Job *j, Causes *causes)
 {
-    return strcmp(job_name(a), job_name(b));
-}
+    _cleanup_free_ char *cause = NULL, *label = name_to_label(job_name(j));
 
-static void job_report(const Job *j)
-{
     if (j->result == JOB_FALLBACK)
-        fail(EXIT_FELL_BACK, _("%s: fell back to the local root: %s: %s"), job_name(j),
-             strempty(j->error_code), strempty(j->error_text));
+        cause = xasprintf(_("fell back to the local root: %s: %s"), strempty(j->error_code),
+                          strempty(j->error_text));
     else if (j->result == JOB_CANCELLED && !j->error_code)
-        fail(EXIT_JOB_FAILED, _("%s: the job was cancelled; the old chain is still served."), job_name(j));
+        cause = xstrdup(_("the job was cancelled; the old chain is still served."));
+    else if (j->error_code)
+        cause = xasprintf("%s: %s", j->error_code, j->error_text);
     else
-        job_fail(j, job_name(j));
+        cause = xstrdup(_("the job failed. The journal says why: journalctl -u certwrightd.service"));
+    causes_add(causes, label, job_name(j), cause, 0);
 }
 
 static void reissue_print_summary(const Reissue *r)
@@ -170,14 +175,15 @@ static void reissue_print_summary(const Reissue *r)
         print_line(stdout, "%s.", line);
 }
 
-static void reissue_report_all(Reissue *r)
+static void reissue_report_all(const Reissue *r)
 {
-    if (r->jobs.n_jobs > 0)
-        qsort(r->jobs.jobs, r->jobs.n_jobs, sizeof *r->jobs.jobs, job_compare_name);
+    _cleanup_causes_ Causes causes = {};
+
     reissue_print_summary(r);
     for (size_t i = 0; i < r->jobs.n_jobs; i++)
         if (r->jobs.jobs[i].result != JOB_DONE)
-            job_report(&r->jobs.jobs[i]);
+            job_add_cause(&r->jobs.jobs[i], &causes);
+    causes_print(&causes, stderr, "certwright: ", 0, NAMES_MAX);
     if (job_watch_count(&r->jobs, JOB_FALLBACK) > 0)
         hint(_("Failed orders are retried automatically; \"certwright explain NAME\" tells when."));
 }

@@ -73,12 +73,12 @@ static void reissue_warn_one(const Reissue *r, const Certificate *c)
         hint(
             _("The chain of %s is valid until %s. A revocation cannot be undone. Without an uploaded chain, "
               "clients get one signed by the local root, which they may not trust."),
-            c->name, expiry);
+            certificate_label(c), expiry);
     else
         hint(
             _("%s has a chain of an ACME authority, valid until %s. If the order for a new one fails, it is "
               "replaced by a chain of the local root, which clients may not trust; --keep-current keeps it."),
-            c->name, expiry);
+            certificate_label(c), expiry);
 }
 
 static void reissue_warn_all(size_t n)

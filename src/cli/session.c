@@ -103,7 +103,7 @@ Exit session_send(Session *s, sd_bus_message *call, const char *purpose, sd_bus_
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     int r = session_call(s, call, &error, ret_reply);
 
-    return r < 0 ? session_fail(r, &error, purpose) : EXIT_DONE;
+    return r < 0 ? session_fail_call(s, r, &error, purpose) : EXIT_DONE;
 }
 
 Exit session_call_manager(Session *s, const char *member, char *const *texts, size_t n, const char *purpose,
@@ -142,9 +142,9 @@ static Exit session_fail_not_found(Session *s, const char *name)
     return EXIT_NOT_FOUND;
 }
 
-Exit session_find_certificate(Session *s, const char *name, const char **ret_path)
+/* *ret_r: a negative errno if the call failed, and what is in error. */
+static Exit session_call_certificate(Session *s, const char *name, sd_bus_error *error, int *ret_r)
 {
-    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     int r = sd_bus_message_new_method_call(s->bus, &call, SERVICE, MANAGER_PATH, MANAGER_INTERFACE,
                                            "GetCertificate");
@@ -153,13 +153,35 @@ Exit session_find_certificate(Session *s, const char *name, const char **ret_pat
     if (e != EXIT_DONE)
         return e;
     s->found = sd_bus_message_unref(s->found);
-    r = sd_bus_call(s->bus, call, 0, &error, &s->found);
+    *ret_r = sd_bus_call(s->bus, call, 0, error, &s->found);
+    return EXIT_DONE;
+}
+
+Exit session_find_certificate(Session *s, const char *name, const char **ret_path)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    int r = 0;
+    Exit e = session_call_certificate(s, name, &error, &r);
+
+    if (e != EXIT_DONE)
+        return e;
     if (sd_bus_error_has_name(&error, SERVICE ".Error.NoSuchCertificate"))
         return session_fail_not_found(s, name);
     if (r < 0)
         return session_fail(r, &error, _("Cannot find the certificate"));
     r = sd_bus_message_read(s->found, "o", ret_path);
     return r < 0 ? session_fail_reply(r) : EXIT_DONE;
+}
+
+Exit session_look_up(Session *s, const char *name, const char **ret_path)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    int r = 0;
+    Exit e = session_call_certificate(s, name, &error, &r);
+
+    if (e == EXIT_DONE && r >= 0)
+        r = sd_bus_message_read(s->found, "o", ret_path);
+    return e;
 }
 
 Exit session_find_target(Session *s, bool root, const char *name, const char **ret_path)

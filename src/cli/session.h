@@ -62,9 +62,16 @@ Exit session_get_objects(Session *s, sd_bus_message **ret_reply);
  * until the next call. */
 Exit session_find_certificate(Session *s, const char *name, const char **ret_path);
 
+/* The same, but *ret_path stays as it is if there is none, or if the call that follows will fail as well. */
+Exit session_look_up(Session *s, const char *name, const char **ret_path);
+
 /* The same for "NAME or --root", exactly one of which must be given. */
 Exit session_find_target(Session *s, bool root, const char *name, const char **ret_path);
 
 /* Prints the error of a failed call and what to do about it. */
 Exit session_fail(int error, const sd_bus_error *e, const char *purpose);
+/* Returns that advice, to be translated; NULL if the error's message is sufficient. */
+const char *session_error_advice(const sd_bus_error *e);
+/* The same for a call that may require authorization. */
+Exit session_fail_call(const Session *s, int error, const sd_bus_error *e, const char *purpose);
 Exit session_fail_reply(int error); /* a reply that cannot be parsed */

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/configuration-error.h"
 #include "cli/deployment.h"
+#include "cli/moment.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "cli/xalloc.h"
+
+#define NAMES_MAX 10 /* behind a cause */
 
 /* Properties of org.certwright1.Manager. */
 typedef struct Status {
@@ -77,12 +80,21 @@ static Json *status_deployments_json(const Status *t, bool revoked)
     return array;
 }
 
+static void status_add_causes(const Status *t, Causes *causes)
+{
+    for (size_t i = 0; i < t->list.n; i++)
+        certificate_add_cause(&t->list.items[i], causes);
+}
+
 static Exit status_print_json(const Status *t)
 {
+    _cleanup_causes_ Causes causes = {};
     Json *j = json_object_new_object();
 
     fields_to_json(properties, ELEMENTSOF(properties), t, j);
+    status_add_causes(t, &causes);
     json_set(j, "failures", status_failures_json(t));
+    json_set(j, "causes", causes_to_json(&causes));
     json_set(j, "failed_deployments", status_deployments_json(t, false));
     json_set(j, "revoked_in_use", status_deployments_json(t, true));
     return json_print(j);
@@ -99,7 +111,7 @@ static void status_add_number(Table *t, const char *label, uint32_t number)
 static void status_print_service(const Status *t)
 {
     _cleanup_table_ Table table = { .n_columns = 2 };
-    _cleanup_free_ char *next = time_format(t->next_wake);
+    _cleanup_free_ char *next = moment_format_due(t->next_wake);
 
     table_add_labelled(&table, _("Version:"), t->version);
     status_add_number(&table, _("Certificates:"), t->certificates);
@@ -120,38 +132,20 @@ static void status_print_errors(const Status *t)
 
 static void status_print_failures(const Status *t)
 {
-    bool any = false;
+    _cleanup_causes_ Causes causes = {};
 
-    for (size_t i = 0; i < t->list.n; i++) {
-        const Certificate *c = &t->list.items[i];
-        _cleanup_free_ char *when = time_format(c->error.time);
-
-        if (isempty(c->error.code))
-            continue;
-        if (!any) {
-            printf("\n");
-            print_line(stdout, _("Certificates whose last attempt failed:"));
-        }
-        any = true;
-        print_line(stdout, "  %s: %s: %s (%s)", c->name, c->error.code, c->error.text, when);
-    }
-}
-
-static void status_print_deployment(const Certificate *c, const Deployment *d)
-{
-    _cleanup_free_ char *line = deployment_to_line(c->name, d->module, d->state, d->detail),
-                        *when = time_format(d->time);
-
-    if (isempty(when))
-        print_line(stdout, "  %s", line);
-    else
-        print_line(stdout, "  %s (%s)", line, when);
+    status_add_causes(t, &causes);
+    if (causes.n == 0)
+        return;
+    printf("\n");
+    print_line(stdout, _("Certificates whose last attempt failed:"));
+    causes_print(&causes, stdout, "  ", 0, NAMES_MAX);
 }
 
 /* The worst news come first. */
 static void status_print_deployments(const Status *t, const char *title, bool revoked)
 {
-    bool any = false;
+    _cleanup_causes_ Causes causes = {};
 
     for (size_t i = 0; i < t->list.n; i++) {
         const Certificate *c = &t->list.items[i];
@@ -159,16 +153,15 @@ static void status_print_deployments(const Status *t, const char *title, bool re
         for (size_t j = 0; j < c->deployments.n; j++) {
             const Deployment *d = (const Deployment *)c->deployments.items + j;
 
-            if (!deployment_concerns(c, d, revoked))
-                continue;
-            if (!any)
-                print_line(stdout, "%s", title);
-            any = true;
-            status_print_deployment(c, d);
+            if (deployment_concerns(c, d, revoked))
+                deployment_add_cause(c, d, &causes);
         }
     }
-    if (any)
-        printf("\n");
+    if (causes.n == 0)
+        return;
+    print_line(stdout, "%s", title);
+    causes_print(&causes, stdout, "  ", 0, NAMES_MAX);
+    printf("\n");
 }
 
 Exit verb_status(Session *s, const Options *o _unused_, char **arguments _unused_)
@@ -195,8 +188,8 @@ Exit verb_status(Session *s, const Options *o _unused_, char **arguments _unused
     status_print_failures(&t);
     if (s->legend && !t.acme && t.errors.n == 0) /* the setting may be in a file that cannot be read */
         hint(_(
-            "To have certificates issued by an authority such as Let's Encrypt instead of this machine, agree "
-            "to its terms with TermsOfServiceAgreed=yes below [ACME] in "
-            "/etc/certwright/certwright.conf."));
+            "To have certificates issued by an authority such as Let's Encrypt instead of this machine, agree to "
+            "its terms with TermsOfServiceAgreed=yes below [ACME] in /etc/certwright/certwright.conf, where Enabled=no "
+            "must not be set."));
     return EXIT_DONE;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "cli/certificate.h"
+#include "cli/secret.h"
 #include "cli/terminal.h"
 #include "cli/xalloc.h"
 
@@ -62,6 +63,7 @@ Exit submission_init(Submission *u, Session *s, const Options *o, char **argumen
         .name = root ? xstrdup("root") : NULL,
         .fetch_issuers = o->given & OPTION_FETCH_ISSUERS,
         .may_ask = s->ask_password && !o->passphrase_file,
+        .passphrase_file = o->passphrase_file,
     };
     if (root && name)
         return fail(EXIT_USAGE, _("Give either a NAME or --root."));
@@ -118,6 +120,35 @@ static Exit submission_new_call(const Submission *u, Session *s, const char *mem
     return message_check(r);
 }
 
+static void submission_advise_passphrase(const Submission *u)
+{
+    if (u->passphrase_file)
+        hint(_("The passphrase was read from %s: correct it there."),
+             secret_file_to_text(u->passphrase_file));
+    else if (!u->passphrase)
+        hint(
+            u->may_ask
+                ? _("There is no terminal to ask for the passphrase: write it to a file, and add "
+                    "--passphrase-file=FILE.")
+                : _("Run it on a terminal without --no-ask-password to be asked for the passphrase, or write "
+                    "it to a file and add --passphrase-file=FILE."));
+}
+
+static Exit submission_fail(const Submission *u, const Session *s, const char *member, const char *purpose,
+                            int r, const sd_bus_error *error)
+{
+    Exit e = session_fail_call(s, r, error, purpose);
+
+    if (sd_bus_error_has_name(error, SERVICE ".Error.PassphraseRequired"))
+        submission_advise_passphrase(u);
+    else if (sd_bus_error_has_name(error, SERVICE ".Error.NetworkFailed") && u->fetch_issuers)
+        hint(_("Try again later. An upload needs no network without --fetch-issuers, if the file has all "
+               "certificates."));
+    else if (sd_bus_error_has_name(error, SERVICE ".Error.InvalidBundle") && streq(member, "UploadData"))
+        hint(_("\"certwright check\" examines a file and lists everything that is wrong with it."));
+    return e;
+}
+
 /* *ret_again: another passphrase may work. */
 static Exit submission_try(Submission *u, Session *s, const char *member, const char *purpose, bool may_ask,
                            bool *ret_again, sd_bus_message **ret_reply)
@@ -135,7 +166,7 @@ static Exit submission_try(Submission *u, Session *s, const char *member, const 
         return EXIT_DONE;
     if (!may_ask || !sd_bus_error_has_name(&error, SERVICE ".Error.PassphraseRequired") ||
         !terminal_exists())
-        return session_fail(r, &error, purpose);
+        return submission_fail(u, s, member, purpose, r, &error);
     hint("%s", error.message);
     *ret_again = true;
     return EXIT_DONE;

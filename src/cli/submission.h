@@ -12,6 +12,7 @@ typedef struct Submission {
     Content *bundle, *key; /* key NULL: none */
     bool fetch_issuers;
     bool may_ask; /* for a passphrase */
+    const char *passphrase_file;
     Passphrase *passphrase;
 } Submission;
 

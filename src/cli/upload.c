@@ -4,6 +4,8 @@
 #include "cli/submission.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
+#include "cli/xalloc.h"
+#include "util/text.h"
 
 /* The results of an upload for each certificate. */
 typedef struct Outcome {
@@ -44,13 +46,14 @@ static void upload_print_not_served(const Certificate *c, const FitReason *reaso
 {
     _cleanup_free_ char *date = time_format(c->not_after);
 
-    print_line(stdout, _("%s: the uploaded chain is stored, but not served. %s"), c->name, reason->text);
+    print_line(stdout, _("%s: the uploaded chain is stored, but not served. %s"), certificate_label(c),
+               reason->text);
     if (c->not_after == 0)
-        print_line(stdout, _("%s: no chain is served yet."), c->name);
+        print_line(stdout, _("%s: no chain is served yet."), certificate_label(c));
     else
         print_line(stdout,
                    _("%s: another chain is served instead (source %s, serial %s, valid until %s). %s"),
-                   c->name, word_to_text(c->source), c->serial, date, word_to_text(c->reason));
+                   certificate_label(c), word_to_text(c->source), c->serial, date, word_to_text(c->reason));
     if (reason->advice)
         hint("%s", reason->advice);
 }
@@ -97,15 +100,16 @@ static Exit outcome_add_loaded(Outcome *o, Session *s, const Fit *fit, const Fit
 static Exit outcome_add(Outcome *o, Session *s, const Fit *fit)
 {
     _cleanup_fit_reason_ FitReason reason = fit_get_reason(fit);
-    _cleanup_free_ char *name = NULL;
+    _cleanup_free_ char *name = NULL, *label = NULL;
 
     o->missed = o->missed || !(fit->served || reason.later);
     if (!fit->served || streq(fit->path, ROOT_PATH))
         return outcome_add_loaded(o, s, fit, &reason);
     name = certificate_path_name(fit->path);
     json_object_array_add(o->served, json_text(name));
+    label = name_to_label(name);
     if (!s->json)
-        print_line(stdout, _("%s: the uploaded chain is served."), name);
+        print_line(stdout, _("%s: the uploaded chain is served."), label);
     return EXIT_DONE;
 }
 
@@ -133,13 +137,33 @@ static Exit outcome_print_json(Outcome *o)
     return json_print(j);
 }
 
-/* given: it is for one certificate, which has to serve it. */
-static Exit outcome_report(Session *s, sd_bus_message *reply, bool given)
+/* The fingerprints of what is stored already. Callers that may not read them, or not without a password, get none. */
+static void uploads_read(Session *s, char ***ret)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    int r = sd_bus_call_method(s->bus, SERVICE, MANAGER_PATH, MANAGER_INTERFACE, "ListUploads", NULL, &reply,
+                               NULL);
+
+    if (r >= 0)
+        r = sd_bus_message_enter_container(reply, 'a', "(ssssx)");
+    while (r > 0) {
+        const char *fingerprint;
+
+        r = sd_bus_message_read(reply, "(ssssx)", &fingerprint, NULL, NULL, NULL, NULL);
+        if (r > 0)
+            xcheck(strv_extend(ret, fingerprint) < 0 ? NULL : ret);
+    }
+}
+
+/* given: it is for one certificate, which has to serve it; stored: fingerprints of earlier uploads. */
+static Exit outcome_report(Session *s, sd_bus_message *reply, bool given, char *const *stored)
 {
     _cleanup_(outcome_done)
         Outcome o = { .served = json_object_new_array(), .not_served = json_object_new_array() };
     Exit e = outcome_read(&o, s, reply);
 
+    if (e == EXIT_DONE && !s->json && strv_contains(stored, o.fingerprint))
+        print_line(stdout, _("The same chain was stored already; it counts as the last upload now."));
     if (e == EXIT_DONE && s->json)
         e = outcome_print_json(&o);
     else if (e == EXIT_DONE && o.fits.n == 0)
@@ -153,9 +177,12 @@ Exit verb_upload(Session *s, const Options *o, char **arguments)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     _cleanup_submission_ Submission u;
+    _cleanup_strv_ char **stored = NULL;
     Exit e = submission_init(&u, s, o, arguments);
 
     if (e == EXIT_DONE)
+        uploads_read(s, &stored);
+    if (e == EXIT_DONE)
         e = submission_send(&u, s, "UploadData", _("Cannot upload"), &reply);
-    return e == EXIT_DONE ? outcome_report(s, reply, u.name) : e;
+    return e == EXIT_DONE ? outcome_report(s, reply, u.name, stored) : e;
 }

@@ -3,14 +3,12 @@
 
 #include "cli/certificate.h"
 #include "cli/table.h"
+#include "cli/upload-list.h"
 #include "cli/verbs.h"
+#include "cli/xalloc.h"
+#include "util/text.h"
 
 #define FINGERPRINT_LENGTH 64
-
-typedef struct Upload {
-    const char *fingerprint, *subject, *issuer, *names;
-    int64_t not_after;
-} Upload;
 
 static const Field upload_fields[] = {
     { NULL, "fingerprint", "s", offsetof(Upload, fingerprint) },
@@ -20,18 +18,36 @@ static const Field upload_fields[] = {
     { NULL, "not_after", "x", offsetof(Upload, not_after) },
 };
 
-static const Record upload_record = RECORD("ssssx", Upload, upload_fields);
+const Record upload_record = RECORD("ssssx", Upload, upload_fields);
+
+/* names: words. */
+static char *names_to_labels(const char *names)
+{
+    _cleanup_strv_ char **words = NULL;
+
+    if (strv_split(names, &words) < 0)
+        xcheck(NULL);
+    for (char **word = words; word && *word; word++) {
+        char *label = name_to_label(*word);
+
+        free(*word);
+        *word = label;
+    }
+    return xcheck(strv_join(words, " "));
+}
 
 static void uploads_print(const Session *s, const List *l)
 {
-    _cleanup_table_ Table t = { .n_columns = 4 };
+    _cleanup_table_ Table t = { .n_columns = 4, .elastic = 1U << 2, .reluctant = 3U };
 
     table_add_row(&t, _("NAMES"), _("NOT AFTER"), _("ISSUER"), _("FINGERPRINT"));
+    table_style_headings(&t);
     for (const Upload *u = l->items; u < (const Upload *)l->items + l->n; u++) {
         _cleanup_free_ char *expiry = time_format_expiry(u->not_after),
-                            *issuer = distinguished_name_short(u->issuer);
+                            *issuer = distinguished_name_short(u->issuer),
+                            *names = names_to_labels(u->names);
 
-        table_add_row(&t, u->names, expiry, issuer, u->fingerprint);
+        table_add_row(&t, names, expiry, issuer, u->fingerprint);
     }
     if (l->n > 0)
         table_print(&t, s->legend, 0);

@@ -4,6 +4,19 @@
 #include "cli/options.h"
 #include "cli/session.h"
 
+typedef struct Verb {
+    const char *name;
+    int least, most; /* arguments */
+    unsigned options;
+    Exit (*run)(Session *s, const Options *o, char **arguments);
+    const char *usage, *help;
+    bool needs_no_bus;
+} Verb;
+
+/* Help: all commands; one of them with its options. */
+Exit help_print(const Verb *verbs, size_t n);
+Exit help_print_verb(const Verb *v);
+
 /* The commands. arguments: those after the verb, NULL-terminated, as many as the table of verbs permits. */
 
 Exit verb_list(Session *s, const Options *o, char **arguments);
@@ -26,5 +39,8 @@ Exit verb_unregister(Session *s, const Options *o, char **arguments);
 Exit verb_reload(Session *s, const Options *o, char **arguments);
 Exit verb_renew_due(Session *s, const Options *o, char **arguments);
 Exit verb_deploy(Session *s, const Options *o, char **arguments);
+Exit verb_modules(Session *s, const Options *o, char **arguments);
+Exit verb_metrics(Session *s, const Options *o, char **arguments);
+Exit verb_doctor(Session *s, const Options *o, char **arguments);
 Exit verb_enable(Session *s, const Options *o, char **arguments);
 Exit verb_disable(Session *s, const Options *o, char **arguments);

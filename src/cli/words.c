@@ -103,18 +103,51 @@ const char *word_to_text(const char *word)
     return word;
 }
 
-char *sentence_to_text(const char *sentence, const char *text)
+Style word_to_style(const char *word)
 {
-    const char *gap = strstr(sentence, "%s"), *translated = _(sentence),
-               *gap_translated = strstr(translated, "%s");
+    static const struct {
+        const char *word;
+        Style style;
+    } styles[] = {
+        { "valid", STYLE_GOOD },      { "verified", STYLE_GOOD },   { "expiring", STYLE_WARNING },
+        { "pending", STYLE_WARNING }, { "waiting", STYLE_WARNING }, { "expired", STYLE_BAD },
+        { "failed", STYLE_BAD },      { "rolled-back", STYLE_BAD },
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(styles); i++)
+        if (streq(styles[i].word, word))
+            return styles[i].style;
+    return STYLE_PLAIN;
+}
+
+/* The text that "%s" stands for, and its length. Returns NULL if the text does not match the sentence. */
+static const char *sentence_match(const char *sentence, const char *text, size_t *ret_length)
+{
+    const char *gap = strstr(sentence, "%s");
     size_t before = gap ? (size_t)(gap - sentence) : strlen(sentence), after = gap ? strlen(gap + 2) : 0;
     size_t n = strlen(text);
 
     if (n < before + after || strncmp(sentence, text, before) != 0 || (!gap && n != before) ||
         (gap && !streq(gap + 2, text + n - after)))
         return NULL;
-    if (!gap || !gap_translated)
-        return xstrdup(translated);
-    return xasprintf("%.*s%.*s%s", (int)(gap_translated - translated), translated, (int)(n - before - after),
-                     text + before, gap_translated + 2);
+    *ret_length = n - before - after;
+    return text + before;
+}
+
+char *sentence_reword(const char *sentence, const char *rewording, const char *text)
+{
+    const char *reworded = _(rewording), *gap = strstr(reworded, "%s"), *filling;
+    size_t length;
+
+    filling = sentence_match(sentence, text, &length);
+    if (!filling)
+        return NULL;
+    if (!gap)
+        return xstrdup(reworded);
+    return xasprintf("%.*s%.*s%s", (int)(gap - reworded), reworded, (int)length, filling, gap + 2);
+}
+
+char *sentence_to_text(const char *sentence, const char *text)
+{
+    return sentence_reword(sentence, sentence, text);
 }

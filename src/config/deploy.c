@@ -178,6 +178,21 @@ int module_deploy_settings(const Module *m, const char *name, DeploySettings *re
     return 1;
 }
 
+int module_units(const Module *m, char ***ret)
+{
+    _cleanup_strv_ char **units = NULL;
+    int r = 0;
+
+    for (const DeploySettings *s = m->deploys; s < m->deploys + m->n_deploys; s++)
+        for (size_t i = 0; i < s->n_steps && r >= 0; i++)
+            if (!strv_contains(units, s->steps[i].unit))
+                r = strv_extend(&units, s->steps[i].unit);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(units);
+    return 0;
+}
+
 const char *module_deploy_flaw(const Module *m, const char *name)
 {
     const Claim *claim = module_find_claim(m, name);

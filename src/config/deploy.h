@@ -59,6 +59,8 @@ int deploy_settings_copy(const DeploySettings *from, DeploySettings *to);
  * the certificate (registrations do not count) or names no file for it, or it has a flaw. 1: *ret is to be freed by
  * deploy_settings_done(), and no file of it is a file of another certificate or module. -ENOMEM. */
 int module_deploy_settings(const struct Module *m, const char *name, DeploySettings *ret);
+/* The units that its sections name, each once, in their order; newly allocated. */
+int module_units(const struct Module *m, char ***ret);
 /* Why a certificate is not deployed although the module has settings for it: a sentence, which was reported as an
  * error of the configuration, too. NULL: it has no flaw. */
 const char *module_deploy_flaw(const struct Module *m, const char *name);

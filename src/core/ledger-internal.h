@@ -22,6 +22,15 @@ typedef struct Counter {
     UT_hash_handle hh;
 } Counter;
 
+/* A SolverFinding, and when to look again. */
+typedef struct Foreseen {
+    char *name; /* NULL: there is none */
+    char *solver;
+    uint64_t what;
+    unsigned looks;
+    int64_t due;
+} Foreseen;
+
 /* Of a certificate. */
 typedef struct Entry {
     char *name;
@@ -32,6 +41,7 @@ typedef struct Entry {
     bool again;      /* it counts only for the same names */
     bool refused;
     unsigned released;
+    Foreseen foreseen;
     char fingerprint[LEDGER_FINGERPRINT + 1]; /* of the leaf that the window is for; "": none */
     int64_t check;
     RenewalWindow window;
@@ -64,6 +74,7 @@ int counter_remove(Ledger *l, const char *key, int64_t when);
 /* Returns NULL on OOM. */
 Entry *ledger_get_entry(Ledger *l, const char *name);
 void entry_free(Ledger *l, Entry *e);
+void foreseen_clear(Foreseen *f);
 /* Like ledger_after(). */
 int64_t entry_after(const Entry *e);
 /* Lets the next attempt be made now. */
@@ -75,6 +86,7 @@ int ledger_write_count(Ledger *l, bool add, int64_t when, const char *key);
 int ledger_write_attempt(Ledger *l, const Entry *e);
 int ledger_write_refused(Ledger *l, const Entry *e);
 int ledger_write_released(Ledger *l, const Entry *e);
+int ledger_write_foreseen(Ledger *l, const Entry *e);
 int ledger_write_early(Ledger *l, const Entry *e);
 int ledger_write_window(Ledger *l, const Entry *e);
 int ledger_write_breaker(Ledger *l);

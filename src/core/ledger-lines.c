@@ -15,6 +15,9 @@
  *     again CERTIFICATE                              that order only counts for the same names
  *     refused CERTIFICATE                            the authority did not accept a proof in one of these attempts
  *     released CERTIFICATE TIMES                     the wait after an outage was ended this many times
+ *     foreseen CERTIFICATE NAME SOLVER FINDING LOOKS TIME
+ *                                                    found by the self-check before the last attempt, and when it is repeated
+ *     unforeseen CERTIFICATE
  *     early CERTIFICATE TIME
  *     window CERTIFICATE FINGERPRINT CHECK START END PAGE
  *     breaker FAILURES OPENINGS UNTIL PROBE UNREACHED
@@ -95,6 +98,16 @@ int ledger_write_count(Ledger *l, bool add, int64_t when, const char *key)
 int ledger_write_early(Ledger *l, const Entry *e)
 {
     return ledger_write_line(l, "early %s %" PRIi64 "\n", e->name, e->early);
+}
+
+int ledger_write_foreseen(Ledger *l, const Entry *e)
+{
+    const Foreseen *f = &e->foreseen;
+
+    if (!f->name)
+        return ledger_write_line(l, "unforeseen %s\n", e->name);
+    return ledger_write_line(l, "foreseen %s %s %s %016" PRIx64 " %u %" PRIi64 "\n", e->name, f->name,
+                             f->solver, f->what, f->looks, f->due);
 }
 
 int ledger_write_released(Ledger *l, const Entry *e)

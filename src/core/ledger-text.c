@@ -3,6 +3,7 @@
 
 #include "core/ledger-internal.h"
 #include "core/limits.h"
+#include "core/name.h"
 #include "util/text.h"
 #include "util/time.h"
 
@@ -19,7 +20,7 @@
 
 static bool entry_is_kept(const Entry *e, int64_t now)
 {
-    return MAX(MAX(e->tried, e->ordered), MAX(e->early, e->check)) > now - ENTRY_KEEP;
+    return MAX(MAX(MAX(e->tried, e->ordered), MAX(e->early, e->check)), e->foreseen.due) > now - ENTRY_KEEP;
 }
 
 /* Ends a delay that is due to a wrong clock. */
@@ -52,6 +53,7 @@ static void prune(Ledger *l, int64_t now)
             entry_end_wait(e, now);
         mend(&e->early, now);
         mend(&e->check, now);
+        mend(&e->foreseen.due, now);
         if (!entry_is_kept(e, now))
             entry_free(l, e);
     }
@@ -69,7 +71,8 @@ static size_t useful_size(const Ledger *l)
     HASH_ITER (hh, l->counters, c, next_counter)
         size += c->n * (strlen(c->key) + 20);
     HASH_ITER (hh, l->entries, e, next_entry)
-        size += 2 * strlen(e->name) + strlen(strempty(e->explanation_url)) + 100;
+        size += 2 * strlen(e->name) + strlen(strempty(e->explanation_url)) +
+                2 * strlen(strempty(e->foreseen.name)) + 100;
     return size;
 }
 
@@ -94,6 +97,8 @@ static int write_all(Ledger *l)
             r = ledger_write_refused(l, e);
         if (r >= 0 && e->released > 0)
             r = ledger_write_released(l, e);
+        if (r >= 0 && e->foreseen.name)
+            r = ledger_write_foreseen(l, e);
         if (r >= 0 && e->early > 0)
             r = ledger_write_early(l, e);
         if (r >= 0 && *e->fingerprint)
@@ -211,6 +216,39 @@ static int read_released(Ledger *l _unused_, Entry *e, char *const *words)
     return 0;
 }
 
+static bool is_canonical(const char *name)
+{
+    _cleanup_free_ char *canonical = NULL;
+
+    return name_canonicalize(name, &canonical, NULL) >= 0 && streq(canonical, name);
+}
+
+static int read_foreseen(Ledger *l _unused_, Entry *e, char *const *words)
+{
+    _cleanup_(foreseen_clear) Foreseen f = {};
+    int64_t looks;
+
+    if (!is_canonical(words[2]) || !text_is_hex(words[4], 16) ||
+        !read_number(words[5], UINT32_MAX - 1, &looks) || !read_moment(words[6], &f.due))
+        return 0;
+    f.name = strdup(words[2]);
+    f.solver = strdup(words[3]);
+    f.what = strtoull(words[4], NULL, 16);
+    f.looks = (unsigned)looks;
+    if (!f.name || !f.solver)
+        return -ENOMEM;
+    foreseen_clear(&e->foreseen);
+    e->foreseen = f;
+    f = (Foreseen){};
+    return 0;
+}
+
+static int read_unforeseen(Ledger *l _unused_, Entry *e, char *const *words _unused_)
+{
+    foreseen_clear(&e->foreseen);
+    return 0;
+}
+
 static int read_early(Ledger *l _unused_, Entry *e, char *const *words)
 {
     (void)read_moment(words[2], &e->early);
@@ -246,11 +284,12 @@ static const struct {
     bool of_certificate;
     ReadLine read;
 } kinds[] = {
-    { "count", 3, false, read_count },     { "uncount", 3, false, read_count },
-    { "tried", 5, true, read_tried },      { "attempt", 5, true, read_attempt },
-    { "early", 3, true, read_early },      { "window", 7, true, read_window },
-    { "breaker", 6, false, read_breaker }, { "again", 2, true, read_again },
-    { "refused", 2, true, read_refused },  { "released", 3, true, read_released },
+    { "count", 3, false, read_count },      { "uncount", 3, false, read_count },
+    { "tried", 5, true, read_tried },       { "attempt", 5, true, read_attempt },
+    { "early", 3, true, read_early },       { "window", 7, true, read_window },
+    { "breaker", 6, false, read_breaker },  { "again", 2, true, read_again },
+    { "refused", 2, true, read_refused },   { "released", 3, true, read_released },
+    { "foreseen", 7, true, read_foreseen }, { "unforeseen", 2, true, read_unforeseen },
 };
 
 static int read_line(Ledger *l, char *line)

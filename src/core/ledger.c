@@ -11,8 +11,9 @@
 
 #define FUTURE_MAX        SEC_PER_HOUR /* later entries were written with a wrong clock */
 #define BREAKER_FAILURES  2U
-#define FORESEEN_ATTEMPTS 3U                 /* the next back-off is that of 100 minutes */
-#define RELEASES_MAX      8                  /* early retries after outages, until an order succeeds */
+#define FORESEEN_ATTEMPTS 3U /* the next back-off is that of 100 minutes */
+#define RELEASES_MAX      8  /* early retries after outages, until an order succeeds */
+#define LOOKS_SLOW        3U /* self-checks are repeated after 100 minutes from the third on */
 #define BREAKER_MAX       (6 * SEC_PER_HOUR) /* certificates that last a few days cannot wait for a day */
 
 static const char limit_letters[_LEDGER_LIMIT_MAX] = {
@@ -32,9 +33,17 @@ void counter_free(Ledger *l, Counter *c)
     free(c);
 }
 
+void foreseen_clear(Foreseen *f)
+{
+    free(f->name);
+    free(f->solver);
+    *f = (Foreseen){};
+}
+
 void entry_free(Ledger *l, Entry *e)
 {
     HASH_DEL(l->entries, e);
+    foreseen_clear(&e->foreseen);
     free(e->name);
     free(e->explanation_url);
     free(e);
@@ -399,19 +408,97 @@ int ledger_note_foreseen(Ledger *l, const char *certificate)
     return ledger_write_attempt(l, e);
 }
 
-int ledger_note_released(Ledger *l, const char *certificate, int64_t now)
+static int64_t look_due(const Entry *e, int64_t now)
+{
+    return now + schedule_back_off(e->name, MIN(e->foreseen.looks + 1, LOOKS_SLOW));
+}
+
+static bool foreseen_equal(const Foreseen *f, const SolverFinding *found)
+{
+    return f->name && streq(f->name, found->name) && streq(f->solver, found->solver) &&
+           f->what == found->what;
+}
+
+int ledger_note_finding(Ledger *l, const char *certificate, const SolverFinding *found, int64_t now)
+{
+    Entry *e = found ? ledger_get_entry(l, certificate) : find_entry(l, certificate);
+    Foreseen new = {};
+
+    if (!e)
+        return found ? -ENOMEM : 0;
+    if (!found && !e->foreseen.name)
+        return 0;
+    if (found) {
+        new = (Foreseen){ .name = strdup(found->name),
+                          .solver = strdup(found->solver),
+                          .what = found->what,
+                          .looks = foreseen_equal(&e->foreseen, found) ? e->foreseen.looks : 0 };
+        if (!new.name || !new.solver) {
+            foreseen_clear(&new);
+            return -ENOMEM;
+        }
+    }
+    foreseen_clear(&e->foreseen);
+    e->foreseen = new;
+    e->foreseen.due = found ? look_due(e, now) : 0;
+    return ledger_write_foreseen(l, e);
+}
+
+bool ledger_finding(const Ledger *l, const char *certificate, LedgerFinding *ret)
+{
+    const Entry *e = find_entry(l, certificate);
+    const Foreseen *f = e ? &e->foreseen : NULL;
+
+    if (!f || !f->name)
+        return false;
+    *ret = (LedgerFinding){ .found = { f->name, f->solver, f->what },
+                            .due = e->released < RELEASES_MAX ? f->due : INT64_MAX,
+                            .soon = f->looks + 1 < LOOKS_SLOW };
+    return true;
+}
+
+int ledger_note_looked(Ledger *l, const char *certificate, int64_t now)
 {
     Entry *e = find_entry(l, certificate);
+
+    if (!e || !e->foreseen.name)
+        return 0;
+    if (e->foreseen.looks < LOOKS_SLOW)
+        e->foreseen.looks++;
+    e->foreseen.due = look_due(e, now);
+    return ledger_write_foreseen(l, e);
+}
+
+static int release(Ledger *l, Entry *e, int64_t now)
+{
     int r;
 
-    if (!e || e->attempts == 0 || e->refused || e->released >= RELEASES_MAX)
-        return 0;
     e->released++;
-    entry_end_wait(e, now);
+    if (e->attempts > 0)
+        entry_end_wait(e, now);
     r = ledger_write_released(l, e);
     if (r >= 0)
         r = ledger_write_attempt(l, e);
     return r < 0 ? r : 1;
+}
+
+int ledger_note_changed(Ledger *l, const char *certificate, int64_t now)
+{
+    Entry *e = find_entry(l, certificate);
+
+    if (!e || !e->foreseen.name || e->released >= RELEASES_MAX)
+        return 0;
+    e->foreseen.due = look_due(e, now); /* unless an order comes before */
+    return ledger_write_foreseen(l, e) < 0 ? -ENOMEM : release(l, e, now);
+}
+
+int ledger_note_released(Ledger *l, const char *certificate, int64_t now)
+{
+    Entry *e = find_entry(l, certificate);
+
+    if (!e || e->attempts == 0 || e->refused || e->released >= RELEASES_MAX)
+        return 0;
+    return release(l, e, now);
 }
 
 int ledger_note_withdrawn(Ledger *l, const char *certificate, int64_t now)

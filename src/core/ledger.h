@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/schedule.h"
+#include "core/solver.h"
 
 /* Records requests to one authority and their results, as far as needed to decide when the next one may be
  * made. Pure except for its own memory; times in seconds since 1970-01-01 UTC. It is kept as lines of text
@@ -80,6 +81,23 @@ int ledger_note_failed(Ledger *l, const char *certificate, char *const *names, b
 int ledger_note_unsent(Ledger *l, const char *certificate, char *const *names, bool attempted, int64_t now);
 /* Records that the attempt failed as it was predicted here: the next one is made after 100 minutes at the earliest. -ENOMEM. */
 int ledger_note_foreseen(Ledger *l, const char *certificate);
+
+/* A self-check that had found no proof either. It is repeated after 1, 10 and 100 minutes, then every 100 minutes, until it finds
+ * something else. */
+typedef struct LedgerFinding {
+    SolverFinding found; /* borrowed until the next note */
+    int64_t due; /* the next self-check; INT64_MAX: none, as the maximum number of releases is reached */
+    bool soon;   /* it is one of the first, minutes after the attempt */
+} LedgerFinding;
+/* Returns false if there is none: the last attempt succeeded, or failed otherwise. */
+bool ledger_finding(const Ledger *l, const char *certificate, LedgerFinding *ret);
+/* found: NULL for none. Continues with the steps if the same was found before. -ENOMEM. */
+int ledger_note_finding(Ledger *l, const char *certificate, const SolverFinding *found, int64_t now);
+/* Records that the self-check found the same again, or could not be made. -ENOMEM. */
+int ledger_note_looked(Ledger *l, const char *certificate, int64_t now);
+/* Records that the self-check finds something else: the next attempt need not wait. Returns whether it was released, as
+ * ledger_note_released() does, but regardless of refused proofs. */
+int ledger_note_changed(Ledger *l, const char *certificate, int64_t now);
 /* Records that the attempt was cancelled locally, so that the next one need not wait; placed orders stay
  * counted. */
 int ledger_note_withdrawn(Ledger *l, const char *certificate, int64_t now);

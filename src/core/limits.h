@@ -113,6 +113,7 @@
 #define LIMIT_CHECK_TIME        10         /* seconds for one request of a self-check */
 #define LIMIT_CHECK_BODY        (64 * 1024)
 #define LIMIT_CHECK_ADDRESSES   8    /* of a name that are checked */
+#define LIMIT_RECHECKS          16   /* parallel self-checks without an order */
 #define LIMIT_DNS_TIME          10   /* seconds for one query */
 #define LIMIT_DNS_ALIASES       8    /* CNAMEs to follow */
 #define LIMIT_DNS_HOOK_TIME     120  /* seconds for a hook or an update */

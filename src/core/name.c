@@ -205,6 +205,31 @@ static int dns_canonicalize(const char *text, char **ret, Problem *problem)
     return 0;
 }
 
+/* Returns false if the name is better left as it is. */
+static bool unicode_is_faithful(const char *unicode, const char *name)
+{
+    _cleanup_free_ char *again = NULL;
+
+    return text_is_plain(unicode) &&
+           idn2_to_ascii_8z(unicode, &again, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK &&
+           streq(again, name);
+}
+
+int name_to_unicode(const char *name, char **ret)
+{
+    const char *base = name_base(name);
+    _cleanup_free_ char *unicode = NULL;
+    char *text;
+
+    if (!strstr(base, "xn--") || idn2_to_unicode_8z8z(base, &unicode, 0) != IDN2_OK ||
+        !unicode_is_faithful(unicode, base))
+        text = strdup(name);
+    else if (asprintf(&text, "%s%s", base == name ? "" : "*.", unicode) < 0)
+        text = NULL;
+    *ret = text;
+    return text ? 0 : -ENOMEM;
+}
+
 int name_canonicalize(const char *text, char **ret, Problem *problem)
 {
     _cleanup_problem_ Problem why = {};

@@ -13,6 +13,9 @@
 /* -EINVAL with InvalidName and the reason; -ENOMEM. */
 int name_canonicalize(const char *text, char **ret, Problem *problem);
 /* The functions below take canonical names. */
+/* Returns the name in its own script (U-labels, RFC 5890) for people to read; allocated. A name that has no such form,
+ * or none that leads back to it, or one with letters that could disguise the text, stays as it is. */
+int name_to_unicode(const char *name, char **ret);
 bool name_is_address(const char *name);
 bool name_is_wildcard(const char *name);
 /* Returns the name without a leading "*.": what is proved for a wildcard (RFC 8555 section 7.1.4). */

@@ -16,6 +16,16 @@ typedef struct Proof {
     const char *thumbprint;        /* of the account's key */
 } Proof;
 
+/* What a self-check found of a name, to be compared with what it finds later. */
+typedef struct SolverFinding {
+    const char *name;   /* NULL: there is no finding */
+    const char *solver; /* type */
+    uint64_t what;      /* equal for the same finding with another token; FINDING_NONE, FINDING_UNKNOWN */
+} SolverFinding;
+
+#define FINDING_NONE    0 /* the proof was found, or the finding cannot be compared */
+#define FINDING_UNKNOWN 1 /* no name server answered, so nothing is known */
+
 /* problem->code is PROBLEM_NONE if the authority may validate. Called at most once, and never from within start. */
 typedef void (*SolverReady)(const Problem *problem, void *userdata);
 /* Called when somebody, perhaps the authority, has requested the proof. Must not call the solver. */
@@ -26,6 +36,8 @@ typedef struct SolverTask SolverTask;
 
 typedef struct SolverOps {
     const char *type; /* RFC 8555 section 9.7.8 */
+    bool
+        checks_alone; /* a task may be started for its self-check alone: that changes nothing outside this machine */
     /* Returns true if it is configured and can prove the name; else sets why to what is missing. */
     bool (*suits)(Solver *s, const char *name, bool wildcard, Problem *why);
     int (*start)(Solver *s, const Proof *proof, SolverReady ready, void *userdata, SolverTask **ret,
@@ -44,7 +56,8 @@ struct Solver {
 };
 struct SolverTask {
     Solver *solver;
-    bool advises; /* of ready: the problem is only what the self-check found, the authority may see more */
+    bool advises;   /* of ready: the problem is only what the self-check found, the authority may see more */
+    uint64_t found; /* of ready: SolverFinding.what */
     SolverSeen
         seen; /* set by the caller of start, for the same userdata; NULL: none. Not all solvers call it. */
 };

@@ -127,7 +127,9 @@ static void fall_back(Consumer *c, Problem *problem)
     _cleanup_problem_ Problem inner = { 0 };
 
     if (consumer_put_back(c, &inner) < 0)
-        log_error("%s: %s", c->claim->name, strempty(inner.text));
+        log_fields(LOG_ERR, MESSAGE_FAILURE,
+                   FIELDS({ "NAME", c->claim->name }, { "MODULE", c->module->name }), "%s: %s",
+                   c->claim->name, strempty(inner.text));
     consumer_settle(c, DEPLOYMENT_FAILED, problem);
 }
 

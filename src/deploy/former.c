@@ -129,7 +129,8 @@ static FormerVerdict judge_leaf(const SourceStore *store, const char *name, cons
     if (r >= 0)
         r = blocked_find(record.data, record.size, fingerprint, &reason, &problem);
     if (r < 0)
-        log_warning("Failed to look for revoked chains of %s, ignoring: %s", name, strempty(problem.text));
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, ABOUT(name),
+                   "Failed to look for revoked chains of %s, ignoring: %s", name, strempty(problem.text));
     return r > 0 ? verdicts[reason] : FORMER_USABLE;
 }
 
@@ -140,7 +141,8 @@ FormerVerdict former_judge(const Image *const images[static _DEPLOY_FILE_MAX], c
     Former former;
 
     if (former_examine(images, now, &former, &problem) < 0)
-        log_warning("Failed to examine the former files of %s, ignoring: %s", name, strempty(problem.text));
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, ABOUT(name),
+                   "Failed to examine the former files of %s, ignoring: %s", name, strempty(problem.text));
     if (ret)
         *ret = former;
     if (former.chain.n == 0)

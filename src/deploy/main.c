@@ -96,7 +96,8 @@ static void protect(void)
 static int deliver(const RunOptions *options, const char *module)
 {
     if (!module_name_is_valid(module)) {
-        log_error("\"%s\" is not the name of a module.", QUOTE(module, LIMIT_MODULE_NAME));
+        log_fields(LOG_ERR, MESSAGE_FAILURE, FIELDS({ "MODULE", module }),
+                   "\"%s\" is not the name of a module.", QUOTE(module, LIMIT_MODULE_NAME));
         return -EINVAL;
     }
     if (geteuid() != 0) {

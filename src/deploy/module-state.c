@@ -42,7 +42,8 @@ static int read_report(ModuleState *m, Problem *problem)
     int r = report_read_at(m->dir_fd, &m->report, &inner);
 
     if (r == -EBADMSG)
-        log_warning("%s: %s", m->module->name, strempty(inner.text));
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, FIELDS({ "MODULE", m->module->name }), "%s: %s",
+                   m->module->name, strempty(inner.text));
     else if (r < 0 && r != -ENOENT)
         return problem_set(problem, inner.code, "%s", strempty(inner.text));
     return 0;
@@ -58,8 +59,9 @@ static int read_saved(ModuleState *m, Problem *problem)
     if (r == -ENOENT)
         return saved_erase(m->dir_fd, problem);
     if (r == -EBADMSG || r == -E2BIG) {
-        log_error("%s: %s It was renamed to saved.damaged; nothing is put back.", m->module->name,
-                  strempty(inner.text));
+        log_fields(LOG_ERR, MESSAGE_FAILURE, FIELDS({ "MODULE", m->module->name }),
+                   "%s: %s It was renamed to saved.damaged; nothing is put back.", m->module->name,
+                   strempty(inner.text));
         return saved_put_aside(m->dir_fd, problem);
     }
     return r < 0 ? problem_set(problem, inner.code, "%s", strempty(inner.text)) : 0;

@@ -19,8 +19,9 @@ static int open_target(Run *run, const SavedFile *f, Target *ret, Problem *probl
     if (r < 0 && inner.code != PROBLEM_INVALID_ARGUMENT)
         return problem_set(problem, inner.code, "%s", strempty(inner.text));
     if (r < 0)
-        log_warning("The former file \"%s\" of %s is not put back: %s", f->path, f->certificate,
-                    strempty(inner.text));
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, ABOUT(f->certificate),
+                   "The former file \"%s\" of %s is not put back: %s", f->path, f->certificate,
+                   strempty(inner.text));
     return 0;
 }
 
@@ -70,8 +71,9 @@ static int capture_all(FormerFiles *f, Problem *problem)
         if (r < 0 && inner.code != PROBLEM_INVALID_ARGUMENT)
             return problem_set(problem, inner.code, "%s", strempty(inner.text));
         if (r < 0) {
-            log_warning("The former file of %s is not put back: %s", f->files->certificate,
-                        strempty(inner.text));
+            log_fields(LOG_WARNING, MESSAGE_FAILURE, ABOUT(f->files->certificate),
+                       "The former file of %s is not put back: %s", f->files->certificate,
+                       strempty(inner.text));
             return 0;
         }
     }
@@ -111,8 +113,9 @@ static bool is_mixed(const FormerFiles *f, int64_t now)
     for (size_t i = 0; i < f->n; i++)
         images[f->files[i].kind] = f->there + i;
     if (former_examine(images, now, &found, &problem) < 0)
-        log_warning("Failed to examine the files of %s, ignoring: %s", f->files->certificate,
-                    strempty(problem.text));
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, ABOUT(f->files->certificate),
+                   "Failed to examine the files of %s, ignoring: %s", f->files->certificate,
+                   strempty(problem.text));
     return found.mismatched;
 }
 
@@ -136,7 +139,8 @@ static int restore_captured(Run *run, const FormerFiles *f, Problem *problem)
 
     if (verdict == FORMER_USABLE || is_mixed(f, run->now))
         return restore(f, problem);
-    log_notice("The former chain of %s %s, so it is not put back.", f->files->certificate,
+    log_fields(LOG_NOTICE, MESSAGE_FAILURE, ABOUT(f->files->certificate),
+               "The former chain of %s %s, so it is not put back.", f->files->certificate,
                former_verdict_explain(verdict));
     return 0;
 }
@@ -150,7 +154,8 @@ static int restore_certificate(Run *run, const SavedFile *files, Target *targets
         return problem_set_errno(problem, -ENOMEM, "putting former files back");
     r = capture_all(&f, problem);
     if (r == 0)
-        log_warning(
+        log_fields(
+            LOG_WARNING, MESSAGE_FAILURE, ABOUT(files->certificate),
             "So none of the former files of %s is put back: some without the others may not fit together.",
             files->certificate);
     if (r > 0)
@@ -199,7 +204,8 @@ static int owe_units(Run *run, const ModuleState *m, const Problem *why)
 {
     int r = 0;
 
-    log_warning("With the former files of module %s: %s", m->module->name, strempty(why->text));
+    log_fields(LOG_WARNING, MESSAGE_FAILURE, FIELDS({ "MODULE", m->module->name }),
+               "With the former files of module %s: %s", m->module->name, strempty(why->text));
     for (size_t i = 0; r >= 0 && m->interrupted.units[i]; i++)
         if (!strv_contains(run->steps.owed, m->interrupted.units[i]))
             r = strv_extend(&run->steps.owed, m->interrupted.units[i]);
@@ -211,7 +217,8 @@ static int recover(Run *run, ModuleState *m, Problem *problem)
     _cleanup_problem_ Problem down = { 0 };
     int r;
 
-    log_notice("The last delivery to module %s did not end, so the former files are put back.",
+    log_fields(LOG_NOTICE, MESSAGE_FAILURE, FIELDS({ "MODULE", m->module->name }),
+               "The last delivery to module %s did not end, so the former files are put back.",
                m->module->name);
     r = restore_set(run, m, problem);
     if (r >= 0)

@@ -24,7 +24,9 @@ static void on_complaint(const char *file, unsigned line, const char *key, const
 
     if (line > 0) /* else about the file as a whole */
         snprintf(number, sizeof(number), ":%u", line);
-    log_warning("%s%s: %s%s%s", file, number, strempty(key), key ? ": " : "", text);
+    log_fields(LOG_WARNING, MESSAGE_CONFIG_ERROR,
+               FIELDS({ "FILE", file }, { "LINE", number }, { "KEY", key }), "%s%s: %s%s%s", file, number,
+               strempty(key), key ? ": " : "", text);
 }
 
 /* Others must not be able to choose the paths. */
@@ -353,7 +355,8 @@ static int write_reports(Run *run)
             continue;
         forget_former(m);
         if (m->changed && run_write_report(run, m, &problem) < 0) {
-            log_error("%s: %s", m->module->name, strempty(problem.text));
+            log_fields(LOG_ERR, MESSAGE_FAILURE, FIELDS({ "MODULE", m->module->name }), "%s: %s",
+                       m->module->name, strempty(problem.text));
             r = -EIO;
         }
     }
@@ -499,8 +502,9 @@ int run_module(const RunOptions *options, const char *module)
 
     if (r >= 0)
         return deliver(&run, module);
-    log_error("Nothing was delivered to module %s: %s", QUOTE(module, LIMIT_MODULE_NAME),
-              strempty(problem.text));
+    log_fields(LOG_ERR, MESSAGE_FAILURE, FIELDS({ "MODULE", module }),
+               "Nothing was delivered to module %s: %s", QUOTE(module, LIMIT_MODULE_NAME),
+               strempty(problem.text));
     fail_from(&run, CONSUMER_FOUND, &problem);
     (void)finish(&run, NULL);
     return r;

@@ -227,9 +227,11 @@ void run_erase_saved(Run *run)
         if (!m->saved)
             continue;
         if (needs_saved(run, m))
-            log_warning("The former files of module %s are kept, and are put back by the next delivery.",
-                        m->module->name);
+            log_fields(LOG_WARNING, MESSAGE_FAILURE, FIELDS({ "MODULE", m->module->name }),
+                       "The former files of module %s are kept, and are put back by the next delivery.",
+                       m->module->name);
         else if (saved_erase(m->dir_fd, &problem) < 0)
-            log_error("%s: %s", m->module->name, strempty(problem.text));
+            log_fields(LOG_ERR, MESSAGE_FAILURE, FIELDS({ "MODULE", m->module->name }), "%s: %s",
+                       m->module->name, strempty(problem.text));
     }
 }

@@ -33,7 +33,8 @@ static void repair(Lifecycle *l, Certificate *c)
     Record *found = NULL;
     int r;
 
-    log_warning("%s: stored files are damaged, repairing.", certificate_name(c));
+    log_fields(LOG_WARNING, MESSAGE_STORE_DAMAGED, ABOUT(certificate_name(c)),
+               "%s: stored files are damaged, repairing.", certificate_name(c));
     r = store_reload(l->store, c->record->kind, certificate_name(c), c->record, &found);
     if (r >= 0) {
         record_free(c->record);

@@ -81,6 +81,12 @@ int64_t lifecycle_next_order(const Lifecycle *l, const Certificate *c);
 /* When to query renewal information (RFC 9773) next; INT64_MAX: never. */
 int64_t lifecycle_next_check(const Lifecycle *l, const Certificate *c);
 void lifecycle_check_window(Lifecycle *l, Certificate *c);
+/* When the self-check of an order that failed is repeated; INT64_MAX: never, or an order is due before. If it finds something
+ * else, the next order is placed. */
+int64_t lifecycle_next_recheck(const Lifecycle *l, const Certificate *c);
+void lifecycle_recheck(Lifecycle *l, Certificate *c);
+/* Returns true if that is due within minutes of the order. */
+bool lifecycle_awaits_recheck(const Lifecycle *l, const Certificate *c);
 /* Applies new settings and takes a reference to them. Running attempts keep those that they were planned with. */
 void lifecycle_configure(Lifecycle *l, Settings *settings);
 /* For revocation and account management. */

@@ -167,6 +167,61 @@ void lifecycle_check_window(Lifecycle *l, Certificate *c)
         c->order.checks_window = true;
 }
 
+/* ---- self-checks without an order */
+
+/* An order that is due before, or waits for nothing, has one of its own. */
+static int64_t next_recheck(const Lifecycle *l, const Certificate *c, bool *ret_soon)
+{
+    int64_t order = c->record->order_failed ? lifecycle_next_order(l, c) : INT64_MAX;
+    int64_t due;
+
+    *ret_soon = false;
+    if (order == INT64_MAX || order <= clock_now())
+        return INT64_MAX;
+    due = orders_next_recheck(l->orders, c->names, certificate_authority(c), certificate_name(c), ret_soon);
+    return due < order ? due : INT64_MAX;
+}
+
+int64_t lifecycle_next_recheck(const Lifecycle *l, const Certificate *c)
+{
+    bool soon;
+
+    return next_recheck(l, c, &soon);
+}
+
+bool lifecycle_awaits_recheck(const Lifecycle *l, const Certificate *c)
+{
+    bool soon;
+
+    return next_recheck(l, c, &soon) < INT64_MAX && soon;
+}
+
+/* The next order need not wait, as the cause of the failure may be gone. */
+static void retry_order(Lifecycle *l, Certificate *c)
+{
+    c->order.retry = true;
+    lifecycle_settle(l, c);
+}
+
+static void on_rechecked(const char *name, bool released, void *userdata)
+{
+    Lifecycle *l = userdata;
+    Certificate *c = model_find_any(l->model, name);
+
+    if (c)
+        l->observer->settled(c, l->userdata);
+    c = model_find_any(l->model, name);
+    if (c && released && !l->stopping && c->published && !c->order.ordering && c->record->order_failed)
+        retry_order(l, c);
+}
+
+void lifecycle_recheck(Lifecycle *l, Certificate *c)
+{
+    if (!l->stopping && orders_recheck(l->orders, c->names, certificate_authority(c), certificate_name(c),
+                                       on_rechecked, l) < 0)
+        (void)log_oom();
+}
+
 /* ---- orders and their results */
 
 static void on_progress(Ordering *o, double progress, const char *step, void *userdata)
@@ -397,7 +452,8 @@ void lifecycle_maybe_order(Lifecycle *l, Certificate *c)
     if (c->job || c->work.busy || lifecycle_next_order(l, c) > clock_now())
         return;
     if (lifecycle_start_job(l, c, JOB_ORDER, NULL, NULL) < 0)
-        log_warning("%s: Failed to start the order, ignoring.", certificate_name(c));
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, ABOUT(certificate_name(c)),
+                   "%s: Failed to start the order, ignoring.", certificate_name(c));
 }
 
 void lifecycle_retry_orders(Lifecycle *l, int64_t corrected)
@@ -434,8 +490,7 @@ static void on_back(const char *authority, void *userdata)
             continue;
         if (is_held(l, c, authority) && !orders_release(l->orders, authority, certificate_name(c)))
             continue;
-        c->order.retry = true;
-        lifecycle_settle(l, c);
+        retry_order(l, c);
     }
 }
 
@@ -472,8 +527,11 @@ static void conclude_failure(Attempt *a, const PlanFacts *facts)
     if (facts->order->automatic)
         c->order.waits_until = facts->order->waited ? facts->order->until : 0;
     if (a->plan.order == PLAN_ORDER_FAILED_SCHEDULED)
-        log_warning("%s: %s%s The order is retried in %lld seconds.", certificate_name(c), text,
-                    text_full_stop(text), (long long)(a->after->order_after - facts->now));
+        log_fields(LOG_WARNING, MESSAGE_ORDER_FAILED,
+                   FIELDS({ "NAME", certificate_name(c) }, { "CODE", problem_name(&a->plan.order_problem) },
+                          { "REASON", text }),
+                   "%s: %s%s The order is retried in %lld seconds.", certificate_name(c), text,
+                   text_full_stop(text), (long long)(a->after->order_after - facts->now));
 }
 
 void attempt_conclude_order(Attempt *a, const PlanFacts *facts)

@@ -30,7 +30,8 @@ static void on_root_loaded(void *data, void *userdata _unused_)
         authority_unref(l->root.authority);
         l->root.authority = TAKE_PTR(l->root.loaded);
     } else if (r != -ENOMEM && r != -ECANCELED) {
-        log_error("%s Making a new root, which has to be distributed to clients.", l->root.problem.text);
+        log_fields(LOG_ERR, MESSAGE_STORE_DAMAGED, ABOUT(certificate_name(root)),
+                   "%s Making a new root, which has to be distributed to clients.", l->root.problem.text);
         root->record->slots[root->record->served].broken = true;
     }
     problem_clear(&l->root.problem);

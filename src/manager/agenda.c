@@ -67,7 +67,7 @@ int64_t manager_next_wake(Manager *m)
 /* Queries are up to a minute late, so that many certificates do not wake the service all the time. */
 static int64_t next_check_of(Manager *m, const Certificate *c, int64_t now)
 {
-    int64_t check = lifecycle_next_check(m->lifecycle, c);
+    int64_t check = MIN(lifecycle_next_check(m->lifecycle, c), lifecycle_next_recheck(m->lifecycle, c));
 
     return check == INT64_MAX ? check : MAX(check, now + CHECK_WAIT_SEC);
 }
@@ -279,6 +279,8 @@ static unsigned renew_leaf(Manager *m, Certificate *c, bool uploads_changed, int
         lifecycle_settle(m->lifecycle, c);
         return c->job != NULL;
     }
+    if (lifecycle_next_recheck(m->lifecycle, c) <= now)
+        lifecycle_recheck(m->lifecycle, c);
     if (renewal > 0 && renewal <= now && !c->job && c->record->served == SOURCE_LOCAL)
         return lifecycle_start_job(m->lifecycle, c, JOB_RENEW, NULL, NULL) >= 0;
     if (uploads_changed || !has_right_chain(c, now))
@@ -332,13 +334,23 @@ static bool is_due_soon(Manager *m)
     return (next > now && next - now <= SOON_SEC) || deployments_next(m->deployments) <= now + SOON_SEC;
 }
 
+static bool awaits_recheck(const Manager *m)
+{
+    Certificate *c, *next;
+
+    FOREACH_CERTIFICATE (m->model, c, next)
+        if (c->published && lifecycle_awaits_recheck(m->lifecycle, c))
+            return true;
+    return false;
+}
+
 bool manager_is_idle(Manager *m)
 {
     if (lifecycle_busy(m->lifecycle) > 0 || examiner_pending(m->examiner) > 0 || m->model->jobs ||
         deployments_are_busy(m->deployments) || configuration_is_changing(m->configuration))
         return false;
     return upkeep_is_done(m->upkeep) && !manager_clock_is_doubted(m) && !network_watch_awaits(m->network) &&
-           !is_due_soon(m);
+           !is_due_soon(m) && !awaits_recheck(m);
 }
 
 int agenda_new(Manager *m, Agenda **ret)

@@ -78,7 +78,8 @@ void manager_look_at_clock(Manager *m)
     bool doubted = !clock_is_trusted();
 
     if (doubted && !w->doubts)
-        log_warning(
+        log_fields(
+            LOG_WARNING, MESSAGE_CLOCK_DOUBTED, NULL,
             "The clock of this machine is not trusted: until it is set or synchronized, nothing is ordered, renewed, "
             "removed or considered expired.");
     else if (!doubted && w->doubts)

@@ -313,6 +313,18 @@ int manager_check_module(const char *module, Problem *problem)
         LIMIT_MODULE_NAME);
 }
 
+int manager_foreach_module(const Manager *m, int (*visit)(const Module *module, void *userdata),
+                           void *userdata)
+{
+    const Config *config = m->configuration->config;
+    int r = 0;
+
+    for (size_t i = 0; i < config->n_modules && r >= 0; i++)
+        if (config->modules[i].file)
+            r = visit(config->modules + i, userdata);
+    return r;
+}
+
 static int check_authority(const Settings *s, const RegistrationRequest *wish, Problem *problem)
 {
     if (!wish->authority)

@@ -279,7 +279,8 @@ static void on_report(const char *module, Report *report, const Problem *problem
     problem_clear(&c->problem);
     (void)problem_copy(problem, &c->problem);
     if (problem->code != PROBLEM_NONE)
-        log_warning("Module %s: %s", module, problem->text);
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, FIELDS({ "MODULE", module }), "Module %s: %s", module,
+                   problem->text);
     c->is_stale = false;
     c->is_dirty = true;
 }

@@ -246,7 +246,8 @@ static void note_fetched(Examination *e, const char *why)
     char *notes;
 
     if (why)
-        log_info("Failed to fetch an issuer from %s, ignoring: %s", QUOTE(e->url, URL_QUOTED), why);
+        log_fields(LOG_INFO, MESSAGE_FAILURE, FIELDS({ "URL", e->url }),
+                   "Failed to fetch an issuer from %s, ignoring: %s", QUOTE(e->url, URL_QUOTED), why);
     else
         log_info("Fetched an issuer from %s.", QUOTE(e->url, URL_QUOTED));
     if (asprintf(&notes, "%s %s %s%s%s%s", strempty(e->notes),

@@ -117,6 +117,7 @@ static void say_window(Account *a)
 static void say_next(Account *a)
 {
     int64_t next = manager_next_renewal(a->m, a->c);
+    int64_t recheck = certificate_is_root(a->c) ? INT64_MAX : lifecycle_next_recheck(a->m->lifecycle, a->c);
 
     if (a->c->job) {
         say(a, "A job is in progress: %s (job %llu).", a->c->job->step, (unsigned long long)a->c->job->id);
@@ -126,6 +127,11 @@ static void say_next(Account *a)
         say(a, "The clock of this machine is not trusted, so nothing is done automatically until it is.");
     if (!network_watch_has_route(a->m->network) && a->c->record->order_failed)
         say(a, "This machine has no default route; as soon as it has one, the order is retried.");
+    if (recheck < INT64_MAX)
+        say(a,
+            "The self-check had found no proof either (SelfCheck=); it is repeated %s, at %s, and the next attempt is made as "
+            "soon as it has another result.",
+            span_to_text(recheck - a->now, (char[SPAN_SIZE]){ 0 }), MOMENT(MAX(recheck, a->now)));
     if (a->c->record->served == SOURCE_UPLOADED)
         say(a,
             "Only an upload can renew it; shortly before it expires, the next best source takes its place.");
@@ -178,25 +184,56 @@ static char *next_try(const Account *a, const Placement *d)
                : text;
 }
 
+/* Modules that failed for the same reason are one failure. */
+static bool placements_are_alike(const Placement *a, const Placement *b)
+{
+    return a->state == b->state && (a->when == 0) == (b->when == 0) && !isempty(a->detail) &&
+           streq(a->detail, strempty(b->detail));
+}
+
+/* Joins the names of the modules from the placement on; NULL if an earlier one has said it, or on OOM. */
+static char *modules_alike(const Placements *l, const Placement *d, bool *ret_many)
+{
+    _cleanup_strv_ char **modules = NULL;
+
+    for (const Placement *p = l->list; p < l->list + l->n; p++) {
+        if (p != d && !placements_are_alike(d, p))
+            continue;
+        if (p < d || strv_extend(&modules, p->module) < 0)
+            return NULL;
+    }
+    *ret_many = strv_length(modules) > 1;
+    return strv_join(modules, ", ");
+}
+
 static void say_placement(Account *a, const Placement *d)
 {
-    static const char *const states[_DEPLOYMENT_STATE_MAX] = {
-        [DEPLOYMENT_WRITTEN] = "has the chain in its files since",
-        [DEPLOYMENT_WAITING] = "waits for its maintenance window since",
-        [DEPLOYMENT_VERIFIED] = "presents the chain, as it was seen at",
-        [DEPLOYMENT_FAILED] = "could not be brought to use the chain at",
-        [DEPLOYMENT_ROLLED_BACK] = "did not take the chain and uses the former one again since",
+    static const char *const states[_DEPLOYMENT_STATE_MAX][2] = {
+        [DEPLOYMENT_WRITTEN] = { "has the chain in its files since", "have the chain in their files since" },
+        [DEPLOYMENT_WAITING] = { "waits for its maintenance window since",
+                                 "wait for their maintenance windows since" },
+        [DEPLOYMENT_VERIFIED] = { "presents the chain, as it was seen at",
+                                  "present the chain, as it was seen at" },
+        [DEPLOYMENT_FAILED] = { "could not be brought to use the chain at",
+                                "could not be brought to use the chain at" },
+        [DEPLOYMENT_ROLLED_BACK] = { "did not take the chain and uses the former one again since",
+                                     "did not take the chain and use the former one again since" },
     };
-    const char *detail = strempty(d->detail);
-    _cleanup_free_ char *next = next_try(a, d);
+    const char *detail = strempty(d->detail), *noun;
+    bool many = false;
+    _cleanup_free_ char *modules = modules_alike(&a->c->placements, d, &many), *next = next_try(a, d);
 
+    if (!modules)
+        return;
+    noun = many ? "modules" : "module";
     if (d->when == 0 && *detail) /* an error of the configuration */
-        say(a, "The module %s is not given the chain: %s%s", d->module, detail, text_full_stop(detail));
+        say(a, "The %s %s %s not given the chain: %s%s", noun, modules, many ? "are" : "is", detail,
+            text_full_stop(detail));
     else if (d->state == DEPLOYMENT_PENDING)
-        say(a, "The chain has not been delivered to the module %s yet%s.", d->module, strempty(next));
+        say(a, "The chain has not been delivered to the %s %s yet%s.", noun, modules, strempty(next));
     else
-        say(a, "The module %s %s %s%s.%s%s%s", d->module, states[d->state], MOMENT(d->when), strempty(next),
-            *detail ? " " : "", detail, text_full_stop(detail));
+        say(a, "The %s %s %s %s%s.%s%s%s", noun, modules, states[d->state][many], MOMENT(d->when),
+            strempty(next), *detail ? " " : "", detail, text_full_stop(detail));
 }
 
 static void say_placements(Account *a)

@@ -8,15 +8,43 @@
 
 /* Exports chains and roots at once, as they are small, and keys from a worker, which may have to hash a passphrase. */
 
+/* A name that cannot get a chain at all does not get one in a moment. */
+static int complain_chainless(const Certificate *c, Problem *problem)
+{
+    const Problem *failure = &c->record->failure.problem;
+
+    if (failure->code == PROBLEM_NONE)
+        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
+                           "There is no chain for %s yet; try again in a moment.", certificate_name(c));
+    return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
+                       "There is no chain for %s, since the last attempt failed: %s", certificate_name(c),
+                       strempty(failure->text));
+}
+
 int manager_read_chain(Manager *m, Certificate *c, Bundle **ret, Problem *problem)
 {
     int r;
 
     if (!certificate_chain(c))
-        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
-                           "There is no chain for %s yet; try again in a moment.", certificate_name(c));
+        return complain_chainless(c, problem);
     r = store_read(m->store, c->record, c->record->served, ret);
     return problem_set_errno(problem, r, "Reading the chain from the store");
+}
+
+/* Chains are sent without their root, which clients of a public authority have. */
+static int complain_rootless(const Certificate *c, Problem *problem)
+{
+    if (c->record->served == SOURCE_ACME)
+        return problem_set(
+            problem, PROBLEM_NO_SUCH_CERTIFICATE,
+            "The chain of %s is from the ACME authority %s, which does not send its root: clients trust the root of "
+            "a public authority already, and an internal one has to give it to you.",
+            certificate_name(c), strempty(c->record->authority));
+    return problem_set(
+        problem, PROBLEM_NO_SUCH_CERTIFICATE,
+        "The chain of %s was uploaded without its root; get the root from the issuer of the chain, or upload the "
+        "chain again with its root.",
+        certificate_name(c));
 }
 
 /* The local root may itself be signed by another one; other chains have their root as anchor, or are self-signed. */
@@ -37,11 +65,7 @@ int manager_read_root(Manager *m, Certificate *c, char **ret, Problem *problem)
              (chain->n_entries == 1 && streq(chain_leaf(chain)->subject, chain_leaf(chain)->issuer)))
         *ret = TAKE_PTR(b->leaf);
     else
-        return problem_set(
-            problem, PROBLEM_NO_SUCH_CERTIFICATE,
-            "The root of the chain of %s is unknown; upload the chain again with its root, or get it from its "
-            "issuer.",
-            certificate_name(c));
+        return complain_rootless(c, problem);
     return 0;
 }
 
@@ -145,8 +169,7 @@ int manager_open_key(Manager *m, Certificate *c, KeyFormat format, const char *p
                        .fd = -EBADF,
                        .result = -ECANCELED };
     if (!certificate_chain(c))
-        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE,
-                           "There is no chain for %s yet; try again in a moment.", certificate_name(c));
+        return complain_chainless(c, problem);
     call->record = record_copy(c->record);
     if (c->record->kind == RECORD_CERTIFICATE && c->record->served == SOURCE_LOCAL &&
         record_is_signed_by(c->record, m->model->root->record) &&

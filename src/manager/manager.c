@@ -150,7 +150,10 @@ static void on_failed(Certificate *c, const Problem *problem, void *userdata)
                    (const LogField[]){ { "NAME", certificate_name(c) }, {} }, "%s: %s", certificate_name(c),
                    problem->text);
     else
-        log_error("%s: %s", certificate_name(c), problem->text);
+        log_fields(LOG_ERR, MESSAGE_CHANGE_FAILED,
+                   FIELDS({ "NAME", certificate_name(c) }, { "CODE", problem_name(problem) },
+                          { "REASON", problem->text }),
+                   "%s: %s", certificate_name(c), problem->text);
     if (c->published)
         MODEL_NOTIFY(m->model, certificate_changed, c, CHANGED_FAILURE | CHANGED_CHAIN);
 }
@@ -249,6 +252,19 @@ void manager_observe(Manager *m, const ManagerObserver *observer, void *userdata
     m->observer_userdata = userdata;
 }
 
+/* Jobs of deliveries, which continue without the service, and of revocations, whose result is not awaited. */
+static void end_jobs(Manager *m)
+{
+    _cleanup_problem_ Problem problem = {};
+    Job *j, *next;
+
+    (void)problem_set(
+        &problem, PROBLEM_CANCELLED,
+        "The service is stopping, so the result is not known; see the state of the certificate later.");
+    FOREACH_JOB (m->model, j, next)
+        model_end_job(m->model, j, RESULT_FAILED, &problem);
+}
+
 void manager_stop(Manager *m)
 {
     if (m->configuration)
@@ -259,6 +275,7 @@ void manager_stop(Manager *m)
     if (!m->lifecycle)
         return;
     lifecycle_stop(m->lifecycle);
+    end_jobs(m);
     m->examiner = examiner_free(m->examiner);
     m->lifecycle = lifecycle_free(m->lifecycle);
     if (m->upkeep)

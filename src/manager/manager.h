@@ -91,6 +91,10 @@ int manager_reload(Manager *m);
 /* Lists what was wrong in it when it was read last; borrowed. */
 size_t manager_config_errors(const Manager *m, const ConfigError **ret);
 
+/* Calls visit for each module that has a file, by name; ends at a negative value and returns it. */
+int manager_foreach_module(const Manager *m, int (*visit)(const Module *module, void *userdata),
+                           void *userdata);
+
 /* Delivers now what is pending for a module, whenever it is due. The job may be over when this returns. */
 int manager_deploy(Manager *m, const char *module, uint64_t *ret_id, Problem *problem);
 /* The run that deploy_due() asked for is over. A problem: it could not be started, or ended abnormally. */

@@ -114,6 +114,9 @@ int manager_revoke(Manager *m, Certificate *c, const char *reason, uint64_t *ret
             problem, PROBLEM_INVALID_ARGUMENT,
             "The reason has to be one of unspecified, keyCompromise, affiliationChanged, superseded and "
             "cessationOfOperation.");
+    if (!certificate_chain(c))
+        return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
+                           "There is no chain for %s, so there is nothing to revoke.", certificate_name(c));
     if (c->record->served != SOURCE_ACME || !c->record->authority)
         return problem_set(
             problem, PROBLEM_INVALID_ARGUMENT,

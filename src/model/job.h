@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <sys/types.h>
 #include <uthash.h>
 
 #include "core/problem.h"
@@ -36,10 +37,11 @@ typedef struct Job {
     JobState state;
     struct Certificate *certificate; /* NULL: it is for a module */
     char *module;                    /* NULL: it is for a certificate */
-    double progress;
-    const char *step; /* static text */
-    int64_t started;  /* seconds since 1970-01-01 UTC */
+    double progress;                 /* never decreases, although another authority or source begins again */
+    const char *step;                /* static text */
+    int64_t started;                 /* seconds since 1970-01-01 UTC */
     Problem problem;
+    uid_t requester;   /* (uid_t)-1: the service itself; written by bus/ only */
     bool changed;      /* not signalled yet; written by bus/ only */
     UT_hash_handle hh; /* in the model, by id */
 } Job;

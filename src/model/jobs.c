@@ -58,7 +58,9 @@ static int make_job(Model *m, JobKind kind, Job **ret)
     j = calloc(1, sizeof(Job));
     if (!j)
         return -ENOMEM;
-    *j = (Job){ .id = ++m->last_job, .kind = kind, .step = "waiting", .started = clock_now() };
+    *j = (Job){
+        .id = ++m->last_job, .kind = kind, .step = "waiting", .started = clock_now(), .requester = (uid_t)-1
+    };
     *ret = j;
     return 0;
 }
@@ -120,7 +122,7 @@ void model_job_progress(Model *m, Job *j, double progress, const char *step)
 {
     if (j->state != JOB_RUNNING)
         set_state(j, JOB_RUNNING);
-    j->progress = progress;
+    j->progress = MAX(j->progress, progress);
     j->step = step;
     MODEL_NOTIFY(m, job_changed, j);
 }

@@ -24,7 +24,7 @@ typedef struct ModelWatcher {
     void (*counts_changed)(void *userdata);
 } ModelWatcher;
 
-#define MODEL_WATCHERS 2
+#define MODEL_WATCHERS 3
 
 struct Model {
     Certificate *root;

@@ -72,16 +72,26 @@ bool ordering_must_stay(Ordering *o, const AuthoritySettings *a)
 }
 
 /* To spare the limits of the authority, what failed here and there alike is not tried soon. */
-static int note_foreseen(Ordering *o, LedgerFile *f)
+static int note_foreseen(Ordering *o, LedgerFile *f, int64_t now)
 {
+    const SolverFinding *found = o->attempt.foreseen.name ? &o->attempt.foreseen : NULL;
     const char *name = o->wanted.name;
+    int r = ledger_note_finding(f->ledger, name, found, now);
 
-    strv_take(o->orders->doubtful, name);
-    if (!o->attempt.foreseen)
-        return 0;
-    if (strv_extend(&o->orders->doubtful, name) < 0)
-        return -ENOMEM;
-    return o->flags & ORDERING_REISSUE ? 0 : ledger_note_foreseen(f->ledger, name);
+    if (r < 0 || !found || o->flags & ORDERING_REISSUE)
+        return r;
+    return ledger_note_foreseen(f->ledger, name);
+}
+
+/* What an authority refused before another one issued does not matter any more. */
+static void forget_findings(Orders *s, const char *name)
+{
+    LedgerFile *f;
+    LedgerFinding known;
+
+    TAILQ_FOREACH (f, &s->ledgers, entry)
+        if (!f->retired && ledger_finding(f->ledger, name, &known))
+            ledger_file_changed(f, ledger_note_finding(f->ledger, name, NULL, 0));
 }
 
 void ordering_note_end(Ordering *o)
@@ -103,9 +113,11 @@ void ordering_note_end(Ordering *o)
     else if (a->failure == FAILED_BY_ANSWER || counted) /* else there may be a certificate */
         r = ledger_note_failed(f->ledger, name, o->wanted.names, a->refused != 0, now);
     if (r >= 0 && (issued || o->owner == OWNER_WAITS))
-        r = note_foreseen(o, f);
+        r = note_foreseen(o, f, now);
     if (r < 0)
         (void)log_oom();
+    if (issued)
+        forget_findings(o->orders, name);
     if (!issued && o->owner == OWNER_WAITS && o->tried == f)
         ordering_note_until(o, ledger_after(f->ledger, name));
     if (f->outage.trial == o)

@@ -71,6 +71,10 @@ bool acme_settings_suit(const Settings *settings, char *const *names, const char
         problem_set(why, PROBLEM_ACME_DISABLED,
                     "Nothing is ordered before you agree to the authority's terms of service: "
                     "TermsOfServiceAgreed=yes in [ACME].");
+    else if (eligibility == ACME_ELIGIBILITY_OFF && settings->n_authorities > 0)
+        problem_set(
+            why, PROBLEM_ACME_DISABLED,
+            "All ACME authorities are switched off; remove Enabled=no from the [Authority] section of one.");
     else if (eligibility == ACME_ELIGIBILITY_OFF)
         problem_set(why, PROBLEM_ACME_DISABLED,
                     "No ACME authority is configured; see [Authority] in certwright.conf(5).");

@@ -69,8 +69,9 @@ static void on_written(void *data, void *userdata _unused_)
         f->written = (t->whole ? 0 : f->written) + strlen(t->text);
     if (!f->orders->closing) {
         if (t->result < 0)
-            log_warning("Failed to write the ledger of the authority %s: %s", f->authority,
-                        strerror(-t->result));
+            log_fields(LOG_WARNING, MESSAGE_FAILURE, FIELDS({ "AUTHORITY", f->authority }),
+                       "Failed to write the ledger of the authority %s: %s", f->authority,
+                       strerror(-t->result));
         release_orderings(f, t->noted, t->result);
         ledger_file_write(f);
     } else if (t->result >= 0) /* ledger_file_close() writes what is left */
@@ -153,7 +154,8 @@ static int ledger_file_read(LedgerFile *f)
     if (r == -ENOENT)
         return 0;
     if (r == -E2BIG)
-        log_warning("The ledger of the authority %s is too large, starting another one.", f->authority);
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, FIELDS({ "AUTHORITY", f->authority }),
+                   "The ledger of the authority %s is too large, starting another one.", f->authority);
     if (r < 0)
         return r == -E2BIG ? 0 : r;
     r = ledger_read(f->ledger, text, size, clock_now());
@@ -217,8 +219,9 @@ LedgerFile *ledger_file_get(Orders *s, const AuthoritySettings *a)
     r = ledger_file_read(f);
     f->unreadable_until = r < 0 ? clock_boot() + READ_AGAIN : 0;
     if (r < 0)
-        log_error("Failed to read the ledger of the authority %s, not using it now: %s", a->name,
-                  strerror(-r));
+        log_fields(LOG_ERR, MESSAGE_FAILURE, FIELDS({ "AUTHORITY", a->name }),
+                   "Failed to read the ledger of the authority %s, not using it now: %s", a->name,
+                   strerror(-r));
     return r < 0 ? NULL : f;
 }
 
@@ -229,7 +232,8 @@ LedgerFile *ledger_file_close(LedgerFile *f)
     int r = text ? store_write_ledger(f->orders->store, f->authority, text) : 0;
 
     if (r < 0)
-        log_warning("Failed to write the ledger of the authority %s: %s", f->authority, strerror(-r));
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, FIELDS({ "AUTHORITY", f->authority }),
+                   "Failed to write the ledger of the authority %s: %s", f->authority, strerror(-r));
     return ledger_file_free(f);
 }
 

@@ -174,8 +174,8 @@ static int on_ending(sd_event_source *source _unused_, void *userdata)
     if (a->connection && o->outcome.kind != OUTCOME_WAITED)
         ordering_note_end(o);
     if (a->connection && try_again(o)) {
-        log_notice("%s: %s%s Placing another order.", o->wanted.name, strempty(problem->text),
-                   text_full_stop(strempty(problem->text)));
+        log_fields(LOG_NOTICE, MESSAGE_FAILURE, ABOUT(o->wanted.name), "%s: %s%s Placing another order.",
+                   o->wanted.name, strempty(problem->text), text_full_stop(strempty(problem->text)));
         problem_clear(problem);
         attempt_reset(a); /* its file is replaced by the next one's */
         o->state = ORDERING_WAITING;
@@ -230,7 +230,8 @@ static void on_order_done(Bundle *bundle, const char *solver, const AcmeFailure 
         a->left = LEFT_CERTIFICATE;
     else if (failure && failure->lost && !a->record->url)
         a->left = LEFT_ORDER;
-    a->foreseen = order_was_foreseen(a->order);
+    if (!order_was_foreseen(a->order, &a->foreseen))
+        a->foreseen = (SolverFinding){};
     a->refused = refused;
     if (failure) {
         (void)problem_copy(failure->problem, &o->outcome.problem);
@@ -377,6 +378,7 @@ void ordering_begin(Ordering *o)
     int r;
 
     o->state = ORDERING_PREPARING;
+    orders_end_rechecks(o->orders, o->wanted.names);
     if (!a)
         a = ordering_choose_authority(o);
     if (!a) {

@@ -17,6 +17,7 @@
 typedef struct Connection Connection;
 typedef struct Revocation Revocation;
 typedef struct WindowCheck WindowCheck;
+typedef struct Recheck Recheck;
 
 /* The outage of an authority, as far as it is not in its ledger; outage.c. */
 typedef struct Outage {
@@ -114,7 +115,8 @@ typedef struct OrderAttempt {
     uint64_t waits_for; /* LedgerFile.noted that has to be on disk before it runs */
     bool writing;       /* a worker has the record */
     bool resumed;       /* interrupted by the last stop */
-    bool foreseen;      /* it refused proofs that a self-check had not found either */
+    SolverFinding
+        foreseen; /* it refused this proof, which a self-check had not found either; name NULL: no */
     AttemptFailure failure;
     AttemptTrace left;
     unsigned refused; /* solvers whose proofs the authority refused, bits by index */
@@ -191,12 +193,12 @@ struct Orders {
     Solving solving;
     OrderQueue queue;
     Interrupted interrupted;
-    char **doubtful; /* names of certificates whose last order failed as their self-check: they come last */
     sd_event_source *back_source; /* runs when the event loop is idle */
     bool network_is_back;         /* the observer has to be notified */
     TAILQ_HEAD(, Connection) connections;
     TAILQ_HEAD(, LedgerFile) ledgers;
     TAILQ_HEAD(, WindowCheck) checks; /* running ones first */
+    LIST_HEAD(, Recheck) rechecks;
     TAILQ_HEAD(, Revocation) revocations;
 };
 
@@ -272,6 +274,14 @@ void queue_unhold(Orders *s);
 /* renewal-info.c */
 size_t orders_running_checks(const Orders *s);
 void orders_give_up_checks(Orders *s);
+
+/* recheck.c */
+/* Returns true if the last order of this certificate failed as its self-check did. */
+bool orders_foresaw(const Orders *s, const char *certificate);
+size_t orders_running_rechecks(const Orders *s);
+/* End those that look for proofs of these names, and all of them. Nobody is notified. */
+void orders_end_rechecks(Orders *s, char *const *names);
+void orders_give_up_rechecks(Orders *s);
 
 /* revocation.c */
 /* Answers all of them as failed. No client may call back after that. */

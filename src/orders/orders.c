@@ -86,7 +86,8 @@ int orders_begin(Orders *s, const OrderingRequest *request, Ordering **ret)
 
 size_t orders_busy(const Orders *s)
 {
-    size_t n = orders_running_checks(s) + (s->workers ? workers_pending(s->workers) : 0);
+    size_t n = orders_running_checks(s) + orders_running_rechecks(s) +
+               (s->workers ? workers_pending(s->workers) : 0);
     const LedgerFile *f;
     const Ordering *o;
 
@@ -174,6 +175,7 @@ Orders *orders_free(Orders *s)
     if (s->crypto)
         workers_free(TAKE_PTR(s->crypto));
     orders_give_up_checks(s);
+    orders_give_up_rechecks(s);
     while (!TAILQ_EMPTY(&s->connections))
         connection_free(s, TAILQ_FIRST(&s->connections));
     orders_give_up_revocations(s);
@@ -187,7 +189,6 @@ Orders *orders_free(Orders *s)
     sd_event_source_disable_unref(s->back_source);
     strv_free(s->interrupted.left);
     strv_free(s->interrupted.kept);
-    strv_free(s->doubtful);
     settings_unref(s->settings);
     sd_event_unref(s->event);
     free(s);

@@ -129,6 +129,17 @@ int64_t orders_early(Orders *s, const Record *record);
 typedef void (*WindowDone)(const char *name, void *userdata);
 int orders_check_window(Orders *s, const Record *record, WindowDone done, void *userdata);
 
+/* The self-check of an order that failed as the self-check did is repeated, alone: the wait for the next order ends when it finds
+ * something else. Returns when that is due; INT64_MAX: never, as there is none (SelfCheck=no, the proof changes the DNS, no
+ * default route), or it is running. ret_soon: it is one of the first, minutes after the order. */
+int64_t orders_next_recheck(Orders *s, char *const *names, const char *authority, const char *name,
+                            bool *ret_soon);
+/* Does so, unless enough others are running. done is called from the event loop; not after orders_free(), or if an order with
+ * that name begins. released: it has found something else, and the next order need not wait. */
+typedef void (*RecheckDone)(const char *name, bool released, void *userdata);
+int orders_recheck(Orders *s, char *const *names, const char *authority, const char *name, RecheckDone done,
+                   void *userdata);
+
 /* Revokes a chain (RFC 8555 section 7.6) with the account key or, if that is refused and for keyCompromise, with its own. */
 typedef void (*RevokeDone)(const Problem *problem, void *userdata);
 int orders_revoke(Orders *s, const char *authority, const Bundle *bundle, int reason, RevokeDone done,

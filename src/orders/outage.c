@@ -45,8 +45,9 @@ void ledger_file_note_outage(LedgerFile *f, int64_t retry_after)
     f->outage.last = loop_now(f->orders->event, CLOCK_MONOTONIC);
     ledger_file_changed(f, ledger_note_outage(f->ledger, retry_after, now));
     if (before != LEDGER_OPEN && ledger_state(f->ledger, now) == LEDGER_OPEN)
-        log_warning("The authority %s has an outage, not using it before %s.", f->authority,
-                    moment_to_text(ledger_open_until(f->ledger), when));
+        log_fields(LOG_WARNING, MESSAGE_OUTAGE, FIELDS({ "AUTHORITY", f->authority }),
+                   "The authority %s has an outage, not using it before %s.", f->authority,
+                   moment_to_text(ledger_open_until(f->ledger), when));
 }
 
 int orders_on_back(sd_event_source *source _unused_, void *userdata)

@@ -58,18 +58,13 @@ static bool is_pressing(const Ordering *o)
     return o->flags & ORDERING_MANUAL || orders_has_order(o->orders, o->wanted.name);
 }
 
-static bool is_doubtful(const Ordering *o)
-{
-    return strv_contains(o->orders->doubtful, o->wanted.name);
-}
-
 static bool comes_before(const Ordering *a, const Ordering *b)
 {
-    bool pressing = is_pressing(a), doubtful = is_doubtful(a);
+    bool pressing = is_pressing(a), doubtful = orders_foresaw(a->orders, a->wanted.name);
 
     if (pressing != is_pressing(b))
         return pressing;
-    if (doubtful != is_doubtful(b))
+    if (doubtful != orders_foresaw(b->orders, b->wanted.name))
         return !doubtful;
     return a->wanted.not_after < b->wanted.not_after;
 }

@@ -30,8 +30,9 @@ static void on_removed(void *data, void *userdata _unused_)
     RecordTask *t = data;
 
     if (t->result < 0)
-        log_warning("%s: Failed to remove the record of the order, ignoring: %s", t->name,
-                    strerror(-t->result));
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, ABOUT(t->name),
+                   "%s: Failed to remove the record of the order, ignoring: %s", t->name,
+                   strerror(-t->result));
     free(t->name);
     free(t);
 }
@@ -84,8 +85,9 @@ static void ordering_written(Ordering *o, int r)
     if (o->orders->closing)
         return;
     if (r < 0 && o->state != ORDERING_PREPARING && o->owner == OWNER_WAITS)
-        log_warning("%s: Failed to write the record of the order, so a crash would lose it, ignoring: %s",
-                    o->wanted.name, strerror(-r));
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, ABOUT(o->wanted.name),
+                   "%s: Failed to write the record of the order, so a crash would lose it, ignoring: %s",
+                   o->wanted.name, strerror(-r));
     if (o->owner != OWNER_WAITS)
         ordering_conclude(o);
     else if (o->state == ORDERING_SETTLING)

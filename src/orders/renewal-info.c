@@ -103,7 +103,9 @@ static void on_window(const AcmeReply *reply, const AcmeFailure *failure, void *
         check_end(w, &window);
         return;
     }
-    log_notice("%s: Failed to get renewal information from %s, retrying later. %s", w->record->name,
+    log_fields(LOG_NOTICE, MESSAGE_FAILURE,
+               FIELDS({ "NAME", w->record->name }, { "AUTHORITY", w->record->authority }),
+               "%s: Failed to get renewal information from %s, retrying later. %s", w->record->name,
                w->record->authority, strempty(failure ? failure->problem->text : problem.text));
     check_fail(w, failure && failure->retry_after > 0 ? schedule_window_check(failure->retry_after)
                                                       : FAIL_AGAIN);

@@ -112,12 +112,42 @@ int orders_revoke(Orders *s, const char *authority, const Bundle *bundle, int re
     return r;
 }
 
+static bool has_account(Orders *s, const char *authority)
+{
+    AccountRecord *record = NULL;
+    int r = store_read_account(s->store, authority, &record);
+
+    account_record_free(record);
+    return r != -ENOENT;
+}
+
+/* A change begins with a request for the account, which agrees to the terms or makes the account. */
+static int check_agreement(Orders *s, const char *authority, bool deactivate, Problem *problem)
+{
+    if (s->settings->acme.terms_agreed || !orders_find_authority(s, authority))
+        return 0;
+    if (!has_account(s, authority))
+        return problem_set(
+            problem, PROBLEM_ACME_DISABLED,
+            "There is no account at %s yet: the first order makes it, once you agree to the authority's terms of "
+            "service with TermsOfServiceAgreed=yes in [ACME] of certwright.conf.",
+            authority);
+    return deactivate
+               ? 0
+               : problem_set(problem, PROBLEM_ACME_DISABLED,
+                             "The account at %s cannot be used before you agree to the authority's terms of "
+                             "service: TermsOfServiceAgreed=yes in [ACME] of certwright.conf.",
+                             authority);
+}
+
 int orders_change_account(Orders *s, const char *authority, bool deactivate, RevokeDone done, void *userdata,
                           Problem *problem)
 {
     Connection *p;
-    int r = open_connection(s, authority, &p, problem);
+    int r = check_agreement(s, authority, deactivate, problem);
 
+    if (r >= 0)
+        r = open_connection(s, authority, &p, problem);
     if (r < 0)
         return r;
     r = account_change(p->account, deactivate, done, userdata, problem);

@@ -217,8 +217,8 @@ static int check_limits(const Authorizer *a, uid_t uid, Problem *problem)
     if (asking_polkit(a, uid) >= LIMIT_CHECKS_PER_USER)
         return problem_set(
             problem, PROBLEM_LIMITS_EXCEEDED,
-            "User %u already has %d calls that wait for authorization; wait for replies to some of them.",
-            uid, LIMIT_CHECKS_PER_USER);
+            "You already have %d calls that wait for authorization; wait for replies to some of them.",
+            LIMIT_CHECKS_PER_USER);
     if (asking_polkit(a, (uid_t)-1) >= LIMIT_CHECKS)
         return problem_set(problem, PROBLEM_LIMITS_EXCEEDED,
                            "%d calls are already waiting for authorization; try again in a moment.",

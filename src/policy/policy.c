@@ -13,6 +13,7 @@ static const PolicyRow rows[] = {
     { "Manager", "Unregister", "register", false },
     { "Manager", "GetCertificate", NULL, true },
     { "Manager", "Explain", NULL, true },
+    { "Manager", "ListModules", NULL, true },
     { "Manager", "Upload", "upload", false },
     { "Manager", "UploadFd", "upload", false },
     { "Manager", "UploadData", "upload", false },

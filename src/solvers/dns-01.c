@@ -177,8 +177,10 @@ static void on_removed(const Problem *problem, void *userdata)
     rec->job = NULL;
     rec->there = false;
     if (problem->code != PROBLEM_NONE)
-        log_warning("%s%s Remove the record %s. TXT \"%s\" manually.", strempty(problem->text),
-                    text_full_stop(strempty(problem->text)), rec->change.fqdn, rec->change.value);
+        log_fields(LOG_WARNING, MESSAGE_DNS_RECORD_LEFT,
+                   FIELDS({ "RECORD", rec->change.fqdn }, { "REASON", problem->text }),
+                   "%s%s Remove the record %s. TXT \"%s\" manually.", strempty(problem->text),
+                   text_full_stop(strempty(problem->text)), rec->change.fqdn, rec->change.value);
     txt_drive(rec);
 }
 

@@ -142,7 +142,8 @@ static void warn_of_silent(const DnsPropagation *p)
 {
     _cleanup_free_ char *which = describe(p, SILENT);
 
-    log_warning("Some name servers of the zone %s do not answer, ignoring.%s", p->zone, strempty(which));
+    log_fields(LOG_WARNING, MESSAGE_FAILURE, FIELDS({ "ZONE", p->zone }),
+               "Some name servers of the zone %s do not answer, ignoring.%s", p->zone, strempty(which));
 }
 
 /* ---- rounds */

@@ -80,6 +80,7 @@ static void probe_judge(AddressProbe *p, const HttpReply *reply)
         describe_wrong(t, p, what, &problem);
     } else if (!body_is(reply, t->task.key_authorization))
         describe_wrong(t, p, "with something else than the proof", &problem);
+    p->answer = reply->status;
     address_probe_end(p, false, &problem);
 }
 
@@ -280,6 +281,7 @@ int solver_http_new(const SolverContext *context, Solver **ret)
 {
     static const SolverOps ops = {
         .type = "http-01",
+        .checks_alone = true,
         .suits = http_solver_suits,
         .start = http_solver_start,
         .end = http_task_end,

@@ -19,6 +19,8 @@ typedef struct AddressProbe {
     SelfCheck *check; /* NULL: the check has ended */
     LIST_ENTRY(AddressProbe) entry;
     char address[ADDRESS_TEXT_SIZE];
+    unsigned
+        answer; /* distinguishes wrong answers, like the status of HTTP; set before address_probe_end() */
 } AddressProbe;
 
 typedef struct SelfCheckUse {
@@ -34,6 +36,8 @@ struct SelfCheck {
     DnsQuery *query;
     LIST_HEAD(, AddressProbe) probes; /* pending */
     size_t n_found;
+    size_t n_addresses;
+    uint64_t addresses;  /* identifies them, in any order */
     bool asking;         /* not all addresses were asked yet */
     Problem unreachable; /* the first address that was not reached */
 };

@@ -142,6 +142,7 @@ static Solver *solver_tls_free(Solver *base)
 
 static const SolverOps solver_tls_ops = {
     .type = "tls-alpn-01",
+    .checks_alone = true,
     .suits = solver_suits,
     .start = solver_start,
     .end = solver_end,

@@ -6,6 +6,7 @@
 #include "core/limits.h"
 #include "crypto/tls-alpn.h"
 #include "net/address.h"
+#include "util/text.h"
 #include "util/time.h"
 #include "util/timer.h"
 
@@ -44,6 +45,7 @@ static void probe_finish(TlsProbe *p, const Problem *why)
         problem_set(&problem, PROBLEM_CHALLENGE_FAILED,
                     "The tls-alpn-01 proof for %s was not found at %s port %u: %s; %s.", c->check.task->name,
                     p->probe.address, c->port, strempty(why->text), advice(unreachable));
+    p->probe.answer = (unsigned)text_hash(strempty(why->text), 0);
     address_probe_end(&p->probe, unreachable, &problem);
     probe_drop(&p->probe);
 }

@@ -23,6 +23,22 @@
 #define MESSAGE_DEPLOYED            "7a63186f63e64de18dabd16bd4add78f"
 #define MESSAGE_ROLLED_BACK         "f5894da5d16c4e70a43051da60af2c65"
 #define MESSAGE_DEPLOYMENT_FAILED   "0519db2435c945b0b4f540f757caa044"
+#define MESSAGE_JOB_DONE            "6e9956006fe84ec2a82610ed7c27d017"
+#define MESSAGE_JOB_FAILED          "a4d529cb25604657b884390acd63defd"
+#define MESSAGE_CALLS_REFUSED       "f8010e760b3b4d15bb497ef47013587a"
+#define MESSAGE_FAILURE             "dce02f9315ac4c71bf0745e4ff759a95"
+#define MESSAGE_ORDER_FAILED        "06a21121ad6b4ac992262a1ab21b864d"
+#define MESSAGE_CHANGE_FAILED       "b229ab9c8fcf441d8cac6c9aafb79354"
+#define MESSAGE_STORE_DAMAGED       "9fd14285e9b14e63ba5b278605a08bf9"
+#define MESSAGE_OUTAGE              "a4a4b89b276e4e06860b70ced115848d"
+#define MESSAGE_CLOCK_DOUBTED       "6118cdf5b9514cd5850d70ea61ef6e00"
+#define MESSAGE_DNS_RECORD_LEFT     "537f2647e44440dda7cd19ecd12eb389"
+#define MESSAGE_CANNOT_START        "fe572cb4c6414d7ab6ae9e06dbdd746c"
+#define MESSAGE_BUS_LOST            "18b5b8e9ef6b43cdae3e64b116e97cc4"
+
+/* Fields for log_fields(), each as { "NAME", value }; and the one of a certificate. */
+#define FIELDS(...) ((const LogField[]){ __VA_ARGS__, {} })
+#define ABOUT(name) FIELDS({ "NAME", (name) })
 
 typedef struct LogField {
     const char *name;  /* without the prefix CERTWRIGHT_ */
@@ -41,13 +57,14 @@ void log_fields(int priority, const char *message_id, const LogField *fields, co
 #define log_debug(...)          log_full(LOG_DEBUG, __VA_ARGS__)
 #define log_info(...)           log_full(LOG_INFO, __VA_ARGS__)
 #define log_notice(...)         log_full(LOG_NOTICE, __VA_ARGS__)
-#define log_warning(...)        log_full(LOG_WARNING, __VA_ARGS__)
-#define log_error(...)          log_full(LOG_ERR, __VA_ARGS__)
+/* Failures that concern no certificate, module or authority; others go through log_fields(), which names it. */
+#define log_warning(...) log_fields(LOG_WARNING, MESSAGE_FAILURE, NULL, __VA_ARGS__)
+#define log_error(...)   log_fields(LOG_ERR, MESSAGE_FAILURE, NULL, __VA_ARGS__)
 /* Appends ": " and the error message; evaluates to r, a negative errno. */
 #define log_errno(priority, r, format, ...) \
     ({ \
         int _r_ = (r); \
-        log_full(priority, format ": %s", ##__VA_ARGS__, strerror(-_r_)); \
+        log_fields(priority, MESSAGE_FAILURE, NULL, format ": %s", ##__VA_ARGS__, strerror(-_r_)); \
         _r_; \
     })
 #define log_error_errno(r, ...)   log_errno(LOG_ERR, r, __VA_ARGS__)

@@ -92,6 +92,7 @@ static const Row rows[] = {
     { PATH, MANAGER, "Unregister", "('other', 'a.example.com')", GATED, "NoSuchCertificate" },
     { PATH, MANAGER, "GetCertificate", "('a.example.com',)", OPEN, NULL },
     { PATH, MANAGER, "Explain", "('a.example.com',)", OPEN, NULL },
+    { PATH, MANAGER, "ListModules", "()", OPEN, NULL },
     { PATH, MANAGER, "Upload", "('nothing', @a{sv} {})", GATED, "InvalidBundle" },
     { PATH, MANAGER, "UploadFd", "(handle 0, @a{sv} {})", GATED, "InvalidBundle" },
     { PATH, MANAGER, "CheckUpload", "(handle 0, @a{sv} {})", GATED, NULL },

@@ -107,6 +107,25 @@ static void test_shared(void)
 }
 
 /* A chain for the new names, and one signal for it. */
+/* Modules with a file, their descriptions and units; those that only registered something are none. */
+static void test_modules(void)
+{
+    g_autoptr(Fixture) f = fixture_new(0, ONE);
+    g_autoptr(GVariant) modules = NULL;
+    g_autofree char *text = NULL;
+
+    fixture_write_module(
+        f, "also",
+        "[Module]\n[Certificate two.example.com]\n[Deploy]\nFullChainFile=/x/%n\nKeyFile=/k/%n\n"
+        "Reload=a.service b.service\n[Deploy two.example.com]\nRestart=b.service c.service\n");
+    g_free(client_register(f->root, "dynamic", "one.example.com", NULL));
+    wait_known(f, "two.example.com", TRUE);
+    modules = client_expect(f->root, PATH, MANAGER, "ListModules", NULL);
+    text = g_variant_print(modules, FALSE);
+    g_assert_cmpstr(text, ==,
+                    "([('also', '', ['a.service', 'b.service', 'c.service']), ('test', 'One', [])],)");
+}
+
 static void test_names_change(void)
 {
     g_autoptr(Fixture) f = fixture_new(0, ONE);
@@ -274,6 +293,7 @@ static void add(void)
     g_test_add_data_func("/bus/configuration/by-reload", &by_reload, test_come_and_go);
     g_test_add_data_func("/bus/configuration/by-signal", &by_signal, test_come_and_go);
     g_test_add_func("/bus/configuration/shared", test_shared);
+    g_test_add_func("/bus/configuration/modules", test_modules);
     g_test_add_func("/bus/configuration/names-change", test_names_change);
     g_test_add_func("/bus/configuration/broken", test_broken);
     g_test_add_func("/bus/configuration/errors", test_errors);

@@ -231,6 +231,22 @@ static void test_killed(void)
     g_assert_true(has_state(f, "verified", NULL));
 }
 
+/* A job that the service does not see the end of is told to have ended with it. */
+static void test_stop(void)
+{
+    g_autoptr(Fixture) f = make(0, DIRECT, "hang");
+    g_autoptr(SignalLog) log = signals_new(f->root);
+    g_autofree char *job = NULL;
+
+    fixture_start_daemon(f, FIXTURE_ROOT);
+    job = deploy(f->root);
+    signals_wait(log, job, "PropertiesChanged", "'running'", 1);
+    fixture_stop_daemon(f);
+    expect_result(log, job, "cancelled", "The service is stopping");
+    g_assert_cmpuint(signals_count(log, job, "PropertiesChanged", "'cancelled'"), ==, 1);
+    set_how(f, "verified");
+}
+
 /* While the program hangs, everybody is answered; the job cannot be cancelled, and another one waits its turn. */
 static void test_hangs(void)
 {
@@ -586,6 +602,7 @@ static void add(void)
     g_test_add_func("/bus/deploy/arguments", test_arguments);
     g_test_add_func("/bus/deploy/killed", test_killed);
     g_test_add_func("/bus/deploy/hangs", test_hangs);
+    g_test_add_func("/bus/deploy/stop", test_stop);
     g_test_add_func("/bus/deploy/idle", test_idle);
     g_test_add_func("/bus/deploy/not-root", test_not_root);
     g_test_add_func("/bus/deploy/rights", test_rights);

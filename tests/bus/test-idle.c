@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "broker.h"
 #include "client.h"
 #include "files.h"
+#include "process.h"
 #include "signals.h"
 
 /* The service ends when there is nothing to do, the next call starts it again, and no call is lost
@@ -12,6 +14,7 @@
 #define SETTINGS "[Renewal]\nIdleExit=1s\n"
 #define SEED     20240229
 #define CALLS    200U
+#define OBJECTS  "org.freedesktop.DBus.ObjectManager"
 
 static const char *const names[] = { "a.example.com", "b.example.com" };
 
@@ -102,6 +105,206 @@ static void test_calls_keep_it(void)
         wait_milliseconds(150);
     }
     g_clear_pointer(&log, signals_free);
+    stop(f);
+}
+
+static char *owner_of_service(GDBusConnection *c)
+{
+    g_autoptr(GVariant) reply = g_dbus_connection_call_sync(
+        c, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetNameOwner",
+        g_variant_new("(s)", SERVICE), NULL, 0, -1, NULL, NULL);
+    char *owner = NULL;
+
+    if (reply)
+        g_variant_get(reply, "(s)", &owner);
+    return owner;
+}
+
+/* For twice as long as it would be idle. */
+static void expect_stay(Fixture *f, const char *owner)
+{
+    g_autofree char *now = NULL;
+
+    wait_milliseconds(2000);
+    now = owner_of_service(f->root);
+    g_assert_cmpstr(now, ==, owner);
+}
+
+static void list_objects(GDBusConnection *c)
+{
+    g_autoptr(GVariant) objects G_GNUC_UNUSED = client_expect(c, PATH, OBJECTS, "GetManagedObjects", NULL);
+}
+
+static void leave(GDBusConnection *c)
+{
+    g_dbus_connection_close_sync(c, NULL, NULL);
+    g_object_unref(c);
+}
+
+/* Of those who have listed the objects, as any user, the last one to leave lets it go. */
+static void test_viewers_keep_it(void)
+{
+    Fixture *f = start();
+    uid_t nobody = fixture_uid("nobody");
+    GDBusConnection *window = client_connect(f, nobody), *page = client_connect(f, nobody),
+                    *caller = client_connect(f, nobody);
+    g_autofree char *owner = NULL;
+
+    list_objects(window);
+    list_objects(page);
+    list_objects(page);
+    g_free(client_find(caller, names[0]));
+    owner = owner_of_service(f->root);
+    expect_stay(f, owner);
+    leave(page);
+    expect_stay(f, owner);
+    leave(window);
+    wait_until(is_gone, f->root, "the service to end");
+    leave(caller); /* was on the bus all the time */
+    stop(f);
+}
+
+/* Its list stays complete, and follows. */
+static void test_object_manager_client(void)
+{
+    Fixture *f = start();
+    GDBusConnection *window = client_connect(f, fixture_uid("nobody"));
+    g_autofree char *path = client_find(f->root, names[0]), *owner = NULL, *fresh = NULL;
+    g_autoptr(GDBusObjectManager) manager = NULL;
+    g_autoptr(GDBusObject) object = NULL, added = NULL;
+    g_autoptr(GError) error = NULL;
+
+    manager =
+        g_dbus_object_manager_client_new_sync(window, 0, SERVICE, PATH, NULL, NULL, NULL, NULL, &error);
+    g_assert_no_error(error);
+    owner = owner_of_service(f->root);
+    expect_stay(f, owner);
+    object = g_dbus_object_manager_get_object(manager, path);
+    g_assert_nonnull(object);
+    fresh = client_register(f->root, "m", "fresh.example.com", NULL);
+    for (int i = 0; i < 100 && !added; i++) {
+        wait_milliseconds(20);
+        added = g_dbus_object_manager_get_object(manager, fresh);
+    }
+    g_assert_nonnull(added);
+    g_clear_object(&object);
+    g_clear_object(&added);
+    g_clear_object(&manager);
+    leave(window);
+    stop(f);
+}
+
+/* A call that only looks like it does not, nor does a client that has left before it is served. */
+static void test_others_do_not(void)
+{
+    Fixture *f = start();
+    GDBusConnection *caller = client_connect(f, fixture_uid("nobody")),
+                    *hasty = client_connect(f, fixture_uid("nobody"));
+    g_autoptr(GError) error = NULL;
+
+    g_free(client_find(f->root, names[0]));
+    g_assert_null(client_call(caller, PATH_ROOT, OBJECTS, "GetManagedObjects", NULL, &error));
+    g_assert_nonnull(error);
+    g_dbus_connection_call(hasty, SERVICE, PATH, OBJECTS, "GetManagedObjects", NULL, NULL, 0, -1, NULL, NULL,
+                           NULL);
+    g_dbus_connection_flush_sync(hasty, NULL, NULL);
+    leave(hasty);
+    wait_until(is_gone, f->root, "the service to end");
+    leave(caller);
+    stop(f);
+}
+
+/* The same on the other message bus. */
+static void test_broker(void)
+{
+    const char *obstacle = broker_obstacle();
+    GDBusConnection *window;
+    int status;
+    Fixture *f;
+
+    if (obstacle) {
+        g_test_skip(obstacle);
+        return;
+    }
+    f = fixture_new(FIXTURE_BROKER | FIXTURE_NO_DAEMON, MODULE);
+    fixture_write_settings(f, SETTINGS);
+    fixture_start_daemon(f, FIXTURE_IDLE_EXIT);
+    window = client_connect(f, fixture_uid("nobody"));
+    list_objects(window);
+    wait_milliseconds(3000);
+    fixture_check_daemon(f);
+    leave(window);
+    g_assert_true(process_wait(f->daemon, 60000, &status));
+    g_assert_cmpint(status, ==, 0);
+    f->daemon = 0;
+    fixture_free(f);
+}
+
+typedef struct Lines {
+    const char *path;
+    guint n;
+} Lines;
+
+static gboolean has_lines(gpointer userdata)
+{
+    const Lines *l = userdata;
+    g_autofree char *text = file_read(l->path);
+    guint n = 0;
+
+    for (const char *at = text; (at = strchr(at, '\n')); at++)
+        n++;
+    return n >= l->n;
+}
+
+/* That the last line is about the chain of the name, as the service has it. */
+static void expect_last(Fixture *f, const char *path)
+{
+    g_autofree char *text = file_read(path), *fingerprint = fingerprint_of(f, "follow.example.com"),
+                    *end = g_strdup_printf(" %s\n", fingerprint);
+
+    g_assert_true(g_str_has_prefix(text, "local "));
+    g_assert_true(g_str_has_suffix(text, end));
+}
+
+static void remove_state(Fixture *f)
+{
+    g_autoptr(GDir) state = g_dir_open(f->state, 0, NULL);
+    const char *entry;
+
+    while ((entry = g_dir_read_name(state))) {
+        g_autofree char *path = g_build_filename(f->state, entry, NULL);
+
+        directory_remove(path);
+    }
+}
+
+/* The example of the documentation does not keep it, and learns of each chain: by the signal, and of what happened in its
+ * absence when it has started again. */
+static void test_follower(void)
+{
+    Fixture *f = start();
+    g_autofree char *said = g_build_filename(f->directory, "follower.log", NULL), *path = NULL,
+                    *address = g_strdup_printf("DBUS_SYSTEM_BUS_ADDRESS=%s", f->address);
+    const char *const argv[] = { g_getenv("CERTWRIGHT_FOLLOW"), "follower", "follow.example.com", NULL },
+                      *const env[] = { address, NULL };
+    g_autoptr(GVariant) reply = NULL;
+    pid_t pid;
+
+    file_write(said, "");
+    pid = process_start(argv, env, said, NULL, NULL);
+    wait_until(has_lines, &(Lines){ said, 1 }, "the first chain");
+    wait_until(is_gone, f->root, "the service to end");
+    path = client_find(f->root, "follow.example.com");
+    reply = client_expect(f->root, path, CERTIFICATE, "Reissue", g_variant_new("(@a{sv})", NO_OPTIONS));
+    wait_until(has_lines, &(Lines){ said, 2 }, "the second chain");
+    expect_last(f, said);
+    wait_until(is_gone, f->root, "the service to end");
+    remove_state(f);
+    g_free(client_find(f->root, names[0]));
+    wait_until(has_lines, &(Lines){ said, 3 }, "the third chain");
+    expect_last(f, said);
+    g_assert_true(process_is_running(pid));
+    (void)process_stop(pid);
     stop(f);
 }
 
@@ -233,6 +436,11 @@ static void add(void)
 {
     g_test_add_func("/bus/idle/activation", test_activation);
     g_test_add_func("/bus/idle/calls-keep-it", test_calls_keep_it);
+    g_test_add_func("/bus/idle/viewers-keep-it", test_viewers_keep_it);
+    g_test_add_func("/bus/idle/object-manager-client", test_object_manager_client);
+    g_test_add_func("/bus/idle/others-do-not", test_others_do_not);
+    g_test_add_func("/bus/idle/broker", test_broker);
+    g_test_add_func("/bus/idle/follower", test_follower);
     g_test_add_func("/bus/idle/resident", test_resident);
     g_test_add_func("/bus/idle/new-time", test_new_time);
     g_test_add_func("/bus/idle/cannot-start", test_cannot_start);

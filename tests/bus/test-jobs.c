@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <signal.h>
 #include <string.h>
 
 #include "client.h"
@@ -275,6 +276,34 @@ static void test_root(void)
     g_assert_cmpuint(signals_count(log, PATH, "PropertiesChanged", "RootFingerprint"), >=, 1);
 }
 
+/* Whatever a job has come to when the service stops is told like any other end. */
+static void test_stop(void)
+{
+    g_autoptr(Fixture) f = start(FIXTURE_HOLD_DISK);
+    g_autofree char *job = NULL, *said = NULL, *end = NULL;
+    g_autoptr(SignalLog) log = signals_new(f->root);
+    const char *result, *state, *finished, *removed, *interfaces;
+
+    fixture_hold_disk(f);
+    job = reissue(f, PATH_ROOT);
+    signals_wait(log, job, "PropertiesChanged", "'running'", 1);
+    g_assert_cmpint(kill(f->daemon, SIGTERM), ==, 0);
+    wait_milliseconds(100);
+    fixture_release_disk(f);
+    fixture_stop_daemon(f);
+    signals_wait(log, PATH, "InterfacesRemoved", job, 1);
+    said = signals_print(log);
+    /* whether it is done or cancelled depends on how far it has come */
+    g_variant_get(signals_get(log, PATH, "JobRemoved", job, 0), "(&o&s)", NULL, &result);
+    end = g_strdup_printf("{'State': <'%s'>", result);
+    state = strstr(said, end);
+    finished = strstr(said, "JobFinished");
+    removed = strstr(said, "JobRemoved");
+    interfaces = strstr(said, "InterfacesRemoved");
+    g_assert_true(state && finished && removed && interfaces);
+    g_assert_true(state < finished && finished < removed && removed < interfaces);
+}
+
 /* Twice more: whoever trusts the first root still verifies. */
 static void test_root_again(void)
 {
@@ -402,6 +431,7 @@ static void add(void)
     g_test_add_func("/bus/jobs/cancel", test_cancel);
     g_test_add_func("/bus/jobs/root", test_root);
     g_test_add_func("/bus/jobs/root-again", test_root_again);
+    g_test_add_func("/bus/jobs/stop", test_stop);
     g_test_add_func("/bus/jobs/reissue-all", test_reissue_all);
     g_test_add_func("/bus/jobs/answers-meanwhile", test_answers_meanwhile);
     g_test_add_func("/bus/jobs/object-manager-client", test_object_manager_client);

@@ -376,7 +376,7 @@ static void test_who(void)
     g_free(open_key(s, s->a, NULL, NULL, NULL));
     guard_end(&guard);
     log = file_read(s->fixture->daemon_log);
-    g_assert_nonnull(strstr(log, "User 0 asked for OpenKey of a.example.com: done"));
+    g_assert_nonnull(strstr(log, "User root asked for OpenKey of a.example.com: done"));
     g_assert_nonnull(strstr(log, "asked for OpenKey of root: NotAuthorized"));
 }
 

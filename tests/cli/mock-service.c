@@ -12,6 +12,7 @@
 
 #include "core/limits.h"
 #include "util/memfd.h"
+#include "util/text.h"
 
 #define SERVICE     "org.certwright1"
 #define MANAGER     "/org/certwright1"
@@ -58,6 +59,18 @@ static Entry entries[] = {
     { "fallback.example.com", NULL, "local", "valid", "fallback", "CN=X", 89, { "webui" } },
     { "trusted.example.com", NULL, "acme", "expiring", REVOKED_IN_USE, "CN=X", 20, { "webui" } },
     { "old.example.com", NULL, "local", "valid", "old", "CN=X", 89, { "webui" } },
+    { "mail10.example.com", NULL, "local", "valid", "ten", "CN=\"X\"", 89, { "shop" } },
+    { "mail2.example.com", NULL, "local", "valid", "two", "CN=X", 89, { "shop" } },
+    { "xn--bcher-kva.example.com",
+      "bücher.example.com",
+      "local",
+      "valid",
+      "script",
+      "CN=X",
+      89,
+      { "shop" } },
+    { "order.example.com", NULL, "local", "valid", "order", "CN=X", 89, { "shop" } },
+    { "lost.example.com", NULL, "local", "valid", "lost", "CN=X", 89, { "shop" } },
 };
 static Entry root = { "Certwright Root", NULL, "local", "valid", "root", "CN=Certwright Root", 3650, {} };
 
@@ -66,6 +79,7 @@ typedef struct Job {
     sd_bus_slot *slot;
     const Entry *entry;
     char path[64], certificate[128];
+    bool is_order;
 } Job;
 
 static Job jobs[64];
@@ -166,6 +180,25 @@ static int get_list(sd_bus *bus _unused_, const char *path _unused_, const char 
 static const char *nginx_state = "verified"; /* of whatever is delivered to nginx */
 static int64_t nginx_time;
 
+/* While the file beside all_path exists, all certificates of the module shop have failed alike. */
+static bool has_common_cause(const Entry *e)
+{
+    _cleanup_free_ char *file = NULL;
+
+    return e->modules[0] && streq(e->modules[0], "shop") && asprintf(&file, "%s.causes", all_path) >= 0 &&
+           access(file, F_OK) >= 0;
+}
+
+static int get_common_cause(sd_bus_message *reply, const Entry *e)
+{
+    _cleanup_free_ char *text = NULL;
+
+    if (asprintf(&text, "The \x1b[1mCA does not reach %s; the next try is due at 2126-01-02 03:04:05 UTC",
+                 e->name) < 0)
+        return -ENOMEM;
+    return sd_bus_message_append(reply, "(ssxu)", "connection", text, (int64_t)begun, 1);
+}
+
 static int get_deployments(sd_bus_message *reply, const Entry *e)
 {
     if (streq(e->name, "mail.example.com"))
@@ -180,6 +213,15 @@ static int get_deployments(sd_bus_message *reply, const Entry *e)
     return sd_bus_message_append(reply, "a(sssx)", 0);
 }
 
+/* Of the orders that a registration starts. */
+static const char *running_job(const Entry *e)
+{
+    for (size_t i = 0; i < ELEMENTSOF(jobs); i++)
+        if (jobs[i].slot && jobs[i].entry == e && jobs[i].is_order)
+            return jobs[i].path;
+    return "/";
+}
+
 static int get_other(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
                      const char *property, sd_bus_message *reply, void *userdata,
                      sd_bus_error *error _unused_)
@@ -188,7 +230,9 @@ static int get_other(sd_bus *bus _unused_, const char *path _unused_, const char
     bool late = failed && streq(e->name, "late.example.com");
 
     if (streq(property, "Job"))
-        return sd_bus_message_append(reply, "o", "/");
+        return sd_bus_message_append(reply, "o", running_job(e));
+    if (streq(property, "LastError") && has_common_cause(e))
+        return get_common_cause(reply, e);
     if (streq(property, "LastError"))
         return sd_bus_message_append(reply, "(ssxu)", late ? "StorageFailed" : "",
                                      late ? "disk full \x1b[0m; see https://ca.example/why" : "",
@@ -226,6 +270,7 @@ static const Outcome *job_outcome(const Job *j)
         { "late.example.com", "failed", "StorageFailed", "disk full \x1b[0m; see https://ca.example/why" },
         { "forged.example.com", "failed", "", "" },
         { "fallback.example.com", "fallback", "rateLimited", "too many \x1b[1morders" },
+        { "lost.example.com", "failed", "connection", "no \x1b[1manswer" },
         { "old.example.com", "failed", "Lost", "nobody is told" },
         { "", "done", "", "" },
     };
@@ -238,7 +283,7 @@ static const Outcome *job_outcome(const Job *j)
 
 static const char *job_kind(const Job *j)
 {
-    return j->entry == &root ? "root" : "reissue";
+    return j->entry == &root ? "root" : j->is_order ? "order" : "reissue";
 }
 
 static int get_job(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
@@ -277,6 +322,8 @@ static int job_finish(Job *j)
     if (streq(o->result, "done") || streq(o->result, "fallback"))
         sd_bus_emit_signal(j->bus, MANAGER, SERVICE ".Manager", "ChainChanged", "osss", j->certificate, name,
                            "local", FINGERPRINT);
+    if (j->entry != &root)
+        sd_bus_emit_properties_changed(j->bus, j->certificate, CERTIFICATE, "State", NULL);
     if (!streq(name, "old.example.com"))
         r = sd_bus_emit_signal(j->bus, MANAGER, SERVICE ".Manager", "JobFinished", "ososs(ss)", j->path,
                                job_kind(j), j->certificate, name, o->result, o->code, o->text);
@@ -642,11 +689,16 @@ static int method_explain(sd_bus_message *m, void *userdata _unused_, sd_bus_err
 {
     _cleanup_free_ char *text = NULL;
     const char *name;
+    char moment[MOMENT_SIZE];
     int r = sd_bus_message_read(m, "s", &name);
 
     if (r < 0)
         return r;
-    if (asprintf(&text, "%s serves a chain.\nIt is \x1b[1mfine.\n", name) < 0)
+    moment_to_text(time(NULL) + 5L * 3600, moment);
+    if (asprintf(&text,
+                 "%s serves a chain.\nIt is \x1b[1mfine.\nIt was made at 2020-02-03 04:05:06 UTC.\n"
+                 "The next attempt is due in 5 hours, at %s.\n",
+                 name, moment) < 0)
         return -ENOMEM;
     return sd_bus_reply_method_return(m, "s", text);
 }
@@ -702,9 +754,21 @@ static int method_deploy(sd_bus_message *m, void *userdata _unused_, sd_bus_erro
                                      "The module %s has no [Deploy].", module);
 }
 
+/* An order begins for some, and ends after the reply. */
+static int register_order(sd_bus_message *m, const Entry *e)
+{
+    Job *j;
+    int r = job_start(sd_bus_message_get_bus(m), e, sd_bus_message_get_sender(m), &j);
+
+    j->is_order = r >= 0;
+    return r;
+}
+
+/* Whatever the name, unless an order is to begin: mail.example.com. */
 static int method_register(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
 {
-    _cleanup_free_ char *path = entry_path(&entries[1]);
+    _cleanup_free_ char *path = NULL;
+    const Entry *e = &entries[1];
     const char *module, *name;
     int r = sd_bus_message_read(m, "ss", &module, &name);
 
@@ -712,6 +776,11 @@ static int method_register(sd_bus_message *m, void *userdata _unused_, sd_bus_er
         return r;
     printf("register %s %s", module, name);
     r = options_print(m);
+    if (r >= 0 && (streq(name, "order.example.com") || streq(name, "lost.example.com"))) {
+        e = entry_find(name);
+        r = register_order(m, e);
+    }
+    path = entry_path(e);
     return r < 0 ? r : sd_bus_reply_method_return(m, "o", path);
 }
 
@@ -730,6 +799,12 @@ static int method_list_uploads(sd_bus_message *m, void *userdata _unused_, sd_bu
 {
     return sd_bus_reply_method_return(m, "a(ssssx)", 1, FINGERPRINT, "CN=up", "CN=Some \x1b[7mCA",
                                       "mail.example.com imap.example.com", entry_not_after(&entries[1]));
+}
+
+static int method_list_modules(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
+{
+    return sd_bus_reply_method_return(m, "a(ssas)", 2, "idle", "Does \x1b[1mnothing \"yet\"", 0, "postfix",
+                                      "Mail server", 2, "postfix.service", "dovecot.service");
 }
 
 static int method_remove_upload(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
@@ -753,7 +828,16 @@ static int method_account(sd_bus_message *m, void *userdata _unused_, sd_bus_err
         return r;
     printf("%s %s\n", sd_bus_message_get_member(m), authority);
     if (streq(authority, "off"))
-        return sd_bus_error_set(error, SERVICE ".Error.AcmeDisabled", "ACME is not enabled.");
+        return sd_bus_error_set(error, SERVICE ".Error.AcmeDisabled",
+                                "There is no account at off yet: TermsOfServiceAgreed=yes.");
+    if (streq(authority, "unasked"))
+        return sd_bus_error_set(error, SERVICE ".Error.NotAuthorized",
+                                "RolloverAccountKey is not allowed: polkit cannot be reached (Lost).");
+    if (streq(authority, "unknown"))
+        return sd_bus_error_set(
+            error, SERVICE ".Error.InvalidArgument",
+            "There is no [Authority unknown] in the configuration; property Authorities lists "
+            "them.");
     if (streq(authority, "unreachable"))
         return sd_bus_error_set(error, SERVICE ".Error.NetworkFailed", "It does not answer.");
     if (!streq(authority, "internal"))
@@ -775,6 +859,8 @@ static int get_status(sd_bus *bus _unused_, const char *path _unused_, const cha
         return sd_bus_message_append(reply, "u", (uint32_t)ELEMENTSOF(entries));
     if (streq(property, "JobsRunning"))
         return sd_bus_message_append(reply, "u", (uint32_t)4);
+    if (streq(property, "ClockTrusted"))
+        return sd_bus_message_append(reply, "b", true);
     if (streq(property, "AcmeEnabled"))
         return sd_bus_message_append(reply, "b", acme_enabled);
     if (streq(property, "Authorities"))
@@ -853,7 +939,7 @@ static const sd_bus_vtable certificate_vtable[] = {
     SD_BUS_PROPERTY("Role", "s", get_text, 0, 0),
     SD_BUS_PROPERTY("Source", "s", get_text, 0, 0),
     SD_BUS_PROPERTY("Reason", "s", get_text, 0, 0),
-    SD_BUS_PROPERTY("State", "s", get_text, 0, 0),
+    SD_BUS_PROPERTY("State", "s", get_text, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("Serial", "s", get_text, 0, 0),
     SD_BUS_PROPERTY("NotBefore", "x", get_time, 0, 0),
     SD_BUS_PROPERTY("NotAfter", "x", get_time, 0, 0),
@@ -887,6 +973,7 @@ static const sd_bus_vtable manager_vtable[] = {
     SD_BUS_PROPERTY("AcmeEnabled", "b", get_status, 0, 0),
     SD_BUS_PROPERTY("Authorities", "as", get_status, 0, 0),
     SD_BUS_PROPERTY("NextWake", "x", get_status, 0, 0),
+    SD_BUS_PROPERTY("ClockTrusted", "b", get_status, 0, 0),
     SD_BUS_PROPERTY("ConfigurationErrors", "a(suss)", get_errors, 0, 0),
     SD_BUS_PROPERTY("NewerThanThis", "(sv)", get_newer, 0, 0),
     SD_BUS_METHOD("RolloverAccountKey", "s", "", method_account, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -897,6 +984,7 @@ static const sd_bus_vtable manager_vtable[] = {
     SD_BUS_METHOD("Explain", "s", "s", method_explain, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("UploadData", "aya{sv}", "sa(obs)", method_upload_data, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("CheckUploadData", "aya{sv}", "a(sbs)", method_check_upload, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("ListModules", "", "a(ssas)", method_list_modules, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("ListUploads", "", "a(ssssx)", method_list_uploads, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("RemoveUpload", "s", "", method_remove_upload, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("ExportRoot", "a{sv}", "ay", method_export, SD_BUS_VTABLE_UNPRIVILEGED),

@@ -120,3 +120,38 @@ monitor_json() {                                 # EXPRESSION over j, all events
     /usr/bin/python3 -I -c 'import json, sys; j = [json.loads(l) for l in open(sys.argv[1])]; sys.exit(not eval("(" + sys.argv[2] + ")"))' \
         "$directory/out" "$1"
 }
+
+# ---- on a terminal
+
+for_all() {                                      # NAME...: what --all is about
+    printf '%s\n' "$@" >"$directory/all"
+}
+
+as_user() {                                      # the superuser is never asked for a password
+    [ "$(id -u)" != 0 ] || set -- setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+    PATH=$directory/bin:$PATH "$@"
+}
+
+on_terminal() {                                  # COMMAND
+    as_user script -qec "$1" /dev/null </dev/null >"$directory/out" 2>"$directory/err"
+}
+
+# answer EXIT [EXPECTED TYPED]... -- ARGUMENT...: as run, with stdin and stderr on a terminal
+answer() {
+    local expected=$1 status=0 dialogue=()
+    shift
+    while [ "$1" != -- ]; do
+        dialogue+=("$1")
+        shift
+    done
+    shift
+    # shellcheck disable=SC2016
+    timeout 100 "$(dirname "$0")/terminal" "$directory/err" "${dialogue[@]}" -- bash -c '
+        out=$1; shift; exec "$@" </dev/tty >"$out" 2>/dev/tty' - "$directory/out" "$certwright" "$@" \
+        >"$directory/dialogue" || status=$?
+    [ "$status" = "$expected" ] || { echo "exit status $status instead of $expected"; cat "$directory/dialogue"; return 1; }
+}
+
+line_is() {                                      # NUMBER REGEX: of stdout
+    sed -n "$1p" "$directory/out" | grep -qE -- "$2"
+}

@@ -170,21 +170,47 @@ static void test_foreseen(void)
                                     .record = &record,
                                     .failure = FAILED_BY_ANSWER,
                                     .refused = 1,
-                                    .foreseen = true };
+                                    .foreseen = { names[0], "http-01", 7 } };
         g_assert_cmpint(ordering_note(&o), ==, 0);
         ordering_note_end(&o);
-        g_assert_true(strv_contains(f.orders->doubtful, "a.example"));
+        g_assert_true(orders_foresaw(f.orders, "a.example"));
         if (by_hand)
             g_assert_cmpint(after(&f), ==, 0);
         else {
             g_assert_cmpint(after(&f), >=, clock_now() + 4700);
             g_assert_cmpint(o.outcome.until, ==, after(&f));
         }
-        o.attempt.foreseen = false; /* the check has changed */
+        o.attempt.foreseen = (SolverFinding){}; /* the check has changed */
         ordering_note_end(&o);
-        g_assert_false(strv_contains(f.orders->doubtful, "a.example"));
+        g_assert_false(orders_foresaw(f.orders, "a.example"));
         orders_keep(&f, orders_ledger_file(&f));
     }
+}
+
+/* What one authority refused does not matter when another one has issued. */
+static void test_foreseen_elsewhere(void)
+{
+    _cleanup_orders_ OrdersFixture f = {};
+    Bundle issued = {};
+    OrderRecord record = {};
+    Ordering o = { .wanted = { .name = S("a.example"), .names = names }, .outcome.bundle = &issued };
+    const SolverFinding found = { names[0], "http-01", 7 };
+    LedgerFile *other;
+
+    orders_fixture_init(&f);
+    orders_add_authority(&f, "other");
+    orders_start(&f);
+    other = ledger_file_get(f.orders, f.settings->authorities + 1);
+    g_assert_cmpint(ledger_note_finding(other->ledger, "a.example", &found, clock_now()), ==, 0);
+    g_assert_true(orders_foresaw(f.orders, "a.example"));
+    o.orders = f.orders;
+    o.attempt =
+        (OrderAttempt){ .connection = &(Connection){ .file = orders_ledger_file(&f) }, .record = &record };
+    g_assert_cmpint(ordering_note(&o), ==, 0);
+    ordering_note_end(&o);
+    g_assert_false(orders_foresaw(f.orders, "a.example"));
+    orders_keep(&f, orders_ledger_file(&f));
+    orders_keep(&f, other);
 }
 
 /* Each reason to wait is a sentence, with the authority and its limit. */
@@ -232,6 +258,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/accounting/must-stay", test_must_stay);
     g_test_add_func("/accounting/offline", test_offline);
     g_test_add_func("/accounting/foreseen", test_foreseen);
+    g_test_add_func("/accounting/foreseen-elsewhere", test_foreseen_elsewhere);
     g_test_add_func("/accounting/explain", test_explain);
     return g_test_run();
 }

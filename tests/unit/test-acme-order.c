@@ -473,6 +473,7 @@ static void test_finding(void)
     account_key = key;
     for (int i = 0; i < 2; i++) {
         Solver solver = { .ops = &ops };
+        SolverFinding found;
         _cleanup_desk_ Desk d;
 
         desk_init(&d);
@@ -482,6 +483,7 @@ static void test_finding(void)
         (void)next_call(&d);
         answer(ACME_URL, URL "z", pending);
         blind_task.advises = i == 0;
+        blind_task.found = 7;
         blind_ready(i == 0 ? &finding : &(Problem){}, blind_userdata);
         (void)next_call(&d);
         answer(ACME_URL, URL "c", failed);
@@ -490,7 +492,81 @@ static void test_finding(void)
         g_assert_true(!strstr(d.problem.text, "(SelfCheck=, DNSResolvers=) found: The router answers.") ==
                       (i == 1));
         g_assert_cmpuint(d.refused, ==, 1);
-        g_assert_cmpint(order_was_foreseen(d.order), ==, i == 0);
+        g_assert_cmpint(order_was_foreseen(d.order, &found), ==, i == 0);
+        if (i == 0) {
+            g_assert_cmpstr(found.name, ==, "a.test");
+            g_assert_cmpstr(found.solver, ==, "http-01");
+            g_assert_cmpuint(found.what, ==, 7);
+        }
+    }
+    account_key = account_key_free(key);
+}
+
+/* Polls an order that stays pending, and its authorization, until the order has ended. */
+static void poll_to_the_end(Desk *d, const char *authorization)
+{
+    g_autofree char *order = order_text("pending", "");
+
+    for (;;) {
+        loop_until(d->event, has_call, d);
+        if (d->n_done > 0)
+            return;
+        if (streq(strempty(((AcmeCall *)g_queue_peek_head(&calls))->url), ORDER))
+            answer(ACME_URL, ORDER, order);
+        else
+            answer(ACME_URL, URL "z", authorization);
+    }
+}
+
+/* An authority that looks for a proof until the order's time is up has no outage: what it found, or the self-check, is said. */
+static void test_proving_without_end(void)
+{
+    static const SolverOps ops = {
+        .type = "http-01", .suits = suits, .start = blind_start, .end = blind_end
+    };
+#define AUTHORIZATION(more) \
+    "{\"status\":\"pending\",\"identifier\":{\"type\":\"dns\",\"value\":\"a.test\"},\"challenges\":[{\"type\":\"http-01\"," \
+    "\"url\":\"" URL "c\",\"token\":\"evaGxfADs6pSRb2LAv9IZf\",\"status\":" more "}]}"
+    static const char pending[] = AUTHORIZATION("\"pending\"");
+    static const char looking[] = AUTHORIZATION(
+        "\"processing\",\"error\":{\"type\":\"urn:ietf:params:acme:error:dns\",\"detail\":\"SERVFAIL.\"}");
+    static const struct {
+        bool found, error;
+        const char *text, *also;
+    } cases[] = {
+        { true, true, "ca refused the proof: SERVFAIL (dns)", "found: The router answers." },
+        { false, true, "ca refused the proof: SERVFAIL (dns)", "" },
+        { true, false, "did not complete the order within 30 minutes", "found: The router answers." },
+        { false, false, "did not complete the order within 30 minutes", "" },
+    };
+    const Problem finding = { .code = PROBLEM_CHALLENGE_FAILED, .text = S("The router answers.") };
+    AccountKey *key;
+
+    g_assert_cmpint(account_key_generate(KEY_TYPE_ECDSA_P256, &key), ==, 0);
+    account_key = key;
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        bool blamed = !cases[i].found && !cases[i].error;
+        Solver solver = { .ops = &ops };
+        SolverFinding found;
+        _cleanup_desk_ Desk d;
+
+        desk_init(&d);
+        haste = 40 * HASTE;
+        d.solver = &solver;
+        begin(&d);
+        place(&d, "pending", "");
+        (void)next_call(&d);
+        answer(ACME_URL, URL "z", pending);
+        blind_task.found = 7;
+        blind_ready(cases[i].found ? &finding : &(Problem){}, blind_userdata);
+        (void)next_call(&d);
+        answer(ACME_URL, URL "c", "{}");
+        poll_to_the_end(&d, cases[i].error ? looking : pending);
+        if (!strstr(d.problem.text, cases[i].text) || !strstr(d.problem.text, cases[i].also))
+            note_failure("case %zu: %s", i, d.problem.text);
+        g_assert_cmpint(d.at_authority, ==, blamed);
+        g_assert_cmpuint(d.refused, ==, blamed ? 0 : 1);
+        g_assert_cmpint(order_was_foreseen(d.order, &found), ==, cases[i].found);
     }
     account_key = account_key_free(key);
 }
@@ -649,6 +725,7 @@ int main(int argc, char **argv)
     g_test_add_func("/acme-order/failure", test_failure);
     g_test_add_func("/acme-order/invalid", test_invalid);
     g_test_add_func("/acme-order/finding", test_finding);
+    g_test_add_func("/acme-order/proving-without-end", test_proving_without_end);
     g_test_add_func("/acme-order/less", test_less);
     g_test_add_func("/acme-order/unsupported", test_unsupported);
     g_test_add_func("/acme-order/other-profile", test_other_profile);

@@ -467,6 +467,45 @@ static void test_watch(void)
     }
 }
 
+/* Of several names, that counts which was refused. */
+static void test_foreseen(void)
+{
+    for (int i = 0; i < 4; i++) {
+        bool has = i < 2,
+             says = i % 2 == 0; /* the refused one has a finding; the authority says which it is */
+        g_autofree char *failed = says ? g_strdup_printf(FAILED_HTTP, WHY) : g_strdup(HTTP);
+        SolverFinding found = { .name = "untouched" };
+        _cleanup_proving_ Proving p;
+
+        proving_init(&p, 2);
+        g_assert_false(authorizations_were_foreseen(p.all, &found));
+        fetch(&p, false);
+        answer_authorization(URL "a", "pending", "a.test", false, HTTP);
+        answer_authorization(URL "b", "pending", "b.test", true, DNS);
+        p.dns.trial->task.found = 8;
+        advise(&p.dns, "There is no record.");
+        p.http.trial->task.found = 7;
+        if (has)
+            advise(&p.http, "The router answers.");
+        else
+            ready(&p.http, NULL);
+        answer(ACME_URL, URL "dns", DNS);
+        answer(ACME_URL, URL "http", HTTP);
+        fetch(&p, true);
+        answer_authorization(URL "a", says ? "invalid" : "pending", "a.test", false, failed);
+        answer_authorization(URL "b", "pending", "b.test", true, DNS);
+        g_assert_cmpuint(p.n_explained, ==, 1);
+        g_assert_cmpint(authorizations_were_foreseen(p.all, &found), ==, has || !says);
+        g_assert_cmpstr(found.name, ==, has ? "a.test" : says ? "untouched" : "*.b.test");
+        if (has || !says) {
+            g_assert_cmpstr(found.solver, ==, has ? "http-01" : "dns-01");
+            g_assert_cmpuint(found.what, ==, has ? 7 : 8);
+        }
+        g_assert_cmpstr(authorizations_finding(p.all)->text, ==,
+                        has ? "The router answers." : "There is no record.");
+    }
+}
+
 /* What is valid is not asked for again, and what is asked for twice is answered once. */
 static void test_watch_valid(void)
 {
@@ -597,6 +636,7 @@ int main(int argc, char **argv)
     g_test_add_func("/authorization/refused", test_refused);
     g_test_add_func("/authorization/refused-at-once", test_refused_at_once);
     g_test_add_func("/authorization/watch", test_watch);
+    g_test_add_func("/authorization/foreseen", test_foreseen);
     g_test_add_func("/authorization/watch-valid", test_watch_valid);
     g_test_add_func("/authorization/used-up", test_used_up);
     g_test_add_func("/authorization/key", test_key);

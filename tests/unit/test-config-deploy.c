@@ -42,6 +42,22 @@ static void test_names_of_sections(void)
     assert_file(&m, m.config->modules[0].claims[0].name, DEPLOY_KEY, "/h");
 }
 
+static void test_units(void)
+{
+    _cleanup_modules_ Modules m;
+    _cleanup_strv_ char **units = NULL;
+    _cleanup_free_ char *text = NULL;
+
+    modules_init(&m);
+    modules_write(&m, "web",
+                  CERTIFICATES
+                  "[Deploy]\nReload=b.service a.service\n[Deploy a.example]\nRestart=c.service b.service\n");
+    modules_load(&m);
+    g_assert_cmpint(module_units(m.config->modules, &units), ==, 0);
+    text = strv_join(units, " ");
+    g_assert_cmpstr(text, ==, "b.service a.service c.service");
+}
+
 static void test_overrides(void)
 {
     _cleanup_deploy_settings_ DeploySettings own = {}, all = {};
@@ -219,6 +235,7 @@ int main(int argc, char *argv[])
     fixture_init(&argc, &argv);
     g_test_add_func("/config-deploy/expansion", test_expansion);
     g_test_add_func("/config-deploy/names-of-sections", test_names_of_sections);
+    g_test_add_func("/config-deploy/units", test_units);
     g_test_add_func("/config-deploy/overrides", test_overrides);
     g_test_add_func("/config-deploy/drop-ins", test_drop_ins);
     g_test_add_func("/config-deploy/nothing", test_nothing);

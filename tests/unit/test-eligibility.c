@@ -100,7 +100,16 @@ static void test_no_authority(void)
     s->acme.terms_agreed = false;
     g_assert_cmpint(acme_settings_judge(s, public, NULL), ==, ACME_ELIGIBILITY_OFF);
     s->acme.terms_agreed = true;
-    judge(s, public, NULL, ACME_ELIGIBILITY_OFF, "[Authority]");
+    judge(s, public, NULL, ACME_ELIGIBILITY_OFF, "No ACME authority is configured; see [Authority]");
+}
+
+/* Who has switched all of them off is not told to add one. */
+static void test_all_off(void)
+{
+    _cleanup_(settings_unrefp) Settings *s = settings_make();
+
+    s->authorities[0].enabled = s->authorities[1].enabled = false;
+    judge(s, public, NULL, ACME_ELIGIBILITY_OFF, "All ACME authorities are switched off; remove Enabled=no");
 }
 
 int main(int argc, char *argv[])
@@ -109,6 +118,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/eligibility/on", test_on);
     g_test_add_func("/eligibility/authority", test_authority);
     g_test_add_func("/eligibility/judge", test_judge);
+    g_test_add_func("/eligibility/all-off", test_all_off);
     g_test_add_func("/eligibility/no-authority", test_no_authority);
     return g_test_run();
 }

@@ -387,6 +387,37 @@ static void test_addresses(void)
     solver_task_end(t);
 }
 
+/* The same is found with another token; another status is another finding. */
+static void test_findings(void)
+{
+    static const char *const replies[] = { "HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n",
+                                           "HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n",
+                                           OK "a page" };
+    uint16_t port = free_port();
+    uint64_t found[ELEMENTSOF(replies)][2];
+
+    for (size_t i = 0; i < ELEMENTSOF(replies); i++)
+        for (size_t k = 0; k < 2; k++) {
+            _cleanup_said_ Said said = {};
+            _cleanup_other_ Other other = {};
+            _cleanup_bed_ Bed b;
+            SolverTask *t;
+
+            bed_init(&b);
+            b.settings.http_check_port = port;
+            other_start(&other, "127.0.0.1", port, replies[i]);
+            t = start(&b, NAME, k == 0 ? TOKEN : "evaGxfADs6pSRb2LAv9IZf", &said);
+            assert_fails(&said, "answered");
+            found[i][k] = t->found;
+            solver_task_end(t);
+        }
+    for (size_t i = 0; i < ELEMENTSOF(replies); i++) {
+        g_assert_cmpuint(found[i][0], >, FINDING_UNKNOWN);
+        g_assert_cmpuint(found[i][0], ==, found[i][1]);
+        g_assert_cmpuint(found[i][0], !=, found[(i + 1) % ELEMENTSOF(replies)][0]);
+    }
+}
+
 static void test_port_taken(void)
 {
     _cleanup_said_ Said said = {};
@@ -523,6 +554,7 @@ int main(int argc, char **argv)
     g_test_add_func("/solver-http/another-server", test_another_server);
     g_test_add_func("/solver-http/addresses", test_addresses);
     g_test_add_func("/solver-http/port-taken", test_port_taken);
+    g_test_add_func("/solver-http/findings", test_findings);
     g_test_add_func("/solver-http/end", test_end);
     g_test_add_func("/solver-http/web-root", test_web_root);
     g_test_add_func("/solver-http/web-root-refused", test_web_root_refused);

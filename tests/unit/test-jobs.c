@@ -79,6 +79,10 @@ static void test_jobs(void)
     model_job_progress(m, j, 0.5, "working");
     expect(news, "job1:running ");
     g_assert_cmpstr(j->step, ==, "working");
+    model_job_progress(m, j, 0.1, "trying another authority");
+    expect(news, "job1:running ");
+    g_assert_cmpfloat(j->progress, ==, 0.5); /* it does not go back */
+    g_assert_cmpstr(j->step, ==, "trying another authority");
     problem_set(&problem, PROBLEM_AUTHORITY_FAILED, "It is out of order.");
     model_job_done(c, RESULT_FALLBACK, &problem, m);
     expect(news, "www.example.com:8 job1:fallback:1:It is out of order. counts ");

@@ -45,6 +45,19 @@ static void test_certificate(void)
     assert_lines(l, "refused a.example\nreleased a.example 2\nearly a.example 1800000001\n");
 }
 
+static void test_foreseen(void)
+{
+    _cleanup_ledger_ Ledger *l = ledger_make();
+    Entry e = { .name = S("a.example"),
+                .foreseen = { S("*.x.example"), S("dns-01"), 0xabc, 2, 1800000000 } };
+
+    g_assert_cmpint(ledger_write_foreseen(l, &e), ==, 0);
+    assert_lines(l, "foreseen a.example *.x.example dns-01 0000000000000abc 2 1800000000\n");
+    e.foreseen = (Foreseen){};
+    g_assert_cmpint(ledger_write_foreseen(l, &e), ==, 0);
+    assert_lines(l, "unforeseen a.example\n");
+}
+
 static void test_count(void)
 {
     _cleanup_ledger_ Ledger *l = ledger_make();
@@ -113,6 +126,7 @@ int main(int argc, char *argv[])
     fixture_init(&argc, &argv);
     g_test_add_func("/ledger-lines/attempt", test_attempt);
     g_test_add_func("/ledger-lines/certificate", test_certificate);
+    g_test_add_func("/ledger-lines/foreseen", test_foreseen);
     g_test_add_func("/ledger-lines/count", test_count);
     g_test_add_func("/ledger-lines/window", test_window);
     g_test_add_func("/ledger-lines/breaker", test_breaker);

@@ -114,6 +114,30 @@ static void note_released(Ledger *l)
     g_assert_cmpint(ledger_note_released(l, "five.example", NOW), ==, 1);
 }
 
+static void note_finding(Ledger *l)
+{
+    const SolverFinding found = { "a.one.example", "http-01", UINT64_C(0xfedcba9876543210) };
+
+    g_assert_cmpint(ledger_note_finding(l, "a.one.example", &found, NOW - 70), ==, 0);
+}
+
+static void note_looked(Ledger *l)
+{
+    g_assert_cmpint(ledger_note_looked(l, "a.one.example", NOW - 10), ==, 0);
+}
+
+static void note_other_finding(Ledger *l)
+{
+    const SolverFinding found = { "two.example", "http-01", 7 };
+
+    g_assert_cmpint(ledger_note_finding(l, "two.example", &found, NOW - 70), ==, 0);
+}
+
+static void note_no_finding(Ledger *l)
+{
+    g_assert_cmpint(ledger_note_finding(l, "two.example", NULL, NOW), ==, 0);
+}
+
 static void note_failed(Ledger *l)
 {
     g_assert_cmpint(ledger_note_failed(l, "a.one.example", both, true, NOW - 70), ==, 0);
@@ -150,10 +174,11 @@ static void note_works(Ledger *l)
 
 /* In an order in which each changes something. */
 static void (*const notes[])(Ledger *l) = {
-    note_attempt, note_order,   note_other_order, note_exempt_order, note_again, note_released,
-    note_failed,  note_attempt, note_issued,      note_window,       note_early, note_no_window,
-    note_trouble, note_trouble, note_probe,       note_order,        note_works, note_trouble,
-    note_trouble, note_trouble, note_probe,       note_no_window,
+    note_attempt,       note_order,      note_other_order, note_exempt_order, note_again,   note_released,
+    note_failed,        note_attempt,    note_issued,      note_window,       note_early,   note_no_window,
+    note_trouble,       note_trouble,    note_probe,       note_order,        note_works,   note_trouble,
+    note_trouble,       note_trouble,    note_probe,       note_no_window,    note_finding, note_looked,
+    note_other_finding, note_no_finding,
 };
 
 /* All of it, as it was appended; the ledger that wrote it is returned, too. */
@@ -328,6 +353,14 @@ static const char *const damaged[] = {
     "tried a 4294967296 1800000000 0",
     "tried a 1 1800000000 253402300800",
     "tried a 1 yesterday 0",
+    "foreseen a A.example http-01 0123456789abcdef 1 1800000000",
+    "foreseen a - http-01 0123456789abcdef 1 1800000000",
+    "foreseen a a.example http-01 0123456789abcde 1 1800000000",
+    "foreseen a a.example http-01 0123456789abcdeg 1 1800000000",
+    "foreseen a a.example http-01 0123456789abcdef -1 1800000000",
+    "foreseen a a.example http-01 0123456789abcdef 4294967295 1800000000",
+    "foreseen a a.example http-01 0123456789abcdef 1 253402300800",
+    "foreseen a a.example 0123456789abcdef 1 1800000000",
     "early a",
     "early 1800000000 a",
     "early a -5",

@@ -285,6 +285,78 @@ static void test_foreseen(void)
     g_assert_cmpuint(ledger_attempts(l, "a"), ==, 4);
 }
 
+static void assert_look(const Ledger *l, int64_t from, int64_t delay, bool soon)
+{
+    LedgerFinding f = {};
+
+    g_assert_true(ledger_finding(l, "a", &f));
+    g_assert_cmpint(f.due, >=, from + delay * 4 / 5);
+    g_assert_cmpint(f.due, <=, from + delay * 6 / 5);
+    g_assert_cmpint(f.soon, ==, soon);
+}
+
+/* The self-check of what was bound to fail is repeated in steps that go on as long as it finds the same. */
+static void test_finding(void)
+{
+    const SolverFinding found = { "x.a", "http-01", 7 }, differs = { "x.a", "http-01", 8 };
+    _cleanup_ledger_ Ledger *l = ledger_make();
+    LedgerFinding f = {};
+
+    g_assert_false(ledger_finding(l, "a", &f));
+    g_assert_cmpint(ledger_note_looked(l, "a", NOW), ==, 0);
+    g_assert_cmpint(ledger_note_changed(l, "a", NOW), ==, 0);
+    g_assert_cmpint(ledger_note_finding(l, "a", NULL, NOW), ==, 0);
+    g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, 0);
+    g_assert_cmpint(ledger_note_finding(l, "a", &found, NOW), ==, 0);
+    g_assert_true(ledger_finding(l, "a", &f));
+    g_assert_cmpstr(f.found.name, ==, "x.a");
+    g_assert_cmpstr(f.found.solver, ==, "http-01");
+    g_assert_cmpuint(f.found.what, ==, 7);
+    assert_look(l, NOW, 60, true);
+    g_assert_cmpint(ledger_note_looked(l, "a", NOW + 60), ==, 0);
+    assert_look(l, NOW + 60, 600, true);
+    for (int i = 0; i < 5; i++) {
+        g_assert_cmpint(ledger_note_looked(l, "a", NOW + 600), ==, 0);
+        assert_look(l, NOW + 600, 6000, false);
+    }
+    g_assert_cmpint(ledger_note_finding(l, "a", &found, NOW + 6000), ==, 0); /* the next order: the same */
+    assert_look(l, NOW + 6000, 6000, false);
+    g_assert_cmpint(ledger_note_finding(l, "a", &differs, NOW + 6000), ==, 0);
+    assert_look(l, NOW + 6000, 60, true);
+    g_assert_cmpint(ledger_note_finding(l, "a", NULL, NOW), ==, 0);
+    g_assert_false(ledger_finding(l, "a", &f));
+}
+
+/* Something else is found: the wait is over, although proofs were refused; not for ever, if it finds something else each time. */
+static void test_changed(void)
+{
+    const SolverFinding found = { "a", "http-01", 7 };
+    _cleanup_ledger_ Ledger *l = ledger_make();
+    LedgerFinding f = {};
+    unsigned n = 0;
+
+    for (;; n++) {
+        g_assert_cmpint(ledger_note_attempt(l, "a", NOW), >, NOW);
+        g_assert_cmpint(ledger_note_failed(l, "a", both, true, NOW), ==, 0);
+        g_assert_cmpint(ledger_note_finding(l, "a", &found, NOW), ==, 0);
+        g_assert_cmpint(ledger_note_foreseen(l, "a"), ==, 0);
+        g_assert_cmpint(ledger_note_released(l, "a", NOW), ==, 0);
+        if (ledger_note_changed(l, "a", NOW) == 0)
+            break;
+        g_assert_cmpint(ledger_after(l, "a"), <=, NOW);
+        if (n < 7) /* should no order follow */
+            assert_look(l, NOW, 60, true);
+    }
+    g_assert_cmpuint(n, ==, 8);
+    g_assert_cmpint(ledger_after(l, "a"), >, NOW);
+    g_assert_true(ledger_finding(l, "a", &f));
+    g_assert_cmpint(f.due, ==, INT64_MAX);
+    g_assert_cmpint(ledger_note_issued(l, "a"), ==, 0);
+    g_assert_cmpint(ledger_note_finding(l, "a", &found, NOW), ==,
+                    0); /* of a reissue: no attempt of the service */
+    g_assert_cmpint(ledger_note_changed(l, "a", NOW), ==, 1);
+}
+
 /* What could not be sent was not an order, whatever was written down before. */
 static void test_unsent(void)
 {
@@ -919,6 +991,8 @@ int main(int argc, char *argv[])
     g_test_add_func("/ledger/again", test_again);
     g_test_add_func("/ledger/released", test_released);
     g_test_add_func("/ledger/foreseen", test_foreseen);
+    g_test_add_func("/ledger/finding", test_finding);
+    g_test_add_func("/ledger/changed", test_changed);
     g_test_add_func("/ledger/unsent", test_unsent);
     g_test_add_func("/ledger/retry-after", test_retry_after);
     g_test_add_func("/ledger/recent", test_recent);

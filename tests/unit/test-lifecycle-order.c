@@ -3,6 +3,7 @@
 
 #include "lifecycle/lifecycle-internal.h"
 #include "manager/manager-internal.h"
+#include "orders/orders-internal.h"
 
 /* Orders beside everything else, as far as they come when nobody answers at the authority's port. */
 
@@ -159,6 +160,79 @@ static void test_corrected(void)
     g_assert_cmpint(lifecycle_next_order(s.manager->lifecycle, c), <=, now_seconds());
 }
 
+/* As if the authority had refused a proof that the self-check had not found; the order waits. */
+static void foresee(Service *s, Certificate *c, int64_t when)
+{
+    Lifecycle *l = s->manager->lifecycle;
+    Ledger *ledger = ledger_file_get(l->orders, l->settings->authorities)->ledger;
+    const SolverFinding found = { "127.0.0.1", "http-01", 77 };
+
+    orders_set_network(l->orders, NULL);
+    g_assert_cmpint(ledger_note_attempt(ledger, certificate_name(c), now_seconds()), >, 0);
+    g_assert_cmpint(ledger_note_foreseen(ledger, certificate_name(c)), ==, 0);
+    g_assert_cmpint(ledger_note_finding(ledger, certificate_name(c), &found, when), ==, 0);
+    record_set_failure(c->record, &(Problem){ .code = PROBLEM_AUTHORITY_REFUSED, .text = S("No.") }, when);
+}
+
+static bool is_at_rest(void *userdata)
+{
+    Manager *m = userdata;
+
+    return lifecycle_busy(m->lifecycle) == 0 && upkeep_is_done(m->upkeep);
+}
+
+/* The self-check is repeated while the order waits; the service stays for the first ones alone, and says so. */
+static void test_recheck(void)
+{
+    _cleanup_service_ Service s = {};
+    _cleanup_free_ char *waits = NULL, *runs = NULL;
+    Certificate *c = start_and_fail(&s);
+    Lifecycle *l = s.manager->lifecycle;
+    Ledger *ledger = ledger_file_get(l->orders, l->settings->authorities)->ledger;
+
+    loop_until(s.event, is_at_rest, s.manager);
+    g_assert_cmpint(lifecycle_next_recheck(l, c), ==, INT64_MAX);
+    g_assert_false(lifecycle_awaits_recheck(l, c));
+    foresee(&s, c, now_seconds());
+    g_assert_cmpint(lifecycle_next_order(l, c), >, now_seconds() + HOUR);
+    g_assert_cmpint(lifecycle_next_recheck(l, c), >, now_seconds());
+    g_assert_cmpint(lifecycle_next_recheck(l, c), <, now_seconds() + 100);
+    g_assert_true(lifecycle_awaits_recheck(l, c));
+    agenda_note_change(s.manager->agenda, c);
+    g_assert_false(manager_is_idle(s.manager));
+    waits = manager_explain(s.manager, c);
+    g_assert_nonnull(
+        strstr(waits, "The self-check had found no proof either (SelfCheck=); it is repeated in "));
+    for (int i = 0; i < 2; i++)
+        g_assert_cmpint(ledger_note_looked(ledger, certificate_name(c), now_seconds()), ==, 0);
+    g_assert_false(lifecycle_awaits_recheck(l, c));
+    g_assert_true(manager_is_idle(s.manager));
+    c->order.retry = true; /* the order comes before it */
+    g_assert_cmpint(lifecycle_next_recheck(l, c), ==, INT64_MAX);
+    runs = manager_explain(s.manager, c);
+    g_assert_null(strstr(runs, "The self-check"));
+}
+
+static bool is_ordered_again(void *userdata)
+{
+    const Certificate *c = userdata;
+
+    return c->record->failure.problem.code == PROBLEM_NETWORK_FAILED && !c->job && !c->work.busy;
+}
+
+/* When it is due it is made, and when it finds something else, the next order is placed. */
+static void test_rechecked(void)
+{
+    _cleanup_service_ Service s = {};
+    Certificate *c = start_and_fail(&s);
+
+    foresee(&s, c, now_seconds() - HOUR);
+    g_assert_cmpint(lifecycle_next_recheck(s.manager->lifecycle, c), <, now_seconds());
+    g_assert_cmpuint(manager_renew_due(s.manager), ==, 0);
+    loop_until(s.event, is_ordered_again, c);
+    g_assert_cmpint(lifecycle_next_recheck(s.manager->lifecycle, c), ==, INT64_MAX);
+}
+
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
@@ -169,5 +243,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/lifecycle-order/unwanted", test_unwanted);
     g_test_add_func("/lifecycle-order/resume", test_resume);
     g_test_add_func("/lifecycle-order/corrected", test_corrected);
+    g_test_add_func("/lifecycle-order/recheck", test_recheck);
+    g_test_add_func("/lifecycle-order/rechecked", test_rechecked);
     return g_test_run();
 }

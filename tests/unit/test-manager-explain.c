@@ -51,6 +51,38 @@ static void test_pending(void)
     expect(&s, service_find(&s, "www.example.org"), true, "(attempts since the last success: 1): ");
 }
 
+/* What keeps several services from a chain is said once. */
+static void test_deliveries(void)
+{
+    const struct {
+        char *module, *detail;
+        DeploymentState state;
+    } deliveries[] = {
+        { S("a"), S("No room."), DEPLOYMENT_FAILED },  { S("b"), S("No room."), DEPLOYMENT_FAILED },
+        { S("c"), S("No leave."), DEPLOYMENT_FAILED }, { S("d"), S("No room."), DEPLOYMENT_ROLLED_BACK },
+        { S("e"), NULL, DEPLOYMENT_VERIFIED },         { S("f"), NULL, DEPLOYMENT_VERIFIED },
+    };
+    _cleanup_service_ Service s = {};
+    Certificate *c;
+
+    service_start_with(&s, MODULE_WWW);
+    c = service_find(&s, "www.example.com");
+    for (size_t i = 0; i < ELEMENTSOF(deliveries); i++) {
+        const Placement p = { .module = deliveries[i].module,
+                              .detail = deliveries[i].detail,
+                              .state = deliveries[i].state,
+                              .when = 1700000000 };
+
+        g_assert_cmpint(placements_set(&c->placements, &p), >=, 0);
+    }
+    expect(&s, c, true, "\nThe modules a, b could not be brought to use the chain at ");
+    expect(&s, c, true, "\nThe module c could not be brought to use the chain at ");
+    expect(&s, c, true, "\nThe module d did not take the chain and uses the former one again since ");
+    expect(&s, c, true, "\nThe module e presents the chain, ");
+    expect(&s, c, true, "\nThe module f presents the chain, ");
+    expect(&s, c, false, "The module b");
+}
+
 /* One line, whatever an authority has sent, and one full stop. */
 static void test_failure(void)
 {
@@ -111,6 +143,7 @@ int main(int argc, char *argv[])
     fixture_init(&argc, &argv);
     g_test_add_func("/manager-explain/local", test_local);
     g_test_add_func("/manager-explain/pending", test_pending);
+    g_test_add_func("/manager-explain/deliveries", test_deliveries);
     g_test_add_func("/manager-explain/failure", test_failure);
     g_test_add_func("/manager-explain/job", test_job);
     g_test_add_func("/manager-explain/upload", test_upload);

@@ -137,16 +137,46 @@ static void test_pending(void)
     c = service_find(&s, "www.example.org");
     g_assert_cmpint(manager_read_chain(s.manager, c, &b, &one), <, 0);
     g_assert_cmpint(one.code, ==, PROBLEM_NO_SUCH_CERTIFICATE);
+    g_assert_nonnull(strstr(one.text, "since the last attempt failed: The name constraints"));
     g_assert_cmpint(manager_open_key(s.manager, c, KEY_FORMAT_PEM, NULL, on_nothing, NULL, &two), <, 0);
     g_assert_cmpint(two.code, ==, PROBLEM_NO_SUCH_CERTIFICATE);
     g_assert_cmpint(manager_read_root(s.manager, c, &root, NULL), ==, 0);
     g_assert_true(g_str_has_prefix(root, "-----BEGIN CERTIFICATE-----"));
 }
 
+/* Each advice fits where the chain is from. */
+static void test_rootless(void)
+{
+    _cleanup_service_ Service s = {};
+    _cleanup_issued_ Issued root =
+        issue(&(CertificateSpec){ .subject = "R", .authority = true }, NULL, NULL);
+    _cleanup_issued_ Issued between =
+        issue(&(CertificateSpec){ .subject = "I", .authority = true }, &root, NULL);
+    _cleanup_issued_ Issued leaf = issue(&(CertificateSpec){ .subject = "L",
+                                                             .names = "DNS:www.example.com,DNS:example.com",
+                                                             .usage = "serverAuth" },
+                                         &between, NULL);
+    _cleanup_free_ char *leaf_pem = pem_of(&leaf), *between_pem = pem_of(&between), *key = key_pem_of(&leaf),
+                        *pem = NULL;
+    g_autofree char *bundle = text_join(leaf_pem, between_pem, key, NULL);
+    _cleanup_problem_ Problem uploaded = {};
+    Certificate *c;
+
+    service_start_with(&s, MODULE_WWW);
+    c = service_find(&s, "www.example.com");
+    g_assert_cmpint(service_upload(&s, NULL, bundle, NULL), ==, PROBLEM_NONE);
+    g_assert_cmpint(c->record->served, ==, SOURCE_UPLOADED);
+    g_assert_cmpint(manager_read_root(s.manager, c, &pem, &uploaded), <, 0);
+    g_assert_cmpint(uploaded.code, ==, PROBLEM_NO_SUCH_CERTIFICATE);
+    g_assert_nonnull(strstr(uploaded.text, "www.example.com was uploaded without its root"));
+    g_assert_nonnull(strstr(uploaded.text, "upload the chain again with its root"));
+}
+
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
     g_test_add_func("/manager-export/read", test_read);
+    g_test_add_func("/manager-export/rootless", test_rootless);
     g_test_add_func("/manager-export/key", test_key);
     g_test_add_func("/manager-export/key-fails", test_key_fails);
     g_test_add_func("/manager-export/pending", test_pending);

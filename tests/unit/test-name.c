@@ -545,6 +545,29 @@ static void test_module_name(void)
     g_assert_false(module_name_is_valid(above));
 }
 
+static void test_unicode(void)
+{
+    static const char *const names[][2] = {
+        { "xn--bcher-kva.example", "bücher.example" },
+        { "*.xn--bcher-kva.example", "*.bücher.example" },
+        { "xn--e1afmkfd.xn--p1ai", "пример.рф" },
+        { "mail.example.com", "mail.example.com" },
+        { "*.example.com", "*.example.com" },
+        { "2001:db8::1", "2001:db8::1" },
+        { "192.0.2.1", "192.0.2.1" },
+        { "xn--ls8h.example", "xn--ls8h.example" },     /* an emoji, which the standard excludes */
+        { "xn--a.example", "xn--a.example" },           /* encodes nothing */
+        { "xn--ab-g4t.example", "xn--ab-g4t.example" }, /* "a\u202eb", which turns the direction */
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+        _cleanup_free_ char *unicode = NULL;
+
+        g_assert_cmpint(name_to_unicode(names[i][0], &unicode), ==, 0);
+        g_assert_cmpstr(unicode, ==, names[i][1]);
+    }
+}
+
 static void test_base(void)
 {
     static const char name[] = "*.a.example";
@@ -559,6 +582,7 @@ int main(int argc, char *argv[])
     fixture_init(&argc, &argv);
     g_test_add_func("/name/valid", test_valid);
     g_test_add_func("/name/invalid", test_invalid);
+    g_test_add_func("/name/unicode", test_unicode);
     g_test_add_func("/name/number-of-vectors", test_number_of_vectors);
     g_test_add_func("/name/idempotent", test_idempotent);
     g_test_add_func("/name/injective", test_injective);

@@ -522,6 +522,32 @@ static void test_order(void)
     g_assert_cmpstr(o->problem->detail, ==, "Wait.");
 }
 
+/* What an object's status has made useless does not matter. */
+static void test_useless(void)
+{
+    static const char *const statuses[] = { "processing", "valid", "invalid" };
+    static const char order[] =
+        "{\"status\":\"%s\",\"identifiers\":[{\"type\":\"dns\",\"value\":\"a.test\"}],\"authorizations\":%s,"
+        "\"finalize\":17}";
+    static const char authorization[] =
+        "{\"status\":\"valid\",\"identifier\":{\"type\":\"dns\",\"value\":\"a.test\"},\"challenges\":"
+        "[null,{\"type\":\"http-01\",\"status\":7}]}";
+    _cleanup_(acme_authorization_freep) AcmeAuthorization *a = NULL;
+
+    for (size_t i = 0; i < ELEMENTSOF(statuses); i++) {
+        _cleanup_(acme_order_freep) AcmeOrder *texts = NULL, *object = NULL;
+        g_autofree char *one = g_strdup_printf(order, statuses[i], "[1]"),
+                        *other = g_strdup_printf(order, statuses[i], "{}");
+
+        g_assert_cmpint(acme_order_parse(WHOSE, one, strlen(one), &texts, NULL), ==, 0);
+        g_assert_null(texts->authorizations);
+        g_assert_null(texts->finalize);
+        g_assert_cmpint(acme_order_parse(WHOSE, other, strlen(other), &object, NULL), ==, 0);
+    }
+    g_assert_cmpint(acme_authorization_parse(WHOSE, authorization, strlen(authorization), &a, NULL), ==, 0);
+    g_assert_cmpuint(a->n_challenges, ==, 0);
+}
+
 static void test_authorization(void)
 {
     const char *text =
@@ -663,6 +689,7 @@ int main(int argc, char **argv)
     g_test_add_func("/objects/directory", test_directory);
     g_test_add_func("/objects/account", test_account);
     g_test_add_func("/objects/order", test_order);
+    g_test_add_func("/objects/useless", test_useless);
     g_test_add_func("/objects/authorization", test_authorization);
     g_test_add_func("/objects/order-list", test_order_list);
     g_test_add_func("/objects/renewal-info", test_renewal_info);

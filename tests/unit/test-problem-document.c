@@ -129,7 +129,7 @@ static void test_subjects(void)
         const char *text;
     } cases[] = {
         { "unauthorized", ACME_ABOUT_PROOF,
-          "refused the proof: No (unauthorized); check that the name points to this machine" },
+          "refused the proof: No (unauthorized); check that the name points to this machine, or for dns-01 that its zone" },
         { "unauthorized", ACME_ABOUT_ORDER,
           "refused the order: No (unauthorized); check the account, and for which names" },
         { "unauthorized", ACME_ABOUT_REVOCATION,

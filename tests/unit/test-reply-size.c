@@ -76,6 +76,7 @@ static const struct {
     { BUS_PATH_JOBS, "org.freedesktop.DBus.Introspectable", "Introspect", true, false, false },
     { BUS_PATH_ROOT, "org.freedesktop.DBus.Introspectable", "Introspect", false, false, false },
     { BUS_PATH, INTERFACE_MANAGER, "ReissueAll", true, false, false },
+    { BUS_PATH, INTERFACE_MANAGER, "ListModules", true, false, false },
     { BUS_PATH, INTERFACE_MANAGER, "ListUploads", false, false, true },
     { BUS_PATH_ROOT, "org.freedesktop.DBus.Properties", "GetAll", false, false, false },
     { BUS_PATH, INTERFACE_MANAGER, "Explain", false, false, false },

@@ -33,12 +33,12 @@ static void test_good(void)
               bare = reply_of(204, NULL, "");
     AcmeReply reply = {};
 
-    g_assert_cmpint(reply_check(&authority, &http, ACME_ABOUT_ORDER, TYPE_JSON, &reply, NULL), ==, 0);
+    g_assert_cmpint(reply_check(&authority, &http, ACME_ABOUT_ORDER, TYPE_JSON, true, &reply, NULL), ==, 0);
     g_assert_cmpstr(reply.location, ==, URL "order/1");
     g_assert_cmpint(reply.retry_after, ==, 5);
     g_assert_cmpmem(reply.body, reply.size, "{}", 2);
     g_assert_true(reply.http == &http);
-    g_assert_cmpint(reply_check(&authority, &bare, ACME_ABOUT_ORDER, NULL, &reply, NULL), ==, 0);
+    g_assert_cmpint(reply_check(&authority, &bare, ACME_ABOUT_ORDER, NULL, true, &reply, NULL), ==, 0);
     g_assert_null(reply.location);
     g_assert_cmpint(reply.retry_after, ==, 0);
 }
@@ -106,11 +106,26 @@ static void test_refused(void)
         HttpReply http = reply_of(cases[i].status, cases[i].fields, cases[i].body);
         _cleanup_problem_ Problem problem = {};
         AcmeReply reply = { .retry_after = 77 };
-        int r = reply_check(&authority, &http, ACME_ABOUT_ORDER, cases[i].type, &reply, &problem);
+        int r = reply_check(&authority, &http, ACME_ABOUT_ORDER, cases[i].type, true, &reply, &problem);
 
         g_assert_cmpint(reply.retry_after, ==, 77); /* untouched */
         if (r >= 0 || problem.code != cases[i].code || !strstr(problem.text, cases[i].part))
             note_failure("case %zu: %d, %s", i, r, strempty(problem.text));
+    }
+}
+
+/* Where nobody reads it, anything may stand. */
+static void test_not_located(void)
+{
+    static char *const locations[] = { S("/order/1"), S("http://ca.test/1"), S("https://elsewhere.test/1"),
+                                       S("") };
+
+    for (size_t i = 0; i < ELEMENTSOF(locations); i++) {
+        HttpReply http = reply_of(200, FIELDS(S("Location"), locations[i], S("Location"), S(URL "2")), "{}");
+        AcmeReply reply = {};
+
+        g_assert_cmpint(reply_check(&authority, &http, ACME_ABOUT_ORDER, NULL, false, &reply, NULL), ==, 0);
+        g_assert_null(reply.location);
     }
 }
 
@@ -163,6 +178,7 @@ int main(int argc, char **argv)
     fixture_init(&argc, &argv);
     g_test_add_func("/reply/good", test_good);
     g_test_add_func("/reply/refused", test_refused);
+    g_test_add_func("/reply/not-located", test_not_located);
     g_test_add_func("/reply/too-many", test_too_many);
     g_test_add_func("/reply/retry-after", test_retry_after);
     g_test_add_func("/reply/links", test_links);

@@ -135,6 +135,19 @@ static void test_revoke_refused(void)
     service_assert_served(&s, "www.example.com", SOURCE_LOCAL);
 }
 
+/* Without a chain, nobody is told to ask its issuer. */
+static void test_revoke_nothing(void)
+{
+    _cleanup_service_ Service s = {};
+
+    service_init(&s);
+    folder_write(&s.config, "certwright.conf", "[Local]\nNameConstraints=example.org\n");
+    service_write_module(&s, "web", "[Certificate www.example.com]\n");
+    service_start(&s);
+    service_settle(&s);
+    expect_refusal(&s, "", "There is no chain for www.example.com, so there is nothing to revoke.");
+}
+
 static void on_account_changed(const Problem *problem _unused_, void *userdata _unused_)
 {
     g_assert_not_reached();
@@ -162,6 +175,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/requests/cancel-revocation", test_cancel_revocation);
     g_test_add_func("/requests/limit", test_limit);
     g_test_add_func("/requests/revoke-refused", test_revoke_refused);
+    g_test_add_func("/requests/revoke-nothing", test_revoke_nothing);
     g_test_add_func("/requests/account-refused", test_account_refused);
     return g_test_run();
 }

@@ -82,11 +82,42 @@ static void test_stop(void)
     g_assert_cmpint(a.code, ==, PROBLEM_CANCELLED);
 }
 
+/* Nothing is sent to an authority whose terms nobody has agreed to, but an account that is left from then can be
+ * deactivated. */
+static void test_agreement(void)
+{
+    const AccountRecord record = { .key = (char[]){ "no key" } };
+    _cleanup_problem_ Problem none = {}, disagreed = {}, left = {};
+    _cleanup_orders_ OrdersFixture f = {};
+    Answer a = {};
+
+    orders_fixture_init(&f);
+    f.settings->acme.terms_agreed = false;
+    orders_start(&f);
+    for (int deactivate = 0; deactivate < 2; deactivate++) {
+        problem_clear(&none);
+        g_assert_cmpint(orders_change_account(f.orders, "away", deactivate, on_answer, &a, &none), <, 0);
+        g_assert_cmpint(none.code, ==, PROBLEM_ACME_DISABLED);
+        g_assert_nonnull(strstr(none.text, "no account at away"));
+        g_assert_nonnull(strstr(none.text, "TermsOfServiceAgreed=yes"));
+    }
+    g_assert_cmpint(store_write_account(f.store, "away", &record), ==, 0);
+    g_assert_cmpint(orders_change_account(f.orders, "away", false, on_answer, &a, &disagreed), <, 0);
+    g_assert_cmpint(disagreed.code, ==, PROBLEM_ACME_DISABLED);
+    g_assert_null(strstr(disagreed.text, "no account"));
+    g_assert_true(TAILQ_EMPTY(&f.orders->connections));
+    g_assert_cmpuint(a.n, ==, 0);
+    g_assert_cmpint(orders_change_account(f.orders, "away", true, on_answer, &a, &left), ==, 0);
+    loop_until(f.event, is_answered, &a);
+    g_assert_cmpint(a.code, !=, PROBLEM_ACME_DISABLED);
+}
+
 int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
     g_test_add_func("/revocation/unknown", test_unknown);
     g_test_add_func("/revocation/unreachable", test_unreachable);
     g_test_add_func("/revocation/stop", test_stop);
+    g_test_add_func("/revocation/agreement", test_agreement);
     return g_test_run();
 }

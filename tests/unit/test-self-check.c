@@ -14,7 +14,7 @@ enum { GOOD = 1, WRONG, AWAY, PENDING, NO_MEMORY };
 #define AT_ONCE 100      /* from within ask() */
 #define SOME    UINT_MAX /* are dropped: as many as the wrong one was faster than */
 
-static unsigned n_asked, n_dropped;
+static unsigned n_asked, n_dropped, wrong_answer;
 
 typedef struct TestProbe {
     AddressProbe probe;
@@ -40,6 +40,7 @@ static int on_probe(sd_event_source *s _unused_, void *userdata)
     if (p->what != GOOD)
         problem_set(&problem, PROBLEM_CHALLENGE_FAILED, "%s is %s", p->probe.address,
                     p->what == WRONG ? "wrong" : "away");
+    p->probe.answer = wrong_answer;
     address_probe_end(&p->probe, p->what == AWAY, &problem);
     g_assert_null(p->probe.check);
     sd_event_source_disable_unref(p->source);
@@ -231,6 +232,58 @@ static void test_resolution(void)
     }
 }
 
+static uint64_t found(DnsResult result, const char *addresses, unsigned answer)
+{
+    g_auto(GStrv) values = g_strsplit(addresses, " ", 0);
+    uint64_t what;
+    Bed b;
+
+    dns_result = result;
+    dns_values = values;
+    wrong_answer = answer;
+    bed_init(&b, NAME);
+    wait_for(&b);
+    what = b.task.base.found;
+    bed_done(&b);
+    return what;
+}
+
+/* What is found is the same as before, or it is not. */
+static void test_findings(void)
+{
+    static const struct {
+        DnsResult result;
+        const char *addresses;
+        unsigned answer;
+    } other[] = {
+        { DNS_NO_NAME, "", 0 },
+        { DNS_NO_DATA, "", 0 },
+        { DNS_FOUND, "192.0.2.2", 0 },
+        { DNS_FOUND, "192.0.2.2", 404 },
+        { DNS_FOUND, "192.0.2.3", 0 },
+        { DNS_FOUND, "198.51.100.3", 0 },
+        { DNS_FOUND, "192.0.2.2 198.51.100.3", 0 },
+        { DNS_FOUND, "192.0.2.3 198.51.100.3", 0 },
+    };
+
+    g_assert_cmpuint(found(DNS_FOUND, "192.0.2.1", 0), ==, FINDING_NONE);
+    g_assert_cmpuint(found(DNS_FOUND, "192.0.2.3 192.0.2.1", 0), ==, FINDING_NONE);
+    g_assert_cmpuint(found(DNS_FOUND, "192.0.2.5", 0), ==, FINDING_NONE); /* no memory */
+    g_assert_cmpuint(found(DNS_FAILED, "", 0), ==, FINDING_UNKNOWN);
+    for (size_t i = 0; i < ELEMENTSOF(other); i++)
+        for (size_t k = 0; k < ELEMENTSOF(other); k++) {
+            uint64_t a = found(other[i].result, other[i].addresses, other[i].answer);
+            uint64_t b = found(other[k].result, other[k].addresses, other[k].answer);
+
+            g_assert_cmpuint(a, >, FINDING_UNKNOWN);
+            if ((a == b) != (i == k))
+                note_failure("%zu and %zu", i, k);
+        }
+    /* in whatever order they come, and whichever answers first */
+    g_assert_cmpuint(found(DNS_FOUND, "192.0.2.3 192.0.2.2", 403), ==,
+                     found(DNS_FOUND, "192.0.2.2 192.0.2.3", 404));
+}
+
 /* After every number of turns of the loop: nothing is said of what has ended, and nothing is left. */
 static void test_end(void)
 {
@@ -257,6 +310,7 @@ int main(int argc, char **argv)
     g_test_add_func("/self-check/limit", test_limit);
     g_test_add_func("/self-check/no-memory", test_no_memory);
     g_test_add_func("/self-check/resolution", test_resolution);
+    g_test_add_func("/self-check/findings", test_findings);
     g_test_add_func("/self-check/end", test_end);
     return g_test_run();
 }

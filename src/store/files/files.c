@@ -78,7 +78,8 @@ int put_aside(const Store *s, int dir_fd, const char *entry, const char *path, c
         return errno == ENOENT ? 0 : -errno;
     r = fs_put_aside_at(dir_fd, entry);
     if (r >= 0)
-        log_warning("%s/%s is damaged and was renamed to %s.damaged: %s.", s->path, path, path, meaning);
+        log_fields(LOG_WARNING, MESSAGE_STORE_DAMAGED, FIELDS({ "FILE", path }),
+                   "%s/%s is damaged and was renamed to %s.damaged: %s.", s->path, path, path, meaning);
     return r;
 }
 
@@ -121,9 +122,10 @@ static int open_journal(Store *s)
     int r = journal_open(s->fd, &s->journal);
 
     if (r > 0)
-        log_warning("%s/" JOURNAL_FILE " is damaged and was renamed to " JOURNAL_FILE
-                    ".damaged: all records are read from their own files.",
-                    s->path);
+        log_fields(LOG_WARNING, MESSAGE_STORE_DAMAGED, FIELDS({ "FILE", JOURNAL_FILE }),
+                   "%s/" JOURNAL_FILE " is damaged and was renamed to " JOURNAL_FILE
+                   ".damaged: all records are read from their own files.",
+                   s->path);
     return r;
 }
 

@@ -201,8 +201,9 @@ static int scan(Loading *l, RecordKind kind)
             continue;
         name = name_from_entry(kind, entry->d_name);
         if (!name)
-            log_warning("%s/%s/%s is not part of the store, ignoring.", l->store->path, object_parent(kind),
-                        entry->d_name);
+            log_fields(LOG_WARNING, MESSAGE_FAILURE, FIELDS({ "FILE", entry->d_name }),
+                       "%s/%s/%s is not part of the store, ignoring.", l->store->path, object_parent(kind),
+                       entry->d_name);
         else
             r = on_object(kind, name, l);
     }
@@ -277,7 +278,8 @@ int store_load(Store *s, StoreVisit visit, void *userdata)
     r = load_quickly(&l);
     if (r < 0 && r != -ENOMEM) {
         if (r != -ENOENT)
-            log_notice("%s: failed to read the index, rebuilding from the files: %s", s->path, strerror(-r));
+            log_fields(LOG_NOTICE, MESSAGE_FAILURE, NULL,
+                       "%s: failed to read the index, rebuilding from the files: %s", s->path, strerror(-r));
         r = load_slowly(&l);
     }
     /* A switch made just before a crash of this program may not be on disk yet, but everything reported from

@@ -164,7 +164,8 @@ static int correct_slot(Store *s, int fd, Record *rec, Source source)
         return r;
     if (r < 0 || chain_identical(chain, slot->chain))
         return 0;
-    log_warning(
+    log_fields(
+        LOG_WARNING, MESSAGE_STORE_DAMAGED, ABOUT(rec->name),
         "%s: the record of %s \"%s\" does not match the certificates of its generation %llu, corrected the record.",
         s->path, record_kind_to_string(rec->kind), rec->name, (unsigned long long)slot->stored.generation);
     chain_unref(slot->chain);
@@ -223,7 +224,8 @@ static int find_generation(Store *s, int fd, Record *rec, Source source)
         parse_uint64(current, &generation) >= 0)
         r = adopt_generation(fd, rec->kind, generation, slot);
     if (r > 0)
-        log_warning(
+        log_fields(
+            LOG_WARNING, MESSAGE_STORE_DAMAGED, ABOUT(rec->name),
             "%s: the record of %s \"%s\" does not match the files of its generation %llu, corrected the record.",
             s->path, record_kind_to_string(rec->kind), rec->name,
             (unsigned long long)slot->stored.generation);
@@ -245,9 +247,9 @@ static int repair_slot(Store *s, int fd, Record *rec, Source source, bool in_use
         return r < 0 && corrected == 0 ? 1 : corrected;
     }
     if (in_use) {
-        log_warning("%s: generation %llu of %s \"%s\" is damaged, replacing.", s->path,
-                    (unsigned long long)slot->stored.generation, record_kind_to_string(rec->kind),
-                    rec->name);
+        log_fields(LOG_WARNING, MESSAGE_STORE_DAMAGED, ABOUT(rec->name),
+                   "%s: generation %llu of %s \"%s\" is damaged, replacing.", s->path,
+                   (unsigned long long)slot->stored.generation, record_kind_to_string(rec->kind), rec->name);
         return 0;
     }
     record_clear_slot(rec, source);
@@ -289,8 +291,9 @@ static void write_back(Store *s, int fd, const Record *rec)
     if (r >= 0)
         r = fs_sync(fd);
     if (r < 0)
-        (void)log_warning_errno(r, "%s: Failed to write the record of %s \"%s\" again, ignoring", s->path,
-                                record_kind_to_string(rec->kind), rec->name);
+        log_fields(LOG_WARNING, MESSAGE_FAILURE, ABOUT(rec->name),
+                   "%s: Failed to write the record of %s \"%s\" again, ignoring: %s", s->path,
+                   record_kind_to_string(rec->kind), rec->name, strerror(-r));
 }
 
 /* -ENOENT: the object is gone. */
@@ -360,11 +363,12 @@ static int recover_and_report(Store *s, int fd, const char *path, RecordKind kin
     r = recover(fd, kind, name, former, ret);
     if (in_use || r >= 0) {
         (void)put_aside(s, fd, RECORD_FILE, file, "it is made again");
-        log_warning("%s: the record of %s \"%s\" is damaged%s%s", s->path, record_kind_to_string(kind), name,
-                    r >= 0 ? ", recovered the served chain from its files." : ".",
-                    former || kind != RECORD_CERTIFICATE
-                        ? ""
-                        : " Applications that registered it have to do so again.");
+        log_fields(LOG_WARNING, MESSAGE_STORE_DAMAGED, ABOUT(name),
+                   "%s: the record of %s \"%s\" is damaged%s%s", s->path, record_kind_to_string(kind), name,
+                   r >= 0 ? ", recovered the served chain from its files." : ".",
+                   former || kind != RECORD_CERTIFICATE
+                       ? ""
+                       : " Applications that registered it have to do so again.");
     }
     return r;
 }

@@ -333,6 +333,10 @@ ORDERS = [
           "another server"),
     fails("order-certificate-number", ["order", "finalize"], member("certificate", 5), PROTOCOL, "certificate"),
     succeeds("order-certificate-empty", NEW, member("certificate", "")),
+    succeeds("order-location-nobody-reads", ["authorization", "challenge", "order", "finalize", "certificate"],
+             field("Location", "/here", abroad("there"))),
+    succeeds("order-steps-behind-it", ["order", "finalize"], edit(lambda o: o.update(
+        {"finalize": 7, "authorizations": "done"} if o["status"] in ("processing", "valid") else {}))),
     succeeds("order-expires-garbage", NEW, member("expires", "tomorrow")),
     succeeds("order-expires-number", BOTH, member("expires", 5)),
     succeeds("order-error-text", BOTH, member("error", "x")),
