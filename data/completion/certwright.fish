@@ -32,7 +32,8 @@ function __certwright_arguments
             continue
         end
         switch $word
-            case --output --name --key-type --format --key --passphrase-file --reason --acme --authority -o
+            case --output --name --key-type --format --key --passphrase-file --reason --acme --authority --module --source \
+                --state --expiring --sort --contact --directory --ca-file --challenges -o
                 set skip yes
             case '-*'
             case '*'
@@ -46,15 +47,20 @@ function __certwright_at # NUMBER VERB...: this argument of one of these verbs i
     test (count $arguments) = $argv[1]; and contains -- "$arguments[1]" $argv[2..]
 end
 
+function __certwright_is_list # which is what no verb means
+    set -l arguments (__certwright_arguments)
+    test (count $arguments) = 0; or test "$arguments[1]" = list
+end
+
 function __certwright_is # VERB...
     set -l arguments (__certwright_arguments)
     contains -- "$arguments[1]" $argv
 end
 
 complete -c certwright -f
-complete -c certwright -n 'test (count (__certwright_arguments)) = 0' -a 'list show explain status reissue revoke export \
-    export-root export-key upload check uploads remove-upload register unregister account deploy enable disable doctor modules \
-    metrics monitor reload renew-due'
+complete -c certwright -n 'test (count (__certwright_arguments)) = 0; or __certwright_at 1 help' -a 'list show explain status reissue revoke export \
+    export-root export-key upload check uploads remove-upload register unregister account acme deploy enable disable doctor modules \
+    metrics monitor reload renew-due help'
 
 complete -c certwright -l json -d 'print JSON'
 complete -c certwright -l no-legend -d 'omit headings and remarks'
@@ -83,6 +89,23 @@ complete -c certwright -n '__certwright_is register' -l key-type -x -a 'ecdsa-p2
 complete -c certwright -n '__certwright_is register' -l acme -x -a 'yes no'
 complete -c certwright -n '__certwright_is register' -l authority -x -a '(__certwright_authorities)'
 
+complete -c certwright -n '__certwright_is register' -l wait -d 'wait until the order has finished'
+complete -c certwright -n '__certwright_is_list' -l module -x -a '(__certwright_modules)'
+complete -c certwright -n '__certwright_is_list' -l source -x -a 'uploaded acme local'
+complete -c certwright -n '__certwright_is_list' -l state -x -a 'pending valid expiring expired'
+complete -c certwright -n '__certwright_is_list' -l expiring -x -d 'days'
+complete -c certwright -n '__certwright_is_list' -l sort -x -a 'name expiry state source issuer renewal'
+complete -c certwright -n '__certwright_is_list' -l csv -d 'print comma-separated values'
+complete -c certwright -n '__certwright_is_list' -l watch -d 'print the list again whenever it changes'
+complete -c certwright -n '__certwright_is enable acme' -l agree-tos -d "agree to the authorities' terms"
+complete -c certwright -n '__certwright_is enable acme' -l contact -x
+complete -c certwright -n '__certwright_is acme' -l authority -x -a '(__certwright_authorities)'
+complete -c certwright -n '__certwright_is acme' -l directory -x
+complete -c certwright -n '__certwright_is acme' -l ca-file -r -F
+complete -c certwright -n '__certwright_is acme' -l challenges -x -a 'http-01 tls-alpn-01 dns-01'
+complete -c certwright -n '__certwright_at 1 acme' -a 'setup test status'
+complete -c certwright -n '__certwright_at 2 acme; and contains -- test (__certwright_arguments)' -a '(__certwright_names)'
+
 complete -c certwright -n '__certwright_at 1 show explain reissue revoke export export-root export-key upload check deploy' \
     -a '(__certwright_names)'
 complete -c certwright -n '__certwright_at 2 unregister enable disable' -a '(__certwright_names)'
@@ -90,7 +113,7 @@ complete -c certwright -n '__certwright_is doctor' -a '(__certwright_names)'
 complete -c certwright -n '__certwright_at 1 register unregister deploy' -a '(__certwright_modules)'
 complete -c certwright -n '__certwright_at 1 upload check' -F
 complete -c certwright -n '__certwright_at 2 upload check' -F
-complete -c certwright -n '__certwright_at 1 enable disable' -a 'nginx apache2 haproxy postfix dovecot'
+complete -c certwright -n '__certwright_at 1 enable disable' -a 'nginx apache2 haproxy postfix dovecot cockpit'
 complete -c certwright -n '__certwright_at 1 account' -a 'rollover deactivate'
 complete -c certwright -n '__certwright_at 2 account' -a '(__certwright_authorities)'
 complete -c certwright -n '__certwright_at 1 remove-upload' -a '(__certwright_column uploads -1)'

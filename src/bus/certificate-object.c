@@ -7,7 +7,8 @@
 #include "util/text.h"
 
 #define PATH_SHOWN_MAX 1024 /* bytes of an unknown path that are quoted */
-#define BRIEF_MAX      64   /* of a text in brief */
+#define NAME_MAX_BYTES 1024
+#define BRIEF_MAX      64 /* of a text in brief */
 
 char *certificate_path(const Certificate *c)
 {
@@ -41,20 +42,41 @@ static bool decode_name(const char *path, char *ret, size_t size)
     return !*path;
 }
 
+static bool name_at(const char *path, char *ret, size_t size)
+{
+    const char *id = path + strlen(BUS_PATH_CERTIFICATES);
+
+    return *id == '/' && decode_name(id + 1, ret, size);
+}
+
+Certificate *certificate_at(const Bus *b, const char *path)
+{
+    char name[NAME_MAX_BYTES];
+
+    if (streq(path, BUS_PATH_ROOT))
+        return b->model->root;
+    return strncmp(path, BUS_PATH_CERTIFICATES, strlen(BUS_PATH_CERTIFICATES)) == 0 &&
+                   name_at(path, name, sizeof(name))
+               ? model_find(b->model, name)
+               : NULL;
+}
+
 int find_certificate(sd_bus *bus _unused_, const char *path, const char *interface _unused_, void *userdata,
                      void **ret, sd_bus_error *error)
 {
-    const char *id = path + strlen(BUS_PATH_CERTIFICATES);
-    char name[1024];
+    char name[NAME_MAX_BYTES];
     Bus *b = userdata;
+    Certificate *c;
 
-    if (*id != '/' || !decode_name(id + 1, name, sizeof(name)))
+    if (!name_at(path, name, sizeof(name)))
         return 0;
-    *ret = model_find(b->model, name);
-    if (!*ret)
+    c = model_find(b->model, name);
+    if (!c)
         return error_set(error, PROBLEM_NO_SUCH_CERTIFICATE,
                          "There is no certificate at %s; GetCertificate finds the object of a name.",
                          QUOTE(path, PATH_SHOWN_MAX));
+    told_note_read(b, c);
+    *ret = c;
     return 1;
 }
 
@@ -159,29 +181,9 @@ const char *certificate_reason(const Certificate *c)
     return certificate_is_root(c) ? root_reason(c) : certificate_explain(c, clock_now());
 }
 
-/* Starts to signal changes over time when a client first reads such a property. Returns the Bus. */
-static const Bus *note_known(sd_bus *bus, Certificate *c)
-{
-    const Bus *b = sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus));
-
-    if (!c->client.is_known)
-        c->client.told = manager_outlook(b->manager, c);
-    c->client.is_known = true;
-    return b;
-}
-
-GETTER(property_get_reason)
-{
-    (void)note_known(bus, userdata);
-    return sd_bus_message_append_basic(reply, 's', certificate_reason(userdata));
-}
-
-GETTER(property_get_state)
-{
-    (void)note_known(bus, userdata);
-    return sd_bus_message_append_basic(
-        reply, 's', certificate_state_to_string(certificate_state(userdata, clock_now())));
-}
+TEXT_GETTER(property_get_reason, Certificate, c, certificate_reason(c));
+TEXT_GETTER(property_get_state, Certificate, c,
+            certificate_state_to_string(certificate_state(c, clock_now())));
 
 GETTER(property_get_key_type)
 {
@@ -211,7 +213,6 @@ GETTER(property_get_candidates)
     Choice choice = certificate_choose(c, clock_now());
     int r;
 
-    (void)note_known(bus, userdata);
     r = sd_bus_message_open_container(reply, 'a', "(sbsx)");
     for (Source s = 0; s < _SOURCE_MAX && r >= 0; s++) {
         const Chain *chain = c->record->slots[s].chain;
@@ -239,16 +240,21 @@ GETTER(property_get_modules)
 
 GETTER(property_get_next_renewal)
 {
-    int64_t next = manager_next_renewal(note_known(bus, userdata)->manager, userdata);
+    const Bus *b = sd_bus_slot_get_userdata(sd_bus_get_current_slot(bus));
+    int64_t next = manager_next_renewal(b->manager, userdata);
 
     return sd_bus_message_append_basic(reply, 'x', &next);
+}
+
+bool served_has_window(const Certificate *c)
+{
+    return c->record->served == SOURCE_ACME && c->order.window.start < c->order.window.end;
 }
 
 GETTER(property_get_renewal_window)
 {
     const Certificate *c = userdata;
-    bool suggested = c->record->served == SOURCE_ACME && c->order.window.start < c->order.window.end,
-         tells_page = suggested && !is_brief(bus, c);
+    bool suggested = served_has_window(c), tells_page = suggested && !is_brief(bus, c);
 
     return sd_bus_message_append(reply, "(xxs)", suggested ? c->order.window.start : INT64_C(0),
                                  suggested ? c->order.window.end : INT64_C(0),
@@ -286,7 +292,6 @@ GETTER(property_get_job)
     const Certificate *c = userdata;
     _cleanup_free_ char *job = c->job ? job_path(c->job->id) : strdup("/");
 
-    (void)note_known(bus, userdata);
     return job ? sd_bus_message_append_basic(reply, 'o', job) : -ENOMEM;
 }
 

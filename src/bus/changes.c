@@ -28,35 +28,6 @@ struct Change {
     UT_hash_handle hh;
 };
 
-/* The properties that a set of Changed is about; none of them twice. */
-static const struct {
-    unsigned what;
-    const char *names[11];
-} properties[] = {
-    { CHANGED_CHAIN,
-      { "Source", "Serial", "NotBefore", "NotAfter", "Issuer", "Subject", "Fingerprint", "KeyType", "Chain",
-        "Authority" } },
-    { CHANGED_CHAIN | CHANGED_OUTLOOK, { "Reason", "State", "Candidates", "NextRenewal" } },
-    { CHANGED_CHAIN | CHANGED_WINDOW, { "RenewalWindow" } },
-    { CHANGED_NAMES, { "Names" } },
-    { CHANGED_MODULES, { "Modules" } },
-    { CHANGED_JOB, { "Job" } },
-    { CHANGED_FAILURE, { "LastError" } },
-    { CHANGED_DEPLOYMENTS, { "Deployments" } },
-};
-
-#define PROPERTIES_MAX (ELEMENTSOF(properties) * ELEMENTSOF(properties[0].names))
-
-static void list_properties(unsigned what, const char *ret[static PROPERTIES_MAX])
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < ELEMENTSOF(properties); i++)
-        for (const char *const *name = properties[i].names; (what & properties[i].what) && *name; name++)
-            ret[n++] = *name;
-    ret[n] = NULL;
-}
-
 static int tell_chain(Bus *b, const Change *change, const char *path)
 {
     const Certificate *c = change->certificate;
@@ -90,35 +61,19 @@ static int tell_placements(Bus *b, Certificate *c, const char *path)
 
 static void forget_change(Bus *b, Change *change)
 {
+    change->certificate->client.pending = false;
     HASH_DEL(b->changes.certificates, change);
     free(change->warning);
     free(change);
 }
 
-/* Adds properties that changed over time, and drops those whose value was signalled already. */
-static unsigned add_outlook(const Bus *b, Certificate *c, unsigned what)
-{
-    Outlook o = manager_outlook(b->manager, c), former = c->client.told;
-
-    what &= ~(unsigned)(CHANGED_OUTLOOK | CHANGED_JOB);
-    if (!c->client.is_known || o.job != former.job)
-        what |= CHANGED_JOB;
-    former.job = o.job;
-    if (!c->client.is_known || !outlook_equal(&o, &former))
-        what |= CHANGED_OUTLOOK;
-    c->client.told = o;
-    c->client.is_known = true;
-    return what;
-}
-
 static int tell_properties(Bus *b, const Change *change, const char *path)
 {
-    unsigned what = add_outlook(b, change->certificate, change->what);
-    const char *names[PROPERTIES_MAX];
+    const char *names[CERTIFICATE_PROPERTIES_MAX];
 
+    told_update(b, change->certificate, change->what, names);
     if (change->added)
         return sd_bus_emit_object_added(b->bus, path);
-    list_properties(what, names);
     return names[0] ? sd_bus_emit_properties_changed_strv(b->bus, path, INTERFACE_CERTIFICATE,
                                                           (char **)(uintptr_t)names)
                     : 0;
@@ -146,46 +101,115 @@ static void tell(Bus *b, Change *change)
     forget_change(b, change);
 }
 
+/* ---- the manager */
+
+static const char *const manager_properties[] = {
+    "Certificates", "JobsRunning", "RootFingerprint", "NextWake",
+    "AcmeEnabled",  "Authorities", "ClockTrusted",
+};
+
+static uint64_t hash_authorities(const Settings *s)
+{
+    uint64_t h = 0;
+
+    for (size_t i = 0; i < s->n_authorities; i++)
+        if (s->authorities[i].enabled)
+            h = text_hash(s->authorities[i].name, h + 1);
+    return h;
+}
+
 static Counts counts_of(const Bus *b)
 {
     Counts c = {
         .certificates = b->model->n_published,
         .jobs = HASH_COUNT(b->model->jobs),
         .wake = manager_next_wake(b->manager),
-        .doubts_clock = manager_clock_is_doubted(b->manager),
+        .trusts_clock = !manager_clock_is_doubted(b->manager),
+        .acme = manager_acme_is_on(b->manager),
+        .authorities = hash_authorities(manager_settings(b->manager)),
     };
 
     strncpy(c.root, strempty(served_leaf(b->model->root)->fingerprint), sizeof(c.root) - 1);
     return c;
 }
 
-static void tell_counts(Bus *b)
+/* Returns a set of indexes of manager_properties. */
+static unsigned compare_counts(const Counts *a, const Counts *b)
+{
+    const bool differs[ELEMENTSOF(manager_properties)] = {
+        a->certificates != b->certificates,
+        a->jobs != b->jobs,
+        !streq(a->root, b->root),
+        a->wake != b->wake,
+        a->acme != b->acme,
+        a->authorities != b->authorities,
+        a->trusts_clock != b->trusts_clock,
+    };
+    unsigned set = 0;
+
+    for (size_t i = 0; i < ELEMENTSOF(differs); i++)
+        set |= (unsigned)differs[i] << i;
+    return set;
+}
+
+/* A client may read them before their change is signalled. */
+Counts bus_read_counts(Bus *b)
 {
     Counts now = counts_of(b);
-    const char *names[6] = {};
+
+    b->changes.read |= compare_counts(&now, &b->changes.told);
+    return now;
+}
+
+static void tell_manager(Bus *b)
+{
+    const char *names[ELEMENTSOF(manager_properties) + 2];
+    Counts now = counts_of(b);
+    unsigned set = b->changes.read | compare_counts(&now, &b->changes.told);
     size_t n = 0;
 
-    b->changes.counts = false;
-    if (now.certificates != b->changes.told.certificates)
-        names[n++] = "Certificates";
-    if (now.jobs != b->changes.told.jobs)
-        names[n++] = "JobsRunning";
-    if (!streq(now.root, b->changes.told.root))
-        names[n++] = "RootFingerprint";
-    if (now.wake != b->changes.told.wake)
-        names[n++] = "NextWake";
-    if (now.doubts_clock != b->changes.told.doubts_clock)
-        names[n++] = "ClockTrusted";
+    for (size_t i = 0; i < ELEMENTSOF(manager_properties); i++)
+        if (set & (1U << i))
+            names[n++] = manager_properties[i];
+    if (b->changes.errors)
+        names[n++] = "ConfigurationErrors";
+    names[n] = NULL;
     b->changes.told = now;
+    b->changes.read = 0;
+    b->changes.manager = b->changes.errors = false;
     if (n > 0)
         (void)sd_bus_emit_properties_changed_strv(b->bus, BUS_PATH, INTERFACE_MANAGER,
                                                   (char **)(uintptr_t)names);
 }
 
-static void emit_job(Bus *b, const char *path)
+/* ---- jobs */
+
+/* Lists the properties that clients do not know, or that they may know from a time between two signals. */
+static void update_job(Job *j, const char *ret[static 5])
 {
-    (void)sd_bus_emit_properties_changed(b->bus, path, INTERFACE_JOB, "State", "Progress", "Step", "Error",
-                                         NULL);
+    JobClient *c = &j->client;
+    bool failed = j->problem.code != PROBLEM_NONE;
+    size_t n = 0;
+
+    if (c->read || j->state != c->state)
+        ret[n++] = "State";
+    if (c->read || j->progress < c->progress || j->progress > c->progress)
+        ret[n++] = "Progress";
+    if (c->read || !streq(j->step, strempty(c->step)))
+        ret[n++] = "Step";
+    if (failed != c->failed)
+        ret[n++] = "Error";
+    ret[n] = NULL;
+    *c = (JobClient){ .state = j->state, .progress = j->progress, .step = j->step, .failed = failed };
+}
+
+static void tell_job(Bus *b, Job *j, const char *path)
+{
+    const char *names[5];
+
+    update_job(j, names);
+    if (names[0])
+        (void)sd_bus_emit_properties_changed_strv(b->bus, path, INTERFACE_JOB, (char **)(uintptr_t)names);
 }
 
 static void tell_jobs(Bus *b)
@@ -194,11 +218,10 @@ static void tell_jobs(Bus *b)
 
     b->changes.jobs = false;
     HASH_ITER (hh, b->model->jobs, j, next) {
-        _cleanup_free_ char *path = j->changed ? job_path(j->id) : NULL;
+        _cleanup_free_ char *path = j->client.changed ? job_path(j->id) : NULL;
 
-        j->changed = false;
         if (path)
-            emit_job(b, path);
+            tell_job(b, j, path);
     }
 }
 
@@ -273,7 +296,7 @@ static bool progress_is_due(Bus *b)
 {
     uint64_t now = loop_now(b->event, CLOCK_MONOTONIC);
 
-    if (!b->changes.jobs && !b->changes.counts)
+    if (!b->changes.jobs && !b->changes.manager)
         return false;
     if (HASH_COUNT(b->model->jobs) < MANY_JOBS || now >= b->changes.progress_told + WHILE_USEC) {
         b->changes.progress_told = now;
@@ -313,8 +336,8 @@ static int on_changes(sd_event_source *s, void *userdata)
             return sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
         tell(b, change);
     }
-    if (progress && b->changes.counts)
-        tell_counts(b);
+    if (progress && b->changes.manager)
+        tell_manager(b);
     tell_late_jobs(b);
     return 0;
 }
@@ -343,6 +366,7 @@ static Change *get_change(Bus *b, Certificate *c)
             return NULL;
         }
         change->certificate = c;
+        c->client.pending = true;
         HASH_ADD_PTR(b->changes.certificates, certificate, change);
     }
     wake(b);
@@ -351,7 +375,7 @@ static Change *get_change(Bus *b, Certificate *c)
 
 bool bus_has_changes(const Bus *b)
 {
-    return b->changes.certificates || b->changes.jobs || b->changes.counts ||
+    return b->changes.certificates || b->changes.jobs || b->changes.manager ||
            !STAILQ_EMPTY(&b->changes.late_jobs);
 }
 
@@ -418,16 +442,8 @@ static void on_counts_changed(void *userdata)
 {
     Bus *b = userdata;
 
-    b->changes.counts = true;
+    b->changes.manager = true;
     wake(b);
-}
-
-static void on_authorities_changed(void *userdata)
-{
-    Bus *b = userdata;
-
-    (void)sd_bus_emit_properties_changed(b->bus, BUS_PATH, INTERFACE_MANAGER, "AcmeEnabled", "Authorities",
-                                         NULL);
 }
 
 static void on_configured(bool errors, void *userdata)
@@ -435,9 +451,8 @@ static void on_configured(bool errors, void *userdata)
     Bus *b = userdata;
 
     bus_rearm_idle(b);
-    if (errors)
-        (void)sd_bus_emit_properties_changed(b->bus, BUS_PATH, INTERFACE_MANAGER, "ConfigurationErrors",
-                                             NULL);
+    b->changes.errors |= errors;
+    on_counts_changed(b);
 }
 
 static void on_clock_doubted(void *userdata)
@@ -453,10 +468,12 @@ static void on_deploy_due(const char *module, void *userdata)
 static void on_job_added(Job *j, void *userdata)
 {
     _cleanup_free_ char *path = job_path(j->id), *certificate = job_certificate_path(j);
+    const char *names[5];
     Bus *b = userdata;
 
     if (!path || !certificate)
         return;
+    update_job(j, names);
     (void)sd_bus_emit_object_added(b->bus, path);
     (void)sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "JobNew", "o", path);
     (void)sd_bus_emit_signal(b->bus, BUS_PATH, INTERFACE_MANAGER, "JobStarted", "osos", path,
@@ -467,7 +484,7 @@ static void on_job_changed(Job *j, void *userdata)
 {
     Bus *b = userdata;
 
-    j->changed = b->changes.jobs = true;
+    j->client.changed = b->changes.jobs = true;
     wake(b);
 }
 
@@ -484,7 +501,7 @@ static void on_job_removed(Job *j, void *userdata)
         (void)log_oom();
         return;
     }
-    emit_job(b, ended->path);
+    tell_job(b, j, ended->path);
     if (j->kind == JOB_ROOT || j->kind == JOB_DEPLOY) {
         STAILQ_INSERT_TAIL(&b->changes.late_jobs, ended, entry);
         wake(b);
@@ -510,7 +527,7 @@ const ModelWatcher bus_watcher = {
 const ManagerObserver bus_observer = {
     .chain_changed = on_chain_changed,
     .expiry_warning = on_expiry_warning,
-    .authorities_changed = on_authorities_changed,
+    .authorities_changed = on_counts_changed,
     .configured = on_configured,
     .clock_doubted = on_clock_doubted,
     .deploy_due = on_deploy_due,
@@ -540,7 +557,7 @@ void bus_changes_drop(Bus *b)
         STAILQ_REMOVE_HEAD(&b->changes.late_jobs, entry);
         ended_job_free(e);
     }
-    b->changes.jobs = b->changes.counts = false;
+    b->changes.jobs = b->changes.manager = false;
 }
 
 /* What has ended until the service stops is signalled; everything else is listed again after its next start. */

@@ -163,9 +163,15 @@ static void on_left(const char *sender, bool viewer, void *userdata)
         bus_note_departure(b);
 }
 
+static bool on_asked(sd_bus_message *m, void *userdata)
+{
+    return bus_awaits_chains(userdata, m);
+}
+
 static const SharesObserver shares_observer = {
     .reply_size = bus_reply_size,
     .lists_objects = bus_lists_objects,
+    .waits = on_asked,
     .dispatched = on_dispatched,
     .refused = call_log_refused,
     .left = on_left,

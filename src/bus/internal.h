@@ -51,12 +51,14 @@ typedef struct Link {
     sd_event_source *readable, *more;
 } Link;
 
-/* Properties of the manager that change often. */
+/* Properties of the manager that are computed from the tables. */
 typedef struct Counts {
     size_t certificates, jobs;
     int64_t wake;
-    bool doubts_clock;
+    bool trusts_clock;
     char root[65];
+    bool acme;
+    uint64_t authorities; /* a hash */
 } Counts;
 
 struct Bus {
@@ -71,8 +73,9 @@ struct Bus {
     sd_bus_slot *slots[16];
     size_t n_slots;
     Brevity brevity;
-    size_t n_calls;    /* not answered yet */
-    size_t n_starting; /* units that systemd was asked to start */
+    size_t n_calls;           /* not answered yet */
+    size_t n_starting;        /* units that systemd was asked to start */
+    uint64_t beginning_since; /* when a call first waited for first chains; 0: none did (beginning.c) */
     bool asking_clock;
 
     /* Runs of certwright-deploy; written by deploy.c and deploy-direct.c. */
@@ -96,8 +99,10 @@ struct Bus {
     /* Pending signals; written by changes.c only. */
     struct {
         Change *certificates;
-        bool jobs, counts;
-        Counts told;
+        bool jobs, manager;
+        bool errors;                       /* of the configuration are others */
+        Counts told;                       /* that clients know */
+        unsigned read;                     /* those that they may have read since they changed */
         STAILQ_HEAD(, EndedJob) late_jobs; /* finished, to be signalled after all changes */
         sd_event_source *source;
         sd_event_source *progress_timer; /* for progress withheld because some was signalled a moment ago */
@@ -161,6 +166,8 @@ char *certificate_path(const Certificate *c);
 char *job_path(uint64_t id);
 /* Of the certificate that the job is for; "/" if it is for a module. */
 char *job_certificate_path(const Job *j);
+/* The certificate, or the root, at this path; NULL: there is none. */
+Certificate *certificate_at(const Bus *b, const char *path);
 /* sd_bus_object_find_t and sd_bus_node_enumerator_t; userdata is the Bus. */
 int find_certificate(sd_bus *bus, const char *path, const char *interface, void *userdata, void **ret,
                      sd_bus_error *error);
@@ -185,10 +192,23 @@ void brevity_end(Brevity *v);
  * space in the reply. */
 bool brevity_wants(Brevity *v, sd_bus *bus, const Certificate *c);
 
+/* The properties that clients know (told.c). */
+#define CERTIFICATE_PROPERTIES_MAX 24
+/* Called when the object is looked up, for a client that may be about to read its properties. */
+void told_note_read(const Bus *b, Certificate *c);
+/* Lists the properties to be signalled now; clients know their values from then on. what: the set of Changed, which counts if no
+ * value is known yet. */
+void told_update(const Bus *b, Certificate *c, unsigned what,
+                 const char *ret[static CERTIFICATE_PROPERTIES_MAX]);
+
 /* Explains the served chain in one sentence. */
 const char *certificate_reason(const Certificate *c);
 /* The leaf of the served chain; an empty one if there is none. */
 const ChainEntry *served_leaf(const Certificate *c);
+/* Returns true if the authority of the served chain suggested when to renew it. */
+bool served_has_window(const Certificate *c);
+/* Returns the current values of properties of the manager, for a client to read. */
+Counts bus_read_counts(Bus *b);
 bool bus_has_changes(const Bus *b);
 /* Drops pending signals while the name is not owned, so that there are no listeners. */
 void bus_changes_drop(Bus *b);
@@ -205,6 +225,8 @@ void bus_connection_done(Bus *b);
 int bus_request_name(Bus *b);
 /* Registers all objects on the connection. */
 int bus_add_objects(Bus *b);
+/* Returns true if a call waits for first chains that are being made (beginning.c). */
+bool bus_awaits_chains(Bus *b, sd_bus_message *m);
 /* Estimates the size of the reply to a call, in bytes (reply-size.c). */
 size_t bus_reply_size(sd_bus_message *m, void *userdata);
 /* Returns true for GetManagedObjects; userdata is not used (brevity.c). */
@@ -317,6 +339,8 @@ static inline const char *valid_text(const char *s)
 int method_upload(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int method_upload_data(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int method_check_upload(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int method_list_authorities(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int method_test_order(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int method_list_uploads(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int method_remove_upload(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int method_upload_to_certificate(sd_bus_message *m, void *userdata, sd_bus_error *error);

@@ -24,13 +24,16 @@ int find_job(sd_bus *bus _unused_, const char *path, const char *interface _unus
     const char *id = path + strlen(BUS_PATH_JOBS);
     Bus *b = userdata;
     uint64_t number;
+    Job *j;
 
     if (*id != '/' || parse_uint64(id + 1, &number) < 0)
         return 0;
-    *ret = model_find_job(b->model, number);
-    if (!*ret)
+    j = model_find_job(b->model, number);
+    if (!j)
         return error_set(error, PROBLEM_NO_SUCH_JOB, "There is no job %" PRIu64 "; it may have ended.",
                          number);
+    j->client.read |= j->client.changed;
+    *ret = j;
     return 1;
 }
 

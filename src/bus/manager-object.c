@@ -12,12 +12,25 @@ GETTER(property_get_version)
     return sd_bus_message_append_basic(reply, 's', CERTWRIGHT_VERSION);
 }
 
-TEXT_GETTER(property_get_root_fingerprint, Bus, b, strempty(served_leaf(b->model->root)->fingerprint));
-NUMBER_GETTER(property_get_certificates, 'u', uint32_t, Bus, b, b->model->n_published);
-NUMBER_GETTER(property_get_jobs_running, 'u', uint32_t, Bus, b, HASH_COUNT(b->model->jobs));
-NUMBER_GETTER(property_get_acme_enabled, 'b', int, Bus, b, manager_acme_is_on(b->manager));
-NUMBER_GETTER(property_get_clock_trusted, 'b', int, Bus, b, !manager_clock_is_doubted(b->manager));
-NUMBER_GETTER(property_get_next_wake, 'x', int64_t, Bus, b, manager_next_wake(b->manager));
+#define COUNT_GETTER(name, letter, number, member) \
+    GETTER(name) \
+    { \
+        const Counts now = bus_read_counts(userdata); \
+\
+        return sd_bus_message_append_basic(reply, letter, &(number){ (number)now.member }); \
+    } \
+    struct _require_semicolon_
+
+COUNT_GETTER(property_get_certificates, 'u', uint32_t, certificates);
+COUNT_GETTER(property_get_jobs_running, 'u', uint32_t, jobs);
+COUNT_GETTER(property_get_acme_enabled, 'b', int, acme);
+COUNT_GETTER(property_get_clock_trusted, 'b', int, trusts_clock);
+COUNT_GETTER(property_get_next_wake, 'x', int64_t, wake);
+
+GETTER(property_get_root_fingerprint)
+{
+    return sd_bus_message_append_basic(reply, 's', bus_read_counts(userdata).root);
+}
 
 GETTER(property_get_authorities)
 {
@@ -25,6 +38,7 @@ GETTER(property_get_authorities)
     const Settings *s = manager_settings(b->manager);
     int r;
 
+    (void)bus_read_counts(userdata);
     r = sd_bus_message_open_container(reply, 'a', "s");
     for (size_t i = 0; i < s->n_authorities && r >= 0; i++)
         if (s->authorities[i].enabled)
@@ -276,12 +290,12 @@ static int method_reissue_all(sd_bus_message *m, void *userdata _unused_, sd_bus
 
 static int method_deploy(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error)
 {
-    static const OptionRow rows[] = { {} };
+    int again = false, r;
+    const OptionRow rows[] = { { "again", "b", &again }, {} };
     _cleanup_call_ Call *call = NULL;
     _cleanup_problem_ Problem problem = {};
     const char *module;
     uint64_t job;
-    int r;
 
     r = sd_bus_message_read_basic(m, 's', &module);
     if (r >= 0)
@@ -292,7 +306,7 @@ static int method_deploy(sd_bus_message *m, void *userdata _unused_, sd_bus_erro
         r = call_begin(m, ANY_NAME, module, &call);
     if (!call)
         return r;
-    if (manager_deploy(call->bus->manager, module, &job, &call->problem) < 0)
+    if (manager_deploy(call->bus->manager, module, again, &job, &call->problem) < 0)
         return 1;
     return call_answer_job(call, job);
 }
@@ -375,6 +389,8 @@ const sd_bus_vtable manager_vtable[] = {
     METHOD("ReissueAll", ("a{sv}", options), ("ao", jobs), method_reissue_all, 0),
     METHOD("Deploy", ("s", module, "a{sv}", options), ("o", job), method_deploy, 0),
     METHOD("RenewDue", NONE, ("u", started), method_renew_due, 0),
+    METHOD("ListAuthorities", NONE, ("a(sssbxuux)", authorities), method_list_authorities, 0),
+    METHOD("TestOrder", ("s", name, "a{sv}", options), ("a(sbs)", checks), method_test_order, 0),
     METHOD("RolloverAccountKey", ("s", authority), NONE, method_rollover_account_key, 0),
     METHOD("DeactivateAccount", ("s", authority), NONE, method_deactivate_account, 0),
     METHOD("Reload", NONE, NONE, method_reload, 0),

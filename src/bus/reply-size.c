@@ -25,6 +25,8 @@ static const struct {
     { "CheckUploadData", 16 * 1024, 0, 0, 0 },
     { "ListModules", 1024, MODULE_SIZE, 0, 0 }, /* hardly any module has no certificate */
     { "ListUploads", 1024, 0, 0, UPLOAD_SIZE },
+    { "ListAuthorities", 128 * 1024, 0, 0, 0 },
+    { "TestOrder", 64 * 1024, 0, 0, 0 },
     { "ReissueAll", 1024, NODE_SIZE, 0, 0 },
 };
 

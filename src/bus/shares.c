@@ -313,9 +313,12 @@ static bool is_delayed(const Shares *s)
 
 static Readiness readiness(const Sender *sender, const Waiting *w, uint64_t unwritten)
 {
-    size_t size = w->resumed ? 0 : sender->shares->observer->reply_size(w->call, sender->shares->userdata);
+    const Shares *s = sender->shares;
+    size_t size = w->resumed ? 0 : s->observer->reply_size(w->call, s->userdata);
 
-    if (!unread_allows(sender, size) || (size >= LARGE_REPLY && is_delayed(sender->shares)))
+    if (!w->resumed && s->observer->waits(w->call, s->userdata))
+        return NOT_READY;
+    if (!unread_allows(sender, size) || (size >= LARGE_REPLY && is_delayed(s)))
         return NOT_READY;
     return size >= LARGE_REPLY && unwritten > 0 ? WAITS_FOR_BUS : READY;
 }

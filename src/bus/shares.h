@@ -29,6 +29,8 @@ typedef struct SharesObserver {
     size_t (*reply_size)(sd_bus_message *call, void *userdata);
     /* Returns true if this call lists all objects, which its sender will show as long as it is on the bus. */
     bool (*lists_objects)(sd_bus_message *call, void *userdata);
+    /* Returns true if the call cannot be answered yet. It is asked again every few milliseconds. */
+    bool (*waits)(sd_bus_message *call, void *userdata);
     /* The call has been dispatched and has left the queue. */
     void (*dispatched)(sd_bus_message *call, void *userdata);
     /* Called once in a while for each user. */

@@ -93,7 +93,7 @@ Json *deployment_to_json(const Certificate *c, const Deployment *d)
     return j;
 }
 
-Exit deployment_start(Session *s, JobWatch *jobs, const char *module, sd_bus_message **ret_reply)
+Exit deployment_start(Session *s, JobWatch *jobs, const char *module, bool again, sd_bus_message **ret_reply)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
     const char *path;
@@ -103,7 +103,8 @@ Exit deployment_start(Session *s, JobWatch *jobs, const char *module, sd_bus_mes
     if (e == EXIT_DONE)
         e = message_append_text(call, module);
     if (e == EXIT_DONE)
-        e = message_check(sd_bus_message_append(call, "a{sv}", 0));
+        e = message_check(again ? sd_bus_message_append(call, "a{sv}", 1, "again", "b", true)
+                                : sd_bus_message_append(call, "a{sv}", 0));
     if (e == EXIT_DONE)
         e = session_send(s, call, _("Cannot deliver"), &reply);
     if (e != EXIT_DONE)

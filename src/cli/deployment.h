@@ -25,5 +25,7 @@ void deployment_print(const Certificate *c, const Deployment *d);
 /* Returns an object with name, module, state, detail and time. */
 Json *deployment_to_json(const Certificate *c, const Deployment *d);
 
-/* Delivers to a module. The job is added to jobs, which job_watch_begin() has prepared if it is to be waited for. */
-Exit deployment_start(Session *s, JobWatch *jobs, const char *module, sd_bus_message **ret_reply);
+/* Delivers to a module; again: also files that are missing.
+ * The job is added to jobs, which job_watch_begin() has prepared if it is to be waited for. */
+Exit deployment_start(Session *s, JobWatch *jobs, const char *module, bool again,
+                      sd_bus_message **ret_reply);

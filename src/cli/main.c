@@ -9,6 +9,10 @@
     (OPTION_ALL | OPTION_ROOT | OPTION_KEEP_CURRENT | OPTION_NO_KEEP_CURRENT | OPTION_YES | OPTION_NO_WAIT)
 #define OPTIONS_KEY (OPTION_ROOT | OPTION_FORMAT | OPTION_OUTPUT | OPTION_PASSPHRASE_FILE | OPTION_FORCE)
 
+#define OPTIONS_ACME \
+    (OPTION_AGREE_TOS | OPTION_CONTACT | OPTION_AUTHORITY | OPTION_DIRECTORY | OPTION_CA_FILE | \
+     OPTION_CHALLENGES)
+
 static const Verb verbs[] = {
     { "list", 0, 0, OPTION_FILTER | OPTION_CSV | OPTION_WATCH, verb_list,
       "[--module=MODULE] [--source=SOURCE] [--state=STATE] [--expiring=DAYS] [--sort=KEY] [--csv] [--watch]",
@@ -47,13 +51,18 @@ static const Verb verbs[] = {
     { "unregister", 2, 2, 0, verb_unregister, "MODULE NAME", N_("Remove a registration") },
     { "account", 2, 2, 0, verb_account, "rollover | deactivate AUTHORITY",
       N_("Change the key of the account at an ACME authority, or deactivate the account") },
+    { "acme", 1, 2, OPTIONS_ACME, verb_acme,
+      "setup [--agree-tos] [--contact=ADDRESS] [--authority=NAME] [--directory=URL] [--ca-file=FILE] "
+      "[--challenges=TYPES] | test NAME [--authority=NAME] | status",
+      N_("Set ACME up, test what an order for NAME needs, or show the authorities") },
     { "deploy", 1, 1, OPTION_NO_WAIT, verb_deploy, "NAME | MODULE [--no-wait]",
       N_("Deliver pending chains to the services now") },
-    { "enable", 2, 2, 0, verb_enable, "SERVICE NAME",
-      N_("Keep a chain for NAME in nginx, apache2, haproxy, postfix or dovecot") },
+    { "enable", 2, 2, OPTION_AGREE_TOS | OPTION_CONTACT, verb_enable,
+      "SERVICE NAME [--agree-tos] [--contact=ADDRESS]",
+      N_("Keep a chain for NAME in nginx, apache2, haproxy, postfix, dovecot or cockpit") },
     { "disable", 2, 2, 0, verb_disable, "SERVICE NAME", N_("Take back what enable wrote") },
-    { "doctor", 0, NAMES_MAX, 0, verb_doctor, "[NAME]...", N_("Look for what is wrong, and say what to do about it"),
-      true },
+    { "doctor", 0, NAMES_MAX, 0, verb_doctor, "[NAME]...",
+      N_("Look for what is wrong, and say what to do about it"), true },
     { "modules", 0, 0, 0, verb_modules, "", N_("List the modules, their certificates and deliveries") },
     { "metrics", 0, 0, OPTION_OUTPUT, verb_metrics, "[--output=FILE]", N_("Print metrics for Prometheus") },
     { "monitor", 0, 0, 0, verb_monitor, "", N_("Print changes as they happen") },

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include "cli/suggestion.h"
 #include "cli/xalloc.h"
@@ -20,11 +19,12 @@ static const char *const other_directories[] = { "/run/certwright/modules.d",
                                                  "/usr/lib/certwright/modules.d" };
 
 static const ServiceType services[] = {
-    { "nginx", NULL, "nginx", "nginx-tls.conf", "/etc/nginx", false },
-    { "apache2", "apache", "Apache", "apache-tls.conf", "/etc/apache2", false },
-    { "haproxy", NULL, "HAProxy", "haproxy-tls.cfg", "/etc/haproxy", true },
-    { "postfix", NULL, "Postfix", "postfix.cf", "/etc/postfix", false },
-    { "dovecot", NULL, "Dovecot", "dovecot.conf", "/etc/dovecot", false },
+    { "nginx", NULL, "nginx", "nginx-tls.conf", "/etc/nginx", false, "nginx.service" },
+    { "apache2", "apache", "Apache", "apache-tls.conf", "/etc/apache2", false, "apache2.service" },
+    { "haproxy", NULL, "HAProxy", "haproxy-tls.cfg", "/etc/haproxy", true, "haproxy.service" },
+    { "postfix", NULL, "Postfix", "postfix.cf", "/etc/postfix", false, "postfix.service" },
+    { "dovecot", NULL, "Dovecot", "dovecot.conf", "/etc/dovecot", false, "dovecot.service" },
+    { "cockpit", NULL, "Cockpit", NULL, "/etc/cockpit", false, "cockpit.service" },
 };
 
 void module_files_done(ModuleFiles *f)
@@ -36,18 +36,6 @@ void module_files_done(ModuleFiles *f)
     free(f->module_text);
     free(f->drop_in_text);
     *f = (ModuleFiles){ 0 };
-}
-
-void files_change_done(FilesChange *c)
-{
-    strv_free(c->done);
-    strv_free(c->kept);
-    *c = (FilesChange){ 0 };
-}
-
-static void files_change_add(char ***list, const char *path)
-{
-    xcheck(strv_extend(list, path) < 0 ? NULL : list);
 }
 
 /* ---- what is asked for */
@@ -63,7 +51,7 @@ static Exit service_fail_unknown(const char *word)
     if (nearest)
         hint(_("Did you mean %s?"), nearest);
     hint(_(
-        "There are templates for nginx, apache2, haproxy, postfix and dovecot. For other services, write a file in "
+        "There are templates for nginx, apache2, haproxy, postfix, dovecot and cockpit. For other services, write a file in "
         "/etc/certwright/modules.d; see certwright.conf(5)."));
     return EXIT_USAGE;
 }
@@ -76,6 +64,22 @@ static Exit service_find(const char *word, const ServiceType **ret)
             return EXIT_DONE;
         }
     return service_fail_unknown(word);
+}
+
+Exit module_files_check_installed(const ModuleFiles *f)
+{
+    static const char *const folders[] = { "/etc/systemd/system", "/run/systemd/system",
+                                           "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
+                                           "/lib/systemd/system" };
+
+    for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
+        _cleanup_free_ char *path = xasprintf("%s/%s", folders[i], f->service->unit);
+
+        if (access(path, F_OK) == 0)
+            return EXIT_DONE;
+    }
+    return fail(EXIT_FAILED, _("%s is not installed: there is no unit %s."), f->service->title,
+                f->service->unit);
 }
 
 static Exit module_files_read_template(ModuleFiles *f)
@@ -114,102 +118,40 @@ Exit module_files_init(ModuleFiles *f, const char *service, const char *name)
 
 /* ---- write */
 
-static Exit file_fail_write(const char *path, int r)
-{
-    fail(EXIT_FAILED, _("Cannot write %s: %s"), path, strerror(-r));
-    if (r == -EROFS)
-        hint(_(
-            "/etc is read-only: put the files into the image that the system boots, or make it writable."));
-    return EXIT_FAILED;
-}
-
-static int directory_make(const char *path)
-{
-    if (mkdir(path, 0755) == 0)
-        return chmod(path, 0755) < 0 ? -errno : 0;
-    return errno == EEXIST ? 0 : -errno;
-}
-
-static int file_write_aside(const char *path, const char *text)
-{
-    _cleanup_close_ int fd = -EBADF;
-    int r = fs_remove_file_at(AT_FDCWD, path);
-
-    if (r < 0)
-        return r;
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (fd < 0 || fchmod(fd, 0644) < 0) /* the service reads it, whatever the umask */
-        return -errno;
-    r = fs_write_all(fd, text, strlen(text));
-    return r < 0 ? r : fs_sync(fd);
-}
-
-/* Whole, durable, and in the place of no other file. */
-static int file_create(const char *folder, const char *path, const char *text)
-{
-    _cleanup_free_ char *aside = NULL;
-    int r;
-
-    if (asprintf(&aside, "%s.new", path) < 0)
-        return -ENOMEM;
-    r = file_write_aside(aside, text);
-    if (r >= 0 && renameat2(AT_FDCWD, aside, AT_FDCWD, path, RENAME_NOREPLACE) < 0)
-        r = -errno;
-    if (r < 0) {
-        fs_remove_file_at(AT_FDCWD, aside);
-        return r;
-    }
-    return fs_fsync_directory_at(AT_FDCWD, folder);
-}
-
-/* Returns 0 if there is none, and 1 with its text. */
-static int file_read(const char *path, char **ret)
-{
-    int r = fs_read_at(AT_FDCWD, path, LIMIT_CONFIG_FILE, ret, NULL);
-
-    return r == -ENOENT ? 0 : r < 0 ? r : 1;
-}
-
 static Exit module_files_write_drop_in(const ModuleFiles *f, FilesChange *c)
 {
     _cleanup_free_ char *text = NULL;
-    int r = file_read(f->drop_in, &text);
+    Exit e = root_file_load(f->drop_in, &text);
 
-    if (r < 0)
-        return fail(EXIT_FAILED, _("Cannot read %s: %s"), f->drop_in, strerror(-r));
-    if (r > 0 && streq(text, f->drop_in_text)) {
-        files_change_add(&c->kept, f->drop_in);
+    if (e != EXIT_DONE)
+        return e;
+    if (text && streq(text, f->drop_in_text)) {
+        files_change_keep(c, f->drop_in);
         return EXIT_DONE;
     }
-    if (r > 0)
+    if (text)
         return fail(
             EXIT_FAILED,
             _("%s exists with other content, and is not overwritten. Edit it by hand, or remove it and "
               "try again."),
             f->drop_in);
-    r = directory_make(f->folder);
-    if (r >= 0)
-        r = file_create(f->folder, f->drop_in, f->drop_in_text);
-    if (r < 0)
-        return file_fail_write(f->drop_in, r);
-    files_change_add(&c->done, f->drop_in);
-    return EXIT_DONE;
+    return root_file_create(f->drop_in, f->drop_in_text, c);
 }
 
 /* Looks for the module file; an empty one switches the module off. */
 static Exit module_file_check(const char *path, bool *ret_exists, FilesChange *c)
 {
     _cleanup_free_ char *text = NULL;
-    int r = file_read(path, &text);
+    Exit e = root_file_load(path, &text);
 
-    if (r < 0)
-        return fail(EXIT_FAILED, _("Cannot read %s: %s"), path, strerror(-r));
-    if (r > 0 && isempty(text))
+    if (e != EXIT_DONE)
+        return e;
+    if (text && isempty(text))
         return fail(EXIT_FAILED, _("%s is empty, which switches the module off. Remove it, and try again."),
                     path);
-    if (r > 0)
-        files_change_add(&c->kept, path);
-    *ret_exists = r > 0;
+    if (text)
+        files_change_keep(c, path);
+    *ret_exists = text;
     return EXIT_DONE;
 }
 
@@ -217,7 +159,6 @@ static Exit module_files_write_module(const ModuleFiles *f, FilesChange *c)
 {
     bool exists = false;
     Exit e = module_file_check(f->module, &exists, c);
-    int r;
 
     for (size_t i = 0; i < ELEMENTSOF(other_directories) && e == EXIT_DONE && !exists; i++) {
         _cleanup_free_ char *path = xasprintf("%s/%s.conf", other_directories[i], f->service->name);
@@ -226,15 +167,8 @@ static Exit module_files_write_module(const ModuleFiles *f, FilesChange *c)
     }
     if (e != EXIT_DONE || exists)
         return e;
-    r = directory_make("/etc/certwright");
-    if (r >= 0)
-        r = directory_make(MODULES_DIRECTORY);
-    if (r >= 0)
-        r = file_create(MODULES_DIRECTORY, f->module, f->module_text);
-    if (r < 0)
-        return file_fail_write(f->module, r);
-    files_change_add(&c->done, f->module);
-    return EXIT_DONE;
+    (void)root_folder_make("/etc/certwright"); /* what fails here fails again */
+    return root_file_create(f->module, f->module_text, c);
 }
 
 Exit module_files_write(const ModuleFiles *f, FilesChange *c)
@@ -246,53 +180,72 @@ Exit module_files_write(const ModuleFiles *f, FilesChange *c)
 
 /* ---- remove */
 
-static Exit file_remove(const char *folder, const char *path, FilesChange *c)
-{
-    int r = fs_remove_file_at(AT_FDCWD, path);
-
-    if (r >= 0)
-        r = fs_fsync_directory_at(AT_FDCWD, folder);
-    if (r < 0)
-        return fail(EXIT_FAILED, _("Cannot remove %s: %s"), path, strerror(-r));
-    files_change_add(&c->done, path);
-    return EXIT_DONE;
-}
-
 /* The module file goes with the last drop-in, if nobody has changed it. */
 static Exit module_files_remove_module(const ModuleFiles *f, FilesChange *c)
 {
     _cleanup_free_ char *text = NULL;
-    int r;
+    Exit e;
 
     if (rmdir(f->folder) < 0 && errno != ENOENT)
         return errno == ENOTEMPTY || errno == EEXIST
                    ? EXIT_DONE
                    : fail(EXIT_FAILED, _("Cannot remove %s: %s"), f->folder, strerror(errno));
-    r = file_read(f->module, &text);
-    if (r < 0)
-        return fail(EXIT_FAILED, _("Cannot read %s: %s"), f->module, strerror(-r));
-    if (r > 0 && streq(text, f->module_text))
-        return file_remove(MODULES_DIRECTORY, f->module, c);
-    if (r > 0)
-        files_change_add(&c->kept, f->module);
+    e = root_file_load(f->module, &text);
+    if (e != EXIT_DONE || !text)
+        return e;
+    if (streq(text, f->module_text))
+        return root_file_remove(f->module, c);
+    files_change_keep(c, f->module);
     return EXIT_DONE;
 }
 
 Exit module_files_remove(const ModuleFiles *f, FilesChange *c)
 {
     _cleanup_free_ char *text = NULL;
-    int r = file_read(f->drop_in, &text);
-    Exit e;
+    Exit e = root_file_load(f->drop_in, &text);
 
-    if (r < 0)
-        return fail(EXIT_FAILED, _("Cannot read %s: %s"), f->drop_in, strerror(-r));
-    if (r == 0)
+    if (e != EXIT_DONE)
+        return e;
+    if (!text)
         return fail(EXIT_NOT_FOUND, _("%s is not enabled for %s: there is no %s."), f->name,
                     f->service->title, f->drop_in);
     if (!streq(text, f->drop_in_text))
         return fail(EXIT_FAILED,
                     _("%s was changed since it was written, and is not removed. Remove it by hand."),
                     f->drop_in);
-    e = file_remove(f->folder, f->drop_in, c);
+    e = root_file_remove(f->drop_in, c);
     return e == EXIT_DONE ? module_files_remove_module(f, c) : e;
+}
+
+/* ---- others */
+
+static void others_note(const ModuleFiles *f, const char *folder, OtherFiles *o)
+{
+    const char *own = strrchr(f->drop_in, '/') + 1;
+    _cleanup_(closedirp) DIR *directory = opendir(folder);
+    const struct dirent *entry;
+
+    while (directory && (entry = readdir(directory))) {
+        bool same = streq(entry->d_name, own);
+
+        if (!text_ends_with(entry->d_name, ".conf") || (same && streq(folder, f->folder)))
+            continue;
+        o->any = true;
+        o->same_name |= same;
+    }
+}
+
+OtherFiles module_files_find_others(const ModuleFiles *f)
+{
+    _cleanup_(closedirp) DIR *directory = opendir(MODULES_DIRECTORY);
+    const struct dirent *entry;
+    OtherFiles others = {};
+
+    while (directory && (entry = readdir(directory))) {
+        _cleanup_free_ char *folder = xasprintf(MODULES_DIRECTORY "/%s", entry->d_name);
+
+        if (text_ends_with(folder, ".conf.d"))
+            others_note(f, folder, &others);
+    }
+    return others;
 }

@@ -2,10 +2,8 @@
 #include "cli/module-targets.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include "cli/xalloc.h"
 #include "core/deployment.h"
@@ -16,9 +14,8 @@
 
 #define SNIPPETS_DIRECTORY DATADIR "/certwright/snippets"
 
-/* Of the service's own configuration: what is deeper or larger is not looked at. */
-#define SERVICE_FILE_MAX  ((size_t)1024 * 1024)
-#define SERVICE_DEPTH_MAX 4
+/* Its folders are made for what is delivered to them. */
+#define OWN_FOLDER "/etc/ssl/certwright/"
 
 /* ---- targets */
 
@@ -208,40 +205,12 @@ Exit module_files_print_snippet(const ModuleFiles *f)
     return EXIT_DONE;
 }
 
-static bool text_names_any(const char *text, char *const *words)
-{
-    for (; words && *words; words++)
-        if (strstr(text, *words))
-            return true;
-    return false;
-}
-
-static bool file_names_any(int dir_fd, const char *path, char *const *words)
-{
-    _cleanup_free_ char *text = NULL;
-
-    return fs_read_at(dir_fd, path, SERVICE_FILE_MAX, &text, NULL) >= 0 && text_names_any(text, words);
-}
-
-static bool directory_names_any(int dir_fd, const char *path, char *const *words, int depth)
-{
-    _cleanup_(closedirp) DIR *directory = NULL;
-    const struct dirent *entry;
-
-    if (depth == 0 || fs_open_stream_at(dir_fd, path, &directory) < 0)
-        return false;
-    while ((entry = readdir(directory)))
-        if (*entry->d_name != '.' &&
-            (entry->d_type == DT_DIR ? directory_names_any(dirfd(directory), entry->d_name, words, depth - 1)
-                                     : file_names_any(dirfd(directory), entry->d_name, words)))
-            return true;
-    return false;
-}
-
 bool module_files_are_used(const ModuleFiles *f, char *const *targets)
 {
     _cleanup_strv_ char **words = NULL;
 
+    if (!f->service->snippet)
+        return true;
     for (char *const *target = targets; target && *target; target++) {
         _cleanup_free_ char *word = xstrdup(*target);
         char *slash = strrchr(word, '/');
@@ -250,5 +219,23 @@ bool module_files_are_used(const ModuleFiles *f, char *const *targets)
             *slash = '\0';
         xcheck(strv_extend(&words, word) < 0 ? NULL : word);
     }
-    return directory_names_any(AT_FDCWD, f->service->configuration, words, SERVICE_DEPTH_MAX);
+    return root_folder_mentions(f->service->configuration, words, NULL);
+}
+
+Exit targets_remove(char *const *targets, FilesChange *c)
+{
+    Exit e = EXIT_DONE;
+
+    for (; targets && *targets && e == EXIT_DONE; targets++) {
+        _cleanup_free_ char *folder = xstrdup(*targets);
+        char *slash = strrchr(folder, '/');
+
+        if (access(*targets, F_OK) < 0)
+            continue;
+        e = root_file_remove(*targets, c);
+        *slash = '\0';
+        if (strncmp(folder, OWN_FOLDER, strlen(OWN_FOLDER)) == 0)
+            (void)rmdir(folder); /* others may have files there */
+    }
+    return e;
 }

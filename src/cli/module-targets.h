@@ -12,5 +12,7 @@ void module_read_targets(const char *module, const char *name, char ***targets);
 Exit module_files_targets(const ModuleFiles *f, char ***ret);
 /* Prints the lines for the service's own configuration to stdout. */
 Exit module_files_print_snippet(const ModuleFiles *f);
-/* True if a file of the service's configuration names a target, or the folder of one. */
+/* True if a file of the service's configuration names a target, or the folder of one, or if none has to. */
 bool module_files_are_used(const ModuleFiles *f, char *const *targets);
+/* Removes the targets and their folders, as far as there are any. */
+Exit targets_remove(char *const *targets, FilesChange *c);

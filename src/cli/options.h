@@ -33,6 +33,12 @@ typedef enum OptionFlag {
     OPTION_CSV = 1 << 23,
     OPTION_WATCH = 1 << 24,
     OPTION_WAIT = 1 << 25,
+    /* of enable and acme */
+    OPTION_AGREE_TOS = 1 << 26,
+    OPTION_CONTACT = 1 << 27,
+    OPTION_DIRECTORY = 1 << 28,
+    OPTION_CA_FILE = 1 << 29,
+    OPTION_CHALLENGES = 1 << 30,
     OPTIONS_COMMON = OPTION_HELP | OPTION_VERSION | OPTION_JSON | OPTION_NO_LEGEND | OPTION_NO_ASK_PASSWORD,
 } OptionFlag;
 
@@ -41,6 +47,7 @@ typedef struct Options {
     /* NULL if not given */
     const char *format, *output, *key_type, *key, *passphrase_file, *reason, *acme, *authority;
     const char *module, *source, *state, *expiring, *sort;
+    const char *contact, *directory, *ca_file, *challenges;
     char **names;     /* --name= */
     char **arguments; /* verb first */
     int n_arguments;

@@ -164,15 +164,18 @@ size_t output_columns(void)
 
 void output_cut(const char *text, size_t columns)
 {
-    size_t width = 0, n;
+    size_t used = 0, n;
 
     for (; *text; text += n) {
-        width += character_width(text, &n);
-        if (width >= columns)
+        size_t width = character_width(text, &n);
+
+        if (used + width >= columns)
             break;
+        used += width;
         fwrite(text, 1, n, stdout);
     }
-    fputs(output_utf8 ? "…" : "~", stdout);
+    printf("%s%*s", output_utf8 ? "…" : "~", (int)(columns - 1 - used),
+           ""); /* a wide letter may not have fit */
 }
 
 void style_begin(Style style)

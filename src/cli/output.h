@@ -50,7 +50,7 @@ size_t output_width(const char *text);
  * takes precedence over the terminal's own width. */
 size_t output_columns(void);
 
-/* Prints the first columns of escaped text, of which the last one is an ellipsis. */
+/* Prints as many columns of escaped text, of which an ellipsis is the last one. */
 void output_cut(const char *text, size_t columns);
 
 /* How text looks on a terminal, unless it has no colours or NO_COLOR (https://no-color.org) is set. */

@@ -44,3 +44,4 @@ Exit verb_metrics(Session *s, const Options *o, char **arguments);
 Exit verb_doctor(Session *s, const Options *o, char **arguments);
 Exit verb_enable(Session *s, const Options *o, char **arguments);
 Exit verb_disable(Session *s, const Options *o, char **arguments);
+Exit verb_acme(Session *s, const Options *o, char **arguments);

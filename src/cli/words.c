@@ -62,6 +62,10 @@ static const char *const texts[] = {
     N_("names"),
     N_("purpose"),
     N_("outcome"),
+    /* checks of acme test */
+    N_("authority"),
+    N_("limits"),
+    N_("proof"),
     /* core/choose.c, and the root in bus/certificate-object.c */
     N_("there is none"),
     N_("its files cannot be read"),

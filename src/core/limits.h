@@ -40,6 +40,7 @@
 #define LIMIT_MODULES         1000
 #define LIMIT_CERTIFICATES    10000
 #define LIMIT_NAMES_SIZE      (LIMIT_CERTIFICATES * 64) /* total size of their primary names */
+#define LIMIT_BEGINNING       1000                      /* milliseconds that calls wait for first chains */
 #define LIMIT_ANSWER          (24 * 1024 * 1024) /* reply to GetManagedObjects: the bus permits 32 MiB */
 #define LIMIT_UPLOADS         1000
 #define LIMIT_JOBS            10000
@@ -102,6 +103,7 @@
 #define LIMIT_ORDER_LIST        1000 /* orders of an account that are searched */
 #define LIMIT_ORDER_PAGES       100  /* of that list */
 #define LIMIT_AUTHORITIES       16
+#define LIMIT_REHEARSAL_FINDINGS 256 /* in the test of an order */
 #define LIMIT_LEDGER            (64 * 1024 * 1024) /* a ledger */
 #define LIMIT_RENEWAL_CHECKS    16                 /* parallel queries for renewalInfo */
 #define LIMIT_LISTEN_ADDRESSES  16
@@ -129,6 +131,7 @@
 #define LIMIT_DNS_SILENCE       15  /* seconds until a silent server is skipped */
 #define LIMIT_DNS_PROPAGATION   600 /* seconds until every server of a zone has the record */
 #define LIMIT_KEY_FILE          4096
+#define LIMIT_PROGRAM_OUTPUT    (64 * 1024) /* of a service's check of its configuration, that is shown */
 
 /* Deployments. */
 #define LIMIT_DEPLOYED_FILE  (1024 * 1024)            /* a file of a service that is replaced */

@@ -403,6 +403,14 @@ bool consumer_is_unchanged(const Consumer *c)
     return true;
 }
 
+bool consumer_lacks_file(const Consumer *c)
+{
+    for (size_t i = 0; i < c->n_files; i++)
+        if (c->files[i].next.kind != IMAGE_ABSENT && !target_exists(&c->files[i].target))
+            return true;
+    return false;
+}
+
 /* ---- replacing */
 
 int consumer_stage(Consumer *c, bool flush, Problem *problem)

@@ -72,6 +72,8 @@ int consumer_take(Consumer *c, const Examination *e, const LocalRoot *root, Prob
 int consumer_capture(Consumer *c, Problem *problem);
 /* True if every file is already what it is to be. */
 bool consumer_is_unchanged(const Consumer *c);
+/* True if one of its files is not there, though it has been taken. */
+bool consumer_lacks_file(const Consumer *c);
 
 int consumer_stage(Consumer *c, bool flush, Problem *problem);
 void consumer_unstage(Consumer *c);

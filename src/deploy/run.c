@@ -257,7 +257,8 @@ static void take(Run *run, Consumer *c, const Examination *e)
 
     if (consumer_take(c, e, &run->root, &problem) < 0)
         fail(c, &problem);
-    else if (deployment_is_pending(report_find(&m->report, c->claim->name), c->content, c->digest))
+    else if (deployment_is_pending(report_find(&m->report, c->claim->name), c->content, c->digest) ||
+             consumer_lacks_file(c))
         c->stage = CONSUMER_READY;
 }
 

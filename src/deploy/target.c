@@ -171,6 +171,13 @@ bool target_equal(const Target *a, const Target *b)
     return a->folder && a->folder == b->folder && streq(a->name, b->name);
 }
 
+bool target_exists(const Target *t)
+{
+    struct stat st;
+
+    return fstatat(t->folder->fd, t->name, &st, AT_SYMLINK_NOFOLLOW) >= 0 || errno != ENOENT;
+}
+
 int target_capture(const Target *t, Image *ret, Problem *problem)
 {
     return image_capture(t->folder->fd, t->name, t->path, ret, problem);

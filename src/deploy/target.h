@@ -48,6 +48,8 @@ void target_close(Target *t);
 #define _cleanup_target_ _cleanup_(target_close)
 /* True if they are one file, whatever their paths. */
 bool target_equal(const Target *a, const Target *b);
+/* False if there is nothing at its path. */
+bool target_exists(const Target *t);
 /* Captures the current file. */
 int target_capture(const Target *t, Image *ret, Problem *problem);
 /* Makes the stage, and removes what a crash left in it. Its folder has to be locked (lock.h). */

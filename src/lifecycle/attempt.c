@@ -332,6 +332,7 @@ void attempt_end(Lifecycle *l, Attempt *a)
     Certificate *c = a->certificate;
     bool succeeded = a->result >= 0, removed = a->plan.work == PLAN_REMOVE && succeeded, again;
 
+    lifecycle_set_beginning(l, c, false);
     if (succeeded)
         attempt_apply(l, a);
     else

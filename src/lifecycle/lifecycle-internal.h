@@ -73,7 +73,7 @@ struct Lifecycle {
     Workers *workers, *disk;
     sd_event_source *retry_timer;
     Orders *orders;
-    size_t n_attempts;
+    size_t n_attempts, n_beginning;
     bool stopping;
     SigningRoot root;
     Group group;
@@ -99,6 +99,8 @@ void attempt_fail(Attempt *a);
 void attempt_end(Lifecycle *l, Attempt *a);
 /* Reports the progress of the certificate's job, if it has one. step is static. */
 void lifecycle_note_progress(Lifecycle *l, Certificate *c, double progress, const char *step);
+/* Notes that the first chain of the certificate is being made, unless it has one or could not get one before. */
+void lifecycle_set_beginning(Lifecycle *l, Certificate *c, bool begins);
 /* Settles all certificates again in a while. */
 void lifecycle_arm_retry(Lifecycle *l);
 

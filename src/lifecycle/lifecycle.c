@@ -21,6 +21,15 @@ void lifecycle_settle_all(Lifecycle *l)
         lifecycle_settle(l, c);
 }
 
+void lifecycle_set_beginning(Lifecycle *l, Certificate *c, bool begins)
+{
+    begins = begins && c->record->kind != RECORD_UPLOAD && !certificate_chain(c) &&
+             c->record->failure.problem.code == PROBLEM_NONE;
+    if (c->work.begins != begins)
+        l->n_beginning += begins ? 1 : -(size_t)1;
+    c->work.begins = begins;
+}
+
 void lifecycle_settle(Lifecycle *l, Certificate *c)
 {
     bool order_failed = false;
@@ -38,6 +47,7 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
         lifecycle_divert_to_order(l, c);
     if (!l->root.authority && lifecycle_may_fall_back(c)) { /* before planning, which concludes the order */
         c->work.waits_for_root = true;
+        lifecycle_set_beginning(l, c, true);
         root_obtain(l);
         return;
     }
@@ -51,10 +61,12 @@ void lifecycle_settle(Lifecycle *l, Certificate *c)
     if (r > 0 && root_awaits(l, a)) {
         STAILQ_CONCAT(&c->work.requests, &a->requests);
         c->work.waits_for_root = true;
+        lifecycle_set_beginning(l, c, true);
         attempt_free(a);
         return;
     }
     c->work.waits_for_root = false;
+    lifecycle_set_beginning(l, c, r > 0);
     if (r > 0) {
         root_count(l, c);
         attempt_start(a);
@@ -194,6 +206,11 @@ size_t lifecycle_busy(const Lifecycle *l)
 {
     return l->n_attempts + (l->orders ? orders_busy(l->orders) : 0) + (l->root.loading ? 1 : 0) +
            workers_pending(l->disk) + workers_pending(l->workers);
+}
+
+bool lifecycle_is_beginning(const Lifecycle *l)
+{
+    return l->n_beginning > 0;
 }
 
 int lifecycle_run(Lifecycle *l, bool disk, void (*run)(void *), void (*done)(void *, void *), void *data)

@@ -93,6 +93,8 @@ void lifecycle_configure(Lifecycle *l, Settings *settings);
 struct Orders *lifecycle_orders(Lifecycle *l);
 /* The number of tasks that have to end before the service may exit. */
 size_t lifecycle_busy(const Lifecycle *l);
+/* Returns true if the first chain of any certificate is being made, and no attempt to make it has failed. */
+bool lifecycle_is_beginning(const Lifecycle *l);
 /* Runs a task in a worker or, with disk, in the thread that owns the disk (util/workers.h). done gets the userdata of
  * lifecycle_new(). */
 int lifecycle_run(Lifecycle *l, bool disk, void (*run)(void *), void (*done)(void *, void *), void *data);

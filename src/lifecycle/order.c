@@ -124,8 +124,8 @@ int64_t lifecycle_next_check(const Lifecycle *l, const Certificate *c)
     return orders_window(l->orders, c->record).check;
 }
 
-/* Copies the window that the authority suggests; returns true if it has changed. */
-static bool refresh_window(const Lifecycle *l, Certificate *c)
+/* Copies the window that the authority suggests. */
+static void refresh_window(const Lifecycle *l, Certificate *c)
 {
     const Chain *chain = c->record->slots[SOURCE_ACME].chain;
     LedgerWindow known = chain && l->orders ? orders_window(l->orders, c->record) : (LedgerWindow){};
@@ -138,7 +138,8 @@ static bool refresh_window(const Lifecycle *l, Certificate *c)
         free(c->order.explanation_url);
         c->order.explanation_url = known.explanation_url ? strdup(known.explanation_url) : NULL;
     }
-    return differs;
+    if (differs && c->published)
+        MODEL_NOTIFY(l->model, certificate_changed, c, CHANGED_WINDOW);
 }
 
 static void on_window_checked(const char *name, void *userdata)
@@ -149,8 +150,7 @@ static void on_window_checked(const char *name, void *userdata)
     if (!c)
         return;
     c->order.checks_window = false;
-    if (refresh_window(l, c) && c->published)
-        MODEL_NOTIFY(l->model, certificate_changed, c, CHANGED_WINDOW);
+    refresh_window(l, c);
     l->observer->settled(c, l->userdata);
     c = model_find_any(l->model, name);
     if (c && lifecycle_next_order(l, c) <= clock_now())
@@ -416,7 +416,7 @@ void lifecycle_refresh_order(const Lifecycle *l, Certificate *c)
 {
     if (c->record->kind == RECORD_CERTIFICATE)
         c->order.eligibility = judge(l, c);
-    (void)refresh_window(l, c);
+    refresh_window(l, c);
 }
 
 void lifecycle_divert_to_order(Lifecycle *l, Certificate *c)

@@ -78,7 +78,7 @@ static void end_job(Deployments *d, Recipient *c, const char *problem)
     _cleanup_problem_ Problem p = {};
 
     c->job = 0;
-    c->is_wanted = false;
+    c->wanted = WANTED_NOT;
     if (problem)
         (void)problem_set(&p, PROBLEM_DEPLOYMENT_FAILED, "%s", problem);
     if (j)
@@ -118,12 +118,13 @@ static void join_run(Deployments *d, DeployRun *r, size_t group)
 
     FOREACH_RECIPIENT(c, d->recipients, next)
     {
-        Job *j = c->group == group && c->is_wanted ? model_find_job(d->manager->model, c->job) : NULL;
+        Job *j = c->group == group && c->wanted ? model_find_job(d->manager->model, c->job) : NULL;
 
         if (c->group != group)
             continue;
         c->run = r;
-        c->is_wanted = c->was_interrupted = false;
+        c->wanted = WANTED_NOT;
+        c->was_interrupted = false;
         ask_items(d, c);
         if (j)
             model_job_progress(d->manager->model, j, 0.5,
@@ -150,8 +151,9 @@ static void start_run(Deployments *d, const Recipient *c)
 
 static bool is_due(const Deployments *d, const Recipient *c, int64_t now)
 {
-    return c->was_interrupted || (c->is_wanted && recipient_has_pending(c, d->manager->model)) ||
-           c->due <= now || (d->looks_at_all && c->look_due <= now);
+    return c->was_interrupted || c->wanted == WANTED_ALL ||
+           (c->wanted && recipient_has_pending(c, d->manager->model)) || c->due <= now ||
+           (d->looks_at_all && c->look_due <= now);
 }
 
 static void start_due(Deployments *d)
@@ -208,7 +210,7 @@ static void finish_recipient(Deployments *d, Recipient *c, const DeployRun *r)
     judge_items(d, c, r);
     c->run = NULL;
     recipient_look_at(c, d->manager->model, clock_now());
-    if (c->job == 0 || c->is_wanted)
+    if (c->job == 0 || c->wanted)
         return;
     failure = recipient_find_failure(c, d->manager->model);
     end_job(d, c, failure);
@@ -329,7 +331,7 @@ static void finish_idle_jobs(Deployments *d)
     {
         _cleanup_free_ char *failure = NULL;
 
-        if (!c->is_wanted || c->run || recipient_has_pending(c, d->manager->model))
+        if (c->wanted != WANTED_PENDING || c->run || recipient_has_pending(c, d->manager->model))
             continue;
         if (recipient_lacks_chain(c, d->manager->model) && lifecycle_busy(d->manager->lifecycle) > 0) {
             look_soon(d);
@@ -442,7 +444,7 @@ bool deployments_are_busy(const Deployments *d)
     return can_start(d) && d->recipients && (d->runs || d->reading || timer_is_armed(d->timer));
 }
 
-int manager_deploy(Manager *m, const char *module, uint64_t *ret_id, Problem *problem)
+int manager_deploy(Manager *m, const char *module, bool again, uint64_t *ret_id, Problem *problem)
 {
     Deployments *d = m->deployments;
     Recipient *c;
@@ -470,7 +472,8 @@ int manager_deploy(Manager *m, const char *module, uint64_t *ret_id, Problem *pr
     if (r < 0)
         return problem_set_errno(problem, r, "Starting the job");
     *ret_id = c->job = j->id;
-    c->is_wanted = c->is_stale = true;
+    c->wanted = again ? WANTED_ALL : WANTED_PENDING;
+    c->is_stale = true;
     look_now(d);
     return 0;
 }

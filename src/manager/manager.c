@@ -19,6 +19,11 @@ bool manager_acme_is_on(const Manager *m)
     return acme_settings_are_on(manager_settings(m));
 }
 
+bool manager_is_beginning(const Manager *m)
+{
+    return lifecycle_is_beginning(m->lifecycle);
+}
+
 /* ---- events of the lifecycle */
 
 static void log_chain(const Certificate *c, const char *previous)
@@ -82,13 +87,23 @@ static bool is_wanted_again(Manager *m, Certificate *c)
     return true;
 }
 
+/* Others may have asked to remove it, too. */
+static void free_upload(Certificate *upload)
+{
+    _cleanup_problem_ Problem gone = {};
+
+    problem_set(&gone, PROBLEM_NO_SUCH_CERTIFICATE, "The upload was removed meanwhile.");
+    requests_answer(upload, &upload->work.requests, &gone);
+    certificate_free(upload);
+}
+
 static void on_removed(Certificate *c, void *userdata)
 {
     Manager *m = userdata;
 
     upkeep_note_change(m->upkeep);
     if (c->record->kind != RECORD_CERTIFICATE)
-        certificate_free(c);
+        free_upload(c);
     else if (!is_wanted_again(m, c))
         model_remove(m->model, c);
 }
@@ -166,7 +181,7 @@ static void on_settled(Certificate *c, void *userdata)
         agenda_note_change(m->agenda, c);
         model_review(m->model, c);
     } else if (c->record->kind == RECORD_UPLOAD && !c->stored && !c->work.busy)
-        certificate_free(c); /* it could not be stored, and has left the table */
+        free_upload(c); /* it could not be stored, and has left the table */
 }
 
 static const LifecycleObserver lifecycle_observer = {

@@ -5,6 +5,7 @@
 
 #include "core/bundle.h"
 #include "core/export-format.h"
+#include "core/rehearsal.h"
 #include "core/report.h"
 #include "model/model.h"
 
@@ -95,8 +96,9 @@ size_t manager_config_errors(const Manager *m, const ConfigError **ret);
 int manager_foreach_module(const Manager *m, int (*visit)(const Module *module, void *userdata),
                            void *userdata);
 
-/* Delivers now what is pending for a module, whenever it is due. The job may be over when this returns. */
-int manager_deploy(Manager *m, const char *module, uint64_t *ret_id, Problem *problem);
+/* Delivers now what is pending for a module, whenever it is due; again: and files that are missing. The job may be over when
+ * this returns. */
+int manager_deploy(Manager *m, const char *module, bool again, uint64_t *ret_id, Problem *problem);
 /* The run that deploy_due() asked for is over. A problem: it could not be started, or ended abnormally. */
 void manager_deployed(Manager *m, const char *module, const Problem *problem);
 /* The arguments with which certwright-deploy finds what this service has, when it is not started by its unit; newly
@@ -108,6 +110,11 @@ int manager_deploy_arguments(const Manager *m, const char *module, char ***ret);
 typedef void (*AccountChanged)(const Problem *problem, void *userdata);
 int manager_change_account(Manager *m, const char *authority, bool deactivate, AccountChanged done,
                            void *userdata, Problem *problem);
+
+/* Lists the authorities, and tests what an order for a name needs: for all names of its certificate if there is one. */
+int manager_list_authorities(Manager *m, AuthoritiesListed done, void *userdata, Problem *problem);
+int manager_rehearse(Manager *m, const char *name, const char *authority, RehearsalDone done, void *userdata,
+                     Problem *problem);
 
 /* Uploads. Descriptors and strings are copied. */
 typedef struct UploadOptions {
@@ -159,6 +166,8 @@ int manager_open_key(Manager *m, Certificate *c, KeyFormat format, const char *p
 /* Returns true if any ACME authority may be asked. */
 bool manager_acme_is_on(const Manager *m);
 const Settings *manager_settings(const Manager *m);
+/* Returns true if the first chain of a certificate is being made. */
+bool manager_is_beginning(const Manager *m);
 /* Returns true if nothing is being done and everything is on disk; a checkpoint that is due is started. */
 bool manager_is_idle(Manager *m);
 /* Returns true if another chain has to be served, by time alone, before the timer would start the service again. */

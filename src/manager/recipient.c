@@ -121,7 +121,7 @@ void recipient_inherit(Recipient *fresh, Recipient *former)
     fresh->was_interrupted = former->was_interrupted;
     fresh->run = former->run;
     fresh->job = former->job;
-    fresh->is_wanted = former->is_wanted;
+    fresh->wanted = former->wanted;
 }
 
 /* ---- groups */

@@ -39,8 +39,12 @@ typedef struct Recipient {
     int64_t look_due;      /* of chains that are written, but not used: their unit did not run */
     struct DeployRun *run; /* under way; NULL: none */
     uint64_t job;          /* 0: none */
-    bool is_wanted;        /* by this job, as soon as no run is under way */
-    UT_hash_handle hh;     /* by module */
+    enum {
+        WANTED_NOT,
+        WANTED_PENDING, /* what is pending */
+        WANTED_ALL,     /* a run, even if nothing is known to be pending */
+    } wanted;           /* by this job, as soon as no run is under way */
+    UT_hash_handle hh;  /* by module */
 } Recipient;
 
 #define FOREACH_RECIPIENT(c, table, next) HASH_ITER (hh, table, c, next)

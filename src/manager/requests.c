@@ -140,6 +140,23 @@ int manager_change_account(Manager *m, const char *authority, bool deactivate, A
     return problem_set_errno(problem, r, "Changing the account");
 }
 
+int manager_list_authorities(Manager *m, AuthoritiesListed done, void *userdata, Problem *problem)
+{
+    int r = orders_list(lifecycle_orders(m->lifecycle), done, userdata);
+
+    return r < 0 ? problem_set_errno(problem, r, "Listing the authorities") : r;
+}
+
+int manager_rehearse(Manager *m, const char *name, const char *authority, RehearsalDone done, void *userdata,
+                     Problem *problem)
+{
+    const Certificate *c = model_find(m->model, name);
+    char *const only[] = { (char *)(uintptr_t)name, NULL };
+    int r = orders_rehearse(lifecycle_orders(m->lifecycle), c ? c->names : only, authority, done, userdata);
+
+    return r < 0 ? problem_set_errno(problem, r, "Testing the order") : r;
+}
+
 int manager_cancel_job(Manager *m, Job *j, Problem *problem)
 {
     if (j->kind == JOB_REVOKE)

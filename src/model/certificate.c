@@ -36,6 +36,16 @@ Certificate *certificate_new(Record *record)
     return c;
 }
 
+Told *told_free(Told *t)
+{
+    if (!t)
+        return NULL;
+    for (Source s = 0; s < _SOURCE_MAX; s++)
+        chain_unref(t->chains[s]);
+    free(t);
+    return NULL;
+}
+
 Certificate *certificate_free(Certificate *c)
 {
     Request *q;
@@ -49,6 +59,7 @@ Certificate *certificate_free(Certificate *c)
     name_holder_leave(&c->listed);
     free(c->name);
     free(c->order.explanation_url);
+    told_free(c->client.told);
     placements_clear(&c->placements);
     record_free(c->record);
     strv_free(c->names);

@@ -55,6 +55,7 @@ typedef struct CertificateWork {
     bool again; /* settle once more afterwards */
     bool waits_for_root;
     bool counts_for_root; /* the job of the new root waits for it */
+    bool begins;          /* its first chain is being made, for the first time */
 } CertificateWork;
 
 /* Its order; written by lifecycle/order.c only. */
@@ -69,10 +70,21 @@ typedef struct CertificateOrder {
     char *explanation_url; /* RFC 9773 section 4.2; NULL: none */
 } CertificateOrder;
 
-/* The state that clients know; written by bus/ only. */
+/* The values of properties that clients know. Chains are immutable, so a reference is enough to compare with them later; members
+ * without a type of their own are hashes. */
+typedef struct Told {
+    Outlook outlook;
+    const char *reason; /* static */
+    Source served;
+    Chain *chains[_SOURCE_MAX];
+    uint64_t names, modules, authority, window, failure, deployments;
+} Told;
+
+/* What clients know of it; written by bus/ only. */
 typedef struct CertificateClient {
-    Outlook told;
-    bool is_known; /* a client has read it, or was sent a signal */
+    Told *told;    /* NULL: no client has read it, or was sent a signal */
+    uint32_t read; /* properties whose value may have been read before it was signalled */
+    bool pending;  /* a change is about to be signalled */
 } CertificateClient;
 
 struct Certificate {
@@ -107,6 +119,7 @@ const char *certificate_state_to_string(CertificateState s);
 Certificate *certificate_new(Record *record);
 Certificate *certificate_free(Certificate *c);
 DEFINE_CLEANUP(Certificate *, certificate_free);
+Told *told_free(Told *t);
 
 static inline const char *certificate_name(const Certificate *c)
 {

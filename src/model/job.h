@@ -31,6 +31,16 @@ typedef enum JobState {
 const char *job_kind_to_string(JobKind k);
 const char *job_state_to_string(JobState s);
 
+/* What clients know of it; written by bus/ only. */
+typedef struct JobClient {
+    JobState state;
+    double progress;
+    const char *step; /* static text */
+    bool failed;      /* the problem is known */
+    bool changed;     /* not signalled yet */
+    bool read;        /* a client may have read it since */
+} JobClient;
+
 typedef struct Job {
     uint64_t id;
     JobKind kind;
@@ -41,8 +51,8 @@ typedef struct Job {
     const char *step;                /* static text */
     int64_t started;                 /* seconds since 1970-01-01 UTC */
     Problem problem;
-    uid_t requester;   /* (uid_t)-1: the service itself; written by bus/ only */
-    bool changed;      /* not signalled yet; written by bus/ only */
+    uid_t requester; /* (uid_t)-1: the service itself; written by bus/ only */
+    JobClient client;
     UT_hash_handle hh; /* in the model, by id */
 } Job;
 

@@ -94,7 +94,7 @@ void model_remove_placement(Model *m, Certificate *c, const char *module);
 /* ---- uploads (uploads.c): each serves every certificate that it fits unless another one is preferred (core/upload-choice.h) */
 
 Certificate *model_find_upload(const Model *m, const char *fingerprint);
-/* The upload leaves the table; its owner frees it. */
+/* The upload leaves the table, unless it has left; its owner frees it. */
 void model_drop_upload(Model *m, Certificate *upload);
 /* Calls visit for each upload with a chain; ends at a negative value and returns it. */
 int model_foreach_upload(const Model *m, int (*visit)(Certificate *upload, void *userdata), void *userdata);

@@ -12,7 +12,8 @@ Certificate *model_find_upload(const Model *m, const char *fingerprint)
 
 void model_drop_upload(Model *m, Certificate *upload)
 {
-    HASH_DEL(m->uploads, upload);
+    if (model_find_upload(m, certificate_name(upload)) == upload)
+        HASH_DEL(m->uploads, upload);
 }
 
 int model_foreach_upload(const Model *m, int (*visit)(Certificate *upload, void *userdata), void *userdata)

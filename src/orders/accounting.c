@@ -155,8 +155,10 @@ static void explain_limit(const AuthoritySettings *a, const LedgerWait *wait, Pr
 void wait_explain(const AuthoritySettings *a, const LedgerWait *wait, Problem *problem)
 {
     static const char *const why[] = {
-        [WAIT_OUTAGE] = "had an outage when it was last used; unless by Reissue, it is not used before",
-        [WAIT_AFTER] = "completed none of the last orders; unless by Reissue, the next one is placed at",
+        [WAIT_OUTAGE] =
+            "had an outage when it was last used; unless a reissue is requested, it is not used before",
+        [WAIT_AFTER] =
+            "completed none of the last orders; unless a reissue is requested, the next one is placed at",
         [WAIT_TRIED] =
             "has just failed to complete other orders, so this one was not placed; the next one can be "
             "placed at",

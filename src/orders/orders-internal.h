@@ -18,6 +18,7 @@ typedef struct Connection Connection;
 typedef struct Revocation Revocation;
 typedef struct WindowCheck WindowCheck;
 typedef struct Recheck Recheck;
+typedef struct Rehearsal Rehearsal;
 
 /* The outage of an authority, as far as it is not in its ledger; outage.c. */
 typedef struct Outage {
@@ -200,6 +201,7 @@ struct Orders {
     TAILQ_HEAD(, WindowCheck) checks; /* running ones first */
     LIST_HEAD(, Recheck) rechecks;
     TAILQ_HEAD(, Revocation) revocations;
+    TAILQ_HEAD(, Rehearsal) rehearsals;
 };
 
 /* Creates workers, HTTP client, resolver and solvers for the first order. */
@@ -286,6 +288,9 @@ void orders_give_up_rechecks(Orders *s);
 /* revocation.c */
 /* Answers all of them as failed. No client may call back after that. */
 void orders_give_up_revocations(Orders *s);
+
+/* rehearsal.c: answers all of them as cancelled. */
+void orders_give_up_rehearsals(Orders *s);
 
 /* authorities.c, eligibility.c */
 bool authority_suits(const AuthoritySettings *a, char *const *names, const char *authority);

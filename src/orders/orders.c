@@ -137,6 +137,7 @@ int orders_new(sd_event *event, Store *store, const OrdersObserver *observer, vo
     TAILQ_INIT(&s->checks);
     TAILQ_INIT(&s->queue.orderings);
     TAILQ_INIT(&s->revocations);
+    TAILQ_INIT(&s->rehearsals);
     r = store_list_orders(store, &s->interrupted.left);
     if (r >= 0)
         r = queue_init(s);
@@ -176,6 +177,7 @@ Orders *orders_free(Orders *s)
         workers_free(TAKE_PTR(s->crypto));
     orders_give_up_checks(s);
     orders_give_up_rechecks(s);
+    orders_give_up_rehearsals(s);
     while (!TAILQ_EMPTY(&s->connections))
         connection_free(s, TAILQ_FIRST(&s->connections));
     orders_give_up_revocations(s);

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "core/bundle.h"
 #include "core/choose.h"
+#include "core/rehearsal.h"
 #include "model/request.h"
 #include "net/routes.h"
 #include "store/store.h"
@@ -147,3 +148,8 @@ int orders_revoke(Orders *s, const char *authority, const Bundle *bundle, int re
 /* Replaces the key of the account, or deactivates it. */
 int orders_change_account(Orders *s, const char *authority, bool deactivate, RevokeDone done, void *userdata,
                           Problem *problem);
+
+/* Lists the enabled authorities, in order of preference. */
+int orders_list(Orders *s, AuthoritiesListed done, void *userdata);
+/* Tests what an order for these names needs, without placing it; authority as in OrderingRequest. */
+int orders_rehearse(Orders *s, char *const *names, const char *authority, RehearsalDone done, void *userdata);

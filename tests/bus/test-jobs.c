@@ -4,6 +4,7 @@
 
 #include "client.h"
 #include "files.h"
+#include "pending.h"
 #include "pki.h"
 #include "signals.h"
 
@@ -276,23 +277,31 @@ static void test_root(void)
     g_assert_cmpuint(signals_count(log, PATH, "PropertiesChanged", "RootFingerprint"), >=, 1);
 }
 
-/* Whatever a job has come to when the service stops is told like any other end. */
+/* Whatever a job has come to when the service stops is told like any other end, and calls are answered. */
 static void test_stop(void)
 {
     g_autoptr(Fixture) f = start(FIXTURE_HOLD_DISK);
-    g_autofree char *job = NULL, *said = NULL, *end = NULL;
+    g_autofree char *job = NULL, *said = NULL, *end = NULL, *error = NULL;
     g_autoptr(SignalLog) log = signals_new(f->root);
+    Pending *call;
     const char *result, *state, *finished, *removed, *interfaces;
 
     fixture_hold_disk(f);
     job = reissue(f, PATH_ROOT);
     signals_wait(log, job, "PropertiesChanged", "'running'", 1);
+    call = pending_new(f->root, PATH, MANAGER, "Register",
+                       g_variant_new("(ss@a{sv})", "m", "fresh.example.com", NO_OPTIONS));
+    signals_settle(log);
+    g_assert_false(pending_is_answered(call));
     g_assert_cmpint(kill(f->daemon, SIGTERM), ==, 0);
     wait_milliseconds(100);
     fixture_release_disk(f);
     fixture_stop_daemon(f);
     signals_wait(log, PATH, "InterfacesRemoved", job, 1);
     said = signals_print(log);
+    error = pending_finish(call);
+    if (*error)
+        g_assert_cmpstr(error, ==, "Cancelled");
     /* whether it is done or cancelled depends on how far it has come */
     g_variant_get(signals_get(log, PATH, "JobRemoved", job, 0), "(&o&s)", NULL, &result);
     end = g_strdup_printf("{'State': <'%s'>", result);
@@ -302,6 +311,42 @@ static void test_stop(void)
     interfaces = strstr(said, "InterfacesRemoved");
     g_assert_true(state && finished && removed && interfaces);
     g_assert_true(state < finished && finished < removed && removed < interfaces);
+}
+
+typedef struct LogWait {
+    const Fixture *fixture;
+    const char *said;
+} LogWait;
+
+static gboolean is_logged(gpointer userdata)
+{
+    const LogWait *w = userdata;
+    g_autofree char *log = file_read(w->fixture->daemon_log);
+
+    return strstr(log, w->said) != NULL;
+}
+
+/* A job is reported as started when it is, and as done when it is done, each time with who wanted it. */
+static void test_journal(void)
+{
+    static const char began[] = "User nobody asked for Reissue of a.example.com: started job 1\n",
+                      ended[] = "Reissue of a.example.com, requested by user nobody, is done (job 1).\n";
+    g_autoptr(Fixture) f = start(FIXTURE_HOLD_DISK);
+    GDBusConnection *nobody = client_connect(f, fixture_uid("nobody"));
+    g_autofree char *path = client_find(f->root, "a.example.com");
+    g_autoptr(SignalLog) log = signals_new(f->root);
+    g_autoptr(GVariant) first = NULL;
+
+    fixture_set_rules(f, "polkit.addRule(function(action, subject) { return polkit.Result.YES; });\n");
+    fixture_hold_disk(f);
+    first = client_expect(nobody, path, CERTIFICATE, "Reissue", g_variant_new("(@a{sv})", NO_OPTIONS));
+    wait_until(is_logged, &(LogWait){ f, began }, "the line of the call");
+    signals_settle(log);
+    g_assert_false(is_logged(&(LogWait){ f, ended }));
+    fixture_release_disk(f);
+    wait_until(is_logged, &(LogWait){ f, ended }, "the line of the job");
+    g_dbus_connection_close_sync(nobody, NULL, NULL);
+    g_object_unref(nobody);
 }
 
 /* Twice more: whoever trusts the first root still verifies. */
@@ -432,6 +477,7 @@ static void add(void)
     g_test_add_func("/bus/jobs/root", test_root);
     g_test_add_func("/bus/jobs/root-again", test_root_again);
     g_test_add_func("/bus/jobs/stop", test_stop);
+    g_test_add_func("/bus/jobs/journal", test_journal);
     g_test_add_func("/bus/jobs/reissue-all", test_reissue_all);
     g_test_add_func("/bus/jobs/answers-meanwhile", test_answers_meanwhile);
     g_test_add_func("/bus/jobs/object-manager-client", test_object_manager_client);

@@ -321,7 +321,6 @@ static const struct {
     { PATH, MANAGER, "Reload", "()" },
     { PATH, MANAGER, "Upload", "('x', @a{sv} {})" },
     { PATH, MANAGER, "UploadData", "(@ay [0x78], @a{sv} {})" },
-    { PATH, MANAGER, "ListUploads", "()" },
 };
 
 static void slot_clear(Slot *s)

@@ -3,6 +3,7 @@
 
 #include "client.h"
 #include "files.h"
+#include "pending.h"
 #include "pki.h"
 #include "signals.h"
 
@@ -230,6 +231,35 @@ static void remove_upload(Fixture *f, const PkiLeaf *leaf)
 {
     g_variant_unref(
         client_expect(f->root, PATH, MANAGER, "RemoveUpload", g_variant_new("(s)", leaf->fingerprint)));
+}
+
+/* All of them are answered: the first, and those that come too late. */
+static void test_remove_at_once(void)
+{
+    g_autoptr(Fixture) f = start(FIXTURE_HOLD_DISK);
+    g_autoptr(Pki) pki = pki_new(f->directory);
+    g_autoptr(PkiLeaf) leaf = pki_issue(pki, "leaf-a", "DNS:a.example.com", "EC", 30);
+    g_autofree char *path = client_find(f->root, "a.example.com"), *bundle = pki_bundle(leaf);
+    Pending *calls[4];
+    unsigned n_removed = 0;
+
+    upload(f, path, bundle);
+    fixture_hold_disk(f);
+    for (size_t i = 0; i < G_N_ELEMENTS(calls); i++)
+        calls[i] =
+            pending_new(f->root, PATH, MANAGER, "RemoveUpload", g_variant_new("(s)", leaf->fingerprint));
+    wait_milliseconds(200);
+    fixture_release_disk(f);
+    for (size_t i = 0; i < G_N_ELEMENTS(calls); i++) {
+        g_autofree char *error = pending_finish(calls[i]);
+
+        if (!*error)
+            n_removed++;
+        else
+            g_assert_cmpstr(error, ==, "NoSuchCertificate");
+    }
+    g_assert_cmpuint(n_removed, >=, 1);
+    check_served(f, path, "local", NULL);
 }
 
 static void restart(Fixture *f)
@@ -464,6 +494,7 @@ static void add(void)
     g_test_add_func("/bus/uploads/upload", test_upload);
     g_test_add_func("/bus/uploads/survives-restart", test_survives_restart);
     g_test_add_func("/bus/uploads/remove", test_remove);
+    g_test_add_func("/bus/uploads/remove-at-once", test_remove_at_once);
     g_test_add_func("/bus/uploads/for-all", test_for_all);
     g_test_add_func("/bus/uploads/list", test_list);
     g_test_add_func("/bus/uploads/latest", test_latest);

@@ -60,7 +60,7 @@ static Entry entries[] = {
     { "trusted.example.com", NULL, "acme", "expiring", REVOKED_IN_USE, "CN=X", 20, { "webui" } },
     { "old.example.com", NULL, "local", "valid", "old", "CN=X", 89, { "webui" } },
     { "mail10.example.com", NULL, "local", "valid", "ten", "CN=\"X\"", 89, { "shop" } },
-    { "mail2.example.com", NULL, "local", "valid", "two", "CN=X", 89, { "shop" } },
+    { "mail2.example.com", NULL, "local", "valid", "two", "CN=認証局認証局認証局", 89, { "shop" } },
     { "xn--bcher-kva.example.com",
       "bücher.example.com",
       "local",
@@ -845,7 +845,45 @@ static int method_account(sd_bus_message *m, void *userdata _unused_, sd_bus_err
     return sd_bus_reply_method_return(m, NULL);
 }
 
+/* Of three tries, the first succeeds, the second by the second way to prove, and the third does not. */
+static int method_test_order(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
+{
+    const char *name;
+    int r = sd_bus_message_read(m, "s", &name);
+
+    if (r < 0)
+        return r;
+    printf("test order %s", name);
+    r = options_print(m);
+    if (r < 0)
+        return r;
+    if (streq(name, "mail.example.com"))
+        return sd_bus_reply_method_return(m, "a(sbs)", 2, "limits", true, "299 of 300 orders are left.",
+                                          "proof", true, "mail.example.com by http-01");
+    if (streq(name, "wide.example.com"))
+        return sd_bus_reply_method_return(m, "a(sbs)", 2, "proof", false, "wide.example.com by http-01: no.",
+                                          "proof", true, "wide.example.com by dns-01");
+    return sd_bus_reply_method_return(m, "a(sbs)", 1, "names", false,
+                                      "No public \x1b[1mauthority issues for it.");
+}
+
+static int method_list_authorities(sd_bus_message *m, void *userdata _unused_, sd_bus_error *error _unused_)
+{
+    return sd_bus_reply_method_return(
+        m, "a(sssbxuux)", 2, "internal", "https://ca.example/dir", "https://ca.example/account/1", false,
+        (int64_t)0, (uint32_t)3, (uint32_t)300, (int64_t)10800, "red\x1b[31m", "https://red.example/dir", "",
+        true, (int64_t)begun, (uint32_t)0, (uint32_t)0, (int64_t)0);
+}
+
 static bool acme_enabled = true;
+
+/* Nobody has agreed to the terms while this file beside all_path exists. */
+static bool terms_are_agreed(void)
+{
+    _cleanup_free_ char *file = NULL;
+
+    return asprintf(&file, "%s.terms", all_path) < 0 || access(file, F_OK) < 0;
+}
 
 static int get_status(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
                       const char *property, sd_bus_message *reply, void *userdata _unused_,
@@ -862,7 +900,7 @@ static int get_status(sd_bus *bus _unused_, const char *path _unused_, const cha
     if (streq(property, "ClockTrusted"))
         return sd_bus_message_append(reply, "b", true);
     if (streq(property, "AcmeEnabled"))
-        return sd_bus_message_append(reply, "b", acme_enabled);
+        return sd_bus_message_append(reply, "b", acme_enabled && terms_are_agreed());
     if (streq(property, "Authorities"))
         return acme_enabled ? sd_bus_message_append(reply, "as", 2, "internal", "red\x1b[31m")
                             : sd_bus_message_append(reply, "as", 0);
@@ -976,6 +1014,8 @@ static const sd_bus_vtable manager_vtable[] = {
     SD_BUS_PROPERTY("ClockTrusted", "b", get_status, 0, 0),
     SD_BUS_PROPERTY("ConfigurationErrors", "a(suss)", get_errors, 0, 0),
     SD_BUS_PROPERTY("NewerThanThis", "(sv)", get_newer, 0, 0),
+    SD_BUS_METHOD("ListAuthorities", "", "a(sssbxuux)", method_list_authorities, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("TestOrder", "sa{sv}", "a(sbs)", method_test_order, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("RolloverAccountKey", "s", "", method_account, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("DeactivateAccount", "s", "", method_account, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("Register", "ssa{sv}", "o", method_register, SD_BUS_VTABLE_UNPRIVILEGED),

@@ -182,7 +182,7 @@ static char *find_pool_fault(const Driver *d)
     g_autoptr(GHashTable) found = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
     if (!reply)
-        return d->polkit_is_down ? NULL : g_strdup("ListUploads failed");
+        return g_strdup("ListUploads failed");
     for (gsize i = 0; i < g_variant_n_children(list); i++) {
         char *fingerprint;
 

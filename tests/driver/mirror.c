@@ -24,6 +24,7 @@ struct Mirror {
     char *
         last_chain; /* "PATH FINGERPRINT" of the latest ChainChanged of a certificate, until the manager's */
     char *fault;    /* the first */
+    char *known;    /* the first property that was told with a value that was known */
     guint n_signals, n_idle;
     gboolean begun;
 };
@@ -112,27 +113,34 @@ static GVariant *ask(GDBusConnection *c, const char *interface, const char *memb
     return client_call(c, PATH, interface, member, arguments, NULL);
 }
 
-GHashTable *mirror_read(const Fixture *f)
+/* reply: of GetManagedObjects */
+static void set_objects(GHashTable *values, GVariant *reply)
 {
-    g_autoptr(GDBusConnection) c = client_connect(f, fixture_uid("nobody"));
-    g_autoptr(GVariant) reply = ask(c, OBJECT_MANAGER, "GetManagedObjects", NULL), objects = NULL,
-                        manager = ask(c, PROPERTIES, "GetAll", g_variant_new("(s)", MANAGER)), own = NULL;
-    GHashTable *values = values_new();
+    g_autoptr(GVariant) objects = g_variant_get_child_value(reply, 0);
     GVariantIter i;
     const char *path;
     GVariant *interfaces;
+
+    g_variant_iter_init(&i, objects);
+    while (g_variant_iter_next(&i, "{&o@a{sa{sv}}}", &path, &interfaces)) {
+        set_interfaces(values, path, interfaces);
+        g_variant_unref(interfaces);
+    }
+}
+
+GHashTable *mirror_read(const Fixture *f)
+{
+    g_autoptr(GDBusConnection) c = client_connect(f, fixture_uid("nobody"));
+    g_autoptr(GVariant) reply = ask(c, OBJECT_MANAGER, "GetManagedObjects", NULL),
+                        manager = ask(c, PROPERTIES, "GetAll", g_variant_new("(s)", MANAGER)), own = NULL;
+    GHashTable *values = values_new();
 
     (void)g_dbus_connection_close_sync(c, NULL, NULL);
     if (!reply || !manager) {
         g_hash_table_unref(values);
         return NULL;
     }
-    objects = g_variant_get_child_value(reply, 0);
-    g_variant_iter_init(&i, objects);
-    while (g_variant_iter_next(&i, "{&o@a{sa{sv}}}", &path, &interfaces)) {
-        set_interfaces(values, path, interfaces);
-        g_variant_unref(interfaces);
-    }
+    set_objects(values, reply);
     own = g_variant_get_child_value(manager, 0);
     set_properties(values, PATH, MANAGER, own);
     return values;
@@ -173,8 +181,14 @@ static gboolean differs(Mirror *m, const char *path, const char *interface, GVar
     g_variant_iter_init(&i, properties);
     while (g_variant_iter_next(&i, "{&sv}", &name, &value)) {
         GVariant *known = mirror_value(m->values, path, interface, name);
+        gboolean is_other = !known || !g_variant_equal(known, value);
 
-        found |= !known || !g_variant_equal(known, value);
+        found |= is_other;
+        if (!is_other && !m->known) {
+            g_autofree char *text = g_variant_print(properties, FALSE);
+
+            m->known = g_strdup_printf("%s of %s in %s", name, path, text);
+        }
         g_variant_unref(value);
     }
     return found;
@@ -351,6 +365,7 @@ void mirror_free(Mirror *m)
     g_hash_table_unref(m->jobs);
     g_free(m->last_chain);
     g_free(m->fault);
+    g_free(m->known);
     g_free(m);
 }
 
@@ -399,6 +414,38 @@ gboolean mirror_begin(Mirror *m)
     return m->begun;
 }
 
+static void on_objects(GObject *source, GAsyncResult *result, gpointer userdata)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) reply = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
+    Mirror *m = userdata;
+
+    g_assert_no_error(error);
+    set_objects(m->values, reply);
+    note_served(m);
+    m->begun = TRUE;
+}
+
+static void on_manager(GObject *source, GAsyncResult *result, gpointer userdata)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) reply = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error),
+                        own = NULL;
+    Mirror *m = userdata;
+
+    g_assert_no_error(error);
+    own = g_variant_get_child_value(reply, 0);
+    set_properties(m->values, PATH, MANAGER, own);
+}
+
+void mirror_join(Mirror *m)
+{
+    g_dbus_connection_call(m->connection, SERVICE, PATH, OBJECT_MANAGER, "GetManagedObjects", NULL, NULL,
+                           G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_objects, m);
+    g_dbus_connection_call(m->connection, SERVICE, PATH, PROPERTIES, "GetAll", g_variant_new("(s)", MANAGER),
+                           NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_manager, m);
+}
+
 gboolean mirror_has_begun(const Mirror *m)
 {
     return m->begun;
@@ -444,6 +491,11 @@ guint mirror_n_signals(const Mirror *m, guint *ret_idle)
 {
     *ret_idle = m->n_idle;
     return m->n_signals;
+}
+
+const char *mirror_find_known(const Mirror *m)
+{
+    return m->known;
 }
 
 const char *mirror_find_job(const Mirror *m, guint any)

@@ -9,11 +9,14 @@ typedef struct Mirror Mirror;
 
 Mirror *mirror_new(const Fixture *f);
 void mirror_free(Mirror *m);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Mirror, mirror_free)
 
 /* Forgets all: the service that it knew is gone. */
 void mirror_reset(Mirror *m);
 /* Reads everything, until nothing changes meanwhile; whether that came about. */
 gboolean mirror_begin(Mirror *m);
+/* Reads everything once, in order with the signals, and listens from then on; without waiting for the replies. */
+void mirror_join(Mirror *m);
 gboolean mirror_has_begun(const Mirror *m);
 /* Path, interface and property -> value, of all objects as the service tells them now, by a client that then
  * leaves; NULL: it does not answer. */
@@ -28,6 +31,8 @@ const char *mirror_find_lasting_fault(const Mirror *m);
 char *mirror_find_open_job(const Mirror *m);
 /* *ret_idle: PropertiesChanged with nothing in it that was not known. */
 guint mirror_n_signals(const Mirror *m, guint *ret_idle);
+/* The first property that a signal told again with the value that was known, in words; NULL: there was none. */
+const char *mirror_find_known(const Mirror *m);
 /* The path of a job that goes on, or NULL. */
 const char *mirror_find_job(const Mirror *m, guint any);
 

@@ -94,7 +94,6 @@ void step_denied(Driver *d)
         { PATH, MANAGER, "ReissueAll", g_variant_new("(@a{sv})", NO_OPTIONS) },
         { PATH, MANAGER, "RenewDue", NULL },
         { PATH, MANAGER, "Reload", NULL },
-        { PATH, MANAGER, "ListUploads", NULL },
         { PATH_ROOT, CERTIFICATE, "Reissue", g_variant_new("(@a{sv})", NO_OPTIONS) },
         { path ? path : PATH_ROOT, CERTIFICATE, "Revoke", g_variant_new("(s)", "superseded") },
         { path ? path : PATH_ROOT, CERTIFICATE, "OpenKey", g_variant_new("(@a{sv})", NO_OPTIONS) },

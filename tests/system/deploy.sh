@@ -8,6 +8,7 @@ probe_of() {                                     # SERVICE
     case $1 in
         postfix) echo 25 -starttls smtp ;;
         dovecot) echo 143 -starttls imap ;;
+        cockpit) echo 9090 ;;
         *) echo 443 ;;
     esac
 }

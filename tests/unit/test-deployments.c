@@ -444,7 +444,7 @@ static void test_no_report(void)
                                 i == 0 ? "The helper was killed." : "without a report"));
         g_assert_cmpstr(w.asked->str, ==, "");
         /* by hand it is tried at once */
-        g_assert_cmpint(manager_deploy(w.service.manager, "web", &job, NULL), ==, 0);
+        g_assert_cmpint(manager_deploy(w.service.manager, "web", false, &job, NULL), ==, 0);
         world_expect(&w, "web ");
     }
     world_report(&w, "web", "a.example", DEPLOYMENT_VERIFIED, 0, 0);
@@ -556,7 +556,7 @@ static void test_removed_meanwhile(void)
     uint64_t job;
 
     world_start_with(&w, "a.example");
-    g_assert_cmpint(manager_deploy(w.service.manager, "web", &job, NULL), ==, 0);
+    g_assert_cmpint(manager_deploy(w.service.manager, "web", false, &job, NULL), ==, 0);
     world_expect(&w, "web ");
     world_write(&w, "web", "a.example", NULL);
     manager_reload(w.service.manager);
@@ -587,7 +587,7 @@ static void test_flaw(void)
     g_assert_true(manager_is_idle(w.service.manager));
     text = manager_explain(w.service.manager, service_find(&w.service, "a.example"));
     g_assert_nonnull(strstr(text, "The module a is not given the chain: "));
-    g_assert_cmpint(manager_deploy(w.service.manager, "a", &job, NULL), ==, 0);
+    g_assert_cmpint(manager_deploy(w.service.manager, "a", false, &job, NULL), ==, 0);
     service_settle(&w.service);
     g_assert_cmpint(w.service.last_job_state, ==, JOB_FAILED);
     g_assert_nonnull(strstr(w.service.last_job_problem, "/etc/nginx/a.example.pem"));
@@ -618,13 +618,13 @@ static void test_job(void)
     world_write(&w, "web", "a.example", "nginx");
     world_write(&w, "plain", "b.example", NULL);
     world_start(&w);
-    g_assert_cmpint(manager_deploy(w.service.manager, "../web", &job, NULL), <, 0);
-    g_assert_cmpint(manager_deploy(w.service.manager, "no", &job, &unknown), <, 0);
+    g_assert_cmpint(manager_deploy(w.service.manager, "../web", false, &job, NULL), <, 0);
+    g_assert_cmpint(manager_deploy(w.service.manager, "no", false, &job, &unknown), <, 0);
     g_assert_cmpint(unknown.code, ==, PROBLEM_INVALID_ARGUMENT);
-    g_assert_cmpint(manager_deploy(w.service.manager, "plain", &job, &plain), <, 0);
+    g_assert_cmpint(manager_deploy(w.service.manager, "plain", false, &job, &plain), <, 0);
     g_assert_nonnull(strstr(plain.text, "[Deploy]"));
-    g_assert_cmpint(manager_deploy(w.service.manager, "web", &job, NULL), ==, 0);
-    g_assert_cmpint(manager_deploy(w.service.manager, "web", &other, &busy), <, 0);
+    g_assert_cmpint(manager_deploy(w.service.manager, "web", false, &job, NULL), ==, 0);
+    g_assert_cmpint(manager_deploy(w.service.manager, "web", false, &other, &busy), <, 0);
     g_assert_cmpint(busy.code, ==, PROBLEM_BUSY);
     world_expect(&w, "web ");
     j = model_find_job(manager_model(w.service.manager), job);
@@ -638,13 +638,17 @@ static void test_job(void)
     world_report(&w, "web", "a.example", DEPLOYMENT_ROLLED_BACK, 1, 0);
     world_end(&w, "web", NULL);
     expect_job(&w, JOB_FAILED, "a.example: It was so.");
-    g_assert_cmpint(manager_deploy(w.service.manager, "web", &job, NULL), ==, 0);
+    g_assert_cmpint(manager_deploy(w.service.manager, "web", false, &job, NULL), ==, 0);
     world_deliver(&w, "web", "a.example");
     expect_job(&w, JOB_DONE, NULL);
     /* nothing is left to be done */
-    g_assert_cmpint(manager_deploy(w.service.manager, "web", &job, NULL), ==, 0);
+    g_assert_cmpint(manager_deploy(w.service.manager, "web", false, &job, NULL), ==, 0);
     expect_job(&w, JOB_DONE, NULL);
     g_assert_cmpstr(w.asked->str, ==, "");
+    /* but files may be missing */
+    g_assert_cmpint(manager_deploy(w.service.manager, "web", true, &job, NULL), ==, 0);
+    world_deliver(&w, "web", "a.example");
+    expect_job(&w, JOB_DONE, NULL);
 }
 
 /* A job that comes while a run is under way waits for the next one. */
@@ -655,7 +659,7 @@ static void test_job_meanwhile(void)
 
     world_start_with(&w, "a.example");
     world_expect(&w, "web ");
-    g_assert_cmpint(manager_deploy(w.service.manager, "web", &job, NULL), ==, 0);
+    g_assert_cmpint(manager_deploy(w.service.manager, "web", false, &job, NULL), ==, 0);
     loop_for(w.service.event, 300 * USEC_PER_MSEC);
     g_assert_cmpint(model_find_job(manager_model(w.service.manager), job)->state, ==, JOB_QUEUED);
     world_report(&w, "web", "a.example", DEPLOYMENT_FAILED, 1, 0);

@@ -73,10 +73,13 @@ static void test_watchers(void)
     g_autoptr(GString) one = g_string_new(NULL), two = g_string_new(NULL);
     _cleanup_(model_freep) Model *m = model();
     Certificate *c = add(m, "www.example.com", "proxy");
+    static const ModelWatcher none = {};
     Job *j;
 
     g_assert_cmpint(model_watch(m, &all, one), ==, 0);
     g_assert_cmpint(model_watch(m, &jobs_alone, two), ==, 0);
+    for (size_t i = 2; i < MODEL_WATCHERS; i++)
+        g_assert_cmpint(model_watch(m, &none, m), ==, 0);
     g_assert_cmpint(model_watch(m, &all, m), ==, -ENOSPC);
     g_assert_cmpint(model_add_job(m, c, JOB_RENEW, &j), ==, 0);
     expect(one, "job1:queued www.example.com:8 counts ");

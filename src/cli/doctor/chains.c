@@ -196,6 +196,31 @@ static void check_choices(const Machine *m, Findings *f)
     }
 }
 
+static void check_root(const Machine *m, Findings *f)
+{
+    const Certificate *c = m->service->list.root;
+    _cleanup_free_ char *end = c ? time_format_expiry(c->not_after) : NULL;
+
+    if (!c || m->names)
+        return;
+    if (streq(c->state, "expired"))
+        finding_add(
+            f, SEVERITY_ERROR, "root-expired", "root", xasprintf(_("The local root has expired: %s."), end),
+            xstrdup(
+                _("Make a new one: certwright reissue --root; clients then need: certwright export-root")));
+    if (streq(c->reason, "The uploaded root cannot be used, so the machine's own root is."))
+        finding_add(
+            f, SEVERITY_WARNING, "root-unusable", "root", xstrdup(word_to_text(c->reason)),
+            xstrdup(_(
+                "Upload another one (certwright upload --root FILE), or make one: certwright reissue --root")));
+    if (!isempty(c->error.code))
+        finding_add(
+            f, SEVERITY_ERROR, "root-not-renewed", "root",
+            xasprintf(_("The local root could not be renewed: %s (%s)"), c->error.text, c->error.code),
+            xstrdup(_("Try again: certwright reissue --root; the journal says more: journalctl -u "
+                      "certwrightd.service")));
+}
+
 /* Names that the user asks about. */
 static void check_wanted(const Machine *m, Findings *f)
 {
@@ -222,6 +247,7 @@ static void check_wanted(const Machine *m, Findings *f)
 void check_chains(const Machine *m, Findings *f)
 {
     check_wanted(m, f);
+    check_root(m, f);
     for (size_t i = 0; i < m->service->list.n; i++) {
         const Certificate *c = &m->service->list.items[i];
 

@@ -30,7 +30,7 @@ typedef struct Lookups {
 typedef struct Wrong {
     char **missing, **silent, **elsewhere;
     bool missing_hurts, elsewhere_hurts; /* an order has failed, perhaps for this reason */
-    char *elsewhere_addresses;           /* of the first one */
+    char *elsewhere_address;             /* of the first one */
 } Wrong;
 
 static void wrong_done(Wrong *w)
@@ -38,7 +38,7 @@ static void wrong_done(Wrong *w)
     strv_free(w->missing);
     strv_free(w->silent);
     strv_free(w->elsewhere);
-    free(w->elsewhere_addresses);
+    free(w->elsewhere_address);
 }
 
 static void names_add(char ***names, const char *name)
@@ -126,43 +126,52 @@ static char *address_to_text(const struct sockaddr *a)
     return xstrdup(text);
 }
 
-/* Returns true if an interface has the address; *ret_public if one has a public address of its family. Behind NAT, none
- * has, and nothing can be said about an address of others. */
-static bool machine_has(const struct ifaddrs *interfaces, const struct sockaddr *address, bool *ret_public)
+/* Returns true if an interface has the address. */
+static bool machine_has(const struct ifaddrs *interfaces, const struct sockaddr *address)
 {
     _cleanup_free_ char *text = address_to_text(address);
-    bool has = false;
 
-    *ret_public = false;
     for (const struct ifaddrs *i = interfaces; i; i = i->ifa_next) {
         _cleanup_free_ char *own = NULL;
 
         if (!i->ifa_addr || i->ifa_addr->sa_family != address->sa_family)
             continue;
         own = address_to_text(i->ifa_addr);
-        has = has || streq(own, text);
-        *ret_public = *ret_public || !name_private_reason(own);
+        if (streq(own, text))
+            return true;
     }
-    return has;
+    return false;
 }
 
+/* Returns true if an interface has a public address of IPv4 or, with_ipv6, of any kind. Behind NAT, none has, and nothing can
+ * be said about an address of others; IPv6 has no NAT. */
+static bool machine_is_public(const struct ifaddrs *interfaces, bool with_ipv6)
+{
+    for (const struct ifaddrs *i = interfaces; i; i = i->ifa_next) {
+        _cleanup_free_ char *own = NULL;
+
+        if (!i->ifa_addr ||
+            (i->ifa_addr->sa_family != AF_INET && !(with_ipv6 && i->ifa_addr->sa_family == AF_INET6)))
+            continue;
+        own = address_to_text(i->ifa_addr);
+        if (!name_private_reason(own))
+            return true;
+    }
+    return false;
+}
+
+/* An authority may choose any of the addresses, and prefers IPv6. */
 static void judge_addresses(Wrong *w, const Lookup *l, const struct ifaddrs *interfaces)
 {
-    bool elsewhere = false;
-
     for (const struct addrinfo *a = l->request.ar_result; a; a = a->ai_next) {
-        bool has_public;
-
-        if (machine_has(interfaces, a->ai_addr, &has_public))
-            return;
-        elsewhere = elsewhere || has_public;
-    }
-    if (!elsewhere)
+        if (machine_has(interfaces, a->ai_addr) || !machine_is_public(interfaces, a->ai_family == AF_INET6))
+            continue;
+        if (!w->elsewhere)
+            w->elsewhere_address = address_to_text(a->ai_addr);
+        names_add(&w->elsewhere, l->request.ar_name);
+        w->elsewhere_hurts = w->elsewhere_hurts || error_is_of_proof(l->certificate);
         return;
-    if (!w->elsewhere)
-        w->elsewhere_addresses = address_to_text(l->request.ar_result->ai_addr);
-    names_add(&w->elsewhere, l->request.ar_name);
-    w->elsewhere_hurts = w->elsewhere_hurts || error_is_of_proof(l->certificate);
+    }
 }
 
 static void judge(Wrong *w, Lookup *l, const struct ifaddrs *interfaces)
@@ -190,7 +199,7 @@ static void wrong_report(const Wrong *w, Findings *f)
 
     if (w->silent)
         finding_add(f, SEVERITY_ERROR, "dns-silent", silent,
-                    xasprintf(_("No name server answers for: %s."), silent),
+                    xasprintf(_("The name servers give no answer for: %s."), silent),
                     xstrdup(_("Look at /etc/resolv.conf, and try: getent hosts NAME")));
     if (w->missing)
         finding_add(
@@ -203,7 +212,7 @@ static void wrong_report(const Wrong *w, Findings *f)
         finding_add(
             f, w->elsewhere_hurts ? SEVERITY_ERROR : SEVERITY_WARNING, "dns-elsewhere", elsewhere,
             xasprintf(_("In the DNS with an address that this machine does not have (%s): %s."),
-                      w->elsewhere_addresses, elsewhere),
+                      w->elsewhere_address, elsewhere),
             xstrdup(
                 _("Correct its A and AAAA records, unless that address forwards port 80 to this machine.")));
 }

@@ -33,6 +33,7 @@ typedef struct Check {
 /* The order is that of the findings: causes first. */
 static const Check checks[] = {
     { "bus", check_bus, 5, ROUND_MACHINE },
+    { "programs", check_programs, 5, ROUND_MACHINE },
     { "polkit", check_polkit, 15, ROUND_BUS },
     { "units", check_units, 20, ROUND_SERVICE },
     { "disk", check_disk, 5, ROUND_MACHINE },
@@ -207,7 +208,9 @@ Exit verb_doctor(Session *s, const Options *o _unused_, char **arguments)
         e = doctor_print_json(&f, &m);
     else
         doctor_print(&f, &m, s->legend);
-    if (!left_alone)
+    if (left_alone) /* they use both */
+        (void)TAKE_PTR(names);
+    else
         service_view_free(m.service);
     if (e != EXIT_DONE)
         return e;

@@ -37,6 +37,7 @@ int machine_open_bus(sd_bus **ret);
 bool bus_has_name(sd_bus *bus, const char *name, bool *ret_owned);
 
 void check_bus(const Machine *m, Findings *f);
+void check_programs(const Machine *m, Findings *f);
 void check_polkit(const Machine *m, Findings *f);
 void check_units(const Machine *m, Findings *f);
 void check_disk(const Machine *m, Findings *f);

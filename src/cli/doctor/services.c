@@ -21,6 +21,12 @@ static void check_unit(Findings *f, const Module *module, const char *unit, cons
                     xasprintf(_("%s is masked, so it cannot present the chains of the module %s."), unit,
                               module->name),
                     xasprintf(_("Permit it again: systemctl unmask %s"), unit));
+    else if (streq(s->active, "inactive") && streq(s->file, "enabled"))
+        finding_add(
+            f, SEVERITY_WARNING, "service-stopped", unit,
+            xasprintf(_("%s is enabled, but does not run, so nobody presents the chains of the module %s."),
+                      unit, module->name),
+            xasprintf(_("Start it: systemctl start %s"), unit));
     else if (streq(s->active, "failed"))
         finding_add(
             f, SEVERITY_ERROR, "service-failed", unit,

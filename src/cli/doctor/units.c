@@ -7,32 +7,47 @@
 
 typedef struct Unit {
     const char *name;
-    Severity severity;   /* if it is off */
-    const char *purpose; /* what does not happen without it; NULL: it may be off */
+    Severity severity; /* if it is off */
+    const char *
+        purpose; /* what does not happen without it; NULL: the service does not start, or nothing is missing */
+    enum {
+        RUNS,    /* it has to be active */
+        ENDS,    /* it has to be enabled, but is over soon */
+        STARTED, /* others start it */
+    } kind;
 } Unit;
 
 static const Unit units[] = {
-    { "certwrightd.service", SEVERITY_ERROR, NULL },
-    { "certwright-renew.timer", SEVERITY_ERROR, N_("nothing is renewed while the service is idle") },
+    { "certwrightd.service", SEVERITY_ERROR, NULL, STARTED },
+    { "certwright-renew.timer", SEVERITY_ERROR, N_("nothing is renewed while the service is idle"), RUNS },
+    { "certwright-renew.service", SEVERITY_ERROR, N_("nothing is renewed while the service is idle"),
+      STARTED },
+    { "certwright-deploy@doctor.service", SEVERITY_ERROR, N_("chains cannot be delivered"), STARTED },
     { "certwright-config.path", SEVERITY_WARNING,
-      N_("changes of the configuration are not noticed while the service is idle") },
-    { "certwright-dns.socket", SEVERITY_WARNING, N_("names cannot be proved by the DNS (dns-01)") },
+      N_("changes of the configuration are not noticed while the service is idle"), RUNS },
+    { "certwright-config.service", SEVERITY_WARNING,
+      N_("changes of the configuration are not noticed while the service is idle"), STARTED },
+    { "certwright-dns.socket", SEVERITY_WARNING, N_("names cannot be proved by the DNS (dns-01)"), RUNS },
     { "certwright-recover.timer", SEVERITY_WARNING,
-      N_("deliveries that a shutdown interrupts are undone late") },
-    { "certwright-http.socket", SEVERITY_ERROR, NULL },
+      N_("deliveries that a shutdown interrupts are undone late"), ENDS },
+    { "certwright-http.socket", SEVERITY_ERROR, NULL, STARTED },
 };
 
 static void add_masked(Findings *f, const Unit *u)
 {
-    if (u->purpose)
+    if (streq(u->name, units[0].name))
+        finding_add(f, u->severity, "unit-masked", u->name,
+                    xasprintf(_("%s is masked, so nobody can start the service."), u->name),
+                    xasprintf(_("Permit it again: systemctl unmask %s"), u->name));
+    else if (u->purpose && u->kind == STARTED)
+        finding_add(f, u->severity, "unit-masked", u->name,
+                    xasprintf(_("%s is masked, so %s."), u->name, _(u->purpose)),
+                    xasprintf(_("Permit it again: systemctl unmask %s"), u->name));
+    else if (u->purpose)
         finding_add(f, u->severity, "unit-masked", u->name,
                     xasprintf(_("%s is masked, so %s."), u->name, _(u->purpose)),
                     xasprintf(_("Permit it again: systemctl unmask %s && systemctl enable --now %s"),
                               u->name, u->name));
-    else if (streq(u->name, units[0].name))
-        finding_add(f, u->severity, "unit-masked", u->name,
-                    xasprintf(_("%s is masked, so nobody can start the service."), u->name),
-                    xasprintf(_("Permit it again: systemctl unmask %s"), u->name));
 }
 
 static void add_failed(Findings *f, const Unit *u)
@@ -42,7 +57,6 @@ static void add_failed(Findings *f, const Unit *u)
                           u->name));
 }
 
-/* Units without a purpose here may be off: the bus starts the service, and only a proxy needs the socket. */
 static void add_off(Findings *f, const Unit *u, const UnitState *s)
 {
     if (streq(s->file, "disabled"))
@@ -55,10 +69,14 @@ static void add_off(Findings *f, const Unit *u, const UnitState *s)
                     xasprintf(_("Start it: systemctl start %s"), u->name));
 }
 
+static bool unit_is_off(const Unit *u, const UnitState *s)
+{
+    return u->kind != STARTED &&
+           (streq(s->file, "disabled") || (u->kind == RUNS && streq(s->active, "inactive")));
+}
+
 static void check_unit(Findings *f, const Unit *u, const UnitState *s)
 {
-    bool is_off = streq(s->active, "inactive") || streq(s->file, "disabled");
-
     if (streq(s->load, "masked"))
         add_masked(f, u);
     else if (streq(s->load, "not-found"))
@@ -69,10 +87,8 @@ static void check_unit(Findings *f, const Unit *u, const UnitState *s)
                   "just now: systemctl daemon-reload")));
     else if (streq(s->active, "failed"))
         add_failed(f, u);
-    else if (u->purpose && is_off && !streq(u->name, "certwright-recover.timer"))
+    else if (unit_is_off(u, s))
         add_off(f, u, s);
-    else if (u->purpose && streq(s->file, "disabled"))
-        add_off(f, u, s); /* this timer is over when its deliveries are undone */
 }
 
 void check_units(const Machine *m _unused_, Findings *f)
