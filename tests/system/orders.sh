@@ -16,12 +16,12 @@ answers() {                                      # PORT
     (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-begin_authority() {                              # NAME PORT RESOLVER
+begin_authority() {                              # NAME PORT RESOLVER [OPTION...]: of systemd-run
     cat >$work/"$1".json <<JSON
 { "pebble": { "listenAddress": "127.0.0.1:$2", "managementListenAddress": "127.0.0.1:$(($2 + 1))",
   "certificate": "$work/pebble.pem", "privateKey": "$work/pebble.key", "httpPort": 80, "tlsPort": 443 } }
 JSON
-    begin "$1" pebble -strict -config $work/"$1".json -dnsserver "$3"
+    begin "$1" "${@:4}" pebble -strict -config $work/"$1".json -dnsserver "$3"
 }
 
 begin_name_server() {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "config/settings.h"
 #include "core/limits.h"
 #include "util/text.h"
 
@@ -88,21 +89,57 @@ static void write_and_load(Place *p, const char *path, const char *text)
 
 #define assert_complaints(p, expected) g_assert_cmpstr((p)->complaints->str, ==, expected)
 
+/* All but [ACME]. */
+static void assert_defaults(const Settings *s)
+{
+    g_assert_cmpint(s->key_type, ==, KEY_TYPE_ECDSA_P256);
+    g_assert_cmpint(s->root_key_type, ==, KEY_TYPE_ECDSA_P256);
+    g_assert_cmpint(s->leaf_lifetime, ==, 90 * DAY);
+    g_assert_cmpint(s->root_lifetime, ==, 10 * YEAR);
+    g_assert_null(s->organization);
+    g_assert_null(s->constraints);
+    g_assert_cmpstr(s->authority_directory, ==, "/etc/ssl/certs");
+    g_assert_cmpint(s->idle_exit, ==, 60);
+    g_assert_cmpuint(s->orders_per_minute, ==, 10);
+    g_assert_null(s->on_warning);
+    g_assert_false(s->deploys_directly);
+}
+
 static void test_defaults(void)
 {
     _cleanup_place_ Place p = {};
 
     place_init(&p);
     load(&p);
-    g_assert_cmpint(p.config->settings->key_type, ==, KEY_TYPE_ECDSA_P256);
-    g_assert_cmpint(p.config->settings->root_key_type, ==, KEY_TYPE_ECDSA_P256);
-    g_assert_cmpint(p.config->settings->leaf_lifetime, ==, 90 * DAY);
-    g_assert_cmpint(p.config->settings->root_lifetime, ==, 10 * YEAR);
-    g_assert_cmpint(p.config->settings->idle_exit, ==, 60);
-    g_assert_null(p.config->settings->organization);
-    g_assert_null(p.config->settings->constraints);
+    assert_defaults(p.config->settings);
     g_assert_cmpuint(p.config->n_modules, ==, 0);
     assert_complaints(&p, "");
+}
+
+/* The installed certwright.conf says nothing but the defaults, also with every "#Key=" and "#[Section]" uncommented. */
+static void test_installed_file(void)
+{
+    _cleanup_(settings_unrefp) Settings *expected = NULL;
+    g_autoptr(GRegex) comment = g_regex_new("^#(?=\\[|[A-Za-z]+=)", G_REGEX_MULTILINE, 0, NULL);
+    g_autofree char *text = NULL, *uncommented = NULL;
+    _cleanup_place_ Place p = {};
+
+    g_assert_true(g_file_get_contents(DATA "/certwright.conf", &text, NULL, NULL));
+    uncommented = g_regex_replace_literal(comment, text, -1, 0, "", 0, NULL);
+    g_assert_cmpstr(uncommented, !=, text);
+    g_assert_cmpint(settings_new(&expected), ==, 0);
+    place_init(&p);
+    write_and_load(&p, "etc/certwright.conf", text);
+    assert_complaints(&p, "");
+    assert_defaults(p.config->settings);
+    g_assert_true(settings_order_alike(p.config->settings, expected));
+
+    g_assert_cmpint(settings_add_authority(expected, "internal"), ==, 0);
+    expected->authorities[0].directory = strdup("https://ca.internal/acme/acme/directory");
+    write_and_load(&p, "etc/certwright.conf", uncommented);
+    assert_complaints(&p, "");
+    assert_defaults(p.config->settings);
+    g_assert_true(settings_order_alike(p.config->settings, expected));
 }
 
 /* As editors of other systems write files. */
@@ -696,6 +733,7 @@ int main(int argc, char *argv[])
 {
     fixture_init(&argc, &argv);
     g_test_add_func("/config/defaults", test_defaults);
+    g_test_add_func("/config/installed-file", test_installed_file);
     g_test_add_func("/config/editors", test_editors);
     g_test_add_func("/config/settings", test_settings);
     g_test_add_func("/config/settings-refused", test_settings_refused);
