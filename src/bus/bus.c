@@ -40,7 +40,7 @@ static int find_root(sd_bus *bus _unused_, const char *path, const char *interfa
 
     if (!streq(path, BUS_PATH_ROOT))
         return 0;
-    told_note_read(b, b->model->root);
+    known_values_note_read(b, b->model->root);
     *ret = b->model->root;
     return 1;
 }

@@ -75,7 +75,7 @@ int find_certificate(sd_bus *bus _unused_, const char *path, const char *interfa
         return error_set(error, PROBLEM_NO_SUCH_CERTIFICATE,
                          "There is no certificate at %s; GetCertificate finds the object of a name.",
                          QUOTE(path, PATH_SHOWN_MAX));
-    told_note_read(b, c);
+    known_values_note_read(b, c);
     *ret = c;
     return 1;
 }

@@ -71,7 +71,7 @@ static int tell_properties(Bus *b, const Change *change, const char *path)
 {
     const char *names[CERTIFICATE_PROPERTIES_MAX];
 
-    told_update(b, change->certificate, change->what, names);
+    known_values_update(b, change->certificate, change->what, names);
     if (change->added)
         return sd_bus_emit_object_added(b->bus, path);
     return names[0] ? sd_bus_emit_properties_changed_strv(b->bus, path, INTERFACE_CERTIFICATE,

@@ -195,11 +195,11 @@ bool brevity_wants(Brevity *v, sd_bus *bus, const Certificate *c);
 /* The properties that clients know (told.c). */
 #define CERTIFICATE_PROPERTIES_MAX 24
 /* Called when the object is looked up, for a client that may be about to read its properties. */
-void told_note_read(const Bus *b, Certificate *c);
+void known_values_note_read(const Bus *b, Certificate *c);
 /* Lists the properties to be signalled now; clients know their values from then on. what: the set of Changed, which counts if no
  * value is known yet. */
-void told_update(const Bus *b, Certificate *c, unsigned what,
-                 const char *ret[static CERTIFICATE_PROPERTIES_MAX]);
+void known_values_update(const Bus *b, Certificate *c, unsigned what,
+                         const char *ret[static CERTIFICATE_PROPERTIES_MAX]);
 
 /* Explains the served chain in one sentence. */
 const char *certificate_reason(const Certificate *c);

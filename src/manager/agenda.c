@@ -175,10 +175,10 @@ static void look_at_outlook(Manager *m, Certificate *c)
 {
     Outlook o;
 
-    if (!c->published || !c->client.told || c->work.busy)
+    if (!c->published || !c->client.known || c->work.busy)
         return;
     o = manager_outlook(m, c);
-    if (c->client.read > 0 || !outlook_equal(&o, &c->client.told->outlook))
+    if (c->client.read > 0 || !outlook_equal(&o, &c->client.known->outlook))
         MODEL_NOTIFY(m->model, certificate_changed, c, CHANGED_OUTLOOK);
 }
 

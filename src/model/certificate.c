@@ -36,7 +36,7 @@ Certificate *certificate_new(Record *record)
     return c;
 }
 
-Told *told_free(Told *t)
+KnownValues *known_values_free(KnownValues *t)
 {
     if (!t)
         return NULL;
@@ -59,7 +59,7 @@ Certificate *certificate_free(Certificate *c)
     name_holder_leave(&c->listed);
     free(c->name);
     free(c->order.explanation_url);
-    told_free(c->client.told);
+    known_values_free(c->client.known);
     placements_clear(&c->placements);
     record_free(c->record);
     strv_free(c->names);

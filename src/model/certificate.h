@@ -72,19 +72,19 @@ typedef struct CertificateOrder {
 
 /* The values of properties that clients know. Chains are immutable, so a reference is enough to compare with them later; members
  * without a type of their own are hashes. */
-typedef struct Told {
+typedef struct KnownValues {
     Outlook outlook;
     const char *reason; /* static */
     Source served;
     Chain *chains[_SOURCE_MAX];
     uint64_t names, modules, authority, window, failure, deployments;
-} Told;
+} KnownValues;
 
 /* What clients know of it; written by bus/ only. */
 typedef struct CertificateClient {
-    Told *told;    /* NULL: no client has read it, or was sent a signal */
-    uint32_t read; /* properties whose value may have been read before it was signalled */
-    bool pending;  /* a change is about to be signalled */
+    KnownValues *known; /* NULL: no client has read it, or was sent a signal */
+    uint32_t read;      /* properties whose value may have been read before it was signalled */
+    bool pending;       /* a change is about to be signalled */
 } CertificateClient;
 
 struct Certificate {
@@ -119,7 +119,7 @@ const char *certificate_state_to_string(CertificateState s);
 Certificate *certificate_new(Record *record);
 Certificate *certificate_free(Certificate *c);
 DEFINE_CLEANUP(Certificate *, certificate_free);
-Told *told_free(Told *t);
+KnownValues *known_values_free(KnownValues *t);
 
 static inline const char *certificate_name(const Certificate *c)
 {

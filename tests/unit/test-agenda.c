@@ -166,14 +166,14 @@ static void test_outlook(void)
     g_assert_cmpint(model_watch(manager_model(s.manager), &watcher, said), ==, 0);
     www = service_find(&s, "www.example.com");
     mail = service_find(&s, "mail.example.com");
-    www->client.told = g_malloc0(sizeof(Told));
-    www->client.told->outlook = manager_outlook(s.manager, www);
+    www->client.known = g_malloc0(sizeof(KnownValues));
+    www->client.known->outlook = manager_outlook(s.manager, www);
     now = manager_outlook(s.manager, www);
-    g_assert_true(outlook_equal(&now, &www->client.told->outlook));
+    g_assert_true(outlook_equal(&now, &www->client.known->outlook));
     age(www, 45 * DAY);
     age(mail, 45 * DAY);
     now = manager_outlook(s.manager, www);
-    g_assert_false(outlook_equal(&now, &www->client.told->outlook));
+    g_assert_false(outlook_equal(&now, &www->client.known->outlook));
     agenda_note_outlook(s.manager->agenda);
     loop_until(s.event, is_said, said);
     g_assert_cmpstr(said->str, ==, "www.example.com ");

@@ -12,23 +12,23 @@
 typedef struct PropertyRow {
     const char *name;
     unsigned what; /* set of Changed that it depends on: listed if nothing is known */
-    bool (*differs)(const Told *a, const Told *b, size_t offset);
-    size_t offset; /* of the member that is compared: of ChainEntry, or of Told */
+    bool (*differs)(const KnownValues *a, const KnownValues *b, size_t offset);
+    size_t offset; /* of the member that is compared: of ChainEntry, or of KnownValues */
 } PropertyRow;
 
-static const ChainEntry *leaf_of(const Told *t)
+static const ChainEntry *leaf_of(const KnownValues *t)
 {
     static const ChainEntry none = {};
 
     return t->served >= 0 && t->chains[t->served] ? chain_leaf(t->chains[t->served]) : &none;
 }
 
-static const Chain *chain_of(const Told *t)
+static const Chain *chain_of(const KnownValues *t)
 {
     return t->served >= 0 ? t->chains[t->served] : NULL;
 }
 
-static bool text_of_leaf_differs(const Told *a, const Told *b, size_t offset)
+static bool text_of_leaf_differs(const KnownValues *a, const KnownValues *b, size_t offset)
 {
     const char *const *x = (const void *)((const uint8_t *)leaf_of(a) + offset),
                       *const *y = (const void *)((const uint8_t *)leaf_of(b) + offset);
@@ -36,51 +36,51 @@ static bool text_of_leaf_differs(const Told *a, const Told *b, size_t offset)
     return !streq(strempty(*x), strempty(*y));
 }
 
-static bool start_differs(const Told *a, const Told *b, size_t offset _unused_)
+static bool start_differs(const KnownValues *a, const KnownValues *b, size_t offset _unused_)
 {
     return leaf_of(a)->not_before != leaf_of(b)->not_before;
 }
 
-static int64_t end_of(const Told *t, Source s)
+static int64_t end_of(const KnownValues *t, Source s)
 {
     return s >= 0 && t->chains[s] ? source_chain_ends(s, t->chains[s]) : 0;
 }
 
-static bool end_differs(const Told *a, const Told *b, size_t offset _unused_)
+static bool end_differs(const KnownValues *a, const KnownValues *b, size_t offset _unused_)
 {
     return end_of(a, a->served) != end_of(b, b->served);
 }
 
-static bool key_type_differs(const Told *a, const Told *b, size_t offset _unused_)
+static bool key_type_differs(const KnownValues *a, const KnownValues *b, size_t offset _unused_)
 {
     const Chain *x = chain_of(a), *y = chain_of(b);
 
     return x && y ? x->key_type != y->key_type : x != y;
 }
 
-static bool chain_differs(const Told *a, const Told *b, size_t offset _unused_)
+static bool chain_differs(const KnownValues *a, const KnownValues *b, size_t offset _unused_)
 {
     const Chain *x = chain_of(a), *y = chain_of(b);
 
     return x != y && (!x || !y || !chain_equal(x, y));
 }
 
-static bool source_differs(const Told *a, const Told *b, size_t offset _unused_)
+static bool source_differs(const KnownValues *a, const KnownValues *b, size_t offset _unused_)
 {
     return a->served != b->served;
 }
 
-static bool reason_differs(const Told *a, const Told *b, size_t offset _unused_)
+static bool reason_differs(const KnownValues *a, const KnownValues *b, size_t offset _unused_)
 {
     return !streq(a->reason, b->reason);
 }
 
-static bool state_differs(const Told *a, const Told *b, size_t offset _unused_)
+static bool state_differs(const KnownValues *a, const KnownValues *b, size_t offset _unused_)
 {
     return a->outlook.state != b->outlook.state;
 }
 
-static bool candidates_differ(const Told *a, const Told *b, size_t offset _unused_)
+static bool candidates_differ(const KnownValues *a, const KnownValues *b, size_t offset _unused_)
 {
     for (Source s = 0; s < _SOURCE_MAX; s++)
         if (a->outlook.verdicts[s] != b->outlook.verdicts[s] || end_of(a, s) != end_of(b, s))
@@ -88,24 +88,24 @@ static bool candidates_differ(const Told *a, const Told *b, size_t offset _unuse
     return false;
 }
 
-static bool renewal_differs(const Told *a, const Told *b, size_t offset _unused_)
+static bool renewal_differs(const KnownValues *a, const KnownValues *b, size_t offset _unused_)
 {
     return a->outlook.next_renewal != b->outlook.next_renewal;
 }
 
-static bool job_differs(const Told *a, const Told *b, size_t offset _unused_)
+static bool job_differs(const KnownValues *a, const KnownValues *b, size_t offset _unused_)
 {
     return a->outlook.job != b->outlook.job;
 }
 
-static bool hash_differs(const Told *a, const Told *b, size_t offset)
+static bool hash_differs(const KnownValues *a, const KnownValues *b, size_t offset)
 {
     return *(const uint64_t *)((const void *)((const uint8_t *)a + offset)) !=
            *(const uint64_t *)((const void *)((const uint8_t *)b + offset));
 }
 
 #define LEAF(member) text_of_leaf_differs, offsetof(ChainEntry, member)
-#define HASH(member) hash_differs, offsetof(Told, member)
+#define HASH(member) hash_differs, offsetof(KnownValues, member)
 
 static const PropertyRow rows[] = {
     { "Names", CHANGED_NAMES, HASH(names) },
@@ -187,14 +187,14 @@ static uint64_t hash_placements(const Placements *l)
 
 /* ---- */
 
-static Told *told_new(const Bus *b, const Certificate *c)
+static KnownValues *known_values_new(const Bus *b, const Certificate *c)
 {
     const Record *rec = c->record;
-    Told *t = malloc(sizeof(Told));
+    KnownValues *t = malloc(sizeof(KnownValues));
 
     if (!t)
         return NULL;
-    *t = (Told){
+    *t = (KnownValues){
         .outlook = manager_outlook(b->manager, c),
         .served = rec->served,
         .names = hash_texts(c->names),
@@ -210,7 +210,7 @@ static Told *told_new(const Bus *b, const Certificate *c)
     return t;
 }
 
-static uint32_t differences(const Told *a, const Told *b)
+static uint32_t differences(const KnownValues *a, const KnownValues *b)
 {
     uint32_t set = 0;
 
@@ -238,7 +238,7 @@ static bool may_differ(const Bus *b, const Certificate *c)
     if (c->client.pending)
         return true;
     now = manager_outlook(b->manager, c);
-    return !outlook_equal(&now, &c->client.told->outlook);
+    return !outlook_equal(&now, &c->client.known->outlook);
 }
 
 /* Properties of all objects are read, or of one. */
@@ -250,26 +250,26 @@ static bool is_reading(sd_bus *bus)
                  sd_bus_message_is_method_call(m, "org.freedesktop.DBus.Properties", NULL) > 0);
 }
 
-void told_note_read(const Bus *b, Certificate *c)
+void known_values_note_read(const Bus *b, Certificate *c)
 {
-    Told *now;
+    KnownValues *now;
 
-    if (!is_reading(b->bus) || (c->client.told ? !may_differ(b, c) : c->client.pending))
+    if (!is_reading(b->bus) || (c->client.known ? !may_differ(b, c) : c->client.pending))
         return;
-    now = told_new(b, c);
-    if (!c->client.told) {
-        c->client.told = now;
+    now = known_values_new(b, c);
+    if (!c->client.known) {
+        c->client.known = now;
         return;
     }
     if (now)
-        c->client.read |= differences(c->client.told, now);
-    told_free(now);
+        c->client.read |= differences(c->client.known, now);
+    known_values_free(now);
 }
 
-void told_update(const Bus *b, Certificate *c, unsigned what,
-                 const char *ret[static CERTIFICATE_PROPERTIES_MAX])
+void known_values_update(const Bus *b, Certificate *c, unsigned what,
+                         const char *ret[static CERTIFICATE_PROPERTIES_MAX])
 {
-    Told *now = told_new(b, c), *former = c->client.told;
+    KnownValues *now = known_values_new(b, c), *former = c->client.known;
     uint32_t set = c->client.read;
     size_t n = 0;
 
@@ -278,6 +278,6 @@ void told_update(const Bus *b, Certificate *c, unsigned what,
         if (set & (UINT32_C(1) << i))
             ret[n++] = rows[i].name;
     ret[n] = NULL;
-    told_free(former);
-    c->client = (CertificateClient){ .told = now };
+    known_values_free(former);
+    c->client = (CertificateClient){ .known = now };
 }
