@@ -32,7 +32,8 @@ struct Rehearsal {
     bool asked;
     size_t name, solver; /* that are proved next */
     SolverTask *task;
-    char *token, *key_authorization; /* of the task */
+    const char *type;                /* of the challenge of the task; static */
+    char *token, *key_authorization; /* likewise */
     Problem found;                   /* by the task that has ended */
 };
 
@@ -170,11 +171,11 @@ static void on_ready(const Problem *problem, void *userdata)
 /* Returns true if no other way is to be tried. */
 static bool rehearsal_note_proof(Rehearsal *r)
 {
-    const char *type = r->orders->solving.ordered[r->solver]->ops->type, *name = r->names[r->name];
+    const char *name = r->names[r->name];
     _cleanup_free_ char *text = NULL;
     bool found = r->found.code == PROBLEM_NONE;
 
-    if (asprintf(&text, found ? "%s by %s%s%s" : "%s by %s: %s%s", name, type, found ? "" : r->found.text,
+    if (asprintf(&text, found ? "%s by %s%s%s" : "%s by %s: %s%s", name, r->type, found ? "" : r->found.text,
                  found && r->settings->acme.self_check == CHECK_NO
                      ? ", as far as it is looked for (SelfCheck=no)."
                      : "") < 0)
@@ -206,6 +207,7 @@ static int rehearsal_prove(Rehearsal *r, Solver *solver, const char *name, bool 
                           .key_authorization = r->key_authorization,
                           .thumbprint = "rehearsal" };
 
+    r->type = solver->ops->type;
     problem_clear(&r->found);
     if (k >= 0)
         k = solver->ops->start(solver, &proof, on_ready, r, &r->task, &r->found);
