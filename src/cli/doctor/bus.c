@@ -7,7 +7,6 @@
 /* The bus: it runs, can start the service, and lets it have its name. */
 
 #define POLICY      "dbus-1/system.d/" SERVICE ".conf"
-#define REINSTALL   _("Install Certwright again: sudo data/setup in its source.")
 #define BUS_ADDRESS "/run/dbus/system_bus_socket"
 
 static void add_unreachable(Findings *f, int r)
@@ -37,7 +36,7 @@ static bool check_policy(Findings *f)
         f, SEVERITY_ERROR, "no-bus-policy", DATADIR "/" POLICY,
         xasprintf(_("The bus policy of the service is missing, so the bus does not let it start: %s."),
                   DATADIR "/" POLICY),
-        xstrdup(REINSTALL));
+        advice_reinstall());
     return false;
 }
 
@@ -53,7 +52,7 @@ static void check_activation(Findings *f, sd_bus *bus)
     if (!machine_is_installed())
         finding_add(f, SEVERITY_ERROR, "not-installed", SERVICE,
                     xasprintf(_("The service is not installed: the bus cannot start %s."), SERVICE),
-                    xstrdup(REINSTALL));
+                    advice_reinstall());
     else
         finding_add(f, SEVERITY_ERROR, "not-activatable", SERVICE,
                     xasprintf(_("The bus has not read the file that tells it how to start %s."), SERVICE),

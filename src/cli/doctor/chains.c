@@ -165,7 +165,8 @@ static const struct {
 } choices[] = {
     { "No uploaded chain fits and nothing is ordered before TermsOfServiceAgreed=yes, so the local root signed this one.",
       "terms-not-agreed", SEVERITY_NOTE, N_("Nothing is ordered before you agree to the authorities' terms"),
-      N_("To have authorities issue: certwright acme setup; or set TermsOfServiceAgreed=yes below [ACME] in /etc/certwright/certwright.conf.") },
+      N_("To have authorities issue: certwright acme setup; or set TermsOfServiceAgreed=yes below [ACME] in "
+         "/etc/certwright/certwright.conf.") },
     { "No uploaded chain fits and ACME is not enabled, so the local root signed this one.", "acme-off",
       SEVERITY_NOTE, N_("No authority is asked, as ACME is switched off or no authority is configured"),
       N_("To have authorities issue, set Enabled=yes below [ACME], and see [Authority] in certwright.conf(5).") },

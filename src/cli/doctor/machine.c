@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/doctor/machine.h"
 
+#include "cli/xalloc.h"
 #include "core/name.h"
 #include "util/text.h"
 #include "util/time.h"
@@ -26,6 +27,12 @@ bool machine_wants(const Machine *m, const Certificate *c)
 bool machine_is_installed(void)
 {
     return access(DATADIR "/dbus-1/system-services/" SERVICE ".service", F_OK) == 0;
+}
+
+char *advice_reinstall(void)
+{
+    return xstrdup(_(
+        "Install Certwright again: apt install --reinstall certwright; or, from its source: sudo data/setup"));
 }
 
 int machine_open_bus(sd_bus **ret)

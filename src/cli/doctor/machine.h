@@ -31,6 +31,8 @@ typedef struct Machine {
 bool machine_wants(const Machine *m, const Certificate *c);
 /* Returns true if the files of the service are on this machine, rather than only those of a build. */
 bool machine_is_installed(void);
+/* Returns the advice to install its files again; allocated. */
+char *advice_reinstall(void);
 /* Connects to the system bus; calls end after some seconds. */
 int machine_open_bus(sd_bus **ret);
 /* Returns true if somebody owns the name, or the bus can start somebody. */

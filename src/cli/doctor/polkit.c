@@ -15,7 +15,7 @@ static void check_actions(Findings *f)
     if (machine_is_installed() && access(file, F_OK) < 0)
         finding_add(f, SEVERITY_ERROR, "no-polkit-actions", file,
                     xasprintf(_("polkit does not know the actions of the service: %s is missing."), file),
-                    xstrdup(_("Install Certwright again: sudo data/setup in its source.")));
+                    advice_reinstall());
 }
 
 /* Debian lets only polkit itself and root look into the folder. */
@@ -33,7 +33,7 @@ static void check_rules(Findings *f)
             xasprintf(
                 _("The rules that let the service start deliveries and its timer start renewals are missing: %s."),
                 file),
-            xstrdup(_("Install Certwright again: sudo data/setup in its source.")));
+            advice_reinstall());
 }
 
 /* Whatever it answers. */

@@ -20,5 +20,5 @@ void check_programs(const Machine *m _unused_, Findings *f)
             finding_add(f, SEVERITY_ERROR, "program-missing", programs[i].file,
                         xasprintf(_("%s is missing or cannot be run, so %s."), programs[i].file,
                                   _(programs[i].purpose)),
-                        xstrdup(_("Install Certwright again: sudo data/setup in its source.")));
+                        advice_reinstall());
 }

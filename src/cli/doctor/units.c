@@ -82,9 +82,9 @@ static void check_unit(Findings *f, const Unit *u, const UnitState *s)
     else if (streq(s->load, "not-found"))
         finding_add(
             f, u->severity, "unit-missing", u->name, xasprintf(_("systemd does not know %s."), u->name),
-            xstrdup(
-                _("Install Certwright again: sudo data/setup in its source; or, if its files were changed "
-                  "just now: systemctl daemon-reload")));
+            xstrdup(_(
+                "If its files were changed just now: systemctl daemon-reload; if not, install Certwright again: apt "
+                "install --reinstall certwright; or, from its source: sudo data/setup")));
     else if (streq(s->active, "failed"))
         add_failed(f, u);
     else if (unit_is_off(u, s))
