@@ -103,7 +103,7 @@
 #define LIMIT_ORDER_LIST        1000 /* orders of an account that are searched */
 #define LIMIT_ORDER_PAGES       100  /* of that list */
 #define LIMIT_AUTHORITIES       16
-#define LIMIT_REHEARSAL_FINDINGS 256 /* in the test of an order */
+#define LIMIT_FINDINGS          256                /* in the test of an order */
 #define LIMIT_LEDGER            (64 * 1024 * 1024) /* a ledger */
 #define LIMIT_RENEWAL_CHECKS    16                 /* parallel queries for renewalInfo */
 #define LIMIT_LISTEN_ADDRESSES  16

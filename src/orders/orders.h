@@ -152,4 +152,5 @@ int orders_change_account(Orders *s, const char *authority, bool deactivate, Rev
 /* Lists the enabled authorities, in order of preference. */
 int orders_list(Orders *s, AuthoritiesListed done, void *userdata);
 /* Tests what an order for these names needs, without placing it; authority as in OrderingRequest. */
-int orders_rehearse(Orders *s, char *const *names, const char *authority, RehearsalDone done, void *userdata);
+int orders_rehearse(Orders *s, char *const *names, const char *authority, RehearsalDone done,
+                    void *userdata);

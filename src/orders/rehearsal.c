@@ -24,7 +24,7 @@ struct Rehearsal {
     char **names, *authority;
     RehearsalDone done;
     void *userdata;
-    RehearsalFinding findings[LIMIT_REHEARSAL_FINDINGS];
+    RehearsalFinding findings[LIMIT_FINDINGS];
     size_t n_findings;
     sd_event_source *next;
     Connection *connection; /* NULL: not asked yet */
