@@ -9,7 +9,8 @@ static void require_order(const AcmeOrder *o)
     for (char *const *l = o->names; *l; l++)
         require_name(*l);
     require_urls(o->authorizations, LIMIT_NAMES);
-    require_url(o->finalize);
+    require_optional_url(o->finalize);
+    require(o->finalize || (o->status != ACME_PENDING && o->status != ACME_READY));
     require_optional_url(o->certificate);
     if (o->profile)
         require_plain(o->profile, LIMIT_ACME_LABEL);

@@ -637,7 +637,7 @@ static void test_shipped(void)
 static void test_example(void)
 {
     g_autofree char *example = NULL, *text = NULL;
-    g_autoptr(GRegex) mark = g_regex_new("^#([A-Z][A-Za-z]*=)", G_REGEX_MULTILINE, 0, NULL);
+    g_autoptr(GRegex) mark = g_regex_new("^#([[]|[A-Z][A-Za-z]*=)", G_REGEX_MULTILINE, 0, NULL);
     _cleanup_place_ Place p = {}, q = {};
     const AcmeSettings *a, *b;
 

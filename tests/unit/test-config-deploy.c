@@ -181,6 +181,27 @@ static char *data_read(const char *folder, const char *name)
     return text;
 }
 
+/* Cockpit has no lines of its own: it reads the last pair of a folder. */
+static void assert_cockpit(void)
+{
+    static const char folder[] = "/etc/cockpit/ws-certs.d/";
+    g_autofree char *template = data_read("modules", "cockpit.conf");
+    _cleanup_deploy_settings_ DeploySettings s = {};
+    _cleanup_modules_ Modules m;
+
+    modules_init(&m);
+    modules_write(&m, "cockpit", template);
+    folder_write(&m.folder, "modules.d/cockpit.conf.d/a.conf", "[Certificate a.example]\n");
+    modules_load(&m);
+    g_assert_cmpstr(m.complaints->str, ==, "");
+    s = modules_settings(&m, "cockpit", "a.example");
+    g_assert_true(g_str_has_prefix(s.files[DEPLOY_FULL_CHAIN], folder));
+    g_assert_true(g_str_has_suffix(s.files[DEPLOY_FULL_CHAIN], "/a.example.crt"));
+    g_assert_true(g_str_has_suffix(s.files[DEPLOY_KEY], "/a.example.key"));
+    g_assert_cmpuint(s.mode, ==, 0600);
+    g_assert_cmpuint(s.n_probes, ==, 1);
+}
+
 /* A template and the lines of the service, as "certwright enable" uses them: they name the same file. */
 static void assert_template(const char *service, const char *snippet)
 {
@@ -222,12 +243,13 @@ static void test_templates(void)
     while (g_dir_read_name(folder))
         n++;
     g_dir_close(folder);
-    g_assert_cmpuint(n, ==, 5);
+    g_assert_cmpuint(n, ==, 6);
     assert_template("nginx", "nginx-tls.conf");
     assert_template("apache2", "apache-tls.conf");
     assert_template("haproxy", "haproxy-tls.cfg");
     assert_template("postfix", "postfix.cf");
     assert_template("dovecot", "dovecot.conf");
+    assert_cockpit();
 }
 
 int main(int argc, char *argv[])
