@@ -4,6 +4,7 @@
 #include <limits.h>
 
 #include "crypto/authority.h"
+#include "lifecycle/failure-log.h"
 #include "lifecycle/lifecycle.h"
 #include "lifecycle/plan.h"
 #include "util/timer.h"
@@ -73,6 +74,7 @@ struct Lifecycle {
     Workers *workers, *disk;
     sd_event_source *retry_timer;
     Orders *orders;
+    FailureLog *failures;
     size_t n_attempts, n_beginning;
     bool stopping;
     SigningRoot root;

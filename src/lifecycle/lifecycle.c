@@ -258,6 +258,7 @@ int lifecycle_new(sd_event *event, Store *store, Model *model, const LifecycleOb
     STAILQ_INIT(&l->root.requests);
     if ((r = workers_new(event, "work", count_workers(), userdata, &l->workers)) < 0 ||
         (r = orders_new(event, store, &lifecycle_orders_observer, l, &l->orders)) < 0 ||
+        (r = failure_log_new(event, &l->failures)) < 0 ||
         (r = workers_new(event, "disk", 1, userdata, &l->disk)) < 0 || (r = group_init(l)) < 0 ||
         (r = timer_add(l->event, &l->retry_timer, CLOCK_MONOTONIC, 1, on_retry, l)) < 0)
         return r;
@@ -313,6 +314,7 @@ Lifecycle *lifecycle_free(Lifecycle *l)
     if (!l)
         return NULL;
     lifecycle_stop(l);
+    failure_log_free(l->failures);
     sd_event_source_disable_unref(l->group.timer);
     sd_event_source_disable_unref(l->retry_timer);
     authority_unref(l->root.authority);

@@ -521,17 +521,13 @@ static void sort_requests(Attempt *a, const PlanFacts *facts)
 static void conclude_failure(Attempt *a, const PlanFacts *facts)
 {
     Certificate *c = a->certificate;
-    const char *text = strempty(a->plan.order_problem.text);
 
     sort_requests(a, facts);
     if (facts->order->automatic)
         c->order.waits_until = facts->order->waited ? facts->order->until : 0;
     if (a->plan.order == PLAN_ORDER_FAILED_SCHEDULED)
-        log_fields(LOG_WARNING, MESSAGE_ORDER_FAILED,
-                   FIELDS({ "NAME", certificate_name(c) }, { "CODE", problem_name(&a->plan.order_problem) },
-                          { "REASON", text }),
-                   "%s: %s%s The order is retried in %lld seconds.", certificate_name(c), text,
-                   text_full_stop(text), (long long)(a->after->order_after - facts->now));
+        failure_log_add(a->lifecycle->failures, certificate_name(c), &a->plan.order_problem,
+                        a->after->order_after - facts->now);
 }
 
 void attempt_conclude_order(Attempt *a, const PlanFacts *facts)
