@@ -452,7 +452,10 @@ static void on_configured(bool errors, void *userdata)
 
     bus_rearm_idle(b);
     b->changes.errors |= errors;
-    on_counts_changed(b);
+    if (b->connection.owns_name)
+        tell_manager(b); /* before the reply to Reload() */
+    else
+        on_counts_changed(b);
 }
 
 static void on_clock_doubted(void *userdata)

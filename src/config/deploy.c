@@ -183,10 +183,13 @@ int module_units(const Module *m, char ***ret)
     _cleanup_strv_ char **units = NULL;
     int r = 0;
 
-    for (const DeploySettings *s = m->deploys; s < m->deploys + m->n_deploys; s++)
+    for (size_t n = 0; n < m->n_deploys; n++) {
+        const DeploySettings *s = m->deploys + n;
+
         for (size_t i = 0; i < s->n_steps && r >= 0; i++)
             if (!strv_contains(units, s->steps[i].unit))
                 r = strv_extend(&units, s->steps[i].unit);
+    }
     if (r < 0)
         return r;
     *ret = TAKE_PTR(units);

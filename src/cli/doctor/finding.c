@@ -101,7 +101,9 @@ static const char *severity_to_string(Severity severity)
 
 void findings_print(const Findings *f)
 {
-    for (const Finding *i = f->items; i < f->items + f->n; i++) {
+    for (size_t n = 0; n < f->n; n++) {
+        const Finding *i = f->items + n;
+
         print_line(stdout, "%s: %s", _(severity_to_string(i->severity)), i->text);
         if (i->advice)
             print_line(stdout, "    %s", i->advice);
