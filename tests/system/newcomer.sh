@@ -8,7 +8,7 @@ reader=/var/tmp/newcomer
 
 # What README takes for granted: an authority that can be reached, the reader's own files, and the program sudo.
 prepare_reader() {
-    systemctl --quiet stop 'test-*.service'
+    systemctl --quiet stop 'test-*.service' nginx.service || true
     mkdir -p $reader/bin /etc/certwright/certwright.conf.d
     make_authority
     begin_name_server
@@ -91,6 +91,7 @@ begin_nginx() {
 # What a reader has done before a command, or waits for.
 before() {                                       # COMMAND
     case $1 in
+        *' check mail.example.com '*) until_true has_certificate mail.example.com ;; # its file was noticed
         *' revoke '*) remove_uploads && until_true has_source mail.example.com acme ;;
         sed*nginx*) begin_nginx ;;
         *' deploy nginx') until_true has_source www.example.com acme ;;
