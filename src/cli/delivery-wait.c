@@ -176,10 +176,11 @@ static Exit delivery_retry(DeliveryWait *w)
     return e == EXIT_DONE ? job_watch_wait(&w->jobs, reply) : e;
 }
 
-/* An outcome of before is not the answer, unless it is the best one, and nobody has removed the files since. */
+/* An outcome of before, or of the same second, is not the answer, unless it is the best one, and nobody has removed the files
+ * since. */
 static bool delivery_is_stale(const DeliveryWait *w, const Deployment *d)
 {
-    if (w->retried || d->time >= w->since)
+    if (w->retried || d->time > w->since)
         return false;
     return (!streq(d->state, "verified") && !streq(d->state, "waiting")) || delivery_lacks_file(w);
 }
