@@ -173,7 +173,7 @@ void call_log_end(Bus *b)
     }
 }
 
-/* Those that the service begins by itself in a call, such as renewals in RenewDue, are not the caller's. */
+/* A job that the service starts by itself during a call, such as a renewal in RenewDue, is not the caller's. */
 static void on_job_added(Job *j, void *userdata)
 {
     Bus *b = userdata;

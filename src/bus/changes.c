@@ -563,7 +563,7 @@ void bus_changes_drop(Bus *b)
     b->changes.jobs = b->changes.manager = false;
 }
 
-/* What has ended until the service stops is signalled; everything else is listed again after its next start. */
+/* Signals the jobs that have ended; everything else is listed again after the next start. */
 void bus_changes_done(Bus *b)
 {
     if (b->connection.owns_name)

@@ -94,7 +94,7 @@ static int on_started(sd_bus_message *reply, void *userdata, sd_bus_error *error
     return 0;
 }
 
-/* What the callback needs is freed with the call, which the connection may end without a reply. */
+/* The data of the callback is freed with the call, also if the connection ends without a reply. */
 static int start_unit(Bus *b, const char *unit, const char *name)
 {
     Starting *s = malloc(sizeof(Starting) + strlen(name) + 1);

@@ -5,7 +5,7 @@
 #include "cli/root-files.h"
 #include "cli/session.h"
 
-/* Whether chains come from ACME authorities, and the agreement to their terms of service that this takes. */
+/* The agreement to the terms of service of ACME authorities, without which they issue no chains. */
 typedef struct Agreement {
     sd_bus_message *reply; /* owns the text */
     int enabled;           /* orders are placed already */

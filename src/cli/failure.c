@@ -107,7 +107,7 @@ static char *message_to_text(const char *message)
     return text;
 }
 
-/* What keeps the session from being authorized. polkit reports a wrong password and a rule that denies alike. */
+/* Returns advice for a call that was not authorized. polkit reports a wrong password and a denying rule in the same way. */
 static const char *authorization_advice(const Session *s, const sd_bus_error *e)
 {
     if (strstr(strempty(e->message), "polkit cannot be reached"))

@@ -71,7 +71,7 @@ static const WebServer *server_find(const char *program)
     FILE_HEADER \
     "# " SOCKET_UNIT " was enabled with it, and is disabled with it.\n"
 
-/* What an administrator wrote to hand over. */
+/* Returns true if the administrator's own configuration hands the requests over. */
 static bool server_hands_over_by_hand(const WebServer *s)
 {
     char *const words[] = { (char[]){ "certwright/snippets/" }, (char[]){ "/run/certwright-http" },
@@ -346,7 +346,7 @@ static Exit handover_write(Handover *h, const char *name, FilesChange *c)
     return server_reload(h->server);
 }
 
-/* What the server does in the end, whoever wrote its configuration. */
+/* Tests whether the server really hands requests over, whoever wrote its configuration. */
 static void handover_probe(Handover *h, const char *name)
 {
     if (h->state == HANDOVER_MADE && !proof_requests_arrive(name, h->owner.addresses[0]))

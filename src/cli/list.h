@@ -3,7 +3,7 @@
 
 #include "cli/selection.h"
 
-/* What list prints, in the form that the options ask for. */
+/* The certificates that the options select, in the requested format. */
 typedef struct ListView {
     Session *session;
     Selection selection;

@@ -284,6 +284,8 @@ size_t orders_running_rechecks(const Orders *s);
 /* End those that look for proofs of these names, and all of them. Nobody is notified. */
 void orders_end_rechecks(Orders *s, char *const *names);
 void orders_give_up_rechecks(Orders *s);
+/* Makes a random token, as authorities do (RFC 8555 section 8), for proofs that none has asked for. */
+int orders_make_token(char **ret);
 
 /* revocation.c */
 /* Answers all of them as failed. No client may call back after that. */

@@ -116,14 +116,15 @@ static void on_ready(const Problem *problem, void *userdata)
 
 /* ---- beginning */
 
-static int make_text(char **ret)
+int orders_make_token(char **ret)
 {
     uint8_t bytes[TOKEN_BYTES];
     int r = random_bytes(bytes, sizeof(bytes));
 
-    if (r >= 0)
-        *ret = base64url_encode(bytes, sizeof(bytes));
-    return r < 0 ? r : *ret ? 0 : -ENOMEM;
+    if (r < 0)
+        return r;
+    *ret = base64url_encode(bytes, sizeof(bytes));
+    return *ret ? 0 : -ENOMEM;
 }
 
 static int recheck_start(Recheck *c, Solver *solver, Problem *problem)
@@ -135,7 +136,7 @@ static int recheck_start(Recheck *c, Solver *solver, Problem *problem)
     if (!solver)
         return problem_set(problem, PROBLEM_CHALLENGE_FAILED,
                            "Challenges= does not contain its challenge any more.");
-    if ((r = make_text(&token)) < 0 || (r = make_text(&thumbprint)) < 0)
+    if ((r = orders_make_token(&token)) < 0 || (r = orders_make_token(&thumbprint)) < 0)
         return r;
     if (asprintf(&key_authorization, "%s.%s", token, thumbprint) < 0) {
         key_authorization = NULL;

@@ -5,8 +5,6 @@
 #include "config/settings.h"
 #include "core/now.h"
 #include "core/solver.h"
-#include "crypto/base64url.h"
-#include "crypto/digest.h"
 #include "orders/orders-internal.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -14,8 +12,6 @@
 /* Everything for a chain but placing the order: the authority that would be asked answers, its limits permit an order, and
  * each name can be proved with a token that is made up. One step after the other; the event loop runs the next one when
  * `next` is enabled. */
-
-#define TOKEN_BYTES 24
 
 struct Rehearsal {
     TAILQ_ENTRY(Rehearsal) entry;
@@ -186,16 +182,19 @@ static bool rehearsal_note_proof(Rehearsal *r)
 
 static int rehearsal_make_token(Rehearsal *r)
 {
-    uint8_t random[TOKEN_BYTES];
-    int k = random_bytes(random, sizeof(random));
+    int k;
 
     free(r->token);
     free(r->key_authorization);
-    r->key_authorization = NULL;
-    r->token = k < 0 ? NULL : base64url_encode(random, sizeof(random));
-    if (!r->token || asprintf(&r->key_authorization, "%s.rehearsal", r->token) < 0)
+    r->token = r->key_authorization = NULL;
+    k = orders_make_token(&r->token);
+    if (k < 0)
+        return k;
+    if (asprintf(&r->key_authorization, "%s.rehearsal", r->token) < 0) {
         r->key_authorization = NULL;
-    return r->key_authorization ? 0 : k < 0 ? k : -ENOMEM;
+        return -ENOMEM;
+    }
+    return 0;
 }
 
 static int rehearsal_prove(Rehearsal *r, Solver *solver, const char *name, bool wildcard)

@@ -101,24 +101,6 @@ mock_said() {
     grep -qxF -- "$1" "$directory/mock.log"
 }
 
-# ---- on a terminal
-
-# answer EXIT [EXPECTED TYPED]... -- ARGUMENT...: as run, with stdin and stderr on a terminal
-answer() {
-    local expected=$1 status=0 dialogue=()
-    shift
-    while [ "$1" != -- ]; do
-        dialogue+=("$1")
-        shift
-    done
-    shift
-    # shellcheck disable=SC2016
-    timeout 100 "$(dirname "${BASH_SOURCE[0]}")/terminal" "$directory/err" "${dialogue[@]}" -- bash -c '
-        out=$1; shift; exec "$@" </dev/tty >"$out" 2>/dev/tty' - "$directory/out" "$certwright" "$@" \
-        >"$directory/dialogue" || status=$?
-    [ "$status" = "$expected" ] || { echo "exit status $status instead of $expected"; cat "$directory/dialogue"; return 1; }
-}
-
 # ---- as it happens
 
 start_monitor() {
@@ -164,7 +146,7 @@ answer() {
     done
     shift
     # shellcheck disable=SC2016
-    timeout 100 "$(dirname "$0")/terminal" "$directory/err" "${dialogue[@]}" -- bash -c '
+    timeout 100 "$(dirname "${BASH_SOURCE[0]}")/terminal" "$directory/err" "${dialogue[@]}" -- bash -c '
         out=$1; shift; exec "$@" </dev/tty >"$out" 2>/dev/tty' - "$directory/out" "$certwright" "$@" \
         >"$directory/dialogue" || status=$?
     [ "$status" = "$expected" ] || { echo "exit status $status instead of $expected"; cat "$directory/dialogue"; return 1; }

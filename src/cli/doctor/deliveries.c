@@ -3,7 +3,7 @@
 #include "cli/doctor/machine.h"
 #include "cli/xalloc.h"
 
-/* What the services of this machine were brought to present, as the service reports it. */
+/* The last deliveries to the services of this machine, as certwrightd reports them. */
 
 static void check_delivery(Findings *f, const Certificate *c, const Deployment *d)
 {

@@ -3,7 +3,7 @@
 
 #include "cli/json.h"
 
-/* What the checks of "certwright doctor" found. */
+/* Results of the checks of "certwright doctor". */
 
 typedef enum Severity {
     SEVERITY_ERROR,   /* something does not work, or soon will not */

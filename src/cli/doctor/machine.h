@@ -11,7 +11,7 @@
  * adds what it finds. A check runs in a thread of its own and has a connection of its own to the bus, so it may wait; its
  * caller stops waiting for it at the end of its time. It prints nothing. */
 
-/* What the service says of itself. */
+/* Properties that the service reports about itself. */
 typedef struct ServiceView {
     sd_bus_message *reply; /* owns the text */
     const char *version;

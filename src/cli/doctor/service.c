@@ -4,7 +4,7 @@
 #include "cli/xalloc.h"
 #include "util/time.h"
 
-/* What the service says of itself; the call starts it. */
+/* Calls the service, which starts it, and reads what it reports about itself. */
 
 #define START_TIMEOUT_USEC (30 * USEC_PER_SEC) /* a bus waits 25 seconds for a service to start */
 
