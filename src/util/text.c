@@ -358,17 +358,22 @@ const char *moment_to_text(int64_t when, char ret[static MOMENT_SIZE])
     return ret;
 }
 
+static uint64_t mix(uint64_t h)
+{
+    h ^= h >> 33;
+    h *= UINT64_C(0xff51afd7ed558ccd);
+    return h ^ h >> 33;
+}
+
+/* The seed is mixed, as one that is a small number would cancel out with a difference of the first byte. */
 uint64_t bytes_hash(const void *data, size_t size, uint64_t seed)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325) ^ seed;
+    uint64_t h = UINT64_C(0xcbf29ce484222325) ^ mix(seed);
     const uint8_t *p = data;
 
     for (size_t i = 0; i < size; i++)
         h = (h ^ p[i]) * UINT64_C(0x100000001b3);
-    h ^= h >> 33;
-    h *= UINT64_C(0xff51afd7ed558ccd);
-    h ^= h >> 33;
-    return h;
+    return mix(h);
 }
 
 uint64_t text_hash(const char *s, uint64_t seed)

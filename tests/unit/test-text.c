@@ -352,6 +352,28 @@ static void test_ip_port(void)
     g_assert_cmpuint(port, ==, 1);
 }
 
+static int compare_hashes(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+/* A pair of a seed and a first byte gives a value of its own, also where both are small. */
+static void test_hash(void)
+{
+    _cleanup_free_ uint64_t *seen = calloc(256 * 256, sizeof(uint64_t));
+
+    for (unsigned seed = 0; seed < 256; seed++)
+        for (unsigned byte = 0; byte < 256; byte++)
+            seen[256 * seed + byte] = bytes_hash(&(uint8_t){ (uint8_t)byte }, 1, seed);
+    qsort(seen, 256 * 256, sizeof(uint64_t), compare_hashes);
+    for (size_t i = 1; i < 256 * 256; i++)
+        g_assert_cmpuint(seen[i], !=, seen[i - 1]);
+    g_assert_cmphex(text_hash("example.net", 0), ==,
+                    UINT64_C(0x40d7c4e8562f0939)); /* the ledger has such keys */
+}
+
 typedef enum Colour {
     COLOUR_RED,
     COLOUR_GREEN,
@@ -389,6 +411,7 @@ int main(int argc, char *argv[])
     g_test_add_func("/text/full-stop", test_full_stop);
     g_test_add_func("/text/ends-with", test_ends_with);
     g_test_add_func("/text/ip-port", test_ip_port);
+    g_test_add_func("/text/hash", test_hash);
     g_test_add_func("/text/string-table", test_string_table);
     return g_test_run();
 }
