@@ -16,7 +16,7 @@
 
 #define STORE_VERSION  1
 #define LOCK_WAIT_USEC (50 * USEC_PER_MSEC)
-#define LOCK_TRIES     100
+#define LOCK_TRIES     400 /* 20 s: calls are given up by most clients after 25 s */
 
 /* Oldest first. There is only one format so far. */
 static const StoreUpgrade *const upgrades = NULL;
