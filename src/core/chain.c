@@ -29,6 +29,11 @@ bool key_type_suits_root(KeyType t)
            t == KEY_TYPE_RSA_4096;
 }
 
+KeyType key_type_to_order(KeyType t)
+{
+    return t == KEY_TYPE_ED25519 ? KEY_TYPE_ECDSA_P256 : t;
+}
+
 static char *put(char **at, const char *s)
 {
     char *begin = *at;

@@ -24,6 +24,9 @@ KeyType key_type_from_string(const char *s);
 bool key_type_suits_leaf(KeyType t);
 bool key_type_suits_account(KeyType t);
 bool key_type_suits_root(KeyType t);
+/* The type of the key to order a chain with, where t is wished for: public authorities sign no Ed25519 keys (CA/Browser Forum
+ * Baseline Requirements, section 6.1.1.3), so P-256 takes its place. */
+KeyType key_type_to_order(KeyType t);
 
 typedef struct ChainEntry {
     const char *subject;     /* RFC 4514 */

@@ -275,7 +275,7 @@ static int order_begin(Lifecycle *l, Certificate *c, const Request *q)
     OrderingRequest request = {
         .name = certificate_name(c),
         .names = c->names,
-        .key_type = certificate_key_type(c, c->record, l->settings->key_type),
+        .key_type = key_type_to_order(certificate_key_type(c, c->record, l->settings->key_type)),
         .authority = certificate_authority(c),
         .solver = c->record->solver,
         .former = slot->chain && !slot->broken ? c->record : NULL,

@@ -271,9 +271,9 @@ static char *find_fault(Driver *d)
 
 static char *find_log_fault(Driver *d)
 {
-    static const char *const words[] = { "assert",        "Assert",      "Sanitizer",
-                                         "runtime error", "SIGSEGV",     "double free",
-                                         "corrupt",       "PRIVATE KEY", NULL };
+    static const char *const words[] = { "assert",           "Assert",      "Sanitizer", "runtime error",
+                                         "SIGSEGV",          "double free", "corrupt",   "PRIVATE KEY",
+                                         "Invalid argument", NULL };
     g_autofree char *text = service_read_log(d->service);
 
     for (const char *const *word = words; *word; word++)
