@@ -95,6 +95,14 @@ static gboolean all_answered(gpointer userdata)
     return o->n_answered == o->n_asked;
 }
 
+/* A user may have 16 calls that wait for authorization, on a busy machine all of these, and the one to Reload. */
+static gboolean few_wait(gpointer userdata)
+{
+    const Others *o = userdata;
+
+    return o->n_asked - o->n_answered <= 6;
+}
+
 static void test_root(void)
 {
     g_autoptr(Fixture) f = fixture_new(FIXTURE_NO_DAEMON, MODULE);
@@ -131,6 +139,7 @@ static void test_root(void)
             reloaded = client_expect(f->root, PATH, MANAGER, "Reload", NULL);
             ask_for_all(&others, i, path, bundle);
             wait_milliseconds(20);
+            wait_until(few_wait, &others, "answers");
         }
         signals_wait(log, PATH, "JobRemoved", ended, 1);
         g_assert_cmpuint(signals_count(log, PATH, "JobRemoved", done), ==, 1);
