@@ -640,7 +640,9 @@ static void test_large_file(void)
     g_autofree char *large = g_malloc(LIMIT_CONFIG_FILE + 2);
     _cleanup_place_ Place p = {};
 
-    memset(large, '\n', LIMIT_CONFIG_FILE + 1);
+    memset(large, '#', LIMIT_CONFIG_FILE + 1);
+    for (size_t i = 23; i < LIMIT_CONFIG_FILE; i += 64)
+        large[i] = '\n';
     memcpy(large, "[Certificate a.example]", 23);
     large[LIMIT_CONFIG_FILE + 1] = 0;
     place_init(&p);
