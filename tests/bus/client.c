@@ -167,12 +167,12 @@ static gboolean on_tick(gpointer userdata G_GNUC_UNUSED)
 
 void wait_until(gboolean (*condition)(gpointer userdata), gpointer userdata, const char *what)
 {
-    gint64 end = g_get_monotonic_time() + 60 * G_USEC_PER_SEC;
+    gint64 end = g_get_monotonic_time() + 180 * G_USEC_PER_SEC;
     guint tick = g_timeout_add(10, on_tick, NULL);
 
     while (!condition(userdata)) {
         if (g_get_monotonic_time() > end)
-            g_error("waited a minute for %s", what);
+            g_error("waited three minutes for %s", what);
         g_main_context_iteration(NULL, TRUE);
     }
     g_source_remove(tick);
