@@ -393,7 +393,7 @@ static char *advise_files(const Subject *u)
 static char *say_expired(const Subject *u)
 {
     return xasprintf(
-        _("The service of the module %s at %s presents an expired certificate for %s: %s. It should be: %s."),
+        _("The service of the module %s at %s presents an expired certificate for %s: %s. Expected: %s."),
         u->s->module, u->place, u->names, u->presents, u->wanted);
 }
 
@@ -401,7 +401,7 @@ static char *say_other(const Subject *u)
 {
     return xasprintf(
         _("The service of the module %s at %s presents another certificate for %s than it should: "
-          "%s. It should be: %s."),
+          "%s. Expected: %s."),
         u->s->module, u->place, u->names, u->presents, u->wanted);
 }
 
@@ -409,7 +409,7 @@ static char *say_other_name(const Subject *u)
 {
     return xasprintf(
         _("The service of the module %s at %s presents a certificate of other names (%s) for %s: %s. "
-          "It should be: %s."),
+          "Expected: %s."),
         u->s->module, u->place, isempty(u->s->leaf.names) ? _("none") : u->s->leaf.names, u->names,
         u->presents, u->wanted);
 }
@@ -478,7 +478,7 @@ static char *advise_silent(const Subject *u)
 
 static char *say_failed(const Subject *u)
 {
-    return xasprintf(_("The service of the module %s presents no certificate for %s: %s It should be: %s."),
+    return xasprintf(_("The service of the module %s presents no certificate for %s: %s Expected: %s."),
                      u->s->module, u->names, u->s->reason, u->wanted);
 }
 
