@@ -143,17 +143,18 @@ static void add_probe(Look *l, const char *module, const Wanted *w, const char *
 static void add_claim(Look *l, const Module *m, const Claim *claim, const Wanted *w,
                       const DeploySettings *settings)
 {
-    for (const Probe *p = settings->probes; p < settings->probes + settings->n_probes; p++) {
-        add_probe(l, m->name, w, claim->name, p);
+    for (size_t i = 0; i < settings->n_probes; i++) {
+        add_probe(l, m->name, w, claim->name, settings->probes + i);
         for (char *const *name = claim->names; name && *name; name++)
-            add_probe(l, m->name, w, *name, p);
+            add_probe(l, m->name, w, *name, settings->probes + i);
     }
 }
 
 static int add_module(Look *l, const Module *m)
 {
-    for (const Claim *claim = m->claims; claim < m->claims + m->n_claims; claim++) {
+    for (size_t i = 0; i < m->n_claims; i++) {
         _cleanup_deploy_settings_ DeploySettings settings = {};
+        const Claim *claim = m->claims + i;
         const Wanted *w = find_wanted(l, claim->name);
         int r = w ? module_deploy_settings(m, claim->name, &settings) : 0;
 
