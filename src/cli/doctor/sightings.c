@@ -9,7 +9,7 @@
 #include "util/wait.h"
 
 #define PROGRAM    "certwright-deploy"
-#define GRACE_MSEC 4000 /* for reading the configuration, and processes */
+#define GRACE_MSEC 8000 /* for reading the configuration, and for children that do not end */
 #define OUTPUT_MAX (sizeof(SightingHeader) + LIMIT_LOOKS * sizeof(Sighting))
 
 void sightings_done(Sightings *s)
@@ -37,7 +37,7 @@ static int wanted_to_memfd(const Machine *m)
 
 static int program_wait(Child *c)
 {
-    int64_t deadline = monotonic_msec() + (LIMIT_LOOK_TIME + LIMIT_LOOK_WAIT) * MSEC_PER_SEC + GRACE_MSEC;
+    int64_t deadline = monotonic_msec() + LIMIT_LOOK_TIME * MSEC_PER_SEC + GRACE_MSEC;
     int r = wait_until_ready(c->pidfd, POLLIN, deadline);
     siginfo_t info;
 
