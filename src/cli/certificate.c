@@ -224,14 +224,21 @@ Exit certificates_load(Session *s, CertificateList *l)
     return r < 0 ? session_fail_reply(r) : EXIT_DONE;
 }
 
+int certificate_read(CertificateList *l, sd_bus_message *reply, const char *path)
+{
+    l->reply = sd_bus_message_ref(reply);
+    return certificate_list_add(l, reply, path);
+}
+
 Exit certificate_load(Session *s, const char *path, CertificateList *l)
 {
-    Exit e = session_get_all(s, path, CERTIFICATE_INTERFACE, &l->reply);
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    Exit e = session_get_all(s, path, CERTIFICATE_INTERFACE, &reply);
     int r;
 
     if (e != EXIT_DONE)
         return e;
-    r = certificate_list_add(l, l->reply, path);
+    r = certificate_read(l, reply, path);
     return r < 0 ? session_fail_reply(r) : EXIT_DONE;
 }
 

@@ -55,6 +55,8 @@ Exit certificates_load(Session *s, CertificateList *l);
 
 /* The same for a reply to GetManagedObjects(), of which it keeps a reference; reports nothing. */
 int certificates_read(CertificateList *l, sd_bus_message *reply);
+/* The same for a reply to GetAll() of one certificate, whose path has to live as long. */
+int certificate_read(CertificateList *l, sd_bus_message *reply, const char *path);
 
 /* Loads a list with one leaf or root as its only item. */
 Exit certificate_load(Session *s, const char *path, CertificateList *l);

@@ -179,7 +179,7 @@ Exit verb_deploy(Session *s, const Options *o, char **arguments)
         e = job_watch_begin(&d.jobs, s, strv_length(d.modules) > 1);
     for (char **module = d.modules; e == EXIT_DONE && *module; module++) {
         reply = sd_bus_message_unref(reply);
-        e = deployment_start(s, &d.jobs, *module, false, &reply);
+        e = deployment_start(s, &d.jobs, *module, true, &reply);
     }
     if (e != EXIT_DONE)
         return e;

@@ -148,5 +148,9 @@
 #define LIMIT_PROBE_MEMORY    (256 * 1024 * 1024) /* address space */
 #define LIMIT_PROBE_TALK      (16 * 1024)         /* bytes from a server before TLS */
 #define LIMIT_PRESENTED_CHAIN (100 * 1024)        /* bytes of a chain that a server presents */
+#define LIMIT_LOOKS           1000                /* at what services present, for doctor */
+#define LIMIT_LOOK_TIME       8                   /* seconds for all of them */
+#define LIMIT_LOOK_WAIT       5                   /* seconds for each */
+#define LIMIT_LOOK_INPUT      (8 * 1024 * 1024)   /* names and fingerprints of all certificates */
 #define LIMIT_UNIT_TIME       300                 /* seconds for a job of systemd */
 #define LIMIT_UNIT_ABSENCE    10 /* seconds without systemd on the bus, as it executes itself again */

@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 
 #include "core/name.h"
+#include "crypto/inspect.h"
 #include "util/wait.h"
 
 #define TEXT_UNKNOWN "unknown error"
@@ -23,6 +24,7 @@ static const struct {
 struct TlsPeek {
     SSL_CTX *context;
     SSL *tls; /* during a handshake */
+    STACK_OF(X509) * certificates;
     uint8_t digests[LIMIT_CHAIN][DIGEST_SIZE];
     size_t n;
     bool too_long, proved;
@@ -42,6 +44,8 @@ static int on_chain(X509_STORE_CTX *store, void *userdata)
         p->too_long = n > LIMIT_CHAIN;
         return 1;
     }
+    x509_stack_freep(&p->certificates);
+    p->certificates = X509_chain_up_ref(chain);
     for (int i = 0; i < n; i++)
         if (X509_digest(sk_X509_value(chain, i), EVP_sha256(), p->digests[i], NULL) <= 0)
             return 1;
@@ -105,6 +109,7 @@ TlsPeek *tls_peek_free(TlsPeek *p)
 {
     if (p) {
         SSL_CTX_free(p->context);
+        x509_stack_freep(&p->certificates);
         free(p);
     }
     return NULL;
@@ -212,6 +217,14 @@ size_t tls_peek_chain(const TlsPeek *p, const uint8_t (**ret)[DIGEST_SIZE])
 {
     *ret = p->digests;
     return p->n;
+}
+
+int tls_peek_describe(const TlsPeek *p, Chain **ret)
+{
+    int r = p->n > 0 && p->certificates ? chain_from_x509(p->certificates, ret) : -ENODATA;
+
+    ERR_clear_error();
+    return r;
 }
 
 uint64_t tls_peek_error(const TlsPeek *p)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "core/chain.h"
 #include "core/limits.h"
 #include "crypto/digest.h"
 
@@ -32,6 +33,9 @@ DEFINE_CLEANUP(TlsPeek *, tls_peek_free);
 int tls_peek(TlsPeek *p, const char *name, TlsPeekKey key, int fd, int64_t deadline);
 /* The chain that was presented last, the leaf first: number of certificates, SHA-256 of the DER of each. */
 size_t tls_peek_chain(const TlsPeek *p, const uint8_t (**ret)[DIGEST_SIZE]);
+/* The same chain as text. Its certificates may be any that OpenSSL can parse; -EBADMSG: it cannot parse the key of the leaf.
+ * timegm(3) has to have read its file before. */
+int tls_peek_describe(const TlsPeek *p, Chain **ret);
 /* Why the last handshake failed, as a number of OpenSSL; 0: unknown. */
 uint64_t tls_peek_error(const TlsPeek *p);
 /* Its text, which is static, of any number. */

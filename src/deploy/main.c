@@ -10,6 +10,7 @@
 #include "core/now.h"
 #include "deploy/blocked.h"
 #include "deploy/examine.h"
+#include "deploy/look.h"
 #include "deploy/probe.h"
 #include "deploy/report.h"
 #include "deploy/run.h"
@@ -33,19 +34,22 @@ static void help(void)
         "  --state=DIR         store of the service (" STORE_DEFAULT ")\n"
         "  --deploy-state=DIR  reports and saved files (" DEPLOY_STATE_DIRECTORY ")\n"
         "  --runtime=DIR       locks (" RUNTIME_DEFAULT ")\n"
+        "  --look              write nothing, but look at what services present, for \"certwright doctor\", which everybody\n"
+        "                      can do; instead of MODULE\n"
         "  --version           show the version\n"
         "  --help              show this help\n\n"
         "See certwrightd(8).");
 }
 
 /* Returns 1 to continue, 0 to exit successfully, or a negative errno. */
-static int parse_arguments(int argc, char *argv[], RunOptions *options, char ***config)
+static int parse_arguments(int argc, char *argv[], RunOptions *options, char ***config, bool *ret_look)
 {
     static const struct option known[] = {
         { "config", required_argument, NULL, 'c' },
         { "state", required_argument, NULL, 's' },
         { "deploy-state", required_argument, NULL, 'd' },
         { "runtime", required_argument, NULL, 'r' },
+        { "look", no_argument, NULL, 'l' },
         { "version", no_argument, NULL, 'v' },
         { "help", no_argument, NULL, 'h' },
         {},
@@ -66,6 +70,9 @@ static int parse_arguments(int argc, char *argv[], RunOptions *options, char ***
             break;
         case 'r':
             options->runtime = optarg;
+            break;
+        case 'l':
+            *ret_look = true;
             break;
         case 'v':
             puts("certwright-deploy " CERTWRIGHT_VERSION);
@@ -115,6 +122,7 @@ int main(int argc, char *argv[])
                            .deploy_state = DEPLOY_STATE_DIRECTORY,
                            .runtime = RUNTIME_DEFAULT };
     _cleanup_strv_ char **config = NULL;
+    bool looks = false;
     int r;
 
     if (argc > 1 && streq(argv[1], "--examine"))
@@ -124,15 +132,17 @@ int main(int argc, char *argv[])
     if (argc > 1 && streq(argv[1], "--probe"))
         probe_child(argc, argv);
     log_open();
-    r = parse_arguments(argc, argv, &options, &config);
+    r = parse_arguments(argc, argv, &options, &config, &looks);
     if (r <= 0)
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-    if (argc != optind + 1) {
-        log_error("Exactly one module has to be named; see --help.");
+    if (argc != optind + !looks) {
+        log_error("Exactly one module has to be named, or none with --look; see --help.");
         return EXIT_FAILURE;
     }
     if (!config && strv_split(CONFIG_DEFAULT, &config) < 0)
         return log_oom(), EXIT_FAILURE;
+    if (looks)
+        return look(config, STDIN_FILENO, STDOUT_FILENO) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     options.config = config;
     return deliver(&options, argv[optind]) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -136,5 +136,6 @@ int own_address_connect(const char *host, uint16_t port, int64_t deadline, int *
         if (r >= 0)
             return 0;
     }
-    return problem_set(problem, PROBLEM_NETWORK_FAILED, "%s.", strerror(-r));
+    (void)problem_set(problem, PROBLEM_NETWORK_FAILED, "%s.", strerror(-r));
+    return r;
 }

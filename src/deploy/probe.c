@@ -107,15 +107,32 @@ static int explain(const Probe *p, const char *where, const ProberResult *result
                                          : explain_talk(p, where, result, problem);
 }
 
-static int take_result(const Probe *p, const char *where, const ProberResult *result, Presented *ret,
+/* It is the child's: its texts may be any bytes. */
+static void take_leaf(const SeenLeaf *from, SeenLeaf *ret)
+{
+    *ret = (SeenLeaf){ .not_before = from->not_before,
+                       .not_after = from->not_after,
+                       .covers = from->covers == 1 };
+    memcpy(ret->serial, from->serial, sizeof(ret->serial) - 1);
+    memcpy(ret->issuer, from->issuer, sizeof(ret->issuer) - 1);
+    memcpy(ret->names, from->names, sizeof(ret->names) - 1);
+    text_make_plain(ret->serial, SIGHTING_SERIAL_MAX);
+    text_make_plain(ret->issuer, SIGHTING_TEXT_MAX);
+    text_make_plain(ret->names, SIGHTING_TEXT_MAX);
+}
+
+static int take_result(const Probe *p, const char *where, const ProberResult *result, Seen *ret,
                        Problem *problem)
 {
-    if (result->error != 0)
-        return explain(p, where, result, problem);
-    if (result->presented.n < 1 || result->presented.n > DEPLOY_CHAIN_MAX)
+    int r = result->error == 0 ? 0 : explain(p, where, result, problem);
+
+    if (r < 0)
+        return result->error == -ETIMEDOUT ? -ETIMEDOUT : r;
+    if (result->seen.presented.n < 1 || result->seen.presented.n > DEPLOY_CHAIN_MAX)
         return problem_set(problem, PROBLEM_INTERNAL,
                            "The program that probes %s returned an impossible result.", where);
-    *ret = result->presented;
+    ret->presented = result->seen.presented;
+    take_leaf(&result->seen.leaf, &ret->leaf);
     return 0;
 }
 
@@ -154,8 +171,10 @@ static int connect_to(const Probe *p, const char *where, int64_t deadline, int *
     _cleanup_close_ int fd = -EBADF;
     int r = own_address_connect(p->host, p->port, deadline, &fd, &reason);
 
-    if (r < 0)
-        return problem_set(problem, reason.code, "%s cannot be reached: %s", where, strempty(reason.text));
+    if (r < 0) {
+        (void)problem_set(problem, reason.code, "%s cannot be reached: %s", where, strempty(reason.text));
+        return r;
+    }
     if (p->proxy_v1 && send_proxy_header(fd) < 0)
         return problem_set(problem, PROBLEM_NETWORK_FAILED, "%s closed the connection at once.", where);
     *ret = TAKE_FD(fd);
@@ -169,7 +188,7 @@ static void write_server_name(const char *name, char ret[static LIMIT_NAME + 1])
 }
 
 static int probe_key(Prober *prober, const Probe *p, const char *name, TlsPeekKey key, int64_t timeout,
-                     Presented *ret, Problem *problem)
+                     Seen *ret, Problem *problem)
 {
     char server_name[LIMIT_NAME + 1], where[WHERE_SIZE];
     int64_t deadline = monotonic_msec() + timeout;
@@ -191,8 +210,37 @@ int probe_once(const Probe *p, const char *name, int64_t timeout, Presented *ret
 {
     _cleanup_(prober_freep) Prober *prober = NULL;
     int r = prober_new(&prober);
+    Seen seen;
 
-    return r < 0 ? r : probe_key(prober, p, name, TLS_PEEK_ANY, timeout, ret, problem);
+    if (r >= 0)
+        r = probe_key(prober, p, name, TLS_PEEK_ANY, timeout, &seen, problem);
+    if (r >= 0)
+        *ret = seen.presented;
+    return r;
+}
+
+static bool seen_is(const Seen *s, const uint8_t leaf[static DIGEST_SIZE])
+{
+    return memcmp(s->presented.digests[0], leaf, DIGEST_SIZE) == 0;
+}
+
+int prober_see(Prober *prober, const Probe *p, const char *name, const uint8_t wanted[static DIGEST_SIZE],
+               int64_t timeout, Seen *ret, Problem *problem)
+{
+    int64_t deadline = monotonic_msec() + timeout;
+    int r = probe_key(prober, p, name, TLS_PEEK_ANY, timeout, ret, problem);
+
+    for (unsigned key = TLS_PEEK_ANY + 1; r >= 0 && key < _TLS_PEEK_KEY_MAX && !seen_is(ret, wanted);
+         key++) {
+        _cleanup_problem_ Problem ignored = {};
+        Seen other;
+
+        if (probe_key(prober, p, name, (TlsPeekKey)key, MAX(INT64_C(1), deadline - monotonic_msec()), &other,
+                      &ignored) >= 0 &&
+            seen_is(&other, wanted))
+            *ret = other;
+    }
+    return r;
 }
 
 /* ---- until the chain is presented */
@@ -235,14 +283,14 @@ static int64_t time_for_attempt(int64_t timeout, int64_t deadline)
 static int attempt(Prober *prober, const Probe *p, const char *name, TlsPeekKey key,
                    const Presented *expected, int64_t timeout, Problem *problem)
 {
-    Presented presented;
-    int r = probe_key(prober, p, name, key, timeout, &presented, problem);
+    Seen seen;
+    int r = probe_key(prober, p, name, key, timeout, &seen, problem);
 
     if (r < 0)
         return r;
-    if (presented_equal(&presented, expected))
+    if (presented_equal(&seen.presented, expected))
         return 1;
-    explain_difference(p, name, &presented, expected, problem);
+    explain_difference(p, name, &seen.presented, expected, problem);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include "config/deploy.h"
 #include "core/problem.h"
+#include "core/sighting.h"
 #include "deploy/examine.h"
 
 /* Looks at the chain that a service presents. Only loopback and the machine's own addresses are connected to. The
@@ -14,6 +15,12 @@ typedef struct Presented {
 } Presented;
 
 bool presented_equal(const Presented *a, const Presented *b);
+
+/* The same with what a person wants to know of it. */
+typedef struct Seen {
+    Presented presented;
+    SeenLeaf leaf;
+} Seen;
 
 /* Makes one new connection, without session resumption. name: sent as server name (RFC 6066 section 3); of a
  * wildcard, a name that it covers. timeout: milliseconds. */
@@ -30,6 +37,11 @@ Prober *prober_free(Prober *p);
 DEFINE_CLEANUP(Prober *, prober_free);
 int prober_verify(Prober *prober, const Probe *p, const char *name, const Presented *expected,
                   int64_t timeout, Problem *problem);
+/* Makes one connection, and one for each kind of key if another leaf than the wanted one (SHA-256 of the DER) is presented.
+ * If none presents it, *ret is of the first. timeout: milliseconds. -ECONNREFUSED, -ETIMEDOUT, or another errno; the problem
+ * says what happened. */
+int prober_see(Prober *prober, const Probe *p, const char *name, const uint8_t wanted[static DIGEST_SIZE],
+               int64_t timeout, Seen *ret, Problem *problem);
 /* "https://127.0.0.1:443", for messages. */
 int probe_to_text(const Probe *p, char **ret);
 /* The child: argv[1] is "--probe". Never returns. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "util/text.h"
 #include "util/wait.h"
@@ -180,6 +181,23 @@ static bool receive_request(Request *ret)
            memchr(ret->name, 0, sizeof(ret->name));
 }
 
+/* Leaves it empty if the chain cannot be parsed, which is no reason to fail. */
+static void describe(const TlsPeek *peek, const char *name, SeenLeaf *ret)
+{
+    _cleanup_chain_ Chain *chain = NULL;
+    _cleanup_free_ char *names = NULL;
+
+    if (tls_peek_describe(peek, &chain) < 0)
+        return;
+    names = strv_join(chain->names, " ");
+    ret->not_before = chain_leaf(chain)->not_before;
+    ret->not_after = chain_leaf(chain)->not_after;
+    ret->covers = chain_covers(chain, (char *const[]){ (char *)(uintptr_t)name, NULL }, NULL);
+    text_quote(chain_leaf(chain)->serial, SIGHTING_SERIAL_MAX, ret->serial);
+    text_quote(chain_leaf(chain)->issuer, SIGHTING_TEXT_MAX, ret->issuer);
+    text_quote(names, SIGHTING_TEXT_MAX, ret->names);
+}
+
 static int look(TlsPeek *peek, const Request *request, ProberResult *ret)
 {
     int64_t deadline = monotonic_msec() + request->timeout;
@@ -194,8 +212,9 @@ static int look(TlsPeek *peek, const Request *request, ProberResult *ret)
     ret->tls_error = tls_peek_error(peek);
     if (r < 0)
         return r;
-    ret->presented.n = (uint32_t)tls_peek_chain(peek, &chain);
-    memcpy(ret->presented.digests, chain, ret->presented.n * DIGEST_SIZE);
+    ret->seen.presented.n = (uint32_t)tls_peek_chain(peek, &chain);
+    memcpy(ret->seen.presented.digests, chain, ret->seen.presented.n * DIGEST_SIZE);
+    describe(peek, request->name, &ret->seen.leaf);
     return 0;
 }
 
@@ -207,6 +226,7 @@ void probe_child(int argc _unused_, char *argv[] _unused_)
     Request request;
     TlsPeek *peek; /* not freed: the process exits */
 
+    tzset(); /* timegm(3) reads a file otherwise */
     if (tls_peek_new(&peek) < 0 || confined_enter(&limits, SANDBOX_CONVERSE) < 0)
         _exit(EXIT_FAILURE);
     while (receive_request(&request)) {

@@ -14,7 +14,7 @@ typedef struct ProberResult {
     int32_t error;      /* 0, or the negative errno of starttls() or tls_peek() */
     uint32_t step;      /* StarttlsStep */
     uint64_t tls_error; /* tls_peek_error() */
-    Presented presented;
+    Seen seen;
 } ProberResult;
 
 /* Lets the child look at what is presented over a connected socket. place: of the service; if it is not that of the

@@ -9,6 +9,7 @@
 #include <openssl/x509v3.h>
 
 #include "crypto/tls-peek.h"
+#include "util/text.h"
 #include "util/time.h"
 
 /* Servers that mean no good, at the other end of a socket pair; those that do are in test-probe.c. */
@@ -37,6 +38,19 @@ typedef struct Outcome {
     uint64_t error;
 } Outcome;
 
+/* Whatever is presented can be described, or is refused. */
+static void check_description(const TlsPeek *p, int r, const uint8_t (*digests)[DIGEST_SIZE])
+{
+    _cleanup_chain_ Chain *chain = NULL;
+    char fingerprint[2 * DIGEST_SIZE + 1];
+    int described = tls_peek_describe(p, &chain);
+
+    if (r < 0 || described < 0)
+        return;
+    hex_encode(digests[0], DIGEST_SIZE, false, fingerprint);
+    g_assert_cmpstr(chain_leaf(chain)->fingerprint, ==, fingerprint);
+}
+
 static Outcome peek(void *(*server)(void *userdata), Peer *peer, int64_t timeout)
 {
     _cleanup_(tls_peek_freep) TlsPeek *p = NULL;
@@ -55,6 +69,7 @@ static Outcome peek(void *(*server)(void *userdata), Peer *peer, int64_t timeout
     o.took = monotonic_msec() - start;
     o.n = tls_peek_chain(p, &digests);
     o.error = tls_peek_error(p);
+    check_description(p, o.r, digests);
     close(ends[0]);
     g_thread_join(thread);
     return o;

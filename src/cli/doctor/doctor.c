@@ -44,7 +44,7 @@ static const Check checks[] = {
     { "network", check_network, 5, ROUND_SERVICE, true },
     { "ports", check_ports, 10, ROUND_SERVICE, true },
     { "authorities", check_authorities, 10, ROUND_SERVICE, true },
-    { "services", check_services, 15, ROUND_SERVICE, true },
+    { "services", check_services, 30, ROUND_SERVICE, true },
     { "deliveries", check_deliveries, 5, ROUND_SERVICE, true },
     { "chains", check_chains, 5, ROUND_SERVICE, true },
     { "uploads", check_uploads, 10, ROUND_SERVICE, true },

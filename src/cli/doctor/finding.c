@@ -12,6 +12,7 @@ void findings_done(Findings *f)
         free(f->items[i].subject);
         free(f->items[i].text);
         free(f->items[i].advice);
+        json_object_put(f->items[i].services);
     }
     free(f->items);
     strv_free(f->unseen);
@@ -36,6 +37,15 @@ void finding_add(Findings *f, Severity severity, const char *code, const char *s
         .advice = advice,
         .order = f->rank,
     };
+}
+
+void finding_add_service(Findings *f, Json *service)
+{
+    Finding *last = &f->items[f->n - 1];
+
+    if (!last->services)
+        last->services = json_object_new_array();
+    json_object_array_add(last->services, service);
 }
 
 void finding_add_unseen(Findings *f, char *sentence)
@@ -120,6 +130,7 @@ static Json *finding_to_json(const Finding *i)
     json_set(j, "subject", i->subject ? json_text(i->subject) : NULL);
     json_set(j, "text", json_text(i->text));
     json_set(j, "advice", i->advice ? json_text(i->advice) : NULL);
+    json_set(j, "services", i->services ? json_object_get(i->services) : json_object_new_array());
     return j;
 }
 

@@ -17,6 +17,7 @@ typedef struct Finding {
     char *subject;            /* names, a unit, a file or the like; NULL: the machine */
     char *text;               /* a sentence that says what is wrong */
     char *advice;             /* what to do; NULL: the text says it */
+    Json *services;           /* array of those that it is about, as in certwright(1); NULL: none */
     size_t order;             /* of the check, then as they were found */
 } Finding;
 
@@ -34,6 +35,8 @@ void findings_done(Findings *f);
 /* subject is copied; takes text and advice, which are allocated. */
 void finding_add(Findings *f, Severity severity, const char *code, const char *subject, char *text,
                  char *advice);
+/* Adds a service to the last finding; takes it. */
+void finding_add_service(Findings *f, Json *service);
 /* Takes a sentence. */
 void finding_add_unseen(Findings *f, char *sentence);
 /* Moves everything, and leaves from empty. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "cli/doctor/machine.h"
+#include "cli/doctor/sightings.h"
 #include "cli/doctor/unit-state.h"
 #include "cli/xalloc.h"
 
@@ -15,6 +15,7 @@ typedef struct Unit {
         ENDS,    /* it has to be enabled, but is over soon */
         STARTED, /* others start it */
     } kind;
+    bool of_dns; /* it is for dns-01 alone */
 } Unit;
 
 static const Unit units[] = {
@@ -27,7 +28,8 @@ static const Unit units[] = {
       N_("changes of the configuration are not noticed while the service is idle"), RUNS },
     { "certwright-config.service", SEVERITY_WARNING,
       N_("changes of the configuration are not noticed while the service is idle"), STARTED },
-    { "certwright-dns.socket", SEVERITY_WARNING, N_("names cannot be proved by the DNS (dns-01)"), RUNS },
+    { "certwright-dns.socket", SEVERITY_WARNING, N_("names cannot be proved by the DNS (dns-01)"), RUNS,
+      true },
     { "certwright-recover.timer", SEVERITY_WARNING,
       N_("deliveries that a shutdown interrupts are undone late"), ENDS },
     { "certwright-http.socket", SEVERITY_ERROR, NULL, STARTED },
@@ -75,8 +77,16 @@ static bool unit_is_off(const Unit *u, const UnitState *s)
            (streq(s->file, "disabled") || (u->kind == RUNS && streq(s->active, "inactive")));
 }
 
+/* Nobody misses what is switched off and would not be used. */
+static bool unit_is_needless(const Unit *u, const UnitState *s)
+{
+    return u->of_dns && (streq(s->load, "masked") || unit_is_off(u, s)) && !dns_is_used();
+}
+
 static void check_unit(Findings *f, const Unit *u, const UnitState *s)
 {
+    if (unit_is_needless(u, s))
+        return;
     if (streq(s->load, "masked"))
         add_masked(f, u);
     else if (streq(s->load, "not-found"))
