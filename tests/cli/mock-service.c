@@ -697,8 +697,9 @@ static int method_explain(sd_bus_message *m, void *userdata _unused_, sd_bus_err
     moment_to_text(time(NULL) + 5L * 3600, moment);
     if (asprintf(&text,
                  "%s serves a chain.\nIt is \x1b[1mfine.\nIt was made at 2020-02-03 04:05:06 UTC.\n"
-                 "The next attempt is due in 5 hours, at %s.\n",
-                 name, moment) < 0)
+                 "The next attempt is due in 5 hours, at %s.\n"
+                 "It is that of %s.\nIts file is /srv/%s/x.\n",
+                 name, moment, name, name) < 0)
         return -ENOMEM;
     return sd_bus_reply_method_return(m, "s", text);
 }
