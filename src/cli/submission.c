@@ -50,6 +50,11 @@ static Exit submission_find(Submission *u, Session *s, const char *name)
 
     if (e == EXIT_DONE)
         u->name = certificate_path_name(path);
+    else if (access(name, F_OK) == 0)
+        hint(
+            _("%s is a file: the first of two arguments is the name of a certificate, and a private key in a file of its "
+              "own is given with --key=FILE."),
+            name);
     return e;
 }
 
