@@ -6,6 +6,7 @@
 #include "cli/agreement.h"
 #include "cli/delivery-wait.h"
 #include "cli/handover.h"
+#include "cli/label.h"
 #include "cli/module-targets.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
@@ -268,17 +269,18 @@ static void enable_advise(const Enabling *n, const Deployment *d)
 static void enable_report_order(const Enabling *n)
 {
     const Certificate *c = n->list.items;
+    _cleanup_free_ char *error = text_to_labels(strempty(c->error.text));
 
     if (order_failed(n)) {
         fail(EXIT_FELL_BACK, _("%s: no authority has issued a chain, so this machine has signed it: %s"),
-             c->name, c->error.text);
+             certificate_label(c), error);
         if (n->handover.state == HANDOVER_BY_HAND)
             handover_print_lines(&n->handover, c->name);
         hint(_("The order is retried automatically; \"certwright reissue %s\" tries it at once."), c->name);
     } else if (streq(c->source, "local") && agreement_holds(&n->agreement)) {
         hint("%s", word_to_text(c->reason));
     } else if (streq(c->source, "acme")) {
-        print_line(stdout, _("%s: %s has issued the chain."), c->name, c->authority);
+        print_line(stdout, _("%s: %s has issued the chain."), certificate_label(c), c->authority);
     }
 }
 
