@@ -254,10 +254,10 @@ Exit verb_monitor(Session *s, const Options *o _unused_, char **arguments _unuse
         return session_fail(r, NULL, _("Cannot subscribe to the signals of the service"));
     if (s->legend)
         hint(_("Listening for changes; press Ctrl+C to stop."));
-    while (r >= 0 && m.exit == EXIT_DONE) {
+    while (r >= 0 && m.exit == EXIT_DONE && !output_is_closed()) {
         r = sd_bus_process(s->bus, NULL);
         if (r == 0)
-            r = sd_bus_wait(s->bus, UINT64_MAX);
+            r = session_wait(s, UINT64_MAX);
         if (r == -EINTR)
             r = 0;
     }

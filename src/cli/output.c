@@ -213,7 +213,7 @@ bool output_is_closed(void)
 {
     struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
 
-    return poll(&p, 1, 0) > 0 && p.revents & POLLERR;
+    return poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLHUP);
 }
 
 static void print_line_prefixed(FILE *file, const char *prefix, const char *format, va_list ap)

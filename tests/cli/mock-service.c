@@ -560,8 +560,9 @@ static int upload_read(sd_bus_message *m, char **ret, Given *g, sd_bus_error *er
         sleep(1);
     if (!strstr(*ret, "ENCRYPTED") || (g->passphrase && streq(g->passphrase, "secret")))
         return 0;
-    return sd_bus_error_setf(error, SERVICE ".Error.PassphraseRequired", "The key is encrypted, and %s.",
-                             g->passphrase ? "the passphrase is wrong \x1b[1m" : "no passphrase was given");
+    return sd_bus_error_setf(error, SERVICE ".Error.PassphraseRequired", "The key is encrypted%s.",
+                             g->passphrase ? ", and the passphrase is wrong \x1b[1m"
+                                           : "; give its passphrase in the option \"passphrase\"");
 }
 
 static int upload_refuse(const char *text, sd_bus_error *error)
