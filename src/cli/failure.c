@@ -36,6 +36,8 @@ static const Failure failures[] = {
     { SD_BUS_ERROR_SERVICE_UNKNOWN, EXIT_NO_SERVICE, ADVICE_INSTALL },
     { SD_BUS_ERROR_NAME_HAS_NO_OWNER, EXIT_NO_SERVICE, ADVICE_INSTALL },
     { "org.freedesktop.DBus.Error.Spawn.*", EXIT_NO_SERVICE, ADVICE_START },
+    { "org.freedesktop.systemd1.UnitMasked", EXIT_NO_SERVICE,
+      N_("Let it be started again: systemctl unmask certwrightd.service") },
     { "org.freedesktop.systemd1.*", EXIT_NO_SERVICE, ADVICE_START },
     { SD_BUS_ERROR_NO_REPLY, EXIT_NO_SERVICE, ADVICE_AGAIN },
     { SD_BUS_ERROR_TIMEOUT, EXIT_NO_SERVICE, ADVICE_AGAIN },

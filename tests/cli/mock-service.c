@@ -716,6 +716,8 @@ static int method_get_certificate(sd_bus_message *m, void *userdata _unused_, sd
         return r;
     if (streq(name, "timeout"))
         return sd_bus_error_set(error, SD_BUS_ERROR_TIMEOUT, "Timed out.");
+    if (streq(name, "masked"))
+        return sd_bus_error_set(error, "org.freedesktop.systemd1.UnitMasked", "Unit x is masked.");
     if (strchr(name, '/'))
         return sd_bus_error_setf(error, SERVICE ".Error.InvalidName", "%s: a slash is no part of a name.",
                                  name);
