@@ -198,15 +198,17 @@ void module_read_targets(const char *module, const char *name, char ***targets)
 /* ---- lines of the service */
 
 /* Apache knows wildcards as aliases alone. */
-static void line_print(const char *line, bool wildcard)
+static void line_print(char *line, bool wildcard)
 {
     static const char key[] = "ServerName ";
-    const char *found = wildcard ? strstr(line, key) : NULL;
+    char *found = wildcard ? strstr(line, key) : NULL;
 
-    if (found)
-        print_line(stdout, "    %.*sServerAlias %s", (int)(found - line), line, found + strlen(key));
-    else
+    if (found) {
+        *found = '\0';
+        print_line(stdout, "    %sServerAlias %s", line, found + strlen(key));
+    } else {
         print_line(stdout, "    %s", line);
+    }
 }
 
 Exit module_files_print_snippet(const ModuleFiles *f)

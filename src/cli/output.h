@@ -29,8 +29,8 @@ typedef enum Exit {
     EXIT_ERRORS = 10,  /* or errors, too */
 } Exit;
 
-/* Occupies standard descriptors that are closed, and sets the locale. Unless its encoding is UTF-8, texts stay English and everything else is escaped to
- * ASCII. */
+/* Occupies standard descriptors that are closed, and sets the locale. Unless its encoding is UTF-8, texts stay English and
+ * everything else is escaped to ASCII. */
 void output_init(void);
 
 /* Returns true if the locale has all letters. */
