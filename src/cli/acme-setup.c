@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/acme-setup.h"
 
+#include <errno.h>
+
 #include "cli/acme-file.h"
 #include "cli/agreement.h"
 #include "cli/configuration-error.h"
@@ -56,6 +58,10 @@ static Exit setup_choose_authority(Setup *t)
                     _("Give --authority=NAME with --directory=URL: the name that it gets here."));
     if (o->ca_file && !o->directory)
         return fail(EXIT_USAGE, _("--ca-file=FILE belongs to --directory=URL."));
+    if (o->contact && !t->authority)
+        return fail(EXIT_USAGE,
+                    _("No authority is configured that the address could be for: add --authority=NAME and "
+                      "--directory=URL."));
     if (!o->authority)
         return EXIT_DONE;
     if (!text_consists_of(o->authority, TEXT_ALNUM "-_.", 1, LIMIT_MODULE_NAME))
@@ -65,6 +71,8 @@ static Exit setup_choose_authority(Setup *t)
     if (!o->directory && !strv_contains(t->agreement.authorities, o->authority) &&
         !streq(o->authority, STAGING))
         return setup_fail_unknown_authority(t, o->authority);
+    if (o->ca_file && access(o->ca_file, R_OK) < 0)
+        return fail(EXIT_FAILED, _("Cannot read %s: %s"), o->ca_file, strerror(errno));
     return EXIT_DONE;
 }
 
@@ -143,7 +151,10 @@ static Exit setup_write(Setup *t)
     if (t->options->challenges)
         acme_file_set(&f, "ACME", "Challenges", t->options->challenges);
     setup_fill_authority(t, &f);
-    return acme_file_save(&f, &t->change);
+    e = acme_file_save(&f, &t->change);
+    if (e == EXIT_DONE && !t->session->json)
+        print_line(stdout, "%s %s", t->change.done ? _("Wrote") : _("Unchanged:"), ACME_FILE);
+    return e;
 }
 
 /* Of what was written; other errors are for "certwright reload". */
@@ -176,10 +187,6 @@ static Exit setup_report(Setup *t)
     } else if (e == EXIT_DONE) {
         _cleanup_free_ char *list = strv_join(now.authorities, ", ");
 
-        if (t->change.done)
-            print_line(stdout, "%s %s", _("Wrote"), t->change.done[0]);
-        else
-            print_line(stdout, "%s %s", _("Unchanged:"), ACME_FILE);
         if (now.enabled)
             print_line(stdout, _("Chains are ordered from: %s"), isempty(list) ? "-" : list);
         else

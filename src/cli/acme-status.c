@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/acme-status.h"
 
+#include "cli/agreement.h"
 #include "cli/fields.h"
 #include "cli/table.h"
 #include "cli/words.h"
@@ -47,6 +48,18 @@ static void authority_print(const Authority *a)
     table_print(&table, true, 2);
 }
 
+static Exit status_advise(Session *s)
+{
+    _cleanup_agreement_ Agreement agreement = {};
+    Exit e = agreement_init(&agreement, s, &(const Options){});
+
+    if (e == EXIT_DONE && !agreement.enabled)
+        hint(_(
+            "Nothing is ordered now: \"certwright acme setup --agree-tos\" agrees to the terms of service, and Enabled=no "
+            "must not be set below [ACME]."));
+    return e;
+}
+
 static Exit status_print(Session *s, const List *l)
 {
     if (s->json)
@@ -55,7 +68,7 @@ static Exit status_print(Session *s, const List *l)
         authority_print((const Authority *)l->items + i);
     if (l->n == 0)
         print_line(stdout, _("No authority is configured."));
-    return EXIT_DONE;
+    return s->legend && l->n > 0 ? status_advise(s) : EXIT_DONE;
 }
 
 /* The reply owns the text. */

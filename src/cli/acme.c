@@ -3,6 +3,26 @@
 #include "cli/acme-status.h"
 #include "cli/verbs.h"
 
+/* A known command with a name too many or too few. */
+static Exit acme_fail_usage(const char *command)
+{
+    static const struct {
+        const char *name, *usage;
+    } commands[] = {
+        { "setup", "setup [OPTION]..." },
+        { "test", "test NAME [--authority=NAME]" },
+        { "status", "status" },
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(commands); i++)
+        if (streq(commands[i].name, command)) {
+            fail(EXIT_USAGE, _("Usage: certwright %s%s%s"), "acme", " ", commands[i].usage);
+            hint(_("\"certwright help %s\" explains it."), "acme");
+            return EXIT_USAGE;
+        }
+    return fail(EXIT_USAGE, _("Unknown command \"acme %s\": it is setup, test NAME or status."), command);
+}
+
 Exit verb_acme(Session *s, const Options *o, char **arguments)
 {
     const char *command = arguments[0], *name = arguments[1];
@@ -18,5 +38,5 @@ Exit verb_acme(Session *s, const Options *o, char **arguments)
         e = options_check(o, "acme test", OPTION_AUTHORITY);
         return e == EXIT_DONE ? acme_test(s, name, o->authority) : e;
     }
-    return fail(EXIT_USAGE, _("Unknown command \"acme %s\": it is setup, test NAME or status."), command);
+    return acme_fail_usage(command);
 }

@@ -22,16 +22,24 @@ static void agent_exec(pid_t parent, int notify_fd)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() == parent && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0 && fcntl(notify_fd, F_SETFD, 0) >= 0)
         execlp("pkttyagent", "pkttyagent", "--process", process, "--notify-fd", notify, "--fallback", NULL);
+    (void)!write(notify_fd, "", 1);
     _exit(AGENT_MISSING);
 }
 
-/* The agent closes its end when it is registered, or when it exits. */
-static void agent_wait(int fd)
+/* The agent closes its end when it is registered, or when it exits. It never writes: a byte says that it cannot be run, and
+ * the child is about to exit. */
+static void agent_wait(int fd, pid_t pid)
 {
-    struct pollfd p = { .fd = fd };
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    siginfo_t info;
+    char byte;
+    int r;
 
-    while (poll(&p, 1, START_TIMEOUT_MSEC) < 0 && errno == EINTR)
-        ;
+    do
+        r = poll(&p, 1, START_TIMEOUT_MSEC);
+    while (r < 0 && errno == EINTR);
+    if (r > 0 && read(fd, &byte, 1) == 1)
+        (void)waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
 }
 
 pid_t agent_start(void)
@@ -46,7 +54,7 @@ pid_t agent_start(void)
         agent_exec(parent, fds[1]);
     close(fds[1]);
     if (pid > 0)
-        agent_wait(fds[0]);
+        agent_wait(fds[0], pid);
     close(fds[0]);
     return MAX(pid, 0);
 }

@@ -58,10 +58,9 @@ void agreement_ask(Agreement *a, const Session *s, const char *command)
     if (a->enabled || a->agrees || isempty(list))
         return;
     if (!question_can_ask(s)) {
-        hint(
-            _("The chain is signed by this machine itself, since nobody has agreed to the terms of service of an "
-              "authority (%s): \"%s --agree-tos\" does."),
-            list, command);
+        hint(_("No chain is ordered before somebody agrees to the terms of service of the authority (%s): "
+               "\"%s --agree-tos\" does."),
+             list, command);
         return;
     }
     hint(

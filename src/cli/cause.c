@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/cause.h"
 
+#include "cli/label.h"
 #include "cli/moment.h"
 #include "cli/xalloc.h"
 #include "util/text.h"
@@ -114,8 +115,8 @@ static void cause_print(const Causes *c, const Failed *first, FILE *file, const 
     int64_t time;
     size_t n = cause_count(c, first, &time);
     _cleanup_free_ char *text = text_replace(first->cause, GAP, n == 1 ? first->name : _("NAME")),
-                        *cause = moment_localize(text), *when = time_format(time),
-                        *names = names_join(first, n, names_max);
+                        *local = moment_localize(text), *cause = text_to_labels(local),
+                        *when = time_format(time), *names = names_join(first, n, names_max);
     const char *open = isempty(when) ? "" : " (", *close = isempty(when) ? "" : ")";
 
     if (n == 1)

@@ -3,9 +3,9 @@
 
 #include <strings.h>
 
+#include "cli/label.h"
 #include "cli/moment.h"
 #include "cli/xalloc.h"
-#include "core/name.h"
 
 static const Field chain_fields[] = {
     { NULL, "subject", "s", offsetof(ChainLink, subject) },
@@ -140,15 +140,6 @@ static int certificate_list_add(CertificateList *l, sd_bus_message *m, const cha
     if (r >= 0 && strstr(c->name, "xn--"))
         c->unicode = name_to_label(c->name);
     return r;
-}
-
-char *name_to_label(const char *name)
-{
-    char *unicode = NULL;
-
-    if (output_is_utf8())
-        return xcheck(name_to_unicode(name, &unicode) < 0 ? NULL : unicode);
-    return xstrdup(name);
 }
 
 const char *certificate_label(const Certificate *c)

@@ -61,9 +61,8 @@ int certificate_read(CertificateList *l, sd_bus_message *reply, const char *path
 /* Loads a list with one leaf or root as its only item. */
 Exit certificate_load(Session *s, const char *path, CertificateList *l);
 
-/* Return the name for people to read: in its own script, where the locale has its letters. */
+/* Returns the name for people to read. */
 const char *certificate_label(const Certificate *c);
-char *name_to_label(const char *name); /* allocated */
 
 /* Says as a hint when the next attempt is due, if it is. */
 void certificate_hint_next(const Certificate *c);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/deployment.h"
 
+#include "cli/label.h"
 #include "cli/words.h"
 #include "cli/xalloc.h"
 
@@ -73,12 +74,13 @@ void deployment_add_cause(const Certificate *c, const Deployment *d, Causes *cau
 
 void deployment_print(const Certificate *c, const Deployment *d)
 {
-    _cleanup_free_ char *line = deployment_to_line(certificate_label(c), d->module, d->state, d->detail);
+    _cleanup_free_ char *line = deployment_to_line(c->name, d->module, d->state, d->detail),
+                        *labelled = text_to_labels(line);
 
     if (deployment_is_failure(d))
-        fail(EXIT_JOB_FAILED, "%s", line);
+        fail(EXIT_JOB_FAILED, "%s", labelled);
     else
-        print_line(stdout, "%s", line);
+        print_line(stdout, "%s", labelled);
 }
 
 Json *deployment_to_json(const Certificate *c, const Deployment *d)

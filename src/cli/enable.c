@@ -6,6 +6,7 @@
 #include "cli/agreement.h"
 #include "cli/delivery-wait.h"
 #include "cli/handover.h"
+#include "cli/label.h"
 #include "cli/module-targets.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
@@ -256,23 +257,30 @@ static void enable_advise(const Enabling *n, const Deployment *d)
              n->files.service->name);
     else
         hint(_("%s uses the chain as soon as it runs."), n->files.service->title);
+    if (streq(d->state, "written") && agreement_holds(&n->agreement) &&
+        handover_may_lack(&n->handover, n->files.service->name))
+        hint(
+            _("Renewals need port 80, which is free now. If %s takes it when it runs, run \"certwright enable %s %s\" again "
+              "then: it makes %s hand the requests for proofs over."),
+            n->files.service->title, n->files.service->name, n->files.name, n->files.service->title);
 }
 
 /* Without an authority, the reason says why there is none. */
 static void enable_report_order(const Enabling *n)
 {
     const Certificate *c = n->list.items;
+    _cleanup_free_ char *error = text_to_labels(strempty(c->error.text));
 
     if (order_failed(n)) {
         fail(EXIT_FELL_BACK, _("%s: no authority has issued a chain, so this machine has signed it: %s"),
-             c->name, c->error.text);
+             certificate_label(c), error);
         if (n->handover.state == HANDOVER_BY_HAND)
             handover_print_lines(&n->handover, c->name);
         hint(_("The order is retried automatically; \"certwright reissue %s\" tries it at once."), c->name);
     } else if (streq(c->source, "local") && agreement_holds(&n->agreement)) {
         hint("%s", word_to_text(c->reason));
     } else if (streq(c->source, "acme")) {
-        print_line(stdout, _("%s: %s has issued the chain."), c->name, c->authority);
+        print_line(stdout, _("%s: %s has issued the chain."), certificate_label(c), c->authority);
     }
 }
 
@@ -336,11 +344,39 @@ static void disable_print_removed(Enabling *n)
     enabling_print_files(n, _("Removed"), _("Changed since it was written, and kept:"));
 }
 
+/* Another file may request the same certificate for the same module. */
+static Exit disable_find_request(const Enabling *n, bool *ret_requested)
+{
+    _cleanup_certificates_ CertificateList list = {};
+    const Certificate *c;
+    const char *path = NULL;
+    Exit e = session_look_up(n->session, n->files.name, &path);
+
+    *ret_requested = false;
+    if (e == EXIT_DONE && path)
+        e = certificate_load(n->session, path, &list);
+    if (e != EXIT_DONE || !path)
+        return e;
+    c = list.items;
+    *ret_requested =
+        strv_contains(c->names, n->files.name) && strv_contains(c->modules, n->files.service->name);
+    return EXIT_DONE;
+}
+
 /* A service that has no line about the files has stopped using them, or reads whatever is there. */
 static Exit disable_targets(Enabling *n)
 {
-    Exit e = EXIT_DONE;
+    bool requested;
+    Exit e = disable_find_request(n, &requested);
 
+    if (e != EXIT_DONE)
+        return e;
+    if (requested) {
+        hint(
+            _("%s is still requested for %s, by another file or a registration, so that what was delivered stays."),
+            n->files.name, n->files.service->title);
+        return EXIT_DONE;
+    }
     if (!n->files.service->snippet || enable_lacks_lines(n)) {
         e = targets_remove(n->targets, &n->change);
         disable_print_removed(n);
@@ -374,6 +410,9 @@ Exit verb_disable(Session *s, const Options *o, char **arguments)
     if (e == EXIT_DONE)
         e = handover_remove(n.files.name, others.same_name, others.any, &n.change);
     disable_print_removed(&n);
+    if (e == EXIT_DONE && !n.change.done)
+        return fail(EXIT_NOT_FOUND, _("%s is not enabled for %s: there is no %s."), n.files.name,
+                    n.files.service->title, n.files.drop_in);
     if (e == EXIT_DONE)
         e = enabling_reload(s);
     if (e == EXIT_DONE)

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "cli/json.h"
+#include "cli/label.h"
 #include "cli/moment.h"
 #include "cli/verbs.h"
 #include "cli/xalloc.h"
@@ -18,12 +19,12 @@ static Exit explain_print(const Session *s, const char *name, const char *text)
     json_set(j, "sentences", sentences);
     while (!isempty(rest)) {
         const char *line = strsep(&rest, "\n");
-        _cleanup_free_ char *local = moment_localize(line);
+        _cleanup_free_ char *local = moment_localize(line), *labelled = text_to_labels(local);
 
         if (s->json)
             json_object_array_add(sentences, json_text(line));
         else
-            print_line(stdout, "%s", local);
+            print_line(stdout, "%s", labelled);
     }
     return s->json ? json_print(TAKE_PTR(j)) : EXIT_DONE;
 }

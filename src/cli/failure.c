@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "cli/agent.h"
+#include "cli/label.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
 #include "cli/words.h"
@@ -35,6 +36,8 @@ static const Failure failures[] = {
     { SD_BUS_ERROR_SERVICE_UNKNOWN, EXIT_NO_SERVICE, ADVICE_INSTALL },
     { SD_BUS_ERROR_NAME_HAS_NO_OWNER, EXIT_NO_SERVICE, ADVICE_INSTALL },
     { "org.freedesktop.DBus.Error.Spawn.*", EXIT_NO_SERVICE, ADVICE_START },
+    { "org.freedesktop.systemd1.UnitMasked", EXIT_NO_SERVICE,
+      N_("Let it be started again: systemctl unmask certwrightd.service") },
     { "org.freedesktop.systemd1.*", EXIT_NO_SERVICE, ADVICE_START },
     { SD_BUS_ERROR_NO_REPLY, EXIT_NO_SERVICE, ADVICE_AGAIN },
     { SD_BUS_ERROR_TIMEOUT, EXIT_NO_SERVICE, ADVICE_AGAIN },
@@ -97,14 +100,14 @@ static const struct {
       N_("There is no upload with this fingerprint; \"certwright uploads\" shows all uploads.") },
 };
 
-static char *message_to_text(const char *message)
+char *message_to_text(const char *message)
 {
-    char *text = NULL;
+    _cleanup_free_ char *text = NULL;
 
     for (size_t i = 0; i < ELEMENTSOF(rewordings) && !text; i++)
         text = sentence_reword(rewordings[i].sentence,
                                rewordings[i].text ? rewordings[i].text : rewordings[i].sentence, message);
-    return text;
+    return text_to_labels(text ? text : message);
 }
 
 /* Returns advice for a call that was not authorized. polkit reports a wrong password and a denying rule in the same way. */
@@ -156,7 +159,6 @@ Exit session_fail(int error, const sd_bus_error *e, const char *purpose)
 {
     _cleanup_(sd_bus_error_free) sd_bus_error made = SD_BUS_ERROR_NULL;
     _cleanup_free_ char *text = NULL;
-    const char *message;
     const Failure *f;
 
     if (!e || !sd_bus_error_is_set(e)) {
@@ -164,9 +166,8 @@ Exit session_fail(int error, const sd_bus_error *e, const char *purpose)
         e = &made;
     }
     f = failure_find(e->name);
-    message = isempty(e->message) ? strerror(-error) : e->message;
-    text = message_to_text(message);
-    fail(f->exit, "%s: %s (%s)", purpose, text ? text : message, failure_code(e->name));
+    text = message_to_text(isempty(e->message) ? strerror(-error) : e->message);
+    fail(f->exit, "%s: %s (%s)", purpose, text, failure_code(e->name));
     if (f->advice)
         hint("%s", _(f->advice));
     return f->exit;

@@ -55,6 +55,7 @@ static const WebServer servers[] = {
 void handover_done(Handover *h)
 {
     port_owner_done(&h->owner);
+    free(h->former);
     *h = (Handover){ 0 };
 }
 
@@ -199,36 +200,35 @@ static bool nginx_has_wildcard(const char *name)
     return root_folder_mentions(NGINX->folder, (char *const[]){ wildcard, short_form, NULL }, FILE_PREFIX);
 }
 
-static Exit file_write_unless_there(const char *path, const char *text, FilesChange *c)
+/* A file that an administrator has changed stays: the probe tells whether it hands over. One that was made for other addresses
+ * is replaced. */
+static Exit nginx_write(Handover *h, const char *name, FilesChange *c)
 {
-    _cleanup_free_ char *found = NULL;
+    _cleanup_free_ char *path = nginx_path(name), *text = nginx_text(name, h->owner.addresses),
+                        *found = NULL;
     Exit e = root_file_load(path, &found);
 
     if (e != EXIT_DONE)
         return e;
     if (!found)
         return root_file_create(path, text, c);
-    if (streq(found, text)) {
+    if (streq(found, text) || !nginx_is_unchanged(found, name)) {
         files_change_keep(c, path);
         return EXIT_DONE;
     }
-    return fail(EXIT_FAILED,
-                _("%s exists with other content, and is not overwritten. Edit it by hand, or remove it and "
-                  "try again."),
-                path);
+    h->former = TAKE_PTR(found);
+    return root_file_replace(path, text, c);
 }
 
-static Exit server_write(const Handover *h, const char *name, FilesChange *c)
+static Exit apache_write(FilesChange *c)
 {
-    _cleanup_free_ char *path = NULL, *text = NULL;
-    Exit e;
+    bool exists = access(APACHE_FILE, F_OK) == 0;
+    Exit e = EXIT_DONE;
 
-    if (h->server == NGINX) {
-        path = nginx_path(name);
-        text = nginx_text(name, h->owner.addresses);
-        return file_write_unless_there(path, text, c);
-    }
-    e = file_write_unless_there(APACHE_FILE, APACHE_TEXT, c);
+    if (exists)
+        files_change_keep(c, APACHE_FILE);
+    else
+        e = root_file_create(APACHE_FILE, APACHE_TEXT, c);
     if (e != EXIT_DONE || access(APACHE_LINK, F_OK) == 0)
         return e;
     return root_file_link(APACHE_LINK, "../conf-available/certwright.conf", c);
@@ -286,8 +286,8 @@ static Exit server_check_before(Handover *h, char *const *expected)
     return server_fail_check(h->server, output, false);
 }
 
-/* Removes what was written since, without a word about it. */
-static void change_take_back(FilesChange *c, size_t since)
+/* Removes what was written since, or puts the former file back, without a word about it. */
+static void handover_take_back(const Handover *h, const char *name, FilesChange *c, size_t since)
 {
     _cleanup_files_change_ FilesChange removed = {};
 
@@ -300,10 +300,15 @@ static void change_take_back(FilesChange *c, size_t since)
         (void)rmdir(SOCKET_FOLDER);
         (void)program_succeeds(disable_socket);
     }
+    if (h->former) {
+        _cleanup_free_ char *path = nginx_path(name);
+
+        (void)root_file_replace(path, h->former, &removed);
+    }
 }
 
 /* Of its two servers with one name, nginx would ignore the one of the administrator. */
-static Exit server_check_after(Handover *h, FilesChange *c, size_t since)
+static Exit server_check_after(Handover *h, const char *name, FilesChange *c, size_t since)
 {
     _cleanup_free_ char *output = NULL;
     int status = 0;
@@ -312,7 +317,7 @@ static Exit server_check_after(Handover *h, FilesChange *c, size_t since)
 
     if (e == EXIT_DONE && status == 0 && !conflict)
         return EXIT_DONE;
-    change_take_back(c, since);
+    handover_take_back(h, name, c, since);
     if (e != EXIT_DONE)
         return e;
     if (status == 0) {
@@ -335,21 +340,32 @@ static Exit server_reload(const WebServer *s)
 static Exit handover_write(Handover *h, const char *name, FilesChange *c)
 {
     size_t since = strv_length(c->done);
-    Exit e = server_write(h, name, c);
+    Exit e = h->server == NGINX ? nginx_write(h, name, c) : apache_write(c);
 
     if (e == EXIT_DONE && strv_length(c->done) == since)
         return EXIT_DONE; /* all is there */
     if (e == EXIT_DONE)
-        e = server_check_after(h, c, since);
+        e = server_check_after(h, name, c, since);
     if (e != EXIT_DONE || h->state == HANDOVER_BY_HAND)
         return e;
     return server_reload(h->server);
 }
 
-/* Tests whether the server really hands requests over, whoever wrote its configuration. */
+/* Makes the server read its configuration, unless that would be refused, or its check is unknown. */
+static bool server_reads_again(const WebServer *s)
+{
+    const char *const reload[] = { SYSTEMCTL, "reload", s->unit, NULL };
+
+    return s->check[0] && program_succeeds(s->check) && program_succeeds(reload);
+}
+
+/* Tests whether the server really hands requests over, whoever wrote its configuration. Lines that were there already may not
+ * have been read yet: the reload was forgotten, or the run that wrote them was interrupted. */
 static void handover_probe(Handover *h, const char *name)
 {
-    if (h->state == HANDOVER_MADE && !proof_requests_arrive(name, h->owner.addresses[0]))
+    if (h->state != HANDOVER_MADE || proof_requests_arrive(name, h->owner.addresses[0]))
+        return;
+    if (!server_reads_again(h->server) || !proof_requests_arrive(name, h->owner.addresses[0]))
         h->state = HANDOVER_BY_HAND;
 }
 
@@ -385,8 +401,13 @@ Exit handover_make(Handover *h, const char *name, char *const *expected, FilesCh
     if (e == EXIT_DONE)
         handover_probe(h, name);
     else
-        change_take_back(c, since);
+        handover_take_back(h, name, c, since);
     return e;
+}
+
+bool handover_may_lack(const Handover *h, const char *program)
+{
+    return h->state == HANDOVER_NEEDLESS && server_find(program);
 }
 
 void handover_print_lines(const Handover *h, const char *name)
@@ -408,7 +429,7 @@ void handover_print_lines(const Handover *h, const char *name)
         const char *file = streq(h->server->program, "haproxy") ? "haproxy.cfg" : "Caddyfile";
 
         print_line(stdout,
-                   _("%s has port 80, and hands the requests for proofs over with the lines in %s/%s."),
+                   _("%s has port 80: to hand the requests for proofs over, it needs the lines in %s/%s."),
                    h->server->title, SNIPPETS_DIRECTORY, file);
     } else {
         print_line(

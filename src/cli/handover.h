@@ -21,6 +21,7 @@ typedef struct Handover {
     HandoverState state;
     PortOwner owner;         /* of port 80 */
     const WebServer *server; /* NULL: unknown */
+    char *former;            /* file of nginx that was replaced; NULL: none */
 } Handover;
 
 void handover_done(Handover *h);
@@ -29,6 +30,9 @@ void handover_done(Handover *h);
 /* Makes the owner of port 80 hand over, as far as it does not yet. expected: files that its configuration may name before
  * they are delivered. If its check fails with what was written, that is taken back. */
 Exit handover_make(Handover *h, const char *name, char *const *expected, FilesChange *c);
+
+/* Returns true if port 80 is free now, but this program is a web server, which may take it. */
+bool handover_may_lack(const Handover *h, const char *program);
 
 /* Says what to do for HANDOVER_BY_HAND. */
 void handover_print_lines(const Handover *h, const char *name);

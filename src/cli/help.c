@@ -6,6 +6,13 @@ static const char *verb_gap(const Verb *v)
     return *v->usage ? " " : "";
 }
 
+Exit verb_fail_usage(const Verb *v)
+{
+    fail(EXIT_USAGE, _("Usage: certwright %s%s%s"), v->name, verb_gap(v), v->usage);
+    hint(_("\"certwright help %s\" explains it."), v->name);
+    return EXIT_USAGE;
+}
+
 Exit help_print(const Verb *verbs, size_t n)
 {
     printf("%s\n\n%s\n", _("Usage: certwright [OPTION]... COMMAND [ARGUMENT]..."), _("Commands:"));

@@ -175,7 +175,7 @@ Exit verb_export_key(Session *s, const Options *o, char **arguments)
     if (e != EXIT_DONE)
         return e;
     if (!o->output)
-        return fail(EXIT_USAGE, _("Keys are not written to a terminal: add --output=FILE."));
+        return fail(EXIT_USAGE, _("Keys are written to a file: add --output=FILE."));
     s->input_taken = o->passphrase_file && streq(o->passphrase_file, "-");
     e = key_file_check(&file);
     if (e == EXIT_DONE)

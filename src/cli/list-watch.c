@@ -115,14 +115,13 @@ static uint64_t watch_due(const Watch *w)
 static Exit watch_turn(Watch *w)
 {
     uint64_t now = usec_now(CLOCK_MONOTONIC), due = watch_due(w);
-    sd_bus *bus = w->view->session->bus;
     int r;
 
     if (due <= now)
         return w->changed > 0 && !w->absent ? watch_load(w) : watch_show(w);
-    r = sd_bus_process(bus, NULL);
+    r = sd_bus_process(w->view->session->bus, NULL);
     if (r == 0)
-        r = sd_bus_wait(bus, due == UINT64_MAX ? UINT64_MAX : due - now);
+        r = session_wait(w->view->session, due == UINT64_MAX ? UINT64_MAX : due - now);
     return r < 0 && r != -EINTR ? session_fail(r, NULL, _("Lost the connection to the bus")) : EXIT_DONE;
 }
 
@@ -133,7 +132,7 @@ Exit list_watch(const ListView *v)
     Exit e =
         r < 0 ? session_fail(r, NULL, _("Cannot subscribe to the signals of the service")) : watch_load(&w);
 
-    while (e == EXIT_DONE && !ferror(stdout))
+    while (e == EXIT_DONE && !ferror(stdout) && !output_is_closed())
         e = watch_turn(&w);
     return e;
 }

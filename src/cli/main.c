@@ -98,11 +98,7 @@ static Exit usage_check(const Verb *v, const Options *o)
 {
     int n = MAX(o->n_arguments - 1, 0);
 
-    if (n >= v->least && n <= v->most)
-        return options_check(o, v->name, v->options);
-    fail(EXIT_USAGE, _("Usage: certwright %s %s"), v->name, v->usage);
-    hint(_("\"certwright help %s\" explains it."), v->name);
-    return EXIT_USAGE;
+    return n >= v->least && n <= v->most ? options_check(o, v->name, v->options) : verb_fail_usage(v);
 }
 
 /* word: of a command; NULL: all of them. */

@@ -180,14 +180,14 @@ Exit module_files_write(const ModuleFiles *f, FilesChange *c)
 
 /* ---- remove */
 
-/* The module file goes with the last drop-in, if nobody has changed it. */
+/* The module file goes with the folder of the last drop-in, if nobody has changed it. */
 static Exit module_files_remove_module(const ModuleFiles *f, FilesChange *c)
 {
     _cleanup_free_ char *text = NULL;
     Exit e;
 
-    if (rmdir(f->folder) < 0 && errno != ENOENT)
-        return errno == ENOTEMPTY || errno == EEXIST
+    if (rmdir(f->folder) < 0)
+        return errno == ENOTEMPTY || errno == EEXIST || errno == ENOENT
                    ? EXIT_DONE
                    : fail(EXIT_FAILED, _("Cannot remove %s: %s"), f->folder, strerror(errno));
     e = root_file_load(f->module, &text);
@@ -206,14 +206,13 @@ Exit module_files_remove(const ModuleFiles *f, FilesChange *c)
 
     if (e != EXIT_DONE)
         return e;
-    if (!text)
-        return fail(EXIT_NOT_FOUND, _("%s is not enabled for %s: there is no %s."), f->name,
-                    f->service->title, f->drop_in);
-    if (!streq(text, f->drop_in_text))
+    if (text && !streq(text, f->drop_in_text))
         return fail(EXIT_FAILED,
-                    _("%s was changed since it was written, and is not removed. Remove it by hand."),
+                    _("%s was changed since it was written, and is not removed. Remove it by hand, and try "
+                      "again."),
                     f->drop_in);
-    e = root_file_remove(f->drop_in, c);
+    if (text)
+        e = root_file_remove(f->drop_in, c);
     return e == EXIT_DONE ? module_files_remove_module(f, c) : e;
 }
 

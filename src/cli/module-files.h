@@ -30,7 +30,7 @@ Exit module_files_init(ModuleFiles *f, const char *service, const char *name);
 
 /* Never overwrites a file. A module file of any content stays; a drop-in of other content is a failure. */
 Exit module_files_write(const ModuleFiles *f, FilesChange *c);
-/* Removes only what is unchanged since it was written: the drop-in, and the module file after the last drop-in. */
+/* Removes only what is there and unchanged since it was written: the drop-in, and the module file after the last drop-in. */
 Exit module_files_remove(const ModuleFiles *f, FilesChange *c);
 
 /* Fails if the service is not installed. */

@@ -19,8 +19,13 @@
 
 /* ---- targets */
 
-/* Replaces %n by the name of files; allocated. */
-static char *text_expand(const char *text, const char *name)
+static void file_name_write(FILE *file, const char *name)
+{
+    fprintf(file, "%s%s", name_is_wildcard(name) ? "_" : "", name_is_wildcard(name) ? name + 1 : name);
+}
+
+/* Replaces %n by the name of files, in lines of a service only within paths, and elsewhere by the name; allocated. */
+static char *text_expand(const char *text, const char *name, bool lines)
 {
     char *expanded = NULL;
     size_t length = 0;
@@ -28,9 +33,10 @@ static char *text_expand(const char *text, const char *name)
 
     xcheck(file);
     for (const char *at = text; *at; at++)
-        if (at[0] == '%' && at[1] == 'n' && ++at)
-            fprintf(file, "%s%s", name_is_wildcard(name) ? "_" : "",
-                    name_is_wildcard(name) ? name + 1 : name);
+        if (at[0] == '%' && at[1] == 'n' && lines && at > text && at[-1] != '/' && ++at)
+            fputs(name, file);
+        else if (at[0] == '%' && at[1] == 'n' && ++at)
+            file_name_write(file, name);
         else if (at[0] == '%' && at[1] == '%' && ++at)
             fputc('%', file);
         else
@@ -78,7 +84,7 @@ static void targets_read(char *text, const char *name, char *paths[static _DEPLO
         if (file < 0)
             continue;
         free(paths[file]);
-        paths[file] = *value ? text_expand(value, name) : NULL;
+        paths[file] = *value ? text_expand(value, name, false) : NULL;
     }
 }
 
@@ -191,6 +197,20 @@ void module_read_targets(const char *module, const char *name, char ***targets)
 
 /* ---- lines of the service */
 
+/* Apache knows wildcards as aliases alone. */
+static void line_print(char *line, bool wildcard)
+{
+    static const char key[] = "ServerName ";
+    char *found = wildcard ? strstr(line, key) : NULL;
+
+    if (found) {
+        *found = '\0';
+        print_line(stdout, "    %sServerAlias %s", line, found + strlen(key));
+    } else {
+        print_line(stdout, "    %s", line);
+    }
+}
+
 Exit module_files_print_snippet(const ModuleFiles *f)
 {
     _cleanup_free_ char *path = xasprintf(SNIPPETS_DIRECTORY "/%s", f->service->snippet), *text = NULL,
@@ -199,9 +219,9 @@ Exit module_files_print_snippet(const ModuleFiles *f)
 
     if (r < 0)
         return fail(EXIT_FAILED, _("Cannot read %s: %s"), path, strerror(-r));
-    expanded = text_expand(text, f->name);
+    expanded = text_expand(text, f->name, true);
     for (char *rest = expanded; !isempty(rest);)
-        print_line(stdout, "    %s", strsep(&rest, "\n"));
+        line_print(strsep(&rest, "\n"), name_is_wildcard(f->name));
     return EXIT_DONE;
 }
 

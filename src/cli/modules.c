@@ -66,7 +66,8 @@ static void modules_add_rows(Table *t, const Modules *m, const char *name)
         if (!strv_contains(c->modules, name))
             continue;
         any = true;
-        table_add_row(t, name, c->name, modules_state(deployment_find(c, name)), units, description);
+        table_add_row(t, name, certificate_label(c), modules_state(deployment_find(c, name)), units,
+                      description);
     }
     if (!any)
         table_add_row(t, name, NULL, NULL, units, description);

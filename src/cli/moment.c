@@ -7,27 +7,6 @@
 #include "util/text.h"
 #include "util/time.h"
 
-typedef enum Form {
-    FORM_CLOCK,
-    FORM_DATE,
-    FORM_BOTH,
-} Form;
-
-static char *moment_format(int64_t t, Form form)
-{
-    char text[64];
-    time_t seconds = (time_t)t;
-    struct tm tm;
-
-    if (!localtime_r(&seconds, &tm) || strftime(text, sizeof text,
-                                                form == FORM_CLOCK  ? "%H:%M"
-                                                : form == FORM_DATE ? "%Y-%m-%d"
-                                                                    : "%Y-%m-%d %H:%M %Z",
-                                                &tm) == 0)
-        return xstrdup("?");
-    return xstrdup(text);
-}
-
 /* Whole ones, as everywhere, of which there is at least one. */
 static unsigned long count_units(int64_t seconds, int64_t unit)
 {
@@ -39,7 +18,7 @@ char *moment_format_due(int64_t t)
     int64_t left = t - time(NULL);
     unsigned long minutes = count_units(left, SEC_PER_MINUTE), hours = count_units(left, SEC_PER_HOUR),
                   days = count_units(left, SEC_PER_DAY);
-    _cleanup_free_ char *clock = moment_format(t, FORM_CLOCK), *date = moment_format(t, FORM_DATE);
+    _cleanup_free_ char *clock = time_format_by(t, TIME_CLOCK), *date = time_format_by(t, TIME_DATE);
 
     if (t == 0)
         return xstrdup("");
@@ -56,8 +35,8 @@ static char *moment_format_local(int64_t t)
 {
     int64_t distance = t - time(NULL);
 
-    return distance < SEC_PER_DAY && distance > -SEC_PER_DAY ? moment_format(t, FORM_CLOCK)
-                                                             : moment_format(t, FORM_BOTH);
+    return distance < SEC_PER_DAY && distance > -SEC_PER_DAY ? time_format_by(t, TIME_CLOCK)
+                                                             : time_format_by(t, TIME_MINUTES_ZONE);
 }
 
 /* Returns the rest of the text behind a time of the service at its beginning; NULL: there is none. */
@@ -69,7 +48,7 @@ static const char *moment_parse(const char *text, int64_t *ret)
     if (!end || !strptime(text, "%Y-%m-%d %H:%M:%S", &tm))
         return NULL;
     *ret = timegm(&tm);
-    return end;
+    return *ret != 0 ? end : NULL; /* 0 is no time */
 }
 
 char *moment_localize(const char *text)

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "cli/deployment.h"
+#include "cli/label.h"
 #include "cli/verbs.h"
 #include "cli/words.h"
 #include "cli/xalloc.h"
@@ -137,6 +138,7 @@ static Json *event_new(const char *event)
 static void monitor_print(Monitor *m, Json *event, const char *line)
 {
     _cleanup_json_ Json *owned = event;
+    _cleanup_free_ char *labelled = text_to_labels(line);
     char clock[16];
     time_t now = time(NULL);
     struct tm tm;
@@ -144,7 +146,7 @@ static void monitor_print(Monitor *m, Json *event, const char *line)
     if (m->session->json)
         json_print_line(TAKE_PTR(owned));
     else if (localtime_r(&now, &tm) && strftime(clock, sizeof clock, "%H:%M:%S", &tm) > 0)
-        print_line(stdout, "%s %s", clock, line);
+        print_line(stdout, "%s %s", clock, labelled);
     fflush(stdout);
     if (ferror(stdout))
         m->exit = EXIT_FAILED;
@@ -152,7 +154,7 @@ static void monitor_print(Monitor *m, Json *event, const char *line)
 
 static void monitor_show(Monitor *m, const Signal *s, sd_bus_message *message)
 {
-    _cleanup_free_ char *line = NULL, *label = NULL;
+    _cleanup_free_ char *line = NULL;
     Event e = {};
     Json *j;
 
@@ -160,7 +162,6 @@ static void monitor_show(Monitor *m, const Signal *s, sd_bus_message *message)
         return;
     j = event_new(s->event);
     fields_to_json(s->fields, s->n_fields, &e, j);
-    e.name = label = name_to_label(e.name);
     line = s->to_line(&e);
     monitor_print(m, j, line);
 }
@@ -180,7 +181,7 @@ static int on_deployment_changed(sd_bus_message *message, void *userdata, sd_bus
     Monitor *m = userdata;
     const Signal *s = &deployment_changed;
     const char *path = sd_bus_message_get_path(message);
-    _cleanup_free_ char *name = path ? certificate_path_name(path) : NULL, *line = NULL, *label = NULL;
+    _cleanup_free_ char *name = path ? certificate_path_name(path) : NULL, *line = NULL;
     Event e = { .path = path, .name = name };
     Json *j;
 
@@ -191,7 +192,6 @@ static int on_deployment_changed(sd_bus_message *message, void *userdata, sd_bus
     json_set(j, "object", json_text(path));
     json_set(j, "name", json_text(name));
     fields_to_json(s->fields, s->n_fields, &e, j);
-    e.name = label = name_to_label(name);
     line = s->to_line(&e);
     monitor_print(m, j, line);
     return 0;
@@ -254,10 +254,10 @@ Exit verb_monitor(Session *s, const Options *o _unused_, char **arguments _unuse
         return session_fail(r, NULL, _("Cannot subscribe to the signals of the service"));
     if (s->legend)
         hint(_("Listening for changes; press Ctrl+C to stop."));
-    while (r >= 0 && m.exit == EXIT_DONE) {
+    while (r >= 0 && m.exit == EXIT_DONE && !output_is_closed()) {
         r = sd_bus_process(s->bus, NULL);
         if (r == 0)
-            r = sd_bus_wait(s->bus, UINT64_MAX);
+            r = session_wait(s, UINT64_MAX);
         if (r == -EINTR)
             r = 0;
     }

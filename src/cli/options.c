@@ -91,6 +91,8 @@ static Exit options_take(Options *o, int value)
         hint(_("\"certwright --help\" lists the commands and their options."));
         return EXIT_USAGE;
     }
+    if (table[i].value > 0 && isempty(optarg))
+        return fail(EXIT_USAGE, _("The option --%s needs a value."), table[i].name);
     o->given |= table[i].flag;
     if (table[i].flag == OPTION_NAME)
         xcheck(strv_extend(&o->names, optarg) < 0 ? NULL : o->names);

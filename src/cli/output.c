@@ -2,6 +2,7 @@
 #include "cli/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <langinfo.h>
 #include <locale.h>
@@ -24,8 +25,22 @@ static bool has_colours(void)
            !streq(terminal, "dumb");
 }
 
+/* Standard descriptors that are closed would become the connection to the bus or a file that is written, and texts would get
+ * into it. */
+static void descriptors_occupy(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDONLY | O_CLOEXEC); /* writing to it fails, as to a closed one */
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 void output_init(void)
 {
+    descriptors_occupy();
     setlocale(LC_ALL, "");
     output_colours = has_colours();
     output_utf8 = streq(nl_langinfo(CODESET), "UTF-8");
@@ -198,7 +213,7 @@ bool output_is_closed(void)
 {
     struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
 
-    return poll(&p, 1, 0) > 0 && p.revents & POLLERR;
+    return poll(&p, 1, 0) > 0 && p.revents & (POLLERR | POLLHUP);
 }
 
 static void print_line_prefixed(FILE *file, const char *prefix, const char *format, va_list ap)
@@ -245,13 +260,25 @@ void hint(const char *format, ...)
     va_end(ap);
 }
 
-typedef enum TimeForm {
-    TIME_DATE,
-    TIME_MINUTES,
-    TIME_SECONDS,
-} TimeForm;
+/* Returns 0 on failure. */
+static size_t tm_to_text(const struct tm *tm, TimeForm form, char *text, size_t size)
+{
+    switch (form) {
+    case TIME_CLOCK:
+        return strftime(text, size, "%H:%M", tm);
+    case TIME_DATE:
+        return strftime(text, size, "%Y-%m-%d", tm);
+    case TIME_MINUTES:
+        return strftime(text, size, "%Y-%m-%d %H:%M", tm);
+    case TIME_MINUTES_ZONE:
+        return strftime(text, size, "%Y-%m-%d %H:%M %Z", tm);
+    case TIME_SECONDS_ZONE:
+    default:
+        return strftime(text, size, "%Y-%m-%d %H:%M:%S %Z", tm);
+    }
+}
 
-static char *time_format_by(int64_t t, TimeForm form)
+char *time_format_by(int64_t t, TimeForm form)
 {
     char text[64];
     time_t seconds = (time_t)t;
@@ -259,18 +286,14 @@ static char *time_format_by(int64_t t, TimeForm form)
 
     if (t == 0)
         return xstrdup("");
-    if (!localtime_r(&seconds, &tm) || strftime(text, sizeof text,
-                                                form == TIME_DATE      ? "%Y-%m-%d"
-                                                : form == TIME_MINUTES ? "%Y-%m-%d %H:%M"
-                                                                       : "%Y-%m-%d %H:%M:%S %Z",
-                                                &tm) == 0)
+    if (!localtime_r(&seconds, &tm) || tm_to_text(&tm, form, text, sizeof text) == 0)
         return xstrdup("?");
     return xstrdup(text);
 }
 
 char *time_format(int64_t t)
 {
-    return time_format_by(t, TIME_SECONDS);
+    return time_format_by(t, TIME_SECONDS_ZONE);
 }
 
 /* Whole units, rounded down: 36 hours are one day. */

@@ -29,8 +29,8 @@ typedef enum Exit {
     EXIT_ERRORS = 10,  /* or errors, too */
 } Exit;
 
-/* Sets the locale. Unless its encoding is UTF-8, texts stay English and everything else is escaped to
- * ASCII. */
+/* Occupies standard descriptors that are closed, and sets the locale. Unless its encoding is UTF-8, texts stay English and
+ * everything else is escaped to ASCII. */
 void output_init(void);
 
 /* Returns true if the locale has all letters. */
@@ -75,8 +75,17 @@ void print_line(FILE *file, const char *format, ...) _printf_(2, 3);
 Exit fail(Exit code, const char *format, ...) _printf_(2, 3);
 void hint(const char *format, ...) _printf_(1, 2);
 
-/* All return an allocated string; the first and the last one "" for 0, which is no time. */
-char *time_format(int64_t t);           /* 2026-11-23 17:50:51 UTC */
+typedef enum TimeForm {
+    TIME_CLOCK,        /* 17:50 */
+    TIME_DATE,         /* 2026-11-23 */
+    TIME_MINUTES,      /* 2026-11-23 17:50 */
+    TIME_MINUTES_ZONE, /* 2026-11-23 17:50 UTC */
+    TIME_SECONDS_ZONE, /* 2026-11-23 17:50:51 UTC */
+} TimeForm;
+
+/* Local times. All return an allocated string; all but time_format_remaining() "" for 0, which is no time. */
+char *time_format_by(int64_t t, TimeForm form);
+char *time_format(int64_t t);           /* with seconds and zone */
 char *time_format_remaining(int64_t t); /* "89 days left", "expired 3 days ago" */
 char *time_format_expiry(int64_t t);    /* "2026-11-23 (89 days left)", "2026-11-23 17:50 (3 hours left)" */
 

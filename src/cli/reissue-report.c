@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/reissue.h"
+
+#include "cli/label.h"
 #include "cli/words.h"
 #include "cli/xalloc.h"
 
@@ -46,8 +48,10 @@ static Exit reissue_print_json(const Reissue *r)
 
 static Exit job_fail(const Job *j, const char *name)
 {
+    _cleanup_free_ char *text = text_to_labels(strempty(j->error_text));
+
     if (j->error_code)
-        return fail(EXIT_JOB_FAILED, "%s: %s: %s", name, j->error_code, j->error_text);
+        return fail(EXIT_JOB_FAILED, "%s: %s: %s", name, j->error_code, text);
     return fail(EXIT_JOB_FAILED,
                 _("%s: the job failed. The journal says why: journalctl -u certwrightd.service"), name);
 }
@@ -77,9 +81,11 @@ static void reissue_print_chain(const Reissue *r, const Certificate *c)
 
 static Exit reissue_report_fallback(const Reissue *r, const Job *j, const Certificate *c)
 {
+    _cleanup_free_ char *text = text_to_labels(strempty(j->error_text));
+
     reissue_print_chain(r, c);
     if (j->error_code)
-        fail(EXIT_FELL_BACK, "%s: %s: %s", certificate_label(c), j->error_code, j->error_text);
+        fail(EXIT_FELL_BACK, "%s: %s: %s", certificate_label(c), j->error_code, text);
     hint(
         _("The order failed. Until one succeeds, a chain of the local root is served, which clients may not "
           "trust. The order is retried automatically; \"certwright explain %s\" tells when."),

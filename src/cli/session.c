@@ -2,6 +2,7 @@
 #include "cli/session.h"
 
 #include <errno.h>
+#include <poll.h>
 
 #include "cli/agent.h"
 #include "cli/suggestion.h"
@@ -91,6 +92,24 @@ int session_match_owner(Session *s, sd_bus_message_handler_t handler, void *user
                             "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
                             "member='NameOwnerChanged',arg0='" SERVICE "'",
                             handler, userdata);
+}
+
+int session_wait(Session *s, uint64_t usec)
+{
+    struct pollfd p[] = {
+        { .fd = sd_bus_get_fd(s->bus), .events = (short)sd_bus_get_events(s->bus) },
+        { .fd = STDOUT_FILENO }, /* its end is always reported */
+    };
+    uint64_t due, now = usec_now(CLOCK_MONOTONIC);
+    int r = sd_bus_get_timeout(s->bus, &due);
+
+    if (r < 0)
+        return r;
+    if (due != UINT64_MAX)
+        usec = MIN(usec, due > now ? due - now : 0);
+    r = poll(p, ELEMENTSOF(p),
+             usec == UINT64_MAX ? -1 : (int)MIN(usec / USEC_PER_MSEC + 1, (uint64_t)INT32_MAX));
+    return r < 0 ? -errno : r;
 }
 
 int session_call(Session *s, sd_bus_message *call, sd_bus_error *ret_error, sd_bus_message **ret_reply)

@@ -43,6 +43,10 @@ bool message_is_from(sd_bus_message *m, const char *sender);
 /* Subscribes to NameOwnerChanged of the service. */
 int session_match_owner(Session *s, sd_bus_message_handler_t handler, void *userdata);
 
+/* Waits for the bus, for that many microseconds at most (UINT64_MAX: for ever), or until nobody reads stdout any more, which
+ * output_is_closed() tells then. */
+int session_wait(Session *s, uint64_t usec);
+
 /* Waits long enough for somebody to enter a password. */
 int session_call(Session *s, sd_bus_message *call, sd_bus_error *ret_error, sd_bus_message **ret_reply);
 
@@ -67,6 +71,9 @@ Exit session_look_up(Session *s, const char *name, const char **ret_path);
 
 /* The same for "NAME or --root", exactly one of which must be given. */
 Exit session_find_target(Session *s, bool root, const char *name, const char **ret_path);
+
+/* Words the message of an error for the command line, translated as far as it can be; allocated. */
+char *message_to_text(const char *message);
 
 /* Prints the error of a failed call and what to do about it. */
 Exit session_fail(int error, const sd_bus_error *e, const char *purpose);

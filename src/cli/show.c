@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/certificate.h"
 #include "cli/deployment.h"
+#include "cli/label.h"
 #include "cli/module-targets.h"
 #include "cli/moment.h"
 #include "cli/table.h"

@@ -189,7 +189,7 @@ Exit verb_status(Session *s, const Options *o _unused_, char **arguments _unused
     if (s->legend && !t.acme && t.errors.n == 0) /* the setting may be in a file that cannot be read */
         hint(_(
             "To have certificates issued by an authority such as Let's Encrypt instead of this machine, agree to "
-            "its terms with TermsOfServiceAgreed=yes below [ACME] in /etc/certwright/certwright.conf, where Enabled=no "
-            "must not be set."));
+            "its terms: \"certwright acme setup\" asks, or set TermsOfServiceAgreed=yes below [ACME] in "
+            "/etc/certwright/certwright.conf, where Enabled=no must not be set."));
     return EXIT_DONE;
 }

@@ -50,6 +50,11 @@ static Exit submission_find(Submission *u, Session *s, const char *name)
 
     if (e == EXIT_DONE)
         u->name = certificate_path_name(path);
+    else if (access(name, F_OK) == 0)
+        hint(
+            _("%s is a file: the first of two arguments is the name of a certificate, and a private key in a file of its "
+              "own is given with --key=FILE."),
+            name);
     return e;
 }
 
@@ -155,6 +160,7 @@ static Exit submission_try(Submission *u, Session *s, const char *member, const 
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_free_ char *text = NULL;
     Exit e = submission_new_call(u, s, member, &call);
     int r;
 
@@ -167,7 +173,8 @@ static Exit submission_try(Submission *u, Session *s, const char *member, const 
     if (!may_ask || !sd_bus_error_has_name(&error, SERVICE ".Error.PassphraseRequired") ||
         !terminal_exists())
         return submission_fail(u, s, member, purpose, r, &error);
-    hint("%s", error.message);
+    text = message_to_text(strempty(error.message));
+    hint("%s", text);
     *ret_again = true;
     return EXIT_DONE;
 }

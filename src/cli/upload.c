@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/certificate.h"
 #include "cli/fit.h"
+#include "cli/label.h"
 #include "cli/submission.h"
 #include "cli/verbs.h"
 #include "cli/words.h"

@@ -2,6 +2,7 @@
 #include <ctype.h>
 
 #include "cli/certificate.h"
+#include "cli/label.h"
 #include "cli/table.h"
 #include "cli/upload-list.h"
 #include "cli/verbs.h"

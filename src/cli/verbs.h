@@ -17,6 +17,9 @@ typedef struct Verb {
 Exit help_print(const Verb *verbs, size_t n);
 Exit help_print_verb(const Verb *v);
 
+/* Says how a command is used. */
+Exit verb_fail_usage(const Verb *v);
+
 /* The commands. arguments: those after the verb, NULL-terminated, as many as the table of verbs permits. */
 
 Exit verb_list(Session *s, const Options *o, char **arguments);

@@ -560,8 +560,9 @@ static int upload_read(sd_bus_message *m, char **ret, Given *g, sd_bus_error *er
         sleep(1);
     if (!strstr(*ret, "ENCRYPTED") || (g->passphrase && streq(g->passphrase, "secret")))
         return 0;
-    return sd_bus_error_setf(error, SERVICE ".Error.PassphraseRequired", "The key is encrypted, and %s.",
-                             g->passphrase ? "the passphrase is wrong \x1b[1m" : "no passphrase was given");
+    return sd_bus_error_setf(error, SERVICE ".Error.PassphraseRequired", "The key is encrypted%s.",
+                             g->passphrase ? ", and the passphrase is wrong \x1b[1m"
+                                           : "; give its passphrase in the option \"passphrase\"");
 }
 
 static int upload_refuse(const char *text, sd_bus_error *error)
@@ -697,8 +698,9 @@ static int method_explain(sd_bus_message *m, void *userdata _unused_, sd_bus_err
     moment_to_text(time(NULL) + 5L * 3600, moment);
     if (asprintf(&text,
                  "%s serves a chain.\nIt is \x1b[1mfine.\nIt was made at 2020-02-03 04:05:06 UTC.\n"
-                 "The next attempt is due in 5 hours, at %s.\n",
-                 name, moment) < 0)
+                 "The next attempt is due in 5 hours, at %s.\n"
+                 "It is that of %s.\nIts file is /srv/%s/x.\n",
+                 name, moment, name, name) < 0)
         return -ENOMEM;
     return sd_bus_reply_method_return(m, "s", text);
 }
@@ -714,6 +716,8 @@ static int method_get_certificate(sd_bus_message *m, void *userdata _unused_, sd
         return r;
     if (streq(name, "timeout"))
         return sd_bus_error_set(error, SD_BUS_ERROR_TIMEOUT, "Timed out.");
+    if (streq(name, "masked"))
+        return sd_bus_error_set(error, "org.freedesktop.systemd1.UnitMasked", "Unit x is masked.");
     if (strchr(name, '/'))
         return sd_bus_error_setf(error, SERVICE ".Error.InvalidName", "%s: a slash is no part of a name.",
                                  name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/doctor/finding.h"
 
+#include "cli/label.h"
 #include "cli/xalloc.h"
 #include "util/text.h"
 
@@ -113,8 +114,9 @@ void findings_print(const Findings *f)
 {
     for (size_t n = 0; n < f->n; n++) {
         const Finding *i = f->items + n;
+        _cleanup_free_ char *text = text_to_labels(i->text);
 
-        print_line(stdout, "%s: %s", _(severity_to_string(i->severity)), i->text);
+        print_line(stdout, "%s: %s", _(severity_to_string(i->severity)), text);
         if (i->advice)
             print_line(stdout, "    %s", i->advice);
     }
