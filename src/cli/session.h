@@ -41,7 +41,7 @@ Exit message_check(int r);
 bool message_is_from(sd_bus_message *m, const char *sender);
 
 /* Subscribes to NameOwnerChanged of the service. */
-int session_match_owner(Session *s, sd_bus_message_handler_t handler, void *userdata);
+int session_match_owner(Session *s, sd_bus_slot **ret_slot, sd_bus_message_handler_t handler, void *userdata);
 
 /* Waits long enough for somebody to enter a password. */
 int session_call(Session *s, sd_bus_message *call, sd_bus_error *ret_error, sd_bus_message **ret_reply);
