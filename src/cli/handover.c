@@ -146,7 +146,7 @@ static char *nginx_path(const char *name)
 }
 
 /* A server of its own for the name, at the addresses where nginx has port 80 already. */
-static char *nginx_text(const char *name, char *const *addresses, const char *include)
+static char *nginx_text_with(const char *include, const char *name, char *const *addresses)
 {
     char *text = NULL;
     size_t length = 0;
@@ -169,6 +169,11 @@ static char *nginx_text(const char *name, char *const *addresses, const char *in
     return xcheck(fclose(file) == 0 ? text : NULL);
 }
 
+static char *nginx_text(const char *name, char *const *addresses)
+{
+    return nginx_text_with(NGINX_INCLUDE, name, addresses);
+}
+
 /* The addresses of a file that nginx_text() has made. */
 static char **nginx_addresses(const char *text)
 {
@@ -188,8 +193,8 @@ static char **nginx_addresses(const char *text)
 static bool nginx_is_unchanged(const char *text, const char *name)
 {
     _cleanup_strv_ char **addresses = nginx_addresses(text);
-    _cleanup_free_ char *made = nginx_text(name, addresses, NGINX_INCLUDE),
-                        *former = nginx_text(name, addresses, NGINX_FORMER_INCLUDE);
+    _cleanup_free_ char *made = nginx_text(name, addresses),
+                        *former = nginx_text_with(NGINX_FORMER_INCLUDE, name, addresses);
 
     return streq(text, made) || streq(text, former);
 }
@@ -207,8 +212,7 @@ static bool nginx_has_wildcard(const char *name)
     return root_folder_mentions(NGINX->folder, (char *const[]){ wildcard, short_form, NULL }, FILE_PREFIX);
 }
 
-/* Takes the place of the former text, but of nothing else. */
-static Exit file_write_unless_there(const char *path, const char *text, const char *former, FilesChange *c)
+static Exit file_write_unless_there(const char *path, const char *text, FilesChange *c)
 {
     _cleanup_free_ char *found = NULL;
     Exit e = root_file_load(path, &found);
@@ -221,8 +225,6 @@ static Exit file_write_unless_there(const char *path, const char *text, const ch
         files_change_keep(c, path);
         return EXIT_DONE;
     }
-    if (streq(found, former))
-        return root_file_replace(path, text, c);
     return fail(EXIT_FAILED,
                 _("%s exists with other content, and is not overwritten. Edit it by hand, or remove it and "
                   "try again."),
@@ -231,16 +233,15 @@ static Exit file_write_unless_there(const char *path, const char *text, const ch
 
 static Exit server_write(const Handover *h, const char *name, FilesChange *c)
 {
-    _cleanup_free_ char *path = NULL, *text = NULL, *former = NULL;
+    _cleanup_free_ char *path = NULL, *text = NULL;
     Exit e;
 
     if (h->server == NGINX) {
         path = nginx_path(name);
-        text = nginx_text(name, h->owner.addresses, NGINX_INCLUDE);
-        former = nginx_text(name, h->owner.addresses, NGINX_FORMER_INCLUDE);
-        return file_write_unless_there(path, text, former, c);
+        text = nginx_text(name, h->owner.addresses);
+        return file_write_unless_there(path, text, c);
     }
-    e = file_write_unless_there(APACHE_FILE, APACHE_TEXT, APACHE_TEXT_WITH(APACHE_FORMER_INCLUDE), c);
+    e = file_write_unless_there(APACHE_FILE, APACHE_TEXT, c);
     if (e != EXIT_DONE || access(APACHE_LINK, F_OK) == 0)
         return e;
     return root_file_link(APACHE_LINK, "../conf-available/certwright.conf", c);
