@@ -28,12 +28,15 @@ typedef struct DeliveryWait {
     time_t ordered; /* until then an order was under way */
     bool changed, gone;
     bool retried;
-    JobWatch jobs; /* of the retry; the bus knows it until the end */
+    sd_bus_slot *slots[2];
+    JobWatch jobs; /* of the retry */
     char *step;    /* last one shown */
 } DeliveryWait;
 
 static void delivery_done(DeliveryWait *w)
 {
+    for (size_t i = 0; i < ELEMENTSOF(w->slots); i++)
+        sd_bus_slot_unref(w->slots[i]);
     job_watch_done(&w->jobs);
     free(w->step);
 }
@@ -57,11 +60,11 @@ static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *err
 
 static Exit delivery_subscribe(DeliveryWait *w)
 {
-    int r = sd_bus_match_signal(w->session->bus, NULL, SERVICE, w->path, PROPERTIES_INTERFACE,
+    int r = sd_bus_match_signal(w->session->bus, &w->slots[0], SERVICE, w->path, PROPERTIES_INTERFACE,
                                 "PropertiesChanged", on_changed, w);
 
     if (r >= 0)
-        r = session_match_owner(w->session, on_owner_changed, w);
+        r = session_match_owner(w->session, &w->slots[1], on_owner_changed, w);
     return r < 0 ? session_fail(r, NULL, _("Cannot subscribe to the signals of the service")) : EXIT_DONE;
 }
 

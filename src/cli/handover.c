@@ -8,11 +8,18 @@
 #include "util/text.h"
 
 #define SNIPPETS_DIRECTORY DATADIR "/certwright/snippets"
-#define SYSTEMCTL          "/usr/bin/systemctl"
-#define SOCKET_UNIT        "certwright-http.socket"
-#define SOCKET_FOLDER      "/etc/systemd/system/" SOCKET_UNIT ".d"
-#define SOCKET_MARK        SOCKET_FOLDER "/enabled.conf"
-#define HTTP_PORT          80
+/* Servers must start without these files, too, since Certwright may be removed before its lines are: nginx accepts a pattern
+ * that nothing matches. */
+#define NGINX_INCLUDE  "include " SNIPPETS_DIRECTORY "/nginx.con[f];"
+#define APACHE_INCLUDE "IncludeOptional " SNIPPETS_DIRECTORY "/apache.conf"
+/* What was written before, and is taken back like the others. */
+#define NGINX_FORMER_INCLUDE  "include " SNIPPETS_DIRECTORY "/nginx.conf;"
+#define APACHE_FORMER_INCLUDE "Include " SNIPPETS_DIRECTORY "/apache.conf"
+#define SYSTEMCTL             "/usr/bin/systemctl"
+#define SOCKET_UNIT           "certwright-http.socket"
+#define SOCKET_FOLDER         "/etc/systemd/system/" SOCKET_UNIT ".d"
+#define SOCKET_MARK           SOCKET_FOLDER "/enabled.conf"
+#define HTTP_PORT             80
 
 #define FILE_HEADER "# Written by \"certwright enable\"; \"certwright disable\" removes it.\n"
 #define FILE_PREFIX "certwright"
@@ -41,7 +48,7 @@ static const WebServer servers[] = {
 
 #define APACHE_FILE "/etc/apache2/conf-available/certwright.conf"
 #define APACHE_LINK "/etc/apache2/conf-enabled/certwright.conf"
-#define APACHE_TEXT \
+#define APACHE_TEXT_WITH(include) \
     FILE_HEADER \
     "# Hands the requests with which ACME authorities prove names over to Certwright.\n" \
     "<IfModule !proxy_module>\n" \
@@ -49,8 +56,8 @@ static const WebServer servers[] = {
     "</IfModule>\n" \
     "<IfModule !proxy_http_module>\n" \
     "    LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so\n" \
-    "</IfModule>\n" \
-    "Include " SNIPPETS_DIRECTORY "/apache.conf\n"
+    "</IfModule>\n" include "\n"
+#define APACHE_TEXT APACHE_TEXT_WITH(APACHE_INCLUDE)
 
 void handover_done(Handover *h)
 {
@@ -140,7 +147,7 @@ static char *nginx_path(const char *name)
 }
 
 /* A server of its own for the name, at the addresses where nginx has port 80 already. */
-static char *nginx_text(const char *name, char *const *addresses)
+static char *nginx_text_with(const char *include, const char *name, char *const *addresses)
 {
     char *text = NULL;
     size_t length = 0;
@@ -154,13 +161,18 @@ static char *nginx_text(const char *name, char *const *addresses)
         fprintf(file, "    listen %s;\n", *addresses);
     fprintf(file,
             "    server_name %s;\n"
-            "    include " SNIPPETS_DIRECTORY "/nginx.conf;\n"
+            "    %s\n"
             "    location / {\n"
             "        return 301 https://$host$request_uri;\n"
             "    }\n"
             "}\n",
-            name);
+            name, include);
     return xcheck(fclose(file) == 0 ? text : NULL);
+}
+
+static char *nginx_text(const char *name, char *const *addresses)
+{
+    return nginx_text_with(NGINX_INCLUDE, name, addresses);
 }
 
 /* The addresses of a file that nginx_text() has made. */
@@ -182,9 +194,10 @@ static char **nginx_addresses(const char *text)
 static bool nginx_is_unchanged(const char *text, const char *name)
 {
     _cleanup_strv_ char **addresses = nginx_addresses(text);
-    _cleanup_free_ char *made = nginx_text(name, addresses);
+    _cleanup_free_ char *made = nginx_text(name, addresses),
+                        *former = nginx_text_with(NGINX_FORMER_INCLUDE, name, addresses);
 
-    return streq(text, made);
+    return streq(text, made) || streq(text, former);
 }
 
 /* A server with a wildcard that covers the name would lose its requests to one of the name's own. */
@@ -417,14 +430,14 @@ void handover_print_lines(const Handover *h, const char *name)
             stdout,
             _("In the server block of nginx that has %s on port 80, this line hands its proofs over:"),
             name);
-        print_line(stdout, "    include " SNIPPETS_DIRECTORY "/nginx.conf;");
+        print_line(stdout, "    " NGINX_INCLUDE);
     } else if (h->server == APACHE) {
         print_line(
             stdout,
             _("In the virtual host of Apache that has %s on port 80, this line hands its proofs over; it goes before "
               "other ProxyPass lines:"),
             name);
-        print_line(stdout, "    Include " SNIPPETS_DIRECTORY "/apache.conf");
+        print_line(stdout, "    " APACHE_INCLUDE);
     } else if (h->server) {
         const char *file = streq(h->server->program, "haproxy") ? "haproxy.cfg" : "Caddyfile";
 
@@ -462,7 +475,7 @@ static Exit apache_remove(FilesChange *c)
 
     if (e != EXIT_DONE || !text)
         return e;
-    if (!streq(text, APACHE_TEXT)) {
+    if (!streq(text, APACHE_TEXT) && !streq(text, APACHE_TEXT_WITH(APACHE_FORMER_INCLUDE))) {
         files_change_keep(c, APACHE_FILE);
         return EXIT_DONE;
     }

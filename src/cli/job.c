@@ -41,6 +41,8 @@ void job_watch_done(JobWatch *w)
 {
     for (size_t i = 0; i < w->n_jobs; i++)
         job_done(&w->jobs[i]);
+    for (size_t i = 0; i < ELEMENTSOF(w->slots); i++)
+        sd_bus_slot_unref(w->slots[i]);
     free(w->jobs);
     free(w->owner);
     free(w->step);
@@ -162,19 +164,19 @@ Exit job_watch_begin(JobWatch *w, Session *s, bool many)
 
     w->session = s;
     w->progress = !s->json && isatty(STDERR_FILENO);
-    r = sd_bus_match_signal(s->bus, NULL, SERVICE, MANAGER_PATH, MANAGER_INTERFACE, "JobFinished",
+    r = sd_bus_match_signal(s->bus, &w->slots[0], SERVICE, MANAGER_PATH, MANAGER_INTERFACE, "JobFinished",
                             on_job_finished, w);
     if (r >= 0)
-        r = sd_bus_match_signal(s->bus, NULL, SERVICE, MANAGER_PATH, MANAGER_INTERFACE, "JobRemoved",
+        r = sd_bus_match_signal(s->bus, &w->slots[1], SERVICE, MANAGER_PATH, MANAGER_INTERFACE, "JobRemoved",
                                 on_job_removed, w);
     if (r >= 0 && !many)
-        r = sd_bus_add_match(s->bus, NULL,
+        r = sd_bus_add_match(s->bus, &w->slots[2],
                              "type='signal',sender='" SERVICE "',interface='" PROPERTIES_INTERFACE "',"
                              "member='PropertiesChanged',path_namespace='" JOB_PREFIX "',"
                              "arg0='" JOB_INTERFACE "'",
                              on_job_changed, w);
     if (r >= 0)
-        r = session_match_owner(s, on_owner_changed, w);
+        r = session_match_owner(s, &w->slots[3], on_owner_changed, w);
     return r < 0 ? session_fail(r, NULL, _("Cannot subscribe to the end of the job")) : EXIT_DONE;
 }
 

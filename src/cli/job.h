@@ -26,6 +26,7 @@ typedef struct Job {
  * anybody on the bus can send us signals. */
 typedef struct JobWatch {
     Session *session;
+    sd_bus_slot *slots[4];
     char *owner; /* unique name of the service */
     Job *jobs;   /* sorted by path by wait */
     size_t n_jobs, n_running;

@@ -61,7 +61,7 @@ static int watch_subscribe(Watch *w)
         "',interface='org.freedesktop.DBus.ObjectManager',path='" MANAGER_PATH "'",
     };
     Session *s = w->view->session;
-    int r = session_match_owner(s, on_owner_changed, w);
+    int r = session_match_owner(s, NULL, on_owner_changed, w);
 
     for (size_t i = 0; i < ELEMENTSOF(rules) && r >= 0; i++)
         r = sd_bus_add_match(s->bus, NULL, rules[i], on_changed, w);

@@ -214,7 +214,7 @@ static int on_owner_changed(sd_bus_message *message, void *userdata, sd_bus_erro
 
 static int monitor_subscribe(Monitor *m)
 {
-    int r = session_match_owner(m->session, on_owner_changed, m);
+    int r = session_match_owner(m->session, NULL, on_owner_changed, m);
 
     for (size_t i = 0; i < ELEMENTSOF(signals) && r >= 0; i++)
         r = sd_bus_match_signal(m->session->bus, NULL, SERVICE, MANAGER_PATH, MANAGER_INTERFACE,

@@ -86,9 +86,9 @@ bool message_is_from(sd_bus_message *m, const char *sender)
     return sender && actual && streq(sender, actual);
 }
 
-int session_match_owner(Session *s, sd_bus_message_handler_t handler, void *userdata)
+int session_match_owner(Session *s, sd_bus_slot **ret_slot, sd_bus_message_handler_t handler, void *userdata)
 {
-    return sd_bus_add_match(s->bus, NULL,
+    return sd_bus_add_match(s->bus, ret_slot,
                             "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
                             "member='NameOwnerChanged',arg0='" SERVICE "'",
                             handler, userdata);

@@ -41,7 +41,7 @@ Exit message_check(int r);
 bool message_is_from(sd_bus_message *m, const char *sender);
 
 /* Subscribes to NameOwnerChanged of the service. */
-int session_match_owner(Session *s, sd_bus_message_handler_t handler, void *userdata);
+int session_match_owner(Session *s, sd_bus_slot **ret_slot, sd_bus_message_handler_t handler, void *userdata);
 
 /* Waits for the bus, for that many microseconds at most (UINT64_MAX: for ever), or until nobody reads stdout any more, which
  * output_is_closed() tells then. */

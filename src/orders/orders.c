@@ -4,6 +4,8 @@
 #include <errno.h>
 
 #include "config/settings.h"
+#include "solvers/listen.h"
+#include "util/log.h"
 #include "util/text.h"
 
 #define DISK_WORKERS   1 /* what is written about one order is written in turn */
@@ -109,8 +111,12 @@ void orders_configure(Orders *s, Settings *settings)
 {
     Settings *former = s->settings;
     Ordering *o;
+    int r;
 
     s->settings = settings_ref(settings);
+    /* a request that started the service waits for its answer, even if there is no proof for it */
+    if (!former && sockets_are_passed() && (r = orders_open(s)) < 0)
+        (void)log_warning_errno(r, "Failed to answer at the sockets of systemd");
     if (s->solving.context.http) {
         configure_parts(s);
         TAILQ_FOREACH (o, &s->queue.orderings, entry)

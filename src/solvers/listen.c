@@ -19,6 +19,11 @@
 
 /* ---- sockets that systemd passed */
 
+bool sockets_are_passed(void)
+{
+    return sd_listen_fds(false) > 0;
+}
+
 static int add_passed(Acceptor *a, int fd)
 {
     int flags, r;

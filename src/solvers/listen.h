@@ -60,6 +60,8 @@ struct Acceptor {
     uint64_t paused_until; /* 0: not paused */
 };
 
+/* Returns true if systemd passed any sockets, at which somebody may be waiting already. */
+bool sockets_are_passed(void);
 /* Takes the sockets that systemd passed under the use's name, if there are any, sets passed, and accepts from then on. */
 int acceptor_init(Acceptor *a, sd_event *event, const AcceptorUse *use, void *userdata);
 /* Accepts from now on, at the addresses unless systemd passed sockets. ADDRESS:PORT, [ADDRESS]:PORT, or :PORT for all

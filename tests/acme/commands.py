@@ -5,7 +5,7 @@ import os
 import re
 from typing import NamedTuple
 
-PROGRAMS = "busctl", "certwright", "gdbus", "install", "journalctl", "systemctl"
+PROGRAMS = "busctl", "certwright", "gdbus", "install", "journalctl", "setpriv", "systemctl"
 
 
 class Command(NamedTuple):

@@ -162,6 +162,7 @@ static void use_passed(void)
     g_setenv("LISTEN_PID", pid, true);
     g_setenv("LISTEN_FDS", "5", true);
     g_setenv("LISTEN_FDNAMES", names, true);
+    g_assert_true(sockets_are_passed());
     init(&a);
     g_assert_true(a.passed);
     g_assert_cmpuint(a.n_ports, ==, 2);
@@ -174,6 +175,7 @@ static void use_passed(void)
     for (int i = 0; i < (int)ELEMENTSOF(fds); i++)
         g_assert_cmpint(fcntl(SD_LISTEN_FDS_START + i, F_GETFD), >=, 0);
     g_unsetenv("LISTEN_FDS");
+    g_assert_false(sockets_are_passed());
     init(&none);
     g_assert_false(none.passed);
     acceptor_done(&none);
