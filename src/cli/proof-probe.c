@@ -23,7 +23,7 @@ static int address_connect(const char *address)
                                     .ai_socktype = SOCK_STREAM };
     struct addrinfo *found = NULL;
     char *port = strrchr(host, ':');
-    int fd;
+    int fd, r;
 
     *port++ = '\0';
     host[strcspn(host, "]")] = '\0';
@@ -31,8 +31,9 @@ static int address_connect(const char *address)
         return -EADDRNOTAVAIL;
     fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && connect(fd, found->ai_addr, found->ai_addrlen) < 0) {
+        r = -errno;
         close(fd);
-        fd = -errno;
+        fd = r;
     }
     freeaddrinfo(found);
     return fd;
