@@ -98,20 +98,24 @@ static bool socket_is(const char *verb)
 }
 
 static const char *const stop_service[] = { SYSTEMCTL, "stop", "certwrightd.service", NULL };
-static const char *const enable_socket[] = { SYSTEMCTL, "--quiet", "enable", "--now", SOCKET_UNIT, NULL };
+static const char *const enable_socket[] = { SYSTEMCTL, "--quiet", "enable", SOCKET_UNIT, NULL };
+static const char *const start_socket[] = { SYSTEMCTL, "start", SOCKET_UNIT, NULL };
 static const char *const disable_socket[] = { SYSTEMCTL, "--quiet", "disable", "--now", SOCKET_UNIT, NULL };
 
-/* systemd starts no socket of a service that runs. The next call starts the service. */
+/* systemd starts no socket of a service that runs. A call starts the service again, and with it a socket that is enabled. */
 static Exit socket_enable(FilesChange *c)
 {
-    Exit e;
+    Exit e = EXIT_DONE;
 
     if (socket_is("is-active"))
         return EXIT_DONE;
-    e = program_require(stop_service, _("Cannot stop the service to open certwright-http.socket"));
-    if (e == EXIT_DONE && !socket_is("is-enabled"))
+    if (!socket_is("is-enabled"))
         e = root_file_replace(SOCKET_MARK, SOCKET_MARK_TEXT, c);
-    return e == EXIT_DONE ? program_require(enable_socket, _("Cannot open certwright-http.socket")) : e;
+    if (e == EXIT_DONE)
+        e = program_require(enable_socket, _("Cannot enable certwright-http.socket"));
+    if (e == EXIT_DONE)
+        e = program_require(stop_service, _("Cannot stop the service to open certwright-http.socket"));
+    return e == EXIT_DONE ? program_require(start_socket, _("Cannot open certwright-http.socket")) : e;
 }
 
 static bool anybody_hands_over_by_hand(void)

@@ -176,7 +176,7 @@ static void test_damaged(void)
 
         if (i != strlen(a.leaf_pem) && i != strlen(a.leaf_pem) - 1)
             g_assert_cmpint(accept_text(&a, cut, NULL), !=, PROBLEM_NONE);
-        changed[i] = changed[i] == 'A' ? 'B' : 'A';
+        changed[i] = changed[i] == 'A' ? 'w' : 'A'; /* not bits of the padding alone */
         if (accept_text(&a, changed, NULL) == PROBLEM_NONE)
             g_assert_cmpuint(i, >=, strlen(a.leaf_pem));
     }
