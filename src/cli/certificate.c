@@ -221,6 +221,26 @@ int certificate_read(CertificateList *l, sd_bus_message *reply, const char *path
     return certificate_list_add(l, reply, path);
 }
 
+Exit certificate_look_up(Session *s, const char *name, CertificateList *l)
+{
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    const char *path = NULL;
+    Exit e = session_look_up(s, name, &path);
+    int r;
+
+    if (e != EXIT_DONE || !path)
+        return e;
+    r = sd_bus_call_method(s->bus, SERVICE, path, PROPERTIES_INTERFACE, "GetAll", &error, &reply, "s",
+                           CERTIFICATE_INTERFACE);
+    if (sd_bus_error_has_name(&error, SERVICE ".Error.NoSuchCertificate")) /* removed between the calls */
+        return EXIT_DONE;
+    if (r < 0)
+        return session_fail(r, &error, _("Cannot read the properties"));
+    r = certificate_read(l, reply, path);
+    return r < 0 ? session_fail_reply(r) : EXIT_DONE;
+}
+
 Exit certificate_load(Session *s, const char *path, CertificateList *l)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;

@@ -58,6 +58,10 @@ int certificates_read(CertificateList *l, sd_bus_message *reply);
 /* The same for a reply to GetAll() of one certificate, whose path has to live as long. */
 int certificate_read(CertificateList *l, sd_bus_message *reply, const char *path);
 
+/* Loads a list with the certificate of a name as its only item, or, silently, with none. Its path lives until another one is
+ * looked up. */
+Exit certificate_look_up(Session *s, const char *name, CertificateList *l);
+
 /* Loads a list with one leaf or root as its only item. */
 Exit certificate_load(Session *s, const char *path, CertificateList *l);
 

@@ -348,19 +348,12 @@ static void disable_print_removed(Enabling *n)
 static Exit disable_find_request(const Enabling *n, bool *ret_requested)
 {
     _cleanup_certificates_ CertificateList list = {};
-    const Certificate *c;
-    const char *path = NULL;
-    Exit e = session_look_up(n->session, n->files.name, &path);
+    Exit e = certificate_look_up(n->session, n->files.name, &list);
+    const Certificate *c = list.items;
 
-    *ret_requested = false;
-    if (e == EXIT_DONE && path)
-        e = certificate_load(n->session, path, &list);
-    if (e != EXIT_DONE || !path)
-        return e;
-    c = list.items;
-    *ret_requested =
-        strv_contains(c->names, n->files.name) && strv_contains(c->modules, n->files.service->name);
-    return EXIT_DONE;
+    *ret_requested = list.n > 0 && strv_contains(c->names, n->files.name) &&
+                     strv_contains(c->modules, n->files.service->name);
+    return e;
 }
 
 /* A service that has no line about the files has stopped using them, or reads whatever is there. */

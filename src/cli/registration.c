@@ -62,15 +62,6 @@ static void registration_done(Registration *r)
     job_watch_done(&r->jobs);
 }
 
-/* The certificate of the name as it is now; silently none. */
-static Exit registration_load_before(Registration *r, Session *s, const char *name)
-{
-    const char *path = NULL;
-    Exit e = session_look_up(s, name, &path);
-
-    return e == EXIT_DONE && path ? certificate_load(s, path, &r->before) : e;
-}
-
 static bool registration_is_unchanged(const Registration *r)
 {
     _cleanup_json_ Json *before = NULL, *after = NULL;
@@ -161,7 +152,7 @@ Exit verb_register(Session *s, const Options *o, char **arguments)
     if (e == EXIT_DONE)
         e = registration_append_options(call, o);
     if (e == EXIT_DONE)
-        e = registration_load_before(&registration, s, arguments[1]);
+        e = certificate_look_up(s, arguments[1], &registration.before);
     if (e == EXIT_DONE && registration.wait)
         e = job_watch_begin(&registration.jobs, s, false);
     if (e == EXIT_DONE)

@@ -107,13 +107,19 @@ static Entry *entry_find(const char *name)
     return NULL;
 }
 
+/* It is found, and has gone when it is looked at. */
+#define LEAVING "leaving.example.com"
+
 static int entry_find_object(sd_bus *bus _unused_, const char *path, const char *interface _unused_,
-                             void *userdata _unused_, void **found, sd_bus_error *error _unused_)
+                             void *userdata _unused_, void **found, sd_bus_error *error)
 {
     _cleanup_free_ char *name = NULL;
 
-    if (sd_bus_path_decode(path, MANAGER "/certificate", &name) > 0)
+    if (sd_bus_path_decode(path, MANAGER "/certificate", &name) > 0) {
+        if (streq(name, LEAVING))
+            return sd_bus_error_set(error, SERVICE ".Error.NoSuchCertificate", "There is no certificate.");
         *found = entry_find(name);
+    }
     return *found != NULL;
 }
 
@@ -722,9 +728,9 @@ static int method_get_certificate(sd_bus_message *m, void *userdata _unused_, sd
         return sd_bus_error_setf(error, SERVICE ".Error.InvalidName", "%s: a slash is no part of a name.",
                                  name);
     e = entry_find(name);
-    if (!e)
+    if (!e && !streq(name, LEAVING))
         return sd_bus_error_set(error, SERVICE ".Error.NoSuchCertificate", "No certificate covers it.");
-    path = entry_path(e);
+    path = entry_path(e ? e : &(Entry){ .name = LEAVING });
     return sd_bus_reply_method_return(m, "o", path);
 }
 
