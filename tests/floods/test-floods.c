@@ -103,10 +103,11 @@ static void test_flood(gconstpointer userdata)
     stop(f);
 }
 
-/* A sample has each of the table on one of the buses, so many of them on dbus-broker, and so many of the others on dbus-daemon.
- * Else all of the table are tried on both. */
-#define SAMPLED           3
-#define SAMPLED_ON_BROKER 4
+/* A sample has so many of the table on one of the buses each, and so many of the others on dbus-daemon. Else all of the table
+ * are tried on both. */
+#define SAMPLED_OTHERS    2
+#define SAMPLED_ON_DAEMON 4
+#define SAMPLED_ON_BROKER 3
 
 static void shuffle(GPtrArray *l, GRand *random)
 {
@@ -150,19 +151,18 @@ static void add_row(const char *bus, const Flood *flood, unsigned flags)
 
 static void add(void)
 {
-    g_autoptr(GPtrArray) others = choose(FALSE, SAMPLED), on_broker = choose(TRUE, SAMPLED_ON_BROKER);
-    const Flood *flood;
+    g_autoptr(GPtrArray) others = choose(FALSE, SAMPLED_OTHERS),
+                         table = choose(TRUE, SAMPLED_ON_DAEMON + SAMPLED_ON_BROKER);
     guint32 seed;
     gboolean is_sample = flood_is_sampled(&seed);
 
-    for (guint i = 0; (flood = flood_nth(i)); i++) {
-        gboolean is_on_broker = g_ptr_array_find(on_broker, flood, NULL);
-
-        if (g_ptr_array_find(others, flood, NULL) ||
-            (flood->flags & FLOOD_TABLE && !(is_sample && is_on_broker)))
-            add_row("dbus-daemon", flood, 0);
-        if (is_on_broker)
-            add_row("dbus-broker", flood, FIXTURE_BROKER);
+    for (guint i = 0; i < others->len; i++)
+        add_row("dbus-daemon", others->pdata[i], 0);
+    for (guint i = 0; i < table->len; i++) {
+        if (!is_sample || i < SAMPLED_ON_DAEMON)
+            add_row("dbus-daemon", table->pdata[i], 0);
+        if (!is_sample || i >= SAMPLED_ON_DAEMON)
+            add_row("dbus-broker", table->pdata[i], FIXTURE_BROKER);
     }
 }
 
