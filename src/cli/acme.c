@@ -15,11 +15,8 @@ static Exit acme_fail_usage(const char *command)
     };
 
     for (size_t i = 0; i < ELEMENTSOF(commands); i++)
-        if (streq(commands[i].name, command)) {
-            fail(EXIT_USAGE, _("Usage: certwright %s%s%s"), "acme", " ", commands[i].usage);
-            hint(_("\"certwright help %s\" explains it."), "acme");
-            return EXIT_USAGE;
-        }
+        if (streq(commands[i].name, command))
+            return verb_fail_usage(&(const Verb){ .name = "acme", .usage = commands[i].usage });
     return fail(EXIT_USAGE, _("Unknown command \"acme %s\": it is setup, test NAME or status."), command);
 }
 

@@ -12,7 +12,7 @@
  * that nothing matches. */
 #define NGINX_INCLUDE  "include " SNIPPETS_DIRECTORY "/nginx.con[f];"
 #define APACHE_INCLUDE "IncludeOptional " SNIPPETS_DIRECTORY "/apache.conf"
-/* What was written before, and is taken back like the others. */
+/* Lines of former files, which are removed like those of today. */
 #define NGINX_FORMER_INCLUDE  "include " SNIPPETS_DIRECTORY "/nginx.conf;"
 #define APACHE_FORMER_INCLUDE "Include " SNIPPETS_DIRECTORY "/apache.conf"
 #define SYSTEMCTL             "/usr/bin/systemctl"

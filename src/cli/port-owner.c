@@ -57,8 +57,7 @@ static void socket_read(const char *line, int family, uint16_t port, PortOwner *
         return;
     text = family == AF_INET ? xasprintf("%s:%u", address, at) : xasprintf("[%s]:%u", address, at);
     inodes->list[inodes->n++] = inode;
-    if (!strv_contains(o->addresses, text))
-        xcheck(strv_extend(&o->addresses, text) < 0 ? NULL : text);
+    xstrv_add(&o->addresses, text);
 }
 
 static void sockets_read(const char *path, int family, uint16_t port, PortOwner *o, Inodes *inodes)

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdarg.h>
 
+#include "util/text.h"
+
 void *xcheck(void *p)
 {
     if (!p) {
@@ -21,6 +23,12 @@ void *xreallocarray(void *p, size_t n, size_t size)
 char *xstrdup(const char *text)
 {
     return xcheck(strdup(text));
+}
+
+void xstrv_add(char ***list, const char *text)
+{
+    if (!strv_contains(*list, text))
+        xcheck(strv_extend(list, text) < 0 ? NULL : *list);
 }
 
 char *xasprintf(const char *format, ...)

@@ -8,4 +8,6 @@
 void *xcheck(void *p);
 void *xreallocarray(void *p, size_t n, size_t size);
 char *xstrdup(const char *text);
+/* Adds a copy of the text to a string list that does not have it. */
+void xstrv_add(char ***list, const char *text);
 char *xasprintf(const char *format, ...) _printf_(1, 2);

@@ -6,8 +6,8 @@
 #include "core/server-address.h"
 #include "util/text.h"
 
-/* What services present to clients, as "certwright-deploy --look" tells "certwright doctor": a header, and its records
- * behind it. Texts end with a NUL and are plain (text_is_plain()). */
+/* The report of "certwright-deploy --look" to "certwright doctor" on the chains that services present: a header, and its
+ * records behind it. Texts end with a NUL and are plain (text_is_plain()). */
 
 typedef enum SightingOutcome {
     SIGHTING_CHAIN,      /* it presents one */

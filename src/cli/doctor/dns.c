@@ -41,12 +41,6 @@ static void wrong_done(Wrong *w)
     free(w->elsewhere_address);
 }
 
-static void names_add(char ***names, const char *name)
-{
-    if (!strv_contains(*names, name))
-        xcheck(strv_extend(names, name) < 0 ? NULL : *names);
-}
-
 /* ---- what to look up */
 
 static bool lookups_have(const Lookups *l, const char *name)
@@ -168,7 +162,7 @@ static void judge_addresses(Wrong *w, const Lookup *l, const struct ifaddrs *int
             continue;
         if (!w->elsewhere)
             w->elsewhere_address = address_to_text(a->ai_addr);
-        names_add(&w->elsewhere, l->request.ar_name);
+        xstrv_add(&w->elsewhere, l->request.ar_name);
         w->elsewhere_hurts = w->elsewhere_hurts || error_is_of_proof(l->certificate);
         return;
     }
@@ -184,11 +178,11 @@ static void judge(Wrong *w, Lookup *l, const struct ifaddrs *interfaces)
     case EAI_NONAME:
     case EAI_NODATA:
     case EAI_ADDRFAMILY:
-        names_add(&w->missing, l->request.ar_name);
+        xstrv_add(&w->missing, l->request.ar_name);
         w->missing_hurts = w->missing_hurts || !isempty(l->certificate->error.code);
         break;
     default:
-        names_add(&w->silent, l->request.ar_name);
+        xstrv_add(&w->silent, l->request.ar_name);
     }
 }
 

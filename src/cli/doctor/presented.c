@@ -174,12 +174,6 @@ static char *place_to_text(const Sighting *s)
                      v6 ? "[" : "", s->host, v6 ? "]" : "", s->port);
 }
 
-static void texts_add(char ***texts, const char *text)
-{
-    if (!strv_contains(*texts, text))
-        xcheck(strv_extend(texts, text) < 0 ? NULL : *texts);
-}
-
 /* The names of the same fault from the first one on; a string list. */
 static char **names_of(const Presented *p, size_t first)
 {
@@ -187,7 +181,7 @@ static char **names_of(const Presented *p, size_t first)
 
     for (size_t i = first; i < p->seen.n; i++)
         if (is_same(p, first, i))
-            texts_add(&names, p->seen.items[i].name);
+            xstrv_add(&names, p->seen.items[i].name);
     return names;
 }
 
@@ -205,7 +199,7 @@ static char *describe_seen(const Sighting *s)
     return describe(s->leaf.serial, s->leaf.issuer, s->leaf.not_after, s->chain[0]);
 }
 
-/* What should be presented. */
+/* Describes the certificates that are expected. */
 static char *describe_wanted(const Presented *p, size_t first)
 {
     const Certificate *c = p->views[first].certificate;
@@ -218,7 +212,7 @@ static char *describe_wanted(const Presented *p, size_t first)
         if (!is_same(p, first, i))
             continue;
         one = xasprintf(_("for %s the serial number %s"), other->name, other->serial);
-        texts_add(&each, one);
+        xstrv_add(&each, one);
     }
     return strv_length(each) > 1 ? names_quote(each)
                                  : describe(c->serial, c->issuer, c->not_after, c->fingerprint);
@@ -264,7 +258,7 @@ static Json *all_wanted_to_json(const Presented *p, size_t first)
 
         if (!is_same(p, first, i) || strv_contains(done, c->name))
             continue;
-        texts_add(&done, c->name);
+        xstrv_add(&done, c->name);
         json_object_array_add(array, wanted_to_json(c));
     }
     return array;
@@ -311,7 +305,7 @@ char *presented_refused(const Presented *p, const char *module)
         list = names_quote(names);
         place = place_to_text(&p->seen.items[i]);
         text = xasprintf("%s (%s)", place, list);
-        texts_add(&places, text);
+        xstrv_add(&places, text);
     }
     return places ? names_quote(places) : NULL;
 }
@@ -432,7 +426,7 @@ static char *say_incomplete(const Subject *u)
         _cleanup_free_ char *name = distinguished_name_short(links[i].subject);
 
         if (is_missing(u->s, &links[i]))
-            texts_add(&missing, name);
+            xstrv_add(&missing, name);
     }
     list = names_quote(missing);
     return xasprintf(

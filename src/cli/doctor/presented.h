@@ -3,7 +3,7 @@
 
 #include "cli/doctor/sightings.h"
 
-/* What services present, compared with what they should. */
+/* Chains that services present, compared with those that the service serves. */
 
 typedef enum Fault {
     FAULT_NONE,

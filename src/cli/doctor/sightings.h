@@ -4,7 +4,7 @@
 #include "cli/doctor/machine.h"
 #include "core/sighting.h"
 
-/* What services present, as certwright-deploy sees it, which reads the files of the modules. */
+/* Chains that services present, as seen by certwright-deploy, which reads the files of the modules. */
 
 typedef struct Sightings {
     char *data; /* owns all */
