@@ -532,7 +532,8 @@ Fixture *fixture_new(unsigned flags, const char *module)
     write_bus(f, flags);
     write_polkit(f);
     write_daemon(f, flags, module);
-    if (flags & FIXTURE_ACTIVATABLE)
+    f->is_activatable = flags & FIXTURE_ACTIVATABLE;
+    if (f->is_activatable)
         write_service(f, flags);
     start_bus(f, flags);
     if (!(flags & FIXTURE_NO_POLKIT))
@@ -542,11 +543,35 @@ Fixture *fixture_new(unsigned flags, const char *module)
     return f;
 }
 
+/* 0 if there is none. It is a child of the bus, not of the test. */
+static pid_t activated_daemon(const Fixture *f)
+{
+    g_autoptr(GVariant) reply = g_dbus_connection_call_sync(
+        f->root, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+        "GetConnectionUnixProcessID", g_variant_new("(s)", "org.certwright1"), NULL, 0, -1, NULL, NULL);
+    guint32 pid = 0;
+
+    if (reply)
+        g_variant_get(reply, "(u)", &pid);
+    return (pid_t)pid;
+}
+
+/* Without a bus the daemon would go on. */
+static void stop_activated_daemon(const Fixture *f)
+{
+    pid_t pid = activated_daemon(f);
+
+    if (pid > 0 && !process_end(pid))
+        fail_with_log(f, "did not end within a minute", 0);
+}
+
 void fixture_free(Fixture *f)
 {
     g_unlink(f->hold);
     if (f->daemon > 0)
         fixture_stop_daemon(f);
+    if (f->is_activatable)
+        stop_activated_daemon(f);
     g_dbus_connection_set_exit_on_close(f->root, FALSE);
     if (f->polkitd > 0)
         (void)process_stop(f->polkitd);

@@ -17,7 +17,8 @@ typedef struct Fixture {
     char *fail;           /* names a function by which answers are made, that fails once (fail-answer.c) */
     char *daemon_log;
     pid_t bus, polkitd, daemon;
-    GDBusConnection *root; /* a client of user root */
+    gboolean is_activatable; /* the bus starts the daemon, which is no child of the test then */
+    GDBusConnection *root;   /* a client of user root */
 } Fixture;
 
 typedef enum FixtureFlags {

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -82,6 +84,21 @@ int process_stop(pid_t pid)
     (void)process_wait(pid, 60000, &status);
     g_error("process %d did not end within a minute", (int)pid);
     return -1;
+}
+
+gboolean process_end(pid_t pid)
+{
+    int fd = pidfd_open(pid, 0), r;
+
+    if (fd < 0) {
+        g_assert_cmpint(errno, ==, ESRCH);
+        return TRUE;
+    }
+    r = pidfd_send_signal(fd, SIGTERM, NULL, 0);
+    g_assert_true(r == 0 || errno == ESRCH);
+    r = poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 60000);
+    close(fd);
+    return r > 0;
 }
 
 gboolean process_is_running(pid_t pid)

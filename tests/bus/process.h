@@ -16,6 +16,8 @@ pid_t process_start(const char *const *argv, const char *const *env, const char 
 int process_stop(pid_t pid);
 /* Waits for its end; false if it goes on for longer than that. */
 gboolean process_wait(pid_t pid, unsigned milliseconds, int *ret_status);
+/* SIGTERM to a process that is no child of the test, then waits; false if it takes a minute. */
+gboolean process_end(pid_t pid);
 gboolean process_is_running(pid_t pid);
 /* Runs a command to its end; its standard output, or NULL when it failed (then *ret_errors, if given, is
  * what it said). */
