@@ -27,6 +27,17 @@ skip() {                                         # WHAT WHY
     echo "ok $count - $1 # SKIP $2"
 }
 
+# tests/run takes one of these services, by its seed, unless all are wanted
+skip_unless_chosen() {                           # SERVICE SERVICE...: the first is that of this test
+    local service=$1 chosen
+    shift
+    chosen=${*:1 + ${CERTWRIGHT_TESTS_SEED:-0} % $#:1}
+    if [ -n "${CERTWRIGHT_TESTS_SEED:-}" ] && [ "${CERTWRIGHT_TESTS_FULL:-0}" = 0 ] && [ "$service" != "$chosen" ]; then
+        echo "1..0 # SKIP the seed has chosen $chosen"
+        exit 0
+    fi
+}
+
 # the last line of a test
 finish() {
     echo "1..$count"
@@ -48,10 +59,11 @@ matches() {                                      # TEXT REGEX
 }
 
 until_true() {                                   # COMMAND...: tries again, for 20 seconds at most
-    local end=$((SECONDS + 20))
+    local end=$((SECONDS + 20)) tries=0
     while [ $SECONDS -lt $end ]; do
         ! "$@" >/dev/null 2>&1 || return 0
-        sleep 0.1
+        tries=$((tries + 1))
+        if [ $tries -lt 10 ]; then sleep 0.1; else sleep 0.4; fi # not to slow what is waited for
     done
     echo "still not so after 20 seconds:"
     "$@"
