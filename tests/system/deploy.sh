@@ -129,3 +129,14 @@ before_long() {                                  # COMMAND...
 reissue() {                                      # NAME: a new leaf, of the same source
     certwright --no-ask-password reissue "$1" --keep-current
 }
+
+# A reload is not over when it returns: until they end, the former processes may still answer.
+runs_none_of() {                                 # PID...
+    ! kill -0 "$@"
+}
+
+reload_nginx() {
+    local former
+    mapfile -t former < <(pgrep --parent "$(systemctl show --property=MainPID --value nginx.service)")
+    systemctl reload nginx.service && until_true runs_none_of "${former[@]}"
+}
