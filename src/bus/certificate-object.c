@@ -318,12 +318,19 @@ static int method_reissue(sd_bus_message *m, void *userdata, sd_bus_error *error
     return call_answer_job(call, job);
 }
 
+static void on_revoking(uint64_t job, const Problem *problem, void *userdata)
+{
+    _cleanup_call_ Call *call = userdata;
+
+    if (!call_failed(call, problem))
+        (void)call_answer_job(call, job);
+}
+
 static int method_revoke(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
     _cleanup_call_ Call *call = NULL;
     Certificate *c = userdata;
     const char *reason;
-    uint64_t job;
     int r;
 
     r = sd_bus_message_read(m, "s", &reason);
@@ -331,9 +338,8 @@ static int method_revoke(sd_bus_message *m, void *userdata, sd_bus_error *error)
         r = call_begin_for(m, c, &call);
     if (!call)
         return r;
-    if (manager_revoke(call->bus->manager, c, reason, &job, &call->problem) < 0)
-        return 1;
-    return call_answer_job(call, job);
+    return call_park(&call,
+                     manager_revoke(call->bus->manager, c, reason, on_revoking, call, &call->problem));
 }
 
 static int method_export_root(sd_bus_message *m, void *userdata, sd_bus_error *error)

@@ -165,7 +165,7 @@ static void on_left(const char *sender, bool viewer, void *userdata)
 
 static bool on_asked(sd_bus_message *m, void *userdata)
 {
-    return bus_awaits_chains(userdata, m);
+    return bus_awaits_chains(userdata, m) || bus_export_waits(userdata, m);
 }
 
 static const SharesObserver shares_observer = {

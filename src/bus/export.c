@@ -22,14 +22,29 @@ static int append_bytes(sd_bus_message *reply, const void *userdata)
     return sd_bus_message_append_array(reply, 'y', bytes->data, bytes->size);
 }
 
+static void on_exported(const void *data, size_t size, const Problem *problem, void *userdata)
+{
+    _cleanup_call_ Call *call = userdata;
+
+    if (!call_failed(call, problem))
+        (void)call_answer_with(call, append_bytes, &(Bytes){ data, size });
+}
+
+/* Calls wait for their turn before chains are read (shares.c), since readings are queued without regard to users. */
+bool bus_export_waits(const Bus *b, sd_bus_message *m)
+{
+    return manager_exports_are_many(b->manager) &&
+           (sd_bus_message_is_method_call(m, INTERFACE_CERTIFICATE, "Export") > 0 ||
+            sd_bus_message_is_method_call(m, INTERFACE_CERTIFICATE, "ExportRoot") > 0 ||
+            sd_bus_message_is_method_call(m, INTERFACE_MANAGER, "ExportRoot") > 0);
+}
+
 int export_chain(sd_bus_message *m, Certificate *c, bool root, sd_bus_error *error)
 {
     const char *text = "pem";
     const OptionRow rows[] = { { "format", "s", &text }, {} };
-    _cleanup_free_ void *data = NULL;
     _cleanup_call_ Call *call = NULL;
     ExportFormat format = EXPORT_PEM;
-    size_t size;
     int r;
 
     r = read_options(m, rows, error);
@@ -39,7 +54,6 @@ int export_chain(sd_bus_message *m, Certificate *c, bool root, sd_bus_error *err
         r = call_begin_for(m, c, &call);
     if (!call)
         return r;
-    if (manager_export(call->bus->manager, c, root, format, &data, &size, &call->problem) < 0)
-        return 1;
-    return call_answer_with(call, append_bytes, &(Bytes){ data, size });
+    return call_park(&call,
+                     manager_export(call->bus->manager, c, root, format, on_exported, call, &call->problem));
 }

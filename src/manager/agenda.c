@@ -346,8 +346,9 @@ static bool awaits_recheck(const Manager *m)
 
 bool manager_is_idle(Manager *m)
 {
-    if (lifecycle_busy(m->lifecycle) > 0 || examiner_pending(m->examiner) > 0 || m->model->jobs ||
-        deployments_are_busy(m->deployments) || configuration_is_changing(m->configuration))
+    if (lifecycle_busy(m->lifecycle) > 0 || examiner_pending(m->examiner) > 0 || reader_is_busy(m->reader) ||
+        m->model->jobs || deployments_are_busy(m->deployments) ||
+        configuration_is_changing(m->configuration))
         return false;
     return upkeep_is_done(m->upkeep) && !manager_clock_is_doubted(m) && !network_watch_awaits(m->network) &&
            !is_due_soon(m) && !awaits_recheck(m);

@@ -6,7 +6,7 @@
 #include "manager/manager-internal.h"
 #include "util/memfd.h"
 
-/* Exports chains and roots at once, as they are small, and keys from a worker, which may have to hash a passphrase. */
+/* Exports chains and roots as soon as they are read, and keys from a worker, which may have to hash a passphrase. */
 
 /* A name that cannot get a chain at all does not get one in a moment. */
 static int complain_chainless(const Certificate *c, Problem *problem)
@@ -21,69 +21,106 @@ static int complain_chainless(const Certificate *c, Problem *problem)
                        strempty(failure->text));
 }
 
-int manager_read_chain(Manager *m, Certificate *c, Bundle **ret, Problem *problem)
-{
-    int r;
-
-    if (!certificate_chain(c))
-        return complain_chainless(c, problem);
-    r = store_read(m->store, c->record, c->record->served, ret);
-    return problem_set_errno(problem, r, "Reading the chain from the store");
-}
-
 /* Chains are sent without their root, which clients of a public authority have. */
-static int complain_rootless(const Certificate *c, Problem *problem)
+static int complain_rootless(const Record *rec, Problem *problem)
 {
-    if (c->record->served == SOURCE_ACME)
+    if (rec->served == SOURCE_ACME)
         return problem_set(
             problem, PROBLEM_NO_SUCH_CERTIFICATE,
             "The chain of %s is from the ACME authority %s, which does not send its root: clients trust the root of "
             "a public authority already, and an internal one has to give it to you.",
-            certificate_name(c), strempty(c->record->authority));
+            rec->name, strempty(rec->authority));
     return problem_set(
         problem, PROBLEM_NO_SUCH_CERTIFICATE,
         "The chain of %s was uploaded without its root; get the root from the issuer of the chain, or upload the "
         "chain again with its root.",
-        certificate_name(c));
+        rec->name);
 }
 
-/* The local root may itself be signed by another one; other chains have their root as anchor, or are self-signed. */
-int manager_read_root(Manager *m, Certificate *c, char **ret, Problem *problem)
-{
-    bool local = certificate_is_root(c) || c->record->served == SOURCE_LOCAL || !certificate_chain(c);
-    _cleanup_bundle_ Bundle *b = NULL;
-    const Chain *chain;
-    int r;
+typedef struct Exporting {
+    Manager *manager;
+    bool root;
+    ExportFormat format;
+    ExportDone done;
+    void *userdata;
+} Exporting;
 
-    r = manager_read_chain(m, local ? m->model->root : c, &b, problem);
-    if (r < 0)
-        return r;
-    chain = b->chain;
+/* The local root may itself be signed by another one; other chains have their root as anchor, or are self-signed. */
+static int choose_pem(const Exporting *e, const Record *rec, Bundle *b, char **ret, Problem *problem)
+{
+    const ChainEntry *leaf = chain_leaf(b->chain);
+
+    if (!e->root) {
+        if (asprintf(ret, "%s%s", b->leaf, b->issuers) >= 0)
+            return 0;
+        *ret = NULL;
+        return -ENOMEM;
+    }
     if (b->anchor)
         *ret = TAKE_PTR(b->anchor);
-    else if (local ||
-             (chain->n_entries == 1 && streq(chain_leaf(chain)->subject, chain_leaf(chain)->issuer)))
+    else if (rec->kind == RECORD_ROOT || (b->chain->n_entries == 1 && streq(leaf->subject, leaf->issuer)))
         *ret = TAKE_PTR(b->leaf);
     else
-        return complain_rootless(c, problem);
+        return complain_rootless(rec, problem);
     return 0;
 }
 
-int manager_export(Manager *m, Certificate *c, bool root, ExportFormat format, void **ret, size_t *ret_size,
-                   Problem *problem)
+static int encode(const Exporting *e, const Record *rec, Bundle *b, void **ret, size_t *ret_size,
+                  Problem *problem)
 {
-    _cleanup_bundle_ Bundle *b = NULL;
     _cleanup_free_ char *pem = NULL;
-    int r = root ? manager_read_root(m, c, &pem, problem) : manager_read_chain(m, c, &b, problem);
+    int r = choose_pem(e, rec, b, &pem, problem);
 
-    if (r >= 0 && b && asprintf(&pem, "%s%s", b->leaf, b->issuers) < 0) {
-        pem = NULL;
-        r = -ENOMEM;
-    }
     if (r < 0)
         return problem_set_errno(problem, r, "Exporting a certificate");
-    r = export_certificates(pem, format, ret, ret_size);
+    r = export_certificates(pem, e->format, ret, ret_size);
     return r < 0 ? problem_set(problem, PROBLEM_INTERNAL, "The certificate could not be encoded.") : 0;
+}
+
+static void on_chain_read(int result, const Record *rec, Bundle *b, void *userdata)
+{
+    _cleanup_free_ Exporting *e = userdata;
+    _cleanup_problem_ Problem problem = {};
+    _cleanup_free_ void *data = NULL;
+    size_t size = 0;
+
+    /* it fell back to a local chain meanwhile */
+    if (result >= 0 && e->root && rec->kind != RECORD_ROOT && rec->served == SOURCE_LOCAL) {
+        result = reader_read(e->manager->reader, e->manager->model->root, on_chain_read, e);
+        if (result >= 0) {
+            TAKE_PTR(e);
+            return;
+        }
+    }
+    if (result < 0)
+        problem_set_errno(&problem, result, "Reading the chain from the store");
+    else
+        (void)encode(e, rec, b, &data, &size, &problem);
+    e->done(data, size, &problem, e->userdata);
+}
+
+int manager_export(Manager *m, Certificate *c, bool root, ExportFormat format, ExportDone done,
+                   void *userdata, Problem *problem)
+{
+    _cleanup_free_ Exporting *e = malloc(sizeof(Exporting));
+    int r;
+
+    if (!e)
+        return -ENOMEM;
+    *e = (Exporting){ m, root, format, done, userdata };
+    if (root && (c->record->served == SOURCE_LOCAL || !certificate_chain(c)))
+        c = m->model->root;
+    if (!certificate_chain(c))
+        return complain_chainless(c, problem);
+    r = m->reader ? reader_read(m->reader, c, on_chain_read, e) : -ECANCELED;
+    if (r >= 0)
+        TAKE_PTR(e);
+    return problem_set_errno(problem, r, "Reading the chain from the store");
+}
+
+bool manager_exports_are_many(const Manager *m)
+{
+    return m->reader && reader_is_full(m->reader);
 }
 
 typedef struct KeyCall {

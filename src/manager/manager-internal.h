@@ -17,6 +17,7 @@ typedef struct Deployments Deployments;
 typedef struct Examiner Examiner;
 typedef struct HostNameWatch HostNameWatch;
 typedef struct NetworkWatch NetworkWatch;
+typedef struct Reader Reader;
 typedef struct Upkeep Upkeep;
 
 struct Manager {
@@ -26,6 +27,7 @@ struct Manager {
     Lifecycle *lifecycle;
     Configuration *configuration;
     Examiner *examiner;
+    Reader *reader;
     Agenda *agenda;
     Deployments *deployments;
     ClockWatch *clock;
@@ -111,6 +113,20 @@ bool network_watch_awaits(const NetworkWatch *w);
 bool network_watch_has_route(const NetworkWatch *w);
 /* Borrowed; NULL: the routes cannot be watched. */
 struct Network *network_watch_routes(const NetworkWatch *w);
+
+/* Reads chains from the store for callers (reader.c). */
+int reader_new(Manager *m, Reader **ret);
+/* Cancels what is queued, and waits for what is being read. */
+Reader *reader_free(Reader *r);
+DEFINE_CLEANUP(Reader *, reader_free);
+/* rec: the record that was read, whose certificate may have changed since; bundle: its served chain, NULL with a negative
+ * result. Both are borrowed, but the callee may take the texts of the bundle. */
+typedef void (*ReaderDone)(int result, const Record *rec, Bundle *bundle, void *userdata);
+/* Reads the served chain, or its successor if it is gone by then. */
+int reader_read(Reader *r, const Certificate *c, ReaderDone done, void *userdata);
+/* Returns true if LIMIT_READINGS chains are being read. */
+bool reader_is_full(const Reader *r);
+bool reader_is_busy(const Reader *r);
 
 /* Writes checkpoints of the store, and checks its files after the start and once a day (upkeep.c). */
 int upkeep_new(Manager *m, Upkeep **ret);

@@ -219,8 +219,8 @@ static int make_parts(Manager *m, const ManagerOptions *options)
         (r = configuration_new(m, options->config, &m->configuration)) < 0 ||
         (r = host_name_watch_new(m, &m->host_name)) < 0 ||
         (r = examiner_new(m->event, options->importer, &m->examiner)) < 0 ||
-        (r = upkeep_new(m, &m->upkeep)) < 0 || (r = agenda_new(m, &m->agenda)) < 0 ||
-        (r = deployments_new(m, options, &m->deployments)) < 0)
+        (r = reader_new(m, &m->reader)) < 0 || (r = upkeep_new(m, &m->upkeep)) < 0 ||
+        (r = agenda_new(m, &m->agenda)) < 0 || (r = deployments_new(m, options, &m->deployments)) < 0)
         return r;
     orders_set_network(lifecycle_orders(m->lifecycle), network_watch_routes(m->network));
     return 0;
@@ -289,6 +289,7 @@ void manager_stop(Manager *m)
         deployments_stop(m->deployments);
     if (!m->lifecycle)
         return;
+    m->reader = reader_free(m->reader); /* starts jobs */
     lifecycle_stop(m->lifecycle);
     end_jobs(m);
     m->examiner = examiner_free(m->examiner);

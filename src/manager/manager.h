@@ -82,8 +82,11 @@ int manager_unregister(Manager *m, const char *module, const char *name, Request
 /* The job may be over when this returns. A refused call changes nothing. */
 int manager_reissue(Manager *m, Certificate *c, const RequestOptions *options, uint64_t *ret_id,
                     Problem *problem);
-/* Requests revocation of the served chain. reason: a word of RFC 5280 section 5.3.1. */
-int manager_revoke(Manager *m, Certificate *c, const char *reason, uint64_t *ret_id, Problem *problem);
+/* job: 0 with a problem. The job may be over when this is called. */
+typedef void (*JobStarted)(uint64_t job, const Problem *problem, void *userdata);
+/* Reads the served chain and requests its revocation. reason: a word of RFC 5280 section 5.3.1. */
+int manager_revoke(Manager *m, Certificate *c, const char *reason, JobStarted done, void *userdata,
+                   Problem *problem);
 int manager_cancel_job(Manager *m, Job *j, Problem *problem);
 /* Starts every renewal that is due and returns their number. Also removes certificates that were abandoned long ago. */
 unsigned manager_renew_due(Manager *m);
@@ -150,13 +153,13 @@ int manager_check_upload(Manager *m, Certificate *target, int bundle_fd, const U
                          UploadChecked done, void *userdata, Problem *problem);
 int manager_remove_upload(Manager *m, const char *fingerprint, UploadDone done, void *userdata,
                           Problem *problem);
-/* Reads the served chain with its issuers. */
-int manager_read_chain(Manager *m, Certificate *c, Bundle **ret, Problem *problem);
-/* Reads the self-signed certificate that the served chain ends in, as PEM. */
-int manager_read_root(Manager *m, Certificate *c, char **ret, Problem *problem);
-/* Encodes that root, or the served chain. */
-int manager_export(Manager *m, Certificate *c, bool root, ExportFormat format, void **ret, size_t *ret_size,
-                   Problem *problem);
+/* data: borrowed; NULL with a problem. */
+typedef void (*ExportDone)(const void *data, size_t size, const Problem *problem, void *userdata);
+/* Exports the served chain, with root the self-signed certificate that it ends in. */
+int manager_export(Manager *m, Certificate *c, bool root, ExportFormat format, ExportDone done,
+                   void *userdata, Problem *problem);
+/* Returns true if LIMIT_READINGS exports are under way. */
+bool manager_exports_are_many(const Manager *m);
 
 /* fd: a sealed memfd with the private key and the served chain, borrowed; negative with a problem. */
 typedef void (*KeyOpened)(int fd, const Problem *problem, void *userdata);

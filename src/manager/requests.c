@@ -102,18 +102,8 @@ static int start_revoking(Manager *m, Certificate *c, const Bundle *bundle, int 
     return r;
 }
 
-int manager_revoke(Manager *m, Certificate *c, const char *reason, uint64_t *ret_id, Problem *problem)
+static int check_revocable(const Certificate *c, Problem *problem)
 {
-    static const char *const reasons[] = { "unspecified",        "keyCompromise", "",
-                                           "affiliationChanged", "superseded",    "cessationOfOperation" };
-    int code = isempty(reason) ? 0 : TABLE_FROM_STRING(reasons, reason), r;
-    _cleanup_bundle_ Bundle *bundle = NULL;
-
-    if (code < 0)
-        return problem_set(
-            problem, PROBLEM_INVALID_ARGUMENT,
-            "The reason has to be one of unspecified, keyCompromise, affiliationChanged, superseded and "
-            "cessationOfOperation.");
     if (!certificate_chain(c))
         return problem_set(problem, PROBLEM_INVALID_ARGUMENT,
                            "There is no chain for %s, so there is nothing to revoke.", certificate_name(c));
@@ -123,11 +113,68 @@ int manager_revoke(Manager *m, Certificate *c, const char *reason, uint64_t *ret
             "The chain of %s is not from an ACME authority: its issuer has to revoke it; for a chain "
             "of the local root, use Reissue.",
             certificate_name(c));
-    if (c->job)
-        return complain_busy(c, problem);
-    r = store_read(m->store, c->record, SOURCE_ACME, &bundle);
+    return c->job ? complain_busy(c, problem) : 0;
+}
+
+typedef struct RevokeCall {
+    Manager *manager;
+    uint64_t generation;
+    int reason;
+    JobStarted done;
+    void *userdata;
+} RevokeCall;
+
+static int revoke_what_was_read(const RevokeCall *call, const Record *rec, const Bundle *b, uint64_t *ret_id,
+                                Problem *problem)
+{
+    Certificate *c = model_find(call->manager->model, rec->name);
+    int r;
+
+    if (!c)
+        return problem_set(problem, PROBLEM_NO_SUCH_CERTIFICATE, "%s was removed meanwhile.", rec->name);
+    if (record_current(rec) != call->generation || record_current(c->record) != call->generation)
+        return problem_set(
+            problem, PROBLEM_BUSY,
+            "%s got another chain meanwhile; look at it, then revoke it if it is still to be revoked.",
+            rec->name);
+    r = check_revocable(c, problem);
+    return r < 0 ? r : start_revoking(call->manager, c, b, call->reason, ret_id, problem);
+}
+
+static void on_chain_read(int result, const Record *rec, Bundle *b, void *userdata)
+{
+    _cleanup_free_ RevokeCall *call = userdata;
+    _cleanup_problem_ Problem problem = {};
+    uint64_t id = 0;
+
+    if (result >= 0)
+        result = revoke_what_was_read(call, rec, b, &id, &problem);
+    problem_set_errno(&problem, result, "Revoking");
+    call->done(result < 0 ? 0 : id, &problem, call->userdata);
+}
+
+int manager_revoke(Manager *m, Certificate *c, const char *reason, JobStarted done, void *userdata,
+                   Problem *problem)
+{
+    static const char *const reasons[] = { "unspecified",        "keyCompromise", "",
+                                           "affiliationChanged", "superseded",    "cessationOfOperation" };
+    int code = isempty(reason) ? 0 : TABLE_FROM_STRING(reasons, reason), r;
+    _cleanup_free_ RevokeCall *call = malloc(sizeof(RevokeCall));
+
+    if (!call)
+        return -ENOMEM;
+    if (code < 0)
+        return problem_set(
+            problem, PROBLEM_INVALID_ARGUMENT,
+            "The reason has to be one of unspecified, keyCompromise, affiliationChanged, superseded and "
+            "cessationOfOperation.");
+    r = check_revocable(c, problem);
+    if (r < 0)
+        return r;
+    *call = (RevokeCall){ m, record_current(c->record), code, done, userdata };
+    r = m->reader ? reader_read(m->reader, c, on_chain_read, call) : -ECANCELED;
     if (r >= 0)
-        r = start_revoking(m, c, bundle, code, ret_id, problem);
+        TAKE_PTR(call);
     return problem_set_errno(problem, r, "Revoking");
 }
 

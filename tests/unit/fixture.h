@@ -155,4 +155,6 @@ ProblemCode service_register(Service *s, const char *module, const char *name, c
 ProblemCode service_unregister(Service *s, const char *module, const char *name);
 JobState service_reissue(Service *s, Certificate *c);
 ProblemCode service_upload(Service *s, const char *target, const char *pem, size_t *ret_served);
+/* The chain, or the root it ends in, as PEM; newly allocated, NULL with a problem. */
+char *service_export(Service *s, Certificate *c, bool root, Problem *problem);
 ProblemCode service_remove_upload(Service *s, const char *fingerprint);

@@ -286,6 +286,43 @@ ProblemCode service_upload(Service *s, const char *target, const char *pem, size
     return code;
 }
 
+typedef struct Exported {
+    unsigned n;
+    char *text;
+    Problem *problem;
+} Exported;
+
+static void on_exported(const void *data, size_t size, const Problem *problem, void *userdata)
+{
+    Exported *e = userdata;
+
+    e->n++;
+    g_assert_cmpint(!data, ==, problem->code != PROBLEM_NONE);
+    if (data)
+        e->text = g_strndup(data, size);
+    else
+        g_assert_cmpint(problem_copy(problem, e->problem), ==, 0);
+}
+
+static bool is_exported(void *userdata)
+{
+    return ((Exported *)userdata)->n > 0;
+}
+
+char *service_export(Service *s, Certificate *c, bool root, Problem *problem)
+{
+    Exported e = { .problem = problem };
+
+    if (manager_export(s->manager, c, root, EXPORT_PEM, on_exported, &e, problem) < 0) {
+        g_assert_cmpint(problem->code, !=, PROBLEM_NONE);
+        return NULL;
+    }
+    g_assert_cmpuint(e.n, ==, 0); /* it does not wait for the disk */
+    loop_until(s->event, is_exported, &e);
+    g_assert_cmpuint(e.n, ==, 1);
+    return e.text;
+}
+
 ProblemCode service_remove_upload(Service *s, const char *fingerprint)
 {
     Problem problem = {};

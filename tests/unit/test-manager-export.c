@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "crypto/inspect.h"
 #include "manager/manager-internal.h"
 
 /* What is handed out: chains, roots and keys. */
@@ -13,21 +14,26 @@ static void test_read(void)
 {
     _cleanup_service_ Service s = {};
     _cleanup_issued_ Issued leaf = {};
-    g_autofree char *pem = bundle_for("x", "DNS:www.example.com,DNS:example.com", &leaf);
-    _cleanup_bundle_ Bundle *b = NULL;
-    _cleanup_free_ char *root = NULL, *own = NULL, *leaf_pem = pem_of(&leaf);
+    g_autofree char *pem = bundle_for("x", "DNS:www.example.com,DNS:example.com", &leaf), *exported = NULL,
+                    *root = NULL, *own = NULL;
+    _cleanup_free_ char *leaf_pem = pem_of(&leaf);
+    _cleanup_chain_ Chain *chain = NULL;
+    _cleanup_problem_ Problem problem = {};
     Certificate *c;
 
     service_start_with(&s, MODULE_WWW);
     c = service_find(&s, "www.example.com");
-    g_assert_cmpint(manager_read_chain(s.manager, c, &b, NULL), ==, 0);
-    g_assert_cmpstr(chain_leaf(b->chain)->fingerprint, ==, service_fingerprint(&s, "www.example.com"));
-    g_assert_cmpint(manager_read_root(s.manager, c, &root, NULL), ==, 0);
+    exported = service_export(&s, c, false, &problem);
+    g_assert_cmpint(chain_from_pem(exported, &chain), ==, 0);
+    g_assert_cmpstr(chain_leaf(chain)->fingerprint, ==, service_fingerprint(&s, "www.example.com"));
+    g_assert_null(strstr(exported, "PRIVATE"));
+    root = service_export(&s, c, true, &problem);
     g_assert_true(g_str_has_prefix(root, "-----BEGIN CERTIFICATE-----"));
     g_assert_null(strstr(root, "PRIVATE"));
     g_assert_cmpint(service_upload(&s, NULL, pem, NULL), ==, PROBLEM_NONE);
-    g_assert_cmpint(manager_read_root(s.manager, c, &own, NULL), ==, 0);
+    own = service_export(&s, c, true, &problem);
     g_assert_cmpstr(own, ==, leaf_pem); /* it is signed by itself */
+    g_assert_cmpint(problem.code, ==, PROBLEM_NONE);
 }
 
 typedef struct Opened {
@@ -74,7 +80,6 @@ static Opened open_key(Service *s, Certificate *c, KeyFormat format, const char 
 static void test_key(void)
 {
     _cleanup_service_ Service s = {};
-    _cleanup_free_ char *root = NULL;
     g_autofree char *key = NULL, *leaf = NULL;
     Certificate *c;
     Opened o;
@@ -83,7 +88,6 @@ static void test_key(void)
     c = service_find(&s, "www.example.com");
     key = folder_read(&s.state, "certificates/www.example.com/current/privkey.pem");
     leaf = folder_read(&s.state, "certificates/www.example.com/current/certificate.pem");
-    g_assert_cmpint(manager_read_root(s.manager, c, &root, NULL), ==, 0);
     o = open_key(&s, c, KEY_FORMAT_PEM, NULL);
     g_assert_cmpint(o.code, ==, PROBLEM_NONE);
     /* the key, the chain, and the root that it ends in; nobody can change it on its way */
@@ -123,10 +127,9 @@ static void on_nothing(int fd _unused_, const Problem *problem _unused_, void *u
 /* What has no chain yet says so; its root is known all the same. */
 static void test_pending(void)
 {
-    _cleanup_problem_ Problem one = {}, two = {};
+    _cleanup_problem_ Problem one = {}, two = {}, none = {};
     _cleanup_service_ Service s = {};
-    _cleanup_bundle_ Bundle *b = NULL;
-    _cleanup_free_ char *root = NULL;
+    g_autofree char *root = NULL;
     Certificate *c;
 
     service_init(&s);
@@ -135,12 +138,12 @@ static void test_pending(void)
     service_start(&s);
     service_settle(&s);
     c = service_find(&s, "www.example.org");
-    g_assert_cmpint(manager_read_chain(s.manager, c, &b, &one), <, 0);
+    g_assert_null(service_export(&s, c, false, &one));
     g_assert_cmpint(one.code, ==, PROBLEM_NO_SUCH_CERTIFICATE);
     g_assert_nonnull(strstr(one.text, "since the last attempt failed: The name constraints"));
     g_assert_cmpint(manager_open_key(s.manager, c, KEY_FORMAT_PEM, NULL, on_nothing, NULL, &two), <, 0);
     g_assert_cmpint(two.code, ==, PROBLEM_NO_SUCH_CERTIFICATE);
-    g_assert_cmpint(manager_read_root(s.manager, c, &root, NULL), ==, 0);
+    root = service_export(&s, c, true, &none);
     g_assert_true(g_str_has_prefix(root, "-----BEGIN CERTIFICATE-----"));
 }
 
@@ -156,8 +159,7 @@ static void test_rootless(void)
                                                              .names = "DNS:www.example.com,DNS:example.com",
                                                              .usage = "serverAuth" },
                                          &between, NULL);
-    _cleanup_free_ char *leaf_pem = pem_of(&leaf), *between_pem = pem_of(&between), *key = key_pem_of(&leaf),
-                        *pem = NULL;
+    _cleanup_free_ char *leaf_pem = pem_of(&leaf), *between_pem = pem_of(&between), *key = key_pem_of(&leaf);
     g_autofree char *bundle = text_join(leaf_pem, between_pem, key, NULL);
     _cleanup_problem_ Problem uploaded = {};
     Certificate *c;
@@ -166,7 +168,7 @@ static void test_rootless(void)
     c = service_find(&s, "www.example.com");
     g_assert_cmpint(service_upload(&s, NULL, bundle, NULL), ==, PROBLEM_NONE);
     g_assert_cmpint(c->record->served, ==, SOURCE_UPLOADED);
-    g_assert_cmpint(manager_read_root(s.manager, c, &pem, &uploaded), <, 0);
+    g_assert_null(service_export(&s, c, true, &uploaded));
     g_assert_cmpint(uploaded.code, ==, PROBLEM_NO_SUCH_CERTIFICATE);
     g_assert_nonnull(strstr(uploaded.text, "www.example.com was uploaded without its root"));
     g_assert_nonnull(strstr(uploaded.text, "upload the chain again with its root"));

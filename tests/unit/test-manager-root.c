@@ -100,9 +100,9 @@ static Certificate *root_of(Machine *m)
 static char *export_root(Machine *m)
 {
     _cleanup_problem_ Problem problem = {};
-    char *pem = NULL;
+    char *pem = service_export(&m->service, root_of(m), true, &problem);
 
-    if (manager_read_root(m->service.manager, root_of(m), &pem, &problem) < 0)
+    if (!pem)
         g_error("no root: %s", problem.text);
     return pem;
 }

@@ -216,10 +216,10 @@ static void remove_uploads(Service *s)
 static bool has_anchor(Service *s, Certificate *c)
 {
     _cleanup_problem_ Problem problem = {};
-    _cleanup_free_ char *pem = NULL;
+    g_autofree char *pem = service_export(s, c, true, &problem);
     _cleanup_chain_ Chain *chain = NULL;
 
-    if (manager_read_root(s->manager, c, &pem, &problem) < 0) {
+    if (!pem) {
         g_assert_cmpint(problem.code, ==, PROBLEM_NO_SUCH_CERTIFICATE);
         return false;
     }
