@@ -36,6 +36,7 @@ bool bus_export_waits(const Bus *b, sd_bus_message *m)
     return manager_exports_are_many(b->manager) &&
            (sd_bus_message_is_method_call(m, INTERFACE_CERTIFICATE, "Export") > 0 ||
             sd_bus_message_is_method_call(m, INTERFACE_CERTIFICATE, "ExportRoot") > 0 ||
+            sd_bus_message_is_method_call(m, INTERFACE_CERTIFICATE, "OpenKey") > 0 ||
             sd_bus_message_is_method_call(m, INTERFACE_MANAGER, "ExportRoot") > 0);
 }
 

@@ -227,7 +227,7 @@ int bus_request_name(Bus *b);
 int bus_add_objects(Bus *b);
 /* Returns true if a call waits for first chains that are being made (beginning.c). */
 bool bus_awaits_chains(Bus *b, sd_bus_message *m);
-/* Returns true if a call exports a chain, and enough are being exported (export.c). */
+/* Returns true if a call exports a chain or a key, and enough are being exported (export.c). */
 bool bus_export_waits(const Bus *b, sd_bus_message *m);
 /* Estimates the size of the reply to a call, in bytes (reply-size.c). */
 size_t bus_reply_size(sd_bus_message *m, void *userdata);

@@ -44,7 +44,7 @@
 #define LIMIT_ANSWER          (24 * 1024 * 1024) /* reply to GetManagedObjects: the bus permits 32 MiB */
 #define LIMIT_UPLOADS         1000
 #define LIMIT_JOBS            10000
-#define LIMIT_READINGS        16 /* chains that are read from the store at the same time to export them */
+#define LIMIT_READINGS        16 /* chains and keys that are read from the store at the same time to export them */
 /* A method call including its header: the largest is an upload with its key, its passphrase and a name,
  * followed by a list of names. */
 #define LIMIT_CALL               (2 * LIMIT_BUNDLE + LIMIT_PASSPHRASE + LIMIT_NAME_INPUT + 8 * 1024)

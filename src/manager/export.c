@@ -6,7 +6,7 @@
 #include "manager/manager-internal.h"
 #include "util/memfd.h"
 
-/* Exports chains and roots as soon as they are read, and keys from a worker, which may have to hash a passphrase. */
+/* Exports chains, roots and keys. All of it is done in a thread, which may have to hash a passphrase. */
 
 /* A name that cannot get a chain at all does not get one in a moment. */
 static int complain_chainless(const Certificate *c, Problem *problem)
@@ -43,10 +43,29 @@ typedef struct Exporting {
     ExportFormat format;
     ExportDone done;
     void *userdata;
+
+    void *data;
+    size_t size;
+    Problem problem;
 } Exporting;
 
+static Exporting *exporting_free(Exporting *e)
+{
+    problem_clear(&e->problem);
+    free(e->data);
+    free(e);
+    return NULL;
+}
+DEFINE_CLEANUP(Exporting *, exporting_free);
+
+/* The certificate fell back to a local chain meanwhile. */
+static bool wants_local_root(const Exporting *e, const Record *rec)
+{
+    return e->root && rec->kind != RECORD_ROOT && rec->served == SOURCE_LOCAL;
+}
+
 /* The local root may itself be signed by another one; other chains have their root as anchor, or are self-signed. */
-static int choose_pem(const Exporting *e, const Record *rec, Bundle *b, char **ret, Problem *problem)
+static int choose_pem(Exporting *e, const Record *rec, Bundle *b, char **ret)
 {
     const ChainEntry *leaf = chain_leaf(b->chain);
 
@@ -61,58 +80,55 @@ static int choose_pem(const Exporting *e, const Record *rec, Bundle *b, char **r
     else if (rec->kind == RECORD_ROOT || (b->chain->n_entries == 1 && streq(leaf->subject, leaf->issuer)))
         *ret = TAKE_PTR(b->leaf);
     else
-        return complain_rootless(rec, problem);
+        return complain_rootless(rec, &e->problem);
     return 0;
 }
 
-static int encode(const Exporting *e, const Record *rec, Bundle *b, void **ret, size_t *ret_size,
-                  Problem *problem)
+static int encode(const Record *rec, Bundle *b, void *userdata)
 {
     _cleanup_free_ char *pem = NULL;
-    int r = choose_pem(e, rec, b, &pem, problem);
+    Exporting *e = userdata;
+    int r;
 
+    if (wants_local_root(e, rec))
+        return 0;
+    r = choose_pem(e, rec, b, &pem);
     if (r < 0)
-        return problem_set_errno(problem, r, "Exporting a certificate");
-    r = export_certificates(pem, e->format, ret, ret_size);
-    return r < 0 ? problem_set(problem, PROBLEM_INTERNAL, "The certificate could not be encoded.") : 0;
+        return r;
+    r = export_certificates(pem, e->format, &e->data, &e->size);
+    return r < 0 ? problem_set(&e->problem, PROBLEM_INTERNAL, "The certificate could not be encoded.") : 0;
 }
 
-static void on_chain_read(int result, const Record *rec, Bundle *b, void *userdata)
+static void on_encoded(int result, const Record *rec, Bundle *b, void *userdata)
 {
-    _cleanup_free_ Exporting *e = userdata;
-    _cleanup_problem_ Problem problem = {};
-    _cleanup_free_ void *data = NULL;
-    size_t size = 0;
+    _cleanup_(exporting_freep) Exporting *e = userdata;
 
-    /* it fell back to a local chain meanwhile */
-    if (result >= 0 && e->root && rec->kind != RECORD_ROOT && rec->served == SOURCE_LOCAL) {
-        result = reader_read(e->manager->reader, e->manager->model->root, on_chain_read, e);
+    if (result >= 0 && wants_local_root(e, rec)) {
+        result = reader_read(e->manager->reader, e->manager->model->root, encode, on_encoded, e);
         if (result >= 0) {
             TAKE_PTR(e);
             return;
         }
     }
-    if (result < 0)
-        problem_set_errno(&problem, result, "Reading the chain from the store");
-    else
-        (void)encode(e, rec, b, &data, &size, &problem);
-    e->done(data, size, &problem, e->userdata);
+    problem_set_errno(&e->problem, result,
+                      b ? "Exporting a certificate" : "Reading the chain from the store");
+    e->done(e->data, e->size, &e->problem, e->userdata);
 }
 
 int manager_export(Manager *m, Certificate *c, bool root, ExportFormat format, ExportDone done,
                    void *userdata, Problem *problem)
 {
-    _cleanup_free_ Exporting *e = malloc(sizeof(Exporting));
+    _cleanup_(exporting_freep) Exporting *e = calloc(1, sizeof(Exporting));
     int r;
 
     if (!e)
         return -ENOMEM;
-    *e = (Exporting){ m, root, format, done, userdata };
+    *e = (Exporting){ m, root, format, done, userdata, NULL, 0, {} };
     if (root && (c->record->served == SOURCE_LOCAL || !certificate_chain(c)))
         c = m->model->root;
     if (!certificate_chain(c))
         return complain_chainless(c, problem);
-    r = m->reader ? reader_read(m->reader, c, on_chain_read, e) : -ECANCELED;
+    r = m->reader ? reader_read(m->reader, c, encode, on_encoded, e) : -ECANCELED;
     if (r >= 0)
         TAKE_PTR(e);
     return problem_set_errno(problem, r, "Reading the chain from the store");
@@ -125,7 +141,6 @@ bool manager_exports_are_many(const Manager *m)
 
 typedef struct KeyCall {
     Manager *manager;
-    Record *record;
     Record *root; /* the local root, if it signed the leaf; else NULL */
     KeyFormat format;
     char *passphrase;
@@ -133,14 +148,12 @@ typedef struct KeyCall {
     void *userdata;
 
     int fd;
-    int result;
 } KeyCall;
 
 static KeyCall *key_call_free(KeyCall *call)
 {
     if (!call)
         return NULL;
-    record_free(call->record);
     record_free(call->root);
     erase_and_free(call->passphrase);
     closep(&call->fd);
@@ -150,12 +163,12 @@ static KeyCall *key_call_free(KeyCall *call)
 DEFINE_CLEANUP(KeyCall *, key_call_free);
 
 /* Adds the root of a local leaf. */
-static int add_root(const KeyCall *call, Bundle *b)
+static int add_root(const KeyCall *call, const Record *rec, Bundle *b)
 {
     _cleanup_bundle_ Bundle *root = NULL;
     int r;
 
-    if (!call->root || b->anchor)
+    if (!call->root || !record_is_signed_by(rec, call->root) || b->anchor)
         return 0;
     r = store_read(call->manager->store, call->root, call->root->served, &root);
     if (r >= 0)
@@ -163,31 +176,29 @@ static int add_root(const KeyCall *call, Bundle *b)
     return r;
 }
 
-static void read_key(void *data)
+static int encode_key(const Record *rec, Bundle *b, void *userdata)
 {
-    _cleanup_bundle_ Bundle *b = NULL;
-    KeyCall *call = data;
+    KeyCall *call = userdata;
     void *file = NULL;
     size_t size = 0;
+    int r = add_root(call, rec, b);
 
-    call->result = store_read(call->manager->store, call->record, call->record->served, &b);
-    if (call->result >= 0)
-        call->result = add_root(call, b);
-    if (call->result >= 0)
-        call->result = export_key(b, call->record->name, call->format, call->passphrase, &file, &size);
-    if (call->result >= 0)
-        call->result = call->fd = memfd_new("key", file, size);
+    if (r >= 0)
+        r = export_key(b, rec->name, call->format, call->passphrase, &file, &size);
+    if (r >= 0)
+        r = call->fd = memfd_new("key", file, size);
     if (file)
         explicit_bzero(file, size);
     free(file);
+    return r;
 }
 
-static void on_key_read(void *data, void *userdata _unused_)
+static void on_key_encoded(int result, const Record *rec _unused_, Bundle *b _unused_, void *userdata)
 {
-    _cleanup_(key_call_freep) KeyCall *call = data;
+    _cleanup_(key_call_freep) KeyCall *call = userdata;
     _cleanup_problem_ Problem problem = {};
 
-    problem_set_errno(&problem, call->result, "Reading the key");
+    problem_set_errno(&problem, result, "Reading the key");
     call->done(call->fd, &problem, call->userdata);
 }
 
@@ -199,23 +210,17 @@ int manager_open_key(Manager *m, Certificate *c, KeyFormat format, const char *p
 
     if (!call)
         return -ENOMEM;
-    *call = (KeyCall){ .manager = m,
-                       .format = format,
-                       .done = done,
-                       .userdata = userdata,
-                       .fd = -EBADF,
-                       .result = -ECANCELED };
+    *call = (KeyCall){ .manager = m, .format = format, .done = done, .userdata = userdata, .fd = -EBADF };
     if (!certificate_chain(c))
         return complain_chainless(c, problem);
-    call->record = record_copy(c->record);
     if (c->record->kind == RECORD_CERTIFICATE && c->record->served == SOURCE_LOCAL &&
         record_is_signed_by(c->record, m->model->root->record) &&
         !(call->root = record_copy(m->model->root->record)))
         return -ENOMEM;
     call->passphrase = passphrase ? strdup(passphrase) : NULL;
-    if (!call->record || (passphrase && !call->passphrase))
+    if (passphrase && !call->passphrase)
         return -ENOMEM;
-    r = lifecycle_run(m->lifecycle, false, read_key, on_key_read, call);
+    r = m->reader ? reader_read(m->reader, c, encode_key, on_key_encoded, call) : -ECANCELED;
     if (r >= 0)
         TAKE_PTR(call);
     return problem_set_errno(problem, r, "Reading the key");

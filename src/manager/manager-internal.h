@@ -119,11 +119,13 @@ int reader_new(Manager *m, Reader **ret);
 /* Cancels what is queued, and waits for what is being read. */
 Reader *reader_free(Reader *r);
 DEFINE_CLEANUP(Reader *, reader_free);
-/* rec: the record that was read, whose certificate may have changed since; bundle: its served chain, NULL with a negative
- * result. Both are borrowed, but the callee may take the texts of the bundle. */
+/* Both borrow a copy of the record, whose certificate may have changed since, and the bundle, whose texts they may take. run is
+ * called in a thread of the reader, with a chain; its result is that of done, which is always called, in the event loop. bundle
+ * is NULL if it could not be read. */
+typedef int (*ReaderRun)(const Record *rec, Bundle *bundle, void *userdata);
 typedef void (*ReaderDone)(int result, const Record *rec, Bundle *bundle, void *userdata);
-/* Reads the served chain, or its successor if it is gone by then. */
-int reader_read(Reader *r, const Certificate *c, ReaderDone done, void *userdata);
+/* Reads the served chain and its key, or their successors if they are gone by then. run may be NULL. */
+int reader_read(Reader *r, const Certificate *c, ReaderRun run, ReaderDone done, void *userdata);
 /* Returns true if LIMIT_READINGS chains are being read. */
 bool reader_is_full(const Reader *r);
 bool reader_is_busy(const Reader *r);

@@ -6,7 +6,7 @@
 #include "util/workers.h"
 
 /* Reads served chains from the store for callers, in threads of its own, so that the event loop does not wait for the disk, and
- * callers do not wait behind a thousand reissues. */
+ * callers do not wait behind a thousand reissues. What is made of a chain for them is made there, too. */
 
 #define N_THREADS 2
 
@@ -19,6 +19,7 @@ struct Reader {
 typedef struct Reading {
     Reader *reader;
     Record *record; /* a copy: the certificate may change, or be removed, meanwhile */
+    ReaderRun run;
     ReaderDone done;
     void *userdata;
 
@@ -37,11 +38,13 @@ static Reading *reading_free(Reading *g)
 }
 DEFINE_CLEANUP(Reading *, reading_free);
 
-static void run(void *data)
+static void run_reading(void *data)
 {
     Reading *g = data;
 
     g->result = store_read(g->reader->manager->store, g->record, g->record->served, &g->bundle);
+    if (g->result >= 0 && g->run)
+        g->result = g->run(g->record, g->bundle, g->userdata);
 }
 
 static void on_read(void *data, void *userdata);
@@ -55,7 +58,7 @@ static int queue(Reader *r, const Certificate *c, Reading *g)
     record_free(g->record);
     g->record = copy;
     g->result = -ECANCELED;
-    return workers_add(r->workers, run, on_read, g);
+    return workers_add(r->workers, run_reading, on_read, g);
 }
 
 /* The store keeps the former chain, but not those before it. */
@@ -73,20 +76,20 @@ static void on_read(void *data, void *userdata)
 {
     _cleanup_(reading_freep) Reading *g = data;
 
-    if (g->result < 0 && read_again(userdata, g))
+    if (!g->bundle && read_again(userdata, g))
         TAKE_PTR(g);
     else
         g->done(g->result, g->record, g->bundle, g->userdata);
 }
 
-int reader_read(Reader *r, const Certificate *c, ReaderDone done, void *userdata)
+int reader_read(Reader *r, const Certificate *c, ReaderRun run, ReaderDone done, void *userdata)
 {
     _cleanup_(reading_freep) Reading *g = calloc(1, sizeof(Reading));
     int k;
 
     if (!g)
         return -ENOMEM;
-    *g = (Reading){ .reader = r, .done = done, .userdata = userdata };
+    *g = (Reading){ .reader = r, .run = run, .done = done, .userdata = userdata };
     k = queue(r, c, g);
     if (k >= 0)
         TAKE_PTR(g);

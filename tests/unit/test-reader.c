@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <semaphore.h>
 
 #include "core/limits.h"
 #include "manager/manager-internal.h"
@@ -11,10 +12,21 @@
 #define NAME "www.example.com"
 
 typedef struct Read {
-    unsigned n;
+    unsigned n, n_run;
+    int failure; /* of what is made of the chain */
     int result;
     char *fingerprint; /* of the leaf */
 } Read;
+
+static int run(const Record *rec, Bundle *bundle, void *userdata)
+{
+    Read *r = userdata;
+
+    g_assert_cmpstr(rec->name, ==, NAME);
+    g_assert_nonnull(strstr(bundle->key, "PRIVATE KEY"));
+    r->n_run++;
+    return r->failure;
+}
 
 static void on_read(int result, const Record *rec, Bundle *bundle, void *userdata)
 {
@@ -22,7 +34,8 @@ static void on_read(int result, const Record *rec, Bundle *bundle, void *userdat
 
     r->n++;
     r->result = result;
-    g_assert_cmpint(result < 0, ==, !bundle);
+    g_assert_cmpuint(r->n_run, ==, bundle ? 1 : 0);
+    g_assert_true(bundle || result < 0);
     if (!bundle)
         return;
     g_assert_cmpstr(chain_leaf(bundle->chain)->fingerprint, ==,
@@ -43,7 +56,7 @@ static void read_done(Read *r)
 
 static void start_reading(Service *s, Read *r)
 {
-    g_assert_cmpint(reader_read(s->manager->reader, service_find(s, NAME), on_read, r), ==, 0);
+    g_assert_cmpint(reader_read(s->manager->reader, service_find(s, NAME), run, on_read, r), ==, 0);
     g_assert_cmpuint(r->n, ==, 0);
 }
 
@@ -133,6 +146,48 @@ static void test_full(void)
     g_assert_false(reader_is_full(s.manager->reader));
 }
 
+/* What is made of a chain fails, and is not tried again. */
+static void test_run_fails(void)
+{
+    _cleanup_service_ Service s = {};
+    _cleanup_read_ Read r = { .failure = -EDOM };
+
+    service_start_with(&s, MODULE_WWW);
+    start_reading(&s, &r);
+    loop_until(s.event, is_read, &r);
+    g_assert_cmpint(r.result, ==, -EDOM);
+}
+
+static void wait_for_reader(void *data)
+{
+    g_assert_cmpint(sem_wait(data), ==, 0);
+}
+
+static void on_waited(void *data _unused_, void *userdata _unused_)
+{
+}
+
+/* Readings do not stand behind the work of the lifecycle. */
+static void test_busy(void)
+{
+    _cleanup_service_ Service s = {};
+    _cleanup_read_ Read r = {};
+    sem_t wait;
+
+    g_assert_cmpint(sem_init(&wait, 0, 0), ==, 0);
+    service_start_with(&s, MODULE_WWW);
+    for (int i = 0; i < 1000; i++)
+        g_assert_cmpint(lifecycle_run(s.manager->lifecycle, false, wait_for_reader, on_waited, &wait), ==,
+                        0);
+    start_reading(&s, &r);
+    loop_until(s.event, is_read, &r);
+    g_assert_cmpint(r.result, ==, 0);
+    for (int i = 0; i < 1000; i++)
+        g_assert_cmpint(sem_post(&wait), ==, 0);
+    service_settle(&s);
+    sem_destroy(&wait);
+}
+
 /* Everybody who waits is answered when the service stops. */
 static void test_stop(void)
 {
@@ -158,6 +213,8 @@ int main(int argc, char *argv[])
     g_test_add_func("/reader/gone", test_gone);
     g_test_add_func("/reader/removed", test_removed);
     g_test_add_func("/reader/full", test_full);
+    g_test_add_func("/reader/run-fails", test_run_fails);
+    g_test_add_func("/reader/busy", test_busy);
     g_test_add_func("/reader/stop", test_stop);
     return g_test_run();
 }
