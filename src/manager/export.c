@@ -128,7 +128,7 @@ int manager_export(Manager *m, Certificate *c, bool root, ExportFormat format, E
         c = m->model->root;
     if (!certificate_chain(c))
         return complain_chainless(c, problem);
-    r = m->reader ? reader_read(m->reader, c, encode, on_encoded, e) : -ECANCELED;
+    r = reader_read(m->reader, c, encode, on_encoded, e);
     if (r >= 0)
         TAKE_PTR(e);
     return problem_set_errno(problem, r, "Reading the chain from the store");
@@ -136,7 +136,7 @@ int manager_export(Manager *m, Certificate *c, bool root, ExportFormat format, E
 
 bool manager_exports_are_many(const Manager *m)
 {
-    return m->reader && reader_is_full(m->reader);
+    return reader_is_full(m->reader);
 }
 
 typedef struct KeyCall {
@@ -220,7 +220,7 @@ int manager_open_key(Manager *m, Certificate *c, KeyFormat format, const char *p
     call->passphrase = passphrase ? strdup(passphrase) : NULL;
     if (passphrase && !call->passphrase)
         return -ENOMEM;
-    r = m->reader ? reader_read(m->reader, c, encode_key, on_key_encoded, call) : -ECANCELED;
+    r = reader_read(m->reader, c, encode_key, on_key_encoded, call);
     if (r >= 0)
         TAKE_PTR(call);
     return problem_set_errno(problem, r, "Reading the key");

@@ -172,7 +172,7 @@ int manager_revoke(Manager *m, Certificate *c, const char *reason, JobStarted do
     if (r < 0)
         return r;
     *call = (RevokeCall){ m, record_current(c->record), code, done, userdata };
-    r = m->reader ? reader_read(m->reader, c, NULL, on_chain_read, call) : -ECANCELED;
+    r = reader_read(m->reader, c, NULL, on_chain_read, call);
     if (r >= 0)
         TAKE_PTR(call);
     return problem_set_errno(problem, r, "Revoking");

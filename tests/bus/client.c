@@ -149,6 +149,18 @@ void client_wait_state(GDBusConnection *c, const char *path, const char *state)
     wait_until(has_state, &w, state);
 }
 
+pid_t client_service_pid(GDBusConnection *c)
+{
+    g_autoptr(GVariant) reply = g_dbus_connection_call_sync(
+        c, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+        "GetConnectionUnixProcessID", g_variant_new("(s)", SERVICE), NULL, 0, 120000, NULL, NULL);
+    guint32 pid = 0;
+
+    if (reply)
+        g_variant_get(reply, "(u)", &pid);
+    return (pid_t)pid;
+}
+
 char *client_register(GDBusConnection *c, const char *module, const char *name, GVariant *options)
 {
     g_autoptr(GVariant) reply =

@@ -39,6 +39,8 @@ gboolean client_knows(GDBusConnection *c, const char *name);
 GVariant *client_option(const char *key, GVariant *value);
 /* The bytes of an answer (ay), as text with a NUL behind. */
 char *client_bytes(GVariant *reply, gsize *ret_size);
+/* The process that owns the name of the service; 0 if there is none. */
+pid_t client_service_pid(GDBusConnection *c);
 void client_wait_state(GDBusConnection *c, const char *path, const char *state);
 char *client_register(GDBusConnection *c, const char *module, const char *name, GVariant *options);
 

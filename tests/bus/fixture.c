@@ -543,23 +543,10 @@ Fixture *fixture_new(unsigned flags, const char *module)
     return f;
 }
 
-/* 0 if there is none. It is a child of the bus, not of the test. */
-static pid_t activated_daemon(const Fixture *f)
-{
-    g_autoptr(GVariant) reply = g_dbus_connection_call_sync(
-        f->root, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-        "GetConnectionUnixProcessID", g_variant_new("(s)", "org.certwright1"), NULL, 0, -1, NULL, NULL);
-    guint32 pid = 0;
-
-    if (reply)
-        g_variant_get(reply, "(u)", &pid);
-    return (pid_t)pid;
-}
-
 /* Without a bus the daemon would go on. */
 static void stop_activated_daemon(const Fixture *f)
 {
-    pid_t pid = activated_daemon(f);
+    pid_t pid = client_service_pid(f->root);
 
     if (pid > 0 && !process_end(pid))
         fail_with_log(f, "did not end within a minute", 0);

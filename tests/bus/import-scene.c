@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "import-scene.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <gio/gunixfdlist.h>
 #include <stdlib.h>
@@ -203,6 +204,7 @@ void scene_free(Scene *s)
     fixture_free(s->fixture);
     g_free(s);
 }
+
 char *scene_file(Scene *s, const char *name)
 {
     return g_build_filename(s->fixture->directory, name, NULL);

@@ -110,8 +110,6 @@ static void test_service_ends(void)
     close(in.bundle);
 }
 
-/* The import process while it works. */
-
 static void check_file(pid_t pid, const char *name, const char *key)
 {
     g_autofree char *path = g_strdup_printf("/proc/%d/%s", (int)pid, name), *text = NULL;

@@ -87,12 +87,7 @@ void service_free(Service *s)
 
 pid_t service_pid(const Service *s)
 {
-    g_autoptr(GVariant) reply = ask_bus(s, "GetConnectionUnixProcessID", g_variant_new("(s)", SERVICE));
-    guint32 pid = 0;
-
-    if (reply)
-        g_variant_get(reply, "(u)", &pid);
-    return (pid_t)pid;
+    return client_service_pid(s->fixture->root);
 }
 
 void service_start(const Service *s)
