@@ -90,10 +90,10 @@ static void *thread_main(void *userdata)
     Lookup *l = userdata;
 
     look_up(l);
+    atomic_fetch_sub(&n_threads, 1); /* before anybody knows that there is room for another */
     atomic_store(&l->ready, true);
     (void)eventfd_write(l->fd, 1);
     lookup_unref(l);
-    atomic_fetch_sub(&n_threads, 1);
     return NULL;
 }
 
